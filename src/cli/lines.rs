@@ -1,0 +1,89 @@
+//! A run as plain lines: for logs, pipes and CI.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use super::human_seconds;
+use crate::event::Event;
+use crate::protocol::WorkerEvent;
+
+/// A worker's progress is repeated at most this often.
+const PROGRESS_EVERY: Duration = Duration::from_secs(10);
+
+/// Turns events into lines.
+pub struct Lines {
+    title: String,
+    labels: BTreeSet<String>,
+    stages: usize,
+    begun: bool,
+    shown: BTreeMap<String, Instant>,
+}
+
+impl Lines {
+    /// Lines under a title; `labels` say what the results rest on.
+    pub fn new(title: String, labels: BTreeSet<String>) -> Self {
+        Self { title, labels, stages: 0, begun: false, shown: BTreeMap::new() }
+    }
+
+    /// The lines that an event is worth; cached stages are counted, not listed.
+    pub fn report(&mut self, event: &Event) -> Vec<String> {
+        let mut lines = Vec::new();
+        match event {
+            Event::RunStarted { stages, .. } => self.stages = *stages,
+            Event::Cached { .. } => {}
+            Event::Waiting { stage } => lines.push(format!("{stage}: another run is at it, waiting")),
+            Event::Started { stage, reasons, .. } => {
+                if !std::mem::replace(&mut self.begun, true) {
+                    lines.push(self.heading());
+                }
+                lines.push(format!("{stage}: started ({})", reasons.join("; ")));
+            }
+            Event::Worker { stage, said } => lines.extend(self.worker(stage, said)),
+            Event::Finished { stage, seconds, rows, .. } => {
+                let rows = rows.iter().map(|(name, rows)| format!(", {rows} rows of {name}"));
+                let rows: String = rows.collect();
+                lines.push(format!("{stage}: done in {}{rows}", human_seconds(*seconds)));
+            }
+            Event::Failed { stage, message, .. } => {
+                let first = message.lines().next().unwrap_or_default();
+                lines.push(format!("{stage}: FAILED: {first}"));
+            }
+            Event::Blocked { stage, by } => lines.push(format!("{stage}: not run, {by} failed")),
+            Event::RunFinished { cached, ran, failed, seconds, .. } => {
+                let time = human_seconds(*seconds);
+                lines.push(match (*ran, *failed) {
+                    (0, 0) => format!("{}: nothing to do, {cached} stages up to date", self.heading()),
+                    (_, 0) => format!("done in {time}: {ran} stages ran, {cached} were up to date"),
+                    _ => format!(
+                        "{failed} stages failed or were not run; {ran} ran, {cached} were up to date ({time})"
+                    ),
+                });
+            }
+        }
+        lines
+    }
+
+    fn heading(&self) -> String {
+        let labels: Vec<&str> = self.labels.iter().map(String::as_str).collect();
+        let rests = if labels.is_empty() { String::new() } else { format!(" [{}]", labels.join(", ")) };
+        format!("{}{rests}", self.title)
+    }
+
+    fn worker(&mut self, stage: &str, said: &WorkerEvent) -> Option<String> {
+        match said {
+            WorkerEvent::Progress { done, total, unit } => {
+                let now = Instant::now();
+                let due = self.shown.get(stage).is_none_or(|last| now - *last >= PROGRESS_EVERY);
+                due.then(|| {
+                    self.shown.insert(stage.to_owned(), now);
+                    format!("{stage}: {done}/{total} {unit}")
+                })
+            }
+            WorkerEvent::Log { level, message } if level == "warning" => {
+                Some(format!("{stage}: warning: {message}"))
+            }
+            WorkerEvent::Log { message, .. } => Some(format!("{stage}: {message}")),
+            WorkerEvent::Metric { .. } | WorkerEvent::Error { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! `callsheet ls`.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{SUCCESS, Which, human_bytes, human_seconds, print_json, print_text};
+use crate::declare::ArtifactKind;
+use crate::error::Result;
+use crate::run::outlook;
+use crate::store::Sources;
+
+/// List the artifacts of a pipeline over a dataset
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  callsheet ls
+  callsheet ls --json | jq -r '.[].path'")]
+pub struct Ls {
+    #[command(flatten)]
+    which: Which,
+    /// Print as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Row {
+    artifact: String,
+    kind: ArtifactKind,
+    rows: Option<u64>,
+    bytes: Option<u64>,
+    seconds: Option<f64>,
+    path: Option<String>,
+    rests_on: Vec<String>,
+}
+
+impl Ls {
+    pub fn execute(&self) -> Result<u8> {
+        let (project, store, plan) = self.which.resolve()?;
+        let mut sources = Sources::load(&store, &project.root);
+        let prospects = outlook(&project, &store, &mut sources, &plan)?;
+        let out = format!("out/{}/{}", plan.request.pipeline, plan.request.dataset);
+        let mut rows = Vec::new();
+        for (stage, prospect) in plan.stages.iter().zip(&prospects) {
+            for (output, decl) in &stage.decl.outputs {
+                let object = prospect.objects.as_ref().map(|objects| &objects[output]);
+                let path = project.data.join(&out).join(&stage.name).join(&decl.path);
+                rows.push(Row {
+                    artifact: format!("{}.{output}", stage.name),
+                    kind: decl.kind,
+                    rows: object.and_then(|o| o.rows),
+                    bytes: object.map(|o| o.size),
+                    seconds: object.and(prospect.seconds),
+                    path: object.map(|_| path.display().to_string()),
+                    rests_on: stage.labels.iter().cloned().collect(),
+                });
+            }
+        }
+        if self.json {
+            print_json(&rows);
+            return Ok(SUCCESS);
+        }
+        print_text(&format!("{:<36} {:<10} {:>9} {:>10} {:>12}", "artifact", "kind", "rows", "size", "took"));
+        for row in &rows {
+            let kind = format!("{:?}", row.kind).to_lowercase();
+            let Some(bytes) = row.bytes else {
+                print_text(&format!("{:<36} {kind:<10} not there yet", row.artifact));
+                continue;
+            };
+            let count = row.rows.map(|r| r.to_string()).unwrap_or_default();
+            let took = row.seconds.map(human_seconds).unwrap_or_default();
+            print_text(&format!(
+                "{:<36} {kind:<10} {count:>9} {:>10} {took:>12}",
+                row.artifact,
+                human_bytes(bytes)
+            ));
+        }
+        if let Some(row) = rows.iter().find(|row| !row.rests_on.is_empty()) {
+            print_text(&format!("\nrests on: {}", row.rests_on.join(", ")));
+        }
+        print_text(&format!("open them in {}", project.data.join(out).display()));
+        Ok(SUCCESS)
+    }
+}

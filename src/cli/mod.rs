@@ -1,0 +1,157 @@
+//! The command line: one file per subcommand. Nothing outside this folder prints.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where printing is done")]
+
+mod bars;
+mod config;
+mod external;
+mod graph;
+mod lines;
+mod ls;
+mod plan;
+mod run;
+mod show;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
+
+use crate::declare::Project;
+use crate::error::{Error, Result};
+use crate::plan::{Plan, Request, resolve};
+use crate::store::Store;
+
+/// Everything went well; nothing had to be done counts as well.
+pub const SUCCESS: u8 = 0;
+/// A stage failed.
+pub const STAGE_FAILED: u8 = 1;
+/// The command line or a declaration is wrong; nothing was started.
+pub const REFUSED: u8 = 2;
+/// `plan --check`: something would run.
+pub const WOULD_RUN: u8 = 3;
+
+const EXAMPLES: &str = "\
+Examples:
+  callsheet run                                   the default pipeline, dataset and profile
+  callsheet plan --set train_encoder.margin=0.2   what that change would cost, and why
+  callsheet ls                                    the artifacts that there are
+  callsheet show gram_features.grams              where one came from
+  callsheet run --profile paper --dataset space_needle
+
+Exit codes: 0 done, 1 a stage failed, 2 refused (nothing was started), 3 `plan --check`: not up to date.";
+
+#[derive(Parser)]
+#[command(
+    name = "callsheet",
+    version,
+    about = "Runs data pipelines and pays only for what changed",
+    after_help = EXAMPLES,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Subcommands,
+}
+
+#[derive(Subcommand)]
+enum Subcommands {
+    Run(run::Run),
+    Plan(plan::PlanCommand),
+    Config(config::Config),
+    Ls(ls::Ls),
+    Show(show::Show),
+    Graph(graph::Graph),
+    #[command(external_subcommand)]
+    External(Vec<OsString>),
+}
+
+/// Which pipeline, over which data, how large.
+#[derive(Args, Clone)]
+struct Which {
+    /// Pipeline: a file in pipelines/
+    #[arg(short, long, default_value = "synthesis", env = "CALLSHEET_PIPELINE")]
+    pipeline: String,
+    /// Dataset: a file in pipelines/datasets/
+    #[arg(short, long, default_value = "space_needle", env = "CALLSHEET_DATASET")]
+    dataset: String,
+    /// Profile: a file in pipelines/profiles/
+    #[arg(short = 'P', long, default_value = "demo", env = "CALLSHEET_PROFILE")]
+    profile: String,
+    /// Set a parameter, over every file; may be repeated
+    #[arg(long, value_name = "STAGE.PARAM=VALUE")]
+    set: Vec<String>,
+}
+
+impl Which {
+    fn resolve(&self) -> Result<(Project, Store, Plan)> {
+        let project = Project::find()?;
+        let request = Request {
+            pipeline: self.pipeline.clone(),
+            dataset: self.dataset.clone(),
+            profile: self.profile.clone(),
+            set: self.set.clone(),
+        };
+        let plan = resolve(&project, &request)?;
+        let store = Store::new(project.data.join("store"));
+        Ok((project, store, plan))
+    }
+}
+
+/// Runs the program; the exit codes are this module's constants.
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Subcommands::Run(command) => command.execute(),
+        Subcommands::Plan(command) => command.execute(),
+        Subcommands::Config(command) => command.execute(),
+        Subcommands::Ls(command) => command.execute(),
+        Subcommands::Show(command) => command.execute(),
+        Subcommands::Graph(command) => command.execute(),
+        Subcommands::External(words) => external::execute(&words),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            print_error(error);
+            ExitCode::from(REFUSED)
+        }
+    }
+}
+
+fn print_error(error: Error) {
+    eprintln!("{:?}", miette::Report::new(error));
+}
+
+fn print_json(value: &impl Serialize) {
+    let text = serde_json::to_string_pretty(value).expect("what is printed is plain data");
+    print_text(&text);
+}
+
+/// Prints a line to stdout; a reader that has gone away (`| head`) is no error.
+fn print_text(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// Seconds as people read them: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`.
+fn human_seconds(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match whole {
+        0..10 => format!("{seconds:.1} s"),
+        10..60 => format!("{whole} s"),
+        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
+        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+/// Bytes as people read them: `812 B`, `1.5 MB`.
+fn human_bytes(bytes: u64) -> String {
+    let units = ["B", "kB", "MB", "GB", "TB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1000.0 && unit + 1 < units.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", units[unit]) }
+}

@@ -1,0 +1,111 @@
+//! `callsheet show`.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use clap::Args;
+use serde_json::json;
+
+use super::{SUCCESS, Which, human_bytes, human_seconds, print_json, print_text};
+use crate::error::{Error, Result, suggest};
+use crate::run::outlook;
+use crate::store::Sources;
+
+/// Show where an artifact came from
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  callsheet show gram_features.grams
+  callsheet show train_encoder            a stage with one output needs no output's name
+  callsheet show evaluate.metrics --json")]
+pub struct Show {
+    /// `stage.output`, or a stage with one output
+    artifact: String,
+    #[command(flatten)]
+    which: Which,
+    /// Print as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Show {
+    pub fn execute(&self) -> Result<u8> {
+        let (project, store, plan) = self.which.resolve()?;
+        let all = || plan.stages.iter().flat_map(|s| s.decl.outputs.keys().map(move |o| (s, o)));
+        let (wanted, output) = self.artifact.split_once('.').unwrap_or((&self.artifact, ""));
+        let found = all().find(|(stage, name)| {
+            stage.name == wanted && (*name == output || output.is_empty() && stage.decl.outputs.len() == 1)
+        });
+        let Some((stage, output)) = found else {
+            let known: Vec<String> = all().map(|(s, o)| format!("{}.{o}", s.name)).collect();
+            return Err(Error::refused(
+                format!("the pipeline has no artifact `{}`", self.artifact),
+                suggest(&self.artifact, known.iter().map(String::as_str)),
+            ));
+        };
+        let mut sources = Sources::load(&store, &project.root);
+        let prospects = outlook(&project, &store, &mut sources, &plan)?;
+        let prospect = prospects.into_iter().find(|p| p.stage == stage.name);
+        let hit = prospect.and_then(|p| store.hit(&p.key?.digest()));
+        let Some((record, objects)) = hit else {
+            return Err(Error::refused(
+                format!("`{}.{output}` is not there yet with these parameters", stage.name),
+                "`callsheet run` makes it; `callsheet plan` says what that takes",
+            ));
+        };
+        let (object, made) = (&objects[output], &record.provenance);
+        let started = UNIX_EPOCH + Duration::from_secs(made.started);
+        let started = humantime::format_rfc3339_seconds(started).to_string();
+        let path = store.object_path(object);
+        if self.json {
+            print_json(&json!({
+                "artifact": format!("{}.{output}", stage.name),
+                "key": record.key.digest(), "path": path, "object": object, "started": started,
+                "made_from": record.key, "provenance": made,
+            }));
+            return Ok(SUCCESS);
+        }
+        let line = |name: &str, value: String| print_text(&format!("{name:<12} {value}"));
+        line("artifact", format!("{}.{output}", stage.name));
+        line("is", stage.decl.outputs[output].doc.clone());
+        line("path", path.display().to_string());
+        let rows = object.rows.map(|rows| format!(", {rows} rows")).unwrap_or_default();
+        line("size", format!("{}{rows}", human_bytes(object.size)));
+        line("content", object.content.to_string());
+        line("action key", record.key.digest().to_string());
+        line("stage", format!("{}, version {}", record.key.stage, record.key.version));
+        if !record.key.labels.is_empty() {
+            line("rests on", record.key.labels.iter().cloned().collect::<Vec<_>>().join(", "));
+        }
+        let took = human_seconds(made.seconds);
+        let memory = made.peak_memory.map(human_bytes).unwrap_or_default();
+        line(
+            "made",
+            format!("{started}, in {took}, {memory} of memory, {} CPUs, on {}", made.cpus, made.host),
+        );
+        line(
+            "by",
+            format!(
+                "run {}, callsheet {}, revision {}",
+                made.run,
+                made.callsheet,
+                made.revision.as_deref().unwrap_or("none")
+            ),
+        );
+        for (name, value) in record.key.params.iter().chain(&record.key.budget).chain(&made.execution) {
+            line("parameter", format!("{name} = {value}"));
+        }
+        for (name, input) in &stage.inputs {
+            let from = match input {
+                crate::plan::Input::Source { name, .. } => format!("source {name}"),
+                crate::plan::Input::Artifact { stage, output } => {
+                    format!("{}.{output}", plan.stages[*stage].name)
+                }
+            };
+            line("input", format!("{name} < {from} ({})", record.key.inputs[name].short()));
+        }
+        for (file, digest) in &made.sources {
+            line("raw file", format!("{file} ({})", digest.short()));
+        }
+        Ok(SUCCESS)
+    }
+}

@@ -1,0 +1,82 @@
+//! Pipeline, dataset and profile files: layers of one shape, each laid over the one before.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::read_toml;
+use crate::error::{Result, SourceText};
+
+/// What takes a source's place when its pattern matches no file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Otherwise {
+    /// `stage.output`.
+    pub artifact: Spanned<String>,
+    /// What everything made from it is called, e.g. `synthetic stand-in`.
+    pub label: String,
+}
+
+/// One `[sources.NAME]` table.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceUse {
+    /// Pattern of files, relative to the project.
+    pub path: Option<Spanned<String>>,
+    /// What to take when nothing matches.
+    pub otherwise: Option<Otherwise>,
+    /// Where a user gets the files, for the error when there are none.
+    pub obtain: Option<String>,
+}
+
+/// One `[stages.NAME]` table.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageUse {
+    /// The stage's folder; the instance's own name if left out.
+    #[serde(rename = "use")]
+    pub stage: Option<Spanned<String>>,
+    /// What each input is wired to: a source, or `stage.output`.
+    #[serde(default)]
+    pub inputs: BTreeMap<Spanned<String>, Spanned<String>>,
+    /// Parameters that differ from the layer below.
+    #[serde(default)]
+    pub params: BTreeMap<Spanned<String>, Spanned<toml::Value>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LayerFile {
+    summary: String,
+    #[serde(default)]
+    sources: BTreeMap<Spanned<String>, SourceUse>,
+    #[serde(default)]
+    stages: BTreeMap<Spanned<String>, StageUse>,
+}
+
+/// A layer as written.
+#[derive(Debug)]
+pub struct Layer {
+    /// What it is, in one line.
+    pub summary: String,
+    /// Raw files it names.
+    pub sources: BTreeMap<Spanned<String>, SourceUse>,
+    /// Stages it uses or adjusts.
+    pub stages: BTreeMap<Spanned<String>, StageUse>,
+    /// The file it was read from.
+    pub source: Arc<SourceText>,
+}
+
+impl Layer {
+    /// Reads the layer at `path` of the project at `root`.
+    ///
+    /// # Errors
+    /// When the file is missing or malformed.
+    pub fn read(root: &Path, path: &Path) -> Result<Self> {
+        let (file, source): (LayerFile, _) = read_toml(root, path)?;
+        Ok(Self { summary: file.summary, sources: file.sources, stages: file.stages, source })
+    }
+}

@@ -1,0 +1,193 @@
+//! Errors of the library: each says what was being done, to which file, and what would be right.
+
+use std::fmt;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+
+/// Anything that stops a command before or beside the stages it runs.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A declaration that is wrong, shown with the line it stands on.
+    #[error(transparent)]
+    Fault(#[from] Box<Fault>),
+    /// The file system refused something.
+    #[error("{doing} {}: {source}", path.display())]
+    Io {
+        /// What was being done, e.g. `cannot read`.
+        doing: &'static str,
+        /// To which file.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A Parquet file that cannot be read or written.
+    #[error("{doing} {}: {source}", path.display())]
+    Parquet {
+        /// What was being done.
+        doing: &'static str,
+        /// To which file.
+        path: PathBuf,
+        /// Why it failed.
+        source: parquet::errors::ParquetError,
+    },
+    /// A request that cannot be met, with what to do instead.
+    #[error("{message}")]
+    Refused {
+        /// What is wrong, with the value quoted.
+        message: String,
+        /// What would be right.
+        help: String,
+    },
+}
+
+/// The library's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// A refusal with its remedy.
+    pub fn refused(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Refused { message: message.into(), help: help.into() }
+    }
+}
+
+impl Diagnostic for Error {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        match self {
+            Self::Fault(fault) => fault.help(),
+            Self::Refused { help, .. } if !help.is_empty() => Some(Box::new(help)),
+            Self::Io { source, .. } => io_remedy(source).map(|h| Box::new(h) as Box<_>),
+            _ => None,
+        }
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        match self {
+            Self::Fault(fault) => fault.source_code(),
+            _ => None,
+        }
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        match self {
+            Self::Fault(fault) => fault.labels(),
+            _ => None,
+        }
+    }
+}
+
+/// What a user can do about an operating-system error, where there is something.
+pub fn io_remedy(error: &io::Error) -> Option<&'static str> {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("free some disk space (deleting data/store is always safe) and run again")
+        }
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            Some("make the folder writable, or name another one under `data` in callsheet.toml")
+        }
+        _ => None,
+    }
+}
+
+/// Attaches to an I/O result what was being done and to which file.
+pub trait Doing<T> {
+    /// `fs::read(path).doing("cannot read", path)`.
+    fn doing(self, doing: &'static str, path: impl AsRef<Path>) -> Result<T>;
+}
+
+impl<T> Doing<T> for io::Result<T> {
+    fn doing(self, doing: &'static str, path: impl AsRef<Path>) -> Result<T> {
+        self.map_err(|source| Error::Io { doing, path: path.as_ref().to_owned(), source })
+    }
+}
+
+impl<T> Doing<T> for parquet::errors::Result<T> {
+    fn doing(self, doing: &'static str, path: impl AsRef<Path>) -> Result<T> {
+        self.map_err(|source| Error::Parquet { doing, path: path.as_ref().to_owned(), source })
+    }
+}
+
+/// A text file that declarations were read from.
+#[derive(Debug)]
+pub struct SourceText {
+    /// Its path, relative to the project.
+    pub path: PathBuf,
+    /// Its content.
+    pub text: String,
+}
+
+impl SourceText {
+    /// The line, counted from 1, of a byte offset.
+    pub fn line(&self, offset: usize) -> usize {
+        self.text.as_bytes()[..offset.min(self.text.len())].iter().filter(|b| **b == b'\n').count() + 1
+    }
+}
+
+/// Something wrong at a place in a declaration.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Fault {
+    message: String,
+    label: String,
+    help: Option<String>,
+    file: NamedSource<String>,
+    span: Range<usize>,
+}
+
+impl Fault {
+    /// A fault at `span` of `source`; `label` stands under the quoted line.
+    pub fn new(
+        source: &Arc<SourceText>,
+        span: Range<usize>,
+        message: impl Into<String>,
+        label: impl Into<String>,
+    ) -> Box<Self> {
+        Box::new(Self {
+            message: message.into(),
+            label: label.into(),
+            help: None,
+            file: NamedSource::new(source.path.display().to_string(), source.text.clone()),
+            span,
+        })
+    }
+
+    /// Adds what would be right.
+    #[must_use]
+    pub fn with_help(mut self: Box<Self>, help: impl Into<String>) -> Box<Self> {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl Diagnostic for Fault {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help.as_ref().map(|h| Box::new(h) as Box<_>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(&self.file)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let label = LabeledSpan::new_with_span(Some(self.label.clone()), self.span.clone());
+        Some(Box::new(std::iter::once(label)))
+    }
+}
+
+/// `did you mean "x"? (known: a, b, x)`, for a name that does not exist.
+pub fn suggest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    let nearest = known
+        .iter()
+        .map(|name| (strsim::jaro_winkler(wanted, name), name))
+        .filter(|(likeness, _)| *likeness > 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let list = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    match nearest {
+        Some((_, name)) => format!("did you mean `{name}`? (known: {list})"),
+        None => format!("known: {list}"),
+    }
+}

@@ -1,0 +1,89 @@
+//! What a run reports. The runner emits these; reporters in `cli/` draw them, the store keeps them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::key::Digest;
+use crate::protocol::WorkerEvent;
+
+/// Something that happened in a run.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The run begins.
+    RunStarted {
+        /// Its id.
+        run: String,
+        /// Number of stages in the plan.
+        stages: usize,
+    },
+    /// A stage's result was found in the store.
+    Cached {
+        /// The stage instance.
+        stage: String,
+        /// Its key.
+        key: Digest,
+    },
+    /// Another run is computing the same result.
+    Waiting {
+        /// The stage instance.
+        stage: String,
+    },
+    /// A worker was started.
+    Started {
+        /// The stage instance.
+        stage: String,
+        /// Its key.
+        key: Digest,
+        /// Why its result was not found, one reason a line.
+        reasons: Vec<String>,
+    },
+    /// A worker said something.
+    Worker {
+        /// The stage instance.
+        stage: String,
+        /// What it said.
+        said: WorkerEvent,
+    },
+    /// A result was published.
+    Finished {
+        /// The stage instance.
+        stage: String,
+        /// Its key.
+        key: Digest,
+        /// Seconds since it was started.
+        seconds: f64,
+        /// Rows of each table it made.
+        rows: BTreeMap<String, u64>,
+    },
+    /// A stage failed; nothing of it was published.
+    Failed {
+        /// The stage instance.
+        stage: String,
+        /// What is wrong.
+        message: String,
+        /// What would be right.
+        help: String,
+    },
+    /// A stage could not start because one that it reads from failed.
+    Blocked {
+        /// The stage instance.
+        stage: String,
+        /// The stage that failed.
+        by: String,
+    },
+    /// The run ends.
+    RunFinished {
+        /// Its id.
+        run: String,
+        /// Stages whose result was found.
+        cached: usize,
+        /// Stages that ran.
+        ran: usize,
+        /// Stages that failed or were blocked.
+        failed: usize,
+        /// Seconds of the whole run.
+        seconds: f64,
+    },
+}

@@ -1,0 +1,35 @@
+//! Callsheet: a data-pipeline orchestrator.
+//!
+//! A pipeline is a graph of declared stages. Each stage is a command with inputs, parameters and
+//! outputs; its result is found under the hash of what it is made from, and only what is not
+//! found is computed. This library is the engine: it knows neither images nor tensors, and its
+//! workers are processes of their own.
+//!
+//! The modules, in the order data flows through them:
+//!
+//! | module | from | to |
+//! |---|---|---|
+//! | [`declare`] | TOML files | declarations as written, every value with its line |
+//! | [`plan`] | declarations, overlays, `--set` | the resolved graph (the one user of petgraph) |
+//! | [`key`] | a stage and its inputs' content | what identifies its result |
+//! | [`reason`] | two keys | why a stage must run |
+//! | [`store`] | finished artifacts | objects by content, records by key, views by name |
+//! | [`table`] | Parquet files | schema checks, logical digests, deterministic writing |
+//! | [`run`] | a plan | events; workers started as inputs and CPUs allow |
+//! | [`protocol`], [`event`] | | what engine, workers and reporters say to each other |
+//! | [`cli`] | the command line | the only place that prints |
+//!
+//! What every module holds to: nothing wrong is recorded, nothing half-done is visible, nothing
+//! is computed twice, and every refusal names the file, the value and the remedy.
+
+pub mod cli;
+pub mod declare;
+pub mod error;
+pub mod event;
+pub mod key;
+pub mod plan;
+pub mod protocol;
+pub mod reason;
+pub mod run;
+pub mod store;
+pub mod table;

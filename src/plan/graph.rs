@@ -1,0 +1,96 @@
+//! The stage graph: order, cycles, and which stages are needed at all.
+
+use std::collections::BTreeSet;
+
+use petgraph::Direction;
+use petgraph::algo::tarjan_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
+
+/// Stages by position in the pipeline file, an edge from each producer to its consumers.
+pub struct Graph(DiGraph<usize, ()>);
+
+impl Graph {
+    /// A graph of `count` stages with `edges` as (producer, consumer).
+    pub fn new(count: usize, edges: impl IntoIterator<Item = (usize, usize)>) -> Self {
+        let mut graph = DiGraph::with_capacity(count, count);
+        for position in 0..count {
+            graph.add_node(position);
+        }
+        for (from, to) in edges {
+            graph.update_edge(NodeIndex::new(from), NodeIndex::new(to), ());
+        }
+        Self(graph)
+    }
+
+    /// Positions on one cycle, if there is any.
+    pub fn cycle(&self) -> Option<Vec<usize>> {
+        let on_cycle =
+            |group: &Vec<NodeIndex>| group.len() > 1 || self.0.find_edge(group[0], group[0]).is_some();
+        let group = tarjan_scc(&self.0).into_iter().find(on_cycle)?;
+        let mut positions: Vec<usize> = group.into_iter().map(NodeIndex::index).collect();
+        positions.sort_unstable();
+        Some(positions)
+    }
+
+    /// `start` and everything it depends on.
+    pub fn with_ancestors(&self, start: impl IntoIterator<Item = usize>) -> BTreeSet<usize> {
+        let mut found = BTreeSet::new();
+        let mut open: Vec<usize> = start.into_iter().collect();
+        while let Some(position) = open.pop() {
+            if found.insert(position) {
+                open.extend(self.producers(position));
+            }
+        }
+        found
+    }
+
+    /// The positions in `among`, each after its producers, else in file order.
+    /// The graph must have no cycle.
+    pub fn order(&self, among: &BTreeSet<usize>) -> Vec<usize> {
+        let mut order = Vec::with_capacity(among.len());
+        let mut waiting: Vec<usize> = (0..self.0.node_count())
+            .map(|p| self.producers(p).filter(|q| among.contains(q)).count())
+            .collect();
+        let mut ready: BTreeSet<usize> = among.iter().copied().filter(|p| waiting[*p] == 0).collect();
+        while let Some(position) = ready.pop_first() {
+            order.push(position);
+            let node = NodeIndex::new(position);
+            for next in self.0.neighbors_directed(node, Direction::Outgoing) {
+                waiting[next.index()] -= 1;
+                if waiting[next.index()] == 0 && among.contains(&next.index()) {
+                    ready.insert(next.index());
+                }
+            }
+        }
+        order
+    }
+
+    fn producers(&self, position: usize) -> impl Iterator<Item = usize> {
+        let node = NodeIndex::new(position);
+        self.0.neighbors_directed(node, Direction::Incoming).map(NodeIndex::index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stages_follow_their_producers_and_else_the_file() {
+        let graph = Graph::new(4, [(3, 0), (3, 1), (1, 2)]);
+        assert_eq!(graph.order(&(0..4).collect()), [3, 0, 1, 2]);
+    }
+
+    #[test]
+    fn a_cycle_is_named_by_its_members() {
+        assert_eq!(Graph::new(4, [(0, 1), (1, 2), (2, 1)]).cycle(), Some(vec![1, 2]));
+        assert_eq!(Graph::new(2, [(1, 1)]).cycle(), Some(vec![1]));
+        assert_eq!(Graph::new(3, [(0, 1), (0, 2), (1, 2)]).cycle(), None);
+    }
+
+    #[test]
+    fn ancestors_include_the_start() {
+        let graph = Graph::new(4, [(0, 1), (1, 2), (3, 2)]);
+        assert_eq!(graph.with_ancestors([1]), [0, 1].into());
+    }
+}

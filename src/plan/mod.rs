@@ -1,0 +1,98 @@
+//! The resolved graph: every stage with its final parameters and what each input is.
+
+mod graph;
+mod overlay;
+mod resolve;
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::declare::{Origin, Role, StageDecl};
+
+pub use resolve::resolve;
+
+/// What a user asks to be planned.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Name of the pipeline file.
+    pub pipeline: String,
+    /// Name of the dataset file.
+    pub dataset: String,
+    /// Name of the profile file.
+    pub profile: String,
+    /// `stage.param=value`, as typed.
+    pub set: Vec<String>,
+}
+
+/// A parameter's final value.
+#[derive(Clone, Debug)]
+pub struct Param {
+    /// The value.
+    pub value: Value,
+    /// Where it was set.
+    pub origin: Origin,
+    /// What a change of it means.
+    pub role: Role,
+}
+
+/// What an input is wired to.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Raw files, as sorted paths relative to the project.
+    Source {
+        /// Name of the source.
+        name: String,
+        /// Its files; at least one.
+        files: Vec<PathBuf>,
+        /// Its own folder: the part of its pattern before the first special character.
+        base: PathBuf,
+    },
+    /// An output of another stage.
+    Artifact {
+        /// Position of that stage in [`Plan::stages`].
+        stage: usize,
+        /// Name of the output.
+        output: String,
+    },
+}
+
+/// One stage of a plan.
+#[derive(Debug)]
+pub struct Stage {
+    /// Name of the instance in the pipeline.
+    pub name: String,
+    /// The declaration it uses.
+    pub decl: Arc<StageDecl>,
+    /// Every declared parameter.
+    pub params: BTreeMap<String, Param>,
+    /// Every wired input.
+    pub inputs: BTreeMap<String, Input>,
+    /// Stand-ins that it rests on, e.g. `synthetic stand-in`.
+    pub labels: BTreeSet<String>,
+}
+
+/// A pipeline over a dataset in a profile, ready to run.
+#[derive(Debug)]
+pub struct Plan {
+    /// What was asked for.
+    pub request: Request,
+    /// Summary of the pipeline.
+    pub summary: String,
+    /// The stages, each after those it reads from; else in the order of the file.
+    pub stages: Vec<Stage>,
+}
+
+impl Stage {
+    /// Positions of the stages it reads from, without repeats.
+    pub fn upstream(&self) -> BTreeSet<usize> {
+        let producer = |input: &Input| match input {
+            Input::Artifact { stage, .. } => Some(*stage),
+            Input::Source { .. } => None,
+        };
+        self.inputs.values().filter_map(producer).collect()
+    }
+}

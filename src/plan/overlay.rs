@@ -1,0 +1,147 @@
+//! Lays dataset, profile and `--set` over a pipeline.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use toml::Spanned;
+
+use crate::declare::{Layer, Origin, SourceUse};
+use crate::error::{Error, Result, SourceText, suggest};
+
+/// A source after all layers.
+pub struct SourceSpec {
+    /// The pattern, with where it was set.
+    pub path: Option<(Spanned<String>, Origin)>,
+    /// The rest, from the topmost layer that says it.
+    pub rest: SourceUse,
+    /// Where the source was first declared.
+    pub origin: Origin,
+}
+
+/// A stage instance after all layers; parameters are not yet checked.
+pub struct StageSpec {
+    /// Name of the instance.
+    pub name: String,
+    /// Name of the stage's folder.
+    pub stage: (String, Origin),
+    /// Wiring.
+    pub inputs: BTreeMap<String, (String, Origin)>,
+    /// Parameters as written.
+    pub params: BTreeMap<String, (toml::Value, Origin)>,
+}
+
+/// The pipeline with every layer laid over it.
+pub struct Spec {
+    /// By name.
+    pub sources: BTreeMap<String, SourceSpec>,
+    /// In the order of the pipeline file.
+    pub stages: Vec<StageSpec>,
+}
+
+fn at(source: &Arc<SourceText>, span: Range<usize>) -> Origin {
+    Origin::File(source.clone(), span)
+}
+
+/// Lays `layers` over one another, the first being the pipeline, and `set` over them all.
+///
+/// # Errors
+/// When a layer adjusts a stage that the pipeline does not have, or a `--set` is malformed.
+pub fn overlay(layers: &[Layer], set: &[String]) -> Result<Spec> {
+    let mut spec = Spec { sources: BTreeMap::new(), stages: Vec::new() };
+    for (depth, layer) in layers.iter().enumerate() {
+        lay_sources(&mut spec, layer);
+        lay_stages(&mut spec, layer, depth == 0)?;
+    }
+    for option in set {
+        lay_option(&mut spec, option)?;
+    }
+    Ok(spec)
+}
+
+fn lay_sources(spec: &mut Spec, layer: &Layer) {
+    for (name, used) in &layer.sources {
+        let entry = spec.sources.entry(name.get_ref().clone()).or_insert_with(|| SourceSpec {
+            path: None,
+            rest: SourceUse::default(),
+            origin: at(&layer.source, name.span()),
+        });
+        if let Some(path) = &used.path {
+            entry.path = Some((path.clone(), at(&layer.source, path.span())));
+        }
+        if let Some(otherwise) = &used.otherwise {
+            entry.rest.otherwise = Some(otherwise.clone());
+            entry.origin = at(&layer.source, otherwise.artifact.span());
+        }
+        if let Some(obtain) = &used.obtain {
+            entry.rest.obtain = Some(obtain.clone());
+        }
+    }
+}
+
+fn lay_stages(spec: &mut Spec, layer: &Layer, may_add: bool) -> Result<()> {
+    let mut uses: Vec<_> = layer.stages.iter().collect();
+    uses.sort_by_key(|(name, _)| name.span().start);
+    for (name, used) in uses {
+        let origin = at(&layer.source, name.span());
+        let text = name.get_ref();
+        let position = spec.stages.iter().position(|s| &s.name == text);
+        let stage = match position {
+            Some(position) => &mut spec.stages[position],
+            None if may_add => {
+                let kind = used.stage.clone();
+                let stage = kind.map_or_else(
+                    || (text.clone(), origin.clone()),
+                    |kind| (kind.get_ref().clone(), at(&layer.source, kind.span())),
+                );
+                let (inputs, params) = (BTreeMap::new(), BTreeMap::new());
+                spec.stages.push(StageSpec { name: text.clone(), stage, inputs, params });
+                spec.stages.last_mut().expect("just pushed")
+            }
+            None => {
+                let known = spec.stages.iter().map(|s| s.name.as_str());
+                return Err(origin.fault(
+                    format!("the pipeline has no stage `{text}`"),
+                    "adjusted here",
+                    suggest(text, known),
+                ));
+            }
+        };
+        for (input, from) in &used.inputs {
+            let wired = (from.get_ref().clone(), at(&layer.source, from.span()));
+            stage.inputs.insert(input.get_ref().clone(), wired);
+        }
+        for (param, value) in &used.params {
+            let origin = at(&layer.source, param.span().start..value.span().end);
+            stage.params.insert(param.get_ref().clone(), (value.get_ref().clone(), origin));
+        }
+    }
+    Ok(())
+}
+
+fn lay_option(spec: &mut Spec, option: &str) -> Result<()> {
+    let parts = option.split_once('=').and_then(|(left, value)| {
+        let (stage, param) = left.trim().split_once('.')?;
+        Some((stage, param, value.trim()))
+    });
+    let Some((stage, param, value)) = parts else {
+        return Err(Error::refused(
+            format!("--set `{option}` is not of the form stage.param=value"),
+            "e.g. --set train_encoder.margin=0.2",
+        ));
+    };
+    let known: Vec<String> = spec.stages.iter().map(|s| s.name.clone()).collect();
+    let Some(stage) = spec.stages.iter_mut().find(|s| s.name == stage) else {
+        return Err(Error::refused(
+            format!("--set `{option}`: the pipeline has no stage `{stage}`"),
+            suggest(stage, known.iter().map(String::as_str)),
+        ));
+    };
+    // What is no TOML value is meant as text: --set sample_triplets.method=clusters
+    let value = toml::from_str::<toml::Table>(&format!("value = {value}"))
+        .ok()
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| toml::Value::String(value.to_owned()));
+    stage.params.insert(param.to_owned(), (value, Origin::CommandLine(option.to_owned())));
+    Ok(())
+}

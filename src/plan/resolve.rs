@@ -1,0 +1,280 @@
+//! From declarations to a plan; everything that can be wrong is found here, before anything runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::graph::Graph;
+use super::overlay::{Spec, StageSpec, overlay};
+use super::source::{base, matches};
+use super::{Input, Param, Plan, Request, Stage};
+use crate::declare::{ArtifactKind, InputDecl, Origin, Project, StageDecl};
+use crate::error::{Error, Result, suggest};
+
+/// What a wired name means, before it is known which stages are needed.
+enum Wire {
+    Source { name: String, files: Vec<PathBuf>, base: PathBuf },
+    Output { stage: usize, output: String, label: Option<String> },
+}
+
+/// Resolves what the user asked for.
+///
+/// # Errors
+/// On unknown names, wrong types, values out of bounds, missing inputs and cycles, with the
+/// file, the line and the nearest name that exists.
+pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
+    let mut layers = vec![project.layer("pipeline", "", &request.pipeline)?];
+    if !request.dataset.is_empty() {
+        layers.push(project.layer("dataset", "datasets", &request.dataset)?);
+    }
+    if !request.profile.is_empty() {
+        layers.push(project.layer("profile", "profiles", &request.profile)?);
+    }
+    let spec = overlay(&layers, &request.set)?;
+    let decls = declarations(project, &spec)?;
+
+    let mut wires: Vec<BTreeMap<String, (Wire, &Origin)>> = Vec::new();
+    for (stage, decl) in spec.stages.iter().zip(&decls) {
+        wires.push(wire_stage(project, &spec, &decls, stage, decl)?);
+    }
+    let needed = needed_stages(project, &spec, &decls, &mut wires)?;
+    let graph = Graph::new(spec.stages.len(), edges(&wires));
+    if let Some(cycle) = graph.cycle() {
+        let names: Vec<&str> = cycle.iter().map(|p| spec.stages[*p].name.as_str()).collect();
+        return Err(spec.stages[cycle[0]].stage.1.fault(
+            format!("stages depend on themselves: {}", names.join(", ")),
+            "one of them",
+            "remove one of the inputs that close the circle".into(),
+        ));
+    }
+    let order = graph.order(&needed);
+    let position: BTreeMap<usize, usize> = order.iter().enumerate().map(|(n, p)| (*p, n)).collect();
+
+    let mut stages: Vec<Stage> = Vec::with_capacity(order.len());
+    for original in order {
+        let (stage, decl) = (&spec.stages[original], &decls[original]);
+        let mut labels = BTreeSet::new();
+        let mut inputs = BTreeMap::new();
+        for (name, (wire, _)) in std::mem::take(&mut wires[original]) {
+            let input = match wire {
+                Wire::Source { name, files, base } => Input::Source { name, files, base },
+                Wire::Output { stage, output, label } => {
+                    let stage = position[&stage];
+                    labels.extend(label);
+                    labels.extend(stages[stage].labels.iter().cloned());
+                    Input::Artifact { stage, output }
+                }
+            };
+            inputs.insert(name, input);
+        }
+        let params = resolve_params(stage, decl)?;
+        stages.push(Stage { name: stage.name.clone(), decl: decl.clone(), params, inputs, labels });
+    }
+    Ok(Plan { request: request.clone(), summary: layers[0].summary.clone(), stages })
+}
+
+fn declarations(project: &Project, spec: &Spec) -> Result<Vec<Arc<StageDecl>>> {
+    let mut read: BTreeMap<&str, Arc<StageDecl>> = BTreeMap::new();
+    for stage in &spec.stages {
+        let (kind, origin) = &stage.stage;
+        if read.contains_key(kind.as_str()) {
+            continue;
+        }
+        let Some(decl) = project.stage(kind)? else {
+            let known = project.stage_names();
+            return Err(origin.fault(
+                format!("stage `{kind}` not found in {}", project.stages.display()),
+                "used here",
+                suggest(kind, known.iter().map(String::as_str)),
+            ));
+        };
+        read.insert(kind, Arc::new(decl));
+    }
+    Ok(spec.stages.iter().map(|s| read[s.stage.0.as_str()].clone()).collect())
+}
+
+fn wire_stage<'a>(
+    project: &Project,
+    spec: &'a Spec,
+    decls: &[Arc<StageDecl>],
+    stage: &'a StageSpec,
+    decl: &StageDecl,
+) -> Result<BTreeMap<String, (Wire, &'a Origin)>> {
+    let mut wires = BTreeMap::new();
+    for (input, (from, origin)) in &stage.inputs {
+        let Some(input_decl) = decl.inputs.get(input) else {
+            return Err(origin.fault(
+                format!("stage `{}` has no input `{input}`", decl.name),
+                "wired here",
+                suggest(input, decl.inputs.keys().map(String::as_str)),
+            ));
+        };
+        let wire = match from.split_once('.') {
+            Some((producer, output)) => wire_output(spec, decls, producer, output, input_decl, origin, None)?,
+            None => wire_source(project, spec, decls, from, input_decl, origin)?,
+        };
+        wires.insert(input.clone(), (wire, origin));
+    }
+    for (input, input_decl) in &decl.inputs {
+        if !input_decl.optional && !wires.contains_key(input) {
+            return Err(stage.stage.1.fault(
+                format!("stage `{}` needs its input `{input}`", stage.name),
+                "used here",
+                format!("wire it: inputs.{input} = \"stage.output\" ({})", input_decl.doc),
+            ));
+        }
+    }
+    Ok(wires)
+}
+
+fn wire_output(
+    spec: &Spec,
+    decls: &[Arc<StageDecl>],
+    producer: &str,
+    output: &str,
+    input: &InputDecl,
+    origin: &Origin,
+    label: Option<String>,
+) -> Result<Wire> {
+    let Some(stage) = spec.stages.iter().position(|s| s.name == producer) else {
+        let known = spec.stages.iter().map(|s| s.name.as_str());
+        let message = format!("the pipeline has no stage `{producer}`");
+        return Err(origin.fault(message, "wired here", suggest(producer, known)));
+    };
+    let Some(decl) = decls[stage].outputs.get(output) else {
+        let known = decls[stage].outputs.keys().map(String::as_str);
+        let message = format!("stage `{producer}` has no output `{output}`");
+        return Err(origin.fault(message, "wired here", suggest(output, known)));
+    };
+    let file_as_files = decl.kind == ArtifactKind::File && input.kind == ArtifactKind::Files;
+    if decl.kind != input.kind && !file_as_files {
+        return Err(origin.fault(
+            format!("`{producer}.{output}` is a {:?}, not a {:?}", decl.kind, input.kind).to_lowercase(),
+            "wired here",
+            input.doc.clone(),
+        ));
+    }
+    if decl.held_out && !input.held_out {
+        return Err(origin.fault(
+            format!("`{producer}.{output}` is held out: this input may not read it"),
+            "wired here",
+            "it is truth for evaluation only; an input that declares held_out = true may read it".into(),
+        ));
+    }
+    Ok(Wire::Output { stage, output: output.to_owned(), label })
+}
+
+fn wire_source(
+    project: &Project,
+    spec: &Spec,
+    decls: &[Arc<StageDecl>],
+    name: &str,
+    input: &InputDecl,
+    origin: &Origin,
+) -> Result<Wire> {
+    let Some(source) = spec.sources.get(name) else {
+        let stages = spec.stages.iter().zip(decls);
+        let outputs = stages.flat_map(|(s, d)| d.outputs.keys().map(move |o| format!("{}.{o}", s.name)));
+        let known: Vec<String> = spec.sources.keys().cloned().chain(outputs).collect();
+        return Err(origin.fault(
+            format!("no source `{name}`"),
+            "wired here",
+            suggest(name, known.iter().map(String::as_str)),
+        ));
+    };
+    let files = match &source.path {
+        Some((path, origin)) => matches(&project.root, path, origin)?,
+        None => Vec::new(),
+    };
+    if files.is_empty()
+        && let Some(otherwise) = &source.rest.otherwise
+    {
+        let artifact = otherwise.artifact.get_ref();
+        let (producer, output) = artifact.split_once('.').unwrap_or((artifact, ""));
+        let label = Some(otherwise.label.clone());
+        return wire_output(spec, decls, producer, output, input, &source.origin, label);
+    }
+    let fits = match input.kind {
+        ArtifactKind::Files => !files.is_empty(),
+        ArtifactKind::File | ArtifactKind::Table => files.len() == 1,
+        ArtifactKind::Directory => false,
+    };
+    if !fits && !(files.is_empty() && input.optional) {
+        let pattern = source.path.as_ref().map_or("(no path)", |(path, _)| path.get_ref());
+        let found = match files.len() {
+            0 => format!("no file matches `{pattern}`"),
+            n => format!("{n} files match `{pattern}`, the input takes one"),
+        };
+        let place = source.path.as_ref().map_or(&source.origin, |(_, origin)| origin);
+        let obtain = source.rest.obtain.clone().unwrap_or_else(|| "put the files there".into());
+        return Err(place.fault(format!("source `{name}`: {found}"), "this source", obtain));
+    }
+    let base = source.path.as_ref().map(|(path, _)| base(path.get_ref())).unwrap_or_default();
+    Ok(Wire::Source { name: name.to_owned(), files, base })
+}
+
+fn edges(wires: &[BTreeMap<String, (Wire, &Origin)>]) -> Vec<(usize, usize)> {
+    let mut edges = Vec::new();
+    for (consumer, inputs) in wires.iter().enumerate() {
+        for (wire, _) in inputs.values() {
+            if let Wire::Output { stage, .. } = wire {
+                edges.push((*stage, consumer));
+            }
+        }
+    }
+    edges
+}
+
+/// Leaves out stages that only make a stand-in which is not needed, and unwires the optional
+/// inputs that would have read from them or from sources without files.
+fn needed_stages(
+    project: &Project,
+    spec: &Spec,
+    decls: &[Arc<StageDecl>],
+    wires: &mut [BTreeMap<String, (Wire, &Origin)>],
+) -> Result<BTreeSet<usize>> {
+    let mut idle = Vec::new();
+    for source in spec.sources.values() {
+        let Some(otherwise) = &source.rest.otherwise else { continue };
+        let Some((path, origin)) = &source.path else { continue };
+        if !matches(&project.root, path, origin)?.is_empty() {
+            let producer = otherwise.artifact.get_ref().split('.').next();
+            idle.extend(spec.stages.iter().position(|s| Some(s.name.as_str()) == producer));
+        }
+    }
+    let idle = Graph::new(spec.stages.len(), edges(wires)).with_ancestors(idle);
+    for (inputs, decl) in wires.iter_mut().zip(decls) {
+        inputs.retain(|input, (wire, _)| match wire {
+            Wire::Output { stage, .. } => !(decl.inputs[input].optional && idle.contains(stage)),
+            Wire::Source { files, .. } => !files.is_empty(),
+        });
+    }
+    let graph = Graph::new(spec.stages.len(), edges(wires));
+    Ok(graph.with_ancestors((0..spec.stages.len()).filter(|p| !idle.contains(p))))
+}
+
+fn resolve_params(stage: &StageSpec, decl: &StageDecl) -> Result<BTreeMap<String, Param>, Error> {
+    for (param, (_, origin)) in &stage.params {
+        if !decl.params.contains_key(param) {
+            return Err(origin.fault(
+                format!("stage `{}` has no parameter `{param}`", decl.name),
+                "set here",
+                suggest(param, decl.params.keys().map(String::as_str)),
+            ));
+        }
+    }
+    let mut params = BTreeMap::new();
+    for (name, declared) in &decl.params {
+        let default = &declared.default;
+        let (value, origin) = match stage.params.get(name) {
+            Some((value, origin)) => (value, origin.clone()),
+            None => (default.get_ref(), Origin::File(decl.source.clone(), default.span())),
+        };
+        let value = declared.accept(value).map_err(|(message, help)| {
+            let message = format!("{}.{name}: {message}", stage.name);
+            origin.fault(message, "set here", format!("{help} ({})", declared.doc))
+        })?;
+        params.insert(name.clone(), Param { value, origin, role: declared.role });
+    }
+    Ok(params)
+}

@@ -1,0 +1,59 @@
+//! Sources: raw files matched by a pattern.
+
+use std::path::{Component, Path, PathBuf};
+
+use toml::Spanned;
+
+use crate::declare::Origin;
+use crate::error::{Doing, Result};
+
+/// The files that `pattern` matches below `root`, sorted, relative to it.
+///
+/// # Errors
+/// When the pattern is malformed or leaves the project, or a folder cannot be read.
+pub fn matches(root: &Path, pattern: &Spanned<String>, origin: &Origin) -> Result<Vec<PathBuf>> {
+    let text = pattern.get_ref();
+    let plain = |c: Component| matches!(c, Component::Normal(_));
+    if text.contains('\0') || !Path::new(text).components().all(plain) {
+        return Err(origin.fault(
+            format!("source path `{text}` leaves the project"),
+            "this path",
+            "a path below the project's folder, e.g. data/raw/mine/*.mp4 (a link there may lead anywhere)"
+                .into(),
+        ));
+    }
+    let root_pattern = Path::new(&glob::Pattern::escape(&root.to_string_lossy())).join(text);
+    let paths = glob::glob(&root_pattern.to_string_lossy()).map_err(|error| {
+        let message = format!("source path `{text}` is no pattern: {}", error.msg);
+        origin.fault(message, "this pattern", "`*`, `?`, `**` and [abc] are special".into())
+    })?;
+    let mut files = Vec::new();
+    for path in paths {
+        let path = path.map_err(|e| (e.path().to_owned(), std::io::Error::from(e)));
+        let path = path.or_else(|(path, error)| Err(error).doing("cannot list", path))?;
+        if path.is_file() {
+            files.push(path.strip_prefix(root).unwrap_or(&path).to_owned());
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The folder that a pattern's matches share: what stands before its first special character.
+pub fn base(pattern: &str) -> PathBuf {
+    let plain = |part: &Component| !part.as_os_str().to_string_lossy().contains(['*', '?', '[']);
+    let parts: Vec<Component> = Path::new(pattern).components().collect();
+    parts[..parts.len().saturating_sub(1)].iter().take_while(|part| plain(part)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_base_of_a_pattern_ends_before_its_first_special_character() {
+        assert_eq!(base("data/raw/a/*.mp4"), Path::new("data/raw/a"));
+        assert_eq!(base("data/raw/*/x/*.mp4"), Path::new("data/raw"));
+        assert_eq!(base("data/raw/one.mp4"), Path::new("data/raw"));
+    }
+}

@@ -1,0 +1,92 @@
+//! What the engine and a worker say to each other.
+//!
+//! The engine starts `<command> <request.json>` in an empty folder. The worker reads the request,
+//! writes each output to the path given there, and may write events to the file named by the
+//! environment variable `CALLSHEET_EVENTS`, one JSON object a line:
+//!
+//! ```json
+//! {"progress": {"done": 30, "total": 96, "unit": "frames"}}
+//! {"metric": {"name": "loss/triplet", "step": 500, "value": 0.031}}
+//! {"log": {"level": "warning", "message": "2 frames were unreadable"}}
+//! {"error": {"message": "no frame in a.mp4", "help": "is it a video?"}}
+//! ```
+//!
+//! Exit code 0 and the declared outputs mean success, with or without events.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Environment variable that names the file to write events to.
+pub const EVENTS_VARIABLE: &str = "CALLSHEET_EVENTS";
+
+/// An input as the worker sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct RequestInput {
+    /// Absolute paths: one for an artifact, one or more for a source, sorted.
+    pub paths: Vec<PathBuf>,
+    /// For a source: the same paths relative to the source's own folder; row keys start with them.
+    pub names: Vec<String>,
+}
+
+/// `request.json`.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct WorkRequest {
+    /// Name of the stage's folder.
+    pub stage: String,
+    /// Inputs by declared name; unwired optional ones are absent.
+    pub inputs: BTreeMap<String, RequestInput>,
+    /// Every declared parameter.
+    pub params: BTreeMap<String, Value>,
+    /// Absolute path to write each output to.
+    pub outputs: BTreeMap<String, PathBuf>,
+    /// Folder that survives a kill and is the same for every budget: for checkpoints.
+    pub scratch: PathBuf,
+    /// CPUs the worker may use.
+    pub cpus: usize,
+    /// What the outputs rest on instead of raw data, e.g. `synthetic stand-in`.
+    pub labels: Vec<String>,
+    /// Name-value pairs for the footer of every table.
+    pub footer: BTreeMap<String, String>,
+}
+
+/// One line from a worker.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkerEvent {
+    /// How far it is.
+    Progress {
+        /// Units done.
+        done: u64,
+        /// Units in all.
+        total: u64,
+        /// What is counted, e.g. `frames`.
+        unit: String,
+    },
+    /// A measured value.
+    Metric {
+        /// `group/name`.
+        name: String,
+        /// Step it was measured at.
+        step: u64,
+        /// The value.
+        value: f64,
+    },
+    /// A remark for the user.
+    Log {
+        /// `info` or `warning`.
+        level: String,
+        /// The remark.
+        message: String,
+    },
+    /// Why it is about to exit with a failure.
+    Error {
+        /// What is wrong, with the file named and the value quoted.
+        message: String,
+        /// What would be right.
+        #[serde(default)]
+        help: String,
+    },
+}

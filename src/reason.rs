@@ -1,0 +1,66 @@
+//! Why a stage must run: the difference between the key it had last time and the one it has now.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::key::ActionKey;
+
+/// One reason a line, e.g. `margin: 0.1 → 0.2`; old values come first.
+pub fn reasons(old: Option<&ActionKey>, new: &ActionKey) -> Vec<String> {
+    let Some(old) = old else {
+        return vec!["never ran".into()];
+    };
+    let mut reasons = Vec::new();
+    if old.stage != new.stage {
+        reasons.push(format!("stage: {} → {}", old.stage, new.stage));
+    }
+    if old.version != new.version {
+        reasons.push(format!("stage version: {} → {}", old.version, new.version));
+    }
+    if old.command != new.command {
+        reasons.push(format!("command: {} → {}", old.command.join(" "), new.command.join(" ")));
+    }
+    if old.format != new.format {
+        reasons.push(format!("key format: {} → {}", old.format, new.format));
+    }
+    differences(&mut reasons, "file ", &old.code, &new.code, |digest| digest.short().to_owned());
+    differences(&mut reasons, "", &old.params, &new.params, Value::to_string);
+    differences(&mut reasons, "", &old.budget, &new.budget, Value::to_string);
+    differences(&mut reasons, "input ", &old.inputs, &new.inputs, |digest| digest.short().to_owned());
+    if old.labels != new.labels {
+        let text = |labels: &BTreeSet<String>| {
+            if labels.is_empty() {
+                "raw data".to_owned()
+            } else {
+                labels.iter().cloned().collect::<Vec<_>>().join(", ")
+            }
+        };
+        reasons.push(format!("rests on: {} → {}", text(&old.labels), text(&new.labels)));
+    }
+    if reasons.is_empty() {
+        reasons.push("its result is not in the store any more".into());
+    }
+    reasons
+}
+
+fn differences<T: PartialEq>(
+    reasons: &mut Vec<String>,
+    what: &str,
+    old: &BTreeMap<String, T>,
+    new: &BTreeMap<String, T>,
+    show: impl Fn(&T) -> String,
+) {
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    for name in names {
+        match (old.get(name), new.get(name)) {
+            (Some(old), Some(new)) if old == new => {}
+            (Some(old), Some(new)) => {
+                reasons.push(format!("{what}{name}: {} → {}", show(old), show(new)));
+            }
+            (Some(_), None) => reasons.push(format!("{what}{name}: gone")),
+            (None, Some(new)) => reasons.push(format!("{what}{name}: new, {}", show(new))),
+            (None, None) => {}
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What a run would do: which stages are cached, which must run, which may turn out unchanged.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::declare::Project;
+use crate::error::Result;
+use crate::key::{ActionKey, Digest};
+use crate::plan::{Input, Plan, Stage};
+use crate::reason::reasons;
+use crate::store::{Object, Sources, Store};
+
+/// A stage's prospect.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    /// Its result is in the store.
+    Cached {
+        /// Its key.
+        key: Digest,
+    },
+    /// Its inputs are known and its result is not in the store.
+    Run {
+        /// Its key.
+        key: Digest,
+        /// Why, one reason a line.
+        reasons: Vec<String>,
+    },
+    /// A stage that it reads from must run; it runs too unless that changes nothing.
+    Maybe {
+        /// The stages it waits for.
+        after: Vec<String>,
+        /// What else changed, one reason a line.
+        reasons: Vec<String>,
+    },
+}
+
+/// One stage of the outlook.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outlook {
+    /// The stage instance.
+    pub stage: String,
+    /// Its prospect.
+    #[serde(flatten)]
+    pub state: State,
+    /// Seconds that it took last time, if it ever ran for this pipeline and dataset.
+    pub seconds: Option<f64>,
+    /// Its key, if its inputs are known.
+    #[serde(skip)]
+    pub key: Option<ActionKey>,
+    /// Its outputs, if it is cached.
+    #[serde(skip)]
+    pub objects: Option<BTreeMap<String, Object>>,
+}
+
+/// Looks every stage of a plan up, in order.
+///
+/// # Errors
+/// When a raw file cannot be read.
+pub fn outlook(project: &Project, store: &Store, sources: &mut Sources, plan: &Plan) -> Result<Vec<Outlook>> {
+    let heads = store.heads(&plan.request.pipeline, &plan.request.dataset);
+    let mut found: Vec<Outlook> = Vec::with_capacity(plan.stages.len());
+    for stage in &plan.stages {
+        let last = heads.get(&stage.name).and_then(|key| store.record(key));
+        let waits: Vec<String> = stage
+            .upstream()
+            .into_iter()
+            .filter(|producer| found[*producer].objects.is_none())
+            .map(|producer| plan.stages[producer].name.clone())
+            .collect();
+        let seconds = last.as_ref().map(|record| record.provenance.seconds);
+        let name = stage.name.clone();
+        if !waits.is_empty() {
+            let reasons = match &last {
+                Some(record) => changed_params(project, stage, &record.key)?,
+                None => vec!["never ran".into()],
+            };
+            let state = State::Maybe { after: waits, reasons };
+            found.push(Outlook { stage: name, state, seconds, key: None, objects: None });
+            continue;
+        }
+        let objects = |producer: usize| found[producer].objects.as_ref();
+        let key = key_of(project, sources, stage, objects)?;
+        let digest = key.digest();
+        let hit = store.hit(&digest);
+        let state = match &hit {
+            Some(_) => State::Cached { key: digest },
+            None => State::Run { key: digest, reasons: reasons(last.as_ref().map(|r| &r.key), &key) },
+        };
+        let objects = hit.map(|(_, objects)| objects);
+        found.push(Outlook { stage: name, state, seconds, key: Some(key), objects });
+    }
+    Ok(found)
+}
+
+/// The key of a stage whose inputs are all known.
+pub(super) fn key_of<'a>(
+    project: &Project,
+    sources: &mut Sources,
+    stage: &Stage,
+    objects: impl Fn(usize) -> Option<&'a BTreeMap<String, Object>>,
+) -> Result<ActionKey> {
+    let mut inputs = BTreeMap::new();
+    for (name, input) in &stage.inputs {
+        let digest = match input {
+            Input::Source { files, .. } => sources.digest_all(files)?.0,
+            Input::Artifact { stage, output } => {
+                objects(*stage).expect("the producer is done")[output].content.clone()
+            }
+        };
+        inputs.insert(name.clone(), digest);
+    }
+    ActionKey::new(project, stage, inputs)
+}
+
+/// What changed beside the inputs, which are not known yet.
+fn changed_params(project: &Project, stage: &Stage, old: &ActionKey) -> Result<Vec<String>> {
+    let new = ActionKey::new(project, stage, old.inputs.clone())?;
+    if new == *old { Ok(Vec::new()) } else { Ok(reasons(Some(old), &new)) }
+}

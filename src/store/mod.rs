@@ -1,0 +1,96 @@
+//! The store: objects by content digest, one record per action, runs, scratch folders, locks.
+//!
+//! ```text
+//! objects/ab/abcd…        an artifact, read-only
+//! objects/ab/abcd….json   what it is: kind, bytes digest, size, mtime ([`Object`])
+//! actions/abcd….json      what an action made of what ([`Record`])
+//! heads/<pipeline>/<dataset>.json   the latest action of each stage, for explanations
+//! runs/<id>/              one run: run.json, events.ndjson, logs/
+//! scratch/abcd…/          checkpoints of long stages
+//! locks/abcd….lock        held while an action runs; dies with its process
+//! staging/                being written; moved into place by a rename
+//! sources.json            digests of raw files by path, inode, size and mtime
+//! ```
+//!
+//! Nothing here is ever half-visible: files are written to `staging/`, synced, and renamed.
+
+mod digest;
+mod lock;
+mod object;
+mod record;
+mod sources;
+mod view;
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Doing, Result};
+
+pub use digest::{digest_directory, digest_file};
+pub use lock::Lock;
+pub use object::Object;
+pub use record::{Heads, Output, Provenance, Record};
+pub use sources::{Sources, Watch};
+pub use view::show_artifact;
+
+/// A store on one file system.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+}
+
+impl Store {
+    /// The store in `root`; its folders are made when they are first written to.
+    pub fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// Makes the store's folders.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn create(&self) -> Result<()> {
+        for folder in ["objects", "actions", "heads", "runs", "scratch", "locks", "staging"] {
+            let path = self.root.join(folder);
+            fs::create_dir_all(&path).doing("cannot create", &path)?;
+        }
+        Ok(())
+    }
+
+    /// A folder or file of the store.
+    pub fn path(&self, relative: impl AsRef<Path>) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// A new folder in `staging/`, removed when dropped.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn staging(&self) -> Result<tempfile::TempDir> {
+        let path = self.path("staging");
+        tempfile::tempdir_in(&path).doing("cannot create a folder in", path)
+    }
+
+    /// Writes `value` as JSON so that a reader sees all of it or none.
+    fn write_json(&self, path: &Path, value: &impl Serialize) -> Result<()> {
+        let staging = self.path("staging");
+        let folder = path.parent().unwrap_or(&self.root);
+        fs::create_dir_all(folder).doing("cannot create", folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(&staging).doing("cannot write in", &staging)?;
+        let mut text = serde_json::to_vec_pretty(value).expect("records are plain data");
+        text.push(b'\n');
+        file.write_all(&text).doing("cannot write", path)?;
+        file.as_file().sync_all().doing("cannot write", path)?;
+        file.persist(path).map_err(|e| e.error).doing("cannot write", path)?;
+        Ok(())
+    }
+}
+
+/// Reads JSON; a missing or malformed file is `None`: to a cache that is a miss.
+fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}

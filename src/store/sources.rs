@@ -1,0 +1,124 @@
+//! Raw files: hashed once, remembered by path, inode, size and modification time.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Store, digest_file, read_json};
+use crate::error::{Doing, Result};
+use crate::key::Digest;
+
+/// A file younger than this may change again within its time stamp's resolution.
+const SETTLED: Duration = Duration::from_secs(2);
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+struct Stamp {
+    inode: u64,
+    size: u64,
+    mtime: i64,
+    mtime_nsec: i64,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Remembered {
+    stamp: Stamp,
+    digest: Digest,
+}
+
+/// The digests of raw files.
+#[derive(Debug)]
+pub struct Sources {
+    root: PathBuf,
+    memory: BTreeMap<PathBuf, Remembered>,
+    changed: bool,
+}
+
+impl Sources {
+    /// What the store remembers of files below `root`.
+    pub fn load(store: &Store, root: &Path) -> Self {
+        let memory = read_json(&store.path("sources.json")).unwrap_or_default();
+        Self { root: root.to_owned(), memory, changed: false }
+    }
+
+    /// The digest of one file, hashed only if it is not remembered.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn digest(&mut self, file: &Path) -> Result<Digest> {
+        let path = self.root.join(file);
+        let stamp = stamp(&path)?;
+        if let Some(known) = self.memory.get(file)
+            && known.stamp == stamp
+        {
+            return Ok(known.digest.clone());
+        }
+        let digest = digest_file(&path)?;
+        let age = fs::metadata(&path).and_then(|m| m.modified()).ok();
+        let age = age.and_then(|modified| SystemTime::now().duration_since(modified).ok());
+        if age.is_some_and(|age| age > SETTLED) {
+            let known = Remembered { stamp, digest: digest.clone() };
+            self.memory.insert(file.to_owned(), known);
+            self.changed = true;
+        }
+        Ok(digest)
+    }
+
+    /// One digest over several files and their paths, and each file's own.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn digest_all(&mut self, files: &[PathBuf]) -> Result<(Digest, BTreeMap<String, Digest>)> {
+        let mut each = BTreeMap::new();
+        for file in files {
+            each.insert(file.to_string_lossy().into_owned(), self.digest(file)?);
+        }
+        let mut hasher = blake3::Hasher::new();
+        for (name, digest) in &each {
+            hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
+            hasher.update(digest.as_str().as_bytes());
+        }
+        Ok((hasher.finalize().into(), each))
+    }
+
+    /// Writes what was learnt back to the store.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn save(&mut self, store: &Store) -> Result<()> {
+        if std::mem::take(&mut self.changed) {
+            store.write_json(&store.path("sources.json"), &self.memory)?;
+        }
+        Ok(())
+    }
+}
+
+/// The files of a source as they were before a stage read them.
+#[derive(Debug)]
+pub struct Watch(Vec<(PathBuf, Stamp)>);
+
+impl Watch {
+    /// Notes size, inode and modification time of every file.
+    ///
+    /// # Errors
+    /// When a file is gone.
+    pub fn start(files: impl IntoIterator<Item = PathBuf>) -> Result<Self> {
+        let stamped = files.into_iter().map(|path| Ok((stamp(&path)?, path)));
+        let stamped = stamped.collect::<Result<Vec<_>>>()?;
+        Ok(Self(stamped.into_iter().map(|(stamp, path)| (path, stamp)).collect()))
+    }
+
+    /// The first file that is not as it was.
+    pub fn changed(&self) -> Option<&Path> {
+        let changed = |(path, before): &&(PathBuf, Stamp)| stamp(path).map_or(true, |now| now != *before);
+        self.0.iter().find(changed).map(|(path, _)| path.as_path())
+    }
+}
+
+fn stamp(path: &Path) -> Result<Stamp> {
+    let found = fs::metadata(path).doing("cannot read", path)?;
+    Ok(Stamp { inode: found.ino(), size: found.len(), mtime: found.mtime(), mtime_nsec: found.mtime_nsec() })
+}

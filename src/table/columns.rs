@@ -1,0 +1,61 @@
+//! Names of column types, as stage.toml declares them and errors show them.
+//!
+//! `string`, `bool`, `int32`, `int64`, `float32`, `float64`, `binary`, `list<T>`, `T[n]` (a
+//! vector of fixed size), `image` (struct of `bytes: binary, path: string`).
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use arrow::datatypes::DataType;
+
+use super::read::open;
+use crate::error::{Error, Result};
+
+/// The name of an Arrow type; two encodings of one meaning have one name.
+pub fn type_name(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "string".into(),
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => "binary".into(),
+        DataType::Boolean => "bool".into(),
+        DataType::Dictionary(_, values) => type_name(values),
+        DataType::FixedSizeList(field, length) => {
+            format!("{}[{length}]", type_name(field.data_type()))
+        }
+        DataType::List(field) | DataType::LargeList(field) => {
+            format!("list<{}>", type_name(field.data_type()))
+        }
+        DataType::Struct(fields) => {
+            let parts = fields.iter().map(|f| format!("{}: {}", f.name(), type_name(f.data_type())));
+            let text = parts.collect::<Vec<_>>().join(", ");
+            if text == "bytes: binary, path: string" { "image".into() } else { format!("struct<{text}>") }
+        }
+        other => other.to_string().to_lowercase(),
+    }
+}
+
+/// Checks that the table at `path` has exactly the declared columns; no declaration, no check.
+///
+/// # Errors
+/// Names the columns that are missing, foreign or of another type.
+pub fn check_columns(path: &Path, declared: &BTreeMap<String, String>) -> Result<()> {
+    let schema = open(path)?.schema().clone();
+    let found: BTreeMap<String, String> =
+        schema.fields().iter().map(|f| (f.name().clone(), type_name(f.data_type()))).collect();
+    if declared.is_empty() || found == *declared {
+        return Ok(());
+    }
+    let mut faults = Vec::new();
+    for (name, wanted) in declared {
+        match found.get(name) {
+            None => faults.push(format!("`{name}` is missing")),
+            Some(kind) if kind != wanted => faults.push(format!("`{name}` is {kind}, not {wanted}")),
+            Some(_) => {}
+        }
+    }
+    let foreign = found.keys().filter(|name| !declared.contains_key(*name));
+    faults.extend(foreign.map(|name| format!("`{name}` is not declared")));
+    Err(Error::refused(
+        format!("columns of {}: {}", path.display(), faults.join("; ")),
+        "make the stage write the columns that its stage.toml declares, or declare what it writes",
+    ))
+}
