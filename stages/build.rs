@@ -1,0 +1,9 @@
+//! Lets the program find libtorch where it was built against it, without LD_LIBRARY_PATH.
+
+fn main() {
+    println!("cargo:rerun-if-env-changed=LIBTORCH");
+    if let Some(folder) = std::env::var_os("LIBTORCH") {
+        let folder = std::path::PathBuf::from(folder);
+        println!("cargo:rustc-link-arg=-Wl,-rpath,{}", folder.join("lib").display());
+    }
+}

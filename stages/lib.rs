@@ -1,0 +1,48 @@
+//! The stages of StEP (style-based encoder pre-training), in the order of the method.
+//!
+//! Each stage is a folder with its declaration (`stage.toml`) and its code; [`STAGES`] lists them.
+//! The other folders hold what two or more stages share.
+
+mod extract_frames;
+mod pair_images;
+mod synthesize_timelapse;
+
+mod columns;
+mod nn;
+mod picture;
+mod random;
+mod video;
+mod worker;
+
+use std::process::ExitCode;
+
+use worker::Context;
+
+/// A stage's code.
+type Run = fn(&Context) -> anyhow::Result<()>;
+
+/// Every stage, in the order of the method.
+pub const STAGES: [(&str, Run); 3] = [
+    ("synthesize_timelapse", synthesize_timelapse::run),
+    ("extract_frames", extract_frames::run),
+    ("pair_images", pair_images::run),
+];
+
+/// Runs the stage named on the command line.
+pub fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let [name, request] = words.as_slice() else {
+        return usage("callsheet-stages STAGE REQUEST.json");
+    };
+    match STAGES.iter().find(|(stage, _)| stage == name) {
+        Some((_, run)) => worker::perform(*run, request.as_ref()),
+        None => usage(&format!("no stage `{name}`")),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "called by hand, not by the engine")]
+fn usage(problem: &str) -> ExitCode {
+    let names: Vec<&str> = STAGES.iter().map(|(name, _)| *name).collect();
+    eprintln!("{problem}\nstages: {}\n(`callsheet run` starts them)", names.join(", "));
+    ExitCode::from(2)
+}

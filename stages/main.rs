@@ -1,0 +1,7 @@
+//! Runs one stage and exits: `callsheet-stages <stage> <request.json>`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    callsheet_stages::main()
+}

@@ -1,0 +1,97 @@
+//! Adam as TensorFlow has it, over named tensors, so that its state can be saved and two
+//! optimisers can own the same tensors (ml_spec section 11, items 8 and 9).
+
+use std::collections::BTreeMap;
+
+use tch::{Tensor, no_grad};
+
+use super::vars::Vars;
+
+/// Exponents and epsilon; learning rates come with each step.
+#[derive(Clone, Copy, Debug)]
+pub struct Betas {
+    /// Decay of the first moment.
+    pub first: f64,
+    /// Decay of the second moment.
+    pub second: f64,
+}
+
+/// TF's "epsilon hat": added to the uncorrected root.
+const EPSILON: f64 = 1e-8;
+
+/// Moments of every tensor it updates.
+#[derive(Debug)]
+pub struct Adam {
+    betas: Betas,
+    /// First and second moments, as `m.NAME` and `v.NAME`.
+    pub state: BTreeMap<String, Tensor>,
+    /// Updates made.
+    pub step: u64,
+}
+
+impl Adam {
+    /// Moments of zero for the tensors of `vars`, whose names get `prefix`.
+    pub fn new(vars: &[(&str, &Vars)], betas: Betas) -> Self {
+        let mut state = BTreeMap::new();
+        for (prefix, vars) in vars {
+            for (name, tensor) in vars.named() {
+                state.insert(format!("m.{prefix}{name}"), tensor.zeros_like());
+                state.insert(format!("v.{prefix}{name}"), tensor.zeros_like());
+            }
+        }
+        Self { betas, state, step: 0 }
+    }
+
+    /// One update; `gradients` are those of all tensors of `vars` in order. A tensor that the
+    /// loss did not reach has an undefined gradient and stays as it is.
+    ///
+    /// `p -= lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + eps)`
+    pub fn step(&mut self, vars: &[(&str, &Vars)], gradients: &[Tensor], learning_rate: f64) {
+        self.step += 1;
+        let Betas { first, second } = self.betas;
+        let t = self.step as f64;
+        let rate = learning_rate * (1.0 - second.powf(t)).sqrt() / (1.0 - first.powf(t));
+        let mut gradients = gradients.iter();
+        no_grad(|| {
+            for (prefix, vars) in vars {
+                for (name, tensor) in vars.named() {
+                    let Some(gradient) = gradients.next().filter(|g| g.defined()) else { continue };
+                    let mut m = self.state[&format!("m.{prefix}{name}")].shallow_clone();
+                    let mut v = self.state[&format!("v.{prefix}{name}")].shallow_clone();
+                    let _ = m.lerp_(gradient, 1.0 - first);
+                    let _ = v.g_mul_scalar_(second);
+                    let _ = v.g_add_(&(gradient.square() * (1.0 - second)));
+                    let _ = tensor.shallow_clone().g_sub_(&(m * rate / (v.sqrt() + EPSILON)));
+                }
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn updates_follow_the_closed_form() {
+        let mut vars = Vars::default();
+        let p = vars.add("p".into(), Tensor::from_slice(&[1.0f32]));
+        let mut adam = Adam::new(&[("", &vars)], Betas { first: 0.0, second: 0.99 });
+        let (mut wanted, mut v) = (1.0f64, 0.0f64);
+        for (t, gradient) in (1..).zip([0.5f64, -2.0, 0.1]) {
+            adam.step(&[("", &vars)], &[Tensor::from_slice(&[gradient as f32])], 0.001);
+            v = 0.99 * v + 0.01 * gradient * gradient;
+            wanted -= 0.001 * (1.0 - 0.99f64.powi(t)).sqrt() * gradient / (v.sqrt() + 1e-8);
+            assert!((p.double_value(&[0]) - wanted).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn a_tensor_without_a_gradient_stays() {
+        let mut vars = Vars::default();
+        let p = vars.add("p".into(), Tensor::from_slice(&[1.0f32]));
+        let mut adam = Adam::new(&[("", &vars)], Betas { first: 0.0, second: 0.99 });
+        adam.step(&[("", &vars)], &[Tensor::new()], 0.001);
+        assert_eq!(p.double_value(&[0]), 1.0);
+    }
+}

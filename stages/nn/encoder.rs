@@ -1,0 +1,96 @@
+//! The style encoder E (ml_spec section 3).
+
+use tch::{Kind, Tensor};
+
+use super::layers::{HeConv, SLOPE, halve, lrelu, pixel_norm};
+use super::vars::Vars;
+
+/// Dimensions of a style code.
+pub const STYLE_DIM: i64 = 8;
+
+/// Slope of the he constants inside residual blocks.
+const BLOCK_SLOPE: f64 = 1.0;
+
+#[derive(Debug)]
+struct BasicBlock {
+    first: HeConv,
+    second: HeConv,
+    skip: HeConv,
+}
+
+impl BasicBlock {
+    fn new(vars: &mut Vars, name: &str, inputs: i64, outputs: i64) -> Self {
+        let mut conv = |part: &str, inputs, kernel| {
+            HeConv::new(vars, &format!("{name}.{part}"), inputs, outputs, kernel, 1, BLOCK_SLOPE)
+        };
+        Self {
+            first: conv("first", inputs, 3),
+            second: conv("second", outputs, 3),
+            skip: conv("skip", inputs, 1),
+        }
+    }
+
+    fn forward(&self, x: &Tensor) -> Tensor {
+        let main = self.second.forward(&lrelu(&self.first.forward(&lrelu(x))));
+        halve(&main) + self.skip.forward(&halve(x))
+    }
+}
+
+/// E: image -> style code.
+#[derive(Debug)]
+pub struct Encoder {
+    first: HeConv,
+    blocks: Vec<BasicBlock>,
+    mean: (Tensor, Tensor),
+    logvar: (Tensor, Tensor),
+}
+
+impl Encoder {
+    /// E of width `nf` (64 in the paper): nf, 2 nf, 3 nf, 4 nf channels.
+    pub fn new(vars: &mut Vars, nf: i64) -> Self {
+        let first = HeConv::new(vars, "conv0", 3, nf, 4, 2, SLOPE);
+        let block = |(n, i): (usize, i64)| (format!("block{n}"), nf * i, nf * (i + 1));
+        let shapes: Vec<_> = [1, 2, 3].into_iter().enumerate().map(block).collect();
+        let blocks = shapes.iter().map(|(name, i, o)| BasicBlock::new(vars, name, *i, *o)).collect();
+        // The heads are plain dense layers: N(0, 0.02), not scaled.
+        let mut head = |name: &str| {
+            let weight = vars.normal(format!("{name}.weight"), &[STYLE_DIM, 4 * nf], 0.02);
+            (weight, vars.constant(format!("{name}.bias"), &[STYLE_DIM], 0.0))
+        };
+        Self { first, blocks, mean: head("mean"), logvar: head("logvar") }
+    }
+
+    /// [N, 3, H, W] in [-1, 1] -> [N, 8]: `mean + exp(logvar / 2)`, deterministic.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        let mut x = self.first.forward(x);
+        for block in &self.blocks {
+            x = pixel_norm(&block.forward(&x));
+        }
+        let pooled = lrelu(&x).mean_dim([2i64, 3].as_slice(), false, Kind::Float);
+        let mean = pooled.linear(&self.mean.0, Some(&self.mean.1));
+        let logvar = pooled.linear(&self.logvar.0, Some(&self.logvar.1));
+        mean + (logvar * 0.5).exp()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_width_64_it_has_1_897_232_parameters() {
+        let mut vars = Vars::default();
+        Encoder::new(&mut vars, 64);
+        assert_eq!(vars.count(), 1_897_232);
+    }
+
+    #[test]
+    fn codes_of_an_untrained_encoder_are_about_one() {
+        tch::manual_seed(0);
+        let mut vars = Vars::default();
+        let encoder = Encoder::new(&mut vars, 8);
+        let codes = encoder.forward(&Tensor::randn([2, 3, 64, 64], (Kind::Float, tch::Device::Cpu)));
+        assert_eq!(codes.size(), [2, 8]);
+        assert!((codes.mean(Kind::Float).double_value(&[]) - 1.0).abs() < 0.2);
+    }
+}

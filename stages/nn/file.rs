@@ -1,0 +1,81 @@
+//! Weight files: safetensors whose one metadata entry is a JSON text, so that the configuration
+//! travels with the weights and equal weights are equal bytes.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde_json::Value;
+use tch::{Kind, Tensor};
+
+use crate::worker::refusal;
+
+const METADATA: &str = "callsheet";
+
+/// Writes float tensors and their configuration; the file appears whole or not at all.
+///
+/// # Errors
+/// When the disk is full.
+pub fn save(path: &Path, tensors: &BTreeMap<String, Tensor>, config: &Value) -> Result<()> {
+    let mut bytes: Vec<(&String, Vec<usize>, Vec<u8>)> = Vec::with_capacity(tensors.len());
+    for (name, tensor) in tensors {
+        let tensor = tensor.detach().to_kind(Kind::Float).to_device(tch::Device::Cpu).contiguous();
+        let mut data = vec![0u8; tensor.numel() * 4];
+        tensor.f_copy_data_u8(&mut data, tensor.numel())?;
+        bytes.push((name, tensor.size().iter().map(|n| *n as usize).collect(), data));
+    }
+    let mut views = Vec::with_capacity(bytes.len());
+    for (name, shape, data) in &bytes {
+        views.push((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), data)?));
+    }
+    let metadata = HashMap::from([(METADATA.to_owned(), config.to_string())]);
+    let staged = path.with_extension("partial");
+    safetensors::serialize_to_file(views, Some(metadata), &staged)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    fs::rename(&staged, path).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Reads float tensors and their configuration (null if the file has none).
+///
+/// # Errors
+/// When the file is no safetensors file, is truncated, or holds other than float32.
+pub fn load(path: &Path) -> Result<(BTreeMap<String, Tensor>, Value)> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let damaged = |error: safetensors::SafeTensorError| {
+        refusal(format!("{} is no whole safetensors file: {error}", path.display()), "fetch or make it again")
+    };
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
+    let config = header.metadata().as_ref().and_then(|m| m.get(METADATA));
+    let config = config.map_or(Ok(Value::Null), |text| serde_json::from_str(text))?;
+    let mut tensors = BTreeMap::new();
+    for (name, view) in SafeTensors::deserialize(&bytes).map_err(damaged)?.tensors() {
+        if view.dtype() != Dtype::F32 {
+            bail!("{}: `{name}` is {:?}, not F32", path.display(), view.dtype());
+        }
+        let shape: Vec<i64> = view.shape().iter().map(|n| *n as i64).collect();
+        tensors.insert(name, Tensor::f_from_data_size(view.data(), &shape, Kind::Float)?);
+    }
+    Ok((tensors, config))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_saved_is_loaded_and_damage_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("w.safetensors");
+        let tensors = BTreeMap::from([("a".to_owned(), Tensor::from_slice(&[1f32, 2., 3.]).view([3, 1]))]);
+        save(&path, &tensors, &serde_json::json!({"nf": 8})).expect("saved");
+        let (again, config) = load(&path).expect("loaded");
+        assert_eq!(again["a"], tensors["a"]);
+        assert_eq!(config["nf"], 8);
+        let bytes = fs::read(&path).expect("bytes");
+        fs::write(&path, &bytes[..bytes.len() - 2]).expect("truncated");
+        let error = load(&path).expect_err("damaged").to_string();
+        assert!(error.contains("w.safetensors is no whole safetensors file"), "{error}");
+    }
+}

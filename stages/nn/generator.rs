@@ -1,0 +1,171 @@
+//! The generator G: content encoder and decoder (ml_spec sections 4.1 and 4.2).
+
+use tch::Tensor;
+
+use super::encoder::STYLE_DIM;
+use super::layers::{HeConv, InstanceNorm, SLOPE, double, pixel_norm, tile};
+use super::vars::Vars;
+
+/// Slope of the he constants inside residual blocks.
+const BLOCK_SLOPE: f64 = 1.0;
+/// Widest layer of the content encoder.
+const WIDEST: i64 = 512;
+/// Downsamplings, and so upsamplings; sides must be multiples of 2^3.
+const DEPTH: usize = 3;
+/// Residual blocks in the content encoder, and as many in the decoder.
+const RESIDUAL: usize = 4;
+
+/// A side must be a multiple of this.
+pub const SIDE_MULTIPLE: i64 = 1 << DEPTH;
+
+#[derive(Debug)]
+struct NormedConv {
+    conv: HeConv,
+    norm: InstanceNorm,
+}
+
+impl NormedConv {
+    fn new(
+        vars: &mut Vars,
+        name: &str,
+        inputs: i64,
+        outputs: i64,
+        kernel: i64,
+        stride: i64,
+        slope: f64,
+    ) -> Self {
+        Self {
+            conv: HeConv::new(vars, name, inputs, outputs, kernel, stride, slope),
+            norm: InstanceNorm::new(vars, &format!("{name}.norm"), outputs),
+        }
+    }
+
+    fn forward(&self, x: &Tensor) -> Tensor {
+        self.norm.forward(&self.conv.forward(x))
+    }
+}
+
+#[derive(Debug)]
+struct ResBlock {
+    first: NormedConv,
+    second: NormedConv,
+}
+
+impl ResBlock {
+    fn new(vars: &mut Vars, name: &str, channels: i64) -> Self {
+        let mut conv = |part: &str| {
+            NormedConv::new(vars, &format!("{name}.{part}"), channels, channels, 3, 1, BLOCK_SLOPE)
+        };
+        Self { first: conv("first"), second: conv("second") }
+    }
+
+    fn forward(&self, x: &Tensor) -> Tensor {
+        self.second.forward(&self.first.forward(x).relu()) + x
+    }
+}
+
+#[derive(Debug)]
+struct UpBlock {
+    first: HeConv,
+    second: HeConv,
+}
+
+impl UpBlock {
+    fn forward(&self, x: &Tensor) -> Tensor {
+        let x = pixel_norm(&self.first.forward(&double(x)).relu());
+        pixel_norm(&self.second.forward(&x).relu())
+    }
+}
+
+/// G(A, z): content image and style code -> image.
+#[derive(Debug)]
+pub struct Generator {
+    down: Vec<NormedConv>,
+    content: Vec<ResBlock>,
+    styled: Vec<ResBlock>,
+    up: Vec<UpBlock>,
+    rgb: HeConv,
+}
+
+impl Generator {
+    /// G of width `nf` (32 in the paper).
+    pub fn new(vars: &mut Vars, nf: i64) -> Self {
+        let width = |level: usize| (nf << level).min(WIDEST);
+        let mut down = vec![NormedConv::new(vars, "content.conv0", 3, nf, 7, 1, SLOPE)];
+        for level in 0..DEPTH {
+            let name = format!("content.down{level}");
+            down.push(NormedConv::new(vars, &name, width(level), width(level + 1), 3, 2, SLOPE));
+        }
+        let deep = width(DEPTH);
+        let content = (0..RESIDUAL).map(|n| ResBlock::new(vars, &format!("content.res{n}"), deep)).collect();
+        let mut channels = deep + STYLE_DIM;
+        let styled =
+            (0..RESIDUAL).map(|n| ResBlock::new(vars, &format!("decoder.res{n}"), channels)).collect();
+        let mut up = Vec::new();
+        for level in (0..DEPTH).rev() {
+            let (inputs, outputs) = (width(level + 1) + channels + STYLE_DIM, width(level));
+            let mut conv = |part: &str, inputs| {
+                let name = format!("decoder.up{}.{part}", level + 1);
+                HeConv::new(vars, &name, inputs, outputs, 3, 1, SLOPE)
+            };
+            up.push(UpBlock { first: conv("first", inputs), second: conv("second", outputs) });
+            channels = outputs;
+        }
+        let rgb = HeConv::new(vars, "decoder.rgb", nf + channels + STYLE_DIM, 3, 1, 1, SLOPE);
+        Self { down, content, styled, up, rgb }
+    }
+
+    /// `a` [N, 3, H, W] in [-1, 1], H and W multiples of 8; `z` [N, 8] -> [N, 3, H, W] in (-1, 1).
+    pub fn forward(&self, a: &Tensor, z: &Tensor) -> Tensor {
+        let mut skips = Vec::with_capacity(self.down.len());
+        let mut x = a.shallow_clone();
+        for block in &self.down {
+            x = block.forward(&x).relu();
+            skips.push(x.shallow_clone());
+        }
+        x = self.content.iter().fold(x, |x, block| block.forward(&x));
+        // Skip first, then x, then z; z is the same everywhere.
+        let with_style = |parts: &[&Tensor]| {
+            let size = parts[0].size();
+            let z = tile(z, size[2], size[3]);
+            let parts: Vec<&Tensor> = parts.iter().copied().chain([&z]).collect();
+            Tensor::cat(&parts, 1)
+        };
+        x = with_style(&[&x]);
+        x = self.styled.iter().fold(x, |x, block| block.forward(&x));
+        for (block, skip) in self.up.iter().zip(skips.iter().rev()) {
+            x = block.forward(&with_style(&[skip, &x]));
+        }
+        self.rgb.forward(&with_style(&[&skips[0], &x])).tanh()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind};
+
+    use super::*;
+
+    #[test]
+    fn parameter_counts_are_those_of_the_specification() {
+        for (nf, wanted) in [(32, 11_136_091), (16, 2_872_475), (64, 43_851_227)] {
+            let mut vars = Vars::default();
+            Generator::new(&mut vars, nf);
+            assert_eq!(vars.count(), wanted, "nf {nf}");
+        }
+        let mut vars = Vars::default();
+        Generator::new(&mut vars, 32);
+        let content = vars.named().iter().filter(|(name, _)| name.starts_with("content."));
+        assert_eq!(content.map(|(_, t)| t.numel()).sum::<usize>(), 5_117_952);
+    }
+
+    #[test]
+    fn the_output_has_the_input_s_size_and_range() {
+        let mut vars = Vars::default();
+        let generator = Generator::new(&mut vars, 4);
+        let float = (Kind::Float, Device::Cpu);
+        let y = generator.forward(&Tensor::randn([2, 3, 24, 16], float), &Tensor::randn([2, 8], float));
+        assert_eq!(y.size(), [2, 3, 24, 16]);
+        assert!(y.abs().max().double_value(&[]) < 1.0);
+    }
+}

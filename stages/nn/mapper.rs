@@ -1,0 +1,52 @@
+//! The mapper M: noise -> style code (ml_spec section 6).
+
+use tch::{Device, Kind, Tensor};
+
+use super::encoder::STYLE_DIM;
+use super::vars::Vars;
+
+const HIDDEN: i64 = 128;
+
+/// M: 8 -> 128 -> 128 -> 128 -> 8, tanh, linear output.
+#[derive(Debug)]
+pub struct Mapper {
+    layers: Vec<(Tensor, Tensor)>,
+}
+
+impl Mapper {
+    /// Glorot-uniform weights from libtorch's generator, zero biases.
+    pub fn new(vars: &mut Vars) -> Self {
+        let widths = [STYLE_DIM, HIDDEN, HIDDEN, HIDDEN, STYLE_DIM];
+        let layers = widths.windows(2).enumerate().map(|(n, w)| {
+            let limit = (6.0 / (w[0] + w[1]) as f64).sqrt();
+            let uniform = Tensor::rand([w[1], w[0]], (Kind::Float, Device::Cpu)) * (2.0 * limit) - limit;
+            let weight = vars.add(format!("layer{n}.weight"), uniform);
+            (weight, vars.constant(format!("layer{n}.bias"), &[w[1]], 0.0))
+        });
+        Self { layers: layers.collect() }
+    }
+
+    /// [N, 8] ~ N(0, I) -> [N, 8] style codes.
+    pub fn forward(&self, noise: &Tensor) -> Tensor {
+        let mut x = noise.shallow_clone();
+        for (n, (weight, bias)) in self.layers.iter().enumerate() {
+            x = x.linear(weight, Some(bias));
+            if n + 1 < self.layers.len() {
+                x = x.tanh();
+            }
+        }
+        x
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_has_35_208_parameters() {
+        let mut vars = Vars::default();
+        Mapper::new(&mut vars);
+        assert_eq!(vars.count(), 35_208);
+    }
+}

@@ -1,0 +1,98 @@
+//! Named trainable tensors, in the order of their names.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use tch::{Device, Kind, Tensor, no_grad};
+
+use crate::worker::refusal;
+
+/// The parameters of one network.
+#[derive(Debug, Default)]
+pub struct Vars {
+    named: BTreeMap<String, Tensor>,
+}
+
+impl Vars {
+    /// A tensor drawn from N(0, std^2) with libtorch's generator, which the caller seeds.
+    pub fn normal(&mut self, name: String, shape: &[i64], std: f64) -> Tensor {
+        let tensor = Tensor::randn(shape, (Kind::Float, Device::Cpu)) * std;
+        self.add(name, tensor)
+    }
+
+    /// A tensor of one value.
+    pub fn constant(&mut self, name: String, shape: &[i64], value: f64) -> Tensor {
+        self.add(name, Tensor::full(shape, value, (Kind::Float, Device::Cpu)))
+    }
+
+    /// Adds a tensor; the result shares its storage.
+    pub fn add(&mut self, name: String, tensor: Tensor) -> Tensor {
+        let tensor = tensor.detach().set_requires_grad(true);
+        let shared = tensor.shallow_clone();
+        self.named.insert(name, tensor);
+        shared
+    }
+
+    /// The tensors by name.
+    pub fn named(&self) -> &BTreeMap<String, Tensor> {
+        &self.named
+    }
+
+    /// The tensors in the order of their names.
+    pub fn tensors(&self) -> Vec<&Tensor> {
+        self.named.values().collect()
+    }
+
+    /// Number of values in all tensors.
+    pub fn count(&self) -> usize {
+        self.named.values().map(Tensor::numel).sum()
+    }
+
+    /// Copies of the values, detached.
+    pub fn copies(&self) -> BTreeMap<String, Tensor> {
+        self.named.iter().map(|(name, tensor)| (name.clone(), tensor.detach().copy())).collect()
+    }
+
+    /// Overwrites the values with those under `prefix` in `from`.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has another shape; nothing is overwritten then.
+    pub fn load(&self, from: &BTreeMap<String, Tensor>, prefix: &str) -> Result<()> {
+        let mut pairs = Vec::with_capacity(self.named.len());
+        for (name, tensor) in &self.named {
+            let full = format!("{prefix}{name}");
+            let Some(value) = from.get(&full) else {
+                let help = "it was made with another network; use the same nf, and one stage's weights for another's only where they fit";
+                return Err(refusal(format!("the weights have no tensor `{full}`"), help));
+            };
+            if value.size() != tensor.size() {
+                return Err(refusal(
+                    format!(
+                        "weights: `{full}` has shape {:?}, the network wants {:?}",
+                        value.size(),
+                        tensor.size()
+                    ),
+                    "the weights were made with another width; set nf to the one they were made with",
+                ));
+            }
+            pairs.push((tensor, value));
+        }
+        no_grad(|| {
+            for (tensor, value) in pairs {
+                tensor.shallow_clone().copy_(value);
+            }
+        });
+        Ok(())
+    }
+}
+
+/// Moves `shadows` a step towards `vars`: `s += (1 - decay) * (v - s)`.
+pub fn average(shadows: &mut BTreeMap<String, Tensor>, vars: &Vars, decay: f64) {
+    no_grad(|| {
+        for (name, tensor) in vars.named() {
+            if let Some(shadow) = shadows.get_mut(name) {
+                let _ = shadow.lerp_(tensor, 1.0 - decay);
+            }
+        }
+    });
+}

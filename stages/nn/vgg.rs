@@ -1,0 +1,163 @@
+//! VGG-16 up to conv5, tapped after the ReLUs that the method uses. Frozen.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor};
+
+use super::file;
+use crate::worker::refusal;
+
+/// Convolutions per block, and their width.
+pub const BLOCKS: [(usize, i64); 5] = [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)];
+
+/// Channels of the five taps.
+pub const CHANNELS: [usize; 5] = [64, 128, 256, 512, 512];
+
+/// What input the weights want.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Convention {
+    /// BGR in 0..255 minus the mean.
+    Caffe,
+    /// RGB in 0..1, normalised by mean and deviation.
+    Torchvision,
+}
+
+/// What a weight file says of itself.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// Short name for tables and pictures, e.g. `vgg-hed`.
+    pub name: String,
+    /// What input it wants.
+    pub convention: Convention,
+    /// Where it comes from.
+    pub source: String,
+}
+
+/// Which ReLU of each block is tapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taps {
+    /// relu1_2, 2_2, 3_2, 4_2, 5_2: style and perceptual loss.
+    Second,
+    /// relu1_2, 2_2, 3_3, 4_3, 5_3: LPIPS.
+    Last,
+}
+
+/// The network.
+#[derive(Debug)]
+pub struct Vgg {
+    blocks: Vec<Vec<(Tensor, Tensor)>>,
+    /// What the weights say of themselves.
+    pub origin: Origin,
+}
+
+/// Name of convolution `index` (from 1) of block `block` (from 1).
+pub fn conv_name(block: usize, index: usize) -> String {
+    format!("conv{block}_{index}")
+}
+
+impl Vgg {
+    /// Loads weights that `import_weights` made.
+    ///
+    /// # Errors
+    /// When a tensor is missing, has another shape, or holds NaN.
+    pub fn load(path: &Path) -> Result<Self> {
+        let (tensors, config) = file::load(path)?;
+        let origin = serde_json::from_value(config).map_err(|error| {
+            refusal(
+                format!("{} does not say which VGG it is: {error}", path.display()),
+                "make it with the stage import_weights",
+            )
+        })?;
+        check(&tensors, path)?;
+        let mut blocks = Vec::new();
+        for (block, (count, _)) in (1..).zip(BLOCKS) {
+            let pair = |index| {
+                let name = conv_name(block, index);
+                (
+                    tensors[&format!("{name}.weight")].shallow_clone(),
+                    tensors[&format!("{name}.bias")].shallow_clone(),
+                )
+            };
+            blocks.push((1..=count).map(pair).collect());
+        }
+        Ok(Self { blocks, origin })
+    }
+
+    /// [N, 3, H, W] in [-1, 1] -> five tensors [N, C, H/2^k, W/2^k].
+    pub fn taps(&self, x: &Tensor, which: Taps) -> Vec<Tensor> {
+        let mut x = self.prepare(x);
+        let mut taps = Vec::with_capacity(BLOCKS.len());
+        for (n, block) in self.blocks.iter().enumerate() {
+            if n > 0 {
+                x = x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], true);
+            }
+            let last_needed = match which {
+                Taps::Second if n + 1 == self.blocks.len() => 2,
+                _ => block.len(),
+            };
+            for (index, (weight, bias)) in block.iter().enumerate().take(last_needed) {
+                x = x.conv2d(weight, Some(bias), [1, 1], [1, 1], [1, 1], 1).relu();
+                let tapped = if which == Taps::Second { 1 } else { block.len() - 1 };
+                if index == tapped {
+                    taps.push(x.shallow_clone());
+                }
+            }
+        }
+        taps
+    }
+
+    fn prepare(&self, x: &Tensor) -> Tensor {
+        let channels = |values: [f32; 3]| Tensor::from_slice(&values).view([1, 3, 1, 1]);
+        match self.origin.convention {
+            Convention::Caffe => (x.flip([1]) + 1.0) * 127.5 - channels([103.939, 116.779, 123.68]),
+            Convention::Torchvision => {
+                ((x + 1.0) * 0.5 - channels([0.485, 0.456, 0.406])) / channels([0.229, 0.224, 0.225])
+            }
+        }
+    }
+}
+
+/// Checks that every convolution is there, in shape and finite.
+///
+/// # Errors
+/// Names the tensor that is not.
+pub fn check(tensors: &BTreeMap<String, Tensor>, path: &Path) -> Result<()> {
+    let mut inputs = 3;
+    for (block, (count, width)) in (1..).zip(BLOCKS) {
+        for index in 1..=count {
+            let name = conv_name(block, index);
+            for (part, shape) in [("weight", vec![width, inputs, 3, 3]), ("bias", vec![width])] {
+                let name = format!("{name}.{part}");
+                let problem = match tensors.get(&name) {
+                    None => Some("is missing".to_owned()),
+                    Some(t) if t.size() != shape => Some(format!("has shape {:?}, not {shape:?}", t.size())),
+                    Some(t) if t.isfinite().all().int64_value(&[]) == 0 => {
+                        Some("holds NaN or infinity".to_owned())
+                    }
+                    Some(_) => None,
+                };
+                if let Some(problem) = problem {
+                    return Err(refusal(
+                        format!("VGG-16 weights {}: `{name}` {problem}", path.display()),
+                        "give the weights of a VGG-16 (configuration D)",
+                    ));
+                }
+            }
+            inputs = width;
+        }
+    }
+    Ok(())
+}
+
+/// The normalised Gram matrix of a tap: `F^T F / (N_l M_l)`; [N, C, H, W] -> [N, C, C].
+pub fn gram(tap: &Tensor) -> Tensor {
+    let size = tap.size();
+    let features = tap.view([size[0], size[1], size[2] * size[3]]);
+    let scale = 1.0 / (size[1] * size[2] * size[3]) as f64;
+    features.bmm(&features.transpose(1, 2)).to_kind(Kind::Float) * scale
+}

@@ -1,0 +1,18 @@
+//! Random numbers that depend on a seed, a purpose and an index alone: no draw shifts another,
+//! and a stage that resumes at step n needs no generator's state.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+/// The generator for `purpose` number `index` under `seed`.
+pub fn stream(seed: i64, purpose: &str, index: u64) -> ChaCha8Rng {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&seed.to_le_bytes()).update(&index.to_le_bytes()).update(purpose.as_bytes());
+    ChaCha8Rng::from_seed(*hasher.finalize().as_bytes())
+}
+
+/// A standard normal value (Box and Muller).
+pub fn normal(random: &mut impl rand::Rng) -> f64 {
+    let radius = (-2.0 * (1.0 - random.random::<f64>()).ln()).sqrt();
+    radius * (std::f64::consts::TAU * random.random::<f64>()).cos()
+}

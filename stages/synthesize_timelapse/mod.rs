@@ -1,0 +1,75 @@
+//! Renders the stand-in for a timelapse and encodes it as a real video.
+
+mod render;
+
+use anyhow::{Result, ensure};
+use arrow::datatypes::DataType;
+use rayon::prelude::*;
+use serde::Deserialize;
+
+use crate::columns::{batch, float32s, int64s, schema};
+use crate::video::Encoder;
+use crate::worker::Context;
+use render::{Factors, Renderer, sample};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    frames: usize,
+    height: u32,
+    rate: u32,
+    scene_seed: u64,
+    seed: u64,
+}
+
+/// Runs the stage.
+///
+/// # Errors
+/// When ffmpeg fails.
+pub fn run(context: &Context) -> Result<()> {
+    let params: Params = context.params()?;
+    ensure!(params.height % 2 == 0, "height = {}: H.264 needs an even number", params.height);
+    // 23/3 is 8280/1080, the panorama of the paper.
+    let width = (params.height * 23 / 3).next_multiple_of(2);
+    let factors: Vec<Factors> = (0..params.frames as u64).map(|i| sample(params.seed, i)).collect();
+    let renderer = Renderer::new(params.scene_seed, width, params.height);
+    let mut encoder = Encoder::create(context.output("video")?, (width, params.height), params.rate)?;
+    // As many frames in flight as threads: one is 100 MB at the paper's size.
+    let at_once = rayon::current_num_threads();
+    for start in (0..params.frames).step_by(at_once) {
+        let end = (start + at_once).min(params.frames);
+        let frames: Vec<Vec<u8>> = (start..end)
+            .into_par_iter()
+            .map(|i| renderer.frame(params.seed, i as u64, &factors[i]))
+            .collect();
+        let written = frames.iter().try_for_each(|frame| encoder.frame(frame));
+        if written.is_err() {
+            break;
+        }
+        context.progress(end, params.frames, "frames");
+    }
+    encoder.finish()?;
+    write_factors(context, &factors)
+}
+
+fn write_factors(context: &Context, factors: &[Factors]) -> Result<()> {
+    let float = DataType::Float32;
+    let mut table = context.table(
+        "factors",
+        schema(&[
+            ("frame_index", DataType::Int64),
+            ("time_of_day", float.clone()),
+            ("cloud", float.clone()),
+            ("haze", float.clone()),
+            ("season", float),
+        ]),
+    )?;
+    table.write(&batch(vec![
+        ("frame_index", int64s(0..factors.len() as i64)),
+        ("time_of_day", float32s(factors.iter().map(|f| f.time_of_day))),
+        ("cloud", float32s(factors.iter().map(|f| f.cloud))),
+        ("haze", float32s(factors.iter().map(|f| f.haze))),
+        ("season", float32s(factors.iter().map(|f| f.season))),
+    ])?)?;
+    Ok(table.finish()?)
+}

@@ -1,0 +1,142 @@
+//! Decoding: ffmpeg's filter graph selects and scales, its frames come through a pipe.
+//!
+//! ffmpeg ends with exit code 0 on truncated and damaged files, and rescales silently when the
+//! size changes on the way. So its log is read too: every decoded frame is listed there with time
+//! and size, before any scaling, and errors are marked as such.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{ChildStdout, Stdio};
+use std::thread;
+
+use anyhow::{Context as _, Result, bail};
+use image::RgbImage;
+
+use super::{cannot_start, ffmpeg};
+
+/// What to decode.
+#[derive(Clone, Debug, Default)]
+pub struct Decoding {
+    /// Every how many frames one is taken; 0 and 1 mean all.
+    pub stride: usize,
+    /// Height to scale to in pixels, the width in proportion; 0 keeps the size.
+    pub height: u32,
+    /// Leave damaged frames out instead of concealing the damage.
+    pub skip_damaged: bool,
+}
+
+/// What ffmpeg said about what it decoded.
+#[derive(Clone, Debug, Default)]
+pub struct Decoded {
+    /// Time in seconds and size in pixels of every decoded frame, selected or not.
+    pub frames: Vec<(f64, (u32, u32))>,
+    /// What went wrong, in ffmpeg's words.
+    pub errors: Vec<String>,
+    /// Exit code 0.
+    pub success: bool,
+}
+
+/// Decodes the first video stream and hands every selected frame to `each` in order.
+///
+/// # Errors
+/// When ffmpeg cannot be started, its output breaks off inside a frame, or `each` fails.
+pub fn decode(path: &Path, how: &Decoding, mut each: impl FnMut(RgbImage) -> Result<()>) -> Result<Decoded> {
+    let mut filters = vec!["showinfo=checksum=0".to_owned()];
+    if how.stride > 1 {
+        filters.push(format!("select='not(mod(n,{}))'", how.stride));
+    }
+    if how.height > 0 {
+        filters.push(format!("scale=-2:{}:flags=bicubic+accurate_rnd", how.height));
+    }
+    let mut command = ffmpeg();
+    command.args(["-loglevel", "level+info", "-copyts"]);
+    if how.skip_damaged {
+        command.args(["-err_detect", "explode"]);
+    }
+    let mut child = command
+        .arg("-i")
+        .arg(path)
+        .args(["-map", "0:v:0", "-vf", &filters.join(","), "-fps_mode", "passthrough"])
+        .args(["-c:v", "ppm", "-pix_fmt", "rgb24", "-f", "image2pipe", "-"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| cannot_start(&error))?;
+    let log = child.stderr.take().context("no log from ffmpeg")?;
+    let listener = thread::spawn(move || listen(BufReader::new(log)));
+    let mut pictures =
+        BufReader::with_capacity(1 << 20, child.stdout.take().context("no output from ffmpeg")?);
+    let result = loop {
+        match read_ppm(&mut pictures) {
+            Ok(Some(picture)) => {
+                if let Err(error) = each(picture) {
+                    break Err(error);
+                }
+            }
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error.context(format!("{}: broken output of ffmpeg", path.display()))),
+        }
+    };
+    // Dropping the pipe ends an ffmpeg that nobody listens to any more.
+    drop(pictures);
+    let status = child.wait().context("cannot wait for ffmpeg")?;
+    let Ok(mut decoded) = listener.join() else { bail!("the reader of ffmpeg's log failed") };
+    result?;
+    decoded.success = status.success();
+    Ok(decoded)
+}
+
+/// Reads one binary PPM of 8 bits; none at the end of the stream.
+fn read_ppm(stream: &mut BufReader<ChildStdout>) -> Result<Option<RgbImage>> {
+    let mut header = String::new();
+    for line in 0..3 {
+        if stream.read_line(&mut header)? == 0 {
+            anyhow::ensure!(line == 0, "the last frame has no whole header");
+            return Ok(None);
+        }
+    }
+    let fields: Vec<&str> = header.split_whitespace().collect();
+    let [_, width, height, "255"] = fields[..] else { bail!("no PPM header: `{header}`") };
+    let (width, height): (u32, u32) = (width.parse()?, height.parse()?);
+    let mut pixels = vec![0; width as usize * height as usize * 3];
+    stream.read_exact(&mut pixels).context("the last frame is short")?;
+    RgbImage::from_raw(width, height, pixels).context("a frame of no size").map(Some)
+}
+
+fn listen(log: impl BufRead) -> Decoded {
+    let mut decoded = Decoded::default();
+    for line in log.lines().map_while(Result::ok) {
+        if line.contains("showinfo") {
+            decoded.frames.extend(shown_frame(&line));
+        } else if line.contains("[error]") || line.contains("[fatal]") {
+            decoded.errors.push(line.rsplit("] ").next().unwrap_or(&line).to_owned());
+        }
+    }
+    decoded
+}
+
+/// Time and size from a line such as `.. n:   3 pts:  300 pts_time:0.3 .. s:1472x192 ..`.
+fn shown_frame(line: &str) -> Option<(f64, (u32, u32))> {
+    let field = |name: &str| {
+        let rest = line.split_once(name)?.1.trim_start();
+        Some(rest.split_whitespace().next().unwrap_or_default())
+    };
+    let time = field(" pts_time:")?.parse().ok()?;
+    let (width, height) = field(" s:")?.split_once('x')?;
+    Some((time, (width.parse().ok()?, height.parse().ok()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_and_errors_are_read_from_the_log() {
+        let log = "[Parsed_showinfo_0 @ 0x1] [info] n:   0 pts:      0 pts_time:0.04    duration:1 fmt:yuv420p s:64x32 i:P\n\
+                   [h264 @ 0x2] [error] error while decoding MB 3 4\n\
+                   [out#0 @ 0x3] [info] video:1kB\n";
+        let decoded = listen(log.as_bytes());
+        assert_eq!(decoded.frames, [(0.04, (64, 32))]);
+        assert_eq!(decoded.errors, ["error while decoding MB 3 4"]);
+    }
+}

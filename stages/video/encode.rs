@@ -1,0 +1,63 @@
+//! Encoding to H.264.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Stdio};
+
+use anyhow::{Context as _, Result};
+
+use super::{cannot_start, ffmpeg};
+use crate::worker::refusal;
+
+/// Encodes RGB frames to an MP4 file, one after the other.
+pub struct Encoder {
+    child: Child,
+    pipe: ChildStdin,
+}
+
+impl Encoder {
+    /// Starts a file of `width` x `height` (even numbers) at `rate` frames a second.
+    ///
+    /// One thread: more would make other bytes.
+    ///
+    /// # Errors
+    /// When ffmpeg cannot be started.
+    pub fn create(path: &Path, (width, height): (u32, u32), rate: u32) -> Result<Self> {
+        let mut child = ffmpeg()
+            .args(["-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24"])
+            .args(["-s", &format!("{width}x{height}"), "-r", &rate.to_string(), "-i", "-"])
+            .args(["-c:v", "libx264", "-preset", "medium", "-crf", "12", "-threads", "1"])
+            .args(["-pix_fmt", "yuv420p", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-y"])
+            .arg(path)
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| cannot_start(&error))?;
+        let pipe = child.stdin.take().context("no input to ffmpeg")?;
+        Ok(Self { child, pipe })
+    }
+
+    /// Adds a frame of width * height * 3 bytes.
+    ///
+    /// # Errors
+    /// When ffmpeg has ended; [`Self::finish`] says why.
+    pub fn frame(&mut self, rgb: &[u8]) -> Result<()> {
+        self.pipe.write_all(rgb).context("ffmpeg takes no more frames")
+    }
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    /// When ffmpeg failed, in its words.
+    pub fn finish(self) -> Result<()> {
+        drop(self.pipe);
+        let output = self.child.wait_with_output().context("cannot wait for ffmpeg")?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(refusal(
+            format!("ffmpeg could not encode: {}", String::from_utf8_lossy(&output.stderr).trim()),
+            "an ffmpeg with libx264 is needed; `make setup` fetches one when the system has none",
+        ))
+    }
+}

@@ -1,0 +1,69 @@
+//! What a video contains, from its packets alone: nothing is decoded.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::{cannot_start, ffmpeg};
+use crate::worker::refusal;
+
+/// The frames that the container promises.
+#[derive(Clone, Debug)]
+pub struct Index {
+    /// Presentation time of every frame in seconds, ascending.
+    pub times: Vec<f64>,
+}
+
+/// Reads the packets of the first video stream.
+///
+/// # Errors
+/// When the file is no video, or has no frame.
+pub fn index(path: &Path) -> Result<Index> {
+    let output = ffmpeg()
+        .args(["-loglevel", "error", "-i"])
+        .arg(path)
+        .args(["-map", "0:v:0", "-c", "copy", "-copyts", "-f", "framecrc", "-"])
+        .output()
+        .map_err(|error| cannot_start(&error))?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    let complaint = complaint.lines().next().unwrap_or("no reason given");
+    if !output.status.success() {
+        return Err(refusal(
+            format!("{} is no readable video: ffmpeg says `{complaint}`", path.display()),
+            "replace the file; `ffmpeg -i FILE` shows what ffmpeg makes of it",
+        ));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut times = packet_times(&text).ok_or_else(|| {
+        refusal(format!("{}: ffmpeg gave no packet times", path.display()), "re-encode the file")
+    })?;
+    if times.is_empty() {
+        return Err(refusal(
+            format!("{} has no frame", path.display()),
+            "replace the file by a video with frames, or remove it",
+        ));
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(Index { times })
+}
+
+/// Times from `framecrc` output: a `#tb 0: 1/12800` header, then `stream, dts, pts, duration, ..`.
+fn packet_times(text: &str) -> Option<Vec<f64>> {
+    let base = text.lines().find_map(|line| line.strip_prefix("#tb 0: ")).unwrap_or("1/1");
+    let (numerator, denominator) = base.trim().split_once('/')?;
+    let unit = numerator.parse::<f64>().ok()? / denominator.parse::<f64>().ok()?;
+    let packets = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    packets.map(|line| Some(line.split(',').nth(2)?.trim().parse::<i64>().ok()? as f64 * unit)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_come_from_the_time_base_and_the_packets() {
+        let text = "#tb 0: 1/10\n#media_type 0: video\n0, -1, 0, 1, 9, 0xab\n0, 0, 5, 1, 9, 0xcd\n";
+        assert_eq!(packet_times(text), Some(vec![0.0, 0.5]));
+        assert_eq!(packet_times(""), Some(vec![]));
+    }
+}

@@ -1,0 +1,24 @@
+//! Video by ffmpeg, as a child process: what a file contains, decoding, encoding.
+
+mod decode;
+mod encode;
+mod index;
+
+pub use decode::{Decoded, Decoding, decode};
+pub use encode::Encoder;
+pub use index::{Index, index};
+
+use std::process::{Command, Stdio};
+
+use crate::worker::refusal;
+
+/// An ffmpeg command that asks nothing and reads no terminal.
+fn ffmpeg() -> Command {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-hide_banner", "-nostdin"]).stdin(Stdio::null());
+    command
+}
+
+fn cannot_start(error: &std::io::Error) -> anyhow::Error {
+    refusal(format!("cannot start ffmpeg: {error}"), "run `make setup`, or install ffmpeg")
+}
