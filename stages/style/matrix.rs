@@ -1,0 +1,116 @@
+//! All pairwise products of feature vectors, read from Parquet in tiles.
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use arrow::record_batch::RecordBatch;
+use callsheet::table::{read_batches, read_columns};
+use tch::{Kind, Tensor};
+
+use super::{GRAM_COLUMNS, tap_factor, triangle};
+use crate::columns::{read_int32s, read_strings, read_vectors};
+use crate::nn::vgg::CHANNELS;
+
+/// Rows read at a time: 1.2 MB each.
+const TILE: usize = 128;
+
+/// Which images a kernel is about.
+#[derive(Debug)]
+pub struct Features {
+    /// Row keys.
+    pub image_ids: Vec<String>,
+    /// Crop index of each.
+    pub crops: Vec<i32>,
+    /// Products of all pairs: [N, N] float64 on the CPU, exactly symmetric.
+    pub kernel: Tensor,
+}
+
+/// Reads the images of `split` and multiplies their feature vectors.
+///
+/// Vectors are centred on the first image's, which leaves distances as they are and keeps the
+/// products small, so that little cancels; tiles are multiplied in float32, sums are float64.
+///
+/// # Errors
+/// When the table cannot be read, or no image is in the split.
+pub fn load_kernel(
+    path: &Path,
+    split: &str,
+    weighting: &str,
+    progress: impl Fn(usize, usize),
+) -> Result<Features> {
+    let keys = read_columns(path, &["image_id", "crop", "split"])?;
+    let splits = read_strings(&keys, "split")?;
+    let chosen: Vec<usize> = (0..splits.len()).filter(|row| splits[*row] == split).collect();
+    ensure!(!chosen.is_empty(), "no image of {} is in the split `{split}`", path.display());
+    let ids = read_strings(&keys, "image_id")?;
+    let crops = read_int32s(&keys, "crop")?;
+    let image_ids: Vec<String> = chosen.iter().map(|row| ids[*row].clone()).collect();
+    let crops = chosen.iter().map(|row| crops[*row]).collect();
+    let n = chosen.len() as i64;
+    let kernel = Tensor::zeros([n, n], (Kind::Double, tch::Device::Cpu));
+    // One column at a time: the widest is 131,328 values a row.
+    for (tap, column) in GRAM_COLUMNS.iter().enumerate() {
+        let features = column_features(path, column, tap, weighting, &splits, split)?;
+        let product = multiply(&features);
+        let _ = kernel.shallow_clone().g_add_(&product);
+        progress(tap + 1, GRAM_COLUMNS.len());
+    }
+    Ok(Features { image_ids, crops, kernel })
+}
+
+fn multiply(features: &Tensor) -> Tensor {
+    let centred = features - features.narrow(0, 0, 1);
+    let (n, width) = centred.size2().unwrap_or((0, 0));
+    let product = Tensor::zeros([n, n], (Kind::Double, tch::Device::Cpu));
+    // Float32 sums of this length lose no digit that the distances need.
+    for start in (0..width).step_by(4096) {
+        let tile = centred.narrow(1, start, (width - start).min(4096));
+        let _ = product.shallow_clone().g_add_(&tile.matmul(&tile.tr()).to_kind(Kind::Double));
+    }
+    (&product + product.tr()) * 0.5
+}
+
+fn column_features(
+    path: &Path,
+    column: &str,
+    tap: usize,
+    weighting: &str,
+    splits: &[String],
+    split: &str,
+) -> Result<Tensor> {
+    let scale = triangle_scale(tap, tap_factor(weighting, tap));
+    let width = triangle(CHANNELS[tap]);
+    let mut rows = Vec::new();
+    let mut first = 0;
+    read_batches(path, &[column], TILE, |batch: RecordBatch| -> Result<()> {
+        let values = read_vectors(&batch, column)?;
+        for row in 0..batch.num_rows() {
+            if splits[first + row] == split {
+                rows.push(Tensor::from_slice(&values[row * width..(row + 1) * width]) * &scale);
+            }
+        }
+        first += batch.num_rows();
+        Ok(())
+    })?;
+    Ok(Tensor::stack(&rows, 0))
+}
+
+/// `factor` on the diagonal of the upper triangle, `factor * sqrt(2)` off it.
+fn triangle_scale(tap: usize, factor: f64) -> Tensor {
+    let channels = CHANNELS[tap];
+    let mut scale = Vec::with_capacity(triangle(channels));
+    for row in 0..channels {
+        scale.push(factor as f32);
+        scale.extend(std::iter::repeat_n((factor * 2f64.sqrt()) as f32, channels - row - 1));
+    }
+    Tensor::from_slice(&scale)
+}
+
+impl Features {
+    /// Squared distances of all pairs: the diagonal is exactly 0, none is negative.
+    pub fn distances(&self) -> Tensor {
+        let squares = self.kernel.diag(0);
+        let distances = squares.unsqueeze(0) + squares.unsqueeze(1) - &self.kernel * 2.0;
+        distances.clamp_min(0.0).fill_diagonal_(0.0, false)
+    }
+}

@@ -1,0 +1,82 @@
+//! The nearest and the farthest images of every training image by style distance.
+
+use anyhow::Result;
+use arrow::datatypes::DataType;
+use serde::Deserialize;
+
+use crate::columns::{batch, float64s, int32s, schema, strings};
+use crate::style::load_kernel;
+use crate::worker::{Context, refusal};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    weighting: String,
+    near: usize,
+    far: usize,
+    other_crops_only: bool,
+}
+
+/// Runs the stage.
+///
+/// # Errors
+/// When there are too few images for `near` and `far`.
+pub fn run(context: &Context) -> Result<()> {
+    let params: Params = context.params()?;
+    tch::set_num_threads(context.request.cpus as i32);
+    let path = context.input("grams")?;
+    let features =
+        load_kernel(path, "train", &params.weighting, |done, total| context.progress(done, total, "taps"))?;
+    let n = features.image_ids.len();
+    if n <= params.far || n <= params.near {
+        return Err(refusal(
+            format!(
+                "{n} training images, but near = {} and far = {} others are wanted of each",
+                params.near, params.far
+            ),
+            "use more images, or set style_distances.near and far lower",
+        ));
+    }
+    let distances = features.distances();
+    let mut table = context.table(
+        "neighbours",
+        schema(&[
+            ("image_id", DataType::Utf8),
+            ("side", DataType::Utf8),
+            ("rank", DataType::Int32),
+            ("neighbour_id", DataType::Utf8),
+            ("distance", DataType::Float64),
+        ]),
+    )?;
+    let mut row = vec![0f64; n];
+    for image in 0..n {
+        distances.get(image as i64).f_copy_data(&mut row, n)?;
+        let mut others: Vec<usize> = (0..n).filter(|other| *other != image).collect();
+        // Ties are broken by position, so that the order is defined.
+        others.sort_by(|x, y| row[*x].total_cmp(&row[*y]).then(x.cmp(y)));
+        let eligible = |o: &&usize| !params.other_crops_only || features.crops[**o] != features.crops[image];
+        let near: Vec<usize> = others.iter().filter(eligible).take(params.near).copied().collect();
+        if near.len() < params.near {
+            return Err(refusal(
+                format!(
+                    "`{}` has {} images of other crops, near = {}",
+                    features.image_ids[image],
+                    near.len(),
+                    params.near
+                ),
+                "set style_distances.near lower, or other_crops_only = false",
+            ));
+        }
+        let far: Vec<usize> = others.iter().rev().take(params.far).copied().collect();
+        for (side, list) in [("near", near), ("far", far)] {
+            table.write(&batch(vec![
+                ("image_id", strings(list.iter().map(|_| features.image_ids[image].as_str()))),
+                ("side", strings(list.iter().map(|_| side))),
+                ("rank", int32s(1..=list.len() as i32)),
+                ("neighbour_id", strings(list.iter().map(|o| features.image_ids[*o].as_str()))),
+                ("distance", float64s(list.iter().map(|o| row[*o]))),
+            ])?)?;
+        }
+    }
+    Ok(table.finish()?)
+}
