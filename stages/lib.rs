@@ -3,6 +3,7 @@
 //! Each stage is a folder with its declaration (`stage.toml`) and its code; [`STAGES`] lists them.
 //! The other folders hold what two or more stages share.
 
+mod embed_styles;
 mod extract_frames;
 mod gram_features;
 mod import_weights;
@@ -11,6 +12,8 @@ mod sample_triplets;
 mod style_clusters;
 mod style_distances;
 mod synthesize_timelapse;
+mod train_encoder;
+mod train_generator;
 
 mod columns;
 mod data;
@@ -29,7 +32,7 @@ use worker::Context;
 type Run = fn(&Context) -> anyhow::Result<()>;
 
 /// Every stage, in the order of the method.
-pub const STAGES: [(&str, Run); 8] = [
+pub const STAGES: [(&str, Run); 11] = [
     ("import_weights", import_weights::run),
     ("synthesize_timelapse", synthesize_timelapse::run),
     ("extract_frames", extract_frames::run),
@@ -38,6 +41,9 @@ pub const STAGES: [(&str, Run); 8] = [
     ("style_distances", style_distances::run),
     ("style_clusters", style_clusters::run),
     ("sample_triplets", sample_triplets::run),
+    ("train_encoder", train_encoder::run),
+    ("train_generator", train_generator::run),
+    ("embed_styles", embed_styles::run),
 ];
 
 /// Runs the stage named on the command line.

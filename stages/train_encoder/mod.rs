@@ -1,0 +1,121 @@
+//! Pre-training of the style encoder with a triplet loss (ml_spec section 3).
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use callsheet::table::read_columns;
+use serde::Deserialize;
+use serde_json::json;
+use tch::{Kind, Tensor};
+
+use crate::columns::read_strings;
+use crate::data::{Pairs, batch_rows, normalised};
+use crate::nn::adam::{Adam, Betas};
+use crate::nn::encoder::Encoder;
+use crate::nn::vars::Vars;
+use crate::nn::{checkpoint, file, loss};
+use crate::worker::{Context, refusal};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    nf: i64,
+    batch: usize,
+    margin: f64,
+    z_l2: f64,
+    learning_rate: f64,
+    stop_steps: u64,
+    checkpoint_every: u64,
+    seed: i64,
+}
+
+/// Steps between two reports of the loss.
+const REPORT_EVERY: u64 = 20;
+
+/// Runs the stage.
+///
+/// # Errors
+/// When triplets name images that are not there, or the loss is no number any more.
+pub fn run(context: &Context) -> Result<()> {
+    let params: Params = context.params()?;
+    tch::set_num_threads(context.request.cpus as i32);
+    let pairs = Pairs::load(context.input("pairs")?, "train")?;
+    let triplets = read_triplets(context.input("triplets")?, &pairs)?;
+
+    tch::manual_seed(params.seed);
+    let mut vars = Vars::default();
+    let encoder = Encoder::new(&mut vars, params.nf);
+    let mut adam = Adam::new(&[("", &vars)], Betas { first: 0.0, second: 0.99 });
+    let scratch = &context.request.scratch;
+    if let Some((step, saved)) = checkpoint::latest(scratch, params.stop_steps)? {
+        vars.load(&saved, "vars.")?;
+        adam.state = checkpoint::take(&saved, "adam.");
+        adam.step = step;
+        context.info(format!("continues from step {step}"));
+    }
+
+    while adam.step < params.stop_steps {
+        let rows = batch_rows(params.seed, triplets.len(), params.batch, adam.step);
+        let codes = |part: usize| {
+            let images: Vec<i64> = rows.iter().map(|row| triplets[*row as usize][part]).collect();
+            encoder.forward(&normalised(&pairs.b.index_select(0, &Tensor::from_slice(&images))))
+        };
+        let (anchor, positive, negative) = (codes(0), codes(1), codes(2));
+        let ranking = loss::triplet(&anchor, &positive, &negative, params.margin);
+        let energy: Tensor = [&anchor, &positive, &negative].map(loss::code_energy).into_iter().sum();
+        let total = &ranking + &energy * params.z_l2;
+        let gradients = Tensor::run_backward(&[&total], &vars.tensors(), false, false);
+        adam.step(&[("", &vars)], &gradients, params.learning_rate);
+
+        if adam.step % REPORT_EVERY == 0 || adam.step == params.stop_steps {
+            let value = ranking.double_value(&[]);
+            ensure!(value.is_finite(), "the triplet loss is {value} at step {}", adam.step);
+            context.metric("loss/triplet", adam.step, value);
+            context.metric("loss/z_l2", adam.step, energy.double_value(&[]));
+            context.progress(adam.step as usize, params.stop_steps as usize, "steps");
+        }
+        if adam.step % params.checkpoint_every == 0 || adam.step == params.stop_steps {
+            let mut all = BTreeMap::new();
+            checkpoint::put(&mut all, "vars.", vars.named());
+            checkpoint::put(&mut all, "adam.", &adam.state);
+            checkpoint::save(scratch, adam.step, &all)?;
+        }
+    }
+    let folder = context.output("model")?;
+    fs::create_dir_all(folder)?;
+    let config = json!({ "network": "encoder", "nf": params.nf, "steps": adam.step, "labels": context.request.labels });
+    file::save(&folder.join("encoder.safetensors"), vars.named(), &config)?;
+    fs::write(folder.join("config.json"), format!("{config:#}\n"))?;
+    Ok(())
+}
+
+/// Positions of anchor, positive and negative in the training images, visit after visit.
+fn read_triplets(path: &Path, pairs: &Pairs) -> Result<Vec<[i64; 3]>> {
+    let positions: BTreeMap<&str, i64> =
+        pairs.image_ids.iter().enumerate().map(|(n, id)| (id.as_str(), n as i64)).collect();
+    let names = ["anchor_id", "positive_id", "negative_id"];
+    let rows = read_columns(path, &names)?;
+    let columns = names.map(|name| read_strings(&rows, name));
+    let [anchors, positives, negatives] = columns;
+    let (anchors, positives, negatives) = (anchors?, positives?, negatives?);
+    let at = |id: &String| {
+        positions.get(id.as_str()).copied().ok_or_else(|| {
+            refusal(
+                format!("a triplet names `{id}`, which is no training image"),
+                "make pairs and triplets from the same frames",
+            )
+        })
+    };
+    (0..anchors.len()).map(|n| Ok([at(&anchors[n])?, at(&positives[n])?, at(&negatives[n])?])).collect()
+}
+
+/// Codes of images [N, 3, H, W] in 0..255, computed in batches without gradients.
+pub fn encode(encoder: &Encoder, images: &Tensor, batch: i64) -> Tensor {
+    tch::no_grad(|| {
+        let parts: Vec<Tensor> =
+            images.split(batch, 0).iter().map(|p| encoder.forward(&normalised(p))).collect();
+        Tensor::cat(&parts, 0).to_kind(Kind::Float)
+    })
+}

@@ -1,0 +1,148 @@
+//! Training of the generator (ml_spec section 5): objective step_v4, or step_v3 with `z_l2` > 0.
+
+mod networks;
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use anyhow::{Result, ensure};
+use serde::Deserialize;
+use tch::{Tensor, no_grad};
+
+use crate::data::{Pairs, batch_rows, normalised};
+use crate::nn::adam::{Adam, Betas};
+use crate::nn::generator::SIDE_MULTIPLE;
+use crate::nn::schedule::learning_rate_factor;
+use crate::nn::vars::average;
+use crate::nn::vgg::{Taps, Vgg};
+use crate::nn::{checkpoint, loss};
+use crate::worker::{Context, refusal};
+pub use networks::Networks;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    nf: i64,
+    batch: usize,
+    train_encoder: bool,
+    w_vgg: f64,
+    w_gan: f64,
+    z_l2: f64,
+    learning_rate: f64,
+    ema_decay: f64,
+    fixed_kimg: u64,
+    total_kimg: u64,
+    stop_kimg: f64,
+    checkpoint_every: u64,
+    seed: i64,
+}
+
+const BETAS: Betas = Betas { first: 0.0, second: 0.99 };
+/// Steps between two reports of the losses.
+const REPORT_EVERY: u64 = 20;
+
+/// Runs the stage.
+///
+/// # Errors
+/// When weights do not fit, the side is no multiple of 8, the batch is larger than the set, or a
+/// loss is no number any more.
+pub fn run(context: &Context) -> Result<()> {
+    let params: Params = context.params()?;
+    tch::set_num_threads(context.request.cpus as i32);
+    let pairs = Pairs::load(context.input("pairs")?, "train")?;
+    check(&params, &pairs)?;
+    let vgg = Vgg::load(context.input("vgg")?)?;
+
+    tch::manual_seed(params.seed);
+    let mut nets = Networks::new(params.nf, pairs.side(), context.input("encoder")?)?;
+    let mut first_step = 0;
+    if let Some(start) = context.optional("generator") {
+        first_step = nets.warm_start(start)?;
+    }
+    let with_e = params.train_encoder;
+    let mut adam_g = Adam::new(&nets.trained(with_e), BETAS);
+    let mut adam_d = Adam::new(&[nets.discriminator()], BETAS);
+    let mut shadows = nets.shadows();
+    let scratch = &context.request.scratch;
+    let last_step = first_step + (params.stop_kimg * 1000.0 / params.batch as f64).round() as u64;
+    let mut step = first_step;
+    if let Some((saved_step, saved)) = checkpoint::latest(scratch, last_step)? {
+        nets.load(&saved)?;
+        (adam_g.state, adam_d.state) =
+            (checkpoint::take(&saved, "adam_g."), checkpoint::take(&saved, "adam_d."));
+        (adam_g.step, adam_d.step) = (saved_step - first_step, saved_step - first_step);
+        shadows = [checkpoint::take(&saved, "ema_g."), checkpoint::take(&saved, "ema_e.")];
+        step = saved_step;
+        context.info(format!("continues from step {step}"));
+    }
+
+    while step < last_step {
+        let rows = Tensor::from_slice(&batch_rows(params.seed, pairs.len(), params.batch, step));
+        let a = normalised(&pairs.a.index_select(0, &rows));
+        let b = normalised(&pairs.b.index_select(0, &rows));
+        let z = if params.train_encoder { nets.e.forward(&b) } else { no_grad(|| nets.e.forward(&b)) };
+        let y = nets.g.forward(&a, &z);
+        let wanted = no_grad(|| vgg.taps(&b, Taps::Second));
+        let perceptual = loss::perceptual(&vgg.taps(&y, Taps::Second), &wanted);
+        let fake = nets.d.forward(&y, &a);
+        let fooled = loss::mean_with_zero(&[loss::least_squares(&fake, 1.0)]);
+        let mut loss_g = &perceptual * params.w_vgg + &fooled * params.w_gan;
+        if params.train_encoder && params.z_l2 > 0.0 {
+            loss_g += loss::code_energy(&z) * params.z_l2;
+        }
+        let real = loss::mean_with_zero(&[loss::least_squares(&nets.d.forward(&b, &a), 1.0)]);
+        let loss_d = real + loss::mean_with_zero(&[loss::least_squares(&fake, 0.0)]);
+
+        // All gradients come from one forward pass, then all networks are updated.
+        let grads_d = Tensor::run_backward(&[&loss_d], &nets.discriminator().1.tensors(), true, false);
+        let vars_g: Vec<&Tensor> = nets.trained(with_e).iter().flat_map(|(_, vars)| vars.tensors()).collect();
+        let grads_g = Tensor::run_backward(&[&loss_g], &vars_g, false, false);
+        let rate = params.learning_rate
+            * learning_rate_factor(step * params.batch as u64, params.fixed_kimg, params.total_kimg);
+        adam_g.step(&nets.trained(with_e), &grads_g, rate);
+        adam_d.step(&[nets.discriminator()], &grads_d, rate);
+        average(&mut shadows[0], nets.generator().1, params.ema_decay);
+        average(&mut shadows[1], nets.encoder().1, params.ema_decay);
+        step += 1;
+
+        if step % REPORT_EVERY == 0 || step == last_step {
+            for (name, term) in [("perceptual", &perceptual), ("gan", &fooled), ("discriminator", &loss_d)] {
+                let value = term.double_value(&[]);
+                ensure!(value.is_finite(), "the {name} loss is {value} at step {step}");
+                context.metric(&format!("loss/{name}"), step, value);
+            }
+            context.progress((step - first_step) as usize, (last_step - first_step) as usize, "steps");
+        }
+        if step % params.checkpoint_every == 0 || step == last_step {
+            let mut all = nets.tensors();
+            checkpoint::put(&mut all, "adam_g.", &adam_g.state);
+            checkpoint::put(&mut all, "adam_d.", &adam_d.state);
+            checkpoint::put(&mut all, "ema_g.", &shadows[0]);
+            checkpoint::put(&mut all, "ema_e.", &shadows[1]);
+            checkpoint::save(scratch, step, &all)?;
+        }
+    }
+    let folder = context.output("model")?;
+    fs::create_dir_all(folder)?;
+    nets.save(folder, step, &shadows, &context.request.labels)
+}
+
+fn check(params: &Params, pairs: &Pairs) -> Result<()> {
+    let side = pairs.side();
+    if side % SIDE_MULTIPLE != 0 {
+        return Err(refusal(
+            format!("images of side {side} cannot be halved {SIDE_MULTIPLE} pixels deep"),
+            format!("set pair_images.side to a multiple of {SIDE_MULTIPLE}"),
+        ));
+    }
+    if params.batch > pairs.len() {
+        return Err(refusal(
+            format!("batch = {} is larger than the training set of {}", params.batch, pairs.len()),
+            "set train_generator.batch lower, or use more frames",
+        ));
+    }
+    Ok(())
+}
+
+/// The shadows of generator and encoder, by name.
+pub type Shadows = [BTreeMap<String, Tensor>; 2];
