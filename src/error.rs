@@ -182,8 +182,8 @@ pub fn suggest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> St
     let known: Vec<&str> = known.into_iter().collect();
     let nearest = known
         .iter()
-        .map(|name| (strsim::jaro_winkler(wanted, name), name))
-        .filter(|(likeness, _)| *likeness > 0.75)
+        .map(|name| (strsim::normalized_damerau_levenshtein(wanted, name), name))
+        .filter(|(likeness, _)| *likeness > 0.5)
         .max_by(|a, b| a.0.total_cmp(&b.0));
     let list = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     match nearest {

@@ -7,7 +7,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, FixedSizeListArray, Float32Array, Float64Array, Int32Array,
     Int64Array, StringArray, StructArray,
 };
-use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int32Type, Int64Type, Schema};
+use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int32Type, Schema};
 use arrow::record_batch::RecordBatch;
 use callsheet::table::{image_type, vector_type};
 
@@ -99,15 +99,6 @@ pub fn read_strings(batch: &RecordBatch, name: &str) -> Result<Vec<String>> {
 pub fn read_int32s(batch: &RecordBatch, name: &str) -> Result<Vec<i32>> {
     let values = column(batch, name)?.as_primitive_opt::<Int32Type>();
     Ok(values.context(format!("`{name}` is not int32"))?.values().to_vec())
-}
-
-/// Reads a 64-bit integer column.
-///
-/// # Errors
-/// When it is missing, of another type or has nulls.
-pub fn read_int64s(batch: &RecordBatch, name: &str) -> Result<Vec<i64>> {
-    let values = column(batch, name)?.as_primitive_opt::<Int64Type>();
-    Ok(values.context(format!("`{name}` is not int64"))?.values().to_vec())
 }
 
 /// Reads a 64-bit float column.

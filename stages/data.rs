@@ -9,7 +9,7 @@ use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use tch::{Kind, Tensor};
 
-use crate::columns::{read_images, read_int32s, read_strings};
+use crate::columns::{read_images, read_strings};
 use crate::picture::decode;
 use crate::random::stream;
 
@@ -19,8 +19,6 @@ pub struct Pairs {
     pub image_ids: Vec<String>,
     /// Frame of each image.
     pub frame_ids: Vec<String>,
-    /// Crop index of each image.
-    pub crops: Vec<i32>,
     /// Content images, [N, 3, H, W] in 0..255.
     pub a: Tensor,
     /// Style images, the same.
@@ -34,16 +32,6 @@ pub fn to_tensor(picture: &RgbImage) -> Tensor {
     pixels.permute([2, 0, 1]).contiguous()
 }
 
-/// [3, H, W] in [-1, 1] as a picture: `round(127.5 + 127.5 x)`, clipped.
-pub fn to_picture(image: &Tensor) -> RgbImage {
-    let size = image.size();
-    let bytes = (image * 127.5 + 127.5).round().clamp(0.0, 255.0).to_kind(Kind::Uint8);
-    let bytes = bytes.permute([1, 2, 0]).contiguous();
-    let mut pixels = vec![0u8; bytes.numel()];
-    bytes.copy_data_u8(&mut pixels, bytes.numel());
-    RgbImage::from_raw(size[2] as u32, size[1] as u32, pixels).unwrap_or_default()
-}
-
 /// Bytes in 0..255 as floats in [-1, 1].
 pub fn normalised(bytes: &Tensor) -> Tensor {
     bytes.to_kind(Kind::Float) / 127.5 - 1.0
@@ -55,15 +43,14 @@ impl Pairs {
     /// # Errors
     /// When an image is unreadable or of another size than the first, or the split is empty.
     pub fn load(path: &Path, split: &str) -> Result<Self> {
-        let (mut image_ids, mut frame_ids, mut crops) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut image_ids, mut frame_ids) = (Vec::new(), Vec::new());
         let (mut a, mut b): (Vec<Tensor>, Vec<Tensor>) = (Vec::new(), Vec::new());
         let mut size = None;
-        let columns = ["image_id", "frame_id", "crop", "split", "a", "b"];
+        let columns = ["image_id", "frame_id", "split", "a", "b"];
         read_batches(path, &columns, 64, |rows| -> Result<()> {
             let ids = read_strings(&rows, "image_id")?;
             let splits = read_strings(&rows, "split")?;
             let frames = read_strings(&rows, "frame_id")?;
-            let numbers = read_int32s(&rows, "crop")?;
             let (images_a, images_b) = (read_images(&rows, "a")?, read_images(&rows, "b")?);
             let chosen: Vec<usize> = (0..ids.len()).filter(|row| splits[*row] == split).collect();
             let pictures: Vec<(RgbImage, RgbImage)> = chosen
@@ -83,12 +70,11 @@ impl Pairs {
                 b.push(to_tensor(&picture_b));
                 image_ids.push(ids[row].clone());
                 frame_ids.push(frames[row].clone());
-                crops.push(numbers[row]);
             }
             Ok(())
         })?;
         ensure!(!a.is_empty(), "no image of {} is in the split `{split}`", path.display());
-        Ok(Self { image_ids, frame_ids, crops, a: Tensor::stack(&a, 0), b: Tensor::stack(&b, 0) })
+        Ok(Self { image_ids, frame_ids, a: Tensor::stack(&a, 0), b: Tensor::stack(&b, 0) })
     }
 
     /// Number of pairs.
@@ -133,11 +119,5 @@ mod tests {
         seen.sort_unstable();
         assert_eq!(seen, (0..10).collect::<Vec<_>>());
         assert_eq!(batch_rows(7, 3, 8, 0).len(), 8);
-    }
-
-    #[test]
-    fn bytes_survive_the_way_to_floats_and_back() {
-        let picture = RgbImage::from_fn(16, 16, |x, y| image::Rgb([(x * 16 + y) as u8, x as u8, 255]));
-        assert_eq!(to_picture(&normalised(&to_tensor(&picture))), picture);
     }
 }

@@ -10,9 +10,3 @@ pub fn stream(seed: i64, purpose: &str, index: u64) -> ChaCha8Rng {
     hasher.update(&seed.to_le_bytes()).update(&index.to_le_bytes()).update(purpose.as_bytes());
     ChaCha8Rng::from_seed(*hasher.finalize().as_bytes())
 }
-
-/// A standard normal value (Box and Muller).
-pub fn normal(random: &mut impl rand::Rng) -> f64 {
-    let radius = (-2.0 * (1.0 - random.random::<f64>()).ln()).sqrt();
-    radius * (std::f64::consts::TAU * random.random::<f64>()).cos()
-}

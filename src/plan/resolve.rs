@@ -199,7 +199,8 @@ fn wire_source(
         ArtifactKind::File | ArtifactKind::Table => files.len() == 1,
         ArtifactKind::Directory => false,
     };
-    if !fits && !(files.is_empty() && input.optional) {
+    let absent = files.is_empty() && input.optional;
+    if !(fits || absent) {
         let pattern = source.path.as_ref().map_or("(no path)", |(path, _)| path.get_ref());
         let found = match files.len() {
             0 => format!("no file matches `{pattern}`"),

@@ -22,11 +22,16 @@ struct Params {
     seed: i64,
 }
 
+/// An image and its distance from the anchor.
+type Neighbour = (String, f64);
+/// A positive and a negative.
+type Drawn<'a> = (&'a Neighbour, &'a Neighbour);
+
 /// Neighbours of one image with their distances, nearest or farthest first.
 #[derive(Default)]
 struct Lists {
-    near: Vec<(String, f64)>,
-    far: Vec<(String, f64)>,
+    near: Vec<Neighbour>,
+    far: Vec<Neighbour>,
 }
 
 /// Runs the stage.
@@ -61,7 +66,7 @@ pub fn run(context: &Context) -> Result<()> {
         ]),
     )?;
     for visit in 0..params.visits {
-        let mut chosen: Vec<(&(String, f64), &(String, f64))> = Vec::with_capacity(lists.len());
+        let mut chosen: Vec<Drawn> = Vec::with_capacity(lists.len());
         for (position, (anchor, lists)) in lists.iter().enumerate() {
             // A draw depends on the anchor and the visit alone.
             let mut random = stream(params.seed, anchor, visit as u64);
@@ -99,11 +104,11 @@ fn by_cluster<'a>(
     own: i32,
     clusters: &BTreeMap<String, i32>,
     random: &mut impl Rng,
-) -> Option<(&'a (String, f64), &'a (String, f64))> {
-    let of = |item: &(String, f64)| clusters.get(&item.0).copied().unwrap_or(-1);
-    let same: Vec<&(String, f64)> = lists.near.iter().filter(|item| of(item) == own).collect();
+) -> Option<Drawn<'a>> {
+    let of = |item: &Neighbour| clusters.get(&item.0).copied().unwrap_or(-1);
+    let same: Vec<&Neighbour> = lists.near.iter().filter(|item| of(item) == own).collect();
     let positive = same.choose(random).copied().or_else(|| lists.near.first())?;
-    let mut far: BTreeMap<i32, Vec<&(String, f64)>> = BTreeMap::new();
+    let mut far: BTreeMap<i32, Vec<&Neighbour>> = BTreeMap::new();
     for item in lists.far.iter().filter(|item| of(item) != own) {
         far.entry(of(item)).or_default().push(item);
     }

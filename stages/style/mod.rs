@@ -6,7 +6,7 @@
 
 mod matrix;
 
-pub use matrix::{Features, load_kernel};
+pub use matrix::load_kernel;
 
 use crate::nn::vgg::CHANNELS;
 

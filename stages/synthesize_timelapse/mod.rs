@@ -28,7 +28,7 @@ struct Params {
 /// When ffmpeg fails.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
-    ensure!(params.height % 2 == 0, "height = {}: H.264 needs an even number", params.height);
+    ensure!(params.height.is_multiple_of(2), "height = {}: H.264 needs an even number", params.height);
     // 23/3 is 8280/1080, the panorama of the paper.
     let width = (params.height * 23 / 3).next_multiple_of(2);
     let factors: Vec<Factors> = (0..params.frames as u64).map(|i| sample(params.seed, i)).collect();

@@ -69,14 +69,14 @@ pub fn run(context: &Context) -> Result<()> {
         let gradients = Tensor::run_backward(&[&total], &vars.tensors(), false, false);
         adam.step(&[("", &vars)], &gradients, params.learning_rate);
 
-        if adam.step % REPORT_EVERY == 0 || adam.step == params.stop_steps {
+        if adam.step.is_multiple_of(REPORT_EVERY) || adam.step == params.stop_steps {
             let value = ranking.double_value(&[]);
             ensure!(value.is_finite(), "the triplet loss is {value} at step {}", adam.step);
             context.metric("loss/triplet", adam.step, value);
             context.metric("loss/z_l2", adam.step, energy.double_value(&[]));
             context.progress(adam.step as usize, params.stop_steps as usize, "steps");
         }
-        if adam.step % params.checkpoint_every == 0 || adam.step == params.stop_steps {
+        if adam.step.is_multiple_of(params.checkpoint_every) || adam.step == params.stop_steps {
             let mut all = BTreeMap::new();
             checkpoint::put(&mut all, "vars.", vars.named());
             checkpoint::put(&mut all, "adam.", &adam.state);

@@ -105,7 +105,7 @@ pub fn run(context: &Context) -> Result<()> {
         average(&mut shadows[1], nets.encoder().1, params.ema_decay);
         step += 1;
 
-        if step % REPORT_EVERY == 0 || step == last_step {
+        if step.is_multiple_of(REPORT_EVERY) || step == last_step {
             for (name, term) in [("perceptual", &perceptual), ("gan", &fooled), ("discriminator", &loss_d)] {
                 let value = term.double_value(&[]);
                 ensure!(value.is_finite(), "the {name} loss is {value} at step {step}");
@@ -113,7 +113,7 @@ pub fn run(context: &Context) -> Result<()> {
             }
             context.progress((step - first_step) as usize, (last_step - first_step) as usize, "steps");
         }
-        if step % params.checkpoint_every == 0 || step == last_step {
+        if step.is_multiple_of(params.checkpoint_every) || step == last_step {
             let mut all = nets.tensors();
             checkpoint::put(&mut all, "adam_g.", &adam_g.state);
             checkpoint::put(&mut all, "adam_d.", &adam_d.state);

@@ -1,0 +1,138 @@
+//! A toy project in a temporary folder, and the real binary run in it.
+
+#![allow(dead_code, reason = "each test program uses a part")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A copy of `tests/toy`.
+pub struct Project(TempDir);
+
+/// The events of a run.
+pub struct Run(Vec<Value>);
+
+impl Run {
+    /// Names of the stages that ran, in the order they ended.
+    pub fn ran(&self) -> Vec<&str> {
+        let finished = self.0.iter().filter(|e| e["event"] == "finished");
+        finished.filter_map(|e| e["stage"].as_str()).collect()
+    }
+
+    /// What a run without `--json` says.
+    pub fn stderr_of_lines(&self, project: &Project) -> String {
+        text(&project.command(&["run"]).stderr)
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    // Errors are wrapped to the width of a terminal: compare without line breaks.
+    let words = String::from_utf8_lossy(bytes).replace(['│', '╰', '─', '▶'], " ");
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+impl Project {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/toy"), folder.path());
+        Self(folder)
+    }
+
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.0.path().join(relative)
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_callsheet"))
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env("CALLSHEET_PIPELINE", "chain")
+            .env("CALLSHEET_DATASET", "toy")
+            .env("CALLSHEET_PROFILE", "small")
+            .output()
+            .expect("callsheet starts")
+    }
+
+    /// Runs the pipeline, which must succeed.
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        let output = self.command(&[&["run", "--json"], arguments].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+        Run(lines.lines().map(|line| serde_json::from_str(line).expect("an event")).collect())
+    }
+
+    /// Runs the pipeline, which must end with `code`; returns what it said.
+    pub fn run_failing(&self, arguments: &[&str], code: i32) -> String {
+        let output = self.command(&[&["run"], arguments].concat());
+        assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
+        text(&output.stderr)
+    }
+
+    pub fn stdout(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    pub fn status(&self, arguments: &[&str], code: i32) {
+        assert_eq!(self.command(arguments).status.code(), Some(code), "{arguments:?}");
+    }
+
+    /// `started` and `finished`, in the order in which they happened.
+    pub fn starts(&self, arguments: &[&str]) -> Vec<String> {
+        let output = self.command(&[&["run", "--json"], arguments].concat());
+        let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+        let events = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event"));
+        let kinds = events.filter_map(|e| Some(e["event"].as_str()?.to_owned()));
+        kinds.filter(|kind| kind == "started" || kind == "finished").collect()
+    }
+
+    pub fn artifact(&self, name: &str) -> PathBuf {
+        let shown: Value = serde_json::from_str(&self.stdout(&["show", name, "--json"])).expect("JSON");
+        PathBuf::from(shown["path"].as_str().expect("a path"))
+    }
+
+    pub fn read(&self, relative: &str) -> String {
+        fs::read_to_string(self.path(relative)).expect("readable")
+    }
+
+    pub fn write(&self, relative: &str, text: &str) {
+        let path = self.path(relative);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("created");
+        fs::write(path, text).expect("written");
+    }
+
+    pub fn remove(&self, relative: &str) {
+        fs::remove_dir_all(self.path(relative)).expect("removed");
+    }
+
+    pub fn remove_file(&self, path: &Path) {
+        fs::remove_file(path).expect("removed");
+    }
+
+    /// Replaces a read-only file.
+    pub fn overwrite(&self, path: &Path, text: &str) {
+        fs::remove_file(path).expect("removed");
+        fs::write(path, text).expect("written");
+    }
+
+    pub fn exists(&self, relative: &str) -> bool {
+        self.path(relative).exists()
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("created");
+    for entry in fs::read_dir(from).expect("listed") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("copied");
+        }
+    }
+}
