@@ -4,6 +4,7 @@
 //! The other folders hold what two or more stages share.
 
 mod embed_styles;
+mod evaluate;
 mod extract_frames;
 mod gram_features;
 mod import_weights;
@@ -32,7 +33,7 @@ use worker::Context;
 type Run = fn(&Context) -> anyhow::Result<()>;
 
 /// Every stage, in the order of the method.
-pub const STAGES: [(&str, Run); 11] = [
+pub const STAGES: [(&str, Run); 12] = [
     ("import_weights", import_weights::run),
     ("synthesize_timelapse", synthesize_timelapse::run),
     ("extract_frames", extract_frames::run),
@@ -44,6 +45,7 @@ pub const STAGES: [(&str, Run); 11] = [
     ("train_encoder", train_encoder::run),
     ("train_generator", train_generator::run),
     ("embed_styles", embed_styles::run),
+    ("evaluate", evaluate::run),
 ];
 
 /// Runs the stage named on the command line.

@@ -1,0 +1,71 @@
+//! Predictors that anyone could make without learning: figures mean something only beside them.
+
+use tch::{Kind, Tensor};
+
+use super::quantise;
+use crate::data::Pairs;
+
+/// Bytes predicted for every image of `val`, by name: A copied; the mean of the training images B;
+/// A recoloured to the statistics of B (Reinhard et al. 2001), which sees the answer's colours.
+pub fn predictions(train: &Pairs, val: &Pairs) -> Vec<(String, Tensor)> {
+    let mean = train.b.mean_dim(0, true, Kind::Float).round().to_kind(Kind::Uint8).expand_as(&val.b);
+    vec![
+        ("A copied".to_owned(), val.a.shallow_clone()),
+        ("mean of training B".to_owned(), mean.contiguous()),
+        ("Reinhard colour transfer".to_owned(), reinhard(&val.a, &val.b)),
+    ]
+}
+
+/// Gives each channel of `a` in the decorrelated l-alpha-beta space the mean and deviation of `b`.
+fn reinhard(a: &Tensor, b: &Tensor) -> Tensor {
+    let (a, b) = (to_lab(a), to_lab(b));
+    let spatial = [2i64, 3];
+    let mean = |x: &Tensor| x.mean_dim(spatial.as_slice(), true, Kind::Double);
+    let deviation = |x: &Tensor| x.std_dim(spatial.as_slice(), false, true);
+    let ratio = deviation(&b) / deviation(&a).clamp_min(1e-6);
+    from_lab(&((&a - mean(&a)) * ratio + mean(&b)))
+}
+
+/// RGB to LMS cone responses (Reinhard et al. 2001, equation 4).
+const LMS: [f64; 9] = [0.3811, 0.5783, 0.0402, 0.1967, 0.7244, 0.0782, 0.0241, 0.1288, 0.8444];
+
+fn matrix(values: [f64; 9]) -> Tensor {
+    Tensor::from_slice(&values).view([3, 3])
+}
+
+/// Logarithmic LMS to l, alpha, beta (equation 6).
+fn rotation() -> Tensor {
+    let scales = [1.0 / 3f64.sqrt(), 1.0 / 6f64.sqrt(), 1.0 / 2f64.sqrt()];
+    let scales = Tensor::from_slice(&scales).view([3, 1]);
+    matrix([1.0, 1.0, 1.0, 1.0, 1.0, -2.0, 1.0, -1.0, 0.0]) * scales
+}
+
+/// `m` applied to the channels of [N, 3, H, W].
+fn apply(m: &Tensor, x: &Tensor) -> Tensor {
+    Tensor::einsum("ij,njhw->nihw", &[m, x], None::<&[i64]>)
+}
+
+fn to_lab(bytes: &Tensor) -> Tensor {
+    let lms = apply(&matrix(LMS), &(bytes.to_kind(Kind::Double) / 255.0));
+    apply(&rotation(), &lms.clamp_min(1.0 / 255.0).log10())
+}
+
+fn from_lab(lab: &Tensor) -> Tensor {
+    let logarithms = apply(&rotation().inverse(), lab);
+    let lms = (logarithms * 10f64.ln()).exp();
+    quantise(&(apply(&matrix(LMS).inverse(), &lms) * 2.0 - 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_transfer_onto_itself_changes_nothing() {
+        tch::manual_seed(0);
+        let image =
+            (Tensor::rand([1, 3, 8, 8], (Kind::Float, tch::Device::Cpu)) * 200.0 + 40.0).to_kind(Kind::Uint8);
+        let off = (reinhard(&image, &image).to_kind(Kind::Float) - image.to_kind(Kind::Float)).abs().max();
+        assert!(off.double_value(&[]) <= 1.0);
+    }
+}

@@ -1,0 +1,83 @@
+//! PSNR, SSIM and feature distance of images [N, 3, H, W] in 0..255, one value an image.
+
+use tch::{Kind, Tensor, no_grad};
+
+use crate::data::normalised;
+use crate::nn::vgg::{Taps, Vgg};
+
+/// Side and deviation of SSIM's Gaussian window (Wang et al. 2004).
+const WINDOW: i64 = 11;
+const WINDOW_SIGMA: f64 = 1.5;
+
+fn values(tensor: &Tensor) -> Vec<f64> {
+    Vec::try_from(tensor.to_kind(Kind::Double).contiguous()).unwrap_or_default()
+}
+
+/// `10 log10(255^2 / MSE over H, W, 3)` in dB; infinite for identical images.
+pub fn psnr(x: &Tensor, y: &Tensor) -> Vec<f64> {
+    let difference = x.to_kind(Kind::Double) - y.to_kind(Kind::Double);
+    let errors = difference.square().mean_dim([1i64, 2, 3].as_slice(), false, Kind::Double);
+    values(&errors).into_iter().map(|mse| 10.0 * (255.0 * 255.0 / mse).log10()).collect()
+}
+
+/// Mean structural similarity over channels and positions where the window fits (Wang et al. 2004).
+pub fn ssim(x: &Tensor, y: &Tensor) -> Vec<f64> {
+    let side = WINDOW.min(x.size()[2]).min(x.size()[3]);
+    let offsets = Tensor::arange(side, (Kind::Double, tch::Device::Cpu)) - (side - 1) as f64 / 2.0;
+    let bell = (offsets.square() / (-2.0 * WINDOW_SIGMA * WINDOW_SIGMA)).exp();
+    let bell = &bell / bell.sum(Kind::Double);
+    let window = bell.outer(&bell).expand([3, 1, side, side], false).contiguous();
+    let blur = |t: &Tensor| t.conv2d(&window, None::<Tensor>, [1, 1], [0, 0], [1, 1], 3);
+    let (x, y) = (x.to_kind(Kind::Double), y.to_kind(Kind::Double));
+    let (mean_x, mean_y) = (blur(&x), blur(&y));
+    let product = &mean_x * &mean_y;
+    let squares = mean_x.square() + mean_y.square();
+    let variances = blur(&x.square()) + blur(&y.square()) - &squares;
+    let covariance = blur(&(&x * &y)) - &product;
+    let (c1, c2) = ((0.01f64 * 255.0).powi(2), (0.03f64 * 255.0).powi(2));
+    let map = (product * 2.0 + c1) * (covariance * 2.0 + c2) / ((squares + c1) * (variances + c2));
+    values(&map.mean_dim([1i64, 2, 3].as_slice(), false, Kind::Double))
+}
+
+/// LPIPS's distance without its learnt weights: channels of each tap are normalised at every
+/// position, squared differences summed over channels, averaged over positions, summed over taps.
+pub fn feature_distance(vgg: &Vgg, x: &Tensor, y: &Tensor, batch: i64) -> Vec<f64> {
+    let unit = |tap: &Tensor| {
+        let norm = tap.square().sum_dim_intlist(1, true, Kind::Float).sqrt() + 1e-10;
+        tap / norm
+    };
+    no_grad(|| {
+        let mut distances = Vec::new();
+        for (x, y) in x.split(batch, 0).iter().zip(y.split(batch, 0)) {
+            let (x, y) = (vgg.taps(&normalised(x), Taps::Last), vgg.taps(&normalised(&y), Taps::Last));
+            let term = |(x, y): (&Tensor, &Tensor)| {
+                let squared = (unit(x) - unit(y)).square().sum_dim_intlist(1, false, Kind::Float);
+                squared.mean_dim([1i64, 2].as_slice(), false, Kind::Float)
+            };
+            distances.extend(values(&x.iter().zip(&y).map(term).sum::<Tensor>()));
+        }
+        distances
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn psnr_is_the_closed_form_and_infinite_for_identical_images() {
+        let x = Tensor::full([2, 3, 16, 16], 100, (Kind::Uint8, tch::Device::Cpu));
+        let y = Tensor::full([2, 3, 16, 16], 105, (Kind::Uint8, tch::Device::Cpu));
+        assert!((psnr(&x, &y)[1] - 10.0 * (255f64 * 255.0 / 25.0).log10()).abs() < 1e-9);
+        assert_eq!(psnr(&x, &x), [f64::INFINITY; 2]);
+    }
+
+    #[test]
+    fn ssim_is_one_for_identical_images_and_the_luminance_term_for_flat_ones() {
+        let flat = |v: f64| Tensor::full([1, 3, 16, 16], v, (Kind::Float, tch::Device::Cpu));
+        assert!((ssim(&flat(90.0), &flat(90.0))[0] - 1.0).abs() < 1e-12);
+        let c1 = 2.55f64 * 2.55;
+        let wanted = (2.0 * 90.0 * 120.0 + c1) / (90.0f64.powi(2) + 120.0f64.powi(2) + c1);
+        assert!((ssim(&flat(90.0), &flat(120.0))[0] - wanted).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,140 @@
+//! Reconstruction of validation images, beside trivial predictors.
+
+mod baselines;
+mod metrics;
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use anyhow::Result;
+use arrow::datatypes::DataType;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tch::{Tensor, no_grad};
+
+use crate::columns::{batch, float64s, schema, strings};
+use crate::data::{Pairs, normalised};
+use crate::nn::vgg::Vgg;
+use crate::train_encoder::encode;
+use crate::train_generator::Networks;
+use crate::worker::Context;
+use metrics::{feature_distance, psnr, ssim};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    batch: i64,
+}
+
+/// Runs the stage.
+///
+/// # Errors
+/// When a model is damaged, or there is no validation image.
+pub fn run(context: &Context) -> Result<()> {
+    let params: Params = context.params()?;
+    tch::set_num_threads(context.request.cpus as i32);
+    let path = context.input("pairs")?;
+    let (train, val) = (Pairs::load(path, "train")?, Pairs::load(path, "val")?);
+    let vgg = Vgg::load(context.input("vgg")?)?;
+    let distance_name = format!("{} feature distance", vgg.origin.name);
+
+    let mut methods = baselines::predictions(&train, &val);
+    for (name, input) in [("frozen encoder", "frozen"), ("fine-tuned", "model")] {
+        let nets = Networks::averaged(context.input(input)?)?;
+        let codes = encode(&nets.e, &val.b, params.batch);
+        methods.push((name.to_owned(), generate(&nets, &val.a, &codes, params.batch)));
+        if input == "model" {
+            let other = codes.index_select(0, &Tensor::from_slice(&other_frames(&val.frame_ids)));
+            let other = generate(&nets, &val.a, &other, params.batch);
+            methods.push((format!("{name}, another image's style"), other));
+        }
+    }
+
+    let mut table = context.table(
+        "reconstruction",
+        schema(&[
+            ("image_id", DataType::Utf8),
+            ("method", DataType::Utf8),
+            ("psnr", DataType::Float64),
+            ("ssim", DataType::Float64),
+            ("feature_distance", DataType::Float64),
+        ]),
+    )?;
+    let mut summary = BTreeMap::new();
+    let total = methods.len();
+    for (done, (name, images)) in methods.into_iter().enumerate() {
+        let psnrs = psnr(&images, &val.b);
+        let ssims = ssim(&images, &val.b);
+        let distances = feature_distance(&vgg, &images, &val.b, params.batch);
+        summary.insert(name.clone(), summarise(&psnrs, &ssims, &distances));
+        table.write(&batch(vec![
+            ("image_id", strings(&val.image_ids)),
+            ("method", strings(val.image_ids.iter().map(|_| name.as_str()))),
+            ("psnr", float64s(psnrs)),
+            ("ssim", float64s(ssims)),
+            ("feature_distance", float64s(distances)),
+        ])?)?;
+        context.progress(done + 1, total, "methods");
+    }
+    table.note("feature_distance", format!("{distance_name}, unweighted; {}", vgg.origin.source));
+    table.finish()?;
+    let metrics = json!({
+        "images": val.len(),
+        "split": "val",
+        "rests_on": context.request.labels,
+        "feature_distance": { "name": distance_name, "weights": vgg.origin.source },
+        "methods": summary,
+    });
+    Ok(fs::write(context.output("metrics")?, format!("{metrics:#}\n"))?)
+}
+
+/// G's outputs as bytes, [N, 3, H, W] in 0..255, as they would be saved.
+fn generate(nets: &Networks, a: &Tensor, codes: &Tensor, batch: i64) -> Tensor {
+    no_grad(|| {
+        let parts = a.split(batch, 0).into_iter().zip(codes.split(batch, 0));
+        let parts: Vec<Tensor> = parts.map(|(a, z)| quantise(&nets.g.forward(&normalised(&a), &z))).collect();
+        Tensor::cat(&parts, 0)
+    })
+}
+
+/// [-1, 1] to bytes: `round(127.5 + 127.5 x)`, clipped.
+fn quantise(images: &Tensor) -> Tensor {
+    (images * 127.5 + 127.5).round().clamp(0.0, 255.0).to_kind(tch::Kind::Uint8)
+}
+
+/// For each image, one that is half the set away, and so of another frame wherever there are two.
+fn other_frames(frame_ids: &[String]) -> Vec<i64> {
+    let n = frame_ids.len();
+    let other = |i: usize| (0..n).map(|k| (i + n / 2 + k) % n).find(|j| frame_ids[*j] != frame_ids[i]);
+    (0..n).map(|i| other(i).unwrap_or(i) as i64).collect()
+}
+
+/// Means over images; identical images have no finite PSNR: they are counted and left out of its mean.
+fn summarise(psnrs: &[f64], ssims: &[f64], distances: &[f64]) -> Value {
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let finite: Vec<f64> = psnrs.iter().copied().filter(|v| v.is_finite()).collect();
+    json!({
+        "psnr": if finite.is_empty() { Value::Null } else { mean(&finite).into() },
+        "identical": psnrs.len() - finite.len(),
+        "ssim": mean(ssims),
+        "feature_distance": mean(distances),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_style_is_of_another_frame() {
+        let frames: Vec<String> = ["a", "a", "b", "b"].map(str::to_owned).into();
+        assert_eq!(other_frames(&frames), [2, 3, 0, 1]);
+        assert_eq!(other_frames(&["a".to_owned()]), [0]);
+    }
+
+    #[test]
+    fn identical_images_are_counted_and_left_out() {
+        let summary = summarise(&[20.0, f64::INFINITY, 30.0], &[1.0], &[0.0]);
+        assert_eq!((summary["psnr"].as_f64(), summary["identical"].as_u64()), (Some(25.0), Some(1)));
+    }
+}
