@@ -1,6 +1,7 @@
 //! Training of the generator (ml_spec section 5): objective step_v4, or step_v3 with `z_l2` > 0.
 
 mod networks;
+mod targets;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,6 +19,7 @@ use crate::nn::vgg::{Taps, Vgg};
 use crate::nn::{checkpoint, loss};
 use crate::worker::{Context, refusal};
 pub use networks::Networks;
+use targets::Targets;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,6 +54,7 @@ pub fn run(context: &Context) -> Result<()> {
     let pairs = Pairs::load(context.input("pairs")?, "train")?;
     check(&params, &pairs)?;
     let vgg = Vgg::load(context.input("vgg")?)?;
+    let targets = Targets::new(&vgg, &pairs.b);
 
     tch::manual_seed(params.seed);
     let mut nets = Networks::new(params.nf, pairs.side(), context.input("encoder")?)?;
@@ -82,7 +85,7 @@ pub fn run(context: &Context) -> Result<()> {
         let b = normalised(&pairs.b.index_select(0, &rows));
         let z = if params.train_encoder { nets.e.forward(&b) } else { no_grad(|| nets.e.forward(&b)) };
         let y = nets.g.forward(&a, &z);
-        let wanted = no_grad(|| vgg.taps(&b, Taps::Second));
+        let wanted = targets.of(&vgg, &rows, &b);
         let perceptual = loss::perceptual(&vgg.taps(&y, Taps::Second), &wanted);
         let fake = nets.d.forward(&y, &a);
         let fooled = loss::mean_with_zero(&[loss::least_squares(&fake, 1.0)]);

@@ -1,0 +1,45 @@
+//! VGG features of the training images B: what the perceptual loss compares with.
+
+use tch::{Tensor, no_grad};
+
+use crate::data::normalised;
+use crate::nn::vgg::{Taps, Vgg};
+
+/// Features of all images are kept where they take no more than this; computing them anew is a
+/// third of the network's cost in a step.
+const MOST_BYTES: usize = 2 << 30;
+/// Images that go through the network together.
+const BATCH: i64 = 16;
+
+/// Features by image.
+pub struct Targets {
+    kept: Option<Vec<Tensor>>,
+}
+
+impl Targets {
+    /// Features of `images` [N, 3, H, W] in 0..255, kept if they fit.
+    pub fn new(vgg: &Vgg, images: &Tensor) -> Self {
+        let count = images.size()[0];
+        let taps =
+            |from, length| no_grad(|| vgg.taps(&normalised(&images.narrow(0, from, length)), Taps::Second));
+        let bytes: usize = taps(0, 1).iter().map(|tap| tap.numel() * 4).sum();
+        if bytes * count as usize > MOST_BYTES {
+            return Self { kept: None };
+        }
+        let mut kept: Vec<Vec<Tensor>> = Vec::new();
+        for from in (0..count).step_by(BATCH as usize) {
+            let parts = taps(from, BATCH.min(count - from));
+            kept.resize_with(parts.len(), Vec::new);
+            kept.iter_mut().zip(parts).for_each(|(all, part)| all.push(part));
+        }
+        Self { kept: Some(kept.iter().map(|parts| Tensor::cat(parts, 0)).collect()) }
+    }
+
+    /// Features of the images at `rows`, which are `b` in [-1, 1].
+    pub fn of(&self, vgg: &Vgg, rows: &Tensor, b: &Tensor) -> Vec<Tensor> {
+        match &self.kept {
+            Some(kept) => kept.iter().map(|tap| tap.index_select(0, rows)).collect(),
+            None => no_grad(|| vgg.taps(b, Taps::Second)),
+        }
+    }
+}
