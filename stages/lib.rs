@@ -6,6 +6,7 @@
 mod embed_styles;
 mod evaluate;
 mod extract_frames;
+mod fit_mapper;
 mod gram_features;
 mod import_weights;
 mod pair_images;
@@ -33,7 +34,7 @@ use worker::Context;
 type Run = fn(&Context) -> anyhow::Result<()>;
 
 /// Every stage, in the order of the method.
-pub const STAGES: [(&str, Run); 12] = [
+pub const STAGES: [(&str, Run); 13] = [
     ("import_weights", import_weights::run),
     ("synthesize_timelapse", synthesize_timelapse::run),
     ("extract_frames", extract_frames::run),
@@ -45,6 +46,7 @@ pub const STAGES: [(&str, Run); 12] = [
     ("train_encoder", train_encoder::run),
     ("train_generator", train_generator::run),
     ("embed_styles", embed_styles::run),
+    ("fit_mapper", fit_mapper::run),
     ("evaluate", evaluate::run),
 ];
 

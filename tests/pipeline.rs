@@ -55,6 +55,7 @@ fn the_whole_method_runs_once_and_a_changed_margin_runs_what_depends_on_it() {
         "evaluate",
         "extract_frames",
         "finetune_generator",
+        "fit_mapper",
         "gram_features",
         "import_weights",
         "pair_images",
@@ -71,7 +72,7 @@ fn the_whole_method_runs_once_and_a_changed_margin_runs_what_depends_on_it() {
     dependents.sort();
     assert_eq!(
         dependents,
-        ["embed_styles", "evaluate", "finetune_generator", "train_encoder", "train_generator"]
+        ["embed_styles", "evaluate", "finetune_generator", "fit_mapper", "train_encoder", "train_generator"]
     );
     assert!(ran(&project, &["--set", "train_encoder.margin=0.1"]).is_empty(), "set back");
 

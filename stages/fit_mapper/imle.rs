@@ -1,0 +1,139 @@
+//! IMLE: every code is pulled at by the noise vector whose image is nearest to it.
+
+use kiddo::{ImmutableKdTree, SquaredEuclidean};
+use rayon::prelude::*;
+use serde::Deserialize;
+use tch::{Device, Kind, Tensor, no_grad};
+
+use crate::nn::adam::{Adam, Betas};
+use crate::nn::encoder::STYLE_DIM;
+use crate::nn::mapper::Mapper;
+use crate::nn::vars::Vars;
+use crate::random::torch_seed;
+
+/// Parameters of the stage.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    /// Passes over the codes.
+    pub epochs: u64,
+    /// Codes a step; what is left over of an epoch is dropped.
+    pub batch: i64,
+    /// Noise vectors per code.
+    pub pool: i64,
+    /// Epochs between two matchings.
+    pub staleness: u64,
+    /// Deviation of the noise added to matched vectors.
+    pub perturbation: f64,
+    /// Of Adam.
+    pub learning_rate: f64,
+    /// Epochs after which the learning rate is multiplied by 0.7.
+    pub decay_every: u64,
+    /// Of weights, order and noise.
+    pub seed: i64,
+}
+
+const DECAY: f64 = 0.7;
+const BETAS: Betas = Betas { first: 0.5, second: 0.999 };
+
+type Point = [f32; STYLE_DIM as usize];
+
+/// Fits M to `codes` [N, 8], N at least `batch`; `report` is told each epoch's mean loss per code.
+pub fn fit(params: &Params, codes: &Tensor, mut report: impl FnMut(u64, f64)) -> (Mapper, Vars) {
+    tch::manual_seed(torch_seed(params.seed, "weights", 0));
+    let mut vars = Vars::default();
+    let mapper = Mapper::new(&mut vars);
+    let mut adam = Adam::new(&[("", &vars)], BETAS);
+    // Shuffled once; the last partial batch is dropped.
+    tch::manual_seed(torch_seed(params.seed, "order", 0));
+    let count = codes.size()[0] / params.batch * params.batch;
+    let order = Tensor::randperm(codes.size()[0], (Kind::Int64, Device::Cpu)).narrow(0, 0, count);
+    let codes = codes.index_select(0, &order);
+    let mut matched = Tensor::new();
+    for epoch in 0..params.epochs {
+        if epoch.is_multiple_of(params.staleness) {
+            tch::manual_seed(torch_seed(params.seed, "pool", epoch));
+            matched = matches(&mapper, &codes, count * params.pool, params.perturbation);
+        }
+        let rate = params.learning_rate * DECAY.powi((epoch / params.decay_every) as i32);
+        let mut sum = 0.0;
+        for (noise, wanted) in matched.split(params.batch, 0).iter().zip(codes.split(params.batch, 0)) {
+            let loss = (mapper.forward(noise) - wanted).square().sum(Kind::Float) / 2.0;
+            let gradients = Tensor::run_backward(&[&loss], &vars.tensors(), false, false);
+            adam.step(&[("", &vars)], &gradients, rate);
+            sum += loss.double_value(&[]);
+        }
+        report(epoch + 1, sum / count as f64);
+    }
+    (mapper, vars)
+}
+
+/// For each code the vector of a fresh pool whose image is nearest, perturbed; a vector may serve
+/// several codes.
+fn matches(mapper: &Mapper, codes: &Tensor, pool: i64, perturbation: f64) -> Tensor {
+    let noise = Tensor::randn([pool, STYLE_DIM], (Kind::Float, Device::Cpu));
+    let images = points(&no_grad(|| mapper.forward(&noise)));
+    let tree: ImmutableKdTree<f32, { STYLE_DIM as usize }> = ImmutableKdTree::new_from_slice(&images);
+    let nearest = |code: &Point| tree.nearest_one::<SquaredEuclidean>(code).item as i64;
+    let chosen: Vec<i64> = points(codes).par_iter().map(nearest).collect();
+    let matched = noise.index_select(0, &Tensor::from_slice(&chosen));
+    &matched + matched.randn_like() * perturbation
+}
+
+fn points(rows: &Tensor) -> Vec<Point> {
+    let mut flat = vec![0f32; rows.numel()];
+    rows.contiguous().copy_data(&mut flat, rows.numel());
+    flat.chunks_exact(STYLE_DIM as usize).map(|row| std::array::from_fn(|i| row[i])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_match_of_a_code_is_the_nearest_of_the_pool() {
+        tch::manual_seed(0);
+        let float = (Kind::Float, Device::Cpu);
+        let mapper = Mapper::new(&mut Vars::default());
+        let codes = Tensor::randn([20, STYLE_DIM], float);
+        tch::manual_seed(1);
+        let found = matches(&mapper, &codes, 200, 0.0);
+        tch::manual_seed(1);
+        let pool = Tensor::randn([200, STYLE_DIM], float);
+        let images = no_grad(|| mapper.forward(&pool));
+        let distances =
+            (codes.unsqueeze(1) - images.unsqueeze(0)).square().sum_dim_intlist(2, false, Kind::Float);
+        let wanted = pool.index_select(0, &distances.argmin(1, false));
+        assert_eq!((found - wanted).abs().max().double_value(&[]), 0.0);
+    }
+
+    #[test]
+    fn every_code_has_a_sample_near_it_and_no_cluster_is_forgotten() {
+        tch::manual_seed(0);
+        let float = (Kind::Float, Device::Cpu);
+        let side = Tensor::cat(&[Tensor::ones([64, 1], float), -Tensor::ones([64, 1], float)], 0);
+        let codes = side.expand([128, STYLE_DIM], false) + Tensor::randn([128, STYLE_DIM], float) * 0.05;
+        let params = Params {
+            epochs: 500,
+            batch: 64,
+            pool: 10,
+            staleness: 5,
+            perturbation: 0.01,
+            learning_rate: 0.01,
+            decay_every: 50,
+            seed: 0,
+        };
+        let (mapper, _) = fit(&params, &codes, |_, _| {});
+        tch::manual_seed(1);
+        let samples = no_grad(|| mapper.forward(&Tensor::randn([1000, STYLE_DIM], float)));
+        let distances =
+            (codes.unsqueeze(1) - samples.unsqueeze(0)).square().sum_dim_intlist(2, false, Kind::Float);
+        let farthest = distances.amin(1, false).max().double_value(&[]);
+        // The clusters lie 5.7 apart; codes of one cluster 0.2.
+        assert!(farthest < 0.25, "a code has no sample nearer than {}", farthest.sqrt());
+        let means = points(&samples).iter().map(|p| p.iter().sum::<f32>() / 8.0).collect::<Vec<f32>>();
+        let near = |centre: f32| means.iter().filter(|m| (**m - centre).abs() < 0.25).count();
+        // IMLE promises coverage, not that nothing lies between: unmatched noise is free.
+        assert!(near(1.0) > 50 && near(-1.0) > 50, "{} and {} of 1000", near(1.0), near(-1.0));
+    }
+}

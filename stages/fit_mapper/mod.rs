@@ -1,0 +1,47 @@
+//! The mapper M, fitted by implicit maximum likelihood estimation (ml_spec section 6): noise to
+//! style codes, so that styles can be sampled without a variational encoder.
+
+mod imle;
+
+use std::fs;
+
+use anyhow::Result;
+use callsheet::table::read_columns;
+use serde_json::json;
+use tch::Tensor;
+
+use crate::columns::{read_strings, read_vectors};
+use crate::nn::encoder::STYLE_DIM;
+use crate::nn::file;
+use crate::worker::{Context, refusal};
+use imle::{Params, fit};
+
+/// Runs the stage.
+///
+/// # Errors
+/// When there are fewer training codes than one batch.
+pub fn run(context: &Context) -> Result<()> {
+    let params: Params = context.params()?;
+    tch::set_num_threads(context.request.cpus as i32);
+    let rows = read_columns(context.input("embeddings")?, &["split", "z"])?;
+    let splits = read_strings(&rows, "split")?;
+    let codes = read_vectors(&rows, "z")?.chunks_exact(STYLE_DIM as usize).zip(&splits);
+    let codes: Vec<f32> =
+        codes.filter(|(_, split)| *split == "train").flat_map(|(z, _)| z.to_vec()).collect();
+    let codes = Tensor::from_slice(&codes).view([-1, STYLE_DIM]);
+    if codes.size()[0] < params.batch {
+        return Err(refusal(
+            format!("{} training codes are less than one batch of {}", codes.size()[0], params.batch),
+            "set fit_mapper.batch lower, or use more frames",
+        ));
+    }
+    let (_, vars) = fit(&params, &codes, |epoch, loss| {
+        context.metric("loss/mapper", epoch, loss);
+        context.progress(epoch as usize, params.epochs as usize, "epochs");
+    });
+    let folder = context.output("mapper")?;
+    fs::create_dir_all(folder)?;
+    let config = json!({ "network": "mapper", "epochs": params.epochs, "labels": context.request.labels });
+    file::save(&folder.join("mapper.safetensors"), vars.named(), &config)?;
+    Ok(fs::write(folder.join("config.json"), format!("{config:#}\n"))?)
+}
