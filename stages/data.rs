@@ -1,5 +1,6 @@
 //! Image pairs in memory, for training and evaluation.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
@@ -32,6 +33,20 @@ pub fn to_tensor(picture: &RgbImage) -> Tensor {
     pixels.permute([2, 0, 1]).contiguous()
 }
 
+/// [3, H, W] in 0..255 as a picture.
+pub fn to_picture(bytes: &Tensor) -> RgbImage {
+    let size = bytes.size();
+    let rows = bytes.permute([1, 2, 0]).contiguous();
+    let mut pixels = vec![0u8; rows.numel()];
+    rows.copy_data_u8(&mut pixels, rows.numel());
+    RgbImage::from_raw(size[2] as u32, size[1] as u32, pixels).unwrap_or_default()
+}
+
+/// [-1, 1] to bytes: `round(127.5 + 127.5 x)`, clipped.
+pub fn quantised(images: &Tensor) -> Tensor {
+    (images * 127.5 + 127.5).round().clamp(0.0, 255.0).to_kind(Kind::Uint8)
+}
+
 /// Bytes in 0..255 as floats in [-1, 1].
 pub fn normalised(bytes: &Tensor) -> Tensor {
     bytes.to_kind(Kind::Float) / 127.5 - 1.0
@@ -43,6 +58,23 @@ impl Pairs {
     /// # Errors
     /// When an image is unreadable or of another size than the first, or the split is empty.
     pub fn load(path: &Path, split: &str) -> Result<Self> {
+        Self::read(path, |_, s| s == split)
+            .with_context(|| format!("of the split `{split}` of {}", path.display()))
+    }
+
+    /// Reads the images `ids`, in the order of the table.
+    ///
+    /// # Errors
+    /// When an image is missing, unreadable or of another size than the first.
+    pub fn choose(path: &Path, ids: &[&str]) -> Result<Self> {
+        let wanted: BTreeSet<&str> = ids.iter().copied().collect();
+        let pairs = Self::read(path, |id, _| wanted.contains(id))?;
+        let missing = wanted.iter().find(|id| !pairs.image_ids.iter().any(|found| found == *id));
+        ensure!(missing.is_none(), "image `{}` is not in {}", missing.unwrap_or(&""), path.display());
+        Ok(pairs)
+    }
+
+    fn read(path: &Path, wanted: impl Fn(&str, &str) -> bool) -> Result<Self> {
         let (mut image_ids, mut frame_ids) = (Vec::new(), Vec::new());
         let (mut a, mut b): (Vec<Tensor>, Vec<Tensor>) = (Vec::new(), Vec::new());
         let mut size = None;
@@ -52,7 +84,7 @@ impl Pairs {
             let splits = read_strings(&rows, "split")?;
             let frames = read_strings(&rows, "frame_id")?;
             let (images_a, images_b) = (read_images(&rows, "a")?, read_images(&rows, "b")?);
-            let chosen: Vec<usize> = (0..ids.len()).filter(|row| splits[*row] == split).collect();
+            let chosen: Vec<usize> = (0..ids.len()).filter(|row| wanted(&ids[*row], &splits[*row])).collect();
             let pictures: Vec<(RgbImage, RgbImage)> = chosen
                 .par_iter()
                 .map(|row| Ok((decode(images_a[*row])?, decode(images_b[*row])?)))
@@ -73,7 +105,7 @@ impl Pairs {
             }
             Ok(())
         })?;
-        ensure!(!a.is_empty(), "no image of {} is in the split `{split}`", path.display());
+        ensure!(!a.is_empty(), "there is no image");
         Ok(Self { image_ids, frame_ids, a: Tensor::stack(&a, 0), b: Tensor::stack(&b, 0) })
     }
 
@@ -111,6 +143,12 @@ pub fn batch_rows(seed: i64, count: usize, batch: usize, step: u64) -> Vec<i64> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_survive_the_way_to_floats_and_back() {
+        let picture = RgbImage::from_fn(16, 9, |x, y| image::Rgb([(x * 16 + y) as u8, x as u8, 255]));
+        assert_eq!(to_picture(&quantised(&normalised(&to_tensor(&picture)))), picture);
+    }
 
     #[test]
     fn an_epoch_visits_every_row_once_and_any_step_can_be_recomputed() {

@@ -10,6 +10,7 @@ mod fit_mapper;
 mod gram_features;
 mod import_weights;
 mod pair_images;
+mod report;
 mod sample_triplets;
 mod style_clusters;
 mod style_distances;
@@ -34,7 +35,7 @@ use worker::Context;
 type Run = fn(&Context) -> anyhow::Result<()>;
 
 /// Every stage, in the order of the method.
-pub const STAGES: [(&str, Run); 13] = [
+pub const STAGES: [(&str, Run); 14] = [
     ("import_weights", import_weights::run),
     ("synthesize_timelapse", synthesize_timelapse::run),
     ("extract_frames", extract_frames::run),
@@ -48,6 +49,7 @@ pub const STAGES: [(&str, Run); 13] = [
     ("embed_styles", embed_styles::run),
     ("fit_mapper", fit_mapper::run),
     ("evaluate", evaluate::run),
+    ("report", report::run),
 ];
 
 /// Runs the stage named on the command line.

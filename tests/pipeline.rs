@@ -59,6 +59,7 @@ fn the_whole_method_runs_once_and_a_changed_margin_runs_what_depends_on_it() {
         "gram_features",
         "import_weights",
         "pair_images",
+        "report",
         "sample_triplets",
         "style_clusters",
         "style_distances",
@@ -72,7 +73,15 @@ fn the_whole_method_runs_once_and_a_changed_margin_runs_what_depends_on_it() {
     dependents.sort();
     assert_eq!(
         dependents,
-        ["embed_styles", "evaluate", "finetune_generator", "fit_mapper", "train_encoder", "train_generator"]
+        [
+            "embed_styles",
+            "evaluate",
+            "finetune_generator",
+            "fit_mapper",
+            "report",
+            "train_encoder",
+            "train_generator"
+        ]
     );
     assert!(ran(&project, &["--set", "train_encoder.margin=0.1"]).is_empty(), "set back");
 

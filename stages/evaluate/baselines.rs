@@ -2,8 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::quantise;
-use crate::data::Pairs;
+use crate::data::{Pairs, quantised};
 
 /// Bytes predicted for every image of `val`, by name: A copied; the mean of the training images B;
 /// A recoloured to the statistics of B (Reinhard et al. 2001), which sees the answer's colours.
@@ -53,7 +52,7 @@ fn to_lab(bytes: &Tensor) -> Tensor {
 fn from_lab(lab: &Tensor) -> Tensor {
     let logarithms = apply(&rotation().inverse(), lab);
     let lms = (logarithms * 10f64.ln()).exp();
-    quantise(&(apply(&matrix(LMS).inverse(), &lms) * 2.0 - 1.0))
+    quantised(&(apply(&matrix(LMS).inverse(), &lms) * 2.0 - 1.0))
 }
 
 #[cfg(test)]

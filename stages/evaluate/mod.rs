@@ -10,15 +10,16 @@ use anyhow::Result;
 use arrow::datatypes::DataType;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tch::{Tensor, no_grad};
+use tch::Tensor;
 
 use crate::columns::{batch, float64s, schema, strings};
-use crate::data::{Pairs, normalised};
+use crate::data::Pairs;
 use crate::nn::vgg::Vgg;
 use crate::train_encoder::encode;
 use crate::train_generator::Networks;
 use crate::worker::Context;
-use metrics::{feature_distance, psnr, ssim};
+pub use metrics::psnr;
+use metrics::{feature_distance, ssim};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,10 +43,10 @@ pub fn run(context: &Context) -> Result<()> {
     for (name, input) in [("frozen encoder", "frozen"), ("fine-tuned", "model")] {
         let nets = Networks::averaged(context.input(input)?)?;
         let codes = encode(&nets.e, &val.b, params.batch);
-        methods.push((name.to_owned(), generate(&nets, &val.a, &codes, params.batch)));
+        methods.push((name.to_owned(), nets.outputs(&val.a, &codes, params.batch)));
         if input == "model" {
             let other = codes.index_select(0, &Tensor::from_slice(&other_frames(&val.frame_ids)));
-            let other = generate(&nets, &val.a, &other, params.batch);
+            let other = nets.outputs(&val.a, &other, params.batch);
             methods.push((format!("{name}, another image's style"), other));
         }
     }
@@ -86,20 +87,6 @@ pub fn run(context: &Context) -> Result<()> {
         "methods": summary,
     });
     Ok(fs::write(context.output("metrics")?, format!("{metrics:#}\n"))?)
-}
-
-/// G's outputs as bytes, [N, 3, H, W] in 0..255, as they would be saved.
-fn generate(nets: &Networks, a: &Tensor, codes: &Tensor, batch: i64) -> Tensor {
-    no_grad(|| {
-        let parts = a.split(batch, 0).into_iter().zip(codes.split(batch, 0));
-        let parts: Vec<Tensor> = parts.map(|(a, z)| quantise(&nets.g.forward(&normalised(&a), &z))).collect();
-        Tensor::cat(&parts, 0)
-    })
-}
-
-/// [-1, 1] to bytes: `round(127.5 + 127.5 x)`, clipped.
-fn quantise(images: &Tensor) -> Tensor {
-    (images * 127.5 + 127.5).round().clamp(0.0, 255.0).to_kind(tch::Kind::Uint8)
 }
 
 /// For each image, one that is half the set away, and so of another frame wherever there are two.

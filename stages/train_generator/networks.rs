@@ -6,9 +6,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-use tch::Tensor;
+use tch::{Tensor, no_grad};
 
 use super::Shadows;
+use crate::data::{normalised, quantised};
 use crate::nn::discriminator::{Discriminator, scales_for};
 use crate::nn::encoder::Encoder;
 use crate::nn::generator::Generator;
@@ -62,6 +63,16 @@ impl Networks {
         nets.vars[0].load(&weights, PREFIXES[0])?;
         nets.vars[1].load(&weights, PREFIXES[1])?;
         Ok(nets)
+    }
+
+    /// G's outputs for contents `a` [N, 3, H, W] and codes [N, 8]: bytes, as they would be saved.
+    pub fn outputs(&self, a: &Tensor, codes: &Tensor, batch: i64) -> Tensor {
+        no_grad(|| {
+            let parts = a.split(batch, 0).into_iter().zip(codes.split(batch, 0));
+            let parts: Vec<Tensor> =
+                parts.map(|(a, z)| quantised(&self.g.forward(&normalised(&a), &z))).collect();
+            Tensor::cat(&parts, 0)
+        })
     }
 
     /// Takes all weights from a trained model; returns the step it ended at.

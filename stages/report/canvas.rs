@@ -1,0 +1,164 @@
+//! Contact sheets: labelled rows of captioned pictures.
+
+use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
+use anyhow::{Context as _, Result};
+use image::imageops::{self, FilterType};
+use image::{Rgb, RgbImage};
+
+/// A picture with a line of text under it; without a picture, a gap.
+pub struct Cell {
+    /// What is shown.
+    pub picture: Option<RgbImage>,
+    /// What stands under it.
+    pub caption: String,
+}
+
+/// Pictures side by side.
+pub struct Row {
+    /// What stands above them; nothing if empty.
+    pub label: String,
+    /// From left to right.
+    pub cells: Vec<Cell>,
+}
+
+/// A contact sheet.
+pub struct Sheet {
+    /// File name without extension.
+    pub name: &'static str,
+    /// What it shows.
+    pub title: String,
+    /// From top to bottom.
+    pub rows: Vec<Row>,
+}
+
+/// Smallest and largest side at which a picture is shown.
+const SHOWN: (u32, u32) = (112, 256);
+const MARGIN: u32 = 10;
+const TITLE: f32 = 18.0;
+const TEXT: f32 = 12.0;
+const PAPER: Rgb<u8> = Rgb([255, 255, 255]);
+const INK: [f32; 3] = [34.0, 34.0, 34.0];
+
+fn line(size: f32) -> u32 {
+    (size * 1.5) as u32
+}
+
+impl Cell {
+    /// A picture with its caption.
+    pub fn new(picture: RgbImage, caption: impl Into<String>) -> Self {
+        Self { picture: Some(picture), caption: caption.into() }
+    }
+
+    /// Nothing, in a grid.
+    pub fn gap() -> Self {
+        Self { picture: None, caption: String::new() }
+    }
+}
+
+impl Row {
+    /// Cells without a label.
+    pub fn plain(cells: Vec<Cell>) -> Self {
+        Self { label: String::new(), cells }
+    }
+}
+
+impl Sheet {
+    /// The sheet with its title and `note` above the rows.
+    ///
+    /// # Errors
+    /// When the font cannot be read.
+    pub fn draw(&self, note: &str) -> Result<RgbImage> {
+        let font = FontRef::try_from_slice(epaint_default_fonts::HACK_REGULAR).context("the font")?;
+        let pictures = self.rows.iter().flat_map(|row| &row.cells).filter_map(|cell| cell.picture.as_ref());
+        let side = pictures.map(RgbImage::width).max().unwrap_or(0).clamp(SHOWN.0, SHOWN.1);
+        let longest = self.rows.iter().map(|row| row.cells.len()).max().unwrap_or(0) as u32;
+        let text = width(&font, TITLE, &self.title).max(width(&font, TEXT, note)) as u32 + 1;
+        let total = (longest * (side + MARGIN)).max(text + MARGIN) + MARGIN;
+        let header = MARGIN + line(TITLE) + if note.is_empty() { 0 } else { line(TEXT) };
+        let label = |row: &Row| if row.label.is_empty() { 0 } else { line(TEXT) };
+        let heights = self.rows.iter().map(|row| label(row) + side + line(TEXT) + MARGIN);
+        let mut canvas = RgbImage::from_pixel(total, header + MARGIN + heights.sum::<u32>(), PAPER);
+
+        write(&mut canvas, &font, TITLE, (MARGIN, MARGIN), total - MARGIN, &self.title);
+        write(&mut canvas, &font, TEXT, (MARGIN, MARGIN + line(TITLE)), total - MARGIN, note);
+        let mut y = header + MARGIN;
+        for row in &self.rows {
+            write(&mut canvas, &font, TEXT, (MARGIN, y), total - MARGIN, &row.label);
+            y += label(row);
+            let mut x = MARGIN;
+            for cell in &row.cells {
+                if let Some(picture) = &cell.picture {
+                    let shown = imageops::resize(picture, side, side, FilterType::CatmullRom);
+                    imageops::replace(&mut canvas, &shown, x.into(), y.into());
+                }
+                write(&mut canvas, &font, TEXT, (x, y + side), side, &cell.caption);
+                x += side + MARGIN;
+            }
+            y += side + line(TEXT) + MARGIN;
+        }
+        Ok(canvas)
+    }
+}
+
+/// Width of `text` in pixels.
+fn width(font: &FontRef, size: f32, text: &str) -> f32 {
+    let font = font.as_scaled(PxScale::from(size));
+    text.chars().map(|c| font.h_advance(font.glyph_id(c))).sum()
+}
+
+/// Writes a line whose upper left corner is at `at`, cut off where it would be wider than `room`.
+fn write(canvas: &mut RgbImage, font: &FontRef, size: f32, at: (u32, u32), room: u32, text: &str) {
+    let scaled = font.as_scaled(PxScale::from(size));
+    let (mut x, baseline) = (at.0 as f32, at.1 as f32 + scaled.ascent());
+    for c in text.chars() {
+        let id = scaled.glyph_id(c);
+        let next = x + scaled.h_advance(id);
+        if next > (at.0 + room) as f32 {
+            break;
+        }
+        blend(canvas, font, id.with_scale_and_position(size, point(x, baseline)));
+        x = next;
+    }
+}
+
+fn blend(canvas: &mut RgbImage, font: &FontRef, glyph: Glyph) {
+    let Some(outline) = font.outline_glyph(glyph) else { return };
+    let corner = outline.px_bounds().min;
+    outline.draw(|x, y, coverage| {
+        let (x, y) = (corner.x as i64 + i64::from(x), corner.y as i64 + i64::from(y));
+        let inside = u32::try_from(x).ok().zip(u32::try_from(y).ok());
+        if let Some(pixel) = inside.and_then(|(x, y)| canvas.get_pixel_mut_checked(x, y)) {
+            for (channel, ink) in pixel.0.iter_mut().zip(INK) {
+                *channel = (f32::from(*channel) * (1.0 - coverage) + ink * coverage).round() as u8;
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sheet(caption: &str) -> RgbImage {
+        let red = || RgbImage::from_pixel(64, 64, Rgb([200, 0, 0]));
+        let cells = vec![Cell::new(red(), caption), Cell::gap(), Cell::new(red(), "")];
+        let rows = vec![Row { label: "a row".into(), cells }];
+        Sheet { name: "test", title: "Title".into(), rows }.draw("a note").expect("drawn")
+    }
+
+    #[test]
+    fn pictures_are_shown_side_by_side_and_gaps_stay_white() {
+        let drawn = sheet("");
+        let reds = |x: u32| (0..drawn.height()).filter(|y| drawn.get_pixel(x, *y)[1] == 0).count() as u32;
+        assert_eq!([reds(70), reds(180), reds(310)], [SHOWN.0, 0, SHOWN.0]);
+        assert_eq!(drawn.width(), 3 * (SHOWN.0 + MARGIN) + MARGIN);
+    }
+
+    #[test]
+    fn a_long_caption_is_cut_off_at_its_picture() {
+        let (long, none) = (sheet(&"x".repeat(500)), sheet(""));
+        assert_eq!(long.dimensions(), none.dimensions());
+        let changed = |x: u32| (0..long.height()).any(|y| long.get_pixel(x, y) != none.get_pixel(x, y));
+        assert!(changed(60) && !(MARGIN + SHOWN.0 + 2..none.width()).any(changed));
+    }
+}
