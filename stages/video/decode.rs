@@ -51,7 +51,8 @@ pub fn decode(path: &Path, how: &Decoding, mut each: impl FnMut(RgbImage) -> Res
     let mut command = ffmpeg();
     command.args(["-loglevel", "level+info", "-copyts"]);
     if how.skip_damaged {
-        command.args(["-err_detect", "explode"]);
+        // With frame threads, ffmpeg 9.0 does not end after an error that explodes.
+        command.args(["-err_detect", "explode", "-threads", "1"]);
     }
     let mut child = command
         .arg("-i")

@@ -12,10 +12,11 @@ use std::process::{Command, Stdio};
 
 use crate::worker::refusal;
 
-/// An ffmpeg command that asks nothing and reads no terminal.
+/// An ffmpeg command that asks nothing and reads no terminal. What it opens are files: a playlist
+/// that plays a video's part can make it fetch nothing.
 fn ffmpeg() -> Command {
     let mut command = Command::new("ffmpeg");
-    command.args(["-hide_banner", "-nostdin"]).stdin(Stdio::null());
+    command.args(["-hide_banner", "-nostdin", "-protocol_whitelist", "file,pipe"]).stdin(Stdio::null());
     command
 }
 
