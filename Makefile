@@ -3,13 +3,16 @@ PIPELINE ?= synthesis
 DATASET ?= space_needle
 PROFILE ?= demo
 
-.PHONY: pipeline setup build test lint doc clean
+.PHONY: pipeline setup imagenet build test lint docs doc clean
 
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) $(ARGS)
 
 setup: # libtorch unless LIBTORCH is set, ffmpeg unless the system has one, weights
 	@python3 setup/fetch.py $(if $(LIBTORCH),,libtorch) $(if $(shell command -v ffmpeg),,ffmpeg) weights
+
+imagenet: # torchvision's VGG-16, for profile paper; from its public address
+	@python3 setup/fetch.py imagenet
 
 build: setup
 	cargo build --release --locked --workspace
@@ -20,6 +23,11 @@ test: setup
 lint: setup
 	cargo fmt --all --check
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
+	@cargo run --quiet --release --locked -- stages --markdown | diff docs/stages.md - \
+		|| { echo "docs/stages.md is not current: run \`make docs\`"; exit 1; }
+
+docs: setup # pages that are made from declarations
+	cargo run --quiet --release --locked -- stages --markdown > docs/stages.md
 
 doc: setup
 	cargo doc --release --locked --workspace --no-deps

@@ -246,6 +246,35 @@ def fetch(pin, check=True):
         shutil.rmtree(staging, ignore_errors=True)
 
 
+def fetch_file(pin):
+    """Fetch one file from a public address; returns the bytes transferred."""
+    name = pin["url"].rsplit("/", 1)[-1]
+    final = ROOT / pin["into"] / name
+    if final.exists():
+        return 0
+    PARTS.mkdir(parents=True, exist_ok=True)
+    print(f"fetching {pin['url']} ({pin['why']})", file=sys.stderr)
+    part = PARTS / f"{name}.part"
+    try:
+        reader = RangeReader(pin["url"])
+    except OSError as error:
+        raise FetchError(f"{error}; run again with the network, or put the file into "
+                         f"{pin['into']} yourself") from error
+    transferred = download(reader, 0, reader.size, part, name)
+    digest = hashlib.sha256()
+    with open(part, "rb") as source:
+        while data := source.read(CHUNK):
+            digest.update(data)
+    digest = digest.hexdigest()
+    if not digest.startswith(pin["sha256"]):
+        part.unlink()
+        raise FetchError(f"its SHA-256 is {digest}, wanted is {pin['sha256']}..; nothing was "
+                         "installed, run again to fetch anew")
+    final.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(part, final)
+    return transferred
+
+
 def main(arguments):
     pins = json.loads((Path(__file__).parent / "pins.json").read_text())
     pinning = arguments[:1] == ["--pin"]
@@ -256,12 +285,16 @@ def main(arguments):
     total = 0
     for group in groups:
         for pin in pins[group]:
+            what = pin["url"] if "url" in pin else f"{pin['package']} {pin['version']}"
             try:
-                size, digest = fetch(pin, check=not pinning)
+                if "url" in pin:
+                    size, digest = fetch_file(pin), None
+                else:
+                    size, digest = fetch(pin, check=not pinning)
             except (FetchError, OSError, zipfile.BadZipFile) as error:
-                sys.exit(f"error: cannot fetch {pin['package']} {pin['version']}: {error}")
+                sys.exit(f"error: cannot fetch {what}: {error}")
             total += size
-            if pinning:
+            if pinning and digest:
                 print(f"{pin['package']} {digest}")
     if total:
         print(f"fetched {total / 1e6:.0f} MB", file=sys.stderr)

@@ -53,10 +53,10 @@ impl Lines {
                 let time = human_seconds(*seconds);
                 lines.push(match (*ran, *failed) {
                     (0, 0) => format!("{}: nothing to do, {cached} stages up to date", self.heading()),
-                    (_, 0) => format!("done in {time}: {ran} stages ran, {cached} were up to date"),
-                    _ => format!(
-                        "{failed} stages failed or were not run; {ran} ran, {cached} were up to date ({time})"
-                    ),
+                    (_, 0) => format!("done in {time}: stages run {ran}, up to date {cached}"),
+                    _ => {
+                        format!("stages failed or not run {failed}, run {ran}, up to date {cached} ({time})")
+                    }
                 });
             }
         }

@@ -3,15 +3,14 @@
 
 mod bars;
 mod config;
-mod external;
 mod graph;
 mod lines;
 mod ls;
 mod plan;
 mod run;
 mod show;
+mod stages;
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -62,8 +61,7 @@ enum Subcommands {
     Ls(ls::Ls),
     Show(show::Show),
     Graph(graph::Graph),
-    #[command(external_subcommand)]
-    External(Vec<OsString>),
+    Stages(stages::Stages),
 }
 
 /// Which pipeline, over which data, how large.
@@ -107,7 +105,7 @@ pub fn main() -> ExitCode {
         Subcommands::Ls(command) => command.execute(),
         Subcommands::Show(command) => command.execute(),
         Subcommands::Graph(command) => command.execute(),
-        Subcommands::External(words) => external::execute(&words),
+        Subcommands::Stages(command) => command.execute(),
     };
     match result {
         Ok(code) => ExitCode::from(code),

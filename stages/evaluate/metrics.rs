@@ -39,25 +39,49 @@ pub fn ssim(x: &Tensor, y: &Tensor) -> Vec<f64> {
     values(&map.mean_dim([1i64, 2, 3].as_slice(), false, Kind::Double))
 }
 
-/// LPIPS's distance without its learnt weights: channels of each tap are normalised at every
-/// position, squared differences summed over channels, averaged over positions, summed over taps.
-pub fn feature_distance(vgg: &Vgg, x: &Tensor, y: &Tensor, batch: i64) -> Vec<f64> {
-    let unit = |tap: &Tensor| {
-        let norm = tap.square().sum_dim_intlist(1, true, Kind::Float).sqrt() + 1e-10;
-        tap / norm
+/// Distances of every candidate from `wanted` on VGG's last taps: channels are normalised at every
+/// position, squared differences summed over channels (weighted by `heads`, five tensors
+/// [1, C, 1, 1], where given: LPIPS), averaged over positions, summed over taps.
+pub fn feature_distances(
+    vgg: &Vgg,
+    heads: Option<&[Tensor]>,
+    candidates: &[&Tensor],
+    wanted: &Tensor,
+    batch: i64,
+    mut progress: impl FnMut(usize),
+) -> Vec<Vec<f64>> {
+    let features = |x: &Tensor, from: i64, length: i64| {
+        let taps = vgg.taps(&normalised(&x.narrow(0, from, length)), Taps::Last);
+        taps.iter().map(unit).collect::<Vec<Tensor>>()
     };
-    no_grad(|| {
-        let mut distances = Vec::new();
-        for (x, y) in x.split(batch, 0).iter().zip(y.split(batch, 0)) {
-            let (x, y) = (vgg.taps(&normalised(x), Taps::Last), vgg.taps(&normalised(&y), Taps::Last));
-            let term = |(x, y): (&Tensor, &Tensor)| {
-                let squared = (unit(x) - unit(y)).square().sum_dim_intlist(1, false, Kind::Float);
-                squared.mean_dim([1i64, 2].as_slice(), false, Kind::Float)
-            };
-            distances.extend(values(&x.iter().zip(&y).map(term).sum::<Tensor>()));
-        }
-        distances
-    })
+    let count = wanted.size()[0];
+    let mut distances = vec![Vec::with_capacity(count as usize); candidates.len()];
+    let mut from = 0;
+    while from < count {
+        let length = batch.min(count - from);
+        no_grad(|| {
+            let wanted = features(wanted, from, length);
+            for (candidate, distances) in candidates.iter().zip(&mut distances) {
+                let found = features(candidate, from, length);
+                let term = |(tap, (x, y)): (usize, (&Tensor, &Tensor))| {
+                    let squared = (x - y).square();
+                    let squared =
+                        heads.map_or_else(|| squared.shallow_clone(), |heads| &squared * &heads[tap]);
+                    let summed = squared.sum_dim_intlist(1, false, Kind::Float);
+                    summed.mean_dim([1i64, 2].as_slice(), false, Kind::Float)
+                };
+                distances.extend(values(&found.iter().zip(&wanted).enumerate().map(term).sum::<Tensor>()));
+            }
+        });
+        from += length;
+        progress(from as usize);
+    }
+    distances
+}
+
+/// Unit vectors along the channels.
+fn unit(tap: &Tensor) -> Tensor {
+    tap / (tap.square().sum_dim_intlist(1, true, Kind::Float).sqrt() + 1e-10)
 }
 
 #[cfg(test)]

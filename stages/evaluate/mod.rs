@@ -1,6 +1,7 @@
 //! Reconstruction of validation images, beside trivial predictors.
 
 mod baselines;
+mod heads;
 mod metrics;
 
 use std::collections::BTreeMap;
@@ -19,7 +20,7 @@ use crate::train_encoder::encode;
 use crate::train_generator::Networks;
 use crate::worker::Context;
 pub use metrics::psnr;
-use metrics::{feature_distance, ssim};
+use metrics::{feature_distances, ssim};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,7 +38,11 @@ pub fn run(context: &Context) -> Result<()> {
     let path = context.input("pairs")?;
     let (train, val) = (Pairs::load(path, "train")?, Pairs::load(path, "val")?);
     let vgg = Vgg::load(context.input("vgg")?)?;
-    let distance_name = format!("{} feature distance", vgg.origin.name);
+    let heads = context.optional("lpips_heads").map(|path| heads::read(path, &vgg.origin)).transpose()?;
+    let distance_name = match heads {
+        Some(_) => "LPIPS v0.1 (VGG-16)".to_owned(),
+        None => format!("{} feature distance", vgg.origin.name),
+    };
 
     let mut methods = baselines::predictions(&train, &val);
     for (name, input) in [("frozen encoder", "frozen"), ("fine-tuned", "model")] {
@@ -61,12 +66,14 @@ pub fn run(context: &Context) -> Result<()> {
             ("feature_distance", DataType::Float64),
         ]),
     )?;
+    let candidates: Vec<&Tensor> = methods.iter().map(|(_, images)| images).collect();
+    let (batch_size, total) = (params.batch, val.len());
+    let distances = feature_distances(&vgg, heads.as_deref(), &candidates, &val.b, batch_size, |done| {
+        context.progress(done, total, "images");
+    });
     let mut summary = BTreeMap::new();
-    let total = methods.len();
-    for (done, (name, images)) in methods.into_iter().enumerate() {
-        let psnrs = psnr(&images, &val.b);
-        let ssims = ssim(&images, &val.b);
-        let distances = feature_distance(&vgg, &images, &val.b, params.batch);
+    for ((name, images), distances) in methods.iter().zip(distances) {
+        let (psnrs, ssims) = (psnr(images, &val.b), ssim(images, &val.b));
         summary.insert(name.clone(), summarise(&psnrs, &ssims, &distances));
         table.write(&batch(vec![
             ("image_id", strings(&val.image_ids)),
@@ -75,9 +82,8 @@ pub fn run(context: &Context) -> Result<()> {
             ("ssim", float64s(ssims)),
             ("feature_distance", float64s(distances)),
         ])?)?;
-        context.progress(done + 1, total, "methods");
     }
-    table.note("feature_distance", format!("{distance_name}, unweighted; {}", vgg.origin.source));
+    table.note("feature_distance", format!("{distance_name}; {}", vgg.origin.source));
     table.finish()?;
     let metrics = json!({
         "images": val.len(),

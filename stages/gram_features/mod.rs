@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, BooleanArray};
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::DataType;
-use callsheet::table::{read_batches, row_count};
+use callsheet::table::{read_batches, read_columns};
+use rand::RngCore;
 use serde::Deserialize;
 use tch::{Tensor, no_grad};
 
@@ -15,13 +17,16 @@ use crate::columns::{
 use crate::data::to_tensor;
 use crate::nn::vgg::{CHANNELS, Taps, Vgg, gram};
 use crate::picture::decode;
+use crate::random::stream;
 use crate::style::{GRAM_COLUMNS, triangle};
 use crate::worker::Context;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Params {
+    max_images: usize,
     batch: usize,
+    seed: i64,
 }
 
 /// Runs the stage.
@@ -33,7 +38,9 @@ pub fn run(context: &Context) -> Result<()> {
     tch::set_num_threads(context.request.cpus as i32);
     let vgg = Vgg::load(context.input("vgg")?)?;
     let path = context.input("pairs")?;
-    let total = row_count(path)? as usize;
+    let chosen = choose(path, params.max_images, params.seed)?;
+    let total = chosen.iter().filter(|taken| **taken).count();
+    let mut first = 0;
     let text = DataType::Utf8;
     let mut columns = vec![
         ("image_id", text.clone()),
@@ -48,6 +55,12 @@ pub fn run(context: &Context) -> Result<()> {
     let mut done = 0;
     let read = ["image_id", "frame_id", "crop", "split", "content_digest", "b"];
     read_batches(path, &read, params.batch, |rows| -> Result<()> {
+        let taken = &chosen[first..first + rows.num_rows()];
+        first += rows.num_rows();
+        let rows = filter_record_batch(&rows, &BooleanArray::from(taken.to_vec()))?;
+        if rows.num_rows() == 0 {
+            return Ok(());
+        }
         let ids = read_strings(&rows, "image_id")?;
         let images = load_images(&read_images(&rows, "b")?, &ids, path)?;
         let taps = no_grad(|| vgg.taps(&images, Taps::Second));
@@ -68,6 +81,21 @@ pub fn run(context: &Context) -> Result<()> {
         Ok(())
     })?;
     Ok(table.finish()?)
+}
+
+/// Which rows are taken: at most `most` training images, chosen by a hash of seed and id, so that
+/// new images displace few; all others.
+fn choose(path: &Path, most: usize, seed: i64) -> Result<Vec<bool>> {
+    let rows = read_columns(path, &["image_id", "split"])?;
+    let (ids, splits) = (read_strings(&rows, "image_id")?, read_strings(&rows, "split")?);
+    let mut training: Vec<(u64, usize)> = (0..ids.len())
+        .filter(|row| splits[*row] == "train")
+        .map(|row| (stream(seed, &ids[row], 0).next_u64(), row))
+        .collect();
+    training.sort_unstable();
+    let mut taken = vec![true; ids.len()];
+    training.iter().skip(most).for_each(|(_, row)| taken[*row] = false);
+    Ok(taken)
 }
 
 /// Decodes images of one size to [N, 3, H, W] in [-1, 1].

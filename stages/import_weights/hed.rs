@@ -7,7 +7,7 @@ use anyhow::Result;
 use hdf5_reader::Hdf5File;
 use tch::Tensor;
 
-use super::unreadable;
+use crate::nn::file::unreadable;
 use crate::nn::vgg::{BLOCKS, conv_name};
 
 /// Reads `block1/layers/conv2d/vars/0` and so on.

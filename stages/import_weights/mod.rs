@@ -1,7 +1,6 @@
 //! Published VGG-16 weights, and LPIPS heads, as safetensors.
 
 mod hed;
-mod legacy;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -13,8 +12,8 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tch::{Kind, Tensor};
 
-use crate::nn::file;
 use crate::nn::vgg::{self, Convention, Origin, conv_name};
+use crate::nn::{file, legacy};
 use crate::worker::{Context, refusal};
 
 #[derive(Deserialize)]
@@ -87,11 +86,4 @@ fn rename(from: &BTreeMap<String, Tensor>) -> BTreeMap<String, Tensor> {
         }
     }
     tensors
-}
-
-fn unreadable(path: &Path, why: impl std::fmt::Display) -> anyhow::Error {
-    refusal(
-        format!("{} is no readable weight file: {why}", path.display()),
-        "fetch it again (`make setup`), or set import_weights.format to what it is",
-    )
 }

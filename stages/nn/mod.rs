@@ -9,6 +9,7 @@ pub mod encoder;
 pub mod file;
 pub mod generator;
 pub mod layers;
+pub mod legacy;
 pub mod loss;
 pub mod mapper;
 pub mod schedule;

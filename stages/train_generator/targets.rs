@@ -1,6 +1,6 @@
 //! VGG features of the training images B: what the perceptual loss compares with.
 
-use tch::{Tensor, no_grad};
+use tch::{Kind, Tensor, no_grad};
 
 use crate::data::normalised;
 use crate::nn::vgg::{Taps, Vgg};
@@ -10,6 +10,10 @@ use crate::nn::vgg::{Taps, Vgg};
 const MOST_BYTES: usize = 2 << 30;
 /// Images that go through the network together.
 const BATCH: i64 = 16;
+
+/// What features are kept as: half the memory, and a relative error of 2^-11 where the differences
+/// that the loss squares are of the features' own size.
+const KEPT_AS: Kind = Kind::Half;
 
 /// Features by image.
 pub struct Targets {
@@ -22,7 +26,7 @@ impl Targets {
         let count = images.size()[0];
         let taps =
             |from, length| no_grad(|| vgg.taps(&normalised(&images.narrow(0, from, length)), Taps::Second));
-        let bytes: usize = taps(0, 1).iter().map(|tap| tap.numel() * 4).sum();
+        let bytes: usize = taps(0, 1).iter().map(|tap| tap.numel() * KEPT_AS.elt_size_in_bytes()).sum();
         if bytes * count as usize > MOST_BYTES {
             return Self { kept: None };
         }
@@ -30,7 +34,7 @@ impl Targets {
         for from in (0..count).step_by(BATCH as usize) {
             let parts = taps(from, BATCH.min(count - from));
             kept.resize_with(parts.len(), Vec::new);
-            kept.iter_mut().zip(parts).for_each(|(all, part)| all.push(part));
+            kept.iter_mut().zip(parts).for_each(|(all, part)| all.push(part.to_kind(KEPT_AS)));
         }
         Self { kept: Some(kept.iter().map(|parts| Tensor::cat(parts, 0)).collect()) }
     }
@@ -38,7 +42,7 @@ impl Targets {
     /// Features of the images at `rows`, which are `b` in [-1, 1].
     pub fn of(&self, vgg: &Vgg, rows: &Tensor, b: &Tensor) -> Vec<Tensor> {
         match &self.kept {
-            Some(kept) => kept.iter().map(|tap| tap.index_select(0, rows)).collect(),
+            Some(kept) => kept.iter().map(|tap| tap.index_select(0, rows).to_kind(Kind::Float)).collect(),
             None => no_grad(|| vgg.taps(b, Taps::Second)),
         }
     }

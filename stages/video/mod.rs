@@ -16,7 +16,7 @@ use crate::worker::refusal;
 /// that plays a video's part can make it fetch nothing.
 fn ffmpeg() -> Command {
     let mut command = Command::new("ffmpeg");
-    command.args(["-hide_banner", "-nostdin", "-protocol_whitelist", "file,pipe"]).stdin(Stdio::null());
+    command.args(["-hide_banner", "-nostdin", "-protocol_whitelist", "file,pipe,fd"]).stdin(Stdio::null());
     command
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::Result;
 use tch::Tensor;
 
-use super::unreadable;
+use crate::nn::file::unreadable;
 
 /// A pickled value, as far as state dicts need it.
 #[derive(Clone, Debug)]
@@ -61,6 +61,9 @@ fn parse(reader: &mut Reader) -> Result<BTreeMap<String, Tensor>, String> {
     for (name, value) in items {
         let (Value::Text(name), Value::Tensor(key, offset, shape)) = (name, value) else { continue };
         let storage = storages.get(&key).ok_or("a tensor without its storage")?;
+        if shape.iter().any(|side| *side < 0) {
+            return Err("a tensor of negative size".into());
+        }
         let count =
             shape.iter().try_fold(1i64, |n, side| n.checked_mul(*side)).ok_or("a tensor too large")?;
         let range = usize::try_from(offset).ok().zip(usize::try_from(offset.saturating_add(count)).ok());

@@ -1,0 +1,122 @@
+//! `callsheet stages`.
+
+use std::fmt::Write;
+
+use clap::Args;
+
+use super::{SUCCESS, print_text};
+use crate::declare::{ArtifactKind, Cpus, ParamDecl, Project, Role, StageDecl};
+use crate::error::{Error, Result, suggest};
+
+/// List the stages that exist, or show what one reads, makes and can be told
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  callsheet stages
+  callsheet stages train_encoder
+  callsheet stages --markdown > docs/stages.md")]
+pub struct Stages {
+    /// Show this one
+    stage: Option<String>,
+    /// Print all of them as one Markdown page
+    #[arg(long, conflicts_with = "stage")]
+    markdown: bool,
+}
+
+impl Stages {
+    pub fn execute(&self) -> Result<u8> {
+        let project = Project::find()?;
+        let names = project.stage_names();
+        let read = |name: &str| {
+            project.stage(name)?.ok_or_else(|| {
+                let known = names.iter().map(String::as_str);
+                Error::refused(format!("there is no stage `{name}`"), suggest(name, known))
+            })
+        };
+        if let Some(name) = &self.stage {
+            print_text(page(&read(name)?).trim_end());
+            return Ok(SUCCESS);
+        }
+        let stages = names.iter().map(|name| read(name)).collect::<Result<Vec<_>>>()?;
+        if self.markdown {
+            print_text(markdown(&stages).trim_end());
+            return Ok(SUCCESS);
+        }
+        let width = names.iter().map(String::len).max().unwrap_or(0);
+        for stage in stages {
+            print_text(&format!("{:<width$}  {}", stage.name, stage.summary));
+        }
+        Ok(SUCCESS)
+    }
+}
+
+fn markdown(stages: &[StageDecl]) -> String {
+    let mut text = "# Stages\n\nMade from every `stage.toml` by `make docs`.\n\n".to_owned();
+    for stage in stages {
+        let _ = writeln!(text, "- [{0}](#{0}): {1}", stage.name, stage.summary);
+    }
+    for stage in stages {
+        let _ = write!(text, "\n{}", page(stage));
+    }
+    text
+}
+
+/// One stage as Markdown, which reads well as plain text too.
+fn page(stage: &StageDecl) -> String {
+    let cpus = match stage.cpus {
+        Cpus::All => "all CPUs".to_owned(),
+        Cpus::Count(1) => "one CPU".to_owned(),
+        Cpus::Count(n) => format!("{n} CPUs"),
+    };
+    let mut text = format!("## {}\n\n{}.\n\n{}\n\n", stage.name, stage.summary, stage.doc.trim());
+    for (title, items) in [("Reads", inputs(stage)), ("Makes", outputs(stage)), ("Parameters", params(stage))]
+    {
+        if !items.is_empty() {
+            let _ = writeln!(text, "{title}:\n\n{}\n", items.join("\n"));
+        }
+    }
+    let _ = writeln!(text, "Version {}, {cpus}, `{}`", stage.version, stage.command.join(" "));
+    for (version, why) in &stage.history {
+        let _ = writeln!(text, "\n- version {version}: {why}");
+    }
+    text
+}
+
+fn kind_name(kind: ArtifactKind) -> &'static str {
+    match kind {
+        ArtifactKind::Table => "table",
+        ArtifactKind::File => "file",
+        ArtifactKind::Directory => "folder",
+        ArtifactKind::Files => "files",
+    }
+}
+
+fn inputs(stage: &StageDecl) -> Vec<String> {
+    let line = |(name, input): (&String, &crate::declare::InputDecl)| {
+        let optional = if input.optional { ", optional" } else { "" };
+        format!("- `{name}` ({}{optional}): {}", kind_name(input.kind), input.doc)
+    };
+    stage.inputs.iter().map(line).collect()
+}
+
+fn outputs(stage: &StageDecl) -> Vec<String> {
+    let line = |(name, output): (&String, &crate::declare::OutputDecl)| {
+        let columns = output.columns.iter().map(|(column, kind)| format!("`{column}` {kind}"));
+        let columns = columns.collect::<Vec<_>>().join(", ");
+        let columns = if columns.is_empty() { columns } else { format!("\n  Columns: {columns}") };
+        format!("- `{name}` ({}, `{}`): {}{columns}", kind_name(output.kind), output.path, output.doc)
+    };
+    stage.outputs.iter().map(line).collect()
+}
+
+fn params(stage: &StageDecl) -> Vec<String> {
+    let line = |(name, param): (&String, &ParamDecl)| {
+        let role = match param.role {
+            Role::Identity => "",
+            Role::Budget => "; budget: going further continues",
+            Role::Execution => "; changes no result",
+        };
+        format!("- `{name} = {}`: {} ({}{role})", param.default.get_ref(), param.doc, param.wanted())
+    };
+    stage.params.iter().map(line).collect()
+}
