@@ -3,7 +3,7 @@ PIPELINE ?= synthesis
 DATASET ?= space_needle
 PROFILE ?= demo
 
-.PHONY: pipeline setup imagenet build test lint docs doc clean
+.PHONY: pipeline setup imagenet build test lint docs doc audit clean
 
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) $(ARGS)
@@ -31,6 +31,10 @@ docs: setup # pages that are made from declarations
 
 doc: setup
 	cargo doc --release --locked --workspace --no-deps
+
+audit: # licences, sources and advisories of dependencies
+	@test -x .toolchain/bin/cargo-deny || cargo install --locked --root .toolchain cargo-deny
+	.toolchain/bin/cargo-deny --locked check
 
 clean: # what was built; neither data nor what was fetched
 	cargo clean

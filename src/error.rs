@@ -82,7 +82,7 @@ impl Diagnostic for Error {
 /// What a user can do about an operating-system error, where there is something.
 pub fn io_remedy(error: &io::Error) -> Option<&'static str> {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             Some("free some disk space (deleting data/store is always safe) and run again")
         }
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
@@ -180,14 +180,16 @@ impl Diagnostic for Fault {
 /// `did you mean "x"? (known: a, b, x)`, for a name that does not exist.
 pub fn suggest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
-    let nearest = known
-        .iter()
-        .map(|name| (strsim::normalized_damerau_levenshtein(wanted, name), name))
-        .filter(|(likeness, _)| *likeness > 0.5)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
     let list = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    match nearest {
-        Some((_, name)) => format!("did you mean `{name}`? (known: {list})"),
+    match nearest(wanted, known) {
+        Some(name) => format!("did you mean `{name}`? (known: {list})"),
         None => format!("known: {list}"),
     }
+}
+
+/// The known name that `wanted` is most likely a slip for, if there is one.
+pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let scored = known.into_iter().map(|name| (strsim::normalized_damerau_levenshtein(wanted, name), name));
+    let likely = scored.filter(|(likeness, _)| *likeness > 0.5);
+    likely.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
 }

@@ -16,7 +16,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -122,16 +122,17 @@ fn hash_json(value: &impl Serialize) -> Digest {
     blake3::hash(&text).into()
 }
 
-fn code(project: &Project, decl: &StageDecl) -> Result<BTreeMap<String, Digest>> {
+/// The files of a stage's folder that its command names, with their absolute paths.
+pub fn scripts<'a>(project: &Project, decl: &'a StageDecl) -> Vec<(&'a str, PathBuf)> {
     let folder = project.root.join(&project.stages).join(&decl.name);
-    let mut code = BTreeMap::new();
-    for word in &decl.command {
-        let plain = Path::new(word).file_name().is_some_and(|name| name == word.as_str());
-        if plain && folder.join(word).is_file() {
-            code.insert(word.clone(), digest_file(&folder.join(word))?);
-        }
-    }
-    Ok(code)
+    let plain = |word: &&str| Path::new(word).file_name().is_some_and(|name| name == *word);
+    let words = decl.command.iter().map(String::as_str).filter(plain);
+    words.map(|word| (word, folder.join(word))).filter(|(_, path)| path.is_file()).collect()
+}
+
+fn code(project: &Project, decl: &StageDecl) -> Result<BTreeMap<String, Digest>> {
+    let scripts = scripts(project, decl).into_iter();
+    scripts.map(|(word, path)| Ok((word.to_owned(), digest_file(&path)?))).collect()
 }
 
 #[cfg(test)]

@@ -3,12 +3,13 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow};
 use arrow::datatypes::Schema;
+use callsheet::error::io_remedy;
 use callsheet::protocol::{EVENTS_VARIABLE, RequestInput, WorkRequest, WorkerEvent};
 use callsheet::table::TableWriter;
 use serde::de::DeserializeOwned;
@@ -42,6 +43,7 @@ pub struct Context {
 }
 
 impl Context {
+    #[expect(clippy::disallowed_methods, reason = "where the engine says where events go")]
     fn open(request: &Path) -> Result<Self> {
         let text = fs::read(request).with_context(|| format!("cannot read {}", request.display()))?;
         let request: WorkRequest = serde_json::from_slice(&text).context("malformed request")?;
@@ -148,6 +150,10 @@ fn failed(context: Option<&Context>, error: &anyhow::Error) -> ExitCode {
     let help = help.or_else(|| {
         let library = error.downcast_ref::<callsheet::error::Error>()?;
         miette::Diagnostic::help(library).map(|help| help.to_string())
+    });
+    let help = help.or_else(|| {
+        let system = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>())?;
+        io_remedy(system).map(str::to_owned)
     });
     let message = format!("{error:#}");
     eprintln!("error: {message}");

@@ -202,3 +202,126 @@ fn wrong_wiring_is_refused_with_its_line() {
         assert!(said.contains(wanted) && said.contains(file), "`{wanted}` is not in\n{said}");
     }
 }
+
+#[test]
+fn a_folder_that_cannot_be_written_is_named_and_nothing_is_published() {
+    for folder in ["data/store", "data/out"] {
+        let project = Project::new();
+        // Nobody can create anything there, root included.
+        project.link("/sys/kernel", folder);
+        let said = project.run_failing(&[], if folder == "data/store" { 2 } else { 1 });
+        assert!(said.contains("cannot create") && said.contains(folder), "{said}");
+        assert!(said.contains("make the folder writable"), "{said}");
+    }
+}
+
+#[test]
+fn a_full_disk_ends_in_an_error_that_names_the_file() {
+    let project = Project::new();
+    // A limit on file sizes refuses writes as a full disk does.
+    let said = project.run_limited(0);
+    assert!(said.contains("request.json") && said.contains("free some disk space"), "{said}");
+    assert!(!project.exists("data/out/chain/toy/make"));
+    assert_eq!(project.run(&[]).ran(), ["make", "double", "sum"], "nothing half-done is in the way");
+}
+
+#[test]
+fn equal_content_under_several_names_is_shown_under_each() {
+    let project = Project::new();
+    // Doubling 0 gives 0, whose sum is 0: one content, three artifacts.
+    project.write("data/raw/toy/numbers.txt", "0\n");
+    project.run(&[]);
+    for (stage, name) in [("double", "doubled.txt"), ("sum", "total.txt")] {
+        assert_eq!(project.read(&format!("data/out/chain/toy/{stage}/{name}")).trim(), "0");
+    }
+}
+
+#[test]
+fn a_new_output_is_a_reason_to_run() {
+    let project = Project::new();
+    project.run(&[]);
+    let declared = project.read("stages/sum/stage.toml");
+    project.write(
+        "stages/sum/stage.toml",
+        &format!("{declared}\n[outputs.more]\nkind = \"file\"\npath = \"more.txt\"\ndoc = \"More\"\n"),
+    );
+    let failed = project.run_failing(&[], 1);
+    assert!(failed.contains("did not write its output `more`"), "{failed}");
+    assert!(project.stdout(&["ls"]).contains("sum.more"));
+}
+
+#[test]
+fn a_source_that_changes_while_a_run_waits_is_not_recorded() {
+    let project = Project::new();
+    project.write("data/raw/toy/numbers.txt", "1\n");
+    let slow = ["--set", "make.seconds=2"];
+    let (first, second) = std::thread::scope(|scope| {
+        let first = scope.spawn(|| project.command(&[&["run"], &slow[..]].concat()));
+        let second = scope.spawn(|| project.command(&[&["run"], &slow[..]].concat()));
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        project.write("data/raw/toy/numbers.txt", "99\n");
+        (first.join().expect("ran"), second.join().expect("ran"))
+    });
+    for output in [first, second] {
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains("changed while stage"), "{said}");
+    }
+    project.write("data/raw/toy/numbers.txt", "1\n");
+    project.run(&slow);
+    assert_eq!(project.read("data/out/chain/toy/make/kept.txt").trim(), "1");
+}
+
+#[test]
+fn many_actions_may_publish_equal_content_at_once() {
+    let project = Project::new();
+    let stages: String = (0..8)
+        .map(|n| {
+            format!("[stages.m{n}]\nuse = \"make\"\ninputs.numbers = \"numbers\"\nparams.comment = \"{n}\"\n")
+        })
+        .collect();
+    let head = project.read("pipelines/chain.toml");
+    let head = head.split("[stages").next().expect("sources").to_owned();
+    project.write("pipelines/many.toml", &format!("{head}{stages}"));
+    project.write("data/raw/toy/numbers.txt", "1\n");
+    assert_eq!(project.run(&["--pipeline", "many", "--jobs", "8"]).ran().len(), 8);
+}
+
+#[test]
+fn files_that_no_pattern_matches_are_not_passed_over_for_the_stand_in() {
+    let project = Project::new();
+    project.remove("data/raw/toy");
+    project.write("data/raw/toy/numbers.TXT2", "1\n");
+    let said = project.run_failing(&[], 2);
+    assert!(said.contains("matches no file, but there is") && said.contains("numbers.TXT2"), "{said}");
+}
+
+#[test]
+fn what_would_have_no_effect_is_refused() {
+    let cases = [
+        ("pipelines/datasets/toy.toml", "[sources.nubmers]\npath = \"x\"\n", "did you mean `numbers`?"),
+        (
+            "pipelines/profiles/small.toml",
+            "[stages.sum]\nuse = \"double\"\n",
+            "is what the pipeline says it is",
+        ),
+        (
+            "pipelines/profiles/small.toml",
+            "[stages.invent.params]\nnonsense = 3\n",
+            "has no parameter `nonsense`",
+        ),
+    ];
+    for (file, more, wanted) in cases {
+        let project = Project::new();
+        project.write(file, &format!("{}\n{more}", project.read(file)));
+        let said = project.run_failing(&[], 2);
+        assert!(said.contains(wanted) && said.contains(file), "`{wanted}` is not in\n{said}");
+    }
+    let project = Project::new();
+    let said = project.run_failing(&["--set", "double.times=1\nx=2"], 2);
+    assert!(said.contains("is not of type integer"), "{said}");
+    let declared = project.read("stages/sum/stage.toml");
+    let line = declared.lines().find(|line| line.starts_with("command")).expect("a command");
+    project.write("stages/sum/stage.toml", &declared.replace(line, "command = []"));
+    let said = project.run_failing(&[], 2);
+    assert!(said.contains("the command names no program"), "{said}");
+}

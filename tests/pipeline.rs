@@ -48,3 +48,27 @@ fn the_whole_method_runs_once_and_a_changed_margin_runs_what_depends_on_it() {
     assert!(listed.contains("rests on: synthetic stand-in"), "{listed}");
     assert!(listed.contains("pair_images.pairs                    table             96"), "{listed}");
 }
+
+#[test]
+fn a_longer_budget_continues_and_equals_a_run_that_went_there_at_once() {
+    let continued = project();
+    let longer = ["--set", "train_generator.stop_kimg=0.032", "--set", "train_encoder.stop_steps=8"];
+    ran(&continued, &[]);
+    let output = callsheet(&continued, &[&["run"], &longer[..]].concat());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("train_encoder: continues from step 4"), "{said}");
+    let at_once = project();
+    ran(&at_once, &longer);
+    for (stage, file) in [
+        ("train_encoder", "encoder/encoder.safetensors"),
+        ("train_generator", "model/networks.safetensors"),
+        ("finetune_generator", "model/averaged.safetensors"),
+    ] {
+        let weights = |project: &tempfile::TempDir| {
+            let out = project.path().join("data/out/synthesis/space_needle");
+            std::fs::read(out.join(stage).join(file)).expect("weights")
+        };
+        assert!(weights(&continued) == weights(&at_once), "{stage} differs");
+    }
+}

@@ -42,7 +42,7 @@ impl Bars {
             match self.bars.values_mut().next() {
                 // The bar knows how to write above itself.
                 Some(bar) => drop(bar.write(line)),
-                None => eprintln!("{line}"),
+                None => super::say(&line),
             }
         }
     }

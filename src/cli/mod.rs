@@ -11,6 +11,7 @@ mod run;
 mod show;
 mod stages;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -38,7 +39,7 @@ Examples:
   callsheet show gram_features.grams              where one came from
   callsheet run --profile paper --dataset space_needle
 
-Exit codes: 0 done, 1 a stage failed, 2 refused (nothing was started), 3 `plan --check`: not up to date.";
+Exit codes: 0 done, 1 a stage failed, 2 refused (wrong declaration, unwritable folder), 3 `plan --check`: not up to date.";
 
 #[derive(Parser)]
 #[command(
@@ -117,7 +118,7 @@ pub fn main() -> ExitCode {
 }
 
 fn print_error(error: Error) {
-    eprintln!("{:?}", miette::Report::new(error));
+    say(&format!("{:?}", miette::Report::new(error)));
 }
 
 fn print_json(value: &impl Serialize) {
@@ -127,8 +128,12 @@ fn print_json(value: &impl Serialize) {
 
 /// Prints a line to stdout; a reader that has gone away (`| head`) is no error.
 fn print_text(text: &str) {
-    use std::io::Write;
     let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// Prints a line to stderr; a log on a full disk is no reason to panic.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// Seconds as people read them: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`.

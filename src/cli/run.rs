@@ -46,7 +46,7 @@ impl Run {
             Box::new(move |event| bars.report(event))
         } else {
             let mut lines = Lines::new(title, labels);
-            Box::new(move |event| lines.report(event).iter().for_each(|line| eprintln!("{line}")))
+            Box::new(move |event| lines.report(event).iter().for_each(|line| super::say(line)))
         };
         let summary = run(&project, &store, &plan, options, |event| reporter(event))?;
         drop(reporter);
@@ -54,7 +54,7 @@ impl Run {
             return Ok(SUCCESS);
         }
         for (stage, error) in summary.failed {
-            eprintln!("\nstage `{stage}` failed:");
+            super::say(&format!("\nstage `{stage}` failed:"));
             print_error(error);
         }
         Ok(STAGE_FAILED)

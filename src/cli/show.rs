@@ -45,7 +45,7 @@ impl Show {
         let mut sources = Sources::load(&store, &project.root);
         let prospects = outlook(&project, &store, &mut sources, &plan)?;
         let prospect = prospects.into_iter().find(|p| p.stage == stage.name);
-        let hit = prospect.and_then(|p| store.hit(&p.key?.digest()));
+        let hit = prospect.and_then(|p| store.hit(&p.key?.digest(), &stage.decl));
         let Some((record, objects)) = hit else {
             return Err(Error::refused(
                 format!("`{}.{output}` is not there yet with these parameters", stage.name),

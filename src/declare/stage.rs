@@ -102,7 +102,7 @@ struct StageFile {
     version: toml::Spanned<u32>,
     #[serde(default)]
     history: BTreeMap<String, String>,
-    command: Vec<String>,
+    command: toml::Spanned<Vec<String>>,
     #[serde(default)]
     doc: String,
     #[serde(default)]
@@ -162,6 +162,16 @@ impl StageDecl {
                 .into());
             }
         }
+        if file.command.get_ref().first().is_none_or(String::is_empty) {
+            return Err(Fault::new(
+                &source,
+                file.command.span(),
+                format!("{}: the command names no program", path.display()),
+                "declared here",
+            )
+            .with_help("e.g. command = [\"python3\", \"stage.py\"]")
+            .into());
+        }
         for (output, decl) in &file.outputs {
             let one_name = !decl.path.is_empty()
                 && Path::new(&decl.path).components().count() == 1
@@ -190,7 +200,7 @@ impl StageDecl {
             doc: file.doc,
             version,
             history: file.history,
-            command: file.command,
+            command: file.command.into_inner(),
             inputs: file.inputs,
             outputs: file.outputs.into_iter().map(|(k, v)| (k.into_inner(), v)).collect(),
             params: file.params.into_iter().map(|(k, v)| (k.into_inner(), v)).collect(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use crate::declare::{Layer, Origin, SourceUse};
-use crate::error::{Error, Result, SourceText, suggest};
+use crate::error::{Error, Result, SourceText, nearest, suggest};
 
 /// A source after all layers.
 pub struct SourceSpec {
@@ -56,6 +56,7 @@ pub fn overlay(layers: &[Layer], set: &[String]) -> Result<Spec> {
     for option in set {
         lay_option(&mut spec, option)?;
     }
+    check_sources(&spec)?;
     Ok(spec)
 }
 
@@ -79,6 +80,24 @@ fn lay_sources(spec: &mut Spec, layer: &Layer) {
     }
 }
 
+/// A dataset may have sources that this pipeline does not read; a name that is nearly one that the
+/// pipeline reads is a slip.
+fn check_sources(spec: &Spec) -> Result<()> {
+    let read: Vec<&str> =
+        spec.stages.iter().flat_map(|s| s.inputs.values()).map(|(from, _)| from.as_str()).collect();
+    for (name, source) in spec.sources.iter().filter(|(name, _)| !read.contains(&name.as_str())) {
+        let known = read.iter().copied().filter(|from| !from.contains('.'));
+        if let Some(near) = nearest(name, known) {
+            return Err(source.origin.fault(
+                format!("no stage reads the source `{name}`"),
+                "declared here",
+                format!("did you mean `{near}`?"),
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn lay_stages(spec: &mut Spec, layer: &Layer, may_add: bool) -> Result<()> {
     let mut uses: Vec<_> = layer.stages.iter().collect();
     uses.sort_by_key(|(name, _)| name.span().start);
@@ -86,9 +105,16 @@ fn lay_stages(spec: &mut Spec, layer: &Layer, may_add: bool) -> Result<()> {
         let origin = at(&layer.source, name.span());
         let text = name.get_ref();
         let position = spec.stages.iter().position(|s| &s.name == text);
-        let stage = match position {
-            Some(position) => &mut spec.stages[position],
-            None if may_add => {
+        let stage = match (position, &used.stage) {
+            (Some(_), Some(kind)) if !may_add => {
+                return Err(at(&layer.source, kind.span()).fault(
+                    format!("`{text}` is what the pipeline says it is"),
+                    "said anew here",
+                    "only the pipeline file may say which stage an instance uses".into(),
+                ));
+            }
+            (Some(position), _) => &mut spec.stages[position],
+            (None, _) if may_add => {
                 let kind = used.stage.clone();
                 let stage = kind.map_or_else(
                     || (text.clone(), origin.clone()),
@@ -98,7 +124,7 @@ fn lay_stages(spec: &mut Spec, layer: &Layer, may_add: bool) -> Result<()> {
                 spec.stages.push(StageSpec { name: text.clone(), stage, inputs, params });
                 spec.stages.last_mut().expect("just pushed")
             }
-            None => {
+            (None, _) => {
                 let known = spec.stages.iter().map(|s| s.name.as_str());
                 return Err(origin.fault(
                     format!("the pipeline has no stage `{text}`"),
@@ -140,6 +166,7 @@ fn lay_option(spec: &mut Spec, option: &str) -> Result<()> {
     // What is no TOML value is meant as text: --set sample_triplets.method=clusters
     let value = toml::from_str::<toml::Table>(&format!("value = {value}"))
         .ok()
+        .filter(|table| table.len() == 1)
         .and_then(|mut table| table.remove("value"))
         .unwrap_or_else(|| toml::Value::String(value.to_owned()));
     stage.params.insert(param.to_owned(), (value, Origin::CommandLine(option.to_owned())));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::graph::Graph;
 use super::overlay::{Spec, StageSpec, overlay};
-use super::source::{base, matches};
+use super::source::{base, matches, stranger};
 use super::{Input, Param, Plan, Request, Stage};
 use crate::declare::{ArtifactKind, InputDecl, Origin, Project, StageDecl};
 use crate::error::{Error, Result, suggest};
@@ -35,6 +35,8 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
 
     let mut wires: Vec<BTreeMap<String, (Wire, &Origin)>> = Vec::new();
     for (stage, decl) in spec.stages.iter().zip(&decls) {
+        // Also of stages that turn out not to be needed.
+        resolve_params(stage, decl)?;
         wires.push(wire_stage(project, &spec, &decls, stage, decl)?);
     }
     let needed = needed_stages(project, &spec, &decls, &mut wires)?;
@@ -189,6 +191,17 @@ fn wire_source(
     if files.is_empty()
         && let Some(otherwise) = &source.rest.otherwise
     {
+        if let Some((path, origin)) = &source.path
+            && let Some(stranger) = stranger(&project.root, path.get_ref())
+        {
+            let message = format!("source `{name}`: `{}` matches no file", path.get_ref());
+            return Err(origin.fault(
+                format!("{message}, but there is {}", stranger.display()),
+                "this pattern",
+                "rename or convert the file, or change the pattern; without files the stand-in is used"
+                    .into(),
+            ));
+        }
         let artifact = otherwise.artifact.get_ref();
         let (producer, output) = artifact.split_once('.').unwrap_or((artifact, ""));
         let label = Some(otherwise.label.clone());

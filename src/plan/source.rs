@@ -1,5 +1,6 @@
 //! Sources: raw files matched by a pattern.
 
+use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use toml::Spanned;
@@ -44,6 +45,19 @@ pub fn base(pattern: &str) -> PathBuf {
     let plain = |part: &Component| !part.as_os_str().to_string_lossy().contains(['*', '?', '[']);
     let parts: Vec<Component> = Path::new(pattern).components().collect();
     parts[..parts.len().saturating_sub(1)].iter().take_while(|part| plain(part)).collect()
+}
+
+/// A file in the folder that a pattern's matches share, for a pattern that nothing matches; hidden
+/// files and notes do not count.
+pub fn stranger(root: &Path, pattern: &str) -> Option<PathBuf> {
+    let folder = base(pattern);
+    let entries = fs::read_dir(root.join(&folder)).ok()?.flatten();
+    let mut names: Vec<PathBuf> = entries.map(|entry| folder.join(entry.file_name())).collect();
+    names.sort();
+    names.into_iter().find(|name| {
+        let shown = name.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        !shown.starts_with('.') && !shown.ends_with(".md") && !shown.ends_with(".txt")
+    })
 }
 
 #[cfg(test)]

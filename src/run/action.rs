@@ -11,7 +11,7 @@ use super::worker::{Ended, Job, last_lines, work, write_request};
 use crate::declare::{ArtifactKind, Project, Role};
 use crate::error::{Doing, Error, Result};
 use crate::key::{ActionKey, Digest};
-use crate::plan::{Input, Plan, Stage};
+use crate::plan::{Plan, Stage};
 use crate::protocol::{RequestInput, WorkRequest, WorkerEvent};
 use crate::store::{Object, Output, Provenance, Record, Store, Watch};
 use crate::table::{FOOTER_PREFIX, check_columns};
@@ -39,6 +39,8 @@ pub struct Action<'a> {
     pub cpus: usize,
     /// The run it belongs to.
     pub run: &'a str,
+    /// Raw files and scripts as they were before the key was computed.
+    pub watch: Watch,
     /// Git revision of the project.
     pub revision: Option<String>,
 }
@@ -65,9 +67,10 @@ impl Action<'_> {
     ) -> Result<Outcome> {
         let digest = self.key.digest();
         let _key = self.store.lock(digest.as_str(), waiting)?;
-        if let Some((_, objects)) = self.store.hit(&digest) {
+        if let Some((_, objects)) = self.store.hit(&digest, &self.stage.decl) {
             return Ok(Outcome::Taken(objects));
         }
+        self.check_unchanged()?;
         started();
         let clock = Instant::now();
         let began = SystemTime::now();
@@ -85,9 +88,6 @@ impl Action<'_> {
         write_request(&request_path, &self.request(&digest, &out, &scratch))?;
         let log = self.log_path()?;
 
-        let raw = self.stage.inputs.iter().filter(|(_, input)| matches!(input, Input::Source { .. }));
-        let raw = raw.flat_map(|(name, _)| self.inputs[name].paths.iter().cloned());
-        let watch = Watch::start(raw)?;
         let mut command = self.stage.decl.command.clone();
         command.push(request_path.to_string_lossy().into_owned());
         let stages = self.project.root.join(&self.project.stages);
@@ -97,16 +97,7 @@ impl Action<'_> {
         if !ended.status.success() {
             return Err(failure(&ended, &log));
         }
-        if let Some(path) = watch.changed() {
-            return Err(Error::refused(
-                format!(
-                    "{} changed while stage `{}` read it: the result is not recorded",
-                    path.display(),
-                    self.stage.name
-                ),
-                "run again once the file is complete",
-            ));
-        }
+        self.check_unchanged()?;
         let objects = self.publish(&out)?;
         let seconds = clock.elapsed().as_secs_f64();
         self.record(&objects, began, seconds, ended.peak_memory)?;
@@ -115,6 +106,19 @@ impl Action<'_> {
             let _ = fs::remove_dir_all(&scratch);
         }
         Ok(Outcome::Made(objects, seconds))
+    }
+
+    /// Raw files and scripts must be what the key says, from its computation to the end.
+    fn check_unchanged(&self) -> Result<()> {
+        let Some(path) = self.watch.changed() else { return Ok(()) };
+        Err(Error::refused(
+            format!(
+                "{} changed while stage `{}` read it: the result is not recorded",
+                path.display(),
+                self.stage.name
+            ),
+            "run again once the file is complete",
+        ))
     }
 
     fn request(&self, key: &Digest, out: &Path, scratch: &Path) -> WorkRequest {

@@ -83,7 +83,7 @@ pub fn outlook(project: &Project, store: &Store, sources: &mut Sources, plan: &P
         let objects = |producer: usize| found[producer].objects.as_ref();
         let key = key_of(project, sources, stage, objects)?;
         let digest = key.digest();
-        let hit = store.hit(&digest);
+        let hit = store.hit(&digest, &stage.decl);
         let state = match &hit {
             Some(_) => State::Cached { key: digest },
             None => State::Run { key: digest, reasons: reasons(last.as_ref().map(|r| &r.key), &key) },

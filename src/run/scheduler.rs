@@ -12,11 +12,11 @@ use super::outlook::key_of;
 use crate::declare::{Cpus, Project};
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::key::{ActionKey, Digest};
-use crate::plan::{Input, Plan};
+use crate::key::{ActionKey, Digest, scripts};
+use crate::plan::{Input, Plan, Stage};
 use crate::protocol::RequestInput;
 use crate::reason::reasons;
-use crate::store::{Heads, Object, Sources, Store, show_artifact};
+use crate::store::{Heads, Object, Sources, Store, Watch, show_artifact};
 
 /// How to run.
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +96,7 @@ pub fn run(
         run: id,
         cached: summary.cached,
         ran: summary.ran,
-        failed: plan.stages.len() - summary.cached - summary.ran,
+        failed: (plan.stages.len() - summary.cached - summary.ran).max(summary.failed.len()),
         seconds: clock.elapsed().as_secs_f64(),
     });
     Ok(summary)
@@ -173,12 +173,13 @@ impl<'a> Runner<'a> {
             Status::Done(objects) => Some(objects),
             _ => None,
         };
+        let watch = self.watch(stage)?;
         let key = key_of(self.project, &mut self.sources, stage, objects)?;
         let digest = key.digest();
-        if let Some((_, objects)) = self.store.hit(&digest) {
+        if let Some((_, objects)) = self.store.hit(&digest, &stage.decl) {
             report(&Event::Cached { stage: stage.name.clone(), key: digest.clone() });
             self.summary.cached += 1;
-            return self.done(position, digest, objects);
+            return self.done(position, digest, objects, report);
         }
         let cpus = match stage.decl.cpus {
             Cpus::All => self.options.cpus,
@@ -189,7 +190,7 @@ impl<'a> Runner<'a> {
         }
         self.free -= cpus;
         self.status[position] = Status::Running;
-        let action = self.action(position, key, cpus)?;
+        let action = self.action(position, key, watch, cpus)?;
         let why = self.heads.get(&stage.name).and_then(|head| self.store.record(head));
         let why = reasons(why.as_ref().map(|record| &record.key), &action.key);
         let sender = sender.clone();
@@ -207,7 +208,17 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    fn action(&mut self, position: usize, key: ActionKey, cpus: usize) -> Result<Action<'a>> {
+    /// Raw files and scripts of a stage, as they are before its key is computed.
+    fn watch(&self, stage: &Stage) -> Result<Watch> {
+        let raw = stage.inputs.values().flat_map(|input| match input {
+            Input::Source { files, .. } => files.as_slice(),
+            Input::Artifact { .. } => &[],
+        });
+        let raw = raw.map(|file| self.project.root.join(file));
+        Watch::start(raw.chain(scripts(self.project, &stage.decl).into_iter().map(|(_, path)| path)))
+    }
+
+    fn action(&mut self, position: usize, key: ActionKey, watch: Watch, cpus: usize) -> Result<Action<'a>> {
         let stage = &self.plan.stages[position];
         let mut inputs = BTreeMap::new();
         let mut sources = BTreeMap::new();
@@ -228,7 +239,7 @@ impl<'a> Runner<'a> {
                     let object = &objects[output];
                     RequestInput {
                         paths: vec![self.store.object_path(object)],
-                        names: vec![object.name.clone()],
+                        names: vec![self.plan.stages[*stage].decl.outputs[output].path.clone()],
                     }
                 }
             };
@@ -239,7 +250,7 @@ impl<'a> Runner<'a> {
         }
         let revision = self.revision.clone().filter(|r| !r.is_empty());
         let (project, store, plan, run) = (self.project, self.store, self.plan, self.id);
-        Ok(Action { project, store, plan, stage, key, inputs, sources, cpus, run, revision })
+        Ok(Action { project, store, plan, stage, key, inputs, sources, cpus, run, watch, revision })
     }
 
     fn ended(&mut self, ended: Ended, report: &mut impl FnMut(&Event)) -> Result<()> {
@@ -258,23 +269,38 @@ impl<'a> Runner<'a> {
                 objects
             }
             Err(error) => {
-                let help = miette::Diagnostic::help(&error).map(|h| h.to_string()).unwrap_or_default();
-                report(&Event::Failed { stage: stage.clone(), message: error.to_string(), help });
                 self.status[position] = Status::Lost;
-                self.summary.failed.push((stage, error));
+                self.failed(&stage, error, report);
                 return Ok(());
             }
         };
-        self.done(position, key, objects)
+        self.done(position, key, objects, report)
     }
 
-    fn done(&mut self, position: usize, key: Digest, objects: Objects) -> Result<()> {
+    fn failed(&mut self, stage: &str, error: Error, report: &mut impl FnMut(&Event)) {
+        let help = miette::Diagnostic::help(&error).map(|h| h.to_string()).unwrap_or_default();
+        report(&Event::Failed { stage: stage.to_owned(), message: error.to_string(), help });
+        self.summary.failed.push((stage.to_owned(), error));
+    }
+
+    fn done(
+        &mut self,
+        position: usize,
+        key: Digest,
+        objects: Objects,
+        report: &mut impl FnMut(&Event),
+    ) -> Result<()> {
         let request = &self.plan.request;
         let stage = &self.plan.stages[position];
         let folder =
             self.project.data.join("out").join(&request.pipeline).join(&request.dataset).join(&stage.name);
-        for object in objects.values() {
-            show_artifact(&self.store.object_path(object), &folder, &self.project.data)?;
+        let show = |(name, object): (&String, &Object)| {
+            let link = folder.join(&stage.decl.outputs[name].path);
+            show_artifact(&self.store.object_path(object), &link, &self.project.data)
+        };
+        // The result is in the store whether or not it can be shown: what reads it goes on.
+        if let Err(error) = objects.iter().try_for_each(show) {
+            self.failed(&stage.name, error, report);
         }
         if self.heads.get(&stage.name) != Some(&key) {
             self.heads.insert(stage.name.clone(), key);

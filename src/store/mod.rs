@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! objects/ab/abcd…        an artifact, read-only
-//! objects/ab/abcd….json   what it is: kind, bytes digest, size, mtime ([`Object`])
+//! objects/ab/abcd….json   what it is: kind, bytes digest, size, stamp ([`Object`])
 //! actions/abcd….json      what an action made of what ([`Record`])
 //! heads/<pipeline>/<dataset>.json   the latest action of each stage, for explanations
 //! runs/<id>/              one run: run.json, events.ndjson, logs/

@@ -19,8 +19,6 @@ use crate::table;
 pub struct Object {
     /// What it is.
     pub kind: ArtifactKind,
-    /// Name of the file or folder inside the object, as a user sees it.
-    pub name: String,
     /// Digest of what it means; for a table of its schema and rows.
     pub content: Digest,
     /// Digest of its bytes.
@@ -29,14 +27,18 @@ pub struct Object {
     pub size: u64,
     /// Rows, of a table.
     pub rows: Option<u64>,
-    /// Modification times of its files in nanoseconds, summed: a cheap sign of tampering.
-    pub mtimes: u64,
+    /// Hash of names, sizes, inodes and modification times of its files: a cheap sign of tampering.
+    pub stamp: Digest,
 }
+
+/// Name of every object's file or folder. What a user calls it, is the declaration's affair: equal
+/// content may have several names.
+const INSIDE: &str = "artifact";
 
 impl Store {
     /// Where the artifact with this content lies.
     pub fn object_path(&self, object: &Object) -> PathBuf {
-        self.object_folder(&object.content).join(&object.name)
+        self.object_folder(&object.content).join(INSIDE)
     }
 
     fn object_folder(&self, content: &Digest) -> PathBuf {
@@ -47,11 +49,11 @@ impl Store {
         self.object_folder(content).with_extension("json")
     }
 
-    /// The object, if it is there and looks untouched (size and modification times).
+    /// The object, if it is there and looks untouched.
     pub fn object(&self, content: &Digest) -> Option<Object> {
         let object: Object = read_json(&self.descriptor(content))?;
-        let (size, mtimes) = measure(&self.object_path(&object)).ok()?;
-        (size == object.size && mtimes == object.mtimes).then_some(object)
+        let (size, stamp) = measure(&self.object_path(&object)).ok()?;
+        (size == object.size && stamp == object.stamp).then_some(object)
     }
 
     /// Moves a finished artifact into the store; an object with equal content stays as it is.
@@ -73,6 +75,8 @@ impl Store {
                 (digest.clone(), digest, None)
             }
         };
+        // Actions of different keys may make equal content at the same time.
+        let _content = self.lock(&format!("object-{content}"), || {})?;
         if let Some(object) = self.object(&content) {
             return Ok(object);
         }
@@ -83,31 +87,41 @@ impl Store {
         // What lies there failed the look above: damaged, or left by a kill before its descriptor.
         remove(&folder)?;
         let staged = self.staging()?;
-        let name = from.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let inside = staged.path().join(&name);
+        let inside = staged.path().join(INSIDE);
         fs::rename(from, &inside).doing("cannot move", from)?;
         fs::rename(staged.path(), &folder).doing("cannot write", &folder)?;
-        let (size, mtimes) = measure(&folder.join(&name)).doing("cannot read", &folder)?;
-        let object = Object { kind, name, content, bytes, size, rows, mtimes };
+        let (size, stamp) = measure(&folder.join(INSIDE)).doing("cannot read", &folder)?;
+        let object = Object { kind, content, bytes, size, rows, stamp };
         self.write_json(&self.descriptor(&object.content), &object)?;
         Ok(object)
     }
 }
 
-/// Size and summed modification times of a file, or of the files below a folder.
-fn measure(path: &Path) -> io::Result<(u64, u64)> {
+/// Size in bytes, and a hash of names, sizes, inodes and modification times, of a file or of the
+/// files below a folder.
+fn measure(path: &Path) -> io::Result<(u64, Digest)> {
+    let mut hasher = blake3::Hasher::new();
+    let size = stamp(path, &mut hasher)?;
+    Ok((size, hasher.finalize().into()))
+}
+
+fn stamp(path: &Path, hasher: &mut blake3::Hasher) -> io::Result<u64> {
     let found = fs::metadata(path)?;
     if found.is_file() {
-        let mtime = found.mtime().wrapping_mul(1_000_000_000).wrapping_add(found.mtime_nsec());
-        return Ok((found.len(), mtime as u64));
+        for number in [found.len(), found.ino(), found.mtime() as u64, found.mtime_nsec() as u64] {
+            hasher.update(&number.to_le_bytes());
+        }
+        return Ok(found.len());
     }
-    let (mut size, mut mtimes) = (0, 0u64);
-    for entry in fs::read_dir(path)? {
-        let (s, m) = measure(&entry?.path())?;
-        size += s;
-        mtimes = mtimes.wrapping_add(m);
+    let mut entries = fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    let mut size = 0;
+    for entry in entries {
+        let name = entry.file_name();
+        hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_encoded_bytes());
+        size += stamp(&entry.path(), hasher)?;
     }
-    Ok((size, mtimes))
+    Ok(size)
 }
 
 /// Makes every file read-only and durable. Folders stay writable, so that they can be removed.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Object, Store, read_json};
+use crate::declare::{OutputDecl, StageDecl};
 use crate::error::Result;
 use crate::key::{ActionKey, Digest};
 
@@ -81,11 +82,15 @@ impl Store {
         (record.format == FORMAT && record.key.digest() == *key).then_some(record)
     }
 
-    /// The record and the objects under a key, if all of them are there and look untouched.
-    pub fn hit(&self, key: &Digest) -> Option<(Record, BTreeMap<String, Object>)> {
+    /// The record and the objects under a key, if every output that is declared now is there and
+    /// looks untouched.
+    pub fn hit(&self, key: &Digest, decl: &StageDecl) -> Option<(Record, BTreeMap<String, Object>)> {
         let record = self.record(key)?;
-        let object = |(name, output): (&String, &Output)| Some((name.clone(), self.object(&output.content)?));
-        let objects = record.outputs.iter().map(object).collect::<Option<_>>()?;
+        let object = |(name, declared): (&String, &OutputDecl)| {
+            let object = self.object(&record.outputs.get(name)?.content)?;
+            (object.kind == declared.kind).then(|| (name.clone(), object))
+        };
+        let objects = decl.outputs.iter().map(object).collect::<Option<_>>()?;
         Some((record, objects))
     }
 

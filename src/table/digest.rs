@@ -52,7 +52,7 @@ impl Column {
     fn new(field: &Field) -> Self {
         let children = match field.data_type() {
             DataType::Struct(fields) => fields.iter().map(|f| Self::new(f)).collect(),
-            DataType::FixedSizeList(item, _) | DataType::List(item) => {
+            DataType::FixedSizeList(item, _) | DataType::List(item) | DataType::LargeList(item) => {
                 vec![Self::new(&Field::new("element", item.data_type().clone(), true))]
             }
             _ => Vec::new(),
@@ -115,6 +115,9 @@ impl Column {
             }
             DataType::FixedSizeList(..) => {
                 self.children[0].feed(array.as_fixed_size_list().values())?;
+            }
+            DataType::LargeList(item) => {
+                self.feed_valid(&cast(array, &DataType::List(item.clone()))?)?;
             }
             DataType::List(_) => {
                 for row in array.as_list::<i32>().iter().flatten() {

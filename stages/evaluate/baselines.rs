@@ -6,12 +6,15 @@ use crate::data::{Pairs, quantised};
 
 /// Bytes predicted for every image of `val`, by name: A copied; the mean of the training images B;
 /// A recoloured to the statistics of B (Reinhard et al. 2001), which sees the answer's colours.
-pub fn predictions(train: &Pairs, val: &Pairs) -> Vec<(String, Tensor)> {
-    let mean = train.b.mean_dim(0, true, Kind::Float).round().to_kind(Kind::Uint8).expand_as(&val.b);
+pub fn predictions(train: &Pairs, val: &Pairs, batch: i64) -> Vec<(String, Tensor)> {
+    let sums = train.b.split(batch, 0).into_iter().map(|part| part.sum_dim_intlist(0, true, Kind::Double));
+    let mean = (sums.sum::<Tensor>() / train.len() as f64).round().to_kind(Kind::Uint8).expand_as(&val.b);
+    let parts = val.a.split(batch, 0).into_iter().zip(val.b.split(batch, 0));
+    let recoloured: Vec<Tensor> = parts.map(|(a, b)| reinhard(&a, &b)).collect();
     vec![
         ("A copied".to_owned(), val.a.shallow_clone()),
         ("mean of training B".to_owned(), mean.contiguous()),
-        ("Reinhard colour transfer".to_owned(), reinhard(&val.a, &val.b)),
+        ("Reinhard colour transfer".to_owned(), Tensor::cat(&recoloured, 0)),
     ]
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use sha2::{Digest, Sha256};
 use tch::Tensor;
 
 use crate::nn::vgg::{BLOCKS, Origin};
@@ -12,6 +13,9 @@ use crate::worker::refusal;
 
 /// The network that the heads in the file `vgg.pth` were fitted to.
 const TRUNK: &str = "vgg16";
+
+/// Of `vgg.pth` of LPIPS v0.1 (ml_spec section 10).
+const SHA256: &str = "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868";
 
 /// Reads `vgg.pth` of LPIPS v0.1: five tensors [1, C, 1, 1].
 ///
@@ -26,6 +30,10 @@ pub fn read(path: &Path, trunk: &Origin) -> Result<Vec<Tensor>> {
         ));
     }
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let found = format!("{:x}", Sha256::digest(&bytes));
+    if found != SHA256 {
+        return Err(file::unreadable(path, format!("its SHA-256 is {found}, not {SHA256}")));
+    }
     let tensors = legacy::read(&bytes, path)?;
     let head = |(tap, (_, width)): (usize, (usize, i64))| {
         let name = format!("lin{tap}.model.1.weight");
@@ -70,10 +78,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("vgg.pth");
         let bytes = fs::read(published()).expect("the heads");
-        for length in (0..bytes.len()).step_by(97) {
-            fs::write(&path, &bytes[..length]).expect("written");
-            let error = read(&path, &origin(TRUNK)).expect_err("cut short").to_string();
-            assert!(error.contains("is no readable weight file"), "{length}: {error}");
+        let mut flipped = bytes.clone();
+        flipped[5000] ^= 1;
+        for damaged in [&bytes[..bytes.len() / 2], &flipped] {
+            fs::write(&path, damaged).expect("written");
+            let error = read(&path, &origin(TRUNK)).expect_err("damaged").to_string();
+            assert!(error.contains("is no readable weight file: its SHA-256"), "{error}");
         }
     }
 }

@@ -26,8 +26,11 @@ pub fn ssim(x: &Tensor, y: &Tensor) -> Vec<f64> {
     let offsets = Tensor::arange(side, (Kind::Double, tch::Device::Cpu)) - (side - 1) as f64 / 2.0;
     let bell = (offsets.square() / (-2.0 * WINDOW_SIGMA * WINDOW_SIGMA)).exp();
     let bell = &bell / bell.sum(Kind::Double);
-    let window = bell.outer(&bell).expand([3, 1, side, side], false).contiguous();
-    let blur = |t: &Tensor| t.conv2d(&window, None::<Tensor>, [1, 1], [0, 0], [1, 1], 3);
+    // The window is the outer product of two bells: across, then down.
+    let across = bell.view([1, 1, 1, side]).expand([3, 1, 1, side], false).contiguous();
+    let down = across.transpose(2, 3).contiguous();
+    let pass = |t: &Tensor, bell: &Tensor| t.conv2d(bell, None::<Tensor>, [1, 1], [0, 0], [1, 1], 3);
+    let blur = |t: &Tensor| pass(&pass(t, &across), &down);
     let (x, y) = (x.to_kind(Kind::Double), y.to_kind(Kind::Double));
     let (mean_x, mean_y) = (blur(&x), blur(&y));
     let product = &mean_x * &mean_y;
@@ -94,6 +97,25 @@ mod tests {
         let y = Tensor::full([2, 3, 16, 16], 105, (Kind::Uint8, tch::Device::Cpu));
         assert!((psnr(&x, &y)[1] - 10.0 * (255f64 * 255.0 / 25.0).log10()).abs() < 1e-9);
         assert_eq!(psnr(&x, &x), [f64::INFINITY; 2]);
+    }
+
+    #[test]
+    fn ssim_of_noise_is_that_of_the_definition_at_one_window() {
+        tch::manual_seed(0);
+        let noise = || Tensor::rand([1, 3, 11, 11], (Kind::Double, tch::Device::Cpu)) * 255.0;
+        let (x, y) = (noise(), noise());
+        let offsets = Tensor::arange(11, (Kind::Double, tch::Device::Cpu)) - 5.0;
+        let bell = (offsets.square() / -4.5).exp();
+        let window = bell.outer(&bell);
+        let window = &window / window.sum(Kind::Double);
+        let mean = |t: &Tensor| (t * &window).sum_dim_intlist([2i64, 3].as_slice(), false, Kind::Double);
+        let (mx, my) = (mean(&x), mean(&y));
+        let (vx, vy) = (mean(&x.square()) - mx.square(), mean(&y.square()) - my.square());
+        let covariance = mean(&(&x * &y)) - &mx * &my;
+        let (c1, c2) = ((0.01f64 * 255.0).powi(2), (0.03f64 * 255.0).powi(2));
+        let wanted = (&mx * &my * 2.0 + c1) * (covariance * 2.0 + c2)
+            / ((mx.square() + my.square() + c1) * (vx + vy + c2));
+        assert!((ssim(&x, &y)[0] - wanted.mean(Kind::Double).double_value(&[])).abs() < 1e-9);
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub fn run(context: &Context) -> Result<()> {
         None => format!("{} feature distance", vgg.origin.name),
     };
 
-    let mut methods = baselines::predictions(&train, &val);
+    let mut methods = baselines::predictions(&train, &val, params.batch);
     for (name, input) in [("frozen encoder", "frozen"), ("fine-tuned", "model")] {
         let nets = Networks::averaged(context.input(input)?)?;
         let codes = encode(&nets.e, &val.b, params.batch);
@@ -73,7 +73,8 @@ pub fn run(context: &Context) -> Result<()> {
     });
     let mut summary = BTreeMap::new();
     for ((name, images), distances) in methods.iter().zip(distances) {
-        let (psnrs, ssims) = (psnr(images, &val.b), ssim(images, &val.b));
+        let psnrs = by_batch(psnr, images, &val.b, batch_size);
+        let ssims = by_batch(ssim, images, &val.b, batch_size);
         summary.insert(name.clone(), summarise(&psnrs, &ssims, &distances));
         table.write(&batch(vec![
             ("image_id", strings(&val.image_ids)),
@@ -93,6 +94,12 @@ pub fn run(context: &Context) -> Result<()> {
         "methods": summary,
     });
     Ok(fs::write(context.output("metrics")?, format!("{metrics:#}\n"))?)
+}
+
+/// A metric of many images, with no more than `batch` of them in float64 at a time.
+fn by_batch(metric: fn(&Tensor, &Tensor) -> Vec<f64>, x: &Tensor, y: &Tensor, batch: i64) -> Vec<f64> {
+    let parts = x.split(batch, 0).into_iter().zip(y.split(batch, 0));
+    parts.flat_map(|(x, y)| metric(&x, &y)).collect()
 }
 
 /// For each image, one that is half the set away, and so of another frame wherever there are two.

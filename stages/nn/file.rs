@@ -17,10 +17,13 @@ const METADATA: &str = "callsheet";
 /// Writes float tensors and their configuration; the file appears whole or not at all.
 ///
 /// # Errors
-/// When the disk is full.
+/// When a value is not finite, or the disk is full.
 pub fn save(path: &Path, tensors: &BTreeMap<String, Tensor>, config: &Value) -> Result<()> {
     let mut bytes: Vec<(&String, Vec<usize>, Vec<u8>)> = Vec::with_capacity(tensors.len());
     for (name, tensor) in tensors {
+        if tensor.isfinite().all().int64_value(&[]) == 0 {
+            bail!("`{name}` holds NaN or infinity: {} is not written", path.display());
+        }
         let tensor = tensor.detach().to_kind(Kind::Float).to_device(tch::Device::Cpu).contiguous();
         let mut data = vec![0u8; tensor.numel() * 4];
         tensor.f_copy_data_u8(&mut data, tensor.numel())?;
@@ -64,7 +67,7 @@ pub fn load(path: &Path) -> Result<(BTreeMap<String, Tensor>, Value)> {
 pub fn unreadable(path: &Path, why: impl std::fmt::Display) -> anyhow::Error {
     refusal(
         format!("{} is no readable weight file: {why}", path.display()),
-        "fetch it again (`make setup`), or set import_weights.format to what it is",
+        "remove it and fetch it again (`make setup`), or set import_weights.format to what it is",
     )
 }
 

@@ -128,6 +128,15 @@ impl<'a> Reader<'a> {
                     let length = u32::from_le_bytes(self.array()?) as usize;
                     Value::Text(String::from_utf8_lossy(self.take(length)?).into_owned())
                 }
+                // What Python 2 wrote its strings as.
+                b'U' => {
+                    let length = usize::from(self.take(1)?[0]);
+                    Value::Text(String::from_utf8_lossy(self.take(length)?).into_owned())
+                }
+                b'T' => {
+                    let length = u32::from_le_bytes(self.array()?) as usize;
+                    Value::Text(String::from_utf8_lossy(self.take(length)?).into_owned())
+                }
                 b'c' => Value::Global(format!("{}.{}", self.line()?, self.line()?)),
                 b'q' => {
                     let slot = u32::from(self.take(1)?[0]);
@@ -214,6 +223,14 @@ fn storage(id: Value) -> Result<Value, String> {
 fn reduce(function: Value, arguments: Value) -> Value {
     let (Value::Global(name), Value::List(arguments)) = (function, arguments) else { return Value::Other };
     match (name.as_str(), arguments.as_slice()) {
+        // Python 2 gives the items as a list of pairs; Python 3 adds them afterwards.
+        ("collections.OrderedDict", [Value::List(pairs)]) => {
+            let pair = |pair: &Value| match pair {
+                Value::List(pair) => Some((pair.first()?.clone(), pair.get(1)?.clone())),
+                _ => None,
+            };
+            Value::Dict(pairs.iter().filter_map(pair).collect())
+        }
         ("collections.OrderedDict", _) => Value::Dict(Vec::new()),
         (_, [Value::Storage(key), Value::Int(offset), Value::List(shape), ..])
             if name.starts_with("torch._utils._rebuild_tensor") =>
@@ -224,5 +241,23 @@ fn reduce(function: Value, arguments: Value) -> Value {
         // torch.nn.Parameter: the tensor itself.
         (_, [tensor @ Value::Tensor(..), ..]) => tensor.clone(),
         _ => Value::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_cut_short_anywhere_or_with_any_byte_changed_is_no_panic() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/weights/lpips/vgg.pth");
+        let bytes = std::fs::read(&path).expect("the heads that `make setup` fetches");
+        assert_eq!(read(&bytes, &path).expect("whole").len(), 5);
+        for at in (0..bytes.len()).step_by(7) {
+            assert!(read(&bytes[..at], &path).is_err(), "cut at {at}");
+            let mut changed = bytes.clone();
+            changed[at] ^= 0xff;
+            let _ = read(&changed, &path);
+        }
     }
 }

@@ -31,6 +31,7 @@ struct Params {
 /// A frame cut into its crops.
 struct Cut {
     frame_id: String,
+    video: String,
     time_s: f64,
     crops: Vec<RgbImage>,
 }
@@ -44,38 +45,23 @@ pub fn run(context: &Context) -> Result<()> {
     let path = context.input("frames")?;
     let total = callsheet::table::row_count(path)? as usize;
     let mut table = context.table("pairs", pair_schema())?;
-    let half = params.window / 2;
-    // The window around the frame at `next`; it is cut off at both ends of the sequence.
-    let mut window: VecDeque<Cut> = VecDeque::new();
-    let (mut first, mut next) = (0, 0);
-    let mut counts = [0usize; 2];
-    let mut write = |window: &VecDeque<Cut>, at: usize, counts: &mut [usize; 2]| -> Result<()> {
-        let split = split(&window[at].frame_id, params.val_fraction);
+    let mut window = Window { cuts: VecDeque::new(), at: 0, half: params.window / 2 };
+    let (mut counts, mut done) = ([0usize; 2], 0);
+    let mut write = |cuts: &VecDeque<Cut>, at: usize| -> Result<()> {
+        let split = split(&cuts[at].frame_id, params.val_fraction);
         counts[usize::from(split == "val")] += 1;
-        write_pairs(&mut table, window, at, split)
+        write_pairs(&mut table, cuts, at, split)?;
+        done += 1;
+        context.progress(done, total, "frames");
+        Ok(())
     };
     read_cuts(path, &params, |cut| {
-        window.push_back(cut);
-        if first + window.len() > next + half {
-            write(&window, next - first, &mut counts)?;
-            next += 1;
-            context.progress(next, total, "frames");
-            if next - first > half {
-                window.pop_front();
-                first += 1;
-            }
+        if window.cuts.back().is_some_and(|last| last.video != cut.video) {
+            window.finish(&mut write)?;
         }
-        Ok(())
+        window.push(cut, &mut write)
     })?;
-    while next < first + window.len() {
-        write(&window, next - first, &mut counts)?;
-        next += 1;
-        context.progress(next, total, "frames");
-        if next - first > half {
-            window.pop_front();
-            first += 1;
-        }
-    }
+    window.finish(&mut write)?;
     for (split, count) in ["train", "val"].into_iter().zip(counts) {
         if count == 0 {
             return Err(refusal(
@@ -90,16 +76,52 @@ pub fn run(context: &Context) -> Result<()> {
     Ok(table.finish()?)
 }
 
+/// The frames around the one at `at`, of one video; cut off at both its ends.
+struct Window {
+    cuts: VecDeque<Cut>,
+    at: usize,
+    half: usize,
+}
+
+impl Window {
+    /// Takes the next frame; `write` is given a frame once all around it are there.
+    fn push(&mut self, cut: Cut, write: impl FnMut(&VecDeque<Cut>, usize) -> Result<()>) -> Result<()> {
+        self.cuts.push_back(cut);
+        if self.cuts.len() > self.at + self.half { self.advance(write) } else { Ok(()) }
+    }
+
+    /// Ends the video.
+    fn finish(&mut self, mut write: impl FnMut(&VecDeque<Cut>, usize) -> Result<()>) -> Result<()> {
+        while self.at < self.cuts.len() {
+            self.advance(&mut write)?;
+        }
+        self.cuts.clear();
+        self.at = 0;
+        Ok(())
+    }
+
+    fn advance(&mut self, mut write: impl FnMut(&VecDeque<Cut>, usize) -> Result<()>) -> Result<()> {
+        write(&self.cuts, self.at)?;
+        if self.at == self.half {
+            self.cuts.pop_front();
+        } else {
+            self.at += 1;
+        }
+        Ok(())
+    }
+}
+
 fn read_cuts(path: &Path, params: &Params, mut each: impl FnMut(Cut) -> Result<()>) -> Result<()> {
     let mut size = None;
-    read_batches(path, &["frame_id", "time_s", "image"], 8, |rows| -> Result<()> {
+    read_batches(path, &["frame_id", "video", "time_s", "image"], 8, |rows| -> Result<()> {
+        let videos = read_strings(&rows, "video")?;
         let (ids, times) = (read_strings(&rows, "frame_id")?, read_float64s(&rows, "time_s")?);
         let pictures: Vec<RgbImage> = read_images(&rows, "image")?
             .par_iter()
             .zip(&ids)
             .map(|(bytes, id)| decode(bytes).with_context(|| format!("frame {id} of {}", path.display())))
             .collect::<Result<_>>()?;
-        for ((frame_id, time_s), picture) in ids.into_iter().zip(times).zip(pictures) {
+        for (((frame_id, video), time_s), picture) in ids.into_iter().zip(videos).zip(times).zip(pictures) {
             let (width, height) = picture.dimensions();
             let wanted = *size.get_or_insert((width, height));
             if wanted != (width, height) {
@@ -113,7 +135,7 @@ fn read_cuts(path: &Path, params: &Params, mut each: impl FnMut(Cut) -> Result<(
             let crops = crops.collect::<Result<_>>().map_err(|error| {
                 refusal(format!("{error:#}"), "set pair_images.crops lower, or to 0 for as many as fit")
             })?;
-            each(Cut { frame_id, time_s, crops })?;
+            each(Cut { frame_id, video, time_s, crops })?;
         }
         Ok(())
     })

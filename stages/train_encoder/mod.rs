@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tch::{Kind, Tensor};
 
-use crate::columns::read_strings;
+use crate::columns::{read_int32s, read_strings};
 use crate::data::{Pairs, batch_rows, normalised};
 use crate::nn::adam::{Adam, Betas};
 use crate::nn::encoder::Encoder;
@@ -42,7 +42,7 @@ pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
     tch::set_num_threads(context.request.cpus as i32);
     let pairs = Pairs::load(context.input("pairs")?, "train")?;
-    let triplets = read_triplets(context.input("triplets")?, &pairs)?;
+    let (triplets, anchors) = read_triplets(context.input("triplets")?, &pairs)?;
 
     tch::manual_seed(params.seed);
     let mut vars = Vars::default();
@@ -57,7 +57,7 @@ pub fn run(context: &Context) -> Result<()> {
     }
 
     while adam.step < params.stop_steps {
-        let rows = batch_rows(params.seed, triplets.len(), params.batch, adam.step);
+        let rows = visit_rows(params.seed, anchors, triplets.len(), params.batch, adam.step);
         let codes = |part: usize| {
             let images: Vec<i64> = rows.iter().map(|row| triplets[*row as usize][part]).collect();
             encoder.forward(&normalised(&pairs.b.index_select(0, &Tensor::from_slice(&images))))
@@ -69,9 +69,13 @@ pub fn run(context: &Context) -> Result<()> {
         let gradients = Tensor::run_backward(&[&total], &vars.tensors(), false, false);
         adam.step(&[("", &vars)], &gradients, params.learning_rate);
 
+        let value = ranking.double_value(&[]);
+        ensure!(
+            value.is_finite(),
+            "the triplet loss is {value} at step {}; checkpoints before it are kept",
+            adam.step
+        );
         if adam.step.is_multiple_of(REPORT_EVERY) || adam.step == params.stop_steps {
-            let value = ranking.double_value(&[]);
-            ensure!(value.is_finite(), "the triplet loss is {value} at step {}", adam.step);
             context.metric("loss/triplet", adam.step, value);
             context.metric("loss/z_l2", adam.step, energy.double_value(&[]));
             context.progress(adam.step as usize, params.stop_steps as usize, "steps");
@@ -91,12 +95,23 @@ pub fn run(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Positions of anchor, positive and negative in the training images, visit after visit.
-fn read_triplets(path: &Path, pairs: &Pairs) -> Result<Vec<[i64; 3]>> {
+/// Rows of a batch: every anchor once an epoch, each epoch with the triplets of another visit.
+fn visit_rows(seed: i64, anchors: usize, triplets: usize, batch: usize, step: u64) -> Vec<i64> {
+    let first = step as usize * batch;
+    let of_visit = |(draw, row): (usize, i64)| {
+        let visit = draw / anchors % (triplets / anchors);
+        (visit * anchors) as i64 + row
+    };
+    (first..).zip(batch_rows(seed, anchors, batch, step)).map(of_visit).collect()
+}
+
+/// Positions of anchor, positive and negative in the training images, visit after visit, and the
+/// number of anchors, which is the same in each.
+fn read_triplets(path: &Path, pairs: &Pairs) -> Result<(Vec<[i64; 3]>, usize)> {
     let positions: BTreeMap<&str, i64> =
         pairs.image_ids.iter().enumerate().map(|(n, id)| (id.as_str(), n as i64)).collect();
     let names = ["anchor_id", "positive_id", "negative_id"];
-    let rows = read_columns(path, &names)?;
+    let rows = read_columns(path, &[&names[..], &["visit"]].concat())?;
     let columns = names.map(|name| read_strings(&rows, name));
     let [anchors, positives, negatives] = columns;
     let (anchors, positives, negatives) = (anchors?, positives?, negatives?);
@@ -108,7 +123,17 @@ fn read_triplets(path: &Path, pairs: &Pairs) -> Result<Vec<[i64; 3]>> {
             )
         })
     };
-    (0..anchors.len()).map(|n| Ok([at(&anchors[n])?, at(&positives[n])?, at(&negatives[n])?])).collect()
+    let visits = read_int32s(&rows, "visit")?.last().map_or(1, |last| *last as usize + 1);
+    ensure!(
+        !anchors.is_empty() && anchors.len().is_multiple_of(visits),
+        "{} has {} rows for {visits} visits: not as many for each",
+        path.display(),
+        anchors.len()
+    );
+    let count = anchors.len() / visits;
+    let positions =
+        (0..anchors.len()).map(|n| Ok([at(&anchors[n])?, at(&positives[n])?, at(&negatives[n])?]));
+    Ok((positions.collect::<Result<_>>()?, count))
 }
 
 /// Codes of images [N, 3, H, W] in 0..255, computed in batches without gradients.
@@ -118,4 +143,22 @@ pub fn encode(encoder: &Encoder, images: &Tensor, batch: i64) -> Tensor {
             images.split(batch, 0).iter().map(|p| encoder.forward(&normalised(p))).collect();
         Tensor::cat(&parts, 0).to_kind(Kind::Float)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_visits_every_anchor_once_with_the_triplets_of_its_visit() {
+        let rows: Vec<i64> = (0..6).flat_map(|step| visit_rows(3, 6, 12, 3, step)).collect();
+        let sorted = |rows: &[i64]| {
+            let mut rows = rows.to_vec();
+            rows.sort_unstable();
+            rows
+        };
+        assert_eq!(sorted(&rows[..6]), (0..6).collect::<Vec<_>>());
+        assert_eq!(sorted(&rows[6..12]), (6..12).collect::<Vec<_>>());
+        assert_eq!(sorted(&rows[12..]), (0..6).collect::<Vec<_>>(), "visits begin anew");
+    }
 }

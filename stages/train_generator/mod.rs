@@ -108,12 +108,18 @@ pub fn run(context: &Context) -> Result<()> {
         average(&mut shadows[1], nets.encoder().1, params.ema_decay);
         step += 1;
 
-        if step.is_multiple_of(REPORT_EVERY) || step == last_step {
-            for (name, term) in [("perceptual", &perceptual), ("gan", &fooled), ("discriminator", &loss_d)] {
-                let value = term.double_value(&[]);
-                ensure!(value.is_finite(), "the {name} loss is {value} at step {step}");
+        let reported = step.is_multiple_of(REPORT_EVERY) || step == last_step;
+        for (name, term) in [("perceptual", &perceptual), ("gan", &fooled), ("discriminator", &loss_d)] {
+            let value = term.double_value(&[]);
+            ensure!(
+                value.is_finite(),
+                "the {name} loss is {value} at step {step}; checkpoints before it are kept"
+            );
+            if reported {
                 context.metric(&format!("loss/{name}"), step, value);
             }
+        }
+        if reported {
             context.progress((step - first_step) as usize, (last_step - first_step) as usize, "steps");
         }
         if step.is_multiple_of(params.checkpoint_every) || step == last_step {

@@ -71,6 +71,21 @@ impl Project {
         text(&output.stderr)
     }
 
+    /// Runs the pipeline where no file may grow beyond `blocks` of 512 bytes; it must fail.
+    pub fn run_limited(&self, blocks: u32) -> String {
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" run -p chain -d toy -P small");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_callsheet")]).current_dir(self.0.path());
+        let output = command.output().expect("sh starts");
+        assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+        text(&output.stderr)
+    }
+
+    /// A symbolic link at `relative`.
+    pub fn link(&self, target: &str, relative: &str) {
+        std::os::unix::fs::symlink(target, self.path(relative)).expect("linked");
+    }
+
     pub fn stdout(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
