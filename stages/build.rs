@@ -1,5 +1,6 @@
 //! Lets the program find libtorch where it was built against it, without LD_LIBRARY_PATH.
 
+#[expect(clippy::disallowed_methods, reason = "a build script has no request")]
 fn main() {
     println!("cargo:rerun-if-env-changed=LIBTORCH");
     if let Some(folder) = std::env::var_os("LIBTORCH") {
