@@ -28,7 +28,7 @@ pub struct Features {
 /// Reads the images of `split` and multiplies their feature vectors.
 ///
 /// Vectors are centred on the first image's, which leaves distances as they are and keeps the
-/// products small, so that little cancels; tiles are multiplied in float32, sums are float64.
+/// products small, so that little cancels; products are float64, as near-duplicates need.
 ///
 /// # Errors
 /// When the table cannot be read, or no image is in the split.
@@ -62,10 +62,9 @@ fn multiply(features: &Tensor) -> Tensor {
     let centred = features - features.narrow(0, 0, 1);
     let (n, width) = centred.size2().unwrap_or((0, 0));
     let product = Tensor::zeros([n, n], (Kind::Double, tch::Device::Cpu));
-    // Float32 sums of this length lose no digit that the distances need.
     for start in (0..width).step_by(4096) {
-        let tile = centred.narrow(1, start, (width - start).min(4096));
-        let _ = product.shallow_clone().g_add_(&tile.matmul(&tile.tr()).to_kind(Kind::Double));
+        let tile = centred.narrow(1, start, (width - start).min(4096)).to_kind(Kind::Double);
+        let _ = product.shallow_clone().g_add_(&tile.matmul(&tile.tr()));
     }
     (&product + product.tr()) * 0.5
 }
@@ -112,5 +111,52 @@ impl Features {
         let squares = self.kernel.diag(0);
         let distances = squares.unsqueeze(0) + squares.unsqueeze(1) - &self.kernel * 2.0;
         distances.clamp_min(0.0).fill_diagonal_(0.0, false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::vgg::gram;
+
+    /// A tap's features of six images; the last is nearly the one before it.
+    fn taps(tap: usize) -> Tensor {
+        tch::manual_seed(tap as i64);
+        let features = Tensor::rand([6, CHANNELS[tap] as i64, 4, 4], (Kind::Float, tch::Device::Cpu)) * 50.0;
+        let near = features.narrow(0, 4, 1) * (1.0 + 1e-5);
+        features.narrow(0, 5, 1).copy_(&near);
+        features
+    }
+
+    fn upper(grams: &Tensor, channels: i64) -> Tensor {
+        let (rows, columns) = (Tensor::arange(channels, (Kind::Int64, tch::Device::Cpu)), channels);
+        let keep = rows.unsqueeze(1).le_tensor(&rows.unsqueeze(0)).view([columns * columns]);
+        grams.flatten(1, 2).index_select(1, &keep.nonzero().view([-1]))
+    }
+
+    #[test]
+    fn distances_are_those_of_the_definition_also_of_near_duplicates() {
+        for weighting in ["code", "gatys"] {
+            let mut kernel = Tensor::zeros([6, 6], (Kind::Double, tch::Device::Cpu));
+            let mut wanted = Tensor::zeros([6, 6], (Kind::Double, tch::Device::Cpu));
+            for tap in 0..2 {
+                let channels = CHANNELS[tap] as i64;
+                let grams = gram(&taps(tap));
+                let scale = triangle_scale(tap, tap_factor(weighting, tap));
+                kernel += multiply(&(upper(&grams, channels) * scale));
+                // Mean of the squared differences of the entries, or a quarter of their sum.
+                let grams = grams.to_kind(Kind::Double);
+                let squared = (grams.unsqueeze(0) - grams.unsqueeze(1)).square();
+                let sum = squared.sum_dim_intlist([2i64, 3].as_slice(), false, Kind::Double);
+                wanted += sum * if weighting == "code" { 1.0 / (channels * channels) as f64 } else { 0.25 };
+            }
+            let features = Features { image_ids: Vec::new(), crops: Vec::new(), kernel };
+            let distances = features.distances();
+            assert_eq!((&distances - distances.tr()).abs().max().double_value(&[]), 0.0, "symmetric");
+            assert_eq!(distances.diag(0).abs().max().double_value(&[]), 0.0, "zero on the diagonal");
+            let off = ((&distances - &wanted) / wanted.clamp_min(1e-300)).abs();
+            let near = off.double_value(&[4, 5]);
+            assert!(off.max().double_value(&[]) < 1e-3 && near < 1e-3, "{weighting}: {near}, {off}");
+        }
     }
 }
