@@ -139,8 +139,8 @@ mod tests {
         for weighting in ["code", "gatys"] {
             let mut kernel = Tensor::zeros([6, 6], (Kind::Double, tch::Device::Cpu));
             let mut wanted = Tensor::zeros([6, 6], (Kind::Double, tch::Device::Cpu));
-            for tap in 0..2 {
-                let channels = CHANNELS[tap] as i64;
+            for (tap, channels) in CHANNELS.into_iter().enumerate().take(2) {
+                let channels = channels as i64;
                 let grams = gram(&taps(tap));
                 let scale = triangle_scale(tap, tap_factor(weighting, tap));
                 kernel += multiply(&(upper(&grams, channels) * scale));
