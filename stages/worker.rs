@@ -138,6 +138,7 @@ pub fn perform(run: fn(&Context) -> Result<()>, request: &Path) -> ExitCode {
     };
     let threads = context.request.cpus.max(1);
     let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    tch::set_num_threads(threads as i32);
     match run(&context) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(Some(&context), &error),

@@ -34,9 +34,10 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
     let decls = declarations(project, &spec)?;
 
     let mut wires: Vec<BTreeMap<String, (Wire, &Origin)>> = Vec::new();
+    let mut params = Vec::new();
     for (stage, decl) in spec.stages.iter().zip(&decls) {
         // Also of stages that turn out not to be needed.
-        resolve_params(stage, decl)?;
+        params.push(resolve_params(stage, decl)?);
         wires.push(wire_stage(project, &spec, &decls, stage, decl)?);
     }
     let needed = needed_stages(project, &spec, &decls, &mut wires)?;
@@ -69,7 +70,7 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
             };
             inputs.insert(name, input);
         }
-        let params = resolve_params(stage, decl)?;
+        let params = std::mem::take(&mut params[original]);
         stages.push(Stage { name: stage.name.clone(), decl: decl.clone(), params, inputs, labels });
     }
     Ok(Plan { request: request.clone(), summary: layers[0].summary.clone(), stages })

@@ -18,7 +18,6 @@ const BATCH: i64 = 32;
 /// # Errors
 /// When the model is damaged, or an image unreadable.
 pub fn run(context: &Context) -> Result<()> {
-    tch::set_num_threads(context.request.cpus as i32);
     let nets = Networks::averaged(context.input("model")?)?;
     let text = DataType::Utf8;
     let mut table = context.table(

@@ -34,7 +34,6 @@ struct Params {
 /// When a model is damaged, or there is no validation image.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
-    tch::set_num_threads(context.request.cpus as i32);
     let path = context.input("pairs")?;
     let (train, val) = (Pairs::load(path, "train")?, Pairs::load(path, "val")?);
     let vgg = Vgg::load(context.input("vgg")?)?;

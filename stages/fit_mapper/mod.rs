@@ -22,7 +22,6 @@ use imle::{Params, fit};
 /// When there are fewer training codes than one batch.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
-    tch::set_num_threads(context.request.cpus as i32);
     let rows = read_columns(context.input("embeddings")?, &["split", "z"])?;
     let splits = read_strings(&rows, "split")?;
     let codes = read_vectors(&rows, "z")?.chunks_exact(STYLE_DIM as usize).zip(&splits);

@@ -35,7 +35,6 @@ struct Params {
 /// When an image is unreadable, or the weights are not a VGG-16's.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
-    tch::set_num_threads(context.request.cpus as i32);
     let vgg = Vgg::load(context.input("vgg")?)?;
     let path = context.input("pairs")?;
     let chosen = choose(path, params.max_images, params.seed)?;

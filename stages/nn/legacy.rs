@@ -91,6 +91,10 @@ impl<'a> Reader<'a> {
         self.take(N)?.try_into().map_err(|_| "it ends".to_owned())
     }
 
+    fn text(&mut self, length: usize) -> Result<Value, String> {
+        Ok(Value::Text(String::from_utf8_lossy(self.take(length)?).into_owned()))
+    }
+
     fn line(&mut self) -> Result<String, String> {
         let length = self.bytes[self.at..].iter().position(|b| *b == b'\n').ok_or("it ends")?;
         let text = String::from_utf8_lossy(self.take(length)?).into_owned();
@@ -124,18 +128,14 @@ impl<'a> Reader<'a> {
                     let low = bytes.iter().take(8).rev().fold(0u64, |sum, b| sum << 8 | u64::from(*b));
                     Value::Int(low.cast_signed())
                 }
-                b'X' => {
+                b'T' | b'X' => {
                     let length = u32::from_le_bytes(self.array()?) as usize;
-                    Value::Text(String::from_utf8_lossy(self.take(length)?).into_owned())
+                    self.text(length)?
                 }
-                // What Python 2 wrote its strings as.
+                // Python 2's strings: short, and long beside Python 3's.
                 b'U' => {
-                    let length = usize::from(self.take(1)?[0]);
-                    Value::Text(String::from_utf8_lossy(self.take(length)?).into_owned())
-                }
-                b'T' => {
-                    let length = u32::from_le_bytes(self.array()?) as usize;
-                    Value::Text(String::from_utf8_lossy(self.take(length)?).into_owned())
+                    let length = self.take(1)?[0].into();
+                    self.text(length)?
                 }
                 b'c' => Value::Global(format!("{}.{}", self.line()?, self.line()?)),
                 b'q' => {

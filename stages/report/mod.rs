@@ -41,7 +41,6 @@ struct Params {
 /// When an input is damaged, or tables speak of images that the pairs lack.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
-    tch::set_num_threads(context.request.cpus as i32);
     let metrics = fs::read(context.input("metrics")?)?;
     let metrics: Value = serde_json::from_slice(&metrics).context("malformed metrics")?;
     let labels = &context.request.labels;

@@ -23,7 +23,6 @@ struct Params {
 /// When there are too few images for `near` and `far`.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
-    tch::set_num_threads(context.request.cpus as i32);
     let path = context.input("grams")?;
     let features =
         load_kernel(path, "train", &params.weighting, |done, total| context.progress(done, total, "taps"))?;

@@ -40,7 +40,6 @@ const REPORT_EVERY: u64 = 20;
 /// When triplets name images that are not there, or the loss is no number any more.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
-    tch::set_num_threads(context.request.cpus as i32);
     let pairs = Pairs::load(context.input("pairs")?, "train")?;
     let (triplets, anchors) = read_triplets(context.input("triplets")?, &pairs)?;
 

@@ -50,7 +50,6 @@ const REPORT_EVERY: u64 = 20;
 /// loss is no number any more.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
-    tch::set_num_threads(context.request.cpus as i32);
     let pairs = Pairs::load(context.input("pairs")?, "train")?;
     check(&params, &pairs)?;
     let vgg = Vgg::load(context.input("vgg")?)?;
