@@ -2,6 +2,7 @@
 
 mod select;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Result;
@@ -71,20 +72,20 @@ fn extract(
 ) -> Result<usize> {
     let skip = params.skip_unreadable;
     // Without damage, frames can be counted; with it, all are decoded and told apart by time.
-    let stride = if skip { None } else { common_stride(positions) };
-    let how = Decoding { stride: stride.unwrap_or(1), height: params.height, skip_damaged: skip };
+    let stride = if skip { 1 } else { common_stride(positions).unwrap_or(1) };
+    let how = Decoding { stride, height: params.height, skip_damaged: skip };
+    // Which frames survive is known only when the log of a whole decoding has been read.
+    let survivors = if skip { Some(survivors(path, &how, index)?) } else { None };
+    let position_of = |number: usize| match &survivors {
+        Some(positions) => positions.get(number).copied().flatten(),
+        None => Some(number * stride),
+    };
     let mut pending: Vec<Frame> = Vec::new();
-    let mut count = 0;
-    let mut all: Vec<RgbImage> = Vec::new();
+    let mut number = 0;
     let decoded = decode(path, &how, |picture| {
-        if skip {
-            // Which frame this is, is known when the log has been read.
-            all.push(picture);
-            return Ok(());
-        }
-        let position = count * stride.unwrap_or(1);
-        count += 1;
-        if positions.binary_search(&position).is_ok() {
+        let position = position_of(number).filter(|position| positions.binary_search(position).is_ok());
+        number += 1;
+        if let Some(position) = position {
             pending.push(Frame { position, picture });
             if pending.len() == CHUNK {
                 writer.write(name, index, std::mem::take(&mut pending))?;
@@ -93,18 +94,21 @@ fn extract(
         Ok(())
     })?;
     check_sizes(path, &decoded)?;
-    if skip {
-        let times = decoded.frames.iter().map(|(time, _)| nearest(&index.times, *time));
-        pending = times.zip(all).map(|(position, picture)| Frame { position, picture }).collect();
-        pending.retain(|frame| positions.binary_search(&frame.position).is_ok());
-    } else {
+    if !skip {
         check_whole(path, index, &decoded)?;
     }
-    while !pending.is_empty() {
-        let rest = pending.split_off(pending.len().min(CHUNK));
-        writer.write(name, index, std::mem::replace(&mut pending, rest))?;
+    if !pending.is_empty() {
+        writer.write(name, index, pending)?;
     }
-    Ok(index.times.len().saturating_sub(decoded.frames.len()))
+    Ok(survivors.map_or(0, |positions| index.times.len() - positions.iter().flatten().count()))
+}
+
+/// The position of every frame that can be decoded, by its time; none for a second one at a position.
+fn survivors(path: &Path, how: &Decoding, index: &Index) -> Result<Vec<Option<usize>>> {
+    let decoded = decode(path, how, |_| Ok(()))?;
+    let mut taken = BTreeSet::new();
+    let positions = decoded.frames.iter().map(|(time, _)| nearest(&index.times, *time));
+    Ok(positions.map(|position| taken.insert(position).then_some(position)).collect())
 }
 
 fn check_sizes(path: &Path, decoded: &Decoded) -> Result<()> {
