@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use callsheet::table::read_batches;
+use callsheet::table::{read_batches, read_columns};
 use image::RgbImage;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
-use tch::{Kind, Tensor};
+use tch::kind::Element;
+use tch::{Device, Kind, Tensor};
 
 use crate::columns::{read_images, read_strings};
 use crate::picture::decode;
@@ -40,6 +41,16 @@ pub fn to_picture(bytes: &Tensor) -> RgbImage {
     let mut pixels = vec![0u8; rows.numel()];
     rows.copy_data_u8(&mut pixels, rows.numel());
     RgbImage::from_raw(size[2] as u32, size[1] as u32, pixels).unwrap_or_default()
+}
+
+/// All values of a tensor, in row-major order.
+///
+/// # Errors
+/// When `T` is not the tensor's type.
+pub fn values<T: Element + Copy + Default>(tensor: &Tensor) -> Result<Vec<T>> {
+    let mut values = vec![T::default(); tensor.numel()];
+    tensor.contiguous().f_copy_data(&mut values, tensor.numel())?;
+    Ok(values)
 }
 
 /// [-1, 1] to bytes: `round(127.5 + 127.5 x)`, clipped.
@@ -75,9 +86,12 @@ impl Pairs {
     }
 
     fn read(path: &Path, wanted: impl Fn(&str, &str) -> bool) -> Result<Self> {
-        let (mut image_ids, mut frame_ids) = (Vec::new(), Vec::new());
-        let (mut a, mut b): (Vec<Tensor>, Vec<Tensor>) = (Vec::new(), Vec::new());
-        let mut size = None;
+        let keys = read_columns(path, &["image_id", "split"])?;
+        let (ids, splits) = (read_strings(&keys, "image_id")?, read_strings(&keys, "split")?);
+        let count = ids.iter().zip(&splits).filter(|(id, split)| wanted(id, split)).count();
+        ensure!(count > 0, "there is no image");
+        let (mut image_ids, mut frame_ids) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let mut images: Option<Images> = None;
         let columns = ["image_id", "frame_id", "split", "a", "b"];
         read_batches(path, &columns, 64, |rows| -> Result<()> {
             let ids = read_strings(&rows, "image_id")?;
@@ -90,23 +104,16 @@ impl Pairs {
                 .map(|row| Ok((decode(images_a[*row])?, decode(images_b[*row])?)))
                 .collect::<Result<_>>()
                 .with_context(|| format!("in {}", path.display()))?;
-            for (row, (picture_a, picture_b)) in chosen.into_iter().zip(pictures) {
-                let wanted = *size.get_or_insert(picture_a.dimensions());
-                ensure!(
-                    picture_a.dimensions() == wanted && picture_b.dimensions() == wanted,
-                    "image {} is {:?}, the first is {wanted:?}",
-                    ids[row],
-                    picture_b.dimensions()
-                );
-                a.push(to_tensor(&picture_a));
-                b.push(to_tensor(&picture_b));
+            for (row, (a, b)) in chosen.into_iter().zip(pictures) {
+                let images = images.get_or_insert_with(|| Images::new(count, a.dimensions()));
+                images.put(image_ids.len() as i64, &ids[row], &a, &b)?;
                 image_ids.push(ids[row].clone());
                 frame_ids.push(frames[row].clone());
             }
             Ok(())
         })?;
-        ensure!(!a.is_empty(), "there is no image");
-        Ok(Self { image_ids, frame_ids, a: Tensor::stack(&a, 0), b: Tensor::stack(&b, 0) })
+        let Images { a, b, .. } = images.context("there is no image")?;
+        Ok(Self { image_ids, frame_ids, a, b })
     }
 
     /// Number of pairs.
@@ -117,6 +124,30 @@ impl Pairs {
     /// Side of the images, which are square.
     pub fn side(&self) -> i64 {
         self.a.size()[2]
+    }
+}
+
+/// The pictures of a split, at their places: those of the paper's size fill gigabytes, once.
+struct Images {
+    size: (u32, u32),
+    a: Tensor,
+    b: Tensor,
+}
+
+impl Images {
+    fn new(count: usize, size: (u32, u32)) -> Self {
+        let shape = [count as i64, 3, i64::from(size.1), i64::from(size.0)];
+        let zeros = || Tensor::zeros(shape, (Kind::Uint8, Device::Cpu));
+        Self { size, a: zeros(), b: zeros() }
+    }
+
+    fn put(&mut self, row: i64, id: &str, a: &RgbImage, b: &RgbImage) -> Result<()> {
+        for (all, picture) in [(&self.a, a), (&self.b, b)] {
+            let (size, wanted) = (picture.dimensions(), self.size);
+            ensure!(size == wanted, "image {id} is {size:?}, the first is {wanted:?}");
+            all.get(row).copy_(&to_tensor(picture));
+        }
+        Ok(())
     }
 }
 

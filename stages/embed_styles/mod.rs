@@ -4,7 +4,7 @@ use anyhow::Result;
 use arrow::datatypes::DataType;
 
 use crate::columns::{batch, schema, strings, vector, vectors};
-use crate::data::Pairs;
+use crate::data::{Pairs, values};
 use crate::nn::encoder::STYLE_DIM;
 use crate::train_encoder::encode;
 use crate::train_generator::Networks;
@@ -32,13 +32,11 @@ pub fn run(context: &Context) -> Result<()> {
     for split in ["train", "val"] {
         let pairs = Pairs::load(context.input("pairs")?, split)?;
         let codes = encode(&nets.e, &pairs.b, BATCH);
-        let mut values = vec![0f32; codes.numel()];
-        codes.contiguous().f_copy_data(&mut values, codes.numel())?;
         table.write(&batch(vec![
             ("image_id", strings(&pairs.image_ids)),
             ("frame_id", strings(&pairs.frame_ids)),
             ("split", strings(pairs.image_ids.iter().map(|_| split))),
-            ("z", vectors(STYLE_DIM as usize, values)?),
+            ("z", vectors(STYLE_DIM as usize, values(&codes)?)?),
         ])?)?;
     }
     Ok(table.finish()?)

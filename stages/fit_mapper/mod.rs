@@ -3,8 +3,6 @@
 
 mod imle;
 
-use std::fs;
-
 use anyhow::Result;
 use callsheet::table::read_columns;
 use serde_json::json;
@@ -38,9 +36,6 @@ pub fn run(context: &Context) -> Result<()> {
         context.metric("loss/mapper", epoch, loss);
         context.progress(epoch as usize, params.epochs as usize, "epochs");
     });
-    let folder = context.output("mapper")?;
-    fs::create_dir_all(folder)?;
     let config = json!({ "network": "mapper", "epochs": params.epochs, "labels": context.request.labels });
-    file::save(&folder.join("mapper.safetensors"), vars.named(), &config)?;
-    Ok(fs::write(folder.join("config.json"), format!("{config:#}\n"))?)
+    file::save_model(context.output("mapper")?, &[("mapper.safetensors", vars.named())], &config)
 }

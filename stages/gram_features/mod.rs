@@ -14,7 +14,7 @@ use tch::{Tensor, no_grad};
 use crate::columns::{
     Column, batch, int32s, read_images, read_int32s, read_strings, schema, strings, vector, vectors,
 };
-use crate::data::to_tensor;
+use crate::data::{to_tensor, values};
 use crate::nn::vgg::{CHANNELS, Taps, Vgg, gram};
 use crate::picture::decode;
 use crate::random::stream;
@@ -115,9 +115,6 @@ fn upper_triangle(channels: usize) -> Tensor {
 }
 
 fn gram_column(features: &Tensor, indices: &Tensor) -> Result<ArrayRef> {
-    let flat = gram(features).flatten(1, 2).index_select(1, indices).contiguous();
-    let width = indices.numel();
-    let mut values = vec![0f32; flat.numel()];
-    flat.f_copy_data(&mut values, flat.numel())?;
-    vectors(width, values)
+    let flat = gram(features).flatten(1, 2).index_select(1, indices);
+    vectors(indices.numel(), values(&flat)?)
 }

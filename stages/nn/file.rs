@@ -40,6 +40,20 @@ pub fn save(path: &Path, tensors: &BTreeMap<String, Tensor>, config: &Value) -> 
     fs::rename(&staged, path).with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// Writes a model's folder: weight files by name, each as [`save`] does, and their configuration
+/// as `config.json` for people.
+///
+/// # Errors
+/// When a value is not finite, or the disk is full.
+pub fn save_model(folder: &Path, files: &[(&str, &BTreeMap<String, Tensor>)], config: &Value) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    for (name, tensors) in files {
+        save(&folder.join(name), tensors, config)?;
+    }
+    let path = folder.join("config.json");
+    fs::write(&path, format!("{config:#}\n")).with_context(|| format!("cannot write {}", path.display()))
+}
+
 /// Reads float tensors and their configuration (null if the file has none).
 ///
 /// # Errors

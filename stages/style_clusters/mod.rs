@@ -8,6 +8,7 @@ use serde::Deserialize;
 use tch::{Kind, Tensor};
 
 use crate::columns::{batch, float64s, int32s, schema, strings};
+use crate::data::values;
 use crate::style::load_kernel;
 use crate::worker::{Context, refusal};
 use kmeans::cluster;
@@ -39,8 +40,7 @@ pub fn run(context: &Context) -> Result<()> {
     }
     let points = coordinates(&features.kernel);
     let width = points.size()[1] as usize;
-    let mut flat = vec![0f64; n * width];
-    points.contiguous().f_copy_data(&mut flat, n * width)?;
+    let flat: Vec<f64> = values(&points)?;
     let points: Vec<&[f64]> = flat.chunks_exact(width).collect();
     let best = cluster(&points, params.clusters, params.restarts, params.seed);
     context.metric("clusters/inertia", 0, best.inertia);

@@ -1,7 +1,6 @@
 //! Pre-training of the style encoder with a triplet loss (ml_spec section 3).
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
@@ -86,12 +85,8 @@ pub fn run(context: &Context) -> Result<()> {
             checkpoint::save(scratch, adam.step, &all)?;
         }
     }
-    let folder = context.output("model")?;
-    fs::create_dir_all(folder)?;
     let config = json!({ "network": "encoder", "nf": params.nf, "steps": adam.step, "labels": context.request.labels });
-    file::save(&folder.join("encoder.safetensors"), vars.named(), &config)?;
-    fs::write(folder.join("config.json"), format!("{config:#}\n"))?;
-    Ok(())
+    file::save_model(context.output("model")?, &[("encoder.safetensors", vars.named())], &config)
 }
 
 /// Rows of a batch: every anchor once an epoch, each epoch with the triplets of another visit.

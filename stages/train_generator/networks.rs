@@ -1,7 +1,6 @@
 //! Encoder, generator and discriminator with their weights, and how these are kept.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -138,12 +137,11 @@ impl Networks {
             "network": "encoder, generator, discriminator",
             "nf": nf, "nf_e": nf_e, "scales": self.scales, "step": step, "labels": labels,
         });
-        file::save(&folder.join("networks.safetensors"), &self.tensors(), &config)?;
         let mut averaged = BTreeMap::new();
         checkpoint::put(&mut averaged, PREFIXES[1], &shadows[0]);
         checkpoint::put(&mut averaged, PREFIXES[0], &shadows[1]);
-        file::save(&folder.join("averaged.safetensors"), &averaged, &config)?;
-        Ok(fs::write(folder.join("config.json"), format!("{config:#}\n"))?)
+        let files = [("networks.safetensors", &self.tensors()), ("averaged.safetensors", &averaged)];
+        file::save_model(folder, &files, &config)
     }
 }
 
