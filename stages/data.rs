@@ -89,7 +89,6 @@ impl Pairs {
         let keys = read_columns(path, &["image_id", "split"])?;
         let (ids, splits) = (read_strings(&keys, "image_id")?, read_strings(&keys, "split")?);
         let count = ids.iter().zip(&splits).filter(|(id, split)| wanted(id, split)).count();
-        ensure!(count > 0, "there is no image");
         let (mut image_ids, mut frame_ids) = (Vec::with_capacity(count), Vec::with_capacity(count));
         let mut images: Option<Images> = None;
         let columns = ["image_id", "frame_id", "split", "a", "b"];

@@ -52,19 +52,20 @@ fn the_whole_method_runs_once_and_a_changed_margin_runs_what_depends_on_it() {
 #[test]
 fn a_longer_budget_continues_and_equals_a_run_that_went_there_at_once() {
     let continued = project();
-    let longer = ["--set", "train_generator.stop_kimg=0.032", "--set", "train_encoder.stop_steps=8"];
     ran(&continued, &[]);
-    let output = callsheet(&continued, &[&["run"], &longer[..]].concat());
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{said}");
-    assert!(said.contains("train_encoder: continues from step 4"), "{said}");
-    let at_once = project();
-    ran(&at_once, &longer);
-    for (stage, file) in [
-        ("train_encoder", "encoder/encoder.safetensors"),
-        ("train_generator", "model/networks.safetensors"),
-        ("finetune_generator", "model/averaged.safetensors"),
+    for (stage, longer, step, file) in [
+        ("train_encoder", "train_encoder.stop_steps=8", 4, "encoder/encoder.safetensors"),
+        // Two steps were made: one of the warm-up and one with all terms.
+        ("train_generator", "train_generator.stop_kimg=0.032", 2, "model/networks.safetensors"),
+        // It starts at step 2 and was stopped just where its warm-up ends.
+        ("finetune_generator", "finetune_generator.stop_kimg=0.032", 4, "model/averaged.safetensors"),
     ] {
+        let output = callsheet(&continued, &["run", "--set", longer]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        assert!(said.contains(&format!("{stage}: continues from step {step}")), "{said}");
+        let at_once = project();
+        ran(&at_once, &["--set", longer]);
         let weights = |project: &tempfile::TempDir| {
             let out = project.path().join("data/out/synthesis/space_needle");
             std::fs::read(out.join(stage).join(file)).expect("weights")

@@ -5,7 +5,7 @@ mod select;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use arrow::datatypes::DataType;
 use callsheet::table::{TableWriter, image_type};
 use image::RgbImage;
@@ -75,7 +75,8 @@ fn extract(
     let stride = if skip { 1 } else { common_stride(positions).unwrap_or(1) };
     let how = Decoding { stride, height: params.height, skip_damaged: skip };
     // Which frames survive is known only when the log of a whole decoding has been read.
-    let survivors = if skip { Some(survivors(path, &how, index)?) } else { None };
+    let first = if skip { Some(decode(path, &how, |_| Ok(()))?.frames) } else { None };
+    let survivors = first.as_ref().map(|frames| places(&index.times, frames));
     let position_of = |number: usize| match &survivors {
         Some(positions) => positions.get(number).copied().flatten(),
         None => Some(number * stride),
@@ -94,8 +95,9 @@ fn extract(
         Ok(())
     })?;
     check_sizes(path, &decoded)?;
-    if !skip {
-        check_whole(path, index, &decoded)?;
+    match first {
+        Some(frames) => ensure!(frames == decoded.frames, "{} was decoded differently twice", path.display()),
+        None => check_whole(path, index, &decoded)?,
     }
     if !pending.is_empty() {
         writer.write(name, index, pending)?;
@@ -103,12 +105,11 @@ fn extract(
     Ok(survivors.map_or(0, |positions| index.times.len() - positions.iter().flatten().count()))
 }
 
-/// The position of every frame that can be decoded, by its time; none for a second one at a position.
-fn survivors(path: &Path, how: &Decoding, index: &Index) -> Result<Vec<Option<usize>>> {
-    let decoded = decode(path, how, |_| Ok(()))?;
+/// The position of every decoded frame by its time; none for a second one at a position.
+fn places(times: &[f64], frames: &[(f64, (u32, u32))]) -> Vec<Option<usize>> {
     let mut taken = BTreeSet::new();
-    let positions = decoded.frames.iter().map(|(time, _)| nearest(&index.times, *time));
-    Ok(positions.map(|position| taken.insert(position).then_some(position)).collect())
+    let positions = frames.iter().map(|(time, _)| nearest(times, *time));
+    positions.map(|position| taken.insert(position).then_some(position)).collect()
 }
 
 fn check_sizes(path: &Path, decoded: &Decoded) -> Result<()> {
@@ -211,4 +212,15 @@ fn frame_schema() -> arrow::datatypes::Schema {
         ("content_digest", DataType::Utf8),
         ("image", image_type()),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_frame_at_a_position_has_no_place() {
+        let frames = [0.0, 0.1, 2.0].map(|time| (time, (64, 32)));
+        assert_eq!(places(&[0.0, 1.0, 2.0], &frames), [Some(0), None, Some(2)]);
+    }
 }

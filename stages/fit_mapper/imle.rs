@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use serde::Deserialize;
 use tch::{Device, Kind, Tensor, no_grad};
 
+use crate::data::values;
 use crate::nn::adam::{Adam, Betas};
 use crate::nn::encoder::STYLE_DIM;
 use crate::nn::mapper::Mapper;
@@ -81,8 +82,7 @@ fn matches(mapper: &Mapper, codes: &Tensor, pool: i64, perturbation: f64) -> Ten
 }
 
 fn points(rows: &Tensor) -> Vec<Point> {
-    let mut flat = vec![0f32; rows.numel()];
-    rows.contiguous().copy_data(&mut flat, rows.numel());
+    let flat: Vec<f32> = values(rows).unwrap_or_default();
     flat.chunks_exact(STYLE_DIM as usize).map(|row| std::array::from_fn(|i| row[i])).collect()
 }
 

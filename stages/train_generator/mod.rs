@@ -13,11 +13,11 @@ use tch::{Tensor, no_grad};
 
 use crate::data::{Pairs, batch_rows, normalised};
 use crate::nn::adam::{Adam, Betas};
+use crate::nn::checkpoint;
 use crate::nn::generator::SIDE_MULTIPLE;
 use crate::nn::schedule::learning_rate_factor;
 use crate::nn::vars::average;
 use crate::nn::vgg::Vgg;
-use crate::nn::{checkpoint, loss};
 use crate::worker::{Context, refusal};
 pub use networks::Networks;
 use objective::Losses;
@@ -52,10 +52,11 @@ const REPORT_EVERY: u64 = 20;
 /// Runs the stage.
 ///
 /// # Errors
-/// When weights do not fit, the side is no multiple of 8, the batch is larger than the set, or a
-/// loss is no number any more.
+/// When weights do not fit, the side is no multiple of 8, the batch is larger than the set, a
+/// warm-up has no loss, or a loss is no number any more.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
+    check_losses(&params)?;
     let pairs = Pairs::load(context.input("pairs")?, "train")?;
     check(&params, &pairs)?;
     let vgg = Vgg::load(context.input("vgg")?)?;
@@ -69,13 +70,12 @@ pub fn run(context: &Context) -> Result<()> {
     }
     let with_e = params.train_encoder;
     let mut adam_g = Adam::new(&[nets.generator()], BETAS);
-    let mut adam_e = Adam::new(&[nets.encoder()], BETAS);
+    let mut adam_e = Adam::new(&nets.trained(with_e)[1..], BETAS);
     let mut adam_d = Adam::new(&[nets.discriminator()], BETAS);
     let mut shadows = nets.shadows();
     let scratch = &context.request.scratch;
-    let steps = |kimg: f64| (kimg * 1000.0 / params.batch as f64).round() as u64;
-    let last_step = first_step + steps(params.stop_kimg);
-    let warm_step = first_step + steps(params.warmup_kimg);
+    let after = |kimg: f64| first_step.saturating_add((kimg * 1000.0 / params.batch as f64).round() as u64);
+    let (warm_step, last_step) = (after(params.warmup_kimg), after(params.stop_kimg));
     let mut step = first_step;
     if let Some((saved_step, saved)) = checkpoint::latest(scratch, last_step)? {
         nets.load(&saved)?;
@@ -103,11 +103,11 @@ pub fn run(context: &Context) -> Result<()> {
         } else {
             Losses::new(&params, &nets, &vgg, &targets.of(&vgg, &rows, &b), &y, [&a, &b])
         };
-        if with_e && params.z_l2 > 0.0 {
-            losses.generator += loss::code_energy(&z) * params.z_l2;
+        if with_e {
+            losses.add_code_energy(&params, &z);
         }
 
-        // All gradients come from one forward pass, then all networks are updated.
+        // All gradients come from one forward pass; only then is anything updated.
         let grads_d = losses
             .discriminator
             .as_ref()
@@ -117,9 +117,7 @@ pub fn run(context: &Context) -> Result<()> {
         let (grads_g, grads_e) = grads_g.split_at(nets.generator().1.tensors().len());
         let factor = learning_rate_factor(step * params.batch as u64, params.fixed_kimg, params.total_kimg);
         adam_g.step(&[nets.generator()], grads_g, params.learning_rate * factor);
-        if with_e {
-            adam_e.step(&[nets.encoder()], grads_e, params.encoder_learning_rate * factor);
-        }
+        adam_e.step(&nets.trained(with_e)[1..], grads_e, params.encoder_learning_rate * factor);
         if let Some(grads_d) = grads_d {
             adam_d.step(&[nets.discriminator()], &grads_d, params.discriminator_learning_rate * factor);
         }
@@ -154,6 +152,16 @@ pub fn run(context: &Context) -> Result<()> {
     nets.save(context.output("model")?, step, &shadows, &context.request.labels)
 }
 
+fn check_losses(params: &Params) -> Result<()> {
+    if params.warmup_kimg > 0.0 && params.w_mse == 0.0 {
+        return Err(refusal(
+            format!("warmup_kimg = {} without a loss to warm up with", params.warmup_kimg),
+            "set the same stage's w_mse above 0, or its warmup_kimg to 0",
+        ));
+    }
+    Ok(())
+}
+
 fn check(params: &Params, pairs: &Pairs) -> Result<()> {
     let side = pairs.side();
     if side % SIDE_MULTIPLE != 0 {
@@ -162,16 +170,10 @@ fn check(params: &Params, pairs: &Pairs) -> Result<()> {
             format!("set pair_images.side to a multiple of {SIDE_MULTIPLE}"),
         ));
     }
-    if params.warmup_kimg > 0.0 && params.w_mse == 0.0 {
-        return Err(refusal(
-            format!("warmup_kimg = {} without a loss to warm up with", params.warmup_kimg),
-            "set train_generator.w_mse above 0, or warmup_kimg to 0",
-        ));
-    }
     if params.batch > pairs.len() {
         return Err(refusal(
             format!("batch = {} is larger than the training set of {}", params.batch, pairs.len()),
-            "set train_generator.batch lower, or use more frames",
+            "set the stage's batch lower, or use more frames",
         ));
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! The loss terms of one step (ml_spec section 5.1).
+//! The loss terms of one step: those of ml_spec section 5.1, and a squared error of pixels.
 
 use tch::{Kind, Tensor};
 
@@ -6,9 +6,9 @@ use super::{Networks, Params};
 use crate::nn::loss;
 use crate::nn::vgg::{Taps, Vgg};
 
-/// What generator and discriminator minimise, and the terms by name.
+/// What the networks minimise, and the terms by name.
 pub struct Losses {
-    /// loss_G.
+    /// The weighted sum that generator, and encoder if trained along, minimise.
     pub generator: Tensor,
     /// loss_D; none while the generator warms up.
     pub discriminator: Option<Tensor>,
@@ -17,13 +17,13 @@ pub struct Losses {
 }
 
 impl Losses {
-    /// The mean squared error alone.
+    /// While warming up: the squared error of pixels.
     pub fn warm_up(params: &Params, y: &Tensor, b: &Tensor) -> Self {
         let mse = squared_error(y, b);
         Self { generator: &mse * params.w_mse, discriminator: None, terms: vec![("mse", mse)] }
     }
 
-    /// All terms, for outputs `y` of contents `a`, styles `b` and VGG's features `wanted` of `b`.
+    /// P, S and F, and the squared error if it has a weight, for outputs `y` of contents `a`, styles `b` and VGG's features `wanted` of `b`.
     pub fn new(
         params: &Params,
         nets: &Networks,
@@ -49,6 +49,13 @@ impl Losses {
             terms.push(("mse", mse));
         }
         Self { generator, discriminator: Some(discriminator), terms }
+    }
+
+    /// Adds Z2 of the codes `z` of an encoder that is trained along.
+    pub fn add_code_energy(&mut self, params: &Params, z: &Tensor) {
+        if params.z_l2 > 0.0 {
+            self.generator += loss::code_energy(z) * params.z_l2;
+        }
     }
 }
 
