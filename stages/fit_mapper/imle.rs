@@ -1,5 +1,6 @@
 //! IMLE: every code is pulled at by the noise vector whose image is nearest to it.
 
+use anyhow::Result;
 use kiddo::{ImmutableKdTree, SquaredEuclidean};
 use rayon::prelude::*;
 use serde::Deserialize;
@@ -40,7 +41,10 @@ const BETAS: Betas = Betas { first: 0.5, second: 0.999 };
 type Point = [f32; STYLE_DIM as usize];
 
 /// Fits M to `codes` [N, 8], N at least `batch`; `report` is told each epoch's mean loss per code.
-pub fn fit(params: &Params, codes: &Tensor, mut report: impl FnMut(u64, f64)) -> (Mapper, Vars) {
+///
+/// # Errors
+/// When codes are no float32.
+pub fn fit(params: &Params, codes: &Tensor, mut report: impl FnMut(u64, f64)) -> Result<(Mapper, Vars)> {
     tch::manual_seed(torch_seed(params.seed, "weights", 0));
     let mut vars = Vars::default();
     let mapper = Mapper::new(&mut vars);
@@ -54,7 +58,7 @@ pub fn fit(params: &Params, codes: &Tensor, mut report: impl FnMut(u64, f64)) ->
     for epoch in 0..params.epochs {
         if epoch.is_multiple_of(params.staleness) {
             tch::manual_seed(torch_seed(params.seed, "pool", epoch));
-            matched = matches(&mapper, &codes, count * params.pool, params.perturbation);
+            matched = matches(&mapper, &codes, count * params.pool, params.perturbation)?;
         }
         let rate = params.learning_rate * DECAY.powi((epoch / params.decay_every) as i32);
         let mut sum = 0.0;
@@ -66,24 +70,24 @@ pub fn fit(params: &Params, codes: &Tensor, mut report: impl FnMut(u64, f64)) ->
         }
         report(epoch + 1, sum / count as f64);
     }
-    (mapper, vars)
+    Ok((mapper, vars))
 }
 
 /// For each code the vector of a fresh pool whose image is nearest, perturbed; a vector may serve
 /// several codes.
-fn matches(mapper: &Mapper, codes: &Tensor, pool: i64, perturbation: f64) -> Tensor {
+fn matches(mapper: &Mapper, codes: &Tensor, pool: i64, perturbation: f64) -> Result<Tensor> {
     let noise = Tensor::randn([pool, STYLE_DIM], (Kind::Float, Device::Cpu));
-    let images = points(&no_grad(|| mapper.forward(&noise)));
+    let images = points(&no_grad(|| mapper.forward(&noise)))?;
     let tree: ImmutableKdTree<f32, { STYLE_DIM as usize }> = ImmutableKdTree::new_from_slice(&images);
     let nearest = |code: &Point| tree.nearest_one::<SquaredEuclidean>(code).item as i64;
-    let chosen: Vec<i64> = points(codes).par_iter().map(nearest).collect();
+    let chosen: Vec<i64> = points(codes)?.par_iter().map(nearest).collect();
     let matched = noise.index_select(0, &Tensor::from_slice(&chosen));
-    &matched + matched.randn_like() * perturbation
+    Ok(&matched + matched.randn_like() * perturbation)
 }
 
-fn points(rows: &Tensor) -> Vec<Point> {
-    let flat: Vec<f32> = values(rows).unwrap_or_default();
-    flat.chunks_exact(STYLE_DIM as usize).map(|row| std::array::from_fn(|i| row[i])).collect()
+fn points(rows: &Tensor) -> Result<Vec<Point>> {
+    let flat: Vec<f32> = values(rows)?;
+    Ok(flat.chunks_exact(STYLE_DIM as usize).map(|row| std::array::from_fn(|i| row[i])).collect())
 }
 
 #[cfg(test)]
@@ -97,7 +101,7 @@ mod tests {
         let mapper = Mapper::new(&mut Vars::default());
         let codes = Tensor::randn([20, STYLE_DIM], float);
         tch::manual_seed(1);
-        let found = matches(&mapper, &codes, 200, 0.0);
+        let found = matches(&mapper, &codes, 200, 0.0).expect("matches");
         tch::manual_seed(1);
         let pool = Tensor::randn([200, STYLE_DIM], float);
         let images = no_grad(|| mapper.forward(&pool));
@@ -123,7 +127,7 @@ mod tests {
             decay_every: 50,
             seed: 0,
         };
-        let (mapper, _) = fit(&params, &codes, |_, _| {});
+        let (mapper, _) = fit(&params, &codes, |_, _| {}).expect("a mapper");
         tch::manual_seed(1);
         let samples = no_grad(|| mapper.forward(&Tensor::randn([1000, STYLE_DIM], float)));
         let distances =
@@ -131,7 +135,11 @@ mod tests {
         let farthest = distances.amin(1, false).max().double_value(&[]);
         // The clusters lie 5.7 apart; codes of one cluster 0.2.
         assert!(farthest < 0.25, "a code has no sample nearer than {}", farthest.sqrt());
-        let means = points(&samples).iter().map(|p| p.iter().sum::<f32>() / 8.0).collect::<Vec<f32>>();
+        let means = points(&samples)
+            .expect("points")
+            .iter()
+            .map(|p| p.iter().sum::<f32>() / 8.0)
+            .collect::<Vec<f32>>();
         let near = |centre: f32| means.iter().filter(|m| (**m - centre).abs() < 0.25).count();
         // IMLE promises coverage, not that nothing lies between: unmatched noise is free.
         assert!(near(1.0) > 50 && near(-1.0) > 50, "{} and {} of 1000", near(1.0), near(-1.0));

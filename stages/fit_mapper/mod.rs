@@ -35,7 +35,7 @@ pub fn run(context: &Context) -> Result<()> {
     let (_, vars) = fit(&params, &codes, |epoch, loss| {
         context.metric("loss/mapper", epoch, loss);
         context.progress(epoch as usize, params.epochs as usize, "epochs");
-    });
+    })?;
     let config = json!({ "network": "mapper", "epochs": params.epochs, "labels": context.request.labels });
     file::save_model(context.output("mapper")?, &[("mapper.safetensors", vars.named())], &config)
 }

@@ -15,6 +15,11 @@ pub fn perceptual(x: &[Tensor], y: &[Tensor]) -> Tensor {
     x.iter().zip(y).zip(TAP_WEIGHTS).map(term).sum()
 }
 
+/// MSE: the mean squared error of the pixels of two images.
+pub fn squared_error(x: &Tensor, y: &Tensor) -> Tensor {
+    (x - y).square().mean(Kind::Float)
+}
+
 /// LSGAN: the sum over scales of `mean((logits - target)^2)`.
 pub fn least_squares(logits: &[Tensor], target: f64) -> Tensor {
     logits.iter().map(|l| (l - target).square().mean(Kind::Float)).sum()

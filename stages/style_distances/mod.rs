@@ -5,6 +5,7 @@ use arrow::datatypes::DataType;
 use serde::Deserialize;
 
 use crate::columns::{batch, float64s, int32s, schema, strings};
+use crate::data::values;
 use crate::style::load_kernel;
 use crate::worker::{Context, refusal};
 
@@ -47,9 +48,8 @@ pub fn run(context: &Context) -> Result<()> {
             ("distance", DataType::Float64),
         ]),
     )?;
-    let mut row = vec![0f64; n];
     for image in 0..n {
-        distances.get(image as i64).f_copy_data(&mut row, n)?;
+        let row: Vec<f64> = values(&distances.get(image as i64))?;
         let mut others: Vec<usize> = (0..n).filter(|other| *other != image).collect();
         // Ties are broken by position, so that the order is defined.
         others.sort_by(|x, y| row[*x].total_cmp(&row[*y]).then(x.cmp(y)));

@@ -70,7 +70,7 @@ pub fn run(context: &Context) -> Result<()> {
     }
     let with_e = params.train_encoder;
     let mut adam_g = Adam::new(&[nets.generator()], BETAS);
-    let mut adam_e = Adam::new(&nets.trained(with_e)[1..], BETAS);
+    let mut adam_e = Adam::new(nets.encoder_if(with_e).as_slice(), BETAS);
     let mut adam_d = Adam::new(&[nets.discriminator()], BETAS);
     let mut shadows = nets.shadows();
     let scratch = &context.request.scratch;
@@ -112,12 +112,14 @@ pub fn run(context: &Context) -> Result<()> {
             .discriminator
             .as_ref()
             .map(|loss| Tensor::run_backward(&[loss], &nets.discriminator().1.tensors(), true, false));
-        let vars_g: Vec<&Tensor> = nets.trained(with_e).iter().flat_map(|(_, vars)| vars.tensors()).collect();
-        let grads_g = Tensor::run_backward(&[&losses.generator], &vars_g, false, false);
-        let (grads_g, grads_e) = grads_g.split_at(nets.generator().1.tensors().len());
+        let mut vars = nets.generator().1.tensors();
+        let of_generator = vars.len();
+        vars.extend(nets.encoder_if(with_e).iter().flat_map(|(_, vars)| vars.tensors()));
+        let grads = Tensor::run_backward(&[&losses.generator], &vars, false, false);
+        let (grads_g, grads_e) = grads.split_at(of_generator);
         let factor = learning_rate_factor(step * params.batch as u64, params.fixed_kimg, params.total_kimg);
         adam_g.step(&[nets.generator()], grads_g, params.learning_rate * factor);
-        adam_e.step(&nets.trained(with_e)[1..], grads_e, params.encoder_learning_rate * factor);
+        adam_e.step(nets.encoder_if(with_e).as_slice(), grads_e, params.encoder_learning_rate * factor);
         if let Some(grads_d) = grads_d {
             adam_d.step(&[nets.discriminator()], &grads_d, params.discriminator_learning_rate * factor);
         }

@@ -116,9 +116,9 @@ impl Networks {
         (PREFIXES[2], &self.vars[2])
     }
 
-    /// What loss_G updates: G, and E if that is trained along.
-    pub fn trained(&self, with_encoder: bool) -> Vec<(&'static str, &Vars)> {
-        if with_encoder { vec![self.generator(), self.encoder()] } else { vec![self.generator()] }
+    /// E's prefix and weights if it is `trained` along.
+    pub fn encoder_if(&self, trained: bool) -> Option<(&'static str, &Vars)> {
+        trained.then(|| self.encoder())
     }
 
     /// Averages of G and E that start from the weights as they are.

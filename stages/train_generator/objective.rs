@@ -1,6 +1,6 @@
 //! The loss terms of one step: those of ml_spec section 5.1, and a squared error of pixels.
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::{Networks, Params};
 use crate::nn::loss;
@@ -19,11 +19,12 @@ pub struct Losses {
 impl Losses {
     /// While warming up: the squared error of pixels.
     pub fn warm_up(params: &Params, y: &Tensor, b: &Tensor) -> Self {
-        let mse = squared_error(y, b);
+        let mse = loss::squared_error(y, b);
         Self { generator: &mse * params.w_mse, discriminator: None, terms: vec![("mse", mse)] }
     }
 
-    /// P, S and F, and the squared error if it has a weight, for outputs `y` of contents `a`, styles `b` and VGG's features `wanted` of `b`.
+    /// P, S and F, and the squared error if it has a weight, for outputs `y` of contents `a`, styles `b`
+    /// and VGG's features `wanted` of `b`.
     pub fn new(
         params: &Params,
         nets: &Networks,
@@ -44,7 +45,7 @@ impl Losses {
             ("discriminator", discriminator.shallow_clone()),
         ];
         if params.w_mse > 0.0 {
-            let mse = squared_error(y, b);
+            let mse = loss::squared_error(y, b);
             generator += &mse * params.w_mse;
             terms.push(("mse", mse));
         }
@@ -59,14 +60,10 @@ impl Losses {
     }
 }
 
-fn squared_error(y: &Tensor, b: &Tensor) -> Tensor {
-    (y - b).square().mean(Kind::Float)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use tch::Device;
+    use tch::{Device, Kind};
 
     use super::*;
 
