@@ -1,6 +1,6 @@
 //! VGG features of the training images B: what the perceptual loss compares with.
 
-use tch::{Kind, Tensor, no_grad};
+use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::data::normalised;
 use crate::nn::vgg::{Taps, Vgg};
@@ -26,17 +26,22 @@ impl Targets {
         let count = images.size()[0];
         let taps =
             |from, length| no_grad(|| vgg.taps(&normalised(&images.narrow(0, from, length)), Taps::Second));
-        let bytes: usize = taps(0, 1).iter().map(|tap| tap.numel() * KEPT_AS.elt_size_in_bytes()).sum();
+        let first = taps(0, 1);
+        let bytes: usize = first.iter().map(|tap| tap.numel() * KEPT_AS.elt_size_in_bytes()).sum();
         if bytes * count as usize > MOST_BYTES {
             return Self { kept: None };
         }
-        let mut kept: Vec<Vec<Tensor>> = Vec::new();
+        let of_all = |tap: &Tensor| {
+            let size: Vec<i64> = std::iter::once(count).chain(tap.size().into_iter().skip(1)).collect();
+            Tensor::empty(size, (KEPT_AS, Device::Cpu))
+        };
+        let kept: Vec<Tensor> = first.iter().map(of_all).collect();
         for from in (0..count).step_by(BATCH as usize) {
-            let parts = taps(from, BATCH.min(count - from));
-            kept.resize_with(parts.len(), Vec::new);
-            kept.iter_mut().zip(parts).for_each(|(all, part)| all.push(part.to_kind(KEPT_AS)));
+            let length = BATCH.min(count - from);
+            let parts = taps(from, length);
+            kept.iter().zip(parts).for_each(|(all, part)| all.narrow(0, from, length).copy_(&part));
         }
-        Self { kept: Some(kept.iter().map(|parts| Tensor::cat(parts, 0)).collect()) }
+        Self { kept: Some(kept) }
     }
 
     /// Features of the images at `rows`, which are `b` in [-1, 1].
