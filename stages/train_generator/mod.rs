@@ -46,6 +46,8 @@ struct Params {
 }
 
 const BETAS: Betas = Betas { first: 0.0, second: 0.99 };
+/// Prefixes of the optimisers' states in a checkpoint.
+const ADAMS: [&str; 3] = ["adam_g.", "adam_e.", "adam_d."];
 /// Steps between two reports of the losses.
 const REPORT_EVERY: u64 = 20;
 
@@ -69,9 +71,7 @@ pub fn run(context: &Context) -> Result<()> {
         first_step = nets.warm_start(start)?;
     }
     let with_e = params.train_encoder;
-    let mut adam_g = Adam::new(&[nets.generator()], BETAS);
-    let mut adam_e = Adam::new(nets.encoder_if(with_e).as_slice(), BETAS);
-    let mut adam_d = Adam::new(&[nets.discriminator()], BETAS);
+    let mut adams = optimisers(&nets, with_e);
     let mut shadows = nets.shadows();
     let scratch = &context.request.scratch;
     let after = |kimg: f64| first_step.saturating_add((kimg * 1000.0 / params.batch as f64).round() as u64);
@@ -79,13 +79,10 @@ pub fn run(context: &Context) -> Result<()> {
     let mut step = first_step;
     if let Some((saved_step, saved)) = checkpoint::latest(scratch, last_step)? {
         nets.load(&saved)?;
-        for (adam, prefix, start) in [
-            (&mut adam_g, "adam_g.", first_step),
-            (&mut adam_e, "adam_e.", first_step),
-            (&mut adam_d, "adam_d.", warm_step),
-        ] {
+        let new_since = if saved_step > warm_step { warm_step } else { first_step };
+        for (adam, prefix) in adams.iter_mut().zip(ADAMS) {
             adam.state = checkpoint::take(&saved, prefix);
-            adam.step = saved_step.saturating_sub(start);
+            adam.step = saved_step - new_since;
         }
         shadows = [checkpoint::take(&saved, "ema_g."), checkpoint::take(&saved, "ema_e.")];
         step = saved_step;
@@ -93,6 +90,11 @@ pub fn run(context: &Context) -> Result<()> {
     }
 
     while step < last_step {
+        if step == warm_step {
+            // The squared error's gradients are of another size than those of all terms: with their
+            // second moments the next dozens of updates would be several times too large.
+            adams = optimisers(&nets, with_e);
+        }
         let rows = Tensor::from_slice(&batch_rows(params.seed, pairs.len(), params.batch, step));
         let a = normalised(&pairs.a.index_select(0, &rows));
         let b = normalised(&pairs.b.index_select(0, &rows));
@@ -118,6 +120,7 @@ pub fn run(context: &Context) -> Result<()> {
         let grads = Tensor::run_backward(&[&losses.generator], &vars, false, false);
         let (grads_g, grads_e) = grads.split_at(of_generator);
         let factor = learning_rate_factor(step * params.batch as u64, params.fixed_kimg, params.total_kimg);
+        let [adam_g, adam_e, adam_d] = &mut adams;
         adam_g.step(&[nets.generator()], grads_g, params.learning_rate * factor);
         adam_e.step(nets.encoder_if(with_e).as_slice(), grads_e, params.encoder_learning_rate * factor);
         if let Some(grads_d) = grads_d {
@@ -143,15 +146,24 @@ pub fn run(context: &Context) -> Result<()> {
         }
         if step.is_multiple_of(params.checkpoint_every) || step == last_step {
             let mut all = nets.tensors();
-            checkpoint::put(&mut all, "adam_g.", &adam_g.state);
-            checkpoint::put(&mut all, "adam_e.", &adam_e.state);
-            checkpoint::put(&mut all, "adam_d.", &adam_d.state);
+            for (adam, prefix) in adams.iter().zip(ADAMS) {
+                checkpoint::put(&mut all, prefix, &adam.state);
+            }
             checkpoint::put(&mut all, "ema_g.", &shadows[0]);
             checkpoint::put(&mut all, "ema_e.", &shadows[1]);
             checkpoint::save(scratch, step, &all)?;
         }
     }
     nets.save(context.output("model")?, step, &shadows, &context.request.labels)
+}
+
+/// Those of G, of E if it is trained along, and of D.
+fn optimisers(nets: &Networks, with_encoder: bool) -> [Adam; 3] {
+    [
+        Adam::new(&[nets.generator()], BETAS),
+        Adam::new(nets.encoder_if(with_encoder).as_slice(), BETAS),
+        Adam::new(&[nets.discriminator()], BETAS),
+    ]
 }
 
 fn check_losses(params: &Params) -> Result<()> {
