@@ -8,8 +8,8 @@ PROFILE ?= demo
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) $(ARGS)
 
-setup: # libtorch unless LIBTORCH is set, ffmpeg unless the system has one, weights
-	@python3 setup/fetch.py $(if $(LIBTORCH),,libtorch) $(if $(shell command -v ffmpeg),,ffmpeg) weights
+setup: # libtorch unless LIBTORCH is set, ffmpeg unless the system has one that serves, weights
+	@python3 setup/fetch.py $(if $(LIBTORCH),,libtorch) ffmpeg weights
 
 imagenet: # torchvision's VGG-16, for profile paper; from its public address
 	@python3 setup/fetch.py imagenet

@@ -14,9 +14,11 @@ usage: fetch.py GROUP...        fetch the groups, e.g. `fetch.py libtorch weight
 """
 
 import hashlib
+import http.client
 import io
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -40,26 +42,62 @@ class FetchError(Exception):
     """Something the user can act on; the message says how."""
 
 
+def pip():
+    """pip and its environment: the installed one, or a newer one beside it if it is before 22.2,
+    which was the first that can report what it would install."""
+    command, environment = [sys.executable, "-m", "pip"], dict(os.environ)
+    asked = subprocess.run(command + ["--version"], capture_output=True, text=True)
+    if asked.returncode != 0:
+        raise FetchError(f"{sys.executable} has no pip; install it (python3-pip)")
+    version = tuple(int(part) for part in re.findall(r"\d+", asked.stdout.split()[1])[:2])
+    if version < (22, 2):
+        newer = PARTS.parent / "pip"
+        if not (newer / "pip").exists():
+            run(command + ["install", "--quiet", "--target", str(newer), "pip>=22.2"], environment)
+        environment["PYTHONPATH"] = str(newer)
+    return command, environment
+
+
+def run(command, environment):
+    """Run pip, or say why it could not do what it was asked for."""
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode != 0:
+        said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise FetchError(
+            f"pip says `{said}`\n"
+            "  Is the network (or the mirror in pip's configuration) reachable? "
+            "What was fetched so far is kept; run the same command again."
+        )
+
+
+def system_ffmpeg_serves():
+    """Whether PATH has an ffmpeg that encodes H.264 and knows the options of the stages (5.1)."""
+    try:
+        return subprocess.run(
+            ["ffmpeg", "-nostdin", "-loglevel", "quiet", "-f", "lavfi",
+             "-i", "color=size=64x64:duration=0.1", "-fps_mode", "passthrough",
+             "-c:v", "libx264", "-f", "null", "-"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        ).returncode == 0
+    except OSError:
+        return False
+
+
 def wheel_url(pin):
     """Ask pip where the wheel lies; returns (url, name of the wheel)."""
     requirement = f"{pin['package']}=={pin['version']}"
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report.json"
-        command = [
-            sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed",
+        command, environment = pip()
+        command += [
+            "install", "--dry-run", "--ignore-installed",
             "--no-deps", "--quiet", "--only-binary=:all:", "--report", str(report),
             "--target", scratch, "--implementation", "cp", "--python-version", "3.11",
             "--abi", "cp311", "--abi", "abi3", "--abi", "none",
         ]
         for platform in pin.get("platforms", []):
             command += ["--platform", platform]
-        done = subprocess.run(command + [requirement], capture_output=True, text=True)
-        if done.returncode != 0:
-            raise FetchError(
-                f"pip could not find {requirement}: {done.stderr.strip().splitlines()[-1:]}\n"
-                "  Is the network (or the mirror in pip's configuration) reachable? "
-                "What was fetched so far is kept; run the same command again."
-            )
+        run(command + [requirement], environment)
         url = json.loads(report.read_text())["install"][0]["download_info"]["url"]
     name = urllib.parse.unquote(url.rsplit("/", 1)[-1].split("#")[0])
     if name != pin["wheel"]:
@@ -159,7 +197,7 @@ def download(reader, first, end, part, label):
                         end_of_line = "\r" if sys.stderr.isatty() else "\n"
                         print(f"  {label}: {have / 1e6:.0f} of {total / 1e6:.0f} MB",
                               end=end_of_line, file=sys.stderr, flush=True)
-        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
             attempt += 1
             if attempt == RETRIES:
                 raise FetchError(f"{label}: {error}; {have / 1e6:.0f} MB are kept, run again "
@@ -284,6 +322,8 @@ def main(arguments):
         sys.exit(f"usage: fetch.py [--pin] GROUP...   (groups: {', '.join(pins)})")
     total = 0
     for group in groups:
+        if group == "ffmpeg" and not pinning and system_ffmpeg_serves():
+            continue
         for pin in pins[group]:
             what = pin["url"] if "url" in pin else f"{pin['package']} {pin['version']}"
             try:
@@ -291,7 +331,7 @@ def main(arguments):
                     size, digest = fetch_file(pin), None
                 else:
                     size, digest = fetch(pin, check=not pinning)
-            except (FetchError, OSError, zipfile.BadZipFile) as error:
+            except (FetchError, OSError, http.client.HTTPException, zipfile.BadZipFile) as error:
                 sys.exit(f"error: cannot fetch {what}: {error}")
             total += size
             if pinning and digest:

@@ -112,10 +112,10 @@ fn start(project: &Project, job: &Job, events: OwnedFd) -> Result<Child> {
     })
 }
 
-/// The system's folders first, so that the user's own programs win.
+/// The project's folders first: what its set-up put there serves, the system's may not.
 fn search_path(project: &Project) -> std::ffi::OsString {
     let system = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&system).chain(project.path.iter().cloned());
+    let folders = project.path.iter().cloned().chain(std::env::split_paths(&system));
     std::env::join_paths(folders).unwrap_or(system)
 }
 

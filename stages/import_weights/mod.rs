@@ -71,7 +71,7 @@ fn check_sha256(path: &Path, wanted: &str) -> Result<()> {
     }
     Err(refusal(
         format!("{} is not the published file: its SHA-256 is {found}, not {wanted}", path.display()),
-        "remove it and fetch it again (`make setup`); for other weights set import_weights.sha256 to theirs, or \
+        "remove it and fetch it again (`make setup`, torchvision's: `make imagenet`); for other weights set import_weights.sha256 to theirs, or \
          to \"\"",
     ))
 }

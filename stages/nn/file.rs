@@ -81,7 +81,7 @@ pub fn load(path: &Path) -> Result<(BTreeMap<String, Tensor>, Value)> {
 pub fn unreadable(path: &Path, why: impl std::fmt::Display) -> anyhow::Error {
     refusal(
         format!("{} is no readable weight file: {why}", path.display()),
-        "remove it and fetch it again (`make setup`), or set import_weights.format to what it is",
+        "remove it and fetch it again (`make setup`, torchvision's: `make imagenet`), or set import_weights.format to what it is",
     )
 }
 

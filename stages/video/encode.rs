@@ -57,7 +57,7 @@ impl Encoder {
         }
         Err(refusal(
             format!("ffmpeg could not encode: {}", String::from_utf8_lossy(&output.stderr).trim()),
-            "an ffmpeg with libx264 is needed; `make setup` fetches one when the system has none",
+            "an ffmpeg with libx264 is needed; `make setup` fetches one",
         ))
     }
 }
