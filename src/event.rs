@@ -1,4 +1,4 @@
-//! What a run reports. The runner emits these; reporters in `cli/` draw them, the store keeps them.
+//! What a run reports. The runner emits these; reporters in `cli/` draw them.
 
 use std::collections::BTreeMap;
 

@@ -5,7 +5,7 @@
 //! objects/ab/abcd….json   what it is: kind, bytes digest, size, stamp ([`Object`])
 //! actions/abcd….json      what an action made of what ([`Record`])
 //! heads/<pipeline>/<dataset>.json   the latest action of each stage, for explanations
-//! runs/<id>/              one run: run.json, events.ndjson, logs/
+//! runs/<id>/logs/         what the workers of one run said
 //! scratch/abcd…/          checkpoints of long stages
 //! locks/abcd….lock        held while an action runs; dies with its process
 //! staging/                being written; moved into place by a rename
