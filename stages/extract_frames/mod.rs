@@ -53,7 +53,9 @@ pub fn run(context: &Context) -> Result<()> {
         unreadable += extract(&params, path, name, index, positions, &mut writer)?;
     }
     if unreadable > 0 {
-        context.warn(format!("{unreadable} frames were unreadable and left out"));
+        context.warn(format!(
+            "{unreadable} frames of the videos are unreadable and were left out of the choice"
+        ));
     }
     let mut table =
         writer.table.take().ok_or_else(|| refusal("no frame was readable", "check the videos"))?;

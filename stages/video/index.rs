@@ -47,12 +47,22 @@ pub fn index(path: &Path) -> Result<Index> {
     Ok(Index { times })
 }
 
-/// Times from `framecrc` output: a `#tb 0: 1/12800` header, then `stream, dts, pts, duration, ..`.
+/// Bit of a packet's flags: it is decoded, and its frame is not shown (an edit list cuts it off).
+const DISCARD: u32 = 4;
+
+/// Times from `framecrc` output: a `#tb 0: 1/12800` header, then `stream, dts, pts, duration, size,
+/// checksum`, and `F=0x5` where flags are not those of a key frame alone. Frames that are not shown
+/// have no time.
 fn packet_times(text: &str) -> Option<Vec<f64>> {
     let base = text.lines().find_map(|line| line.strip_prefix("#tb 0: ")).unwrap_or("1/1");
     let (numerator, denominator) = base.trim().split_once('/')?;
     let unit = numerator.parse::<f64>().ok()? / denominator.parse::<f64>().ok()?;
-    let packets = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    let flags = |line: &str| {
+        let field = line.split(',').find_map(|field| field.trim().strip_prefix("F=0x"))?;
+        u32::from_str_radix(field, 16).ok()
+    };
+    let shown = |line: &&str| flags(line).is_none_or(|flags| flags & DISCARD == 0);
+    let packets = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()).filter(shown);
     packets.map(|line| Some(line.split(',').nth(2)?.trim().parse::<i64>().ok()? as f64 * unit)).collect()
 }
 
@@ -65,5 +75,12 @@ mod tests {
         let text = "#tb 0: 1/10\n#media_type 0: video\n0, -1, 0, 1, 9, 0xab\n0, 0, 5, 1, 9, 0xcd\n";
         assert_eq!(packet_times(text), Some(vec![0.0, 0.5]));
         assert_eq!(packet_times(""), Some(vec![]));
+    }
+
+    #[test]
+    fn frames_that_an_edit_list_cuts_off_are_not_promised() {
+        let text =
+            "#tb 0: 1/10\n0, 0, 0, 1, 9, 0xab, F=0x5\n0, 1, 1, 1, 9, 0xab, F=0x0\n0, 2, 2, 1, 9, 0xab\n";
+        assert_eq!(packet_times(text), Some(vec![0.1, 0.2]));
     }
 }
