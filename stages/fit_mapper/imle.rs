@@ -1,6 +1,6 @@
 //! IMLE: every code is pulled at by the noise vector whose image is nearest to it.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use kiddo::{ImmutableKdTree, SquaredEuclidean};
 use rayon::prelude::*;
 use serde::Deserialize;
@@ -23,6 +23,8 @@ pub struct Params {
     pub batch: i64,
     /// Noise vectors per code.
     pub pool: i64,
+    /// Codes it is fitted to; of more, so many are drawn.
+    pub max_codes: i64,
     /// Epochs between two matchings.
     pub staleness: u64,
     /// Deviation of the noise added to matched vectors.
@@ -40,25 +42,28 @@ const BETAS: Betas = Betas { first: 0.5, second: 0.999 };
 
 type Point = [f32; STYLE_DIM as usize];
 
-/// Fits M to `codes` [N, 8], N at least `batch`; `report` is told each epoch's mean loss per code.
+/// Fits M to `codes` [N, 8], N at least `batch`, or to `max_codes` of them; `report` is told each
+/// epoch's mean loss per code.
 ///
 /// # Errors
-/// When codes are no float32.
+/// When codes are no float32, or the loss is no number any more.
 pub fn fit(params: &Params, codes: &Tensor, mut report: impl FnMut(u64, f64)) -> Result<(Mapper, Vars)> {
     tch::manual_seed(torch_seed(params.seed, "weights", 0));
     let mut vars = Vars::default();
     let mapper = Mapper::new(&mut vars);
     let mut adam = Adam::new(&[("", &vars)], BETAS);
-    // Shuffled once; the last partial batch is dropped.
+    // Drawn and shuffled once; the last partial batch is dropped.
     tch::manual_seed(torch_seed(params.seed, "order", 0));
-    let count = codes.size()[0] / params.batch * params.batch;
+    let count = codes.size()[0].min(params.max_codes) / params.batch * params.batch;
     let order = Tensor::randperm(codes.size()[0], (Kind::Int64, Device::Cpu)).narrow(0, 0, count);
     let codes = codes.index_select(0, &order);
     let mut matched = Tensor::new();
     for epoch in 0..params.epochs {
         if epoch.is_multiple_of(params.staleness) {
             tch::manual_seed(torch_seed(params.seed, "pool", epoch));
-            matched = matches(&mapper, &codes, count * params.pool, params.perturbation)?;
+            let pool = Tensor::randn([count * params.pool, STYLE_DIM], (Kind::Float, Device::Cpu));
+            let nearest = matches(&mapper, &codes, &pool)?;
+            matched = &nearest + nearest.randn_like() * params.perturbation;
         }
         let rate = params.learning_rate * DECAY.powi((epoch / params.decay_every) as i32);
         let mut sum = 0.0;
@@ -68,21 +73,23 @@ pub fn fit(params: &Params, codes: &Tensor, mut report: impl FnMut(u64, f64)) ->
             adam.step(&[("", &vars)], &gradients, rate);
             sum += loss.double_value(&[]);
         }
+        ensure!(
+            sum.is_finite(),
+            "the mapper's loss is {sum} in epoch {}; a lower learning_rate may help",
+            epoch + 1
+        );
         report(epoch + 1, sum / count as f64);
     }
     Ok((mapper, vars))
 }
 
-/// For each code the vector of a fresh pool whose image is nearest, perturbed; a vector may serve
-/// several codes.
-fn matches(mapper: &Mapper, codes: &Tensor, pool: i64, perturbation: f64) -> Result<Tensor> {
-    let noise = Tensor::randn([pool, STYLE_DIM], (Kind::Float, Device::Cpu));
-    let images = points(&no_grad(|| mapper.forward(&noise)))?;
+/// For each code the vector of `pool` [P, 8] whose image is nearest; a vector may serve several codes.
+fn matches(mapper: &Mapper, codes: &Tensor, pool: &Tensor) -> Result<Tensor> {
+    let images = points(&no_grad(|| mapper.forward(pool)))?;
     let tree: ImmutableKdTree<f32, { STYLE_DIM as usize }> = ImmutableKdTree::new_from_slice(&images);
     let nearest = |code: &Point| tree.nearest_one::<SquaredEuclidean>(code).item as i64;
     let chosen: Vec<i64> = points(codes)?.par_iter().map(nearest).collect();
-    let matched = noise.index_select(0, &Tensor::from_slice(&chosen));
-    Ok(&matched + matched.randn_like() * perturbation)
+    Ok(pool.index_select(0, &Tensor::from_slice(&chosen)))
 }
 
 fn points(rows: &Tensor) -> Result<Vec<Point>> {
@@ -96,14 +103,11 @@ mod tests {
 
     #[test]
     fn the_match_of_a_code_is_the_nearest_of_the_pool() {
-        tch::manual_seed(0);
         let float = (Kind::Float, Device::Cpu);
         let mapper = Mapper::new(&mut Vars::default());
         let codes = Tensor::randn([20, STYLE_DIM], float);
-        tch::manual_seed(1);
-        let found = matches(&mapper, &codes, 200, 0.0).expect("matches");
-        tch::manual_seed(1);
         let pool = Tensor::randn([200, STYLE_DIM], float);
+        let found = matches(&mapper, &codes, &pool).expect("matches");
         let images = no_grad(|| mapper.forward(&pool));
         let distances =
             (codes.unsqueeze(1) - images.unsqueeze(0)).square().sum_dim_intlist(2, false, Kind::Float);
@@ -125,6 +129,7 @@ mod tests {
             perturbation: 0.01,
             learning_rate: 0.01,
             decay_every: 50,
+            max_codes: 1000,
             seed: 0,
         };
         let (mapper, _) = fit(&params, &codes, |_, _| {}).expect("a mapper");

@@ -17,20 +17,22 @@ use imle::{Params, fit};
 /// Runs the stage.
 ///
 /// # Errors
-/// When there are fewer training codes than one batch.
+/// When there is no training code.
 pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
+    let mut params: Params = context.params()?;
     let rows = read_columns(context.input("embeddings")?, &["split", "z"])?;
     let splits = read_strings(&rows, "split")?;
     let codes = read_vectors(&rows, "z")?.chunks_exact(STYLE_DIM as usize).zip(&splits);
     let codes: Vec<f32> =
         codes.filter(|(_, split)| *split == "train").flat_map(|(z, _)| z.to_vec()).collect();
     let codes = Tensor::from_slice(&codes).view([-1, STYLE_DIM]);
-    if codes.size()[0] < params.batch {
-        return Err(refusal(
-            format!("{} training codes are less than one batch of {}", codes.size()[0], params.batch),
-            "set fit_mapper.batch lower, or use more frames",
-        ));
+    let count = codes.size()[0].min(params.max_codes);
+    if count == 0 {
+        return Err(refusal("no code is of the split train", "set pair_images.val_fraction lower"));
+    }
+    if count < params.batch {
+        context.warn(format!("batch = {} is more than {count} training codes: it is {count}", params.batch));
+        params.batch = count;
     }
     let (_, vars) = fit(&params, &codes, |epoch, loss| {
         context.metric("loss/mapper", epoch, loss);
