@@ -106,6 +106,18 @@ fn damaged_frames_are_refused_or_left_out_and_counted() {
 }
 
 #[test]
+fn a_window_without_a_middle_and_a_side_that_cannot_be_halved_are_refused_before_any_training() {
+    let project = project();
+    for (value, remedy) in [
+        ("pair_images.window=4", "set pair_images.window to an odd number"),
+        ("pair_images.side=60", "set pair_images.side to a multiple of 8"),
+    ] {
+        let said = refused(&project, "pair_images", &["--set", value]);
+        assert!(said.contains(remedy), "{said}");
+    }
+}
+
+#[test]
 fn a_size_that_changes_on_the_way_or_between_videos_is_refused() {
     let project = with_video(|path| {
         let parts = [("64x32", "1.h264"), ("96x48", "2.h264")].map(|(size, name)| {

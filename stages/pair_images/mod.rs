@@ -15,6 +15,7 @@ use serde::Deserialize;
 use crate::columns::{
     batch, float64s, images, int32s, read_float64s, read_images, read_strings, schema, strings,
 };
+use crate::nn::generator::SIDE_MULTIPLE;
 use crate::picture::{auto_crops, content_digest, decode, encode_png, square_crop};
 use crate::worker::{Context, refusal};
 use smooth::median;
@@ -42,6 +43,7 @@ struct Cut {
 /// When a frame is unreadable or of another size than the first, or a split would be empty.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
+    check(&params)?;
     let path = context.input("frames")?;
     let total = callsheet::table::row_count(path)? as usize;
     let mut table = context.table("pairs", pair_schema())?;
@@ -74,6 +76,22 @@ pub fn run(context: &Context) -> Result<()> {
         }
     }
     Ok(table.finish()?)
+}
+
+fn check(params: &Params) -> Result<()> {
+    if params.window.is_multiple_of(2) {
+        return Err(refusal(
+            format!("window = {} has no frame in its middle", params.window),
+            "set pair_images.window to an odd number",
+        ));
+    }
+    if !params.side.is_multiple_of(SIDE_MULTIPLE as u32) {
+        return Err(refusal(
+            format!("side = {} cannot be halved as often as the generator does", params.side),
+            format!("set pair_images.side to a multiple of {SIDE_MULTIPLE}"),
+        ));
+    }
+    Ok(())
 }
 
 /// The frames around the one at `at`, of one video; cut off at both its ends.
