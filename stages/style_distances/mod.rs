@@ -28,15 +28,25 @@ pub fn run(context: &Context) -> Result<()> {
     let features =
         load_kernel(path, "train", &params.weighting, |done, total| context.progress(done, total, "taps"))?;
     let n = features.image_ids.len();
-    if n <= params.far || n <= params.near {
+    let far = params.far.min(n.saturating_sub(1 + params.near));
+    if far == 0 {
         return Err(refusal(
             format!(
-                "{n} training images, but near = {} and far = {} others are wanted of each",
-                params.near, params.far
+                "{n} training images, but near = {} others are wanted of each, and far ones",
+                params.near
             ),
-            "use more images, or set style_distances.near and far lower",
+            "use more images, or set style_distances.near lower",
         ));
     }
+    if far < params.far {
+        context.warn(format!("far = {} is more than {n} training images allow: it is {far}", params.far));
+    }
+    // Images that a video gives one crop of have no neighbour in another one.
+    let one_crop = features.crops.iter().all(|crop| *crop == features.crops[0]);
+    if one_crop && params.other_crops_only {
+        context.warn("all images are of one crop: near ones are of the same".to_owned());
+    }
+    let other_crops_only = params.other_crops_only && !one_crop;
     let distances = features.distances();
     let mut table = context.table(
         "neighbours",
@@ -53,7 +63,7 @@ pub fn run(context: &Context) -> Result<()> {
         let mut others: Vec<usize> = (0..n).filter(|other| *other != image).collect();
         // Ties are broken by position, so that the order is defined.
         others.sort_by(|x, y| row[*x].total_cmp(&row[*y]).then(x.cmp(y)));
-        let eligible = |o: &&usize| !params.other_crops_only || features.crops[**o] != features.crops[image];
+        let eligible = |o: &&usize| !other_crops_only || features.crops[**o] != features.crops[image];
         let near: Vec<usize> = others.iter().filter(eligible).take(params.near).copied().collect();
         if near.len() < params.near {
             return Err(refusal(
@@ -66,7 +76,7 @@ pub fn run(context: &Context) -> Result<()> {
                 "set style_distances.near lower, or other_crops_only = false",
             ));
         }
-        let far: Vec<usize> = others.iter().rev().take(params.far).copied().collect();
+        let far: Vec<usize> = others.iter().rev().take(far).copied().collect();
         for (side, list) in [("near", near), ("far", far)] {
             table.write(&batch(vec![
                 ("image_id", strings(list.iter().map(|_| features.image_ids[image].as_str()))),
