@@ -100,9 +100,11 @@ impl Pairs {
             let chosen: Vec<usize> = (0..ids.len()).filter(|row| wanted(&ids[*row], &splits[*row])).collect();
             let pictures: Vec<(RgbImage, RgbImage)> = chosen
                 .par_iter()
-                .map(|row| Ok((decode(images_a[*row])?, decode(images_b[*row])?)))
-                .collect::<Result<_>>()
-                .with_context(|| format!("in {}", path.display()))?;
+                .map(|row| {
+                    let both = || anyhow::Ok((decode(images_a[*row])?, decode(images_b[*row])?));
+                    both().with_context(|| format!("image {} of {}", ids[*row], path.display()))
+                })
+                .collect::<Result<_>>()?;
             for (row, (a, b)) in chosen.into_iter().zip(pictures) {
                 let images = images.get_or_insert_with(|| Images::new(count, a.dimensions()));
                 images.put(image_ids.len() as i64, &ids[row], &a, &b)?;

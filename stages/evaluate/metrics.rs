@@ -1,27 +1,31 @@
 //! PSNR, SSIM and feature distance of images [N, 3, H, W] in 0..255, one value an image.
 
+use anyhow::Result;
 use tch::{Kind, Tensor, no_grad};
 
-use crate::data::normalised;
+use crate::data::{normalised, values};
 use crate::nn::vgg::{Taps, Vgg};
 
 /// Side and deviation of SSIM's Gaussian window (Wang et al. 2004).
 const WINDOW: i64 = 11;
 const WINDOW_SIGMA: f64 = 1.5;
 
-fn values(tensor: &Tensor) -> Vec<f64> {
-    Vec::try_from(tensor.to_kind(Kind::Double).contiguous()).unwrap_or_default()
-}
-
 /// `10 log10(255^2 / MSE over H, W, 3)` in dB; infinite for identical images.
-pub fn psnr(x: &Tensor, y: &Tensor) -> Vec<f64> {
-    let difference = x.to_kind(Kind::Double) - y.to_kind(Kind::Double);
+///
+/// # Errors
+/// When the images are of different sizes.
+pub fn psnr(x: &Tensor, y: &Tensor) -> Result<Vec<f64>> {
+    let difference = x.to_kind(Kind::Double).f_sub(&y.to_kind(Kind::Double))?;
     let errors = difference.square().mean_dim([1i64, 2, 3].as_slice(), false, Kind::Double);
-    values(&errors).into_iter().map(|mse| 10.0 * (255.0 * 255.0 / mse).log10()).collect()
+    let errors: Vec<f64> = values(&errors)?;
+    Ok(errors.into_iter().map(|mse| 10.0 * (255.0 * 255.0 / mse).log10()).collect())
 }
 
 /// Mean structural similarity over channels and positions where the window fits (Wang et al. 2004).
-pub fn ssim(x: &Tensor, y: &Tensor) -> Vec<f64> {
+///
+/// # Errors
+/// When the images are of different sizes.
+pub fn ssim(x: &Tensor, y: &Tensor) -> Result<Vec<f64>> {
     let side = WINDOW.min(x.size()[2]).min(x.size()[3]);
     let offsets = Tensor::arange(side, (Kind::Double, tch::Device::Cpu)) - (side - 1) as f64 / 2.0;
     let bell = (offsets.square() / (-2.0 * WINDOW_SIGMA * WINDOW_SIGMA)).exp();
@@ -33,7 +37,7 @@ pub fn ssim(x: &Tensor, y: &Tensor) -> Vec<f64> {
     let blur = |t: &Tensor| pass(&pass(t, &across), &down);
     let (x, y) = (x.to_kind(Kind::Double), y.to_kind(Kind::Double));
     let (mean_x, mean_y) = (blur(&x), blur(&y));
-    let product = &mean_x * &mean_y;
+    let product = mean_x.f_mul(&mean_y)?;
     let squares = mean_x.square() + mean_y.square();
     let variances = blur(&x.square()) + blur(&y.square()) - &squares;
     let covariance = blur(&(&x * &y)) - &product;
@@ -45,6 +49,9 @@ pub fn ssim(x: &Tensor, y: &Tensor) -> Vec<f64> {
 /// Distances of every candidate from `wanted` on VGG's last taps: channels are normalised at every
 /// position, squared differences summed over channels (weighted by `heads`, five tensors
 /// [1, C, 1, 1], where given: LPIPS), averaged over positions, summed over taps.
+///
+/// # Errors
+/// When a distance cannot be read out of its tensor.
 pub fn feature_distances(
     vgg: &Vgg,
     heads: Option<&[Tensor]>,
@@ -52,7 +59,7 @@ pub fn feature_distances(
     wanted: &Tensor,
     batch: i64,
     mut progress: impl FnMut(usize),
-) -> Vec<Vec<f64>> {
+) -> Result<Vec<Vec<f64>>> {
     let features = |x: &Tensor, from: i64, length: i64| {
         let taps = vgg.taps(&normalised(&x.narrow(0, from, length)), Taps::Last);
         taps.iter().map(unit).collect::<Vec<Tensor>>()
@@ -62,7 +69,7 @@ pub fn feature_distances(
     let mut from = 0;
     while from < count {
         let length = batch.min(count - from);
-        no_grad(|| {
+        no_grad(|| -> Result<()> {
             let wanted = features(wanted, from, length);
             for (candidate, distances) in candidates.iter().zip(&mut distances) {
                 let found = features(candidate, from, length);
@@ -73,13 +80,15 @@ pub fn feature_distances(
                     let summed = squared.sum_dim_intlist(1, false, Kind::Float);
                     summed.mean_dim([1i64, 2].as_slice(), false, Kind::Float)
                 };
-                distances.extend(values(&found.iter().zip(&wanted).enumerate().map(term).sum::<Tensor>()));
+                let sums: Tensor = found.iter().zip(&wanted).enumerate().map(term).sum();
+                distances.extend(values::<f64>(&sums.to_kind(Kind::Double))?);
             }
-        });
+            Ok(())
+        })?;
         from += length;
         progress(from as usize);
     }
-    distances
+    Ok(distances)
 }
 
 /// Unit vectors along the channels.
@@ -95,8 +104,8 @@ mod tests {
     fn psnr_is_the_closed_form_and_infinite_for_identical_images() {
         let x = Tensor::full([2, 3, 16, 16], 100, (Kind::Uint8, tch::Device::Cpu));
         let y = Tensor::full([2, 3, 16, 16], 105, (Kind::Uint8, tch::Device::Cpu));
-        assert!((psnr(&x, &y)[1] - 10.0 * (255f64 * 255.0 / 25.0).log10()).abs() < 1e-9);
-        assert_eq!(psnr(&x, &x), [f64::INFINITY; 2]);
+        assert!((psnr(&x, &y).expect("psnr")[1] - 10.0 * (255f64 * 255.0 / 25.0).log10()).abs() < 1e-9);
+        assert_eq!(psnr(&x, &x).expect("psnr"), [f64::INFINITY; 2]);
     }
 
     #[test]
@@ -115,15 +124,15 @@ mod tests {
         let (c1, c2) = ((0.01f64 * 255.0).powi(2), (0.03f64 * 255.0).powi(2));
         let wanted = (&mx * &my * 2.0 + c1) * (covariance * 2.0 + c2)
             / ((mx.square() + my.square() + c1) * (vx + vy + c2));
-        assert!((ssim(&x, &y)[0] - wanted.mean(Kind::Double).double_value(&[])).abs() < 1e-9);
+        assert!((ssim(&x, &y).expect("ssim")[0] - wanted.mean(Kind::Double).double_value(&[])).abs() < 1e-9);
     }
 
     #[test]
     fn ssim_is_one_for_identical_images_and_the_luminance_term_for_flat_ones() {
         let flat = |v: f64| Tensor::full([1, 3, 16, 16], v, (Kind::Float, tch::Device::Cpu));
-        assert!((ssim(&flat(90.0), &flat(90.0))[0] - 1.0).abs() < 1e-12);
+        assert!((ssim(&flat(90.0), &flat(90.0)).expect("ssim")[0] - 1.0).abs() < 1e-12);
         let c1 = 2.55f64 * 2.55;
         let wanted = (2.0 * 90.0 * 120.0 + c1) / (90.0f64.powi(2) + 120.0f64.powi(2) + c1);
-        assert!((ssim(&flat(90.0), &flat(120.0))[0] - wanted).abs() < 1e-9);
+        assert!((ssim(&flat(90.0), &flat(120.0)).expect("ssim")[0] - wanted).abs() < 1e-9);
     }
 }

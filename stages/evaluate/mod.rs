@@ -69,11 +69,11 @@ pub fn run(context: &Context) -> Result<()> {
     let (batch_size, total) = (params.batch, val.len());
     let distances = feature_distances(&vgg, heads.as_deref(), &candidates, &val.b, batch_size, |done| {
         context.progress(done, total, "images");
-    });
+    })?;
     let mut summary = BTreeMap::new();
     for ((name, images), distances) in methods.iter().zip(distances) {
-        let psnrs = by_batch(psnr, images, &val.b, batch_size);
-        let ssims = by_batch(ssim, images, &val.b, batch_size);
+        let psnrs = by_batch(psnr, images, &val.b, batch_size)?;
+        let ssims = by_batch(ssim, images, &val.b, batch_size)?;
         summary.insert(name.clone(), summarise(&psnrs, &ssims, &distances));
         table.write(&batch(vec![
             ("image_id", strings(&val.image_ids)),
@@ -95,10 +95,14 @@ pub fn run(context: &Context) -> Result<()> {
     Ok(fs::write(context.output("metrics")?, format!("{metrics:#}\n"))?)
 }
 
+/// From images and those wanted, a value each.
+type Metric = fn(&Tensor, &Tensor) -> Result<Vec<f64>>;
+
 /// A metric of many images, with no more than `batch` of them in float64 at a time.
-fn by_batch(metric: fn(&Tensor, &Tensor) -> Vec<f64>, x: &Tensor, y: &Tensor, batch: i64) -> Vec<f64> {
+fn by_batch(metric: Metric, x: &Tensor, y: &Tensor, batch: i64) -> Result<Vec<f64>> {
     let parts = x.split(batch, 0).into_iter().zip(y.split(batch, 0));
-    parts.flat_map(|(x, y)| metric(&x, &y)).collect()
+    let parts: Vec<Vec<f64>> = parts.map(|(x, y)| metric(&x, &y)).collect::<Result<_>>()?;
+    Ok(parts.concat())
 }
 
 /// For each image, one that is half the set away, and so of another frame wherever there are two.

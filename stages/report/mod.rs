@@ -79,7 +79,7 @@ fn sheets(context: &Context, params: &Params) -> Result<Vec<Sheet>> {
     tch::manual_seed(torch_seed(params.seed, "samples", 0));
     let noise = Tensor::randn([val.len() as i64, rows as i64, STYLE_DIM], (Kind::Float, Device::Cpu));
     Ok(vec![
-        sheets::reconstruction(&val, &outputs),
+        sheets::reconstruction(&val, &outputs)?,
         sheets::transfers(&model, &val),
         sheets::samples(&model, &mapper, &val, &noise),
         sheets::interpolation(&model, &val, rows),

@@ -84,8 +84,11 @@ fn styles(pairs: &Path, ids: &[&str]) -> Result<BTreeMap<String, RgbImage>> {
 }
 
 /// A | output | B of validation pairs.
-pub fn reconstruction(val: &Pairs, outputs: &Tensor) -> Sheet {
-    let psnrs = psnr(outputs, &val.b);
+///
+/// # Errors
+/// When the outputs are of another size than B.
+pub fn reconstruction(val: &Pairs, outputs: &Tensor) -> Result<Sheet> {
+    let psnrs = psnr(outputs, &val.b)?;
     let columns = [&val.a, outputs, &val.b].map(pictures);
     let [a, y, b] = columns.map(Vec::into_iter);
     let row = |(n, ((a, y), b)): (usize, ((RgbImage, RgbImage), RgbImage))| {
@@ -94,7 +97,7 @@ pub fn reconstruction(val: &Pairs, outputs: &Tensor) -> Sheet {
         Row { label: short(&val.image_ids[n]).to_owned(), cells }
     };
     let rows = a.zip(y).zip(b).enumerate().map(row).collect();
-    Sheet { name: "reconstruction", title: "Validation pairs: A | output | B".into(), rows }
+    Ok(Sheet { name: "reconstruction", title: "Validation pairs: A | output | B".into(), rows })
 }
 
 /// Every style on every content: the styles above, the contents on the left.

@@ -70,7 +70,7 @@ pub fn run(context: &Context) -> Result<()> {
         let value = ranking.double_value(&[]);
         ensure!(
             value.is_finite(),
-            "the triplet loss is {value} at step {}; checkpoints before it are kept",
+            "the triplet loss is {value} at step {}; a lower learning_rate may help, checkpoints are kept",
             adam.step
         );
         if adam.step.is_multiple_of(REPORT_EVERY) || adam.step == params.stop_steps {
