@@ -135,7 +135,7 @@ pub fn run(context: &Context) -> Result<()> {
             let value = term.double_value(&[]);
             ensure!(
                 value.is_finite(),
-                "the {name} loss is {value} at step {step}; checkpoints before it are kept"
+                "the {name} loss is {value} at step {step}; a lower learning_rate may help, checkpoints are kept"
             );
             if reported {
                 context.metric(&format!("loss/{name}"), step, value);

@@ -11,10 +11,6 @@ const MOST_BYTES: usize = 2 << 30;
 /// Images that go through the network together.
 const BATCH: i64 = 16;
 
-/// What features are kept as: half the memory, and a relative error of 2^-11 where the differences
-/// that the loss squares are of the features' own size.
-const KEPT_AS: Kind = Kind::Half;
-
 /// Features by image.
 pub struct Targets {
     kept: Option<Vec<Tensor>>,
@@ -27,13 +23,13 @@ impl Targets {
         let taps =
             |from, length| no_grad(|| vgg.taps(&normalised(&images.narrow(0, from, length)), Taps::Second));
         let first = taps(0, 1);
-        let bytes: usize = first.iter().map(|tap| tap.numel() * KEPT_AS.elt_size_in_bytes()).sum();
+        let bytes: usize = first.iter().map(|tap| tap.numel() * Kind::Float.elt_size_in_bytes()).sum();
         if bytes * count as usize > MOST_BYTES {
             return Self { kept: None };
         }
         let of_all = |tap: &Tensor| {
             let size: Vec<i64> = std::iter::once(count).chain(tap.size().into_iter().skip(1)).collect();
-            Tensor::empty(size, (KEPT_AS, Device::Cpu))
+            Tensor::empty(size, (Kind::Float, Device::Cpu))
         };
         let kept: Vec<Tensor> = first.iter().map(of_all).collect();
         for from in (0..count).step_by(BATCH as usize) {
@@ -47,7 +43,7 @@ impl Targets {
     /// Features of the images at `rows`, which are `b` in [-1, 1].
     pub fn of(&self, vgg: &Vgg, rows: &Tensor, b: &Tensor) -> Vec<Tensor> {
         match &self.kept {
-            Some(kept) => kept.iter().map(|tap| tap.index_select(0, rows).to_kind(Kind::Float)).collect(),
+            Some(kept) => kept.iter().map(|tap| tap.index_select(0, rows)).collect(),
             None => no_grad(|| vgg.taps(b, Taps::Second)),
         }
     }
