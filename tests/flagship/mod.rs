@@ -37,12 +37,17 @@ pub fn project() -> TempDir {
 
 static TURN: Mutex<()> = Mutex::new(());
 
-/// Runs the engine and takes what it says.
+/// Runs the engine in profile `test` and takes what it says.
 pub fn callsheet(project: &TempDir, arguments: &[&str]) -> Output {
+    callsheet_in("test", project, arguments)
+}
+
+/// Runs the engine in a profile and takes what it says.
+pub fn callsheet_in(profile: &str, project: &TempDir, arguments: &[&str]) -> Output {
     // Two trainings side by side on all CPUs take longer than one after the other.
     let _turn = TURN.lock();
     let mut command = Command::new(engine());
-    command.args(arguments).args(["--profile", "test"]).current_dir(project.path());
+    command.args(arguments).args(["--profile", profile]).current_dir(project.path());
     command.output().expect("callsheet starts")
 }
 
