@@ -2,7 +2,56 @@
 
 mod flagship;
 
-use flagship::{callsheet, project, ran};
+use std::fs::{self, File};
+use std::process::Command;
+
+use arrow::array::AsArray;
+use arrow::datatypes::Float64Type;
+use flagship::{callsheet, callsheet_in, project, ran, repository};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+
+/// Columns of every table that the pipeline makes.
+const TABLES: [(&str, &[&str]); 9] = [
+    ("synthesize_timelapse/factors", &["frame_index", "time_of_day", "cloud", "haze", "season"]),
+    (
+        "extract_frames/frames",
+        &["frame_id", "video", "frame_index", "time_s", "width", "height", "content_digest", "image"],
+    ),
+    ("pair_images/pairs", &["image_id", "frame_id", "crop", "split", "time_s", "content_digest", "a", "b"]),
+    (
+        "gram_features/grams",
+        &[
+            "image_id",
+            "frame_id",
+            "crop",
+            "split",
+            "content_digest",
+            "gram_relu1_2",
+            "gram_relu2_2",
+            "gram_relu3_2",
+            "gram_relu4_2",
+            "gram_relu5_2",
+        ],
+    ),
+    ("style_distances/neighbours", &["image_id", "side", "rank", "neighbour_id", "distance"]),
+    ("style_clusters/clusters", &["image_id", "cluster", "size", "distance"]),
+    (
+        "sample_triplets/triplets",
+        &[
+            "visit",
+            "anchor_id",
+            "positive_id",
+            "negative_id",
+            "positive_distance",
+            "negative_distance",
+            "anchor_cluster",
+            "positive_cluster",
+            "negative_cluster",
+        ],
+    ),
+    ("embed_styles/embeddings", &["image_id", "frame_id", "split", "z"]),
+    ("evaluate/reconstruction", &["image_id", "method", "psnr", "ssim", "feature_distance"]),
+];
 
 #[test]
 fn the_whole_method_runs_once_and_a_changed_margin_runs_what_depends_on_it() {
@@ -47,6 +96,76 @@ fn the_whole_method_runs_once_and_a_changed_margin_runs_what_depends_on_it() {
     let listed = String::from_utf8(callsheet(&project, &["ls"]).stdout).expect("text");
     assert!(listed.contains("rests on: synthetic stand-in"), "{listed}");
     assert!(listed.contains("pair_images.pairs                    table             96"), "{listed}");
+
+    for (table, columns) in TABLES {
+        let path = project.path().join(format!("data/out/synthesis/space_needle/{table}.parquet"));
+        let reader = SerializedFileReader::new(File::open(&path).expect(table)).expect("Parquet");
+        let file = reader.metadata().file_metadata();
+        let found: Vec<&str> = file.schema().get_fields().iter().map(|field| field.name()).collect();
+        assert_eq!(found, columns, "{table}");
+        assert!(file.num_rows() > 0, "{table}");
+    }
+}
+
+#[test]
+fn a_positive_is_nearer_than_the_negative_and_shows_another_crop_than_the_anchor() {
+    let project = project();
+    ran(&project, &[]);
+    let table = project.path().join("data/out/synthesis/space_needle/sample_triplets/triplets.parquet");
+    let columns = ["anchor_id", "positive_id", "negative_id", "positive_distance", "negative_distance"];
+    let rows = callsheet::table::read_columns(&table, &columns).expect("triplets");
+    let crop = |id: &str| id.rsplit('/').next().expect("a crop").to_owned();
+    let text = |name: &str, row| rows[name].as_string::<i32>().value(row).to_owned();
+    let number = |name: &str, row| rows[name].as_primitive::<Float64Type>().value(row);
+    assert!(rows.num_rows() > 0);
+    for row in 0..rows.num_rows() {
+        let [anchor, positive, negative] = ["anchor_id", "positive_id", "negative_id"].map(|n| text(n, row));
+        assert_ne!(crop(&anchor), crop(&positive));
+        assert_ne!(anchor, negative);
+        let distances = ["positive_distance", "negative_distance"].map(|name| number(name, row));
+        assert!(0.0 < distances[0] && distances[0] < distances[1], "{anchor}: {distances:?}");
+    }
+}
+
+#[test]
+fn a_trimmed_video_of_one_crop_takes_the_stand_in_s_place() {
+    let project = project();
+    let footage = project.path().join("data/raw/space_needle");
+    fs::create_dir_all(&footage).expect("created");
+    let whole = project.path().join("whole.mp4");
+    let search = format!("{}:{}", repository().join(".toolchain/bin").display(), env!("PATH"));
+    let ffmpeg = |arguments: &[&str]| {
+        let mut command = Command::new("ffmpeg");
+        command.env("PATH", &search).current_dir(project.path()).args(["-loglevel", "error"]);
+        assert!(command.args(arguments).status().expect("ffmpeg starts").success());
+    };
+    let pattern = ["-f", "lavfi", "-i", "testsrc2=size=96x96:rate=30:duration=2", "-pix_fmt", "yuv420p"];
+    ffmpeg(&[&pattern[..], &["-c:v", "libx264", "-g", "12", "whole.mp4"]].concat());
+    // The cut at frame 15 keeps frames 12 to 14 in the file, for decoding, and does not show them.
+    ffmpeg(&["-ss", "0.5", "-i", "whole.mp4", "-c", "copy", "data/raw/space_needle/trimmed.mp4"]);
+    fs::remove_file(whole).expect("removed");
+
+    let output = callsheet(&project, &["run"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("extract_frames: done") && said.contains("45 rows of frames"), "{said}");
+    assert!(said.contains("all images are of one crop"), "{said}");
+}
+
+#[test]
+fn profile_paper_resolves_to_the_weights_and_the_loss_that_belong_together() {
+    let project = project();
+    let weights = project.path().join("data/weights");
+    fs::remove_file(&weights).expect("removed");
+    fs::create_dir_all(weights.join("lpips")).expect("created");
+    for file in ["vgg16-397923af.pth", "lpips/vgg.pth"] {
+        fs::write(weights.join(file), "only looked for").expect("written");
+    }
+    let output = callsheet_in("paper", &project, &["config"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("format = \"torchvision\"") && said.matches("w_vgg = 66.0").count() == 2, "{said}");
 }
 
 #[test]

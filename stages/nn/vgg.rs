@@ -161,3 +161,44 @@ pub fn gram(tap: &Tensor) -> Tensor {
     let scale = 1.0 / (size[1] * size[2] * size[3]) as f64;
     features.bmm(&features.transpose(1, 2)).to_kind(Kind::Float) * scale
 }
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+
+    /// Three channels that pass through, plus 1 a convolution: a tap says how many lie before it.
+    fn counting(convention: Convention) -> Vgg {
+        let float = (Kind::Float, Device::Cpu);
+        let through = Tensor::zeros([3, 3, 3, 3], float);
+        (0..3).for_each(|c| drop(through.get(c).get(c).get(1).get(1).fill_(1.0)));
+        let conv = || (through.shallow_clone(), Tensor::ones([3], float));
+        let blocks = BLOCKS.map(|(count, _)| (0..count).map(|_| conv()).collect());
+        let origin = Origin { name: String::new(), convention, source: String::new() };
+        Vgg { blocks: blocks.into(), origin }
+    }
+
+    #[test]
+    fn taps_lie_after_the_relus_of_the_method_and_before_the_next_pooling() {
+        // White is above the means, so that no ReLU cuts.
+        let white = Tensor::ones([1, 3, 32, 32], (Kind::Float, Device::Cpu));
+        let vgg = counting(Convention::Caffe);
+        let blue = 255.0 - 103.939;
+        for (which, convolutions) in [(Taps::Second, [2, 4, 6, 9, 12]), (Taps::Last, [2, 4, 7, 10, 13])] {
+            for (n, (tap, before)) in vgg.taps(&white, which).iter().zip(convolutions).enumerate() {
+                assert_eq!(tap.size(), [1, 3, 32 >> n, 32 >> n]);
+                let value = tap.double_value(&[0, 0, 0, 0]);
+                assert!((value - blue - f64::from(before)).abs() < 1e-3, "{which:?} {n}: {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn caffe_takes_blue_first_in_0_to_255_and_torchvision_red_first_in_deviations() {
+        let red = Tensor::from_slice(&[1f32, -1.0, -1.0]).view([1, 3, 1, 1]);
+        let first = |convention| counting(convention).prepare(&red).flatten(0, -1).double_value(&[0]);
+        assert!((first(Convention::Caffe) + 103.939).abs() < 1e-3);
+        assert!((first(Convention::Torchvision) - (1.0 - 0.485) / 0.229).abs() < 1e-5);
+    }
+}

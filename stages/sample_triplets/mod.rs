@@ -134,3 +134,25 @@ fn read_clusters(path: &Path) -> Result<BTreeMap<String, i32>> {
     let rows = read_columns(path, &["image_id", "cluster"])?;
     Ok(read_strings(&rows, "image_id")?.into_iter().zip(read_int32s(&rows, "cluster")?).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positives_are_of_the_anchor_s_cluster_and_negatives_drawn_by_cluster_first() {
+        let image = |name: &str| (name.to_owned(), 1.0);
+        // One image of cluster 2 and three of cluster 1 are far.
+        let lists = Lists { near: ["b", "a"].map(image).into(), far: ["c", "d", "e", "f"].map(image).into() };
+        let clusters = [("a", 0), ("b", 1), ("c", 1), ("d", 1), ("e", 1), ("f", 2)];
+        let clusters: BTreeMap<String, i32> = clusters.map(|(id, cluster)| (id.to_owned(), cluster)).into();
+        let mut outliers = 0;
+        for visit in 0..1000 {
+            let mut random = stream(0, "anchor", visit);
+            let (positive, negative) = by_cluster(&lists, 0, &clusters, &mut random).expect("a triplet");
+            assert_eq!(positive.0, "a");
+            outliers += usize::from(negative.0 == "f");
+        }
+        assert!((450..550).contains(&outliers), "{outliers} of 1,000");
+    }
+}
