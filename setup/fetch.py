@@ -38,13 +38,16 @@ CHUNK = 1 << 20
 RETRIES = 5
 
 
+# Reads reports of what it would install, which pip before 22.2 cannot.
+PIP = "pip==25.3 --hash=sha256:9655943313a94722b7774661c21049070f6bbb0a1516bf02f7c8d5d9201514cd"
+
+
 class FetchError(Exception):
     """Something the user can act on; the message says how."""
 
 
 def pip():
-    """pip and its environment: the installed one, or a newer one beside it if it is before 22.2,
-    which was the first that can report what it would install."""
+    """pip and its environment: the installed one, or a newer one beside it if it is too old."""
     command, environment = [sys.executable, "-m", "pip"], dict(os.environ)
     asked = subprocess.run(command + ["--version"], capture_output=True, text=True)
     if asked.returncode != 0:
@@ -52,8 +55,14 @@ def pip():
     version = tuple(int(part) for part in re.findall(r"\d+", asked.stdout.split()[1])[:2])
     if version < (22, 2):
         newer = PARTS.parent / "pip"
-        if not (newer / "pip").exists():
-            run(command + ["install", "--quiet", "--target", str(newer), "pip>=22.2"], environment)
+        if not newer.exists():
+            PARTS.mkdir(parents=True, exist_ok=True)
+            staging = Path(tempfile.mkdtemp(dir=PARTS))
+            (staging / "requirements.txt").write_text(PIP)
+            run(command + ["install", "--quiet", "--no-deps", "--require-hashes", "--target",
+                           str(staging / "pip"), "-r", str(staging / "requirements.txt")], environment)
+            os.replace(staging / "pip", newer)
+            shutil.rmtree(staging)
         environment["PYTHONPATH"] = str(newer)
     return command, environment
 
@@ -313,6 +322,12 @@ def fetch_file(pin):
     return transferred
 
 
+def forget(pin):
+    """Remove what was fetched: the system's own is to be found instead."""
+    for member in pin["members"]:
+        (ROOT / pin["into"] / member["to"]).unlink(missing_ok=True)
+
+
 def main(arguments):
     pins = json.loads((Path(__file__).parent / "pins.json").read_text())
     pinning = arguments[:1] == ["--pin"]
@@ -323,6 +338,8 @@ def main(arguments):
     total = 0
     for group in groups:
         if group == "ffmpeg" and not pinning and system_ffmpeg_serves():
+            for pin in pins[group]:
+                forget(pin)
             continue
         for pin in pins[group]:
             what = pin["url"] if "url" in pin else f"{pin['package']} {pin['version']}"
