@@ -60,11 +60,8 @@ pub fn run(context: &Context) -> Result<()> {
     )?;
     for image in 0..n {
         let row: Vec<f64> = values(&distances.get(image as i64))?;
-        let mut others: Vec<usize> = (0..n).filter(|other| *other != image).collect();
-        // Ties are broken by position, so that the order is defined.
-        others.sort_by(|x, y| row[*x].total_cmp(&row[*y]).then(x.cmp(y)));
-        let eligible = |o: &&usize| !other_crops_only || features.crops[**o] != features.crops[image];
-        let near: Vec<usize> = others.iter().filter(eligible).take(params.near).copied().collect();
+        let eligible = |other: usize| !other_crops_only || features.crops[other] != features.crops[image];
+        let (near, far) = neighbours(image, &row, eligible, params.near, far);
         if near.len() < params.near {
             return Err(refusal(
                 format!(
@@ -76,7 +73,15 @@ pub fn run(context: &Context) -> Result<()> {
                 "set style_distances.near lower, or other_crops_only = false",
             ));
         }
-        let far: Vec<usize> = others.iter().rev().take(far).copied().collect();
+        if far.is_empty() {
+            return Err(refusal(
+                format!(
+                    "no image is farther from `{}` than the {} near ones",
+                    features.image_ids[image], params.near
+                ),
+                "use more images, or set style_distances.near lower",
+            ));
+        }
         for (side, list) in [("near", near), ("far", far)] {
             table.write(&batch(vec![
                 ("image_id", strings(list.iter().map(|_| features.image_ids[image].as_str()))),
@@ -88,4 +93,37 @@ pub fn run(context: &Context) -> Result<()> {
         }
     }
     Ok(table.finish()?)
+}
+
+/// Positions of the nearest others that are eligible, and of the farthest of all that are farther
+/// than those: nearest and farthest first.
+fn neighbours(
+    image: usize,
+    row: &[f64],
+    eligible: impl Fn(usize) -> bool,
+    near: usize,
+    far: usize,
+) -> (Vec<usize>, Vec<usize>) {
+    let mut others: Vec<usize> = (0..row.len()).filter(|other| *other != image).collect();
+    // Ties are broken by position, so that the order is defined.
+    others.sort_by(|x, y| row[*x].total_cmp(&row[*y]).then(x.cmp(y)));
+    let near: Vec<usize> = others.iter().copied().filter(|o| eligible(*o)).take(near).collect();
+    let reach = near.last().map_or(f64::INFINITY, |last| row[*last]);
+    let far = others.iter().rev().copied().take_while(|other| row[*other] > reach).take(far).collect();
+    (near, far)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_far_is_farther_than_all_that_is_near() {
+        let row = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0];
+        assert_eq!(neighbours(0, &row, |_| true, 2, 2), (vec![1, 2], vec![5, 4]));
+        assert_eq!(neighbours(0, &row, |_| true, 3, 9), (vec![1, 2, 3], vec![5, 4]));
+        // Other crops lie at even positions: the second nearest of them is far from image 0.
+        assert_eq!(neighbours(0, &row, |other| other % 2 == 0, 2, 9), (vec![2, 4], vec![5]));
+        assert_eq!(neighbours(0, &[0.0, 1.0, 1.0], |_| true, 1, 1), (vec![1], vec![]));
+    }
 }
