@@ -101,8 +101,8 @@ impl Pairs {
             let pictures: Vec<(RgbImage, RgbImage)> = chosen
                 .par_iter()
                 .map(|row| {
-                    let both = || anyhow::Ok((decode(images_a[*row])?, decode(images_b[*row])?));
-                    both().with_context(|| format!("image {} of {}", ids[*row], path.display()))
+                    let read = |bytes| decode(bytes, &ids[*row], path);
+                    Ok((read(images_a[*row])?, read(images_b[*row])?))
                 })
                 .collect::<Result<_>>()?;
             for (row, (a, b)) in chosen.into_iter().zip(pictures) {

@@ -1,16 +1,26 @@
 //! RGB pictures of 8 bits a channel.
 
-use anyhow::{Context as _, Result, ensure};
+use std::path::Path;
+
+use anyhow::{Result, ensure};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::imageops;
 use image::{ExtendedColorType, ImageEncoder, RgbImage};
 
-/// Decodes a PNG or JPEG.
+use crate::worker::refusal;
+
+/// Decodes a PNG or JPEG, which is row `id` of the table at `path`.
 ///
 /// # Errors
 /// When it is neither, or damaged.
-pub fn decode(bytes: &[u8]) -> Result<RgbImage> {
-    Ok(image::load_from_memory(bytes).context("unreadable image")?.into_rgb8())
+pub fn decode(bytes: &[u8], id: &str, path: &Path) -> Result<RgbImage> {
+    let image = image::load_from_memory(bytes).map_err(|error| {
+        refusal(
+            format!("image `{id}` of {} is unreadable: {error}", path.display()),
+            "replace or leave out the file it was made from; if the table was damaged, delete it and run again",
+        )
+    })?;
+    Ok(image.into_rgb8())
 }
 
 /// Encodes as PNG, quickly.
@@ -61,6 +71,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_corrupt_image_is_named_with_its_table() {
+        let mut bytes = encode_png(&RgbImage::new(8, 8)).expect("a PNG");
+        decode(&bytes, "a.mp4#000001", Path::new("frames.parquet")).expect("whole");
+        let middle = bytes.len() / 2;
+        bytes.truncate(middle);
+        let error = decode(&bytes, "a.mp4#000001", Path::new("frames.parquet")).expect_err("truncated");
+        assert!(
+            error.to_string().contains("image `a.mp4#000001` of frames.parquet is unreadable"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn the_paper_s_panorama_gives_8_crops_and_a_wide_video_2() {
         assert_eq!(auto_crops(8280, 1080), 8);
         assert_eq!(auto_crops(1920, 1080), 2);
@@ -79,7 +102,7 @@ mod tests {
     #[test]
     fn png_is_lossless_and_the_digest_is_of_the_pixels() {
         let picture = RgbImage::from_fn(5, 3, |x, y| image::Rgb([x as u8, y as u8, 7]));
-        let again = decode(&encode_png(&picture).expect("encoded")).expect("decoded");
+        let again = decode(&encode_png(&picture).expect("encoded"), "a", Path::new("b")).expect("decoded");
         assert_eq!(content_digest(&again), content_digest(&picture));
         assert_ne!(content_digest(&RgbImage::new(3, 5)), content_digest(&RgbImage::new(5, 3)));
     }

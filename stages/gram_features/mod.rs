@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use arrow::array::{ArrayRef, BooleanArray};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::DataType;
@@ -101,7 +101,7 @@ fn choose(path: &Path, most: usize, seed: i64) -> Result<Vec<bool>> {
 fn load_images(bytes: &[&[u8]], ids: &[String], path: &Path) -> Result<Tensor> {
     let mut images = Vec::with_capacity(bytes.len());
     for (bytes, id) in bytes.iter().zip(ids) {
-        let picture = decode(bytes).with_context(|| format!("image {id} of {}", path.display()))?;
+        let picture = decode(bytes, id, path)?;
         images.push(to_tensor(&picture));
     }
     Ok(Tensor::stack(&images, 0).to_kind(tch::Kind::Float) / 127.5 - 1.0)

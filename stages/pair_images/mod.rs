@@ -5,7 +5,7 @@ mod smooth;
 use std::collections::VecDeque;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use arrow::datatypes::DataType;
 use callsheet::table::{TableWriter, image_type, read_batches};
 use image::RgbImage;
@@ -137,7 +137,7 @@ fn read_cuts(path: &Path, params: &Params, mut each: impl FnMut(Cut) -> Result<(
         let pictures: Vec<RgbImage> = read_images(&rows, "image")?
             .par_iter()
             .zip(&ids)
-            .map(|(bytes, id)| decode(bytes).with_context(|| format!("frame {id} of {}", path.display())))
+            .map(|(bytes, id)| decode(bytes, id, path))
             .collect::<Result<_>>()?;
         for (((frame_id, video), time_s), picture) in ids.into_iter().zip(videos).zip(times).zip(pictures) {
             let (width, height) = picture.dimensions();
