@@ -60,6 +60,7 @@ impl Diagnostic for Error {
             Self::Fault(fault) => fault.help(),
             Self::Refused { help, .. } if !help.is_empty() => Some(Box::new(help)),
             Self::Io { source, .. } => io_remedy(source).map(|h| Box::new(h) as Box<_>),
+            Self::Parquet { .. } => Some(Box::new("is it a Parquet file, and was it written to its end?")),
             _ => None,
         }
     }
@@ -88,6 +89,9 @@ pub fn io_remedy(error: &io::Error) -> Option<&'static str> {
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
             Some("make the folder writable, or name another one under `data` in callsheet.toml")
         }
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => Some(
+            "something else is in the way: move it, or name another folder under `data` in callsheet.toml",
+        ),
         _ => None,
     }
 }

@@ -25,10 +25,12 @@ pub enum Event {
         /// Its key.
         key: Digest,
     },
-    /// Another run is computing the same result.
+    /// The same result is being computed.
     Waiting {
         /// The stage instance.
         stage: String,
+        /// The run that computes it.
+        holder: String,
     },
     /// A worker was started.
     Started {
@@ -65,6 +67,25 @@ pub enum Event {
         message: String,
         /// What would be right.
         help: String,
+    },
+    /// A worker failed and is started again.
+    Retrying {
+        /// The stage instance.
+        stage: String,
+        /// What is wrong.
+        message: String,
+        /// Seconds until then.
+        seconds: f64,
+    },
+    /// The run is being stopped.
+    Stopping {
+        /// Workers that are told to end.
+        workers: usize,
+    },
+    /// A worker was ended because the run is being stopped.
+    Stopped {
+        /// The stage instance.
+        stage: String,
     },
     /// A stage could not start because one that it reads from failed.
     Blocked {

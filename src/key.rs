@@ -16,46 +16,64 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::declare::{Project, Role, StageDecl};
-use crate::error::Result;
+use crate::declare::Role;
 use crate::plan::Stage;
-use crate::store::digest_file;
 
 /// Bumped when keys mean something else.
 /// 1: the first.
 const FORMAT: u32 = 1;
 
-/// 64 hexadecimal digits of a BLAKE3 hash.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
-#[serde(transparent)]
-pub struct Digest(String);
+/// A BLAKE3 hash; 64 hexadecimal digits in text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
 
 impl Digest {
     /// The first 12 digits, for people.
-    pub fn short(&self) -> &str {
-        &self.0[..12.min(self.0.len())]
-    }
-
-    /// All digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
+    pub fn short(&self) -> String {
+        self.to_string()[..12].to_owned()
     }
 }
 
 impl From<blake3::Hash> for Digest {
     fn from(hash: blake3::Hash) -> Self {
-        Self(hash.to_hex().to_string())
+        Self(hash.into())
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&blake3::Hash::from_bytes(self.0).to_hex())
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&blake3::Hash::from_bytes(self.0).to_hex())
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Hex)
+    }
+}
+
+struct Hex;
+
+impl Visitor<'_> for Hex {
+    type Value = Digest;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("64 hexadecimal digits")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Digest, E> {
+        blake3::Hash::from_hex(text).map(Digest::from).map_err(E::custom)
     }
 }
 
@@ -83,26 +101,23 @@ pub struct ActionKey {
 }
 
 impl ActionKey {
-    /// The key of `stage` over inputs with the given content.
-    ///
-    /// # Errors
-    /// When a file of the stage's folder that the command names cannot be read.
-    pub fn new(project: &Project, stage: &Stage, inputs: BTreeMap<String, Digest>) -> Result<Self> {
+    /// The key of `stage` with the given content of its scripts and inputs.
+    pub fn new(stage: &Stage, code: BTreeMap<String, Digest>, inputs: BTreeMap<String, Digest>) -> Self {
         let with_role = |role: Role| {
             let params = stage.params.iter().filter(|(_, p)| p.role == role);
             params.map(|(name, p)| (name.clone(), p.value.clone())).collect()
         };
-        Ok(Self {
+        Self {
             format: FORMAT,
             stage: stage.decl.name.clone(),
             version: stage.decl.version,
             command: stage.decl.command.clone(),
-            code: code(project, &stage.decl)?,
+            code,
             params: with_role(Role::Identity),
             budget: with_role(Role::Budget),
             inputs,
             labels: stage.labels.clone(),
-        })
+        }
     }
 
     /// The hash that names the result.
@@ -120,19 +135,6 @@ fn hash_json(value: &impl Serialize) -> Digest {
     // serde_json writes struct fields in order and BTreeMaps sorted: one text per value.
     let text = serde_json::to_vec(value).expect("a key is plain data");
     blake3::hash(&text).into()
-}
-
-/// The files of a stage's folder that its command names, with their absolute paths.
-pub fn scripts<'a>(project: &Project, decl: &'a StageDecl) -> Vec<(&'a str, PathBuf)> {
-    let folder = project.root.join(&project.stages).join(&decl.name);
-    let plain = |word: &&str| Path::new(word).file_name().is_some_and(|name| name == *word);
-    let words = decl.command.iter().map(String::as_str).filter(plain);
-    words.map(|word| (word, folder.join(word))).filter(|(_, path)| path.is_file()).collect()
-}
-
-fn code(project: &Project, decl: &StageDecl) -> Result<BTreeMap<String, Digest>> {
-    let scripts = scripts(project, decl).into_iter();
-    scripts.map(|(word, path)| Ok((word.to_owned(), digest_file(&path)?))).collect()
 }
 
 #[cfg(test)]
@@ -173,8 +175,8 @@ mod tests {
             |k| k.stage.push('x'),
             |k| k.version += 1,
             |k| k.command.push("x".into()),
-            |k| drop(k.params.insert("margin".into(), Value::from(0.2))),
-            |k| drop(k.inputs.insert("a".into(), blake3::hash(b"b").into())),
+            |k| _ = k.params.insert("margin".into(), Value::from(0.2)),
+            |k| _ = k.inputs.insert("a".into(), blake3::hash(b"b").into()),
             |k| k.labels = ["stand-in".to_owned()].into(),
         ];
         for change in parts {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::key::ActionKey;
+use crate::key::{ActionKey, Digest};
 
 /// One reason a line, e.g. `margin: 0.1 → 0.2`; old values come first.
 pub fn reasons(old: Option<&ActionKey>, new: &ActionKey) -> Vec<String> {
@@ -24,10 +24,10 @@ pub fn reasons(old: Option<&ActionKey>, new: &ActionKey) -> Vec<String> {
     if old.format != new.format {
         reasons.push(format!("key format: {} → {}", old.format, new.format));
     }
-    differences(&mut reasons, "file ", &old.code, &new.code, |digest| digest.short().to_owned());
+    differences(&mut reasons, "file ", &old.code, &new.code, Digest::short);
     differences(&mut reasons, "", &old.params, &new.params, Value::to_string);
     differences(&mut reasons, "", &old.budget, &new.budget, Value::to_string);
-    differences(&mut reasons, "input ", &old.inputs, &new.inputs, |digest| digest.short().to_owned());
+    differences(&mut reasons, "input ", &old.inputs, &new.inputs, Digest::short);
     if old.labels != new.labels {
         let text = |labels: &BTreeSet<String>| {
             if labels.is_empty() {

@@ -130,26 +130,25 @@ fn show_tells_where_an_artifact_came_from() {
 #[test]
 fn independent_stages_run_side_by_side() {
     let project = Project::new();
-    let order = |jobs| {
-        project.starts(&[
-            "--pipeline",
-            "wide",
-            "--jobs",
-            jobs,
-            "--set",
-            &format!("left.salt={jobs}"),
-            "--set",
-            &format!("right.salt=1{jobs}"),
-        ])
+    let overlap = |jobs| {
+        let salts = [format!("left.salt={jobs}"), format!("right.salt=1{jobs}")];
+        let set = ["--set", &salts[0], "--set", &salts[1], "--jobs", jobs];
+        project.run(&[&["--pipeline", "wide"][..], &set].concat());
+        let [left, right] = ["left", "right"].map(|stage| {
+            let times = project.read(&format!("data/out/wide/toy/{stage}/done.txt"));
+            times.split_whitespace().map(|t| t.parse::<f64>().expect("a time")).collect::<Vec<_>>()
+        });
+        left[0] < right[1] && right[0] < left[1]
     };
-    assert_eq!(order("2"), ["started", "started", "finished", "finished"]);
-    assert_eq!(order("1"), ["started", "finished", "started", "finished"]);
+    assert!(overlap("2"));
+    assert!(!overlap("1"));
 }
 
 #[test]
 fn mistakes_are_shown_with_file_line_and_the_nearest_name() {
     let project = Project::new();
-    let cases: [(&[&str], &[&str]); 6] = [
+    let cases: [(&[&str], &[&str]); 7] = [
+        (&["--pipeline", ""], &["no pipeline is named", "(known: chain, wide)"]),
         (&["--dataset", "tyo"], &["dataset `tyo` not found in pipelines/datasets", "did you mean `toy`?"]),
         (&["--set", "double.tims=3"], &["stage `double` has no parameter `tims`", "did you mean `times`?"]),
         (&["--set", "duoble.times=3"], &["the pipeline has no stage `duoble`", "did you mean `double`?"]),
@@ -324,4 +323,115 @@ fn what_would_have_no_effect_is_refused() {
     project.write("stages/sum/stage.toml", &declared.replace(line, "command = []"));
     let said = project.run_failing(&[], 2);
     assert!(said.contains("the command names no program"), "{said}");
+}
+
+#[test]
+fn a_linked_folder_is_no_output_and_a_linked_raw_file_stays_the_user_s() {
+    let project = Project::new();
+    project.write(
+        "stages/make/make.py",
+        "import os, sys, json\nr = json.load(open(sys.argv[1]))\n\
+        os.link(r['inputs']['numbers']['paths'][0], r['outputs']['kept'])\n",
+    );
+    project.run(&[]);
+    let raw = std::fs::metadata(project.path("data/raw/toy/numbers.txt")).expect("there");
+    assert!(!raw.permissions().readonly(), "publishing protects a copy");
+
+    let declared = project.read("stages/make/stage.toml").replace("kind = \"file\"", "kind = \"directory\"");
+    project.write("stages/make/stage.toml", &declared);
+    project.write(
+        "stages/make/make.py",
+        "import os, sys, json\nr = json.load(open(sys.argv[1]))\n\
+        os.symlink(os.path.dirname(r['inputs']['numbers']['paths'][0]), r['outputs']['kept'])\n",
+    );
+    project.write(
+        "pipelines/chain.toml",
+        "summary = \"One\"\n[sources.numbers]\npath = \"data/raw/toy/*.txt\"\n\
+        [stages.make]\ninputs.numbers = \"numbers\"\n",
+    );
+    project.write("pipelines/datasets/toy.toml", "summary = \"Toy\"\n");
+    project.write("pipelines/profiles/small.toml", "summary = \"Small\"\n");
+    let said = project.run_failing(&[], 1);
+    assert!(said.contains("did not write its output `kept`") && said.contains("be no link"), "{said}");
+}
+
+#[test]
+fn names_that_lead_elsewhere_are_refused() {
+    let long = "x".repeat(10_000);
+    for name in ["../../evil", "/evil", "a/b", "a.b", "", "-x", "a\\u0000b", long.as_str()] {
+        let project = Project::new();
+        let more = format!("[stages.\"{name}\"]\nuse = \"make\"\ninputs.numbers = \"numbers\"\n");
+        project.write("pipelines/chain.toml", &(project.read("pipelines/chain.toml") + &more));
+        let said = project.run_failing(&[], 2);
+        assert!(said.contains("is no name of a stage") && said.contains("pipelines/chain.toml"), "{said}");
+    }
+}
+
+#[test]
+fn two_outputs_cannot_have_one_path() {
+    let project = Project::new();
+    let more = "\n[outputs.more]\nkind = \"file\"\npath = \"total.txt\"\ndoc = \"More\"\n";
+    project.write("stages/sum/stage.toml", &(project.read("stages/sum/stage.toml") + more));
+    let said = project.run_failing(&[], 2);
+    assert!(said.contains("two outputs are written to `total.txt`"), "{said}");
+}
+
+#[test]
+fn a_raw_file_that_is_a_link_to_nothing_is_refused() {
+    let project = Project::new();
+    project.link("nowhere.txt", "data/raw/toy/more.txt");
+    let said = project.run_failing(&[], 2);
+    assert!(said.contains("more.txt") && said.contains("No such file"), "{said}");
+}
+
+#[test]
+fn a_placeholder_of_a_command_is_filled_in_and_an_unknown_one_refused() {
+    let project = Project::new();
+    let script = project.read("stages/sum/stage.toml");
+    let line = script.lines().find(|line| line.starts_with("command")).expect("a command");
+    let command = "command = [\"sh\", \"-c\", \"cat \\\"$1\\\" > \\\"$2\\\"\", \"sum\", \"{inputs.numbers}\", \"{outputs.total}\"]";
+    project.write("stages/sum/stage.toml", &script.replace(line, command));
+    project.run(&[]);
+    assert_eq!(
+        project.read("data/out/chain/toy/sum/total.txt"),
+        project.read("data/out/chain/toy/double/doubled.txt")
+    );
+    project.write(
+        "stages/sum/stage.toml",
+        &script.replace(line, &command.replace("inputs.numbers", "inputs.number")),
+    );
+    let said = project.run_failing(&[], 2);
+    assert!(
+        said.contains("inputs.number, which is not declared") && said.contains("did you mean `numbers`?"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_failure_in_one_branch_lets_the_other_finish_unless_told_to_stop() {
+    let project = Project::new();
+    project.write("stages/nap/nap.sh", "sleep $1; test \"$2\" != 0 && echo done > \"$3\"");
+    let declared = project.read("stages/nap/stage.toml");
+    let line = declared.lines().find(|line| line.starts_with("command")).expect("a command");
+    let command = "command = [\"sh\", \"nap.sh\", \"{params.salt}\", \"{params.salt}\", \"{outputs.done}\"]";
+    project.write("stages/nap/stage.toml", &declared.replace(line, command));
+    let set = ["-p", "wide", "--jobs", "2", "--set", "left.salt=0", "--set", "right.salt=1"];
+    let said = project.run_failing(&[&set[..], &["--fail-fast"]].concat(), 1);
+    assert!(said.contains("right: stopped"), "{said}");
+    let said = project.run_failing(&set, 1);
+    assert!(said.contains("left: FAILED") && said.contains("right: done"), "{said}");
+}
+
+#[test]
+fn a_selection_takes_along_what_it_needs_and_nothing_else() {
+    let project = Project::new();
+    assert_eq!(project.run(&["double"]).ran(), ["make", "double"]);
+    assert_eq!(project.run(&["--from", "double"]).ran(), ["sum"]);
+    let said = project.run_failing(&["--only", "sum", "--set", "double.times=3"], 1);
+    assert!(said.contains("the result of `double` is not in the store"), "{said}");
+    assert_eq!(project.run(&["--until", "double", "--set", "double.times=3"]).ran(), ["double"]);
+    assert_eq!(project.run(&["--only", "sum", "--set", "double.times=3"]).ran(), ["sum"]);
+    assert_eq!(project.run(&["--force", "double"]).ran(), ["double"], "equal content runs nothing after it");
+    let said = project.run_failing(&["duoble"], 2);
+    assert!(said.contains("did you mean `double`?"), "{said}");
 }

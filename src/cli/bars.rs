@@ -33,7 +33,7 @@ impl Bars {
             }
             return;
         }
-        if let Event::Finished { stage, .. } | Event::Failed { stage, .. } = event
+        if let Event::Finished { stage, .. } | Event::Failed { stage, .. } | Event::Stopped { stage } = event
             && let Some(mut bar) = self.bars.remove(stage)
         {
             let _ = bar.clear();

@@ -14,7 +14,7 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 pub struct Lines {
     title: String,
     labels: BTreeSet<String>,
-    stages: usize,
+    run: String,
     begun: bool,
     shown: BTreeMap<String, Instant>,
 }
@@ -22,16 +22,31 @@ pub struct Lines {
 impl Lines {
     /// Lines under a title; `labels` say what the results rest on.
     pub fn new(title: String, labels: BTreeSet<String>) -> Self {
-        Self { title, labels, stages: 0, begun: false, shown: BTreeMap::new() }
+        Self { title, labels, run: String::new(), begun: false, shown: BTreeMap::new() }
     }
 
     /// The lines that an event is worth; cached stages are counted, not listed.
     pub fn report(&mut self, event: &Event) -> Vec<String> {
         let mut lines = Vec::new();
         match event {
-            Event::RunStarted { stages, .. } => self.stages = *stages,
             Event::Cached { .. } => {}
-            Event::Waiting { stage } => lines.push(format!("{stage}: another run is at it, waiting")),
+            Event::RunStarted { run, .. } => self.run.clone_from(run),
+            Event::Waiting { stage, holder } if *holder == self.run => {
+                lines.push(format!("{stage}: waiting for another stage, which makes the same"));
+            }
+            Event::Waiting { stage, holder } => {
+                lines.push(format!("{stage}: waiting for run {holder}, which makes the same"));
+            }
+            Event::Retrying { stage, message, seconds } => {
+                let first = message.lines().next().unwrap_or_default();
+                lines.push(format!("{stage}: failed, trying again in {}: {first}", human_seconds(*seconds)));
+            }
+            Event::Stopping { workers } => {
+                lines.push(format!("stopping: {workers} workers are told to end (once more kills them)"));
+            }
+            Event::Stopped { stage } => {
+                lines.push(format!("{stage}: stopped; its checkpoints are kept and the next run goes on"));
+            }
             Event::Started { stage, reasons, .. } => {
                 if !std::mem::replace(&mut self.begun, true) {
                     lines.push(self.heading());

@@ -38,20 +38,27 @@ impl Ls {
     pub fn execute(&self) -> Result<u8> {
         let (project, store, plan) = self.which.resolve()?;
         let mut sources = Sources::load(&store, &project.root);
-        let prospects = outlook(&project, &store, &mut sources, &plan)?;
+        let prospects = outlook(&store, &mut sources, &plan)?;
         let out = format!("out/{}/{}", plan.request.pipeline, plan.request.dataset);
         let mut rows = Vec::new();
         for (stage, prospect) in plan.stages.iter().zip(&prospects) {
             for (output, decl) in &stage.decl.outputs {
                 let object = prospect.objects.as_ref().map(|objects| &objects[output]);
-                let path = project.data.join(&out).join(&stage.name).join(&decl.path);
+                // The view shows what ran last, which may have been with other parameters.
+                let view = project.data.join(&out).join(&stage.name).join(&decl.path);
+                let path = object.map(|object| {
+                    let object = store.object_path(object);
+                    let shown =
+                        view.canonicalize().is_ok_and(|at| object.canonicalize().is_ok_and(|o| o == at));
+                    if shown { view } else { object }
+                });
                 rows.push(Row {
                     artifact: format!("{}.{output}", stage.name),
                     kind: decl.kind,
                     rows: object.and_then(|o| o.rows),
                     bytes: object.map(|o| o.size),
                     seconds: object.and(prospect.seconds),
-                    path: object.map(|_| path.display().to_string()),
+                    path: path.map(|path| path.display().to_string()),
                     rests_on: stage.labels.iter().cloned().collect(),
                 });
             }

@@ -4,6 +4,7 @@
 mod bars;
 mod config;
 mod graph;
+mod guard;
 mod lines;
 mod ls;
 mod plan;
@@ -19,7 +20,7 @@ use serde::Serialize;
 
 use crate::declare::Project;
 use crate::error::{Error, Result};
-use crate::plan::{Plan, Request, resolve};
+use crate::plan::{Plan, Request, Selection, resolve};
 use crate::store::Store;
 
 /// Everything went well; nothing had to be done counts as well.
@@ -30,6 +31,8 @@ pub const STAGE_FAILED: u8 = 1;
 pub const REFUSED: u8 = 2;
 /// `plan --check`: something would run.
 pub const WOULD_RUN: u8 = 3;
+/// The user stopped the run.
+pub const STOPPED: u8 = 130;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,7 +42,8 @@ Examples:
   callsheet show gram_features.grams              where one came from
   callsheet run --profile paper --dataset space_needle
 
-Exit codes: 0 done, 1 a stage failed, 2 refused (wrong declaration, unwritable folder), 3 `plan --check`: not up to date.";
+Exit codes: 0 done, 1 a stage failed, 2 refused (wrong declaration, unwritable folder), 3 `plan --check`: not up to date,
+130 stopped by Ctrl-C.";
 
 #[derive(Parser)]
 #[command(
@@ -63,34 +67,73 @@ enum Subcommands {
     Show(show::Show),
     Graph(graph::Graph),
     Stages(stages::Stages),
+    #[command(hide = true)]
+    Guard(guard::Guard),
 }
 
 /// Which pipeline, over which data, how large.
 #[derive(Args, Clone)]
 struct Which {
-    /// Pipeline: a file in pipelines/
-    #[arg(short, long, default_value = "synthesis", env = "CALLSHEET_PIPELINE")]
-    pipeline: String,
-    /// Dataset: a file in pipelines/datasets/
-    #[arg(short, long, default_value = "space_needle", env = "CALLSHEET_DATASET")]
-    dataset: String,
-    /// Profile: a file in pipelines/profiles/
-    #[arg(short = 'P', long, default_value = "demo", env = "CALLSHEET_PROFILE")]
-    profile: String,
+    /// Pipeline: a file in pipelines/ [default: as callsheet.toml says]
+    #[arg(short, long, env = "CALLSHEET_PIPELINE")]
+    pipeline: Option<String>,
+    /// Dataset: a file in pipelines/datasets/ [default: as callsheet.toml says]
+    #[arg(short, long, env = "CALLSHEET_DATASET")]
+    dataset: Option<String>,
+    /// Profile: a file in pipelines/profiles/ [default: as callsheet.toml says]
+    #[arg(short = 'P', long, env = "CALLSHEET_PROFILE")]
+    profile: Option<String>,
     /// Set a parameter, over every file; may be repeated
     #[arg(long, value_name = "STAGE.PARAM=VALUE")]
     set: Vec<String>,
 }
 
+/// Which of its stages; what they need is taken along.
+#[derive(Args, Clone)]
+struct Select {
+    /// Stages to end with [default: all]
+    #[arg(value_name = "STAGE")]
+    stages: Vec<String>,
+    /// Begin with this stage: it, and what depends on it
+    #[arg(long, value_name = "STAGE")]
+    from: Vec<String>,
+    /// End with this stage, as if it were named alone
+    #[arg(long, value_name = "STAGE")]
+    until: Vec<String>,
+    /// Compute nothing but this stage; what it reads must be in the store
+    #[arg(long, value_name = "STAGE")]
+    only: Vec<String>,
+}
+
+impl Select {
+    fn selection(&self) -> Selection {
+        Selection {
+            until: self.stages.iter().chain(&self.until).cloned().collect(),
+            from: self.from.clone(),
+            only: self.only.clone(),
+        }
+    }
+}
+
 impl Which {
     fn resolve(&self) -> Result<(Project, Store, Plan)> {
         let project = Project::find()?;
+        let or = |said: &Option<String>, default: &str| said.clone().unwrap_or_else(|| default.to_owned());
         let request = Request {
-            pipeline: self.pipeline.clone(),
-            dataset: self.dataset.clone(),
-            profile: self.profile.clone(),
+            pipeline: or(&self.pipeline, &project.defaults.pipeline),
+            dataset: or(&self.dataset, &project.defaults.dataset),
+            profile: or(&self.profile, &project.defaults.profile),
             set: self.set.clone(),
         };
+        if request.pipeline.is_empty() {
+            return Err(Error::refused(
+                "no pipeline is named",
+                format!(
+                    "name one with --pipeline, or as `pipeline` under [defaults] in callsheet.toml (known: {})",
+                    project.pipeline_names().join(", ")
+                ),
+            ));
+        }
         let plan = resolve(&project, &request)?;
         let store = Store::new(project.data.join("store"));
         Ok((project, store, plan))
@@ -107,6 +150,7 @@ pub fn main() -> ExitCode {
         Subcommands::Show(command) => command.execute(),
         Subcommands::Graph(command) => command.execute(),
         Subcommands::Stages(command) => command.execute(),
+        Subcommands::Guard(command) => command.execute(),
     };
     match result {
         Ok(code) => ExitCode::from(code),

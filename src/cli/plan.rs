@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{SUCCESS, WOULD_RUN, Which, human_seconds, print_json, print_text};
+use super::{SUCCESS, Select, WOULD_RUN, Which, human_seconds, print_json, print_text};
 use crate::error::Result;
 use crate::run::{State, outlook};
 use crate::store::Sources;
@@ -18,6 +18,8 @@ Examples:
 `maybe`: a stage before it must run; it runs too unless that turns out to change nothing.")]
 pub struct PlanCommand {
     #[command(flatten)]
+    select: Select,
+    #[command(flatten)]
     which: Which,
     /// Exit with code 3 if anything would run
     #[arg(long)]
@@ -29,32 +31,38 @@ pub struct PlanCommand {
 
 impl PlanCommand {
     pub fn execute(&self) -> Result<u8> {
-        let (project, store, plan) = self.which.resolve()?;
-        let mut sources = Sources::load(&store, &project.root);
-        let stages = outlook(&project, &store, &mut sources, &plan)?;
-        let idle = stages.iter().all(|s| matches!(s.state, State::Cached { .. }));
-        if self.json {
-            print_json(&stages);
-        } else {
-            let width = stages.iter().map(|s| s.stage.len()).max().unwrap_or_default();
-            for stage in &stages {
-                let seconds = stage.seconds.map(|s| format!(" (took {})", human_seconds(s)));
-                let (state, text) = match &stage.state {
-                    State::Cached { key } => ("cached", key.short().to_owned()),
-                    State::Run { reasons, .. } => ("run", reasons.join("; ")),
-                    State::Maybe { after, reasons } => {
-                        let mut text = format!("after {}", after.join(", "));
-                        for reason in reasons {
-                            text = format!("{text}; {reason}");
-                        }
-                        ("maybe", text)
-                    }
-                };
-                let seconds = if state == "cached" { None } else { seconds };
-                let name = &stage.stage;
-                print_text(&format!("{state:<7}{name:<width$}  {text}{}", seconds.unwrap_or_default()));
-            }
-        }
-        Ok(if self.check && !idle { WOULD_RUN } else { SUCCESS })
+        show(&self.which, &self.select, self.check, self.json)
     }
+}
+
+/// Prints what a run would do; with `check`, the exit code says whether that is anything.
+pub fn show(which: &Which, select: &Select, check: bool, json: bool) -> Result<u8> {
+    let (project, store, plan) = which.resolve()?;
+    let plan = plan.select(&select.selection())?;
+    let mut sources = Sources::load(&store, &project.root);
+    let stages = outlook(&store, &mut sources, &plan)?;
+    let idle = stages.iter().all(|s| matches!(s.state, State::Cached { .. }));
+    if json {
+        print_json(&stages);
+    } else {
+        let width = stages.iter().map(|s| s.stage.len()).max().unwrap_or_default();
+        for stage in &stages {
+            let seconds = stage.seconds.map(|s| format!(" (took {})", human_seconds(s)));
+            let (state, text) = match &stage.state {
+                State::Cached { key } => ("cached", key.short()),
+                State::Run { reasons, .. } => ("run", reasons.join("; ")),
+                State::Maybe { after, reasons } => {
+                    let mut text = format!("after {}", after.join(", "));
+                    for reason in reasons {
+                        text = format!("{text}; {reason}");
+                    }
+                    ("maybe", text)
+                }
+            };
+            let seconds = if state == "cached" { None } else { seconds };
+            let name = &stage.stage;
+            print_text(&format!("{state:<7}{name:<width$}  {text}{}", seconds.unwrap_or_default()));
+        }
+    }
+    Ok(if check && !idle { WOULD_RUN } else { SUCCESS })
 }

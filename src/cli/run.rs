@@ -1,29 +1,55 @@
 //! `callsheet run`.
 
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
 use std::io::IsTerminal;
+use std::str::FromStr as _;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use clap::Args;
 
-use super::{STAGE_FAILED, SUCCESS, Which, bars::Bars, lines::Lines, print_error};
-use crate::error::Result;
+use super::{STAGE_FAILED, STOPPED, SUCCESS, Select, Which, bars::Bars, lines::Lines, print_error};
+use crate::declare::Bytes;
+use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::run::{RunOptions, run};
+use crate::run::{Interrupts, Machine, RunOptions, run};
 
 /// Run every stage whose result is not there yet
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   callsheet run
+  callsheet run train_encoder                    only what this stage needs, and it
+  callsheet run --from style_distances           this stage, and what depends on it
   callsheet run --set train_encoder.margin=0.2   run what that changes, and nothing else
+  callsheet run --force evaluate                 compute it anew, whatever is in the store
   callsheet run --jobs 1                         one CPU for all workers together
   callsheet run --json | jq .event               every event as one JSON line")]
 pub struct Run {
     #[command(flatten)]
+    select: Select,
+    #[command(flatten)]
     which: Which,
+    /// Only say what would be done, as `callsheet plan`
+    #[arg(long)]
+    dry_run: bool,
     /// CPUs that all workers together may use [default: all]
     #[arg(short, long, value_name = "CPUS", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
+    /// Memory that all workers together may use, e.g. "8 GB" [default: the machine's]
+    #[arg(long, value_parser = Bytes::from_str)]
+    memory: Option<Bytes>,
+    /// Ids of the GPUs that workers may use, e.g. 0,1 [default: CUDA_VISIBLE_DEVICES, or all there are]
+    #[arg(long, value_delimiter = ',')]
+    gpus: Option<Vec<String>>,
+    /// Compute this stage even if its result is in the store; may be repeated
+    #[arg(long, value_name = "STAGE")]
+    force: Vec<String>,
+    /// Stop everything at the first failure [default: let what does not depend on it finish]
+    #[arg(long)]
+    fail_fast: bool,
     /// Print every event as one JSON line
     #[arg(long)]
     json: bool,
@@ -31,13 +57,30 @@ pub struct Run {
 
 impl Run {
     pub fn execute(&self) -> Result<u8> {
+        if self.dry_run {
+            return super::plan::show(&self.which, &self.select, false, self.json);
+        }
         let (project, store, plan) = self.which.resolve()?;
-        let all = available_parallelism().map_or(1, usize::from);
-        let options = RunOptions { cpus: self.jobs.map_or(all, usize::from) };
-        let title = format!(
-            "{} on {}, profile {}",
-            plan.request.pipeline, plan.request.dataset, plan.request.profile
-        );
+        let plan = plan.select(&self.select.selection())?;
+        plan.positions(&self.force)?;
+        let only = &self.select.only;
+        let options = RunOptions {
+            machine: self.machine(),
+            force: self.force.iter().cloned().collect(),
+            only: (!only.is_empty()).then(|| only.iter().cloned().collect()),
+            fail_fast: self.fail_fast,
+        };
+        let interrupts = Arc::new(Interrupts::default());
+        let handler = interrupts.clone();
+        ctrlc::set_handler(move || _ = handler.send())
+            .map_err(|error| Error::refused(format!("cannot listen for Ctrl-C: {error}"), ""))?;
+        let request = &plan.request;
+        let mut title = request.pipeline.clone();
+        for (word, name) in [(" on ", &request.dataset), (", profile ", &request.profile)] {
+            if !name.is_empty() {
+                title = title + word + name;
+            }
+        }
         let labels = plan.stages.iter().flat_map(|stage| stage.labels.iter().cloned()).collect();
         let mut reporter: Box<dyn FnMut(&Event)> = if self.json {
             Box::new(|event| super::print_text(&serde_json::to_string(event).expect("plain data")))
@@ -48,15 +91,38 @@ impl Run {
             let mut lines = Lines::new(title, labels);
             Box::new(move |event| lines.report(event).iter().for_each(|line| super::say(line)))
         };
-        let summary = run(&project, &store, &plan, options, |event| reporter(event))?;
+        let summary = run(&project, &store, &plan, &options, &interrupts, |event| reporter(event))?;
         drop(reporter);
-        if summary.failed.is_empty() {
-            return Ok(SUCCESS);
-        }
+        let failed = !summary.failed.is_empty();
         for (stage, error) in summary.failed {
             super::say(&format!("\nstage `{stage}` failed:"));
             print_error(error);
         }
-        Ok(STAGE_FAILED)
+        Ok(match (failed, summary.stopped) {
+            (true, _) => STAGE_FAILED,
+            (false, true) => STOPPED,
+            (false, false) => SUCCESS,
+        })
     }
+
+    fn machine(&self) -> Machine {
+        let cpus = available_parallelism().map_or(1, usize::from);
+        let memory = rustix::system::sysinfo();
+        Machine {
+            cpus: self.jobs.map_or(cpus, usize::from),
+            memory: self.memory.map_or(memory.totalram as u64 * u64::from(memory.mem_unit), |bytes| bytes.0),
+            gpus: self.gpus.clone().unwrap_or_else(gpus),
+        }
+    }
+}
+
+/// `CUDA_VISIBLE_DEVICES`, or the ids of the devices that the driver shows.
+fn gpus() -> Vec<String> {
+    if let Ok(visible) = env::var("CUDA_VISIBLE_DEVICES") {
+        return visible.split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect();
+    }
+    let devices = fs::read_dir("/dev").into_iter().flatten().flatten();
+    let names = devices.filter_map(|entry| entry.file_name().into_string().ok());
+    let ids = names.filter_map(|name| name.strip_prefix("nvidia")?.parse().ok());
+    ids.collect::<BTreeSet<u32>>().iter().map(u32::to_string).collect()
 }

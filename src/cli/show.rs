@@ -43,10 +43,10 @@ impl Show {
             ));
         };
         let mut sources = Sources::load(&store, &project.root);
-        let prospects = outlook(&project, &store, &mut sources, &plan)?;
+        let prospects = outlook(&store, &mut sources, &plan)?;
         let prospect = prospects.into_iter().find(|p| p.stage == stage.name);
-        let hit = prospect.and_then(|p| store.hit(&p.key?.digest(), &stage.decl));
-        let Some((record, objects)) = hit else {
+        let made = prospect.and_then(|p| store.record(&p.key?.digest()).zip(p.objects));
+        let Some((record, objects)) = made else {
             return Err(Error::refused(
                 format!("`{}.{output}` is not there yet with these parameters", stage.name),
                 "`callsheet run` makes it; `callsheet plan` says what that takes",

@@ -63,7 +63,7 @@ fn markdown(stages: &[StageDecl]) -> String {
 
 /// One stage as Markdown, which reads well as plain text too.
 fn page(stage: &StageDecl) -> String {
-    let cpus = match stage.cpus {
+    let cpus = match stage.resources.cpus {
         Cpus::All => "all CPUs".to_owned(),
         Cpus::Count(1) => "one CPU".to_owned(),
         Cpus::Count(n) => format!("{n} CPUs"),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::read_toml;
+use super::{check_name, read_toml};
 use crate::error::{Result, SourceText};
 
 /// What takes a source's place when its pattern matches no file.
@@ -77,6 +77,8 @@ impl Layer {
     /// When the file is missing or malformed.
     pub fn read(root: &Path, path: &Path) -> Result<Self> {
         let (file, source): (LayerFile, _) = read_toml(root, path)?;
+        file.stages.keys().try_for_each(|name| check_name(name, "a stage", &source))?;
+        file.sources.keys().try_for_each(|name| check_name(name, "a source", &source))?;
         Ok(Self { summary: file.summary, sources: file.sources, stages: file.stages, source })
     }
 }

@@ -5,10 +5,12 @@ mod layer;
 mod origin;
 mod param;
 mod project;
+mod resources;
 mod stage;
 
 pub use layer::{Layer, Otherwise, SourceUse, StageUse};
-pub use origin::{Origin, read_toml};
+pub use origin::{Origin, check_name, read_toml};
 pub use param::{ParamDecl, ParamType, Role};
-pub use project::Project;
-pub use stage::{ArtifactKind, Cpus, InputDecl, OutputDecl, StageDecl};
+pub use project::{Defaults, Project};
+pub use resources::{Bytes, Cpus, ResourcesDecl};
+pub use stage::{ArtifactKind, InputDecl, OutputDecl, StageDecl};

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
+use toml::Spanned;
 
 use crate::error::{Doing, Error, Fault, Result, SourceText};
 
@@ -59,4 +60,23 @@ pub fn read_toml<T: DeserializeOwned>(root: &Path, path: &Path) -> Result<(T, Ar
             Err(Fault::new(&source, span, format!("{place}: {message}"), "here").into())
         }
     }
+}
+
+/// Longest name of a stage, a source, an input, an output or a parameter.
+const LONGEST_NAME: usize = 100;
+
+/// Refuses a name that could not be typed, wired, or used as a file's.
+///
+/// # Errors
+/// When it has other characters than letters, digits, `_`, `-`, or is too long.
+pub fn check_name(name: &Spanned<String>, what: &str, source: &Arc<SourceText>) -> Result<()> {
+    let text = name.get_ref();
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if !text.is_empty() && text.len() <= LONGEST_NAME && text.chars().all(plain) && !text.starts_with('-') {
+        return Ok(());
+    }
+    let shown: String = text.chars().take(LONGEST_NAME).collect();
+    let message = format!("{}: `{shown}` is no name of {what}", source.path.display());
+    let help = format!("letters, digits, `_` and `-`, at most {LONGEST_NAME}");
+    Err(Fault::new(source, name.span(), message, "this name").with_help(help).into())
 }

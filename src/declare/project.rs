@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -16,6 +18,7 @@ const FILE: &str = "callsheet.toml";
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct ProjectFile {
+    defaults: Defaults,
     stages: PathBuf,
     pipelines: PathBuf,
     data: PathBuf,
@@ -27,6 +30,7 @@ struct ProjectFile {
 impl Default for ProjectFile {
     fn default() -> Self {
         Self {
+            defaults: Defaults::default(),
             stages: "stages".into(),
             pipelines: "pipelines".into(),
             data: "data".into(),
@@ -37,11 +41,25 @@ impl Default for ProjectFile {
     }
 }
 
+/// What is meant when the command line does not say.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Defaults {
+    /// Name of a pipeline file.
+    pub pipeline: String,
+    /// Name of a dataset file; none if empty.
+    pub dataset: String,
+    /// Name of a profile file; none if empty.
+    pub profile: String,
+}
+
 /// A project folder.
 #[derive(Debug)]
 pub struct Project {
     /// Absolute path of the folder that holds `callsheet.toml`.
     pub root: PathBuf,
+    /// Pipeline, dataset and profile unless the command line names others.
+    pub defaults: Defaults,
     /// Folder of the stages, relative to the root.
     pub stages: PathBuf,
     /// Folder of the pipelines, relative to the root.
@@ -50,7 +68,7 @@ pub struct Project {
     pub data: PathBuf,
     /// Programs that stage commands name, by name, as absolute paths.
     pub programs: BTreeMap<String, PathBuf>,
-    /// Absolute folders that workers search for programs after the system's own.
+    /// Absolute folders that workers search for programs before the system's.
     pub path: Vec<PathBuf>,
     /// Environment variables that workers are given besides the few that every program needs.
     pub environment: Vec<String>,
@@ -78,9 +96,16 @@ impl Project {
     /// When its `callsheet.toml` is missing or malformed.
     pub fn open(root: &Path) -> Result<Self> {
         let (file, _): (ProjectFile, _) = read_toml(root, Path::new(FILE))?;
+        if root.to_str().is_none() {
+            return Err(Error::refused(
+                format!("the path of the project, {}, is not UTF-8", root.display()),
+                "move the project to a folder with a plain name",
+            ));
+        }
         let absolute = |path: PathBuf| root.join(path);
         Ok(Self {
             root: root.to_owned(),
+            defaults: file.defaults,
             stages: file.stages,
             pipelines: file.pipelines,
             data: absolute(file.data),
@@ -90,11 +115,44 @@ impl Project {
         })
     }
 
+    /// The absolute path of a program that a command names.
+    ///
+    /// # Errors
+    /// When it is not built, or nowhere on the search path.
+    pub fn program(&self, name: &str) -> Result<PathBuf> {
+        if let Some(path) = self.programs.get(name) {
+            return path.is_file().then(|| path.clone()).ok_or_else(|| {
+                let message = format!("program `{name}` is not built: no file {}", path.display());
+                Error::refused(message, "run `make build`")
+            });
+        }
+        let search = self.search_path();
+        let mut found = env::split_paths(&search).map(|folder| self.root.join(folder).join(name));
+        found.find(|path| executable(path)).ok_or_else(|| {
+            Error::refused(
+                format!("cannot start `{name}`: no such program on PATH"),
+                "is it installed, or listed under [programs] in callsheet.toml?",
+            )
+        })
+    }
+
+    /// What workers get as `PATH`: the project's folders, then the system's.
+    pub fn search_path(&self) -> OsString {
+        let system = env::var_os("PATH").unwrap_or_default();
+        let folders = self.path.iter().cloned().chain(env::split_paths(&system));
+        env::join_paths(folders).unwrap_or(system)
+    }
+
     /// Names of the stages that exist.
     pub fn stage_names(&self) -> Vec<String> {
         names(&self.root.join(&self.stages), |path| {
             path.join("stage.toml").is_file().then(|| path.file_name())?
         })
+    }
+
+    /// Names of the pipelines that exist.
+    pub fn pipeline_names(&self) -> Vec<String> {
+        layer_names(&self.root.join(&self.pipelines))
     }
 
     /// Reads the declaration of one stage.
@@ -114,15 +172,21 @@ impl Project {
     /// When there is none of that name (those that exist are listed), or it is malformed.
     pub fn layer(&self, what: &str, folder: &str, name: &str) -> Result<Layer> {
         let folder = self.pipelines.join(folder);
-        let known = names(&self.root.join(&folder), |path| {
-            path.extension().is_some_and(|e| e == "toml").then(|| path.file_stem())?
-        });
+        let known = layer_names(&self.root.join(&folder));
         if !known.iter().any(|k| k == name) {
             let help = suggest(name, known.iter().map(String::as_str));
             return Err(Error::refused(format!("{what} `{name}` not found in {}", folder.display()), help));
         }
         Layer::read(&self.root, &folder.join(format!("{name}.toml")))
     }
+}
+
+fn executable(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+fn layer_names(folder: &Path) -> Vec<String> {
+    names(folder, |path| path.extension().is_some_and(|e| e == "toml").then(|| path.file_stem())?)
 }
 
 /// Sorted names that `pick` finds among the entries of a folder; none if there is no folder.

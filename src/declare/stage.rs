@@ -1,13 +1,13 @@
 //! `stages/<name>/stage.toml`: the one declaration of a stage.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Origin, ParamDecl, read_toml};
-use crate::error::{Fault, Result, SourceText};
+use super::{Origin, ParamDecl, ResourcesDecl, check_name, read_toml};
+use crate::error::{Fault, Result, SourceText, suggest};
 
 /// What an artifact is on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -57,44 +57,6 @@ pub struct OutputDecl {
     pub doc: String,
 }
 
-/// How many CPUs a stage takes of those the run may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cpus {
-    /// A number.
-    Count(usize),
-    /// `"all"`.
-    All,
-}
-
-impl<'de> Deserialize<'de> for Cpus {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match toml::Value::deserialize(deserializer)? {
-            toml::Value::Integer(n) if n >= 1 => Ok(Self::Count(n as usize)),
-            toml::Value::String(s) if s == "all" => Ok(Self::All),
-            other => {
-                Err(serde::de::Error::custom(format!("cpus = {other}: a number of at least 1, or \"all\"")))
-            }
-        }
-    }
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ResourcesDecl {
-    #[serde(default = "one_cpu")]
-    cpus: Cpus,
-}
-
-impl Default for ResourcesDecl {
-    fn default() -> Self {
-        Self { cpus: one_cpu() }
-    }
-}
-
-fn one_cpu() -> Cpus {
-    Cpus::Count(1)
-}
-
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StageFile {
@@ -106,7 +68,7 @@ struct StageFile {
     #[serde(default)]
     doc: String,
     #[serde(default)]
-    inputs: BTreeMap<String, InputDecl>,
+    inputs: BTreeMap<toml::Spanned<String>, InputDecl>,
     outputs: BTreeMap<toml::Spanned<String>, OutputDecl>,
     #[serde(default)]
     params: BTreeMap<toml::Spanned<String>, ParamDecl>,
@@ -135,8 +97,10 @@ pub struct StageDecl {
     pub outputs: BTreeMap<String, OutputDecl>,
     /// What can be set.
     pub params: BTreeMap<String, ParamDecl>,
-    /// CPUs it takes.
-    pub cpus: Cpus,
+    /// What it needs of the machine.
+    pub resources: ResourcesDecl,
+    /// Files of its folder that the command names, with their absolute paths.
+    pub scripts: Vec<(String, PathBuf)>,
     /// The file it was read from.
     pub source: Arc<SourceText>,
 }
@@ -172,6 +136,11 @@ impl StageDecl {
             .with_help("e.g. command = [\"python3\", \"stage.py\"]")
             .into());
         }
+        file.inputs.keys().try_for_each(|name| check_name(name, "an input", &source))?;
+        file.outputs.keys().try_for_each(|name| check_name(name, "an output", &source))?;
+        file.params.keys().try_for_each(|name| check_name(name, "a parameter", &source))?;
+        check_placeholders(&file, &source)?;
+        let mut paths = BTreeSet::new();
         for (output, decl) in &file.outputs {
             let one_name = !decl.path.is_empty()
                 && Path::new(&decl.path).components().count() == 1
@@ -186,6 +155,12 @@ impl StageDecl {
                 .with_help("`path` is one plain name; `kind` is table, file or directory")
                 .into());
             }
+            if !paths.insert(&decl.path) {
+                let message = format!("two outputs are written to `{}`", decl.path);
+                return Err(Fault::new(&source, output.span(), message, "the second of them")
+                    .with_help("give each output a `path` of its own")
+                    .into());
+            }
         }
         for (param, decl) in &file.params {
             if let Err((message, help)) = decl.accept(decl.default.get_ref()) {
@@ -194,18 +169,52 @@ impl StageDecl {
                 return Err(origin.fault(message, "this default", help));
             }
         }
+        let command = file.command.into_inner();
         Ok(Self {
             name: name.to_owned(),
+            scripts: scripts(&root.join(stages).join(name), &command),
             summary: file.summary,
             doc: file.doc,
             version,
             history: file.history,
-            command: file.command.into_inner(),
-            inputs: file.inputs,
+            command,
+            inputs: file.inputs.into_iter().map(|(k, v)| (k.into_inner(), v)).collect(),
             outputs: file.outputs.into_iter().map(|(k, v)| (k.into_inner(), v)).collect(),
             params: file.params.into_iter().map(|(k, v)| (k.into_inner(), v)).collect(),
-            cpus: file.resources.cpus,
+            resources: file.resources,
             source,
         })
     }
+}
+
+fn scripts(folder: &Path, command: &[String]) -> Vec<(String, PathBuf)> {
+    let plain = |word: &&String| Path::new(word).file_name().is_some_and(|name| name == word.as_str());
+    let paths = command.iter().filter(plain).map(|word| (word.clone(), folder.join(word)));
+    paths.filter(|(_, path)| path.is_file()).collect()
+}
+
+/// Every placeholder of the command names something that is declared.
+fn check_placeholders(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
+    for word in file.command.get_ref() {
+        for (kind, name) in placeholders(word) {
+            let known: Vec<&str> = match kind {
+                "inputs" => file.inputs.keys().map(|name| name.get_ref().as_str()).collect(),
+                "outputs" => file.outputs.keys().map(|name| name.get_ref().as_str()).collect(),
+                _ => file.params.keys().map(|name| name.get_ref().as_str()).collect(),
+            };
+            if !known.contains(&name) {
+                let message = format!("the command names {kind}.{name}, which is not declared");
+                let fault = Fault::new(source, file.command.span(), message, "in this command");
+                return Err(fault.with_help(suggest(name, known)).into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `(inputs, from)` for every `{inputs.from}` of a word.
+fn placeholders(word: &str) -> impl Iterator<Item = (&str, &str)> {
+    let inside = word.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
+    let pairs = inside.filter_map(|inside| inside.split_once('.'));
+    pairs.filter(|(kind, _)| ["inputs", "outputs", "params"].contains(kind))
 }

@@ -34,11 +34,21 @@ impl Graph {
 
     /// `start` and everything it depends on.
     pub fn with_ancestors(&self, start: impl IntoIterator<Item = usize>) -> BTreeSet<usize> {
+        self.reach(start, Direction::Incoming)
+    }
+
+    /// `start` and everything that depends on it.
+    pub fn with_descendants(&self, start: impl IntoIterator<Item = usize>) -> BTreeSet<usize> {
+        self.reach(start, Direction::Outgoing)
+    }
+
+    fn reach(&self, start: impl IntoIterator<Item = usize>, direction: Direction) -> BTreeSet<usize> {
         let mut found = BTreeSet::new();
         let mut open: Vec<usize> = start.into_iter().collect();
         while let Some(position) = open.pop() {
             if found.insert(position) {
-                open.extend(self.producers(position));
+                let next = self.0.neighbors_directed(NodeIndex::new(position), direction);
+                open.extend(next.map(NodeIndex::index));
             }
         }
         found
@@ -89,8 +99,9 @@ mod tests {
     }
 
     #[test]
-    fn ancestors_include_the_start() {
+    fn ancestors_and_descendants_include_the_start() {
         let graph = Graph::new(4, [(0, 1), (1, 2), (3, 2)]);
         assert_eq!(graph.with_ancestors([1]), [0, 1].into());
+        assert_eq!(graph.with_descendants([1]), [1, 2].into());
     }
 }

@@ -3,6 +3,7 @@
 mod graph;
 mod overlay;
 mod resolve;
+mod select;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use serde_json::Value;
 use crate::declare::{Origin, Role, StageDecl};
 
 pub use resolve::resolve;
+pub use select::Selection;
 
 /// What a user asks to be planned.
 #[derive(Clone, Debug, Default)]

@@ -1,6 +1,6 @@
 //! Lays dataset, profile and `--set` over a pipeline.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -37,6 +37,14 @@ pub struct Spec {
     pub sources: BTreeMap<String, SourceSpec>,
     /// In the order of the pipeline file.
     pub stages: Vec<StageSpec>,
+    positions: HashMap<String, usize>,
+}
+
+impl Spec {
+    /// Where in [`Spec::stages`] an instance is.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.positions.get(name).copied()
+    }
 }
 
 fn at(source: &Arc<SourceText>, span: Range<usize>) -> Origin {
@@ -48,7 +56,7 @@ fn at(source: &Arc<SourceText>, span: Range<usize>) -> Origin {
 /// # Errors
 /// When a layer adjusts a stage that the pipeline does not have, or a `--set` is malformed.
 pub fn overlay(layers: &[Layer], set: &[String]) -> Result<Spec> {
-    let mut spec = Spec { sources: BTreeMap::new(), stages: Vec::new() };
+    let mut spec = Spec { sources: BTreeMap::new(), stages: Vec::new(), positions: HashMap::new() };
     for (depth, layer) in layers.iter().enumerate() {
         lay_sources(&mut spec, layer);
         lay_stages(&mut spec, layer, depth == 0)?;
@@ -83,9 +91,9 @@ fn lay_sources(spec: &mut Spec, layer: &Layer) {
 /// A dataset may have sources that this pipeline does not read; a name that is nearly one that the
 /// pipeline reads is a slip.
 fn check_sources(spec: &Spec) -> Result<()> {
-    let read: Vec<&str> =
+    let read: HashSet<&str> =
         spec.stages.iter().flat_map(|s| s.inputs.values()).map(|(from, _)| from.as_str()).collect();
-    for (name, source) in spec.sources.iter().filter(|(name, _)| !read.contains(&name.as_str())) {
+    for (name, source) in spec.sources.iter().filter(|(name, _)| !read.contains(name.as_str())) {
         let known = read.iter().copied().filter(|from| !from.contains('.'));
         if let Some(near) = nearest(name, known) {
             return Err(source.origin.fault(
@@ -104,7 +112,7 @@ fn lay_stages(spec: &mut Spec, layer: &Layer, may_add: bool) -> Result<()> {
     for (name, used) in uses {
         let origin = at(&layer.source, name.span());
         let text = name.get_ref();
-        let position = spec.stages.iter().position(|s| &s.name == text);
+        let position = spec.position(text);
         let stage = match (position, &used.stage) {
             (Some(_), Some(kind)) if !may_add => {
                 return Err(at(&layer.source, kind.span()).fault(
@@ -121,6 +129,7 @@ fn lay_stages(spec: &mut Spec, layer: &Layer, may_add: bool) -> Result<()> {
                     |kind| (kind.get_ref().clone(), at(&layer.source, kind.span())),
                 );
                 let (inputs, params) = (BTreeMap::new(), BTreeMap::new());
+                spec.positions.insert(text.clone(), spec.stages.len());
                 spec.stages.push(StageSpec { name: text.clone(), stage, inputs, params });
                 spec.stages.last_mut().expect("just pushed")
             }
@@ -156,11 +165,10 @@ fn lay_option(spec: &mut Spec, option: &str) -> Result<()> {
             "e.g. --set train_encoder.margin=0.2",
         ));
     };
-    let known: Vec<String> = spec.stages.iter().map(|s| s.name.clone()).collect();
-    let Some(stage) = spec.stages.iter_mut().find(|s| s.name == stage) else {
+    let Some(position) = spec.position(stage) else {
         return Err(Error::refused(
             format!("--set `{option}`: the pipeline has no stage `{stage}`"),
-            suggest(stage, known.iter().map(String::as_str)),
+            suggest(stage, spec.stages.iter().map(|s| s.name.as_str())),
         ));
     };
     // What is no TOML value is meant as text: --set sample_triplets.method=clusters
@@ -169,6 +177,6 @@ fn lay_option(spec: &mut Spec, option: &str) -> Result<()> {
         .filter(|table| table.len() == 1)
         .and_then(|mut table| table.remove("value"))
         .unwrap_or_else(|| toml::Value::String(value.to_owned()));
-    stage.params.insert(param.to_owned(), (value, Origin::CommandLine(option.to_owned())));
+    spec.stages[position].params.insert(param.to_owned(), (value, Origin::CommandLine(option.to_owned())));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! From declarations to a plan; everything that can be wrong is found here, before anything runs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,6 +17,9 @@ enum Wire {
     Output { stage: usize, output: String, label: Option<String> },
 }
 
+/// The files of each source.
+type Files<'a> = HashMap<&'a str, Vec<PathBuf>>;
+
 /// Resolves what the user asked for.
 ///
 /// # Errors
@@ -32,15 +35,16 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
     }
     let spec = overlay(&layers, &request.set)?;
     let decls = declarations(project, &spec)?;
+    let files = source_files(project, &spec)?;
 
     let mut wires: Vec<BTreeMap<String, (Wire, &Origin)>> = Vec::new();
     let mut params = Vec::new();
     for (stage, decl) in spec.stages.iter().zip(&decls) {
         // Also of stages that turn out not to be needed.
         params.push(resolve_params(stage, decl)?);
-        wires.push(wire_stage(project, &spec, &decls, stage, decl)?);
+        wires.push(wire_stage(project, &spec, &decls, &files, stage, decl)?);
     }
-    let needed = needed_stages(project, &spec, &decls, &mut wires)?;
+    let needed = needed_stages(&spec, &decls, &files, &mut wires);
     let graph = Graph::new(spec.stages.len(), edges(&wires));
     if let Some(cycle) = graph.cycle() {
         let names: Vec<&str> = cycle.iter().map(|p| spec.stages[*p].name.as_str()).collect();
@@ -96,10 +100,25 @@ fn declarations(project: &Project, spec: &Spec) -> Result<Vec<Arc<StageDecl>>> {
     Ok(spec.stages.iter().map(|s| read[s.stage.0.as_str()].clone()).collect())
 }
 
+/// The files of every source that a stage reads.
+fn source_files<'a>(project: &Project, spec: &'a Spec) -> Result<Files<'a>> {
+    let read = spec.stages.iter().flat_map(|stage| stage.inputs.values()).map(|(from, _)| from.as_str());
+    let mut files = Files::new();
+    for name in read.filter(|name| !name.contains('.')) {
+        if let Some((path, origin)) = spec.sources.get(name).and_then(|source| source.path.as_ref())
+            && !files.contains_key(name)
+        {
+            files.insert(name, matches(&project.root, path, origin)?);
+        }
+    }
+    Ok(files)
+}
+
 fn wire_stage<'a>(
     project: &Project,
     spec: &'a Spec,
     decls: &[Arc<StageDecl>],
+    files: &Files,
     stage: &'a StageSpec,
     decl: &StageDecl,
 ) -> Result<BTreeMap<String, (Wire, &'a Origin)>> {
@@ -114,7 +133,7 @@ fn wire_stage<'a>(
         };
         let wire = match from.split_once('.') {
             Some((producer, output)) => wire_output(spec, decls, producer, output, input_decl, origin, None)?,
-            None => wire_source(project, spec, decls, from, input_decl, origin)?,
+            None => wire_source(project, spec, decls, files, from, input_decl, origin)?,
         };
         wires.insert(input.clone(), (wire, origin));
     }
@@ -139,7 +158,7 @@ fn wire_output(
     origin: &Origin,
     label: Option<String>,
 ) -> Result<Wire> {
-    let Some(stage) = spec.stages.iter().position(|s| s.name == producer) else {
+    let Some(stage) = spec.position(producer) else {
         let known = spec.stages.iter().map(|s| s.name.as_str());
         let message = format!("the pipeline has no stage `{producer}`");
         return Err(origin.fault(message, "wired here", suggest(producer, known)));
@@ -171,6 +190,7 @@ fn wire_source(
     project: &Project,
     spec: &Spec,
     decls: &[Arc<StageDecl>],
+    files: &Files,
     name: &str,
     input: &InputDecl,
     origin: &Origin,
@@ -185,10 +205,7 @@ fn wire_source(
             suggest(name, known.iter().map(String::as_str)),
         ));
     };
-    let files = match &source.path {
-        Some((path, origin)) => matches(&project.root, path, origin)?,
-        None => Vec::new(),
-    };
+    let files = files.get(name).cloned().unwrap_or_default();
     if files.is_empty()
         && let Some(otherwise) = &source.rest.otherwise
     {
@@ -243,18 +260,17 @@ fn edges(wires: &[BTreeMap<String, (Wire, &Origin)>]) -> Vec<(usize, usize)> {
 /// Leaves out stages that only make a stand-in which is not needed, and unwires the optional
 /// inputs that would have read from them or from sources without files.
 fn needed_stages(
-    project: &Project,
     spec: &Spec,
     decls: &[Arc<StageDecl>],
+    files: &Files,
     wires: &mut [BTreeMap<String, (Wire, &Origin)>],
-) -> Result<BTreeSet<usize>> {
+) -> BTreeSet<usize> {
     let mut idle = Vec::new();
-    for source in spec.sources.values() {
+    for (name, source) in &spec.sources {
         let Some(otherwise) = &source.rest.otherwise else { continue };
-        let Some((path, origin)) = &source.path else { continue };
-        if !matches(&project.root, path, origin)?.is_empty() {
+        if files.get(name.as_str()).is_some_and(|files| !files.is_empty()) {
             let producer = otherwise.artifact.get_ref().split('.').next();
-            idle.extend(spec.stages.iter().position(|s| Some(s.name.as_str()) == producer));
+            idle.extend(producer.and_then(|producer| spec.position(producer)));
         }
     }
     let idle = Graph::new(spec.stages.len(), edges(wires)).with_ancestors(idle);
@@ -265,7 +281,7 @@ fn needed_stages(
         });
     }
     let graph = Graph::new(spec.stages.len(), edges(wires));
-    Ok(graph.with_ancestors((0..spec.stages.len()).filter(|p| !idle.contains(p))))
+    graph.with_ancestors((0..spec.stages.len()).filter(|p| !idle.contains(p)))
 }
 
 fn resolve_params(stage: &StageSpec, decl: &StageDecl) -> Result<BTreeMap<String, Param>, Error> {

@@ -1,6 +1,7 @@
 //! Sources: raw files matched by a pattern.
 
 use std::fs;
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use toml::Spanned;
@@ -23,6 +24,9 @@ pub fn matches(root: &Path, pattern: &Spanned<String>, origin: &Origin) -> Resul
                 .into(),
         ));
     }
+    if !text.contains(['*', '?', '[']) {
+        return Ok(if file(&root.join(text))? { vec![text.into()] } else { Vec::new() });
+    }
     let root_pattern = Path::new(&glob::Pattern::escape(&root.to_string_lossy())).join(text);
     let paths = glob::glob(&root_pattern.to_string_lossy()).map_err(|error| {
         let message = format!("source path `{text}` is no pattern: {}", error.msg);
@@ -30,14 +34,29 @@ pub fn matches(root: &Path, pattern: &Spanned<String>, origin: &Origin) -> Resul
     })?;
     let mut files = Vec::new();
     for path in paths {
-        let path = path.map_err(|e| (e.path().to_owned(), std::io::Error::from(e)));
+        let path = path.map_err(|e| (e.path().to_owned(), io::Error::from(e)));
         let path = path.or_else(|(path, error)| Err(error).doing("cannot list", path))?;
-        if path.is_file() {
+        if file(&path)? {
             files.push(path.strip_prefix(root).unwrap_or(&path).to_owned());
         }
     }
+    // Such names match no pattern.
+    let names = fs::read_dir(root.join(base(text))).into_iter().flatten().flatten();
+    if let Some(name) = names.map(|entry| entry.file_name()).find(|name| name.to_str().is_none()) {
+        let message = format!("the name of {} is not UTF-8", base(text).join(name).display());
+        return Err(origin.fault(message, "in this source", "rename the file".into()));
+    }
     files.sort();
     Ok(files)
+}
+
+/// Whether there is a file; a link to nothing is an error.
+fn file(path: &Path) -> Result<bool> {
+    match fs::metadata(path) {
+        Ok(found) => Ok(found.is_file()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => Ok(false),
+        Err(error) => Err(error).doing("cannot read", path),
+    }
 }
 
 /// The folder that a pattern's matches share: what stands before its first special character.

@@ -1,32 +1,41 @@
 //! One action: from a key that is not in the store to a published record.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use super::worker::{Ended, Job, last_lines, work, write_request};
-use crate::declare::{ArtifactKind, Project, Role};
+use super::Run;
+use super::children::Children;
+use super::expand::expand;
+use super::log::last_lines;
+use super::process::{Ended, Job, work};
+use super::publish::publish;
+use super::resources::Share;
+use super::workplace::Workplace;
+use crate::declare::{Project, Role};
 use crate::error::{Doing, Error, Result};
 use crate::key::{ActionKey, Digest};
-use crate::plan::{Plan, Stage};
-use crate::protocol::{RequestInput, WorkRequest, WorkerEvent};
-use crate::store::{Object, Output, Provenance, Record, Store, Watch};
-use crate::table::{FOOTER_PREFIX, check_columns};
+use crate::plan::Stage;
+use crate::protocol::{EVENTS_VARIABLE, RequestInput, WorkRequest, WorkerEvent};
+use crate::store::{Head, Provenance, Record, Watch};
+use crate::table::FOOTER_PREFIX;
 
 /// Lines of a failed worker's output that the error quotes.
 const QUOTED_LINES: usize = 12;
 
-/// Everything that one action needs; it can be moved to a thread.
+/// The first pause before a retry; each further one is twice as long.
+const BACK_OFF: Duration = Duration::from_secs(1);
+
+/// Variables that any program may need; others must be named in callsheet.toml.
+const ENVIRONMENT: [&str; 7] = ["HOME", "USER", "LANG", "LC_ALL", "TERM", "TZ", "LD_LIBRARY_PATH"];
+
+/// Everything that one action needs beside its run; it can be moved to a thread.
 pub struct Action<'a> {
-    /// The project.
-    pub project: &'a Project,
-    /// Where the result goes.
-    pub store: &'a Store,
-    /// The plan that the stage is part of.
-    pub plan: &'a Plan,
     /// The stage.
     pub stage: &'a Stage,
     /// Its key.
@@ -35,22 +44,36 @@ pub struct Action<'a> {
     pub inputs: BTreeMap<String, RequestInput>,
     /// Digests of the raw files it reads.
     pub sources: BTreeMap<String, Digest>,
-    /// CPUs it may use.
-    pub cpus: usize,
-    /// The run it belongs to.
-    pub run: &'a str,
+    /// What it may use of the machine.
+    pub share: Share,
     /// Raw files and scripts as they were before the key was computed.
     pub watch: Watch,
-    /// Git revision of the project.
-    pub revision: Option<String>,
+    /// Compute it even if another run has done so meanwhile.
+    pub force: bool,
 }
 
 /// What became of an action.
 pub enum Outcome {
     /// Another run computed it meanwhile.
-    Taken(BTreeMap<String, Object>),
+    Taken(Head),
     /// It was computed and published.
-    Made(BTreeMap<String, Object>, f64),
+    Made(Head),
+    /// The run was stopped.
+    Stopped,
+}
+
+/// What an action says while it goes on.
+pub enum Said {
+    /// Another run computes the same: its name.
+    Waiting(String),
+    /// The worker is started.
+    Started,
+    /// The worker said something.
+    Worker(WorkerEvent),
+    /// The worker failed and is started again after a pause.
+    Retry(Error, Duration),
+    /// The worker has ended; its share of the machine is free.
+    Released,
 }
 
 impl Action<'_> {
@@ -58,54 +81,119 @@ impl Action<'_> {
     ///
     /// # Errors
     /// When the worker fails, an output is missing, empty, undeclared or not as declared, a raw
-    /// file changed meanwhile, or the store cannot be written. Nothing is published then.
-    pub fn perform(
-        &self,
-        waiting: impl FnOnce(),
-        started: impl FnOnce(),
-        said: impl FnMut(WorkerEvent),
-    ) -> Result<Outcome> {
+    /// file changed meanwhile, or the store cannot be written. Nothing is recorded then.
+    pub fn perform(&self, run: &Run, mut say: impl FnMut(Said)) -> Result<Outcome> {
+        let place = run.workplace()?;
         let digest = self.key.digest();
-        let _key = self.store.lock(digest.as_str(), waiting)?;
-        if let Some((_, objects)) = self.store.hit(&digest, &self.stage.decl) {
-            return Ok(Outcome::Taken(objects));
+        let _key = run.store.lock(&digest.to_string(), &run.id, |who| say(Said::Waiting(who.to_owned())))?;
+        if let Some(head) = run.store.hit(&digest, &self.stage.decl, None)
+            && !self.force
+        {
+            return Ok(Outcome::Taken(head));
         }
         self.check_unchanged()?;
-        started();
+        say(Said::Started);
         let clock = Instant::now();
         let began = SystemTime::now();
-        let scratch_digest = self.key.scratch_digest();
-        let _scratch = self.store.lock(&format!("scratch-{scratch_digest}"), || {})?;
-        let scratch = self.store.path("scratch").join(scratch_digest.as_str());
+        let scratch_digest = self.key.scratch_digest().to_string();
+        // Without a budget the scratch folder has the key's own lock.
+        let _scratch = match self.key.budget.is_empty() {
+            true => None,
+            false => Some(run.store.lock(&format!("scratch-{scratch_digest}"), &run.id, |_| {})?),
+        };
+        let scratch = run.store.path("scratch").join(scratch_digest);
         fs::create_dir_all(&scratch).doing("cannot create", &scratch)?;
-
-        let staging = self.store.staging()?;
-        let out = staging.path().join("out");
-        let folder = staging.path().join("work");
-        fs::create_dir(&out).doing("cannot create", &out)?;
-        fs::create_dir(&folder).doing("cannot create", &folder)?;
-        let request_path = staging.path().join("request.json");
-        write_request(&request_path, &self.request(&digest, &out, &scratch))?;
-        let log = self.log_path()?;
-
-        let mut command = self.stage.decl.command.clone();
-        command.push(request_path.to_string_lossy().into_owned());
-        let stages = self.project.root.join(&self.project.stages);
-        let stage_folder = &stages.join(&self.stage.decl.name);
-        let job = Job { command, folder: &folder, stage_folder, log: &log };
-        let ended = work(self.project, &job, said)?;
-        if !ended.status.success() {
-            return Err(failure(&ended, &log));
-        }
+        let mut attempt = 0;
+        let (out, peak_memory) = loop {
+            match self.attempt(run, place, &digest, &scratch, attempt, &mut say) {
+                Ok(done) => break done,
+                Err(_) if place.children.stopping() => return Ok(Outcome::Stopped),
+                Err(error) if attempt < self.stage.decl.resources.retries => {
+                    let pause = BACK_OFF * 2u32.saturating_pow(attempt);
+                    say(Said::Retry(error, pause));
+                    if !sleep(pause, &place.children) {
+                        return Ok(Outcome::Stopped);
+                    }
+                    attempt += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        };
         self.check_unchanged()?;
-        let objects = self.publish(&out)?;
-        let seconds = clock.elapsed().as_secs_f64();
-        self.record(&objects, began, seconds, ended.peak_memory)?;
+        let outputs = publish(run.store, self.stage, &out)?;
+        say(Said::Released);
+        run.store.sync()?;
+        let head = Head { key: digest, outputs, seconds: clock.elapsed().as_secs_f64() };
+        let provenance = self.provenance(run, place, began, head.seconds, peak_memory);
+        run.store.write_record(&Record::new(self.key.clone(), head.outputs.clone(), provenance))?;
         // Its checkpoints have done their work, unless a longer budget may want to go on.
         if self.key.budget.is_empty() {
             let _ = fs::remove_dir_all(&scratch);
         }
-        Ok(Outcome::Made(objects, seconds))
+        Ok(Outcome::Made(head))
+    }
+
+    /// Runs the worker once; returns its output folder and its peak memory.
+    fn attempt(
+        &self,
+        run: &Run,
+        place: &Workplace,
+        digest: &Digest,
+        scratch: &Path,
+        attempt: u32,
+        say: &mut impl FnMut(Said),
+    ) -> Result<(PathBuf, u64)> {
+        let staging = place.staging.join(format!("{}.{attempt}", self.stage.name));
+        let (out, folder) = (staging.join("out"), staging.join("work"));
+        fs::create_dir_all(&out).doing("cannot create", &out)?;
+        fs::create_dir(&folder).doing("cannot create", &folder)?;
+        let request = self.request(digest, &out, scratch);
+        let request_path = staging.join("request.json");
+        let text = serde_json::to_vec_pretty(&request).expect("a request is plain data");
+        fs::write(&request_path, text).doing("cannot write", &request_path)?;
+        let log = run.store.path("runs").join(&run.id).join("logs").join(format!("{}.log", self.stage.name));
+
+        let mut command = expand(&self.stage.decl.command, &request, &request_path);
+        self.locate(run.project, &mut command)?;
+        let environment = self.environment(run.project, &staging);
+        let timeout = self.stage.decl.resources.timeout_seconds.map(Duration::from_secs_f64);
+        let events = staging.join("events");
+        let job = Job { command, environment, folder: &folder, events, log: &log, timeout };
+        let ended = work(&job, &place.children, |event| say(Said::Worker(event)))?;
+        if ended.timed_out {
+            let message =
+                format!("the worker took longer than its {} s", timeout.unwrap_or_default().as_secs_f64());
+            return Err(Error::refused(
+                message,
+                format!("raise timeout_seconds; the log is {}", log.display()),
+            ));
+        }
+        if !ended.status.success() {
+            return Err(failure(&ended, &log));
+        }
+        Ok((out, ended.peak_memory))
+    }
+
+    /// Replaces the program by its path, and scripts of the stage's folder by theirs.
+    fn locate(&self, project: &Project, command: &mut [OsString]) -> Result<()> {
+        let name = &self.stage.decl.command[0];
+        command[0] = project.program(name)?.into();
+        for (word, path) in &self.stage.decl.scripts {
+            for argument in command[1..].iter_mut().filter(|argument| *argument == word.as_str()) {
+                *argument = path.clone().into();
+            }
+        }
+        Ok(())
+    }
+
+    fn environment(&self, project: &Project, staging: &Path) -> BTreeMap<String, OsString> {
+        let passed = ENVIRONMENT.into_iter().chain(project.environment.iter().map(String::as_str));
+        let passed = passed.filter_map(|name| Some((name.to_owned(), std::env::var_os(name)?)));
+        let mut environment: BTreeMap<String, OsString> = passed.collect();
+        environment.insert("PATH".to_owned(), project.search_path());
+        environment.insert(EVENTS_VARIABLE.to_owned(), staging.join("events").into());
+        environment.insert("CUDA_VISIBLE_DEVICES".to_owned(), self.share.gpus.join(",").into());
+        environment
     }
 
     /// Raw files and scripts must be what the key says, from its computation to the end.
@@ -123,7 +211,7 @@ impl Action<'_> {
 
     fn request(&self, key: &Digest, out: &Path, scratch: &Path) -> WorkRequest {
         let outputs = &self.stage.decl.outputs;
-        let parents = self.key.inputs.iter().map(|(name, digest)| (name.clone(), digest.as_str().into()));
+        let parents = self.key.inputs.iter().map(|(name, digest)| (name.clone(), digest.to_string().into()));
         let footer = [
             ("action_key", key.to_string()),
             ("stage", self.key.stage.clone()),
@@ -138,89 +226,48 @@ impl Action<'_> {
             params: self.stage.params.iter().map(|(n, p)| (n.clone(), p.value.clone())).collect(),
             outputs: outputs.iter().map(|(name, o)| (name.clone(), out.join(&o.path))).collect(),
             scratch: scratch.to_owned(),
-            cpus: self.cpus,
+            cpus: self.share.cpus,
             labels: self.key.labels.iter().cloned().collect(),
             footer: footer.into_iter().map(|(k, v)| (format!("{FOOTER_PREFIX}{k}"), v)).collect(),
         }
     }
 
-    fn log_path(&self) -> Result<PathBuf> {
-        let logs = self.store.path("runs").join(self.run).join("logs");
-        fs::create_dir_all(&logs).doing("cannot create", &logs)?;
-        Ok(logs.join(format!("{}.log", self.stage.name)))
-    }
-
-    /// Checks every output before the first is published.
-    fn publish(&self, out: &Path) -> Result<BTreeMap<String, Object>> {
-        let declared = &self.stage.decl.outputs;
-        for entry in fs::read_dir(out).doing("cannot list", out)? {
-            let name = entry.doing("cannot list", out)?.file_name();
-            if !declared.values().any(|o| name == o.path.as_str()) {
-                let known = declared.values().map(|o| o.path.as_str());
-                let name = name.to_string_lossy();
-                return Err(Error::refused(
-                    format!("stage `{}` wrote `{name}`, which it does not declare", self.stage.name),
-                    crate::error::suggest(&name, known),
-                ));
-            }
-        }
-        for (name, output) in declared {
-            let path = out.join(&output.path);
-            let folder = output.kind == ArtifactKind::Directory;
-            let full = if folder {
-                fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some())
-            } else {
-                fs::symlink_metadata(&path).is_ok_and(|found| found.is_file() && found.len() > 0)
-            };
-            if !full {
-                return Err(Error::refused(
-                    format!(
-                        "stage `{}` did not write its output `{name}` ({})",
-                        self.stage.name, output.path
-                    ),
-                    "it must exist and not be empty",
-                ));
-            }
-            if output.kind == ArtifactKind::Table {
-                check_columns(&path, &output.columns)?;
-            }
-        }
-        let publish = |(name, output): (&String, &crate::declare::OutputDecl)| {
-            Ok((name.clone(), self.store.publish(output.kind, &out.join(&output.path))?))
-        };
-        declared.iter().map(publish).collect()
-    }
-
-    fn record(
+    fn provenance(
         &self,
-        objects: &BTreeMap<String, Object>,
+        run: &Run,
+        place: &Workplace,
         began: SystemTime,
         seconds: f64,
         peak_memory: u64,
-    ) -> Result<()> {
-        let request = &self.plan.request;
+    ) -> Provenance {
+        let request = &run.plan.request;
         let execution = self.stage.params.iter().filter(|(_, p)| p.role == Role::Execution);
-        let provenance = Provenance {
+        Provenance {
             stage: self.stage.name.clone(),
             pipeline: request.pipeline.clone(),
             dataset: request.dataset.clone(),
             profile: request.profile.clone(),
-            run: self.run.to_owned(),
+            run: run.id.clone(),
             started: began.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
             seconds,
             peak_memory: Some(peak_memory),
-            cpus: self.cpus,
+            cpus: self.share.cpus,
             execution: execution.map(|(n, p)| (n.clone(), p.value.clone())).collect(),
-            host: nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned(),
-            revision: self.revision.clone(),
+            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            revision: place.revision.clone(),
             callsheet: env!("CARGO_PKG_VERSION").to_owned(),
             sources: self.sources.clone(),
-        };
-        let output =
-            |(name, object): (&String, &Object)| (name.clone(), Output { content: object.content.clone() });
-        let outputs = objects.iter().map(output).collect();
-        self.store.write_record(&Record::new(self.key.clone(), outputs, provenance))
+        }
     }
+}
+
+/// Waits; false if the run is stopped meanwhile.
+fn sleep(pause: Duration, children: &Children) -> bool {
+    let clock = Instant::now();
+    while clock.elapsed() < pause && !children.stopping() {
+        thread::sleep(Duration::from_millis(50));
+    }
+    !children.stopping()
 }
 
 fn failure(ended: &Ended, log: &Path) -> Error {

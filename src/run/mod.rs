@@ -1,9 +1,165 @@
 //! Running a plan: which stages are cached, when the others start, what becomes of them.
 
 mod action;
+mod children;
+mod expand;
+mod log;
 mod outlook;
+mod process;
+mod publish;
+mod resources;
 mod scheduler;
-mod worker;
+mod workplace;
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::{Instant, SystemTime};
+
+use crate::declare::Project;
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::plan::Plan;
+use crate::store::{Heads, Sources, Store};
+use scheduler::{Message, Scheduler};
+use workplace::Workplace;
+
+pub use children::guard;
 pub use outlook::{Outlook, State, outlook};
-pub use scheduler::{RunOptions, RunSummary, run};
+pub use resources::{Machine, Share};
+
+/// How to run.
+#[derive(Clone, Debug, Default)]
+pub struct RunOptions {
+    /// What all workers together may use.
+    pub machine: Machine,
+    /// Stages that are computed even if their result is in the store.
+    pub force: BTreeSet<String>,
+    /// If given, only these may be computed.
+    pub only: Option<BTreeSet<String>>,
+    /// A failure stops the run instead of what depends on it alone.
+    pub fail_fast: bool,
+}
+
+/// How a run went.
+#[derive(Debug, Default)]
+pub struct RunSummary {
+    /// Stages whose result was found.
+    pub cached: usize,
+    /// Stages that ran.
+    pub ran: usize,
+    /// Stages that failed, and why.
+    pub failed: Vec<(String, Error)>,
+    /// The run was ended before its time.
+    pub stopped: bool,
+    /// Why no stage can run at all.
+    refused: Option<Error>,
+    /// Latest actions that are others than before.
+    heads: Heads,
+}
+
+/// What all actions of a run share.
+pub struct Run<'a> {
+    /// The project.
+    pub project: &'a Project,
+    /// Where results go.
+    pub store: &'a Store,
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The run's name.
+    pub id: String,
+    workplace: OnceLock<Workplace>,
+}
+
+impl Run<'_> {
+    /// Where its workers work; made when the first of them is to start.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    fn workplace(&self) -> Result<&Workplace> {
+        if let Some(workplace) = self.workplace.get() {
+            return Ok(workplace);
+        }
+        let made = Workplace::new(self.project, self.store, &self.id)?;
+        Ok(self.workplace.get_or_init(|| made))
+    }
+
+    fn begun(&self) -> Option<&Workplace> {
+        self.workplace.get()
+    }
+
+    /// Folder of the named views of this pipeline's artifacts.
+    fn out(&self) -> PathBuf {
+        let request = &self.plan.request;
+        self.project.data.join("out").join(&request.pipeline).join(&request.dataset)
+    }
+}
+
+/// Tells a run that the user wants it to end; the second time, at once.
+#[derive(Debug, Default)]
+pub struct Interrupts(Mutex<Option<mpsc::Sender<Message>>>);
+
+impl Interrupts {
+    /// Interrupts the run that listens, if there is one.
+    pub fn send(&self) -> bool {
+        let sender = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sender.as_ref().is_some_and(|sender| sender.send(Message::Interrupt).is_ok())
+    }
+}
+
+/// Runs a plan to its end; a failure stops what depends on it and lets the rest finish.
+///
+/// # Errors
+/// When the store cannot be used. Failures of stages are in the summary.
+pub fn run(
+    project: &Project,
+    store: &Store,
+    plan: &Plan,
+    options: &RunOptions,
+    interrupts: &Interrupts,
+    mut report: impl FnMut(&Event),
+) -> Result<RunSummary> {
+    let clock = Instant::now();
+    let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let id = format!("{}-{}", time.replace(':', "-"), std::process::id());
+    report(&Event::RunStarted { run: id.clone(), stages: plan.stages.len() });
+    let request = &plan.request;
+    let mut heads = store.heads(&request.pipeline, &request.dataset);
+    let mut sources = Sources::load(store, &project.root);
+    let run = Run { project, store, plan, id, workplace: OnceLock::new() };
+    let (sender, receiver) = mpsc::channel();
+    *interrupts.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender.clone());
+    let mut summary = thread::scope(|scope| {
+        let scheduler = Scheduler::new(&run, options, &mut sources, &mut heads, &mut report);
+        scheduler.schedule(scope, &sender, &receiver)
+    });
+    if let Some(error) = summary.refused.take() {
+        return Err(error);
+    }
+    let remembered = remember(&run, &summary, &mut sources);
+    // A failed stage is the better message.
+    if summary.failed.is_empty() {
+        remembered?;
+    }
+    report(&Event::RunFinished {
+        run: run.id.clone(),
+        cached: summary.cached,
+        ran: summary.ran,
+        failed: plan.stages.len() - summary.cached - summary.ran,
+        seconds: clock.elapsed().as_secs_f64(),
+    });
+    Ok(summary)
+}
+
+fn remember(run: &Run, summary: &RunSummary, sources: &mut Sources) -> Result<()> {
+    let request = &run.plan.request;
+    if !summary.heads.is_empty() {
+        // Another run may have written its own meanwhile.
+        let mut latest = run.store.heads(&request.pipeline, &request.dataset);
+        latest.extend(summary.heads.clone());
+        run.store.write_heads(&request.pipeline, &request.dataset, &latest)?;
+    }
+    sources.save(run.store)
+}

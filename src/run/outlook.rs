@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::declare::Project;
 use crate::error::Result;
 use crate::key::{ActionKey, Digest};
 use crate::plan::{Input, Plan, Stage};
@@ -58,22 +57,23 @@ pub struct Outlook {
 ///
 /// # Errors
 /// When a raw file cannot be read.
-pub fn outlook(project: &Project, store: &Store, sources: &mut Sources, plan: &Plan) -> Result<Vec<Outlook>> {
+pub fn outlook(store: &Store, sources: &mut Sources, plan: &Plan) -> Result<Vec<Outlook>> {
     let heads = store.heads(&plan.request.pipeline, &plan.request.dataset);
     let mut found: Vec<Outlook> = Vec::with_capacity(plan.stages.len());
     for stage in &plan.stages {
-        let last = heads.get(&stage.name).and_then(|key| store.record(key));
+        let last = heads.get(&stage.name);
         let waits: Vec<String> = stage
             .upstream()
             .into_iter()
             .filter(|producer| found[*producer].objects.is_none())
             .map(|producer| plan.stages[producer].name.clone())
             .collect();
-        let seconds = last.as_ref().map(|record| record.provenance.seconds);
+        let seconds = last.map(|head| head.seconds);
+        let last_key = || last.and_then(|head| store.record(&head.key)).map(|record| record.key);
         let name = stage.name.clone();
         if !waits.is_empty() {
-            let reasons = match &last {
-                Some(record) => changed_params(project, stage, &record.key)?,
+            let reasons = match last_key() {
+                Some(key) => changed_params(sources, stage, &key)?,
                 None => vec!["never ran".into()],
             };
             let state = State::Maybe { after: waits, reasons };
@@ -81,14 +81,14 @@ pub fn outlook(project: &Project, store: &Store, sources: &mut Sources, plan: &P
             continue;
         }
         let objects = |producer: usize| found[producer].objects.as_ref();
-        let key = key_of(project, sources, stage, objects)?;
+        let key = key_of(sources, stage, objects)?;
         let digest = key.digest();
-        let hit = store.hit(&digest, &stage.decl);
+        let hit = store.hit(&digest, &stage.decl, last);
         let state = match &hit {
             Some(_) => State::Cached { key: digest },
-            None => State::Run { key: digest, reasons: reasons(last.as_ref().map(|r| &r.key), &key) },
+            None => State::Run { key: digest, reasons: reasons(last_key().as_ref(), &key) },
         };
-        let objects = hit.map(|(_, objects)| objects);
+        let objects = hit.map(|head| head.outputs);
         found.push(Outlook { stage: name, state, seconds, key: Some(key), objects });
     }
     Ok(found)
@@ -96,7 +96,6 @@ pub fn outlook(project: &Project, store: &Store, sources: &mut Sources, plan: &P
 
 /// The key of a stage whose inputs are all known.
 pub(super) fn key_of<'a>(
-    project: &Project,
     sources: &mut Sources,
     stage: &Stage,
     objects: impl Fn(usize) -> Option<&'a BTreeMap<String, Object>>,
@@ -106,16 +105,22 @@ pub(super) fn key_of<'a>(
         let digest = match input {
             Input::Source { files, .. } => sources.digest_all(files)?.0,
             Input::Artifact { stage, output } => {
-                objects(*stage).expect("the producer is done")[output].content.clone()
+                objects(*stage).expect("the producer is done")[output].content
             }
         };
         inputs.insert(name.clone(), digest);
     }
-    ActionKey::new(project, stage, inputs)
+    Ok(ActionKey::new(stage, code(sources, stage)?, inputs))
+}
+
+/// Digests of the scripts that the stage's command names.
+fn code(sources: &mut Sources, stage: &Stage) -> Result<BTreeMap<String, Digest>> {
+    let scripts = stage.decl.scripts.iter();
+    scripts.map(|(word, path)| Ok((word.clone(), sources.digest(path)?))).collect()
 }
 
 /// What changed beside the inputs, which are not known yet.
-fn changed_params(project: &Project, stage: &Stage, old: &ActionKey) -> Result<Vec<String>> {
-    let new = ActionKey::new(project, stage, old.inputs.clone())?;
+fn changed_params(sources: &mut Sources, stage: &Stage, old: &ActionKey) -> Result<Vec<String>> {
+    let new = ActionKey::new(stage, code(sources, stage)?, old.inputs.clone());
     if new == *old { Ok(Vec::new()) } else { Ok(reasons(Some(old), &new)) }
 }

@@ -1,211 +1,245 @@
-//! Starts every stage as soon as its inputs are there and its CPUs are free.
+//! Starts every stage as soon as its inputs are there and its share of the machine is free.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::process::Command;
-use std::sync::mpsc::{self, Sender};
-use std::thread::{self, Scope};
-use std::time::{Instant, SystemTime};
+use std::sync::mpsc::{Receiver, Sender};
+use std::thread::Scope;
 
-use super::action::{Action, Outcome};
+use rustix::process::Signal;
+
+use super::action::{Action, Outcome, Said};
 use super::outlook::key_of;
-use crate::declare::{Cpus, Project};
+use super::resources::{Machine, Share};
+use super::{Run, RunOptions, RunSummary};
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::key::{ActionKey, Digest, scripts};
-use crate::plan::{Input, Plan, Stage};
+use crate::key::ActionKey;
+use crate::plan::{Input, Stage};
 use crate::protocol::RequestInput;
 use crate::reason::reasons;
-use crate::store::{Heads, Object, Sources, Store, Watch, show_artifact};
+use crate::store::{Head, Heads, Object, Sources, Watch, show_artifact};
 
-/// How to run.
-#[derive(Clone, Copy, Debug)]
-pub struct RunOptions {
-    /// CPUs that all workers together may use.
-    pub cpus: usize,
-}
-
-/// How a run went.
-#[derive(Debug)]
-pub struct RunSummary {
-    /// Stages whose result was found.
-    pub cached: usize,
-    /// Stages that ran.
-    pub ran: usize,
-    /// Stages that failed, with message and help.
-    pub failed: Vec<(String, Error)>,
-}
-
-type Objects = BTreeMap<String, Object>;
-
+/// Where a stage is.
 enum Status {
-    Pending,
+    /// Something it reads from is not done.
+    Waiting,
+    /// It must run, and waits for its share of the machine.
+    Ready,
     Running,
-    Done(Objects),
+    Done(Head),
     /// Failed, or blocked by a stage that failed.
     Lost,
 }
 
-struct Ended {
-    position: usize,
-    key: Digest,
-    cpus: usize,
-    outcome: Result<Outcome>,
-}
-
-enum Message {
+/// What the scheduler hears.
+pub enum Message {
+    /// Something to report.
     Event(Event),
-    Ended(Ended),
+    /// A worker's share is free.
+    Released(usize),
+    /// An action is over.
+    Ended(usize, Result<Outcome>),
+    /// The user wants the run to end.
+    Interrupt,
 }
 
-/// Runs a plan to its end; a failure stops what depends on it and lets the rest finish.
-///
-/// # Errors
-/// When the store cannot be used. Failures of stages are in the summary.
-pub fn run(
-    project: &Project,
-    store: &Store,
-    plan: &Plan,
-    options: RunOptions,
-    mut report: impl FnMut(&Event),
-) -> Result<RunSummary> {
-    store.create()?;
-    let clock = Instant::now();
-    let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    let id = format!("{}-{}", time.replace(':', "-"), std::process::id());
-    report(&Event::RunStarted { run: id.clone(), stages: plan.stages.len() });
-    let heads = store.heads(&plan.request.pipeline, &plan.request.dataset);
-    let mut runner = Runner {
-        project,
-        store,
-        plan,
-        options,
-        sources: Sources::load(store, &project.root),
-        status: plan.stages.iter().map(|_| Status::Pending).collect(),
-        free: options.cpus,
-        heads,
-        id: &id,
-        revision: None,
-        summary: RunSummary { cached: 0, ran: 0, failed: Vec::new() },
-    };
-    let result = thread::scope(|scope| runner.schedule(scope, &mut report));
-    runner.sources.save(store)?;
-    result?;
-    let summary = runner.summary;
-    report(&Event::RunFinished {
-        run: id,
-        cached: summary.cached,
-        ran: summary.ran,
-        failed: (plan.stages.len() - summary.cached - summary.ran).max(summary.failed.len()),
-        seconds: clock.elapsed().as_secs_f64(),
-    });
-    Ok(summary)
-}
-
-struct Runner<'a> {
-    project: &'a Project,
-    store: &'a Store,
-    plan: &'a Plan,
-    options: RunOptions,
-    sources: Sources,
-    status: Vec<Status>,
-    free: usize,
-    heads: Heads,
-    id: &'a str,
-    revision: Option<String>,
+/// One run's state.
+pub struct Scheduler<'a, R> {
+    run: &'a Run<'a>,
+    options: &'a RunOptions,
+    sources: &'a mut Sources,
+    heads: &'a mut Heads,
+    report: R,
     summary: RunSummary,
+    status: Vec<Status>,
+    /// How many stages that it reads from are not done, of each stage.
+    missing: Vec<usize>,
+    consumers: Vec<Vec<usize>>,
+    ready: BTreeMap<usize, (ActionKey, Watch)>,
+    shares: BTreeMap<usize, Share>,
+    free: Machine,
+    running: usize,
 }
 
-impl<'a> Runner<'a> {
-    fn schedule<'s>(&mut self, scope: &'s Scope<'s, 'a>, report: &mut impl FnMut(&Event)) -> Result<()>
+impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
+    /// Nothing is looked up yet.
+    pub fn new(
+        run: &'a Run<'a>,
+        options: &'a RunOptions,
+        sources: &'a mut Sources,
+        heads: &'a mut Heads,
+        report: R,
+    ) -> Self {
+        let stages = &run.plan.stages;
+        let mut consumers = vec![Vec::new(); stages.len()];
+        for (position, stage) in stages.iter().enumerate() {
+            for producer in stage.upstream() {
+                consumers[producer].push(position);
+            }
+        }
+        Self {
+            status: stages.iter().map(|_| Status::Waiting).collect(),
+            missing: stages.iter().map(|stage| stage.upstream().len()).collect(),
+            consumers,
+            ready: BTreeMap::new(),
+            shares: BTreeMap::new(),
+            free: options.machine.clone(),
+            running: 0,
+            summary: RunSummary::default(),
+            run,
+            options,
+            sources,
+            heads,
+            report,
+        }
+    }
+
+    /// Runs the plan to its end, or to where the user stops it.
+    pub fn schedule<'s>(
+        mut self,
+        scope: &'s Scope<'s, 'a>,
+        sender: &Sender<Message>,
+        receiver: &Receiver<Message>,
+    ) -> RunSummary
     where
         'a: 's,
     {
-        let (sender, receiver) = mpsc::channel();
+        let roots = (0..self.status.len()).filter(|position| self.missing[*position] == 0);
+        self.settle(roots.collect());
         loop {
-            for position in 0..self.plan.stages.len() {
-                self.consider(position, scope, &sender, report)?;
-            }
-            if !self.status.iter().any(|s| matches!(s, Status::Running)) {
-                return Ok(());
+            self.start_ready(scope, sender);
+            if self.running == 0 {
+                return self.summary;
             }
             match receiver.recv() {
-                Ok(Message::Event(event)) => report(&event),
-                Ok(Message::Ended(ended)) => {
-                    self.free += ended.cpus;
-                    self.ended(ended, report)?;
-                }
-                Err(_) => return Ok(()),
+                Ok(Message::Event(event)) => (self.report)(&event),
+                Ok(Message::Released(position)) => self.release(position),
+                Ok(Message::Ended(position, outcome)) => self.ended(position, outcome),
+                Ok(Message::Interrupt) => self.stop(),
+                Err(_) => return self.summary,
             }
         }
     }
 
-    /// Starts a pending stage, or finds its result, if its inputs are there and its CPUs free.
-    fn consider<'s>(
-        &mut self,
-        position: usize,
-        scope: &'s Scope<'s, 'a>,
-        sender: &Sender<Message>,
-        report: &mut impl FnMut(&Event),
-    ) -> Result<()>
+    /// Looks up stages whose inputs are all there, and those that this makes ready in turn.
+    fn settle(&mut self, mut open: BTreeSet<usize>) {
+        while let Some(position) = open.pop_first() {
+            match self.look_up(position) {
+                Ok(Some(head)) => {
+                    self.summary.cached += 1;
+                    let stage = self.run.plan.stages[position].name.clone();
+                    (self.report)(&Event::Cached { stage, key: head.key });
+                    open.extend(self.done(position, head));
+                }
+                Ok(None) => self.status[position] = Status::Ready,
+                Err(error) => self.failed(position, error),
+            }
+        }
+    }
+
+    /// The result of a stage, if it is in the store and need not be made anew.
+    fn look_up(&mut self, position: usize) -> Result<Option<Head>> {
+        let stage = &self.run.plan.stages[position];
+        let watch = self.watch(stage)?;
+        let status = &self.status;
+        let objects = |producer: usize| match &status[producer] {
+            Status::Done(head) => Some(&head.outputs),
+            _ => None,
+        };
+        let key = key_of(self.sources, stage, objects)?;
+        let forced = self.options.force.contains(&stage.name);
+        if !forced
+            && let Some(head) = self.run.store.hit(&key.digest(), &stage.decl, self.heads.get(&stage.name))
+        {
+            return Ok(Some(head));
+        }
+        if self.options.only.as_ref().is_some_and(|only| !only.contains(&stage.name)) {
+            let message =
+                format!("the result of `{}` is not in the store, and --only leaves it out", stage.name);
+            return Err(Error::refused(message, format!("run it first: callsheet run {}", stage.name)));
+        }
+        self.options.machine.check(&stage.name, &stage.decl.resources)?;
+        self.ready.insert(position, (key, watch));
+        Ok(None)
+    }
+
+    fn start_ready<'s>(&mut self, scope: &'s Scope<'s, 'a>, sender: &Sender<Message>)
     where
         'a: 's,
     {
-        let plan = self.plan;
-        let stage = &plan.stages[position];
-        if !matches!(self.status[position], Status::Pending) {
-            return Ok(());
+        if self.summary.stopped {
+            self.ready.clear();
         }
-        for producer in stage.upstream() {
-            match self.status[producer] {
-                Status::Done(_) => {}
-                Status::Lost => {
-                    self.status[position] = Status::Lost;
-                    let by = plan.stages[producer].name.clone();
-                    report(&Event::Blocked { stage: stage.name.clone(), by });
-                    return Ok(());
+        let positions: Vec<usize> = self.ready.keys().copied().collect();
+        if !positions.is_empty()
+            && let Err(error) = self.run.workplace()
+        {
+            self.summary.refused = Some(error);
+            return;
+        }
+        for position in positions {
+            if self.free.cpus == 0 {
+                return;
+            }
+            let wanted = &self.run.plan.stages[position].decl.resources;
+            let Some(share) = self.free.take(wanted, &self.options.machine) else { continue };
+            let Some((key, watch)) = self.ready.remove(&position) else { continue };
+            self.shares.insert(position, share.clone());
+            match self.action(position, key, watch, share) {
+                Ok(action) => self.start(position, action, scope, sender.clone()),
+                Err(error) => {
+                    self.release(position);
+                    self.failed(position, error);
                 }
-                _ => return Ok(()),
             }
         }
-        let status = &self.status;
-        let objects = |producer: usize| match &status[producer] {
-            Status::Done(objects) => Some(objects),
-            _ => None,
-        };
-        let watch = self.watch(stage)?;
-        let key = key_of(self.project, &mut self.sources, stage, objects)?;
-        let digest = key.digest();
-        if let Some((_, objects)) = self.store.hit(&digest, &stage.decl) {
-            report(&Event::Cached { stage: stage.name.clone(), key: digest.clone() });
-            self.summary.cached += 1;
-            return self.done(position, digest, objects, report);
-        }
-        let cpus = match stage.decl.cpus {
-            Cpus::All => self.options.cpus,
-            Cpus::Count(count) => count.min(self.options.cpus),
-        };
-        if cpus > self.free {
-            return Ok(());
-        }
-        self.free -= cpus;
+    }
+
+    fn start<'s>(
+        &mut self,
+        position: usize,
+        action: Action<'a>,
+        scope: &'s Scope<'s, 'a>,
+        sender: Sender<Message>,
+    ) where
+        'a: 's,
+    {
         self.status[position] = Status::Running;
-        let action = self.action(position, key, watch, cpus)?;
-        let why = self.heads.get(&stage.name).and_then(|head| self.store.record(head));
-        let why = reasons(why.as_ref().map(|record| &record.key), &action.key);
-        let sender = sender.clone();
-        let key = digest.clone();
+        self.running += 1;
+        let run = self.run;
+        let key = action.key.digest();
+        let last = self.heads.get(&action.stage.name).and_then(|head| run.store.record(&head.key));
+        let mut why = reasons(last.as_ref().map(|record| &record.key), &action.key);
+        if action.force && last.is_some_and(|record| record.key == action.key) {
+            why = vec!["forced".to_owned()];
+        }
         scope.spawn(move || {
-            let tell = |event| drop(sender.send(Message::Event(event)));
-            let name = || stage.name.clone();
-            let outcome = action.perform(
-                || tell(Event::Waiting { stage: name() }),
-                || tell(Event::Started { stage: name(), key: digest, reasons: why }),
-                |said| tell(Event::Worker { stage: name(), said }),
-            );
-            let _ = sender.send(Message::Ended(Ended { position, key, cpus, outcome }));
+            let name = || action.stage.name.clone();
+            let say = |said| {
+                let _ = sender.send(match said {
+                    Said::Waiting(holder) => Message::Event(Event::Waiting { stage: name(), holder }),
+                    Said::Started => {
+                        Message::Event(Event::Started { stage: name(), key, reasons: why.clone() })
+                    }
+                    Said::Worker(said) => Message::Event(Event::Worker { stage: name(), said }),
+                    Said::Retry(error, pause) => Message::Event(Event::Retrying {
+                        stage: name(),
+                        message: error.to_string(),
+                        seconds: pause.as_secs_f64(),
+                    }),
+                    Said::Released => Message::Released(position),
+                });
+            };
+            let outcome = catch_unwind(AssertUnwindSafe(|| action.perform(run, say)));
+            let outcome = outcome.unwrap_or_else(|_| {
+                Err(Error::refused(
+                    "callsheet itself failed at this stage",
+                    "please report what it said above",
+                ))
+            });
+            let _ = sender.send(Message::Ended(position, outcome));
         });
-        Ok(())
     }
 
     /// Raw files and scripts of a stage, as they are before its key is computed.
@@ -214,12 +248,13 @@ impl<'a> Runner<'a> {
             Input::Source { files, .. } => files.as_slice(),
             Input::Artifact { .. } => &[],
         });
-        let raw = raw.map(|file| self.project.root.join(file));
-        Watch::start(raw.chain(scripts(self.project, &stage.decl).into_iter().map(|(_, path)| path)))
+        let raw = raw.map(|file| self.run.project.root.join(file));
+        Watch::start(raw.chain(stage.decl.scripts.iter().map(|(_, path)| path.clone())))
     }
 
-    fn action(&mut self, position: usize, key: ActionKey, watch: Watch, cpus: usize) -> Result<Action<'a>> {
-        let stage = &self.plan.stages[position];
+    fn action(&mut self, position: usize, key: ActionKey, watch: Watch, share: Share) -> Result<Action<'a>> {
+        let run = self.run;
+        let stage = &run.plan.stages[position];
         let mut inputs = BTreeMap::new();
         let mut sources = BTreeMap::new();
         for (name, input) in &stage.inputs {
@@ -228,96 +263,121 @@ impl<'a> Runner<'a> {
                     sources.extend(self.sources.digest_all(files)?.1);
                     let name = |f: &PathBuf| f.strip_prefix(base).unwrap_or(f).to_string_lossy().into_owned();
                     RequestInput {
-                        paths: files.iter().map(|f| self.project.root.join(f)).collect(),
+                        paths: files.iter().map(|f| run.project.root.join(f)).collect(),
                         names: files.iter().map(name).collect(),
                     }
                 }
                 Input::Artifact { stage, output } => {
-                    let Status::Done(objects) = &self.status[*stage] else {
+                    let Status::Done(head) = &self.status[*stage] else {
                         unreachable!("the producer is done")
                     };
-                    let object = &objects[output];
                     RequestInput {
-                        paths: vec![self.store.object_path(object)],
-                        names: vec![self.plan.stages[*stage].decl.outputs[output].path.clone()],
+                        paths: vec![run.store.object_path(&head.outputs[output])],
+                        names: vec![run.plan.stages[*stage].decl.outputs[output].path.clone()],
                     }
                 }
             };
             inputs.insert(name.clone(), input);
         }
-        if self.revision.is_none() {
-            self.revision = Some(revision(self.project).unwrap_or_default());
+        let force = self.options.force.contains(&stage.name);
+        Ok(Action { stage, key, inputs, sources, share, watch, force })
+    }
+
+    fn release(&mut self, position: usize) {
+        if let Some(share) = self.shares.remove(&position) {
+            self.free.give(share);
         }
-        let revision = self.revision.clone().filter(|r| !r.is_empty());
-        let (project, store, plan, run) = (self.project, self.store, self.plan, self.id);
-        Ok(Action { project, store, plan, stage, key, inputs, sources, cpus, run, watch, revision })
     }
 
-    fn ended(&mut self, ended: Ended, report: &mut impl FnMut(&Event)) -> Result<()> {
-        let Ended { position, key, outcome, .. } = ended;
-        let stage = self.plan.stages[position].name.clone();
-        let objects = match outcome {
-            Ok(Outcome::Made(objects, seconds)) => {
-                let rows = objects.iter().filter_map(|(n, o)| Some((n.clone(), o.rows?))).collect();
-                report(&Event::Finished { stage, key: key.clone(), seconds, rows });
+    fn ended(&mut self, position: usize, outcome: Result<Outcome>) {
+        self.release(position);
+        self.running -= 1;
+        let stage = self.run.plan.stages[position].name.clone();
+        let head = match outcome {
+            Ok(Outcome::Made(head)) => {
+                let rows = head.outputs.iter().filter_map(|(n, o)| Some((n.clone(), o.rows?))).collect();
+                (self.report)(&Event::Finished { stage, key: head.key, seconds: head.seconds, rows });
                 self.summary.ran += 1;
-                objects
+                head
             }
-            Ok(Outcome::Taken(objects)) => {
-                report(&Event::Cached { stage, key: key.clone() });
+            Ok(Outcome::Taken(head)) => {
+                (self.report)(&Event::Cached { stage, key: head.key });
                 self.summary.cached += 1;
-                objects
+                head
             }
-            Err(error) => {
+            Ok(Outcome::Stopped) => {
                 self.status[position] = Status::Lost;
-                self.failed(&stage, error, report);
-                return Ok(());
+                (self.report)(&Event::Stopped { stage });
+                return;
             }
+            Err(error) => return self.failed(position, error),
         };
-        self.done(position, key, objects, report)
+        let next = self.done(position, head);
+        self.settle(next);
     }
 
-    fn failed(&mut self, stage: &str, error: Error, report: &mut impl FnMut(&Event)) {
-        let help = miette::Diagnostic::help(&error).map(|h| h.to_string()).unwrap_or_default();
-        report(&Event::Failed { stage: stage.to_owned(), message: error.to_string(), help });
-        self.summary.failed.push((stage.to_owned(), error));
-    }
-
-    fn done(
-        &mut self,
-        position: usize,
-        key: Digest,
-        objects: Objects,
-        report: &mut impl FnMut(&Event),
-    ) -> Result<()> {
-        let request = &self.plan.request;
-        let stage = &self.plan.stages[position];
-        let folder =
-            self.project.data.join("out").join(&request.pipeline).join(&request.dataset).join(&stage.name);
+    /// Shows a result; returns the stages that have all their inputs now.
+    fn done(&mut self, position: usize, head: Head) -> BTreeSet<usize> {
+        let run = self.run;
+        let stage = &run.plan.stages[position];
+        let folder = run.out().join(&stage.name);
         let show = |(name, object): (&String, &Object)| {
             let link = folder.join(&stage.decl.outputs[name].path);
-            show_artifact(&self.store.object_path(object), &link, &self.project.data)
+            show_artifact(&run.store.object_path(object), &link, &run.project.data)
         };
         // The result is in the store whether or not it can be shown: what reads it goes on.
-        if let Err(error) = objects.iter().try_for_each(show) {
-            self.failed(&stage.name, error, report);
+        let shown = head.outputs.iter().filter(|(name, _)| stage.decl.outputs.contains_key(*name));
+        if let Err(error) = shown.into_iter().try_for_each(show) {
+            self.tell_failure(position, error);
         }
-        if self.heads.get(&stage.name) != Some(&key) {
-            self.heads.insert(stage.name.clone(), key);
-            self.store.write_heads(&request.pipeline, &request.dataset, &self.heads)?;
+        if self.heads.get(&stage.name).is_none_or(|last| last.key != head.key) {
+            self.summary.heads.insert(stage.name.clone(), head.clone());
         }
-        self.status[position] = Status::Done(objects);
-        Ok(())
+        self.status[position] = Status::Done(head);
+        let mut next = BTreeSet::new();
+        for consumer in &self.consumers[position] {
+            self.missing[*consumer] -= 1;
+            if self.missing[*consumer] == 0 && !matches!(self.status[*consumer], Status::Lost) {
+                next.insert(*consumer);
+            }
+        }
+        next
     }
-}
 
-/// The project's git revision, with `+` if tracked files were changed; none without git.
-fn revision(project: &Project) -> Option<String> {
-    let git = |arguments: &[&str]| {
-        let output = Command::new("git").arg("-C").arg(&project.root).args(arguments).output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
-    let head = git(&["rev-parse", "HEAD"])?;
-    let changed = !git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty();
-    Some(if changed { format!("{head}+") } else { head })
+    /// A stage has failed: so has everything that reads from it.
+    fn failed(&mut self, position: usize, error: Error) {
+        self.tell_failure(position, error);
+        self.status[position] = Status::Lost;
+        let mut open = vec![position];
+        while let Some(by) = open.pop() {
+            for consumer in self.consumers[by].clone() {
+                if matches!(self.status[consumer], Status::Waiting) {
+                    self.status[consumer] = Status::Lost;
+                    let name = |position: usize| self.run.plan.stages[position].name.clone();
+                    (self.report)(&Event::Blocked { stage: name(consumer), by: name(by) });
+                    open.push(consumer);
+                }
+            }
+        }
+        if self.options.fail_fast {
+            self.stop();
+        }
+    }
+
+    fn tell_failure(&mut self, position: usize, error: Error) {
+        let stage = self.run.plan.stages[position].name.clone();
+        let help = miette::Diagnostic::help(&error).map(|h| h.to_string()).unwrap_or_default();
+        (self.report)(&Event::Failed { stage: stage.clone(), message: error.to_string(), help });
+        self.summary.failed.push((stage, error));
+    }
+
+    /// Starts nothing more and tells the workers to end; called again, kills them.
+    fn stop(&mut self) {
+        let signal = if self.summary.stopped { Signal::KILL } else { Signal::TERM };
+        self.summary.stopped = true;
+        (self.report)(&Event::Stopping { workers: self.running });
+        if let Some(workplace) = self.run.begun() {
+            workplace.children.stop(signal);
+        }
+    }
 }

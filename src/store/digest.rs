@@ -25,7 +25,7 @@ pub fn digest_directory(path: &Path) -> Result<Digest> {
     for file in files_below(path)? {
         let name = file.strip_prefix(path).unwrap_or(&file).to_string_lossy().into_owned();
         hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
-        hasher.update(digest_file(&file)?.as_str().as_bytes());
+        hasher.update(digest_file(&file)?.to_string().as_bytes());
     }
     Ok(hasher.finalize().into())
 }

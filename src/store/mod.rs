@@ -1,24 +1,27 @@
 //! The store: objects by content digest, one record per action, runs, scratch folders, locks.
 //!
 //! ```text
-//! objects/ab/abcd…        an artifact, read-only
-//! objects/ab/abcd….json   what it is: kind, bytes digest, size, stamp ([`Object`])
+//! objects/ab/abcd…        an artifact under the digest of its bytes, read-only
 //! actions/abcd….json      what an action made of what ([`Record`])
-//! heads/<pipeline>/<dataset>.json   the latest action of each stage, for explanations
+//! heads/<pipeline>/<dataset>.json   the latest action of each stage ([`Head`]), packed
 //! runs/<id>/logs/         what the workers of one run said
 //! scratch/abcd…/          checkpoints of long stages
 //! locks/abcd….lock        held while an action runs; dies with its process
-//! staging/                being written; moved into place by a rename
+//! staging/<run>/          being written; moved into place by a rename
 //! sources.json            digests of raw files by path, inode, size and mtime
 //! ```
 //!
-//! Nothing here is ever half-visible: files are written to `staging/`, synced, and renamed.
+//! Nothing here is ever half-visible. Artifacts are written to `staging/`, renamed, and on the disk
+//! ([`Store::sync`]) before a record names them. JSON is renamed into place without being synced: a
+//! power cut leaves it whole, old, or unreadable, and to a cache that is a miss.
 
 mod digest;
+mod heads;
 mod lock;
 mod object;
 mod record;
 mod sources;
+mod sync;
 mod view;
 
 use std::fs;
@@ -31,9 +34,10 @@ use serde::de::DeserializeOwned;
 use crate::error::{Doing, Result};
 
 pub use digest::{digest_directory, digest_file};
+pub use heads::{Head, Heads};
 pub use lock::Lock;
 pub use object::Object;
-pub use record::{Heads, Output, Provenance, Record};
+pub use record::{Provenance, Record};
 pub use sources::{Sources, Watch};
 pub use view::show_artifact;
 
@@ -41,12 +45,13 @@ pub use view::show_artifact;
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
+    sync: sync::Sync,
 }
 
 impl Store {
     /// The store in `root`; its folders are made when they are first written to.
     pub fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self { root, sync: sync::Sync::default() }
     }
 
     /// Makes the store's folders.
@@ -81,10 +86,9 @@ impl Store {
         let folder = path.parent().unwrap_or(&self.root);
         fs::create_dir_all(folder).doing("cannot create", folder)?;
         let mut file = tempfile::NamedTempFile::new_in(&staging).doing("cannot write in", &staging)?;
-        let mut text = serde_json::to_vec_pretty(value).expect("records are plain data");
+        let mut text = serde_json::to_vec(value).expect("records are plain data");
         text.push(b'\n');
         file.write_all(&text).doing("cannot write", path)?;
-        file.as_file().sync_all().doing("cannot write", path)?;
         file.persist(path).map_err(|e| e.error).doing("cannot write", path)?;
         Ok(())
     }

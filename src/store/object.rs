@@ -1,14 +1,15 @@
 //! Objects: artifacts under the digest of their content, read-only.
 
-use std::fs::{self, File};
+use std::fs::{self, File, FileTimes};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
 use super::digest::files_below;
-use super::{Store, digest_directory, digest_file, read_json};
+use super::{Store, digest_directory, digest_file};
 use crate::declare::ArtifactKind;
 use crate::error::{Doing, Result};
 use crate::key::Digest;
@@ -25,38 +26,31 @@ pub struct Object {
     pub bytes: Digest,
     /// Size in bytes.
     pub size: u64,
+    /// Files in it; 1 unless it is a folder.
+    pub files: u64,
     /// Rows, of a table.
     pub rows: Option<u64>,
-    /// Hash of names, sizes, inodes and modification times of its files: a cheap sign of tampering.
-    pub stamp: Digest,
 }
 
-/// Name of every object's file or folder. What a user calls it, is the declaration's affair: equal
-/// content may have several names.
-const INSIDE: &str = "artifact";
+/// Modification time of every file in the store: 1 January 2000. Whoever writes to one moves it,
+/// so that a look tells tampering; a copy of the store that keeps times stays valid.
+const MODIFIED: Duration = Duration::from_secs(946_684_800);
 
 impl Store {
-    /// Where the artifact with this content lies.
+    /// Where an object lies: under the digest of its bytes. Tables of equal rows and different
+    /// footers are two objects of one content.
     pub fn object_path(&self, object: &Object) -> PathBuf {
-        self.object_folder(&object.content).join(INSIDE)
+        let name = object.bytes.to_string();
+        self.path("objects").join(&name[..2]).join(name)
     }
 
-    fn object_folder(&self, content: &Digest) -> PathBuf {
-        self.path("objects").join(&content.as_str()[..2]).join(content.as_str())
+    /// Whether the object is there and looks untouched.
+    pub fn intact(&self, object: &Object) -> bool {
+        let found = look(&self.object_path(object), object.kind == ArtifactKind::Directory);
+        found.is_ok_and(|found| found == Look { size: object.size, files: object.files, sealed: true })
     }
 
-    fn descriptor(&self, content: &Digest) -> PathBuf {
-        self.object_folder(content).with_extension("json")
-    }
-
-    /// The object, if it is there and looks untouched.
-    pub fn object(&self, content: &Digest) -> Option<Object> {
-        let object: Object = read_json(&self.descriptor(content))?;
-        let (size, stamp) = measure(&self.object_path(&object)).ok()?;
-        (size == object.size && stamp == object.stamp).then_some(object)
-    }
-
-    /// Moves a finished artifact into the store; an object with equal content stays as it is.
+    /// Moves a finished artifact into the store; an intact object of equal bytes stays as it is.
     ///
     /// # Errors
     /// When the artifact cannot be read, or the store cannot be written.
@@ -68,74 +62,78 @@ impl Store {
             }
             ArtifactKind::File | ArtifactKind::Files => {
                 let digest = digest_file(from)?;
-                (digest.clone(), digest, None)
+                (digest, digest, None)
             }
             ArtifactKind::Directory => {
                 let digest = digest_directory(from)?;
-                (digest.clone(), digest, None)
+                (digest, digest, None)
             }
         };
-        // Actions of different keys may make equal content at the same time.
-        let _content = self.lock(&format!("object-{content}"), || {})?;
-        if let Some(object) = self.object(&content) {
-            return Ok(object);
-        }
-        let folder = self.object_folder(&content);
-        let shelf = folder.parent().unwrap_or(&folder);
+        seal(from)?;
+        let Look { size, files, .. } =
+            look(from, kind == ArtifactKind::Directory).doing("cannot read", from)?;
+        let object = Object { kind, content, bytes, size, files, rows };
+        let path = self.object_path(&object);
+        let shelf = path.parent().unwrap_or(&path);
         fs::create_dir_all(shelf).doing("cannot create", shelf)?;
-        make_read_only(from)?;
-        // What lies there failed the look above: damaged, or left by a kill before its descriptor.
-        remove(&folder)?;
-        let staged = self.staging()?;
-        let inside = staged.path().join(INSIDE);
-        fs::rename(from, &inside).doing("cannot move", from)?;
-        fs::rename(staged.path(), &folder).doing("cannot write", &folder)?;
-        let (size, stamp) = measure(&folder.join(INSIDE)).doing("cannot read", &folder)?;
-        let object = Object { kind, content, bytes, size, rows, stamp };
-        self.write_json(&self.descriptor(&object.content), &object)?;
+        // Actions of different keys may publish equal bytes at once: whoever comes first is right.
+        for _ in 0..ATTEMPTS {
+            if self.intact(&object) || fs::rename(from, &path).is_ok() {
+                return Ok(object);
+            }
+            // What lies there is damaged.
+            remove(&path)?;
+        }
+        fs::rename(from, &path).doing("cannot write", &path)?;
         Ok(object)
     }
 }
 
-/// Size in bytes, and a hash of names, sizes, inodes and modification times, of a file or of the
-/// files below a folder.
-fn measure(path: &Path) -> io::Result<(u64, Digest)> {
-    let mut hasher = blake3::Hasher::new();
-    let size = stamp(path, &mut hasher)?;
-    Ok((size, hasher.finalize().into()))
+/// Tries to put an object where others may be putting the same.
+const ATTEMPTS: usize = 3;
+
+#[derive(Default, PartialEq)]
+struct Look {
+    size: u64,
+    files: u64,
+    sealed: bool,
 }
 
-fn stamp(path: &Path, hasher: &mut blake3::Hasher) -> io::Result<u64> {
-    let found = fs::metadata(path)?;
-    if found.is_file() {
-        for number in [found.len(), found.ino(), found.mtime() as u64, found.mtime_nsec() as u64] {
-            hasher.update(&number.to_le_bytes());
-        }
-        return Ok(found.len());
-    }
-    let mut entries = fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    let mut size = 0;
-    for entry in entries {
-        let name = entry.file_name();
-        hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_encoded_bytes());
-        size += stamp(&entry.path(), hasher)?;
-    }
-    Ok(size)
-}
-
-/// Makes every file read-only and durable. Folders stay writable, so that they can be removed.
-fn make_read_only(path: &Path) -> Result<()> {
-    let files = if path.is_dir() { files_below(path)? } else { vec![path.to_owned()] };
+/// Sizes, and whether every file has the store's modification time.
+fn look(path: &Path, folder: bool) -> io::Result<Look> {
+    let files = if folder { files_below(path).map_err(io::Error::other)? } else { vec![path.to_owned()] };
+    let mut all = Look { size: 0, files: 0, sealed: true };
     for file in files {
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).doing("cannot protect", &file)?;
-        File::open(&file).and_then(|f| f.sync_all()).doing("cannot write", &file)?;
+        let found = fs::symlink_metadata(&file)?;
+        all.size += found.len();
+        all.files += 1;
+        all.sealed &= found.is_file() && found.modified()? == SystemTime::UNIX_EPOCH + MODIFIED;
+    }
+    Ok(all)
+}
+
+/// Makes every file read-only and gives it the store's modification time. Folders stay writable,
+/// so that they can be removed.
+fn seal(path: &Path) -> Result<()> {
+    let files = if path.is_dir() { files_below(path)? } else { vec![path.to_owned()] };
+    for path in files {
+        // A file with another name is somebody else's too.
+        if fs::metadata(&path).doing("cannot read", &path)?.nlink() > 1 {
+            let copy = path.with_extension("callsheet-copy");
+            fs::copy(&path, &copy).doing("cannot copy", &path)?;
+            fs::rename(&copy, &path).doing("cannot write", &path)?;
+        }
+        let file = File::open(&path).doing("cannot read", &path)?;
+        let times = FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + MODIFIED);
+        file.set_times(times).doing("cannot protect", &path)?;
+        file.set_permissions(fs::Permissions::from_mode(0o444)).doing("cannot protect", &path)?;
     }
     Ok(())
 }
 
 fn remove(path: &Path) -> Result<()> {
-    match fs::remove_dir_all(path) {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).doing("cannot remove", path),
         _ => Ok(()),
     }

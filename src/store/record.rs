@@ -1,24 +1,17 @@
-//! Action records: what was made of what, by whom, how; and which action a stage did last.
+//! Action records: what was made of what, by whom, how.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Object, Store, read_json};
-use crate::declare::{OutputDecl, StageDecl};
+use super::{Head, Object, Store, read_json};
+use crate::declare::StageDecl;
 use crate::error::Result;
 use crate::key::{ActionKey, Digest};
 
 /// Version of the records' format.
-const FORMAT: u32 = 1;
-
-/// One output of an action: which object it is. The object's descriptor says the rest.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct Output {
-    /// Content digest of the object.
-    pub content: Digest,
-}
+const FORMAT: u32 = 2;
 
 /// How a result came to be; none of it is in the key.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -60,63 +53,51 @@ pub struct Record {
     /// The key, so that it can be explained.
     pub key: ActionKey,
     /// Outputs by name.
-    pub outputs: BTreeMap<String, Output>,
+    pub outputs: BTreeMap<String, Object>,
     /// How they came to be.
     pub provenance: Provenance,
 }
 
 impl Record {
     /// A record of the current format.
-    pub fn new(key: ActionKey, outputs: BTreeMap<String, Output>, provenance: Provenance) -> Self {
+    pub fn new(key: ActionKey, outputs: BTreeMap<String, Object>, provenance: Provenance) -> Self {
         Self { format: FORMAT, key, outputs, provenance }
     }
 }
 
-/// The latest action of each stage instance of a pipeline over a dataset.
-pub type Heads = BTreeMap<String, Digest>;
-
 impl Store {
     /// The record under a key, whether or not its objects are still there.
     pub fn record(&self, key: &Digest) -> Option<Record> {
-        let record: Record = read_json(&self.path("actions").join(format!("{key}.json")))?;
+        let record: Record = read_json(&self.record_path(key))?;
         (record.format == FORMAT && record.key.digest() == *key).then_some(record)
     }
 
-    /// The record and the objects under a key, if every output that is declared now is there and
-    /// looks untouched.
-    pub fn hit(&self, key: &Digest, decl: &StageDecl) -> Option<(Record, BTreeMap<String, Object>)> {
-        let record = self.record(key)?;
-        let object = |(name, declared): (&String, &OutputDecl)| {
-            let object = self.object(&record.outputs.get(name)?.content)?;
-            (object.kind == declared.kind).then(|| (name.clone(), object))
+    /// What the action with this key made, if every output that is declared now is there and looks
+    /// untouched. `head` saves reading the record, if it is of this key.
+    pub fn hit(&self, key: &Digest, decl: &StageDecl, head: Option<&Head>) -> Option<Head> {
+        let head = match head.filter(|head| head.key == *key && self.record_path(key).is_file()) {
+            Some(head) => head.clone(),
+            None => {
+                let Record { outputs, provenance, .. } = self.record(key)?;
+                Head { key: *key, outputs, seconds: provenance.seconds }
+            }
         };
-        let objects = decl.outputs.iter().map(object).collect::<Option<_>>()?;
-        Some((record, objects))
+        let mut declared = decl.outputs.iter();
+        let there = declared.all(|(name, output)| {
+            head.outputs.get(name).is_some_and(|object| object.kind == output.kind && self.intact(object))
+        });
+        there.then_some(head)
     }
 
-    /// Keeps a record; one under the same key is replaced.
+    /// Keeps a record; one under the same key is replaced. What it names must be durable.
     ///
     /// # Errors
     /// When the store cannot be written.
     pub fn write_record(&self, record: &Record) -> Result<()> {
-        let path = self.path("actions").join(format!("{}.json", record.key.digest()));
-        self.write_json(&path, record)
+        self.write_json(&self.record_path(&record.key.digest()), record)
     }
 
-    /// The latest actions of a pipeline over a dataset.
-    pub fn heads(&self, pipeline: &str, dataset: &str) -> Heads {
-        read_json(&self.heads_path(pipeline, dataset)).unwrap_or_default()
-    }
-
-    /// Keeps the latest actions.
-    ///
-    /// # Errors
-    /// When the store cannot be written.
-    pub fn write_heads(&self, pipeline: &str, dataset: &str, heads: &Heads) -> Result<()> {
-        self.write_json(&self.heads_path(pipeline, dataset), heads)
-    }
-
-    fn heads_path(&self, pipeline: &str, dataset: &str) -> std::path::PathBuf {
-        self.path("heads").join(pipeline).join(format!("{dataset}.json"))
+    fn record_path(&self, key: &Digest) -> std::path::PathBuf {
+        self.path("actions").join(format!("{key}.json"))
     }
 }

@@ -27,6 +27,13 @@ struct Stamp {
 struct Remembered {
     stamp: Stamp,
     digest: Digest,
+    /// It may be remembered beyond this run.
+    #[serde(skip, default = "yes")]
+    settled: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The digests of raw files.
@@ -54,16 +61,11 @@ impl Sources {
         if let Some(known) = self.memory.get(file)
             && known.stamp == stamp
         {
-            return Ok(known.digest.clone());
+            return Ok(known.digest);
         }
         let digest = digest_file(&path)?;
-        let age = fs::metadata(&path).and_then(|m| m.modified()).ok();
-        let age = age.and_then(|modified| SystemTime::now().duration_since(modified).ok());
-        if age.is_some_and(|age| age > SETTLED) {
-            let known = Remembered { stamp, digest: digest.clone() };
-            self.memory.insert(file.to_owned(), known);
-            self.changed = true;
-        }
+        self.changed = true;
+        self.memory.insert(file.to_owned(), Remembered { settled: settled(&path), stamp, digest });
         Ok(digest)
     }
 
@@ -79,7 +81,7 @@ impl Sources {
         let mut hasher = blake3::Hasher::new();
         for (name, digest) in &each {
             hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
-            hasher.update(digest.as_str().as_bytes());
+            hasher.update(digest.to_string().as_bytes());
         }
         Ok((hasher.finalize().into(), each))
     }
@@ -90,7 +92,8 @@ impl Sources {
     /// When the store cannot be written.
     pub fn save(&mut self, store: &Store) -> Result<()> {
         if std::mem::take(&mut self.changed) {
-            store.write_json(&store.path("sources.json"), &self.memory)?;
+            let settled: BTreeMap<_, _> = self.memory.iter().filter(|(_, known)| known.settled).collect();
+            store.write_json(&store.path("sources.json"), &settled)?;
         }
         Ok(())
     }
@@ -116,6 +119,15 @@ impl Watch {
         let changed = |(path, before): &&(PathBuf, Stamp)| stamp(path).map_or(true, |now| now != *before);
         self.0.iter().find(changed).map(|(path, _)| path.as_path())
     }
+}
+
+/// Whether a write to the file would be seen by its time stamp.
+fn settled(path: &Path) -> bool {
+    let modified = fs::metadata(path).and_then(|found| found.modified());
+    // A time to come is further from now than any write's.
+    modified.is_ok_and(|modified| {
+        modified.elapsed().is_ok_and(|age| age > SETTLED) || modified > SystemTime::now() + SETTLED
+    })
 }
 
 fn stamp(path: &Path) -> Result<Stamp> {

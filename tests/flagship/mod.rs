@@ -26,6 +26,7 @@ pub fn project() -> TempDir {
     let shown = repository.display();
     let file = format!(
         "stages = \"{shown}/stages\"\npipelines = \"{shown}/pipelines\"\npath = [\"{shown}/.toolchain/bin\"]\n\
+         [defaults]\npipeline = \"synthesis\"\ndataset = \"space_needle\"\n\
          [programs]\ncallsheet-stages = \"{}\"\n",
         env!("CARGO_BIN_EXE_callsheet-stages")
     );

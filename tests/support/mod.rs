@@ -96,15 +96,6 @@ impl Project {
         assert_eq!(self.command(arguments).status.code(), Some(code), "{arguments:?}");
     }
 
-    /// `started` and `finished`, in the order in which they happened.
-    pub fn starts(&self, arguments: &[&str]) -> Vec<String> {
-        let output = self.command(&[&["run", "--json"], arguments].concat());
-        let lines = String::from_utf8_lossy(&output.stdout).into_owned();
-        let events = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event"));
-        let kinds = events.filter_map(|e| Some(e["event"].as_str()?.to_owned()));
-        kinds.filter(|kind| kind == "started" || kind == "finished").collect()
-    }
-
     pub fn artifact(&self, name: &str) -> PathBuf {
         let shown: Value = serde_json::from_str(&self.stdout(&["show", name, "--json"])).expect("JSON");
         PathBuf::from(shown["path"].as_str().expect("a path"))

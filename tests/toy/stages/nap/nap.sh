@@ -1,2 +1,3 @@
+from=$(date +%s.%N)
 sleep 1
-echo "$1" > "$(dirname "$1")/out/done.txt"
+echo "$from $(date +%s.%N)" > "$1"

@@ -1,0 +1,23 @@
+//! `callsheet guard`, which callsheet starts itself.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::SUCCESS;
+use crate::error::Result;
+use crate::run::guard;
+
+/// Wait for the end of a run, then end every worker that is left and remove its folder
+#[derive(Args)]
+pub struct Guard {
+    /// The run's staging folder
+    staging: PathBuf,
+}
+
+impl Guard {
+    pub fn execute(&self) -> Result<u8> {
+        guard(&self.staging);
+        Ok(SUCCESS)
+    }
+}

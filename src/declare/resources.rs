@@ -1,0 +1,97 @@
+//! `[resources]` of a stage.toml: what a worker needs of the machine, and how long it may try.
+
+use serde::{Deserialize, Deserializer, de};
+
+/// What one worker needs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResourcesDecl {
+    /// CPUs of those the run may use.
+    pub cpus: Cpus,
+    /// Memory that is kept free for it.
+    pub memory: Bytes,
+    /// GPUs; their ids are in its `CUDA_VISIBLE_DEVICES`.
+    pub gpus: usize,
+    /// Seconds after which it is ended and has failed.
+    pub timeout_seconds: Option<f64>,
+    /// Times that it is started again after a failure.
+    pub retries: u32,
+}
+
+impl Default for ResourcesDecl {
+    fn default() -> Self {
+        Self { cpus: Cpus::Count(1), memory: Bytes(0), gpus: 0, timeout_seconds: None, retries: 0 }
+    }
+}
+
+/// How many CPUs a stage takes of those the run may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cpus {
+    /// A number.
+    Count(usize),
+    /// `"all"`.
+    All,
+}
+
+impl<'de> Deserialize<'de> for Cpus {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match toml::Value::deserialize(deserializer)? {
+            toml::Value::Integer(n) if n >= 1 => Ok(Self::Count(n as usize)),
+            toml::Value::String(s) if s == "all" => Ok(Self::All),
+            other => Err(de::Error::custom(format!("cpus = {other}: a number of at least 1, or \"all\""))),
+        }
+    }
+}
+
+/// A number of bytes, written as a number or as `"4 GB"`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bytes(pub u64);
+
+const UNITS: [(&str, u64); 9] = [
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("TiB", 1 << 40),
+    ("kB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("TB", 1_000_000_000_000),
+    ("B", 1),
+];
+
+impl std::str::FromStr for Bytes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let unit = UNITS.iter().find(|(unit, _)| text.ends_with(unit)).unwrap_or(&("", 1));
+        let number = text.strip_suffix(unit.0).unwrap_or(text).trim();
+        match number.parse::<f64>() {
+            Ok(number) if number >= 0.0 && number.is_finite() => Ok(Self((number * unit.1 as f64) as u64)),
+            _ => Err(format!("`{text}` is no size: e.g. \"4 GB\" or \"512 MiB\"")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match toml::Value::deserialize(deserializer)? {
+            toml::Value::Integer(n) if n >= 0 => Ok(Self(n as u64)),
+            toml::Value::String(text) => text.parse().map_err(de::Error::custom),
+            other => Err(de::Error::custom(format!("`{other}` is no size: e.g. \"4 GB\""))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        let sizes = ["512", "4 GB", "1.5GiB", "2 kB", "7 B"].map(|text| text.parse::<Bytes>().expect(text).0);
+        assert_eq!(sizes, [512, 4_000_000_000, 1_610_612_736, 2_000, 7]);
+        for text in ["", "GB", "four GB", "-1 GB", "inf GB"] {
+            assert!(text.parse::<Bytes>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The workers at work, and the guardian that ends them if the engine cannot.
+
+use std::collections::HashSet;
+use std::env;
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+use crate::error::{Doing, Result};
+
+/// A killed process that waits for a disk may take this long to be gone.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Process groups of workers. Dropped, it waits for the guardian.
+pub struct Children {
+    state: Mutex<State>,
+    guardian: Child,
+}
+
+#[derive(Default)]
+struct State {
+    groups: HashSet<Pid>,
+    stopping: Option<Signal>,
+}
+
+impl Children {
+    /// None yet; a guardian watches over the workers of `staging`, which name it in their
+    /// environment.
+    ///
+    /// # Errors
+    /// When the guardian cannot be started.
+    pub fn new(staging: &Path) -> Result<Self> {
+        let program = env::current_exe().doing("cannot find", "callsheet itself")?;
+        let mut guardian = Command::new(&program);
+        guardian.arg("guard").arg(staging).process_group(0);
+        guardian.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let guardian = guardian.spawn().doing("cannot start", &program)?;
+        Ok(Self { state: Mutex::default(), guardian })
+    }
+
+    /// Remembers a worker; if the run is being stopped, so is this one.
+    pub fn add(&self, group: Pid) {
+        let mut state = self.state();
+        state.groups.insert(group);
+        if let Some(signal) = state.stopping {
+            let _ = kill_process_group(group, signal);
+        }
+    }
+
+    /// Forgets a worker before it is reaped.
+    pub fn remove(&self, group: Pid) {
+        self.state().groups.remove(&group);
+    }
+
+    /// Sends a signal to every worker, and to those that are still being started.
+    pub fn stop(&self, signal: Signal) {
+        let mut state = self.state();
+        state.stopping = Some(signal);
+        for group in &state.groups {
+            let _ = kill_process_group(*group, signal);
+        }
+    }
+
+    /// Whether workers are being stopped.
+    pub fn stopping(&self) -> bool {
+        self.state().stopping.is_some()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Children {
+    fn drop(&mut self) {
+        drop(self.guardian.stdin.take());
+        let _ = self.guardian.wait();
+    }
+}
+
+/// The guardian's work: waits for the engine's end, however it comes, then kills every process
+/// that names `staging` in its environment, and removes the folder.
+pub fn guard(staging: &Path) {
+    let _ = io::stdin().read_to_end(&mut Vec::new());
+    let clock = Instant::now();
+    while let workers @ [_, ..] = &workers_of(staging)[..]
+        && clock.elapsed() < PATIENCE
+    {
+        for worker in workers {
+            let _ = kill_process(*worker, Signal::KILL);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    let _ = fs::remove_dir_all(staging);
+}
+
+fn workers_of(staging: &Path) -> Vec<Pid> {
+    let name = staging.as_os_str().as_bytes();
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let of_staging = |folder: &PathBuf| {
+        let environment = fs::read(folder.join("environ")).unwrap_or_default();
+        environment.windows(name.len()).any(|part| part == name)
+    };
+    let ids = processes
+        .map(|entry| entry.path())
+        .filter(of_staging)
+        .filter_map(|folder| Pid::from_raw(folder.file_name()?.to_str()?.parse().ok()?));
+    ids.collect()
+}

@@ -1,0 +1,100 @@
+//! A stage's command with its placeholders filled in.
+//!
+//! | placeholder | becomes |
+//! |---|---|
+//! | `{inputs.NAME}` | the path of an input: the word is repeated for each of several files, and left out if there is none |
+//! | `{outputs.NAME}` | the path to write an output to |
+//! | `{params.NAME}` | a parameter's value |
+//! | `{scratch}` | the folder that survives a kill |
+//! | `{cpus}` | CPUs the worker may use |
+//! | `{request}` | the path of `request.json` |
+//!
+//! A command without placeholders is given the path of `request.json` as its last argument. Words
+//! are passed as they are: a shell script should take paths as arguments (`"$1"`).
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::protocol::WorkRequest;
+
+/// The words of `command` for one request.
+pub fn expand(command: &[String], request: &WorkRequest, request_path: &Path) -> Vec<OsString> {
+    let mut words = Vec::new();
+    let mut filled = false;
+    for word in command {
+        let input = word.split_once("{inputs.").and_then(|(_, rest)| Some(rest.split_once('}')?.0));
+        // A word is repeated for each file of its input; without any, as of one not wired, it goes.
+        let paths = match input {
+            Some(name) => {
+                request.inputs.get(name).map_or(&[][..], |input| &input.paths).iter().map(Some).collect()
+            }
+            None => vec![None],
+        };
+        filled |= input.is_some();
+        for path in paths {
+            let text = fill(word, |placeholder| {
+                value(placeholder, path.map(PathBuf::as_path), request, request_path)
+            });
+            filled |= text != *word;
+            words.push(OsString::from(text));
+        }
+    }
+    if !filled {
+        words.push(request_path.into());
+    }
+    words
+}
+
+/// A word with each `{placeholder}` that has a value replaced by it; what was filled in is not
+/// looked at again.
+fn fill(word: &str, value: impl Fn(&str) -> Option<String>) -> String {
+    let mut text = String::new();
+    let mut rest = word;
+    while let Some((before, after)) = rest.split_once('{') {
+        text.push_str(before);
+        let found = after.split_once('}').and_then(|(inside, after)| Some((value(inside)?, after)));
+        rest = match found {
+            Some((value, after)) => {
+                text.push_str(&value);
+                after
+            }
+            None => {
+                text.push('{');
+                after
+            }
+        };
+    }
+    text + rest
+}
+
+fn value(
+    placeholder: &str,
+    input: Option<&Path>,
+    request: &WorkRequest,
+    request_path: &Path,
+) -> Option<String> {
+    let (kind, name) = placeholder.split_once('.').unwrap_or((placeholder, ""));
+    match kind {
+        "inputs" => Some(input.map(|path| path.display().to_string()).unwrap_or_default()),
+        "outputs" => Some(request.outputs.get(name)?.display().to_string()),
+        "params" => {
+            let value = request.params.get(name)?;
+            Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        }
+        "scratch" => Some(request.scratch.display().to_string()),
+        "cpus" => Some(request.cpus.to_string()),
+        "request" => Some(request_path.display().to_string()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_filled_in_is_not_looked_at_again() {
+        let value = |name: &str| (name == "a").then(|| "{a}{b}".to_owned());
+        assert_eq!(fill("x{a}y{c}{", value), "x{a}{b}y{c}{");
+    }
+}

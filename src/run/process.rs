@@ -1,0 +1,229 @@
+//! One worker process: started in a process group of its own, heard, waited for.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::io::{self, PipeReader, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use wait4::Wait4;
+
+use super::children::Children;
+use super::log::Log;
+use crate::error::{Doing, Error, Result};
+use crate::protocol::WorkerEvent;
+
+/// A longer line is no event.
+const LONGEST_EVENT: usize = 1 << 20;
+
+/// A worker that is told to end has this long.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What to start, and where.
+pub struct Job<'a> {
+    /// The program as an absolute path, and its arguments.
+    pub command: Vec<OsString>,
+    /// The whole environment.
+    pub environment: BTreeMap<String, OsString>,
+    /// The worker's current folder.
+    pub folder: &'a Path,
+    /// Pipe that events are read from; it is made here.
+    pub events: PathBuf,
+    /// File that stdout and stderr go to.
+    pub log: &'a Path,
+    /// Ended when it takes longer.
+    pub timeout: Option<Duration>,
+}
+
+/// How a worker ended.
+pub struct Ended {
+    /// Its exit status.
+    pub status: ExitStatus,
+    /// Its largest resident size in bytes.
+    pub peak_memory: u64,
+    /// The error it reported, as message and help.
+    pub error: Option<(String, String)>,
+    /// Whether it took longer than it may.
+    pub timed_out: bool,
+}
+
+/// Runs a job to its end and hands every event to `said`. Whatever the worker started and left in
+/// its process group ends with it.
+///
+/// # Errors
+/// When the program cannot be started or heard.
+pub fn work(job: &Job, children: &Children, mut said: impl FnMut(WorkerEvent)) -> Result<Ended> {
+    mknodat(CWD, &job.events, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
+        .map_err(io::Error::from)
+        .doing("cannot make", &job.events)?;
+    // Held open for writing too, so that a worker may open and close it as it likes.
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let events = OpenOptions::new().read(true).write(true).custom_flags(flags).open(&job.events);
+    let events = events.doing("cannot open", &job.events)?;
+    let (output, both) = io::pipe().doing("cannot open a pipe for", job.folder)?;
+    rustix::io::ioctl_fionbio(&output, true)
+        .map_err(io::Error::from)
+        .doing("cannot read from", job.folder)?;
+    let mut log = Log::create(job.log)?;
+    let child = start(job, both)?;
+    let id = Pid::from_child(&child);
+    children.add(id);
+
+    let mut error = None;
+    let mut lines = Lines::default();
+    let mut hear = |line: &[u8]| {
+        // Anything else than an event is the worker's mistake, not the run's.
+        let Ok(event) = serde_json::from_slice::<WorkerEvent>(line) else { return };
+        if let WorkerEvent::Error { message, help } = &event {
+            error = Some((message.clone(), help.clone()));
+        }
+        said(event);
+    };
+    let mut output = Some(output);
+    let clock = Instant::now();
+    let mut patience = Patience { clock, timeout: job.timeout, told: None };
+    let ended =
+        pidfd_open(id, PidfdFlags::empty()).map_err(io::Error::from).doing("cannot wait for", job.folder)?;
+    loop {
+        let mut watched = vec![PollFd::new(&ended, PollFlags::IN), PollFd::new(&events, PollFlags::IN)];
+        watched.extend(output.as_ref().map(|output| PollFd::new(output, PollFlags::IN)));
+        let wait = patience.left().map(|left| Timespec::try_from(left).unwrap_or(LONG));
+        match poll(&mut watched, wait.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(io::Error::from(error)).doing("cannot wait for", job.folder),
+        }
+        let over = watched[0].revents().contains(PollFlags::IN);
+        drop(watched);
+        if over {
+            break;
+        }
+        lines.read(&events, &mut hear);
+        read_output(&mut output, &mut log)?;
+        if let Some(signal) = patience.signal() {
+            let _ = kill_process_group(id, signal);
+        }
+    }
+    // The child is not reaped yet, so that its id cannot be another's.
+    let _ = kill_process_group(id, Signal::KILL);
+    lines.read(&events, &mut hear);
+    read_output(&mut output, &mut log)?;
+    log.finish()?;
+    children.remove(id);
+    let ended = child.wait4().doing("cannot wait for", job.folder)?;
+    Ok(Ended {
+        status: ended.status,
+        peak_memory: ended.rusage.maxrss,
+        error,
+        timed_out: patience.told.is_some(),
+    })
+}
+
+const LONG: Timespec = Timespec { tv_sec: 3600, tv_nsec: 0 };
+
+fn start(job: &Job, both: io::PipeWriter) -> Result<Child> {
+    let mut command = Command::new(&job.command[0]);
+    command.args(&job.command[1..]).current_dir(job.folder).env_clear().envs(&job.environment);
+    let other = both.try_clone().doing("cannot open a pipe for", job.folder)?;
+    command.stdin(Stdio::null()).stdout(both).stderr(other).process_group(0);
+    command.spawn().map_err(|error| {
+        let name = Path::new(&job.command[0]).display();
+        Error::refused(format!("cannot start {name}: {error}"), "is it a program for this machine?")
+    })
+}
+
+/// Reads what there is; at its end the pipe is dropped.
+fn read_output(output: &mut Option<PipeReader>, log: &mut Log) -> Result<()> {
+    let mut buffer = [0; 1 << 16];
+    while let Some(pipe) = output {
+        match pipe.read(&mut buffer) {
+            Ok(0) => *output = None,
+            Ok(count) => log.write(&buffer[..count])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    Ok(())
+}
+
+/// How long a worker may still take: until its timeout it is left alone, then told, then killed.
+struct Patience {
+    clock: Instant,
+    timeout: Option<Duration>,
+    told: Option<Instant>,
+}
+
+impl Patience {
+    fn left(&self) -> Option<Duration> {
+        let end = match self.told {
+            Some(told) => told + GRACE,
+            None => self.clock + self.timeout?,
+        };
+        Some(end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1)))
+    }
+
+    fn signal(&mut self) -> Option<Signal> {
+        match self.told {
+            Some(told) => (told.elapsed() >= GRACE).then_some(Signal::KILL),
+            None if self.clock.elapsed() >= self.timeout? => {
+                self.told = Some(Instant::now());
+                Some(Signal::TERM)
+            }
+            None => None,
+        }
+    }
+}
+
+/// Bytes into lines; too long ones are dropped.
+#[derive(Default)]
+struct Lines {
+    line: Vec<u8>,
+    dropping: bool,
+}
+
+impl Lines {
+    fn read(&mut self, mut from: &std::fs::File, each: &mut impl FnMut(&[u8])) {
+        let mut buffer = [0; 1 << 14];
+        while let Ok(count @ 1..) = from.read(&mut buffer) {
+            self.feed(&buffer[..count], each);
+        }
+    }
+
+    fn feed(&mut self, bytes: &[u8], each: &mut impl FnMut(&[u8])) {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if !self.dropping {
+                self.line.extend_from_slice(part);
+            }
+            self.dropping |= self.line.len() > LONGEST_EVENT;
+            if part.ends_with(b"\n") {
+                if !self.dropping {
+                    each(&self.line);
+                }
+                self.line.clear();
+                self.dropping = false;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_whole_however_they_arrive_and_too_long_ones_are_dropped() {
+        let mut lines = Lines::default();
+        let mut heard = Vec::new();
+        let long = vec![b'x'; LONGEST_EVENT + 1];
+        for bytes in [&b"on"[..], b"e\ntwo\nthr", b"ee\n", &long, b"\nfour\n"] {
+            lines.feed(bytes, &mut |line| heard.push(String::from_utf8_lossy(line).into_owned()));
+        }
+        assert_eq!(heard, ["one\n", "two\n", "three\n", "four\n"]);
+    }
+}

@@ -1,0 +1,55 @@
+//! What a worker left in its output folder: checked, then moved into the store.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use crate::declare::{ArtifactKind, OutputDecl};
+use crate::error::{Doing, Error, Result, suggest};
+use crate::plan::Stage;
+use crate::store::{Object, Store};
+use crate::table::check_columns;
+
+/// Checks every output of `stage` in `out` before the first is published.
+///
+/// # Errors
+/// When one is missing, empty, undeclared or not as declared, or the store cannot be written.
+pub fn publish(store: &Store, stage: &Stage, out: &Path) -> Result<BTreeMap<String, Object>> {
+    let declared = &stage.decl.outputs;
+    for entry in fs::read_dir(out).doing("cannot list", out)? {
+        let name = entry.doing("cannot list", out)?.file_name();
+        if !declared.values().any(|o| name == o.path.as_str()) {
+            let known = declared.values().map(|o| o.path.as_str());
+            let name = name.to_string_lossy();
+            return Err(Error::refused(
+                format!("stage `{}` wrote `{name}`, which it does not declare", stage.name),
+                suggest(&name, known),
+            ));
+        }
+    }
+    for (name, output) in declared {
+        let path = out.join(&output.path);
+        // A link would make a folder of somebody else's part of the store.
+        let found = fs::symlink_metadata(&path);
+        let full = match output.kind {
+            ArtifactKind::Directory => {
+                found.is_ok_and(|found| found.is_dir())
+                    && fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some())
+            }
+            _ => found.is_ok_and(|found| found.is_file() && found.len() > 0),
+        };
+        if !full {
+            return Err(Error::refused(
+                format!("stage `{}` did not write its output `{name}` ({})", stage.name, output.path),
+                "it must be there, not be empty, and be no link",
+            ));
+        }
+        if output.kind == ArtifactKind::Table {
+            check_columns(&path, &output.columns)?;
+        }
+    }
+    let publish = |(name, output): (&String, &OutputDecl)| {
+        Ok((name.clone(), store.publish(output.kind, &out.join(&output.path))?))
+    };
+    declared.iter().map(publish).collect()
+}

@@ -1,0 +1,103 @@
+//! What workers may take of the machine at once: CPUs, memory, GPUs.
+
+use crate::declare::{Cpus, ResourcesDecl};
+use crate::error::{Error, Result};
+
+/// What all workers of a run share.
+#[derive(Clone, Debug, Default)]
+pub struct Machine {
+    /// CPUs.
+    pub cpus: usize,
+    /// Bytes of memory.
+    pub memory: u64,
+    /// Ids of GPUs, as `CUDA_VISIBLE_DEVICES` takes them.
+    pub gpus: Vec<String>,
+}
+
+/// What one worker was given.
+#[derive(Clone, Debug, Default)]
+pub struct Share {
+    /// CPUs.
+    pub cpus: usize,
+    /// Bytes of memory that it said it needs.
+    pub memory: u64,
+    /// Ids of its GPUs.
+    pub gpus: Vec<String>,
+}
+
+impl Machine {
+    /// Refuses a stage that this machine can never serve. CPUs are no reason: it is given what
+    /// there are.
+    ///
+    /// # Errors
+    /// When it needs more memory or GPUs than there are.
+    pub fn check(&self, stage: &str, wanted: &ResourcesDecl) -> Result<()> {
+        if wanted.gpus > self.gpus.len() {
+            let found = if self.gpus.is_empty() { "none".to_owned() } else { self.gpus.join(", ") };
+            return Err(Error::refused(
+                format!("stage `{stage}` needs {} GPUs, the run has {found}", wanted.gpus),
+                "name them with --gpus, e.g. --gpus 0,1",
+            ));
+        }
+        if wanted.memory.0 > self.memory {
+            return Err(Error::refused(
+                format!(
+                    "stage `{stage}` needs {} bytes of memory, the run may use {}",
+                    wanted.memory.0, self.memory
+                ),
+                "say --memory with more, or lower `memory` in its stage.toml",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Takes what a stage declares, if all of it is free; `whole` is the machine when idle.
+    pub fn take(&mut self, wanted: &ResourcesDecl, whole: &Machine) -> Option<Share> {
+        let cpus = match wanted.cpus {
+            Cpus::All => whole.cpus,
+            Cpus::Count(count) => count.min(whole.cpus),
+        };
+        if cpus > self.cpus || wanted.memory.0 > self.memory || wanted.gpus > self.gpus.len() {
+            return None;
+        }
+        self.cpus -= cpus;
+        self.memory -= wanted.memory.0;
+        let gpus = self.gpus.drain(..wanted.gpus).collect();
+        Some(Share { cpus, memory: wanted.memory.0, gpus })
+    }
+
+    /// Takes a share back.
+    pub fn give(&mut self, share: Share) {
+        self.cpus += share.cpus;
+        self.memory += share.memory;
+        self.gpus.extend(share.gpus);
+        self.gpus.sort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::declare::Bytes;
+
+    fn wanted(cpus: usize, memory: u64, gpus: usize) -> ResourcesDecl {
+        ResourcesDecl { cpus: Cpus::Count(cpus), memory: Bytes(memory), gpus, ..ResourcesDecl::default() }
+    }
+
+    #[test]
+    fn nothing_is_given_twice_and_everything_comes_back() {
+        let whole = Machine { cpus: 4, memory: 10, gpus: vec!["0".into(), "1".into()] };
+        let mut free = whole.clone();
+        let first = free.take(&wanted(1, 6, 1), &whole).expect("free");
+        assert_eq!(first.gpus, ["0"]);
+        assert!(free.take(&wanted(1, 6, 0), &whole).is_none(), "memory");
+        assert!(free.take(&wanted(1, 0, 2), &whole).is_none(), "GPUs");
+        let second = free.take(&wanted(9, 4, 1), &whole);
+        assert!(second.is_none(), "9 CPUs are the whole machine's 4, of which 3 are free");
+        let second = free.take(&wanted(3, 4, 1), &whole).expect("free");
+        assert_eq!(second.gpus, ["1"]);
+        free.give(second);
+        free.give(first);
+        assert_eq!((free.cpus, free.memory, free.gpus), (4, 10, vec!["0".to_owned(), "1".to_owned()]));
+    }
+}

@@ -1,0 +1,76 @@
+//! What a run has only if it has something to do: a folder to work in, and a guardian over it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use super::children::Children;
+use crate::declare::Project;
+use crate::error::{Doing, Result};
+use crate::store::{Lock, Store};
+
+/// A file that has lain in `staging/` for so long was left by a killed process.
+const STALE: Duration = Duration::from_secs(3600);
+
+/// A run's workplace. Dropped, its workers are gone and its folder is removed.
+pub struct Workplace {
+    /// The workers at work.
+    pub children: Children,
+    /// Folder that workers write to, on the store's file system.
+    pub staging: PathBuf,
+    /// Git revision of the project, with `+` if tracked files were changed; none without git.
+    pub revision: Option<String>,
+    _alive: Lock,
+}
+
+impl Workplace {
+    /// The workplace of run `id`; what killed runs left is removed.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn new(project: &Project, store: &Store, id: &str) -> Result<Self> {
+        store.create()?;
+        let alive = store.lock(&lock_name(id), id, |_| {})?;
+        clean(store)?;
+        let staging = store.path("staging").join(id);
+        fs::create_dir(&staging).doing("cannot create", &staging)?;
+        let logs = store.path("runs").join(id).join("logs");
+        fs::create_dir_all(&logs).doing("cannot create", &logs)?;
+        let children = Children::new(&staging)?;
+        Ok(Self { children, staging, revision: revision(project), _alive: alive })
+    }
+}
+
+fn lock_name(run: &str) -> String {
+    format!("run-{run}")
+}
+
+/// Removes the folders of runs that are no more, and files that nobody renamed into place.
+fn clean(store: &Store) -> Result<()> {
+    let staging = store.path("staging");
+    for entry in fs::read_dir(&staging).doing("cannot list", &staging)?.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            if !store.locked(&lock_name(&entry.file_name().to_string_lossy())) {
+                let _ = fs::remove_dir_all(path);
+            }
+        } else if entry
+            .metadata()
+            .is_ok_and(|m| m.modified().is_ok_and(|t| t.elapsed().is_ok_and(|age| age > STALE)))
+        {
+            let _ = fs::remove_file(path);
+        }
+    }
+    Ok(())
+}
+
+fn revision(project: &Project) -> Option<String> {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").arg("-C").arg(&project.root).args(arguments).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let head = git(&["rev-parse", "HEAD"])?;
+    let changed = !git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty();
+    Some(if changed { format!("{head}+") } else { head })
+}
