@@ -1,0 +1,187 @@
+"""The engine beside ninja, make, doit, Snakemake and DVC: the same graph of trivial commands.
+
+Chains of ten stages, each a `cp` and an `echo`. Every tool runs the same commands on the same
+files, in turn within each round, so that a busy machine slows all of them alike.
+
+usage: engine.py [--chains N] [--rounds N] [--tools a,b,..] [--markdown]
+Tools that are not installed are fetched from PyPI into .toolchain/bench.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LENGTH = 10
+PACKAGES = {"ninja": "ninja==1.13.0", "doit": "doit==0.37.0", "snakemake": "snakemake==9.14.5", "dvc": "dvc==3.66.1"}
+
+
+def stages(chains):
+    """(name, file it reads, file it writes) of every stage, in the order of the chains."""
+    for chain in range(chains):
+        before = f"raw/{chain}.txt"
+        for step in range(LENGTH):
+            after = f"out/{chain}_{step}.txt"
+            yield f"c{chain}_s{step}", before, after
+            before = after
+
+
+def write_make(folder, chains):
+    lines = [f"{out}: {source}\n\t@cp {source} {out} && echo done >/dev/null\n" for _, source, out in stages(chains)]
+    every = " ".join(out for _, _, out in stages(chains))
+    (folder / "Makefile").write_text(f"all: {every}\n" + "".join(lines))
+    return ["make", "-s", "-j2", "all"]
+
+
+def write_ninja(folder, chains):
+    rule = "rule step\n  command = cp $in $out && echo done >/dev/null\n"
+    (folder / "build.ninja").write_text(rule + "".join(f"build {out}: step {source}\n" for _, source, out in stages(chains)))
+    return ["ninja", "-j2", "--quiet"]
+
+
+def write_doit(folder, chains):
+    tasks = "".join(
+        f"    yield dict(name={name!r}, actions=['cp {source} {out} && echo done >/dev/null'], "
+        f"file_dep=[{source!r}], targets=[{out!r}])\n"
+        for name, source, out in stages(chains)
+    )
+    (folder / "dodo.py").write_text("DOIT_CONFIG = dict(verbosity=0)\ndef task_step():\n" + tasks)
+    return ["doit", "-n", "2", "-P", "thread", "--reporter", "zero"]
+
+
+def write_snakemake(folder, chains):
+    every = ", ".join(repr(out) for _, _, out in stages(chains))
+    rules = "".join(
+        f"rule {name}:\n  input: {source!r}\n  output: {out!r}\n  shell: 'cp {{input}} {{output}} && echo done >/dev/null'\n"
+        for name, source, out in stages(chains)
+    )
+    (folder / "Snakefile").write_text(f"rule all:\n  input: {every}\n{rules}")
+    return ["snakemake", "--cores", "2", "--quiet", "all"]
+
+
+def write_dvc(folder, chains):
+    subprocess.run(["dvc", "init", "--no-scm", "--quiet"], cwd=folder, check=True)
+    text = "".join(
+        f"  {name}:\n    cmd: cp {source} {out} && echo done >/dev/null\n    deps: [{source}]\n    outs: [{out}]\n"
+        for name, source, out in stages(chains)
+    )
+    (folder / "dvc.yaml").write_text("stages:\n" + text)
+    return ["dvc", "repro", "--quiet"]
+
+
+def write_callsheet(folder, chains):
+    (folder / "callsheet.toml").write_text("")
+    stage = folder / "stages/copy"
+    stage.mkdir(parents=True)
+    (stage / "stage.toml").write_text(
+        'summary = "Copies a file"\nversion = 1\n'
+        """command = ["sh", "-c", 'cp "$1" "$2" && echo done', "copy", "{inputs.from}", "{outputs.to}"]\n"""
+        '[inputs.from]\nkind = "file"\ndoc = "Any file"\n'
+        '[outputs.to]\nkind = "file"\npath = "to.txt"\ndoc = "Its copy"\n'
+    )
+    text = ['summary = "Chains of copies"\n']
+    for chain in range(chains):
+        text.append(f'[sources.raw{chain}]\npath = "raw/{chain}.txt"\n')
+        before = f"raw{chain}"
+        for step in range(LENGTH):
+            text.append(f'[stages.c{chain}_s{step}]\nuse = "copy"\ninputs.from = "{before}"\n')
+            before = f"c{chain}_s{step}.to"
+    (folder / "pipelines").mkdir()
+    (folder / "pipelines/chains.toml").write_text("".join(text))
+    return [str(ROOT / "target/release/callsheet"), "run", "--pipeline", "chains", "--jobs", "2"]
+
+
+TOOLS = {
+    "callsheet": write_callsheet, "ninja": write_ninja, "make": write_make,
+    "doit": write_doit, "snakemake": write_snakemake, "dvc": write_dvc,
+}
+
+
+def install(tools):
+    """Puts what is missing into a folder of the bench's own, and on PATH."""
+    folder = ROOT / ".toolchain/bench"
+    os.environ["PATH"] = f"{folder}/bin:{os.environ['PATH']}"
+    missing = [PACKAGES[tool] for tool in tools if tool in PACKAGES and not shutil.which(tool)]
+    if missing:
+        if not (folder / "bin/python").exists():
+            venv.create(folder, with_pip=True)
+        subprocess.run([folder / "bin/python", "-m", "pip", "install", "--quiet", *missing], check=True)
+
+
+def prepare(tool, chains, scratch):
+    folder = Path(tempfile.mkdtemp(prefix=f"{tool}-", dir=scratch))
+    for name in ["raw", "out"]:
+        (folder / name).mkdir()
+    for chain in range(chains):
+        (folder / f"raw/{chain}.txt").write_text(f"chain {chain}\n")
+    return folder, TOOLS[tool](folder, chains)
+
+
+def timed(command, folder):
+    """Wall seconds and peak memory in MB of one command."""
+    begun = time.perf_counter()
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    said = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    if status != 0:
+        sys.exit(f"{' '.join(command)} failed in {folder}:\n{said.decode()[-2000:]}")
+    return time.perf_counter() - begun, usage.ru_maxrss / 1024
+
+
+def measure(tools, chains, rounds, scratch):
+    """{case: {tool: [seconds]}} and {tool: peak memory of a no-op}."""
+    cases = {case: {tool: [] for tool in tools} for case in ["cold", "no-op", "one source changed"]}
+    memory = {}
+    for number in range(rounds):
+        projects = {tool: prepare(tool, chains, scratch) for tool in tools}
+        # Files younger than their time stamp's resolution are looked at twice by careful tools.
+        time.sleep(2.5)
+        for tool, (folder, command) in projects.items():
+            cases["cold"][tool].append(timed(command, folder)[0])
+        for _ in range(3):
+            for tool, (folder, command) in projects.items():
+                seconds, peak = timed(command, folder)
+                cases["no-op"][tool].append(seconds)
+                memory[tool] = peak
+        for tool, (folder, command) in projects.items():
+            (folder / "raw/0.txt").write_text(f"round {number}\n")
+            cases["one source changed"][tool].append(timed(command, folder)[0])
+        for folder, _ in projects.values():
+            shutil.rmtree(folder)
+        print(f"round {number + 1} of {rounds}", file=sys.stderr)
+    return cases, memory
+
+
+def table(cases, memory, chains):
+    """Medians, and their ratio to callsheet's."""
+    lines = [f"| {chains * LENGTH} stages | " + " | ".join(cases) + " | memory of a no-op |",
+             "|---" * (len(cases) + 2) + "|"]
+    median = {case: {tool: statistics.median(times) for tool, times in runs.items()} for case, runs in cases.items()}
+    for tool in memory:
+        cells = [f"{median[case][tool]:.3f} s ({median[case][tool] / median[case]['callsheet']:.2f})" for case in cases]
+        lines.append(f"| {tool} | " + " | ".join(cells) + f" | {memory[tool]:.0f} MB |")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--chains", type=int, default=50)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--tools", default="callsheet,ninja,make,doit")
+    arguments = parser.parse_args()
+    tools = arguments.tools.split(",")
+    install(tools)
+    scratch = ROOT / "target/bench"
+    scratch.mkdir(parents=True, exist_ok=True)
+    print(table(*measure(tools, arguments.chains, arguments.rounds, scratch), arguments.chains))
+
+
+if __name__ == "__main__":
+    main()
