@@ -1,6 +1,6 @@
 """The engine beside ninja, make, doit, Snakemake and DVC: the same graph of trivial commands.
 
-Chains of ten stages, each a `cp` and an `echo`. Every tool runs the same commands on the same
+Chains of ten stages, each a `cp` and an `echo` that appends. Every tool runs the same commands on the same
 files, in turn within each round, so that a busy machine slows all of them alike.
 
 usage: engine.py [--chains N] [--rounds N] [--tools a,b,..] [--markdown]
@@ -34,21 +34,26 @@ def stages(chains):
 
 
 def write_make(folder, chains):
-    lines = [f"{out}: {source}\n\t@cp {source} {out} && echo done >/dev/null\n" for _, source, out in stages(chains)]
+    lines = [
+        f"{out}: {source}\n\t@cp {source} {out} && echo {name} >> {out}\n" for name, source, out in stages(chains)
+    ]
     every = " ".join(out for _, _, out in stages(chains))
     (folder / "Makefile").write_text(f"all: {every}\n" + "".join(lines))
     return ["make", "-s", "-j2", "all"]
 
 
 def write_ninja(folder, chains):
-    rule = "rule step\n  command = cp $in $out && echo done >/dev/null\n"
-    (folder / "build.ninja").write_text(rule + "".join(f"build {out}: step {source}\n" for _, source, out in stages(chains)))
+    rule = "rule step\n  command = cp $in $out && echo $name >> $out\n"
+    builds = "".join(
+        f"build {out}: step {source}\n  name = {name}\n" for name, source, out in stages(chains)
+    )
+    (folder / "build.ninja").write_text(rule + builds)
     return ["ninja", "-j2", "--quiet"]
 
 
 def write_doit(folder, chains):
     tasks = "".join(
-        f"    yield dict(name={name!r}, actions=['cp {source} {out} && echo done >/dev/null'], "
+        f"    yield dict(name={name!r}, actions=['cp {source} {out} && echo {name} >> {out}'], "
         f"file_dep=[{source!r}], targets=[{out!r}])\n"
         for name, source, out in stages(chains)
     )
@@ -59,7 +64,7 @@ def write_doit(folder, chains):
 def write_snakemake(folder, chains):
     every = ", ".join(repr(out) for _, _, out in stages(chains))
     rules = "".join(
-        f"rule {name}:\n  input: {source!r}\n  output: {out!r}\n  shell: 'cp {{input}} {{output}} && echo done >/dev/null'\n"
+        f"rule {name}:\n  input: {source!r}\n  output: {out!r}\n  shell: 'cp {{input}} {{output}} && echo {name} >> {{output}}'\n"
         for name, source, out in stages(chains)
     )
     (folder / "Snakefile").write_text(f"rule all:\n  input: {every}\n{rules}")
@@ -69,7 +74,7 @@ def write_snakemake(folder, chains):
 def write_dvc(folder, chains):
     subprocess.run(["dvc", "init", "--no-scm", "--quiet"], cwd=folder, check=True)
     text = "".join(
-        f"  {name}:\n    cmd: cp {source} {out} && echo done >/dev/null\n    deps: [{source}]\n    outs: [{out}]\n"
+        f"  {name}:\n    cmd: cp {source} {out} && echo {name} >> {out}\n    deps: [{source}]\n    outs: [{out}]\n"
         for name, source, out in stages(chains)
     )
     (folder / "dvc.yaml").write_text("stages:\n" + text)
@@ -82,16 +87,18 @@ def write_callsheet(folder, chains):
     stage.mkdir(parents=True)
     (stage / "stage.toml").write_text(
         'summary = "Copies a file"\nversion = 1\n'
-        """command = ["sh", "-c", 'cp "$1" "$2" && echo done', "copy", "{inputs.from}", "{outputs.to}"]\n"""
+        """command = ["sh", "-c", 'cp "$1" "$2" && echo "$3" >> "$2"', "copy", """
+        '"{inputs.from}", "{outputs.to}", "{params.name}"]\n'
         '[inputs.from]\nkind = "file"\ndoc = "Any file"\n'
-        '[outputs.to]\nkind = "file"\npath = "to.txt"\ndoc = "Its copy"\n'
+        '[outputs.to]\nkind = "file"\npath = "to.txt"\ndoc = "Its copy, and a line"\n'
+        '[params.name]\ntype = "string"\ndefault = ""\ndoc = "The line"\n'
     )
     text = ['summary = "Chains of copies"\n']
     for chain in range(chains):
         text.append(f'[sources.raw{chain}]\npath = "raw/{chain}.txt"\n')
         before = f"raw{chain}"
         for step in range(LENGTH):
-            text.append(f'[stages.c{chain}_s{step}]\nuse = "copy"\ninputs.from = "{before}"\n')
+            text.append(f'[stages.c{chain}_s{step}]\nuse = "copy"\ninputs.from = "{before}"\nparams.name = "c{chain}_s{step}"\n')
             before = f"c{chain}_s{step}.to"
     (folder / "pipelines").mkdir()
     (folder / "pipelines/chains.toml").write_text("".join(text))

@@ -22,6 +22,9 @@ use serde_json::Value;
 /// Environment variable that names the file to write events to.
 pub const EVENTS_VARIABLE: &str = "CALLSHEET_EVENTS";
 
+/// Environment variable that names the run.
+pub const RUN_VARIABLE: &str = "CALLSHEET_RUN";
+
 /// An input as the worker sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct RequestInput {
@@ -42,7 +45,8 @@ pub struct WorkRequest {
     pub params: BTreeMap<String, Value>,
     /// Absolute path to write each output to.
     pub outputs: BTreeMap<String, PathBuf>,
-    /// Folder that survives a kill and is the same for every budget: for checkpoints.
+    /// Folder that survives a kill and is the same for every budget: for checkpoints. It is there if
+    /// the stage has a budget parameter or its command says `{scratch}`.
     pub scratch: PathBuf,
     /// CPUs the worker may use.
     pub cpus: usize,

@@ -11,13 +11,15 @@ use crate::run::guard;
 /// Wait for the end of a run, then end every worker that is left and remove its folder
 #[derive(Args)]
 pub struct Guard {
+    /// The run's name
+    run: String,
     /// The run's staging folder
     staging: PathBuf,
 }
 
 impl Guard {
     pub fn execute(&self) -> Result<u8> {
-        guard(&self.staging);
+        guard(&self.run, &self.staging);
         Ok(SUCCESS)
     }
 }

@@ -16,13 +16,13 @@ use super::log::last_lines;
 use super::process::{Ended, Job, work};
 use super::publish::publish;
 use super::resources::Share;
-use super::workplace::Workplace;
+use super::workplace::{OUT, REQUEST, Workplace};
 use crate::declare::{Project, Role};
 use crate::error::{Doing, Error, Result};
 use crate::key::{ActionKey, Digest};
 use crate::plan::Stage;
-use crate::protocol::{EVENTS_VARIABLE, RequestInput, WorkRequest, WorkerEvent};
-use crate::store::{Head, Provenance, Record, Watch};
+use crate::protocol::{RUN_VARIABLE, RequestInput, WorkRequest, WorkerEvent};
+use crate::store::{Head, Lock, Provenance, Record, Watch};
 use crate::table::FOOTER_PREFIX;
 
 /// Lines of a failed worker's output that the error quotes.
@@ -85,8 +85,8 @@ impl Action<'_> {
     pub fn perform(&self, run: &Run, mut say: impl FnMut(Said)) -> Result<Outcome> {
         let place = run.workplace()?;
         let digest = self.key.digest();
-        let _key = run.store.lock(&digest.to_string(), &run.id, |who| say(Said::Waiting(who.to_owned())))?;
-        if let Some(head) = run.store.hit(&digest, &self.stage.decl, None)
+        let claim = run.store.claim(&digest, &run.id, |who| say(Said::Waiting(who.to_owned())))?;
+        if let Some(head) = run.store.hit(&digest, &self.stage.decl)
             && !self.force
         {
             return Ok(Outcome::Taken(head));
@@ -95,17 +95,10 @@ impl Action<'_> {
         say(Said::Started);
         let clock = Instant::now();
         let began = SystemTime::now();
-        let scratch_digest = self.key.scratch_digest().to_string();
-        // Without a budget the scratch folder has the key's own lock.
-        let _scratch = match self.key.budget.is_empty() {
-            true => None,
-            false => Some(run.store.lock(&format!("scratch-{scratch_digest}"), &run.id, |_| {})?),
-        };
-        let scratch = run.store.path("scratch").join(scratch_digest);
-        fs::create_dir_all(&scratch).doing("cannot create", &scratch)?;
+        let (scratch, _scratch) = self.scratch(run)?;
         let mut attempt = 0;
-        let (out, peak_memory) = loop {
-            match self.attempt(run, place, &digest, &scratch, attempt, &mut say) {
+        let (folder, peak_memory) = loop {
+            match self.attempt(run, place, &digest, &scratch, &mut say) {
                 Ok(done) => break done,
                 Err(_) if place.children.stopping() => return Ok(Outcome::Stopped),
                 Err(error) if attempt < self.stage.decl.resources.retries => {
@@ -120,45 +113,58 @@ impl Action<'_> {
             }
         };
         self.check_unchanged()?;
-        let outputs = publish(run.store, self.stage, &out)?;
+        let outputs = publish(run.store, self.stage, &folder.join(OUT))?;
+        place.give(folder);
         say(Said::Released);
         run.store.sync()?;
         let head = Head { key: digest, outputs, seconds: clock.elapsed().as_secs_f64() };
         let provenance = self.provenance(run, place, began, head.seconds, peak_memory);
-        run.store.write_record(&Record::new(self.key.clone(), head.outputs.clone(), provenance))?;
+        run.store.write_record(claim, &Record::new(self.key.clone(), head.outputs.clone(), provenance))?;
         // Its checkpoints have done their work, unless a longer budget may want to go on.
-        if self.key.budget.is_empty() {
+        if self.key.budget.is_empty() && self.keeps_checkpoints() {
             let _ = fs::remove_dir_all(&scratch);
         }
         Ok(Outcome::Made(head))
     }
 
-    /// Runs the worker once; returns its output folder and its peak memory.
+    /// The scratch folder, made and locked if the stage keeps checkpoints.
+    fn scratch(&self, run: &Run) -> Result<(PathBuf, Option<Lock>)> {
+        let digest = self.key.scratch_digest().to_string();
+        let path = run.store.path("scratch").join(&digest);
+        if !self.keeps_checkpoints() {
+            return Ok((path, None));
+        }
+        let lock = run.store.lock(&format!("scratch-{digest}"), &run.id, |_| {})?;
+        fs::create_dir_all(&path).doing("cannot create", &path)?;
+        Ok((path, Some(lock)))
+    }
+
+    fn keeps_checkpoints(&self) -> bool {
+        !self.key.budget.is_empty() || self.key.command.iter().any(|word| word.contains("{scratch}"))
+    }
+
+    /// Runs the worker once; returns its folder and its peak memory.
     fn attempt(
         &self,
         run: &Run,
         place: &Workplace,
         digest: &Digest,
         scratch: &Path,
-        attempt: u32,
         say: &mut impl FnMut(Said),
     ) -> Result<(PathBuf, u64)> {
-        let staging = place.staging.join(format!("{}.{attempt}", self.stage.name));
-        let (out, folder) = (staging.join("out"), staging.join("work"));
-        fs::create_dir_all(&out).doing("cannot create", &out)?;
-        fs::create_dir(&folder).doing("cannot create", &folder)?;
-        let request = self.request(digest, &out, scratch);
-        let request_path = staging.join("request.json");
-        let text = serde_json::to_vec_pretty(&request).expect("a request is plain data");
-        fs::write(&request_path, text).doing("cannot write", &request_path)?;
+        let folder = place.folder()?;
+        let request = self.request(digest, &folder.join(OUT), scratch);
+        let request_path = folder.join(REQUEST);
+        let (mut command, wants_request) = expand(&self.stage.decl.command, &request, &request_path);
+        if wants_request {
+            let text = serde_json::to_vec_pretty(&request).expect("a request is plain data");
+            fs::write(&request_path, text).doing("cannot write", &request_path)?;
+        }
         let log = run.store.path("runs").join(&run.id).join("logs").join(format!("{}.log", self.stage.name));
-
-        let mut command = expand(&self.stage.decl.command, &request, &request_path);
         self.locate(run.project, &mut command)?;
-        let environment = self.environment(run.project, &staging);
+        let environment = self.environment(run);
         let timeout = self.stage.decl.resources.timeout_seconds.map(Duration::from_secs_f64);
-        let events = staging.join("events");
-        let job = Job { command, environment, folder: &folder, events, log: &log, timeout };
+        let job = Job { command, environment, folder: &folder, log: &log, timeout };
         let ended = work(&job, &place.children, |event| say(Said::Worker(event)))?;
         if ended.timed_out {
             let message =
@@ -171,7 +177,7 @@ impl Action<'_> {
         if !ended.status.success() {
             return Err(failure(&ended, &log));
         }
-        Ok((out, ended.peak_memory))
+        Ok((folder, ended.peak_memory))
     }
 
     /// Replaces the program by its path, and scripts of the stage's folder by theirs.
@@ -186,12 +192,12 @@ impl Action<'_> {
         Ok(())
     }
 
-    fn environment(&self, project: &Project, staging: &Path) -> BTreeMap<String, OsString> {
-        let passed = ENVIRONMENT.into_iter().chain(project.environment.iter().map(String::as_str));
+    fn environment(&self, run: &Run) -> BTreeMap<String, OsString> {
+        let passed = ENVIRONMENT.into_iter().chain(run.project.environment.iter().map(String::as_str));
         let passed = passed.filter_map(|name| Some((name.to_owned(), std::env::var_os(name)?)));
         let mut environment: BTreeMap<String, OsString> = passed.collect();
-        environment.insert("PATH".to_owned(), project.search_path());
-        environment.insert(EVENTS_VARIABLE.to_owned(), staging.join("events").into());
+        environment.insert("PATH".to_owned(), run.project.search_path());
+        environment.insert(RUN_VARIABLE.to_owned(), run.id.clone().into());
         environment.insert("CUDA_VISIBLE_DEVICES".to_owned(), self.share.gpus.join(",").into());
         environment
     }
@@ -275,9 +281,11 @@ fn failure(ended: &Ended, log: &Path) -> Error {
         return Error::refused(message.clone(), help.clone());
     }
     let lines = last_lines(log, QUOTED_LINES);
-    let quoted = if lines.is_empty() { String::new() } else { format!("; its last words:\n{lines}") };
+    if lines.is_empty() {
+        return Error::refused(format!("the worker ended with {} and said nothing", ended.status), "");
+    }
     Error::refused(
-        format!("the worker ended with {}{quoted}", ended.status),
+        format!("the worker ended with {}; its last words:\n{lines}", ended.status),
         format!("the full log is {}", log.display()),
     )
 }

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::env;
 use std::fs;
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -15,6 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::error::{Doing, Result};
+use crate::protocol::RUN_VARIABLE;
 
 /// A killed process that waits for a disk may take this long to be gone.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,15 +32,15 @@ struct State {
 }
 
 impl Children {
-    /// None yet; a guardian watches over the workers of `staging`, which name it in their
-    /// environment.
+    /// None yet; a guardian watches over the workers of `run`, which name it in their environment,
+    /// and over their folder.
     ///
     /// # Errors
     /// When the guardian cannot be started.
-    pub fn new(staging: &Path) -> Result<Self> {
+    pub fn new(run: &str, staging: &Path) -> Result<Self> {
         let program = env::current_exe().doing("cannot find", "callsheet itself")?;
         let mut guardian = Command::new(&program);
-        guardian.arg("guard").arg(staging).process_group(0);
+        guardian.arg("guard").arg(run).arg(staging).process_group(0);
         guardian.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let guardian = guardian.spawn().doing("cannot start", &program)?;
         Ok(Self { state: Mutex::default(), guardian })
@@ -87,11 +87,11 @@ impl Drop for Children {
 }
 
 /// The guardian's work: waits for the engine's end, however it comes, then kills every process
-/// that names `staging` in its environment, and removes the folder.
-pub fn guard(staging: &Path) {
+/// that names `run` in its environment, and removes the run's folder.
+pub fn guard(run: &str, staging: &Path) {
     let _ = io::stdin().read_to_end(&mut Vec::new());
     let clock = Instant::now();
-    while let workers @ [_, ..] = &workers_of(staging)[..]
+    while let workers @ [_, ..] = &workers_of(run)[..]
         && clock.elapsed() < PATIENCE
     {
         for worker in workers {
@@ -102,12 +102,12 @@ pub fn guard(staging: &Path) {
     let _ = fs::remove_dir_all(staging);
 }
 
-fn workers_of(staging: &Path) -> Vec<Pid> {
-    let name = staging.as_os_str().as_bytes();
+fn workers_of(run: &str) -> Vec<Pid> {
+    let name = format!("{RUN_VARIABLE}={run}").into_bytes();
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let of_staging = |folder: &PathBuf| {
         let environment = fs::read(folder.join("environ")).unwrap_or_default();
-        environment.windows(name.len()).any(|part| part == name)
+        environment.split(|byte| *byte == 0).any(|variable| variable == name)
     };
     let ids = processes
         .map(|entry| entry.path())

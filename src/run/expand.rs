@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 
 use crate::protocol::WorkRequest;
 
-/// The words of `command` for one request.
-pub fn expand(command: &[String], request: &WorkRequest, request_path: &Path) -> Vec<OsString> {
+/// The words of `command` for one request, and whether one of them is the request's path.
+pub fn expand(command: &[String], request: &WorkRequest, request_path: &Path) -> (Vec<OsString>, bool) {
     let mut words = Vec::new();
     let mut filled = false;
     for word in command {
@@ -42,7 +42,7 @@ pub fn expand(command: &[String], request: &WorkRequest, request_path: &Path) ->
     if !filled {
         words.push(request_path.into());
     }
-    words
+    (words, !filled || command.iter().any(|word| word.contains("{request}")))
 }
 
 /// A word with each `{placeholder}` that has a value replaced by it; what was filled in is not

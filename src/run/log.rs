@@ -15,20 +15,17 @@ const TAIL: usize = 1 << 20;
 /// A log being written.
 pub struct Log {
     path: PathBuf,
-    file: File,
+    file: Option<File>,
     written: usize,
     tail: VecDeque<u8>,
     left_out: u64,
 }
 
 impl Log {
-    /// Creates the file.
-    ///
-    /// # Errors
-    /// When the file system refuses.
-    pub fn create(path: &Path) -> Result<Self> {
-        let file = File::create(path).doing("cannot create", path)?;
-        Ok(Self { path: path.to_owned(), file, written: 0, tail: VecDeque::new(), left_out: 0 })
+    /// A log of which nothing is written yet; an old one at `path` is removed.
+    pub fn new(path: &Path) -> Self {
+        let _ = fs::remove_file(path);
+        Self { path: path.to_owned(), file: None, written: 0, tail: VecDeque::new(), left_out: 0 }
     }
 
     /// Takes what the worker wrote.
@@ -38,7 +35,7 @@ impl Log {
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
         let (head, tail) = bytes.split_at(bytes.len().min(HEAD - self.written));
         self.written += head.len();
-        self.file.write_all(head).doing("cannot write", &self.path)?;
+        self.append(head)?;
         self.tail.extend(tail);
         let surplus = self.tail.len().saturating_sub(TAIL);
         self.tail.drain(..surplus);
@@ -53,9 +50,23 @@ impl Log {
     pub fn finish(mut self) -> Result<()> {
         if self.left_out > 0 {
             let note = format!("\n[{} bytes are left out here]\n", self.left_out);
-            self.file.write_all(note.as_bytes()).doing("cannot write", &self.path)?;
+            self.append(note.as_bytes())?;
         }
-        self.file.write_all(self.tail.make_contiguous()).doing("cannot write", &self.path)
+        let tail = std::mem::take(&mut self.tail);
+        self.append(tail.as_slices().0)?;
+        self.append(tail.as_slices().1)
+    }
+
+    /// Writes to the file, which is made for the first byte.
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(File::create(&self.path).doing("cannot create", &self.path)?),
+        };
+        file.write_all(bytes).doing("cannot write", &self.path)
     }
 }
 
@@ -75,7 +86,7 @@ mod tests {
     fn a_long_log_keeps_its_beginning_and_its_end() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("long.log");
-        let mut log = Log::create(&path).expect("created");
+        let mut log = Log::new(&path);
         log.write(b"first line\n").expect("written");
         for _ in 0..20 {
             log.write(&vec![b'.'; 1 << 20]).expect("written");

@@ -21,8 +21,8 @@ use std::time::{Instant, SystemTime};
 use crate::declare::Project;
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::plan::Plan;
-use crate::store::{Heads, Sources, Store};
+use crate::plan::{Plan, Stage};
+use crate::store::{Head, Heads, Sources, Store};
 use scheduler::{Message, Scheduler};
 use workplace::Workplace;
 
@@ -90,10 +90,15 @@ impl Run<'_> {
         self.workplace.get()
     }
 
-    /// Folder of the named views of this pipeline's artifacts.
-    fn out(&self) -> PathBuf {
+    /// Where each artifact lies and where it is shown.
+    fn views(&self, stage: &Stage, head: &Head) -> impl Iterator<Item = (PathBuf, PathBuf)> {
         let request = &self.plan.request;
-        self.project.data.join("out").join(&request.pipeline).join(&request.dataset)
+        let out = self.project.data.join("out").join(&request.pipeline).join(&request.dataset);
+        let folder = out.join(&stage.name);
+        let shown = stage.decl.outputs.iter();
+        shown.filter_map(move |(name, output)| {
+            Some((self.store.object_path(head.outputs.get(name)?), folder.join(&output.path)))
+        })
     }
 }
 

@@ -2,23 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::OpenOptions;
-use std::io::{self, PipeReader, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, PipeReader, PipeWriter, Read};
+use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use wait4::Wait4;
 
 use super::children::Children;
 use super::log::Log;
 use crate::error::{Doing, Error, Result};
-use crate::protocol::WorkerEvent;
+use crate::protocol::{EVENTS_VARIABLE, WorkerEvent};
 
 /// A longer line is no event.
 const LONGEST_EVENT: usize = 1 << 20;
@@ -34,8 +32,6 @@ pub struct Job<'a> {
     pub environment: BTreeMap<String, OsString>,
     /// The worker's current folder.
     pub folder: &'a Path,
-    /// Pipe that events are read from; it is made here.
-    pub events: PathBuf,
     /// File that stdout and stderr go to.
     pub log: &'a Path,
     /// Ended when it takes longer.
@@ -60,19 +56,14 @@ pub struct Ended {
 /// # Errors
 /// When the program cannot be started or heard.
 pub fn work(job: &Job, children: &Children, mut said: impl FnMut(WorkerEvent)) -> Result<Ended> {
-    mknodat(CWD, &job.events, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
-        .map_err(io::Error::from)
-        .doing("cannot make", &job.events)?;
-    // Held open for writing too, so that a worker may open and close it as it likes.
-    let flags = OFlags::NONBLOCK.bits().cast_signed();
-    let events = OpenOptions::new().read(true).write(true).custom_flags(flags).open(&job.events);
-    let events = events.doing("cannot open", &job.events)?;
-    let (output, both) = io::pipe().doing("cannot open a pipe for", job.folder)?;
-    rustix::io::ioctl_fionbio(&output, true)
-        .map_err(io::Error::from)
-        .doing("cannot read from", job.folder)?;
-    let mut log = Log::create(job.log)?;
-    let child = start(job, both)?;
+    let pipe = || io::pipe().doing("cannot open a pipe for", job.folder);
+    // The writing end is kept: a worker opens the pipe by its name, as often as it likes.
+    let (events, name) = pipe()?;
+    unblock(&events)?;
+    let (output, both) = pipe()?;
+    unblock(&output)?;
+    let mut log = Log::new(job.log);
+    let child = start(job, both, &name)?;
     let id = Pid::from_child(&child);
     children.add(id);
 
@@ -127,9 +118,15 @@ pub fn work(job: &Job, children: &Children, mut said: impl FnMut(WorkerEvent)) -
 
 const LONG: Timespec = Timespec { tv_sec: 3600, tv_nsec: 0 };
 
-fn start(job: &Job, both: io::PipeWriter) -> Result<Child> {
+fn unblock(pipe: &PipeReader) -> Result<()> {
+    rustix::io::ioctl_fionbio(pipe, true).map_err(io::Error::from).doing("cannot read from", "a pipe")
+}
+
+fn start(job: &Job, both: PipeWriter, events: &PipeWriter) -> Result<Child> {
     let mut command = Command::new(&job.command[0]);
     command.args(&job.command[1..]).current_dir(job.folder).env_clear().envs(&job.environment);
+    let events = format!("/proc/{}/fd/{}", std::process::id(), events.as_raw_fd());
+    command.env(EVENTS_VARIABLE, events);
     let other = both.try_clone().doing("cannot open a pipe for", job.folder)?;
     command.stdin(Stdio::null()).stdout(both).stderr(other).process_group(0);
     command.spawn().map_err(|error| {
@@ -188,7 +185,7 @@ struct Lines {
 }
 
 impl Lines {
-    fn read(&mut self, mut from: &std::fs::File, each: &mut impl FnMut(&[u8])) {
+    fn read(&mut self, mut from: &PipeReader, each: &mut impl FnMut(&[u8])) {
         let mut buffer = [0; 1 << 14];
         while let Ok(count @ 1..) = from.read(&mut buffer) {
             self.feed(&buffer[..count], each);

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread::Scope;
 
+use rayon::prelude::*;
 use rustix::process::Signal;
 
 use super::action::{Action, Outcome, Said};
@@ -18,7 +19,7 @@ use crate::key::ActionKey;
 use crate::plan::{Input, Stage};
 use crate::protocol::RequestInput;
 use crate::reason::reasons;
-use crate::store::{Head, Heads, Object, Sources, Watch, show_artifact};
+use crate::store::{Head, Heads, Sources, Watch, is_shown, show_artifact};
 
 /// Where a stage is.
 enum Status {
@@ -56,6 +57,8 @@ pub struct Scheduler<'a, R> {
     /// How many stages that it reads from are not done, of each stage.
     missing: Vec<usize>,
     consumers: Vec<Vec<usize>>,
+    /// Whether the latest action of each stage was found whole and shown when the run began.
+    fresh: Vec<bool>,
     ready: BTreeMap<usize, (ActionKey, Watch)>,
     shares: BTreeMap<usize, Share>,
     free: Machine,
@@ -82,6 +85,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
             status: stages.iter().map(|_| Status::Waiting).collect(),
             missing: stages.iter().map(|stage| stage.upstream().len()).collect(),
             consumers,
+            fresh: survey(run, heads),
             ready: BTreeMap::new(),
             shares: BTreeMap::new(),
             free: options.machine.clone(),
@@ -149,9 +153,10 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
         };
         let key = key_of(self.sources, stage, objects)?;
         let forced = self.options.force.contains(&stage.name);
-        if !forced
-            && let Some(head) = self.run.store.hit(&key.digest(), &stage.decl, self.heads.get(&stage.name))
-        {
+        let digest = key.digest();
+        let last =
+            self.heads.get(&stage.name).filter(|head| self.fresh[position] && head.key == digest).cloned();
+        if !forced && let Some(head) = last.or_else(|| self.run.store.hit(&digest, &stage.decl)) {
             return Ok(Some(head));
         }
         if self.options.only.as_ref().is_some_and(|only| !only.contains(&stage.name)) {
@@ -320,17 +325,17 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
     fn done(&mut self, position: usize, head: Head) -> BTreeSet<usize> {
         let run = self.run;
         let stage = &run.plan.stages[position];
-        let folder = run.out().join(&stage.name);
-        let show = |(name, object): (&String, &Object)| {
-            let link = folder.join(&stage.decl.outputs[name].path);
-            show_artifact(&run.store.object_path(object), &link, &run.project.data)
-        };
-        // The result is in the store whether or not it can be shown: what reads it goes on.
-        let shown = head.outputs.iter().filter(|(name, _)| stage.decl.outputs.contains_key(*name));
-        if let Err(error) = shown.into_iter().try_for_each(show) {
-            self.tell_failure(position, error);
+        let latest = self.heads.get(&stage.name).is_some_and(|last| last.key == head.key);
+        if !(latest && self.fresh[position]) {
+            let mut artifacts = run.views(stage, &head);
+            // The result is in the store whether or not it can be shown: what reads it goes on.
+            if let Err(error) =
+                artifacts.try_for_each(|(at, link)| show_artifact(&at, &link, &run.project.data))
+            {
+                self.tell_failure(position, error);
+            }
         }
-        if self.heads.get(&stage.name).is_none_or(|last| last.key != head.key) {
+        if !latest {
             self.summary.heads.insert(stage.name.clone(), head.clone());
         }
         self.status[position] = Status::Done(head);
@@ -380,4 +385,15 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
             workplace.children.stop(signal);
         }
     }
+}
+
+/// Whether the latest action of each stage is whole, and shown under its name.
+fn survey(run: &Run, heads: &Heads) -> Vec<bool> {
+    let whole = |stage: &Stage| {
+        heads.get(&stage.name).is_some_and(|head| {
+            let shown = |(at, link): (PathBuf, PathBuf)| is_shown(&at, &link, &run.project.data);
+            run.store.whole(head, &stage.decl) && run.views(stage, head).all(shown)
+        })
+    };
+    run.plan.stages.par_iter().map(whole).collect()
 }

@@ -1,8 +1,11 @@
 //! What a run has only if it has something to do: a folder to work in, and a guardian over it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::children::Children;
@@ -21,6 +24,8 @@ pub struct Workplace {
     pub staging: PathBuf,
     /// Git revision of the project, with `+` if tracked files were changed; none without git.
     pub revision: Option<String>,
+    free: Mutex<Vec<PathBuf>>,
+    made: AtomicUsize,
     _alive: Lock,
 }
 
@@ -37,10 +42,47 @@ impl Workplace {
         fs::create_dir(&staging).doing("cannot create", &staging)?;
         let logs = store.path("runs").join(id).join("logs");
         fs::create_dir_all(&logs).doing("cannot create", &logs)?;
-        let children = Children::new(&staging)?;
-        Ok(Self { children, staging, revision: revision(project), _alive: alive })
+        let children = Children::new(id, &staging)?;
+        Ok(Self {
+            children,
+            staging,
+            revision: revision(project),
+            free: Mutex::default(),
+            made: AtomicUsize::new(0),
+            _alive: alive,
+        })
+    }
+
+    /// A folder for one worker, with an empty folder `out` in it and nothing else.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn folder(&self) -> Result<PathBuf> {
+        if let Some(folder) = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+            return Ok(folder);
+        }
+        let folder = self.staging.join(self.made.fetch_add(1, Relaxed).to_string());
+        let out = folder.join(OUT);
+        fs::create_dir_all(&out).doing("cannot create", &out)?;
+        Ok(folder)
+    }
+
+    /// Takes a folder back, for another worker if it is as it was given.
+    pub fn give(&self, folder: PathBuf) {
+        let _ = fs::remove_file(folder.join(REQUEST));
+        let holds = |folder: &Path, wanted: usize| fs::read_dir(folder).is_ok_and(|e| e.count() == wanted);
+        if holds(&folder, 1) && holds(&folder.join(OUT), 0) {
+            self.free.lock().unwrap_or_else(PoisonError::into_inner).push(folder);
+        } else {
+            let _ = fs::remove_dir_all(folder);
+        }
     }
 }
+
+/// Name of the folder that a worker writes its outputs to.
+pub const OUT: &str = "out";
+/// Name of the file that tells a worker what to do.
+pub const REQUEST: &str = "request.json";
 
 fn lock_name(run: &str) -> String {
     format!("run-{run}")

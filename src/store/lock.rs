@@ -1,9 +1,10 @@
 //! Locks that die with their process: an advisory lock on an open file, never a file's existence.
+//! An action's lock is the draft of its record: one file less to make and to remove for each.
 
 use std::fs::{self, File, TryLockError};
-use std::io::Write;
+use std::io::{Seek, Write};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Store;
 use crate::error::{Doing, Result};
@@ -12,7 +13,7 @@ use crate::error::{Doing, Result};
 #[derive(Debug)]
 pub struct Lock {
     path: PathBuf,
-    _file: File,
+    file: File,
 }
 
 impl Store {
@@ -21,7 +22,19 @@ impl Store {
     /// # Errors
     /// When the lock file cannot be made or locked.
     pub fn lock(&self, name: &str, holder: &str, waiting: impl FnOnce(&str)) -> Result<Lock> {
-        let path = self.path("locks").join(format!("{name}.lock"));
+        Lock::take(self.path("locks").join(format!("{name}.lock")), holder, waiting)
+    }
+
+    /// Whether a living process holds the lock `name`.
+    pub fn locked(&self, name: &str) -> bool {
+        let file = File::open(self.path("locks").join(format!("{name}.lock")));
+        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+}
+
+impl Lock {
+    /// Takes the lock on the file at `path`, which is made for it.
+    pub(super) fn take(path: PathBuf, holder: &str, waiting: impl FnOnce(&str)) -> Result<Self> {
         let mut waiting = Some(waiting);
         loop {
             let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
@@ -43,20 +56,31 @@ impl Store {
             }
             // Only to tell those who wait: a full disk is found out about where it matters.
             let _ = file.set_len(0).and_then(|()| file.write_all(holder.as_bytes()));
-            return Ok(Lock { path, _file: file });
+            return Ok(Self { path, file });
         }
     }
 
-    /// Whether a living process holds the lock `name`.
-    pub fn locked(&self, name: &str) -> bool {
-        let file = File::open(self.path("locks").join(format!("{name}.lock")));
-        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    /// Turns the lock's file into the file at `to`, with `text` in it, so that a reader sees all of
+    /// it or none.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub(super) fn turn_into(mut self, to: &Path, text: &[u8]) -> Result<()> {
+        let write =
+            self.file.rewind().and_then(|()| self.file.set_len(0)).and_then(|()| self.file.write_all(text));
+        write.doing("cannot write", &self.path)?;
+        fs::rename(&self.path, to).doing("cannot write", to)?;
+        // There is nothing left to remove.
+        self.path = PathBuf::new();
+        Ok(())
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
         // While it is still locked, so that nobody's fresh file is removed.
-        let _ = fs::remove_file(&self.path);
+        if !self.path.as_os_str().is_empty() {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }

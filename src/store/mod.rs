@@ -6,7 +6,8 @@
 //! heads/<pipeline>/<dataset>.json   the latest action of each stage ([`Head`]), packed
 //! runs/<id>/logs/         what the workers of one run said
 //! scratch/abcd…/          checkpoints of long stages
-//! locks/abcd….lock        held while an action runs; dies with its process
+//! actions/abcd….draft     held while an action runs; dies with its process, becomes the record
+//! locks/                  locks of runs and scratch folders
 //! staging/<run>/          being written; moved into place by a rename
 //! sources.json            digests of raw files by path, inode, size and mtime
 //! ```
@@ -39,7 +40,7 @@ pub use lock::Lock;
 pub use object::Object;
 pub use record::{Provenance, Record};
 pub use sources::{Sources, Watch};
-pub use view::show_artifact;
+pub use view::{is_shown, show_artifact};
 
 /// A store on one file system.
 #[derive(Debug)]

@@ -74,14 +74,14 @@ impl Store {
             look(from, kind == ArtifactKind::Directory).doing("cannot read", from)?;
         let object = Object { kind, content, bytes, size, files, rows };
         let path = self.object_path(&object);
-        let shelf = path.parent().unwrap_or(&path);
-        fs::create_dir_all(shelf).doing("cannot create", shelf)?;
         // Actions of different keys may publish equal bytes at once: whoever comes first is right.
         for _ in 0..ATTEMPTS {
             if self.intact(&object) || fs::rename(from, &path).is_ok() {
                 return Ok(object);
             }
-            // What lies there is damaged.
+            // There is no shelf yet, or what lies there is damaged.
+            let shelf = path.parent().unwrap_or(&path);
+            fs::create_dir_all(shelf).doing("cannot create", shelf)?;
             remove(&path)?;
         }
         fs::rename(from, &path).doing("cannot write", &path)?;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Head, Object, Store, read_json};
-use crate::declare::StageDecl;
+use super::{Head, Lock, Object, Store, read_json};
+use crate::declare::{OutputDecl, StageDecl};
 use crate::error::Result;
 use crate::key::{ActionKey, Digest};
 
@@ -73,28 +73,38 @@ impl Store {
     }
 
     /// What the action with this key made, if every output that is declared now is there and looks
-    /// untouched. `head` saves reading the record, if it is of this key.
-    pub fn hit(&self, key: &Digest, decl: &StageDecl, head: Option<&Head>) -> Option<Head> {
-        let head = match head.filter(|head| head.key == *key && self.record_path(key).is_file()) {
-            Some(head) => head.clone(),
-            None => {
-                let Record { outputs, provenance, .. } = self.record(key)?;
-                Head { key: *key, outputs, seconds: provenance.seconds }
-            }
-        };
-        let mut declared = decl.outputs.iter();
-        let there = declared.all(|(name, output)| {
-            head.outputs.get(name).is_some_and(|object| object.kind == output.kind && self.intact(object))
-        });
-        there.then_some(head)
+    /// untouched.
+    pub fn hit(&self, key: &Digest, decl: &StageDecl) -> Option<Head> {
+        let Record { outputs, provenance, .. } = self.record(key)?;
+        let head = Head { key: *key, outputs, seconds: provenance.seconds };
+        self.whole(&head, decl).then_some(head)
     }
 
-    /// Keeps a record; one under the same key is replaced. What it names must be durable.
+    /// Whether an action's record is there, and every output that is declared now is there and
+    /// looks untouched.
+    pub fn whole(&self, head: &Head, decl: &StageDecl) -> bool {
+        let intact = |(name, declared): (&String, &OutputDecl)| {
+            head.outputs.get(name).is_some_and(|object| object.kind == declared.kind && self.intact(object))
+        };
+        self.record_path(&head.key).is_file() && decl.outputs.iter().all(intact)
+    }
+
+    /// Claims an action, waiting for whoever performs it: `waiting` is told who that is.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn write_record(&self, record: &Record) -> Result<()> {
-        self.write_json(&self.record_path(&record.key.digest()), record)
+    pub fn claim(&self, key: &Digest, holder: &str, waiting: impl FnOnce(&str)) -> Result<Lock> {
+        Lock::take(self.record_path(key).with_extension("draft"), holder, waiting)
+    }
+
+    /// Keeps the record of a claimed action; one under the same key is replaced. What it names must
+    /// be durable.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn write_record(&self, claim: Lock, record: &Record) -> Result<()> {
+        let text = serde_json::to_vec(record).expect("records are plain data");
+        claim.turn_into(&self.record_path(&record.key.digest()), &text)
     }
 
     fn record_path(&self, key: &Digest) -> std::path::PathBuf {
