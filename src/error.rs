@@ -121,12 +121,20 @@ pub struct SourceText {
     pub path: PathBuf,
     /// Its content.
     pub text: String,
+    /// Where each line ends.
+    lines: Vec<usize>,
 }
 
 impl SourceText {
+    /// A text and the path it was read from.
+    pub fn new(path: PathBuf, text: String) -> Self {
+        let lines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
+        Self { path, text, lines }
+    }
+
     /// The line, counted from 1, of a byte offset.
     pub fn line(&self, offset: usize) -> usize {
-        self.text.as_bytes()[..offset.min(self.text.len())].iter().filter(|b| **b == b'\n').count() + 1
+        self.lines.partition_point(|end| *end < offset) + 1
     }
 }
 

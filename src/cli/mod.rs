@@ -21,6 +21,7 @@ use serde::Serialize;
 use crate::declare::Project;
 use crate::error::{Error, Result};
 use crate::plan::{Plan, Request, Selection, resolve};
+use crate::run::Survey;
 use crate::store::Store;
 
 /// Everything went well; nothing had to be done counts as well.
@@ -117,6 +118,24 @@ impl Select {
 
 impl Which {
     fn resolve(&self) -> Result<(Project, Store, Plan)> {
+        let (project, request) = self.request()?;
+        let plan = resolve(&project, &request)?;
+        let store = Store::new(project.data.join("store"));
+        Ok((project, store, plan))
+    }
+
+    /// Resolves the plan and looks at what there is of it, side by side.
+    fn survey(&self) -> Result<(Project, Store, Plan, Survey)> {
+        let (project, request) = self.request()?;
+        let store = Store::new(project.data.join("store"));
+        let (plan, survey) = rayon::join(
+            || resolve(&project, &request),
+            || Survey::new(&store, &project.data, &request.pipeline, &request.dataset),
+        );
+        Ok((project, store, plan?, survey))
+    }
+
+    fn request(&self) -> Result<(Project, Request)> {
         let project = Project::find()?;
         let or = |said: &Option<String>, default: &str| said.clone().unwrap_or_else(|| default.to_owned());
         let request = Request {
@@ -134,9 +153,7 @@ impl Which {
                 ),
             ));
         }
-        let plan = resolve(&project, &request)?;
-        let store = Store::new(project.data.join("store"));
-        Ok((project, store, plan))
+        Ok((project, request))
     }
 }
 

@@ -60,7 +60,7 @@ impl Run {
         if self.dry_run {
             return super::plan::show(&self.which, &self.select, false, self.json);
         }
-        let (project, store, plan) = self.which.resolve()?;
+        let (project, store, plan, survey) = self.which.survey()?;
         let plan = plan.select(&self.select.selection())?;
         plan.positions(&self.force)?;
         let only = &self.select.only;
@@ -91,7 +91,7 @@ impl Run {
             let mut lines = Lines::new(title, labels);
             Box::new(move |event| lines.report(event).iter().for_each(|line| super::say(line)))
         };
-        let summary = run(&project, &store, &plan, &options, &interrupts, |event| reporter(event))?;
+        let summary = run(&project, &store, &plan, &survey, &options, &interrupts, |event| reporter(event))?;
         drop(reporter);
         let failed = !summary.failed.is_empty();
         for (stage, error) in summary.failed {

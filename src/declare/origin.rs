@@ -50,7 +50,7 @@ impl fmt::Display for Origin {
 /// When the file cannot be read, is not UTF-8, or does not have the shape of `T`.
 pub fn read_toml<T: DeserializeOwned>(root: &Path, path: &Path) -> Result<(T, Arc<SourceText>)> {
     let text = fs::read_to_string(root.join(path)).doing("cannot read", path)?;
-    let source = Arc::new(SourceText { path: path.to_owned(), text });
+    let source = Arc::new(SourceText::new(path.to_owned(), text));
     match toml::from_str(&source.text) {
         Ok(value) => Ok((value, source)),
         Err(error) => {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -55,9 +56,9 @@ pub struct Action<'a> {
 /// What became of an action.
 pub enum Outcome {
     /// Another run computed it meanwhile.
-    Taken(Head),
+    Taken(Arc<Head>),
     /// It was computed and published.
-    Made(Head),
+    Made(Arc<Head>),
     /// The run was stopped.
     Stopped,
 }
@@ -117,14 +118,15 @@ impl Action<'_> {
         place.give(folder);
         say(Said::Released);
         run.store.sync()?;
-        let head = Head { key: digest, outputs, seconds: clock.elapsed().as_secs_f64() };
-        let provenance = self.provenance(run, place, began, head.seconds, peak_memory);
-        run.store.write_record(claim, &Record::new(self.key.clone(), head.outputs.clone(), provenance))?;
+        let seconds = clock.elapsed().as_secs_f64();
+        let provenance = self.provenance(run, place, began, seconds, peak_memory);
+        run.store.write_record(claim, &Record::new(self.key.clone(), outputs.clone(), provenance))?;
+        let head = Head::new(digest, outputs, seconds, &self.stage.decl).expect("published as declared");
         // Its checkpoints have done their work, unless a longer budget may want to go on.
         if self.key.budget.is_empty() && self.keeps_checkpoints() {
             let _ = fs::remove_dir_all(&scratch);
         }
-        Ok(Outcome::Made(head))
+        Ok(Outcome::Made(Arc::new(head)))
     }
 
     /// The scratch folder, made and locked if the stage keeps checkpoints.

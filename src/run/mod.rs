@@ -9,12 +9,13 @@ mod process;
 mod publish;
 mod resources;
 mod scheduler;
+mod survey;
 mod workplace;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::mpsc;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Instant, SystemTime};
 
@@ -22,13 +23,15 @@ use crate::declare::Project;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::plan::{Plan, Stage};
-use crate::store::{Head, Heads, Sources, Store};
+use crate::store::{Head, Sources, Store};
 use scheduler::{Message, Scheduler};
+use survey::out;
 use workplace::Workplace;
 
 pub use children::guard;
 pub use outlook::{Outlook, State, outlook};
 pub use resources::{Machine, Share};
+pub use survey::Survey;
 
 /// How to run.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +60,7 @@ pub struct RunSummary {
     /// Why no stage can run at all.
     refused: Option<Error>,
     /// Latest actions that are others than before.
-    heads: Heads,
+    heads: BTreeMap<String, Arc<Head>>,
 }
 
 /// What all actions of a run share.
@@ -91,14 +94,11 @@ impl Run<'_> {
     }
 
     /// Where each artifact lies and where it is shown.
-    fn views(&self, stage: &Stage, head: &Head) -> impl Iterator<Item = (PathBuf, PathBuf)> {
+    fn views<'h>(&'h self, stage: &Stage, head: &'h Head) -> impl Iterator<Item = (PathBuf, PathBuf)> + 'h {
         let request = &self.plan.request;
-        let out = self.project.data.join("out").join(&request.pipeline).join(&request.dataset);
-        let folder = out.join(&stage.name);
-        let shown = stage.decl.outputs.iter();
-        shown.filter_map(move |(name, output)| {
-            Some((self.store.object_path(head.outputs.get(name)?), folder.join(&output.path)))
-        })
+        let folder = out(&self.project.data, &request.pipeline, &request.dataset).join(&stage.name);
+        let shown = head.outputs.values().zip(&head.names);
+        shown.map(move |(object, name)| (self.store.object_path(object), folder.join(name)))
     }
 }
 
@@ -122,6 +122,7 @@ pub fn run(
     project: &Project,
     store: &Store,
     plan: &Plan,
+    survey: &Survey,
     options: &RunOptions,
     interrupts: &Interrupts,
     mut report: impl FnMut(&Event),
@@ -130,14 +131,12 @@ pub fn run(
     let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let id = format!("{}-{}", time.replace(':', "-"), std::process::id());
     report(&Event::RunStarted { run: id.clone(), stages: plan.stages.len() });
-    let request = &plan.request;
-    let mut heads = store.heads(&request.pipeline, &request.dataset);
     let mut sources = Sources::load(store, &project.root);
     let run = Run { project, store, plan, id, workplace: OnceLock::new() };
     let (sender, receiver) = mpsc::channel();
     *interrupts.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender.clone());
     let mut summary = thread::scope(|scope| {
-        let scheduler = Scheduler::new(&run, options, &mut sources, &mut heads, &mut report);
+        let scheduler = Scheduler::new(&run, options, &mut sources, survey, &mut report);
         scheduler.schedule(scope, &sender, &receiver)
     });
     if let Some(error) = summary.refused.take() {
@@ -161,10 +160,7 @@ pub fn run(
 fn remember(run: &Run, summary: &RunSummary, sources: &mut Sources) -> Result<()> {
     let request = &run.plan.request;
     if !summary.heads.is_empty() {
-        // Another run may have written its own meanwhile.
-        let mut latest = run.store.heads(&request.pipeline, &request.dataset);
-        latest.extend(summary.heads.clone());
-        run.store.write_heads(&request.pipeline, &request.dataset, &latest)?;
+        run.store.update_heads(&request.pipeline, &request.dataset, summary.heads.clone())?;
     }
     sources.save(run.store)
 }

@@ -83,13 +83,15 @@ pub fn outlook(store: &Store, sources: &mut Sources, plan: &Plan) -> Result<Vec<
         let objects = |producer: usize| found[producer].objects.as_ref();
         let key = key_of(sources, stage, objects)?;
         let digest = key.digest();
-        let known = last.filter(|head| head.key == digest && store.whole(head, &stage.decl)).cloned();
+        let known =
+            last.filter(|head| head.key == digest && head.makes(&stage.decl) && store.whole(&heads, head));
+        let known = known.cloned();
         let hit = known.or_else(|| store.hit(&digest, &stage.decl));
         let state = match &hit {
             Some(_) => State::Cached { key: digest },
             None => State::Run { key: digest, reasons: reasons(last_key().as_ref(), &key) },
         };
-        let objects = hit.map(|head| head.outputs);
+        let objects = hit.map(|head| head.outputs.clone());
         found.push(Outlook { stage: name, state, seconds, key: Some(key), objects });
     }
     Ok(found)

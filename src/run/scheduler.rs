@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread::Scope;
 
-use rayon::prelude::*;
 use rustix::process::Signal;
 
 use super::action::{Action, Outcome, Said};
 use super::outlook::key_of;
 use super::resources::{Machine, Share};
+use super::survey::Survey;
 use super::{Run, RunOptions, RunSummary};
 use crate::error::{Error, Result};
 use crate::event::Event;
@@ -19,7 +20,7 @@ use crate::key::ActionKey;
 use crate::plan::{Input, Stage};
 use crate::protocol::RequestInput;
 use crate::reason::reasons;
-use crate::store::{Head, Heads, Sources, Watch, is_shown, show_artifact};
+use crate::store::{Head, Sources, Watch, show_artifact};
 
 /// Where a stage is.
 enum Status {
@@ -28,7 +29,7 @@ enum Status {
     /// It must run, and waits for its share of the machine.
     Ready,
     Running,
-    Done(Head),
+    Done(Arc<Head>),
     /// Failed, or blocked by a stage that failed.
     Lost,
 }
@@ -50,15 +51,13 @@ pub struct Scheduler<'a, R> {
     run: &'a Run<'a>,
     options: &'a RunOptions,
     sources: &'a mut Sources,
-    heads: &'a mut Heads,
+    survey: &'a Survey,
     report: R,
     summary: RunSummary,
     status: Vec<Status>,
     /// How many stages that it reads from are not done, of each stage.
     missing: Vec<usize>,
     consumers: Vec<Vec<usize>>,
-    /// Whether the latest action of each stage was found whole and shown when the run began.
-    fresh: Vec<bool>,
     ready: BTreeMap<usize, (ActionKey, Watch)>,
     shares: BTreeMap<usize, Share>,
     free: Machine,
@@ -71,7 +70,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
         run: &'a Run<'a>,
         options: &'a RunOptions,
         sources: &'a mut Sources,
-        heads: &'a mut Heads,
+        survey: &'a Survey,
         report: R,
     ) -> Self {
         let stages = &run.plan.stages;
@@ -85,7 +84,6 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
             status: stages.iter().map(|_| Status::Waiting).collect(),
             missing: stages.iter().map(|stage| stage.upstream().len()).collect(),
             consumers,
-            fresh: survey(run, heads),
             ready: BTreeMap::new(),
             shares: BTreeMap::new(),
             free: options.machine.clone(),
@@ -94,7 +92,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
             run,
             options,
             sources,
-            heads,
+            survey,
             report,
         }
     }
@@ -143,7 +141,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
     }
 
     /// The result of a stage, if it is in the store and need not be made anew.
-    fn look_up(&mut self, position: usize) -> Result<Option<Head>> {
+    fn look_up(&mut self, position: usize) -> Result<Option<Arc<Head>>> {
         let stage = &self.run.plan.stages[position];
         let watch = self.watch(stage)?;
         let status = &self.status;
@@ -154,9 +152,8 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
         let key = key_of(self.sources, stage, objects)?;
         let forced = self.options.force.contains(&stage.name);
         let digest = key.digest();
-        let last =
-            self.heads.get(&stage.name).filter(|head| self.fresh[position] && head.key == digest).cloned();
-        if !forced && let Some(head) = last.or_else(|| self.run.store.hit(&digest, &stage.decl)) {
+        let fresh = self.survey.fresh(&stage.name, &digest, &stage.decl).cloned();
+        if !forced && let Some(head) = fresh.or_else(|| self.run.store.hit(&digest, &stage.decl)) {
             return Ok(Some(head));
         }
         if self.options.only.as_ref().is_some_and(|only| !only.contains(&stage.name)) {
@@ -214,7 +211,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
         self.running += 1;
         let run = self.run;
         let key = action.key.digest();
-        let last = self.heads.get(&action.stage.name).and_then(|head| run.store.record(&head.key));
+        let last = self.survey.last(&action.stage.name).and_then(|head| run.store.record(&head.key));
         let mut why = reasons(last.as_ref().map(|record| &record.key), &action.key);
         if action.force && last.is_some_and(|record| record.key == action.key) {
             why = vec!["forced".to_owned()];
@@ -322,11 +319,10 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
     }
 
     /// Shows a result; returns the stages that have all their inputs now.
-    fn done(&mut self, position: usize, head: Head) -> BTreeSet<usize> {
+    fn done(&mut self, position: usize, head: Arc<Head>) -> BTreeSet<usize> {
         let run = self.run;
         let stage = &run.plan.stages[position];
-        let latest = self.heads.get(&stage.name).is_some_and(|last| last.key == head.key);
-        if !(latest && self.fresh[position]) {
+        if self.survey.fresh(&stage.name, &head.key, &stage.decl).is_none() {
             let mut artifacts = run.views(stage, &head);
             // The result is in the store whether or not it can be shown: what reads it goes on.
             if let Err(error) =
@@ -334,8 +330,6 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
             {
                 self.tell_failure(position, error);
             }
-        }
-        if !latest {
             self.summary.heads.insert(stage.name.clone(), head.clone());
         }
         self.status[position] = Status::Done(head);
@@ -385,15 +379,4 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
             workplace.children.stop(signal);
         }
     }
-}
-
-/// Whether the latest action of each stage is whole, and shown under its name.
-fn survey(run: &Run, heads: &Heads) -> Vec<bool> {
-    let whole = |stage: &Stage| {
-        heads.get(&stage.name).is_some_and(|head| {
-            let shown = |(at, link): (PathBuf, PathBuf)| is_shown(&at, &link, &run.project.data);
-            run.store.whole(head, &stage.decl) && run.views(stage, head).all(shown)
-        })
-    };
-    run.plan.stages.par_iter().map(whole).collect()
 }

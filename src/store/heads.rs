@@ -2,11 +2,15 @@
 //! that a run with nothing to do reads one file. The records are the truth; this can be deleted.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Object, Store, read_json};
+use crate::declare::StageDecl;
 use crate::error::Result;
 use crate::key::Digest;
 
@@ -17,25 +21,92 @@ pub struct Head {
     pub key: Digest,
     /// What it made.
     pub outputs: BTreeMap<String, Object>,
+    /// The outputs' declared names, in their order.
+    pub names: Vec<String>,
     /// Seconds it took.
     pub seconds: f64,
 }
 
+impl Head {
+    /// What an action made, under the names that its stage declares now; nothing if the stage
+    /// declares other outputs.
+    pub fn new(
+        key: Digest,
+        outputs: BTreeMap<String, Object>,
+        seconds: f64,
+        decl: &StageDecl,
+    ) -> Option<Self> {
+        let names = decl.outputs.values().map(|output| output.path.clone()).collect();
+        let head = Self { key, outputs, names, seconds };
+        head.makes(decl).then_some(head)
+    }
+
+    /// Whether a stage declares just these outputs.
+    pub fn makes(&self, decl: &StageDecl) -> bool {
+        let made = self.outputs.iter().zip(&self.names);
+        self.outputs.len() == decl.outputs.len()
+            && made.zip(&decl.outputs).all(|(((name, object), path), (declared, output))| {
+                name == declared && *path == output.path && object.kind == output.kind
+            })
+    }
+}
+
 /// Latest actions by stage instance.
-pub type Heads = BTreeMap<String, Head>;
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct Heads {
+    stages: BTreeMap<String, Arc<Head>>,
+    /// Modification time of the folder of records when this was written.
+    records: Option<(i64, i64)>,
+    /// No record was added or removed since.
+    #[serde(skip)]
+    settled: bool,
+}
+
+impl Heads {
+    /// The latest action of a stage.
+    pub fn get(&self, stage: &str) -> Option<&Arc<Head>> {
+        self.stages.get(stage)
+    }
+
+    /// All of them, by stage.
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &Arc<Head>)> {
+        self.stages.iter()
+    }
+}
 
 impl Store {
     /// The latest actions of a pipeline over a dataset.
     pub fn heads(&self, pipeline: &str, dataset: &str) -> Heads {
-        read_json(&self.heads_path(pipeline, dataset)).unwrap_or_default()
+        let mut heads: Heads = read_json(&self.heads_path(pipeline, dataset)).unwrap_or_default();
+        heads.settled = heads.records.is_some() && heads.records == self.records_time();
+        heads
     }
 
-    /// Keeps the latest actions.
+    /// Keeps new latest actions beside those that another run may have written meanwhile.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn write_heads(&self, pipeline: &str, dataset: &str, heads: &Heads) -> Result<()> {
-        self.write_json(&self.heads_path(pipeline, dataset), heads)
+    pub fn update_heads(
+        &self,
+        pipeline: &str,
+        dataset: &str,
+        new: BTreeMap<String, Arc<Head>>,
+    ) -> Result<()> {
+        let mut heads = self.heads(pipeline, dataset);
+        heads.stages.extend(new);
+        heads.records = self.records_time();
+        self.write_json(&self.heads_path(pipeline, dataset), &heads)
+    }
+
+    /// Whether a latest action's record is there, and everything it made looks untouched.
+    pub fn whole(&self, heads: &Heads, head: &Head) -> bool {
+        (heads.settled || self.record_path(&head.key).is_file())
+            && head.outputs.values().all(|object| self.intact(object))
+    }
+
+    fn records_time(&self) -> Option<(i64, i64)> {
+        let found = fs::metadata(self.path("actions")).ok()?;
+        Some((found.mtime(), found.mtime_nsec()))
     }
 
     fn heads_path(&self, pipeline: &str, dataset: &str) -> PathBuf {

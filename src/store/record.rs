@@ -1,12 +1,13 @@
 //! Action records: what was made of what, by whom, how.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Head, Lock, Object, Store, read_json};
-use crate::declare::{OutputDecl, StageDecl};
+use crate::declare::StageDecl;
 use crate::error::Result;
 use crate::key::{ActionKey, Digest};
 
@@ -74,19 +75,10 @@ impl Store {
 
     /// What the action with this key made, if every output that is declared now is there and looks
     /// untouched.
-    pub fn hit(&self, key: &Digest, decl: &StageDecl) -> Option<Head> {
+    pub fn hit(&self, key: &Digest, decl: &StageDecl) -> Option<Arc<Head>> {
         let Record { outputs, provenance, .. } = self.record(key)?;
-        let head = Head { key: *key, outputs, seconds: provenance.seconds };
-        self.whole(&head, decl).then_some(head)
-    }
-
-    /// Whether an action's record is there, and every output that is declared now is there and
-    /// looks untouched.
-    pub fn whole(&self, head: &Head, decl: &StageDecl) -> bool {
-        let intact = |(name, declared): (&String, &OutputDecl)| {
-            head.outputs.get(name).is_some_and(|object| object.kind == declared.kind && self.intact(object))
-        };
-        self.record_path(&head.key).is_file() && decl.outputs.iter().all(intact)
+        let head = Head::new(*key, outputs, provenance.seconds, decl)?;
+        head.outputs.values().all(|object| self.intact(object)).then(|| Arc::new(head))
     }
 
     /// Claims an action, waiting for whoever performs it: `waiting` is told who that is.
@@ -107,7 +99,7 @@ impl Store {
         claim.turn_into(&self.record_path(&record.key.digest()), &text)
     }
 
-    fn record_path(&self, key: &Digest) -> std::path::PathBuf {
+    pub(super) fn record_path(&self, key: &Digest) -> std::path::PathBuf {
         self.path("actions").join(format!("{key}.json"))
     }
 }

@@ -1,0 +1,50 @@
+//! What the latest run left, looked at while the plan is still being resolved.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::declare::StageDecl;
+use crate::key::Digest;
+use crate::store::{Head, Heads, Store, is_shown};
+
+/// The latest action of each stage, and which of them are as they should be.
+pub struct Survey {
+    heads: Heads,
+    fresh: HashSet<String>,
+}
+
+impl Survey {
+    /// Looks at every artifact and view of a pipeline over a dataset.
+    pub fn new(store: &Store, data: &Path, pipeline: &str, dataset: &str) -> Self {
+        let heads = store.heads(pipeline, dataset);
+        let out = out(data, pipeline, dataset);
+        let whole = |(stage, head): &(&String, &Arc<Head>)| {
+            let folder = out.join(stage);
+            let shown =
+                |(object, name): (_, &String)| is_shown(&store.object_path(object), &folder.join(name), data);
+            store.whole(&heads, head) && head.outputs.values().zip(&head.names).all(shown)
+        };
+        let all: Vec<_> = heads.iter().collect();
+        let fresh = all.into_par_iter().filter(whole).map(|(stage, _)| stage.clone()).collect();
+        Self { heads, fresh }
+    }
+
+    /// The latest action of a stage, whatever became of it.
+    pub fn last(&self, stage: &str) -> Option<&Arc<Head>> {
+        self.heads.get(stage)
+    }
+
+    /// The latest action of a stage if it has this key, is whole, shown, and makes what is declared.
+    pub fn fresh(&self, stage: &str, key: &Digest, decl: &StageDecl) -> Option<&Arc<Head>> {
+        let head = self.heads.get(stage).filter(|head| head.key == *key && head.makes(decl))?;
+        self.fresh.contains(stage).then_some(head)
+    }
+}
+
+/// Folder of the named views of a pipeline's artifacts.
+pub fn out(data: &Path, pipeline: &str, dataset: &str) -> PathBuf {
+    data.join("out").join(pipeline).join(dataset)
+}
