@@ -3,8 +3,8 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{SUCCESS, Which, human_bytes, human_seconds, print_json, print_text};
-use crate::declare::ArtifactKind;
+use super::{SUCCESS, Which, human_seconds, print_json, print_text};
+use crate::declare::{ArtifactKind, Bytes};
 use crate::error::Result;
 use crate::run::outlook;
 use crate::store::Sources;
@@ -79,7 +79,7 @@ impl Ls {
             print_text(&format!(
                 "{:<36} {kind:<10} {count:>9} {:>10} {took:>12}",
                 row.artifact,
-                human_bytes(bytes)
+                Bytes(bytes).to_string()
             ));
         }
         if let Some(row) = rows.iter().find(|row| !row.rests_on.is_empty()) {

@@ -207,15 +207,3 @@ fn human_seconds(seconds: f64) -> String {
         _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
     }
 }
-
-/// Bytes as people read them: `812 B`, `1.5 MB`.
-fn human_bytes(bytes: u64) -> String {
-    let units = ["B", "kB", "MB", "GB", "TB"];
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1000.0 && unit + 1 < units.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", units[unit]) }
-}

@@ -41,7 +41,7 @@ pub struct Run {
     /// Memory that all workers together may use, e.g. "8 GB" [default: the machine's]
     #[arg(long, value_parser = Bytes::from_str)]
     memory: Option<Bytes>,
-    /// Ids of the GPUs that workers may use, e.g. 0,1 [default: CUDA_VISIBLE_DEVICES, or all there are]
+    /// Ids of the GPUs that workers may use, e.g. 0,1; none if empty [default: CUDA_VISIBLE_DEVICES, or all there are]
     #[arg(long, value_delimiter = ',')]
     gpus: Option<Vec<String>>,
     /// Compute this stage even if its result is in the store; may be repeated
@@ -111,7 +111,10 @@ impl Run {
         Machine {
             cpus: self.jobs.map_or(cpus, usize::from),
             memory: self.memory.map_or(memory.totalram as u64 * u64::from(memory.mem_unit), |bytes| bytes.0),
-            gpus: self.gpus.clone().unwrap_or_else(gpus),
+            gpus: self
+                .gpus
+                .as_deref()
+                .map_or_else(gpus, |ids| ids.iter().filter(|id| !id.is_empty()).cloned().collect()),
         }
     }
 }

@@ -5,7 +5,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use clap::Args;
 use serde_json::json;
 
-use super::{SUCCESS, Which, human_bytes, human_seconds, print_json, print_text};
+use super::{SUCCESS, Which, human_seconds, print_json, print_text};
+use crate::declare::Bytes;
 use crate::error::{Error, Result, suggest};
 use crate::run::outlook;
 use crate::store::Sources;
@@ -69,7 +70,7 @@ impl Show {
         line("is", stage.decl.outputs[output].doc.clone());
         line("path", path.display().to_string());
         let rows = object.rows.map(|rows| format!(", {rows} rows")).unwrap_or_default();
-        line("size", format!("{}{rows}", human_bytes(object.size)));
+        line("size", format!("{}{rows}", Bytes(object.size)));
         line("content", object.content.to_string());
         line("action key", record.key.digest().to_string());
         line("stage", format!("{}, version {}", record.key.stage, record.key.version));
@@ -77,7 +78,7 @@ impl Show {
             line("rests on", record.key.labels.iter().cloned().collect::<Vec<_>>().join(", "));
         }
         let took = human_seconds(made.seconds);
-        let memory = made.peak_memory.map(human_bytes).unwrap_or_default();
+        let memory = made.peak_memory.map(|bytes| Bytes(bytes).to_string()).unwrap_or_default();
         line(
             "made",
             format!("{started}, in {took}, {memory} of memory, {} CPUs, on {}", made.cpus, made.host),

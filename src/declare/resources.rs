@@ -1,5 +1,7 @@
 //! `[resources]` of a stage.toml: what a worker needs of the machine, and how long it may try.
 
+use std::fmt;
+
 use serde::{Deserialize, Deserializer, de};
 
 /// What one worker needs.
@@ -58,6 +60,20 @@ const UNITS: [(&str, u64); 9] = [
     ("TB", 1_000_000_000_000),
     ("B", 1),
 ];
+
+/// As people read them: `812 B`, `1.5 MB`.
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = ["kB", "MB", "GB", "TB"];
+        let mut value = self.0 as f64 / 1000.0;
+        let mut unit = 0;
+        while value >= 1000.0 && unit + 1 < units.len() {
+            value /= 1000.0;
+            unit += 1;
+        }
+        if self.0 < 1000 { write!(f, "{} B", self.0) } else { write!(f, "{value:.1} {}", units[unit]) }
+    }
+}
 
 impl std::str::FromStr for Bytes {
     type Err = String;

@@ -1,6 +1,6 @@
 //! What workers may take of the machine at once: CPUs, memory, GPUs.
 
-use crate::declare::{Cpus, ResourcesDecl};
+use crate::declare::{Bytes, Cpus, ResourcesDecl};
 use crate::error::{Error, Result};
 
 /// What all workers of a run share.
@@ -42,8 +42,9 @@ impl Machine {
         if wanted.memory.0 > self.memory {
             return Err(Error::refused(
                 format!(
-                    "stage `{stage}` needs {} bytes of memory, the run may use {}",
-                    wanted.memory.0, self.memory
+                    "stage `{stage}` needs {} of memory, the run may use {}",
+                    wanted.memory,
+                    Bytes(self.memory)
                 ),
                 "say --memory with more, or lower `memory` in its stage.toml",
             ));
@@ -78,7 +79,6 @@ impl Machine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::declare::Bytes;
 
     fn wanted(cpus: usize, memory: u64, gpus: usize) -> ResourcesDecl {
         ResourcesDecl { cpus: Cpus::Count(cpus), memory: Bytes(memory), gpus, ..ResourcesDecl::default() }

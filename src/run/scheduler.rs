@@ -322,7 +322,9 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
     fn done(&mut self, position: usize, head: Arc<Head>) -> BTreeSet<usize> {
         let run = self.run;
         let stage = &run.plan.stages[position];
-        if self.survey.fresh(&stage.name, &head.key, &stage.decl).is_none() {
+        let shown = self.survey.fresh(&stage.name, &head.key, &stage.decl);
+        // A result that was forced may have other content under the same key.
+        if shown.is_none_or(|shown| shown.outputs != head.outputs) {
             let mut artifacts = run.views(stage, &head);
             // The result is in the store whether or not it can be shown: what reads it goes on.
             if let Err(error) =

@@ -1,0 +1,256 @@
+//! What can go wrong while a run goes on: kills, hangs, floods, crowds. Through the real binary.
+
+mod support;
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use support::Project;
+
+/// A project of stages that run shell scripts: (name, script, lines of its stage.toml, input).
+/// A script's `$1` is the output, `$2` the input.
+fn scripts(stages: &[(&str, &str, &str, &str)]) -> Project {
+    let project = Project::new();
+    let mut pipeline = "summary = \"Scripts\"\n[sources.numbers]\npath = \"data/raw/toy/*.txt\"\n".to_owned();
+    for (name, script, more, input) in stages {
+        project.write(&format!("stages/{name}/do.sh"), script);
+        project.write(
+            &format!("stages/{name}/stage.toml"),
+            &format!(
+                "summary = \"A script\"\nversion = 1\n\
+                 command = [\"bash\", \"do.sh\", \"{{outputs.out}}\", \"{{inputs.in}}\"]\n\
+                 [inputs.in]\nkind = \"files\"\ndoc = \"Any\"\n\
+                 [outputs.out]\nkind = \"file\"\npath = \"out.txt\"\ndoc = \"Any\"\n{more}\n"
+            ),
+        );
+        pipeline += &format!("[stages.{name}]\ninputs.in = \"{input}\"\n");
+    }
+    project.write("pipelines/scripts.toml", &pipeline);
+    project.write("pipelines/datasets/toy.toml", "summary = \"Toy\"\n");
+    project.write("pipelines/profiles/small.toml", "summary = \"Small\"\n");
+    project
+}
+
+const P: [&str; 2] = ["-p", "scripts"];
+
+fn start(project: &Project, arguments: &[&str]) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_callsheet"));
+    command.arg("run").args(P).args(["-d", "toy", "-P", "small"]).args(arguments);
+    command.current_dir(project.path("")).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("callsheet starts")
+}
+
+/// Waits until `done`; panics after ten seconds.
+fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let clock = Instant::now();
+    while !done() {
+        assert!(clock.elapsed() < Duration::from_secs(10), "{what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Whether a process runs whose command line holds `marker`.
+fn alive(marker: &str) -> bool {
+    let processes = fs::read_dir("/proc").expect("procfs").flatten();
+    processes.into_iter().any(|process| {
+        let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).replace('\0', " ").contains(marker)
+    })
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([name, &child.id().to_string()]).status().expect("kill starts");
+    assert!(sent.success());
+}
+
+fn staging_is_empty(project: &Project) -> bool {
+    fs::read_dir(project.path("data/store/staging")).is_ok_and(|entries| entries.count() == 0)
+}
+
+#[test]
+fn a_killed_engine_leaves_no_process_and_no_folder_and_the_next_run_completes() {
+    // The grandchild leaves its process group.
+    let script = "setsid sleep 4711.25 & echo x > \"$1\"; test -e stop || sleep 4711.5";
+    let project = scripts(&[("slow", script, "", "numbers")]);
+    let mut engine = start(&project, &[]);
+    until("workers start", || alive("sleep 4711.25") && alive("sleep 4711.5"));
+    signal(&engine, "-KILL");
+    engine.wait().expect("ended");
+    until("workers end", || !alive("sleep 4711.25") && !alive("sleep 4711.5"));
+    until("their folder goes", || staging_is_empty(&project));
+    project.write("stages/slow/do.sh", "echo x > \"$1\"");
+    assert_eq!(project.run(&P).ran(), ["slow"]);
+}
+
+#[test]
+fn ctrl_c_tells_workers_to_end_and_a_second_one_kills_them() {
+    let stubborn = "trap '' TERM; echo x > \"$1\"; sleep 4712.5 & wait; sleep 4712.25";
+    let polite = "trap 'exit 3' TERM; echo x > \"$1\"; sleep 4713.5 & wait";
+    let project = scripts(&[("polite", polite, "", "numbers"), ("stubborn", stubborn, "", "numbers")]);
+    let engine = start(&project, &["--jobs", "2"]);
+    until("workers start", || alive("sleep 4712.5") && alive("sleep 4713.5"));
+    signal(&engine, "-INT");
+    until("the polite one ends", || !alive("sleep 4713.5"));
+    signal(&engine, "-INT");
+    let output = engine.wait_with_output().expect("ended");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("polite: stopped") && said.contains("stubborn: stopped"), "{said}");
+    assert!(!alive("sleep 4712") && staging_is_empty(&project));
+    assert!(!project.exists("data/out/scripts/toy/polite"), "nothing half-done is shown");
+}
+
+#[test]
+fn fifty_kills_at_any_moment_leave_a_store_that_a_plain_run_completes() {
+    let chain: Vec<String> = (0..30).map(|n| format!("s{n}")).collect();
+    let stages: Vec<(&str, &str, &str, String)> = chain
+        .iter()
+        .enumerate()
+        .map(|(n, name)| {
+            let input = if n < 3 { "numbers".to_owned() } else { format!("s{}.out", n - 3) };
+            (name.as_str(), "cat \"$2\" > \"$1\"; echo $0 >> \"$1\"", "", input)
+        })
+        .collect();
+    let stages: Vec<_> = stages.iter().map(|(a, b, c, d)| (*a, *b, *c, d.as_str())).collect();
+    let project = scripts(&stages);
+    let clock = Instant::now();
+    assert_eq!(project.run(&P).ran().len(), 30);
+    let whole = clock.elapsed();
+    let wanted = project.read("data/out/scripts/toy/s29/out.txt");
+    for kill in 0..50u32 {
+        project.remove("data/store");
+        let mut engine = start(&project, &[]);
+        // Moments spread over the run, the same in every test run.
+        std::thread::sleep(whole * ((kill * 37) % 50) / 50);
+        signal(&engine, "-KILL");
+        engine.wait().expect("ended");
+        project.run(&P);
+        assert_eq!(project.read("data/out/scripts/toy/s29/out.txt"), wanted);
+        assert_eq!(project.run(&P).ran(), [""; 0]);
+    }
+}
+
+#[test]
+fn twenty_runs_at_once_compute_everything_once() {
+    let slow = "sleep 0.2; cat \"$2\" > \"$1\"; echo $0 >> \"$1\"";
+    let project = scripts(&[("a", slow, "", "numbers"), ("b", slow, "", "a.out"), ("c", slow, "", "b.out")]);
+    let runs: Vec<Child> = (0..20).map(|_| start(&project, &["--json"])).collect();
+    let mut finished = 0;
+    for run in runs {
+        let output = run.wait_with_output().expect("ended");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        finished += String::from_utf8_lossy(&output.stdout).matches("\"event\":\"finished\"").count();
+    }
+    assert_eq!(finished, 3);
+    assert!(staging_is_empty(&project));
+}
+
+#[test]
+fn a_run_that_waits_says_for_whom() {
+    let project = scripts(&[("slow", "sleep 1; echo x > \"$1\"", "", "numbers")]);
+    let first = start(&project, &["--json"]);
+    until("the first starts", || {
+        fs::read_dir(project.path("data/store/staging")).is_ok_and(|entries| entries.count() == 1)
+    });
+    let second = start(&project, &[]).wait_with_output().expect("ended");
+    let first = first.wait_with_output().expect("ended");
+    let first = String::from_utf8_lossy(&first.stdout).into_owned();
+    let id = first.split("\"run\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("an id");
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(said.contains(&format!("waiting for run {id}")), "{said}");
+}
+
+#[test]
+fn a_worker_that_hangs_is_ended_after_its_time() {
+    let script = "echo begun; sleep 4714.5";
+    let project = scripts(&[("slow", script, "[resources]\ntimeout_seconds = 0.5", "numbers")]);
+    let said = project.run_failing(&P, 1);
+    assert!(said.contains("took longer than its 0.5 s") && said.contains("timeout_seconds"), "{said}");
+    assert!(!alive("sleep 4714.5"));
+}
+
+#[test]
+fn a_failure_is_tried_again_as_often_as_declared() {
+    let script = "mark=\"$(dirname \"$2\")/../../mark\"; test -e \"$mark\" || { touch \"$mark\"; exit 7; }; echo x > \"$1\"";
+    let project = scripts(&[("flaky", script, "[resources]\nretries = 1", "numbers")]);
+    let output = project.command(&[&["run"][..], &P].concat());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("flaky: failed, trying again in 1.0 s"), "{said}");
+}
+
+#[test]
+fn a_flood_of_output_is_cut_and_garbage_on_the_event_pipe_is_passed_over() {
+    let flood = "head -c 1073741824 /dev/zero; echo last words; echo x > \"$1\"";
+    let garbage = "head -c 3000000 /dev/urandom > \"$CALLSHEET_EVENTS\"; \
+        printf '\\n{\"log\": {\"level\": \"info\", \"message\": \"still heard\"}}\\n' > \"$CALLSHEET_EVENTS\"; echo x > \"$1\"";
+    let project = scripts(&[("flood", flood, "", "numbers"), ("garbage", garbage, "", "numbers")]);
+    let output = project.command(&[&["run"][..], &P].concat());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("garbage: still heard"), "{said}");
+    let runs = fs::read_dir(project.path("data/store/runs")).expect("runs").flatten();
+    let log = runs.into_iter().map(|run| run.path().join("logs/flood.log")).find(|log| log.exists());
+    let log = fs::read(log.expect("a log")).expect("read");
+    assert!(log.len() < 10 << 20 && log.ends_with(b"last words\n"), "{} bytes", log.len());
+}
+
+#[test]
+fn gpus_are_given_to_one_worker_at_a_time_and_named_in_its_environment() {
+    let script = "echo \"$CUDA_VISIBLE_DEVICES $(date +%s.%N)\" > \"$1\"; sleep 0.5; date +%s.%N >> \"$1\"";
+    let gpu = "[resources]\ngpus = 1";
+    let project = scripts(&[
+        ("left", script, gpu, "numbers"),
+        ("right", script, gpu, "numbers"),
+        ("none", script, "", "numbers"),
+    ]);
+    let words = |stage: &str| -> Vec<String> {
+        let text = project.read(&format!("data/out/scripts/toy/{stage}/out.txt"));
+        text.replace('\n', " ").split(' ').map(str::to_owned).collect()
+    };
+    let overlap = || {
+        let times = ["left", "right"].map(|s| [1, 2].map(|n| words(s)[n].parse::<f64>().expect("a time")));
+        times[0][0] < times[1][1] && times[1][0] < times[0][1]
+    };
+    project.run(&[&P[..], &["--jobs", "4", "--gpus", "7,9"]].concat());
+    let mut ids = [words("left")[0].clone(), words("right")[0].clone()];
+    ids.sort();
+    assert_eq!(ids, ["7", "9"]);
+    assert!(overlap());
+    assert_eq!(words("none")[0], "", "who asks for none sees none");
+    project.run(&[&P[..], &["--jobs", "4", "--gpus", "7", "--force", "left", "--force", "right"]].concat());
+    assert!(!overlap(), "one GPU serves one at a time");
+    project.remove("data/store");
+    let said = project.run_failing(&[&P[..], &["--gpus", ""]].concat(), 1);
+    assert!(said.contains("stage `left` needs 1 GPUs, the run has none"), "{said}");
+}
+
+#[test]
+fn memory_is_shared_out_and_too_much_of_it_refused() {
+    let project = scripts(&[("large", "echo x > \"$1\"", "[resources]\nmemory = \"3 GB\"", "numbers")]);
+    let said = project.run_failing(&[&P[..], &["--memory", "2 GB"]].concat(), 1);
+    assert!(said.contains("stage `large` needs 3.0 GB of memory, the run may use 2.0 GB"), "{said}");
+    assert_eq!(project.run(&[&P[..], &["--memory", "3 GB"]].concat()).ran(), ["large"]);
+}
+
+#[test]
+fn a_raw_file_that_vanishes_fails_its_stage_and_no_other() {
+    let thief = "sleep 0.3; rm \"$(dirname $2)/b.txt\"; echo x > \"$1\"";
+    let project = scripts(&[
+        ("thief", thief, "", "one"),
+        ("late", "cat \"$2\" > \"$1\"; sleep 1", "", "two"),
+        ("other", "sleep 0.1; echo y > \"$1\"", "", "one"),
+    ]);
+    project.write("data/raw/toy/a.txt", "1\n");
+    project.write("data/raw/toy/b.txt", "1\n");
+    let pipeline = project.read("pipelines/scripts.toml");
+    let sources =
+        "[sources.one]\npath = \"data/raw/toy/a.txt\"\n[sources.two]\npath = \"data/raw/toy/b.txt\"\n";
+    project.write(
+        "pipelines/scripts.toml",
+        &(pipeline.replace("[sources.numbers]\npath = \"data/raw/toy/*.txt\"\n", sources)),
+    );
+    let said = project.run_failing(&[&P[..], &["--jobs", "3"]].concat(), 1);
+    assert!(said.contains("late") && said.contains("b.txt changed while stage `late` read it"), "{said}");
+    assert!(said.contains("other: done") && said.contains("thief: done"), "{said}");
+}
