@@ -435,3 +435,84 @@ fn a_selection_takes_along_what_it_needs_and_nothing_else() {
     let said = project.run_failing(&["duoble"], 2);
     assert!(said.contains("did you mean `double`?"), "{said}");
 }
+
+#[test]
+fn verify_names_what_is_damaged_and_heals_by_removing_it() {
+    let project = Project::new();
+    project.run(&[]);
+    project.status(&["verify"], 0);
+    let (doubled, total) = (project.artifact("double.doubled"), project.artifact("sum.total"));
+    // Bytes of the same number, and the time that they had: no look tells, only a hash.
+    let sealed = std::fs::metadata(&doubled).expect("there").modified().expect("a time");
+    project.overwrite(&doubled, "9\n9\n9\n");
+    let file = std::fs::File::options().write(true).open(&doubled).expect("open");
+    file.set_modified(sealed).expect("set");
+    project.remove_file(&total);
+    assert_eq!(project.run(&["--until", "double"]).ran(), [""; 0]);
+    let output = project.command(&["verify"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("its bytes have changed (made by double)"), "{said}");
+    assert!(said.contains("missing (made by sum)") && said.contains("2 damaged"), "{said}");
+    project.status(&["verify", "--heal"], 0);
+    assert_eq!(project.run(&[]).ran(), ["double", "sum"]);
+    project.status(&["verify"], 0);
+}
+
+#[test]
+fn gc_keeps_what_is_shown_and_pinned_and_lists_before_it_removes() {
+    let project = Project::new();
+    project.run(&["--set", "double.times=3"]);
+    project.stdout(&["pin", "triple", "--set", "double.times=3"]);
+    project.run(&["--set", "double.times=4"]);
+    project.run(&[]);
+    let listed = project.stdout(&["gc"]);
+    assert!(listed.contains("2 results that nothing needs") && listed.contains("would be freed"), "{listed}");
+    let freed = project.stdout(&["gc", "--delete"]);
+    assert!(freed.contains("freed"), "{freed}");
+    assert_eq!(project.run(&["--set", "double.times=3"]).ran(), [""; 0], "pinned");
+    assert_eq!(project.run(&[]).ran(), [""; 0], "shown");
+    assert_eq!(project.run(&["--set", "double.times=4"]).ran(), ["double", "sum"], "removed");
+    assert_eq!(project.stdout(&["pin", "--list"]).trim(), "triple");
+    project.stdout(&["pin", "--remove", "triple"]);
+    let said = String::from_utf8_lossy(&project.command(&["pin", "--remove", "tripel"]).stderr).into_owned();
+    assert!(said.contains("there is no pin `tripel`"), "{said}");
+}
+
+#[test]
+fn gc_with_a_size_removes_only_so_much_and_the_cheapest_first() {
+    let project = Project::new();
+    project.write("data/raw/toy/numbers.txt", &"1\n".repeat(10_000));
+    for times in ["2", "3", "4"] {
+        project.run(&["--set", &format!("double.times={times}")]);
+    }
+    let all = project.stdout(&["gc", "--json"]);
+    assert_eq!(all.matches("\"stage\": \"double\"").count(), 2, "{all}");
+    let one = project.stdout(&["gc", "--size", "70kB", "--json"]);
+    assert_eq!(one.matches("\"stage\": \"double\"").count(), 1, "{one}");
+    let none = project.stdout(&["gc", "--size", "1 GB", "--json"]);
+    assert_eq!(none.matches("\"stage\"").count(), 0, "{none}");
+    let du = project.stdout(&["du"]);
+    assert!(du.contains("double") && du.contains("60.0 kB"), "{du}");
+}
+
+#[test]
+fn a_corrupted_truncated_or_deleted_record_is_a_miss() {
+    let project = Project::new();
+    for damage in ["", "{", "{\"format\": 2}", "\u{0}\u{0}\u{0}"] {
+        project.run(&[]);
+        let shown: serde_json::Value =
+            serde_json::from_str(&project.stdout(&["show", "double.doubled", "--json"])).expect("JSON");
+        let key = shown["key"].as_str().expect("a key").to_owned();
+        let path = project.path(&format!("data/store/actions/{key}.json"));
+        project.remove("data/store/heads");
+        if damage.is_empty() {
+            project.remove_file(&path);
+        } else {
+            project.overwrite(&path, damage);
+            project.status(&["verify"], 1);
+        }
+        assert_eq!(project.run(&[]).ran(), ["double"], "{damage:?}");
+        project.status(&["verify"], 0);
+    }
+}

@@ -3,14 +3,18 @@
 
 mod bars;
 mod config;
+mod du;
+mod gc;
 mod graph;
 mod guard;
 mod lines;
 mod ls;
+mod pin;
 mod plan;
 mod run;
 mod show;
 mod stages;
+mod verify;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -28,6 +32,8 @@ use crate::store::Store;
 pub const SUCCESS: u8 = 0;
 /// A stage failed.
 pub const STAGE_FAILED: u8 = 1;
+/// `verify`: something in the store is damaged.
+pub const DAMAGED: u8 = 1;
 /// The command line or a declaration is wrong; nothing was started.
 pub const REFUSED: u8 = 2;
 /// `plan --check`: something would run.
@@ -43,7 +49,7 @@ Examples:
   callsheet show gram_features.grams              where one came from
   callsheet run --profile paper --dataset space_needle
 
-Exit codes: 0 done, 1 a stage failed, 2 refused (wrong declaration, unwritable folder), 3 `plan --check`: not up to date,
+Exit codes: 0 done, 1 a stage failed (`verify`: damage found), 2 refused (wrong declaration, unwritable folder), 3 `plan --check`: not up to date,
 130 stopped by Ctrl-C.";
 
 #[derive(Parser)]
@@ -68,6 +74,10 @@ enum Subcommands {
     Show(show::Show),
     Graph(graph::Graph),
     Stages(stages::Stages),
+    Verify(verify::Verify),
+    Gc(gc::Gc),
+    Du(du::Du),
+    Pin(pin::Pin),
     #[command(hide = true)]
     Guard(guard::Guard),
 }
@@ -167,6 +177,10 @@ pub fn main() -> ExitCode {
         Subcommands::Show(command) => command.execute(),
         Subcommands::Graph(command) => command.execute(),
         Subcommands::Stages(command) => command.execute(),
+        Subcommands::Verify(command) => command.execute(),
+        Subcommands::Gc(command) => command.execute(),
+        Subcommands::Du(command) => command.execute(),
+        Subcommands::Pin(command) => command.execute(),
         Subcommands::Guard(command) => command.execute(),
     };
     match result {

@@ -26,7 +26,7 @@ pub struct Workplace {
     pub revision: Option<String>,
     free: Mutex<Vec<PathBuf>>,
     made: AtomicUsize,
-    _alive: Lock,
+    _locks: [Lock; 2],
 }
 
 impl Workplace {
@@ -36,6 +36,7 @@ impl Workplace {
     /// When the store cannot be written.
     pub fn new(project: &Project, store: &Store, id: &str) -> Result<Self> {
         store.create()?;
+        let shared = store.shared()?;
         let alive = store.lock(&lock_name(id), id, |_| {})?;
         clean(store)?;
         let staging = store.path("staging").join(id);
@@ -49,7 +50,7 @@ impl Workplace {
             revision: revision(project),
             free: Mutex::default(),
             made: AtomicUsize::new(0),
-            _alive: alive,
+            _locks: [alive, shared],
         })
     }
 

@@ -60,6 +60,18 @@ impl Lock {
         }
     }
 
+    /// Takes the lock on a file that stays, alone or with others who do not want it alone; none if
+    /// that is not possible now.
+    pub(super) fn try_take(path: PathBuf, alone: bool) -> Result<Option<Self>> {
+        let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let file = file.doing("cannot open", &path)?;
+        match if alone { file.try_lock() } else { file.try_lock_shared() } {
+            Ok(()) => Ok(Some(Self { path: PathBuf::new(), file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error).doing("cannot lock", &path),
+        }
+    }
+
     /// Turns the lock's file into the file at `to`, with `text` in it, so that a reader sees all of
     /// it or none.
     ///

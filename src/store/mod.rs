@@ -9,6 +9,7 @@
 //! actions/abcd….draft     held while an action runs; dies with its process, becomes the record
 //! locks/                  locks of runs and scratch folders
 //! staging/<run>/          being written; moved into place by a rename
+//! pins/<name>.json        keys that are never garbage
 //! sources.json            digests of raw files by path, inode, size and mtime
 //! ```
 //!
@@ -17,12 +18,16 @@
 //! power cut leaves it whole, old, or unreadable, and to a cache that is a miss.
 
 mod digest;
+mod gc;
 mod heads;
+mod inventory;
 mod lock;
 mod object;
+mod pin;
 mod record;
 mod sources;
 mod sync;
+mod verify;
 mod view;
 
 use std::fs;
@@ -35,11 +40,14 @@ use serde::de::DeserializeOwned;
 use crate::error::{Doing, Result};
 
 pub use digest::{digest_directory, digest_file};
+pub use gc::Garbage;
 pub use heads::{Head, Heads};
+pub use inventory::Inventory;
 pub use lock::Lock;
 pub use object::Object;
 pub use record::{Provenance, Record};
 pub use sources::{Sources, Watch};
+pub use verify::Damage;
 pub use view::{is_shown, show_artifact};
 
 /// A store on one file system.

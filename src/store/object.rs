@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::digest::files_below;
+use super::verify::remove;
 use super::{Store, digest_directory, digest_file};
 use crate::declare::ArtifactKind;
 use crate::error::{Doing, Result};
@@ -129,12 +130,4 @@ fn seal(path: &Path) -> Result<()> {
         file.set_permissions(fs::Permissions::from_mode(0o444)).doing("cannot protect", &path)?;
     }
     Ok(())
-}
-
-fn remove(path: &Path) -> Result<()> {
-    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-    match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).doing("cannot remove", path),
-        _ => Ok(()),
-    }
 }

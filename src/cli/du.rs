@@ -1,0 +1,67 @@
+//! `callsheet du`.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{SUCCESS, print_json, print_text};
+use crate::declare::{Bytes, Project};
+use crate::error::Result;
+use crate::store::Store;
+
+/// Show what takes how much room in the store
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  callsheet du
+  callsheet du --json | jq '.[0]'")]
+pub struct Du {
+    /// Print as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Default, Serialize)]
+struct Room {
+    stage: String,
+    results: usize,
+    bytes: u64,
+    needed: u64,
+}
+
+impl Du {
+    pub fn execute(&self) -> Result<u8> {
+        let store = Store::new(Project::find()?.data.join("store"));
+        let inventory = store.inventory()?;
+        let needed = inventory.objects_of(&inventory.needed);
+        let mut rooms: BTreeMap<&str, Room> = BTreeMap::new();
+        let mut seen = std::collections::BTreeSet::new();
+        for (stage, object) in inventory.made() {
+            let name = object.bytes.to_string();
+            let room = rooms.entry(stage).or_default();
+            room.results += 1;
+            // What several results share takes room once.
+            if seen.insert(name.clone()) {
+                let bytes = inventory.objects.get(&name).copied().unwrap_or_default();
+                room.bytes += bytes;
+                room.needed += if needed.contains(&name) { bytes } else { 0 };
+            }
+        }
+        let mut rooms: Vec<Room> =
+            rooms.into_iter().map(|(stage, room)| Room { stage: stage.to_owned(), ..room }).collect();
+        rooms.sort_by(|a, b| b.bytes.cmp(&a.bytes).then(a.stage.cmp(&b.stage)));
+        if self.json {
+            print_json(&rooms);
+            return Ok(SUCCESS);
+        }
+        print_text(&format!("{:<28} {:>8} {:>10} {:>10}", "stage", "results", "size", "needed"));
+        for room in &rooms {
+            let (bytes, needed) = (Bytes(room.bytes).to_string(), Bytes(room.needed).to_string());
+            print_text(&format!("{:<28} {:>8} {bytes:>10} {needed:>10}", room.stage, room.results));
+        }
+        let total: u64 = inventory.objects.values().sum();
+        print_text(&format!("\n{} in all; `callsheet gc` says what nothing needs", Bytes(total)));
+        Ok(SUCCESS)
+    }
+}

@@ -1,0 +1,65 @@
+//! `callsheet gc`.
+
+use std::str::FromStr as _;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{SUCCESS, human_seconds, print_json, print_text};
+use crate::declare::{Bytes, Project};
+use crate::error::Result;
+use crate::store::Store;
+
+/// Remove from the store what nothing needs
+#[derive(Args)]
+#[command(after_help = "\
+Needed is what the artifacts in data/out show, of every pipeline and dataset, and what is pinned.
+
+Examples:
+  callsheet gc                        say what would go; nothing is removed
+  callsheet gc --delete               remove it
+  callsheet gc --size 20GB --delete   remove only so much, what is made anew fastest for its size first")]
+pub struct Gc {
+    /// Remove it; without this it is only listed
+    #[arg(long)]
+    delete: bool,
+    /// Stop once the store's artifacts fit into this, e.g. 20GB
+    #[arg(long, value_parser = Bytes::from_str)]
+    size: Option<Bytes>,
+    /// Print as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Gc {
+    pub fn execute(&self) -> Result<u8> {
+        let store = Store::new(Project::find()?.data.join("store"));
+        let _alone = if self.delete { Some(store.exclusive()?) } else { None };
+        let garbage = store.garbage(self.size.map(|size| size.0))?;
+        let bytes = garbage.bytes();
+        let lines: Vec<_> = garbage
+            .records
+            .iter()
+            .filter_map(|(key, seconds, bytes)| Some((store.record(key)?, *seconds, *bytes)))
+            .collect();
+        if self.delete {
+            store.remove(&garbage)?;
+        }
+        if self.json {
+            let records = lines.iter().map(|(record, seconds, bytes)| {
+                json!({ "stage": record.provenance.stage, "key": record.key.digest(), "seconds": seconds, "bytes": bytes })
+            });
+            let records: Vec<_> = records.collect();
+            print_json(&json!({ "records": records, "bytes": bytes, "deleted": self.delete }));
+            return Ok(SUCCESS);
+        }
+        for (record, seconds, bytes) in &lines {
+            let (stage, key) = (&record.provenance.stage, record.key.digest().short());
+            let (size, took) = (Bytes(*bytes).to_string(), human_seconds(*seconds));
+            print_text(&format!("{stage:<28} {key}  {size:>10}  took {took}"));
+        }
+        let done = if self.delete { "freed" } else { "would be freed; `callsheet gc --delete` does it" };
+        print_text(&format!("{} results that nothing needs: {} {done}", lines.len(), Bytes(bytes)));
+        Ok(SUCCESS)
+    }
+}

@@ -1,0 +1,67 @@
+//! `callsheet pin`.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+
+use super::{SUCCESS, Which, print_text};
+use crate::error::{Error, Result, suggest};
+use crate::key::Digest;
+use crate::run::outlook;
+use crate::store::Sources;
+
+/// Keep results whatever `callsheet gc` is asked to remove
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  callsheet pin paper                          what the pipeline has now, under the name `paper`
+  callsheet pin wide --set train.margin=0.2    what it has with this parameter
+  callsheet pin --list
+  callsheet pin --remove paper")]
+pub struct Pin {
+    /// Name of the pin
+    #[arg(required_unless_present_any = ["list", "remove"])]
+    name: Option<String>,
+    #[command(flatten)]
+    which: Which,
+    /// List the pins
+    #[arg(long)]
+    list: bool,
+    /// Remove a pin
+    #[arg(long, value_name = "NAME")]
+    remove: Option<String>,
+}
+
+impl Pin {
+    pub fn execute(&self) -> Result<u8> {
+        let (project, store, plan) = self.which.resolve()?;
+        let pins = store.pins()?;
+        if self.list {
+            pins.iter().for_each(|pin| print_text(pin));
+            return Ok(SUCCESS);
+        }
+        if let Some(name) = &self.remove {
+            if !pins.contains(name) {
+                let help = suggest(name, pins.iter().map(String::as_str));
+                return Err(Error::refused(format!("there is no pin `{name}`"), help));
+            }
+            store.unpin(name)?;
+            return Ok(SUCCESS);
+        }
+        let mut sources = Sources::load(&store, &project.root);
+        let prospects = outlook(&store, &mut sources, &plan)?;
+        let cached = prospects.iter().filter(|prospect| prospect.objects.is_some());
+        let keys: BTreeSet<Digest> =
+            cached.filter_map(|prospect| Some(prospect.key.as_ref()?.digest())).collect();
+        if keys.is_empty() {
+            return Err(Error::refused(
+                "there is nothing to pin yet with these parameters",
+                "`callsheet run` makes it",
+            ));
+        }
+        let name = self.name.as_deref().unwrap_or_default();
+        store.pin(name, &keys)?;
+        print_text(&format!("{} of {} results are pinned as `{name}`", keys.len(), plan.stages.len()));
+        Ok(SUCCESS)
+    }
+}

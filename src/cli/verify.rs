@@ -1,0 +1,61 @@
+//! `callsheet verify`.
+
+use std::io::IsTerminal;
+use std::sync::Mutex;
+
+use clap::Args;
+use kdam::BarExt;
+use serde_json::json;
+
+use super::{DAMAGED, SUCCESS, print_json, print_text};
+use crate::declare::{Bytes, Project};
+use crate::error::Result;
+use crate::store::Store;
+
+/// Hash everything in the store anew, and name what is damaged
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  callsheet verify           exit code 1 if anything is damaged
+  callsheet verify --heal    remove what is damaged: the next run computes it anew")]
+pub struct Verify {
+    /// Remove what is damaged, so that the next run computes it anew
+    #[arg(long)]
+    heal: bool,
+    /// Print as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Verify {
+    pub fn execute(&self) -> Result<u8> {
+        let store = Store::new(Project::find()?.data.join("store"));
+        let _alone = if self.heal { Some(store.exclusive()?) } else { None };
+        let total: u64 = store.inventory()?.objects.values().sum();
+        let bar = std::io::stderr().is_terminal().then(|| {
+            Mutex::new(kdam::tqdm!(total = total as usize, unit_scale = true, unit = "B", desc = "hashing"))
+        });
+        let damage = store.verify(|bytes| {
+            if let Some(Ok(mut bar)) = bar.as_ref().map(Mutex::lock) {
+                let _ = bar.update(bytes as usize);
+            }
+        })?;
+        if self.heal {
+            store.heal(&damage)?;
+        }
+        if self.json {
+            let each = damage.iter().map(|damage| json!({ "path": damage.path, "what": damage.what }));
+            print_json(&each.collect::<Vec<_>>());
+        } else {
+            for damage in &damage {
+                print_text(&format!("{}: {}", damage.path.display(), damage.what));
+            }
+            print_text(&match (damage.len(), self.heal) {
+                (0, _) => format!("{} are as they were written", Bytes(total)),
+                (count, true) => format!("{count} removed; `callsheet run` computes what is needed anew"),
+                (count, false) => format!("{count} damaged; `callsheet verify --heal` removes them"),
+            });
+        }
+        Ok(if damage.is_empty() || self.heal { SUCCESS } else { DAMAGED })
+    }
+}

@@ -1,0 +1,139 @@
+//! Making room: what nothing needs goes, what is cheap to make anew first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+
+use super::inventory::size;
+use super::verify::remove;
+use super::{Inventory, Lock, Store};
+use crate::error::{Error, Result};
+use crate::key::Digest;
+
+/// What would be removed.
+#[derive(Debug, Default)]
+pub struct Garbage {
+    /// Records, with the seconds it took to make what they name and the bytes that go with them.
+    pub records: Vec<(Digest, f64, u64)>,
+    /// Files and folders to remove, with their sizes.
+    pub paths: Vec<(PathBuf, u64)>,
+}
+
+impl Garbage {
+    /// Bytes that removing it frees.
+    pub fn bytes(&self) -> u64 {
+        self.paths.iter().map(|(_, bytes)| bytes).sum()
+    }
+}
+
+impl Store {
+    /// What nothing needs. With a `budget` in bytes, only as much of it as brings the objects down to
+    /// that, those first that are made anew in the fewest seconds per byte.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub fn garbage(&self, budget: Option<u64>) -> Result<Garbage> {
+        let inventory = self.inventory()?;
+        let mut kept: BTreeSet<Digest> = inventory.records.keys().copied().collect();
+        let mut garbage = Garbage::default();
+        let mut uses: BTreeMap<String, usize> = BTreeMap::new();
+        for (_, object) in inventory.made() {
+            *uses.entry(object.bytes.to_string()).or_default() += 1;
+        }
+        let mut total: u64 = uses.keys().filter_map(|name| inventory.objects.get(name)).sum();
+        for key in unneeded(&inventory) {
+            if budget.is_some_and(|budget| total <= budget) {
+                break;
+            }
+            let record = &inventory.records[&key];
+            let mut freed = 0;
+            for object in record.outputs.values() {
+                let name = object.bytes.to_string();
+                let uses = uses.entry(name.clone()).or_default();
+                *uses = uses.saturating_sub(1);
+                if *uses == 0 {
+                    freed += inventory.objects.get(&name).copied().unwrap_or_default();
+                }
+            }
+            total -= freed;
+            kept.remove(&key);
+            garbage.records.push((key, record.provenance.seconds, freed));
+            let path = self.record_path(&key);
+            garbage.paths.push((path.clone(), size(&path)?));
+        }
+        let objects = inventory.objects_of(&kept);
+        for (name, bytes) in inventory.objects.iter().filter(|(name, _)| !objects.contains(*name)) {
+            garbage.paths.push((self.path("objects").join(&name[..2.min(name.len())]).join(name), *bytes));
+        }
+        for path in inventory.unreadable.iter().cloned().chain(self.leftovers(&inventory, &kept)) {
+            garbage.paths.push((path.clone(), size(&path)?));
+        }
+        Ok(garbage)
+    }
+
+    /// Checkpoints and logs of what is not kept, and drafts that a killed run left.
+    fn leftovers(&self, inventory: &Inventory, kept: &BTreeSet<Digest>) -> Vec<PathBuf> {
+        let kept = kept.iter().filter_map(|key| inventory.records.get(key));
+        let (mut scratch, mut runs) = (BTreeSet::new(), BTreeSet::new());
+        for record in kept {
+            scratch.insert(record.key.scratch_digest().to_string());
+            runs.insert(record.provenance.run.clone());
+        }
+        let inside = |folder: &str| {
+            let entries = fs::read_dir(self.path(folder)).into_iter().flatten().flatten();
+            let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+            paths.sort();
+            paths
+        };
+        let foreign = |path: &PathBuf, known: &BTreeSet<String>| {
+            !known.contains(&*path.file_name().unwrap_or_default().to_string_lossy())
+        };
+        let mut paths: Vec<PathBuf> =
+            inside("scratch").into_iter().filter(|p| foreign(p, &scratch)).collect();
+        paths.extend(inside("runs").into_iter().filter(|p| foreign(p, &runs)));
+        paths.extend(inside("actions").into_iter().filter(|p| p.extension().is_some_and(|e| e == "draft")));
+        paths
+    }
+
+    /// Removes garbage; the caller holds [`Store::exclusive`].
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn remove(&self, garbage: &Garbage) -> Result<()> {
+        // Records first: what is removed half-way is a miss, never a damaged hit.
+        garbage.paths.iter().try_for_each(|(path, _)| remove(path))
+    }
+
+    /// Keeps runs out, which hold [`Store::shared`].
+    ///
+    /// # Errors
+    /// When a run is at work.
+    pub fn exclusive(&self) -> Result<Lock> {
+        self.create()?;
+        Lock::try_take(self.path("locks/store.lock"), true)?.ok_or_else(|| {
+            Error::refused("a run is at work in this store", "wait for its end, or stop it with Ctrl-C")
+        })
+    }
+
+    /// Keeps the garbage collector out.
+    ///
+    /// # Errors
+    /// When it is at work.
+    pub fn shared(&self) -> Result<Lock> {
+        Lock::try_take(self.path("locks/store.lock"), false)?
+            .ok_or_else(|| Error::refused("the store is being cleaned", "wait until `callsheet gc` is done"))
+    }
+}
+
+/// Records that nothing needs, those first that are made anew in the fewest seconds per byte.
+fn unneeded(inventory: &Inventory) -> Vec<Digest> {
+    let unneeded = inventory.records.iter().filter(|(key, _)| !inventory.needed.contains(key));
+    let mut worth: Vec<(f64, Digest)> = unneeded
+        .map(|(key, record)| {
+            let bytes: u64 = record.outputs.values().map(|object| object.size).sum();
+            (record.provenance.seconds / bytes.max(1) as f64, *key)
+        })
+        .collect();
+    worth.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    worth.into_iter().map(|(_, key)| key).collect()
+}

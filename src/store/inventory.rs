@@ -1,0 +1,99 @@
+//! What is in the store, what of it is needed, and what it would cost to make anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{Heads, Object, Record, Store, read_json};
+use crate::error::{Doing, Result};
+use crate::key::Digest;
+
+/// Everything in a store.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    /// Readable records by key.
+    pub records: BTreeMap<Digest, Record>,
+    /// Files among the records that are no record of this version.
+    pub unreadable: Vec<PathBuf>,
+    /// Objects by the digest of their bytes, as it is in their names, with their sizes on the disk.
+    pub objects: BTreeMap<String, u64>,
+    /// Keys that some pipeline's artifacts in `data/out`, or a pin, rest on.
+    pub needed: BTreeSet<Digest>,
+}
+
+impl Store {
+    /// Lists the store.
+    ///
+    /// # Errors
+    /// When a folder of it cannot be read.
+    pub fn inventory(&self) -> Result<Inventory> {
+        let mut inventory = Inventory::default();
+        for path in entries(&self.path("actions"))? {
+            if path.extension().is_none_or(|kind| kind != "json") {
+                continue;
+            }
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let key = serde_json::from_value(name.into()).ok();
+            match key.and_then(|key| Some((key, self.record(&key)?))) {
+                Some((key, record)) => _ = inventory.records.insert(key, record),
+                None => inventory.unreadable.push(path),
+            }
+        }
+        for shelf in entries(&self.path("objects"))? {
+            for path in entries(&shelf)? {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                inventory.objects.insert(name, size(&path)?);
+            }
+        }
+        for path in files(&self.path("heads"))? {
+            let heads: Heads = read_json(&path).unwrap_or_default();
+            inventory.needed.extend(heads.iter().map(|(_, head)| head.key));
+        }
+        for path in files(&self.path("pins"))? {
+            let keys: BTreeSet<Digest> = read_json(&path).unwrap_or_default();
+            inventory.needed.extend(keys);
+        }
+        Ok(inventory)
+    }
+}
+
+impl Inventory {
+    /// Names of the objects that records with these keys made.
+    pub fn objects_of<'a>(&'a self, keys: impl IntoIterator<Item = &'a Digest>) -> BTreeSet<String> {
+        let records = keys.into_iter().filter_map(|key| self.records.get(key));
+        records.flat_map(|record| record.outputs.values()).map(|object| object.bytes.to_string()).collect()
+    }
+
+    /// Every object that a record names, with the stage that made it.
+    pub fn made(&self) -> impl Iterator<Item = (&str, &Object)> {
+        self.records.values().flat_map(|record| {
+            record.outputs.values().map(|object| (record.provenance.stage.as_str(), object))
+        })
+    }
+}
+
+/// What a folder holds, sorted; nothing if there is none.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).doing("cannot list", folder)? {
+        paths.push(entry.doing("cannot list", folder)?.path());
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// Every file below a folder; none if there is no folder.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    if folder.is_dir() { super::digest::files_below(folder) } else { Ok(Vec::new()) }
+}
+
+/// Bytes of a file or of what is below a folder; 0 if there is neither.
+pub(super) fn size(path: &Path) -> Result<u64> {
+    if path.is_dir() {
+        return entries(path)?.iter().map(|inside| size(inside)).sum();
+    }
+    Ok(fs::symlink_metadata(path).map_or(0, |found| found.len()))
+}

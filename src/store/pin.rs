@@ -1,0 +1,56 @@
+//! Pins: results that are never garbage.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use super::Store;
+use crate::error::{Doing, Error, Result};
+use crate::key::Digest;
+
+impl Store {
+    /// Keeps the results with these keys under a name; an older pin of the name is replaced.
+    ///
+    /// # Errors
+    /// When the name is not plain, or the store cannot be written.
+    pub fn pin(&self, name: &str, keys: &BTreeSet<Digest>) -> Result<()> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if name.is_empty() || name.len() > 100 || !name.chars().all(plain) {
+            return Err(Error::refused(
+                format!("`{name}` is no name of a pin"),
+                "letters, digits, `_` and `-`, at most 100",
+            ));
+        }
+        self.create()?;
+        self.write_json(&self.pin_path(name), keys)
+    }
+
+    /// Names of the pins, sorted.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    pub fn pins(&self) -> Result<Vec<String>> {
+        let folder = self.path("pins");
+        if !folder.is_dir() {
+            return Ok(Vec::new());
+        }
+        let entries = fs::read_dir(&folder).doing("cannot list", &folder)?.flatten();
+        let mut names: Vec<String> =
+            entries.filter_map(|entry| Some(entry.path().file_stem()?.to_str()?.to_owned())).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Removes a pin.
+    ///
+    /// # Errors
+    /// When there is none, or the file system refuses.
+    pub fn unpin(&self, name: &str) -> Result<()> {
+        let path = self.pin_path(name);
+        fs::remove_file(&path).doing("cannot remove", path)
+    }
+
+    fn pin_path(&self, name: &str) -> PathBuf {
+        self.path("pins").join(format!("{name}.json"))
+    }
+}

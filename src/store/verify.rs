@@ -1,0 +1,76 @@
+//! Hashing what is in the store anew, to find damage that a look at sizes and times does not.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+
+use super::{Object, Store, digest_directory, digest_file};
+use crate::declare::ArtifactKind;
+use crate::error::{Doing, Result};
+
+/// Something in the store that is not what it was.
+#[derive(Debug)]
+pub struct Damage {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+impl Store {
+    /// Hashes every object that a record names; `done` is told the bytes of each.
+    ///
+    /// # Errors
+    /// When the store cannot be listed.
+    pub fn verify(&self, done: impl Fn(u64) + Sync) -> Result<Vec<Damage>> {
+        let inventory = self.inventory()?;
+        let unreadable = inventory.unreadable.iter().cloned();
+        let mut damage: Vec<Damage> =
+            unreadable.map(|path| Damage { path, what: "no record of this version".into() }).collect();
+        let objects: BTreeMap<_, _> = inventory.made().map(|(stage, o)| (o.bytes, (stage, o))).collect();
+        let damaged: Vec<Damage> = objects
+            .into_par_iter()
+            .filter_map(|(_, (stage, object))| {
+                let what = self.damage(object);
+                done(object.size);
+                Some(Damage { path: self.object_path(object), what: format!("{} (made by {stage})", what?) })
+            })
+            .collect();
+        damage.extend(damaged);
+        Ok(damage)
+    }
+
+    fn damage(&self, object: &Object) -> Option<String> {
+        let path = self.object_path(object);
+        if fs::symlink_metadata(&path).is_err() {
+            return Some("missing".into());
+        }
+        let digest =
+            if object.kind == ArtifactKind::Directory { digest_directory(&path) } else { digest_file(&path) };
+        match digest {
+            Ok(digest) if digest != object.bytes => Some("its bytes have changed".into()),
+            Ok(_) if !self.intact(object) => Some("it was touched".into()),
+            Ok(_) => None,
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
+    /// Removes what is damaged, so that the next run computes it anew.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn heal(&self, damage: &[Damage]) -> Result<()> {
+        damage.iter().try_for_each(|damage| remove(&damage.path))
+    }
+}
+
+/// Removes a file or a folder, if it is there.
+pub(super) fn remove(path: &std::path::Path) -> Result<()> {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).doing("cannot remove", path),
+        _ => Ok(()),
+    }
+}
