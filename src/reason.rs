@@ -11,6 +11,15 @@ pub fn reasons(old: Option<&ActionKey>, new: &ActionKey) -> Vec<String> {
     let Some(old) = old else {
         return vec!["never ran".into()];
     };
+    let mut reasons = differences_of(old, new);
+    if reasons.is_empty() {
+        reasons.push("its result is not in the store any more".into());
+    }
+    reasons
+}
+
+/// What differs between two keys, one part a line; old values come first.
+pub fn differences_of(old: &ActionKey, new: &ActionKey) -> Vec<String> {
     let mut reasons = Vec::new();
     if old.stage != new.stage {
         reasons.push(format!("stage: {} → {}", old.stage, new.stage));
@@ -37,9 +46,6 @@ pub fn reasons(old: Option<&ActionKey>, new: &ActionKey) -> Vec<String> {
             }
         };
         reasons.push(format!("rests on: {} → {}", text(&old.labels), text(&new.labels)));
-    }
-    if reasons.is_empty() {
-        reasons.push("its result is not in the store any more".into());
     }
     reasons
 }

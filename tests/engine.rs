@@ -516,3 +516,36 @@ fn a_corrupted_truncated_or_deleted_record_is_a_miss() {
         project.status(&["verify"], 0);
     }
 }
+
+#[test]
+fn explain_puts_the_stored_and_the_wanted_key_side_by_side() {
+    let project = Project::new();
+    project.run(&[]);
+    let explained = project.stdout(&["explain", "double", "--set", "double.times=3"]);
+    let line = explained.lines().find(|line| line.contains("param times")).expect("a line").to_owned();
+    assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["≠", "param", "times", "2", "3"]);
+    assert!(explained.contains("will run: times: 2 → 3"), "{explained}");
+    assert!(project.stdout(&["explain", "double"]).contains("cached: the wanted result is in the store"));
+    let after = project.stdout(&["explain", "sum", "--set", "double.times=3"]);
+    assert!(after.contains("maybe: double must run first"), "{after}");
+}
+
+#[test]
+fn runs_are_listed_and_compared_by_parameters_artifacts_and_metrics() {
+    let project = Project::new();
+    let script = project.read("stages/double/double.py");
+    let metric = "\nimport os\nwith open(os.environ['CALLSHEET_EVENTS'], 'w') as events:\n    \
+        events.write(json.dumps({'metric': {'name': 'times', 'step': 1, 'value': request['params']['times']}}) + '\\n')\n";
+    project.write("stages/double/double.py", &(script + metric));
+    project.run(&[]);
+    project.run(&["--set", "double.times=3"]);
+    project.run(&["--set", "double.times=3"]);
+    let runs = project.stdout(&["ls", "--runs"]);
+    assert_eq!(runs.lines().count(), 2, "a run that did nothing is none\n{runs}");
+    assert!(runs.contains("ran 2, cached 1  chain on toy, profile small, --set double.times=3"), "{runs}");
+    let compared = project.stdout(&["compare", "latest~1", "latest"]);
+    assert!(compared.contains("times: 2 → 3") && compared.contains("output doubled:"), "{compared}");
+    assert!(compared.contains("double: times") && compared.contains("2.00000      3.00000"), "{compared}");
+    let said = String::from_utf8_lossy(&project.command(&["compare", "1999", "latest"]).stderr).into_owned();
+    assert!(said.contains("there is no run `1999`"), "{said}");
+}

@@ -3,21 +3,26 @@
 use clap::Args;
 use serde::Serialize;
 
+use super::compare::describe;
 use super::{SUCCESS, Which, human_seconds, print_json, print_text};
-use crate::declare::{ArtifactKind, Bytes};
+use crate::declare::{ArtifactKind, Bytes, Project};
 use crate::error::Result;
 use crate::run::outlook;
-use crate::store::Sources;
+use crate::store::{Sources, Store};
 
-/// List the artifacts of a pipeline over a dataset
+/// List the artifacts of a pipeline over a dataset, or the runs
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   callsheet ls
+  callsheet ls --runs
   callsheet ls --json | jq -r '.[].path'")]
 pub struct Ls {
     #[command(flatten)]
     which: Which,
+    /// List runs instead, the latest first
+    #[arg(long)]
+    runs: bool,
     /// Print as JSON
     #[arg(long)]
     json: bool,
@@ -36,6 +41,9 @@ struct Row {
 
 impl Ls {
     pub fn execute(&self) -> Result<u8> {
+        if self.runs {
+            return self.list_runs();
+        }
         let (project, store, plan) = self.which.resolve()?;
         let mut sources = Sources::load(&store, &project.root);
         let prospects = outlook(&store, &mut sources, &plan)?;
@@ -86,6 +94,26 @@ impl Ls {
             print_text(&format!("\nrests on: {}", row.rests_on.join(", ")));
         }
         print_text(&format!("open them in {}", project.data.join(out).display()));
+        Ok(SUCCESS)
+    }
+
+    fn list_runs(&self) -> Result<u8> {
+        let runs = Store::new(Project::find()?.data.join("store")).runs();
+        if self.json {
+            print_json(&runs);
+            return Ok(SUCCESS);
+        }
+        for run in &runs {
+            let count = |state: &str| run.stages.values().filter(|stage| stage.state == state).count();
+            let (ran, cached, not) = (count("ran"), count("cached"), count("not done"));
+            let failed = if not > 0 { format!(", not done {not}") } else { String::new() };
+            print_text(&format!(
+                "{}  {:>12}  ran {ran}, cached {cached}{failed}  {}",
+                run.id,
+                human_seconds(run.seconds),
+                describe(run)
+            ));
+        }
         Ok(SUCCESS)
     }
 }

@@ -2,8 +2,10 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where printing is done")]
 
 mod bars;
+mod compare;
 mod config;
 mod du;
+mod explain;
 mod gc;
 mod graph;
 mod guard;
@@ -70,8 +72,10 @@ enum Subcommands {
     Run(run::Run),
     Plan(plan::PlanCommand),
     Config(config::Config),
+    Explain(explain::Explain),
     Ls(ls::Ls),
     Show(show::Show),
+    Compare(compare::Compare),
     Graph(graph::Graph),
     Stages(stages::Stages),
     Verify(verify::Verify),
@@ -173,6 +177,8 @@ pub fn main() -> ExitCode {
         Subcommands::Run(command) => command.execute(),
         Subcommands::Plan(command) => command.execute(),
         Subcommands::Config(command) => command.execute(),
+        Subcommands::Explain(command) => command.execute(),
+        Subcommands::Compare(command) => command.execute(),
         Subcommands::Ls(command) => command.execute(),
         Subcommands::Show(command) => command.execute(),
         Subcommands::Graph(command) => command.execute(),

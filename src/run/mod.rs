@@ -7,6 +7,7 @@ mod log;
 mod outlook;
 mod process;
 mod publish;
+mod recorder;
 mod resources;
 mod scheduler;
 mod survey;
@@ -22,8 +23,9 @@ use std::time::{Instant, SystemTime};
 use crate::declare::Project;
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::plan::{Plan, Stage};
-use crate::store::{Head, Sources, Store};
+use crate::plan::{Plan, Request, Stage};
+use crate::store::{Head, RunRecord, Sources, StageResult, Store};
+use recorder::Recorder;
 use scheduler::{Message, Scheduler};
 use survey::out;
 use workplace::Workplace;
@@ -57,6 +59,8 @@ pub struct RunSummary {
     pub failed: Vec<(String, Error)>,
     /// The run was ended before its time.
     pub stopped: bool,
+    /// What became of each stage; filled in when the run did anything.
+    pub stages: BTreeMap<String, StageResult>,
     /// Why no stage can run at all.
     refused: Option<Error>,
     /// Latest actions that are others than before.
@@ -130,6 +134,11 @@ pub fn run(
     let clock = Instant::now();
     let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let id = format!("{}-{}", time.replace(':', "-"), std::process::id());
+    let mut recorder = Recorder::new(store.path("runs").join(&id));
+    let mut report = |event: &Event| {
+        recorder.keep(event);
+        report(event);
+    };
     report(&Event::RunStarted { run: id.clone(), stages: plan.stages.len() });
     let mut sources = Sources::load(store, &project.root);
     let run = Run { project, store, plan, id, workplace: OnceLock::new() };
@@ -142,7 +151,8 @@ pub fn run(
     if let Some(error) = summary.refused.take() {
         return Err(error);
     }
-    let remembered = remember(&run, &summary, &mut sources);
+    let seconds = clock.elapsed().as_secs_f64();
+    let remembered = remember(&run, &summary, &mut sources, seconds);
     // A failed stage is the better message.
     if summary.failed.is_empty() {
         remembered?;
@@ -152,15 +162,28 @@ pub fn run(
         cached: summary.cached,
         ran: summary.ran,
         failed: plan.stages.len() - summary.cached - summary.ran,
-        seconds: clock.elapsed().as_secs_f64(),
+        seconds,
     });
     Ok(summary)
 }
 
-fn remember(run: &Run, summary: &RunSummary, sources: &mut Sources) -> Result<()> {
+fn remember(run: &Run, summary: &RunSummary, sources: &mut Sources, seconds: f64) -> Result<()> {
     let request = &run.plan.request;
     if !summary.heads.is_empty() {
         run.store.update_heads(&request.pipeline, &request.dataset, summary.heads.clone())?;
+    }
+    if run.begun().is_some() {
+        let Request { pipeline, dataset, profile, set } = request.clone();
+        let stages = summary.stages.clone();
+        run.store.write_run(&RunRecord {
+            id: run.id.clone(),
+            pipeline,
+            dataset,
+            profile,
+            set,
+            seconds,
+            stages,
+        })?;
     }
     sources.save(run.store)
 }

@@ -20,7 +20,7 @@ use crate::key::ActionKey;
 use crate::plan::{Input, Stage};
 use crate::protocol::RequestInput;
 use crate::reason::reasons;
-use crate::store::{Head, Sources, Watch, show_artifact};
+use crate::store::{Head, Sources, StageResult, Watch, show_artifact};
 
 /// Where a stage is.
 enum Status {
@@ -62,6 +62,8 @@ pub struct Scheduler<'a, R> {
     shares: BTreeMap<usize, Share>,
     free: Machine,
     running: usize,
+    /// Stages that were computed.
+    made: BTreeSet<String>,
 }
 
 impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
@@ -88,6 +90,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
             shares: BTreeMap::new(),
             free: options.machine.clone(),
             running: 0,
+            made: BTreeSet::new(),
             summary: RunSummary::default(),
             run,
             options,
@@ -112,16 +115,31 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
         loop {
             self.start_ready(scope, sender);
             if self.running == 0 {
-                return self.summary;
+                return self.finish();
             }
             match receiver.recv() {
                 Ok(Message::Event(event)) => (self.report)(&event),
                 Ok(Message::Released(position)) => self.release(position),
                 Ok(Message::Ended(position, outcome)) => self.ended(position, outcome),
                 Ok(Message::Interrupt) => self.stop(),
-                Err(_) => return self.summary,
+                Err(_) => return self.finish(),
             }
         }
+    }
+
+    fn finish(mut self) -> RunSummary {
+        if self.run.begun().is_some() {
+            for (stage, status) in self.run.plan.stages.iter().zip(&self.status) {
+                let key = if let Status::Done(head) = status { Some(head.key) } else { None };
+                let state = match (key, self.made.contains(&stage.name)) {
+                    (None, _) => "not done",
+                    (Some(_), true) => "ran",
+                    (Some(_), false) => "cached",
+                };
+                self.summary.stages.insert(stage.name.clone(), StageResult { state: state.into(), key });
+            }
+        }
+        self.summary
     }
 
     /// Looks up stages whose inputs are all there, and those that this makes ready in turn.
@@ -298,6 +316,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
         let head = match outcome {
             Ok(Outcome::Made(head)) => {
                 let rows = head.outputs.iter().filter_map(|(n, o)| Some((n.clone(), o.rows?))).collect();
+                self.made.insert(stage.clone());
                 (self.report)(&Event::Finished { stage, key: head.key, seconds: head.seconds, rows });
                 self.summary.ran += 1;
                 head

@@ -4,7 +4,7 @@
 //! objects/ab/abcd…        an artifact under the digest of its bytes, read-only
 //! actions/abcd….json      what an action made of what ([`Record`])
 //! heads/<pipeline>/<dataset>.json   the latest action of each stage ([`Head`]), packed
-//! runs/<id>/logs/         what the workers of one run said
+//! runs/<id>/              a run: run.json, events.ndjson, and in logs/ what its workers wrote
 //! scratch/abcd…/          checkpoints of long stages
 //! actions/abcd….draft     held while an action runs; dies with its process, becomes the record
 //! locks/                  locks of runs and scratch folders
@@ -25,6 +25,7 @@ mod lock;
 mod object;
 mod pin;
 mod record;
+mod runs;
 mod sources;
 mod sync;
 mod verify;
@@ -46,6 +47,7 @@ pub use inventory::Inventory;
 pub use lock::Lock;
 pub use object::Object;
 pub use record::{Provenance, Record};
+pub use runs::{RunRecord, StageResult};
 pub use sources::{Sources, Watch};
 pub use verify::Damage;
 pub use view::{is_shown, show_artifact};

@@ -1,0 +1,90 @@
+//! `callsheet explain`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{SUCCESS, Which, print_json, print_text};
+use crate::error::Result;
+use crate::key::ActionKey;
+use crate::run::{State, outlook};
+use crate::store::Sources;
+
+/// Show the stored and the wanted key of a stage side by side
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  callsheet explain train_encoder
+  callsheet explain train_encoder --set train_encoder.margin=0.2
+  callsheet explain evaluate --json")]
+pub struct Explain {
+    /// The stage
+    stage: String,
+    #[command(flatten)]
+    which: Which,
+    /// Print as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Explain {
+    pub fn execute(&self) -> Result<u8> {
+        let (project, store, plan) = self.which.resolve()?;
+        let position = plan.positions(std::slice::from_ref(&self.stage))?.pop_first().unwrap_or_default();
+        let mut sources = Sources::load(&store, &project.root);
+        let prospect = outlook(&store, &mut sources, &plan)?.swap_remove(position);
+        let request = &plan.request;
+        let head = store.heads(&request.pipeline, &request.dataset).get(&self.stage).cloned();
+        let stored = head.and_then(|head| store.record(&head.key)).map(|record| record.key);
+        let wanted = prospect.key;
+        if self.json {
+            print_json(
+                &json!({ "stage": self.stage, "stored": stored, "wanted": wanted, "outlook": prospect.state }),
+            );
+            return Ok(SUCCESS);
+        }
+        let (left, right) = (rows(stored.as_ref()), rows(wanted.as_ref()));
+        let names: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+        print_text(&format!("  {:<28} {:<34} {}", "", "stored", "wanted"));
+        for name in names {
+            let (old, new) = (left.get(name), right.get(name));
+            // Without its inputs there is no wanted key to differ from.
+            let mark = if wanted.is_some() && old != new { "≠" } else { " " };
+            let show = |value: Option<&String>| value.map_or("-", String::as_str).to_owned();
+            print_text(&format!("{mark} {name:<28} {:<34} {}", show(old), show(new)));
+        }
+        print_text(&match &prospect.state {
+            State::Cached { .. } => "\ncached: the wanted result is in the store".to_owned(),
+            State::Run { reasons, .. } => format!("\nwill run: {}", reasons.join("; ")),
+            State::Maybe { after, reasons } if reasons.is_empty() => {
+                format!("\nmaybe: {} must run first, and may turn out to change nothing", after.join(", "))
+            }
+            State::Maybe { after, reasons } => {
+                format!("\nwill run after {}: {}", after.join(", "), reasons.join("; "))
+            }
+        });
+        Ok(SUCCESS)
+    }
+}
+
+/// Every part of a key under its name, as text.
+fn rows(key: Option<&ActionKey>) -> BTreeMap<String, String> {
+    let Some(key) = key else { return BTreeMap::new() };
+    let mut rows = BTreeMap::from([
+        ("key".to_owned(), key.digest().short()),
+        ("stage".to_owned(), key.stage.clone()),
+        ("version".to_owned(), key.version.to_string()),
+        ("command".to_owned(), key.command.join(" ")),
+        ("rests on".to_owned(), key.labels.iter().cloned().collect::<Vec<_>>().join(", ")),
+    ]);
+    let values = key.params.iter().map(|(name, value)| ("param", name, value));
+    for (kind, name, value) in values.chain(key.budget.iter().map(|(name, value)| ("budget", name, value))) {
+        rows.insert(format!("{kind} {name}"), Value::to_string(value));
+    }
+    let digests = key.inputs.iter().map(|(name, digest)| ("input", name, digest));
+    for (kind, name, digest) in digests.chain(key.code.iter().map(|(name, digest)| ("file", name, digest))) {
+        rows.insert(format!("{kind} {name}"), digest.short());
+    }
+    rows
+}
