@@ -549,3 +549,30 @@ fn runs_are_listed_and_compared_by_parameters_artifacts_and_metrics() {
     let said = String::from_utf8_lossy(&project.command(&["compare", "1999", "latest"]).stderr).into_owned();
     assert!(said.contains("there is no run `1999`"), "{said}");
 }
+
+#[test]
+fn init_writes_a_pipeline_that_works_and_overwrites_nothing() {
+    let project = Project::new();
+    let callsheet = |folder: &str, arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_callsheet"));
+        command.args(arguments).current_dir(project.path(folder)).output().expect("callsheet starts")
+    };
+    assert!(callsheet("", &["init", "fresh"]).status.success());
+    let said = String::from_utf8_lossy(&callsheet("fresh", &["run"]).stderr).into_owned();
+    assert!(said.contains("stages run 2"), "{said}");
+    let words = project.read("fresh/data/out/words/most_common/words.txt");
+    assert_eq!(words.split_whitespace().collect::<Vec<_>>(), ["3", "the", "2", "dog"]);
+    let more = callsheet("fresh", &["run", "--set", "most_common.words=3"]);
+    assert!(String::from_utf8_lossy(&more.stderr).contains("stages run 1, up to date 1"));
+    let again = callsheet("", &["init", "fresh"]);
+    assert!(String::from_utf8_lossy(&again.stderr).contains("is there already: nothing is written"));
+}
+
+#[test]
+fn every_shell_gets_its_completions() {
+    let project = Project::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let text = project.stdout(&["completions", shell]);
+        assert!(text.contains("explain") && text.contains("fail-fast"), "{shell}");
+    }
+}

@@ -3,12 +3,14 @@
 
 mod bars;
 mod compare;
+mod completions;
 mod config;
 mod du;
 mod explain;
 mod gc;
 mod graph;
 mod guard;
+mod init;
 mod lines;
 mod ls;
 mod pin;
@@ -82,6 +84,8 @@ enum Subcommands {
     Gc(gc::Gc),
     Du(du::Du),
     Pin(pin::Pin),
+    Init(init::Init),
+    Completions(completions::Completions),
     #[command(hide = true)]
     Guard(guard::Guard),
 }
@@ -187,6 +191,8 @@ pub fn main() -> ExitCode {
         Subcommands::Gc(command) => command.execute(),
         Subcommands::Du(command) => command.execute(),
         Subcommands::Pin(command) => command.execute(),
+        Subcommands::Init(command) => command.execute(),
+        Subcommands::Completions(command) => command.execute(),
         Subcommands::Guard(command) => command.execute(),
     };
     match result {

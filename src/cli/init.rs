@@ -1,0 +1,53 @@
+//! `callsheet init`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{SUCCESS, print_text};
+use crate::error::{Doing, Error, Result};
+
+/// Write a small working pipeline into a folder
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  callsheet init && callsheet run
+  callsheet init my-project")]
+pub struct Init {
+    /// The folder; made if it is not there
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+}
+
+/// Every file of the new project, and what is in it.
+const FILES: [(&str, &str); 7] = [
+    ("callsheet.toml", include_str!("init/callsheet.toml")),
+    (".gitignore", "data/store/\ndata/out/\n"),
+    ("pipelines/words.toml", include_str!("init/words.toml")),
+    ("stages/count_words/stage.toml", include_str!("init/count_words.toml")),
+    ("stages/count_words/count_words.sh", include_str!("init/count_words.sh")),
+    ("stages/most_common/stage.toml", include_str!("init/most_common.toml")),
+    ("data/raw/text.txt", "the quick brown fox jumps over the lazy dog\nthe dog sleeps\n"),
+];
+
+impl Init {
+    pub fn execute(&self) -> Result<u8> {
+        let taken = FILES.iter().map(|(name, _)| self.folder.join(name)).find(|path| path.exists());
+        if let Some(path) = taken {
+            return Err(Error::refused(
+                format!("{} is there already: nothing is written", path.display()),
+                "name an empty folder: callsheet init my-project",
+            ));
+        }
+        for (name, text) in FILES {
+            let path = self.folder.join(name);
+            let folder = path.parent().unwrap_or(Path::new("."));
+            fs::create_dir_all(folder).doing("cannot create", folder)?;
+            fs::write(&path, text).doing("cannot write", &path)?;
+            print_text(&format!("wrote {}", path.display()));
+        }
+        print_text("\nNow `callsheet run`, then `callsheet run --set most_common.words=3`.");
+        Ok(SUCCESS)
+    }
+}
