@@ -2,8 +2,9 @@
 PIPELINE ?= synthesis
 DATASET ?= space_needle
 PROFILE ?= demo
+TOOLS ?= callsheet,ninja,make,doit
 
-.PHONY: pipeline setup imagenet build test lint docs doc audit clean
+.PHONY: pipeline setup imagenet build test lint docs doc bench-engine audit clean
 
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) $(ARGS)
@@ -31,6 +32,10 @@ docs: setup # pages that are made from declarations
 
 doc: setup
 	cargo doc --release --locked --workspace --no-deps
+
+bench-engine: build # the engine beside ninja, make and doit; TOOLS names others
+	python3 bench/engine.py --chains 50 --tools $(TOOLS)
+	python3 bench/engine.py --chains 1000 --rounds 2 --tools callsheet,ninja,make
 
 audit: # licences, sources and advisories of dependencies
 	@test -x .toolchain/bin/cargo-deny || cargo install --locked --root .toolchain cargo-deny
