@@ -197,7 +197,7 @@ fn a_flood_of_output_is_cut_and_garbage_on_the_event_pipe_is_passed_over() {
 
 #[test]
 fn gpus_are_given_to_one_worker_at_a_time_and_named_in_its_environment() {
-    let script = "echo \"$CUDA_VISIBLE_DEVICES $(date +%s.%N)\" > \"$1\"; sleep 0.5; date +%s.%N >> \"$1\"";
+    let script = "echo \"$CUDA_VISIBLE_DEVICES $(date +%s.%N)\" > \"$1\"; sleep 1; date +%s.%N >> \"$1\"";
     let gpu = "[resources]\ngpus = 1";
     let project = scripts(&[
         ("left", script, gpu, "numbers"),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use litemap::LiteMap;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -41,10 +42,10 @@ pub struct StageUse {
     pub stage: Option<Spanned<String>>,
     /// What each input is wired to: a source, or `stage.output`.
     #[serde(default)]
-    pub inputs: BTreeMap<Spanned<String>, Spanned<String>>,
+    pub inputs: LiteMap<Spanned<String>, Spanned<String>>,
     /// Parameters that differ from the layer below.
     #[serde(default)]
-    pub params: BTreeMap<Spanned<String>, Spanned<toml::Value>>,
+    pub params: LiteMap<Spanned<String>, Spanned<toml::Value>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -6,10 +6,11 @@ mod resolve;
 mod select;
 mod source;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use litemap::LiteMap;
 use serde_json::Value;
 
 use crate::declare::{Origin, Role, StageDecl};
@@ -70,9 +71,9 @@ pub struct Stage {
     /// The declaration it uses.
     pub decl: Arc<StageDecl>,
     /// Every declared parameter.
-    pub params: BTreeMap<String, Param>,
+    pub params: LiteMap<String, Param>,
     /// Every wired input.
-    pub inputs: BTreeMap<String, Input>,
+    pub inputs: LiteMap<String, Input>,
     /// Stand-ins that it rests on, e.g. `synthetic stand-in`.
     pub labels: BTreeSet<String>,
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use litemap::LiteMap;
 use toml::Spanned;
 
 use crate::declare::{Layer, Origin, SourceUse};
@@ -26,9 +27,9 @@ pub struct StageSpec {
     /// Name of the stage's folder.
     pub stage: (String, Origin),
     /// Wiring.
-    pub inputs: BTreeMap<String, (String, Origin)>,
+    pub inputs: LiteMap<String, (String, Origin)>,
     /// Parameters as written.
-    pub params: BTreeMap<String, (toml::Value, Origin)>,
+    pub params: LiteMap<String, (toml::Value, Origin)>,
 }
 
 /// The pipeline with every layer laid over it.
@@ -55,10 +56,10 @@ fn at(source: &Arc<SourceText>, span: Range<usize>) -> Origin {
 ///
 /// # Errors
 /// When a layer adjusts a stage that the pipeline does not have, or a `--set` is malformed.
-pub fn overlay(layers: &[Layer], set: &[String]) -> Result<Spec> {
+pub fn overlay(layers: Vec<Layer>, set: &[String]) -> Result<Spec> {
     let mut spec = Spec { sources: BTreeMap::new(), stages: Vec::new(), positions: HashMap::new() };
-    for (depth, layer) in layers.iter().enumerate() {
-        lay_sources(&mut spec, layer);
+    for (depth, layer) in layers.into_iter().enumerate() {
+        lay_sources(&mut spec, &layer);
         lay_stages(&mut spec, layer, depth == 0)?;
     }
     for option in set {
@@ -106,14 +107,14 @@ fn check_sources(spec: &Spec) -> Result<()> {
     Ok(())
 }
 
-fn lay_stages(spec: &mut Spec, layer: &Layer, may_add: bool) -> Result<()> {
-    let mut uses: Vec<_> = layer.stages.iter().collect();
+fn lay_stages(spec: &mut Spec, layer: Layer, may_add: bool) -> Result<()> {
+    let mut uses: Vec<_> = layer.stages.into_iter().collect();
     uses.sort_by_key(|(name, _)| name.span().start);
     for (name, used) in uses {
         let origin = at(&layer.source, name.span());
-        let text = name.get_ref();
-        let position = spec.position(text);
-        let stage = match (position, &used.stage) {
+        let text = name.into_inner();
+        let position = spec.position(&text);
+        let stage = match (position, used.stage) {
             (Some(_), Some(kind)) if !may_add => {
                 return Err(at(&layer.source, kind.span()).fault(
                     format!("`{text}` is what the pipeline says it is"),
@@ -122,15 +123,17 @@ fn lay_stages(spec: &mut Spec, layer: &Layer, may_add: bool) -> Result<()> {
                 ));
             }
             (Some(position), _) => &mut spec.stages[position],
-            (None, _) if may_add => {
-                let kind = used.stage.clone();
-                let stage = kind.map_or_else(
-                    || (text.clone(), origin.clone()),
-                    |kind| (kind.get_ref().clone(), at(&layer.source, kind.span())),
-                );
-                let (inputs, params) = (BTreeMap::new(), BTreeMap::new());
+            (None, kind) if may_add => {
+                let stage = match kind {
+                    Some(kind) => {
+                        let origin = at(&layer.source, kind.span());
+                        (kind.into_inner(), origin)
+                    }
+                    None => (text.clone(), origin),
+                };
+                let (inputs, params) = (LiteMap::new(), LiteMap::new());
                 spec.positions.insert(text.clone(), spec.stages.len());
-                spec.stages.push(StageSpec { name: text.clone(), stage, inputs, params });
+                spec.stages.push(StageSpec { name: text, stage, inputs, params });
                 spec.stages.last_mut().expect("just pushed")
             }
             (None, _) => {
@@ -138,17 +141,17 @@ fn lay_stages(spec: &mut Spec, layer: &Layer, may_add: bool) -> Result<()> {
                 return Err(origin.fault(
                     format!("the pipeline has no stage `{text}`"),
                     "adjusted here",
-                    suggest(text, known),
+                    suggest(&text, known),
                 ));
             }
         };
-        for (input, from) in &used.inputs {
-            let wired = (from.get_ref().clone(), at(&layer.source, from.span()));
-            stage.inputs.insert(input.get_ref().clone(), wired);
+        for (input, from) in used.inputs {
+            let origin = at(&layer.source, from.span());
+            stage.inputs.insert(input.into_inner(), (from.into_inner(), origin));
         }
-        for (param, value) in &used.params {
+        for (param, value) in used.params {
             let origin = at(&layer.source, param.span().start..value.span().end);
-            stage.params.insert(param.get_ref().clone(), (value.get_ref().clone(), origin));
+            stage.params.insert(param.into_inner(), (value.into_inner(), origin));
         }
     }
     Ok(())

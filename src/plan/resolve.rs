@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use litemap::LiteMap;
+
 use super::graph::Graph;
 use super::overlay::{Spec, StageSpec, overlay};
 use super::source::{base, matches, stranger};
@@ -33,11 +35,12 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
     if !request.profile.is_empty() {
         layers.push(project.layer("profile", "profiles", &request.profile)?);
     }
-    let spec = overlay(&layers, &request.set)?;
+    let summary = layers[0].summary.clone();
+    let spec = overlay(layers, &request.set)?;
     let decls = declarations(project, &spec)?;
     let files = source_files(project, &spec)?;
 
-    let mut wires: Vec<BTreeMap<String, (Wire, &Origin)>> = Vec::new();
+    let mut wires: Vec<LiteMap<String, (Wire, &Origin)>> = Vec::new();
     let mut params = Vec::new();
     for (stage, decl) in spec.stages.iter().zip(&decls) {
         // Also of stages that turn out not to be needed.
@@ -61,7 +64,7 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
     for original in order {
         let (stage, decl) = (&spec.stages[original], &decls[original]);
         let mut labels = BTreeSet::new();
-        let mut inputs = BTreeMap::new();
+        let mut inputs = LiteMap::new();
         for (name, (wire, _)) in std::mem::take(&mut wires[original]) {
             let input = match wire {
                 Wire::Source { name, files, base } => Input::Source { name, files, base },
@@ -77,7 +80,7 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
         let params = std::mem::take(&mut params[original]);
         stages.push(Stage { name: stage.name.clone(), decl: decl.clone(), params, inputs, labels });
     }
-    Ok(Plan { request: request.clone(), summary: layers[0].summary.clone(), stages })
+    Ok(Plan { request: request.clone(), summary, stages })
 }
 
 fn declarations(project: &Project, spec: &Spec) -> Result<Vec<Arc<StageDecl>>> {
@@ -121,8 +124,8 @@ fn wire_stage<'a>(
     files: &Files,
     stage: &'a StageSpec,
     decl: &StageDecl,
-) -> Result<BTreeMap<String, (Wire, &'a Origin)>> {
-    let mut wires = BTreeMap::new();
+) -> Result<LiteMap<String, (Wire, &'a Origin)>> {
+    let mut wires = LiteMap::new();
     for (input, (from, origin)) in &stage.inputs {
         let Some(input_decl) = decl.inputs.get(input) else {
             return Err(origin.fault(
@@ -245,7 +248,7 @@ fn wire_source(
     Ok(Wire::Source { name: name.to_owned(), files, base })
 }
 
-fn edges(wires: &[BTreeMap<String, (Wire, &Origin)>]) -> Vec<(usize, usize)> {
+fn edges(wires: &[LiteMap<String, (Wire, &Origin)>]) -> Vec<(usize, usize)> {
     let mut edges = Vec::new();
     for (consumer, inputs) in wires.iter().enumerate() {
         for (wire, _) in inputs.values() {
@@ -263,7 +266,7 @@ fn needed_stages(
     spec: &Spec,
     decls: &[Arc<StageDecl>],
     files: &Files,
-    wires: &mut [BTreeMap<String, (Wire, &Origin)>],
+    wires: &mut [LiteMap<String, (Wire, &Origin)>],
 ) -> BTreeSet<usize> {
     let mut idle = Vec::new();
     for (name, source) in &spec.sources {
@@ -284,7 +287,7 @@ fn needed_stages(
     graph.with_ancestors((0..spec.stages.len()).filter(|p| !idle.contains(p)))
 }
 
-fn resolve_params(stage: &StageSpec, decl: &StageDecl) -> Result<BTreeMap<String, Param>, Error> {
+fn resolve_params(stage: &StageSpec, decl: &StageDecl) -> Result<LiteMap<String, Param>, Error> {
     for (param, (_, origin)) in &stage.params {
         if !decl.params.contains_key(param) {
             return Err(origin.fault(
@@ -294,7 +297,7 @@ fn resolve_params(stage: &StageSpec, decl: &StageDecl) -> Result<BTreeMap<String
             ));
         }
     }
-    let mut params = BTreeMap::new();
+    let mut params = LiteMap::with_capacity(decl.params.len());
     for (name, declared) in &decl.params {
         let default = &declared.default;
         let (value, origin) = match stage.params.get(name) {

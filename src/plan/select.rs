@@ -54,7 +54,8 @@ impl Plan {
             old += 1;
             place[old - 1] != usize::MAX
         });
-        for input in self.stages.iter_mut().flat_map(|stage| stage.inputs.values_mut()) {
+        for input in self.stages.iter_mut().flat_map(|stage| stage.inputs.iter_mut().map(|(_, input)| input))
+        {
             if let Input::Artifact { stage, .. } = input {
                 *stage = place[*stage];
             }

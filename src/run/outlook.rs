@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use litemap::LiteMap;
 use serde::Serialize;
 
 use crate::error::Result;
@@ -50,7 +51,7 @@ pub struct Outlook {
     pub key: Option<ActionKey>,
     /// Its outputs, if it is cached.
     #[serde(skip)]
-    pub objects: Option<BTreeMap<String, Object>>,
+    pub objects: Option<LiteMap<String, Object>>,
 }
 
 /// Looks every stage of a plan up, in order.
@@ -101,7 +102,7 @@ pub fn outlook(store: &Store, sources: &mut Sources, plan: &Plan) -> Result<Vec<
 pub(super) fn key_of<'a>(
     sources: &mut Sources,
     stage: &Stage,
-    objects: impl Fn(usize) -> Option<&'a BTreeMap<String, Object>>,
+    objects: impl Fn(usize) -> Option<&'a LiteMap<String, Object>>,
 ) -> Result<ActionKey> {
     let mut inputs = BTreeMap::new();
     for (name, input) in &stage.inputs {

@@ -1,8 +1,9 @@
 //! What a worker left in its output folder: checked, then moved into the store.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+
+use litemap::LiteMap;
 
 use crate::declare::{ArtifactKind, OutputDecl};
 use crate::error::{Doing, Error, Result, suggest};
@@ -14,7 +15,7 @@ use crate::table::check_columns;
 ///
 /// # Errors
 /// When one is missing, empty, undeclared or not as declared, or the store cannot be written.
-pub fn publish(store: &Store, stage: &Stage, out: &Path) -> Result<BTreeMap<String, Object>> {
+pub fn publish(store: &Store, stage: &Stage, out: &Path) -> Result<LiteMap<String, Object>> {
     let declared = &stage.decl.outputs;
     for entry in fs::read_dir(out).doing("cannot list", out)? {
         let name = entry.doing("cannot list", out)?.file_name();

@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Object, Store, read_json};
@@ -20,7 +21,7 @@ pub struct Head {
     /// Its key.
     pub key: Digest,
     /// What it made.
-    pub outputs: BTreeMap<String, Object>,
+    pub outputs: LiteMap<String, Object>,
     /// The outputs' declared names, in their order.
     pub names: Vec<String>,
     /// Seconds it took.
@@ -32,7 +33,7 @@ impl Head {
     /// declares other outputs.
     pub fn new(
         key: Digest,
-        outputs: BTreeMap<String, Object>,
+        outputs: LiteMap<String, Object>,
         seconds: f64,
         decl: &StageDecl,
     ) -> Option<Self> {

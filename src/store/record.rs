@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -54,14 +55,14 @@ pub struct Record {
     /// The key, so that it can be explained.
     pub key: ActionKey,
     /// Outputs by name.
-    pub outputs: BTreeMap<String, Object>,
+    pub outputs: LiteMap<String, Object>,
     /// How they came to be.
     pub provenance: Provenance,
 }
 
 impl Record {
     /// A record of the current format.
-    pub fn new(key: ActionKey, outputs: BTreeMap<String, Object>, provenance: Provenance) -> Self {
+    pub fn new(key: ActionKey, outputs: LiteMap<String, Object>, provenance: Provenance) -> Self {
         Self { format: FORMAT, key, outputs, provenance }
     }
 }
