@@ -576,3 +576,47 @@ fn every_shell_gets_its_completions() {
         assert!(text.contains("explain") && text.contains("fail-fast"), "{shell}");
     }
 }
+
+#[test]
+fn a_result_forced_in_one_pipeline_is_seen_in_another() {
+    let project = Project::new();
+    project.write(
+        "stages/make/make.py",
+        "import json, sys, time\nr = json.load(open(sys.argv[1]))\n\
+        open(r['outputs']['kept'], 'w').write(f'{time.time_ns()}\\n')\n",
+    );
+    project.write("pipelines/again.toml", &project.read("pipelines/chain.toml"));
+    project.run(&[]);
+    project.run(&["-p", "again"]);
+    assert_eq!(project.run(&["--force", "make"]).ran(), ["make", "double", "sum"]);
+    project.run(&["-p", "again"]);
+    let kept = |pipeline: &str| project.read(&format!("data/out/{pipeline}/toy/make/kept.txt"));
+    assert_eq!(kept("again"), kept("chain"));
+    project.stdout(&["gc", "--delete"]);
+    assert_eq!(project.run(&[]).ran(), [""; 0]);
+}
+
+#[test]
+fn gc_removes_nothing_while_it_cannot_tell_what_is_needed() {
+    let project = Project::new();
+    project.run(&[]);
+    project.write("data/store/heads/chain/toy.json", "");
+    let refused = project.command(&["gc", "--delete"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("toy.json cannot be read") && said.contains("verify --heal"), "{said}");
+    project.status(&["verify"], 1);
+    project.status(&["verify", "--heal"], 0);
+    project.stdout(&["gc", "--delete"]);
+    assert_eq!(project.run(&[]).ran(), [""; 0]);
+}
+
+#[test]
+fn a_dry_run_says_what_the_run_then_does() {
+    let project = Project::new();
+    let dry = project.stdout(&["run", "--dry-run"]);
+    assert!(dry.contains("run    make") && dry.contains("maybe  sum"), "{dry}");
+    assert!(!project.exists("data/store/actions"), "it does nothing");
+    project.run_failing(&["--dry-run", "--only", "sum"], 2);
+    let said = project.run_failing(&["--force", "make", "--only", "sum"], 2);
+    assert!(said.contains("--force make contradicts --only sum"), "{said}");
+}

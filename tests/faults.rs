@@ -254,3 +254,101 @@ fn a_raw_file_that_vanishes_fails_its_stage_and_no_other() {
     assert!(said.contains("late") && said.contains("b.txt changed while stage `late` read it"), "{said}");
     assert!(said.contains("other: done") && said.contains("thief: done"), "{said}");
 }
+
+#[test]
+fn what_a_killed_run_has_finished_is_not_garbage_nor_are_checkpoints_of_what_it_has_not() {
+    let train = "if test -e \"$3/checkpoint\"; then cat \"$3/checkpoint\" > \"$1\"; exit; fi; \
+        echo step > \"$3/checkpoint\"; sleep 4715.5";
+    let project = scripts(&[("quick", "echo x > \"$1\"", "", "numbers"), ("train", train, "", "quick.out")]);
+    let declared =
+        project.read("stages/train/stage.toml").replace("\"{inputs.in}\"", "\"{inputs.in}\", \"{scratch}\"");
+    project.write("stages/train/stage.toml", &declared);
+    let mut engine = start(&project, &[]);
+    until("training starts", || alive("sleep 4715.5"));
+    let refused = project.command(&["gc", "--delete"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("a run is at work"), "gc keeps away");
+    signal(&engine, "-KILL");
+    engine.wait().expect("ended");
+    until("workers end", || !alive("sleep 4715.5"));
+    project.stdout(&["gc", "--delete"]);
+    assert!(project.read("data/out/scripts/toy/quick/out.txt").contains('x'));
+    let scratch = fs::read_dir(project.path("data/store/scratch")).expect("scratch").flatten().next();
+    assert!(scratch.expect("a folder").path().join("checkpoint").exists());
+    assert_eq!(project.run(&P).ran(), ["train"], "the other is in the store, and training goes on");
+}
+
+#[test]
+fn a_worker_without_our_environment_ends_with_the_engine_too() {
+    let project = scripts(&[("bare", "env -i sleep 4716.5", "", "numbers")]);
+    let mut engine = start(&project, &[]);
+    until("the worker starts", || alive("sleep 4716.5"));
+    signal(&engine, "-KILL");
+    engine.wait().expect("ended");
+    until("it ends", || !alive("sleep 4716.5"));
+}
+
+#[test]
+fn a_worker_that_ends_in_order_when_told_to_is_stopped_and_not_published() {
+    let polite = "trap 'exit 0' TERM; echo half > \"$1\"; sleep 4717.5 & wait";
+    let project = scripts(&[("polite", polite, "", "numbers")]);
+    let engine = start(&project, &[]);
+    until("the worker starts", || alive("sleep 4717.5"));
+    signal(&engine, "-INT");
+    let output = engine.wait_with_output().expect("ended");
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!project.exists("data/out/scripts/toy/polite"));
+}
+
+#[test]
+fn a_run_that_waits_for_another_can_be_stopped() {
+    let project = scripts(&[("slow", "sleep 3; echo x > \"$1\"", "", "numbers")]);
+    let first = start(&project, &[]);
+    until("the first starts", || {
+        fs::read_dir(project.path("data/store/staging")).is_ok_and(|entries| entries.count() == 1)
+    });
+    let second = start(&project, &[]);
+    until("the second waits", || {
+        fs::read_dir(project.path("data/store/staging")).is_ok_and(|entries| entries.count() == 2)
+    });
+    signal(&second, "-INT");
+    let second = second.wait_with_output().expect("ended");
+    assert_eq!(second.status.code(), Some(130));
+    assert!(first.wait_with_output().expect("ended").status.success());
+}
+
+#[test]
+fn a_stage_that_changes_its_input_is_not_recorded() {
+    let vandal = "sed -i s/x/y/ \"$2\"; cat \"$2\" > \"$1\"";
+    let project =
+        scripts(&[("first", "echo x > \"$1\"", "", "numbers"), ("vandal", vandal, "", "first.out")]);
+    let said = project.run_failing(&P, 1);
+    assert!(said.contains("changed while stage `vandal` read it"), "{said}");
+    project.write("stages/vandal/do.sh", "cat \"$2\" > \"$1\"");
+    assert_eq!(project.run(&P).ran(), ["first", "vandal"], "the damaged input is made anew");
+    assert_eq!(project.read("data/out/scripts/toy/vandal/out.txt"), "x\n");
+}
+
+#[test]
+fn a_time_that_cannot_be_waited_for_is_refused_with_its_line() {
+    for seconds in ["-1.0", "0", "nan", "inf", "1e300", "1e19"] {
+        let more = format!("[resources]\ntimeout_seconds = {seconds}");
+        let project = scripts(&[("hasty", "echo x > \"$1\"", &more, "numbers")]);
+        let said = project.run_failing(&P, 2);
+        assert!(said.contains("stages/hasty/stage.toml:") && said.contains("no time to wait"), "{said}");
+    }
+}
+
+#[test]
+fn a_word_of_a_command_takes_one_input() {
+    let project = scripts(&[(
+        "both",
+        "cat $2 > \"$1\"",
+        "[inputs.more]\nkind = \"files\"\noptional = true\ndoc = \"Any\"",
+        "numbers",
+    )]);
+    let declared =
+        project.read("stages/both/stage.toml").replace("\"{inputs.in}\"", "\"{inputs.in} {inputs.more}\"");
+    project.write("stages/both/stage.toml", &declared);
+    let said = project.run_failing(&P, 2);
+    assert!(said.contains("names several inputs") && said.contains("a word of its own"), "{said}");
+}

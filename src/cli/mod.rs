@@ -30,7 +30,7 @@ use crate::declare::Project;
 use crate::error::{Error, Result};
 use crate::plan::{Plan, Request, Selection, resolve};
 use crate::run::Survey;
-use crate::store::Store;
+use crate::store::{Lock, Store};
 
 /// Everything went well; nothing had to be done counts as well.
 pub const SUCCESS: u8 = 0;
@@ -142,15 +142,18 @@ impl Which {
         Ok((project, store, plan))
     }
 
-    /// Resolves the plan and looks at what there is of it, side by side.
-    fn survey(&self) -> Result<(Project, Store, Plan, Survey)> {
+    /// Resolves the plan and looks at what there is of it, side by side; `gc` is kept out from then
+    /// on.
+    fn survey(&self) -> Result<(Project, Store, Plan, Survey, Option<Lock>)> {
         let (project, request) = self.request()?;
         let store = Store::new(project.data.join("store"));
+        // Where there is no store yet, there is nothing to keep.
+        let shared = if store.path("locks").is_dir() { Some(store.shared()?) } else { None };
         let (plan, survey) = rayon::join(
             || resolve(&project, &request),
             || Survey::new(&store, &project.data, &request.pipeline, &request.dataset),
         );
-        Ok((project, store, plan?, survey))
+        Ok((project, store, plan?, survey, shared))
     }
 
     fn request(&self) -> Result<(Project, Request)> {

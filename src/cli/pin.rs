@@ -48,6 +48,8 @@ impl Pin {
             store.unpin(name)?;
             return Ok(SUCCESS);
         }
+        store.create()?;
+        let _shared = store.shared()?;
         let mut sources = Sources::load(&store, &project.root);
         let prospects = outlook(&store, &mut sources, &plan)?;
         let cached = prospects.iter().filter(|prospect| prospect.objects.is_some());

@@ -6,6 +6,8 @@ use std::fs;
 use std::io::IsTerminal;
 use std::str::FromStr as _;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread::available_parallelism;
 
 use clap::Args;
@@ -33,7 +35,7 @@ pub struct Run {
     #[command(flatten)]
     which: Which,
     /// Only say what would be done, as `callsheet plan`
-    #[arg(long)]
+    #[arg(long, conflicts_with = "force")]
     dry_run: bool,
     /// CPUs that all workers together may use [default: all]
     #[arg(short, long, value_name = "CPUS", value_parser = clap::value_parser!(u16).range(1..))]
@@ -60,10 +62,16 @@ impl Run {
         if self.dry_run {
             return super::plan::show(&self.which, &self.select, false, self.json);
         }
-        let (project, store, plan, survey) = self.which.survey()?;
+        let (project, store, plan, survey, _shared) = self.which.survey()?;
         let plan = plan.select(&self.select.selection())?;
         plan.positions(&self.force)?;
         let only = &self.select.only;
+        if let Some(stage) = self.force.iter().find(|stage| !only.is_empty() && !only.contains(stage)) {
+            return Err(Error::refused(
+                format!("--force {stage} contradicts --only {}", only.join(" --only ")),
+                format!("add --only {stage}, or leave --only out"),
+            ));
+        }
         let options = RunOptions {
             machine: self.machine(),
             force: self.force.iter().cloned().collect(),
@@ -72,8 +80,15 @@ impl Run {
         };
         let interrupts = Arc::new(Interrupts::default());
         let handler = interrupts.clone();
-        ctrlc::set_handler(move || _ = handler.send())
-            .map_err(|error| Error::refused(format!("cannot listen for Ctrl-C: {error}"), ""))?;
+        let presses = AtomicUsize::new(0);
+        ctrlc::set_handler(move || {
+            handler.send();
+            // The run may be busy where it cannot hear; its guardian ends its workers.
+            if presses.fetch_add(1, Relaxed) >= 2 {
+                std::process::exit(i32::from(STOPPED));
+            }
+        })
+        .map_err(|error| Error::refused(format!("cannot listen for Ctrl-C: {error}"), ""))?;
         let request = &plan.request;
         let mut title = request.pipeline.clone();
         for (word, name) in [(" on ", &request.dataset), (", profile ", &request.profile)] {
@@ -111,18 +126,22 @@ impl Run {
         Machine {
             cpus: self.jobs.map_or(cpus, usize::from),
             memory: self.memory.map_or(memory.totalram as u64 * u64::from(memory.mem_unit), |bytes| bytes.0),
-            gpus: self
-                .gpus
-                .as_deref()
-                .map_or_else(gpus, |ids| ids.iter().filter(|id| !id.is_empty()).cloned().collect()),
+            gpus: self.gpus.as_deref().map_or_else(gpus, |ids| visible(ids.iter().map(String::as_str))),
         }
     }
+}
+
+/// Ids, each once, up to the first that is negative, as CUDA reads them.
+fn visible<'a>(ids: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let ids = ids.take_while(|id| !id.starts_with('-')).filter(|id| !id.is_empty());
+    ids.filter(|id| seen.insert(*id)).map(str::to_owned).collect()
 }
 
 /// `CUDA_VISIBLE_DEVICES`, or the ids of the devices that the driver shows.
 fn gpus() -> Vec<String> {
     if let Ok(visible) = env::var("CUDA_VISIBLE_DEVICES") {
-        return visible.split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect();
+        return self::visible(visible.split(','));
     }
     let devices = fs::read_dir("/dev").into_iter().flatten().flatten();
     let names = devices.filter_map(|entry| entry.file_name().into_string().ok());

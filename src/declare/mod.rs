@@ -12,5 +12,5 @@ pub use layer::{Layer, Otherwise, SourceUse, StageUse};
 pub use origin::{Origin, check_name, read_toml};
 pub use param::{ParamDecl, ParamType, Role};
 pub use project::{Defaults, Project};
-pub use resources::{Bytes, Cpus, ResourcesDecl};
+pub use resources::{Bytes, Cpus, ResourcesDecl, Seconds};
 pub use stage::{ArtifactKind, InputDecl, OutputDecl, StageDecl};

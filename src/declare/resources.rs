@@ -15,7 +15,7 @@ pub struct ResourcesDecl {
     /// GPUs; their ids are in its `CUDA_VISIBLE_DEVICES`.
     pub gpus: usize,
     /// Seconds after which it is ended and has failed.
-    pub timeout_seconds: Option<f64>,
+    pub timeout_seconds: Option<Seconds>,
     /// Times that it is started again after a failure.
     pub retries: u32,
 }
@@ -42,6 +42,23 @@ impl<'de> Deserialize<'de> for Cpus {
             toml::Value::String(s) if s == "all" => Ok(Self::All),
             other => Err(de::Error::custom(format!("cpus = {other}: a number of at least 1, or \"all\""))),
         }
+    }
+}
+
+/// A time that can be waited for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Seconds(pub f64);
+
+/// Some three centuries.
+const LONGEST: f64 = 1e10;
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        if seconds > 0.0 && seconds <= LONGEST {
+            return Ok(Self(seconds));
+        }
+        Err(de::Error::custom(format!("{seconds} is no time to wait: a number of seconds above 0")))
     }
 }
 

@@ -196,6 +196,13 @@ fn scripts(folder: &Path, command: &[String]) -> Vec<(String, PathBuf)> {
 /// Every placeholder of the command names something that is declared.
 fn check_placeholders(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
     for word in file.command.get_ref() {
+        let inputs: BTreeSet<&str> =
+            placeholders(word).filter(|(kind, _)| *kind == "inputs").map(|(_, name)| name).collect();
+        if inputs.len() > 1 {
+            let message = format!("`{word}` names several inputs, each of which may be several files");
+            let fault = Fault::new(source, file.command.span(), message, "in this command");
+            return Err(fault.with_help("give each input a word of its own, and take it as \"$1\"").into());
+        }
         for (kind, name) in placeholders(word) {
             let known: Vec<&str> = match kind {
                 "inputs" => file.inputs.keys().map(|name| name.get_ref().as_str()).collect(),

@@ -18,12 +18,12 @@ use super::process::{Ended, Job, work};
 use super::publish::publish;
 use super::resources::Share;
 use super::workplace::{OUT, REQUEST, Workplace};
-use crate::declare::{Project, Role};
+use crate::declare::Role;
 use crate::error::{Doing, Error, Result};
 use crate::key::{ActionKey, Digest};
 use crate::plan::Stage;
 use crate::protocol::{RUN_VARIABLE, RequestInput, WorkRequest, WorkerEvent};
-use crate::store::{Head, Lock, Provenance, Record, Watch};
+use crate::store::{Head, Lock, Object, Provenance, Record, Store, Watch};
 use crate::table::FOOTER_PREFIX;
 
 /// Lines of a failed worker's output that the error quotes.
@@ -45,6 +45,8 @@ pub struct Action<'a> {
     pub inputs: BTreeMap<String, RequestInput>,
     /// Digests of the raw files it reads.
     pub sources: BTreeMap<String, Digest>,
+    /// Artifacts among its inputs.
+    pub objects: Vec<Object>,
     /// What it may use of the machine.
     pub share: Share,
     /// Raw files and scripts as they were before the key was computed.
@@ -86,22 +88,35 @@ impl Action<'_> {
     pub fn perform(&self, run: &Run, mut say: impl FnMut(Said)) -> Result<Outcome> {
         let place = run.workplace()?;
         let digest = self.key.digest();
-        let claim = run.store.claim(&digest, &run.id, |who| say(Said::Waiting(who.to_owned())))?;
+        let mut told = false;
+        let claim = run.store.claim(&digest, &run.id, |who| {
+            if !std::mem::replace(&mut told, true) {
+                say(Said::Waiting(who.to_owned()));
+            }
+            !place.children.stopping()
+        })?;
+        let Some(claim) = claim else { return Ok(Outcome::Stopped) };
         if let Some(head) = run.store.hit(&digest, &self.stage.decl)
             && !self.force
         {
             return Ok(Outcome::Taken(head));
         }
-        self.check_unchanged()?;
+        self.check_unchanged(run.store)?;
         say(Said::Started);
         let clock = Instant::now();
         let began = SystemTime::now();
-        let (scratch, _scratch) = self.scratch(run)?;
+        let Some((scratch, _scratch)) = self.scratch(run, place, &mut say)? else {
+            return Ok(Outcome::Stopped);
+        };
         let mut attempt = 0;
         let (folder, peak_memory) = loop {
-            match self.attempt(run, place, &digest, &scratch, &mut say) {
+            let ended = self.attempt(run, place, &digest, &scratch, &mut say);
+            // A worker that was told to end may do so with success, and half its output.
+            if place.children.stopping() {
+                return Ok(Outcome::Stopped);
+            }
+            match ended {
                 Ok(done) => break done,
-                Err(_) if place.children.stopping() => return Ok(Outcome::Stopped),
                 Err(error) if attempt < self.stage.decl.resources.retries => {
                     let pause = BACK_OFF * 2u32.saturating_pow(attempt);
                     say(Said::Retry(error, pause));
@@ -113,7 +128,7 @@ impl Action<'_> {
                 Err(error) => return Err(error),
             }
         };
-        self.check_unchanged()?;
+        self.check_unchanged(run.store)?;
         let outputs = publish(run.store, self.stage, &folder.join(OUT))?;
         place.give(folder);
         say(Said::Released);
@@ -130,15 +145,27 @@ impl Action<'_> {
     }
 
     /// The scratch folder, made and locked if the stage keeps checkpoints.
-    fn scratch(&self, run: &Run) -> Result<(PathBuf, Option<Lock>)> {
+    fn scratch(
+        &self,
+        run: &Run,
+        place: &Workplace,
+        say: &mut impl FnMut(Said),
+    ) -> Result<Option<(PathBuf, Option<Lock>)>> {
         let digest = self.key.scratch_digest().to_string();
         let path = run.store.path("scratch").join(&digest);
         if !self.keeps_checkpoints() {
-            return Ok((path, None));
+            return Ok(Some((path, None)));
         }
-        let lock = run.store.lock(&format!("scratch-{digest}"), &run.id, |_| {})?;
+        let mut told = false;
+        let lock = run.store.lock(&format!("scratch-{digest}"), &run.id, |who| {
+            if !std::mem::replace(&mut told, true) {
+                say(Said::Waiting(who.to_owned()));
+            }
+            !place.children.stopping()
+        })?;
+        let Some(lock) = lock else { return Ok(None) };
         fs::create_dir_all(&path).doing("cannot create", &path)?;
-        Ok((path, Some(lock)))
+        Ok(Some((path, Some(lock))))
     }
 
     fn keeps_checkpoints(&self) -> bool {
@@ -154,18 +181,19 @@ impl Action<'_> {
         scratch: &Path,
         say: &mut impl FnMut(Said),
     ) -> Result<(PathBuf, u64)> {
+        let decl = &self.stage.decl;
         let folder = place.folder()?;
         let request = self.request(digest, &folder.join(OUT), scratch);
         let request_path = folder.join(REQUEST);
-        let (mut command, wants_request) = expand(&self.stage.decl.command, &request, &request_path);
+        let (mut command, wants_request) = expand(&decl.command, &decl.scripts, &request, &request_path);
         if wants_request {
             let text = serde_json::to_vec_pretty(&request).expect("a request is plain data");
             fs::write(&request_path, text).doing("cannot write", &request_path)?;
         }
         let log = run.store.path("runs").join(&run.id).join("logs").join(format!("{}.log", self.stage.name));
-        self.locate(run.project, &mut command)?;
+        command[0] = run.project.program(&decl.command[0])?.into();
         let environment = self.environment(run);
-        let timeout = self.stage.decl.resources.timeout_seconds.map(Duration::from_secs_f64);
+        let timeout = decl.resources.timeout_seconds.map(|seconds| Duration::from_secs_f64(seconds.0));
         let job = Job { command, environment, folder: &folder, log: &log, timeout };
         let ended = work(&job, &place.children, |event| say(Said::Worker(event)))?;
         if ended.timed_out {
@@ -177,21 +205,9 @@ impl Action<'_> {
             ));
         }
         if !ended.status.success() {
-            return Err(failure(&ended, &log));
+            return Err(failure(&ended, &decl.command, &log));
         }
         Ok((folder, ended.peak_memory))
-    }
-
-    /// Replaces the program by its path, and scripts of the stage's folder by theirs.
-    fn locate(&self, project: &Project, command: &mut [OsString]) -> Result<()> {
-        let name = &self.stage.decl.command[0];
-        command[0] = project.program(name)?.into();
-        for (word, path) in &self.stage.decl.scripts {
-            for argument in command[1..].iter_mut().filter(|argument| *argument == word.as_str()) {
-                *argument = path.clone().into();
-            }
-        }
-        Ok(())
     }
 
     fn environment(&self, run: &Run) -> BTreeMap<String, OsString> {
@@ -204,8 +220,18 @@ impl Action<'_> {
         environment
     }
 
-    /// Raw files and scripts must be what the key says, from its computation to the end.
-    fn check_unchanged(&self) -> Result<()> {
+    /// Inputs and scripts must be what the key says, from its computation to the end.
+    fn check_unchanged(&self, store: &Store) -> Result<()> {
+        if let Some(object) = self.objects.iter().find(|object| !store.intact(object)) {
+            return Err(Error::refused(
+                format!(
+                    "{} changed while stage `{}` read it: the result is not recorded",
+                    store.object_path(object).display(),
+                    self.stage.name
+                ),
+                "a stage must not write to its inputs; run again: what changed is computed anew",
+            ));
+        }
         let Some(path) = self.watch.changed() else { return Ok(()) };
         Err(Error::refused(
             format!(
@@ -278,13 +304,14 @@ fn sleep(pause: Duration, children: &Children) -> bool {
     !children.stopping()
 }
 
-fn failure(ended: &Ended, log: &Path) -> Error {
+fn failure(ended: &Ended, command: &[String], log: &Path) -> Error {
     if let Some((message, help)) = &ended.error {
         return Error::refused(message.clone(), help.clone());
     }
     let lines = last_lines(log, QUOTED_LINES);
     if lines.is_empty() {
-        return Error::refused(format!("the worker ended with {} and said nothing", ended.status), "");
+        let message = format!("the worker ended with {} and said nothing", ended.status);
+        return Error::refused(message, format!("its command was: {}", command.join(" ")));
     }
     Error::refused(
         format!("the worker ended with {}; its last words:\n{lines}", ended.status),

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::env;
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -50,6 +50,7 @@ impl Children {
     pub fn add(&self, group: Pid) {
         let mut state = self.state();
         state.groups.insert(group);
+        tell(&self.guardian, '+', group);
         if let Some(signal) = state.stopping {
             let _ = kill_process_group(group, signal);
         }
@@ -58,6 +59,7 @@ impl Children {
     /// Forgets a worker before it is reaped.
     pub fn remove(&self, group: Pid) {
         self.state().groups.remove(&group);
+        tell(&self.guardian, '-', group);
     }
 
     /// Sends a signal to every worker, and to those that are still being started.
@@ -79,6 +81,13 @@ impl Children {
     }
 }
 
+/// Tells the guardian of a process group; if it is gone there is nobody to tell.
+fn tell(guardian: &Child, sign: char, group: Pid) {
+    if let Some(mut stdin) = guardian.stdin.as_ref() {
+        let _ = stdin.write_all(format!("{sign}{}\n", group.as_raw_nonzero()).as_bytes());
+    }
+}
+
 impl Drop for Children {
     fn drop(&mut self) {
         drop(self.guardian.stdin.take());
@@ -86,10 +95,22 @@ impl Drop for Children {
     }
 }
 
-/// The guardian's work: waits for the engine's end, however it comes, then kills every process
-/// that names `run` in its environment, and removes the run's folder.
+/// The guardian's work: waits for the engine's end, however it comes, then kills every process of
+/// the workers' groups and every other that names `run` in its environment, and removes the run's
+/// folder.
 pub fn guard(run: &str, staging: &Path) {
-    let _ = io::stdin().read_to_end(&mut Vec::new());
+    let mut groups = HashSet::new();
+    for line in io::stdin().lines().map_while(Result::ok) {
+        let group = line.get(1..).and_then(|id| Pid::from_raw(id.parse().ok()?));
+        match group {
+            Some(group) if line.starts_with('+') => _ = groups.insert(group),
+            Some(group) => _ = groups.remove(&group),
+            None => {}
+        }
+    }
+    for group in groups {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
     let clock = Instant::now();
     while let workers @ [_, ..] = &workers_of(run)[..]
         && clock.elapsed() < PATIENCE

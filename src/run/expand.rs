@@ -18,10 +18,20 @@ use std::path::{Path, PathBuf};
 use crate::protocol::WorkRequest;
 
 /// The words of `command` for one request, and whether one of them is the request's path.
-pub fn expand(command: &[String], request: &WorkRequest, request_path: &Path) -> (Vec<OsString>, bool) {
+/// A word that is the name of one of `scripts` becomes its path.
+pub fn expand(
+    command: &[String],
+    scripts: &[(String, PathBuf)],
+    request: &WorkRequest,
+    request_path: &Path,
+) -> (Vec<OsString>, bool) {
     let mut words = Vec::new();
     let mut filled = false;
     for word in command {
+        if let Some((_, path)) = scripts.iter().find(|(name, _)| name == word) {
+            words.push(path.clone().into());
+            continue;
+        }
         let input = word.split_once("{inputs.").and_then(|(_, rest)| Some(rest.split_once('}')?.0));
         // A word is repeated for each file of its input; without any, as of one not wired, it goes.
         let paths = match input {

@@ -152,7 +152,7 @@ pub fn run(
         return Err(error);
     }
     let seconds = clock.elapsed().as_secs_f64();
-    let remembered = remember(&run, &summary, &mut sources, seconds);
+    let remembered = remember(&run, survey, &summary, &mut sources, seconds);
     // A failed stage is the better message.
     if summary.failed.is_empty() {
         remembered?;
@@ -167,10 +167,18 @@ pub fn run(
     Ok(summary)
 }
 
-fn remember(run: &Run, summary: &RunSummary, sources: &mut Sources, seconds: f64) -> Result<()> {
+fn remember(
+    run: &Run,
+    survey: &Survey,
+    summary: &RunSummary,
+    sources: &mut Sources,
+    seconds: f64,
+) -> Result<()> {
     let request = &run.plan.request;
     if !summary.heads.is_empty() {
-        run.store.update_heads(&request.pipeline, &request.dataset, summary.heads.clone())?;
+        let stages: BTreeSet<&str> = run.plan.stages.iter().map(|stage| stage.name.as_str()).collect();
+        let complete = summary.cached + summary.ran == stages.len() && survey.covers(&stages);
+        run.store.update_heads(&request.pipeline, &request.dataset, &summary.heads, complete)?;
     }
     if run.begun().is_some() {
         let Request { pipeline, dataset, profile, set } = request.clone();

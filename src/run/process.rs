@@ -63,9 +63,8 @@ pub fn work(job: &Job, children: &Children, mut said: impl FnMut(WorkerEvent)) -
     let (output, both) = pipe()?;
     unblock(&output)?;
     let mut log = Log::new(job.log);
-    let child = start(job, both, &name)?;
-    let id = Pid::from_child(&child);
-    children.add(id);
+    let worker = Worker::start(job, both, &name, children)?;
+    let id = worker.id;
 
     let mut error = None;
     let mut lines = Lines::default();
@@ -106,14 +105,42 @@ pub fn work(job: &Job, children: &Children, mut said: impl FnMut(WorkerEvent)) -
     lines.read(&events, &mut hear);
     read_output(&mut output, &mut log)?;
     log.finish()?;
-    children.remove(id);
-    let ended = child.wait4().doing("cannot wait for", job.folder)?;
-    Ok(Ended {
-        status: ended.status,
-        peak_memory: ended.rusage.maxrss,
-        error,
-        timed_out: patience.told.is_some(),
-    })
+    let (status, peak_memory) = worker.reap().doing("cannot wait for", job.folder)?;
+    Ok(Ended { status, peak_memory, error, timed_out: patience.told.is_some() })
+}
+
+/// A started worker. Dropped before it is reaped, it and its process group are killed.
+struct Worker<'a> {
+    child: Option<Child>,
+    id: Pid,
+    children: &'a Children,
+}
+
+impl<'a> Worker<'a> {
+    fn start(job: &Job, both: PipeWriter, events: &PipeWriter, children: &'a Children) -> Result<Self> {
+        let child = start(job, both, events)?;
+        let id = Pid::from_child(&child);
+        children.add(id);
+        Ok(Self { child: Some(child), id, children })
+    }
+
+    /// Its exit status, and its largest resident size in bytes.
+    fn reap(mut self) -> io::Result<(ExitStatus, u64)> {
+        self.children.remove(self.id);
+        let child = self.child.take().ok_or(io::ErrorKind::NotFound)?;
+        let ended = child.wait4()?;
+        Ok((ended.status, ended.rusage.maxrss))
+    }
+}
+
+impl Drop for Worker<'_> {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = kill_process_group(self.id, Signal::KILL);
+            self.children.remove(self.id);
+            let _ = child.wait();
+        }
+    }
 }
 
 const LONG: Timespec = Timespec { tv_sec: 3600, tv_nsec: 0 };

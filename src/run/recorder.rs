@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::event::Event;
 
-/// Lines are written out at least this often, so that they can be followed.
+/// What workers say is written out when so much time has passed since the last time; the rest at once.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
 /// Writes events to a file, one JSON object a line, with the seconds since the run began.
@@ -57,7 +57,7 @@ impl Recorder {
         let line = Line { at: self.clock.elapsed().as_secs_f64(), event };
         serde_json::to_writer(&mut *file, &line)?;
         file.write_all(b"\n")?;
-        if self.flushed.elapsed() > FLUSH_EVERY || matches!(event, Event::RunFinished { .. }) {
+        if self.flushed.elapsed() > FLUSH_EVERY || !matches!(event, Event::Worker { .. }) {
             self.flushed = Instant::now();
             file.flush()?;
         }

@@ -113,16 +113,28 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
         let roots = (0..self.status.len()).filter(|position| self.missing[*position] == 0);
         self.settle(roots.collect());
         loop {
+            while let Ok(message) = receiver.try_recv() {
+                self.hear(message);
+            }
             self.start_ready(scope, sender);
             if self.running == 0 {
                 return self.finish();
             }
             match receiver.recv() {
-                Ok(Message::Event(event)) => (self.report)(&event),
-                Ok(Message::Released(position)) => self.release(position),
-                Ok(Message::Ended(position, outcome)) => self.ended(position, outcome),
-                Ok(Message::Interrupt) => self.stop(),
+                Ok(message) => self.hear(message),
                 Err(_) => return self.finish(),
+            }
+        }
+    }
+
+    fn hear(&mut self, message: Message) {
+        match message {
+            Message::Event(event) => (self.report)(&event),
+            Message::Released(position) => self.release(position),
+            Message::Ended(position, outcome) => self.ended(position, outcome),
+            Message::Interrupt => {
+                let signal = if self.summary.stopped { Signal::KILL } else { Signal::TERM };
+                self.stop(signal);
             }
         }
     }
@@ -277,6 +289,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
         let stage = &run.plan.stages[position];
         let mut inputs = BTreeMap::new();
         let mut sources = BTreeMap::new();
+        let mut objects = Vec::new();
         for (name, input) in &stage.inputs {
             let input = match input {
                 Input::Source { files, base, .. } => {
@@ -291,6 +304,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
                     let Status::Done(head) = &self.status[*stage] else {
                         unreachable!("the producer is done")
                     };
+                    objects.push(head.outputs[output].clone());
                     RequestInput {
                         paths: vec![run.store.object_path(&head.outputs[output])],
                         names: vec![run.plan.stages[*stage].decl.outputs[output].path.clone()],
@@ -300,7 +314,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
             inputs.insert(name.clone(), input);
         }
         let force = self.options.force.contains(&stage.name);
-        Ok(Action { stage, key, inputs, sources, share, watch, force })
+        Ok(Action { stage, key, inputs, sources, objects, share, watch, force })
     }
 
     fn release(&mut self, position: usize) {
@@ -379,8 +393,8 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
                 }
             }
         }
-        if self.options.fail_fast {
-            self.stop();
+        if self.options.fail_fast && !self.summary.stopped {
+            self.stop(Signal::TERM);
         }
     }
 
@@ -391,9 +405,8 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
         self.summary.failed.push((stage, error));
     }
 
-    /// Starts nothing more and tells the workers to end; called again, kills them.
-    fn stop(&mut self) {
-        let signal = if self.summary.stopped { Signal::KILL } else { Signal::TERM };
+    /// Starts nothing more and sends the workers a signal.
+    fn stop(&mut self, signal: Signal) {
         self.summary.stopped = true;
         (self.report)(&Event::Stopping { workers: self.running });
         if let Some(workplace) = self.run.begun() {

@@ -1,6 +1,6 @@
 //! What the latest run left, looked at while the plan is still being resolved.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,6 +30,11 @@ impl Survey {
         let all: Vec<_> = heads.iter().collect();
         let fresh = all.into_par_iter().filter(whole).map(|(stage, _)| stage.clone()).collect();
         Self { heads, fresh }
+    }
+
+    /// Whether every stage that ever ran for this pipeline and dataset is among these.
+    pub fn covers(&self, stages: &BTreeSet<&str>) -> bool {
+        self.heads.within(stages)
     }
 
     /// The latest action of a stage, whatever became of it.

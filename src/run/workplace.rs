@@ -26,7 +26,7 @@ pub struct Workplace {
     pub revision: Option<String>,
     free: Mutex<Vec<PathBuf>>,
     made: AtomicUsize,
-    _locks: [Lock; 2],
+    _locks: (Option<Lock>, Lock),
 }
 
 impl Workplace {
@@ -37,7 +37,7 @@ impl Workplace {
     pub fn new(project: &Project, store: &Store, id: &str) -> Result<Self> {
         store.create()?;
         let shared = store.shared()?;
-        let alive = store.lock(&lock_name(id), id, |_| {})?;
+        let alive = store.lock(&lock_name(id), id, |_| true)?;
         clean(store)?;
         let staging = store.path("staging").join(id);
         fs::create_dir(&staging).doing("cannot create", &staging)?;
@@ -50,7 +50,7 @@ impl Workplace {
             revision: revision(project),
             free: Mutex::default(),
             made: AtomicUsize::new(0),
-            _locks: [alive, shared],
+            _locks: (alive, shared),
         })
     }
 

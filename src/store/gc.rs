@@ -34,6 +34,15 @@ impl Store {
     /// When the store cannot be listed.
     pub fn garbage(&self, budget: Option<u64>) -> Result<Garbage> {
         let inventory = self.inventory()?;
+        if let Some(lost) = inventory.lost.first() {
+            return Err(Error::refused(
+                format!(
+                    "{} cannot be read: what it needs is not known, so nothing is removed",
+                    lost.display()
+                ),
+                "`callsheet verify --heal` removes it; then run the pipeline, or pin anew",
+            ));
+        }
         let mut kept: BTreeSet<Digest> = inventory.records.keys().copied().collect();
         let mut garbage = Garbage::default();
         let mut uses: BTreeMap<String, usize> = BTreeMap::new();
@@ -61,7 +70,8 @@ impl Store {
             let path = self.record_path(&key);
             garbage.paths.push((path.clone(), size(&path)?));
         }
-        let objects = inventory.objects_of(&kept);
+        let mut objects = inventory.objects_of(&kept);
+        objects.extend(inventory.shown.iter().cloned());
         for (name, bytes) in inventory.objects.iter().filter(|(name, _)| !objects.contains(*name)) {
             garbage.paths.push((self.path("objects").join(&name[..2.min(name.len())]).join(name), *bytes));
         }
@@ -71,7 +81,7 @@ impl Store {
         Ok(garbage)
     }
 
-    /// Checkpoints and logs of what is not kept, and drafts that a killed run left.
+    /// Checkpoints of what is finished and not kept, logs of runs that made nothing that is kept, and drafts that a killed run left.
     fn leftovers(&self, inventory: &Inventory, kept: &BTreeSet<Digest>) -> Vec<PathBuf> {
         let kept = kept.iter().filter_map(|key| inventory.records.get(key));
         let (mut scratch, mut runs) = (BTreeSet::new(), BTreeSet::new());
@@ -79,18 +89,21 @@ impl Store {
             scratch.insert(record.key.scratch_digest().to_string());
             runs.insert(record.provenance.run.clone());
         }
+        // Checkpoints without any record are of something that is not finished.
+        let all = inventory.records.values().map(|record| record.key.scratch_digest().to_string());
+        let finished: BTreeSet<String> = all.filter(|name| !scratch.contains(name)).collect();
         let inside = |folder: &str| {
             let entries = fs::read_dir(self.path(folder)).into_iter().flatten().flatten();
             let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
             paths.sort();
             paths
         };
-        let foreign = |path: &PathBuf, known: &BTreeSet<String>| {
-            !known.contains(&*path.file_name().unwrap_or_default().to_string_lossy())
+        let named = |path: &PathBuf, known: &BTreeSet<String>| {
+            known.contains(&*path.file_name().unwrap_or_default().to_string_lossy())
         };
         let mut paths: Vec<PathBuf> =
-            inside("scratch").into_iter().filter(|p| foreign(p, &scratch)).collect();
-        paths.extend(inside("runs").into_iter().filter(|p| foreign(p, &runs)));
+            inside("scratch").into_iter().filter(|path| named(path, &finished)).collect();
+        paths.extend(inside("runs").into_iter().filter(|path| !named(path, &runs)));
         paths.extend(inside("actions").into_iter().filter(|p| p.extension().is_some_and(|e| e == "draft")));
         paths
     }
@@ -115,7 +128,7 @@ impl Store {
         })
     }
 
-    /// Keeps the garbage collector out.
+    /// Keeps the garbage collector out; the store must have been created.
     ///
     /// # Errors
     /// When it is at work.

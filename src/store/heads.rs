@@ -1,7 +1,7 @@
 //! The latest action of each stage of a pipeline over a dataset, with what it made: one file, so
 //! that a run with nothing to do reads one file. The records are the truth; this can be deleted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -69,6 +69,11 @@ impl Heads {
         self.stages.get(stage)
     }
 
+    /// Whether these are the stages, or some of them.
+    pub fn within(&self, stages: &BTreeSet<&str>) -> bool {
+        self.stages.keys().all(|stage| stages.contains(stage.as_str()))
+    }
+
     /// All of them, by stage.
     pub fn iter(&self) -> impl Iterator<Item = (&String, &Arc<Head>)> {
         self.stages.iter()
@@ -83,7 +88,8 @@ impl Store {
         heads
     }
 
-    /// Keeps new latest actions beside those that another run may have written meanwhile.
+    /// Keeps new latest actions beside those that another run may have written meanwhile. After a
+    /// run that was `complete`, no stage's record needs a look before the folder of records changes.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -91,18 +97,20 @@ impl Store {
         &self,
         pipeline: &str,
         dataset: &str,
-        new: BTreeMap<String, Arc<Head>>,
+        new: &BTreeMap<String, Arc<Head>>,
+        complete: bool,
     ) -> Result<()> {
+        let _lock = self.lock("heads", "", |_| true)?;
         let mut heads = self.heads(pipeline, dataset);
-        heads.stages.extend(new);
-        heads.records = self.records_time();
+        heads.stages.extend(new.iter().map(|(stage, head)| (stage.clone(), head.clone())));
+        heads.records = if complete { self.records_time() } else { None };
         self.write_json(&self.heads_path(pipeline, dataset), &heads)
     }
 
-    /// Whether a latest action's record is there, and everything it made looks untouched.
+    /// Whether a latest action is still what its record says, and everything it made looks untouched.
     pub fn whole(&self, heads: &Heads, head: &Head) -> bool {
-        (heads.settled || self.record_path(&head.key).is_file())
-            && head.outputs.values().all(|object| self.intact(object))
+        let recorded = || self.record(&head.key).is_some_and(|record| record.outputs == head.outputs);
+        (heads.settled || recorded()) && head.outputs.values().all(|object| self.intact(object))
     }
 
     fn records_time(&self) -> Option<(i64, i64)> {

@@ -17,8 +17,12 @@ pub struct Inventory {
     pub unreadable: Vec<PathBuf>,
     /// Objects by the digest of their bytes, as it is in their names, with their sizes on the disk.
     pub objects: BTreeMap<String, u64>,
-    /// Keys that some pipeline's artifacts in `data/out`, or a pin, rest on.
+    /// Latest actions and pins that cannot be read.
+    pub lost: Vec<PathBuf>,
+    /// Keys of the latest actions, of pins, and of what made the objects in `shown`.
     pub needed: BTreeSet<Digest>,
+    /// Names of objects that `data/out` or a latest action shows.
+    pub shown: BTreeSet<String>,
 }
 
 impl Store {
@@ -46,12 +50,27 @@ impl Store {
             }
         }
         for path in files(&self.path("heads"))? {
-            let heads: Heads = read_json(&path).unwrap_or_default();
-            inventory.needed.extend(heads.iter().map(|(_, head)| head.key));
+            let Some(heads) = read_json::<Heads>(&path) else {
+                inventory.lost.push(path);
+                continue;
+            };
+            for (_, head) in heads.iter() {
+                inventory.needed.insert(head.key);
+                inventory.shown.extend(head.outputs.values().map(|object| object.bytes.to_string()));
+            }
         }
         for path in files(&self.path("pins"))? {
-            let keys: BTreeSet<Digest> = read_json(&path).unwrap_or_default();
-            inventory.needed.extend(keys);
+            match read_json::<BTreeSet<Digest>>(&path) {
+                Some(keys) => inventory.needed.extend(keys),
+                None => inventory.lost.push(path),
+            }
+        }
+        // A run that was killed has shown what it made, and no more.
+        links(&self.root.with_file_name("out"), &mut inventory.shown)?;
+        for (key, record) in &inventory.records {
+            if record.outputs.values().any(|object| inventory.shown.contains(&object.bytes.to_string())) {
+                inventory.needed.insert(*key);
+            }
         }
         Ok(inventory)
     }
@@ -96,4 +115,16 @@ pub(super) fn size(path: &Path) -> Result<u64> {
         return entries(path)?.iter().map(|inside| size(inside)).sum();
     }
     Ok(fs::symlink_metadata(path).map_or(0, |found| found.len()))
+}
+
+/// Names of what the links below a folder lead to.
+fn links(folder: &Path, names: &mut BTreeSet<String>) -> Result<()> {
+    for path in entries(folder)? {
+        if let Ok(target) = fs::read_link(&path) {
+            names.extend(target.file_name().map(|name| name.to_string_lossy().into_owned()));
+        } else if path.is_dir() {
+            links(&path, names)?;
+        }
+    }
+    Ok(())
 }

@@ -5,9 +5,14 @@ use std::fs::{self, File, TryLockError};
 use std::io::{Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use super::Store;
 use crate::error::{Doing, Result};
+
+/// How often a lock is tried that another holds.
+const POLL: Duration = Duration::from_millis(20);
 
 /// A lock held until dropped.
 #[derive(Debug)]
@@ -17,11 +22,12 @@ pub struct Lock {
 }
 
 impl Store {
-    /// Takes the lock `name` for `holder`. If another holds it, `waiting` is told who, once.
+    /// Takes the lock `name` for `holder`. While another holds it, `waiting` is told who, again and
+    /// again; none if it says no.
     ///
     /// # Errors
     /// When the lock file cannot be made or locked.
-    pub fn lock(&self, name: &str, holder: &str, waiting: impl FnOnce(&str)) -> Result<Lock> {
+    pub fn lock(&self, name: &str, holder: &str, waiting: impl FnMut(&str) -> bool) -> Result<Option<Lock>> {
         Lock::take(self.path("locks").join(format!("{name}.lock")), holder, waiting)
     }
 
@@ -34,18 +40,22 @@ impl Store {
 
 impl Lock {
     /// Takes the lock on the file at `path`, which is made for it.
-    pub(super) fn take(path: PathBuf, holder: &str, waiting: impl FnOnce(&str)) -> Result<Self> {
-        let mut waiting = Some(waiting);
+    pub(super) fn take(
+        path: PathBuf,
+        holder: &str,
+        mut waiting: impl FnMut(&str) -> bool,
+    ) -> Result<Option<Self>> {
         loop {
             let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
             let mut file = file.doing("cannot open", &path)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
-                    if let Some(waiting) = waiting.take() {
-                        waiting(fs::read_to_string(&path).unwrap_or_default().trim());
+                    if !waiting(fs::read_to_string(&path).unwrap_or_default().trim()) {
+                        return Ok(None);
                     }
-                    file.lock().doing("cannot lock", &path)?;
+                    thread::sleep(POLL);
+                    continue;
                 }
                 Err(TryLockError::Error(error)) => return Err(error).doing("cannot lock", &path),
             }
@@ -56,7 +66,7 @@ impl Lock {
             }
             // Only to tell those who wait: a full disk is found out about where it matters.
             let _ = file.set_len(0).and_then(|()| file.write_all(holder.as_bytes()));
-            return Ok(Self { path, file });
+            return Ok(Some(Self { path, file }));
         }
     }
 

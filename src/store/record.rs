@@ -82,11 +82,16 @@ impl Store {
         head.outputs.values().all(|object| self.intact(object)).then(|| Arc::new(head))
     }
 
-    /// Claims an action, waiting for whoever performs it: `waiting` is told who that is.
+    /// Claims an action, waiting for whoever performs it, as [`Store::lock`] does.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn claim(&self, key: &Digest, holder: &str, waiting: impl FnOnce(&str)) -> Result<Lock> {
+    pub fn claim(
+        &self,
+        key: &Digest,
+        holder: &str,
+        waiting: impl FnMut(&str) -> bool,
+    ) -> Result<Option<Lock>> {
         Lock::take(self.record_path(key).with_extension("draft"), holder, waiting)
     }
 

@@ -92,6 +92,13 @@ impl Sources {
     /// When the store cannot be written.
     pub fn save(&mut self, store: &Store) -> Result<()> {
         if std::mem::take(&mut self.changed) {
+            let _lock = store.lock("sources", "", |_| true)?;
+            // Another run may have written its own meanwhile.
+            let others: BTreeMap<PathBuf, Remembered> =
+                read_json(&store.path("sources.json")).unwrap_or_default();
+            for (file, known) in others {
+                self.memory.entry(file).or_insert(known);
+            }
             let settled: BTreeMap<_, _> = self.memory.iter().filter(|(_, known)| known.settled).collect();
             store.write_json(&store.path("sources.json"), &settled)?;
         }

@@ -26,9 +26,11 @@ impl Store {
     /// When the store cannot be listed.
     pub fn verify(&self, done: impl Fn(u64) + Sync) -> Result<Vec<Damage>> {
         let inventory = self.inventory()?;
-        let unreadable = inventory.unreadable.iter().cloned();
+        let unreadable = inventory.unreadable.iter().map(|path| (path, "no record of this version"));
+        let lost = inventory.lost.iter().map(|path| (path, "cannot be read"));
+        let bad = unreadable.chain(lost);
         let mut damage: Vec<Damage> =
-            unreadable.map(|path| Damage { path, what: "no record of this version".into() }).collect();
+            bad.map(|(path, what)| Damage { path: path.clone(), what: what.into() }).collect();
         let objects: BTreeMap<_, _> = inventory.made().map(|(stage, o)| (o.bytes, (stage, o))).collect();
         let damaged: Vec<Damage> = objects
             .into_par_iter()
