@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::Args;
 use serde_json::json;
 
-use super::{SUCCESS, print_json, print_text};
+use super::{SUCCESS, print_json, print_text, title};
 use crate::declare::Project;
 use crate::error::Result;
 use crate::reason::differences_of;
@@ -73,12 +73,7 @@ impl Compare {
 
 /// What a run was of: `synthesis on space_needle, profile demo, --set train.margin=0.2`.
 pub fn describe(run: &RunRecord) -> String {
-    let mut text = run.pipeline.clone();
-    for (word, name) in [(" on ", &run.dataset), (", profile ", &run.profile)] {
-        if !name.is_empty() {
-            text = text + word + name;
-        }
-    }
+    let text = title(&run.pipeline, &run.dataset, &run.profile);
     run.set.iter().fold(text, |text, set| format!("{text}, --set {set}"))
 }
 

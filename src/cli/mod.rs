@@ -226,6 +226,12 @@ fn say(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
+/// `synthesis on space_needle, profile demo`, without what is empty.
+fn title(pipeline: &str, dataset: &str, profile: &str) -> String {
+    let named = [(" on ", dataset), (", profile ", profile)].into_iter().filter(|(_, name)| !name.is_empty());
+    named.fold(pipeline.to_owned(), |title, (word, name)| title + word + name)
+}
+
 /// Seconds as people read them: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`.
 fn human_seconds(seconds: f64) -> String {
     let whole = seconds.round() as u64;

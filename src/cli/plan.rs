@@ -3,8 +3,8 @@
 use clap::Args;
 
 use super::{SUCCESS, Select, WOULD_RUN, Which, human_seconds, print_json, print_text};
-use crate::error::{Error, Result};
-use crate::run::{Outlook, State, outlook};
+use crate::error::Result;
+use crate::run::{Outlook, State, left_out_by_only, outlook};
 use crate::store::Sources;
 
 /// Show what a run would do, and why
@@ -45,9 +45,7 @@ pub fn show(which: &Which, select: &Select, check: bool, json: bool) -> Result<u
         !select.only.is_empty() && !select.only.contains(&stage.stage) && stage.objects.is_none()
     };
     if let Some(stage) = stages.iter().find(left_out) {
-        let message =
-            format!("the result of `{}` is not in the store, and --only leaves it out", stage.stage);
-        return Err(Error::refused(message, format!("run it first: callsheet run {}", stage.stage)));
+        return Err(left_out_by_only(&stage.stage));
     }
     let idle = stages.iter().all(|s| matches!(s.state, State::Cached { .. }));
     if json {

@@ -90,12 +90,7 @@ impl Run {
         })
         .map_err(|error| Error::refused(format!("cannot listen for Ctrl-C: {error}"), ""))?;
         let request = &plan.request;
-        let mut title = request.pipeline.clone();
-        for (word, name) in [(" on ", &request.dataset), (", profile ", &request.profile)] {
-            if !name.is_empty() {
-                title = title + word + name;
-            }
-        }
+        let title = super::title(&request.pipeline, &request.dataset, &request.profile);
         let labels = plan.stages.iter().flat_map(|stage| stage.labels.iter().cloned()).collect();
         let mut reporter: Box<dyn FnMut(&Event)> = if self.json {
             Box::new(|event| super::print_text(&serde_json::to_string(event).expect("plain data")))

@@ -9,7 +9,7 @@ mod resources;
 mod stage;
 
 pub use layer::{Layer, Otherwise, SourceUse, StageUse};
-pub use origin::{Origin, check_name, read_toml};
+pub use origin::{NAME_RULE, Origin, check_name, is_name, read_toml};
 pub use param::{ParamDecl, ParamType, Role};
 pub use project::{Defaults, Project};
 pub use resources::{Bytes, Cpus, ResourcesDecl, Seconds};

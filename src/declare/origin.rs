@@ -71,12 +71,19 @@ const LONGEST_NAME: usize = 100;
 /// When it has other characters than letters, digits, `_`, `-`, or is too long.
 pub fn check_name(name: &Spanned<String>, what: &str, source: &Arc<SourceText>) -> Result<()> {
     let text = name.get_ref();
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if !text.is_empty() && text.len() <= LONGEST_NAME && text.chars().all(plain) && !text.starts_with('-') {
+    if is_name(text) && !text.starts_with('-') {
         return Ok(());
     }
     let shown: String = text.chars().take(LONGEST_NAME).collect();
     let message = format!("{}: `{shown}` is no name of {what}", source.path.display());
-    let help = format!("letters, digits, `_` and `-`, at most {LONGEST_NAME}");
-    Err(Fault::new(source, name.span(), message, "this name").with_help(help).into())
+    Err(Fault::new(source, name.span(), message, "this name").with_help(NAME_RULE).into())
+}
+
+/// What [`is_name`] asks for.
+pub const NAME_RULE: &str = "letters, digits, `_` and `-`, at most 100";
+
+/// Whether a text is plain enough for a name, and so for a file's.
+pub fn is_name(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    !text.is_empty() && text.len() <= LONGEST_NAME && text.chars().all(plain)
 }

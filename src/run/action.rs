@@ -88,13 +88,7 @@ impl Action<'_> {
     pub fn perform(&self, run: &Run, mut say: impl FnMut(Said)) -> Result<Outcome> {
         let place = run.workplace()?;
         let digest = self.key.digest();
-        let mut told = false;
-        let claim = run.store.claim(&digest, &run.id, |who| {
-            if !std::mem::replace(&mut told, true) {
-                say(Said::Waiting(who.to_owned()));
-            }
-            !place.children.stopping()
-        })?;
+        let claim = run.store.claim(&digest, &run.id, patient(place, &mut say))?;
         let Some(claim) = claim else { return Ok(Outcome::Stopped) };
         if let Some(head) = run.store.hit(&digest, &self.stage.decl)
             && !self.force
@@ -156,13 +150,7 @@ impl Action<'_> {
         if !self.keeps_checkpoints() {
             return Ok(Some((path, None)));
         }
-        let mut told = false;
-        let lock = run.store.lock(&format!("scratch-{digest}"), &run.id, |who| {
-            if !std::mem::replace(&mut told, true) {
-                say(Said::Waiting(who.to_owned()));
-            }
-            !place.children.stopping()
-        })?;
+        let lock = run.store.lock(&format!("scratch-{digest}"), &run.id, patient(place, say))?;
         let Some(lock) = lock else { return Ok(None) };
         fs::create_dir_all(&path).doing("cannot create", &path)?;
         Ok(Some((path, Some(lock))))
@@ -292,6 +280,17 @@ impl Action<'_> {
             callsheet: env!("CARGO_PKG_VERSION").to_owned(),
             sources: self.sources.clone(),
         }
+    }
+}
+
+/// Waits for a lock until the run is stopped, and says once for whom.
+fn patient<'a>(place: &'a Workplace, say: &'a mut impl FnMut(Said)) -> impl FnMut(&str) -> bool + 'a {
+    let mut told = false;
+    move |who| {
+        if !std::mem::replace(&mut told, true) {
+            say(Said::Waiting(who.to_owned()));
+        }
+        !place.children.stopping()
     }
 }
 

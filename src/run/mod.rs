@@ -31,7 +31,7 @@ use survey::out;
 use workplace::Workplace;
 
 pub use children::guard;
-pub use outlook::{Outlook, State, outlook};
+pub use outlook::{Outlook, State, left_out_by_only, outlook};
 pub use resources::{Machine, Share};
 pub use survey::Survey;
 

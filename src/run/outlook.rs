@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use litemap::LiteMap;
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::key::{ActionKey, Digest};
 use crate::plan::{Input, Plan, Stage};
 use crate::reason::reasons;
@@ -96,6 +96,12 @@ pub fn outlook(store: &Store, sources: &mut Sources, plan: &Plan) -> Result<Vec<
         found.push(Outlook { stage: name, state, seconds, key: Some(key), objects });
     }
     Ok(found)
+}
+
+/// Why nothing can run: a stage that is needed is not in the store, and `--only` names others.
+pub fn left_out_by_only(stage: &str) -> Error {
+    let message = format!("the result of `{stage}` is not in the store, and --only leaves it out");
+    Error::refused(message, format!("run it first: callsheet run {stage}"))
 }
 
 /// The key of a stage whose inputs are all known.

@@ -10,7 +10,7 @@ use std::thread::Scope;
 use rustix::process::Signal;
 
 use super::action::{Action, Outcome, Said};
-use super::outlook::key_of;
+use super::outlook::{key_of, left_out_by_only};
 use super::resources::{Machine, Share};
 use super::survey::Survey;
 use super::{Run, RunOptions, RunSummary};
@@ -187,9 +187,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
             return Ok(Some(head));
         }
         if self.options.only.as_ref().is_some_and(|only| !only.contains(&stage.name)) {
-            let message =
-                format!("the result of `{}` is not in the store, and --only leaves it out", stage.name);
-            return Err(Error::refused(message, format!("run it first: callsheet run {}", stage.name)));
+            return Err(left_out_by_only(&stage.name));
         }
         self.options.machine.check(&stage.name, &stage.decl.resources)?;
         self.ready.insert(position, (key, watch));

@@ -1,10 +1,9 @@
 //! Making room: what nothing needs goes, what is cheap to make anew first.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::PathBuf;
 
-use super::inventory::size;
+use super::inventory::{entries, size};
 use super::verify::remove;
 use super::{Inventory, Lock, Store};
 use crate::error::{Error, Result};
@@ -75,14 +74,15 @@ impl Store {
         for (name, bytes) in inventory.objects.iter().filter(|(name, _)| !objects.contains(*name)) {
             garbage.paths.push((self.path("objects").join(&name[..2.min(name.len())]).join(name), *bytes));
         }
-        for path in inventory.unreadable.iter().cloned().chain(self.leftovers(&inventory, &kept)) {
+        for path in inventory.unreadable.iter().cloned().chain(self.leftovers(&inventory, &kept)?) {
             garbage.paths.push((path.clone(), size(&path)?));
         }
         Ok(garbage)
     }
 
-    /// Checkpoints of what is finished and not kept, logs of runs that made nothing that is kept, and drafts that a killed run left.
-    fn leftovers(&self, inventory: &Inventory, kept: &BTreeSet<Digest>) -> Vec<PathBuf> {
+    /// Checkpoints of what is finished and not kept, logs of runs that made nothing that is kept, and
+    /// drafts that a killed run left.
+    fn leftovers(&self, inventory: &Inventory, kept: &BTreeSet<Digest>) -> Result<Vec<PathBuf>> {
         let kept = kept.iter().filter_map(|key| inventory.records.get(key));
         let (mut scratch, mut runs) = (BTreeSet::new(), BTreeSet::new());
         for record in kept {
@@ -92,20 +92,14 @@ impl Store {
         // Checkpoints without any record are of something that is not finished.
         let all = inventory.records.values().map(|record| record.key.scratch_digest().to_string());
         let finished: BTreeSet<String> = all.filter(|name| !scratch.contains(name)).collect();
-        let inside = |folder: &str| {
-            let entries = fs::read_dir(self.path(folder)).into_iter().flatten().flatten();
-            let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-            paths.sort();
-            paths
-        };
+        let inside = |folder: &str| entries(&self.path(folder)).map(Vec::into_iter);
         let named = |path: &PathBuf, known: &BTreeSet<String>| {
             known.contains(&*path.file_name().unwrap_or_default().to_string_lossy())
         };
-        let mut paths: Vec<PathBuf> =
-            inside("scratch").into_iter().filter(|path| named(path, &finished)).collect();
-        paths.extend(inside("runs").into_iter().filter(|path| !named(path, &runs)));
-        paths.extend(inside("actions").into_iter().filter(|p| p.extension().is_some_and(|e| e == "draft")));
-        paths
+        let mut paths: Vec<PathBuf> = inside("scratch")?.filter(|path| named(path, &finished)).collect();
+        paths.extend(inside("runs")?.filter(|path| !named(path, &runs)));
+        paths.extend(inside("actions")?.filter(|p| p.extension().is_some_and(|e| e == "draft")));
+        Ok(paths)
     }
 
     /// Removes garbage; the caller holds [`Store::exclusive`].

@@ -92,7 +92,7 @@ impl Inventory {
 }
 
 /// What a folder holds, sorted; nothing if there is none.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     if !folder.is_dir() {
         return Ok(Vec::new());
     }

@@ -56,19 +56,10 @@ impl Store {
     /// # Errors
     /// When the artifact cannot be read, or the store cannot be written.
     pub fn publish(&self, kind: ArtifactKind, from: &Path) -> Result<Object> {
-        let (content, bytes, rows) = match kind {
-            ArtifactKind::Table => {
-                let (content, rows) = table::digest(from)?;
-                (content, digest_file(from)?, Some(rows))
-            }
-            ArtifactKind::File | ArtifactKind::Files => {
-                let digest = digest_file(from)?;
-                (digest, digest, None)
-            }
-            ArtifactKind::Directory => {
-                let digest = digest_directory(from)?;
-                (digest, digest, None)
-            }
+        let bytes = digest_bytes(kind, from)?;
+        let (content, rows) = match kind {
+            ArtifactKind::Table => table::digest(from).map(|(content, rows)| (content, Some(rows)))?,
+            ArtifactKind::File | ArtifactKind::Files | ArtifactKind::Directory => (bytes, None),
         };
         seal(from)?;
         let Look { size, files, .. } =
@@ -92,6 +83,11 @@ impl Store {
 
 /// Tries to put an object where others may be putting the same.
 const ATTEMPTS: usize = 3;
+
+/// Digest of an artifact's bytes.
+pub(super) fn digest_bytes(kind: ArtifactKind, path: &Path) -> Result<Digest> {
+    if kind == ArtifactKind::Directory { digest_directory(path) } else { digest_file(path) }
+}
 
 #[derive(Default, PartialEq)]
 struct Look {

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::Store;
+use super::inventory::entries;
+use crate::declare::{NAME_RULE, is_name};
 use crate::error::{Doing, Error, Result};
 use crate::key::Digest;
 
@@ -14,12 +16,8 @@ impl Store {
     /// # Errors
     /// When the name is not plain, or the store cannot be written.
     pub fn pin(&self, name: &str, keys: &BTreeSet<Digest>) -> Result<()> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        if name.is_empty() || name.len() > 100 || !name.chars().all(plain) {
-            return Err(Error::refused(
-                format!("`{name}` is no name of a pin"),
-                "letters, digits, `_` and `-`, at most 100",
-            ));
+        if !is_name(name) {
+            return Err(Error::refused(format!("`{name}` is no name of a pin"), NAME_RULE));
         }
         self.create()?;
         self.write_json(&self.pin_path(name), keys)
@@ -30,15 +28,8 @@ impl Store {
     /// # Errors
     /// When they cannot be listed.
     pub fn pins(&self) -> Result<Vec<String>> {
-        let folder = self.path("pins");
-        if !folder.is_dir() {
-            return Ok(Vec::new());
-        }
-        let entries = fs::read_dir(&folder).doing("cannot list", &folder)?.flatten();
-        let mut names: Vec<String> =
-            entries.filter_map(|entry| Some(entry.path().file_stem()?.to_str()?.to_owned())).collect();
-        names.sort();
-        Ok(names)
+        let paths = entries(&self.path("pins"))?;
+        Ok(paths.iter().filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect())
     }
 
     /// Removes a pin.

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use rayon::prelude::*;
 
-use super::{Object, Store, digest_directory, digest_file};
-use crate::declare::ArtifactKind;
+use super::object::digest_bytes;
+use super::{Object, Store};
 use crate::error::{Doing, Result};
 
 /// Something in the store that is not what it was.
@@ -49,9 +49,7 @@ impl Store {
         if fs::symlink_metadata(&path).is_err() {
             return Some("missing".into());
         }
-        let digest =
-            if object.kind == ArtifactKind::Directory { digest_directory(&path) } else { digest_file(&path) };
-        match digest {
+        match digest_bytes(object.kind, &path) {
             Ok(digest) if digest != object.bytes => Some("its bytes have changed".into()),
             Ok(_) if !self.intact(object) => Some("it was touched".into()),
             Ok(_) => None,
