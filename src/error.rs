@@ -192,12 +192,26 @@ impl Diagnostic for Fault {
 /// `did you mean "x"? (known: a, b, x)`, for a name that does not exist.
 pub fn suggest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
-    let list = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    let list = list(known.iter().copied());
     match nearest(wanted, known) {
         Some(name) => format!("did you mean `{name}`? (known: {list})"),
         None => format!("known: {list}"),
     }
 }
+
+/// `a, b, x`, or so many that a reader still reads them.
+pub fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let mut names = names.into_iter();
+    let shown: Vec<&str> = names.by_ref().take(LISTED).collect();
+    match (shown.len(), names.count()) {
+        (0, _) => "none".to_owned(),
+        (_, 0) => shown.join(", "),
+        (_, more) => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// Names that a list shows.
+const LISTED: usize = 40;
 
 /// The known name that `wanted` is most likely a slip for, if there is one.
 pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

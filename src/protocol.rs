@@ -26,12 +26,17 @@ pub const EVENTS_VARIABLE: &str = "CALLSHEET_EVENTS";
 pub const RUN_VARIABLE: &str = "CALLSHEET_RUN";
 
 /// An input as the worker sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct RequestInput {
-    /// Absolute paths: one for an artifact, one or more for a source, sorted.
+    /// Absolute paths: one for an artifact; for a source sorted; for an input that takes many
+    /// instances of a stage in the order of their `foreach`.
     pub paths: Vec<PathBuf>,
     /// For a source: the same paths relative to the source's own folder; row keys start with them.
+    /// For many instances: the values of each as its name has them, `v4-0`.
     pub names: Vec<String>,
+    /// For many instances: the values of each by name, `{"objective": "v4", "seed": 0}`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<BTreeMap<String, Value>>,
 }
 
 /// `request.json`.

@@ -1,6 +1,7 @@
 //! `callsheet config`.
 
 use std::collections::BTreeMap;
+use std::slice;
 
 use clap::Args;
 use serde::Serialize;
@@ -18,7 +19,7 @@ Examples:
   callsheet config train_encoder                one stage, with what each parameter means
   callsheet config --profile paper --json")]
 pub struct Config {
-    /// Only this stage
+    /// Only this stage; `train@v4-0` is one of its instances
     stage: Option<String>,
     #[command(flatten)]
     which: Which,
@@ -44,21 +45,20 @@ struct ParamConfig {
 impl Config {
     pub fn execute(&self) -> Result<u8> {
         let (_, _, plan) = self.which.resolve()?;
-        let names = || plan.stages.iter().map(|s| s.name.as_str());
-        if let Some(wanted) = &self.stage
-            && !names().any(|name| name == wanted)
-        {
-            let message = format!("the pipeline has no stage `{wanted}`");
-            return Err(crate::error::Error::refused(message, crate::error::suggest(wanted, names())));
-        }
+        let wanted = self.stage.as_ref().map(|stage| plan.positions(slice::from_ref(stage))).transpose()?;
         let mut shown = BTreeMap::new();
-        for stage in &plan.stages {
-            if self.stage.as_ref().is_some_and(|wanted| *wanted != stage.name) {
+        for (position, stage) in plan.stages.iter().enumerate() {
+            if wanted.as_ref().is_some_and(|wanted| !wanted.contains(&position)) {
                 continue;
             }
             let input = |input: &Input| match input {
                 Input::Source { name, files, .. } => format!("{name} ({} files)", files.len()),
                 Input::Artifact { stage, output } => format!("{}.{output}", plan.stages[*stage].name),
+                Input::Gather { stages, output } => {
+                    let names: Vec<_> =
+                        stages.iter().map(|stage| format!("{}.{output}", plan.stages[*stage].name)).collect();
+                    names.join(", ")
+                }
             };
             let param = |(name, param): (&String, &crate::plan::Param)| {
                 let doc = stage.decl.params[name].doc.clone();

@@ -1,12 +1,13 @@
 //! `callsheet explain`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::slice;
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::{SUCCESS, Which, print_json, print_text};
-use crate::error::Result;
+use crate::error::{Error, Result, list};
 use crate::key::ActionKey;
 use crate::run::{State, outlook};
 use crate::store::Sources;
@@ -31,16 +32,22 @@ pub struct Explain {
 impl Explain {
     pub fn execute(&self) -> Result<u8> {
         let (project, store, plan) = self.which.resolve()?;
-        let position = plan.positions(std::slice::from_ref(&self.stage))?.pop_first().unwrap_or_default();
+        let meant: Vec<usize> = plan.positions(slice::from_ref(&self.stage))?.into_iter().collect();
+        let [position] = meant[..] else {
+            let names = meant.iter().map(|position| plan.stages[*position].name.as_str());
+            let message = format!("`{}` is {} stages", self.stage, meant.len());
+            return Err(Error::refused(message, format!("name one of them: {}", list(names))));
+        };
+        let name = &plan.stages[position].name;
         let mut sources = Sources::load(&store, &project.root);
         let prospect = outlook(&store, &mut sources, &plan)?.swap_remove(position);
         let request = &plan.request;
-        let head = store.heads(&request.pipeline, &request.dataset).get(&self.stage).cloned();
+        let head = store.heads(&request.pipeline, &request.dataset).get(name).cloned();
         let stored = head.and_then(|head| store.record(&head.key)).map(|record| record.key);
         let wanted = prospect.key;
         if self.json {
             print_json(
-                &json!({ "stage": self.stage, "stored": stored, "wanted": wanted, "outlook": prospect.state }),
+                &json!({ "stage": name, "stored": stored, "wanted": wanted, "outlook": prospect.state }),
             );
             return Ok(SUCCESS);
         }

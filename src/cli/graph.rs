@@ -1,10 +1,12 @@
 //! `callsheet graph`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use clap::{Args, ValueEnum};
 
 use super::{SUCCESS, Which, print_text};
 use crate::error::Result;
-use crate::plan::{Input, Plan};
+use crate::plan::{Input, Plan, Stage};
 
 /// Draw the stage graph
 #[derive(Args)]
@@ -18,6 +20,9 @@ pub struct Graph {
     /// Language of the drawing
     #[arg(long, default_value = "mermaid")]
     format: Format,
+    /// Draw every instance of a stage that is fanned out [default: the stage once, with their number]
+    #[arg(long)]
+    instances: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -31,8 +36,8 @@ impl Graph {
         let (_, _, plan) = self.which.resolve()?;
         print_text(
             match self.format {
-                Format::Mermaid => mermaid(&plan),
-                Format::Dot => dot(&plan),
+                Format::Mermaid => mermaid(&plan, self.instances),
+                Format::Dot => dot(&plan, self.instances),
             }
             .trim_end(),
         );
@@ -40,35 +45,70 @@ impl Graph {
     }
 }
 
-/// Every edge as (from, what flows, to); sources are drawn round.
-fn edges(plan: &Plan) -> Vec<(String, &str, &str)> {
+/// What the graph shows of a stage, and how often it is there.
+fn node(stage: &Stage, instances: bool) -> &str {
+    if instances { &stage.name } else { stage.group() }
+}
+
+/// Every edge once, as (from, whether that is a source, what flows, to).
+fn edges(plan: &Plan, instances: bool) -> Vec<(&str, bool, &str, &str)> {
     let mut edges = Vec::new();
+    let mut seen = BTreeSet::new();
     for stage in &plan.stages {
+        let to = node(stage, instances);
         for input in stage.inputs.values() {
-            let (from, what) = match input {
-                Input::Source { name, .. } => (format!("{name}([{name}])"), ""),
-                Input::Artifact { stage, output } => (plan.stages[*stage].name.clone(), output.as_str()),
+            let from = match input {
+                Input::Source { name, .. } => vec![(name.as_str(), true, "", to)],
+                Input::Artifact { output, .. } | Input::Gather { output, .. } => {
+                    let producers = input.producers().iter().map(|stage| &plan.stages[*stage]);
+                    producers.map(|from| (node(from, instances), false, output.as_str(), to)).collect()
+                }
             };
-            edges.push((from, what, stage.name.as_str()));
+            edges.extend(from.into_iter().filter(|edge| seen.insert(*edge)));
         }
     }
     edges
 }
 
-fn mermaid(plan: &Plan) -> String {
+/// `train ×6` for a stage that is fanned out and drawn once, by its name.
+fn counted(plan: &Plan) -> BTreeMap<&str, String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for stage in plan.stages.iter().filter(|stage| !stage.values.is_empty()) {
+        *counts.entry(stage.group()).or_default() += 1;
+    }
+    counts.into_iter().map(|(name, count)| (name, format!("{name} ×{count}"))).collect()
+}
+
+fn mermaid(plan: &Plan, instances: bool) -> String {
+    let counted = counted(plan);
     let mut text = "flowchart TD\n".to_owned();
-    for (from, what, to) in edges(plan) {
+    for stage in plan.stages.iter().filter(|stage| !stage.values.is_empty()) {
+        let name = node(stage, instances);
+        let label = counted.get(name).map_or(name, String::as_str);
+        let line = format!("  {}[\"{label}\"]\n", id(name));
+        if !text.contains(&line) {
+            text += &line;
+        }
+    }
+    for (from, source, what, to) in edges(plan, instances) {
         let label = if what.is_empty() { String::new() } else { format!("|{what}|") };
-        text += &format!("  {from} -->{label} {to}\n");
+        let round = if source { format!("([{from}])") } else { String::new() };
+        text += &format!("  {}{round} -->{label} {}\n", id(from), id(to));
     }
     text
 }
 
-fn dot(plan: &Plan) -> String {
+/// A name as Mermaid takes it: some characters of an instance's name mean something there.
+fn id(name: &str) -> String {
+    if name.contains('@') { name.replace(['@', '.', '+', '-'], "_") } else { name.to_owned() }
+}
+
+fn dot(plan: &Plan, instances: bool) -> String {
+    let counted = counted(plan);
     let mut text = "digraph pipeline {\n  node [shape=box];\n".to_owned();
-    for (from, what, to) in edges(plan) {
-        let from = from.split('(').next().unwrap_or_default();
-        text += &format!("  \"{from}\" -> \"{to}\" [label=\"{what}\"];\n");
+    for (from, _, what, to) in edges(plan, instances) {
+        let shown = |name: &str| counted.get(name).map_or(name, String::as_str).to_owned();
+        text += &format!("  \"{}\" -> \"{}\" [label=\"{what}\"];\n", shown(from), shown(to));
     }
     text + "}\n"
 }

@@ -110,7 +110,7 @@ struct Which {
 /// Which of its stages; what they need is taken along.
 #[derive(Args, Clone)]
 struct Select {
-    /// Stages to end with [default: all]
+    /// Stages to end with: `train`, one instance `train@v4-0`, a pattern `train@v4-*` [default: all]
     #[arg(value_name = "STAGE")]
     stages: Vec<String>,
     /// Begin with this stage: it, and what depends on it

@@ -41,9 +41,9 @@ pub fn show(which: &Which, select: &Select, check: bool, json: bool) -> Result<u
     let plan = plan.select(&select.selection())?;
     let mut sources = Sources::load(&store, &project.root);
     let stages = outlook(&store, &mut sources, &plan)?;
-    let left_out = |stage: &&Outlook| {
-        !select.only.is_empty() && !select.only.contains(&stage.stage) && stage.objects.is_none()
-    };
+    let only = plan.names(&select.only)?;
+    let left_out =
+        |stage: &&Outlook| !only.is_empty() && !only.contains(&stage.stage) && stage.objects.is_none();
     if let Some(stage) = stages.iter().find(left_out) {
         return Err(left_out_by_only(&stage.stage));
     }

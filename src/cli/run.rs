@@ -24,6 +24,7 @@ use crate::run::{Interrupts, Machine, RunOptions, run};
 Examples:
   callsheet run
   callsheet run train_encoder                    only what this stage needs, and it
+  callsheet run 'train@v4-*'                     some instances of a stage that is fanned out
   callsheet run --from style_distances           this stage, and what depends on it
   callsheet run --set train_encoder.margin=0.2   run what that changes, and nothing else
   callsheet run --force evaluate                 compute it anew, whatever is in the store
@@ -64,20 +65,17 @@ impl Run {
         }
         let (project, store, plan, survey, _shared) = self.which.survey()?;
         let plan = plan.select(&self.select.selection())?;
-        plan.positions(&self.force)?;
-        let only = &self.select.only;
-        if let Some(stage) = self.force.iter().find(|stage| !only.is_empty() && !only.contains(stage)) {
+        let force = plan.names(&self.force)?;
+        let only = (!self.select.only.is_empty()).then(|| plan.names(&self.select.only)).transpose()?;
+        if let Some(only) = &only
+            && let Some(stage) = force.iter().find(|stage| !only.contains(*stage))
+        {
             return Err(Error::refused(
-                format!("--force {stage} contradicts --only {}", only.join(" --only ")),
+                format!("--force {stage} contradicts --only {}", self.select.only.join(" --only ")),
                 format!("add --only {stage}, or leave --only out"),
             ));
         }
-        let options = RunOptions {
-            machine: self.machine(),
-            force: self.force.iter().cloned().collect(),
-            only: (!only.is_empty()).then(|| only.iter().cloned().collect()),
-            fail_fast: self.fail_fast,
-        };
+        let options = RunOptions { machine: self.machine(), force, only, fail_fast: self.fail_fast };
         let interrupts = Arc::new(Interrupts::default());
         let handler = interrupts.clone();
         let presses = AtomicUsize::new(0);

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{SUCCESS, Which, human_seconds, print_json, print_text};
 use crate::declare::Bytes;
 use crate::error::{Error, Result, suggest};
+use crate::plan::{Input, gathered};
 use crate::run::outlook;
 use crate::store::Sources;
 
@@ -32,7 +33,7 @@ impl Show {
     pub fn execute(&self) -> Result<u8> {
         let (project, store, plan) = self.which.resolve()?;
         let all = || plan.stages.iter().flat_map(|s| s.decl.outputs.keys().map(move |o| (s, o)));
-        let (wanted, output) = self.artifact.split_once('.').unwrap_or((&self.artifact, ""));
+        let (wanted, output) = self.artifact.rsplit_once('.').unwrap_or((&self.artifact, ""));
         let found = all().find(|(stage, name)| {
             stage.name == wanted && (*name == output || output.is_empty() && stage.decl.outputs.len() == 1)
         });
@@ -96,13 +97,21 @@ impl Show {
             line("parameter", format!("{name} = {value}"));
         }
         for (name, input) in &stage.inputs {
-            let from = match input {
-                crate::plan::Input::Source { name, .. } => format!("source {name}"),
-                crate::plan::Input::Artifact { stage, output } => {
-                    format!("{}.{output}", plan.stages[*stage].name)
+            match input {
+                Input::Source { name: source, .. } => {
+                    line("input", format!("{name} < source {source} ({})", record.key.inputs[name].short()));
                 }
-            };
-            line("input", format!("{name} < {from} ({})", record.key.inputs[name].short()));
+                Input::Artifact { stage, output } => {
+                    let from = format!("{}.{output}", plan.stages[*stage].name);
+                    line("input", format!("{name} < {from} ({})", record.key.inputs[name].short()));
+                }
+                Input::Gather { stages, output } => {
+                    for stage in stages.iter().map(|stage| &plan.stages[*stage]) {
+                        let digest = record.key.inputs[&gathered(name, &stage.values)].short();
+                        line("input", format!("{name} < {}.{output} ({digest})", stage.name));
+                    }
+                }
+            }
         }
         for (file, digest) in &made.sources {
             line("raw file", format!("{file} ({})", digest.short()));

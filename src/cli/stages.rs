@@ -94,7 +94,8 @@ fn kind_name(kind: ArtifactKind) -> &'static str {
 fn inputs(stage: &StageDecl) -> Vec<String> {
     let line = |(name, input): (&String, &crate::declare::InputDecl)| {
         let optional = if input.optional { ", optional" } else { "" };
-        format!("- `{name}` ({}{optional}): {}", kind_name(input.kind), input.doc)
+        let many = if input.many { ", many" } else { "" };
+        format!("- `{name}` ({}{many}{optional}): {}", kind_name(input.kind), input.doc)
     };
     stage.inputs.iter().map(line).collect()
 }

@@ -8,7 +8,7 @@ use litemap::LiteMap;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{check_name, read_toml};
+use super::{Foreach, check_name, is_name, read_toml};
 use crate::error::{Result, SourceText};
 
 /// What takes a source's place when its pattern matches no file.
@@ -40,10 +40,12 @@ pub struct StageUse {
     /// The stage's folder; the instance's own name if left out.
     #[serde(rename = "use")]
     pub stage: Option<Spanned<String>>,
-    /// What each input is wired to: a source, or `stage.output`.
+    /// Makes one instance for each value, or each combination of values.
+    pub foreach: Option<Spanned<Foreach>>,
+    /// What each input is wired to: a source, or `stage.output`; `{name}` is a value of `foreach`.
     #[serde(default)]
     pub inputs: LiteMap<Spanned<String>, Spanned<String>>,
-    /// Parameters that differ from the layer below.
+    /// Parameters that differ from the layer below; `{name}` is a value of `foreach`.
     #[serde(default)]
     pub params: LiteMap<Spanned<String>, Spanned<toml::Value>>,
 }
@@ -78,8 +80,16 @@ impl Layer {
     /// When the file is missing or malformed.
     pub fn read(root: &Path, path: &Path) -> Result<Self> {
         let (file, source): (LayerFile, _) = read_toml(root, path)?;
-        file.stages.keys().try_for_each(|name| check_name(name, "a stage", &source))?;
+        file.stages.keys().try_for_each(|name| check_stage_name(name, &source))?;
         file.sources.keys().try_for_each(|name| check_name(name, "a source", &source))?;
         Ok(Self { summary: file.summary, sources: file.sources, stages: file.stages, source })
+    }
+}
+
+/// A stage, or with `@` one of its instances.
+fn check_stage_name(name: &Spanned<String>, source: &Arc<SourceText>) -> Result<()> {
+    match name.get_ref().split_once('@') {
+        Some((stage, values)) if is_name(stage) && !values.is_empty() => Ok(()),
+        _ => check_name(name, "a stage", source),
     }
 }

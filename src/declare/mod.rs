@@ -1,6 +1,7 @@
 //! Declarations as written: `callsheet.toml`, `stage.toml`, pipeline, dataset and profile files.
 //! Nothing is resolved here; that is [`crate::plan`]'s work.
 
+mod foreach;
 mod layer;
 mod origin;
 mod param;
@@ -8,6 +9,7 @@ mod project;
 mod resources;
 mod stage;
 
+pub use foreach::{Foreach, Values, value_text};
 pub use layer::{Layer, Otherwise, SourceUse, StageUse};
 pub use origin::{NAME_RULE, Origin, check_name, is_name, read_toml};
 pub use param::{ParamDecl, ParamType, Role};

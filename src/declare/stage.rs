@@ -35,6 +35,9 @@ pub struct InputDecl {
     /// May be wired to an output that is `held_out`.
     #[serde(default)]
     pub held_out: bool,
+    /// Takes several: all instances of a stage that is fanned out, or all files of a source.
+    #[serde(default)]
+    pub many: bool,
     /// One line for the user.
     pub doc: String,
 }

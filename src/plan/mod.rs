@@ -1,5 +1,6 @@
 //! The resolved graph: every stage with its final parameters and what each input is.
 
+mod foreach;
 mod graph;
 mod overlay;
 mod resolve;
@@ -8,13 +9,15 @@ mod source;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::slice;
 use std::sync::Arc;
 
 use litemap::LiteMap;
 use serde_json::Value;
 
-use crate::declare::{Origin, Role, StageDecl};
+use crate::declare::{Origin, Role, StageDecl, Values};
 
+pub use foreach::{gathered, json, suffix};
 pub use resolve::resolve;
 pub use select::Selection;
 
@@ -61,13 +64,41 @@ pub enum Input {
         /// Name of the output.
         output: String,
     },
+    /// An output of several instances of a stage.
+    Gather {
+        /// Positions of the instances in [`Plan::stages`], in the order of `foreach`.
+        stages: Vec<usize>,
+        /// Name of the output.
+        output: String,
+    },
+}
+
+impl Input {
+    /// Positions of the stages that make it.
+    pub fn producers(&self) -> &[usize] {
+        match self {
+            Self::Source { .. } => &[],
+            Self::Artifact { stage, .. } => slice::from_ref(stage),
+            Self::Gather { stages, .. } => stages,
+        }
+    }
+
+    fn producers_mut(&mut self) -> &mut [usize] {
+        match self {
+            Self::Source { .. } => &mut [],
+            Self::Artifact { stage, .. } => slice::from_mut(stage),
+            Self::Gather { stages, .. } => stages,
+        }
+    }
 }
 
 /// One stage of a plan.
 #[derive(Debug)]
 pub struct Stage {
-    /// Name of the instance in the pipeline.
+    /// Name of the instance in the pipeline: `train`, or `train@v4-0` if it is fanned out.
     pub name: String,
+    /// Its values, if it is fanned out.
+    pub values: Values,
     /// The declaration it uses.
     pub decl: Arc<StageDecl>,
     /// Every declared parameter.
@@ -92,10 +123,11 @@ pub struct Plan {
 impl Stage {
     /// Positions of the stages it reads from, without repeats.
     pub fn upstream(&self) -> BTreeSet<usize> {
-        let producer = |input: &Input| match input {
-            Input::Artifact { stage, .. } => Some(*stage),
-            Input::Source { .. } => None,
-        };
-        self.inputs.values().filter_map(producer).collect()
+        self.inputs.values().flat_map(Input::producers).copied().collect()
+    }
+
+    /// The stage as the pipeline names it, for all its instances.
+    pub fn group(&self) -> &str {
+        self.name.split(foreach::AT).next().unwrap_or_default()
     }
 }

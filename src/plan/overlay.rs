@@ -7,7 +7,8 @@ use std::sync::Arc;
 use litemap::LiteMap;
 use toml::Spanned;
 
-use crate::declare::{Layer, Origin, SourceUse};
+use super::foreach::{AT, fill_text, fill_value, instance_name};
+use crate::declare::{Foreach, Layer, Origin, SourceUse, StageUse, Values};
 use crate::error::{Error, Result, SourceText, nearest, suggest};
 
 /// A source after all layers.
@@ -24,6 +25,8 @@ pub struct SourceSpec {
 pub struct StageSpec {
     /// Name of the instance.
     pub name: String,
+    /// Its values, if the stage is fanned out.
+    pub values: Values,
     /// Name of the stage's folder.
     pub stage: (String, Origin),
     /// Wiring.
@@ -38,13 +41,68 @@ pub struct Spec {
     pub sources: BTreeMap<String, SourceSpec>,
     /// In the order of the pipeline file.
     pub stages: Vec<StageSpec>,
-    positions: HashMap<String, usize>,
+    positions: HashMap<String, Range<usize>>,
 }
 
+/// The longest name of an instance: a file is named after it.
+const LONGEST_INSTANCE: usize = 200;
+
+/// Which stages are fanned out, and where that is said.
+type Fans = HashMap<String, (Foreach, Origin)>;
+
 impl Spec {
-    /// Where in [`Spec::stages`] an instance is.
-    pub fn position(&self, name: &str) -> Option<usize> {
-        self.positions.get(name).copied()
+    /// Where in [`Spec::stages`] all instances of a stage are, or the one of that name.
+    pub fn range(&self, name: &str) -> Option<Range<usize>> {
+        self.positions.get(name).cloned()
+    }
+
+    /// Adds the instances of a stage that a pipeline declares.
+    fn add(&mut self, name: String, stage: (String, Origin), fan: Option<&(Foreach, Origin)>) -> Result<()> {
+        let start = self.stages.len();
+        let instance = |name: String, values: Values, stage: (String, Origin)| StageSpec {
+            name,
+            values,
+            stage,
+            inputs: LiteMap::new(),
+            params: LiteMap::new(),
+        };
+        let Some((Foreach(all), origin)) = fan else {
+            self.positions.insert(name.clone(), start..start + 1);
+            self.stages.push(instance(name, Values::new(), stage));
+            return Ok(());
+        };
+        for values in all {
+            let full = instance_name(&name, values);
+            let at = self.stages.len();
+            let message = if full.len() > LONGEST_INSTANCE {
+                format!("the instance `{full}` has more than {LONGEST_INSTANCE} characters")
+            } else if self.positions.insert(full.clone(), at..at + 1).is_some() {
+                format!("two instances are called `{full}`")
+            } else {
+                self.stages.push(instance(full, values.clone(), stage.clone()));
+                continue;
+            };
+            return Err(origin.fault(message, "fanned out here", "its name is made of its values".into()));
+        }
+        self.positions.insert(name, start..self.stages.len());
+        Ok(())
+    }
+}
+
+impl StageSpec {
+    /// Lays what a layer says of this instance over what is there.
+    fn lay(&mut self, used: StageUse, source: &Arc<SourceText>) -> Result<()> {
+        for (input, from) in used.inputs {
+            let origin = at(source, from.span());
+            let from = fill_text(from.into_inner(), &self.values, &origin)?;
+            self.inputs.insert(input.into_inner(), (from, origin));
+        }
+        for (param, value) in used.params {
+            let origin = at(source, param.span().start..value.span().end);
+            let value = fill_value(value.into_inner(), &self.values, &origin)?;
+            self.params.insert(param.into_inner(), (value, origin));
+        }
+        Ok(())
     }
 }
 
@@ -56,11 +114,12 @@ fn at(source: &Arc<SourceText>, span: Range<usize>) -> Origin {
 ///
 /// # Errors
 /// When a layer adjusts a stage that the pipeline does not have, or a `--set` is malformed.
-pub fn overlay(layers: Vec<Layer>, set: &[String]) -> Result<Spec> {
+pub fn overlay(mut layers: Vec<Layer>, set: &[String]) -> Result<Spec> {
+    let fans = fans(&mut layers)?;
     let mut spec = Spec { sources: BTreeMap::new(), stages: Vec::new(), positions: HashMap::new() };
     for (depth, layer) in layers.into_iter().enumerate() {
         lay_sources(&mut spec, &layer);
-        lay_stages(&mut spec, layer, depth == 0)?;
+        lay_stages(&mut spec, layer, &fans, depth == 0)?;
     }
     for option in set {
         lay_option(&mut spec, option)?;
@@ -107,34 +166,53 @@ fn check_sources(spec: &Spec) -> Result<()> {
     Ok(())
 }
 
-fn lay_stages(spec: &mut Spec, layer: Layer, may_add: bool) -> Result<()> {
+/// What the topmost layer says of each stage that is fanned out.
+fn fans(layers: &mut [Layer]) -> Result<Fans> {
+    let mut fans = Fans::new();
+    for layer in layers {
+        for (name, used) in &mut layer.stages {
+            let Some(foreach) = used.foreach.take() else { continue };
+            let origin = at(&layer.source, foreach.span());
+            if name.get_ref().contains(AT) {
+                let message = format!("`{}` is one instance", name.get_ref());
+                return Err(origin.fault(message, "fanned out here", "say foreach of the stage".into()));
+            }
+            fans.insert(name.get_ref().clone(), (foreach.into_inner(), origin));
+        }
+    }
+    Ok(fans)
+}
+
+fn lay_stages(spec: &mut Spec, layer: Layer, fans: &Fans, may_add: bool) -> Result<()> {
+    let source = layer.source;
     let mut uses: Vec<_> = layer.stages.into_iter().collect();
-    uses.sort_by_key(|(name, _)| name.span().start);
-    for (name, used) in uses {
-        let origin = at(&layer.source, name.span());
+    // What is said of one instance is laid over what is said of them all.
+    uses.sort_by_key(|(name, _)| (name.get_ref().contains(AT), name.span().start));
+    for (name, mut used) in uses {
+        let origin = at(&source, name.span());
         let text = name.into_inner();
-        let position = spec.position(&text);
-        let stage = match (position, used.stage) {
-            (Some(_), Some(kind)) if !may_add => {
-                return Err(at(&layer.source, kind.span()).fault(
+        let kind = used.stage.take();
+        let range = match (spec.range(&text), kind) {
+            (Some(_), Some(kind)) => {
+                return Err(at(&source, kind.span()).fault(
                     format!("`{text}` is what the pipeline says it is"),
                     "said anew here",
                     "only the pipeline file may say which stage an instance uses".into(),
                 ));
             }
-            (Some(position), _) => &mut spec.stages[position],
-            (None, kind) if may_add => {
+            (Some(range), None) => range,
+            (None, kind) if may_add && !text.contains(AT) => {
                 let stage = match kind {
                     Some(kind) => {
-                        let origin = at(&layer.source, kind.span());
+                        let origin = at(&source, kind.span());
                         (kind.into_inner(), origin)
                     }
                     None => (text.clone(), origin),
                 };
-                let (inputs, params) = (LiteMap::new(), LiteMap::new());
-                spec.positions.insert(text.clone(), spec.stages.len());
-                spec.stages.push(StageSpec { name: text, stage, inputs, params });
-                spec.stages.last_mut().expect("just pushed")
+                let start = spec.stages.len();
+                let fan = fans.get(&text);
+                spec.add(text, stage, fan)?;
+                start..spec.stages.len()
             }
             (None, _) => {
                 let known = spec.stages.iter().map(|s| s.name.as_str());
@@ -145,21 +223,18 @@ fn lay_stages(spec: &mut Spec, layer: Layer, may_add: bool) -> Result<()> {
                 ));
             }
         };
-        for (input, from) in used.inputs {
-            let origin = at(&layer.source, from.span());
-            stage.inputs.insert(input.into_inner(), (from.into_inner(), origin));
+        let last = range.end - 1;
+        for position in range.start..last {
+            spec.stages[position].lay(used.clone(), &source)?;
         }
-        for (param, value) in used.params {
-            let origin = at(&layer.source, param.span().start..value.span().end);
-            stage.params.insert(param.into_inner(), (value.into_inner(), origin));
-        }
+        spec.stages[last].lay(used, &source)?;
     }
     Ok(())
 }
 
 fn lay_option(spec: &mut Spec, option: &str) -> Result<()> {
     let parts = option.split_once('=').and_then(|(left, value)| {
-        let (stage, param) = left.trim().split_once('.')?;
+        let (stage, param) = left.trim().rsplit_once('.')?;
         Some((stage, param, value.trim()))
     });
     let Some((stage, param, value)) = parts else {
@@ -168,7 +243,7 @@ fn lay_option(spec: &mut Spec, option: &str) -> Result<()> {
             "e.g. --set train_encoder.margin=0.2",
         ));
     };
-    let Some(position) = spec.position(stage) else {
+    let Some(range) = spec.range(stage) else {
         return Err(Error::refused(
             format!("--set `{option}`: the pipeline has no stage `{stage}`"),
             suggest(stage, spec.stages.iter().map(|s| s.name.as_str())),
@@ -180,6 +255,10 @@ fn lay_option(spec: &mut Spec, option: &str) -> Result<()> {
         .filter(|table| table.len() == 1)
         .and_then(|mut table| table.remove("value"))
         .unwrap_or_else(|| toml::Value::String(value.to_owned()));
-    spec.stages[position].params.insert(param.to_owned(), (value, Origin::CommandLine(option.to_owned())));
+    for stage in &mut spec.stages[range] {
+        let origin = Origin::CommandLine(option.to_owned());
+        let value = fill_value(value.clone(), &stage.values, &origin)?;
+        stage.params.insert(param.to_owned(), (value, origin));
+    }
     Ok(())
 }

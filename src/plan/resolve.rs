@@ -2,21 +2,41 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::slice;
 use std::sync::Arc;
 
 use litemap::LiteMap;
 
+use super::foreach::agree;
 use super::graph::Graph;
 use super::overlay::{Spec, StageSpec, overlay};
 use super::source::{base, matches, stranger};
 use super::{Input, Param, Plan, Request, Stage};
 use crate::declare::{ArtifactKind, InputDecl, Origin, Project, StageDecl};
-use crate::error::{Error, Result, suggest};
+use crate::error::{Error, Result, list, suggest};
+
+/// Where a wire ends, and where that is said.
+struct End<'a> {
+    stage: &'a StageSpec,
+    input: &'a InputDecl,
+    origin: &'a Origin,
+}
 
 /// What a wired name means, before it is known which stages are needed.
 enum Wire {
     Source { name: String, files: Vec<PathBuf>, base: PathBuf },
     Output { stage: usize, output: String, label: Option<String> },
+    Gather { stages: Vec<usize>, output: String, label: Option<String> },
+}
+
+impl Wire {
+    fn producers(&self) -> &[usize] {
+        match self {
+            Self::Source { .. } => &[],
+            Self::Output { stage, .. } => slice::from_ref(stage),
+            Self::Gather { stages, .. } => stages,
+        }
+    }
 }
 
 /// The files of each source.
@@ -74,11 +94,18 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
                     labels.extend(stages[stage].labels.iter().cloned());
                     Input::Artifact { stage, output }
                 }
+                Wire::Gather { stages: all, output, label } => {
+                    let all: Vec<usize> = all.iter().map(|stage| position[stage]).collect();
+                    labels.extend(label);
+                    labels.extend(all.iter().flat_map(|stage| stages[*stage].labels.iter().cloned()));
+                    Input::Gather { stages: all, output }
+                }
             };
             inputs.insert(name, input);
         }
         let params = std::mem::take(&mut params[original]);
-        stages.push(Stage { name: stage.name.clone(), decl: decl.clone(), params, inputs, labels });
+        let (name, values) = (stage.name.clone(), stage.values.clone());
+        stages.push(Stage { name, values, decl: decl.clone(), params, inputs, labels });
     }
     Ok(Plan { request: request.clone(), summary, stages })
 }
@@ -134,9 +161,10 @@ fn wire_stage<'a>(
                 suggest(input, decl.inputs.keys().map(String::as_str)),
             ));
         };
-        let wire = match from.split_once('.') {
-            Some((producer, output)) => wire_output(spec, decls, producer, output, input_decl, origin, None)?,
-            None => wire_source(project, spec, decls, files, from, input_decl, origin)?,
+        let end = End { stage, input: input_decl, origin };
+        let wire = match from.rsplit_once('.') {
+            Some((producer, output)) => wire_output(spec, decls, producer, output, &end, None)?,
+            None => wire_source(project, spec, decls, files, from, &end)?,
         };
         wires.insert(input.clone(), (wire, origin));
     }
@@ -157,15 +185,16 @@ fn wire_output(
     decls: &[Arc<StageDecl>],
     producer: &str,
     output: &str,
-    input: &InputDecl,
-    origin: &Origin,
+    end: &End,
     label: Option<String>,
 ) -> Result<Wire> {
-    let Some(stage) = spec.position(producer) else {
+    let End { input, origin, .. } = end;
+    let Some(range) = spec.range(producer) else {
         let known = spec.stages.iter().map(|s| s.name.as_str());
         let message = format!("the pipeline has no stage `{producer}`");
         return Err(origin.fault(message, "wired here", suggest(producer, known)));
     };
+    let stage = range.start;
     let Some(decl) = decls[stage].outputs.get(output) else {
         let known = decls[stage].outputs.keys().map(String::as_str);
         let message = format!("stage `{producer}` has no output `{output}`");
@@ -186,7 +215,30 @@ fn wire_output(
             "it is truth for evaluation only; an input that declares held_out = true may read it".into(),
         ));
     }
-    Ok(Wire::Output { stage, output: output.to_owned(), label })
+    let output = output.to_owned();
+    // Addressed by its own name, or not fanned out at all.
+    let all = if spec.stages[stage].name == producer {
+        vec![stage]
+    } else {
+        range.clone().filter(|other| agree(&spec.stages[*other].values, &end.stage.values)).collect()
+    };
+    match all[..] {
+        _ if input.many && !all.is_empty() => Ok(Wire::Gather { stages: all, output, label }),
+        [stage] => Ok(Wire::Output { stage, output, label }),
+        [] => Err(origin.fault(
+            format!("no instance of `{producer}` has the values of `{}`", end.stage.name),
+            "wired here",
+            suggest(&end.stage.name, range.map(|other| spec.stages[other].name.as_str())),
+        )),
+        _ => {
+            let known = all.iter().map(|other| spec.stages[*other].name.as_str());
+            Err(origin.fault(
+                format!("`{producer}.{output}` is of {} instances, and the input takes one", all.len()),
+                "wired here",
+                format!("name one ({}), or declare the input with many = true", list(known)),
+            ))
+        }
+    }
 }
 
 fn wire_source(
@@ -195,9 +247,9 @@ fn wire_source(
     decls: &[Arc<StageDecl>],
     files: &Files,
     name: &str,
-    input: &InputDecl,
-    origin: &Origin,
+    end: &End,
 ) -> Result<Wire> {
+    let End { input, origin, .. } = end;
     let Some(source) = spec.sources.get(name) else {
         let stages = spec.stages.iter().zip(decls);
         let outputs = stages.flat_map(|(s, d)| d.outputs.keys().map(move |o| format!("{}.{o}", s.name)));
@@ -224,13 +276,14 @@ fn wire_source(
             ));
         }
         let artifact = otherwise.artifact.get_ref();
-        let (producer, output) = artifact.split_once('.').unwrap_or((artifact, ""));
+        let (producer, output) = artifact.rsplit_once('.').unwrap_or((artifact, ""));
         let label = Some(otherwise.label.clone());
-        return wire_output(spec, decls, producer, output, input, &source.origin, label);
+        let end = End { origin: &source.origin, ..*end };
+        return wire_output(spec, decls, producer, output, &end, label);
     }
     let fits = match input.kind {
         ArtifactKind::Files => !files.is_empty(),
-        ArtifactKind::File | ArtifactKind::Table => files.len() == 1,
+        ArtifactKind::File | ArtifactKind::Table => files.len() == 1 || input.many && !files.is_empty(),
         ArtifactKind::Directory => false,
     };
     let absent = files.is_empty() && input.optional;
@@ -252,9 +305,7 @@ fn edges(wires: &[LiteMap<String, (Wire, &Origin)>]) -> Vec<(usize, usize)> {
     let mut edges = Vec::new();
     for (consumer, inputs) in wires.iter().enumerate() {
         for (wire, _) in inputs.values() {
-            if let Wire::Output { stage, .. } = wire {
-                edges.push((*stage, consumer));
-            }
+            edges.extend(wire.producers().iter().map(|producer| (*producer, consumer)));
         }
     }
     edges
@@ -272,15 +323,15 @@ fn needed_stages(
     for (name, source) in &spec.sources {
         let Some(otherwise) = &source.rest.otherwise else { continue };
         if files.get(name.as_str()).is_some_and(|files| !files.is_empty()) {
-            let producer = otherwise.artifact.get_ref().split('.').next();
-            idle.extend(producer.and_then(|producer| spec.position(producer)));
+            let producer = otherwise.artifact.get_ref().rsplit_once('.').map(|(producer, _)| producer);
+            idle.extend(producer.and_then(|producer| spec.range(producer)).into_iter().flatten());
         }
     }
     let idle = Graph::new(spec.stages.len(), edges(wires)).with_ancestors(idle);
     for (inputs, decl) in wires.iter_mut().zip(decls) {
         inputs.retain(|input, (wire, _)| match wire {
-            Wire::Output { stage, .. } => !(decl.inputs[input].optional && idle.contains(stage)),
             Wire::Source { files, .. } => !files.is_empty(),
+            _ => !(decl.inputs[input].optional && wire.producers().iter().any(|stage| idle.contains(stage))),
         });
     }
     let graph = Graph::new(spec.stages.len(), edges(wires));

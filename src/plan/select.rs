@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use glob::Pattern;
+
 use super::graph::Graph;
-use super::{Input, Plan};
+use super::{Plan, Stage};
 use crate::error::{Error, Result, suggest};
 
 /// Stages named on the command line. What they need is always taken along.
@@ -56,24 +58,41 @@ impl Plan {
         });
         for input in self.stages.iter_mut().flat_map(|stage| stage.inputs.iter_mut().map(|(_, input)| input))
         {
-            if let Input::Artifact { stage, .. } = input {
-                *stage = place[*stage];
-            }
+            input.producers_mut().iter_mut().for_each(|stage| *stage = place[*stage]);
         }
         Ok(self)
     }
 
-    /// Positions of the stages named.
+    /// Positions of the stages meant: by name, all instances of a stage, or those that match a
+    /// pattern (`train@v4-*`).
     ///
     /// # Errors
     /// When there is none of a name.
     pub fn positions(&self, names: &[String]) -> Result<BTreeSet<usize>> {
-        let position = |name: &String| {
-            self.stages.iter().position(|stage| stage.name == *name).ok_or_else(|| {
+        let mut found = BTreeSet::new();
+        for name in names {
+            let pattern = Pattern::new(name).ok().filter(|_| name.contains(['*', '?', '[']));
+            let meant = |stage: &Stage| {
+                stage.name == *name
+                    || stage.group() == name
+                    || pattern.as_ref().is_some_and(|pattern| pattern.matches(&stage.name))
+            };
+            let before = found.len();
+            found.extend((0..self.stages.len()).filter(|position| meant(&self.stages[*position])));
+            if found.len() == before && !self.stages.iter().any(meant) {
                 let known = self.stages.iter().map(|stage| stage.name.as_str());
-                Error::refused(format!("the pipeline has no stage `{name}`"), suggest(name, known))
-            })
-        };
-        names.iter().map(position).collect()
+                let message = format!("the pipeline has no stage `{name}`");
+                return Err(Error::refused(message, suggest(name, known)));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Names of the stages meant, as [`Plan::positions`].
+    ///
+    /// # Errors
+    /// When there is none of a name.
+    pub fn names(&self, names: &[String]) -> Result<BTreeSet<String>> {
+        Ok(self.positions(names)?.into_iter().map(|position| self.stages[position].name.clone()).collect())
     }
 }

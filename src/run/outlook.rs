@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::key::{ActionKey, Digest};
-use crate::plan::{Input, Plan, Stage};
+use crate::plan::{Input, Plan, Stage, gathered};
 use crate::reason::reasons;
 use crate::store::{Object, Sources, Store};
 
@@ -82,7 +82,7 @@ pub fn outlook(store: &Store, sources: &mut Sources, plan: &Plan) -> Result<Vec<
             continue;
         }
         let objects = |producer: usize| found[producer].objects.as_ref();
-        let key = key_of(sources, stage, objects)?;
+        let key = key_of(sources, plan, stage, objects)?;
         let digest = key.digest();
         let known =
             last.filter(|head| head.key == digest && head.makes(&stage.decl) && store.whole(&heads, head));
@@ -107,18 +107,22 @@ pub fn left_out_by_only(stage: &str) -> Error {
 /// The key of a stage whose inputs are all known.
 pub(super) fn key_of<'a>(
     sources: &mut Sources,
+    plan: &Plan,
     stage: &Stage,
     objects: impl Fn(usize) -> Option<&'a LiteMap<String, Object>>,
 ) -> Result<ActionKey> {
+    let content =
+        |producer: usize, output: &String| objects(producer).expect("the producer is done")[output].content;
     let mut inputs = BTreeMap::new();
     for (name, input) in &stage.inputs {
-        let digest = match input {
-            Input::Source { files, .. } => sources.digest_all(files)?.0,
-            Input::Artifact { stage, output } => {
-                objects(*stage).expect("the producer is done")[output].content
+        match input {
+            Input::Source { files, .. } => _ = inputs.insert(name.clone(), sources.digest_all(files)?.0),
+            Input::Artifact { stage, output } => _ = inputs.insert(name.clone(), content(*stage, output)),
+            Input::Gather { stages, output } => {
+                let named = |stage: &usize| gathered(name, &plan.stages[*stage].values);
+                inputs.extend(stages.iter().map(|stage| (named(stage), content(*stage, output))));
             }
-        };
-        inputs.insert(name.clone(), digest);
+        }
     }
     Ok(ActionKey::new(stage, code(sources, stage)?, inputs))
 }

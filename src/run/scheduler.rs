@@ -17,10 +17,10 @@ use super::{Run, RunOptions, RunSummary};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::key::ActionKey;
-use crate::plan::{Input, Stage};
+use crate::plan::{Input, Stage, json, suffix};
 use crate::protocol::RequestInput;
 use crate::reason::reasons;
-use crate::store::{Head, Sources, StageResult, Watch, show_artifact};
+use crate::store::{Head, Object, Sources, StageResult, Watch, show_artifact};
 
 /// Where a stage is.
 enum Status {
@@ -179,7 +179,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
             Status::Done(head) => Some(&head.outputs),
             _ => None,
         };
-        let key = key_of(self.sources, stage, objects)?;
+        let key = key_of(self.sources, self.run.plan, stage, objects)?;
         let forced = self.options.force.contains(&stage.name);
         let digest = key.digest();
         let fresh = self.survey.fresh(&stage.name, &digest, &stage.decl).cloned();
@@ -276,7 +276,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
     fn watch(&self, stage: &Stage) -> Result<Watch> {
         let raw = stage.inputs.values().flat_map(|input| match input {
             Input::Source { files, .. } => files.as_slice(),
-            Input::Artifact { .. } => &[],
+            Input::Artifact { .. } | Input::Gather { .. } => &[],
         });
         let raw = raw.map(|file| self.run.project.root.join(file));
         Watch::start(raw.chain(stage.decl.scripts.iter().map(|(_, path)| path.clone())))
@@ -296,16 +296,26 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
                     RequestInput {
                         paths: files.iter().map(|f| run.project.root.join(f)).collect(),
                         names: files.iter().map(name).collect(),
+                        values: Vec::new(),
                     }
                 }
                 Input::Artifact { stage, output } => {
-                    let Status::Done(head) = &self.status[*stage] else {
-                        unreachable!("the producer is done")
-                    };
-                    objects.push(head.outputs[output].clone());
+                    let object = self.made_by(*stage, output);
+                    objects.push(object.clone());
                     RequestInput {
-                        paths: vec![run.store.object_path(&head.outputs[output])],
+                        paths: vec![run.store.object_path(object)],
                         names: vec![run.plan.stages[*stage].decl.outputs[output].path.clone()],
+                        values: Vec::new(),
+                    }
+                }
+                Input::Gather { stages, output } => {
+                    let made = stages.iter().map(|stage| self.made_by(*stage, output));
+                    let values = || stages.iter().map(|stage| &run.plan.stages[*stage].values);
+                    objects.extend(made.clone().cloned());
+                    RequestInput {
+                        paths: made.map(|object| run.store.object_path(object)).collect(),
+                        names: values().map(suffix).collect(),
+                        values: values().map(json).collect(),
                     }
                 }
             };
@@ -313,6 +323,12 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
         }
         let force = self.options.force.contains(&stage.name);
         Ok(Action { stage, key, inputs, sources, objects, share, watch, force })
+    }
+
+    /// An output of a stage that is done.
+    fn made_by(&self, position: usize, output: &str) -> &Object {
+        let Status::Done(head) = &self.status[position] else { unreachable!("the producer is done") };
+        head.outputs.get(output).expect("what a stage declares is in its record")
     }
 
     fn release(&mut self, position: usize) {

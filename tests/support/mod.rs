@@ -71,6 +71,13 @@ impl Project {
         text(&output.stderr)
     }
 
+    /// Runs a command that must be refused; returns what it said.
+    pub fn refused(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments);
+        assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+        text(&output.stderr)
+    }
+
     /// Runs the pipeline where no file may grow beyond `blocks` of 512 bytes; it must fail.
     pub fn run_limited(&self, blocks: u32) -> String {
         let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" run -p chain -d toy -P small");

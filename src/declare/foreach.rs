@@ -1,0 +1,104 @@
+//! What a stage is fanned out over.
+
+use std::fmt;
+
+use litemap::LiteMap;
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use toml::{Spanned, Value};
+
+use super::is_name;
+
+/// One value for each axis, in the order of the axes.
+pub type Values = Vec<(String, Value)>;
+
+/// More instances than this of one stage are refused.
+const MOST: usize = 100_000;
+
+/// The instances of one stage, each by its values.
+///
+/// Written as lists, which stand for every combination, the last varying fastest:
+/// `foreach = { objective = ["v1", "v4"], seed = [0, 1, 2] }`; or as the combinations themselves:
+/// `foreach = [{ objective = "v1", w = 0.1 }, { objective = "v4", w = 0.2 }]`.
+#[derive(Clone, Debug)]
+pub struct Foreach(pub Vec<Values>);
+
+impl<'de> Deserialize<'de> for Foreach {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ForeachVisitor)
+    }
+}
+
+struct ForeachVisitor;
+
+impl<'de> Visitor<'de> for ForeachVisitor {
+    type Value = Foreach;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("lists of values by name, or a list of tables with one value for each name")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Foreach, M::Error> {
+        let mut axes: Vec<(Spanned<String>, Vec<Value>)> = Vec::new();
+        while let Some(axis) = map.next_entry()? {
+            axes.push(axis);
+        }
+        axes.sort_by_key(|(name, _)| name.span().start);
+        let count = axes.iter().try_fold(1usize, |count, (_, values)| count.checked_mul(values.len()));
+        if count.is_none_or(|count| count > MOST) {
+            return Err(M::Error::custom(format!("foreach makes more than {MOST} instances")));
+        }
+        let mut all: Vec<Values> = vec![Vec::new()];
+        for (name, values) in axes {
+            let extended = |before: Values| {
+                let name = name.get_ref();
+                values.iter().map(move |value| [&before[..], &[(name.clone(), value.clone())]].concat())
+            };
+            all = all.into_iter().flat_map(extended).collect();
+        }
+        checked(all)
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<Foreach, S::Error> {
+        let mut all = Vec::new();
+        while let Some(row) = seq.next_element::<LiteMap<Spanned<String>, Value>>()? {
+            let mut row: Vec<_> = row.into_iter().collect();
+            row.sort_by_key(|(name, _)| name.span().start);
+            all.push(row.into_iter().map(|(name, value)| (name.into_inner(), value)).collect());
+        }
+        checked(all)
+    }
+}
+
+fn checked<E: serde::de::Error>(all: Vec<Values>) -> Result<Foreach, E> {
+    let axes = |values: &Values| values.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    let Some(first) = all.first().map(axes).filter(|axes| !axes.is_empty()) else {
+        return Err(E::custom("foreach names no value"));
+    };
+    for values in &all {
+        if axes(values) != first {
+            return Err(E::custom(format!(
+                "every table of foreach names the same values in the same order: `{}`, not `{}`",
+                first.join(", "),
+                axes(values).join(", ")
+            )));
+        }
+        for (name, value) in values {
+            if !is_name(name) {
+                return Err(E::custom(format!("`{name}` is no name of a value of foreach")));
+            }
+            let text = if value.is_datetime() { String::new() } else { value_text(value) };
+            let plain = |c: char| c.is_ascii_alphanumeric() || "_-.+".contains(c);
+            if text.is_empty() || text.len() > 100 || !text.chars().all(plain) {
+                let rule = "a number, true, false, or text of letters, digits, `_`, `-`, `.`";
+                return Err(E::custom(format!("foreach.{name}: `{value}` cannot name an instance: {rule}")));
+            }
+        }
+    }
+    Ok(Foreach(all))
+}
+
+/// A value as it stands in the name of an instance.
+pub fn value_text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
