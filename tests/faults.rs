@@ -3,10 +3,10 @@
 mod support;
 
 use std::fs;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command};
+use std::time::Instant;
 
-use support::Project;
+use support::{Project, until};
 
 /// A project of stages that run shell scripts: (name, script, lines of its stage.toml, input).
 /// A script's `$1` is the output, `$2` the input.
@@ -35,19 +35,7 @@ fn scripts(stages: &[(&str, &str, &str, &str)]) -> Project {
 const P: [&str; 2] = ["-p", "scripts"];
 
 fn start(project: &Project, arguments: &[&str]) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_callsheet"));
-    command.arg("run").args(P).args(["-d", "toy", "-P", "small"]).args(arguments);
-    command.current_dir(project.path("")).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().expect("callsheet starts")
-}
-
-/// Waits until `done`; panics after ten seconds.
-fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let clock = Instant::now();
-    while !done() {
-        assert!(clock.elapsed() < Duration::from_secs(10), "{what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    project.start(&[&["-p", "scripts", "-d", "toy", "-P", "small"], arguments].concat())
 }
 
 /// Whether a process runs whose command line holds `marker`.

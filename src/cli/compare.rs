@@ -9,7 +9,7 @@ use super::{SUCCESS, print_json, print_text, title};
 use crate::declare::Project;
 use crate::error::Result;
 use crate::reason::differences_of;
-use crate::store::{Record, RunRecord, Store};
+use crate::store::{Record, RunRecord};
 
 /// Compare two runs: parameters, artifacts, metrics
 #[derive(Args)]
@@ -30,7 +30,7 @@ pub struct Compare {
 
 impl Compare {
     pub fn execute(&self) -> Result<u8> {
-        let store = Store::new(Project::find()?.data.join("store"));
+        let store = super::store(&Project::find()?);
         let (a, b) = (store.find_run(&self.run_a)?, store.find_run(&self.run_b)?);
         let names: BTreeSet<&String> = a.stages.keys().chain(b.stages.keys()).collect();
         let mut stages = BTreeMap::new();

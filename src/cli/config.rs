@@ -44,7 +44,7 @@ struct ParamConfig {
 
 impl Config {
     pub fn execute(&self) -> Result<u8> {
-        let (_, _, plan) = self.which.resolve()?;
+        let plan = self.which.resolve()?;
         let wanted = self.stage.as_ref().map(|stage| plan.positions(slice::from_ref(stage))).transpose()?;
         let mut shown = BTreeMap::new();
         for (position, stage) in plan.stages.iter().enumerate() {

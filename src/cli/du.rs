@@ -8,7 +8,6 @@ use serde::Serialize;
 use super::{SUCCESS, print_json, print_text};
 use crate::declare::{Bytes, Project};
 use crate::error::Result;
-use crate::store::Store;
 
 /// Show what takes how much room in the store
 #[derive(Args)]
@@ -32,7 +31,7 @@ struct Room {
 
 impl Du {
     pub fn execute(&self) -> Result<u8> {
-        let store = Store::new(Project::find()?.data.join("store"));
+        let store = super::store(&Project::find()?);
         let inventory = store.inventory()?;
         let needed = inventory.objects_of(&inventory.needed);
         let mut rooms: BTreeMap<&str, Room> = BTreeMap::new();

@@ -31,7 +31,7 @@ pub struct Explain {
 
 impl Explain {
     pub fn execute(&self) -> Result<u8> {
-        let (project, store, plan) = self.which.resolve()?;
+        let (project, store, plan, survey) = self.which.survey()?;
         let meant: Vec<usize> = plan.positions(slice::from_ref(&self.stage))?.into_iter().collect();
         let [position] = meant[..] else {
             let names = meant.iter().map(|position| plan.stages[*position].name.as_str());
@@ -40,10 +40,8 @@ impl Explain {
         };
         let name = &plan.stages[position].name;
         let mut sources = Sources::load(&store, &project.root);
-        let prospect = outlook(&store, &mut sources, &plan)?.swap_remove(position);
-        let request = &plan.request;
-        let head = store.heads(&request.pipeline, &request.dataset).get(name).cloned();
-        let stored = head.and_then(|head| store.record(&head.key)).map(|record| record.key);
+        let prospect = outlook(&store, &mut sources, &survey, &plan)?.swap_remove(position);
+        let stored = survey.last(name).and_then(|head| store.record(&head.key)).map(|record| record.key);
         let wanted = prospect.key;
         if self.json {
             print_json(

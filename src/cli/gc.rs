@@ -8,7 +8,6 @@ use serde_json::json;
 use super::{SUCCESS, human_seconds, print_json, print_text};
 use crate::declare::{Bytes, Project};
 use crate::error::Result;
-use crate::store::Store;
 
 /// Remove from the store what nothing needs
 #[derive(Args)]
@@ -33,7 +32,7 @@ pub struct Gc {
 
 impl Gc {
     pub fn execute(&self) -> Result<u8> {
-        let store = Store::new(Project::find()?.data.join("store"));
+        let store = super::store(&Project::find()?);
         let _alone = if self.delete { Some(store.exclusive()?) } else { None };
         let garbage = store.garbage(self.size.map(|size| size.0))?;
         let bytes = garbage.bytes();

@@ -33,7 +33,7 @@ enum Format {
 
 impl Graph {
     pub fn execute(&self) -> Result<u8> {
-        let (_, _, plan) = self.which.resolve()?;
+        let plan = self.which.resolve()?;
         print_text(
             match self.format {
                 Format::Mermaid => mermaid(&plan, self.instances),

@@ -8,7 +8,7 @@ use super::{SUCCESS, Which, human_seconds, print_json, print_text};
 use crate::declare::{ArtifactKind, Bytes, Project};
 use crate::error::Result;
 use crate::run::outlook;
-use crate::store::{Sources, Store};
+use crate::store::Sources;
 
 /// List the artifacts of a pipeline over a dataset, or the runs
 #[derive(Args)]
@@ -44,9 +44,9 @@ impl Ls {
         if self.runs {
             return self.list_runs();
         }
-        let (project, store, plan) = self.which.resolve()?;
+        let (project, store, plan, survey) = self.which.survey()?;
         let mut sources = Sources::load(&store, &project.root);
-        let prospects = outlook(&store, &mut sources, &plan)?;
+        let prospects = outlook(&store, &mut sources, &survey, &plan)?;
         let out = format!("out/{}/{}", plan.request.pipeline, plan.request.dataset);
         let mut rows = Vec::new();
         for (stage, prospect) in plan.stages.iter().zip(&prospects) {
@@ -98,7 +98,7 @@ impl Ls {
     }
 
     fn list_runs(&self) -> Result<u8> {
-        let runs = Store::new(Project::find()?.data.join("store")).runs();
+        let runs = super::store(&Project::find()?).runs();
         if self.json {
             print_json(&runs);
             return Ok(SUCCESS);

@@ -30,7 +30,7 @@ use crate::declare::Project;
 use crate::error::{Error, Result};
 use crate::plan::{Plan, Request, Selection, resolve};
 use crate::run::Survey;
-use crate::store::{Lock, Store};
+use crate::store::Store;
 
 /// Everything went well; nothing had to be done counts as well.
 pub const SUCCESS: u8 = 0;
@@ -135,25 +135,17 @@ impl Select {
 }
 
 impl Which {
-    fn resolve(&self) -> Result<(Project, Store, Plan)> {
+    fn resolve(&self) -> Result<Plan> {
         let (project, request) = self.request()?;
-        let plan = resolve(&project, &request)?;
-        let store = Store::new(project.data.join("store"));
-        Ok((project, store, plan))
+        resolve(&project, &request)
     }
 
-    /// Resolves the plan and looks at what there is of it, side by side; `gc` is kept out from then
-    /// on.
-    fn survey(&self) -> Result<(Project, Store, Plan, Survey, Option<Lock>)> {
+    /// Resolves the plan and looks at what there is of it, side by side.
+    fn survey(&self) -> Result<(Project, Store, Plan, Survey)> {
         let (project, request) = self.request()?;
-        let store = Store::new(project.data.join("store"));
-        // Where there is no store yet, there is nothing to keep.
-        let shared = if store.path("locks").is_dir() { Some(store.shared()?) } else { None };
-        let (plan, survey) = rayon::join(
-            || resolve(&project, &request),
-            || Survey::new(&store, &project.data, &request.pipeline, &request.dataset),
-        );
-        Ok((project, store, plan?, survey, shared))
+        let store = store(&project);
+        let (plan, survey) = survey(&project, &store, &request)?;
+        Ok((project, store, plan, survey))
     }
 
     fn request(&self) -> Result<(Project, Request)> {
@@ -176,6 +168,18 @@ impl Which {
         }
         Ok((project, request))
     }
+}
+
+fn store(project: &Project) -> Store {
+    Store::new(project.data.join("store"))
+}
+
+fn survey(project: &Project, store: &Store, request: &Request) -> Result<(Plan, Survey)> {
+    let (plan, survey) = rayon::join(
+        || resolve(project, request),
+        || Survey::new(store, &project.data, &request.pipeline, &request.dataset),
+    );
+    Ok((plan?, survey))
 }
 
 /// Runs the program; the exit codes are this module's constants.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 
-use super::{SUCCESS, Which, print_text};
+use super::{SUCCESS, Which, print_text, store, survey};
 use crate::error::{Error, Result, suggest};
 use crate::key::Digest;
 use crate::run::outlook;
@@ -34,7 +34,8 @@ pub struct Pin {
 
 impl Pin {
     pub fn execute(&self) -> Result<u8> {
-        let (project, store, plan) = self.which.resolve()?;
+        let (project, request) = self.which.request()?;
+        let store = store(&project);
         let pins = store.pins()?;
         if self.list {
             pins.iter().for_each(|pin| print_text(pin));
@@ -49,9 +50,11 @@ impl Pin {
             return Ok(SUCCESS);
         }
         store.create()?;
+        // No gc between the look and the pin.
         let _shared = store.shared()?;
+        let (plan, survey) = survey(&project, &store, &request)?;
         let mut sources = Sources::load(&store, &project.root);
-        let prospects = outlook(&store, &mut sources, &plan)?;
+        let prospects = outlook(&store, &mut sources, &survey, &plan)?;
         let cached = prospects.iter().filter(|prospect| prospect.objects.is_some());
         let keys: BTreeSet<Digest> =
             cached.filter_map(|prospect| Some(prospect.key.as_ref()?.digest())).collect();

@@ -12,7 +12,9 @@ use std::thread::available_parallelism;
 
 use clap::Args;
 
-use super::{STAGE_FAILED, STOPPED, SUCCESS, Select, Which, bars::Bars, lines::Lines, print_error};
+use super::{
+    STAGE_FAILED, STOPPED, SUCCESS, Select, Which, bars::Bars, lines::Lines, print_error, store, survey,
+};
 use crate::declare::Bytes;
 use crate::error::{Error, Result};
 use crate::event::Event;
@@ -63,7 +65,11 @@ impl Run {
         if self.dry_run {
             return super::plan::show(&self.which, &self.select, false, self.json);
         }
-        let (project, store, plan, survey, _shared) = self.which.survey()?;
+        let (project, request) = self.which.request()?;
+        let store = store(&project);
+        // Keeps gc out from the first look on. Where there is no store yet, there is nothing to keep.
+        let _shared = if store.path("locks").is_dir() { Some(store.shared()?) } else { None };
+        let (plan, survey) = survey(&project, &store, &request)?;
         let plan = plan.select(&self.select.selection())?;
         let force = plan.names(&self.force)?;
         let only = (!self.select.only.is_empty()).then(|| plan.names(&self.select.only)).transpose()?;

@@ -31,7 +31,7 @@ pub struct Show {
 
 impl Show {
     pub fn execute(&self) -> Result<u8> {
-        let (project, store, plan) = self.which.resolve()?;
+        let (project, store, plan, survey) = self.which.survey()?;
         let all = || plan.stages.iter().flat_map(|s| s.decl.outputs.keys().map(move |o| (s, o)));
         let (wanted, output) = self.artifact.rsplit_once('.').unwrap_or((&self.artifact, ""));
         let found = all().find(|(stage, name)| {
@@ -45,7 +45,7 @@ impl Show {
             ));
         };
         let mut sources = Sources::load(&store, &project.root);
-        let prospects = outlook(&store, &mut sources, &plan)?;
+        let prospects = outlook(&store, &mut sources, &survey, &plan)?;
         let prospect = prospects.into_iter().find(|p| p.stage == stage.name);
         let made = prospect.and_then(|p| store.record(&p.key?.digest()).zip(p.objects));
         let Some((record, objects)) = made else {

@@ -10,7 +10,6 @@ use serde_json::json;
 use super::{DAMAGED, SUCCESS, print_json, print_text};
 use crate::declare::{Bytes, Project};
 use crate::error::Result;
-use crate::store::Store;
 
 /// Hash everything in the store anew, and name what is damaged
 #[derive(Args)]
@@ -29,7 +28,7 @@ pub struct Verify {
 
 impl Verify {
     pub fn execute(&self) -> Result<u8> {
-        let store = Store::new(Project::find()?.data.join("store"));
+        let store = super::store(&Project::find()?);
         let _alone = if self.heal { Some(store.exclusive()?) } else { None };
         let total: u64 = store.inventory()?.objects.values().sum();
         let bar = std::io::stderr().is_terminal().then(|| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use petgraph::Direction;
-use petgraph::algo::tarjan_scc;
+use petgraph::algo::{kosaraju_scc, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
 
 /// Stages by position in the pipeline file, an edge from each producer to its consumers.
@@ -26,7 +26,9 @@ impl Graph {
     pub fn cycle(&self) -> Option<Vec<usize>> {
         let on_cycle =
             |group: &Vec<NodeIndex>| group.len() > 1 || self.0.find_edge(group[0], group[0]).is_some();
-        let group = tarjan_scc(&self.0).into_iter().find(on_cycle)?;
+        // Neither recurses: a chain may be as long as it likes.
+        toposort(&self.0, None).err()?;
+        let group = kosaraju_scc(&self.0).into_iter().find(on_cycle)?;
         let mut positions: Vec<usize> = group.into_iter().map(NodeIndex::index).collect();
         positions.sort_unstable();
         Some(positions)

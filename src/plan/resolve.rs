@@ -70,9 +70,9 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
     let needed = needed_stages(&spec, &decls, &files, &mut wires);
     let graph = Graph::new(spec.stages.len(), edges(&wires));
     if let Some(cycle) = graph.cycle() {
-        let names: Vec<&str> = cycle.iter().map(|p| spec.stages[*p].name.as_str()).collect();
+        let names = list(cycle.iter().map(|p| spec.stages[*p].name.as_str()));
         return Err(spec.stages[cycle[0]].stage.1.fault(
-            format!("stages depend on themselves: {}", names.join(", ")),
+            format!("stages depend on themselves: {names}"),
             "one of them",
             "remove one of the inputs that close the circle".into(),
         ));

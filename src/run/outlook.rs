@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use litemap::LiteMap;
 use serde::Serialize;
 
+use super::survey::Survey;
 use crate::error::{Error, Result};
 use crate::key::{ActionKey, Digest};
 use crate::plan::{Input, Plan, Stage, gathered};
@@ -46,6 +47,8 @@ pub struct Outlook {
     pub state: State,
     /// Seconds that it took last time, if it ever ran for this pipeline and dataset.
     pub seconds: Option<f64>,
+    /// Rows of each table that it has made, or made last time.
+    pub rows: BTreeMap<String, u64>,
     /// Its key, if its inputs are known.
     #[serde(skip)]
     pub key: Option<ActionKey>,
@@ -58,11 +61,10 @@ pub struct Outlook {
 ///
 /// # Errors
 /// When a raw file cannot be read.
-pub fn outlook(store: &Store, sources: &mut Sources, plan: &Plan) -> Result<Vec<Outlook>> {
-    let heads = store.heads(&plan.request.pipeline, &plan.request.dataset);
+pub fn outlook(store: &Store, sources: &mut Sources, survey: &Survey, plan: &Plan) -> Result<Vec<Outlook>> {
     let mut found: Vec<Outlook> = Vec::with_capacity(plan.stages.len());
     for stage in &plan.stages {
-        let last = heads.get(&stage.name);
+        let last = survey.last(&stage.name);
         let waits: Vec<String> = stage
             .upstream()
             .into_iter()
@@ -70,6 +72,7 @@ pub fn outlook(store: &Store, sources: &mut Sources, plan: &Plan) -> Result<Vec<
             .map(|producer| plan.stages[producer].name.clone())
             .collect();
         let seconds = last.map(|head| head.seconds);
+        let rows = last.map(|head| rows(&head.outputs)).unwrap_or_default();
         let last_key = || last.and_then(|head| store.record(&head.key)).map(|record| record.key);
         let name = stage.name.clone();
         if !waits.is_empty() {
@@ -78,24 +81,27 @@ pub fn outlook(store: &Store, sources: &mut Sources, plan: &Plan) -> Result<Vec<
                 None => vec!["never ran".into()],
             };
             let state = State::Maybe { after: waits, reasons };
-            found.push(Outlook { stage: name, state, seconds, key: None, objects: None });
+            found.push(Outlook { stage: name, state, seconds, rows, key: None, objects: None });
             continue;
         }
         let objects = |producer: usize| found[producer].objects.as_ref();
         let key = key_of(sources, plan, stage, objects)?;
         let digest = key.digest();
-        let known =
-            last.filter(|head| head.key == digest && head.makes(&stage.decl) && store.whole(&heads, head));
-        let known = known.cloned();
-        let hit = known.or_else(|| store.hit(&digest, &stage.decl));
+        let hit = survey.find(store, stage, &digest);
         let state = match &hit {
             Some(_) => State::Cached { key: digest },
             None => State::Run { key: digest, reasons: reasons(last_key().as_ref(), &key) },
         };
         let objects = hit.map(|head| head.outputs.clone());
-        found.push(Outlook { stage: name, state, seconds, key: Some(key), objects });
+        let rows = objects.as_ref().map(self::rows).unwrap_or(rows);
+        found.push(Outlook { stage: name, state, seconds, rows, key: Some(key), objects });
     }
     Ok(found)
+}
+
+/// Rows of each table among a stage's outputs.
+pub fn rows(outputs: &LiteMap<String, Object>) -> BTreeMap<String, u64> {
+    outputs.iter().filter_map(|(name, object)| Some((name.clone(), object.rows?))).collect()
 }
 
 /// Why nothing can run: a stage that is needed is not in the store, and `--only` names others.

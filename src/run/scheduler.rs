@@ -10,7 +10,7 @@ use std::thread::Scope;
 use rustix::process::Signal;
 
 use super::action::{Action, Outcome, Said};
-use super::outlook::{key_of, left_out_by_only};
+use super::outlook::{key_of, left_out_by_only, rows};
 use super::resources::{Machine, Share};
 use super::survey::Survey;
 use super::{Run, RunOptions, RunSummary};
@@ -182,8 +182,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
         let key = key_of(self.sources, self.run.plan, stage, objects)?;
         let forced = self.options.force.contains(&stage.name);
         let digest = key.digest();
-        let fresh = self.survey.fresh(&stage.name, &digest, &stage.decl).cloned();
-        if !forced && let Some(head) = fresh.or_else(|| self.run.store.hit(&digest, &stage.decl)) {
+        if !forced && let Some(head) = self.survey.find(self.run.store, stage, &digest) {
             return Ok(Some(head));
         }
         if self.options.only.as_ref().is_some_and(|only| !only.contains(&stage.name)) {
@@ -343,7 +342,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
         let stage = self.run.plan.stages[position].name.clone();
         let head = match outcome {
             Ok(Outcome::Made(head)) => {
-                let rows = head.outputs.iter().filter_map(|(n, o)| Some((n.clone(), o.rows?))).collect();
+                let rows = rows(&head.outputs);
                 self.made.insert(stage.clone());
                 (self.report)(&Event::Finished { stage, key: head.key, seconds: head.seconds, rows });
                 self.summary.ran += 1;
@@ -369,9 +368,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
     fn done(&mut self, position: usize, head: Arc<Head>) -> BTreeSet<usize> {
         let run = self.run;
         let stage = &run.plan.stages[position];
-        let shown = self.survey.fresh(&stage.name, &head.key, &stage.decl);
-        // A result that was forced may have other content under the same key.
-        if shown.is_none_or(|shown| shown.outputs != head.outputs) {
+        if !self.survey.shows(&stage.name, &head) {
             let mut artifacts = run.views(stage, &head);
             // The result is in the store whether or not it can be shown: what reads it goes on.
             if let Err(error) =

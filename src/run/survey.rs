@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::declare::StageDecl;
 use crate::key::Digest;
+use crate::plan::Stage;
 use crate::store::{Head, Heads, Store, is_shown};
 
 /// The latest action of each stage, and which of them are as they should be.
@@ -42,10 +42,17 @@ impl Survey {
         self.heads.get(stage)
     }
 
-    /// The latest action of a stage if it has this key, is whole, shown, and makes what is declared.
-    pub fn fresh(&self, stage: &str, key: &Digest, decl: &StageDecl) -> Option<&Arc<Head>> {
-        let head = self.heads.get(stage).filter(|head| head.key == *key && head.makes(decl))?;
-        self.fresh.contains(stage).then_some(head)
+    /// Whether this is the latest action of a stage, to the content, and its artifacts are shown.
+    pub fn shows(&self, stage: &str, head: &Head) -> bool {
+        self.fresh.contains(stage) && self.heads.get(stage).is_some_and(|shown| **shown == *head)
+    }
+
+    /// The result of the action with this key, if it is in the store, whole, and what the stage
+    /// declares: all that decides whether a stage runs, for plans as for runs.
+    pub fn find(&self, store: &Store, stage: &Stage, key: &Digest) -> Option<Arc<Head>> {
+        let head = self.heads.get(&stage.name).filter(|head| head.key == *key && head.makes(&stage.decl));
+        let fresh = head.filter(|_| self.fresh.contains(&stage.name)).cloned();
+        fresh.or_else(|| store.hit(key, &stage.decl))
     }
 }
 

@@ -10,7 +10,7 @@
 //! locks/                  locks of runs and scratch folders
 //! staging/<run>/          being written; moved into place by a rename
 //! pins/<name>.json        keys that are never garbage
-//! sources.json            digests of raw files by path, inode, size and mtime
+//! sources.json            digests of raw files by path, inode, size, mtime and ctime
 //! ```
 //!
 //! Nothing here is ever half-visible. Artifacts are written to `staging/`, renamed, and on the disk

@@ -1,10 +1,11 @@
-//! Raw files: hashed once, remembered by path, inode, size and modification time.
+//! Raw files: hashed once, remembered by path, inode, size, and the times of the last modification
+//! and of the last change, which no program can set.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,8 @@ struct Stamp {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct Remembered {
     stamp: Stamp,
+    ctime: i64,
+    ctime_nsec: i64,
     digest: Digest,
     /// It may be remembered beyond this run.
     #[serde(skip, default = "yes")]
@@ -57,15 +60,19 @@ impl Sources {
     /// When the file cannot be read.
     pub fn digest(&mut self, file: &Path) -> Result<Digest> {
         let path = self.root.join(file);
-        let stamp = stamp(&path)?;
+        let found = fs::metadata(&path).doing("cannot read", &path)?;
+        let (ctime, ctime_nsec) = (found.ctime(), found.ctime_nsec());
         if let Some(known) = self.memory.get(file)
-            && known.stamp == stamp
+            && known.stamp == Stamp::of(&found)
+            && (known.ctime, known.ctime_nsec) == (ctime, ctime_nsec)
         {
             return Ok(known.digest);
         }
         let digest = digest_file(&path)?;
+        let settled = settled(UNIX_EPOCH + Duration::new(ctime.max(0) as u64, ctime_nsec as u32));
         self.changed = true;
-        self.memory.insert(file.to_owned(), Remembered { settled: settled(&path), stamp, digest });
+        let known = Remembered { stamp: Stamp::of(&found), ctime, ctime_nsec, digest, settled };
+        self.memory.insert(file.to_owned(), known);
         Ok(digest)
     }
 
@@ -128,16 +135,18 @@ impl Watch {
     }
 }
 
-/// Whether a write to the file would be seen by its time stamp.
-fn settled(path: &Path) -> bool {
-    let modified = fs::metadata(path).and_then(|found| found.modified());
-    // A time to come is further from now than any write's.
-    modified.is_ok_and(|modified| {
-        modified.elapsed().is_ok_and(|age| age > SETTLED) || modified > SystemTime::now() + SETTLED
-    })
+/// Whether a write to a file that was last changed at this time would be seen by its time stamp.
+fn settled(changed: SystemTime) -> bool {
+    // A time to come, of another machine's clock, is further from now than any write's.
+    changed.elapsed().is_ok_and(|age| age > SETTLED) || changed > SystemTime::now() + SETTLED
+}
+
+impl Stamp {
+    fn of(found: &Metadata) -> Self {
+        Self { inode: found.ino(), size: found.len(), mtime: found.mtime(), mtime_nsec: found.mtime_nsec() }
+    }
 }
 
 fn stamp(path: &Path) -> Result<Stamp> {
-    let found = fs::metadata(path).doing("cannot read", path)?;
-    Ok(Stamp { inode: found.ino(), size: found.len(), mtime: found.mtime(), mtime_nsec: found.mtime_nsec() })
+    Ok(Stamp::of(&fs::metadata(path).doing("cannot read", path)?))
 }

@@ -4,7 +4,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -20,6 +21,10 @@ impl Run {
     pub fn ran(&self) -> Vec<&str> {
         let finished = self.0.iter().filter(|e| e["event"] == "finished");
         finished.filter_map(|e| e["stage"].as_str()).collect()
+    }
+
+    pub fn events(&self) -> &[Value] {
+        &self.0
     }
 
     /// What a run without `--json` says.
@@ -93,6 +98,13 @@ impl Project {
         std::os::unix::fs::symlink(target, self.path(relative)).expect("linked");
     }
 
+    /// A run in the background.
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_callsheet"));
+        command.arg("run").args(arguments).current_dir(self.0.path());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("callsheet starts")
+    }
+
     pub fn stdout(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -103,8 +115,16 @@ impl Project {
         assert_eq!(self.command(arguments).status.code(), Some(code), "{arguments:?}");
     }
 
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.stdout(arguments)).expect("JSON")
+    }
+
     pub fn artifact(&self, name: &str) -> PathBuf {
-        let shown: Value = serde_json::from_str(&self.stdout(&["show", name, "--json"])).expect("JSON");
+        self.artifact_of("chain", name)
+    }
+
+    pub fn artifact_of(&self, pipeline: &str, name: &str) -> PathBuf {
+        let shown = self.json(&["show", "-p", pipeline, name, "--json"]);
         PathBuf::from(shown["path"].as_str().expect("a path"))
     }
 
@@ -134,6 +154,15 @@ impl Project {
 
     pub fn exists(&self, relative: &str) -> bool {
         self.path(relative).exists()
+    }
+}
+
+/// Waits until `done`; panics after ten seconds.
+pub fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let clock = Instant::now();
+    while !done() {
+        assert!(clock.elapsed() < Duration::from_secs(10), "{what}");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
