@@ -26,9 +26,14 @@ lint: setup
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
 	@cargo run --quiet --release --locked -- stages --markdown | diff docs/stages.md - \
 		|| { echo "docs/stages.md is not current: run \`make docs\`"; exit 1; }
+	@for what in stage pipeline project; do \
+		cargo run --quiet --release --locked -- schema $$what | diff docs/schemas/$$what.schema.json - \
+		|| { echo "docs/schemas is not current: run \`make docs\`"; exit 1; }; done
 
 docs: setup # pages that are made from declarations
 	cargo run --quiet --release --locked -- stages --markdown > docs/stages.md
+	for what in stage pipeline project; do \
+		cargo run --quiet --release --locked -- schema $$what > docs/schemas/$$what.schema.json; done
 
 doc: setup
 	cargo doc --release --locked --workspace --no-deps

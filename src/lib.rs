@@ -16,6 +16,7 @@
 //! | [`store`] | finished artifacts | objects by content, records by key, views by name |
 //! | [`table`] | Parquet files | schema checks, logical digests, deterministic writing |
 //! | [`run`] | a plan | events; workers started as inputs and CPUs allow |
+//! | [`lineage`] | the events of a run | OpenLineage |
 //! | [`protocol`], [`event`] | | what engine, workers and reporters say to each other |
 //! | [`cli`] | the command line | the only place that prints |
 //!
@@ -27,6 +28,7 @@ pub mod declare;
 pub mod error;
 pub mod event;
 pub mod key;
+pub mod lineage;
 pub mod plan;
 pub mod protocol;
 pub mod reason;

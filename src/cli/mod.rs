@@ -11,11 +11,13 @@ mod gc;
 mod graph;
 mod guard;
 mod init;
+mod lineage;
 mod lines;
 mod ls;
 mod pin;
 mod plan;
 mod run;
+mod schema;
 mod show;
 mod stages;
 mod verify;
@@ -85,6 +87,7 @@ enum Subcommands {
     Du(du::Du),
     Pin(pin::Pin),
     Init(init::Init),
+    Schema(schema::Schema),
     Completions(completions::Completions),
     #[command(hide = true)]
     Guard(guard::Guard),
@@ -199,6 +202,7 @@ pub fn main() -> ExitCode {
         Subcommands::Du(command) => command.execute(),
         Subcommands::Pin(command) => command.execute(),
         Subcommands::Init(command) => command.execute(),
+        Subcommands::Schema(command) => command.execute(),
         Subcommands::Completions(command) => command.execute(),
         Subcommands::Guard(command) => command.execute(),
     };

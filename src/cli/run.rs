@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -13,7 +14,8 @@ use std::thread::available_parallelism;
 use clap::Args;
 
 use super::{
-    STAGE_FAILED, STOPPED, SUCCESS, Select, Which, bars::Bars, lines::Lines, print_error, store, survey,
+    STAGE_FAILED, STOPPED, SUCCESS, Select, Which, bars::Bars, lineage::LineageFile, lines::Lines,
+    print_error, store, survey,
 };
 use crate::declare::Bytes;
 use crate::error::{Error, Result};
@@ -31,7 +33,8 @@ Examples:
   callsheet run --set train_encoder.margin=0.2   run what that changes, and nothing else
   callsheet run --force evaluate                 compute it anew, whatever is in the store
   callsheet run --jobs 1                         one CPU for all workers together
-  callsheet run --json | jq .event               every event as one JSON line")]
+  callsheet run --json | jq .event               every event as one JSON line
+  callsheet run --lineage lineage.ndjson         what was made from what, as OpenLineage events")]
 pub struct Run {
     #[command(flatten)]
     select: Select,
@@ -58,6 +61,9 @@ pub struct Run {
     /// Print every event as one JSON line
     #[arg(long)]
     json: bool,
+    /// Append OpenLineage events to this file, one JSON object a line
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    lineage: Option<PathBuf>,
 }
 
 impl Run {
@@ -105,9 +111,19 @@ impl Run {
             let mut lines = Lines::new(title, labels);
             Box::new(move |event| lines.report(event).iter().for_each(|line| super::say(line)))
         };
-        let summary = run(&project, &store, &plan, &survey, &options, &interrupts, |event| reporter(event))?;
+        let lineage = self.lineage.as_ref();
+        let mut lineage = lineage.map(|path| LineageFile::open(path, &project, &store, &plan)).transpose()?;
+        let ran = run(&project, &store, &plan, &survey, &options, &interrupts, |event| {
+            reporter(event);
+            lineage.iter_mut().for_each(|file| file.tell(event));
+        });
         drop(reporter);
-        let failed = !summary.failed.is_empty();
+        let written = lineage.map_or(Ok(()), |file| file.close(ran.as_ref().err()));
+        let summary = ran?;
+        let failed = !summary.failed.is_empty() || written.is_err();
+        if let Err(error) = written {
+            print_error(error);
+        }
         for (stage, error) in summary.failed {
             super::say(&format!("\nstage `{stage}` failed:"));
             print_error(error);

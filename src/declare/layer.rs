@@ -5,27 +5,31 @@ use std::path::Path;
 use std::sync::Arc;
 
 use litemap::LiteMap;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::schema::{Scalar, name_pattern};
 use super::{Foreach, check_name, is_name, read_toml};
 use crate::error::{Result, SourceText};
 
 /// What takes a source's place when its pattern matches no file.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Otherwise {
     /// `stage.output`.
+    #[schemars(with = "String")]
     pub artifact: Spanned<String>,
     /// What everything made from it is called, e.g. `synthetic stand-in`.
     pub label: String,
 }
 
 /// One `[sources.NAME]` table.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourceUse {
     /// Pattern of files, relative to the project.
+    #[schemars(with = "Option<String>")]
     pub path: Option<Spanned<String>>,
     /// What to take when nothing matches.
     pub otherwise: Option<Otherwise>,
@@ -34,29 +38,39 @@ pub struct SourceUse {
 }
 
 /// One `[stages.NAME]` table.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StageUse {
     /// The stage's folder; the instance's own name if left out.
     #[serde(rename = "use")]
+    #[schemars(with = "Option<String>")]
     pub stage: Option<Spanned<String>>,
     /// Makes one instance for each value, or each combination of values.
+    #[schemars(with = "Option<Foreach>")]
     pub foreach: Option<Spanned<Foreach>>,
     /// What each input is wired to: a source, or `stage.output`; `{name}` is a value of `foreach`.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
     pub inputs: LiteMap<Spanned<String>, Spanned<String>>,
     /// Parameters that differ from the layer below; `{name}` is a value of `foreach`.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Scalar>")]
     pub params: LiteMap<Spanned<String>, Spanned<toml::Value>>,
 }
 
-#[derive(Debug, Deserialize)]
+/// A pipeline, or a dataset or profile that is laid over one.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct LayerFile {
+pub(super) struct LayerFile {
+    /// What it is, in one line.
     summary: String,
+    /// Raw files it names.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, SourceUse>", extend("propertyNames" = name_pattern()))]
     sources: BTreeMap<Spanned<String>, SourceUse>,
+    /// Stages it uses or adjusts; with `@` one instance of a stage that is fanned out.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, StageUse>")]
     stages: BTreeMap<Spanned<String>, StageUse>,
 }
 

@@ -7,6 +7,7 @@ mod origin;
 mod param;
 mod project;
 mod resources;
+mod schema;
 mod stage;
 
 pub use foreach::{Foreach, Values, value_text};
@@ -15,4 +16,5 @@ pub use origin::{NAME_RULE, Origin, check_name, is_name, read_toml};
 pub use param::{ParamDecl, ParamType, Role};
 pub use project::{Defaults, Project};
 pub use resources::{Bytes, Cpus, ResourcesDecl, Seconds};
+pub use schema::{pipeline_schema, project_schema, stage_schema};
 pub use stage::{ArtifactKind, InputDecl, OutputDecl, StageDecl};

@@ -63,7 +63,7 @@ pub fn read_toml<T: DeserializeOwned>(root: &Path, path: &Path) -> Result<(T, Ar
 }
 
 /// Longest name of a stage, a source, an input, an output or a parameter.
-const LONGEST_NAME: usize = 100;
+pub(super) const LONGEST_NAME: usize = 100;
 
 /// Refuses a name that could not be typed, wired, or used as a file's.
 ///

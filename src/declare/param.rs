@@ -1,10 +1,13 @@
 //! Parameters of a stage: type, default, bounds, documentation, role.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::schema::Scalar;
+
 /// What a change of a parameter means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Part of the result's identity: a change is another result.
@@ -18,7 +21,7 @@ pub enum Role {
 }
 
 /// The type of a parameter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ParamType {
     /// 64-bit signed integer.
@@ -32,13 +35,14 @@ pub enum ParamType {
 }
 
 /// One `[params.NAME]` table of a stage.toml.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ParamDecl {
     /// Its type.
     #[serde(rename = "type")]
     pub kind: ParamType,
     /// Its value unless a pipeline, dataset, profile or `--set` says otherwise.
+    #[schemars(with = "Scalar")]
     pub default: toml::Spanned<toml::Value>,
     /// Smallest value allowed.
     pub min: Option<f64>,

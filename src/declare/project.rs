@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Layer, StageDecl, read_toml};
@@ -15,15 +16,23 @@ use crate::error::{Doing, Error, Result, suggest};
 /// Name of the file that makes a folder a project.
 const FILE: &str = "callsheet.toml";
 
-#[derive(Debug, Deserialize)]
+/// A project: `callsheet.toml`.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-struct ProjectFile {
+pub(super) struct ProjectFile {
+    /// Pipeline, dataset and profile unless the command line names others.
     defaults: Defaults,
+    /// Folder of the stages.
     stages: PathBuf,
+    /// Folder of the pipelines.
     pipelines: PathBuf,
+    /// Folder of `raw`, `store` and `out`.
     data: PathBuf,
+    /// Programs that stage commands name, by name.
     programs: BTreeMap<String, PathBuf>,
+    /// Folders that workers search for programs before the system's.
     path: Vec<PathBuf>,
+    /// Environment variables that workers are given besides the few that every program needs.
     environment: Vec<String>,
 }
 
@@ -42,7 +51,7 @@ impl Default for ProjectFile {
 }
 
 /// What is meant when the command line does not say.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Defaults {
     /// Name of a pipeline file.

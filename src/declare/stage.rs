@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::schema::name_pattern;
 use super::{Origin, ParamDecl, ResourcesDecl, check_name, read_toml};
 use crate::error::{Fault, Result, SourceText, suggest};
 
 /// What an artifact is on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ArtifactKind {
     /// One Parquet file; identified by its schema and rows.
@@ -24,7 +26,7 @@ pub enum ArtifactKind {
 }
 
 /// One `[inputs.NAME]` table.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InputDecl {
     /// What the stage expects; `files` also takes a `file` artifact.
@@ -43,7 +45,7 @@ pub struct InputDecl {
 }
 
 /// One `[outputs.NAME]` table.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OutputDecl {
     /// What the stage makes.
@@ -60,21 +62,36 @@ pub struct OutputDecl {
     pub doc: String,
 }
 
-#[derive(Debug, Deserialize)]
+/// The declaration of a stage: `stages/NAME/stage.toml`.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct StageFile {
+pub(super) struct StageFile {
+    /// What it does, in one line.
     summary: String,
+    /// To be bumped when the same inputs and parameters give another result.
+    #[schemars(with = "u32")]
     version: toml::Spanned<u32>,
+    /// Why each version above 1 came to be, by version.
     #[serde(default)]
     history: BTreeMap<String, String>,
+    /// The program and its arguments; without a `{placeholder}` the path of request.json is appended.
+    #[schemars(with = "Vec<String>", length(min = 1))]
     command: toml::Spanned<Vec<String>>,
+    /// The user's page, Markdown.
     #[serde(default)]
     doc: String,
+    /// What it reads.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, InputDecl>", extend("propertyNames" = name_pattern()))]
     inputs: BTreeMap<toml::Spanned<String>, InputDecl>,
+    /// What it makes.
+    #[schemars(with = "BTreeMap<String, OutputDecl>", extend("propertyNames" = name_pattern()))]
     outputs: BTreeMap<toml::Spanned<String>, OutputDecl>,
+    /// What can be set.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, ParamDecl>", extend("propertyNames" = name_pattern()))]
     params: BTreeMap<toml::Spanned<String>, ParamDecl>,
+    /// What a worker needs of the machine.
     #[serde(default)]
     resources: ResourcesDecl,
 }

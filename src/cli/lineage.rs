@@ -1,0 +1,54 @@
+//! `callsheet run --lineage FILE`.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::SystemTime;
+
+use serde_json::Value;
+
+use crate::declare::Project;
+use crate::error::{Doing, Error, Result};
+use crate::event::Event;
+use crate::lineage::Lineage;
+use crate::plan::Plan;
+use crate::store::Store;
+
+/// The file that OpenLineage events are appended to.
+pub struct LineageFile<'a> {
+    path: &'a Path,
+    file: File,
+    lineage: Lineage<'a>,
+    written: io::Result<()>,
+}
+
+impl<'a> LineageFile<'a> {
+    pub fn open(path: &'a Path, project: &'a Project, store: &'a Store, plan: &'a Plan) -> Result<Self> {
+        let file = fs::OpenOptions::new().append(true).create(true).open(path).doing("cannot open", path)?;
+        Ok(Self { path, file, lineage: Lineage::new(project, store, plan), written: Ok(()) })
+    }
+
+    pub fn tell(&mut self, event: &Event) {
+        let told = self.lineage.tell(event, &now());
+        told.iter().for_each(|told| self.write(told));
+    }
+
+    fn write(&mut self, told: &Value) {
+        if self.written.is_ok() {
+            // One write a line: several runs may append to one file.
+            self.written = self.file.write_all(format!("{told}\n").as_bytes());
+        }
+    }
+
+    pub fn close(mut self, refused: Option<&Error>) -> Result<()> {
+        if let Some(error) = refused {
+            let told = self.lineage.refused(&error.to_string(), &now());
+            self.write(&told);
+        }
+        self.written.doing("cannot write", self.path)
+    }
+}
+
+fn now() -> String {
+    humantime::format_rfc3339_millis(SystemTime::now()).to_string()
+}

@@ -1,0 +1,42 @@
+//! `callsheet schema`.
+
+use clap::{Args, ValueEnum};
+
+use super::{SUCCESS, print_json};
+use crate::declare::{pipeline_schema, project_schema, stage_schema};
+use crate::error::Result;
+
+/// Print the JSON Schema of a declaration, for editors
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  callsheet schema stage > stage.schema.json        then, as the first line of a stage.toml:
+                                                    #:schema ../../stage.schema.json
+  callsheet schema pipeline > pipeline.schema.json  datasets and profiles have the same shape
+
+Editors with a TOML language server then complete names, show what they mean, and mark mistakes.")]
+pub struct Schema {
+    /// What is declared
+    declaration: Declaration,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Declaration {
+    /// stage.toml
+    Stage,
+    /// A pipeline, dataset or profile file
+    Pipeline,
+    /// callsheet.toml
+    Project,
+}
+
+impl Schema {
+    pub fn execute(&self) -> Result<u8> {
+        print_json(&match self.declaration {
+            Declaration::Stage => stage_schema(),
+            Declaration::Pipeline => pipeline_schema(),
+            Declaration::Project => project_schema(),
+        });
+        Ok(SUCCESS)
+    }
+}

@@ -1,0 +1,85 @@
+//! JSON Schemas of what users write, made from the structs that read it.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema, schema_for};
+use serde_json::{Value, json};
+
+use super::layer::LayerFile;
+use super::origin::LONGEST_NAME;
+use super::project::ProjectFile;
+use super::resources::{Bytes, Cpus, Seconds};
+use super::stage::StageFile;
+use super::{Foreach, NAME_RULE};
+
+/// Of stage.toml.
+pub fn stage_schema() -> Schema {
+    schema_for!(StageFile)
+}
+
+/// Of pipeline, dataset and profile files.
+pub fn pipeline_schema() -> Schema {
+    schema_for!(LayerFile)
+}
+
+/// Of callsheet.toml.
+pub fn project_schema() -> Schema {
+    schema_for!(ProjectFile)
+}
+
+/// What [`super::check_name`] asks for.
+pub(super) fn name_pattern() -> Value {
+    let pattern = format!("^[A-Za-z0-9_][A-Za-z0-9_-]{{0,{}}}$", LONGEST_NAME - 1);
+    json!({ "pattern": pattern, "description": NAME_RULE })
+}
+
+/// The value of a parameter.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code, reason = "only its schema is wanted")]
+pub(super) enum Scalar {
+    Boolean(bool),
+    Number(f64),
+    Text(String),
+}
+
+macro_rules! described {
+    ($name:ident, $schema:expr) => {
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                let schema: fn(&mut SchemaGenerator) -> Schema = $schema;
+                schema(generator)
+            }
+        }
+    };
+}
+
+described!(Cpus, |_| json_schema!({
+    "description": "CPUs of those the run may use",
+    "anyOf": [{ "type": "integer", "minimum": 1 }, { "const": "all" }]
+}));
+described!(Seconds, |_| json_schema!({ "type": "number", "exclusiveMinimum": 0 }));
+described!(Bytes, |_| json_schema!({
+    "description": "A number of bytes, or as in \"4 GB\"",
+    "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string" }]
+}));
+described!(Foreach, |generator| {
+    let scalar = generator.subschema_for::<Scalar>();
+    let table = json!({ "type": "object", "minProperties": 1, "propertyNames": name_pattern() });
+    let with = |values: Value| {
+        let mut table = table.clone();
+        table["additionalProperties"] = values;
+        table
+    };
+    json_schema!({
+        "description": "Lists of values, for every combination; or a list of the combinations",
+        "anyOf": [
+            with(json!({ "type": "array", "minItems": 1, "items": scalar })),
+            { "type": "array", "minItems": 1, "items": with(json!(scalar)) }
+        ]
+    })
+});

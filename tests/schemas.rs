@@ -1,0 +1,94 @@
+//! The JSON Schemas that editors use accept what the program accepts, and mark what it refuses.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use jsonschema::Validator;
+use serde_json::Value;
+
+fn schema(name: &str) -> Validator {
+    let output = Command::new(env!("CARGO_BIN_EXE_callsheet")).args(["schema", name]).output();
+    let schema: Value = serde_json::from_slice(&output.expect("callsheet starts").stdout).expect("JSON");
+    jsonschema::validator_for(&schema).expect("a schema")
+}
+
+fn parse(text: &str) -> Value {
+    let value: toml::Value = toml::from_str(text).expect("TOML");
+    serde_json::to_value(value).expect("JSON")
+}
+
+/// Every file below `folder` that `wanted` picks.
+fn files(folder: &Path, wanted: fn(&Path) -> bool) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("listed").map(|entry| entry.expect("an entry").path());
+    let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) = entries.partition(|path| path.is_dir());
+    let below = folders.iter().flat_map(|folder| self::files(folder, wanted));
+    files.iter().filter(|path| wanted(path)).cloned().chain(below).collect()
+}
+
+#[test]
+fn every_declaration_of_this_repository_fits_its_schema() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let toml = |path: &Path| path.extension().is_some_and(|extension| extension == "toml");
+    let mut count = 0;
+    for project in [root.to_owned(), root.join("tests/toy")] {
+        let stages = files(&project.join("stages"), |path| path.ends_with("stage.toml"));
+        let pipelines = files(&project.join("pipelines"), toml);
+        for (name, files) in
+            [("stage", stages), ("pipeline", pipelines), ("project", vec![project.join("callsheet.toml")])]
+        {
+            let schema = schema(name);
+            for file in files {
+                let value = parse(&fs::read_to_string(&file).expect("readable"));
+                let errors: Vec<String> = schema.iter_errors(&value).map(|e| e.to_string()).collect();
+                assert!(errors.is_empty(), "{}: {errors:?}", file.display());
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 30, "only {count} files were looked at");
+}
+
+#[test]
+fn a_mistake_is_marked() {
+    let cases = [
+        ("pipeline", "summary = \"a\"\nstage = 1\n"),
+        ("pipeline", "summary = \"a\"\n[stages.a]\nuses = \"b\"\n"),
+        ("pipeline", "summary = \"a\"\n[stages.a]\nforeach = []\n"),
+        ("pipeline", "summary = \"a\"\n[stages.a]\nforeach.x = 3\n"),
+        ("pipeline", "summary = \"a\"\n[stages.a]\nparams.x = [1]\n"),
+        ("pipeline", "summary = \"a\"\n[sources.\"../up\"]\npath = \"x\"\n"),
+        ("stage", "summary = \"a\"\nversion = 1\ncommand = []\n[outputs]\n"),
+        ("stage", "summary = \"a\"\nversion = 1\ncommand = [\"a\"]\n"),
+        (
+            "stage",
+            "summary = \"a\"\nversion = 1\ncommand = [\"a\"]\n[outputs.x]\nkind = \"tabel\"\npath = \"x\"\ndoc = \"x\"\n",
+        ),
+        ("stage", "summary = \"a\"\nversion = 1\ncommand = [\"a\"]\n[outputs]\n[resources]\ncpus = 0\n"),
+        ("project", "default.pipeline = \"x\"\n"),
+    ];
+    for (name, text) in cases {
+        assert!(!schema(name).is_valid(&parse(text)), "{text}");
+    }
+}
+
+#[test]
+fn every_name_comes_with_what_it_means() {
+    fn undescribed(value: &Value, at: &str, found: &mut Vec<String>) {
+        for (name, property) in value["properties"].as_object().into_iter().flatten() {
+            if property["description"].as_str().is_none() {
+                found.push(format!("{at}.{name}"));
+            }
+        }
+        for (name, definition) in value["$defs"].as_object().into_iter().flatten() {
+            undescribed(definition, name, found);
+        }
+    }
+    for name in ["stage", "pipeline", "project"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_callsheet")).args(["schema", name]).output();
+        let schema: Value = serde_json::from_slice(&output.expect("starts").stdout).expect("JSON");
+        let mut found = Vec::new();
+        undescribed(&schema, name, &mut found);
+        assert_eq!(found, [""; 0]);
+    }
+}
