@@ -2,9 +2,10 @@
 PIPELINE ?= synthesis
 DATASET ?= space_needle
 PROFILE ?= demo
+SECONDS ?= 60
 TOOLS ?= callsheet,ninja,make,doit
 
-.PHONY: pipeline setup imagenet build test lint docs doc bench-engine audit clean
+.PHONY: pipeline setup imagenet build test lint docs doc bench-engine fuzz audit clean
 
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) $(ARGS)
@@ -41,6 +42,11 @@ doc: setup
 bench-engine: build # the engine beside ninja, make and doit; TOOLS names others
 	python3 bench/engine.py --chains 50 --tools $(TOOLS)
 	python3 bench/engine.py --chains 1000 --rounds 2 --tools callsheet,ninja,make
+
+fuzz: # anything as stage.toml or pipeline file, for SECONDS
+	@test -x .toolchain/bin/cargo-fuzz || cargo install --locked --root .toolchain cargo-fuzz
+	cd tests/fuzz && RUSTC_BOOTSTRAP=1 PATH="$(CURDIR)/.toolchain/bin:$$PATH" cargo fuzz run --fuzz-dir . --sanitizer none \
+		--target-dir $(CURDIR)/target/fuzz declarations -- -max_total_time=$(SECONDS) -rss_limit_mb=4096
 
 audit: # licences, sources and advisories of dependencies
 	@test -x .toolchain/bin/cargo-deny || cargo install --locked --root .toolchain cargo-deny

@@ -15,7 +15,7 @@ pub enum Error {
     #[error(transparent)]
     Fault(#[from] Box<Fault>),
     /// The file system refused something.
-    #[error("{doing} {}: {source}", path.display())]
+    #[error("{doing} {}: {source}", shown(path))]
     Io {
         /// What was being done, e.g. `cannot read`.
         doing: &'static str,
@@ -25,7 +25,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A Parquet file that cannot be read or written.
-    #[error("{doing} {}: {source}", path.display())]
+    #[error("{doing} {}: {source}", shown(path))]
     Parquet {
         /// What was being done.
         doing: &'static str,
@@ -50,7 +50,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// A refusal with its remedy.
     pub fn refused(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self::Refused { message: message.into(), help: help.into() }
+        Self::Refused { message: clipped(&message.into()), help: help.into() }
     }
 }
 
@@ -157,11 +157,12 @@ impl Fault {
         message: impl Into<String>,
         label: impl Into<String>,
     ) -> Box<Self> {
+        let (text, span) = excerpt(&source.text, span);
         Box::new(Self {
-            message: message.into(),
+            message: clipped(&message.into()),
             label: label.into(),
             help: None,
-            file: NamedSource::new(source.path.display().to_string(), source.text.clone()),
+            file: NamedSource::new(source.path.display().to_string(), text),
             span,
         })
     }
@@ -187,6 +188,52 @@ impl Diagnostic for Fault {
         let label = LabeledSpan::new_with_span(Some(self.label.clone()), self.span.clone());
         Some(Box::new(std::iter::once(label)))
     }
+}
+
+/// Characters of a line that a reader still reads.
+const LONGEST_LINE: usize = 400;
+
+/// A text without the rest of its long lines.
+fn clipped(text: &str) -> String {
+    let clip = |line: &str| match line.char_indices().nth(LONGEST_LINE) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    };
+    text.split('\n').map(clip).collect::<Vec<_>>().join("\n")
+}
+
+fn shown(path: &Path) -> String {
+    clipped(&path.display().to_string())
+}
+
+/// A text in which no line is long, and where `span` lies in it: of a long line that holds the
+/// beginning of the span, what stands around that is left.
+fn excerpt(text: &str, span: Range<usize>) -> (String, Range<usize>) {
+    if text.split('\n').all(|line| line.len() <= LONGEST_LINE) {
+        return (text.to_owned(), span);
+    }
+    let start = text.floor_char_boundary(span.start);
+    let mut short = String::new();
+    let mut moved = 0..0;
+    let mut offset = 0;
+    for line in text.split_inclusive('\n') {
+        let end = offset + line.len();
+        let from = match (offset..end).contains(&start) {
+            true => text.floor_char_boundary(start.saturating_sub(LONGEST_LINE / 4).max(offset)),
+            false => offset,
+        };
+        let to = text.ceil_char_boundary(from.saturating_add(LONGEST_LINE).min(end));
+        if (offset..end).contains(&start) {
+            let begin = short.len() + start - from;
+            moved = begin..begin + span.end.min(to).saturating_sub(start);
+        }
+        short.push_str(&text[from..to]);
+        if to < end {
+            short.push_str("…\n");
+        }
+        offset = end;
+    }
+    (short, moved)
 }
 
 /// `did you mean "x"? (known: a, b, x)`, for a name that does not exist.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::schema::{Scalar, name_pattern};
-use super::{Foreach, check_name, is_name, read_toml};
+use super::{Foreach, check_name, is_name, parse_toml, read_toml};
 use crate::error::{Result, SourceText};
 
 /// What takes a source's place when its pattern matches no file.
@@ -93,7 +93,19 @@ impl Layer {
     /// # Errors
     /// When the file is missing or malformed.
     pub fn read(root: &Path, path: &Path) -> Result<Self> {
-        let (file, source): (LayerFile, _) = read_toml(root, path)?;
+        let (file, source) = read_toml(root, path)?;
+        Self::check(file, source)
+    }
+
+    /// Reads a layer from text.
+    ///
+    /// # Errors
+    /// When it is malformed.
+    pub fn parse(source: &Arc<SourceText>) -> Result<Self> {
+        Self::check(parse_toml(source)?, source.clone())
+    }
+
+    fn check(file: LayerFile, source: Arc<SourceText>) -> Result<Self> {
         file.stages.keys().try_for_each(|name| check_stage_name(name, &source))?;
         file.sources.keys().try_for_each(|name| check_name(name, "a source", &source))?;
         Ok(Self { summary: file.summary, sources: file.sources, stages: file.stages, source })

@@ -12,7 +12,7 @@ mod stage;
 
 pub use foreach::{Foreach, Values, value_text};
 pub use layer::{Layer, Otherwise, SourceUse, StageUse};
-pub use origin::{NAME_RULE, Origin, check_name, is_name, read_toml};
+pub use origin::{NAME_RULE, Origin, check_name, is_name, parse_toml, read_toml};
 pub use param::{ParamDecl, ParamType, Role};
 pub use project::{Defaults, Project};
 pub use resources::{Bytes, Cpus, ResourcesDecl, Seconds};

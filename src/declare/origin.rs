@@ -51,15 +51,20 @@ impl fmt::Display for Origin {
 pub fn read_toml<T: DeserializeOwned>(root: &Path, path: &Path) -> Result<(T, Arc<SourceText>)> {
     let text = fs::read_to_string(root.join(path)).doing("cannot read", path)?;
     let source = Arc::new(SourceText::new(path.to_owned(), text));
-    match toml::from_str(&source.text) {
-        Ok(value) => Ok((value, source)),
-        Err(error) => {
-            let span = error.span().unwrap_or(0..0);
-            let place = format!("{}:{}", path.display(), source.line(span.start));
-            let message = error.message().lines().next().unwrap_or("not TOML").to_owned();
-            Err(Fault::new(&source, span, format!("{place}: {message}"), "here").into())
-        }
-    }
+    Ok((parse_toml(&source)?, source))
+}
+
+/// Reads TOML; a syntax or shape error shows the line it stands on.
+///
+/// # Errors
+/// When the text does not have the shape of `T`.
+pub fn parse_toml<T: DeserializeOwned>(source: &Arc<SourceText>) -> Result<T> {
+    toml::from_str(&source.text).map_err(|error| {
+        let span = error.span().unwrap_or(0..0);
+        let place = format!("{}:{}", source.path.display(), source.line(span.start));
+        let message = error.message().lines().next().unwrap_or("not TOML").to_owned();
+        Fault::new(source, span, format!("{place}: {message}"), "here").into()
+    })
 }
 
 /// Longest name of a stage, a source, an input, an output or a parameter.

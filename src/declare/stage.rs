@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::schema::name_pattern;
-use super::{Origin, ParamDecl, ResourcesDecl, check_name, read_toml};
+use super::{Origin, ParamDecl, ResourcesDecl, check_name, parse_toml, read_toml};
 use crate::error::{Fault, Result, SourceText, suggest};
 
 /// What an artifact is on disk.
@@ -131,8 +131,20 @@ impl StageDecl {
     /// # Errors
     /// When the file is missing, malformed, or contradicts itself.
     pub fn read(root: &Path, stages: &Path, name: &str) -> Result<Self> {
-        let path = stages.join(name).join("stage.toml");
-        let (file, source): (StageFile, _) = read_toml(root, &path)?;
+        let (file, source) = read_toml(root, &stages.join(name).join("stage.toml"))?;
+        Self::check(file, source, name, &root.join(stages).join(name))
+    }
+
+    /// Reads the declaration of the stage `name` from text; `folder` is where its scripts would lie.
+    ///
+    /// # Errors
+    /// When it is malformed, or contradicts itself.
+    pub fn parse(source: &Arc<SourceText>, name: &str, folder: &Path) -> Result<Self> {
+        Self::check(parse_toml(source)?, source.clone(), name, folder)
+    }
+
+    fn check(file: StageFile, source: Arc<SourceText>, name: &str, folder: &Path) -> Result<Self> {
+        let path = &source.path;
         let version = *file.version.get_ref();
         for bump in 2..=version {
             if !file.history.contains_key(&bump.to_string()) {
@@ -162,7 +174,9 @@ impl StageDecl {
         check_placeholders(&file, &source)?;
         let mut paths = BTreeSet::new();
         for (output, decl) in &file.outputs {
-            let one_name = !decl.path.is_empty()
+            let plain = decl.path.len() <= LONGEST_PATH && !decl.path.contains(char::is_control);
+            let one_name = plain
+                && !decl.path.is_empty()
                 && Path::new(&decl.path).components().count() == 1
                 && Path::new(&decl.path).file_name().is_some_and(|n| n == decl.path.as_str());
             if !one_name || decl.kind == ArtifactKind::Files {
@@ -192,7 +206,7 @@ impl StageDecl {
         let command = file.command.into_inner();
         Ok(Self {
             name: name.to_owned(),
-            scripts: scripts(&root.join(stages).join(name), &command),
+            scripts: scripts(folder, &command),
             summary: file.summary,
             doc: file.doc,
             version,
@@ -206,6 +220,9 @@ impl StageDecl {
         })
     }
 }
+
+/// Longest name of an output's file; file systems take 255 bytes.
+const LONGEST_PATH: usize = 200;
 
 fn scripts(folder: &Path, command: &[String]) -> Vec<(String, PathBuf)> {
     let plain = |word: &&String| Path::new(word).file_name().is_some_and(|name| name == word.as_str());
