@@ -160,8 +160,6 @@ def measure(tools, chains, rounds, scratch):
         for tool, (folder, command) in projects.items():
             (folder / "raw/0.txt").write_text(f"round {number}\n")
             cases["one source changed"][tool].append(timed(command, folder)[0])
-        for folder, _ in projects.values():
-            shutil.rmtree(folder)
         print(f"round {number + 1} of {rounds}", file=sys.stderr)
     return cases, memory
 
@@ -185,9 +183,11 @@ def main():
     arguments = parser.parse_args()
     tools = arguments.tools.split(",")
     install(tools)
-    scratch = ROOT / "target/bench"
-    scratch.mkdir(parents=True, exist_ok=True)
-    print(table(*measure(tools, arguments.chains, arguments.rounds, scratch), arguments.chains))
+    base = ROOT / "target/bench"
+    base.mkdir(parents=True, exist_ok=True)
+    # Removed at the end alone: some file systems are slow to create files just after many were deleted.
+    with tempfile.TemporaryDirectory(dir=base) as scratch:
+        print(table(*measure(tools, arguments.chains, arguments.rounds, scratch), arguments.chains))
 
 
 if __name__ == "__main__":
