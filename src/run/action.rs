@@ -122,11 +122,11 @@ impl Action<'_> {
                 Err(error) => return Err(error),
             }
         };
+        say(Said::Released);
         self.check_unchanged(run.store)?;
         let outputs = publish(run.store, self.stage, &folder.join(OUT))?;
         place.give(folder);
-        say(Said::Released);
-        run.store.sync()?;
+        run.store.sync(outputs.values())?;
         let seconds = clock.elapsed().as_secs_f64();
         let provenance = self.provenance(run, place, began, seconds, peak_memory);
         run.store.write_record(claim, &Record::new(self.key.clone(), outputs.clone(), provenance))?;

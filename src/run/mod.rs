@@ -11,6 +11,7 @@ mod recorder;
 mod resources;
 mod scheduler;
 mod survey;
+mod threads;
 mod workplace;
 
 use std::collections::{BTreeMap, BTreeSet};

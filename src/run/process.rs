@@ -21,6 +21,9 @@ use crate::protocol::{EVENTS_VARIABLE, WorkerEvent};
 /// A longer line is no event.
 const LONGEST_EVENT: usize = 1 << 20;
 
+/// Bytes read from a pipe at once.
+const READ: usize = 1 << 13;
+
 /// A worker that is told to end has this long.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -164,7 +167,7 @@ fn start(job: &Job, both: PipeWriter, events: &PipeWriter) -> Result<Child> {
 
 /// Reads what there is; at its end the pipe is dropped.
 fn read_output(output: &mut Option<PipeReader>, log: &mut Log) -> Result<()> {
-    let mut buffer = [0; 1 << 16];
+    let mut buffer = [0; READ];
     while let Some(pipe) = output {
         match pipe.read(&mut buffer) {
             Ok(0) => *output = None,
@@ -213,7 +216,7 @@ struct Lines {
 
 impl Lines {
     fn read(&mut self, mut from: &PipeReader, each: &mut impl FnMut(&[u8])) {
-        let mut buffer = [0; 1 << 14];
+        let mut buffer = [0; READ];
         while let Ok(count @ 1..) = from.read(&mut buffer) {
             self.feed(&buffer[..count], each);
         }

@@ -13,6 +13,7 @@ use super::action::{Action, Outcome, Said};
 use super::outlook::{key_of, left_out_by_only, rows};
 use super::resources::{Machine, Share};
 use super::survey::Survey;
+use super::threads::Threads;
 use super::{Run, RunOptions, RunSummary};
 use crate::error::{Error, Result};
 use crate::event::Event;
@@ -64,6 +65,7 @@ pub struct Scheduler<'a, R> {
     running: usize,
     /// Stages that were computed.
     made: BTreeSet<String>,
+    threads: Threads<'a>,
 }
 
 impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
@@ -91,6 +93,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
             free: options.machine.clone(),
             running: 0,
             made: BTreeSet::new(),
+            threads: Threads::default(),
             summary: RunSummary::default(),
             run,
             options,
@@ -243,7 +246,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
         if action.force && last.is_some_and(|record| record.key == action.key) {
             why = vec!["forced".to_owned()];
         }
-        scope.spawn(move || {
+        self.threads.run(scope, move || {
             let name = || action.stage.name.clone();
             let say = |said| {
                 let _ = sender.send(match said {

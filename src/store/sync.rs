@@ -1,10 +1,16 @@
-//! Durability for many at once: one call to the disk serves every thread that waits for it.
+//! Durability for many at once: one thread syncs what all that wait have written.
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use super::Store;
+use super::{Object, Store};
 use crate::error::{Doing, Result};
+
+/// Up to so many files are synced one by one: a call for the whole file system waits for what
+/// everybody else writes as well.
+const FEW: u64 = 64;
 
 /// Syncs begun and ended.
 #[derive(Debug, Default)]
@@ -18,16 +24,18 @@ struct State {
     begun: u64,
     ended: u64,
     running: bool,
+    waiting: Vec<(PathBuf, u64)>,
 }
 
 impl Store {
-    /// Returns once everything that was written to the store's file system before is on the disk.
+    /// Returns once the content of these objects is on the disk.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn sync(&self) -> Result<()> {
+    pub fn sync<'o>(&self, objects: impl IntoIterator<Item = &'o Object>) -> Result<()> {
         let mut state = self.sync.state.lock().unwrap_or_else(PoisonError::into_inner);
-        // A sync that is running may have passed what was written last: the next one serves.
+        state.waiting.extend(objects.into_iter().map(|object| (self.object_path(object), object.files)));
+        // A sync that is running does not know of them: the next one serves.
         let wanted = state.begun + 1;
         while state.ended < wanted {
             if state.running {
@@ -37,14 +45,34 @@ impl Store {
             state.running = true;
             state.begun += 1;
             let this = state.begun;
+            let batch = std::mem::take(&mut state.waiting);
             drop(state);
-            let synced = File::open(&self.root).and_then(|folder| Ok(rustix::fs::syncfs(folder)?));
+            let synced = self.sync_batch(&batch);
             state = self.sync.state.lock().unwrap_or_else(PoisonError::into_inner);
             state.running = false;
             self.sync.ended.notify_all();
-            synced.doing("cannot sync", &self.root)?;
+            if let Err(error) = synced {
+                // Whoever waits for them finds out for itself.
+                state.waiting.extend(batch);
+                return Err(error).doing("cannot sync", &self.root);
+            }
             state.ended = this;
         }
         Ok(())
     }
+
+    fn sync_batch(&self, batch: &[(PathBuf, u64)]) -> io::Result<()> {
+        if batch.iter().map(|(_, files)| files).sum::<u64>() > FEW {
+            return Ok(rustix::fs::syncfs(File::open(&self.root)?)?);
+        }
+        batch.iter().try_for_each(|(path, _)| sync_below(path))
+    }
+}
+
+/// Syncs the content of files; an object whose name is lost in a power cut is a miss.
+fn sync_below(path: &Path) -> io::Result<()> {
+    if !path.is_dir() {
+        return File::open(path)?.sync_all();
+    }
+    fs::read_dir(path)?.try_for_each(|entry| sync_below(&entry?.path()))
 }

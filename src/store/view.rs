@@ -1,6 +1,7 @@
 //! `data/out`: artifacts under names that people use.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
@@ -26,11 +27,25 @@ fn target(object: &Path, link: &Path, data: &Path) -> PathBuf {
 /// # Errors
 /// When the file system refuses, or something that is no link stands in the way.
 pub fn show_artifact(object: &Path, link: &Path, data: &Path) -> Result<()> {
-    if is_shown(object, link, data) {
+    let folder = link.parent().unwrap_or(data);
+    let target = target(object, link, data);
+    // Most often there is nothing yet.
+    let made = symlink(&target, link).or_else(|error| match error.kind() {
+        ErrorKind::NotFound => fs::create_dir_all(folder).and_then(|()| symlink(&target, link)),
+        _ => Err(error),
+    });
+    match made {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => replace(&target, link, folder),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(error).doing("cannot create", folder),
+        made => made.doing("cannot create", link),
+    }
+}
+
+/// Puts a link in the place of an older one, so that there is always one of them.
+fn replace(target: &Path, link: &Path, folder: &Path) -> Result<()> {
+    if fs::read_link(link).is_ok_and(|now| now == target) {
         return Ok(());
     }
-    let folder = link.parent().unwrap_or(data);
-    fs::create_dir_all(folder).doing("cannot create", folder)?;
     if fs::symlink_metadata(link).is_ok_and(|found| !found.is_symlink()) {
         return Err(Error::refused(
             format!("cannot show an artifact at {}: something else is there", link.display()),
@@ -39,6 +54,6 @@ pub fn show_artifact(object: &Path, link: &Path, data: &Path) -> Result<()> {
     }
     let name = link.file_name().unwrap_or_default().to_string_lossy();
     let fresh = folder.join(format!(".{}.{name}", std::process::id()));
-    symlink(target(object, link, data), &fresh).doing("cannot link", &fresh)?;
+    symlink(target, &fresh).doing("cannot link", &fresh)?;
     fs::rename(&fresh, link).doing("cannot link", link)
 }
