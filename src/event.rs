@@ -18,6 +18,13 @@ pub enum Event {
         /// Number of stages in the plan.
         stages: usize,
     },
+    /// Raw files are being hashed.
+    Hashing {
+        /// Bytes done.
+        done: u64,
+        /// Bytes of all that are not remembered.
+        total: u64,
+    },
     /// A stage's result was found in the store.
     Cached {
         /// The stage instance.

@@ -75,6 +75,26 @@ fn looking_again_hashes_no_raw_file_again() {
 }
 
 #[test]
+fn a_plan_remembers_what_it_hashed_and_a_run_tells_how_far_it_is() {
+    let project = Project::new();
+    let file = fs::File::create(project.path("data/raw/toy/large.txt")).expect("created");
+    file.set_len(300_000_000).expect("as large as that");
+    sleep(Duration::from_millis(2100));
+    let run =
+        project.start(&["-p", "chain", "-d", "toy", "-P", "small", "--json", "--set", "make.seconds=60"]);
+    until("raw data is hashed", || project.exists("data/store/staging"));
+    Command::new("kill").args(["-INT", &run.id().to_string()]).status().expect("sent");
+    let said = String::from_utf8_lossy(&run.wait_with_output().expect("over").stdout).into_owned();
+    assert!(
+        said.contains("\"event\":\"hashing\",\"done\":") && said.contains("\"total\":300000006"),
+        "{said}"
+    );
+    project.remove("data/store");
+    project.stdout(&["plan"]);
+    assert!(project.read("data/store/sources.json").contains("large.txt"));
+}
+
+#[test]
 fn a_file_changed_behind_an_old_time_stamp_is_noticed() {
     let project = Project::new();
     sleep(Duration::from_millis(2100));

@@ -8,6 +8,9 @@ use super::lines::Lines;
 use crate::event::Event;
 use crate::protocol::WorkerEvent;
 
+/// What the bar of raw files is called.
+const RAW: &str = "hashing raw data";
+
 /// Draws events.
 pub struct Bars {
     lines: Lines,
@@ -23,6 +26,14 @@ impl Bars {
 
     /// Draws one event.
     pub fn report(&mut self, event: &Event) {
+        if let Event::Hashing { done, total } = event {
+            self.progress(RAW, (done / 1_000_000) as usize, (total / 1_000_000) as usize, "MB");
+            return;
+        }
+        // What comes after it is no longer of the raw data.
+        if let Some(mut bar) = self.bars.remove(RAW) {
+            let _ = bar.clear();
+        }
         if let Event::Worker { stage, said: WorkerEvent::Progress { done, total, unit } } = event {
             self.progress(stage, *done as usize, *total as usize, unit);
             return;
@@ -45,6 +56,12 @@ impl Bars {
                 None => super::say(&line),
             }
         }
+    }
+
+    /// Takes every bar away.
+    pub fn clear(&mut self) {
+        self.bars.values_mut().for_each(|bar| drop(bar.clear()));
+        self.bars.clear();
     }
 
     fn progress(&mut self, stage: &str, done: usize, total: usize, unit: &str) {

@@ -10,7 +10,6 @@ use super::{SUCCESS, Which, print_json, print_text};
 use crate::error::{Error, Result, list};
 use crate::key::ActionKey;
 use crate::run::{State, outlook};
-use crate::store::Sources;
 
 /// Show the stored and the wanted key of a stage side by side
 #[derive(Args)]
@@ -39,7 +38,7 @@ impl Explain {
             return Err(Error::refused(message, format!("name one of them: {}", list(names))));
         };
         let name = &plan.stages[position].name;
-        let mut sources = Sources::load(&store, &project.root);
+        let mut sources = super::sources(&project, &store, &plan);
         let prospect = outlook(&store, &mut sources, &survey, &plan)?.swap_remove(position);
         let stored = survey.last(name).and_then(|head| store.record(&head.key)).map(|record| record.key);
         let wanted = prospect.key;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::human_seconds;
+use crate::declare::Bytes;
 use crate::event::Event;
 use crate::protocol::WorkerEvent;
 
@@ -11,6 +12,7 @@ use crate::protocol::WorkerEvent;
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 
 /// Turns events into lines.
+#[derive(Default)]
 pub struct Lines {
     title: String,
     labels: BTreeSet<String>,
@@ -30,6 +32,11 @@ impl Lines {
         let mut lines = Vec::new();
         match event {
             Event::Cached { .. } => {}
+            Event::Hashing { done, total } => {
+                if self.due("") {
+                    lines.push(format!("hashing raw data: {} of {}", Bytes(*done), Bytes(*total)));
+                }
+            }
             Event::RunStarted { run, .. } => self.run.clone_from(run),
             Event::Waiting { stage, holder } if *holder == self.run => {
                 lines.push(format!("{stage}: waiting for another stage, which makes the same"));
@@ -84,15 +91,20 @@ impl Lines {
         format!("{}{rests}", self.title)
     }
 
+    /// Whether it is time for another line of a stage's progress, or of none's.
+    fn due(&mut self, stage: &str) -> bool {
+        let now = Instant::now();
+        let due = self.shown.get(stage).is_none_or(|last| now - *last >= PROGRESS_EVERY);
+        if due {
+            self.shown.insert(stage.to_owned(), now);
+        }
+        due
+    }
+
     fn worker(&mut self, stage: &str, said: &WorkerEvent) -> Option<String> {
         match said {
             WorkerEvent::Progress { done, total, unit } => {
-                let now = Instant::now();
-                let due = self.shown.get(stage).is_none_or(|last| now - *last >= PROGRESS_EVERY);
-                due.then(|| {
-                    self.shown.insert(stage.to_owned(), now);
-                    format!("{stage}: {done}/{total} {unit}")
-                })
+                self.due(stage).then(|| format!("{stage}: {done}/{total} {unit}"))
             }
             WorkerEvent::Log { level, message } if level == "warning" => {
                 Some(format!("{stage}: warning: {message}"))

@@ -8,7 +8,6 @@ use super::{SUCCESS, Which, human_seconds, print_json, print_text};
 use crate::declare::{ArtifactKind, Bytes, Project};
 use crate::error::Result;
 use crate::run::outlook;
-use crate::store::Sources;
 
 /// List the artifacts of a pipeline over a dataset, or the runs
 #[derive(Args)]
@@ -45,7 +44,7 @@ impl Ls {
             return self.list_runs();
         }
         let (project, store, plan, survey) = self.which.survey()?;
-        let mut sources = Sources::load(&store, &project.root);
+        let mut sources = super::sources(&project, &store, &plan);
         let prospects = outlook(&store, &mut sources, &survey, &plan)?;
         let out = format!("out/{}/{}", plan.request.pipeline, plan.request.dataset);
         let mut rows = Vec::new();

@@ -22,7 +22,10 @@ mod show;
 mod stages;
 mod verify;
 
-use std::io::Write;
+use bars::Bars;
+use lines::Lines;
+
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -30,9 +33,10 @@ use serde::Serialize;
 
 use crate::declare::Project;
 use crate::error::{Error, Result};
+use crate::event::Event;
 use crate::plan::{Plan, Request, Selection, resolve};
 use crate::run::Survey;
-use crate::store::Store;
+use crate::store::{Sources, Store};
 
 /// Everything went well; nothing had to be done counts as well.
 pub const SUCCESS: u8 = 0;
@@ -183,6 +187,21 @@ fn survey(project: &Project, store: &Store, request: &Request) -> Result<(Plan, 
         || Survey::new(store, &project.data, &request.pipeline, &request.dataset),
     );
     Ok((plan?, survey))
+}
+
+/// What the store knows of raw files; those that it does not know are hashed, which is shown if it
+/// takes long, and remembered.
+fn sources(project: &Project, store: &Store, plan: &Plan) -> Sources {
+    let mut sources = Sources::load(store, &project.root);
+    let mut bars = std::io::stderr().is_terminal().then(|| Bars::new(Lines::default()));
+    sources.learn(&plan.raw_files(), |done, total| {
+        bars.iter_mut().for_each(|bars| bars.report(&Event::Hashing { done, total }));
+        true
+    });
+    bars.iter_mut().for_each(Bars::clear);
+    // A store that cannot be written can be looked at all the same.
+    let _ = sources.save(store);
+    sources
 }
 
 /// Runs the program; the exit codes are this module's constants.

@@ -8,7 +8,6 @@ use super::{SUCCESS, Which, print_text, store, survey};
 use crate::error::{Error, Result, suggest};
 use crate::key::Digest;
 use crate::run::outlook;
-use crate::store::Sources;
 
 /// Keep results whatever `callsheet gc` is asked to remove
 #[derive(Args)]
@@ -53,7 +52,7 @@ impl Pin {
         // No gc between the look and the pin.
         let _shared = store.shared()?;
         let (plan, survey) = survey(&project, &store, &request)?;
-        let mut sources = Sources::load(&store, &project.root);
+        let mut sources = super::sources(&project, &store, &plan);
         let prospects = outlook(&store, &mut sources, &survey, &plan)?;
         let cached = prospects.iter().filter(|prospect| prospect.objects.is_some());
         let keys: BTreeSet<Digest> =

@@ -5,7 +5,6 @@ use clap::Args;
 use super::{SUCCESS, Select, WOULD_RUN, Which, human_seconds, print_json, print_text};
 use crate::error::{Result, list};
 use crate::run::{Outlook, State, left_out_by_only, outlook};
-use crate::store::Sources;
 
 /// Show what a run would do, and why
 #[derive(Args)]
@@ -39,7 +38,7 @@ impl PlanCommand {
 pub fn show(which: &Which, select: &Select, check: bool, json: bool) -> Result<u8> {
     let (project, store, plan, survey) = which.survey()?;
     let plan = plan.select(&select.selection())?;
-    let mut sources = Sources::load(&store, &project.root);
+    let mut sources = super::sources(&project, &store, &plan);
     let stages = outlook(&store, &mut sources, &survey, &plan)?;
     let only = plan.names(&select.only)?;
     let left_out =

@@ -10,7 +10,6 @@ use crate::declare::Bytes;
 use crate::error::{Error, Result, suggest};
 use crate::plan::{Input, gathered};
 use crate::run::outlook;
-use crate::store::Sources;
 
 /// Show where an artifact came from
 #[derive(Args)]
@@ -44,7 +43,7 @@ impl Show {
                 suggest(&self.artifact, known.iter().map(String::as_str)),
             ));
         };
-        let mut sources = Sources::load(&store, &project.root);
+        let mut sources = super::sources(&project, &store, &plan);
         let prospects = outlook(&store, &mut sources, &survey, &plan)?;
         let prospect = prospects.into_iter().find(|p| p.stage == stage.name);
         let made = prospect.and_then(|p| store.record(&p.key?.digest()).zip(p.objects));

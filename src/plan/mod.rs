@@ -8,7 +8,7 @@ mod select;
 mod source;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::slice;
 use std::sync::Arc;
 
@@ -118,6 +118,18 @@ pub struct Plan {
     pub summary: String,
     /// The stages, each after those it reads from; else in the order of the file.
     pub stages: Vec<Stage>,
+}
+
+impl Plan {
+    /// Every raw file that is read, once.
+    pub fn raw_files(&self) -> BTreeSet<&Path> {
+        let inputs = self.stages.iter().flat_map(|stage| stage.inputs.values());
+        let files = inputs.filter_map(|input| match input {
+            Input::Source { files, .. } => Some(files),
+            Input::Artifact { .. } | Input::Gather { .. } => None,
+        });
+        files.flatten().map(PathBuf::as_path).collect()
+    }
 }
 
 impl Stage {

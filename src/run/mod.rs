@@ -145,10 +145,19 @@ pub fn run(
     let run = Run { project, store, plan, id, workplace: OnceLock::new() };
     let (sender, receiver) = mpsc::channel();
     *interrupts.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender.clone());
-    let mut summary = thread::scope(|scope| {
-        let scheduler = Scheduler::new(&run, options, &mut sources, survey, &mut report);
-        scheduler.schedule(scope, &sender, &receiver)
+    let hashed = sources.learn(&plan.raw_files(), |done, total| {
+        report(&Event::Hashing { done, total });
+        !matches!(receiver.try_recv(), Ok(Message::Interrupt))
     });
+    let mut summary = if hashed {
+        thread::scope(|scope| {
+            let scheduler = Scheduler::new(&run, options, &mut sources, survey, &mut report);
+            scheduler.schedule(scope, &sender, &receiver)
+        })
+    } else {
+        report(&Event::Stopping { workers: 0 });
+        RunSummary { stopped: true, ..RunSummary::default() }
+    };
     if let Some(error) = summary.refused.take() {
         return Err(error);
     }

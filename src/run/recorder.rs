@@ -36,7 +36,7 @@ impl Recorder {
 
     /// Keeps an event. Results that were found are in `run.json`: a run that only finds leaves nothing.
     pub fn keep(&mut self, event: &Event) {
-        if matches!(event, Event::RunStarted { .. } | Event::Cached { .. }) {
+        if matches!(event, Event::RunStarted { .. } | Event::Hashing { .. } | Event::Cached { .. }) {
             return;
         }
         if matches!(event, Event::RunFinished { .. }) && self.file.is_none() {

@@ -1,19 +1,58 @@
 //! Digests of files and folders by their bytes.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Doing, Result};
 use crate::key::Digest;
 
-/// BLAKE3 of a file's bytes, on all cores where the file is large.
+/// Bytes of a file that are hashed while the next ones are read.
+const CHUNK: usize = 4 << 20;
+
+/// BLAKE3 of a file's bytes, on all cores where the file is large. It is read and not mapped: whoever
+/// cuts it short meanwhile would end this process.
 ///
 /// # Errors
 /// When it cannot be read.
 pub fn digest_file(path: &Path) -> Result<Digest> {
+    let digest = digest_while(path, |_| true)?;
+    Ok(digest.expect("nobody stops it"))
+}
+
+/// [`digest_file`], which tells `go_on` of the bytes hashed, again and again; none if it says no.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn digest_while(path: &Path, go_on: impl FnMut(u64) -> bool) -> Result<Option<Digest>> {
+    let file = File::open(path).doing("cannot read", path)?;
+    digest_reader(file, go_on).doing("cannot read", path)
+}
+
+fn digest_reader(mut file: File, mut go_on: impl FnMut(u64) -> bool) -> io::Result<Option<Digest>> {
     let mut hasher = blake3::Hasher::new();
-    hasher.update_mmap_rayon(path).doing("cannot read", path)?;
-    Ok(hasher.finalize().into())
+    let size = usize::try_from(file.metadata()?.len()).unwrap_or(CHUNK);
+    if size < CHUNK {
+        let mut bytes = Vec::with_capacity(size + 1);
+        file.read_to_end(&mut bytes)?;
+        return Ok(Some(blake3::hash(&bytes).into()));
+    }
+    let (mut full, mut free) = (Vec::with_capacity(CHUNK), Vec::with_capacity(CHUNK));
+    fill(&mut file, &mut full)?;
+    while !full.is_empty() {
+        let (done, read) = rayon::join(|| hasher.update_rayon(&full).count(), || fill(&mut file, &mut free));
+        read?;
+        if !go_on(done) {
+            return Ok(None);
+        }
+        std::mem::swap(&mut full, &mut free);
+    }
+    Ok(Some(hasher.finalize().into()))
+}
+
+fn fill(file: &mut File, buffer: &mut Vec<u8>) -> io::Result<()> {
+    buffer.clear();
+    file.take(CHUNK as u64).read_to_end(buffer).map(drop)
 }
 
 /// BLAKE3 of the sorted names, lengths and digests of the files below a folder.

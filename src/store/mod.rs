@@ -40,6 +40,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Doing, Result};
 
+use digest::digest_while;
 pub use digest::{digest_directory, digest_file};
 pub use gc::Garbage;
 pub use heads::{Head, Heads};

@@ -1,7 +1,7 @@
 //! Raw files: hashed once, remembered by path, inode, size, and the times of the last modification
 //! and of the last change, which no program can set.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Store, digest_file, read_json};
+use super::{Store, digest_while, read_json};
 use crate::error::{Doing, Result};
 use crate::key::Digest;
 
 /// A file younger than this may change again within its time stamp's resolution.
 const SETTLED: Duration = Duration::from_secs(2);
+
+/// Bytes that are hashed between two tellings.
+const TELL_EVERY: u64 = 64 << 20;
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 struct Stamp {
@@ -61,19 +64,56 @@ impl Sources {
     pub fn digest(&mut self, file: &Path) -> Result<Digest> {
         let path = self.root.join(file);
         let found = fs::metadata(&path).doing("cannot read", &path)?;
-        let (ctime, ctime_nsec) = (found.ctime(), found.ctime_nsec());
-        if let Some(known) = self.memory.get(file)
-            && known.stamp == Stamp::of(&found)
-            && (known.ctime, known.ctime_nsec) == (ctime, ctime_nsec)
-        {
-            return Ok(known.digest);
+        match self.known(file, &found) {
+            Some(digest) => Ok(digest),
+            None => Ok(self.hash(file, |_| true)?.expect("nobody stops it")),
         }
-        let digest = digest_file(&path)?;
+    }
+
+    fn known(&self, file: &Path, found: &Metadata) -> Option<Digest> {
+        let known = self.memory.get(file)?;
+        let same = known.stamp == Stamp::of(found)
+            && (known.ctime, known.ctime_nsec) == (found.ctime(), found.ctime_nsec());
+        same.then_some(known.digest)
+    }
+
+    fn hash(&mut self, file: &Path, go_on: impl FnMut(u64) -> bool) -> Result<Option<Digest>> {
+        let path = self.root.join(file);
+        let found = fs::metadata(&path).doing("cannot read", &path)?;
+        let Some(digest) = digest_while(&path, go_on)? else { return Ok(None) };
+        let (ctime, ctime_nsec) = (found.ctime(), found.ctime_nsec());
         let settled = settled(UNIX_EPOCH + Duration::new(ctime.max(0) as u64, ctime_nsec as u32));
-        self.changed = true;
+        self.changed |= settled;
         let known = Remembered { stamp: Stamp::of(&found), ctime, ctime_nsec, digest, settled };
         self.memory.insert(file.to_owned(), known);
-        Ok(digest)
+        Ok(Some(digest))
+    }
+
+    /// Hashes those of `files` that are not remembered, and tells `go_on` every now and then how many
+    /// bytes of how many are done; false if it said no. What cannot be read is left out: whoever needs
+    /// it finds out.
+    pub fn learn(&mut self, files: &BTreeSet<&Path>, mut go_on: impl FnMut(u64, u64) -> bool) -> bool {
+        let unknown: Vec<(&Path, u64)> = files
+            .iter()
+            .filter_map(|file| {
+                let found = fs::metadata(self.root.join(file)).ok()?;
+                self.known(file, &found).is_none().then_some((*file, found.len()))
+            })
+            .collect();
+        let total = unknown.iter().map(|(_, size)| size).sum();
+        let (mut before, mut told) = (0, 0);
+        for (file, size) in unknown {
+            let going = |done: u64| {
+                let due = before + done >= told + TELL_EVERY;
+                told = if due { before + done } else { told };
+                !due || go_on(told.min(total), total)
+            };
+            if matches!(self.hash(file, going), Ok(None)) {
+                return false;
+            }
+            before += size;
+        }
+        true
     }
 
     /// One digest over several files and their paths, and each file's own.
@@ -93,12 +133,13 @@ impl Sources {
         Ok((hasher.finalize().into(), each))
     }
 
-    /// Writes what was learnt back to the store.
+    /// Writes what was learnt back to the store, which is made if there is none.
     ///
     /// # Errors
     /// When the store cannot be written.
     pub fn save(&mut self, store: &Store) -> Result<()> {
         if std::mem::take(&mut self.changed) {
+            store.create()?;
             let _lock = store.lock("sources", "", |_| true)?;
             // Another run may have written its own meanwhile.
             let others: BTreeMap<PathBuf, Remembered> =
