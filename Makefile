@@ -42,6 +42,7 @@ doc: setup
 bench-engine: build # the engine beside ninja, make and doit; TOOLS names others
 	python3 bench/engine.py --chains 50 --tools $(TOOLS)
 	python3 bench/engine.py --chains 1000 --rounds 2 --tools callsheet,ninja,make
+	python3 bench/engine.py --hash
 
 fuzz: # anything as stage.toml or pipeline file, for SECONDS
 	@test -x .toolchain/bin/cargo-fuzz || cargo install --locked --root .toolchain cargo-fuzz

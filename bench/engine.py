@@ -3,7 +3,8 @@
 Chains of ten stages, each a `cp` and an `echo` that appends. Every tool runs the same commands on the same
 files, in turn within each round, so that a busy machine slows all of them alike.
 
-usage: engine.py [--chains N] [--rounds N] [--tools a,b,..] [--markdown]
+usage: engine.py [--chains N] [--rounds N] [--tools a,b,..]
+       engine.py --hash [--rounds N]
 Tools that are not installed are fetched from PyPI into .toolchain/bench.
 """
 
@@ -20,7 +21,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LENGTH = 10
-PACKAGES = {"ninja": "ninja==1.13.0", "doit": "doit==0.37.0", "snakemake": "snakemake==9.14.5", "dvc": "dvc==3.66.1"}
+HASHED = 1 << 30
+PACKAGES = {"ninja": "ninja==1.13.0", "doit": "doit==0.37.0", "snakemake": "snakemake==9.27.1", "dvc": "dvc==3.67.1"}
 
 
 def stages(chains):
@@ -175,19 +177,46 @@ def table(cases, memory, chains):
     return "\n".join(lines)
 
 
+def hashing(rounds, scratch):
+    """Seconds of `callsheet plan` on new raw data, and of b3sum on the same file."""
+    b3sum = ROOT / ".toolchain/bin/b3sum"
+    if not b3sum.exists():
+        subprocess.run(["cargo", "install", "--quiet", "--locked", "--root", ROOT / ".toolchain", "b3sum"], check=True)
+    folder, command = prepare("callsheet", 1, scratch)
+    file = folder / "raw/0.txt"
+    with file.open("wb") as out:
+        for _ in range(HASHED // (1 << 20)):
+            out.write(os.urandom(1 << 20))
+    plan = [command[0], "plan", "--pipeline", "chains"]
+    times = {"callsheet plan": [], "b3sum": []}
+    for _ in range(rounds):
+        os.utime(file)  # as good as new
+        times["callsheet plan"].append(timed(plan, folder)[0])
+        times["b3sum"].append(timed([b3sum, file], folder)[0])
+    lines = [f"| hashing {HASHED >> 20} MiB of raw data | time |", "|---|---|"]
+    median = {tool: statistics.median(seconds) for tool, seconds in times.items()}
+    lines += [f"| {tool} | {seconds:.3f} s ({seconds / median['callsheet plan']:.2f}) |" for tool, seconds in median.items()]
+    return "\n".join(lines)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--chains", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tools", default="callsheet,ninja,make,doit")
+    parser.add_argument("--hash", action="store_true", help="hash a large file beside b3sum instead")
     arguments = parser.parse_args()
     tools = arguments.tools.split(",")
-    install(tools)
+    if not arguments.hash:
+        install(tools)
     base = ROOT / "target/bench"
     base.mkdir(parents=True, exist_ok=True)
     # Removed at the end alone: some file systems are slow to create files just after many were deleted.
     with tempfile.TemporaryDirectory(dir=base) as scratch:
-        print(table(*measure(tools, arguments.chains, arguments.rounds, scratch), arguments.chains))
+        if arguments.hash:
+            print(hashing(arguments.rounds, scratch))
+        else:
+            print(table(*measure(tools, arguments.chains, arguments.rounds, scratch), arguments.chains))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@
 //! | module | from | to |
 //! |---|---|---|
 //! | [`declare`] | TOML files | declarations as written, every value with its line |
-//! | [`plan`] | declarations, overlays, `--set` | the resolved graph (the one user of petgraph) |
+//! | [`plan`] | declarations, overlays, `--set`, `foreach` | the resolved graph (the one user of petgraph) |
 //! | [`key`] | a stage and its inputs' content | what identifies its result |
 //! | [`reason`] | two keys | why a stage must run |
 //! | [`store`] | finished artifacts | objects by content, records by key, views by name |
@@ -18,6 +18,7 @@
 //! | [`run`] | a plan | events; workers started as inputs and CPUs allow |
 //! | [`lineage`] | the events of a run | OpenLineage |
 //! | [`protocol`], [`event`] | | what engine, workers and reporters say to each other |
+//! | [`error`] | whatever is wrong | what, where, which names exist, what would be right |
 //! | [`cli`] | the command line | the only place that prints |
 //!
 //! What every module holds to: nothing wrong is recorded, nothing half-done is visible, nothing

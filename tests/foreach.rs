@@ -194,3 +194,28 @@ fn an_instance_that_is_not_there_is_named_with_those_that_are() {
         assert!(said.contains(wanted), "`{wanted}` is not in\n{said}");
     }
 }
+
+#[test]
+fn gc_lets_go_of_instances_that_no_pipeline_declares_any_more() {
+    let project = Project::new();
+    project.run(&FAN);
+    project.run(&[]);
+    let text = project.read("pipelines/fan.toml").replace("foreach.by = [5, 7]", "foreach.by = [7]");
+    project.write("pipelines/fan.toml", &text);
+    project.run(&FAN);
+    let listed = project.stdout(&["gc"]);
+    assert!(listed.contains("again@2-5") && listed.contains("no pipeline declares it any more"), "{listed}");
+    assert!(project.exists("data/out/fan/toy/again@2-5/doubled.txt"), "it was only listed");
+    project.stdout(&["gc", "--delete"]);
+    assert!(!project.exists("data/out/fan/toy/again@2-5"));
+    assert_eq!(ran(&project, &[]), [""; 0]);
+    assert!(project.stdout(&["gc"]).starts_with("0 results that nothing needs"));
+    project.remove_file(&project.path("pipelines/fan.toml"));
+    project.stdout(&["gc", "--delete"]);
+    assert!(!project.exists("data/out/fan/toy/table"));
+    assert_eq!(project.run(&[]).ran(), [""; 0], "another pipeline's results are kept");
+    // What cannot be read declares nothing that could be told.
+    project.write("pipelines/chain.toml", "summary = [");
+    project.stdout(&["gc", "--delete"]);
+    assert!(project.exists("data/out/chain/toy/sum/total.txt"));
+}

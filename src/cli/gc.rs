@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{SUCCESS, human_seconds, print_json, print_text};
 use crate::declare::{Bytes, Project};
 use crate::error::Result;
+use crate::plan::declared;
 
 /// Remove from the store what nothing needs
 #[derive(Args)]
@@ -32,9 +33,11 @@ pub struct Gc {
 
 impl Gc {
     pub fn execute(&self) -> Result<u8> {
-        let store = super::store(&Project::find()?);
+        let project = Project::find()?;
+        let store = super::store(&project);
         let _alone = if self.delete { Some(store.exclusive()?) } else { None };
-        let garbage = store.garbage(self.size.map(|size| size.0))?;
+        let orphans = store.orphans(|pipeline, dataset| declared(&project, pipeline, dataset).ok())?;
+        let garbage = store.garbage(self.size.map(|size| size.0), orphans)?;
         let bytes = garbage.bytes();
         let lines: Vec<_> = garbage
             .records
@@ -49,8 +52,14 @@ impl Gc {
                 json!({ "stage": record.provenance.stage, "key": record.key.digest(), "seconds": seconds, "bytes": bytes })
             });
             let records: Vec<_> = records.collect();
-            print_json(&json!({ "records": records, "bytes": bytes, "deleted": self.delete }));
+            let orphans: Vec<&str> = garbage.orphans.iter().map(|orphan| orphan.stage.as_str()).collect();
+            print_json(
+                &json!({ "records": records, "orphans": orphans, "bytes": bytes, "deleted": self.delete }),
+            );
             return Ok(SUCCESS);
+        }
+        for orphan in &garbage.orphans {
+            print_text(&format!("{:<28} no pipeline declares it any more", orphan.stage));
         }
         for (record, seconds, bytes) in &lines {
             let (stage, key) = (&record.provenance.stage, record.key.digest().short());

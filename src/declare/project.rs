@@ -164,6 +164,16 @@ impl Project {
         layer_names(&self.root.join(&self.pipelines))
     }
 
+    /// Names of the datasets that exist.
+    pub fn dataset_names(&self) -> Vec<String> {
+        layer_names(&self.root.join(&self.pipelines).join("datasets"))
+    }
+
+    /// Names of the profiles that exist.
+    pub fn profile_names(&self) -> Vec<String> {
+        layer_names(&self.root.join(&self.pipelines).join("profiles"))
+    }
+
     /// Reads the declaration of one stage.
     ///
     /// # Errors

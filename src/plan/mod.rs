@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::declare::{Origin, Role, StageDecl, Values};
 
 pub use foreach::{gathered, json, suffix};
-pub use resolve::resolve;
+pub use resolve::{declared, resolve};
 pub use select::Selection;
 
 /// What a user asks to be planned.

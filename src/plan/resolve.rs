@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
-use super::foreach::agree;
+use super::foreach::{AT, agree};
 use super::graph::Graph;
 use super::overlay::{Spec, StageSpec, overlay};
 use super::source::{base, matches, stranger};
 use super::{Input, Param, Plan, Request, Stage};
-use crate::declare::{ArtifactKind, InputDecl, Origin, Project, StageDecl};
+use crate::declare::{ArtifactKind, InputDecl, Layer, Origin, Project, StageDecl};
 use crate::error::{Error, Result, list, suggest};
 
 /// Where a wire ends, and where that is said.
@@ -48,13 +48,7 @@ type Files<'a> = HashMap<&'a str, Vec<PathBuf>>;
 /// On unknown names, wrong types, values out of bounds, missing inputs and cycles, with the
 /// file, the line and the nearest name that exists.
 pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
-    let mut layers = vec![project.layer("pipeline", "", &request.pipeline)?];
-    if !request.dataset.is_empty() {
-        layers.push(project.layer("dataset", "datasets", &request.dataset)?);
-    }
-    if !request.profile.is_empty() {
-        layers.push(project.layer("profile", "profiles", &request.profile)?);
-    }
+    let layers = layers(project, &request.pipeline, &request.dataset, &request.profile)?;
     let summary = layers[0].summary.clone();
     let spec = overlay(layers, &request.set)?;
     let decls = declarations(project, &spec)?;
@@ -108,6 +102,47 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
         stages.push(Stage { name, values, decl: decl.clone(), params, inputs, labels });
     }
     Ok(Plan { request: request.clone(), summary, stages })
+}
+
+/// Every stage instance that a pipeline has over a dataset in any profile; none if there is no such
+/// pipeline or dataset.
+///
+/// # Errors
+/// When it cannot be told, because a file is malformed.
+pub fn declared(project: &Project, pipeline: &str, dataset: &str) -> Result<BTreeSet<String>> {
+    let known = |names: Vec<String>, name: &str| name.is_empty() || names.iter().any(|known| known == name);
+    if !known(project.pipeline_names(), pipeline) || !known(project.dataset_names(), dataset) {
+        return Ok(BTreeSet::new());
+    }
+    let names = |spec: Spec| spec.stages.into_iter().map(|stage| stage.name);
+    let mut stages: BTreeSet<String> =
+        names(overlay(layers(project, pipeline, dataset, "")?, &[])?).collect();
+    for profile in project.profile_names() {
+        let layers = layers(project, pipeline, dataset, &profile)?;
+        let adjusted = layers.last().into_iter().flat_map(|layer| layer.stages.keys());
+        let group = |name: &str| name.split(AT).next().unwrap_or_default().to_owned();
+        let known: BTreeSet<String> = stages.iter().map(|name| group(name)).collect();
+        let meant = adjusted.into_iter().any(|name| known.contains(&group(name.get_ref())));
+        match overlay(layers, &[]) {
+            Ok(spec) => stages.extend(names(spec)),
+            Err(error) if meant => return Err(error),
+            // A profile of another pipeline.
+            Err(_) => {}
+        }
+    }
+    Ok(stages)
+}
+
+/// The files that are laid over one another.
+fn layers(project: &Project, pipeline: &str, dataset: &str, profile: &str) -> Result<Vec<Layer>> {
+    let mut layers = vec![project.layer("pipeline", "", pipeline)?];
+    if !dataset.is_empty() {
+        layers.push(project.layer("dataset", "datasets", dataset)?);
+    }
+    if !profile.is_empty() {
+        layers.push(project.layer("profile", "profiles", profile)?);
+    }
+    Ok(layers)
 }
 
 fn declarations(project: &Project, spec: &Spec) -> Result<Vec<Arc<StageDecl>>> {

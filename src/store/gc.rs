@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::inventory::{entries, size};
 use super::verify::remove;
-use super::{Inventory, Lock, Store};
+use super::{Inventory, Lock, Orphan, Store};
 use crate::error::{Error, Result};
 use crate::key::Digest;
 
@@ -14,6 +14,8 @@ use crate::key::Digest;
 pub struct Garbage {
     /// Records, with the seconds it took to make what they name and the bytes that go with them.
     pub records: Vec<(Digest, f64, u64)>,
+    /// Latest actions to forget.
+    pub orphans: BTreeSet<Orphan>,
     /// Files and folders to remove, with their sizes.
     pub paths: Vec<(PathBuf, u64)>,
 }
@@ -26,13 +28,13 @@ impl Garbage {
 }
 
 impl Store {
-    /// What nothing needs. With a `budget` in bytes, only as much of it as brings the objects down to
+    /// What nothing needs, `orphans` aside. With a `budget` in bytes, only as much of it as brings the objects down to
     /// that, those first that are made anew in the fewest seconds per byte.
     ///
     /// # Errors
     /// When the store cannot be listed.
-    pub fn garbage(&self, budget: Option<u64>) -> Result<Garbage> {
-        let inventory = self.inventory()?;
+    pub fn garbage(&self, budget: Option<u64>, orphans: BTreeSet<Orphan>) -> Result<Garbage> {
+        let inventory = self.inventory_without(&orphans)?;
         if let Some(lost) = inventory.lost.first() {
             return Err(Error::refused(
                 format!(
@@ -43,7 +45,7 @@ impl Store {
             ));
         }
         let mut kept: BTreeSet<Digest> = inventory.records.keys().copied().collect();
-        let mut garbage = Garbage::default();
+        let mut garbage = Garbage { orphans, ..Garbage::default() };
         let mut uses: BTreeMap<String, usize> = BTreeMap::new();
         for (_, object) in inventory.made() {
             *uses.entry(object.bytes.to_string()).or_default() += 1;
@@ -107,6 +109,7 @@ impl Store {
     /// # Errors
     /// When the file system refuses.
     pub fn remove(&self, garbage: &Garbage) -> Result<()> {
+        self.forget(&garbage.orphans)?;
         // Records first: what is removed half-way is a miss, never a damaged hit.
         garbage.paths.iter().try_for_each(|(path, _)| remove(path))
     }

@@ -74,6 +74,11 @@ impl Heads {
         self.stages.keys().all(|stage| stages.contains(stage.as_str()))
     }
 
+    /// Forgets the latest action of a stage.
+    pub(super) fn remove(&mut self, stage: &str) {
+        self.stages.remove(stage);
+    }
+
     /// All of them, by stage.
     pub fn iter(&self) -> impl Iterator<Item = (&String, &Arc<Head>)> {
         self.stages.iter()

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Heads, Object, Record, Store, read_json};
+use super::{Heads, Object, Orphan, Record, Store, read_json};
 use crate::error::{Doing, Result};
 use crate::key::Digest;
 
@@ -31,6 +31,11 @@ impl Store {
     /// # Errors
     /// When a folder of it cannot be read.
     pub fn inventory(&self) -> Result<Inventory> {
+        self.inventory_without(&BTreeSet::new())
+    }
+
+    /// The store as it will be once these are forgotten.
+    pub(super) fn inventory_without(&self, orphans: &BTreeSet<Orphan>) -> Result<Inventory> {
         let mut inventory = Inventory::default();
         for path in entries(&self.path("actions"))? {
             if path.extension().is_none_or(|kind| kind != "json") {
@@ -54,7 +59,9 @@ impl Store {
                 inventory.lost.push(path);
                 continue;
             };
-            for (_, head) in heads.iter() {
+            let orphans = orphans.iter().filter(|orphan| orphan.heads == path);
+            let gone: BTreeSet<&str> = orphans.map(|orphan| orphan.stage.as_str()).collect();
+            for (_, head) in heads.iter().filter(|(stage, _)| !gone.contains(stage.as_str())) {
                 inventory.needed.insert(head.key);
                 inventory.shown.extend(head.outputs.values().map(|object| object.bytes.to_string()));
             }
@@ -66,7 +73,8 @@ impl Store {
             }
         }
         // A run that was killed has shown what it made, and no more.
-        links(&self.root.with_file_name("out"), &mut inventory.shown)?;
+        let gone: BTreeSet<&Path> = orphans.iter().map(|orphan| orphan.shown.as_path()).collect();
+        links(&self.root.with_file_name("out"), &gone, &mut inventory.shown)?;
         for (key, record) in &inventory.records {
             if record.outputs.values().any(|object| inventory.shown.contains(&object.bytes.to_string())) {
                 inventory.needed.insert(*key);
@@ -105,7 +113,7 @@ pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Every file below a folder; none if there is no folder.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     if folder.is_dir() { super::digest::files_below(folder) } else { Ok(Vec::new()) }
 }
 
@@ -117,13 +125,13 @@ pub(super) fn size(path: &Path) -> Result<u64> {
     Ok(fs::symlink_metadata(path).map_or(0, |found| found.len()))
 }
 
-/// Names of what the links below a folder lead to.
-fn links(folder: &Path, names: &mut BTreeSet<String>) -> Result<()> {
-    for path in entries(folder)? {
+/// Names of what the links below a folder lead to, but for those below one of `gone`.
+fn links(folder: &Path, gone: &BTreeSet<&Path>, names: &mut BTreeSet<String>) -> Result<()> {
+    for path in entries(folder)?.into_iter().filter(|path| !gone.contains(path.as_path())) {
         if let Ok(target) = fs::read_link(&path) {
             names.extend(target.file_name().map(|name| name.to_string_lossy().into_owned()));
         } else if path.is_dir() {
-            links(&path, names)?;
+            links(&path, gone, names)?;
         }
     }
     Ok(())
