@@ -8,7 +8,10 @@
 //! | files of the stage's folder that the command names | yes, content | a script is its own version |
 //! | identity and budget parameters | yes, after defaults | two spellings of one value are one key |
 //! | execution parameters | no | how, not what; recorded as provenance |
+//! | columns that the outputs declare | yes | a table of other columns is another result |
 //! | inputs | content digest | early cutoff: an unchanged artifact changes nothing after it |
+//! | names of the files of an input that takes files | yes, below their source's own folder | the worker sees them |
+//! | instances of an input that takes many | yes, each under its values | the worker sees them, in an order that follows |
 //! | stand-in labels | yes | a result from a stand-in never passes for one from footage |
 //! | instance name, pipeline, dataset, profile | no | equal work is shared between them |
 //! | worker program | no: the stage's `version` says when its results changed | a rebuild reruns nothing |
@@ -26,7 +29,8 @@ use crate::plan::Stage;
 
 /// Bumped when keys mean something else.
 /// 1: the first.
-const FORMAT: u32 = 1;
+/// 2: files go by the names that the worker sees; columns are declared.
+const FORMAT: u32 = 2;
 
 /// A BLAKE3 hash; 64 hexadecimal digits in text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,6 +94,8 @@ pub struct ActionKey {
     pub command: Vec<String>,
     /// Digests of the files of its folder that the command names.
     pub code: BTreeMap<String, Digest>,
+    /// Columns of the tables among its outputs, with their types.
+    pub columns: BTreeMap<String, BTreeMap<String, String>>,
     /// Identity parameters.
     pub params: BTreeMap<String, Value>,
     /// Budget parameters.
@@ -107,12 +113,14 @@ impl ActionKey {
             let params = stage.params.iter().filter(|(_, p)| p.role == role);
             params.map(|(name, p)| (name.clone(), p.value.clone())).collect()
         };
+        let outputs = stage.decl.outputs.iter().filter(|(_, output)| !output.columns.is_empty());
         Self {
             format: FORMAT,
             stage: stage.decl.name.clone(),
             version: stage.decl.version,
             command: stage.decl.command.clone(),
             code,
+            columns: outputs.map(|(name, output)| (name.clone(), output.columns.clone())).collect(),
             params: with_role(Role::Identity),
             budget: with_role(Role::Budget),
             inputs,
@@ -148,6 +156,7 @@ mod tests {
             version: 1,
             command: vec!["worker".into(), "train".into()],
             code: BTreeMap::new(),
+            columns: BTreeMap::new(),
             params: [("margin".to_owned(), Value::from(0.1))].into(),
             budget: [("stop_steps".to_owned(), Value::from(100))].into(),
             inputs: [("a".to_owned(), blake3::hash(b"a").into())].into(),
@@ -158,7 +167,7 @@ mod tests {
     #[test]
     fn the_hash_of_a_key_is_fixed() {
         let digest = key().digest();
-        assert_eq!(digest.short(), "feca0438f150", "a change of this loses every user's cache");
+        assert_eq!(digest.short(), "a00461fd3d92", "a change of this loses every user's cache");
     }
 
     #[test]
@@ -171,10 +180,11 @@ mod tests {
 
     #[test]
     fn any_other_part_changes_both() {
-        let parts: [fn(&mut ActionKey); 6] = [
+        let parts: [fn(&mut ActionKey); 7] = [
             |k| k.stage.push('x'),
             |k| k.version += 1,
             |k| k.command.push("x".into()),
+            |k| _ = k.columns.insert("t".into(), BTreeMap::new()),
             |k| _ = k.params.insert("margin".into(), Value::from(0.2)),
             |k| _ = k.inputs.insert("a".into(), blake3::hash(b"b").into()),
             |k| k.labels = ["stand-in".to_owned()].into(),

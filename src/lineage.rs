@@ -16,7 +16,7 @@ use crate::declare::Project;
 use crate::event::Event;
 use crate::key::Digest;
 use crate::plan::{Input, Plan, Stage};
-use crate::store::{Record, Store};
+use crate::store::{Record, Store, out};
 
 const SPEC: &str = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs";
 const PRODUCER: &str = concat!("pkg:cargo/callsheet@", env!("CARGO_PKG_VERSION"));
@@ -176,7 +176,7 @@ impl<'a> Lineage<'a> {
         let Stage { name, decl, .. } = &self.plan.stages[position];
         let request = &self.plan.request;
         let declared = &decl.outputs[output];
-        let folder = self.project.data.join("out").join(&request.pipeline).join(&request.dataset);
+        let folder = out(&self.project.data, &request.pipeline, &request.dataset);
         let made = self.records.get(&position).and_then(|record| record.outputs.get(output));
         let version = made.map(|object| &object.content);
         dataset(&folder.join(name).join(&declared.path), version, &declared.columns)

@@ -29,7 +29,7 @@ pub const RUN_VARIABLE: &str = "CALLSHEET_RUN";
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct RequestInput {
     /// Absolute paths: one for an artifact; for a source sorted; for an input that takes many
-    /// instances of a stage in the order of their `foreach`.
+    /// instances of a stage in the order of their values.
     pub paths: Vec<PathBuf>,
     /// For a source: the same paths relative to the source's own folder; row keys start with them.
     /// For many instances: the values of each as its name has them, `v4-0`.

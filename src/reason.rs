@@ -34,6 +34,10 @@ pub fn differences_of(old: &ActionKey, new: &ActionKey) -> Vec<String> {
         reasons.push(format!("key format: {} → {}", old.format, new.format));
     }
     differences(&mut reasons, "file ", &old.code, &new.code, Digest::short);
+    let columns = |columns: &BTreeMap<String, String>| {
+        columns.iter().map(|(name, kind)| format!("{name} {kind}")).collect::<Vec<_>>().join(", ")
+    };
+    differences(&mut reasons, "columns of ", &old.columns, &new.columns, columns);
     differences(&mut reasons, "", &old.params, &new.params, Value::to_string);
     differences(&mut reasons, "", &old.budget, &new.budget, Value::to_string);
     differences(&mut reasons, "input ", &old.inputs, &new.inputs, Digest::short);

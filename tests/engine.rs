@@ -72,6 +72,52 @@ fn a_damaged_or_vanished_object_is_a_miss() {
     assert_eq!(project.run(&[]).ran(), ["double"], "the total did not change");
     project.overwrite(&object, "tampered with, and longer\n");
     assert_eq!(project.run(&[]).ran(), ["double"]);
+    project.overwrite(&object, "2\n");
+    assert_eq!(project.run(&[]).ran(), ["double"], "it was cut short");
+}
+
+#[test]
+fn a_bumped_version_runs_its_stage_and_says_from_which_to_which() {
+    let project = Project::new();
+    project.run(&[]);
+    let declared = project.read("stages/double/stage.toml");
+    let bumped = declared.replace("version = 1", "version = 2\nhistory.2 = \"rounds differently\"");
+    project.write("stages/double/stage.toml", &bumped);
+    assert!(project.stdout(&["plan"]).contains("run    double  stage version: 1 → 2"));
+    assert_eq!(project.run(&[]).ran(), ["double"], "the same numbers: what comes after is cut off");
+    project.write("stages/double/stage.toml", &declared.replace("version = 1", "version = 3"));
+    assert!(project.refused(&["plan"]).contains("version 2 has no reason"));
+}
+
+#[test]
+fn whatever_a_worker_sees_is_in_the_key() {
+    let project = Project::new();
+    project.write(
+        "stages/names/names.py",
+        "import json, sys\nr = json.load(open(sys.argv[1]))\n\
+        open(r['outputs']['out'], 'w').write(' '.join(r['inputs']['files']['names']))\n",
+    );
+    project.write(
+        "stages/names/stage.toml",
+        "summary = \"Names\"\nversion = 1\ncommand = [\"python3\", \"names.py\"]\n\
+        [inputs.files]\nkind = \"files\"\ndoc = \"Any\"\n\
+        [outputs.out]\nkind = \"file\"\npath = \"out.txt\"\ndoc = \"Their names\"\n",
+    );
+    let pipeline = |path: &str, from: &str| {
+        let text = format!(
+            "summary = \"Names\"\n[sources.mine]\npath = \"{path}\"\n[stages.make]\ninputs.numbers = \"mine\"\n\
+            [stages.names]\ninputs.files = \"{from}\"\n"
+        );
+        project.write("pipelines/names.toml", &text);
+        let run = project.run(&["-p", "names"]);
+        (run.ran().contains(&"names"), project.read("data/out/names/toy/names/out.txt"))
+    };
+    assert_eq!(pipeline("data/raw/toy/*.txt", "mine"), (true, "numbers.txt".to_owned()));
+    assert_eq!(pipeline("data/raw/*/*.txt", "mine"), (true, "toy/numbers.txt".to_owned()));
+    assert_eq!(pipeline("data/raw/*/*.txt", "make.kept"), (true, "kept.txt".to_owned()));
+    let declared = project.read("stages/make/stage.toml");
+    project.write("stages/make/stage.toml", &declared.replace("kept.txt", "held.txt"));
+    assert_eq!(pipeline("data/raw/*/*.txt", "make.kept"), (true, "held.txt".to_owned()));
 }
 
 #[test]
@@ -103,6 +149,9 @@ fn a_missing_or_undeclared_output_is_an_error() {
     assert!(failed.contains("did not write its output `doubled`"), "{failed}");
     let failed = project.run_failing(&["--set", "double.misbehave=litter"], 1);
     assert!(failed.contains("wrote `litter.txt`, which it does not declare"), "{failed}");
+    project.write("data/raw/toy/numbers.txt", "");
+    let failed = project.run_failing(&[], 1);
+    assert!(failed.contains("did not write its output `kept`"), "an empty file is no result: {failed}");
 }
 
 #[test]
@@ -418,8 +467,10 @@ fn a_failure_in_one_branch_lets_the_other_finish_unless_told_to_stop() {
     let set = ["-p", "wide", "--jobs", "2", "--set", "left.salt=0", "--set", "right.salt=1"];
     let said = project.run_failing(&[&set[..], &["--fail-fast"]].concat(), 1);
     assert!(said.contains("right: stopped"), "{said}");
-    let said = project.run_failing(&set, 1);
+    let said = project.run_failing(&[&set[..], &["--fail-fast", "--keep-going"]].concat(), 1);
     assert!(said.contains("left: FAILED") && said.contains("right: done"), "{said}");
+    let said = project.run_failing(&[&set[..], &["--force", "right"]].concat(), 1);
+    assert!(said.contains("left: FAILED") && said.contains("right: done"), "the default: {said}");
 }
 
 #[test]
@@ -615,7 +666,7 @@ fn a_dry_run_says_what_the_run_then_does() {
     let project = Project::new();
     let dry = project.stdout(&["run", "--dry-run"]);
     assert!(dry.contains("run    make") && dry.contains("maybe  sum"), "{dry}");
-    assert!(!project.exists("data/store/actions"), "it does nothing");
+    assert!(!project.exists("data/out"), "it does nothing");
     project.run_failing(&["--dry-run", "--only", "sum"], 2);
     let said = project.run_failing(&["--force", "make", "--only", "sum"], 2);
     assert!(said.contains("--force make contradicts --only sum"), "{said}");

@@ -3,7 +3,7 @@
 mod support;
 
 use std::fs;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use support::{Project, until};
@@ -90,7 +90,7 @@ fn ctrl_c_tells_workers_to_end_and_a_second_one_kills_them() {
 }
 
 #[test]
-fn fifty_kills_at_any_moment_leave_a_store_that_a_plain_run_completes() {
+fn fifty_kills_of_the_engine_and_of_workers_leave_a_store_that_a_plain_run_completes() {
     let chain: Vec<String> = (0..30).map(|n| format!("s{n}")).collect();
     let stages: Vec<(&str, &str, &str, String)> = chain
         .iter()
@@ -111,11 +111,27 @@ fn fifty_kills_at_any_moment_leave_a_store_that_a_plain_run_completes() {
         let mut engine = start(&project, &[]);
         // Moments spread over the run, the same in every test run.
         std::thread::sleep(whole * ((kill * 37) % 50) / 50);
-        signal(&engine, "-KILL");
+        if kill % 2 == 0 {
+            signal(&engine, "-KILL");
+        } else {
+            kill_workers(&project.path("stages/").display().to_string());
+        }
         engine.wait().expect("ended");
         project.run(&P);
+        project.status(&["verify"], 0);
         assert_eq!(project.read("data/out/scripts/toy/s29/out.txt"), wanted);
         assert_eq!(project.run(&P).ran(), [""; 0]);
+    }
+}
+
+/// Kills every process whose command line holds `marker`, of which there may be none just now.
+fn kill_workers(marker: &str) {
+    for process in fs::read_dir("/proc").expect("procfs").flatten() {
+        let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
+        if String::from_utf8_lossy(&line).replace('\0', " ").contains(marker) {
+            let id = process.file_name();
+            let _ = Command::new("kill").arg("-KILL").arg(id).stderr(Stdio::null()).status();
+        }
     }
 }
 
@@ -160,12 +176,17 @@ fn a_worker_that_hangs_is_ended_after_its_time() {
 
 #[test]
 fn a_failure_is_tried_again_as_often_as_declared() {
-    let script = "mark=\"$(dirname \"$2\")/../../mark\"; test -e \"$mark\" || { touch \"$mark\"; exit 7; }; echo x > \"$1\"";
-    let project = scripts(&[("flaky", script, "[resources]\nretries = 1", "numbers")]);
+    let script = "mark=\"$(dirname \"$2\")/../../mark\"; echo x >> \"$mark\"; \
+                  test $(wc -l < \"$mark\") -ge 3 || exit 7; echo x > \"$1\"";
+    let project = scripts(&[("flaky", script, "[resources]\nretries = 2", "numbers")]);
     let output = project.command(&[&["run"][..], &P].concat());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
     assert!(said.contains("flaky: failed, trying again in 1.0 s"), "{said}");
+    assert!(
+        said.contains("flaky: failed, trying again in 2.0 s"),
+        "each pause is twice the one before: {said}"
+    );
 }
 
 #[test]
@@ -219,6 +240,21 @@ fn memory_is_shared_out_and_too_much_of_it_refused() {
     let said = project.run_failing(&[&P[..], &["--memory", "2 GB"]].concat(), 1);
     assert!(said.contains("stage `large` needs 3.0 GB of memory, the run may use 2.0 GB"), "{said}");
     assert_eq!(project.run(&[&P[..], &["--memory", "3 GB"]].concat()).ran(), ["large"]);
+    let nap = "from=$(date +%s.%N); sleep 0.4; echo $from $(date +%s.%N) > \"$1\"";
+    let large = "[resources]\nmemory = \"3 GB\"";
+    let project = scripts(&[("left", nap, large, "numbers"), ("right", nap, large, "numbers")]);
+    let overlap = |memory| {
+        project.run(
+            &[&P[..], &["--memory", memory, "--force", "left", "--force", "right", "--jobs", "2"]].concat(),
+        );
+        let [left, right] = ["left", "right"].map(|stage| {
+            let text = project.read(&format!("data/out/scripts/toy/{stage}/out.txt"));
+            text.split_whitespace().map(|time| time.parse::<f64>().expect("a time")).collect::<Vec<_>>()
+        });
+        left[0] < right[1] && right[0] < left[1]
+    };
+    assert!(!overlap("5 GB"), "there is room for one");
+    assert!(overlap("6 GB"), "there is room for both");
 }
 
 #[test]

@@ -44,11 +44,29 @@ fn an_input_that_takes_many_gathers_the_instances_with_their_values() {
     project.run(&FAN);
     let rows = table(&project, "table");
     let names: Vec<&str> = rows.iter().filter_map(|row| row["name"].as_str()).collect();
-    assert_eq!(names, ["2-5", "2-7", "3-5", "3-7"], "in the order of foreach");
+    assert_eq!(names, ["2-5", "2-7", "3-5", "3-7"], "by their values");
     assert_eq!(rows[1], json!({"name": "2-7", "values": {"times": 2, "by": 7}, "numbers": [14, 28, 42]}));
     let rows = table(&project, "each@3");
     let names: Vec<&str> = rows.iter().filter_map(|row| row["name"].as_str()).collect();
     assert_eq!(names, ["3-5", "3-7"], "only those that share its value");
+}
+
+#[test]
+fn the_order_of_the_values_changes_nothing() {
+    let project = edited("foreach.by = [5, 7]", "foreach.by = [5, 10, 7, 2.5, \"x\"]");
+    let text =
+        project.read("pipelines/fan.toml").replace("params.times = \"{by}\"", "params.comment = \"v{by}\"");
+    project.write("pipelines/fan.toml", &text.replace("use = \"double\"", "use = \"make\""));
+    let text = project.read("pipelines/fan.toml").replace("again.doubled", "again.kept");
+    project.write("pipelines/fan.toml", &text);
+    project.run(&FAN);
+    let rows = table(&project, "each@2");
+    let names: Vec<&str> = rows.iter().filter_map(|row| row["name"].as_str()).collect();
+    assert_eq!(names, ["2-2.5", "2-5", "2-7", "2-10", "2-x"], "numbers by size");
+    let text = project.read("pipelines/fan.toml").replace("[5, 10, 7, 2.5, \"x\"]", "[\"x\", 10, 2.5, 5, 7]");
+    project.write("pipelines/fan.toml", &text);
+    assert_eq!(ran(&project, &[]), [""; 0]);
+    assert!(project.stdout(&["show", "-p", "fan", "again@2-2.5"]).contains("again@2-2.5.kept"));
 }
 
 #[test]
@@ -107,6 +125,23 @@ fn combinations_can_be_listed_and_a_profile_can_have_fewer() {
     assert_eq!(ran(&project, &["-P", "tiny", "again"]), ["again@3-7", "double@3", "make"]);
     assert_eq!(project.read("data/out/fan/toy/again@3-7/doubled.txt"), "12\n24\n36\n");
     assert_eq!(ran(&project, &["again"]), ["again@2-5", "again@3-7", "double@2"]);
+    // What the pipeline says of an instance that a profile leaves out is not missed.
+    let text = project.read("pipelines/fan.toml");
+    project.write("pipelines/fan.toml", &format!("{text}\n[stages.\"again@2-5\"]\nparams.chatty = true\n"));
+    assert_eq!(ran(&project, &["-P", "tiny", "again"]), [""; 0]);
+}
+
+#[test]
+fn doubled_braces_are_text() {
+    let project = Project::new();
+    let text = project.read("pipelines/fan.toml");
+    let two = "[stages.make]\nforeach.n = [1, 2]\nparams.comment = \"{{n}} is {n} {} {x y}\"\n";
+    project.write(
+        "pipelines/braces.toml",
+        text.replace("[stages.make]\n", two).split("[stages.double]").next().expect("begin"),
+    );
+    let config = project.stdout(&["config", "-p", "braces", "make@2"]);
+    assert!(config.contains("\"{n} is 2 {} {x y}\""), "{config}");
 }
 
 #[test]
@@ -130,7 +165,7 @@ fn the_graph_shows_a_stage_once_with_the_number_of_its_instances() {
     assert!(graph.contains("again[\"again ×4\"]"), "{graph}");
     assert_eq!(graph.matches("double -->|doubled| again").count(), 1, "{graph}");
     let graph = project.stdout(&["graph", "-p", "fan", "--instances"]);
-    assert!(graph.contains("double_2 -->|doubled| again_2_5"), "{graph}");
+    assert!(graph.contains("double_40_2 -->|doubled| again_40_2_2d_5"), "{graph}");
     let graph = project.stdout(&["graph", "-p", "fan", "--format", "dot"]);
     assert!(graph.contains("\"again ×4\" -> \"table\""), "{graph}");
 }
@@ -147,6 +182,8 @@ fn a_fan_that_cannot_be_is_refused_with_its_line() {
         ("foreach.times = [2, 3]\nforeach.by = [[1], [2]]", "`[1]` cannot name an instance"),
         ("foreach.times = [2, 3]\nforeach.by = [2020-01-01]", "cannot name an instance"),
         ("foreach.times = [2, 3]\nforeach.by = [\"../up\"]", "`\"../up\"` cannot name an instance"),
+        ("foreach.times = [2, 3]\nforeach.by = [inf]", "`inf` cannot name an instance"),
+        ("foreach.times = [2, 3]\nforeach.by = [-nan]", "cannot name an instance"),
         ("foreach.times = [2, 3]\nforeach.by = [5, 5]", "two instances are called `again@2-5`"),
         (
             "foreach.times = [2, 4]\nforeach.by = [5, 7]",
@@ -163,7 +200,7 @@ fn a_fan_that_cannot_be_is_refused_with_its_line() {
     let many: Vec<String> = (0..400).map(|n| n.to_string()).collect();
     let many = many.join(", ");
     let project = edited(again, &format!("foreach.times = [{many}]\nforeach.by = [{many}]"));
-    assert!(project.run_failing(&FAN, 2).contains("foreach makes more than 100000 instances"));
+    assert!(project.run_failing(&FAN, 2).contains("foreach makes more than 10000 instances"));
     let project = edited(again, &format!("foreach.times = [2, 3]\nforeach.by = [5, {}]", "9".repeat(400)));
     project.run_failing(&FAN, 2);
 }
@@ -196,26 +233,42 @@ fn an_instance_that_is_not_there_is_named_with_those_that_are() {
 }
 
 #[test]
-fn gc_lets_go_of_instances_that_no_pipeline_declares_any_more() {
+fn gc_lets_go_of_what_no_pipeline_declares_any_more_if_it_is_told_to() {
     let project = Project::new();
     project.run(&FAN);
     project.run(&[]);
     let text = project.read("pipelines/fan.toml").replace("foreach.by = [5, 7]", "foreach.by = [7]");
     project.write("pipelines/fan.toml", &text);
     project.run(&FAN);
-    let listed = project.stdout(&["gc"]);
-    assert!(listed.contains("again@2-5") && listed.contains("no pipeline declares it any more"), "{listed}");
-    assert!(project.exists("data/out/fan/toy/again@2-5/doubled.txt"), "it was only listed");
     project.stdout(&["gc", "--delete"]);
+    assert!(project.exists("data/out/fan/toy/again@2-5/doubled.txt"), "nobody told it to");
+    let listed = project.stdout(&["gc", "--undeclared"]);
+    assert!(listed.contains("again@2-5") && listed.contains("no longer declared by fan on toy"), "{listed}");
+    assert!(project.exists("data/out/fan/toy/again@2-5/doubled.txt"), "it was only listed");
+    project.write("data/out/fan/toy/again@3-5/mine.txt", "somebody's own");
+    project.stdout(&["gc", "--undeclared", "--delete"]);
     assert!(!project.exists("data/out/fan/toy/again@2-5"));
+    assert!(!project.exists("data/out/fan/toy/again@3-5/doubled.txt"));
+    assert!(project.exists("data/out/fan/toy/again@3-5/mine.txt"));
     assert_eq!(ran(&project, &[]), [""; 0]);
     assert!(project.stdout(&["gc"]).starts_with("0 results that nothing needs"));
     project.remove_file(&project.path("pipelines/fan.toml"));
-    project.stdout(&["gc", "--delete"]);
+    project.stdout(&["gc", "--undeclared", "--delete"]);
     assert!(!project.exists("data/out/fan/toy/table"));
     assert_eq!(project.run(&[]).ran(), [""; 0], "another pipeline's results are kept");
-    // What cannot be read declares nothing that could be told.
+}
+
+#[test]
+fn gc_refuses_to_guess_what_pipelines_declare() {
+    let project = Project::new();
+    project.run(&[]);
+    let pipeline = project.read("pipelines/chain.toml");
     project.write("pipelines/chain.toml", "summary = [");
-    project.stdout(&["gc", "--delete"]);
+    assert!(project.refused(&["gc", "--undeclared", "--delete"]).contains("pipelines/chain.toml"));
+    project.write("pipelines/chain.toml", &pipeline);
+    project.write("callsheet.toml", "pipelines = \"pipeline\"\n");
+    assert!(
+        project.refused(&["gc", "--undeclared", "--delete"]).contains("there is no pipeline in pipeline")
+    );
     assert!(project.exists("data/out/chain/toy/sum/total.txt"));
 }

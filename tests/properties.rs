@@ -151,11 +151,12 @@ fn keys() -> impl Strategy<Value = ActionKey> {
     );
     let rest = ("[a-z]{0,4}", 1..4u32, vec(".{0,4}", 0..3), proptest::collection::btree_set(".{0,3}", 0..2));
     (maps, rest).prop_map(|((code, params, budget, inputs), (stage, version, command, labels))| ActionKey {
-        format: 1,
+        format: 2,
         stage,
         version,
         command,
         code,
+        columns: Default::default(),
         params,
         budget,
         inputs,

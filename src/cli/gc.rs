@@ -1,5 +1,6 @@
 //! `callsheet gc`.
 
+use std::collections::BTreeSet;
 use std::str::FromStr as _;
 
 use clap::Args;
@@ -14,10 +15,12 @@ use crate::plan::declared;
 #[derive(Args)]
 #[command(after_help = "\
 Needed is what the artifacts in data/out show, of every pipeline and dataset, and what is pinned.
+With --undeclared, data/out also lets go of stages that were renamed or taken out of their pipeline.
 
 Examples:
   callsheet gc                        say what would go; nothing is removed
   callsheet gc --delete               remove it
+  callsheet gc --undeclared           say what would go with stages that no pipeline declares any more
   callsheet gc --size 20GB --delete   remove only so much, what is made anew fastest for its size first")]
 pub struct Gc {
     /// Remove it; without this it is only listed
@@ -26,6 +29,9 @@ pub struct Gc {
     /// Stop once the store's artifacts fit into this, e.g. 20GB
     #[arg(long, value_parser = Bytes::from_str)]
     size: Option<Bytes>,
+    /// Let go also of stages that no pipeline of this project declares any more
+    #[arg(long)]
+    undeclared: bool,
     /// Print as JSON
     #[arg(long)]
     json: bool,
@@ -36,7 +42,10 @@ impl Gc {
         let project = Project::find()?;
         let store = super::store(&project);
         let _alone = if self.delete { Some(store.exclusive()?) } else { None };
-        let orphans = store.orphans(|pipeline, dataset| declared(&project, pipeline, dataset).ok())?;
+        let orphans = match self.undeclared {
+            true => store.orphans(|pipeline, dataset| declared(&project, pipeline, dataset))?,
+            false => BTreeSet::new(),
+        };
         let garbage = store.garbage(self.size.map(|size| size.0), orphans)?;
         let bytes = garbage.bytes();
         let lines: Vec<_> = garbage
@@ -52,14 +61,18 @@ impl Gc {
                 json!({ "stage": record.provenance.stage, "key": record.key.digest(), "seconds": seconds, "bytes": bytes })
             });
             let records: Vec<_> = records.collect();
-            let orphans: Vec<&str> = garbage.orphans.iter().map(|orphan| orphan.stage.as_str()).collect();
+            let orphans = garbage.orphans.iter().map(|orphan| {
+                json!({ "pipeline": orphan.pipeline, "dataset": orphan.dataset, "stage": orphan.stage })
+            });
+            let orphans: Vec<_> = orphans.collect();
             print_json(
-                &json!({ "records": records, "orphans": orphans, "bytes": bytes, "deleted": self.delete }),
+                &json!({ "records": records, "undeclared": orphans, "bytes": bytes, "deleted": self.delete }),
             );
             return Ok(SUCCESS);
         }
         for orphan in &garbage.orphans {
-            print_text(&format!("{:<28} no pipeline declares it any more", orphan.stage));
+            let place = super::title(&orphan.pipeline, &orphan.dataset, "");
+            print_text(&format!("{:<28} no longer declared by {place}", orphan.stage));
         }
         for (record, seconds, bytes) in &lines {
             let (stage, key) = (&record.provenance.stage, record.key.digest().short());

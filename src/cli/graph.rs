@@ -100,7 +100,11 @@ fn mermaid(plan: &Plan, instances: bool) -> String {
 
 /// A name as Mermaid takes it: some characters of an instance's name mean something there.
 fn id(name: &str) -> String {
-    if name.contains('@') { name.replace(['@', '.', '+', '-'], "_") } else { name.to_owned() }
+    if !name.contains('@') {
+        return name.to_owned();
+    }
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_string() } else { format!("_{:x}_", c as u32) };
+    name.chars().map(plain).collect()
 }
 
 fn dot(plan: &Plan, instances: bool) -> String {

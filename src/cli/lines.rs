@@ -52,7 +52,9 @@ impl Lines {
                 lines.push(format!("stopping: {workers} workers are told to end (once more kills them)"));
             }
             Event::Stopped { stage } => {
-                lines.push(format!("{stage}: stopped; its checkpoints are kept and the next run goes on"));
+                lines.push(format!(
+                    "{stage}: stopped; the next run starts it again, from its last checkpoint if it keeps any"
+                ));
             }
             Event::Started { stage, reasons, .. } => {
                 if !std::mem::replace(&mut self.begun, true) {

@@ -55,9 +55,12 @@ pub struct Run {
     /// Compute this stage even if its result is in the store; may be repeated
     #[arg(long, value_name = "STAGE")]
     force: Vec<String>,
-    /// Stop everything at the first failure [default: let what does not depend on it finish]
-    #[arg(long)]
+    /// Stop everything at the first failure
+    #[arg(long, overrides_with = "keep_going")]
     fail_fast: bool,
+    /// Let what does not depend on a failure finish; this is the default
+    #[arg(long, overrides_with = "fail_fast")]
+    keep_going: bool,
     /// Print every event as one JSON line
     #[arg(long)]
     json: bool,
@@ -87,7 +90,12 @@ impl Run {
                 format!("add --only {stage}, or leave --only out"),
             ));
         }
-        let options = RunOptions { machine: self.machine(), force, only, fail_fast: self.fail_fast };
+        let options = RunOptions {
+            machine: self.machine(),
+            force,
+            only,
+            fail_fast: self.fail_fast && !self.keep_going,
+        };
         let interrupts = Arc::new(Interrupts::default());
         let handler = interrupts.clone();
         let presses = AtomicUsize::new(0);

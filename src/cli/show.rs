@@ -34,7 +34,9 @@ impl Show {
         let all = || plan.stages.iter().flat_map(|s| s.decl.outputs.keys().map(move |o| (s, o)));
         let (wanted, output) = self.artifact.rsplit_once('.').unwrap_or((&self.artifact, ""));
         let found = all().find(|(stage, name)| {
-            stage.name == wanted && (*name == output || output.is_empty() && stage.decl.outputs.len() == 1)
+            // The name of an instance may have dots of its own.
+            stage.name == wanted && *name == output
+                || stage.name == self.artifact && stage.decl.outputs.len() == 1
         });
         let Some((stage, output)) = found else {
             let known: Vec<String> = all().map(|(s, o)| format!("{}.{o}", s.name)).collect();

@@ -13,7 +13,7 @@ use super::is_name;
 pub type Values = Vec<(String, Value)>;
 
 /// More instances than this of one stage are refused.
-const MOST: usize = 100_000;
+const MOST: usize = 10_000;
 
 /// The instances of one stage, each by its values.
 ///
@@ -46,7 +46,7 @@ impl<'de> Visitor<'de> for ForeachVisitor {
         axes.sort_by_key(|(name, _)| name.span().start);
         let count = axes.iter().try_fold(1usize, |count, (_, values)| count.checked_mul(values.len()));
         if count.is_none_or(|count| count > MOST) {
-            return Err(M::Error::custom(format!("foreach makes more than {MOST} instances")));
+            return Err(M::Error::custom(too_many()));
         }
         let mut all: Vec<Values> = vec![Vec::new()];
         for (name, values) in axes {
@@ -71,6 +71,9 @@ impl<'de> Visitor<'de> for ForeachVisitor {
 }
 
 fn checked<E: serde::de::Error>(all: Vec<Values>) -> Result<Foreach, E> {
+    if all.len() > MOST {
+        return Err(E::custom(too_many()));
+    }
     let axes = |values: &Values| values.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
     let Some(first) = all.first().map(axes).filter(|axes| !axes.is_empty()) else {
         return Err(E::custom("foreach names no value"));
@@ -87,15 +90,21 @@ fn checked<E: serde::de::Error>(all: Vec<Values>) -> Result<Foreach, E> {
             if !is_name(name) {
                 return Err(E::custom(format!("`{name}` is no name of a value of foreach")));
             }
-            let text = if value.is_datetime() { String::new() } else { value_text(value) };
+            let odd = value.is_datetime() || value.as_float().is_some_and(|float| !float.is_finite());
+            let text = if odd { String::new() } else { value_text(value) };
             let plain = |c: char| c.is_ascii_alphanumeric() || "_-.+".contains(c);
             if text.is_empty() || text.len() > 100 || !text.chars().all(plain) {
                 let rule = "a number, true, false, or text of letters, digits, `_`, `-`, `.`";
-                return Err(E::custom(format!("foreach.{name}: `{value}` cannot name an instance: {rule}")));
+                let shown: String = value.to_string().chars().take(50).collect();
+                return Err(E::custom(format!("foreach.{name}: `{shown}` cannot name an instance: {rule}")));
             }
         }
     }
     Ok(Foreach(all))
+}
+
+fn too_many() -> String {
+    format!("foreach makes more than {MOST} instances")
 }
 
 /// A value as it stands in the name of an instance.

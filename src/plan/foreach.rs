@@ -1,5 +1,6 @@
 //! Instances of a stage that is fanned out: their names, and what `{name}` stands for in them.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
@@ -14,6 +15,11 @@ pub const AT: char = '@';
 /// `train@v4-0`: the stage and the values of one instance.
 pub fn instance_name(stage: &str, values: &Values) -> String {
     format!("{stage}{AT}{}", suffix(values))
+}
+
+/// The stage that an instance is of.
+pub fn group(instance: &str) -> &str {
+    instance.split(AT).next().unwrap_or_default()
 }
 
 /// `v4-0`: the values of one instance; empty for a stage that is not fanned out.
@@ -39,6 +45,16 @@ pub fn json(values: &Values) -> BTreeMap<String, Json> {
     values.iter().map(|(name, of)| (name.clone(), value(of))).collect()
 }
 
+/// The order in which instances are gathered: by value, numbers by size, whatever the order of `foreach`.
+pub fn order(a: &Values, b: &Values) -> Ordering {
+    let number = |value: &Value| value.as_integer().map(|i| i as f64).or_else(|| value.as_float());
+    let each = a.iter().zip(b).map(|((_, a), (_, b))| match (number(a), number(b)) {
+        (Some(x), Some(y)) => x.total_cmp(&y).then_with(|| value_text(a).cmp(&value_text(b))),
+        _ => value_text(a).cmp(&value_text(b)),
+    });
+    each.fold(Ordering::Equal, Ordering::then)
+}
+
 /// Whether two instances have the same values wherever both have one.
 pub fn agree(a: &Values, b: &Values) -> bool {
     a.iter().all(|(name, value)| b.iter().all(|(other, theirs)| name != other || value == theirs))
@@ -57,8 +73,8 @@ pub fn fill_value(value: Value, values: &Values, origin: &Origin) -> Result<Valu
     }
 }
 
-/// A text with every `{name}` replaced by the instance's value. Braces around anything else than a
-/// name stay.
+/// A text with every `{name}` replaced by the instance's value; `{{name}}` is the text `{name}`. Braces
+/// around anything else than a name stay.
 ///
 /// # Errors
 /// When the stage is not fanned out over that name.
@@ -71,12 +87,19 @@ pub fn fill_text(text: String, values: &Values, origin: &Origin) -> Result<Strin
     while let Some((before, after)) = rest.split_once('{') {
         filled.push_str(before);
         let named = after.split_once('}').filter(|(name, _)| is_name(name));
+        let literal = after.strip_prefix('{').and_then(|inside| inside.split_once("}}"));
+        if let Some((name, after)) = literal.filter(|(name, _)| is_name(name)) {
+            filled.push_str(&format!("{{{name}}}"));
+            rest = after;
+            continue;
+        }
         rest = match named {
             Some((name, after)) => {
                 let Some((_, value)) = values.iter().find(|(known, _)| known == name) else {
                     let known = values.iter().map(|(name, _)| name.as_str());
                     let message = format!("foreach has no value `{name}` for `{text}`");
-                    return Err(origin.fault(message, "in here", suggest(name, known)));
+                    let help = format!("{}; `{{{{{name}}}}}` is the text itself", suggest(name, known));
+                    return Err(origin.fault(message, "in here", help));
                 };
                 filled.push_str(&value_text(value));
                 after

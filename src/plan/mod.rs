@@ -6,6 +6,7 @@ mod overlay;
 mod resolve;
 mod select;
 mod source;
+mod wire;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -66,7 +67,7 @@ pub enum Input {
     },
     /// An output of several instances of a stage.
     Gather {
-        /// Positions of the instances in [`Plan::stages`], in the order of `foreach`.
+        /// Positions of the instances in [`Plan::stages`], by their values.
         stages: Vec<usize>,
         /// Name of the output.
         output: String,
@@ -140,6 +141,6 @@ impl Stage {
 
     /// The stage as the pipeline names it, for all its instances.
     pub fn group(&self) -> &str {
-        self.name.split(foreach::AT).next().unwrap_or_default()
+        foreach::group(&self.name)
     }
 }

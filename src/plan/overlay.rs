@@ -48,7 +48,14 @@ pub struct Spec {
 const LONGEST_INSTANCE: usize = 200;
 
 /// Which stages are fanned out, and where that is said.
-type Fans = HashMap<String, (Foreach, Origin)>;
+type Fans = HashMap<String, Fan>;
+
+/// Values, where they are said, and by the how manieth layer.
+struct Fan {
+    foreach: Foreach,
+    origin: Origin,
+    depth: usize,
+}
 
 impl Spec {
     /// Where in [`Spec::stages`] all instances of a stage are, or the one of that name.
@@ -57,7 +64,7 @@ impl Spec {
     }
 
     /// Adds the instances of a stage that a pipeline declares.
-    fn add(&mut self, name: String, stage: (String, Origin), fan: Option<&(Foreach, Origin)>) -> Result<()> {
+    fn add(&mut self, name: String, stage: (String, Origin), fan: Option<&Fan>) -> Result<()> {
         let start = self.stages.len();
         let instance = |name: String, values: Values, stage: (String, Origin)| StageSpec {
             name,
@@ -66,7 +73,7 @@ impl Spec {
             inputs: LiteMap::new(),
             params: LiteMap::new(),
         };
-        let Some((Foreach(all), origin)) = fan else {
+        let Some(Fan { foreach: Foreach(all), origin, .. }) = fan else {
             self.positions.insert(name.clone(), start..start + 1);
             self.stages.push(instance(name, Values::new(), stage));
             return Ok(());
@@ -119,7 +126,7 @@ pub fn overlay(mut layers: Vec<Layer>, set: &[String]) -> Result<Spec> {
     let mut spec = Spec { sources: BTreeMap::new(), stages: Vec::new(), positions: HashMap::new() };
     for (depth, layer) in layers.into_iter().enumerate() {
         lay_sources(&mut spec, &layer);
-        lay_stages(&mut spec, layer, &fans, depth == 0)?;
+        lay_stages(&mut spec, layer, &fans, depth)?;
     }
     for option in set {
         lay_option(&mut spec, option)?;
@@ -169,7 +176,7 @@ fn check_sources(spec: &Spec) -> Result<()> {
 /// What the topmost layer says of each stage that is fanned out.
 fn fans(layers: &mut [Layer]) -> Result<Fans> {
     let mut fans = Fans::new();
-    for layer in layers {
+    for (depth, layer) in layers.iter_mut().enumerate() {
         for (name, used) in &mut layer.stages {
             let Some(foreach) = used.foreach.take() else { continue };
             let origin = at(&layer.source, foreach.span());
@@ -177,13 +184,14 @@ fn fans(layers: &mut [Layer]) -> Result<Fans> {
                 let message = format!("`{}` is one instance", name.get_ref());
                 return Err(origin.fault(message, "fanned out here", "say foreach of the stage".into()));
             }
-            fans.insert(name.get_ref().clone(), (foreach.into_inner(), origin));
+            fans.insert(name.get_ref().clone(), Fan { foreach: foreach.into_inner(), origin, depth });
         }
     }
     Ok(fans)
 }
 
-fn lay_stages(spec: &mut Spec, layer: Layer, fans: &Fans, may_add: bool) -> Result<()> {
+fn lay_stages(spec: &mut Spec, layer: Layer, fans: &Fans, depth: usize) -> Result<()> {
+    let may_add = depth == 0;
     let source = layer.source;
     let mut uses: Vec<_> = layer.stages.into_iter().collect();
     // What is said of one instance is laid over what is said of them all.
@@ -214,6 +222,10 @@ fn lay_stages(spec: &mut Spec, layer: Layer, fans: &Fans, may_add: bool) -> Resu
                 spec.add(text, stage, fan)?;
                 start..spec.stages.len()
             }
+            // An instance that a layer above has left out.
+            (None, None) if text.split_once(AT).is_some_and(|(stage, _)| above(fans, stage, depth)) => {
+                continue;
+            }
             (None, _) => {
                 let known = spec.stages.iter().map(|s| s.name.as_str());
                 return Err(origin.fault(
@@ -230,6 +242,11 @@ fn lay_stages(spec: &mut Spec, layer: Layer, fans: &Fans, may_add: bool) -> Resu
         spec.stages[last].lay(used, &source)?;
     }
     Ok(())
+}
+
+/// Whether a layer above this one says what a stage is fanned out over.
+fn above(fans: &Fans, stage: &str, depth: usize) -> bool {
+    fans.get(stage).is_some_and(|fan| fan.depth > depth)
 }
 
 fn lay_option(spec: &mut Spec, option: &str) -> Result<()> {

@@ -40,6 +40,10 @@ impl Plan {
             let only = self.positions(&selection.only)?;
             wanted.retain(|position| only.contains(position));
         }
+        if self.stages.is_empty() {
+            let message = format!("pipeline `{}` has no stages", self.request.pipeline);
+            return Err(Error::refused(message, "a stage is a table in it: [stages.my_stage]"));
+        }
         if wanted.is_empty() {
             return Err(Error::refused(
                 "no stage is selected",

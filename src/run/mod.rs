@@ -25,10 +25,9 @@ use crate::declare::Project;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::plan::{Plan, Request, Stage};
-use crate::store::{Head, RunRecord, Sources, StageResult, Store};
+use crate::store::{Head, RunRecord, Sources, StageResult, Store, out};
 use recorder::Recorder;
 use scheduler::{Message, Scheduler};
-use survey::out;
 use workplace::Workplace;
 
 pub use children::guard;

@@ -1,16 +1,17 @@
 //! What a run would do: which stages are cached, which must run, which may turn out unchanged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use litemap::LiteMap;
 use serde::Serialize;
 
 use super::survey::Survey;
+use crate::declare::ArtifactKind;
 use crate::error::{Error, Result};
 use crate::key::{ActionKey, Digest};
 use crate::plan::{Input, Plan, Stage, gathered};
 use crate::reason::reasons;
-use crate::store::{Object, Sources, Store};
+use crate::store::{Object, Sources, Store, digest_named};
 
 /// A stage's prospect.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -63,6 +64,7 @@ pub struct Outlook {
 /// When a raw file cannot be read.
 pub fn outlook(store: &Store, sources: &mut Sources, survey: &Survey, plan: &Plan) -> Result<Vec<Outlook>> {
     let mut found: Vec<Outlook> = Vec::with_capacity(plan.stages.len());
+    let mut planned: HashMap<Digest, &str> = HashMap::new();
     for stage in &plan.stages {
         let last = survey.last(&stage.name);
         let waits: Vec<String> = stage
@@ -90,7 +92,13 @@ pub fn outlook(store: &Store, sources: &mut Sources, survey: &Survey, plan: &Pla
         let hit = survey.find(store, stage, &digest);
         let state = match &hit {
             Some(_) => State::Cached { key: digest },
-            None => State::Run { key: digest, reasons: reasons(last_key().as_ref(), &key) },
+            None => match planned.insert(digest, &stage.name) {
+                // Of two that make the same one runs, and the other takes its result.
+                Some(same) => {
+                    State::Maybe { after: vec![same.to_owned()], reasons: vec!["makes the same".into()] }
+                }
+                None => State::Run { key: digest, reasons: reasons(last_key().as_ref(), &key) },
+            },
         };
         let objects = hit.map(|head| head.outputs.clone());
         let rows = objects.as_ref().map(self::rows).unwrap_or(rows);
@@ -122,8 +130,17 @@ pub(super) fn key_of<'a>(
     let mut inputs = BTreeMap::new();
     for (name, input) in &stage.inputs {
         match input {
-            Input::Source { files, .. } => _ = inputs.insert(name.clone(), sources.digest_all(files)?.0),
-            Input::Artifact { stage, output } => _ = inputs.insert(name.clone(), content(*stage, output)),
+            Input::Source { files, base, .. } => {
+                inputs.insert(name.clone(), sources.digest_all(files, base)?.0);
+            }
+            Input::Artifact { stage: producer, output } => {
+                let content = content(*producer, output);
+                let digest = match file_name(plan, stage, name, input) {
+                    Some(file) => digest_named([(file, content)]),
+                    None => content,
+                };
+                inputs.insert(name.clone(), digest);
+            }
             Input::Gather { stages, output } => {
                 let named = |stage: &usize| gathered(name, &plan.stages[*stage].values);
                 inputs.extend(stages.iter().map(|stage| (named(stage), content(*stage, output))));
@@ -131,6 +148,13 @@ pub(super) fn key_of<'a>(
         }
     }
     Ok(ActionKey::new(stage, code(sources, stage)?, inputs))
+}
+
+/// The name that a worker sees of an artifact: only where it takes files, which have names.
+pub(super) fn file_name(plan: &Plan, stage: &Stage, name: &str, input: &Input) -> Option<String> {
+    let Input::Artifact { stage: producer, output } = input else { return None };
+    let takes_files = stage.decl.inputs[name].kind == ArtifactKind::Files;
+    takes_files.then(|| plan.stages[*producer].decl.outputs[output].path.clone())
 }
 
 /// Digests of the scripts that the stage's command names.

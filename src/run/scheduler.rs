@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread::Scope;
@@ -10,7 +9,7 @@ use std::thread::Scope;
 use rustix::process::Signal;
 
 use super::action::{Action, Outcome, Said};
-use super::outlook::{key_of, left_out_by_only, rows};
+use super::outlook::{file_name, key_of, left_out_by_only, rows};
 use super::resources::{Machine, Share};
 use super::survey::Survey;
 use super::threads::Threads;
@@ -21,7 +20,7 @@ use crate::key::ActionKey;
 use crate::plan::{Input, Stage, json, suffix};
 use crate::protocol::RequestInput;
 use crate::reason::reasons;
-use crate::store::{Head, Object, Sources, StageResult, Watch, show_artifact};
+use crate::store::{Head, Object, Sources, StageResult, Watch, name_below, show_artifact};
 
 /// Where a stage is.
 enum Status {
@@ -293,20 +292,19 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
         for (name, input) in &stage.inputs {
             let input = match input {
                 Input::Source { files, base, .. } => {
-                    sources.extend(self.sources.digest_all(files)?.1);
-                    let name = |f: &PathBuf| f.strip_prefix(base).unwrap_or(f).to_string_lossy().into_owned();
+                    sources.extend(self.sources.digest_all(files, base)?.1);
                     RequestInput {
                         paths: files.iter().map(|f| run.project.root.join(f)).collect(),
-                        names: files.iter().map(name).collect(),
+                        names: files.iter().map(|file| name_below(file, base)).collect(),
                         values: Vec::new(),
                     }
                 }
-                Input::Artifact { stage, output } => {
-                    let object = self.made_by(*stage, output);
+                Input::Artifact { stage: producer, output } => {
+                    let object = self.made_by(*producer, output);
                     objects.push(object.clone());
                     RequestInput {
                         paths: vec![run.store.object_path(object)],
-                        names: vec![run.plan.stages[*stage].decl.outputs[output].path.clone()],
+                        names: file_name(run.plan, stage, name, input).into_iter().collect(),
                         values: Vec::new(),
                     }
                 }

@@ -1,14 +1,14 @@
 //! What the latest run left, looked at while the plan is still being resolved.
 
 use std::collections::{BTreeSet, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use crate::key::Digest;
 use crate::plan::Stage;
-use crate::store::{Head, Heads, Store, is_shown};
+use crate::store::{Head, Heads, Store, is_shown, out};
 
 /// The latest action of each stage, and which of them are as they should be.
 pub struct Survey {
@@ -54,9 +54,4 @@ impl Survey {
         let fresh = head.filter(|_| self.fresh.contains(&stage.name)).cloned();
         fresh.or_else(|| store.hit(key, &stage.decl))
     }
-}
-
-/// Folder of the named views of a pipeline's artifacts.
-pub fn out(data: &Path, pipeline: &str, dataset: &str) -> PathBuf {
-    data.join("out").join(pipeline).join(dataset)
 }

@@ -73,7 +73,8 @@ impl Store {
             }
         }
         // A run that was killed has shown what it made, and no more.
-        let gone: BTreeSet<&Path> = orphans.iter().map(|orphan| orphan.shown.as_path()).collect();
+        let gone: BTreeSet<&Path> =
+            orphans.iter().flat_map(|orphan| &orphan.shown).map(PathBuf::as_path).collect();
         links(&self.root.with_file_name("out"), &gone, &mut inventory.shown)?;
         for (key, record) in &inventory.records {
             if record.outputs.values().any(|object| inventory.shown.contains(&object.bytes.to_string())) {
@@ -125,7 +126,7 @@ pub(super) fn size(path: &Path) -> Result<u64> {
     Ok(fs::symlink_metadata(path).map_or(0, |found| found.len()))
 }
 
-/// Names of what the links below a folder lead to, but for those below one of `gone`.
+/// Names of what the links below a folder lead to, but for those in `gone`.
 fn links(folder: &Path, gone: &BTreeSet<&Path>, names: &mut BTreeSet<String>) -> Result<()> {
     for path in entries(folder)?.into_iter().filter(|path| !gone.contains(path.as_path())) {
         if let Ok(target) = fs::read_link(&path) {

@@ -51,9 +51,9 @@ pub use object::Object;
 pub use orphans::Orphan;
 pub use record::{Provenance, Record};
 pub use runs::{RunRecord, StageResult};
-pub use sources::{Sources, Watch};
+pub use sources::{Sources, Watch, digest_named, name_below};
 pub use verify::Damage;
-pub use view::{is_shown, show_artifact};
+pub use view::{is_shown, out, show_artifact};
 
 /// A store on one file system.
 #[derive(Debug)]

@@ -2,11 +2,12 @@
 //! `foreach` taken out, a pipeline deleted.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::inventory::files;
 use super::verify::remove;
-use super::{Heads, Store, read_json};
+use super::{Heads, Store, out, read_json};
 use crate::error::Result;
 
 /// One of them.
@@ -16,19 +17,23 @@ pub struct Orphan {
     pub heads: PathBuf,
     /// The stage instance.
     pub stage: String,
-    /// The folder that shows what it made.
-    pub shown: PathBuf,
+    /// The pipeline and the dataset that it was run for.
+    pub pipeline: String,
+    /// The dataset; empty if there was none.
+    pub dataset: String,
+    /// The links that show what it made.
+    pub shown: Vec<PathBuf>,
 }
 
 impl Store {
     /// Latest actions whose stage is not among those that `declared` says a pipeline has over a
-    /// dataset; where it cannot say, all are kept.
+    /// dataset.
     ///
     /// # Errors
-    /// When the store cannot be listed.
+    /// When the store cannot be listed, or `declared` cannot say.
     pub fn orphans(
         &self,
-        declared: impl Fn(&str, &str) -> Option<BTreeSet<String>>,
+        declared: impl Fn(&str, &str) -> Result<BTreeSet<String>>,
     ) -> Result<BTreeSet<Orphan>> {
         let folder = self.path("heads");
         let mut orphans = BTreeSet::new();
@@ -36,13 +41,15 @@ impl Store {
             let name = path.strip_prefix(&folder).unwrap_or(&path).with_extension("");
             let (Some(heads), Some(name)) = (read_json::<Heads>(&path), name.to_str()) else { continue };
             let (pipeline, dataset) = name.split_once('/').unwrap_or((name, ""));
-            let Some(declared) = declared(pipeline, dataset) else { continue };
-            let shown = self.root.with_file_name("out").join(pipeline).join(dataset);
+            let declared = declared(pipeline, dataset)?;
+            let out = out(self.root.parent().unwrap_or(&self.root), pipeline, dataset);
             let gone = heads.iter().filter(|(stage, _)| !declared.contains(*stage));
-            orphans.extend(gone.map(|(stage, _)| Orphan {
+            orphans.extend(gone.map(|(stage, head)| Orphan {
                 heads: path.clone(),
                 stage: stage.clone(),
-                shown: shown.join(stage),
+                pipeline: pipeline.to_owned(),
+                dataset: dataset.to_owned(),
+                shown: head.names.iter().map(|name| out.join(stage).join(name)).collect(),
             }));
         }
         Ok(orphans)
@@ -60,6 +67,11 @@ impl Store {
             gone.for_each(|orphan| heads.remove(&orphan.stage));
             self.write_json(path, &heads)?;
         }
-        orphans.iter().try_for_each(|orphan| remove(&orphan.shown))
+        for link in orphans.iter().flat_map(|orphan| &orphan.shown).filter(|path| path.is_symlink()) {
+            remove(link)?;
+            // What else is there is not ours to take away.
+            let _ = link.parent().map(fs::remove_dir);
+        }
+        Ok(())
     }
 }

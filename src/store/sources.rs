@@ -116,21 +116,21 @@ impl Sources {
         true
     }
 
-    /// One digest over several files and their paths, and each file's own.
+    /// One digest over several files and their names below `base`, and each file's own by its path.
     ///
     /// # Errors
     /// When a file cannot be read.
-    pub fn digest_all(&mut self, files: &[PathBuf]) -> Result<(Digest, BTreeMap<String, Digest>)> {
+    pub fn digest_all(
+        &mut self,
+        files: &[PathBuf],
+        base: &Path,
+    ) -> Result<(Digest, BTreeMap<String, Digest>)> {
         let mut each = BTreeMap::new();
         for file in files {
             each.insert(file.to_string_lossy().into_owned(), self.digest(file)?);
         }
-        let mut hasher = blake3::Hasher::new();
-        for (name, digest) in &each {
-            hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
-            hasher.update(digest.to_string().as_bytes());
-        }
-        Ok((hasher.finalize().into(), each))
+        let named = each.iter().map(|(file, digest)| (name_below(Path::new(file), base), *digest));
+        Ok((digest_named(named), each))
     }
 
     /// Writes what was learnt back to the store, which is made if there is none.
@@ -152,6 +152,21 @@ impl Sources {
         }
         Ok(())
     }
+}
+
+/// The name of a raw file as a worker sees it: its path below its source's own folder.
+pub fn name_below(file: &Path, base: &Path) -> String {
+    file.strip_prefix(base).unwrap_or(file).to_string_lossy().into_owned()
+}
+
+/// One digest over files by name.
+pub fn digest_named(files: impl IntoIterator<Item = (String, Digest)>) -> Digest {
+    let mut hasher = blake3::Hasher::new();
+    for (name, digest) in files {
+        hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
+        hasher.update(digest.to_string().as_bytes());
+    }
+    hasher.finalize().into()
 }
 
 /// The files of a source as they were before a stage read them.
@@ -190,4 +205,23 @@ impl Stamp {
 
 fn stamp(path: &Path) -> Result<Stamp> {
     Ok(Stamp::of(&fs::metadata(path).doing("cannot read", path)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_hashed_once_in_a_run_however_young_it_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("raw.txt"), "1").expect("written");
+        let mut sources = Sources::load(&Store::new(folder.path().join("store")), folder.path());
+        let file = Path::new("raw.txt");
+        let digest = sources.digest(file).expect("hashed");
+        // If it were hashed again, this would not be what comes back.
+        let other: Digest = blake3::hash(b"other").into();
+        sources.memory.get_mut(file).expect("remembered").digest = other;
+        assert_ne!(digest, other);
+        assert_eq!(sources.digest(file).expect("remembered"), other);
+    }
 }

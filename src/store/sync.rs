@@ -1,5 +1,6 @@
 //! Durability for many at once: one thread syncs what all that wait have written.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ struct State {
     ended: u64,
     running: bool,
     waiting: Vec<(PathBuf, u64)>,
+    failed: BTreeSet<u64>,
 }
 
 impl Store {
@@ -34,7 +36,9 @@ impl Store {
     /// When the disk refuses.
     pub fn sync<'o>(&self, objects: impl IntoIterator<Item = &'o Object>) -> Result<()> {
         let mut state = self.sync.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.waiting.extend(objects.into_iter().map(|object| (self.object_path(object), object.files)));
+        let own: Vec<_> =
+            objects.into_iter().map(|object| (self.object_path(object), object.files)).collect();
+        state.waiting.extend(own.iter().cloned());
         // A sync that is running does not know of them: the next one serves.
         let wanted = state.begun + 1;
         while state.ended < wanted {
@@ -50,15 +54,16 @@ impl Store {
             let synced = self.sync_batch(&batch);
             state = self.sync.state.lock().unwrap_or_else(PoisonError::into_inner);
             state.running = false;
-            self.sync.ended.notify_all();
-            if let Err(error) = synced {
-                // Whoever waits for them finds out for itself.
-                state.waiting.extend(batch);
-                return Err(error).doing("cannot sync", &self.root);
-            }
             state.ended = this;
+            if synced.is_err() {
+                state.failed.insert(this);
+            }
+            self.sync.ended.notify_all();
         }
-        Ok(())
+        let failed = state.failed.contains(&wanted);
+        drop(state);
+        // Whose fault it was, each finds out for itself.
+        if failed { self.sync_batch(&own).doing("cannot sync", &self.root) } else { Ok(()) }
     }
 
     fn sync_batch(&self, batch: &[(PathBuf, u64)]) -> io::Result<()> {

@@ -7,6 +7,11 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Doing, Error, Result};
 
+/// Folder of the named views of a pipeline's artifacts over a dataset.
+pub fn out(data: &Path, pipeline: &str, dataset: &str) -> PathBuf {
+    data.join("out").join(pipeline).join(dataset)
+}
+
 /// Whether `link` shows the artifact at `object`.
 pub fn is_shown(object: &Path, link: &Path, data: &Path) -> bool {
     fs::read_link(link).is_ok_and(|now| now == target(object, link, data))
@@ -54,6 +59,8 @@ fn replace(target: &Path, link: &Path, folder: &Path) -> Result<()> {
     }
     let name = link.file_name().unwrap_or_default().to_string_lossy();
     let fresh = folder.join(format!(".{}.{name}", std::process::id()));
+    // One that a killed process of this id may have left.
+    let _ = fs::remove_file(&fresh);
     symlink(target, &fresh).doing("cannot link", &fresh)?;
     fs::rename(&fresh, link).doing("cannot link", link)
 }

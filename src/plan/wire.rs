@@ -1,0 +1,204 @@
+//! What each input of a stage is wired to: raw files, an output, or the outputs of many instances.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::slice;
+use std::sync::Arc;
+
+use litemap::LiteMap;
+
+use super::foreach::{agree, order};
+use super::overlay::{Spec, StageSpec};
+use super::source::{base, stranger};
+use crate::declare::{ArtifactKind, InputDecl, Origin, Project, StageDecl};
+use crate::error::{Result, list, suggest};
+
+/// The files of each source.
+pub type Files<'a> = HashMap<&'a str, Vec<PathBuf>>;
+
+/// Where a wire ends, and where that is said.
+struct End<'a> {
+    stage: &'a StageSpec,
+    input: &'a InputDecl,
+    origin: &'a Origin,
+}
+
+/// What a wired name means, before it is known which stages are needed.
+pub enum Wire {
+    Source { name: String, files: Vec<PathBuf>, base: PathBuf },
+    Output { stage: usize, output: String, label: Option<String> },
+    Gather { stages: Vec<usize>, output: String, label: Option<String> },
+}
+
+impl Wire {
+    /// Positions of the stages that make it.
+    pub fn producers(&self) -> &[usize] {
+        match self {
+            Self::Source { .. } => &[],
+            Self::Output { stage, .. } => slice::from_ref(stage),
+            Self::Gather { stages, .. } => stages,
+        }
+    }
+}
+
+/// What every input of a stage is wired to, and where that is said.
+///
+/// # Errors
+/// On unknown names, kinds that do not fit, and inputs that are needed and not wired.
+pub fn wire_stage<'a>(
+    project: &Project,
+    spec: &'a Spec,
+    decls: &[Arc<StageDecl>],
+    files: &Files,
+    stage: &'a StageSpec,
+    decl: &StageDecl,
+) -> Result<LiteMap<String, (Wire, &'a Origin)>> {
+    let mut wires = LiteMap::new();
+    for (input, (from, origin)) in &stage.inputs {
+        let Some(input_decl) = decl.inputs.get(input) else {
+            return Err(origin.fault(
+                format!("stage `{}` has no input `{input}`", decl.name),
+                "wired here",
+                suggest(input, decl.inputs.keys().map(String::as_str)),
+            ));
+        };
+        let end = End { stage, input: input_decl, origin };
+        let wire = match from.rsplit_once('.') {
+            Some((producer, output)) => wire_output(spec, decls, producer, output, &end, None)?,
+            None => wire_source(project, spec, decls, files, from, &end)?,
+        };
+        wires.insert(input.clone(), (wire, origin));
+    }
+    for (input, input_decl) in &decl.inputs {
+        if !input_decl.optional && !wires.contains_key(input) {
+            return Err(stage.stage.1.fault(
+                format!("stage `{}` needs its input `{input}`", stage.name),
+                "used here",
+                format!("wire it: inputs.{input} = \"stage.output\" ({})", input_decl.doc),
+            ));
+        }
+    }
+    Ok(wires)
+}
+
+fn wire_output(
+    spec: &Spec,
+    decls: &[Arc<StageDecl>],
+    producer: &str,
+    output: &str,
+    end: &End,
+    label: Option<String>,
+) -> Result<Wire> {
+    let End { input, origin, .. } = end;
+    let Some(range) = spec.range(producer) else {
+        let known = spec.stages.iter().map(|s| s.name.as_str());
+        let message = format!("the pipeline has no stage `{producer}`");
+        return Err(origin.fault(message, "wired here", suggest(producer, known)));
+    };
+    let stage = range.start;
+    let Some(decl) = decls[stage].outputs.get(output) else {
+        let known = decls[stage].outputs.keys().map(String::as_str);
+        let message = format!("stage `{producer}` has no output `{output}`");
+        return Err(origin.fault(message, "wired here", suggest(output, known)));
+    };
+    let file_as_files = decl.kind == ArtifactKind::File && input.kind == ArtifactKind::Files;
+    if decl.kind != input.kind && !file_as_files {
+        return Err(origin.fault(
+            format!("`{producer}.{output}` is a {:?}, not a {:?}", decl.kind, input.kind).to_lowercase(),
+            "wired here",
+            input.doc.clone(),
+        ));
+    }
+    if decl.held_out && !input.held_out {
+        return Err(origin.fault(
+            format!("`{producer}.{output}` is held out: this input may not read it"),
+            "wired here",
+            "it is truth for evaluation only; an input that declares held_out = true may read it".into(),
+        ));
+    }
+    let output = output.to_owned();
+    // Addressed by its own name, or not fanned out at all.
+    let mut all = if spec.stages[stage].name == producer {
+        vec![stage]
+    } else {
+        range.clone().filter(|other| agree(&spec.stages[*other].values, &end.stage.values)).collect()
+    };
+    all.sort_by(|a, b| order(&spec.stages[*a].values, &spec.stages[*b].values));
+    match all[..] {
+        _ if input.many && !all.is_empty() => Ok(Wire::Gather { stages: all, output, label }),
+        [stage] => Ok(Wire::Output { stage, output, label }),
+        [] => Err(origin.fault(
+            format!("no instance of `{producer}` has the values of `{}`", end.stage.name),
+            "wired here",
+            suggest(&end.stage.name, range.map(|other| spec.stages[other].name.as_str())),
+        )),
+        _ => {
+            let known = all.iter().map(|other| spec.stages[*other].name.as_str());
+            Err(origin.fault(
+                format!("`{producer}.{output}` is of {} instances, and the input takes one", all.len()),
+                "wired here",
+                format!("name one ({}), or declare the input with many = true", list(known)),
+            ))
+        }
+    }
+}
+
+fn wire_source(
+    project: &Project,
+    spec: &Spec,
+    decls: &[Arc<StageDecl>],
+    files: &Files,
+    name: &str,
+    end: &End,
+) -> Result<Wire> {
+    let End { input, origin, .. } = end;
+    let Some(source) = spec.sources.get(name) else {
+        let stages = spec.stages.iter().zip(decls);
+        let outputs = stages.flat_map(|(s, d)| d.outputs.keys().map(move |o| format!("{}.{o}", s.name)));
+        let known: Vec<String> = spec.sources.keys().cloned().chain(outputs).collect();
+        return Err(origin.fault(
+            format!("no source `{name}`"),
+            "wired here",
+            suggest(name, known.iter().map(String::as_str)),
+        ));
+    };
+    let files = files.get(name).cloned().unwrap_or_default();
+    if files.is_empty()
+        && let Some(otherwise) = &source.rest.otherwise
+    {
+        if let Some((path, origin)) = &source.path
+            && let Some(stranger) = stranger(&project.root, path.get_ref())
+        {
+            let message = format!("source `{name}`: `{}` matches no file", path.get_ref());
+            return Err(origin.fault(
+                format!("{message}, but there is {}", stranger.display()),
+                "this pattern",
+                "rename or convert the file, or change the pattern; without files the stand-in is used"
+                    .into(),
+            ));
+        }
+        let artifact = otherwise.artifact.get_ref();
+        let (producer, output) = artifact.rsplit_once('.').unwrap_or((artifact, ""));
+        let label = Some(otherwise.label.clone());
+        let end = End { origin: &source.origin, ..*end };
+        return wire_output(spec, decls, producer, output, &end, label);
+    }
+    let fits = match input.kind {
+        ArtifactKind::Files => !files.is_empty(),
+        ArtifactKind::File | ArtifactKind::Table => files.len() == 1 || input.many && !files.is_empty(),
+        ArtifactKind::Directory => false,
+    };
+    let absent = files.is_empty() && input.optional;
+    if !(fits || absent) {
+        let pattern = source.path.as_ref().map_or("(no path)", |(path, _)| path.get_ref());
+        let found = match files.len() {
+            0 => format!("no file matches `{pattern}`"),
+            n => format!("{n} files match `{pattern}`, the input takes one"),
+        };
+        let place = source.path.as_ref().map_or(&source.origin, |(_, origin)| origin);
+        let obtain = source.rest.obtain.clone().unwrap_or_else(|| "put the files there".into());
+        return Err(place.fault(format!("source `{name}`: {found}"), "this source", obtain));
+    }
+    let base = source.path.as_ref().map(|(path, _)| base(path.get_ref())).unwrap_or_default();
+    Ok(Wire::Source { name: name.to_owned(), files, base })
+}
