@@ -15,7 +15,7 @@
 //! | [`reason`] | two keys | why a stage must run |
 //! | [`store`] | finished artifacts | objects by content, records by key, views by name |
 //! | [`table`] | Parquet files | schema checks, logical digests, deterministic writing |
-//! | [`run`] | a plan | events; workers started as inputs and CPUs allow |
+//! | [`run`] | a plan | events; workers started as inputs, CPUs, memory and GPUs allow |
 //! | [`lineage`] | the events of a run | OpenLineage |
 //! | [`protocol`], [`event`] | | what engine, workers and reporters say to each other |
 //! | [`error`] | whatever is wrong | what, where, which names exist, what would be right |

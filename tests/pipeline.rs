@@ -149,6 +149,11 @@ fn a_trimmed_video_of_one_crop_takes_the_stand_in_s_place() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
     assert!(said.contains("extract_frames: done") && said.contains("45 rows of frames"), "{said}");
+    let planned = String::from_utf8_lossy(&callsheet(&project, &["plan"]).stdout).into_owned();
+    assert!(planned.contains("(45 rows of frames)"), "{planned}");
+    let planned = callsheet(&project, &["plan", "--set", "extract_frames.count=30"]);
+    let planned = String::from_utf8_lossy(&planned.stdout).into_owned();
+    assert!(planned.contains("(45 rows of frames, took "), "as many as last time: {planned}");
     assert!(said.contains("all images are of one crop"), "{said}");
 }
 

@@ -183,6 +183,19 @@ fn a_plan_never_disagrees_with_the_run_that_follows() {
 }
 
 #[test]
+fn a_plan_says_what_would_fail_before_anything_runs() {
+    let project = Project::new();
+    let declared = project.read("stages/double/stage.toml");
+    project.write("stages/double/stage.toml", &declared.replace("\"python3\"", "\"pyhton3\""));
+    let plan = project.stdout(&["plan"]);
+    assert!(plan.contains("double would fail: cannot start `pyhton3`: no such program on PATH"), "{plan}");
+    project.write("stages/double/stage.toml", &format!("{declared}\n[resources]\nmemory = \"9 GB\"\n"));
+    let plan = project.stdout(&["run", "--dry-run", "--memory", "8 GB"]);
+    assert!(plan.contains("double would fail: stage `double` needs 9.0 GB of memory"), "{plan}");
+    assert!(!project.stdout(&["run", "--dry-run", "--memory", "10 GB"]).contains("would fail"));
+}
+
+#[test]
 fn a_plan_counts_rows_seconds_and_stages() {
     let project = Project::new();
     assert!(project.stdout(&["plan"]).ends_with("0 cached, 1 to run, 2 maybe\n"));

@@ -2,9 +2,10 @@
 
 use clap::Args;
 
+use super::run::machine;
 use super::{SUCCESS, Select, WOULD_RUN, Which, human_seconds, print_json, print_text};
 use crate::error::{Result, list};
-use crate::run::{Outlook, State, left_out_by_only, outlook};
+use crate::run::{Machine, Outlook, State, left_out_by_only, outlook};
 
 /// Show what a run would do, and why
 #[derive(Args)]
@@ -30,21 +31,28 @@ pub struct PlanCommand {
 
 impl PlanCommand {
     pub fn execute(&self) -> Result<u8> {
-        show(&self.which, &self.select, self.check, self.json)
+        show(&self.which, &self.select, &machine(None, None, None), self.check, self.json)
     }
 }
 
-/// Prints what a run would do; with `check`, the exit code says whether that is anything.
-pub fn show(which: &Which, select: &Select, check: bool, json: bool) -> Result<u8> {
+/// Prints what a run on `machine` would do; with `check`, the exit code says whether that is anything.
+pub fn show(which: &Which, select: &Select, machine: &Machine, check: bool, json: bool) -> Result<u8> {
     let (project, store, plan, survey) = which.survey()?;
     let plan = plan.select(&select.selection())?;
     let mut sources = super::sources(&project, &store, &plan);
-    let stages = outlook(&store, &mut sources, &survey, &plan)?;
+    let mut stages = outlook(&store, &mut sources, &survey, &plan)?;
     let only = plan.names(&select.only)?;
     let left_out =
         |stage: &&Outlook| !only.is_empty() && !only.contains(&stage.stage) && stage.objects.is_none();
     if let Some(stage) = stages.iter().find(left_out) {
         return Err(left_out_by_only(&stage.stage));
+    }
+    for (stage, decl) in stages.iter_mut().zip(plan.stages.iter().map(|stage| &stage.decl)) {
+        if stage.objects.is_none() {
+            let fits = machine.check(&stage.stage, &decl.resources);
+            let ready = fits.and_then(|()| project.program(&decl.command[0]).map(drop));
+            stage.problem = ready.err().map(|error| error.to_string());
+        }
     }
     let idle = stages.iter().all(|s| matches!(s.state, State::Cached { .. }));
     if json {
@@ -52,6 +60,11 @@ pub fn show(which: &Which, select: &Select, check: bool, json: bool) -> Result<u
     } else {
         let width = stages.iter().map(|s| s.stage.len()).max().unwrap_or_default();
         stages.iter().for_each(|stage| print_text(&line(stage, width)));
+        for (problem, stage) in
+            stages.iter().filter_map(|stage| Some((stage.problem.as_ref()?, &stage.stage)))
+        {
+            print_text(&format!("{stage} would fail: {problem}"));
+        }
         print_text(&sum(&stages));
     }
     Ok(if check && !idle { WOULD_RUN } else { SUCCESS })

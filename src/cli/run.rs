@@ -72,7 +72,7 @@ pub struct Run {
 impl Run {
     pub fn execute(&self) -> Result<u8> {
         if self.dry_run {
-            return super::plan::show(&self.which, &self.select, false, self.json);
+            return super::plan::show(&self.which, &self.select, &self.machine(), false, self.json);
         }
         let (project, request) = self.which.request()?;
         let store = store(&project);
@@ -144,13 +144,18 @@ impl Run {
     }
 
     fn machine(&self) -> Machine {
-        let cpus = available_parallelism().map_or(1, usize::from);
-        let memory = rustix::system::sysinfo();
-        Machine {
-            cpus: self.jobs.map_or(cpus, usize::from),
-            memory: self.memory.map_or(memory.totalram as u64 * u64::from(memory.mem_unit), |bytes| bytes.0),
-            gpus: self.gpus.as_deref().map_or_else(gpus, |ids| visible(ids.iter().map(String::as_str))),
-        }
+        machine(self.jobs, self.memory, self.gpus.as_deref())
+    }
+}
+
+/// What a run may use of this machine: what the user says, else what there is.
+pub fn machine(jobs: Option<u16>, memory: Option<Bytes>, ids: Option<&[String]>) -> Machine {
+    let cpus = available_parallelism().map_or(1, usize::from);
+    let system = rustix::system::sysinfo();
+    Machine {
+        cpus: jobs.map_or(cpus, usize::from),
+        memory: memory.map_or(system.totalram as u64 * u64::from(system.mem_unit), |bytes| bytes.0),
+        gpus: ids.map_or_else(gpus, |ids| visible(ids.iter().map(String::as_str))),
     }
 }
 

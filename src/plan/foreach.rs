@@ -55,11 +55,6 @@ pub fn order(a: &Values, b: &Values) -> Ordering {
     each.fold(Ordering::Equal, Ordering::then)
 }
 
-/// Whether two instances have the same values wherever both have one.
-pub fn agree(a: &Values, b: &Values) -> bool {
-    a.iter().all(|(name, value)| b.iter().all(|(other, theirs)| name != other || value == theirs))
-}
-
 /// A parameter with every `{name}` replaced by the instance's value; alone, it keeps its type.
 ///
 /// # Errors

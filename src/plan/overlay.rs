@@ -1,5 +1,6 @@
 //! Lays dataset, profile and `--set` over a pipeline.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use litemap::LiteMap;
 use toml::Spanned;
 
-use super::foreach::{AT, fill_text, fill_value, instance_name};
+use super::foreach::{AT, fill_text, fill_value, gathered, instance_name};
 use crate::declare::{Foreach, Layer, Origin, SourceUse, StageUse, Values};
 use crate::error::{Error, Result, SourceText, nearest, suggest};
 
@@ -42,7 +43,11 @@ pub struct Spec {
     /// In the order of the pipeline file.
     pub stages: Vec<StageSpec>,
     positions: HashMap<String, Range<usize>>,
+    joins: RefCell<HashMap<(usize, Vec<String>), Join>>,
 }
+
+/// Instances of a stage by some of their values.
+type Join = HashMap<String, Vec<usize>>;
 
 /// The longest name of an instance: a file is named after it.
 const LONGEST_INSTANCE: usize = 200;
@@ -61,6 +66,26 @@ impl Spec {
     /// Where in [`Spec::stages`] all instances of a stage are, or the one of that name.
     pub fn range(&self, name: &str) -> Option<Range<usize>> {
         self.positions.get(name).cloned()
+    }
+
+    /// Those instances in `range` that have the same values as `values` wherever both have one.
+    pub fn agreeing(&self, range: &Range<usize>, values: &Values) -> Vec<usize> {
+        let wanted = |name: &String| values.iter().find(|(known, _)| known == name);
+        let named = self.stages[range.start].values.iter().map(|(name, _)| name);
+        let shared: Vec<String> = named.filter(|name| wanted(name).is_some()).cloned().collect();
+        let label = |values: &Values| {
+            let shared = shared.iter().filter_map(|name| values.iter().find(|(known, _)| known == name));
+            gathered("", &shared.cloned().collect())
+        };
+        let mut joins = self.joins.borrow_mut();
+        let join = joins.entry((range.start, shared.clone())).or_insert_with(|| {
+            let mut join = Join::new();
+            for position in range.clone() {
+                join.entry(label(&self.stages[position].values)).or_default().push(position);
+            }
+            join
+        });
+        join.get(&label(values)).cloned().unwrap_or_default()
     }
 
     /// Adds the instances of a stage that a pipeline declares.
@@ -123,7 +148,12 @@ fn at(source: &Arc<SourceText>, span: Range<usize>) -> Origin {
 /// When a layer adjusts a stage that the pipeline does not have, or a `--set` is malformed.
 pub fn overlay(mut layers: Vec<Layer>, set: &[String]) -> Result<Spec> {
     let fans = fans(&mut layers)?;
-    let mut spec = Spec { sources: BTreeMap::new(), stages: Vec::new(), positions: HashMap::new() };
+    let mut spec = Spec {
+        sources: BTreeMap::new(),
+        stages: Vec::new(),
+        positions: HashMap::new(),
+        joins: RefCell::default(),
+    };
     for (depth, layer) in layers.into_iter().enumerate() {
         lay_sources(&mut spec, &layer);
         lay_stages(&mut spec, layer, &fans, depth)?;

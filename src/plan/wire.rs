@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
-use super::foreach::{agree, order};
+use super::foreach::order;
 use super::overlay::{Spec, StageSpec};
 use super::source::{base, stranger};
 use crate::declare::{ArtifactKind, InputDecl, Origin, Project, StageDecl};
@@ -121,7 +121,7 @@ fn wire_output(
     let mut all = if spec.stages[stage].name == producer {
         vec![stage]
     } else {
-        range.clone().filter(|other| agree(&spec.stages[*other].values, &end.stage.values)).collect()
+        spec.agreeing(&range, &end.stage.values)
     };
     all.sort_by(|a, b| order(&spec.stages[*a].values, &spec.stages[*b].values));
     match all[..] {

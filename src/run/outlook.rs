@@ -50,6 +50,9 @@ pub struct Outlook {
     pub seconds: Option<f64>,
     /// Rows of each table that it has made, or made last time.
     pub rows: BTreeMap<String, u64>,
+    /// Why it could not run on this machine, if it could not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
     /// Its key, if its inputs are known.
     #[serde(skip)]
     pub key: Option<ActionKey>,
@@ -83,7 +86,15 @@ pub fn outlook(store: &Store, sources: &mut Sources, survey: &Survey, plan: &Pla
                 None => vec!["never ran".into()],
             };
             let state = State::Maybe { after: waits, reasons };
-            found.push(Outlook { stage: name, state, seconds, rows, key: None, objects: None });
+            found.push(Outlook {
+                stage: name,
+                state,
+                seconds,
+                rows,
+                problem: None,
+                key: None,
+                objects: None,
+            });
             continue;
         }
         let objects = |producer: usize| found[producer].objects.as_ref();
@@ -102,7 +113,7 @@ pub fn outlook(store: &Store, sources: &mut Sources, survey: &Survey, plan: &Pla
         };
         let objects = hit.map(|head| head.outputs.clone());
         let rows = objects.as_ref().map(self::rows).unwrap_or(rows);
-        found.push(Outlook { stage: name, state, seconds, rows, key: Some(key), objects });
+        found.push(Outlook { stage: name, state, seconds, rows, problem: None, key: Some(key), objects });
     }
     Ok(found)
 }
