@@ -128,6 +128,40 @@ proptest! {
     }
 }
 
+/// Distinct values in any order, twice.
+fn orders() -> impl Strategy<Value = (Vec<i64>, Vec<i64>)> {
+    let values = proptest::collection::btree_set(-50i64..50, 1..9).prop_map(Vec::from_iter);
+    values
+        .prop_flat_map(|values: Vec<i64>| (Just(values.clone()).prop_shuffle(), Just(values).prop_shuffle()))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn instances_are_gathered_once_each_and_by_value_whatever_the_order_of_foreach((one, other) in orders()) {
+        let gathered = |values: &[i64]| {
+            let (folder, project) = project(&[], &[]);
+            let many = STAGE.replace("optional = true", "optional = true\nmany = true");
+            fs::write(folder.path().join("stages/any/stage.toml"), many).expect("written");
+            let pipeline = format!(
+                "summary = \"Any\"\n[stages.f]\nuse = \"any\"\nforeach.n = {values:?}\n\
+                 [stages.g]\nuse = \"any\"\ninputs.a = \"f.out\"\n"
+            );
+            fs::write(folder.path().join("pipelines/any.toml"), pipeline).expect("written");
+            let plan = plan(&project).expect("no circle");
+            let last = plan.stages.last().expect("g");
+            let from = last.inputs.iter().flat_map(|(_, input)| input.producers());
+            from.map(|producer| plan.stages[*producer].name.clone()).collect::<Vec<_>>()
+        };
+        let mut wanted = one.clone();
+        wanted.sort_unstable();
+        let wanted: Vec<String> = wanted.iter().map(|value| format!("f@{value}")).collect();
+        prop_assert_eq!(&gathered(&one), &wanted);
+        prop_assert_eq!(&gathered(&other), &wanted);
+    }
+}
+
 fn digests() -> impl Strategy<Value = Digest> {
     any::<[u8; 8]>().prop_map(|bytes| blake3::hash(&bytes).into())
 }

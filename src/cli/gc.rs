@@ -15,7 +15,8 @@ use crate::plan::declared;
 #[derive(Args)]
 #[command(after_help = "\
 Needed is what the artifacts in data/out show, of every pipeline and dataset, and what is pinned.
-With --undeclared, data/out also lets go of stages that were renamed or taken out of their pipeline.
+With --undeclared, data/out also lets go of stages that were renamed or taken out of their pipeline;
+in a store that several projects share, of the other projects' as well.
 
 Examples:
   callsheet gc                        say what would go; nothing is removed

@@ -59,8 +59,8 @@ Examples:
   callsheet show gram_features.grams              where one came from
   callsheet run --profile paper --dataset space_needle
 
-Exit codes: 0 done, 1 a stage failed (`verify`: damage found), 2 refused (wrong declaration, unwritable folder), 3 `plan --check`: not up to date,
-130 stopped by Ctrl-C.";
+Exit codes: 0 done, 1 a stage failed or what was asked for could not be written (`verify`: damage found),
+2 refused (wrong declaration, unwritable folder), 3 `plan --check`: not up to date, 130 stopped by Ctrl-C.";
 
 #[derive(Parser)]
 #[command(
