@@ -6,6 +6,7 @@ mod overlay;
 mod resolve;
 mod select;
 mod source;
+mod spec;
 mod wire;
 
 use std::collections::BTreeSet;

@@ -1,125 +1,16 @@
 //! Lays dataset, profile and `--set` over a pipeline.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use litemap::LiteMap;
-use toml::Spanned;
-
-use super::foreach::{AT, fill_text, fill_value, gathered, instance_name};
-use crate::declare::{Foreach, Layer, Origin, SourceUse, StageUse, Values};
+use super::foreach::{AT, fill_text, fill_value};
+use super::spec::{Fan, SourceSpec, Spec, StageSpec};
+use crate::declare::{Layer, Origin, SourceUse, StageUse};
 use crate::error::{Error, Result, SourceText, nearest, suggest};
-
-/// A source after all layers.
-pub struct SourceSpec {
-    /// The pattern, with where it was set.
-    pub path: Option<(Spanned<String>, Origin)>,
-    /// The rest, from the topmost layer that says it.
-    pub rest: SourceUse,
-    /// Where the source was first declared.
-    pub origin: Origin,
-}
-
-/// A stage instance after all layers; parameters are not yet checked.
-pub struct StageSpec {
-    /// Name of the instance.
-    pub name: String,
-    /// Its values, if the stage is fanned out.
-    pub values: Values,
-    /// Name of the stage's folder.
-    pub stage: (String, Origin),
-    /// Wiring.
-    pub inputs: LiteMap<String, (String, Origin)>,
-    /// Parameters as written.
-    pub params: LiteMap<String, (toml::Value, Origin)>,
-}
-
-/// The pipeline with every layer laid over it.
-pub struct Spec {
-    /// By name.
-    pub sources: BTreeMap<String, SourceSpec>,
-    /// In the order of the pipeline file.
-    pub stages: Vec<StageSpec>,
-    positions: HashMap<String, Range<usize>>,
-    joins: RefCell<HashMap<(usize, Vec<String>), Join>>,
-}
-
-/// Instances of a stage by some of their values.
-type Join = HashMap<String, Vec<usize>>;
-
-/// The longest name of an instance: a file is named after it.
-const LONGEST_INSTANCE: usize = 200;
 
 /// Which stages are fanned out, and where that is said.
 type Fans = HashMap<String, Fan>;
-
-/// Values, where they are said, and by the how manieth layer.
-struct Fan {
-    foreach: Foreach,
-    origin: Origin,
-    depth: usize,
-}
-
-impl Spec {
-    /// Where in [`Spec::stages`] all instances of a stage are, or the one of that name.
-    pub fn range(&self, name: &str) -> Option<Range<usize>> {
-        self.positions.get(name).cloned()
-    }
-
-    /// Those instances in `range` that have the same values as `values` wherever both have one.
-    pub fn agreeing(&self, range: &Range<usize>, values: &Values) -> Vec<usize> {
-        let wanted = |name: &String| values.iter().find(|(known, _)| known == name);
-        let named = self.stages[range.start].values.iter().map(|(name, _)| name);
-        let shared: Vec<String> = named.filter(|name| wanted(name).is_some()).cloned().collect();
-        let label = |values: &Values| {
-            let shared = shared.iter().filter_map(|name| values.iter().find(|(known, _)| known == name));
-            gathered("", &shared.cloned().collect())
-        };
-        let mut joins = self.joins.borrow_mut();
-        let join = joins.entry((range.start, shared.clone())).or_insert_with(|| {
-            let mut join = Join::new();
-            for position in range.clone() {
-                join.entry(label(&self.stages[position].values)).or_default().push(position);
-            }
-            join
-        });
-        join.get(&label(values)).cloned().unwrap_or_default()
-    }
-
-    /// Adds the instances of a stage that a pipeline declares.
-    fn add(&mut self, name: String, stage: (String, Origin), fan: Option<&Fan>) -> Result<()> {
-        let start = self.stages.len();
-        let instance = |name: String, values: Values, stage: (String, Origin)| StageSpec {
-            name,
-            values,
-            stage,
-            inputs: LiteMap::new(),
-            params: LiteMap::new(),
-        };
-        let Some(Fan { foreach: Foreach(all), origin, .. }) = fan else {
-            self.positions.insert(name.clone(), start..start + 1);
-            self.stages.push(instance(name, Values::new(), stage));
-            return Ok(());
-        };
-        for values in all {
-            let full = instance_name(&name, values);
-            let at = self.stages.len();
-            let message = if full.len() > LONGEST_INSTANCE {
-                format!("the instance `{full}` has more than {LONGEST_INSTANCE} characters")
-            } else if self.positions.insert(full.clone(), at..at + 1).is_some() {
-                format!("two instances are called `{full}`")
-            } else {
-                self.stages.push(instance(full, values.clone(), stage.clone()));
-                continue;
-            };
-            return Err(origin.fault(message, "fanned out here", "its name is made of its values".into()));
-        }
-        self.positions.insert(name, start..self.stages.len());
-        Ok(())
-    }
-}
 
 impl StageSpec {
     /// Lays what a layer says of this instance over what is there.
@@ -148,12 +39,7 @@ fn at(source: &Arc<SourceText>, span: Range<usize>) -> Origin {
 /// When a layer adjusts a stage that the pipeline does not have, or a `--set` is malformed.
 pub fn overlay(mut layers: Vec<Layer>, set: &[String]) -> Result<Spec> {
     let fans = fans(&mut layers)?;
-    let mut spec = Spec {
-        sources: BTreeMap::new(),
-        stages: Vec::new(),
-        positions: HashMap::new(),
-        joins: RefCell::default(),
-    };
+    let mut spec = Spec::default();
     for (depth, layer) in layers.into_iter().enumerate() {
         lay_sources(&mut spec, &layer);
         lay_stages(&mut spec, layer, &fans, depth)?;

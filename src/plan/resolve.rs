@@ -7,8 +7,9 @@ use litemap::LiteMap;
 
 use super::foreach::group;
 use super::graph::Graph;
-use super::overlay::{Spec, StageSpec, overlay};
+use super::overlay::overlay;
 use super::source::matches;
+use super::spec::{Spec, StageSpec};
 use super::wire::{Files, Wire, wire_stage};
 use super::{Input, Param, Plan, Request, Stage};
 use crate::declare::{Layer, Origin, Project, StageDecl};

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use litemap::LiteMap;
 
 use super::foreach::order;
-use super::overlay::{Spec, StageSpec};
 use super::source::{base, stranger};
+use super::spec::{Spec, StageSpec};
 use crate::declare::{ArtifactKind, InputDecl, Origin, Project, StageDecl};
 use crate::error::{Result, list, suggest};
 

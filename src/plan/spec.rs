@@ -1,0 +1,125 @@
+//! A pipeline after all layers: sources and stage instances by name, not yet wired.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+
+use litemap::LiteMap;
+use toml::Spanned;
+
+use super::foreach::{gathered, instance_name};
+use crate::declare::{Foreach, Origin, SourceUse, Values};
+use crate::error::Result;
+
+/// A source after all layers.
+pub struct SourceSpec {
+    /// The pattern, with where it was set.
+    pub path: Option<(Spanned<String>, Origin)>,
+    /// The rest, from the topmost layer that says it.
+    pub rest: SourceUse,
+    /// Where the source was first declared.
+    pub origin: Origin,
+}
+
+/// A stage instance after all layers; parameters are not yet checked.
+pub struct StageSpec {
+    /// Name of the instance.
+    pub name: String,
+    /// Its values, if the stage is fanned out.
+    pub values: Values,
+    /// Name of the stage's folder.
+    pub stage: (String, Origin),
+    /// Wiring.
+    pub inputs: LiteMap<String, (String, Origin)>,
+    /// Parameters as written.
+    pub params: LiteMap<String, (toml::Value, Origin)>,
+}
+
+/// The pipeline with every layer laid over it.
+#[derive(Default)]
+pub struct Spec {
+    /// By name.
+    pub sources: BTreeMap<String, SourceSpec>,
+    /// In the order of the pipeline file.
+    pub stages: Vec<StageSpec>,
+    positions: HashMap<String, Range<usize>>,
+    joins: RefCell<HashMap<(usize, Vec<String>), Join>>,
+}
+
+/// Instances of a stage by some of their values.
+type Join = HashMap<String, Vec<usize>>;
+
+/// The longest name of an instance: a file is named after it.
+const LONGEST_INSTANCE: usize = 200;
+
+/// What a stage is fanned out over.
+pub struct Fan {
+    /// The values.
+    pub foreach: Foreach,
+    /// Where they are said.
+    pub origin: Origin,
+    /// By which layer, counted from the pipeline.
+    pub depth: usize,
+}
+
+impl Spec {
+    /// Where in [`Spec::stages`] all instances of a stage are, or the one of that name.
+    pub fn range(&self, name: &str) -> Option<Range<usize>> {
+        self.positions.get(name).cloned()
+    }
+
+    /// Those instances in `range` that have the same values as `values` wherever both have one.
+    pub fn agreeing(&self, range: &Range<usize>, values: &Values) -> Vec<usize> {
+        let wanted = |name: &String| values.iter().find(|(known, _)| known == name);
+        let named = self.stages[range.start].values.iter().map(|(name, _)| name);
+        let shared: Vec<String> = named.filter(|name| wanted(name).is_some()).cloned().collect();
+        let label = |values: &Values| {
+            let shared = shared.iter().filter_map(|name| values.iter().find(|(known, _)| known == name));
+            gathered("", &shared.cloned().collect())
+        };
+        let mut joins = self.joins.borrow_mut();
+        let join = joins.entry((range.start, shared.clone())).or_insert_with(|| {
+            let mut join = Join::new();
+            for position in range.clone() {
+                join.entry(label(&self.stages[position].values)).or_default().push(position);
+            }
+            join
+        });
+        join.get(&label(values)).cloned().unwrap_or_default()
+    }
+
+    /// Adds the instances of a stage that a pipeline declares.
+    ///
+    /// # Errors
+    /// When two would have one name, or a name is too long.
+    pub fn add(&mut self, name: String, stage: (String, Origin), fan: Option<&Fan>) -> Result<()> {
+        let start = self.stages.len();
+        let instance = |name: String, values: Values, stage: (String, Origin)| StageSpec {
+            name,
+            values,
+            stage,
+            inputs: LiteMap::new(),
+            params: LiteMap::new(),
+        };
+        let Some(Fan { foreach: Foreach(all), origin, .. }) = fan else {
+            self.positions.insert(name.clone(), start..start + 1);
+            self.stages.push(instance(name, Values::new(), stage));
+            return Ok(());
+        };
+        for values in all {
+            let full = instance_name(&name, values);
+            let at = self.stages.len();
+            let message = if full.len() > LONGEST_INSTANCE {
+                format!("the instance `{full}` has more than {LONGEST_INSTANCE} characters")
+            } else if self.positions.insert(full.clone(), at..at + 1).is_some() {
+                format!("two instances are called `{full}`")
+            } else {
+                self.stages.push(instance(full, values.clone(), stage.clone()));
+                continue;
+            };
+            return Err(origin.fault(message, "fanned out here", "its name is made of its values".into()));
+        }
+        self.positions.insert(name, start..self.stages.len());
+        Ok(())
+    }
+}
