@@ -48,6 +48,15 @@ pub enum Event {
         /// Why its result was not found, one reason a line.
         reasons: Vec<String>,
     },
+    /// A row-wise stage looked for its rows in the store.
+    Rows {
+        /// The stage instance.
+        stage: String,
+        /// Rows that are to be computed.
+        compute: u64,
+        /// Rows of its table.
+        of: u64,
+    },
     /// A worker said something.
     Worker {
         /// The stage instance.

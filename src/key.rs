@@ -12,6 +12,7 @@
 //! | inputs | content digest | early cutoff: an unchanged artifact changes nothing after it |
 //! | names of the files of an input that takes files | yes, below their source's own folder | the worker sees them |
 //! | instances of an input that takes many | yes, each under its values | the worker sees them, in an order that follows |
+//! | `[rows]` of a row-wise stage | yes | which rows, and what of them, the worker sees |
 //! | stand-in labels | yes | a result from a stand-in never passes for one from footage |
 //! | instance name, pipeline, dataset, profile | no | equal work is shared between them |
 //! | worker program | no: the stage's `version` says when its results changed | a rebuild reruns nothing |
@@ -24,7 +25,7 @@ use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::declare::Role;
+use crate::declare::{Role, RowsDecl};
 use crate::plan::Stage;
 
 /// Bumped when keys mean something else.
@@ -40,6 +41,17 @@ impl Digest {
     /// The first 12 digits, for people.
     pub fn short(&self) -> String {
         self.to_string()[..12].to_owned()
+    }
+
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl From<[u8; 32]> for Digest {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 }
 
@@ -104,6 +116,9 @@ pub struct ActionKey {
     pub inputs: BTreeMap<String, Digest>,
     /// Stand-ins it rests on.
     pub labels: BTreeSet<String>,
+    /// Which rows of an input it is of, if the stage is row-wise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<RowsDecl>,
 }
 
 impl ActionKey {
@@ -125,6 +140,7 @@ impl ActionKey {
             budget: with_role(Role::Budget),
             inputs,
             labels: stage.labels.clone(),
+            rows: stage.decl.rows.clone(),
         }
     }
 
@@ -136,6 +152,15 @@ impl ActionKey {
     /// The hash that names the scratch folder: the same for every budget.
     pub fn scratch_digest(&self) -> Digest {
         hash_json(&Self { budget: BTreeMap::new(), ..self.clone() })
+    }
+
+    /// The hash that names the rows that can stand for each other, whichever input they are of: those
+    /// of this stage and version, with these parameters and other inputs. None if it is not row-wise.
+    pub fn pool(&self) -> Option<Digest> {
+        let rows = self.rows.as_ref()?;
+        let mut shared = Self { rows: Some(rows.pooled()), ..self.clone() };
+        shared.inputs.remove(&rows.input);
+        Some(hash_json(&shared))
     }
 }
 
@@ -161,6 +186,7 @@ mod tests {
             budget: [("stop_steps".to_owned(), Value::from(100))].into(),
             inputs: [("a".to_owned(), blake3::hash(b"a").into())].into(),
             labels: BTreeSet::new(),
+            rows: None,
         }
     }
 

@@ -195,6 +195,7 @@ fn keys() -> impl Strategy<Value = ActionKey> {
         budget,
         inputs,
         labels,
+        rows: None,
     })
 }
 

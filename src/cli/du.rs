@@ -37,14 +37,13 @@ impl Du {
         let mut rooms: BTreeMap<&str, Room> = BTreeMap::new();
         let mut seen = std::collections::BTreeSet::new();
         for (stage, object) in inventory.made() {
-            let name = object.bytes.to_string();
             let room = rooms.entry(stage).or_default();
             room.results += 1;
-            // What several results share takes room once.
-            if seen.insert(name.clone()) {
+            for name in object.names() {
                 let bytes = inventory.objects.get(&name).copied().unwrap_or_default();
-                room.bytes += bytes;
-                room.needed += if needed.contains(&name) { bytes } else { 0 };
+                room.needed += if needed.contains(&name) && !seen.contains(&name) { bytes } else { 0 };
+                // What several results share takes room once.
+                room.bytes += if seen.insert(name) { bytes } else { 0 };
             }
         }
         let mut rooms: Vec<Room> =

@@ -62,6 +62,9 @@ impl Lines {
                 }
                 lines.push(format!("{stage}: started ({})", reasons.join("; ")));
             }
+            Event::Rows { stage, compute, of } => {
+                lines.push(format!("{stage}: computes {compute} of {of} rows"));
+            }
             Event::Worker { stage, said } => lines.extend(self.worker(stage, said)),
             Event::Finished { stage, seconds, rows, .. } => {
                 let rows = rows.iter().map(|(name, rows)| format!(", {rows} rows of {name}"));

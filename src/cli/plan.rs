@@ -80,7 +80,9 @@ fn line(stage: &Outlook, width: usize) -> String {
             ("maybe", [&[after], &reasons[..]].concat().join("; "))
         }
     };
+    let compute = stage.compute.map(|c| format!("computes {} of {} rows", c.rows, c.of));
     let rows = stage.rows.iter().map(|(table, rows)| format!("{rows} rows of {table}"));
+    let rows = compute.into_iter().chain(rows.filter(|_| stage.compute.is_none()));
     let took = stage.seconds.filter(|_| state != "cached").map(|s| format!("took {}", human_seconds(s)));
     let facts: Vec<String> = rows.chain(took).collect();
     let facts = if facts.is_empty() { String::new() } else { format!(" ({})", facts.join(", ")) };

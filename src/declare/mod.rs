@@ -7,6 +7,7 @@ mod origin;
 mod param;
 mod project;
 mod resources;
+mod rows;
 mod schema;
 mod stage;
 
@@ -16,5 +17,6 @@ pub use origin::{NAME_RULE, Origin, check_name, is_name, parse_toml, read_toml};
 pub use param::{ParamDecl, ParamType, Role};
 pub use project::{Defaults, Project};
 pub use resources::{Bytes, Cpus, ResourcesDecl, Seconds};
+pub use rows::RowsDecl;
 pub use schema::{pipeline_schema, project_schema, stage_schema};
-pub use stage::{ArtifactKind, InputDecl, OutputDecl, StageDecl};
+pub use stage::{ArtifactKind, InputDecl, OutputDecl, StageDecl, TableFormat};

@@ -8,8 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::schema::name_pattern;
-use super::{Origin, ParamDecl, ResourcesDecl, check_name, parse_toml, read_toml};
+use super::{Origin, ParamDecl, ResourcesDecl, RowsDecl, check_name, parse_toml, read_toml, rows};
 use crate::error::{Fault, Result, SourceText, suggest};
+use crate::table::parse_type;
 
 /// What an artifact is on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -23,6 +24,17 @@ pub enum ArtifactKind {
     Directory,
     /// Raw files matched by a source's pattern. Only an input can be this.
     Files,
+}
+
+/// How a table goes to a worker or comes from it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TableFormat {
+    /// Parquet.
+    #[default]
+    Parquet,
+    /// One JSON object a line, for workers without a Parquet library.
+    Json,
 }
 
 /// One `[inputs.NAME]` table.
@@ -40,6 +52,12 @@ pub struct InputDecl {
     /// Takes several: all instances of a stage that is fanned out, or all files of a source.
     #[serde(default)]
     pub many: bool,
+    /// May be handed a table as a folder of Parquet files, each sorted by the key, instead of one.
+    #[serde(default)]
+    pub parts: bool,
+    /// What the worker reads a table as.
+    #[serde(default)]
+    pub format: TableFormat,
     /// One line for the user.
     pub doc: String,
 }
@@ -55,6 +73,9 @@ pub struct OutputDecl {
     /// The columns of a table, by name; see [`crate::table::check_columns`] for the types.
     #[serde(default)]
     pub columns: BTreeMap<String, String>,
+    /// What the worker writes a table as; json needs its columns declared.
+    #[serde(default)]
+    pub format: TableFormat,
     /// Truth that training must not see: only inputs that say `held_out` may read it.
     #[serde(default)]
     pub held_out: bool,
@@ -83,17 +104,20 @@ pub(super) struct StageFile {
     /// What it reads.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, InputDecl>", extend("propertyNames" = name_pattern()))]
-    inputs: BTreeMap<toml::Spanned<String>, InputDecl>,
+    pub(super) inputs: BTreeMap<toml::Spanned<String>, InputDecl>,
     /// What it makes.
     #[schemars(with = "BTreeMap<String, OutputDecl>", extend("propertyNames" = name_pattern()))]
-    outputs: BTreeMap<toml::Spanned<String>, OutputDecl>,
+    pub(super) outputs: BTreeMap<toml::Spanned<String>, OutputDecl>,
     /// What can be set.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, ParamDecl>", extend("propertyNames" = name_pattern()))]
-    params: BTreeMap<toml::Spanned<String>, ParamDecl>,
+    pub(super) params: BTreeMap<toml::Spanned<String>, ParamDecl>,
     /// What a worker needs of the machine.
     #[serde(default)]
     resources: ResourcesDecl,
+    /// Makes it row-wise.
+    #[schemars(with = "Option<RowsDecl>")]
+    pub(super) rows: Option<toml::Spanned<RowsDecl>>,
 }
 
 /// A stage as declared.
@@ -119,6 +143,8 @@ pub struct StageDecl {
     pub params: BTreeMap<String, ParamDecl>,
     /// What it needs of the machine.
     pub resources: ResourcesDecl,
+    /// How its rows depend on an input's, if it is row-wise.
+    pub rows: Option<RowsDecl>,
     /// Files of its folder that the command names, with their absolute paths.
     pub scripts: Vec<(String, PathBuf)>,
     /// The file it was read from.
@@ -172,6 +198,7 @@ impl StageDecl {
         file.outputs.keys().try_for_each(|name| check_name(name, "an output", &source))?;
         file.params.keys().try_for_each(|name| check_name(name, "a parameter", &source))?;
         check_placeholders(&file, &source)?;
+        rows::check(&file, &source)?;
         let mut paths = BTreeSet::new();
         for (output, decl) in &file.outputs {
             let plain = decl.path.len() <= LONGEST_PATH && !decl.path.contains(char::is_control);
@@ -188,6 +215,22 @@ impl StageDecl {
                 )
                 .with_help("`path` is one plain name; `kind` is table, file or directory")
                 .into());
+            }
+            let bad = |message: String, help: &str| {
+                Err(Fault::new(&source, output.span(), message, "declared here").with_help(help).into())
+            };
+            if decl.format == TableFormat::Json
+                && (decl.kind != ArtifactKind::Table || decl.columns.is_empty())
+            {
+                let help = "format = \"json\" is for a table whose columns are declared: JSON has no types";
+                return bad(format!("output `{}` cannot be made of JSON lines", output.get_ref()), help);
+            }
+            if let Some((column, kind)) = decl.columns.iter().find(|(_, kind)| parse_type(kind).is_none()) {
+                let message = format!(
+                    "column `{column}` of output `{}` has the unknown type {kind:?}",
+                    output.get_ref()
+                );
+                return bad(message, COLUMN_TYPES);
             }
             if !paths.insert(&decl.path) {
                 let message = format!("two outputs are written to `{}`", decl.path);
@@ -216,10 +259,15 @@ impl StageDecl {
             outputs: file.outputs.into_iter().map(|(k, v)| (k.into_inner(), v)).collect(),
             params: file.params.into_iter().map(|(k, v)| (k.into_inner(), v)).collect(),
             resources: file.resources,
+            rows: file.rows.map(toml::Spanned::into_inner),
             source,
         })
     }
 }
+
+/// The types that columns can be declared with.
+const COLUMN_TYPES: &str =
+    "one of string, bool, int32, int64, float32, float64, binary, image, list<TYPE>, TYPE[LENGTH]";
 
 /// Longest name of an output's file; file systems take 255 bytes.
 const LONGEST_PATH: usize = 200;

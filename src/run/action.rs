@@ -8,14 +8,16 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use litemap::LiteMap;
 use serde_json::Value;
 
 use super::Run;
 use super::children::Children;
 use super::expand::expand;
+use super::handover::hand_over;
 use super::log::last_lines;
 use super::process::{Ended, Job, work};
-use super::publish::publish;
+use super::publish::{publish, written_to};
 use super::resources::Share;
 use super::workplace::{OUT, REQUEST, Workplace};
 use crate::declare::Role;
@@ -65,12 +67,31 @@ pub enum Outcome {
     Stopped,
 }
 
+/// What an action made.
+pub(super) struct Made {
+    /// Outputs by name.
+    pub outputs: LiteMap<String, Object>,
+    /// Objects that may not be on the disk yet.
+    pub fresh: Vec<Object>,
+    /// The worker's largest resident size in bytes; 0 if none was started.
+    pub peak_memory: u64,
+    /// Rows that the worker computed, of a row-wise stage.
+    pub computed: Option<u64>,
+}
+
 /// What an action says while it goes on.
 pub enum Said {
     /// Another run computes the same: its name.
     Waiting(String),
     /// The worker is started.
     Started,
+    /// Of so many rows of a row-wise stage, the worker computes these.
+    Rows {
+        /// Rows that the store lacks.
+        missing: u64,
+        /// Rows of the table.
+        of: u64,
+    },
     /// The worker said something.
     Worker(WorkerEvent),
     /// The worker failed and is started again after a pause.
@@ -102,33 +123,19 @@ impl Action<'_> {
         let Some((scratch, _scratch)) = self.scratch(run, place, &mut say)? else {
             return Ok(Outcome::Stopped);
         };
-        let mut attempt = 0;
-        let (folder, peak_memory) = loop {
-            let ended = self.attempt(run, place, &digest, &scratch, &mut say);
-            // A worker that was told to end may do so with success, and half its output.
-            if place.children.stopping() {
-                return Ok(Outcome::Stopped);
+        let made = match &self.stage.decl.rows {
+            Some(rows) => {
+                let request = self.request(&digest, &place.staging, &scratch);
+                self.perform_rows(run, place, rows, request, &mut say)?
             }
-            match ended {
-                Ok(done) => break done,
-                Err(error) if attempt < self.stage.decl.resources.retries => {
-                    let pause = BACK_OFF * 2u32.saturating_pow(attempt);
-                    say(Said::Retry(error, pause));
-                    if !sleep(pause, &place.children) {
-                        return Ok(Outcome::Stopped);
-                    }
-                    attempt += 1;
-                }
-                Err(error) => return Err(error),
-            }
+            None => self.perform_whole(run, place, &digest, &scratch, &mut say)?,
         };
-        say(Said::Released);
+        let Some(Made { outputs, fresh, peak_memory, computed }) = made else { return Ok(Outcome::Stopped) };
         self.check_unchanged(run.store)?;
-        let outputs = publish(run.store, self.stage, &folder.join(OUT))?;
-        place.give(folder);
-        run.store.sync(outputs.values())?;
+        run.store.sync(&fresh)?;
         let seconds = clock.elapsed().as_secs_f64();
         let provenance = self.provenance(run, place, began, seconds, peak_memory);
+        let provenance = Provenance { computed_rows: computed, ..provenance };
         run.store.write_record(claim, &Record::new(self.key.clone(), outputs.clone(), provenance))?;
         let head = Head::new(digest, outputs, seconds, &self.stage.decl).expect("published as declared");
         // Its checkpoints have done their work, unless a longer budget may want to go on.
@@ -136,6 +143,60 @@ impl Action<'_> {
             let _ = fs::remove_dir_all(&scratch);
         }
         Ok(Outcome::Made(Arc::new(head)))
+    }
+
+    /// Computes all outputs; none if the run was stopped.
+    fn perform_whole(
+        &self,
+        run: &Run,
+        place: &Workplace,
+        digest: &Digest,
+        scratch: &Path,
+        say: &mut impl FnMut(Said),
+    ) -> Result<Option<Made>> {
+        let done = self.attempts(place, say, |say| {
+            let folder = place.folder()?;
+            let request = self.request(digest, &folder.join(OUT), scratch);
+            let peak_memory = self.work(run, place, &request, &folder, say)?;
+            Ok((folder, peak_memory))
+        })?;
+        let Some((folder, peak_memory)) = done else { return Ok(None) };
+        say(Said::Released);
+        self.check_unchanged(run.store)?;
+        let request = self.request(digest, &folder.join(OUT), scratch);
+        let outputs = publish(run.store, self.stage, &folder.join(OUT), &request.footer)?;
+        place.give(folder);
+        let fresh = outputs.values().cloned().collect();
+        Ok(Some(Made { outputs, fresh, peak_memory, computed: None }))
+    }
+
+    /// Tries as often as the stage says; none if the run was stopped meanwhile.
+    pub(super) fn attempts<T, S: FnMut(Said)>(
+        &self,
+        place: &Workplace,
+        say: &mut S,
+        mut once: impl FnMut(&mut S) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let mut attempt = 0;
+        loop {
+            let ended = once(say);
+            // A worker that was told to end may do so with success, and half its output.
+            if place.children.stopping() {
+                return Ok(None);
+            }
+            match ended {
+                Ok(done) => return Ok(Some(done)),
+                Err(error) if attempt < self.stage.decl.resources.retries => {
+                    let pause = BACK_OFF * 2u32.saturating_pow(attempt);
+                    say(Said::Retry(error, pause));
+                    if !sleep(pause, &place.children) {
+                        return Ok(None);
+                    }
+                    attempt += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// The scratch folder, made and locked if the stage keeps checkpoints.
@@ -160,18 +221,18 @@ impl Action<'_> {
         !self.key.budget.is_empty() || self.key.command.iter().any(|word| word.contains("{scratch}"))
     }
 
-    /// Runs the worker once; returns its folder and its peak memory.
-    fn attempt(
+    /// Runs the worker once, in a folder of its own; returns its peak memory.
+    pub(super) fn work(
         &self,
         run: &Run,
         place: &Workplace,
-        digest: &Digest,
-        scratch: &Path,
+        request: &WorkRequest,
+        folder: &Path,
         say: &mut impl FnMut(Said),
-    ) -> Result<(PathBuf, u64)> {
+    ) -> Result<u64> {
         let decl = &self.stage.decl;
-        let folder = place.folder()?;
-        let request = self.request(digest, &folder.join(OUT), scratch);
+        let mut request = request.clone();
+        hand_over(&mut request, decl, folder)?;
         let request_path = folder.join(REQUEST);
         let (mut command, wants_request) = expand(&decl.command, &decl.scripts, &request, &request_path);
         if wants_request {
@@ -182,7 +243,7 @@ impl Action<'_> {
         command[0] = run.project.program(&decl.command[0])?.into();
         let environment = self.environment(run);
         let timeout = decl.resources.timeout_seconds.map(|seconds| Duration::from_secs_f64(seconds.0));
-        let job = Job { command, environment, folder: &folder, log: &log, timeout };
+        let job = Job { command, environment, folder, log: &log, timeout };
         let ended = work(&job, &place.children, |event| say(Said::Worker(event)))?;
         if ended.timed_out {
             let message =
@@ -195,7 +256,7 @@ impl Action<'_> {
         if !ended.status.success() {
             return Err(failure(&ended, &decl.command, &log));
         }
-        Ok((folder, ended.peak_memory))
+        Ok(ended.peak_memory)
     }
 
     fn environment(&self, run: &Run) -> BTreeMap<String, OsString> {
@@ -246,7 +307,7 @@ impl Action<'_> {
             stage: self.stage.decl.name.clone(),
             inputs: self.inputs.clone(),
             params: self.stage.params.iter().map(|(n, p)| (n.clone(), p.value.clone())).collect(),
-            outputs: outputs.iter().map(|(name, o)| (name.clone(), out.join(&o.path))).collect(),
+            outputs: outputs.iter().map(|(name, output)| (name.clone(), written_to(output, out))).collect(),
             scratch: scratch.to_owned(),
             cpus: self.share.cpus,
             labels: self.key.labels.iter().cloned().collect(),
@@ -279,12 +340,16 @@ impl Action<'_> {
             revision: place.revision.clone(),
             callsheet: env!("CARGO_PKG_VERSION").to_owned(),
             sources: self.sources.clone(),
+            computed_rows: None,
         }
     }
 }
 
 /// Waits for a lock until the run is stopped, and says once for whom.
-fn patient<'a>(place: &'a Workplace, say: &'a mut impl FnMut(Said)) -> impl FnMut(&str) -> bool + 'a {
+pub(super) fn patient<'a>(
+    place: &'a Workplace,
+    say: &'a mut impl FnMut(Said),
+) -> impl FnMut(&str) -> bool + 'a {
     let mut told = false;
     move |who| {
         if !std::mem::replace(&mut told, true) {

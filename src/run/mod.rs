@@ -3,12 +3,14 @@
 mod action;
 mod children;
 mod expand;
+mod handover;
 mod log;
 mod outlook;
 mod process;
 mod publish;
 mod recorder;
 mod resources;
+mod rows;
 mod scheduler;
 mod survey;
 mod threads;

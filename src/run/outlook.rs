@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use litemap::LiteMap;
 use serde::Serialize;
 
+use super::rows::count_missing;
 use super::survey::Survey;
 use crate::declare::ArtifactKind;
 use crate::error::{Error, Result};
@@ -38,6 +39,15 @@ pub enum State {
     },
 }
 
+/// What a row-wise stage would do.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Compute {
+    /// Rows that the store lacks.
+    pub rows: u64,
+    /// Rows of its table.
+    pub of: u64,
+}
+
 /// One stage of the outlook.
 #[derive(Clone, Debug, Serialize)]
 pub struct Outlook {
@@ -50,6 +60,9 @@ pub struct Outlook {
     pub seconds: Option<f64>,
     /// Rows of each table that it has made, or made last time.
     pub rows: BTreeMap<String, u64>,
+    /// How many rows it would compute, if it is row-wise and its inputs are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compute: Option<Compute>,
     /// Why it could not run on this machine, if it could not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
@@ -79,43 +92,58 @@ pub fn outlook(store: &Store, sources: &mut Sources, survey: &Survey, plan: &Pla
         let seconds = last.map(|head| head.seconds);
         let rows = last.map(|head| rows(&head.outputs)).unwrap_or_default();
         let last_key = || last.and_then(|head| store.record(&head.key)).map(|record| record.key);
-        let name = stage.name.clone();
-        if !waits.is_empty() {
+        let (state, key, objects) = if waits.is_empty() {
+            let objects = |producer: usize| found[producer].objects.as_ref();
+            let key = key_of(sources, plan, stage, objects)?;
+            let digest = key.digest();
+            let hit = survey.find(store, stage, &digest);
+            let state = match &hit {
+                Some(_) => State::Cached { key: digest },
+                None => match planned.insert(digest, &stage.name) {
+                    // Of two that make the same one runs, and the other takes its result.
+                    Some(same) => {
+                        State::Maybe { after: vec![same.to_owned()], reasons: vec!["makes the same".into()] }
+                    }
+                    None => State::Run { key: digest, reasons: reasons(last_key().as_ref(), &key) },
+                },
+            };
+            (state, Some(key), hit.map(|head| head.outputs.clone()))
+        } else {
             let reasons = match last_key() {
                 Some(key) => changed_params(sources, stage, &key)?,
                 None => vec!["never ran".into()],
             };
-            let state = State::Maybe { after: waits, reasons };
-            found.push(Outlook {
-                stage: name,
-                state,
-                seconds,
-                rows,
-                problem: None,
-                key: None,
-                objects: None,
-            });
-            continue;
-        }
-        let objects = |producer: usize| found[producer].objects.as_ref();
-        let key = key_of(sources, plan, stage, objects)?;
-        let digest = key.digest();
-        let hit = survey.find(store, stage, &digest);
-        let state = match &hit {
-            Some(_) => State::Cached { key: digest },
-            None => match planned.insert(digest, &stage.name) {
-                // Of two that make the same one runs, and the other takes its result.
-                Some(same) => {
-                    State::Maybe { after: vec![same.to_owned()], reasons: vec!["makes the same".into()] }
-                }
-                None => State::Run { key: digest, reasons: reasons(last_key().as_ref(), &key) },
-            },
+            (State::Maybe { after: waits, reasons }, None, None)
         };
-        let objects = hit.map(|head| head.outputs.clone());
+        let compute = match (&state, &key) {
+            (State::Run { .. }, Some(key)) => {
+                let objects = |producer: usize| found[producer].objects.as_ref();
+                count(store, stage, key, objects)?
+            }
+            _ => None,
+        };
         let rows = objects.as_ref().map(self::rows).unwrap_or(rows);
-        found.push(Outlook { stage: name, state, seconds, rows, problem: None, key: Some(key), objects });
+        let stage = stage.name.clone();
+        found.push(Outlook { stage, state, seconds, rows, compute, problem: None, key, objects });
     }
     Ok(found)
+}
+
+/// How many rows a row-wise stage would compute, whose inputs are all known. What is wrong with them
+/// the run will say.
+fn count<'a>(
+    store: &Store,
+    stage: &Stage,
+    key: &ActionKey,
+    objects: impl Fn(usize) -> Option<&'a LiteMap<String, Object>>,
+) -> Result<Option<Compute>> {
+    let (Some(rows), Some(pool)) = (&stage.decl.rows, key.pool()) else { return Ok(None) };
+    let Some(Input::Artifact { stage: producer, output }) = stage.inputs.get(&rows.input) else {
+        return Ok(None);
+    };
+    let Some(table) = objects(*producer).and_then(|made| made.get(output)) else { return Ok(None) };
+    let counted = count_missing(store, &pool, &store.object_path(table), rows);
+    Ok(counted.ok().map(|(rows, of)| Compute { rows, of }))
 }
 
 /// Rows of each table among a stage's outputs.

@@ -1,22 +1,31 @@
 //! What a worker left in its output folder: checked, then moved into the store.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use litemap::LiteMap;
 
-use crate::declare::{ArtifactKind, OutputDecl};
+use crate::declare::{ArtifactKind, OutputDecl, TableFormat};
 use crate::error::{Doing, Error, Result, suggest};
 use crate::plan::Stage;
 use crate::store::{Object, Store};
-use crate::table::check_columns;
+use crate::table::{TableWriter, check_columns, declared_schema, read_json};
 
 /// Checks every output of `stage` in `out` before the first is published.
 ///
 /// # Errors
 /// When one is missing, empty, undeclared or not as declared, or the store cannot be written.
-pub fn publish(store: &Store, stage: &Stage, out: &Path) -> Result<LiteMap<String, Object>> {
+pub fn publish(
+    store: &Store,
+    stage: &Stage,
+    out: &Path,
+    footer: &BTreeMap<String, String>,
+) -> Result<LiteMap<String, Object>> {
     let declared = &stage.decl.outputs;
+    for output in declared.values().filter(|output| output.format == TableFormat::Json) {
+        convert(output, out, footer)?;
+    }
     for entry in fs::read_dir(out).doing("cannot list", out)? {
         let name = entry.doing("cannot list", out)?.file_name();
         if !declared.values().any(|o| name == o.path.as_str()) {
@@ -53,4 +62,23 @@ pub fn publish(store: &Store, stage: &Stage, out: &Path) -> Result<LiteMap<Strin
         Ok((name.clone(), store.publish(output.kind, &out.join(&output.path))?))
     };
     declared.iter().map(publish).collect()
+}
+
+/// The path that a worker is told to write an output to.
+pub fn written_to(output: &OutputDecl, out: &Path) -> PathBuf {
+    let path = out.join(&output.path);
+    if output.format == TableFormat::Json { path.with_extension("ndjson") } else { path }
+}
+
+/// Makes a table of the JSON lines that a worker wrote, if it did.
+fn convert(output: &OutputDecl, out: &Path, footer: &BTreeMap<String, String>) -> Result<()> {
+    let (from, to) = (written_to(output, out), out.join(&output.path));
+    if !fs::symlink_metadata(&from).is_ok_and(|found| found.is_file()) {
+        return Ok(());
+    }
+    let schema = declared_schema(&output.columns);
+    let mut writer = TableWriter::create(&to, schema.as_ref().clone(), footer)?;
+    read_json(&from, &schema, true, |rows| writer.write(&rows))?;
+    writer.finish()?;
+    fs::remove_file(&from).doing("cannot remove", &from)
 }

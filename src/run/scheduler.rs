@@ -253,6 +253,9 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
                     Said::Started => {
                         Message::Event(Event::Started { stage: name(), key, reasons: why.clone() })
                     }
+                    Said::Rows { missing, of } => {
+                        Message::Event(Event::Rows { stage: name(), compute: missing, of })
+                    }
                     Said::Worker(said) => Message::Event(Event::Worker { stage: name(), said }),
                     Said::Retry(error, pause) => Message::Event(Event::Retrying {
                         stage: name(),

@@ -60,13 +60,21 @@ fn fill(file: &mut File, buffer: &mut Vec<u8>) -> io::Result<()> {
 /// # Errors
 /// When something in it cannot be read, or is neither a file nor a folder.
 pub fn digest_directory(path: &Path) -> Result<Digest> {
-    let mut hasher = blake3::Hasher::new();
-    for file in files_below(path)? {
+    let digest = |file: PathBuf| {
         let name = file.strip_prefix(path).unwrap_or(&file).to_string_lossy().into_owned();
+        Ok((name, digest_file(&file)?))
+    };
+    Ok(digest_parts(files_below(path)?.into_iter().map(digest).collect::<Result<Vec<_>>>()?))
+}
+
+/// [`digest_directory`] of files whose names and digests are known.
+pub(super) fn digest_parts(files: impl IntoIterator<Item = (String, Digest)>) -> Digest {
+    let mut hasher = blake3::Hasher::new();
+    for (name, digest) in files {
         hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
-        hasher.update(digest_file(&file)?.to_string().as_bytes());
+        hasher.update(digest.to_string().as_bytes());
     }
-    Ok(hasher.finalize().into())
+    hasher.finalize().into()
 }
 
 /// Every file below a folder, sorted.

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::inventory::{entries, size};
+use super::inventory::{entries, files, size};
 use super::verify::remove;
-use super::{Inventory, Lock, Orphan, Store};
+use super::{Inventory, Lock, Object, Orphan, Store};
 use crate::error::{Error, Result};
 use crate::key::Digest;
 
@@ -47,8 +47,8 @@ impl Store {
         let mut kept: BTreeSet<Digest> = inventory.records.keys().copied().collect();
         let mut garbage = Garbage { orphans, ..Garbage::default() };
         let mut uses: BTreeMap<String, usize> = BTreeMap::new();
-        for (_, object) in inventory.made() {
-            *uses.entry(object.bytes.to_string()).or_default() += 1;
+        for name in inventory.made().flat_map(|(_, object)| object.names()) {
+            *uses.entry(name).or_default() += 1;
         }
         let mut total: u64 = uses.keys().filter_map(|name| inventory.objects.get(name)).sum();
         for key in unneeded(&inventory) {
@@ -57,8 +57,7 @@ impl Store {
             }
             let record = &inventory.records[&key];
             let mut freed = 0;
-            for object in record.outputs.values() {
-                let name = object.bytes.to_string();
+            for name in record.outputs.values().flat_map(Object::names) {
                 let uses = uses.entry(name.clone()).or_default();
                 *uses = uses.saturating_sub(1);
                 if *uses == 0 {
@@ -73,13 +72,38 @@ impl Store {
         }
         let mut objects = inventory.objects_of(&kept);
         objects.extend(inventory.shown.iter().cloned());
+        objects.extend(self.unfinished(&inventory)?);
         for (name, bytes) in inventory.objects.iter().filter(|(name, _)| !objects.contains(*name)) {
             garbage.paths.push((self.path("objects").join(&name[..2.min(name.len())]).join(name), *bytes));
+        }
+        for (path, _) in self.row_digests()?.filter(|(_, segment)| !objects.contains(segment)) {
+            garbage.paths.push((path.clone(), size(&path)?));
         }
         for path in inventory.unreadable.iter().cloned().chain(self.leftovers(&inventory, &kept)?) {
             garbage.paths.push((path.clone(), size(&path)?));
         }
         Ok(garbage)
+    }
+
+    /// Segments of pools that no record is of: a run that was killed had computed them.
+    fn unfinished(&self, inventory: &Inventory) -> Result<Vec<String>> {
+        let finished: BTreeSet<String> =
+            inventory.records.values().filter_map(|record| Some(record.key.pool()?.to_string())).collect();
+        let pool = |path: &PathBuf| {
+            path.parent().and_then(|pool| Some(pool.file_name()?.to_string_lossy().into_owned()))
+        };
+        let open =
+            self.row_digests()?.filter(|(path, _)| pool(path).is_none_or(|pool| !finished.contains(&pool)));
+        Ok(open.map(|(_, segment)| segment).collect())
+    }
+
+    /// Every file of row digests, and the name of the segment that it is of.
+    fn row_digests(&self) -> Result<impl Iterator<Item = (PathBuf, String)>> {
+        let paths = files(&self.path("rows"))?.into_iter();
+        Ok(paths.map(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            (path, name)
+        }))
     }
 
     /// Checkpoints of what is finished and not kept, logs of runs that made nothing that is kept, and

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::{Heads, Object, Orphan, Record, Store, read_json};
@@ -51,7 +52,7 @@ impl Store {
         for shelf in entries(&self.path("objects"))? {
             for path in entries(&shelf)? {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                inventory.objects.insert(name, size(&path)?);
+                inventory.objects.insert(name, own_size(&path)?);
             }
         }
         for path in files(&self.path("heads"))? {
@@ -63,7 +64,7 @@ impl Store {
             let gone: BTreeSet<&str> = orphans.map(|orphan| orphan.stage.as_str()).collect();
             for (_, head) in heads.iter().filter(|(stage, _)| !gone.contains(stage.as_str())) {
                 inventory.needed.insert(head.key);
-                inventory.shown.extend(head.outputs.values().map(|object| object.bytes.to_string()));
+                inventory.shown.extend(head.outputs.values().flat_map(Object::names));
             }
         }
         for path in files(&self.path("pins"))? {
@@ -89,7 +90,7 @@ impl Inventory {
     /// Names of the objects that records with these keys made.
     pub fn objects_of<'a>(&'a self, keys: impl IntoIterator<Item = &'a Digest>) -> BTreeSet<String> {
         let records = keys.into_iter().filter_map(|key| self.records.get(key));
-        records.flat_map(|record| record.outputs.values()).map(|object| object.bytes.to_string()).collect()
+        records.flat_map(|record| record.outputs.values()).flat_map(Object::names).collect()
     }
 
     /// Every object that a record names, with the stage that made it.
@@ -124,6 +125,16 @@ pub(super) fn size(path: &Path) -> Result<u64> {
         return entries(path)?.iter().map(|inside| size(inside)).sum();
     }
     Ok(fs::symlink_metadata(path).map_or(0, |found| found.len()))
+}
+
+/// Bytes of an object that are not another's: a table of segments has links to them.
+fn own_size(path: &Path) -> Result<u64> {
+    if !path.is_dir() {
+        return size(path);
+    }
+    let own =
+        |file: &PathBuf| fs::symlink_metadata(file).map_or(0, |f| if f.nlink() > 1 { 0 } else { f.len() });
+    Ok(files(path)?.iter().map(own).sum())
 }
 
 /// Names of what the links below a folder lead to, but for those in `gone`.

@@ -5,6 +5,7 @@
 //! actions/abcd….json      what an action made of what ([`Record`])
 //! heads/<pipeline>/<dataset>.json   the latest action of each stage ([`Head`]), packed
 //! runs/<id>/              a run: run.json, events.ndjson, and in logs/ what its workers wrote
+//! rows/<pool>/abcd…       digests of the rows of a segment ([`Segment`])
 //! scratch/abcd…/          checkpoints of long stages
 //! actions/abcd….draft     held while an action runs; dies with its process, becomes the record
 //! locks/                  locks of runs and scratch folders
@@ -26,6 +27,7 @@ mod object;
 mod orphans;
 mod pin;
 mod record;
+mod rows;
 mod runs;
 mod sources;
 mod sync;
@@ -50,6 +52,7 @@ pub use lock::Lock;
 pub use object::Object;
 pub use orphans::Orphan;
 pub use record::{Provenance, Record};
+pub use rows::{RowDigests, Segment};
 pub use runs::{RunRecord, StageResult};
 pub use sources::{Sources, Watch, digest_named, name_below};
 pub use verify::Damage;
@@ -73,7 +76,7 @@ impl Store {
     /// # Errors
     /// When the file system refuses.
     pub fn create(&self) -> Result<()> {
-        for folder in ["objects", "actions", "heads", "runs", "scratch", "locks", "staging"] {
+        for folder in ["objects", "actions", "heads", "rows", "runs", "scratch", "locks", "staging"] {
             let path = self.root.join(folder);
             fs::create_dir_all(&path).doing("cannot create", &path)?;
         }

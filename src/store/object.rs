@@ -31,6 +31,21 @@ pub struct Object {
     pub files: u64,
     /// Rows, of a table.
     pub rows: Option<u64>,
+    /// Digests of the bytes of its segments, of a table that is a folder of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Digest>,
+}
+
+impl Object {
+    /// Whether it is a folder on the disk.
+    pub fn is_folder(&self) -> bool {
+        self.kind == ArtifactKind::Directory || !self.parts.is_empty()
+    }
+
+    /// Names of everything in the store that it is made of.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        std::iter::once(&self.bytes).chain(&self.parts).map(Digest::to_string)
+    }
 }
 
 /// Modification time of every file in the store: 1 January 2000. Whoever writes to one moves it,
@@ -47,7 +62,7 @@ impl Store {
 
     /// Whether the object is there and looks untouched.
     pub fn intact(&self, object: &Object) -> bool {
-        let found = look(&self.object_path(object), object.kind == ArtifactKind::Directory);
+        let found = look(&self.object_path(object), object.is_folder());
         found.is_ok_and(|found| found == Look { size: object.size, files: object.files, sealed: true })
     }
 
@@ -56,7 +71,7 @@ impl Store {
     /// # Errors
     /// When the artifact cannot be read, or the store cannot be written.
     pub fn publish(&self, kind: ArtifactKind, from: &Path) -> Result<Object> {
-        let bytes = digest_bytes(kind, from)?;
+        let bytes = digest_bytes(kind == ArtifactKind::Directory, from)?;
         let (content, rows) = match kind {
             ArtifactKind::Table => table::digest(from).map(|(content, rows)| (content, Some(rows)))?,
             ArtifactKind::File | ArtifactKind::Files | ArtifactKind::Directory => (bytes, None),
@@ -64,20 +79,28 @@ impl Store {
         seal(from)?;
         let Look { size, files, .. } =
             look(from, kind == ArtifactKind::Directory).doing("cannot read", from)?;
-        let object = Object { kind, content, bytes, size, files, rows };
-        let path = self.object_path(&object);
+        let object = Object { kind, content, bytes, size, files, rows, parts: Vec::new() };
+        self.place(from, &object)?;
+        Ok(object)
+    }
+
+    /// Moves what is finished and sealed to where it belongs.
+    pub(super) fn place(&self, from: &Path, object: &Object) -> Result<()> {
+        let path = self.object_path(object);
         // Actions of different keys may publish equal bytes at once: whoever comes first is right.
         for _ in 0..ATTEMPTS {
-            if self.intact(&object) || fs::rename(from, &path).is_ok() {
-                return Ok(object);
+            if self.intact(object) {
+                return remove(from);
+            }
+            if fs::rename(from, &path).is_ok() {
+                return Ok(());
             }
             // There is no shelf yet, or what lies there is damaged.
             let shelf = path.parent().unwrap_or(&path);
             fs::create_dir_all(shelf).doing("cannot create", shelf)?;
             remove(&path)?;
         }
-        fs::rename(from, &path).doing("cannot write", &path)?;
-        Ok(object)
+        fs::rename(from, &path).doing("cannot write", &path)
     }
 }
 
@@ -85,19 +108,19 @@ impl Store {
 const ATTEMPTS: usize = 3;
 
 /// Digest of an artifact's bytes.
-pub(super) fn digest_bytes(kind: ArtifactKind, path: &Path) -> Result<Digest> {
-    if kind == ArtifactKind::Directory { digest_directory(path) } else { digest_file(path) }
+pub(super) fn digest_bytes(folder: bool, path: &Path) -> Result<Digest> {
+    if folder { digest_directory(path) } else { digest_file(path) }
 }
 
 #[derive(Default, PartialEq)]
-struct Look {
-    size: u64,
-    files: u64,
-    sealed: bool,
+pub(super) struct Look {
+    pub size: u64,
+    pub files: u64,
+    pub sealed: bool,
 }
 
 /// Sizes, and whether every file has the store's modification time.
-fn look(path: &Path, folder: bool) -> io::Result<Look> {
+pub(super) fn look(path: &Path, folder: bool) -> io::Result<Look> {
     let files = if folder { files_below(path).map_err(io::Error::other)? } else { vec![path.to_owned()] };
     let mut all = Look { size: 0, files: 0, sealed: true };
     for file in files {
@@ -111,7 +134,7 @@ fn look(path: &Path, folder: bool) -> io::Result<Look> {
 
 /// Makes every file read-only and gives it the store's modification time. Folders stay writable,
 /// so that they can be removed.
-fn seal(path: &Path) -> Result<()> {
+pub(super) fn seal(path: &Path) -> Result<()> {
     let files = if path.is_dir() { files_below(path)? } else { vec![path.to_owned()] };
     for path in files {
         // A file with another name is somebody else's too.

@@ -46,6 +46,9 @@ pub struct Provenance {
     pub callsheet: String,
     /// Raw files it read, with their digests.
     pub sources: BTreeMap<String, Digest>,
+    /// Rows that were computed, of a row-wise stage; the others were in the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub computed_rows: Option<u64>,
 }
 
 /// What an action made.

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::object::digest_bytes;
 use super::{Object, Store};
 use crate::error::{Doing, Result};
+use crate::key::Digest;
 
 /// Something in the store that is not what it was.
 #[derive(Debug)]
@@ -31,13 +32,18 @@ impl Store {
         let bad = unreadable.chain(lost);
         let mut damage: Vec<Damage> =
             bad.map(|(path, what)| Damage { path: path.clone(), what: what.into() }).collect();
-        let objects: BTreeMap<_, _> = inventory.made().map(|(stage, o)| (o.bytes, (stage, o))).collect();
+        let mut objects: BTreeMap<Digest, (&str, Object)> = BTreeMap::new();
+        for (stage, object) in inventory.made() {
+            objects.insert(object.bytes, (stage, object.clone()));
+            let segments = object.parts.iter().filter_map(|part| self.segment_object(part));
+            objects.extend(segments.map(|segment| (segment.bytes, (stage, segment))));
+        }
         let damaged: Vec<Damage> = objects
             .into_par_iter()
             .filter_map(|(_, (stage, object))| {
-                let what = self.damage(object);
+                let what = self.damage(&object);
                 done(object.size);
-                Some(Damage { path: self.object_path(object), what: format!("{} (made by {stage})", what?) })
+                Some(Damage { path: self.object_path(&object), what: format!("{} (made by {stage})", what?) })
             })
             .collect();
         damage.extend(damaged);
@@ -49,7 +55,7 @@ impl Store {
         if fs::symlink_metadata(&path).is_err() {
             return Some("missing".into());
         }
-        match digest_bytes(object.kind, &path) {
+        match digest_bytes(object.is_folder(), &path) {
             Ok(digest) if digest != object.bytes => Some("its bytes have changed".into()),
             Ok(_) if !self.intact(object) => Some("it was touched".into()),
             Ok(_) => None,
@@ -57,12 +63,18 @@ impl Store {
         }
     }
 
-    /// Removes what is damaged, so that the next run computes it anew.
+    /// Removes what is damaged and the records of it, so that the next run computes it anew.
     ///
     /// # Errors
     /// When the file system refuses.
     pub fn heal(&self, damage: &[Damage]) -> Result<()> {
-        damage.iter().try_for_each(|damage| remove(&damage.path))
+        damage.iter().try_for_each(|damage| remove(&damage.path))?;
+        for (key, record) in &self.inventory()?.records {
+            if !record.outputs.values().all(|object| self.intact(object)) {
+                remove(&self.record_path(key))?;
+            }
+        }
+        Ok(())
     }
 }
 

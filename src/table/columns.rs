@@ -5,10 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field};
 
-use super::read::open;
+use super::read::schema;
+use super::write::{image_type, vector_type};
 use crate::error::{Error, Result};
 
 /// The name of an Arrow type; two encodings of one meaning have one name.
@@ -33,12 +35,34 @@ pub fn type_name(data_type: &DataType) -> String {
     }
 }
 
+/// The Arrow type of a name, as a column of it is written; none if there is no such type.
+pub fn parse_type(name: &str) -> Option<DataType> {
+    if let Some(item) = name.strip_prefix("list<").and_then(|rest| rest.strip_suffix('>')) {
+        return Some(DataType::List(Arc::new(Field::new("element", parse_type(item)?, false))));
+    }
+    if let Some((item, length)) = name.strip_suffix(']').and_then(|rest| rest.rsplit_once('[')) {
+        let length = length.parse().ok().filter(|length| *length > 0)?;
+        return Some(vector_type(parse_type(item)?, length));
+    }
+    Some(match name {
+        "string" => DataType::Utf8,
+        "binary" => DataType::Binary,
+        "bool" => DataType::Boolean,
+        "int32" => DataType::Int32,
+        "int64" => DataType::Int64,
+        "float32" => DataType::Float32,
+        "float64" => DataType::Float64,
+        "image" => image_type(),
+        _ => return None,
+    })
+}
+
 /// Checks that the table at `path` has exactly the declared columns; no declaration, no check.
 ///
 /// # Errors
 /// Names the columns that are missing, foreign or of another type.
 pub fn check_columns(path: &Path, declared: &BTreeMap<String, String>) -> Result<()> {
-    let schema = open(path)?.schema().clone();
+    let schema = schema(path)?;
     let found: BTreeMap<String, String> =
         schema.fields().iter().map(|f| (f.name().clone(), type_name(f.data_type()))).collect();
     if declared.is_empty() || found == *declared {

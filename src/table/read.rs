@@ -1,29 +1,56 @@
-//! Reading artifacts.
+//! Reading artifacts: a Parquet file, or a folder of them that is read as one.
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use super::parts::{Builder, Rows, gather, key_order, part_files};
 use crate::error::{Doing, Error, Result};
 
-pub(super) fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+/// Opens one file.
+pub(super) fn open(path: &Path) -> Result<Builder> {
     let file = File::open(path).doing("cannot open", path)?;
     ParquetRecordBatchReaderBuilder::try_new(file).doing("cannot read", path)
 }
 
-/// Number of rows of a table, from its footer.
+/// The columns of a table; of a folder, those of its first file.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn schema(path: &Path) -> Result<SchemaRef> {
+    Ok(open(&part_files(path)?[0])?.schema().clone())
+}
+
+/// Number of rows of a table, from its footers.
 ///
 /// # Errors
 /// When it cannot be read.
 pub fn row_count(path: &Path) -> Result<u64> {
-    Ok(open(path)?.metadata().file_metadata().num_rows().max(0) as u64)
+    let rows = |path: &PathBuf| Ok(open(path)?.metadata().file_metadata().num_rows().max(0) as u64);
+    part_files(path)?.iter().map(rows).sum()
 }
 
-/// The key-value metadata of a table's footer, without the Arrow schema.
+/// Rows of a file that are read at once: some 16 MB of them before encoding.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn rows_at_once(path: &Path) -> Result<usize> {
+    let reader = open(path)?;
+    let groups = reader.metadata().row_groups();
+    let bytes: i64 = groups.iter().map(|group| group.total_byte_size()).sum();
+    let rows: i64 = groups.iter().map(|group| group.num_rows()).sum();
+    Ok((BATCH_BYTES * rows.max(1) / bytes.max(1)).clamp(1, MOST_ROWS) as usize)
+}
+
+const BATCH_BYTES: i64 = 16 << 20;
+const MOST_ROWS: i64 = 1 << 14;
+
+/// The key-value metadata of one file's footer, without the Arrow schema.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -34,8 +61,8 @@ pub fn footer(path: &Path) -> Result<BTreeMap<String, String>> {
     Ok(pairs.map(|kv| (kv.key, kv.value.unwrap_or_default())).collect())
 }
 
-/// Calls `each` with the batches of a table in row order, at most `rows` rows at a time; only
-/// the columns named, or all if none are.
+/// Calls `each` with the batches of a table, at most `rows` rows at a time: in the order of a file,
+/// and of a folder in the order of its key. Only the columns named, or all if none are.
 ///
 /// # Errors
 /// When the table cannot be read, lacks a column, or `each` fails.
@@ -45,26 +72,36 @@ pub fn read_batches<E: From<Error>>(
     rows: usize,
     mut each: impl FnMut(RecordBatch) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut builder = open(path)?.with_batch_size(rows);
-    if !columns.is_empty() {
-        let names: Vec<String> = builder.schema().fields().iter().map(|f| f.name().clone()).collect();
-        let mut roots = Vec::new();
-        for column in columns {
-            let Some(root) = names.iter().position(|name| name == column) else {
-                let help = crate::error::suggest(column, names.iter().map(String::as_str));
-                let message = format!("{} has no column `{column}`", path.display());
-                return Err(Error::refused(message, help).into());
-            };
-            roots.push(root);
-        }
-        let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-        builder = builder.with_projection(mask);
+    let parts = part_files(path)?;
+    if parts.len() > 1 {
+        let files: Vec<Rows> = parts.iter().map(|path| Rows { path, chosen: None }).collect();
+        return gather(&files, columns, &key_order(&parts)?, rows, each);
     }
-    for batch in builder.build().doing("cannot read", path)? {
+    let path = &parts[0];
+    let reader = project(open(path)?, columns, path)?.with_batch_size(rows).build();
+    for batch in reader.doing("cannot read", path)? {
         let batch = batch.map_err(parquet::errors::ParquetError::from);
         each(batch.doing("cannot read", path)?)?;
     }
     Ok(())
+}
+
+/// Makes a reader read these columns alone; all if none are named.
+pub(super) fn project(builder: Builder, columns: &[&str], path: &Path) -> Result<Builder> {
+    if columns.is_empty() {
+        return Ok(builder);
+    }
+    let names: Vec<String> = builder.schema().fields().iter().map(|f| f.name().clone()).collect();
+    let mut roots = Vec::new();
+    for column in columns {
+        let Some(root) = names.iter().position(|name| name == column) else {
+            let help = crate::error::suggest(column, names.iter().map(String::as_str));
+            return Err(Error::refused(format!("{} has no column `{column}`", path.display()), help));
+        };
+        roots.push(root);
+    }
+    let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
+    Ok(builder.with_projection(mask))
 }
 
 /// The columns named, or all, as one batch: for tables of narrow rows.
@@ -79,7 +116,7 @@ pub fn read_columns(path: &Path, columns: &[&str]) -> Result<RecordBatch> {
     })?;
     let schema = match batches.first() {
         Some(batch) => batch.schema(),
-        None => open(path)?.schema().clone(),
+        None => schema(path)?,
     };
     let whole = arrow::compute::concat_batches(&schema, &batches);
     whole.map_err(parquet::errors::ParquetError::from).doing("cannot read", path)

@@ -5,10 +5,13 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::array::{Array, AsArray};
+use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
@@ -18,8 +21,12 @@ use crate::error::{Doing, Result};
 /// Prefix of the footer's names that callsheet writes.
 pub const FOOTER_PREFIX: &str = "callsheet.";
 
-/// Row groups hold about this many bytes, so that a reader can take part of a wide table.
+/// A row group ends with the row that brings it to so many bytes before encoding, so that a reader
+/// can take part of a wide table.
 const ROW_GROUP_BYTES: usize = 64 << 20;
+
+/// Rows of a group at most, so that several threads have something to read of a narrow table.
+const ROW_GROUP_ROWS: usize = 1 << 17;
 
 /// The type of an image column: what Hugging Face `datasets` calls an Image feature.
 pub fn image_type() -> DataType {
@@ -37,10 +44,14 @@ pub fn vector_type(element: DataType, length: i32) -> DataType {
     DataType::FixedSizeList(Arc::new(Field::new("element", element, false)), length)
 }
 
-/// Writes one table.
+/// Writes one table. Its bytes depend on the rows, and not on the batches that they come in.
 pub struct TableWriter {
     path: PathBuf,
     writer: ArrowWriter<File>,
+    /// Rows of the next row group.
+    pending: Vec<RecordBatch>,
+    rows: usize,
+    bytes: usize,
 }
 
 impl TableWriter {
@@ -54,14 +65,16 @@ impl TableWriter {
         let mut properties = WriterProperties::builder()
             .set_created_by("callsheet".to_owned())
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
-            .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
+            .set_max_row_group_row_count(None)
+            .set_max_row_group_bytes(None)
             .set_key_value_metadata(Some(pairs));
         for field in schema.fields() {
             properties = tune(properties, vec![field.name().clone()], field.data_type());
         }
         let file = File::create(path).doing("cannot create", path)?;
         let writer = ArrowWriter::try_new(file, schema, Some(properties.build()));
-        Ok(Self { path: path.to_owned(), writer: writer.doing("cannot create", path)? })
+        let writer = writer.doing("cannot create", path)?;
+        Ok(Self { path: path.to_owned(), writer, pending: Vec::new(), rows: 0, bytes: 0 })
     }
 
     /// Appends rows.
@@ -69,7 +82,32 @@ impl TableWriter {
     /// # Errors
     /// When the batch has another schema, or the disk is full.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.writer.write(batch).doing("cannot write", &self.path)
+        let mut rest = batch.clone();
+        loop {
+            let fit = rows_within(&rest, ROW_GROUP_BYTES - self.bytes).min(ROW_GROUP_ROWS - self.rows);
+            if fit == rest.num_rows() {
+                self.rows += fit;
+                self.bytes += batch_bytes(&rest);
+                self.pending.push(rest);
+                return Ok(());
+            }
+            // The row that fills the group is its last.
+            let head = (fit + 1).min(ROW_GROUP_ROWS - self.rows);
+            self.pending.push(rest.slice(0, head));
+            self.end_group()?;
+            rest = rest.slice(head, rest.num_rows() - head);
+        }
+    }
+
+    fn end_group(&mut self) -> Result<()> {
+        if let Some(first) = self.pending.first() {
+            let rows = concat_batches(&first.schema(), &self.pending).map_err(ParquetError::from);
+            let rows = rows.doing("cannot write", &self.path)?;
+            self.writer.write(&rows).and_then(|()| self.writer.flush()).doing("cannot write", &self.path)?;
+        }
+        self.pending.clear();
+        (self.rows, self.bytes) = (0, 0);
+        Ok(())
     }
 
     /// Adds a pair to the footer, known only when the rows are: a count, say.
@@ -82,9 +120,44 @@ impl TableWriter {
     ///
     /// # Errors
     /// When the disk is full.
-    pub fn finish(self) -> Result<()> {
+    pub fn finish(mut self) -> Result<()> {
+        self.end_group()?;
         let file = self.writer.into_inner().doing("cannot write", &self.path)?;
         file.sync_all().doing("cannot write", &self.path)
+    }
+}
+
+/// Bytes of a batch's values before encoding; those of two batches together are the sum of both.
+pub fn batch_bytes(batch: &RecordBatch) -> usize {
+    batch.columns().iter().map(|column| array_bytes(column)).sum()
+}
+
+/// How many of a batch's first rows hold less than so many bytes.
+pub fn rows_within(batch: &RecordBatch, bytes: usize) -> usize {
+    let (mut low, mut high) = (0, batch.num_rows() + 1);
+    while high - low > 1 {
+        let middle = low.midpoint(high);
+        if batch_bytes(&batch.slice(0, middle)) < bytes { low = middle } else { high = middle }
+    }
+    low
+}
+
+fn array_bytes(array: &dyn Array) -> usize {
+    let span = |offsets: &[i32]| (offsets[0] as usize, (offsets[offsets.len() - 1] - offsets[0]) as usize);
+    match array.data_type() {
+        DataType::Utf8 => span(array.as_string::<i32>().value_offsets()).1,
+        DataType::Binary => span(array.as_binary::<i32>().value_offsets()).1,
+        DataType::FixedSizeList(_, length) => {
+            let (lists, length) = (array.as_fixed_size_list(), *length as usize);
+            array_bytes(&lists.values().slice(lists.value_offset_at(0), lists.len() * length))
+        }
+        DataType::List(_) => {
+            let lists = array.as_list::<i32>();
+            let (start, length) = span(lists.value_offsets());
+            array_bytes(&lists.values().slice(start, length))
+        }
+        DataType::Struct(_) => array.as_struct().columns().iter().map(|column| array_bytes(column)).sum(),
+        other => array.len() * other.primitive_width().unwrap_or(8),
     }
 }
 

@@ -146,6 +146,17 @@ impl Project {
         fs::remove_file(path).expect("removed");
     }
 
+    /// Writes to a read-only file, under every name that it has, and hides that it did.
+    pub fn overwrite_in_place(&self, path: &Path, bytes: &[u8]) {
+        let found = fs::metadata(path).expect("there");
+        let (times, mode) = (found.modified().expect("a time"), found.permissions());
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("allowed");
+        let file = fs::OpenOptions::new().write(true).open(path).expect("opened");
+        std::io::Write::write_all(&mut &file, bytes).expect("written");
+        file.set_modified(times).expect("set");
+        fs::set_permissions(path, mode).expect("set back");
+    }
+
     /// Replaces a read-only file.
     pub fn overwrite(&self, path: &Path, text: &str) {
         fs::remove_file(path).expect("removed");

@@ -1,0 +1,48 @@
+//! Tables as workers are given them: one Parquet file, unless the stage says that it takes parts, or
+//! wants JSON lines.
+
+use std::fs;
+use std::path::Path;
+
+use crate::declare::{ArtifactKind, StageDecl, TableFormat};
+use crate::error::{Doing, Result};
+use crate::protocol::WorkRequest;
+use crate::table::{TableWriter, footer, part_files, read_batches, rows_at_once, schema, write_json};
+
+/// Makes one file of every table that is a folder of several, and JSON lines of a table, where the
+/// stage wants that: rows in the order of their key, in the worker's own folder.
+///
+/// # Errors
+/// When a table cannot be read, or the file cannot be written.
+pub fn hand_over(request: &mut WorkRequest, decl: &StageDecl, folder: &Path) -> Result<()> {
+    let inputs = folder.join("inputs");
+    for (name, input) in &mut request.inputs {
+        let declared = &decl.inputs[name];
+        let json = declared.format == TableFormat::Json;
+        if declared.kind != ArtifactKind::Table || declared.parts && !json {
+            continue;
+        }
+        for (number, path) in input.paths.iter_mut().enumerate().filter(|(_, path)| json || path.is_dir()) {
+            let parts = part_files(path)?;
+            if parts.len() == 1 && !json {
+                path.clone_from(&parts[0]);
+                continue;
+            }
+            fs::create_dir_all(&inputs).doing("cannot create", &inputs)?;
+            let to = inputs.join(format!("{name}-{number}.{}", if json { "ndjson" } else { "parquet" }));
+            if json {
+                write_json(path, &to)?
+            } else {
+                join(path, &parts[0], &to)?
+            }
+            *path = to;
+        }
+    }
+    Ok(())
+}
+
+fn join(table: &Path, first: &Path, to: &Path) -> Result<()> {
+    let mut writer = TableWriter::create(to, schema(table)?.as_ref().clone(), &footer(first)?)?;
+    read_batches(table, &[], rows_at_once(first)?, |rows| writer.write(&rows))?;
+    writer.finish()
+}

@@ -1,0 +1,208 @@
+//! A table put together from the segments of a pool.
+//!
+//! Segments whose rows are all wanted are taken as they are, so that a table that grew by a few rows
+//! shares the rest with its last version. Rows of segments that are wanted in part are copied. Small
+//! segments are merged when there are many of a size: each row is written again once every time that
+//! the table has grown eightfold.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use arrow::datatypes::Schema;
+use arrow::record_batch::RecordBatch;
+
+use super::PART_BYTES;
+use super::wanted::Wanted;
+use crate::error::Result;
+use crate::key::Digest;
+use crate::store::{RowDigests, Segment, Store};
+use crate::table::{Rows, TableWriter, batch_bytes, field_names, gather, rows_at_once, rows_within, schema};
+
+/// So many segments of one size are merged.
+const MANY: usize = 8;
+
+/// Where each wanted row is: in which segment, and at which position in it.
+type Place = (usize, usize);
+
+/// What a table is made of.
+#[derive(Debug, Default, PartialEq)]
+pub struct Layout {
+    /// Segments that are taken as they are.
+    pub kept: Vec<usize>,
+    /// Rows to be written, as positions among those wanted, in the order of their key; each list to
+    /// files of its own.
+    pub written: Vec<Vec<usize>>,
+    /// Where rows are.
+    places: Vec<Option<Place>>,
+}
+
+impl Layout {
+    /// Positions of wanted rows that no segment has.
+    pub fn missing(&self) -> Vec<usize> {
+        (0..self.places.len()).filter(|row| self.places[*row].is_none()).collect()
+    }
+
+    /// Digests of all rows that are there, in the order of their key.
+    pub fn outputs(&self, segments: &[Segment]) -> Vec<Digest> {
+        let places = self.places.iter().flatten();
+        places.map(|(segment, at)| segments[*segment].rows[*at].output).collect()
+    }
+}
+
+/// Lays out a table of the wanted rows.
+pub fn lay_out(wanted: &Wanted, segments: &[Segment]) -> Layout {
+    let mut by_input: Vec<(&Digest, usize)> = wanted.inputs.iter().zip(0..).collect();
+    by_input.sort_unstable();
+    let find = |input: &Digest| {
+        let at = by_input.binary_search_by(|(found, _)| (*found).cmp(input)).ok()?;
+        Some(by_input[at].1)
+    };
+    // Of each segment the wanted rows that it has, with their positions in it.
+    let has: Vec<Vec<(usize, usize)>> = segments
+        .iter()
+        .map(|s| s.rows.iter().enumerate().filter_map(|(at, row)| Some((find(&row.input)?, at))).collect())
+        .collect();
+    let mut layout = Layout { places: vec![None; wanted.inputs.len()], ..Layout::default() };
+    let mut by_worth: Vec<usize> = (0..segments.len()).collect();
+    let part = |s: usize| has[s].len() < segments[s].rows.len();
+    by_worth.sort_by_key(|s| (part(*s), std::cmp::Reverse(has[*s].len()), segments[*s].bytes));
+    let mut loose = Vec::new();
+    for segment in by_worth {
+        let free = |(row, _): &&(usize, usize)| layout.places[*row].is_none();
+        let rows: Vec<(usize, usize)> = has[segment].iter().filter(free).copied().collect();
+        let whole = rows.len() == segments[segment].rows.len();
+        if whole && !rows.is_empty() {
+            layout.kept.push(segment);
+        } else {
+            loose.extend(rows.iter().map(|(row, _)| *row));
+        }
+        rows.into_iter().for_each(|(row, at)| layout.places[row] = Some((segment, at)));
+    }
+    merge_small(&mut layout, loose, &has, segments);
+    layout
+}
+
+/// Merges what is written with small segments, so that there are never many of one size.
+fn merge_small(layout: &mut Layout, loose: Vec<usize>, has: &[Vec<(usize, usize)>], segments: &[Segment]) {
+    let size = |rows: usize| rows.max(1).ilog(MANY);
+    let mut groups: BTreeMap<u32, Vec<Vec<usize>>> = BTreeMap::new();
+    let mut small = BTreeSet::new();
+    for segment in layout.kept.iter().filter(|s| segments[**s].size < PART_BYTES as u64 / 2) {
+        small.insert(*segment);
+        let rows: Vec<usize> = has[*segment].iter().map(|(row, _)| *row).collect();
+        groups.entry(size(rows.len())).or_default().push(rows);
+    }
+    if !loose.is_empty() {
+        groups.entry(size(loose.len())).or_default().push(loose);
+    }
+    while let Some((&of, _)) = groups.iter().find(|(_, groups)| groups.len() >= MANY) {
+        let merged: Vec<usize> = groups.remove(&of).unwrap_or_default().concat();
+        groups.entry(size(merged.len())).or_default().push(merged);
+    }
+    let taken: BTreeMap<usize, usize> =
+        small.iter().filter_map(|segment| Some((has[*segment].first()?.0, *segment))).collect();
+    for mut rows in groups.into_values().flatten() {
+        let alone = taken.get(&rows[0]).is_some_and(|segment| has[*segment].len() == rows.len());
+        if !alone {
+            rows.sort_unstable();
+            let rewritten: BTreeSet<usize> =
+                rows.iter().filter_map(|row| Some(layout.places[*row]?.0)).collect();
+            layout.kept.retain(|segment| !rewritten.contains(segment) || !small.contains(segment));
+            layout.written.push(rows);
+        }
+    }
+}
+
+/// Writes what a layout says is to be written, and returns the segments of the table.
+///
+/// # Errors
+/// When a segment cannot be read, or the store cannot be written.
+pub fn assemble(
+    store: &Store,
+    pool: &Digest,
+    layout: &Layout,
+    segments: &[Segment],
+    footer: &BTreeMap<String, String>,
+    staging: &Path,
+) -> Result<(Vec<Segment>, Vec<Segment>)> {
+    let mut fresh = Vec::new();
+    for rows in &layout.written {
+        let mut chosen: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
+        for row in rows {
+            let Some((segment, at)) = layout.places[*row] else { continue };
+            chosen.entry(segment).or_default().push(at as u64);
+        }
+        let from: Vec<usize> = chosen.keys().copied().collect();
+        let paths: Vec<_> = from.iter().map(|s| store.object_path(&segments[*s].object())).collect();
+        let files: Vec<Rows> = paths
+            .iter()
+            .zip(chosen.into_values())
+            .map(|(path, rows)| Rows { path, chosen: Some(rows) })
+            .collect();
+        let places: Vec<Place> = rows.iter().filter_map(|row| layout.places[*row]).collect();
+        let file = |segment: &usize| from.binary_search(segment).unwrap_or_default() as u32;
+        let order: Vec<u32> = places.iter().map(|(segment, _)| file(segment)).collect();
+        let digests: Vec<RowDigests> =
+            places.iter().map(|(segment, at)| segments[*segment].rows[*at]).collect();
+        let mut parts =
+            Parts { store, pool, footer, staging, digests: &digests, open: None, fresh: &mut fresh };
+        let batch = paths.first().map_or(Ok(1), |path| rows_at_once(path))?;
+        gather(&files, &[], &order, batch, |batch| parts.write(&batch))?;
+        parts.end()?;
+    }
+    let kept = layout.kept.iter().map(|segment| segments[*segment].clone());
+    Ok((kept.collect(), fresh))
+}
+
+/// Writes rows to files of a size.
+struct Parts<'a> {
+    store: &'a Store,
+    pool: &'a Digest,
+    footer: &'a BTreeMap<String, String>,
+    staging: &'a Path,
+    /// Of the rows that are not yet written to a file that has ended.
+    digests: &'a [RowDigests],
+    open: Option<(TableWriter, usize, usize)>,
+    fresh: &'a mut Vec<Segment>,
+}
+
+impl Parts<'_> {
+    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        let mut rest = batch.clone();
+        while rest.num_rows() > 0 {
+            let (writer, rows, bytes) = match &mut self.open {
+                Some(open) => open,
+                none => {
+                    let path = self.staging.join("segment.parquet");
+                    let schema: Schema = rest.schema().as_ref().clone();
+                    none.insert((TableWriter::create(&path, schema, self.footer)?, 0, 0))
+                }
+            };
+            let fit = rows_within(&rest, PART_BYTES - *bytes);
+            let head = rest.slice(0, (fit + 1).min(rest.num_rows()));
+            writer.write(&head)?;
+            *rows += head.num_rows();
+            *bytes += batch_bytes(&head);
+            rest = rest.slice(head.num_rows(), rest.num_rows() - head.num_rows());
+            if *bytes >= PART_BYTES {
+                self.end()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<()> {
+        let Some((writer, rows, _)) = self.open.take() else { return Ok(()) };
+        writer.finish()?;
+        let (done, rest) = self.digests.split_at(rows);
+        self.digests = rest;
+        let path = self.staging.join("segment.parquet");
+        self.fresh.push(self.store.add_segment(self.pool, &path, done.to_vec())?);
+        Ok(())
+    }
+}
+
+/// Names and types of the columns of a segment.
+pub fn columns_of(store: &Store, segment: &Segment) -> Result<Vec<(String, String)>> {
+    Ok(field_names(schema(&store.object_path(&segment.object()))?.fields()))
+}

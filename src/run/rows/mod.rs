@@ -1,0 +1,225 @@
+//! Row-wise stages: the worker computes the rows that the store lacks, the engine does the rest.
+//!
+//! A row is found by what it depends on: the stage, its version, parameters and other inputs (the
+//! pool, [`crate::key::ActionKey::pool`]) and the columns of its input row. So it does not matter which
+//! table it was computed for, nor when.
+
+mod assemble;
+mod missing;
+mod returned;
+mod wanted;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use arrow::datatypes::{Field, Schema};
+use litemap::LiteMap;
+
+use super::Run;
+use super::action::{Action, Made, Said, patient};
+use super::workplace::Workplace;
+use crate::declare::RowsDecl;
+use crate::error::{Doing, Error, Result};
+use crate::key::Digest;
+use crate::protocol::WorkRequest;
+use crate::store::{Object, Segment, Store};
+use crate::table::{FOOTER_PREFIX, KEY, TableWriter, digest_of_rows, parse_type};
+use assemble::{Layout, assemble, columns_of, lay_out};
+use missing::write_missing;
+use returned::Returned;
+use wanted::Wanted;
+
+/// Bytes of rows in a segment, before encoding: so many are written anew where one of them changes.
+const PART_BYTES: usize = 128 << 20;
+
+/// Rows that a stage is to have, and those of them that the store lacks.
+///
+/// # Errors
+/// When the table cannot be read, or its rows cannot be told apart.
+pub fn count_missing(store: &Store, pool: &Digest, table: &Path, rows: &RowsDecl) -> Result<(u64, u64)> {
+    let wanted = Wanted::read(table, rows)?;
+    let missing = lay_out(&wanted, &store.segments(pool)?).missing();
+    Ok((missing.len() as u64, wanted.keys.len() as u64))
+}
+
+/// One row-wise action's files and names.
+struct Rowwise<'a> {
+    action: &'a Action<'a>,
+    rows: &'a RowsDecl,
+    pool: Digest,
+    /// The input.
+    table: PathBuf,
+    wanted: Wanted,
+    request: WorkRequest,
+    /// The rows that the worker is given.
+    missing: PathBuf,
+}
+
+impl Action<'_> {
+    /// Computes the rows that the store lacks, and puts the table together; none if the run was stopped.
+    pub(super) fn perform_rows(
+        &self,
+        run: &Run,
+        place: &Workplace,
+        rows: &RowsDecl,
+        request: WorkRequest,
+        say: &mut impl FnMut(Said),
+    ) -> Result<Option<Made>> {
+        let pool = self.key.pool().expect("the key of a row-wise stage has its rows");
+        let lock = run.store.lock(&format!("rows-{pool}"), &run.id, patient(place, say))?;
+        let Some(_lock) = lock else { return Ok(None) };
+        let table = self.inputs[&rows.input].paths[0].clone();
+        let wanted = Wanted::read(&table, rows)?;
+        let spool = run.store.path("scratch").join(pool.to_string());
+        let rowwise = Rowwise {
+            action: self,
+            rows,
+            pool,
+            table,
+            wanted,
+            request: spooled(request, rows, &spool),
+            missing: spool.join("missing.parquet"),
+        };
+        let staging = run.store.staging()?;
+        let mut computed = 0;
+        let mut told = false;
+        let done = self.attempts(place, say, |say| {
+            rowwise.take(run.store, staging.path(), false)?;
+            fs::create_dir_all(&spool).doing("cannot create", &spool)?;
+            let layout = lay_out(&rowwise.wanted, &run.store.segments(&pool)?);
+            let missing = layout.missing();
+            if !std::mem::replace(&mut told, true) {
+                computed = missing.len() as u64;
+                say(Said::Rows { missing: computed, of: rowwise.wanted.keys.len() as u64 });
+            }
+            if missing.is_empty() {
+                return Ok((Vec::new(), 0));
+            }
+            rowwise.ask(&missing)?;
+            let folder = place.folder()?;
+            let peak_memory = self.work(run, place, &rowwise.request, &folder, say)?;
+            place.give(folder);
+            if place.children.stopping() {
+                return Ok((Vec::new(), peak_memory));
+            }
+            Ok((rowwise.take(run.store, staging.path(), true)?, peak_memory))
+        })?;
+        let Some((returned, peak_memory)) = done else { return Ok(None) };
+        say(Said::Released);
+        let (object, fresh) = rowwise.publish(run.store, staging.path(), &returned)?;
+        let _ = fs::remove_dir_all(&spool);
+        let outputs = LiteMap::from_iter([(rows.output.clone(), object)]);
+        Ok(Some(Made { outputs, fresh, peak_memory, computed: Some(computed) }))
+    }
+}
+
+impl Rowwise<'_> {
+    fn output(&self) -> &Path {
+        &self.request.outputs[&self.rows.output]
+    }
+
+    /// Keeps what a worker returned. What one left that was ended before its time is kept as far as it
+    /// is right; its rows are no others than the next worker's.
+    fn take(&self, store: &Store, staging: &Path, whole: bool) -> Result<Vec<Segment>> {
+        if !self.missing.exists() {
+            return Ok(Vec::new());
+        }
+        let asked = match Wanted::read(&self.missing, &self.rows.pooled()) {
+            Err(_) if !whole => Wanted::default(),
+            asked => asked?,
+        };
+        let returned = Returned {
+            store,
+            pool: self.pool,
+            rows: self.rows,
+            output: &self.action.stage.decl.outputs[&self.rows.output],
+            asked: &asked,
+            footer: &self.request.footer,
+            staging,
+        };
+        let kept = returned.keep(self.output(), whole);
+        let spool = self.missing.parent().unwrap_or(&self.missing);
+        fs::remove_dir_all(spool).doing("cannot remove", spool)?;
+        kept
+    }
+
+    /// Writes what the worker is to be given.
+    fn ask(&self, missing: &[usize]) -> Result<()> {
+        let out = self.output().parent().unwrap_or(&self.missing);
+        fs::create_dir_all(out).doing("cannot create", out)?;
+        // Whole or not there: it says which rows those are that the worker returns.
+        let draft = self.missing.with_extension("draft");
+        write_missing(&self.table, self.rows, &self.wanted, missing, &draft)?;
+        fs::rename(&draft, &self.missing).doing("cannot write", &self.missing)
+    }
+
+    /// The table, and what of it was written now.
+    fn publish(&self, store: &Store, staging: &Path, returned: &[Segment]) -> Result<(Object, Vec<Object>)> {
+        let segments = store.segments(&self.pool)?;
+        let layout = lay_out(&self.wanted, &segments);
+        if let Some(row) = layout.missing().first() {
+            let message =
+                format!("row `{}` was lost from the store while it was used", self.wanted.keys[*row]);
+            return Err(Error::refused(message, "run again: it is computed anew"));
+        }
+        let footer = &self.request.footer;
+        let (mut parts, written) = assemble(store, &self.pool, &layout, &segments, footer, staging)?;
+        parts.extend(written.iter().cloned());
+        let (parts, outputs) = self.in_order(&layout, parts, &segments);
+        let parts = if parts.is_empty() { vec![self.empty(store, staging, &segments)?] } else { parts };
+        let content = digest_of_rows(&columns_of(store, &parts[0])?, outputs.iter());
+        let object = store.publish_parts(&parts, content)?;
+        for segment in returned.iter().filter(|segment| !parts.contains(segment)) {
+            store.remove_segment(&self.pool, segment)?;
+        }
+        let fresh = returned.iter().chain(&written).filter(|segment| parts.contains(segment));
+        Ok((object, fresh.map(Segment::object).collect()))
+    }
+
+    /// Segments by their first rows, and the digests of all rows in the order of their key.
+    fn in_order(
+        &self,
+        layout: &Layout,
+        parts: Vec<Segment>,
+        segments: &[Segment],
+    ) -> (Vec<Segment>, Vec<Digest>) {
+        let inputs: BTreeMap<&Digest, usize> = self.wanted.inputs.iter().zip(0..).collect();
+        let mut parts = parts;
+        parts.sort_by_key(|part| inputs.get(&part.rows[0].input));
+        let outputs = layout.outputs(segments);
+        (parts, outputs)
+    }
+
+    /// A segment without rows, whose columns are those of other segments, or as declared.
+    fn empty(&self, store: &Store, staging: &Path, segments: &[Segment]) -> Result<Segment> {
+        let columns = match segments.first() {
+            Some(segment) => columns_of(store, segment)?,
+            None => self.action.stage.decl.outputs[&self.rows.output].columns.clone().into_iter().collect(),
+        };
+        let field = |(name, kind): &(String, String)| {
+            Some(Field::new(name, parse_type(kind)?, *name != self.rows.key))
+        };
+        let Some(fields) = columns.iter().map(field).collect::<Option<Vec<_>>>().filter(|f| !f.is_empty())
+        else {
+            let message =
+                format!("input `{}` has no rows, and the output's columns are not known", self.rows.input);
+            return Err(Error::refused(message, "declare the columns of the output in stage.toml"));
+        };
+        let path = staging.join("segment.parquet");
+        TableWriter::create(&path, Schema::new(fields), &self.request.footer)?.finish()?;
+        store.add_segment(&self.pool, &path, Vec::new())
+    }
+}
+
+/// The request of a worker that is given missing rows, and whose output survives it.
+fn spooled(mut request: WorkRequest, rows: &RowsDecl, spool: &Path) -> WorkRequest {
+    if let Some(input) = request.inputs.get_mut(&rows.input) {
+        input.paths = vec![spool.join("missing.parquet")];
+    }
+    if let Some(output) = request.outputs.get_mut(&rows.output) {
+        *output = spool.join("out").join(output.file_name().unwrap_or_default());
+    }
+    request.footer.insert(format!("{FOOTER_PREFIX}{KEY}"), rows.key.clone());
+    request
+}

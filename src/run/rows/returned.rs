@@ -1,0 +1,231 @@
+//! What a worker returned: checked row by row, sorted, and kept in the store as segments.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, UInt32Array};
+use arrow::compute::{cast, concat_batches, take_record_batch};
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use parquet::errors::ParquetError;
+
+use super::PART_BYTES;
+use super::wanted::{Wanted, keys};
+use crate::declare::{OutputDecl, RowsDecl, TableFormat};
+use crate::error::{Doing, Error, Result, list};
+use crate::key::Digest;
+use crate::store::{RowDigests, Segment, Store};
+use crate::table::{
+    FOOTER_PREFIX, TableWriter, batch_bytes, check_columns, declared_schema, footer, part_files,
+    read_batches, read_json, row_count, row_digests, rows_at_once,
+};
+
+/// What is right, in errors.
+const ONE_EACH: &str = "a row-wise stage returns one row for each row that it is given, with the same key";
+
+/// Takes what a worker returned.
+pub struct Returned<'a> {
+    /// Where segments go.
+    pub store: &'a Store,
+    /// The rows that can stand for each other.
+    pub pool: Digest,
+    /// How rows go and come.
+    pub rows: &'a RowsDecl,
+    /// What they are declared to be.
+    pub output: &'a OutputDecl,
+    /// The rows that the worker was asked for.
+    pub asked: &'a Wanted,
+    /// For the footers of segments.
+    pub footer: &'a BTreeMap<String, String>,
+    /// A folder on the store's file system for what is being written.
+    pub staging: &'a Path,
+}
+
+impl Returned<'_> {
+    /// Keeps the rows in `path`, which is a file or a folder of them. What a worker that was ended
+    /// left (`whole` is false) may be cut off: a file or a line that is not whole is passed over.
+    ///
+    /// # Errors
+    /// When a row was not asked for or is there twice, a column is not as declared, or, of a worker
+    /// that has ended well, a row is not there.
+    pub fn keep(&self, path: &Path, whole: bool) -> Result<Vec<Segment>> {
+        let mut seen = BTreeSet::new();
+        let mut segments = Vec::new();
+        let kept = self.keep_files(path, whole, &mut seen, &mut segments);
+        // Who returns something wrong may have done so with the other rows too.
+        kept.inspect_err(|_| segments.iter().for_each(|s| drop(self.store.remove_segment(&self.pool, s))))?;
+        Ok(segments)
+    }
+
+    fn keep_files(
+        &self,
+        path: &Path,
+        whole: bool,
+        seen: &mut BTreeSet<usize>,
+        segments: &mut Vec<Segment>,
+    ) -> Result<()> {
+        for file in self.files(path, whole)? {
+            match self.keep_file(&file, whole, seen, segments) {
+                Err(error) if whole => return Err(error),
+                _ => {}
+            }
+        }
+        if whole && seen.len() < self.asked.keys.len() {
+            let (all, asked) = (self.asked.keys.len(), self.asked.keys.iter().enumerate());
+            let lost = asked.filter(|(row, _)| !seen.contains(row)).map(|(_, key)| key.as_str());
+            return Err(Error::refused(
+                format!("the worker returned {} of {all} rows; missing: {}", seen.len(), list(lost)),
+                ONE_EACH,
+            ));
+        }
+        Ok(())
+    }
+
+    fn files(&self, path: &Path, whole: bool) -> Result<Vec<PathBuf>> {
+        if path.exists() && (path.is_dir() || path.metadata().is_ok_and(|found| found.len() > 0)) {
+            return if path.is_dir() && fs::read_dir(path).is_ok_and(|mut inside| inside.next().is_none()) {
+                Ok(Vec::new())
+            } else {
+                part_files(path)
+            };
+        }
+        if whole && !path.exists() {
+            let message = format!("the worker did not write its output `{}`", self.rows.output);
+            return Err(Error::refused(message, format!("it is to be at {}", path.display())));
+        }
+        Ok(Vec::new())
+    }
+
+    fn keep_file(
+        &self,
+        path: &Path,
+        whole: bool,
+        seen: &mut BTreeSet<usize>,
+        segments: &mut Vec<Segment>,
+    ) -> Result<()> {
+        let mut sorter = Sorter { of: self, pending: Vec::new(), bytes: 0, segments };
+        if self.output.format == TableFormat::Json {
+            let schema = declared_schema(&self.output.columns);
+            read_json(path, &schema, whole, |batch| sorter.take(batch, path, seen))?;
+        } else {
+            check_columns(path, &self.output.columns)?;
+            if let Some(segment) = self.adopt(path, seen)? {
+                sorter.segments.push(segment);
+                return Ok(());
+            }
+            read_batches(path, &[], rows_at_once(path)?, |batch| sorter.take(batch, path, seen))?;
+        }
+        sorter.end_segment(path)
+    }
+
+    /// Takes a file as it is that is what would be made of it: written for this action, sorted.
+    fn adopt(&self, path: &Path, seen: &mut BTreeSet<usize>) -> Result<Option<Segment>> {
+        let written = footer(path)?;
+        let own = |name: &str| self.footer.get(&format!("{FOOTER_PREFIX}{name}"));
+        let same = |name| own(name).is_some() && written.get(&format!("{FOOTER_PREFIX}{name}")) == own(name);
+        let size = fs::metadata(path).doing("cannot read", path)?.len();
+        if !same("action_key") || !same("key") || size > PART_BYTES as u64 {
+            return Ok(None);
+        }
+        let mut digests = Vec::with_capacity(row_count(path)? as usize);
+        let mut found = Vec::new();
+        read_batches(path, &[], rows_at_once(path)?, |batch| -> Result<()> {
+            found.extend(self.find(&batch, path)?);
+            digests.extend(row_digests(&batch).map_err(ParquetError::from).doing("cannot read", path)?);
+            Ok(())
+        })?;
+        if found.is_empty() || !found.is_sorted_by(|a, b| a < b) {
+            return Ok(None);
+        }
+        self.once(&found, seen)?;
+        let inputs = found.iter().map(|row| self.asked.inputs[*row]);
+        let rows = inputs.zip(digests).map(|(input, output)| RowDigests { input, output }).collect();
+        Ok(Some(self.store.add_segment(&self.pool, path, rows)?))
+    }
+
+    /// Which of the rows that were asked for these are.
+    fn find(&self, batch: &RecordBatch, path: &Path) -> Result<Vec<usize>> {
+        let keys = keys(batch.column_by_name(&self.rows.key), &self.rows.key, path)?;
+        let place = |key: Option<&str>| {
+            let Some(key) = key else {
+                let message = format!("the worker returned a row whose `{}` is null", self.rows.key);
+                return Err(Error::refused(message, ONE_EACH));
+            };
+            self.asked.keys.binary_search_by(|asked| asked.as_str().cmp(key)).map_err(|_| {
+                Error::refused(format!("the worker returned a row `{key}`, which it was not given"), ONE_EACH)
+            })
+        };
+        keys.iter().map(place).collect()
+    }
+
+    fn once(&self, found: &[usize], seen: &mut BTreeSet<usize>) -> Result<()> {
+        let twice: Vec<&str> = found
+            .iter()
+            .filter(|row| !seen.insert(**row))
+            .map(|row| self.asked.keys[*row].as_str())
+            .collect();
+        if twice.is_empty() {
+            return Ok(());
+        }
+        let message = format!("the worker returned rows twice: {}", list(twice));
+        Err(Error::refused(message, ONE_EACH))
+    }
+}
+
+/// Collects rows until they are a segment's worth.
+struct Sorter<'a> {
+    of: &'a Returned<'a>,
+    pending: Vec<(RecordBatch, Vec<usize>)>,
+    bytes: usize,
+    segments: &'a mut Vec<Segment>,
+}
+
+impl Sorter<'_> {
+    fn take(&mut self, batch: RecordBatch, path: &Path, seen: &mut BTreeSet<usize>) -> Result<()> {
+        let found = self.of.find(&batch, path)?;
+        self.of.once(&found, seen)?;
+        self.bytes += batch_bytes(&batch);
+        self.pending.push((batch, found));
+        if self.bytes >= PART_BYTES { self.end_segment(path) } else { Ok(()) }
+    }
+
+    fn end_segment(&mut self, path: &Path) -> Result<()> {
+        let pending = std::mem::take(&mut self.pending);
+        self.bytes = 0;
+        let Some((first, _)) = pending.first() else { return Ok(()) };
+        let of = self.of;
+        let mut order: Vec<(usize, u32)> =
+            pending.iter().flat_map(|(_, found)| found).copied().zip(0..).collect();
+        order.sort_unstable();
+        let positions = UInt32Array::from_iter_values(order.iter().map(|(_, at)| *at));
+        let batches = pending.iter().map(|(batch, _)| batch);
+        let whole =
+            concat_batches(&first.schema(), batches).and_then(|whole| take_record_batch(&whole, &positions));
+        let sorted =
+            whole.and_then(|sorted| with_plain_key(sorted, &of.rows.key)).map_err(ParquetError::from);
+        let sorted = sorted.doing("cannot read", path)?;
+        let digests = row_digests(&sorted).map_err(ParquetError::from).doing("cannot read", path)?;
+        let to = of.staging.join("segment.parquet");
+        let mut writer = TableWriter::create(&to, sorted.schema().as_ref().clone(), of.footer)?;
+        writer.write(&sorted)?;
+        writer.finish()?;
+        let inputs = order.iter().map(|(row, _)| of.asked.inputs[*row]);
+        let rows = inputs.zip(digests).map(|(input, output)| RowDigests { input, output }).collect();
+        self.segments.push(of.store.add_segment(&of.pool, &to, rows)?);
+        Ok(())
+    }
+}
+
+/// Rows whose key is plain text, without nulls, whatever it was encoded as.
+fn with_plain_key(rows: RecordBatch, key: &str) -> Result<RecordBatch, ArrowError> {
+    let at = rows.schema().index_of(key)?;
+    let plain = cast(rows.column(at), &DataType::Utf8)?;
+    let mut columns: Vec<ArrayRef> = rows.columns().to_vec();
+    columns[at] = plain;
+    let mut fields: Vec<Arc<Field>> = rows.schema().fields().to_vec();
+    fields[at] = Arc::new(Field::new(key, DataType::Utf8, false));
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+}

@@ -1,0 +1,129 @@
+//! Which rows a row-wise stage has to have, and what each depends on.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use arrow::array::{ArrayRef, AsArray, StringArray};
+use arrow::compute::{cast, filter_record_batch};
+use arrow::datatypes::DataType;
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use parquet::errors::ParquetError;
+use serde_json::Value;
+
+use crate::declare::RowsDecl;
+use crate::error::{Doing, Error, Result, list};
+use crate::key::Digest;
+use crate::table::{part_files, read_batches, row_digests, rows_at_once, schema, type_name};
+
+/// Rows of an input, in the order of their key.
+#[derive(Debug, Default, PartialEq)]
+pub struct Wanted {
+    /// Their keys.
+    pub keys: Vec<String>,
+    /// What each depends on.
+    pub inputs: Vec<Digest>,
+    /// Where each is: in which file of the table, and at which position in it.
+    pub places: Vec<(u32, u64)>,
+}
+
+impl Wanted {
+    /// Reads the keys of a table, and the digests of what `rows` says that its rows depend on.
+    ///
+    /// # Errors
+    /// When the table cannot be read or lacks a column, or a key is no text, null, or there twice.
+    pub fn read(table: &Path, rows: &RowsDecl) -> Result<Self> {
+        let names: Vec<String> = schema(table)?.fields().iter().map(|f| f.name().clone()).collect();
+        let mut own = rows.given(names.iter().map(String::as_str));
+        own.retain(|name| !rows.digests.contains_key(*name));
+        let read: BTreeSet<&str> =
+            own.iter().copied().chain(rows.filter.keys().map(String::as_str)).collect();
+        let read: Vec<&str> = read.into_iter().collect();
+        let mut found: Vec<(String, Digest, (u32, u64))> = Vec::new();
+        for (part, path) in part_files(table)?.iter().enumerate() {
+            let mut first = 0;
+            read_batches(path, &read, rows_at_once(path)?, |batch| -> Result<()> {
+                let mask = mask(&batch, rows).map_err(ParquetError::from).doing("cannot read", path)?;
+                let digests = digests(&batch, &mask, &own).map_err(ParquetError::from);
+                let (kept, digests) = digests.doing("cannot read", path)?;
+                let keys = self::keys(kept.column_by_name(&rows.key), &rows.key, path)?;
+                let places =
+                    mask.iter().zip(first..).filter(|(chosen, _)| **chosen).map(|(_, at)| (part as u32, at));
+                for ((key, digest), place) in keys.iter().zip(digests).zip(places) {
+                    let Some(key) = key else {
+                        let message = format!(
+                            "the key `{}` of row {} of {} is null",
+                            rows.key,
+                            place.1,
+                            path.display()
+                        );
+                        return Err(Error::refused(message, "give every row a key"));
+                    };
+                    found.push((key.to_owned(), digest, place));
+                }
+                first += batch.num_rows() as u64;
+                Ok(())
+            })?;
+        }
+        if !found.is_sorted_by(|a, b| a.0 <= b.0) {
+            found.sort_by(|a, b| a.0.cmp(&b.0));
+        }
+        let twice: BTreeSet<&str> =
+            found.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[0].0.as_str()).collect();
+        if !twice.is_empty() {
+            let message = format!("{} has the key `{}` twice: {}", table.display(), rows.key, list(twice));
+            return Err(Error::refused(message, "a row-wise stage wants one row a key"));
+        }
+        let mut wanted = Self::default();
+        for (key, digest, place) in found {
+            wanted.keys.push(key);
+            wanted.inputs.push(digest);
+            wanted.places.push(place);
+        }
+        Ok(wanted)
+    }
+}
+
+/// The rows of a mask, and the digest of each over some columns: those by name, so that their order
+/// in the file does not matter.
+fn digests(
+    batch: &RecordBatch,
+    mask: &[bool],
+    columns: &BTreeSet<&str>,
+) -> Result<(RecordBatch, Vec<Digest>), ArrowError> {
+    let kept = filter_record_batch(batch, &mask.to_vec().into())?;
+    let columns = columns.iter().map(|name| kept.schema().index_of(name)).collect::<Result<Vec<_>, _>>()?;
+    let digests = row_digests(&kept.project(&columns)?)?;
+    Ok((kept, digests))
+}
+
+/// The keys as text.
+pub(super) fn keys(column: Option<&ArrayRef>, name: &str, path: &Path) -> Result<StringArray> {
+    let refused = |what: String| {
+        let message = format!("the key `{name}` of {} {what}", path.display());
+        Error::refused(message, "a row-wise stage wants a column of text that names each row")
+    };
+    let column = column.ok_or_else(|| refused("is missing".to_owned()))?;
+    let kind = type_name(column.data_type());
+    if kind != "string" {
+        return Err(refused(format!("is {kind}, not string")));
+    }
+    let texts = cast(column, &DataType::Utf8).map_err(ParquetError::from).doing("cannot read", path)?;
+    Ok(texts.as_string::<i32>().clone())
+}
+
+/// Which rows have the values that are asked for.
+fn mask(batch: &RecordBatch, rows: &RowsDecl) -> Result<Vec<bool>, ArrowError> {
+    let mut mask = vec![true; batch.num_rows()];
+    for (name, value) in &rows.filter {
+        let column = cast(&batch[name.as_str()], &DataType::Utf8)?;
+        let wanted = match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        for (keep, text) in mask.iter_mut().zip(column.as_string::<i32>()) {
+            *keep &= text == Some(wanted.as_str());
+        }
+    }
+    Ok(mask)
+}

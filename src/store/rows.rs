@@ -1,0 +1,151 @@
+//! Rows of row-wise stages: segments, each a sorted Parquet object, and beside it the digests of its
+//! rows in `rows/<pool>/<segment>`. A pool holds the rows that can stand for each other.
+//!
+//! A table of rows is a folder of links to segments: what two tables share lies there once. Deleting a
+//! pool is safe: its rows are computed again.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use super::digest::digest_parts;
+use super::inventory::entries;
+use super::object::{Look, look, seal};
+use super::verify::remove;
+use super::{Object, Store, digest_file};
+use crate::declare::ArtifactKind;
+use crate::error::{Doing, Result};
+use crate::key::Digest;
+
+/// First bytes of a file of row digests.
+const MAGIC: &[u8; 16] = b"callsheet rows1\n";
+
+/// What a row was made of, and what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowDigests {
+    /// Of the input row.
+    pub input: Digest,
+    /// Of the output row.
+    pub output: Digest,
+}
+
+/// A sorted file of rows in the store.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segment {
+    /// Digest of its bytes.
+    pub bytes: Digest,
+    /// Size in bytes.
+    pub size: u64,
+    /// Its rows, in the order of their key.
+    pub rows: Vec<RowDigests>,
+}
+
+impl Segment {
+    /// The segment as the object that it is.
+    pub fn object(&self) -> Object {
+        let rows = Some(self.rows.len() as u64);
+        let (bytes, size) = (self.bytes, self.size);
+        Object { kind: ArtifactKind::Table, content: bytes, bytes, size, files: 1, rows, parts: Vec::new() }
+    }
+}
+
+impl Store {
+    /// The segments of a pool that are there and look untouched, by their digests.
+    ///
+    /// # Errors
+    /// When the pool cannot be listed.
+    pub fn segments(&self, pool: &Digest) -> Result<Vec<Segment>> {
+        let paths = entries(&self.pool(pool))?;
+        let segments = paths.iter().filter_map(|path| read_segment(path));
+        Ok(segments.filter(|segment| self.intact(&segment.object())).collect())
+    }
+
+    /// Moves a finished file of sorted rows into the store.
+    ///
+    /// # Errors
+    /// When it cannot be read, or the store cannot be written.
+    pub fn add_segment(&self, pool: &Digest, from: &Path, rows: Vec<RowDigests>) -> Result<Segment> {
+        let bytes = digest_file(from)?;
+        seal(from)?;
+        let Look { size, .. } = look(from, false).doing("cannot read", from)?;
+        let segment = Segment { bytes, size, rows };
+        self.place(from, &segment.object())?;
+        let mut text = Vec::with_capacity(MAGIC.len() + 8 + segment.rows.len() * 64);
+        text.extend_from_slice(MAGIC);
+        text.extend_from_slice(&size.to_le_bytes());
+        for row in &segment.rows {
+            text.extend_from_slice(row.input.as_bytes());
+            text.extend_from_slice(row.output.as_bytes());
+        }
+        let (pool, staging) = (self.pool(pool), self.path("staging"));
+        fs::create_dir_all(&pool).doing("cannot create", &pool)?;
+        let mut file = tempfile::NamedTempFile::new_in(&staging).doing("cannot write in", &staging)?;
+        let path = pool.join(bytes.to_string());
+        file.write_all(&text).doing("cannot write", &path)?;
+        file.persist(&path).map_err(|e| e.error).doing("cannot write", &path)?;
+        Ok(segment)
+    }
+
+    /// Removes a segment that no table has.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn remove_segment(&self, pool: &Digest, segment: &Segment) -> Result<()> {
+        remove(&self.pool(pool).join(segment.bytes.to_string()))?;
+        remove(&self.object_path(&segment.object()))
+    }
+
+    /// Makes a table of segments, whose rows in the order of their key have the digest `content`.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn publish_parts(&self, segments: &[Segment], content: Digest) -> Result<Object> {
+        let name = |number| format!("part-{number:05}.parquet");
+        let object = Object {
+            kind: ArtifactKind::Table,
+            content,
+            bytes: digest_parts(segments.iter().enumerate().map(|(n, s)| (name(n), s.bytes))),
+            size: segments.iter().map(|segment| segment.size).sum(),
+            files: segments.len() as u64,
+            rows: Some(segments.iter().map(|segment| segment.rows.len() as u64).sum()),
+            parts: segments.iter().map(|segment| segment.bytes).collect(),
+        };
+        let staging = self.staging()?;
+        for (number, segment) in segments.iter().enumerate() {
+            let (from, to) = (self.object_path(&segment.object()), staging.path().join(name(number)));
+            if fs::hard_link(&from, &to).is_err() {
+                // A file system without links, or too many of them.
+                fs::copy(&from, &to).doing("cannot copy", &from)?;
+                seal(&to)?;
+            }
+        }
+        self.place(&staging.keep(), &object)?;
+        Ok(object)
+    }
+
+    /// A segment that a table has, as far as it is there.
+    pub(super) fn segment_object(&self, bytes: &Digest) -> Option<Object> {
+        let segment = Segment { bytes: *bytes, size: 0, rows: Vec::new() };
+        let size = look(&self.object_path(&segment.object()), false).ok()?.size;
+        Some(Segment { size, ..segment }.object())
+    }
+
+    fn pool(&self, pool: &Digest) -> std::path::PathBuf {
+        self.path("rows").join(pool.to_string())
+    }
+}
+
+fn read_segment(path: &Path) -> Option<Segment> {
+    let name = path.file_name()?.to_string_lossy().into_owned();
+    let bytes = serde_json::from_value(name.into()).ok()?;
+    let text = fs::read(path).ok()?;
+    let (size, rows) = text.strip_prefix(MAGIC)?.split_first_chunk()?;
+    let digests = |pair: &[u8]| {
+        let (input, output) = pair.split_at(32);
+        let digest = |half: &[u8]| Some(Digest::from(<[u8; 32]>::try_from(half).ok()?));
+        Some(RowDigests { input: digest(input)?, output: digest(output)? })
+    };
+    let rows: Vec<RowDigests> =
+        rows.chunks(64).map(|p| if p.len() == 64 { digests(p) } else { None }).collect::<Option<_>>()?;
+    Some(Segment { bytes, size: u64::from_le_bytes(*size), rows })
+}
