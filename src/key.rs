@@ -159,7 +159,7 @@ impl ActionKey {
     pub fn pool(&self) -> Option<Digest> {
         let rows = self.rows.as_ref()?;
         let mut shared = Self { rows: Some(rows.pooled()), ..self.clone() };
-        shared.inputs.remove(&rows.input);
+        shared.inputs.retain(|name, _| *name != rows.input && !rows.files.contains_key(name));
         Some(hash_json(&shared))
     }
 }

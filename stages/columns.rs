@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, FixedSizeListArray, Float32Array, Float64Array, Int32Array,
-    Int64Array, StringArray, StructArray,
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, FixedSizeListArray, Float32Array, Float64Array,
+    Int32Array, Int64Array, StringArray, StructArray,
 };
-use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int32Type, Schema};
+use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int32Type, Int64Type, Schema};
 use arrow::record_batch::RecordBatch;
 use callsheet::table::{image_type, vector_type};
 
@@ -32,6 +32,11 @@ pub fn int64s(values: impl IntoIterator<Item = i64>) -> ArrayRef {
 /// A column of 32-bit floats.
 pub fn float32s(values: impl IntoIterator<Item = f32>) -> ArrayRef {
     Arc::new(Float32Array::from_iter_values(values))
+}
+
+/// A column of truths.
+pub fn bools(values: impl IntoIterator<Item = bool>) -> ArrayRef {
+    Arc::new(BooleanArray::from_iter(values.into_iter().map(Some)))
 }
 
 /// A column of 64-bit floats.
@@ -99,6 +104,24 @@ pub fn read_strings(batch: &RecordBatch, name: &str) -> Result<Vec<String>> {
 pub fn read_int32s(batch: &RecordBatch, name: &str) -> Result<Vec<i32>> {
     let values = column(batch, name)?.as_primitive_opt::<Int32Type>();
     Ok(values.context(format!("`{name}` is not int32"))?.values().to_vec())
+}
+
+/// Reads a 64-bit integer column.
+///
+/// # Errors
+/// When it is missing, of another type or has nulls.
+pub fn read_int64s(batch: &RecordBatch, name: &str) -> Result<Vec<i64>> {
+    let values = column(batch, name)?.as_primitive_opt::<Int64Type>();
+    Ok(values.context(format!("`{name}` is not int64"))?.values().to_vec())
+}
+
+/// Reads a column of truths.
+///
+/// # Errors
+/// When it is missing, of another type or has nulls.
+pub fn read_bools(batch: &RecordBatch, name: &str) -> Result<Vec<bool>> {
+    let values = column(batch, name)?.as_boolean_opt();
+    Ok(values.context(format!("`{name}` is not bool"))?.iter().flatten().collect())
 }
 
 /// Reads a 64-bit float column.

@@ -1,6 +1,6 @@
 //! Image pairs in memory, for training and evaluation.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
@@ -11,9 +11,34 @@ use rayon::prelude::*;
 use tch::kind::Element;
 use tch::{Device, Kind, Tensor};
 
-use crate::columns::{read_images, read_strings};
+use crate::columns::{read_images, read_int32s, read_strings};
 use crate::picture::decode;
 use crate::random::stream;
+
+/// What a pairs table says of its images beside their pixels.
+pub struct Images(HashMap<String, (String, i32)>);
+
+impl Images {
+    /// Reads the table.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is no table of pairs.
+    pub fn read(path: &Path) -> Result<Self> {
+        let rows = read_columns(path, &["image_id", "split", "crop"])?;
+        let splits = read_strings(&rows, "split")?.into_iter().zip(read_int32s(&rows, "crop")?);
+        Ok(Self(read_strings(&rows, "image_id")?.into_iter().zip(splits).collect()))
+    }
+
+    /// Whether an image is there and of a split.
+    pub fn is_of(&self, id: &str, split: &str) -> bool {
+        self.0.get(id).is_some_and(|(found, _)| found == split)
+    }
+
+    /// Index of an image's crop in its frame; 0 if it is not there.
+    pub fn crop(&self, id: &str) -> i32 {
+        self.0.get(id).map_or(0, |(_, crop)| *crop)
+    }
+}
 
 /// One split of a pairs table.
 pub struct Pairs {
@@ -90,7 +115,7 @@ impl Pairs {
         let (ids, splits) = (read_strings(&keys, "image_id")?, read_strings(&keys, "split")?);
         let count = ids.iter().zip(&splits).filter(|(id, split)| wanted(id, split)).count();
         let (mut image_ids, mut frame_ids) = (Vec::with_capacity(count), Vec::with_capacity(count));
-        let mut images: Option<Images> = None;
+        let mut images: Option<Pictures> = None;
         let columns = ["image_id", "frame_id", "split", "a", "b"];
         read_batches(path, &columns, 64, |rows| -> Result<()> {
             let ids = read_strings(&rows, "image_id")?;
@@ -106,14 +131,14 @@ impl Pairs {
                 })
                 .collect::<Result<_>>()?;
             for (row, (a, b)) in chosen.into_iter().zip(pictures) {
-                let images = images.get_or_insert_with(|| Images::new(count, a.dimensions()));
+                let images = images.get_or_insert_with(|| Pictures::new(count, a.dimensions()));
                 images.put(image_ids.len() as i64, &ids[row], &a, &b)?;
                 image_ids.push(ids[row].clone());
                 frame_ids.push(frames[row].clone());
             }
             Ok(())
         })?;
-        let Images { a, b, .. } = images.context("there is no image")?;
+        let Pictures { a, b, .. } = images.context("there is no image")?;
         Ok(Self { image_ids, frame_ids, a, b })
     }
 
@@ -128,14 +153,51 @@ impl Pairs {
     }
 }
 
+/// Calls `each` with the ids of a table's rows, `batch` at a time, and with the images of some columns,
+/// each [batch, 3, H, W] in 0..255: the last ones are filled up with black, so that what is computed of
+/// a row does not depend on how many others there are.
+///
+/// # Errors
+/// When an image is unreadable or of another size than the first, or `each` fails.
+pub fn read_padded(
+    path: &Path,
+    columns: &[&str],
+    batch: usize,
+    mut each: impl FnMut(&[String], &[Tensor]) -> Result<()>,
+) -> Result<()> {
+    let mut size = None;
+    read_batches(path, &[&["image_id"], columns].concat(), batch, |rows| -> Result<()> {
+        let ids = read_strings(&rows, "image_id")?;
+        let mut images = Vec::with_capacity(columns.len());
+        for column in columns {
+            let bytes = read_images(&rows, column)?;
+            let pictures: Vec<RgbImage> = bytes
+                .par_iter()
+                .zip(&ids)
+                .map(|(bytes, id)| decode(bytes, id, path))
+                .collect::<Result<_>>()?;
+            for (id, picture) in ids.iter().zip(&pictures) {
+                let (size, wanted) = (picture.dimensions(), *size.get_or_insert(picture.dimensions()));
+                ensure!(size == wanted, "image {id} is {size:?}, the first is {wanted:?}");
+            }
+            let tensors: Vec<Tensor> = pictures.iter().map(to_tensor).collect();
+            let black = Tensor::zeros(tensors[0].size(), (Kind::Uint8, Device::Cpu));
+            let padding = (tensors.len()..batch).map(|_| black.shallow_clone());
+            let tensors: Vec<Tensor> = tensors.iter().map(Tensor::shallow_clone).chain(padding).collect();
+            images.push(Tensor::stack(&tensors, 0));
+        }
+        each(&ids, &images)
+    })
+}
+
 /// The pictures of a split, at their places: those of the paper's size fill gigabytes, once.
-struct Images {
+struct Pictures {
     size: (u32, u32),
     a: Tensor,
     b: Tensor,
 }
 
-impl Images {
+impl Pictures {
     fn new(count: usize, size: (u32, u32)) -> Self {
         let shape = [count as i64, 3, i64::from(size.1), i64::from(size.0)];
         let zeros = || Tensor::zeros(shape, (Kind::Uint8, Device::Cpu));

@@ -3,12 +3,15 @@
 //! Each stage is a folder with its declaration (`stage.toml`) and its code; [`STAGES`] lists them.
 //! The other folders hold what two or more stages share.
 
+mod average_images;
 mod embed_styles;
 mod evaluate;
+mod evaluate_images;
 mod extract_frames;
 mod fit_mapper;
 mod gram_features;
 mod import_weights;
+mod list_frames;
 mod pair_images;
 mod report;
 mod sample_triplets;
@@ -21,6 +24,7 @@ mod train_generator;
 mod columns;
 mod data;
 pub mod nn;
+mod parts;
 mod picture;
 mod random;
 mod style;
@@ -35,9 +39,10 @@ use worker::Context;
 type Run = fn(&Context) -> anyhow::Result<()>;
 
 /// Every stage, in the order of the method.
-pub const STAGES: [(&str, Run); 14] = [
+pub const STAGES: [(&str, Run); 17] = [
     ("import_weights", import_weights::run),
     ("synthesize_timelapse", synthesize_timelapse::run),
+    ("list_frames", list_frames::run),
     ("extract_frames", extract_frames::run),
     ("pair_images", pair_images::run),
     ("gram_features", gram_features::run),
@@ -48,6 +53,8 @@ pub const STAGES: [(&str, Run); 14] = [
     ("train_generator", train_generator::run),
     ("embed_styles", embed_styles::run),
     ("fit_mapper", fit_mapper::run),
+    ("average_images", average_images::run),
+    ("evaluate_images", evaluate_images::run),
     ("evaluate", evaluate::run),
     ("report", report::run),
 ];

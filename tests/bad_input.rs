@@ -56,7 +56,7 @@ fn refused(project: &TempDir, stage: &str, arguments: &[&str]) -> String {
 fn a_file_that_is_no_video_is_refused() {
     for bytes in ["", "no video at all"] {
         let project = with_video(|path| fs::write(path, bytes).expect("written"));
-        let said = refused(&project, "extract_frames", &[]);
+        let said = refused(&project, "list_frames", &[]);
         assert!(said.contains("a.mp4 is no readable video"), "{said}");
     }
 }
@@ -64,7 +64,7 @@ fn a_file_that_is_no_video_is_refused() {
 #[test]
 fn a_video_without_a_frame_is_refused() {
     let project = with_video(|path| encode(path, "64x32", &["-frames:v", "0", "-movflags", "+empty_moov"]));
-    let said = refused(&project, "extract_frames", &[]);
+    let said = refused(&project, "list_frames", &[]);
     assert!(said.contains("a.mp4"), "{said}");
     assert!(said.contains("has no frame") || said.contains("is no readable video"), "{said}");
 }
@@ -81,7 +81,7 @@ fn a_truncated_video_is_refused_wherever_its_index_lies() {
         encode(path, "640x96", &[]);
         cut(path, 0.6);
     });
-    let said = refused(&project, "extract_frames", &[]);
+    let said = refused(&project, "list_frames", &[]);
     assert!(said.contains("a.mp4 is no readable video"), "{said}");
 }
 
@@ -94,12 +94,13 @@ fn damaged_frames_are_refused_or_left_out_and_counted() {
     let said = refused(&project, "extract_frames", &[]);
     assert!(said.contains("a.mp4 is damaged") && said.contains("skip_unreadable"), "{said}");
 
-    let output = callsheet(&project, &["run", "--set", "extract_frames.skip_unreadable=true"]);
+    let output = callsheet(&project, &["run", "--set", "list_frames.skip_unreadable=true"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
     assert!(said.contains("left out of the choice"), "{said}");
-    let table = project.path().join("data/out/synthesis/space_needle/extract_frames/frames.parquet");
-    let footer = callsheet::table::footer(&table).expect("a footer");
+    let out = project.path().join("data/out/synthesis/space_needle");
+    let table = out.join("extract_frames/frames.parquet");
+    let footer = callsheet::table::footer(&out.join("list_frames/list.parquet")).expect("a footer");
     let unreadable: u64 = footer["callsheet.unreadable_frames"].parse().expect("a count");
     let rows = callsheet::table::row_count(&table).expect("a table");
     assert!(unreadable > 0 && rows > 0 && rows + unreadable == 60, "{rows} and {unreadable}");
@@ -136,8 +137,8 @@ fn a_size_that_changes_on_the_way_or_between_videos_is_refused() {
         encode(path, "64x32", &[]);
         encode(&path.with_file_name("b.mp4"), "96x48", &[]);
     });
-    let said = refused(&project, "extract_frames", &[]);
-    assert!(said.contains("b.mp4 is 96x48, the videos before it are 64x32"), "{said}");
+    let said = refused(&project, "pair_images", &[]);
+    assert!(said.contains("frame b.mp4#000000 is 96x48, the first is 64x32"), "{said}");
 }
 
 #[test]

@@ -185,6 +185,51 @@ fn a_worker_that_returns_other_rows_than_it_was_given_is_refused_and_the_table_s
 }
 
 #[test]
+fn a_forced_stage_computes_every_row_again() {
+    let project = project(0..5);
+    run(&project, &[]);
+    assert_eq!(rows(&run(&project, &["--force", "power"])), (5, 5));
+    items(&project, "few/b", 5..6);
+    assert_eq!(rows(&run(&project, &[])), (1, 6));
+}
+
+#[test]
+fn a_row_that_names_a_file_depends_on_that_file_alone() {
+    let project = project(0..4);
+    let stage = project.read("stages/power/stage.toml");
+    let stage = stage.replace(
+        "[rows]",
+        "[inputs.lists]\nkind = \"files\"\ndoc = \"Lists\"\n\n[rows]\nfiles.lists = \"group\"",
+    );
+    project.write("stages/power/stage.toml", &stage);
+    let script = project.read("stages/power/power.py");
+    project.write(
+        "stages/power/power.py",
+        &script.replace("{\"name\", \"value\"}", "{\"name\", \"value\", \"group\"}"),
+    );
+    let pipeline = project.read("pipelines/rows.toml");
+    let pipeline = pipeline
+        .replace("inputs.items = \"items.items\"", "inputs.items = \"items.items\"\ninputs.lists = \"logs\"");
+    project.write(
+        "pipelines/rows.toml",
+        &(pipeline + "\n[sources.logs]\npath = \"data/raw/logs/*\"\nobtain = \"write them\"\n"),
+    );
+    for group in 0..3 {
+        project.write(&format!("data/raw/logs/g{group}"), "one");
+    }
+    assert_eq!(rows(&run(&project, &[])), (4, 4));
+    project.write("data/raw/logs/g0", "two");
+    assert_eq!(rows(&run(&project, &[])), (2, 4), "items 0 and 3 are of g0");
+    project.write("data/raw/logs/g7", "one");
+    let planned = project.stdout(&[&["plan"], &FEW[..]].concat());
+    assert!(planned.contains("computes 0 of 4 rows"), "{planned}");
+    assert_eq!(rows(&run(&project, &[])), (0, 4));
+    fs::remove_file(project.path("data/raw/logs/g1")).expect("removed");
+    let said = project.run_failing(&FEW, 1);
+    assert!(said.contains("names `g1`, which input `lists` does not have"), "{said}");
+}
+
+#[test]
 fn keys_must_tell_rows_apart() {
     let project = project(0..5);
     items(&project, "few/b", 3..6);

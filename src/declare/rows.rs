@@ -31,6 +31,10 @@ pub struct RowsDecl {
     /// `image = "content_digest"`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub digests: BTreeMap<String, String>,
+    /// Inputs of files of which a row depends on one alone, and the column with its name:
+    /// `videos = "video"`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, String>,
     /// Only rows that have these values.
     #[serde(default, rename = "where", skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(with = "BTreeMap<String, Scalar>")]
@@ -45,7 +49,8 @@ impl RowsDecl {
 
     /// Of the columns of the input, those that the worker is given.
     pub fn given<'a>(&'a self, all: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
-        let named = self.columns.iter().chain(self.digests.values()).chain([&self.key]);
+        let named = self.columns.iter().chain(self.digests.values()).chain(self.files.values());
+        let named = named.chain([&self.key]);
         if self.columns.is_empty() { all.collect() } else { named.map(String::as_str).collect() }
     }
 }
@@ -67,6 +72,14 @@ pub(super) fn check(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
     if input.kind != ArtifactKind::Table || input.optional || input.many {
         let help = "declare it with kind = \"table\", neither optional nor many".to_owned();
         return refuse(format!("rows.input = {:?} is not one table", rows.input), help);
+    }
+    for name in rows.files.keys() {
+        let files = file.inputs.iter().find(|(input, _)| input.get_ref() == name);
+        if files.is_none_or(|(_, input)| input.kind != ArtifactKind::Files) {
+            let known = file.inputs.iter().filter(|(_, input)| input.kind == ArtifactKind::Files);
+            let help = suggest(name, known.map(|(name, _)| name.get_ref().as_str()));
+            return refuse(format!("rows.files names {name:?}, which is no input of kind \"files\""), help);
+        }
     }
     let outputs = file.outputs.keys().map(|name| name.get_ref().as_str());
     let Some((_, output)) = file.outputs.iter().find(|(name, _)| *name.get_ref() == rows.output) else {

@@ -19,6 +19,7 @@ use super::log::last_lines;
 use super::process::{Ended, Job, work};
 use super::publish::{publish, written_to};
 use super::resources::Share;
+use super::rows::Files;
 use super::workplace::{OUT, REQUEST, Workplace};
 use crate::declare::Role;
 use crate::error::{Doing, Error, Result};
@@ -47,6 +48,8 @@ pub struct Action<'a> {
     pub inputs: BTreeMap<String, RequestInput>,
     /// Digests of the raw files it reads.
     pub sources: BTreeMap<String, Digest>,
+    /// Digests of the files that single rows depend on, of a row-wise stage.
+    pub files: Files,
     /// Artifacts among its inputs.
     pub objects: Vec<Object>,
     /// What it may use of the machine.

@@ -1,18 +1,19 @@
 //! What a run would do: which stages are cached, which must run, which may turn out unchanged.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 use litemap::LiteMap;
 use serde::Serialize;
 
-use super::rows::count_missing;
+use super::rows::{Files, count_missing};
 use super::survey::Survey;
 use crate::declare::ArtifactKind;
 use crate::error::{Error, Result};
 use crate::key::{ActionKey, Digest};
 use crate::plan::{Input, Plan, Stage, gathered};
 use crate::reason::reasons;
-use crate::store::{Object, Sources, Store, digest_named};
+use crate::store::{Object, Sources, Store, digest_named, name_below};
 
 /// A stage's prospect.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -118,7 +119,7 @@ pub fn outlook(store: &Store, sources: &mut Sources, survey: &Survey, plan: &Pla
         let compute = match (&state, &key) {
             (State::Run { .. }, Some(key)) => {
                 let objects = |producer: usize| found[producer].objects.as_ref();
-                count(store, stage, key, objects)?
+                count(store, sources, plan, stage, key, objects)?
             }
             _ => None,
         };
@@ -133,6 +134,8 @@ pub fn outlook(store: &Store, sources: &mut Sources, survey: &Survey, plan: &Pla
 /// the run will say.
 fn count<'a>(
     store: &Store,
+    sources: &mut Sources,
+    plan: &Plan,
     stage: &Stage,
     key: &ActionKey,
     objects: impl Fn(usize) -> Option<&'a LiteMap<String, Object>>,
@@ -142,8 +145,37 @@ fn count<'a>(
         return Ok(None);
     };
     let Some(table) = objects(*producer).and_then(|made| made.get(output)) else { return Ok(None) };
-    let counted = count_missing(store, &pool, &store.object_path(table), rows);
+    let files = row_files(sources, plan, stage, &objects)?;
+    let counted = count_missing(store, &pool, &store.object_path(table), rows, &files);
     Ok(counted.ok().map(|(rows, of)| Compute { rows, of }))
+}
+
+/// Digests of the files that single rows of a stage depend on, by the names that the worker sees.
+pub(super) fn row_files<'a>(
+    sources: &mut Sources,
+    plan: &Plan,
+    stage: &Stage,
+    objects: impl Fn(usize) -> Option<&'a LiteMap<String, Object>>,
+) -> Result<Files> {
+    let mut files = Files::new();
+    for name in stage.decl.rows.iter().flat_map(|rows| rows.files.keys()) {
+        let digests = match stage.inputs.get(name) {
+            Some(Input::Source { files, base, .. }) => {
+                let (_, each) = sources.digest_all(files, base)?;
+                each.into_iter().map(|(file, digest)| (name_below(Path::new(&file), base), digest)).collect()
+            }
+            Some(input @ Input::Artifact { stage: producer, output }) => {
+                let object = objects(*producer).and_then(|made| made.get(output));
+                file_name(plan, stage, name, input)
+                    .into_iter()
+                    .zip(object.map(|object| object.content))
+                    .collect()
+            }
+            _ => BTreeMap::new(),
+        };
+        files.insert(name.clone(), digests);
+    }
+    Ok(files)
 }
 
 /// Rows of each table among a stage's outputs.

@@ -9,7 +9,7 @@ use std::thread::Scope;
 use rustix::process::Signal;
 
 use super::action::{Action, Outcome, Said};
-use super::outlook::{file_name, key_of, left_out_by_only, rows};
+use super::outlook::{file_name, key_of, left_out_by_only, row_files, rows};
 use super::resources::{Machine, Share};
 use super::survey::Survey;
 use super::threads::Threads;
@@ -325,7 +325,13 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
             inputs.insert(name.clone(), input);
         }
         let force = self.options.force.contains(&stage.name);
-        Ok(Action { stage, key, inputs, sources, objects, share, watch, force })
+        let status = &self.status;
+        let made = |producer: usize| match &status[producer] {
+            Status::Done(head) => Some(&head.outputs),
+            _ => None,
+        };
+        let files = row_files(self.sources, run.plan, stage, made)?;
+        Ok(Action { stage, key, inputs, files, sources, objects, share, watch, force })
     }
 
     /// An output of a stage that is done.

@@ -86,6 +86,14 @@ impl Store {
         Ok(segment)
     }
 
+    /// Forgets the rows of a pool, so that they are computed anew; tables keep theirs.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn forget_rows(&self, pool: &Digest) -> Result<()> {
+        remove(&self.pool(pool))
+    }
+
     /// Removes a segment that no table has.
     ///
     /// # Errors

@@ -2,16 +2,18 @@
 
 use anyhow::Result;
 use arrow::datatypes::DataType;
+use callsheet::table::row_count;
 
 use crate::columns::{batch, schema, strings, vector, vectors};
-use crate::data::{Pairs, values};
+use crate::data::{read_padded, values};
 use crate::nn::encoder::STYLE_DIM;
+use crate::parts::Parts;
 use crate::train_encoder::encode;
 use crate::train_generator::Networks;
 use crate::worker::Context;
 
-/// Images encoded together. A code does not depend on its batch beyond rounding.
-const BATCH: i64 = 32;
+/// Images encoded together. Another number may round otherwise.
+const BATCH: usize = 32;
 
 /// Runs the stage.
 ///
@@ -19,25 +21,18 @@ const BATCH: i64 = 32;
 /// When the model is damaged, or an image unreadable.
 pub fn run(context: &Context) -> Result<()> {
     let nets = Networks::averaged(context.input("model")?)?;
-    let text = DataType::Utf8;
-    let mut table = context.table(
-        "embeddings",
-        schema(&[
-            ("image_id", text.clone()),
-            ("frame_id", text.clone()),
-            ("split", text),
-            ("z", vector(STYLE_DIM as usize)),
-        ]),
-    )?;
-    for split in ["train", "val"] {
-        let pairs = Pairs::load(context.input("pairs")?, split)?;
-        let codes = encode(&nets.e, &pairs.b, BATCH);
-        table.write(&batch(vec![
-            ("image_id", strings(&pairs.image_ids)),
-            ("frame_id", strings(&pairs.frame_ids)),
-            ("split", strings(pairs.image_ids.iter().map(|_| split))),
-            ("z", vectors(STYLE_DIM as usize, values(&codes)?)?),
-        ])?)?;
-    }
-    Ok(table.finish()?)
+    let path = context.input("pairs")?;
+    let total = row_count(path)? as usize;
+    let columns = [("image_id", DataType::Utf8), ("z", vector(STYLE_DIM as usize))];
+    let mut parts = Parts::create(context, "embeddings", schema(&columns))?;
+    let mut done = 0;
+    read_padded(path, &["b"], BATCH, |ids, images| {
+        let codes = encode(&nets.e, &images[0], BATCH as i64).narrow(0, 0, ids.len() as i64);
+        let z = vectors(STYLE_DIM as usize, values(&codes)?)?;
+        parts.write(&batch(vec![("image_id", strings(ids)), ("z", z)])?)?;
+        done += ids.len();
+        context.progress(done, total, "images");
+        Ok(())
+    })?;
+    parts.end()
 }

@@ -1,95 +1,47 @@
-//! Reconstruction of validation images, beside trivial predictors.
-
-mod baselines;
-mod heads;
-mod metrics;
+//! What the metrics of the validation images come to.
 
 use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::Result;
-use arrow::datatypes::DataType;
-use serde::Deserialize;
+use callsheet::table::read_columns;
 use serde_json::{Value, json};
 use tch::Tensor;
 
-use crate::columns::{batch, float64s, schema, strings};
+use crate::columns::read_float64s;
 use crate::data::Pairs;
-use crate::nn::vgg::Vgg;
+use crate::evaluate_images::{BATCH, Distance, METHODS, psnr, ssim};
 use crate::train_encoder::encode;
 use crate::train_generator::Networks;
 use crate::worker::Context;
-pub use metrics::psnr;
-use metrics::{feature_distances, ssim};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Params {
-    batch: i64,
-}
 
 /// Runs the stage.
 ///
 /// # Errors
-/// When a model is damaged, or there is no validation image.
+/// When the model is damaged, or there is no validation image.
 pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
-    let path = context.input("pairs")?;
-    let (train, val) = (Pairs::load(path, "train")?, Pairs::load(path, "val")?);
-    let vgg = Vgg::load(context.input("vgg")?)?;
-    let heads = context.optional("lpips_heads").map(|path| heads::read(path, &vgg.origin)).transpose()?;
-    let distance_name = match heads {
-        Some(_) => "LPIPS v0.1 (VGG-16)".to_owned(),
-        None => format!("{} feature distance", vgg.origin.name),
-    };
-
-    let mut methods = baselines::predictions(&train, &val, params.batch);
-    for (name, input) in [("frozen encoder", "frozen"), ("fine-tuned", "model")] {
-        let nets = Networks::averaged(context.input(input)?)?;
-        let codes = encode(&nets.e, &val.b, params.batch);
-        methods.push((name.to_owned(), nets.outputs(&val.a, &codes, params.batch)));
-        if input == "model" {
-            let other = codes.index_select(0, &Tensor::from_slice(&other_frames(&val.frame_ids)));
-            let other = nets.outputs(&val.a, &other, params.batch);
-            methods.push((format!("{name}, another image's style"), other));
-        }
-    }
-
-    let mut table = context.table(
-        "reconstruction",
-        schema(&[
-            ("image_id", DataType::Utf8),
-            ("method", DataType::Utf8),
-            ("psnr", DataType::Float64),
-            ("ssim", DataType::Float64),
-            ("feature_distance", DataType::Float64),
-        ]),
-    )?;
-    let candidates: Vec<&Tensor> = methods.iter().map(|(_, images)| images).collect();
-    let (batch_size, total) = (params.batch, val.len());
-    let distances = feature_distances(&vgg, heads.as_deref(), &candidates, &val.b, batch_size, |done| {
-        context.progress(done, total, "images");
-    })?;
+    let distance = Distance::load(context)?;
     let mut summary = BTreeMap::new();
-    for ((name, images), distances) in methods.iter().zip(distances) {
-        let psnrs = by_batch(psnr, images, &val.b, batch_size)?;
-        let ssims = by_batch(ssim, images, &val.b, batch_size)?;
-        summary.insert(name.clone(), summarise(&psnrs, &ssims, &distances));
-        table.write(&batch(vec![
-            ("image_id", strings(&val.image_ids)),
-            ("method", strings(val.image_ids.iter().map(|_| name.as_str()))),
-            ("psnr", float64s(psnrs)),
-            ("ssim", float64s(ssims)),
-            ("feature_distance", float64s(distances)),
-        ])?)?;
+    let rows = read_columns(context.input("reconstruction")?, &[])?;
+    for (names, method) in METHODS {
+        let [psnrs, ssims, distances] = names.map(|name| read_float64s(&rows, name));
+        summary.insert(method.to_owned(), summarise(&psnrs?, &ssims?, &distances?));
     }
-    table.note("feature_distance", format!("{distance_name}; {}", vgg.origin.source));
-    table.finish()?;
+    // How much a style matters: the same with another image's.
+    let val = Pairs::load(context.input("pairs")?, "val")?;
+    let nets = Networks::averaged(context.input("model")?)?;
+    let codes = encode(&nets.e, &val.b, BATCH as i64);
+    let other = codes.index_select(0, &Tensor::from_slice(&other_frames(&val.frame_ids)));
+    let images = nets.outputs(&val.a, &other, BATCH as i64);
+    let psnrs = by_batch(psnr, &images, &val.b)?;
+    let ssims = by_batch(ssim, &images, &val.b)?;
+    let distances = distance.of(&[&images], &val.b)?.concat();
+    summary.insert("fine-tuned, another image's style".to_owned(), summarise(&psnrs, &ssims, &distances));
     let metrics = json!({
         "images": val.len(),
         "split": "val",
         "rests_on": context.request.labels,
-        "feature_distance": { "name": distance_name, "weights": vgg.origin.source },
+        "feature_distance": { "name": distance.name, "weights": distance.weights },
         "methods": summary,
     });
     Ok(fs::write(context.output("metrics")?, format!("{metrics:#}\n"))?)
@@ -98,8 +50,9 @@ pub fn run(context: &Context) -> Result<()> {
 /// From images and those wanted, a value each.
 type Metric = fn(&Tensor, &Tensor) -> Result<Vec<f64>>;
 
-/// A metric of many images, with no more than `batch` of them in float64 at a time.
-fn by_batch(metric: Metric, x: &Tensor, y: &Tensor, batch: i64) -> Result<Vec<f64>> {
+/// A metric of many images, with no more than a batch of them in float64 at a time.
+fn by_batch(metric: Metric, x: &Tensor, y: &Tensor) -> Result<Vec<f64>> {
+    let batch = BATCH as i64;
     let parts = x.split(batch, 0).into_iter().zip(y.split(batch, 0));
     let parts: Vec<Vec<f64>> = parts.map(|(x, y)| metric(&x, &y)).collect::<Result<_>>()?;
     Ok(parts.concat())

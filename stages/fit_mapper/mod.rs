@@ -9,6 +9,7 @@ use serde_json::json;
 use tch::Tensor;
 
 use crate::columns::{read_strings, read_vectors};
+use crate::data::Images;
 use crate::nn::encoder::STYLE_DIM;
 use crate::nn::file;
 use crate::worker::{Context, refusal};
@@ -20,11 +21,12 @@ use imle::{Params, fit};
 /// When there is no training code.
 pub fn run(context: &Context) -> Result<()> {
     let mut params: Params = context.params()?;
-    let rows = read_columns(context.input("embeddings")?, &["split", "z"])?;
-    let splits = read_strings(&rows, "split")?;
-    let codes = read_vectors(&rows, "z")?.chunks_exact(STYLE_DIM as usize).zip(&splits);
+    let images = Images::read(context.input("pairs")?)?;
+    let rows = read_columns(context.input("embeddings")?, &["image_id", "z"])?;
+    let ids = read_strings(&rows, "image_id")?;
+    let codes = read_vectors(&rows, "z")?.chunks_exact(STYLE_DIM as usize).zip(&ids);
     let codes: Vec<f32> =
-        codes.filter(|(_, split)| *split == "train").flat_map(|(z, _)| z.to_vec()).collect();
+        codes.filter(|(_, id)| images.is_of(id, "train")).flat_map(|(z, _)| z.to_vec()).collect();
     let codes = Tensor::from_slice(&codes).view([-1, STYLE_DIM]);
     let count = codes.size()[0].min(params.max_codes);
     if count == 0 {

@@ -12,7 +12,7 @@ use tch::{Tensor, no_grad};
 use super::canvas::{Cell, Row, Sheet};
 use crate::columns::{read_float64s, read_int32s, read_strings};
 use crate::data::{Pairs, to_picture};
-use crate::evaluate::psnr;
+use crate::evaluate_images::psnr;
 use crate::nn::mapper::Mapper;
 use crate::train_generator::Networks;
 

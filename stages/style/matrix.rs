@@ -8,7 +8,8 @@ use callsheet::table::{read_batches, read_columns};
 use tch::{Kind, Tensor};
 
 use super::{GRAM_COLUMNS, tap_factor, triangle};
-use crate::columns::{read_int32s, read_strings, read_vectors};
+use crate::columns::{read_strings, read_vectors};
+use crate::data::Images;
 use crate::nn::vgg::CHANNELS;
 
 /// Rows read at a time: 1.2 MB each.
@@ -34,23 +35,22 @@ pub struct Features {
 /// When the table cannot be read, or no image is in the split.
 pub fn load_kernel(
     path: &Path,
+    images: &Images,
     split: &str,
     weighting: &str,
     progress: impl Fn(usize, usize),
 ) -> Result<Features> {
-    let keys = read_columns(path, &["image_id", "crop", "split"])?;
-    let splits = read_strings(&keys, "split")?;
-    let chosen: Vec<usize> = (0..splits.len()).filter(|row| splits[*row] == split).collect();
-    ensure!(!chosen.is_empty(), "no image of {} is in the split `{split}`", path.display());
-    let ids = read_strings(&keys, "image_id")?;
-    let crops = read_int32s(&keys, "crop")?;
-    let image_ids: Vec<String> = chosen.iter().map(|row| ids[*row].clone()).collect();
-    let crops = chosen.iter().map(|row| crops[*row]).collect();
-    let n = chosen.len() as i64;
+    let ids = read_strings(&read_columns(path, &["image_id"])?, "image_id")?;
+    let chosen: Vec<bool> = ids.iter().map(|id| images.is_of(id, split)).collect();
+    let image_ids: Vec<String> =
+        ids.into_iter().zip(&chosen).filter(|(_, chosen)| **chosen).map(|(id, _)| id).collect();
+    ensure!(!image_ids.is_empty(), "no image of {} is in the split `{split}`", path.display());
+    let crops = image_ids.iter().map(|id| images.crop(id)).collect();
+    let n = image_ids.len() as i64;
     let kernel = Tensor::zeros([n, n], (Kind::Double, tch::Device::Cpu));
     // One column at a time: the widest is 131,328 values a row.
     for (tap, column) in GRAM_COLUMNS.iter().enumerate() {
-        let features = column_features(path, column, tap, weighting, &splits, split)?;
+        let features = column_features(path, column, tap, weighting, &chosen)?;
         let product = multiply(&features);
         let _ = kernel.shallow_clone().g_add_(&product);
         progress(tap + 1, GRAM_COLUMNS.len());
@@ -74,8 +74,7 @@ fn column_features(
     column: &str,
     tap: usize,
     weighting: &str,
-    splits: &[String],
-    split: &str,
+    chosen: &[bool],
 ) -> Result<Tensor> {
     let scale = triangle_scale(tap, tap_factor(weighting, tap));
     let width = triangle(CHANNELS[tap]);
@@ -84,7 +83,7 @@ fn column_features(
     read_batches(path, &[column], TILE, |batch: RecordBatch| -> Result<()> {
         let values = read_vectors(&batch, column)?;
         for row in 0..batch.num_rows() {
-            if splits[first + row] == split {
+            if chosen[first + row] {
                 rows.push(Tensor::from_slice(&values[row * width..(row + 1) * width]) * &scale);
             }
         }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use tch::{Kind, Tensor};
 
 use crate::columns::{batch, float64s, int32s, schema, strings};
-use crate::data::values;
+use crate::data::{Images, values};
 use crate::style::load_kernel;
 use crate::worker::{Context, refusal};
 use kmeans::cluster;
@@ -29,8 +29,10 @@ struct Params {
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
     let path = context.input("grams")?;
-    let features =
-        load_kernel(path, "train", &params.weighting, |done, total| context.progress(done, total, "taps"))?;
+    let images = Images::read(context.input("pairs")?)?;
+    let features = load_kernel(path, &images, "train", &params.weighting, |done, total| {
+        context.progress(done, total, "taps")
+    })?;
     let n = features.image_ids.len();
     if n < params.clusters {
         return Err(refusal(

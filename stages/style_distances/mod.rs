@@ -5,7 +5,7 @@ use arrow::datatypes::DataType;
 use serde::Deserialize;
 
 use crate::columns::{batch, float64s, int32s, schema, strings};
-use crate::data::values;
+use crate::data::{Images, values};
 use crate::style::load_kernel;
 use crate::worker::{Context, refusal};
 
@@ -25,8 +25,10 @@ struct Params {
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
     let path = context.input("grams")?;
-    let features =
-        load_kernel(path, "train", &params.weighting, |done, total| context.progress(done, total, "taps"))?;
+    let images = Images::read(context.input("pairs")?)?;
+    let features = load_kernel(path, &images, "train", &params.weighting, |done, total| {
+        context.progress(done, total, "taps")
+    })?;
     let n = features.image_ids.len();
     let far = params.far.min(n.saturating_sub(1 + params.near));
     if far == 0 {

@@ -1,5 +1,6 @@
 //! What a video contains, from its packets alone: nothing is decoded.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Result;
@@ -66,6 +67,21 @@ fn packet_times(text: &str) -> Option<Vec<f64>> {
     packets.map(|line| Some(line.split(',').nth(2)?.trim().parse::<i64>().ok()? as f64 * unit)).collect()
 }
 
+/// Among `times`, the position of every decoded frame by its time; none for a second one at a position.
+pub fn places(times: &[f64], frames: &[(f64, (u32, u32))]) -> Vec<Option<usize>> {
+    let mut taken = BTreeSet::new();
+    let positions = frames.iter().map(|(time, _)| nearest(times, *time));
+    positions.map(|position| taken.insert(position).then_some(position)).collect()
+}
+
+/// Position of the time closest to `time`.
+fn nearest(times: &[f64], time: f64) -> usize {
+    let after = times.partition_point(|t| *t < time);
+    let before = after.saturating_sub(1);
+    let distance = |i: usize| times.get(i).map_or(f64::INFINITY, |t| (t - time).abs());
+    if distance(after) < distance(before) { after } else { before }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,5 +98,11 @@ mod tests {
         let text =
             "#tb 0: 1/10\n0, 0, 0, 1, 9, 0xab, F=0x5\n0, 1, 1, 1, 9, 0xab, F=0x0\n0, 2, 2, 1, 9, 0xab\n";
         assert_eq!(packet_times(text), Some(vec![0.1, 0.2]));
+    }
+
+    #[test]
+    fn a_second_frame_at_a_position_has_no_place() {
+        let frames = [0.0, 0.1, 2.0].map(|time| (time, (64, 32)));
+        assert_eq!(places(&[0.0, 1.0, 2.0], &frames), [Some(0), None, Some(2)]);
     }
 }

@@ -6,7 +6,7 @@ mod index;
 
 pub use decode::{Decoded, Decoding, decode};
 pub use encode::Encoder;
-pub use index::{Index, index};
+pub use index::{Index, index, places};
 
 use std::process::{Command, Stdio};
 

@@ -1,16 +1,36 @@
-//! The table of missing rows that a worker is given.
+//! The table of missing rows that a worker is given, and which rows those are.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 
 use arrow::datatypes::Schema;
 
 use super::wanted::Wanted;
 use crate::declare::RowsDecl;
-use crate::error::Result;
+use crate::error::{Doing, Result};
+use crate::key::Digest;
 use crate::table::{Rows, TableWriter, gather, part_files, rows_at_once, schema};
 
-/// Writes rows of a table to `to`, in the table's order, with the columns that the worker is given.
+/// The rows that a worker was asked for, in the order of their key.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// Their keys.
+    pub keys: Vec<String>,
+    /// What each depends on.
+    pub inputs: Vec<Digest>,
+}
+
+impl Asked {
+    /// What [`write_missing`] wrote to a folder; none if there is nothing whole.
+    pub fn read(folder: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(folder.join(ASKED)).ok()?)
+            .ok()
+            .map(|(keys, inputs)| Self { keys, inputs })
+    }
+}
+
+/// Writes rows of a table to a folder, in the table's order, with the columns that the worker is given.
 ///
 /// # Errors
 /// When the table cannot be read, or the disk is full.
@@ -19,7 +39,7 @@ pub fn write_missing(
     rows: &RowsDecl,
     wanted: &Wanted,
     missing: &[usize],
-    to: &Path,
+    folder: &Path,
 ) -> Result<()> {
     let parts = part_files(table)?;
     let mut places: Vec<(u32, u64)> = missing.iter().map(|row| wanted.places[*row]).collect();
@@ -34,7 +54,16 @@ pub fn write_missing(
     let fields = full.fields().iter().filter(|field| given.contains(field.name().as_str()));
     let given: Vec<&str> = given.iter().copied().collect();
     let schema = Schema::new(fields.cloned().collect::<Vec<_>>());
-    let mut writer = TableWriter::create(to, schema, &BTreeMap::new())?;
+    let mut writer = TableWriter::create(&folder.join(MISSING), schema, &BTreeMap::new())?;
     gather(&files, &given, &order, rows_at_once(&parts[0])?, |batch| writer.write(&batch))?;
-    writer.finish()
+    writer.finish()?;
+    let keys: Vec<&String> = missing.iter().map(|row| &wanted.keys[*row]).collect();
+    let inputs: Vec<&Digest> = missing.iter().map(|row| &wanted.inputs[*row]).collect();
+    // Last: what lies beside it is not looked at without it.
+    let text = serde_json::to_vec(&(keys, inputs)).expect("texts");
+    fs::write(folder.join(ASKED), text).doing("cannot write", folder)
 }
+
+/// Name of the table.
+pub const MISSING: &str = "missing.parquet";
+const ASKED: &str = "missing.json";

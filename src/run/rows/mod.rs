@@ -26,8 +26,9 @@ use crate::protocol::WorkRequest;
 use crate::store::{Object, Segment, Store};
 use crate::table::{FOOTER_PREFIX, KEY, TableWriter, digest_of_rows, parse_type};
 use assemble::{Layout, assemble, columns_of, lay_out};
-use missing::write_missing;
+use missing::{Asked, MISSING, write_missing};
 use returned::Returned;
+pub use wanted::Files;
 use wanted::Wanted;
 
 /// Bytes of rows in a segment, before encoding: so many are written anew where one of them changes.
@@ -37,8 +38,14 @@ const PART_BYTES: usize = 128 << 20;
 ///
 /// # Errors
 /// When the table cannot be read, or its rows cannot be told apart.
-pub fn count_missing(store: &Store, pool: &Digest, table: &Path, rows: &RowsDecl) -> Result<(u64, u64)> {
-    let wanted = Wanted::read(table, rows)?;
+pub fn count_missing(
+    store: &Store,
+    pool: &Digest,
+    table: &Path,
+    rows: &RowsDecl,
+    files: &Files,
+) -> Result<(u64, u64)> {
+    let wanted = Wanted::read(table, rows, files)?;
     let missing = lay_out(&wanted, &store.segments(pool)?).missing();
     Ok((missing.len() as u64, wanted.keys.len() as u64))
 }
@@ -52,8 +59,8 @@ struct Rowwise<'a> {
     table: PathBuf,
     wanted: Wanted,
     request: WorkRequest,
-    /// The rows that the worker is given.
-    missing: PathBuf,
+    /// Where the rows lie that the worker is given, and those that it returns.
+    spool: PathBuf,
 }
 
 impl Action<'_> {
@@ -69,8 +76,11 @@ impl Action<'_> {
         let pool = self.key.pool().expect("the key of a row-wise stage has its rows");
         let lock = run.store.lock(&format!("rows-{pool}"), &run.id, patient(place, say))?;
         let Some(_lock) = lock else { return Ok(None) };
+        if self.force {
+            run.store.forget_rows(&pool)?;
+        }
         let table = self.inputs[&rows.input].paths[0].clone();
-        let wanted = Wanted::read(&table, rows)?;
+        let wanted = Wanted::read(&table, rows, &self.files)?;
         let spool = run.store.path("scratch").join(pool.to_string());
         let rowwise = Rowwise {
             action: self,
@@ -79,14 +89,13 @@ impl Action<'_> {
             table,
             wanted,
             request: spooled(request, rows, &spool),
-            missing: spool.join("missing.parquet"),
+            spool,
         };
         let staging = run.store.staging()?;
         let mut computed = 0;
         let mut told = false;
         let done = self.attempts(place, say, |say| {
             rowwise.take(run.store, staging.path(), false)?;
-            fs::create_dir_all(&spool).doing("cannot create", &spool)?;
             let layout = lay_out(&rowwise.wanted, &run.store.segments(&pool)?);
             let missing = layout.missing();
             if !std::mem::replace(&mut told, true) {
@@ -108,7 +117,7 @@ impl Action<'_> {
         let Some((returned, peak_memory)) = done else { return Ok(None) };
         say(Said::Released);
         let (object, fresh) = rowwise.publish(run.store, staging.path(), &returned)?;
-        let _ = fs::remove_dir_all(&spool);
+        let _ = fs::remove_dir_all(&rowwise.spool);
         let outputs = LiteMap::from_iter([(rows.output.clone(), object)]);
         Ok(Some(Made { outputs, fresh, peak_memory, computed: Some(computed) }))
     }
@@ -122,13 +131,7 @@ impl Rowwise<'_> {
     /// Keeps what a worker returned. What one left that was ended before its time is kept as far as it
     /// is right; its rows are no others than the next worker's.
     fn take(&self, store: &Store, staging: &Path, whole: bool) -> Result<Vec<Segment>> {
-        if !self.missing.exists() {
-            return Ok(Vec::new());
-        }
-        let asked = match Wanted::read(&self.missing, &self.rows.pooled()) {
-            Err(_) if !whole => Wanted::default(),
-            asked => asked?,
-        };
+        let Some(asked) = Asked::read(&self.spool) else { return Ok(Vec::new()) };
         let returned = Returned {
             store,
             pool: self.pool,
@@ -139,19 +142,15 @@ impl Rowwise<'_> {
             staging,
         };
         let kept = returned.keep(self.output(), whole);
-        let spool = self.missing.parent().unwrap_or(&self.missing);
-        fs::remove_dir_all(spool).doing("cannot remove", spool)?;
+        fs::remove_dir_all(&self.spool).doing("cannot remove", &self.spool)?;
         kept
     }
 
     /// Writes what the worker is to be given.
     fn ask(&self, missing: &[usize]) -> Result<()> {
-        let out = self.output().parent().unwrap_or(&self.missing);
+        let out = self.output().parent().unwrap_or(&self.spool);
         fs::create_dir_all(out).doing("cannot create", out)?;
-        // Whole or not there: it says which rows those are that the worker returns.
-        let draft = self.missing.with_extension("draft");
-        write_missing(&self.table, self.rows, &self.wanted, missing, &draft)?;
-        fs::rename(&draft, &self.missing).doing("cannot write", &self.missing)
+        write_missing(&self.table, self.rows, &self.wanted, missing, &self.spool)
     }
 
     /// The table, and what of it was written now.
@@ -215,7 +214,7 @@ impl Rowwise<'_> {
 /// The request of a worker that is given missing rows, and whose output survives it.
 fn spooled(mut request: WorkRequest, rows: &RowsDecl, spool: &Path) -> WorkRequest {
     if let Some(input) = request.inputs.get_mut(&rows.input) {
-        input.paths = vec![spool.join("missing.parquet")];
+        input.paths = vec![spool.join(MISSING)];
     }
     if let Some(output) = request.outputs.get_mut(&rows.output) {
         *output = spool.join("out").join(output.file_name().unwrap_or_default());

@@ -13,7 +13,8 @@ use arrow::record_batch::RecordBatch;
 use parquet::errors::ParquetError;
 
 use super::PART_BYTES;
-use super::wanted::{Wanted, keys};
+use super::missing::Asked;
+use super::wanted::keys;
 use crate::declare::{OutputDecl, RowsDecl, TableFormat};
 use crate::error::{Doing, Error, Result, list};
 use crate::key::Digest;
@@ -37,7 +38,7 @@ pub struct Returned<'a> {
     /// What they are declared to be.
     pub output: &'a OutputDecl,
     /// The rows that the worker was asked for.
-    pub asked: &'a Wanted,
+    pub asked: &'a Asked,
     /// For the footers of segments.
     pub footer: &'a BTreeMap<String, String>,
     /// A folder on the store's file system for what is being written.
@@ -85,18 +86,14 @@ impl Returned<'_> {
     }
 
     fn files(&self, path: &Path, whole: bool) -> Result<Vec<PathBuf>> {
-        if path.exists() && (path.is_dir() || path.metadata().is_ok_and(|found| found.len() > 0)) {
-            return if path.is_dir() && fs::read_dir(path).is_ok_and(|mut inside| inside.next().is_none()) {
-                Ok(Vec::new())
-            } else {
-                part_files(path)
-            };
+        match part_files(path) {
+            Ok(files) if path.exists() => Ok(files),
+            _ if !whole => Ok(Vec::new()),
+            _ => Err(Error::refused(
+                format!("the worker did not write its output `{}`", self.rows.output),
+                format!("a file, or a folder of Parquet files, is to be at {}", path.display()),
+            )),
         }
-        if whole && !path.exists() {
-            let message = format!("the worker did not write its output `{}`", self.rows.output);
-            return Err(Error::refused(message, format!("it is to be at {}", path.display())));
-        }
-        Ok(Vec::new())
     }
 
     fn keep_file(

@@ -1,6 +1,6 @@
 //! Which rows a row-wise stage has to have, and what each depends on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use arrow::array::{ArrayRef, AsArray, StringArray};
@@ -12,9 +12,12 @@ use parquet::errors::ParquetError;
 use serde_json::Value;
 
 use crate::declare::RowsDecl;
-use crate::error::{Doing, Error, Result, list};
+use crate::error::{Doing, Error, Result, list, suggest};
 use crate::key::Digest;
 use crate::table::{part_files, read_batches, row_digests, rows_at_once, schema, type_name};
+
+/// Digests of the files of inputs, by the names that the worker sees.
+pub type Files = BTreeMap<String, BTreeMap<String, Digest>>;
 
 /// Rows of an input, in the order of their key.
 #[derive(Debug, Default, PartialEq)]
@@ -32,7 +35,7 @@ impl Wanted {
     ///
     /// # Errors
     /// When the table cannot be read or lacks a column, or a key is no text, null, or there twice.
-    pub fn read(table: &Path, rows: &RowsDecl) -> Result<Self> {
+    pub fn read(table: &Path, rows: &RowsDecl, files: &Files) -> Result<Self> {
         let names: Vec<String> = schema(table)?.fields().iter().map(|f| f.name().clone()).collect();
         let mut own = rows.given(names.iter().map(String::as_str));
         own.retain(|name| !rows.digests.contains_key(*name));
@@ -46,6 +49,7 @@ impl Wanted {
                 let mask = mask(&batch, rows).map_err(ParquetError::from).doing("cannot read", path)?;
                 let digests = digests(&batch, &mask, &own).map_err(ParquetError::from);
                 let (kept, digests) = digests.doing("cannot read", path)?;
+                let digests = with_files(digests, &kept, rows, files, path)?;
                 let keys = self::keys(kept.column_by_name(&rows.key), &rows.key, path)?;
                 let places =
                     mask.iter().zip(first..).filter(|(chosen, _)| **chosen).map(|(_, at)| (part as u32, at));
@@ -84,6 +88,32 @@ impl Wanted {
     }
 }
 
+/// Digests of rows, each with that of the files that the row names.
+fn with_files(
+    mut digests: Vec<Digest>,
+    batch: &RecordBatch,
+    rows: &RowsDecl,
+    files: &Files,
+    path: &Path,
+) -> Result<Vec<Digest>> {
+    for (input, column) in &rows.files {
+        let known = &files[input];
+        let names = keys(batch.column_by_name(column), column, path)?;
+        for (digest, name) in digests.iter_mut().zip(&names) {
+            let name = name.unwrap_or_default();
+            let Some(file) = known.get(name) else {
+                let message = format!(
+                    "column `{column}` of {} names `{name}`, which input `{input}` does not have",
+                    path.display()
+                );
+                return Err(Error::refused(message, suggest(name, known.keys().map(String::as_str))));
+            };
+            *digest = blake3::hash(&[*digest.as_bytes(), *file.as_bytes()].concat()).into();
+        }
+    }
+    Ok(digests)
+}
+
 /// The rows of a mask, and the digest of each over some columns: those by name, so that their order
 /// in the file does not matter.
 fn digests(
@@ -100,8 +130,8 @@ fn digests(
 /// The keys as text.
 pub(super) fn keys(column: Option<&ArrayRef>, name: &str, path: &Path) -> Result<StringArray> {
     let refused = |what: String| {
-        let message = format!("the key `{name}` of {} {what}", path.display());
-        Error::refused(message, "a row-wise stage wants a column of text that names each row")
+        let message = format!("column `{name}` of {} {what}", path.display());
+        Error::refused(message, "rows, and the files that they depend on, are named by a column of text")
     };
     let column = column.ok_or_else(|| refused("is missing".to_owned()))?;
     let kind = type_name(column.data_type());

@@ -1,25 +1,12 @@
-//! Predictors that anyone could make without learning: figures mean something only beside them.
+//! A predictor that anyone could make without learning: figures mean something only beside it.
 
 use tch::{Kind, Tensor};
 
-use crate::data::{Pairs, quantised};
+use crate::data::quantised;
 
-/// Bytes predicted for every image of `val`, by name: A copied; the mean of the training images B;
-/// A recoloured to the statistics of B (Reinhard et al. 2001), which sees the answer's colours.
-pub fn predictions(train: &Pairs, val: &Pairs, batch: i64) -> Vec<(String, Tensor)> {
-    let sums = train.b.split(batch, 0).into_iter().map(|part| part.sum_dim_intlist(0, true, Kind::Double));
-    let mean = (sums.sum::<Tensor>() / train.len() as f64).round().to_kind(Kind::Uint8).expand_as(&val.b);
-    let parts = val.a.split(batch, 0).into_iter().zip(val.b.split(batch, 0));
-    let recoloured: Vec<Tensor> = parts.map(|(a, b)| reinhard(&a, &b)).collect();
-    vec![
-        ("A copied".to_owned(), val.a.shallow_clone()),
-        ("mean of training B".to_owned(), mean.contiguous()),
-        ("Reinhard colour transfer".to_owned(), Tensor::cat(&recoloured, 0)),
-    ]
-}
-
-/// Gives each channel of `a` in the decorrelated l-alpha-beta space the mean and deviation of `b`.
-fn reinhard(a: &Tensor, b: &Tensor) -> Tensor {
+/// `a` recoloured to the statistics of `b`, which sees the answer's colours: gives each channel in the
+/// decorrelated l-alpha-beta space the mean and deviation of `b`'s (Reinhard et al. 2001).
+pub fn reinhard(a: &Tensor, b: &Tensor) -> Tensor {
     let (a, b) = (to_lab(a), to_lab(b));
     let spatial = [2i64, 3];
     let mean = |x: &Tensor| x.mean_dim(spatial.as_slice(), true, Kind::Double);

@@ -40,13 +40,6 @@ fn by_time(times: &[f64], step: f64) -> Vec<usize> {
     taken
 }
 
-/// The step between positions if they start at 0 and lie evenly, so that ffmpeg can select them.
-pub fn common_stride(positions: &[usize]) -> Option<usize> {
-    let stride = positions.get(1)?.checked_sub(positions[0])?;
-    let even = positions.iter().enumerate().all(|(n, position)| *position == n * stride);
-    even.then_some(stride)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,13 +60,5 @@ mod tests {
         assert_eq!(select(&[video(10, 10.0)], 0, 0.3), [vec![0, 3, 6, 9]]);
         let uneven = Index { times: vec![0.0, 0.1, 1.05, 1.9, 2.0, 3.5] };
         assert_eq!(select(&[uneven], 0, 1.0), [vec![0, 2, 4, 5]]);
-    }
-
-    #[test]
-    fn even_positions_have_a_stride() {
-        assert_eq!(common_stride(&[0, 4, 8]), Some(4));
-        assert_eq!(common_stride(&[0, 4, 9]), None);
-        assert_eq!(common_stride(&[1, 5, 9]), None);
-        assert_eq!(common_stride(&[0]), None);
     }
 }

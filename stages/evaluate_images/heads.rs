@@ -26,7 +26,7 @@ pub fn read(path: &Path, trunk: &Origin) -> Result<Vec<Tensor>> {
     if trunk.name != TRUNK {
         return Err(refusal(
             format!("{} belongs to {TRUNK}, and the weights given are {}", path.display(), trunk.name),
-            "leave evaluate.lpips_heads unwired, or import torchvision's vgg16-397923af.pth",
+            "leave lpips_heads unwired, or import torchvision's vgg16-397923af.pth",
         ));
     }
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;

@@ -1,0 +1,24 @@
+//! The mean of the training images.
+
+use std::fs;
+
+use anyhow::Result;
+use tch::{Kind, Tensor};
+
+use crate::data::{Pairs, to_picture};
+use crate::picture::encode_png;
+use crate::worker::Context;
+
+/// Images whose sum is taken at once, in float64.
+const BATCH: i64 = 64;
+
+/// Runs the stage.
+///
+/// # Errors
+/// When there is no training image, or one is unreadable.
+pub fn run(context: &Context) -> Result<()> {
+    let train = Pairs::load(context.input("pairs")?, "train")?;
+    let sums = train.b.split(BATCH, 0).into_iter().map(|part| part.sum_dim_intlist(0, false, Kind::Double));
+    let mean = (sums.sum::<Tensor>() / train.len() as f64).round().to_kind(Kind::Uint8);
+    Ok(fs::write(context.output("mean")?, encode_png(&to_picture(&mean))?)?)
+}

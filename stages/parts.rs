@@ -1,0 +1,78 @@
+//! The output of a row-wise stage: files of some rows each, so that those that are whole outlive a kill.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use arrow::datatypes::Schema;
+use arrow::record_batch::RecordBatch;
+use callsheet::table::{TableWriter, batch_bytes};
+
+use crate::worker::Context;
+
+/// A file ends with the row that brings it to so many bytes before encoding.
+const BYTES: usize = 64 << 20;
+
+/// Rows of a file at most.
+const ROWS: usize = 1024;
+
+/// Writes the rows of a table, those of a file in the order of their key.
+pub struct Parts {
+    folder: PathBuf,
+    schema: Schema,
+    footer: BTreeMap<String, String>,
+    number: usize,
+    open: Option<TableWriter>,
+    rows: usize,
+    bytes: usize,
+}
+
+impl Parts {
+    /// Nothing is written yet.
+    ///
+    /// # Errors
+    /// When stage.toml declares no output of that name, or its folder cannot be made.
+    pub fn create(context: &Context, output: &str, schema: Schema) -> Result<Self> {
+        let folder = context.output(output)?.to_owned();
+        fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        let footer = context.request.footer.clone();
+        Ok(Self { folder, schema, footer, number: 0, open: None, rows: 0, bytes: 0 })
+    }
+
+    /// Adds a pair to the footer of every file; to be called before the first row.
+    pub fn note(&mut self, name: String, value: String) {
+        self.footer.insert(name, value);
+    }
+
+    /// Appends rows.
+    ///
+    /// # Errors
+    /// When the batch has another schema, or the disk is full.
+    pub fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+        let draft = self.folder.join("draft");
+        let writer = match &mut self.open {
+            Some(writer) => writer,
+            none => none.insert(TableWriter::create(&draft, self.schema.clone(), &self.footer)?),
+        };
+        writer.write(rows)?;
+        self.rows += rows.num_rows();
+        self.bytes += batch_bytes(rows);
+        if self.rows >= ROWS || self.bytes >= BYTES { self.end() } else { Ok(()) }
+    }
+
+    /// Ends the file that is being written, if there is one.
+    ///
+    /// # Errors
+    /// When the disk is full.
+    pub fn end(&mut self) -> Result<()> {
+        let Some(writer) = self.open.take() else { return Ok(()) };
+        writer.finish()?;
+        let path = self.folder.join(format!("{:05}.parquet", self.number));
+        fs::rename(self.folder.join("draft"), &path)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        self.number += 1;
+        (self.rows, self.bytes) = (0, 0);
+        Ok(())
+    }
+}

