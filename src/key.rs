@@ -9,6 +9,7 @@
 //! | identity and budget parameters | yes, after defaults | two spellings of one value are one key |
 //! | execution parameters | no | how, not what; recorded as provenance |
 //! | columns that the outputs declare | yes | a table of other columns is another result |
+//! | checks of the outputs | no | they say what is let through, not what is made: what is there was let through |
 //! | inputs | content digest | early cutoff: an unchanged artifact changes nothing after it |
 //! | names of the files of an input that takes files | yes, below their source's own folder | the worker sees them |
 //! | instances of an input that takes many | yes, each under its values | the worker sees them, in an order that follows |
@@ -159,7 +160,7 @@ impl ActionKey {
     pub fn pool(&self) -> Option<Digest> {
         let rows = self.rows.as_ref()?;
         let mut shared = Self { rows: Some(rows.pooled()), ..self.clone() };
-        shared.inputs.retain(|name, _| *name != rows.input && !rows.files.contains_key(name));
+        shared.inputs.retain(|name, _| !rows.tells(name));
         Some(hash_json(&shared))
     }
 }

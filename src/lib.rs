@@ -16,6 +16,7 @@
 //! | [`store`] | finished artifacts | objects by content, records by key, views by name |
 //! | [`table`] | Parquet files | schema checks, logical digests, deterministic writing |
 //! | [`run`] | a plan | events; workers started as inputs, CPUs, memory and GPUs allow |
+//! | [`curation`] | a file of people's verdicts | which frames are left out |
 //! | [`lineage`] | the events of a run | OpenLineage |
 //! | [`protocol`], [`event`] | | what engine, workers and reporters say to each other |
 //! | [`error`] | whatever is wrong | what, where, which names exist, what would be right |
@@ -25,6 +26,7 @@
 //! is computed twice, and every refusal names the file, the value and the remedy.
 
 pub mod cli;
+pub mod curation;
 pub mod declare;
 pub mod error;
 pub mod event;

@@ -15,6 +15,7 @@ use crate::run::outlook;
 Examples:
   callsheet ls
   callsheet ls --runs
+  callsheet ls --run latest~1       the artifacts that a run left
   callsheet ls --json | jq -r '.[].path'")]
 pub struct Ls {
     #[command(flatten)]
@@ -22,6 +23,9 @@ pub struct Ls {
     /// List runs instead, the latest first
     #[arg(long)]
     runs: bool,
+    /// List what a run left: its id or the beginning of it, latest, latest~2
+    #[arg(long, value_name = "RUN", conflicts_with = "runs")]
+    run: Option<String>,
     /// Print as JSON
     #[arg(long)]
     json: bool,
@@ -42,6 +46,9 @@ impl Ls {
     pub fn execute(&self) -> Result<u8> {
         if self.runs {
             return self.list_runs();
+        }
+        if let Some(run) = &self.run {
+            return self.list_run(run);
         }
         let (project, store, plan, survey) = self.which.survey()?;
         let mut sources = super::sources(&project, &store, &plan);
@@ -70,12 +77,44 @@ impl Ls {
                 });
             }
         }
+        self.print(&rows);
+        if !self.json {
+            print_text(&format!("open them in {}", project.data.join(out).display()));
+        }
+        Ok(SUCCESS)
+    }
+
+    /// What a run left, as far as it is still in the store.
+    fn list_run(&self, name: &str) -> Result<u8> {
+        let store = super::store(&Project::find()?);
+        let run = store.find_run(name)?;
+        let mut rows = Vec::new();
+        for (stage, result) in &run.stages {
+            let Some(record) = result.key.and_then(|key| store.record(&key)) else { continue };
+            for (output, object) in &record.outputs {
+                rows.push(Row {
+                    artifact: format!("{stage}.{output}"),
+                    kind: object.kind,
+                    rows: object.rows,
+                    bytes: Some(object.size),
+                    seconds: Some(record.provenance.seconds),
+                    path: Some(store.object_path(object))
+                        .filter(|p| p.exists())
+                        .map(|p| p.display().to_string()),
+                    rests_on: record.key.labels.iter().cloned().collect(),
+                });
+            }
+        }
+        self.print(&rows);
+        Ok(SUCCESS)
+    }
+
+    fn print(&self, rows: &[Row]) {
         if self.json {
-            print_json(&rows);
-            return Ok(SUCCESS);
+            return print_json(&rows);
         }
         print_text(&format!("{:<36} {:<10} {:>9} {:>10} {:>12}", "artifact", "kind", "rows", "size", "took"));
-        for row in &rows {
+        for row in rows {
             let kind = format!("{:?}", row.kind).to_lowercase();
             let Some(bytes) = row.bytes else {
                 print_text(&format!("{:<36} {kind:<10} not there yet", row.artifact));
@@ -92,8 +131,6 @@ impl Ls {
         if let Some(row) = rows.iter().find(|row| !row.rests_on.is_empty()) {
             print_text(&format!("\nrests on: {}", row.rests_on.join(", ")));
         }
-        print_text(&format!("open them in {}", project.data.join(out).display()));
-        Ok(SUCCESS)
     }
 
     fn list_runs(&self) -> Result<u8> {

@@ -5,8 +5,10 @@ mod bars;
 mod compare;
 mod completions;
 mod config;
+mod curate;
 mod du;
 mod explain;
+mod external;
 mod gc;
 mod graph;
 mod guard;
@@ -57,6 +59,7 @@ Examples:
   callsheet plan --set train_encoder.margin=0.2   what that change would cost, and why
   callsheet ls                                    the artifacts that there are
   callsheet show gram_features.grams              where one came from
+  callsheet inspect style_clusters.clusters       what is in one
   callsheet run --profile paper --dataset space_needle
 
 Exit codes: 0 done, 1 a stage failed or what was asked for could not be written (`verify`: damage found),
@@ -83,6 +86,11 @@ enum Subcommands {
     Explain(explain::Explain),
     Ls(ls::Ls),
     Show(show::Show),
+    /// Look into tables: statistics, queries, differences
+    Inspect(external::External),
+    /// Draw contact sheets of a table's images
+    Sheet(external::External),
+    Curate(curate::Curate),
     Compare(compare::Compare),
     Graph(graph::Graph),
     Stages(stages::Stages),
@@ -155,6 +163,15 @@ impl Which {
         Ok((project, store, plan, survey))
     }
 
+    /// The same, for another command line.
+    fn words(&self) -> Vec<String> {
+        let named =
+            [("--pipeline", &self.pipeline), ("--dataset", &self.dataset), ("--profile", &self.profile)];
+        let named = named.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value.clone()?]));
+        let set = self.set.iter().map(|set| ["--set".to_owned(), set.clone()]);
+        named.chain(set).flatten().collect()
+    }
+
     fn request(&self) -> Result<(Project, Request)> {
         let project = Project::find()?;
         let or = |said: &Option<String>, default: &str| said.clone().unwrap_or_else(|| default.to_owned());
@@ -214,6 +231,9 @@ pub fn main() -> ExitCode {
         Subcommands::Compare(command) => command.execute(),
         Subcommands::Ls(command) => command.execute(),
         Subcommands::Show(command) => command.execute(),
+        Subcommands::Inspect(command) => command.execute("inspect"),
+        Subcommands::Sheet(command) => command.execute("sheet"),
+        Subcommands::Curate(command) => command.execute(),
         Subcommands::Graph(command) => command.execute(),
         Subcommands::Stages(command) => command.execute(),
         Subcommands::Verify(command) => command.execute(),

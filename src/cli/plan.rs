@@ -1,11 +1,18 @@
 //! `callsheet plan`.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 
 use super::run::machine;
 use super::{SUCCESS, Select, WOULD_RUN, Which, human_seconds, print_json, print_text};
+use crate::declare::Project;
 use crate::error::{Result, list};
-use crate::run::{Machine, Outlook, State, left_out_by_only, outlook};
+use crate::plan::{Plan, Selection};
+use crate::run::{
+    Compute, Interrupts, Machine, Outlook, RunOptions, State, Survey, left_out_by_only, outlook, run,
+};
+use crate::store::Store;
 
 /// Show what a run would do, and why
 #[derive(Args)]
@@ -15,7 +22,9 @@ Examples:
   callsheet plan --set sample_triplets.visits=40
   callsheet plan --check || echo 'not up to date'   for CI: exit code 3 if anything would run
 
-`maybe`: a stage before it must run; it runs too unless that turns out to change nothing.")]
+`maybe`: a stage before it must run; it runs too unless that turns out to change nothing. Its rows are
+counted all the same where what they depend on is known: `computes 0 to 40 of 768 rows` leaves open the 40
+that the stage before it makes anew. Stages that only list rows (`listing` in stage.toml) are run for that.")]
 pub struct PlanCommand {
     #[command(flatten)]
     select: Select,
@@ -41,6 +50,11 @@ pub fn show(which: &Which, select: &Select, machine: &Machine, check: bool, json
     let plan = plan.select(&select.selection())?;
     let mut sources = super::sources(&project, &store, &plan);
     let mut stages = outlook(&store, &mut sources, &survey, &plan)?;
+    let mut listed = BTreeSet::new();
+    while let Some(listing) = listing(&plan, &stages, &mut listed) {
+        run_listing(&project, &store, &plan, &survey, machine, listing)?;
+        stages = outlook(&store, &mut sources, &survey, &plan)?;
+    }
     let only = plan.names(&select.only)?;
     let left_out =
         |stage: &&Outlook| !only.is_empty() && !only.contains(&stage.stage) && stage.objects.is_none();
@@ -70,6 +84,33 @@ pub fn show(which: &Which, select: &Select, machine: &Machine, check: bool, json
     Ok(if check && !idle { WOULD_RUN } else { SUCCESS })
 }
 
+/// Stages whose tables say which rows the others compute, and which can run; each is named once.
+fn listing(plan: &Plan, stages: &[Outlook], listed: &mut BTreeSet<String>) -> Option<Vec<String>> {
+    let ready = plan.stages.iter().zip(stages).filter(|(stage, outlook)| {
+        stage.decl.listing && matches!(outlook.state, State::Run { .. }) && outlook.problem.is_none()
+    });
+    let names: Vec<String> = ready.map(|(stage, _)| stage.name.clone()).collect();
+    let new: Vec<String> = names.into_iter().filter(|name| listed.insert(name.clone())).collect();
+    (!new.is_empty()).then_some(new)
+}
+
+/// Runs stages for their tables alone: what they fail at, a run will say.
+fn run_listing(
+    project: &Project,
+    store: &Store,
+    plan: &Plan,
+    survey: &Survey,
+    machine: &Machine,
+    names: Vec<String>,
+) -> Result<()> {
+    let selection = Selection { until: names, ..Selection::default() };
+    let plan = plan.clone().select(&selection)?;
+    let options = RunOptions { machine: machine.clone(), unseen: true, ..RunOptions::default() };
+    // A store that cannot be written can be looked at all the same.
+    let _ = run(project, store, &plan, survey, &options, &Interrupts::default(), |_| {});
+    Ok(())
+}
+
 /// `run    grams  layers: 3 → 5 (768 rows, took 12 s)`.
 fn line(stage: &Outlook, width: usize) -> String {
     let (state, text) = match &stage.state {
@@ -80,7 +121,10 @@ fn line(stage: &Outlook, width: usize) -> String {
             ("maybe", [&[after], &reasons[..]].concat().join("; "))
         }
     };
-    let compute = stage.compute.map(|c| format!("computes {} of {} rows", c.rows, c.of));
+    let compute = stage.compute.map(|Compute { rows, open, of }| match open {
+        0 => format!("computes {rows} of {of} rows"),
+        _ => format!("computes {rows} to {} of {of} rows", rows + open),
+    });
     let rows = stage.rows.iter().map(|(table, rows)| format!("{rows} rows of {table}"));
     let rows = compute.into_iter().chain(rows.filter(|_| stage.compute.is_none()));
     let took = stage.seconds.filter(|_| state != "cached").map(|s| format!("took {}", human_seconds(s)));

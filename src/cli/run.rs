@@ -95,6 +95,7 @@ impl Run {
             force,
             only,
             fail_fast: self.fail_fast && !self.keep_going,
+            unseen: false,
         };
         let interrupts = Arc::new(Interrupts::default());
         let handler = interrupts.clone();

@@ -28,7 +28,7 @@ pub struct Otherwise {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourceUse {
-    /// Pattern of files, relative to the project.
+    /// Pattern of files, relative to the project; `{dataset}` is the dataset's name.
     #[schemars(with = "Option<String>")]
     pub path: Option<Spanned<String>>,
     /// What to take when nothing matches.

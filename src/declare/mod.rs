@@ -1,6 +1,7 @@
 //! Declarations as written: `callsheet.toml`, `stage.toml`, pipeline, dataset and profile files.
 //! Nothing is resolved here; that is [`crate::plan`]'s work.
 
+mod checks;
 mod foreach;
 mod layer;
 mod origin;
@@ -11,6 +12,7 @@ mod rows;
 mod schema;
 mod stage;
 
+pub use checks::{Bounds, ChecksDecl, RowsCheck};
 pub use foreach::{Foreach, Values, value_text};
 pub use layer::{Layer, Otherwise, SourceUse, StageUse};
 pub use origin::{NAME_RULE, Origin, check_name, is_name, parse_toml, read_toml};

@@ -35,6 +35,10 @@ pub struct RowsDecl {
     /// `videos = "video"`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, String>,
+    /// Inputs of which a row depends on no more than its own columns tell: they hold the digests of
+    /// what it reads there. The worker is given these inputs whole.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub told: BTreeSet<String>,
     /// Only rows that have these values.
     #[serde(default, rename = "where", skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(with = "BTreeMap<String, Scalar>")]
@@ -45,6 +49,11 @@ impl RowsDecl {
     /// What rows have in common that can stand for each other: all but which of them are wanted.
     pub fn pooled(&self) -> Self {
         Self { filter: BTreeMap::new(), ..self.clone() }
+    }
+
+    /// Whether rows that can stand for each other may differ in this input.
+    pub fn tells(&self, input: &str) -> bool {
+        input == self.input || self.files.contains_key(input) || self.told.contains(input)
     }
 
     /// Of the columns of the input, those that the worker is given.
@@ -80,6 +89,11 @@ pub(super) fn check(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
             let help = suggest(name, known.map(|(name, _)| name.get_ref().as_str()));
             return refuse(format!("rows.files names {name:?}, which is no input of kind \"files\""), help);
         }
+    }
+    let inputs = || file.inputs.keys().map(|name| name.get_ref().as_str()).filter(|name| *name != rows.input);
+    if let Some(name) = rows.told.iter().find(|told| !inputs().any(|name| name == *told)) {
+        let help = suggest(name, inputs());
+        return refuse(format!("rows.told names {name:?}, which is no other input"), help);
     }
     let outputs = file.outputs.keys().map(|name| name.get_ref().as_str());
     let Some((_, output)) = file.outputs.iter().find(|(name, _)| *name.get_ref() == rows.output) else {

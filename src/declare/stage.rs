@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::schema::name_pattern;
-use super::{Origin, ParamDecl, ResourcesDecl, RowsDecl, check_name, parse_toml, read_toml, rows};
+use super::{
+    ChecksDecl, Origin, ParamDecl, ResourcesDecl, RowsDecl, check_name, checks, parse_toml, read_toml, rows,
+};
 use crate::error::{Fault, Result, SourceText, suggest};
 use crate::table::parse_type;
 
@@ -79,6 +81,9 @@ pub struct OutputDecl {
     /// Truth that training must not see: only inputs that say `held_out` may read it.
     #[serde(default)]
     pub held_out: bool,
+    /// What must hold of a table before it is published.
+    #[serde(default)]
+    pub checks: ChecksDecl,
     /// One line for the user.
     pub doc: String,
 }
@@ -115,6 +120,9 @@ pub(super) struct StageFile {
     /// What a worker needs of the machine.
     #[serde(default)]
     resources: ResourcesDecl,
+    /// It is cheap, and its table says which rows other stages compute: `plan` runs it, to count them.
+    #[serde(default)]
+    listing: bool,
     /// Makes it row-wise.
     #[schemars(with = "Option<RowsDecl>")]
     pub(super) rows: Option<toml::Spanned<RowsDecl>>,
@@ -143,6 +151,8 @@ pub struct StageDecl {
     pub params: BTreeMap<String, ParamDecl>,
     /// What it needs of the machine.
     pub resources: ResourcesDecl,
+    /// Whether `plan` runs it, to count the rows that other stages compute.
+    pub listing: bool,
     /// How its rows depend on an input's, if it is row-wise.
     pub rows: Option<RowsDecl>,
     /// Files of its folder that the command names, with their absolute paths.
@@ -199,6 +209,7 @@ impl StageDecl {
         file.params.keys().try_for_each(|name| check_name(name, "a parameter", &source))?;
         check_placeholders(&file, &source)?;
         rows::check(&file, &source)?;
+        checks::check(&file, &source)?;
         let mut paths = BTreeSet::new();
         for (output, decl) in &file.outputs {
             let plain = decl.path.len() <= LONGEST_PATH && !decl.path.contains(char::is_control);
@@ -259,6 +270,7 @@ impl StageDecl {
             outputs: file.outputs.into_iter().map(|(k, v)| (k.into_inner(), v)).collect(),
             params: file.params.into_iter().map(|(k, v)| (k.into_inner(), v)).collect(),
             resources: file.resources,
+            listing: file.listing,
             rows: file.rows.map(toml::Spanned::into_inner),
             source,
         })

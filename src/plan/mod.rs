@@ -95,7 +95,7 @@ impl Input {
 }
 
 /// One stage of a plan.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Stage {
     /// Name of the instance in the pipeline: `train`, or `train@v4-0` if it is fanned out.
     pub name: String,
@@ -112,7 +112,7 @@ pub struct Stage {
 }
 
 /// A pipeline over a dataset in a profile, ready to run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// What was asked for.
     pub request: Request,

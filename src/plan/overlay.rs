@@ -37,11 +37,11 @@ fn at(source: &Arc<SourceText>, span: Range<usize>) -> Origin {
 ///
 /// # Errors
 /// When a layer adjusts a stage that the pipeline does not have, or a `--set` is malformed.
-pub fn overlay(mut layers: Vec<Layer>, set: &[String]) -> Result<Spec> {
+pub fn overlay(mut layers: Vec<Layer>, dataset: &str, set: &[String]) -> Result<Spec> {
     let fans = fans(&mut layers)?;
     let mut spec = Spec::default();
     for (depth, layer) in layers.into_iter().enumerate() {
-        lay_sources(&mut spec, &layer);
+        lay_sources(&mut spec, &layer, dataset);
         lay_stages(&mut spec, layer, &fans, depth)?;
     }
     for option in set {
@@ -51,7 +51,7 @@ pub fn overlay(mut layers: Vec<Layer>, set: &[String]) -> Result<Spec> {
     Ok(spec)
 }
 
-fn lay_sources(spec: &mut Spec, layer: &Layer) {
+fn lay_sources(spec: &mut Spec, layer: &Layer, dataset: &str) {
     for (name, used) in &layer.sources {
         let entry = spec.sources.entry(name.get_ref().clone()).or_insert_with(|| SourceSpec {
             path: None,
@@ -59,7 +59,9 @@ fn lay_sources(spec: &mut Spec, layer: &Layer) {
             origin: at(&layer.source, name.span()),
         });
         if let Some(path) = &used.path {
-            entry.path = Some((path.clone(), at(&layer.source, path.span())));
+            let filled = path.get_ref().replace("{dataset}", dataset);
+            let filled = toml::Spanned::new(path.span(), filled);
+            entry.path = Some((filled, at(&layer.source, path.span())));
         }
         if let Some(otherwise) = &used.otherwise {
             entry.rest.otherwise = Some(otherwise.clone());

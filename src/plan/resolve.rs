@@ -23,7 +23,7 @@ use crate::error::{Error, Result, list, suggest};
 pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
     let layers = layers(project, &request.pipeline, &request.dataset, &request.profile)?;
     let summary = layers[0].summary.clone();
-    let spec = overlay(layers, &request.set)?;
+    let spec = overlay(layers, &request.dataset, &request.set)?;
     let decls = declarations(project, &spec)?;
     let files = source_files(project, &spec)?;
 
@@ -93,13 +93,13 @@ pub fn declared(project: &Project, pipeline: &str, dataset: &str) -> Result<BTre
     }
     let names = |spec: Spec| spec.stages.into_iter().map(|stage| stage.name);
     let mut stages: BTreeSet<String> =
-        names(overlay(layers(project, pipeline, dataset, "")?, &[])?).collect();
+        names(overlay(layers(project, pipeline, dataset, "")?, dataset, &[])?).collect();
     for profile in project.profile_names() {
         let layers = layers(project, pipeline, dataset, &profile)?;
         let adjusted = layers.last().into_iter().flat_map(|layer| layer.stages.keys());
         let known: BTreeSet<&str> = stages.iter().map(|name| group(name)).collect();
         let meant = adjusted.into_iter().any(|name| known.contains(group(name.get_ref())));
-        match overlay(layers, &[]) {
+        match overlay(layers, dataset, &[]) {
             Ok(spec) => stages.extend(names(spec)),
             Err(error) if meant => return Err(error),
             // A profile of another pipeline.

@@ -27,7 +27,7 @@ use crate::key::{ActionKey, Digest};
 use crate::plan::Stage;
 use crate::protocol::{RUN_VARIABLE, RequestInput, WorkRequest, WorkerEvent};
 use crate::store::{Head, Lock, Object, Provenance, Record, Store, Watch};
-use crate::table::FOOTER_PREFIX;
+use crate::table::{FOOTER_PREFIX, SCHEMA_VERSION};
 
 /// Lines of a failed worker's output that the error quotes.
 const QUOTED_LINES: usize = 12;
@@ -167,7 +167,7 @@ impl Action<'_> {
         say(Said::Released);
         self.check_unchanged(run.store)?;
         let request = self.request(digest, &folder.join(OUT), scratch);
-        let outputs = publish(run.store, self.stage, &folder.join(OUT), &request.footer)?;
+        let outputs = publish(run.store, self.stage, &folder.join(OUT), &request.footer, &self.inputs)?;
         place.give(folder);
         let fresh = outputs.values().cloned().collect();
         Ok(Some(Made { outputs, fresh, peak_memory, computed: None }))
@@ -300,6 +300,7 @@ impl Action<'_> {
         let parents = self.key.inputs.iter().map(|(name, digest)| (name.clone(), digest.to_string().into()));
         let footer = [
             ("action_key", key.to_string()),
+            ("schema_version", SCHEMA_VERSION.to_owned()),
             ("stage", self.key.stage.clone()),
             ("stage_version", self.key.version.to_string()),
             ("parameters", Value::from_iter(self.key.params.clone()).to_string()),

@@ -35,6 +35,7 @@ use workplace::Workplace;
 pub use children::guard;
 pub use outlook::{Outlook, State, left_out_by_only, outlook};
 pub use resources::{Machine, Share};
+pub use rows::Compute;
 pub use survey::Survey;
 
 /// How to run.
@@ -48,6 +49,8 @@ pub struct RunOptions {
     pub only: Option<BTreeSet<String>>,
     /// A failure stops the run instead of what depends on it alone.
     pub fail_fast: bool,
+    /// Leave no trace but results: they are neither shown nor the latest, the run is in no list.
+    pub unseen: bool,
 }
 
 /// How a run went.
@@ -163,7 +166,8 @@ pub fn run(
         return Err(error);
     }
     let seconds = clock.elapsed().as_secs_f64();
-    let remembered = remember(&run, survey, &summary, &mut sources, seconds);
+    let remembered =
+        if options.unseen { Ok(()) } else { remember(&run, survey, &summary, &mut sources, seconds) };
     // A failed stage is the better message.
     if summary.failed.is_empty() {
         remembered?;

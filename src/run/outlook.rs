@@ -6,7 +6,7 @@ use std::path::Path;
 use litemap::LiteMap;
 use serde::Serialize;
 
-use super::rows::{Files, count_missing};
+use super::rows::{Compute, Files, Foreseen};
 use super::survey::Survey;
 use crate::declare::ArtifactKind;
 use crate::error::{Error, Result};
@@ -38,15 +38,6 @@ pub enum State {
         /// What else changed, one reason a line.
         reasons: Vec<String>,
     },
-}
-
-/// What a row-wise stage would do.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Compute {
-    /// Rows that the store lacks.
-    pub rows: u64,
-    /// Rows of its table.
-    pub of: u64,
 }
 
 /// One stage of the outlook.
@@ -82,6 +73,7 @@ pub struct Outlook {
 pub fn outlook(store: &Store, sources: &mut Sources, survey: &Survey, plan: &Plan) -> Result<Vec<Outlook>> {
     let mut found: Vec<Outlook> = Vec::with_capacity(plan.stages.len());
     let mut planned: HashMap<Digest, &str> = HashMap::new();
+    let mut foreseen: HashMap<usize, Foreseen> = HashMap::new();
     for stage in &plan.stages {
         let last = survey.last(&stage.name);
         let waits: Vec<String> = stage
@@ -116,13 +108,14 @@ pub fn outlook(store: &Store, sources: &mut Sources, survey: &Survey, plan: &Pla
             };
             (State::Maybe { after: waits, reasons }, None, None)
         };
-        let compute = match (&state, &key) {
-            (State::Run { .. }, Some(key)) => {
-                let objects = |producer: usize| found[producer].objects.as_ref();
-                count(store, sources, plan, stage, key, objects)?
-            }
-            _ => None,
+        let compute = match objects {
+            Some(_) => None,
+            None => count(store, sources, plan, stage, &found, &foreseen)?,
         };
+        let compute = compute.map(|(compute, table)| {
+            foreseen.insert(found.len(), table);
+            compute
+        });
         let rows = objects.as_ref().map(self::rows).unwrap_or(rows);
         let stage = stage.name.clone();
         found.push(Outlook { stage, state, seconds, rows, compute, problem: None, key, objects });
@@ -130,24 +123,38 @@ pub fn outlook(store: &Store, sources: &mut Sources, survey: &Survey, plan: &Pla
     Ok(found)
 }
 
-/// How many rows a row-wise stage would compute, whose inputs are all known. What is wrong with them
-/// the run will say.
-fn count<'a>(
+/// How many rows a row-wise stage would compute, as far as that can be told before the stages that it
+/// reads from have run, and what it would make. What is wrong with its inputs the run will say.
+fn count(
     store: &Store,
     sources: &mut Sources,
     plan: &Plan,
     stage: &Stage,
-    key: &ActionKey,
-    objects: impl Fn(usize) -> Option<&'a LiteMap<String, Object>>,
-) -> Result<Option<Compute>> {
-    let (Some(rows), Some(pool)) = (&stage.decl.rows, key.pool()) else { return Ok(None) };
+    found: &[Outlook],
+    foreseen: &HashMap<usize, Foreseen>,
+) -> Result<Option<(Compute, Foreseen)>> {
+    let Some(rows) = &stage.decl.rows else { return Ok(None) };
     let Some(Input::Artifact { stage: producer, output }) = stage.inputs.get(&rows.input) else {
         return Ok(None);
     };
-    let Some(table) = objects(*producer).and_then(|made| made.get(output)) else { return Ok(None) };
-    let files = row_files(sources, plan, stage, &objects)?;
-    let counted = count_missing(store, &pool, &store.object_path(table), rows, &files);
-    Ok(counted.ok().map(|(rows, of)| Compute { rows, of }))
+    let objects = |producer: usize| found[producer].objects.as_ref();
+    let unknown = |(name, input): (&String, &Input)| {
+        let made = input.producers().iter().all(|producer| found[*producer].objects.is_some());
+        !made && (!rows.tells(name) || rows.files.contains_key(name))
+    };
+    if stage.inputs.iter().any(unknown) {
+        return Ok(None);
+    }
+    let there = match objects(*producer).and_then(|made| made.get(output)) {
+        Some(table) => Foreseen::there(&store.object_path(table)).ok(),
+        None => None,
+    };
+    let Some(table) = there.as_ref().or_else(|| foreseen.get(producer)) else { return Ok(None) };
+    let inputs = inputs_of(sources, plan, stage, objects, |name| !rows.tells(name))?;
+    let key = ActionKey::new(stage, code(sources, stage)?, inputs);
+    let Some(pool) = key.pool() else { return Ok(None) };
+    let files = row_files(sources, plan, stage, objects)?;
+    Ok(table.count(store, &pool, rows, &files).ok())
 }
 
 /// Digests of the files that single rows of a stage depend on, by the names that the worker sees.
@@ -196,10 +203,22 @@ pub(super) fn key_of<'a>(
     stage: &Stage,
     objects: impl Fn(usize) -> Option<&'a LiteMap<String, Object>>,
 ) -> Result<ActionKey> {
+    let inputs = inputs_of(sources, plan, stage, objects, |_| true)?;
+    Ok(ActionKey::new(stage, code(sources, stage)?, inputs))
+}
+
+/// The content of the inputs that are asked for, which are known.
+fn inputs_of<'a>(
+    sources: &mut Sources,
+    plan: &Plan,
+    stage: &Stage,
+    objects: impl Fn(usize) -> Option<&'a LiteMap<String, Object>>,
+    asked: impl Fn(&str) -> bool,
+) -> Result<BTreeMap<String, Digest>> {
     let content =
         |producer: usize, output: &String| objects(producer).expect("the producer is done")[output].content;
     let mut inputs = BTreeMap::new();
-    for (name, input) in &stage.inputs {
+    for (name, input) in stage.inputs.iter().filter(|(name, _)| asked(name)) {
         match input {
             Input::Source { files, base, .. } => {
                 inputs.insert(name.clone(), sources.digest_all(files, base)?.0);
@@ -218,7 +237,7 @@ pub(super) fn key_of<'a>(
             }
         }
     }
-    Ok(ActionKey::new(stage, code(sources, stage)?, inputs))
+    Ok(inputs)
 }
 
 /// The name that a worker sees of an artifact: only where it takes files, which have names.

@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 
 use litemap::LiteMap;
 
-use crate::declare::{ArtifactKind, OutputDecl, TableFormat};
+use crate::declare::{ArtifactKind, ChecksDecl, OutputDecl, TableFormat};
 use crate::error::{Doing, Error, Result, suggest};
 use crate::plan::Stage;
+use crate::protocol::RequestInput;
 use crate::store::{Object, Store};
-use crate::table::{TableWriter, check_columns, declared_schema, read_json};
+use crate::table::{
+    TableWriter, check_columns, check_count, check_table, declared_schema, read_json, row_count,
+};
 
 /// Checks every output of `stage` in `out` before the first is published.
 ///
@@ -21,6 +24,7 @@ pub fn publish(
     stage: &Stage,
     out: &Path,
     footer: &BTreeMap<String, String>,
+    inputs: &BTreeMap<String, RequestInput>,
 ) -> Result<LiteMap<String, Object>> {
     let declared = &stage.decl.outputs;
     for output in declared.values().filter(|output| output.format == TableFormat::Json) {
@@ -56,12 +60,24 @@ pub fn publish(
         }
         if output.kind == ArtifactKind::Table {
             check_columns(&path, &output.columns)?;
+            check_table(&path, &output.checks, key_of(&output.checks))?;
+            check_count(row_count(&path)?, &output.checks.rows, |name| table_of(inputs, name))?;
         }
     }
     let publish = |(name, output): (&String, &OutputDecl)| {
         Ok((name.clone(), store.publish(output.kind, &out.join(&output.path))?))
     };
     declared.iter().map(publish).collect()
+}
+
+/// The column that names rows in a violation: the first that is unique alone.
+fn key_of(checks: &ChecksDecl) -> Option<&str> {
+    checks.unique.iter().map(String::as_str).find(|key| !key.contains('+'))
+}
+
+/// Where the table of an input lies.
+pub fn table_of<'a>(inputs: &'a BTreeMap<String, RequestInput>, name: &str) -> Option<&'a Path> {
+    inputs.get(name)?.paths.first().map(PathBuf::as_path)
 }
 
 /// The path that a worker is told to write an output to.

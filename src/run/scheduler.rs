@@ -378,7 +378,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
     fn done(&mut self, position: usize, head: Arc<Head>) -> BTreeSet<usize> {
         let run = self.run;
         let stage = &run.plan.stages[position];
-        if !self.survey.shows(&stage.name, &head) {
+        if !self.options.unseen && !self.survey.shows(&stage.name, &head) {
             let mut artifacts = run.views(stage, &head);
             // The result is in the store whether or not it can be shown: what reads it goes on.
             if let Err(error) =

@@ -1,6 +1,6 @@
 //! Writing artifacts: fixed settings, so that the same rows of the same action are the same bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,10 +16,14 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
+use super::columns::type_name;
 use crate::error::{Doing, Result};
 
 /// Prefix of the footer's names that callsheet writes.
 pub const FOOTER_PREFIX: &str = "callsheet.";
+
+/// Version of the footer's names and of the conventions for columns: vectors, images, keys.
+pub const SCHEMA_VERSION: &str = "1";
 
 /// A row group ends with the row that brings it to so many bytes before encoding, so that a reader
 /// can take part of a wide table.
@@ -28,15 +32,34 @@ const ROW_GROUP_BYTES: usize = 64 << 20;
 /// Rows of a group at most, so that several threads have something to read of a narrow table.
 const ROW_GROUP_ROWS: usize = 1 << 17;
 
+/// A schema whose image columns other programs know as such: Hugging Face `datasets` takes its features
+/// from the metadata, if the type is, to the letter, the one that it writes itself, with nulls allowed.
+fn annotated(schema: &Schema) -> Schema {
+    let plain = image_type();
+    let fields =
+        schema.fields().iter().map(|field| match type_name(field.data_type()) == type_name(&plain) {
+            true => Arc::new(Field::new(field.name(), plain.clone(), true)),
+            false => field.clone(),
+        });
+    let fields: Vec<Arc<Field>> = fields.collect();
+    let images = fields.iter().filter(|field| *field.data_type() == plain);
+    let images: serde_json::Map<_, _> =
+        images.map(|field| (field.name().clone(), serde_json::json!({ "_type": "Image" }))).collect();
+    let some = !images.is_empty();
+    let features = serde_json::json!({ "info": { "features": images } }).to_string();
+    let metadata = some.then(|| ("huggingface".to_owned(), features));
+    Schema::new_with_metadata(fields, metadata.into_iter().collect::<HashMap<_, _>>())
+}
+
 /// The type of an image column: what Hugging Face `datasets` calls an Image feature.
 pub fn image_type() -> DataType {
-    let bytes = Field::new("bytes", DataType::Binary, false);
-    DataType::Struct(Fields::from(vec![bytes, Field::new("path", DataType::Utf8, false)]))
+    let bytes = Field::new("bytes", DataType::Binary, true);
+    DataType::Struct(Fields::from(vec![bytes, Field::new("path", DataType::Utf8, true)]))
 }
 
 /// An image column.
 pub fn image_field(name: &str) -> Field {
-    Field::new(name, image_type(), false)
+    Field::new(name, image_type(), true)
 }
 
 /// The type of a vector column of `length` values.
@@ -60,7 +83,7 @@ impl TableWriter {
     /// # Errors
     /// When the file cannot be created.
     pub fn create(path: &Path, schema: Schema, footer: &BTreeMap<String, String>) -> Result<Self> {
-        let schema: SchemaRef = Arc::new(schema);
+        let schema: SchemaRef = Arc::new(annotated(&schema));
         let pairs = footer.iter().map(|(k, v)| KeyValue::new(k.clone(), v.clone())).collect();
         let mut properties = WriterProperties::builder()
             .set_created_by("callsheet".to_owned())

@@ -1,6 +1,5 @@
 //! The report: figures and pictures of what came out.
 
-mod canvas;
 mod page;
 mod sheets;
 
@@ -9,6 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use callsheet::table::read_columns;
+use callsheet_sheet::Sheet;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
@@ -24,7 +24,6 @@ use crate::random::torch_seed;
 use crate::train_encoder::encode;
 use crate::train_generator::Networks;
 use crate::worker::Context;
-use canvas::Sheet;
 use sheets::{BATCH, Model};
 
 #[derive(Deserialize)]

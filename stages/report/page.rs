@@ -2,9 +2,8 @@
 
 use std::fmt::Write;
 
+use callsheet_sheet::Sheet;
 use serde_json::Value;
-
-use super::canvas::Sheet;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem}\
     table{border-collapse:collapse}td,th{padding:.2rem .8rem;text-align:right;border-bottom:1px solid #ccc}\

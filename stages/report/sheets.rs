@@ -6,10 +6,10 @@ use std::path::Path;
 
 use anyhow::Result;
 use callsheet::table::read_columns;
+use callsheet_sheet::{Cell, Row, Sheet};
 use image::RgbImage;
 use tch::{Tensor, no_grad};
 
-use super::canvas::{Cell, Row, Sheet};
 use crate::columns::{read_float64s, read_int32s, read_strings};
 use crate::data::{Pairs, to_picture};
 use crate::evaluate_images::psnr;

@@ -33,7 +33,7 @@ pub struct Layout {
     /// files of its own.
     pub written: Vec<Vec<usize>>,
     /// Where rows are.
-    places: Vec<Option<Place>>,
+    pub places: Vec<Option<Place>>,
 }
 
 impl Layout {

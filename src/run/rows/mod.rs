@@ -5,6 +5,7 @@
 //! table it was computed for, nor when.
 
 mod assemble;
+mod foreseen;
 mod missing;
 mod returned;
 mod wanted;
@@ -18,37 +19,30 @@ use litemap::LiteMap;
 
 use super::Run;
 use super::action::{Action, Made, Said, patient};
+use super::publish::table_of;
 use super::workplace::Workplace;
 use crate::declare::RowsDecl;
 use crate::error::{Doing, Error, Result};
 use crate::key::Digest;
 use crate::protocol::WorkRequest;
 use crate::store::{Object, Segment, Store};
-use crate::table::{FOOTER_PREFIX, KEY, TableWriter, digest_of_rows, parse_type};
+use crate::table::{
+    FOOTER_PREFIX, KEY, Rows, TableWriter, check_count, check_unique, digest_of_rows, parse_type, part_files,
+};
 use assemble::{Layout, assemble, columns_of, lay_out};
+pub use foreseen::{Compute, Foreseen};
 use missing::{Asked, MISSING, write_missing};
 use returned::Returned;
 pub use wanted::Files;
 use wanted::Wanted;
 
+/// Every row of a table's files.
+fn all_rows(parts: &[PathBuf]) -> Vec<Rows<'_>> {
+    parts.iter().map(|path| Rows { path, chosen: None }).collect()
+}
+
 /// Bytes of rows in a segment, before encoding: so many are written anew where one of them changes.
 const PART_BYTES: usize = 128 << 20;
-
-/// Rows that a stage is to have, and those of them that the store lacks.
-///
-/// # Errors
-/// When the table cannot be read, or its rows cannot be told apart.
-pub fn count_missing(
-    store: &Store,
-    pool: &Digest,
-    table: &Path,
-    rows: &RowsDecl,
-    files: &Files,
-) -> Result<(u64, u64)> {
-    let wanted = Wanted::read(table, rows, files)?;
-    let missing = lay_out(&wanted, &store.segments(pool)?).missing();
-    Ok((missing.len() as u64, wanted.keys.len() as u64))
-}
 
 /// One row-wise action's files and names.
 struct Rowwise<'a> {
@@ -80,7 +74,8 @@ impl Action<'_> {
             run.store.forget_rows(&pool)?;
         }
         let table = self.inputs[&rows.input].paths[0].clone();
-        let wanted = Wanted::read(&table, rows, &self.files)?;
+        let parts = part_files(&table)?;
+        let wanted = Wanted::read(&all_rows(&parts), rows, &self.files)?;
         let spool = run.store.path("scratch").join(pool.to_string());
         let rowwise = Rowwise {
             action: self,
@@ -167,6 +162,7 @@ impl Rowwise<'_> {
         parts.extend(written.iter().cloned());
         let (parts, outputs) = self.in_order(&layout, parts, &segments);
         let parts = if parts.is_empty() { vec![self.empty(store, staging, &segments)?] } else { parts };
+        self.check_whole(store, &parts)?;
         let content = digest_of_rows(&columns_of(store, &parts[0])?, outputs.iter());
         let object = store.publish_parts(&parts, content)?;
         for segment in returned.iter().filter(|segment| !parts.contains(segment)) {
@@ -174,6 +170,15 @@ impl Rowwise<'_> {
         }
         let fresh = returned.iter().chain(&written).filter(|segment| parts.contains(segment));
         Ok((object, fresh.map(Segment::object).collect()))
+    }
+
+    /// Checks what the rows are together; each alone was checked when it was returned.
+    fn check_whole(&self, store: &Store, parts: &[Segment]) -> Result<()> {
+        let checks = &self.action.stage.decl.outputs[&self.rows.output].checks;
+        let rows = parts.iter().map(|part| part.rows.len() as u64).sum();
+        check_count(rows, &checks.rows, |name| table_of(&self.action.inputs, name))?;
+        let parts: Vec<PathBuf> = parts.iter().map(|part| store.object_path(&part.object())).collect();
+        check_unique(&parts, checks)
     }
 
     /// Segments by their first rows, and the digests of all rows in the order of their key.

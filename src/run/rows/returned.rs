@@ -20,7 +20,7 @@ use crate::error::{Doing, Error, Result, list};
 use crate::key::Digest;
 use crate::store::{RowDigests, Segment, Store};
 use crate::table::{
-    FOOTER_PREFIX, TableWriter, batch_bytes, check_columns, declared_schema, footer, part_files,
+    FOOTER_PREFIX, TableWriter, batch_bytes, check_columns, check_rows, declared_schema, footer, part_files,
     read_batches, read_json, row_count, row_digests, rows_at_once,
 };
 
@@ -143,9 +143,10 @@ impl Returned<'_> {
         Ok(Some(self.store.add_segment(&self.pool, path, rows)?))
     }
 
-    /// Which of the rows that were asked for these are.
+    /// Which of the rows that were asked for these are, each as its stage declares it.
     fn find(&self, batch: &RecordBatch, path: &Path) -> Result<Vec<usize>> {
         let keys = keys(batch.column_by_name(&self.rows.key), &self.rows.key, path)?;
+        check_rows(batch, &self.output.checks, Some(&self.rows.key), 0, path)?;
         let place = |key: Option<&str>| {
             let Some(key) = key else {
                 let message = format!("the worker returned a row whose `{}` is null", self.rows.key);

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::declare::RowsDecl;
 use crate::error::{Doing, Error, Result, list, suggest};
 use crate::key::Digest;
-use crate::table::{part_files, read_batches, row_digests, rows_at_once, schema, type_name};
+use crate::table::{Rows, gather, read_batches, row_digests, rows_at_once, schema, type_name};
 
 /// Digests of the files of inputs, by the names that the worker sees.
 pub type Files = BTreeMap<String, BTreeMap<String, Digest>>;
@@ -31,21 +31,24 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Reads the keys of a table, and the digests of what `rows` says that its rows depend on.
+    /// Reads the keys of rows of a table, and the digests of what `rows` says that its rows depend on.
     ///
     /// # Errors
     /// When the table cannot be read or lacks a column, or a key is no text, null, or there twice.
-    pub fn read(table: &Path, rows: &RowsDecl, files: &Files) -> Result<Self> {
-        let names: Vec<String> = schema(table)?.fields().iter().map(|f| f.name().clone()).collect();
+    pub fn read(table: &[Rows], rows: &RowsDecl, files: &Files) -> Result<Self> {
+        let names: Vec<String> = match table.first() {
+            Some(first) => schema(first.path)?.fields().iter().map(|f| f.name().clone()).collect(),
+            None => return Ok(Self::default()),
+        };
         let mut own = rows.given(names.iter().map(String::as_str));
         own.retain(|name| !rows.digests.contains_key(*name));
         let read: BTreeSet<&str> =
             own.iter().copied().chain(rows.filter.keys().map(String::as_str)).collect();
         let read: Vec<&str> = read.into_iter().collect();
         let mut found: Vec<(String, Digest, (u32, u64))> = Vec::new();
-        for (part, path) in part_files(table)?.iter().enumerate() {
+        for (part, Rows { path, chosen }) in table.iter().enumerate() {
             let mut first = 0;
-            read_batches(path, &read, rows_at_once(path)?, |batch| -> Result<()> {
+            let mut each = |batch: RecordBatch| -> Result<()> {
                 let mask = mask(&batch, rows).map_err(ParquetError::from).doing("cannot read", path)?;
                 let digests = digests(&batch, &mask, &own).map_err(ParquetError::from);
                 let (kept, digests) = digests.doing("cannot read", path)?;
@@ -67,7 +70,15 @@ impl Wanted {
                 }
                 first += batch.num_rows() as u64;
                 Ok(())
-            })?;
+            };
+            let batch = rows_at_once(path)?;
+            match chosen {
+                None => read_batches(path, &read, batch, each)?,
+                Some(chosen) => {
+                    let one = [Rows { path, chosen: Some(chosen.clone()) }];
+                    gather(&one, &read, &vec![0; chosen.len()], batch, &mut each)?;
+                }
+            }
         }
         if !found.is_sorted_by(|a, b| a.0 <= b.0) {
             found.sort_by(|a, b| a.0.cmp(&b.0));
@@ -75,7 +86,8 @@ impl Wanted {
         let twice: BTreeSet<&str> =
             found.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[0].0.as_str()).collect();
         if !twice.is_empty() {
-            let message = format!("{} has the key `{}` twice: {}", table.display(), rows.key, list(twice));
+            let file = table[0].path.display();
+            let message = format!("{file} has the key `{}` twice: {}", rows.key, list(twice));
             return Err(Error::refused(message, "a row-wise stage wants one row a key"));
         }
         let mut wanted = Self::default();

@@ -31,8 +31,11 @@ pub struct Sheet {
     pub rows: Vec<Row>,
 }
 
-/// Smallest and largest side at which a picture is shown.
+/// Smallest and largest side at which a picture is shown: the shorter side of the largest, in pixels.
 const SHOWN: (u32, u32) = (112, 256);
+
+/// The longest side at which one is shown.
+const LONGEST: u32 = 640;
 const MARGIN: u32 = 10;
 const TITLE: f32 = 18.0;
 const TEXT: f32 = 12.0;
@@ -69,14 +72,13 @@ impl Sheet {
     /// When the font cannot be read.
     pub fn draw(&self, note: &str) -> Result<RgbImage> {
         let font = FontRef::try_from_slice(epaint_default_fonts::HACK_REGULAR).context("the font")?;
-        let pictures = self.rows.iter().flat_map(|row| &row.cells).filter_map(|cell| cell.picture.as_ref());
-        let side = pictures.map(RgbImage::width).max().unwrap_or(0).clamp(SHOWN.0, SHOWN.1);
+        let (side, height) = self.shown();
         let longest = self.rows.iter().map(|row| row.cells.len()).max().unwrap_or(0) as u32;
         let text = width(&font, TITLE, &self.title).max(width(&font, TEXT, note)) as u32 + 1;
         let total = (longest * (side + MARGIN)).max(text + MARGIN) + MARGIN;
         let header = MARGIN + line(TITLE) + if note.is_empty() { 0 } else { line(TEXT) };
         let label = |row: &Row| if row.label.is_empty() { 0 } else { line(TEXT) };
-        let heights = self.rows.iter().map(|row| label(row) + side + line(TEXT) + MARGIN);
+        let heights = self.rows.iter().map(|row| label(row) + height + line(TEXT) + MARGIN);
         let mut canvas = RgbImage::from_pixel(total, header + MARGIN + heights.sum::<u32>(), PAPER);
 
         write(&mut canvas, &font, TITLE, (MARGIN, MARGIN), total - MARGIN, &self.title);
@@ -88,16 +90,38 @@ impl Sheet {
             let mut x = MARGIN;
             for cell in &row.cells {
                 if let Some(picture) = &cell.picture {
-                    let shown = imageops::resize(picture, side, side, FilterType::CatmullRom);
+                    let (w, h) = fit(picture.dimensions(), (side, height));
+                    let shown = imageops::resize(picture, w, h, FilterType::CatmullRom);
                     imageops::replace(&mut canvas, &shown, x.into(), y.into());
                 }
-                write(&mut canvas, &font, TEXT, (x, y + side), side, &cell.caption);
+                write(&mut canvas, &font, TEXT, (x, y + height), side, &cell.caption);
                 x += side + MARGIN;
             }
-            y += side + line(TEXT) + MARGIN;
+            y += height + line(TEXT) + MARGIN;
         }
         Ok(canvas)
     }
+
+    /// Width and height of the place that each picture has, in pixels.
+    fn shown(&self) -> (u32, u32) {
+        let pictures = self.rows.iter().flat_map(|row| &row.cells).filter_map(|cell| cell.picture.as_ref());
+        let sizes: Vec<(u32, u32)> = pictures.map(RgbImage::dimensions).collect();
+        let width = sizes.iter().map(|size| size.0).max().unwrap_or(1).max(1);
+        let height = sizes.iter().map(|size| size.1).max().unwrap_or(1).max(1);
+        let shorter = width.min(height);
+        let scale = f64::from(shorter.clamp(SHOWN.0, SHOWN.1)) / f64::from(shorter);
+        let scale = scale.min(f64::from(LONGEST) / f64::from(width.max(height)));
+        let scaled = |length: u32| ((f64::from(length) * scale).round() as u32).max(1);
+        (scaled(width), scaled(height))
+    }
+}
+
+/// A size as large as it may be in a place, of the same proportions.
+fn fit((width, height): (u32, u32), place: (u32, u32)) -> (u32, u32) {
+    let (width, height) = (width.max(1), height.max(1));
+    let scale = (f64::from(place.0) / f64::from(width)).min(f64::from(place.1) / f64::from(height));
+    let scaled = |length: u32, most: u32| ((f64::from(length) * scale).round() as u32).clamp(1, most);
+    (scaled(width, place.0), scaled(height, place.1))
 }
 
 /// Width of `text` in pixels.
@@ -152,6 +176,15 @@ mod tests {
         let reds = |x: u32| (0..drawn.height()).filter(|y| drawn.get_pixel(x, *y)[1] == 0).count() as u32;
         assert_eq!([reds(70), reds(180), reds(310)], [SHOWN.0, 0, SHOWN.0]);
         assert_eq!(drawn.width(), 3 * (SHOWN.0 + MARGIN) + MARGIN);
+    }
+
+    #[test]
+    fn a_picture_keeps_its_proportions() {
+        let wide = RgbImage::from_pixel(800, 100, Rgb([200, 0, 0]));
+        let rows = vec![Row::plain(vec![Cell::new(wide, "")])];
+        let drawn = Sheet { name: "test", title: String::new(), rows }.draw("").expect("drawn");
+        assert_eq!(drawn.width(), LONGEST + 2 * MARGIN);
+        assert_eq!(fit((8280, 1080), (1024, 1024)), (1024, 134));
     }
 
     #[test]

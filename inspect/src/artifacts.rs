@@ -1,0 +1,141 @@
+//! The artifacts of a pipeline over a dataset: `callsheet` is asked which there are.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::Args;
+use miette::{IntoDiagnostic, Result, WrapErr, miette};
+use serde::Deserialize;
+
+/// Which pipeline, over which data, how large: as everywhere in callsheet.
+#[derive(Args, Clone, Default)]
+pub struct Which {
+    /// Pipeline: a file in pipelines/ [default: as callsheet.toml says]
+    #[arg(short, long, env = "CALLSHEET_PIPELINE")]
+    pipeline: Option<String>,
+    /// Dataset: a file in pipelines/datasets/ [default: as callsheet.toml says]
+    #[arg(short, long, env = "CALLSHEET_DATASET")]
+    dataset: Option<String>,
+    /// Profile: a file in pipelines/profiles/ [default: as callsheet.toml says]
+    #[arg(short = 'P', long, env = "CALLSHEET_PROFILE")]
+    profile: Option<String>,
+    /// Set a parameter, over every file; may be repeated
+    #[arg(long, value_name = "STAGE.PARAM=VALUE")]
+    set: Vec<String>,
+}
+
+/// What `callsheet ls --json` says of an artifact.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Artifact {
+    /// `stage.output`.
+    #[serde(rename = "artifact")]
+    pub name: String,
+    /// `table`, `file` or `directory`.
+    pub kind: String,
+    /// Where it is; none if it is not there yet.
+    pub path: Option<PathBuf>,
+    /// Stand-ins that it rests on.
+    pub rests_on: Vec<String>,
+}
+
+/// The tables of a pipeline over a dataset.
+#[derive(Debug, Default)]
+pub struct Artifacts(Vec<Artifact>);
+
+impl Which {
+    /// Asks for the artifacts as they are now, or as `run` left them.
+    ///
+    /// # Errors
+    /// When callsheet cannot be started, or refuses.
+    pub fn artifacts(&self, run: Option<&str>) -> Result<Artifacts> {
+        let engine = env::var_os("CALLSHEET").unwrap_or_else(|| OsString::from("callsheet"));
+        let mut command = Command::new(&engine);
+        command.args(["ls", "--json"]);
+        let named =
+            [("--pipeline", &self.pipeline), ("--dataset", &self.dataset), ("--profile", &self.profile)];
+        for (name, value) in named.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
+            command.args([name, value]);
+        }
+        self.set.iter().for_each(|set| _ = command.args(["--set", set]));
+        run.iter().for_each(|run| _ = command.args(["--run", run]));
+        let output = command.output().into_diagnostic();
+        let output = output.wrap_err_with(|| format!("cannot start {}", engine.display()))?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            return Err(miette!("callsheet does not tell which artifacts there are:\n{said}"));
+        }
+        let all: Vec<Artifact> = serde_json::from_slice(&output.stdout).into_diagnostic()?;
+        Ok(Artifacts(all.into_iter().filter(|artifact| artifact.kind == "table").collect()))
+    }
+}
+
+impl Artifacts {
+    /// Names by which a table can be meant: `stage.output`, and `output` or `stage` where that is one
+    /// table's alone.
+    pub fn aliases<'a>(&'a self, artifact: &'a Artifact) -> Vec<&'a str> {
+        let (stage, output) = artifact.name.rsplit_once('.').unwrap_or((&artifact.name, ""));
+        let alone =
+            |pick: fn(&str) -> &str, word: &str| self.0.iter().filter(|a| pick(&a.name) == word).count() == 1;
+        let mut names = vec![artifact.name.as_str()];
+        if alone(output_of, output) {
+            names.push(output);
+        }
+        if alone(stage_of, stage) && !self.0.iter().any(|other| output_of(&other.name) == stage) {
+            names.push(stage);
+        }
+        names
+    }
+
+    /// The table that a name means, and its path.
+    ///
+    /// # Errors
+    /// When there is none of that name, several, or it is not there yet.
+    pub fn find(&self, name: &str) -> Result<(&Artifact, &Path)> {
+        let Some(artifact) = self.0.iter().find(|artifact| self.aliases(artifact).contains(&name)) else {
+            let all: Vec<&str> = self.0.iter().map(|artifact| artifact.name.as_str()).collect();
+            let several = all.iter().filter(|full| output_of(full) == name || stage_of(full) == name);
+            let several: Vec<&str> = several.copied().collect();
+            return Err(match several.is_empty() {
+                true => miette!(
+                    help = suggest(name, &all),
+                    "there is no table `{name}`, neither artifact nor file"
+                ),
+                false => miette!(help = several.join(", "), "`{name}` may be one of several tables"),
+            });
+        };
+        let path = artifact.path.as_deref().ok_or_else(|| {
+            let stage = stage_of(&artifact.name);
+            let help = format!("`callsheet run {stage}` makes it");
+            miette!(help = help, "`{}` is not there yet with these parameters", artifact.name)
+        })?;
+        Ok((artifact, path))
+    }
+
+    /// Every table.
+    pub fn iter(&self) -> impl Iterator<Item = &Artifact> {
+        self.0.iter()
+    }
+}
+
+fn output_of(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(_, output)| output)
+}
+
+fn stage_of(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(stage, _)| stage)
+}
+
+/// `did you mean `x`? (known: a, b, x)`, for a name that does not exist.
+pub fn suggest<S: AsRef<str>>(wanted: &str, known: &[S]) -> String {
+    let scored =
+        known.iter().map(|name| (strsim::normalized_damerau_levenshtein(wanted, name.as_ref()), name));
+    let near = scored.filter(|(likeness, _)| *likeness > 0.5).max_by(|a, b| a.0.total_cmp(&b.0));
+    let list = known.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
+    match near {
+        Some((_, name)) => format!("did you mean `{}`? (known: {list})", name.as_ref()),
+        None if list.is_empty() => "there are none".to_owned(),
+        None => format!("known: {list}"),
+    }
+}

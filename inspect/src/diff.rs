@@ -1,0 +1,198 @@
+//! Two tables side by side: rows by their key, columns by how they are distributed.
+
+use std::fmt::Write;
+
+use miette::{IntoDiagnostic, Result, miette};
+use polars::prelude::*;
+use serde::Serialize;
+
+use crate::artifacts::suggest;
+use crate::drift::{Drift, drift};
+use crate::output::{Output, collect};
+use crate::statistics::{number, short, type_name};
+use crate::table::Table;
+use crate::{DIFFERENT, SUCCESS};
+
+/// Keys that a difference names.
+const NAMED: IdxSize = 5;
+
+#[derive(Serialize)]
+struct Difference<'a> {
+    a: &'a str,
+    b: &'a str,
+    key: &'a str,
+    rows: (u64, u64),
+    added: Rows,
+    removed: Rows,
+    changed: Rows,
+    /// Rows that changed in a column, by column.
+    changed_columns: Vec<(String, u64)>,
+    /// Columns that one of the two lacks, or has of another type.
+    schema: Vec<String>,
+    drift: Vec<Drift>,
+}
+
+#[derive(Serialize)]
+struct Rows {
+    count: u64,
+    first: Vec<String>,
+}
+
+/// Prints what differs. The exit code says whether anything does, or with `max_psi`, whether a column's
+/// population stability index is beyond that.
+///
+/// # Errors
+/// When a table cannot be read, or its rows cannot be told apart.
+pub fn show(tables: &[Table; 2], key: Option<&str>, max_psi: Option<f64>, output: &Output) -> Result<u8> {
+    let key = key_of(tables, key)?;
+    let [a, b] = tables;
+    let (mut shared, schema) = shared(a, b);
+    shared.retain(|name| name != key);
+    let digests = [digests(a, key, &shared)?, digests(b, key, &shared)?];
+    let [left, right] = [digests[0].clone().lazy(), digests[1].clone().lazy()];
+    let only = |of: &LazyFrame, other: &LazyFrame| {
+        let anti = JoinArgs::new(JoinType::Anti);
+        rows(of.clone().join(other.clone(), [col(key)], [col(key)], anti), key)
+    };
+    let both = left.clone().join(right.clone(), [col(key)], [col(key)], JoinArgs::new(JoinType::Inner));
+    let both = collect(both)?.lazy();
+    let differs = |name: &str| col(name).neq_missing(col(format!("{name}_right").as_str()));
+    let any = shared.iter().map(|name| differs(name)).reduce(Expr::or).unwrap_or_else(|| lit(false));
+    let mut changed_columns = Vec::new();
+    for name in &shared {
+        let count = collect(both.clone().select([differs(name).sum().cast(DataType::Float64)]))?;
+        let count = number(&count, 0).unwrap_or_default() as u64;
+        if count > 0 {
+            changed_columns.push((name.clone(), count));
+        }
+    }
+    let mut drifts = Vec::new();
+    for name in &shared {
+        if let Some(kind) = a.schema.get(name.as_str()) {
+            drifts.extend(drift([&a.scan()?, &b.scan()?], name, kind)?);
+        }
+    }
+    let difference = Difference {
+        a: &a.name,
+        b: &b.name,
+        key,
+        rows: (a.rows(), b.rows()),
+        added: only(&right, &left)?,
+        removed: only(&left, &right)?,
+        changed: rows(both.filter(any), key)?,
+        changed_columns,
+        schema,
+        drift: drifts,
+    };
+    output.answer(text(&difference).trim_end(), &difference)?;
+    let same = difference.added.count + difference.removed.count + difference.changed.count == 0
+        && difference.schema.is_empty();
+    let within = |max: f64| difference.drift.iter().all(|drift| drift.psi <= max);
+    Ok(if max_psi.map_or(same, within) { SUCCESS } else { DIFFERENT })
+}
+
+fn key_of<'a>(tables: &'a [Table; 2], said: Option<&'a str>) -> Result<&'a str> {
+    let [a, b] = tables;
+    let known: Vec<String> = a.schema.iter_names().map(|name| name.to_string()).collect();
+    let key = said.or_else(|| a.key()).or_else(|| {
+        let ids =
+            |name: &&String| name.ends_with("_id") && a.schema.get(name.as_str()) == Some(&DataType::String);
+        known
+            .first()
+            .filter(ids)
+            .map(|name| a.schema.get_full(name.as_str()).map_or("", |(_, name, _)| name.as_str()))
+    });
+    let Some(key) = key else {
+        return Err(miette!(
+            help = format!("name it with --key; columns: {}", known.join(", ")),
+            "it is not known which column names the rows of `{}`",
+            a.name
+        ));
+    };
+    for table in [a, b] {
+        if table.schema.get(key).is_none() {
+            return Err(miette!(help = suggest(key, &known), "`{}` has no column `{key}`", table.name));
+        }
+        let keys = table.scan()?.select([
+            col(key).n_unique().cast(DataType::Float64),
+            col(key).null_count().cast(DataType::Float64).alias("nulls"),
+        ]);
+        let keys = collect(keys)?;
+        if number(&keys, 0).unwrap_or_default() as u64 != table.rows() || number(&keys, 1) != Some(0.0) {
+            return Err(miette!(
+                help = format!("name another one with --key; columns: {}", known.join(", ")),
+                "`{key}` does not tell the rows of `{}` apart: some are there twice, or null",
+                table.name
+            ));
+        }
+    }
+    Ok(key)
+}
+
+/// Columns that both have, and what the schemas differ in.
+fn shared(a: &Table, b: &Table) -> (Vec<String>, Vec<String>) {
+    let (mut shared, mut faults) = (Vec::new(), Vec::new());
+    for (name, kind) in a.schema.iter() {
+        match b.schema.get(name) {
+            None => faults.push(format!("`{name}` is only in A")),
+            Some(other) if other != kind => {
+                faults.push(format!("`{name}` is {} in A and {} in B", type_name(kind), type_name(other)));
+            }
+            Some(_) => shared.push(name.to_string()),
+        }
+    }
+    let new = b.schema.iter_names().filter(|name| a.schema.get(name).is_none());
+    faults.extend(new.map(|name| format!("`{name}` is only in B")));
+    (shared, faults)
+}
+
+/// The keys of a table, and of every other column a hash of each value: all that has to be held.
+fn digests(table: &Table, key: &str, columns: &[String]) -> Result<DataFrame> {
+    let hash = |name: &String| {
+        let value = match table.schema.get(name.as_str()) {
+            Some(DataType::Array(inner, _)) => col(name.as_str()).cast(DataType::List(inner.clone())),
+            _ => col(name.as_str()),
+        };
+        value.hash(0, 1, 2, 3).alias(name.as_str())
+    };
+    let selected: Vec<Expr> = std::iter::once(col(key)).chain(columns.iter().map(hash)).collect();
+    collect(table.scan()?.select(selected))
+}
+
+fn rows(found: LazyFrame, key: &str) -> Result<Rows> {
+    let keys = collect(found.select([col(key).cast(DataType::String)]))?;
+    let count = keys.height() as u64;
+    let first = collect(keys.lazy().sort([key], SortMultipleOptions::default()).limit(NAMED))?;
+    let texts = first.columns()[0].str().into_diagnostic()?.clone();
+    Ok(Rows { count, first: texts.iter().flatten().map(str::to_owned).collect() })
+}
+
+fn text(found: &Difference) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "A {} ({} rows)\nB {} ({} rows)\n", found.a, found.rows.0, found.b, found.rows.1);
+    found.schema.iter().for_each(|fault| _ = writeln!(text, "columns    {fault}"));
+    for (name, rows) in [("added", &found.added), ("removed", &found.removed), ("changed", &found.changed)] {
+        let more = rows.count.saturating_sub(rows.first.len() as u64);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let which = if rows.count > 0 { format!(": {}{more}", rows.first.join(", ")) } else { String::new() };
+        let _ = writeln!(text, "{name:<9} {:>8} rows{which}", rows.count);
+    }
+    found.changed_columns.iter().for_each(|(name, count)| _ = writeln!(text, "  in {name}: {count} rows"));
+    if !found.drift.is_empty() {
+        let width = found.drift.iter().map(|drift| drift.column.len()).max().unwrap_or(0);
+        let _ =
+            writeln!(text, "\n{:<width$}  {:>8}  mean A → B, 5 / 50 / 95 % quantiles A → B", "column", "PSI");
+        for Drift { column, psi, a, b } in &found.drift {
+            let moved = match (a, b) {
+                (Some(a), Some(b)) => {
+                    let quantiles =
+                        |m: &crate::statistics::Moments| [m.q05, m.q50, m.q95].map(short).join(" / ");
+                    format!("{} → {}, {} → {}", short(a.mean), short(b.mean), quantiles(a), quantiles(b))
+                }
+                _ => String::new(),
+            };
+            let _ = writeln!(text, "{column:<width$}  {psi:>8.4}  {moved}");
+        }
+    }
+    text
+}

@@ -1,0 +1,61 @@
+//! What the footers of a table's files say.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use miette::{IntoDiagnostic, Result, WrapErr, miette};
+use polars::prelude::{ParquetReader, SerReader};
+use serde::Serialize;
+
+/// Names that callsheet writes begin with this.
+const PREFIX: &str = "callsheet.";
+
+/// A file of a table.
+#[derive(Clone, Debug, Serialize)]
+pub struct Part {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its rows.
+    pub rows: u64,
+    /// Its row groups.
+    pub row_groups: usize,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Bytes of each column, compressed and not.
+    pub columns: BTreeMap<String, (u64, u64)>,
+    /// The footer's pairs that callsheet wrote, without the prefix.
+    pub pairs: BTreeMap<String, String>,
+}
+
+/// Reads the footer of one file.
+///
+/// # Errors
+/// When it is no Parquet file, or was not written to its end.
+pub fn read(path: &Path) -> Result<Part> {
+    let file =
+        File::open(path).into_diagnostic().wrap_err_with(|| format!("cannot open {}", path.display()))?;
+    let bytes = file.metadata().into_diagnostic()?.len();
+    let mut reader = ParquetReader::new(file);
+    let footer = reader.get_metadata().map_err(|error| {
+        let help = "is it a Parquet file, and was it written to its end?";
+        miette!(help = help, "cannot read {}: {error}", path.display())
+    })?;
+    let pairs = footer.key_value_metadata.iter().flatten();
+    let own = pairs.filter_map(|kv| Some((kv.key.strip_prefix(PREFIX)?.to_owned(), kv.value.clone()?)));
+    let mut columns: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for chunk in footer.row_groups.iter().flat_map(|group| group.parquet_columns()) {
+        let name = chunk.descriptor().path_in_schema[0].to_string();
+        let (packed, plain) = columns.entry(name).or_default();
+        *packed += chunk.compressed_size().max(0) as u64;
+        *plain += chunk.uncompressed_size().max(0) as u64;
+    }
+    Ok(Part {
+        path: path.to_owned(),
+        rows: footer.num_rows as u64,
+        row_groups: footer.row_groups.len(),
+        bytes,
+        columns,
+        pairs: own.collect(),
+    })
+}

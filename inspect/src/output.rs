@@ -1,0 +1,219 @@
+//! Rows as text, CSV, JSON or Parquet. The only module that prints.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where printing is done")]
+
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use miette::{IntoDiagnostic, Result, WrapErr, miette};
+use polars::prelude::*;
+use serde::Serialize;
+
+use crate::statistics::short;
+use crate::table::without_pictures;
+
+/// How rows are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// Comma-separated; vectors as text, pictures by name.
+    Csv,
+    /// One array of objects.
+    Json,
+    /// One object a line.
+    Ndjson,
+    /// Parquet, pictures and all.
+    Parquet,
+}
+
+/// Where and how to print.
+pub struct Output {
+    /// How.
+    pub format: Format,
+    /// To which file; stdout if none.
+    pub path: Option<PathBuf>,
+    /// Rows that a printed table shows at most.
+    pub limit: usize,
+}
+
+/// Computes rows, a part at a time where that is possible.
+///
+/// # Errors
+/// When a column is used as what it is not, or a file is damaged.
+pub fn collect(frame: LazyFrame) -> Result<DataFrame> {
+    let result =
+        frame.collect_with_engine(Engine::Streaming).map_err(|error| miette!("{}", first(&error)))?;
+    Ok(result.unwrap_single())
+}
+
+fn first(error: &PolarsError) -> String {
+    error.to_string().split("\n\nResolved plan").next().unwrap_or_default().to_owned()
+}
+
+impl Output {
+    /// Prints rows.
+    ///
+    /// # Errors
+    /// When they cannot be computed, or the file cannot be written.
+    pub fn rows(&self, frame: LazyFrame) -> Result<()> {
+        match self.format {
+            Format::Table => self.table(frame),
+            Format::Parquet => self.parquet(frame),
+            Format::Json => self.text(collect(plain(frame)?)?, |rows, out| {
+                JsonWriter::new(out).with_json_format(JsonFormat::Json).finish(rows)
+            }),
+            Format::Ndjson => self.text(collect(plain(frame)?)?, |rows, out| {
+                JsonWriter::new(out).with_json_format(JsonFormat::JsonLines).finish(rows)
+            }),
+            Format::Csv => {
+                self.text(collect(flat(plain(frame)?)?)?, |rows, out| CsvWriter::new(out).finish(rows))
+            }
+        }
+    }
+
+    /// Prints an answer that is no rows: text for people, or JSON.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn answer(&self, text: &str, value: &impl Serialize) -> Result<()> {
+        let text = match self.format {
+            Format::Json | Format::Ndjson => serde_json::to_string_pretty(value).into_diagnostic()?,
+            _ => text.to_owned(),
+        };
+        self.write(text.as_bytes())
+    }
+
+    fn table(&self, frame: LazyFrame) -> Result<()> {
+        let rows = collect(without_pictures(frame)?.limit(self.limit as IdxSize + 1))?;
+        let more = match rows.height() > self.limit {
+            true => format!("the first {} rows; --limit shows more, --format csv all", self.limit),
+            false => format!("{} rows", rows.height()),
+        };
+        self.write(format!("{}{more}", grid(&rows.head(Some(self.limit)))?).as_bytes())
+    }
+
+    fn parquet(&self, frame: LazyFrame) -> Result<()> {
+        let Some(path) = &self.path else {
+            return Err(miette!(help = "name a file with --output", "Parquet is not for terminals"));
+        };
+        let mut rows = collect(frame)?;
+        let file = create(path)?;
+        ParquetWriter::new(file).finish(&mut rows).into_diagnostic()?;
+        Ok(())
+    }
+
+    fn text(
+        &self,
+        mut rows: DataFrame,
+        print: impl FnOnce(&mut DataFrame, &mut dyn Write) -> PolarsResult<()>,
+    ) -> Result<()> {
+        let mut text = Vec::new();
+        print(&mut rows, &mut text).into_diagnostic()?;
+        while text.last() == Some(&b'\n') {
+            text.pop();
+        }
+        self.write(&text)
+    }
+
+    fn write(&self, text: &[u8]) -> Result<()> {
+        if let Some(path) = &self.path {
+            let mut file = create(path)?;
+            return file.write_all(text).and_then(|()| file.write_all(b"\n")).into_diagnostic();
+        }
+        // A reader that has gone away (`| head`) is no error.
+        let mut out = std::io::stdout().lock();
+        let _ = out.write_all(text).and_then(|()| out.write_all(b"\n"));
+        Ok(())
+    }
+}
+
+fn create(path: &PathBuf) -> Result<File> {
+    File::create(path).into_diagnostic().wrap_err_with(|| format!("cannot create {}", path.display()))
+}
+
+/// Prints a line to stderr.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end());
+}
+
+/// Rows in columns, numbers to the right.
+fn grid(rows: &DataFrame) -> Result<String> {
+    let mut columns: Vec<(Vec<String>, bool)> = Vec::new();
+    for column in rows.columns() {
+        let mut cells = vec![column.name().to_string()];
+        for row in 0..rows.height() {
+            cells.push(cell(&column.get(row).into_diagnostic()?));
+        }
+        columns.push((cells, column.dtype().is_primitive_numeric()));
+    }
+    let width = |cells: &Vec<String>| cells.iter().map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = columns.iter().map(|(cells, _)| width(cells)).collect();
+    let mut text = String::new();
+    for row in 0..=rows.height() {
+        let cells = columns.iter().zip(&widths).map(|((cells, right), width)| match right {
+            true => format!("{:>width$}", cells[row]),
+            false => format!("{:<width$}", cells[row]),
+        });
+        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        text.push('\n');
+        if row == 0 {
+            let rules = widths.iter().map(|width| "-".repeat(*width));
+            text.push_str(&rules.collect::<Vec<_>>().join("  "));
+            text.push('\n');
+        }
+    }
+    Ok(text)
+}
+
+/// Characters of a text, and values of a vector, that a cell shows.
+const CELL: (usize, usize) = (60, 4);
+
+fn cell(value: &AnyValue) -> String {
+    let clipped = |text: &str| match text.char_indices().nth(CELL.0) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    };
+    match value {
+        AnyValue::Null => "-".to_owned(),
+        AnyValue::String(text) => clipped(text),
+        AnyValue::StringOwned(text) => clipped(text),
+        AnyValue::Float32(number) => short(f64::from(*number)),
+        AnyValue::Float64(number) => short(*number),
+        AnyValue::Binary(bytes) => format!("{} bytes", bytes.len()),
+        AnyValue::BinaryOwned(bytes) => format!("{} bytes", bytes.len()),
+        AnyValue::List(values) | AnyValue::Array(values, _) => {
+            let first = (0..values.len().min(CELL.1)).filter_map(|at| Some(cell(&values.get(at).ok()?)));
+            let more = if values.len() > CELL.1 { format!(", … {}", values.len()) } else { String::new() };
+            format!("[{}{more}]", first.collect::<Vec<_>>().join(", "))
+        }
+        other => clipped(&other.to_string()),
+    }
+}
+
+/// Rows as JSON can say them: pictures by name, other bytes not at all.
+fn plain(frame: LazyFrame) -> Result<LazyFrame> {
+    let mut frame = without_pictures(frame)?;
+    let schema = frame.collect_schema().into_diagnostic()?;
+    let lists = schema.iter().filter_map(|(name, kind)| match kind {
+        DataType::Array(inner, _) => Some(col(name.clone()).cast(DataType::List(inner.clone()))),
+        DataType::Binary => Some(lit(NULL).cast(DataType::String).alias(name.clone())),
+        _ => None,
+    });
+    let lists: Vec<Expr> = lists.collect();
+    Ok(if lists.is_empty() { frame } else { frame.with_columns(lists) })
+}
+
+/// Rows as CSV can say them: `1;2;3` for a vector.
+fn flat(mut frame: LazyFrame) -> Result<LazyFrame> {
+    let schema = frame.collect_schema().into_diagnostic()?;
+    let lists = schema.iter().filter(|(_, kind)| matches!(kind, DataType::List(_)));
+    let lists: Vec<Expr> = lists
+        .map(|(name, _)| {
+            let texts = col(name.clone()).cast(DataType::List(Box::new(DataType::String)));
+            texts.list().join(lit(";"), false)
+        })
+        .collect();
+    Ok(if lists.is_empty() { frame } else { frame.with_columns(lists) })
+}

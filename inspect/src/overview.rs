@@ -1,0 +1,166 @@
+//! What is in a table, on one page.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use miette::Result;
+use polars::prelude::DataType;
+use serde::Serialize;
+
+use crate::footer::Part;
+use crate::output::Output;
+use crate::query::Chosen;
+use crate::statistics::{Statistics, bars, numeric, of, short, type_name};
+use crate::table::{Table, is_image};
+
+/// A column of vectors is read for its statistics up to so many bytes; a larger one if that is asked for.
+const READ: u64 = 256 << 20;
+
+#[derive(Serialize)]
+struct Overview<'a> {
+    table: &'a str,
+    rows: u64,
+    /// Rows that the filter lets through, if there is one.
+    chosen: Option<u64>,
+    bytes: u64,
+    row_groups: usize,
+    parts: &'a [Part],
+    rests_on: &'a [String],
+    made_by: &'a BTreeMap<String, String>,
+    columns: Vec<Statistics>,
+}
+
+/// Prints the page.
+///
+/// # Errors
+/// When a column cannot be read.
+pub fn show(table: &Table, rows: &Chosen, full: bool, output: &Output) -> Result<()> {
+    let sizes = table.sizes();
+    let mut columns = Vec::new();
+    for name in &rows.columns {
+        let Some(kind) = table.schema.get(name.as_str()) else { continue };
+        let (packed, plain) = sizes.get(name.as_str()).copied().unwrap_or_default();
+        let wide = matches!(kind, DataType::Array(..) | DataType::List(_)) && plain > READ && !full;
+        let mut found = match wide || is_image(kind) || *kind == DataType::Binary {
+            true => Statistics { column: name.clone(), kind: type_name(kind), ..Statistics::default() },
+            false => of(&rows.frame, name, kind)?,
+        };
+        found.bytes = packed;
+        columns.push(found);
+    }
+    let chosen = match rows.filtered {
+        true => {
+            let count = crate::output::collect(rows.frame.clone().select([polars::prelude::len()]))?;
+            crate::statistics::number(&count, 0).map(|count| count as u64)
+        }
+        false => None,
+    };
+    let none = BTreeMap::new();
+    let overview = Overview {
+        table: &table.name,
+        rows: table.rows(),
+        chosen,
+        bytes: table.parts.iter().map(|part| part.bytes).sum(),
+        row_groups: table.parts.iter().map(|part| part.row_groups).sum(),
+        parts: &table.parts,
+        rests_on: &table.rests_on,
+        made_by: table.parts.first().map_or(&none, |part| &part.pairs),
+        columns,
+    };
+    output.answer(text(&overview).trim_end(), &overview)
+}
+
+fn text(overview: &Overview) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| _ = writeln!(text, "{name:<12} {value}");
+    line("table", overview.table.to_owned());
+    let chosen =
+        overview.chosen.map(|chosen| format!(", {chosen} of which are looked at")).unwrap_or_default();
+    line("rows", format!("{}{chosen}", overview.rows));
+    let files = match overview.parts.len() {
+        1 => "1 file".to_owned(),
+        n => format!("{n} files"),
+    };
+    line("size", format!("{} in {files}, {} row groups", size(overview.bytes), overview.row_groups));
+    for (name, title) in [
+        ("stage", "stage"),
+        ("stage_version", "version"),
+        ("action_key", "action key"),
+        ("parameters", "parameters"),
+        ("parents", "made from"),
+        ("rests_on", "rests on"),
+        ("key", "key"),
+    ] {
+        let actions: Vec<&String> = overview.parts.iter().filter_map(|part| part.pairs.get(name)).collect();
+        let Some(value) = actions.first().filter(|value| !value.is_empty()) else { continue };
+        let others = actions.iter().filter(|other| other != &value).count();
+        let others =
+            if others > 0 { format!(" (of its first file; others of {others})") } else { String::new() };
+        line(title, format!("{value}{others}"));
+    }
+    if overview.made_by.is_empty() {
+        line("made by", "not callsheet: its footer does not say".to_owned());
+    }
+    let name = width(overview.columns.iter().map(|column| column.column.as_str()));
+    let kind = width(overview.columns.iter().map(|column| column.kind.as_str()));
+    let _ = writeln!(text);
+    for column in &overview.columns {
+        let facts = facts(column);
+        let _ = writeln!(
+            text,
+            "{:<name$}  {:<kind$}  {:>9}  {facts}",
+            column.column,
+            column.kind,
+            size(column.bytes)
+        );
+    }
+    text
+}
+
+fn width<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
+    texts.map(str::len).max().unwrap_or(0)
+}
+
+/// `0 nulls  0 to 5, mean 2 ± 1, median 2  ▁█▂`.
+fn facts(column: &Statistics) -> String {
+    let mut facts = Vec::new();
+    match column.nulls {
+        Some(0) => {}
+        Some(nulls) => facts.push(format!("{nulls} nulls")),
+        None if numeric_name(&column.kind) => facts.push("not read: --full reads it".to_owned()),
+        None => {}
+    }
+    if column.not_finite > 0 {
+        facts.push(format!("{} NaN or infinite", column.not_finite));
+    }
+    if let Some(moments) = &column.moments {
+        let (min, max) =
+            (column.min.as_deref().unwrap_or_default(), column.max.as_deref().unwrap_or_default());
+        let numbers = [moments.mean, moments.deviation, moments.q50].map(short);
+        facts.push(format!("{min} to {max}, mean {} ± {}, median {}", numbers[0], numbers[1], numbers[2]));
+        facts.push(format!("|{}|", bars(&column.histogram)));
+    } else if !column.most.is_empty() {
+        let most = column.most.iter().map(|(value, count)| format!("{value} {count}"));
+        facts.push(most.collect::<Vec<_>>().join(", "));
+    } else if let Some(distinct) = column.distinct.filter(|distinct| *distinct > 0) {
+        let ends = [&column.min, &column.max].map(|end| end.as_deref().unwrap_or_default());
+        facts.push(format!("{distinct} different, `{}` to `{}`", ends[0], ends[1]));
+    }
+    facts.join(", ")
+}
+
+fn numeric_name(kind: &str) -> bool {
+    numeric(&DataType::Float64) && (kind.ends_with(']') || kind.starts_with("list<"))
+}
+
+/// Bytes as people read them.
+pub fn size(bytes: u64) -> String {
+    let units = ["B", "KB", "MB", "GB", "TB"];
+    let mut amount = bytes as f64;
+    let mut unit = 0;
+    while amount >= 1000.0 && unit + 1 < units.len() {
+        amount /= 1000.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} B") } else { format!("{amount:.1} {}", units[unit]) }
+}

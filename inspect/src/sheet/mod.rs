@@ -1,0 +1,141 @@
+//! `callsheet sheet`: rows of images, by what a table says of them.
+
+mod layout;
+mod pictures;
+
+use std::path::PathBuf;
+
+use callsheet_sheet::{Cell, Row, Sheet};
+use clap::Args;
+use miette::{IntoDiagnostic, Result, WrapErr, miette};
+use polars::prelude::{IdxSize, LazyFrame};
+
+use crate::SUCCESS;
+use crate::artifacts::Which;
+use crate::output::say;
+use crate::query::{Question, ask, chosen, sample};
+use crate::table::open;
+use layout::{Layout, Options, Place};
+
+/// Draw contact sheets of the images that a table speaks of
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  callsheet sheet style_clusters.clusters       of each cluster the images nearest to its centre, and farthest
+  callsheet sheet sample_triplets.triplets      anchor, positive and negative, with their distances
+  callsheet sheet triplets --hardest            those whose negative is hardly farther than the positive
+  callsheet sheet neighbours --where \"side = 'near'\" --nearest    near-duplicates: the closest pairs
+  callsheet sheet findings                      blurred, black, clipped, frozen and outlying frames
+  callsheet sheet findings --where \"finding = 'outlying'\" --rows 4
+  callsheet sheet frames --output frames.png    frames, drawn by chance
+  callsheet sheet --sql 'select image_id, psnr_finetuned from reconstruction order by 2 limit 24'
+
+A table is an artifact or a file, as for `callsheet inspect`. What is drawn follows from its columns:
+`image_id` or `frame_id` name what is shown, other columns stand under it.")]
+pub struct SheetCommand {
+    /// The table
+    #[arg(value_name = "TABLE", required_unless_present = "sql")]
+    table: Option<String>,
+    /// Only rows of which this is true: an SQL expression
+    #[arg(long = "where", value_name = "EXPRESSION", conflicts_with = "sql")]
+    filter: Option<String>,
+    /// Draw what a query answers, in its order
+    #[arg(long, value_name = "QUERY", conflicts_with = "table")]
+    sql: Option<String>,
+    /// Rows of pictures at most
+    #[arg(long, value_name = "ROWS", default_value_t = 12)]
+    rows: usize,
+    /// Pictures side by side [default: 8, of frames 4]
+    #[arg(long, value_name = "PICTURES")]
+    columns: Option<usize>,
+    /// Of triplets: those with the smallest difference of distances, which are hardest to tell apart
+    #[arg(long)]
+    hardest: bool,
+    /// Of pairs: the closest ones
+    #[arg(long)]
+    nearest: bool,
+    /// Of the rows that are drawn by chance
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Where the pictures are: a table with the ids and a column of images [default: the one that has them]
+    #[arg(long, value_name = "TABLE")]
+    pictures: Option<String>,
+    /// The column of images [default: b, image, or the only one]
+    #[arg(long, value_name = "COLUMN")]
+    picture: Option<String>,
+    /// The file to write [default: the table's name, with .png]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    which: Which,
+}
+
+impl SheetCommand {
+    pub fn execute(&self) -> Result<u8> {
+        let mut artifacts = None;
+        let (name, rests_on, mut frame, in_order) = match (&self.table, &self.sql) {
+            (_, Some(query)) => {
+                let frame = ask(&Question { query, tables: &[], which: &self.which })?;
+                ("query".to_owned(), Vec::new(), frame, true)
+            }
+            (Some(table), None) => {
+                let table = open(table, &self.which, &mut artifacts)?;
+                let rows = chosen(&table, self.filter.as_deref(), &[])?;
+                (table.name, table.rests_on, rows.frame, false)
+            }
+            (None, None) => return Err(miette!("no table is named")),
+        };
+        let schema = frame.collect_schema().into_diagnostic()?.as_ref().clone();
+        let columns = self.columns.unwrap_or(if schema.contains("image_id") { 8 } else { 4 });
+        let options = Options {
+            rows: self.rows,
+            columns: columns.max(1),
+            hardest: self.hardest,
+            nearest: self.nearest,
+        };
+        let rows = |count: usize| -> Result<LazyFrame> {
+            match in_order {
+                true => Ok(frame.clone().limit(count as IdxSize)),
+                false => sample(&frame, count, self.seed),
+            }
+        };
+        let layout = layout::lay_out(&frame, &schema, rows, &options)?;
+        if layout.places().next().is_none() {
+            return Err(miette!(help = "is --where too strict?", "no row of `{name}` is to be drawn"));
+        }
+        let source = pictures::Source {
+            table: self.pictures.as_deref(),
+            column: self.picture.as_deref(),
+            key: layout.key,
+            which: &self.which,
+        };
+        let ids: Vec<&str> = layout.places().map(|place| place.id.as_str()).collect();
+        let pictures = source.load(&name, &ids, &mut artifacts)?;
+        let sheet = draw(&layout, &name, &pictures);
+        let drawn = sheet.draw(&rests_on.join(", ")).map_err(|error| miette!("{error:#}"))?;
+        let path = self.output.clone().unwrap_or_else(|| default_path(&name));
+        drawn.save(&path).into_diagnostic().wrap_err_with(|| format!("cannot write {}", path.display()))?;
+        let (width, height) = drawn.dimensions();
+        say(&format!("{} of {} pictures, {width} x {height}", path.display(), ids.len()));
+        Ok(SUCCESS)
+    }
+}
+
+fn default_path(name: &str) -> PathBuf {
+    let stem =
+        name.trim_end_matches('/').rsplit(['/', '.']).find(|word| *word != "parquet").unwrap_or("sheet");
+    PathBuf::from(format!("{stem}.png"))
+}
+
+fn draw(layout: &Layout, name: &str, pictures: &pictures::Pictures) -> Sheet {
+    let cell = |place: &Option<Place>| match place {
+        Some(place) => Cell { picture: pictures.get(&place.id).cloned(), caption: place.caption.clone() },
+        None => Cell::gap(),
+    };
+    let row = |row: &layout::LaidRow| Row {
+        label: row.label.clone(),
+        cells: row.places.iter().map(cell).collect(),
+    };
+    let title = format!("{name}: {}", layout.title);
+    Sheet { name: "sheet", title, rows: layout.rows.iter().map(row).collect() }
+}

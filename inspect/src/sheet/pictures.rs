@@ -1,0 +1,105 @@
+//! The pictures of images and frames, by their ids.
+
+use std::collections::{BTreeSet, HashMap};
+
+use image::RgbImage;
+use miette::{IntoDiagnostic, Result, miette};
+use polars::prelude::*;
+use rayon::prelude::*;
+
+use crate::artifacts::{Artifacts, Which};
+use crate::output::collect;
+use crate::table::{Table, is_image, open};
+
+/// Pictures by id.
+pub type Pictures = HashMap<String, RgbImage>;
+
+/// Columns of images that are taken before others: the styled image of a pair, a frame.
+const PREFERRED: [&str; 2] = ["b", "image"];
+
+/// Where pictures are looked for.
+pub struct Source<'a> {
+    /// The table, if the user names one.
+    pub table: Option<&'a str>,
+    /// Its column, if the user names one.
+    pub column: Option<&'a str>,
+    /// The column by which they are found.
+    pub key: &'static str,
+    /// Where artifacts are looked for.
+    pub which: &'a Which,
+}
+
+impl Source<'_> {
+    /// Reads the pictures of these ids, from the table that is drawn or the one that has them.
+    ///
+    /// # Errors
+    /// When no table has them, or a picture is damaged.
+    pub fn load(&self, drawn: &str, ids: &[&str], artifacts: &mut Option<Artifacts>) -> Result<Pictures> {
+        let (table, column) = self.find(drawn, artifacts)?;
+        let wanted: BTreeSet<&str> = ids.iter().copied().collect();
+        let wanted = Series::new("wanted".into(), wanted.into_iter().collect::<Vec<_>>());
+        let there = col(self.key).is_in(lit(wanted).implode(true), false);
+        let bytes = col(column.as_str()).struct_().field_by_name("bytes").alias("bytes");
+        let rows = collect(table.scan()?.filter(there).select([col(self.key), bytes]))?;
+        let keys = rows.columns()[0].str().into_diagnostic()?.clone();
+        let files = rows.columns()[1].binary().into_diagnostic()?.clone();
+        let files: Vec<(&str, &[u8])> =
+            keys.iter().zip(files.iter()).filter_map(|(key, file)| Some((key?, file?))).collect();
+        let decode = |(id, file): &(&str, &[u8])| {
+            let picture = image::load_from_memory(file)
+                .map_err(|error| miette!("picture `{id}` of `{}` is unreadable: {error}", table.name))?;
+            Ok(((*id).to_owned(), picture.into_rgb8()))
+        };
+        let pictures = files.par_iter().map(decode).collect::<Result<Pictures>>()?;
+        match ids.iter().find(|id| !pictures.contains_key(**id)) {
+            Some(id) => Err(miette!(
+                help = "name the table that has it with --pictures",
+                "`{}` has no picture of `{id}`",
+                table.name
+            )),
+            None => Ok(pictures),
+        }
+    }
+
+    fn find(&self, drawn: &str, artifacts: &mut Option<Artifacts>) -> Result<(Table, String)> {
+        if let Some(name) = self.table {
+            let table = open(name, self.which, artifacts)?;
+            let column = self.column_of(&table).ok_or_else(|| {
+                let key = self.key;
+                miette!("`{name}` has no column `{key}`, or no column of images as is asked for")
+            })?;
+            return Ok((table, column));
+        }
+        if let Ok(table) = open(drawn, self.which, artifacts)
+            && let Some(column) = self.column_of(&table)
+        {
+            return Ok((table, column));
+        }
+        if artifacts.is_none() {
+            *artifacts = Some(self.which.artifacts(None)?);
+        }
+        for artifact in artifacts.iter().flat_map(Artifacts::iter) {
+            let Some(path) = &artifact.path else { continue };
+            let table = Table::open(&artifact.name, path, Vec::new())?;
+            if let Some(column) = self.column_of(&table) {
+                return Ok((table, column));
+            }
+        }
+        Err(miette!(
+            help = "name one with --pictures",
+            "no table has the pictures: a column `{}` beside one of images",
+            self.key
+        ))
+    }
+
+    fn column_of(&self, table: &Table) -> Option<String> {
+        table.schema.get(self.key)?;
+        let images = table.schema.iter().filter(|(_, kind)| is_image(kind)).map(|(name, _)| name.as_str());
+        let images: Vec<&str> = images.collect();
+        let asked = |column: &&str| images.contains(column);
+        match self.column {
+            Some(column) => Some(column).filter(asked).map(str::to_owned),
+            None => PREFERRED.into_iter().find(asked).or(images.first().copied()).map(str::to_owned),
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Statistics of a table's columns.
+
+use miette::{IntoDiagnostic, Result};
+use polars::prelude::*;
+use serde::Serialize;
+
+use crate::output::collect;
+use crate::table::is_image;
+
+/// Bars of a histogram.
+const BINS: i64 = 16;
+
+/// Values of a text column that are listed, if there are no more.
+const LISTED: u32 = 6;
+
+/// What a column holds.
+#[derive(Debug, Default, Serialize)]
+pub struct Statistics {
+    /// Name of the column.
+    pub column: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Rows without a value; none if it was not read.
+    pub nulls: Option<u64>,
+    /// Values that are NaN or infinite, of floats and vectors of them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub not_finite: u64,
+    /// Different values, of text, integers and truths.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distinct: Option<u64>,
+    /// The smallest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<String>,
+    /// The largest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<String>,
+    /// Of numbers: mean, deviation, and the 5, 50 and 95 % quantiles.
+    #[serde(flatten)]
+    pub moments: Option<Moments>,
+    /// Of numbers: how many lie in each of equal parts between the smallest and the largest.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub histogram: Vec<u64>,
+    /// Of text: the most frequent values, with their number.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub most: Vec<(String, u64)>,
+    /// Bytes in the files.
+    pub bytes: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// Moments and quantiles of numbers.
+#[derive(Clone, Debug, Serialize)]
+pub struct Moments {
+    /// Mean.
+    pub mean: f64,
+    /// Standard deviation.
+    pub deviation: f64,
+    /// 5 % quantile.
+    pub q05: f64,
+    /// Median.
+    pub q50: f64,
+    /// 95 % quantile.
+    pub q95: f64,
+}
+
+/// Reads a column of `frame` and says what it holds.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn of(frame: &LazyFrame, name: &str, kind: &DataType) -> Result<Statistics> {
+    let mut statistics =
+        Statistics { column: name.to_owned(), kind: type_name(kind), ..Statistics::default() };
+    let column = frame.clone().select([col(name)]);
+    let values = match kind {
+        DataType::Array(inner, _) | DataType::List(inner) if inner.is_primitive_numeric() => {
+            let nulls = collect(column.clone().select([col(name).null_count().cast(DataType::UInt64)]))?;
+            statistics.nulls = number(&nulls, 0).map(|nulls| nulls as u64);
+            let options = ExplodeOptions { empty_as_null: false, keep_nulls: false };
+            column.explode(by_name([name], true, false), options)
+        }
+        _ => column,
+    };
+    let value = || col(name);
+    if numeric(kind) {
+        let floats = || value().cast(DataType::Float64);
+        let finite = || floats().filter(floats().is_finite());
+        let quantile = |at: f64| finite().quantile(lit(at), QuantileMethod::Nearest);
+        let row = collect(values.clone().select([
+            value().null_count().cast(DataType::Float64).alias("nulls"),
+            floats().is_finite().not().sum().cast(DataType::Float64).alias("not_finite"),
+            finite().min().alias("min"),
+            finite().max().alias("max"),
+            finite().mean().alias("mean"),
+            finite().std(1).alias("deviation"),
+            quantile(0.05).alias("q05"),
+            quantile(0.5).alias("q50"),
+            quantile(0.95).alias("q95"),
+        ]))?;
+        let at = |n: usize| number(&row, n);
+        statistics.nulls = statistics.nulls.or(at(0).map(|nulls| nulls as u64));
+        statistics.not_finite = at(1).unwrap_or_default() as u64;
+        if let (Some(min), Some(max), Some(mean)) = (at(2), at(3), at(4)) {
+            (statistics.min, statistics.max) = (Some(short(min)), Some(short(max)));
+            let [deviation, q05, q50, q95] = [5, 6, 7, 8].map(|n| at(n).unwrap_or_default());
+            statistics.moments = Some(Moments { mean, deviation, q05, q50, q95 });
+            statistics.histogram = histogram(values.select([finite().alias(name)]), name, min, max)?;
+        }
+        return Ok(statistics);
+    }
+    if matches!(kind, DataType::String | DataType::Boolean) {
+        let row = collect(values.clone().select([
+            value().null_count().cast(DataType::Float64).alias("nulls"),
+            value().n_unique().cast(DataType::Float64).alias("distinct"),
+        ]))?;
+        statistics.nulls = number(&row, 0).map(|nulls| nulls as u64);
+        statistics.distinct = number(&row, 1).map(|distinct| distinct as u64);
+        let ends = [
+            value().cast(DataType::String).min().alias("min"),
+            value().cast(DataType::String).max().alias("max"),
+        ];
+        let ends = collect(values.clone().select(ends))?;
+        (statistics.min, statistics.max) = (text(&ends, 0, 0), text(&ends, 1, 0));
+        if statistics.distinct.is_some_and(|distinct| distinct <= u64::from(LISTED)) {
+            statistics.most = most(values, name)?;
+        }
+        return Ok(statistics);
+    }
+    let nulls = collect(values.select([value().null_count().cast(DataType::Float64)]))?;
+    statistics.nulls = number(&nulls, 0).map(|nulls| nulls as u64);
+    Ok(statistics)
+}
+
+/// Whether statistics of numbers make sense.
+pub fn numeric(kind: &DataType) -> bool {
+    match kind {
+        DataType::Array(inner, _) | DataType::List(inner) => inner.is_primitive_numeric(),
+        _ => kind.is_primitive_numeric(),
+    }
+}
+
+fn histogram(values: LazyFrame, name: &str, min: f64, max: f64) -> Result<Vec<u64>> {
+    let width = if max > min { (max - min) / BINS as f64 } else { 1.0 };
+    let bin = ((col(name) - lit(min)) / lit(width)).floor().cast(DataType::Int64);
+    let last = lit(BINS - 1);
+    let bin = when(bin.clone().gt(last.clone())).then(last).otherwise(bin);
+    let counted =
+        collect(values.group_by([bin.alias("bin")]).agg([len().cast(DataType::Float64).alias("count")]))?;
+    let mut bars = vec![0; BINS as usize];
+    let bins = counted.column("bin").into_diagnostic()?.i64().into_diagnostic()?.clone();
+    let counts = counted.column("count").into_diagnostic()?.f64().into_diagnostic()?.clone();
+    for (bin, count) in bins.iter().zip(counts.iter()) {
+        if let (Some(bin), Some(count)) = (bin, count)
+            && let Some(bar) = usize::try_from(bin).ok().and_then(|bin| bars.get_mut(bin))
+        {
+            *bar += count as u64;
+        }
+    }
+    Ok(bars)
+}
+
+fn most(values: LazyFrame, name: &str) -> Result<Vec<(String, u64)>> {
+    let value = col(name).cast(DataType::String).alias("value");
+    let counted = values.group_by([value]).agg([len().cast(DataType::Float64).alias("count")]);
+    let order = SortMultipleOptions::default().with_order_descending_multi([true, false]);
+    let counted = collect(counted.sort(["count", "value"], order))?;
+    let row = |at: usize| {
+        let count = counted.columns()[1].get(at).ok()?.extract::<f64>()?;
+        Some((text(&counted, 0, at).unwrap_or_else(|| "null".into()), count as u64))
+    };
+    Ok((0..counted.height()).filter_map(row).collect())
+}
+
+/// A number of the first row.
+pub fn number(rows: &DataFrame, column: usize) -> Option<f64> {
+    rows.columns().get(column)?.get(0).ok()?.extract::<f64>()
+}
+
+fn text(rows: &DataFrame, column: usize, at: usize) -> Option<String> {
+    match rows.columns().get(column)?.get(at).ok()? {
+        AnyValue::String(text) => Some(text.to_owned()),
+        AnyValue::StringOwned(text) => Some(text.to_string()),
+        _ => None,
+    }
+}
+
+/// A number as people read it.
+pub fn short(number: f64) -> String {
+    let size = number.abs();
+    match size {
+        _ if number.fract() == 0.0 && size < 1e9 => format!("{number}"),
+        _ if size != 0.0 && !(1e-3..1e6).contains(&size) => format!("{number:.3e}"),
+        _ => {
+            let text = format!("{number:.4}");
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
+    }
+}
+
+/// The name of a type, as stage.toml declares it.
+pub fn type_name(kind: &DataType) -> String {
+    match kind {
+        DataType::String => "string".into(),
+        DataType::Binary => "binary".into(),
+        DataType::Boolean => "bool".into(),
+        DataType::Float32 => "float32".into(),
+        DataType::Float64 => "float64".into(),
+        DataType::Int32 => "int32".into(),
+        DataType::Int64 => "int64".into(),
+        DataType::Array(inner, length) => format!("{}[{length}]", type_name(inner)),
+        DataType::List(inner) => format!("list<{}>", type_name(inner)),
+        image if is_image(image) => "image".into(),
+        other => other.to_string(),
+    }
+}
+
+/// A histogram as a line of text.
+pub fn bars(counts: &[u64]) -> String {
+    let most = counts.iter().copied().max().unwrap_or(0).max(1);
+    let level = |count: u64| match count {
+        0 => ' ',
+        _ => ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'][((count * 8).div_ceil(most) - 1).min(7) as usize],
+    };
+    counts.iter().map(|count| level(*count)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_of_numbers_is_summed_up_without_what_is_not_finite() {
+        let rows = df!("x" => [Some(1.0), Some(2.0), None, Some(f64::NAN), Some(9.0)]).expect("rows");
+        let found = of(&rows.lazy(), "x", &DataType::Float64).expect("statistics");
+        assert_eq!((found.nulls, found.not_finite), (Some(1), 1));
+        assert_eq!((found.min.as_deref(), found.max.as_deref()), (Some("1"), Some("9")));
+        let moments = found.moments.expect("numbers");
+        assert!((moments.mean - 4.0).abs() < 1e-12 && (moments.deviation - 19f64.sqrt()).abs() < 1e-12);
+        assert_eq!(moments.q50, 2.0);
+        assert_eq!((found.histogram[0], found.histogram[2], found.histogram[15]), (1, 1, 1));
+    }
+
+    #[test]
+    fn a_column_of_few_texts_lists_them() {
+        let rows = df!("t" => ["b", "a", "b"]).expect("rows");
+        let found = of(&rows.lazy(), "t", &DataType::String).expect("statistics");
+        assert_eq!(found.distinct, Some(2));
+        assert_eq!(found.most, [("b".to_owned(), 2), ("a".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn numbers_and_bars_are_short() {
+        assert_eq!([3.0, 0.25, 1e-7, 123456789.5].map(short), ["3", "0.25", "1.000e-7", "1.235e8"]);
+        assert_eq!(bars(&[0, 1, 8, 4]), " ▁█▄");
+    }
+}

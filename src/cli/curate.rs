@@ -1,0 +1,264 @@
+//! `callsheet curate`.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::SystemTime;
+
+use arrow::array::AsArray;
+use clap::{Args, Subcommand};
+
+use super::external::inspect;
+use super::{SUCCESS, Which, print_json, print_text};
+use crate::curation::{self, Line, Verdict};
+use crate::declare::ArtifactKind;
+use crate::error::{Doing, Error, Result, list, suggest};
+use crate::plan::Input;
+use crate::run::outlook;
+use crate::table::read_columns;
+
+/// Say which frames are left out, and why
+#[derive(Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  callsheet curate exclude 'a.mp4#000012' 'a.mp4#000013' --reason 'a bird on the lens'
+  callsheet curate include 'a.mp4#000012' --reason 'it is a kite, and far away'
+  callsheet curate --sql \"select frame_id from findings where finding = 'black'\" --reason black
+  callsheet curate log
+  callsheet plan            what follows from it, with counts
+
+Verdicts are lines of pipelines/curation/<dataset>.csv, one a frame, to be kept in git. A frame that is
+excluded is in no image and no window; `include` takes that back, or says that a finding was looked at."
+)]
+pub struct Curate {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    frames: Option<Frames>,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Leave frames out
+    Exclude(Frames),
+    /// Keep frames, or take an exclusion back
+    Include(Frames),
+    /// Show the verdicts
+    Log(Log),
+}
+
+#[derive(Args)]
+struct Frames {
+    /// Frames, as the column `frame_id` names them
+    #[arg(value_name = "FRAME_ID", required_unless_present = "sql")]
+    ids: Vec<String>,
+    /// The frames that this query selects, in its column `frame_id`
+    #[arg(long, value_name = "QUERY", conflicts_with = "ids")]
+    sql: Option<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Who says so [default: git's user.name, else $USER]
+    #[arg(long, value_name = "NAME")]
+    author: Option<String>,
+    #[command(flatten)]
+    which: Which,
+}
+
+#[derive(Args)]
+struct Log {
+    #[command(flatten)]
+    which: Which,
+    /// Print as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Curate {
+    pub fn execute(&self) -> Result<u8> {
+        match (&self.action, &self.frames) {
+            (Some(Action::Exclude(frames)), _) | (None, Some(frames)) => frames.judge(Verdict::Exclude),
+            (Some(Action::Include(frames)), _) => frames.judge(Verdict::Include),
+            (Some(Action::Log(log)), _) => log.show(),
+            (None, None) => Err(Error::refused(
+                "what is to be done is missing",
+                "curate exclude, curate include, curate --sql, or curate log",
+            )),
+        }
+    }
+}
+
+impl Frames {
+    fn judge(&self, verdict: Verdict) -> Result<u8> {
+        let author = author(self.author.as_deref())?;
+        for (what, text) in [("reason", &self.reason), ("author", &author)] {
+            if text.trim().is_empty() || text.contains(char::is_control) {
+                return Err(Error::refused(
+                    format!("the {what} {text:?} is empty, or more than a line"),
+                    "say it in one line, for those who read it in a year",
+                ));
+            }
+        }
+        let known = known_frames(&self.which)?;
+        let ids = match &self.sql {
+            Some(query) => self.select(query)?,
+            None => self.ids.clone(),
+        };
+        let (path, shown) = file(&self.which)?;
+        let mut lines = if path.exists() { curation::read(&path)? } else { Vec::new() };
+        let mut fresh = BTreeSet::new();
+        for id in &ids {
+            if !known.contains(id) {
+                return Err(unknown(id, &known));
+            }
+            if !fresh.insert(id) {
+                let help = "name each frame once; nothing was written".to_owned();
+                return Err(Error::refused(format!("frame `{id}` is named twice"), help));
+            }
+            if let Some(line) = lines.iter().find(|line| line.frame_id == *id && line.verdict == verdict) {
+                let Line { reason, author, date, .. } = line;
+                return Err(Error::refused(
+                    format!(
+                        "frame `{id}` has the verdict `{}` already, by {author} on {date}: {reason}",
+                        verdict.name()
+                    ),
+                    "leave it out; nothing was written",
+                ));
+            }
+        }
+        let date = humantime::format_rfc3339(SystemTime::now()).to_string()[..10].to_owned();
+        for frame_id in ids.iter().cloned() {
+            let reason = self.reason.trim().to_owned();
+            let line = Line { frame_id, verdict, reason, author: author.clone(), date: date.clone() };
+            match lines.iter_mut().find(|found| found.frame_id == line.frame_id) {
+                Some(found) => *found = line,
+                None => lines.push(line),
+            }
+        }
+        curation::write(&path, &lines)?;
+        let frames = if ids.len() == 1 { "frame" } else { "frames" };
+        print_text(&format!("{} {} {frames} in {shown}", verdict.name(), ids.len()));
+        print_text("`callsheet plan` says what follows");
+        Ok(SUCCESS)
+    }
+
+    /// The frames that a query selects.
+    fn select(&self, query: &str) -> Result<Vec<String>> {
+        let mut command = inspect()?;
+        let program = PathBuf::from(command.get_program());
+        command.args(["inspect", "--sql", query, "--format", "ndjson"]).args(self.which.words());
+        let output = command.stderr(Stdio::inherit()).output().doing("cannot start", program)?;
+        if !output.status.success() {
+            return Err(Error::refused("the query failed; nothing was written", ""));
+        }
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let id = |line: &str| {
+            let row: serde_json::Value = serde_json::from_str(line).ok()?;
+            Some(row.get("frame_id")?.as_str()?.to_owned())
+        };
+        let ids: Option<Vec<String>> = text.lines().map(id).collect();
+        match ids {
+            Some(ids) if !ids.is_empty() => Ok(ids),
+            Some(_) => Err(Error::refused("the query selects no frame", "nothing was written")),
+            None => Err(Error::refused(
+                "the query has no column of text `frame_id`",
+                "select frame_id from .. ; of images `frame_id` stands beside `image_id`",
+            )),
+        }
+    }
+}
+
+impl Log {
+    fn show(&self) -> Result<u8> {
+        let (path, shown) = file(&self.which)?;
+        let lines = if path.exists() { curation::read(&path)? } else { Vec::new() };
+        if self.json {
+            print_json(&lines);
+            return Ok(SUCCESS);
+        }
+        let width = lines.iter().map(|line| line.frame_id.len()).max().unwrap_or(0);
+        for Line { frame_id, verdict, reason, author, date } in &lines {
+            print_text(&format!("{date}  {:<8} {frame_id:<width$}  {reason} ({author})", verdict.name()));
+        }
+        let excluded = lines.iter().filter(|line| line.verdict == Verdict::Exclude).count();
+        print_text(&format!("{excluded} excluded, {} included in {shown}", lines.len() - excluded));
+        Ok(SUCCESS)
+    }
+}
+
+/// Where the verdicts lie, and that below the project.
+fn file(which: &Which) -> Result<(PathBuf, String)> {
+    let (project, request) = which.request()?;
+    if request.dataset.is_empty() {
+        return Err(Error::refused(
+            "no dataset is named",
+            "verdicts are of a dataset: name it with --dataset",
+        ));
+    }
+    if !project.dataset_names().contains(&request.dataset) {
+        let known = project.dataset_names();
+        let help = suggest(&request.dataset, known.iter().map(String::as_str));
+        return Err(Error::refused(format!("there is no dataset `{}`", request.dataset), help));
+    }
+    let path = project.pipelines.join("curation").join(format!("{}.csv", request.dataset));
+    Ok((project.root.join(&path), path.display().to_string()))
+}
+
+fn author(said: Option<&str>) -> Result<String> {
+    let git = || {
+        let output = Command::new("git").args(["config", "user.name"]).output().ok()?;
+        Some(String::from_utf8_lossy(&output.stdout).trim().to_owned()).filter(|name| !name.is_empty())
+    };
+    let user = || env::var("USER").ok().filter(|name| !name.is_empty());
+    said.map(str::to_owned).or_else(git).or_else(user).ok_or_else(|| {
+        Error::refused("it is not known who you are", "say it with --author, or `git config user.name`")
+    })
+}
+
+/// Ids of the frames that a verdict can be on: those of the table beside which a stage reads them.
+fn known_frames(which: &Which) -> Result<BTreeSet<String>> {
+    let (project, store, plan, survey) = which.survey()?;
+    let pipeline = &plan.request.pipeline;
+    let Some(reader) = plan.stages.iter().find(|stage| stage.decl.inputs.contains_key("curation")) else {
+        return Err(Error::refused(
+            format!("no stage of pipeline `{pipeline}` reads verdicts"),
+            "a stage that does has an input `curation` beside a table of frames, as list_images has",
+        ));
+    };
+    let table = reader.inputs.iter().find_map(|(name, input)| match input {
+        Input::Artifact { stage, output } if reader.decl.inputs[name].kind == ArtifactKind::Table => {
+            Some((*stage, output))
+        }
+        _ => None,
+    });
+    let mut sources = super::sources(&project, &store, &plan);
+    let prospects = outlook(&store, &mut sources, &survey, &plan)?;
+    let Some((stage, output)) = table else {
+        return Err(Error::refused(format!("stage `{}` reads no table of frames", reader.name), ""));
+    };
+    let name = format!("{}.{output}", plan.stages[stage].name);
+    let Some(objects) = &prospects[stage].objects else {
+        return Err(Error::refused(
+            format!("`{name}` is not there yet with these parameters: it tells which frames there are"),
+            format!("`callsheet run {}` makes it", plan.stages[stage].name),
+        ));
+    };
+    let path = store.object_path(&objects[output]);
+    let rows = read_columns(&path, &["frame_id"])?;
+    let ids = rows.column(0).as_string_opt::<i32>();
+    let ids = ids.ok_or_else(|| Error::refused(format!("`frame_id` of `{name}` is no text"), ""))?;
+    Ok(ids.iter().flatten().map(str::to_owned).collect())
+}
+
+fn unknown(id: &str, known: &BTreeSet<String>) -> Error {
+    let message = format!("there is no frame `{id}`; nothing was written");
+    let frame = id.rsplit_once('/').map(|(frame, _)| frame).filter(|frame| known.contains(*frame));
+    match frame {
+        Some(frame) => Error::refused(message, format!("that is an image; its frame is `{frame}`")),
+        None if known.is_empty() => Error::refused(message, list([])),
+        None => Error::refused(message, suggest(id, known.iter().map(String::as_str))),
+    }
+}

@@ -1,0 +1,181 @@
+//! Verdicts of people on the frames of a dataset: `pipelines/curation/<dataset>.csv`, one line a frame,
+//! kept in git. Stages read it as an input like any other.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Doing, Error, Result, nearest};
+
+/// The first line of the file.
+pub const HEADER: &str = "frame_id,verdict,reason,author,date";
+
+/// What is to become of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It is left out of what is learnt from and measured on.
+    Exclude,
+    /// It was looked at, and stays.
+    Include,
+}
+
+impl Verdict {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exclude => "exclude",
+            Self::Include => "include",
+        }
+    }
+}
+
+/// A line of the file.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Line {
+    /// The frame.
+    pub frame_id: String,
+    /// What is to become of it.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: String,
+    /// Who says so.
+    pub author: String,
+    /// When: `2026-11-25`.
+    pub date: String,
+}
+
+/// Reads the verdicts in the order of the file.
+///
+/// # Errors
+/// When it cannot be read or is no such table, a verdict is none of the two, or a frame has two lines;
+/// with the number of the line.
+pub fn read(path: &Path) -> Result<Vec<Line>> {
+    let text = fs::read_to_string(path).doing("cannot read", path)?;
+    parse(&text, path)
+}
+
+fn parse(text: &str, path: &Path) -> Result<Vec<Line>> {
+    let refused = |line: u64, what: String, help: String| {
+        Err(Error::refused(format!("line {line} of {}: {what}", path.display()), help))
+    };
+    let mut reader = csv::ReaderBuilder::new().from_reader(text.as_bytes());
+    let header: Vec<&str> = HEADER.split(',').collect();
+    match reader.headers() {
+        Ok(found) if found.iter().eq(header.iter().copied()) => {}
+        _ => return refused(1, "is not the header".to_owned(), format!("write it as `{HEADER}`")),
+    }
+    let mut lines: Vec<Line> = Vec::new();
+    let mut seen: BTreeMap<String, u64> = BTreeMap::new();
+    for record in reader.records() {
+        let record = match record {
+            Ok(record) => record,
+            Err(error) => {
+                let at = error.position().map_or(0, csv::Position::line);
+                let help =
+                    format!("every line has {} fields: {HEADER}; quote a reason with commas", header.len());
+                return refused(at, csv_problem(&error), help);
+            }
+        };
+        let at = record.position().map_or(0, csv::Position::line);
+        let field = |n: usize| record.get(n).unwrap_or_default().trim().to_owned();
+        let verdict = match field(1).as_str() {
+            "exclude" => Verdict::Exclude,
+            "include" => Verdict::Include,
+            other => {
+                let help = match nearest(other, ["exclude", "include"]) {
+                    Some(near) => format!("did you mean `{near}`? (known: exclude, include)"),
+                    None => "known: exclude, include".to_owned(),
+                };
+                return refused(at, format!("the verdict is `{other}`"), help);
+            }
+        };
+        let line = Line { frame_id: field(0), verdict, reason: field(2), author: field(3), date: field(4) };
+        if line.frame_id.is_empty() {
+            return refused(at, "names no frame".to_owned(), "its first field is a frame_id".to_owned());
+        }
+        if let Some(first) = seen.insert(line.frame_id.clone(), at) {
+            let help = "keep one of the two lines; what was said before is in git".to_owned();
+            return refused(at, format!("frame `{}` has line {first} already", line.frame_id), help);
+        }
+        lines.push(line);
+    }
+    Ok(lines)
+}
+
+fn csv_problem(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("has {len} fields, not {expected_len}")
+        }
+        csv::ErrorKind::Utf8 { .. } => "is not UTF-8".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// Writes the verdicts in this order; whoever reads the file finds it before or after.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn write(path: &Path, lines: &[Line]) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).doing("cannot create", folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).doing("cannot write in", folder)?;
+    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+    for line in lines {
+        writer.serialize(line).map_err(io::Error::from).doing("cannot write", path)?;
+    }
+    let text = writer.into_inner().map_err(|error| error.into_error()).doing("cannot write", path)?;
+    let written = writeln!(file, "{HEADER}").and_then(|()| file.write_all(&text));
+    written.doing("cannot write", path)?;
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    file.as_file().set_permissions(mode).doing("cannot write", path)?;
+    file.persist(path).map_err(|error| error.error).doing("cannot write", path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(lines: &str) -> String {
+        let text = format!("{HEADER}\n{lines}");
+        parse(&text, Path::new("c.csv")).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn what_is_written_is_read_again_whatever_is_in_a_reason() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("curation/c.csv");
+        let line = |id: &str, verdict, reason: &str| Line {
+            frame_id: id.into(),
+            verdict,
+            reason: reason.into(),
+            author: "a".into(),
+            date: "2026-01-02".into(),
+        };
+        let lines = [
+            line("v#1", Verdict::Exclude, "a bird, \"big\"\nand near"),
+            line("v#2", Verdict::Include, "fine"),
+        ];
+        write(&path, &lines).expect("written");
+        assert_eq!(read(&path).expect("read"), lines);
+    }
+
+    #[test]
+    fn a_line_that_is_wrong_is_named() {
+        assert_eq!(refused("v#1,exlude,x,a,d"), "line 2 of c.csv: the verdict is `exlude`");
+        assert_eq!(
+            refused("v#1,exclude,x,a,d\nv#1,include,x,a,d"),
+            "line 3 of c.csv: frame `v#1` has line 2 already"
+        );
+        assert_eq!(refused("v#1,exclude,x"), "line 2 of c.csv: has 3 fields, not 5");
+        assert_eq!(refused(",exclude,x,a,d"), "line 2 of c.csv: names no frame");
+        let header = parse("frame,verdict\n", Path::new("c.csv")).expect_err("refused").to_string();
+        assert_eq!(header, "line 1 of c.csv: is not the header");
+        assert!(parse(&format!("{HEADER}\n"), Path::new("c.csv")).expect("read").is_empty());
+    }
+}

@@ -1,0 +1,101 @@
+//! Declared checks of tables: run before anything is published, with the rows and columns named.
+
+mod support;
+
+use std::fs;
+
+use support::Project;
+
+const FEW: [&str; 4] = ["-p", "curated", "-d", "few"];
+
+/// The toy project with frames, whose gauges are checked.
+fn project() -> Project {
+    let project = Project::new();
+    let lines: String = (0..9).map(|n| format!("a.csv#{n:06},{n}\n")).collect();
+    project.write("data/raw/few/a.csv", &lines);
+    project
+}
+
+fn failing(project: &Project, more: &[&str]) -> String {
+    project.run_failing(&[&FEW, more].concat(), 1)
+}
+
+/// Replaces the checks of a toy stage.
+fn checks(project: &Project, stage: &str, output: &str, checks: &str) {
+    let path = format!("stages/{stage}/stage.toml");
+    let text = project.read(&path);
+    let rest = text.split("\n[outputs.").map(|part| part.split_once(".checks]\n").map_or(part, |_| ""));
+    let kept: Vec<&str> = rest.filter(|part| !part.is_empty()).collect();
+    let rows = text.split_once("\n[rows]").map(|(_, rows)| format!("\n[rows]{rows}")).unwrap_or_default();
+    let kept = kept.join("\n[outputs.").replace(&rows, "");
+    project.write(&path, &format!("{kept}\n[outputs.{output}.checks]\n{checks}\n{rows}"));
+}
+
+#[test]
+fn a_violation_names_the_rows_and_the_artifact_stays_as_it_was() {
+    let project = project();
+    project.run(&FEW);
+    let artifact = "data/out/curated/few/gauge/gauges.parquet";
+    let before = fs::canonicalize(project.path(artifact)).expect("shown");
+    let range = failing(&project, &["--set", "gauge.gain=2.5"]);
+    assert!(range.contains("check `range`: column `gauge` is wrong in 4 rows"), "{range}");
+    assert!(range.contains("row `a.csv#000005/c0` is 12.5, not at most 12"), "{range}");
+    let allowed = failing(&project, &["--set", "gauge.gain=100.0"]);
+    assert!(allowed.contains("is wrong in"), "{allowed}");
+    let null = failing(&project, &["--set", "gauge.gain=400.0"]);
+    assert!(null.contains("check `non_null`: column `gauge` is wrong in 8 rows"), "{null}");
+    assert!(null.contains("row `a.csv#000003/c0` is null"), "{null}");
+    assert_eq!(fs::canonicalize(project.path(artifact)).expect("shown"), before);
+    let back = project.run(&FEW);
+    assert!(back.ran().is_empty(), "{:?}", back.ran());
+}
+
+#[test]
+fn values_that_are_not_allowed_are_named() {
+    let project = project();
+    checks(&project, "gauge", "gauges", "allowed.group = [\"light\"]");
+    let message = failing(&project, &[]);
+    assert!(message.contains("check `allowed`: column `group` is wrong in"), "{message}");
+    assert!(message.contains("row `a.csv#000000/c0` is `dark`, none of light"), "{message}");
+}
+
+#[test]
+fn what_rows_are_together_is_checked_of_the_whole_table() {
+    let project = project();
+    checks(&project, "gauge", "gauges", "unique = [\"group\"]");
+    let message = failing(&project, &[]);
+    assert!(message.contains("check `unique`: 16 rows have the `group` of another row"), "{message}");
+    checks(&project, "gauge", "gauges", "rows.max = 17");
+    let message = failing(&project, &[]);
+    assert!(message.contains("the table has 18 rows, and is to have at most the 17"), "{message}");
+    let project = self::project();
+    checks(&project, "pick", "images", "rows.equal = \"frames\"");
+    let message = failing(&project, &[]);
+    assert!(
+        message.contains("has 18 rows, and is to have at most the 9 that input `frames` has"),
+        "{message}"
+    );
+    checks(&project, "pick", "images", "unique = [\"frame_id\", \"image_id + shows\"]");
+    let message = failing(&project, &[]);
+    assert!(
+        message.contains("check `unique`: 9 rows have the `frame_id` of another row: `a.csv#000000`"),
+        "{message}"
+    );
+}
+
+#[test]
+fn checks_that_cannot_be_are_refused_with_the_declaration() {
+    let project = project();
+    for (written, said) in [
+        ("non_null = [\"gaug\"]", "checks.non_null of output `gauges` names the column \"gaug\""),
+        ("unique = [\"image_id + gruop\"]", "names the column \"gruop\""),
+        ("range.gauge = {}", "checks.range.gauge of output `gauges` lets nothing or all through"),
+        ("range.gauge = { min = 3, max = 2 }", "lets nothing or all through"),
+        ("rows.equal = \"renderd\"", "names \"renderd\", which is no input of one table"),
+        ("uniq = [\"group\"]", "unknown field `uniq`"),
+    ] {
+        checks(&project, "gauge", "gauges", written);
+        let message = project.refused(&[&["plan"], &FEW[..]].concat());
+        assert!(message.contains(said), "{written}: {message}");
+    }
+}
