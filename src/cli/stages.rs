@@ -105,7 +105,9 @@ fn outputs(stage: &StageDecl) -> Vec<String> {
         let columns = output.columns.iter().map(|(column, kind)| format!("`{column}` {kind}"));
         let columns = columns.collect::<Vec<_>>().join(", ");
         let columns = if columns.is_empty() { columns } else { format!("\n  Columns: {columns}") };
-        format!("- `{name}` ({}, `{}`): {}{columns}", kind_name(output.kind), output.path, output.doc)
+        let checks = output.checks.to_string();
+        let checks = if checks.is_empty() { checks } else { format!("\n  Checks: {checks}") };
+        format!("- `{name}` ({}, `{}`): {}{columns}{checks}", kind_name(output.kind), output.path, output.doc)
     };
     stage.outputs.iter().map(line).collect()
 }

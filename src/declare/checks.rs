@@ -1,6 +1,7 @@
 //! `[outputs.NAME.checks]` of a stage.toml: what must hold of a table before it is published.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -78,6 +79,40 @@ impl ChecksDecl {
         let allowed = self.allowed.keys().map(|name| ("allowed", name.as_str()));
         let unique = self.keys().flatten().map(|name| ("unique", name));
         sets.filter(|(_, name)| *name != ALL).chain(range).chain(allowed).chain(unique)
+    }
+}
+
+/// `non-null: *; range: psnr from 0 to 100`, for people; nothing if nothing is checked.
+impl fmt::Display for ChecksDecl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
+        let range = self.range.iter().map(|(name, bounds)| {
+            let ends = [("from", bounds.min), ("to", bounds.max)].into_iter();
+            let ends = ends.filter_map(|(word, end)| Some(format!(" {word} {}", end?)));
+            format!("{name}{}", ends.collect::<String>())
+        });
+        let allowed = self.allowed.iter().map(|(name, values)| {
+            let values = values.iter().map(ToString::to_string).collect::<Vec<_>>();
+            format!("{name} is {}", values.join(" or "))
+        });
+        let count = |word: &str, count: Option<String>| count.map(|count| format!("{word} {count}"));
+        let rows = [
+            count("at least", self.rows.min.map(|rows| rows.to_string())),
+            count("at most", self.rows.max.map(|rows| rows.to_string())),
+            count("as many as", self.rows.equal.clone()),
+            count("at most as many as", self.rows.at_most.clone()),
+        ];
+        let parts = [
+            ("non-null", names(&self.non_null)),
+            ("unique", names(&self.unique)),
+            ("finite", names(&self.finite)),
+            ("range", range.collect::<Vec<_>>().join(", ")),
+            ("allowed", allowed.collect::<Vec<_>>().join(", ")),
+            ("rows", rows.into_iter().flatten().collect::<Vec<_>>().join(", ")),
+        ];
+        let parts = parts.into_iter().filter(|(_, text)| !text.is_empty());
+        let parts: Vec<String> = parts.map(|(name, text)| format!("{name}: {text}")).collect();
+        f.write_str(&parts.join("; "))
     }
 }
 

@@ -2,7 +2,7 @@
 //! wants JSON lines.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::declare::{ArtifactKind, StageDecl, TableFormat};
 use crate::error::{Doing, Result};
@@ -33,7 +33,7 @@ pub fn hand_over(request: &mut WorkRequest, decl: &StageDecl, folder: &Path) -> 
             if json {
                 write_json(path, &to)?
             } else {
-                join(path, &parts[0], &to)?
+                join(path, &parts, &to)?
             }
             *path = to;
         }
@@ -41,8 +41,8 @@ pub fn hand_over(request: &mut WorkRequest, decl: &StageDecl, folder: &Path) -> 
     Ok(())
 }
 
-fn join(table: &Path, first: &Path, to: &Path) -> Result<()> {
-    let mut writer = TableWriter::create(to, schema(table)?.as_ref().clone(), &footer(first)?)?;
-    read_batches(table, &[], rows_at_once(first)?, |rows| writer.write(&rows))?;
+fn join(table: &Path, parts: &[PathBuf], to: &Path) -> Result<()> {
+    let mut writer = TableWriter::create(to, schema(table)?.as_ref().clone(), &footer(&parts[0])?)?;
+    read_batches(table, &[], rows_at_once(parts)?, |rows| writer.write(&rows))?;
     writer.finish()
 }

@@ -31,7 +31,7 @@ pub fn check_table(path: &Path, checks: &ChecksDecl, key: Option<&str>) -> Resul
         return Ok(());
     }
     let mut first = 0;
-    read_batches(path, &[], rows_at_once(&super::part_files(path)?[0])?, |rows| -> Result<()> {
+    read_batches(path, &[], rows_at_once(&super::part_files(path)?)?, |rows| -> Result<()> {
         check_rows(&rows, checks, key, first, path)?;
         first += rows.num_rows();
         Ok(())

@@ -96,8 +96,7 @@ fn parse(
 pub fn write_json(table: &Path, to: &Path) -> Result<()> {
     let file = BufWriter::new(File::create(to).doing("cannot create", to)?);
     let mut writer = LineDelimitedWriter::new(file);
-    let part = super::part_files(table)?.remove(0);
-    read_batches(table, &[], rows_at_once(&part)?, |rows| -> Result<()> {
+    read_batches(table, &[], rows_at_once(&super::part_files(table)?)?, |rows| -> Result<()> {
         writer.write(&rows).map_err(ParquetError::from).doing("cannot write", to)
     })?;
     writer.finish().map_err(ParquetError::from).doing("cannot write", to)?;

@@ -35,16 +35,21 @@ pub fn row_count(path: &Path) -> Result<u64> {
     part_files(path)?.iter().map(rows).sum()
 }
 
-/// Rows of a file that are read at once: some 16 MB of them before encoding.
+/// Rows of a table's files that are read at once: some 16 MB before encoding, of the file whose rows are
+/// the largest.
 ///
 /// # Errors
-/// When it cannot be read.
-pub fn rows_at_once(path: &Path) -> Result<usize> {
-    let reader = open(path)?;
-    let groups = reader.metadata().row_groups();
-    let bytes: i64 = groups.iter().map(|group| group.total_byte_size()).sum();
-    let rows: i64 = groups.iter().map(|group| group.num_rows()).sum();
-    Ok((BATCH_BYTES * rows.max(1) / bytes.max(1)).clamp(1, MOST_ROWS) as usize)
+/// When one cannot be read.
+pub fn rows_at_once<P: AsRef<Path>>(files: &[P]) -> Result<usize> {
+    let mut fewest = MOST_ROWS;
+    for path in files {
+        let reader = open(path.as_ref())?;
+        let groups = reader.metadata().row_groups();
+        let bytes: i64 = groups.iter().map(|group| group.total_byte_size()).sum();
+        let rows: i64 = groups.iter().map(|group| group.num_rows()).sum();
+        fewest = fewest.min(BATCH_BYTES * rows.max(1) / bytes.max(1));
+    }
+    Ok(fewest.max(1) as usize)
 }
 
 const BATCH_BYTES: i64 = 16 << 20;

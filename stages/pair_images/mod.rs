@@ -1,251 +1,197 @@
 //! Pairs of images: B a crop of a panorama, A the same crop of the temporally smoothed panorama.
 
+mod cuts;
 mod smooth;
 
-use std::collections::VecDeque;
-use std::path::Path;
+use std::collections::HashMap;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use arrow::array::AsArray;
 use arrow::datatypes::DataType;
-use callsheet::table::{TableWriter, image_type, read_batches, read_columns};
+use callsheet::table::{image_type, read_columns};
 use image::RgbImage;
-use rand::RngCore;
 use rayon::prelude::*;
 use serde::Deserialize;
 
 use crate::columns::{
-    batch, bools, float64s, images, int32s, read_float64s, read_images, read_int32s, read_strings, schema,
+    batch, bools, float64s, images, int32s, read_bools, read_float64s, read_int32s, read_strings, schema,
     strings,
 };
 use crate::nn::generator::SIDE_MULTIPLE;
-use crate::picture::{auto_crops, content_digest, decode, encode_png, square_crop};
-use crate::random::stream;
+use crate::parts::Parts;
+use crate::picture::{content_digest, encode_png};
 use crate::worker::{Context, refusal};
+use cuts::{Cut, read_cuts};
 use smooth::median;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    crops: u32,
     side: u32,
-    window: usize,
-    val_fraction: f64,
-    max_style_images: usize,
-    seed: i64,
 }
 
-/// A frame cut into its crops.
-struct Cut {
-    /// Where it is in the table.
-    row: usize,
+/// An image to make.
+struct Image {
+    id: String,
     frame_id: String,
-    video: String,
+    crop: i32,
+    split: String,
     time_s: f64,
-    crops: Vec<RgbImage>,
+    for_style: bool,
+    /// Frames that A is the median of.
+    window: Vec<String>,
 }
 
 /// Runs the stage.
 ///
 /// # Errors
-/// When a frame is unreadable or of another size than the first, or a split would be empty.
+/// When a frame is missing or unreadable.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
-    check(&params)?;
-    let path = context.input("frames")?;
-    let chosen = choose(path, &params)?;
-    let total = chosen.len();
-    let mut table = context.table("pairs", pair_schema())?;
-    let mut window = Window { cuts: VecDeque::new(), at: 0, half: params.window / 2 };
-    let (mut counts, mut done) = ([0usize; 2], 0);
-    let mut write = |cuts: &VecDeque<Cut>, at: usize| -> Result<()> {
-        let split = split(&cuts[at].frame_id, params.val_fraction);
-        counts[usize::from(split == "val")] += 1;
-        write_pairs(&mut table, cuts, at, split, &chosen[cuts[at].row])?;
-        done += 1;
-        context.progress(done, total, "frames");
-        Ok(())
-    };
-    read_cuts(path, &params, |cut| {
-        if window.cuts.back().is_some_and(|last| last.video != cut.video) {
-            window.finish(&mut write)?;
-        }
-        window.push(cut, &mut write)
-    })?;
-    window.finish(&mut write)?;
-    for (split, count) in ["train", "val"].into_iter().zip(counts) {
-        if count == 0 {
-            return Err(refusal(
-                format!(
-                    "no frame of {total} fell into the split `{split}` at val_fraction = {}",
-                    params.val_fraction
-                ),
-                "use more frames, or another val_fraction",
-            ));
-        }
-    }
-    Ok(table.finish()?)
-}
-
-impl Params {
-    /// Crops of a frame.
-    fn crops(&self, width: u32, height: u32) -> u32 {
-        if self.crops == 0 { auto_crops(width, height) } else { self.crops }
-    }
-}
-
-/// Of every frame, whether each crop is among the images whose style is looked at: those of validation
-/// frames, and of the others at most so many, chosen by a hash of their ids, so that new images displace few.
-fn choose(path: &Path, params: &Params) -> Result<Vec<Vec<bool>>> {
-    let rows = read_columns(path, &["frame_id", "width", "height"])?;
-    let ids = read_strings(&rows, "frame_id")?;
-    let sizes = read_int32s(&rows, "width")?.into_iter().zip(read_int32s(&rows, "height")?);
-    let crops: Vec<u32> = sizes.map(|(width, height)| params.crops(width as u32, height as u32)).collect();
-    let mut chosen: Vec<Vec<bool>> = crops.iter().map(|crops| vec![true; *crops as usize]).collect();
-    let training = (0..ids.len()).filter(|row| split(&ids[*row], params.val_fraction) == "train");
-    let mut training: Vec<(u64, usize, u32)> = training
-        .flat_map(|row| (0..crops[row]).map(move |crop| (row, crop)))
-        .map(|(row, crop)| (stream(params.seed, &image_id(&ids[row], crop), 0).next_u64(), row, crop))
-        .collect();
-    training.sort_unstable();
-    training
-        .iter()
-        .skip(params.max_style_images)
-        .for_each(|(_, row, crop)| chosen[*row][*crop as usize] = false);
-    Ok(chosen)
-}
-
-fn image_id(frame_id: &str, crop: u32) -> String {
-    format!("{frame_id}/c{crop}")
-}
-
-fn check(params: &Params) -> Result<()> {
-    if params.window.is_multiple_of(2) {
-        return Err(refusal(
-            format!("window = {} has no frame in its middle", params.window),
-            "set pair_images.window to an odd number",
-        ));
-    }
     if !params.side.is_multiple_of(SIDE_MULTIPLE as u32) {
         return Err(refusal(
             format!("side = {} cannot be halved as often as the generator does", params.side),
             format!("set pair_images.side to a multiple of {SIDE_MULTIPLE}"),
         ));
     }
-    Ok(())
-}
-
-/// The frames around the one at `at`, of one video; cut off at both its ends.
-struct Window {
-    cuts: VecDeque<Cut>,
-    at: usize,
-    half: usize,
-}
-
-impl Window {
-    /// Takes the next frame; `write` is given a frame once all around it are there.
-    fn push(&mut self, cut: Cut, write: impl FnMut(&VecDeque<Cut>, usize) -> Result<()>) -> Result<()> {
-        self.cuts.push_back(cut);
-        if self.cuts.len() > self.at + self.half { self.advance(write) } else { Ok(()) }
-    }
-
-    /// Ends the video.
-    fn finish(&mut self, mut write: impl FnMut(&VecDeque<Cut>, usize) -> Result<()>) -> Result<()> {
-        while self.at < self.cuts.len() {
-            self.advance(&mut write)?;
+    let (images, crops) = read(context)?;
+    let mut parts = Parts::create(context, "pairs", pair_schema())?;
+    let users = users(&images);
+    let mut waiting = Waiting::new(&images, &users);
+    let mut done = 0;
+    read_cuts(context.input("frames")?, &users, crops, params.side, |frame_id, cut| {
+        for ready in waiting.take(frame_id, cut).chunks(rayon::current_num_threads() * 4) {
+            write(&mut parts, &images, ready, &waiting.cuts)?;
+            done += ready.len();
+            context.progress(done, images.len(), "images");
         }
-        self.cuts.clear();
-        self.at = 0;
+        waiting.forget();
         Ok(())
-    }
-
-    fn advance(&mut self, mut write: impl FnMut(&VecDeque<Cut>, usize) -> Result<()>) -> Result<()> {
-        write(&self.cuts, self.at)?;
-        if self.at == self.half {
-            self.cuts.pop_front();
-        } else {
-            self.at += 1;
-        }
-        Ok(())
-    }
+    })?;
+    ensure!(done == images.len(), "{} of {} images lack a frame", images.len() - done, images.len());
+    parts.end()
 }
 
-fn read_cuts(path: &Path, params: &Params, mut each: impl FnMut(Cut) -> Result<()>) -> Result<()> {
-    let (mut size, mut done) = (None, 0);
-    read_batches(path, &["frame_id", "video", "time_s", "image"], 8, |rows| -> Result<()> {
-        let videos = read_strings(&rows, "video")?;
-        let (ids, times) = (read_strings(&rows, "frame_id")?, read_float64s(&rows, "time_s")?);
-        let pictures: Vec<RgbImage> = read_images(&rows, "image")?
-            .par_iter()
-            .zip(&ids)
-            .map(|(bytes, id)| decode(bytes, id, path))
-            .collect::<Result<_>>()?;
-        for (((frame_id, video), time_s), picture) in ids.into_iter().zip(videos).zip(times).zip(pictures) {
-            let (width, height) = picture.dimensions();
-            let wanted = *size.get_or_insert((width, height));
-            if wanted != (width, height) {
-                return Err(refusal(
-                    format!("frame {frame_id} is {width}x{height}, the first is {}x{}", wanted.0, wanted.1),
-                    "give all frames of a dataset one size",
-                ));
+/// The images in the order of their key, and the crops of a frame.
+fn read(context: &Context) -> Result<(Vec<Image>, u32)> {
+    let rows = read_columns(context.input("images")?, &[])?;
+    let (ids, frames) = (read_strings(&rows, "image_id")?, read_strings(&rows, "frame_id")?);
+    let (crops, splits) = (read_int32s(&rows, "crop")?, read_strings(&rows, "split")?);
+    let (times, for_style) = (read_float64s(&rows, "time_s")?, read_bools(&rows, "for_style")?);
+    let windows = rows["window_ids"].as_list::<i32>();
+    let mut images = Vec::with_capacity(ids.len());
+    for (row, (id, frame_id)) in ids.into_iter().zip(frames).enumerate() {
+        let window = windows.value(row);
+        images.push(Image {
+            id,
+            frame_id,
+            crop: crops[row],
+            split: splits[row].clone(),
+            time_s: times[row],
+            for_style: for_style[row],
+            window: window.as_string::<i32>().iter().flatten().map(str::to_owned).collect(),
+        });
+    }
+    let crops = read_int32s(&rows, "crops")?.first().map_or(1, |crops| *crops as u32);
+    Ok((images, crops))
+}
+
+/// By frame, the images that it is read for.
+type Users<'a> = HashMap<&'a str, Vec<usize>>;
+
+fn users(images: &[Image]) -> Users<'_> {
+    let mut users = Users::new();
+    for (at, image) in images.iter().enumerate() {
+        image.window.iter().for_each(|frame| users.entry(frame).or_default().push(at));
+    }
+    users
+}
+
+/// Images whose frames are not all read, and the frames that they wait with.
+struct Waiting<'a> {
+    users: &'a Users<'a>,
+    /// By image, how many of its frames are still to come.
+    missing: Vec<usize>,
+    cuts: HashMap<&'a str, Cut>,
+    /// By frame, how many images are not made that need it.
+    needed: HashMap<&'a str, usize>,
+    images: &'a [Image],
+    spent: Vec<usize>,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(images: &'a [Image], users: &'a Users<'a>) -> Self {
+        Self {
+            needed: users.iter().map(|(frame, users)| (*frame, users.len())).collect(),
+            missing: images.iter().map(|image| image.window.len()).collect(),
+            cuts: HashMap::new(),
+            users,
+            images,
+            spent: Vec::new(),
+        }
+    }
+
+    /// Takes a frame; returns the images that have all theirs now.
+    fn take(&mut self, frame_id: &str, cut: Cut) -> Vec<usize> {
+        let Some((frame_id, users)) = self.users.get_key_value(frame_id) else { return Vec::new() };
+        self.cuts.insert(frame_id, cut);
+        let mut ready = Vec::new();
+        for image in users {
+            self.missing[*image] -= 1;
+            if self.missing[*image] == 0 {
+                ready.push(*image);
             }
-            let count = params.crops(width, height);
-            let crops = (0..count).into_par_iter().map(|c| square_crop(&picture, c, count, params.side));
-            let crops = crops.collect::<Result<_>>().map_err(|error| {
-                refusal(format!("{error:#}"), "set pair_images.crops lower, or to 0 for as many as fit")
-            })?;
-            each(Cut { row: done, frame_id, video, time_s, crops })?;
-            done += 1;
         }
-        Ok(())
-    })
-}
+        self.spent.clone_from(&ready);
+        ready
+    }
 
-/// The split of a frame, by a hash of its id: adding frames moves none.
-fn split(frame_id: &str, val_fraction: f64) -> &'static str {
-    let hash = blake3::hash(frame_id.as_bytes());
-    let (head, _) = hash.as_bytes().split_at(8);
-    let draw = head.iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte)) as f64 / 2f64.powi(64);
-    if draw < val_fraction { "val" } else { "train" }
+    /// Forgets the frames that only images needed that are made now.
+    fn forget(&mut self) {
+        for image in std::mem::take(&mut self.spent) {
+            for frame in &self.images[image].window {
+                if let Some(needed) = self.needed.get_mut(frame.as_str()) {
+                    *needed -= 1;
+                    if *needed == 0 {
+                        self.cuts.remove(frame.as_str());
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// A picture's file, and the digest of its pixels.
 type Encoded = (Vec<u8>, String);
 
-fn write_pairs(
-    table: &mut TableWriter,
-    window: &VecDeque<Cut>,
-    at: usize,
-    split: &str,
-    chosen: &[bool],
-) -> Result<()> {
-    let cut = &window[at];
-    let count = cut.crops.len();
-    let encoded: Vec<(Encoded, Encoded)> = (0..count)
-        .into_par_iter()
-        .map(|crop| {
-            let neighbours: Vec<&RgbImage> = window.iter().map(|cut| &cut.crops[crop]).collect();
-            let (a, b) = (median(&neighbours), &cut.crops[crop]);
+fn write(parts: &mut Parts, all: &[Image], ready: &[usize], cuts: &HashMap<&str, Cut>) -> Result<()> {
+    let chosen: Vec<&Image> = ready.iter().map(|image| &all[*image]).collect();
+    let encoded: Vec<(Encoded, Encoded)> = chosen
+        .par_iter()
+        .map(|image| {
+            let crop = |frame: &str| &cuts[frame][image.crop as usize];
+            let window: Vec<&RgbImage> = image.window.iter().map(|frame| crop(frame)).collect();
+            let (a, b) = (median(&window), crop(&image.frame_id));
             Ok(((encode_png(&a)?, content_digest(&a)), (encode_png(b)?, content_digest(b))))
         })
         .collect::<Result<_>>()?;
-    let ids: Vec<String> = (0..count).map(|crop| image_id(&cut.frame_id, crop as u32)).collect();
-    let names = |half: &str| ids.iter().map(|id| format!("{id}.{half}.png")).collect::<Vec<_>>();
+    let names =
+        |half: &str| chosen.iter().map(|image| format!("{}.{half}.png", image.id)).collect::<Vec<_>>();
     let (a, b): (Vec<_>, Vec<_>) = encoded.into_iter().unzip();
     let (a, a_digests): (Vec<_>, Vec<_>) = a.into_iter().unzip();
     let (b, digests): (Vec<_>, Vec<_>) = b.into_iter().unzip();
-    table.write(&batch(vec![
-        ("image_id", strings(&ids)),
-        ("frame_id", strings(ids.iter().map(|_| cut.frame_id.as_str()))),
-        ("crop", int32s(0..count as i32)),
-        ("split", strings(ids.iter().map(|_| split))),
-        ("time_s", float64s(ids.iter().map(|_| cut.time_s))),
-        ("for_style", bools(chosen.iter().copied())),
+    parts.write(&batch(vec![
+        ("image_id", strings(chosen.iter().map(|image| &image.id))),
+        ("frame_id", strings(chosen.iter().map(|image| &image.frame_id))),
+        ("crop", int32s(chosen.iter().map(|image| image.crop))),
+        ("split", strings(chosen.iter().map(|image| &image.split))),
+        ("time_s", float64s(chosen.iter().map(|image| image.time_s))),
+        ("for_style", bools(chosen.iter().map(|image| image.for_style))),
         ("content_digest", strings(&digests)),
         ("a_digest", strings(&a_digests)),
         ("a", images(&a, &names("a"))?),
         ("b", images(&b, &names("b"))?),
-    ])?)?;
-    Ok(())
+    ])?)
 }
 
 fn pair_schema() -> arrow::datatypes::Schema {
@@ -261,17 +207,4 @@ fn pair_schema() -> arrow::datatypes::Schema {
         ("a", image_type()),
         ("b", image_type()),
     ])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_split_depends_on_the_frame_alone_and_hits_its_share() {
-        let ids: Vec<String> = (0..10_000).map(|i| format!("a.mp4#{i:06}")).collect();
-        let val = ids.iter().filter(|id| split(id, 0.2) == "val").count();
-        assert!((1_850..2_150).contains(&val), "{val} of 10,000");
-        assert!(ids.iter().all(|id| split(id, 0.0) == "train" && split(id, 1.0) == "val"));
-    }
 }

@@ -1,5 +1,6 @@
 //! This repository's stages and pipelines in a project with data of its own, profile `test`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,28 @@ pub fn project() -> TempDir {
     folder
 }
 
+/// A project with this repository's stages, and one pipeline of its own.
+#[allow(dead_code, reason = "not every test crate asks")]
+pub fn project_of(name: &str, pipeline: &str) -> TempDir {
+    let project = project();
+    let pipelines = project.path().join("pipelines");
+    fs::create_dir_all(pipelines.join("datasets")).expect("created");
+    fs::create_dir_all(pipelines.join("profiles")).expect("created");
+    fs::write(pipelines.join(format!("{name}.toml")), pipeline).expect("written");
+    fs::write(pipelines.join("datasets/any.toml"), "summary = \"Any\"\n").expect("written");
+    fs::write(pipelines.join("profiles/test.toml"), "summary = \"As it is\"\n").expect("written");
+    let file = project.path().join("callsheet.toml");
+    let text = fs::read_to_string(&file).expect("readable");
+    let shown = repository().display().to_string();
+    let text =
+        text.replace(&format!("pipelines = \"{shown}/pipelines\""), "pipelines = \"pipelines\"").replace(
+            "pipeline = \"synthesis\"\ndataset = \"space_needle\"",
+            &format!("pipeline = \"{name}\"\ndataset = \"any\""),
+        );
+    fs::write(file, text).expect("written");
+    project
+}
+
 static TURN: Mutex<()> = Mutex::new(());
 
 /// Runs the engine in profile `test` and takes what it says.
@@ -61,4 +84,19 @@ pub fn ran(project: &TempDir, arguments: &[&str]) -> Vec<String> {
     let events = events.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event"));
     let finished = events.filter(|event| event["event"] == "finished");
     finished.filter_map(|event| Some(event["stage"].as_str()?.to_owned())).collect()
+}
+
+/// Of each row-wise stage that ran, how many rows were computed, and of how many.
+#[allow(dead_code, reason = "not every test crate asks")]
+pub fn rows(project: &TempDir, arguments: &[&str]) -> BTreeMap<String, (u64, u64)> {
+    let output = callsheet(project, &[&["run", "--json"], arguments].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let events = String::from_utf8_lossy(&output.stdout).into_owned();
+    let events = events.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event"));
+    let counted = events.filter(|event| event["event"] == "rows");
+    let number = |value: &Value| value.as_u64().expect("a number");
+    let counted = counted.map(|e| {
+        (e["stage"].as_str().expect("a name").to_owned(), (number(&e["compute"]), number(&e["of"])))
+    });
+    counted.collect()
 }

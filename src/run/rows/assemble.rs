@@ -146,7 +146,7 @@ pub fn assemble(
             places.iter().map(|(segment, at)| segments[*segment].rows[*at]).collect();
         let mut parts =
             Parts { store, pool, footer, staging, digests: &digests, open: None, fresh: &mut fresh };
-        let batch = paths.first().map_or(Ok(1), |path| rows_at_once(path))?;
+        let batch = rows_at_once(&paths)?;
         gather(&files, &[], &order, batch, |batch| parts.write(&batch))?;
         parts.end()?;
     }

@@ -55,7 +55,7 @@ pub fn write_missing(
     let given: Vec<&str> = given.iter().copied().collect();
     let schema = Schema::new(fields.cloned().collect::<Vec<_>>());
     let mut writer = TableWriter::create(&folder.join(MISSING), schema, &BTreeMap::new())?;
-    gather(&files, &given, &order, rows_at_once(&parts[0])?, |batch| writer.write(&batch))?;
+    gather(&files, &given, &order, rows_at_once(&parts)?, |batch| writer.write(&batch))?;
     writer.finish()?;
     let keys: Vec<&String> = missing.iter().map(|row| &wanted.keys[*row]).collect();
     let inputs: Vec<&Digest> = missing.iter().map(|row| &wanted.inputs[*row]).collect();

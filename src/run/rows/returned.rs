@@ -113,7 +113,7 @@ impl Returned<'_> {
                 sorter.segments.push(segment);
                 return Ok(());
             }
-            read_batches(path, &[], rows_at_once(path)?, |batch| sorter.take(batch, path, seen))?;
+            read_batches(path, &[], rows_at_once(&[path])?, |batch| sorter.take(batch, path, seen))?;
         }
         sorter.end_segment(path)
     }
@@ -129,7 +129,7 @@ impl Returned<'_> {
         }
         let mut digests = Vec::with_capacity(row_count(path)? as usize);
         let mut found = Vec::new();
-        read_batches(path, &[], rows_at_once(path)?, |batch| -> Result<()> {
+        read_batches(path, &[], rows_at_once(&[path])?, |batch| -> Result<()> {
             found.extend(self.find(&batch, path)?);
             digests.extend(row_digests(&batch).map_err(ParquetError::from).doing("cannot read", path)?);
             Ok(())

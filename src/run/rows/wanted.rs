@@ -71,7 +71,7 @@ impl Wanted {
                 first += batch.num_rows() as u64;
                 Ok(())
             };
-            let batch = rows_at_once(path)?;
+            let batch = rows_at_once(&[path])?;
             match chosen {
                 None => read_batches(path, &read, batch, each)?,
                 Some(chosen) => {

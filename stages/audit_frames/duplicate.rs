@@ -1,0 +1,42 @@
+//! Frames that repeat another one to the pixel.
+
+use std::collections::HashMap;
+
+use super::finding::Finding;
+use super::frame::Frame;
+
+/// Frames with the pixels of an earlier one, in the order of videos and times.
+pub fn duplicates<'a>(frames: &[&'a Frame]) -> Vec<Finding<'a>> {
+    let mut first: HashMap<&str, &Frame> = HashMap::with_capacity(frames.len());
+    let found = frames.iter().filter_map(|frame| {
+        let other = *first.entry(&frame.content_digest).or_insert(frame);
+        let reason = || format!("every pixel is that of {}", other.frame_id);
+        (!std::ptr::eq(other, *frame)).then(|| Finding {
+            frame,
+            kind: "duplicate",
+            score: 0.0,
+            threshold: 0.0,
+            reason: reason(),
+            other: Some(other),
+        })
+    });
+    found.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{ids, timelapse};
+    use super::*;
+
+    #[test]
+    fn every_copy_is_told_with_the_first_wherever_it_is() {
+        let mut frames = [timelapse("a.mp4", 9), timelapse("b.mp4", 9)].concat();
+        for at in [7, 12] {
+            frames[at].content_digest = frames[3].content_digest.clone();
+        }
+        let frames: Vec<&Frame> = frames.iter().collect();
+        let found = duplicates(&frames);
+        assert_eq!(ids(&found), ["a.mp4#000007", "b.mp4#000003"]);
+        assert!(found.iter().all(|f| f.reason == "every pixel is that of a.mp4#000003"));
+    }
+}

@@ -1,0 +1,57 @@
+//! A finding, and the table of them.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use arrow::array::StringArray;
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::record_batch::RecordBatch;
+
+use super::frame::Frame;
+use crate::columns::{float64s, strings};
+
+/// Something about a frame that a person should look at.
+#[derive(Debug)]
+pub struct Finding<'a> {
+    /// Of which frame.
+    pub frame: &'a Frame,
+    /// What: `black`, `blurred`, `clipped`, `duplicate`, `frozen` or `outlying`.
+    pub kind: &'static str,
+    /// How much of it.
+    pub score: f64,
+    /// From which score on.
+    pub threshold: f64,
+    /// A sentence with the numbers.
+    pub reason: String,
+    /// The frame that it repeats.
+    pub other: Option<&'a Frame>,
+}
+
+/// Columns of the table.
+pub fn finding_schema() -> Schema {
+    Schema::new(vec![
+        Field::new("frame_id", DataType::Utf8, false),
+        Field::new("finding", DataType::Utf8, false),
+        Field::new("score", DataType::Float64, false),
+        Field::new("threshold", DataType::Float64, false),
+        Field::new("reason", DataType::Utf8, false),
+        Field::new("other_frame_id", DataType::Utf8, true),
+    ])
+}
+
+/// Findings as rows.
+///
+/// # Errors
+/// When they are too many for one batch.
+pub fn to_batch(findings: &[Finding]) -> Result<RecordBatch> {
+    let others = findings.iter().map(|finding| finding.other.map(|frame| frame.frame_id.as_str()));
+    let columns = vec![
+        strings(findings.iter().map(|finding| &finding.frame.frame_id)),
+        strings(findings.iter().map(|finding| finding.kind)),
+        float64s(findings.iter().map(|finding| finding.score)),
+        float64s(findings.iter().map(|finding| finding.threshold)),
+        strings(findings.iter().map(|finding| &finding.reason)),
+        Arc::new(StringArray::from_iter(others)),
+    ];
+    Ok(RecordBatch::try_new(Arc::new(finding_schema()), columns)?)
+}

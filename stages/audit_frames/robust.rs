@@ -1,0 +1,67 @@
+//! What is usual, told by medians, which no fault moves that fewer than half of the frames have.
+
+use std::ops::Range;
+
+/// Median absolute deviations of a normal distribution to a standard deviation (Rousseeuw and Croux 1993).
+const NORMAL: f64 = 1.4826;
+
+/// The smallest deviation, for values on a log scale: frames of the steadiest video differ by 20 %.
+const LEAST_DEVIATION: f64 = 0.2;
+
+/// Where values lie, and how far from there they usually are.
+#[derive(Debug, PartialEq)]
+pub struct Usual {
+    /// Their median.
+    pub median: f64,
+    /// 1.4826 times their median absolute deviation from it, at least 0.2.
+    pub deviation: f64,
+}
+
+impl Usual {
+    /// Of finite values on a log scale, one at least.
+    pub fn of(values: &[f64]) -> Self {
+        let median = median(values.to_vec());
+        let deviation = self::median(values.iter().map(|value| (value - median).abs()).collect());
+        Self { median, deviation: (NORMAL * deviation).max(LEAST_DEVIATION) }
+    }
+}
+
+/// The median: the mean of the two middle ones of an even number.
+fn median(mut values: Vec<f64>) -> f64 {
+    let middle = values.len() / 2;
+    let even = values.len().is_multiple_of(2);
+    let (below, upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    let lower = below.iter().copied().max_by(f64::total_cmp).filter(|_| even);
+    lower.map_or(*upper, |lower| f64::midpoint(lower, *upper))
+}
+
+/// Positions of the `window` frames around the one at `at`, fewer if there are no more than `count`: as many
+/// before it as after it, as far as both ends allow.
+pub fn around(at: usize, count: usize, window: usize) -> Range<usize> {
+    let start = at.saturating_sub(window / 2).min(count.saturating_sub(window));
+    start..(start + window).min(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_value_of_five_moves_neither_median_nor_deviation() {
+        let usual = Usual { median: 3.0, deviation: NORMAL };
+        assert_eq!(Usual::of(&[1.0, 2.0, 3.0, 4.0, 5.0]), usual);
+        assert_eq!(Usual::of(&[1.0, 2.0, 3.0, 4.0, 5e9]), usual);
+    }
+
+    #[test]
+    fn the_deviation_is_never_0() {
+        assert_eq!(Usual::of(&[7.0]), Usual { median: 7.0, deviation: 0.2 });
+        assert_eq!(Usual::of(&[7.0, 8.0]).median, 7.5);
+    }
+
+    #[test]
+    fn a_window_keeps_its_length_at_both_ends() {
+        assert_eq!([0, 2, 5, 9].map(|at| around(at, 10, 5)), [0..5, 0..5, 3..8, 5..10]);
+        assert_eq!(around(1, 2, 5), 0..2);
+    }
+}

@@ -1,0 +1,200 @@
+//! Which images are made of which frames.
+
+mod curate;
+mod split;
+
+use std::path::Path;
+
+use anyhow::Result;
+use arrow::array::{ArrayRef, ListArray, StringArray};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Field};
+use callsheet::table::read_columns;
+use rand::RngCore;
+use serde::Deserialize;
+
+use crate::columns::{
+    batch, bools, float64s, int32s, read_float64s, read_int32s, read_strings, schema, strings,
+};
+use crate::picture::auto_crops;
+use crate::random::stream;
+use crate::worker::{Context, refusal};
+use split::split;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    crops: u32,
+    window: usize,
+    val_fraction: f64,
+    max_style_images: usize,
+    seed: i64,
+}
+
+/// A frame that images are made of.
+struct Frame {
+    id: String,
+    video: String,
+    time_s: f64,
+    digest: String,
+    split: &'static str,
+}
+
+/// Runs the stage.
+///
+/// # Errors
+/// When frames differ in size, a split would be empty, or a verdict is on no frame.
+pub fn run(context: &Context) -> Result<()> {
+    let params: Params = context.params()?;
+    if params.window.is_multiple_of(2) {
+        return Err(refusal(
+            format!("window = {} has no frame in its middle", params.window),
+            "set list_images.window to an odd number",
+        ));
+    }
+    let path = context.input("frames")?;
+    let mut frames = read(path, params.val_fraction)?;
+    let crops = crops(path, &params)?;
+    for file in context.request.inputs.get("curation").iter().flat_map(|files| &files.paths) {
+        let left = curate::leave_out(file, &mut frames)?;
+        left.into_iter().for_each(|warning| context.warn(warning));
+    }
+    for wanted in ["train", "val"] {
+        if !frames.iter().any(|frame| frame.split == wanted) {
+            let (total, share) = (frames.len(), params.val_fraction);
+            return Err(refusal(
+                format!("no frame of {total} fell into the split `{wanted}` at val_fraction = {share}"),
+                "use more frames, or another val_fraction",
+            ));
+        }
+    }
+    let mut table = context.table("images", images_schema())?;
+    for rows in write(&frames, crops, &params).chunks(1024) {
+        table.write(&images(rows)?)?;
+    }
+    Ok(table.finish()?)
+}
+
+fn read(path: &Path, val_fraction: f64) -> Result<Vec<Frame>> {
+    let rows = read_columns(path, &["frame_id", "video", "time_s", "content_digest"])?;
+    let (ids, videos) = (read_strings(&rows, "frame_id")?, read_strings(&rows, "video")?);
+    let (times, digests) = (read_float64s(&rows, "time_s")?, read_strings(&rows, "content_digest")?);
+    let columns = ids.into_iter().zip(videos).zip(times).zip(digests);
+    Ok(columns
+        .map(|(((id, video), time_s), digest)| Frame {
+            split: split(&id, val_fraction),
+            id,
+            video,
+            time_s,
+            digest,
+        })
+        .collect())
+}
+
+/// Crops of every frame.
+fn crops(path: &Path, params: &Params) -> Result<u32> {
+    let rows = read_columns(path, &["frame_id", "width", "height"])?;
+    let ids = read_strings(&rows, "frame_id")?;
+    let sizes: Vec<(i32, i32)> =
+        read_int32s(&rows, "width")?.into_iter().zip(read_int32s(&rows, "height")?).collect();
+    let Some(&(width, height)) = sizes.first() else {
+        return Err(refusal("there is no frame", "check the videos, and list_frames"));
+    };
+    if let Some(at) = sizes.iter().position(|size| *size != (width, height)) {
+        let (id, other) = (&ids[at], sizes[at]);
+        return Err(refusal(
+            format!("frame {id} is {}x{}, the first is {width}x{height}", other.0, other.1),
+            "give all frames of a dataset one size",
+        ));
+    }
+    let crops = if params.crops == 0 { auto_crops(width as u32, height as u32) } else { params.crops };
+    if crops > width as u32 {
+        return Err(refusal(
+            format!("{crops} crops of a picture {width} pixels wide"),
+            "set list_images.crops lower, or to 0 for as many as fit",
+        ));
+    }
+    Ok(crops)
+}
+
+/// One row of the table.
+struct Image<'a> {
+    id: String,
+    frame: &'a Frame,
+    crop: u32,
+    crops: u32,
+    for_style: bool,
+    /// Frames of one video around this one.
+    window: &'a [Frame],
+}
+
+fn write<'a>(frames: &'a [Frame], crops: u32, params: &Params) -> Vec<Image<'a>> {
+    let mut images = Vec::with_capacity(frames.len() * crops as usize);
+    for video in frames.chunk_by(|a, b| a.video == b.video) {
+        for (at, frame) in video.iter().enumerate() {
+            let half = params.window / 2;
+            let window = &video[at.saturating_sub(half)..video.len().min(at + half + 1)];
+            let image = |crop| Image {
+                id: format!("{}/c{crop}", frame.id),
+                frame,
+                crop,
+                crops,
+                for_style: true,
+                window,
+            };
+            images.extend((0..crops).map(image));
+        }
+    }
+    choose(&mut images, params);
+    images
+}
+
+/// Of which images the style is looked at: those of validation frames, and of the others at most so
+/// many, chosen by a hash of their ids, so that new images displace few.
+fn choose(images: &mut [Image], params: &Params) {
+    let training = images.iter().enumerate().filter(|(_, image)| image.frame.split == "train");
+    let draw = |id: &str| stream(params.seed, id, 0).next_u64();
+    let mut training: Vec<(u64, usize)> = training.map(|(row, image)| (draw(&image.id), row)).collect();
+    training.sort_unstable();
+    training.iter().skip(params.max_style_images).for_each(|(_, row)| images[*row].for_style = false);
+}
+
+fn images(rows: &[Image]) -> Result<arrow::record_batch::RecordBatch> {
+    let digest = |image: &Image| {
+        let mut hasher = blake3::Hasher::new();
+        image.window.iter().for_each(|frame| _ = hasher.update(frame.digest.as_bytes()));
+        hasher.finalize().to_hex().to_string()
+    };
+    let windows = rows.iter().flat_map(|image| image.window.iter().map(|frame| frame.id.as_str()));
+    let windows: ArrayRef = std::sync::Arc::new(StringArray::from_iter_values(windows));
+    let offsets = OffsetBuffer::from_lengths(rows.iter().map(|image| image.window.len()));
+    let element = std::sync::Arc::new(Field::new("element", DataType::Utf8, false));
+    let windows = ListArray::try_new(element, offsets, windows, None)?;
+    batch(vec![
+        ("image_id", strings(rows.iter().map(|image| &image.id))),
+        ("frame_id", strings(rows.iter().map(|image| &image.frame.id))),
+        ("crop", int32s(rows.iter().map(|image| image.crop as i32))),
+        ("crops", int32s(rows.iter().map(|image| image.crops as i32))),
+        ("split", strings(rows.iter().map(|image| image.frame.split))),
+        ("time_s", float64s(rows.iter().map(|image| image.frame.time_s))),
+        ("for_style", bools(rows.iter().map(|image| image.for_style))),
+        ("frame_digest", strings(rows.iter().map(|image| &image.frame.digest))),
+        ("window_ids", std::sync::Arc::new(windows)),
+        ("window_digest", strings(rows.iter().map(digest))),
+    ])
+}
+
+fn images_schema() -> arrow::datatypes::Schema {
+    schema(&[
+        ("image_id", DataType::Utf8),
+        ("frame_id", DataType::Utf8),
+        ("crop", DataType::Int32),
+        ("crops", DataType::Int32),
+        ("split", DataType::Utf8),
+        ("time_s", DataType::Float64),
+        ("for_style", DataType::Boolean),
+        ("frame_digest", DataType::Utf8),
+        ("window_ids", DataType::List(std::sync::Arc::new(Field::new("element", DataType::Utf8, false)))),
+        ("window_digest", DataType::Utf8),
+    ])
+}
