@@ -94,12 +94,12 @@ impl Artifacts {
     /// When there is none of that name, several, or it is not there yet.
     pub fn find(&self, name: &str) -> Result<(&Artifact, &Path)> {
         let Some(artifact) = self.0.iter().find(|artifact| self.aliases(artifact).contains(&name)) else {
-            let all: Vec<&str> = self.0.iter().map(|artifact| artifact.name.as_str()).collect();
-            let several = all.iter().filter(|full| output_of(full) == name || stage_of(full) == name);
-            let several: Vec<&str> = several.copied().collect();
+            let all = self.0.iter().map(|artifact| artifact.name.as_str());
+            let several: Vec<&str> =
+                all.filter(|full| output_of(full) == name || stage_of(full) == name).collect();
             return Err(match several.is_empty() {
                 true => miette!(
-                    help = suggest(name, &all),
+                    help = suggest(name, &self.shortest()),
                     "there is no table `{name}`, neither artifact nor file"
                 ),
                 false => miette!(help = several.join(", "), "`{name}` may be one of several tables"),
@@ -111,6 +111,12 @@ impl Artifacts {
             miette!(help = help, "`{}` is not there yet with these parameters", artifact.name)
         })?;
         Ok((artifact, path))
+    }
+
+    /// The shortest name of every table.
+    pub fn shortest(&self) -> Vec<&str> {
+        let shortest = |artifact| self.aliases(artifact).into_iter().min_by_key(|alias| alias.len());
+        self.0.iter().filter_map(shortest).collect()
     }
 
     /// Every table.

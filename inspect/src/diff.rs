@@ -91,42 +91,42 @@ pub fn show(tables: &[Table; 2], key: Option<&str>, max_psi: Option<f64>, output
     Ok(if max_psi.map_or(same, within) { SUCCESS } else { DIFFERENT })
 }
 
+/// The column that tells the rows of both apart: as said, as a footer says, or the first that can.
 fn key_of<'a>(tables: &'a [Table; 2], said: Option<&'a str>) -> Result<&'a str> {
     let [a, b] = tables;
-    let known: Vec<String> = a.schema.iter_names().map(|name| name.to_string()).collect();
-    let key = said.or_else(|| a.key()).or_else(|| {
-        let ids =
-            |name: &&String| name.ends_with("_id") && a.schema.get(name.as_str()) == Some(&DataType::String);
-        known
-            .first()
-            .filter(ids)
-            .map(|name| a.schema.get_full(name.as_str()).map_or("", |(_, name, _)| name.as_str()))
-    });
-    let Some(key) = key else {
-        return Err(miette!(
-            help = format!("name it with --key; columns: {}", known.join(", ")),
-            "it is not known which column names the rows of `{}`",
-            a.name
-        ));
-    };
-    for table in [a, b] {
-        if table.schema.get(key).is_none() {
-            return Err(miette!(help = suggest(key, &known), "`{}` has no column `{key}`", table.name));
+    let known: Vec<&str> = a.schema.iter_names().map(|name| name.as_str()).collect();
+    if let Some(key) = said.or_else(|| a.key()) {
+        for table in tables {
+            if !table.schema.contains(key) {
+                return Err(miette!(help = suggest(key, &known), "`{}` has no column `{key}`", table.name));
+            }
+            if !tells_apart(table, key)? {
+                return Err(miette!(
+                    help = format!("name another one with --key; columns: {}", known.join(", ")),
+                    "`{key}` does not tell the rows of `{}` apart: some are there twice, or null",
+                    table.name
+                ));
+            }
         }
-        let keys = table.scan()?.select([
-            col(key).n_unique().cast(DataType::Float64),
-            col(key).null_count().cast(DataType::Float64).alias("nulls"),
-        ]);
-        let keys = collect(keys)?;
-        if number(&keys, 0).unwrap_or_default() as u64 != table.rows() || number(&keys, 1) != Some(0.0) {
-            return Err(miette!(
-                help = format!("name another one with --key; columns: {}", known.join(", ")),
-                "`{key}` does not tell the rows of `{}` apart: some are there twice, or null",
-                table.name
-            ));
+        return Ok(key);
+    }
+    for key in known.iter().filter(|name| name.ends_with("id") && b.schema.contains(name)) {
+        if tells_apart(a, key)? && tells_apart(b, key)? {
+            return Ok(key);
         }
     }
-    Ok(key)
+    Err(miette!(
+        help = format!("name it with --key; columns: {}", known.join(", ")),
+        "it is not known which column names the rows of `{}`",
+        a.name
+    ))
+}
+
+fn tells_apart(table: &Table, key: &str) -> Result<bool> {
+    let counts = [col(key).n_unique(), col(key).null_count()].map(|count| count.cast(DataType::Float64));
+    let [distinct, nulls] = counts;
+    let counted = collect(table.scan()?.select([distinct.alias("distinct"), nulls.alias("nulls")]))?;
+    Ok(number(&counted, 0).unwrap_or_default() as u64 == table.rows() && number(&counted, 1) == Some(0.0))
 }
 
 /// Columns that both have, and what the schemas differ in.

@@ -116,12 +116,12 @@ mod tests {
         let numbers = |shift: f64| {
             df!("x" => (0..1000).map(|n| f64::from(n) + shift).collect::<Vec<_>>()).expect("rows").lazy()
         };
-        let (here, there) = (numbers(0.0), numbers(100.0));
+        let (here, there) = (numbers(0.0), numbers(101.0));
         let psi = |a, b| drift([a, b], "x", &DataType::Float64).expect("read").expect("numbers").psi;
         assert_eq!(psi(&here, &here), 0.0);
-        // A tenth moves from the lowest bin to the highest: 0.1 to none there, 0.1 to 0.2 here.
-        let wanted = (NONE - 0.1) * (NONE / 0.1).ln() + 0.1 * 2f64.ln();
-        assert!((psi(&here, &there) - wanted).abs() < 0.01, "{} {wanted}", psi(&here, &there));
+        // A tenth moves from the lowest bin, which ends with 100, to the highest: to none, and to a fifth.
+        let wanted = (NONE - 0.101) * (NONE / 0.101).ln() + 0.101 * (0.201f64 / 0.1).ln();
+        assert!((psi(&here, &there) - wanted).abs() < 1e-3, "{} {wanted}", psi(&here, &there));
     }
 
     #[test]

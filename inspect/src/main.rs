@@ -43,7 +43,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Subcommands {
     Inspect(Box<inspect::Inspect>),
-    Sheet(sheet::SheetCommand),
+    Sheet(Box<sheet::SheetCommand>),
 }
 
 fn main() -> ExitCode {

@@ -114,7 +114,7 @@ impl Output {
         while text.last() == Some(&b'\n') {
             text.pop();
         }
-        self.write(&text)
+        if text.is_empty() { Ok(()) } else { self.write(&text) }
     }
 
     fn write(&self, text: &[u8]) -> Result<()> {

@@ -92,10 +92,9 @@ fn register(
 ) -> Result<()> {
     let words = words(query);
     let named = context.get_tables();
+    known.extend(artifacts.shortest().into_iter().map(str::to_owned));
     for artifact in artifacts.iter() {
-        let aliases = artifacts.aliases(artifact);
-        known.extend(aliases.iter().min_by_key(|alias| alias.len()).map(|alias| (*alias).to_owned()));
-        for alias in aliases {
+        for alias in artifacts.aliases(artifact) {
             if named.contains(&alias.to_owned()) {
                 continue;
             }
@@ -114,7 +113,7 @@ fn explained(error: &PolarsError, known: &[String], columns: &[(String, Vec<Stri
     let said = error.to_string();
     let said = said.lines().next().unwrap_or_default().to_owned();
     let quoted = said.split(['\'', '"', '`']).nth(1).unwrap_or_default().to_owned();
-    if let PolarsError::ColumnNotFound(_) = error {
+    if said.contains("unable to find column") {
         let all: Vec<&str> = columns.iter().flat_map(|(_, names)| names.iter().map(String::as_str)).collect();
         let lists = columns.iter().map(|(table, names)| format!("{table}: {}", names.join(", ")));
         let lists = lists.collect::<Vec<_>>().join("\n");
