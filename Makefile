@@ -4,8 +4,10 @@ DATASET ?= space_needle
 PROFILE ?= demo
 SECONDS ?= 60
 TOOLS ?= callsheet,ninja,make,doit
+ENGINE = -p callsheet -p callsheet-stages
+INSPECT = -p callsheet-inspect -p callsheet-sheet
 
-.PHONY: pipeline setup imagenet build test lint docs doc bench-engine fuzz audit clean
+.PHONY: pipeline setup imagenet build inspect test lint docs doc test-interop bench-engine bench-encodings fuzz audit clean
 
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) $(ARGS)
@@ -17,14 +19,26 @@ imagenet: # torchvision's VGG-16, for profile paper; from its public address
 	@python3 setup/fetch.py imagenet
 
 build: setup
-	cargo build --release --locked --workspace
+	cargo build --release --locked $(ENGINE)
 
+inspect: # what looks into tables; its query engine takes some 12 minutes, once
+	cargo build --release --locked $(INSPECT)
+
+# Apart: together they would agree on features of what both link, and build that once more.
 test: setup
-	cargo test --release --locked --workspace
+	cargo test --release --locked $(ENGINE)
+	cargo test --release --locked $(INSPECT)
+
+test-interop: build .toolchain/interop/installed # artifacts opened by pyarrow, DuckDB, pandas, polars and datasets
+	.toolchain/interop/bin/python -m unittest discover -s tests/interop
+
+.toolchain/interop/installed: tests/interop/requirements.txt # those libraries, from PyPI
+	python3 -m venv .toolchain/interop && .toolchain/interop/bin/python -m pip install --quiet -r $< && touch $@
 
 lint: setup
 	cargo fmt --all --check
-	cargo clippy --release --locked --workspace --all-targets -- -D warnings
+	cargo clippy --release --locked $(ENGINE) --all-targets -- -D warnings
+	cargo clippy --release --locked $(INSPECT) --all-targets -- -D warnings
 	@cargo run --quiet --release --locked -- stages --markdown | diff docs/stages.md - \
 		|| { echo "docs/stages.md is not current: run \`make docs\`"; exit 1; }
 	@for what in stage pipeline project; do \
@@ -43,6 +57,9 @@ bench-engine: build # the engine beside ninja, make and doit; TOOLS names others
 	python3 bench/engine.py --chains 50 --tools $(TOOLS)
 	python3 bench/engine.py --chains 1000 --rounds 2 --tools callsheet,ninja,make
 	python3 bench/engine.py --hash
+
+bench-encodings: build .toolchain/interop/installed # Parquet encodings and compressions on the pipeline's tables
+	.toolchain/interop/bin/python bench/encodings.py
 
 fuzz: # anything as stage.toml or pipeline file, for SECONDS
 	@test -x .toolchain/bin/cargo-fuzz || cargo install --locked --root .toolchain cargo-fuzz

@@ -1,0 +1,200 @@
+"""How each library sees a table: the names of its types as stage.toml writes them, and its values.
+
+A library's values are plain: one NumPy array of all elements for vectors; for anything else a list, of which
+an image is a dict of bytes and path. Where a library cannot tell a vector from a list whose rows happen to be of
+one length, what holds floats counts as a vector: lists hold names.
+"""
+
+import os
+import tempfile
+
+_SCRATCH = tempfile.TemporaryDirectory(prefix="callsheet-datasets-")
+os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HOME": _SCRATCH.name, "HF_HUB_DISABLE_TELEMETRY": "1"}
+
+import datasets  # noqa: E402 (reads the variables)
+import duckdb  # noqa: E402
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+import polars as pl  # noqa: E402
+import pyarrow as pa  # noqa: E402
+import pyarrow.parquet as pq  # noqa: E402
+
+datasets.disable_progress_bars()
+
+IMAGE = {"bytes": "binary", "path": "string"}
+
+
+def struct(fields):
+    """The name of a type made of named ones."""
+    return "image" if dict(fields) == IMAGE else f"struct{dict(fields)}"
+
+
+def from_arrow(table):
+    """The plain values of an Arrow table."""
+
+    def plain(column):
+        nested = pa.types.is_fixed_size_list(column.type) or pa.types.is_list(column.type)
+        vector = nested and pa.types.is_floating(column.type.value_type)
+        return column.combine_chunks().flatten().to_numpy() if vector else column.to_pylist()
+
+    return {name: plain(column) for name, column in zip(table.column_names, table.columns)}
+
+
+class Pyarrow:
+    def __init__(self, table):
+        self.table = pq.read_table(table.path)
+
+    def types(self):
+        return {field.name: self.name_of(field.type) for field in self.table.schema}
+
+    def name_of(self, kind):
+        if pa.types.is_fixed_size_list(kind):
+            return f"{self.name_of(kind.value_type)}[{kind.list_size}]"
+        if pa.types.is_list(kind):
+            return f"list<{self.name_of(kind.value_type)}>"
+        if pa.types.is_struct(kind):
+            return struct((field.name, self.name_of(field.type)) for field in kind)
+        return {"float": "float32", "double": "float64"}.get(str(kind), str(kind))
+
+    def rows(self):
+        return self.table.num_rows
+
+    def values(self):
+        return from_arrow(self.table)
+
+
+class Pandas:
+    """Its default types: what NumPy has none for is an object, NaN stands for null."""
+
+    def __init__(self, table):
+        self.frame = pd.read_parquet(table.path)
+
+    def types(self):
+        return {name: self.name_of(self.frame[name]) for name in self.frame}
+
+    def name_of(self, column):
+        if column.dtype == object:
+            return " or ".join(sorted({self.name_of_value(value) for value in column}))
+        return {"str": "string"}.get(str(column.dtype), str(column.dtype))
+
+    def name_of_value(self, value):
+        if isinstance(value, np.ndarray):
+            if value.dtype != object:
+                return f"{value.dtype}[{len(value)}]"
+            return f"list<{' or '.join(sorted({self.name_of_value(part) for part in value}))}>"
+        if isinstance(value, dict):
+            return struct((name, self.name_of_value(part)) for name, part in value.items())
+        return {bytes: "binary", str: "string"}[type(value)]
+
+    def rows(self):
+        return len(self.frame)
+
+    def values(self):
+        return {name: self.plain(self.frame[name]) for name in self.frame}
+
+    def plain(self, column):
+        if column.dtype != object:
+            return [None if value != value else value for value in column.tolist()]
+        values = list(column)
+        if not values or not isinstance(values[0], np.ndarray):
+            return values
+        return [list(value) for value in values] if values[0].dtype == object else np.concatenate(values)
+
+
+class Polars:
+    def __init__(self, table):
+        self.frame = pl.read_parquet(table.pattern)
+
+    def types(self):
+        return {name: self.name_of(kind) for name, kind in self.frame.schema.items()}
+
+    def name_of(self, kind):
+        if isinstance(kind, pl.Array):
+            return f"{self.name_of(kind.inner)}[{kind.size}]"
+        if isinstance(kind, pl.List):
+            return f"list<{self.name_of(kind.inner)}>"
+        if isinstance(kind, pl.Struct):
+            return struct((field.name, self.name_of(field.dtype)) for field in kind.fields)
+        return {"boolean": "bool"}.get(str(kind).lower(), str(kind).lower())
+
+    def rows(self):
+        return self.frame.height
+
+    def values(self):
+        return from_arrow(self.frame.to_arrow())
+
+
+class DuckDB:
+    """Parquet itself has lists of any length only, and DuckDB goes by Parquet: a vector arrives as FLOAT[], every
+    row of one length, and `::FLOAT[n]` makes an array of it where n is within DuckDB's limit."""
+
+    NAMES = {"VARCHAR": "string", "BLOB": "binary", "BOOLEAN": "bool", "INTEGER": "int32", "BIGINT": "int64",
+             "FLOAT": "float32", "DOUBLE": "float64"}
+    LONGEST_ARRAY = 100_000
+
+    def __init__(self, table):
+        self.database = duckdb.connect()
+        self.database.from_parquet(table.pattern).create_view("t")
+        self.columns = list(zip(self.database.table("t").columns, self.database.table("t").types))
+
+    def types(self):
+        return {name: self.name_of(kind, name) for name, kind in self.columns}
+
+    def name_of(self, kind, column):
+        if self.is_vector(kind):
+            return f"{self.name_of(kind.child, column)}[{' or '.join(map(str, self.lengths(column)))}]"
+        if kind.id == "list":
+            return f"list<{self.name_of(kind.child, column)}>"
+        if kind.id == "struct":
+            return struct((name, self.name_of(part, column)) for name, part in kind.children)
+        return self.NAMES.get(str(kind), str(kind))
+
+    def is_vector(self, kind):
+        return kind.id == "list" and str(kind.child) in ("FLOAT", "DOUBLE")
+
+    def lengths(self, column):
+        found = self.database.sql(f'select distinct len("{column}") as n from t order by n')
+        return [length for length, in found.fetchall()]
+
+    def rows(self):
+        return self.database.sql("select count(*) from t").fetchall()[0][0]
+
+    def values(self):
+        chosen = ", ".join(self.chosen(name, kind) for name, kind in self.columns)
+        return from_arrow(self.database.sql(f"select {chosen} from t").to_arrow_table())
+
+    def chosen(self, name, kind):
+        lengths = self.lengths(name) if self.is_vector(kind) else []
+        if len(lengths) == 1 and lengths[0] <= self.LONGEST_ARRAY:
+            return f'"{name}"::{kind.child}[{lengths[0]}] as "{name}"'
+        return f'"{name}"'
+
+
+class Datasets:
+    """Hugging Face `datasets`, told nothing but where the files are."""
+
+    def __init__(self, table, streaming=False):
+        self.data = datasets.load_dataset(
+            "parquet", data_files=table.pattern, split="train", streaming=streaming, cache_dir=_SCRATCH.name
+        )
+
+    def types(self):
+        return {name: self.name_of(feature) for name, feature in self.data.features.items()}
+
+    def name_of(self, feature):
+        if isinstance(feature, datasets.List):
+            inner = self.name_of(feature.feature)
+            return f"{inner}[{feature.length}]" if feature.length >= 0 else f"list<{inner}>"
+        if isinstance(feature, dict):
+            parts = ", ".join(f"{name}: {self.name_of(part)}" for name, part in feature.items())
+            return f"a dict of {parts}, and no Image"
+        return "image" if isinstance(feature, datasets.Image) else feature.dtype
+
+    def rows(self):
+        return len(self.data)
+
+    def values(self):
+        return from_arrow(self.data.with_format("arrow")[:])
+
+
+LIBRARIES = {"pyarrow": Pyarrow, "pandas": Pandas, "polars": Polars, "DuckDB": DuckDB, "datasets": Datasets}

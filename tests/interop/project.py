@@ -1,0 +1,108 @@
+"""Projects with this repository's stages, pipelines and weights, and data of their own; and their tables."""
+
+import functools
+import json
+import subprocess
+import tempfile
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+@dataclass(frozen=True)
+class Table:
+    """One table artifact, as `callsheet ls` lists it and its stage declares it."""
+
+    artifact: str
+    path: Path
+    rows: int
+    columns: dict
+
+    @property
+    def files(self):
+        """The Parquet files: the artifact, or those of its folder in the order of their names."""
+        return sorted(self.path.glob("*.parquet")) if self.path.is_dir() else [self.path]
+
+    @property
+    def pattern(self):
+        """What a library is given that takes a path or a pattern."""
+        return f"{self.path}/*.parquet" if self.path.is_dir() else str(self.path)
+
+    def of_type(self, name):
+        """Columns that are declared to be of a type."""
+        return [column for column, declared in self.columns.items() if declared == name]
+
+    @property
+    def vectors(self):
+        return [column for column, declared in self.columns.items() if declared.endswith("]")]
+
+
+class Project:
+    """A temporary folder; it goes when the program ends."""
+
+    def __init__(self, profile="test"):
+        self.profile = profile
+        self.scratch = tempfile.TemporaryDirectory(prefix="callsheet-")
+        self.folder = Path(self.scratch.name)
+        (self.folder / "callsheet.toml").write_text(
+            f'stages = "{ROOT}/stages"\npipelines = "{ROOT}/pipelines"\npath = ["{ROOT}/.toolchain/bin"]\n'
+            '[defaults]\npipeline = "synthesis"\ndataset = "space_needle"\n'
+            f'[programs]\ncallsheet-stages = "{ROOT}/target/release/callsheet-stages"\n'
+        )
+        (self.folder / "data").mkdir()
+        (self.folder / "data/weights").symlink_to(ROOT / "data/weights")
+
+    def callsheet(self, *arguments):
+        """What the command prints; it must succeed."""
+        command = [ROOT / "target/release/callsheet", *arguments, "--profile", self.profile]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
+        assert done.returncode == 0, f"callsheet {' '.join(arguments)}:\n{done.stderr[-4000:]}"
+        return done.stdout
+
+    def show(self, artifact):
+        return json.loads(self.callsheet("show", artifact, "--json"))
+
+    def tables(self):
+        """Every table that is there."""
+        found = [row for row in json.loads(self.callsheet("ls", "--json")) if row["kind"] == "table" and row["path"]]
+        return [
+            Table(row["artifact"], self.folder / row["path"], row["rows"], declared(row["artifact"])) for row in found
+        ]
+
+
+def declared(artifact):
+    """Columns and types of an artifact, from the stage.toml of its stage."""
+    stage, output = artifact.rsplit(".", 1)
+    stage = stage.split("@")[0]
+    pipeline = tomllib.loads((ROOT / "pipelines/synthesis.toml").read_text())
+    used = pipeline["stages"][stage].get("use", stage)
+    return tomllib.loads((ROOT / f"stages/{used}/stage.toml").read_text())["outputs"][output]["columns"]
+
+
+def for_each(cases):
+    """Makes of a test of one case a test of every case; `cases` returns (name, arguments) of each."""
+
+    def decorate(test):
+        @functools.wraps(test)
+        def run(self):
+            for name, arguments in cases():
+                with self.subTest(name):
+                    test(self, *arguments)
+
+        return run
+
+    return decorate
+
+
+@functools.cache
+def project():
+    """The project that all tests look at, run once."""
+    made = Project()
+    made.callsheet("run")
+    return made
+
+
+@functools.cache
+def tables():
+    return project().tables()

@@ -1,0 +1,80 @@
+"""Every library opens every table, and finds in it what callsheet says is there."""
+
+import io
+import itertools
+import json
+import unittest
+
+import numpy as np
+import PIL.Image
+import pyarrow.parquet as pq
+
+from libraries import LIBRARIES, Datasets, Pyarrow
+from project import for_each, tables
+
+
+def sizes(table):
+    """Width and height of the images of each row, from what the table says of them beside the pixels."""
+    if "width" in table.columns:
+        return list(zip(*pq.read_table(table.path, columns=["width", "height"]).to_pydict().values()))
+    side = json.loads(pq.read_metadata(table.files[0]).metadata[b"callsheet.parameters"])["side"]
+    return [(side, side)] * table.rows
+
+
+def with_images():
+    return [table for table in tables() if table.of_type("image")]
+
+
+def each(of):
+    pairs = itertools.product(of(), LIBRARIES.items())
+    # `datasets` loads no table without rows, whoever wrote it.
+    can = [(table, name, library) for table, (name, library) in pairs if table.rows or library is not Datasets]
+    return [(f"{table.artifact} in {name}", (table, library)) for table, name, library in can]
+
+
+class EveryLibrary(unittest.TestCase):
+    @for_each(lambda: each(tables))
+    def test_finds_the_rows_that_callsheet_counts(self, table, library):
+        self.assertEqual(library(table).rows(), table.rows)
+
+    @for_each(lambda: each(tables))
+    def test_finds_the_columns_and_types_that_the_stage_declares(self, table, library):
+        self.assertEqual(library(table).types(), table.columns)
+
+    @for_each(lambda: each(tables))
+    def test_finds_the_values_that_pyarrow_finds(self, table, library):
+        reference, values = Pyarrow(table).values(), library(table).values()
+        self.assertEqual(values.keys(), reference.keys())
+        for column, wanted in reference.items():
+            if column in table.vectors:
+                self.assertTrue(np.array_equal(values[column], wanted), column)
+            else:
+                self.assertTrue(values[column] == wanted, column)
+
+    @for_each(lambda: each(with_images))
+    def test_hands_out_image_bytes_that_pillow_opens(self, table, library):
+        values = library(table).values()
+        for column in table.of_type("image"):
+            opened = [PIL.Image.open(io.BytesIO(value["bytes"])) for value in values[column]]
+            self.assertEqual([image.size for image in opened], sizes(table))
+
+
+class HuggingFaceDatasets(unittest.TestCase):
+    @for_each(lambda: [(f"{table.artifact} {how}", (table, how == "streamed"))
+                       for table in with_images() for how in ["loaded", "streamed"]])
+    def test_hands_out_images_without_any_cast(self, table, streaming):
+        rows = list(Datasets(table, streaming).data)
+        for column in table.of_type("image"):
+            self.assertEqual({isinstance(row[column], PIL.Image.Image) for row in rows}, {True}, column)
+            self.assertEqual([row[column].size for row in rows], sizes(table))
+
+
+class Tables(unittest.TestCase):
+    def test_cover_every_type_that_a_library_could_get_wrong(self):
+        found = {declared for table in tables() for declared in table.columns.values()}
+        self.assertLessEqual({"string", "bool", "int32", "int64", "float32", "float64", "image", "float32[8]", "list<string>"}, found)
+        self.assertTrue(any(table.path.is_dir() for table in tables()), "a table of several files")
+
+
+if __name__ == "__main__":
+    unittest.main()
