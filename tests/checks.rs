@@ -99,3 +99,59 @@ fn checks_that_cannot_be_are_refused_with_the_declaration() {
         assert!(message.contains(said), "{written}: {message}");
     }
 }
+
+#[test]
+fn a_parquet_file_that_is_damaged_foreign_or_unfit_is_refused_and_the_artifact_stays() {
+    let project = project();
+    project.run(&FEW);
+    let good = fs::read(only_part(&artifact(&project, "curated", "gauge"))).expect("readable");
+    project.write(
+        "stages/take/stage.toml",
+        "summary = \"Takes a file as its table\"\nversion = 1\n\
+         command = [\"cp\", \"--no-preserve=mode\", \"{inputs.file}\", \"{outputs.table}\"]\n\
+         [inputs.file]\nkind = \"file\"\ndoc = \"A Parquet file\"\n\
+         [outputs.table]\nkind = \"table\"\npath = \"table.parquet\"\ndoc = \"The same\"\n\
+         columns = { image_id = \"string\", gauge = \"float64\", group = \"string\" }\n\
+         [outputs.table.checks]\nunique = [\"image_id\"]\nfinite = [\"gauge\"]\n",
+    );
+    project.write(
+        "pipelines/taken.toml",
+        "summary = \"A file from elsewhere\"\n[sources.file]\npath = \"data/raw/file.parquet\"\nobtain = \"copy one\"\n\
+         [stages.take]\ninputs.file = \"file\"\n",
+    );
+    let take = |bytes: &[u8]| fs::write(project.path("data/raw/file.parquet"), bytes).expect("written");
+    take(&good);
+    project.run(&["-p", "taken", "-d", "few"]);
+    let taken = artifact(&project, "taken", "take");
+    let before = fs::read(&taken).expect("readable");
+    let mut torn = good.clone();
+    torn[4..good.len() - 8].fill(0);
+    let foreign = fs::read(only_part(&artifact(&project, "curated", "render"))).expect("readable");
+    for (bytes, said) in [
+        (&good[..good.len() / 2], "is it a Parquet file, and was it written to its end?"),
+        (&torn[..], "cannot read"),
+        (&b"PAR1"[..], "cannot read"),
+        (&foreign[..], "`gauge` is missing; `group` is missing; `brightness` is not declared"),
+    ] {
+        take(bytes);
+        let message = project.run_failing(&["-p", "taken", "-d", "few"], 1);
+        assert!(message.contains(said), "{said}: {message}");
+        assert_eq!(fs::read(&taken).expect("readable"), before, "it stays");
+    }
+    take(&[]);
+    project.run_failing(&["-p", "taken", "-d", "few"], 1);
+    take(&good);
+    assert!(project.run(&["-p", "taken", "-d", "few"]).ran().is_empty());
+}
+
+/// The one file of a table of rows.
+fn only_part(table: &std::path::Path) -> std::path::PathBuf {
+    let mut parts = fs::read_dir(table).expect("a folder").map(|entry| entry.expect("an entry").path());
+    parts.next().expect("a part")
+}
+
+/// Where the artifact of a stage lies.
+fn artifact(project: &Project, pipeline: &str, stage: &str) -> std::path::PathBuf {
+    let shown = project.json(&["show", "-p", pipeline, "-d", "few", stage, "--json"]);
+    shown["path"].as_str().expect("a path").into()
+}

@@ -3,10 +3,12 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::ValueEnum;
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
+use polars::polars_utils::pl_path::PlRefPath;
 use polars::prelude::*;
 use serde::Serialize;
 
@@ -58,17 +60,27 @@ impl Output {
     /// # Errors
     /// When they cannot be computed, or the file cannot be written.
     pub fn rows(&self, frame: LazyFrame) -> Result<()> {
-        match self.format {
-            Format::Table => self.table(frame),
-            Format::Parquet => self.parquet(frame),
-            Format::Json => self.text(collect(plain(frame)?)?, |rows, out| {
-                JsonWriter::new(out).with_json_format(JsonFormat::Json).finish(rows)
-            }),
-            Format::Ndjson => self.text(collect(plain(frame)?)?, |rows, out| {
-                JsonWriter::new(out).with_json_format(JsonFormat::JsonLines).finish(rows)
-            }),
-            Format::Csv => {
-                self.text(collect(flat(plain(frame)?)?)?, |rows, out| CsvWriter::new(out).finish(rows))
+        let frame = match self.format {
+            Format::Table => return self.table(frame),
+            Format::Parquet => frame,
+            Format::Json | Format::Ndjson => plain(frame)?,
+            Format::Csv => flat(plain(frame)?)?,
+        };
+        match (&self.path, self.format) {
+            (Some(path), Format::Parquet) => sink(frame, path, FileWriteFormat::Parquet(Arc::default())),
+            (Some(path), Format::Csv) => sink(frame, path, FileWriteFormat::Csv(CsvWriterOptions::default())),
+            (Some(path), Format::Ndjson) => {
+                sink(frame, path, FileWriteFormat::NDJson(NDJsonWriterOptions::default()))
+            }
+            (None, Format::Parquet) => {
+                Err(miette!(help = "name a file with --output", "Parquet is not for terminals"))
+            }
+            (_, Format::Csv) => self.text(collect(frame)?, |rows, out| CsvWriter::new(out).finish(rows)),
+            (_, format) => {
+                let format = if format == Format::Json { JsonFormat::Json } else { JsonFormat::JsonLines };
+                self.text(collect(frame)?, |rows, out| {
+                    JsonWriter::new(out).with_json_format(format).finish(rows)
+                })
             }
         }
     }
@@ -92,16 +104,6 @@ impl Output {
             false => format!("{} rows", rows.height()),
         };
         self.write(format!("{}{more}", grid(&rows.head(Some(self.limit)))?).as_bytes())
-    }
-
-    fn parquet(&self, frame: LazyFrame) -> Result<()> {
-        let Some(path) = &self.path else {
-            return Err(miette!(help = "name a file with --output", "Parquet is not for terminals"));
-        };
-        let mut rows = collect(frame)?;
-        let file = create(path)?;
-        ParquetWriter::new(file).finish(&mut rows).into_diagnostic()?;
-        Ok(())
     }
 
     fn text(
@@ -131,6 +133,26 @@ impl Output {
 
 fn create(path: &PathBuf) -> Result<File> {
     File::create(path).into_diagnostic().wrap_err_with(|| format!("cannot create {}", path.display()))
+}
+
+/// Writes rows to a file as they are computed; whoever reads it finds it before or after.
+fn sink(frame: LazyFrame, path: &Path, format: FileWriteFormat) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // A device or a pipe is written to as it is.
+    let draft = match path.exists() && !path.is_file() {
+        true => path.to_owned(),
+        false => path.with_file_name(format!(".{name}.{}", std::process::id())),
+    };
+    let target = SinkTarget::Path(PlRefPath::try_from_path(&draft).into_diagnostic()?);
+    let written = frame
+        .sink(SinkDestination::File { target }, format, UnifiedSinkArgs::default())
+        .and_then(|frame| frame.collect_with_engine(Engine::Streaming))
+        .map_err(|error| miette!("{}", first(&error)))
+        .and_then(|_| if draft == path { Ok(()) } else { std::fs::rename(&draft, path).into_diagnostic() });
+    if written.is_err() && draft != path {
+        let _ = std::fs::remove_file(&draft);
+    }
+    written.wrap_err_with(|| format!("cannot write {}", path.display()))
 }
 
 /// Prints a line to stderr.
