@@ -7,7 +7,7 @@ TOOLS ?= callsheet,ninja,make,doit
 ENGINE = -p callsheet -p callsheet-stages
 INSPECT = -p callsheet-inspect -p callsheet-sheet
 
-.PHONY: pipeline setup imagenet build inspect test lint docs doc test-interop bench-engine bench-encodings fuzz audit clean
+.PHONY: pipeline setup imagenet build inspect test lint docs doc test-interop bench-engine bench-encodings bench-tables fuzz audit clean
 
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) $(ARGS)
@@ -60,6 +60,9 @@ bench-engine: build # the engine beside ninja, make and doit; TOOLS names others
 
 bench-encodings: build .toolchain/interop/installed # Parquet encodings and compressions on the pipeline's tables
 	.toolchain/interop/bin/python bench/encodings.py
+
+bench-tables: build inspect .toolchain/interop/installed # rows found missing and added, queries beside DuckDB
+	.toolchain/interop/bin/python bench/tables.py $(ARGS)
 
 fuzz: # anything as stage.toml or pipeline file, for SECONDS
 	@test -x .toolchain/bin/cargo-fuzz || cargo install --locked --root .toolchain cargo-fuzz

@@ -54,7 +54,12 @@ pub struct Line {
 /// When it cannot be read or is no such table, a verdict is none of the two, or a frame has two lines;
 /// with the number of the line.
 pub fn read(path: &Path) -> Result<Vec<Line>> {
-    let text = fs::read_to_string(path).doing("cannot read", path)?;
+    let bytes = fs::read(path).doing("cannot read", path)?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        Error::refused(format!("line {line} of {}: is not UTF-8", path.display()), "save the file as UTF-8")
+    })?;
     parse(&text, path)
 }
 
@@ -97,6 +102,16 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Line>> {
         if line.frame_id.is_empty() {
             return refused(at, "names no frame".to_owned(), "its first field is a frame_id".to_owned());
         }
+        for (name, text) in [("reason", &line.reason), ("author", &line.author)] {
+            if text.is_empty() {
+                let help = format!("every line has them all: {HEADER}");
+                return refused(at, format!("has no {name}"), help);
+            }
+        }
+        if !is_date(&line.date) {
+            let help = "write it as 2026-11-25".to_owned();
+            return refused(at, format!("`{}` is no date", line.date), help);
+        }
         if let Some(first) = seen.insert(line.frame_id.clone(), at) {
             let help = "keep one of the two lines; what was said before is in git".to_owned();
             return refused(at, format!("frame `{}` has line {first} already", line.frame_id), help);
@@ -106,12 +121,16 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Line>> {
     Ok(lines)
 }
 
+/// Whether a text is a day: `2026-11-25`.
+fn is_date(text: &str) -> bool {
+    humantime::parse_rfc3339(&format!("{text}T00:00:00Z")).is_ok()
+}
+
 fn csv_problem(error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
             format!("has {len} fields, not {expected_len}")
         }
-        csv::ErrorKind::Utf8 { .. } => "is not UTF-8".to_owned(),
         _ => error.to_string(),
     }
 }
@@ -168,8 +187,10 @@ mod tests {
     #[test]
     fn a_line_that_is_wrong_is_named() {
         assert_eq!(refused("v#1,exlude,x,a,d"), "line 2 of c.csv: the verdict is `exlude`");
+        assert_eq!(refused("v#1,exclude,,a,2026-01-01"), "line 2 of c.csv: has no reason");
+        assert_eq!(refused("v#1,exclude,x,a,yesterday"), "line 2 of c.csv: `yesterday` is no date");
         assert_eq!(
-            refused("v#1,exclude,x,a,d\nv#1,include,x,a,d"),
+            refused("v#1,exclude,x,a,2026-01-01\nv#1,include,x,a,2026-01-01"),
             "line 3 of c.csv: frame `v#1` has line 2 already"
         );
         assert_eq!(refused("v#1,exclude,x"), "line 2 of c.csv: has 3 fields, not 5");

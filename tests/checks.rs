@@ -38,12 +38,12 @@ fn a_violation_names_the_rows_and_the_artifact_stays_as_it_was() {
     let artifact = "data/out/curated/few/gauge/gauges.parquet";
     let before = fs::canonicalize(project.path(artifact)).expect("shown");
     let range = failing(&project, &["--set", "gauge.gain=2.5"]);
-    assert!(range.contains("check `range`: column `gauge` is wrong in 4 rows"), "{range}");
+    assert!(range.contains("check `range`: column `gauge` is wrong in 4 of 18 rows"), "{range}");
     assert!(range.contains("row `a.csv#000005/c0` is 12.5, not at most 12"), "{range}");
     let allowed = failing(&project, &["--set", "gauge.gain=100.0"]);
     assert!(allowed.contains("is wrong in"), "{allowed}");
     let null = failing(&project, &["--set", "gauge.gain=400.0"]);
-    assert!(null.contains("check `non_null`: column `gauge` is wrong in 8 rows"), "{null}");
+    assert!(null.contains("check `non_null`: column `gauge` is wrong in 8 of 18 rows"), "{null}");
     assert!(null.contains("row `a.csv#000003/c0` is null"), "{null}");
     assert_eq!(fs::canonicalize(project.path(artifact)).expect("shown"), before);
     let back = project.run(&FEW);
@@ -84,6 +84,29 @@ fn what_rows_are_together_is_checked_of_the_whole_table() {
 }
 
 #[test]
+fn rows_that_are_kept_are_held_to_the_checks_of_today() {
+    let project = project();
+    project.run(&FEW);
+    checks(&project, "gauge", "gauges", "range.gauge = { min = 0, max = 6 }");
+    let lines: String = (0..10).map(|n| format!("a.csv#{n:06},{n}\n")).collect();
+    project.write("data/raw/few/a.csv", &lines);
+    let message = failing(&project, &[]);
+    assert!(message.contains("check `range`: column `gauge` is wrong in 6 of"), "{message}");
+    checks(&project, "gauge", "gauges", "range.gauge = { min = 0, max = 13 }");
+    assert!(project.run(&FEW).ran().contains(&"gauge"));
+}
+
+#[test]
+fn numbers_are_compared_as_numbers_and_nothing_inside_a_vector_is_passed_over() {
+    let project = project();
+    checks(&project, "gauge", "gauges", "allowed.gauge = [0, 2, 4, 6, 8, 10, 12]");
+    project.run(&FEW);
+    checks(&project, "gauge", "gauges", "allowed.gauge = [0, 2, 4, 6, 8, 10]");
+    let message = failing(&project, &["--set", "gauge.gain=2.5"]);
+    assert!(message.contains("is `2.5`, none of 0, 2, 4, 6, 8, 10"), "{message}");
+}
+
+#[test]
 fn checks_that_cannot_be_are_refused_with_the_declaration() {
     let project = project();
     for (written, said) in [
@@ -92,6 +115,10 @@ fn checks_that_cannot_be_are_refused_with_the_declaration() {
         ("range.gauge = {}", "checks.range.gauge of output `gauges` lets nothing or all through"),
         ("range.gauge = { min = 3, max = 2 }", "lets nothing or all through"),
         ("rows.equal = \"renderd\"", "names \"renderd\", which is no input of one table"),
+        ("range.group = { min = 1 }", "names `group`, which is string"),
+        ("finite = [\"group\"]", "checks.finite of output `gauges` names `group`, which is string"),
+        ("allowed.group = []", "checks.allowed.group of output `gauges` allows nothing"),
+        ("rows = { min = 5, max = 2 }", "checks.rows of output `gauges` lets nothing through"),
         ("uniq = [\"group\"]", "unknown field `uniq`"),
     ] {
         checks(&project, "gauge", "gauges", written);

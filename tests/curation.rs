@@ -174,3 +174,43 @@ fn a_pipeline_that_reads_no_verdicts_takes_none() {
         "{message}"
     );
 }
+
+#[test]
+fn verdicts_given_at_once_are_all_kept() {
+    let project = project(0..20);
+    run(&project);
+    std::thread::scope(|scope| {
+        for n in 0..20 {
+            let project = &project;
+            scope.spawn(move || curate(project, &["exclude", &format!("a.csv#{n:06}"), "--reason", "x"]));
+        }
+    });
+    assert_eq!(project.read(FILE).lines().count(), 21);
+}
+
+#[test]
+fn verdicts_that_nothing_would_read_are_refused() {
+    let project = project(0..3);
+    run(&project);
+    let pipeline = project.read("pipelines/curated.toml");
+    let words = ["exclude", "a.csv#000001", "--reason", "x"];
+    project.write("pipelines/curated.toml", &pipeline.replace("inputs.curation = \"curation\"\n", ""));
+    let message = refused(&project, &words);
+    assert!(message.contains("no stage of pipeline `curated` reads verdicts"), "{message}");
+    project.write("pipelines/curated.toml", &pipeline.replace("pipelines/curation/", "verdicts/"));
+    let message = refused(&project, &words);
+    assert!(message.contains("`pick` reads verdicts from verdicts/few.csv"), "{message}");
+    assert!(!project.exists(FILE));
+}
+
+#[test]
+fn a_plan_says_what_a_stage_that_lists_would_fail_at() {
+    let project = project(0..3);
+    run(&project);
+    project.write(FILE, "frame,verdict\n");
+    project.write("stages/pick/pick.py", "import sys\nsys.exit('line 1 is no header')\n");
+    let planned = project.stdout(&[&["plan"], &FEW[..]].concat());
+    assert!(planned.contains("pick would fail") && planned.contains("line 1 is no header"), "{planned}");
+    let runs = std::fs::read_dir(project.path("data/store/runs")).expect("a folder").count();
+    assert_eq!(runs, 1, "a plan leaves no run");
+}

@@ -211,6 +211,7 @@ fn excluded_frames_cost_the_images_smoothed_over_them_and_a_plan_says_so_beforeh
     for (line, said) in [
         ("b.mp4#000020,exlude,x,y,2026-01-01", "line 7 of"),
         ("c.mp4#000020,exclude,x,y,2026-01-01", "has a verdict on `c.mp4#000020`, which is no frame"),
+        ("b.mp4,exclude,x,y,2026-01-01", "has a verdict on `b.mp4`, which is no frame"),
         ("b.mp4#00020,exclude,x,y,2026-01-01", "did you mean `b.mp4#000020`?"),
     ] {
         fs::write(&file, format!("{kept}{line}\n")).expect("written");

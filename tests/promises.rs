@@ -202,8 +202,8 @@ fn a_plan_counts_rows_seconds_and_stages() {
     project.run(&[]);
     assert!(project.stdout(&["plan"]).ends_with("3 cached, 0 to run, 0 maybe\n"));
     let plan = project.stdout(&["plan", "--set", "double.times=3"]);
-    assert!(plan.contains("run    double  times: 2 → 3 (took 0."), "{plan}");
-    assert!(plan.contains("1 cached, 1 to run, 1 maybe; they took 0."), "{plan}");
+    assert!(plan.contains("run    double  times: 2 → 3 (took "), "{plan}");
+    assert!(plan.contains("1 cached, 1 to run, 1 maybe; they took "), "{plan}");
 }
 
 #[test]

@@ -193,8 +193,8 @@ fn a_forced_stage_computes_every_row_again() {
     assert_eq!(rows(&run(&project, &[])), (1, 6));
 }
 
-#[test]
-fn a_row_that_names_a_file_depends_on_that_file_alone() {
+/// The toy project with four items, each of which depends on the file of its group.
+fn with_files() -> Project {
     let project = project(0..4);
     let stage = project.read("stages/power/stage.toml");
     let stage = stage.replace(
@@ -217,6 +217,12 @@ fn a_row_that_names_a_file_depends_on_that_file_alone() {
     for group in 0..3 {
         project.write(&format!("data/raw/logs/g{group}"), "one");
     }
+    project
+}
+
+#[test]
+fn a_row_that_names_a_file_depends_on_that_file_alone() {
+    let project = with_files();
     assert_eq!(rows(&run(&project, &[])), (4, 4));
     project.write("data/raw/logs/g0", "two");
     assert_eq!(rows(&run(&project, &[])), (2, 4), "items 0 and 3 are of g0");
@@ -227,6 +233,26 @@ fn a_row_that_names_a_file_depends_on_that_file_alone() {
     fs::remove_file(project.path("data/raw/logs/g1")).expect("removed");
     let said = project.run_failing(&FEW, 1);
     assert!(said.contains("names `g1`, which input `lists` does not have"), "{said}");
+}
+
+#[test]
+fn rows_that_were_made_while_their_file_changed_are_not_kept() {
+    for kill in [false, true] {
+        let project = with_files();
+        let mut engine = project.start(&[&FEW[..], &["-P", "small", "--set", "power.seconds=0.5"]].concat());
+        let begun = || {
+            let spool = fs::read_dir(project.path("data/store/scratch")).ok()?.flatten().next()?.path();
+            fs::read_to_string(spool.join("out/powers.ndjson")).ok().filter(|text| !text.is_empty())
+        };
+        until("a row is computed", || begun().is_some());
+        project.write("data/raw/logs/g0", "other");
+        if kill {
+            engine.kill().expect("killed");
+        }
+        assert!(!engine.wait().expect("over").success());
+        project.write("data/raw/logs/g0", "one");
+        assert_eq!(rows(&run(&project, &[])), (4, 4), "killed: {kill}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use polars::prelude::*;
 use serde::Serialize;
 
 use crate::artifacts::suggest;
-use crate::drift::{Drift, drift};
+use crate::drift::{Drift, column, drift};
 use crate::output::{Output, collect};
 use crate::statistics::{number, short, type_name};
 use crate::table::Table;
@@ -15,6 +15,9 @@ use crate::{DIFFERENT, SUCCESS};
 
 /// Keys that a difference names.
 const NAMED: IdxSize = 5;
+
+/// What the columns of B are called after, beside those of A: no column ends so.
+const OTHER: &str = "\u{0}b";
 
 #[derive(Serialize)]
 struct Difference<'a> {
@@ -52,11 +55,12 @@ pub fn show(tables: &[Table; 2], key: Option<&str>, max_psi: Option<f64>, output
     let [left, right] = [digests[0].clone().lazy(), digests[1].clone().lazy()];
     let only = |of: &LazyFrame, other: &LazyFrame| {
         let anti = JoinArgs::new(JoinType::Anti);
-        rows(of.clone().join(other.clone(), [col(key)], [col(key)], anti), key)
+        rows(of.clone().join(other.clone(), [column(key)], [column(key)], anti), key)
     };
-    let both = left.clone().join(right.clone(), [col(key)], [col(key)], JoinArgs::new(JoinType::Inner));
+    let inner = JoinArgs { suffix: Some(OTHER.into()), ..JoinArgs::new(JoinType::Inner) };
+    let both = left.clone().join(right.clone(), [column(key)], [column(key)], inner);
     let both = collect(both)?.lazy();
-    let differs = |name: &str| col(name).neq_missing(col(format!("{name}_right").as_str()));
+    let differs = |name: &str| column(name).neq_missing(column(&format!("{name}{OTHER}")));
     let any = shared.iter().map(|name| differs(name)).reduce(Expr::or).unwrap_or_else(|| lit(false));
     let mut changed_columns = Vec::new();
     for name in &shared {
@@ -87,7 +91,8 @@ pub fn show(tables: &[Table; 2], key: Option<&str>, max_psi: Option<f64>, output
     output.answer(text(&difference).trim_end(), &difference)?;
     let same = difference.added.count + difference.removed.count + difference.changed.count == 0
         && difference.schema.is_empty();
-    let within = |max: f64| difference.drift.iter().all(|drift| drift.psi <= max);
+    let within =
+        |max: f64| difference.schema.is_empty() && difference.drift.iter().all(|drift| drift.psi <= max);
     Ok(if max_psi.map_or(same, within) { SUCCESS } else { DIFFERENT })
 }
 
@@ -123,7 +128,8 @@ fn key_of<'a>(tables: &'a [Table; 2], said: Option<&'a str>) -> Result<&'a str> 
 }
 
 fn tells_apart(table: &Table, key: &str) -> Result<bool> {
-    let counts = [col(key).n_unique(), col(key).null_count()].map(|count| count.cast(DataType::Float64));
+    let counts =
+        [column(key).n_unique(), column(key).null_count()].map(|count| count.cast(DataType::Float64));
     let [distinct, nulls] = counts;
     let counted = collect(table.scan()?.select([distinct.alias("distinct"), nulls.alias("nulls")]))?;
     Ok(number(&counted, 0).unwrap_or_default() as u64 == table.rows() && number(&counted, 1) == Some(0.0))
@@ -150,17 +156,17 @@ fn shared(a: &Table, b: &Table) -> (Vec<String>, Vec<String>) {
 fn digests(table: &Table, key: &str, columns: &[String]) -> Result<DataFrame> {
     let hash = |name: &String| {
         let value = match table.schema.get(name.as_str()) {
-            Some(DataType::Array(inner, _)) => col(name.as_str()).cast(DataType::List(inner.clone())),
-            _ => col(name.as_str()),
+            Some(DataType::Array(inner, _)) => column(name).cast(DataType::List(inner.clone())),
+            _ => column(name),
         };
         value.hash(0, 1, 2, 3).alias(name.as_str())
     };
-    let selected: Vec<Expr> = std::iter::once(col(key)).chain(columns.iter().map(hash)).collect();
+    let selected: Vec<Expr> = std::iter::once(column(key)).chain(columns.iter().map(hash)).collect();
     collect(table.scan()?.select(selected))
 }
 
 fn rows(found: LazyFrame, key: &str) -> Result<Rows> {
-    let keys = collect(found.select([col(key).cast(DataType::String)]))?;
+    let keys = collect(found.select([column(key).cast(DataType::String)]))?;
     let count = keys.height() as u64;
     let first = collect(keys.lazy().sort([key], SortMultipleOptions::default()).limit(NAMED))?;
     let texts = first.columns()[0].str().into_diagnostic()?.clone();

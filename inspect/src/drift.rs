@@ -2,7 +2,8 @@
 //!
 //! The population stability index is the sum over bins of `(b - a) ln(b / a)`, with the shares a and b
 //! of the rows in each bin: under 0.1 is said to be little, over 0.25 much. Bins of numbers are the
-//! deciles of A; of text, its values.
+//! deciles of A, and what lies below its smallest; of text, its values. Nulls, and numbers that are not
+//! finite, are bins of their own.
 
 use std::collections::BTreeMap;
 
@@ -32,45 +33,54 @@ pub struct Drift {
     pub b: Option<Moments>,
 }
 
-/// Compares a column; none if it has no distribution: keys, vectors, pictures, or no rows.
+/// Compares a column; none if it has no distribution: keys, vectors, pictures.
 ///
 /// # Errors
 /// When it cannot be read.
 pub fn drift(frames: [&LazyFrame; 2], name: &str, kind: &DataType) -> Result<Option<Drift>> {
     let vector = matches!(kind, DataType::Array(..) | DataType::List(_));
+    let drift = |psi, a, b| Some(Drift { column: name.to_owned(), psi, a, b });
     if numeric(kind) && !vector {
-        let moments = [of(frames[0], name, kind)?.moments, of(frames[1], name, kind)?.moments];
-        let [Some(a), Some(b)] = moments else { return Ok(None) };
-        let edges = deciles(frames[0], name)?;
-        let shares = [binned(frames[0], name, &edges)?, binned(frames[1], name, &edges)?];
-        let psi = psi(&shares[0], &shares[1]);
-        return Ok(Some(Drift { column: name.to_owned(), psi, a: Some(a), b: Some(b) }));
+        let [a, b] = [of(frames[0], name, kind)?.moments, of(frames[1], name, kind)?.moments];
+        let bin = number_bin(name, a.as_ref().map(|a| a.min), &deciles(frames[0], name)?);
+        let shares = [counted(frames[0], bin.clone())?, counted(frames[1], bin)?];
+        return Ok(drift(psi(&shares[0], &shares[1]), a, b));
     }
     if !matches!(kind, DataType::String | DataType::Boolean) {
         return Ok(None);
     }
-    for frame in frames {
-        let distinct = collect(frame.clone().select([col(name).n_unique().cast(DataType::Float64)]))?;
-        if number(&distinct, 0).is_none_or(|distinct| distinct as u64 > MOST_VALUES) {
-            return Ok(None);
+    let text = || column(name).cast(DataType::String);
+    let few = |frame: &LazyFrame| -> Result<bool> {
+        let distinct = collect(frame.clone().select([text().n_unique().cast(DataType::Float64)]))?;
+        Ok(number(&distinct, 0).is_some_and(|distinct| distinct as u64 <= MOST_VALUES))
+    };
+    let bin = match (few(frames[0])?, few(frames[1])?) {
+        (true, true) => text(),
+        (false, false) => text().is_not_null().cast(DataType::String),
+        // Of a column that was one of few values, all others are one.
+        (first, _) => {
+            let known = counted(frames[usize::from(!first)], text())?;
+            let known = Series::new("known".into(), known.into_keys().collect::<Vec<_>>());
+            let there = text().is_in(lit(known).implode(true), true);
+            when(there.or(text().is_null())).then(text()).otherwise(lit("other values"))
         }
-    }
-    let counts = [
-        counted(frames[0], col(name).cast(DataType::String))?,
-        counted(frames[1], col(name).cast(DataType::String))?,
-    ];
-    let psi = psi(&counts[0], &counts[1]);
-    Ok(Some(Drift { column: name.to_owned(), psi, a: None, b: None }))
+    };
+    let shares = [counted(frames[0], bin.clone())?, counted(frames[1], bin)?];
+    let told = shares.iter().any(|shares| shares.len() > 1) || shares[0].keys().ne(shares[1].keys());
+    let keys = !few(frames[0])? && !few(frames[1])?;
+    Ok(if keys && !told { None } else { drift(psi(&shares[0], &shares[1]), None, None) })
 }
 
-fn finite(name: &str) -> Expr {
-    let floats = col(name).cast(DataType::Float64);
-    floats.clone().filter(floats.is_finite())
+/// A column by its name, whatever is in that.
+pub fn column(name: &str) -> Expr {
+    Expr::Column(name.into())
 }
 
 fn deciles(frame: &LazyFrame, name: &str) -> Result<Vec<f64>> {
+    let floats = column(name).cast(DataType::Float64);
+    let finite = floats.clone().filter(floats.is_finite());
     let at = |n: usize| {
-        let quantile = finite(name).quantile(lit(n as f64 / 10.0), QuantileMethod::Nearest);
+        let quantile = finite.clone().quantile(lit(n as f64 / 10.0), QuantileMethod::Nearest);
         quantile.alias(format!("q{n}").as_str())
     };
     let row = collect(frame.clone().select((1..10).map(at).collect::<Vec<_>>()))?;
@@ -79,17 +89,25 @@ fn deciles(frame: &LazyFrame, name: &str) -> Result<Vec<f64>> {
     Ok(edges)
 }
 
-fn binned(frame: &LazyFrame, name: &str, edges: &[f64]) -> Result<BTreeMap<String, f64>> {
-    let value = || col("value");
+/// The bin that a number is in.
+fn number_bin(name: &str, min: Option<f64>, edges: &[f64]) -> Expr {
+    let value = || column(name).cast(DataType::Float64);
     let above = edges.iter().map(|edge| value().gt(lit(*edge)).cast(DataType::Int32));
-    let bin = above.reduce(|sum, more| sum + more).unwrap_or_else(|| lit(0));
-    counted(&frame.clone().select([finite(name).alias("value")]), bin.cast(DataType::String))
+    let bin = above.reduce(|sum, more| sum + more).unwrap_or_else(|| lit(0)).cast(DataType::String);
+    let below = value().lt(lit(min.unwrap_or(f64::NEG_INFINITY)));
+    when(value().is_null())
+        .then(lit(NULL).cast(DataType::String))
+        .when(value().is_finite().not())
+        .then(lit("not finite"))
+        .when(below)
+        .then(lit("below"))
+        .otherwise(bin)
 }
 
 /// Shares of the rows by a text.
 fn counted(frame: &LazyFrame, value: Expr) -> Result<BTreeMap<String, f64>> {
-    let counted =
-        frame.clone().group_by([value.alias("value")]).agg([len().cast(DataType::Float64).alias("rows")]);
+    let values = frame.clone().select([value.alias("value")]);
+    let counted = values.group_by([col("value")]).agg([len().cast(DataType::Float64).alias("rows")]);
     let counted = collect(counted)?;
     let values = counted.column("value").into_diagnostic()?.str().into_diagnostic()?.clone();
     let rows = counted.column("rows").into_diagnostic()?.f64().into_diagnostic()?.clone();
@@ -133,5 +151,24 @@ mod tests {
         assert!((found.psi - (0.25 * 1.5f64.ln() - 0.25 * 0.5f64.ln())).abs() < 1e-12);
         let keys = texts((0..1000).map(|n| n.to_string()).collect());
         assert!(drift([&keys, &keys], "t", &DataType::String).expect("read").is_none());
+    }
+
+    #[test]
+    fn nulls_what_is_not_finite_and_a_constant_that_falls_have_moved() {
+        let numbers = |numbers: Vec<Option<f64>>| df!("x" => numbers).expect("rows").lazy();
+        let psi = |a: &LazyFrame, b: &LazyFrame| {
+            drift([a, b], "x", &DataType::Float64).expect("read").expect("numbers").psi
+        };
+        let five = numbers(vec![Some(5.0); 8]);
+        assert_eq!(psi(&five, &five), 0.0);
+        for other in [Some(4.0), Some(6.0), None, Some(f64::NAN)] {
+            assert!(psi(&five, &numbers(vec![other; 8])) > 1.0, "{other:?}");
+        }
+        let half = numbers([vec![Some(5.0); 4], vec![None; 4]].concat());
+        assert!(psi(&five, &half) > 1.0);
+        let few = df!("x" => vec!["a", "b", "a", "b"]).expect("rows").lazy();
+        let many = df!("x" => (0..500).map(|n| n.to_string()).collect::<Vec<_>>()).expect("rows").lazy();
+        let found = drift([&few, &many], "x", &DataType::String).expect("read").expect("few values once");
+        assert!(found.psi > 1.0, "{}", found.psi);
     }
 }

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use miette::{Result, miette};
+use miette::{Result, WrapErr, miette};
 
 use crate::artifacts::Which;
 use crate::output::{Format, Output};
-use crate::query::{Question, ask};
-use crate::table::open;
-use crate::{SUCCESS, diff, overview};
+use crate::rows::Chosen;
+use crate::sql::{Question, ask};
+use crate::table::{Table, open};
+use crate::{SUCCESS, diff, overview, rows};
 
 /// Look into tables: statistics, queries, differences
 #[derive(Args)]
@@ -28,6 +29,7 @@ Examples:
 
 A table is an artifact, by `stage.output` or by whichever half is unique, as it is now or as a run left it
 (`latest~1:clusters`); or a Parquet file, or a folder of them. In --sql the first table is `self` too.
+Without --head, --sample, --where or --columns, --format json is that page. JSON has no NaN: it is null there.
 
 Exit codes: 0 done, 1 `--diff`: the tables differ (with --max-psi: a column moved further), 2 refused.")]
 pub struct Inspect {
@@ -99,16 +101,26 @@ impl Inspect {
             ));
         };
         let table = open(name, &self.which, &mut artifacts)?;
-        let rows = crate::query::chosen(&table, self.filter.as_deref(), &self.columns)?;
-        match (self.head, self.sample) {
-            (Some(count), _) => output.rows(crate::query::head(&table, &rows, count)?)?,
-            (None, Some(count)) => output.rows(crate::query::sample(&rows.frame, count, self.seed)?)?,
-            // Rows that are asked for in a format are wanted themselves.
-            (None, None) if self.format != Format::Table && self.format != Format::Json => {
-                output.rows(rows.frame)?;
-            }
-            (None, None) => overview::show(&table, &rows, self.full, &output)?,
-        }
+        let chosen = rows::chosen(&table, self.filter.as_deref(), &self.columns)?;
+        self.answer(&table, &chosen, &output)
+            .wrap_err_with(|| format!("`{}` cannot be shown", table.name))?;
         Ok(SUCCESS)
+    }
+
+    fn answer(&self, table: &Table, chosen: &Chosen, output: &Output) -> Result<()> {
+        match (self.head, self.sample) {
+            (Some(count), _) => output.rows(rows::head(table, chosen, count)?),
+            (None, Some(count)) => {
+                output.rows(rows::sample(&chosen.frame, chosen.filtered, count, self.seed)?)
+            }
+            // Rows that are asked for in a format are wanted themselves; the page is there as JSON too.
+            (None, None)
+                if self.format != Format::Table
+                    && (self.format != Format::Json || self.filter.is_some() || !self.columns.is_empty()) =>
+            {
+                output.rows(chosen.frame.clone())
+            }
+            (None, None) => overview::show(table, chosen, self.full, output),
+        }
     }
 }

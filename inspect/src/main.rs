@@ -4,7 +4,8 @@
 //! |---|---|---|
 //! | `artifacts` | a pipeline over a dataset, asked of `callsheet` | names and places of its tables |
 //! | `table` | a Parquet file, or a folder of them | a lazy frame, and what the footers say |
-//! | `query` | tables, `--where`, `--sql`, `--head`, `--sample` | the rows that are asked for |
+//! | `rows` | a table, `--where`, `--head`, `--sample` | the rows that are asked for |
+//! | `sql` | tables by name, a query | what it answers |
 //! | `statistics`, `overview` | a table | what its columns hold |
 //! | `diff`, `drift` | two tables | rows that came, went and changed; columns that moved |
 //! | `sheet` | tables of images | contact sheets |
@@ -17,8 +18,9 @@ mod footer;
 mod inspect;
 mod output;
 mod overview;
-mod query;
+mod rows;
 mod sheet;
+mod sql;
 mod statistics;
 mod table;
 
@@ -26,7 +28,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Tables are the same with `--check`; nothing moved beyond `--max-psi`.
+/// Done; two tables are the same, or nothing moved beyond `--max-psi`.
 const SUCCESS: u8 = 0;
 /// `--diff`: they differ.
 const DIFFERENT: u8 = 1;
@@ -47,15 +49,29 @@ enum Subcommands {
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let command = Cli::parse().command;
+    // The query engine panics on types and joins that it does not know; tables are made by strangers.
+    std::panic::set_hook(Box::new(|_| {}));
+    let execute = || match command {
         Subcommands::Inspect(command) => command.execute(),
         Subcommands::Sheet(command) => command.execute(),
     };
-    match result {
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(execute));
+    match result.unwrap_or_else(|panic| Err(unknown(&*panic))) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             output::say(&format!("{error:?}"));
             ExitCode::from(REFUSED)
         }
     }
+}
+
+/// What the query engine gave up with.
+fn unknown(panic: &(dyn std::any::Any + Send)) -> miette::Report {
+    let said = panic.downcast_ref::<String>().map(String::as_str);
+    let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it does not say why");
+    miette::miette!(
+        help = "it does not know this type or kind of query: try other columns, or put it otherwise",
+        "the query engine gave up: {said}"
+    )
 }

@@ -12,6 +12,7 @@ use polars::polars_utils::pl_path::PlRefPath;
 use polars::prelude::*;
 use serde::Serialize;
 
+use crate::rows::row_number;
 use crate::statistics::short;
 use crate::table::without_pictures;
 
@@ -98,7 +99,7 @@ impl Output {
     }
 
     fn table(&self, frame: LazyFrame) -> Result<()> {
-        let rows = collect(without_pictures(frame)?.limit(self.limit as IdxSize + 1))?;
+        let rows = collect(without_pictures(frame)?.limit(row_number(self.limit).saturating_add(1)))?;
         let more = match rows.height() > self.limit {
             true => format!("the first {} rows; --limit shows more, --format csv all", self.limit),
             false => format!("{} rows", rows.height()),
@@ -189,13 +190,19 @@ fn grid(rows: &DataFrame) -> Result<String> {
     Ok(text)
 }
 
+/// A text without characters that a terminal would obey.
+pub fn printable(text: &str) -> String {
+    let shown = |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() };
+    text.chars().map(shown).collect()
+}
+
 /// Characters of a text, and values of a vector, that a cell shows.
 const CELL: (usize, usize) = (60, 4);
 
 fn cell(value: &AnyValue) -> String {
     let clipped = |text: &str| match text.char_indices().nth(CELL.0) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", printable(&text[..end])),
+        None => printable(text),
     };
     match value {
         AnyValue::Null => "-".to_owned(),
@@ -219,6 +226,9 @@ fn plain(frame: LazyFrame) -> Result<LazyFrame> {
     let mut frame = without_pictures(frame)?;
     let schema = frame.collect_schema().into_diagnostic()?;
     let lists = schema.iter().filter_map(|(name, kind)| match kind {
+        DataType::Array(inner, _) | DataType::List(inner) if **inner == DataType::Binary => {
+            Some(lit(NULL).cast(DataType::String).alias(name.clone()))
+        }
         DataType::Array(inner, _) => Some(col(name.clone()).cast(DataType::List(inner.clone()))),
         DataType::Binary => Some(lit(NULL).cast(DataType::String).alias(name.clone())),
         _ => None,

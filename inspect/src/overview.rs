@@ -8,9 +8,9 @@ use polars::prelude::DataType;
 use serde::Serialize;
 
 use crate::footer::Part;
-use crate::output::Output;
-use crate::query::Chosen;
-use crate::statistics::{Statistics, bars, numeric, of, short, type_name};
+use crate::output::{Output, printable};
+use crate::rows::Chosen;
+use crate::statistics::{Statistics, bars, of, short, type_name};
 use crate::table::{Table, is_image};
 
 /// A column of vectors is read for its statistics up to so many bytes; a larger one if that is asked for.
@@ -127,30 +127,29 @@ fn facts(column: &Statistics) -> String {
     match column.nulls {
         Some(0) => {}
         Some(nulls) => facts.push(format!("{nulls} nulls")),
-        None if numeric_name(&column.kind) => facts.push("not read: --full reads it".to_owned()),
+        None if vector_name(&column.kind) => facts.push("not read: --full reads it".to_owned()),
         None => {}
     }
     if column.not_finite > 0 {
         facts.push(format!("{} NaN or infinite", column.not_finite));
     }
     if let Some(moments) = &column.moments {
-        let (min, max) =
-            (column.min.as_deref().unwrap_or_default(), column.max.as_deref().unwrap_or_default());
-        let numbers = [moments.mean, moments.deviation, moments.q50].map(short);
-        facts.push(format!("{min} to {max}, mean {} ± {}, median {}", numbers[0], numbers[1], numbers[2]));
+        let [min, max, mean, deviation, median] =
+            [moments.min, moments.max, moments.mean, moments.deviation, moments.q50].map(short);
+        facts.push(format!("{min} to {max}, mean {mean} ± {deviation}, median {median}"));
         facts.push(format!("|{}|", bars(&column.histogram)));
     } else if !column.most.is_empty() {
-        let most = column.most.iter().map(|(value, count)| format!("{value} {count}"));
+        let most = column.most.iter().map(|(value, count)| format!("{} {count}", printable(value)));
         facts.push(most.collect::<Vec<_>>().join(", "));
-    } else if let Some(distinct) = column.distinct.filter(|distinct| *distinct > 0) {
-        let ends = [&column.min, &column.max].map(|end| end.as_deref().unwrap_or_default());
-        facts.push(format!("{distinct} different, `{}` to `{}`", ends[0], ends[1]));
+    } else if let (Some(first), Some(last)) = (&column.first, &column.last) {
+        let distinct = column.distinct.map(|distinct| format!("{distinct} different, ")).unwrap_or_default();
+        facts.push(format!("{distinct}`{}` to `{}`", printable(first), printable(last)));
     }
     facts.join(", ")
 }
 
-fn numeric_name(kind: &str) -> bool {
-    numeric(&DataType::Float64) && (kind.ends_with(']') || kind.starts_with("list<"))
+fn vector_name(kind: &str) -> bool {
+    kind.ends_with(']') || kind.starts_with("list<")
 }
 
 /// Bytes as people read them.

@@ -4,6 +4,7 @@ use miette::{IntoDiagnostic, Result};
 use polars::prelude::*;
 use serde::Serialize;
 
+use crate::drift::column;
 use crate::output::collect;
 use crate::table::is_image;
 
@@ -26,16 +27,16 @@ pub struct Statistics {
     /// Values that are NaN or infinite, of floats and vectors of them.
     #[serde(skip_serializing_if = "is_zero")]
     pub not_finite: u64,
-    /// Different values, of text, integers and truths.
+    /// Different values, of text and truths.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distinct: Option<u64>,
-    /// The smallest.
+    /// The first value, of text, truths and times.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub min: Option<String>,
-    /// The largest.
+    pub first: Option<String>,
+    /// The last one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub max: Option<String>,
-    /// Of numbers: mean, deviation, and the 5, 50 and 95 % quantiles.
+    pub last: Option<String>,
+    /// Of numbers: ends, mean, deviation, and the 5, 50 and 95 % quantiles, of those that are finite.
     #[serde(flatten)]
     pub moments: Option<Moments>,
     /// Of numbers: how many lie in each of equal parts between the smallest and the largest.
@@ -56,6 +57,10 @@ fn is_zero(count: &u64) -> bool {
 /// Moments and quantiles of numbers.
 #[derive(Clone, Debug, Serialize)]
 pub struct Moments {
+    /// The smallest.
+    pub min: f64,
+    /// The largest.
+    pub max: f64,
     /// Mean.
     pub mean: f64,
     /// Standard deviation.
@@ -75,17 +80,17 @@ pub struct Moments {
 pub fn of(frame: &LazyFrame, name: &str, kind: &DataType) -> Result<Statistics> {
     let mut statistics =
         Statistics { column: name.to_owned(), kind: type_name(kind), ..Statistics::default() };
-    let column = frame.clone().select([col(name)]);
+    let alone = frame.clone().select([column(name)]);
     let values = match kind {
         DataType::Array(inner, _) | DataType::List(inner) if inner.is_primitive_numeric() => {
-            let nulls = collect(column.clone().select([col(name).null_count().cast(DataType::UInt64)]))?;
+            let nulls = collect(alone.clone().select([column(name).null_count().cast(DataType::UInt64)]))?;
             statistics.nulls = number(&nulls, 0).map(|nulls| nulls as u64);
             let options = ExplodeOptions { empty_as_null: false, keep_nulls: false };
-            column.explode(by_name([name], true, false), options)
+            alone.explode(by_name([name], true, false), options)
         }
-        _ => column,
+        _ => alone,
     };
-    let value = || col(name);
+    let value = || column(name);
     if numeric(kind) {
         let floats = || value().cast(DataType::Float64);
         let finite = || floats().filter(floats().is_finite());
@@ -105,9 +110,8 @@ pub fn of(frame: &LazyFrame, name: &str, kind: &DataType) -> Result<Statistics> 
         statistics.nulls = statistics.nulls.or(at(0).map(|nulls| nulls as u64));
         statistics.not_finite = at(1).unwrap_or_default() as u64;
         if let (Some(min), Some(max), Some(mean)) = (at(2), at(3), at(4)) {
-            (statistics.min, statistics.max) = (Some(short(min)), Some(short(max)));
             let [deviation, q05, q50, q95] = [5, 6, 7, 8].map(|n| at(n).unwrap_or_default());
-            statistics.moments = Some(Moments { mean, deviation, q05, q50, q95 });
+            statistics.moments = Some(Moments { min, max, mean, deviation, q05, q50, q95 });
             statistics.histogram = histogram(values.select([finite().alias(name)]), name, min, max)?;
         }
         return Ok(statistics);
@@ -119,20 +123,26 @@ pub fn of(frame: &LazyFrame, name: &str, kind: &DataType) -> Result<Statistics> 
         ]))?;
         statistics.nulls = number(&row, 0).map(|nulls| nulls as u64);
         statistics.distinct = number(&row, 1).map(|distinct| distinct as u64);
-        let ends = [
-            value().cast(DataType::String).min().alias("min"),
-            value().cast(DataType::String).max().alias("max"),
-        ];
-        let ends = collect(values.clone().select(ends))?;
-        (statistics.min, statistics.max) = (text(&ends, 0, 0), text(&ends, 1, 0));
+        (statistics.first, statistics.last) = ends(values.clone(), value().cast(DataType::String))?;
         if statistics.distinct.is_some_and(|distinct| distinct <= u64::from(LISTED)) {
             statistics.most = most(values, name)?;
         }
         return Ok(statistics);
     }
+    if kind.is_temporal() {
+        (statistics.first, statistics.last) = ends(values.clone(), value())?;
+    }
     let nulls = collect(values.select([value().null_count().cast(DataType::Float64)]))?;
     statistics.nulls = number(&nulls, 0).map(|nulls| nulls as u64);
     Ok(statistics)
+}
+
+/// The smallest and the largest value, as text.
+fn ends(values: LazyFrame, value: Expr) -> Result<(Option<String>, Option<String>)> {
+    let as_text = |end: Expr, name: &str| end.cast(DataType::String).alias(name);
+    let ends = [as_text(value.clone().min(), "first"), as_text(value.max(), "last")];
+    let ends = collect(values.select(ends))?;
+    Ok((text(&ends, 0, 0), text(&ends, 1, 0)))
 }
 
 /// Whether statistics of numbers make sense.
@@ -144,8 +154,12 @@ pub fn numeric(kind: &DataType) -> bool {
 }
 
 fn histogram(values: LazyFrame, name: &str, min: f64, max: f64) -> Result<Vec<u64>> {
-    let width = if max > min { (max - min) / BINS as f64 } else { 1.0 };
-    let bin = ((col(name) - lit(min)) / lit(width)).floor().cast(DataType::Int64);
+    // The difference of the ends may be more than a number holds, or less.
+    let width = max / BINS as f64 - min / BINS as f64;
+    let bin = match width.is_normal() {
+        true => (column(name) / lit(width) - lit(min / width)).floor().cast(DataType::Int64),
+        false => column(name).gt(lit(min)).cast(DataType::Int64) * lit(BINS - 1),
+    };
     let last = lit(BINS - 1);
     let bin = when(bin.clone().gt(last.clone())).then(last).otherwise(bin);
     let counted =
@@ -164,7 +178,7 @@ fn histogram(values: LazyFrame, name: &str, min: f64, max: f64) -> Result<Vec<u6
 }
 
 fn most(values: LazyFrame, name: &str) -> Result<Vec<(String, u64)>> {
-    let value = col(name).cast(DataType::String).alias("value");
+    let value = column(name).cast(DataType::String).alias("value");
     let counted = values.group_by([value]).agg([len().cast(DataType::Float64).alias("count")]);
     let order = SortMultipleOptions::default().with_order_descending_multi([true, false]);
     let counted = collect(counted.sort(["count", "value"], order))?;
@@ -237,11 +251,21 @@ mod tests {
         let rows = df!("x" => [Some(1.0), Some(2.0), None, Some(f64::NAN), Some(9.0)]).expect("rows");
         let found = of(&rows.lazy(), "x", &DataType::Float64).expect("statistics");
         assert_eq!((found.nulls, found.not_finite), (Some(1), 1));
-        assert_eq!((found.min.as_deref(), found.max.as_deref()), (Some("1"), Some("9")));
         let moments = found.moments.expect("numbers");
+        assert_eq!((moments.min, moments.max), (1.0, 9.0));
         assert!((moments.mean - 4.0).abs() < 1e-12 && (moments.deviation - 19f64.sqrt()).abs() < 1e-12);
         assert_eq!(moments.q50, 2.0);
         assert_eq!((found.histogram[0], found.histogram[2], found.histogram[15]), (1, 1, 1));
+    }
+
+    #[test]
+    fn every_number_is_in_a_bar_however_far_they_are_apart() {
+        for numbers in [vec![-1.7e308, 0.0, 1.7e308], vec![0.0, 5e-324], vec![7.0, 7.0], vec![-1.0, 0.1, 3.3]]
+        {
+            let count = numbers.len() as u64;
+            let found = of(&df!("x" => numbers).expect("rows").lazy(), "x", &DataType::Float64);
+            assert_eq!(found.expect("statistics").histogram.iter().sum::<u64>(), count);
+        }
     }
 
     #[test]

@@ -30,7 +30,8 @@ pub struct Table {
 /// When there is no such table, or it cannot be read.
 pub fn open(name: &str, which: &Which, artifacts: &mut Option<Artifacts>) -> Result<Table> {
     let path = Path::new(name);
-    if path.exists() || name.contains('/') || name.ends_with(".parquet") {
+    // A folder that happens to be called as an artifact is none, unless it is meant by its path.
+    if path.is_file() || name.contains('/') || name.ends_with(".parquet") {
         return Table::open(name, path, Vec::new());
     }
     if let Some((run, artifact)) = name.split_once(':') {

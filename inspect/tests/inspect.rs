@@ -57,7 +57,7 @@ fn a_table_is_shown_with_its_columns_what_they_hold_and_where_it_came_from() {
         (40.into(), "make_clusters".into())
     );
     let z = &found["columns"].as_array().expect("columns")[3];
-    assert_eq!((z["type"].clone(), z["max"].clone()), ("float32[2]".into(), "39".into()));
+    assert_eq!((z["type"].clone(), z["max"].clone()), ("float32[2]".into(), 39.0.into()));
     assert_eq!(found["columns"][1]["histogram"].as_array().expect("bars").len(), 16);
 }
 
@@ -177,6 +177,15 @@ fn names_and_queries_that_are_wrong_are_refused_with_what_there_is() {
         ),
         (&["inspect", "--sql", "drop table clusters; select 1"], "one (and only one) statement"),
         (&["inspect", "clusters", "--head", "--format", "parquet"], "name a file with --output"),
+        (
+            &[
+                "inspect",
+                "clusters",
+                "--sql",
+                "select a.cluster from self a join self b on a.distance > b.distance",
+            ],
+            "the query engine gave up",
+        ),
     ] {
         let message = project.refused(words);
         assert!(message.contains(said), "{words:?}: {message}");
@@ -299,4 +308,67 @@ fn two_tables_are_compared_by_key_and_by_how_they_are_distributed() {
     assert!(message.contains("did you mean `image_id`?"), "{message}");
     let message = project.refused(&["inspect", "--diff", "tomorrow:clusters", "clusters"]);
     assert!(message.contains("there is no run `tomorrow`"), "{message}");
+}
+
+#[test]
+fn any_number_of_rows_can_be_asked_for() {
+    let project = project();
+    let csv = ["--columns", "image_id", "--format", "csv"];
+    for many in ["40", "4294967295", "4294967296", "18446744073709551615"] {
+        for option in ["--head", "--sample"] {
+            let rows = project.shown(&[&["inspect", "clusters", option, many], &csv[..]].concat());
+            assert_eq!(rows.lines().count(), 41, "{option} {many}");
+        }
+        let table = project.shown(&["inspect", "clusters", "--head", "40", "--limit", many]);
+        assert!(table.contains("\n40 rows"), "{many}: {table}");
+    }
+    for option in ["--head", "--sample"] {
+        assert_eq!(project.shown(&[&["inspect", "clusters", option, "0"], &csv[..]].concat()), "image_id\n");
+    }
+    let some = ["inspect", "clusters", "--where", "distance > 4", "--sample", "3"];
+    assert_eq!(project.shown(&[&some[..], &csv[..]].concat()).lines().count(), 4);
+}
+
+#[test]
+fn tables_are_called_apart_and_a_word_that_is_called_as_an_artifact_is_no_table() {
+    let project = Project::new(&[(CLUSTERS.0, CLUSTERS.1, &clusters(4)), (FRAMES.0, FRAMES.1, &frames(4))]);
+    assert_eq!(project.callsheet(&["run", "make_clusters"]).code, Some(0));
+    let renamed = "select image_id as frames from clusters order by 1 limit 1";
+    assert_eq!(project.shown(&["inspect", "--sql", renamed, "--format", "csv"]), "frames\ni000\n");
+    let absent = project.refused(&["inspect", "--sql", "select * from frames"]);
+    assert!(absent.contains("`frames` is not there yet"), "{absent}");
+    for folder in ["a", "dt=2024"] {
+        fs::create_dir(project.path(folder)).expect("created");
+        let file = project.path(&format!("{folder}/t.parquet")).display().to_string();
+        let query = format!("select '{folder}' as f from clusters limit 1");
+        project.shown(&["inspect", "--sql", &query, "--format", "parquet", "--output", &file]);
+    }
+    let query = ["--sql", "select f from t", "--format", "csv"];
+    let twice = project.refused(&[&["inspect", "a/t.parquet", "dt=2024/t.parquet"], &query[..]].concat());
+    assert!(twice.contains("two tables are called `t`") && twice.contains("a=one.parquet"), "{twice}");
+    let one = project.shown(&[&["inspect", "dt=2024/t.parquet"], &query[..]].concat());
+    assert_eq!(one, "f\ndt=2024\n");
+    let named = project.shown(&["inspect", "t=dt=2024/t.parquet", query[0], query[1], query[2], query[3]]);
+    assert_eq!(named, one);
+    fs::create_dir(project.path("clusters")).expect("created");
+    assert!(
+        project.shown(&["inspect", "clusters"]).contains("rows         4"),
+        "an artifact, not the folder"
+    );
+}
+
+#[test]
+fn a_column_that_lost_its_values_has_moved_too_far() {
+    let rows = |x: &str| (0..50).map(|n| format!("{{\"id\":\"{n}\",\"x\":{x}}}\n")).collect::<String>();
+    let columns = "id = \"string\", x = \"float64\"";
+    let project = Project::new(&[("a", columns, &rows("5.0")), ("b", columns, &rows("null"))]);
+    project.run();
+    let words = ["inspect", "--diff", "a", "b", "--key", "id", "--max-psi", "0.2"];
+    assert_eq!(project.callsheet(&words).code, Some(1));
+    let file = project.path("c.parquet").display().to_string();
+    project.shown(&["inspect", "--sql", "select id from a", "--format", "parquet", "--output", &file]);
+    let words = ["inspect", "--diff", "a", &file, "--key", "id", "--max-psi", "0.2"];
+    let said = project.callsheet(&words);
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    assert!(said.out.contains("`x` is only in A"), "{}", said.out);
 }

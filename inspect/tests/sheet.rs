@@ -103,6 +103,18 @@ fn what_a_query_answers_is_drawn_in_its_order() {
 }
 
 #[test]
+fn the_closest_pairs_are_drawn_once_whichever_of_the_two_names_the_other() {
+    let pair = |a: usize, b: usize, distance: f64| {
+        format!("{{\"image_id\":\"v#{a}/c0\",\"neighbour_id\":\"v#{b}/c0\",\"distance\":{distance}}}\n")
+    };
+    let near = [pair(3, 1, 0.5), pair(2, 1, 1.0), pair(1, 2, 1.0), pair(5, 4, 9.0)].concat();
+    let columns = "image_id = \"string\", neighbour_id = \"string\", distance = \"float64\"";
+    let project = Project::new(&[(PAIRS.0, PAIRS.1, &pairs(9)), ("near", columns, &near)]);
+    project.run();
+    assert_eq!(draw(&project, &["near", "--nearest", "--columns", "3"]), [1, 3, 1, 2, 4, 5]);
+}
+
+#[test]
 fn a_sheet_that_cannot_be_drawn_is_refused_and_none_is_written() {
     let project = project();
     for (words, said) in [

@@ -10,11 +10,11 @@ use arrow::array::AsArray;
 use clap::{Args, Subcommand};
 
 use super::external::inspect;
-use super::{SUCCESS, Which, print_json, print_text};
+use super::{SUCCESS, Which, print_json, print_text, store};
 use crate::curation::{self, Line, Verdict};
 use crate::declare::ArtifactKind;
 use crate::error::{Doing, Error, Result, list, suggest};
-use crate::plan::Input;
+use crate::plan::{Input, Stage};
 use crate::run::outlook;
 use crate::table::read_columns;
 
@@ -106,12 +106,15 @@ impl Frames {
                 ));
             }
         }
-        let known = known_frames(&self.which)?;
+        let (path, shown) = file(&self.which)?;
+        let known = known_frames(&self.which, &shown)?;
         let ids = match &self.sql {
             Some(query) => self.select(query)?,
             None => self.ids.clone(),
         };
-        let (path, shown) = file(&self.which)?;
+        // Two at once would each write the other's verdicts away.
+        let (project, request) = self.which.request()?;
+        let _lock = store(&project).lock(&format!("curation-{}", request.dataset), "curate", |_| true)?;
         let mut lines = if path.exists() { curation::read(&path)? } else { Vec::new() };
         let mut fresh = BTreeSet::new();
         for id in &ids {
@@ -153,7 +156,7 @@ impl Frames {
     fn select(&self, query: &str) -> Result<Vec<String>> {
         let mut command = inspect()?;
         let program = PathBuf::from(command.get_program());
-        command.args(["inspect", "--sql", query, "--format", "ndjson"]).args(self.which.words());
+        command.args(["inspect", &format!("--sql={query}"), "--format", "ndjson"]).args(self.which.words());
         let output = command.stderr(Stdio::inherit()).output().doing("cannot start", program)?;
         if !output.status.success() {
             return Err(Error::refused("the query failed; nothing was written", ""));
@@ -163,9 +166,10 @@ impl Frames {
             let row: serde_json::Value = serde_json::from_str(line).ok()?;
             Some(row.get("frame_id")?.as_str()?.to_owned())
         };
-        let ids: Option<Vec<String>> = text.lines().map(id).collect();
+        // Of images, a frame is selected as often as it has some.
+        let ids: Option<BTreeSet<String>> = text.lines().map(id).collect();
         match ids {
-            Some(ids) if !ids.is_empty() => Ok(ids),
+            Some(ids) if !ids.is_empty() => Ok(ids.into_iter().collect()),
             Some(_) => Err(Error::refused("the query selects no frame", "nothing was written")),
             None => Err(Error::refused(
                 "the query has no column of text `frame_id`",
@@ -223,15 +227,22 @@ fn author(said: Option<&str>) -> Result<String> {
 }
 
 /// Ids of the frames that a verdict can be on: those of the table beside which a stage reads them.
-fn known_frames(which: &Which) -> Result<BTreeSet<String>> {
+fn known_frames(which: &Which, file: &str) -> Result<BTreeSet<String>> {
     let (project, store, plan, survey) = which.survey()?;
     let pipeline = &plan.request.pipeline;
-    let Some(reader) = plan.stages.iter().find(|stage| stage.decl.inputs.contains_key("curation")) else {
+    let mut readers = plan.stages.iter().filter_map(|stage| Some((stage, verdicts_of(stage)?)));
+    let Some((reader, read)) = readers.next() else {
         return Err(Error::refused(
             format!("no stage of pipeline `{pipeline}` reads verdicts"),
-            "a stage that does has an input `curation` beside a table of frames, as list_images has",
+            "a stage that does has an input `curation`, wired to a source, beside a table of frames",
         ));
     };
+    if read != file {
+        return Err(Error::refused(
+            format!("stage `{}` reads verdicts from {read}, and they are written to {file}", reader.name),
+            "let the source's path be pipelines/curation/{dataset}.csv",
+        ));
+    }
     let table = reader.inputs.iter().find_map(|(name, input)| match input {
         Input::Artifact { stage, output } if reader.decl.inputs[name].kind == ArtifactKind::Table => {
             Some((*stage, output))
@@ -255,6 +266,15 @@ fn known_frames(which: &Which) -> Result<BTreeSet<String>> {
     let ids = rows.column(0).as_string_opt::<i32>();
     let ids = ids.ok_or_else(|| Error::refused(format!("`frame_id` of `{name}` is no text"), ""))?;
     Ok(ids.iter().flatten().map(str::to_owned).collect())
+}
+
+/// The file that a stage reads verdicts from, whether it is there or not.
+fn verdicts_of(stage: &Stage) -> Option<String> {
+    match stage.inputs.get("curation") {
+        Some(Input::Source { files, .. }) => Some(files.first()?.display().to_string()),
+        Some(_) => None,
+        None => stage.absent.get("curation").cloned(),
+    }
 }
 
 fn unknown(id: &str, known: &BTreeSet<String>) -> Error {

@@ -1,6 +1,6 @@
 //! `callsheet plan`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 
@@ -10,7 +10,8 @@ use crate::declare::Project;
 use crate::error::{Result, list};
 use crate::plan::{Plan, Selection};
 use crate::run::{
-    Compute, Interrupts, Machine, Outlook, RunOptions, State, Survey, left_out_by_only, outlook, run,
+    Compute, Interrupts, Machine, Outlook, RunOptions, State, Survey, count_rows, left_out_by_only, outlook,
+    run,
 };
 use crate::store::Store;
 
@@ -50,11 +51,12 @@ pub fn show(which: &Which, select: &Select, machine: &Machine, check: bool, json
     let plan = plan.select(&select.selection())?;
     let mut sources = super::sources(&project, &store, &plan);
     let mut stages = outlook(&store, &mut sources, &survey, &plan)?;
-    let mut listed = BTreeSet::new();
+    let (mut listed, mut failed) = (BTreeSet::new(), BTreeMap::new());
     while let Some(listing) = listing(&plan, &stages, &mut listed) {
-        run_listing(&project, &store, &plan, &survey, machine, listing)?;
+        failed.extend(run_listing(&project, &store, &plan, &survey, machine, listing)?);
         stages = outlook(&store, &mut sources, &survey, &plan)?;
     }
+    count_rows(&store, &mut sources, &plan, &mut stages)?;
     let only = plan.names(&select.only)?;
     let left_out =
         |stage: &&Outlook| !only.is_empty() && !only.contains(&stage.stage) && stage.objects.is_none();
@@ -65,7 +67,8 @@ pub fn show(which: &Which, select: &Select, machine: &Machine, check: bool, json
         if stage.objects.is_none() {
             let fits = machine.check(&stage.stage, &decl.resources);
             let ready = fits.and_then(|()| project.program(&decl.command[0]).map(drop));
-            stage.problem = ready.err().map(|error| error.to_string());
+            let said = failed.get(&stage.stage).cloned();
+            stage.problem = said.or_else(|| ready.err().map(|error| error.to_string()));
         }
     }
     let idle = stages.iter().all(|s| matches!(s.state, State::Cached { .. }));
@@ -86,15 +89,17 @@ pub fn show(which: &Which, select: &Select, machine: &Machine, check: bool, json
 
 /// Stages whose tables say which rows the others compute, and which can run; each is named once.
 fn listing(plan: &Plan, stages: &[Outlook], listed: &mut BTreeSet<String>) -> Option<Vec<String>> {
-    let ready = plan.stages.iter().zip(stages).filter(|(stage, outlook)| {
-        stage.decl.listing && matches!(outlook.state, State::Run { .. }) && outlook.problem.is_none()
-    });
+    let ready = plan
+        .stages
+        .iter()
+        .zip(stages)
+        .filter(|(stage, outlook)| stage.decl.listing && matches!(outlook.state, State::Run { .. }));
     let names: Vec<String> = ready.map(|(stage, _)| stage.name.clone()).collect();
     let new: Vec<String> = names.into_iter().filter(|name| listed.insert(name.clone())).collect();
     (!new.is_empty()).then_some(new)
 }
 
-/// Runs stages for their tables alone: what they fail at, a run will say.
+/// Runs stages for their tables alone; returns what those said that failed.
 fn run_listing(
     project: &Project,
     store: &Store,
@@ -102,13 +107,15 @@ fn run_listing(
     survey: &Survey,
     machine: &Machine,
     names: Vec<String>,
-) -> Result<()> {
+) -> Result<Vec<(String, String)>> {
+    let only = Some(names.iter().cloned().collect());
     let selection = Selection { until: names, ..Selection::default() };
     let plan = plan.clone().select(&selection)?;
-    let options = RunOptions { machine: machine.clone(), unseen: true, ..RunOptions::default() };
+    let options = RunOptions { machine: machine.clone(), only, unseen: true, ..RunOptions::default() };
+    let ran = run(project, store, &plan, survey, &options, &Interrupts::default(), |_| {});
     // A store that cannot be written can be looked at all the same.
-    let _ = run(project, store, &plan, survey, &options, &Interrupts::default(), |_| {});
-    Ok(())
+    let failed = ran.map(|summary| summary.failed).unwrap_or_default();
+    Ok(failed.into_iter().map(|(stage, error)| (stage, error.to_string())).collect())
 }
 
 /// `run    grams  layers: 3 → 5 (768 rows, took 12 s)`.

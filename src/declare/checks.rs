@@ -6,19 +6,20 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::schema::Scalar;
 use super::stage::{OutputDecl, StageFile};
 use super::{ArtifactKind, is_name};
 use crate::error::{Fault, Result, SourceText, suggest};
+use crate::key::Digest;
 
 /// Stands for every column that a check can be of.
 pub const ALL: &str = "*";
 
 /// What must hold of a table; `*` is every column.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChecksDecl {
     /// Columns without nulls.
@@ -37,7 +38,7 @@ pub struct ChecksDecl {
 }
 
 /// Bounds of numbers, both included.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Bounds {
     /// The smallest.
@@ -47,7 +48,7 @@ pub struct Bounds {
 }
 
 /// How many rows a table has.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RowsCheck {
     /// At least so many.
@@ -69,6 +70,11 @@ impl ChecksDecl {
     /// Columns that are unique together.
     pub fn keys(&self) -> impl Iterator<Item = Vec<&str>> {
         self.unique.iter().map(|key| key.split('+').map(str::trim).collect())
+    }
+
+    /// What tells these checks from others.
+    pub fn digest(&self) -> Digest {
+        blake3::hash(&serde_json::to_vec(self).expect("checks are plain data")).into()
     }
 
     /// Every column that is named, with the check that names it.
@@ -148,9 +154,34 @@ fn check_output(
         let message = format!("checks.{check} of output `{name}` names the column {column:?}");
         return refuse(format!("{message}, which it does not have"), suggest(column, known()));
     }
-    let empty = checks.range.iter().find(|(_, b)| match (b.min, b.max) {
-        (Some(min), Some(max)) => min > max || min.is_nan() || max.is_nan(),
-        (min, max) => min.or(max).is_none_or(f64::is_nan),
+    let unfit = |columns: Vec<&String>, fits: fn(&str) -> bool| {
+        let of_type = |name: &String| Some((name.clone(), output.columns.get(name)?.clone()));
+        columns.into_iter().filter_map(of_type).find(|(_, kind)| !fits(kind))
+    };
+    let floats = |kind: &str| kind.contains("float");
+    let numbers = |kind: &str| ["int32", "int64", "float32", "float64"].contains(&kind);
+    if let Some((column, kind)) = unfit(checks.finite.iter().collect(), floats) {
+        let help = "name columns of floats, or of vectors or lists of them; `*` is all that are".to_owned();
+        return refuse(format!("checks.finite of output `{name}` names `{column}`, which is {kind}"), help);
+    }
+    if let Some((column, kind)) = unfit(checks.range.keys().collect(), numbers) {
+        let help = "only a column of single numbers has a range".to_owned();
+        return refuse(format!("checks.range of output `{name}` names `{column}`, which is {kind}"), help);
+    }
+    if let Some((column, _)) = checks.allowed.iter().find(|(_, values)| values.is_empty()) {
+        let help = "list the values that there may be".to_owned();
+        return refuse(format!("checks.allowed.{column} of output `{name}` allows nothing"), help);
+    }
+    if checks.rows.min.zip(checks.rows.max).is_some_and(|(min, max)| min > max) {
+        return refuse(
+            format!("checks.rows of output `{name}` lets nothing through"),
+            "min is the smaller".to_owned(),
+        );
+    }
+    let empty = checks.range.iter().find(|(_, bounds)| {
+        let ends = [bounds.min, bounds.max];
+        let crossed = bounds.min.zip(bounds.max).is_some_and(|(min, max)| min > max);
+        crossed || ends == [None, None] || ends.iter().flatten().any(|end| !end.is_finite())
     });
     if let Some((column, _)) = empty {
         let help = "give `min`, `max` or both, the smaller first".to_owned();

@@ -90,10 +90,11 @@ pub(super) fn check(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
             return refuse(format!("rows.files names {name:?}, which is no input of kind \"files\""), help);
         }
     }
-    let inputs = || file.inputs.keys().map(|name| name.get_ref().as_str()).filter(|name| *name != rows.input);
+    let inputs = file.inputs.iter().filter(|(name, input)| *name.get_ref() != rows.input && !input.many);
+    let inputs = || inputs.clone().map(|(name, _)| name.get_ref().as_str());
     if let Some(name) = rows.told.iter().find(|told| !inputs().any(|name| name == *told)) {
         let help = suggest(name, inputs());
-        return refuse(format!("rows.told names {name:?}, which is no other input"), help);
+        return refuse(format!("rows.told names {name:?}, which is no other input of one artifact"), help);
     }
     let outputs = file.outputs.keys().map(|name| name.get_ref().as_str());
     let Some((_, output)) = file.outputs.iter().find(|(name, _)| *name.get_ref() == rows.output) else {

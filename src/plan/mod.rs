@@ -107,6 +107,8 @@ pub struct Stage {
     pub params: LiteMap<String, Param>,
     /// Every wired input.
     pub inputs: LiteMap<String, Input>,
+    /// Optional inputs that are wired to a source without files, and its pattern.
+    pub absent: LiteMap<String, String>,
     /// Stand-ins that it rests on, e.g. `synthetic stand-in`.
     pub labels: BTreeSet<String>,
 }

@@ -52,8 +52,14 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
         let (stage, decl) = (&spec.stages[original], &decls[original]);
         let mut labels = BTreeSet::new();
         let mut inputs = LiteMap::new();
+        let mut absent = LiteMap::new();
         for (name, (wire, _)) in std::mem::take(&mut wires[original]) {
             let input = match wire {
+                Wire::Source { name: source, files, .. } if files.is_empty() => {
+                    let pattern = spec.sources.get(&source).and_then(|source| source.path.as_ref());
+                    absent.insert(name, pattern.map_or_else(String::new, |(path, _)| path.get_ref().clone()));
+                    continue;
+                }
                 Wire::Source { name, files, base } => Input::Source { name, files, base },
                 Wire::Output { stage, output, label } => {
                     let stage = position[&stage];
@@ -72,7 +78,7 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
         }
         let params = std::mem::take(&mut params[original]);
         let (name, values) = (stage.name.clone(), stage.values.clone());
-        stages.push(Stage { name, values, decl: decl.clone(), params, inputs, labels });
+        stages.push(Stage { name, values, decl: decl.clone(), params, inputs, absent, labels });
     }
     Ok(Plan { request: request.clone(), summary, stages })
 }
@@ -166,7 +172,7 @@ fn edges(wires: &[LiteMap<String, (Wire, &Origin)>]) -> Vec<(usize, usize)> {
 }
 
 /// Leaves out stages that only make a stand-in which is not needed, and unwires the optional
-/// inputs that would have read from them or from sources without files.
+/// inputs that would have read from them.
 fn needed_stages(
     spec: &Spec,
     decls: &[Arc<StageDecl>],
@@ -184,7 +190,7 @@ fn needed_stages(
     let idle = Graph::new(spec.stages.len(), edges(wires)).with_ancestors(idle);
     for (inputs, decl) in wires.iter_mut().zip(decls) {
         inputs.retain(|input, (wire, _)| match wire {
-            Wire::Source { files, .. } => !files.is_empty(),
+            Wire::Source { .. } => true,
             _ => !(decl.inputs[input].optional && wire.producers().iter().any(|stage| idle.contains(stage))),
         });
     }

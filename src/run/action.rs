@@ -273,7 +273,7 @@ impl Action<'_> {
     }
 
     /// Inputs and scripts must be what the key says, from its computation to the end.
-    fn check_unchanged(&self, store: &Store) -> Result<()> {
+    pub(super) fn check_unchanged(&self, store: &Store) -> Result<()> {
         if let Some(object) = self.objects.iter().find(|object| !store.intact(object)) {
             return Err(Error::refused(
                 format!(

@@ -33,7 +33,7 @@ use scheduler::{Message, Scheduler};
 use workplace::Workplace;
 
 pub use children::guard;
-pub use outlook::{Outlook, State, left_out_by_only, outlook};
+pub use outlook::{Outlook, State, count_rows, left_out_by_only, outlook};
 pub use resources::{Machine, Share};
 pub use rows::Compute;
 pub use survey::Survey;
@@ -166,6 +166,9 @@ pub fn run(
         return Err(error);
     }
     let seconds = clock.elapsed().as_secs_f64();
+    if options.unseen {
+        let _ = std::fs::remove_dir_all(store.path("runs").join(&run.id));
+    }
     let remembered =
         if options.unseen { Ok(()) } else { remember(&run, survey, &summary, &mut sources, seconds) };
     // A failed stage is the better message.

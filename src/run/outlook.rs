@@ -73,7 +73,6 @@ pub struct Outlook {
 pub fn outlook(store: &Store, sources: &mut Sources, survey: &Survey, plan: &Plan) -> Result<Vec<Outlook>> {
     let mut found: Vec<Outlook> = Vec::with_capacity(plan.stages.len());
     let mut planned: HashMap<Digest, &str> = HashMap::new();
-    let mut foreseen: HashMap<usize, Foreseen> = HashMap::new();
     for stage in &plan.stages {
         let last = survey.last(&stage.name);
         let waits: Vec<String> = stage
@@ -108,19 +107,28 @@ pub fn outlook(store: &Store, sources: &mut Sources, survey: &Survey, plan: &Pla
             };
             (State::Maybe { after: waits, reasons }, None, None)
         };
-        let compute = match objects {
-            Some(_) => None,
-            None => count(store, sources, plan, stage, &found, &foreseen)?,
-        };
-        let compute = compute.map(|(compute, table)| {
-            foreseen.insert(found.len(), table);
-            compute
-        });
         let rows = objects.as_ref().map(self::rows).unwrap_or(rows);
         let stage = stage.name.clone();
-        found.push(Outlook { stage, state, seconds, rows, compute, problem: None, key, objects });
+        found.push(Outlook { stage, state, seconds, rows, compute: None, problem: None, key, objects });
     }
     Ok(found)
+}
+
+/// Counts the rows that row-wise stages would compute: their tables are read for that.
+///
+/// # Errors
+/// When a raw file cannot be read.
+pub fn count_rows(store: &Store, sources: &mut Sources, plan: &Plan, found: &mut [Outlook]) -> Result<()> {
+    let mut foreseen: HashMap<usize, Foreseen> = HashMap::new();
+    for (position, stage) in plan.stages.iter().enumerate() {
+        if found[position].objects.is_none()
+            && let Some((compute, table)) = count(store, sources, plan, stage, found, &foreseen)?
+        {
+            found[position].compute = Some(compute);
+            foreseen.insert(position, table);
+        }
+    }
+    Ok(())
 }
 
 /// How many rows a row-wise stage would compute, as far as that can be told before the stages that it

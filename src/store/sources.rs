@@ -184,6 +184,15 @@ impl Watch {
         Ok(Self(stamped.into_iter().map(|(stamp, path)| (path, stamp)).collect()))
     }
 
+    /// What tells these files apart from others, and from what they were at another time.
+    pub fn digest(&self) -> Digest {
+        let mut hasher = blake3::Hasher::new();
+        for (path, stamp) in &self.0 {
+            hasher.update(path.as_os_str().as_encoded_bytes()).update(format!("\0{stamp:?}\0").as_bytes());
+        }
+        hasher.finalize().into()
+    }
+
     /// The first file that is not as it was.
     pub fn changed(&self) -> Option<&Path> {
         let changed = |(path, before): &&(PathBuf, Stamp)| stamp(path).map_or(true, |now| now != *before);

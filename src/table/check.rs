@@ -1,33 +1,43 @@
 //! Checks of a table's rows, as its stage declares them.
 
-use std::collections::HashSet;
+mod values;
+
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type};
-use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use parquet::errors::ParquetError;
 
 use super::read::{read_batches, row_count, rows_at_once, schema};
 use super::row_digests;
-use crate::declare::{Bounds, ChecksDecl, RowsCheck};
+use crate::declare::{ChecksDecl, RowsCheck};
 use crate::error::{Doing, Error, Result, suggest};
+use values::{Faults, not_allowed, not_finite, nulls, out_of_range, value};
 
 /// Rows that a violation names.
 const NAMED: usize = 5;
 
 /// What is right, in errors.
-const HELP: &str = "mend the stage, or the check under [outputs.NAME.checks] in its stage.toml";
+const HELP: &str =
+    "mend the stage and raise its version, or mend the check under [outputs.NAME.checks] in its stage.toml";
 
-/// Checks every row of the table at `path` and, if `whole`, what its rows are together; rows are named
-/// by the column `key`, or by their number.
+/// Checks every row of the table at `path`, and that those are unique that have to be; rows are named by
+/// the column `key`, or by their number.
 ///
 /// # Errors
 /// When the table cannot be read, or a check does not hold: with its name, the column and the rows.
 pub fn check_table(path: &Path, checks: &ChecksDecl, key: Option<&str>) -> Result<()> {
-    if *checks == ChecksDecl::default() {
+    check_values(path, checks, key)?;
+    check_unique(&super::part_files(path)?, checks)
+}
+
+/// Checks what must hold of each row alone, of every row of a table.
+///
+/// # Errors
+/// As [`check_table`].
+pub fn check_values(path: &Path, checks: &ChecksDecl, key: Option<&str>) -> Result<()> {
+    let unread = ChecksDecl { unique: BTreeSet::new(), rows: RowsCheck::default(), ..checks.clone() };
+    if unread == ChecksDecl::default() {
         return Ok(());
     }
     let mut first = 0;
@@ -35,8 +45,7 @@ pub fn check_table(path: &Path, checks: &ChecksDecl, key: Option<&str>) -> Resul
         check_rows(&rows, checks, key, first, path)?;
         first += rows.num_rows();
         Ok(())
-    })?;
-    check_unique(&super::part_files(path)?, checks)
+    })
 }
 
 /// Checks what must hold of each row alone; `first` is the number of the first.
@@ -60,8 +69,13 @@ pub fn check_rows(
     let names = Names { rows, key, first };
     for (field, column) in rows.schema().fields().iter().zip(rows.columns()) {
         let name = field.name();
-        let faults = |found: Result<Vec<(usize, String)>, ArrowError>, check: &str| {
-            let found = found.map_err(ParquetError::from).doing("cannot check", path)?;
+        let faults = |found: Faults, check: &str| {
+            let found = found.map_err(|error| {
+                Error::refused(
+                    format!("check `{check}`: column `{name}` of {}: {error}", path.display()),
+                    HELP,
+                )
+            })?;
             names.refuse(name, check, found)
         };
         if ChecksDecl::names(&checks.non_null, name) {
@@ -172,104 +186,24 @@ impl Names<'_> {
         }
         let key = self.key.and_then(|key| self.rows.column_by_name(key));
         let name = |row: usize| match key {
-            Some(key) => format!("row `{}`", value(key, row)),
-            None => format!("row {}", self.first + row),
+            Some(key) if key.is_valid(row) => format!("row `{}`", value(key, row)),
+            _ => format!("row {}", self.first + row),
         };
         let examples: Vec<String> =
             found.iter().take(NAMED).map(|(row, what)| format!("{} is {what}", name(*row))).collect();
-        let message = format!("check `{check}`: column `{column}` is wrong in {} rows", found.len());
+        let rows = self.rows.num_rows();
+        let message =
+            format!("check `{check}`: column `{column}` is wrong in {} of {rows} rows", found.len());
         Err(Error::refused(format!("{message}: {}", shown(&examples, found.len())), HELP))
     }
-}
-
-/// A value as text.
-fn value(column: &ArrayRef, row: usize) -> String {
-    let text = cast(&column.slice(row, 1), &DataType::Utf8);
-    text.ok()
-        .filter(|text| text.is_valid(0))
-        .map_or("null".into(), |t| t.as_string::<i32>().value(0).to_owned())
-}
-
-fn nulls(column: &ArrayRef) -> Vec<(usize, String)> {
-    match column.logical_nulls() {
-        Some(nulls) if nulls.null_count() > 0 => {
-            (0..column.len()).filter(|row| nulls.is_null(*row)).map(|row| (row, "null".to_owned())).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// Rows of floats, or of vectors or lists of them, that hold NaN or an infinity.
-fn not_finite(column: &ArrayRef) -> Result<Vec<(usize, String)>, ArrowError> {
-    let (values, row_of): (ArrayRef, Box<dyn Fn(usize) -> usize>) = match column.data_type() {
-        DataType::FixedSizeList(_, length) => {
-            let (lists, length) = (column.as_fixed_size_list(), *length as usize);
-            let values = lists.values().slice(lists.value_offset_at(0), lists.len() * length);
-            (values, Box::new(move |at| at / length))
-        }
-        DataType::List(_) => {
-            let offsets = column.as_list::<i32>().offsets().clone();
-            let find = move |at: usize| offsets.partition_point(|end| *end as usize <= at) - 1;
-            (column.as_list::<i32>().values().clone(), Box::new(find))
-        }
-        _ => (column.clone(), Box::new(|at| at)),
-    };
-    if !values.data_type().is_floating() {
-        return Ok(Vec::new());
-    }
-    let floats = cast(&values, &DataType::Float64)?;
-    let floats = floats.as_primitive::<Float64Type>();
-    let mut found: Vec<(usize, String)> = Vec::new();
-    for (at, number) in floats.values().iter().enumerate() {
-        if !number.is_finite() && floats.is_valid(at) {
-            let row = row_of(at);
-            if row < column.len() && found.last().is_none_or(|(last, _)| *last != row) {
-                found.push((row, number.to_string()));
-            }
-        }
-    }
-    Ok(found)
-}
-
-fn out_of_range(column: &ArrayRef, bounds: &Bounds) -> Result<Vec<(usize, String)>, ArrowError> {
-    if !column.data_type().is_numeric() {
-        let message = format!("a column of type {} has no range", super::type_name(column.data_type()));
-        return Err(ArrowError::InvalidArgumentError(message));
-    }
-    let numbers = cast(column, &DataType::Float64)?;
-    let numbers = numbers.as_primitive::<Float64Type>();
-    let outside = |number: f64| {
-        let low = bounds.min.filter(|min| number.is_nan() || number < *min);
-        let high = bounds.max.filter(|max| number.is_nan() || number > *max);
-        match (low, high) {
-            (Some(min), _) => Some(format!("{number}, not at least {min}")),
-            (_, Some(max)) => Some(format!("{number}, not at most {max}")),
-            _ => None,
-        }
-    };
-    let rows = numbers.iter().enumerate();
-    Ok(rows.filter_map(|(row, number)| Some((row, outside(number?)?))).collect())
-}
-
-fn not_allowed(column: &ArrayRef, allowed: &[serde_json::Value]) -> Result<Vec<(usize, String)>, ArrowError> {
-    let plain = |value: &serde_json::Value| value.as_str().map_or(value.to_string(), str::to_owned);
-    let allowed: Vec<String> = allowed.iter().map(plain).collect();
-    let texts = cast(column, &DataType::Utf8)?;
-    let texts = texts.as_string::<i32>();
-    let strange = |(row, text): (usize, Option<&str>)| {
-        let text = text?;
-        let known = allowed.iter().any(|value| value == text);
-        (!known).then(|| (row, format!("`{text}`, none of {}", allowed.join(", "))))
-    };
-    Ok(texts.iter().enumerate().filter_map(strange).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{FixedSizeListArray, Float32Array, Int64Array, StringArray};
-    use arrow::datatypes::Field;
+    use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, Int64Array, ListArray, StringArray};
+    use arrow::datatypes::{DataType, Field, Float64Type};
 
     use super::*;
 
@@ -298,19 +232,19 @@ mod tests {
     fn a_violation_names_the_check_the_column_the_rows_and_the_values() {
         assert_eq!(
             said("non_null = ['*']", Some("id")),
-            "check `non_null`: column `n` is wrong in 1 rows: row `b` is null"
+            "check `non_null`: column `n` is wrong in 1 of 3 rows: row `b` is null"
         );
         assert_eq!(
             said("range.n = { max = 5 }", None),
-            "check `range`: column `n` is wrong in 1 rows: row 12 is 9, not at most 5"
+            "check `range`: column `n` is wrong in 1 of 3 rows: row 12 is 9, not at most 5"
         );
         assert_eq!(
             said("finite = ['v']", Some("id")),
-            "check `finite`: column `v` is wrong in 1 rows: row `b` is NaN"
+            "check `finite`: column `v` is wrong in 1 of 3 rows: row `b` is NaN"
         );
         assert_eq!(
             said("allowed.id = ['a', 'b']", Some("id")),
-            "check `allowed`: column `id` is wrong in 1 rows: row `c` is `c`, none of a, b"
+            "check `allowed`: column `id` is wrong in 1 of 3 rows: row `c` is `c`, none of a, b"
         );
         assert!(said("range.m = { max = 5 }", None).contains("has no column `m`"));
         assert!(said("range.id = { max = 5 }", None).contains("type string has no range"));
@@ -320,5 +254,15 @@ mod tests {
     fn what_holds_is_let_through_and_a_null_is_in_no_range() {
         let checks = "non_null = ['id']\nrange.n = { min = 1, max = 9 }\nallowed.n = [1, 9]\nfinite = ['n']";
         assert_eq!(said(checks, None), "");
+    }
+
+    #[test]
+    fn a_slice_of_lists_is_checked_without_what_is_outside_of_it() {
+        let lists = [vec![f64::NAN], vec![1.0, 2.0], vec![f64::NAN, 3.0]];
+        let lists = lists.map(|list| Some(list.into_iter().map(Some).collect::<Vec<_>>()));
+        let lists: ArrayRef = Arc::new(ListArray::from_iter_primitive::<Float64Type, _, _>(lists));
+        let rows = |from, count| not_finite(&lists.slice(from, count)).expect("floats");
+        assert!(rows(1, 1).is_empty());
+        assert_eq!(rows(1, 2), [(1, "NaN".to_owned())]);
     }
 }

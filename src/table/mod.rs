@@ -9,7 +9,7 @@ mod read;
 mod rows;
 mod write;
 
-pub use check::{check_count, check_rows, check_table, check_unique};
+pub use check::{check_count, check_rows, check_table, check_unique, check_values};
 pub use columns::{check_columns, parse_type, type_name};
 pub use digest::digest;
 pub use json::{declared_schema, read_json, write_json};

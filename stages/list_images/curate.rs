@@ -23,7 +23,9 @@ pub fn leave_out(path: &Path, frames: &mut Vec<Frame>) -> Result<Option<String>>
     let videos: BTreeSet<&str> = known.iter().map(|id| video(id)).collect();
     let absent: Vec<&str> =
         lines.iter().map(|line| line.frame_id.as_str()).filter(|id| !known.contains(id)).collect();
-    if let Some(id) = absent.iter().find(|id| !videos.contains(video(id)) || !well_formed(id)) {
+    let numbered = known.iter().any(|id| id.contains('#'));
+    let frame = |id: &str| videos.contains(video(id)) && (id.contains('#') == numbered) && well_formed(id);
+    if let Some(id) = absent.iter().find(|id| !frame(id)) {
         return Err(refusal(
             format!("{} has a verdict on `{id}`, which is no frame", path.display()),
             suggest(id, known.iter().copied()),

@@ -36,6 +36,8 @@ struct Frame {
     id: String,
     video: String,
     time_s: f64,
+    /// Width and height in pixels.
+    size: (i32, i32),
     digest: String,
     split: &'static str,
 }
@@ -54,11 +56,11 @@ pub fn run(context: &Context) -> Result<()> {
     }
     let path = context.input("frames")?;
     let mut frames = read(path, params.val_fraction)?;
-    let crops = crops(path, &params)?;
     for file in context.request.inputs.get("curation").iter().flat_map(|files| &files.paths) {
         let left = curate::leave_out(file, &mut frames)?;
         left.into_iter().for_each(|warning| context.warn(warning));
     }
+    let crops = crops(&frames, &params)?;
     for wanted in ["train", "val"] {
         if !frames.iter().any(|frame| frame.split == wanted) {
             let (total, share) = (frames.len(), params.val_fraction);
@@ -75,35 +77,29 @@ pub fn run(context: &Context) -> Result<()> {
     Ok(table.finish()?)
 }
 
+/// The frames, those of a video in the order of time.
 fn read(path: &Path, val_fraction: f64) -> Result<Vec<Frame>> {
-    let rows = read_columns(path, &["frame_id", "video", "time_s", "content_digest"])?;
+    let rows = read_columns(path, &["frame_id", "video", "time_s", "width", "height", "content_digest"])?;
     let (ids, videos) = (read_strings(&rows, "frame_id")?, read_strings(&rows, "video")?);
     let (times, digests) = (read_float64s(&rows, "time_s")?, read_strings(&rows, "content_digest")?);
-    let columns = ids.into_iter().zip(videos).zip(times).zip(digests);
-    Ok(columns
-        .map(|(((id, video), time_s), digest)| Frame {
-            split: split(&id, val_fraction),
-            id,
-            video,
-            time_s,
-            digest,
-        })
-        .collect())
+    let sizes = read_int32s(&rows, "width")?.into_iter().zip(read_int32s(&rows, "height")?);
+    let columns = ids.into_iter().zip(videos).zip(times).zip(digests).zip(sizes);
+    let frame = |((((id, video), time_s), digest), size): ((((String, String), f64), String), (i32, i32))| {
+        Frame { split: split(&id, val_fraction), id, video, time_s, size, digest }
+    };
+    let mut frames: Vec<Frame> = columns.map(frame).collect();
+    frames.sort_by(|a, b| a.video.cmp(&b.video).then(a.time_s.total_cmp(&b.time_s)).then(a.id.cmp(&b.id)));
+    Ok(frames)
 }
 
 /// Crops of every frame.
-fn crops(path: &Path, params: &Params) -> Result<u32> {
-    let rows = read_columns(path, &["frame_id", "width", "height"])?;
-    let ids = read_strings(&rows, "frame_id")?;
-    let sizes: Vec<(i32, i32)> =
-        read_int32s(&rows, "width")?.into_iter().zip(read_int32s(&rows, "height")?).collect();
-    let Some(&(width, height)) = sizes.first() else {
-        return Err(refusal("there is no frame", "check the videos, and list_frames"));
+fn crops(frames: &[Frame], params: &Params) -> Result<u32> {
+    let Some((width, height)) = frames.first().map(|frame| frame.size) else {
+        return Err(refusal("there is no frame", "check the videos, list_frames, and what is excluded"));
     };
-    if let Some(at) = sizes.iter().position(|size| *size != (width, height)) {
-        let (id, other) = (&ids[at], sizes[at]);
+    if let Some(Frame { id, size, .. }) = frames.iter().find(|frame| frame.size != (width, height)) {
         return Err(refusal(
-            format!("frame {id} is {}x{}, the first is {width}x{height}", other.0, other.1),
+            format!("frame {id} is {}x{}, the first is {width}x{height}", size.0, size.1),
             "give all frames of a dataset one size",
         ));
     }

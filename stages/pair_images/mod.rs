@@ -79,9 +79,16 @@ fn read(context: &Context) -> Result<(Vec<Image>, u32)> {
     let (crops, splits) = (read_int32s(&rows, "crop")?, read_strings(&rows, "split")?);
     let (times, for_style) = (read_float64s(&rows, "time_s")?, read_bools(&rows, "for_style")?);
     let windows = rows["window_ids"].as_list::<i32>();
+    let count = read_int32s(&rows, "crops")?.first().map_or(1, |crops| *crops);
     let mut images = Vec::with_capacity(ids.len());
     for (row, (id, frame_id)) in ids.into_iter().zip(frames).enumerate() {
         let window = windows.value(row);
+        let window: Vec<String> = window.as_string::<i32>().iter().flatten().map(str::to_owned).collect();
+        let whole = window.contains(&frame_id) && (0..count).contains(&crops[row]);
+        ensure!(
+            whole,
+            "image {id} is no crop of a frame in its window: the list was not made for these frames"
+        );
         images.push(Image {
             id,
             frame_id,
@@ -89,11 +96,10 @@ fn read(context: &Context) -> Result<(Vec<Image>, u32)> {
             split: splits[row].clone(),
             time_s: times[row],
             for_style: for_style[row],
-            window: window.as_string::<i32>().iter().flatten().map(str::to_owned).collect(),
+            window,
         });
     }
-    let crops = read_int32s(&rows, "crops")?.first().map_or(1, |crops| *crops as u32);
-    Ok((images, crops))
+    Ok((images, count as u32))
 }
 
 /// By frame, the images that it is read for.

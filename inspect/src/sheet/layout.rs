@@ -6,6 +6,7 @@ use miette::{IntoDiagnostic, Result, miette};
 use polars::prelude::*;
 
 use crate::output::collect;
+use crate::rows::row_number;
 use crate::statistics::short;
 
 /// What the user asks for.
@@ -142,7 +143,7 @@ fn triplets(
             );
             unique
                 .sort_by_exprs([gap, col("anchor_id")], SortMultipleOptions::default())
-                .limit(options.rows as IdxSize)
+                .limit(row_number(options.rows))
         }
         false => draw(options.rows)?,
     };
@@ -178,8 +179,15 @@ fn pairs(frame: &LazyFrame, draw: impl Fn(usize) -> Result<LazyFrame>, options: 
     let rows = match options.nearest {
         true => {
             // Of a pair that is there both ways, one is enough.
-            let once = frame.clone().filter(col("image_id").lt(col("neighbour_id")));
-            once.sort(["distance", "image_id"], SortMultipleOptions::default()).limit(count as IdxSize)
+            let (id, other) = (col("image_id"), col("neighbour_id"));
+            let swapped = other.clone().lt(id.clone());
+            let smaller = when(swapped.clone()).then(other.clone()).otherwise(id.clone());
+            let larger = when(swapped).then(id).otherwise(other);
+            let both = [smaller.alias("image_id"), larger.alias("neighbour_id"), col("distance")];
+            let ends = by_name(["image_id", "neighbour_id"], true, false);
+            let once = frame.clone().select(both).unique_stable(Some(ends), UniqueKeepStrategy::First);
+            let order = ["distance", "image_id", "neighbour_id"];
+            once.sort(order, SortMultipleOptions::default()).limit(row_number(count))
         }
         false => draw(count)?,
     };

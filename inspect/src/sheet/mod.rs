@@ -8,12 +8,13 @@ use std::path::PathBuf;
 use callsheet_sheet::{Cell, Row, Sheet};
 use clap::Args;
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
-use polars::prelude::{IdxSize, LazyFrame};
+use polars::prelude::LazyFrame;
 
 use crate::SUCCESS;
 use crate::artifacts::Which;
 use crate::output::say;
-use crate::query::{Question, ask, chosen, sample};
+use crate::rows::{chosen, row_number, sample};
+use crate::sql::{Question, ask};
 use crate::table::open;
 use layout::{Layout, Options, Place};
 
@@ -95,8 +96,8 @@ impl SheetCommand {
         };
         let rows = |count: usize| -> Result<LazyFrame> {
             match in_order {
-                true => Ok(frame.clone().limit(count as IdxSize)),
-                false => sample(&frame, count, self.seed),
+                true => Ok(frame.clone().limit(row_number(count))),
+                false => sample(&frame, self.filter.is_some(), count, self.seed),
             }
         };
         let layout = layout::lay_out(&frame, &schema, rows, &options)?;

@@ -19,14 +19,18 @@ pub struct Asked {
     pub keys: Vec<String>,
     /// What each depends on.
     pub inputs: Vec<Digest>,
+    /// Raw files as they were then: the worker reads them while it works.
+    pub watch: Option<Digest>,
 }
 
 impl Asked {
     /// What [`write_missing`] wrote to a folder; none if there is nothing whole.
     pub fn read(folder: &Path) -> Option<Self> {
-        serde_json::from_slice(&fs::read(folder.join(ASKED)).ok()?)
-            .ok()
-            .map(|(keys, inputs)| Self { keys, inputs })
+        serde_json::from_slice(&fs::read(folder.join(ASKED)).ok()?).ok().map(|(keys, inputs, watch)| Self {
+            keys,
+            inputs,
+            watch,
+        })
     }
 }
 
@@ -39,6 +43,7 @@ pub fn write_missing(
     rows: &RowsDecl,
     wanted: &Wanted,
     missing: &[usize],
+    watch: &Digest,
     folder: &Path,
 ) -> Result<()> {
     let parts = part_files(table)?;
@@ -60,7 +65,7 @@ pub fn write_missing(
     let keys: Vec<&String> = missing.iter().map(|row| &wanted.keys[*row]).collect();
     let inputs: Vec<&Digest> = missing.iter().map(|row| &wanted.inputs[*row]).collect();
     // Last: what lies beside it is not looked at without it.
-    let text = serde_json::to_vec(&(keys, inputs)).expect("texts");
+    let text = serde_json::to_vec(&(keys, inputs, watch)).expect("texts");
     fs::write(folder.join(ASKED), text).doing("cannot write", folder)
 }
 

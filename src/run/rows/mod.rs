@@ -21,13 +21,14 @@ use super::Run;
 use super::action::{Action, Made, Said, patient};
 use super::publish::table_of;
 use super::workplace::Workplace;
-use crate::declare::RowsDecl;
+use crate::declare::{OutputDecl, RowsDecl};
 use crate::error::{Doing, Error, Result};
 use crate::key::Digest;
 use crate::protocol::WorkRequest;
 use crate::store::{Object, Segment, Store};
 use crate::table::{
-    FOOTER_PREFIX, KEY, Rows, TableWriter, check_count, check_unique, digest_of_rows, parse_type, part_files,
+    FOOTER_PREFIX, KEY, Rows, TableWriter, check_count, check_unique, check_values, digest_of_rows, footer,
+    parse_type, part_files,
 };
 use assemble::{Layout, assemble, columns_of, lay_out};
 pub use foreseen::{Compute, Foreseen};
@@ -40,6 +41,9 @@ use wanted::Wanted;
 fn all_rows(parts: &[PathBuf]) -> Vec<Rows<'_>> {
     parts.iter().map(|path| Rows { path, chosen: None }).collect()
 }
+
+/// Name of the footer's pair that says under which checks rows were returned.
+const CHECKS: &str = "checks";
 
 /// Bytes of rows in a segment, before encoding: so many are written anew where one of them changes.
 const PART_BYTES: usize = 128 << 20;
@@ -83,7 +87,7 @@ impl Action<'_> {
             pool,
             table,
             wanted,
-            request: spooled(request, rows, &spool),
+            request: spooled(request, rows, &self.stage.decl.outputs[&rows.output], &spool),
             spool,
         };
         let staging = run.store.staging()?;
@@ -107,6 +111,11 @@ impl Action<'_> {
             if place.children.stopping() {
                 return Ok((Vec::new(), peak_memory));
             }
+            // A row that was made while a file changed is none of that file.
+            if let Err(error) = self.check_unchanged(run.store) {
+                let _ = fs::remove_dir_all(&rowwise.spool);
+                return Err(error);
+            }
             Ok((rowwise.take(run.store, staging.path(), true)?, peak_memory))
         })?;
         let Some((returned, peak_memory)) = done else { return Ok(None) };
@@ -127,6 +136,10 @@ impl Rowwise<'_> {
     /// is right; its rows are no others than the next worker's.
     fn take(&self, store: &Store, staging: &Path, whole: bool) -> Result<Vec<Segment>> {
         let Some(asked) = Asked::read(&self.spool) else { return Ok(Vec::new()) };
+        if asked.watch != Some(self.action.watch.digest()) {
+            fs::remove_dir_all(&self.spool).doing("cannot remove", &self.spool)?;
+            return Ok(Vec::new());
+        }
         let returned = Returned {
             store,
             pool: self.pool,
@@ -145,7 +158,8 @@ impl Rowwise<'_> {
     fn ask(&self, missing: &[usize]) -> Result<()> {
         let out = self.output().parent().unwrap_or(&self.spool);
         fs::create_dir_all(out).doing("cannot create", out)?;
-        write_missing(&self.table, self.rows, &self.wanted, missing, &self.spool)
+        let watch = self.action.watch.digest();
+        write_missing(&self.table, self.rows, &self.wanted, missing, &watch, &self.spool)
     }
 
     /// The table, and what of it was written now.
@@ -172,12 +186,19 @@ impl Rowwise<'_> {
         Ok((object, fresh.map(Segment::object).collect()))
     }
 
-    /// Checks what the rows are together; each alone was checked when it was returned.
+    /// Checks what the rows are together; each alone was checked when it was returned, but for those that
+    /// were returned under other checks.
     fn check_whole(&self, store: &Store, parts: &[Segment]) -> Result<()> {
         let checks = &self.action.stage.decl.outputs[&self.rows.output].checks;
         let rows = parts.iter().map(|part| part.rows.len() as u64).sum();
         check_count(rows, &checks.rows, |name| table_of(&self.action.inputs, name))?;
         let parts: Vec<PathBuf> = parts.iter().map(|part| store.object_path(&part.object())).collect();
+        let name = format!("{FOOTER_PREFIX}{CHECKS}");
+        for part in &parts {
+            if footer(part)?.get(&name) != self.request.footer.get(&name) {
+                check_values(part, checks, Some(&self.rows.key))?;
+            }
+        }
         check_unique(&parts, checks)
     }
 
@@ -217,7 +238,7 @@ impl Rowwise<'_> {
 }
 
 /// The request of a worker that is given missing rows, and whose output survives it.
-fn spooled(mut request: WorkRequest, rows: &RowsDecl, spool: &Path) -> WorkRequest {
+fn spooled(mut request: WorkRequest, rows: &RowsDecl, decl: &OutputDecl, spool: &Path) -> WorkRequest {
     if let Some(input) = request.inputs.get_mut(&rows.input) {
         input.paths = vec![spool.join(MISSING)];
     }
@@ -225,5 +246,6 @@ fn spooled(mut request: WorkRequest, rows: &RowsDecl, spool: &Path) -> WorkReque
         *output = spool.join("out").join(output.file_name().unwrap_or_default());
     }
     request.footer.insert(format!("{FOOTER_PREFIX}{KEY}"), rows.key.clone());
+    request.footer.insert(format!("{FOOTER_PREFIX}{CHECKS}"), decl.checks.digest().to_string());
     request
 }

@@ -124,7 +124,7 @@ impl Returned<'_> {
         let own = |name: &str| self.footer.get(&format!("{FOOTER_PREFIX}{name}"));
         let same = |name| own(name).is_some() && written.get(&format!("{FOOTER_PREFIX}{name}")) == own(name);
         let size = fs::metadata(path).doing("cannot read", path)?.len();
-        if !same("action_key") || !same("key") || size > PART_BYTES as u64 {
+        if !same("action_key") || !same("key") || !same("checks") || size > PART_BYTES as u64 {
             return Ok(None);
         }
         let mut digests = Vec::with_capacity(row_count(path)? as usize);

@@ -1,0 +1,157 @@
+//! The rows of a table that are asked for.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use miette::{IntoDiagnostic, Result, miette};
+use polars::error::PolarsError;
+use polars::prelude::*;
+use polars::sql::SQLContext;
+
+use crate::artifacts::suggest;
+use crate::output::collect;
+use crate::sql::explained;
+use crate::table::{Table, scan};
+
+/// Rows of a table, and how they were chosen.
+pub struct Chosen {
+    /// The rows.
+    pub frame: LazyFrame,
+    /// Whether some were left out.
+    pub filtered: bool,
+    /// The columns that are shown.
+    pub columns: Vec<String>,
+    filter: Option<String>,
+}
+
+/// The rows of a table of which an expression is true, with the columns named.
+///
+/// # Errors
+/// When the expression is none, or there is no such column.
+pub fn chosen(table: &Table, filter: Option<&str>, columns: &[String]) -> Result<Chosen> {
+    let all: Vec<String> = table.schema.iter_names().map(|name| name.to_string()).collect();
+    if let Some(unknown) = columns.iter().find(|column| !all.contains(column)) {
+        return Err(miette!(help = suggest(unknown, &all), "`{}` has no column `{unknown}`", table.name));
+    }
+    let known = [(table.name.clone(), all.clone())];
+    let filter = filter.map(str::to_owned);
+    let frame =
+        filtered(table.scan()?, filter.as_deref()).map_err(|error| explained(&error, &[], &known, &[]))?;
+    let columns = if columns.is_empty() { all } else { columns.to_vec() };
+    let frame = frame.select([by_name(&columns, true, false).as_expr()]);
+    Ok(Chosen { frame, filtered: filter.is_some(), columns, filter })
+}
+
+/// Rows of which an expression is true. As part of a query: alone, a column that is called as a clause
+/// (`cluster`) would be taken for one.
+fn filtered(frame: LazyFrame, filter: Option<&str>) -> Result<LazyFrame, PolarsError> {
+    let Some(filter) = filter else { return Ok(frame) };
+    let mut context = SQLContext::new();
+    context.register("self", frame);
+    let mut frame = context.execute(&format!("select * from self where ({filter})"))?;
+    frame.collect_schema()?;
+    Ok(frame)
+}
+
+/// The first rows by their key. Each file is sorted by it, so that without a filter the first ones of
+/// each are enough.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn head(table: &Table, chosen: &Chosen, count: usize) -> Result<LazyFrame> {
+    let count = row_number(count);
+    let key = table.key().filter(|_| table.parts.len() > 1);
+    let Some(key) = key else { return Ok(chosen.frame.clone().limit(count)) };
+    let rows = match &chosen.filter {
+        Some(filter) => filtered(table.scan()?, Some(filter)).into_diagnostic()?,
+        None => {
+            let files = table.parts.iter().map(|part| {
+                let rows = scan([part.path.as_path()].into_iter())?;
+                Ok(rows.limit(count))
+            });
+            concat(files.collect::<Result<Vec<_>>>()?, UnionArgs::default()).into_diagnostic()?
+        }
+    };
+    let first = rows.sort([key], SortMultipleOptions::default()).limit(count);
+    Ok(first.select([by_name(&chosen.columns, true, false).as_expr()]))
+}
+
+/// So many drawn stretches of rows are read one by one, each without the rest of the table.
+const STRETCHES: usize = 64;
+
+/// Rows drawn by chance, in their order: as many, the same for the same seed. `filtered` says that rows
+/// of a table were left out, so that where a row is, is only known by reading.
+///
+/// # Errors
+/// When a row cannot be read.
+pub fn sample(frame: &LazyFrame, filtered: bool, count: usize, seed: u64) -> Result<LazyFrame> {
+    let counted = collect(frame.clone().select([polars::prelude::len()]))?;
+    let all = counted.columns()[0].get(0).into_diagnostic()?.extract::<u64>().unwrap_or_default();
+    let drawn = draw(all, count as u64, seed);
+    let stretches = runs(&drawn);
+    if stretches.is_empty() {
+        return Ok(frame.clone().limit(0));
+    }
+    if filtered || stretches.len() > STRETCHES {
+        let numbers: Vec<IdxSize> = drawn.iter().map(|at| *at as IdxSize).collect();
+        let numbers = lit(Series::new("drawn".into(), numbers)).implode(true);
+        let rows = frame.clone().with_row_index("\u{0}row", None);
+        let rows = rows.filter(col("\u{0}row").is_in(numbers, false));
+        return Ok(rows.drop(by_name(["\u{0}row"], true, false)));
+    }
+    let read = |run: Range<u64>| {
+        let rows = frame.clone().slice(run.start as i64, (run.end - run.start) as IdxSize);
+        Ok(collect(rows)?.lazy())
+    };
+    let rows = stretches.into_iter().map(read).collect::<Result<Vec<_>>>()?;
+    concat(rows, UnionArgs::default()).into_diagnostic()
+}
+
+/// A number of rows as the query engine counts them.
+pub fn row_number(count: usize) -> IdxSize {
+    IdxSize::try_from(count).unwrap_or(IdxSize::MAX)
+}
+
+/// `count` of the numbers below `all`, increasing: Floyd's algorithm on a splitmix64 stream.
+fn draw(all: u64, count: u64, seed: u64) -> BTreeSet<u64> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    };
+    let mut drawn = BTreeSet::new();
+    for last in all.saturating_sub(count)..all {
+        let at = next() % (last + 1);
+        if !drawn.insert(at) {
+            drawn.insert(last);
+        }
+    }
+    drawn
+}
+
+fn runs(numbers: &BTreeSet<u64>) -> Vec<Range<u64>> {
+    let mut runs: Vec<Range<u64>> = Vec::new();
+    for &at in numbers {
+        match runs.last_mut() {
+            Some(run) if run.end == at => run.end += 1,
+            _ => runs.push(at..at + 1),
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draw_is_of_different_numbers_in_range_and_the_same_for_the_same_seed() {
+        let drawn = draw(1000, 50, 7);
+        assert_eq!((drawn.len(), drawn.clone()), (50, draw(1000, 50, 7)));
+        assert!(drawn.iter().all(|n| *n < 1000) && drawn != draw(1000, 50, 8));
+        assert_eq!(draw(3, 50, 7), BTreeSet::from([0, 1, 2]));
+        assert_eq!(runs(&BTreeSet::from([1, 2, 3, 7])), [1..4, 7..8]);
+    }
+}

@@ -1,0 +1,144 @@
+//! Queries over tables by name.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use miette::{IntoDiagnostic, Result, miette};
+use polars::error::PolarsError;
+use polars::prelude::LazyFrame;
+use polars::sql::SQLContext;
+
+use crate::artifacts::{Artifacts, Which, suggest};
+use crate::table::{Table, open};
+
+/// A query over tables.
+pub struct Question<'a> {
+    /// SQL.
+    pub query: &'a str,
+    /// Tables as named on the command line.
+    pub tables: &'a [String],
+    /// Where artifacts are looked for.
+    pub which: &'a Which,
+}
+
+/// Answers a query; nothing is read yet.
+///
+/// # Errors
+/// When the query is no SQL, or names a table or column that there is not: those that there are are
+/// listed.
+pub fn ask(question: &Question) -> Result<LazyFrame> {
+    let mut context = SQLContext::new();
+    let mut known = Vec::new();
+    let mut artifacts: Option<Artifacts> = None;
+    for (number, named) in question.tables.iter().enumerate() {
+        let (alias, name) = alias_of(named);
+        let frame = open(name, question.which, &mut artifacts)?.scan()?;
+        if known.iter().any(|known| known == alias) {
+            return Err(miette!(
+                help = "name them apart: a=one.parquet b=other.parquet",
+                "two tables are called `{alias}`"
+            ));
+        }
+        known.push(alias.to_owned());
+        context.register(alias, frame.clone());
+        if number == 0 && alias != "self" {
+            context.register("self", frame);
+        }
+    }
+    // Artifacts, as far as the query may mean them; outside of a project there are none.
+    let mut absent = Vec::new();
+    match question.which.artifacts(None) {
+        Ok(found) => absent = register(&mut context, &mut known, &found, question.query)?,
+        Err(error) if question.tables.is_empty() => return Err(error),
+        Err(_) => {}
+    }
+    let words = words(question.query);
+    let named = context.get_tables();
+    let frames = named.iter().filter(|name| words.contains(name.as_str()));
+    let columns = frames.map(|name| Ok((name.clone(), columns_of(&mut context, name)?)));
+    let columns: Vec<(String, Vec<String>)> = columns.collect::<Result<_>>()?;
+    let mut frame =
+        context.execute(question.query).map_err(|error| explained(&error, &known, &columns, &absent))?;
+    frame.collect_schema().map_err(|error| explained(&error, &known, &columns, &absent))?;
+    Ok(frame)
+}
+
+fn columns_of(context: &mut SQLContext, table: &str) -> Result<Vec<String>> {
+    let mut frame = context.execute(&format!("select * from \"{table}\"")).into_diagnostic()?;
+    let schema = frame.collect_schema().into_diagnostic()?;
+    Ok(schema.iter_names().map(|name| name.to_string()).collect())
+}
+
+/// What a table on the command line is called, and where it is: `name=path`, or the end of its path.
+fn alias_of(named: &str) -> (&str, &str) {
+    let plain = |alias: &str| !alias.is_empty() && alias.chars().all(|c| c.is_alphanumeric() || c == '_');
+    match named.split_once('=').filter(|(alias, _)| plain(alias)) {
+        Some((alias, path)) if !Path::new(named).exists() => (alias, path),
+        _ => {
+            let last = named.trim_end_matches('/').rsplit('/').next().unwrap_or(named);
+            (last.trim_end_matches(".parquet"), named)
+        }
+    }
+}
+
+/// The names in a text, and the quoted ones whole.
+fn words(query: &str) -> BTreeSet<&str> {
+    let plain = query.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+    plain.chain(query.split('"')).collect()
+}
+
+/// Registers the artifacts that a query may mean; returns the names of those that are not there yet.
+fn register(
+    context: &mut SQLContext,
+    known: &mut Vec<String>,
+    artifacts: &Artifacts,
+    query: &str,
+) -> Result<Vec<String>> {
+    let words = words(query);
+    let named = context.get_tables();
+    let mut absent = Vec::new();
+    known.extend(artifacts.shortest().into_iter().map(str::to_owned));
+    for artifact in artifacts.iter() {
+        for alias in artifacts.aliases(artifact) {
+            let meant = words.contains(alias) || alias.contains('.') && query.contains(alias);
+            if !meant || named.iter().any(|name| name == alias) {
+                continue;
+            }
+            match &artifact.path {
+                Some(path) => context.register(alias, Table::open(alias, path, Vec::new())?.scan()?),
+                None => absent.push(alias.to_owned()),
+            }
+        }
+    }
+    Ok(absent)
+}
+
+/// What is wrong with a query, and which names there are.
+pub fn explained(
+    error: &PolarsError,
+    known: &[String],
+    columns: &[(String, Vec<String>)],
+    absent: &[String],
+) -> miette::Report {
+    let said = error.to_string();
+    let said = said.lines().next().unwrap_or_default().to_owned();
+    let quoted = said.split(['\'', '"', '`']).nth(1).unwrap_or_default().to_owned();
+    if said.contains("unable to find column") {
+        let all: Vec<&str> = columns.iter().flat_map(|(_, names)| names.iter().map(String::as_str)).collect();
+        let lists = columns.iter().map(|(table, names)| format!("{table}: {}", names.join(", ")));
+        let lists = lists.collect::<Vec<_>>().join("\n");
+        let near = suggest(&quoted, &all);
+        let near = near.split(" (known").next().filter(|near| near.starts_with("did")).unwrap_or_default();
+        return miette!(help = format!("{near}\n{lists}").trim().to_owned(), "{said}");
+    }
+    if (said.contains("relation") || said.contains("no table")) && absent.contains(&quoted) {
+        return miette!(help = "`callsheet plan` says what makes it", "`{quoted}` is not there yet");
+    }
+    if said.contains("relation") || said.contains("no table") {
+        return miette!(help = suggest(&quoted, known), "{said}");
+    }
+    miette!(
+        help = "SQL as polars speaks it: select .. from .. where .. group by .. order by .. limit ..",
+        "{said}"
+    )
+}
