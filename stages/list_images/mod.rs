@@ -83,11 +83,11 @@ fn read(path: &Path, val_fraction: f64) -> Result<Vec<Frame>> {
     let (ids, videos) = (read_strings(&rows, "frame_id")?, read_strings(&rows, "video")?);
     let (times, digests) = (read_float64s(&rows, "time_s")?, read_strings(&rows, "content_digest")?);
     let sizes = read_int32s(&rows, "width")?.into_iter().zip(read_int32s(&rows, "height")?);
-    let columns = ids.into_iter().zip(videos).zip(times).zip(digests).zip(sizes);
-    let frame = |((((id, video), time_s), digest), size): ((((String, String), f64), String), (i32, i32))| {
-        Frame { split: split(&id, val_fraction), id, video, time_s, size, digest }
-    };
-    let mut frames: Vec<Frame> = columns.map(frame).collect();
+    let mut frames = Vec::with_capacity(ids.len());
+    let named = ids.into_iter().zip(videos).zip(sizes);
+    for (((id, video), size), (time_s, digest)) in named.zip(times.into_iter().zip(digests)) {
+        frames.push(Frame { split: split(&id, val_fraction), id, video, time_s, size, digest });
+    }
     frames.sort_by(|a, b| a.video.cmp(&b.video).then(a.time_s.total_cmp(&b.time_s)).then(a.id.cmp(&b.id)));
     Ok(frames)
 }
