@@ -28,6 +28,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Done; two tables are the same, or nothing moved beyond `--max-psi`.
 const SUCCESS: u8 = 0;
 /// `--diff`: they differ.

@@ -47,10 +47,12 @@ pub fn ask(question: &Question) -> Result<LazyFrame> {
     }
     // Artifacts, as far as the query may mean them; outside of a project there are none.
     let mut absent = Vec::new();
-    match question.which.artifacts(None) {
-        Ok(found) => absent = register(&mut context, &mut known, &found, question.query)?,
-        Err(error) if question.tables.is_empty() => return Err(error),
-        Err(_) => {}
+    if question.tables.is_empty() || context.execute(question.query).is_err() {
+        match question.which.artifacts(None) {
+            Ok(found) => absent = register(&mut context, &mut known, &found, question.query)?,
+            Err(error) if question.tables.is_empty() => return Err(error),
+            Err(_) => {}
+        }
     }
     let words = words(question.query);
     let named = context.get_tables();

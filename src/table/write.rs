@@ -17,6 +17,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPrope
 use parquet::schema::types::ColumnPath;
 
 use super::columns::type_name;
+use super::parts::KEY;
 use crate::error::{Doing, Result};
 
 /// Prefix of the footer's names that callsheet writes.
@@ -91,8 +92,12 @@ impl TableWriter {
             .set_max_row_group_row_count(None)
             .set_max_row_group_bytes(None)
             .set_key_value_metadata(Some(pairs));
+        // No key is there twice.
+        if let Some(key) = footer.get(&format!("{FOOTER_PREFIX}{KEY}")) {
+            properties = properties.set_column_dictionary_enabled(ColumnPath::from(key.as_str()), false);
+        }
         for field in schema.fields() {
-            properties = tune(properties, vec![field.name().clone()], field.data_type());
+            properties = tune(properties, vec![field.name().clone()], field.data_type(), false);
         }
         let file = File::create(path).doing("cannot create", path)?;
         let writer = ArrowWriter::try_new(file, schema, Some(properties.build()));
@@ -184,12 +189,14 @@ fn array_bytes(array: &dyn Array) -> usize {
     }
 }
 
-/// Floats repeat no values: their bytes are grouped by significance before compression.
+/// Floats repeat no values, so they have no dictionary. The bytes of those in vectors are grouped by
+/// significance before compression; of single ones that gains too little for what readers take longer.
 /// Binary columns are compressed already, and their minimum tells nobody anything.
 fn tune(
     properties: WriterPropertiesBuilder,
     path: Vec<String>,
     data_type: &DataType,
+    in_vector: bool,
 ) -> WriterPropertiesBuilder {
     let inside = |name: &str| {
         let mut path = path.clone();
@@ -200,16 +207,17 @@ fn tune(
         DataType::FixedSizeList(field, _) | DataType::List(field) => {
             let mut path = inside("list");
             path.push(field.name().clone());
-            tune(properties, path, field.data_type())
+            tune(properties, path, field.data_type(), true)
         }
         DataType::Struct(fields) => fields
             .iter()
-            .fold(properties, |properties, field| tune(properties, inside(field.name()), field.data_type())),
+            .fold(properties, |rest, field| tune(rest, inside(field.name()), field.data_type(), in_vector)),
         DataType::Float32 | DataType::Float64 => {
             let column = ColumnPath::from(path);
+            let encoding = if in_vector { Encoding::BYTE_STREAM_SPLIT } else { Encoding::PLAIN };
             properties
                 .set_column_dictionary_enabled(column.clone(), false)
-                .set_column_encoding(column, Encoding::BYTE_STREAM_SPLIT)
+                .set_column_encoding(column, encoding)
         }
         DataType::Binary => {
             let column = ColumnPath::from(path);

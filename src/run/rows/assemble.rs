@@ -12,6 +12,7 @@ use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
 
 use super::PART_BYTES;
+use super::index::Index;
 use super::wanted::Wanted;
 use crate::error::Result;
 use crate::key::Digest;
@@ -51,16 +52,13 @@ impl Layout {
 
 /// Lays out a table of the wanted rows.
 pub fn lay_out(wanted: &Wanted, segments: &[Segment]) -> Layout {
-    let mut by_input: Vec<(&Digest, usize)> = wanted.inputs.iter().zip(0..).collect();
-    by_input.sort_unstable();
-    let find = |input: &Digest| {
-        let at = by_input.binary_search_by(|(found, _)| (*found).cmp(input)).ok()?;
-        Some(by_input[at].1)
-    };
+    let by_input = Index::new(&wanted.inputs);
     // Of each segment the wanted rows that it has, with their positions in it.
     let has: Vec<Vec<(usize, usize)>> = segments
         .iter()
-        .map(|s| s.rows.iter().enumerate().filter_map(|(at, row)| Some((find(&row.input)?, at))).collect())
+        .map(|s| {
+            s.rows.iter().enumerate().filter_map(|(at, row)| Some((by_input.find(&row.input)?, at))).collect()
+        })
         .collect();
     let mut layout = Layout { places: vec![None; wanted.inputs.len()], ..Layout::default() };
     let mut by_worth: Vec<usize> = (0..segments.len()).collect();

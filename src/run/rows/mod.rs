@@ -6,11 +6,11 @@
 
 mod assemble;
 mod foreseen;
+mod index;
 mod missing;
 mod returned;
 mod wanted;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -32,6 +32,7 @@ use crate::table::{
 };
 use assemble::{Layout, assemble, columns_of, lay_out};
 pub use foreseen::{Compute, Foreseen};
+use index::Index;
 use missing::{Asked, MISSING, write_missing};
 use returned::Returned;
 pub use wanted::Files;
@@ -209,9 +210,9 @@ impl Rowwise<'_> {
         parts: Vec<Segment>,
         segments: &[Segment],
     ) -> (Vec<Segment>, Vec<Digest>) {
-        let inputs: BTreeMap<&Digest, usize> = self.wanted.inputs.iter().zip(0..).collect();
+        let inputs = Index::new(&self.wanted.inputs);
         let mut parts = parts;
-        parts.sort_by_key(|part| inputs.get(&part.rows[0].input));
+        parts.sort_by_key(|part| inputs.find(&part.rows[0].input));
         let outputs = layout.outputs(segments);
         (parts, outputs)
     }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::declare::RowsDecl;
 use crate::error::{Doing, Error, Result, list, suggest};
 use crate::key::Digest;
-use crate::table::{Rows, gather, read_batches, row_digests, rows_at_once, schema, type_name};
+use crate::table::{Rows, gather, read_batches, row_count, row_digests, rows_at_once, schema, type_name};
 
 /// Digests of the files of inputs, by the names that the worker sees.
 pub type Files = BTreeMap<String, BTreeMap<String, Digest>>;
@@ -45,7 +45,12 @@ impl Wanted {
         let read: BTreeSet<&str> =
             own.iter().copied().chain(rows.filter.keys().map(String::as_str)).collect();
         let read: Vec<&str> = read.into_iter().collect();
-        let mut found: Vec<(String, Digest, (u32, u64))> = Vec::new();
+        let rows_of = |Rows { path, chosen }: &Rows| match chosen {
+            Some(chosen) => Ok(chosen.len() as u64),
+            None => row_count(path),
+        };
+        let count = table.iter().map(rows_of).sum::<Result<u64>>()?;
+        let mut found: Vec<(String, Digest, (u32, u64))> = Vec::with_capacity(count as usize);
         for (part, Rows { path, chosen }) in table.iter().enumerate() {
             let mut first = 0;
             let mut each = |batch: RecordBatch| -> Result<()> {

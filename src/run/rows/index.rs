@@ -1,0 +1,76 @@
+//! Finding digests among a million others.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use crate::key::Digest;
+
+/// Where digests are in a list, by their first bytes: as random as any hash of them.
+pub struct Index<'a> {
+    digests: &'a [Digest],
+    places: HashMap<u64, u32, BuildHasherDefault<First>>,
+    /// Those whose first bytes others have too.
+    rest: HashMap<Digest, usize>,
+}
+
+/// The hash of a number that is random already.
+#[derive(Default)]
+struct First(u64);
+
+impl Hasher for First {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
+impl<'a> Index<'a> {
+    /// Looks at every digest once.
+    pub fn new(digests: &'a [Digest]) -> Self {
+        let mut places = HashMap::with_capacity_and_hasher(digests.len(), BuildHasherDefault::default());
+        let mut rest = HashMap::new();
+        for (place, digest) in digests.iter().enumerate() {
+            match places.entry(first(digest)) {
+                Entry::Vacant(free) => _ = free.insert(place as u32),
+                Entry::Occupied(_) => _ = rest.insert(*digest, place),
+            }
+        }
+        Self { digests, places, rest }
+    }
+
+    /// Where a digest is, if it is there.
+    pub fn find(&self, digest: &Digest) -> Option<usize> {
+        let place = *self.places.get(&first(digest))? as usize;
+        if self.digests[place] == *digest { Some(place) } else { self.rest.get(digest).copied() }
+    }
+}
+
+fn first(digest: &Digest) -> u64 {
+    u64::from_le_bytes(std::array::from_fn(|at| digest.as_bytes()[at]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_found_at_its_place_and_another_that_begins_as_it_does_is_not_taken_for_it() {
+        let digest = |first: u8, last: u8| {
+            let mut bytes = [first; 32];
+            bytes[31] = last;
+            Digest::from(bytes)
+        };
+        let digests: Vec<Digest> = (0..200).map(|n| digest(n / 2, n)).collect();
+        let index = Index::new(&digests);
+        assert!((0..200).all(|n| index.find(&digest(n / 2, n)) == Some(usize::from(n))));
+        assert_eq!([index.find(&digest(0, 7)), index.find(&digest(201, 0))], [None, None]);
+    }
+}
