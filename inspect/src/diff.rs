@@ -51,8 +51,7 @@ pub fn show(tables: &[Table; 2], key: Option<&str>, max_psi: Option<f64>, output
     let [a, b] = tables;
     let (mut shared, schema) = shared(a, b);
     shared.retain(|name| name != key);
-    let digests = [digests(a, key, &shared)?, digests(b, key, &shared)?];
-    let [left, right] = [digests[0].clone().lazy(), digests[1].clone().lazy()];
+    let [left, right] = [digests(a, key, &shared)?.lazy(), digests(b, key, &shared)?.lazy()];
     let only = |of: &LazyFrame, other: &LazyFrame| {
         let anti = JoinArgs::new(JoinType::Anti);
         rows(of.clone().join(other.clone(), [column(key)], [column(key)], anti), key)
@@ -62,14 +61,13 @@ pub fn show(tables: &[Table; 2], key: Option<&str>, max_psi: Option<f64>, output
     let both = collect(both)?.lazy();
     let differs = |name: &str| column(name).neq_missing(column(&format!("{name}{OTHER}")));
     let any = shared.iter().map(|name| differs(name)).reduce(Expr::or).unwrap_or_else(|| lit(false));
-    let mut changed_columns = Vec::new();
-    for name in &shared {
-        let count = collect(both.clone().select([differs(name).sum().cast(DataType::Float64)]))?;
-        let count = number(&count, 0).unwrap_or_default() as u64;
-        if count > 0 {
-            changed_columns.push((name.clone(), count));
-        }
-    }
+    let counts = shared.iter().map(|name| differs(name).sum().cast(DataType::Float64).alias(name.as_str()));
+    let counts = collect(both.clone().select(counts.collect::<Vec<_>>()))?;
+    let counts = shared
+        .iter()
+        .zip(0..)
+        .map(|(name, at)| (name.clone(), number(&counts, at).unwrap_or_default() as u64));
+    let changed_columns = counts.filter(|(_, count)| *count > 0).collect();
     let mut drifts = Vec::new();
     for name in &shared {
         if let Some(kind) = a.schema.get(name.as_str()) {

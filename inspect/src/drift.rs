@@ -12,7 +12,7 @@ use polars::prelude::*;
 use serde::Serialize;
 
 use crate::output::collect;
-use crate::statistics::{Moments, number, numeric, of};
+use crate::statistics::{Moments, finite, moments, number, numeric};
 
 /// Text with more different values tells its rows apart, and has no distribution.
 const MOST_VALUES: u64 = 100;
@@ -41,7 +41,7 @@ pub fn drift(frames: [&LazyFrame; 2], name: &str, kind: &DataType) -> Result<Opt
     let vector = matches!(kind, DataType::Array(..) | DataType::List(_));
     let drift = |psi, a, b| Some(Drift { column: name.to_owned(), psi, a, b });
     if numeric(kind) && !vector {
-        let [a, b] = [of(frames[0], name, kind)?.moments, of(frames[1], name, kind)?.moments];
+        let [a, b] = [moments(frames[0], name)?.of, moments(frames[1], name)?.of];
         let bin = number_bin(name, a.as_ref().map(|a| a.min), &deciles(frames[0], name)?);
         let shares = [counted(frames[0], bin.clone())?, counted(frames[1], bin)?];
         return Ok(drift(psi(&shares[0], &shares[1]), a, b));
@@ -54,7 +54,8 @@ pub fn drift(frames: [&LazyFrame; 2], name: &str, kind: &DataType) -> Result<Opt
         let distinct = collect(frame.clone().select([text().n_unique().cast(DataType::Float64)]))?;
         Ok(number(&distinct, 0).is_some_and(|distinct| distinct as u64 <= MOST_VALUES))
     };
-    let bin = match (few(frames[0])?, few(frames[1])?) {
+    let few = (few(frames[0])?, few(frames[1])?);
+    let bin = match few {
         (true, true) => text(),
         (false, false) => text().is_not_null().cast(DataType::String),
         // Of a column that was one of few values, all others are one.
@@ -67,8 +68,7 @@ pub fn drift(frames: [&LazyFrame; 2], name: &str, kind: &DataType) -> Result<Opt
     };
     let shares = [counted(frames[0], bin.clone())?, counted(frames[1], bin)?];
     let told = shares.iter().any(|shares| shares.len() > 1) || shares[0].keys().ne(shares[1].keys());
-    let keys = !few(frames[0])? && !few(frames[1])?;
-    Ok(if keys && !told { None } else { drift(psi(&shares[0], &shares[1]), None, None) })
+    Ok(if few == (false, false) && !told { None } else { drift(psi(&shares[0], &shares[1]), None, None) })
 }
 
 /// A column by its name, whatever is in that.
@@ -77,10 +77,8 @@ pub fn column(name: &str) -> Expr {
 }
 
 fn deciles(frame: &LazyFrame, name: &str) -> Result<Vec<f64>> {
-    let floats = column(name).cast(DataType::Float64);
-    let finite = floats.clone().filter(floats.is_finite());
     let at = |n: usize| {
-        let quantile = finite.clone().quantile(lit(n as f64 / 10.0), QuantileMethod::Nearest);
+        let quantile = finite(name).quantile(lit(n as f64 / 10.0), QuantileMethod::Nearest);
         quantile.alias(format!("q{n}").as_str())
     };
     let row = collect(frame.clone().select((1..10).map(at).collect::<Vec<_>>()))?;

@@ -111,7 +111,7 @@ impl Inspect {
         match (self.head, self.sample) {
             (Some(count), _) => output.rows(rows::head(table, chosen, count)?),
             (None, Some(count)) => {
-                output.rows(rows::sample(&chosen.frame, chosen.filtered, count, self.seed)?)
+                output.rows(rows::sample(&chosen.frame, chosen.filtered(), count, self.seed)?)
             }
             // Rows that are asked for in a format are wanted themselves; the page is there as JSON too.
             (None, None)

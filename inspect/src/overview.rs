@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::footer::Part;
 use crate::output::{Output, printable};
-use crate::rows::Chosen;
+use crate::rows::{Chosen, count};
 use crate::statistics::{Statistics, bars, of, short, type_name};
 use crate::table::{Table, is_image};
 
@@ -48,13 +48,7 @@ pub fn show(table: &Table, rows: &Chosen, full: bool, output: &Output) -> Result
         found.bytes = packed;
         columns.push(found);
     }
-    let chosen = match rows.filtered {
-        true => {
-            let count = crate::output::collect(rows.frame.clone().select([polars::prelude::len()]))?;
-            crate::statistics::number(&count, 0).map(|count| count as u64)
-        }
-        false => None,
-    };
+    let chosen = rows.filtered().then(|| count(&rows.frame)).transpose()?;
     let none = BTreeMap::new();
     let overview = Overview {
         table: &table.name,

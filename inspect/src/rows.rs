@@ -11,14 +11,13 @@ use polars::sql::SQLContext;
 use crate::artifacts::suggest;
 use crate::output::collect;
 use crate::sql::explained;
+use crate::statistics::number;
 use crate::table::{Table, scan};
 
 /// Rows of a table, and how they were chosen.
 pub struct Chosen {
     /// The rows.
     pub frame: LazyFrame,
-    /// Whether some were left out.
-    pub filtered: bool,
     /// The columns that are shown.
     pub columns: Vec<String>,
     filter: Option<String>,
@@ -39,7 +38,23 @@ pub fn chosen(table: &Table, filter: Option<&str>, columns: &[String]) -> Result
         filtered(table.scan()?, filter.as_deref()).map_err(|error| explained(&error, &[], &known, &[]))?;
     let columns = if columns.is_empty() { all } else { columns.to_vec() };
     let frame = frame.select([by_name(&columns, true, false).as_expr()]);
-    Ok(Chosen { frame, filtered: filter.is_some(), columns, filter })
+    Ok(Chosen { frame, columns, filter })
+}
+
+impl Chosen {
+    /// Whether some were left out.
+    pub fn filtered(&self) -> bool {
+        self.filter.is_some()
+    }
+}
+
+/// Number of rows.
+///
+/// # Errors
+/// When they cannot be counted.
+pub fn count(frame: &LazyFrame) -> Result<u64> {
+    let counted = collect(frame.clone().select([len()]))?;
+    Ok(number(&counted, 0).unwrap_or_default() as u64)
 }
 
 /// Rows of which an expression is true. As part of a query: alone, a column that is called as a clause
@@ -85,9 +100,7 @@ const STRETCHES: usize = 64;
 /// # Errors
 /// When a row cannot be read.
 pub fn sample(frame: &LazyFrame, filtered: bool, count: usize, seed: u64) -> Result<LazyFrame> {
-    let counted = collect(frame.clone().select([polars::prelude::len()]))?;
-    let all = counted.columns()[0].get(0).into_diagnostic()?.extract::<u64>().unwrap_or_default();
-    let drawn = draw(all, count as u64, seed);
+    let drawn = draw(self::count(frame)?, count as u64, seed);
     let stretches = runs(&drawn);
     if stretches.is_empty() {
         return Ok(frame.clone().limit(0));

@@ -133,11 +133,11 @@ pub fn explained(
         let near = near.split(" (known").next().filter(|near| near.starts_with("did")).unwrap_or_default();
         return miette!(help = format!("{near}\n{lists}").trim().to_owned(), "{said}");
     }
-    if (said.contains("relation") || said.contains("no table")) && absent.contains(&quoted) {
-        return miette!(help = "`callsheet plan` says what makes it", "`{quoted}` is not there yet");
-    }
     if said.contains("relation") || said.contains("no table") {
-        return miette!(help = suggest(&quoted, known), "{said}");
+        return match absent.contains(&quoted) {
+            true => miette!(help = "`callsheet plan` says what makes it", "`{quoted}` is not there yet"),
+            false => miette!(help = suggest(&quoted, known), "{said}"),
+        };
     }
     miette!(
         help = "SQL as polars speaks it: select .. from .. where .. group by .. order by .. limit ..",

@@ -55,7 +55,7 @@ fn is_zero(count: &u64) -> bool {
 }
 
 /// Moments and quantiles of numbers.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub struct Moments {
     /// The smallest.
     pub min: f64,
@@ -92,28 +92,14 @@ pub fn of(frame: &LazyFrame, name: &str, kind: &DataType) -> Result<Statistics> 
     };
     let value = || column(name);
     if numeric(kind) {
-        let floats = || value().cast(DataType::Float64);
-        let finite = || floats().filter(floats().is_finite());
-        let quantile = |at: f64| finite().quantile(lit(at), QuantileMethod::Nearest);
-        let row = collect(values.clone().select([
-            value().null_count().cast(DataType::Float64).alias("nulls"),
-            floats().is_finite().not().sum().cast(DataType::Float64).alias("not_finite"),
-            finite().min().alias("min"),
-            finite().max().alias("max"),
-            finite().mean().alias("mean"),
-            finite().std(1).alias("deviation"),
-            quantile(0.05).alias("q05"),
-            quantile(0.5).alias("q50"),
-            quantile(0.95).alias("q95"),
-        ]))?;
-        let at = |n: usize| number(&row, n);
-        statistics.nulls = statistics.nulls.or(at(0).map(|nulls| nulls as u64));
-        statistics.not_finite = at(1).unwrap_or_default() as u64;
-        if let (Some(min), Some(max), Some(mean)) = (at(2), at(3), at(4)) {
-            let [deviation, q05, q50, q95] = [5, 6, 7, 8].map(|n| at(n).unwrap_or_default());
-            statistics.moments = Some(Moments { min, max, mean, deviation, q05, q50, q95 });
-            statistics.histogram = histogram(values.select([finite().alias(name)]), name, min, max)?;
+        let found = moments(&values, name)?;
+        statistics.nulls = statistics.nulls.or(found.nulls);
+        statistics.not_finite = found.not_finite;
+        if let Some(Moments { min, max, .. }) = found.of {
+            let finite = values.select([finite(name).alias(name)]);
+            statistics.histogram = histogram(finite, name, min, max)?;
         }
+        statistics.moments = found.of;
         return Ok(statistics);
     }
     if matches!(kind, DataType::String | DataType::Boolean) {
@@ -135,6 +121,50 @@ pub fn of(frame: &LazyFrame, name: &str, kind: &DataType) -> Result<Statistics> 
     let nulls = collect(values.select([value().null_count().cast(DataType::Float64)]))?;
     statistics.nulls = number(&nulls, 0).map(|nulls| nulls as u64);
     Ok(statistics)
+}
+
+/// Numbers of a column that are finite.
+pub fn finite(name: &str) -> Expr {
+    let floats = column(name).cast(DataType::Float64);
+    floats.clone().filter(floats.is_finite())
+}
+
+/// What a column of numbers sums up to.
+pub struct Summed {
+    /// Of those that are finite; none if none is.
+    pub of: Option<Moments>,
+    nulls: Option<u64>,
+    not_finite: u64,
+}
+
+/// Sums up a column of numbers in one reading.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn moments(frame: &LazyFrame, name: &str) -> Result<Summed> {
+    let finite = || finite(name);
+    let strange = column(name).cast(DataType::Float64).is_finite().not();
+    let quantile = |at: f64| finite().quantile(lit(at), QuantileMethod::Nearest);
+    let row = collect(frame.clone().select([
+        column(name).null_count().cast(DataType::Float64).alias("nulls"),
+        strange.sum().cast(DataType::Float64).alias("not_finite"),
+        finite().min().alias("min"),
+        finite().max().alias("max"),
+        finite().mean().alias("mean"),
+        finite().std(1).alias("deviation"),
+        quantile(0.05).alias("q05"),
+        quantile(0.5).alias("q50"),
+        quantile(0.95).alias("q95"),
+    ]))?;
+    let at = |n: usize| number(&row, n);
+    let of = match (at(2), at(3), at(4)) {
+        (Some(min), Some(max), Some(mean)) => {
+            let [deviation, q05, q50, q95] = [5, 6, 7, 8].map(|n| at(n).unwrap_or_default());
+            Some(Moments { min, max, mean, deviation, q05, q50, q95 })
+        }
+        _ => None,
+    };
+    Ok(Summed { of, nulls: at(0).map(|nulls| nulls as u64), not_finite: at(1).unwrap_or_default() as u64 })
 }
 
 /// The smallest and the largest value, as text.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::SystemTime;
 
@@ -16,6 +16,7 @@ use crate::declare::ArtifactKind;
 use crate::error::{Doing, Error, Result, list, suggest};
 use crate::plan::{Input, Stage};
 use crate::run::outlook;
+use crate::store::Store;
 use crate::table::read_columns;
 
 /// Say which frames are left out, and why
@@ -106,16 +107,15 @@ impl Frames {
                 ));
             }
         }
-        let (path, shown) = file(&self.which)?;
+        let Verdicts { store, dataset, path, shown } = Verdicts::find(&self.which)?;
         let known = known_frames(&self.which, &shown)?;
         let ids = match &self.sql {
             Some(query) => self.select(query)?,
             None => self.ids.clone(),
         };
         // Two at once would each write the other's verdicts away.
-        let (project, request) = self.which.request()?;
-        let _lock = store(&project).lock(&format!("curation-{}", request.dataset), "curate", |_| true)?;
-        let mut lines = if path.exists() { curation::read(&path)? } else { Vec::new() };
+        let _lock = store.lock(&format!("curation-{dataset}"), "curate", |_| true)?;
+        let mut lines = read(&path)?;
         let mut fresh = BTreeSet::new();
         for id in &ids {
             if !known.contains(id) {
@@ -181,8 +181,8 @@ impl Frames {
 
 impl Log {
     fn show(&self) -> Result<u8> {
-        let (path, shown) = file(&self.which)?;
-        let lines = if path.exists() { curation::read(&path)? } else { Vec::new() };
+        let Verdicts { path, shown, .. } = Verdicts::find(&self.which)?;
+        let lines = read(&path)?;
         if self.json {
             print_json(&lines);
             return Ok(SUCCESS);
@@ -197,22 +197,38 @@ impl Log {
     }
 }
 
-/// Where the verdicts lie, and that below the project.
-fn file(which: &Which) -> Result<(PathBuf, String)> {
-    let (project, request) = which.request()?;
-    if request.dataset.is_empty() {
-        return Err(Error::refused(
-            "no dataset is named",
-            "verdicts are of a dataset: name it with --dataset",
-        ));
+/// The verdicts on a dataset.
+struct Verdicts {
+    store: Store,
+    dataset: String,
+    path: PathBuf,
+    /// The path below the project.
+    shown: String,
+}
+
+impl Verdicts {
+    fn find(which: &Which) -> Result<Self> {
+        let (project, request) = which.request()?;
+        let (dataset, known) = (request.dataset, project.dataset_names());
+        if dataset.is_empty() {
+            return Err(Error::refused(
+                "no dataset is named",
+                "verdicts are of a dataset: name it with --dataset",
+            ));
+        }
+        if !known.contains(&dataset) {
+            let help = suggest(&dataset, known.iter().map(String::as_str));
+            return Err(Error::refused(format!("there is no dataset `{dataset}`"), help));
+        }
+        let path = project.pipelines.join("curation").join(format!("{dataset}.csv"));
+        let shown = path.display().to_string();
+        Ok(Self { store: store(&project), dataset, path: project.root.join(path), shown })
     }
-    if !project.dataset_names().contains(&request.dataset) {
-        let known = project.dataset_names();
-        let help = suggest(&request.dataset, known.iter().map(String::as_str));
-        return Err(Error::refused(format!("there is no dataset `{}`", request.dataset), help));
-    }
-    let path = project.pipelines.join("curation").join(format!("{}.csv", request.dataset));
-    Ok((project.root.join(&path), path.display().to_string()))
+}
+
+/// The lines of the file, if there is one.
+fn read(path: &Path) -> Result<Vec<Line>> {
+    if path.exists() { curation::read(path) } else { Ok(Vec::new()) }
 }
 
 fn author(said: Option<&str>) -> Result<String> {

@@ -166,11 +166,12 @@ pub fn run(
         return Err(error);
     }
     let seconds = clock.elapsed().as_secs_f64();
-    if options.unseen {
+    let remembered = if options.unseen {
         let _ = std::fs::remove_dir_all(store.path("runs").join(&run.id));
-    }
-    let remembered =
-        if options.unseen { Ok(()) } else { remember(&run, survey, &summary, &mut sources, seconds) };
+        Ok(())
+    } else {
+        remember(&run, survey, &summary, &mut sources, seconds)
+    };
     // A failed stage is the better message.
     if summary.failed.is_empty() {
         remembered?;

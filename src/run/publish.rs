@@ -72,7 +72,7 @@ pub fn publish(
 
 /// The column that names rows in a violation: the first that is unique alone.
 fn key_of(checks: &ChecksDecl) -> Option<&str> {
-    checks.unique.iter().map(String::as_str).find(|key| !key.contains('+'))
+    checks.keys().find_map(|key| if let [name] = key[..] { Some(name) } else { None })
 }
 
 /// Where the table of an input lies.

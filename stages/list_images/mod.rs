@@ -4,6 +4,7 @@ mod curate;
 mod split;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Result;
 use arrow::array::{ArrayRef, ListArray, StringArray};
@@ -71,7 +72,7 @@ pub fn run(context: &Context) -> Result<()> {
         }
     }
     let mut table = context.table("images", images_schema())?;
-    for rows in write(&frames, crops, &params).chunks(1024) {
+    for rows in list(&frames, crops, &params).chunks(1024) {
         table.write(&images(rows)?)?;
     }
     Ok(table.finish()?)
@@ -124,7 +125,8 @@ struct Image<'a> {
     window: &'a [Frame],
 }
 
-fn write<'a>(frames: &'a [Frame], crops: u32, params: &Params) -> Vec<Image<'a>> {
+/// The images of all frames.
+fn list<'a>(frames: &'a [Frame], crops: u32, params: &Params) -> Vec<Image<'a>> {
     let mut images = Vec::with_capacity(frames.len() * crops as usize);
     for video in frames.chunk_by(|a, b| a.video == b.video) {
         for (at, frame) in video.iter().enumerate() {
@@ -162,9 +164,9 @@ fn images(rows: &[Image]) -> Result<arrow::record_batch::RecordBatch> {
         hasher.finalize().to_hex().to_string()
     };
     let windows = rows.iter().flat_map(|image| image.window.iter().map(|frame| frame.id.as_str()));
-    let windows: ArrayRef = std::sync::Arc::new(StringArray::from_iter_values(windows));
+    let windows: ArrayRef = Arc::new(StringArray::from_iter_values(windows));
     let offsets = OffsetBuffer::from_lengths(rows.iter().map(|image| image.window.len()));
-    let element = std::sync::Arc::new(Field::new("element", DataType::Utf8, false));
+    let element = Arc::new(Field::new("element", DataType::Utf8, false));
     let windows = ListArray::try_new(element, offsets, windows, None)?;
     batch(vec![
         ("image_id", strings(rows.iter().map(|image| &image.id))),
@@ -175,7 +177,7 @@ fn images(rows: &[Image]) -> Result<arrow::record_batch::RecordBatch> {
         ("time_s", float64s(rows.iter().map(|image| image.frame.time_s))),
         ("for_style", bools(rows.iter().map(|image| image.for_style))),
         ("frame_digest", strings(rows.iter().map(|image| &image.frame.digest))),
-        ("window_ids", std::sync::Arc::new(windows)),
+        ("window_ids", Arc::new(windows)),
         ("window_digest", strings(rows.iter().map(digest))),
     ])
 }
@@ -190,7 +192,7 @@ fn images_schema() -> arrow::datatypes::Schema {
         ("time_s", DataType::Float64),
         ("for_style", DataType::Boolean),
         ("frame_digest", DataType::Utf8),
-        ("window_ids", DataType::List(std::sync::Arc::new(Field::new("element", DataType::Utf8, false)))),
+        ("window_ids", DataType::List(Arc::new(Field::new("element", DataType::Utf8, false)))),
         ("window_digest", DataType::Utf8),
     ])
 }
