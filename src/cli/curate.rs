@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use arrow::array::AsArray;
 use clap::{Args, Subcommand};
 
-use super::external::inspect;
+use super::external::INSPECT;
 use super::{SUCCESS, Which, print_json, print_text, store};
 use crate::curation::{self, Line, Verdict};
 use crate::declare::ArtifactKind;
@@ -154,7 +154,7 @@ impl Frames {
 
     /// The frames that a query selects.
     fn select(&self, query: &str) -> Result<Vec<String>> {
-        let mut command = inspect()?;
+        let mut command = INSPECT.command()?;
         let program = PathBuf::from(command.get_program());
         command.args(["inspect", &format!("--sql={query}"), "--format", "ndjson"]).args(self.which.words());
         let output = command.stderr(Stdio::inherit()).output().doing("cannot start", program)?;

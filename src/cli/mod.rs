@@ -88,6 +88,10 @@ enum Subcommands {
     Show(show::Show),
     /// Look into tables: statistics, queries, differences
     Inspect(external::External),
+    /// Which datasets there are, and whether their raw files are whole
+    Dataset(external::External),
+    /// Which weight files there are: source, checksum, and what input their networks want
+    Weights(external::External),
     /// Draw contact sheets of a table's images
     Sheet(external::External),
     Curate(curate::Curate),
@@ -231,8 +235,10 @@ pub fn main() -> ExitCode {
         Subcommands::Compare(command) => command.execute(),
         Subcommands::Ls(command) => command.execute(),
         Subcommands::Show(command) => command.execute(),
-        Subcommands::Inspect(command) => command.execute("inspect"),
-        Subcommands::Sheet(command) => command.execute("sheet"),
+        Subcommands::Inspect(command) => command.execute(&external::INSPECT, "inspect"),
+        Subcommands::Weights(command) => command.execute(&external::STAGES, "weights"),
+        Subcommands::Dataset(command) => command.execute(&external::STAGES, "dataset"),
+        Subcommands::Sheet(command) => command.execute(&external::INSPECT, "sheet"),
         Subcommands::Curate(command) => command.execute(),
         Subcommands::Graph(command) => command.execute(),
         Subcommands::Stages(command) => command.execute(),

@@ -64,6 +64,13 @@ pub struct StageUse {
 pub(super) struct LayerFile {
     /// What it is, in one line.
     summary: String,
+    /// Of a dataset: the file in `imports/` whose stages make the pipeline's input of raw files.
+    #[schemars(with = "Option<String>")]
+    import: Option<Spanned<String>>,
+    /// What other programs know of a dataset, such as where it is fetched; not read here.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    metadata: toml::Table,
     /// Raw files it names.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, SourceUse>", extend("propertyNames" = name_pattern()))]
@@ -79,6 +86,10 @@ pub(super) struct LayerFile {
 pub struct Layer {
     /// What it is, in one line.
     pub summary: String,
+    /// Of a dataset: the file in `imports/` whose stages make the pipeline's input of raw files.
+    pub import: Option<Spanned<String>>,
+    /// What other programs know of a dataset.
+    pub metadata: toml::Table,
     /// Raw files it names.
     pub sources: BTreeMap<Spanned<String>, SourceUse>,
     /// Stages it uses or adjusts.
@@ -105,10 +116,22 @@ impl Layer {
         Self::check(parse_toml(source)?, source.clone())
     }
 
+    /// Whether it says something of a stage.
+    pub fn names(&self, stage: &str) -> bool {
+        self.stages.keys().any(|name| name.get_ref() == stage)
+    }
+
     fn check(file: LayerFile, source: Arc<SourceText>) -> Result<Self> {
         file.stages.keys().try_for_each(|name| check_stage_name(name, &source))?;
         file.sources.keys().try_for_each(|name| check_name(name, "a source", &source))?;
-        Ok(Self { summary: file.summary, sources: file.sources, stages: file.stages, source })
+        Ok(Self {
+            summary: file.summary,
+            import: file.import,
+            metadata: file.metadata,
+            sources: file.sources,
+            stages: file.stages,
+            source,
+        })
     }
 }
 

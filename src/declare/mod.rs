@@ -17,7 +17,7 @@ pub use foreach::{Foreach, Values, value_text};
 pub use layer::{Layer, Otherwise, SourceUse, StageUse};
 pub use origin::{NAME_RULE, Origin, check_name, is_name, parse_toml, read_toml};
 pub use param::{ParamDecl, ParamType, Role};
-pub use project::{Defaults, Project};
+pub use project::{Defaults, IMPORTS, Project};
 pub use resources::{Bytes, Cpus, ResourcesDecl, Seconds};
 pub use rows::RowsDecl;
 pub use schema::{pipeline_schema, project_schema, stage_schema};

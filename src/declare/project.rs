@@ -13,6 +13,9 @@ use serde::Deserialize;
 use super::{Layer, StageDecl, read_toml};
 use crate::error::{Doing, Error, Result, suggest};
 
+/// Folder, beside `datasets`, of the files that a dataset's `import` names.
+pub const IMPORTS: &str = "imports";
+
 /// Name of the file that makes a folder a project.
 const FILE: &str = "callsheet.toml";
 
@@ -167,6 +170,11 @@ impl Project {
     /// Names of the datasets that exist.
     pub fn dataset_names(&self) -> Vec<String> {
         layer_names(&self.root.join(&self.pipelines).join("datasets"))
+    }
+
+    /// Names of the imports that exist.
+    pub fn import_names(&self) -> Vec<String> {
+        layer_names(&self.root.join(&self.pipelines).join(IMPORTS))
     }
 
     /// Names of the profiles that exist.

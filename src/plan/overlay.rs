@@ -4,13 +4,33 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::foreach::{AT, fill_text, fill_value};
+use super::foreach::{AT, fill_text, fill_value, group};
 use super::spec::{Fan, SourceSpec, Spec, StageSpec};
 use crate::declare::{Layer, Origin, SourceUse, StageUse};
 use crate::error::{Error, Result, SourceText, nearest, suggest};
 
 /// Which stages are fanned out, and where that is said.
 type Fans = HashMap<String, Fan>;
+
+/// What is laid over one another, in order, and which stages each adds.
+#[derive(Default)]
+pub struct Layers {
+    /// The pipeline, a dataset's import, the dataset, the profile.
+    pub all: Vec<(Layer, Adds)>,
+    /// Stages of other datasets: what a profile says of them is not for this one.
+    pub elsewhere: HashSet<String>,
+}
+
+/// Which stages a layer adds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Adds {
+    /// Those that it names.
+    Named,
+    /// Those that it says `use` of.
+    Used,
+    /// None.
+    None,
+}
 
 impl StageSpec {
     /// Lays what a layer says of this instance over what is there.
@@ -33,16 +53,20 @@ fn at(source: &Arc<SourceText>, span: Range<usize>) -> Origin {
     Origin::File(source.clone(), span)
 }
 
-/// Lays `layers` over one another, the first being the pipeline, and `set` over them all.
+/// Lays `layers` over one another, and `set` over them all.
 ///
 /// # Errors
 /// When a layer adjusts a stage that the pipeline does not have, or a `--set` is malformed.
-pub fn overlay(mut layers: Vec<Layer>, dataset: &str, set: &[String]) -> Result<Spec> {
-    let fans = fans(&mut layers)?;
+pub fn overlay(mut layers: Layers, dataset: &str, set: &[String]) -> Result<Spec> {
+    let fans = fans(&mut layers.all)?;
     let mut spec = Spec::default();
-    for (depth, layer) in layers.into_iter().enumerate() {
+    for (depth, (mut layer, adds)) in layers.all.into_iter().enumerate() {
         lay_sources(&mut spec, &layer, dataset);
-        lay_stages(&mut spec, layer, &fans, depth)?;
+        if adds == Adds::None {
+            let elsewhere = |name: &str| layers.elsewhere.contains(group(name));
+            layer.stages.retain(|name, _| spec.range(name.get_ref()).is_some() || !elsewhere(name.get_ref()));
+        }
+        lay_stages(&mut spec, layer, &fans, (depth, adds))?;
     }
     for option in set {
         lay_option(&mut spec, option)?;
@@ -92,9 +116,9 @@ fn check_sources(spec: &Spec) -> Result<()> {
 }
 
 /// What the topmost layer says of each stage that is fanned out.
-fn fans(layers: &mut [Layer]) -> Result<Fans> {
+fn fans(layers: &mut [(Layer, Adds)]) -> Result<Fans> {
     let mut fans = Fans::new();
-    for (depth, layer) in layers.iter_mut().enumerate() {
+    for (depth, (layer, _)) in layers.iter_mut().enumerate() {
         for (name, used) in &mut layer.stages {
             let Some(foreach) = used.foreach.take() else { continue };
             let origin = at(&layer.source, foreach.span());
@@ -108,8 +132,7 @@ fn fans(layers: &mut [Layer]) -> Result<Fans> {
     Ok(fans)
 }
 
-fn lay_stages(spec: &mut Spec, layer: Layer, fans: &Fans, depth: usize) -> Result<()> {
-    let may_add = depth == 0;
+fn lay_stages(spec: &mut Spec, layer: Layer, fans: &Fans, (depth, adds): (usize, Adds)) -> Result<()> {
     let source = layer.source;
     let mut uses: Vec<_> = layer.stages.into_iter().collect();
     // What is said of one instance is laid over what is said of them all.
@@ -123,11 +146,13 @@ fn lay_stages(spec: &mut Spec, layer: Layer, fans: &Fans, depth: usize) -> Resul
                 return Err(at(&source, kind.span()).fault(
                     format!("`{text}` is what the pipeline says it is"),
                     "said anew here",
-                    "only the pipeline file may say which stage an instance uses".into(),
+                    "only the file that adds an instance may say which stage it uses".into(),
                 ));
             }
             (Some(range), None) => range,
-            (None, kind) if may_add && !text.contains(AT) => {
+            (None, kind)
+                if (adds == Adds::Named || (adds == Adds::Used && kind.is_some())) && !text.contains(AT) =>
+            {
                 let stage = match kind {
                     Some(kind) => {
                         let origin = at(&source, kind.span());

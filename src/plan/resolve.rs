@@ -1,18 +1,18 @@
 //! From declarations to a plan; everything that can be wrong is found here, before anything runs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use litemap::LiteMap;
 
 use super::foreach::group;
 use super::graph::Graph;
-use super::overlay::overlay;
+use super::overlay::{Adds, Layers, overlay};
 use super::source::matches;
 use super::spec::{Spec, StageSpec};
 use super::wire::{Files, Wire, wire_stage};
 use super::{Input, Param, Plan, Request, Stage};
-use crate::declare::{Layer, Origin, Project, StageDecl};
+use crate::declare::{IMPORTS, Layer, Origin, Project, StageDecl};
 use crate::error::{Error, Result, list, suggest};
 
 /// Resolves what the user asked for.
@@ -22,7 +22,7 @@ use crate::error::{Error, Result, list, suggest};
 /// file, the line and the nearest name that exists.
 pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
     let layers = layers(project, &request.pipeline, &request.dataset, &request.profile)?;
-    let summary = layers[0].summary.clone();
+    let summary = layers.all[0].0.summary.clone();
     let spec = overlay(layers, &request.dataset, &request.set)?;
     let decls = declarations(project, &spec)?;
     let files = source_files(project, &spec)?;
@@ -102,7 +102,7 @@ pub fn declared(project: &Project, pipeline: &str, dataset: &str) -> Result<BTre
         names(overlay(layers(project, pipeline, dataset, "")?, dataset, &[])?).collect();
     for profile in project.profile_names() {
         let layers = layers(project, pipeline, dataset, &profile)?;
-        let adjusted = layers.last().into_iter().flat_map(|layer| layer.stages.keys());
+        let adjusted = layers.all.last().into_iter().flat_map(|(layer, _)| layer.stages.keys());
         let known: BTreeSet<&str> = stages.iter().map(|name| group(name)).collect();
         let meant = adjusted.into_iter().any(|name| known.contains(group(name.get_ref())));
         match overlay(layers, dataset, &[]) {
@@ -116,15 +116,56 @@ pub fn declared(project: &Project, pipeline: &str, dataset: &str) -> Result<BTre
 }
 
 /// The files that are laid over one another.
-fn layers(project: &Project, pipeline: &str, dataset: &str, profile: &str) -> Result<Vec<Layer>> {
-    let mut layers = vec![project.layer("pipeline", "", pipeline)?];
+fn layers(project: &Project, pipeline: &str, dataset: &str, profile: &str) -> Result<Layers> {
+    let pipeline = importing_none(project.layer("pipeline", "", pipeline)?)?;
+    let mut layers = Layers { all: vec![(pipeline, Adds::Named)], ..Layers::default() };
     if !dataset.is_empty() {
-        layers.push(project.layer("dataset", "datasets", dataset)?);
+        let dataset = project.layer("dataset", "datasets", dataset)?;
+        if let Some(import) = &dataset.import {
+            layers.all.push((import_layer(project, import, &dataset)?, Adds::Named));
+        }
+        layers.all.push((dataset, Adds::Used));
     }
     if !profile.is_empty() {
-        layers.push(project.layer("profile", "profiles", profile)?);
+        let profile = importing_none(project.layer("profile", "profiles", profile)?)?;
+        let here = |name: &str| layers.all.iter().any(|(layer, _)| layer.names(name));
+        if !profile.stages.keys().all(|name| here(name.get_ref())) {
+            layers.elsewhere = other_stages(project);
+        }
+        layers.all.push((profile, Adds::None));
     }
     Ok(layers)
+}
+
+/// Stages of all datasets and their imports. A file that is malformed is no concern of another dataset.
+fn other_stages(project: &Project) -> HashSet<String> {
+    let imports = project.import_names().into_iter().map(|name| project.layer("import", IMPORTS, &name));
+    let datasets =
+        project.dataset_names().into_iter().map(|name| project.layer("dataset", "datasets", &name));
+    let stages = imports.chain(datasets).flatten().flat_map(|layer| layer.stages.into_keys());
+    stages.map(toml::Spanned::into_inner).collect()
+}
+
+fn import_layer(project: &Project, name: &toml::Spanned<String>, dataset: &Layer) -> Result<Layer> {
+    let known = project.import_names();
+    if known.contains(name.get_ref()) {
+        return importing_none(project.layer("import", IMPORTS, name.get_ref())?);
+    }
+    Err(Origin::File(dataset.source.clone(), name.span()).fault(
+        format!("no import `{}` in {}", name.get_ref(), project.pipelines.join(IMPORTS).display()),
+        "said here",
+        suggest(name.get_ref(), known.iter().map(String::as_str)),
+    ))
+}
+
+/// A layer that is no dataset.
+fn importing_none(layer: Layer) -> Result<Layer> {
+    let Some(import) = &layer.import else { return Ok(layer) };
+    Err(Origin::File(layer.source.clone(), import.span()).fault(
+        format!("`import = \"{}\"` is not in a dataset's file", import.get_ref()),
+        "said here",
+        "only a dataset says how its raw files become the pipeline's input".into(),
+    ))
 }
 
 fn declarations(project: &Project, spec: &Spec) -> Result<Vec<Arc<StageDecl>>> {

@@ -9,6 +9,14 @@ use toml::Spanned;
 use crate::declare::Origin;
 use crate::error::{Doing, Result};
 
+/// The files that `pattern` matches below `root`, sorted, relative to it, and the folder that they share.
+///
+/// # Errors
+/// When the pattern is malformed or leaves the project, or a folder cannot be read.
+pub fn files(root: &Path, pattern: &Spanned<String>, origin: &Origin) -> Result<(Vec<PathBuf>, PathBuf)> {
+    Ok((matches(root, pattern, origin)?, base(pattern.get_ref())))
+}
+
 /// The files that `pattern` matches below `root`, sorted, relative to it.
 ///
 /// # Errors
@@ -24,20 +32,22 @@ pub fn matches(root: &Path, pattern: &Spanned<String>, origin: &Origin) -> Resul
                 .into(),
         ));
     }
-    if !text.contains(['*', '?', '[']) {
+    if !text.contains(SPECIAL) {
         return Ok(if file(&root.join(text))? { vec![text.into()] } else { Vec::new() });
     }
-    let root_pattern = Path::new(&glob::Pattern::escape(&root.to_string_lossy())).join(text);
-    let paths = glob::glob(&root_pattern.to_string_lossy()).map_err(|error| {
-        let message = format!("source path `{text}` is no pattern: {}", error.msg);
-        origin.fault(message, "this pattern", "`*`, `?`, `**` and [abc] are special".into())
-    })?;
+    let root_pattern = Path::new(&glob::Pattern::escape(&root.to_string_lossy())).to_owned();
     let mut files = Vec::new();
-    for path in paths {
-        let path = path.map_err(|e| (e.path().to_owned(), io::Error::from(e)));
-        let path = path.or_else(|(path, error)| Err(error).doing("cannot list", path))?;
-        if file(&path)? {
-            files.push(path.strip_prefix(root).unwrap_or(&path).to_owned());
+    for pattern in alternatives(text) {
+        let paths = glob::glob(&root_pattern.join(pattern).to_string_lossy()).map_err(|error| {
+            let message = format!("source path `{text}` is no pattern: {}", error.msg);
+            origin.fault(message, "this pattern", "`*`, `?`, `**`, [abc] and {a,b} are special".into())
+        })?;
+        for path in paths {
+            let path = path.map_err(|e| (e.path().to_owned(), io::Error::from(e)));
+            let path = path.or_else(|(path, error)| Err(error).doing("cannot list", path))?;
+            if file(&path)? {
+                files.push(path.strip_prefix(root).unwrap_or(&path).to_owned());
+            }
         }
     }
     // Such names match no pattern.
@@ -47,7 +57,20 @@ pub fn matches(root: &Path, pattern: &Spanned<String>, origin: &Origin) -> Resul
         return Err(origin.fault(message, "in this source", "rename the file".into()));
     }
     files.sort();
+    files.dedup();
     Ok(files)
+}
+
+/// Characters that make a path a pattern.
+const SPECIAL: [char; 4] = ['*', '?', '[', '{'];
+
+/// The patterns that one with braces stands for: `a.{x,y}` is `a.x` and `a.y`.
+fn alternatives(pattern: &str) -> Vec<String> {
+    let group = pattern.find('{').and_then(|open| Some((open, open + pattern[open..].find('}')?)));
+    let Some((open, close)) = group else { return vec![pattern.to_owned()] };
+    let (before, after) = (&pattern[..open], &pattern[close + 1..]);
+    let each = pattern[open + 1..close].split(',');
+    each.flat_map(|choice| alternatives(&format!("{before}{choice}{after}"))).collect()
 }
 
 /// Whether there is a file; a link to nothing is an error.
@@ -61,7 +84,7 @@ fn file(path: &Path) -> Result<bool> {
 
 /// The folder that a pattern's matches share: what stands before its first special character.
 pub fn base(pattern: &str) -> PathBuf {
-    let plain = |part: &Component| !part.as_os_str().to_string_lossy().contains(['*', '?', '[']);
+    let plain = |part: &Component| !part.as_os_str().to_string_lossy().contains(SPECIAL);
     let parts: Vec<Component> = Path::new(pattern).components().collect();
     parts[..parts.len().saturating_sub(1)].iter().take_while(|part| plain(part)).collect()
 }
@@ -88,5 +111,13 @@ mod tests {
         assert_eq!(base("data/raw/a/*.mp4"), Path::new("data/raw/a"));
         assert_eq!(base("data/raw/*/x/*.mp4"), Path::new("data/raw"));
         assert_eq!(base("data/raw/one.mp4"), Path::new("data/raw"));
+        assert_eq!(base("data/raw/{a,b}/*.mp4"), Path::new("data/raw"));
+    }
+
+    #[test]
+    fn braces_hold_alternatives() {
+        assert_eq!(alternatives("a.{x,y}"), ["a.x", "a.y"]);
+        assert_eq!(alternatives("{a,b}/{1,2}"), ["a/1", "a/2", "b/1", "b/2"]);
+        assert_eq!(alternatives("a.{x"), ["a.{x"]);
     }
 }
