@@ -7,13 +7,16 @@ TOOLS ?= callsheet,ninja,make,doit
 ENGINE = -p callsheet -p callsheet-stages
 INSPECT = -p callsheet-inspect -p callsheet-sheet
 
-.PHONY: pipeline setup imagenet build inspect test lint docs doc test-interop bench-engine bench-encodings bench-tables fuzz audit clean
+.PHONY: pipeline setup fetch imagenet build inspect test lint docs doc test-interop bench-engine bench-encodings bench-tables fuzz audit clean
 
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) $(ARGS)
 
 setup: # libtorch unless LIBTORCH is set, ffmpeg unless the system has one that serves, weights
 	@python3 setup/fetch.py $(if $(LIBTORCH),,libtorch) ffmpeg weights
+
+fetch: # a dataset of image pairs, from the public address in its file
+	@python3 setup/dataset.py $(DATASET)
 
 imagenet: # torchvision's VGG-16, for profile paper; from its public address
 	@python3 setup/fetch.py imagenet

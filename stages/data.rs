@@ -12,7 +12,7 @@ use tch::kind::Element;
 use tch::{Device, Kind, Tensor};
 
 use crate::columns::{read_images, read_int32s, read_strings};
-use crate::picture::decode;
+use crate::picture::{decode, within};
 use crate::random::stream;
 
 /// What a pairs table says of its images beside their pixels.
@@ -78,6 +78,15 @@ pub fn values<T: Element + Copy + Default>(tensor: &Tensor) -> Result<Vec<T>> {
     Ok(values)
 }
 
+/// The middle squares of `crop` pixels of images [N, 3, H, W]; with 0, or of smaller ones, all of them.
+pub fn centre(images: &Tensor, crop: i64) -> Tensor {
+    let middle = |images: Tensor, dim: i64| {
+        let pixels = images.size()[dim as usize];
+        if crop == 0 || pixels <= crop { images } else { images.narrow(dim, (pixels - crop) / 2, crop) }
+    };
+    middle(middle(images.shallow_clone(), 2), 3).contiguous()
+}
+
 /// [-1, 1] to bytes: `round(127.5 + 127.5 x)`, clipped.
 pub fn quantised(images: &Tensor) -> Tensor {
     (images * 127.5 + 127.5).round().clamp(0.0, 255.0).to_kind(Kind::Uint8)
@@ -94,7 +103,15 @@ impl Pairs {
     /// # Errors
     /// When an image is unreadable or of another size than the first, or the split is empty.
     pub fn load(path: &Path, split: &str) -> Result<Self> {
-        Self::read(path, |_, s| s == split)
+        Self::load_within(path, split, 0)
+    }
+
+    /// The same with longer sides reduced to `max_side` pixels; 0 is without bound.
+    ///
+    /// # Errors
+    /// As of [`Self::load`].
+    pub fn load_within(path: &Path, split: &str, max_side: u32) -> Result<Self> {
+        Self::read(path, max_side, |_, s| s == split)
             .with_context(|| format!("of the split `{split}` of {}", path.display()))
     }
 
@@ -104,13 +121,13 @@ impl Pairs {
     /// When an image is missing, unreadable or of another size than the first.
     pub fn choose(path: &Path, ids: &[&str]) -> Result<Self> {
         let wanted: BTreeSet<&str> = ids.iter().copied().collect();
-        let pairs = Self::read(path, |id, _| wanted.contains(id))?;
+        let pairs = Self::read(path, 0, |id, _| wanted.contains(id))?;
         let missing = wanted.iter().find(|id| !pairs.image_ids.iter().any(|found| found == *id));
         ensure!(missing.is_none(), "image `{}` is not in {}", missing.unwrap_or(&""), path.display());
         Ok(pairs)
     }
 
-    fn read(path: &Path, wanted: impl Fn(&str, &str) -> bool) -> Result<Self> {
+    fn read(path: &Path, max_side: u32, wanted: impl Fn(&str, &str) -> bool) -> Result<Self> {
         let keys = read_columns(path, &["image_id", "split"])?;
         let (ids, splits) = (read_strings(&keys, "image_id")?, read_strings(&keys, "split")?);
         let count = ids.iter().zip(&splits).filter(|(id, split)| wanted(id, split)).count();
@@ -126,7 +143,8 @@ impl Pairs {
             let pictures: Vec<(RgbImage, RgbImage)> = chosen
                 .par_iter()
                 .map(|row| {
-                    let read = |bytes| decode(bytes, &ids[*row], path);
+                    let read =
+                        |bytes| -> Result<_> { Ok(within(decode(bytes, &ids[*row], path)?, max_side)) };
                     Ok((read(images_a[*row])?, read(images_b[*row])?))
                 })
                 .collect::<Result<_>>()?;
@@ -242,6 +260,14 @@ mod tests {
     fn bytes_survive_the_way_to_floats_and_back() {
         let picture = RgbImage::from_fn(16, 9, |x, y| image::Rgb([(x * 16 + y) as u8, x as u8, 255]));
         assert_eq!(to_picture(&quantised(&normalised(&to_tensor(&picture)))), picture);
+    }
+
+    #[test]
+    fn the_centre_is_the_middle_square_of_what_is_larger() {
+        let images = Tensor::arange(36, (Kind::Float, Device::Cpu)).view([1, 1, 6, 6]);
+        assert_eq!(centre(&images, 2), Tensor::from_slice(&[14f32, 15.0, 20.0, 21.0]).view([1, 1, 2, 2]));
+        assert_eq!(centre(&images, 0), images);
+        assert_eq!(centre(&images, 8), images);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod audit_frames;
 mod average_images;
+mod commands;
 mod embed_styles;
 mod evaluate;
 mod evaluate_images;
@@ -14,10 +15,12 @@ mod gram_features;
 mod import_weights;
 mod list_frames;
 mod list_images;
+mod list_pairs;
 mod measure_frames;
 mod pair_images;
 mod report;
 mod sample_triplets;
+mod split_pairs;
 mod style_clusters;
 mod style_distances;
 mod synthesize_timelapse;
@@ -27,11 +30,15 @@ mod train_generator;
 mod columns;
 mod data;
 pub mod nn;
+mod overlap;
 mod parts;
 mod picture;
 mod random;
+mod splits;
 mod style;
+mod verdicts;
 mod video;
+mod weights;
 mod worker;
 
 use std::process::ExitCode;
@@ -42,7 +49,7 @@ use worker::Context;
 type Run = fn(&Context) -> anyhow::Result<()>;
 
 /// Every stage, in the order of the method.
-pub const STAGES: [(&str, Run); 20] = [
+pub const STAGES: [(&str, Run); 22] = [
     ("import_weights", import_weights::run),
     ("synthesize_timelapse", synthesize_timelapse::run),
     ("list_frames", list_frames::run),
@@ -51,6 +58,8 @@ pub const STAGES: [(&str, Run); 20] = [
     ("audit_frames", audit_frames::run),
     ("list_images", list_images::run),
     ("pair_images", pair_images::run),
+    ("list_pairs", list_pairs::run),
+    ("split_pairs", split_pairs::run),
     ("gram_features", gram_features::run),
     ("style_distances", style_distances::run),
     ("style_clusters", style_clusters::run),
@@ -68,6 +77,9 @@ pub const STAGES: [(&str, Run); 20] = [
 /// Runs the stage named on the command line.
 pub fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
+    if words.first().is_some_and(|word| commands::NAMES.contains(&word.as_str())) {
+        return commands::main();
+    }
     let [name, request] = words.as_slice() else {
         return usage("callsheet-stages STAGE REQUEST.json");
     };

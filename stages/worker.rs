@@ -145,17 +145,22 @@ pub fn perform(run: fn(&Context) -> Result<()>, request: &Path) -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "goes to the action's log")]
-fn failed(context: Option<&Context>, error: &anyhow::Error) -> ExitCode {
+/// What a user can do about an error, if anything is known.
+pub fn help_of(error: &anyhow::Error) -> Option<String> {
     let help = error.downcast_ref::<Refusal>().map(|refusal| refusal.help.clone());
     let help = help.or_else(|| {
         let library = error.downcast_ref::<callsheet::error::Error>()?;
         miette::Diagnostic::help(library).map(|help| help.to_string())
     });
-    let help = help.or_else(|| {
+    help.or_else(|| {
         let system = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>())?;
         io_remedy(system).map(str::to_owned)
-    });
+    })
+}
+
+#[expect(clippy::print_stderr, reason = "goes to the action's log")]
+fn failed(context: Option<&Context>, error: &anyhow::Error) -> ExitCode {
+    let help = help_of(error);
     let message = format!("{error:#}");
     eprintln!("error: {message}");
     if let Some(context) = context {

@@ -154,11 +154,11 @@ fn weights_that_are_damaged_or_not_the_published_ones_are_refused() {
             &["--set", "import_weights.sha256="],
             "is no readable weight file",
         ),
-        (b"no weights", &["--set", "import_weights.sha256="], "is no readable weight file"),
+        (b"no weights", &["--set", "import_weights.sha256="], "none of the formats that are read"),
         (
-            b"no weights",
-            &["--set", "import_weights.sha256=", "--set", "import_weights.format=torchvision"],
-            "is no readable weight file",
+            &published[..],
+            &["--set", "import_weights.sha256=", "--set", "import_weights.network=vgg19"],
+            "it has no weights of `conv3_4`; is it another network?",
         ),
     ] {
         let project = project();

@@ -51,7 +51,7 @@ params.side = 32
 
 [stages.gram_features]
 inputs.pairs = "pair_images.pairs"
-inputs.vgg = "import_weights.vgg"
+inputs.vgg = "import_weights.weights"
 
 [stages.embed_styles]
 inputs.pairs = "pair_images.pairs"
@@ -79,7 +79,7 @@ params.side = 32
 [stages.gram_fixed]
 use = "gram_features"
 inputs.pairs = "pair_fixed.pairs"
-inputs.vgg = "import_weights.vgg"
+inputs.vgg = "import_weights.weights"
 
 [stages.style_distances]
 inputs.pairs = "pair_fixed.pairs"
@@ -88,8 +88,7 @@ params.near = 3
 params.far = 5
 
 [stages.style_clusters]
-inputs.pairs = "pair_fixed.pairs"
-inputs.grams = "gram_fixed.grams"
+inputs.distances = "style_distances.distances"
 params.clusters = 2
 
 [stages.sample_triplets]
@@ -104,7 +103,7 @@ params.stop_steps = 2
 
 [stages.train_generator]
 inputs.pairs = "pair_fixed.pairs"
-inputs.vgg = "import_weights.vgg"
+inputs.vgg = "import_weights.weights"
 inputs.encoder = "train_encoder.model"
 params.nf = 4
 params.w_mse = 1.0

@@ -13,7 +13,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 /// Columns of every table that the pipeline makes.
 const TABLES: [(&str, &[&str]); 13] = [
     ("synthesize_timelapse/factors", &["frame_index", "time_of_day", "cloud", "haze", "season"]),
-    ("list_frames/list", &["frame_id", "video", "frame_index", "time_s", "damaged"]),
+    ("list_frames/list", &["frame_id", "video", "file", "frame_index", "time_s", "damaged"]),
     (
         "extract_frames/frames",
         &["frame_id", "video", "frame_index", "time_s", "width", "height", "content_digest", "image"],
@@ -73,7 +73,7 @@ const TABLES: [(&str, &[&str]); 13] = [
         &["image_id", "gram_relu1_2", "gram_relu2_2", "gram_relu3_2", "gram_relu4_2", "gram_relu5_2"],
     ),
     ("style_distances/neighbours", &["image_id", "side", "rank", "neighbour_id", "distance"]),
-    ("style_clusters/clusters", &["image_id", "cluster", "size", "distance"]),
+    ("style_clusters/clusters", &["image_id", "cluster", "size", "distance", "rank"]),
     (
         "sample_triplets/triplets",
         &[
@@ -238,7 +238,7 @@ fn profile_paper_resolves_to_the_weights_and_the_loss_that_belong_together() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(said.contains("format = \"torchvision\"") && said.matches("w_vgg = 66.0").count() == 2, "{said}");
+    assert!(said.contains("sha256 = \"397923af\"") && said.matches("w_vgg = 66.0").count() == 2, "{said}");
 }
 
 #[test]

@@ -3,14 +3,21 @@
 use anyhow::Result;
 use arrow::datatypes::DataType;
 use callsheet::table::row_count;
+use serde::Deserialize;
 
 use crate::columns::{batch, schema, strings, vector, vectors};
-use crate::data::{read_padded, values};
+use crate::data::{centre, read_padded, values};
 use crate::nn::encoder::STYLE_DIM;
 use crate::parts::Parts;
 use crate::train_encoder::encode;
 use crate::train_generator::Networks;
 use crate::worker::Context;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    crop: i64,
+}
 
 /// Images encoded together. Another number may round otherwise.
 const BATCH: usize = 32;
@@ -20,6 +27,7 @@ const BATCH: usize = 32;
 /// # Errors
 /// When the model is damaged, or an image unreadable.
 pub fn run(context: &Context) -> Result<()> {
+    let params: Params = context.params()?;
     let nets = Networks::averaged(context.input("model")?)?;
     let path = context.input("pairs")?;
     let total = row_count(path)? as usize;
@@ -27,7 +35,8 @@ pub fn run(context: &Context) -> Result<()> {
     let mut parts = Parts::create(context, "embeddings", schema(&columns))?;
     let mut done = 0;
     read_padded(path, &["b"], BATCH, |ids, images| {
-        let codes = encode(&nets.e, &images[0], BATCH as i64).narrow(0, 0, ids.len() as i64);
+        let codes =
+            encode(&nets.e, &centre(&images[0], params.crop), BATCH as i64).narrow(0, 0, ids.len() as i64);
         let z = vectors(STYLE_DIM as usize, values(&codes)?)?;
         parts.write(&batch(vec![("image_id", strings(ids)), ("z", z)])?)?;
         done += ids.len();

@@ -5,21 +5,29 @@ use std::fs;
 
 use anyhow::Result;
 use callsheet::table::read_columns;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tch::Tensor;
 
 use crate::columns::read_float64s;
-use crate::data::Pairs;
+use crate::data::{Pairs, centre};
 use crate::evaluate_images::{BATCH, Distance, METHODS, psnr, ssim};
 use crate::train_encoder::encode;
 use crate::train_generator::Networks;
 use crate::worker::Context;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    crop: i64,
+}
 
 /// Runs the stage.
 ///
 /// # Errors
 /// When the model is damaged, or there is no validation image.
 pub fn run(context: &Context) -> Result<()> {
+    let params: Params = context.params()?;
     let distance = Distance::load(context)?;
     let mut summary = BTreeMap::new();
     let rows = read_columns(context.input("reconstruction")?, &[])?;
@@ -28,7 +36,8 @@ pub fn run(context: &Context) -> Result<()> {
         summary.insert(method.to_owned(), summarise(&psnrs?, &ssims?, &distances?));
     }
     // How much a style matters: the same with another image's.
-    let val = Pairs::load(context.input("pairs")?, "val")?;
+    let mut val = Pairs::load(context.input("pairs")?, "val")?;
+    (val.a, val.b) = (centre(&val.a, params.crop), centre(&val.b, params.crop));
     let nets = Networks::averaged(context.input("model")?)?;
     let codes = encode(&nets.e, &val.b, BATCH as i64);
     let other = codes.index_select(0, &Tensor::from_slice(&other_frames(&val.frame_ids)));

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use tch::Tensor;
 
 use crate::nn::vgg::{BLOCKS, Origin};
-use crate::nn::{file, legacy};
+use crate::weights::{torch, unreadable};
 use crate::worker::refusal;
 
 /// The network that the heads in the file `vgg.pth` were fitted to.
@@ -32,15 +32,15 @@ pub fn read(path: &Path, trunk: &Origin) -> Result<Vec<Tensor>> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let found = format!("{:x}", Sha256::digest(&bytes));
     if found != SHA256 {
-        return Err(file::unreadable(path, format!("its SHA-256 is {found}, not {SHA256}")));
+        return Err(unreadable(path, format!("its SHA-256 is {found}, not {SHA256}")));
     }
-    let tensors = legacy::read(&bytes, path)?;
+    let tensors = torch::read(&bytes, path)?;
     let head = |(tap, (_, width)): (usize, (usize, i64))| {
         let name = format!("lin{tap}.model.1.weight");
         let found = tensors.get(&name).map(Tensor::size);
         match tensors.get(&name) {
             Some(tensor) if tensor.size() == [1, width, 1, 1] => Ok(tensor.shallow_clone()),
-            _ => Err(file::unreadable(path, format!("`{name}` is {found:?}, not [1, {width}, 1, 1]"))),
+            _ => Err(unreadable(path, format!("`{name}` is {found:?}, not [1, {width}, 1, 1]"))),
         }
     };
     BLOCKS.into_iter().enumerate().map(head).collect()

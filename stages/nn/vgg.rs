@@ -16,6 +16,9 @@ pub const BLOCKS: [(usize, i64); 5] = [(2, 64), (2, 128), (3, 256), (3, 512), (3
 /// Channels of the five taps.
 pub const CHANNELS: [usize; 5] = [64, 128, 256, 512, 512];
 
+/// Pixels that an image must have in each direction: the network halves it four times.
+pub const SMALLEST_SIDE: u32 = 16;
+
 /// What input the weights want.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -88,27 +91,48 @@ impl Vgg {
         Ok(Self { blocks, origin })
     }
 
+    /// The same network for inference: weights of kind `kind`, laid out channels last, as CPUs have
+    /// them fastest.
+    pub fn for_inference(&self, kind: Kind) -> Self {
+        let cast = |(weight, bias): &(Tensor, Tensor)| {
+            let last = weight.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]);
+            (last.to_kind(kind), bias.to_kind(kind))
+        };
+        let blocks = self.blocks.iter().map(|block| block.iter().map(cast).collect()).collect();
+        Self { blocks, origin: self.origin.clone() }
+    }
+
+    /// Another handle of the same weights.
+    pub fn share(&self) -> Self {
+        let pair = |(weight, bias): &(Tensor, Tensor)| (weight.shallow_clone(), bias.shallow_clone());
+        let blocks = self.blocks.iter().map(|block| block.iter().map(pair).collect()).collect();
+        Self { blocks, origin: self.origin.clone() }
+    }
+
     /// [N, 3, H, W] in [-1, 1] -> five tensors [N, C, H/2^k, W/2^k].
     pub fn taps(&self, x: &Tensor, which: Taps) -> Vec<Tensor> {
-        let mut x = self.prepare(x);
         let mut taps = Vec::with_capacity(BLOCKS.len());
+        self.each_tap(x, which, |tap| taps.push(tap.shallow_clone()));
+        taps
+    }
+
+    /// Hands out the taps of [`Self::taps`] as they come, so that none is held longer than it is needed.
+    /// Sides are at least [`SMALLEST_SIDE`].
+    pub fn each_tap(&self, x: &Tensor, which: Taps, mut each: impl FnMut(&Tensor)) {
+        let mut x = self.prepare(x).to_kind(self.blocks[0][0].0.kind());
         for (n, block) in self.blocks.iter().enumerate() {
             if n > 0 {
                 x = x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], true);
             }
-            let last_needed = match which {
-                Taps::Second if n + 1 == self.blocks.len() => 2,
-                _ => block.len(),
-            };
+            let tapped = if which == Taps::Second { 1 } else { block.len() - 1 };
+            let last_needed = if n + 1 == self.blocks.len() { tapped + 1 } else { block.len() };
             for (index, (weight, bias)) in block.iter().enumerate().take(last_needed) {
-                x = x.conv2d(weight, Some(bias), [1, 1], [1, 1], [1, 1], 1).relu();
-                let tapped = if which == Taps::Second { 1 } else { block.len() - 1 };
+                x = x.conv2d(weight, Some(bias), [1, 1], [1, 1], [1, 1], 1).relu_();
                 if index == tapped {
-                    taps.push(x.shallow_clone());
+                    each(&x);
                 }
             }
         }
-        taps
     }
 
     fn prepare(&self, x: &Tensor) -> Tensor {
@@ -152,14 +176,6 @@ pub fn check(tensors: &BTreeMap<String, Tensor>, path: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The normalised Gram matrix of a tap: `F^T F / (N_l M_l)`; [N, C, H, W] -> [N, C, C].
-pub fn gram(tap: &Tensor) -> Tensor {
-    let size = tap.size();
-    let features = tap.view([size[0], size[1], size[2] * size[3]]);
-    let scale = 1.0 / (size[1] * size[2] * size[3]) as f64;
-    features.bmm(&features.transpose(1, 2)).to_kind(Kind::Float) * scale
 }
 
 #[cfg(test)]

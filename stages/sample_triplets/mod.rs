@@ -10,7 +10,9 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 use serde::Deserialize;
 
-use crate::columns::{batch, float64s, int32s, read_float64s, read_int32s, read_strings, schema, strings};
+use crate::columns::{
+    batch, float64s, int32s, int64s, read_float64s, read_int32s, read_strings, schema, strings,
+};
 use crate::random::stream;
 use crate::worker::{Context, refusal};
 
@@ -65,6 +67,7 @@ pub fn run(context: &Context) -> Result<()> {
             ("negative_cluster", DataType::Int32),
         ]),
     )?;
+    let mut usage = Usage::default();
     for visit in 0..params.visits {
         let mut chosen: Vec<Drawn> = Vec::with_capacity(lists.len());
         for (position, (anchor, lists)) in lists.iter().enumerate() {
@@ -77,6 +80,7 @@ pub fn run(context: &Context) -> Result<()> {
             };
             chosen.push(drawn.ok_or_else(|| anyhow!("image {position} (`{anchor}`) has no neighbours"))?);
         }
+        chosen.iter().for_each(|(positive, negative)| usage.count(&positive.0, &negative.0));
         let anchors: Vec<&String> = lists.keys().collect();
         let column = |ids: Vec<&String>| -> Result<_> {
             Ok(int32s(ids.into_iter().map(|id| cluster(id)).collect::<Result<Vec<_>>>()?))
@@ -94,7 +98,51 @@ pub fn run(context: &Context) -> Result<()> {
         ])?)?;
         context.progress(visit + 1, params.visits, "visits");
     }
-    Ok(table.finish()?)
+    table.finish()?;
+    usage.write(context, &lists, &clusters)
+}
+
+/// How often each image was drawn, as a positive and as a negative.
+#[derive(Default)]
+struct Usage(BTreeMap<String, [i64; 2]>);
+
+impl Usage {
+    fn count(&mut self, positive: &str, negative: &str) {
+        for (place, id) in [positive, negative].into_iter().enumerate() {
+            self.0.entry(id.to_owned()).or_default()[place] += 1;
+        }
+    }
+
+    /// Writes a row for each image, also for those that were never drawn.
+    fn write(
+        &self,
+        context: &Context,
+        lists: &BTreeMap<String, Lists>,
+        clusters: &BTreeMap<String, i32>,
+    ) -> Result<()> {
+        let drawn = |id: &String| self.0.get(id).copied().unwrap_or_default();
+        let negatives = || lists.keys().map(|id| drawn(id)[1]);
+        let total: i64 = negatives().sum();
+        context.metric("negatives/images", 0, negatives().filter(|count| *count > 0).count() as f64);
+        let most = negatives().max().unwrap_or_default();
+        context.metric("negatives/largest_share", 0, most as f64 / total.max(1) as f64);
+        let mut table = context.table(
+            "usage",
+            schema(&[
+                ("image_id", DataType::Utf8),
+                ("cluster", DataType::Int32),
+                ("positives", DataType::Int64),
+                ("negatives", DataType::Int64),
+            ]),
+        )?;
+        table.write(&batch(vec![
+            ("image_id", strings(lists.keys())),
+            ("cluster", int32s(lists.keys().map(|id| clusters.get(id).copied().unwrap_or(-1)))),
+            ("positives", int64s(lists.keys().map(|id| drawn(id)[0]))),
+            ("negatives", int64s(negatives())),
+        ])?)?;
+        Ok(table.finish()?)
+    }
 }
 
 /// A positive of the anchor's cluster if one is near, and a negative of a far cluster: first the

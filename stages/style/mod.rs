@@ -4,9 +4,17 @@
 //! matrix, unweighted. Weighting and the square root of two for what stands off the diagonal make
 //! each image a vector phi with `distance(a, b) = |phi_a - phi_b|^2`.
 
-mod matrix;
+pub mod direct;
+mod features;
+mod gram;
+mod kernel;
+pub mod nearest;
+#[cfg(test)]
+mod tests;
 
-pub use matrix::load_kernel;
+pub use features::Features;
+pub use gram::gram;
+pub use kernel::Kernel;
 
 use crate::nn::vgg::CHANNELS;
 

@@ -1,8 +1,13 @@
-//! k-means: k-means++ seeding, Lloyd iterations, several restarts; deterministic by its seed.
+//! k-means on a matrix of squared distances: exact, whatever the dimension of the points.
+//!
+//! The squared distance of point i to the mean of cluster c is `S_ic / n_c - W_c / (2 n_c^2)`, with `S_ic`
+//! the sum of i's squared distances to the n_c points of c, and `W_c` the sum of S over these. So Lloyd's
+//! iterations need no coordinates, and one costs as much as points change their cluster.
 
 use rand::Rng;
 use rayon::prelude::*;
 
+use super::matrix::Matrix;
 use crate::random::stream;
 
 /// Iterations end when no label changes, or here.
@@ -27,79 +32,147 @@ impl Clustering {
         self.labels.iter().for_each(|label| sizes[*label] += 1);
         sizes
     }
+
+    /// Place of each point among those of its cluster, from 1: the nearest to the centre is the first.
+    pub fn ranks(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.labels.len()).collect();
+        order.sort_by(|a, b| self.distances[*a].total_cmp(&self.distances[*b]).then(a.cmp(b)));
+        let (mut ranks, mut counts) = (vec![0; order.len()], vec![0; self.clusters]);
+        for point in order {
+            counts[self.labels[point]] += 1;
+            ranks[point] = counts[self.labels[point]];
+        }
+        ranks
+    }
 }
 
 /// The best of `restarts` clusterings into `clusters` (at least 1, at most the number of points).
 /// Clusters are numbered by their first point, so that equal partitions have equal labels.
-pub fn cluster(points: &[&[f64]], clusters: usize, restarts: u64, seed: i64) -> Clustering {
+pub fn cluster(points: &Matrix, clusters: usize, restarts: u64, seed: i64) -> Clustering {
     let runs = (0..restarts.max(1)).into_par_iter().map(|restart| lloyd(points, clusters, seed, restart));
     let runs: Vec<Clustering> = runs.collect();
     let best = runs.into_iter().min_by(|a, b| a.inertia.total_cmp(&b.inertia));
     renumbered(best.unwrap_or_else(|| lloyd(points, clusters, seed, 0)))
 }
 
-fn squared(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum()
-}
-
-fn seeds(points: &[&[f64]], clusters: usize, random: &mut impl Rng) -> Vec<Vec<f64>> {
-    let mut centres = vec![points[random.random_range(0..points.len())].to_vec()];
-    let mut nearest = vec![f64::INFINITY; points.len()];
-    while centres.len() < clusters {
-        let last = &centres[centres.len() - 1];
-        for (distance, point) in nearest.iter_mut().zip(points) {
-            *distance = distance.min(squared(point, last));
+/// k-means++ with the best of some candidates at each step (Arthur and Vassilvitskii 2007, section 4).
+/// Returns each point's nearest centre.
+fn seeds(points: &Matrix, clusters: usize, random: &mut impl Rng) -> Vec<usize> {
+    let candidates = 2 + (clusters as f64).ln() as usize;
+    let first = random.random_range(0..points.len());
+    let mut nearest = points.row(first).to_vec();
+    let mut labels = vec![0; points.len()];
+    for centre in 1..clusters {
+        let total: f64 = nearest.iter().copied().map(f64::from).sum();
+        let mut draw = || {
+            let mut left = random.random::<f64>() * total;
+            let chosen = nearest.iter().position(|distance| {
+                left -= f64::from(*distance);
+                left < 0.0
+            });
+            // All points coincide with a centre: any will do.
+            chosen.unwrap_or_else(|| random.random_range(0..points.len()))
+        };
+        let drawn: Vec<usize> = (0..candidates).map(|_| draw()).collect();
+        let left = |point: &usize| -> f64 {
+            nearest.iter().zip(points.row(*point)).map(|(a, b)| f64::from(a.min(*b))).sum()
+        };
+        let best = drawn.into_iter().map(|point| (left(&point), point)).min_by(|a, b| a.0.total_cmp(&b.0));
+        let Some((_, best)) = best else { break };
+        for ((near, label), distance) in nearest.iter_mut().zip(&mut labels).zip(points.row(best)) {
+            if distance < near {
+                (*near, *label) = (*distance, centre);
+            }
         }
-        let mut left = random.random::<f64>() * nearest.iter().sum::<f64>();
-        let chosen = nearest.iter().position(|distance| {
-            left -= distance;
-            left < 0.0
-        });
-        // All points coincide with a centre: any will do.
-        let chosen = chosen.unwrap_or_else(|| random.random_range(0..points.len()));
-        centres.push(points[chosen].to_vec());
     }
-    centres
+    labels
 }
 
-fn lloyd(points: &[&[f64]], clusters: usize, seed: i64, restart: u64) -> Clustering {
-    let mut centres = seeds(points, clusters, &mut stream(seed, "k-means", restart));
-    let mut labels = vec![usize::MAX; points.len()];
-    let mut distances = vec![0.0; points.len()];
+/// Sums over the points of each cluster.
+struct Sums {
+    counts: Vec<usize>,
+    /// `S_ic`, cluster after cluster.
+    sums: Vec<Vec<f64>>,
+}
+
+impl Sums {
+    fn of(points: &Matrix, labels: &[usize], clusters: usize) -> Self {
+        let mut sums = Self { counts: vec![0; clusters], sums: vec![vec![0.0; points.len()]; clusters] };
+        labels.iter().enumerate().for_each(|(point, label)| sums.add(points, point, *label));
+        sums
+    }
+
+    fn add(&mut self, points: &Matrix, point: usize, cluster: usize) {
+        self.counts[cluster] += 1;
+        self.sums[cluster].iter_mut().zip(points.row(point)).for_each(|(sum, d)| *sum += f64::from(*d));
+    }
+
+    fn remove(&mut self, points: &Matrix, point: usize, cluster: usize) {
+        self.counts[cluster] -= 1;
+        self.sums[cluster].iter_mut().zip(points.row(point)).for_each(|(sum, d)| *sum -= f64::from(*d));
+    }
+
+    /// `W_c / (2 n_c^2)`: the mean squared distance of a cluster's points to their mean.
+    fn scatters(&self, labels: &[usize]) -> Vec<f64> {
+        let mut scatters = vec![0.0; self.counts.len()];
+        labels.iter().enumerate().for_each(|(point, label)| scatters[*label] += self.sums[*label][point]);
+        let half = |(sum, n): (f64, &usize)| sum / (2.0 * (*n as f64).powi(2)).max(1.0);
+        scatters.into_iter().zip(&self.counts).map(half).collect()
+    }
+
+    /// The cluster whose mean is nearest to a point, and its squared distance; those without points have
+    /// no mean.
+    fn nearest(&self, point: usize, scatters: &[f64]) -> (usize, f64) {
+        let filled = (0..self.counts.len()).filter(|cluster| self.counts[*cluster] > 0);
+        let distance = |cluster: usize| {
+            (self.sums[cluster][point] / self.counts[cluster] as f64 - scatters[cluster]).max(0.0)
+        };
+        let each = filled.map(|cluster| (cluster, distance(cluster)));
+        each.min_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((0, 0.0))
+    }
+}
+
+fn lloyd(points: &Matrix, clusters: usize, seed: i64, restart: u64) -> Clustering {
+    let mut labels = seeds(points, clusters, &mut stream(seed, "k-means", restart));
+    let mut sums = Sums::of(points, &labels, clusters);
     for _ in 0..MOST_ITERATIONS {
-        let mut changed = false;
-        for (n, point) in points.iter().enumerate() {
-            let each = centres.iter().map(|centre| squared(point, centre)).enumerate();
-            let (label, distance) = each.min_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((0, 0.0));
-            changed |= labels[n] != label;
-            (labels[n], distances[n]) = (label, distance);
-        }
-        if !changed {
+        let scatters = sums.scatters(&labels);
+        let mut nearest: Vec<(usize, f64)> =
+            (0..points.len()).map(|point| sums.nearest(point, &scatters)).collect();
+        fill(&sums, &mut nearest);
+        let moved: Vec<usize> =
+            (0..points.len()).filter(|point| nearest[*point].0 != labels[*point]).collect();
+        if moved.is_empty() {
             break;
         }
-        move_centres(points, &mut centres, &labels, &distances);
+        for point in moved {
+            sums.remove(points, point, labels[point]);
+            labels[point] = nearest[point].0;
+            sums.add(points, point, labels[point]);
+        }
     }
+    // Anew: what was added and taken away again has been rounded.
+    let sums = Sums::of(points, &labels, clusters);
+    let scatters = sums.scatters(&labels);
+    let distance = |(point, label): (usize, &usize)| {
+        (sums.sums[*label][point] / sums.counts[*label] as f64 - scatters[*label]).max(0.0)
+    };
+    let distances: Vec<f64> = labels.iter().enumerate().map(distance).collect();
     let inertia = distances.iter().sum();
     Clustering { labels, distances, inertia, clusters }
 }
 
-/// Centres move to the mean of their points; one without points to the point farthest from its own.
-fn move_centres(points: &[&[f64]], centres: &mut [Vec<f64>], labels: &[usize], distances: &[f64]) {
-    let mut counts = vec![0usize; centres.len()];
-    let mut sums = vec![vec![0.0; points[0].len()]; centres.len()];
-    for (point, label) in points.iter().zip(labels) {
-        counts[*label] += 1;
-        sums[*label].iter_mut().zip(*point).for_each(|(sum, x)| *sum += x);
-    }
-    let mut far: Vec<usize> = (0..points.len()).collect();
-    far.sort_by(|a, b| distances[*b].total_cmp(&distances[*a]).then(a.cmp(b)));
-    let mut far = far.into_iter();
-    for (centre, (sum, count)) in centres.iter_mut().zip(sums.into_iter().zip(counts)) {
-        if count > 0 {
-            *centre = sum.into_iter().map(|x| x / count as f64).collect();
-        } else if let Some(point) = far.next() {
-            *centre = points[point].to_vec();
-        }
+/// Gives each cluster without points the point that is farthest from its own mean.
+fn fill(sums: &Sums, nearest: &mut [(usize, f64)]) {
+    let mut counts = vec![0usize; sums.counts.len()];
+    nearest.iter().for_each(|(label, _)| counts[*label] += 1);
+    for empty in (0..counts.len()).filter(|cluster| counts[*cluster] == 0).collect::<Vec<_>>() {
+        let spare = (0..nearest.len()).filter(|point| counts[nearest[*point].0] > 1);
+        let far = spare.max_by(|a, b| nearest[*a].1.total_cmp(&nearest[*b].1).then(b.cmp(a)));
+        let Some(far) = far else { return };
+        counts[nearest[far].0] -= 1;
+        counts[empty] += 1;
+        nearest[far] = (empty, 0.0);
     }
 }
 
@@ -122,18 +195,35 @@ mod tests {
 
     #[test]
     fn separate_groups_are_found_and_numbered_by_their_first_point() {
-        let flat = [9.0, 0.1, 9.1, 0.0, 5.0, 8.9, 0.2];
-        let points: Vec<&[f64]> = flat.chunks(1).collect();
-        let found = cluster(&points, 3, 4, 0);
+        let found = cluster(&Matrix::of_line(&[9.0, 0.1, 9.1, 0.0, 5.0, 8.9, 0.2]), 3, 4, 0);
         assert_eq!(found.labels, [0, 1, 0, 1, 2, 0, 1]);
         assert_eq!(found.sizes(), [3, 3, 1]);
-        assert!((found.inertia - 0.04).abs() < 1e-9);
+        assert!((found.inertia - 0.04).abs() < 1e-5, "{}", found.inertia);
+        assert_eq!(found.ranks(), [1, 1, 2, 2, 1, 3, 3]);
     }
 
     #[test]
-    fn equal_points_do_no_harm() {
-        let flat = [1.0; 6];
-        let points: Vec<&[f64]> = flat.chunks(1).collect();
-        assert_eq!(cluster(&points, 3, 2, 0).inertia, 0.0);
+    fn distances_are_to_the_mean_of_the_cluster() {
+        let found = cluster(&Matrix::of_line(&[0.0, 1.0, 5.0]), 1, 1, 0);
+        let wanted = [4.0, 1.0, 9.0];
+        assert!(found.distances.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-9), "{found:?}");
+    }
+
+    #[test]
+    fn no_cluster_is_empty_and_equal_points_do_no_harm() {
+        let found = cluster(&Matrix::of_line(&[1.0; 6]), 3, 2, 0);
+        assert_eq!(found.inertia, 0.0);
+        assert!(found.sizes().iter().all(|size| *size > 0), "{:?}", found.sizes());
+        let found = cluster(&Matrix::of_line(&[1.0, 1.0, 1.0, 2.0]), 4, 2, 0);
+        assert_eq!(found.sizes(), [1, 1, 1, 1]);
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_clusters_on_any_number_of_threads() {
+        let points: Vec<f32> = (0..50).map(|n| ((n * n * 31) % 97) as f32).collect();
+        let points = Matrix::of_line(&points);
+        let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        let of = |threads| pool(threads).install(|| cluster(&points, 5, 6, 3).labels);
+        assert_eq!(of(1), of(4));
     }
 }

@@ -1,24 +1,25 @@
-//! Clusters of style: k-means on Gram features.
+//! Clusters of style: k-means on style distances.
 
 mod kmeans;
+mod matrix;
+mod silhouette;
 
 use anyhow::Result;
 use arrow::datatypes::DataType;
 use serde::Deserialize;
-use tch::{Kind, Tensor};
 
 use crate::columns::{batch, float64s, int32s, schema, strings};
-use crate::data::{Images, values};
-use crate::style::load_kernel;
 use crate::worker::{Context, refusal};
-use kmeans::cluster;
+use kmeans::{Clustering, cluster};
+use matrix::Matrix;
+use silhouette::silhouette;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Params {
     clusters: usize,
     restarts: u64,
-    weighting: String,
+    most_clusters: usize,
     seed: i64,
 }
 
@@ -28,24 +29,46 @@ struct Params {
 /// When there are fewer images than clusters.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
-    let path = context.input("grams")?;
-    let images = Images::read(context.input("pairs")?)?;
-    let features = load_kernel(path, &images, "train", &params.weighting, |done, total| {
-        context.progress(done, total, "taps")
-    })?;
-    let n = features.image_ids.len();
-    if n < params.clusters {
+    let (image_ids, points) = Matrix::read(context.input("distances")?)?;
+    if points.len() < params.clusters {
         return Err(refusal(
-            format!("{n} training images cannot make {} clusters", params.clusters),
+            format!("{} training images cannot make {} clusters", points.len(), params.clusters),
             "set style_clusters.clusters lower",
         ));
     }
-    let points = coordinates(&features.kernel);
-    let width = points.size()[1] as usize;
-    let flat: Vec<f64> = values(&points)?;
-    let points: Vec<&[f64]> = flat.chunks_exact(width).collect();
-    let best = cluster(&points, params.clusters, params.restarts, params.seed);
-    context.metric("clusters/inertia", 0, best.inertia);
+    let mut sizes: Vec<usize> = (2..=params.most_clusters.min(points.len())).collect();
+    if !sizes.contains(&params.clusters) {
+        sizes.push(params.clusters);
+    }
+    let mut scores = Vec::with_capacity(sizes.len());
+    for (done, k) in sizes.iter().enumerate() {
+        let found = cluster(&points, *k, params.restarts, params.seed);
+        let silhouette = silhouette(&points, &found);
+        context.metric("clusters/inertia", *k as u64, found.inertia);
+        context.metric("clusters/silhouette", *k as u64, silhouette);
+        scores.push((*k, found.inertia, silhouette));
+        if *k == params.clusters {
+            write(context, &image_ids, &found)?;
+        }
+        context.progress(done + 1, sizes.len(), "numbers of clusters");
+    }
+    let mut table = context.table(
+        "scores",
+        schema(&[
+            ("clusters", DataType::Int32),
+            ("inertia", DataType::Float64),
+            ("silhouette", DataType::Float64),
+        ]),
+    )?;
+    table.write(&batch(vec![
+        ("clusters", int32s(scores.iter().map(|(k, ..)| *k as i32))),
+        ("inertia", float64s(scores.iter().map(|(_, inertia, _)| *inertia))),
+        ("silhouette", float64s(scores.iter().map(|(_, _, silhouette)| *silhouette))),
+    ])?)?;
+    Ok(table.finish()?)
+}
+
+fn write(context: &Context, image_ids: &[String], found: &Clustering) -> Result<()> {
     let mut table = context.table(
         "clusters",
         schema(&[
@@ -53,24 +76,17 @@ pub fn run(context: &Context) -> Result<()> {
             ("cluster", DataType::Int32),
             ("size", DataType::Int32),
             ("distance", DataType::Float64),
+            ("rank", DataType::Int32),
         ]),
     )?;
-    let sizes = best.sizes();
+    let sizes = found.sizes();
     table.write(&batch(vec![
-        ("image_id", strings(&features.image_ids)),
-        ("cluster", int32s(best.labels.iter().map(|c| *c as i32))),
-        ("size", int32s(best.labels.iter().map(|c| sizes[*c] as i32))),
-        ("distance", float64s(best.distances.iter().copied())),
+        ("image_id", strings(image_ids)),
+        ("cluster", int32s(found.labels.iter().map(|c| *c as i32))),
+        ("size", int32s(found.labels.iter().map(|c| sizes[*c] as i32))),
+        ("distance", float64s(found.distances.iter().copied())),
+        ("rank", int32s(found.ranks().into_iter().map(|rank| rank as i32))),
     ])?)?;
-    table.note("inertia", best.inertia.to_string());
+    table.note("inertia", found.inertia.to_string());
     Ok(table.finish()?)
-}
-
-/// Coordinates with the same pairwise distances as the feature vectors: the centred kernel is
-/// `V diag(w) V^T`, and the rows of `V sqrt(w)` are the points. Exact: N points span N - 1 dimensions.
-fn coordinates(kernel: &Tensor) -> Tensor {
-    let column = kernel.mean_dim(0, true, Kind::Double);
-    let centred = kernel - &column - column.tr() + kernel.mean(Kind::Double);
-    let (values, vectors) = centred.linalg_eigh("L");
-    vectors * values.clamp_min(0.0).sqrt().unsqueeze(0)
 }

@@ -1,12 +1,20 @@
-//! The nearest and the farthest images of every training image by style distance.
+//! The distances of all training images by style, and of each its nearest and farthest images.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use anyhow::Result;
-use arrow::datatypes::DataType;
+use arrow::array::{ArrayRef, Float32Array, ListArray};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Field};
+use callsheet::table::TableWriter;
+use rayon::prelude::*;
 use serde::Deserialize;
 
 use crate::columns::{batch, float64s, int32s, schema, strings};
-use crate::data::{Images, values};
-use crate::style::load_kernel;
+use crate::data::Images;
+use crate::style::nearest::{Wanted, doubtful, neighbours, official_near};
+use crate::style::{Features, Kernel, direct};
 use crate::worker::{Context, refusal};
 
 #[derive(Deserialize)]
@@ -16,6 +24,7 @@ struct Params {
     near: usize,
     far: usize,
     other_crops_only: bool,
+    official_order: bool,
 }
 
 /// Runs the stage.
@@ -24,108 +33,145 @@ struct Params {
 /// When there are too few images for `near` and `far`.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
-    let path = context.input("grams")?;
     let images = Images::read(context.input("pairs")?)?;
-    let features = load_kernel(path, &images, "train", &params.weighting, |done, total| {
-        context.progress(done, total, "taps")
+    let features = Features::open(context.input("grams")?, &images, "train")?;
+    check_count(features.len(), &params)?;
+    let apart = crops_apart(context, &features, params.other_crops_only);
+    let eligible = |image: usize, other: usize| !apart || features.crops[other] != features.crops[image];
+    let wanted = Wanted { near: params.near, far: params.far };
+
+    // Each panel is read and computed with, for the products and for the differences.
+    let steps = features.panels() * 4;
+    let kernel = Kernel::new(&features, &params.weighting, |done| context.progress(done, steps, "steps"))?;
+    let pairs: BTreeSet<(u32, u32)> = (0..features.len())
+        .into_par_iter()
+        .flat_map_iter(|image| {
+            let row: Vec<(f64, f64)> = kernel.row(image).collect();
+            let others = doubtful(image, &row, |other| eligible(image, other), wanted);
+            others.into_iter().map(move |other| (image.min(other) as u32, image.max(other) as u32))
+        })
+        .collect();
+    let pairs: Vec<(u32, u32)> = pairs.into_iter().collect();
+    let exact = direct::distances(&features, &params.weighting, &pairs, |done| {
+        context.progress(features.panels() * 2 + done, steps, "steps");
     })?;
-    let n = features.image_ids.len();
-    let far = params.far.min(n.saturating_sub(1 + params.near));
-    if far == 0 {
+    let exact: HashMap<(u32, u32), f64> = pairs.into_iter().zip(exact).collect();
+    let distance = |image: usize, other: usize, rough: f64| {
+        let pair = (image.min(other) as u32, image.max(other) as u32);
+        exact.get(&pair).copied().unwrap_or(rough)
+    };
+    let mut tables = Tables::create(context, &features.image_ids)?;
+    for image in 0..features.len() {
+        let rough = kernel.row(image).enumerate();
+        let row: Vec<f64> = rough.map(|(other, (rough, _))| distance(image, other, rough)).collect();
+        let (mut near, far) = neighbours(image, &row, |other| eligible(image, other), wanted);
+        if apart && params.official_order {
+            near = official_near(image, &row, |other| eligible(image, other), params.near);
+        }
+        check_lists(&features, image, &row, (&near, &far), &params)?;
+        tables.write(image, &row, [("near", near), ("far", far)])?;
+    }
+    tables.finish()
+}
+
+fn check_count(images: usize, params: &Params) -> Result<()> {
+    let Params { near, far, .. } = params;
+    if images > near + far {
+        return Ok(());
+    }
+    Err(refusal(
+        format!(
+            "{images} training images, but near = {near} and far = {far} others are wanted of each: {} at least",
+            near + far + 1
+        ),
+        "use more images, or set style_distances.near and style_distances.far lower",
+    ))
+}
+
+/// Whether near images must show another crop.
+fn crops_apart(context: &Context, features: &Features, other_crops_only: bool) -> bool {
+    // Images that a video gives one crop of have no neighbour in another one.
+    let one_crop = features.crops.iter().all(|crop| *crop == features.crops[0]);
+    if one_crop && other_crops_only {
+        context.warn("all images are of one crop: near ones are of the same".to_owned());
+    }
+    other_crops_only && !one_crop
+}
+
+fn check_lists(
+    features: &Features,
+    image: usize,
+    row: &[f64],
+    (near, far): (&[usize], &[usize]),
+    params: &Params,
+) -> Result<()> {
+    let id = &features.image_ids[image];
+    if near.len() < params.near {
         return Err(refusal(
-            format!(
-                "{n} training images, but near = {} others are wanted of each, and far ones",
-                params.near
-            ),
+            format!("`{id}` has {} images of other crops, near = {}", near.len(), params.near),
+            "set style_distances.near lower, or other_crops_only = false",
+        ));
+    }
+    if row.iter().all(|distance| *distance == 0.0) {
+        return Err(refusal(
+            format!("all {} training images have the same style: every distance from `{id}` is 0", row.len()),
+            "use images that differ; are the files copies of one?",
+        ));
+    }
+    if far.is_empty() {
+        return Err(refusal(
+            format!("no image is farther from `{id}` than the {} near ones", params.near),
             "use more images, or set style_distances.near lower",
         ));
     }
-    if far < params.far {
-        context.warn(format!("far = {} is more than {n} training images allow: it is {far}", params.far));
-    }
-    // Images that a video gives one crop of have no neighbour in another one.
-    let one_crop = features.crops.iter().all(|crop| *crop == features.crops[0]);
-    if one_crop && params.other_crops_only {
-        context.warn("all images are of one crop: near ones are of the same".to_owned());
-    }
-    let other_crops_only = params.other_crops_only && !one_crop;
-    let distances = features.distances();
-    let mut table = context.table(
-        "neighbours",
-        schema(&[
-            ("image_id", DataType::Utf8),
-            ("side", DataType::Utf8),
+    Ok(())
+}
+
+/// The tables that are written row by row.
+struct Tables<'a> {
+    ids: &'a [String],
+    neighbours: TableWriter,
+    distances: TableWriter,
+}
+
+impl<'a> Tables<'a> {
+    fn create(context: &Context, ids: &'a [String]) -> Result<Self> {
+        let (text, number) = (DataType::Utf8, DataType::Float64);
+        let neighbours = schema(&[
+            ("image_id", text.clone()),
+            ("side", text.clone()),
             ("rank", DataType::Int32),
-            ("neighbour_id", DataType::Utf8),
-            ("distance", DataType::Float64),
-        ]),
-    )?;
-    for image in 0..n {
-        let row: Vec<f64> = values(&distances.get(image as i64))?;
-        let eligible = |other: usize| !other_crops_only || features.crops[other] != features.crops[image];
-        let (near, far) = neighbours(image, &row, eligible, params.near, far);
-        if near.len() < params.near {
-            return Err(refusal(
-                format!(
-                    "`{}` has {} images of other crops, near = {}",
-                    features.image_ids[image],
-                    near.len(),
-                    params.near
-                ),
-                "set style_distances.near lower, or other_crops_only = false",
-            ));
-        }
-        if far.is_empty() {
-            return Err(refusal(
-                format!(
-                    "no image is farther from `{}` than the {} near ones",
-                    features.image_ids[image], params.near
-                ),
-                "use more images, or set style_distances.near lower",
-            ));
-        }
-        for (side, list) in [("near", near), ("far", far)] {
-            table.write(&batch(vec![
-                ("image_id", strings(list.iter().map(|_| features.image_ids[image].as_str()))),
+            ("neighbour_id", text.clone()),
+            ("distance", number),
+        ]);
+        let distances = schema(&[("image_id", text), ("distances", DataType::List(element()))]);
+        let neighbours = context.table("neighbours", neighbours)?;
+        Ok(Self { ids, neighbours, distances: context.table("distances", distances)? })
+    }
+
+    fn write(&mut self, image: usize, row: &[f64], lists: [(&str, Vec<usize>); 2]) -> Result<()> {
+        let id = &self.ids[image];
+        for (side, list) in lists {
+            self.neighbours.write(&batch(vec![
+                ("image_id", strings(list.iter().map(|_| id))),
                 ("side", strings(list.iter().map(|_| side))),
                 ("rank", int32s(1..=list.len() as i32)),
-                ("neighbour_id", strings(list.iter().map(|o| features.image_ids[*o].as_str()))),
-                ("distance", float64s(list.iter().map(|o| row[*o]))),
+                ("neighbour_id", strings(list.iter().map(|other| &self.ids[*other]))),
+                ("distance", float64s(list.iter().map(|other| row[*other]))),
             ])?)?;
         }
+        let values: ArrayRef = Arc::new(Float32Array::from_iter_values(row.iter().map(|d| *d as f32)));
+        let offsets = OffsetBuffer::from_lengths([row.len()]);
+        let values: ArrayRef = Arc::new(ListArray::try_new(element(), offsets, values, None)?);
+        Ok(self.distances.write(&batch(vec![("image_id", strings([id])), ("distances", values)])?)?)
     }
-    Ok(table.finish()?)
+
+    fn finish(self) -> Result<()> {
+        self.neighbours.finish()?;
+        Ok(self.distances.finish()?)
+    }
 }
 
-/// Positions of the nearest others that are eligible, and of the farthest of all that are farther
-/// than those: nearest and farthest first.
-fn neighbours(
-    image: usize,
-    row: &[f64],
-    eligible: impl Fn(usize) -> bool,
-    near: usize,
-    far: usize,
-) -> (Vec<usize>, Vec<usize>) {
-    let mut others: Vec<usize> = (0..row.len()).filter(|other| *other != image).collect();
-    // Ties are broken by position, so that the order is defined.
-    others.sort_by(|x, y| row[*x].total_cmp(&row[*y]).then(x.cmp(y)));
-    let near: Vec<usize> = others.iter().copied().filter(|o| eligible(*o)).take(near).collect();
-    let reach = near.last().map_or(f64::INFINITY, |last| row[*last]);
-    let far = others.iter().rev().copied().take_while(|other| row[*other] > reach).take(far).collect();
-    (near, far)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_far_is_farther_than_all_that_is_near() {
-        let row = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0];
-        assert_eq!(neighbours(0, &row, |_| true, 2, 2), (vec![1, 2], vec![5, 4]));
-        assert_eq!(neighbours(0, &row, |_| true, 3, 9), (vec![1, 2, 3], vec![5, 4]));
-        // Other crops lie at even positions: the second nearest of them is far from image 0.
-        assert_eq!(neighbours(0, &row, |other| other % 2 == 0, 2, 9), (vec![2, 4], vec![5]));
-        assert_eq!(neighbours(0, &[0.0, 1.0, 1.0], |_| true, 1, 1), (vec![1], vec![]));
-    }
+fn element() -> Arc<Field> {
+    Arc::new(Field::new("element", DataType::Float32, false))
 }

@@ -21,6 +21,7 @@ use crate::worker::{Context, refusal};
 #[serde(deny_unknown_fields)]
 struct Params {
     nf: i64,
+    max_side: u32,
     batch: usize,
     margin: f64,
     z_l2: f64,
@@ -39,7 +40,7 @@ const REPORT_EVERY: u64 = 20;
 /// When triplets name images that are not there, or the loss is no number any more.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
-    let pairs = Pairs::load(context.input("pairs")?, "train")?;
+    let pairs = Pairs::load_within(context.input("pairs")?, "train", params.max_side)?;
     let (triplets, anchors) = read_triplets(context.input("triplets")?, &pairs)?;
 
     tch::manual_seed(params.seed);

@@ -1,6 +1,7 @@
 //! Training of the generator (ml_spec section 5): objective step_v4, or step_v3 with `z_l2` > 0;
 //! with a pixel term and a warm-up where a profile asks for them.
 
+mod augment;
 mod networks;
 mod objective;
 mod targets;
@@ -14,11 +15,11 @@ use tch::{Tensor, no_grad};
 use crate::data::{Pairs, batch_rows, normalised};
 use crate::nn::adam::{Adam, Betas};
 use crate::nn::checkpoint;
-use crate::nn::generator::SIDE_MULTIPLE;
 use crate::nn::schedule::learning_rate_factor;
 use crate::nn::vars::average;
 use crate::nn::vgg::Vgg;
 use crate::worker::{Context, refusal};
+use augment::Augmentation;
 pub use networks::Networks;
 use objective::Losses;
 use targets::Targets;
@@ -28,6 +29,8 @@ use targets::Targets;
 struct Params {
     nf: i64,
     batch: usize,
+    crop: i64,
+    enlarge: String,
     train_encoder: bool,
     w_vgg: f64,
     w_gan: f64,
@@ -61,11 +64,13 @@ pub fn run(context: &Context) -> Result<()> {
     check_losses(&params)?;
     let pairs = Pairs::load(context.input("pairs")?, "train")?;
     check(&params, &pairs)?;
+    let augmentation = Augmentation::new(params.crop, &params.enlarge, pairs.side(), params.seed)?;
     let vgg = Vgg::load(context.input("vgg")?)?;
-    let targets = Targets::new(&vgg, &pairs.b);
+    let as_stored = augmentation.is_none(pairs.side());
+    let targets = if as_stored { Targets::of_all(&vgg, &pairs.b) } else { Targets::default() };
 
     tch::manual_seed(params.seed);
-    let mut nets = Networks::new(params.nf, pairs.side(), context.input("encoder")?)?;
+    let mut nets = Networks::new(params.nf, augmentation.side, context.input("encoder")?)?;
     let mut first_step = 0;
     if let Some(start) = context.optional("generator") {
         first_step = nets.warm_start(start)?;
@@ -95,9 +100,8 @@ pub fn run(context: &Context) -> Result<()> {
             // second moments the next dozens of updates would be several times too large.
             adams = optimisers(&nets, with_e);
         }
-        let rows = Tensor::from_slice(&batch_rows(params.seed, pairs.len(), params.batch, step));
-        let a = normalised(&pairs.a.index_select(0, &rows));
-        let b = normalised(&pairs.b.index_select(0, &rows));
+        let rows = batch_rows(params.seed, pairs.len(), params.batch, step);
+        let [a, b] = augmentation.images(&pairs, &rows, step).map(|images| normalised(&images));
         let z = if with_e { nets.e.forward(&b) } else { no_grad(|| nets.e.forward(&b)) };
         let y = nets.g.forward(&a, &z);
         let mut losses = if step < warm_step {
@@ -177,13 +181,6 @@ fn check_losses(params: &Params) -> Result<()> {
 }
 
 fn check(params: &Params, pairs: &Pairs) -> Result<()> {
-    let side = pairs.side();
-    if side % SIDE_MULTIPLE != 0 {
-        return Err(refusal(
-            format!("images of side {side} cannot be halved {SIDE_MULTIPLE} pixels deep"),
-            format!("set pair_images.side to a multiple of {SIDE_MULTIPLE}"),
-        ));
-    }
     if params.batch > pairs.len() {
         return Err(refusal(
             format!("batch = {} is larger than the training set of {}", params.batch, pairs.len()),

@@ -70,6 +70,7 @@ mod tests {
     #[test]
     fn the_warm_up_is_the_weighted_squared_error_and_leaves_the_discriminator_alone() {
         let params: Params = serde_json::from_value(json!({
+            "crop": 0, "enlarge": "",
             "nf": 4, "batch": 1, "train_encoder": false, "w_vgg": 1.0, "w_gan": 1.0, "w_mse": 10.0,
             "z_l2": 0.0, "warmup_kimg": 1.0, "learning_rate": 0.1, "encoder_learning_rate": 0.1,
             "discriminator_learning_rate": 0.1, "ema_decay": 0.9, "fixed_kimg": 1, "total_kimg": 1,

@@ -11,14 +11,15 @@ const MOST_BYTES: usize = 2 << 30;
 /// Images that go through the network together.
 const BATCH: i64 = 16;
 
-/// Features by image.
+/// Features by image; none kept by default, as of images that are never seen twice alike.
+#[derive(Default)]
 pub struct Targets {
     kept: Option<Vec<Tensor>>,
 }
 
 impl Targets {
     /// Features of `images` [N, 3, H, W] in 0..255, kept if they fit.
-    pub fn new(vgg: &Vgg, images: &Tensor) -> Self {
+    pub fn of_all(vgg: &Vgg, images: &Tensor) -> Self {
         let count = images.size()[0];
         let taps =
             |from, length| no_grad(|| vgg.taps(&normalised(&images.narrow(0, from, length)), Taps::Second));
@@ -41,9 +42,12 @@ impl Targets {
     }
 
     /// Features of the images at `rows`, which are `b` in [-1, 1].
-    pub fn of(&self, vgg: &Vgg, rows: &Tensor, b: &Tensor) -> Vec<Tensor> {
+    pub fn of(&self, vgg: &Vgg, rows: &[i64], b: &Tensor) -> Vec<Tensor> {
         match &self.kept {
-            Some(kept) => kept.iter().map(|tap| tap.index_select(0, rows)).collect(),
+            Some(kept) => {
+                let rows = Tensor::from_slice(rows);
+                kept.iter().map(|tap| tap.index_select(0, &rows)).collect()
+            }
             None => no_grad(|| vgg.taps(b, Taps::Second)),
         }
     }

@@ -17,12 +17,31 @@ use super::{cannot_start, ffmpeg};
 /// What to decode.
 #[derive(Clone, Debug, Default)]
 pub struct Decoding {
-    /// Every how many frames one is taken; 0 and 1 mean all.
-    pub stride: usize,
+    /// Time in seconds to begin at, or all from the first frame on.
+    pub from: Option<f64>,
+    /// Frames to look at, from there on; all if none is said.
+    pub frames: Option<usize>,
+    /// Look at frames alone that need none before them.
+    pub keys_only: bool,
+    /// An expression of ffmpeg's select filter that is not 0 for frames to be handed over; all if empty.
+    pub select: String,
+    /// Filters that frames pass before they are said to be decoded.
+    pub before: String,
+    /// Frames over which brightness is evened out; 0 leaves it as it is.
+    pub deflicker: u32,
     /// Height to scale to in pixels, the width in proportion; 0 keeps the size.
     pub height: u32,
     /// Leave damaged frames out instead of concealing the damage.
     pub skip_damaged: bool,
+}
+
+impl Decoding {
+    /// The first frame, and those that differ from the one before by more than `threshold` (0..1): only
+    /// these are said to be decoded.
+    pub fn scenes(threshold: f64) -> Self {
+        let before = format!("scale=-2:180,select='eq(n,0)+gt(scene,{threshold})'");
+        Self { before, height: 16, ..Self::default() }
+    }
 }
 
 /// What ffmpeg said about what it decoded.
@@ -42,8 +61,17 @@ pub struct Decoded {
 /// When ffmpeg cannot be started, its output breaks off inside a frame, or `each` fails.
 pub fn decode(path: &Path, how: &Decoding, mut each: impl FnMut(RgbImage) -> Result<()>) -> Result<Decoded> {
     let mut filters = vec!["showinfo=checksum=0".to_owned()];
-    if how.stride > 1 {
-        filters.push(format!("select='not(mod(n,{}))'", how.stride));
+    if let Some(frames) = how.frames {
+        filters.insert(0, format!("trim=end_frame={frames}"));
+    }
+    if !how.before.is_empty() {
+        filters.insert(0, how.before.clone());
+    }
+    if how.deflicker > 1 {
+        filters.push(format!("deflicker=size={}", how.deflicker));
+    }
+    if !how.select.is_empty() {
+        filters.push(format!("select='{}'", how.select));
     }
     if how.height > 0 {
         filters.push(format!("scale=-2:{}:flags=bicubic+accurate_rnd", how.height));
@@ -54,11 +82,19 @@ pub fn decode(path: &Path, how: &Decoding, mut each: impl FnMut(RgbImage) -> Res
         // With frame threads, ffmpeg 9.0 does not end after an error that explodes.
         command.args(["-err_detect", "explode", "-threads", "1"]);
     }
+    if how.keys_only {
+        command.args(["-skip_frame", "nokey"]);
+    }
+    if let Some(from) = how.from {
+        // Times are those of the container, as without it.
+        command.args(["-seek_timestamp", "1", "-ss", &format!("{from:.6}")]);
+    }
     let mut child = command
         .arg("-i")
         .arg(path)
         .args(["-map", "0:v:0", "-vf", &filters.join(","), "-fps_mode", "passthrough"])
-        .args(["-c:v", "ppm", "-pix_fmt", "rgb24", "-f", "image2pipe", "-"])
+        // At a constant rate, frames that lie closer would be given one time.
+        .args(["-enc_time_base", "1/90000", "-c:v", "ppm", "-pix_fmt", "rgb24", "-f", "image2pipe", "-"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

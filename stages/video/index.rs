@@ -13,6 +13,8 @@ use crate::worker::refusal;
 pub struct Index {
     /// Presentation time of every frame in seconds, ascending.
     pub times: Vec<f64>,
+    /// Whether each can be decoded without others before it.
+    pub keys: Vec<bool>,
 }
 
 /// Reads the packets of the first video stream.
@@ -35,36 +37,41 @@ pub fn index(path: &Path) -> Result<Index> {
         ));
     }
     let text = String::from_utf8_lossy(&output.stdout);
-    let mut times = packet_times(&text).ok_or_else(|| {
+    let mut packets = packets(&text).ok_or_else(|| {
         refusal(format!("{}: ffmpeg gave no packet times", path.display()), "re-encode the file")
     })?;
-    if times.is_empty() {
+    if packets.is_empty() {
         return Err(refusal(
             format!("{} has no frame", path.display()),
             "replace the file by a video with frames, or remove it",
         ));
     }
-    times.sort_by(f64::total_cmp);
-    Ok(Index { times })
+    packets.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (times, keys) = packets.into_iter().unzip();
+    Ok(Index { times, keys })
 }
+
+/// Bit of a packet's flags: its frame needs none before it.
+const KEY: u32 = 1;
 
 /// Bit of a packet's flags: it is decoded, and its frame is not shown (an edit list cuts it off).
 const DISCARD: u32 = 4;
 
-/// Times from `framecrc` output: a `#tb 0: 1/12800` header, then `stream, dts, pts, duration, size,
+/// Times of frames, and whether they are key frames, from `framecrc` output: a `#tb 0: 1/12800` header, then `stream, dts, pts, duration, size,
 /// checksum`, and `F=0x5` where flags are not those of a key frame alone. Frames that are not shown
 /// have no time.
-fn packet_times(text: &str) -> Option<Vec<f64>> {
+fn packets(text: &str) -> Option<Vec<(f64, bool)>> {
     let base = text.lines().find_map(|line| line.strip_prefix("#tb 0: ")).unwrap_or("1/1");
     let (numerator, denominator) = base.trim().split_once('/')?;
     let unit = numerator.parse::<f64>().ok()? / denominator.parse::<f64>().ok()?;
     let flags = |line: &str| {
-        let field = line.split(',').find_map(|field| field.trim().strip_prefix("F=0x"))?;
-        u32::from_str_radix(field, 16).ok()
+        let field = line.split(',').find_map(|field| field.trim().strip_prefix("F=0x"));
+        field.and_then(|field| u32::from_str_radix(field, 16).ok()).unwrap_or(KEY)
     };
-    let shown = |line: &&str| flags(line).is_none_or(|flags| flags & DISCARD == 0);
+    let shown = |line: &&str| flags(line) & DISCARD == 0;
     let packets = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()).filter(shown);
-    packets.map(|line| Some(line.split(',').nth(2)?.trim().parse::<i64>().ok()? as f64 * unit)).collect()
+    let time = |line: &str| Some(line.split(',').nth(2)?.trim().parse::<i64>().ok()? as f64 * unit);
+    packets.map(|line| Some((time(line)?, flags(line) & KEY != 0))).collect()
 }
 
 /// Among `times`, the position of every decoded frame by its time; none for a second one at a position.
@@ -89,15 +96,15 @@ mod tests {
     #[test]
     fn times_come_from_the_time_base_and_the_packets() {
         let text = "#tb 0: 1/10\n#media_type 0: video\n0, -1, 0, 1, 9, 0xab\n0, 0, 5, 1, 9, 0xcd\n";
-        assert_eq!(packet_times(text), Some(vec![0.0, 0.5]));
-        assert_eq!(packet_times(""), Some(vec![]));
+        assert_eq!(packets(text), Some(vec![(0.0, true), (0.5, true)]));
+        assert_eq!(packets(""), Some(vec![]));
     }
 
     #[test]
     fn frames_that_an_edit_list_cuts_off_are_not_promised() {
         let text =
             "#tb 0: 1/10\n0, 0, 0, 1, 9, 0xab, F=0x5\n0, 1, 1, 1, 9, 0xab, F=0x0\n0, 2, 2, 1, 9, 0xab\n";
-        assert_eq!(packet_times(text), Some(vec![0.1, 0.2]));
+        assert_eq!(packets(text), Some(vec![(0.1, false), (0.2, true)]));
     }
 
     #[test]

@@ -75,8 +75,9 @@ def declared(artifact):
     """Columns and types of an artifact, from the stage.toml of its stage."""
     stage, output = artifact.rsplit(".", 1)
     stage = stage.split("@")[0]
-    pipeline = tomllib.loads((ROOT / "pipelines/synthesis.toml").read_text())
-    used = pipeline["stages"][stage].get("use", stage)
+    layers = ["imports/video", "synthesis", "datasets/space_needle"]
+    layers = [tomllib.loads((ROOT / f"pipelines/{layer}.toml").read_text())["stages"] for layer in layers]
+    used = next((layer[stage]["use"] for layer in layers if "use" in layer.get(stage, {})), stage)
     return tomllib.loads((ROOT / f"stages/{used}/stage.toml").read_text())["outputs"][output]["columns"]
 
 

@@ -7,22 +7,36 @@ use anyhow::Result;
 use callsheet::curation::{Verdict, read};
 use callsheet::error::{list, suggest};
 
-use super::Frame;
-use crate::worker::refusal;
+use crate::worker::{Context, refusal};
 
-/// Removes the frames that are excluded; returns what a curator should know.
+/// Which of the frames, or images that are their own, are excluded by the verdicts that the stage is given.
 ///
 /// A verdict on a frame that is not taken, as another profile may take fewer, is let through with a
 /// warning; one on a video that there is not is a slip.
 ///
 /// # Errors
 /// When the file is malformed, or names a frame of no video.
-pub fn leave_out(path: &Path, frames: &mut Vec<Frame>) -> Result<Option<String>> {
-    let lines = read(path)?;
-    let known: BTreeSet<&str> = frames.iter().map(|frame| frame.id.as_str()).collect();
+pub fn excluded(context: &Context, known: &BTreeSet<&str>) -> Result<BTreeSet<String>> {
+    let mut excluded = BTreeSet::new();
+    for path in context.request.inputs.get("curation").iter().flat_map(|files| &files.paths) {
+        let lines = read(path)?;
+        if let Some(warning) = absent(path, lines.iter().map(|line| line.frame_id.as_str()), known)? {
+            context.warn(warning);
+        }
+        let lines = lines.into_iter().filter(|line| line.verdict == Verdict::Exclude);
+        excluded.extend(lines.map(|line| line.frame_id));
+    }
+    Ok(excluded)
+}
+
+/// What a curator should know of verdicts on frames that are not there.
+fn absent<'a>(
+    path: &Path,
+    ids: impl Iterator<Item = &'a str>,
+    known: &BTreeSet<&str>,
+) -> Result<Option<String>> {
     let videos: BTreeSet<&str> = known.iter().map(|id| video(id)).collect();
-    let absent: Vec<&str> =
-        lines.iter().map(|line| line.frame_id.as_str()).filter(|id| !known.contains(id)).collect();
+    let absent: Vec<&str> = ids.filter(|id| !known.contains(id)).collect();
     let numbered = known.iter().any(|id| id.contains('#'));
     let frame = |id: &str| videos.contains(video(id)) && (id.contains('#') == numbered) && well_formed(id);
     if let Some(id) = absent.iter().find(|id| !frame(id)) {
@@ -31,20 +45,13 @@ pub fn leave_out(path: &Path, frames: &mut Vec<Frame>) -> Result<Option<String>>
             suggest(id, known.iter().copied()),
         ));
     }
-    let warning = (!absent.is_empty()).then(|| {
+    Ok((!absent.is_empty()).then(|| {
         format!(
             "{} verdicts are on frames that are not taken: {}",
             absent.len(),
             list(absent.iter().copied())
         )
-    });
-    let excluded: BTreeSet<&str> = lines
-        .iter()
-        .filter(|line| line.verdict == Verdict::Exclude)
-        .map(|line| line.frame_id.as_str())
-        .collect();
-    frames.retain(|frame| !excluded.contains(frame.id.as_str()));
-    Ok(warning)
+    }))
 }
 
 /// The video of a frame: `a.mp4` of `a.mp4#000123`.

@@ -1,0 +1,152 @@
+//! What is wrong with the raw files of a dataset.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{IsTerminal, stderr};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context as _, Result};
+use callsheet::declare::Project;
+use rayon::prelude::*;
+
+use super::expected::{Raw, raw};
+use super::report::{Finding, Report};
+use crate::commands::FOUND;
+use crate::picture::{Traits, content_digest, halves, is_image, read_with_traits};
+use crate::video::{Decoding, decode, index};
+
+/// What was found out of one file.
+#[derive(Default)]
+struct Looked {
+    findings: Vec<(&'static str, String)>,
+    /// Width and height in pixels.
+    size: Option<(u32, u32)>,
+    /// Of its pixels.
+    digest: Option<String>,
+    frames: usize,
+    traits: Traits,
+}
+
+/// Checks the dataset `name`; prints what is found as text, or as JSON.
+///
+/// # Errors
+/// When there is no such dataset, or its file is malformed.
+pub fn check(name: &str, json: bool) -> Result<u8> {
+    let project = Project::find()?;
+    let raw = raw(&project, name)?;
+    let paired = raw.import == "pairs";
+    let done = AtomicUsize::new(0);
+    let looked: Vec<Looked> = raw
+        .files
+        .par_iter()
+        .map(|(_, path)| {
+            let looked = look(path, paired);
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1, raw.files.len());
+            looked
+        })
+        .collect();
+    let report = report(name, &raw, looked, paired);
+    report.print(json)?;
+    Ok(if report.findings.is_empty() { 0 } else { FOUND })
+}
+
+#[expect(clippy::print_stderr, reason = "for a person who waits")]
+fn progress(done: usize, total: usize) {
+    if stderr().is_terminal() && (done.is_multiple_of(100) || done == total) {
+        eprint!("\r{done} of {total} files{}", if done == total { "\r\x1b[K" } else { "" });
+    }
+}
+
+fn look(path: &Path, paired: bool) -> Looked {
+    let mut looked = Looked::default();
+    let outcome = if is_image(path) {
+        look_at_image(path, paired, &mut looked)
+    } else {
+        look_at_video(path, &mut looked)
+    };
+    if let Err(error) = outcome {
+        looked.findings.push(("unreadable", format!("{error:#}")));
+    }
+    looked
+}
+
+fn look_at_image(path: &Path, paired: bool, looked: &mut Looked) -> Result<()> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let (picture, traits) = read_with_traits(&bytes, path)?;
+    looked.size = Some(picture.dimensions());
+    looked.digest = Some(content_digest(&picture));
+    looked.frames = 1;
+    looked.traits = traits;
+    if paired {
+        match halves(&picture, path) {
+            Ok((left, right)) => {
+                for (side, half) in [("left", left), ("right", right)] {
+                    if half.pixels().all(|pixel| pixel == half.get_pixel(0, 0)) {
+                        looked.findings.push(("blank half", format!("its {side} half is of one colour")));
+                    }
+                }
+            }
+            Err(error) => looked.findings.push(("no halves", error.to_string())),
+        }
+    }
+    Ok(())
+}
+
+fn look_at_video(path: &Path, looked: &mut Looked) -> Result<()> {
+    looked.frames = index(path)?.times.len();
+    // Each frame is decoded, at a size that costs nothing to hand over.
+    let how = Decoding { height: 16, ..Decoding::default() };
+    let decoded = decode(path, &how, |_| Ok(()))?;
+    looked.size = decoded.frames.first().map(|(_, size)| *size);
+    if let Some(error) = decoded.errors.first() {
+        looked.findings.push(("damaged", format!("ffmpeg says `{error}`")));
+    } else if decoded.frames.len() < looked.frames {
+        let message = format!("{} of {} frames can be decoded", decoded.frames.len(), looked.frames);
+        looked.findings.push(("damaged", message));
+    }
+    if let Some((_, other)) = decoded.frames.iter().find(|(_, size)| Some(*size) != looked.size) {
+        looked
+            .findings
+            .push(("other size", format!("its size changes on the way to {}x{}", other.0, other.1)));
+    }
+    Ok(())
+}
+
+fn report(name: &str, raw: &Raw, looked: Vec<Looked>, paired: bool) -> Report {
+    let mut report = Report::new(name, raw);
+    let mut digests: BTreeMap<String, &str> = BTreeMap::new();
+    let mut sizes: BTreeMap<(u32, u32), usize> = BTreeMap::new();
+    looked.iter().filter_map(|file| file.size).for_each(|size| *sizes.entry(size).or_default() += 1);
+    let wanted = match raw.metadata.size.filter(|_| paired) {
+        Some([width, height]) => Some((width, height)),
+        None => sizes.iter().max_by_key(|(_, count)| **count).map(|(size, _)| *size),
+    };
+    for ((file, _), looked) in raw.files.iter().zip(looked) {
+        let mut find = |kind: &str, detail: String| {
+            report.findings.push(Finding { file: file.clone(), kind: kind.to_owned(), detail });
+        };
+        looked.findings.into_iter().for_each(|(kind, detail)| find(kind, detail));
+        if let (Some(size), Some(wanted)) = (looked.size, wanted)
+            && size != wanted
+        {
+            find("other size", format!("{}x{}, not {}x{}", size.0, size.1, wanted.0, wanted.1));
+        }
+        if let Some(digest) = looked.digest {
+            if let Some(first) = digests.get(&digest) {
+                find("duplicate", format!("the same pixels as {first}"));
+            } else {
+                digests.insert(digest, file);
+            }
+        }
+        report.frames += looked.frames;
+        looked.traits.names().for_each(|name| *report.traits.entry(name.to_owned()).or_default() += 1);
+        if paired {
+            let folder = file.split_once('/').map_or("", |(folder, _)| folder);
+            *report.splits.entry(folder.to_owned()).or_default() += 1;
+        }
+    }
+    report.sizes = sizes.into_iter().map(|((width, height), n)| (format!("{width}x{height}"), n)).collect();
+    report.count(raw);
+    report
+}

@@ -1,0 +1,51 @@
+//! Commands about image data that `callsheet` hands on: they run no stage and cache nothing.
+
+mod dataset;
+mod weights;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::worker::help_of;
+
+/// There is something to mend.
+const FOUND: u8 = 1;
+/// The command line or a file is wrong.
+const REFUSED: u8 = 2;
+
+#[derive(Parser)]
+#[command(name = "callsheet", bin_name = "callsheet", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Commands,
+}
+
+#[derive(Subcommand)]
+enum Commands {
+    Dataset(dataset::Dataset),
+    Weights(weights::Weights),
+}
+
+/// Names of the commands.
+pub const NAMES: [&str; 2] = ["dataset", "weights"];
+
+/// Runs the command that the command line names.
+#[expect(clippy::print_stderr, reason = "called by a person")]
+pub fn main() -> ExitCode {
+    let result: Result<u8> = match Cli::parse().command {
+        Commands::Dataset(command) => command.execute(),
+        Commands::Weights(command) => command.execute(),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            if let Some(help) = help_of(&error) {
+                eprintln!("  help: {help}");
+            }
+            ExitCode::from(REFUSED)
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! `callsheet weights`: which weight files there are.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use callsheet::declare::Project;
+use clap::Args;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::nn::file;
+use crate::nn::vgg::{Convention, Origin};
+use crate::weights::{Format, known, sha256};
+
+/// Which weight files there are: source, checksum, and what input their networks want
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    callsheet weights                    # all in data/weights\n  \
+    callsheet weights mine.pth --json    # these, for programs")]
+pub struct Weights {
+    /// Files; all in data/weights if none are named
+    files: Vec<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Line {
+    file: String,
+    bytes: u64,
+    format: &'static str,
+    sha256: String,
+    /// Channel order and scaling of the network's input.
+    convention: &'static str,
+    source: String,
+}
+
+impl Weights {
+    /// # Errors
+    /// When a file cannot be read.
+    #[expect(clippy::print_stdout, reason = "the answer")]
+    pub fn execute(&self) -> Result<u8> {
+        let folder = Project::find()?.data.join("weights");
+        let mut files = self.files.clone();
+        if files.is_empty() {
+            collect(&folder, &mut files)?;
+        }
+        let shown = |path: &PathBuf| path.strip_prefix(&folder).unwrap_or(path).display().to_string();
+        let lines: Vec<Line> = files.par_iter().map(|path| line(path, shown(path))).collect::<Result<_>>()?;
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&lines)?);
+            return Ok(0);
+        }
+        if lines.is_empty() {
+            println!("there are no weights in {}: run `make setup`", folder.display());
+        }
+        for Line { file, bytes, format, sha256, convention, source } in lines {
+            println!("{file}\n  {source}\n  {format}, {:.1} MB, SHA-256 {sha256}", bytes as f64 / 1e6);
+            if !convention.is_empty() {
+                println!("  input: {convention}");
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// The files below a folder, by name; none if there is no folder.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else if !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn line(path: &Path, file: String) -> Result<Line> {
+    let format = Format::of(path)?;
+    let bytes = fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
+    let sha256 = sha256(path)?;
+    let published = known(&sha256).map(|known| (known.source.to_owned(), known.convention));
+    let (source, convention) = match (published, format) {
+        (Some(published), _) => published,
+        (None, Some(Format::Safetensors)) => match file::load(path).map(|(_, config)| config) {
+            Ok(config) => match serde_json::from_value::<Origin>(config) {
+                Ok(origin) => (origin.source, Some(origin.convention)),
+                Err(_) => ("does not say where it comes from".to_owned(), None),
+            },
+            Err(error) => (format!("{error:#}"), None),
+        },
+        (None, Some(_)) => ("not one of the published files that are known".to_owned(), None),
+        (None, None) => ("no weight file".to_owned(), None),
+    };
+    let convention = match convention {
+        Some(Convention::Caffe) => "BGR in 0..255, minus (103.939, 116.779, 123.68)",
+        Some(Convention::Torchvision) => "RGB in 0..1, minus (0.485, 0.456, 0.406), by (0.229, 0.224, 0.225)",
+        None => "",
+    };
+    Ok(Line { file, bytes, format: format.map_or("unknown", Format::name), sha256, convention, source })
+}

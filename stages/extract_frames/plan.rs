@@ -1,0 +1,113 @@
+//! How the wanted frames of a video are come by with as little decoding as possible.
+
+use std::ops::RangeInclusive;
+
+use crate::video::Index;
+
+/// What starting ffmpeg and seeking costs, in frames that could be decoded instead.
+const SEEK: usize = 25;
+
+/// Frames of a passage at most: they are held until it is known that seeking found them.
+const PASSAGE: usize = 16;
+
+/// An expression of more runs takes ffmpeg longer than handing over what is not wanted.
+const MOST_RUNS: usize = 400;
+
+/// A way to decode.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Plan {
+    /// All frames, from the first to the last.
+    Whole,
+    /// All key frames: nothing else is wanted.
+    Keys,
+    /// Passages that are sought: each the first and the last position.
+    Passages(Vec<RangeInclusive<usize>>),
+}
+
+/// The cheapest way to the frames at `positions`, ascending.
+pub fn plan(index: &Index, positions: &[usize]) -> Plan {
+    let mut key = 0;
+    let key_before: Vec<usize> = (0..index.keys.len())
+        .map(|position| {
+            if index.keys[position] {
+                key = position;
+            }
+            key
+        })
+        .collect();
+    let mut passages: Vec<(RangeInclusive<usize>, usize)> = Vec::new();
+    for position in positions {
+        match passages.last_mut() {
+            // Decoding on is cheaper than seeking.
+            Some((passage, count)) if *count < PASSAGE && key_before[*position] <= passage.end() + SEEK => {
+                (*passage, *count) = (*passage.start()..=*position, *count + 1);
+            }
+            _ => passages.push((*position..=*position, 1)),
+        }
+    }
+    let of_passage = |passage: &RangeInclusive<usize>| passage.end() + 1 - key_before[*passage.start()];
+    let sought: usize = passages.iter().map(|(passage, _)| of_passage(passage) + SEEK).sum();
+    let keys = index.keys.iter().filter(|key| **key).count();
+    let whole = index.times.len();
+    if sought * 2 < whole.min(if positions.iter().all(|p| index.keys[*p]) { keys * 2 } else { whole }) {
+        return Plan::Passages(passages.into_iter().map(|(passage, _)| passage).collect());
+    }
+    // Key frames are the dearest.
+    if keys * 2 < whole && positions.iter().all(|position| index.keys[*position]) {
+        return Plan::Keys;
+    }
+    Plan::Whole
+}
+
+/// An expression of ffmpeg's select filter for the frames that are number `numbers`, ascending, of those
+/// that it sees; none if it would be too long, and all are to be handed over.
+pub fn expression(numbers: &[usize]) -> Option<String> {
+    let (first, last) = (*numbers.first()?, *numbers.last()?);
+    if let [_, second, ..] = numbers
+        && numbers.windows(2).all(|pair| pair[1] - pair[0] == second - first)
+    {
+        let step = second - first;
+        return Some(format!("between(n,{first},{last})*not(mod(n-{first},{step}))"));
+    }
+    let runs: Vec<String> = numbers
+        .chunk_by(|a, b| a + 1 == *b)
+        .map(|run| format!("between(n,{},{})", run[0], run[run.len() - 1]))
+        .collect();
+    (runs.len() <= MOST_RUNS).then(|| runs.join("+"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A video of 1,000 frames with a key frame every 50.
+    fn video() -> Index {
+        Index {
+            times: (0..1000).map(|n| f64::from(n) / 10.0).collect(),
+            keys: (0..1000).map(|n| n % 50 == 0).collect(),
+        }
+    }
+
+    #[test]
+    fn few_frames_are_sought_and_many_are_passed_by() {
+        assert_eq!(plan(&video(), &[120, 130, 710]), Plan::Passages(vec![120..=130, 710..=710]));
+        assert_eq!(plan(&video(), &(0..1000).collect::<Vec<_>>()), Plan::Whole);
+        assert_eq!(plan(&video(), &(0..1000).step_by(60).collect::<Vec<_>>()), Plan::Whole);
+    }
+
+    #[test]
+    fn key_frames_are_decoded_alone() {
+        assert_eq!(plan(&video(), &(0..1000).step_by(50).collect::<Vec<_>>()), Plan::Keys);
+        assert_eq!(
+            plan(&Index { keys: vec![true; 1000], ..video() }, &(0..900).collect::<Vec<_>>()),
+            Plan::Whole
+        );
+    }
+
+    #[test]
+    fn expressions_name_steps_and_runs() {
+        assert_eq!(expression(&[2, 5, 8]).as_deref(), Some("between(n,2,8)*not(mod(n-2,3))"));
+        assert_eq!(expression(&[1, 2, 3, 9]).as_deref(), Some("between(n,1,3)+between(n,9,9)"));
+        assert_eq!(expression(&(0..2000).map(|n| n * n).collect::<Vec<_>>()), None);
+    }
+}

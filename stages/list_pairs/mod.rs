@@ -1,0 +1,114 @@
+//! Which image files there are, and of which split each is.
+
+use anyhow::Result;
+use arrow::datatypes::DataType;
+use serde::Deserialize;
+
+use crate::columns::{batch, bools, schema, strings};
+use crate::splits::{choose, drawn};
+use crate::verdicts::excluded;
+use crate::worker::{Context, refusal};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    validation: String,
+    val_fraction: f64,
+    max_style_images: usize,
+    seed: i64,
+}
+
+/// Folders that say the split of what lies in them.
+const FOLDERS: [&str; 3] = ["train", "val", "test"];
+
+/// Runs the stage.
+///
+/// # Errors
+/// When a file is in none of the folders and others are, or a split would be empty.
+pub fn run(context: &Context) -> Result<()> {
+    let params: Params = context.params()?;
+    let all = &context.files("files")?.names;
+    let excluded = excluded(context, &all.iter().map(String::as_str).collect())?;
+    let names: Vec<String> = all.iter().filter(|name| !excluded.contains(*name)).cloned().collect();
+    let splits = splits(&names, &params)?;
+    for wanted in ["train", "val"] {
+        if !splits.contains(&wanted) {
+            return Err(refusal(
+                format!("none of {} images is of the split `{wanted}`", names.len()),
+                "put images into the folders train, val and test; or into none of them, and set \
+                 list_pairs.val_fraction; or set list_pairs.validation to the folder there is",
+            ));
+        }
+    }
+    let training = names.iter().zip(&splits).filter(|(_, split)| **split == "train").map(|(name, _)| name);
+    let chosen = choose(training.map(String::as_str), params.max_style_images, params.seed);
+    let for_style = |(name, split): (&String, &&str)| match *split {
+        "train" => chosen.contains(name.as_str()),
+        split => split == "val",
+    };
+    let mut table = context.table(
+        "images",
+        schema(&[
+            ("image_id", DataType::Utf8),
+            ("file", DataType::Utf8),
+            ("split", DataType::Utf8),
+            ("for_style", DataType::Boolean),
+        ]),
+    )?;
+    table.write(&batch(vec![
+        ("image_id", strings(&names)),
+        ("file", strings(&names)),
+        ("split", strings(&splits)),
+        ("for_style", bools(names.iter().zip(&splits).map(for_style))),
+    ])?)?;
+    Ok(table.finish()?)
+}
+
+/// The split of each file.
+fn splits(names: &[String], params: &Params) -> Result<Vec<&'static str>> {
+    let folder = |name: &str| {
+        let (first, _) = name.split_once('/')?;
+        FOLDERS.into_iter().find(|folder| *folder == first)
+    };
+    let folders: Vec<Option<&str>> = names.iter().map(|name| folder(name)).collect();
+    if folders.iter().all(Option::is_none) {
+        return Ok(names.iter().map(|name| drawn(name, params.val_fraction)).collect());
+    }
+    let split = |(name, folder): (&String, Option<&'static str>)| match folder {
+        Some("train") => Ok("train"),
+        Some(folder) if folder == params.validation => Ok("val"),
+        Some(_) => Ok("test"),
+        None => Err(refusal(
+            format!("`{name}` is in none of the folders {}, and other images are", FOLDERS.join(", ")),
+            "move it into the folder of its split",
+        )),
+    };
+    names.iter().zip(folders).map(split).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(names: &[&str], validation: &str) -> Result<Vec<&'static str>> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let params =
+            Params { validation: validation.into(), val_fraction: 1.0, max_style_images: 9, seed: 0 };
+        splits(&names, &params)
+    }
+
+    #[test]
+    fn folders_say_the_split_or_none_does() {
+        assert_eq!(
+            of(&["train/1.jpg", "val/1.jpg", "test/1.jpg"], "val").expect("splits"),
+            ["train", "val", "test"]
+        );
+        assert_eq!(
+            of(&["train/1.jpg", "val/1.jpg", "test/1.jpg"], "test").expect("splits"),
+            ["train", "test", "val"]
+        );
+        assert_eq!(of(&["1.jpg", "more/2.jpg"], "val").expect("drawn"), ["val", "val"]);
+        let error = of(&["train/1.jpg", "2.jpg"], "val").expect_err("astray").to_string();
+        assert!(error.contains("`2.jpg` is in none of the folders train, val, test"), "{error}");
+    }
+}

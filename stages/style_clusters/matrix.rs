@@ -1,0 +1,55 @@
+//! The distances of all images.
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use arrow::array::AsArray;
+use arrow::datatypes::Float32Type;
+use callsheet::table::{read_batches, row_count};
+
+use crate::columns::read_strings;
+
+/// Squared distances of all pairs of points.
+pub struct Matrix {
+    n: usize,
+    values: Vec<f32>,
+}
+
+impl Matrix {
+    /// The squared distances of points on a line.
+    #[cfg(test)]
+    pub fn of_line(points: &[f32]) -> Self {
+        let values = points.iter().flat_map(|a| points.iter().map(move |b| (a - b) * (a - b)));
+        Self { n: points.len(), values: values.collect() }
+    }
+
+    /// Reads what `style_distances` wrote, and whose distances they are.
+    ///
+    /// # Errors
+    /// When the table cannot be read, or is not square.
+    pub fn read(path: &Path) -> Result<(Vec<String>, Self)> {
+        let n = row_count(path)? as usize;
+        let (mut ids, mut values) = (Vec::with_capacity(n), Vec::with_capacity(n * n));
+        read_batches(path, &["image_id", "distances"], 256, |rows| -> Result<()> {
+            ids.extend(read_strings(&rows, "image_id")?);
+            let lists = rows["distances"].as_list::<i32>();
+            for row in lists.iter().flatten() {
+                ensure!(row.len() == n, "{}: {} distances of {n} images", path.display(), row.len());
+                values.extend_from_slice(row.as_primitive::<Float32Type>().values());
+            }
+            Ok(())
+        })?;
+        ensure!(values.len() == n * n, "{}: distances are missing", path.display());
+        Ok((ids, Self { n, values }))
+    }
+
+    /// Number of points.
+    pub fn len(&self) -> usize {
+        self.n
+    }
+
+    /// Squared distances of a point to all.
+    pub fn row(&self, point: usize) -> &[f32] {
+        &self.values[point * self.n..(point + 1) * self.n]
+    }
+}

@@ -1,0 +1,154 @@
+//! What a training image goes through before a step sees it (ml_spec section 8): now and then it is
+//! enlarged, then a square is cut out at random, the same of A and B.
+
+use anyhow::Result;
+use image::RgbImage;
+use image::imageops::{FilterType, crop_imm, resize};
+use rand::Rng;
+use rayon::prelude::*;
+use tch::Tensor;
+
+use crate::data::{Pairs, to_picture, to_tensor};
+use crate::nn::generator::SIDE_MULTIPLE;
+use crate::random::stream;
+use crate::worker::refusal;
+
+/// How images are varied.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Augmentation {
+    /// Side of the squares in pixels.
+    pub side: i64,
+    /// Factors that an image is enlarged by, each with its probability.
+    enlarge: Vec<(f64, f64)>,
+    seed: i64,
+}
+
+impl Augmentation {
+    /// Squares of `crop` pixels (0 or more than the image has: the whole image) of images of `stored`
+    /// pixels, enlarged by `enlarge`: `factor:probability`, separated by commas.
+    ///
+    /// # Errors
+    /// When `enlarge` is malformed, or a square is no multiple of 8 pixels wide.
+    pub fn new(crop: i64, enlarge: &str, stored: i64, seed: i64) -> Result<Self> {
+        let side = if crop == 0 { stored } else { crop.min(stored) };
+        if side % SIDE_MULTIPLE != 0 {
+            return Err(refusal(
+                format!("images of side {side} cannot be halved {SIDE_MULTIPLE} pixels deep"),
+                format!("set pair_images.side, or the stage's crop, to a multiple of {SIDE_MULTIPLE}"),
+            ));
+        }
+        let malformed = || {
+            refusal(
+                format!("enlarge = \"{enlarge}\" is no list of factors and probabilities"),
+                "e.g. \"1.25:0.5, 1.5:0.25\": by 1.25 with probability 0.5, by 1.5 with 0.25, else as it is",
+            )
+        };
+        let parts = enlarge.split(',').map(str::trim).filter(|part| !part.is_empty());
+        let pair = |part: &str| {
+            let (factor, probability) = part.split_once(':')?;
+            Some((factor.trim().parse::<f64>().ok()?, probability.trim().parse::<f64>().ok()?))
+        };
+        let enlarge: Option<Vec<(f64, f64)>> = parts.map(pair).collect();
+        let enlarge = enlarge.ok_or_else(malformed)?;
+        let sane = |(factor, probability): &(f64, f64)| {
+            (1.0..=8.0).contains(factor) && (0.0..=1.0).contains(probability)
+        };
+        let total: f64 = enlarge.iter().map(|(_, probability)| probability).sum();
+        if !enlarge.iter().all(sane) || total > 1.0 {
+            return Err(malformed());
+        }
+        Ok(Self { side, enlarge, seed })
+    }
+
+    /// Whether images are seen as they are stored.
+    pub fn is_none(&self, stored: i64) -> bool {
+        self.side == stored && self.enlarge.is_empty()
+    }
+
+    /// The images A and B of `rows`, [N, 3, side, side] in 0..255, as step `step` sees them: a function of
+    /// the arguments and the seed alone.
+    pub fn images(&self, pairs: &Pairs, rows: &[i64], step: u64) -> [Tensor; 2] {
+        if self.is_none(pairs.side()) {
+            let rows = Tensor::from_slice(rows);
+            return [pairs.a.index_select(0, &rows), pairs.b.index_select(0, &rows)];
+        }
+        let pictures: Vec<[RgbImage; 2]> =
+            rows.iter().map(|row| [&pairs.a, &pairs.b].map(|all| to_picture(&all.get(*row)))).collect();
+        let varied: Vec<[RgbImage; 2]> = pictures
+            .par_iter()
+            .enumerate()
+            .map(|(at, pair)| self.varied(pair, step * rows.len() as u64 + at as u64))
+            .collect();
+        [0, 1].map(|half| {
+            let tensors: Vec<Tensor> = varied.iter().map(|pair| to_tensor(&pair[half])).collect();
+            Tensor::stack(&tensors, 0)
+        })
+    }
+
+    fn varied(&self, pair: &[RgbImage; 2], draw: u64) -> [RgbImage; 2] {
+        let mut random = stream(self.seed, "augmentation", draw);
+        let mut left: f64 = random.random();
+        let factor = self.enlarge.iter().find(|(_, probability)| {
+            left -= probability;
+            left < 0.0
+        });
+        let enlarged = |picture: &RgbImage, factor: f64| {
+            let side = |pixels: u32| (f64::from(pixels) * factor).round() as u32;
+            resize(picture, side(picture.width()), side(picture.height()), FilterType::CatmullRom)
+        };
+        let pair = match factor {
+            Some((factor, _)) => pair.each_ref().map(|picture| enlarged(picture, *factor)),
+            None => pair.clone(),
+        };
+        let side = self.side as u32;
+        let mut place = |pixels: u32| random.random_range(0..=pixels.saturating_sub(side));
+        let (x, y) = (place(pair[0].width()), place(pair[0].height()));
+        pair.map(|picture| crop_imm(&picture, x, y, side, side).to_image())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One pair of 16 pixels; B is A with the other colours.
+    fn pairs() -> Pairs {
+        let a = RgbImage::from_fn(16, 16, |x, y| image::Rgb([x as u8 * 10, y as u8 * 10, 0]));
+        let b = RgbImage::from_fn(16, 16, |x, y| image::Rgb([255 - x as u8 * 10, 255 - y as u8 * 10, 0]));
+        let of = |picture| to_tensor(picture).unsqueeze(0);
+        Pairs { image_ids: vec!["1".into()], frame_ids: vec!["1".into()], a: of(&a), b: of(&b) }
+    }
+
+    #[test]
+    fn the_same_square_is_cut_out_of_both_and_any_step_can_be_recomputed() {
+        let (pairs, augmentation) = (pairs(), Augmentation::new(8, "1.5:0.5", 16, 3).expect("sane"));
+        let mut seen = Vec::new();
+        for step in 0..20 {
+            let [a, b] = augmentation.images(&pairs, &[0], step);
+            assert_eq!(a.size(), [1, 3, 8, 8]);
+            let sum = (a.to_kind(tch::Kind::Int) + b.to_kind(tch::Kind::Int)).narrow(1, 0, 2);
+            assert!((sum - 255).abs().max().int64_value(&[]) <= 1, "step {step}");
+            assert_eq!(augmentation.images(&pairs, &[0], step)[0], a);
+            seen.push(a);
+        }
+        assert!(seen.iter().any(|a| *a != seen[0]));
+    }
+
+    #[test]
+    fn whole_images_are_seen_as_they_are_stored() {
+        let augmentation = Augmentation::new(256, "", 16, 0).expect("sane");
+        assert!(augmentation.is_none(16));
+        assert_eq!(augmentation.images(&pairs(), &[0], 5)[0], pairs().a);
+    }
+
+    #[test]
+    fn shares_are_hit_and_nonsense_is_refused() {
+        let facades = Augmentation::new(8, "1.25:0.5, 1.5:0.25", 16, 0).expect("sane");
+        assert_eq!(facades.enlarge, [(1.25, 0.5), (1.5, 0.25)]);
+        for wrong in ["2", "0.5:0.5", "1.2:0.7, 1.5:0.7", "x:y"] {
+            let error = Augmentation::new(8, wrong, 16, 0).expect_err(wrong).to_string();
+            assert!(error.contains(wrong), "{error}");
+        }
+        assert!(Augmentation::new(0, "", 12, 0).is_err());
+    }
+}

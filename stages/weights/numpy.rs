@@ -1,0 +1,161 @@
+//! Arrays as NumPy saves them: `.npz` archives, and `.npy` files of one pickled dict of arrays, as
+//! `vgg16.npy` is.
+
+use std::collections::BTreeMap;
+use std::io::{Cursor, Read};
+use std::path::Path;
+
+use anyhow::Result;
+use tch::Tensor;
+use zip::ZipArchive;
+
+use super::pickle::{Id, Node, Pickle, Reader};
+use super::unreadable;
+
+/// Bytes of an array at most.
+const MOST_BYTES: u64 = 1 << 30;
+
+/// Reads arrays by name; of a dict of lists, those of `name` are `name.0`, `name.1` and so on.
+///
+/// # Errors
+/// When the file is truncated, or holds arrays of other than floats.
+pub fn read(bytes: &[u8], path: &Path) -> Result<BTreeMap<String, Tensor>> {
+    let arrays = if bytes.starts_with(b"PK") { from_npz(bytes) } else { from_npy(bytes) };
+    arrays.map_err(|why| unreadable(path, why))
+}
+
+fn from_npz(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, String> {
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| error.to_string())?;
+    let names: Vec<String> = archive.file_names().map(str::to_owned).collect();
+    let mut tensors = BTreeMap::new();
+    for name in names {
+        let file = archive.by_name(&name).map_err(|error| format!("{name}: {error}"))?;
+        let mut bytes = Vec::new();
+        file.take(MOST_BYTES).read_to_end(&mut bytes).map_err(|error| format!("{name}: {error}"))?;
+        let (header, data) = header(&bytes).map_err(|why| format!("{name}: {why}"))?;
+        let tensor = array(&header, data).map_err(|why| format!("{name}: {why}"))?;
+        tensors.insert(name.trim_end_matches(".npy").to_owned(), tensor);
+    }
+    Ok(tensors)
+}
+
+fn from_npy(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, String> {
+    let (header, data) = header(bytes)?;
+    if !header.kind.contains('O') {
+        return Ok(BTreeMap::from([("array".to_owned(), array(&header, data)?)]));
+    }
+    let pickle = Reader::new(data).pickle()?;
+    // An array of one object: its state is (version, shape, type, order, [object]).
+    let object = state(&pickle, pickle.root).and_then(|state| pickle.list(*state.get(4)?)?.first().copied());
+    let dict = pickle.items(object.unwrap_or(pickle.root)).ok_or("it holds no dict of arrays")?;
+    let mut tensors = BTreeMap::new();
+    for (name, value) in dict {
+        let name = match pickle.node(name) {
+            Node::Text(text) => text.clone(),
+            Node::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            _ => continue,
+        };
+        let values = pickle.list(value).map_or_else(|| vec![value], <[Id]>::to_vec);
+        for (number, value) in values.into_iter().enumerate() {
+            let tensor = pickled(&pickle, value).map_err(|why| format!("`{name}`: {why}"))?;
+            tensors.insert(format!("{name}.{number}"), tensor);
+        }
+    }
+    Ok(tensors)
+}
+
+/// What an array says of itself.
+struct Header {
+    /// Such as `<f4`.
+    kind: String,
+    fortran: bool,
+    shape: Vec<i64>,
+}
+
+/// The header of a `.npy` file, a Python dict as text, and what follows it.
+fn header(bytes: &[u8]) -> Result<(Header, &[u8]), String> {
+    let mut reader = Reader::new(bytes);
+    if reader.take(6)? != b"\x93NUMPY" {
+        return Err("it is no NumPy array".into());
+    }
+    let [major, _] = reader.array()?;
+    let length = if major == 1 {
+        u16::from_le_bytes(reader.array()?).into()
+    } else {
+        u32::from_le_bytes(reader.array()?) as usize
+    };
+    let text = String::from_utf8_lossy(reader.take(length)?).into_owned();
+    let field = |name: &str| Some(text.split_once(&format!("'{name}':"))?.1.trim_start());
+    let kind = field("descr").and_then(|rest| rest.split('\'').nth(1)).ok_or("it says no type")?;
+    let shape = field("shape").and_then(|rest| Some(rest.strip_prefix('(')?.split_once(')')?.0));
+    let sides = shape.ok_or("it says no shape")?.split(',').map(str::trim).filter(|side| !side.is_empty());
+    let shape = sides.map(|side| side.parse().map_err(|_| format!("no side: {side}")));
+    let header = Header {
+        kind: kind.to_owned(),
+        fortran: field("fortran_order").is_some_and(|rest| rest.starts_with("True")),
+        shape: shape.collect::<Result<_, String>>()?,
+    };
+    Ok((header, &bytes[reader.at..]))
+}
+
+fn array(header: &Header, data: &[u8]) -> Result<Tensor, String> {
+    let values: Vec<f32> = match header.kind.as_str() {
+        "<f4" => data.chunks_exact(4).map(|c| f32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect(),
+        "<f8" => {
+            let whole = data.chunks_exact(8);
+            whole
+                .map(|c| f64::from_le_bytes([c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]]) as f32)
+                .collect()
+        }
+        kind => return Err(format!("its values are `{kind}`, not floats")),
+    };
+    let count = header.shape.iter().try_fold(1i64, |n, side| n.checked_mul(*side)).filter(|n| *n >= 0);
+    if count != Some(values.len() as i64) {
+        return Err(format!("it has {} values for the shape {:?}", values.len(), header.shape));
+    }
+    let tensor = Tensor::from_slice(&values);
+    if !header.fortran {
+        return Ok(tensor.view(header.shape.as_slice()));
+    }
+    let backwards: Vec<i64> = header.shape.iter().rev().copied().collect();
+    let order: Vec<i64> = (0..backwards.len() as i64).rev().collect();
+    Ok(tensor.view(backwards.as_slice()).permute(order).contiguous())
+}
+
+/// What an array's attributes are set to.
+fn state(pickle: &Pickle, id: Id) -> Option<&[Id]> {
+    match (pickle.node(id), pickle.call(id)?.0.ends_with("multiarray._reconstruct")) {
+        (Node::Call { state: Some(state), .. }, true) => pickle.list(*state),
+        _ => None,
+    }
+}
+
+fn pickled(pickle: &Pickle, id: Id) -> Result<Tensor, String> {
+    let [_, shape, kind, _, data] = state(pickle, id).ok_or("it is no array")? else {
+        return Err("an array of another version".into());
+    };
+    let shape = pickle.list(*shape).and_then(|sides| sides.iter().map(|side| pickle.int(*side)).collect());
+    // dtype("f4", 0, 1), then its attributes; only little-endian machines wrote such files.
+    let kind = pickle.call(*kind).and_then(|(_, arguments)| pickle.text(*arguments.first()?));
+    let header = Header {
+        kind: format!("<{}", kind.ok_or("it says no type")?),
+        fortran: false,
+        shape: shape.ok_or("it says no shape")?,
+    };
+    array(&header, &raw(pickle, *data).ok_or("it has no values")?)
+}
+
+/// Bytes, also where Python 3 wrote them for Python 2: `_codecs.encode(text, "latin1")`.
+fn raw(pickle: &Pickle, id: Id) -> Option<Vec<u8>> {
+    match pickle.node(id) {
+        Node::Bytes(bytes) => Some(bytes.clone()),
+        Node::Text(text) => Some(text.as_bytes().to_vec()),
+        Node::Call { .. } => match pickle.call(id)? {
+            ("_codecs.encode", [text, ..]) => {
+                pickle.text(*text)?.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect()
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}

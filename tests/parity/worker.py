@@ -1,0 +1,94 @@
+"""Runs one stage as the engine does: a request, a process."""
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+WORKER = ROOT / "target/release/callsheet-stages"
+
+
+class Ran(NamedTuple):
+    """What a stage took."""
+
+    seconds: float
+    megabytes: float
+    # Seconds from the start at which it said how far it is.
+    progress: list
+
+
+def stage(name, inputs, outputs, cpus=2, names=None, **params):
+    """Runs stage `name`; inputs are paths, or lists of them with their `names`; raises with its words."""
+    declared = tomllib.loads((ROOT / f"stages/{name}/stage.toml").read_text())
+    values = {param: value["default"] for param, value in declared.get("params", {}).items()} | params
+    paths = {key: [str(p) for p in (path if isinstance(path, list) else [path])] for key, path in inputs.items()}
+    request = {
+        "stage": name,
+        "inputs": {key: {"paths": all, "names": (names or {}).get(key, [Path(p).name for p in all])}
+                   for key, all in paths.items()},
+        "params": values,
+        "outputs": {key: str(path) for key, path in outputs.items()},
+        "scratch": tempfile.gettempdir(),
+        "cpus": cpus,
+        "labels": [],
+        "footer": {},
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        request_file, events = Path(folder) / "request.json", Path(folder) / "events"
+        request_file.write_text(json.dumps(request))
+        os.mkfifo(events)
+        environment = os.environ | {
+            "CALLSHEET_EVENTS": str(events), "PATH": f"{ROOT}/.toolchain/bin:{os.environ['PATH']}"
+        }
+        begun = time.perf_counter()
+        process = subprocess.Popen([WORKER, name, request_file], env=environment, stderr=subprocess.PIPE, text=True)
+        progress = []
+        with open(events) as lines:
+            for line in lines:
+                if json.loads(line).get("event", next(iter(json.loads(line)))) == "progress":
+                    progress.append(time.perf_counter() - begun)
+        said = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = status
+        seconds = time.perf_counter() - begun
+    if status != 0:
+        raise RuntimeError(f"{name}: {said}")
+    return Ran(seconds, usage.ru_maxrss / 1024, progress)
+
+
+def vgg(tensors, convention):
+    """The network of imported weights in torch: a function from images in [-1, 1] to its five taps."""
+    import torch
+    from torch.nn.functional import conv2d, max_pool2d
+
+    mean = torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
+    centre = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
+    deviation = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
+
+    def taps(images, kind=torch.float32):
+        x = (images.flip(1) + 1) * 127.5 - mean if convention == "caffe" else ((images + 1) / 2 - centre) / deviation
+        x = x.to(kind).contiguous(memory_format=torch.channels_last)
+        for block, last in enumerate([2, 2, 3, 3, 2], start=1):
+            if block > 1:
+                x = max_pool2d(x, 2)
+            for number in range(1, last + 1):
+                name = f"conv{block}_{number}"
+                x = torch.relu_(conv2d(x, tensors[f"{name}.weight"], tensors[f"{name}.bias"], padding=1))
+                if number == 2:
+                    yield x
+
+    return taps
+
+
+def gram(tap):
+    """F^T F / (C H W) of [N, C, H, W]."""
+    import torch
+
+    n, c, h, w = tap.shape
+    rows = tap.permute(0, 2, 3, 1).reshape(n, h * w, c)
+    return torch.bmm(rows.transpose(1, 2), rows) / (c * h * w)
