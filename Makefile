@@ -7,7 +7,7 @@ TOOLS ?= callsheet,ninja,make,doit
 ENGINE = -p callsheet -p callsheet-stages
 INSPECT = -p callsheet-inspect -p callsheet-sheet
 
-.PHONY: pipeline setup fetch imagenet build inspect test lint docs doc test-interop bench-engine bench-encodings bench-tables fuzz audit clean
+.PHONY: pipeline setup fetch imagenet build inspect test lint docs doc test-interop parity bench-stages bench-engine bench-encodings bench-tables fuzz audit clean
 
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) $(ARGS)
@@ -55,6 +55,15 @@ docs: setup # pages that are made from declarations
 
 doc: setup
 	cargo doc --release --locked --workspace --no-deps
+
+parity: build .toolchain/parity/installed # results beside torch, numpy, scikit-learn, Pillow and h5py
+	.toolchain/parity/bin/python -m unittest discover -s tests/parity
+
+bench-stages: build .toolchain/parity/installed # the stages of style beside those libraries, and ffmpeg; half an hour
+	.toolchain/parity/bin/python bench/stages.py $(ARGS)
+
+.toolchain/parity/installed: tests/parity/requirements.txt # those libraries, from PyPI: torch comes with its CUDA parts, 5 GB
+	python3 -m venv .toolchain/parity && .toolchain/parity/bin/python -m pip install --quiet -r $< && touch $@
 
 bench-engine: build # the engine beside ninja, make and doit; TOOLS names others
 	python3 bench/engine.py --chains 50 --tools $(TOOLS)

@@ -8,6 +8,7 @@ data/raw/NAME; a file that is there already is kept.
 usage: dataset.py NAME
 """
 
+import gzip
 import hashlib
 import os
 import shutil
@@ -60,7 +61,7 @@ def show(label, have, total, shown):
 
 def read_on(url, part, shown):
     """Append to `part` what is missing of it; returns whether it is whole."""
-    have = part.stat().st_size if part.exists() else 0
+    have = size(part)
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
         reply = urllib.request.urlopen(request, timeout=60)
@@ -84,8 +85,9 @@ def read_on(url, part, shown):
 
 def download(url, part):
     """Fetch `url` into `part`, from where it stands."""
-    shown = [0.0]
-    for attempt in range(1, RETRIES + 1):
+    shown, failed = [0.0], 0
+    while True:
+        before = size(part)
         try:
             if read_on(url, part, shown):
                 return
@@ -94,10 +96,15 @@ def download(url, part):
             raise FetchError(f"{url} answers {error.code} {error.reason}") from error
         except (OSError, urllib.error.URLError) as error:
             reason = str(error)
-        if attempt < RETRIES:
-            time.sleep(2**attempt)
-    have = part.stat().st_size if part.exists() else 0
-    raise FetchError(f"{url}: {reason}; {have / 1e6:.0f} MB are kept, run again to continue")
+        # Only attempts that bring nothing are counted.
+        failed = 0 if size(part) > before else failed + 1
+        if failed == RETRIES:
+            raise FetchError(f"{url}: {reason}; {size(part) / 1e6:.0f} MB are kept, run again to continue")
+        time.sleep(2**failed - 1)
+
+
+def size(path):
+    return path.stat().st_size if path.exists() else 0
 
 
 def sha256(path):
@@ -160,9 +167,10 @@ def fetch(name):
         raise FetchError(f"its SHA-256 is {digest}, wanted is {wanted}; nothing was installed")
     try:
         count = extract(part, name)
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        raise FetchError(f"{part} is no whole archive: {error}; remove it and run again") from error
-    part.unlink()
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise FetchError(f"{url} is no whole archive: {error}; run again to fetch it anew") from error
+    finally:
+        part.unlink()
     print(f"{count} images came into data/raw/{name}; `callsheet dataset check {name}` looks at them all",
           file=sys.stderr)
     if not wanted:

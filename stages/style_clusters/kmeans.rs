@@ -2,7 +2,8 @@
 //!
 //! The squared distance of point i to the mean of cluster c is `S_ic / n_c - W_c / (2 n_c^2)`, with `S_ic`
 //! the sum of i's squared distances to the n_c points of c, and `W_c` the sum of S over these. So Lloyd's
-//! iterations need no coordinates, and one costs as much as points change their cluster.
+//! iterations need no coordinates, and one costs as much as points change their cluster; so do single moves
+//! after them.
 
 use rand::Rng;
 use rayon::prelude::*;
@@ -93,42 +94,62 @@ struct Sums {
     counts: Vec<usize>,
     /// `S_ic`, cluster after cluster.
     sums: Vec<Vec<f64>>,
+    /// `W_c`.
+    within: Vec<f64>,
 }
 
 impl Sums {
     fn of(points: &Matrix, labels: &[usize], clusters: usize) -> Self {
-        let mut sums = Self { counts: vec![0; clusters], sums: vec![vec![0.0; points.len()]; clusters] };
+        let sums = vec![vec![0.0; points.len()]; clusters];
+        let mut sums = Self { counts: vec![0; clusters], sums, within: vec![0.0; clusters] };
         labels.iter().enumerate().for_each(|(point, label)| sums.add(points, point, *label));
         sums
     }
 
     fn add(&mut self, points: &Matrix, point: usize, cluster: usize) {
         self.counts[cluster] += 1;
+        self.within[cluster] += 2.0 * self.sums[cluster][point];
         self.sums[cluster].iter_mut().zip(points.row(point)).for_each(|(sum, d)| *sum += f64::from(*d));
     }
 
     fn remove(&mut self, points: &Matrix, point: usize, cluster: usize) {
         self.counts[cluster] -= 1;
+        self.within[cluster] -= 2.0 * self.sums[cluster][point];
         self.sums[cluster].iter_mut().zip(points.row(point)).for_each(|(sum, d)| *sum -= f64::from(*d));
     }
 
-    /// `W_c / (2 n_c^2)`: the mean squared distance of a cluster's points to their mean.
-    fn scatters(&self, labels: &[usize]) -> Vec<f64> {
-        let mut scatters = vec![0.0; self.counts.len()];
-        labels.iter().enumerate().for_each(|(point, label)| scatters[*label] += self.sums[*label][point]);
-        let half = |(sum, n): (f64, &usize)| sum / (2.0 * (*n as f64).powi(2)).max(1.0);
-        scatters.into_iter().zip(&self.counts).map(half).collect()
+    /// Squared distance of a point to the mean of a cluster that has points.
+    fn distance(&self, point: usize, cluster: usize) -> f64 {
+        let count = self.counts[cluster] as f64;
+        (self.sums[cluster][point] / count - self.within[cluster] / (2.0 * count * count)).max(0.0)
     }
 
-    /// The cluster whose mean is nearest to a point, and its squared distance; those without points have
-    /// no mean.
-    fn nearest(&self, point: usize, scatters: &[f64]) -> (usize, f64) {
-        let filled = (0..self.counts.len()).filter(|cluster| self.counts[*cluster] > 0);
-        let distance = |cluster: usize| {
-            (self.sums[cluster][point] / self.counts[cluster] as f64 - scatters[cluster]).max(0.0)
-        };
-        let each = filled.map(|cluster| (cluster, distance(cluster)));
+    /// Clusters with points.
+    fn filled(&self) -> impl Iterator<Item = usize> {
+        (0..self.counts.len()).filter(|cluster| self.counts[*cluster] > 0)
+    }
+
+    /// The cluster whose mean is nearest to a point, and its squared distance.
+    fn nearest(&self, point: usize) -> (usize, f64) {
+        let each = self.filled().map(|cluster| (cluster, self.distance(point, cluster)));
         each.min_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((0, 0.0))
+    }
+
+    /// The cluster that a point should move to, if moving lowers the inertia: means move along.
+    fn better(&self, point: usize, own: usize) -> Option<usize> {
+        let count = self.counts[own] as f64;
+        if self.counts[own] < 2 {
+            return None;
+        }
+        let leaving = self.distance(point, own) * count / (count - 1.0);
+        let joining = |cluster: usize| {
+            let count = self.counts[cluster] as f64;
+            (cluster, self.distance(point, cluster) * count / (count + 1.0))
+        };
+        let best = self.filled().filter(|cluster| *cluster != own).map(joining);
+        let (best, joining) = best.min_by(|a, b| a.1.total_cmp(&b.1))?;
+        // By more than rounding, or two clusters might take a point in turns for ever.
+        (joining < leaving * (1.0 - 1e-9)).then_some(best)
     }
 }
 
@@ -136,9 +157,7 @@ fn lloyd(points: &Matrix, clusters: usize, seed: i64, restart: u64) -> Clusterin
     let mut labels = seeds(points, clusters, &mut stream(seed, "k-means", restart));
     let mut sums = Sums::of(points, &labels, clusters);
     for _ in 0..MOST_ITERATIONS {
-        let scatters = sums.scatters(&labels);
-        let mut nearest: Vec<(usize, f64)> =
-            (0..points.len()).map(|point| sums.nearest(point, &scatters)).collect();
+        let mut nearest: Vec<(usize, f64)> = (0..points.len()).map(|point| sums.nearest(point)).collect();
         fill(&sums, &mut nearest);
         let moved: Vec<usize> =
             (0..points.len()).filter(|point| nearest[*point].0 != labels[*point]).collect();
@@ -151,15 +170,32 @@ fn lloyd(points: &Matrix, clusters: usize, seed: i64, restart: u64) -> Clusterin
             sums.add(points, point, labels[point]);
         }
     }
+    settle(points, &mut labels, &mut sums);
     // Anew: what was added and taken away again has been rounded.
     let sums = Sums::of(points, &labels, clusters);
-    let scatters = sums.scatters(&labels);
-    let distance = |(point, label): (usize, &usize)| {
-        (sums.sums[*label][point] / sums.counts[*label] as f64 - scatters[*label]).max(0.0)
-    };
-    let distances: Vec<f64> = labels.iter().enumerate().map(distance).collect();
+    let distances: Vec<f64> =
+        labels.iter().enumerate().map(|(point, label)| sums.distance(point, *label)).collect();
     let inertia = distances.iter().sum();
     Clustering { labels, distances, inertia, clusters }
+}
+
+/// Moves single points as long as that lowers the inertia (Hartigan 1975): Lloyd's iterations end earlier,
+/// since they take means as fixed.
+fn settle(points: &Matrix, labels: &mut [usize], sums: &mut Sums) {
+    for _ in 0..MOST_ITERATIONS {
+        let mut moved = false;
+        for (point, label) in labels.iter_mut().enumerate() {
+            if let Some(better) = sums.better(point, *label) {
+                sums.remove(points, point, *label);
+                *label = better;
+                sums.add(points, point, better);
+                moved = true;
+            }
+        }
+        if !moved {
+            return;
+        }
+    }
 }
 
 /// Gives each cluster without points the point that is farthest from its own mean.

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import time
 import tomllib
@@ -11,6 +12,14 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WORKER = ROOT / "target/release/callsheet-stages"
+
+
+# A process begins with the memory of the one that started it, so a small one does.
+LAUNCHER = """import os, sys
+process = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(process, 0)
+print(usage.ru_maxrss / 1024)
+sys.exit(status != 0)"""
 
 
 class Ran(NamedTuple):
@@ -46,19 +55,19 @@ def stage(name, inputs, outputs, cpus=2, names=None, **params):
             "CALLSHEET_EVENTS": str(events), "PATH": f"{ROOT}/.toolchain/bin:{os.environ['PATH']}"
         }
         begun = time.perf_counter()
-        process = subprocess.Popen([WORKER, name, request_file], env=environment, stderr=subprocess.PIPE, text=True)
+        command = [sys.executable, "-c", LAUNCHER, WORKER, name, request_file]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        process = subprocess.Popen(command, env=environment, text=True, **pipes)
         progress = []
         with open(events) as lines:
             for line in lines:
                 if json.loads(line).get("event", next(iter(json.loads(line)))) == "progress":
                     progress.append(time.perf_counter() - begun)
-        said = process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = status
+        megabytes, said = process.communicate()
         seconds = time.perf_counter() - begun
-    if status != 0:
+    if process.returncode != 0:
         raise RuntimeError(f"{name}: {said}")
-    return Ran(seconds, usage.ru_maxrss / 1024, progress)
+    return Ran(seconds, float(megabytes), progress)
 
 
 def vgg(tensors, convention):

@@ -1,0 +1,13 @@
+//! What fetches data, in Python: `tests/setup`.
+
+use std::path::Path;
+use std::process::Command;
+
+#[test]
+fn datasets_are_fetched_whole_or_not_at_all() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new("python3");
+    command.args(["-m", "unittest", "discover", "-s", "tests/setup"]).current_dir(root);
+    let output = command.output().expect("python3 starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
