@@ -143,8 +143,7 @@ impl Pairs {
             let pictures: Vec<(RgbImage, RgbImage)> = chosen
                 .par_iter()
                 .map(|row| {
-                    let read =
-                        |bytes| -> Result<_> { Ok(within(decode(bytes, &ids[*row], path)?, max_side)) };
+                    let read = |bytes| within(decode(bytes, &ids[*row], path)?, max_side);
                     Ok((read(images_a[*row])?, read(images_b[*row])?))
                 })
                 .collect::<Result<_>>()?;

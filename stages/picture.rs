@@ -3,8 +3,10 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use anyhow::{Result, ensure};
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use anyhow::{Context as _, Result, ensure};
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image::codecs::png::{CompressionType, FilterType as Prediction, PngEncoder};
 use image::imageops;
 use image::metadata::Orientation;
 use image::{
@@ -167,7 +169,7 @@ pub fn halves(picture: &RgbImage, path: &Path) -> Result<(RgbImage, RgbImage)> {
 /// When the picture is empty.
 pub fn encode_png(picture: &RgbImage) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Adaptive);
+    let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, Prediction::Adaptive);
     encoder.write_image(picture, picture.width(), picture.height(), ExtendedColorType::Rgb8)?;
     Ok(bytes)
 }
@@ -190,23 +192,38 @@ pub fn square_crop(picture: &RgbImage, index: u32, count: u32, side: u32) -> Res
     let square = (right - left).min(height);
     let (x, y) = (left + (right - left - square) / 2, (height - square) / 2);
     let crop = imageops::crop_imm(picture, x, y, square, square).to_image();
-    if square == side {
-        return Ok(crop);
+    resized(crop, side, side)
+}
+
+/// The picture in another size, by antialiased bicubic interpolation.
+///
+/// # Errors
+/// When a side is 0.
+pub fn resized(picture: RgbImage, width: u32, height: u32) -> Result<RgbImage> {
+    if picture.dimensions() == (width, height) {
+        return Ok(picture);
     }
-    Ok(imageops::resize(&crop, side, side, imageops::FilterType::CatmullRom))
+    let source = ImageRef::new(picture.width(), picture.height(), picture.as_raw(), PixelType::U8x3)?;
+    let mut target = Image::new(width, height, PixelType::U8x3);
+    let bicubic = ResizeAlg::Convolution(FilterType::CatmullRom);
+    Resizer::new().resize(&source, &mut target, &ResizeOptions::new().resize_alg(bicubic))?;
+    RgbImage::from_raw(width, height, target.into_vec()).context("a picture of no size")
 }
 
 /// The picture, reduced by antialiased bicubic interpolation if a side is longer than `most` pixels; 0 is
 /// without bound.
-pub fn within(picture: RgbImage, most: u32) -> RgbImage {
+///
+/// # Errors
+/// When a side is 0.
+pub fn within(picture: RgbImage, most: u32) -> Result<RgbImage> {
     let (width, height) = picture.dimensions();
     let longest = width.max(height);
     if most == 0 || longest <= most {
-        return picture;
+        return Ok(picture);
     }
     let side =
         |pixels: u32| (f64::from(pixels) * f64::from(most) / f64::from(longest)).round().max(1.0) as u32;
-    imageops::resize(&picture, side(width), side(height), imageops::FilterType::CatmullRom)
+    resized(picture, side(width), side(height))
 }
 
 /// BLAKE3 of size and pixels: equal for equal pictures however they are encoded.

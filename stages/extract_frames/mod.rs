@@ -10,13 +10,12 @@ use std::path::Path;
 use anyhow::{Context as _, Result, anyhow};
 use callsheet::table::read_columns;
 use image::RgbImage;
-use image::imageops::{FilterType, resize};
 use serde::Deserialize;
 
 use crate::columns::{read_bools, read_float64s, read_int64s, read_strings};
 use crate::overlap::overlap;
 use crate::parts::Parts;
-use crate::picture::{content_digest, encode_png, is_image, read};
+use crate::picture::{content_digest, encode_png, is_image, read, resized};
 use crate::video::index;
 use crate::worker::Context;
 use frame::{Encoded, Frame, frame_schema, rows};
@@ -123,13 +122,9 @@ fn images<'a>(
         let path = path(&frame.file)?;
         let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         let picture = read(&bytes, path)?;
-        let scaled = if height == 0 || height == picture.height() {
-            picture
-        } else {
-            let width = f64::from(picture.width()) * f64::from(height) / f64::from(picture.height());
-            resize(&picture, width.round().max(1.0) as u32, height, FilterType::CatmullRom)
-        };
-        give((place, scaled))?;
+        let height = if height == 0 { picture.height() } else { height };
+        let width = f64::from(picture.width()) * f64::from(height) / f64::from(picture.height());
+        give((place, resized(picture, width.round().max(1.0) as u32, height)?))?;
     }
     Ok(())
 }

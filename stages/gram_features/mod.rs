@@ -50,7 +50,7 @@ pub fn run(context: &Context) -> Result<()> {
         let (vgg, max_side) = (vgg.share(), params.max_side);
         move |(id, bytes): (String, Vec<u8>)| {
             tch::set_num_threads(1);
-            let picture = within(decode(&bytes, &id, path)?, max_side);
+            let picture = within(decode(&bytes, &id, path)?, max_side)?;
             let grams = style(&vgg, &picture, &id)?;
             Ok((id, grams))
         }

@@ -3,13 +3,14 @@
 
 use anyhow::Result;
 use image::RgbImage;
-use image::imageops::{FilterType, crop_imm, resize};
+use image::imageops::crop_imm;
 use rand::Rng;
 use rayon::prelude::*;
 use tch::Tensor;
 
 use crate::data::{Pairs, to_picture, to_tensor};
 use crate::nn::generator::SIDE_MULTIPLE;
+use crate::picture::resized;
 use crate::random::stream;
 use crate::worker::refusal;
 
@@ -67,10 +68,13 @@ impl Augmentation {
 
     /// The images A and B of `rows`, [N, 3, side, side] in 0..255, as step `step` sees them: a function of
     /// the arguments and the seed alone.
-    pub fn images(&self, pairs: &Pairs, rows: &[i64], step: u64) -> [Tensor; 2] {
+    ///
+    /// # Errors
+    /// When an image cannot be enlarged.
+    pub fn images(&self, pairs: &Pairs, rows: &[i64], step: u64) -> Result<[Tensor; 2]> {
         if self.is_none(pairs.side()) {
             let rows = Tensor::from_slice(rows);
-            return [pairs.a.index_select(0, &rows), pairs.b.index_select(0, &rows)];
+            return Ok([pairs.a.index_select(0, &rows), pairs.b.index_select(0, &rows)]);
         }
         let pictures: Vec<[RgbImage; 2]> =
             rows.iter().map(|row| [&pairs.a, &pairs.b].map(|all| to_picture(&all.get(*row)))).collect();
@@ -78,32 +82,30 @@ impl Augmentation {
             .par_iter()
             .enumerate()
             .map(|(at, pair)| self.varied(pair, step * rows.len() as u64 + at as u64))
-            .collect();
-        [0, 1].map(|half| {
+            .collect::<Result<_>>()?;
+        Ok([0, 1].map(|half| {
             let tensors: Vec<Tensor> = varied.iter().map(|pair| to_tensor(&pair[half])).collect();
             Tensor::stack(&tensors, 0)
-        })
+        }))
     }
 
-    fn varied(&self, pair: &[RgbImage; 2], draw: u64) -> [RgbImage; 2] {
+    fn varied(&self, pair: &[RgbImage; 2], draw: u64) -> Result<[RgbImage; 2]> {
         let mut random = stream(self.seed, "augmentation", draw);
         let mut left: f64 = random.random();
         let factor = self.enlarge.iter().find(|(_, probability)| {
             left -= probability;
             left < 0.0
         });
-        let enlarged = |picture: &RgbImage, factor: f64| {
+        let factor = factor.map_or(1.0, |(factor, _)| *factor);
+        let enlarged = |picture: &RgbImage| {
             let side = |pixels: u32| (f64::from(pixels) * factor).round() as u32;
-            resize(picture, side(picture.width()), side(picture.height()), FilterType::CatmullRom)
+            resized(picture.clone(), side(picture.width()), side(picture.height()))
         };
-        let pair = match factor {
-            Some((factor, _)) => pair.each_ref().map(|picture| enlarged(picture, *factor)),
-            None => pair.clone(),
-        };
+        let pair = [enlarged(&pair[0])?, enlarged(&pair[1])?];
         let side = self.side as u32;
         let mut place = |pixels: u32| random.random_range(0..=pixels.saturating_sub(side));
         let (x, y) = (place(pair[0].width()), place(pair[0].height()));
-        pair.map(|picture| crop_imm(&picture, x, y, side, side).to_image())
+        Ok(pair.map(|picture| crop_imm(&picture, x, y, side, side).to_image()))
     }
 }
 
@@ -124,11 +126,11 @@ mod tests {
         let (pairs, augmentation) = (pairs(), Augmentation::new(8, "1.5:0.5", 16, 3).expect("sane"));
         let mut seen = Vec::new();
         for step in 0..20 {
-            let [a, b] = augmentation.images(&pairs, &[0], step);
+            let [a, b] = augmentation.images(&pairs, &[0], step).expect("images");
             assert_eq!(a.size(), [1, 3, 8, 8]);
             let sum = (a.to_kind(tch::Kind::Int) + b.to_kind(tch::Kind::Int)).narrow(1, 0, 2);
             assert!((sum - 255).abs().max().int64_value(&[]) <= 1, "step {step}");
-            assert_eq!(augmentation.images(&pairs, &[0], step)[0], a);
+            assert_eq!(augmentation.images(&pairs, &[0], step).expect("images")[0], a);
             seen.push(a);
         }
         assert!(seen.iter().any(|a| *a != seen[0]));
@@ -138,7 +140,7 @@ mod tests {
     fn whole_images_are_seen_as_they_are_stored() {
         let augmentation = Augmentation::new(256, "", 16, 0).expect("sane");
         assert!(augmentation.is_none(16));
-        assert_eq!(augmentation.images(&pairs(), &[0], 5)[0], pairs().a);
+        assert_eq!(augmentation.images(&pairs(), &[0], 5).expect("images")[0], pairs().a);
     }
 
     #[test]

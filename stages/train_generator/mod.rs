@@ -101,7 +101,7 @@ pub fn run(context: &Context) -> Result<()> {
             adams = optimisers(&nets, with_e);
         }
         let rows = batch_rows(params.seed, pairs.len(), params.batch, step);
-        let [a, b] = augmentation.images(&pairs, &rows, step).map(|images| normalised(&images));
+        let [a, b] = augmentation.images(&pairs, &rows, step)?.map(|images| normalised(&images));
         let z = if with_e { nets.e.forward(&b) } else { no_grad(|| nets.e.forward(&b)) };
         let y = nets.g.forward(&a, &z);
         let mut losses = if step < warm_step {
