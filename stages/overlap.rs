@@ -1,5 +1,7 @@
 //! Reading, computing and writing at once.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -27,8 +29,10 @@ pub fn overlap<T: Send, R: Send>(
             let queue = &queue;
             scope.spawn(move || {
                 while let Some((item, result)) = next(queue) {
-                    // Nobody listens after an error.
-                    let _ = result.send(work(item));
+                    // A panic must end neither the thread nor its share of the queue. Nobody listens after
+                    // an error.
+                    let done = catch_unwind(AssertUnwindSafe(|| work(item)));
+                    let _ = result.send(done.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))));
                 }
             });
         }
@@ -49,6 +53,12 @@ pub fn overlap<T: Send, R: Send>(
     })
 }
 
+fn panicked(panic: &(dyn Any + Send)) -> anyhow::Error {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("for no reason given");
+    anyhow!("a worker thread failed: {text}")
+}
+
 fn next<T>(queue: &Mutex<Receiver<T>>) -> Option<T> {
     queue.lock().ok()?.recv().ok()
 }
@@ -57,10 +67,12 @@ fn next<T>(queue: &Mutex<Receiver<T>>) -> Option<T> {
 mod tests {
     use super::*;
 
-    fn doubled(count: u64, sink: impl FnMut(u64) -> Result<()>) -> Result<()> {
+    /// Doubles numbers; one of `first` is an error, the other one a panic.
+    fn doubled(count: u64, first: (u64, u64), sink: impl FnMut(u64) -> Result<()>) -> Result<()> {
         let source = |give: &mut dyn FnMut(u64) -> Result<()>| (0..count).try_for_each(give);
-        let double = |n: u64| {
-            anyhow::ensure!(n != 70, "70 is refused");
+        let double = move |n: u64| {
+            anyhow::ensure!(n != first.0, "{n} is refused");
+            assert_ne!(n, first.1, "{n} breaks");
             // Later items are done earlier.
             thread::sleep(std::time::Duration::from_micros(50 * (n % 3)));
             Ok(n * 2)
@@ -71,7 +83,7 @@ mod tests {
     #[test]
     fn results_come_in_the_order_of_the_items() {
         let mut results = Vec::new();
-        doubled(60, |n| {
+        doubled(60, (70, 70), |n| {
             results.push(n);
             Ok(())
         })
@@ -81,8 +93,11 @@ mod tests {
 
     #[test]
     fn the_first_error_ends_all_of_it() {
-        assert_eq!(doubled(1_000_000, |_| Ok(())).expect_err("refused").to_string(), "70 is refused");
-        let full = doubled(1_000_000, |n| if n < 10 { Ok(()) } else { Err(anyhow!("full")) });
-        assert_eq!(full.expect_err("full").to_string(), "full");
+        let of = |first| doubled(1_000_000, first, |_| Ok(())).expect_err("an error").to_string();
+        assert_eq!(of((70, 90)), "70 is refused");
+        let broken = of((90, 70));
+        assert!(broken.contains("a worker thread failed") && broken.contains("70 breaks"), "{broken}");
+        let full = |n| if n < 10 { Ok(()) } else { Err(anyhow!("full")) };
+        assert_eq!(doubled(1_000_000, (70, 70), full).expect_err("full").to_string(), "full");
     }
 }

@@ -93,10 +93,13 @@ pub fn read_with_traits(bytes: &[u8], path: &Path) -> Result<(RgbImage, Traits)>
     let mut limits = Limits::default();
     (limits.max_image_width, limits.max_image_height) = (Some(LARGEST_SIDE), Some(LARGEST_SIDE));
     limits.max_alloc = Some(MOST_BYTES);
-    let decode = || -> image::ImageResult<(DynamicImage, Traits)> {
+    let mut decode = || -> image::ImageResult<(DynamicImage, Traits)> {
         let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
-        reader.limits(limits);
+        reader.limits(limits.clone());
         let mut decoder = reader.into_decoder()?;
+        let (width, height) = decoder.dimensions();
+        limits.reserve(decoder.total_bytes())?;
+        limits.reserve(u64::from(width) * u64::from(height) * 3)?;
         let orientation = decoder.orientation()?;
         let profile = decoder.icc_profile()?.is_some();
         let color = decoder.color_type();
@@ -127,6 +130,11 @@ fn jpeg_ends(bytes: &[u8]) -> bool {
     let mut at = 2;
     // Segments with a length up to the first scan: a thumbnail among them has an end of its own.
     while let Some([0xff, marker, high, low]) = bytes.get(at..at + 4) {
+        if *marker == 0xff {
+            // Any number of these may stand before a marker.
+            at += 1;
+            continue;
+        }
         if *marker == 0xda {
             return bytes[at..].windows(2).any(|pair| pair == [0xff, 0xd9]);
         }

@@ -37,8 +37,12 @@ fn absent<'a>(
 ) -> Result<Option<String>> {
     let videos: BTreeSet<&str> = known.iter().map(|id| video(id)).collect();
     let absent: Vec<&str> = ids.filter(|id| !known.contains(id)).collect();
-    let numbered = known.iter().any(|id| id.contains('#'));
-    let frame = |id: &str| videos.contains(video(id)) && (id.contains('#') == numbered) && well_formed(id);
+    // Images are frames of their own: one that is not taken cannot be told from one that never was.
+    let images = known.iter().any(|id| !id.contains('#'));
+    let frame = |id: &str| match id.contains('#') {
+        true => videos.contains(video(id)) && well_formed(id),
+        false => images,
+    };
     if let Some(id) = absent.iter().find(|id| !frame(id)) {
         return Err(refusal(
             format!("{} has a verdict on `{id}`, which is no frame", path.display()),

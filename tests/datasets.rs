@@ -204,6 +204,7 @@ fn files_that_are_no_pairs_are_refused_by_name() {
         ),
         ("wide.png", bomb(1_000_000, 8), "train/wide.png is unreadable"),
         ("bomb.png", bomb(60_000, 60_000), "train/bomb.png is unreadable"),
+        ("large.png", bomb(16_000, 16_000), "train/large.png is unreadable: Memory limit exceeded"),
     ] {
         let said = refused(name, &bytes);
         // The message is wrapped.
@@ -281,4 +282,12 @@ fn images_that_are_all_the_same_are_refused_as_such() {
     let text: String =
         said(&output).split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
     assert!(text.contains("all 24 training images have the same style"), "{text}");
+}
+
+#[test]
+fn one_image_is_no_dataset() {
+    let project = project();
+    jpeg(&pair((64, 32), 1), &raw(&project, "facades").join("train/1.JPG"));
+    let output = callsheet(&project, &["run", "list_pairs", "--dataset", "facades"]);
+    assert!(said(&output).contains("none of 1 images is of the split `val`"), "{}", said(&output));
 }

@@ -173,6 +173,25 @@ fn key_frames_and_scene_changes_are_chosen_where_they_are() {
 }
 
 #[test]
+fn groups_of_frames_that_refer_to_those_before_are_no_damage() {
+    let open = "keyint=10:min-keyint=10:open-gop=1:bframes=3:b-adapt=0:scenecut=0";
+    check("open.mkv", &["-c:v", "libx264", "-x264-params", open, "-pix_fmt", "yuv420p"]);
+    let project = project_of("footage", PIPELINE);
+    encode(&project, "open.mkv", &["-c:v", "libx264", "-x264-params", open, "-pix_fmt", "yuv420p"]);
+    rows(&project, &["--set", "list_frames.candidates=key_frames"]);
+    assert!(found(&project).len() > 1);
+}
+
+#[test]
+fn a_container_without_times_is_refused_with_what_to_do() {
+    let project = project_of("footage", &PIPELINE.replace("{mp4,", "{avi,mp4,"));
+    encode(&project, "a.avi", &["-c:v", "mpeg4", "-bf", "2"]);
+    let output = callsheet(&project, &["run"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("+genpts"), "{said}");
+}
+
+#[test]
 fn images_in_a_folder_are_a_video_of_their_own() {
     let project = project_of("footage", PIPELINE);
     let path = encode(&project, "a.mp4", &["-c:v", "libx264", "-pix_fmt", "yuv420p"]);

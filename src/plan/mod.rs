@@ -22,7 +22,7 @@ use crate::declare::{Origin, Role, StageDecl, Values};
 pub use foreach::{gathered, json, suffix};
 pub use resolve::{declared, resolve};
 pub use select::Selection;
-pub use source::files as matches;
+pub use source::files;
 
 /// What a user asks to be planned.
 #[derive(Clone, Debug, Default)]

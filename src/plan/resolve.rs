@@ -142,8 +142,10 @@ fn other_stages(project: &Project) -> HashSet<String> {
     let imports = project.import_names().into_iter().map(|name| project.layer("import", IMPORTS, &name));
     let datasets =
         project.dataset_names().into_iter().map(|name| project.layer("dataset", "datasets", &name));
-    let stages = imports.chain(datasets).flatten().flat_map(|layer| layer.stages.into_keys());
-    stages.map(toml::Spanned::into_inner).collect()
+    let imported = imports.flatten().flat_map(|layer| layer.stages.into_keys());
+    // A dataset adds those that it says `use` of, and adjusts others.
+    let added = datasets.flatten().flat_map(|layer| layer.stages).filter(|(_, used)| used.stage.is_some());
+    imported.chain(added.map(|(name, _)| name)).map(toml::Spanned::into_inner).collect()
 }
 
 fn import_layer(project: &Project, name: &toml::Spanned<String>, dataset: &Layer) -> Result<Layer> {

@@ -35,13 +35,23 @@ pub fn matches(root: &Path, pattern: &Spanned<String>, origin: &Origin) -> Resul
     if !text.contains(SPECIAL) {
         return Ok(if file(&root.join(text))? { vec![text.into()] } else { Vec::new() });
     }
+    if !well_braced(text) {
+        return Err(origin.fault(
+            format!("source path `{text}` is no pattern: braces are open, or within braces"),
+            "this pattern",
+            "{a,b} holds plain alternatives".into(),
+        ));
+    }
+    // Cameras write .JPG and .MP4.
+    let options = glob::MatchOptions { case_sensitive: false, ..glob::MatchOptions::new() };
     let root_pattern = Path::new(&glob::Pattern::escape(&root.to_string_lossy())).to_owned();
     let mut files = Vec::new();
     for pattern in alternatives(text) {
-        let paths = glob::glob(&root_pattern.join(pattern).to_string_lossy()).map_err(|error| {
-            let message = format!("source path `{text}` is no pattern: {}", error.msg);
-            origin.fault(message, "this pattern", "`*`, `?`, `**`, [abc] and {a,b} are special".into())
-        })?;
+        let paths =
+            glob::glob_with(&root_pattern.join(pattern).to_string_lossy(), options).map_err(|error| {
+                let message = format!("source path `{text}` is no pattern: {}", error.msg);
+                origin.fault(message, "this pattern", "`*`, `?`, `**`, [abc] and {a,b} are special".into())
+            })?;
         for path in paths {
             let path = path.map_err(|e| (e.path().to_owned(), io::Error::from(e)));
             let path = path.or_else(|(path, error)| Err(error).doing("cannot list", path))?;
@@ -63,6 +73,12 @@ pub fn matches(root: &Path, pattern: &Spanned<String>, origin: &Origin) -> Resul
 
 /// Characters that make a path a pattern.
 const SPECIAL: [char; 4] = ['*', '?', '[', '{'];
+
+/// Whether every brace is closed before the next one opens.
+fn well_braced(pattern: &str) -> bool {
+    let braces = pattern.chars().filter(|c| ['{', '}'].contains(c));
+    braces.collect::<Vec<char>>().chunks(2).all(|pair| pair == ['{', '}'])
+}
 
 /// The patterns that one with braces stands for: `a.{x,y}` is `a.x` and `a.y`.
 fn alternatives(pattern: &str) -> Vec<String> {
@@ -118,6 +134,6 @@ mod tests {
     fn braces_hold_alternatives() {
         assert_eq!(alternatives("a.{x,y}"), ["a.x", "a.y"]);
         assert_eq!(alternatives("{a,b}/{1,2}"), ["a/1", "a/2", "b/1", "b/2"]);
-        assert_eq!(alternatives("a.{x"), ["a.{x"]);
+        assert!(well_braced("{a,b}/*.{x,y}") && !well_braced("a.{x") && !well_braced("{a,{b,c}}"));
     }
 }

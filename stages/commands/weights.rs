@@ -37,18 +37,29 @@ struct Line {
     source: String,
 }
 
+impl Line {
+    fn of_error(file: String, error: &anyhow::Error) -> Self {
+        let source = format!("{error:#}");
+        Self { file, bytes: 0, format: "unreadable", sha256: String::new(), convention: "", source }
+    }
+}
+
 impl Weights {
     /// # Errors
-    /// When a file cannot be read.
+    /// When no file is named and this is no project.
     #[expect(clippy::print_stdout, reason = "the answer")]
     pub fn execute(&self) -> Result<u8> {
-        let folder = Project::find()?.data.join("weights");
         let mut files = self.files.clone();
+        let mut folder = PathBuf::new();
         if files.is_empty() {
-            collect(&folder, &mut files)?;
+            folder = Project::find()?.data.join("weights");
+            collect(&folder, &mut files);
         }
         let shown = |path: &PathBuf| path.strip_prefix(&folder).unwrap_or(path).display().to_string();
-        let lines: Vec<Line> = files.par_iter().map(|path| line(path, shown(path))).collect::<Result<_>>()?;
+        let of = |path: &PathBuf| {
+            line(path, shown(path)).unwrap_or_else(|error| Line::of_error(shown(path), &error))
+        };
+        let lines: Vec<Line> = files.par_iter().map(of).collect();
         if self.json {
             println!("{}", serde_json::to_string_pretty(&lines)?);
             return Ok(0);
@@ -67,18 +78,20 @@ impl Weights {
 }
 
 /// The files below a folder, by name; none if there is no folder.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     paths.sort();
     for path in paths {
+        // A link to a folder may lead back here.
         if path.is_dir() {
-            collect(&path, files)?;
+            if !path.is_symlink() {
+                collect(&path, files);
+            }
         } else if !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) {
             files.push(path);
         }
     }
-    Ok(())
 }
 
 fn line(path: &Path, file: String) -> Result<Line> {

@@ -52,8 +52,8 @@ pub fn plan(index: &Index, positions: &[usize]) -> Plan {
     if sought * 2 < whole.min(if positions.iter().all(|p| index.keys[*p]) { keys * 2 } else { whole }) {
         return Plan::Passages(passages.into_iter().map(|(passage, _)| passage).collect());
     }
-    // Key frames are the dearest.
-    if keys * 2 < whole && positions.iter().all(|position| index.keys[*position]) {
+    // Key frames are the dearest, and are decoded twice.
+    if keys * 4 < whole && positions.iter().all(|position| index.keys[*position]) {
         return Plan::Keys;
     }
     Plan::Whole

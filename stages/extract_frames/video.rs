@@ -47,7 +47,7 @@ pub fn extract(path: &Path, index: &Index, wanted: &Wanted, params: &Params, giv
         }
         // Seeking finds other frames in this file than the container promises.
     }
-    let keys_only = plan == Plan::Keys;
+    let keys_only = plan == Plan::Keys && keys_are_found(path, index)?;
     let seen: Vec<usize> =
         (0..index.times.len()).filter(|position| !keys_only || index.keys[*position]).collect();
     let numbers: Vec<usize> =
@@ -67,6 +67,17 @@ pub fn extract(path: &Path, index: &Index, wanted: &Wanted, params: &Params, giv
     check_sizes(path, &decoded)?;
     check_whole(path, seen.len(), &decoded)?;
     check_times(path, seen.iter().map(|position| index.times[*position]), &decoded)
+}
+
+/// Whether ffmpeg finds the key frames that the container promises, when it looks for nothing else.
+fn keys_are_found(path: &Path, index: &Index) -> Result<bool> {
+    let how = Decoding { keys_only: true, height: 16, ..Decoding::default() };
+    let decoded = decode(path, &how, |_| Ok(()))?;
+    let promised: Vec<f64> =
+        index.times.iter().zip(&index.keys).filter(|(_, key)| **key).map(|(time, _)| *time).collect();
+    let found = decoded.frames.iter().map(|(time, _)| *time);
+    let as_promised = found.zip(&promised).all(|(time, wanted)| (time - wanted).abs() < SAME_TIME);
+    Ok(as_promised && decoded.frames.len() == promised.len() && decoded.errors.is_empty())
 }
 
 /// The frames `numbers` from position `first` on; none if others were found there.
@@ -89,14 +100,12 @@ fn passage_at(
         pictures.push(picture);
         Ok(())
     })?;
-    if let Some(error) = decoded.errors.first() {
-        return Err(damaged(path, &format!("at {:.3} s ffmpeg says `{error}`", index.times[first])));
-    }
     let found = decoded.frames.iter().map(|(time, _)| *time);
     let as_promised =
         found.zip(&index.times[first..]).all(|(time, wanted)| (time - wanted).abs() < SAME_TIME);
     let whole = decoded.frames.len() == frames && pictures.len() == numbers.len();
-    Ok((as_promised && whole).then_some(pictures))
+    // After a seek, ffmpeg misses frames that the first ones refer to, where groups of frames are open.
+    Ok((as_promised && whole && decoded.errors.is_empty()).then_some(pictures))
 }
 
 /// Of a damaged video, the frames that can be decoded: all are, and told apart by their times.

@@ -31,10 +31,9 @@ struct Params {
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
     let footage = Footage::of(context.files("videos")?, params.image_seconds)?;
-    let candidates =
+    let mut candidates: Vec<Vec<usize>> =
         footage.iter().map(|footage| candidates(context, footage, &params)).collect::<Result<_>>()?;
     let indexes: Vec<Index> = footage.iter().map(|footage| footage.index.clone()).collect();
-    let mut selected = select(&indexes, candidates, params.count, params.every_seconds);
     let mut damaged = vec![false; footage.len()];
     let mut unreadable = 0;
     if params.skip_unreadable {
@@ -43,7 +42,7 @@ pub fn run(context: &Context) -> Result<()> {
             let lost = footage.index.times.len() - readable.len();
             damaged[video] = lost > 0;
             unreadable += lost;
-            selected[video].retain(|position| readable.binary_search(position).is_ok());
+            candidates[video].retain(|position| readable.binary_search(position).is_ok());
             context.progress(video + 1, indexes.len(), "videos");
         }
     }
@@ -52,6 +51,7 @@ pub fn run(context: &Context) -> Result<()> {
             "{unreadable} frames of the videos are unreadable and were left out of the choice"
         ));
     }
+    let selected = select(&indexes, candidates, params.count, params.every_seconds);
     if selected.iter().all(Vec::is_empty) {
         return Err(refusal("no frame was readable", "check the videos"));
     }

@@ -151,6 +151,13 @@ impl Vgg {
 /// # Errors
 /// Names the tensor that is not.
 pub fn check(tensors: &BTreeMap<String, Tensor>, path: &Path) -> Result<()> {
+    let expected: usize = BLOCKS.iter().map(|(count, _)| 2 * count).sum();
+    if tensors.len() > expected {
+        return Err(refusal(
+            format!("{} holds {} tensors, a VGG-16 has {expected}", path.display(), tensors.len()),
+            "give the weights of a VGG-16 (import_weights.network = \"vgg16\")",
+        ));
+    }
     let mut inputs = 3;
     for (block, (count, width)) in (1..).zip(BLOCKS) {
         for index in 1..=count {

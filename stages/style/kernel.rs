@@ -14,8 +14,8 @@ const TILE: usize = 4096;
 /// Rows multiplied at a time: what lies below the diagonal is left out by blocks.
 const BLOCK: i64 = 256;
 
-/// Error of a squared distance at most, as a share of the two vectors' squared lengths: float32 products
-/// of [`TILE`] values are some fifty times better on style features.
+/// Error of a squared distance, as a share of the two vectors' squared lengths, that is allowed for. Rounding
+/// could add up to more; on style features it is some fifty times less, as tests hold.
 const ERROR: f64 = 1.0 / (1 << 20) as f64;
 
 /// Products of the centred, weighted feature vectors.

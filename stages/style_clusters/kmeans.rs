@@ -50,7 +50,7 @@ impl Clustering {
 /// The best of `restarts` clusterings into `clusters` (at least 1, at most the number of points).
 /// Clusters are numbered by their first point, so that equal partitions have equal labels.
 pub fn cluster(points: &Matrix, clusters: usize, restarts: u64, seed: i64) -> Clustering {
-    let runs = (0..restarts.max(1)).into_par_iter().map(|restart| lloyd(points, clusters, seed, restart));
+    let runs = (0..restarts).into_par_iter().map(|restart| lloyd(points, clusters, seed, restart));
     let runs: Vec<Clustering> = runs.collect();
     let best = runs.into_iter().min_by(|a, b| a.inertia.total_cmp(&b.inertia));
     renumbered(best.unwrap_or_else(|| lloyd(points, clusters, seed, 0)))

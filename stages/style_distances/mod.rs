@@ -43,11 +43,16 @@ pub fn run(context: &Context) -> Result<()> {
     // Each panel is read and computed with, for the products and for the differences.
     let steps = features.panels() * 4;
     let kernel = Kernel::new(&features, &params.weighting, |done| context.progress(done, steps, "steps"))?;
+    check_apart(&features, &kernel, &params)?;
     let pairs: BTreeSet<(u32, u32)> = (0..features.len())
         .into_par_iter()
         .flat_map_iter(|image| {
             let row: Vec<(f64, f64)> = kernel.row(image).collect();
-            let others = doubtful(image, &row, |other| eligible(image, other), wanted);
+            let mut others = doubtful(image, &row, |other| eligible(image, other), wanted);
+            if apart && params.official_order {
+                // There, images of the same crop are among the near ones.
+                others.extend(doubtful(image, &row, |other| !eligible(image, other), wanted));
+            }
             others.into_iter().map(move |other| (image.min(other) as u32, image.max(other) as u32))
         })
         .collect();
@@ -60,6 +65,7 @@ pub fn run(context: &Context) -> Result<()> {
         let pair = (image.min(other) as u32, image.max(other) as u32);
         exact.get(&pair).copied().unwrap_or(rough)
     };
+    let mut fewest = params.far;
     let mut tables = Tables::create(context, &features.image_ids)?;
     for image in 0..features.len() {
         let rough = kernel.row(image).enumerate();
@@ -68,10 +74,34 @@ pub fn run(context: &Context) -> Result<()> {
         if apart && params.official_order {
             near = official_near(image, &row, |other| eligible(image, other), params.near);
         }
-        check_lists(&features, image, &row, (&near, &far), &params)?;
+        check_lists(&features, image, (&near, &far), &params)?;
+        fewest = fewest.min(far.len());
         tables.write(image, &row, [("near", near), ("far", far)])?;
     }
+    if fewest < params.far {
+        context.warn(format!(
+            "far = {}, but of some images only {fewest} are farther than the near ones",
+            params.far
+        ));
+    }
     tables.finish()
+}
+
+/// Refuses images that are all the same before each is compared with each.
+fn check_apart(features: &Features, kernel: &Kernel, params: &Params) -> Result<()> {
+    if kernel.row(0).any(|(rough, error)| rough > error) {
+        return Ok(());
+    }
+    let pairs: Vec<(u32, u32)> = (1..features.len() as u32).map(|other| (0, other)).collect();
+    let distances = direct::distances(features, &params.weighting, &pairs, |_| ())?;
+    if distances.iter().any(|distance| *distance > 0.0) {
+        return Ok(());
+    }
+    let (id, count) = (&features.image_ids[0], features.len());
+    Err(refusal(
+        format!("all {count} training images have the same style: every distance from `{id}` is 0"),
+        "use images that differ; are the files copies of one?",
+    ))
 }
 
 fn check_count(images: usize, params: &Params) -> Result<()> {
@@ -101,7 +131,6 @@ fn crops_apart(context: &Context, features: &Features, other_crops_only: bool) -
 fn check_lists(
     features: &Features,
     image: usize,
-    row: &[f64],
     (near, far): (&[usize], &[usize]),
     params: &Params,
 ) -> Result<()> {
@@ -110,12 +139,6 @@ fn check_lists(
         return Err(refusal(
             format!("`{id}` has {} images of other crops, near = {}", near.len(), params.near),
             "set style_distances.near lower, or other_crops_only = false",
-        ));
-    }
-    if row.iter().all(|distance| *distance == 0.0) {
-        return Err(refusal(
-            format!("all {} training images have the same style: every distance from `{id}` is 0", row.len()),
-            "use images that differ; are the files copies of one?",
         ));
     }
     if far.is_empty() {

@@ -38,7 +38,10 @@ pub fn index(path: &Path) -> Result<Index> {
     }
     let text = String::from_utf8_lossy(&output.stdout);
     let mut packets = packets(&text).ok_or_else(|| {
-        refusal(format!("{}: ffmpeg gave no packet times", path.display()), "re-encode the file")
+        refusal(
+            format!("{}: the container does not say when its frames are shown", path.display()),
+            "put them into another one: `ffmpeg -fflags +genpts -i FILE -c copy FILE.mkv`, or encode it anew",
+        )
     })?;
     if packets.is_empty() {
         return Err(refusal(
@@ -70,7 +73,10 @@ fn packets(text: &str) -> Option<Vec<(f64, bool)>> {
     };
     let shown = |line: &&str| flags(line) & DISCARD == 0;
     let packets = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()).filter(shown);
-    let time = |line: &str| Some(line.split(',').nth(2)?.trim().parse::<i64>().ok()? as f64 * unit);
+    // The least number stands for none.
+    let number =
+        |line: &str| line.split(',').nth(2)?.trim().parse::<i64>().ok().filter(|pts| *pts != i64::MIN);
+    let time = |line: &str| Some(number(line)? as f64 * unit);
     packets.map(|line| Some((time(line)?, flags(line) & KEY != 0))).collect()
 }
 
@@ -98,6 +104,7 @@ mod tests {
         let text = "#tb 0: 1/10\n#media_type 0: video\n0, -1, 0, 1, 9, 0xab\n0, 0, 5, 1, 9, 0xcd\n";
         assert_eq!(packets(text), Some(vec![(0.0, true), (0.5, true)]));
         assert_eq!(packets(""), Some(vec![]));
+        assert_eq!(packets("#tb 0: 1/10\n0, 0, -9223372036854775808, 1, 9, 0xab\n"), None);
     }
 
     #[test]

@@ -60,14 +60,17 @@ impl Format {
     pub fn of(path: &Path) -> Result<Option<Self>> {
         let mut head = Vec::new();
         let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-        file.take(64).read_to_end(&mut head).with_context(|| format!("cannot read {}", path.display()))?;
+        file.take(30 + u64::from(u16::MAX))
+            .read_to_end(&mut head)
+            .with_context(|| format!("cannot read {}", path.display()))?;
         Ok(match head.as_slice() {
             head if head.starts_with(b"\x89HDF\r\n") => Some(Self::Hdf5),
             head if head.starts_with(b"\x93NUMPY") => Some(Self::Npy),
             // The first member of torch's archives is `<name>/data.pkl`, of NumPy's `<name>.npy`.
             head if head.starts_with(b"PK") => {
-                let name = String::from_utf8_lossy(&head[30.min(head.len())..]);
-                Some(if name.contains(".npy") { Self::Npz } else { Self::TorchZip })
+                let length = head.get(26..28).map_or(0, |l| usize::from(u16::from_le_bytes([l[0], l[1]])));
+                let name = head.get(30..30 + length).unwrap_or_default();
+                Some(if name.ends_with(b".npy") { Self::Npz } else { Self::TorchZip })
             }
             [0x80, 0x02..=0x05, ..] => Some(Self::Torch),
             [_, _, _, _, _, _, _, _, b'{', ..] => Some(Self::Safetensors),

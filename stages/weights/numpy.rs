@@ -12,7 +12,7 @@ use zip::ZipArchive;
 use super::pickle::{Id, Node, Pickle, Reader};
 use super::unreadable;
 
-/// Bytes of an array at most.
+/// Bytes of all arrays at most, as the archive says before they are read.
 const MOST_BYTES: u64 = 1 << 30;
 
 /// Reads arrays by name; of a dict of lists, those of `name` are `name.0`, `name.1` and so on.
@@ -27,11 +27,13 @@ pub fn read(bytes: &[u8], path: &Path) -> Result<BTreeMap<String, Tensor>> {
 fn from_npz(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, String> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| error.to_string())?;
     let names: Vec<String> = archive.file_names().map(str::to_owned).collect();
-    let mut tensors = BTreeMap::new();
+    let (mut tensors, mut left) = (BTreeMap::new(), MOST_BYTES);
     for name in names {
         let file = archive.by_name(&name).map_err(|error| format!("{name}: {error}"))?;
+        left = left.checked_sub(file.size()).ok_or("its arrays are larger than any network's")?;
         let mut bytes = Vec::new();
-        file.take(MOST_BYTES).read_to_end(&mut bytes).map_err(|error| format!("{name}: {error}"))?;
+        let size = file.size();
+        file.take(size).read_to_end(&mut bytes).map_err(|error| format!("{name}: {error}"))?;
         let (header, data) = header(&bytes).map_err(|why| format!("{name}: {why}"))?;
         let tensor = array(&header, data).map_err(|why| format!("{name}: {why}"))?;
         tensors.insert(name.trim_end_matches(".npy").to_owned(), tensor);
@@ -109,7 +111,7 @@ fn array(header: &Header, data: &[u8]) -> Result<Tensor, String> {
         }
         kind => return Err(format!("its values are `{kind}`, not floats")),
     };
-    let count = header.shape.iter().try_fold(1i64, |n, side| n.checked_mul(*side)).filter(|n| *n >= 0);
+    let count = header.shape.iter().try_fold(1i64, |n, side| n.checked_mul(*side).filter(|_| *side >= 0));
     if count != Some(values.len() as i64) {
         return Err(format!("it has {} values for the shape {:?}", values.len(), header.shape));
     }
@@ -131,15 +133,21 @@ fn state(pickle: &Pickle, id: Id) -> Option<&[Id]> {
 }
 
 fn pickled(pickle: &Pickle, id: Id) -> Result<Tensor, String> {
-    let [_, shape, kind, _, data] = state(pickle, id).ok_or("it is no array")? else {
+    let [_, shape, kind, fortran, data] = state(pickle, id).ok_or("it is no array")? else {
         return Err("an array of another version".into());
     };
     let shape = pickle.list(*shape).and_then(|sides| sides.iter().map(|side| pickle.int(*side)).collect());
-    // dtype("f4", 0, 1), then its attributes; only little-endian machines wrote such files.
+    // dtype("f4", 0, 1), whose attributes are set to (3, "<", ..): its order of bytes.
+    if let Node::Call { state: Some(attributes), .. } = pickle.node(*kind) {
+        let order = pickle.list(*attributes).and_then(|attributes| pickle.text(*attributes.get(1)?));
+        if order.is_some_and(|order| !["<", "|", "="].contains(&order)) {
+            return Err("its bytes are in the order of another machine".into());
+        }
+    }
     let kind = pickle.call(*kind).and_then(|(_, arguments)| pickle.text(*arguments.first()?));
     let header = Header {
         kind: format!("<{}", kind.ok_or("it says no type")?),
-        fortran: false,
+        fortran: pickle.int(*fortran) == Some(1),
         shape: shape.ok_or("it says no shape")?,
     };
     array(&header, &raw(pickle, *data).ok_or("it has no values")?)

@@ -11,8 +11,9 @@ pub type Id = usize;
 /// What a pickle describes.
 #[derive(Clone, Debug)]
 pub enum Node {
-    /// None, a truth, a float: nothing that is needed here.
+    /// None, a float: nothing that is needed here.
     Other,
+    /// A whole number; a truth is 1 or 0.
     Int(i64),
     Text(String),
     Bytes(Vec<u8>),
@@ -229,7 +230,9 @@ impl Machine {
             b'0' => drop(self.pop()?),
             b'}' => self.push(Node::Dict(Vec::new())),
             b']' | b')' | 0x8f => self.push(Node::List(Vec::new())),
-            b'N' | 0x88 | 0x89 => self.push(Node::Other),
+            b'N' => self.push(Node::Other),
+            0x88 => self.push(Node::Int(1)),
+            0x89 => self.push(Node::Int(0)),
             b'G' => {
                 reader.take(8)?;
                 self.push(Node::Other);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use callsheet::declare::{Layer, Origin, Project};
-use callsheet::plan::matches;
+use callsheet::plan::files;
 use serde::Deserialize;
 
 use crate::worker::refusal;
@@ -67,8 +67,8 @@ pub fn raw(project: &Project, name: &str) -> Result<Raw> {
         let pattern = path.get_ref().replace("{dataset}", name);
         let spanned = toml::Spanned::new(path.span(), pattern.clone());
         let origin = Origin::File(layer.source.clone(), path.span());
-        let (files, base) = matches(&project.root, &spanned, &origin)?;
-        for file in files {
+        let (found, base) = files(&project.root, &spanned, &origin)?;
+        for file in found {
             let shown = file.strip_prefix(&base).unwrap_or(&file).to_string_lossy().into_owned();
             raw.files.push((shown, project.root.join(file)));
         }

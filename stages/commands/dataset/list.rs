@@ -8,14 +8,20 @@ use super::expected::raw;
 /// Prints a line for each dataset: how many raw files it has, and what it is.
 ///
 /// # Errors
-/// When this is no project, or a dataset's file is malformed.
+/// When this is no project.
 #[expect(clippy::print_stdout, reason = "the answer")]
 pub fn list() -> Result<u8> {
     let project = Project::find()?;
     let names = project.dataset_names();
     let width = names.iter().map(String::len).max().unwrap_or_default();
     for name in names {
-        let raw = raw(&project, &name)?;
+        let raw = match raw(&project, &name) {
+            Ok(raw) => raw,
+            Err(error) => {
+                println!("{name:width$}  {error:#}");
+                continue;
+            }
+        };
         let files = match (raw.files.len(), &raw.stand_in) {
             (0, Some(label)) => format!("no files: {label}"),
             (0, None) => "no files".to_owned(),
