@@ -73,9 +73,12 @@ fn packets(text: &str) -> Option<Vec<(f64, bool)>> {
     };
     let shown = |line: &&str| flags(line) & DISCARD == 0;
     let packets = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()).filter(shown);
-    // The least number stands for none.
-    let number =
-        |line: &str| line.split(',').nth(2)?.trim().parse::<i64>().ok().filter(|pts| *pts != i64::MIN);
+    let number = |line: &str| line.split(',').nth(2)?.trim().parse::<i64>().ok();
+    // The least number stands for none: where only some frames have a time, their order is unknown.
+    let timeless = packets.clone().filter(|line| number(line) == Some(i64::MIN)).count();
+    if timeless > 0 && timeless < packets.clone().count() {
+        return None;
+    }
     let time = |line: &str| Some(number(line)? as f64 * unit);
     packets.map(|line| Some((time(line)?, flags(line) & KEY != 0))).collect()
 }
@@ -104,7 +107,10 @@ mod tests {
         let text = "#tb 0: 1/10\n#media_type 0: video\n0, -1, 0, 1, 9, 0xab\n0, 0, 5, 1, 9, 0xcd\n";
         assert_eq!(packets(text), Some(vec![(0.0, true), (0.5, true)]));
         assert_eq!(packets(""), Some(vec![]));
-        assert_eq!(packets("#tb 0: 1/10\n0, 0, -9223372036854775808, 1, 9, 0xab\n"), None);
+        assert_eq!(
+            packets("#tb 0: 1/10\n0, 0, 5, 1, 9, 0xab\n0, 1, -9223372036854775808, 1, 9, 0xab\n"),
+            None
+        );
     }
 
     #[test]
