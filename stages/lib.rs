@@ -31,6 +31,7 @@ mod columns;
 mod data;
 pub mod nn;
 mod overlap;
+mod pairs;
 mod parts;
 mod picture;
 mod random;

@@ -7,19 +7,15 @@ use std::collections::HashMap;
 
 use anyhow::{Result, ensure};
 use arrow::array::AsArray;
-use arrow::datatypes::DataType;
-use callsheet::table::{image_type, read_columns};
+use callsheet::table::read_columns;
 use image::RgbImage;
 use rayon::prelude::*;
 use serde::Deserialize;
 
-use crate::columns::{
-    batch, bools, float64s, images, int32s, read_bools, read_float64s, read_int32s, read_strings, schema,
-    strings,
-};
+use crate::columns::{read_bools, read_float64s, read_int32s, read_strings};
 use crate::nn::generator::SIDE_MULTIPLE;
+use crate::pairs::{Encoded, Pair, pair_schema, rows};
 use crate::parts::Parts;
-use crate::picture::{content_digest, encode_png};
 use crate::worker::{Context, refusal};
 use cuts::{Cut, read_cuts};
 use smooth::median;
@@ -167,54 +163,23 @@ impl<'a> Waiting<'a> {
     }
 }
 
-/// A picture's file, and the digest of its pixels.
-type Encoded = (Vec<u8>, String);
-
 fn write(parts: &mut Parts, all: &[Image], ready: &[usize], cuts: &HashMap<&str, Cut>) -> Result<()> {
-    let chosen: Vec<&Image> = ready.iter().map(|image| &all[*image]).collect();
-    let encoded: Vec<(Encoded, Encoded)> = chosen
-        .par_iter()
-        .map(|image| {
-            let crop = |frame: &str| &cuts[frame][image.crop as usize];
-            let window: Vec<&RgbImage> = image.window.iter().map(|frame| crop(frame)).collect();
-            let encoded = |picture: &RgbImage| -> Result<Encoded> {
-                Ok((encode_png(picture)?, content_digest(picture)))
-            };
-            let b = encoded(crop(&image.frame_id))?;
+    let pair = |image: &usize| -> Result<Pair> {
+        let image = &all[*image];
+        let crop = |frame: &str| &cuts[frame][image.crop as usize];
+        let window: Vec<&RgbImage> = image.window.iter().map(|frame| crop(frame)).collect();
+        let b = Encoded::new(crop(&image.frame_id))?;
+        Ok(Pair {
+            image_id: image.id.clone(),
+            frame_id: image.frame_id.clone(),
+            crop: image.crop,
+            split: image.split.clone(),
+            time_s: image.time_s,
+            for_style: image.for_style,
             // Nothing to smooth over: A is B.
-            Ok((if window.len() == 1 { b.clone() } else { encoded(&median(&window))? }, b))
+            a: if window.len() == 1 { b.clone() } else { Encoded::new(&median(&window))? },
+            b,
         })
-        .collect::<Result<_>>()?;
-    let names =
-        |half: &str| chosen.iter().map(|image| format!("{}.{half}.png", image.id)).collect::<Vec<_>>();
-    let (a, b): (Vec<_>, Vec<_>) = encoded.into_iter().unzip();
-    let (a, a_digests): (Vec<_>, Vec<_>) = a.into_iter().unzip();
-    let (b, digests): (Vec<_>, Vec<_>) = b.into_iter().unzip();
-    parts.write(&batch(vec![
-        ("image_id", strings(chosen.iter().map(|image| &image.id))),
-        ("frame_id", strings(chosen.iter().map(|image| &image.frame_id))),
-        ("crop", int32s(chosen.iter().map(|image| image.crop))),
-        ("split", strings(chosen.iter().map(|image| &image.split))),
-        ("time_s", float64s(chosen.iter().map(|image| image.time_s))),
-        ("for_style", bools(chosen.iter().map(|image| image.for_style))),
-        ("content_digest", strings(&digests)),
-        ("a_digest", strings(&a_digests)),
-        ("a", images(&a, &names("a"))?),
-        ("b", images(&b, &names("b"))?),
-    ])?)
-}
-
-fn pair_schema() -> arrow::datatypes::Schema {
-    schema(&[
-        ("image_id", DataType::Utf8),
-        ("frame_id", DataType::Utf8),
-        ("crop", DataType::Int32),
-        ("split", DataType::Utf8),
-        ("time_s", DataType::Float64),
-        ("for_style", DataType::Boolean),
-        ("content_digest", DataType::Utf8),
-        ("a_digest", DataType::Utf8),
-        ("a", image_type()),
-        ("b", image_type()),
-    ])
+    };
+    parts.write(&rows(ready.par_iter().map(pair).collect::<Result<_>>()?)?)
 }

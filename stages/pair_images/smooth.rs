@@ -6,9 +6,6 @@ use image::RgbImage;
 /// lower middle one.
 pub fn median(pictures: &[&RgbImage]) -> RgbImage {
     let mut result = pictures[0].clone();
-    if pictures.len() == 1 {
-        return result;
-    }
     let mut values = vec![0u8; pictures.len()];
     let middle = (pictures.len() - 1) / 2;
     for (position, out) in result.iter_mut().enumerate() {

@@ -5,16 +5,16 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
-use arrow::datatypes::DataType;
-use callsheet::table::{image_type, read_columns};
+use callsheet::table::read_columns;
 use image::RgbImage;
 use serde::Deserialize;
 
-use crate::columns::{batch, bools, float64s, images, int32s, read_bools, read_strings, schema, strings};
+use crate::columns::{read_bools, read_strings};
 use crate::nn::generator::SIDE_MULTIPLE;
 use crate::overlap::overlap;
+use crate::pairs::{Encoded, Pair, pair_schema, rows};
 use crate::parts::Parts;
-use crate::picture::{content_digest, encode_png, halves, read, square_crop};
+use crate::picture::{halves, read, square_crop};
 use crate::worker::{Context, refusal};
 
 #[derive(Deserialize)]
@@ -33,16 +33,6 @@ struct Image {
     file: String,
     split: String,
     for_style: bool,
-}
-
-/// A picture's file, and the digest of its pixels.
-type Encoded = (Vec<u8>, String);
-
-/// A row of the table.
-struct Pair {
-    image: Image,
-    a: Encoded,
-    b: Encoded,
 }
 
 /// Runs the stage.
@@ -76,12 +66,14 @@ pub fn run(context: &Context) -> Result<()> {
         pending.push(pair);
         done += 1;
         if pending.len() == ROWS {
-            write(&mut parts, std::mem::take(&mut pending))?;
+            parts.write(&rows(std::mem::take(&mut pending))?)?;
             context.progress(done, total, "images");
         }
         Ok(())
     })?;
-    write(&mut parts, pending)?;
+    if !pending.is_empty() {
+        parts.write(&rows(pending)?)?;
+    }
     parts.end()
 }
 
@@ -97,49 +89,17 @@ fn pair(image: Image, path: &Path, params: &Params) -> Result<Pair> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let (left, right) = halves(&read(&bytes, path)?, path)?;
     let (a, b) = if params.content == "left" { (left, right) } else { (right, left) };
-    let encode = |half: RgbImage| -> Result<Encoded> {
-        let half = if params.side > 0 { square_crop(&half, 0, 1, params.side)? } else { half };
-        Ok((encode_png(&half)?, content_digest(&half)))
+    let encode = |half: RgbImage| {
+        Encoded::new(&if params.side > 0 { square_crop(&half, 0, 1, params.side)? } else { half })
     };
-    Ok(Pair { a: encode(a)?, b: encode(b)?, image })
-}
-
-fn write(parts: &mut Parts, pairs: Vec<Pair>) -> Result<()> {
-    if pairs.is_empty() {
-        return Ok(());
-    }
-    let (listed, halves): (Vec<Image>, Vec<(Encoded, Encoded)>) =
-        pairs.into_iter().map(|pair| (pair.image, (pair.a, pair.b))).unzip();
-    let (a, b): (Vec<Encoded>, Vec<Encoded>) = halves.into_iter().unzip();
-    let (a, a_digests): (Vec<_>, Vec<_>) = a.into_iter().unzip();
-    let (b, digests): (Vec<_>, Vec<_>) = b.into_iter().unzip();
-    let ids = || listed.iter().map(|image| &image.id);
-    let names = |half: &str| ids().map(|id| format!("{id}.{half}.png")).collect::<Vec<_>>();
-    parts.write(&batch(vec![
-        ("image_id", strings(ids())),
-        ("frame_id", strings(ids())),
-        ("crop", int32s(listed.iter().map(|_| 0))),
-        ("split", strings(listed.iter().map(|image| &image.split))),
-        ("time_s", float64s(listed.iter().map(|_| 0.0))),
-        ("for_style", bools(listed.iter().map(|image| image.for_style))),
-        ("content_digest", strings(&digests)),
-        ("a_digest", strings(&a_digests)),
-        ("a", images(&a, &names("a"))?),
-        ("b", images(&b, &names("b"))?),
-    ])?)
-}
-
-fn pair_schema() -> arrow::datatypes::Schema {
-    schema(&[
-        ("image_id", DataType::Utf8),
-        ("frame_id", DataType::Utf8),
-        ("crop", DataType::Int32),
-        ("split", DataType::Utf8),
-        ("time_s", DataType::Float64),
-        ("for_style", DataType::Boolean),
-        ("content_digest", DataType::Utf8),
-        ("a_digest", DataType::Utf8),
-        ("a", image_type()),
-        ("b", image_type()),
-    ])
+    Ok(Pair {
+        a: encode(a)?,
+        b: encode(b)?,
+        frame_id: image.id.clone(),
+        image_id: image.id,
+        crop: 0,
+        split: image.split,
+        time_s: 0.0,
+        for_style: image.for_style,
+    })
 }
