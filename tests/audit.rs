@@ -5,11 +5,10 @@ mod flagship;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::Range;
-use std::process::Command;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Float64Type;
-use flagship::{project_of, repository, rows};
+use flagship::{ffmpeg, project_of, rows};
 use tempfile::TempDir;
 
 const PIPELINE: &str = r#"
@@ -44,14 +43,11 @@ const FAULTS: &str = "loop=loop=7:size=1:start=61,setpts=N/10/TB,\
 fn video(project: &TempDir, name: &str, filter: &str, frames: usize) {
     let path = project.path().join(format!("data/raw/footage/{name}.mp4"));
     fs::create_dir_all(path.parent().expect("a folder")).expect("created");
-    let search = format!("{}:{}", repository().join(".toolchain/bin").display(), env!("PATH"));
     let source = "testsrc2=size=320x180:rate=10";
     let filter = format!("lutyuv=y=50+val*0.6:u=76+val*0.4:v=76+val*0.4,{filter}");
-    let mut command = Command::new("ffmpeg");
-    command.env("PATH", search).args(["-loglevel", "error", "-f", "lavfi", "-i", source, "-vf", &filter]);
-    command.args(["-frames:v", &frames.to_string(), "-pix_fmt", "yuv420p", "-c:v", "libx264", "-crf", "10"]);
-    command.arg(path);
-    assert!(command.status().expect("ffmpeg starts").success());
+    let (frames, path) = (frames.to_string(), path.display().to_string());
+    let how = ["-frames:v", &frames, "-pix_fmt", "yuv420p", "-c:v", "libx264", "-crf", "10", &path];
+    ffmpeg(&[&["-f", "lavfi", "-i", source, "-vf", &filter], &how[..]].concat());
 }
 
 /// Of each finding, the frames it is of.

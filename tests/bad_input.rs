@@ -5,21 +5,17 @@ mod flagship;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use flagship::{callsheet, project, repository};
+use flagship::{callsheet, ffmpeg, project, repository};
 use tempfile::TempDir;
 
 const VIDEO: &str = "data/raw/space_needle/a.mp4";
 
 /// Encodes ffmpeg's test pattern to `path`: 60 frames of `size`, a key frame every 12.
 fn encode(path: &Path, size: &str, format: &[&str]) {
-    let search = format!("{}:{}", repository().join(".toolchain/bin").display(), env!("PATH"));
     let source = format!("testsrc2=size={size}:rate=30:duration=2");
-    let mut command = Command::new("ffmpeg");
-    command.env("PATH", search).args(["-loglevel", "error", "-y", "-f", "lavfi", "-i", &source]);
-    command.args(["-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "12"]).args(format).arg(path);
-    assert!(command.status().expect("ffmpeg starts").success());
+    let how = ["-f", "lavfi", "-i", &source, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "12"];
+    ffmpeg(&[&how[..], format, &[&path.display().to_string()]].concat());
 }
 
 /// A project whose footage is what `make` leaves at the path it is given.

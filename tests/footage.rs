@@ -5,12 +5,11 @@ mod flagship;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use arrow::array::AsArray;
 use arrow::datatypes::{Float64Type, Int32Type};
 use callsheet::table::read_columns;
-use flagship::{callsheet, project_of, repository, rows};
+use flagship::{callsheet, ffmpeg, project_of, rows};
 use tempfile::TempDir;
 
 const PIPELINE: &str = r#"
@@ -27,14 +26,6 @@ inputs.videos = "footage"
 inputs.list = "list_frames.list"
 inputs.videos = "footage"
 "#;
-
-fn ffmpeg(arguments: &[&str]) {
-    let search = format!("{}:{}", repository().join(".toolchain/bin").display(), env!("PATH"));
-    let mut command = Command::new("ffmpeg");
-    command.env("PATH", search).args(["-y", "-loglevel", "error"]).args(arguments);
-    let output = command.output().expect("ffmpeg starts");
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
 
 /// Encodes 60 frames of a pattern that changes all the time.
 fn encode(project: &TempDir, name: &str, how: &[&str]) -> String {

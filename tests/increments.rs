@@ -4,9 +4,8 @@ mod flagship;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::Command;
 
-use flagship::{callsheet, project_of, repository, rows};
+use flagship::{callsheet, ffmpeg, project_of, rows};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -122,12 +121,10 @@ fn growing() -> TempDir {
 fn video(project: &TempDir, name: &str, pattern: &str, frames: usize) {
     let path = project.path().join(format!("data/raw/{name}.mp4"));
     fs::create_dir_all(path.parent().expect("a folder")).expect("created");
-    let search = format!("{}:{}", repository().join(".toolchain/bin").display(), env!("PATH"));
     let source = format!("{pattern}=size=128x64:rate=10");
-    let mut command = Command::new("ffmpeg");
-    command.env("PATH", search).args(["-loglevel", "error", "-f", "lavfi", "-i", &source, "-frames:v"]);
-    command.arg(frames.to_string()).args(["-pix_fmt", "yuv420p", "-c:v", "libx264"]).arg(path);
-    assert!(command.status().expect("ffmpeg starts").success());
+    let (frames, path) = (frames.to_string(), path.display().to_string());
+    let how = ["-frames:v", &frames, "-pix_fmt", "yuv420p", "-c:v", "libx264", &path];
+    ffmpeg(&[&["-f", "lavfi", "-i", &source], &how[..]].concat());
 }
 
 fn counts<const N: usize>(counts: [(&str, (u64, u64)); N]) -> BTreeMap<String, (u64, u64)> {

@@ -3,11 +3,11 @@
 mod flagship;
 
 use std::fs::{self, File};
-use std::process::Command;
+use std::path::Path;
 
 use arrow::array::AsArray;
 use arrow::datatypes::Float64Type;
-use flagship::{callsheet, callsheet_in, project, ran, repository};
+use flagship::{callsheet, callsheet_in, ffmpeg, project, ran};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 /// Columns of every table that the pipeline makes.
@@ -201,16 +201,11 @@ fn a_trimmed_video_of_one_crop_takes_the_stand_in_s_place() {
     let footage = project.path().join("data/raw/space_needle");
     fs::create_dir_all(&footage).expect("created");
     let whole = project.path().join("whole.mp4");
-    let search = format!("{}:{}", repository().join(".toolchain/bin").display(), env!("PATH"));
-    let ffmpeg = |arguments: &[&str]| {
-        let mut command = Command::new("ffmpeg");
-        command.env("PATH", &search).current_dir(project.path()).args(["-loglevel", "error"]);
-        assert!(command.args(arguments).status().expect("ffmpeg starts").success());
-    };
+    let shown = |path: &Path| path.display().to_string();
     let pattern = ["-f", "lavfi", "-i", "testsrc2=size=96x96:rate=30:duration=2", "-pix_fmt", "yuv420p"];
-    ffmpeg(&[&pattern[..], &["-c:v", "libx264", "-g", "12", "whole.mp4"]].concat());
+    ffmpeg(&[&pattern[..], &["-c:v", "libx264", "-g", "12", &shown(&whole)]].concat());
     // The cut at frame 15 keeps frames 12 to 14 in the file, for decoding, and does not show them.
-    ffmpeg(&["-ss", "0.5", "-i", "whole.mp4", "-c", "copy", "data/raw/space_needle/trimmed.mp4"]);
+    ffmpeg(&["-ss", "0.5", "-i", &shown(&whole), "-c", "copy", &shown(&footage.join("trimmed.mp4"))]);
     fs::remove_file(whole).expect("removed");
 
     let output = callsheet(&project, &["run"]);

@@ -59,6 +59,16 @@ pub fn project_of(name: &str, pipeline: &str) -> TempDir {
     project
 }
 
+/// Runs the ffmpeg that stages find.
+#[allow(dead_code, reason = "not every test crate asks")]
+pub fn ffmpeg(arguments: &[&str]) {
+    let search = format!("{}:{}", repository().join(".toolchain/bin").display(), env!("PATH"));
+    let mut command = Command::new("ffmpeg");
+    command.env("PATH", search).args(["-y", "-loglevel", "error"]).args(arguments);
+    let output = command.output().expect("ffmpeg starts");
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
 static TURN: Mutex<()> = Mutex::new(());
 
 /// Runs the engine in profile `test` and takes what it says.
