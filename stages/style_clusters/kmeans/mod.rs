@@ -5,11 +5,15 @@
 //! iterations need no coordinates, and one costs as much as points change their cluster; so do single moves
 //! after them.
 
-use rand::Rng;
+mod seeds;
+mod sums;
+
 use rayon::prelude::*;
 
 use super::matrix::Matrix;
 use crate::random::stream;
+use seeds::seeds;
+use sums::Sums;
 
 /// Iterations end when no label changes, or here.
 const MOST_ITERATIONS: usize = 300;
@@ -54,103 +58,6 @@ pub fn cluster(points: &Matrix, clusters: usize, restarts: u64, seed: i64) -> Cl
     let runs: Vec<Clustering> = runs.collect();
     let best = runs.into_iter().min_by(|a, b| a.inertia.total_cmp(&b.inertia));
     renumbered(best.unwrap_or_else(|| lloyd(points, clusters, seed, 0)))
-}
-
-/// k-means++ with the best of some candidates at each step (Arthur and Vassilvitskii 2007, section 4).
-/// Returns each point's nearest centre.
-fn seeds(points: &Matrix, clusters: usize, random: &mut impl Rng) -> Vec<usize> {
-    let candidates = 2 + (clusters as f64).ln() as usize;
-    let first = random.random_range(0..points.len());
-    let mut nearest = points.row(first).to_vec();
-    let mut labels = vec![0; points.len()];
-    for centre in 1..clusters {
-        let total: f64 = nearest.iter().copied().map(f64::from).sum();
-        let mut draw = || {
-            let mut left = random.random::<f64>() * total;
-            let chosen = nearest.iter().position(|distance| {
-                left -= f64::from(*distance);
-                left < 0.0
-            });
-            // All points coincide with a centre: any will do.
-            chosen.unwrap_or_else(|| random.random_range(0..points.len()))
-        };
-        let drawn: Vec<usize> = (0..candidates).map(|_| draw()).collect();
-        let left = |point: &usize| -> f64 {
-            nearest.iter().zip(points.row(*point)).map(|(a, b)| f64::from(a.min(*b))).sum()
-        };
-        let best = drawn.into_iter().map(|point| (left(&point), point)).min_by(|a, b| a.0.total_cmp(&b.0));
-        let Some((_, best)) = best else { break };
-        for ((near, label), distance) in nearest.iter_mut().zip(&mut labels).zip(points.row(best)) {
-            if distance < near {
-                (*near, *label) = (*distance, centre);
-            }
-        }
-    }
-    labels
-}
-
-/// Sums over the points of each cluster.
-struct Sums {
-    counts: Vec<usize>,
-    /// `S_ic`, cluster after cluster.
-    sums: Vec<Vec<f64>>,
-    /// `W_c`.
-    within: Vec<f64>,
-}
-
-impl Sums {
-    fn of(points: &Matrix, labels: &[usize], clusters: usize) -> Self {
-        let sums = vec![vec![0.0; points.len()]; clusters];
-        let mut sums = Self { counts: vec![0; clusters], sums, within: vec![0.0; clusters] };
-        labels.iter().enumerate().for_each(|(point, label)| sums.add(points, point, *label));
-        sums
-    }
-
-    fn add(&mut self, points: &Matrix, point: usize, cluster: usize) {
-        self.counts[cluster] += 1;
-        self.within[cluster] += 2.0 * self.sums[cluster][point];
-        self.sums[cluster].iter_mut().zip(points.row(point)).for_each(|(sum, d)| *sum += f64::from(*d));
-    }
-
-    fn remove(&mut self, points: &Matrix, point: usize, cluster: usize) {
-        self.counts[cluster] -= 1;
-        self.within[cluster] -= 2.0 * self.sums[cluster][point];
-        self.sums[cluster].iter_mut().zip(points.row(point)).for_each(|(sum, d)| *sum -= f64::from(*d));
-    }
-
-    /// Squared distance of a point to the mean of a cluster that has points.
-    fn distance(&self, point: usize, cluster: usize) -> f64 {
-        let count = self.counts[cluster] as f64;
-        (self.sums[cluster][point] / count - self.within[cluster] / (2.0 * count * count)).max(0.0)
-    }
-
-    /// Clusters with points.
-    fn filled(&self) -> impl Iterator<Item = usize> {
-        (0..self.counts.len()).filter(|cluster| self.counts[*cluster] > 0)
-    }
-
-    /// The cluster whose mean is nearest to a point, and its squared distance.
-    fn nearest(&self, point: usize) -> (usize, f64) {
-        let each = self.filled().map(|cluster| (cluster, self.distance(point, cluster)));
-        each.min_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((0, 0.0))
-    }
-
-    /// The cluster that a point should move to, if moving lowers the inertia: means move along.
-    fn better(&self, point: usize, own: usize) -> Option<usize> {
-        let count = self.counts[own] as f64;
-        if self.counts[own] < 2 {
-            return None;
-        }
-        let leaving = self.distance(point, own) * count / (count - 1.0);
-        let joining = |cluster: usize| {
-            let count = self.counts[cluster] as f64;
-            (cluster, self.distance(point, cluster) * count / (count + 1.0))
-        };
-        let best = self.filled().filter(|cluster| *cluster != own).map(joining);
-        let (best, joining) = best.min_by(|a, b| a.1.total_cmp(&b.1))?;
-        // By more than rounding, or two clusters might take a point in turns for ever.
-        (joining < leaving * (1.0 - 1e-9)).then_some(best)
-    }
 }
 
 fn lloyd(points: &Matrix, clusters: usize, seed: i64, restart: u64) -> Clustering {

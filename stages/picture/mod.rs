@@ -1,0 +1,158 @@
+//! RGB pictures of 8 bits a channel.
+
+mod strange;
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image::codecs::png::{CompressionType, FilterType as Prediction, PngEncoder};
+use image::imageops;
+use image::{ExtendedColorType, ImageEncoder, RgbImage};
+
+use crate::worker::refusal;
+pub use strange::{Traits, is_image, read, read_with_traits};
+
+/// Decodes a PNG or JPEG, which is row `id` of the table at `path`.
+///
+/// # Errors
+/// When it is neither, or damaged.
+pub fn decode(bytes: &[u8], id: &str, path: &Path) -> Result<RgbImage> {
+    let image = image::load_from_memory(bytes).map_err(|error| {
+        refusal(
+            format!("image `{id}` of {} is unreadable: {error}", path.display()),
+            "replace or leave out the file it was made from; if the table was damaged, delete it and run again",
+        )
+    })?;
+    Ok(image.into_rgb8())
+}
+
+/// The left and the right half.
+///
+/// # Errors
+/// When the width is odd.
+pub fn halves(picture: &RgbImage, path: &Path) -> Result<(RgbImage, RgbImage)> {
+    let (width, height) = picture.dimensions();
+    if !width.is_multiple_of(2) || width == 0 {
+        return Err(refusal(
+            format!("{} is {width}x{height}: it has no two halves of one width", path.display()),
+            "make the width even, with as much for one half as for the other, or remove the file",
+        ));
+    }
+    let half = |left: u32| imageops::crop_imm(picture, left, 0, width / 2, height).to_image();
+    Ok((half(0), half(width / 2)))
+}
+
+/// Encodes as PNG, quickly.
+///
+/// # Errors
+/// When the picture is empty.
+pub fn encode_png(picture: &RgbImage) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, Prediction::Adaptive);
+    encoder.write_image(picture, picture.width(), picture.height(), ExtendedColorType::Rgb8)?;
+    Ok(bytes)
+}
+
+/// Number of square crops of a panorama: round(width / height), at least one.
+pub fn auto_crops(width: u32, height: u32) -> u32 {
+    (f64::from(width) / f64::from(height)).round().max(1.0) as u32
+}
+
+/// Crop `index` of `count`: the centre square of that column, resized to `side` by antialiased
+/// bicubic interpolation.
+///
+/// # Errors
+/// When the columns would be empty.
+pub fn square_crop(picture: &RgbImage, index: u32, count: u32, side: u32) -> Result<RgbImage> {
+    let (width, height) = picture.dimensions();
+    ensure!(count <= width, "{count} crops of a picture {width} pixels wide");
+    let left = (u64::from(width) * u64::from(index) / u64::from(count)) as u32;
+    let right = (u64::from(width) * u64::from(index + 1) / u64::from(count)) as u32;
+    let square = (right - left).min(height);
+    let (x, y) = (left + (right - left - square) / 2, (height - square) / 2);
+    let crop = imageops::crop_imm(picture, x, y, square, square).to_image();
+    resized(crop, side, side)
+}
+
+/// The picture in another size, by antialiased bicubic interpolation.
+///
+/// # Errors
+/// When a side is 0.
+pub fn resized(picture: RgbImage, width: u32, height: u32) -> Result<RgbImage> {
+    if picture.dimensions() == (width, height) {
+        return Ok(picture);
+    }
+    let source = ImageRef::new(picture.width(), picture.height(), picture.as_raw(), PixelType::U8x3)?;
+    let mut target = Image::new(width, height, PixelType::U8x3);
+    let bicubic = ResizeAlg::Convolution(FilterType::CatmullRom);
+    Resizer::new().resize(&source, &mut target, &ResizeOptions::new().resize_alg(bicubic))?;
+    RgbImage::from_raw(width, height, target.into_vec()).context("a picture of no size")
+}
+
+/// The picture, reduced by antialiased bicubic interpolation if a side is longer than `most` pixels; 0 is
+/// without bound.
+///
+/// # Errors
+/// When a side is 0.
+pub fn within(picture: RgbImage, most: u32) -> Result<RgbImage> {
+    let (width, height) = picture.dimensions();
+    let longest = width.max(height);
+    if most == 0 || longest <= most {
+        return Ok(picture);
+    }
+    let side =
+        |pixels: u32| (f64::from(pixels) * f64::from(most) / f64::from(longest)).round().max(1.0) as u32;
+    resized(picture, side(width), side(height))
+}
+
+/// BLAKE3 of size and pixels: equal for equal pictures however they are encoded.
+pub fn content_digest(picture: &RgbImage) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&picture.width().to_le_bytes()).update(&picture.height().to_le_bytes());
+    hasher.update(picture.as_raw());
+    hasher.finalize().to_hex().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_corrupt_image_is_named_with_its_table() {
+        let mut bytes = encode_png(&RgbImage::new(8, 8)).expect("a PNG");
+        decode(&bytes, "a.mp4#000001", Path::new("frames.parquet")).expect("whole");
+        let middle = bytes.len() / 2;
+        bytes.truncate(middle);
+        let error = decode(&bytes, "a.mp4#000001", Path::new("frames.parquet")).expect_err("truncated");
+        assert!(
+            error.to_string().contains("image `a.mp4#000001` of frames.parquet is unreadable"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_paper_s_panorama_gives_8_crops_and_a_wide_video_2() {
+        assert_eq!(auto_crops(8280, 1080), 8);
+        assert_eq!(auto_crops(1920, 1080), 2);
+        assert_eq!(auto_crops(480, 640), 1);
+    }
+
+    #[test]
+    fn crops_are_the_centre_squares_of_equal_columns() {
+        let panorama = RgbImage::from_fn(30, 8, |x, _| image::Rgb([x as u8, 0, 0]));
+        let crop = square_crop(&panorama, 1, 3, 8).expect("a crop");
+        assert_eq!(crop.dimensions(), (8, 8));
+        assert_eq!(crop.get_pixel(0, 0)[0], 11);
+        assert!(square_crop(&panorama, 0, 31, 8).is_err());
+    }
+
+    #[test]
+    fn png_is_lossless_and_the_digest_is_of_the_pixels() {
+        let picture = RgbImage::from_fn(5, 3, |x, y| image::Rgb([x as u8, y as u8, 7]));
+        let again = decode(&encode_png(&picture).expect("encoded"), "a", Path::new("b")).expect("decoded");
+        assert_eq!(content_digest(&again), content_digest(&picture));
+        assert_ne!(content_digest(&RgbImage::new(3, 5)), content_digest(&RgbImage::new(5, 3)));
+    }
+}

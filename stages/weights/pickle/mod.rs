@@ -1,0 +1,115 @@
+//! Pickles as data: nothing is imported, built or executed.
+//!
+//! A pickle is a program for a stack machine. Here its only effect is to put nodes on a list: what it
+//! would import is a name, what it would call a record of name and arguments.
+
+mod machine;
+mod reader;
+
+pub use reader::Reader;
+
+/// Position of a node in [`Pickle::nodes`]. Nodes may share others, and hold themselves.
+pub type Id = usize;
+
+/// What a pickle describes.
+#[derive(Clone, Debug)]
+pub enum Node {
+    /// None, a float: nothing that is needed here.
+    Other,
+    /// A whole number; a truth is 1 or 0.
+    Int(i64),
+    Text(String),
+    Bytes(Vec<u8>),
+    /// A list, tuple or set.
+    List(Vec<Id>),
+    Dict(Vec<(Id, Id)>),
+    /// A name to import: `module.name`.
+    Global(String),
+    /// What the program that wrote the pickle keeps elsewhere.
+    Persistent(Id),
+    /// A call of a name with arguments, what its attributes were set to, and what was put into it.
+    Call {
+        function: Id,
+        arguments: Id,
+        state: Option<Id>,
+        items: Vec<(Id, Id)>,
+    },
+}
+
+/// A pickle that was read.
+#[derive(Debug, Default)]
+pub struct Pickle {
+    nodes: Vec<Node>,
+    /// What it is of.
+    pub root: Id,
+}
+
+impl Pickle {
+    /// A node.
+    pub fn node(&self, id: Id) -> &Node {
+        &self.nodes[id]
+    }
+
+    /// The text at a node.
+    pub fn text(&self, id: Id) -> Option<&str> {
+        if let Node::Text(text) = self.node(id) { Some(text) } else { None }
+    }
+
+    /// The whole number at a node.
+    pub fn int(&self, id: Id) -> Option<i64> {
+        if let Node::Int(value) = self.node(id) { Some(*value) } else { None }
+    }
+
+    /// The elements of a list or tuple.
+    pub fn list(&self, id: Id) -> Option<&[Id]> {
+        if let Node::List(items) = self.node(id) { Some(items) } else { None }
+    }
+
+    /// Name and arguments of a call.
+    pub fn call(&self, id: Id) -> Option<(&str, &[Id])> {
+        let Node::Call { function, arguments, .. } = self.node(id) else { return None };
+        let Node::Global(name) = self.node(*function) else { return None };
+        Some((name, self.list(*arguments)?))
+    }
+
+    /// The items of a dict, also of an ordered one.
+    pub fn items(&self, id: Id) -> Option<Vec<(Id, Id)>> {
+        match self.node(id) {
+            Node::Dict(items) => Some(items.clone()),
+            Node::Call { items, .. } if self.call(id)?.0 == "collections.OrderedDict" => {
+                // Python 2 gives the items as a list of pairs; Python 3 adds them afterwards.
+                let pairs = self.call(id)?.1.first().and_then(|pairs| self.list(*pairs)).unwrap_or_default();
+                let pair = |pair: &Id| {
+                    if let [key, value] = self.list(*pair)? { Some((*key, *value)) } else { None }
+                };
+                Some(pairs.iter().filter_map(pair).chain(items.iter().copied()).collect())
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pickle_that_would_run_a_command_is_a_name_and_its_arguments() {
+        let evil = b"\x80\x02cposix\nsystem\nq\x00X\x05\x00\x00\x00falseq\x01\x85q\x02Rq\x03.";
+        let pickle = Reader::new(evil).pickle().expect("a pickle");
+        let (name, arguments) = pickle.call(pickle.root).expect("a call");
+        assert_eq!((name, pickle.text(arguments[0])), ("posix.system", Some("false")));
+    }
+
+    #[test]
+    fn lists_that_double_take_no_more_room_than_the_pickle() {
+        // Each list holds the one before twice: as a tree 2^200 nodes.
+        let mut bytes = b"\x80\x02]q\x00".to_vec();
+        for slot in 0..200u8 {
+            bytes.extend([b'0', b'h', slot, b'h', slot, 0x86, b'q', slot + 1]);
+        }
+        bytes.push(b'.');
+        let pickle = Reader::new(&bytes).pickle().expect("a pickle");
+        assert_eq!(pickle.nodes.len(), 201);
+    }
+}
