@@ -1,8 +1,8 @@
 """How each library sees a table: the names of its types as stage.toml writes them, and its values.
 
 A library's values are plain: one NumPy array of all elements for vectors; for anything else a list, of which
-an image is a dict of bytes and path. Where a library cannot tell a vector from a list whose rows happen to be of
-one length, what holds floats counts as a vector: lists hold names.
+an image is a dict of bytes and path. pandas and DuckDB cannot tell a vector from a list whose rows happen to be of
+one length: they are told which columns are declared to be vectors.
 """
 
 import os
@@ -29,20 +29,18 @@ def struct(fields):
     return "image" if dict(fields) == IMAGE else f"struct{dict(fields)}"
 
 
-def from_arrow(table):
-    """The plain values of an Arrow table."""
+def from_arrow(table, vectors):
+    """The plain values of an Arrow table, some of whose columns are vectors."""
 
-    def plain(column):
-        nested = pa.types.is_fixed_size_list(column.type) or pa.types.is_list(column.type)
-        vector = nested and pa.types.is_floating(column.type.value_type)
-        return column.combine_chunks().flatten().to_numpy() if vector else column.to_pylist()
+    def plain(name, column):
+        return column.combine_chunks().flatten().to_numpy() if name in vectors else column.to_pylist()
 
-    return {name: plain(column) for name, column in zip(table.column_names, table.columns)}
+    return {name: plain(name, column) for name, column in zip(table.column_names, table.columns)}
 
 
 class Pyarrow:
     def __init__(self, table):
-        self.table = pq.read_table(table.path)
+        self.table, self.vectors = pq.read_table(table.path), table.vectors
 
     def types(self):
         return {field.name: self.name_of(field.type) for field in self.table.schema}
@@ -60,27 +58,28 @@ class Pyarrow:
         return self.table.num_rows
 
     def values(self):
-        return from_arrow(self.table)
+        return from_arrow(self.table, self.vectors)
 
 
 class Pandas:
     """Its default types: what NumPy has none for is an object, NaN stands for null."""
 
     def __init__(self, table):
-        self.frame = pd.read_parquet(table.path)
+        self.frame, self.vectors = pd.read_parquet(table.path), table.vectors
 
     def types(self):
         return {name: self.name_of(self.frame[name]) for name in self.frame}
 
     def name_of(self, column):
         if column.dtype == object:
-            return " or ".join(sorted({self.name_of_value(value) for value in column}))
+            vector = column.name in self.vectors
+            return " or ".join(sorted({self.name_of_value(value, vector) for value in column}))
         return {"str": "string"}.get(str(column.dtype), str(column.dtype))
 
-    def name_of_value(self, value):
+    def name_of_value(self, value, vector=False):
         if isinstance(value, np.ndarray):
             if value.dtype != object:
-                return f"{value.dtype}[{len(value)}]"
+                return f"{value.dtype}[{len(value)}]" if vector else f"list<{value.dtype}>"
             return f"list<{' or '.join(sorted({self.name_of_value(part) for part in value}))}>"
         if isinstance(value, dict):
             return struct((name, self.name_of_value(part)) for name, part in value.items())
@@ -98,12 +97,12 @@ class Pandas:
         values = list(column)
         if not values or not isinstance(values[0], np.ndarray):
             return values
-        return [list(value) for value in values] if values[0].dtype == object else np.concatenate(values)
+        return np.concatenate(values) if column.name in self.vectors else [value.tolist() for value in values]
 
 
 class Polars:
     def __init__(self, table):
-        self.frame = pl.read_parquet(table.pattern)
+        self.frame, self.vectors = pl.read_parquet(table.pattern), table.vectors
 
     def types(self):
         return {name: self.name_of(kind) for name, kind in self.frame.schema.items()}
@@ -121,7 +120,7 @@ class Polars:
         return self.frame.height
 
     def values(self):
-        return from_arrow(self.frame.to_arrow())
+        return from_arrow(self.frame.to_arrow(), self.vectors)
 
 
 class DuckDB:
@@ -136,21 +135,19 @@ class DuckDB:
         self.database = duckdb.connect()
         self.database.from_parquet(table.pattern).create_view("t")
         self.columns = list(zip(self.database.table("t").columns, self.database.table("t").types))
+        self.vectors = table.vectors
 
     def types(self):
         return {name: self.name_of(kind, name) for name, kind in self.columns}
 
     def name_of(self, kind, column):
-        if self.is_vector(kind):
-            return f"{self.name_of(kind.child, column)}[{' or '.join(map(str, self.lengths(column)))}]"
+        if column in self.vectors:
+            return f"{self.name_of(kind.child, None)}[{' or '.join(map(str, self.lengths(column)))}]"
         if kind.id == "list":
             return f"list<{self.name_of(kind.child, column)}>"
         if kind.id == "struct":
             return struct((name, self.name_of(part, column)) for name, part in kind.children)
         return self.NAMES.get(str(kind), str(kind))
-
-    def is_vector(self, kind):
-        return kind.id == "list" and str(kind.child) in ("FLOAT", "DOUBLE")
 
     def lengths(self, column):
         found = self.database.sql(f'select distinct len("{column}") as n from t order by n')
@@ -161,10 +158,10 @@ class DuckDB:
 
     def values(self):
         chosen = ", ".join(self.chosen(name, kind) for name, kind in self.columns)
-        return from_arrow(self.database.sql(f"select {chosen} from t").to_arrow_table())
+        return from_arrow(self.database.sql(f"select {chosen} from t").to_arrow_table(), self.vectors)
 
     def chosen(self, name, kind):
-        lengths = self.lengths(name) if self.is_vector(kind) else []
+        lengths = self.lengths(name) if name in self.vectors else []
         if len(lengths) == 1 and lengths[0] <= self.LONGEST_ARRAY:
             return f'"{name}"::{kind.child}[{lengths[0]}] as "{name}"'
         return f'"{name}"'
@@ -177,6 +174,7 @@ class Datasets:
         self.data = datasets.load_dataset(
             "parquet", data_files=table.pattern, split="train", streaming=streaming, cache_dir=_SCRATCH.name
         )
+        self.vectors = table.vectors
 
     def types(self):
         return {name: self.name_of(feature) for name, feature in self.data.features.items()}
@@ -194,7 +192,7 @@ class Datasets:
         return len(self.data)
 
     def values(self):
-        return from_arrow(self.data.with_format("arrow")[:])
+        return from_arrow(self.data.with_format("arrow")[:], self.vectors)
 
 
 LIBRARIES = {"pyarrow": Pyarrow, "pandas": Pandas, "polars": Polars, "DuckDB": DuckDB, "datasets": Datasets}
