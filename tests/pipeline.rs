@@ -12,7 +12,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 
 /// Columns of every table that the pipeline makes.
 const TABLES: [(&str, &[&str]); 13] = [
-    ("synthesize_timelapse/factors", &["frame_index", "time_of_day", "cloud", "haze", "season"]),
+    ("synthesize_timelapse/factors", &["frame_index", "time_of_day", "cloud", "haze", "season", "mode"]),
     ("list_frames/list", &["frame_id", "video", "file", "frame_index", "time_s", "damaged"]),
     (
         "extract_frames/frames",
@@ -173,6 +173,16 @@ fn the_whole_method_runs_once_and_a_changed_margin_runs_what_depends_on_it() {
         // Nothing need be wrong with a frame.
         assert!(file.num_rows() > 0 || table == "audit_frames/findings", "{table}");
     }
+    let agreement = style_modes(&project)["normalised_mutual_information"].as_f64().expect("a number");
+    assert!(agreement > 0.3 && agreement <= 1.0, "clusters know something of styles: {agreement}");
+}
+
+/// What the report says of clusters beside the stand-in's modes.
+fn style_modes(project: &tempfile::TempDir) -> serde_json::Value {
+    let summary = project.path().join("data/out/synthesis/space_needle/report/report/summary.json");
+    let summary: serde_json::Value =
+        serde_json::from_slice(&fs::read(summary).expect("a summary")).expect("JSON");
+    summary["style_modes"].clone()
 }
 
 #[test]
@@ -212,6 +222,8 @@ fn a_trimmed_video_of_one_crop_takes_the_stand_in_s_place() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
     assert!(said.contains("extract_frames: done") && said.contains("45 rows of frames"), "{said}");
+    assert!(!said.contains("synthesize_timelapse"), "{said}");
+    assert!(style_modes(&project).is_null(), "nothing is known of footage");
     let planned = String::from_utf8_lossy(&callsheet(&project, &["plan"]).stdout).into_owned();
     assert!(planned.contains("(45 rows of frames)"), "{planned}");
     let planned = callsheet(&project, &["plan", "--set", "list_frames.count=30"]);

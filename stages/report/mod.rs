@@ -1,5 +1,6 @@
 //! The report: figures and pictures of what came out.
 
+mod agreement;
 mod page;
 mod sheets;
 
@@ -24,6 +25,7 @@ use crate::random::torch_seed;
 use crate::train_encoder::encode;
 use crate::train_generator::Networks;
 use crate::worker::Context;
+use agreement::Agreement;
 use sheets::{BATCH, Model};
 
 #[derive(Deserialize)]
@@ -46,6 +48,10 @@ pub fn run(context: &Context) -> Result<()> {
     let note = labels.iter().chain([&params.note]).filter(|text| !text.is_empty());
     let note = note.map(String::as_str).collect::<Vec<_>>().join(" \u{b7} ");
     let sheets = sheets(context, &params)?;
+    let agreement = context.optional("factors").map(|factors| -> Result<Agreement> {
+        Agreement::of(context.input("clusters")?, context.input("pairs")?, factors)
+    });
+    let agreement = agreement.transpose()?;
 
     let folder = context.output("report")?;
     fs::create_dir_all(folder)?;
@@ -58,10 +64,11 @@ pub fn run(context: &Context) -> Result<()> {
         "note": params.note,
         "rests_on": labels,
         "reconstruction": metrics,
+        "style_modes": agreement.as_ref().map(Agreement::summary),
         "sheets": sheets.iter().map(|sheet| format!("{}.png", sheet.name)).collect::<Vec<_>>(),
     });
     fs::write(folder.join("summary.json"), format!("{summary:#}\n"))?;
-    Ok(fs::write(folder.join("index.html"), page::page(&note, &metrics, &sheets))?)
+    Ok(fs::write(folder.join("index.html"), page::page(&note, &metrics, agreement.as_ref(), &sheets))?)
 }
 
 fn sheets(context: &Context, params: &Params) -> Result<Vec<Sheet>> {

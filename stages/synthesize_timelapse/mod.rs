@@ -7,10 +7,10 @@ use arrow::datatypes::DataType;
 use rayon::prelude::*;
 use serde::Deserialize;
 
-use crate::columns::{batch, float32s, int64s, schema};
+use crate::columns::{batch, float32s, int64s, schema, strings};
 use crate::video::Encoder;
 use crate::worker::Context;
-use render::{Factors, Renderer, sample};
+use render::{Factors, Mode, Renderer, sample};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,7 +31,7 @@ pub fn run(context: &Context) -> Result<()> {
     ensure!(params.height.is_multiple_of(2), "height = {}: H.264 needs an even number", params.height);
     // 23/3 is 8280/1080, the panorama of the paper.
     let width = (params.height * 23 / 3).next_multiple_of(2);
-    let factors: Vec<Factors> = (0..params.frames as u64).map(|i| sample(params.seed, i)).collect();
+    let factors: Vec<(&Mode, Factors)> = (0..params.frames as u64).map(|i| sample(params.seed, i)).collect();
     let renderer = Renderer::new(params.scene_seed, width, params.height);
     let mut encoder = Encoder::create(context.output("video")?, (width, params.height), params.rate)?;
     // As many frames in flight as threads: one is 100 MB at the paper's size.
@@ -40,7 +40,7 @@ pub fn run(context: &Context) -> Result<()> {
         let end = (start + at_once).min(params.frames);
         let frames: Vec<Vec<u8>> = (start..end)
             .into_par_iter()
-            .map(|i| renderer.frame(params.seed, i as u64, &factors[i]))
+            .map(|i| renderer.frame(params.seed, i as u64, &factors[i].1))
             .collect();
         let written = frames.iter().try_for_each(|frame| encoder.frame(frame));
         if written.is_err() {
@@ -52,7 +52,7 @@ pub fn run(context: &Context) -> Result<()> {
     write_factors(context, &factors)
 }
 
-fn write_factors(context: &Context, factors: &[Factors]) -> Result<()> {
+fn write_factors(context: &Context, factors: &[(&Mode, Factors)]) -> Result<()> {
     let float = DataType::Float32;
     let mut table = context.table(
         "factors",
@@ -62,14 +62,16 @@ fn write_factors(context: &Context, factors: &[Factors]) -> Result<()> {
             ("cloud", float.clone()),
             ("haze", float.clone()),
             ("season", float),
+            ("mode", DataType::Utf8),
         ]),
     )?;
     table.write(&batch(vec![
         ("frame_index", int64s(0..factors.len() as i64)),
-        ("time_of_day", float32s(factors.iter().map(|f| f.time_of_day))),
-        ("cloud", float32s(factors.iter().map(|f| f.cloud))),
-        ("haze", float32s(factors.iter().map(|f| f.haze))),
-        ("season", float32s(factors.iter().map(|f| f.season))),
+        ("time_of_day", float32s(factors.iter().map(|(_, f)| f.time_of_day))),
+        ("cloud", float32s(factors.iter().map(|(_, f)| f.cloud))),
+        ("haze", float32s(factors.iter().map(|(_, f)| f.haze))),
+        ("season", float32s(factors.iter().map(|(_, f)| f.season))),
+        ("mode", strings(factors.iter().map(|(mode, _)| mode.name))),
     ])?)?;
     Ok(table.finish()?)
 }

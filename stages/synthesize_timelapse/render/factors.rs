@@ -17,43 +17,53 @@ pub struct Factors {
     pub season: f32,
 }
 
-/// Share of frames within `TWILIGHT_HOURS` of sunrise or sunset by design; the rest is uniform.
-pub const TWILIGHT_SHARE: f64 = 0.35;
-/// Half width in hours of the window around sunrise or sunset.
-pub const TWILIGHT_HOURS: f32 = 1.1;
-/// Clear-sky covers, the range of a third of the frames.
-pub const CLEAR: (f32, f32) = (0.0, 0.15);
-/// Overcast covers, the range of a quarter of the frames; the rest is broken cloud.
-pub const OVERCAST: (f32, f32) = (0.8, 1.0);
-/// Share of frames in fog.
-pub const FOG_SHARE: f64 = 0.12;
-/// Haze of frames in fog.
-pub const FOG: (f32, f32) = (0.5, 1.0);
-/// Largest haze outside fog; its cube-root is uniform, so most frames are nearly clean.
-pub const MILD_HAZE: f32 = 0.5;
+/// A range that values are drawn from uniformly.
+type Range = (f32, f32);
 
-/// The factors of frame `index`: a function of the two arguments alone.
+/// A kind of light and weather: what frames of one style have in common.
+pub struct Mode {
+    pub name: &'static str,
+    /// 0 at noon, 1 at sunset or sunrise, 2 at midnight.
+    phase: Range,
+    cloud: Range,
+    haze: Range,
+}
+
+const CLEAR: Range = (0.0, 0.15);
+const SCATTERED: Range = (0.0, 0.4);
+const OVERCAST: Range = (0.85, 1.0);
+const CLEAN: Range = (0.0, 0.05);
+const FOG: Range = (0.8, 1.0);
+const DAY: Range = (0.0, 0.5);
+const NIGHT: Range = (1.6, 2.0);
+
+const fn mode(name: &'static str, phase: Range, cloud: Range, haze: Range) -> Mode {
+    Mode { name, phase, cloud, haze }
+}
+
+/// The modes, all equally likely; seasons are drawn for each frame, whatever its mode.
+pub const MODES: [Mode; 8] = [
+    mode("clear day", DAY, CLEAR, CLEAN),
+    mode("overcast day", DAY, OVERCAST, CLEAN),
+    mode("fog by day", DAY, OVERCAST, FOG),
+    mode("golden hour", (0.85, 0.98), SCATTERED, CLEAN),
+    mode("blue hour", (1.08, 1.15), SCATTERED, CLEAN),
+    mode("clear night", NIGHT, CLEAR, CLEAN),
+    mode("overcast night", NIGHT, OVERCAST, CLEAN),
+    mode("fog by night", NIGHT, OVERCAST, FOG),
+];
+
+/// The mode of frame `index`, and its factors: a function of the two arguments alone.
 #[must_use]
-pub fn sample(seed: u64, index: u64) -> Factors {
+pub fn sample(seed: u64, index: u64) -> (&'static Mode, Factors) {
     let mut rng = stream(seed, index, 0);
-    let season = rng.random_range(0.0..1.0);
-    let time_of_day = if rng.random_bool(TWILIGHT_SHARE) {
-        let side = if rng.random_bool(0.5) { 1.0 } else { -1.0 };
-        12.0 + side * half_day(season) + rng.random_range(-TWILIGHT_HOURS..TWILIGHT_HOURS)
-    } else {
-        rng.random_range(0.0..24.0)
-    };
-    let cloud = match rng.random_range(0..12) {
-        0..4 => rng.random_range(CLEAR.0..CLEAR.1),
-        4..7 => rng.random_range(OVERCAST.0..OVERCAST.1),
-        _ => rng.random_range(CLEAR.1..OVERCAST.0),
-    };
-    let haze = if rng.random_bool(FOG_SHARE) {
-        rng.random_range(FOG.0..FOG.1)
-    } else {
-        MILD_HAZE * rng.random_range(0.0_f32..1.0).powi(3)
-    };
-    Factors { time_of_day: time_of_day.rem_euclid(24.0), cloud, haze, season }
+    let mode = &MODES[rng.random_range(0..MODES.len())];
+    let [season, phase, cloud, haze] =
+        [(0.0, 1.0), mode.phase, mode.cloud, mode.haze].map(|(from, to)| rng.random_range(from..to));
+    let half = half_day(season);
+    let from_noon = if phase < 1.0 { phase * half } else { half + (phase - 1.0) * (12.0 - half) };
+    let side = if rng.random_bool(0.5) { 1.0 } else { -1.0 };
+    (mode, Factors { time_of_day: (12.0 + side * from_noon).rem_euclid(24.0), cloud, haze, season })
 }
 
 /// A random stream of its own for each (seed, index, purpose).
@@ -67,12 +77,16 @@ pub fn stream(seed: u64, index: u64, purpose: u64) -> ChaCha8Rng {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sun::position;
     use super::*;
+
+    fn samples(count: u64) -> impl Iterator<Item = (&'static str, Factors)> {
+        (0..count).map(|index| sample(7, index)).map(|(mode, factors)| (mode.name, factors))
+    }
 
     #[test]
     fn samples_stay_in_the_ranges() {
-        for index in 0..2000 {
-            let f = sample(7, index);
+        for (_, f) in samples(2000) {
             assert!((0.0..24.0).contains(&f.time_of_day));
             for part in [f.cloud, f.haze, f.season] {
                 assert!((0.0..=1.0).contains(&part));
@@ -82,21 +96,33 @@ mod tests {
 
     #[test]
     fn a_sample_depends_on_its_seed_and_index_only() {
-        let forward: Vec<_> = (0..20).map(|i| sample(1, i)).collect();
-        let backward: Vec<_> = (0..20).rev().map(|i| sample(1, i)).collect();
+        let of = |seed, index| sample(seed, index).1;
+        let forward: Vec<_> = (0..20).map(|i| of(1, i)).collect();
+        let backward: Vec<_> = (0..20).rev().map(|i| of(1, i)).collect();
         assert!(forward.iter().eq(backward.iter().rev()));
-        assert_ne!(sample(1, 3), sample(2, 3));
-        assert_ne!(sample(1, 3), sample(1, 4));
+        assert_ne!(of(1, 3), of(2, 3));
+        assert_ne!(of(1, 3), of(1, 4));
     }
 
     #[test]
-    fn day_twilight_and_night_are_all_common() {
-        let mut counts = [0; 3];
-        for index in 0..1000 {
-            let f = sample(11, index);
-            let elevation = super::super::sun::position(f.time_of_day, f.season).elevation;
-            counts[usize::from(elevation > -8.0) + usize::from(elevation > 8.0)] += 1;
+    fn every_mode_is_common() {
+        for mode in &MODES {
+            let count = samples(1000).filter(|(name, _)| *name == mode.name).count();
+            assert!((90..160).contains(&count), "{}: {count}", mode.name);
         }
-        assert!(counts.iter().all(|&n| n > 200), "{counts:?}");
+    }
+
+    #[test]
+    fn the_sun_stands_where_the_mode_has_its_name_from() {
+        for (mode, f) in samples(1000) {
+            let elevation = position(f.time_of_day, f.season).elevation;
+            let range = match mode {
+                "golden hour" => 0.0..11.0,
+                "blue hour" => -12.0..-2.0,
+                _ if mode.contains("night") => -70.0..-8.0,
+                _ => 10.0..70.0,
+            };
+            assert!(range.contains(&elevation), "{mode}: {elevation} degrees");
+        }
     }
 }

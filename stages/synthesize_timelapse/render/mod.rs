@@ -33,7 +33,7 @@ mod tests;
 mod tower;
 mod water;
 
-pub use factors::{Factors, sample};
+pub use factors::{Factors, Mode, sample};
 
 use rand::Rng;
 
