@@ -59,10 +59,21 @@ def show(label, have, total, shown):
               file=sys.stderr, flush=True)
 
 
+def version(reply):
+    """What a server names this state of a file by, if it vouches for every byte."""
+    tag = reply.headers.get("ETag", "")
+    return tag if tag.startswith('"') else reply.headers.get("Last-Modified", "")
+
+
 def read_on(url, part, shown):
     """Append to `part` what is missing of it; returns whether it is whole."""
     have = size(part)
-    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    begun = part.with_name(f"{part.name}.version")
+    headers = {"Range": f"bytes={have}-"} if have else {}
+    named = begun.read_text() if have and begun.exists() else ""
+    if named:
+        headers["If-Range"] = named  # all of it again, if it is another file by now
+    request = urllib.request.Request(url, headers=headers)
     try:
         reply = urllib.request.urlopen(request, timeout=60)
     except urllib.error.HTTPError as error:
@@ -75,6 +86,8 @@ def read_on(url, part, shown):
         have = have if appending else 0
         length = reply.headers.get("Content-Length")
         total = have + int(length) if length else 0
+        if not appending:
+            begun.write_text(version(reply))
         with open(part, "ab" if appending else "wb") as out:
             while data := reply.read(CHUNK):
                 out.write(data)
@@ -101,6 +114,11 @@ def download(url, part):
         if failed == RETRIES:
             raise FetchError(f"{url}: {reason}; {size(part) / 1e6:.0f} MB are kept, run again to continue")
         time.sleep(2**failed - 1)
+
+
+def forget(part):
+    part.unlink()
+    part.with_name(f"{part.name}.version").unlink(missing_ok=True)
 
 
 def size(path):
@@ -163,14 +181,14 @@ def fetch(name):
     digest = sha256(part)
     wanted = found.get("sha256", "")
     if not digest.startswith(wanted.lower()):
-        part.unlink()
+        forget(part)
         raise FetchError(f"its SHA-256 is {digest}, wanted is {wanted}; nothing was installed")
     try:
         count = extract(part, name)
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise FetchError(f"{url} is no whole archive: {error}; run again to fetch it anew") from error
     finally:
-        part.unlink()
+        forget(part)
     print(f"{count} images came into data/raw/{name}; `callsheet dataset check {name}` looks at them all",
           file=sys.stderr)
     if not wanted:

@@ -31,11 +31,14 @@ def archive(members):
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves `server.content`; a connection ends after `server.most` bytes, if that is set."""
+    """Serves `server.content`; a connection ends after `server.most` bytes, and what is served may change then."""
 
     def do_GET(self):
         content, ranges = self.server.content, self.headers.get("Range")
         self.server.asked.append(ranges)
+        tag = f'"{hashlib.sha256(content or b"").hexdigest()}"'
+        if self.headers.get("If-Range", tag) != tag:
+            ranges = None
         if content is None:
             return self.send_error(404)
         first = int(ranges.removeprefix("bytes=").rstrip("-")) if ranges and self.server.ranged else 0
@@ -43,8 +46,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.send_error(416)
         self.send_response(206 if first else 200)
         self.send_header("Content-Length", len(content) - first)
+        self.send_header("ETag", tag)
         self.end_headers()
         self.wfile.write(content[first : first + self.server.most])
+        self.server.content = self.server.then or content
 
     def log_message(self, *_):
         pass
@@ -58,6 +63,7 @@ class Fetching(unittest.TestCase):
         shutil.copy(ROOT / "setup/dataset.py", self.folder / "setup")
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.content, self.server.most, self.server.ranged, self.server.asked = None, 1 << 30, True, []
+        self.server.then = None
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.addCleanup(self.server.server_close)
         self.addCleanup(self.server.shutdown)
@@ -94,6 +100,13 @@ class Fetching(unittest.TestCase):
         part.write_bytes(b"what came before")
         done = self.fetch({"mine/train/1.jpg": b"one"})
         self.assertEqual((done.returncode, self.raw()), (0, ["train/1.jpg"]), done.stderr)
+
+    def test_a_file_that_changes_while_it_is_fetched_is_fetched_anew(self):
+        self.server.most = 200
+        self.server.then = archive({f"mine/train/{n}.jpg": bytes([n]) * 5000 for n in range(3)})
+        done = self.fetch({f"mine/train/{n}.jpg": hashlib.sha256(bytes([n])).digest() for n in range(12)})
+        self.assertEqual((done.returncode, len(self.raw())), (0, 3), done.stderr)
+        self.assertEqual(list((self.folder / ".toolchain/parts").iterdir()), [])
 
     def test_another_checksum_installs_nothing(self):
         done = self.fetch({"mine/train/1.jpg": b"one"}, sha256="00" * 32)
