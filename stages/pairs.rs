@@ -7,7 +7,23 @@ use callsheet::table::image_type;
 use image::RgbImage;
 
 use crate::columns::{batch, bools, float64s, images, int32s, schema, strings};
+use crate::nn::generator::SIDE_MULTIPLE;
 use crate::picture::{content_digest, encode_png};
+use crate::worker::refusal;
+
+/// Refuses images of a side that the generator cannot halve as often as it does; 0 is as they are.
+///
+/// # Errors
+/// When it cannot.
+pub fn check_side(side: u32) -> Result<()> {
+    if side.is_multiple_of(SIDE_MULTIPLE as u32) {
+        return Ok(());
+    }
+    Err(refusal(
+        format!("side = {side} cannot be halved as often as the generator does"),
+        format!("set pair_images.side to a multiple of {SIDE_MULTIPLE}"),
+    ))
+}
 
 /// A picture as it is written.
 #[derive(Clone)]

@@ -70,19 +70,12 @@ pub fn run(context: &Context) -> Result<()> {
                 Ok(Encoded { place, width, height, png, digest })
             }
         });
-        let mut pending: Vec<Encoded> = Vec::with_capacity(ROWS);
-        overlap(decode, workers.collect(), |frame| {
-            pending.push(frame);
-            done += 1;
-            if pending.len() == ROWS {
-                parts.write(&rows(video, std::mem::take(&mut pending))?)?;
-                context.progress(done, total, "frames");
-            }
+        overlap(decode, workers.collect(), ROWS, |frames| {
+            done += frames.len();
+            parts.write(&rows(video, frames)?)?;
+            context.progress(done, total, "frames");
             Ok(())
         })?;
-        if !pending.is_empty() {
-            parts.write(&rows(video, pending)?)?;
-        }
         parts.end()?;
     }
     Ok(())

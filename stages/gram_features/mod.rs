@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use arrow::datatypes::DataType;
+use arrow::record_batch::RecordBatch;
 use callsheet::table::{read_batches, row_count};
 use image::RgbImage;
 use serde::Deserialize;
@@ -24,7 +25,7 @@ struct Params {
 }
 
 /// Rows written together: enough for the writer, few enough for the memory.
-const ROWS: usize = 16;
+const ROWS: usize = 8;
 
 /// An image's key, and the values of its five columns.
 type Style = (String, Vec<Vec<f32>>);
@@ -42,7 +43,6 @@ pub fn run(context: &Context) -> Result<()> {
     let mut columns = vec![("image_id", DataType::Utf8)];
     columns.extend(GRAM_COLUMNS.iter().zip(CHANNELS).map(|(name, c)| (*name, vector(triangle(c)))));
     let mut parts = Parts::create(context, "grams", schema(&columns))?;
-    let mut pending: Vec<Style> = Vec::with_capacity(ROWS);
     let mut done = 0;
     // An image a thread: nothing waits for the slowest of a batch, sizes may mix, and a row depends
     // on no other and not on the number of threads.
@@ -63,16 +63,12 @@ pub fn run(context: &Context) -> Result<()> {
                 .try_for_each(|(id, bytes)| give((id, bytes.to_vec())))
         })
     };
-    overlap(read, workers.collect(), |row| {
-        pending.push(row);
-        done += 1;
-        if pending.len() == ROWS {
-            write(&mut parts, &mut pending)?;
-        }
+    overlap(read, workers.collect(), ROWS, |styles| {
+        done += styles.len();
+        parts.write(&rows(&styles)?)?;
         context.progress(done, total, "images");
         Ok(())
     })?;
-    write(&mut parts, &mut pending)?;
     parts.end()
 }
 
@@ -91,17 +87,13 @@ fn style(vgg: &Vgg, picture: &RgbImage, id: &str) -> Result<Vec<Vec<f32>>> {
     grams.into_iter().collect()
 }
 
-fn write(parts: &mut Parts, pending: &mut Vec<Style>) -> Result<()> {
-    if pending.is_empty() {
-        return Ok(());
-    }
-    let mut columns: Vec<Column> = vec![("image_id", strings(pending.iter().map(|(id, _)| id)))];
+fn rows(styles: &[Style]) -> Result<RecordBatch> {
+    let mut columns: Vec<Column> = vec![("image_id", strings(styles.iter().map(|(id, _)| id)))];
     for (tap, name) in GRAM_COLUMNS.into_iter().enumerate() {
-        let values = pending.iter().flat_map(|(_, grams)| grams[tap].iter().copied()).collect();
+        let values = styles.iter().flat_map(|(_, grams)| grams[tap].iter().copied()).collect();
         columns.push((name, vectors(triangle(CHANNELS[tap]), values)?));
     }
-    pending.clear();
-    parts.write(&batch(columns)?)
+    batch(columns)
 }
 
 #[cfg(test)]

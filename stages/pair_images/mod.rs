@@ -13,10 +13,9 @@ use rayon::prelude::*;
 use serde::Deserialize;
 
 use crate::columns::{read_bools, read_float64s, read_int32s, read_strings};
-use crate::nn::generator::SIDE_MULTIPLE;
-use crate::pairs::{Encoded, Pair, pair_schema, rows};
+use crate::pairs::{Encoded, Pair, check_side, pair_schema, rows};
 use crate::parts::Parts;
-use crate::worker::{Context, refusal};
+use crate::worker::Context;
 use cuts::{Cut, read_cuts};
 use smooth::median;
 
@@ -44,12 +43,7 @@ struct Image {
 /// When a frame is missing or unreadable.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
-    if !params.side.is_multiple_of(SIDE_MULTIPLE as u32) {
-        return Err(refusal(
-            format!("side = {} cannot be halved as often as the generator does", params.side),
-            format!("set pair_images.side to a multiple of {SIDE_MULTIPLE}"),
-        ));
-    }
+    check_side(params.side)?;
     let (images, crops) = read(context)?;
     let mut parts = Parts::create(context, "pairs", pair_schema())?;
     let users = users(&images);

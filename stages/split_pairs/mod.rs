@@ -10,12 +10,11 @@ use image::RgbImage;
 use serde::Deserialize;
 
 use crate::columns::{read_bools, read_strings};
-use crate::nn::generator::SIDE_MULTIPLE;
 use crate::overlap::overlap;
-use crate::pairs::{Encoded, Pair, pair_schema, rows};
+use crate::pairs::{Encoded, Pair, check_side, pair_schema, rows};
 use crate::parts::Parts;
 use crate::picture::{halves, read, square_crop};
-use crate::worker::{Context, refusal};
+use crate::worker::Context;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,19 +40,14 @@ struct Image {
 /// When a file is unreadable, or does not halve.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
-    if !params.side.is_multiple_of(SIDE_MULTIPLE as u32) {
-        return Err(refusal(
-            format!("side = {} cannot be halved as often as the generator does", params.side),
-            format!("set pair_images.side to a multiple of {SIDE_MULTIPLE}, or to 0"),
-        ));
-    }
+    check_side(params.side)?;
     let listed = list(context.input("images")?)?;
     let total = listed.len();
     let files = context.files("files")?;
     let paths: HashMap<&str, &Path> =
         files.names.iter().map(String::as_str).zip(files.paths.iter().map(|path| path.as_path())).collect();
     let mut parts = Parts::create(context, "pairs", pair_schema())?;
-    let (mut pending, mut done): (Vec<Pair>, usize) = (Vec::with_capacity(ROWS), 0);
+    let mut done = 0;
     let workers = (0..context.request.cpus.max(1)).map(|_| {
         |image: Image| {
             let path = paths.get(image.file.as_str());
@@ -62,18 +56,12 @@ pub fn run(context: &Context) -> Result<()> {
         }
     });
     let list = |give: &mut dyn FnMut(Image) -> Result<()>| listed.into_iter().try_for_each(give);
-    overlap(list, workers.collect(), |pair| {
-        pending.push(pair);
-        done += 1;
-        if pending.len() == ROWS {
-            parts.write(&rows(std::mem::take(&mut pending))?)?;
-            context.progress(done, total, "images");
-        }
+    overlap(list, workers.collect(), ROWS, |pairs| {
+        done += pairs.len();
+        parts.write(&rows(pairs)?)?;
+        context.progress(done, total, "images");
         Ok(())
     })?;
-    if !pending.is_empty() {
-        parts.write(&rows(pending)?)?;
-    }
     parts.end()
 }
 

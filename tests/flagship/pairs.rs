@@ -1,0 +1,50 @@
+//! Small datasets of pairs in the layouts of the real ones.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use image::{Rgb, RgbImage};
+use tempfile::TempDir;
+
+/// A pair: blue blocks on the left, red ones on the right, other ones for every number.
+pub fn pair((width, height): (u32, u32), number: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, y| {
+        let block = ((x / 16 * 31 + y / 16 * 17 + number * 97) % 160) as u8;
+        if x < width / 2 { Rgb([0, block, 200]) } else { Rgb([200, block, 0]) }
+    })
+}
+
+/// Writes a picture as the file's name says.
+pub fn jpeg(picture: &RgbImage, path: &Path) {
+    fs::create_dir_all(path.parent().expect("a folder")).expect("created");
+    picture.save(path).expect("written");
+}
+
+/// 24 training images, two of each other split.
+pub fn fixture(project: &TempDir, name: &str, size: (u32, u32), folders: &[&str]) {
+    for folder in folders {
+        for number in 0..if *folder == "train" { 24 } else { 2 } {
+            let path = raw(project, name).join(format!("{folder}/{number}.jpg"));
+            jpeg(&pair(size, number + folder.len() as u32 * 100), &path);
+        }
+    }
+}
+
+/// The raw files of a dataset.
+pub fn raw(project: &TempDir, name: &str) -> PathBuf {
+    project.path().join("data/raw").join(name)
+}
+
+/// What a program said.
+pub fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// Runs `callsheet dataset ..`, which takes no profile.
+pub fn dataset(project: &TempDir, arguments: &[&str]) -> Output {
+    let engine = Path::new(env!("CARGO_BIN_EXE_callsheet-stages")).with_file_name("callsheet");
+    let mut command = Command::new(engine);
+    command.arg("dataset").args(arguments).current_dir(project.path());
+    command.output().expect("callsheet starts")
+}
