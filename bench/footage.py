@@ -42,7 +42,7 @@ def frames(folder, options):
         for name, inputs, outputs, params in [
             ("list_frames", {"videos": source}, ["list"], {}),
             ("extract_frames", {"videos": source, "list": folder / "list"}, ["frames"], {"height": 256}),
-            ("list_images", {"frames": folder / "frames"}, ["images"], {"window": 1}),
+            ("list_images", {"frames": folder / "frames"}, ["images"], {"window": 1, "val_fraction": 0.5}),
             ("pair_images", {"frames": folder / "frames", "images": folder / "images"}, ["pairs"], {"side": 256}),
         ]:
             for output in outputs:

@@ -56,9 +56,10 @@ def grams(folder, options):
                 for tap in taps(part):
                     gram(tap)
 
-    def ours(precision, **params):
-        return stage("gram_features", {"pairs": folder / "pairs.parquet", "vgg": weights},
-                     {"grams": Path(tempfile.mkdtemp(dir=folder))}, precision=precision, **params)
+    def ours(precision):
+        with tempfile.TemporaryDirectory(dir=folder) as grams:
+            return stage("gram_features", {"pairs": folder / "pairs.parquet", "vgg": weights}, {"grams": grams},
+                         precision=precision)
 
     few = images[:16]
     peer(4, few)
@@ -66,21 +67,19 @@ def grams(folder, options):
     best = min(batches, key=batches.get)
     print(f"torch {torch.__version__}, channels last, ms an image by batch: "
           + ", ".join(f"{b}: {1000 * t / len(few):.0f}" for b, t in batches.items()))
-    times = {"torch": [], "fp32": [], "bf16": []}
+    precisions = options.precisions.split(",")
+    times = {name: [] for name in ["torch", *precisions]}
     for _ in range(options.rounds):
         times["torch"].append(timed(lambda: peer(best)))
-        for precision in ["fp32", "bf16"]:
+        for precision in precisions:
             times[precision].append(ours(precision).seconds)
-    # Everything but the network, which has next to nothing to do with so small an image.
-    rest = [ours("fp32", max_side=32).seconds for _ in range(options.rounds)]
     head(f"Gram features of {count} images of 256 px", "ms an image", "ratio")
     for name, seconds in times.items():
         label = f"torch eager, fp32, batch {best}" if name == "torch" else f"gram_features, {name}"
         row(label, f"{1000 * statistics.median(seconds) / count:.1f}",
             "1" if name == "torch" else ratio(times["torch"], seconds))
-    row("gram_features, images reduced to 32 px: start, decoding, writing", f"{1000 * statistics.median(rest) / count:.1f}", "")
     growth("images", [max(1, count // 16 * n) for n in GROWTH],
-           lambda n: (pairs_table(folder / "pairs.parquet", n), ours("fp32"))[1])
+           lambda n: (pairs_table(folder / "pairs.parquet", n), ours(precisions[0]))[1])
 
 
 def features(path, count, rank=40, seed=0):

@@ -1,4 +1,4 @@
-//! The learnt weights of LPIPS (ml_spec section 10).
+//! The learnt weights of LPIPS (Zhang et al. 2018).
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::worker::refusal;
 /// The network that the heads in the file `vgg.pth` were fitted to.
 const TRUNK: &str = "vgg16";
 
-/// Of `vgg.pth` of LPIPS v0.1 (ml_spec section 10).
+/// Of `vgg.pth` of LPIPS v0.1.
 const SHA256: &str = "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868";
 
 /// Reads `vgg.pth` of LPIPS v0.1: five tensors [1, C, 1, 1].

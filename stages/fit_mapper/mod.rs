@@ -1,4 +1,4 @@
-//! The mapper M, fitted by implicit maximum likelihood estimation (ml_spec section 6): noise to
+//! The mapper M, fitted by implicit maximum likelihood estimation (Li and Malik 2018): noise to
 //! style codes, so that styles can be sampled without a variational encoder.
 
 mod imle;

@@ -90,8 +90,8 @@ fn style(vgg: &Vgg, picture: &RgbImage, id: &str) -> Result<Vec<Vec<f32>>> {
 fn rows(styles: &[Style]) -> Result<RecordBatch> {
     let mut columns: Vec<Column> = vec![("image_id", strings(styles.iter().map(|(id, _)| id)))];
     for (tap, name) in GRAM_COLUMNS.into_iter().enumerate() {
-        let values = styles.iter().flat_map(|(_, grams)| grams[tap].iter().copied()).collect();
-        columns.push((name, vectors(triangle(CHANNELS[tap]), values)?));
+        let values: Vec<&[f32]> = styles.iter().map(|(_, grams)| grams[tap].as_slice()).collect();
+        columns.push((name, vectors(triangle(CHANNELS[tap]), values.concat())?));
     }
     batch(columns)
 }

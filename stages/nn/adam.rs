@@ -1,5 +1,5 @@
 //! Adam as TensorFlow has it, over named tensors, so that its state can be saved and two
-//! optimisers can own the same tensors (ml_spec section 11, items 8 and 9).
+//! optimisers can own the same tensors (Kingma and Ba 2015, end of section 2).
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The discriminator D: independent PatchGANs at several scales (ml_spec section 4.3).
+//! The discriminator D: independent PatchGANs at several scales (Wang et al. 2018, section 3.2).
 
 use tch::{Kind, Tensor};
 

@@ -1,4 +1,4 @@
-//! The style encoder E (ml_spec section 3).
+//! The style encoder E: DRIT's (Lee et al. 2018) with pixel norms, as in StEP's program.
 
 use tch::{Kind, Tensor};
 

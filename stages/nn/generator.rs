@@ -1,4 +1,4 @@
-//! The generator G: content encoder and decoder (ml_spec sections 4.1 and 4.2).
+//! The generator G: content encoder and decoder with skips, as in StEP's program.
 
 use tch::Tensor;
 

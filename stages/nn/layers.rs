@@ -1,4 +1,4 @@
-//! Layers with TF-SAME padding and equalized learning rates (ml_spec sections 0 and 11).
+//! Layers with TF-SAME padding and equalized learning rates (Karras et al. 2018, section 4.1).
 
 use tch::Tensor;
 

@@ -1,4 +1,4 @@
-//! Loss terms (ml_spec sections 3 and 5.1).
+//! Loss terms, as in StEP's program.
 
 use tch::{Kind, Tensor};
 

@@ -1,4 +1,4 @@
-//! The mapper M: noise -> style code (ml_spec section 6).
+//! The mapper M: noise -> style code, as in StEP's program.
 
 use tch::{Device, Kind, Tensor};
 

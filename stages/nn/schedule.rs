@@ -1,4 +1,4 @@
-//! Learning rate over training (ml_spec section 5.2).
+//! Learning rate over training, as in StEP's program.
 
 /// Factor on the learning rate after `images` images: 1 until `fixed_kimg` thousand, then falling
 /// along `1 - (kimg - fixed) / (total - fixed + 10)`, not to 0.

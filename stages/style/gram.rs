@@ -1,4 +1,4 @@
-//! Gram matrices (ml_spec section 1).
+//! Gram matrices (Gatys et al. 2016), normalised as in StEP's program.
 
 use anyhow::Result;
 use tch::{Kind, Tensor};

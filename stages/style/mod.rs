@@ -1,4 +1,4 @@
-//! Style distances between Gram features (ml_spec section 1).
+//! Style distances between Gram features (Gatys et al. 2016; weighted as there, or as in StEP's program).
 //!
 //! A table of features holds, per image and tap, the upper triangle of the normalised Gram
 //! matrix, unweighted. Weighting and the square root of two for what stands off the diagonal make

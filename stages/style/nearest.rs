@@ -73,7 +73,7 @@ pub fn neighbours(
     (near, far.collect())
 }
 
-/// Near ones as the authors' program draws them (ml_spec section 2): `near` images that are eligible are
+/// Near ones as StEP's program draws them: `near` images that are eligible are
 /// swapped to the front of all, the image itself among them; the first place is then left out, and the one
 /// after the last of them taken instead, where an image that is not eligible has ended up.
 pub fn official_near(image: usize, row: &[f64], eligible: impl Fn(usize) -> bool, near: usize) -> Vec<usize> {

@@ -1,4 +1,4 @@
-//! Pre-training of the style encoder with a triplet loss (ml_spec section 3).
+//! Pre-training of the style encoder with a triplet loss (StEP, Meshry et al. 2021).
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! What a training image goes through before a step sees it (ml_spec section 8): now and then it is
-//! enlarged, then a square is cut out at random, the same of A and B.
+//! What a training image goes through before a step sees it: now and then it is enlarged, then a square is
+//! cut out at random, the same of A and B.
 
 use anyhow::Result;
 use image::RgbImage;

@@ -1,4 +1,4 @@
-//! Training of the generator (ml_spec section 5): objective step_v4, or step_v3 with `z_l2` > 0;
+//! Training of the generator: StEP's objective step_v4, or step_v3 with `z_l2` > 0;
 //! with a pixel term and a warm-up where a profile asks for them.
 
 mod augment;

@@ -1,4 +1,4 @@
-//! The loss terms of one step: those of ml_spec section 5.1, and a squared error of pixels.
+//! The loss terms of one step: those of StEP's program, and a squared error of pixels.
 
 use tch::Tensor;
 
