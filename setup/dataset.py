@@ -10,6 +10,7 @@ usage: dataset.py NAME
 
 import gzip
 import hashlib
+import http.client
 import os
 import shutil
 import sys
@@ -86,9 +87,9 @@ def read_on(url, part, shown):
         have = have if appending else 0
         length = reply.headers.get("Content-Length")
         total = have + int(length) if length else 0
-        if not appending:
-            begun.write_text(version(reply))
         with open(part, "ab" if appending else "wb") as out:
+            if not appending:
+                begun.write_text(version(reply))  # of a part that is empty by now
             while data := reply.read(CHUNK):
                 out.write(data)
                 have += len(data)
@@ -107,8 +108,8 @@ def download(url, part):
             reason = "the connection ended early"
         except urllib.error.HTTPError as error:
             raise FetchError(f"{url} answers {error.code} {error.reason}") from error
-        except (OSError, urllib.error.URLError) as error:
-            reason = str(error)
+        except (OSError, http.client.HTTPException) as error:
+            reason = str(error) or type(error).__name__
         # Only attempts that bring nothing are counted.
         failed = 0 if size(part) > before else failed + 1
         if failed == RETRIES:
@@ -186,9 +187,11 @@ def fetch(name):
     try:
         count = extract(part, name)
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise FetchError(f"{url} is no whole archive: {error}; run again to fetch it anew") from error
-    finally:
         forget(part)
+        raise FetchError(f"{url} is no whole archive: {error}; run again to fetch it anew") from error
+    except OSError as error:
+        raise FetchError(f"{error}; the archive is kept, run again to continue") from error
+    forget(part)
     print(f"{count} images came into data/raw/{name}; `callsheet dataset check {name}` looks at them all",
           file=sys.stderr)
     if not wanted:

@@ -130,6 +130,16 @@ class Fetching(unittest.TestCase):
         self.assertEqual((done.returncode, mine.read_bytes()), (0, b"mended"), done.stderr)
         self.assertEqual(self.raw(), ["train/1.jpg", "train/2.jpg"])
 
+    def test_an_archive_that_cannot_be_unpacked_here_is_kept(self):
+        taken = self.folder / "data/raw/mine/train"
+        taken.parent.mkdir(parents=True)
+        taken.write_bytes(b"a file where a folder should be")
+        done = self.fetch({"mine/train/1.jpg": b"one"})
+        self.assertIn("the archive is kept", done.stderr)
+        taken.unlink()
+        done = self.fetch({"mine/train/1.jpg": b"one"})
+        self.assertEqual((done.returncode, self.raw()), (0, ["train/1.jpg"]), done.stderr)
+
     def test_what_is_no_archive_and_what_is_not_there_are_said(self):
         self.assertIn("is no whole archive", self.fetch(b"no archive").stderr)
         whole = archive({"mine/train/1.jpg": bytes(range(256)) * 40})
