@@ -72,8 +72,9 @@ impl Format {
                 let name = head.get(30..30 + length).unwrap_or_default();
                 Some(if name.ends_with(b".npy") { Self::Npz } else { Self::TorchZip })
             }
+            // First: the length before the brace may look like the head of a pickle.
+            [_, _, _, _, _, _, 0, 0, b'{', ..] => Some(Self::Safetensors),
             [0x80, 0x02..=0x05, ..] => Some(Self::Torch),
-            [_, _, _, _, _, _, _, _, b'{', ..] => Some(Self::Safetensors),
             _ => None,
         })
     }

@@ -115,13 +115,15 @@ fn array(header: &Header, data: &[u8]) -> Result<Tensor, String> {
     if count != Some(values.len() as i64) {
         return Err(format!("it has {} values for the shape {:?}", values.len(), header.shape));
     }
-    let tensor = Tensor::from_slice(&values);
+    let shaped = |shape: &[i64]| {
+        Tensor::from_slice(&values).f_view(shape).map_err(|_| format!("no array has the shape {shape:?}"))
+    };
     if !header.fortran {
-        return Ok(tensor.view(header.shape.as_slice()));
+        return shaped(&header.shape);
     }
     let backwards: Vec<i64> = header.shape.iter().rev().copied().collect();
     let order: Vec<i64> = (0..backwards.len() as i64).rev().collect();
-    Ok(tensor.view(backwards.as_slice()).permute(order).contiguous())
+    Ok(shaped(&backwards)?.permute(order).contiguous())
 }
 
 /// What an array's attributes are set to.

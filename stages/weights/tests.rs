@@ -1,5 +1,6 @@
 //! The published formats, on files of six values that torch and numpy wrote.
 
+use std::fs;
 use std::path::PathBuf;
 
 use super::network::Convolution;
@@ -34,6 +35,32 @@ fn every_format_gives_the_same_weights() {
         let bias: Vec<f32> = values(&tensors["conv1_1.bias"]).expect("floats");
         assert_eq!(weight, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0], "{name}");
         assert_eq!(bias, [0.5, -1.0], "{name}");
+    }
+}
+
+#[test]
+fn safetensors_whose_header_is_as_long_as_a_pickle_s_head_says_are_no_pickle() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for length in [640u64, 648, 896, 1152, 1408] {
+        let path = folder.path().join(length.to_string());
+        let header = format!("{{{}}}", " ".repeat(length as usize - 2));
+        fs::write(&path, [&length.to_le_bytes(), header.as_bytes()].concat()).expect("written");
+        assert_eq!(Format::of(&path).expect("a file"), Some(Format::Safetensors), "{length}");
+    }
+}
+
+#[test]
+fn a_shape_that_no_tensor_has_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("shape.npy");
+    for (fortran, wanted) in [("False", "no array has the shape"), ("True", "no weights of `conv1_1`")] {
+        let header =
+            format!("{{'descr': '<f4', 'fortran_order': {fortran}, 'shape': (0, {}, 2), }}", 1u64 << 62);
+        let file =
+            [&b"\x93NUMPY\x01\0"[..], &(header.len() as u16).to_le_bytes(), header.as_bytes()].concat();
+        fs::write(&path, file).expect("written");
+        let error = read(&path, &convolution([2, 3, 1, 1])).expect_err("a shape").to_string();
+        assert!(error.contains(wanted), "{error}");
     }
 }
 

@@ -132,7 +132,9 @@ fn tensor(pickle: &Pickle, arguments: &[Id], storages: &Storages) -> Result<Tens
     if count > 0 && !row_major(&shape, &strides) {
         return Err(format!("its strides {strides:?} are not row-major"));
     }
-    Ok(Tensor::from_slice(values).view(shape.as_slice()))
+    Tensor::from_slice(values)
+        .f_view(shape.as_slice())
+        .map_err(|_| format!("no tensor has the shape {shape:?}"))
 }
 
 fn row_major(shape: &[i64], strides: &[i64]) -> bool {

@@ -102,6 +102,12 @@ mod tests {
     }
 
     #[test]
+    fn more_objects_than_weights_have_are_refused_before_they_fill_the_memory() {
+        let error = Reader::new(&vec![b'N'; 1 << 20]).pickle().expect_err("too many");
+        assert!(error.contains("objects, which no weights need"), "{error}");
+    }
+
+    #[test]
     fn lists_that_double_take_no_more_room_than_the_pickle() {
         // Each list holds the one before twice: as a tree 2^200 nodes.
         let mut bytes = b"\x80\x02]q\x00".to_vec();

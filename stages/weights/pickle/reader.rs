@@ -3,6 +3,9 @@
 use super::Pickle;
 use super::machine::Machine;
 
+/// Objects of a pickle at most: a state dict has a dozen for each tensor.
+const MOST_NODES: usize = 1 << 18;
+
 /// Bytes that are read in order.
 pub struct Reader<'a> {
     bytes: &'a [u8],
@@ -61,7 +64,11 @@ impl<'a> Reader<'a> {
     /// When it ends early, or is malformed.
     pub fn pickle(&mut self) -> Result<Pickle, String> {
         let mut machine = Machine::default();
-        while !machine.step(self)? {}
+        while !machine.step(self)? {
+            if machine.pickle.nodes.len() > MOST_NODES {
+                return Err(format!("a pickle of more than {MOST_NODES} objects, which no weights need"));
+            }
+        }
         Ok(machine.pickle)
     }
 }
