@@ -54,13 +54,32 @@ impl Agreement {
         Ok(Self { modes, images, frames })
     }
 
-    /// The mode whose images are the least in one cluster, and their share in its largest cluster.
-    pub fn most_spread(&self) -> Option<(&str, f64)> {
-        let share = |counts: &Vec<usize>| {
-            counts.iter().max().copied().unwrap_or_default() as f64 / counts.iter().sum::<usize>() as f64
-        };
-        let shares = self.modes.iter().map(String::as_str).zip(self.images.iter().map(share));
-        shares.min_by(|a, b| a.1.total_cmp(&b.1))
+    /// What keeps clusters and modes from agreeing, in sentences.
+    pub fn limits(&self) -> Vec<String> {
+        let mut limits = Vec::new();
+        let width = self.images.first().map_or(0, Vec::len);
+        // Of equally many images the first.
+        let largest = |counts: &[usize]| (0..counts.len()).rev().max_by_key(|cluster| counts[*cluster]);
+        for cluster in 0..width {
+            let modes = self.modes.iter().zip(&self.images);
+            let there = modes.filter(|(_, counts)| largest(counts) == Some(cluster));
+            let there: Vec<&str> = there.map(|(mode, _)| mode.as_str()).collect();
+            if there.len() > 1 {
+                limits.push(format!("cluster {cluster} holds {}", there.join(" and ")));
+            }
+        }
+        for (mode, counts) in self.modes.iter().zip(&self.images) {
+            let total: usize = counts.iter().sum();
+            let parts = (0..width).filter(|cluster| counts[*cluster] * 10 >= total);
+            let parts: Vec<String> = parts.map(|cluster| cluster.to_string()).collect();
+            if parts.len() > 1 {
+                limits.push(format!("{mode} is spread over clusters {}", parts.join(", ")));
+            }
+        }
+        if mutual_information(&self.frames) > mutual_information(&self.images) {
+            limits.push("whole frames agree better: crops also differ by what they show".to_owned());
+        }
+        limits
     }
 
     /// For programs.
@@ -68,6 +87,7 @@ impl Agreement {
         json!({
             "normalised_mutual_information": mutual_information(&self.images),
             "of_whole_frames": mutual_information(&self.frames),
+            "limits": self.limits(),
             "images_by_mode_and_cluster": self.modes.iter().zip(&self.images).collect::<BTreeMap<_, _>>(),
         })
     }
@@ -81,7 +101,8 @@ pub fn mutual_information(counts: &[Vec<usize>]) -> f64 {
     let columns: Vec<usize> = (0..width).map(|column| counts.iter().map(|row| row[column]).sum()).collect();
     let total = rows.iter().sum::<usize>() as f64;
     let each = entropy(rows.iter(), total) + entropy(columns.iter(), total);
-    if each == 0.0 { 1.0 } else { 2.0 * (1.0 - entropy(counts.iter().flatten(), total) / each) }
+    let shared = 2.0 * (1.0 - entropy(counts.iter().flatten(), total) / each);
+    if each == 0.0 { 1.0 } else { shared.clamp(0.0, 1.0) }
 }
 
 fn entropy<'a>(counts: impl Iterator<Item = &'a usize>, total: f64) -> f64 {
@@ -103,7 +124,32 @@ mod tests {
         near(&[&[0, 5], &[3, 0]], 1.0);
         near(&[&[2, 2], &[2, 2]], 0.0);
         near(&[&[4]], 1.0);
+        // Independent, and below 0 by rounding.
+        let one: Vec<usize> = [6, 2, 4, 5, 4, 3, 9, 2].to_vec();
+        let rows: Vec<Vec<usize>> =
+            one.iter().map(|a| [3, 8, 4, 1, 4, 9, 9, 8].map(|b| a * b).to_vec()).collect();
+        assert!((0.0..1e-12).contains(&mutual_information(&rows)));
         // normalized_mutual_info_score([0,0,0,1,1,2], [0,0,1,1,1,1])
         near(&[&[2, 1], &[0, 2], &[0, 1]], 0.386_253_442_857_130_2);
+    }
+
+    #[test]
+    fn what_limits_it_names_clusters_of_several_modes_and_modes_in_several_clusters() {
+        let of = |images: [[usize; 3]; 3], frames: [[usize; 3]; 3]| Agreement {
+            modes: ["dawn", "fog", "night"].map(str::to_owned).to_vec(),
+            images: images.map(|row| row.to_vec()).to_vec(),
+            frames: frames.map(|row| row.to_vec()).to_vec(),
+        };
+        let apart = [[9, 0, 0], [0, 9, 0], [0, 0, 9]];
+        assert!(of(apart, apart).limits().is_empty());
+        let mixed = of([[5, 4, 0], [1, 0, 19], [0, 0, 9]], apart);
+        assert_eq!(
+            mixed.limits(),
+            [
+                "cluster 2 holds fog and night",
+                "dawn is spread over clusters 0, 1",
+                "whole frames agree better: crops also differ by what they show"
+            ]
+        );
     }
 }

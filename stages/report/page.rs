@@ -61,14 +61,9 @@ fn modes(agreement: &Agreement) -> String {
          independent, 1: a cluster a mode); of whole frames, each in the cluster of most of its images, \
          {frames:.2}."
     );
-    if let Some((mode, share)) = agreement.most_spread() {
-        let _ = write!(
-            html,
-            " It is limited by content, as far as whole frames agree better, and by modes that blend into \
-             others: of {}, {:.0} % are in one cluster, the least of all.",
-            escape(mode),
-            100.0 * share
-        );
+    let limits = agreement.limits();
+    if !limits.is_empty() {
+        let _ = write!(html, " What limits it: {}.", escape(&limits.join("; ")));
     }
     html.push_str("</p>\n<table><tr><th>images of");
     (0..agreement.images.first().map_or(0, Vec::len)).for_each(|cluster| {
@@ -109,6 +104,6 @@ mod tests {
         assert!(html.contains("d&lt;1&gt;") && html.contains("a &quot;note&quot;"), "{html}");
         assert!(html.contains("<td>day<td>6<td>2\n<tr><td>d&amp;n<td>0<td>8</table>"), "{html}");
         assert!(html.contains("of whole frames, each in the cluster of most of its images, 1.00."), "{html}");
-        assert!(html.contains("of day, 75 % are in one cluster"), "{html}");
+        assert!(html.contains("What limits it: day is spread over clusters 0, 1; whole frames"), "{html}");
     }
 }
