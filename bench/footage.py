@@ -28,7 +28,7 @@ def frames(folder, options):
     crops = 8
     names = "".join(f"[c{n}]" for n in range(crops))
     graph = f"[0:v]scale=-2:256:flags=bicubic+accurate_rnd,split={crops}{names};" + ";".join(
-        f"[c{n}]crop=245:256:{n}*iw/8:0,scale=256:256[o{n}]" for n in range(crops))
+        f"[c{n}]crop=245:245:{n}*iw/8:(ih-245)/2,scale=256:256:flags=bicubic[o{n}]" for n in range(crops))
     maps = [word for n in range(crops) for word in ["-map", f"[o{n}]"]]
 
     def peer():
