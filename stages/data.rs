@@ -14,6 +14,7 @@ use tch::{Device, Kind, Tensor};
 use crate::columns::{read_images, read_int32s, read_strings};
 use crate::picture::{decode, within};
 use crate::random::stream;
+use crate::worker::refusal;
 
 /// What a pairs table says of its images beside their pixels.
 pub struct Images(HashMap<String, (String, i32)>);
@@ -170,6 +171,13 @@ impl Pairs {
     }
 }
 
+fn of_another_size(id: &str, size: (u32, u32), wanted: (u32, u32)) -> anyhow::Error {
+    refusal(
+        format!("image `{id}` is {}x{}, the first is {}x{}", size.0, size.1, wanted.0, wanted.1),
+        "set pair_images.side: all are made squares of one size",
+    )
+}
+
 /// Calls `each` with the ids of a table's rows, `batch` at a time, and with the images of some columns,
 /// each [batch, 3, H, W] in 0..255: the last ones are filled up with black, so that what is computed of
 /// a row does not depend on how many others there are.
@@ -195,7 +203,9 @@ pub fn read_padded(
                 .collect::<Result<_>>()?;
             for (id, picture) in ids.iter().zip(&pictures) {
                 let (size, wanted) = (picture.dimensions(), *size.get_or_insert(picture.dimensions()));
-                ensure!(size == wanted, "image {id} is {size:?}, the first is {wanted:?}");
+                if size != wanted {
+                    return Err(of_another_size(id, size, wanted));
+                }
             }
             let tensors: Vec<Tensor> = pictures.iter().map(to_tensor).collect();
             let black = Tensor::zeros(tensors[0].size(), (Kind::Uint8, Device::Cpu));
@@ -224,7 +234,9 @@ impl Pictures {
     fn put(&mut self, row: i64, id: &str, a: &RgbImage, b: &RgbImage) -> Result<()> {
         for (all, picture) in [(&self.a, a), (&self.b, b)] {
             let (size, wanted) = (picture.dimensions(), self.size);
-            ensure!(size == wanted, "image {id} is {size:?}, the first is {wanted:?}");
+            if size != wanted {
+                return Err(of_another_size(id, size, wanted));
+            }
             all.get(row).copy_(&to_tensor(picture));
         }
         Ok(())

@@ -21,7 +21,7 @@ pub fn check_side(side: u32) -> Result<()> {
     }
     Err(refusal(
         format!("side = {side} cannot be halved as often as the generator does"),
-        format!("set pair_images.side to a multiple of {SIDE_MULTIPLE}"),
+        format!("set pair_images.side to a multiple of {SIDE_MULTIPLE}; of image pairs 0 is as they are"),
     ))
 }
 

@@ -67,6 +67,17 @@ fn files_that_are_no_pairs_are_refused_by_name() {
 }
 
 #[test]
+fn halves_that_no_generator_takes_are_refused_before_anything_is_trained() {
+    for (width, height) in [(100, 64), (200, 64), (120, 60)] {
+        let project = project();
+        fixture(&project, "facades", (width, height), &["train", "val"]);
+        let as_they_are = ["run", "pair_images", "--dataset", "facades", "--set", "pair_images.side=0"];
+        let said = said(&callsheet(&project, &as_they_are));
+        assert!(said.contains(&format!("are {}x{height}: trained on are squares", width / 2)), "{said}");
+    }
+}
+
+#[test]
 fn uncommon_images_are_taken_as_people_see_them() {
     let project = project();
     fixture(&project, "facades", (64, 32), &["train", "val"]);

@@ -66,9 +66,10 @@ pub fn run(context: &Context) -> Result<()> {
 
 /// The split of each file.
 fn splits(names: &[String], params: &Params) -> Result<Vec<&'static str>> {
+    // The outermost one counts: an archive may have put all of them into a folder of its own.
     let folder = |name: &str| {
-        let (first, _) = name.split_once('/')?;
-        FOLDERS.into_iter().find(|folder| *folder == first)
+        let (folders, _) = name.rsplit_once('/')?;
+        folders.split('/').find_map(|part| FOLDERS.into_iter().find(|folder| *folder == part))
     };
     let folders: Vec<Option<&str>> = names.iter().map(|name| folder(name)).collect();
     if folders.iter().all(Option::is_none) {
@@ -107,6 +108,7 @@ mod tests {
             of(&["train/1.jpg", "val/1.jpg", "test/1.jpg"], "test").expect("splits"),
             ["train", "test", "val"]
         );
+        assert_eq!(of(&["all/train/1.jpg", "all/val/train/1.jpg"], "val").expect("splits"), ["train", "val"]);
         assert_eq!(of(&["1.jpg", "more/2.jpg"], "val").expect("drawn"), ["val", "val"]);
         let error = of(&["train/1.jpg", "2.jpg"], "val").expect_err("astray").to_string();
         assert!(error.contains("`2.jpg` is in none of the folders train, val, test"), "{error}");

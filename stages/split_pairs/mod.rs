@@ -10,11 +10,12 @@ use image::RgbImage;
 use serde::Deserialize;
 
 use crate::columns::{read_bools, read_strings};
+use crate::nn::generator::SIDE_MULTIPLE;
 use crate::overlap::overlap;
 use crate::pairs::{Encoded, Pair, check_side, pair_schema, rows};
 use crate::parts::Parts;
 use crate::picture::{halves, read, square_crop};
-use crate::worker::Context;
+use crate::worker::{Context, refusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -77,6 +78,16 @@ fn pair(image: Image, path: &Path, params: &Params) -> Result<Pair> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let (left, right) = halves(&read(&bytes, path)?, path)?;
     let (a, b) = if params.content == "left" { (left, right) } else { (right, left) };
+    let (width, height) = a.dimensions();
+    if params.side == 0 && (width != height || !width.is_multiple_of(SIDE_MULTIPLE as u32)) {
+        return Err(refusal(
+            format!(
+                "the halves of {} are {width}x{height}: trained on are squares of a multiple of {SIDE_MULTIPLE}",
+                path.display()
+            ),
+            "set pair_images.side to such a multiple: the square in the middle is cut out and resized",
+        ));
+    }
     let encode = |half: RgbImage| {
         Encoded::new(&if params.side > 0 { square_crop(&half, 0, 1, params.side)? } else { half })
     };
