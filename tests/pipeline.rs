@@ -113,7 +113,7 @@ const TABLES: [(&str, &[&str]); 13] = [
 ];
 
 #[test]
-fn the_whole_method_runs_once_and_a_changed_margin_runs_what_depends_on_it() {
+fn the_whole_method_runs_once_and_a_changed_learning_rate_runs_what_depends_on_it() {
     let project = project();
     let mut all = ran(&project, &[]);
     all.sort();
@@ -142,7 +142,7 @@ fn the_whole_method_runs_once_and_a_changed_margin_runs_what_depends_on_it() {
     ];
     assert_eq!(all, wanted);
     assert!(ran(&project, &[]).is_empty(), "nothing changed");
-    let mut dependents = ran(&project, &["--set", "train_encoder.margin=0.2"]);
+    let mut dependents = ran(&project, &["--set", "train_encoder.learning_rate=0.002"]);
     dependents.sort();
     assert_eq!(
         dependents,
@@ -157,7 +157,7 @@ fn the_whole_method_runs_once_and_a_changed_margin_runs_what_depends_on_it() {
             "train_generator"
         ]
     );
-    assert!(ran(&project, &["--set", "train_encoder.margin=0.1"]).is_empty(), "set back");
+    assert!(ran(&project, &["--set", "train_encoder.learning_rate=0.001"]).is_empty(), "set back");
 
     let listed = String::from_utf8(callsheet(&project, &["ls"]).stdout).expect("text");
     assert!(listed.contains("rests on: synthetic stand-in"), "{listed}");

@@ -12,7 +12,7 @@ use crate::worker::refusal;
 /// Sides of a file's image at most, in pixels: the most that JPEG allows.
 const LARGEST_SIDE: u32 = 65_535;
 
-/// Bytes that decoding may take: 178 megapixels, twenty of the paper's panoramas.
+/// Bytes that decoding may take: 89 megapixels, ten of the paper's panoramas.
 const MOST_BYTES: u64 = 512 << 20;
 
 /// Decodes an image file of a stranger as people see it: rotated as EXIF says, on white, in 8 bits of RGB.

@@ -99,11 +99,10 @@ fn tile(panel: &Panel, start: usize, scale: &[f64]) -> Tensor {
 /// Adds the products of a tile's rows, of blocks on and above the diagonal.
 fn add_product(kernel: &Tensor, tile: &Tensor) {
     let n = tile.size()[0];
-    let block = |start: i64| tile.narrow(0, start, BLOCK.min(n - start));
-    for (first, second) in blocks(n) {
-        let product = block(first).matmul(&block(second).tr());
-        let (rows, columns) = (product.size()[0], product.size()[1]);
-        let _ = kernel.narrow(0, first, rows).narrow(1, second, columns).g_add_(&product);
+    for first in (0..n).step_by(BLOCK as usize) {
+        let rows = BLOCK.min(n - first);
+        let product = tile.narrow(0, first, rows).matmul(&tile.narrow(0, first, n - first).tr());
+        let _ = kernel.narrow(0, first, rows).narrow(1, first, n - first).g_add_(&product);
     }
 }
 

@@ -92,7 +92,7 @@ pub fn decode(path: &Path, how: &Decoding, mut each: impl FnMut(RgbImage) -> Res
     let mut child = command
         .arg("-i")
         .arg(path)
-        .args(["-map", "0:v:0", "-vf", &filters.join(","), "-fps_mode", "passthrough"])
+        .args(["-map", "0:V:0", "-vf", &filters.join(","), "-fps_mode", "passthrough"])
         // At a constant rate, frames that lie closer would be given one time.
         .args(["-enc_time_base", "1/90000", "-c:v", "ppm", "-pix_fmt", "rgb24", "-f", "image2pipe", "-"])
         .stdout(Stdio::piped())

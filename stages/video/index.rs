@@ -17,7 +17,7 @@ pub struct Index {
     pub keys: Vec<bool>,
 }
 
-/// Reads the packets of the first video stream.
+/// Reads the packets of the first video stream that is no cover picture.
 ///
 /// # Errors
 /// When the file is no video, or has no frame.
@@ -25,7 +25,7 @@ pub fn index(path: &Path) -> Result<Index> {
     let output = ffmpeg()
         .args(["-loglevel", "error", "-i"])
         .arg(path)
-        .args(["-map", "0:v:0", "-c", "copy", "-copyts", "-f", "framecrc", "-"])
+        .args(["-map", "0:V:0", "-c", "copy", "-copyts", "-f", "framecrc", "-"])
         .output()
         .map_err(|error| cannot_start(&error))?;
     let complaint = String::from_utf8_lossy(&output.stderr);

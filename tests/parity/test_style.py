@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 from sklearn.cluster import KMeans
-from sklearn.metrics import silhouette_score
+from sklearn.metrics import normalized_mutual_info_score, silhouette_score
 
 sys.path += [str(Path(__file__).parent), str(Path(__file__).parent.parent / "interop")]
 from project import Project  # noqa: E402
@@ -138,6 +138,19 @@ class Style(unittest.TestCase):
             nearest = set(np.argsort(distances)[1:16])
             kept += len(nearest & set(np.argsort(((vectors - vectors[image]) ** 2).sum(axis=1))[1:16]))
         self.assertGreaterEqual(kept / (15 * len(ids and rows)), 0.99)
+
+
+class Modes(unittest.TestCase):
+    def test_the_demo_s_clusters_agree_with_the_modes_that_styles_were_drawn_from(self):
+        made = Project("demo")
+        made.callsheet("run", "style_clusters")
+        out = made.folder / "data/out/synthesis/space_needle"
+        clusters = pq.read_table(out / "style_clusters/clusters.parquet").to_pydict()
+        modes = pq.read_table(out / "synthesize_timelapse/factors.parquet")["mode"].to_pylist()
+        # timelapse.mp4#000012/c3
+        frames = [int(image.rsplit("#")[1].split("/")[0]) for image in clusters["image_id"]]
+        agreement = normalized_mutual_info_score([modes[frame] for frame in frames], clusters["cluster"])
+        self.assertGreaterEqual(agreement, 0.8)
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ fn report(name: &str, raw: &Raw, looked: Vec<Looked>, paired: bool) -> Report {
     let mut digests: BTreeMap<String, &str> = BTreeMap::new();
     let mut sizes: BTreeMap<(u32, u32), usize> = BTreeMap::new();
     looked.iter().filter_map(|file| file.size).for_each(|size| *sizes.entry(size).or_default() += 1);
-    let wanted = match raw.metadata.size.filter(|_| paired) {
+    let wanted = match raw.metadata.size {
         Some([width, height]) => Some((width, height)),
         None => sizes.iter().max_by_key(|(_, count)| **count).map(|(size, _)| *size),
     };

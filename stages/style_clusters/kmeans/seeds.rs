@@ -4,7 +4,7 @@ use rand::Rng;
 
 use super::Matrix;
 
-/// k-means++ with the best of some candidates at each step (Arthur and Vassilvitskii 2007, section 4).
+/// k-means++ with the best of some candidates at each step (Arthur and Vassilvitskii 2007).
 /// Returns each point's nearest centre.
 pub fn seeds(points: &Matrix, clusters: usize, random: &mut impl Rng) -> Vec<usize> {
     let candidates = 2 + (clusters as f64).ln() as usize;
