@@ -171,11 +171,14 @@ impl Pairs {
     }
 }
 
-fn of_another_size(id: &str, size: (u32, u32), wanted: (u32, u32)) -> anyhow::Error {
-    refusal(
+fn check_size(id: &str, size: (u32, u32), wanted: (u32, u32)) -> Result<()> {
+    if size == wanted {
+        return Ok(());
+    }
+    Err(refusal(
         format!("image `{id}` is {}x{}, the first is {}x{}", size.0, size.1, wanted.0, wanted.1),
         "set pair_images.side: all are made squares of one size",
-    )
+    ))
 }
 
 /// Calls `each` with the ids of a table's rows, `batch` at a time, and with the images of some columns,
@@ -202,10 +205,7 @@ pub fn read_padded(
                 .map(|(bytes, id)| decode(bytes, id, path))
                 .collect::<Result<_>>()?;
             for (id, picture) in ids.iter().zip(&pictures) {
-                let (size, wanted) = (picture.dimensions(), *size.get_or_insert(picture.dimensions()));
-                if size != wanted {
-                    return Err(of_another_size(id, size, wanted));
-                }
+                check_size(id, picture.dimensions(), *size.get_or_insert(picture.dimensions()))?;
             }
             let tensors: Vec<Tensor> = pictures.iter().map(to_tensor).collect();
             let black = Tensor::zeros(tensors[0].size(), (Kind::Uint8, Device::Cpu));
@@ -233,10 +233,7 @@ impl Pictures {
 
     fn put(&mut self, row: i64, id: &str, a: &RgbImage, b: &RgbImage) -> Result<()> {
         for (all, picture) in [(&self.a, a), (&self.b, b)] {
-            let (size, wanted) = (picture.dimensions(), self.size);
-            if size != wanted {
-                return Err(of_another_size(id, size, wanted));
-            }
+            check_size(id, picture.dimensions(), self.size)?;
             all.get(row).copy_(&to_tensor(picture));
         }
         Ok(())

@@ -46,8 +46,7 @@ impl Agreement {
             let mode = mode.with_context(|| format!("frame {frame} has no factors"))?;
             let [all, most] = by_mode.entry(mode).or_insert_with(|| [vec![0; width], vec![0; width]]);
             all.iter_mut().zip(&images).for_each(|(sum, count)| *sum += count);
-            // Of equally many the first.
-            most[(0..width).rev().max_by_key(|cluster| images[*cluster]).unwrap_or_default()] += 1;
+            most[largest(&images).unwrap_or_default()] += 1;
         }
         let modes = by_mode.keys().map(|mode| (*mode).to_owned()).collect();
         let (images, frames) = by_mode.into_values().map(|[images, frames]| (images, frames)).unzip();
@@ -58,8 +57,6 @@ impl Agreement {
     pub fn limits(&self) -> Vec<String> {
         let mut limits = Vec::new();
         let width = self.images.first().map_or(0, Vec::len);
-        // Of equally many images the first.
-        let largest = |counts: &[usize]| (0..counts.len()).rev().max_by_key(|cluster| counts[*cluster]);
         for cluster in 0..width {
             let modes = self.modes.iter().zip(&self.images);
             let there = modes.filter(|(_, counts)| largest(counts) == Some(cluster));
@@ -91,6 +88,11 @@ impl Agreement {
             "images_by_mode_and_cluster": self.modes.iter().zip(&self.images).collect::<BTreeMap<_, _>>(),
         })
     }
+}
+
+/// The cluster with the most images; of several the first.
+fn largest(counts: &[usize]) -> Option<usize> {
+    (0..counts.len()).rev().max_by_key(|cluster| counts[*cluster])
 }
 
 /// Mutual information of two labels by the mean of their entropies, 0 to 1, from how often they meet;
