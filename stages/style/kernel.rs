@@ -1,5 +1,7 @@
 //! Squared distances of all pairs from tiled matrix products.
 
+use std::ops::Range;
+
 use anyhow::Result;
 use rayon::prelude::*;
 use tch::{Device, Kind, Tensor};
@@ -13,6 +15,9 @@ const TILE: usize = 4096;
 
 /// Rows multiplied at a time: what lies below the diagonal is left out by blocks.
 const BLOCK: i64 = 256;
+
+/// Images that the centre is the mean of, at least half of it where there are so many.
+const CENTRED: usize = 256;
 
 /// Error of a squared distance, as a share of the two vectors' squared lengths, that is allowed for. Rounding
 /// could add up to more; on style features it is some fifty times less, as tests hold.
@@ -28,7 +33,7 @@ impl Kernel {
     /// Multiplies the features of all images; `progress` is told each time a panel has been read, and when
     /// it has been multiplied.
     ///
-    /// Vectors are centred on their mean, which leaves distances as they are and keeps the products small,
+    /// Vectors are centred near their mean, which leaves distances as they are and keeps the products small,
     /// so that little cancels.
     ///
     /// # Errors
@@ -76,24 +81,32 @@ fn scale(panel: &Panel, factor: f64) -> Vec<f64> {
 /// Columns of a panel from `start` on, centred and weighted: [N, columns].
 fn tile(panel: &Panel, start: usize, scale: &[f64]) -> Tensor {
     let (width, columns) = (panel.entries.len(), scale.len());
-    let rows = || panel.values.chunks_exact(width).map(|row| &row[start..start + columns]);
-    let count = rows().len();
-    let mut means = vec![0f64; columns];
-    means.par_chunks_mut(64).enumerate().for_each(|(chunk, means)| {
-        for row in rows() {
-            means.iter_mut().zip(&row[chunk * 64..]).for_each(|(sum, value)| *sum += f64::from(*value));
-        }
-        means.iter_mut().for_each(|sum| *sum /= count as f64);
-    });
-    let mut tile = vec![0f32; count * columns];
+    let centre = centre(panel, start..start + columns);
+    let mut tile = vec![0f32; panel.values.len() / width * columns];
     let whole = panel.values.par_chunks_exact(width);
     tile.par_chunks_exact_mut(columns).zip(whole).for_each(|(tile, row)| {
         let row = &row[start..];
-        for (((out, value), mean), scale) in tile.iter_mut().zip(row).zip(&means).zip(scale) {
-            *out = ((f64::from(*value) - mean) * scale) as f32;
+        for (((out, value), centre), scale) in tile.iter_mut().zip(row).zip(&centre).zip(scale) {
+            *out = ((f64::from(*value) - centre) * scale) as f32;
         }
     });
     Tensor::from_slice(&tile).view([-1, columns as i64])
+}
+
+/// Mean of the columns, of some images only where there are many.
+fn centre(panel: &Panel, columns: Range<usize>) -> Vec<f64> {
+    let width = panel.entries.len();
+    let rows = panel.values.len() / width;
+    let every = rows.div_ceil(CENTRED);
+    let mut means = vec![0f64; columns.len()];
+    means.par_chunks_mut(64).enumerate().for_each(|(chunk, means)| {
+        for row in panel.values.chunks_exact(width).step_by(every) {
+            let values = &row[columns.start + chunk * 64..];
+            means.iter_mut().zip(values).for_each(|(sum, value)| *sum += f64::from(*value));
+        }
+        means.iter_mut().for_each(|sum| *sum /= rows.div_ceil(every) as f64);
+    });
+    means
 }
 
 /// Adds the products of a tile's rows, of blocks on and above the diagonal.
