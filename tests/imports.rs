@@ -82,3 +82,48 @@ fn an_import_that_is_not_there_or_not_a_dataset_s_is_refused() {
         project.write(file, &whole);
     }
 }
+
+#[test]
+fn a_dataset_may_speak_of_another_pipeline_s_stages() {
+    let project = project();
+    let chain = "summary = \"Another\"\n[sources.raw]\npath = \"data/raw/toy/*.txt\"\n\
+                 [stages.again]\nuse = \"make\"\ninputs.numbers = \"raw\"\n";
+    project.write("pipelines/another.toml", chain);
+    let dataset = project.read("pipelines/datasets/plain.toml");
+    project.write("pipelines/datasets/plain.toml", &format!("{dataset}[stages.again.params]\nmore = 1\n"));
+    assert_eq!(stages(&project, "plain"), ["make", "numbers", "sum"]);
+    project.write("pipelines/datasets/plain.toml", &format!("{dataset}[stages.agein.params]\nmore = 1\n"));
+    let said = project.refused(&["plan", "-p", "sums", "-d", "plain"]);
+    assert!(said.contains("the pipeline has no stage `agein`"), "{said}");
+}
+
+#[test]
+fn a_layer_says_what_a_worker_needs_and_that_is_no_reason_to_run_again() {
+    let project = project();
+    let run = ["-p", "sums", "-d", "plain", "--profile", "small"];
+    project.write("pipelines/profiles/small.toml", "summary = \"Small\"\n");
+    assert!(!project.run(&run).ran().is_empty());
+    let adjusted = |line: &str| {
+        let text = format!("summary = \"Small\"\n[stages.sum.resources]\n{line}\n");
+        project.write("pipelines/profiles/small.toml", &text);
+    };
+    adjusted("cpus = \"all\"\ntimeout_seconds = 60");
+    assert!(project.run(&run).ran().is_empty());
+    let config = project.json(&[&["config"], &run[..], &["--json"]].concat());
+    let cpus = &config["sum"]["resources"]["cpus"];
+    assert_eq!(cpus["value"], "all");
+    assert!(cpus["from"].as_str().is_some_and(|from| from.contains("small.toml:3")), "{cpus}");
+    for (line, wanted) in [
+        ("cups = 1", "there is no resource `cups`"),
+        ("cpus = 0", "cpus = 0: a number of at least 1"),
+        ("gpus = -1", "gpus"),
+        ("memory = \"much\"", "`much` is no size"),
+    ] {
+        adjusted(line);
+        let said = project.refused(&[&["plan"], &run[..]].concat());
+        assert!(said.contains(wanted) && said.contains("small.toml:3"), "{line}: {said}");
+    }
+    adjusted("gpus = 1");
+    let said = project.run_failing(&[&run[..], &["--gpus", "", "--force", "sum"]].concat(), 1);
+    assert!(said.contains("stage `sum` needs 1 GPUs"), "{said}");
+}

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{SUCCESS, Which, print_json, print_text};
+use crate::declare::Origin;
 use crate::error::Result;
 use crate::plan::Input;
 
@@ -33,6 +34,14 @@ struct StageConfig {
     uses: String,
     inputs: BTreeMap<String, String>,
     params: BTreeMap<String, ParamConfig>,
+    resources: BTreeMap<String, ResourceConfig>,
+}
+
+/// A resource that is not as in the stage.toml.
+#[derive(Serialize)]
+struct ResourceConfig {
+    value: Value,
+    from: String,
 }
 
 #[derive(Serialize)]
@@ -65,10 +74,15 @@ impl Config {
                 let from = param.origin.to_string();
                 (name.clone(), ParamConfig { value: param.value.clone(), from, doc })
             };
+            let resource = |(name, (value, origin)): (&String, &(toml::Value, Origin))| {
+                let value = serde_json::to_value(value).unwrap_or_default();
+                (name.clone(), ResourceConfig { value, from: origin.to_string() })
+            };
             let config = StageConfig {
                 uses: stage.decl.name.clone(),
                 inputs: stage.inputs.iter().map(|(n, i)| (n.clone(), input(i))).collect(),
                 params: stage.params.iter().map(param).collect(),
+                resources: stage.adjusted.iter().map(resource).collect(),
             };
             if self.json {
                 shown.insert(stage.name.clone(), config);
@@ -93,6 +107,10 @@ impl Config {
             if self.stage.is_some() {
                 print_text(&format!("      {}", param.doc));
             }
+        }
+        for (name, resource) in &config.resources {
+            let name = format!("resources.{name}");
+            print_text(&format!("  {name:<24} = {:<16} {}", resource.value.to_string(), resource.from));
         }
     }
 }

@@ -63,10 +63,10 @@ pub fn show(which: &Which, select: &Select, machine: &Machine, check: bool, json
     if let Some(stage) = stages.iter().find(left_out) {
         return Err(left_out_by_only(&stage.stage));
     }
-    for (stage, decl) in stages.iter_mut().zip(plan.stages.iter().map(|stage| &stage.decl)) {
+    for (stage, planned) in stages.iter_mut().zip(&plan.stages) {
         if stage.objects.is_none() {
-            let fits = machine.check(&stage.stage, &decl.resources);
-            let ready = fits.and_then(|()| project.program(&decl.command[0]).map(drop));
+            let fits = machine.check(&stage.stage, &planned.resources);
+            let ready = fits.and_then(|()| project.program(&planned.decl.command[0]).map(drop));
             let said = failed.get(&stage.stage).cloned();
             stage.problem = said.or_else(|| ready.err().map(|error| error.to_string()));
         }

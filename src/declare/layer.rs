@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::resources::ResourcesDecl;
 use super::schema::{Scalar, name_pattern};
 use super::{Foreach, check_name, is_name, parse_toml, read_toml};
 use crate::error::{Result, SourceText};
@@ -56,6 +57,10 @@ pub struct StageUse {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Scalar>")]
     pub params: LiteMap<Spanned<String>, Spanned<toml::Value>>,
+    /// What its worker needs, where that differs from its stage.toml; `{name}` is a value of `foreach`.
+    #[serde(default)]
+    #[schemars(with = "ResourcesDecl")]
+    pub resources: LiteMap<Spanned<String>, Spanned<toml::Value>>,
 }
 
 /// A pipeline, or a dataset or profile that is laid over one.

@@ -5,6 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
+use crate::error::suggest;
+
 /// What one worker needs.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -24,6 +26,29 @@ pub struct ResourcesDecl {
 impl Default for ResourcesDecl {
     fn default() -> Self {
         Self { cpus: Cpus::Count(1), memory: Bytes(0), gpus: 0, timeout_seconds: None, retries: 0 }
+    }
+}
+
+impl ResourcesDecl {
+    /// Names of its fields.
+    pub const NAMES: [&str; 5] = ["cpus", "memory", "gpus", "timeout_seconds", "retries"];
+
+    /// Sets a field by name.
+    ///
+    /// # Errors
+    /// When there is none of that name, or the value is none of it.
+    pub fn set(&mut self, name: &str, value: &toml::Value) -> Result<(), (String, String)> {
+        let value = value.clone();
+        let set = match name {
+            "cpus" => value.try_into().map(|cpus| self.cpus = cpus),
+            "memory" => value.try_into().map(|memory| self.memory = memory),
+            "gpus" => value.try_into().map(|gpus| self.gpus = gpus),
+            "timeout_seconds" => value.try_into().map(|seconds| self.timeout_seconds = Some(seconds)),
+            "retries" => value.try_into().map(|retries| self.retries = retries),
+            _ => return Err((format!("there is no resource `{name}`"), suggest(name, Self::NAMES))),
+        };
+        let help = "as in a stage.toml: cpus = 2 or \"all\", memory = \"4 GB\", gpus = 1, timeout_seconds = 60, retries = 2";
+        set.map_err(|error| (error.to_string().trim_end().to_owned(), help.to_owned()))
     }
 }
 

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use litemap::LiteMap;
 use serde_json::Value;
 
-use crate::declare::{Origin, Role, StageDecl, Values};
+use crate::declare::{Origin, ResourcesDecl, Role, StageDecl, Values};
 
 pub use foreach::{gathered, json, suffix};
 pub use resolve::{declared, resolve};
@@ -106,6 +106,10 @@ pub struct Stage {
     pub decl: Arc<StageDecl>,
     /// Every declared parameter.
     pub params: LiteMap<String, Param>,
+    /// What its worker needs.
+    pub resources: ResourcesDecl,
+    /// Where those resources were set that are not as in its stage.toml.
+    pub adjusted: LiteMap<String, (toml::Value, Origin)>,
     /// Every wired input.
     pub inputs: LiteMap<String, Input>,
     /// Optional inputs that are wired to a source without files, and its pattern.

@@ -17,7 +17,7 @@ type Fans = HashMap<String, Fan>;
 pub struct Layers {
     /// The pipeline, a dataset's import, the dataset, the profile.
     pub all: Vec<(Layer, Adds)>,
-    /// Stages of other datasets: what a profile says of them is not for this one.
+    /// Stages of other pipelines and datasets: what a dataset or a profile says of them is not for this one.
     pub elsewhere: HashSet<String>,
 }
 
@@ -45,6 +45,11 @@ impl StageSpec {
             let value = fill_value(value.into_inner(), &self.values, &origin)?;
             self.params.insert(param.into_inner(), (value, origin));
         }
+        for (resource, value) in used.resources {
+            let origin = at(source, resource.span().start..value.span().end);
+            let value = fill_value(value.into_inner(), &self.values, &origin)?;
+            self.resources.insert(resource.into_inner(), (value, origin));
+        }
         Ok(())
     }
 }
@@ -62,9 +67,12 @@ pub fn overlay(mut layers: Layers, dataset: &str, set: &[String]) -> Result<Spec
     let mut spec = Spec::default();
     for (depth, (mut layer, adds)) in layers.all.into_iter().enumerate() {
         lay_sources(&mut spec, &layer, dataset);
-        if adds == Adds::None {
+        if adds != Adds::Named {
             let elsewhere = |name: &str| layers.elsewhere.contains(group(name));
-            layer.stages.retain(|name, _| spec.range(name.get_ref()).is_some() || !elsewhere(name.get_ref()));
+            layer.stages.retain(|name, used| {
+                let name = name.get_ref();
+                used.stage.is_some() || spec.range(name).is_some() || !elsewhere(name)
+            });
         }
         lay_stages(&mut spec, layer, &fans, (depth, adds))?;
     }

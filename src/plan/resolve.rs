@@ -12,7 +12,7 @@ use super::source::matches;
 use super::spec::{Spec, StageSpec};
 use super::wire::{Files, Wire, wire_stage};
 use super::{Input, Param, Plan, Request, Stage};
-use crate::declare::{IMPORTS, Layer, Origin, Project, StageDecl};
+use crate::declare::{IMPORTS, Layer, Origin, Project, ResourcesDecl, StageDecl};
 use crate::error::{Error, Result, list, suggest};
 
 /// Resolves what the user asked for.
@@ -76,9 +76,17 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
             };
             inputs.insert(name, input);
         }
-        let params = std::mem::take(&mut params[original]);
-        let (name, values) = (stage.name.clone(), stage.values.clone());
-        stages.push(Stage { name, values, decl: decl.clone(), params, inputs, absent, labels });
+        stages.push(Stage {
+            name: stage.name.clone(),
+            values: stage.values.clone(),
+            decl: decl.clone(),
+            params: std::mem::take(&mut params[original]),
+            resources: resolve_resources(stage, decl)?,
+            adjusted: stage.resources.clone(),
+            inputs,
+            absent,
+            labels,
+        });
     }
     Ok(Plan { request: request.clone(), summary, stages })
 }
@@ -128,21 +136,27 @@ fn layers(project: &Project, pipeline: &str, dataset: &str, profile: &str) -> Re
     }
     if !profile.is_empty() {
         let profile = importing_none(project.layer("profile", "profiles", profile)?)?;
-        let here = |name: &str| layers.all.iter().any(|(layer, _)| layer.names(name));
-        if !profile.stages.keys().all(|name| here(name.get_ref())) {
-            layers.elsewhere = other_stages(project);
-        }
         layers.all.push((profile, Adds::None));
+    }
+    let adds = |(layer, adds): &(Layer, Adds), name: &str| match adds {
+        Adds::Named => layer.names(name),
+        Adds::Used => layer.stages.iter().any(|(n, used)| n.get_ref() == name && used.stage.is_some()),
+        Adds::None => false,
+    };
+    let here = |name: &str| layers.all.iter().any(|layer| adds(layer, group(name)));
+    if !layers.all.iter().all(|(layer, _)| layer.stages.keys().all(|name| here(name.get_ref()))) {
+        layers.elsewhere = other_stages(project);
     }
     Ok(layers)
 }
 
-/// Stages of all datasets and their imports. A file that is malformed is no concern of another dataset.
+/// Stages of all pipelines, datasets and their imports. A file that is malformed is no concern of others.
 fn other_stages(project: &Project) -> HashSet<String> {
+    let pipelines = project.pipeline_names().into_iter().map(|name| project.layer("pipeline", "", &name));
     let imports = project.import_names().into_iter().map(|name| project.layer("import", IMPORTS, &name));
     let datasets =
         project.dataset_names().into_iter().map(|name| project.layer("dataset", "datasets", &name));
-    let imported = imports.flatten().flat_map(|layer| layer.stages.into_keys());
+    let imported = imports.chain(pipelines).flatten().flat_map(|layer| layer.stages.into_keys());
     // A dataset adds those that it says `use` of, and adjusts others.
     let added = datasets.flatten().flat_map(|layer| layer.stages).filter(|(_, used)| used.stage.is_some());
     imported.chain(added.map(|(name, _)| name)).map(toml::Spanned::into_inner).collect()
@@ -239,6 +253,16 @@ fn needed_stages(
     }
     let graph = Graph::new(spec.stages.len(), edges(wires));
     graph.with_ancestors((0..spec.stages.len()).filter(|p| !idle.contains(p)))
+}
+
+fn resolve_resources(stage: &StageSpec, decl: &StageDecl) -> Result<ResourcesDecl> {
+    let mut resources = decl.resources.clone();
+    for (name, (value, origin)) in &stage.resources {
+        resources.set(name, value).map_err(|(message, help)| {
+            origin.fault(format!("{}.resources.{name}: {message}", stage.name), "set here", help)
+        })?;
+    }
+    Ok(resources)
 }
 
 fn resolve_params(stage: &StageSpec, decl: &StageDecl) -> Result<LiteMap<String, Param>, Error> {

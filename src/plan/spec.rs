@@ -33,6 +33,8 @@ pub struct StageSpec {
     pub inputs: LiteMap<String, (String, Origin)>,
     /// Parameters as written.
     pub params: LiteMap<String, (toml::Value, Origin)>,
+    /// Resources as written.
+    pub resources: LiteMap<String, (toml::Value, Origin)>,
 }
 
 /// The pipeline with every layer laid over it.
@@ -100,6 +102,7 @@ impl Spec {
             stage,
             inputs: LiteMap::new(),
             params: LiteMap::new(),
+            resources: LiteMap::new(),
         };
         let Some(Fan { foreach: Foreach(all), origin, .. }) = fan else {
             self.positions.insert(name.clone(), start..start + 1);

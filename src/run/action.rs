@@ -189,7 +189,7 @@ impl Action<'_> {
             }
             match ended {
                 Ok(done) => return Ok(Some(done)),
-                Err(error) if attempt < self.stage.decl.resources.retries => {
+                Err(error) if attempt < self.stage.resources.retries => {
                     let pause = BACK_OFF * 2u32.saturating_pow(attempt);
                     say(Said::Retry(error, pause));
                     if !sleep(pause, &place.children) {
@@ -245,7 +245,7 @@ impl Action<'_> {
         let log = run.store.path("runs").join(&run.id).join("logs").join(format!("{}.log", self.stage.name));
         command[0] = run.project.program(&decl.command[0])?.into();
         let environment = self.environment(run);
-        let timeout = decl.resources.timeout_seconds.map(|seconds| Duration::from_secs_f64(seconds.0));
+        let timeout = self.stage.resources.timeout_seconds.map(|seconds| Duration::from_secs_f64(seconds.0));
         let job = Job { command, environment, folder, log: &log, timeout };
         let ended = work(&job, &place.children, |event| say(Said::Worker(event)))?;
         if ended.timed_out {

@@ -190,7 +190,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
         if self.options.only.as_ref().is_some_and(|only| !only.contains(&stage.name)) {
             return Err(left_out_by_only(&stage.name));
         }
-        self.options.machine.check(&stage.name, &stage.decl.resources)?;
+        self.options.machine.check(&stage.name, &stage.resources)?;
         self.ready.insert(position, (key, watch));
         Ok(None)
     }
@@ -213,7 +213,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
             if self.free.cpus == 0 {
                 return;
             }
-            let wanted = &self.run.plan.stages[position].decl.resources;
+            let wanted = &self.run.plan.stages[position].resources;
             let Some(share) = self.free.take(wanted, &self.options.machine) else { continue };
             let Some((key, watch)) = self.ready.remove(&position) else { continue };
             self.shares.insert(position, share.clone());
