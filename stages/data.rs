@@ -240,9 +240,10 @@ impl Pictures {
     }
 }
 
-/// Rows of batch `step` when `count` rows are shuffled anew each epoch: a function of its arguments.
+/// Rows of batch `step` when `count` rows are shuffled anew each epoch for `purpose`: a function of its
+/// arguments.
 /// What an epoch leaves over of its last batch is filled from the next.
-pub fn batch_rows(seed: i64, count: usize, batch: usize, step: u64) -> Vec<i64> {
+pub fn batch_rows(seed: i64, purpose: &str, count: usize, batch: usize, step: u64) -> Vec<i64> {
     let first = step as usize * batch;
     let mut rows = Vec::with_capacity(batch);
     let mut shuffled: Option<(usize, Vec<usize>)> = None;
@@ -250,7 +251,7 @@ pub fn batch_rows(seed: i64, count: usize, batch: usize, step: u64) -> Vec<i64> 
         let epoch = draw / count;
         if shuffled.as_ref().is_none_or(|(e, _)| *e != epoch) {
             let mut order: Vec<usize> = (0..count).collect();
-            order.shuffle(&mut stream(seed, "epoch", epoch as u64));
+            order.shuffle(&mut stream(seed, purpose, epoch as u64));
             shuffled = Some((epoch, order));
         }
         if let Some((_, order)) = &shuffled {
@@ -280,10 +281,10 @@ mod tests {
 
     #[test]
     fn an_epoch_visits_every_row_once_and_any_step_can_be_recomputed() {
-        let mut seen: Vec<i64> = (0..5).flat_map(|step| batch_rows(7, 10, 2, step)).collect();
-        assert_eq!(batch_rows(7, 10, 2, 3), seen[6..8]);
+        let mut seen: Vec<i64> = (0..5).flat_map(|step| batch_rows(7, "epoch", 10, 2, step)).collect();
+        assert_eq!(batch_rows(7, "epoch", 10, 2, 3), seen[6..8]);
         seen.sort_unstable();
         assert_eq!(seen, (0..10).collect::<Vec<_>>());
-        assert_eq!(batch_rows(7, 3, 8, 0).len(), 8);
+        assert_eq!(batch_rows(7, "epoch", 3, 8, 0).len(), 8);
     }
 }

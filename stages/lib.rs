@@ -6,9 +6,11 @@
 mod audit_frames;
 mod average_images;
 mod commands;
+mod compare_objectives;
 mod embed_styles;
 mod evaluate;
 mod evaluate_images;
+mod evaluate_reconstruction;
 mod extract_frames;
 mod fit_mapper;
 mod gram_features;
@@ -18,6 +20,7 @@ mod list_images;
 mod list_pairs;
 mod measure_frames;
 mod pair_images;
+mod read_objective;
 mod report;
 mod sample_triplets;
 mod split_pairs;
@@ -29,7 +32,9 @@ mod train_generator;
 
 mod columns;
 mod data;
+mod model;
 pub mod nn;
+mod objective;
 mod overlap;
 mod pairs;
 mod parts;
@@ -50,7 +55,7 @@ use worker::Context;
 type Run = fn(&Context) -> anyhow::Result<()>;
 
 /// Every stage, in the order of the method.
-pub const STAGES: [(&str, Run); 22] = [
+pub const STAGES: [(&str, Run); 25] = [
     ("import_weights", import_weights::run),
     ("synthesize_timelapse", synthesize_timelapse::run),
     ("list_frames", list_frames::run),
@@ -66,12 +71,15 @@ pub const STAGES: [(&str, Run); 22] = [
     ("style_clusters", style_clusters::run),
     ("sample_triplets", sample_triplets::run),
     ("train_encoder", train_encoder::run),
+    ("read_objective", read_objective::run),
     ("train_generator", train_generator::run),
     ("embed_styles", embed_styles::run),
     ("fit_mapper", fit_mapper::run),
     ("average_images", average_images::run),
     ("evaluate_images", evaluate_images::run),
     ("evaluate", evaluate::run),
+    ("evaluate_reconstruction", evaluate_reconstruction::run),
+    ("compare_objectives", compare_objectives::run),
     ("report", report::run),
 ];
 

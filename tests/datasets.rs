@@ -62,6 +62,7 @@ fn a_dataset_of_pairs_runs_the_whole_method_and_a_new_file_costs_its_own_rows() 
 fn a_file_of_ten_lines_makes_a_folder_of_pairs_a_dataset() {
     let project = project();
     let pipelines = project.path().join("pipelines");
+    fs::remove_dir_all(&pipelines).expect("removed");
     Command::new("cp")
         .args(["-r", &repository().join("pipelines").display().to_string(), &pipelines.display().to_string()])
         .status()

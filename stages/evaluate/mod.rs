@@ -12,8 +12,7 @@ use tch::Tensor;
 use crate::columns::read_float64s;
 use crate::data::{Pairs, centre};
 use crate::evaluate_images::{BATCH, Distance, METHODS, psnr, ssim};
-use crate::train_encoder::encode;
-use crate::train_generator::Networks;
+use crate::model::Model;
 use crate::worker::Context;
 
 #[derive(Deserialize)]
@@ -38,10 +37,10 @@ pub fn run(context: &Context) -> Result<()> {
     // How much a style matters: the same with another image's.
     let mut val = Pairs::load(context.input("pairs")?, "val")?;
     (val.a, val.b) = (centre(&val.a, params.crop), centre(&val.b, params.crop));
-    let nets = Networks::averaged(context.input("model")?)?;
-    let codes = encode(&nets.e, &val.b, BATCH as i64);
+    let model = Model::averaged(context.input("model")?)?;
+    let codes = model.codes(&val.b, BATCH as i64);
     let other = codes.index_select(0, &Tensor::from_slice(&other_frames(&val.frame_ids)));
-    let images = nets.outputs(&val.a, &other, BATCH as i64);
+    let images = model.outputs(&val.a, &other, BATCH as i64);
     let psnrs = by_batch(psnr, &images, &val.b)?;
     let ssims = by_batch(ssim, &images, &val.b)?;
     let distances = distance.of(&[&images], &val.b)?.concat();

@@ -14,11 +14,10 @@ use tch::Tensor;
 
 use crate::columns::{Column, batch, float64s, schema, strings};
 use crate::data::{centre, read_padded, to_tensor};
+use crate::model::Model;
 use crate::nn::vgg::Vgg;
 use crate::parts::Parts;
 use crate::picture::decode;
-use crate::train_encoder::encode;
-use crate::train_generator::Networks;
 use crate::worker::Context;
 use baselines::reinhard;
 pub use metrics::{feature_distances, psnr, ssim};
@@ -85,8 +84,8 @@ pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
     let distance = Distance::load(context)?;
     let mean = centre(&mean_image(context.input("mean")?)?.unsqueeze(0), params.crop).squeeze_dim(0);
-    let frozen = Networks::averaged(context.input("frozen")?)?;
-    let tuned = Networks::averaged(context.input("model")?)?;
+    let frozen = Model::averaged(context.input("frozen")?)?;
+    let tuned = Model::averaged(context.input("model")?)?;
     let mut columns = vec![("image_id", DataType::Utf8)];
     columns.extend(METHODS.iter().flat_map(|(names, _)| names.map(|name| (name, DataType::Float64))));
     let note = format!("{}; {}", distance.name, distance.weights);
@@ -97,7 +96,7 @@ pub fn run(context: &Context) -> Result<()> {
         let [a, b] = images else { unreachable!("two columns are read") };
         let (a, b) = (&centre(a, params.crop), &centre(b, params.crop));
         ensure!(mean.size()[..] == b.size()[1..], "the mean image is of another size than {}", ids[0]);
-        let remade = |nets: &Networks| nets.outputs(a, &encode(&nets.e, b, BATCH as i64), BATCH as i64);
+        let remade = |model: &Model| model.outputs(a, &model.codes(b, BATCH as i64), BATCH as i64);
         let predicted = [
             a.shallow_clone(),
             mean.expand_as(b).contiguous(),

@@ -5,9 +5,6 @@ use tch::{Kind, Tensor};
 use super::layers::{HeConv, InstanceNorm, SLOPE, halve, lrelu};
 use super::vars::Vars;
 
-/// Scales in the paper.
-pub const SCALES: usize = 3;
-
 #[derive(Debug)]
 struct PatchGan {
     first: HeConv,
@@ -77,10 +74,10 @@ impl Discriminator {
     }
 }
 
-/// Scales that a side allows: the last must have logits of more than one pixel, since instance
-/// norm of a single pixel is its bias.
-pub fn scales_for(side: i64) -> usize {
-    (1..=SCALES).rev().find(|n| side >> (n - 1 + 3) >= 2).unwrap_or(1)
+/// Whether the last of `scales` scales has logits of more than one pixel for images of `side` pixels:
+/// instance norm of a single pixel is its bias.
+pub fn side_allows(side: i64, scales: usize) -> bool {
+    side >> (scales + 2) >= 2
 }
 
 #[cfg(test)]
@@ -93,7 +90,7 @@ mod tests {
     fn parameter_counts_are_those_of_the_specification() {
         for (nf, wanted) in [(32, 2_102_307), (16, 535_059), (64, 8_333_379)] {
             let mut vars = Vars::default();
-            Discriminator::new(&mut vars, nf, SCALES);
+            Discriminator::new(&mut vars, nf, 3);
             assert_eq!(vars.count(), wanted, "nf {nf}");
         }
     }
@@ -105,7 +102,7 @@ mod tests {
         let x = Tensor::randn([2, 3, 64, 64], (Kind::Float, Device::Cpu));
         let sides: Vec<i64> = discriminator.forward(&x, &x).iter().map(|l| l.size()[2]).collect();
         assert_eq!(sides, [8, 4, 2]);
-        assert_eq!((scales_for(64), scales_for(32), scales_for(256), scales_for(8)), (3, 2, 3, 1));
+        assert!(side_allows(64, 3) && !side_allows(56, 3) && side_allows(32, 2) && !side_allows(8, 1));
     }
 
     #[test]

@@ -11,6 +11,27 @@ pub const STYLE_DIM: i64 = 8;
 /// Slope of the he constants inside residual blocks.
 const BLOCK_SLOPE: f64 = 1.0;
 
+/// What an encoder says of images: mean and logarithm of the variance of their codes, each [N, 8].
+#[derive(Debug)]
+pub struct Posterior {
+    /// Mean.
+    pub mean: Tensor,
+    /// Logarithm of the variance.
+    pub logvar: Tensor,
+}
+
+impl Posterior {
+    /// `mean + exp(logvar / 2)`: StEP's deterministic code.
+    pub fn code(&self) -> Tensor {
+        &self.mean + (&self.logvar * 0.5).exp()
+    }
+
+    /// `mean + eps exp(logvar / 2)`, eps ~ N(0, I) from libtorch's generator: a variational code.
+    pub fn draw(&self) -> Tensor {
+        &self.mean + self.mean.randn_like() * (&self.logvar * 0.5).exp()
+    }
+}
+
 #[derive(Debug)]
 struct BasicBlock {
     first: HeConv,
@@ -60,8 +81,8 @@ impl Encoder {
         Self { first, blocks, mean: head("mean"), logvar: head("logvar") }
     }
 
-    /// [N, 3, H, W] in [-1, 1] -> [N, 8]: `mean + exp(logvar / 2)`, deterministic.
-    pub fn forward(&self, x: &Tensor) -> Tensor {
+    /// [N, 3, H, W] in [-1, 1] -> [N, 8] each.
+    pub fn forward(&self, x: &Tensor) -> Posterior {
         let mut x = self.first.forward(x);
         for block in &self.blocks {
             x = pixel_norm(&block.forward(&x));
@@ -69,7 +90,7 @@ impl Encoder {
         let pooled = lrelu(&x).mean_dim([2i64, 3].as_slice(), false, Kind::Float);
         let mean = pooled.linear(&self.mean.0, Some(&self.mean.1));
         let logvar = pooled.linear(&self.logvar.0, Some(&self.logvar.1));
-        mean + (logvar * 0.5).exp()
+        Posterior { mean, logvar }
     }
 }
 
@@ -90,6 +111,7 @@ mod tests {
         let mut vars = Vars::default();
         let encoder = Encoder::new(&mut vars, 8);
         let codes = encoder.forward(&Tensor::randn([2, 3, 64, 64], (Kind::Float, tch::Device::Cpu)));
+        let codes = codes.code();
         assert_eq!(codes.size(), [2, 8]);
         assert!((codes.mean(Kind::Float).double_value(&[]) - 1.0).abs() < 0.2);
     }

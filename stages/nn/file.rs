@@ -35,9 +35,15 @@ pub fn save(path: &Path, tensors: &BTreeMap<String, Tensor>, config: &Value) -> 
     }
     let metadata = HashMap::from([(METADATA.to_owned(), config.to_string())]);
     let staged = path.with_extension("partial");
-    safetensors::serialize_to_file(views, Some(metadata), &staged)
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    fs::rename(&staged, path).with_context(|| format!("cannot write {}", path.display()))
+    let written = safetensors::serialize_to_file(views, Some(metadata), &staged)
+        .map_err(anyhow::Error::from)
+        // A file that lies on no disk yet must not take the place of one that does.
+        .and_then(|()| Ok(fs::File::open(&staged)?.sync_all()?))
+        .and_then(|()| Ok(fs::rename(&staged, path)?));
+    if written.is_err() {
+        let _ = fs::remove_file(&staged);
+    }
+    written.with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Writes a model's folder: weight files by name, each as [`save`] does, and their configuration

@@ -77,6 +77,13 @@ impl UpBlock {
     }
 }
 
+/// Features of contents, and what the decoder's skips take.
+#[derive(Debug)]
+pub struct Content {
+    deep: Tensor,
+    skips: Vec<Tensor>,
+}
+
 /// G(A, z): content image and style code -> image.
 #[derive(Debug)]
 pub struct Generator {
@@ -117,13 +124,22 @@ impl Generator {
 
     /// `a` [N, 3, H, W] in [-1, 1], H and W multiples of 8; `z` [N, 8] -> [N, 3, H, W] in (-1, 1).
     pub fn forward(&self, a: &Tensor, z: &Tensor) -> Tensor {
+        self.decode(&self.encode(a), z)
+    }
+
+    /// The content encoder: what [`Self::decode`] takes of contents, whatever their style.
+    pub fn encode(&self, a: &Tensor) -> Content {
         let mut skips = Vec::with_capacity(self.down.len());
         let mut x = a.shallow_clone();
         for block in &self.down {
             x = block.forward(&x).relu();
             skips.push(x.shallow_clone());
         }
-        x = self.content.iter().fold(x, |x, block| block.forward(&x));
+        Content { deep: self.content.iter().fold(x, |x, block| block.forward(&x)), skips }
+    }
+
+    /// The decoder.
+    pub fn decode(&self, content: &Content, z: &Tensor) -> Tensor {
         // Skip first, then x, then z; z is the same everywhere.
         let with_style = |parts: &[&Tensor]| {
             let size = parts[0].size();
@@ -131,12 +147,12 @@ impl Generator {
             let parts: Vec<&Tensor> = parts.iter().copied().chain([&z]).collect();
             Tensor::cat(&parts, 1)
         };
-        x = with_style(&[&x]);
+        let mut x = with_style(&[&content.deep]);
         x = self.styled.iter().fold(x, |x, block| block.forward(&x));
-        for (block, skip) in self.up.iter().zip(skips.iter().rev()) {
+        for (block, skip) in self.up.iter().zip(content.skips.iter().rev()) {
             x = block.forward(&with_style(&[skip, &x]));
         }
-        self.rgb.forward(&with_style(&[&skips[0], &x])).tanh()
+        self.rgb.forward(&with_style(&[&content.skips[0], &x])).tanh()
     }
 }
 

@@ -2,6 +2,8 @@
 
 use tch::{Kind, Tensor};
 
+use super::encoder::Posterior;
+
 /// Weights of the perceptual loss's five taps.
 const TAP_WEIGHTS: [f64; 5] = [1.0 / 32.0, 1.0 / 16.0, 1.0 / 8.0, 1.0 / 4.0, 1.0];
 /// Factor on the activations, which are of order 100 for Caffe weights.
@@ -20,14 +22,21 @@ pub fn squared_error(x: &Tensor, y: &Tensor) -> Tensor {
     (x - y).square().mean(Kind::Float)
 }
 
+/// The mean absolute difference.
+pub fn l1(x: &Tensor, y: &Tensor) -> Tensor {
+    (x - y).abs().mean(Kind::Float)
+}
+
+/// KL: the divergence of a posterior from N(0, I), `sum (mean^2 + exp(logvar) - 1 - logvar) / 2` over batch
+/// and dimensions.
+pub fn divergence(posterior: &Posterior) -> Tensor {
+    let Posterior { mean, logvar } = posterior;
+    (mean.square() + logvar.exp() - 1.0 - logvar).sum(Kind::Float) * 0.5
+}
+
 /// LSGAN: the sum over scales of `mean((logits - target)^2)`.
 pub fn least_squares(logits: &[Tensor], target: f64) -> Tensor {
     logits.iter().map(|l| (l - target).square().mean(Kind::Float)).sum()
-}
-
-/// The mean of GAN terms and a constant zero: k terms are divided by k + 1.
-pub fn mean_with_zero(terms: &[Tensor]) -> Tensor {
-    terms.iter().map(Tensor::shallow_clone).sum::<Tensor>() / (terms.len() as f64 + 1.0)
 }
 
 /// Z2: the mean square of style codes.
@@ -62,11 +71,22 @@ mod tests {
     }
 
     #[test]
-    fn gan_terms_are_averaged_with_a_zero_and_scales_are_summed() {
+    fn scales_are_summed() {
         let logits = [Tensor::from_slice(&[0f32, 2.0]), Tensor::from_slice(&[3f32])];
-        let term = least_squares(&logits, 1.0);
-        assert_eq!(value(term.shallow_clone()), 5.0);
-        assert_eq!(value(mean_with_zero(&[term])), 2.5);
+        assert_eq!(value(least_squares(&logits, 1.0)), 5.0);
+    }
+
+    #[test]
+    fn the_divergence_is_summed_over_batch_and_dimensions() {
+        let posterior = |mean: [f32; 2], logvar: [f32; 2]| Posterior { mean: row(mean), logvar: row(logvar) };
+        assert_eq!(value(divergence(&posterior([0.0, 0.0], [0.0, 0.0]))), 0.0);
+        // (1 + 1 - 1 - 0) / 2 + (4 + e - 1 - 1) / 2
+        assert_eq!(value(divergence(&posterior([1.0, 2.0], [0.0, 1.0]))), 2.859_141);
+    }
+
+    #[test]
+    fn absolute_differences_are_averaged() {
+        assert_eq!(value(l1(&row([1.0, -2.0]), &row([0.0, 0.0]))), 1.5);
     }
 
     #[test]

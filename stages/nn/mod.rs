@@ -3,6 +3,7 @@
 //! Tensors are NCHW float32; images are in [-1, 1].
 
 pub mod adam;
+pub mod bicyclegan;
 pub mod checkpoint;
 pub mod discriminator;
 pub mod encoder;

@@ -16,17 +16,16 @@ use tch::{Device, Kind, Tensor};
 
 use crate::columns::read_strings;
 use crate::data::Pairs;
+use crate::model::Model;
 use crate::nn::encoder::STYLE_DIM;
 use crate::nn::file;
 use crate::nn::mapper::Mapper;
 use crate::nn::vars::Vars;
 use crate::picture::encode_png;
 use crate::random::torch_seed;
-use crate::train_encoder::encode;
-use crate::train_generator::Networks;
 use crate::worker::Context;
 use agreement::Agreement;
-use sheets::{BATCH, Model};
+use sheets::{BATCH, Styled};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -74,10 +73,10 @@ pub fn run(context: &Context) -> Result<()> {
 fn sheets(context: &Context, params: &Params) -> Result<Vec<Sheet>> {
     let (pairs, rows) = (context.input("pairs")?, params.rows);
     let val = validation(pairs, rows)?;
-    let nets = Networks::averaged(context.input("model")?)?;
-    let codes = encode(&nets.e, &val.b, BATCH);
-    let outputs = nets.outputs(&val.a, &codes, BATCH);
-    let model = Model { nets, codes };
+    let model = Model::averaged(context.input("model")?)?;
+    let codes = model.codes(&val.b, BATCH);
+    let outputs = model.outputs(&val.a, &codes, BATCH);
+    let styled = Styled { model, codes };
     let (weights, _) = file::load(&context.input("mapper")?.join("mapper.safetensors"))?;
     let mut vars = Vars::default();
     let mapper = Mapper::new(&mut vars);
@@ -86,9 +85,9 @@ fn sheets(context: &Context, params: &Params) -> Result<Vec<Sheet>> {
     let noise = Tensor::randn([val.len() as i64, rows as i64, STYLE_DIM], (Kind::Float, Device::Cpu));
     Ok(vec![
         sheets::reconstruction(&val, &outputs)?,
-        sheets::transfers(&model, &val),
-        sheets::samples(&model, &mapper, &val, &noise),
-        sheets::interpolation(&model, &val, rows),
+        sheets::transfers(&styled, &val),
+        sheets::samples(&styled, &mapper, &val, &noise),
+        sheets::interpolation(&styled, &val, rows),
         sheets::clusters(context.input("clusters")?, pairs, rows)?,
         sheets::triplets(context.input("triplets")?, pairs, rows)?,
     ])

@@ -13,8 +13,8 @@ use tch::{Tensor, no_grad};
 use crate::columns::{read_float64s, read_int32s, read_strings};
 use crate::data::{Pairs, to_picture};
 use crate::evaluate_images::psnr;
+use crate::model::Model;
 use crate::nn::mapper::Mapper;
-use crate::train_generator::Networks;
 
 /// Images that go through a network together.
 pub const BATCH: i64 = 16;
@@ -101,12 +101,12 @@ pub fn reconstruction(val: &Pairs, outputs: &Tensor) -> Result<Sheet> {
 }
 
 /// Every style on every content: the styles above, the contents on the left.
-pub fn transfers(model: &Model, val: &Pairs) -> Sheet {
+pub fn transfers(styled: &Styled, val: &Pairs) -> Sheet {
     let (contents, styles) = (pictures(&val.a), pictures(&val.b));
     let header = styles.into_iter().map(|style| Cell::new(style, "style"));
     let mut rows = vec![Row::plain(iter::once(Cell::gap()).chain(header).collect())];
     for (n, content) in contents.into_iter().enumerate() {
-        let outputs = model.remake(&val.a.get(n as i64), &model.codes);
+        let outputs = styled.remake(&val.a.get(n as i64), &styled.codes);
         let outputs = outputs.into_iter().map(|picture| Cell::new(picture, ""));
         rows.push(Row::plain(iter::once(Cell::new(content, "A")).chain(outputs).collect()));
     }
@@ -114,10 +114,10 @@ pub fn transfers(model: &Model, val: &Pairs) -> Sheet {
 }
 
 /// Contents under styles that the mapper made of `noise` [rows, columns, 8].
-pub fn samples(model: &Model, mapper: &Mapper, val: &Pairs, noise: &Tensor) -> Sheet {
+pub fn samples(styled: &Styled, mapper: &Mapper, val: &Pairs, noise: &Tensor) -> Sheet {
     let row = |(n, content): (usize, RgbImage)| {
         let codes = no_grad(|| mapper.forward(&noise.get(n as i64)));
-        let outputs = model.remake(&val.a.get(n as i64), &codes);
+        let outputs = styled.remake(&val.a.get(n as i64), &codes);
         let outputs = outputs.into_iter().map(|picture| Cell::new(picture, ""));
         Row::plain(iter::once(Cell::new(content, "A")).chain(outputs).collect())
     };
@@ -126,15 +126,15 @@ pub fn samples(model: &Model, mapper: &Mapper, val: &Pairs, noise: &Tensor) -> S
 }
 
 /// From the style of each image to that of one half the set away, `z_t = (1 - t) z_1 + t z_2`.
-pub fn interpolation(model: &Model, val: &Pairs, steps: usize) -> Sheet {
+pub fn interpolation(styled: &Styled, val: &Pairs, steps: usize) -> Sheet {
     let (contents, styles) = (pictures(&val.a), pictures(&val.b));
     let count = styles.len();
     let row = |(n, content): (usize, RgbImage)| {
         let other = (n + count / 2) % count;
-        let [from, to] = [n, other].map(|k| model.codes.get(k as i64));
+        let [from, to] = [n, other].map(|k| styled.codes.get(k as i64));
         let times: Vec<f64> = (0..steps).map(|k| k as f64 / (steps.max(2) - 1) as f64).collect();
         let codes: Vec<Tensor> = times.iter().map(|t| &from * (1.0 - t) + &to * *t).collect();
-        let outputs = model.remake(&val.a.get(n as i64), &Tensor::stack(&codes, 0));
+        let outputs = styled.remake(&val.a.get(n as i64), &Tensor::stack(&codes, 0));
         let mut cells = vec![Cell::new(content, "A"), Cell::new(styles[n].clone(), "style 1")];
         cells.extend(
             outputs.into_iter().zip(times).map(|(picture, t)| Cell::new(picture, format!("t = {t:.2}"))),
@@ -147,19 +147,19 @@ pub fn interpolation(model: &Model, val: &Pairs, steps: usize) -> Sheet {
 }
 
 /// The generator, and the codes of the images shown.
-pub struct Model {
+pub struct Styled {
     /// With averaged weights.
-    pub nets: Networks,
+    pub model: Model,
     /// [N, 8].
     pub codes: Tensor,
 }
 
-impl Model {
+impl Styled {
     /// Content `a` [3, H, W] under each of `codes` [K, 8].
     fn remake(&self, a: &Tensor, codes: &Tensor) -> Vec<RgbImage> {
         let size = a.size();
         let contents = a.unsqueeze(0).expand([codes.size()[0], size[0], size[1], size[2]], false);
-        pictures(&self.nets.outputs(&contents, codes, BATCH))
+        pictures(&self.model.outputs(&contents, codes, BATCH))
     }
 }
 

@@ -6,15 +6,16 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use callsheet::table::read_columns;
 use serde::Deserialize;
-use serde_json::json;
-use tch::{Kind, Tensor};
+use serde_json::{Value, json};
+use tch::Tensor;
 
 use crate::columns::{read_int32s, read_strings};
 use crate::data::{Pairs, batch_rows, normalised};
 use crate::nn::adam::{Adam, Betas};
+use crate::nn::checkpoint::{self, State};
 use crate::nn::encoder::Encoder;
 use crate::nn::vars::Vars;
-use crate::nn::{checkpoint, file, loss};
+use crate::nn::{file, loss};
 use crate::worker::{Context, refusal};
 
 #[derive(Deserialize)]
@@ -47,19 +48,18 @@ pub fn run(context: &Context) -> Result<()> {
     let mut vars = Vars::default();
     let encoder = Encoder::new(&mut vars, params.nf);
     let mut adam = Adam::new(&[("", &vars)], Betas { first: 0.0, second: 0.99 });
-    let scratch = &context.request.scratch;
-    if let Some((step, saved)) = checkpoint::latest(scratch, params.stop_steps)? {
+    let resumed = checkpoint::resume(context, params.stop_steps, &state(&vars, &adam), |_, _| true)?;
+    if let Some((step, saved)) = resumed {
         vars.load(&saved, "vars.")?;
         adam.state = checkpoint::take(&saved, "adam.");
         adam.step = step;
-        context.info(format!("continues from step {step}"));
     }
 
     while adam.step < params.stop_steps {
         let rows = visit_rows(params.seed, anchors, triplets.len(), params.batch, adam.step);
         let codes = |part: usize| {
             let images: Vec<i64> = rows.iter().map(|row| triplets[*row as usize][part]).collect();
-            encoder.forward(&normalised(&pairs.b.index_select(0, &Tensor::from_slice(&images))))
+            encoder.forward(&normalised(&pairs.b.index_select(0, &Tensor::from_slice(&images)))).code()
         };
         let (anchor, positive, negative) = (codes(0), codes(1), codes(2));
         let ranking = loss::triplet(&anchor, &positive, &negative, params.margin);
@@ -80,14 +80,19 @@ pub fn run(context: &Context) -> Result<()> {
             context.progress(adam.step as usize, params.stop_steps as usize, "steps");
         }
         if adam.step.is_multiple_of(params.checkpoint_every) || adam.step == params.stop_steps {
-            let mut all = BTreeMap::new();
-            checkpoint::put(&mut all, "vars.", vars.named());
-            checkpoint::put(&mut all, "adam.", &adam.state);
-            checkpoint::save(scratch, adam.step, &all)?;
+            checkpoint::save(context, adam.step, &state(&vars, &adam), &Value::Null, 0)?;
         }
     }
     let config = json!({ "network": "encoder", "nf": params.nf, "steps": adam.step, "labels": context.request.labels });
     file::save_model(context.output("model")?, &[("encoder.safetensors", vars.named())], &config)
+}
+
+/// Everything that the next step depends on.
+fn state(vars: &Vars, adam: &Adam) -> State {
+    let mut all = State::new();
+    checkpoint::put(&mut all, "vars.", vars.named());
+    checkpoint::put(&mut all, "adam.", &adam.state);
+    all
 }
 
 /// Rows of a batch: every anchor once an epoch, each epoch with the triplets of another visit.
@@ -97,7 +102,7 @@ fn visit_rows(seed: i64, anchors: usize, triplets: usize, batch: usize, step: u6
         let visit = draw / anchors % (triplets / anchors);
         (visit * anchors) as i64 + row
     };
-    (first..).zip(batch_rows(seed, anchors, batch, step)).map(of_visit).collect()
+    (first..).zip(batch_rows(seed, "epoch", anchors, batch, step)).map(of_visit).collect()
 }
 
 /// Positions of anchor, positive and negative in the training images, visit after visit, and the
@@ -129,15 +134,6 @@ fn read_triplets(path: &Path, pairs: &Pairs) -> Result<(Vec<[i64; 3]>, usize)> {
     let positions =
         (0..anchors.len()).map(|n| Ok([at(&anchors[n])?, at(&positives[n])?, at(&negatives[n])?]));
     Ok((positions.collect::<Result<_>>()?, count))
-}
-
-/// Codes of images [N, 3, H, W] in 0..255, computed in batches without gradients.
-pub fn encode(encoder: &Encoder, images: &Tensor, batch: i64) -> Tensor {
-    tch::no_grad(|| {
-        let parts: Vec<Tensor> =
-            images.split(batch, 0).iter().map(|p| encoder.forward(&normalised(p))).collect();
-        Tensor::cat(&parts, 0).to_kind(Kind::Float)
-    })
 }
 
 #[cfg(test)]

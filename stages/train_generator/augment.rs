@@ -66,12 +66,12 @@ impl Augmentation {
         self.side == stored && self.enlarge.is_empty()
     }
 
-    /// The images A and B of `rows`, [N, 3, side, side] in 0..255, as step `step` sees them: a function of
+    /// The images A and B of `rows`, [N, 3, side, side] in 0..255, as step `step` sees them for `purpose`: a function of
     /// the arguments and the seed alone.
     ///
     /// # Errors
     /// When an image cannot be enlarged.
-    pub fn images(&self, pairs: &Pairs, rows: &[i64], step: u64) -> Result<[Tensor; 2]> {
+    pub fn images(&self, pairs: &Pairs, rows: &[i64], purpose: &str, step: u64) -> Result<[Tensor; 2]> {
         if self.is_none(pairs.side()) {
             let rows = Tensor::from_slice(rows);
             return Ok([pairs.a.index_select(0, &rows), pairs.b.index_select(0, &rows)]);
@@ -81,7 +81,7 @@ impl Augmentation {
         let varied: Vec<[RgbImage; 2]> = pictures
             .par_iter()
             .enumerate()
-            .map(|(at, pair)| self.varied(pair, step * rows.len() as u64 + at as u64))
+            .map(|(at, pair)| self.varied(pair, purpose, step * rows.len() as u64 + at as u64))
             .collect::<Result<_>>()?;
         Ok([0, 1].map(|half| {
             let tensors: Vec<Tensor> = varied.iter().map(|pair| to_tensor(&pair[half])).collect();
@@ -89,8 +89,8 @@ impl Augmentation {
         }))
     }
 
-    fn varied(&self, pair: &[RgbImage; 2], draw: u64) -> Result<[RgbImage; 2]> {
-        let mut random = stream(self.seed, "augmentation", draw);
+    fn varied(&self, pair: &[RgbImage; 2], purpose: &str, draw: u64) -> Result<[RgbImage; 2]> {
+        let mut random = stream(self.seed, purpose, draw);
         let mut left: f64 = random.random();
         let factor = self.enlarge.iter().find(|(_, probability)| {
             left -= probability;
@@ -126,11 +126,11 @@ mod tests {
         let (pairs, augmentation) = (pairs(), Augmentation::new(8, "1.5:0.5", 16, 3).expect("sane"));
         let mut seen = Vec::new();
         for step in 0..20 {
-            let [a, b] = augmentation.images(&pairs, &[0], step).expect("images");
+            let [a, b] = augmentation.images(&pairs, &[0], "augmentation", step).expect("images");
             assert_eq!(a.size(), [1, 3, 8, 8]);
             let sum = (a.to_kind(tch::Kind::Int) + b.to_kind(tch::Kind::Int)).narrow(1, 0, 2);
             assert!((sum - 255).abs().max().int64_value(&[]) <= 1, "step {step}");
-            assert_eq!(augmentation.images(&pairs, &[0], step).expect("images")[0], a);
+            assert_eq!(augmentation.images(&pairs, &[0], "augmentation", step).expect("images")[0], a);
             seen.push(a);
         }
         assert!(seen.iter().any(|a| *a != seen[0]));
@@ -140,7 +140,7 @@ mod tests {
     fn whole_images_are_seen_as_they_are_stored() {
         let augmentation = Augmentation::new(256, "", 16, 0).expect("sane");
         assert!(augmentation.is_none(16));
-        assert_eq!(augmentation.images(&pairs(), &[0], 5).expect("images")[0], pairs().a);
+        assert_eq!(augmentation.images(&pairs(), &[0], "augmentation", 5).expect("images")[0], pairs().a);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! This repository's stages and pipelines in a project with data of its own, profile `test`.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::Mutex;
 
 use serde_json::Value;
@@ -34,6 +34,9 @@ pub fn project() -> TempDir {
     fs::write(folder.path().join("callsheet.toml"), file).expect("written");
     fs::create_dir(folder.path().join("data")).expect("created");
     symlink(repository.join("data/weights"), folder.path().join("data/weights")).expect("linked");
+    fs::create_dir(folder.path().join("pipelines")).expect("created");
+    symlink(repository.join("pipelines/objectives"), folder.path().join("pipelines/objectives"))
+        .expect("linked");
     folder
 }
 
@@ -85,15 +88,29 @@ pub fn callsheet_in(profile: &str, project: &TempDir, arguments: &[&str]) -> Out
     command.output().expect("callsheet starts")
 }
 
+/// Starts the engine in profile `test`; its events are written to `events`.
+#[allow(dead_code, reason = "not every test crate asks")]
+pub fn start(project: &TempDir, arguments: &[&str], events: &Path) -> Child {
+    let mut command = Command::new(engine());
+    command.args(["run", "--json", "--profile", "test"]).args(arguments).current_dir(project.path());
+    command.stdout(File::create(events).expect("created")).stderr(Stdio::null());
+    command.spawn().expect("callsheet starts")
+}
+
+/// Names of the stages that ended, by a run's events.
+#[allow(dead_code, reason = "not every test crate asks")]
+pub fn finished(events: &str) -> Vec<String> {
+    let events = events.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let finished = events.filter(|event| event["event"] == "finished");
+    finished.filter_map(|event| Some(event["stage"].as_str()?.to_owned())).collect()
+}
+
 /// Names of the stages that ran.
 #[allow(dead_code, reason = "not every test crate asks")]
 pub fn ran(project: &TempDir, arguments: &[&str]) -> Vec<String> {
     let output = callsheet(project, &[&["run", "--json"], arguments].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let events = String::from_utf8_lossy(&output.stdout).into_owned();
-    let events = events.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event"));
-    let finished = events.filter(|event| event["event"] == "finished");
-    finished.filter_map(|event| Some(event["stage"].as_str()?.to_owned())).collect()
+    finished(&String::from_utf8_lossy(&output.stdout))
 }
 
 /// Of each row-wise stage that ran, how many rows were computed, and of how many.

@@ -52,6 +52,8 @@ class Project:
         )
         (self.folder / "data").mkdir()
         (self.folder / "data/weights").symlink_to(ROOT / "data/weights")
+        (self.folder / "pipelines").mkdir()
+        (self.folder / "pipelines/objectives").symlink_to(ROOT / "pipelines/objectives")
 
     def callsheet(self, *arguments):
         """What the command prints; it must succeed."""

@@ -29,9 +29,11 @@ class Ran(NamedTuple):
     megabytes: float
     # Seconds from the start at which it said how far it is.
     progress: list
+    # The last value of each metric.
+    metrics: dict
 
 
-def stage(name, inputs, outputs, cpus=2, names=None, **params):
+def stage(name, inputs, outputs, /, cpus=2, names=None, scratch=None, **params):
     """Runs stage `name`; inputs are paths, or lists of them with their `names`; raises with its words."""
     declared = tomllib.loads((ROOT / f"stages/{name}/stage.toml").read_text())
     values = {param: value["default"] for param, value in declared.get("params", {}).items()} | params
@@ -42,7 +44,7 @@ def stage(name, inputs, outputs, cpus=2, names=None, **params):
                    for key, all in paths.items()},
         "params": values,
         "outputs": {key: str(path) for key, path in outputs.items()},
-        "scratch": tempfile.gettempdir(),
+        "scratch": str(scratch or tempfile.gettempdir()),
         "cpus": cpus,
         "labels": [],
         "footer": {},
@@ -58,16 +60,18 @@ def stage(name, inputs, outputs, cpus=2, names=None, **params):
         command = [sys.executable, "-c", LAUNCHER, WORKER, name, request_file]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         process = subprocess.Popen(command, env=environment, text=True, **pipes)
-        progress = []
+        progress, metrics = [], {}
         with open(events) as lines:
-            for line in lines:
-                if json.loads(line).get("event", next(iter(json.loads(line)))) == "progress":
+            for said in map(json.loads, lines):
+                if "progress" in said:
                     progress.append(time.perf_counter() - begun)
+                elif "metric" in said:
+                    metrics[said["metric"]["name"]] = said["metric"]["value"]
         megabytes, said = process.communicate()
         seconds = time.perf_counter() - begun
     if process.returncode != 0:
         raise RuntimeError(f"{name}: {said}")
-    return Ran(seconds, float(megabytes), progress)
+    return Ran(seconds, float(megabytes), progress, metrics)
 
 
 def vgg(tensors, convention):

@@ -1,0 +1,107 @@
+//! How networks are kept: all weights in `networks.safetensors`, the averages that are used in
+//! `averaged.safetensors`, what they are built from in both and in `config.json`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tch::Tensor;
+
+use super::{Model, Shadows, Spec, USED};
+use crate::nn::{checkpoint, file};
+use crate::objective::{Network, Objective};
+
+/// Before the names of a network's weights.
+pub fn prefix(network: Network) -> &'static str {
+    match network {
+        Network::Encoder => "e.",
+        Network::Generator => "g.",
+        Network::Discriminator => "d.",
+        Network::SecondDiscriminator => "d2.",
+    }
+}
+
+/// All weights of a trained model.
+pub struct Trained {
+    /// What its networks are built from.
+    pub spec: Spec,
+    /// By name.
+    pub weights: BTreeMap<String, Tensor>,
+    /// The step that it has come to.
+    pub step: u64,
+}
+
+impl Trained {
+    /// Reads the folder of a model.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub fn load(folder: &Path) -> Result<Self> {
+        let path = folder.join("networks.safetensors");
+        let (weights, config) = file::load(&path)?;
+        let step = config["step"].as_u64();
+        let step = step.with_context(|| format!("{} does not say its step", path.display()))?;
+        Ok(Self { spec: spec(&config, &path)?, weights, step })
+    }
+}
+
+fn spec(config: &Value, path: &Path) -> Result<Spec> {
+    Spec::deserialize(&config["spec"])
+        .with_context(|| format!("{} does not say what its networks are built from", path.display()))
+}
+
+impl Model {
+    /// E and G as they are used: with averaged weights, from the folder of a trained model.
+    ///
+    /// # Errors
+    /// When the model is damaged or incomplete.
+    pub fn averaged(folder: &Path) -> Result<Self> {
+        let path = folder.join("averaged.safetensors");
+        let (weights, config) = file::load(&path)?;
+        let model = Self::new(&spec(&config, &path)?);
+        model.load(&weights, |network| USED.contains(&network))?;
+        Ok(model)
+    }
+
+    /// Overwrites the weights of those networks that are `wanted`.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has another shape.
+    pub fn load(&self, weights: &BTreeMap<String, Tensor>, wanted: impl Fn(Network) -> bool) -> Result<()> {
+        let mut wanted = self.vars.iter().filter(|(network, _)| wanted(**network));
+        wanted.try_for_each(|(network, vars)| vars.load(weights, prefix(*network)))
+    }
+
+    /// All weights by name.
+    pub fn tensors(&self) -> BTreeMap<String, Tensor> {
+        let mut all = BTreeMap::new();
+        for (network, vars) in &self.vars {
+            checkpoint::put(&mut all, prefix(*network), vars.named());
+        }
+        all
+    }
+
+    /// Writes the model's folder.
+    ///
+    /// # Errors
+    /// When the disk is full.
+    pub fn save(
+        &self,
+        folder: &Path,
+        objective: &Objective,
+        step: u64,
+        shadows: &Shadows,
+        labels: &[String],
+    ) -> Result<()> {
+        let config: Value =
+            json!({ "spec": self.spec, "objective": objective, "step": step, "labels": labels });
+        let mut averaged = BTreeMap::new();
+        for (network, shadows) in shadows {
+            checkpoint::put(&mut averaged, prefix(*network), shadows);
+        }
+        let files = [("networks.safetensors", &self.tensors()), ("averaged.safetensors", &averaged)];
+        file::save_model(folder, &files, &config)
+    }
+}

@@ -1,0 +1,158 @@
+//! Encoder, generator and discriminators with their weights: built from data, kept in files.
+
+mod files;
+mod networks;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use tch::{Tensor, no_grad};
+
+use crate::data::{normalised, quantised};
+use crate::nn::bicyclegan::downsamplings_for;
+use crate::nn::encoder::Posterior;
+use crate::nn::vars::Vars;
+use crate::objective::{Family, Network, Objective};
+use crate::worker::refusal;
+pub use files::{Trained, prefix};
+use networks::{AnyContent, AnyDiscriminator, AnyEncoder, AnyGenerator};
+
+/// Averages of weights, by network and name.
+pub type Shadows = BTreeMap<Network, BTreeMap<String, Tensor>>;
+
+/// Networks that are averaged, and used when training is over.
+pub const USED: [Network; 2] = [Network::Encoder, Network::Generator];
+
+/// What the networks are built from.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+pub struct Spec {
+    /// Whose networks.
+    pub networks: Family,
+    /// Width of generator and discriminators.
+    pub nf: i64,
+    /// Width of the encoder.
+    pub nf_e: i64,
+    /// Downsamplings of a U-Net.
+    pub depth: usize,
+    /// Scales of each discriminator.
+    pub scales: usize,
+    /// Whether codes are drawn in training; afterwards their mean is used.
+    pub variational: bool,
+    /// Whether there is a second discriminator.
+    pub second_discriminator: bool,
+}
+
+impl Spec {
+    /// Of an objective's networks for images of `side` pixels.
+    pub fn new(objective: &Objective, side: i64, [nf, nf_e]: [i64; 2], scales: usize) -> Self {
+        Self {
+            networks: objective.networks,
+            nf,
+            nf_e,
+            depth: downsamplings_for(side),
+            scales,
+            variational: objective.variational,
+            second_discriminator: objective.trains(Network::SecondDiscriminator),
+        }
+    }
+}
+
+/// The networks.
+pub struct Model {
+    /// What they are built from.
+    pub spec: Spec,
+    encoder: AnyEncoder,
+    generator: AnyGenerator,
+    discriminators: BTreeMap<Network, AnyDiscriminator>,
+    vars: BTreeMap<Network, Vars>,
+}
+
+/// What a generator takes of contents, whatever their style.
+pub struct Content(AnyContent);
+
+impl Model {
+    /// Networks with new weights from libtorch's generator, which the caller seeds.
+    pub fn new(spec: &Spec) -> Self {
+        let mut vars = BTreeMap::new();
+        let encoder = AnyEncoder::new(vars.entry(Network::Encoder).or_default(), spec);
+        let generator = AnyGenerator::new(vars.entry(Network::Generator).or_default(), spec);
+        let mut discriminators = BTreeMap::new();
+        let second = spec.second_discriminator.then_some(Network::SecondDiscriminator);
+        for network in [Network::Discriminator].into_iter().chain(second) {
+            let discriminator = AnyDiscriminator::new(vars.entry(network).or_default(), spec);
+            discriminators.insert(network, discriminator);
+        }
+        Self { spec: spec.clone(), encoder, generator, discriminators, vars }
+    }
+
+    /// The weights of a network.
+    ///
+    /// # Panics
+    /// When it is a second discriminator and the spec has none.
+    pub fn vars(&self, network: Network) -> &Vars {
+        &self.vars[&network]
+    }
+
+    /// E of images [N, 3, H, W] in [-1, 1].
+    pub fn posterior(&self, images: &Tensor) -> Posterior {
+        self.encoder.forward(images)
+    }
+
+    /// Refuses images that G cannot halve as often as it does.
+    ///
+    /// # Errors
+    /// When `side` is no multiple of 8, or of a U-Net's 2^depth.
+    pub fn check_side(&self, side: i64) -> Result<()> {
+        let multiple = self.generator.side_multiple();
+        if side % multiple == 0 {
+            return Ok(());
+        }
+        Err(refusal(
+            format!("the generator takes images whose sides are multiples of {multiple}, not {side} pixels"),
+            "set the stage's crop, or pair_images.side, to such a side",
+        ))
+    }
+
+    /// What G takes of contents `a` [N, 3, H, W] in [-1, 1].
+    pub fn content(&self, a: &Tensor) -> Content {
+        Content(self.generator.encode(a))
+    }
+
+    /// G of contents and codes [N, 8] -> [N, 3, H, W] in (-1, 1).
+    pub fn decode(&self, content: &Content, z: &Tensor, training: bool) -> Tensor {
+        self.generator.decode(&content.0, z, training)
+    }
+
+    /// Logits of images by `discriminator`, scale by scale.
+    ///
+    /// # Panics
+    /// When it is a second discriminator and the spec has none.
+    pub fn judge(&self, discriminator: Network, image: &Tensor, a: &Tensor) -> Vec<Tensor> {
+        self.discriminators[&discriminator].forward(image, a)
+    }
+
+    /// Codes of images [N, 3, H, W] in 0..255 for use: [N, 8] without gradients, in batches.
+    pub fn codes(&self, images: &Tensor, batch: i64) -> Tensor {
+        let code = |part: &Tensor| {
+            let posterior = self.posterior(&normalised(part));
+            if self.spec.variational { posterior.mean } else { posterior.code() }
+        };
+        no_grad(|| Tensor::cat(&images.split(batch, 0).iter().map(code).collect::<Vec<_>>(), 0))
+    }
+
+    /// G's outputs for contents `a` [N, 3, H, W] and codes [N, 8]: bytes, as they would be saved.
+    pub fn outputs(&self, a: &Tensor, codes: &Tensor, batch: i64) -> Tensor {
+        let output =
+            |(a, z): (Tensor, Tensor)| quantised(&self.decode(&self.content(&normalised(&a)), &z, false));
+        let parts = || a.split(batch, 0).into_iter().zip(codes.split(batch, 0));
+        no_grad(|| Tensor::cat(&parts().map(output).collect::<Vec<_>>(), 0))
+    }
+
+    /// Averages that start from the weights as they are.
+    pub fn shadows(&self) -> Shadows {
+        USED.into_iter().map(|network| (network, self.vars(network).copies())).collect()
+    }
+}

@@ -1,0 +1,165 @@
+//! The terms of losses, by the names that objectives use.
+
+use serde::{Deserialize, Serialize};
+
+use super::Network;
+
+/// What a generator makes of contents A with styles B: u = G(A1, E(B2)) and v = G(A2, E(B1)) cross two
+/// batches.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "snake_case")]
+pub enum Output {
+    /// G(A, E(B)).
+    Reconstruction,
+    /// G(A, r), r ~ N(0, I).
+    Random,
+    /// u and v.
+    Swap,
+    /// G(A1, E(v)) and G(A2, E(u)).
+    Cycle,
+}
+
+/// One term. Where a step takes two batches, it is the sum over both; GAN terms are counted one by one.
+///
+/// S is the least-squares loss of a generator, F that of a discriminator on a fake, each summed over the
+/// discriminator's scales; P is the perceptual loss.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "snake_case")]
+pub enum Term {
+    /// P(G(A, E(B)), B).
+    Perceptual,
+    /// Mean absolute difference of G(A, E(B)) and B.
+    L1,
+    /// Mean squared difference of G(A, E(B)) and B.
+    Mse,
+    /// P(G(A1, E(v)), B1) + P(G(A2, E(u)), B2).
+    Cycle,
+    /// Divergence of the posterior from N(0, I), summed over batch and dimensions.
+    Kl,
+    /// Mean square of the codes E(B).
+    CodeL2,
+    /// mean |E(G(A, r)) - r|; of a variational encoder the mean is compared.
+    RandomCode,
+    /// mean |E(v) - E(B1)| + mean |E(u) - E(B2)|; of a variational encoder the means of E(v) and E(u).
+    SwapCode,
+    /// S(G(A, E(B))).
+    GanReconstruction,
+    /// S(G(A, r)).
+    GanRandom,
+    /// S(u) + S(v).
+    GanSwap,
+    /// S of both cycles.
+    GanCycle,
+    /// The discriminator's S(B).
+    Real,
+    /// The second discriminator's S(B), of the second batch.
+    SecondReal,
+    /// F(G(A, E(B))).
+    FakeReconstruction,
+    /// F(G(A, r)).
+    FakeRandom,
+    /// F(u) + F(v).
+    FakeSwap,
+    /// F of both cycles.
+    FakeCycle,
+}
+
+/// Where a term belongs when an optimizer's terms are added up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// By itself.
+    Plain,
+    /// To the generator's GAN terms.
+    Gan,
+    /// To the discriminator's GAN terms of real images.
+    Real,
+    /// To those of fake ones.
+    Fake,
+}
+
+impl Term {
+    /// All, in the order of their definition.
+    pub const ALL: [Self; 18] = [
+        Self::Perceptual,
+        Self::L1,
+        Self::Mse,
+        Self::Cycle,
+        Self::Kl,
+        Self::CodeL2,
+        Self::RandomCode,
+        Self::SwapCode,
+        Self::GanReconstruction,
+        Self::GanRandom,
+        Self::GanSwap,
+        Self::GanCycle,
+        Self::Real,
+        Self::SecondReal,
+        Self::FakeReconstruction,
+        Self::FakeRandom,
+        Self::FakeSwap,
+        Self::FakeCycle,
+    ];
+
+    /// Its name in objectives and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Perceptual => "perceptual",
+            Self::L1 => "l1",
+            Self::Mse => "mse",
+            Self::Cycle => "cycle",
+            Self::Kl => "kl",
+            Self::CodeL2 => "code_l2",
+            Self::RandomCode => "random_code",
+            Self::SwapCode => "swap_code",
+            Self::GanReconstruction => "gan_reconstruction",
+            Self::GanRandom => "gan_random",
+            Self::GanSwap => "gan_swap",
+            Self::GanCycle => "gan_cycle",
+            Self::Real => "real",
+            Self::SecondReal => "second_real",
+            Self::FakeReconstruction => "fake_reconstruction",
+            Self::FakeRandom => "fake_random",
+            Self::FakeSwap => "fake_swap",
+            Self::FakeCycle => "fake_cycle",
+        }
+    }
+
+    /// Where it belongs.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::GanReconstruction | Self::GanRandom | Self::GanSwap | Self::GanCycle => Kind::Gan,
+            Self::Real | Self::SecondReal => Kind::Real,
+            Self::FakeReconstruction | Self::FakeRandom | Self::FakeSwap | Self::FakeCycle => Kind::Fake,
+            _ => Kind::Plain,
+        }
+    }
+
+    /// The output that a GAN term is of.
+    pub fn output(self) -> Option<Output> {
+        match self {
+            Self::GanReconstruction | Self::FakeReconstruction => Some(Output::Reconstruction),
+            Self::GanRandom | Self::FakeRandom => Some(Output::Random),
+            Self::GanSwap | Self::FakeSwap => Some(Output::Swap),
+            Self::GanCycle | Self::FakeCycle => Some(Output::Cycle),
+            _ => None,
+        }
+    }
+
+    /// Whether it crosses contents and styles of two batches.
+    pub fn crosses(self) -> bool {
+        let crossed = [Output::Swap, Output::Cycle];
+        matches!(self, Self::Cycle | Self::SwapCode) || self.output().is_some_and(|o| crossed.contains(&o))
+    }
+
+    /// Whether it depends on the weights of `network` in a way that training of it uses. A discriminator
+    /// learns from terms of its own alone.
+    pub fn reaches(self, network: Network) -> bool {
+        let judges = matches!(self.kind(), Kind::Real | Kind::Fake);
+        match network {
+            Network::Discriminator => judges && self != Self::SecondReal,
+            Network::SecondDiscriminator => judges && self != Self::Real,
+            Network::Generator => !judges && !matches!(self, Self::Kl | Self::CodeL2),
+            Network::Encoder => !judges && self != Self::GanRandom,
+        }
+    }
+}

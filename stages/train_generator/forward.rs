@@ -1,0 +1,100 @@
+//! What the networks make of a step's images: whatever the objective's terms are of, each once.
+
+use std::collections::BTreeMap;
+
+use tch::{Device, Kind, Tensor};
+
+use super::sampler::Batch;
+use crate::model::{Content, Model};
+use crate::nn::encoder::{Posterior, STYLE_DIM};
+use crate::objective::{Objective, Output, Term};
+
+/// Codes of the images B, and what they are drawn from if the encoder was asked.
+pub struct Styles {
+    /// [N, 8].
+    pub z: Tensor,
+    /// None of codes that were computed before.
+    pub posterior: Option<Posterior>,
+}
+
+/// Everything that terms are computed of; lists are batch by batch.
+pub struct Outputs {
+    /// Of the batches that outputs are made of: both in pair mode, else the first.
+    pub styles: Vec<Styles>,
+    /// r, shared by both batches.
+    pub noise: Tensor,
+    /// Images by kind: of A1 and A2 in this order, so u and v for [`Output::Swap`].
+    pub images: BTreeMap<Output, Vec<Tensor>>,
+    /// Posteriors of v and u, in which the styles of B1 and B2 should be found again.
+    pub swapped: Vec<Posterior>,
+}
+
+/// Whether any term is of `output`, or needs it.
+pub fn needs(objective: &Objective, output: Output) -> bool {
+    let of_output = |term: &Term| match term {
+        Term::Perceptual | Term::L1 | Term::Mse => output == Output::Reconstruction,
+        Term::Cycle => output == Output::Cycle,
+        Term::RandomCode => output == Output::Random,
+        Term::SwapCode => output == Output::Swap,
+        term => term.output() == Some(output),
+    };
+    let any = |output_of: &dyn Fn(&Term) -> bool| {
+        objective.optimizers.values().any(|optimizer| optimizer.terms.keys().any(output_of))
+    };
+    any(&of_output) || (output == Output::Swap && needs_cycle(objective))
+}
+
+fn needs_cycle(objective: &Objective) -> bool {
+    needs(objective, Output::Cycle)
+}
+
+/// The code that a posterior stands for while training.
+fn code(objective: &Objective, posterior: &Posterior) -> Tensor {
+    if objective.variational { posterior.draw() } else { posterior.code() }
+}
+
+/// Outputs for `batches`; draws r, codes and dropout from libtorch's generator. `known` are the codes of the
+/// images B of each batch where they are known.
+pub fn outputs(
+    model: &Model,
+    objective: &Objective,
+    batches: &[Batch],
+    known: Option<Vec<Tensor>>,
+) -> Outputs {
+    let used = if objective.crosses() { batches } else { &batches[..1] };
+    let encoded = |batch: &Batch| {
+        let posterior = model.posterior(&batch.b);
+        Styles { z: code(objective, &posterior), posterior: Some(posterior) }
+    };
+    let styles: Vec<Styles> = match known {
+        Some(codes) => codes.into_iter().map(|z| Styles { z, posterior: None }).take(used.len()).collect(),
+        None => used.iter().map(encoded).collect(),
+    };
+    let contents: Vec<Content> = used.iter().map(|batch| model.content(&batch.a)).collect();
+    let decoded = |codes: &[&Tensor]| -> Vec<Tensor> {
+        contents.iter().zip(codes).map(|(content, z)| model.decode(content, z, true)).collect()
+    };
+    let noise = Tensor::randn([styles[0].z.size()[0], STYLE_DIM], (Kind::Float, Device::Cpu));
+    let codes: Vec<&Tensor> = styles.iter().map(|styles| &styles.z).collect();
+    let other: Vec<&Tensor> = codes.iter().rev().copied().collect();
+
+    let mut images = BTreeMap::new();
+    let mut swapped = Vec::new();
+    if needs(objective, Output::Reconstruction) {
+        images.insert(Output::Reconstruction, decoded(&codes));
+    }
+    if needs(objective, Output::Random) {
+        images.insert(Output::Random, decoded(&vec![&noise; contents.len()]));
+    }
+    if needs(objective, Output::Swap) {
+        let crossed = decoded(&other);
+        // v carries the style of B1, u that of B2.
+        swapped = crossed.iter().rev().map(|image| model.posterior(image)).collect();
+        images.insert(Output::Swap, crossed);
+    }
+    if needs(objective, Output::Cycle) {
+        let again: Vec<Tensor> = swapped.iter().map(|posterior| code(objective, posterior)).collect();
+        images.insert(Output::Cycle, decoded(&again.iter().collect::<Vec<_>>()));
+    }
+    Outputs { styles, noise, images, swapped }
+}

@@ -1,0 +1,118 @@
+//! The terms of an objective, and what each optimizer minimises of them.
+
+use std::collections::BTreeMap;
+
+use tch::Tensor;
+
+use super::forward::Outputs;
+use super::sampler::Batch;
+use crate::model::Model;
+use crate::nn::encoder::Posterior;
+use crate::nn::loss;
+use crate::nn::vgg::{Taps, Vgg};
+use crate::objective::{GanMean, Kind, Network, Objective, Optimizer, Output, Term};
+
+/// A term's value: a sum over the batches, and over how many.
+pub struct Value {
+    /// Unweighted.
+    pub sum: Tensor,
+    /// Addends.
+    pub count: usize,
+}
+
+impl Value {
+    fn of(parts: Vec<Tensor>) -> Self {
+        let count = parts.len();
+        Self { sum: parts.into_iter().sum(), count }
+    }
+}
+
+/// Values of all terms that any optimizer minimises; `wanted` are VGG's features of each batch's B.
+pub fn values(
+    model: &Model,
+    objective: &Objective,
+    vgg: &Vgg,
+    batches: &[Batch],
+    wanted: &[Vec<Tensor>],
+    outputs: &Outputs,
+) -> BTreeMap<Term, Value> {
+    let judged = judged(model, objective, batches, outputs);
+    let images = |output: Output| outputs.images[&output].iter();
+    let perceptual = |output: Output| -> Vec<Tensor> {
+        let pairs = images(output).zip(wanted);
+        pairs.map(|(y, wanted)| loss::perceptual(&vgg.taps(y, Taps::Second), wanted)).collect()
+    };
+    let variational = objective.variational;
+    let found = |posterior: &Posterior| {
+        if variational { posterior.mean.shallow_clone() } else { posterior.code() }
+    };
+    let styles = || outputs.styles.iter();
+    let real =
+        |judge: Network, batch: &Batch| loss::least_squares(&model.judge(judge, &batch.b, &batch.a), 1.0);
+    let value = |term: Term| match term {
+        Term::Perceptual => perceptual(Output::Reconstruction),
+        Term::L1 => {
+            images(Output::Reconstruction).zip(batches).map(|(y, batch)| loss::l1(y, &batch.b)).collect()
+        }
+        Term::Mse => {
+            let pairs = images(Output::Reconstruction).zip(batches);
+            pairs.map(|(y, batch)| loss::squared_error(y, &batch.b)).collect()
+        }
+        Term::Cycle => perceptual(Output::Cycle),
+        Term::Kl => styles().filter_map(|s| s.posterior.as_ref()).map(loss::divergence).collect(),
+        Term::CodeL2 => styles().map(|s| loss::code_energy(&s.z)).collect(),
+        Term::RandomCode => images(Output::Random)
+            .map(|image| loss::l1(&found(&model.posterior(image)), &outputs.noise))
+            .collect(),
+        Term::SwapCode => {
+            outputs.swapped.iter().zip(styles()).map(|(s, own)| loss::l1(&found(s), &own.z)).collect()
+        }
+        Term::Real => {
+            let used = &batches[..outputs.styles.len()];
+            used.iter().map(|batch| real(Network::Discriminator, batch)).collect()
+        }
+        Term::SecondReal => {
+            batches.iter().skip(1).map(|batch| real(Network::SecondDiscriminator, batch)).collect()
+        }
+        gan => {
+            let target = if gan.kind() == Kind::Gan { 1.0 } else { 0.0 };
+            let logits = gan.output().and_then(|output| judged.get(&output));
+            logits.into_iter().flatten().map(|logits| loss::least_squares(logits, target)).collect()
+        }
+    };
+    let terms = Term::ALL.into_iter().filter(|term| objective.has(*term));
+    terms.map(|term| (term, Value::of(value(term)))).collect()
+}
+
+/// Logits of all outputs that a term asks for: computed once for generator and discriminator.
+fn judged(
+    model: &Model,
+    objective: &Objective,
+    batches: &[Batch],
+    outputs: &Outputs,
+) -> BTreeMap<Output, Vec<Vec<Tensor>>> {
+    let asked = |output: &Output| {
+        Term::ALL.into_iter().any(|term| term.output() == Some(*output) && objective.has(term))
+    };
+    let of = |(output, images): (&Output, &Vec<Tensor>)| {
+        let judge = objective.judge(*output);
+        let each = images.iter().zip(batches).map(|(image, batch)| model.judge(judge, image, &batch.a));
+        (*output, each.collect())
+    };
+    outputs.images.iter().filter(|(output, _)| asked(output)).map(of).collect()
+}
+
+/// What an optimizer minimises: its weighted terms, those of a GAN averaged as the objective says.
+pub fn total(optimizer: &Optimizer, gan_mean: GanMean, values: &BTreeMap<Term, Value>) -> Tensor {
+    let mut total = Tensor::from(0f32);
+    for kind in [Kind::Plain, Kind::Gan, Kind::Real, Kind::Fake] {
+        let terms = || optimizer.terms.iter().filter(|(term, _)| term.kind() == kind);
+        let count: usize = terms().map(|(term, _)| values[term].count).sum();
+        let sum: Tensor = terms().map(|(term, weight)| &values[term].sum * *weight).sum();
+        if count > 0 {
+            let averaged = kind != Kind::Plain && gan_mean == GanMean::WithZero;
+            total += if averaged { sum / (count as f64 + 1.0) } else { sum };
+        }
+    }
+    total
+}

@@ -1,0 +1,51 @@
+//! The images of a step.
+
+use anyhow::Result;
+use tch::Tensor;
+
+use super::augment::Augmentation;
+use crate::data::{Pairs, batch_rows, normalised};
+
+/// Purposes of the draws of the first and the second batch.
+const PURPOSES: [[&str; 2]; 2] = [["epoch", "augmentation"], ["second epoch", "second augmentation"]];
+
+/// Images that are seen together.
+pub struct Batch {
+    /// Their rows among the training images.
+    pub rows: Vec<i64>,
+    /// Contents, [N, 3, H, W] in [-1, 1].
+    pub a: Tensor,
+    /// Styles, the same.
+    pub b: Tensor,
+}
+
+/// Draws images: a function of the step alone, so that any step can be repeated.
+pub struct Sampler<'a> {
+    /// The training images.
+    pub pairs: &'a Pairs,
+    /// What they go through.
+    pub augmentation: &'a Augmentation,
+    /// Images a batch.
+    pub batch: usize,
+    /// Of all draws.
+    pub seed: i64,
+    /// Whether there is a second batch, shuffled independently.
+    pub two: bool,
+}
+
+impl Sampler<'_> {
+    /// The batch, or both, of step `step`.
+    ///
+    /// # Errors
+    /// When an image cannot be enlarged.
+    pub fn batches(&self, step: u64) -> Result<Vec<Batch>> {
+        let purposes = PURPOSES.iter().take(if self.two { 2 } else { 1 });
+        let batch = |[order, variation]: &[&str; 2]| {
+            let rows = batch_rows(self.seed, order, self.pairs.len(), self.batch, step);
+            let images = self.augmentation.images(self.pairs, &rows, variation, step)?;
+            let [a, b] = images.map(|images| normalised(&images));
+            Ok(Batch { rows, a, b })
+        };
+        purposes.map(batch).collect()
+    }
+}

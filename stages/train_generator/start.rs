@@ -1,0 +1,112 @@
+//! What a training starts from, and what speaks against it.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use super::Params;
+use crate::data::Pairs;
+use crate::model::{Model, Spec, Trained};
+use crate::nn::{bicyclegan, discriminator, file};
+use crate::objective::{Family, Network, Objective, Start, Term};
+use crate::worker::{Context, refusal};
+
+/// The objective with the stage's weights, and that of the warm-up: the squared error alone.
+///
+/// # Errors
+/// When the file is none, or a warm-up has no loss.
+pub fn objectives(path: &Path, params: &Params) -> Result<(Objective, Objective)> {
+    let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut objective: Objective = serde_json::from_slice(&text)
+        .with_context(|| format!("{} was not written by read_objective", path.display()))?;
+    if params.warmup_kimg > 0.0 && params.w_mse == 0.0 {
+        return Err(refusal(
+            format!("warmup_kimg = {} without a loss to warm up with", params.warmup_kimg),
+            "set the same stage's w_mse above 0, or its warmup_kimg to 0",
+        ));
+    }
+    for optimizer in objective.optimizers.values_mut() {
+        let terms = &mut optimizer.terms;
+        let reconstructs = terms.contains_key(&Term::Perceptual) || terms.contains_key(&Term::L1);
+        if reconstructs && params.w_mse > 0.0 {
+            *terms.entry(Term::Mse).or_default() += params.w_mse;
+        }
+        for (term, weight) in terms.iter_mut() {
+            if [Term::Perceptual, Term::Cycle].contains(term) {
+                *weight *= params.perceptual_scale;
+            }
+        }
+    }
+    let mut warm_up = objective.clone();
+    warm_up
+        .optimizers
+        .values_mut()
+        .for_each(|optimizer| optimizer.terms.retain(|term, _| *term == Term::Mse));
+    warm_up.optimizers.retain(|_, optimizer| !optimizer.terms.is_empty());
+    Ok((objective, warm_up))
+}
+
+/// The networks with their weights, and the step that they have come to.
+///
+/// # Errors
+/// When the side is too small for the discriminators, weights are missing, or do not fit.
+pub fn model(context: &Context, params: &Params, objective: &Objective, side: i64) -> Result<(Model, u64)> {
+    let encoder = context.optional("encoder").map(|folder| file::load(&folder.join("encoder.safetensors")));
+    let generator = context.optional("generator").map(Trained::load).transpose()?;
+    let encoder = encoder.transpose()?;
+    if encoder.is_none() && generator.is_none() && objective.encoder == Start::Pretrained {
+        return Err(refusal(
+            "the objective starts from a pre-trained encoder, and none is wired",
+            "wire the stage's input `encoder` to train_encoder.model, or take an objective whose encoder starts from scratch",
+        ));
+    }
+    let nf_e = match (&encoder, &generator) {
+        (Some((_, config)), _) => {
+            config["nf"].as_i64().context("the encoder's weights do not say their width")?
+        }
+        (None, Some(trained)) => trained.spec.nf_e,
+        (None, None) => params.encoder_nf,
+    };
+    let spec = Spec::new(objective, side, [params.nf, nf_e], scales(params, objective, side)?);
+    let model = Model::new(&spec);
+    let mut step = 0;
+    if let Some(trained) = generator {
+        model.load(&trained.weights, |network| network != Network::Encoder || encoder.is_none())?;
+        step = trained.step;
+    }
+    if let Some((weights, _)) = encoder {
+        model.vars(Network::Encoder).load(&weights, "")?;
+    }
+    Ok((model, step))
+}
+
+fn scales(params: &Params, objective: &Objective, side: i64) -> Result<usize> {
+    let (scales, allowed) = match objective.networks {
+        Family::Step => (params.scales, discriminator::side_allows(side, params.scales)),
+        Family::Bicyclegan => {
+            let scales = params.scales.min(bicyclegan::discriminator::SCALES);
+            (scales, bicyclegan::discriminator::side_allows(side, scales))
+        }
+    };
+    if allowed {
+        return Ok(scales);
+    }
+    Err(refusal(
+        format!("images of side {side} are too small for {scales} scales of a discriminator"),
+        "set the stage's scales lower, or pair_images.side higher",
+    ))
+}
+
+/// Refuses a batch that is larger than the set.
+///
+/// # Errors
+/// When it is.
+pub fn check_batch(params: &Params, pairs: &Pairs) -> Result<()> {
+    if params.batch > pairs.len() {
+        return Err(refusal(
+            format!("batch = {} is larger than the training set of {}", params.batch, pairs.len()),
+            "set the stage's batch lower, or use more frames",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! Objectives through the real binaries: the whole comparison, and what cannot be trained.
+
+mod flagship;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
+
+use arrow::array::AsArray;
+use arrow::datatypes::Float64Type;
+use flagship::{callsheet, finished, project, ran, start};
+
+const ABLATION: [&str; 2] = ["--pipeline", "ablation"];
+
+#[test]
+fn the_ablation_survives_a_kill_shares_what_is_upstream_and_gathers_every_model_in_one_table() {
+    let project = project();
+    let events = project.path().join("events");
+    let mut engine = start(&project, &ABLATION, &events);
+    let before = || finished(&fs::read_to_string(&events).expect("events"));
+    let trained = || before().iter().any(|stage| stage.starts_with("train_jointly"));
+    for _ in (0..6000).take_while(|_| !trained()) {
+        assert!(engine.try_wait().expect("a child").is_none(), "it ended too early");
+        sleep(Duration::from_millis(50));
+    }
+    assert!(trained(), "after five minutes");
+    engine.kill().expect("killed");
+    engine.wait().expect("ended");
+    let before = before();
+    let after = ran(&project, &ABLATION);
+    let twice: BTreeSet<_> = before.iter().filter(|stage| after.contains(stage)).collect();
+    assert!(twice.is_empty(), "what was done is kept: {twice:?}");
+    let all: Vec<&String> = before.iter().chain(&after).collect();
+    for shared in ["gram_features", "sample_triplets", "train_encoder", "compare_objectives"] {
+        assert_eq!(all.iter().filter(|stage| **stage == shared).count(), 1, "{shared}");
+    }
+    // While the encoder is frozen, versions 3 and 4 are trained alike: once.
+    let trained = |of: &str| all.iter().filter(|stage| stage.split('@').next() == Some(of)).count();
+    assert_eq!(["train_jointly", "train_frozen", "finetune"].map(trained), [7, 3, 4]);
+
+    let table = project.path().join("data/out/ablation/space_needle/compare_objectives/comparison.parquet");
+    let rows = callsheet::table::read_columns(&table, &[]).expect("a table");
+    let text = |name: &str, row| rows[name].as_string::<i32>().value(row).to_owned();
+    let models: Vec<_> =
+        (0..rows.num_rows()).map(|row| (text("objective", row), text("encoder", row))).collect();
+    let of = |encoder: &str| models.iter().filter(|(_, found)| found == encoder).count();
+    assert_eq!(["from scratch", "frozen", "fine-tuned"].map(of), [7, 4, 4]);
+    for metric in ["psnr", "ssim", "l1", "feature_distance"] {
+        let values = rows[metric].as_primitive::<Float64Type>().values().to_vec();
+        assert!(values.iter().all(|value| value.is_finite()), "{metric}: {values:?}");
+        let frozen = |name: &str| models.iter().position(|m| *m == (name.to_owned(), "frozen".to_owned()));
+        assert_eq!(values[frozen("step_v3").expect("a row")], values[frozen("step_v4").expect("a row")]);
+    }
+    assert!(ran(&project, &ABLATION).is_empty(), "nothing changed");
+}
+
+#[test]
+fn a_comment_in_an_objective_trains_nothing_and_another_weight_trains_what_uses_it() {
+    let project = project();
+    let folder = project.path().join("pipelines/objectives");
+    fs::remove_file(&folder).expect("a link");
+    fs::create_dir(&folder).expect("created");
+    let from = flagship::repository().join("pipelines/objectives/step_v4.toml");
+    let text = fs::read_to_string(from).expect("an objective");
+    let file = folder.join("step_v4.toml");
+    fs::write(&file, &text).expect("written");
+    let target = ["finetune_generator"];
+    ran(&project, &target);
+    fs::write(&file, format!("# Mine.\n{text}")).expect("written");
+    assert_eq!(ran(&project, &target).len(), 2, "the objectives are read, and are as they were");
+    fs::write(folder.join("mine.toml"), &text).expect("written");
+    ran(&project, &target);
+    fs::write(&file, text.replace("perceptual = 0.02", "perceptual = 0.03")).expect("written");
+    let ran = ran(&project, &target);
+    assert!(ran.ends_with(&["train_generator".to_owned(), "finetune_generator".to_owned()]), "{ran:?}");
+    assert_eq!(ran.len(), 4, "{ran:?}");
+}
+
+/// What is said when the run fails.
+fn refused(project: &tempfile::TempDir, arguments: &[&str]) -> String {
+    let output = callsheet(project, &[&["run"], arguments].concat());
+    let said = String::from_utf8_lossy(&output.stderr).replace("\n  \u{2502} ", " ");
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn what_cannot_be_trained_is_refused_with_what_would_be_right() {
+    let project = project();
+    let synthesis = [
+        ("finetune_objective.name=step_v5", "no objective `step_v5`", "did you mean `step_v"),
+        ("frozen_objective.name=munit_p_v1", "from scratch cannot be frozen", "freeze_encoder = false"),
+        ("train_generator.batch=1000", "batch = 1000 is larger than the training set of", "use more frames"),
+        ("pair_images.side=32", "side 32 are too small for 3 scales", "set the stage's scales lower"),
+    ];
+    for (option, message, help) in synthesis {
+        let said = refused(&project, &["--set", option, "finetune_generator"]);
+        assert!(said.contains(message) && said.contains(help), "{option}: {said}");
+    }
+    let option = "joint_objective@munit_p_v1.name=step_v4";
+    let said = refused(&project, &["--pipeline", "ablation", "--set", option, "train_jointly@munit_p_v1"]);
+    assert!(said.contains("a pre-trained encoder, and none is wired"), "{said}");
+}

@@ -1,0 +1,103 @@
+//! Trainings that stop and go on, through the real binaries.
+
+mod flagship;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use flagship::{callsheet, project, ran};
+use tempfile::TempDir;
+
+#[test]
+fn a_longer_budget_continues_and_equals_a_run_that_went_there_at_once() {
+    let continued = project();
+    ran(&continued, &[]);
+    for (stage, longer, step, file) in [
+        ("train_encoder", "train_encoder.stop_steps=8", 4, "encoder/encoder.safetensors"),
+        // Two steps were made: one of the warm-up and one with all terms.
+        ("train_generator", "train_generator.stop_kimg=0.032", 2, "model/networks.safetensors"),
+        // It starts at step 2 and was stopped just where its warm-up ends.
+        ("finetune_generator", "finetune_generator.stop_kimg=0.032", 4, "model/averaged.safetensors"),
+    ] {
+        let output = callsheet(&continued, &["run", "--set", longer]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        assert!(said.contains(&format!("{stage}: continues from step {step}")), "{said}");
+        let at_once = project();
+        ran(&at_once, &["--set", longer]);
+        let weights = |project: &tempfile::TempDir| {
+            let out = project.path().join("data/out/synthesis/space_needle");
+            std::fs::read(out.join(stage).join(file)).expect("weights")
+        };
+        assert!(weights(&continued) == weights(&at_once), "{stage} differs");
+    }
+}
+
+/// What a run says that must succeed.
+fn said(project: &TempDir, arguments: &[&str]) -> String {
+    let output = callsheet(project, &[&["run"], arguments].concat());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    said
+}
+
+fn weights(project: &TempDir) -> Vec<u8> {
+    let model = "data/out/synthesis/space_needle/train_generator/model/networks.safetensors";
+    fs::read(project.path().join(model)).expect("weights")
+}
+
+/// Checkpoints of the generator, which has the largest ones.
+fn checkpoints(project: &TempDir) -> Vec<PathBuf> {
+    let scratch = fs::read_dir(project.path().join("data/store/scratch")).expect("scratch folders");
+    let folders = scratch.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_dir());
+    let largest = folders.max_by_key(|folder| files(folder).iter().map(|file| size(file)).max());
+    let mut found = files(&largest.expect("a folder"));
+    found.sort();
+    found
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).expect("listed").map(|entry| entry.expect("an entry").path()).collect()
+}
+
+fn size(file: &Path) -> u64 {
+    fs::metadata(file).expect("a file").len()
+}
+
+#[test]
+fn another_schedule_goes_on_as_long_as_both_are_the_same() {
+    let project = project();
+    let target = "train_generator";
+    let stop = |kimg: &str| format!("train_generator.stop_kimg={kimg}");
+    said(&project, &["--set", &stop("0.024"), target]);
+    let longer = stop("0.04");
+    // 24 images were seen: far from 150,000 as from 200,000.
+    let set = ["--set", &longer, "--set", "train_generator.fixed_kimg=200", target];
+    let went_on = said(&project, &set);
+    assert!(went_on.contains("train_generator: continues from step 3"), "{went_on}");
+    let at_once = flagship::project();
+    said(&at_once, &set);
+    assert!(weights(&project) == weights(&at_once), "it is as if it had been so from the start");
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_used_is_said_and_the_one_before_is_taken() {
+    let project = project();
+    let target = "train_generator";
+    let every = ["--set", "train_generator.checkpoint_every=1"];
+    said(&project, &[&every[..], &["--set", "train_generator.stop_kimg=0.032", target]].concat());
+    let kept: Vec<PathBuf> = checkpoints(&project);
+    let names: Vec<_> = kept.iter().map(|path| path.file_name().expect("a name")).collect();
+    assert_eq!(names, ["step-000000003.safetensors", "step-000000004.safetensors"]);
+    let whole = fs::read(&kept[1]).expect("a checkpoint");
+    fs::write(&kept[1], &whole[..whole.len() / 2]).expect("cut short");
+    let longer = [&every[..], &["--set", "train_generator.stop_kimg=0.04", target]].concat();
+    let went_on = said(&project, &longer);
+    let told = went_on.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("set aside a checkpoint that cannot be used"), "{told}");
+    assert!(told.contains("step-000000004.safetensors is no whole safetensors file"), "{told}");
+    assert!(told.contains("train_generator: continues from step 3"), "{told}");
+    let at_once = flagship::project();
+    said(&at_once, &longer);
+    assert!(weights(&project) == weights(&at_once));
+}
