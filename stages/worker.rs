@@ -52,6 +52,16 @@ impl Context {
         Ok(Self { request, events: RefCell::new(events.transpose().context("cannot report events")?) })
     }
 
+    /// What a stage that keeps checkpoints in `scratch` works with.
+    #[cfg(test)]
+    pub fn in_scratch(stage: &str, scratch: &Path) -> Self {
+        let request = serde_json::json!({
+            "stage": stage, "inputs": {}, "params": {}, "outputs": {}, "scratch": scratch, "cpus": 1,
+            "labels": [], "footer": {},
+        });
+        Self { request: serde_json::from_value(request).expect("a request"), events: RefCell::new(None) }
+    }
+
     /// The parameters.
     ///
     /// # Errors

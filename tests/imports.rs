@@ -95,6 +95,11 @@ fn a_dataset_may_speak_of_another_pipeline_s_stages() {
     project.write("pipelines/datasets/plain.toml", &format!("{dataset}[stages.agein.params]\nmore = 1\n"));
     let said = project.refused(&["plan", "-p", "sums", "-d", "plain"]);
     assert!(said.contains("the pipeline has no stage `agein`"), "{said}");
+    // An instance that is not there is a slip, also beside stages of elsewhere.
+    let more = "[stages.again.params]\nmore = 1\n[stages.\"sum@5\".params]\nmore = 1\n";
+    project.write("pipelines/datasets/plain.toml", &format!("{dataset}{more}"));
+    let said = project.refused(&["plan", "-p", "sums", "-d", "plain"]);
+    assert!(said.contains("the pipeline has no stage `sum@5`"), "{said}");
 }
 
 #[test]

@@ -93,6 +93,10 @@ fn what_cannot_be_trained_is_refused_with_what_would_be_right() {
         ("frozen_objective.name=munit_p_v1", "from scratch cannot be frozen", "freeze_encoder = false"),
         ("train_generator.batch=1000", "batch = 1000 is larger than the training set of", "use more frames"),
         ("pair_images.side=32", "side 32 are too small for 3 scales", "set the stage's scales lower"),
+        ("train_generator.fixed_kimg=900", "fixed_kimg = 900 lies behind", "total_kimg higher"),
+        ("train_generator.stop_kimg=0.001", "is not one step of 8 images", "its batch lower"),
+        ("finetune_generator.nf=8", "are others: nf = 4, not 8", "same widths"),
+        ("finetune_objective.name=bicyclegan_v0", "networks = \"step\", not \"bicyclegan\"", "same networks"),
     ];
     for (option, message, help) in synthesis {
         let said = refused(&project, &["--set", option, "finetune_generator"]);

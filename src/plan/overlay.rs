@@ -68,7 +68,9 @@ pub fn overlay(mut layers: Layers, dataset: &str, set: &[String]) -> Result<Spec
     for (depth, (mut layer, adds)) in layers.all.into_iter().enumerate() {
         lay_sources(&mut spec, &layer, dataset);
         if adds != Adds::Named {
-            let elsewhere = |name: &str| layers.elsewhere.contains(group(name));
+            // An instance of a stage that is here is not one of elsewhere.
+            let elsewhere =
+                |name: &str| layers.elsewhere.contains(group(name)) && spec.range(group(name)).is_none();
             layer.stages.retain(|name, used| {
                 let name = name.get_ref();
                 used.stage.is_some() || spec.range(name).is_some() || !elsewhere(name)

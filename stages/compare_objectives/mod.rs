@@ -29,18 +29,24 @@ pub fn run(context: &Context) -> Result<()> {
     for (input, encoder) in TRAININGS {
         let Some(all) = context.request.inputs.get(input) else { continue };
         for (at, path) in all.paths.iter().enumerate() {
-            let objective = all.values.get(at).and_then(|values| values.get("objective")?.as_str());
-            let Some(objective) = objective else {
+            let values = all.values.get(at).filter(|values| values.len() == 1);
+            let Some(objective) = values.and_then(|values| values.get("objective")?.as_str()) else {
                 return Err(refusal(
-                    format!("the models of `{input}` are not fanned out over `objective`"),
+                    format!("the models of `{input}` are not fanned out over `objective` alone"),
                     "say foreach.objective = [..] of the stage that trains them, and of the one that evaluates",
                 ));
             };
             let table = read_columns(path, &METRICS)?;
-            let columns = METRICS.map(|name| read_float64s(&table, name));
             let mut means = [0.0; METRICS.len()];
-            for (mean, column) in means.iter_mut().zip(columns) {
-                *mean = finite_mean(&column?);
+            for (mean, name) in means.iter_mut().zip(METRICS) {
+                let values = read_float64s(&table, name)?;
+                if values.iter().any(|value| value.is_nan()) {
+                    return Err(refusal(
+                        format!("{name} of the model for {objective} ({encoder}) is NaN for some image"),
+                        "look at it: `callsheet inspect` of the stage that evaluates",
+                    ));
+                }
+                *mean = finite_mean(&values);
             }
             let (objective, images) = (objective.to_owned(), table.num_rows() as i32);
             rows.push(Row { objective, encoder, images, means });

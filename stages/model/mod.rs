@@ -35,7 +35,7 @@ pub struct Spec {
     pub nf: i64,
     /// Width of the encoder.
     pub nf_e: i64,
-    /// Downsamplings of a U-Net.
+    /// Downsamplings of a U-Net; 0 of other networks.
     pub depth: usize,
     /// Scales of each discriminator.
     pub scales: usize,
@@ -52,7 +52,7 @@ impl Spec {
             networks: objective.networks,
             nf,
             nf_e,
-            depth: downsamplings_for(side),
+            depth: if objective.networks == Family::Bicyclegan { downsamplings_for(side) } else { 0 },
             scales,
             variational: objective.variational,
             second_discriminator: objective.trains(Network::SecondDiscriminator),
@@ -101,17 +101,19 @@ impl Model {
         self.encoder.forward(images)
     }
 
-    /// Refuses images that G cannot halve as often as it does.
+    /// Refuses images that E or G cannot halve as often as they do.
     ///
     /// # Errors
-    /// When `side` is no multiple of 8, or of a U-Net's 2^depth.
+    /// When `side` is no multiple of 8, or of a U-Net's 2^depth, or less than E halves away.
     pub fn check_side(&self, side: i64) -> Result<()> {
-        let multiple = self.generator.side_multiple();
-        if side % multiple == 0 {
+        let (multiple, smallest) = (self.generator.side_multiple(), self.encoder.smallest_side());
+        if side % multiple == 0 && side >= smallest {
             return Ok(());
         }
         Err(refusal(
-            format!("the generator takes images whose sides are multiples of {multiple}, not {side} pixels"),
+            format!(
+                "the model takes sides of {smallest} pixels at least, and multiples of {multiple}, not {side}"
+            ),
             "set the stage's crop, or pair_images.side, to such a side",
         ))
     }

@@ -24,6 +24,14 @@ impl AnyEncoder {
         }
     }
 
+    /// One pixel of it is left when all is halved.
+    pub fn smallest_side(&self) -> i64 {
+        match self {
+            Self::Step(_) => 16,
+            Self::Bicyclegan(_) => 32,
+        }
+    }
+
     pub fn forward(&self, x: &Tensor) -> Posterior {
         match self {
             Self::Step(encoder) => encoder.forward(x),

@@ -19,34 +19,53 @@ const KEPT: usize = 2;
 /// All tensors that a step depends on, by name.
 pub type State = BTreeMap<String, Tensor>;
 
-fn path(scratch: &Path, step: u64) -> PathBuf {
-    scratch.join(format!("step-{step:09}.safetensors"))
+/// What a training must share to go on from a checkpoint, beside its tensors, and which ones it may want back.
+pub struct Course {
+    /// Compared by those who resume.
+    pub terms: Value,
+    /// The last checkpoint at or before this step is kept.
+    pub milestone: u64,
+    /// Steps between two checkpoints.
+    pub every: u64,
 }
 
-fn steps(scratch: &Path) -> Result<Vec<u64>> {
-    let mut steps = Vec::new();
+/// `step-000000500-1a2b3c4d.safetensors`: checkpoints of different courses lie side by side.
+fn path(scratch: &Path, step: u64, course: &Course) -> PathBuf {
+    let course = blake3::hash(course.terms.to_string().as_bytes()).to_hex();
+    scratch.join(format!("step-{step:09}-{}.safetensors", &course[..8]))
+}
+
+/// All checkpoints, by their step.
+fn all(scratch: &Path) -> Result<Vec<(u64, PathBuf)>> {
+    let mut found = Vec::new();
     for entry in fs::read_dir(scratch).with_context(|| format!("cannot list {}", scratch.display()))? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        let number = name.strip_prefix("step-").and_then(|n| n.strip_suffix(".safetensors"));
-        steps.extend(number.and_then(|n| n.parse::<u64>().ok()));
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let parts = name.strip_prefix("step-").and_then(|name| name.strip_suffix(".safetensors"));
+        let step = parts.and_then(|parts| parts.split_once('-')?.0.parse().ok());
+        found.extend(step.map(|step| (step, path)));
     }
-    steps.sort_unstable();
-    Ok(steps)
+    found.sort_unstable();
+    Ok(found)
 }
 
-/// Writes a checkpoint and drops old ones: the last two stay, and the last at or before step `milestone`.
-/// `course` is what a training must share to go on from it, beside its tensors.
+/// Writes a checkpoint and drops old ones of its course: the last two stay, the one at the milestone, and ever
+/// rarer ones before, from which a course that turns off earlier may go on.
 ///
 /// # Errors
 /// When a value is not finite or the disk is full; older checkpoints stay.
-pub fn save(context: &Context, step: u64, state: &State, course: &Value, milestone: u64) -> Result<()> {
+pub fn save(context: &Context, step: u64, state: &State, course: &Course) -> Result<()> {
     let request = &context.request;
-    let config = json!({ "stage": request.stage, "step": step, "course": course });
-    file::save(&path(&request.scratch, step), state, &config)?;
-    let steps = steps(&request.scratch)?;
-    let before = steps.iter().rev().find(|step| **step <= milestone);
-    for old in steps[..steps.len().saturating_sub(KEPT)].iter().filter(|step| Some(*step) != before) {
-        let _ = fs::remove_file(path(&request.scratch, *old));
+    let config = json!({ "stage": request.stage, "step": step, "course": course.terms });
+    file::save(&path(&request.scratch, step, course), state, &config)?;
+    // Those of later steps are of a run that went further.
+    let own = |(at, found): &(u64, PathBuf)| *at <= step && *found == path(&request.scratch, *at, course);
+    let own: Vec<(u64, PathBuf)> = all(&request.scratch)?.into_iter().filter(own).collect();
+    let milestone = own.iter().rev().map(|(at, _)| *at).find(|at| *at <= course.milestone);
+    for (at, old) in &own[..own.len().saturating_sub(KEPT)] {
+        if Some(*at) != milestone && !(at / course.every).is_power_of_two() {
+            let _ = fs::remove_file(old);
+        }
     }
     Ok(())
 }
@@ -63,8 +82,7 @@ pub fn resume(
     agrees: impl Fn(u64, &Value) -> bool,
 ) -> Result<Option<(u64, State)>> {
     let scratch = &context.request.scratch;
-    for step in steps(scratch)?.into_iter().rev().filter(|step| *step <= stop) {
-        let path = path(scratch, step);
+    for (step, path) in all(scratch)?.into_iter().rev().filter(|(step, _)| *step <= stop) {
         match load(&path, &context.request.stage, expected) {
             Ok((state, course)) if agrees(step, &course) => {
                 context.info(format!("continues from step {step}"));
@@ -107,8 +125,81 @@ pub fn put(all: &mut State, prefix: &str, tensors: &State) {
     all.extend(tensors.iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor.shallow_clone())));
 }
 
-/// Takes the tensors under `prefix`, without it.
-pub fn take(all: &State, prefix: &str) -> State {
-    let under = all.iter().filter_map(|(name, tensor)| Some((name.strip_prefix(prefix)?, tensor)));
-    under.map(|(name, tensor)| (name.to_owned(), tensor.shallow_clone())).collect()
+/// Overwrites `tensors` with those under `prefix` of a state that has them all.
+pub fn restore(tensors: &mut State, from: &State, prefix: &str) {
+    for (name, tensor) in tensors {
+        // What is copied keeps the layout in memory of what is there.
+        tensor.copy_(&from[&format!("{prefix}{name}")]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn course(name: &str, milestone: u64) -> Course {
+        Course { terms: json!(name), milestone, every: 1 }
+    }
+
+    fn state(value: f32) -> State {
+        [("w".to_owned(), Tensor::from_slice(&[value]))].into()
+    }
+
+    fn kept(scratch: &Path, course: &Course) -> Vec<u64> {
+        let own = |(step, found): &(u64, PathBuf)| *found == path(scratch, *step, course);
+        all(scratch).expect("listed").iter().filter(|found| own(found)).map(|(step, _)| *step).collect()
+    }
+
+    #[test]
+    fn the_last_two_the_milestone_and_ever_rarer_ones_stay() {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let (context, course) = (Context::in_scratch("train", scratch.path()), course("a", 11));
+        (1..=20).for_each(|step| save(&context, step, &state(step as f32), &course).expect("saved"));
+        assert_eq!(kept(scratch.path(), &course), [1, 2, 4, 8, 11, 16, 19, 20]);
+    }
+
+    #[test]
+    fn checkpoints_of_another_course_or_of_later_steps_cost_none_that_is_needed() {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let context = Context::in_scratch("train", scratch.path());
+        let (old, new) = (course("old", 14), course("new", 20));
+        (1..=18).for_each(|step| save(&context, step, &state(step as f32), &old).expect("saved"));
+        // Both are the same up to step 14.
+        let agrees = |step: u64, terms: &Value| terms == "new" || step <= 14;
+        let resumed =
+            |stop| resume(&context, stop, &state(0.0), agrees).expect("listed").map(|(step, _)| step);
+        assert_eq!(resumed(16), Some(14));
+        (15..=16).for_each(|step| save(&context, step, &state(step as f32), &new).expect("saved"));
+        assert_eq!(resumed(20), Some(16), "it goes on from its own");
+        assert_eq!(kept(scratch.path(), &old), [1, 2, 4, 8, 14, 16, 17, 18], "the other can go on, too");
+        assert_eq!(resumed(15), Some(15), "and less far");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_set_aside() {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let (context, course) = (Context::in_scratch("train", scratch.path()), course("a", 0));
+        save(&context, 1, &state(1.0), &course).expect("saved");
+        let wide: State = [("w".to_owned(), Tensor::zeros([2], (tch::Kind::Float, tch::Device::Cpu)))].into();
+        save(&context, 2, &wide, &course).expect("saved");
+        let foreign: State = [("v".to_owned(), Tensor::from_slice(&[1f32]))].into();
+        save(&context, 3, &foreign, &course).expect("saved");
+        save(&Context::in_scratch("other", scratch.path()), 4, &state(4.0), &course).expect("saved");
+        let (step, found) = resume(&context, 9, &state(0.0), |_, _| true).expect("listed").expect("one");
+        assert_eq!((step, found["w"].double_value(&[0])), (1, 1.0));
+        let aside = fs::read_dir(scratch.path()).expect("listed").flatten();
+        assert_eq!(
+            aside.filter(|entry| entry.path().extension().is_some_and(|e| e == "unusable")).count(),
+            3
+        );
+    }
+
+    #[test]
+    fn a_value_that_is_not_finite_is_not_saved_and_the_one_before_stays() {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let (context, course) = (Context::in_scratch("train", scratch.path()), course("a", 0));
+        save(&context, 1, &state(1.0), &course).expect("saved");
+        assert!(save(&context, 2, &state(f32::NAN), &course).is_err());
+        assert_eq!(kept(scratch.path(), &course), [1]);
+    }
 }

@@ -113,13 +113,16 @@ fn resolved(name: &str, written: Written) -> Result<Objective> {
         let WrittenOptimizer { updates, learning_rate, betas, .. } = written;
         optimizers.insert(of, Optimizer { updates, learning_rate, betas, terms });
     }
+    let judged = |output: &Output| {
+        optimizers.values().any(|o: &Optimizer| o.terms.keys().any(|term| term.output() == Some(*output)))
+    };
     Ok(Objective {
+        second_discriminator: written.second_discriminator.into_iter().filter(judged).collect(),
         networks: written.networks,
         encoder: written.encoder,
         variational: written.variational,
         gan_mean: written.gan_mean,
         decay: written.decay,
-        second_discriminator: written.second_discriminator,
         optimizers,
     })
 }
@@ -188,11 +191,11 @@ fn check_optimizer(name: &str, of: &str, optimizer: &Optimizer, objective: &Obje
                 "second_discriminator lists what the second one judges, the first judges the others",
             ));
         }
-        if term.kind() == Kind::Gan && !objective.trains(judge) {
+        if term.kind() == Kind::Gan && !learns(objective, judge, output) {
             return Err(wrong(
                 name,
-                format!("{of}: {shown} asks a discriminator that no optimizer updates"),
-                "add an optimizer that updates it, or leave the term out",
+                format!("{of}: {shown} asks a discriminator that does not learn to judge it"),
+                "add an optimizer that updates it, with real images and the fake of the same output among its terms",
             ));
         }
     }
@@ -205,6 +208,14 @@ fn check_optimizer(name: &str, of: &str, optimizer: &Optimizer, objective: &Obje
         )),
         None => Ok(()),
     }
+}
+
+/// Whether a discriminator learns to tell an output from real images.
+fn learns(objective: &Objective, judge: Network, output: Output) -> bool {
+    let of_judge = || objective.optimizers.values().filter(|o| o.updates.contains(&judge));
+    let any = |wanted: &dyn Fn(&Term) -> bool| of_judge().any(|optimizer| optimizer.terms.keys().any(wanted));
+    any(&|term| term.kind() == Kind::Real)
+        && any(&|term| term.kind() == Kind::Fake && term.output() == Some(output))
 }
 
 fn wrong(name: &str, message: impl Display, help: impl Into<String>) -> anyhow::Error {

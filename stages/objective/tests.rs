@@ -95,7 +95,7 @@ fn what_is_no_objective_is_refused_with_what_would_be_right() {
         (of(start, "updates = [\"generater\"]", "l1 = 1.0"), "generater", "documentation"),
         (of(start, trained, "l1 = 1.0, real = 1.0"), "nothing that real depends on", "leave real out"),
         (of(start, trained, "code_l2 = 1.0"), "updates the generator, and none", "leave the network out"),
-        (of(start, trained, "gan_random = 1.0, l1 = 1.0"), "no optimizer updates", "add an optimizer"),
+        (of(start, trained, "gan_random = 1.0, l1 = 1.0"), "does not learn to judge it", "add an optimizer"),
         (of("encoder = \"trained\"", trained, "l1 = 1.0"), "trained", "documentation"),
         (of(&format!("{start}\nvariatonal = true"), trained, "l1 = 1.0"), "variatonal", "documentation"),
         (of(start, &format!("{trained}\nlearning_rate = 0.0"), "l1 = 1.0"), "learning_rate = 0", "above 0"),
@@ -112,6 +112,14 @@ fn what_is_no_objective_is_refused_with_what_would_be_right() {
             ),
             "the other discriminator judges",
             "second_discriminator",
+        ),
+        (
+            format!(
+                "{}[optimizers.d]\nupdates = [\"discriminator\"]\nterms = {{ real = 1.0 }}\n",
+                of(start, trained, "gan_reconstruction = 1.0, l1 = 1.0")
+            ),
+            "does not learn to judge it",
+            "the fake of the same output",
         ),
         ("summary".to_owned(), "is no objective", "documentation"),
     ];

@@ -12,7 +12,7 @@ use tch::Tensor;
 use crate::columns::{read_int32s, read_strings};
 use crate::data::{Pairs, batch_rows, normalised};
 use crate::nn::adam::{Adam, Betas};
-use crate::nn::checkpoint::{self, State};
+use crate::nn::checkpoint::{self, Course, State};
 use crate::nn::encoder::Encoder;
 use crate::nn::vars::Vars;
 use crate::nn::{file, loss};
@@ -51,10 +51,11 @@ pub fn run(context: &Context) -> Result<()> {
     let resumed = checkpoint::resume(context, params.stop_steps, &state(&vars, &adam), |_, _| true)?;
     if let Some((step, saved)) = resumed {
         vars.load(&saved, "vars.")?;
-        adam.state = checkpoint::take(&saved, "adam.");
+        checkpoint::restore(&mut adam.state, &saved, "adam.");
         adam.step = step;
     }
 
+    let course = Course { terms: Value::Null, milestone: 0, every: params.checkpoint_every };
     while adam.step < params.stop_steps {
         let rows = visit_rows(params.seed, anchors, triplets.len(), params.batch, adam.step);
         let codes = |part: usize| {
@@ -77,10 +78,10 @@ pub fn run(context: &Context) -> Result<()> {
         if adam.step.is_multiple_of(REPORT_EVERY) || adam.step == params.stop_steps {
             context.metric("loss/triplet", adam.step, value);
             context.metric("loss/z_l2", adam.step, energy.double_value(&[]));
-            context.progress(adam.step as usize, params.stop_steps as usize, "steps");
         }
+        context.progress(adam.step as usize, params.stop_steps as usize, "steps");
         if adam.step.is_multiple_of(params.checkpoint_every) || adam.step == params.stop_steps {
-            checkpoint::save(context, adam.step, &state(&vars, &adam), &Value::Null, 0)?;
+            checkpoint::save(context, adam.step, &state(&vars, &adam), &course)?;
         }
     }
     let config = json!({ "network": "encoder", "nf": params.nf, "steps": adam.step, "labels": context.request.labels });

@@ -17,7 +17,7 @@ use tch::Tensor;
 
 use crate::data::Pairs;
 use crate::model::{Model, Shadows, USED};
-use crate::nn::checkpoint::{self, State};
+use crate::nn::checkpoint::{self, Course, State};
 use crate::nn::schedule::Schedule;
 use crate::nn::vars::average;
 use crate::nn::vgg::Vgg;
@@ -54,10 +54,12 @@ struct Params {
     seed: i64,
 }
 
-/// Steps between two reports of the losses.
+/// Steps between two reports of the losses, as they are kept and drawn.
 const REPORT_EVERY: u64 = 20;
 /// A loss above this, or one that is no number, is a training that has diverged: sane ones are below 1,000.
 const LARGEST_LOSS: f64 = 1e6;
+/// Before the names of weighted sums among the losses.
+const TOTAL: &str = "total_";
 /// Images that go through the frozen encoder together.
 const ENCODED: i64 = 16;
 
@@ -70,7 +72,7 @@ pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
     let (objective, warm_up) = start::objectives(context.input("objective")?, &params)?;
     let pairs = Pairs::load(context.input("pairs")?, "train")?;
-    start::check_batch(&params, &pairs)?;
+    start::check(&params, &pairs)?;
     let augmentation = Augmentation::new(params.crop, &params.enlarge, pairs.side(), params.seed)?;
     let vgg = Vgg::load(context.input("vgg")?)?;
     let as_stored = augmentation.is_none(pairs.side());
@@ -91,19 +93,22 @@ pub fn run(context: &Context) -> Result<()> {
     let Params { fixed_kimg, total_kimg, .. } = params;
     let schedule = Schedule { decay: objective.decay, fixed_kimg, total_kimg };
     let seen = |step: u64| step.saturating_mul(params.batch as u64);
-    let course = serde_json::to_value(&schedule)?;
     let agrees = |step: u64, course: &Value| {
         let other = Schedule::deserialize(course);
         other.is_ok_and(|other| schedule.agrees(&other, seen(step.saturating_sub(1))))
     };
-    let milestone = schedule.constant_until() / params.batch as u64 + 1;
+    let course = Course {
+        terms: serde_json::to_value(&schedule)?,
+        milestone: schedule.constant_until() / params.batch as u64 + 1,
+        every: params.checkpoint_every,
+    };
     let mut step = first_step;
     let expected = state(&model, &optimizers, &shadows);
     if let Some((saved_step, saved)) = checkpoint::resume(context, last_step, &expected, agrees)? {
         model.load(&saved, |_| true)?;
         optimizers.take(&saved, saved_step - if saved_step > warm_step { warm_step } else { first_step });
-        for network in USED {
-            shadows.insert(network, checkpoint::take(&saved, shadow_prefix(network)));
+        for (network, shadows) in &mut shadows {
+            checkpoint::restore(shadows, &saved, shadow_prefix(*network));
         }
         step = saved_step;
     }
@@ -134,29 +139,30 @@ pub fn run(context: &Context) -> Result<()> {
         let reported = step.is_multiple_of(REPORT_EVERY) || step == last_step;
         let terms =
             values.iter().map(|(term, value)| (term.name().to_owned(), &value.sum / value.count as f64));
-        let totals = totals.into_iter().map(|(name, total)| (format!("total_{name}"), total));
+        let totals = totals.into_iter().map(|(name, total)| (format!("{TOTAL}{name}"), total));
         for (name, value) in terms.chain(totals) {
             let value = value.double_value(&[]);
-            if value.is_nan() || value.abs() > LARGEST_LOSS {
-                return Err(diverged(&name, value, step));
+            let largest = if name.starts_with(TOTAL) { f64::MAX } else { LARGEST_LOSS };
+            if value.is_nan() || value.abs() > largest {
+                return Err(diverged(context, &name, value, step));
             }
             if reported {
                 context.metric(&format!("loss/{name}"), step, value);
             }
         }
-        if reported {
-            context.progress((step - first_step) as usize, (last_step - first_step) as usize, "steps");
-        }
+        context.progress((step - first_step) as usize, (last_step - first_step) as usize, "steps");
         if step.is_multiple_of(params.checkpoint_every) || step == last_step {
             let state = state(&model, &optimizers, &shadows);
-            checkpoint::save(context, step, &state, &course, milestone)?;
+            checkpoint::save(context, step, &state, &course)?;
         }
     }
     model.save(context.output("model")?, &objective, step, &shadows, &context.request.labels)
 }
 
-fn diverged(name: &str, value: f64, step: u64) -> anyhow::Error {
-    let help = "set the stage's rates lower; it goes on from its last checkpoint, which is from before";
+fn diverged(context: &Context, name: &str, value: f64, step: u64) -> anyhow::Error {
+    let scratch = context.request.scratch.display();
+    let help =
+        format!("set the stage's rates lower, which begins anew; checkpoints from before are in {scratch}");
     refusal(format!("training diverged: the loss {name} is {value} at step {step}"), help)
 }
 

@@ -71,7 +71,7 @@ impl Optimizers {
     /// Takes the moments from a checkpoint; `updates` were made since they were zero.
     pub fn take(&mut self, saved: &BTreeMap<String, Tensor>, updates: u64) {
         for ((name, network), adam) in &mut self.0 {
-            adam.state = checkpoint::take(saved, &checkpoint_prefix(name, *network));
+            checkpoint::restore(&mut adam.state, saved, &checkpoint_prefix(name, *network));
             adam.step = updates;
         }
     }

@@ -19,15 +19,10 @@ pub fn objectives(path: &Path, params: &Params) -> Result<(Objective, Objective)
     let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut objective: Objective = serde_json::from_slice(&text)
         .with_context(|| format!("{} was not written by read_objective", path.display()))?;
-    if params.warmup_kimg > 0.0 && params.w_mse == 0.0 {
-        return Err(refusal(
-            format!("warmup_kimg = {} without a loss to warm up with", params.warmup_kimg),
-            "set the same stage's w_mse above 0, or its warmup_kimg to 0",
-        ));
-    }
     for optimizer in objective.optimizers.values_mut() {
         let terms = &mut optimizer.terms;
-        let reconstructs = terms.contains_key(&Term::Perceptual) || terms.contains_key(&Term::L1);
+        let reconstructs =
+            [Term::Perceptual, Term::L1, Term::Mse].iter().any(|term| terms.contains_key(term));
         if reconstructs && params.w_mse > 0.0 {
             *terms.entry(Term::Mse).or_default() += params.w_mse;
         }
@@ -43,6 +38,12 @@ pub fn objectives(path: &Path, params: &Params) -> Result<(Objective, Objective)
         .values_mut()
         .for_each(|optimizer| optimizer.terms.retain(|term, _| *term == Term::Mse));
     warm_up.optimizers.retain(|_, optimizer| !optimizer.terms.is_empty());
+    if params.warmup_kimg > 0.0 && warm_up.optimizers.is_empty() {
+        return Err(refusal(
+            format!("warmup_kimg = {} without a loss to warm up with", params.warmup_kimg),
+            "set the same stage's w_mse above 0, or its warmup_kimg to 0; w_mse goes with terms perceptual, l1 or mse",
+        ));
+    }
     Ok((objective, warm_up))
 }
 
@@ -60,6 +61,12 @@ pub fn model(context: &Context, params: &Params, objective: &Objective, side: i6
             "wire the stage's input `encoder` to train_encoder.model, or take an objective whose encoder starts from scratch",
         ));
     }
+    if encoder.is_some() && objective.encoder == Start::Scratch {
+        return Err(refusal(
+            "the objective's encoder starts from scratch, and a pre-trained one is wired",
+            "leave the stage's input `encoder` out, or take an objective that says encoder = \"pretrained\"",
+        ));
+    }
     let nf_e = match (&encoder, &generator) {
         (Some((_, config)), _) => {
             config["nf"].as_i64().context("the encoder's weights do not say their width")?
@@ -69,8 +76,10 @@ pub fn model(context: &Context, params: &Params, objective: &Objective, side: i6
     };
     let spec = Spec::new(objective, side, [params.nf, nf_e], scales(params, objective, side)?);
     let model = Model::new(&spec);
+    model.check_side(side)?;
     let mut step = 0;
     if let Some(trained) = generator {
+        check_same(&trained.spec, &spec, encoder.is_some())?;
         model.load(&trained.weights, |network| network != Network::Encoder || encoder.is_none())?;
         step = trained.step;
     }
@@ -97,15 +106,48 @@ fn scales(params: &Params, objective: &Objective, side: i64) -> Result<usize> {
     ))
 }
 
-/// Refuses a batch that is larger than the set.
+/// Refuses a generator whose networks are built otherwise.
+fn check_same(trained: &Spec, wanted: &Spec, other_encoder: bool) -> Result<()> {
+    // An encoder of its own may have its own width; whether codes are drawn is no matter of weights.
+    let of = |spec: &Spec| {
+        let nf_e = if other_encoder { 0 } else { spec.nf_e };
+        serde_json::to_value(Spec { nf_e, variational: false, ..spec.clone() })
+    };
+    let (found, wanted) = (of(trained)?, of(wanted)?);
+    let differing = found.as_object().into_iter().flatten().filter(|(name, value)| wanted[*name] != **value);
+    let named: Vec<String> =
+        differing.map(|(name, value)| format!("{name} = {value}, not {}", wanted[name])).collect();
+    if named.is_empty() {
+        return Ok(());
+    }
+    Err(refusal(
+        format!("the networks of the input `generator` are others: {}", named.join("; ")),
+        "train it for the same networks, with the same widths and scales",
+    ))
+}
+
+/// Refuses a batch that is larger than the set, a schedule that ends before it falls, and less than one step.
 ///
 /// # Errors
-/// When it is.
-pub fn check_batch(params: &Params, pairs: &Pairs) -> Result<()> {
-    if params.batch > pairs.len() {
+/// When it is so.
+pub fn check(params: &Params, pairs: &Pairs) -> Result<()> {
+    let Params { batch, fixed_kimg, total_kimg, stop_kimg, .. } = params;
+    if *batch > pairs.len() {
         return Err(refusal(
-            format!("batch = {} is larger than the training set of {}", params.batch, pairs.len()),
+            format!("batch = {batch} is larger than the training set of {}", pairs.len()),
             "set the stage's batch lower, or use more frames",
+        ));
+    }
+    if fixed_kimg > total_kimg {
+        return Err(refusal(
+            format!("fixed_kimg = {fixed_kimg} lies behind the schedule's end, total_kimg = {total_kimg}"),
+            "set the stage's total_kimg higher, or its fixed_kimg lower",
+        ));
+    }
+    if stop_kimg * 1000.0 < *batch as f64 / 2.0 {
+        return Err(refusal(
+            format!("stop_kimg = {stop_kimg} is not one step of {batch} images"),
+            "set the stage's stop_kimg higher, or its batch lower",
         ));
     }
     Ok(())
