@@ -59,7 +59,7 @@ doc: setup
 parity: build .toolchain/parity/installed # results beside torch, numpy, scikit-learn, Pillow and h5py
 	.toolchain/parity/bin/python -m unittest discover -s tests/parity
 
-bench-stages: build .toolchain/parity/installed # the stages of style beside those libraries, and ffmpeg; half an hour
+bench-stages: build .toolchain/parity/installed # the stages of style and training beside those libraries, and ffmpeg; an hour
 	.toolchain/parity/bin/python bench/stages.py $(ARGS)
 
 .toolchain/parity/installed: tests/parity/requirements.txt # those libraries, from PyPI: torch comes with its CUDA parts, 5 GB

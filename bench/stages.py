@@ -1,6 +1,6 @@
-"""The stages that look at style, beside the libraries that others would use: in one run, on the same data.
+"""The stages that look at style and train, beside the libraries that others would use: in one run, on the same data.
 
-usage: stages.py [--only grams,distances,kmeans,frames,pairs] [--rounds N] [--images N]
+usage: stages.py [--only grams,distances,kmeans,frames,pairs,training] [--rounds N] [--images N]
 
 Ours are whole processes, their start included; the others' are calls in a process that has imported them. A ratio
 is their time by ours: above 1 ours is faster. Both take turns, and use two threads.
@@ -25,8 +25,10 @@ from clusters import kmeans  # noqa: E402
 from footage import frames, pairs  # noqa: E402
 from measure import THREADS  # noqa: E402
 from style import distances, grams  # noqa: E402
+from training import training  # noqa: E402
 
-BENCHMARKS = {"grams": grams, "distances": distances, "kmeans": kmeans, "frames": frames, "pairs": pairs}
+BENCHMARKS = {"grams": grams, "distances": distances, "kmeans": kmeans, "frames": frames, "pairs": pairs,
+              "training": training}
 
 
 def main():
@@ -39,6 +41,9 @@ def main():
     parser.add_argument("--points", type=int, default=4000, help="of kmeans")
     parser.add_argument("--frames", type=int, default=96)
     parser.add_argument("--pairs", type=int, default=10_000)
+    parser.add_argument("--sides", default="128,256", help="pixels of training")
+    parser.add_argument("--steps", type=int, default=6, help="of training, in each turn")
+    parser.add_argument("--batch", type=int, default=4, help="of training")
     options = parser.parse_args()
     torch.set_num_threads(THREADS)
     for name in options.only.split(","):
