@@ -34,9 +34,7 @@ pub fn run(context: &Context) -> Result<()> {
     let mut parts = Parts::create(context, "embeddings", schema(&columns))?;
     let mut done = 0;
     read_padded(path, &["b"], BATCH, |ids, images| {
-        let images = centre(&images[0], params.crop);
-        model.check_side(images.size()[2])?;
-        let codes = model.codes(&images, BATCH as i64);
+        let codes = model.codes(&centre(&images[0], params.crop), BATCH as i64)?;
         let codes = codes.narrow(0, 0, ids.len() as i64);
         let z = vectors(STYLE_DIM as usize, values(&codes)?)?;
         parts.write(&batch(vec![("image_id", strings(ids)), ("z", z)])?)?;

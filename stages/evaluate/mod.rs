@@ -38,8 +38,7 @@ pub fn run(context: &Context) -> Result<()> {
     let mut val = Pairs::load(context.input("pairs")?, "val")?;
     (val.a, val.b) = (centre(&val.a, params.crop), centre(&val.b, params.crop));
     let model = Model::averaged(context.input("model")?)?;
-    model.check_side(val.side())?;
-    let codes = model.codes(&val.b, BATCH as i64);
+    let codes = model.codes(&val.b, BATCH as i64)?;
     let other = codes.index_select(0, &Tensor::from_slice(&other_frames(&val.frame_ids)));
     let images = model.outputs(&val.a, &other, BATCH as i64);
     let psnrs = by_batch(psnr, &images, &val.b)?;

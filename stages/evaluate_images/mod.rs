@@ -96,14 +96,15 @@ pub fn run(context: &Context) -> Result<()> {
         let [a, b] = images else { unreachable!("two columns are read") };
         let (a, b) = (&centre(a, params.crop), &centre(b, params.crop));
         ensure!(mean.size()[..] == b.size()[1..], "the mean image is of another size than {}", ids[0]);
-        [&frozen, &tuned].into_iter().try_for_each(|model| model.check_side(b.size()[2]))?;
-        let remade = |model: &Model| model.outputs(a, &model.codes(b, BATCH as i64), BATCH as i64);
+        let remade = |model: &Model| -> Result<Tensor> {
+            Ok(model.outputs(a, &model.codes(b, BATCH as i64)?, BATCH as i64))
+        };
         let predicted = [
             a.shallow_clone(),
             mean.expand_as(b).contiguous(),
             reinhard(a, b),
-            remade(&frozen),
-            remade(&tuned),
+            remade(&frozen)?,
+            remade(&tuned)?,
         ];
         let distances = distance.of(&predicted.each_ref(), b)?;
         let mut columns: Vec<Column> = vec![("image_id", strings(ids))];

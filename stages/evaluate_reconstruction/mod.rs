@@ -40,8 +40,7 @@ pub fn run(context: &Context) -> Result<()> {
     read_padded(path, &["a", "b"], BATCH, |ids, images| {
         let [a, b] = images else { unreachable!("two columns are read") };
         let (a, b) = (&centre(a, params.crop), &centre(b, params.crop));
-        model.check_side(b.size()[2])?;
-        let remade = model.outputs(a, &model.codes(b, BATCH as i64), BATCH as i64);
+        let remade = model.outputs(a, &model.codes(b, BATCH as i64)?, BATCH as i64);
         let apart = (remade.to_kind(Kind::Double) - b.to_kind(Kind::Double)).abs();
         let l1: Vec<f64> = values(&apart.mean_dim([1i64, 2, 3].as_slice(), false, Kind::Double))?;
         let measured = [psnr(&remade, b)?, ssim(&remade, b)?, l1, distance.of(&[&remade], b)?.concat()];

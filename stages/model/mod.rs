@@ -137,12 +137,16 @@ impl Model {
     }
 
     /// Codes of images [N, 3, H, W] in 0..255 for use: [N, 8] without gradients, in batches.
-    pub fn codes(&self, images: &Tensor, batch: i64) -> Tensor {
+    ///
+    /// # Errors
+    /// As of [`Self::check_side`]: who asks for codes will ask for outputs of the same size.
+    pub fn codes(&self, images: &Tensor, batch: i64) -> Result<Tensor> {
+        self.check_side(images.size()[2])?;
         let code = |part: &Tensor| {
             let posterior = self.posterior(&normalised(part));
             if self.spec.variational { posterior.mean } else { posterior.code() }
         };
-        no_grad(|| Tensor::cat(&images.split(batch, 0).iter().map(code).collect::<Vec<_>>(), 0))
+        Ok(no_grad(|| Tensor::cat(&images.split(batch, 0).iter().map(code).collect::<Vec<_>>(), 0)))
     }
 
     /// G's outputs for contents `a` [N, 3, H, W] and codes [N, 8]: bytes, as they would be saved.

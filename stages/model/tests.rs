@@ -20,7 +20,7 @@ fn what_is_used_of_a_trained_model_are_its_averages() {
         raw.save(folder.path(), &objective, 7, &averaged.shadows(), &[]).expect("saved");
         let found = Model::averaged(folder.path()).expect("a model");
         assert_eq!(found.spec, raw.spec, "{name}");
-        let remake = |model: &Model| model.outputs(&images, &model.codes(&images, 2), 2);
+        let remake = |model: &Model| model.outputs(&images, &model.codes(&images, 2).expect("codes"), 2);
         assert_eq!(remake(&found), remake(&averaged), "{name}");
         let continued = model(&objective);
         let trained = Trained::load(folder.path()).expect("a model");
@@ -53,6 +53,6 @@ fn a_variational_models_codes_are_means_and_need_no_draw() {
         let model = model(&objective);
         let posterior = model.posterior(&normalised(&images));
         let wanted = if objective.variational { posterior.mean } else { posterior.code() };
-        assert_eq!(model.codes(&images, 2), wanted, "{name}");
+        assert_eq!(model.codes(&images, 2).expect("codes"), wanted, "{name}");
     }
 }

@@ -32,6 +32,32 @@ impl Posterior {
     }
 }
 
+/// The two dense layers that an encoder ends with.
+#[derive(Debug)]
+pub struct Heads {
+    mean: (Tensor, Tensor),
+    logvar: (Tensor, Tensor),
+}
+
+impl Heads {
+    /// Weights [8, channels] by `weight`, which is told their layer's name, and zero biases.
+    pub fn new(vars: &mut Vars, weight: impl Fn(&mut Vars, &str) -> Tensor) -> Self {
+        let mut head = |name: &str| {
+            let weight = weight(vars, name);
+            (weight, vars.constant(format!("{name}.bias"), &[STYLE_DIM], 0.0))
+        };
+        Self { mean: head("mean"), logvar: head("logvar") }
+    }
+
+    /// Features [N, channels, H, W], averaged over all positions -> [N, 8] each.
+    pub fn forward(&self, x: &Tensor) -> Posterior {
+        let pooled = lrelu(x).mean_dim([2i64, 3].as_slice(), false, Kind::Float);
+        let mean = pooled.linear(&self.mean.0, Some(&self.mean.1));
+        let logvar = pooled.linear(&self.logvar.0, Some(&self.logvar.1));
+        Posterior { mean, logvar }
+    }
+}
+
 #[derive(Debug)]
 struct BasicBlock {
     first: HeConv,
@@ -62,8 +88,7 @@ impl BasicBlock {
 pub struct Encoder {
     first: HeConv,
     blocks: Vec<BasicBlock>,
-    mean: (Tensor, Tensor),
-    logvar: (Tensor, Tensor),
+    heads: Heads,
 }
 
 impl Encoder {
@@ -74,11 +99,9 @@ impl Encoder {
         let shapes: Vec<_> = [1, 2, 3].into_iter().enumerate().map(block).collect();
         let blocks = shapes.iter().map(|(name, i, o)| BasicBlock::new(vars, name, *i, *o)).collect();
         // The heads are plain dense layers: N(0, 0.02), not scaled.
-        let mut head = |name: &str| {
-            let weight = vars.normal(format!("{name}.weight"), &[STYLE_DIM, 4 * nf], 0.02);
-            (weight, vars.constant(format!("{name}.bias"), &[STYLE_DIM], 0.0))
-        };
-        Self { first, blocks, mean: head("mean"), logvar: head("logvar") }
+        let heads =
+            Heads::new(vars, |vars, name| vars.normal(format!("{name}.weight"), &[STYLE_DIM, 4 * nf], 0.02));
+        Self { first, blocks, heads }
     }
 
     /// [N, 3, H, W] in [-1, 1] -> [N, 8] each.
@@ -87,10 +110,7 @@ impl Encoder {
         for block in &self.blocks {
             x = pixel_norm(&block.forward(&x));
         }
-        let pooled = lrelu(&x).mean_dim([2i64, 3].as_slice(), false, Kind::Float);
-        let mean = pooled.linear(&self.mean.0, Some(&self.mean.1));
-        let logvar = pooled.linear(&self.logvar.0, Some(&self.logvar.1));
-        Posterior { mean, logvar }
+        self.heads.forward(&x)
     }
 }
 

@@ -74,8 +74,7 @@ fn sheets(context: &Context, params: &Params) -> Result<Vec<Sheet>> {
     let (pairs, rows) = (context.input("pairs")?, params.rows);
     let val = validation(pairs, rows)?;
     let model = Model::averaged(context.input("model")?)?;
-    model.check_side(val.side())?;
-    let codes = model.codes(&val.b, BATCH);
+    let codes = model.codes(&val.b, BATCH)?;
     let outputs = model.outputs(&val.a, &codes, BATCH);
     let styled = Styled { model, codes };
     let (weights, _) = file::load(&context.input("mapper")?.join("mapper.safetensors"))?;

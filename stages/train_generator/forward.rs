@@ -30,7 +30,7 @@ pub struct Outputs {
 }
 
 /// Whether any term is of `output`, or needs it.
-pub fn needs(objective: &Objective, output: Output) -> bool {
+fn needs(objective: &Objective, output: Output) -> bool {
     let of_output = |term: &Term| match term {
         Term::Perceptual | Term::L1 | Term::Mse => output == Output::Reconstruction,
         Term::Cycle => output == Output::Cycle,
@@ -38,14 +38,8 @@ pub fn needs(objective: &Objective, output: Output) -> bool {
         Term::SwapCode => output == Output::Swap,
         term => term.output() == Some(output),
     };
-    let any = |output_of: &dyn Fn(&Term) -> bool| {
-        objective.optimizers.values().any(|optimizer| optimizer.terms.keys().any(output_of))
-    };
-    any(&of_output) || (output == Output::Swap && needs_cycle(objective))
-}
-
-fn needs_cycle(objective: &Objective) -> bool {
-    needs(objective, Output::Cycle)
+    let any = Term::ALL.iter().any(|term| objective.has(*term) && of_output(term));
+    any || (output == Output::Swap && needs(objective, Output::Cycle))
 }
 
 /// The code that a posterior stands for while training.

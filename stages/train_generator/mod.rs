@@ -85,7 +85,8 @@ pub fn run(context: &Context) -> Result<()> {
         Sampler { pairs: &pairs, augmentation: &augmentation, batch: params.batch, seed: params.seed, two };
     // What a frozen encoder says of images that never change.
     let known = (as_stored && !objective.trains(Network::Encoder) && !objective.variational)
-        .then(|| model.codes(&pairs.b, ENCODED));
+        .then(|| model.codes(&pairs.b, ENCODED))
+        .transpose()?;
     let mut optimizers = Optimizers::new(&model, &objective);
     let mut shadows = model.shadows();
     let after = |kimg: f64| first_step.saturating_add((kimg * 1000.0 / params.batch as f64).round() as u64);

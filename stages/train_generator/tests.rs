@@ -66,12 +66,7 @@ fn networks(model: &Model) -> Vec<Network> {
 
 /// Networks that one step of `objective` changes.
 fn changed(objective: &Objective, vgg: &Vgg) -> BTreeSet<Network> {
-    let model = model(objective);
-    let copies = |network| model.vars(network).copies();
-    let before: Vec<_> = networks(&model).into_iter().map(|n| (n, copies(n))).collect();
-    let (_, values) = forward(&model, objective, vgg);
-    Optimizers::new(&model, objective).step(&model, objective, &values, |_| 1.0);
-    before.into_iter().filter(|(network, before)| copies(*network) != *before).map(|(n, _)| n).collect()
+    changed_within(objective, objective, vgg)
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! The residual encoder E (Zhu et al. 2017, section 4: "E_ResNet").
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::layers::{Conv, norm, xavier};
-use crate::nn::encoder::{Posterior, STYLE_DIM};
+use crate::nn::encoder::{Heads, Posterior, STYLE_DIM};
 use crate::nn::layers::{halve, lrelu};
 use crate::nn::vars::Vars;
 
@@ -41,8 +41,7 @@ impl Block {
 pub struct Encoder {
     first: Conv,
     blocks: Vec<Block>,
-    mean: (Tensor, Tensor),
-    logvar: (Tensor, Tensor),
+    heads: Heads,
 }
 
 impl Encoder {
@@ -51,26 +50,23 @@ impl Encoder {
         let first = Conv::new(vars, "conv0", [3, nf], 4, 2, 1);
         let block = |(n, w): (usize, &[i64])| Block::new(vars, &format!("block{n}"), nf * w[0], nf * w[1]);
         let blocks = WIDTHS.windows(2).enumerate().map(block).collect();
-        let mut head = |name: &str| {
-            let weight = xavier(vars, name, &[STYLE_DIM, WIDTHS[WIDTHS.len() - 1] * nf]);
-            (weight, vars.constant(format!("{name}.bias"), &[STYLE_DIM], 0.0))
-        };
-        Self { first, blocks, mean: head("mean"), logvar: head("logvar") }
+        let channels = WIDTHS[WIDTHS.len() - 1] * nf;
+        let heads = Heads::new(vars, |vars, name| xavier(vars, name, &[STYLE_DIM, channels]));
+        Self { first, blocks, heads }
     }
 
     /// [N, 3, H, W] in [-1, 1], sides of 32 at least -> [N, 8] each.
     pub fn forward(&self, x: &Tensor) -> Posterior {
         let x = self.blocks.iter().fold(self.first.forward(x), |x, block| block.forward(&x));
         // The authors pool 8 x 8 of 256 pixels: all that is left.
-        let pooled = lrelu(&x).mean_dim([2i64, 3].as_slice(), false, Kind::Float);
-        let mean = pooled.linear(&self.mean.0, Some(&self.mean.1));
-        let logvar = pooled.linear(&self.logvar.0, Some(&self.logvar.1));
-        Posterior { mean, logvar }
+        self.heads.forward(&x)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tch::Kind;
+
     use super::*;
 
     #[test]
