@@ -131,6 +131,20 @@ def between(ran):
     return statistics.median(after - before for before, after in zip(ran.progress[1:], ran.progress[2:]))
 
 
+def turns(options, name, images, theirs, ours):
+    """Both in turns; a row for each precision of ours, which is told the number of its turn."""
+    precisions = options.precisions.split(",")
+    others, ran = [], {precision: [] for precision in precisions}
+    for turn in range(options.rounds):
+        others.append(steps(theirs, options.steps))
+        for precision in precisions:
+            ran[precision].append(ours(f"{precision}-{turn}", precision))
+    for precision in precisions:
+        seconds = [between(r) for r in ran[precision]]
+        row(f"{name}, {precision}", images, f"{statistics.median(others):.2f}", f"{statistics.median(seconds):.2f}",
+            ratio(others, seconds), f"{max(r.megabytes for r in ran[precision]):.0f}")
+
+
 def training(folder, options):
     weights = imported(folder)
     taps = vgg({name: w.contiguous(memory_format=torch.channels_last) if w.dim() == 4 else w
@@ -140,49 +154,40 @@ def training(folder, options):
     for side in map(int, options.sides.split(",")):
         a, b = pairs_table(folder / "pairs.parquet", side)
         inputs = {"pairs": folder / "pairs.parquet"}
-        count = options.steps
 
-        def ours_encoder(number):
-            to = folder / f"encoder-{side}-{number}"
+        def ours_encoder(name, precision):
+            to = folder / f"encoder-{side}-{name}"
             to.mkdir()
             return stage("train_encoder", inputs | {"triplets": folder / "triplets.parquet"}, {"model": to / "model"},
-                         scratch=to, nf=ENCODER_NF, stop_steps=count, max_side=0)
+                         scratch=to, nf=ENCODER_NF, stop_steps=options.steps, max_side=0, precision=precision)
 
-        ours_encoder("start")
+        ours_encoder("start", "fp32")
         start = load_file(folder / f"encoder-{side}-start/model/encoder.safetensors")
         peer = Peer({f"e.{name}": w for name, w in start.items()})
-        theirs, ran = [], []
-        for turn in range(options.rounds):
-            of = [torch.arange(12) + by for by in range(3)]
-            theirs.append(steps(lambda _: encoder_step(peer, [b[rows % IMAGES] for rows in of]), count))
-            ran.append(ours_encoder(turn))
+        of = [torch.arange(12) + by for by in range(3)]
         head(f"a step at {side} px", "images", "torch, s", "ours, s", "ratio", "ours, MB")
-        seconds = [between(r) for r in ran]
-        row("encoder", 36, f"{statistics.median(theirs):.2f}", f"{statistics.median(seconds):.2f}", ratio(theirs, seconds),
-            f"{max(r.megabytes for r in ran):.0f}")
-        for objective, frozen in [("step_v4", True), ("step_v4", False), ("munit_p_v1", False)]:
-            name = f"{objective}, {'frozen' if frozen else 'fine-tuned' if objective == 'step_v4' else 'from scratch'}"
+        if "encoder" in options.training:
+            turns(options, "encoder", 36, lambda _: encoder_step(peer, [b[rows % IMAGES] for rows in of]), ours_encoder)
+        for name, objective, frozen in [("step_v4, frozen", "step_v4", True), ("step_v4, fine-tuned", "step_v4", False),
+                                        ("munit_p_v1", "munit_p_v1", False)]:
+            if not any(name.endswith(wanted) for wanted in options.training.split(",")):
+                continue
             stage("read_objective", {"objectives": objectives}, {"objective": folder / "objective"}, name=objective,
                   freeze_encoder=frozen)
 
-            def ours(number):
-                to = folder / f"{objective}-{frozen}-{side}-{number}"
+            def ours(number, precision):
+                to = folder / f"{name}-{side}-{number}"
                 to.mkdir()
                 wired = {"vgg": weights, "objective": folder / "objective"}
                 if objective == "step_v4":
                     wired["encoder"] = folder / f"encoder-{side}-start/model"
-                ran = stage("train_generator", inputs | wired, {"model": to / "model"}, scratch=to, nf=NF,
-                            encoder_nf=ENCODER_NF, batch=options.batch, crop=0, stop_kimg=count * options.batch / 1000)
-                return ran, to
+                return stage("train_generator", inputs | wired, {"model": to / "model"}, scratch=to, nf=NF,
+                             encoder_nf=ENCODER_NF, batch=options.batch, crop=0, precision=precision,
+                             stop_kimg=options.steps * options.batch / 1000)
 
-            _, first = ours("start")
-            peer = Peer(load_file(first / "model/networks.safetensors"))
-            rows = [torch.arange(options.batch) + n * options.batch for n in range(count * 2)]
-            of = [[(a[r % IMAGES], b[r % IMAGES]) for r in pair] for pair in zip(rows, rows[1:])]
-            theirs, ran = [], []
-            for turn in range(options.rounds):
-                theirs.append(steps(lambda n: generator_step(peer, taps, objective, frozen, of[n]), count))
-                ran.append(ours(turn)[0])
-            seconds = [between(r) for r in ran]
-            row(name, options.batch * (2 if objective == "munit_p_v1" else 1), f"{statistics.median(theirs):.2f}",
-                f"{statistics.median(seconds):.2f}", ratio(theirs, seconds), f"{max(r.megabytes for r in ran):.0f}")
+            ours("start", "fp32")
+            peer = Peer(load_file(folder / f"{name}-{side}-start/model/networks.safetensors"))
+            rows = [torch.arange(options.batch) + n * options.batch for n in range(options.steps * 2)]
+            of_step = [[(a[r % IMAGES], b[r % IMAGES]) for r in pair] for pair in zip(rows, rows[1:])]
+            turns(options, name, options.batch * (2 if objective == "munit_p_v1" else 1),
+                  lambda n: generator_step(peer, taps, objective, frozen, of_step[n]), ours)

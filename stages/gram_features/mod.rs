@@ -6,10 +6,11 @@ use arrow::record_batch::RecordBatch;
 use callsheet::table::{read_batches, row_count};
 use image::RgbImage;
 use serde::Deserialize;
-use tch::{Kind, no_grad};
+use tch::no_grad;
 
 use crate::columns::{Column, batch, read_images, read_strings, schema, strings, vector, vectors};
 use crate::data::{normalised, to_tensor};
+use crate::nn::compute::{Compute, Precision};
 use crate::nn::vgg::{CHANNELS, SMALLEST_SIDE, Taps, Vgg};
 use crate::overlap::overlap;
 use crate::parts::Parts;
@@ -21,7 +22,7 @@ use crate::worker::{Context, refusal};
 #[serde(deny_unknown_fields)]
 struct Params {
     max_side: u32,
-    precision: String,
+    precision: Precision,
 }
 
 /// Rows written together: enough for the writer, few enough for the memory.
@@ -36,8 +37,8 @@ type Style = (String, Vec<Vec<f32>>);
 /// When an image is unreadable or too small, or the weights are not a VGG-16's.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
-    let kind = if params.precision == "bf16" { Kind::BFloat16 } else { Kind::Float };
-    let vgg = Vgg::load(context.input("vgg")?)?.for_inference(kind);
+    let compute = Compute { kind: params.precision.kind(), ..Compute::CPU };
+    let vgg = Vgg::load(context.input("vgg")?)?.on(compute);
     let path = context.input("pairs")?;
     let total = row_count(path)? as usize;
     let mut columns = vec![("image_id", DataType::Utf8)];
@@ -102,6 +103,8 @@ mod tests {
 
     use image::{Rgb, RgbImage};
 
+    use tch::Kind;
+
     use super::*;
     use crate::weights::{convolutions, read};
 
@@ -122,7 +125,7 @@ mod tests {
         let file = folder.path().join("weights.safetensors");
         let origin = serde_json::json!({ "name": "vgg-hed", "convention": "caffe", "source": "" });
         crate::nn::file::save(&file, &tensors, &origin).expect("saved");
-        Vgg::load(&file).expect("loaded").for_inference(kind)
+        Vgg::load(&file).expect("loaded").on(Compute { kind, ..Compute::CPU })
     }
 
     fn picture() -> RgbImage {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tch::Tensor;
 
 use super::{Model, Shadows, Spec, USED};
+use crate::nn::compute::Compute;
 use crate::nn::{checkpoint, file};
 use crate::objective::{Network, Objective};
 
@@ -53,14 +54,14 @@ fn spec(config: &Value, path: &Path) -> Result<Spec> {
 }
 
 impl Model {
-    /// E and G as they are used: with averaged weights, from the folder of a trained model.
+    /// E and G as they are used, on the CPUs: with averaged weights, from the folder of a trained model.
     ///
     /// # Errors
     /// When the model is damaged or incomplete.
     pub fn averaged(folder: &Path) -> Result<Self> {
         let path = folder.join("averaged.safetensors");
         let (weights, config) = file::load(&path)?;
-        let model = Self::new(&spec(&config, &path)?);
+        let model = Self::new(&spec(&config, &path)?, Compute::CPU);
         model.load(&weights, |network| USED.contains(&network))?;
         Ok(model)
     }

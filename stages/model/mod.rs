@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use tch::{Tensor, no_grad};
+use tch::{Device, Tensor, no_grad};
 
 use crate::data::{normalised, quantised};
 use crate::nn::bicyclegan::downsamplings_for;
+use crate::nn::compute::Compute;
 use crate::nn::encoder::Posterior;
 use crate::nn::vars::Vars;
 use crate::objective::{Family, Network, Objective};
@@ -75,17 +76,23 @@ pub struct Content(AnyContent);
 
 impl Model {
     /// Networks with new weights from libtorch's generator, which the caller seeds.
-    pub fn new(spec: &Spec) -> Self {
+    pub fn new(spec: &Spec, compute: Compute) -> Self {
         let mut vars = BTreeMap::new();
-        let encoder = AnyEncoder::new(vars.entry(Network::Encoder).or_default(), spec);
-        let generator = AnyGenerator::new(vars.entry(Network::Generator).or_default(), spec);
+        let new = || Vars::on(compute);
+        let encoder = AnyEncoder::new(vars.entry(Network::Encoder).or_insert_with(new), spec);
+        let generator = AnyGenerator::new(vars.entry(Network::Generator).or_insert_with(new), spec);
         let mut discriminators = BTreeMap::new();
         let second = spec.second_discriminator.then_some(Network::SecondDiscriminator);
         for network in [Network::Discriminator].into_iter().chain(second) {
-            let discriminator = AnyDiscriminator::new(vars.entry(network).or_default(), spec);
+            let discriminator = AnyDiscriminator::new(vars.entry(network).or_insert_with(new), spec);
             discriminators.insert(network, discriminator);
         }
         Self { spec: spec.clone(), encoder, generator, discriminators, vars }
+    }
+
+    /// Where it computes, and so where what it is given must be.
+    pub fn device(&self) -> Device {
+        self.vars(Network::Generator).compute().device
     }
 
     /// The weights of a network.
@@ -143,16 +150,18 @@ impl Model {
     pub fn codes(&self, images: &Tensor, batch: i64) -> Result<Tensor> {
         self.check_side(images.size()[2])?;
         let code = |part: &Tensor| {
-            let posterior = self.posterior(&normalised(part));
+            let posterior = self.posterior(&normalised(&part.to_device(self.device())));
             if self.spec.variational { posterior.mean } else { posterior.code() }
         };
         Ok(no_grad(|| Tensor::cat(&images.split(batch, 0).iter().map(code).collect::<Vec<_>>(), 0)))
     }
 
-    /// G's outputs for contents `a` [N, 3, H, W] and codes [N, 8]: bytes, as they would be saved.
+    /// G's outputs for contents `a` [N, 3, H, W] in 0..255 and codes [N, 8]: bytes, as they would be saved.
     pub fn outputs(&self, a: &Tensor, codes: &Tensor, batch: i64) -> Tensor {
-        let output =
-            |(a, z): (Tensor, Tensor)| quantised(&self.decode(&self.content(&normalised(&a)), &z, false));
+        let output = |(a, z): (Tensor, Tensor)| {
+            let content = self.content(&normalised(&a.to_device(self.device())));
+            quantised(&self.decode(&content, &z.to_device(self.device()), false)).to_device(Device::Cpu)
+        };
         let parts = || a.split(batch, 0).into_iter().zip(codes.split(batch, 0));
         no_grad(|| Tensor::cat(&parts().map(output).collect::<Vec<_>>(), 0))
     }

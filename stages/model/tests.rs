@@ -8,7 +8,7 @@ use crate::objective::tests::all;
 const SIDE: i64 = 32;
 
 fn model(objective: &Objective) -> Model {
-    Model::new(&Spec::new(objective, SIDE, [2, 4], 1))
+    Model::new(&Spec::new(objective, SIDE, [2, 4], 1), Compute::CPU)
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn weights_of_other_networks_are_refused() {
     let other =
         model(&all["bicyclegan_v0"]).load(&weights, |_| true).expect_err("other networks").to_string();
     assert!(other.contains("shape") || other.contains("no tensor"), "{other}");
-    let wider = Model::new(&Spec::new(&all["step_v4"], SIDE, [4, 4], 1));
+    let wider = Model::new(&Spec::new(&all["step_v4"], SIDE, [4, 4], 1), Compute::CPU);
     let error = wider.load(&weights, |_| true).expect_err("another width").to_string();
     assert!(error.contains("has shape"), "{error}");
 }

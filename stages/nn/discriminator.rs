@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::layers::{HeConv, InstanceNorm, SLOPE, halve, lrelu};
+use super::layers::{HeConv, InstanceNorm, SLOPE, halve, lrelu, tile};
 use super::vars::Vars;
 
 #[derive(Debug)]
@@ -35,15 +35,15 @@ impl PatchGan {
         }
         let (conv, norm) = &self.last;
         x = lrelu(&norm.forward(&conv.forward(&with_batch_deviation(&x))));
-        self.logits.forward(&x)
+        self.logits.forward(&x).to_kind(Kind::Float)
     }
 }
 
 /// Appends one constant channel: the standard deviation over the batch, averaged over everything.
 fn with_batch_deviation(x: &Tensor) -> Tensor {
-    let deviation = (x.var_dim(0, false, false) + 1e-8).sqrt().mean(Kind::Float);
+    let deviation = (x.to_kind(Kind::Float).var_dim(0, false, false) + 1e-8).sqrt().mean(Kind::Float);
     let size = x.size();
-    let channel = deviation.view([1, 1, 1, 1]).expand([size[0], 1, size[2], size[3]], false);
+    let channel = tile(&deviation.to_kind(x.kind()).expand([size[0], 1], false), size[2], size[3]);
     Tensor::cat(&[x, &channel], 1)
 }
 

@@ -78,8 +78,8 @@ impl BasicBlock {
     }
 
     fn forward(&self, x: &Tensor) -> Tensor {
-        let main = self.second.forward(&lrelu(&self.first.forward(&lrelu(x))));
-        halve(&main) + self.skip.forward(&halve(x))
+        let main = self.second.halved(&lrelu(&self.first.forward(&lrelu(x))));
+        main + self.skip.forward(&halve(x))
     }
 }
 

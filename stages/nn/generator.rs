@@ -1,9 +1,9 @@
 //! The generator G: content encoder and decoder with skips, as in StEP's program.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::encoder::STYLE_DIM;
-use super::layers::{HeConv, InstanceNorm, SLOPE, double, pixel_norm, tile};
+use super::layers::{HeConv, InstanceNorm, SLOPE, pixel_norm, tile};
 use super::vars::Vars;
 
 /// Slope of the he constants inside residual blocks.
@@ -72,7 +72,7 @@ struct UpBlock {
 
 impl UpBlock {
     fn forward(&self, x: &Tensor) -> Tensor {
-        let x = pixel_norm(&self.first.forward(&double(x)).relu());
+        let x = pixel_norm(&self.first.doubled(x).relu());
         pixel_norm(&self.second.forward(&x).relu())
     }
 }
@@ -143,7 +143,7 @@ impl Generator {
         // Skip first, then x, then z; z is the same everywhere.
         let with_style = |parts: &[&Tensor]| {
             let size = parts[0].size();
-            let z = tile(z, size[2], size[3]);
+            let z = tile(&z.to_kind(parts[0].kind()), size[2], size[3]);
             let parts: Vec<&Tensor> = parts.iter().copied().chain([&z]).collect();
             Tensor::cat(&parts, 1)
         };
@@ -152,7 +152,7 @@ impl Generator {
         for (block, skip) in self.up.iter().zip(content.skips.iter().rev()) {
             x = block.forward(&with_style(&[skip, &x]));
         }
-        self.rgb.forward(&with_style(&[&content.skips[0], &x])).tanh()
+        self.rgb.forward(&with_style(&[&content.skips[0], &x])).to_kind(Kind::Float).tanh()
     }
 }
 

@@ -12,7 +12,8 @@ const ACTIVATION_SCALE: f64 = 0.1;
 /// P: `sum_l w_l mean((0.1 (phi_l(x) - phi_l(y)))^2)` of the taps of two images.
 pub fn perceptual(x: &[Tensor], y: &[Tensor]) -> Tensor {
     let term = |((x, y), weight): ((&Tensor, &Tensor), f64)| {
-        (x - y).square().mean(Kind::Float) * (weight * ACTIVATION_SCALE * ACTIVATION_SCALE)
+        (x.to_kind(Kind::Float) - y).square().mean(Kind::Float)
+            * (weight * ACTIVATION_SCALE * ACTIVATION_SCALE)
     };
     x.iter().zip(y).zip(TAP_WEIGHTS).map(term).sum()
 }

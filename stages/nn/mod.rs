@@ -5,6 +5,7 @@
 pub mod adam;
 pub mod bicyclegan;
 pub mod checkpoint;
+pub mod compute;
 pub mod discriminator;
 pub mod encoder;
 pub mod file;

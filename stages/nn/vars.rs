@@ -5,16 +5,35 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use tch::{Device, Kind, Tensor, no_grad};
 
+use super::compute::Compute;
+use super::layers::channels_last;
 use crate::worker::refusal;
 
 /// The parameters of one network.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Vars {
     named: BTreeMap<String, Tensor>,
+    compute: Compute,
+}
+
+impl Default for Vars {
+    fn default() -> Self {
+        Self::on(Compute::CPU)
+    }
 }
 
 impl Vars {
-    /// A tensor drawn from N(0, std^2) with libtorch's generator, which the caller seeds.
+    /// None yet, of a network that computes there and so.
+    pub fn on(compute: Compute) -> Self {
+        Self { named: BTreeMap::new(), compute }
+    }
+
+    /// Where and in what the network computes; parameters are float32.
+    pub fn compute(&self) -> Compute {
+        self.compute
+    }
+
+    /// A tensor drawn from N(0, std^2) with libtorch's generator, which the caller seeds: the same on all devices.
     pub fn normal(&mut self, name: String, shape: &[i64], std: f64) -> Tensor {
         let tensor = Tensor::randn(shape, (Kind::Float, Device::Cpu)) * std;
         self.add(name, tensor)
@@ -25,9 +44,10 @@ impl Vars {
         self.add(name, Tensor::full(shape, value, (Kind::Float, Device::Cpu)))
     }
 
-    /// Adds a tensor; the result shares its storage.
+    /// Adds a tensor; the result shares its storage. Those of convolutions get channels last in memory.
     pub fn add(&mut self, name: String, tensor: Tensor) -> Tensor {
-        let tensor = tensor.detach().set_requires_grad(true);
+        let tensor = if tensor.dim() == 4 { channels_last(&tensor) } else { tensor };
+        let tensor = tensor.detach().to_device(self.compute.device).set_requires_grad(true);
         let shared = tensor.shallow_clone();
         self.named.insert(name, tensor);
         shared

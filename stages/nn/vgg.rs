@@ -5,9 +5,11 @@ use std::path::Path;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
+use super::compute::Compute;
 use super::file;
+use super::layers::channels_last;
 use crate::worker::refusal;
 
 /// Convolutions per block, and their width.
@@ -91,12 +93,10 @@ impl Vgg {
         Ok(Self { blocks, origin })
     }
 
-    /// The same network for inference: weights of kind `kind`, laid out channels last, as CPUs have
-    /// them fastest.
-    pub fn for_inference(&self, kind: Kind) -> Self {
+    /// The same network, computing there and so.
+    pub fn on(&self, Compute { device, kind }: Compute) -> Self {
         let cast = |(weight, bias): &(Tensor, Tensor)| {
-            let last = weight.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]);
-            (last.to_kind(kind), bias.to_kind(kind))
+            (channels_last(weight).to_kind(kind).to_device(device), bias.to_kind(kind).to_device(device))
         };
         let blocks = self.blocks.iter().map(|block| block.iter().map(cast).collect()).collect();
         Self { blocks, origin: self.origin.clone() }
@@ -136,7 +136,8 @@ impl Vgg {
     }
 
     fn prepare(&self, x: &Tensor) -> Tensor {
-        let channels = |values: [f32; 3]| Tensor::from_slice(&values).view([1, 3, 1, 1]);
+        let channels =
+            |values: [f32; 3]| Tensor::from_slice(&values).to_device(x.device()).view([1, 3, 1, 1]);
         match self.origin.convention {
             Convention::Caffe => (x.flip([1]) + 1.0) * 127.5 - channels([103.939, 116.779, 123.68]),
             Convention::Torchvision => {
@@ -187,7 +188,7 @@ pub fn check(tensors: &BTreeMap<String, Tensor>, path: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use tch::Device;
+    use tch::{Device, Kind};
 
     use super::*;
 

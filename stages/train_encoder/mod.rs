@@ -13,6 +13,7 @@ use crate::columns::{read_int32s, read_strings};
 use crate::data::{Pairs, batch_rows, normalised};
 use crate::nn::adam::{Adam, Betas};
 use crate::nn::checkpoint::{self, Course, State};
+use crate::nn::compute::{Compute, Precision};
 use crate::nn::encoder::Encoder;
 use crate::nn::vars::Vars;
 use crate::nn::{file, loss};
@@ -29,6 +30,8 @@ struct Params {
     learning_rate: f64,
     stop_steps: u64,
     checkpoint_every: u64,
+    device: String,
+    precision: Precision,
     seed: i64,
 }
 
@@ -45,7 +48,8 @@ pub fn run(context: &Context) -> Result<()> {
     let (triplets, anchors) = read_triplets(context.input("triplets")?, &pairs)?;
 
     tch::manual_seed(params.seed);
-    let mut vars = Vars::default();
+    let compute = Compute::choose(context, &params.device, params.precision)?;
+    let mut vars = Vars::on(compute);
     let encoder = Encoder::new(&mut vars, params.nf);
     let mut adam = Adam::new(&[("", &vars)], Betas { first: 0.0, second: 0.99 });
     let resumed = checkpoint::resume(context, params.stop_steps, &state(&vars, &adam), |_, _| true)?;
@@ -56,13 +60,13 @@ pub fn run(context: &Context) -> Result<()> {
     }
 
     let course = Course { terms: Value::Null, milestone: 0, every: params.checkpoint_every };
+    let batch = params.batch as i64;
     while adam.step < params.stop_steps {
         let rows = visit_rows(params.seed, anchors, triplets.len(), params.batch, adam.step);
-        let codes = |part: usize| {
-            let images: Vec<i64> = rows.iter().map(|row| triplets[*row as usize][part]).collect();
-            encoder.forward(&normalised(&pairs.b.index_select(0, &Tensor::from_slice(&images)))).code()
-        };
-        let (anchor, positive, negative) = (codes(0), codes(1), codes(2));
+        let images: Vec<i64> = (0..3).flat_map(|part| of_part(&triplets, &rows, part)).collect();
+        let images = pairs.b.index_select(0, &Tensor::from_slice(&images));
+        let codes = encoder.forward(&normalised(&images.to_device(compute.device))).code();
+        let [anchor, positive, negative] = [0, 1, 2].map(|part| codes.narrow(0, part * batch, batch));
         let ranking = loss::triplet(&anchor, &positive, &negative, params.margin);
         let energy: Tensor = [&anchor, &positive, &negative].map(loss::code_energy).into_iter().sum();
         let total = &ranking + &energy * params.z_l2;
@@ -104,6 +108,11 @@ fn visit_rows(seed: i64, anchors: usize, triplets: usize, batch: usize, step: u6
         (visit * anchors) as i64 + row
     };
     (first..).zip(batch_rows(seed, "epoch", anchors, batch, step)).map(of_visit).collect()
+}
+
+/// Positions of the anchors (part 0), positives or negatives of some triplets.
+fn of_part(triplets: &[[i64; 3]], rows: &[i64], part: usize) -> Vec<i64> {
+    rows.iter().map(|row| triplets[*row as usize][part]).collect()
 }
 
 /// Positions of anchor, positive and negative in the training images, visit after visit, and the

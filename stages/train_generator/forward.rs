@@ -68,7 +68,9 @@ pub fn outputs(
     let decoded = |codes: &[&Tensor]| -> Vec<Tensor> {
         contents.iter().zip(codes).map(|(content, z)| model.decode(content, z, true)).collect()
     };
+    // Drawn on the CPUs: the same on all devices.
     let noise = Tensor::randn([styles[0].z.size()[0], STYLE_DIM], (Kind::Float, Device::Cpu));
+    let noise = noise.to_device(model.device());
     let codes: Vec<&Tensor> = styles.iter().map(|styles| &styles.z).collect();
     let other: Vec<&Tensor> = codes.iter().rev().copied().collect();
 

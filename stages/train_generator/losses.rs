@@ -104,15 +104,15 @@ fn judged(
 
 /// What an optimizer minimises: its weighted terms, those of a GAN averaged as the objective says.
 pub fn total(optimizer: &Optimizer, gan_mean: GanMean, values: &BTreeMap<Term, Value>) -> Tensor {
-    let mut total = Tensor::from(0f32);
+    let mut totals = Vec::new();
     for kind in [Kind::Plain, Kind::Gan, Kind::Real, Kind::Fake] {
         let terms = || optimizer.terms.iter().filter(|(term, _)| term.kind() == kind);
         let count: usize = terms().map(|(term, _)| values[term].count).sum();
         let sum: Tensor = terms().map(|(term, weight)| &values[term].sum * *weight).sum();
         if count > 0 {
             let averaged = kind != Kind::Plain && gan_mean == GanMean::WithZero;
-            total += if averaged { sum / (count as f64 + 1.0) } else { sum };
+            totals.push(if averaged { sum / (count as f64 + 1.0) } else { sum });
         }
     }
-    total
+    totals.into_iter().sum()
 }

@@ -18,6 +18,7 @@ use tch::Tensor;
 use crate::data::Pairs;
 use crate::model::{Model, Shadows, USED};
 use crate::nn::checkpoint::{self, Course, State};
+use crate::nn::compute::{Compute, Precision};
 use crate::nn::schedule::Schedule;
 use crate::nn::vars::average;
 use crate::nn::vgg::Vgg;
@@ -51,6 +52,8 @@ struct Params {
     total_kimg: u64,
     stop_kimg: f64,
     checkpoint_every: u64,
+    device: String,
+    precision: Precision,
     seed: i64,
 }
 
@@ -74,15 +77,17 @@ pub fn run(context: &Context) -> Result<()> {
     let pairs = Pairs::load(context.input("pairs")?, "train")?;
     start::check(&params, &pairs)?;
     let augmentation = Augmentation::new(params.crop, &params.enlarge, pairs.side(), params.seed)?;
-    let vgg = Vgg::load(context.input("vgg")?)?;
+    let compute = Compute::choose(context, &params.device, params.precision)?;
+    let vgg = Vgg::load(context.input("vgg")?)?.on(compute);
     let as_stored = augmentation.is_none(pairs.side());
     let targets = if as_stored { Targets::kept(pairs.len()) } else { Targets::fleeting() };
 
     tch::manual_seed(params.seed);
-    let (model, first_step) = start::model(context, &params, &objective, augmentation.side)?;
+    let (model, first_step) = start::model(context, &params, &objective, augmentation.side, compute)?;
     let two = objective.takes_second_batch();
+    let Params { batch, seed, .. } = params;
     let sampler =
-        Sampler { pairs: &pairs, augmentation: &augmentation, batch: params.batch, seed: params.seed, two };
+        Sampler { pairs: &pairs, augmentation: &augmentation, batch, seed, two, device: compute.device };
     // What a frozen encoder says of images that never change.
     let known = (as_stored && !objective.trains(Network::Encoder) && !objective.variational)
         .then(|| model.codes(&pairs.b, ENCODED))
@@ -124,7 +129,8 @@ pub fn run(context: &Context) -> Result<()> {
         tch::manual_seed(torch_seed(params.seed, "step", step));
         let batches = sampler.batches(step)?;
         let of_rows = |batch: &Batch| {
-            known.as_ref().map(|codes| codes.index_select(0, &Tensor::from_slice(&batch.rows)))
+            let rows = Tensor::from_slice(&batch.rows).to_device(compute.device);
+            known.as_ref().map(|codes| codes.index_select(0, &rows))
         };
         let outputs = outputs(&model, now, &batches, batches.iter().map(of_rows).collect());
         let compared = batches.iter().filter(|_| now.has(Term::Perceptual) || now.has(Term::Cycle));

@@ -1,7 +1,7 @@
 //! The images of a step.
 
 use anyhow::Result;
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use super::augment::Augmentation;
 use crate::data::{Pairs, batch_rows, normalised};
@@ -31,6 +31,8 @@ pub struct Sampler<'a> {
     pub seed: i64,
     /// Whether there is a second batch, shuffled independently.
     pub two: bool,
+    /// Where the networks want them.
+    pub device: Device,
 }
 
 impl Sampler<'_> {
@@ -43,7 +45,7 @@ impl Sampler<'_> {
         let batch = |[order, variation]: &[&str; 2]| {
             let rows = batch_rows(self.seed, order, self.pairs.len(), self.batch, step);
             let images = self.augmentation.images(self.pairs, &rows, variation, step)?;
-            let [a, b] = images.map(|images| normalised(&images));
+            let [a, b] = images.map(|images| normalised(&images.to_device(self.device)));
             Ok(Batch { rows, a, b })
         };
         purposes.map(batch).collect()

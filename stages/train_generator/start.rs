@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use super::Params;
 use crate::data::Pairs;
 use crate::model::{Model, Spec, Trained};
+use crate::nn::compute::Compute;
 use crate::nn::{bicyclegan, discriminator, file};
 use crate::objective::{Family, Network, Objective, Start, Term};
 use crate::worker::{Context, refusal};
@@ -51,7 +52,13 @@ pub fn objectives(path: &Path, params: &Params) -> Result<(Objective, Objective)
 ///
 /// # Errors
 /// When the side is too small for the discriminators, weights are missing, or do not fit.
-pub fn model(context: &Context, params: &Params, objective: &Objective, side: i64) -> Result<(Model, u64)> {
+pub fn model(
+    context: &Context,
+    params: &Params,
+    objective: &Objective,
+    side: i64,
+    compute: Compute,
+) -> Result<(Model, u64)> {
     let encoder = context.optional("encoder").map(|folder| file::load(&folder.join("encoder.safetensors")));
     let generator = context.optional("generator").map(Trained::load).transpose()?;
     let encoder = encoder.transpose()?;
@@ -75,7 +82,7 @@ pub fn model(context: &Context, params: &Params, objective: &Objective, side: i6
         (None, None) => params.encoder_nf,
     };
     let spec = Spec::new(objective, side, [params.nf, nf_e], scales(params, objective, side)?);
-    let model = Model::new(&spec);
+    let model = Model::new(&spec, compute);
     model.check_side(side)?;
     let mut step = 0;
     if let Some(trained) = generator {

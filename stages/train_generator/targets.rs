@@ -2,7 +2,7 @@
 
 use std::cell::{OnceCell, RefCell};
 
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Tensor, no_grad};
 
 use super::sampler::Batch;
 use crate::nn::vgg::{Taps, Vgg};
@@ -18,7 +18,7 @@ pub struct Targets {
 
 struct Kept {
     count: i64,
-    /// Of all images, with those that are not `known` undefined; none if they do not fit.
+    /// Of all images, [count, H, W, C], with those that are not `known` undefined; none if they do not fit.
     taps: OnceCell<Option<Vec<Tensor>>>,
     known: RefCell<Vec<bool>>,
 }
@@ -47,11 +47,12 @@ impl Targets {
             let known = &mut kept.known.borrow_mut()[*row as usize];
             if !*known {
                 *known = true;
-                taps.iter().zip(of_row(at)).for_each(|(all, tap)| all.narrow(0, *row, 1).copy_(&tap));
+                let rows = of_row(at).into_iter().map(|tap| tap.permute([0, 2, 3, 1]));
+                taps.iter().zip(rows).for_each(|(all, tap)| all.narrow(0, *row, 1).copy_(&tap));
             }
         }
-        let rows = Tensor::from_slice(&batch.rows);
-        taps.iter().map(|tap| tap.index_select(0, &rows)).collect()
+        let rows = Tensor::from_slice(&batch.rows).to_device(batch.b.device());
+        taps.iter().map(|tap| tap.index_select(0, &rows).permute([0, 3, 1, 2])).collect()
     }
 }
 
@@ -59,12 +60,14 @@ impl Kept {
     /// Room for the features of all images, as large as those of the `first`, if they fit.
     fn room(&self, first: impl FnOnce() -> Vec<Tensor>) -> Option<&Vec<Tensor>> {
         let make = || {
-            let sizes: Vec<Vec<i64>> =
-                first().iter().map(|tap| [&[self.count], &tap.size()[1..]].concat()).collect();
-            let values: i64 = sizes.iter().map(|size| size.iter().product::<i64>()).sum();
-            let fit = values as usize * Kind::Float.elt_size_in_bytes() <= MOST_BYTES;
-            let empty = |size| Tensor::empty(size, (Kind::Float, Device::Cpu));
-            fit.then(|| sizes.into_iter().map(empty).collect())
+            let first = first();
+            let values: usize = first.iter().map(Tensor::numel).sum();
+            let bytes = self.count as usize * values * first[0].kind().elt_size_in_bytes();
+            let room = |tap: &Tensor| {
+                let size = tap.size();
+                Tensor::empty([self.count, size[2], size[3], size[1]], (tap.kind(), tap.device()))
+            };
+            (bytes <= MOST_BYTES).then(|| first.iter().map(room).collect())
         };
         self.taps.get_or_init(make).as_ref()
     }

@@ -10,6 +10,7 @@ use super::losses::{Value, total, values};
 use super::optimizers::Optimizers;
 use super::sampler::Batch;
 use crate::model::{Model, Spec};
+use crate::nn::compute::Compute;
 use crate::nn::file;
 use crate::nn::vgg::{BLOCKS, Taps, Vgg, conv_name};
 use crate::objective::tests::all;
@@ -47,7 +48,7 @@ fn batches() -> Vec<Batch> {
 
 fn model(objective: &Objective) -> Model {
     tch::manual_seed(3);
-    Model::new(&Spec::new(objective, SIDE, [2, 4], 1))
+    Model::new(&Spec::new(objective, SIDE, [2, 4], 1), Compute::CPU)
 }
 
 fn forward(model: &Model, objective: &Objective, vgg: &Vgg) -> (Outputs, BTreeMap<Term, Value>) {

@@ -1,6 +1,6 @@
 //! D and D2: PatchGANs at two scales that see the image alone (Zhu et al. 2017, section 4).
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::layers::{Conv, norm};
 use crate::nn::layers::lrelu;
@@ -32,7 +32,7 @@ impl PatchGan {
     fn forward(&self, x: &Tensor) -> Tensor {
         let x = lrelu(&self.first.forward(x));
         let x = self.middle.iter().fold(x, |x, conv| lrelu(&norm(&conv.forward(&x))));
-        self.logits.forward(&x)
+        self.logits.forward(&x).to_kind(Kind::Float)
     }
 }
 
@@ -70,7 +70,7 @@ pub fn side_allows(side: i64, scales: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use tch::{Device, Kind};
+    use tch::Device;
 
     use super::*;
 

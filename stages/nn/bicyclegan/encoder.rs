@@ -31,8 +31,8 @@ impl Block {
 
     fn forward(&self, x: &Tensor) -> Tensor {
         let main = self.first.forward(&lrelu(&norm(x)));
-        let main = self.second.forward(&lrelu(&norm(&main)));
-        halve(&main) + self.skip.forward(&halve(x))
+        let main = self.second.halved(&lrelu(&norm(&main)));
+        main + self.skip.forward(&halve(x))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The U-Net G that takes the code at the input of every downsampling (Zhu et al. 2017, section 4).
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::layers::{Conv, norm};
 use crate::nn::encoder::STYLE_DIM;
@@ -56,7 +56,7 @@ impl Generator {
         for (level, conv) in self.down.iter().enumerate() {
             let x = &levels[level];
             let size = x.size();
-            let x = Tensor::cat(&[x, &tile(z, size[2], size[3])], 1);
+            let x = Tensor::cat(&[x, &tile(&z.to_kind(x.kind()), size[2], size[3])], 1);
             let x = conv.forward(&if level == 0 { x } else { lrelu(&x) });
             levels.push(if level == 0 || level + 1 == depth { x } else { norm(&x) });
         }
@@ -71,13 +71,13 @@ impl Generator {
                 x = Tensor::cat(&[&x, &levels[level]], 1);
             }
         }
-        x.tanh()
+        x.to_kind(Kind::Float).tanh()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tch::{Device, Kind};
+    use tch::Device;
 
     use super::*;
 

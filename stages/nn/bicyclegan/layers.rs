@@ -1,7 +1,8 @@
 //! Layers that the three networks share.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
+use crate::nn::layers::{halving, instance_norm};
 use crate::nn::vars::Vars;
 
 /// Gain of the xavier weights.
@@ -14,6 +15,7 @@ pub struct Conv {
     bias: Tensor,
     stride: i64,
     padding: i64,
+    computed_in: Kind,
 }
 
 impl Conv {
@@ -28,26 +30,40 @@ impl Conv {
     ) -> Self {
         let weight = xavier(vars, name, &[outputs, inputs, kernel, kernel]);
         let bias = vars.constant(format!("{name}.bias"), &[outputs], 0.0);
-        Self { weight, bias, stride, padding }
+        Self { weight, bias, stride, padding, computed_in: vars.compute().kind }
     }
 
     /// One that doubles the sides: 4 x 4, stride 2; for [`Self::transposed`].
     pub fn doubling(vars: &mut Vars, name: &str, [inputs, outputs]: [i64; 2]) -> Self {
         let weight = xavier(vars, name, &[inputs, outputs, 4, 4]);
         let bias = vars.constant(format!("{name}.bias"), &[outputs], 0.0);
-        Self { weight, bias, stride: 2, padding: 1 }
+        Self { weight, bias, stride: 2, padding: 1, computed_in: vars.compute().kind }
     }
 
     /// [N, inputs, H, W] -> [N, outputs, (H + 2 padding - kernel) / stride + 1, the same of W].
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
-        x.conv2d(&self.weight, Some(&self.bias), stride, padding, [1, 1], 1)
+        let [x, weight, bias] = self.cast(x);
+        x.conv2d(&weight, Some(&bias), stride, padding, [1, 1], 1)
+    }
+
+    /// [N, inputs, H, W] -> [N, outputs, H / 2, W / 2]: the means over 2 x 2 of a 3 x 3 one, for less than half of
+    /// its cost.
+    pub fn halved(&self, x: &Tensor) -> Tensor {
+        let [x, weight, bias] = self.cast(x);
+        x.conv2d(&halving(&weight), Some(&bias), [2, 2], [1, 1], [1, 1], 1)
     }
 
     /// [N, inputs, H, W] -> [N, outputs, 2 H, 2 W].
     pub fn transposed(&self, x: &Tensor) -> Tensor {
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
-        x.conv_transpose2d(&self.weight, Some(&self.bias), stride, padding, [0, 0], 1, [1, 1])
+        let [x, weight, bias] = self.cast(x);
+        x.conv_transpose2d(&weight, Some(&bias), stride, padding, [0, 0], 1, [1, 1])
+    }
+
+    /// What is computed with, in the kind that it is computed in.
+    fn cast(&self, x: &Tensor) -> [Tensor; 3] {
+        [x, &self.weight, &self.bias].map(|tensor| tensor.to_kind(self.computed_in))
     }
 }
 
@@ -60,10 +76,9 @@ pub fn xavier(vars: &mut Vars, name: &str, shape: &[i64]) -> Tensor {
 
 /// Instance norm without weights: eps 1e-5. A single pixel is its own mean and becomes 0.
 pub fn norm(x: &Tensor) -> Tensor {
-    let none = None::<&Tensor>;
     let size = x.size();
     if size[2] * size[3] == 1 {
         return x * 0.0;
     }
-    x.instance_norm(none, none, none, none, true, 0.0, 1e-5, false)
+    instance_norm(x, None, None)
 }

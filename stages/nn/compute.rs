@@ -1,0 +1,104 @@
+//! Where networks compute, and how exactly.
+
+use anyhow::Result;
+use serde::Deserialize;
+use tch::{Cuda, Device, Kind};
+
+use crate::worker::{Context, refusal};
+
+/// Kinds of numbers that convolutions are computed in; weights and losses are float32 all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// float32.
+    Fp32,
+    /// bfloat16.
+    Bf16,
+}
+
+impl Precision {
+    /// The kind of a tensor.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Fp32 => Kind::Float,
+            Self::Bf16 => Kind::BFloat16,
+        }
+    }
+}
+
+/// A device, and the kind of what convolutions compute on it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Compute {
+    /// Where parameters and images are.
+    pub device: Device,
+    /// What convolutions are computed in.
+    pub kind: Kind,
+}
+
+impl Compute {
+    /// float32 on the CPUs.
+    pub const CPU: Self = Self { device: Device::Cpu, kind: Kind::Float };
+
+    /// What a stage's parameters `device` and `precision` ask for; says so where it is no CPU.
+    ///
+    /// # Errors
+    /// When there is no such device.
+    pub fn choose(context: &Context, device: &str, precision: Precision) -> Result<Self> {
+        let device = self::device(device, Cuda::device_count())?;
+        if device != Device::Cpu {
+            context.info(format!("computes on {}", name(device)));
+        }
+        Ok(Self { device, kind: precision.kind() })
+    }
+}
+
+/// The device that `name` means where there are `count` GPUs: `cpu`, `cuda:N`, or `auto`, the first GPU if any.
+///
+/// # Errors
+/// When it is none, or not there.
+pub fn device(name: &str, count: i64) -> Result<Device> {
+    let number = name.strip_prefix("cuda:").and_then(|number| number.parse::<usize>().ok());
+    match (name, number) {
+        ("cpu", _) => Ok(Device::Cpu),
+        ("auto", _) => Ok(if count > 0 { Device::Cuda(0) } else { Device::Cpu }),
+        (_, Some(number)) if (number as i64) < count => Ok(Device::Cuda(number)),
+        (_, Some(_)) => {
+            let there: Vec<String> = (0..count).map(|number| format!("cuda:{number}")).collect();
+            let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
+            Err(refusal(
+                format!("device = {name} is not there; GPUs that this stage may use: {there}"),
+                "set device to auto or cpu; a stage is given GPUs by [stages.NAME.resources] gpus = 1, and needs a libtorch with CUDA",
+            ))
+        }
+        _ => {
+            Err(refusal(format!("device = \"{name}\" is no device"), "say auto, cpu, or cuda:0, cuda:1, .."))
+        }
+    }
+}
+
+fn name(device: Device) -> String {
+    match device {
+        Device::Cuda(number) => format!("cuda:{number}"),
+        _ => "the CPU".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_the_one_that_is_named_or_refused() {
+        assert_eq!(device("auto", 0).expect("one"), Device::Cpu);
+        assert_eq!(device("auto", 2).expect("one"), Device::Cuda(0));
+        assert_eq!(device("cpu", 2).expect("one"), Device::Cpu);
+        assert_eq!(device("cuda:1", 2).expect("one"), Device::Cuda(1));
+        let error = |name, count| device(name, count).expect_err("refused").to_string();
+        assert_eq!(
+            error("cuda:2", 2),
+            "device = cuda:2 is not there; GPUs that this stage may use: cuda:0, cuda:1"
+        );
+        assert!(error("cuda:0", 0).ends_with("may use: none"));
+        assert_eq!(error("gpu", 1), "device = \"gpu\" is no device");
+    }
+}
