@@ -45,6 +45,8 @@ pub enum Event {
         stage: String,
         /// Its key.
         key: Digest,
+        /// What it has in common with shorter and longer trainings of the same course.
+        course: Digest,
         /// Why its result was not found, one reason a line.
         reasons: Vec<String>,
     },

@@ -16,6 +16,7 @@
 //! | [`store`] | finished artifacts | objects by content, records by key, views by name |
 //! | [`table`] | Parquet files | schema checks, logical digests, deterministic writing |
 //! | [`run`] | a plan | events; workers started as inputs, CPUs, memory and GPUs allow |
+//! | [`metrics`] | the events of runs | curves, and pictures of them |
 //! | [`curation`] | a file of people's verdicts | which frames are left out |
 //! | [`lineage`] | the events of a run | OpenLineage |
 //! | [`protocol`], [`event`] | | what engine, workers and reporters say to each other |
@@ -32,6 +33,7 @@ pub mod error;
 pub mod event;
 pub mod key;
 pub mod lineage;
+pub mod metrics;
 pub mod plan;
 pub mod protocol;
 pub mod reason;

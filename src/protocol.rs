@@ -8,6 +8,7 @@
 //! {"progress": {"done": 30, "total": 96, "unit": "frames"}}
 //! {"metric": {"name": "loss/triplet", "step": 500, "value": 0.031}}
 //! {"log": {"level": "warning", "message": "2 frames were unreadable"}}
+//! {"image": {"name": "samples", "step": 500, "path": "samples.png"}}
 //! {"error": {"message": "no frame in a.mp4", "help": "is it a video?"}}
 //! ```
 //!
@@ -82,6 +83,15 @@ pub enum WorkerEvent {
         step: u64,
         /// The value.
         value: f64,
+    },
+    /// A picture to look at while the stage runs; the engine takes a copy.
+    Image {
+        /// `group/name`.
+        name: String,
+        /// Step it was made at.
+        step: u64,
+        /// A PNG file, absolute or relative to the worker's folder; in what a run keeps, relative to the run's.
+        path: PathBuf,
     },
     /// A remark for the user.
     Log {

@@ -128,6 +128,20 @@ impl Pairs {
         Ok(pairs)
     }
 
+    /// `count` images of `split`, evenly spread; fewer if it has no more, none of one that is empty.
+    ///
+    /// # Errors
+    /// As of [`Self::load`], but for an empty split.
+    pub fn sample(path: &Path, split: &str, count: usize) -> Result<Option<Self>> {
+        let columns = read_columns(path, &["image_id", "split"])?;
+        let (ids, splits) = (read_strings(&columns, "image_id")?, read_strings(&columns, "split")?);
+        let of_split =
+            ids.iter().zip(&splits).filter(|(_, found)| *found == split).map(|(id, _)| id.as_str());
+        let of_split: Vec<&str> = of_split.collect();
+        let chosen: Vec<&str> = spread(of_split.len(), count).into_iter().map(|n| of_split[n]).collect();
+        if chosen.is_empty() { Ok(None) } else { Self::choose(path, &chosen).map(Some) }
+    }
+
     fn read(path: &Path, max_side: u32, wanted: impl Fn(&str, &str) -> bool) -> Result<Self> {
         let keys = read_columns(path, &["image_id", "split"])?;
         let (ids, splits) = (read_strings(&keys, "image_id")?, read_strings(&keys, "split")?);
@@ -169,6 +183,12 @@ impl Pairs {
     pub fn side(&self) -> i64 {
         self.a.size()[2]
     }
+}
+
+/// One of each of `count` equal parts of `0..total`, not always the first: that would be the same crop.
+pub fn spread(total: usize, count: usize) -> Vec<usize> {
+    let count = count.min(total);
+    (0..count).map(|n| n * total / count + n % (total / count)).collect()
 }
 
 fn check_size(id: &str, size: (u32, u32), wanted: (u32, u32)) -> Result<()> {

@@ -120,6 +120,11 @@ impl Context {
         self.say(&WorkerEvent::Metric { name: name.to_owned(), step, value });
     }
 
+    /// Shows a picture: a PNG file, of which the engine takes a copy.
+    pub fn image(&self, name: &str, step: u64, path: &Path) {
+        self.say(&WorkerEvent::Image { name: name.to_owned(), step, path: path.to_owned() });
+    }
+
     /// Tells the user something that is not wrong.
     pub fn info(&self, message: impl Into<String>) {
         self.say(&WorkerEvent::Log { level: "info".into(), message: message.into() });

@@ -8,8 +8,9 @@ use serde_json::json;
 use super::{SUCCESS, print_json, print_text, title};
 use crate::declare::Project;
 use crate::error::Result;
+use crate::metrics::{Curve, curves};
 use crate::reason::differences_of;
-use crate::store::{Record, RunRecord};
+use crate::store::{Record, RunRecord, Store};
 
 /// Compare two runs: parameters, artifacts, metrics
 #[derive(Args)]
@@ -41,7 +42,7 @@ impl Compare {
                 stages.insert(name.clone(), lines);
             }
         }
-        let (before, after) = (store.metrics(&a), store.metrics(&b));
+        let (before, after) = (last_values(&store, &a), last_values(&store, &b));
         let both = before.iter().filter_map(|(name, old)| Some((name, *old, *after.get(name)?)));
         let metrics: Vec<_> = both.filter(|(_, old, new)| old != new).collect();
         if self.json {
@@ -69,6 +70,17 @@ impl Compare {
         }
         Ok(SUCCESS)
     }
+}
+
+/// The last value of everything that a run's stages measured, by `stage: name`.
+fn last_values(store: &Store, run: &RunRecord) -> BTreeMap<String, f64> {
+    let curves = curves(store, &run.id, Some(run));
+    let of_stage = |(stage, curves): (String, BTreeMap<String, Curve>)| {
+        let last =
+            |(name, curve): (String, Curve)| Some((format!("{stage}: {name}"), *curve.last_key_value()?.1));
+        curves.into_iter().filter_map(last).collect::<Vec<_>>()
+    };
+    curves.into_iter().flat_map(of_stage).collect()
 }
 
 /// What a run was of: `synthesis on space_needle, profile demo, --set train.margin=0.2`.

@@ -115,7 +115,7 @@ impl Lines {
                 Some(format!("{stage}: warning: {message}"))
             }
             WorkerEvent::Log { message, .. } => Some(format!("{stage}: {message}")),
-            WorkerEvent::Metric { .. } | WorkerEvent::Error { .. } => None,
+            WorkerEvent::Metric { .. } | WorkerEvent::Image { .. } | WorkerEvent::Error { .. } => None,
         }
     }
 }

@@ -16,6 +16,7 @@ mod init;
 mod lineage;
 mod lines;
 mod ls;
+mod metrics;
 mod pin;
 mod plan;
 mod run;
@@ -92,10 +93,13 @@ enum Subcommands {
     Dataset(external::External),
     /// Which weight files there are: source, checksum, and what input their networks want
     Weights(external::External),
+    /// Translate images with a trained model: transfer, sample or interpolate styles
+    Translate(external::External),
     /// Draw contact sheets of a table's images
     Sheet(external::External),
     Curate(curate::Curate),
     Compare(compare::Compare),
+    Metrics(metrics::Metrics),
     Graph(graph::Graph),
     Stages(stages::Stages),
     Verify(verify::Verify),
@@ -233,6 +237,8 @@ pub fn main() -> ExitCode {
         Subcommands::Config(command) => command.execute(),
         Subcommands::Explain(command) => command.execute(),
         Subcommands::Compare(command) => command.execute(),
+        Subcommands::Metrics(command) => command.execute(),
+        Subcommands::Translate(command) => command.execute(&external::STAGES, "translate"),
         Subcommands::Ls(command) => command.execute(),
         Subcommands::Show(command) => command.execute(),
         Subcommands::Inspect(command) => command.execute(&external::INSPECT, "inspect"),

@@ -13,6 +13,7 @@ mod resources;
 mod rows;
 mod scheduler;
 mod survey;
+mod tensorboard;
 mod threads;
 mod workplace;
 

@@ -7,14 +7,17 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::tensorboard::TensorBoard;
 use crate::event::Event;
 
 /// What workers say is written out when so much time has passed since the last time; the rest at once.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
-/// Writes events to a file, one JSON object a line, with the seconds since the run began.
+/// Writes events to a file, one JSON object a line, with the seconds since the run began; what is measured
+/// and drawn, to TensorBoard's files as well.
 pub struct Recorder {
     path: PathBuf,
+    tensorboard: TensorBoard,
     clock: Instant,
     file: Option<BufWriter<File>>,
     flushed: Instant,
@@ -31,7 +34,8 @@ impl Recorder {
     /// A recorder into the folder of a run.
     pub fn new(folder: PathBuf) -> Self {
         let now = Instant::now();
-        Self { path: folder.join("events.ndjson"), clock: now, file: None, flushed: now }
+        let path = folder.join("events.ndjson");
+        Self { path, tensorboard: TensorBoard::new(folder), clock: now, file: None, flushed: now }
     }
 
     /// Keeps an event. Results that were found are in `run.json`: a run that only finds leaves nothing.
@@ -43,7 +47,7 @@ impl Recorder {
             return;
         }
         // A log that cannot be written is no reason to stop a run: what fails for want of room says so.
-        let _ = self.write(event);
+        let _ = self.write(event).and(self.tensorboard.tell(event));
     }
 
     fn write(&mut self, event: &Event) -> std::io::Result<()> {
@@ -60,6 +64,7 @@ impl Recorder {
         if self.flushed.elapsed() > FLUSH_EVERY || !matches!(event, Event::Worker { .. }) {
             self.flushed = Instant::now();
             file.flush()?;
+            self.tensorboard.flush()?;
         }
         Ok(())
     }

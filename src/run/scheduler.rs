@@ -240,6 +240,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
         self.running += 1;
         let run = self.run;
         let key = action.key.digest();
+        let course = action.key.scratch_digest();
         let last = self.survey.last(&action.stage.name).and_then(|head| run.store.record(&head.key));
         let mut why = reasons(last.as_ref().map(|record| &record.key), &action.key);
         if action.force && last.is_some_and(|record| record.key == action.key) {
@@ -251,7 +252,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
                 let _ = sender.send(match said {
                     Said::Waiting(holder) => Message::Event(Event::Waiting { stage: name(), holder }),
                     Said::Started => {
-                        Message::Event(Event::Started { stage: name(), key, reasons: why.clone() })
+                        Message::Event(Event::Started { stage: name(), key, course, reasons: why.clone() })
                     }
                     Said::Rows { missing, of } => {
                         Message::Event(Event::Rows { stage: name(), compute: missing, of })

@@ -4,7 +4,8 @@
 //! objects/ab/abcd…        an artifact under the digest of its bytes, read-only
 //! actions/abcd….json      what an action made of what ([`Record`])
 //! heads/<pipeline>/<dataset>.json   the latest action of each stage ([`Head`]), packed
-//! runs/<id>/              a run: run.json, events.ndjson, and in logs/ what its workers wrote
+//! runs/<id>/              a run: run.json, events.ndjson, what its workers wrote in logs/, drew in images/, and
+//!                         measured in tensorboard/
 //! rows/<pool>/abcd…       digests of the rows of a segment ([`Segment`])
 //! scratch/abcd…/          checkpoints of long stages
 //! actions/abcd….draft     held while an action runs; dies with its process, becomes the record
@@ -53,7 +54,7 @@ pub use object::Object;
 pub use orphans::Orphan;
 pub use record::{Provenance, Record};
 pub use rows::{RowDigests, Segment};
-pub use runs::{RunRecord, StageResult};
+pub use runs::{RunRecord, StageResult, position};
 pub use sources::{Sources, Watch, digest_named, name_below};
 pub use verify::Damage;
 pub use view::{is_shown, out, show_artifact};

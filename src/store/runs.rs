@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{Store, read_json};
 use crate::error::{Error, Result, suggest};
@@ -56,47 +55,55 @@ impl Store {
         runs
     }
 
+    /// Names of all runs, of those that go on and those that were killed, too; the latest first.
+    pub fn run_ids(&self) -> Vec<String> {
+        let folders = fs::read_dir(self.path("runs")).into_iter().flatten().flatten();
+        let mut ids: Vec<String> =
+            folders.filter_map(|folder| folder.file_name().into_string().ok()).collect();
+        ids.sort_unstable_by(|a, b| b.cmp(a));
+        ids
+    }
+
+    /// What is kept of the run `id`, if it has ended.
+    pub fn run(&self, id: &str) -> Option<RunRecord> {
+        read_json(&self.path("runs").join(id).join("run.json"))
+    }
+
     /// The run that `name` means: its id, the beginning of it, `latest`, or `latest~2`.
     ///
     /// # Errors
     /// When there is none, or several begin so.
     pub fn find_run(&self, name: &str) -> Result<RunRecord> {
         let mut runs = self.runs();
-        let back = match name.strip_prefix("latest") {
-            Some("") => Some(0),
-            Some(rest) => rest.strip_prefix('~').and_then(|count| count.parse::<usize>().ok()),
-            None => None,
-        };
-        if let Some(back) = back.filter(|back| *back < runs.len()) {
-            return Ok(runs.swap_remove(back));
-        }
-        let found: Vec<&RunRecord> = runs.iter().filter(|run| run.id.starts_with(name)).collect();
-        match found[..] {
-            [run] => Ok(run.clone()),
-            [] => {
-                let help = suggest(name, runs.iter().map(|run| run.id.as_str()).take(20));
-                Err(Error::refused(format!("there is no run `{name}`"), help))
-            }
-            _ => {
-                let ids: Vec<&str> = found.iter().map(|run| run.id.as_str()).collect();
-                Err(Error::refused(format!("several runs begin with `{name}`"), ids.join(", ")))
-            }
-        }
+        let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
+        let found = position(name, &ids)?;
+        Ok(runs.swap_remove(found))
     }
+}
 
-    /// The last value of every metric that a run's workers told, by `stage: name`.
-    pub fn metrics(&self, run: &RunRecord) -> BTreeMap<String, f64> {
-        let events = fs::read_to_string(self.path("runs").join(&run.id).join("events.ndjson"));
-        let mut metrics = BTreeMap::new();
-        for line in events.unwrap_or_default().lines() {
-            let Ok(event) = serde_json::from_str::<Value>(line) else { continue };
-            let metric = &event["said"]["metric"];
-            if let (Some(stage), Some(name), Some(value)) =
-                (event["stage"].as_str(), metric["name"].as_str(), metric["value"].as_f64())
-            {
-                metrics.insert(format!("{stage}: {name}"), value);
-            }
+/// Which of `ids`, the latest first, `name` means: itself, the beginning of it, `latest`, or `latest~2`.
+///
+/// # Errors
+/// When there is none, or several begin so.
+pub fn position(name: &str, ids: &[&str]) -> Result<usize> {
+    let back = match name.strip_prefix("latest") {
+        Some("") => Some(0),
+        Some(rest) => rest.strip_prefix('~').and_then(|count| count.parse::<usize>().ok()),
+        None => None,
+    };
+    if let Some(back) = back.filter(|back| *back < ids.len()) {
+        return Ok(back);
+    }
+    let found: Vec<usize> = (0..ids.len()).filter(|at| ids[*at].starts_with(name)).collect();
+    match found[..] {
+        [at] => Ok(at),
+        [] => {
+            let help = suggest(name, ids.iter().copied().take(20));
+            Err(Error::refused(format!("there is no run `{name}`"), help))
         }
-        metrics
+        _ => {
+            let ids: Vec<&str> = found.iter().map(|at| ids[*at]).collect();
+            Err(Error::refused(format!("several runs begin with `{name}`"), ids.join(", ")))
+        }
     }
 }

@@ -1,6 +1,7 @@
-//! Commands about image data that `callsheet` hands on: they run no stage and cache nothing.
+//! Commands about images and models that `callsheet` hands on: they run no stage and cache nothing.
 
 mod dataset;
+mod translate;
 mod weights;
 
 use std::process::ExitCode;
@@ -25,17 +26,19 @@ struct Cli {
 #[derive(Subcommand)]
 enum Commands {
     Dataset(dataset::Dataset),
+    Translate(translate::Translate),
     Weights(weights::Weights),
 }
 
 /// Names of the commands.
-pub const NAMES: [&str; 2] = ["dataset", "weights"];
+pub const NAMES: [&str; 3] = ["dataset", "translate", "weights"];
 
 /// Runs the command that the command line names.
 #[expect(clippy::print_stderr, reason = "called by a person")]
 pub fn main() -> ExitCode {
     let result: Result<u8> = match Cli::parse().command {
         Commands::Dataset(command) => command.execute(),
+        Commands::Translate(command) => command.execute(),
         Commands::Weights(command) => command.execute(),
     };
     match result {

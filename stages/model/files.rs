@@ -10,9 +10,11 @@ use serde_json::{Value, json};
 use tch::Tensor;
 
 use super::{Model, Shadows, Spec, USED};
+use crate::nn::checkpoint::NETWORK;
 use crate::nn::compute::Compute;
 use crate::nn::{checkpoint, file};
 use crate::objective::{Network, Objective};
+use crate::worker::refusal;
 
 /// Before the names of a network's weights.
 pub fn prefix(network: Network) -> &'static str {
@@ -23,6 +25,9 @@ pub fn prefix(network: Network) -> &'static str {
         Network::SecondDiscriminator => "d2.",
     }
 }
+
+/// Before the names of averages in a checkpoint, which are those of the weights.
+pub const AVERAGED: &str = "average.";
 
 /// All weights of a trained model.
 pub struct Trained {
@@ -59,11 +64,40 @@ impl Model {
     /// # Errors
     /// When the model is damaged or incomplete.
     pub fn averaged(folder: &Path) -> Result<Self> {
-        let path = folder.join("averaged.safetensors");
-        let (weights, config) = file::load(&path)?;
-        let model = Self::new(&spec(&config, &path)?, Compute::CPU);
+        Self::from_file(&folder.join("averaged.safetensors"), Compute::CPU)
+    }
+
+    /// E and G as they are used, from a file of a trained model, or from a checkpoint alone.
+    ///
+    /// # Errors
+    /// When it is damaged, incomplete, or of something else.
+    pub fn from_file(path: &Path, compute: Compute) -> Result<Self> {
+        let (mut weights, config) = file::load(path)?;
+        if config[NETWORK] != Value::Null {
+            // Of a checkpoint it is the averages that are used.
+            weights = weights
+                .into_iter()
+                .filter_map(|(name, tensor)| Some((name.strip_prefix(AVERAGED)?.to_owned(), tensor)))
+                .collect();
+        }
+        let of = if config[NETWORK] == Value::Null { &config["spec"] } else { &config[NETWORK] };
+        let spec = Spec::deserialize(of).map_err(|_| {
+            refusal(
+                format!("{} is no trained model, nor a checkpoint of one", path.display()),
+                "name what train_generator made: its folder, a file in it, or a checkpoint step-*.safetensors",
+            )
+        })?;
+        let model = Self::new(&spec, compute);
         model.load(&weights, |network| USED.contains(&network))?;
         Ok(model)
+    }
+
+    /// Takes averages in place of the weights of E and G.
+    ///
+    /// # Errors
+    /// When they are of other networks.
+    pub fn take(&self, shadows: &Shadows) -> Result<()> {
+        shadows.iter().try_for_each(|(network, shadows)| self.vars(*network).load(shadows, ""))
     }
 
     /// Overwrites the weights of those networks that are `wanted`.

@@ -18,7 +18,7 @@ use crate::nn::encoder::Posterior;
 use crate::nn::vars::Vars;
 use crate::objective::{Family, Network, Objective};
 use crate::worker::refusal;
-pub use files::{Trained, prefix};
+pub use files::{AVERAGED, Trained, prefix};
 use networks::{AnyContent, AnyDiscriminator, AnyEncoder, AnyGenerator};
 
 /// Averages of weights, by network and name.
@@ -113,7 +113,7 @@ impl Model {
     /// # Errors
     /// When `side` is no multiple of 8, or of a U-Net's 2^depth, or less than E halves away.
     pub fn check_side(&self, side: i64) -> Result<()> {
-        let (multiple, smallest) = (self.generator.side_multiple(), self.encoder.smallest_side());
+        let [multiple, smallest] = self.sides();
         if side % multiple == 0 && side >= smallest {
             return Ok(());
         }
@@ -154,6 +154,11 @@ impl Model {
             if self.spec.variational { posterior.mean } else { posterior.code() }
         };
         Ok(no_grad(|| Tensor::cat(&images.split(batch, 0).iter().map(code).collect::<Vec<_>>(), 0)))
+    }
+
+    /// A side must be a multiple of the first, and as long as the second at least.
+    pub fn sides(&self) -> [i64; 2] {
+        [self.generator.side_multiple(), self.encoder.smallest_side()]
     }
 
     /// G's outputs for contents `a` [N, 3, H, W] in 0..255 and codes [N, 8]: bytes, as they would be saved.

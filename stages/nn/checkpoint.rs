@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tch::Tensor;
 
@@ -19,10 +20,15 @@ const KEPT: usize = 2;
 /// All tensors that a step depends on, by name.
 pub type State = BTreeMap<String, Tensor>;
 
+/// In a checkpoint's configuration: what its networks are built from.
+pub const NETWORK: &str = "network";
+
 /// What a training must share to go on from a checkpoint, beside its tensors, and which ones it may want back.
 pub struct Course {
     /// Compared by those who resume.
     pub terms: Value,
+    /// What the networks are built from, for those who use a checkpoint alone.
+    pub network: Value,
     /// The last checkpoint at or before this step is kept.
     pub milestone: u64,
     /// Steps between two checkpoints.
@@ -49,25 +55,54 @@ fn all(scratch: &Path) -> Result<Vec<(u64, PathBuf)>> {
     Ok(found)
 }
 
-/// Writes a checkpoint and drops old ones of its course: the last two stay, the one at the milestone, and ever
-/// rarer ones before, from which a course that turns off earlier may go on.
+/// Which checkpoint was the best of its course.
+#[derive(Clone, Copy, Deserialize, Serialize)]
+struct Best {
+    step: u64,
+    /// The least of what was measured.
+    loss: f64,
+}
+
+/// Writes a checkpoint and drops old ones of its course: the last two stay, the best, which has the least
+/// `loss` of those that have any, the one at the milestone, and ever rarer ones before, from which a course
+/// that turns off earlier may go on.
 ///
 /// # Errors
 /// When a value is not finite or the disk is full; older checkpoints stay.
-pub fn save(context: &Context, step: u64, state: &State, course: &Course) -> Result<()> {
+pub fn save(context: &Context, step: u64, state: &State, course: &Course, loss: Option<f64>) -> Result<()> {
     let request = &context.request;
-    let config = json!({ "stage": request.stage, "step": step, "course": course.terms });
-    file::save(&path(&request.scratch, step, course), state, &config)?;
+    let config =
+        json!({ "stage": request.stage, "step": step, "course": course.terms, NETWORK: course.network });
+    let written = path(&request.scratch, step, course);
+    file::save(&written, state, &config)?;
+    let best = best(&written, step, loss)?;
     // Those of later steps are of a run that went further.
     let own = |(at, found): &(u64, PathBuf)| *at <= step && *found == path(&request.scratch, *at, course);
     let own: Vec<(u64, PathBuf)> = all(&request.scratch)?.into_iter().filter(own).collect();
     let milestone = own.iter().rev().map(|(at, _)| *at).find(|at| *at <= course.milestone);
     for (at, old) in &own[..own.len().saturating_sub(KEPT)] {
-        if Some(*at) != milestone && !(at / course.every).is_power_of_two() {
+        if ![milestone, best].contains(&Some(*at)) && !(at / course.every).is_power_of_two() {
             let _ = fs::remove_file(old);
         }
     }
     Ok(())
+}
+
+/// The step of the best checkpoint of a course up to the one that was `written` after `step` with a `loss`; kept
+/// in `best-1a2b3c4d.json`.
+fn best(written: &Path, step: u64, loss: Option<f64>) -> Result<Option<u64>> {
+    let name = written.file_stem().unwrap_or_default().to_string_lossy();
+    let path = written.with_file_name(format!("best-{}.json", name.rsplit('-').next().unwrap_or_default()));
+    let text = fs::read(&path).unwrap_or_default();
+    // One of a later step is of a run that went further.
+    let known = serde_json::from_slice::<Best>(&text).ok().filter(|best| best.step < step);
+    let new = loss.map(|loss| Best { step, loss });
+    let best = [known, new].into_iter().flatten().min_by(|a, b| a.loss.total_cmp(&b.loss));
+    if let Some(best) = best {
+        let staged = path.with_extension("partial");
+        fs::write(&staged, serde_json::to_vec(&best)?).and_then(|()| fs::rename(&staged, &path))?;
+    }
+    Ok(best.map(|best| best.step))
 }
 
 /// The latest checkpoint at or before step `stop` whose course `agrees` up to its step, with its tensors.
@@ -138,7 +173,7 @@ mod tests {
     use super::*;
 
     fn course(name: &str, milestone: u64) -> Course {
-        Course { terms: json!(name), milestone, every: 1 }
+        Course { terms: json!(name), network: json!("a network"), milestone, every: 1 }
     }
 
     fn state(value: f32) -> State {
@@ -154,7 +189,7 @@ mod tests {
     fn the_last_two_the_milestone_and_ever_rarer_ones_stay() {
         let scratch = tempfile::tempdir().expect("a folder");
         let (context, course) = (Context::in_scratch("train", scratch.path()), course("a", 11));
-        (1..=20).for_each(|step| save(&context, step, &state(step as f32), &course).expect("saved"));
+        (1..=20).for_each(|step| save(&context, step, &state(step as f32), &course, None).expect("saved"));
         assert_eq!(kept(scratch.path(), &course), [1, 2, 4, 8, 11, 16, 19, 20]);
     }
 
@@ -163,28 +198,46 @@ mod tests {
         let scratch = tempfile::tempdir().expect("a folder");
         let context = Context::in_scratch("train", scratch.path());
         let (old, new) = (course("old", 14), course("new", 20));
-        (1..=18).for_each(|step| save(&context, step, &state(step as f32), &old).expect("saved"));
+        (1..=18).for_each(|step| save(&context, step, &state(step as f32), &old, None).expect("saved"));
         // Both are the same up to step 14.
         let agrees = |step: u64, terms: &Value| terms == "new" || step <= 14;
         let resumed =
             |stop| resume(&context, stop, &state(0.0), agrees).expect("listed").map(|(step, _)| step);
         assert_eq!(resumed(16), Some(14));
-        (15..=16).for_each(|step| save(&context, step, &state(step as f32), &new).expect("saved"));
+        (15..=16).for_each(|step| save(&context, step, &state(step as f32), &new, None).expect("saved"));
         assert_eq!(resumed(20), Some(16), "it goes on from its own");
         assert_eq!(kept(scratch.path(), &old), [1, 2, 4, 8, 14, 16, 17, 18], "the other can go on, too");
         assert_eq!(resumed(15), Some(15), "and less far");
     }
 
     #[test]
+    fn the_best_stays_however_long_ago_it_was() {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let (context, course) = (Context::in_scratch("train", scratch.path()), course("a", 0));
+        for (step, loss) in (1..).zip([9.0, 8.0, 7.0, 6.0, 3.0, 5.0, f64::NAN, 4.0, 9.0]) {
+            save(&context, step, &state(1.0), &course, Some(loss)).expect("saved");
+        }
+        assert_eq!(kept(scratch.path(), &course), [1, 2, 4, 5, 8, 9]);
+        save(&context, 10, &state(1.0), &course, None).expect("saved");
+        assert_eq!(kept(scratch.path(), &course), [1, 2, 4, 5, 8, 9, 10], "also where nothing is measured");
+        save(&context, 3, &state(1.0), &course, Some(8.5)).expect("saved");
+        save(&context, 11, &state(1.0), &course, Some(1.0)).expect("saved");
+        assert!(
+            !kept(scratch.path(), &course).contains(&5),
+            "a course that begins anew has a best of its own"
+        );
+    }
+
+    #[test]
     fn what_does_not_fit_is_set_aside() {
         let scratch = tempfile::tempdir().expect("a folder");
         let (context, course) = (Context::in_scratch("train", scratch.path()), course("a", 0));
-        save(&context, 1, &state(1.0), &course).expect("saved");
+        save(&context, 1, &state(1.0), &course, None).expect("saved");
         let wide: State = [("w".to_owned(), Tensor::zeros([2], (tch::Kind::Float, tch::Device::Cpu)))].into();
-        save(&context, 2, &wide, &course).expect("saved");
+        save(&context, 2, &wide, &course, None).expect("saved");
         let foreign: State = [("v".to_owned(), Tensor::from_slice(&[1f32]))].into();
-        save(&context, 3, &foreign, &course).expect("saved");
-        save(&Context::in_scratch("other", scratch.path()), 4, &state(4.0), &course).expect("saved");
+        save(&context, 3, &foreign, &course, None).expect("saved");
+        save(&Context::in_scratch("other", scratch.path()), 4, &state(4.0), &course, None).expect("saved");
         let (step, found) = resume(&context, 9, &state(0.0), |_, _| true).expect("listed").expect("one");
         assert_eq!((step, found["w"].double_value(&[0])), (1, 1.0));
         let aside = fs::read_dir(scratch.path()).expect("listed").flatten();
@@ -198,8 +251,8 @@ mod tests {
     fn a_value_that_is_not_finite_is_not_saved_and_the_one_before_stays() {
         let scratch = tempfile::tempdir().expect("a folder");
         let (context, course) = (Context::in_scratch("train", scratch.path()), course("a", 0));
-        save(&context, 1, &state(1.0), &course).expect("saved");
-        assert!(save(&context, 2, &state(f32::NAN), &course).is_err());
+        save(&context, 1, &state(1.0), &course, None).expect("saved");
+        assert!(save(&context, 2, &state(f32::NAN), &course, None).is_err());
         assert_eq!(kept(scratch.path(), &course), [1]);
     }
 }

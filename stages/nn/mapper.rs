@@ -1,8 +1,12 @@
 //! The mapper M: noise -> style code, as in StEP's program.
 
+use std::path::Path;
+
+use anyhow::Result;
 use tch::{Device, Kind, Tensor};
 
 use super::encoder::STYLE_DIM;
+use super::file;
 use super::vars::Vars;
 
 const HIDDEN: i64 = 128;
@@ -24,6 +28,18 @@ impl Mapper {
             (weight, vars.constant(format!("layer{n}.bias"), &[w[1]], 0.0))
         });
         Self { layers: layers.collect() }
+    }
+
+    /// The one that fit_mapper kept in `folder`.
+    ///
+    /// # Errors
+    /// When its file is damaged, or of another network.
+    pub fn load(folder: &Path) -> Result<Self> {
+        let (weights, _) = file::load(&folder.join("mapper.safetensors"))?;
+        let mut vars = Vars::default();
+        let mapper = Self::new(&mut vars);
+        vars.load(&weights, "")?;
+        Ok(mapper)
     }
 
     /// [N, 8] ~ N(0, I) -> [N, 8] style codes.

@@ -76,6 +76,21 @@ pub fn square_crop(picture: &RgbImage, index: u32, count: u32, side: u32) -> Res
     resized(crop, side, side)
 }
 
+/// Pictures of one size beside and below each other; places without one stay white.
+pub fn montage(rows: &[Vec<Option<RgbImage>>]) -> RgbImage {
+    let (width, height) = rows.iter().flatten().flatten().next().map_or((0, 0), RgbImage::dimensions);
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0) as u32;
+    let mut canvas = RgbImage::from_pixel(width * columns, height * rows.len() as u32, image::Rgb([255; 3]));
+    for (y, row) in (0..).zip(rows) {
+        for (x, picture) in (0..).zip(row) {
+            if let Some(picture) = picture {
+                imageops::replace(&mut canvas, picture, x * i64::from(width), y * i64::from(height));
+            }
+        }
+    }
+    canvas
+}
+
 /// The picture in another size, by antialiased bicubic interpolation.
 ///
 /// # Errors

@@ -5,22 +5,17 @@ mod page;
 mod sheets;
 
 use std::fs;
-use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use callsheet::table::read_columns;
 use callsheet_sheet::Sheet;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
-use crate::columns::read_strings;
 use crate::data::Pairs;
 use crate::model::Model;
 use crate::nn::encoder::STYLE_DIM;
-use crate::nn::file;
 use crate::nn::mapper::Mapper;
-use crate::nn::vars::Vars;
 use crate::picture::encode_png;
 use crate::random::torch_seed;
 use crate::worker::Context;
@@ -72,15 +67,12 @@ pub fn run(context: &Context) -> Result<()> {
 
 fn sheets(context: &Context, params: &Params) -> Result<Vec<Sheet>> {
     let (pairs, rows) = (context.input("pairs")?, params.rows);
-    let val = validation(pairs, rows)?;
+    let val = Pairs::sample(pairs, "val", rows)?.context("there is no validation image")?;
     let model = Model::averaged(context.input("model")?)?;
     let codes = model.codes(&val.b, BATCH)?;
     let outputs = model.outputs(&val.a, &codes, BATCH);
     let styled = Styled { model, codes };
-    let (weights, _) = file::load(&context.input("mapper")?.join("mapper.safetensors"))?;
-    let mut vars = Vars::default();
-    let mapper = Mapper::new(&mut vars);
-    vars.load(&weights, "")?;
+    let mapper = Mapper::load(context.input("mapper")?)?;
     tch::manual_seed(torch_seed(params.seed, "samples", 0));
     let noise = Tensor::randn([val.len() as i64, rows as i64, STYLE_DIM], (Kind::Float, Device::Cpu));
     Ok(vec![
@@ -91,14 +83,4 @@ fn sheets(context: &Context, params: &Params) -> Result<Vec<Sheet>> {
         sheets::clusters(context.input("clusters")?, pairs, rows)?,
         sheets::triplets(context.input("triplets")?, pairs, rows)?,
     ])
-}
-
-/// `count` validation images, evenly spread.
-fn validation(pairs: &Path, count: usize) -> Result<Pairs> {
-    let columns = read_columns(pairs, &["image_id", "split"])?;
-    let (ids, splits) = (read_strings(&columns, "image_id")?, read_strings(&columns, "split")?);
-    let val = ids.iter().zip(&splits).filter(|(_, split)| *split == "val").map(|(id, _)| id.as_str());
-    let val: Vec<&str> = val.collect();
-    let chosen: Vec<&str> = sheets::spread(val.len(), count).into_iter().map(|n| val[n]).collect();
-    Pairs::choose(pairs, &chosen)
 }

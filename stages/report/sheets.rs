@@ -11,7 +11,7 @@ use image::RgbImage;
 use tch::{Tensor, no_grad};
 
 use crate::columns::{read_float64s, read_int32s, read_strings};
-use crate::data::{Pairs, to_picture};
+use crate::data::{Pairs, spread, to_picture};
 use crate::evaluate_images::psnr;
 use crate::model::Model;
 use crate::nn::mapper::Mapper;
@@ -22,12 +22,6 @@ pub const BATCH: i64 = 16;
 /// An image's id without the name of its video, to fit under a picture.
 fn short(id: &str) -> &str {
     id.rfind('#').map_or(id, |at| &id[at..])
-}
-
-/// One of each of `count` equal parts of `0..total`, not always the first: that would be the same crop.
-pub fn spread(total: usize, count: usize) -> Vec<usize> {
-    let count = count.min(total);
-    (0..count).map(|n| n * total / count + n % (total / count)).collect()
 }
 
 /// Per cluster, largest first, the `rows` images nearest to its centre.

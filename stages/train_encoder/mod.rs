@@ -59,7 +59,8 @@ pub fn run(context: &Context) -> Result<()> {
         adam.step = step;
     }
 
-    let course = Course { terms: Value::Null, milestone: 0, every: params.checkpoint_every };
+    let network = json!({ "network": "encoder", "nf": params.nf });
+    let course = Course { terms: Value::Null, network, milestone: 0, every: params.checkpoint_every };
     let batch = params.batch as i64;
     while adam.step < params.stop_steps {
         let rows = visit_rows(params.seed, anchors, triplets.len(), params.batch, adam.step);
@@ -85,7 +86,7 @@ pub fn run(context: &Context) -> Result<()> {
         }
         context.progress(adam.step as usize, params.stop_steps as usize, "steps");
         if adam.step.is_multiple_of(params.checkpoint_every) || adam.step == params.stop_steps {
-            checkpoint::save(context, adam.step, &state(&vars, &adam), &course)?;
+            checkpoint::save(context, adam.step, &state(&vars, &adam), &course, None)?;
         }
     }
     let config = json!({ "network": "encoder", "nf": params.nf, "steps": adam.step, "labels": context.request.labels });

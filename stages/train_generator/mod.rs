@@ -2,6 +2,7 @@
 
 mod augment;
 mod forward;
+mod loader;
 mod losses;
 mod optimizers;
 mod sampler;
@@ -9,6 +10,7 @@ mod start;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use anyhow::Result;
 use serde::Deserialize;
@@ -16,7 +18,7 @@ use serde_json::Value;
 use tch::Tensor;
 
 use crate::data::Pairs;
-use crate::model::{Model, Shadows, USED};
+use crate::model::{AVERAGED, Model, Shadows, USED, prefix};
 use crate::nn::checkpoint::{self, Course, State};
 use crate::nn::compute::{Compute, Precision};
 use crate::nn::schedule::Schedule;
@@ -27,10 +29,12 @@ use crate::random::torch_seed;
 use crate::worker::{Context, refusal};
 use augment::Augmentation;
 use forward::outputs;
+use loader::Loader;
 use losses::values;
 use optimizers::Optimizers;
 use sampler::{Batch, Sampler};
 use targets::Targets;
+use watch::Watch;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,6 +56,7 @@ struct Params {
     total_kimg: u64,
     stop_kimg: f64,
     checkpoint_every: u64,
+    held_out: usize,
     device: String,
     precision: Precision,
     seed: i64,
@@ -84,14 +89,11 @@ pub fn run(context: &Context) -> Result<()> {
 
     tch::manual_seed(params.seed);
     let (model, first_step) = start::model(context, &params, &objective, augmentation.side, compute)?;
-    let two = objective.takes_second_batch();
-    let Params { batch, seed, .. } = params;
-    let sampler =
-        Sampler { pairs: &pairs, augmentation: &augmentation, batch, seed, two, device: compute.device };
     // What a frozen encoder says of images that never change.
     let known = (as_stored && !objective.trains(Network::Encoder) && !objective.variational)
         .then(|| model.codes(&pairs.b, ENCODED))
         .transpose()?;
+    let watch = Watch::new(context.input("pairs")?, params.held_out, augmentation.side, &model, compute)?;
     let mut optimizers = Optimizers::new(&model, &objective);
     let mut shadows = model.shadows();
     let after = |kimg: f64| first_step.saturating_add((kimg * 1000.0 / params.batch as f64).round() as u64);
@@ -105,6 +107,7 @@ pub fn run(context: &Context) -> Result<()> {
     };
     let course = Course {
         terms: serde_json::to_value(&schedule)?,
+        network: serde_json::to_value(&model.spec)?,
         milestone: schedule.constant_until() / params.batch as u64 + 1,
         every: params.checkpoint_every,
     };
@@ -114,10 +117,15 @@ pub fn run(context: &Context) -> Result<()> {
         model.load(&saved, |_| true)?;
         optimizers.take(&saved, saved_step - if saved_step > warm_step { warm_step } else { first_step });
         for (network, shadows) in &mut shadows {
-            checkpoint::restore(shadows, &saved, shadow_prefix(*network));
+            checkpoint::restore(shadows, &saved, &averaged(*network));
         }
         step = saved_step;
     }
+
+    let two = objective.takes_second_batch();
+    let Params { batch, seed, .. } = params;
+    let sampler = Sampler { pairs, augmentation, batch, seed, two, device: compute.device };
+    let mut loader = Loader::new(sampler, step);
 
     while step < last_step {
         if step == warm_step {
@@ -127,7 +135,7 @@ pub fn run(context: &Context) -> Result<()> {
         }
         let now = if step < warm_step { &warm_up } else { &objective };
         tch::manual_seed(torch_seed(params.seed, "step", step));
-        let batches = sampler.batches(step)?;
+        let batches = loader.next()?;
         let of_rows = |batch: &Batch| {
             let rows = Tensor::from_slice(&batch.rows).to_device(compute.device);
             known.as_ref().map(|codes| codes.index_select(0, &rows))
@@ -157,11 +165,16 @@ pub fn run(context: &Context) -> Result<()> {
                 context.metric(&format!("loss/{name}"), step, value);
             }
         }
-        context.progress((step - first_step) as usize, (last_step - first_step) as usize, "steps");
+        let images = |steps: u64| seen(steps) as usize;
+        context.progress(images(step - first_step), images(last_step - first_step), "images");
         if step.is_multiple_of(params.checkpoint_every) || step == last_step {
             let state = state(&model, &optimizers, &shadows);
-            checkpoint::save(context, step, &state, &course)?;
+            let loss = watch.as_ref().map(|watch| watch.look(context, step, &shadows, &vgg)).transpose()?;
+            checkpoint::save(context, step, &state, &course, loss)?;
         }
+    }
+    if step > first_step {
+        context.info(format!("waited {:.1} % of the time for images", 100.0 * loader.waited()));
     }
     model.save(context.output("model")?, &objective, step, &shadows, &context.request.labels)
 }
@@ -178,14 +191,14 @@ fn state(model: &Model, optimizers: &Optimizers, shadows: &Shadows) -> State {
     let mut all = model.tensors();
     optimizers.put(&mut all);
     for (network, shadows) in shadows {
-        checkpoint::put(&mut all, shadow_prefix(*network), shadows);
+        checkpoint::put(&mut all, &averaged(*network), shadows);
     }
     all
 }
 
 /// Before the names of averaged weights in a checkpoint.
-fn shadow_prefix(network: Network) -> &'static str {
-    if network == Network::Generator { "ema_g." } else { "ema_e." }
+fn averaged(network: Network) -> String {
+    format!("{AVERAGED}{}", prefix(network))
 }
 
 impl Params {

@@ -20,11 +20,11 @@ pub struct Batch {
 }
 
 /// Draws images: a function of the step alone, so that any step can be repeated.
-pub struct Sampler<'a> {
+pub struct Sampler {
     /// The training images.
-    pub pairs: &'a Pairs,
+    pub pairs: Pairs,
     /// What they go through.
-    pub augmentation: &'a Augmentation,
+    pub augmentation: Augmentation,
     /// Images a batch.
     pub batch: usize,
     /// Of all draws.
@@ -35,7 +35,7 @@ pub struct Sampler<'a> {
     pub device: Device,
 }
 
-impl Sampler<'_> {
+impl Sampler {
     /// The batch, or both, of step `step`.
     ///
     /// # Errors
@@ -44,7 +44,7 @@ impl Sampler<'_> {
         let purposes = PURPOSES.iter().take(if self.two { 2 } else { 1 });
         let batch = |[order, variation]: &[&str; 2]| {
             let rows = batch_rows(self.seed, order, self.pairs.len(), self.batch, step);
-            let images = self.augmentation.images(self.pairs, &rows, variation, step)?;
+            let images = self.augmentation.images(&self.pairs, &rows, variation, step)?;
             let [a, b] = images.map(|images| normalised(&images.to_device(self.device)));
             Ok(Batch { rows, a, b })
         };

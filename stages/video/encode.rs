@@ -1,4 +1,4 @@
-//! Encoding to H.264.
+//! Encoding to H.264 or GIF.
 
 use std::io::Write;
 use std::path::Path;
@@ -9,6 +9,10 @@ use anyhow::{Context as _, Result};
 use super::{cannot_start, ffmpeg};
 use crate::worker::refusal;
 
+const H264: &[&str] = &["-c:v", "libx264", "-preset", "medium", "-crf", "12", "-pix_fmt", "yuv420p"];
+/// With a palette of its own.
+const GIF: &[&str] = &["-vf", "split[all][some];[some]palettegen[palette];[all][palette]paletteuse"];
+
 /// Encodes RGB frames to an MP4 file, one after the other.
 pub struct Encoder {
     child: Child,
@@ -16,7 +20,7 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// Starts a file of `width` x `height` (even numbers) at `rate` frames a second.
+    /// Starts a file of `width` x `height` (even numbers) at `rate` frames a second: a GIF if it is called so.
     ///
     /// One thread: more would make other bytes.
     ///
@@ -26,8 +30,8 @@ impl Encoder {
         let mut child = ffmpeg()
             .args(["-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24"])
             .args(["-s", &format!("{width}x{height}"), "-r", &rate.to_string(), "-i", "-"])
-            .args(["-c:v", "libx264", "-preset", "medium", "-crf", "12", "-threads", "1"])
-            .args(["-pix_fmt", "yuv420p", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-y"])
+            .args(if path.extension().is_some_and(|extension| extension == "gif") { GIF } else { H264 })
+            .args(["-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-y"])
             .arg(path)
             .stdin(Stdio::piped())
             .stderr(Stdio::piped())

@@ -1,0 +1,172 @@
+//! `callsheet metrics`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use clap::Args;
+use glob::Pattern;
+use serde_json::json;
+use textplots::{Chart as Plot, LabelBuilder, LabelFormat, Plot as _, Shape};
+
+use super::{SUCCESS, print_json, print_text};
+use crate::declare::Project;
+use crate::error::{Error, Result, suggest};
+use crate::metrics::{Chart, Curve, Series, curves, number, smooth};
+use crate::store::{Store, position};
+
+/// Dots of a curve in the terminal: a character is two wide and four high.
+const DOTS: (u32, u32) = (140, 32);
+
+/// Draw what stages measured: losses and other curves, in the terminal or as a picture
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  callsheet metrics                                   the latest run, also while it goes on
+  callsheet metrics --metric 'loss/*' --smooth 0.9    some curves, as means that forget
+  callsheet metrics -o curves.svg                     as a picture; .png, too
+  callsheet metrics latest~1 latest -o both.png       two runs in the same panels
+  callsheet metrics --stage 'train_jointly@*' --json  every value, for programs
+
+TensorBoard reads them from data/store/runs/<run>/tensorboard.")]
+pub struct Metrics {
+    /// Runs: an id, the beginning of it, `latest`, or `latest~1` for the one before
+    #[arg(default_value = "latest")]
+    runs: Vec<String>,
+    /// Only stages of this name or pattern; may be repeated
+    #[arg(long, value_name = "PATTERN")]
+    stage: Vec<String>,
+    /// Only what is called so, or like this pattern; may be repeated
+    #[arg(long, value_name = "PATTERN")]
+    metric: Vec<String>,
+    /// Weight of the past in a moving average, from 0 (none) to below 1
+    #[arg(long, value_name = "WEIGHT", default_value_t = 0.0)]
+    smooth: f64,
+    /// Write a picture instead: PNG or SVG, as its name says
+    #[arg(short, long, value_name = "FILE", conflicts_with = "json")]
+    output: Option<PathBuf>,
+    /// Print as JSON: values by run, stage, metric and step
+    #[arg(long)]
+    json: bool,
+}
+
+/// Values by stage and by what was measured, of each run.
+type Found = Vec<(String, BTreeMap<String, BTreeMap<String, Curve>>)>;
+
+impl Metrics {
+    pub fn execute(&self) -> Result<u8> {
+        if !(0.0..1.0).contains(&self.smooth) {
+            return Err(Error::refused(
+                format!("--smooth {} is no weight", self.smooth),
+                "say a number from 0 to below 1, such as 0.9",
+            ));
+        }
+        let found = self.find(&super::store(&Project::find()?))?;
+        if self.json {
+            let runs: Vec<_> =
+                found.iter().map(|(run, stages)| json!({ "run": run, "stages": stages })).collect();
+            print_json(&json!(runs));
+            return Ok(SUCCESS);
+        }
+        let charts = charts(&found);
+        if let Some(path) = &self.output {
+            Chart::write(&charts, path)?;
+            return Ok(SUCCESS);
+        }
+        for chart in &charts {
+            for Series { name, curve } in &chart.series {
+                let last = curve.last_key_value();
+                let last = last.map(|(step, value)| format!("{} at {step}", number(*value)));
+                print_text(&format!(
+                    "{} of {name}: {}\n{}",
+                    chart.title,
+                    last.unwrap_or_default(),
+                    drawn(chart, curve)
+                ));
+            }
+        }
+        Ok(SUCCESS)
+    }
+
+    /// The curves that are asked for.
+    fn find(&self, store: &Store) -> Result<Found> {
+        let (stages, metrics) = (patterns(&self.stage)?, patterns(&self.metric)?);
+        let ids = store.run_ids();
+        let names: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let mut found = Found::new();
+        let mut known = (BTreeSet::new(), BTreeSet::new());
+        for run in &self.runs {
+            let id = &ids[position(run, &names)?];
+            let mut all = curves(store, id, store.run(id).as_ref());
+            known.0.extend(all.keys().cloned());
+            known.1.extend(all.values().flat_map(|curves| curves.keys().cloned()));
+            all.retain(|stage, _| wanted(&stages, stage));
+            for curves in all.values_mut() {
+                curves.retain(|metric, _| wanted(&metrics, metric));
+                curves.values_mut().for_each(|curve| smooth(curve, self.smooth));
+            }
+            all.retain(|_, curves| !curves.is_empty());
+            found.push((id.clone(), all));
+        }
+        if found.iter().any(|(_, stages)| !stages.is_empty()) {
+            return Ok(found);
+        }
+        let runs = self.runs.join(", ");
+        if known.0.is_empty() {
+            let help = "stages that train measure losses; `callsheet ls --runs` lists the runs";
+            return Err(Error::refused(format!("no stage of {runs} measured anything"), help));
+        }
+        let asked = [("--stage", &self.stage, &known.0), ("--metric", &self.metric, &known.1)];
+        let asked = asked.into_iter().filter(|(_, patterns, _)| !patterns.is_empty());
+        let help: Vec<String> = asked
+            .map(|(option, patterns, known)| {
+                format!("{option}: {}", suggest(&patterns[0], known.iter().map(String::as_str)))
+            })
+            .collect();
+        Err(Error::refused(format!("nothing that {runs} measured is called so"), help.join("; ")))
+    }
+}
+
+fn patterns(words: &[String]) -> Result<Vec<Pattern>> {
+    let pattern = |word: &String| {
+        Pattern::new(word).map_err(|error| Error::refused(format!("`{word}` is no pattern: {error}"), ""))
+    };
+    words.iter().map(pattern).collect()
+}
+
+fn wanted(patterns: &[Pattern], name: &str) -> bool {
+    patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(name))
+}
+
+/// A panel for each metric, with a curve for each stage of each run.
+fn charts(found: &Found) -> Vec<Chart> {
+    let mut charts: BTreeMap<&String, Vec<Series>> = BTreeMap::new();
+    for (run, stages) in found {
+        for (stage, curves) in stages {
+            let name = if found.len() > 1 { format!("{run} {stage}") } else { stage.clone() };
+            for (metric, curve) in curves {
+                let series = Series { name: name.clone(), curve: curve.clone() };
+                charts.entry(metric).or_default().push(series);
+            }
+        }
+    }
+    charts.into_iter().map(|(title, series)| Chart { title: title.clone(), series }).collect()
+}
+
+/// A curve in characters, in the ranges of its chart, so that those of several stages compare; nothing of a point.
+fn drawn(chart: &Chart, curve: &Curve) -> String {
+    let (steps, values) = chart.ranges();
+    let points = curve.iter().filter(|(_, value)| value.is_finite());
+    let points: Vec<(f32, f32)> = points.map(|(step, value)| (*step as f32, *value as f32)).collect();
+    if points.len() < 2 {
+        return String::new();
+    }
+    let [first, last, low, high] = [steps.start, steps.end, values.start, values.end].map(|v| v as f32);
+    let shape = Shape::Lines(&points);
+    let mut plot = Plot::new_with_y_range(DOTS.0, DOTS.1, first, last, low, high);
+    let plot = plot
+        .lineplot(&shape)
+        .x_label_format(LabelFormat::Custom(Box::new(|step| format!("{step:.0}"))))
+        .y_label_format(LabelFormat::Custom(Box::new(|value| number(f64::from(value)))));
+    plot.figures();
+    plot.to_string()
+}

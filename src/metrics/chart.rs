@@ -1,0 +1,198 @@
+//! Curves as a picture: a panel for each thing that was measured, a line for each stage.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Once;
+
+use image::{ImageFormat, RgbImage};
+use plotters::coord::Shift;
+use plotters::drawing::DrawingAreaErrorKind;
+use plotters::prelude::*;
+use plotters::style::{FontStyle, register_font};
+
+use super::Curve;
+use crate::error::{Doing, Error, Result};
+
+/// Width and height of a panel in pixels.
+const PANEL: (u32, u32) = (560, 320);
+/// Panels beside each other.
+const COLUMNS: usize = 2;
+const FONT: &str = "sans-serif";
+const TITLE: i32 = 16;
+const LABEL: i32 = 12;
+/// Told apart by people who do not see all colours, too (Okabe and Ito 2008).
+const COLOURS: [RGBColor; 7] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(0, 0, 0),
+];
+
+/// A curve and what it is called.
+pub struct Series {
+    /// Told in the legend.
+    pub name: String,
+    /// Values by step.
+    pub curve: Curve,
+}
+
+/// One panel.
+pub struct Chart {
+    /// What was measured.
+    pub title: String,
+    /// Of each stage.
+    pub series: Vec<Series>,
+}
+
+impl Chart {
+    /// Writes `charts` to a picture: PNG or SVG, as its name says.
+    ///
+    /// # Errors
+    /// When the name says neither, or the file cannot be written.
+    pub fn write(charts: &[Self], path: &Path) -> Result<()> {
+        let rows = charts.len().div_ceil(COLUMNS);
+        let columns = charts.len().min(COLUMNS);
+        let size = (PANEL.0 * columns as u32, PANEL.1 * rows as u32);
+        let shown = path.display();
+        let failed = |error: String| Error::refused(format!("cannot draw {shown}: {error}"), "");
+        register_fonts();
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("svg") => {
+                let mut text = String::new();
+                let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
+                draw(charts, area, (rows, columns)).map_err(|error| failed(error.to_string()))?;
+                fs::write(path, text).doing("cannot write", path)
+            }
+            Some("png") => {
+                let mut pixels = vec![0; (size.0 * size.1 * 3) as usize];
+                let area = BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area();
+                draw(charts, area, (rows, columns)).map_err(|error| failed(error.to_string()))?;
+                let picture = RgbImage::from_raw(size.0, size.1, pixels).expect("three bytes a pixel");
+                picture.save_with_format(path, ImageFormat::Png).map_err(|error| failed(error.to_string()))
+            }
+            _ => Err(Error::refused(format!("{shown} is no name of a picture"), "end it with .png or .svg")),
+        }
+    }
+
+    /// The range of steps, and that of values with room above and below.
+    pub fn ranges(&self) -> (std::ops::Range<f64>, std::ops::Range<f64>) {
+        let points = || self.series.iter().flat_map(|series| &series.curve).filter(|(_, v)| v.is_finite());
+        let range = |values: &mut dyn Iterator<Item = f64>| {
+            values.fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(value), high.max(value)))
+        };
+        let (first, last) = range(&mut points().map(|(step, _)| *step as f64));
+        let (low, high) = range(&mut points().map(|(_, value)| *value));
+        if first > last {
+            return (0.0..1.0, 0.0..1.0);
+        }
+        let room = if high > low { (high - low) * 0.05 } else { low.abs().max(1.0) * 0.5 };
+        (first..if last > first { last } else { first + 1.0 }, low - room..high + room)
+    }
+}
+
+fn register_fonts() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| drop(register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT)));
+}
+
+type Area<B> = DrawingArea<B, Shift>;
+type Drawn<B> = std::result::Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
+
+fn draw<B: DrawingBackend>(charts: &[Chart], area: Area<B>, shape: (usize, usize)) -> Drawn<B> {
+    area.fill(&WHITE)?;
+    for (chart, panel) in charts.iter().zip(area.split_evenly(shape)) {
+        draw_one(chart, &panel)?;
+    }
+    area.present()
+}
+
+fn draw_one<B: DrawingBackend>(chart: &Chart, panel: &Area<B>) -> Drawn<B> {
+    let (steps, values) = chart.ranges();
+    let mut context = ChartBuilder::on(panel)
+        .caption(&chart.title, (FONT, TITLE))
+        .margin(10)
+        .x_label_area_size(28)
+        .y_label_area_size(64)
+        .build_cartesian_2d(steps, values)?;
+    context
+        .configure_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(BLACK.mix(0.1))
+        .x_labels(6)
+        .y_labels(6)
+        .x_label_formatter(&|step| format!("{step}"))
+        .y_label_formatter(&|value| number(*value))
+        .label_style((FONT, LABEL))
+        .draw()?;
+    for (series, colour) in chart.series.iter().zip(COLOURS.into_iter().cycle()) {
+        let points = series.curve.iter().filter(|(_, value)| value.is_finite());
+        let points: Vec<(f64, f64)> = points.map(|(step, value)| (*step as f64, *value)).collect();
+        if let [point] = points[..] {
+            context.draw_series([Circle::new(point, 3, colour.filled())])?;
+        }
+        let line = context.draw_series(LineSeries::new(points, colour.stroke_width(2)))?;
+        line.label(&series.name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 14, y)], colour.stroke_width(2)));
+    }
+    context
+        .configure_series_labels()
+        .background_style(WHITE.mix(0.8))
+        .label_font((FONT, LABEL))
+        .position(SeriesLabelPosition::UpperRight)
+        .draw()
+}
+
+/// A value in few characters.
+pub fn number(value: f64) -> String {
+    let size = value.abs();
+    match size {
+        0.0 => "0".to_owned(),
+        _ if size >= 1e5 || size < 1e-3 => format!("{value:.1e}"),
+        _ if size >= 100.0 => format!("{value:.0}"),
+        _ if size >= 1.0 => format!("{value:.2}"),
+        _ => format!("{value:.4}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chart(values: &[f64]) -> Chart {
+        let curve = (0..).zip(values.iter().copied()).collect();
+        Chart { title: "loss/a".into(), series: vec![Series { name: "train <1>".into(), curve }] }
+    }
+
+    #[test]
+    fn what_is_no_number_is_left_out_and_one_value_is_enough() {
+        assert_eq!(chart(&[f64::NAN, 2.0, f64::INFINITY]).ranges(), (1.0..2.0, 1.0..3.0));
+        assert_eq!(chart(&[]).ranges(), (0.0..1.0, 0.0..1.0));
+    }
+
+    #[test]
+    fn pictures_are_what_their_names_say() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let charts = [chart(&[1.0, 3.0, 2.0]), chart(&[]), chart(&[5.0])];
+        let (svg, png) = (folder.path().join("a.svg"), folder.path().join("a.png"));
+        Chart::write(&charts, &svg).expect("drawn");
+        let text = fs::read_to_string(svg).expect("text");
+        assert!(text.contains("loss/a") && text.contains("train &lt;1&gt;"), "{text}");
+        Chart::write(&charts, &png).expect("drawn");
+        let picture = image::open(png).expect("a picture").to_rgb8();
+        assert_eq!(picture.dimensions(), (1120, 640));
+        let drawn =
+            |colour: RGBColor| picture.pixels().filter(|p| p.0 == [colour.0, colour.1, colour.2]).count();
+        assert!(drawn(COLOURS[0]) > 200, "a line is drawn");
+        let error = Chart::write(&charts, Path::new("curves.pdf")).expect_err("refused").to_string();
+        assert_eq!(error, "curves.pdf is no name of a picture");
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        let shown = [0.0, 1234.5, 0.00001, -2.5, 0.25].map(number);
+        assert_eq!(shown, ["0", "1234", "1.0e-5", "-2.50", "0.2500"]);
+    }
+}

@@ -1,0 +1,153 @@
+//! Images to read, and what is written.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use image::RgbImage;
+
+use crate::picture::{encode_png, is_image, montage};
+use crate::video::Encoder;
+use crate::worker::refusal;
+
+/// The image at `path`, or those of the folder by name.
+///
+/// # Errors
+/// When there is none.
+pub fn pictures(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let entries = fs::read_dir(path).with_context(|| format!("cannot list {}", path.display()))?;
+    let mut found: Vec<PathBuf> =
+        entries.flatten().map(|entry| entry.path()).filter(|p| is_image(p)).collect();
+    found.sort();
+    if found.is_empty() {
+        return Err(refusal(format!("{} holds no image", path.display()), "PNG and JPEG files are read"));
+    }
+    let mut by_name: BTreeMap<OsString, &PathBuf> = BTreeMap::new();
+    for path in &found {
+        if let Some(other) = by_name.insert(path.file_stem().unwrap_or_default().to_owned(), path) {
+            let (a, b) = (other.display(), path.display());
+            return Err(refusal(format!("{a} and {b} would be written to one file"), "rename one of them"));
+        }
+    }
+    Ok(found)
+}
+
+/// What an output's name says that it is.
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    Picture,
+    Moving,
+    Folder,
+}
+
+/// Where translations go.
+pub struct Output {
+    path: PathBuf,
+    form: Form,
+}
+
+impl Output {
+    fn new(path: &Path, allowed: &[Form], remedy: &str) -> Result<Self> {
+        let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+        let form = match extension.as_deref() {
+            Some("png") => Some(Form::Picture),
+            Some("gif" | "mp4") => Some(Form::Moving),
+            None => Some(Form::Folder),
+            Some(_) => None,
+        };
+        match form.filter(|form| allowed.contains(form)) {
+            Some(form) => Ok(Self { path: path.to_owned(), form }),
+            None => Err(refusal(format!("cannot write to {}", path.display()), remedy)),
+        }
+    }
+
+    /// A file for one image, a folder for a folder of them.
+    ///
+    /// # Errors
+    /// When its name says otherwise.
+    pub fn of_images(path: &Path, folder: bool) -> Result<Self> {
+        if folder {
+            return Self::new(path, &[Form::Folder], "name a folder, as the contents are one");
+        }
+        Self::new(path, &[Form::Picture], "end its name with .png")
+    }
+
+    /// A strip, or a folder of its pictures.
+    ///
+    /// # Errors
+    /// When its name says otherwise.
+    pub fn of_strip(path: &Path) -> Result<Self> {
+        Self::new(path, &[Form::Picture, Form::Folder], "end its name with .png, or name a folder")
+    }
+
+    /// A strip, or something that moves.
+    ///
+    /// # Errors
+    /// When its name says otherwise.
+    pub fn of_way(path: &Path) -> Result<Self> {
+        Self::new(path, &[Form::Picture, Form::Moving], "end its name with .png, .gif or .mp4")
+    }
+
+    /// Whether it moves.
+    pub fn moves(&self) -> bool {
+        self.form == Form::Moving
+    }
+
+    /// Where the translation of the content at `path` goes.
+    pub fn file(&self, path: &Path) -> PathBuf {
+        match self.form {
+            Form::Folder => self.path.join(path.file_stem().unwrap_or_default()).with_added_extension("png"),
+            _ => self.path.clone(),
+        }
+    }
+
+    /// Writes a content and its translations beside each other, or the translations to a folder.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn strip(&self, content: &RgbImage, translated: Vec<RgbImage>) -> Result<()> {
+        if self.form == Form::Folder {
+            let files = translated.iter().enumerate();
+            return files.map(|(n, picture)| save(&self.path.join(format!("{n:03}.png")), picture)).collect();
+        }
+        let row = [content.clone()].into_iter().chain(translated).map(Some).collect();
+        save(&self.path, &montage(&[row]))
+    }
+
+    /// Writes pictures one after the other.
+    ///
+    /// # Errors
+    /// When ffmpeg is missing or fails.
+    pub fn moving(&self, pictures: &[RgbImage], rate: u32) -> Result<()> {
+        make_folder(&self.path)?;
+        let mut encoder = Encoder::create(&self.path, pictures[0].dimensions(), rate)?;
+        // Where ffmpeg has ended, `finish` says why.
+        let _ = pictures.iter().try_for_each(|picture| encoder.frame(picture.as_raw()));
+        encoder.finish()
+    }
+}
+
+fn make_folder(path: &Path) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let Some(folder) = folder else { return Ok(()) };
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))
+}
+
+/// Writes a picture as PNG, whole or not at all.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn save(path: &Path, picture: &RgbImage) -> Result<()> {
+    make_folder(path)?;
+    let staged = path.with_added_extension("partial");
+    let written = fs::write(&staged, encode_png(picture)?).and_then(|()| fs::rename(&staged, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&staged);
+    }
+    written.with_context(|| format!("cannot write {}", path.display()))
+}

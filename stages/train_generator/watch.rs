@@ -1,0 +1,91 @@
+//! What people see of a training while it goes on: held-out images, remade by the averaged networks.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Result;
+use tch::{Tensor, no_grad};
+
+use crate::data::{Pairs, centre, normalised, to_picture};
+use crate::evaluate_images::psnr;
+use crate::model::{Model, Shadows};
+use crate::nn::compute::Compute;
+use crate::nn::loss;
+use crate::nn::vgg::{Taps, Vgg};
+use crate::picture::{encode_png, montage};
+use crate::worker::Context;
+
+/// Rows and columns of a grid of samples.
+const GRID: usize = 4;
+/// Images that go through a network together.
+const BATCH: i64 = 4;
+
+/// Held-out images, and networks to take averages in.
+pub struct Watch {
+    val: Pairs,
+    model: Model,
+}
+
+impl Watch {
+    /// `count` images of the split val, `crop` pixels of each; none if there is no such image.
+    ///
+    /// # Errors
+    /// When an image is unreadable.
+    pub fn new(
+        pairs: &Path,
+        count: usize,
+        crop: i64,
+        like: &Model,
+        compute: Compute,
+    ) -> Result<Option<Self>> {
+        let Some(mut val) = Pairs::sample(pairs, "val", count)? else { return Ok(None) };
+        (val.a, val.b) = (centre(&val.a, crop), centre(&val.b, crop));
+        Ok(Some(Self { val, model: Model::new(&like.spec, compute) }))
+    }
+
+    /// Tells how well averages remake the images and shows a grid; returns the mean perceptual loss.
+    ///
+    /// # Errors
+    /// When the picture cannot be written.
+    pub fn look(&self, context: &Context, step: u64, shadows: &Shadows, vgg: &Vgg) -> Result<f64> {
+        self.model.take(shadows)?;
+        let codes = self.model.codes(&self.val.b, BATCH)?;
+        let outputs = self.model.outputs(&self.val.a, &codes, BATCH);
+        let psnrs = psnr(&outputs, &self.val.b)?;
+        let taps =
+            |images: &Tensor| vgg.taps(&normalised(&images.to_device(self.model.device())), Taps::Second);
+        let parts = outputs.split(BATCH, 0).into_iter().zip(self.val.b.split(BATCH, 0));
+        let losses = parts.map(|(output, wanted)| {
+            let loss = no_grad(|| loss::perceptual(&taps(&output), &taps(&wanted)));
+            loss.double_value(&[]) * output.size()[0] as f64
+        });
+        let count = self.val.len() as f64;
+        let perceptual = losses.sum::<f64>() / count;
+        context.metric("held_out/psnr", step, psnrs.iter().sum::<f64>() / count);
+        context.metric("held_out/perceptual", step, perceptual);
+        self.show(context, step, &codes)?;
+        Ok(perceptual)
+    }
+
+    /// Shows a grid: below the styles B that are above, the content A at the left of each row in these styles.
+    fn show(&self, context: &Context, step: u64, codes: &Tensor) -> Result<()> {
+        let count = self.val.len().min(GRID);
+        let image = |images: &Tensor, n: usize| to_picture(&images.get(n as i64));
+        let mut rows = vec![(0..count).map(|n| Some(image(&self.val.b, n))).collect::<Vec<_>>()];
+        rows[0].insert(0, None);
+        let codes = codes.narrow(0, 0, count as i64);
+        for n in 0..count {
+            let content = self.val.a.get(n as i64);
+            let contents = content.unsqueeze(0).expand_as(&self.val.a.narrow(0, 0, count as i64));
+            let outputs = self.model.outputs(&contents, &codes, BATCH);
+            let row = (0..count).map(|m| Some(image(&outputs, m)));
+            rows.push([Some(to_picture(&content))].into_iter().chain(row).collect());
+        }
+        let path = context.request.scratch.join("samples.png");
+        let staged = path.with_extension("partial");
+        fs::write(&staged, encode_png(&montage(&rows))?)?;
+        fs::rename(&staged, &path)?;
+        context.image("samples", step, &path);
+        Ok(())
+    }
+}
