@@ -32,8 +32,9 @@ test: setup
 	cargo test --release --locked $(ENGINE)
 	cargo test --release --locked $(INSPECT)
 
-test-interop: build .toolchain/interop/installed # artifacts opened by pyarrow, DuckDB, pandas, polars and datasets
+test-interop: build .toolchain/interop/installed .toolchain/parity/installed # artifacts, curves and checkpoints in other programs
 	.toolchain/interop/bin/python -m unittest discover -s tests/interop
+	.toolchain/parity/bin/python -m unittest discover -s tests/parity -p test_checkpoints.py
 
 .toolchain/interop/installed: tests/interop/requirements.txt # those libraries, from PyPI
 	python3 -m venv .toolchain/interop && .toolchain/interop/bin/python -m pip install --quiet -r $< && touch $@

@@ -4,8 +4,9 @@ mod flagship;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use flagship::{callsheet, project, ran};
+use flagship::{callsheet, limited, project, ran, start};
 use tempfile::TempDir;
 
 #[test]
@@ -103,4 +104,58 @@ fn a_checkpoint_that_cannot_be_used_is_said_and_the_one_before_is_taken() {
     let at_once = flagship::project();
     said(&at_once, &longer);
     assert!(weights(&project) == weights(&at_once));
+}
+
+/// The step of the last checkpoint of the generator; 0 before there is any.
+fn last_step(project: &TempDir) -> u64 {
+    let scratch = fs::read_dir(project.path().join("data/store/scratch")).into_iter().flatten().flatten();
+    let files = scratch.flat_map(|folder| fs::read_dir(folder.path()).into_iter().flatten().flatten());
+    // The encoder's last one is of step 4 and of another course.
+    let of_generator = files.filter(|file| file.metadata().is_ok_and(|file| file.len() > 1 << 20));
+    let step = |name: String| name.strip_prefix("step-")?.split_once('-')?.0.parse().ok();
+    of_generator.filter_map(|file| step(file.file_name().into_string().ok()?)).max().unwrap_or(0)
+}
+
+#[test]
+fn however_often_a_training_is_killed_it_ends_in_the_same_bits() {
+    let target = ["--set", "train_generator.stop_kimg=0.08", "train_generator"];
+    let every = ["--set", "train_generator.checkpoint_every=1"];
+    let whole = flagship::project();
+    said(&whole, &target);
+    let project = project();
+    said(&project, &["train_encoder", "import_weights"]);
+    // At moments that nothing of the training fixes: within a step, or while it writes.
+    let (mut reached, events) = (0, project.path().join("events"));
+    for (n, milliseconds) in (0..).zip([0, 230, 70, 310, 150]) {
+        let mut run = start(&project, &[&every[..], &target].concat(), &events);
+        while last_step(&project) == reached && run.try_wait().expect("a state").is_none() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        run.kill().expect("killed");
+        run.wait().expect("over");
+        reached = last_step(&project);
+        let told = fs::read_to_string(&events).expect("events");
+        assert_eq!(told.contains("continues from step"), n > 0, "{told}");
+    }
+    assert!((5..10).contains(&reached), "{reached} steps of 10 were made");
+    let last = callsheet(&project, &[&["run"], &every[..], &target].concat());
+    assert!(last.status.success(), "{}", String::from_utf8_lossy(&last.stderr));
+    assert!(weights(&project) == weights(&whole));
+}
+
+#[test]
+fn a_disk_that_is_full_amid_a_checkpoint_costs_no_earlier_one() {
+    let project = project();
+    let target = ["--set", "train_generator.checkpoint_every=1", "train_generator"];
+    said(&project, &target);
+    let before = checkpoints(&project);
+    let longer = [&["--set", "train_generator.stop_kimg=0.04"], &target[..]].concat();
+    let half = size(before.last().expect("a checkpoint")) / 2;
+    let output = limited(&project, half, &longer);
+    let told = String::from_utf8_lossy(&output.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("cannot write") && told.contains("step-000000003-"), "{told}");
+    assert_eq!(checkpoints(&project), before, "nothing half-written stays");
+    assert!(said(&project, &longer).contains("train_generator: continues from step 2"));
 }

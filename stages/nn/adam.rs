@@ -77,16 +77,29 @@ mod tests {
 
     #[test]
     fn updates_follow_the_closed_form() {
-        let mut vars = Vars::default();
-        let p = vars.add("p".into(), Tensor::from_slice(&[1.0f32]));
-        let mut adam = Adam::new(&[("", &vars)], Betas { first: 0.0, second: 0.99 });
-        let (mut wanted, mut v) = (1.0f64, 0.0f64);
-        for (t, gradient) in (1..).zip([0.5f64, -2.0, 0.1]) {
-            adam.step(&[("", &vars)], &[Tensor::from_slice(&[gradient as f32])], 0.001);
-            v = 0.99 * v + 0.01 * gradient * gradient;
-            wanted -= 0.001 * (1.0 - 0.99f64.powi(t)).sqrt() * gradient / (v.sqrt() + 1e-8);
-            assert!((p.double_value(&[0]) - wanted).abs() < 1e-6);
+        for (first, second) in [(0.0f64, 0.99f64), (0.5, 0.999)] {
+            let mut vars = Vars::default();
+            let p = vars.add("p".into(), Tensor::from_slice(&[1.0f32]));
+            let mut adam = Adam::new(&[("", &vars)], Betas { first, second });
+            let (mut wanted, mut m, mut v) = (1.0f64, 0.0f64, 0.0f64);
+            for (t, gradient) in (1..).zip([0.5f64, -2.0, 0.1]) {
+                adam.step(&[("", &vars)], &[Tensor::from_slice(&[gradient as f32])], 0.001);
+                m = first * m + (1.0 - first) * gradient;
+                v = second * v + (1.0 - second) * gradient * gradient;
+                let rate = 0.001 * (1.0 - second.powi(t)).sqrt() / (1.0 - first.powi(t));
+                wanted -= rate * m / (v.sqrt() + 1e-8);
+                assert!((p.double_value(&[0]) - wanted).abs() < 1e-6);
+            }
         }
+    }
+
+    #[test]
+    fn a_rate_of_zero_changes_nothing() {
+        let mut vars = Vars::default();
+        let p = vars.add("p".into(), Tensor::from_slice(&[1.0f32, 2.0]));
+        let mut adam = Adam::new(&[("", &vars)], Betas { first: 0.5, second: 0.999 });
+        adam.step(&[("", &vars)], &[Tensor::from_slice(&[3.0f32, 0.0])], 0.0);
+        assert_eq!(p, Tensor::from_slice(&[1.0f32, 2.0]));
     }
 
     #[test]

@@ -43,6 +43,11 @@ impl HeConv {
         Self { weight, bias, scale, kernel, stride, computed_in: vars.compute().kind }
     }
 
+    /// The same, computed in float32 whatever the rest of the network is computed in.
+    pub fn exact(self) -> Self {
+        Self { computed_in: Kind::Float, ..self }
+    }
+
     /// [N, inputs, H, W] -> [N, outputs, ceil(H / stride), ceil(W / stride)], of the kind computed in.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let size = x.size();

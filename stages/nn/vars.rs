@@ -116,3 +116,22 @@ pub fn average(shadows: &mut BTreeMap<String, Tensor>, vars: &Vars, decay: f64) 
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn averages_follow_the_closed_form() {
+        let mut vars = Vars::default();
+        let p = vars.add("p".into(), Tensor::from_slice(&[2.0f32]));
+        let mut shadows = vars.copies();
+        let mut wanted = 2.0f64;
+        for value in [3.0f64, -1.0, 0.5] {
+            no_grad(|| p.shallow_clone().copy_(&Tensor::from_slice(&[value as f32])));
+            average(&mut shadows, &vars, 0.9);
+            wanted = 0.9 * wanted + 0.1 * value;
+            assert!((shadows["p"].double_value(&[0]) - wanted).abs() < 1e-6);
+        }
+    }
+}

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The programs lie side by side in the build folder.
-fn engine() -> PathBuf {
+pub fn engine() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_callsheet-stages")).with_file_name("callsheet")
 }
 
@@ -86,6 +86,15 @@ pub fn callsheet_in(profile: &str, project: &TempDir, arguments: &[&str]) -> Out
     let mut command = Command::new(engine());
     command.args(arguments).args(["--profile", profile]).current_dir(project.path());
     command.output().expect("callsheet starts")
+}
+
+/// Runs the pipeline where no file may grow beyond so many bytes.
+#[allow(dead_code, reason = "not every test crate asks")]
+pub fn limited(project: &TempDir, bytes: u64, arguments: &[&str]) -> Output {
+    let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" run --profile test \"$@\"", bytes / 512);
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).arg(engine()).args(arguments).current_dir(project.path());
+    command.output().expect("sh starts")
 }
 
 /// Starts the engine in profile `test`; its events are written to `events`.

@@ -56,8 +56,12 @@ class Project:
         (self.folder / "pipelines/objectives").symlink_to(ROOT / "pipelines/objectives")
 
     def callsheet(self, *arguments):
+        """What the command prints in this profile; it must succeed."""
+        return self.callsheet_plain(*arguments, "--profile", self.profile)
+
+    def callsheet_plain(self, *arguments):
         """What the command prints; it must succeed."""
-        command = [ROOT / "target/release/callsheet", *arguments, "--profile", self.profile]
+        command = [ROOT / "target/release/callsheet", *arguments]
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
         assert done.returncode == 0, f"callsheet {' '.join(arguments)}:\n{done.stderr[-4000:]}"
         return done.stdout

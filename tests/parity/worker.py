@@ -31,6 +31,8 @@ class Ran(NamedTuple):
     progress: list
     # The last value of each metric.
     metrics: dict
+    # All of them.
+    history: dict
 
 
 def stage(name, inputs, outputs, /, cpus=2, names=None, scratch=None, **params):
@@ -60,18 +62,18 @@ def stage(name, inputs, outputs, /, cpus=2, names=None, scratch=None, **params):
         command = [sys.executable, "-c", LAUNCHER, WORKER, name, request_file]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         process = subprocess.Popen(command, env=environment, text=True, **pipes)
-        progress, metrics = [], {}
+        progress, history = [], {}
         with open(events) as lines:
             for said in map(json.loads, lines):
                 if "progress" in said:
                     progress.append(time.perf_counter() - begun)
                 elif "metric" in said:
-                    metrics[said["metric"]["name"]] = said["metric"]["value"]
+                    history.setdefault(said["metric"]["name"], []).append(said["metric"]["value"])
         megabytes, said = process.communicate()
         seconds = time.perf_counter() - begun
     if process.returncode != 0:
         raise RuntimeError(f"{name}: {said}")
-    return Ran(seconds, float(megabytes), progress, metrics)
+    return Ran(seconds, float(megabytes), progress, {name: values[-1] for name, values in history.items()}, history)
 
 
 def vgg(tensors, convention):

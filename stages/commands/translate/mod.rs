@@ -22,8 +22,8 @@ use model::Translator;
     callsheet translate transfer MODEL photos/ sunset.png -o out/          # every image of a folder\n  \
     callsheet translate sample MODEL MAPPER day.png -n 8 -o strip.png      # styles drawn by the mapper\n  \
     callsheet translate interpolate MODEL day.png dawn.png night.png -o way.mp4   # or .gif, or a strip as .png\n\n\
-    MODEL is the folder that train_generator made, such as data/out/synthesis/space_needle/train_finetuned/model,\n\
-    or a file of it, or a checkpoint alone: data/store/scratch/../step-*.safetensors.")]
+    MODEL is the folder that train_generator made, such as data/out/synthesis/space_needle/finetune_generator/model,\n\
+    or a file of it, or a checkpoint alone: data/store/scratch/*/step-*.safetensors.")]
 pub struct Translate {
     #[command(subcommand)]
     command: TranslateCommands,
