@@ -84,7 +84,8 @@ pub enum WorkerEvent {
         /// The value.
         value: f64,
     },
-    /// A picture to look at while the stage runs; the engine takes a copy.
+    /// A picture to look at while the stage runs; the engine takes a copy, soon: the file stays as it is
+    /// until the next picture of that name, or the end.
     Image {
         /// `group/name`.
         name: String,

@@ -167,6 +167,15 @@ fn weights_that_are_damaged_or_not_the_published_ones_are_refused() {
 }
 
 #[test]
+fn a_gpu_that_is_not_there_is_refused_with_those_that_are() {
+    let project = project();
+    let said = refused(&project, "train_encoder", &["--set", "train_encoder.device=cuda:3", "train_encoder"]);
+    assert!(said.contains("device = cuda:3 is not there; GPUs that may be used: none"), "{said}");
+    let said = refused(&project, "train_encoder", &["--set", "train_encoder.device=gpu", "train_encoder"]);
+    assert!(said.contains("device = \"gpu\" is no device"), "{said}");
+}
+
+#[test]
 fn a_warm_up_without_a_loss_to_warm_up_with_is_refused() {
     let project = project();
     let arguments = ["--set", "train_generator.warmup_kimg=1", "--set", "train_generator.w_mse=0"];

@@ -37,6 +37,26 @@ fn curves_of_a_training_that_was_continued_are_whole() {
 }
 
 #[test]
+fn a_run_that_begins_anew_and_a_stage_of_the_same_course_change_no_curve_of_another() {
+    let project = Project::new();
+    train(&project, "4", &[]);
+    // It has its checkpoint still, and says that no step was gone.
+    train(&project, "4", &["--force", "train"]);
+    let gone = |run: &str| {
+        project.json(&["metrics", run, "--json"])[0]["stages"]["train"]["steps/gone"]["4"].clone()
+    };
+    assert_eq!((gone("latest~1"), gone("latest")), (4.0.into(), 0.0.into()));
+    assert_eq!(steps(&project, "latest", "train", "state/rest"), [1, 2, 3, 4], "those that it went on from");
+
+    let pipeline = project.read("pipelines/train.toml");
+    let two = "[stages.train]\nforeach.steps = [3, 6]\nparams.stop_steps = \"{steps}\"\n";
+    project.write("pipelines/two.toml", &pipeline.replace("[stages.train]\n", two));
+    project.run(&["-p", "two", "--set", "train@3.seed=5", "--set", "train@6.seed=5"]);
+    assert_eq!(steps(&project, "latest", "train@3", "state/rest").last(), Some(&3));
+    assert_eq!(steps(&project, "latest", "train@6", "state/rest").last(), Some(&6));
+}
+
+#[test]
 fn the_curve_of_a_run_that_was_killed_is_there_and_so_is_that_of_one_that_goes_on() {
     let project = Project::new();
     let mut run = project.start(&["-p", "train", "-d", "toy", "-P", "small", "--set", "train.seconds=0.3"]);
@@ -73,11 +93,11 @@ fn pictures_of_a_run_are_copied_and_both_are_in_tensorboards_files() {
     let folder = format!("data/store/runs/{run}");
     for step in [4u8, 8] {
         let picture =
-            image::open(project.path(&format!("{folder}/images/train/state-colour-00000000{step}.png")));
+            image::open(project.path(&format!("{folder}/images/train/state%2fcolour-00000000{step}.png")));
         assert_eq!(picture.expect("a picture").to_rgb8().as_raw(), &vec![step; 6]);
     }
     let events = project.read(&format!("{folder}/events.ndjson"));
-    assert!(events.contains(r#""path":"images/train/state-colour-000000004.png""#), "{events}");
+    assert!(events.contains(r#""path":"images/train/state%2fcolour-000000004.png""#), "{events}");
     let files = std::fs::read_dir(project.path(&format!("{folder}/tensorboard/train"))).expect("a folder");
     let files: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
     assert_eq!(files.len(), 1);

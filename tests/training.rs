@@ -118,7 +118,7 @@ fn last_step(project: &TempDir) -> u64 {
 
 #[test]
 fn however_often_a_training_is_killed_it_ends_in_the_same_bits() {
-    let target = ["--set", "train_generator.stop_kimg=0.08", "train_generator"];
+    let target = ["--set", "train_generator.stop_kimg=0.4", "train_generator"];
     let every = ["--set", "train_generator.checkpoint_every=1"];
     let whole = flagship::project();
     said(&whole, &target);
@@ -138,7 +138,7 @@ fn however_often_a_training_is_killed_it_ends_in_the_same_bits() {
         let told = fs::read_to_string(&events).expect("events");
         assert_eq!(told.contains("continues from step"), n > 0, "{told}");
     }
-    assert!((5..10).contains(&reached), "{reached} steps of 10 were made");
+    assert!((5..50).contains(&reached), "{reached} steps of 50 were made");
     let last = callsheet(&project, &[&["run"], &every[..], &target].concat());
     assert!(last.status.success(), "{}", String::from_utf8_lossy(&last.stderr));
     assert!(weights(&project) == weights(&whole));

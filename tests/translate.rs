@@ -104,11 +104,12 @@ fn images_are_translated_in_every_form_from_a_model_or_a_checkpoint_alone() {
     assert_eq!(strip.dimensions(), (64 * 6, 64));
     let at = |n: u32| image::imageops::crop_imm(&strip, 64 * n, 0, 64, 64).to_image();
     assert_eq!(at(1), one, "it begins with the first style");
-    for moving in ["way.gif", "way.mp4"] {
+    for moving in ["way.GIF", "12:30.mp4"] {
         way("12", moving);
-        flagship::ffmpeg(&["-i", &path(&project, moving), &path(&project, &format!("{moving}-%02d.png"))]);
-        assert!(project.path().join(format!("{moving}-12.png")).exists(), "{moving} has 12 pictures");
-        assert!(!project.path().join(format!("{moving}-13.png")).exists());
+        let (name, file) = (&moving[..2], format!("file:{}", path(&project, moving)));
+        flagship::ffmpeg(&["-i", &file, &path(&project, &format!("{name}-%02d.png"))]);
+        let picture = |n: u32| project.path().join(format!("{name}-{n}.png"));
+        assert!(picture(12).exists() && !picture(13).exists(), "{moving} has 12 pictures");
     }
 }
 
@@ -152,6 +153,12 @@ fn what_cannot_be_translated_is_said_and_nothing_is_written() {
         let told = refused(&project, &["transfer", model, content, "style.png", "-o", to]);
         assert!(told.contains(said), "{content} to {to}: {told}");
     }
+    let before = fs::read(project.path().join("photos/wide.png")).expect("read");
+    for (content, to) in [("photos", "photos"), ("photos", "photos/../photos"), ("a.png", "style.png")] {
+        let told = refused(&project, &["transfer", model, content, "style.png", "-o", to]);
+        assert!(told.contains("would be overwritten by its translation"), "{told}");
+    }
+    assert_eq!(fs::read(project.path().join("photos/wide.png")).expect("read"), before);
     let told =
         refused(&project, &["transfer", model, "a.png", "style.png", "-o", "x.png", "--device", "cuda:7"]);
     assert!(told.contains("device = cuda:7 is not there"), "{told}");

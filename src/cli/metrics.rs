@@ -11,7 +11,7 @@ use textplots::{Chart as Plot, LabelBuilder, LabelFormat, Plot as _, Shape};
 use super::{SUCCESS, print_json, print_text};
 use crate::declare::Project;
 use crate::error::{Error, Result, suggest};
-use crate::metrics::{Chart, Curve, Series, curves, number, smooth};
+use crate::metrics::{Chart, Curve, Series, curves, drawable, number, smooth};
 use crate::store::{Store, position};
 
 /// Dots of a curve in the terminal: a character is two wide and four high.
@@ -27,7 +27,7 @@ Examples:
   callsheet metrics latest~1 latest -o both.png       two runs in the same panels
   callsheet metrics --stage 'train_jointly@*' --json  every value, for programs
 
-TensorBoard reads them from data/store/runs/<run>/tensorboard.")]
+TensorBoard reads what each run itself told from data/store/runs/<run>/tensorboard.")]
 pub struct Metrics {
     /// Runs: an id, the beginning of it, `latest`, or `latest~1` for the one before
     #[arg(default_value = "latest")]
@@ -78,7 +78,7 @@ impl Metrics {
                 let last = last.map(|(step, value)| format!("{} at {step}", number(*value)));
                 print_text(&format!(
                     "{} of {name}: {}\n{}",
-                    chart.title,
+                    chart.title.replace(char::is_control, "?"),
                     last.unwrap_or_default(),
                     drawn(chart, curve)
                 ));
@@ -155,8 +155,7 @@ fn charts(found: &Found) -> Vec<Chart> {
 /// A curve in characters, in the ranges of its chart, so that those of several stages compare; nothing of a point.
 fn drawn(chart: &Chart, curve: &Curve) -> String {
     let (steps, values) = chart.ranges();
-    let points = curve.iter().filter(|(_, value)| value.is_finite());
-    let points: Vec<(f32, f32)> = points.map(|(step, value)| (*step as f32, *value as f32)).collect();
+    let points: Vec<(f32, f32)> = drawable(curve).map(|(step, value)| (step as f32, value as f32)).collect();
     if points.len() < 2 {
         return String::new();
     }

@@ -59,7 +59,8 @@ impl Chart {
         let shown = path.display();
         let failed = |error: String| Error::refused(format!("cannot draw {shown}: {error}"), "");
         register_fonts();
-        match path.extension().and_then(|extension| extension.to_str()) {
+        let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+        match extension.as_deref() {
             Some("svg") => {
                 let mut text = String::new();
                 let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
@@ -79,18 +80,24 @@ impl Chart {
 
     /// The range of steps, and that of values with room above and below.
     pub fn ranges(&self) -> (std::ops::Range<f64>, std::ops::Range<f64>) {
-        let points = || self.series.iter().flat_map(|series| &series.curve).filter(|(_, v)| v.is_finite());
+        let points = || self.series.iter().flat_map(|series| drawable(&series.curve));
         let range = |values: &mut dyn Iterator<Item = f64>| {
             values.fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(value), high.max(value)))
         };
-        let (first, last) = range(&mut points().map(|(step, _)| *step as f64));
-        let (low, high) = range(&mut points().map(|(_, value)| *value));
+        let (first, last) = range(&mut points().map(|(step, _)| step));
+        let (low, high) = range(&mut points().map(|(_, value)| value));
         if first > last {
             return (0.0..1.0, 0.0..1.0);
         }
         let room = if high > low { (high - low) * 0.05 } else { low.abs().max(1.0) * 0.5 };
         (first..if last > first { last } else { first + 1.0 }, low - room..high + room)
     }
+}
+
+/// Steps and values that can be drawn: numbers that a single float holds.
+pub fn drawable(curve: &Curve) -> impl Iterator<Item = (f64, f64)> {
+    let sane = |value: &f64| value.abs() < 1e30;
+    curve.iter().filter(move |(_, value)| sane(value)).map(|(step, value)| (*step as f64, *value))
 }
 
 fn register_fonts() {
@@ -128,8 +135,7 @@ fn draw_one<B: DrawingBackend>(chart: &Chart, panel: &Area<B>) -> Drawn<B> {
         .label_style((FONT, LABEL))
         .draw()?;
     for (series, colour) in chart.series.iter().zip(COLOURS.into_iter().cycle()) {
-        let points = series.curve.iter().filter(|(_, value)| value.is_finite());
-        let points: Vec<(f64, f64)> = points.map(|(step, value)| (*step as f64, *value)).collect();
+        let points: Vec<(f64, f64)> = drawable(&series.curve).collect();
         if let [point] = points[..] {
             context.draw_series([Circle::new(point, 3, colour.filled())])?;
         }
@@ -168,7 +174,7 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_left_out_and_one_value_is_enough() {
-        assert_eq!(chart(&[f64::NAN, 2.0, f64::INFINITY]).ranges(), (1.0..2.0, 1.0..3.0));
+        assert_eq!(chart(&[f64::NAN, 2.0, f64::INFINITY, -1.7e308]).ranges(), (1.0..2.0, 1.0..3.0));
         assert_eq!(chart(&[]).ranges(), (0.0..1.0, 0.0..1.0));
     }
 

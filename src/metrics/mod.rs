@@ -5,7 +5,7 @@
 
 mod chart;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 
@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::key::Digest;
 use crate::store::{RunRecord, Store};
 
-pub use chart::{Chart, Series, number};
+pub use chart::{Chart, Series, drawable, number};
 
 /// Values by step.
 pub type Curve = BTreeMap<u64, f64>;
@@ -36,49 +36,87 @@ struct Line {
 
 /// Curves of all stages of the run `id`; `record` is none of a run that goes on, or was killed.
 ///
-/// Of a stage whose result another run made, they are that run's, and those of earlier runs up to where it began.
+/// Of a stage whose result another run made, they are that run's; where a training went on from a checkpoint,
+/// those of the runs before it, up to there.
 pub fn curves(store: &Store, id: &str, record: Option<&RunRecord>) -> Curves {
-    let mut wanted: BTreeMap<Digest, Wanted> = BTreeMap::new();
+    let mut wanted: BTreeMap<String, Wanted> = BTreeMap::new();
     for (stage, result) in record.iter().flat_map(|record| &record.stages) {
         if let Some(made) = result.key.as_ref().and_then(|key| store.record(key)) {
-            let wanted = wanted.entry(made.key.scratch_digest()).or_default();
-            wanted.stages.insert(stage.clone());
-            wanted.made_by = made.provenance.run;
+            let (course, by) = (made.key.scratch_digest(), made.provenance);
+            wanted.insert(stage.clone(), Wanted::new(by.run, by.stage, Some(course)));
         }
     }
     read(store, id, |line| {
-        if let (Some(course), "started") = (line.course, line.event.as_str()) {
-            let wanted = wanted.entry(course).or_default();
-            wanted.stages.insert(line.stage);
-            wanted.made_by = id.to_owned();
+        if line.event == "started" {
+            let own = Wanted::new(id.to_owned(), line.stage.clone(), line.course);
+            wanted.insert(line.stage, own);
         }
     });
-    let mut ids = store.run_ids();
-    ids.reverse();
-    for id in ids {
+    for id in store.run_ids() {
         let mut courses: BTreeMap<String, Digest> = BTreeMap::new();
-        read(store, &id, |line| {
-            if let Some(course) = line.course {
-                courses.insert(line.stage, course);
-            } else if let Some(course) = courses.get(&line.stage)
-                && let Some(wanted) = wanted.get_mut(course)
-            {
-                wanted.hear(&id, &line.said["metric"]);
-            }
+        read(store, &id, |line| match line.course {
+            Some(course) => drop(courses.insert(line.stage, course)),
+            None => wanted.values_mut().for_each(|w| w.hear(&id, &line, courses.get(&line.stage))),
         });
+        wanted.values_mut().for_each(Wanted::end_of_run);
     }
-    let mut curves = Curves::new();
-    for Wanted { stages, mut found, last, .. } in wanted.into_values() {
-        if let Some(last) = last {
-            // An earlier run may have gone further than the one that made this result.
-            found.values_mut().for_each(|curve| curve.retain(|step, _| *step <= last));
+    let found = wanted.into_iter().map(|(stage, wanted)| (stage, wanted.found));
+    found.filter(|(_, curves)| !curves.is_empty()).collect()
+}
+
+/// What is looked for of one stage.
+struct Wanted {
+    /// The run that made its result, by which stage.
+    run: String,
+    maker: String,
+    /// What earlier runs of the same training share; none in what older versions told.
+    course: Option<Digest>,
+    found: BTreeMap<String, Curve>,
+    /// The first steps that the runs read so far told of each metric.
+    first: BTreeMap<String, u64>,
+    /// The last step that `run` told of anything.
+    last: Option<u64>,
+}
+
+impl Wanted {
+    fn new(run: String, maker: String, course: Option<Digest>) -> Self {
+        Self { run, maker, course, found: BTreeMap::new(), first: BTreeMap::new(), last: None }
+    }
+
+    /// Takes what a run, the latest come first, told of a stage that follows `course`.
+    fn hear(&mut self, run: &str, line: &Line, course: Option<&Digest>) {
+        // Runs are named by the time at which they began.
+        let (own, earlier) = (run == self.run, run < self.run.as_str() && course.is_some());
+        if line.stage != self.maker || !(own || earlier && course == self.course.as_ref()) {
+            return;
         }
-        found.retain(|_, curve| !curve.is_empty());
-        if !found.is_empty() {
-            curves.extend(stages.into_iter().map(|stage| (stage, found.clone())));
+        let metric = &line.said["metric"];
+        let told = (metric["name"].as_str(), metric["step"].as_u64(), metric["value"].as_f64());
+        let (Some(name), Some(step), Some(value)) = told else { return };
+        if own {
+            self.last = self.last.max(Some(step));
+        }
+        // What an earlier run told beyond the checkpoint that a later one went on from has not come to pass.
+        let before = self.first.get(name).is_none_or(|first| step < *first);
+        if own || before && self.last.is_none_or(|last| step <= last) {
+            self.found.entry(name.to_owned()).or_default().insert(step, value);
         }
     }
-    curves
+
+    fn end_of_run(&mut self) {
+        let first = |(name, curve): (&String, &Curve)| Some((name.clone(), *curve.first_key_value()?.0));
+        self.first = self.found.iter().filter_map(first).collect();
+    }
+}
+
+/// Hands out the lines of a run that may matter here; a line that is cut off is none.
+fn read(store: &Store, id: &str, mut each: impl FnMut(Line)) {
+    let Ok(file) = File::open(store.path("runs").join(id).join("events.ndjson")) else { return };
+    for line in BufReader::new(file).lines().map_while(Result::ok) {
+        if line.contains("\"metric\"") || line.contains("\"started\"") {
+            serde_json::from_str(&line).into_iter().for_each(&mut each);
+        }
+    }
 }
 
 /// Makes of each value a mean of it and those before, which weigh `weight` as much a step back: none with 0.
@@ -88,38 +126,6 @@ pub fn smooth(curve: &mut Curve, weight: f64) {
     for value in curve.values_mut().filter(|value| value.is_finite()) {
         (sum, all) = (sum * weight + *value, all * weight + 1.0);
         *value = sum / all;
-    }
-}
-
-/// What is looked for of one course.
-#[derive(Default)]
-struct Wanted {
-    stages: BTreeSet<String>,
-    /// The run that made the result that is looked at.
-    made_by: String,
-    found: BTreeMap<String, Curve>,
-    /// The last step that run told of.
-    last: Option<u64>,
-}
-
-impl Wanted {
-    fn hear(&mut self, run: &str, metric: &Value) {
-        let told = (metric["name"].as_str(), metric["step"].as_u64(), metric["value"].as_f64());
-        let (Some(name), Some(step), Some(value)) = told else { return };
-        self.found.entry(name.to_owned()).or_default().insert(step, value);
-        if run == self.made_by {
-            self.last = self.last.max(Some(step));
-        }
-    }
-}
-
-/// Hands out the lines of a run that may matter here; a line that is cut off is none.
-fn read(store: &Store, id: &str, mut each: impl FnMut(Line)) {
-    let Ok(file) = File::open(store.path("runs").join(id).join("events.ndjson")) else { return };
-    for line in BufReader::new(file).lines().map_while(Result::ok) {
-        if line.contains("\"metric\"") || line.contains("\"course\"") {
-            serde_json::from_str(&line).into_iter().for_each(&mut each);
-        }
     }
 }
 

@@ -16,6 +16,7 @@ use super::children::Children;
 use super::expand::expand;
 use super::handover::hand_over;
 use super::log::last_lines;
+use super::pictures::keep_picture;
 use super::process::{Ended, Job, work};
 use super::publish::{publish, written_to};
 use super::resources::Share;
@@ -58,18 +59,6 @@ pub struct Action<'a> {
     pub watch: Watch,
     /// Compute it even if another run has done so meanwhile.
     pub force: bool,
-}
-
-/// The event as a run keeps it: of a picture there is a copy in the run's folder. None if there is no such picture.
-fn keep_picture(event: WorkerEvent, folder: &Path, run: &Path, stage: &str) -> Option<WorkerEvent> {
-    let WorkerEvent::Image { name, step, path } = event else { return Some(event) };
-    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
-    let file: String = name.chars().map(plain).collect();
-    let kept = Path::new("images").join(stage).join(format!("{file}-{step:09}.png"));
-    let to = run.join(&kept);
-    fs::create_dir_all(to.parent()?).ok()?;
-    fs::copy(folder.join(path), to).ok()?;
-    Some(WorkerEvent::Image { name, step, path: kept })
 }
 
 /// What became of an action.
@@ -259,11 +248,9 @@ impl Action<'_> {
         let environment = self.environment(run);
         let timeout = self.stage.resources.timeout_seconds.map(|seconds| Duration::from_secs_f64(seconds.0));
         let job = Job { command, environment, folder, log: &log, timeout };
-        let pictures = run.store.path("runs").join(&run.id);
+        let kept = run.store.path("runs").join(&run.id);
         let ended = work(&job, &place.children, |event| {
-            keep_picture(event, folder, &pictures, &self.stage.name)
-                .into_iter()
-                .for_each(|event| say(Said::Worker(event)));
+            say(Said::Worker(keep_picture(event, folder, &kept, &self.stage.name)));
         })?;
         if ended.timed_out {
             let message =

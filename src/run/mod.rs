@@ -6,6 +6,7 @@ mod expand;
 mod handover;
 mod log;
 mod outlook;
+mod pictures;
 mod process;
 mod publish;
 mod recorder;

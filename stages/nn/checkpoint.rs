@@ -55,21 +55,26 @@ fn all(scratch: &Path) -> Result<Vec<(u64, PathBuf)>> {
     Ok(found)
 }
 
-/// Which checkpoint was the best of its course.
+/// How good a checkpoint is.
 #[derive(Clone, Copy, Deserialize, Serialize)]
-struct Best {
+struct Measured {
     step: u64,
-    /// The least of what was measured.
     loss: f64,
 }
 
 /// Writes a checkpoint and drops old ones of its course: the last two stay, the best, which has the least
 /// `loss` of those that have any, the one at the milestone, and ever rarer ones before, from which a course
-/// that turns off earlier may go on.
+/// that turns off earlier may go on. Returns the best.
 ///
 /// # Errors
 /// When a value is not finite or the disk is full; older checkpoints stay.
-pub fn save(context: &Context, step: u64, state: &State, course: &Course, loss: Option<f64>) -> Result<()> {
+pub fn save(
+    context: &Context,
+    step: u64,
+    state: &State,
+    course: &Course,
+    loss: Option<f64>,
+) -> Result<Option<PathBuf>> {
     let request = &context.request;
     let config =
         json!({ "stage": request.stage, "step": step, "course": course.terms, NETWORK: course.network });
@@ -85,31 +90,30 @@ pub fn save(context: &Context, step: u64, state: &State, course: &Course, loss: 
             let _ = fs::remove_file(old);
         }
     }
-    Ok(())
+    Ok(best.map(|step| path(&request.scratch, step, course)))
 }
 
-/// The step of the best checkpoint of a course up to the one that was `written` after `step` with a `loss`; kept
-/// in `best-1a2b3c4d.json`.
+/// The step of the best checkpoint of a course up to the one that was `written` after `step` with a `loss`. What was
+/// measured is kept in `measured-1a2b3c4d.json`, also of later steps: of a run that went further.
 fn best(written: &Path, step: u64, loss: Option<f64>) -> Result<Option<u64>> {
     let name = written.file_stem().unwrap_or_default().to_string_lossy();
-    let path = written.with_file_name(format!("best-{}.json", name.rsplit('-').next().unwrap_or_default()));
+    let path =
+        written.with_file_name(format!("measured-{}.json", name.rsplit('-').next().unwrap_or_default()));
     let text = fs::read(&path).unwrap_or_default();
-    // One of a later step is of a run that went further.
-    let known = serde_json::from_slice::<Best>(&text).ok().filter(|best| best.step < step);
-    let new = loss.map(|loss| Best { step, loss });
-    let best = [known, new].into_iter().flatten().min_by(|a, b| a.loss.total_cmp(&b.loss));
-    if let Some(best) = best {
-        let staged = path.with_extension("partial");
-        fs::write(&staged, serde_json::to_vec(&best)?).and_then(|()| fs::rename(&staged, &path))?;
-    }
-    Ok(best.map(|best| best.step))
+    let mut measured: Vec<Measured> = serde_json::from_slice(&text).unwrap_or_default();
+    measured.retain(|known| known.step != step);
+    measured.extend(loss.filter(|loss| loss.is_finite()).map(|loss| Measured { step, loss }));
+    let staged = path.with_extension("partial");
+    fs::write(&staged, serde_json::to_vec(&measured)?).and_then(|()| fs::rename(&staged, &path))?;
+    let up_to_here = measured.into_iter().filter(|known| known.step <= step);
+    Ok(up_to_here.min_by(|a, b| a.loss.total_cmp(&b.loss)).map(|best| best.step))
 }
 
 /// The latest checkpoint at or before step `stop` whose course `agrees` up to its step, with its tensors.
 /// One that is damaged, or has other tensors than `expected`, is said and set aside.
 ///
 /// # Errors
-/// When the scratch folder cannot be listed.
+/// When the scratch folder cannot be listed, or a checkpoint in it cannot be read.
 pub fn resume(
     context: &Context,
     stop: u64,
@@ -124,6 +128,8 @@ pub fn resume(
                 return Ok(Some((step, state)));
             }
             Ok(_) => {}
+            // What cannot be read now may be whole.
+            Err(error) if error.chain().any(|cause| cause.is::<std::io::Error>()) => return Err(error),
             Err(error) => {
                 context.warn(format!("set aside a checkpoint that cannot be used: {error:#}"));
                 let _ = fs::rename(&path, path.with_extension("unusable"));
@@ -189,7 +195,8 @@ mod tests {
     fn the_last_two_the_milestone_and_ever_rarer_ones_stay() {
         let scratch = tempfile::tempdir().expect("a folder");
         let (context, course) = (Context::in_scratch("train", scratch.path()), course("a", 11));
-        (1..=20).for_each(|step| save(&context, step, &state(step as f32), &course, None).expect("saved"));
+        (1..=20)
+            .for_each(|step| drop(save(&context, step, &state(step as f32), &course, None).expect("saved")));
         assert_eq!(kept(scratch.path(), &course), [1, 2, 4, 8, 11, 16, 19, 20]);
     }
 
@@ -198,13 +205,14 @@ mod tests {
         let scratch = tempfile::tempdir().expect("a folder");
         let context = Context::in_scratch("train", scratch.path());
         let (old, new) = (course("old", 14), course("new", 20));
-        (1..=18).for_each(|step| save(&context, step, &state(step as f32), &old, None).expect("saved"));
+        (1..=18).for_each(|step| drop(save(&context, step, &state(step as f32), &old, None).expect("saved")));
         // Both are the same up to step 14.
         let agrees = |step: u64, terms: &Value| terms == "new" || step <= 14;
         let resumed =
             |stop| resume(&context, stop, &state(0.0), agrees).expect("listed").map(|(step, _)| step);
         assert_eq!(resumed(16), Some(14));
-        (15..=16).for_each(|step| save(&context, step, &state(step as f32), &new, None).expect("saved"));
+        (15..=16)
+            .for_each(|step| drop(save(&context, step, &state(step as f32), &new, None).expect("saved")));
         assert_eq!(resumed(20), Some(16), "it goes on from its own");
         assert_eq!(kept(scratch.path(), &old), [1, 2, 4, 8, 14, 16, 17, 18], "the other can go on, too");
         assert_eq!(resumed(15), Some(15), "and less far");
@@ -214,18 +222,17 @@ mod tests {
     fn the_best_stays_however_long_ago_it_was() {
         let scratch = tempfile::tempdir().expect("a folder");
         let (context, course) = (Context::in_scratch("train", scratch.path()), course("a", 0));
-        for (step, loss) in (1..).zip([9.0, 8.0, 7.0, 6.0, 3.0, 5.0, f64::NAN, 4.0, 9.0]) {
+        for (step, loss) in (1..).zip([9.0, 8.0, 7.0, 6.0, 3.0, 5.0, -f64::NAN, 4.0, 9.0]) {
             save(&context, step, &state(1.0), &course, Some(loss)).expect("saved");
         }
         assert_eq!(kept(scratch.path(), &course), [1, 2, 4, 5, 8, 9]);
         save(&context, 10, &state(1.0), &course, None).expect("saved");
         assert_eq!(kept(scratch.path(), &course), [1, 2, 4, 5, 8, 9, 10], "also where nothing is measured");
+        // A run that goes less far forgets nothing of what a longer one found.
         save(&context, 3, &state(1.0), &course, Some(8.5)).expect("saved");
-        save(&context, 11, &state(1.0), &course, Some(1.0)).expect("saved");
-        assert!(
-            !kept(scratch.path(), &course).contains(&5),
-            "a course that begins anew has a best of its own"
-        );
+        let best = save(&context, 11, &state(1.0), &course, Some(4.0)).expect("saved").expect("one");
+        assert!(best.to_string_lossy().contains("step-000000005-"), "{best:?}");
+        assert!(kept(scratch.path(), &course).contains(&5));
     }
 
     #[test]

@@ -44,7 +44,10 @@ impl Compute {
     /// # Errors
     /// When there is no such device.
     pub fn choose(context: &Context, device: &str, precision: Precision) -> Result<Self> {
-        let device = self::device(device, Cuda::device_count())?;
+        let device = self::device(device, Cuda::device_count()).map_err(|error| {
+            let help = "set device to auto or cpu; a stage is given GPUs by [stages.NAME.resources] gpus = 1";
+            refusal(format!("{error}"), help)
+        })?;
         if device != Device::Cpu {
             context.info(format!("computes on {}", name(device)));
         }
@@ -57,17 +60,17 @@ impl Compute {
 /// # Errors
 /// When it is none, or not there.
 pub fn device(name: &str, count: i64) -> Result<Device> {
-    let number = name.strip_prefix("cuda:").and_then(|number| number.parse::<usize>().ok());
+    let number = name.strip_prefix("cuda:").and_then(|number| number.parse::<u32>().ok()).map(i64::from);
     match (name, number) {
         ("cpu", _) => Ok(Device::Cpu),
         ("auto", _) => Ok(if count > 0 { Device::Cuda(0) } else { Device::Cpu }),
-        (_, Some(number)) if (number as i64) < count => Ok(Device::Cuda(number)),
+        (_, Some(number)) if number < count => Ok(Device::Cuda(number as usize)),
         (_, Some(_)) => {
             let there: Vec<String> = (0..count).map(|number| format!("cuda:{number}")).collect();
             let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
             Err(refusal(
-                format!("device = {name} is not there; GPUs that this stage may use: {there}"),
-                "set device to auto or cpu; a stage is given GPUs by [stages.NAME.resources] gpus = 1, and needs a libtorch with CUDA",
+                format!("device = {name} is not there; GPUs that may be used: {there}"),
+                "say auto or cpu, or use a libtorch with CUDA and CUDA_VISIBLE_DEVICES that has the GPU",
             ))
         }
         _ => {
@@ -94,11 +97,12 @@ mod tests {
         assert_eq!(device("cpu", 2).expect("one"), Device::Cpu);
         assert_eq!(device("cuda:1", 2).expect("one"), Device::Cuda(1));
         let error = |name, count| device(name, count).expect_err("refused").to_string();
+        assert_eq!(error("cuda:2", 2), "device = cuda:2 is not there; GPUs that may be used: cuda:0, cuda:1");
+        assert!(error("cuda:0", 0).ends_with("may be used: none"));
         assert_eq!(
-            error("cuda:2", 2),
-            "device = cuda:2 is not there; GPUs that this stage may use: cuda:0, cuda:1"
+            error("cuda:18446744073709551615", 1),
+            "device = \"cuda:18446744073709551615\" is no device"
         );
-        assert!(error("cuda:0", 0).ends_with("may use: none"));
         assert_eq!(error("gpu", 1), "device = \"gpu\" is no device");
     }
 }

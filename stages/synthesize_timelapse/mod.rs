@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde::Deserialize;
 
 use crate::columns::{batch, float32s, int64s, schema, strings};
-use crate::video::Encoder;
+use crate::video::{Encoder, Format};
 use crate::worker::Context;
 use render::{Factors, Mode, Renderer, sample};
 
@@ -33,7 +33,8 @@ pub fn run(context: &Context) -> Result<()> {
     let width = (params.height * 23 / 3).next_multiple_of(2);
     let factors: Vec<(&Mode, Factors)> = (0..params.frames as u64).map(|i| sample(params.seed, i)).collect();
     let renderer = Renderer::new(params.scene_seed, width, params.height);
-    let mut encoder = Encoder::create(context.output("video")?, (width, params.height), params.rate)?;
+    let mut encoder =
+        Encoder::create(context.output("video")?, Format::Mp4, (width, params.height), params.rate)?;
     // As many frames in flight as threads: one is 100 MB at the paper's size.
     let at_once = rayon::current_num_threads();
     for start in (0..params.frames).step_by(at_once) {

@@ -1,7 +1,8 @@
 //! Images of the next steps, made on a thread of its own while the networks compute.
 
+use std::ops::Range;
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -13,20 +14,24 @@ const AHEAD: usize = 2;
 
 /// Hands out what a sampler draws, step after step.
 pub struct Loader {
-    batches: Receiver<Result<Vec<Batch>>>,
+    /// None once it is to end.
+    batches: Option<Receiver<Result<Vec<Batch>>>>,
+    thread: Option<JoinHandle<()>>,
     begun: Instant,
     waited: Duration,
 }
 
 impl Loader {
-    /// Begins with the images of step `first`.
+    /// Of `steps`, one after the other.
     #[expect(clippy::disallowed_methods, reason = "how long was waited is told and kept in no artifact")]
-    pub fn new(sampler: Sampler, first: u64) -> Self {
+    pub fn new(sampler: Sampler, steps: Range<u64>) -> Self {
         let (sender, batches) = sync_channel(AHEAD);
-        thread::spawn(move || {
-            (first..).map(|step| sampler.batches(step)).try_for_each(|made| sender.send(made))
-        });
-        Self { batches, begun: Instant::now(), waited: Duration::ZERO }
+        let draw = move || {
+            // Nobody listens any more when a training ends early.
+            let _ = steps.map(|step| sampler.batches(step)).try_for_each(|made| sender.send(made));
+        };
+        let (batches, thread) = (Some(batches), Some(thread::spawn(draw)));
+        Self { batches, thread, begun: Instant::now(), waited: Duration::ZERO }
     }
 
     /// The images of the next step.
@@ -36,7 +41,8 @@ impl Loader {
     #[expect(clippy::disallowed_methods, reason = "how long was waited is told and kept in no artifact")]
     pub fn next(&mut self) -> Result<Vec<Batch>> {
         let asked = Instant::now();
-        let batches = self.batches.recv().context("the thread that prepares images failed")?;
+        let batches = self.batches.as_ref().and_then(|batches| batches.recv().ok());
+        let batches = batches.context("the thread that prepares images failed")?;
         self.waited += asked.elapsed();
         batches
     }
@@ -44,5 +50,13 @@ impl Loader {
     /// The share of the time since it began that was waited for images.
     pub fn waited(&self) -> f64 {
         self.waited.as_secs_f64() / self.begun.elapsed().as_secs_f64().max(f64::MIN_POSITIVE)
+    }
+}
+
+impl Drop for Loader {
+    fn drop(&mut self) {
+        drop(self.batches.take());
+        // Its images must be gone before libtorch is.
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }

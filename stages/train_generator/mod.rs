@@ -93,7 +93,12 @@ pub fn run(context: &Context) -> Result<()> {
     let known = (as_stored && !objective.trains(Network::Encoder) && !objective.variational)
         .then(|| model.codes(&pairs.b, ENCODED))
         .transpose()?;
-    let watch = Watch::new(context.input("pairs")?, params.held_out, augmentation.side, &model, compute)?;
+    let held_out = context.input("pairs")?;
+    let watch =
+        Watch::new(held_out, params.held_out, augmentation.side, &model, compute).unwrap_or_else(|error| {
+            context.warn(format!("held-out images are not looked at: {error:#}"));
+            None
+        });
     let mut optimizers = Optimizers::new(&model, &objective);
     let mut shadows = model.shadows();
     let after = |kimg: f64| first_step.saturating_add((kimg * 1000.0 / params.batch as f64).round() as u64);
@@ -125,7 +130,8 @@ pub fn run(context: &Context) -> Result<()> {
     let two = objective.takes_second_batch();
     let Params { batch, seed, .. } = params;
     let sampler = Sampler { pairs, augmentation, batch, seed, two, device: compute.device };
-    let mut loader = Loader::new(sampler, step);
+    let mut loader = Loader::new(sampler, step..last_step);
+    let (began, mut best) = (step, None);
 
     while step < last_step {
         if step == warm_step {
@@ -169,12 +175,19 @@ pub fn run(context: &Context) -> Result<()> {
         context.progress(images(step - first_step), images(last_step - first_step), "images");
         if step.is_multiple_of(params.checkpoint_every) || step == last_step {
             let state = state(&model, &optimizers, &shadows);
-            let loss = watch.as_ref().map(|watch| watch.look(context, step, &shadows, &vgg)).transpose()?;
-            checkpoint::save(context, step, &state, &course, loss)?;
+            let seen = watch.as_ref().map(|watch| watch.look(context, step, &shadows, &vgg)).transpose();
+            let loss = seen.unwrap_or_else(|error| {
+                context.warn(format!("held-out images cannot be shown: {error:#}"));
+                None
+            });
+            best = checkpoint::save(context, step, &state, &course, loss)?;
         }
     }
-    if step > first_step {
+    if step > began {
         context.info(format!("waited {:.1} % of the time for images", 100.0 * loader.waited()));
+    }
+    if let Some(best) = best {
+        context.info(format!("the best checkpoint by held-out images is {}", best.display()));
     }
     model.save(context.output("model")?, &objective, step, &shadows, &context.request.labels)
 }

@@ -1,7 +1,8 @@
 //! What people see of a training while it goes on: held-out images, remade by the averaged networks.
 
+use std::cell::RefCell;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use tch::{Tensor, no_grad};
@@ -24,13 +25,15 @@ const BATCH: i64 = 4;
 pub struct Watch {
     val: Pairs,
     model: Model,
+    /// The last grid.
+    shown: RefCell<Option<PathBuf>>,
 }
 
 impl Watch {
     /// `count` images of the split val, `crop` pixels of each; none if there is no such image.
     ///
     /// # Errors
-    /// When an image is unreadable.
+    /// When an image is unreadable, or of a side that the networks do not take.
     pub fn new(
         pairs: &Path,
         count: usize,
@@ -40,7 +43,8 @@ impl Watch {
     ) -> Result<Option<Self>> {
         let Some(mut val) = Pairs::sample(pairs, "val", count)? else { return Ok(None) };
         (val.a, val.b) = (centre(&val.a, crop), centre(&val.b, crop));
-        Ok(Some(Self { val, model: Model::new(&like.spec, compute) }))
+        like.check_side(val.side())?;
+        Ok(Some(Self { val, model: Model::new(&like.spec, compute), shown: RefCell::default() }))
     }
 
     /// Tells how well averages remake the images and shows a grid; returns the mean perceptual loss.
@@ -59,10 +63,13 @@ impl Watch {
             let loss = no_grad(|| loss::perceptual(&taps(&output), &taps(&wanted)));
             loss.double_value(&[]) * output.size()[0] as f64
         });
-        let count = self.val.len() as f64;
-        let perceptual = losses.sum::<f64>() / count;
-        context.metric("held_out/psnr", step, psnrs.iter().sum::<f64>() / count);
+        let perceptual = losses.sum::<f64>() / self.val.len() as f64;
         context.metric("held_out/perceptual", step, perceptual);
+        // An image that is remade exactly has no finite one.
+        let finite: Vec<f64> = psnrs.into_iter().filter(|psnr| psnr.is_finite()).collect();
+        if !finite.is_empty() {
+            context.metric("held_out/psnr", step, finite.iter().sum::<f64>() / finite.len() as f64);
+        }
         self.show(context, step, &codes)?;
         Ok(perceptual)
     }
@@ -81,10 +88,12 @@ impl Watch {
             let row = (0..count).map(|m| Some(image(&outputs, m)));
             rows.push([Some(to_picture(&content))].into_iter().chain(row).collect());
         }
-        let path = context.request.scratch.join("samples.png");
-        let staged = path.with_extension("partial");
-        fs::write(&staged, encode_png(&montage(&rows))?)?;
-        fs::rename(&staged, &path)?;
+        let path = context.request.scratch.join(format!("samples-{step:09}.png"));
+        fs::write(&path, encode_png(&montage(&rows))?)?;
+        if let Some(old) = self.shown.replace(Some(path.clone())) {
+            // The engine copied it when it was shown, a checkpoint ago.
+            let _ = fs::remove_file(old);
+        }
         context.image("samples", step, &path);
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Encoding to H.264 or GIF.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Stdio};
@@ -13,26 +14,43 @@ const H264: &[&str] = &["-c:v", "libx264", "-preset", "medium", "-crf", "12", "-
 /// With a palette of its own.
 const GIF: &[&str] = &["-vf", "split[all][some];[some]palettegen[palette];[all][palette]paletteuse"];
 
-/// Encodes RGB frames to an MP4 file, one after the other.
+/// What a file is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// H.264 in MP4.
+    Mp4,
+    /// GIF.
+    Gif,
+}
+
+/// Encodes RGB frames to a file, one after the other.
 pub struct Encoder {
     child: Child,
     pipe: ChildStdin,
 }
 
 impl Encoder {
-    /// Starts a file of `width` x `height` (even numbers) at `rate` frames a second: a GIF if it is called so.
+    /// Starts a file of `width` x `height` (even numbers) at `rate` frames a second.
     ///
     /// One thread: more would make other bytes.
     ///
     /// # Errors
     /// When ffmpeg cannot be started.
-    pub fn create(path: &Path, (width, height): (u32, u32), rate: u32) -> Result<Self> {
+    pub fn create(path: &Path, format: Format, (width, height): (u32, u32), rate: u32) -> Result<Self> {
+        let (codec, name): (&[&str], &str) = match format {
+            Format::Mp4 => (H264, "mp4"),
+            Format::Gif => (GIF, "gif"),
+        };
+        // A name with a colon is a file's, too.
+        let mut file = OsString::from("file:");
+        file.push(path);
         let mut child = ffmpeg()
             .args(["-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24"])
             .args(["-s", &format!("{width}x{height}"), "-r", &rate.to_string(), "-i", "-"])
-            .args(if path.extension().is_some_and(|extension| extension == "gif") { GIF } else { H264 })
+            .args(codec)
             .args(["-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-y"])
-            .arg(path)
+            .args(["-f", name])
+            .arg(file)
             .stdin(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

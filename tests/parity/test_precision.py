@@ -76,10 +76,11 @@ class Bf16(unittest.TestCase):
             stage("read_objective", {"objectives": [plain]}, {"objective": objective}, name="plain")
             exact, rough = ([losses(precision, seed) for seed in SEEDS] for precision in ("fp32", "bf16"))
         for name in rough[0]:
-            value = mean(means[name] for means in rough)
             found = [means[name] for means in exact]
-            print(f"{name}: bf16 {value:.4f}, fp32 {min(found):.4f} to {max(found):.4f}")
-            self.assertTrue(min(found) <= value <= max(found), name)
+            # Seed by seed, as seeds lie farther apart than precisions.
+            off = mean(means[name] for means in rough) - mean(found)
+            print(f"{name}: bf16 is off by {off:.4f}, fp32 from {min(found):.4f} to {max(found):.4f}")
+            self.assertLess(abs(off), (max(found) - min(found)) / 2, name)
 
 
 if __name__ == "__main__":

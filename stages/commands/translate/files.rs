@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use image::RgbImage;
 
 use crate::picture::{encode_png, is_image, montage};
-use crate::video::Encoder;
+use crate::video::{Encoder, Format};
 use crate::worker::refusal;
 
 /// The image at `path`, or those of the folder by name.
@@ -55,6 +55,7 @@ impl Output {
     fn new(path: &Path, allowed: &[Form], remedy: &str) -> Result<Self> {
         let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
         let form = match extension.as_deref() {
+            _ if path.is_dir() => Some(Form::Folder),
             Some("png") => Some(Form::Picture),
             Some("gif" | "mp4") => Some(Form::Moving),
             None => Some(Form::Folder),
@@ -74,7 +75,8 @@ impl Output {
         if folder {
             return Self::new(path, &[Form::Folder], "name a folder, as the contents are one");
         }
-        Self::new(path, &[Form::Picture], "end its name with .png")
+        let allowed: &[Form] = if path.is_dir() { &[Form::Folder] } else { &[Form::Picture] };
+        Self::new(path, allowed, "end its name with .png, or name a folder that is there")
     }
 
     /// A strip, or a folder of its pictures.
@@ -119,16 +121,59 @@ impl Output {
         save(&self.path, &montage(&[row]))
     }
 
-    /// Writes pictures one after the other.
+    /// Refuses to write where one of the images that are read lies.
     ///
     /// # Errors
-    /// When ffmpeg is missing or fails.
-    pub fn moving(&self, pictures: &[RgbImage], rate: u32) -> Result<()> {
+    /// When it would.
+    pub fn spare(&self, images: &[&Path]) -> Result<()> {
+        let same = |image: &Path| fs::canonicalize(image).ok().zip(fs::canonicalize(self.file(image)).ok());
+        match images.iter().find(|image| same(image).is_some_and(|(image, output)| image == output)) {
+            Some(image) => {
+                let message = format!("{} would be overwritten by its translation", image.display());
+                Err(refusal(message, "write to another file or folder"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Pictures of `size`, one after the other.
+    ///
+    /// # Errors
+    /// When ffmpeg is missing.
+    pub fn moving(&self, size: (u32, u32), rate: u32) -> Result<Moving> {
         make_folder(&self.path)?;
-        let mut encoder = Encoder::create(&self.path, pictures[0].dimensions(), rate)?;
+        let staged = self.path.with_added_extension("partial");
+        let gif = self.path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gif"));
+        let format = if gif { Format::Gif } else { Format::Mp4 };
+        let encoder = Encoder::create(&staged, format, size, rate)?;
+        Ok(Moving { encoder, staged, path: self.path.clone() })
+    }
+}
+
+/// Something that moves, being written.
+pub struct Moving {
+    encoder: Encoder,
+    staged: PathBuf,
+    path: PathBuf,
+}
+
+impl Moving {
+    /// Adds a picture.
+    pub fn add(&mut self, picture: &RgbImage) {
         // Where ffmpeg has ended, `finish` says why.
-        let _ = pictures.iter().try_for_each(|picture| encoder.frame(picture.as_raw()));
-        encoder.finish()
+        let _ = self.encoder.frame(picture.as_raw());
+    }
+
+    /// Ends the file; it appears whole or not at all.
+    ///
+    /// # Errors
+    /// When ffmpeg failed, or the file cannot be written.
+    pub fn finish(self) -> Result<()> {
+        let written = self.encoder.finish().and_then(|()| Ok(fs::rename(&self.staged, &self.path)?));
+        if written.is_err() {
+            let _ = fs::remove_file(&self.staged);
+        }
+        written.with_context(|| format!("cannot write {}", self.path.display()))
     }
 }
 

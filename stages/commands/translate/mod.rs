@@ -3,7 +3,7 @@
 mod files;
 mod model;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -23,7 +23,7 @@ use model::Translator;
     callsheet translate sample MODEL MAPPER day.png -n 8 -o strip.png      # styles drawn by the mapper\n  \
     callsheet translate interpolate MODEL day.png dawn.png night.png -o way.mp4   # or .gif, or a strip as .png\n\n\
     MODEL is the folder that train_generator made, such as data/out/synthesis/space_needle/finetune_generator/model,\n\
-    or a file of it, or a checkpoint alone: data/store/scratch/*/step-*.safetensors.")]
+    or a file of it, or a checkpoint alone: a training says at its end where the best one is.")]
 pub struct Translate {
     #[command(subcommand)]
     command: TranslateCommands,
@@ -108,11 +108,16 @@ impl Translate {
             TranslateCommands::Transfer { model, content, style, common } => {
                 let contents = pictures(content)?;
                 let output = Output::of_images(&common.output, content.is_dir())?;
+                let read: Vec<&Path> =
+                    contents.iter().map(PathBuf::as_path).chain([style.as_path()]).collect();
+                output.spare(&read)?;
                 let translator = Translator::load(model, &common.device)?;
                 let code = translator.code(style, common.style_side)?;
                 for (at, path) in contents.iter().enumerate() {
                     let picture = translator.content(path, common.max_side)?;
-                    save(&output.file(path), &translator.translated(&picture, &code)?[0])?;
+                    translator
+                        .translated(&picture, &code)
+                        .try_for_each(|made| save(&output.file(path), &made))?;
                     if contents.len() > 1 {
                         say(&format!("{}/{} {}", at + 1, contents.len(), path.display()));
                     }
@@ -120,16 +125,17 @@ impl Translate {
             }
             TranslateCommands::Sample { model, mapper, content, count, seed, common } => {
                 let output = Output::of_strip(&common.output)?;
+                output.spare(&[content.as_path()])?;
                 let translator = Translator::load(model, &common.device)?;
                 let mapper = Mapper::load(mapper)?;
                 tch::manual_seed(torch_seed(*seed, "samples", 0));
                 let noise = Tensor::randn([i64::from(*count), STYLE_DIM], (Kind::Float, Device::Cpu));
                 let picture = translator.content(content, common.max_side)?;
-                let translated = translator.translated(&picture, &mapper.forward(&noise))?;
-                output.strip(&picture, translated)?;
+                output.strip(&picture, translator.translated(&picture, &mapper.forward(&noise)).collect())?;
             }
             TranslateCommands::Interpolate { model, content, from, to, steps, rate, common } => {
                 let output = Output::of_way(&common.output)?;
+                output.spare(&[content.as_path(), from.as_path(), to.as_path()])?;
                 let translator = Translator::load(model, &common.device)?;
                 let ends = [from, to].map(|style| translator.code(style, common.style_side));
                 let [from, to] = ends;
@@ -137,11 +143,13 @@ impl Translate {
                 let share = Tensor::linspace(0.0, 1.0, i64::from(steps), (Kind::Float, Device::Cpu));
                 let codes = from?.lerp_tensor(&to?, &share.unsqueeze(1));
                 let picture = translator.content(content, common.max_side)?;
-                let translated = translator.translated(&picture, &codes)?;
+                let translated = translator.translated(&picture, &codes);
                 if output.moves() {
-                    output.moving(&translated, *rate)?
+                    let mut moving = output.moving(picture.dimensions(), *rate)?;
+                    translated.for_each(|picture| moving.add(&picture));
+                    moving.finish()?;
                 } else {
-                    output.strip(&picture, translated)?
+                    output.strip(&picture, translated.collect())?;
                 }
             }
         }

@@ -54,18 +54,15 @@ impl Translator {
         self.0.codes(&to_tensor(&self.content(path, most)?).unsqueeze(0), 1)
     }
 
-    /// A content in the style of each code [N, 8].
-    ///
-    /// # Errors
-    /// When a picture has no size.
-    pub fn translated(&self, content: &RgbImage, codes: &Tensor) -> Result<Vec<RgbImage>> {
+    /// A content in the style of each code [N, 8], few of them held at a time.
+    pub fn translated(&self, content: &RgbImage, codes: &Tensor) -> impl Iterator<Item = RgbImage> {
         let content = to_tensor(content).unsqueeze(0);
-        let part = |codes: Tensor| {
+        let part = move |codes: Tensor| {
             let count = codes.size()[0];
             let outputs = self.0.outputs(&content.expand([count, -1, -1, -1], false), &codes, BATCH);
             (0..count).map(move |n| to_picture(&outputs.get(n)))
         };
-        Ok(codes.split(BATCH, 0).into_iter().flat_map(part).collect())
+        codes.split(BATCH, 0).into_iter().flat_map(part)
     }
 }
 

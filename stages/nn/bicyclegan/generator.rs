@@ -1,6 +1,6 @@
 //! The U-Net G that takes the code at the input of every downsampling (Zhu et al. 2017, section 4).
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::layers::{Conv, norm};
 use crate::nn::encoder::STYLE_DIM;
@@ -33,12 +33,15 @@ impl Generator {
         let width = |level: usize| if level == 0 { 3 } else { nf * (1 << (level - 1)).min(WIDEST) };
         let down = (0..depth).map(|level| {
             let widths = [width(level) + STYLE_DIM, width(level + 1)];
-            Conv::new(vars, &format!("down{level}"), widths, 4, 2, 1)
+            let conv = Conv::new(vars, &format!("down{level}"), widths, 4, 2, 1);
+            // In bfloat16 the first and the last layer would round what they read and what is seen.
+            if level == 0 { conv.exact() } else { conv }
         });
         let down = down.collect();
         let up = (0..depth).map(|level| {
             let below = if level + 1 == depth { 1 } else { 2 };
-            Conv::doubling(vars, &format!("up{level}"), [width(level + 1) * below, width(level)])
+            let conv = Conv::doubling(vars, &format!("up{level}"), [width(level + 1) * below, width(level)]);
+            if level == 0 { conv.exact() } else { conv }
         });
         Self { down, up: up.collect() }
     }
@@ -71,13 +74,13 @@ impl Generator {
                 x = Tensor::cat(&[&x, &levels[level]], 1);
             }
         }
-        x.to_kind(Kind::Float).tanh()
+        x.tanh()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tch::Device;
+    use tch::{Device, Kind};
 
     use super::*;
 

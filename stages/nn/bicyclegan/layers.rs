@@ -40,6 +40,11 @@ impl Conv {
         Self { weight, bias, stride: 2, padding: 1, computed_in: vars.compute().kind }
     }
 
+    /// The same, computed in float32 whatever the rest of the network is computed in.
+    pub fn exact(self) -> Self {
+        Self { computed_in: Kind::Float, ..self }
+    }
+
     /// [N, inputs, H, W] -> [N, outputs, (H + 2 padding - kernel) / stride + 1, the same of W].
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
@@ -50,8 +55,10 @@ impl Conv {
     /// [N, inputs, H, W] -> [N, outputs, H / 2, W / 2]: the means over 2 x 2 of a 3 x 3 one, for less than half of
     /// its cost.
     pub fn halved(&self, x: &Tensor) -> Tensor {
-        let [x, weight, bias] = self.cast(x);
-        x.conv2d(&halving(&weight), Some(&bias), [2, 2], [1, 1], [1, 1], 1)
+        // The kernels are averaged before they are rounded.
+        let [x, weight, bias] =
+            [x, &halving(&self.weight), &self.bias].map(|tensor| tensor.to_kind(self.computed_in));
+        x.conv2d(&weight, Some(&bias), [2, 2], [1, 1], [1, 1], 1)
     }
 
     /// [N, inputs, H, W] -> [N, outputs, 2 H, 2 W].

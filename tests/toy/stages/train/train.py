@@ -32,8 +32,9 @@ while at < params["stop_steps"]:
     os.replace(checkpoint + ".new", checkpoint)
     say({"metric": {"name": "state/rest", "step": at, "value": state % 1000}})
     if at % 4 == 0:
-        with open("state.png", "wb") as file:
+        name = f"state-{at}.png"
+        with open(name, "wb") as file:
             file.write(picture(at))
-        say({"image": {"name": "state/colour", "step": at, "path": "state.png"}})
+        say({"image": {"name": "state/colour", "step": at, "path": name}})
 say({"metric": {"name": "steps/gone", "step": at, "value": at - began}})
 open(request["outputs"]["model"], "w").write(f"{state}\n")

@@ -1,0 +1,76 @@
+//! Pictures that workers show: a run keeps copies.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::protocol::WorkerEvent;
+
+/// What a PNG file begins with.
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
+
+/// The event as a run keeps it: of a picture there is a copy in the folder of the `run`, and where it cannot be
+/// kept, a warning instead. Relative paths are below `folder`, the worker's.
+pub fn keep_picture(event: WorkerEvent, folder: &Path, run: &Path, stage: &str) -> WorkerEvent {
+    let WorkerEvent::Image { name, step, path } = event else { return event };
+    let kept = Path::new("images").join(stage).join(format!("{}-{step:09}.png", file_name(&name)));
+    match copy(&folder.join(&path), &run.join(&kept)) {
+        Ok(()) => WorkerEvent::Image { name, step, path: kept },
+        Err(error) => WorkerEvent::Log {
+            level: "warning".to_owned(),
+            message: format!("the picture {} of step {step} is not kept: {error}", path.display()),
+        },
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let bytes = fs::read(from)?;
+    if !bytes.starts_with(PNG) {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no PNG file"));
+    }
+    to.parent().map_or(Ok(()), fs::create_dir_all)?;
+    fs::write(to, bytes)
+}
+
+/// A name as that of a file: other names are other files, and none leaves its folder.
+fn file_name(name: &str) -> String {
+    let mut file = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => file.push(byte.into()),
+            _ => file.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    file
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(name: &str, path: &str, folder: &Path) -> WorkerEvent {
+        let event = WorkerEvent::Image { name: name.to_owned(), step: 7, path: path.into() };
+        keep_picture(event, folder, &folder.join("run"), "train")
+    }
+
+    #[test]
+    fn names_are_told_apart_and_stay_in_their_folder() {
+        assert_eq!(file_name("state/colour"), "state%2fcolour");
+        assert_eq!(file_name("../é"), "%2e%2e%2f%c3%a9");
+    }
+
+    #[test]
+    fn what_is_no_picture_is_said_and_not_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("a.png"), PNG).expect("written");
+        fs::write(folder.path().join("b.png"), "text").expect("written");
+        let WorkerEvent::Image { path, .. } = told("a", "a.png", folder.path()) else { panic!("not kept") };
+        assert_eq!(path, Path::new("images/train/a-000000007.png"));
+        for (path, wanted) in [("b.png", "it is no PNG file"), ("c.png", "c.png")] {
+            let WorkerEvent::Log { level, message } = told("b", path, folder.path()) else { panic!("kept") };
+            assert_eq!(level, "warning");
+            assert!(message.contains(wanted) && message.contains("step 7"), "{message}");
+        }
+        assert_eq!(fs::read_dir(folder.path().join("run/images/train")).expect("listed").count(), 1);
+    }
+}
