@@ -156,7 +156,7 @@ pub fn number(value: f64) -> String {
     let size = value.abs();
     match size {
         0.0 => "0".to_owned(),
-        _ if size >= 1e5 || size < 1e-3 => format!("{value:.1e}"),
+        _ if !(1e-3..1e5).contains(&size) => format!("{value:.1e}"),
         _ if size >= 100.0 => format!("{value:.0}"),
         _ if size >= 1.0 => format!("{value:.2}"),
         _ => format!("{value:.4}"),

@@ -114,8 +114,8 @@ impl Output {
     /// When it cannot be written.
     pub fn strip(&self, content: &RgbImage, translated: Vec<RgbImage>) -> Result<()> {
         if self.form == Form::Folder {
-            let files = translated.iter().enumerate();
-            return files.map(|(n, picture)| save(&self.path.join(format!("{n:03}.png")), picture)).collect();
+            let mut files = translated.iter().enumerate();
+            return files.try_for_each(|(n, picture)| save(&self.path.join(format!("{n:03}.png")), picture));
         }
         let row = [content.clone()].into_iter().chain(translated).map(Some).collect();
         save(&self.path, &montage(&[row]))
