@@ -51,9 +51,10 @@ fn a_run_that_begins_anew_and_a_stage_of_the_same_course_change_no_curve_of_anot
     let pipeline = project.read("pipelines/train.toml");
     let two = "[stages.train]\nforeach.steps = [3, 6]\nparams.stop_steps = \"{steps}\"\n";
     project.write("pipelines/two.toml", &pipeline.replace("[stages.train]\n", two));
+    project.run(&["-p", "two", "--set", "train@3.seed=5", "train@3"]);
     project.run(&["-p", "two", "--set", "train@3.seed=5", "--set", "train@6.seed=5"]);
-    assert_eq!(steps(&project, "latest", "train@3", "state/rest").last(), Some(&3));
-    assert_eq!(steps(&project, "latest", "train@6", "state/rest").last(), Some(&6));
+    assert_eq!(steps(&project, "latest", "train@3", "state/rest"), [1, 2, 3]);
+    assert_eq!(steps(&project, "latest", "train@6", "state/rest"), [1, 2, 3, 4, 5, 6]);
 }
 
 #[test]
