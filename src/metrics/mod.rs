@@ -86,8 +86,9 @@ impl Wanted {
     /// Takes what a run, the latest come first, told of a stage that follows `course`.
     fn hear(&mut self, run: &str, line: &Line, course: Option<&Digest>) {
         // Runs are named by the time at which they began.
-        let (own, earlier) = (run == self.run, run < self.run.as_str() && course.is_some());
-        if line.stage != self.maker || !(own || earlier && course == self.course.as_ref()) {
+        let own = run == self.run && line.stage == self.maker;
+        let earlier = run < self.run.as_str() && course.is_some() && course == self.course.as_ref();
+        if !own && !earlier {
             return;
         }
         let metric = &line.said["metric"];
