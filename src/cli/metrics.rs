@@ -11,7 +11,7 @@ use textplots::{Chart as Plot, LabelBuilder, LabelFormat, Plot as _, Shape};
 use super::{SUCCESS, print_json, print_text};
 use crate::declare::Project;
 use crate::error::{Error, Result, suggest};
-use crate::metrics::{Chart, Curve, Series, curves, drawable, number, smooth};
+use crate::metrics::{Chart, Curve, Curves, Series, curves, drawable, number, smooth};
 use crate::store::{Store, position};
 
 /// Dots of a curve in the terminal: a character is two wide and four high.
@@ -50,7 +50,7 @@ pub struct Metrics {
 }
 
 /// Values by stage and by what was measured, of each run.
-type Found = Vec<(String, BTreeMap<String, BTreeMap<String, Curve>>)>;
+type Found = Vec<(String, Curves)>;
 
 impl Metrics {
     pub fn execute(&self) -> Result<u8> {

@@ -52,7 +52,8 @@ pub fn curves(store: &Store, id: &str, record: Option<&RunRecord>) -> Curves {
             wanted.insert(line.stage, own);
         }
     });
-    for id in store.run_ids() {
+    let latest = wanted.values().map(|wanted| wanted.run.clone()).max().unwrap_or_default();
+    for id in store.run_ids().into_iter().filter(|id| *id <= latest) {
         let mut courses: BTreeMap<String, Digest> = BTreeMap::new();
         read(store, &id, |line| match line.course {
             Some(course) => drop(courses.insert(line.stage, course)),

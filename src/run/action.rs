@@ -243,12 +243,12 @@ impl Action<'_> {
             let text = serde_json::to_vec_pretty(&request).expect("a request is plain data");
             fs::write(&request_path, text).doing("cannot write", &request_path)?;
         }
-        let log = run.store.path("runs").join(&run.id).join("logs").join(format!("{}.log", self.stage.name));
+        let kept = run.store.path("runs").join(&run.id);
+        let log = kept.join("logs").join(format!("{}.log", self.stage.name));
         command[0] = run.project.program(&decl.command[0])?.into();
         let environment = self.environment(run);
         let timeout = self.stage.resources.timeout_seconds.map(|seconds| Duration::from_secs_f64(seconds.0));
         let job = Job { command, environment, folder, log: &log, timeout };
-        let kept = run.store.path("runs").join(&run.id);
         let ended = work(&job, &place.children, |event| {
             say(Said::Worker(keep_picture(event, folder, &kept, &self.stage.name)));
         })?;

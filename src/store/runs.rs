@@ -48,11 +48,7 @@ impl Store {
 
     /// Runs that ended, the latest first.
     pub fn runs(&self) -> Vec<RunRecord> {
-        let folders = fs::read_dir(self.path("runs")).into_iter().flatten().flatten();
-        let mut runs: Vec<RunRecord> =
-            folders.filter_map(|folder| read_json(&folder.path().join("run.json"))).collect();
-        runs.sort_by(|a, b| b.id.cmp(&a.id));
-        runs
+        self.run_ids().iter().filter_map(|id| self.run(id)).collect()
     }
 
     /// Names of all runs, of those that go on and those that were killed, too; the latest first.

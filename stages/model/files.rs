@@ -73,15 +73,15 @@ impl Model {
     /// When it is damaged, incomplete, or of something else.
     pub fn from_file(path: &Path, compute: Compute) -> Result<Self> {
         let (mut weights, config) = file::load(path)?;
-        if config[NETWORK] != Value::Null {
+        let is_checkpoint = !config[NETWORK].is_null();
+        if is_checkpoint {
             // Of a checkpoint it is the averages that are used.
             weights = weights
                 .into_iter()
                 .filter_map(|(name, tensor)| Some((name.strip_prefix(AVERAGED)?.to_owned(), tensor)))
                 .collect();
         }
-        let of = if config[NETWORK] == Value::Null { &config["spec"] } else { &config[NETWORK] };
-        let spec = Spec::deserialize(of).map_err(|_| {
+        let spec = Spec::deserialize(&config[if is_checkpoint { NETWORK } else { "spec" }]).map_err(|_| {
             refusal(
                 format!("{} is no trained model, nor a checkpoint of one", path.display()),
                 "name what train_generator made: its folder, a file in it, or a checkpoint step-*.safetensors",

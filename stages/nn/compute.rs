@@ -48,8 +48,8 @@ impl Compute {
             let help = "set device to auto or cpu; a stage is given GPUs by [stages.NAME.resources] gpus = 1";
             refusal(format!("{error}"), help)
         })?;
-        if device != Device::Cpu {
-            context.info(format!("computes on {}", name(device)));
+        if let Device::Cuda(number) = device {
+            context.info(format!("computes on cuda:{number}"));
         }
         Ok(Self { device, kind: precision.kind() })
     }
@@ -76,13 +76,6 @@ pub fn device(name: &str, count: i64) -> Result<Device> {
         _ => {
             Err(refusal(format!("device = \"{name}\" is no device"), "say auto, cpu, or cuda:0, cuda:1, .."))
         }
-    }
-}
-
-fn name(device: Device) -> String {
-    match device {
-        Device::Cuda(number) => format!("cuda:{number}"),
-        _ => "the CPU".to_owned(),
     }
 }
 

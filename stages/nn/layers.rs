@@ -53,9 +53,7 @@ impl HeConv {
         let size = x.size();
         let (top, bottom) = same_padding(size[2], self.kernel, self.stride);
         let (left, right) = same_padding(size[3], self.kernel, self.stride);
-        let weight = (&self.weight * self.scale).to_kind(self.computed_in);
-        let bias = self.bias.to_kind(self.computed_in);
-        let x = x.to_kind(self.computed_in);
+        let [x, weight, bias] = self.cast(x, &(&self.weight * self.scale));
         let stride = [self.stride, self.stride];
         if (top, left) == (bottom, right) {
             return x.conv2d(&weight, Some(&bias), stride, [top, left], [1, 1], 1);
@@ -66,9 +64,8 @@ impl HeConv {
 
     /// `halve(forward(x))` of a 3 x 3 convolution, for less than half of its cost.
     pub fn halved(&self, x: &Tensor) -> Tensor {
-        let weight = (halving(&self.weight) * self.scale).to_kind(self.computed_in);
-        let bias = self.bias.to_kind(self.computed_in);
-        x.to_kind(self.computed_in).conv2d(&weight, Some(&bias), [2, 2], [1, 1], [1, 1], 1)
+        let [x, weight, bias] = self.cast(x, &(halving(&self.weight) * self.scale));
+        x.conv2d(&weight, Some(&bias), [2, 2], [1, 1], [1, 1], 1)
     }
 
     /// `forward(double(x))` of a 3 x 3 convolution, for less than half of its cost.
@@ -76,9 +73,13 @@ impl HeConv {
         // A transposed convolution, whose kernels are turned around, adds up what four neighbours that are the
         // same pixel would.
         let weight = halving(&self.weight).flip([2, 3]).transpose(0, 1) * (4.0 * self.scale);
-        let bias = self.bias.to_kind(self.computed_in);
-        let (weight, x) = (weight.to_kind(self.computed_in), x.to_kind(self.computed_in));
+        let [x, weight, bias] = self.cast(x, &weight);
         x.conv_transpose2d(&weight, Some(&bias), [2, 2], [1, 1], [0, 0], 1, [1, 1])
+    }
+
+    /// What is computed with, in the kind that it is computed in: input, weight and bias.
+    fn cast(&self, x: &Tensor, weight: &Tensor) -> [Tensor; 3] {
+        [x, weight, &self.bias].map(|tensor| tensor.to_kind(self.computed_in))
     }
 
     /// The constant that scales the weights.

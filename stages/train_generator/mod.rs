@@ -143,8 +143,8 @@ pub fn run(context: &Context) -> Result<()> {
         tch::manual_seed(torch_seed(params.seed, "step", step));
         let batches = loader.next()?;
         let of_rows = |batch: &Batch| {
-            let rows = Tensor::from_slice(&batch.rows).to_device(compute.device);
-            known.as_ref().map(|codes| codes.index_select(0, &rows))
+            let rows = || Tensor::from_slice(&batch.rows).to_device(compute.device);
+            known.as_ref().map(|codes| codes.index_select(0, &rows()))
         };
         let outputs = outputs(&model, now, &batches, batches.iter().map(of_rows).collect());
         let compared = batches.iter().filter(|_| now.has(Term::Perceptual) || now.has(Term::Cycle));

@@ -169,11 +169,7 @@ impl Moving {
     /// # Errors
     /// When ffmpeg failed, or the file cannot be written.
     pub fn finish(self) -> Result<()> {
-        let written = self.encoder.finish().and_then(|()| Ok(fs::rename(&self.staged, &self.path)?));
-        if written.is_err() {
-            let _ = fs::remove_file(&self.staged);
-        }
-        written.with_context(|| format!("cannot write {}", self.path.display()))
+        settle(self.encoder.finish(), &self.staged, &self.path)
     }
 }
 
@@ -190,9 +186,14 @@ fn make_folder(path: &Path) -> Result<()> {
 pub fn save(path: &Path, picture: &RgbImage) -> Result<()> {
     make_folder(path)?;
     let staged = path.with_added_extension("partial");
-    let written = fs::write(&staged, encode_png(picture)?).and_then(|()| fs::rename(&staged, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&staged);
+    settle(fs::write(&staged, encode_png(picture)?).map_err(Into::into), &staged, path)
+}
+
+/// Gives what was `written` its name, or takes away what there is of it.
+fn settle(written: Result<()>, staged: &Path, path: &Path) -> Result<()> {
+    let settled = written.and_then(|()| Ok(fs::rename(staged, path)?));
+    if settled.is_err() {
+        let _ = fs::remove_file(staged);
     }
-    written.with_context(|| format!("cannot write {}", path.display()))
+    settled.with_context(|| format!("cannot write {}", path.display()))
 }

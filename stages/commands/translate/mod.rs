@@ -137,8 +137,7 @@ impl Translate {
                 let output = Output::of_way(&common.output)?;
                 output.spare(&[content.as_path(), from.as_path(), to.as_path()])?;
                 let translator = Translator::load(model, &common.device)?;
-                let ends = [from, to].map(|style| translator.code(style, common.style_side));
-                let [from, to] = ends;
+                let [from, to] = [from, to].map(|style| translator.code(style, common.style_side));
                 let steps = steps.unwrap_or(STEPS[usize::from(output.moves())]);
                 let share = Tensor::linspace(0.0, 1.0, i64::from(steps), (Kind::Float, Device::Cpu));
                 let codes = from?.lerp_tensor(&to?, &share.unsqueeze(1));

@@ -48,7 +48,7 @@ impl Conv {
     /// [N, inputs, H, W] -> [N, outputs, (H + 2 padding - kernel) / stride + 1, the same of W].
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
-        let [x, weight, bias] = self.cast(x);
+        let [x, weight, bias] = self.cast(x, &self.weight);
         x.conv2d(&weight, Some(&bias), stride, padding, [1, 1], 1)
     }
 
@@ -56,21 +56,20 @@ impl Conv {
     /// its cost.
     pub fn halved(&self, x: &Tensor) -> Tensor {
         // The kernels are averaged before they are rounded.
-        let [x, weight, bias] =
-            [x, &halving(&self.weight), &self.bias].map(|tensor| tensor.to_kind(self.computed_in));
+        let [x, weight, bias] = self.cast(x, &halving(&self.weight));
         x.conv2d(&weight, Some(&bias), [2, 2], [1, 1], [1, 1], 1)
     }
 
     /// [N, inputs, H, W] -> [N, outputs, 2 H, 2 W].
     pub fn transposed(&self, x: &Tensor) -> Tensor {
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
-        let [x, weight, bias] = self.cast(x);
+        let [x, weight, bias] = self.cast(x, &self.weight);
         x.conv_transpose2d(&weight, Some(&bias), stride, padding, [0, 0], 1, [1, 1])
     }
 
-    /// What is computed with, in the kind that it is computed in.
-    fn cast(&self, x: &Tensor) -> [Tensor; 3] {
-        [x, &self.weight, &self.bias].map(|tensor| tensor.to_kind(self.computed_in))
+    /// What is computed with, in the kind that it is computed in: input, weight and bias.
+    fn cast(&self, x: &Tensor, weight: &Tensor) -> [Tensor; 3] {
+        [x, weight, &self.bias].map(|tensor| tensor.to_kind(self.computed_in))
     }
 }
 
