@@ -3,6 +3,7 @@
 import io
 import statistics
 import time
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -117,6 +118,16 @@ def encoder_step(peer, images):
     peer.update({"e": (hinge + 0.01 * sum(z.square().mean() for z in (za, zp, zn)), ("e.",), 0.001)})
 
 
+def peak():
+    """Most of the memory of this process, in MB, since `forget_peak`."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
+def forget_peak():
+    Path("/proc/self/clear_refs").write_text("5")
+
+
 def steps(call, count):
     times = []
     for n in range(count):
@@ -134,21 +145,23 @@ def between(ran):
 def turns(options, name, images, theirs, ours):
     """Both in turns; a row for each precision of ours, which is told the number of its turn."""
     precisions = options.precisions.split(",")
-    others, ran = [], {precision: [] for precision in precisions}
+    others, peaks, ran = [], [], {precision: [] for precision in precisions}
     for turn in range(options.rounds):
+        forget_peak()
         others.append(steps(theirs, options.steps))
+        peaks.append(peak())
         for precision in precisions:
             ran[precision].append(ours(f"{precision}-{turn}", precision))
     for precision in precisions:
         seconds = [between(r) for r in ran[precision]]
         row(f"{name}, {precision}", images, f"{statistics.median(others):.2f}", f"{statistics.median(seconds):.2f}",
-            ratio(others, seconds), f"{max(r.megabytes for r in ran[precision]):.0f}")
+            ratio(others, seconds), f"{max(peaks):.0f}", f"{max(r.megabytes for r in ran[precision]):.0f}")
 
 
 def training(folder, options):
     weights = imported(folder)
     taps = vgg({name: w.contiguous(memory_format=torch.channels_last) if w.dim() == 4 else w
-                for name, w in load_file(weights).items()}, "caffe")
+                for name, w in load_file(weights).items()}, "torchvision")
     objectives = sorted((ROOT / "pipelines/objectives").glob("*.toml"))
     triplets_table(folder / "triplets.parquet")
     for side in map(int, options.sides.split(",")):
@@ -165,7 +178,7 @@ def training(folder, options):
         start = load_file(folder / f"encoder-{side}-start/model/encoder.safetensors")
         peer = Peer({f"e.{name}": w for name, w in start.items()})
         of = [torch.arange(12) + by for by in range(3)]
-        head(f"a step at {side} px", "images", "torch, s", "ours, s", "ratio", "ours, MB")
+        head(f"a step at {side} px", "images", "torch, s", "ours, s", "ratio", "torch, MB", "ours, MB")
         if "encoder" in options.training:
             turns(options, "encoder", 36, lambda _: encoder_step(peer, [b[rows % IMAGES] for rows in of]), ours_encoder)
         for name, objective, frozen in [("step_v4, frozen", "step_v4", True), ("step_v4, fine-tuned", "step_v4", False),
