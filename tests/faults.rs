@@ -376,3 +376,18 @@ fn a_word_of_a_command_takes_one_input() {
     let said = project.run_failing(&P, 2);
     assert!(said.contains("names several inputs") && said.contains("a word of its own"), "{said}");
 }
+
+#[test]
+fn what_begins_the_longest_chain_comes_first_and_what_takes_longest_as_soon_as_that_is_known() {
+    let project = scripts(&[
+        ("alone", "sleep 1.5; echo x > \"$1\"", "", "numbers"),
+        ("first", "echo x > \"$1\"", "", "numbers"),
+        ("second", "echo x > \"$1\"", "", "first.out"),
+        ("third", "echo x > \"$1\"", "", "second.out"),
+    ]);
+    let one = ["--jobs", "1"];
+    assert_eq!(project.run(&[&P[..], &one].concat()).ran()[..2], ["first", "second"]);
+    let force = ["--force", "alone", "--force", "first", "--force", "second", "--force", "third"];
+    let again = project.run(&[&P[..], &one, &force].concat());
+    assert_eq!(again.ran()[0], "alone", "a second and a half beside three of some milliseconds");
+}

@@ -7,6 +7,7 @@ mod handover;
 mod log;
 mod outlook;
 mod pictures;
+mod priority;
 mod process;
 mod publish;
 mod recorder;

@@ -1,5 +1,6 @@
 //! Starts every stage as soon as its inputs are there and its share of the machine is free.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use rustix::process::Signal;
 
 use super::action::{Action, Outcome, Said};
 use super::outlook::{file_name, key_of, left_out_by_only, row_files, rows};
+use super::priority::{Priority, priorities};
 use super::resources::{Machine, Share};
 use super::survey::Survey;
 use super::threads::Threads;
@@ -21,6 +23,9 @@ use crate::plan::{Input, Stage, json, suffix};
 use crate::protocol::RequestInput;
 use crate::reason::reasons;
 use crate::store::{Head, Object, Sources, StageResult, Watch, name_below, show_artifact};
+
+/// What a stage is thought to take that never ran.
+const UNKNOWN_SECONDS: f64 = 1.0;
 
 /// Where a stage is.
 enum Status {
@@ -58,7 +63,9 @@ pub struct Scheduler<'a, R> {
     /// How many stages that it reads from are not done, of each stage.
     missing: Vec<usize>,
     consumers: Vec<Vec<usize>>,
-    ready: BTreeMap<usize, (ActionKey, Watch)>,
+    /// Found out when first asked for.
+    priorities: OnceCell<Vec<Priority>>,
+    ready: BTreeMap<(Priority, usize), (ActionKey, Watch)>,
     shares: BTreeMap<usize, Share>,
     free: Machine,
     running: usize,
@@ -87,6 +94,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
             status: stages.iter().map(|_| Status::Waiting).collect(),
             missing: stages.iter().map(|stage| stage.upstream().len()).collect(),
             consumers,
+            priorities: OnceCell::new(),
             ready: BTreeMap::new(),
             shares: BTreeMap::new(),
             free: options.machine.clone(),
@@ -132,7 +140,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
     fn hear(&mut self, message: Message) {
         match message {
             Message::Event(event) => (self.report)(&event),
-            Message::Released(position) => self.release(position),
+            Message::Released(position) => self.release_early(position),
             Message::Ended(position, outcome) => self.ended(position, outcome),
             Message::Interrupt => {
                 let signal = if self.summary.stopped { Signal::KILL } else { Signal::TERM };
@@ -191,8 +199,14 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
             return Err(left_out_by_only(&stage.name));
         }
         self.options.machine.check(&stage.name, &stage.resources)?;
-        self.ready.insert(position, (key, watch));
+        self.ready.insert((self.priority(position), position), (key, watch));
         Ok(None)
+    }
+
+    fn priority(&self, position: usize) -> Priority {
+        let seconds =
+            |stage: &Stage| self.survey.last(&stage.name).map_or(UNKNOWN_SECONDS, |head| head.seconds);
+        self.priorities.get_or_init(|| priorities(&self.run.plan.stages, &self.consumers, seconds))[position]
     }
 
     fn start_ready<'s>(&mut self, scope: &'s Scope<'s, 'a>, sender: &Sender<Message>)
@@ -202,20 +216,20 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
         if self.summary.stopped {
             self.ready.clear();
         }
-        let positions: Vec<usize> = self.ready.keys().copied().collect();
+        let positions: Vec<(Priority, usize)> = self.ready.keys().copied().collect();
         if !positions.is_empty()
             && let Err(error) = self.run.workplace()
         {
             self.summary.refused = Some(error);
             return;
         }
-        for position in positions {
+        for (priority, position) in positions {
             if self.free.cpus == 0 {
                 return;
             }
             let wanted = &self.run.plan.stages[position].resources;
             let Some(share) = self.free.take(wanted, &self.options.machine) else { continue };
-            let Some((key, watch)) = self.ready.remove(&position) else { continue };
+            let Some((key, watch)) = self.ready.remove(&(priority, position)) else { continue };
             self.shares.insert(position, share.clone());
             match self.action(position, key, watch, share) {
                 Ok(action) => self.start(position, action, scope, sender.clone()),
@@ -339,6 +353,17 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
     fn made_by(&self, position: usize, output: &str) -> &Object {
         let Status::Done(head) = &self.status[position] else { unreachable!("the producer is done") };
         head.outputs.get(output).expect("what a stage declares is in its record")
+    }
+
+    /// Gives a worker's share back before its result is in the store, unless a stage that waits for that result comes
+    /// before all that would take the share in the meantime.
+    fn release_early(&mut self, position: usize) {
+        let waits = self.consumers[position].iter().filter(|consumer| self.missing[**consumer] == 1);
+        let next = waits.map(|consumer| self.priority(*consumer)).min();
+        let ready = self.ready.keys().next().map(|(priority, _)| *priority);
+        if next.zip(ready).is_none_or(|(next, ready)| ready <= next) {
+            self.release(position);
+        }
     }
 
     fn release(&mut self, position: usize) {
