@@ -12,7 +12,7 @@ use tempfile::TempDir;
 #[test]
 fn a_longer_budget_continues_and_equals_a_run_that_went_there_at_once() {
     let continued = project();
-    ran(&continued, &[]);
+    ran(&continued, &["finetune_generator"]);
     for (stage, longer, step, file) in [
         ("train_encoder", "train_encoder.stop_steps=8", 4, "encoder/encoder.safetensors"),
         // Two steps were made: one of the warm-up and one with all terms.
@@ -20,15 +20,13 @@ fn a_longer_budget_continues_and_equals_a_run_that_went_there_at_once() {
         // It starts at step 2 and was stopped just where its warm-up ends.
         ("finetune_generator", "finetune_generator.stop_kimg=0.032", 4, "model/averaged.safetensors"),
     ] {
-        let output = callsheet(&continued, &["run", "--set", longer]);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{said}");
+        let said = said(&continued, &["--set", longer, stage]);
         assert!(said.contains(&format!("{stage}: continues from step {step}")), "{said}");
         let at_once = project();
-        ran(&at_once, &["--set", longer]);
+        ran(&at_once, &["--set", longer, stage]);
         let weights = |project: &tempfile::TempDir| {
             let out = project.path().join("data/out/synthesis/space_needle");
-            std::fs::read(out.join(stage).join(file)).expect("weights")
+            fs::read(out.join(stage).join(file)).expect("weights")
         };
         assert!(weights(&continued) == weights(&at_once), "{stage} differs");
     }
@@ -104,6 +102,16 @@ fn a_checkpoint_that_cannot_be_used_is_said_and_the_one_before_is_taken() {
     let at_once = flagship::project();
     said(&at_once, &longer);
     assert!(weights(&project) == weights(&at_once));
+}
+
+#[test]
+fn a_training_that_goes_on_with_more_threads_says_that_they_round_differently() {
+    let project = project();
+    let target = "train_encoder";
+    said(&project, &["--jobs", "1", target]);
+    let longer = said(&project, &["--set", "train_encoder.stop_steps=6", "--jobs", "2", target]);
+    let told = longer.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("step 4, which was made on CPUs with 1 threads, on CPUs with 2 threads"), "{told}");
 }
 
 /// The step of the last checkpoint of the generator; 0 before there is any.

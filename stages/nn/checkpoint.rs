@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use super::file;
 use crate::worker::Context;
@@ -76,8 +76,10 @@ pub fn save(
     loss: Option<f64>,
 ) -> Result<Option<PathBuf>> {
     let request = &context.request;
-    let config =
-        json!({ "stage": request.stage, "step": step, "course": course.terms, NETWORK: course.network });
+    let config = json!({
+        "stage": request.stage, "step": step, "made_on": made_on(context, state), "course": course.terms,
+        NETWORK: course.network,
+    });
     let written = path(&request.scratch, step, course);
     file::save(&written, state, &config)?;
     let best = best(&written, step, loss)?;
@@ -123,8 +125,14 @@ pub fn resume(
     let scratch = &context.request.scratch;
     for (step, path) in all(scratch)?.into_iter().rev().filter(|(step, _)| *step <= stop) {
         match load(&path, &context.request.stage, expected) {
-            Ok((state, course)) if agrees(step, &course) => {
-                context.info(format!("continues from step {step}"));
+            Ok((state, config)) if agrees(step, &config["course"]) => {
+                let (then, now) = (config["made_on"].as_str(), made_on(context, expected));
+                match then.filter(|then| *then != now) {
+                    None => context.info(format!("continues from step {step}")),
+                    Some(then) => context.warn(format!(
+                        "continues from step {step}, which was made on {then}, on {now}: they round differently"
+                    )),
+                }
                 return Ok(Some((step, state)));
             }
             Ok(_) => {}
@@ -139,9 +147,17 @@ pub fn resume(
     Ok(None)
 }
 
-/// Reads a checkpoint of `stage` with the `expected` tensors; also returns its course.
+/// Where the tensors of a state are computed: elsewhere, sums are rounded differently.
+fn made_on(context: &Context, state: &State) -> String {
+    match state.values().next().map(Tensor::device) {
+        Some(Device::Cuda(number)) => format!("cuda:{number}"),
+        _ => format!("CPUs with {} threads", context.request.cpus),
+    }
+}
+
+/// Reads a checkpoint of `stage` with the `expected` tensors; also returns its configuration.
 fn load(path: &Path, stage: &str, expected: &State) -> Result<(State, Value)> {
-    let (state, mut config) = file::load(path)?;
+    let (state, config) = file::load(path)?;
     let shown = path.display();
     let found = config["stage"].as_str().unwrap_or("no stage");
     if found != stage {
@@ -158,7 +174,7 @@ fn load(path: &Path, stage: &str, expected: &State) -> Result<(State, Value)> {
             bail!("{shown}: `{name}` has shape {:?}, this training's {:?}", found.size(), tensor.size());
         }
     }
-    Ok((state, config["course"].take()))
+    Ok((state, config))
 }
 
 /// Adds `tensors` under `prefix`.
@@ -240,7 +256,7 @@ mod tests {
         let scratch = tempfile::tempdir().expect("a folder");
         let (context, course) = (Context::in_scratch("train", scratch.path()), course("a", 0));
         save(&context, 1, &state(1.0), &course, None).expect("saved");
-        let wide: State = [("w".to_owned(), Tensor::zeros([2], (tch::Kind::Float, tch::Device::Cpu)))].into();
+        let wide: State = [("w".to_owned(), Tensor::zeros([2], (tch::Kind::Float, Device::Cpu)))].into();
         save(&context, 2, &wide, &course, None).expect("saved");
         let foreign: State = [("v".to_owned(), Tensor::from_slice(&[1f32]))].into();
         save(&context, 3, &foreign, &course, None).expect("saved");

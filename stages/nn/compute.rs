@@ -39,16 +39,23 @@ impl Compute {
     /// float32 on the CPUs.
     pub const CPU: Self = Self { device: Device::Cpu, kind: Kind::Float };
 
-    /// What a stage's parameters `device` and `precision` ask for; says so where it is no CPU.
+    /// What a stage's parameters `device` and `precision` ask for; says so where it is no CPU. Where it is to be
+    /// `deterministic`, GPUs convolve by libtorch's own kernels: cuDNN's gradients differ from run to run.
     ///
     /// # Errors
     /// When there is no such device.
-    pub fn choose(context: &Context, device: &str, precision: Precision) -> Result<Self> {
+    pub fn choose(
+        context: &Context,
+        device: &str,
+        precision: Precision,
+        deterministic: bool,
+    ) -> Result<Self> {
         let device = self::device(device, Cuda::device_count()).map_err(|error| {
             let help = "set device to auto or cpu; a stage is given GPUs by [stages.NAME.resources] gpus = 1";
             refusal(format!("{error}"), help)
         })?;
         if let Device::Cuda(number) = device {
+            Cuda::set_user_enabled_cudnn(!deterministic);
             context.info(format!("computes on cuda:{number}"));
         }
         Ok(Self { device, kind: precision.kind() })

@@ -1,5 +1,7 @@
 //! Pre-training of the style encoder with a triplet loss (StEP, Meshry et al. 2021).
 
+mod watch;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -32,6 +34,7 @@ struct Params {
     checkpoint_every: u64,
     device: String,
     precision: Precision,
+    deterministic: bool,
     seed: i64,
 }
 
@@ -48,7 +51,7 @@ pub fn run(context: &Context) -> Result<()> {
     let (triplets, anchors) = read_triplets(context.input("triplets")?, &pairs)?;
 
     tch::manual_seed(params.seed);
-    let compute = Compute::choose(context, &params.device, params.precision)?;
+    let compute = Compute::choose(context, &params.device, params.precision, params.deterministic)?;
     let mut vars = Vars::on(compute);
     let encoder = Encoder::new(&mut vars, params.nf);
     let mut adam = Adam::new(&[("", &vars)], Betas { first: 0.0, second: 0.99 });
@@ -62,12 +65,16 @@ pub fn run(context: &Context) -> Result<()> {
     let network = json!({ "network": "encoder", "nf": params.nf });
     let course = Course { terms: Value::Null, network, milestone: 0, every: params.checkpoint_every };
     let batch = params.batch as i64;
+    let codes = |images: &[i64]| {
+        let images = pairs.b.index_select(0, &Tensor::from_slice(images));
+        encoder.forward(&normalised(&images.to_device(compute.device))).code()
+    };
+    let mut best = None;
     while adam.step < params.stop_steps {
         let rows = visit_rows(params.seed, anchors, triplets.len(), params.batch, adam.step);
         let images: Vec<i64> = (0..3).flat_map(|part| of_part(&triplets, &rows, part)).collect();
-        let images = pairs.b.index_select(0, &Tensor::from_slice(&images));
-        let codes = encoder.forward(&normalised(&images.to_device(compute.device))).code();
-        let [anchor, positive, negative] = [0, 1, 2].map(|part| codes.narrow(0, part * batch, batch));
+        let z = codes(&images);
+        let [anchor, positive, negative] = [0, 1, 2].map(|part| z.narrow(0, part * batch, batch));
         let ranking = loss::triplet(&anchor, &positive, &negative, params.margin);
         let energy: Tensor = [&anchor, &positive, &negative].map(loss::code_energy).into_iter().sum();
         let total = &ranking + &energy * params.z_l2;
@@ -86,8 +93,12 @@ pub fn run(context: &Context) -> Result<()> {
         }
         context.progress(adam.step as usize, params.stop_steps as usize, "steps");
         if adam.step.is_multiple_of(params.checkpoint_every) || adam.step == params.stop_steps {
-            checkpoint::save(context, adam.step, &state(&vars, &adam), &course, None)?;
+            let loss = watch::look(context, adam.step, &triplets, params.margin, codes)?;
+            best = checkpoint::save(context, adam.step, &state(&vars, &adam), &course, Some(loss))?;
         }
+    }
+    if let Some(best) = best {
+        context.info(format!("the best checkpoint by the same triplets is {}", best.display()));
     }
     let config = json!({ "network": "encoder", "nf": params.nf, "steps": adam.step, "labels": context.request.labels });
     file::save_model(context.output("model")?, &[("encoder.safetensors", vars.named())], &config)

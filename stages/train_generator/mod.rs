@@ -59,6 +59,7 @@ struct Params {
     held_out: usize,
     device: String,
     precision: Precision,
+    deterministic: bool,
     seed: i64,
 }
 
@@ -82,7 +83,7 @@ pub fn run(context: &Context) -> Result<()> {
     let pairs = Pairs::load(context.input("pairs")?, "train")?;
     start::check(&params, &pairs)?;
     let augmentation = Augmentation::new(params.crop, &params.enlarge, pairs.side(), params.seed)?;
-    let compute = Compute::choose(context, &params.device, params.precision)?;
+    let compute = Compute::choose(context, &params.device, params.precision, params.deterministic)?;
     let vgg = Vgg::load(context.input("vgg")?)?.on(compute);
     let as_stored = augmentation.is_none(pairs.side());
     let targets = if as_stored { Targets::kept(pairs.len()) } else { Targets::fleeting() };

@@ -54,9 +54,10 @@ impl Optimizers {
         }
         for (name, network, gradients, learning_rate) in updates {
             let vars = [(prefix(network), model.vars(network))];
-            if let Some(adam) = self.0.get_mut(&(name, network)) {
-                adam.step(&vars, &gradients, learning_rate * rate(network));
-            }
+            let Some(adam) = self.0.get_mut(&(name, network)) else {
+                unreachable!("an optimizer of another objective")
+            };
+            adam.step(&vars, &gradients, learning_rate * rate(network));
         }
         totals
     }

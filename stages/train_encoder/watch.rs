@@ -1,0 +1,40 @@
+//! How well the encoder orders the same triplets at each checkpoint: a step's loss is of a dozen others.
+
+use anyhow::Result;
+use tch::{Kind, Tensor, no_grad};
+
+use super::of_part;
+use crate::data::spread;
+use crate::nn::loss;
+use crate::worker::Context;
+
+/// Triplets looked at, of fewer all.
+const WATCHED: usize = 256;
+/// Images that go through the network together.
+const BATCH: usize = 16;
+
+/// Tells the mean triplet loss over triplets spread evenly over all, and the share of them whose positive is
+/// nearer than the negative; returns the loss. They are of training images, as all triplets are.
+/// `codes` makes [N, 8] of the positions of N images.
+///
+/// # Errors
+/// When a value cannot be read out of its tensor.
+pub fn look(
+    context: &Context,
+    step: u64,
+    triplets: &[[i64; 3]],
+    margin: f64,
+    codes: impl Fn(&[i64]) -> Tensor,
+) -> Result<f64> {
+    let rows: Vec<i64> = spread(triplets.len(), WATCHED).into_iter().map(|row| row as i64).collect();
+    let [anchor, positive, negative] = [0, 1, 2].map(|part| {
+        let images = of_part(triplets, &rows, part);
+        no_grad(|| Tensor::cat(&images.chunks(BATCH).map(&codes).collect::<Vec<_>>(), 0))
+    });
+    let apart = |other: &Tensor| (&anchor - other).square().sum_dim_intlist(1, false, Kind::Float);
+    let ordered = apart(&positive).less_tensor(&apart(&negative)).to_kind(Kind::Double).mean(Kind::Double);
+    let loss = f64::try_from(loss::triplet(&anchor, &positive, &negative, margin))?;
+    context.metric("same/triplet", step, loss);
+    context.metric("same/ordered", step, f64::try_from(ordered)?);
+    Ok(loss)
+}
