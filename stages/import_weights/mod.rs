@@ -6,8 +6,8 @@ use anyhow::{Result, anyhow};
 use serde::Deserialize;
 
 use crate::nn::file;
-use crate::nn::vgg::{Convention, Origin};
-use crate::weights::{Format, convolutions, known, read, sha256};
+use crate::nn::vgg::Convention;
+use crate::weights::{convolutions, origin, read, sha256};
 use crate::worker::{Context, refusal};
 
 #[derive(Deserialize)]
@@ -30,32 +30,13 @@ pub fn run(context: &Context) -> Result<()> {
     let convolutions =
         convolutions(&params.network).ok_or_else(|| anyhow!("no network {}", params.network))?;
     let (tensors, format) = read(path, &convolutions)?;
-    let origin = origin(&params, path, &found, format);
-    file::save(context.output("weights")?, &tensors, &serde_json::to_value(origin)?)
-}
-
-/// What is known of a file, or can be said by its layout.
-fn origin(params: &Params, path: &Path, sha256: &str, format: Format) -> Origin {
-    let published = known(sha256);
-    let by_layout = match format {
-        Format::Torch | Format::TorchZip => Convention::Torchvision,
-        _ => Convention::Caffe,
-    };
     let convention = match params.convention.as_str() {
-        "caffe" => Convention::Caffe,
-        "torchvision" => Convention::Torchvision,
-        _ => published.and_then(|published| published.convention).unwrap_or(by_layout),
+        "caffe" => Some(Convention::Caffe),
+        "torchvision" => Some(Convention::Torchvision),
+        _ => None,
     };
-    match published {
-        Some(published) => {
-            Origin { name: published.name.into(), convention, source: published.source.into() }
-        }
-        None => {
-            let file = path.file_name().unwrap_or_default().to_string_lossy();
-            let source = format!("{file}, SHA-256 {sha256}: {} of unknown origin", params.network);
-            Origin { name: format!("{}-{}", params.network, &sha256[..8]), convention, source }
-        }
-    }
+    let origin = origin(path, &found, &params.network, format, convention);
+    file::save(context.output("weights")?, &tensors, &serde_json::to_value(origin)?)
 }
 
 fn check_sha256(path: &Path, found: &str, wanted: &str) -> Result<()> {
@@ -64,6 +45,6 @@ fn check_sha256(path: &Path, found: &str, wanted: &str) -> Result<()> {
     }
     Err(refusal(
         format!("{} is not the published file: its SHA-256 is {found}, not {wanted}", path.display()),
-        "remove it and fetch it again (`make setup`, torchvision's: `make imagenet`); for other weights set import_weights.sha256 to theirs, or to \"\"",
+        "remove it and fetch it again (`make setup`); for other weights set import_weights.sha256 to theirs, or to \"\"",
     ))
 }

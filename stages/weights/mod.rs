@@ -22,6 +22,7 @@ use tch::{Kind, Tensor};
 pub use known::known;
 pub use network::convolutions;
 
+use crate::nn::vgg::{Convention, Origin};
 use crate::worker::refusal;
 use keras::Keras;
 use network::Convolution;
@@ -30,7 +31,7 @@ use network::Convolution;
 pub fn unreadable(path: &Path, why: impl std::fmt::Display) -> anyhow::Error {
     refusal(
         format!("{} is no readable weight file: {why}", path.display()),
-        "remove it and fetch it again (`make setup`, torchvision's: `make imagenet`); `callsheet weights` \
+        "remove it and fetch it again (`make setup` fetches those of the pipelines); `callsheet weights` \
          lists what is there",
     )
 }
@@ -46,6 +47,8 @@ pub enum Format {
     Npy,
     /// NumPy's `.npz`.
     Npz,
+    /// A pickle of dicts of arrays.
+    Pickle,
     /// HDF5, as Keras writes it.
     Hdf5,
     /// safetensors.
@@ -74,7 +77,11 @@ impl Format {
             }
             // First: the length before the brace may look like the head of a pickle.
             [_, _, _, _, _, _, 0, 0, b'{', ..] => Some(Self::Safetensors),
-            [0x80, 0x02..=0x05, ..] => Some(Self::Torch),
+            // torch's begins with a long number.
+            [0x80, 0x02..=0x05, 0x8a, ..] | [0x80, 0x04 | 0x05, 0x95, _, _, _, _, _, _, _, _, 0x8a, ..] => {
+                Some(Self::Torch)
+            }
+            [0x80, 0x02..=0x05, ..] => Some(Self::Pickle),
             _ => None,
         })
     }
@@ -86,6 +93,7 @@ impl Format {
             Self::TorchZip => "torch (zip)",
             Self::Npy => "npy",
             Self::Npz => "npz",
+            Self::Pickle => "pickle",
             Self::Hdf5 => "HDF5",
             Self::Safetensors => "safetensors",
         }
@@ -103,6 +111,33 @@ pub fn sha256(path: &Path) -> Result<String> {
     Ok(format!("{:x}", hasher.finalize()))
 }
 
+/// What is known of a file, or can be said by its layout: `convention` where the user says so.
+pub fn origin(
+    path: &Path,
+    sha256: &str,
+    network: &str,
+    format: Format,
+    convention: Option<Convention>,
+) -> Origin {
+    let published = known(sha256);
+    let by_layout = match format {
+        Format::Torch | Format::TorchZip | Format::Pickle => Convention::Torchvision,
+        _ => Convention::Caffe,
+    };
+    let of_published = published.and_then(|published| published.convention);
+    let convention = convention.or(of_published).unwrap_or(by_layout);
+    match published {
+        Some(published) => {
+            Origin { name: published.name.into(), convention, source: published.source.into() }
+        }
+        None => {
+            let file = path.file_name().unwrap_or_default().to_string_lossy();
+            let source = format!("{file}, SHA-256 {sha256}: {network} of unknown origin");
+            Origin { name: format!("{network}-{}", &sha256[..8]), convention, source }
+        }
+    }
+}
+
 /// The convolutions of a network from a published file: `<name>.weight` [O, I, H, W] and `<name>.bias`.
 ///
 /// # Errors
@@ -110,7 +145,7 @@ pub fn sha256(path: &Path) -> Result<String> {
 /// that is no number.
 pub fn read(path: &Path, convolutions: &[Convolution]) -> Result<(BTreeMap<String, Tensor>, Format)> {
     let Some(format) = Format::of(path)? else {
-        let known = "torch's pickles, NumPy's .npy and .npz, HDF5";
+        let known = "torch's and Flax's pickles, NumPy's .npy and .npz, HDF5";
         return Err(unreadable(path, format!("it is none of the formats that are read ({known})")));
     };
     let bytes = || fs::read(path).with_context(|| format!("cannot read {}", path.display()));
@@ -119,7 +154,7 @@ pub fn read(path: &Path, convolutions: &[Convolution]) -> Result<(BTreeMap<Strin
             let tensors = torch::read(&bytes()?, path)?;
             convolutions.iter().map(|c| of_torch(&tensors, c)).collect()
         }
-        Format::Npy | Format::Npz => {
+        Format::Npy | Format::Npz | Format::Pickle => {
             let arrays = numpy::read(&bytes()?, path)?;
             convolutions.iter().map(|c| of_numpy(&arrays, c)).collect()
         }
@@ -161,10 +196,12 @@ fn of_torch(tensors: &BTreeMap<String, Tensor>, convolution: &Convolution) -> Op
 
 fn of_numpy(arrays: &BTreeMap<String, Tensor>, convolution: &Convolution) -> Option<[Tensor; 2]> {
     let pair = |name: &String| {
-        [[".0", ".1"], ["_W", "_b"], [".weight", ".bias"]].into_iter().find_map(|[kernel, bias]| {
-            let get = |part: &str| arrays.get(&format!("{name}{part}")).map(Tensor::shallow_clone);
-            Some([get(kernel)?, get(bias)?])
-        })
+        [[".0", ".1"], ["_W", "_b"], [".weight", ".bias"], ["/kernel", "/bias"]].into_iter().find_map(
+            |[kernel, bias]| {
+                let get = |part: &str| arrays.get(&format!("{name}{part}")).map(Tensor::shallow_clone);
+                Some([get(kernel)?, get(bias)?])
+            },
+        )
     };
     let [kernel, bias] = convolution.numpy.iter().find_map(pair)?;
     // TensorFlow's and Keras' arrays are HWIO.

@@ -37,15 +37,15 @@ pub struct Convolution {
     pub torch: Vec<String>,
     /// Groups of an HDF5 file.
     pub keras: Vec<String>,
-    /// In NumPy files: two arrays of a list, or `<name>_W` and `<name>_b`.
+    /// In NumPy files: two arrays of a list, or `<name>_W` and `<name>_b`; Flax's: `<name>/kernel` and `<name>/bias`.
     pub numpy: Vec<String>,
 }
 
 /// The convolutions of a network; none if it is unknown.
 pub fn convolutions(network: &str) -> Option<Vec<Convolution>> {
     match network {
-        "vgg16" => Some(vgg(&BLOCKS)),
-        "vgg19" => Some(vgg(&BLOCKS_19)),
+        "vgg16" => Some(vgg("VGG16", &BLOCKS)),
+        "vgg19" => Some(vgg("VGG19", &BLOCKS_19)),
         "alexnet" => Some(alexnet()),
         "squeezenet1_1" => Some(squeezenet()),
         _ => None,
@@ -57,7 +57,7 @@ fn of_torch(index: usize, slice: usize) -> Vec<String> {
     vec![format!("features.{index}"), format!("net.slice{slice}.{index}")]
 }
 
-fn vgg(blocks: &[(usize, i64); 5]) -> Vec<Convolution> {
+fn vgg(network: &str, blocks: &[(usize, i64); 5]) -> Vec<Convolution> {
     let (mut convolutions, mut index, mut inputs) = (Vec::new(), 0, 3);
     for (block, (count, width)) in (1..).zip(blocks) {
         for number in 1..=*count {
@@ -73,7 +73,11 @@ fn vgg(blocks: &[(usize, i64); 5]) -> Vec<Convolution> {
                     format!("model_weights/{keras}"),
                     format!("block{block}/layers/{hed}"),
                 ],
-                numpy: vec![conv_name(block, number), keras],
+                numpy: vec![
+                    conv_name(block, number),
+                    keras,
+                    format!("{network}_0/Conv_{}", convolutions.len()),
+                ],
             });
             index += 2;
             inputs = *width;
@@ -89,7 +93,9 @@ fn plain(name: String, shape: [i64; 4], torch: Vec<String>) -> Convolution {
 
 fn alexnet() -> Vec<Convolution> {
     let of = |(number, (index, shape)): (usize, (usize, [i64; 4]))| {
-        plain(format!("conv{number}"), shape, of_torch(index, number))
+        let mut convolution = plain(format!("conv{number}"), shape, of_torch(index, number));
+        convolution.numpy.push(format!("AlexNet_0/Conv_{}", number - 1));
+        convolution
     };
     (1..).zip(ALEXNET).map(of).collect()
 }

@@ -1,5 +1,5 @@
-//! Arrays as NumPy saves them: `.npz` archives, and `.npy` files of one pickled dict of arrays, as
-//! `vgg16.npy` is.
+//! Arrays as NumPy saves them: `.npz` archives, `.npy` files of one pickled dict of arrays, as
+//! `vgg16.npy` is, and pickles of dicts of arrays, as Flax's users save their parameters.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
@@ -15,12 +15,25 @@ use super::unreadable;
 /// Bytes of all arrays at most, as the archive says before they are read.
 const MOST_BYTES: u64 = 1 << 30;
 
-/// Reads arrays by name; of a dict of lists, those of `name` are `name.0`, `name.1` and so on.
+const TOO_LARGE: &str = "its arrays are larger than any network's";
+
+/// Entries of all dicts of a pickle at most: one may be in many others.
+const MOST_ENTRIES: usize = 10_000;
+
+/// Bytes of a name within its dicts: one may hold itself.
+const LONGEST_NAME: usize = 1000;
+
+/// Reads arrays by name; of a dict of lists, those of `name` are `name.0`, `name.1` and so on, of a pickled dict of
+/// dicts `name/name`.
 ///
 /// # Errors
 /// When the file is truncated, or holds arrays of other than floats.
 pub fn read(bytes: &[u8], path: &Path) -> Result<BTreeMap<String, Tensor>> {
-    let arrays = if bytes.starts_with(b"PK") { from_npz(bytes) } else { from_npy(bytes) };
+    let arrays = match bytes {
+        [b'P', b'K', ..] => from_npz(bytes),
+        [0x93, ..] => from_npy(bytes),
+        _ => from_pickle(bytes),
+    };
     arrays.map_err(|why| unreadable(path, why))
 }
 
@@ -30,7 +43,7 @@ fn from_npz(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, String> {
     let (mut tensors, mut left) = (BTreeMap::new(), MOST_BYTES);
     for name in names {
         let file = archive.by_name(&name).map_err(|error| format!("{name}: {error}"))?;
-        left = left.checked_sub(file.size()).ok_or("its arrays are larger than any network's")?;
+        left = left.checked_sub(file.size()).ok_or(TOO_LARGE)?;
         let mut bytes = Vec::new();
         let size = file.size();
         file.take(size).read_to_end(&mut bytes).map_err(|error| format!("{name}: {error}"))?;
@@ -50,7 +63,7 @@ fn from_npy(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, String> {
     // An array of one object: its state is (version, shape, type, order, [object]).
     let object = state(&pickle, pickle.root).and_then(|state| pickle.list(*state.get(4)?)?.first().copied());
     let dict = pickle.items(object.unwrap_or(pickle.root)).ok_or("it holds no dict of arrays")?;
-    let mut tensors = BTreeMap::new();
+    let (mut tensors, mut left) = (BTreeMap::new(), MOST_BYTES);
     for (name, value) in dict {
         let name = match pickle.node(name) {
             Node::Text(text) => text.clone(),
@@ -60,7 +73,34 @@ fn from_npy(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, String> {
         let values = pickle.list(value).map_or_else(|| vec![value], <[Id]>::to_vec);
         for (number, value) in values.into_iter().enumerate() {
             let tensor = pickled(&pickle, value).map_err(|why| format!("`{name}`: {why}"))?;
+            left = left.checked_sub(4 * tensor.numel() as u64).ok_or(TOO_LARGE)?;
             tensors.insert(format!("{name}.{number}"), tensor);
+        }
+    }
+    Ok(tensors)
+}
+
+fn from_pickle(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, String> {
+    let pickle = Reader::new(bytes).pickle()?;
+    let (mut tensors, mut seen, mut left) = (BTreeMap::new(), 0, MOST_BYTES);
+    let mut open = vec![(String::new(), pickle.root)];
+    while let Some((name, value)) = open.pop() {
+        seen += 1;
+        if seen > MOST_ENTRIES || name.len() > LONGEST_NAME {
+            return Err("it has more, or longer named, entries than any network".into());
+        }
+        let Some(items) = pickle.items(value) else {
+            let tensor = pickled(&pickle, value).map_err(|why| format!("`{name}`: {why}"))?;
+            left = left.checked_sub(4 * tensor.numel() as u64).ok_or(TOO_LARGE)?;
+            tensors.insert(name, tensor);
+            continue;
+        };
+        for (key, value) in items {
+            let key = pickle.text(key).ok_or("an array without a name")?;
+            open.push((if name.is_empty() { key.to_owned() } else { format!("{name}/{key}") }, value));
+        }
+        if open.len() > MOST_ENTRIES {
+            return Err("it has more, or longer named, entries than any network".into());
         }
     }
     Ok(tensors)

@@ -16,8 +16,8 @@ fn convolution(shape: [i64; 4]) -> Vec<Convolution> {
         name: "conv1_1".into(),
         shape,
         torch: vec!["features.0".into()],
-        keras: Vec::new(),
-        numpy: vec!["conv1_1".into()],
+        keras: vec!["layers/block1_conv1".into()],
+        numpy: vec!["conv1_1".into(), "VGG16_0/Conv_0".into()],
     }]
 }
 
@@ -28,6 +28,8 @@ fn every_format_gives_the_same_weights() {
         ("legacy.pth", Format::Torch),
         ("dict.npy", Format::Npy),
         ("arrays.npz", Format::Npz),
+        ("dicts.pickle", Format::Pickle),
+        ("keras.h5", Format::Hdf5),
     ] {
         let (tensors, found) = read(&fixture(name), &convolution([2, 3, 1, 1])).expect(name);
         assert_eq!(found, format, "{name}");
@@ -46,6 +48,26 @@ fn safetensors_whose_header_is_as_long_as_a_pickle_s_head_says_are_no_pickle() {
         let header = format!("{{{}}}", " ".repeat(length as usize - 2));
         fs::write(&path, [&length.to_le_bytes(), header.as_bytes()].concat()).expect("written");
         assert_eq!(Format::of(&path).expect("a file"), Some(Format::Safetensors), "{length}");
+    }
+}
+
+#[test]
+fn a_dict_that_holds_itself_or_one_many_times_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("dicts.pickle");
+    // {"a": <itself>}
+    let itself = b"\x80\x03}q\x00X\x01\0\0\0ah\x00s.".to_vec();
+    // Ten dicts, each of which holds the one before ten times.
+    let mut many = b"\x80\x03}q\x00".to_vec();
+    for depth in 0..10u8 {
+        many.extend([b'0', b'}', b'q', depth + 1]);
+        (0..10u8).for_each(|name| many.extend([b'X', 1, 0, 0, 0, b'a' + name, b'h', depth, b's']));
+    }
+    many.push(b'.');
+    for bytes in [itself, many] {
+        fs::write(&path, bytes).expect("written");
+        let error = read(&path, &convolution([2, 3, 1, 1])).expect_err("too many").to_string();
+        assert!(error.contains("entries than any network"), "{error}");
     }
 }
 
@@ -88,7 +110,7 @@ fn weights_that_are_no_numbers_are_refused() {
 
 #[test]
 fn files_cut_short_or_with_any_byte_changed_are_no_panic() {
-    for name in ["zip.pth", "legacy.pth", "dict.npy", "arrays.npz"] {
+    for name in ["zip.pth", "legacy.pth", "dict.npy", "arrays.npz", "dicts.pickle", "keras.h5"] {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(name);
         let bytes = std::fs::read(fixture(name)).expect("bytes");
