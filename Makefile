@@ -7,7 +7,7 @@ TOOLS ?= callsheet,ninja,make,doit
 ENGINE = -p callsheet -p callsheet-stages
 INSPECT = -p callsheet-inspect -p callsheet-sheet
 
-.PHONY: pipeline setup fetch imagenet build inspect test lint docs doc test-interop parity bench-stages bench-engine bench-encodings bench-tables fuzz audit clean
+.PHONY: pipeline setup fetch build inspect test lint docs doc test-interop parity bench-stages bench-engine bench-encodings bench-tables fuzz audit clean
 
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) $(ARGS)
@@ -17,9 +17,6 @@ setup: # libtorch unless LIBTORCH is set, ffmpeg unless the system has one that 
 
 fetch: # a dataset of image pairs, from the public address in its file
 	@python3 setup/dataset.py $(DATASET)
-
-imagenet: # torchvision's VGG-16, for profile paper; from its public address
-	@python3 setup/fetch.py imagenet
 
 build: setup
 	cargo build --release --locked $(ENGINE)

@@ -1,6 +1,6 @@
 """The stages that look at style and train, beside the libraries that others would use: in one run, on the same data.
 
-usage: stages.py [--only grams,distances,kmeans,frames,pairs,training,mapper] [--rounds N] [--images N]
+usage: stages.py [--only grams,distances,kmeans,frames,pairs,training,mapper,perceptual] [--rounds N] [--images N]
 
 Ours are whole processes, their start included; the others' are calls in a process that has imported them. A ratio
 is their time by ours: above 1 ours is faster. Both take turns, and use two threads.
@@ -25,18 +25,19 @@ from clusters import kmeans  # noqa: E402
 from footage import frames, pairs  # noqa: E402
 from mapper import mapper  # noqa: E402
 from measure import THREADS  # noqa: E402
+from perceptual import perceptual  # noqa: E402
 from style import distances, grams  # noqa: E402
 from training import training  # noqa: E402
 
 BENCHMARKS = {"grams": grams, "distances": distances, "kmeans": kmeans, "frames": frames, "pairs": pairs,
-              "training": training, "mapper": mapper}
+              "training": training, "mapper": mapper, "perceptual": perceptual}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default=",".join(BENCHMARKS))
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--images", type=int, default=128, help="of grams")
+    parser.add_argument("--images", type=int, default=128, help="of grams, and pairs of perceptual")
     parser.add_argument("--precisions", default="fp32,bf16", help="of grams and training")
     parser.add_argument("--distances", type=int, default=4000, help="images of distances")
     parser.add_argument("--points", type=int, default=4000, help="of kmeans")

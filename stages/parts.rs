@@ -40,11 +40,6 @@ impl Parts {
         Ok(Self { folder, schema, footer, number: 0, open: None, rows: 0, bytes: 0 })
     }
 
-    /// Adds a pair to the footer of every file; to be called before the first row.
-    pub fn note(&mut self, name: String, value: String) {
-        self.footer.insert(name, value);
-    }
-
     /// Appends rows.
     ///
     /// # Errors

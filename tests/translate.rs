@@ -113,6 +113,38 @@ fn images_are_translated_in_every_form_from_a_model_or_a_checkpoint_alone() {
     }
 }
 
+#[test]
+fn a_pipeline_shows_transfers_sampled_styles_and_the_way_between_two() {
+    let project = project();
+    let sizes = [
+        "transfer_grid.contents=2",
+        "transfer_grid.styles=3",
+        "sample_grid.contents=2",
+        "sample_grid.samples=3",
+        "interpolate.contents=3",
+        "interpolate.steps=2",
+        "interpolate.frames=5",
+    ];
+    let sizes: Vec<&str> = sizes.iter().flat_map(|size| ["--set", size]).collect();
+    ran(&project, &[&sizes[..], &["transfer_grid", "sample_grid", "interpolate"]].concat());
+    let size = |figure: &str| opened(&project, &format!("{OUT}/{figure}.png")).dimensions();
+    let (transfers, samples) = (size("transfer_grid/transfers"), size("sample_grid/samples"));
+    assert_eq!(transfers.0, samples.0, "four columns");
+    assert!(transfers.1 > samples.1, "three rows, and two");
+    assert!(size("interpolate/interpolation").0 > transfers.0, "five columns");
+    let film = path(&project, &format!("{OUT}/interpolate/interpolation.mp4"));
+    flagship::ffmpeg(&["-i", &film, &path(&project, "film-%02d.png")]);
+    assert_eq!(
+        opened(&project, "film-01.png").dimensions(),
+        (128, 128),
+        "three contents, two beside each other"
+    );
+    let there = |n: u32| project.path().join(format!("film-{n:02}.png")).exists();
+    assert!(there(5) && !there(6), "five pictures");
+    let other = [&sizes[..], &["--set", "sample_grid.seed=1", "sample_grid", "transfer_grid"]].concat();
+    assert_eq!(ran(&project, &other), ["sample_grid"]);
+}
+
 fn path(project: &TempDir, name: &str) -> String {
     project.path().join(name).display().to_string()
 }
@@ -167,5 +199,5 @@ fn what_cannot_be_translated_is_said_and_nothing_is_written() {
     assert!(told.contains("device = \"gpu\" is no device"), "{told}");
     fs::copy(project.path().join("a.png"), project.path().join("photos/wide.jpg")).expect("copied");
     let told = refused(&project, &["transfer", model, "photos", "style.png", "-o", "x"]);
-    assert!(told.contains("would be written to one file"), "{told}");
+    assert!(told.contains("have one name"), "{told}");
 }

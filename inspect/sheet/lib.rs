@@ -23,8 +23,6 @@ pub struct Row {
 
 /// A contact sheet.
 pub struct Sheet {
-    /// File name without extension.
-    pub name: &'static str,
     /// What it shows.
     pub title: String,
     /// From top to bottom.
@@ -167,7 +165,7 @@ mod tests {
         let red = || RgbImage::from_pixel(64, 64, Rgb([200, 0, 0]));
         let cells = vec![Cell::new(red(), caption), Cell::gap(), Cell::new(red(), "")];
         let rows = vec![Row { label: "a row".into(), cells }];
-        Sheet { name: "test", title: "Title".into(), rows }.draw("a note").expect("drawn")
+        Sheet { title: "Title".into(), rows }.draw("a note").expect("drawn")
     }
 
     #[test]
@@ -182,7 +180,7 @@ mod tests {
     fn a_picture_keeps_its_proportions() {
         let wide = RgbImage::from_pixel(800, 100, Rgb([200, 0, 0]));
         let rows = vec![Row::plain(vec![Cell::new(wide, "")])];
-        let drawn = Sheet { name: "test", title: String::new(), rows }.draw("").expect("drawn");
+        let drawn = Sheet { title: String::new(), rows }.draw("").expect("drawn");
         assert_eq!(drawn.width(), LONGEST + 2 * MARGIN);
         assert_eq!(fit((8280, 1080), (1024, 1024)), (1024, 134));
     }

@@ -95,6 +95,8 @@ enum Subcommands {
     Weights(external::External),
     /// Translate images with a trained model: transfer, sample or interpolate styles
     Translate(external::External),
+    /// Measure how far images are from others: PSNR, SSIM and LPIPS
+    Measure(external::External),
     /// Draw contact sheets of a table's images
     Sheet(external::External),
     Curate(curate::Curate),
@@ -238,6 +240,7 @@ pub fn main() -> ExitCode {
         Subcommands::Explain(command) => command.execute(),
         Subcommands::Compare(command) => command.execute(),
         Subcommands::Metrics(command) => command.execute(),
+        Subcommands::Measure(command) => command.execute(&external::STAGES, "measure"),
         Subcommands::Translate(command) => command.execute(&external::STAGES, "translate"),
         Subcommands::Ls(command) => command.execute(),
         Subcommands::Show(command) => command.execute(),

@@ -1,6 +1,8 @@
 //! Commands about images and models that `callsheet` hands on: they run no stage and cache nothing.
 
 mod dataset;
+mod images;
+mod measure;
 mod translate;
 mod weights;
 
@@ -26,18 +28,20 @@ struct Cli {
 #[derive(Subcommand)]
 enum Commands {
     Dataset(dataset::Dataset),
+    Measure(measure::Measure),
     Translate(translate::Translate),
     Weights(weights::Weights),
 }
 
 /// Names of the commands.
-pub const NAMES: [&str; 3] = ["dataset", "translate", "weights"];
+pub const NAMES: [&str; 4] = ["dataset", "measure", "translate", "weights"];
 
 /// Runs the command that the command line names.
 #[expect(clippy::print_stderr, reason = "called by a person")]
 pub fn main() -> ExitCode {
     let result: Result<u8> = match Cli::parse().command {
         Commands::Dataset(command) => command.execute(),
+        Commands::Measure(command) => command.execute(),
         Commands::Translate(command) => command.execute(),
         Commands::Weights(command) => command.execute(),
     };

@@ -18,6 +18,9 @@ pub const BLOCKS: [(usize, i64); 5] = [(2, 64), (2, 128), (3, 256), (3, 512), (3
 /// Channels of the five taps.
 pub const CHANNELS: [usize; 5] = [64, 128, 256, 512, 512];
 
+/// The convolution of each block whose ReLU is tapped: relu1_2, 2_2, 3_2, 4_2, 5_2.
+const TAPPED: usize = 1;
+
 /// Pixels that an image must have in each direction: the network halves it four times.
 pub const SMALLEST_SIDE: u32 = 16;
 
@@ -31,25 +34,38 @@ pub enum Convention {
     Torchvision,
 }
 
+impl Convention {
+    /// Whose it is.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Caffe => "Caffe",
+            Self::Torchvision => "torchvision",
+        }
+    }
+
+    /// Images [N, 3, H, W] in [-1, 1] as the network wants them.
+    pub fn input(self, x: &Tensor) -> Tensor {
+        let channels =
+            |values: [f32; 3]| Tensor::from_slice(&values).to_device(x.device()).view([1, 3, 1, 1]);
+        match self {
+            Self::Caffe => (x.flip([1]) + 1.0) * 127.5 - channels([103.939, 116.779, 123.68]),
+            Self::Torchvision => {
+                ((x + 1.0) * 0.5 - channels([0.485, 0.456, 0.406])) / channels([0.229, 0.224, 0.225])
+            }
+        }
+    }
+}
+
 /// What a weight file says of itself.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
-    /// Short name for tables and pictures, e.g. `vgg-hed`.
+    /// Short name for tables and pictures, e.g. `vgg16`.
     pub name: String,
     /// What input it wants.
     pub convention: Convention,
     /// Where it comes from.
     pub source: String,
-}
-
-/// Which ReLU of each block is tapped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taps {
-    /// relu1_2, 2_2, 3_2, 4_2, 5_2: style and perceptual loss.
-    Second,
-    /// relu1_2, 2_2, 3_3, 4_3, 5_3: LPIPS.
-    Last,
 }
 
 /// The network.
@@ -110,38 +126,26 @@ impl Vgg {
     }
 
     /// [N, 3, H, W] in [-1, 1] -> five tensors [N, C, H/2^k, W/2^k].
-    pub fn taps(&self, x: &Tensor, which: Taps) -> Vec<Tensor> {
+    pub fn taps(&self, x: &Tensor) -> Vec<Tensor> {
         let mut taps = Vec::with_capacity(BLOCKS.len());
-        self.each_tap(x, which, |tap| taps.push(tap.shallow_clone()));
+        self.each_tap(x, |tap| taps.push(tap.shallow_clone()));
         taps
     }
 
     /// Hands out the taps of [`Self::taps`] as they come, so that none is held longer than it is needed.
     /// Sides are at least [`SMALLEST_SIDE`].
-    pub fn each_tap(&self, x: &Tensor, which: Taps, mut each: impl FnMut(&Tensor)) {
-        let mut x = self.prepare(x).to_kind(self.blocks[0][0].0.kind());
+    pub fn each_tap(&self, x: &Tensor, mut each: impl FnMut(&Tensor)) {
+        let mut x = self.origin.convention.input(x).to_kind(self.blocks[0][0].0.kind());
         for (n, block) in self.blocks.iter().enumerate() {
             if n > 0 {
                 x = x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], true);
             }
-            let tapped = if which == Taps::Second { 1 } else { block.len() - 1 };
-            let last_needed = if n + 1 == self.blocks.len() { tapped + 1 } else { block.len() };
+            let last_needed = if n + 1 == self.blocks.len() { TAPPED + 1 } else { block.len() };
             for (index, (weight, bias)) in block.iter().enumerate().take(last_needed) {
                 x = x.conv2d(weight, Some(bias), [1, 1], [1, 1], [1, 1], 1).relu_();
-                if index == tapped {
+                if index == TAPPED {
                     each(&x);
                 }
-            }
-        }
-    }
-
-    fn prepare(&self, x: &Tensor) -> Tensor {
-        let channels =
-            |values: [f32; 3]| Tensor::from_slice(&values).to_device(x.device()).view([1, 3, 1, 1]);
-        match self.origin.convention {
-            Convention::Caffe => (x.flip([1]) + 1.0) * 127.5 - channels([103.939, 116.779, 123.68]),
-            Convention::Torchvision => {
-                ((x + 1.0) * 0.5 - channels([0.485, 0.456, 0.406])) / channels([0.229, 0.224, 0.225])
             }
         }
     }
@@ -209,19 +213,17 @@ mod tests {
         let white = Tensor::ones([1, 3, 32, 32], (Kind::Float, Device::Cpu));
         let vgg = counting(Convention::Caffe);
         let blue = 255.0 - 103.939;
-        for (which, convolutions) in [(Taps::Second, [2, 4, 6, 9, 12]), (Taps::Last, [2, 4, 7, 10, 13])] {
-            for (n, (tap, before)) in vgg.taps(&white, which).iter().zip(convolutions).enumerate() {
-                assert_eq!(tap.size(), [1, 3, 32 >> n, 32 >> n]);
-                let value = tap.double_value(&[0, 0, 0, 0]);
-                assert!((value - blue - f64::from(before)).abs() < 1e-3, "{which:?} {n}: {value}");
-            }
+        for (n, (tap, before)) in vgg.taps(&white).iter().zip([2, 4, 6, 9, 12]).enumerate() {
+            assert_eq!(tap.size(), [1, 3, 32 >> n, 32 >> n]);
+            let value = tap.double_value(&[0, 0, 0, 0]);
+            assert!((value - blue - f64::from(before)).abs() < 1e-3, "{n}: {value}");
         }
     }
 
     #[test]
     fn caffe_takes_blue_first_in_0_to_255_and_torchvision_red_first_in_deviations() {
         let red = Tensor::from_slice(&[1f32, -1.0, -1.0]).view([1, 3, 1, 1]);
-        let first = |convention| counting(convention).prepare(&red).flatten(0, -1).double_value(&[0]);
+        let first = |convention: Convention| convention.input(&red).flatten(0, -1).double_value(&[0]);
         assert!((first(Convention::Caffe) + 103.939).abs() < 1e-3);
         assert!((first(Convention::Torchvision) - (1.0 - 0.485) / 0.229).abs() < 1e-5);
     }

@@ -1,33 +1,30 @@
 //! The report: figures and pictures of what came out.
 
 mod agreement;
+mod comparison;
 mod page;
 mod sheets;
 
 use std::fs;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use callsheet_sheet::Sheet;
 use serde::Deserialize;
-use serde_json::{Value, json};
-use tch::{Device, Kind, Tensor};
+use serde_json::json;
 
-use crate::data::Pairs;
+use crate::figures::{BATCH, Shown, noted};
 use crate::model::Model;
-use crate::nn::encoder::STYLE_DIM;
-use crate::nn::mapper::Mapper;
 use crate::picture::encode_png;
-use crate::random::torch_seed;
 use crate::worker::Context;
 use agreement::Agreement;
-use sheets::{BATCH, Styled};
+use comparison::Comparison;
+use page::Figure;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Params {
     rows: usize,
     note: String,
-    seed: i64,
 }
 
 /// Runs the stage.
@@ -36,12 +33,10 @@ struct Params {
 /// When an input is damaged, or tables speak of images that the pairs lack.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
-    let metrics = fs::read(context.input("metrics")?)?;
-    let metrics: Value = serde_json::from_slice(&metrics).context("malformed metrics")?;
+    let comparison = Comparison::read(context.input("comparison")?)?;
     let labels = &context.request.labels;
-    let note = labels.iter().chain([&params.note]).filter(|text| !text.is_empty());
-    let note = note.map(String::as_str).collect::<Vec<_>>().join(" \u{b7} ");
-    let sheets = sheets(context, &params)?;
+    let note = noted(context, &params.note);
+    let figures = figures(context, &params, &note)?;
     let agreement = context.optional("factors").map(|factors| -> Result<Agreement> {
         Agreement::of(context.input("clusters")?, context.input("pairs")?, factors)
     });
@@ -49,38 +44,39 @@ pub fn run(context: &Context) -> Result<()> {
 
     let folder = context.output("report")?;
     fs::create_dir_all(folder)?;
-    for (done, sheet) in sheets.iter().enumerate() {
-        let png = encode_png(&sheet.draw(&note)?)?;
-        fs::write(folder.join(format!("{}.png", sheet.name)), png)?;
-        context.progress(done + 1, sheets.len(), "sheets");
+    for figure in &figures {
+        fs::write(folder.join(figure.file()), &figure.png)?;
     }
     let summary = json!({
         "note": params.note,
         "rests_on": labels,
-        "reconstruction": metrics,
+        "reconstruction": comparison,
         "style_modes": agreement.as_ref().map(Agreement::summary),
-        "sheets": sheets.iter().map(|sheet| format!("{}.png", sheet.name)).collect::<Vec<_>>(),
+        "sheets": figures.iter().map(Figure::file).collect::<Vec<_>>(),
     });
     fs::write(folder.join("summary.json"), format!("{summary:#}\n"))?;
-    Ok(fs::write(folder.join("index.html"), page::page(&note, &metrics, agreement.as_ref(), &sheets))?)
+    Ok(fs::write(folder.join("index.html"), page::page(&note, &comparison, agreement.as_ref(), &figures))?)
 }
 
-fn sheets(context: &Context, params: &Params) -> Result<Vec<Sheet>> {
-    let (pairs, rows) = (context.input("pairs")?, params.rows);
-    let val = Pairs::sample(pairs, "val", rows)?.context("there is no validation image")?;
+/// Pictures in the order of the page.
+fn figures(context: &Context, params: &Params, note: &str) -> Result<Vec<Figure>> {
+    let pairs = context.input("pairs")?;
     let model = Model::averaged(context.input("model")?)?;
-    let codes = model.codes(&val.b, BATCH)?;
-    let outputs = model.outputs(&val.a, &codes, BATCH);
-    let styled = Styled { model, codes };
-    let mapper = Mapper::load(context.input("mapper")?)?;
-    tch::manual_seed(torch_seed(params.seed, "samples", 0));
-    let noise = Tensor::randn([val.len() as i64, rows as i64, STYLE_DIM], (Kind::Float, Device::Cpu));
+    let val = Shown::sample(context, &model, params.rows)?;
+    let outputs = model.outputs(&val.pairs.a, &val.codes, BATCH);
+    let drawn = |name, sheet: Sheet| -> Result<Figure> {
+        let png = encode_png(&sheet.draw(note)?)?;
+        Ok(Figure { name, title: sheet.title, png })
+    };
+    let made = |name, title: &str| -> Result<Figure> {
+        Ok(Figure { name, title: title.to_owned(), png: fs::read(context.input(name)?)? })
+    };
     Ok(vec![
-        sheets::reconstruction(&val, &outputs)?,
-        sheets::transfers(&styled, &val),
-        sheets::samples(&styled, &mapper, &val, &noise),
-        sheets::interpolation(&styled, &val, rows),
-        sheets::clusters(context.input("clusters")?, pairs, rows)?,
-        sheets::triplets(context.input("triplets")?, pairs, rows)?,
+        drawn("reconstruction", sheets::reconstruction(&val.pairs, &outputs)?)?,
+        made("transfers", "Style transfer on validation images")?,
+        made("samples", "Styles sampled through the mapper")?,
+        made("interpolation", "Between two styles")?,
+        drawn("clusters", sheets::clusters(context.input("clusters")?, pairs, params.rows)?)?,
+        drawn("triplets", sheets::triplets(context.input("triplets")?, pairs, params.rows)?)?,
     ])
 }

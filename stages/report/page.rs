@@ -2,19 +2,38 @@
 
 use std::fmt::Write;
 
-use callsheet_sheet::Sheet;
-use serde_json::Value;
-
 use super::agreement::{Agreement, mutual_information};
+use super::comparison::{self, Comparison, SHOWN};
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem}\
     table{border-collapse:collapse}td,th{padding:.2rem .8rem;text-align:right;border-bottom:1px solid #ccc}\
-    td:first-child,th:first-child{text-align:left}img{max-width:100%;border:1px solid #ccc}\
+    td:first-child,th:first-child{text-align:left}small{color:#666}img{max-width:100%;border:1px solid #ccc}\
     .note{background:#fff3cd;padding:.5rem 1rem}";
 
-/// The page as HTML; `metrics` is what the stage evaluate wrote.
-pub fn page(note: &str, metrics: &Value, agreement: Option<&Agreement>, sheets: &[Sheet]) -> String {
-    let distance = metrics["feature_distance"]["name"].as_str().unwrap_or("feature distance");
+/// A picture of the page.
+pub struct Figure {
+    /// File name without extension.
+    pub name: &'static str,
+    /// What it shows.
+    pub title: String,
+    /// As it is written.
+    pub png: Vec<u8>,
+}
+
+impl Figure {
+    /// Its file beside the page.
+    pub fn file(&self) -> String {
+        format!("{}.png", self.name)
+    }
+}
+
+/// The page as HTML.
+pub fn page(
+    note: &str,
+    comparison: &Comparison,
+    agreement: Option<&Agreement>,
+    figures: &[Figure],
+) -> String {
     let mut html = format!(
         "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Report</title>\n<style>{STYLE}</style>\n\
          <h1>Report</h1>\n"
@@ -22,34 +41,43 @@ pub fn page(note: &str, metrics: &Value, agreement: Option<&Agreement>, sheets: 
     if !note.is_empty() {
         let _ = writeln!(html, "<p class=\"note\">{}</p>", escape(note));
     }
-    let _ = writeln!(
-        html,
-        "<h2>Reconstruction of {} validation images</h2>\n<table><tr><th>method<th>PSNR (dB) \u{2191}<th>SSIM \
-         \u{2191}<th>{} \u{2193}",
-        metrics["images"],
-        escape(distance)
-    );
-    for (method, values) in metrics["methods"].as_object().into_iter().flatten() {
-        let figure = |name: &str, digits: usize| {
-            values[name].as_f64().map_or("identical".to_owned(), |v| format!("{v:.digits$}"))
-        };
-        let _ = writeln!(
-            html,
-            "<tr><td>{}<td>{}<td>{}<td>{}",
-            escape(method),
-            figure("psnr", 2),
-            figure("ssim", 3),
-            figure("feature_distance", 3)
-        );
-    }
-    html.push_str("</table>\n");
+    html.push_str(&methods(comparison));
     if let Some(agreement) = agreement {
         html.push_str(&modes(agreement));
     }
-    for sheet in sheets {
-        let title = escape(&sheet.title);
-        let _ = writeln!(html, "<h2>{title}</h2>\n<img src=\"{}.png\" alt=\"{title}\">", sheet.name);
+    for figure in figures {
+        let title = escape(&figure.title);
+        let _ = writeln!(html, "<h2>{title}</h2>\n<img src=\"{}\" alt=\"{title}\">", figure.file());
     }
+    html
+}
+
+/// Methods and what they come to, with intervals.
+fn methods(comparison: &Comparison) -> String {
+    let mut html = format!(
+        "<h2>Reconstruction of {} validation images</h2>\n<p>Means, and intervals of 95 % confidence over \
+         frames.</p>\n<table><tr><th>method",
+        comparison.images
+    );
+    for (_, unit, more, _) in SHOWN {
+        let unit = if unit.is_empty() { &comparison.distance_name } else { unit };
+        let _ = write!(html, "<th>{} {}", escape(unit), if more { '\u{2191}' } else { '\u{2193}' });
+    }
+    for method in &comparison.methods {
+        let _ = write!(html, "\n<tr><td>{}", escape(&method.name));
+        if method.identical > 0 {
+            let _ = write!(html, " ({} identical)", method.identical);
+        }
+        for (metric, _, _, digits) in SHOWN {
+            let Some(comparison::Figure { mean, low, high }) = method.figures.get(metric) else { continue };
+            let shown = if mean.is_finite() { format!("{mean:.digits$}") } else { "identical".to_owned() };
+            let _ = write!(html, "<td>{shown}");
+            if low.is_finite() && high.is_finite() {
+                let _ = write!(html, " <small>{low:.digits$} to {high:.digits$}</small>");
+            }
+        }
+    }
+    html.push_str("</table>\n");
     html
 }
 
@@ -85,22 +113,30 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+    use crate::report::comparison::Method;
 
     #[test]
     fn figures_stand_by_method_and_text_is_escaped() {
-        let values = json!({ "psnr": 20.126, "ssim": 0.5, "feature_distance": 1.0 });
-        let metrics =
-            json!({ "images": 3, "feature_distance": { "name": "d<1>" }, "methods": { "A & B": values } });
+        let figure = |[mean, low, high]: [f64; 3]| comparison::Figure { mean, low, high };
+        let figures = [
+            ("psnr", [20.126, 19.0, 21.0]),
+            ("ssim", [0.5, f64::NAN, f64::NAN]),
+            ("l1", [f64::INFINITY; 3]),
+            ("perceptual", [0.25, 0.0, f64::NAN]),
+            ("distance", [1.0; 3]),
+        ];
+        let figures = figures.map(|(name, values)| (name, figure(values))).into();
+        let methods = vec![Method { name: "A & B".into(), identical: 2, figures }];
+        let comparison =
+            Comparison { images: 3, distance_name: "d<1>".into(), distance_weights: String::new(), methods };
         let agreement = Agreement {
             modes: vec!["day".into(), "d&n".into()],
             images: vec![vec![6, 2], vec![0, 8]],
             frames: vec![vec![1, 0], vec![0, 1]],
         };
-        let html = page("a \"note\"", &metrics, Some(&agreement), &[]);
-        assert!(html.contains("<tr><td>A &amp; B<td>20.13<td>0.500<td>1.000"), "{html}");
+        let html = page("a \"note\"", &comparison, Some(&agreement), &[]);
+        assert!(html.contains("<tr><td>A &amp; B (2 identical)<td>20.13 <small>19.00 to 21.00</small><td>0.500<td>identical<td>0.2500<td>1.000"), "{html}");
         assert!(html.contains("d&lt;1&gt;") && html.contains("a &quot;note&quot;"), "{html}");
         assert!(html.contains("<td>day<td>6<td>2\n<tr><td>d&amp;n<td>0<td>8</table>"), "{html}");
         assert!(html.contains("of whole frames, each in the cluster of most of its images, 1.00."), "{html}");

@@ -1,23 +1,18 @@
 //! What each contact sheet shows.
 
 use std::collections::BTreeMap;
-use std::iter;
 use std::path::Path;
 
 use anyhow::Result;
 use callsheet::table::read_columns;
 use callsheet_sheet::{Cell, Row, Sheet};
 use image::RgbImage;
-use tch::{Tensor, no_grad};
+use tch::Tensor;
 
 use crate::columns::{read_float64s, read_int32s, read_strings};
-use crate::data::{Pairs, spread, to_picture};
-use crate::evaluate_images::psnr;
-use crate::model::Model;
-use crate::nn::mapper::Mapper;
-
-/// Images that go through a network together.
-pub const BATCH: i64 = 16;
+use crate::data::{Pairs, spread};
+use crate::figures::pictures;
+use crate::metrics::psnr;
 
 /// An image's id without the name of its video, to fit under a picture.
 fn short(id: &str) -> &str {
@@ -44,7 +39,7 @@ pub fn clusters(table: &Path, pairs: &Path, rows: usize) -> Result<Sheet> {
         Row { label: format!("cluster {cluster}: {} images", -size), cells: cells.collect() }
     };
     let rows = members.into_iter().map(row).collect();
-    Ok(Sheet { name: "clusters", title: "Style clusters, nearest to the centre first".into(), rows })
+    Ok(Sheet { title: "Style clusters, nearest to the centre first".into(), rows })
 }
 
 /// `rows` triplets with their style distances.
@@ -69,7 +64,7 @@ pub fn triplets(table: &Path, pairs: &Path, rows: usize) -> Result<Sheet> {
         Row { label: short(&ids[0][n]).to_owned(), cells: cells.collect() }
     };
     let rows = chosen.into_iter().map(row).collect();
-    Ok(Sheet { name: "triplets", title: "Triplets by style distance".into(), rows })
+    Ok(Sheet { title: "Triplets by style distance".into(), rows })
 }
 
 fn styles(pairs: &Path, ids: &[&str]) -> Result<BTreeMap<String, RgbImage>> {
@@ -91,75 +86,7 @@ pub fn reconstruction(val: &Pairs, outputs: &Tensor) -> Result<Sheet> {
         Row { label: short(&val.image_ids[n]).to_owned(), cells }
     };
     let rows = a.zip(y).zip(b).enumerate().map(row).collect();
-    Ok(Sheet { name: "reconstruction", title: "Validation pairs: A | output | B".into(), rows })
-}
-
-/// Every style on every content: the styles above, the contents on the left.
-pub fn transfers(styled: &Styled, val: &Pairs) -> Sheet {
-    let (contents, styles) = (pictures(&val.a), pictures(&val.b));
-    let header = styles.into_iter().map(|style| Cell::new(style, "style"));
-    let mut rows = vec![Row::plain(iter::once(Cell::gap()).chain(header).collect())];
-    for (n, content) in contents.into_iter().enumerate() {
-        let outputs = styled.remake(&val.a.get(n as i64), &styled.codes);
-        let outputs = outputs.into_iter().map(|picture| Cell::new(picture, ""));
-        rows.push(Row::plain(iter::once(Cell::new(content, "A")).chain(outputs).collect()));
-    }
-    Sheet { name: "transfers", title: "Style transfer on validation images".into(), rows }
-}
-
-/// Contents under styles that the mapper made of `noise` [rows, columns, 8].
-pub fn samples(styled: &Styled, mapper: &Mapper, val: &Pairs, noise: &Tensor) -> Sheet {
-    let row = |(n, content): (usize, RgbImage)| {
-        let codes = no_grad(|| mapper.forward(&noise.get(n as i64)));
-        let outputs = styled.remake(&val.a.get(n as i64), &codes);
-        let outputs = outputs.into_iter().map(|picture| Cell::new(picture, ""));
-        Row::plain(iter::once(Cell::new(content, "A")).chain(outputs).collect())
-    };
-    let rows = pictures(&val.a).into_iter().enumerate().map(row).collect();
-    Sheet { name: "samples", title: "Styles sampled through the mapper".into(), rows }
-}
-
-/// From the style of each image to that of one half the set away, `z_t = (1 - t) z_1 + t z_2`.
-pub fn interpolation(styled: &Styled, val: &Pairs, steps: usize) -> Sheet {
-    let (contents, styles) = (pictures(&val.a), pictures(&val.b));
-    let count = styles.len();
-    let row = |(n, content): (usize, RgbImage)| {
-        let other = (n + count / 2) % count;
-        let [from, to] = [n, other].map(|k| styled.codes.get(k as i64));
-        let times: Vec<f64> = (0..steps).map(|k| k as f64 / (steps.max(2) - 1) as f64).collect();
-        let codes: Vec<Tensor> = times.iter().map(|t| &from * (1.0 - t) + &to * *t).collect();
-        let outputs = styled.remake(&val.a.get(n as i64), &Tensor::stack(&codes, 0));
-        let mut cells = vec![Cell::new(content, "A"), Cell::new(styles[n].clone(), "style 1")];
-        cells.extend(
-            outputs.into_iter().zip(times).map(|(picture, t)| Cell::new(picture, format!("t = {t:.2}"))),
-        );
-        cells.push(Cell::new(styles[other].clone(), "style 2"));
-        Row::plain(cells)
-    };
-    let rows = contents.into_iter().enumerate().map(row).collect();
-    Sheet { name: "interpolation", title: "Between two styles".into(), rows }
-}
-
-/// The generator, and the codes of the images shown.
-pub struct Styled {
-    /// With averaged weights.
-    pub model: Model,
-    /// [N, 8].
-    pub codes: Tensor,
-}
-
-impl Styled {
-    /// Content `a` [3, H, W] under each of `codes` [K, 8].
-    fn remake(&self, a: &Tensor, codes: &Tensor) -> Vec<RgbImage> {
-        let size = a.size();
-        let contents = a.unsqueeze(0).expand([codes.size()[0], size[0], size[1], size[2]], false);
-        pictures(&self.model.outputs(&contents, codes, BATCH))
-    }
-}
-
-/// Images [N, 3, H, W] in 0..255.
-fn pictures(images: &Tensor) -> Vec<RgbImage> {
-    (0..images.size()[0]).map(|n| to_picture(&images.get(n))).collect()
+    Ok(Sheet { title: "Validation pairs: A | output | B".into(), rows })
 }
 
 #[cfg(test)]

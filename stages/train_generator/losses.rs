@@ -9,7 +9,7 @@ use super::sampler::Batch;
 use crate::model::Model;
 use crate::nn::encoder::Posterior;
 use crate::nn::loss;
-use crate::nn::vgg::{Taps, Vgg};
+use crate::nn::vgg::Vgg;
 use crate::objective::{GanMean, Kind, Network, Objective, Optimizer, Output, Term};
 
 /// A term's value: a sum over the batches, and over how many.
@@ -40,7 +40,7 @@ pub fn values(
     let images = |output: Output| outputs.images[&output].iter();
     let perceptual = |output: Output| -> Vec<Tensor> {
         let pairs = images(output).zip(wanted);
-        pairs.map(|(y, wanted)| loss::perceptual(&vgg.taps(y, Taps::Second), wanted)).collect()
+        pairs.map(|(y, wanted)| loss::perceptual(&vgg.taps(y), wanted)).collect()
     };
     let variational = objective.variational;
     let found = |posterior: &Posterior| {

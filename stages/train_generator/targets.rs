@@ -5,7 +5,7 @@ use std::cell::{OnceCell, RefCell};
 use tch::{Tensor, no_grad};
 
 use super::sampler::Batch;
-use crate::nn::vgg::{Taps, Vgg};
+use crate::nn::vgg::Vgg;
 
 /// Features of all images are kept where they take no more than this; computing them anew is a
 /// third of the network's cost in a step.
@@ -38,10 +38,10 @@ impl Targets {
     /// Features of a batch's images B.
     pub fn of(&self, vgg: &Vgg, batch: &Batch) -> Vec<Tensor> {
         // One by one, so that no image's features depend on which others are seen with it.
-        let of_row = |row: i64| no_grad(|| vgg.taps(&batch.b.narrow(0, row, 1), Taps::Second));
+        let of_row = |row: i64| no_grad(|| vgg.taps(&batch.b.narrow(0, row, 1)));
         let kept = self.kept.as_ref().and_then(|kept| Some((kept, kept.room(|| of_row(0))?)));
         let Some((kept, taps)) = kept else {
-            return no_grad(|| vgg.taps(&batch.b, Taps::Second));
+            return no_grad(|| vgg.taps(&batch.b));
         };
         for (at, row) in (0..).zip(&batch.rows) {
             let known = &mut kept.known.borrow_mut()[*row as usize];

@@ -12,7 +12,7 @@ use super::sampler::Batch;
 use crate::model::{Model, Spec};
 use crate::nn::compute::Compute;
 use crate::nn::file;
-use crate::nn::vgg::{BLOCKS, Taps, Vgg, conv_name};
+use crate::nn::vgg::{BLOCKS, Vgg, conv_name};
 use crate::objective::tests::all;
 use crate::objective::{GanMean, Network, Objective, Output, Start, Term};
 
@@ -55,7 +55,7 @@ fn forward(model: &Model, objective: &Objective, vgg: &Vgg) -> (Outputs, BTreeMa
     tch::manual_seed(11);
     let batches = batches();
     let outputs = outputs(model, objective, &batches, None);
-    let wanted: Vec<_> = batches.iter().map(|batch| vgg.taps(&batch.b, Taps::Second)).collect();
+    let wanted: Vec<_> = batches.iter().map(|batch| vgg.taps(&batch.b)).collect();
     let values = values(model, objective, vgg, &batches, &wanted, &outputs);
     (outputs, values)
 }

@@ -8,11 +8,11 @@ use anyhow::Result;
 use tch::{Tensor, no_grad};
 
 use crate::data::{Pairs, centre, normalised, to_picture};
-use crate::evaluate_images::psnr;
+use crate::metrics::psnr;
 use crate::model::{Model, Shadows};
 use crate::nn::compute::Compute;
 use crate::nn::loss;
-use crate::nn::vgg::{Taps, Vgg};
+use crate::nn::vgg::Vgg;
 use crate::picture::{encode_png, montage};
 use crate::worker::Context;
 
@@ -56,8 +56,7 @@ impl Watch {
         let codes = self.model.codes(&self.val.b, BATCH)?;
         let outputs = self.model.outputs(&self.val.a, &codes, BATCH);
         let psnrs = psnr(&outputs, &self.val.b)?;
-        let taps =
-            |images: &Tensor| vgg.taps(&normalised(&images.to_device(self.model.device())), Taps::Second);
+        let taps = |images: &Tensor| vgg.taps(&normalised(&images.to_device(self.model.device())));
         let parts = outputs.split(BATCH, 0).into_iter().zip(self.val.b.split(BATCH, 0));
         let losses = parts.map(|(output, wanted)| {
             let loss = no_grad(|| loss::perceptual(&taps(&output), &taps(&wanted)));

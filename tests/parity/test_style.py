@@ -76,7 +76,7 @@ def brute_force(weighting):
 class Style(unittest.TestCase):
     def test_gram_matrices_are_torch_s(self):
         weights = load_file(project().out / "import_weights/weights.safetensors")
-        taps = vgg(weights, "caffe")
+        taps = vgg(weights, "torchvision")
         pairs = table("pair_images/pairs")
         ids, values = features()
         images = dict(zip(pairs["image_id"].to_pylist(), pairs["b"].to_pylist()))

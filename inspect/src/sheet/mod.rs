@@ -29,7 +29,7 @@ Examples:
   callsheet sheet findings                      blurred, black, clipped, frozen and outlying frames
   callsheet sheet findings --where \"finding = 'outlying'\" --rows 4
   callsheet sheet frames --output frames.png    frames, drawn by chance
-  callsheet sheet --sql 'select image_id, psnr_finetuned from reconstruction order by 2 limit 24'
+  callsheet sheet --sql 'select image_id, psnr from evaluate_finetuned order by 2 limit 24'
 
 A table is an artifact or a file, as for `callsheet inspect`. What is drawn follows from its columns:
 `image_id` or `frame_id` name what is shown, other columns stand under it.")]
@@ -138,5 +138,5 @@ fn draw(layout: &Layout, name: &str, pictures: &pictures::Pictures) -> Sheet {
         cells: row.places.iter().map(cell).collect(),
     };
     let title = format!("{name}: {}", layout.title);
-    Sheet { name: "sheet", title, rows: layout.rows.iter().map(row).collect() }
+    Sheet { title, rows: layout.rows.iter().map(row).collect() }
 }

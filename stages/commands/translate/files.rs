@@ -1,41 +1,14 @@
-//! Images to read, and what is written.
+//! What is written.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use image::RgbImage;
 
-use crate::picture::{encode_png, is_image, montage};
+use crate::picture::{encode_png, montage};
 use crate::video::{Encoder, Format};
 use crate::worker::refusal;
-
-/// The image at `path`, or those of the folder by name.
-///
-/// # Errors
-/// When there is none.
-pub fn pictures(path: &Path) -> Result<Vec<PathBuf>> {
-    if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let entries = fs::read_dir(path).with_context(|| format!("cannot list {}", path.display()))?;
-    let mut found: Vec<PathBuf> =
-        entries.flatten().map(|entry| entry.path()).filter(|p| is_image(p)).collect();
-    found.sort();
-    if found.is_empty() {
-        return Err(refusal(format!("{} holds no image", path.display()), "PNG and JPEG files are read"));
-    }
-    let mut by_name: BTreeMap<OsString, &PathBuf> = BTreeMap::new();
-    for path in &found {
-        if let Some(other) = by_name.insert(path.file_stem().unwrap_or_default().to_owned(), path) {
-            let (a, b) = (other.display(), path.display());
-            return Err(refusal(format!("{a} and {b} would be written to one file"), "rename one of them"));
-        }
-    }
-    Ok(found)
-}
 
 /// What an output's name says that it is.
 #[derive(Clone, Copy, PartialEq)]

@@ -9,10 +9,12 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use tch::{Device, Kind, Tensor};
 
+use super::images::pictures;
+use crate::figures::between;
 use crate::nn::encoder::STYLE_DIM;
 use crate::nn::mapper::Mapper;
 use crate::random::torch_seed;
-use files::{Output, pictures, save};
+use files::{Output, save};
 use model::Translator;
 
 /// Translate images with a trained model: transfer, sample or interpolate styles
@@ -139,8 +141,7 @@ impl Translate {
                 let translator = Translator::load(model, &common.device)?;
                 let [from, to] = [from, to].map(|style| translator.code(style, common.style_side));
                 let steps = steps.unwrap_or(STEPS[usize::from(output.moves())]);
-                let share = Tensor::linspace(0.0, 1.0, i64::from(steps), (Kind::Float, Device::Cpu));
-                let codes = from?.lerp_tensor(&to?, &share.unsqueeze(1));
+                let codes = between(&from?, &to?, i64::from(steps));
                 let picture = translator.content(content, common.max_side)?;
                 let translated = translator.translated(&picture, &codes);
                 if output.moves() {

@@ -1,10 +1,9 @@
-//! PSNR, SSIM and feature distance of images [N, 3, H, W] in 0..255, one value an image.
+//! PSNR and SSIM of images [N, 3, H, W] in 0..255, one value an image.
 
 use anyhow::Result;
-use tch::{Kind, Tensor, no_grad};
+use tch::{Kind, Tensor};
 
-use crate::data::{normalised, values};
-use crate::nn::vgg::{Taps, Vgg};
+use crate::data::values;
 
 /// Side and deviation of SSIM's Gaussian window (Wang et al. 2004).
 const WINDOW: i64 = 11;
@@ -44,56 +43,6 @@ pub fn ssim(x: &Tensor, y: &Tensor) -> Result<Vec<f64>> {
     let (c1, c2) = ((0.01f64 * 255.0).powi(2), (0.03f64 * 255.0).powi(2));
     let map = (product * 2.0 + c1) * (covariance * 2.0 + c2) / ((squares + c1) * (variances + c2));
     values(&map.mean_dim([1i64, 2, 3].as_slice(), false, Kind::Double))
-}
-
-/// Distances of every candidate from `wanted` on VGG's last taps: channels are normalised at every
-/// position, squared differences summed over channels (weighted by `heads`, five tensors
-/// [1, C, 1, 1], where given: LPIPS), averaged over positions, summed over taps.
-///
-/// # Errors
-/// When a distance cannot be read out of its tensor.
-pub fn feature_distances(
-    vgg: &Vgg,
-    heads: Option<&[Tensor]>,
-    candidates: &[&Tensor],
-    wanted: &Tensor,
-    batch: i64,
-    mut progress: impl FnMut(usize),
-) -> Result<Vec<Vec<f64>>> {
-    let features = |x: &Tensor, from: i64, length: i64| {
-        let taps = vgg.taps(&normalised(&x.narrow(0, from, length)), Taps::Last);
-        taps.iter().map(unit).collect::<Vec<Tensor>>()
-    };
-    let count = wanted.size()[0];
-    let mut distances = vec![Vec::with_capacity(count as usize); candidates.len()];
-    let mut from = 0;
-    while from < count {
-        let length = batch.min(count - from);
-        no_grad(|| -> Result<()> {
-            let wanted = features(wanted, from, length);
-            for (candidate, distances) in candidates.iter().zip(&mut distances) {
-                let found = features(candidate, from, length);
-                let term = |(tap, (x, y)): (usize, (&Tensor, &Tensor))| {
-                    let squared = (x - y).square();
-                    let squared =
-                        heads.map_or_else(|| squared.shallow_clone(), |heads| &squared * &heads[tap]);
-                    let summed = squared.sum_dim_intlist(1, false, Kind::Float);
-                    summed.mean_dim([1i64, 2].as_slice(), false, Kind::Float)
-                };
-                let sums: Tensor = found.iter().zip(&wanted).enumerate().map(term).sum();
-                distances.extend(values::<f64>(&sums.to_kind(Kind::Double))?);
-            }
-            Ok(())
-        })?;
-        from += length;
-        progress(from as usize);
-    }
-    Ok(distances)
-}
-
-/// Unit vectors along the channels.
-fn unit(tap: &Tensor) -> Tensor {
-    tap / (tap.square().sum_dim_intlist(1, true, Kind::Float).sqrt() + 1e-10)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A predictor that anyone could make without learning: figures mean something only beside it.
+//! Colour transfer (Reinhard et al. 2001).
 
 use tch::{Kind, Tensor};
 

@@ -1,0 +1,62 @@
+//! Intervals of means over images that come in groups.
+
+use rand::Rng;
+
+use crate::random::stream;
+
+/// Values of each group, where they are finite: their sum and how many.
+pub type Group = (f64, usize);
+
+/// The mean over all values, and the ends of its interval of 95 % confidence by the bootstrap (Efron 1979): the
+/// percentiles of means over groups drawn with replacement, whole, as images of one frame are alike. The ends are NaN
+/// where there are no two groups to draw from.
+pub fn interval(groups: &[Group], resamples: usize, seed: i64) -> [f64; 3] {
+    let mean = |chosen: &mut dyn Iterator<Item = usize>| {
+        let (sum, count) = chosen.fold((0.0, 0), |(sum, count), at| {
+            let (more, others) = groups[at];
+            (sum + more, count + others)
+        });
+        sum / count as f64
+    };
+    let all = mean(&mut (0..groups.len()));
+    if groups.len() < 2 {
+        return [all, f64::NAN, f64::NAN];
+    }
+    let mut random = stream(seed, "bootstrap", 0);
+    let mut means: Vec<f64> = (0..resamples)
+        .map(|_| mean(&mut (0..groups.len()).map(|_| random.random_range(0..groups.len()))))
+        .collect();
+    means.sort_by(f64::total_cmp);
+    let at = |share: f64| means[(share * (means.len() - 1) as f64).round() as usize];
+    [all, at(0.025), at(0.975)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interval_is_the_closed_form_s_of_many_values() {
+        // Values 0, 1, .., 399: their mean has the deviation sqrt((n^2 - 1) / 12 / n).
+        let groups: Vec<Group> = (0..400).map(|n| (f64::from(n), 1)).collect();
+        let [mean, low, high] = interval(&groups, 4000, 0);
+        let half = 1.96 * ((400f64.powi(2) - 1.0) / 12.0 / 400.0).sqrt();
+        assert_eq!(mean, 199.5);
+        assert!((mean - low - half).abs() < 0.05 * half, "{low}, not {}", mean - half);
+        assert!((high - mean - half).abs() < 0.05 * half, "{high}, not {}", mean + half);
+    }
+
+    #[test]
+    fn images_of_one_frame_are_drawn_together_and_widen_the_interval() {
+        let single: Vec<Group> = (0..40).map(|n| (f64::from(n / 8), 1)).collect();
+        let frames: Vec<Group> = (0..5).map(|n| (8.0 * f64::from(n), 8)).collect();
+        let width = |groups: &[Group]| {
+            let [mean, low, high] = interval(groups, 2000, 0);
+            assert_eq!(mean, 2.0);
+            high - low
+        };
+        assert!(width(&frames) > 2.0 * width(&single));
+        let [mean, low, high] = interval(&frames[..1], 2000, 0);
+        assert!(mean == 0.0 && low.is_nan() && high.is_nan());
+    }
+}

@@ -1,0 +1,162 @@
+//! What was measured of one method, over all its repetitions.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use callsheet::table::read_columns;
+use serde_json::Value;
+
+use super::bootstrap::Group;
+use crate::columns::{read_float64s, read_int32s, read_strings};
+use crate::metrics::METRICS;
+use crate::objective::Objective;
+use crate::worker::{Context, refusal};
+
+/// How what is not trained at all was trained.
+pub const UNTRAINED: &str = "untrained";
+
+/// Inputs, how the models measured in each were trained, and the input that has their objectives.
+const TRAININGS: [(&str, &str, &str); 5] = [
+    ("baselines", UNTRAINED, ""),
+    ("jointly", "from scratch", "joint_objectives"),
+    ("frozen", "encoder frozen", "frozen_objectives"),
+    ("finetuned", "fine-tuned", "finetune_objectives"),
+    ("other_style", "fine-tuned, another image's style", "finetune_objectives"),
+];
+
+/// One row of the comparison.
+pub struct Method {
+    /// Objective or predictor; empty where there is but one.
+    pub name: String,
+    /// How it was trained.
+    pub training: &'static str,
+    /// What it was trained for, if that is wired.
+    pub objective: Option<Objective>,
+    /// What was measured, once a repetition.
+    pub tables: Vec<Table>,
+}
+
+/// What was measured in one repetition.
+pub struct Table {
+    /// Images.
+    pub ids: Vec<String>,
+    /// Of what was compared, in pixels.
+    pub side: i32,
+    /// Name of the distance, and where its network comes from.
+    pub distance: [String; 2],
+    /// In the order of [`METRICS`].
+    values: [Vec<f64>; METRICS.len()],
+}
+
+impl Method {
+    /// All methods that are wired, the baselines first.
+    ///
+    /// # Errors
+    /// When a table is none of measured images, or says NaN.
+    pub fn all(context: &Context) -> Result<Vec<Self>> {
+        let mut methods: BTreeMap<(usize, String), Self> = BTreeMap::new();
+        for (order, (input, training, objectives)) in TRAININGS.into_iter().enumerate() {
+            let Some(all) = context.request.inputs.get(input) else { continue };
+            let objectives = self::objectives(context, objectives)?;
+            for (at, path) in all.paths.iter().enumerate() {
+                let name = all.values.get(at).map(name).unwrap_or_default();
+                let objective = objectives.get(&name).cloned();
+                let new = || Self { name: name.clone(), training, objective, tables: Vec::new() };
+                let method = methods.entry((order, name.clone())).or_insert_with(new);
+                let table = Table::read(path, &method.shown())?;
+                method.tables.push(table);
+            }
+        }
+        Ok(methods.into_values().collect())
+    }
+
+    /// How it is called in messages.
+    pub fn shown(&self) -> String {
+        let parts = [self.name.as_str(), self.training];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Images whose PSNR is infinite, of all repetitions.
+    pub fn identical(&self) -> usize {
+        self.tables.iter().map(|table| table.values[0].iter().filter(|psnr| psnr.is_infinite()).count()).sum()
+    }
+
+    /// Finite values of a metric, over all repetitions, by the image's frame.
+    pub fn groups(&self, metric: usize, frames: &BTreeMap<String, String>) -> Result<Vec<Group>> {
+        let mut groups: BTreeMap<&str, Group> = BTreeMap::new();
+        for table in &self.tables {
+            for (id, value) in table.ids.iter().zip(&table.values[metric]) {
+                let frame = frames.get(id).with_context(|| format!("image {id} is not among the pairs"))?;
+                if value.is_finite() {
+                    let group = groups.entry(frame).or_default();
+                    *group = (group.0 + value, group.1 + 1);
+                }
+            }
+        }
+        Ok(groups.into_values().collect())
+    }
+
+    /// Deviation of a metric's mean between repetitions; NaN of a single one.
+    pub fn deviation(&self, metric: usize) -> f64 {
+        let means: Vec<f64> = self.tables.iter().map(|table| finite_mean(&table.values[metric])).collect();
+        let mean = means.iter().sum::<f64>() / means.len() as f64;
+        let squares: f64 = means.iter().map(|one| (one - mean).powi(2)).sum();
+        // Of one repetition 0 / 0.
+        (squares / (means.len() - 1) as f64).sqrt()
+    }
+}
+
+/// The objectives of an input, by what they were fanned out over.
+fn objectives(context: &Context, input: &str) -> Result<BTreeMap<String, Objective>> {
+    let mut objectives = BTreeMap::new();
+    let Some(all) = context.request.inputs.get(input) else { return Ok(objectives) };
+    for (path, values) in all.paths.iter().zip(&all.values) {
+        let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let objective = serde_json::from_slice(&text);
+        let objective = objective.with_context(|| format!("{} is no objective", path.display()))?;
+        objectives.insert(name(values), objective);
+    }
+    Ok(objectives)
+}
+
+fn finite_mean(values: &[f64]) -> f64 {
+    let finite = || values.iter().filter(|value| value.is_finite());
+    finite().sum::<f64>() / finite().count() as f64
+}
+
+/// What a stage was fanned out over, but for seeds, which are repetitions.
+fn name(values: &BTreeMap<String, Value>) -> String {
+    let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let names = values.iter().filter(|(name, _)| *name != "seed").map(|(_, value)| shown(value));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+impl Table {
+    fn read(path: &Path, method: &str) -> Result<Self> {
+        let rows = read_columns(path, &[])?;
+        let ids = read_strings(&rows, "image_id")?;
+        let mut values = METRICS.map(|_| Vec::new());
+        for (values, metric) in values.iter_mut().zip(METRICS) {
+            *values = read_float64s(&rows, metric)?;
+            // Images that are the same have no finite PSNR.
+            let wrong = |value: &f64| !value.is_finite() && (metric != "psnr" || *value != f64::INFINITY);
+            if let Some(at) = values.iter().position(wrong) {
+                let (value, id, path) = (values[at], &ids[at], path.display());
+                return Err(refusal(
+                    format!("{metric} of {id} by the method ({method}) is {value} in {path}"),
+                    "look at that image and the model's output; `callsheet inspect` shows the table",
+                ));
+            }
+        }
+        let first = |name: &str| Ok::<_, anyhow::Error>(read_strings(&rows, name)?.into_iter().next());
+        let Some((name, weights)) = first("distance_name")?.zip(first("distance_weights")?) else {
+            return Err(refusal(
+                format!("nothing was measured of the method ({method}): there is no validation image"),
+                "set list_images.val_fraction, or split_pairs, so that there are some",
+            ));
+        };
+        Ok(Self { side: read_int32s(&rows, "side")?[0], distance: [name, weights], ids, values })
+    }
+}

@@ -1,0 +1,141 @@
+//! Methods side by side: what those measured of the same images come to.
+
+mod bootstrap;
+mod method;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use arrow::array::ArrayRef;
+use arrow::datatypes::DataType;
+use callsheet::table::read_columns;
+use serde::Deserialize;
+
+use crate::columns::{Column, batch, float64s, int32s, read_strings, schema, strings};
+use crate::metrics::METRICS;
+use crate::objective::{Objective, Term};
+use crate::worker::{Context, refusal};
+use bootstrap::interval;
+use method::Method;
+pub use method::UNTRAINED;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    resamples: usize,
+    seed: i64,
+}
+
+/// Of each metric: mean, ends of its interval, deviation between repetitions.
+const FIGURES: [[&str; 4]; METRICS.len()] = [
+    ["psnr", "psnr_low", "psnr_high", "psnr_deviation"],
+    ["ssim", "ssim_low", "ssim_high", "ssim_deviation"],
+    ["l1", "l1_low", "l1_high", "l1_deviation"],
+    ["perceptual", "perceptual_low", "perceptual_high", "perceptual_deviation"],
+    ["distance", "distance_low", "distance_high", "distance_deviation"],
+];
+
+/// Terms of generators that objectives differ in, as columns.
+const TERMS: [(&str, Term); 11] = [
+    ("term_perceptual", Term::Perceptual),
+    ("term_l1", Term::L1),
+    ("term_cycle", Term::Cycle),
+    ("term_gan_reconstruction", Term::GanReconstruction),
+    ("term_gan_random", Term::GanRandom),
+    ("term_gan_swap", Term::GanSwap),
+    ("term_gan_cycle", Term::GanCycle),
+    ("term_random_code", Term::RandomCode),
+    ("term_swap_code", Term::SwapCode),
+    ("term_code_l2", Term::CodeL2),
+    ("term_kl", Term::Kl),
+];
+
+/// Runs the stage.
+///
+/// # Errors
+/// When there is nothing to compare, or methods were measured on other images or by another distance.
+pub fn run(context: &Context) -> Result<()> {
+    let params: Params = context.params()?;
+    let methods = Method::all(context)?;
+    check(&methods)?;
+    let pairs = read_columns(context.input("pairs")?, &["image_id", "frame_id"])?;
+    let ids = read_strings(&pairs, "image_id")?.into_iter();
+    let frames: BTreeMap<String, String> = ids.zip(read_strings(&pairs, "frame_id")?).collect();
+
+    let mut columns: Vec<Column> = vec![
+        ("method", strings(methods.iter().map(|method| &method.name))),
+        ("training", strings(methods.iter().map(|method| method.training))),
+        ("images", int32s(methods.iter().map(|method| method.tables[0].ids.len() as i32))),
+        ("repetitions", int32s(methods.iter().map(|method| method.tables.len() as i32))),
+        ("identical", int32s(methods.iter().map(|method| method.identical() as i32))),
+    ];
+    for (metric, names) in FIGURES.into_iter().enumerate() {
+        let mut figures = [const { Vec::new() }; 4];
+        for method in &methods {
+            let [mean, low, high] = interval(&method.groups(metric, &frames)?, params.resamples, params.seed);
+            // Images that are all remade exactly have no finite PSNR.
+            let mean = if mean.is_nan() { f64::INFINITY } else { mean };
+            let all = [mean, low, high, method.deviation(metric)];
+            figures.iter_mut().zip(all).for_each(|(figures, figure)| figures.push(figure));
+        }
+        columns.extend(names.into_iter().zip(figures).map(|(name, figures)| (name, float64s(figures))));
+    }
+    columns.push(("side", int32s(methods.iter().map(|method| method.tables[0].side))));
+    for (at, name) in ["distance_name", "distance_weights"].into_iter().enumerate() {
+        columns.push((name, strings(methods.iter().map(|method| &method.tables[0].distance[at]))));
+    }
+    columns.push(("variational", switches(&methods, |objective| objective.variational)));
+    for (name, term) in TERMS {
+        columns.push((name, switches(&methods, |objective| objective.has(term))));
+    }
+    let kinds: Vec<(&str, DataType)> =
+        columns.iter().map(|(name, column)| (*name, column.data_type().clone())).collect();
+    let mut table = context.table("comparison", schema(&kinds))?;
+    table.write(&batch(columns)?)?;
+    Ok(table.finish()?)
+}
+
+/// `on` or `off` of each method; nothing where its objective is not known.
+fn switches(methods: &[Method], is_on: impl Fn(&Objective) -> bool) -> ArrayRef {
+    let shown = |method: &Method| match method.objective.as_ref().map(&is_on) {
+        Some(true) => "on",
+        Some(false) => "off",
+        None => "",
+    };
+    strings(methods.iter().map(shown))
+}
+
+/// What can be compared is of the same images, cut alike, and measured by the same distance.
+fn check(methods: &[Method]) -> Result<()> {
+    let Some(first) = methods.first() else {
+        return Err(refusal("there is no method to compare", "wire one of the stage's inputs"));
+    };
+    let wanted = &first.tables[0];
+    for method in methods {
+        let (one, other) = (first.shown(), method.shown());
+        for table in &method.tables {
+            if table.ids != wanted.ids {
+                return Err(refusal(
+                    format!("({one}) and ({other}) were measured on other images"),
+                    "wire the same pairs to the stages that evaluate",
+                ));
+            }
+            if table.side != wanted.side {
+                return Err(refusal(
+                    format!("({one}) was measured on {} pixels, ({other}) on {}", wanted.side, table.side),
+                    "set the same crop of the stages that evaluate",
+                ));
+            }
+            if table.distance != wanted.distance {
+                let [a, b] = [wanted, table].map(|table| table.distance.join("; "));
+                return Err(refusal(
+                    format!("({one}) was measured by {a}, ({other}) by {b}"),
+                    "wire the same trunk and heads to the stages that evaluate, and set the same distance_side",
+                ));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! Tables of four images of two frames.
+
+use std::path::{Path, PathBuf};
+
+use arrow::datatypes::DataType;
+use callsheet::table::{TableWriter, read_columns};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::run;
+use crate::columns::{batch, float64s, int32s, read_float64s, read_int32s, read_strings, schema, strings};
+use crate::metrics::columns;
+use crate::worker::Context;
+
+const IDS: [&str; 4] = ["a/c0", "a/c1", "b/c0", "b/c1"];
+
+/// What differs between tables.
+struct Measured<'a> {
+    ids: &'a [&'a str],
+    psnr: [f64; 4],
+    distance: f64,
+    side: i32,
+    name: &'a str,
+}
+
+const PLAIN: Measured = Measured { ids: &IDS, psnr: [20.0; 4], distance: 0.5, side: 64, name: "LPIPS" };
+
+fn write(path: &Path, measured: &Measured) {
+    let count = measured.ids.len();
+    let all = |value: f64| float64s(vec![value; count]);
+    let rows = batch(vec![
+        ("image_id", strings(measured.ids)),
+        ("psnr", float64s(measured.psnr[..count].to_vec())),
+        ("ssim", all(0.5)),
+        ("l1", all(3.0)),
+        ("perceptual", all(0.1)),
+        ("distance", all(measured.distance)),
+        ("side", int32s(vec![measured.side; count])),
+        ("distance_name", strings(vec![measured.name; count])),
+        ("distance_weights", strings(vec!["somewhere"; count])),
+    ]);
+    let mut table = TableWriter::create(path, columns(), &Default::default()).expect("created");
+    table.write(&rows.expect("rows")).expect("written");
+    table.finish().expect("finished");
+}
+
+/// Runs the stage on tables of `frozen`, each with the values it was fanned out over; returns where the result lies.
+fn compared(folder: &TempDir, tables: &[(Value, Measured)]) -> anyhow::Result<PathBuf> {
+    let at = |name: &str| folder.path().join(name);
+    let mut pairs = TableWriter::create(
+        &at("pairs"),
+        schema(&[("image_id", DataType::Utf8), ("frame_id", DataType::Utf8)]),
+        &Default::default(),
+    )?;
+    pairs.write(&batch(vec![("image_id", strings(IDS)), ("frame_id", strings(["a", "a", "b", "b"]))])?)?;
+    pairs.finish()?;
+    let paths: Vec<PathBuf> = (0..tables.len()).map(|n| at(&format!("table-{n}"))).collect();
+    paths.iter().zip(tables).for_each(|(path, (_, measured))| write(path, measured));
+    let values: Vec<&Value> = tables.iter().map(|(values, _)| values).collect();
+    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    run(&Context::of(json!({
+        "stage": "compare_methods",
+        "inputs": {
+            "pairs": { "paths": [at("pairs")], "names": ["pairs"] },
+            "frozen": { "paths": paths, "names": names, "values": values },
+        },
+        "params": { "resamples": 200, "seed": 0 },
+        "outputs": { "comparison": at("comparison") },
+        "scratch": folder.path(), "cpus": 1, "labels": [], "footer": {},
+    })))?;
+    Ok(at("comparison"))
+}
+
+#[test]
+fn seeds_are_repetitions_of_one_method_and_identical_images_are_counted_and_left_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let seed = |objective: &str, seed: i64| json!({ "objective": objective, "seed": seed });
+    let tables = [
+        (seed("b", 0), Measured { psnr: [20.0, 22.0, f64::INFINITY, 24.0], ..PLAIN }),
+        (seed("b", 1), Measured { psnr: [30.0; 4], ..PLAIN }),
+        (seed("a", 0), Measured { psnr: [f64::INFINITY; 4], ..PLAIN }),
+    ];
+    let rows = read_columns(&compared(&folder, &tables).expect("compared"), &[]).expect("a table");
+    assert_eq!(read_strings(&rows, "method").expect("names"), ["a", "b"]);
+    assert_eq!(read_int32s(&rows, "repetitions").expect("counts"), [1, 2]);
+    assert_eq!(read_int32s(&rows, "identical").expect("counts"), [4, 1]);
+    let psnr = read_float64s(&rows, "psnr").expect("means");
+    assert_eq!(psnr[0], f64::INFINITY);
+    assert!((psnr[1] - (20.0 + 22.0 + 24.0 + 4.0 * 30.0) / 7.0).abs() < 1e-12);
+    let deviations = read_float64s(&rows, "psnr_deviation").expect("deviations");
+    // Of the means 22 and 30.
+    assert!(deviations[0].is_nan() && (deviations[1] - 32f64.sqrt()).abs() < 1e-12, "{deviations:?}");
+    assert_eq!(read_strings(&rows, "term_perceptual").expect("terms"), ["", ""], "no objective is wired");
+}
+
+#[test]
+fn what_was_not_measured_alike_is_refused_in_every_repetition() {
+    let method = |seed: i64| json!({ "objective": "a", "seed": seed });
+    for (other, wanted) in [
+        (Measured { ids: &IDS[..3], ..PLAIN }, "were measured on other images"),
+        (
+            Measured { side: 32, ..PLAIN },
+            "(a, encoder frozen) was measured on 64 pixels, (a, encoder frozen) on 32",
+        ),
+        (Measured { name: "vgg16 feature distance", ..PLAIN }, "by vgg16 feature distance; somewhere"),
+        (
+            Measured { distance: f64::NAN, ..PLAIN },
+            "distance of a/c0 by the method (a, encoder frozen) is NaN in",
+        ),
+        (
+            Measured { distance: f64::INFINITY, ..PLAIN },
+            "distance of a/c0 by the method (a, encoder frozen) is inf",
+        ),
+        (Measured { psnr: [20.0, f64::NAN, 1.0, 1.0], ..PLAIN }, "psnr of a/c1 by the method"),
+        (Measured { ids: &[], ..PLAIN }, "nothing was measured of the method (a, encoder frozen)"),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let error =
+            compared(&folder, &[(method(0), PLAIN), (method(1), other)]).expect_err(wanted).to_string();
+        assert!(error.contains(wanted), "{error}");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    assert!(
+        compared(&folder, &[]).expect_err("nothing").to_string().contains("there is no method to compare")
+    );
+}

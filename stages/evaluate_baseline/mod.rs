@@ -1,0 +1,61 @@
+//! Predictors that anyone could make without learning: figures mean something only beside them.
+
+mod reinhard;
+
+use std::fs;
+
+use anyhow::{Context as _, Result, ensure};
+use serde::Deserialize;
+
+use crate::data::{centre, to_tensor};
+use crate::metrics::{Crop, Measures, measure};
+use crate::picture::decode;
+use crate::worker::{Context, refusal};
+use reinhard::reinhard;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    method: Method,
+    crop: i64,
+    distance_side: u32,
+}
+
+/// What is taken for B.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Method {
+    /// A.
+    Copy,
+    /// The mean of the training images.
+    Mean,
+    /// A in the colours of B.
+    Reinhard,
+}
+
+/// Runs the stage.
+///
+/// # Errors
+/// When an image is unreadable, or the mean is of another size.
+pub fn run(context: &Context) -> Result<()> {
+    let Params { method, crop, distance_side } = context.params()?;
+    let measures = Measures::load(context, Crop { crop, distance_side })?;
+    match method {
+        Method::Copy => measure(context, &measures, |a, _| Ok(a.shallow_clone())),
+        Method::Reinhard => measure(context, &measures, |a, b| Ok(reinhard(a, b))),
+        Method::Mean => {
+            let Some(path) = context.optional("mean") else {
+                return Err(refusal(
+                    "method = \"mean\" needs the input `mean`",
+                    "wire average_images.mean to it",
+                ));
+            };
+            let picture = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let mean = centre(&to_tensor(&decode(&picture, "mean", path)?).unsqueeze(0), crop);
+            measure(context, &measures, |_, b| {
+                ensure!(mean.size()[1..] == b.size()[1..], "the mean image is of another size than B");
+                Ok(mean.expand_as(b).contiguous())
+            })
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! How different a model's outputs of one content are in different styles.
+
+use std::path::Path;
+
+use anyhow::Result;
+use arrow::datatypes::DataType;
+use callsheet::table::read_columns;
+use rand::seq::index::sample;
+use serde::Deserialize;
+use tch::{Device, Kind, Tensor, no_grad};
+
+use crate::columns::{batch, float64s, int32s, read_strings, schema, strings};
+use crate::data::{Pairs, centre, spread};
+use crate::lpips::Distance;
+use crate::model::Model;
+use crate::nn::encoder::STYLE_DIM;
+use crate::nn::mapper::Mapper;
+use crate::random::{stream, torch_seed};
+use crate::worker::{Context, refusal};
+
+/// Images that go through the generator together. Another number may round otherwise.
+const BATCH: i64 = 16;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    styles_from: Source,
+    contents: usize,
+    styles: usize,
+    crop: i64,
+    distance_side: u32,
+    seed: i64,
+}
+
+/// Where style codes come from.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Source {
+    /// Random images, the same for all contents.
+    Transfer,
+    /// The mapper, others for each content.
+    Mapper,
+    /// N(0, I), others for each content.
+    Prior,
+}
+
+/// Runs the stage.
+///
+/// # Errors
+/// When the model is damaged, the mapper is missing, or there are not two styles.
+pub fn run(context: &Context) -> Result<()> {
+    let params: Params = context.params()?;
+    let distance = Distance::load(context, params.distance_side)?;
+    let model = Model::averaged(context.input("model")?)?;
+    let ids = validation_ids(context.input("pairs")?)?;
+    if ids.len() < params.contents {
+        context.warn(format!(
+            "there are {} validation images, not {}: all are taken",
+            ids.len(),
+            params.contents
+        ));
+    }
+    let chosen = spread(ids.len(), params.contents).into_iter().map(|n| ids[n].as_str()).collect::<Vec<_>>();
+    let codes = codes(context, &params, &model, &ids, chosen.len())?;
+    let val = Pairs::choose(context.input("pairs")?, &chosen)?;
+    let (mut consecutive, mut all) = (Vec::new(), Vec::new());
+    for done in 0..val.len() {
+        let content = centre(&val.a.narrow(0, done as i64, 1), params.crop);
+        let codes = codes.get(done as i64);
+        let outputs = model.outputs(&content.expand([codes.size()[0], -1, -1, -1], false), &codes, BATCH);
+        let between = distance.features(&outputs)?.between();
+        consecutive.push(between.diagonal(1, 0, 1).mean(Kind::Double).double_value(&[]));
+        let pairs = (codes.size()[0] * (codes.size()[0] - 1)) as f64;
+        all.push(between.sum(Kind::Double).double_value(&[]) / pairs);
+        context.progress(done + 1, val.len(), "contents");
+    }
+    let styles = codes.size()[1] as i32;
+    let columns = vec![
+        ("image_id", strings(&val.image_ids)),
+        ("styles", int32s(val.image_ids.iter().map(|_| styles))),
+        ("consecutive", float64s(consecutive)),
+        ("all_pairs", float64s(all)),
+        ("distance_name", strings(val.image_ids.iter().map(|_| &distance.name))),
+        ("distance_weights", strings(val.image_ids.iter().map(|_| distance.source()))),
+    ];
+    let kinds = [
+        ("image_id", DataType::Utf8),
+        ("styles", DataType::Int32),
+        ("consecutive", DataType::Float64),
+        ("all_pairs", DataType::Float64),
+        ("distance_name", DataType::Utf8),
+        ("distance_weights", DataType::Utf8),
+    ];
+    let mut table = context.table("diversity", schema(&kinds))?;
+    table.write(&batch(columns)?)?;
+    Ok(table.finish()?)
+}
+
+fn validation_ids(pairs: &Path) -> Result<Vec<String>> {
+    let rows = read_columns(pairs, &["image_id", "split"])?;
+    let ids = read_strings(&rows, "image_id")?.into_iter().zip(read_strings(&rows, "split")?);
+    let ids: Vec<String> = ids.filter(|(_, split)| split == "val").map(|(id, _)| id).collect();
+    if ids.is_empty() {
+        return Err(refusal(
+            "there is no validation image",
+            "set list_images.val_fraction, or split_pairs, so that there are some",
+        ));
+    }
+    Ok(ids)
+}
+
+/// Style codes [contents, styles, 8].
+fn codes(
+    context: &Context,
+    params: &Params,
+    model: &Model,
+    ids: &[String],
+    contents: usize,
+) -> Result<Tensor> {
+    let size = [contents as i64, params.styles as i64, STYLE_DIM];
+    let noise = || {
+        tch::manual_seed(torch_seed(params.seed, "diversity", 0));
+        Tensor::randn(size, (Kind::Float, Device::Cpu))
+    };
+    match params.styles_from {
+        Source::Prior => Ok(noise()),
+        Source::Mapper => {
+            let Some(folder) = context.optional("mapper") else {
+                let message = "styles_from = \"mapper\" needs the input `mapper`";
+                return Err(refusal(message, "wire fit_mapper.mapper to it"));
+            };
+            let mapper = Mapper::load(folder)?;
+            Ok(no_grad(|| mapper.forward(&noise().view([-1, STYLE_DIM]))).view(size))
+        }
+        Source::Transfer => {
+            let count = params.styles.min(ids.len());
+            if count < 2 {
+                let message = "there is a single validation image: no two styles to compare";
+                return Err(refusal(
+                    message,
+                    "set list_images.val_fraction higher, or styles_from = \"mapper\"",
+                ));
+            }
+            if count < params.styles {
+                let found = ids.len();
+                context.warn(format!(
+                    "there are {found} validation images, not {}: so many styles",
+                    params.styles
+                ));
+            }
+            // In the order drawn: neighbours in the table are alike, and consecutive styles would be.
+            let drawn = sample(&mut stream(params.seed, "styles", 0), ids.len(), count).into_vec();
+            let wanted: Vec<&str> = drawn.iter().map(|n| ids[*n].as_str()).collect();
+            let styles = Pairs::choose(context.input("pairs")?, &wanted)?;
+            let at = |id: &&str| styles.image_ids.iter().position(|found| found == id).map(|at| at as i64);
+            let order: Vec<i64> = wanted.iter().filter_map(at).collect();
+            let images = styles.b.index_select(0, &Tensor::from_slice(&order));
+            let codes = model.codes(&centre(&images, params.crop), BATCH)?;
+            Ok(codes.unsqueeze(0).expand([contents as i64, -1, -1], false))
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! How much a style matters: each validation image remade from its content and another image's style.
+
+use anyhow::Result;
+use tch::Tensor;
+
+use crate::data::Pairs;
+use crate::metrics::{BATCH, Measures, columns, rows};
+use crate::model::Model;
+use crate::worker::{Context, refusal};
+
+/// Runs the stage.
+///
+/// # Errors
+/// When the model is damaged, an image unreadable, or there is no validation image.
+pub fn run(context: &Context) -> Result<()> {
+    let measures = Measures::load(context, context.params()?)?;
+    let model = Model::averaged(context.input("model")?)?;
+    let val = Pairs::load(context.input("pairs")?, "val")?;
+    let Some(other) = other_images(&val.frame_ids) else {
+        let message =
+            format!("there is no other style than that of {}, the only validation image", val.image_ids[0]);
+        return Err(refusal(message, "set list_images.val_fraction, or split_pairs, so that there are more"));
+    };
+    let (a, b) = (measures.middle(&val.a), measures.middle(&val.b));
+    let codes = model.codes(&b, BATCH as i64)?;
+    let other = codes.index_select(0, &Tensor::from_slice(&other));
+    let mut table = context.table("reconstruction", columns())?;
+    for (ids, at) in val.image_ids.chunks(BATCH).zip((0..).step_by(BATCH)) {
+        let part = |all: &Tensor| all.narrow(0, at, ids.len() as i64);
+        let images = model.outputs(&part(&a), &part(&other), BATCH as i64);
+        table.write(&rows(ids, b.size()[3], measures.of(&images, &part(&b))?, &measures.distance)?)?;
+        context.progress(at as usize + ids.len(), val.len(), "images");
+    }
+    Ok(table.finish()?)
+}
+
+/// For each image, one that is half the set away, and of another frame wherever there are two; none of a single image.
+fn other_images(frame_ids: &[String]) -> Option<Vec<i64>> {
+    let n = frame_ids.len();
+    let away = |i: usize| (0..n).map(move |k| (i + n / 2 + k) % n);
+    let other = |i: usize| {
+        let of_another_frame = away(i).find(|j| frame_ids[*j] != frame_ids[i]);
+        of_another_frame.or_else(|| away(i).find(|j| *j != i)).map(|j| j as i64)
+    };
+    (0..n).map(other).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_style_is_of_another_frame_or_at_least_of_another_image() {
+        let frames = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(other_images(&frames(&["a", "a", "b", "b"])), Some(vec![2, 3, 0, 1]));
+        assert_eq!(other_images(&frames(&["a", "a", "a"])), Some(vec![1, 2, 0]));
+        assert_eq!(other_images(&frames(&["a"])), None);
+    }
+}

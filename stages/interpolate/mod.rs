@@ -1,0 +1,100 @@
+//! The straight way from one style to another, on contents.
+
+use std::iter;
+
+use anyhow::Result;
+use callsheet_sheet::{Cell, Row, Sheet};
+use image::RgbImage;
+use serde::Deserialize;
+use tch::Tensor;
+
+use crate::figures::{BATCH, Shown, between, cells, pictures, remade, save};
+use crate::model::Model;
+use crate::picture::montage;
+use crate::video::{Encoder, Format};
+use crate::worker::Context;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    contents: usize,
+    steps: i64,
+    frames: i64,
+    rate: u32,
+    note: String,
+}
+
+/// Runs the stage.
+///
+/// # Errors
+/// When the model is damaged, there is no validation image, or ffmpeg fails.
+pub fn run(context: &Context) -> Result<()> {
+    let params: Params = context.params()?;
+    let model = Model::averaged(context.input("model")?)?;
+    let shown = Shown::sample(context, &model, params.contents)?;
+    let count = shown.pairs.len();
+    let styles = pictures(&shown.pairs.b);
+    let mut rows = Vec::with_capacity(count);
+    for (n, content) in pictures(&shown.pairs.a).into_iter().enumerate() {
+        let a = shown.pairs.a.get(n as i64);
+        let other = opposite(n, count);
+        let [from, to] = [n, other].map(|k| shown.codes.get(k as i64));
+        let outputs = remade(&model, &a, &between(&from, &to, params.steps));
+        let outputs = cells(outputs).zip(times(params.steps));
+        let outputs = outputs.map(|(cell, t)| Cell { caption: format!("t = {t:.2}"), ..cell });
+        let ends = [Cell::new(content, "A"), Cell::new(styles[n].clone(), "style 1")];
+        let last = iter::once(Cell::new(styles[other].clone(), "style 2"));
+        rows.push(Row::plain(ends.into_iter().chain(outputs).chain(last).collect()));
+    }
+    save(context, "strips", &params.note, &Sheet { title: "Between two styles".into(), rows })?;
+    film(context, &model, &shown, &params)
+}
+
+/// The image half the set away.
+fn opposite(n: usize, count: usize) -> usize {
+    (n + count / 2) % count
+}
+
+/// `steps` values from 0 to 1.
+fn times(steps: i64) -> impl Iterator<Item = f64> {
+    (0..steps).map(move |step| step as f64 / (steps - 1) as f64)
+}
+
+/// All contents beside each other, on their way.
+fn film(context: &Context, model: &Model, shown: &Shown, params: &Params) -> Result<()> {
+    let count = shown.pairs.len();
+    let columns = (count as f64).sqrt().ceil() as usize;
+    let others: Vec<i64> = (0..count).map(|n| opposite(n, count) as i64).collect();
+    let others = shown.codes.index_select(0, &Tensor::from_slice(&others));
+    let mut encoder: Option<Encoder> = None;
+    for (done, t) in times(params.frames).enumerate() {
+        let outputs = model.outputs(&shown.pairs.a, &shown.codes.lerp(&others, t), BATCH);
+        let rows: Vec<Vec<Option<RgbImage>>> =
+            pictures(&outputs).chunks(columns).map(|row| row.iter().cloned().map(Some).collect()).collect();
+        let picture = montage(&rows);
+        let encoder = match &mut encoder {
+            Some(encoder) => encoder,
+            none => {
+                let path = context.output("film")?;
+                none.insert(Encoder::create(path, Format::Mp4, picture.dimensions(), params.rate)?)
+            }
+        };
+        if encoder.frame(picture.as_raw()).is_err() {
+            break; // `finish` says why
+        }
+        context.progress(done + 1, params.frames as usize, "frames");
+    }
+    encoder.map_or(Ok(()), Encoder::finish)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ends_are_shown_and_styles_are_half_the_set_apart() {
+        assert_eq!(times(3).collect::<Vec<_>>(), [0.0, 0.5, 1.0]);
+        assert_eq!((0..4).map(|n| opposite(n, 4)).collect::<Vec<_>>(), [2, 3, 0, 1]);
+        assert_eq!(opposite(0, 1), 0);
+    }
+}

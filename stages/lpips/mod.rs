@@ -1,0 +1,153 @@
+//! Distances of images as people see them: LPIPS (Zhang et al. 2018), or its formula on another network.
+
+mod heads;
+#[cfg(test)]
+mod tests;
+mod trunk;
+
+use std::path::Path;
+
+use anyhow::Result;
+use rayon::prelude::*;
+use tch::{Kind, Tensor, no_grad};
+
+use crate::data::{normalised, to_picture, to_tensor, values};
+use crate::picture::resized;
+use crate::worker::{Context, refusal};
+use heads::{Heads, Version};
+use trunk::Trunk;
+
+/// Images that go through the network together. Another number may round otherwise.
+const BATCH: i64 = 16;
+
+/// What is compared of images: a tensor [N, C, H, W] a tap, of unit length at each position, times the roots of
+/// the taps' weights.
+pub struct Features(Vec<Tensor>);
+
+/// A network, and the weights of its features.
+pub struct Distance {
+    trunk: Trunk,
+    heads: Option<Heads>,
+    /// Side that images are brought to; 0 leaves them as they are.
+    side: u32,
+    /// What it may be called, such as `LPIPS v0.1 (AlexNet, 256 px)`.
+    pub name: String,
+}
+
+impl Distance {
+    /// Reads what is wired to the inputs `trunk` and, if any, `lpips_heads`; images are brought to `side` pixels.
+    ///
+    /// # Errors
+    /// When a file is damaged, or they do not belong together.
+    pub fn load(context: &Context, side: u32) -> Result<Self> {
+        let trunk = Trunk::load(context.input("trunk")?)?;
+        let heads = context.optional("lpips_heads").map(|path| Heads::read(path, &trunk)).transpose()?;
+        Ok(Self::new(trunk, heads, side))
+    }
+
+    /// Of files as they are published.
+    ///
+    /// # Errors
+    /// As of [`Self::load`].
+    pub fn published(weights: &Path, network: &str, heads: &Path, side: u32) -> Result<Self> {
+        let trunk = Trunk::published(weights, network)?;
+        let heads = Heads::read(heads, &trunk)?;
+        Ok(Self::new(trunk, Some(heads), side))
+    }
+
+    fn new(trunk: Trunk, heads: Option<Heads>, side: u32) -> Self {
+        let at = if side == 0 { String::new() } else { format!(", {side} px") };
+        let name = match &heads {
+            Some(Heads { version: Version::V00, .. }) => format!("LPIPS v0.0 ({}{at})", trunk.network),
+            Some(Heads { version: Version::V01, .. }) => format!("LPIPS v0.1 ({}{at})", trunk.network),
+            None => format!("{} feature distance{at}", trunk.origin.name),
+        };
+        Self { trunk, heads, side, name }
+    }
+
+    /// Where the weights of its network come from.
+    pub fn source(&self) -> &str {
+        &self.trunk.origin.source
+    }
+
+    /// What is compared of images [N, 3, H, W] in 0..255.
+    ///
+    /// # Errors
+    /// When they are smaller than the network halves them.
+    pub fn features(&self, images: &Tensor) -> Result<Features> {
+        let parts = images.split(BATCH, 0).into_iter().map(|part| self.of_batch(&part));
+        let parts: Vec<Vec<Tensor>> = parts.collect::<Result<_>>()?;
+        let taps = parts.first().map_or(0, Vec::len);
+        let tap = |tap: usize| Tensor::cat(&parts.iter().map(|part| &part[tap]).collect::<Vec<_>>(), 0);
+        Ok(Features((0..taps).map(tap).collect()))
+    }
+
+    fn of_batch(&self, images: &Tensor) -> Result<Vec<Tensor>> {
+        let images = self.fitted(images)?;
+        let (height, width) = (images.size()[2], images.size()[3]);
+        let least = self.trunk.smallest_side;
+        if height.min(width) < least {
+            return Err(refusal(
+                format!(
+                    "images of {width}x{height} are smaller than {} takes: {least}x{least}",
+                    self.trunk.network
+                ),
+                "set the side that they are brought to for the distance to 256",
+            ));
+        }
+        let images = normalised(&images);
+        let images = match &self.heads {
+            Some(Heads { version: Version::V00, .. }) => images,
+            _ => self.trunk.origin.convention.input(&images),
+        };
+        let unit = |(tap, features): (usize, Tensor)| {
+            // As in lpips: outside the root.
+            let length = features.square().sum_dim_intlist(1, true, Kind::Float).sqrt() + 1e-10;
+            let unit = features / length;
+            self.heads
+                .as_ref()
+                .map_or_else(|| unit.shallow_clone(), |heads| &unit * heads.weights[tap].sqrt())
+        };
+        Ok(no_grad(|| self.trunk.taps(&images).into_iter().enumerate().map(unit).collect()))
+    }
+
+    fn fitted(&self, images: &Tensor) -> Result<Tensor> {
+        let side = i64::from(self.side);
+        if side == 0 || images.size()[2..] == [side, side] {
+            return Ok(images.shallow_clone());
+        }
+        let pictures: Vec<_> = (0..images.size()[0]).map(|n| to_picture(&images.get(n))).collect();
+        let pictures = pictures.into_par_iter().map(|picture| resized(picture, side as u32, side as u32));
+        let pictures: Vec<_> = pictures.collect::<Result<_>>()?;
+        Ok(Tensor::stack(&pictures.iter().map(to_tensor).collect::<Vec<_>>(), 0))
+    }
+}
+
+impl Features {
+    /// The distance of each image from that of the other's at its place: squared differences summed over
+    /// channels, averaged over positions, summed over taps.
+    ///
+    /// # Errors
+    /// When the images are not as many, or of other sizes.
+    pub fn distances(&self, others: &Self) -> Result<Vec<f64>> {
+        let mut sum: Option<Tensor> = None;
+        for (x, y) in self.0.iter().zip(&others.0) {
+            let squared = x.f_sub(y)?.square().sum_dim_intlist(1, false, Kind::Float);
+            let mean = squared.mean_dim([1i64, 2].as_slice(), false, Kind::Double);
+            sum = Some(sum.map_or_else(|| mean.shallow_clone(), |sum| sum + &mean));
+        }
+        values(&sum.unwrap_or_else(|| Tensor::zeros([0], (Kind::Double, tch::Device::Cpu))))
+    }
+
+    /// Distances between all images, [N, N].
+    pub fn between(&self) -> Tensor {
+        let of_tap = |x: &Tensor| {
+            let positions = (x.size()[2] * x.size()[3]) as f64;
+            let flat = x.flatten(1, -1).to_kind(Kind::Double);
+            let products = flat.matmul(&flat.transpose(0, 1));
+            let squares = products.diagonal(0, 0, 1);
+            (squares.unsqueeze(0) + squares.unsqueeze(1) - products * 2.0).clamp_min(0.0) / positions
+        };
+        no_grad(|| self.0.iter().map(of_tap).sum())
+    }
+}
