@@ -133,12 +133,8 @@ impl Pairs {
     /// # Errors
     /// As of [`Self::load`], but for an empty split.
     pub fn sample(path: &Path, split: &str, count: usize) -> Result<Option<Self>> {
-        let columns = read_columns(path, &["image_id", "split"])?;
-        let (ids, splits) = (read_strings(&columns, "image_id")?, read_strings(&columns, "split")?);
-        let of_split =
-            ids.iter().zip(&splits).filter(|(_, found)| *found == split).map(|(id, _)| id.as_str());
-        let of_split: Vec<&str> = of_split.collect();
-        let chosen: Vec<&str> = spread(of_split.len(), count).into_iter().map(|n| of_split[n]).collect();
+        let ids = ids_of(path, split)?;
+        let chosen: Vec<&str> = spread(ids.len(), count).into_iter().map(|n| ids[n].as_str()).collect();
         if chosen.is_empty() { Ok(None) } else { Self::choose(path, &chosen).map(Some) }
     }
 
@@ -183,6 +179,16 @@ impl Pairs {
     pub fn side(&self) -> i64 {
         self.a.size()[2]
     }
+}
+
+/// Ids of the images of a split of a pairs table, in its order.
+///
+/// # Errors
+/// When the table cannot be read, or is none of pairs.
+pub fn ids_of(path: &Path, split: &str) -> Result<Vec<String>> {
+    let rows = read_columns(path, &["image_id", "split"])?;
+    let ids = read_strings(&rows, "image_id")?.into_iter().zip(read_strings(&rows, "split")?);
+    Ok(ids.filter(|(_, found)| found == split).map(|(id, _)| id).collect())
 }
 
 /// One of each of `count` equal parts of `0..total`, not always the first: that would be the same crop.

@@ -6,9 +6,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use image::RgbImage;
 
-use crate::picture::is_image;
+use crate::picture::{is_image, read};
 use crate::worker::refusal;
+
+/// The image in a file.
+///
+/// # Errors
+/// When it is unreadable.
+pub fn opened(path: &Path) -> Result<RgbImage> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    read(&bytes, path)
+}
 
 /// The image at `path`, or those of the folder by name.
 ///

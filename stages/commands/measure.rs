@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use callsheet::declare::Project;
 use clap::{Args, ValueEnum};
 use image::RgbImage;
@@ -12,11 +12,10 @@ use rayon::prelude::*;
 use serde::Serialize;
 use tch::Tensor;
 
-use super::images::pictures;
+use super::images::{opened, pictures};
 use crate::data::to_tensor;
 use crate::lpips::Distance;
 use crate::metrics::{psnr, ssim};
-use crate::picture::read;
 use crate::worker::refusal;
 
 /// Measure how far images are from others: PSNR, SSIM and LPIPS
@@ -130,12 +129,8 @@ impl Measure {
     }
 
     fn measure(&self, distance: &Distance, pairs: &[(PathBuf, PathBuf)]) -> Result<Vec<Line>> {
-        let read = |path: &Path| {
-            let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-            read(&bytes, path)
-        };
         let pictures: Vec<(RgbImage, RgbImage)> =
-            pairs.par_iter().map(|(a, b)| Ok((read(a)?, read(b)?))).collect::<Result<_>>()?;
+            pairs.par_iter().map(|(a, b)| Ok((opened(a)?, opened(b)?))).collect::<Result<_>>()?;
         for ((a, b), (x, y)) in pairs.iter().zip(&pictures) {
             if x.dimensions() != y.dimensions() {
                 let size = |picture: &RgbImage| format!("{}x{}", picture.width(), picture.height());

@@ -1,16 +1,13 @@
 //! How different a model's outputs of one content are in different styles.
 
-use std::path::Path;
-
 use anyhow::Result;
 use arrow::datatypes::DataType;
-use callsheet::table::read_columns;
 use rand::seq::index::sample;
 use serde::Deserialize;
 use tch::{Device, Kind, Tensor, no_grad};
 
-use crate::columns::{batch, float64s, int32s, read_strings, schema, strings};
-use crate::data::{Pairs, centre, spread};
+use crate::columns::{batch, float64s, int32s, schema, strings};
+use crate::data::{Pairs, centre, ids_of, spread};
 use crate::lpips::Distance;
 use crate::model::Model;
 use crate::nn::encoder::STYLE_DIM;
@@ -52,7 +49,13 @@ pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
     let distance = Distance::load(context, params.distance_side)?;
     let model = Model::averaged(context.input("model")?)?;
-    let ids = validation_ids(context.input("pairs")?)?;
+    let ids = ids_of(context.input("pairs")?, "val")?;
+    if ids.is_empty() {
+        return Err(refusal(
+            "there is no validation image",
+            "set list_images.val_fraction, or split_pairs, so that there are some",
+        ));
+    }
     if ids.len() < params.contents {
         context.warn(format!(
             "there are {} validation images, not {}: all are taken",
@@ -94,19 +97,6 @@ pub fn run(context: &Context) -> Result<()> {
     let mut table = context.table("diversity", schema(&kinds))?;
     table.write(&batch(columns)?)?;
     Ok(table.finish()?)
-}
-
-fn validation_ids(pairs: &Path) -> Result<Vec<String>> {
-    let rows = read_columns(pairs, &["image_id", "split"])?;
-    let ids = read_strings(&rows, "image_id")?.into_iter().zip(read_strings(&rows, "split")?);
-    let ids: Vec<String> = ids.filter(|(_, split)| split == "val").map(|(id, _)| id).collect();
-    if ids.is_empty() {
-        return Err(refusal(
-            "there is no validation image",
-            "set list_images.val_fraction, or split_pairs, so that there are some",
-        ));
-    }
-    Ok(ids)
 }
 
 /// Style codes [contents, styles, 8].

@@ -66,25 +66,18 @@ fn film(context: &Context, model: &Model, shown: &Shown, params: &Params) -> Res
     let columns = (count as f64).sqrt().ceil() as usize;
     let others: Vec<i64> = (0..count).map(|n| opposite(n, count) as i64).collect();
     let others = shown.codes.index_select(0, &Tensor::from_slice(&others));
-    let mut encoder: Option<Encoder> = None;
+    let size = [columns, count.div_ceil(columns)].map(|pictures| pictures as u32 * shown.pairs.side() as u32);
+    let mut encoder = Encoder::create(context.output("film")?, Format::Mp4, size.into(), params.rate)?;
     for (done, t) in times(params.frames).enumerate() {
         let outputs = model.outputs(&shown.pairs.a, &shown.codes.lerp(&others, t), BATCH);
         let rows: Vec<Vec<Option<RgbImage>>> =
             pictures(&outputs).chunks(columns).map(|row| row.iter().cloned().map(Some).collect()).collect();
-        let picture = montage(&rows);
-        let encoder = match &mut encoder {
-            Some(encoder) => encoder,
-            none => {
-                let path = context.output("film")?;
-                none.insert(Encoder::create(path, Format::Mp4, picture.dimensions(), params.rate)?)
-            }
-        };
-        if encoder.frame(picture.as_raw()).is_err() {
+        if encoder.frame(montage(&rows).as_raw()).is_err() {
             break; // `finish` says why
         }
         context.progress(done + 1, params.frames as usize, "frames");
     }
-    encoder.map_or(Ok(()), Encoder::finish)
+    encoder.finish()
 }
 
 #[cfg(test)]

@@ -86,7 +86,7 @@ fn from_pickle(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, String> {
     let mut open = vec![(String::new(), pickle.root)];
     while let Some((name, value)) = open.pop() {
         seen += 1;
-        if seen > MOST_ENTRIES || name.len() > LONGEST_NAME {
+        if seen.max(open.len()) > MOST_ENTRIES || name.len() > LONGEST_NAME {
             return Err("it has more, or longer named, entries than any network".into());
         }
         let Some(items) = pickle.items(value) else {
@@ -98,9 +98,6 @@ fn from_pickle(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, String> {
         for (key, value) in items {
             let key = pickle.text(key).ok_or("an array without a name")?;
             open.push((if name.is_empty() { key.to_owned() } else { format!("{name}/{key}") }, value));
-        }
-        if open.len() > MOST_ENTRIES {
-            return Err("it has more, or longer named, entries than any network".into());
         }
     }
     Ok(tensors)

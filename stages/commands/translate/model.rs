@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use image::RgbImage;
 use image::imageops::crop_imm;
 use tch::{Cuda, Tensor};
 
+use crate::commands::images::opened;
 use crate::data::{to_picture, to_tensor};
 use crate::model::Model;
 use crate::nn::compute::{Compute, device};
-use crate::picture::{read, resized, within};
+use crate::picture::{resized, within};
 use crate::worker::refusal;
 
 /// Images that go through the network together.
@@ -42,8 +43,7 @@ impl Translator {
     /// # Errors
     /// When it is unreadable.
     pub fn content(&self, path: &Path, most: u32) -> Result<RgbImage> {
-        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        fit(within(read(&bytes, path)?, most)?, self.0.sides())
+        fit(within(opened(path)?, most)?, self.0.sides())
     }
 
     /// The style code [1, 8] of an image.
