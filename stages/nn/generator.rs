@@ -63,6 +63,10 @@ impl ResBlock {
         Self { first: conv("first"), second: conv("second") }
     }
 
+    fn exact(self) -> Self {
+        Self { first: self.first.exact(), second: self.second.exact() }
+    }
+
     fn forward(&self, x: &Tensor) -> Tensor {
         self.second.forward(&self.first.forward(x).relu()) + x
     }
@@ -75,6 +79,10 @@ struct UpBlock {
 }
 
 impl UpBlock {
+    fn exact(self) -> Self {
+        Self { first: self.first.exact(), second: self.second.exact() }
+    }
+
     fn forward(&self, x: &Tensor) -> Tensor {
         let x = pixel_norm(&self.first.doubled(x).relu());
         pixel_norm(&self.second.forward(&x).relu())
@@ -103,15 +111,19 @@ impl Generator {
     /// G of width `nf` (32 in the paper).
     pub fn new(vars: &mut Vars, nf: i64) -> Self {
         let width = |level: usize| (nf << level).min(WIDEST);
-        // What the first layers round, instance norms enlarge: in bfloat16 the gradients that the GAN gives would
-        // point elsewhere. They are a fifteenth of the work.
+        // What the first layers round, instance norms enlarge, and what the last ones round, VGG's maxima and ReLUs
+        // see: in bfloat16 the gradients of the GAN and of the perceptual loss would point elsewhere.
         let mut down = vec![NormedConv::new(vars, "content.conv0", 3, nf, 7, 1, SLOPE).exact()];
         for level in 0..DEPTH {
             let name = format!("content.down{level}");
             down.push(NormedConv::new(vars, &name, width(level), width(level + 1), 3, 2, SLOPE).exact());
         }
         let deep = width(DEPTH);
-        let content = (0..RESIDUAL).map(|n| ResBlock::new(vars, &format!("content.res{n}"), deep)).collect();
+        let content = (0..RESIDUAL).map(|n| {
+            let block = ResBlock::new(vars, &format!("content.res{n}"), deep);
+            if n < RESIDUAL / 2 { block.exact() } else { block }
+        });
+        let content = content.collect();
         let mut channels = deep + STYLE_DIM;
         let styled =
             (0..RESIDUAL).map(|n| ResBlock::new(vars, &format!("decoder.res{n}"), channels)).collect();
@@ -122,7 +134,8 @@ impl Generator {
                 let name = format!("decoder.up{}.{part}", level + 1);
                 HeConv::new(vars, &name, inputs, outputs, 3, 1, SLOPE)
             };
-            up.push(UpBlock { first: conv("first", inputs), second: conv("second", outputs) });
+            let block = UpBlock { first: conv("first", inputs), second: conv("second", outputs) };
+            up.push(if level == 0 { block.exact() } else { block });
             channels = outputs;
         }
         let rgb = HeConv::new(vars, "decoder.rgb", nf + channels + STYLE_DIM, 3, 1, 1, SLOPE).exact();
