@@ -132,6 +132,60 @@ fn combinations_can_be_listed_and_a_profile_can_have_fewer() {
 }
 
 #[test]
+fn a_profile_changes_one_list_and_keeps_the_others() {
+    let project = Project::new();
+    project
+        .write("pipelines/profiles/tiny.toml", "summary = \"One value\"\n[stages.again]\nforeach.by = [7]\n");
+    assert_eq!(
+        ran(&project, &["-P", "tiny", "again"]),
+        ["again@2-7", "again@3-7", "double@2", "double@3", "make"]
+    );
+    project.write(
+        "pipelines/profiles/many.toml",
+        &format!("summary = \"Many\"\n[stages.again]\nforeach.by = {:?}\n", (0..9000).collect::<Vec<_>>()),
+    );
+    let refused = project.refused(&["plan", "-p", "fan", "-P", "many"]);
+    assert!(refused.contains("foreach makes more than 10000 instances"), "{refused}");
+}
+
+#[test]
+fn a_stage_can_be_fanned_out_as_another_is_and_follows_it() {
+    let copy = |like: &str| {
+        let copy = format!(
+            "[stages.copy]\nuse = \"double\"\nforeach = \"{like}\"\ninputs.numbers = \"again.doubled\"\n"
+        );
+        edited("[stages.table]", &format!("{copy}\n[stages.table]"))
+    };
+    let project = copy("again");
+    let tiny = "summary = \"One value\"\n[stages.again]\nforeach.by = [7]\n[stages.\"copy@2-7\"]\nparams.times = 9\n";
+    project.write("pipelines/profiles/tiny.toml", tiny);
+    project.run(&["-p", "fan", "-P", "tiny", "copy"]);
+    assert_eq!(project.read("data/out/fan/toy/copy@2-7/doubled.txt"), "126\n252\n378\n");
+    let made = ran(&project, &["copy"]);
+    assert_eq!(made.iter().filter(|stage| stage.starts_with("copy@")).count(), 4 - 1, "{made:?}");
+    let said = copy("make").run_failing(&FAN, 2);
+    assert!(said.contains("`copy` is to be fanned out as `make`, which is not fanned out"), "{said}");
+    let said = copy("copy").run_failing(&FAN, 2);
+    assert!(said.contains("`copy` is fanned out as itself"), "{said}");
+}
+
+#[test]
+fn what_is_said_of_some_instances_lies_between_what_is_said_of_all_and_of_one() {
+    let project = Project::new();
+    let some = "\n[stages.\"again@3-*\"]\nparams.times = 10\n[stages.\"again@3-7\"]\nparams.times = 100\n";
+    project.write("pipelines/fan.toml", &(project.read("pipelines/fan.toml") + some));
+    project.run(&["-p", "fan", "again"]);
+    let first = |instance: &str| {
+        let text = project.read(&format!("data/out/fan/toy/{instance}/doubled.txt"));
+        text.lines().next().map(str::to_owned).expect("a line")
+    };
+    assert_eq!(["again@2-5", "again@3-5", "again@3-7"].map(first), ["10", "30", "300"]);
+    project
+        .write("pipelines/fan.toml", &project.read("pipelines/fan.toml").replace("again@3-*", "again@4-*"));
+    assert!(project.run_failing(&FAN, 2).contains("the pipeline has no stage `again@4-*`"));
+}
+
+#[test]
 fn doubled_braces_are_text() {
     let project = Project::new();
     let text = project.read("pipelines/fan.toml");

@@ -19,9 +19,52 @@ const MOST: usize = 10_000;
 ///
 /// Written as lists, which stand for every combination, the last varying fastest:
 /// `foreach = { objective = ["v1", "v4"], seed = [0, 1, 2] }`; or as the combinations themselves:
-/// `foreach = [{ objective = "v1", w = 0.1 }, { objective = "v4", w = 0.2 }]`.
-#[derive(Clone, Debug)]
-pub struct Foreach(pub Vec<Values>);
+/// `foreach = [{ objective = "v1", w = 0.1 }, { objective = "v4", w = 0.2 }]`; or as a stage that has the same:
+/// `foreach = "train"`.
+#[derive(Clone, Debug, Default)]
+pub struct Foreach {
+    /// The instances; none yet where it is as another stage's.
+    pub all: Vec<Values>,
+    /// The lists, if it is written as such.
+    axes: Vec<Axis>,
+    /// The stage that it is the same as.
+    pub like: Option<String>,
+}
+
+/// A name, and the values that it takes.
+type Axis = (String, Vec<Value>);
+
+impl Foreach {
+    /// What a layer says, laid over what the one below it says: lists take the place of those of the same name.
+    ///
+    /// # Errors
+    /// When these are too many instances.
+    pub fn over(self, below: Self) -> Result<Self, String> {
+        let known = |(name, _): &Axis| below.axes.iter().any(|(known, _)| known == name);
+        if self.axes.is_empty() || !self.axes.iter().all(known) {
+            return Ok(self);
+        }
+        let above = |name: &String| self.axes.iter().find(|(known, _)| known == name);
+        let axes = below.axes.into_iter().map(|axis| above(&axis.0).cloned().unwrap_or(axis)).collect();
+        combined(axes)
+    }
+}
+
+/// Every combination, the last axis varying fastest.
+fn combined(axes: Vec<Axis>) -> Result<Foreach, String> {
+    let count = axes.iter().try_fold(1usize, |count, (_, values)| count.checked_mul(values.len()));
+    if count.is_none_or(|count| count > MOST) {
+        return Err(too_many());
+    }
+    let mut all: Vec<Values> = vec![Vec::new()];
+    for (name, values) in &axes {
+        let extended = |before: Values| {
+            values.iter().map(move |value| [&before[..], &[(name.clone(), value.clone())]].concat())
+        };
+        all = all.into_iter().flat_map(extended).collect();
+    }
+    Ok(Foreach { all, axes, like: None })
+}
 
 impl<'de> Deserialize<'de> for Foreach {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -35,7 +78,13 @@ impl<'de> Visitor<'de> for ForeachVisitor {
     type Value = Foreach;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("lists of values by name, or a list of tables with one value for each name")
+        f.write_str(
+            "lists of values by name, a list of tables with one value for each name, or a stage's name",
+        )
+    }
+
+    fn visit_str<E: serde::de::Error>(self, stage: &str) -> Result<Foreach, E> {
+        Ok(Foreach { like: Some(stage.to_owned()), ..Foreach::default() })
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Foreach, M::Error> {
@@ -44,19 +93,8 @@ impl<'de> Visitor<'de> for ForeachVisitor {
             axes.push(axis);
         }
         axes.sort_by_key(|(name, _)| name.span().start);
-        let count = axes.iter().try_fold(1usize, |count, (_, values)| count.checked_mul(values.len()));
-        if count.is_none_or(|count| count > MOST) {
-            return Err(M::Error::custom(too_many()));
-        }
-        let mut all: Vec<Values> = vec![Vec::new()];
-        for (name, values) in axes {
-            let extended = |before: Values| {
-                let name = name.get_ref();
-                values.iter().map(move |value| [&before[..], &[(name.clone(), value.clone())]].concat())
-            };
-            all = all.into_iter().flat_map(extended).collect();
-        }
-        checked(all)
+        let axes = axes.into_iter().map(|(name, values)| (name.into_inner(), values)).collect();
+        checked(combined(axes).map_err(M::Error::custom)?)
     }
 
     fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<Foreach, S::Error> {
@@ -66,11 +104,12 @@ impl<'de> Visitor<'de> for ForeachVisitor {
             row.sort_by_key(|(name, _)| name.span().start);
             all.push(row.into_iter().map(|(name, value)| (name.into_inner(), value)).collect());
         }
-        checked(all)
+        checked(Foreach { all, ..Foreach::default() })
     }
 }
 
-fn checked<E: serde::de::Error>(all: Vec<Values>) -> Result<Foreach, E> {
+fn checked<E: serde::de::Error>(foreach: Foreach) -> Result<Foreach, E> {
+    let all = &foreach.all;
     if all.len() > MOST {
         return Err(E::custom(too_many()));
     }
@@ -78,7 +117,7 @@ fn checked<E: serde::de::Error>(all: Vec<Values>) -> Result<Foreach, E> {
     let Some(first) = all.first().map(axes).filter(|axes| !axes.is_empty()) else {
         return Err(E::custom("foreach names no value"));
     };
-    for values in &all {
+    for values in all {
         if axes(values) != first {
             return Err(E::custom(format!(
                 "every table of foreach names the same values in the same order: `{}`, not `{}`",
@@ -100,7 +139,7 @@ fn checked<E: serde::de::Error>(all: Vec<Values>) -> Result<Foreach, E> {
             }
         }
     }
-    Ok(Foreach(all))
+    Ok(foreach)
 }
 
 fn too_many() -> String {

@@ -76,8 +76,9 @@ described!(Foreach, |generator| {
         table
     };
     json_schema!({
-        "description": "Lists of values, for every combination; or a list of the combinations",
+        "description": "Lists of values, for every combination; a list of the combinations; or a stage that has the same",
         "anyOf": [
+            { "type": "string" },
             with(json!({ "type": "array", "minItems": 1, "items": scalar })),
             { "type": "array", "minItems": 1, "items": with(json!(scalar)) }
         ]

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::declare::{Origin, ResourcesDecl, Role, StageDecl, Values};
 
-pub use foreach::{gathered, json, suffix};
+pub use foreach::{gathered, group, json, suffix};
 pub use resolve::{declared, resolve};
 pub use select::Selection;
 pub use source::files;

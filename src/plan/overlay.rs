@@ -4,9 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use glob::Pattern;
+
 use super::foreach::{AT, fill_text, fill_value, group};
 use super::spec::{Fan, SourceSpec, Spec, StageSpec};
-use crate::declare::{Layer, Origin, SourceUse, StageUse};
+use crate::declare::{Foreach, Layer, Origin, SourceUse, StageUse};
 use crate::error::{Error, Result, SourceText, nearest, suggest};
 
 /// Which stages are fanned out, and where that is said.
@@ -125,7 +127,7 @@ fn check_sources(spec: &Spec) -> Result<()> {
     Ok(())
 }
 
-/// What the topmost layer says of each stage that is fanned out.
+/// What each stage is fanned out over.
 fn fans(layers: &mut [(Layer, Adds)]) -> Result<Fans> {
     let mut fans = Fans::new();
     for (depth, (layer, _)) in layers.iter_mut().enumerate() {
@@ -136,22 +138,54 @@ fn fans(layers: &mut [(Layer, Adds)]) -> Result<Fans> {
                 let message = format!("`{}` is one instance", name.get_ref());
                 return Err(origin.fault(message, "fanned out here", "say foreach of the stage".into()));
             }
-            fans.insert(name.get_ref().clone(), Fan { foreach: foreach.into_inner(), origin, depth });
+            let mut foreach = foreach.into_inner();
+            if let Some(below) = fans.remove(name.get_ref()) {
+                let over = foreach.over(below.foreach);
+                foreach = over.map_err(|message| origin.fault(message, "fanned out here", String::new()))?;
+            }
+            fans.insert(name.get_ref().clone(), Fan { foreach, origin, depth });
         }
     }
+    let alike: Vec<String> =
+        fans.iter().filter(|(_, fan)| fan.foreach.like.is_some()).map(|(name, _)| name.clone()).collect();
+    for name in alike {
+        let (foreach, depth) = followed(&fans, &name)?;
+        fans.entry(name).and_modify(|fan| (fan.foreach, fan.depth) = (foreach, depth));
+    }
     Ok(fans)
+}
+
+/// What a stage is fanned out over that says it is as another, and the topmost layer that says of it.
+fn followed(fans: &Fans, name: &str) -> Result<(Foreach, usize)> {
+    let said = &fans[name].origin;
+    let (mut at, mut depth) = (&fans[name], fans[name].depth);
+    for _ in 0..fans.len() {
+        let Some(like) = &at.foreach.like else { return Ok((at.foreach.clone(), depth)) };
+        let Some(next) = fans.get(like) else {
+            let message = format!("`{name}` is to be fanned out as `{like}`, which is not fanned out");
+            let known = fans.keys().map(String::as_str).filter(|known| *known != name);
+            return Err(said.fault(message, "said here", suggest(like, known)));
+        };
+        (at, depth) = (next, depth.max(next.depth));
+    }
+    Err(said.fault(
+        format!("`{name}` is fanned out as itself"),
+        "said here",
+        "say the values of one of them".into(),
+    ))
 }
 
 fn lay_stages(spec: &mut Spec, layer: Layer, fans: &Fans, (depth, adds): (usize, Adds)) -> Result<()> {
     let source = layer.source;
     let mut uses: Vec<_> = layer.stages.into_iter().collect();
-    // What is said of one instance is laid over what is said of them all.
-    uses.sort_by_key(|(name, _)| (name.get_ref().contains(AT), name.span().start));
+    // What is said of one instance is laid over what is said of some, and that over what is said of them all.
+    let narrow = |name: &str| (name.contains(AT), !is_pattern(name));
+    uses.sort_by_key(|(name, _)| (narrow(name.get_ref()), name.span().start));
     for (name, mut used) in uses {
         let origin = at(&source, name.span());
         let text = name.into_inner();
         let kind = used.stage.take();
-        let range = match (spec.range(&text), kind) {
+        let positions = match (positions(spec, &text), kind) {
             (Some(_), Some(kind)) => {
                 return Err(at(&source, kind.span()).fault(
                     format!("`{text}` is what the pipeline says it is"),
@@ -159,7 +193,7 @@ fn lay_stages(spec: &mut Spec, layer: Layer, fans: &Fans, (depth, adds): (usize,
                     "only the file that adds an instance may say which stage it uses".into(),
                 ));
             }
-            (Some(range), None) => range,
+            (Some(positions), None) => positions,
             (None, kind)
                 if (adds == Adds::Named || (adds == Adds::Used && kind.is_some())) && !text.contains(AT) =>
             {
@@ -173,7 +207,7 @@ fn lay_stages(spec: &mut Spec, layer: Layer, fans: &Fans, (depth, adds): (usize,
                 let start = spec.stages.len();
                 let fan = fans.get(&text);
                 spec.add(text, stage, fan)?;
-                start..spec.stages.len()
+                (start..spec.stages.len()).collect()
             }
             // An instance that a layer above has left out.
             (None, None) if text.split_once(AT).is_some_and(|(stage, _)| above(fans, stage, depth)) => {
@@ -188,13 +222,27 @@ fn lay_stages(spec: &mut Spec, layer: Layer, fans: &Fans, (depth, adds): (usize,
                 ));
             }
         };
-        let last = range.end - 1;
-        for position in range.start..last {
+        for position in positions {
             spec.stages[position].lay(used.clone(), &source)?;
         }
-        spec.stages[last].lay(used, &source)?;
     }
     Ok(())
+}
+
+/// Whether a name means several instances of a stage: `train@v4-*`.
+fn is_pattern(name: &str) -> bool {
+    name.contains(AT) && name.contains(['*', '?', '['])
+}
+
+/// Where the stages are that a layer means by a name.
+fn positions(spec: &Spec, name: &str) -> Option<Vec<usize>> {
+    if !is_pattern(name) {
+        return spec.range(name).map(Iterator::collect);
+    }
+    let pattern = Pattern::new(name).ok()?;
+    let instances = spec.range(group(name))?;
+    let found: Vec<usize> = instances.filter(|at| pattern.matches(&spec.stages[*at].name)).collect();
+    (!found.is_empty()).then_some(found)
 }
 
 /// Whether a layer above this one says what a stage is fanned out over.

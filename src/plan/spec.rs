@@ -104,7 +104,7 @@ impl Spec {
             params: LiteMap::new(),
             resources: LiteMap::new(),
         };
-        let Some(Fan { foreach: Foreach(all), origin, .. }) = fan else {
+        let Some(Fan { foreach: Foreach { all, .. }, origin, .. }) = fan else {
             self.positions.insert(name.clone(), start..start + 1);
             self.stages.push(instance(name, Values::new(), stage));
             return Ok(());
