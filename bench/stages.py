@@ -1,6 +1,6 @@
 """The stages that look at style and train, beside the libraries that others would use: in one run, on the same data.
 
-usage: stages.py [--only grams,distances,kmeans,frames,pairs,training,mapper,perceptual] [--rounds N] [--images N]
+usage: stages.py [--only grams,distances,kmeans,frames,pairs,training,mapper,perceptual,report] [--rounds N] [--images N]
 
 Ours are whole processes, their start included; the others' are calls in a process that has imported them. A ratio
 is their time by ours: above 1 ours is faster. Both take turns, and use two threads.
@@ -26,11 +26,13 @@ from footage import frames, pairs  # noqa: E402
 from mapper import mapper  # noqa: E402
 from measure import THREADS  # noqa: E402
 from perceptual import perceptual  # noqa: E402
+from report import report  # noqa: E402
 from style import distances, grams  # noqa: E402
 from training import training  # noqa: E402
 
 BENCHMARKS = {"grams": grams, "distances": distances, "kmeans": kmeans, "frames": frames, "pairs": pairs,
-              "training": training, "mapper": mapper, "perceptual": perceptual}
+              "training": training, "mapper": mapper, "perceptual": perceptual,
+              "report": report}
 
 
 def main():
@@ -44,6 +46,7 @@ def main():
     parser.add_argument("--frames", type=int, default=96)
     parser.add_argument("--pairs", type=int, default=10_000)
     parser.add_argument("--codes", type=int, default=50_000, help="of mapper")
+    parser.add_argument("--frames-shown", type=int, default=2000, help="of report")
     parser.add_argument("--sides", default="128,256", help="pixels of training")
     parser.add_argument("--training", default="encoder,frozen,fine-tuned,munit_p_v1", help="what is trained")
     parser.add_argument("--steps", type=int, default=6, help="of training, in each turn")

@@ -15,6 +15,14 @@ pub enum Event {
     RunStarted {
         /// Its id.
         run: String,
+        /// Name of the pipeline.
+        pipeline: String,
+        /// Name of the dataset.
+        dataset: String,
+        /// Name of the profile.
+        profile: String,
+        /// `--set` options as typed.
+        set: Vec<String>,
         /// Number of stages in the plan.
         stages: usize,
     },

@@ -9,6 +9,7 @@
 //! | identity and budget parameters | yes, after defaults | two spellings of one value are one key |
 //! | execution parameters | no | how, not what; recorded as provenance |
 //! | columns that the outputs declare | yes | a table of other columns is another result |
+//! | figures of the outputs | no | they say how reports show what is made |
 //! | checks of the outputs | no | they say what is let through, not what is made: what is there was let through |
 //! | inputs | content digest | early cutoff: an unchanged artifact changes nothing after it |
 //! | names of the files of an input that takes files | yes, below their source's own folder | the worker sees them |

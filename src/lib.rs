@@ -17,9 +17,11 @@
 //! | [`table`] | Parquet files | schema checks, logical digests, deterministic writing |
 //! | [`run`] | a plan | events; workers started as inputs, CPUs, memory and GPUs allow |
 //! | [`metrics`] | the events of runs | curves, and pictures of them |
+//! | [`report`] | runs, their events and artifacts | a page of HTML |
 //! | [`curation`] | a file of people's verdicts | which frames are left out |
 //! | [`lineage`] | the events of a run | OpenLineage |
 //! | [`protocol`], [`event`] | | what engine, workers and reporters say to each other |
+//! | [`words`] | names and numbers | what people read |
 //! | [`error`] | whatever is wrong | what, where, which names exist, what would be right |
 //! | [`cli`] | the command line | the only place that prints |
 //!
@@ -37,6 +39,8 @@ pub mod metrics;
 pub mod plan;
 pub mod protocol;
 pub mod reason;
+pub mod report;
 pub mod run;
 pub mod store;
 pub mod table;
+pub mod words;

@@ -197,7 +197,10 @@ fn independent_stages_run_side_by_side() {
 fn mistakes_are_shown_with_file_line_and_the_nearest_name() {
     let project = Project::new();
     let cases: [(&[&str], &[&str]); 7] = [
-        (&["--pipeline", ""], &["no pipeline is named", "(known: chain, curated, fan, rows, train, wide)"]),
+        (
+            &["--pipeline", ""],
+            &["no pipeline is named", "(known: chain, curated, fan, rows, shown, train, wide)"],
+        ),
         (&["--dataset", "tyo"], &["dataset `tyo` not found in pipelines/datasets", "did you mean `toy`?"]),
         (&["--set", "double.tims=3"], &["stage `double` has no parameter `tims`", "did you mean `times`?"]),
         (&["--set", "duoble.times=3"], &["the pipeline has no stage `duoble`", "did you mean `double`?"]),

@@ -1,16 +1,16 @@
 //! `callsheet compare`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
 
-use super::{SUCCESS, print_json, print_text, title};
+use super::{SUCCESS, print_json, print_text, say, title};
 use crate::declare::Project;
-use crate::error::Result;
-use crate::metrics::{Curve, curves};
-use crate::reason::differences_of;
-use crate::store::{Record, RunRecord, Store};
+use crate::error::{Error, Result};
+use crate::metrics::curves;
+use crate::report::{Subject, differences, last_values, write};
+use crate::store::RunRecord;
 
 /// Compare two runs: parameters, artifacts, metrics
 #[derive(Args)]
@@ -18,12 +18,15 @@ use crate::store::{Record, RunRecord, Store};
 Examples:
   callsheet ls --runs
   callsheet compare latest~1 latest
+  callsheet compare latest~2 latest~1 latest --html compared.html
   callsheet compare 2026-11-23T10 2026-11-23T11 --json")]
 pub struct Compare {
-    /// A run: its id, the beginning of it, `latest`, or `latest~1` for the one before
-    run_a: String,
-    /// Another run
-    run_b: String,
+    /// Runs: an id, the beginning of it, `latest`, or `latest~1` for the one before
+    #[arg(required = true, num_args = 2.., value_name = "RUN")]
+    runs: Vec<String>,
+    /// Write a page instead, which shows two or more runs beside each other, figures and curves, too
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    html: Option<PathBuf>,
     /// Print as JSON
     #[arg(long)]
     json: bool,
@@ -31,18 +34,24 @@ pub struct Compare {
 
 impl Compare {
     pub fn execute(&self) -> Result<u8> {
-        let store = super::store(&Project::find()?);
-        let (a, b) = (store.find_run(&self.run_a)?, store.find_run(&self.run_b)?);
-        let names: BTreeSet<&String> = a.stages.keys().chain(b.stages.keys()).collect();
-        let mut stages = BTreeMap::new();
-        for name in names {
-            let record = |run: &RunRecord| store.record(run.stages.get(name)?.key.as_ref()?);
-            let lines = compare(record(&a), record(&b));
-            if !lines.is_empty() {
-                stages.insert(name.clone(), lines);
-            }
+        let project = Project::find()?;
+        let store = super::store(&project);
+        if let Some(path) = &self.html {
+            let subjects = self.runs.iter().map(|run| Subject::find(&project, &store, run));
+            write(&store, &subjects.collect::<Result<Vec<_>>>()?, path)?;
+            say(&format!("written to {}", path.display()));
+            return Ok(SUCCESS);
         }
-        let (before, after) = (last_values(&store, &a), last_values(&store, &b));
+        let runs = self.runs.iter().map(|run| store.find_run(run)).collect::<Result<Vec<_>>>()?;
+        let [a, b] = &runs[..] else {
+            return Err(Error::refused(
+                format!("{} runs do not fit beside each other here", runs.len()),
+                "name two, or say --html FILE for a page",
+            ));
+        };
+        let stages = differences(&store, a, b);
+        let last = |run: &RunRecord| last_values(&curves(&store, &run.id, Some(run)));
+        let (before, after) = (last(a), last(b));
         let both = before.iter().filter_map(|(name, old)| Some((name, *old, *after.get(name)?)));
         let metrics: Vec<_> = both.filter(|(_, old, new)| old != new).collect();
         if self.json {
@@ -52,7 +61,7 @@ impl Compare {
             print_json(&json!({ "a": a, "b": b, "stages": stages, "metrics": metrics }));
             return Ok(SUCCESS);
         }
-        for (letter, run) in [("a", &a), ("b", &b)] {
+        for (letter, run) in [("a", a), ("b", b)] {
             print_text(&format!("{letter}  {}  {}", run.id, describe(run)));
         }
         for (stage, lines) in &stages {
@@ -72,37 +81,8 @@ impl Compare {
     }
 }
 
-/// The last value of everything that a run's stages measured, by `stage: name`.
-fn last_values(store: &Store, run: &RunRecord) -> BTreeMap<String, f64> {
-    let curves = curves(store, &run.id, Some(run));
-    let of_stage = |(stage, curves): (String, BTreeMap<String, Curve>)| {
-        let last =
-            |(name, curve): (String, Curve)| Some((format!("{stage}: {name}"), *curve.last_key_value()?.1));
-        curves.into_iter().filter_map(last).collect::<Vec<_>>()
-    };
-    curves.into_iter().flat_map(of_stage).collect()
-}
-
 /// What a run was of: `synthesis on space_needle, profile demo, --set train.margin=0.2`.
 pub fn describe(run: &RunRecord) -> String {
     let text = title(&run.pipeline, &run.dataset, &run.profile);
     run.set.iter().fold(text, |text, set| format!("{text}, --set {set}"))
-}
-
-fn compare(a: Option<Record>, b: Option<Record>) -> Vec<String> {
-    let (a, b) = match (a, b) {
-        (Some(a), Some(b)) => (a, b),
-        (None, None) => return Vec::new(),
-        (Some(_), None) => return vec!["only in a, or no longer in the store".into()],
-        (None, Some(_)) => return vec!["only in b, or no longer in the store".into()],
-    };
-    let mut lines = differences_of(&a.key, &b.key);
-    for (name, new) in &b.outputs {
-        if let Some(old) = a.outputs.get(name).filter(|old| old.content != new.content) {
-            let rows = |rows: Option<u64>| rows.map(|rows| format!(" ({rows} rows)")).unwrap_or_default();
-            let (from, to) = (old.content.short(), new.content.short());
-            lines.push(format!("output {name}: {from}{} → {to}{}", rows(old.rows), rows(new.rows)));
-        }
-    }
-    lines
 }

@@ -1,6 +1,6 @@
 //! `callsheet metrics`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -11,7 +11,7 @@ use textplots::{Chart as Plot, LabelBuilder, LabelFormat, Plot as _, Shape};
 use super::{SUCCESS, print_json, print_text};
 use crate::declare::Project;
 use crate::error::{Error, Result, suggest};
-use crate::metrics::{Chart, Curve, Curves, Series, curves, drawable, number, smooth};
+use crate::metrics::{Chart, Curve, Curves, Series, charts, curves, drawable, number, smooth};
 use crate::store::{Store, position};
 
 /// Dots of a curve in the terminal: a character is two wide and four high.
@@ -49,9 +49,6 @@ pub struct Metrics {
     json: bool,
 }
 
-/// Values by stage and by what was measured, of each run.
-type Found = Vec<(String, Curves)>;
-
 impl Metrics {
     pub fn execute(&self) -> Result<u8> {
         if !(0.0..1.0).contains(&self.smooth) {
@@ -88,11 +85,11 @@ impl Metrics {
     }
 
     /// The curves that are asked for.
-    fn find(&self, store: &Store) -> Result<Found> {
+    fn find(&self, store: &Store) -> Result<Vec<(String, Curves)>> {
         let (stages, metrics) = (patterns(&self.stage)?, patterns(&self.metric)?);
         let ids = store.run_ids();
         let names: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let mut found = Found::new();
+        let mut found = Vec::new();
         let mut known = (BTreeSet::new(), BTreeSet::new());
         for run in &self.runs {
             let id = &ids[position(run, &names)?];
@@ -135,21 +132,6 @@ fn patterns(words: &[String]) -> Result<Vec<Pattern>> {
 
 fn wanted(patterns: &[Pattern], name: &str) -> bool {
     patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(name))
-}
-
-/// A panel for each metric, with a curve for each stage of each run.
-fn charts(found: &Found) -> Vec<Chart> {
-    let mut charts: BTreeMap<&String, Vec<Series>> = BTreeMap::new();
-    for (run, stages) in found {
-        for (stage, curves) in stages {
-            let name = if found.len() > 1 { format!("{run} {stage}") } else { stage.clone() };
-            for (metric, curve) in curves {
-                let series = Series { name: name.clone(), curve: curve.clone() };
-                charts.entry(metric).or_default().push(series);
-            }
-        }
-    }
-    charts.into_iter().map(|(title, series)| Chart { title: title.clone(), series }).collect()
 }
 
 /// A curve in characters, in the ranges of its chart, so that those of several stages compare; nothing of a point.

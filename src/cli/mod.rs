@@ -19,6 +19,7 @@ mod ls;
 mod metrics;
 mod pin;
 mod plan;
+mod report;
 mod run;
 mod schema;
 mod show;
@@ -40,6 +41,7 @@ use crate::event::Event;
 use crate::plan::{Plan, Request, Selection, resolve};
 use crate::run::Survey;
 use crate::store::{Sources, Store};
+use crate::words::{human_seconds, title};
 
 /// Everything went well; nothing had to be done counts as well.
 pub const SUCCESS: u8 = 0;
@@ -97,10 +99,13 @@ enum Subcommands {
     Translate(external::External),
     /// Measure how far images are from others: PSNR, SSIM and LPIPS
     Measure(external::External),
+    /// Tell what people answered in a user study: preferences, intervals, agreement
+    Study(external::External),
     /// Draw contact sheets of a table's images
     Sheet(external::External),
     Curate(curate::Curate),
     Compare(compare::Compare),
+    Report(report::Report),
     Metrics(metrics::Metrics),
     Graph(graph::Graph),
     Stages(stages::Stages),
@@ -239,8 +244,10 @@ pub fn main() -> ExitCode {
         Subcommands::Config(command) => command.execute(),
         Subcommands::Explain(command) => command.execute(),
         Subcommands::Compare(command) => command.execute(),
+        Subcommands::Report(command) => command.execute(),
         Subcommands::Metrics(command) => command.execute(),
         Subcommands::Measure(command) => command.execute(&external::STAGES, "measure"),
+        Subcommands::Study(command) => command.execute(&external::STAGES, "study"),
         Subcommands::Translate(command) => command.execute(&external::STAGES, "translate"),
         Subcommands::Ls(command) => command.execute(),
         Subcommands::Show(command) => command.execute(),
@@ -286,21 +293,4 @@ fn print_text(text: &str) {
 /// Prints a line to stderr; a log on a full disk is no reason to panic.
 fn say(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
-}
-
-/// `synthesis on space_needle, profile demo`, without what is empty.
-fn title(pipeline: &str, dataset: &str, profile: &str) -> String {
-    let named = [(" on ", dataset), (", profile ", profile)].into_iter().filter(|(_, name)| !name.is_empty());
-    named.fold(pipeline.to_owned(), |title, (word, name)| title + word + name)
-}
-
-/// Seconds as people read them: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`.
-fn human_seconds(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
-    match whole {
-        0..10 => format!("{seconds:.1} s"),
-        10..60 => format!("{whole} s"),
-        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
-        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
-    }
 }

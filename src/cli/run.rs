@@ -17,10 +17,13 @@ use super::{
     STAGE_FAILED, STOPPED, SUCCESS, Select, Which, bars::Bars, lineage::LineageFile, lines::Lines,
     print_error, store, survey,
 };
-use crate::declare::Bytes;
+use crate::declare::{Bytes, Project};
 use crate::error::{Error, Result};
 use crate::event::Event;
+use crate::plan::Plan;
+use crate::report::{FILE, Subject, write};
 use crate::run::{Interrupts, Machine, RunOptions, run};
+use crate::store::{Store, out};
 
 /// Run every stage whose result is not there yet
 #[derive(Args)]
@@ -34,6 +37,7 @@ Examples:
   callsheet run --force evaluate                 compute it anew, whatever is in the store
   callsheet run --jobs 1                         one CPU for all workers together
   callsheet run --json | jq .event               every event as one JSON line
+  callsheet run --report                         what was done and made, as one HTML file
   callsheet run --lineage lineage.ndjson         what was made from what, as OpenLineage events")]
 pub struct Run {
     #[command(flatten)]
@@ -64,6 +68,9 @@ pub struct Run {
     /// Print every event as one JSON line
     #[arg(long)]
     json: bool,
+    /// Write what was done and made as one HTML file, report.html in the pipeline's folder of data/out
+    #[arg(long, conflicts_with = "dry_run")]
+    report: bool,
     /// Append OpenLineage events to this file, one JSON object a line
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     lineage: Option<PathBuf>,
@@ -122,13 +129,19 @@ impl Run {
         };
         let lineage = self.lineage.as_ref();
         let mut lineage = lineage.map(|path| LineageFile::open(path, &project, &store, &plan)).transpose()?;
+        let mut run_id = String::new();
         let ran = run(&project, &store, &plan, &survey, &options, &interrupts, |event| {
+            if let Event::RunStarted { run, .. } = event {
+                run_id.clone_from(run);
+            }
             reporter(event);
             lineage.iter_mut().for_each(|file| file.tell(event));
         });
         drop(reporter);
         let written = lineage.map_or(Ok(()), |file| file.close(ran.as_ref().err()));
         let summary = ran?;
+        let written =
+            written.and(if self.report { report(&project, &store, &plan, &run_id) } else { Ok(()) });
         let failed = !summary.failed.is_empty() || written.is_err();
         if let Err(error) = written {
             print_error(error);
@@ -147,6 +160,19 @@ impl Run {
     fn machine(&self) -> Machine {
         machine(self.jobs, self.memory, self.gpus.as_deref())
     }
+}
+
+/// Writes the report of the run `id`; one that only found its results has left no trace but them.
+fn report(project: &Project, store: &Store, plan: &Plan, id: &str) -> Result<()> {
+    let subject = if store.run(id).is_some() {
+        Subject::find(project, store, id)?
+    } else {
+        Subject::of_plan(project, store, plan)
+    };
+    let path = out(&project.data, &plan.request.pipeline, &plan.request.dataset).join(FILE);
+    write(store, &[subject], &path)?;
+    super::say(&format!("report: {}", path.display()));
+    Ok(())
 }
 
 /// What a run may use of this machine: what the user says, else what there is.

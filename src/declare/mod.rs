@@ -21,4 +21,4 @@ pub use project::{Defaults, IMPORTS, Project};
 pub use resources::{Bytes, Cpus, ResourcesDecl, Seconds};
 pub use rows::RowsDecl;
 pub use schema::{pipeline_schema, project_schema, stage_schema};
-pub use stage::{ArtifactKind, InputDecl, OutputDecl, StageDecl, TableFormat};
+pub use stage::{ArtifactKind, Figure, InputDecl, OutputDecl, StageDecl, TableFormat};

@@ -39,6 +39,31 @@ pub enum TableFormat {
     Json,
 }
 
+/// How an output is shown in reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Figure {
+    /// A PNG, JPEG or GIF file, or a film (MP4).
+    Picture,
+    /// The rows of a table. Of a column `x` beside `x_low` and `x_high`, these are the interval of its values.
+    Table,
+    /// Some of a table's images, evenly chosen.
+    Images,
+    /// Points of a table in the plane, by its columns `NAME_x` and `NAME_y`, coloured by its other columns; a column of
+    /// images shows what the point under the pointer is.
+    Scatter,
+}
+
+impl Figure {
+    /// What an output must be to be shown so.
+    pub fn of(self) -> ArtifactKind {
+        match self {
+            Self::Picture => ArtifactKind::File,
+            Self::Table | Self::Images | Self::Scatter => ArtifactKind::Table,
+        }
+    }
+}
+
 /// One `[inputs.NAME]` table.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -84,6 +109,8 @@ pub struct OutputDecl {
     /// What must hold of a table before it is published.
     #[serde(default)]
     pub checks: ChecksDecl,
+    /// How reports show it; not at all unless this is said.
+    pub figure: Option<Figure>,
     /// One line for the user.
     pub doc: String,
 }
@@ -236,6 +263,11 @@ impl StageDecl {
                 let help = "format = \"json\" is for a table whose columns are declared: JSON has no types";
                 return bad(format!("output `{}` cannot be made of JSON lines", output.get_ref()), help);
             }
+            if let Some(figure) = decl.figure.filter(|figure| figure.of() != decl.kind) {
+                let (figure, wanted) = (lowercase(figure), lowercase(figure.of()));
+                let message = format!("output `{}` cannot be shown as {figure:?}", output.get_ref());
+                return bad(message, &format!("figure = {figure:?} is for an output of kind = {wanted:?}"));
+            }
             if let Some((column, kind)) = decl.columns.iter().find(|(_, kind)| parse_type(kind).is_none()) {
                 let message = format!(
                     "column `{column}` of output `{}` has the unknown type {kind:?}",
@@ -275,6 +307,11 @@ impl StageDecl {
             source,
         })
     }
+}
+
+/// A variant as it is written in a declaration.
+fn lowercase(variant: impl std::fmt::Debug) -> String {
+    format!("{variant:?}").to_lowercase()
 }
 
 /// The types that columns can be declared with.

@@ -1,5 +1,6 @@
 //! Curves as a picture: a panel for each thing that was measured, a line for each stage.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Once;
@@ -10,7 +11,7 @@ use plotters::drawing::DrawingAreaErrorKind;
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 
-use super::Curve;
+use super::{Curve, Curves};
 use crate::error::{Doing, Error, Result};
 
 /// Width and height of a panel in pixels.
@@ -53,29 +54,36 @@ impl Chart {
     /// # Errors
     /// When the name says neither, or the file cannot be written.
     pub fn write(charts: &[Self], path: &Path) -> Result<()> {
-        let rows = charts.len().div_ceil(COLUMNS);
-        let columns = charts.len().min(COLUMNS);
-        let size = (PANEL.0 * columns as u32, PANEL.1 * rows as u32);
+        let (shape, size) = shape(charts, COLUMNS);
         let shown = path.display();
         let failed = |error: String| Error::refused(format!("cannot draw {shown}: {error}"), "");
         register_fonts();
         let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
         match extension.as_deref() {
-            Some("svg") => {
-                let mut text = String::new();
-                let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
-                draw(charts, area, (rows, columns)).map_err(|error| failed(error.to_string()))?;
-                fs::write(path, text).doing("cannot write", path)
-            }
+            Some("svg") => fs::write(path, Self::svg(charts, COLUMNS)?).doing("cannot write", path),
             Some("png") => {
                 let mut pixels = vec![0; (size.0 * size.1 * 3) as usize];
                 let area = BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area();
-                draw(charts, area, (rows, columns)).map_err(|error| failed(error.to_string()))?;
+                draw(charts, area, shape).map_err(|error| failed(error.to_string()))?;
                 let picture = RgbImage::from_raw(size.0, size.1, pixels).expect("three bytes a pixel");
                 picture.save_with_format(path, ImageFormat::Png).map_err(|error| failed(error.to_string()))
             }
             _ => Err(Error::refused(format!("{shown} is no name of a picture"), "end it with .png or .svg")),
         }
+    }
+
+    /// `charts` as SVG, `columns` beside each other.
+    ///
+    /// # Errors
+    /// When it cannot be drawn.
+    pub fn svg(charts: &[Self], columns: usize) -> Result<String> {
+        let (shape, size) = shape(charts, columns);
+        register_fonts();
+        let mut text = String::new();
+        let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
+        draw(charts, area, shape)
+            .map_err(|error| Error::refused(format!("cannot draw curves: {error}"), ""))?;
+        Ok(text)
     }
 
     /// The range of steps, and that of values with room above and below.
@@ -94,10 +102,32 @@ impl Chart {
     }
 }
 
+/// A panel for each metric, with a curve for each stage of each of these runs.
+pub fn charts(found: &[(String, Curves)]) -> Vec<Chart> {
+    let mut charts: BTreeMap<&String, Vec<Series>> = BTreeMap::new();
+    for (run, stages) in found {
+        for (stage, curves) in stages {
+            let name = if found.len() > 1 { format!("{run} {stage}") } else { stage.clone() };
+            for (metric, curve) in curves {
+                let series = Series { name: name.clone(), curve: curve.clone() };
+                charts.entry(metric).or_default().push(series);
+            }
+        }
+    }
+    charts.into_iter().map(|(title, series)| Chart { title: title.clone(), series }).collect()
+}
+
 /// Steps and values that can be drawn: numbers that a single float holds.
 pub fn drawable(curve: &Curve) -> impl Iterator<Item = (f64, f64)> {
     let sane = |value: &f64| value.abs() < 1e30;
     curve.iter().filter(move |(_, value)| sane(value)).map(|(step, value)| (*step as f64, *value))
+}
+
+/// Rows and columns of panels, and the picture's size in pixels.
+fn shape(charts: &[Chart], columns: usize) -> ((usize, usize), (u32, u32)) {
+    let columns = charts.len().min(columns);
+    let rows = charts.len().div_ceil(columns.max(1));
+    ((rows, columns), (PANEL.0 * columns as u32, PANEL.1 * rows as u32))
 }
 
 fn register_fonts() {

@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::key::Digest;
 use crate::store::{RunRecord, Store};
 
-pub use chart::{Chart, Series, drawable, number};
+pub use chart::{Chart, Series, charts, drawable, number};
 
 /// Values by step.
 pub type Curve = BTreeMap<u64, f64>;
@@ -131,6 +131,16 @@ pub fn smooth(curve: &mut Curve, weight: f64) {
     }
 }
 
+/// At most some `most` values of a curve: means over as many steps each.
+pub fn thinned(curve: &Curve, most: usize) -> Curve {
+    let values: Vec<(u64, f64)> = curve.iter().map(|(step, value)| (*step, *value)).collect();
+    let mean = |chunk: &[(u64, f64)]| {
+        let (step, _) = chunk[chunk.len() - 1];
+        (step, chunk.iter().map(|(_, value)| value).sum::<f64>() / chunk.len() as f64)
+    };
+    values.chunks(values.len().div_ceil(most).max(1)).map(mean).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,6 +151,8 @@ mod tests {
         smooth(&mut curve, 0.5);
         assert_eq!((curve[&1], curve[&3], curve[&4]), (4.0, 2.0, (1.0 + 0.5 + 1.0) / 1.75));
         assert!(curve[&2].is_nan());
+        let thin = thinned(&[(1, 4.0), (2, 2.0), (3, 1.0)].into(), 2);
+        assert_eq!(thin, [(2, 3.0), (3, 1.0)].into());
         let mut same: Curve = [(1, 4.0), (2, 1.0)].into();
         smooth(&mut same, 0.0);
         assert_eq!(same, [(1, 4.0), (2, 1.0)].into());

@@ -147,7 +147,15 @@ pub fn run(
         recorder.keep(event);
         report(event);
     };
-    report(&Event::RunStarted { run: id.clone(), stages: plan.stages.len() });
+    let Request { pipeline, dataset, profile, set } = plan.request.clone();
+    report(&Event::RunStarted {
+        run: id.clone(),
+        pipeline,
+        dataset,
+        profile,
+        set,
+        stages: plan.stages.len(),
+    });
     let mut sources = Sources::load(store, &project.root);
     let run = Run { project, store, plan, id, workplace: OnceLock::new() };
     let (sender, receiver) = mpsc::channel();

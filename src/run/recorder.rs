@@ -20,6 +20,8 @@ pub struct Recorder {
     tensorboard: TensorBoard,
     clock: Instant,
     file: Option<BufWriter<File>>,
+    /// What happened before anything was done.
+    before: Vec<Event>,
     flushed: Instant,
 }
 
@@ -35,37 +37,50 @@ impl Recorder {
     pub fn new(folder: PathBuf) -> Self {
         let now = Instant::now();
         let path = folder.join("events.ndjson");
-        Self { path, tensorboard: TensorBoard::new(folder), clock: now, file: None, flushed: now }
+        let tensorboard = TensorBoard::new(folder);
+        Self { path, tensorboard, clock: now, file: None, before: Vec::new(), flushed: now }
     }
 
-    /// Keeps an event. Results that were found are in `run.json`: a run that only finds leaves nothing.
+    /// Keeps an event. A run that only finds leaves nothing.
     pub fn keep(&mut self, event: &Event) {
-        if matches!(event, Event::RunStarted { .. } | Event::Hashing { .. } | Event::Cached { .. }) {
-            return;
+        let begins = match event {
+            Event::Hashing { .. } => return,
+            Event::RunStarted { .. } | Event::Cached { .. } | Event::RunFinished { .. } => false,
+            _ => true,
+        };
+        if begins || self.file.is_some() {
+            // A log that cannot be written is no reason to stop a run: what fails for want of room says so.
+            let _ = self.write(event).and(self.tensorboard.tell(event));
+        } else {
+            self.before.push(event.clone());
         }
-        if matches!(event, Event::RunFinished { .. }) && self.file.is_none() {
-            return;
-        }
-        // A log that cannot be written is no reason to stop a run: what fails for want of room says so.
-        let _ = self.write(event).and(self.tensorboard.tell(event));
     }
 
     fn write(&mut self, event: &Event) -> std::io::Result<()> {
+        let at = self.clock.elapsed().as_secs_f64();
         let file = match &mut self.file {
             Some(file) => file,
             none => {
                 self.path.parent().map_or(Ok(()), fs::create_dir_all)?;
-                none.insert(BufWriter::new(File::create(&self.path)?))
+                let mut file = BufWriter::new(File::create(&self.path)?);
+                for event in std::mem::take(&mut self.before) {
+                    append(&mut file, &Line { at, event: &event })?;
+                }
+                none.insert(file)
             }
         };
-        let line = Line { at: self.clock.elapsed().as_secs_f64(), event };
-        serde_json::to_writer(&mut *file, &line)?;
-        file.write_all(b"\n")?;
-        if self.flushed.elapsed() > FLUSH_EVERY || !matches!(event, Event::Worker { .. }) {
+        append(file, &Line { at, event })?;
+        let frequent = matches!(event, Event::Worker { .. } | Event::Cached { .. });
+        if self.flushed.elapsed() > FLUSH_EVERY || !frequent {
             self.flushed = Instant::now();
             file.flush()?;
             self.tensorboard.flush()?;
         }
         Ok(())
     }
+}
+
+fn append(file: &mut BufWriter<File>, line: &Line) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *file, line)?;
+    file.write_all(b"\n")
 }

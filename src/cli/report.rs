@@ -1,0 +1,43 @@
+//! `callsheet report`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{SUCCESS, say};
+use crate::declare::Project;
+use crate::error::Result;
+use crate::report::{FILE, Subject, write};
+use crate::store::out;
+
+/// Write what a run did and made as one HTML file
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  callsheet report                     of the latest run, also while it goes on
+  callsheet report latest~1 -o before.html
+  callsheet run --report               of what is run, at its end
+  callsheet compare latest~1 latest --html both.html
+
+Outputs whose declaration says `figure` are shown in it; `callsheet schema stage` says how.")]
+pub struct Report {
+    /// A run: its id, the beginning of it, `latest`, or `latest~1` for the one before
+    #[arg(default_value = "latest")]
+    run: String,
+    /// Where to write it [default: report.html in the pipeline's folder of data/out]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl Report {
+    pub fn execute(&self) -> Result<u8> {
+        let project = Project::find()?;
+        let store = super::store(&project);
+        let subject = Subject::find(&project, &store, &self.run)?;
+        let folder = out(&project.data, &subject.run.pipeline, &subject.run.dataset);
+        let path = self.output.clone().unwrap_or_else(|| folder.join(FILE));
+        write(&store, &[subject], &path)?;
+        say(&format!("written to {}", path.display()));
+        Ok(SUCCESS)
+    }
+}

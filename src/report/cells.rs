@@ -1,0 +1,80 @@
+//! Rows of a table, as a page shows them.
+
+use std::path::Path;
+
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{DataType, Float64Type};
+use arrow::util::display::array_value_to_string;
+
+use crate::error::{Doing, Result};
+use crate::metrics::number;
+use crate::table::{Rows, gather, image_type, part_files, read_batches, row_count};
+
+/// Rows read at once.
+const BATCH: usize = 64;
+
+/// `count` rows of a table, evenly chosen in their order, and how many there are.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn spread(path: &Path, count: u64) -> Result<(Vec<RecordBatch>, u64)> {
+    let total = row_count(path)?;
+    let chosen: Vec<u64> = (0..count.min(total)).map(|n| n * total / count.min(total)).collect();
+    let mut batches = Vec::new();
+    let mut keep = |batch| -> Result<()> {
+        batches.push(batch);
+        Ok(())
+    };
+    if let [file] = &part_files(path)?[..] {
+        let order = vec![0; chosen.len()];
+        gather(&[Rows { path: file, chosen: Some(chosen) }], &[], &order, BATCH, keep)?;
+        return Ok((batches, total));
+    }
+    let (mut at, mut chosen) = (0, chosen.into_iter().peekable());
+    read_batches(path, &[], BATCH, |batch| {
+        let wanted = (0..batch.num_rows() as u64).map(|row| chosen.next_if_eq(&(at + row)).is_some());
+        let wanted: BooleanArray = wanted.map(Some).collect();
+        at += batch.num_rows() as u64;
+        let batch = filter_record_batch(&batch, &wanted).map_err(parquet::errors::ParquetError::from);
+        keep(batch.doing("cannot read", path)?)
+    })?;
+    Ok((batches, total))
+}
+
+/// Whether a column holds images.
+pub fn is_image(kind: &DataType) -> bool {
+    // Names and nullability of the fields may be another's.
+    matches!((kind, image_type()), (DataType::Struct(own), DataType::Struct(wanted))
+        if own.iter().map(|field| field.name()).eq(wanted.iter().map(|field| field.name())))
+}
+
+/// The bytes of a row of a column of images.
+pub fn image(column: &dyn Array, row: usize) -> Option<&[u8]> {
+    let bytes = column.as_struct_opt()?.column_by_name("bytes")?;
+    let bytes = bytes.as_binary_opt::<i32>().filter(|bytes| bytes.is_valid(row))?;
+    Some(bytes.value(row))
+}
+
+/// What stands where there is no value.
+pub const NONE: &str = "–";
+
+/// A value as people read it; [`NONE`] where there is none.
+pub fn text(column: &dyn Array, row: usize) -> String {
+    if column.is_null(row) {
+        return NONE.to_owned();
+    }
+    match float(column, row) {
+        Some(value) if value.is_nan() => NONE.to_owned(),
+        Some(value) if value.is_infinite() => if value > 0.0 { "∞" } else { "−∞" }.to_owned(),
+        Some(value) => number(value),
+        None => array_value_to_string(column, row).unwrap_or_default(),
+    }
+}
+
+/// A value of a column of floats.
+pub fn float(column: &dyn Array, row: usize) -> Option<f64> {
+    let wide = column.as_primitive_opt::<Float64Type>().map(|values| values.value(row));
+    let narrow = column.as_primitive_opt::<arrow::datatypes::Float32Type>();
+    wide.or_else(|| narrow.map(|values| f64::from(values.value(row))))
+}

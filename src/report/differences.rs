@@ -1,0 +1,42 @@
+//! What differs between two runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::metrics::Curves;
+use crate::reason::differences_of;
+use crate::store::{Record, RunRecord, Store};
+
+/// What differs, by stage, one part a line; stages that are the same are left out.
+pub fn differences(store: &Store, a: &RunRecord, b: &RunRecord) -> BTreeMap<String, Vec<String>> {
+    let names: BTreeSet<&String> = a.stages.keys().chain(b.stages.keys()).collect();
+    let record = |run: &RunRecord, name: &String| store.record(run.stages.get(name)?.key.as_ref()?);
+    let lines = names.into_iter().map(|name| (name.clone(), of_stage(record(a, name), record(b, name))));
+    lines.filter(|(_, lines)| !lines.is_empty()).collect()
+}
+
+fn of_stage(a: Option<Record>, b: Option<Record>) -> Vec<String> {
+    let (a, b) = match (a, b) {
+        (Some(a), Some(b)) => (a, b),
+        (None, None) => return Vec::new(),
+        (Some(_), None) => return vec!["only in a, or no longer in the store".into()],
+        (None, Some(_)) => return vec!["only in b, or no longer in the store".into()],
+    };
+    let mut lines = differences_of(&a.key, &b.key);
+    for (name, new) in &b.outputs {
+        if let Some(old) = a.outputs.get(name).filter(|old| old.content != new.content) {
+            let rows = |rows: Option<u64>| rows.map(|rows| format!(" ({rows} rows)")).unwrap_or_default();
+            let (from, to) = (old.content.short(), new.content.short());
+            lines.push(format!("output {name}: {from}{} → {to}{}", rows(old.rows), rows(new.rows)));
+        }
+    }
+    lines
+}
+
+/// The last value of everything that stages measured, by `stage: name`.
+pub fn last_values(curves: &Curves) -> BTreeMap<String, f64> {
+    let all = curves.iter().flat_map(|(stage, curves)| curves.iter().map(move |curve| (stage, curve)));
+    let last = |(stage, (name, curve)): (&String, (&String, &BTreeMap<u64, f64>))| {
+        Some((format!("{stage}: {name}"), *curve.last_key_value()?.1))
+    };
+    all.filter_map(last).collect()
+}

@@ -1,0 +1,100 @@
+//! What stages made and want to be shown, of one run or of several beside each other.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use maud::{Markup, html};
+
+use super::images::images;
+use super::picture::element;
+use super::scatter::scatter;
+use super::subject::{Done, Subject};
+use super::table::table;
+use crate::declare::{Figure, OutputDecl};
+use crate::error::{Doing, Error, Result};
+use crate::store::{Object, Store};
+
+/// A figure of one run.
+struct Shown<'a> {
+    subject: &'a Subject,
+    stage: &'a Done,
+    decl: &'a OutputDecl,
+    object: &'a Object,
+}
+
+/// Stages and outputs that have a figure in any of the runs, in their order.
+fn names(subjects: &[Subject]) -> Vec<(&str, &str)> {
+    let mut seen = BTreeSet::new();
+    let all = subjects.iter().flat_map(|subject| &subject.stages).flat_map(|stage| {
+        let outputs = stage.decl.iter().flat_map(|decl| &decl.outputs);
+        let shown = outputs.filter(|(_, decl)| decl.figure.is_some());
+        shown.map(|(output, _)| (stage.name.as_str(), output.as_str()))
+    });
+    all.filter(|name| seen.insert(*name)).collect()
+}
+
+/// The figure of an output in a run.
+fn find<'a>(subject: &'a Subject, stage: &str, output: &str) -> Option<Shown<'a>> {
+    let stage = subject.stages.iter().find(|done| done.name == stage)?;
+    let decl = stage.decl.as_ref()?.outputs.get(output)?;
+    let object = stage.record.as_ref()?.outputs.get(output)?;
+    Some(Shown { subject, stage, decl, object })
+}
+
+/// A section for each figure; what is the same in all runs is shown once.
+pub fn figures(store: &Store, subjects: &[Subject]) -> Markup {
+    html! {
+        @for (stage, output) in names(subjects) {
+            @let shown: Vec<Option<Shown>> = subjects.iter().map(|subject| find(subject, stage, output)).collect();
+            @let first = shown.iter().flatten().next();
+            @let same = shown.iter().all(|shown| shown.as_ref().map(|s| s.object.bytes) == first.map(|s| s.object.bytes));
+            section id=(format!("{stage}.{output}")) {
+                h3 { (stage.replace('_', " ")) @if output != stage { ": " (output) } }
+                @if let Some(first) = first { p { (first.decl.doc) "." } }
+                @if same && subjects.len() > 1 { p.note { "The same in all of these runs." } }
+                div.beside {
+                    @for (n, shown) in shown.iter().enumerate().take(if same { 1 } else { shown.len() }) {
+                        figure {
+                            @if !same { h4 { (super::page::letter(n)) } }
+                            @match shown {
+                                Some(shown) => (shown.markup(store, output)),
+                                None => p.note { "Not made." },
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Shown<'_> {
+    fn markup(&self, store: &Store, output: &str) -> Markup {
+        let Shown { subject, stage, decl, object } = self;
+        let name = format!("{}.{output}", stage.name);
+        let content = self.content(&store.object_path(object), &format!("{name}: {}", decl.doc));
+        let key = stage.record.as_ref().map(|record| record.key.digest().to_string()).unwrap_or_default();
+        html! {
+            // One figure that is damaged is no reason to show none.
+            (content.unwrap_or_else(|error| html! { p.wrong { "It cannot be shown: " (error) } }))
+            figcaption {
+                code { (name) } ", action " code title=(key) { (key[..key.len().min(12)]) } ", again with "
+                code { (super::page::command(&subject.run, &stage.name)) }
+            }
+        }
+    }
+
+    fn content(&self, path: &Path, alt: &str) -> Result<Markup> {
+        match self.decl.figure {
+            Some(Figure::Table) => table(path),
+            Some(Figure::Images) => images(path),
+            Some(Figure::Scatter) => scatter(path, alt),
+            Some(Figure::Picture) => {
+                let shown = element(&fs::read(path).doing("cannot read", path)?, alt);
+                shown.map_err(|error| Error::refused(format!("{}: {error}", path.display()), ""))
+            }
+            None => Ok(html! {}),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! A run as one HTML file that needs no other: what ran and from what, what its stages made and want to be shown, what
+//! they measured. Several runs stand beside each other.
+
+mod cells;
+mod differences;
+mod figures;
+mod graph;
+mod images;
+mod page;
+mod picture;
+mod scatter;
+mod subject;
+mod table;
+mod times;
+mod told;
+
+use std::fs::{self, Permissions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::error::{Doing, Result};
+use crate::store::Store;
+
+pub use differences::{differences, last_values};
+pub use subject::Subject;
+
+/// Name of the report of a pipeline over a dataset, in their folder of `data/out`.
+pub const FILE: &str = "report.html";
+
+/// Writes the page of `subjects`, at least one, to `path`: whole, or not at all.
+///
+/// # Errors
+/// When it cannot be written. A figure that cannot be read says so in the page.
+pub fn write(store: &Store, subjects: &[Subject], path: &Path) -> Result<()> {
+    let page = page::page(store, subjects);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).doing("cannot create", folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).doing("cannot write to", folder)?;
+    file.write_all(page.as_bytes()).doing("cannot write", path)?;
+    let mode = Permissions::from_mode(0o644);
+    file.as_file().set_permissions(mode).doing("cannot write", path)?;
+    file.persist(path).map_err(|error| error.error).doing("cannot write", path)?;
+    Ok(())
+}

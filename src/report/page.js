@@ -1,0 +1,144 @@
+"use strict";
+// Draws the points of every scatter figure, and says which one is under the pointer.
+
+const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999933", "#882255", "#6a3d9a", "#b15928"];
+const RADIUS = 4;
+const MARGIN = 12;
+
+function make(parent, name, attributes = {}, text = "") {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.textContent = text;
+  parent.append(element);
+  return element;
+}
+
+/** From a colour for low values to one for high ones, both seen on light and on dark. */
+function shade(share) {
+  return `hsl(${240 - 200 * share} 75% ${45 + 15 * share}%)`;
+}
+
+/** Colour of every point by a column, and what the colours mean. */
+function coloured({ number, values }) {
+  if (number) {
+    const known = values.filter((value) => value !== null);
+    const [low, high] = known.reduce(([low, high], v) => [Math.min(low, v), Math.max(high, v)], [Infinity, -Infinity]);
+    const share = (value) => (high > low ? (value - low) / (high - low) : 0.5);
+    const of = (value) => (value === null ? "#888888" : shade(share(value)));
+    const legend = known.length ? [[String(low), of(low)], [String(high), of(high)]] : [];
+    return { colours: values.map(of), legend };
+  }
+  const groups = [...new Set(values)].sort((a, b) => String(a).localeCompare(String(b), "en", { numeric: true }));
+  const of = new Map(groups.map((group, n) => [group, COLOURS[n % COLOURS.length]]));
+  return { colours: values.map((value) => of.get(value)), legend: groups.slice(0, 40).map((g) => [g || "none", of.get(g)]) };
+}
+
+/** Where the points of a panel lie on a square of `side` pixels. */
+function places({ x, y }, side) {
+  const scale = (values) => {
+    const known = values.filter((value) => value !== null);
+    const [low, high] = known.reduce(([low, high], v) => [Math.min(low, v), Math.max(high, v)], [Infinity, -Infinity]);
+    const span = high - low || 1;
+    return (value) => MARGIN + ((value - low) / span) * (side - 2 * MARGIN);
+  };
+  const [right, up] = [scale(x), scale(y)];
+  return x.map((value, n) => (value === null || y[n] === null ? null : [right(value), side - up(y[n])]));
+}
+
+function nearest(points, [x, y]) {
+  let found = -1;
+  let least = Infinity;
+  points.forEach((point, n) => {
+    const distance = point ? (point[0] - x) ** 2 + (point[1] - y) ** 2 : Infinity;
+    if (distance < least) [found, least] = [n, distance];
+  });
+  return found;
+}
+
+function scatter(figure) {
+  const data = JSON.parse(figure.querySelector("script").textContent);
+  const count = data.panels[0].x.length;
+  // A column of as many words as points is their names.
+  const distinct = (column) => new Set(column.values).size;
+  const columns = data.columns.filter((column) => column.number || distinct(column) <= 40);
+  const controls = make(figure, "label", {}, "Colour by ");
+  const choice = make(controls, "select");
+  columns.forEach((column) => make(choice, "option", {}, column.name));
+  const legend = make(figure, "div", { class: "legend" });
+  const panels = make(figure, "div", { class: "panels" });
+  const told = make(figure, "div", { class: "told", role: "status" }, "Point at a dot, or walk along them with the arrow keys.");
+  const draws = [];
+  let chosen = -1;
+
+  const draw = () => draws.forEach((one) => one());
+  const choose = (n) => {
+    chosen = n;
+    told.textContent = "";
+    if (data.thumbnails && data.thumbnails[n]) {
+      make(told, "img", { src: `data:image/jpeg;base64,${data.thumbnails[n]}`, alt: "image of the chosen point" });
+    }
+    make(told, "span", {}, data.columns.map((column) => `${column.name}: ${column.values[n] ?? "none"}`).join(", "));
+    draw();
+  };
+
+  for (const panel of data.panels) {
+    const box = make(panels, "div");
+    make(box, "div", {}, panel.name);
+    const label = `${data.title}, ${panel.name}: ${count} points`;
+    const canvas = make(box, "canvas", { tabindex: "0", role: "img", "aria-label": label });
+    let points = [];
+    draws.push(() => {
+      const side = canvas.clientWidth;
+      const ratio = window.devicePixelRatio || 1;
+      canvas.width = canvas.height = side * ratio;
+      const pen = canvas.getContext("2d");
+      pen.scale(ratio, ratio);
+      points = places(panel, side);
+      const { colours } = coloured(columns[choice.selectedIndex] ?? { values: Array(count).fill("") });
+      points.forEach((point, n) => {
+        if (!point) return;
+        pen.fillStyle = colours[n];
+        pen.beginPath();
+        pen.arc(point[0], point[1], n === chosen ? 2 * RADIUS : RADIUS, 0, 2 * Math.PI);
+        pen.fill();
+        if (n === chosen) pen.stroke();
+      });
+    });
+    const point = (event) => {
+      const { left, top } = canvas.getBoundingClientRect();
+      const n = nearest(points, [event.clientX - left, event.clientY - top]);
+      if (n >= 0 && n !== chosen) choose(n);
+    };
+    canvas.addEventListener("pointermove", point);
+    canvas.addEventListener("pointerdown", point);
+    canvas.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      choose((chosen + step + count) % count);
+    });
+  }
+  choice.addEventListener("change", () => {
+    legend.textContent = "";
+    for (const [name, colour] of columns.length ? coloured(columns[choice.selectedIndex]).legend : []) {
+      const entry = make(legend, "span");
+      make(entry, "i").style.background = colour;
+      entry.append(String(name));
+    }
+    draw();
+  });
+  choice.dispatchEvent(new Event("change"));
+  window.addEventListener("resize", draw);
+}
+
+document.querySelectorAll(".scatter").forEach(scatter);
+
+// A box of the graph leads to its row, which may be folded away.
+addEventListener("hashchange", () => {
+  const row = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const folded = row?.closest("details");
+  if (folded && !folded.open) {
+    folded.open = true;
+    row.scrollIntoView();
+  }
+});

@@ -1,0 +1,232 @@
+//! The page: what ran, from what, and what came out.
+
+use std::collections::BTreeSet;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::differences::{differences, last_values};
+use super::figures::figures;
+use super::graph::graph;
+use super::subject::{Done, Subject};
+use super::times::times;
+use crate::declare::Bytes;
+use crate::metrics::{Chart, Curves, charts, number, thinned};
+use crate::store::{RunRecord, Store};
+use crate::words::{self, human_seconds};
+
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+/// Nothing is fetched, wherever the page is opened.
+const POLICY: &str = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; \
+                      script-src 'unsafe-inline'";
+/// Values of a curve that are drawn.
+const VALUES: usize = 300;
+
+/// The page of one run, or of several beside each other.
+pub fn page(store: &Store, subjects: &[Subject]) -> String {
+    let title = match subjects {
+        [subject] => title(&subject.run),
+        _ => "Runs beside each other".to_owned(),
+    };
+    let markup = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                header {
+                    h1 { (title) }
+                    @for (n, subject) in subjects.iter().enumerate() {
+                        (of_run(subject, (subjects.len() > 1).then(|| letter(n))))
+                    }
+                }
+                main {
+                    @if let [subject] = subjects { (stages(subject)) } @else { (differing(store, subjects)) }
+                    h2 { "Figures" }
+                    (figures(store, subjects))
+                    @for subject in subjects.iter().filter(|_| subjects.len() == 1) { (times(store, subject)) }
+                    (curves(subjects))
+                }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    };
+    markup.into_string()
+}
+
+/// `A`, `B`, ..: what a run is called beside others.
+pub fn letter(n: usize) -> String {
+    let letter = char::from(b'A' + (n % 26) as u8);
+    if n < 26 { letter.to_string() } else { format!("{letter}{}", n / 26) }
+}
+
+fn title(run: &RunRecord) -> String {
+    words::title(&run.pipeline, &run.dataset, &run.profile)
+}
+
+/// The command that makes what stage `stage` made, in the words of a shell.
+pub fn command(run: &RunRecord, stage: &str) -> String {
+    let options = [("--pipeline", &run.pipeline), ("--dataset", &run.dataset), ("--profile", &run.profile)];
+    let options = options.into_iter().filter(|(_, name)| !name.is_empty());
+    let set = run.set.iter().map(|set| ("--set", set));
+    let options = options.chain(set).map(|(option, value)| format!(" {option} {}", quoted(value)));
+    format!("callsheet run{} {}", options.collect::<String>(), quoted(stage)).trim_end().to_owned()
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=@:,+".contains(c);
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+/// What is said of a run before anything is shown.
+fn of_run(subject: &Subject, letter: Option<String>) -> Markup {
+    let Subject { run, ended, summaries, stages, .. } = subject;
+    let labels = subject.labels();
+    let states = |wanted: &str| stages.iter().filter(|stage| stage.state == wanted).count();
+    let states = ["ran", "cached", "running", "failed", "stopped", "blocked", "not done"]
+        .map(|state| (state, states(state)));
+    let states: Vec<String> = states
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(state, count)| format!("{count} {state}"))
+        .collect();
+    let files: BTreeSet<&String> = stages
+        .iter()
+        .filter_map(|stage| stage.record.as_ref())
+        .flat_map(|r| r.provenance.sources.keys())
+        .collect();
+    html! {
+        section.run {
+            @if let Some(letter) = letter { h2 { (letter) ": " (title(run)) } }
+            @if !labels.is_empty() {
+                p.warn { "Rests on: " (labels.into_iter().collect::<Vec<_>>().join(", ")) "." }
+            }
+            @for summary in summaries { p { (summary) "." } }
+            @if !ended { p.wrong role="alert" { "This run has not ended: it goes on, or was killed." } }
+            @for stage in stages.iter().filter(|stage| !stage.message.is_empty()) {
+                p.wrong role="alert" { strong { (stage.name) } " failed: " (stage.message) }
+            }
+            dl {
+                @if !run.id.is_empty() { dt { "run" } dd { (run.id) ", " (human_seconds(run.seconds)) } }
+                dt { "stages" } dd { (states.join(", ")) }
+                @if !files.is_empty() {
+                    dt { "raw files" }
+                    dd { (files.len()) ": " (files.iter().take(8).map(|f| f.as_str()).collect::<Vec<_>>().join(", "))
+                        @if files.len() > 8 { ", .." } }
+                }
+                dt { "command" } dd { code { (command(run, "")) } }
+            }
+        }
+    }
+}
+
+/// The graph, and its stages as a table.
+fn stages(subject: &Subject) -> Markup {
+    html! {
+        h2 { "Stages" }
+        (graph(subject))
+        details {
+            summary { (subject.stages.len()) " stages, with their parameters" }
+            div.wide tabindex="0" {
+                table {
+                    thead { tr { @for name in ["stage", "state", "took", "memory", "action", "parameters"] {
+                        th scope="col" { (name) }
+                    } } }
+                    tbody { @for stage in &subject.stages { (row(stage)) } }
+                }
+            }
+        }
+    }
+}
+
+fn row(stage: &Done) -> Markup {
+    let made = stage.record.as_ref();
+    let memory = made.and_then(|made| made.provenance.peak_memory).map(|bytes| Bytes(bytes).to_string());
+    let params = made.into_iter().flat_map(|made| made.key.params.iter().chain(&made.key.budget));
+    let params: Vec<String> = params.map(|(name, value)| format!("{name} = {value}")).collect();
+    html! {
+        tr {
+            th scope="row" id=(stage.name) { (stage.name) }
+            td { (stage.state) }
+            td { (made.map(|made| human_seconds(made.provenance.seconds)).unwrap_or_default()) }
+            td { (memory.unwrap_or_default()) }
+            td { code { (made.map(|made| made.key.digest().short()).unwrap_or_default()) } }
+            td.text { (params.join(", ")) }
+        }
+    }
+}
+
+/// How runs differ from the first of them, and what they came to.
+fn differing(store: &Store, subjects: &[Subject]) -> Markup {
+    let last: Vec<_> = subjects.iter().map(|subject| last_values(&subject.curves)).collect();
+    let names: BTreeSet<&String> = last.iter().flat_map(|values| values.keys()).collect();
+    let first = &subjects[0].run;
+    html! {
+        h2 { "What differs" }
+        @for (n, other) in subjects.iter().enumerate().skip(1) {
+            h3 { "From " (letter(0)) " to " (letter(n)) }
+            @let found = differences(store, first, &other.run);
+            @if found.is_empty() { p { "Nothing: the same results." } }
+            dl { @for (stage, lines) in found {
+                dt { (stage) }
+                dd { @for line in lines { code { (line) } br; } }
+            } }
+        }
+        @if !names.is_empty() {
+            h2 { "Last values" }
+            div.wide tabindex="0" {
+                table {
+                    thead { tr { th scope="col" { "measured" }
+                        @for n in 0..subjects.len() { th scope="col" { (letter(n)) } } } }
+                    tbody { @for name in names {
+                        tr { th scope="row" { (name) }
+                            @for values in &last { td { (values.get(name).map_or("–".into(), |v| number(*v))) } } }
+                    } }
+                }
+            }
+        }
+    }
+}
+
+/// What stages measured, in a panel for each name.
+fn curves(subjects: &[Subject]) -> Markup {
+    let thin = |subject: &Subject| -> Curves {
+        let of_stage = |stage: &Done| Some((stage.name.clone(), subject.curves.get(&stage.name)?));
+        let thin = |(stage, curves): (String, &std::collections::BTreeMap<String, _>)| {
+            (stage, curves.iter().map(|(name, curve)| (name.clone(), thinned(curve, VALUES))).collect())
+        };
+        subject.stages.iter().filter_map(of_stage).map(thin).collect()
+    };
+    let found: Vec<(String, Curves)> =
+        subjects.iter().enumerate().map(|(n, subject)| (letter(n), thin(subject))).collect();
+    let charts = charts(&found);
+    let (charts, single): (Vec<Chart>, Vec<Chart>) =
+        charts.into_iter().partition(|chart| chart.series.iter().any(|series| series.curve.len() > 1));
+    html! {
+        @if !single.is_empty() {
+            h2 { "Told once" }
+            dl { @for chart in &single {
+                dt { (chart.title) }
+                dd { @for series in &chart.series {
+                    @for value in series.curve.values() { (number(*value)) " " small { (series.name) } " " }
+                } }
+            } }
+        }
+        @if !charts.is_empty() {
+            h2 { "Curves" }
+            p.note { "What stages measured, by step; of long curves, means over some steps." }
+            div.curves {
+                @for chart in &charts {
+                    @if let Ok(svg) = Chart::svg(std::slice::from_ref(chart), 1) {
+                        div role="img" aria-label=(format!("{} by step", chart.title)) { (PreEscaped(svg)) }
+                    }
+                }
+            }
+        }
+    }
+}

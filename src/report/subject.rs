@@ -1,0 +1,127 @@
+//! What a report is of: a run, and what became of each of its stages.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::told::Told;
+use crate::declare::{Project, StageDecl};
+use crate::error::Result;
+use crate::metrics::{Curves, curves};
+use crate::plan::{Plan, Request, resolve};
+use crate::store::{Record, RunRecord, StageResult, Store, position};
+
+/// A run as it is shown.
+pub struct Subject {
+    /// What is known of it; of one that has not ended, what it told so far.
+    pub run: RunRecord,
+    /// Whether it came to its end.
+    pub ended: bool,
+    /// What its pipeline and its profile say of themselves.
+    pub summaries: Vec<String>,
+    /// Its stages, each after those that it reads from as far as the pipeline still has them.
+    pub stages: Vec<Done>,
+    /// Which stage is read by which, as positions in `stages`.
+    pub edges: BTreeSet<(usize, usize)>,
+    /// What its stages measured.
+    pub curves: Curves,
+}
+
+/// A stage of a run.
+pub struct Done {
+    /// Its instance.
+    pub name: String,
+    /// `cached`, `ran`, `running`, `failed`, `stopped`, `blocked` or `not done`.
+    pub state: String,
+    /// What is wrong, if it failed.
+    pub message: String,
+    /// What it made and of what, if that is known to the store.
+    pub record: Option<Record>,
+    /// How it is declared now.
+    pub decl: Option<Arc<StageDecl>>,
+}
+
+impl Subject {
+    /// The run that `name` means, whether or not it has ended.
+    ///
+    /// # Errors
+    /// When there is none, or several begin so.
+    pub fn find(project: &Project, store: &Store, name: &str) -> Result<Self> {
+        let ids = store.run_ids();
+        let names: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let id = &ids[position(name, &names)?];
+        let Told { run: told, messages } = Told::read(store, id);
+        let Some(mut run) = store.run(id) else {
+            return Ok(Self::new(project, store, told, false, &messages));
+        };
+        for (stage, result) in run.stages.iter_mut().filter(|(_, result)| result.key.is_none()) {
+            // It says more of what was not done.
+            let more = told.stages.get(stage).filter(|told| told.state != "running");
+            more.into_iter().for_each(|told| result.state.clone_from(&told.state));
+        }
+        Ok(Self::new(project, store, run, true, &messages))
+    }
+
+    /// What there is of `plan` after a run that found everything, which leaves no trace.
+    pub fn of_plan(project: &Project, store: &Store, plan: &Plan) -> Self {
+        let Request { pipeline, dataset, profile, set } = plan.request.clone();
+        let heads = store.heads(&pipeline, &dataset);
+        let found = |name: &str| {
+            let result = StageResult { state: "cached".into(), key: Some(heads.get(name)?.key) };
+            Some((name.to_owned(), result))
+        };
+        let stages = plan.stages.iter().filter_map(|stage| found(&stage.name)).collect();
+        let run = RunRecord { id: String::new(), pipeline, dataset, profile, set, seconds: 0.0, stages };
+        Self::new(project, store, run, true, &BTreeMap::new())
+    }
+
+    fn new(
+        project: &Project,
+        store: &Store,
+        run: RunRecord,
+        ended: bool,
+        messages: &BTreeMap<String, String>,
+    ) -> Self {
+        let RunRecord { pipeline, dataset, profile, set, .. } = run.clone();
+        let plan = resolve(project, &Request { pipeline, dataset, profile, set }).ok();
+        let profile = project.layer("profile", "profiles", &run.profile).ok().map(|layer| layer.summary);
+        let summaries = plan.iter().map(|plan| plan.summary.clone()).chain(profile).collect();
+        let planned = plan.map(|plan| plan.stages).unwrap_or_default();
+
+        let mut names: Vec<&String> = planned.iter().map(|stage| &stage.name).collect();
+        names.retain(|name| run.stages.contains_key(*name));
+        let in_plan: BTreeSet<&String> = names.iter().copied().collect();
+        names.extend(run.stages.keys().filter(|name| !in_plan.contains(name)));
+        let at: BTreeMap<&String, usize> = names.iter().copied().zip(0..).collect();
+        let place = |stage: usize| at.get(&planned[stage].name).copied();
+        let read =
+            (0..planned.len()).flat_map(|to| planned[to].upstream().into_iter().map(move |from| (from, to)));
+        let edges = read.filter_map(|(from, to)| Some((place(from)?, place(to)?))).collect();
+
+        let mut decls: BTreeMap<String, Option<Arc<StageDecl>>> = BTreeMap::new();
+        let stages = names.iter().map(|name| {
+            let result = &run.stages[*name];
+            let record = result.key.and_then(|key| store.record(&key));
+            let declared = |stage: &String| project.stage(stage).ok().flatten().map(Arc::new);
+            let stage = record.as_ref().map(|record| record.key.stage.clone());
+            let decl = stage.and_then(|stage| decls.entry(stage).or_insert_with_key(declared).clone());
+            let message = messages.get(*name).cloned().unwrap_or_default();
+            Done { name: (*name).clone(), state: result.state.clone(), message, record, decl }
+        });
+        let stages = stages.collect();
+        let curves = curves(store, &run.id, ended.then_some(&run));
+        Self { ended, summaries, stages, edges, curves, run }
+    }
+
+    /// Stand-ins that it rests on.
+    pub fn labels(&self) -> BTreeSet<&str> {
+        let records = self.stages.iter().filter_map(|stage| stage.record.as_ref());
+        records.flat_map(|record| record.key.labels.iter().map(String::as_str)).collect()
+    }
+}
+
+impl Done {
+    /// The stage as the pipeline names it, for all its instances.
+    pub fn group(&self) -> &str {
+        crate::plan::group(&self.name)
+    }
+}

@@ -1,0 +1,64 @@
+//! A table as a figure.
+
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use maud::{Markup, html};
+
+use super::cells::{NONE, is_image, spread, text};
+use crate::error::Result;
+
+/// Rows shown at most.
+const MOST: u64 = 200;
+/// What the ends of an interval are called after.
+const ENDS: [&str; 2] = ["_low", "_high"];
+
+/// The rows of the table at `path`; an interval stands beside its value, and columns that say nothing are left out.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn table(path: &Path) -> Result<Markup> {
+    let (batches, total) = spread(path, MOST)?;
+    let Some(first) = batches.first() else { return Ok(html! { p { "It has no rows." } }) };
+    let schema = first.schema();
+    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let end_of =
+        |name: &str| ENDS.iter().any(|end| name.strip_suffix(end).is_some_and(|of| names.contains(&of)));
+    let plain = |name: &str| {
+        let kind = schema.field_with_name(name).map(|field| field.data_type());
+        kind.is_ok_and(|kind| !kind.is_nested() && !is_image(kind))
+    };
+    let says = |name: &str| {
+        batches.iter().any(|batch| (0..batch.num_rows()).any(|row| value(batch, name, row).is_some()))
+    };
+    let shown: Vec<&str> =
+        names.iter().copied().filter(|name| plain(name) && !end_of(name) && says(name)).collect();
+    Ok(html! {
+        div.wide tabindex="0" {
+            table {
+                thead { tr { @for name in &shown { th scope="col" { (name.replace('_', " ")) } } } }
+                tbody {
+                    @for batch in &batches {
+                        @for row in 0..batch.num_rows() {
+                            tr { @for name in &shown { td { (cell(batch, name, row)) } } }
+                        }
+                    }
+                }
+            }
+        }
+        @if total > MOST { p.note { (MOST) " of " (total) " rows, evenly chosen." } }
+    })
+}
+
+fn cell(batch: &RecordBatch, name: &str, row: usize) -> Markup {
+    let ends = ENDS.map(|end| value(batch, &format!("{name}{end}"), row));
+    html! {
+        (value(batch, name, row).unwrap_or_else(|| NONE.to_owned()))
+        @if let [Some(low), Some(high)] = ends { " " small { (low) " to " (high) } }
+    }
+}
+
+/// What a row says in a column, if there is such a column and it says anything.
+fn value(batch: &RecordBatch, name: &str, row: usize) -> Option<String> {
+    batch.column_by_name(name).map(|column| text(column, row)).filter(|text| text != NONE && !text.is_empty())
+}
