@@ -7,10 +7,10 @@ TOOLS ?= callsheet,ninja,make,doit
 ENGINE = -p callsheet -p callsheet-stages
 INSPECT = -p callsheet-inspect -p callsheet-sheet
 
-.PHONY: pipeline setup fetch build inspect test lint docs doc test-interop parity bench-stages bench-engine bench-encodings bench-tables fuzz audit clean
+.PHONY: pipeline setup fetch build inspect test lint docs doc test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables fuzz audit clean
 
 pipeline: build
-	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) $(ARGS)
+	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) --report $(ARGS)
 
 setup: # libtorch unless LIBTORCH is set, ffmpeg unless the system has one that serves, weights
 	@python3 setup/fetch.py $(if $(LIBTORCH),,libtorch) ffmpeg weights
@@ -35,6 +35,13 @@ test-interop: build .toolchain/interop/installed .toolchain/parity/installed # a
 
 .toolchain/interop/installed: tests/interop/requirements.txt # those libraries, from PyPI
 	python3 -m venv .toolchain/interop && .toolchain/interop/bin/python -m pip install --quiet -r $< && touch $@
+
+test-web: build .toolchain/web/installed # pages in a headless Chromium: CHROMIUM, that of the system, or one from npm
+	.toolchain/web/bin/python tests/web/chromium.py
+	.toolchain/web/bin/python -m unittest discover -s tests/web
+
+.toolchain/web/installed: tests/web/requirements.txt # what drives it, from PyPI
+	python3 -m venv .toolchain/web && .toolchain/web/bin/python -m pip install --quiet -r $< && touch $@
 
 lint: setup
 	cargo fmt --all --check

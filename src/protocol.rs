@@ -12,6 +12,9 @@
 //! {"error": {"message": "no frame in a.mp4", "help": "is it a video?"}}
 //! ```
 //!
+//! A metric called `loss/..` is of a training, one called `held_out/..` the quality of it on data that it does not train on:
+//! reports say how long that took.
+//!
 //! Exit code 0 and the declared outputs mean success, with or without events.
 
 use std::collections::BTreeMap;

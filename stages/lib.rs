@@ -6,7 +6,9 @@
 mod audit_frames;
 mod average_images;
 mod commands;
+mod compare_diversity;
 mod compare_methods;
+mod contact_sheets;
 mod embed_styles;
 mod evaluate_baseline;
 mod evaluate_diversity;
@@ -22,18 +24,23 @@ mod list_images;
 mod list_pairs;
 mod measure_frames;
 mod pair_images;
+mod probe_style;
+mod project_embeddings;
 mod read_objective;
-mod report;
 mod sample_grid;
 mod sample_triplets;
 mod split_pairs;
 mod style_clusters;
 mod style_distances;
+mod synthesize_textures;
 mod synthesize_timelapse;
+mod test_claims;
 mod train_encoder;
 mod train_generator;
 mod transfer_grid;
+mod user_study;
 
+mod codes;
 mod columns;
 mod data;
 mod figures;
@@ -62,9 +69,10 @@ use worker::Context;
 type Run = fn(&Context) -> anyhow::Result<()>;
 
 /// Every stage, in the order of the method.
-pub const STAGES: [(&str, Run); 29] = [
+pub const STAGES: [(&str, Run); 35] = [
     ("import_weights", import_weights::run),
     ("synthesize_timelapse", synthesize_timelapse::run),
+    ("synthesize_textures", synthesize_textures::run),
     ("list_frames", list_frames::run),
     ("extract_frames", extract_frames::run),
     ("measure_frames", measure_frames::run),
@@ -81,6 +89,8 @@ pub const STAGES: [(&str, Run); 29] = [
     ("read_objective", read_objective::run),
     ("train_generator", train_generator::run),
     ("embed_styles", embed_styles::run),
+    ("project_embeddings", project_embeddings::run),
+    ("probe_style", probe_style::run),
     ("fit_mapper", fit_mapper::run),
     ("transfer_grid", transfer_grid::run),
     ("sample_grid", sample_grid::run),
@@ -91,7 +101,10 @@ pub const STAGES: [(&str, Run); 29] = [
     ("evaluate_other_style", evaluate_other_style::run),
     ("evaluate_diversity", evaluate_diversity::run),
     ("compare_methods", compare_methods::run),
-    ("report", report::run),
+    ("compare_diversity", compare_diversity::run),
+    ("test_claims", test_claims::run),
+    ("contact_sheets", contact_sheets::run),
+    ("user_study", user_study::run),
 ];
 
 /// Runs the stage named on the command line.

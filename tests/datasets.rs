@@ -52,7 +52,7 @@ fn a_dataset_of_pairs_runs_the_whole_method_and_a_new_file_costs_its_own_rows() 
     let project = project();
     fixture(&project, "facades", (512, 256), &["train", "val", "test"]);
     let stages = ran(&project, &["--dataset", "facades"]);
-    assert!(stages.contains(&"report".to_owned()) && !stages.contains(&"extract_frames".to_owned()));
+    assert!(stages.contains(&"contact_sheets".to_owned()) && !stages.contains(&"extract_frames".to_owned()));
     jpeg(&pair((512, 256), 77), &raw(&project, "facades").join("train/new.jpg"));
     let counted = rows(&project, &["--dataset", "facades", "style_distances"]);
     assert_eq!((counted["pair_images"], counted["gram_features"]), ((1, 29), (1, 27)));

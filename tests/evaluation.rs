@@ -91,7 +91,8 @@ fn what_cannot_be_compared_is_refused() {
     let wired = |from: &str, to: &str| {
         let project = project_of("synthesis", &text.replacen(from, to, 1));
         fs::create_dir(project.path().join("pipelines/imports")).expect("created");
-        for name in ["ablation", "datasets/space_needle", "profiles/test", "imports/video"] {
+        for name in ["ablation", "generalization", "datasets/space_needle", "profiles/test", "imports/video"]
+        {
             let file = format!("pipelines/{name}.toml");
             fs::copy(repository().join(&file), project.path().join(&file)).expect("copied");
         }

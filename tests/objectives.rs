@@ -119,6 +119,62 @@ fn what_cannot_be_trained_is_refused_with_what_would_be_right() {
         assert!(said.contains(message) && said.contains(help), "{option}: {said}");
     }
     let option = "joint_objective@munit_p_v1.name=step_v4";
-    let said = refused(&project, &["--pipeline", "ablation", "--set", option, "train_jointly@munit_p_v1"]);
+    let said = refused(&project, &["--pipeline", "ablation", "--set", option, "train_jointly@munit_p_v1-0"]);
     assert!(said.contains("a pre-trained encoder, and none is wired"), "{said}");
+}
+
+#[test]
+fn encoders_of_three_sets_are_compared_on_one_before_and_after_fine_tuning() {
+    let project = project();
+    let all = ran(&project, &["--pipeline", "generalization"]);
+    let instances = |of: &str| all.iter().filter(|stage| stage.split('@').next() == Some(of)).count();
+    let counts = ["train_encoder", "pretrain_other", "train_frozen", "finetune"].map(instances);
+    assert_eq!(counts, [1, 2, 3, 3]);
+    let table = project.path().join("data/out/generalization/space_needle/test_claims/claims.parquet");
+    let rows = callsheet::table::read_columns(&table, &[]).expect("a table");
+    let text = |name: &str, row| rows[name].as_string::<i32>().value(row).to_owned();
+    // Seven claims, by PSNR and by the distance.
+    assert_eq!(rows.num_rows(), 14);
+    assert_eq!([text("metric", 0), text("metric", 1)], ["psnr", "distance"]);
+    assert_eq!([text("better", 12), text("than", 12)], ["different, fine-tuned", "same, fine-tuned"]);
+    let numbers = |name: &str| rows[name].as_primitive::<Float64Type>().values().to_vec();
+    let (low, high, slack) = (numbers("difference_low"), numbers("difference_high"), numbers("slack"));
+    let methods =
+        project.path().join("data/out/generalization/space_needle/compare_methods/comparison.parquet");
+    let methods = callsheet::table::read_columns(&methods, &[]).expect("a table");
+    let mean = |metric: &str, shown: &str| {
+        let name = |column: &str, row| methods[column].as_string::<i32>().value(row).to_owned();
+        let called = |row: &usize| format!("{}, {}", name("method", *row), name("training", *row)) == shown;
+        let row = (0..methods.num_rows()).find(called).expect(shown);
+        methods[metric].as_primitive::<Float64Type>().value(row)
+    };
+    for row in 0..14 {
+        let metric = text("metric", row);
+        let wanted = mean(&metric, &text("better", row)) - mean(&metric, &text("than", row));
+        assert!((numbers("difference")[row] - wanted).abs() < 1e-9, "{row}");
+        let (worst, best) = if metric == "psnr" { (low[row], high[row]) } else { (-high[row], -low[row]) };
+        let wanted = match () {
+            () if worst > -slack[row] => "yes",
+            () if best < -slack[row] => "no",
+            () => "undecided",
+        };
+        assert_eq!(text("holds", row), wanted, "{row}");
+    }
+    assert!(ran(&project, &["--pipeline", "generalization"]).is_empty(), "nothing changed");
+
+    let claims = project.path().join("pipelines/claims");
+    fs::remove_file(&claims).expect("a link");
+    fs::create_dir(&claims).expect("created");
+    let claim = |better: &str| {
+        let text = format!(
+            "[[claims]]\nclaim = \"It is better\"\nbetter = {better}\nthan = {{ training = \"fine-tuned\" }}\n"
+        );
+        fs::write(claims.join("generalization.toml"), text).expect("written");
+        refused(&project, &["--pipeline", "generalization"])
+    };
+    let said = claim("{ method = \"sane\", training = \"fine-tuned\" }");
+    assert!(said.contains("no method `sane` with training = \"fine-tuned\" was measured"), "{said}");
+    assert!(said.contains("known: ") && said.contains("same, fine-tuned"), "{said}");
+    let said = claim("\"same\"");
+    assert!(said.contains("generalization.toml") && said.contains("shows how claims are written"), "{said}");
 }

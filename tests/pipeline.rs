@@ -113,7 +113,9 @@ fn the_whole_method_runs_once_and_a_changed_learning_rate_runs_what_depends_on_i
     let wanted = [
         "audit_frames",
         "average_images",
+        "compare_diversity",
         "compare_methods",
+        "contact_sheets",
         "embed_styles",
         "evaluate_baseline@copy",
         "evaluate_baseline@mean",
@@ -136,7 +138,8 @@ fn the_whole_method_runs_once_and_a_changed_learning_rate_runs_what_depends_on_i
         "list_images",
         "measure_frames",
         "pair_images",
-        "report",
+        "probe_style",
+        "project_embeddings",
         "sample_grid",
         "sample_triplets",
         "style_clusters",
@@ -153,7 +156,9 @@ fn the_whole_method_runs_once_and_a_changed_learning_rate_runs_what_depends_on_i
     assert_eq!(
         dependents,
         [
+            "compare_diversity",
             "compare_methods",
+            "contact_sheets",
             "embed_styles",
             "evaluate_diversity@mapper",
             "evaluate_diversity@transfer",
@@ -163,7 +168,8 @@ fn the_whole_method_runs_once_and_a_changed_learning_rate_runs_what_depends_on_i
             "finetune_generator",
             "fit_mapper",
             "interpolate",
-            "report",
+            "probe_style",
+            "project_embeddings",
             "sample_grid",
             "train_encoder",
             "train_generator",
@@ -186,16 +192,17 @@ fn the_whole_method_runs_once_and_a_changed_learning_rate_runs_what_depends_on_i
         // Nothing need be wrong with a frame.
         assert!(file.num_rows() > 0 || table == "audit_frames/findings", "{table}");
     }
-    let agreement = style_modes(&project)["normalised_mutual_information"].as_f64().expect("a number");
+    let agreement = agreement(&project).expect("a figure");
     assert!(agreement > 0.3 && agreement <= 1.0, "clusters know something of styles: {agreement}");
 }
 
-/// What the report says of clusters beside the stand-in's modes.
-fn style_modes(project: &tempfile::TempDir) -> serde_json::Value {
-    let summary = project.path().join("data/out/synthesis/space_needle/report/report/summary.json");
-    let summary: serde_json::Value =
-        serde_json::from_slice(&fs::read(summary).expect("a summary")).expect("JSON");
-    summary["style_modes"].clone()
+/// Mutual information of style clusters and the stand-in's modes.
+fn agreement(project: &tempfile::TempDir) -> Option<f64> {
+    let table = project.path().join("data/out/synthesis/space_needle/probe_style/probes.parquet");
+    let rows = callsheet::table::read_columns(&table, &["measure", "value"]).expect("probes");
+    let measures = rows["measure"].as_string::<i32>();
+    let row = (0..rows.num_rows()).find(|row| measures.value(*row) == "NMI")?;
+    Some(rows["value"].as_primitive::<Float64Type>().value(row))
 }
 
 #[test]
@@ -236,7 +243,7 @@ fn a_trimmed_video_of_one_crop_takes_the_stand_in_s_place() {
     assert!(output.status.success(), "{said}");
     assert!(said.contains("extract_frames: done") && said.contains("45 rows of frames"), "{said}");
     assert!(!said.contains("synthesize_timelapse"), "{said}");
-    assert!(style_modes(&project).is_null(), "nothing is known of footage");
+    assert_eq!(agreement(&project), None, "nothing is known of footage");
     let planned = String::from_utf8_lossy(&callsheet(&project, &["plan"]).stdout).into_owned();
     assert!(planned.contains("(45 rows of frames)"), "{planned}");
     let planned = callsheet(&project, &["plan", "--set", "list_frames.count=30"]);

@@ -70,8 +70,47 @@ fn a_run_that_failed_says_so_and_shows_what_there_is() {
     project.run_failing(&["-p", "shown", "--report"], 1);
     let page = project.read(FILE);
     assert!(page.contains("<strong>train</strong> failed: "));
-    assert!(page.contains("blocked") && page.contains("1 ran"));
+    assert!(page.contains("1 blocked") && page.contains("1 ran"));
     assert!(!page.contains("paint.picture"));
+}
+
+#[test]
+fn what_a_run_rests_on_is_said_also_where_the_first_stage_failed() {
+    let project = Project::new();
+    project.remove("data/raw/toy");
+    project.write("stages/make/make.py", "raise SystemExit(1)\n");
+    project.run_failing(&["-p", "shown", "--report"], 1);
+    assert!(project.read(FILE).contains("Rests on: invented numbers."));
+}
+
+#[test]
+fn a_run_of_some_stages_says_which_and_one_with_nothing_to_do_writes_no_report_anew() {
+    let project = Project::new();
+    let page = report(&project, &["sum"]);
+    assert!(page.contains("<code>callsheet run --pipeline shown --dataset toy --profile small sum</code>"));
+    project.write(FILE, "mine");
+    assert_eq!(report(&project, &["sum"]), "mine");
+    assert!(report(&project, &["train"]).contains("state/rest"), "another was done");
+}
+
+#[test]
+fn instances_that_share_a_result_each_have_a_row_among_the_trainings() {
+    let project = Project::new();
+    let pipeline = project.read("pipelines/train.toml");
+    let told = "import os\nopen(os.environ['CALLSHEET_EVENTS'], 'a').write('{\"log\": {\"level\": \"info\", \"message\": \"started\"}}\\n')\n";
+    let script = project.read("stages/train/train.py").replace("state/rest", "loss/rest") + told;
+    project.write("stages/train/train.py", &script.replace("\"steps/gone\"", "\"held_out/gone\""));
+    let fanned = "[stages.train]\nforeach.seed = [0, 1]\nforeach.times = [1, 2]\nparams.seed = \"{seed}\"\n";
+    project.write("pipelines/shown.toml", &pipeline.replace("[stages.train]\n", fanned));
+    let page = report(&project, &[]);
+    let times =
+        page.split("Training times").nth(1).expect("a table").split("</table>").next().expect("its end");
+    assert_eq!(times.matches("<th scope=\"row\">train@").count(), 4, "{times}");
+    assert!(times.contains("until gone"), "what a worker says begins nothing: {times}");
+    assert!(
+        page.contains("href=\"#train\"") && page.contains("id=\"train\">train@0-1"),
+        "the graph leads there"
+    );
 }
 
 #[test]
@@ -99,7 +138,8 @@ fn a_figure_that_cannot_be_shown_says_why_among_those_that_can() {
     let project = Project::new();
     let page = report(&project, &["--set", "paint.damaged=true", "--set", "paint.points=0"]);
     assert!(page.contains("It cannot be shown: "));
-    assert!(page.contains("It has no rows.") && page.contains("20.12"));
+    assert_eq!(page.matches("It has no rows.").count(), 2, "points and images");
+    assert!(page.contains("20.12"));
 }
 
 #[test]

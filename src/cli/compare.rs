@@ -49,7 +49,7 @@ impl Compare {
                 "name two, or say --html FILE for a page",
             ));
         };
-        let stages = differences(&store, a, b);
+        let stages = differences(&store, (a, b), ["a", "b"]);
         let last = |run: &RunRecord| last_values(&curves(&store, &run.id, Some(run)));
         let (before, after) = (last(a), last(b));
         let both = before.iter().filter_map(|(name, old)| Some((name, *old, *after.get(name)?)));

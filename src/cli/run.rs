@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -69,7 +69,7 @@ pub struct Run {
     #[arg(long)]
     json: bool,
     /// Write what was done and made as one HTML file, report.html in the pipeline's folder of data/out
-    #[arg(long, conflicts_with = "dry_run")]
+    #[arg(long)]
     report: bool,
     /// Append OpenLineage events to this file, one JSON object a line
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
@@ -140,8 +140,10 @@ impl Run {
         drop(reporter);
         let written = lineage.map_or(Ok(()), |file| file.close(ran.as_ref().err()));
         let summary = ran?;
+        let path = out(&project.data, &plan.request.pipeline, &plan.request.dataset).join(FILE);
+        let wanted = self.report && (!summary.found_all() || !path.exists());
         let written =
-            written.and(if self.report { report(&project, &store, &plan, &run_id) } else { Ok(()) });
+            written.and(if wanted { report(&project, &store, &plan, &run_id, &path) } else { Ok(()) });
         let failed = !summary.failed.is_empty() || written.is_err();
         if let Err(error) = written {
             print_error(error);
@@ -163,14 +165,13 @@ impl Run {
 }
 
 /// Writes the report of the run `id`; one that only found its results has left no trace but them.
-fn report(project: &Project, store: &Store, plan: &Plan, id: &str) -> Result<()> {
+fn report(project: &Project, store: &Store, plan: &Plan, id: &str, path: &Path) -> Result<()> {
     let subject = if store.run(id).is_some() {
         Subject::find(project, store, id)?
     } else {
         Subject::of_plan(project, store, plan)
     };
-    let path = out(&project.data, &plan.request.pipeline, &plan.request.dataset).join(FILE);
-    write(store, &[subject], &path)?;
+    write(store, &[subject], path)?;
     super::say(&format!("report: {}", path.display()));
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::datatypes::{DataType, Float32Type, Float64Type};
 use arrow::util::display::array_value_to_string;
 
 use crate::error::{Doing, Result};
@@ -73,8 +73,23 @@ pub fn text(column: &dyn Array, row: usize) -> String {
 }
 
 /// A value of a column of floats.
-pub fn float(column: &dyn Array, row: usize) -> Option<f64> {
+fn float(column: &dyn Array, row: usize) -> Option<f64> {
     let wide = column.as_primitive_opt::<Float64Type>().map(|values| values.value(row));
-    let narrow = column.as_primitive_opt::<arrow::datatypes::Float32Type>();
+    let narrow = column.as_primitive_opt::<Float32Type>();
     wide.or_else(|| narrow.map(|values| f64::from(values.value(row))))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Float64Array, Int64Array, StringArray};
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_number_is_shown_as_such_and_the_rest_in_few_digits() {
+        let floats = Float64Array::from(vec![Some(23.704), Some(f64::NAN), Some(f64::INFINITY), None]);
+        assert_eq!([0, 1, 2, 3].map(|row| text(&floats, row)), ["23.70", NONE, "∞", NONE]);
+        assert_eq!(text(&Int64Array::from(vec![1_234_567]), 0), "1234567");
+        assert_eq!(text(&StringArray::from(vec!["a <b>"]), 0), "a <b>");
+    }
 }

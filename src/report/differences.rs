@@ -6,20 +6,26 @@ use crate::metrics::Curves;
 use crate::reason::differences_of;
 use crate::store::{Record, RunRecord, Store};
 
-/// What differs, by stage, one part a line; stages that are the same are left out.
-pub fn differences(store: &Store, a: &RunRecord, b: &RunRecord) -> BTreeMap<String, Vec<String>> {
+/// What differs between two runs that are called `called`, by stage, one part a line; stages that are the same are left
+/// out.
+pub fn differences(
+    store: &Store,
+    (a, b): (&RunRecord, &RunRecord),
+    called: [&str; 2],
+) -> BTreeMap<String, Vec<String>> {
     let names: BTreeSet<&String> = a.stages.keys().chain(b.stages.keys()).collect();
     let record = |run: &RunRecord, name: &String| store.record(run.stages.get(name)?.key.as_ref()?);
-    let lines = names.into_iter().map(|name| (name.clone(), of_stage(record(a, name), record(b, name))));
+    let lines =
+        names.into_iter().map(|name| (name.clone(), of_stage(record(a, name), record(b, name), called)));
     lines.filter(|(_, lines)| !lines.is_empty()).collect()
 }
 
-fn of_stage(a: Option<Record>, b: Option<Record>) -> Vec<String> {
+fn of_stage(a: Option<Record>, b: Option<Record>, [first, second]: [&str; 2]) -> Vec<String> {
     let (a, b) = match (a, b) {
         (Some(a), Some(b)) => (a, b),
-        (None, None) => return Vec::new(),
-        (Some(_), None) => return vec!["only in a, or no longer in the store".into()],
-        (None, Some(_)) => return vec!["only in b, or no longer in the store".into()],
+        (None, None) => return vec!["not made in either, or no longer in the store".into()],
+        (Some(_), None) => return vec![format!("only in {first}, or no longer in the store")],
+        (None, Some(_)) => return vec![format!("only in {second}, or no longer in the store")],
     };
     let mut lines = differences_of(&a.key, &b.key);
     for (name, new) in &b.outputs {

@@ -11,9 +11,12 @@ use super::picture::element;
 use super::scatter::scatter;
 use super::subject::{Done, Subject};
 use super::table::table;
-use crate::declare::{Figure, OutputDecl};
+use crate::declare::{Bytes, Figure, OutputDecl};
 use crate::error::{Doing, Error, Result};
 use crate::store::{Object, Store};
+
+/// Bytes of a picture's file that is read at all.
+const LARGEST: u64 = 64 << 20;
 
 /// A figure of one run.
 struct Shown<'a> {
@@ -80,7 +83,7 @@ impl Shown<'_> {
             (content.unwrap_or_else(|error| html! { p.wrong { "It cannot be shown: " (error) } }))
             figcaption {
                 code { (name) } ", action " code title=(key) { (key[..key.len().min(12)]) } ", again with "
-                code { (super::page::command(&subject.run, &stage.name)) }
+                code { (super::page::command(&subject.run, &[stage.name.clone(), "--force".into(), stage.name.clone()])) }
             }
         }
     }
@@ -90,6 +93,10 @@ impl Shown<'_> {
             Some(Figure::Table) => table(path),
             Some(Figure::Images) => images(path),
             Some(Figure::Scatter) => scatter(path, alt),
+            Some(Figure::Picture) if self.object.size > LARGEST => {
+                let size = Bytes(self.object.size);
+                Err(Error::refused(format!("{} of {size} is too large for a page", path.display()), ""))
+            }
             Some(Figure::Picture) => {
                 let shown = element(&fs::read(path).doing("cannot read", path)?, alt);
                 shown.map_err(|error| Error::refused(format!("{}: {error}", path.display()), ""))

@@ -39,8 +39,8 @@ pub fn graph(subject: &Subject) -> Markup {
     let (places, width, height) = places(&nodes, &edges.iter().copied().collect::<Vec<_>>());
     let alt = format!("The graph of {} stages; the table below says the same", nodes.len());
     html! {
-        div.wide tabindex="0" {
-            svg.graph role="img" aria-label=(alt) width=(width) height=(height)
+        div.wide tabindex="0" role="region" aria-label="graph" {
+            svg.graph role="group" aria-label=(alt) width=(width) height=(height)
                 viewBox=(format!("0 0 {width} {height}")) {
                 @for (from, to) in &edges {
                     path d=(curve(places[*from as usize], places[*to as usize])) {}

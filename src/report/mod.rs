@@ -36,10 +36,10 @@ pub fn write(store: &Store, subjects: &[Subject], path: &Path) -> Result<()> {
     let page = page::page(store, subjects);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).doing("cannot create", folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).doing("cannot write to", folder)?;
+    let mode = Permissions::from_mode(0o666); // but for what the user masks
+    let file = tempfile::Builder::new().permissions(mode).tempfile_in(folder);
+    let mut file = file.doing("cannot write to", folder)?;
     file.write_all(page.as_bytes()).doing("cannot write", path)?;
-    let mode = Permissions::from_mode(0o644);
-    file.as_file().set_permissions(mode).doing("cannot write", path)?;
     file.persist(path).map_err(|error| error.error).doing("cannot write", path)?;
     Ok(())
 }

@@ -2,6 +2,8 @@
 // Draws the points of every scatter figure, and says which one is under the pointer.
 
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999933", "#882255", "#6a3d9a", "#b15928"];
+/** Of what has no value, or is of no large group. */
+const NONE = "#888888";
 const RADIUS = 4;
 const MARGIN = 12;
 
@@ -18,30 +20,41 @@ function shade(share) {
   return `hsl(${240 - 200 * share} 75% ${45 + 15 * share}%)`;
 }
 
+/** A colour for each of the largest groups; grey for those beyond. */
+function grouped(values) {
+  const sizes = new Map();
+  values.forEach((value) => sizes.set(value, (sizes.get(value) ?? 0) + 1));
+  const largest = [...sizes.keys()].sort((a, b) => sizes.get(b) - sizes.get(a)).slice(0, COLOURS.length);
+  largest.sort((a, b) => String(a).localeCompare(String(b), "en", { numeric: true }));
+  const of = new Map(largest.map((group, n) => [group, COLOURS[n]]));
+  const legend = [...of].map(([group, colour]) => [group || "none", colour]);
+  if (sizes.size > of.size) legend.push(["others", NONE]);
+  return { colours: values.map((value) => of.get(value) ?? NONE), legend };
+}
+
 /** Colour of every point by a column, and what the colours mean. */
 function coloured({ number, values }) {
   if (number) {
-    const known = values.filter((value) => value !== null);
-    const [low, high] = known.reduce(([low, high], v) => [Math.min(low, v), Math.max(high, v)], [Infinity, -Infinity]);
+    const [low, high] = range(values);
     const share = (value) => (high > low ? (value - low) / (high - low) : 0.5);
-    const of = (value) => (value === null ? "#888888" : shade(share(value)));
-    const legend = known.length ? [[String(low), of(low)], [String(high), of(high)]] : [];
+    const of = (value) => (value === null ? NONE : shade(share(value)));
+    const legend = low <= high ? [[String(low), of(low)], [String(high), of(high)]] : [];
     return { colours: values.map(of), legend };
   }
-  const groups = [...new Set(values)].sort((a, b) => String(a).localeCompare(String(b), "en", { numeric: true }));
-  const of = new Map(groups.map((group, n) => [group, COLOURS[n % COLOURS.length]]));
-  return { colours: values.map((value) => of.get(value)), legend: groups.slice(0, 40).map((g) => [g || "none", of.get(g)]) };
+  return grouped(values);
 }
 
-/** Where the points of a panel lie on a square of `side` pixels. */
+function range(values) {
+  const known = values.filter((value) => value !== null);
+  return known.reduce(([low, high], v) => [Math.min(low, v), Math.max(high, v)], [Infinity, -Infinity]);
+}
+
+/** Where the points of a panel lie on a square of `side` pixels: one unit is as long upwards as to the right. */
 function places({ x, y }, side) {
-  const scale = (values) => {
-    const known = values.filter((value) => value !== null);
-    const [low, high] = known.reduce(([low, high], v) => [Math.min(low, v), Math.max(high, v)], [Infinity, -Infinity]);
-    const span = high - low || 1;
-    return (value) => MARGIN + ((value - low) / span) * (side - 2 * MARGIN);
-  };
-  const [right, up] = [scale(x), scale(y)];
+  const ranges = [range(x), range(y)];
+  const span = Math.max(...ranges.map(([low, high]) => high - low)) || 1;
+  const scale = ([low, high]) => (value) => side / 2 + ((value - (low + high) / 2) / span) * (side - 2 * MARGIN);
+  const [right, up] = ranges.map(scale);
   return x.map((value, n) => (value === null || y[n] === null ? null : [right(value), side - up(y[n])]));
 }
 
@@ -75,7 +88,7 @@ function scatter(figure) {
     chosen = n;
     told.textContent = "";
     if (data.thumbnails && data.thumbnails[n]) {
-      make(told, "img", { src: `data:image/jpeg;base64,${data.thumbnails[n]}`, alt: "image of the chosen point" });
+      make(told, "img", { src: data.thumbnails[n], alt: "image of the chosen point" });
     }
     make(told, "span", {}, data.columns.map((column) => `${column.name}: ${column.values[n] ?? "none"}`).join(", "));
     draw();
@@ -101,6 +114,7 @@ function scatter(figure) {
         pen.beginPath();
         pen.arc(point[0], point[1], n === chosen ? 2 * RADIUS : RADIUS, 0, 2 * Math.PI);
         pen.fill();
+        pen.strokeStyle = getComputedStyle(canvas).color;
         if (n === chosen) pen.stroke();
       });
     });
@@ -134,11 +148,9 @@ function scatter(figure) {
 document.querySelectorAll(".scatter").forEach(scatter);
 
 // A box of the graph leads to its row, which may be folded away.
-addEventListener("hashchange", () => {
-  const row = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  const folded = row?.closest("details");
-  if (folded && !folded.open) {
-    folded.open = true;
-    row.scrollIntoView();
-  }
+document.querySelectorAll(".graph a").forEach((box) => {
+  box.addEventListener("click", () => {
+    const folded = document.getElementById(box.getAttribute("href").slice(1))?.closest("details");
+    if (folded) folded.open = true;
+  });
 });

@@ -69,13 +69,14 @@ fn title(run: &RunRecord) -> String {
     words::title(&run.pipeline, &run.dataset, &run.profile)
 }
 
-/// The command that makes what stage `stage` made, in the words of a shell.
-pub fn command(run: &RunRecord, stage: &str) -> String {
+/// The command of a run, with what is to follow, in the words of a shell.
+pub fn command(run: &RunRecord, more: &[String]) -> String {
     let options = [("--pipeline", &run.pipeline), ("--dataset", &run.dataset), ("--profile", &run.profile)];
     let options = options.into_iter().filter(|(_, name)| !name.is_empty());
     let set = run.set.iter().map(|set| ("--set", set));
     let options = options.chain(set).map(|(option, value)| format!(" {option} {}", quoted(value)));
-    format!("callsheet run{} {}", options.collect::<String>(), quoted(stage)).trim_end().to_owned()
+    let more = more.iter().map(|word| format!(" {}", quoted(word)));
+    format!("callsheet run{}", options.chain(more).collect::<String>())
 }
 
 fn quoted(word: &str) -> String {
@@ -86,7 +87,6 @@ fn quoted(word: &str) -> String {
 /// What is said of a run before anything is shown.
 fn of_run(subject: &Subject, letter: Option<String>) -> Markup {
     let Subject { run, ended, summaries, stages, .. } = subject;
-    let labels = subject.labels();
     let states = |wanted: &str| stages.iter().filter(|stage| stage.state == wanted).count();
     let states = ["ran", "cached", "running", "failed", "stopped", "blocked", "not done"]
         .map(|state| (state, states(state)));
@@ -103,8 +103,8 @@ fn of_run(subject: &Subject, letter: Option<String>) -> Markup {
     html! {
         section.run {
             @if let Some(letter) = letter { h2 { (letter) ": " (title(run)) } }
-            @if !labels.is_empty() {
-                p.warn { "Rests on: " (labels.into_iter().collect::<Vec<_>>().join(", ")) "." }
+            @if !subject.labels.is_empty() {
+                p.warn { "Rests on: " (subject.labels.iter().cloned().collect::<Vec<_>>().join(", ")) "." }
             }
             @for summary in summaries { p { (summary) "." } }
             @if !ended { p.wrong role="alert" { "This run has not ended: it goes on, or was killed." } }
@@ -119,7 +119,7 @@ fn of_run(subject: &Subject, letter: Option<String>) -> Markup {
                     dd { (files.len()) ": " (files.iter().take(8).map(|f| f.as_str()).collect::<Vec<_>>().join(", "))
                         @if files.len() > 8 { ", .." } }
                 }
-                dt { "command" } dd { code { (command(run, "")) } }
+                dt { "command" } dd { code { (command(run, &subject.asked)) } }
             }
         }
     }
@@ -132,26 +132,30 @@ fn stages(subject: &Subject) -> Markup {
         (graph(subject))
         details {
             summary { (subject.stages.len()) " stages, with their parameters" }
-            div.wide tabindex="0" {
+            div.wide tabindex="0" role="region" aria-label="table" {
                 table {
                     thead { tr { @for name in ["stage", "state", "took", "memory", "action", "parameters"] {
                         th scope="col" { (name) }
                     } } }
-                    tbody { @for stage in &subject.stages { (row(stage)) } }
+                    tbody { @for (n, stage) in subject.stages.iter().enumerate() {
+                        @let first = !subject.stages[..n].iter().any(|before| before.group() == stage.group());
+                        (row(stage, first))
+                    } }
                 }
             }
         }
     }
 }
 
-fn row(stage: &Done) -> Markup {
+/// A row of the table; the graph leads to the `first` of a stage's instances.
+fn row(stage: &Done, first: bool) -> Markup {
     let made = stage.record.as_ref();
     let memory = made.and_then(|made| made.provenance.peak_memory).map(|bytes| Bytes(bytes).to_string());
     let params = made.into_iter().flat_map(|made| made.key.params.iter().chain(&made.key.budget));
     let params: Vec<String> = params.map(|(name, value)| format!("{name} = {value}")).collect();
     html! {
         tr {
-            th scope="row" id=(stage.name) { (stage.name) }
+            th scope="row" id=[first.then(|| stage.group())] { (stage.name) }
             td { (stage.state) }
             td { (made.map(|made| human_seconds(made.provenance.seconds)).unwrap_or_default()) }
             td { (memory.unwrap_or_default()) }
@@ -170,7 +174,7 @@ fn differing(store: &Store, subjects: &[Subject]) -> Markup {
         h2 { "What differs" }
         @for (n, other) in subjects.iter().enumerate().skip(1) {
             h3 { "From " (letter(0)) " to " (letter(n)) }
-            @let found = differences(store, first, &other.run);
+            @let found = differences(store, (first, &other.run), [&letter(0), &letter(n)]);
             @if found.is_empty() { p { "Nothing: the same results." } }
             dl { @for (stage, lines) in found {
                 dt { (stage) }
@@ -179,7 +183,7 @@ fn differing(store: &Store, subjects: &[Subject]) -> Markup {
         }
         @if !names.is_empty() {
             h2 { "Last values" }
-            div.wide tabindex="0" {
+            div.wide tabindex="0" role="region" aria-label="table" {
                 table {
                     thead { tr { th scope="col" { "measured" }
                         @for n in 0..subjects.len() { th scope="col" { (letter(n)) } } } }
@@ -209,7 +213,7 @@ fn curves(subjects: &[Subject]) -> Markup {
         charts.into_iter().partition(|chart| chart.series.iter().any(|series| series.curve.len() > 1));
     html! {
         @if !single.is_empty() {
-            h2 { "Told once" }
+            h2 { "Single values" }
             dl { @for chart in &single {
                 dt { (chart.title) }
                 dd { @for series in &chart.series {

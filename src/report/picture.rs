@@ -5,15 +5,17 @@ use std::io::Cursor;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use image::codecs::jpeg::JpegEncoder;
-use image::{DynamicImage, ImageFormat, ImageReader};
+use image::{DynamicImage, ImageFormat, ImageReader, Rgba, RgbaImage};
 use maud::{Markup, html};
 
 use crate::declare::Bytes;
 
 /// Bytes of a picture that are taken as they are.
 const PLAIN: usize = 200_000;
-/// Bytes of a film that a page may hold.
-const LARGEST_FILM: usize = 8 << 20;
+/// Bytes of a film, or of a picture that is not made smaller, that a page may hold.
+const LARGEST_AS_IT_IS: usize = 8 << 20;
+/// Pictures that are decoded here.
+const STILLS: [ImageFormat; 2] = [ImageFormat::Png, ImageFormat::Jpeg];
 /// Pixels of the longer side of a picture that is larger.
 const LONGEST: u32 = 2400;
 const QUALITY: u8 = 88;
@@ -24,17 +26,19 @@ const THUMBNAIL_QUALITY: u8 = 80;
 /// # Errors
 /// Says what is wrong with it.
 pub fn element(bytes: &[u8], alt: &str) -> Result<Markup, String> {
-    if bytes.get(4..8) == Some(b"ftyp") {
-        if bytes.len() > LARGEST_FILM {
-            return Err(format!("a film of {} is too large for a page", Bytes(bytes.len() as u64)));
-        }
+    let film = bytes.get(4..8) == Some(b"ftyp");
+    let still = image::guess_format(bytes).is_ok_and(|format| STILLS.contains(&format));
+    if !still && bytes.len() > LARGEST_AS_IT_IS {
+        return Err(format!("a film of {} is too large for a page", Bytes(bytes.len() as u64)));
+    }
+    if film {
         let uri = uri("video/mp4", bytes);
         return Ok(html! { video src=(uri) aria-label=(alt) controls loop muted playsinline {} });
     }
     let format = image::guess_format(bytes).map_err(|error| error.to_string())?;
-    let shrinks = matches!(format, ImageFormat::Png | ImageFormat::Jpeg) && bytes.len() > PLAIN;
-    let smaller = if shrinks { jpeg(bytes, LONGEST, QUALITY)? } else { Vec::new() };
-    let uri = if smaller.is_empty() || smaller.len() >= bytes.len() {
+    // Also what stays as it is: browsers show nothing of a damaged picture.
+    let smaller = if still { jpeg(bytes, LONGEST, QUALITY)? } else { Vec::new() };
+    let uri = if smaller.is_empty() || smaller.len() >= bytes.len() || bytes.len() <= PLAIN {
         uri(format.to_mime_type(), bytes)
     } else {
         uri("image/jpeg", &smaller)
@@ -60,7 +64,10 @@ fn jpeg(bytes: &[u8], longest: u32, quality: u8) -> Result<Vec<u8>, String> {
     let picture = reader.decode().map_err(|error| error.to_string())?;
     let fits = picture.width().max(picture.height()) <= longest;
     let picture = if fits { picture } else { picture.thumbnail(longest, longest) };
-    let picture = DynamicImage::from(picture.into_rgb8());
+    // JPEG has no transparency: what shines through is white.
+    let mut ground = RgbaImage::from_pixel(picture.width(), picture.height(), Rgba([255; 4]));
+    image::imageops::overlay(&mut ground, &picture.into_rgba8(), 0, 0);
+    let picture = DynamicImage::from(DynamicImage::from(ground).into_rgb8());
     let mut encoded = Vec::new();
     let encoder = JpegEncoder::new_with_quality(&mut encoded, quality);
     picture.write_with_encoder(encoder).map_err(|error| error.to_string())?;
@@ -91,6 +98,17 @@ mod tests {
             RgbImage::from_fn(600, 300, |x, y| Rgb([(x * 31 + y * 17) as u8, (x * y) as u8, (x ^ y) as u8]));
         let shown = element(&png(&noise), "").expect("shown").into_string();
         assert!(shown.contains("data:image/jpeg") && shown.len() < png(&noise).len(), "{}", shown.len());
+    }
+
+    #[test]
+    fn a_damaged_picture_is_told_however_small_and_what_is_clear_becomes_white() {
+        let small = png(&RgbImage::from_fn(40, 40, |x, y| Rgb([(x * y) as u8, x as u8, y as u8])));
+        assert!(element(&small[..small.len() / 2], "").is_err());
+        let mut bytes = Cursor::new(Vec::new());
+        RgbaImage::new(4, 4).write_to(&mut bytes, ImageFormat::Png).expect("encoded");
+        let shown =
+            image::load_from_memory(&thumbnail(&bytes.into_inner(), 4).expect("made")).expect("a picture");
+        assert!(shown.to_rgb8().pixels().all(|pixel| pixel.0.iter().all(|value| *value > 250)));
     }
 
     #[test]

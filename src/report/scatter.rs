@@ -2,18 +2,21 @@
 
 use std::path::Path;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::DataType;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type};
 use maud::{Markup, PreEscaped, html};
+use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use super::cells::{float, image, is_image, spread, text};
+use super::cells::{image, is_image, spread, text};
+use super::picture::{thumbnail, uri};
 use crate::error::{Error, Result};
 
 /// Points drawn at most.
 const MOST: u64 = 5000;
+/// Pixels of the longer side of their pictures.
+const SIDE: u32 = 64;
 
 /// The points of the table at `path`: a panel for each pair of columns `NAME_x` and `NAME_y`.
 ///
@@ -28,14 +31,16 @@ pub fn scatter(path: &Path, title: &str) -> Result<Markup> {
         let (name, kind) = (field.name().as_str(), field.data_type());
         if let Some(panel) = name.strip_suffix("_x") {
             if schema.field_with_name(&format!("{panel}_y")).is_ok() {
-                let [x, y] = ["x", "y"].map(|axis| column(&batches, &format!("{panel}_{axis}"), number));
+                let [x, y] = ["x", "y"].map(|axis| numbers(&batches, &format!("{panel}_{axis}")));
                 panels.push(json!({ "name": panel, "x": x, "y": y }));
             }
         } else if is_image(kind) {
-            thumbnails = column(&batches, name, encoded);
+            thumbnails = small(&batches, name);
         } else if !kind.is_nested() && !name.ends_with("_y") {
-            let values = column(&batches, name, if kind.is_floating() { number } else { word });
-            colours.push(json!({ "name": name, "number": kind.is_numeric() && *kind != DataType::Int32, "values": values }));
+            // Whole numbers are names, of clusters and the like.
+            let number = kind.is_floating();
+            let values = if number { numbers(&batches, name) } else { words(&batches, name) };
+            colours.push(json!({ "name": name, "number": number, "values": values }));
         }
     }
     if panels.is_empty() {
@@ -54,24 +59,53 @@ pub fn scatter(path: &Path, title: &str) -> Result<Markup> {
     })
 }
 
-type Cell = fn(&RecordBatch, &str, usize) -> Value;
-
-fn column(batches: &[RecordBatch], name: &str, cell: Cell) -> Value {
-    batches.iter().flat_map(|batch| (0..batch.num_rows()).map(|row| cell(batch, name, row))).collect()
+/// Numbers in as many digits as a picture shows; null where there is none.
+fn numbers(batches: &[RecordBatch], name: &str) -> Value {
+    let of = |batch: &RecordBatch| {
+        let column = batch.column_by_name(name).and_then(|column| cast(column, &DataType::Float64).ok());
+        let column = column.map(|column| column.as_primitive::<Float64Type>().iter().collect::<Vec<_>>());
+        column.unwrap_or_else(|| vec![None; batch.num_rows()])
+    };
+    let short = |value: f64| format!("{value:.5e}").parse::<f64>().ok().filter(|value| value.is_finite());
+    batches.iter().flat_map(of).map(|value| json!(value.and_then(short))).collect()
 }
 
-/// A number in as many digits as a picture shows; null where there is none.
-fn number(batch: &RecordBatch, name: &str, row: usize) -> Value {
-    let value = batch.column_by_name(name).and_then(|column| float(column, row));
-    // To JSON, no number is null.
-    value.map_or(Value::Null, |value| json!((value * 1e4).round() / 1e4))
+fn words(batches: &[RecordBatch], name: &str) -> Value {
+    let of = |batch: &RecordBatch| {
+        let column = batch.column_by_name(name).cloned();
+        (0..batch.num_rows()).map(move |row| json!(column.as_ref().map(|column| text(column, row))))
+    };
+    batches.iter().flat_map(of).collect()
 }
 
-fn word(batch: &RecordBatch, name: &str, row: usize) -> Value {
-    batch.column_by_name(name).map_or(Value::Null, |column| json!(text(column, row)))
+/// Thumbnails as data; null where there is no picture.
+fn small(batches: &[RecordBatch], name: &str) -> Value {
+    let rows = batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
+    let one = |(batch, row): &(&RecordBatch, usize)| {
+        let bytes = batch.column_by_name(name).and_then(|column| image(column, *row))?;
+        thumbnail(bytes, SIDE).ok().map(|bytes| uri("image/jpeg", &bytes))
+    };
+    let small: Vec<Option<String>> = rows.collect::<Vec<_>>().par_iter().map(one).collect();
+    json!(small)
 }
 
-fn encoded(batch: &RecordBatch, name: &str, row: usize) -> Value {
-    let bytes = batch.column_by_name(name).and_then(|column| image(column, row));
-    bytes.map_or(Value::Null, |bytes| json!(STANDARD.encode(bytes)))
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Float32Array, Int64Array};
+
+    use super::*;
+
+    #[test]
+    fn coordinates_of_any_type_and_size_keep_their_digits() {
+        let columns: [(&str, ArrayRef); 2] = [
+            ("a_x", Arc::new(Int64Array::from(vec![Some(7), None]))),
+            ("a_y", Arc::new(Float32Array::from(vec![1.5e-7, f32::NAN]))),
+        ];
+        let batch = RecordBatch::try_from_iter(columns).expect("a table");
+        assert_eq!(numbers(std::slice::from_ref(&batch), "a_x"), json!([7.0, null]));
+        assert_eq!(numbers(std::slice::from_ref(&batch), "a_y"), json!([1.5e-7, null]));
+        assert_eq!(words(&[batch], "a_x"), json!(["7", "–"]));
+    }
 }

@@ -24,6 +24,10 @@ pub struct Subject {
     pub edges: BTreeSet<(usize, usize)>,
     /// What its stages measured.
     pub curves: Curves,
+    /// Stand-ins that it rests on.
+    pub labels: BTreeSet<String>,
+    /// The stages that were asked for, if not all were.
+    pub asked: Vec<String>,
 }
 
 /// A stage of a run.
@@ -87,6 +91,8 @@ impl Subject {
         let summaries = plan.iter().map(|plan| plan.summary.clone()).chain(profile).collect();
         let planned = plan.map(|plan| plan.stages).unwrap_or_default();
 
+        let of_plan = planned.iter().filter(|stage| run.stages.contains_key(&stage.name));
+        let mut labels: BTreeSet<String> = of_plan.flat_map(|stage| stage.labels.iter().cloned()).collect();
         let mut names: Vec<&String> = planned.iter().map(|stage| &stage.name).collect();
         names.retain(|name| run.stages.contains_key(*name));
         let in_plan: BTreeSet<&String> = names.iter().copied().collect();
@@ -95,7 +101,8 @@ impl Subject {
         let place = |stage: usize| at.get(&planned[stage].name).copied();
         let read =
             (0..planned.len()).flat_map(|to| planned[to].upstream().into_iter().map(move |from| (from, to)));
-        let edges = read.filter_map(|(from, to)| Some((place(from)?, place(to)?))).collect();
+        let edges: BTreeSet<(usize, usize)> =
+            read.filter_map(|(from, to)| Some((place(from)?, place(to)?))).collect();
 
         let mut decls: BTreeMap<String, Option<Arc<StageDecl>>> = BTreeMap::new();
         let stages = names.iter().map(|name| {
@@ -107,15 +114,14 @@ impl Subject {
             let message = messages.get(*name).cloned().unwrap_or_default();
             Done { name: (*name).clone(), state: result.state.clone(), message, record, decl }
         });
-        let stages = stages.collect();
+        let stages: Vec<Done> = stages.collect();
+        let records = stages.iter().filter_map(|stage| stage.record.as_ref());
+        labels.extend(records.flat_map(|record| record.key.labels.iter().cloned()));
+        let all = stages.len() >= planned.len();
+        let last = |n: &usize| !all && !edges.iter().any(|(from, _): &(usize, usize)| from == n);
+        let asked = (0..stages.len()).filter(last).map(|n| stages[n].name.clone()).collect();
         let curves = curves(store, &run.id, ended.then_some(&run));
-        Self { ended, summaries, stages, edges, curves, run }
-    }
-
-    /// Stand-ins that it rests on.
-    pub fn labels(&self) -> BTreeSet<&str> {
-        let records = self.stages.iter().filter_map(|stage| stage.record.as_ref());
-        records.flat_map(|record| record.key.labels.iter().map(String::as_str)).collect()
+        Self { ended, summaries, stages, edges, curves, labels, asked, run }
     }
 }
 

@@ -34,7 +34,7 @@ pub fn table(path: &Path) -> Result<Markup> {
     let shown: Vec<&str> =
         names.iter().copied().filter(|name| plain(name) && !end_of(name) && says(name)).collect();
     Ok(html! {
-        div.wide tabindex="0" {
+        div.wide tabindex="0" role="region" aria-label="table" {
             table {
                 thead { tr { @for name in &shown { th scope="col" { (name.replace('_', " ")) } } } }
                 tbody {

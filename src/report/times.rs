@@ -24,6 +24,7 @@ const LOSS: &str = "loss/";
 #[derive(Deserialize)]
 struct Line {
     at: f64,
+    event: String,
     stage: String,
     #[serde(default)]
     said: Said,
@@ -67,7 +68,7 @@ pub fn times(store: &Store, subject: &Subject) -> Markup {
                 p.note { "Quality is that which every training reached; it is measured at checkpoints. A training that went on from \
                           an earlier run has no time of its own." }
             }
-            div.wide tabindex="0" {
+            div.wide tabindex="0" role="region" aria-label="table" {
                 table {
                     thead { tr {
                         th scope="col" { "stage" } th scope="col" { "steps" } th scope="col" { "seconds a step" }
@@ -94,12 +95,14 @@ pub fn times(store: &Store, subject: &Subject) -> Markup {
 
 /// What each training of a run told, in the order of its stages.
 fn told<'a>(store: &Store, subject: &'a Subject) -> Vec<(&'a str, Told)> {
-    let mut wanted: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
+    // Instances may share what one of them made.
+    let mut wanted: BTreeMap<&str, BTreeMap<&str, Vec<&str>>> = BTreeMap::new();
     for stage in &subject.stages {
         let Some(record) = stage.record.as_ref().filter(|_| subject.curves.contains_key(&stage.name)) else {
             continue;
         };
-        wanted.entry(&record.provenance.run).or_default().insert(&record.provenance.stage, &stage.name);
+        let makers = wanted.entry(&record.provenance.run).or_default();
+        makers.entry(&record.provenance.stage).or_default().push(&stage.name);
     }
     let mut found: BTreeMap<&str, Told> = BTreeMap::new();
     for (run, stages) in wanted {
@@ -107,8 +110,8 @@ fn told<'a>(store: &Store, subject: &'a Subject) -> Vec<(&'a str, Told)> {
         let lines = BufReader::new(file).lines().map_while(Result::ok);
         for line in lines.filter(|line| line.contains("\"metric\"") || line.contains("\"started\"")) {
             let Ok(line) = serde_json::from_str::<Line>(&line) else { continue };
-            if let Some(stage) = stages.get(line.stage.as_str()) {
-                found.entry(stage).or_default().hear(line);
+            for stage in stages.get(line.stage.as_str()).into_iter().flatten() {
+                found.entry(stage).or_default().hear(&line);
             }
         }
     }
@@ -119,17 +122,17 @@ fn told<'a>(store: &Store, subject: &'a Subject) -> Vec<(&'a str, Told)> {
 }
 
 impl Told {
-    fn hear(&mut self, line: Line) {
-        let Some(Metric { name, step, value }) = line.said.metric else {
+    fn hear(&mut self, line: &Line) {
+        if line.event == "started" {
             *self = Self { started: line.at, ..Self::default() };
-            return;
-        };
+        }
+        let Some(Metric { name, step, value }) = &line.said.metric else { return };
         self.losses |= name.starts_with(LOSS);
-        let now = (step, line.at);
+        let now = (*step, line.at);
         let first = self.steps.map_or(now, |[first, _]| first);
         self.steps = Some([first, now]);
         if name.starts_with(QUALITY) {
-            self.quality.entry(name).or_default().push((step, line.at - self.started, value));
+            self.quality.entry(name.clone()).or_default().push((*step, line.at - self.started, *value));
         }
     }
 

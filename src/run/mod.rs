@@ -75,6 +75,13 @@ pub struct RunSummary {
     heads: BTreeMap<String, Arc<Head>>,
 }
 
+impl RunSummary {
+    /// Whether there was nothing to do, and nothing is shown that was not before.
+    pub fn found_all(&self) -> bool {
+        self.ran == 0 && self.failed.is_empty() && !self.stopped && self.heads.is_empty()
+    }
+}
+
 /// What all actions of a run share.
 pub struct Run<'a> {
     /// The project.

@@ -3,6 +3,7 @@
 mod dataset;
 mod images;
 mod measure;
+mod study;
 mod translate;
 mod weights;
 
@@ -29,12 +30,13 @@ struct Cli {
 enum Commands {
     Dataset(dataset::Dataset),
     Measure(measure::Measure),
+    Study(study::Study),
     Translate(translate::Translate),
     Weights(weights::Weights),
 }
 
 /// Names of the commands.
-pub const NAMES: [&str; 4] = ["dataset", "measure", "translate", "weights"];
+pub const NAMES: [&str; 5] = ["dataset", "measure", "study", "translate", "weights"];
 
 /// Runs the command that the command line names.
 #[expect(clippy::print_stderr, reason = "called by a person")]
@@ -42,15 +44,18 @@ pub fn main() -> ExitCode {
     let result: Result<u8> = match Cli::parse().command {
         Commands::Dataset(command) => command.execute(),
         Commands::Measure(command) => command.execute(),
+        Commands::Study(command) => command.execute(),
         Commands::Translate(command) => command.execute(),
         Commands::Weights(command) => command.execute(),
     };
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            // Names of strangers' files do nothing to a terminal.
+            let plain = |text: String| text.replace(|c: char| c.is_control() && c != '\n', "?");
+            eprintln!("error: {}", plain(format!("{error:#}")));
             if let Some(help) = help_of(&error) {
-                eprintln!("  help: {help}");
+                eprintln!("  help: {}", plain(help));
             }
             ExitCode::from(REFUSED)
         }

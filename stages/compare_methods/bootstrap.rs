@@ -1,4 +1,4 @@
-//! Intervals of means over images that come in groups.
+//! Intervals of what is measured of images that come in groups.
 
 use rand::Rng;
 
@@ -7,27 +7,40 @@ use crate::random::stream;
 /// Values of each group, where they are finite: their sum and how many.
 pub type Group = (f64, usize);
 
-/// The mean over all values, and the ends of its interval of 95 % confidence by the bootstrap (Efron 1979): the
-/// percentiles of means over groups drawn with replacement, whole, as images of one frame are alike. The ends are NaN
-/// where there are no two groups to draw from.
+/// The mean over all values, and the ends of its [`percentiles`].
 pub fn interval(groups: &[Group], resamples: usize, seed: i64) -> [f64; 3] {
-    let mean = |chosen: &mut dyn Iterator<Item = usize>| {
+    percentiles(groups.len(), resamples, seed, |chosen| {
         let (sum, count) = chosen.fold((0.0, 0), |(sum, count), at| {
             let (more, others) = groups[at];
             (sum + more, count + others)
         });
         sum / count as f64
-    };
-    let all = mean(&mut (0..groups.len()));
-    if groups.len() < 2 {
+    })
+}
+
+/// A statistic of all groups, and the ends of its interval of 95 % confidence by the bootstrap (Efron 1979): the
+/// percentiles of what it is for groups drawn with replacement, whole, as images of one frame are alike. Draws for which
+/// it is NaN are left out. The ends are NaN where there are no two groups to draw from.
+pub fn percentiles(
+    groups: usize,
+    resamples: usize,
+    seed: i64,
+    statistic: impl Fn(&mut dyn Iterator<Item = usize>) -> f64,
+) -> [f64; 3] {
+    let all = statistic(&mut (0..groups));
+    if groups < 2 {
         return [all, f64::NAN, f64::NAN];
     }
     let mut random = stream(seed, "bootstrap", 0);
-    let mut means: Vec<f64> = (0..resamples)
-        .map(|_| mean(&mut (0..groups.len()).map(|_| random.random_range(0..groups.len()))))
+    let mut drawn: Vec<f64> = (0..resamples)
+        .map(|_| statistic(&mut (0..groups).map(|_| random.random_range(0..groups))))
+        .filter(|value| !value.is_nan())
         .collect();
-    means.sort_by(f64::total_cmp);
-    let at = |share: f64| means[(share * (means.len() - 1) as f64).round() as usize];
+    drawn.sort_by(f64::total_cmp);
+    let at = |share: f64| {
+        let place = (share * drawn.len().saturating_sub(1) as f64).round() as usize;
+        drawn.get(place).copied().unwrap_or(f64::NAN)
+    };
     [all, at(0.025), at(0.975)]
 }
 

@@ -15,7 +15,7 @@ use crate::objective::Objective;
 use crate::worker::{Context, refusal};
 
 /// How what is not trained at all was trained.
-pub const UNTRAINED: &str = "untrained";
+const UNTRAINED: &str = "untrained";
 
 /// Inputs, how the models measured in each were trained, and the input that has their objectives.
 const TRAININGS: [(&str, &str, &str); 5] = [
@@ -98,6 +98,18 @@ impl Method {
         Ok(groups.into_values().collect())
     }
 
+    /// Means over repetitions of a metric, where they are finite, by image.
+    pub fn means(&self, metric: usize) -> BTreeMap<&str, f64> {
+        let mut sums: BTreeMap<&str, f64> = BTreeMap::new();
+        for table in &self.tables {
+            for (id, value) in table.ids.iter().zip(&table.values[metric]) {
+                *sums.entry(id).or_default() += value / self.tables.len() as f64;
+            }
+        }
+        sums.retain(|_, mean| mean.is_finite());
+        sums
+    }
+
     /// Deviation of a metric's mean between repetitions; NaN of a single one.
     pub fn deviation(&self, metric: usize) -> f64 {
         let means: Vec<f64> = self.tables.iter().map(|table| finite_mean(&table.values[metric])).collect();
@@ -127,7 +139,7 @@ fn finite_mean(values: &[f64]) -> f64 {
 }
 
 /// What a stage was fanned out over, but for seeds, which are repetitions.
-fn name(values: &BTreeMap<String, Value>) -> String {
+pub fn name(values: &BTreeMap<String, Value>) -> String {
     let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let names = values.iter().filter(|(name, _)| *name != "seed").map(|(_, value)| shown(value));
     names.collect::<Vec<_>>().join(", ")

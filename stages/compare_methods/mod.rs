@@ -1,6 +1,6 @@
 //! Methods side by side: what those measured of the same images come to.
 
-mod bootstrap;
+pub mod bootstrap;
 mod method;
 #[cfg(test)]
 mod tests;
@@ -18,8 +18,7 @@ use crate::metrics::METRICS;
 use crate::objective::{Objective, Term};
 use crate::worker::{Context, refusal};
 use bootstrap::interval;
-use method::Method;
-pub use method::UNTRAINED;
+pub use method::{Method, name};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -108,7 +107,10 @@ fn switches(methods: &[Method], is_on: impl Fn(&Objective) -> bool) -> ArrayRef 
 }
 
 /// What can be compared is of the same images, cut alike, and measured by the same distance.
-fn check(methods: &[Method]) -> Result<()> {
+///
+/// # Errors
+/// Says which two methods differ, and in what.
+pub fn check(methods: &[Method]) -> Result<()> {
     let Some(first) = methods.first() else {
         return Err(refusal("there is no method to compare", "wire one of the stage's inputs"));
     };

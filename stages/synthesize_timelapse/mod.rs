@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::columns::{batch, float32s, int64s, schema, strings};
 use crate::video::{Encoder, Format};
 use crate::worker::Context;
+pub use render::fractal;
 use render::{Factors, Mode, Renderer, sample};
 
 #[derive(Deserialize)]

@@ -35,8 +35,9 @@ pub fn project() -> TempDir {
     fs::create_dir(folder.path().join("data")).expect("created");
     symlink(repository.join("data/weights"), folder.path().join("data/weights")).expect("linked");
     fs::create_dir(folder.path().join("pipelines")).expect("created");
-    symlink(repository.join("pipelines/objectives"), folder.path().join("pipelines/objectives"))
-        .expect("linked");
+    for shared in ["pipelines/objectives", "pipelines/claims"] {
+        symlink(repository.join(shared), folder.path().join(shared)).expect("linked");
+    }
     folder
 }
 

@@ -34,6 +34,7 @@ mod tower;
 mod water;
 
 pub use factors::{Factors, Mode, sample};
+pub use math::fractal;
 
 use rand::Rng;
 

@@ -1,0 +1,85 @@
+//! Points in a space of few dimensions.
+
+/// Points, one after the other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Points {
+    width: usize,
+    values: Vec<f64>,
+}
+
+impl Points {
+    /// Points of `width` finite values each.
+    pub fn new(width: usize, values: Vec<f64>) -> Self {
+        Self { width: width.max(1), values }
+    }
+
+    /// Number of points.
+    pub fn len(&self) -> usize {
+        self.values.len() / self.width
+    }
+
+    /// Number of dimensions.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// One of them.
+    pub fn row(&self, point: usize) -> &[f64] {
+        &self.values[point * self.width..(point + 1) * self.width]
+    }
+
+    /// All of them.
+    pub fn rows(&self) -> impl Iterator<Item = &[f64]> {
+        self.values.chunks_exact(self.width)
+    }
+
+    /// Some of them, in that order.
+    pub fn choose(&self, rows: &[usize]) -> Self {
+        Self { width: self.width, values: rows.iter().flat_map(|row| self.row(*row)).copied().collect() }
+    }
+
+    /// Their mean.
+    pub fn mean(&self) -> Vec<f64> {
+        let mut sums = vec![0.0; self.width];
+        self.rows().for_each(|row| sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value));
+        sums.into_iter().map(|sum| sum / self.len() as f64).collect()
+    }
+
+    /// Of the points that `may` be, the `count` nearest to `point`, with their distances: nearest first, and of
+    /// those equally near the first of the table.
+    pub fn nearest(&self, point: usize, count: usize, may: impl Fn(usize) -> bool) -> Vec<(usize, f64)> {
+        let from = self.row(point);
+        let squared =
+            |other: usize| from.iter().zip(self.row(other)).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
+        let mut all: Vec<(usize, f64)> =
+            (0..self.len()).filter(|other| may(*other)).map(|other| (other, squared(other))).collect();
+        let order = |a: &(usize, f64), b: &(usize, f64)| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0));
+        if count < all.len() {
+            all.select_nth_unstable_by(count, order);
+            all.truncate(count);
+        }
+        all.sort_unstable_by(order);
+        all.into_iter().map(|(other, squared)| (other, squared.sqrt())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_come_first_and_of_equally_near_ones_the_first_of_the_table() {
+        let points = Points::new(2, vec![0.0, 0.0, 3.0, 4.0, 0.0, 1.0, -1.0, 0.0, 9.0, 9.0]);
+        assert_eq!(points.nearest(0, 3, |other| other != 0), [(2, 1.0), (3, 1.0), (1, 5.0)]);
+        assert_eq!(points.nearest(0, 1, |other| other > 2), [(3, 1.0)]);
+        assert_eq!(points.nearest(4, 9, |other| other == 1), [(1, 61f64.sqrt())]);
+        assert!(points.nearest(0, 2, |_| false).is_empty());
+    }
+
+    #[test]
+    fn a_choice_keeps_its_order_and_the_mean_is_of_each_dimension() {
+        let points = Points::new(2, vec![1.0, 2.0, 3.0, 4.0, 5.0, 9.0]);
+        assert_eq!(points.choose(&[2, 0]), Points::new(2, vec![5.0, 9.0, 1.0, 2.0]));
+        assert_eq!((points.len(), points.width(), points.mean()), (3, 2, vec![3.0, 5.0]));
+    }
+}

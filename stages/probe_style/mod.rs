@@ -1,0 +1,119 @@
+//! What a style code knows: of the style, which it should, and of the content, which it should not.
+
+pub mod agreement;
+mod probes;
+mod ridge;
+mod sample;
+mod scores;
+#[cfg(test)]
+mod tests;
+
+use anyhow::Result;
+use arrow::datatypes::DataType;
+use image::RgbImage;
+use serde::Deserialize;
+
+use crate::codes::factors::{self, FACTORS, Style};
+use crate::codes::{Codes, Points};
+use crate::columns::{batch, float64s, int32s, schema, strings};
+use crate::worker::Context;
+use probes::{Probe, Subject};
+use sample::Sample;
+use scores::Bootstrap;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    lambda: f64,
+    neighbours: usize,
+    resamples: usize,
+    seed: i64,
+}
+
+/// Runs the stage.
+///
+/// # Errors
+/// When a code is not finite, an image or its frame is unknown, or a split has no two frames.
+pub fn run(context: &Context) -> Result<()> {
+    let params: Params = context.params()?;
+    let codes = Codes::read(context.input("embeddings")?, context.input("pairs")?)?;
+    let sample = Sample::of(&codes)?;
+    let styles = context.optional("factors").map(|path| factors::read(path, &codes.frame_ids)).transpose()?;
+    if styles.is_none() {
+        context.info("no factors are wired: of the style itself nothing is known, and asked");
+    }
+    let colours = codes.map_styles(context, |picture| Ok(mean_colour(&picture)))?;
+    let colours = Points::new(3, colours.into_iter().flatten().collect());
+    let mut probes = Vec::new();
+    for (code, points) in [("style", &codes.points), ("mean colour", &colours)] {
+        let bootstrap = Bootstrap { resamples: params.resamples, seed: params.seed };
+        let (codes, sample, lambda) = (&codes, &sample, params.lambda);
+        let subject = Subject { code, points, codes, sample, lambda, bootstrap };
+        probes.extend(of_code(context, &subject, styles.as_deref(), params.neighbours)?);
+    }
+    if let (Some(styles), Some(path)) = (&styles, context.optional("clusters")) {
+        probes.extend(probes::clusters(&codes, &codes.clusters(path)?, styles));
+    }
+    write(context, &probes)
+}
+
+fn of_code(context: &Context, subject: &Subject, styles: Option<&[Style]>, k: usize) -> Result<Vec<Probe>> {
+    let mut probes = Vec::new();
+    if let Some(styles) = styles {
+        for (factor, (name, _)) in FACTORS.into_iter().enumerate() {
+            match subject.factor(factor, styles)? {
+                Some(probe) => probes.push(probe),
+                None => context.warn(format!("{name} does not vary in the split val: it is not asked for")),
+            }
+        }
+        probes.push(subject.retrieval(styles, k));
+    }
+    match subject.leakage()? {
+        Some(probe) => probes.push(probe),
+        None => context.info("frames have one crop: there is no content to tell apart"),
+    }
+    Ok(probes)
+}
+
+/// What knows least of a style and is not nothing: the mean of each channel, 0 to 255.
+fn mean_colour(picture: &RgbImage) -> [f64; 3] {
+    let mut sums = [0u64; 3];
+    for pixel in picture.pixels() {
+        sums.iter_mut().zip(pixel.0).for_each(|(sum, value)| *sum += u64::from(value));
+    }
+    let pixels = f64::from(picture.width()) * f64::from(picture.height());
+    sums.map(|sum| sum as f64 / pixels)
+}
+
+fn write(context: &Context, probes: &[Probe]) -> Result<()> {
+    let mut table = context.table(
+        "probes",
+        schema(&[
+            ("code", DataType::Utf8),
+            ("probe", DataType::Utf8),
+            ("target", DataType::Utf8),
+            ("measure", DataType::Utf8),
+            ("evaluated_on", DataType::Utf8),
+            ("value", DataType::Float64),
+            ("value_low", DataType::Float64),
+            ("value_high", DataType::Float64),
+            ("chance", DataType::Float64),
+            ("images", DataType::Int32),
+            ("frames", DataType::Int32),
+        ]),
+    )?;
+    table.write(&batch(vec![
+        ("code", strings(probes.iter().map(|probe| probe.code))),
+        ("probe", strings(probes.iter().map(|probe| probe.probe))),
+        ("target", strings(probes.iter().map(|probe| probe.target))),
+        ("measure", strings(probes.iter().map(|probe| &probe.measure))),
+        ("evaluated_on", strings(probes.iter().map(|probe| probe.evaluated_on))),
+        ("value", float64s(probes.iter().map(|probe| probe.figure[0]))),
+        ("value_low", float64s(probes.iter().map(|probe| probe.figure[1]))),
+        ("value_high", float64s(probes.iter().map(|probe| probe.figure[2]))),
+        ("chance", float64s(probes.iter().map(|probe| probe.chance))),
+        ("images", int32s(probes.iter().map(|probe| probe.images as i32))),
+        ("frames", int32s(probes.iter().map(|probe| probe.frames as i32))),
+    ])?)?;
+    Ok(table.finish()?)
+}

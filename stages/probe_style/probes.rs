@@ -1,0 +1,174 @@
+//! What is asked of a code.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use rayon::prelude::*;
+
+use super::agreement::{adjusted_rand_index, contingency, normalized_mutual_information};
+use super::ridge::Ridge;
+use super::sample::Sample;
+use super::scores::{Bootstrap, determination, mean};
+use crate::codes::factors::{FACTORS, Style};
+use crate::codes::{Codes, Points};
+
+/// An answer: a row of the table.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// What was asked for an answer.
+    pub code: &'static str,
+    /// How it was asked.
+    pub probe: &'static str,
+    /// What for.
+    pub target: &'static str,
+    /// Which figure it is.
+    pub measure: String,
+    /// The split of the images.
+    pub evaluated_on: &'static str,
+    /// The figure, and the ends of its interval; these are NaN where it has none.
+    pub figure: [f64; 3],
+    /// What it would be without the code; NaN where that is not known.
+    pub chance: f64,
+    /// Of how many images.
+    pub images: usize,
+    /// Of how many frames.
+    pub frames: usize,
+}
+
+/// A code of each image, and how it is probed.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    pub code: &'static str,
+    pub points: &'a Points,
+    pub codes: &'a Codes,
+    pub sample: &'a Sample,
+    pub lambda: f64,
+    pub bootstrap: Bootstrap,
+}
+
+impl Subject<'_> {
+    fn answer(&self, probe: &'static str, target: &'static str, measure: impl Into<String>) -> Probe {
+        let (images, frames) = (self.sample.val.len(), self.sample.frames.len());
+        let (code, measure, figure) = (self.code, measure.into(), [f64::NAN; 3]);
+        Probe { code, probe, target, measure, evaluated_on: "val", figure, chance: 0.0, images, frames }
+    }
+
+    /// What ridge regression on training images makes of validation images.
+    fn predictions(&self, targets: impl Fn(&[usize]) -> Points) -> Result<Points> {
+        let train = &self.sample.train;
+        let ridge = Ridge::fit(&self.points.choose(train), &targets(train), self.lambda)?;
+        Ok(ridge.predict(&self.points.choose(&self.sample.val)))
+    }
+
+    /// How well a factor is a linear function of the code; nothing where it does not vary.
+    pub fn factor(&self, factor: usize, styles: &[Style]) -> Result<Option<Probe>> {
+        let (name, period) = FACTORS[factor];
+        let targets = |rows: &[usize]| on_circle(rows.iter().map(|row| styles[*row].factors[factor]), period);
+        let (wanted, found) = (targets(&self.sample.val), self.predictions(targets)?);
+        let figure = determination(&self.sample.frames, &wanted, &found, self.bootstrap);
+        Ok((!figure[0].is_nan()).then(|| Probe { figure, ..self.answer("linear", name, "R2") }))
+    }
+
+    /// How often a linear function of the code tells which crop of its frame an image is; nothing where there are no
+    /// two.
+    pub fn leakage(&self) -> Result<Option<Probe>> {
+        let crops = |rows: &[usize]| rows.iter().map(|row| self.codes.crops[*row]).collect::<Vec<i32>>();
+        let (train, val) = (crops(&self.sample.train), crops(&self.sample.val));
+        let classes: Vec<i32> = train.iter().copied().collect::<BTreeSet<i32>>().into_iter().collect();
+        if classes.len() < 2 {
+            return Ok(None);
+        }
+        let one_hot = |rows: &[usize]| {
+            let of = |crop: i32| classes.iter().map(move |class| f64::from(u8::from(*class == crop)));
+            Points::new(classes.len(), crops(rows).into_iter().flat_map(of).collect())
+        };
+        let found = self.predictions(one_hot)?;
+        let right = |(found, crop): (&[f64], &i32)| f64::from(u8::from(classes[largest(found)] == *crop));
+        let scores: Vec<f64> = found.rows().zip(&val).map(right).collect();
+        let shares: Vec<f64> =
+            classes.iter().map(|class| train.iter().filter(|crop| *crop == class).count() as f64).collect();
+        let commonest = classes[largest(&shares)];
+        let chance = val.iter().filter(|crop| **crop == commonest).count() as f64 / val.len() as f64;
+        let figure = mean(&self.sample.frames, &scores, self.bootstrap);
+        Ok(Some(Probe { figure, chance, ..self.answer("leakage", "crop", "accuracy") }))
+    }
+
+    /// How many of the `k` images of other frames whose codes are nearest to a validation image's are of its mode.
+    pub fn retrieval(&self, styles: &[Style], k: usize) -> Probe {
+        let precision = |row: &usize| {
+            let other = |n: usize| self.codes.frame_ids[n] != self.codes.frame_ids[*row];
+            let alike = |n: usize| f64::from(u8::from(styles[n].mode == styles[*row].mode));
+            let nearest = self.points.nearest(*row, k, other);
+            let hits: f64 = nearest.iter().map(|(n, _)| alike(*n)).sum();
+            let (all, there) = (0..self.codes.len())
+                .filter(|n| other(*n))
+                .fold((0.0, 0.0), |(all, there), n| (all + 1.0, there + alike(n)));
+            (hits / nearest.len() as f64, there / all)
+        };
+        let (scores, chances): (Vec<f64>, Vec<f64>) = self.sample.val.par_iter().map(precision).unzip();
+        let figure = mean(&self.sample.frames, &scores, self.bootstrap);
+        let chance = chances.iter().sum::<f64>() / chances.len() as f64;
+        Probe { figure, chance, ..self.answer("retrieval", "mode", format!("precision at {k}")) }
+    }
+}
+
+/// How far the clusters that images have agree with their modes; nothing where none has one.
+///
+/// There is no interval: drawn with replacement, frames would agree with themselves.
+pub fn clusters(codes: &Codes, clusters: &[Option<i32>], styles: &[Style]) -> Vec<Probe> {
+    let rows: Vec<usize> = (0..codes.len()).filter(|row| clusters[*row].is_some()).collect();
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let labels: Vec<(&str, Option<i32>)> =
+        rows.iter().map(|row| (styles[*row].mode.as_str(), clusters[*row])).collect();
+    let counts = contingency(&labels);
+    let frames = rows.iter().map(|row| codes.frame_ids[*row].as_str()).collect::<BTreeSet<&str>>().len();
+    // The mutual information of random labels is above 0, and by how much is not known.
+    let figures = [
+        ("NMI", normalized_mutual_information(&counts), f64::NAN),
+        ("ARI", adjusted_rand_index(&counts), 0.0),
+    ];
+    let answer = |(measure, value, chance): (&str, f64, f64)| Probe {
+        code: "style clusters",
+        probe: "agreement",
+        target: "mode",
+        measure: measure.to_owned(),
+        evaluated_on: "train",
+        figure: [value, f64::NAN, f64::NAN],
+        chance,
+        images: rows.len(),
+        frames,
+    };
+    figures.map(answer).to_vec()
+}
+
+/// A factor as what is predicted: itself, or, where it begins anew, sine and cosine of the angle that it is.
+fn on_circle(values: impl Iterator<Item = f64>, period: Option<f64>) -> Points {
+    let Some(period) = period else { return Points::new(1, values.collect()) };
+    let angles = values.map(|value| std::f64::consts::TAU * value / period);
+    Points::new(2, angles.flat_map(|angle| <[f64; 2]>::from(angle.sin_cos())).collect())
+}
+
+/// The place of the largest value; of several the first.
+fn largest(values: &[f64]) -> usize {
+    (0..values.len()).rev().max_by(|a, b| values[*a].total_cmp(&values[*b])).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hours_before_and_after_midnight_are_near_each_other() {
+        let points = on_circle([23.9, 0.1, 12.0].into_iter(), Some(24.0));
+        assert!(points.nearest(0, 1, |n| n != 0)[0].0 == 1);
+        assert!((points.row(2)[1] + 1.0).abs() < 1e-12, "the cosine at noon");
+        assert_eq!(on_circle([0.25].into_iter(), None), Points::new(1, vec![0.25]));
+    }
+
+    #[test]
+    fn of_equally_large_values_the_first_is_taken() {
+        assert_eq!([largest(&[1.0, 3.0, 3.0]), largest(&[2.0, 1.0]), largest(&[])], [1, 0, 0]);
+    }
+}

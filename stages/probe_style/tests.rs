@@ -1,0 +1,118 @@
+//! The stage on tables of images whose codes are known to know something.
+
+use callsheet::table::read_columns;
+use serde_json::{Value, json};
+
+use super::run;
+use crate::codes::fixtures::{Image, Tables};
+use crate::columns::{read_float64s, read_int32s, read_strings};
+
+/// Modes and factors of 30 frames.
+fn styles() -> Vec<(&'static str, [f32; 4])> {
+    let style = |n: usize| {
+        let x = n as f32;
+        (
+            ["day", "night", "fog"][n % 3],
+            [(x * 5.3) % 24.0, (x * 0.37) % 1.0, (x * 0.61) % 1.0, (x * 0.83) % 1.0],
+        )
+    };
+    (0..30).map(style).collect()
+}
+
+/// Two crops of each frame; every third frame is of the split val. Codes hold sines and cosines of hour and season,
+/// cloud, haze, and the mode as a place far from the others. Colours hold the crop alone.
+fn images() -> Vec<Image> {
+    let image = |n: i32| {
+        let (frame, crop) = (n / 2, n % 2);
+        let (_, [hour, cloud, haze, season]) = styles()[frame as usize];
+        let (sin, cos) = (hour / 24.0 * std::f32::consts::TAU).sin_cos();
+        let (winter, spring) = (season * std::f32::consts::TAU).sin_cos();
+        let mode = (frame % 3) as f32 * 100.0;
+        Image {
+            frame,
+            crop,
+            split: if frame / 3 % 3 == 2 { "val" } else { "train" },
+            code: [sin, cos, cloud, haze, winter, spring, mode, 0.0],
+            colour: [50, 90, 10 + 20 * crop as u8],
+            cluster: (frame / 3 % 3 != 2).then_some(frame % 3),
+        }
+    };
+    (0..60).map(image).collect()
+}
+
+fn probed(tables: &Tables, inputs: &[&str], params: Value) -> anyhow::Result<Vec<(String, f64, f64)>> {
+    let inputs = [&["embeddings", "pairs"], inputs].concat();
+    run(&tables.context("probe_style", &inputs, &["probes"], params))?;
+    let rows = read_columns(&tables.path("probes"), &[])?;
+    let names = ["code", "target", "measure"].map(|name| read_strings(&rows, name).expect("names"));
+    let (values, chances) = (read_float64s(&rows, "value")?, read_float64s(&rows, "chance")?);
+    let [codes, targets, measures] = names;
+    let named = codes.iter().zip(&targets).zip(&measures).map(|((a, b), c)| format!("{a}: {b}, {c}"));
+    Ok(named.zip(values).zip(chances).map(|((name, value), chance)| (name, value, chance)).collect())
+}
+
+#[test]
+fn a_code_that_holds_the_factors_is_found_to_and_a_colour_that_holds_the_crop() {
+    let tables = Tables::write(&images(), &styles());
+    let params = json!({ "lambda": 1e-6, "neighbours": 5 });
+    let found = probed(&tables, &["clusters", "factors"], params).expect("probed");
+    let names: Vec<&str> = found.iter().map(|(name, ..)| name.as_str()).collect();
+    let of_code = |code: &str| {
+        let factors = ["time_of_day", "cloud", "haze", "season"].map(|name| format!("{code}: {name}, R2"));
+        let others = ["mode, precision at 5", "crop, accuracy"].map(|name| format!("{code}: {name}"));
+        [factors.to_vec(), others.to_vec()].concat()
+    };
+    let agreement = ["NMI", "ARI"].map(|name| format!("style clusters: mode, {name}")).to_vec();
+    assert_eq!(names, [of_code("style"), of_code("mean colour"), agreement].concat());
+    let value = |n: usize| found[n].1;
+    assert!((0..4).all(|n| value(n) > 1.0 - 1e-6), "R2 of the code: {found:?}");
+    assert!((6..10).all(|n| value(n) < 0.05), "R2 of the colour: {found:?}");
+    // Of 58 images of other frames, 18 are of the same mode.
+    let (precision, chance) = (found[4].1, found[4].2);
+    assert!(precision == 1.0 && (chance - 18.0 / 58.0).abs() < 1e-12, "{precision} {chance}");
+    assert!((value(5), found[5].2) == (0.5, 0.5), "both crops of a frame have one code");
+    assert_eq!((value(11), found[11].2), (1.0, 0.5), "the colour tells the crop");
+    assert_eq!((value(12), value(13)), (1.0, 1.0), "clusters are the modes");
+    let rows = read_columns(&tables.path("probes"), &[]).expect("a table");
+    let [images, frames] = ["images", "frames"].map(|name| read_int32s(&rows, name).expect("counts"));
+    assert_eq!((images[0], frames[0], images[12], frames[12]), (18, 9, 42, 21));
+    let [low, high] = ["value_low", "value_high"].map(|name| read_float64s(&rows, name).expect("ends"));
+    assert!((0..12).all(|n| low[n] <= value(n) + 1e-9 && value(n) <= high[n] + 1e-9), "{low:?} {high:?}");
+    assert!(low[12].is_nan() && high[13].is_nan());
+}
+
+#[test]
+fn of_footage_the_content_is_asked_for_alone_and_of_single_crops_nothing() {
+    let tables = Tables::write(&images(), &[]);
+    let found = probed(&tables, &["clusters"], json!({})).expect("probed");
+    let names: Vec<&str> = found.iter().map(|(name, ..)| name.as_str()).collect();
+    assert_eq!(names, ["style: crop, accuracy", "mean colour: crop, accuracy"]);
+    let whole: Vec<Image> = images().into_iter().filter(|image| image.crop == 0).collect();
+    assert!(probed(&Tables::write(&whole, &[]), &[], json!({})).expect("probed").is_empty());
+}
+
+#[test]
+fn a_factor_that_does_not_vary_is_left_out() {
+    let mut styles = styles();
+    styles.iter_mut().for_each(|(_, factors)| factors[2] = 0.25);
+    let found = probed(&Tables::write(&images(), &styles), &["factors"], json!({})).expect("probed");
+    assert!(found.len() == 10 && !found.iter().any(|(name, ..)| name.contains("haze")), "{found:?}");
+}
+
+#[test]
+fn splits_of_one_frame_and_factors_of_other_frames_are_refused() {
+    let refused = |images: &[Image], styles: &[(&str, [f32; 4])], wanted: &str| {
+        let said =
+            probed(&Tables::write(images, styles), &["factors"], json!({})).expect_err(wanted).to_string();
+        assert!(said.contains(wanted), "{said}");
+    };
+    let few: Vec<Image> =
+        images().into_iter().filter(|image| image.split == "train" || image.frame == 6).collect();
+    refused(&few, &styles(), "the split `val` has style codes of 1 frames: a probe needs two");
+    let untrained: Vec<Image> = images().into_iter().filter(|image| image.split == "val").collect();
+    refused(&untrained, &styles(), "the split `train` has style codes of 0 frames");
+    refused(&images(), &styles()[..20], "frame a.mp4#000020 has no factors in ");
+    let mut broken = images();
+    broken[3].code[0] = f32::NEG_INFINITY;
+    refused(&broken, &styles(), "the style code of a.mp4#000001/c1 has the value -inf in ");
+}

@@ -1,0 +1,129 @@
+//! Which claims hold of methods that were measured on the same images.
+
+mod claim;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use arrow::datatypes::DataType;
+use callsheet::table::read_columns;
+use serde::Deserialize;
+
+use crate::columns::{Column, batch, float64s, int32s, read_strings, schema, strings};
+use crate::compare_methods::bootstrap::{Group, interval};
+use crate::compare_methods::{Method, check};
+use crate::metrics::METRICS;
+use crate::worker::Context;
+use claim::{Claim, Slack};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    resamples: usize,
+    seed: i64,
+}
+
+/// A metric that claims are tested by: its name, whether more is better, and its slack.
+type Measure = (&'static str, bool, fn(Slack) -> f64);
+
+const MEASURES: [Measure; 2] =
+    [("psnr", true, |slack| slack.psnr), ("distance", false, |slack| slack.distance)];
+
+/// What became of a claim by one metric.
+struct Tested {
+    claim: String,
+    metric: &'static str,
+    sides: [String; 2],
+    /// Mean difference and ends of its interval.
+    difference: [f64; 3],
+    slack: f64,
+    holds: &'static str,
+    images: i32,
+    /// Of the side that was trained less often.
+    repetitions: i32,
+}
+
+/// Runs the stage.
+///
+/// # Errors
+/// When a claim is of what was not measured, or methods were not measured alike.
+pub fn run(context: &Context) -> Result<()> {
+    let params: Params = context.params()?;
+    let methods = Method::all(context)?;
+    check(&methods)?;
+    let pairs = read_columns(context.input("pairs")?, &["image_id", "frame_id"])?;
+    let ids = read_strings(&pairs, "image_id")?.into_iter();
+    let frames: BTreeMap<String, String> = ids.zip(read_strings(&pairs, "frame_id")?).collect();
+    let mut tested = Vec::new();
+    for path in &context.files("claims")?.paths {
+        for claim in Claim::read(path)? {
+            for measure in MEASURES {
+                tested.push(test(&claim, measure, &methods, &frames, &params)?);
+            }
+        }
+    }
+    let strings_of = |of: fn(&Tested) -> &str| strings(tested.iter().map(of));
+    let floats_of = |of: fn(&Tested) -> f64| float64s(tested.iter().map(of));
+    let columns: Vec<Column> = vec![
+        ("claim", strings_of(|t| &t.claim)),
+        ("holds", strings_of(|t| t.holds)),
+        ("metric", strings_of(|t| t.metric)),
+        ("better", strings_of(|t| &t.sides[0])),
+        ("than", strings_of(|t| &t.sides[1])),
+        ("difference", floats_of(|t| t.difference[0])),
+        ("difference_low", floats_of(|t| t.difference[1])),
+        ("difference_high", floats_of(|t| t.difference[2])),
+        ("slack", floats_of(|t| t.slack)),
+        ("images", int32s(tested.iter().map(|t| t.images))),
+        ("repetitions", int32s(tested.iter().map(|t| t.repetitions))),
+    ];
+    let kinds: Vec<(&str, DataType)> =
+        columns.iter().map(|(name, values)| (*name, values.data_type().clone())).collect();
+    let mut table = context.table("claims", schema(&kinds))?;
+    table.write(&batch(columns)?)?;
+    Ok(table.finish()?)
+}
+
+fn test(
+    claim: &Claim,
+    (metric, up, slack): Measure,
+    methods: &[Method],
+    frames: &BTreeMap<String, String>,
+    params: &Params,
+) -> Result<Tested> {
+    let at = METRICS.iter().position(|known| *known == metric).context("no such metric")?;
+    let sides = [&claim.better, &claim.than].map(|side| side.find(methods, at, up));
+    let [better, than] = sides;
+    let (better, than) = (better?, than?);
+    let (ours, theirs) = (better.means(at), than.means(at));
+    let mut groups: BTreeMap<&str, Group> = BTreeMap::new();
+    let mut images = 0;
+    for (id, value) in &ours {
+        // Of an image that one of them remade exactly there is no difference.
+        let Some(other) = theirs.get(id) else { continue };
+        let frame = frames.get(*id).with_context(|| format!("image {id} is not among the pairs"))?;
+        let group = groups.entry(frame).or_default();
+        *group = (group.0 + value - other, group.1 + 1);
+        images += 1;
+    }
+    let groups: Vec<Group> = groups.into_values().collect();
+    let difference = interval(&groups, params.resamples, params.seed);
+    let slack = slack(claim.slack);
+    let sides = [better, than].map(Method::shown);
+    let holds = verdict(difference, up, slack);
+    let repetitions = better.tables.len().min(than.tables.len()) as i32;
+    Ok(Tested { claim: claim.claim.clone(), metric, sides, difference, slack, holds, images, repetitions })
+}
+
+/// Whether a difference, with the ends of its interval, is one for the better, but for `slack`.
+fn verdict([_, low, high]: [f64; 3], up: bool, slack: f64) -> &'static str {
+    let (worst, best) = if up { (low, high) } else { (-high, -low) };
+    match (worst > -slack, best < -slack) {
+        (true, _) => "yes",
+        (_, true) => "no",
+        // Also where there is no interval.
+        _ => "undecided",
+    }
+}

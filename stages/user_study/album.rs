@@ -1,0 +1,96 @@
+//! The pictures of the page: each once, as a data URI.
+
+use std::collections::HashMap;
+
+use anyhow::Result;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use image::RgbImage;
+use rand::seq::SliceRandom;
+
+use crate::picture::{content_digest, encode_png, within};
+use crate::random::stream;
+
+/// The pictures of the page.
+pub struct Album {
+    /// Longest side in pixels; 0 is without bound.
+    side: u32,
+    uris: Vec<String>,
+    known: HashMap<String, usize>,
+}
+
+impl Album {
+    /// Nothing is in it yet.
+    pub fn new(side: u32) -> Self {
+        Self { side, uris: Vec::new(), known: HashMap::new() }
+    }
+
+    /// Positions of pictures, which are reduced if they are larger than the page shows.
+    ///
+    /// # Errors
+    /// When a picture is empty.
+    pub fn add(&mut self, pictures: Vec<RgbImage>) -> Result<Vec<usize>> {
+        pictures.into_iter().map(|picture| self.put(picture)).collect()
+    }
+
+    fn put(&mut self, picture: RgbImage) -> Result<usize> {
+        let picture = within(picture, self.side)?;
+        let digest = content_digest(&picture);
+        if let Some(at) = self.known.get(&digest) {
+            return Ok(*at);
+        }
+        // Without loss: artefacts are what people look for.
+        self.uris.push(format!("data:image/png;base64,{}", STANDARD.encode(encode_png(&picture)?)));
+        self.known.insert(digest, self.uris.len() - 1);
+        Ok(self.uris.len() - 1)
+    }
+
+    /// Them all, in the order of their positions.
+    pub fn uris(&self) -> &[String] {
+        &self.uris
+    }
+}
+
+/// A picture's pixels in random order: its colours, and nothing to see.
+pub fn scrambled(picture: &RgbImage, seed: i64, index: usize) -> RgbImage {
+    let mut pixels: Vec<_> = picture.pixels().copied().collect();
+    pixels.shuffle(&mut stream(seed, "noise", index as u64));
+    let mut noise = picture.clone();
+    noise.pixels_mut().zip(pixels).for_each(|(pixel, other)| *pixel = other);
+    noise
+}
+
+#[cfg(test)]
+mod tests {
+    use image::Rgb;
+
+    use super::*;
+
+    fn picture(shade: u8) -> RgbImage {
+        RgbImage::from_fn(12, 8, |x, y| Rgb([(x * 20) as u8, (y * 30) as u8, shade]))
+    }
+
+    #[test]
+    fn what_is_the_same_is_taken_once_and_what_is_large_is_reduced() {
+        let mut album = Album::new(6);
+        assert_eq!(album.add(vec![picture(0), picture(1), picture(0)]).expect("added"), [0, 1, 0]);
+        assert_eq!(album.uris().len(), 2);
+        let png = album.uris()[0].strip_prefix("data:image/png;base64,").expect("a data URI");
+        let png = STANDARD.decode(png).expect("base64");
+        let shown = image::load_from_memory(&png).expect("a picture").into_rgb8();
+        assert_eq!(shown.dimensions(), (6, 4));
+    }
+
+    #[test]
+    fn noise_has_the_colours_of_the_picture_in_another_order() {
+        let noise = scrambled(&picture(9), 3, 0);
+        assert_ne!(noise, picture(9));
+        assert_ne!(noise, scrambled(&picture(9), 3, 1));
+        let sorted = |picture: &RgbImage| {
+            let mut pixels: Vec<_> = picture.pixels().map(|pixel| pixel.0).collect();
+            pixels.sort_unstable();
+            pixels
+        };
+        assert_eq!(sorted(&noise), sorted(&picture(9)));
+    }
+}

@@ -1,0 +1,128 @@
+//! A page on which people choose between one method's outputs and those of others, and the key to it.
+
+mod album;
+mod design;
+mod key;
+mod makers;
+mod originals;
+mod outputs;
+mod page;
+mod scenes;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::figures::{noted, pictures};
+use crate::worker::Context;
+use album::Album;
+use design::{Planned, letters, planned};
+use key::KEY_FORMAT;
+pub use key::{Key, Purpose, Question, Side};
+use makers::Maker;
+use originals::Originals;
+use outputs::outputs;
+use scenes::{Scene, Val};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    questions: usize,
+    checks: usize,
+    crop: i64,
+    side: u32,
+    title: String,
+    note: String,
+    seed: i64,
+}
+
+/// What stand beside each other in a check.
+const CHECKED: [&str; 2] = ["a real image", "its pixels in random order"];
+
+/// Digits of a study's digest.
+const DIGITS: usize = 16;
+
+/// Runs the stage.
+///
+/// # Errors
+/// When there is nothing to compare, a model is damaged or takes images of another size, or there are not two
+/// validation images.
+pub fn run(context: &Context) -> Result<()> {
+    let params: Params = context.params()?;
+    let makers = Maker::all(context)?;
+    let (scenes, asked) = scenes(context, &params)?;
+    let originals = Originals::load(context.input("pairs")?, &scenes, params.crop)?;
+    let mut album = Album::new(params.side);
+    let contents = album.add(pictures(&originals.contents))?;
+    let styles = album.add(pictures(&originals.styles))?;
+    let outputs = outputs(context, &makers, &originals, asked, params.seed, &mut album)?;
+
+    let letters = letters(makers.len() + CHECKED.len(), params.seed);
+    let plan = planned(makers.len(), asked, scenes.len() - asked, params.seed);
+    let questions: Vec<Question> =
+        plan.iter().enumerate().map(|(n, planned)| question(n, planned, &scenes, &letters)).collect();
+    let shown = |(question, planned): (&Question, &Planned)| {
+        let output =
+            |maker: usize| json!({ "method": letters[maker], "image": outputs[&(maker, planned.scene)] });
+        let [left, right] = planned.makers.map(output);
+        let (content, style) = (contents[planned.scene], styles[planned.scene]);
+        json!({ "id": question.id, "content": content, "style": style, "left": left, "right": right })
+    };
+    let note = noted(context, &params.note);
+    let mut study = json!({
+        "title": params.title,
+        "note": note,
+        "images": album.uris(),
+        "questions": questions.iter().zip(&plan).map(shown).collect::<Vec<Value>>(),
+    });
+    let digest = blake3::hash(study.to_string().as_bytes()).to_hex()[..DIGITS].to_owned();
+    study["study"] = Value::from(digest.as_str());
+    let html = page::html(&study);
+    context.info(format!("{} questions, {:.1} MB", questions.len(), html.len() as f64 / 1e6));
+    let folder = context.output("page")?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    write(&folder.join("study.html"), html)?;
+
+    let checked = if params.checks > 0 { &CHECKED[..] } else { &[] };
+    let names = makers.iter().map(|maker| maker.name.as_str()).chain(checked.iter().copied());
+    let key = Key {
+        format: KEY_FORMAT.to_owned(),
+        study: digest,
+        title: params.title,
+        note,
+        ours: letters[0].clone(),
+        methods: letters.iter().cloned().zip(names.map(str::to_owned)).collect(),
+        questions,
+    };
+    write(context.output("key")?, serde_json::to_string_pretty(&key)? + "\n")
+}
+
+/// What is asked about, how many scenes these are, and after them those of the checks.
+fn scenes(context: &Context, params: &Params) -> Result<(Vec<Scene>, usize)> {
+    let val = Val::read(context.input("pairs")?)?;
+    let drawn = |count: usize, purpose: &str, questions: &str| {
+        let scenes = val.scenes(count, params.seed, purpose)?;
+        if scenes.len() < count {
+            let found = scenes.len();
+            context.warn(format!("there are {found} validation images, not {count}: so many {questions}"));
+        }
+        anyhow::Ok(scenes)
+    };
+    let mut scenes = drawn(params.questions, "style", "questions about each method")?;
+    let asked = scenes.len();
+    scenes.extend(drawn(params.checks, "style of a check", "checks")?);
+    Ok((scenes, asked))
+}
+
+fn question(n: usize, planned: &Planned, scenes: &[Scene], letters: &[String]) -> Question {
+    let Scene { content, style } = scenes[planned.scene].clone();
+    let [left, right] = planned.makers.map(|maker| letters[maker].clone());
+    Question { id: format!("q{:03}", n + 1), content, style, left, right, purpose: planned.purpose }
+}
+
+fn write(path: &Path, text: String) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}

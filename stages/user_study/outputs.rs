@@ -1,0 +1,48 @@
+//! What every method makes of the scenes.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use image::RgbImage;
+use tch::Tensor;
+
+use super::album::{Album, scrambled};
+use super::makers::Maker;
+use super::originals::Originals;
+use crate::figures::{BATCH, pictures};
+use crate::model::Model;
+use crate::worker::Context;
+
+/// Places in the album by maker and scene. The makers are asked for the first `asked` scenes; in the others are what is
+/// real and what is noise, as if two more makers had made them.
+///
+/// # Errors
+/// When a model is damaged, or takes images of another size.
+pub fn outputs(
+    context: &Context,
+    makers: &[Maker],
+    originals: &Originals,
+    asked: usize,
+    seed: i64,
+    album: &mut Album,
+) -> Result<BTreeMap<(usize, usize), usize>> {
+    let mut outputs = BTreeMap::new();
+    let mut put = |maker: usize, first: usize, made: Vec<RgbImage>| -> Result<()> {
+        let places = album.add(made)?.into_iter().enumerate();
+        outputs.extend(places.map(|(n, place)| ((maker, first + n), place)));
+        Ok(())
+    };
+    let part = |all: &Tensor| all.narrow(0, 0, asked as i64);
+    for (n, maker) in makers.iter().enumerate() {
+        let model = Model::averaged(&maker.model)?;
+        let codes = model.codes(&part(&originals.styles), BATCH);
+        let codes = codes.with_context(|| format!("the model of {} cannot be asked about", maker.name))?;
+        put(n, 0, pictures(&model.outputs(&part(&originals.contents), &codes, BATCH)))?;
+        context.progress(n + 1, makers.len(), "methods");
+    }
+    let real = pictures(&originals.real).split_off(asked);
+    let noise = real.iter().enumerate().map(|(n, picture)| scrambled(picture, seed, n)).collect();
+    put(makers.len(), asked, real)?;
+    put(makers.len() + 1, asked, noise)?;
+    Ok(outputs)
+}

@@ -1,0 +1,62 @@
+//! The page, whole: its text, style, program and pictures in one file that needs no other.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+const PAGE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("study.css");
+const SCRIPT: &str = concat!(include_str!("participant.js"), include_str!("study.js"));
+
+/// The page that shows `study`.
+pub fn html(study: &Value) -> String {
+    // Nothing in it can end the element that it stands in.
+    let data = study.to_string().replace('<', "\\u003c");
+    PAGE.replace("{{policy}}", &policy())
+        .replace("{{style}}", STYLE)
+        .replace("{{script}}", SCRIPT)
+        .replace("{{study}}", &data)
+}
+
+/// What a browser lets the page do: show its own pictures, run its own program, and load nothing.
+fn policy() -> String {
+    let digest = |text: &str| STANDARD.encode(Sha256::digest(text.as_bytes()));
+    format!(
+        "default-src 'none'; img-src data:; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; \
+         form-action 'none'",
+        digest(STYLE),
+        digest(SCRIPT)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn inside<'a>(html: &'a str, begin: &str, end: &str) -> &'a str {
+        html.split_once(begin).and_then(|(_, rest)| rest.split_once(end)).expect("a part").0
+    }
+
+    #[test]
+    fn what_is_shown_cannot_end_its_element_and_comes_back_as_it_was() {
+        let study = json!({ "title": "</script><b> & {{style}} \u{2028}", "images": [] });
+        let html = html(&study);
+        let data = inside(&html, "<script id=\"study\" type=\"application/json\">", "</script>");
+        assert_eq!(serde_json::from_str::<Value>(data).expect("JSON"), study);
+        assert!(!html.contains("<b>"), "{html}");
+    }
+
+    #[test]
+    fn the_policy_allows_the_page_s_own_program_and_style_alone() {
+        let html = html(&json!({}));
+        let digest = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text.as_bytes())));
+        assert!(html.contains(&format!("script-src {}", digest(inside(&html, "<script>", "</script>")))));
+        assert!(html.contains(&format!("style-src {}", digest(inside(&html, "<style>", "</style>")))));
+        for outside in ["http:", "https:", "src=\"", "url(", "@import", "fetch(", "unsafe-inline", "{{"] {
+            assert!(!html.contains(outside), "{outside}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+"""A headless Chromium: that of CHROMIUM or of PATH, or else the one inside of an npm package.
+
+usage: chromium.py    install that of npm into .toolchain/web, unless there is another
+"""
+
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+NAMES = ["chromium", "chromium-browser", "chromium-headless-shell", "google-chrome-stable", "google-chrome"]
+PACKAGE = "@sparticuz/chromium@153.0.0"
+SHA256 = "20e5656fcdcf4118ede85edfb9d6bb9cc1bbb7ffb8b75622fffbcf36a835c3c0"
+FOLDER = Path(__file__).resolve().parent.parent.parent / ".toolchain/web" / f"chromium-{PACKAGE.split('@')[-1]}"
+HELP = (
+    "Install one (Debian: apt-get install chromium-headless-shell) or set CHROMIUM to one; "
+    "or install npm, with which this fetches one."
+)
+
+
+def of_system():
+    """The path of the Chromium that the user has, or None."""
+    named = os.environ.get("CHROMIUM")
+    if named:
+        found = shutil.which(named)
+        if not found:
+            sys.exit(f"error: CHROMIUM is {named}, and no program is there\n  help: {HELP}")
+        return found
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+def find():
+    """The path of a Chromium, and the environment that it needs."""
+    found = of_system()
+    if found:
+        return found, dict(os.environ)
+    if not (FOLDER / "chromium").exists():
+        sys.exit(f"error: there is no Chromium: run `make test-web`\n  help: {HELP}")
+    environment = dict(os.environ)
+    # Libraries that some systems lack; those of a system that has them know its certificates and fonts.
+    if lacking(environment):
+        environment["LD_LIBRARY_PATH"] = str(FOLDER / "lib")
+    if not has_fonts():
+        environment["FONTCONFIG_PATH"] = str(FOLDER)
+    missing = lacking(environment)
+    if missing:
+        sys.exit(f"error: {FOLDER}/chromium needs {', '.join(missing)}\n  help: {HELP}")
+    return str(FOLDER / "chromium"), environment
+
+
+def lacking(environment):
+    """Libraries that the installed one does not find."""
+    asked = subprocess.run(["ldd", FOLDER / "chromium"], capture_output=True, text=True, env=environment)
+    return [line.split()[0] for line in asked.stdout.splitlines() if "not found" in line]
+
+
+def has_fonts():
+    """Whether the system has any."""
+    folders = [Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path.home() / ".fonts"]
+    return any(next(folder.rglob("*.[ot]tf"), None) for folder in folders if folder.is_dir())
+
+
+def fetch(folder):
+    """The package as npm serves it, if it is the one that is pinned."""
+    npm = shutil.which("npm")
+    if not npm:
+        sys.exit(f"error: there is no Chromium, and no npm to fetch one\n  help: {HELP}")
+    packed = subprocess.run([npm, "pack", "--silent", PACKAGE], cwd=folder, capture_output=True, text=True)
+    archives = list(Path(folder).glob("*.tgz"))
+    if packed.returncode != 0 or len(archives) != 1:
+        said = (packed.stderr.strip().splitlines() or ["no reason given"])[-1]
+        sys.exit(f"error: cannot fetch {PACKAGE}: npm says `{said}`\n  help: {HELP}")
+    data = archives[0].read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if found != SHA256:
+        sys.exit(f"error: the SHA-256 of {PACKAGE} is {found}, pinned is {SHA256}: nothing was installed")
+    return tarfile.open(fileobj=io.BytesIO(data))
+
+
+def install():
+    """Unpacks the program, libraries and a font; the folder appears whole or not at all."""
+    import brotli
+
+    FOLDER.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=FOLDER.parent) as scratch:
+        staged = Path(scratch) / "chromium"
+        staged.mkdir()
+        package = fetch(scratch)
+
+        def unpacked(name):
+            return brotli.decompress(package.extractfile(f"package/bin/{name}.br").read())
+
+        (staged / "chromium").write_bytes(unpacked("chromium"))
+        (staged / "chromium").chmod(0o755)
+        for archive in ["al2023.tar", "fonts.tar"]:
+            with tarfile.open(fileobj=io.BytesIO(unpacked(archive))) as files:
+                files.extractall(staged, filter="data")
+        # As packed, it names a folder of another system's.
+        (staged / "fonts.conf").write_text(f"<fontconfig><dir>{FOLDER}/fonts</dir></fontconfig>\n")
+        shutil.rmtree(FOLDER, ignore_errors=True)
+        staged.rename(FOLDER)
+
+
+if __name__ == "__main__":
+    found = of_system()
+    if found:
+        print(f"pages are tested in {found}")
+    elif not (FOLDER / "chromium").exists():
+        print(f"fetching {PACKAGE} (70 MB)")
+        install()
