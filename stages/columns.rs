@@ -69,6 +69,12 @@ pub fn schema(columns: &[(&str, DataType)]) -> Schema {
     Schema::new(columns.iter().map(|(name, kind)| Field::new(*name, kind.clone(), false)).collect::<Vec<_>>())
 }
 
+/// The schema of these columns, without nulls.
+pub fn schema_of(columns: &[Column]) -> Schema {
+    let kinds = columns.iter().map(|(name, values)| (*name, values.data_type().clone()));
+    schema(&kinds.collect::<Vec<_>>())
+}
+
 /// The type of a column of style codes or features.
 pub fn vector(length: usize) -> DataType {
     vector_type(DataType::Float32, length as i32)

@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use anyhow::Result;
-use arrow::datatypes::DataType;
 use callsheet::table::read_columns;
 use serde::Deserialize;
 
 use crate::columns::{
-    Column, batch, float64s, int32s, read_float64s, read_int32s, read_strings, schema, strings,
+    Column, batch, float64s, int32s, read_float64s, read_int32s, read_strings, schema_of, strings,
 };
 use crate::compare_methods::bootstrap::{Group, interval};
 use crate::compare_methods::name;
@@ -69,9 +68,7 @@ pub fn run(context: &Context) -> Result<()> {
     for (n, column) in ["distance_name", "distance_weights"].into_iter().enumerate() {
         columns.push((column, strings(all.iter().map(|one| &one.distance[n]))));
     }
-    let kinds: Vec<(&str, DataType)> =
-        columns.iter().map(|(name, values)| (*name, values.data_type().clone())).collect();
-    let mut table = context.table("diversity", schema(&kinds))?;
+    let mut table = context.table("diversity", schema_of(&columns))?;
     table.write(&batch(columns)?)?;
     Ok(table.finish()?)
 }

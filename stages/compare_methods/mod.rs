@@ -9,11 +9,10 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use arrow::array::ArrayRef;
-use arrow::datatypes::DataType;
 use callsheet::table::read_columns;
 use serde::Deserialize;
 
-use crate::columns::{Column, batch, float64s, int32s, read_strings, schema, strings};
+use crate::columns::{Column, batch, float64s, int32s, read_strings, schema_of, strings};
 use crate::metrics::METRICS;
 use crate::objective::{Objective, Term};
 use crate::worker::{Context, refusal};
@@ -59,9 +58,7 @@ pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
     let methods = Method::all(context)?;
     check(&methods)?;
-    let pairs = read_columns(context.input("pairs")?, &["image_id", "frame_id"])?;
-    let ids = read_strings(&pairs, "image_id")?.into_iter();
-    let frames: BTreeMap<String, String> = ids.zip(read_strings(&pairs, "frame_id")?).collect();
+    let frames = frames(context)?;
 
     let mut columns: Vec<Column> = vec![
         ("method", strings(methods.iter().map(|method| &method.name))),
@@ -89,11 +86,19 @@ pub fn run(context: &Context) -> Result<()> {
     for (name, term) in TERMS {
         columns.push((name, switches(&methods, |objective| objective.has(term))));
     }
-    let kinds: Vec<(&str, DataType)> =
-        columns.iter().map(|(name, column)| (*name, column.data_type().clone())).collect();
-    let mut table = context.table("comparison", schema(&kinds))?;
+    let mut table = context.table("comparison", schema_of(&columns))?;
     table.write(&batch(columns)?)?;
     Ok(table.finish()?)
+}
+
+/// The frame of each image of the input `pairs`.
+///
+/// # Errors
+/// When the table cannot be read.
+pub fn frames(context: &Context) -> Result<BTreeMap<String, String>> {
+    let pairs = read_columns(context.input("pairs")?, &["image_id", "frame_id"])?;
+    let ids = read_strings(&pairs, "image_id")?.into_iter();
+    Ok(ids.zip(read_strings(&pairs, "frame_id")?).collect())
 }
 
 /// `on` or `off` of each method; nothing where its objective is not known.

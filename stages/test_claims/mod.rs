@@ -7,13 +7,11 @@ mod tests;
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use arrow::datatypes::DataType;
-use callsheet::table::read_columns;
 use serde::Deserialize;
 
-use crate::columns::{Column, batch, float64s, int32s, read_strings, schema, strings};
+use crate::columns::{Column, batch, float64s, int32s, schema_of, strings};
 use crate::compare_methods::bootstrap::{Group, interval};
-use crate::compare_methods::{Method, check};
+use crate::compare_methods::{Method, check, frames};
 use crate::metrics::METRICS;
 use crate::worker::Context;
 use claim::{Claim, Slack};
@@ -53,9 +51,7 @@ pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
     let methods = Method::all(context)?;
     check(&methods)?;
-    let pairs = read_columns(context.input("pairs")?, &["image_id", "frame_id"])?;
-    let ids = read_strings(&pairs, "image_id")?.into_iter();
-    let frames: BTreeMap<String, String> = ids.zip(read_strings(&pairs, "frame_id")?).collect();
+    let frames = frames(context)?;
     let mut tested = Vec::new();
     for path in &context.files("claims")?.paths {
         for claim in Claim::read(path)? {
@@ -79,9 +75,7 @@ pub fn run(context: &Context) -> Result<()> {
         ("images", int32s(tested.iter().map(|t| t.images))),
         ("repetitions", int32s(tested.iter().map(|t| t.repetitions))),
     ];
-    let kinds: Vec<(&str, DataType)> =
-        columns.iter().map(|(name, values)| (*name, values.data_type().clone())).collect();
-    let mut table = context.table("claims", schema(&kinds))?;
+    let mut table = context.table("claims", schema_of(&columns))?;
     table.write(&batch(columns)?)?;
     Ok(table.finish()?)
 }
