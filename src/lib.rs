@@ -21,6 +21,8 @@
 //! | [`curation`] | a file of people's verdicts | which frames are left out |
 //! | [`lineage`] | the events of a run | OpenLineage |
 //! | [`protocol`], [`event`] | | what engine, workers and reporters say to each other |
+//! | [`inline`] | bytes, programs | what stands inside of a page |
+//! | [`plotting`] | | font and colours of drawn figures |
 //! | [`words`] | names and numbers | what people read |
 //! | [`error`] | whatever is wrong | what, where, which names exist, what would be right |
 //! | [`cli`] | the command line | the only place that prints |
@@ -33,10 +35,12 @@ pub mod curation;
 pub mod declare;
 pub mod error;
 pub mod event;
+pub mod inline;
 pub mod key;
 pub mod lineage;
 pub mod metrics;
 pub mod plan;
+pub mod plotting;
 pub mod protocol;
 pub mod reason;
 pub mod report;

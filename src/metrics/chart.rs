@@ -3,34 +3,22 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::Once;
 
 use image::{ImageFormat, RgbImage};
 use plotters::coord::Shift;
 use plotters::drawing::DrawingAreaErrorKind;
 use plotters::prelude::*;
-use plotters::style::{FontStyle, register_font};
 
 use super::{Curve, Curves};
 use crate::error::{Doing, Error, Result};
+use crate::plotting::{COLOURS, FONT, register_fonts};
 
 /// Width and height of a panel in pixels.
 const PANEL: (u32, u32) = (560, 320);
 /// Panels beside each other.
 const COLUMNS: usize = 2;
-const FONT: &str = "sans-serif";
 const TITLE: i32 = 16;
 const LABEL: i32 = 12;
-/// Told apart by people who do not see all colours, too (Okabe and Ito 2008).
-const COLOURS: [RGBColor; 7] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(230, 159, 0),
-    RGBColor(86, 180, 233),
-    RGBColor(0, 0, 0),
-];
 
 /// A curve and what it is called.
 pub struct Series {
@@ -128,11 +116,6 @@ fn shape(charts: &[Chart], columns: usize) -> ((usize, usize), (u32, u32)) {
     let columns = charts.len().min(columns);
     let rows = charts.len().div_ceil(columns.max(1));
     ((rows, columns), (PANEL.0 * columns as u32, PANEL.1 * rows as u32))
-}
-
-fn register_fonts() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| drop(register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT)));
 }
 
 type Area<B> = DrawingArea<B, Shift>;

@@ -8,8 +8,9 @@ use maud::{Markup, html};
 use rayon::prelude::*;
 
 use super::cells::{image, is_image, spread, text};
-use super::picture::{thumbnail, uri};
+use super::picture::thumbnail;
 use crate::error::{Error, Result};
+use crate::inline::data_uri;
 
 /// Images shown at most.
 const MOST: u64 = 48;
@@ -57,5 +58,5 @@ fn one(batch: &RecordBatch, row: usize, path: &Path) -> Result<(String, Result<S
         return Err(Error::refused(format!("{} has no column of images", path.display()), help));
     };
     let small = thumbnail(image(pictures, row).unwrap_or_default(), SIDE);
-    Ok((name, small.map(|small| uri("image/jpeg", &small))))
+    Ok((name, small.map(|small| data_uri("image/jpeg", &small))))
 }

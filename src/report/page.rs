@@ -10,17 +10,24 @@ use super::graph::graph;
 use super::subject::{Done, Subject};
 use super::times::times;
 use crate::declare::Bytes;
+use crate::inline::source_of;
 use crate::metrics::{Chart, Curves, charts, number, thinned};
 use crate::store::{RunRecord, Store};
 use crate::words::{self, human_seconds};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
-/// Nothing is fetched, wherever the page is opened.
-const POLICY: &str = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; \
-                      script-src 'unsafe-inline'";
 /// Values of a curve that are drawn.
 const VALUES: usize = 300;
+
+/// Nothing is fetched, wherever the page is opened, and no program runs but its own.
+fn policy() -> String {
+    let script = source_of(SCRIPT);
+    format!(
+        "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; script-src {script}; \
+         base-uri 'none'; form-action 'none'"
+    )
+}
 
 /// The page of one run, or of several beside each other.
 pub fn page(store: &Store, subjects: &[Subject]) -> String {
@@ -34,7 +41,7 @@ pub fn page(store: &Store, subjects: &[Subject]) -> String {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta http-equiv="Content-Security-Policy" content=(policy());
                 title { (title) }
                 style { (PreEscaped(STYLE)) }
             }

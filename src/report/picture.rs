@@ -2,13 +2,12 @@
 
 use std::io::Cursor;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, ImageFormat, ImageReader, Rgba, RgbaImage};
 use maud::{Markup, html};
 
 use crate::declare::Bytes;
+use crate::inline::data_uri;
 
 /// Bytes of a picture that are taken as they are.
 const PLAIN: usize = 200_000;
@@ -32,16 +31,16 @@ pub fn element(bytes: &[u8], alt: &str) -> Result<Markup, String> {
         return Err(format!("a film of {} is too large for a page", Bytes(bytes.len() as u64)));
     }
     if film {
-        let uri = uri("video/mp4", bytes);
+        let uri = data_uri("video/mp4", bytes);
         return Ok(html! { video src=(uri) aria-label=(alt) controls loop muted playsinline {} });
     }
     let format = image::guess_format(bytes).map_err(|error| error.to_string())?;
     // Also what stays as it is: browsers show nothing of a damaged picture.
     let smaller = if still { jpeg(bytes, LONGEST, QUALITY)? } else { Vec::new() };
     let uri = if smaller.is_empty() || smaller.len() >= bytes.len() || bytes.len() <= PLAIN {
-        uri(format.to_mime_type(), bytes)
+        data_uri(format.to_mime_type(), bytes)
     } else {
-        uri("image/jpeg", &smaller)
+        data_uri("image/jpeg", &smaller)
     };
     Ok(html! { img src=(uri) alt=(alt) loading="lazy"; })
 }
@@ -52,11 +51,6 @@ pub fn element(bytes: &[u8], alt: &str) -> Result<Markup, String> {
 /// Says what is wrong with it.
 pub fn thumbnail(bytes: &[u8], side: u32) -> Result<Vec<u8>, String> {
     jpeg(bytes, side, THUMBNAIL_QUALITY)
-}
-
-/// What `src` takes.
-pub fn uri(mime: &str, bytes: &[u8]) -> String {
-    format!("data:{mime};base64,{}", STANDARD.encode(bytes))
 }
 
 fn jpeg(bytes: &[u8], longest: u32, quality: u8) -> Result<Vec<u8>, String> {
@@ -91,7 +85,7 @@ mod tests {
         let small = png(&RgbImage::new(4, 2));
         let shown = element(&small, "a <b>").expect("shown").into_string();
         assert!(
-            shown.contains(&uri("image/png", &small)) && shown.contains("alt=\"a &lt;b&gt;\""),
+            shown.contains(&data_uri("image/png", &small)) && shown.contains("alt=\"a &lt;b&gt;\""),
             "{shown}"
         );
         let noise =

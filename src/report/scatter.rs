@@ -10,8 +10,9 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::cells::{image, is_image, spread, text};
-use super::picture::{thumbnail, uri};
+use super::picture::thumbnail;
 use crate::error::{Error, Result};
+use crate::inline::data_uri;
 
 /// Points drawn at most.
 const MOST: u64 = 5000;
@@ -83,7 +84,7 @@ fn small(batches: &[RecordBatch], name: &str) -> Value {
     let rows = batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
     let one = |(batch, row): &(&RecordBatch, usize)| {
         let bytes = batch.column_by_name(name).and_then(|column| image(column, *row))?;
-        thumbnail(bytes, SIDE).ok().map(|bytes| uri("image/jpeg", &bytes))
+        thumbnail(bytes, SIDE).ok().map(|bytes| data_uri("image/jpeg", &bytes))
     };
     let small: Vec<Option<String>> = rows.collect::<Vec<_>>().par_iter().map(one).collect();
     json!(small)

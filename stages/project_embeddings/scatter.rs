@@ -1,14 +1,13 @@
 //! Points in the plane as a picture, by what tells them apart.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Once;
 
 use anyhow::{Context as _, Result, anyhow};
+use callsheet::plotting::{COLOURS, FONT, register_fonts};
 use image::RgbImage;
 use plotters::coord::Shift;
 use plotters::drawing::DrawingAreaErrorKind;
 use plotters::prelude::*;
-use plotters::style::{FontStyle, register_font};
 
 /// Side of the square that points are in, and the width of the legend beside it, in pixels.
 const SIDE: i32 = 420;
@@ -17,21 +16,9 @@ const MARGIN: i32 = 12;
 const LINE: i32 = 18;
 /// Space that is left free around the points, as a share of the square.
 const FREE: f64 = 0.04;
-const FONT: &str = "sans-serif";
 const TITLE: i32 = 16;
 const LABEL: i32 = 13;
 const RADIUS: i32 = 2;
-/// Told apart by people who do not see all colours, too (Okabe and Ito 2008).
-const COLOURS: [RGBColor; 8] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(230, 159, 0),
-    RGBColor(86, 180, 233),
-    RGBColor(0, 0, 0),
-    RGBColor(200, 190, 40),
-];
 /// Of what is in no group that is named.
 const OTHERS: RGBColor = RGBColor(205, 205, 205);
 /// Groups that are named at most: each colour as a circle and as a triangle.
@@ -52,8 +39,7 @@ pub struct Panel<'a> {
 /// # Errors
 /// When nothing can be drawn.
 pub fn draw(title: &str, note: &str, rows: &[Vec<Panel>]) -> Result<RgbImage> {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| drop(register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT)));
+    register_fonts();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let (header, panel) = (MARGIN + 2 * LINE, (MARGIN + SIDE + LEGEND, MARGIN + LINE + SIDE));
     let width = (panel.0 * columns as i32 + MARGIN) as u32;

@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use callsheet::inline::data_uri;
 use image::RgbImage;
 use rand::seq::SliceRandom;
 
@@ -40,7 +39,7 @@ impl Album {
             return Ok(*at);
         }
         // Without loss: artefacts are what people look for.
-        self.uris.push(format!("data:image/png;base64,{}", STANDARD.encode(encode_png(&picture)?)));
+        self.uris.push(data_uri("image/png", &encode_png(&picture)?));
         self.known.insert(digest, self.uris.len() - 1);
         Ok(self.uris.len() - 1)
     }
@@ -62,6 +61,8 @@ pub fn scrambled(picture: &RgbImage, seed: i64, index: usize) -> RgbImage {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
     use image::Rgb;
 
     use super::*;
