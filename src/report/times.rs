@@ -10,6 +10,7 @@ use std::io::{BufRead, BufReader};
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::cells::NONE;
 use super::subject::Subject;
 use crate::metrics::number;
 use crate::store::Store;
@@ -19,6 +20,8 @@ use crate::words::human_seconds;
 const QUALITY: &str = "held_out/";
 /// What only trainings tell.
 const LOSS: &str = "loss/";
+/// Deviations that 95 % of a normal distribution lie within.
+const NORMAL: f64 = 1.96;
 
 /// One line of `events.ndjson`, as far as it is of use here.
 #[derive(Deserialize)]
@@ -48,42 +51,59 @@ struct Metric {
 struct Told {
     /// When it was started, in seconds of the run.
     started: f64,
-    /// Steps, and when they were told: the first and the last.
-    steps: Option<[(u64, f64); 2]>,
+    /// Steps, and when they were told.
+    steps: Vec<(u64, f64)>,
     /// Step, seconds since it was started, and value, by what was measured.
     quality: BTreeMap<String, Vec<(u64, f64, f64)>>,
     /// Whether it told losses.
     losses: bool,
 }
 
+/// Seconds a step takes, and the interval of 95 % confidence of their mean.
+#[derive(Debug, PartialEq)]
+struct Pace {
+    mean: f64,
+    interval: Option<[f64; 2]>,
+}
+
 /// A table of the trainings of a run; nothing where there are none.
 pub fn times(store: &Store, subject: &Subject) -> Markup {
     let told = told(store, subject);
     let names: BTreeSet<&String> = told.iter().flat_map(|(_, told)| told.quality.keys()).collect();
+    let paces: Vec<Option<Pace>> = told.iter().map(|(_, told)| told.pace()).collect();
+    let fastest = paces.iter().flatten().map(|pace| pace.mean).fold(f64::INFINITY, f64::min);
     let goals: Vec<_> = names.into_iter().filter_map(|name| Some((name, goal(&told, name)?))).collect();
     html! {
         @if !told.is_empty() {
             h2 { "Training times" }
             @if !goals.is_empty() {
-                p.note { "Quality is that which every training reached; it is measured at checkpoints. A training that went on from \
+                p.note { "Intervals are of 95 % confidence, over what was told in between. Quality is that which every training reached; it is measured at checkpoints. A training that went on from \
                           an earlier run has no time of its own." }
             }
             div.wide tabindex="0" role="region" aria-label="table" {
                 table {
                     thead { tr {
                         th scope="col" { "stage" } th scope="col" { "steps" } th scope="col" { "seconds a step" }
+                        th scope="col" { "of the fastest" }
                         @for (name, (value, _)) in &goals {
                             th scope="col" { "until " (name.trim_start_matches(QUALITY)) " " (number(*value)) }
                         }
                     } }
-                    tbody { @for (stage, told) in &told {
+                    tbody { @for ((stage, told), pace) in told.iter().zip(&paces) {
                         tr {
                             th scope="row" { (stage) }
-                            @let [(first, begun), (last, ended)] = told.steps.unwrap_or_default();
-                            td { (last) }
-                            td { (number((ended - begun) / (last - first).max(1) as f64)) }
+                            td { (told.steps.last().map_or(0, |(step, _)| *step)) }
+                            @if let Some(Pace { mean, interval }) = pace {
+                                td {
+                                    (number(*mean))
+                                    @if let Some([low, high]) = interval { " " small { (number(*low)) " to " (number(*high)) } }
+                                }
+                                td { (format!("{:.2}", mean / fastest)) }
+                            } @else {
+                                td { (NONE) } td { (NONE) }
+                            }
                             @for (name, goal) in &goals {
-                                td { (told.until(name, *goal).map_or("–".into(), human_seconds)) }
+                                td { (told.until(name, *goal).map_or(NONE.into(), human_seconds)) }
                             }
                         }
                     } }
@@ -128,9 +148,10 @@ impl Told {
         }
         let Some(Metric { name, step, value }) = &line.said.metric else { return };
         self.losses |= name.starts_with(LOSS);
-        let now = (*step, line.at);
-        let first = self.steps.map_or(now, |[first, _]| first);
-        self.steps = Some([first, now]);
+        // Several metrics are told of one step.
+        if self.steps.last().is_none_or(|(last, _)| last < step) {
+            self.steps.push((*step, line.at));
+        }
         if name.starts_with(QUALITY) {
             self.quality.entry(name.clone()).or_default().push((*step, line.at - self.started, *value));
         }
@@ -138,7 +159,19 @@ impl Told {
 
     /// Whether it is a training of several steps.
     fn trains(&self) -> bool {
-        self.losses && self.steps.is_some_and(|[first, last]| last.0 > first.0)
+        self.losses && self.steps.len() > 1
+    }
+
+    /// How long a step took; none where no two were told.
+    fn pace(&self) -> Option<Pace> {
+        let between =
+            |[(first, begun), (last, ended)]: [(u64, f64); 2]| (ended - begun) / (last - first) as f64;
+        let mean = between([*self.steps.first()?, *self.steps.get(1).and(self.steps.last())?]);
+        let paces: Vec<f64> = self.steps.windows(2).map(|pair| between([pair[0], pair[1]])).collect();
+        let squares: f64 = paces.iter().map(|pace| (pace - mean).powi(2)).sum();
+        let half = NORMAL * (squares / (paces.len() - 1) as f64 / paces.len() as f64).sqrt();
+        // Of a single pace 0 / 0.
+        Some(Pace { mean, interval: half.is_finite().then(|| [mean - half, mean + half]) })
     }
 
     /// Without quality if an earlier run told some of its steps.
@@ -193,5 +226,16 @@ mod tests {
         let falling = [("a", training(&[0.9, 0.3])), ("b", training(&[0.8, 0.5, 0.4]))];
         assert_eq!(super::goal(&falling, "held_out/psnr"), Some((0.4, false)));
         assert_eq!(super::goal(&falling[..1], "held_out/psnr"), None, "there is nothing to compare it with");
+    }
+
+    #[test]
+    fn a_step_takes_the_mean_of_all_in_an_interval_over_what_was_told_between() {
+        let told = |steps: &[(u64, f64)]| Told { steps: steps.to_vec(), ..Told::default() };
+        // 1, 3 and 2 seconds a step: their deviation is 1.
+        let pace = told(&[(10, 5.0), (20, 15.0), (30, 45.0), (40, 65.0)]).pace().expect("a pace");
+        let half = 1.96 / 3f64.sqrt();
+        assert_eq!(pace, Pace { mean: 2.0, interval: Some([2.0 - half, 2.0 + half]) });
+        assert_eq!(told(&[(10, 5.0), (20, 15.0)]).pace(), Some(Pace { mean: 1.0, interval: None }));
+        assert_eq!(told(&[(10, 5.0)]).pace(), None);
     }
 }
