@@ -2,6 +2,7 @@
 
 pub mod bootstrap;
 mod method;
+mod published;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use crate::objective::{Objective, Term};
 use crate::worker::{Context, refusal};
 use bootstrap::interval;
 pub use method::{Method, name};
+use published::Published;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,7 +55,8 @@ const TERMS: [(&str, Term); 11] = [
 /// Runs the stage.
 ///
 /// # Errors
-/// When there is nothing to compare, or methods were measured on other images or by another distance.
+/// When there is nothing to compare, methods were measured on other images or by another distance, or published
+/// figures are of none of them.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
     let methods = Method::all(context)?;
@@ -78,6 +81,17 @@ pub fn run(context: &Context) -> Result<()> {
         }
         columns.extend(names.into_iter().zip(figures).map(|(name, figures)| (name, float64s(figures))));
     }
+    let published = match context.optional("published") {
+        Some(path) => Published::read(path, &methods)?,
+        None => methods.iter().map(|_| None).collect(),
+    };
+    let figure = |of: fn(&Published) -> Option<f64>| {
+        float64s(published.iter().map(|one| one.as_ref().and_then(of).unwrap_or(f64::NAN)))
+    };
+    columns.push(("psnr_published", figure(|one| one.psnr)));
+    columns.push(("distance_published", figure(|one| Some(one.distance.as_ref()?.value))));
+    let source = |one: &Option<Published>| one.as_ref().map(|one| one.source.clone()).unwrap_or_default();
+    columns.push(("published_in", strings(published.iter().map(source))));
     columns.push(("side", int32s(methods.iter().map(|method| method.tables[0].side))));
     for (at, name) in ["distance_name", "distance_weights"].into_iter().enumerate() {
         columns.push((name, strings(methods.iter().map(|method| &method.tables[0].distance[at]))));

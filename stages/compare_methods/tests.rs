@@ -44,7 +44,8 @@ fn write(path: &Path, measured: &Measured) {
     table.finish().expect("finished");
 }
 
-/// Runs the stage on tables of `frozen`, each with the values it was fanned out over; returns where the result lies.
+/// Runs the stage on tables of `frozen`, each with the values it was fanned out over, and on published figures if the
+/// folder has any; returns where the result lies.
 fn compared(folder: &TempDir, tables: &[(Value, Measured)]) -> anyhow::Result<PathBuf> {
     let at = |name: &str| folder.path().join(name);
     let mut pairs = TableWriter::create(
@@ -58,12 +59,16 @@ fn compared(folder: &TempDir, tables: &[(Value, Measured)]) -> anyhow::Result<Pa
     paths.iter().zip(tables).for_each(|(path, (_, measured))| write(path, measured));
     let values: Vec<&Value> = tables.iter().map(|(values, _)| values).collect();
     let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let mut inputs = json!({
+        "pairs": { "paths": [at("pairs")], "names": ["pairs"] },
+        "frozen": { "paths": paths, "names": names, "values": values },
+    });
+    if at("published").exists() {
+        inputs["published"] = json!({ "paths": [at("published")], "names": ["published"] });
+    }
     run(&Context::of(json!({
         "stage": "compare_methods",
-        "inputs": {
-            "pairs": { "paths": [at("pairs")], "names": ["pairs"] },
-            "frozen": { "paths": paths, "names": names, "values": values },
-        },
+        "inputs": inputs,
         "params": { "resamples": 200, "seed": 0 },
         "outputs": { "comparison": at("comparison") },
         "scratch": folder.path(), "cpus": 1, "labels": [], "footer": {},
@@ -123,4 +128,45 @@ fn what_was_not_measured_alike_is_refused_in_every_repetition() {
     assert!(
         compared(&folder, &[]).expect_err("nothing").to_string().contains("there is no method to compare")
     );
+}
+
+#[test]
+fn published_figures_stand_beside_what_is_measured_of_their_method() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let published = r#"
+        [[published]]
+        method = "b"
+        training = "encoder frozen"
+        psnr = 21.5
+        distance = { value = 0.25, name = "LPIPS" }
+        source = "table 1"
+    "#;
+    std::fs::write(folder.path().join("published"), published).expect("written");
+    let tables = [(json!({ "objective": "a" }), PLAIN), (json!({ "objective": "b" }), PLAIN)];
+    let rows = read_columns(&compared(&folder, &tables).expect("compared"), &[]).expect("a table");
+    for (column, wanted) in [("psnr_published", 21.5), ("distance_published", 0.25)] {
+        let found = read_float64s(&rows, column).expect("figures");
+        assert!(found[0].is_nan() && found[1] == wanted, "{column}: {found:?}");
+    }
+    assert_eq!(read_strings(&rows, "published_in").expect("sources"), ["", "table 1"]);
+    assert_eq!(read_float64s(&rows, "psnr").expect("means"), [20.0; 2]);
+
+    for (figures, wanted) in [
+        (
+            published.replace("\"b\"", "\"c\""),
+            "no method `c` with training = \"encoder frozen\" was measured",
+        ),
+        (
+            published.replace("encoder frozen", "frozen"),
+            "no method `b` with training = \"frozen\" was measured",
+        ),
+        (published.replace("LPIPS", "L2"), "the published distance is L2, the one measured LPIPS"),
+        (published.repeat(2), "figures of (b, encoder frozen) stand there twice"),
+        (published.replace("source", "sources"), "unknown field `sources`"),
+        (published.replace("21.5", "\"high\""), "invalid type: string \"high\""),
+    ] {
+        std::fs::write(folder.path().join("published"), figures).expect("written");
+        let error = compared(&folder, &tables).expect_err(wanted).to_string();
+        assert!(error.contains(wanted), "{error}");
+    }
 }
