@@ -1,8 +1,7 @@
-"""LPIPS beside PyPI's lpips: pairs of files, and the distances of the diversity protocol."""
+"""LPIPS beside PyPI's lpips: pairs of files, and the diversity protocol."""
 
 import statistics
 import subprocess
-import time
 import warnings
 
 import lpips
@@ -56,7 +55,7 @@ def perceptual(folder, options):
             smooth(random, SIDE, SIDE).save(half / f"{n:04}.png", compress_level=1)
     files = [sorted(half.iterdir()) for half in folders]
     head(f"LPIPS of {options.images} pairs of files, {SIDE} px", "lpips, s", "callsheet measure, s", "ratio")
-    for net in NETWORKS:
+    for net in options.networks.split(","):
         model = peer(folder, net)
 
         def theirs():
@@ -70,41 +69,58 @@ def perceptual(folder, options):
             others.append(timed(theirs))
             ours.append(timed(lambda: subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)))
         row(net, f"{statistics.median(others):.2f}", f"{statistics.median(ours):.2f}", ratio(others, ours))
-    diversity(folder, options)
+    if options.diversity:
+        diversity(folder, options)
 
 
 def diversity(folder, options):
-    """The whole stage, with a narrow generator, beside the distances alone: a tenth of them, ten times."""
-    pairs_table(folder / "train.parquet", SIDE)
-    table = folder / "train.parquet"
-    objectives = sorted((ROOT / "pipelines/objectives").glob("*.toml"))
-    stage("read_objective", {"objectives": objectives}, {"objective": folder / "objective"}, name="munit_p_v3")
-    wired = {"pairs": table, "vgg": imported(folder, "vgg"), "objective": folder / "objective"}
-    (folder / "scratch").mkdir()
-    stage("train_generator", wired, {"model": folder / "model"}, scratch=folder / "scratch", nf=4, encoder_nf=4, batch=1,
-          crop=0, stop_kimg=0.001, held_out=0)
-    val_table(folder / "val.parquet")
-    inputs = {"pairs": folder / "val.parquet", "trunk": imported(folder, "alex"), "model": folder / "model",
-              "lpips_heads": ROOT / "data/weights/lpips/v0.1/alex.pth"}
+    """Whole processes beside the distances alone: a tenth of them, ten times."""
+    random = np.random.default_rng(1)
+    for content in range(CONTENTS):
+        outputs = folder / "outputs" / f"{content:03}"
+        outputs.mkdir(parents=True)
+        for style in range(STYLES):
+            smooth(random, SIDE, SIDE).save(outputs / f"{style:02}.png", compress_level=1)
+    inputs = made_for_diversity(folder)
     model = peer(folder, "alex")
-    outputs = of_files(sorted((folder / "a").iterdir())[:STYLES])
     pairs = [(i, j) for i in range(STYLES) for j in range(i)]
 
     def theirs():
         with torch.inference_mode():
-            for _ in range(CONTENTS // 10):
+            for outputs in sorted((folder / "outputs").iterdir())[:CONTENTS // 10]:
+                outputs = of_files(sorted(outputs.iterdir()))
                 for at in range(0, len(pairs), BATCH):
                     x, y = zip(*pairs[at:at + BATCH])
                     model(outputs[list(x)], outputs[list(y)]).tolist()
 
-    head(f"{CONTENTS * len(pairs)} pairs of {CONTENTS * STYLES} outputs", "lpips, s", "evaluate_diversity, s", "ratio")
-    others, ours = [], []
+    command = [ROOT / "target/release/callsheet", "measure", folder / "outputs", "--json"]
+    ours = {
+        "callsheet measure": lambda turn: subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True),
+        "evaluate_diversity, outputs of nf 4 too": lambda turn: stage(
+            "evaluate_diversity", inputs, {"diversity": folder / f"diversity-{turn}"}),
+    }
+    head(f"{CONTENTS * len(pairs)} pairs of {CONTENTS * STYLES} outputs, {SIDE} px", "lpips, s", "ours, s", "ratio")
+    others, times = [], {name: [] for name in ours}
     for turn in range(options.rounds):
         others.append(10 * timed(theirs))
-        begun = time.perf_counter()
-        stage("evaluate_diversity", inputs, {"diversity": folder / f"diversity-{turn}"})
-        ours.append(time.perf_counter() - begun)
-    row("alex", f"{statistics.median(others):.1f}", f"{statistics.median(ours):.1f}", ratio(others, ours))
+        for name, run in ours.items():
+            times[name].append(timed(lambda: run(turn)))
+    for name, times in times.items():
+        row(name, f"{statistics.median(others):.1f}", f"{statistics.median(times):.1f}", ratio(others, times))
+
+
+def made_for_diversity(folder):
+    """Inputs of the stage: a narrow generator."""
+    pairs_table(folder / "train.parquet", SIDE)
+    objectives = sorted((ROOT / "pipelines/objectives").glob("*.toml"))
+    stage("read_objective", {"objectives": objectives}, {"objective": folder / "objective"}, name="munit_p_v3")
+    wired = {"pairs": folder / "train.parquet", "vgg": imported(folder, "vgg"), "objective": folder / "objective"}
+    (folder / "scratch").mkdir()
+    stage("train_generator", wired, {"model": folder / "model"}, scratch=folder / "scratch", nf=4, encoder_nf=4, batch=1,
+          crop=0, stop_kimg=0.001, held_out=0)
+    val_table(folder / "val.parquet")
+    return {"pairs": folder / "val.parquet", "trunk": imported(folder, "alex"), "model": folder / "model",
+            "lpips_heads": ROOT / "data/weights/lpips/v0.1/alex.pth"}
 
 
 def val_table(path):

@@ -46,6 +46,8 @@ def main():
     parser.add_argument("--frames", type=int, default=96)
     parser.add_argument("--pairs", type=int, default=10_000)
     parser.add_argument("--codes", type=int, default=50_000, help="of mapper")
+    parser.add_argument("--networks", default="alex,vgg", help="of perceptual")
+    parser.add_argument("--diversity", action=argparse.BooleanOptionalAction, default=True, help="with perceptual")
     parser.add_argument("--frames-shown", type=int, default=2000, help="of report")
     parser.add_argument("--sides", default="128,256", help="pixels of training")
     parser.add_argument("--training", default="encoder,frozen,fine-tuned,munit_p_v1", help="what is trained")

@@ -45,6 +45,7 @@ mod columns;
 mod data;
 mod figures;
 mod lpips;
+mod memory;
 mod metrics;
 mod model;
 pub mod nn;
@@ -109,6 +110,7 @@ pub const STAGES: [(&str, Run); 35] = [
 
 /// Runs the stage named on the command line.
 pub fn main() -> ExitCode {
+    memory::keep_freed_memory();
     let words: Vec<String> = std::env::args().skip(1).collect();
     if words.first().is_some_and(|word| commands::NAMES.contains(&word.as_str())) {
         return commands::main();

@@ -150,29 +150,12 @@ impl Context {
     }
 }
 
-/// Has the system's allocator keep what is freed for what comes next: networks free and ask for megabytes
-/// at every layer, and pages that the kernel clears anew each time were a twentieth of their time.
-#[cfg(target_env = "gnu")]
-#[expect(unsafe_code, reason = "no safe wrapper; the calls only set what malloc does later")]
-fn keep_freed_memory() {
-    const LARGEST_KEPT: i32 = 32 << 20; // glibc allows no more
-    unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGEST_KEPT);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
-        libc::mallopt(libc::M_ARENA_MAX, 1);
-    }
-}
-
-#[cfg(not(target_env = "gnu"))]
-fn keep_freed_memory() {}
-
 /// Performs a stage on a request; a failure is told to the engine and on stderr.
 pub fn perform(run: fn(&Context) -> Result<()>, request: &Path) -> ExitCode {
     let context = match Context::open(request) {
         Ok(context) => context,
         Err(error) => return failed(None, &error),
     };
-    keep_freed_memory();
     let threads = context.request.cpus.max(1);
     let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     tch::set_num_threads(threads as i32);

@@ -170,3 +170,69 @@ fn images_are_measured_beside_others_of_their_name_without_any_pipeline() {
         .into_owned();
     assert!(said.contains("images of 20x48 are smaller than AlexNet takes: 31x31"), "{said}");
 }
+
+#[test]
+fn how_different_images_of_a_folder_are_is_measured_in_every_folder_of_outputs() {
+    let project = project();
+    let draw = |name: &str, width: u32, shade: u8| {
+        let picture = RgbImage::from_fn(width, 48, |x, y| Rgb([(x * 3) as u8, (y * 5) as u8, shade]));
+        picture.save(project.path().join(name)).expect("saved");
+    };
+    for folder in ["outputs/0", "outputs/1", "single", "empty"] {
+        fs::create_dir_all(project.path().join(folder)).expect("created");
+    }
+    for (n, shade) in [0, 100, 0, 250].into_iter().enumerate() {
+        draw(&format!("outputs/0/{n}.png"), 48, shade);
+    }
+    for n in 0..2 {
+        draw(&format!("outputs/1/{n}.png"), 64, 30);
+    }
+    draw("single/a.png", 48, 0);
+
+    let between = |a: &str, b: &str| {
+        let output = measure(&project, &[a, b, "--json", "--lpips"]);
+        let all: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        all["images"][0]["lpips"].as_f64().expect("a number")
+    };
+    let [near, far, farther] = [("0", "1"), ("0", "3"), ("1", "3")]
+        .map(|(a, b)| between(&format!("outputs/0/{a}.png"), &format!("outputs/0/{b}.png")));
+    let output = measure(&project, &["outputs", "--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let all: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let found =
+        |folder: usize, what: &str| all["images"][folder][what].as_f64().expect("a number of the folder");
+    let close = |found: f64, wanted: f64| (found - wanted).abs() < 1e-6;
+    // 0 and 2 are the same.
+    assert!(close(found(0, "consecutive"), (near + near + far) / 3.0), "{all}");
+    assert!(close(found(0, "all_pairs"), (2.0 * near + 2.0 * far + farther) / 6.0), "{all}");
+    assert!(found(1, "consecutive").abs() < 1e-6 && all["images"][1]["images"] == 2, "{all}");
+    let said = String::from_utf8_lossy(&measure(&project, &["outputs"]).stdout).into_owned();
+    assert!(said.lines().last().is_some_and(|line| line.ends_with("  mean")), "{said}");
+    let said = String::from_utf8_lossy(&measure(&project, &["outputs/0"]).stdout).into_owned();
+    assert_eq!(said.lines().count(), 2, "{said}");
+
+    draw("outputs/1/2.png", 48, 30);
+    for (outputs, wanted) in [
+        ("outputs", "outputs/1/0.png is 64x48, outputs/1/2.png is 48x48"),
+        ("single", "single: 2 to 256 images of one input are compared, not 1"),
+        ("single/a.png", "single/a.png is a single image"),
+        ("empty", "empty holds no image"),
+        ("none", "cannot list none"),
+    ] {
+        let output = measure(&project, &[outputs]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && said.contains(wanted), "{outputs}: {said}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let project = project();
+    for words in ["weights", "dataset"] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = Command::new(engine());
+        let status = command.arg(words).current_dir(project.path()).stdout(writer).status();
+        assert!(status.expect("callsheet starts").success(), "{words}");
+    }
+}

@@ -280,13 +280,14 @@ fn print_error(error: Error) {
     say(&format!("{:?}", miette::Report::new(error)));
 }
 
-fn print_json(value: &impl Serialize) {
+/// Prints a value to stdout as JSON.
+pub fn print_json(value: &impl Serialize) {
     let text = serde_json::to_string_pretty(value).expect("what is printed is plain data");
     print_text(&text);
 }
 
 /// Prints a line to stdout; a reader that has gone away (`| head`) is no error.
-fn print_text(text: &str) {
+pub fn print_text(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use callsheet::cli::{print_json, print_text};
 use callsheet::declare::Project;
 use clap::Args;
 use rayon::prelude::*;
@@ -47,7 +48,6 @@ impl Line {
 impl Weights {
     /// # Errors
     /// When no file is named and this is no project.
-    #[expect(clippy::print_stdout, reason = "the answer")]
     pub fn execute(&self) -> Result<u8> {
         let mut files = self.files.clone();
         let mut folder = PathBuf::new();
@@ -61,16 +61,17 @@ impl Weights {
         };
         let lines: Vec<Line> = files.par_iter().map(of).collect();
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&lines)?);
+            print_json(&lines);
             return Ok(0);
         }
         if lines.is_empty() {
-            println!("there are no weights in {}: run `make setup`", folder.display());
+            print_text(&format!("there are no weights in {}: run `make setup`", folder.display()));
         }
         for Line { file, bytes, format, sha256, convention, source } in lines {
-            println!("{file}\n  {source}\n  {format}, {:.1} MB, SHA-256 {sha256}", bytes as f64 / 1e6);
+            let size = bytes as f64 / 1e6;
+            print_text(&format!("{file}\n  {source}\n  {format}, {size:.1} MB, SHA-256 {sha256}"));
             if !convention.is_empty() {
-                println!("  input: {convention}");
+                print_text(&format!("  input: {convention}"));
             }
         }
         Ok(0)

@@ -70,11 +70,10 @@ pub fn run(context: &Context) -> Result<()> {
     for done in 0..val.len() {
         let content = centre(&val.a.narrow(0, done as i64, 1), params.crop);
         let codes = codes.get(done as i64);
-        let outputs = model.outputs(&content.expand([codes.size()[0], -1, -1, -1], false), &codes, BATCH);
-        let between = distance.features(&outputs)?.between();
-        consecutive.push(between.diagonal(1, 0, 1).mean(Kind::Double).double_value(&[]));
-        let pairs = (codes.size()[0] * (codes.size()[0] - 1)) as f64;
-        all.push(between.sum(Kind::Double).double_value(&[]) / pairs);
+        let outputs = model.outputs(&content, &codes, BATCH);
+        let [next, any] = distance.features(&outputs)?.diversity();
+        consecutive.push(next);
+        all.push(any);
         context.progress(done + 1, val.len(), "contents");
     }
     let styles = codes.size()[1] as i32;

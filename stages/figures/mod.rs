@@ -45,8 +45,7 @@ pub fn noted(context: &Context, note: &str) -> String {
 
 /// Content `a` [3, H, W] in 0..255 under each of `codes` [K, 8].
 pub fn remade(model: &Model, a: &Tensor, codes: &Tensor) -> Vec<RgbImage> {
-    let contents = a.unsqueeze(0).expand([codes.size()[0], -1, -1, -1], false);
-    pictures(&model.outputs(&contents, codes, BATCH))
+    pictures(&model.outputs(&a.unsqueeze(0), codes, BATCH))
 }
 
 /// `z_t = (1 - t) z_1 + t z_2` for `steps` values of t from 0 to 1: [steps, 8] of two codes [8] or [1, 8].

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tch::Tensor;
 
 use crate::figures::{BATCH, Shown, between, cells, pictures, remade, save};
-use crate::model::Model;
+use crate::model::{Content, Model};
 use crate::picture::montage;
 use crate::video::{Encoder, Format};
 use crate::worker::Context;
@@ -68,8 +68,12 @@ fn film(context: &Context, model: &Model, shown: &Shown, params: &Params) -> Res
     let others = shown.codes.index_select(0, &Tensor::from_slice(&others));
     let size = [columns, count.div_ceil(columns)].map(|pictures| pictures as u32 * shown.pairs.side() as u32);
     let mut encoder = Encoder::create(context.output("film")?, Format::Mp4, size.into(), params.rate)?;
+    let contents: Vec<Content> =
+        shown.pairs.a.split(BATCH, 0).iter().map(|part| model.contents(part)).collect();
     for (done, t) in times(params.frames).enumerate() {
-        let outputs = model.outputs(&shown.pairs.a, &shown.codes.lerp(&others, t), BATCH);
+        let codes = shown.codes.lerp(&others, t).split(BATCH, 0);
+        let parts = contents.iter().zip(&codes).map(|(contents, codes)| model.remade(contents, codes));
+        let outputs = Tensor::cat(&parts.collect::<Vec<_>>(), 0);
         let rows: Vec<Vec<Option<RgbImage>>> =
             pictures(&outputs).chunks(columns).map(|row| row.iter().cloned().map(Some).collect()).collect();
         if encoder.frame(montage(&rows).as_raw()).is_err() {

@@ -7,18 +7,19 @@ mod trunk;
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use rayon::prelude::*;
 use tch::{Kind, Tensor, no_grad};
 
 use crate::data::{normalised, to_picture, to_tensor, values};
+use crate::memory::LARGEST_KEPT;
 use crate::picture::resized;
 use crate::worker::{Context, refusal};
 use heads::{Heads, Version};
 use trunk::Trunk;
 
-/// Images that go through the network together. Another number may round otherwise.
-const BATCH: i64 = 16;
+/// More images together make nothing faster.
+const LARGEST_BATCH: i64 = 16;
 
 /// What is compared of images: a tensor [N, C, H, W] a tap, of unit length at each position, times the roots of
 /// the taps' weights.
@@ -70,12 +71,37 @@ impl Distance {
         &self.trunk.origin.source
     }
 
+    /// The distance of each of images [N, 3, H, W] in 0..255 from that of the others at its place.
+    ///
+    /// # Errors
+    /// When they are not as many, of other sizes, or smaller than the network halves them.
+    pub fn of(&self, images: &Tensor, others: &Tensor) -> Result<Vec<f64>> {
+        ensure!(images.size() == others.size(), "images {:?} beside {:?}", images.size(), others.size());
+        let batch = self.batch(images);
+        let mut distances = Vec::with_capacity(images.size()[0] as usize);
+        for (x, y) in images.split(batch, 0).iter().zip(others.split(batch, 0)) {
+            let [x, y] = [self.of_batch(x)?, self.of_batch(&y)?];
+            distances.extend(Features(x).distances(&Features(y))?);
+        }
+        Ok(distances)
+    }
+
+    /// Images that go through the network together: as many as keep what comes out of its first layer in
+    /// memory that is kept. Another number may round otherwise.
+    fn batch(&self, images: &Tensor) -> i64 {
+        let pixels = match self.side {
+            0 => images.size()[2] * images.size()[3],
+            side => i64::from(side).pow(2),
+        };
+        (i64::from(LARGEST_KEPT - 1) / self.trunk.largest(pixels)).clamp(1, LARGEST_BATCH)
+    }
+
     /// What is compared of images [N, 3, H, W] in 0..255.
     ///
     /// # Errors
     /// When they are smaller than the network halves them.
     pub fn features(&self, images: &Tensor) -> Result<Features> {
-        let parts = images.split(BATCH, 0).into_iter().map(|part| self.of_batch(&part));
+        let parts = images.split(self.batch(images), 0).into_iter().map(|part| self.of_batch(&part));
         let parts: Vec<Vec<Tensor>> = parts.collect::<Result<_>>()?;
         let taps = parts.first().map_or(0, Vec::len);
         let tap = |tap: usize| Tensor::cat(&parts.iter().map(|part| &part[tap]).collect::<Vec<_>>(), 0);
@@ -102,11 +128,12 @@ impl Distance {
         };
         let unit = |(tap, features): (usize, Tensor)| {
             // As in lpips: outside the root.
-            let length = features.square().sum_dim_intlist(1, true, Kind::Float).sqrt() + 1e-10;
-            let unit = features / length;
-            self.heads
-                .as_ref()
-                .map_or_else(|| unit.shallow_clone(), |heads| &unit * heads.weights[tap].sqrt())
+            let length = features.linalg_norm(2.0, [1i64].as_slice(), true, None) + 1e-10;
+            let mut unit = features / length;
+            match &self.heads {
+                Some(heads) => unit.g_mul_(&heads.weights[tap].sqrt()),
+                None => unit,
+            }
         };
         Ok(no_grad(|| self.trunk.taps(&images).into_iter().enumerate().map(unit).collect()))
     }
@@ -124,23 +151,31 @@ impl Distance {
 }
 
 impl Features {
-    /// The distance of each image from that of the other's at its place: squared differences summed over
+    /// The distance of each image from that of the others at its place: squared differences summed over
     /// channels, averaged over positions, summed over taps.
     ///
     /// # Errors
     /// When the images are not as many, or of other sizes.
-    pub fn distances(&self, others: &Self) -> Result<Vec<f64>> {
+    fn distances(&self, others: &Self) -> Result<Vec<f64>> {
         let mut sum: Option<Tensor> = None;
         for (x, y) in self.0.iter().zip(&others.0) {
-            let squared = x.f_sub(y)?.square().sum_dim_intlist(1, false, Kind::Float);
+            let squared = x.f_sub(y)?.square_().sum_dim_intlist(1, false, Kind::Float);
             let mean = squared.mean_dim([1i64, 2].as_slice(), false, Kind::Double);
             sum = Some(sum.map_or_else(|| mean.shallow_clone(), |sum| sum + &mean));
         }
         values(&sum.unwrap_or_else(|| Tensor::zeros([0], (Kind::Double, tch::Device::Cpu))))
     }
 
+    /// Mean distances of images from the next, and between all; NaN of a single one.
+    pub fn diversity(&self) -> [f64; 2] {
+        let between = self.between();
+        let pairs = between.size()[0] * (between.size()[0] - 1);
+        let consecutive = between.diagonal(1, 0, 1).mean(Kind::Double).double_value(&[]);
+        [consecutive, between.sum(Kind::Double).double_value(&[]) / pairs as f64]
+    }
+
     /// Distances between all images, [N, N].
-    pub fn between(&self) -> Tensor {
+    fn between(&self) -> Tensor {
         let of_tap = |x: &Tensor| {
             let positions = (x.size()[2] * x.size()[3]) as f64;
             let flat = x.flatten(1, -1).to_kind(Kind::Double);

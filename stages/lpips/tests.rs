@@ -9,7 +9,7 @@ use tch::{Kind, Tensor};
 
 use super::heads::Heads;
 use super::trunk::Trunk;
-use super::{Distance, Features};
+use super::{Distance, Features, LARGEST_BATCH};
 
 fn repository(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
@@ -54,7 +54,7 @@ fn distances_on_every_network_are_those_of_lpips() {
         let sides: Vec<i64> = size.split('x').map(|side| side.parse().expect("a side")).collect();
         let (x, y) = pictures([sides[0], sides[1]]);
         let distance = distance(net, version);
-        let found = compared(&distance, &x).distances(&compared(&distance, &y)).expect("distances");
+        let found = distance.of(&x, &y).expect("distances");
         for (found, wanted) in found.iter().zip(&wanted) {
             assert!((found - wanted).abs() < 1e-5 * wanted.max(0.1), "{name}: {found}, not {wanted}");
         }
@@ -66,15 +66,17 @@ fn distances_on_every_network_are_those_of_lpips() {
 fn a_distance_is_0_of_the_same_symmetric_and_does_not_depend_on_others() {
     let distance = distance("alex", "0.1");
     let (x, y) = pictures([64, 64]);
-    let of = |x: &Tensor, y: &Tensor| {
-        compared(&distance, x).distances(&compared(&distance, y)).expect("distances")
-    };
+    let of = |x: &Tensor, y: &Tensor| distance.of(x, y).expect("distances");
     assert_eq!(of(&x, &x), [0.0, 0.0]);
     let close = |a: f64, b: f64| (a - b).abs() < 1e-6 * a.max(b);
     let (there, back) = (of(&x, &y), of(&y, &x));
     assert!(there.iter().zip(&back).all(|(a, b)| close(*a, *b)));
     let alone = of(&x.narrow(0, 1, 1), &y.narrow(0, 1, 1));
     assert!(close(alone[0], there[1]), "{alone:?} {there:?}");
+    let many = |of: &Tensor| Tensor::cat(&vec![of; LARGEST_BATCH as usize], 0);
+    let found = of(&many(&x), &many(&y));
+    assert_eq!(found.len() as i64, 2 * LARGEST_BATCH);
+    assert!(found.iter().zip(there.iter().cycle()).all(|(a, b)| close(*a, *b)), "{found:?}");
     let flat = |value: i64| Tensor::full([1, 3, 64, 64], value, (Kind::Uint8, tch::Device::Cpu));
     assert!(of(&flat(0), &flat(255))[0] > 0.0);
 }
@@ -84,7 +86,7 @@ fn distances_between_all_are_those_of_pairs() {
     let distance = distance("squeeze", "0.1");
     let (x, y) = pictures([64, 64]);
     let all = compared(&distance, &Tensor::cat(&[&x, &y], 0)).between();
-    let pairs = compared(&distance, &x).distances(&compared(&distance, &y)).expect("distances");
+    let pairs = distance.of(&x, &y).expect("distances");
     for (n, wanted) in (0..2).zip(pairs) {
         let found = all.double_value(&[n, n + 2]);
         assert!((found - wanted).abs() < 1e-6 && all.double_value(&[n, n]) < 1e-9, "{found}, not {wanted}");
@@ -93,6 +95,6 @@ fn distances_between_all_are_those_of_pairs() {
 
 #[test]
 fn images_of_other_sizes_have_no_distance() {
-    let of = |side: i64| compared(&distance("alex", "0.1"), &pictures([side, 64]).0);
-    assert!(of(64).distances(&of(96)).is_err());
+    let of = |side: i64| pictures([side, 64]).0;
+    assert!(distance("alex", "0.1").of(&of(64), &of(96)).is_err());
 }

@@ -109,6 +109,12 @@ impl Trunk {
         Ok(Self { layers, tensors: tensors.collect(), network, smallest_side: *smallest_side, origin })
     }
 
+    /// Bytes of what the first layer, whose output is the largest, makes of an image of so many pixels.
+    pub fn largest(&self, pixels: i64) -> i64 {
+        let Some(Conv(name, stride, _)) = self.layers.first() else { return 1 };
+        self.tensors[&format!("{name}.weight")].size()[0] * size_of::<f32>() as i64 * pixels / stride.pow(2)
+    }
+
     /// [N, 3, H, W], as the weights want it -> a tensor [N, C, H', W'] a tap.
     pub fn taps(&self, x: &Tensor) -> Vec<Tensor> {
         let mut x = channels_last(x);

@@ -77,20 +77,22 @@ impl Measures {
         for (x, y) in parts {
             let l1 = (x.to_kind(Kind::Double) - y.to_kind(Kind::Double)).abs();
             let l1 = l1.mean_dim([1i64, 2, 3].as_slice(), false, Kind::Double);
-            let [near, far] = [self.distance.features(&x)?, self.distance.features(&y)?];
-            let part =
-                [psnr(&x, &y)?, ssim(&x, &y)?, values(&l1)?, self.perceptual(&x, &y), near.distances(&far)?];
+            let part = [
+                psnr(&x, &y)?,
+                ssim(&x, &y)?,
+                values(&l1)?,
+                self.perceptual(&x, &y),
+                self.distance.of(&x, &y)?,
+            ];
             all.iter_mut().zip(part).for_each(|(all, part)| all.extend(part));
         }
         Ok(all)
     }
 
     fn perceptual(&self, x: &Tensor, y: &Tensor) -> Vec<f64> {
-        let taps = |images: &Tensor| self.vgg.taps(&normalised(images));
-        let of = |taps: &[Tensor], n: i64| taps.iter().map(|tap| tap.narrow(0, n, 1)).collect::<Vec<_>>();
-        let (x, y) = no_grad(|| (taps(x), taps(y)));
-        let loss = |n: i64| loss::perceptual(&of(&x, n), &of(&y, n)).double_value(&[]);
-        (0..x[0].size()[0]).map(loss).collect()
+        let taps = |images: &Tensor, n: i64| self.vgg.taps(&normalised(&images.narrow(0, n, 1)));
+        let loss = |n: i64| loss::perceptual(&taps(x, n), &taps(y, n)).double_value(&[]);
+        no_grad(|| (0..x.size()[0]).map(loss).collect())
     }
 }
 

@@ -161,14 +161,28 @@ impl Model {
         [self.generator.side_multiple(), self.encoder.smallest_side()]
     }
 
-    /// G's outputs for contents `a` [N, 3, H, W] in 0..255 and codes [N, 8]: bytes, as they would be saved.
+    /// What G takes of contents `a` [N, 3, H, W] in 0..255, for use.
+    pub fn contents(&self, a: &Tensor) -> Content {
+        no_grad(|| self.content(&normalised(&a.to_device(self.device()))))
+    }
+
+    /// G's outputs for contents and codes [N, 8]: bytes [N, 3, H, W], as they would be saved.
+    pub fn remade(&self, contents: &Content, codes: &Tensor) -> Tensor {
+        let made = no_grad(|| self.decode(contents, &codes.to_device(self.device()), false));
+        quantised(&made).to_device(Device::Cpu)
+    }
+
+    /// The same, in batches, of contents `a` [N, 3, H, W] in 0..255; or of a single one for all codes.
     pub fn outputs(&self, a: &Tensor, codes: &Tensor, batch: i64) -> Tensor {
-        let output = |(a, z): (Tensor, Tensor)| {
-            let content = self.content(&normalised(&a.to_device(self.device())));
-            quantised(&self.decode(&content, &z.to_device(self.device()), false)).to_device(Device::Cpu)
+        let codes = codes.split(batch, 0).into_iter();
+        let parts: Vec<Tensor> = if a.size()[0] == 1 {
+            let content = self.contents(a);
+            codes.map(|z| self.remade(&Content(content.0.repeated(z.size()[0])), &z)).collect()
+        } else {
+            let contents = a.split(batch, 0).into_iter().map(|part| self.contents(&part));
+            contents.zip(codes).map(|(content, z)| self.remade(&content, &z)).collect()
         };
-        let parts = || a.split(batch, 0).into_iter().zip(codes.split(batch, 0));
-        no_grad(|| Tensor::cat(&parts().map(output).collect::<Vec<_>>(), 0))
+        Tensor::cat(&parts, 0)
     }
 
     /// Averages that start from the weights as they are.

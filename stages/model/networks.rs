@@ -51,6 +51,16 @@ pub enum AnyContent {
     Bicyclegan(Tensor),
 }
 
+impl AnyContent {
+    /// A single content, `count` times.
+    pub fn repeated(&self, count: i64) -> Self {
+        match self {
+            Self::Step(content) => Self::Step(content.repeated(count)),
+            Self::Bicyclegan(a) => Self::Bicyclegan(a.expand([count, -1, -1, -1], false)),
+        }
+    }
+}
+
 impl AnyGenerator {
     pub fn new(vars: &mut Vars, spec: &Spec) -> Self {
         match spec.networks {

@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor};
 
 use super::encoder::STYLE_DIM;
-use super::layers::{HeConv, InstanceNorm, SLOPE, pixel_norm, tile};
+use super::layers::{HeConv, InstanceNorm, SLOPE, channels_last, pixel_norm, tile};
 use super::vars::Vars;
 
 /// Slope of the he constants inside residual blocks.
@@ -94,6 +94,14 @@ impl UpBlock {
 pub struct Content {
     deep: Tensor,
     skips: Vec<Tensor>,
+}
+
+impl Content {
+    /// A single content, `count` times.
+    pub fn repeated(&self, count: i64) -> Self {
+        let repeated = |x: &Tensor| channels_last(&x.expand([count, -1, -1, -1], false));
+        Self { deep: repeated(&self.deep), skips: self.skips.iter().map(repeated).collect() }
+    }
 }
 
 /// G(A, z): content image and style code -> image.

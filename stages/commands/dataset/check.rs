@@ -47,7 +47,7 @@ pub fn check(name: &str, json: bool) -> Result<u8> {
         })
         .collect();
     let report = report(name, &raw, looked, paired);
-    report.print(json)?;
+    report.print(json);
     Ok(if report.findings.is_empty() { 0 } else { FOUND })
 }
 

@@ -1,6 +1,7 @@
 //! Which datasets there are.
 
 use anyhow::Result;
+use callsheet::cli::print_text;
 use callsheet::declare::Project;
 
 use super::expected::raw;
@@ -9,7 +10,6 @@ use super::expected::raw;
 ///
 /// # Errors
 /// When this is no project.
-#[expect(clippy::print_stdout, reason = "the answer")]
 pub fn list() -> Result<u8> {
     let project = Project::find()?;
     let names = project.dataset_names();
@@ -18,7 +18,7 @@ pub fn list() -> Result<u8> {
         let raw = match raw(&project, &name) {
             Ok(raw) => raw,
             Err(error) => {
-                println!("{name:width$}  {error:#}");
+                print_text(&format!("{name:width$}  {error:#}"));
                 continue;
             }
         };
@@ -28,7 +28,7 @@ pub fn list() -> Result<u8> {
             (1, _) => "1 file".to_owned(),
             (count, _) => format!("{count} files"),
         };
-        println!("{name:width$}  {files:28}  {}", raw.summary);
+        print_text(&format!("{name:width$}  {files:28}  {}", raw.summary));
     }
     Ok(0)
 }

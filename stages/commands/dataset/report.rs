@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use callsheet::cli::{print_json, print_text};
 use serde::Serialize;
 
 use super::expected::Raw;
@@ -90,60 +90,51 @@ impl Report {
     }
 
     /// Prints it as text, or as JSON.
-    ///
-    /// # Errors
-    /// When it cannot be written as JSON.
-    #[expect(clippy::print_stdout, reason = "the answer")]
-    pub fn print(&self, json: bool) -> Result<()> {
+    pub fn print(&self, json: bool) {
         if json {
-            println!("{}", serde_json::to_string_pretty(self)?);
-            return Ok(());
+            print_json(self);
+            return;
         }
-        println!("{}: {}", self.dataset, self.summary);
-        println!("{} files, {} images or frames", self.files, self.frames);
+        print_text(&format!("{}: {}", self.dataset, self.summary));
+        print_text(&format!("{} files, {} images or frames", self.files, self.frames));
         for (split, found) in &self.splits {
             let expected = self.expected.get(split).map(|wanted| format!(" of {wanted}")).unwrap_or_default();
-            println!("  {}: {found}{expected}", if split.is_empty() { "(no folder)" } else { split });
+            print_text(&format!(
+                "  {}: {found}{expected}",
+                if split.is_empty() { "(no folder)" } else { split }
+            ));
         }
         let shown = |counts: &BTreeMap<String, usize>| {
             let counts = counts.iter().map(|(what, count)| format!("{count} {what}"));
             counts.collect::<Vec<_>>().join(", ")
         };
         if !self.sizes.is_empty() {
-            println!("  sizes: {}", shown(&self.sizes));
+            print_text(&format!("  sizes: {}", shown(&self.sizes)));
         }
         if !self.traits.is_empty() {
-            println!("  taken as people see them: {}", shown(&self.traits));
+            print_text(&format!("  taken as people see them: {}", shown(&self.traits)));
         }
         self.print_findings();
-        Ok(())
     }
 
-    #[expect(clippy::print_stdout, reason = "the answer")]
     fn print_findings(&self) {
         if self.findings.is_empty() {
-            return println!("nothing to mend");
+            return print_text("nothing to mend");
         }
         let mut kinds: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
         self.findings.iter().for_each(|finding| kinds.entry(&finding.kind).or_default().push(finding));
         for (kind, findings) in kinds {
-            println!("{kind}: {}", findings.len());
+            print_text(&format!("{kind}: {}", findings.len()));
             for Finding { file, detail, .. } in findings.iter().take(SHOWN) {
-                println!(
-                    "  {}",
-                    if file.is_empty() || detail.contains(file) {
-                        detail.clone()
-                    } else {
-                        format!("{file}: {detail}")
-                    }
-                );
+                let named = file.is_empty() || detail.contains(file);
+                print_text(&if named { format!("  {detail}") } else { format!("  {file}: {detail}") });
             }
             if findings.len() > SHOWN {
-                println!("  and {} more (--json shows all)", findings.len() - SHOWN);
+                print_text(&format!("  and {} more (--json shows all)", findings.len() - SHOWN));
             }
         }
         if self.findings.iter().any(|finding| finding.kind == "missing") {
-            self.obtain.iter().for_each(|obtain| println!("get {obtain}"));
+            self.obtain.iter().for_each(|obtain| print_text(&format!("get {obtain}")));
         }
     }
 }

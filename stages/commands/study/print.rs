@@ -1,9 +1,9 @@
 //! A tally for people, and for programs.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use anyhow::Result;
+use callsheet::cli::{print_json, print_text};
 use callsheet::error::list;
 
 use super::count::{Compared, Share, Tally};
@@ -11,11 +11,13 @@ use super::count::{Compared, Share, Tally};
 /// Prints a tally.
 ///
 /// # Errors
-/// When it cannot be put into JSON.
+/// When it cannot be put into words.
 pub fn tally(tally: &Tally, json: bool) -> Result<()> {
-    let text = if json { serde_json::to_string_pretty(tally)? } else { text(tally)? };
-    // A reader that has gone away (`| head`) is no error.
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+    if json {
+        print_json(tally);
+    } else {
+        print_text(&text(tally)?);
+    }
     Ok(())
 }
 

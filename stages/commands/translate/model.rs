@@ -58,9 +58,8 @@ impl Translator {
     pub fn translated(&self, content: &RgbImage, codes: &Tensor) -> impl Iterator<Item = RgbImage> {
         let content = to_tensor(content).unsqueeze(0);
         let part = move |codes: Tensor| {
-            let count = codes.size()[0];
-            let outputs = self.0.outputs(&content.expand([count, -1, -1, -1], false), &codes, BATCH);
-            (0..count).map(move |n| to_picture(&outputs.get(n)))
+            let outputs = self.0.outputs(&content, &codes, BATCH);
+            (0..codes.size()[0]).map(move |n| to_picture(&outputs.get(n)))
         };
         codes.split(BATCH, 0).into_iter().flat_map(part)
     }

@@ -1,0 +1,93 @@
+//! How different images of one folder are from each other.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use rayon::prelude::*;
+use serde::Serialize;
+use tch::Tensor;
+
+use super::super::images::{opened, pictures};
+use super::{check_sizes, finite_mean};
+use crate::data::to_tensor;
+use crate::lpips::Distance;
+use crate::worker::refusal;
+
+/// Images of one folder at most: all are compared with all, and kept for that.
+const MOST: usize = 256;
+
+/// What was measured of a folder.
+#[derive(Serialize)]
+pub struct Line {
+    folder: String,
+    images: usize,
+    /// Mean LPIPS between each image and the next by name.
+    consecutive: f64,
+    /// Mean LPIPS between all.
+    all_pairs: f64,
+}
+
+/// The images in each folder of `outputs`, or in `outputs` itself if it has no folder.
+///
+/// # Errors
+/// When it is no folder, or one has less than two images, or too many.
+pub fn find(outputs: &Path) -> Result<Vec<(PathBuf, Vec<PathBuf>)>> {
+    if outputs.is_file() {
+        let message = format!("{} is a single image", outputs.display());
+        return Err(refusal(message, "name what it should be, too, or a folder of images"));
+    }
+    let entries = fs::read_dir(outputs).with_context(|| format!("cannot list {}", outputs.display()))?;
+    let mut folders: Vec<PathBuf> =
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    if folders.is_empty() {
+        folders.push(outputs.to_owned());
+    }
+    let found = |folder: PathBuf| {
+        let images = pictures(&folder)?;
+        if !(2..=MOST).contains(&images.len()) {
+            return Err(refusal(
+                format!(
+                    "{}: 2 to {MOST} images of one input are compared, not {}",
+                    folder.display(),
+                    images.len()
+                ),
+                "put the outputs of each input into a folder of their own, or name what they should be, too",
+            ));
+        }
+        Ok((folder, images))
+    };
+    folders.into_iter().map(found).collect()
+}
+
+/// Distances between the images of each folder.
+///
+/// # Errors
+/// When an image is unreadable, or not as large as the others of its folder.
+pub fn measure(folders: &[(PathBuf, Vec<PathBuf>)], distance: &Distance) -> Result<Vec<Line>> {
+    let line = |(folder, paths): &(PathBuf, Vec<PathBuf>)| {
+        let images = paths.par_iter().map(|path| opened(path)).collect::<Result<Vec<_>>>()?;
+        for (path, image) in paths.iter().zip(&images) {
+            check_sizes([&paths[0], path], [&images[0], image])?;
+        }
+        let images = Tensor::stack(&images.iter().map(to_tensor).collect::<Vec<_>>(), 0);
+        let [consecutive, all_pairs] = distance.features(&images)?.diversity();
+        Ok(Line { folder: folder.display().to_string(), images: paths.len(), consecutive, all_pairs })
+    };
+    folders.iter().map(line).collect()
+}
+
+/// A line for each folder, and one for all.
+pub fn text(lines: &[Line]) -> String {
+    let line = |name: &str, [consecutive, all]: [f64; 2]| {
+        format!("consecutive {consecutive:.4}  all pairs {all:.4}  {name}")
+    };
+    let of = |one: &Line| line(&one.folder, [one.consecutive, one.all_pairs]);
+    let mut text: Vec<String> = lines.iter().map(of).collect();
+    if lines.len() > 1 {
+        let mean = |of: fn(&Line) -> f64| finite_mean(lines.iter().map(of)).unwrap_or(f64::NAN);
+        text.push(line("mean", [mean(|one| one.consecutive), mean(|one| one.all_pairs)]));
+    }
+    text.join("\n")
+}

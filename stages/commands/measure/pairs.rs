@@ -1,0 +1,121 @@
+//! Images beside those wanted.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use image::RgbImage;
+use rayon::prelude::*;
+use serde::Serialize;
+use tch::Tensor;
+
+use super::super::images::{opened, pictures};
+use super::{check_sizes, finite_mean};
+use crate::data::to_tensor;
+use crate::lpips::Distance;
+use crate::metrics::{psnr, ssim};
+use crate::worker::refusal;
+
+/// What was measured of a pair.
+#[derive(Serialize)]
+pub struct Line {
+    image: String,
+    /// In dB; infinite, in JSON null, of identical images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    psnr: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssim: Option<f64>,
+    lpips: f64,
+}
+
+/// Pairs that are decoded together.
+const BATCH: usize = 16;
+
+/// Images, and those of the same names that they are compared with.
+///
+/// # Errors
+/// When images have no counterpart.
+pub fn find(images: &Path, wanted: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
+    if images.is_dir() != wanted.is_dir() {
+        return Err(refusal(
+            format!("{} and {} are an image and a folder", images.display(), wanted.display()),
+            "name two images, or two folders",
+        ));
+    }
+    let (images_found, wanted_found) = (pictures(images)?, pictures(wanted)?);
+    if !images.is_dir() {
+        return Ok(images_found.into_iter().zip(wanted_found).collect());
+    }
+    let stem = |path: &Path| path.file_stem().unwrap_or_default().to_owned();
+    let by_name: BTreeMap<OsString, PathBuf> =
+        wanted_found.into_iter().map(|path| (stem(&path), path)).collect();
+    let counterpart = |path: PathBuf| match by_name.get(&stem(&path)) {
+        Some(other) => Ok((path, other.clone())),
+        None => Err(refusal(
+            format!("{} has no image of the name of {}", wanted.display(), path.display()),
+            "each image is compared with the one of its name, whatever the extension",
+        )),
+    };
+    images_found.into_iter().map(counterpart).collect()
+}
+
+/// PSNR and SSIM, unless it is LPIPS alone, and the distance of each pair.
+///
+/// # Errors
+/// When an image is unreadable, or not as large as its counterpart.
+pub fn measure(pairs: &[(PathBuf, PathBuf)], distance: &Distance, lpips_alone: bool) -> Result<Vec<Line>> {
+    let mut lines = Vec::with_capacity(pairs.len());
+    for pairs in pairs.chunks(BATCH) {
+        lines.extend(of_batch(pairs, distance, lpips_alone)?);
+    }
+    Ok(lines)
+}
+
+fn of_batch(pairs: &[(PathBuf, PathBuf)], distance: &Distance, lpips_alone: bool) -> Result<Vec<Line>> {
+    let pictures: Vec<(RgbImage, RgbImage)> =
+        pairs.par_iter().map(|(a, b)| Ok((opened(a)?, opened(b)?))).collect::<Result<_>>()?;
+    for ((a, b), (x, y)) in pairs.iter().zip(&pictures) {
+        check_sizes([a, b], [x, y])?;
+    }
+    let mut lines = Vec::with_capacity(pairs.len());
+    // Images of one size are measured together.
+    for run in pictures.chunk_by(|a, b| a.0.dimensions() == b.0.dimensions()) {
+        let stacked = |half: fn(&(RgbImage, RgbImage)) -> &RgbImage| {
+            Tensor::stack(&run.iter().map(|pair| to_tensor(half(pair))).collect::<Vec<_>>(), 0)
+        };
+        let (x, y) = (stacked(|pair| &pair.0), stacked(|pair| &pair.1));
+        let distances = distance.of(&x, &y)?;
+        let [psnrs, ssims] = if lpips_alone { [vec![], vec![]] } else { [psnr(&x, &y)?, ssim(&x, &y)?] };
+        for (n, lpips) in distances.into_iter().enumerate() {
+            let image = pairs[lines.len()].0.display().to_string();
+            let (psnr, ssim) = (psnrs.get(n).copied(), ssims.get(n).copied());
+            lines.push(Line { image, psnr, ssim, lpips });
+        }
+    }
+    Ok(lines)
+}
+
+/// A line for each pair, and their means.
+pub fn text(lines: &[Line]) -> String {
+    let mut text: Vec<String> =
+        lines.iter().map(|line| shown(&line.image, line.psnr, line.ssim, line.lpips)).collect();
+    if lines.len() > 1 {
+        let mean = |value: fn(&Line) -> Option<f64>| finite_mean(lines.iter().filter_map(value));
+        let lpips = mean(|line| Some(line.lpips)).unwrap_or_default();
+        text.push(shown("mean", mean(|line| line.psnr), mean(|line| line.ssim), lpips));
+        let identical = lines.iter().filter(|line| line.psnr.is_some_and(f64::is_infinite)).count();
+        if identical > 0 {
+            text.push(format!("{identical} identical: their PSNR is infinite, and in no mean"));
+        }
+    }
+    text.join("\n")
+}
+
+/// A line of the answer for people.
+fn shown(name: &str, psnr: Option<f64>, ssim: Option<f64>, lpips: f64) -> String {
+    let of = |name: &str, value: Option<f64>, digits: usize| {
+        value.map(|value| format!("{name} {value:.digits$}  ")).unwrap_or_default()
+    };
+    format!("{}{}LPIPS {lpips:.4}  {name}", of("PSNR", psnr, 2), of("SSIM", ssim, 4))
+}
