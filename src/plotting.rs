@@ -7,7 +7,7 @@ use plotters::style::{FontStyle, RGBColor, register_font};
 /// The font's name, once it is registered.
 pub const FONT: &str = "sans-serif";
 
-/// Told apart by people who do not see all colours, too (Okabe and Ito 2008).
+/// Told apart by people who do not see all colours, too: those of Okabe and Ito (2008), their yellow darker and last.
 pub const COLOURS: [RGBColor; 8] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),

@@ -110,7 +110,6 @@ pub const STAGES: [(&str, Run); 35] = [
 
 /// Runs the stage named on the command line.
 pub fn main() -> ExitCode {
-    memory::keep_freed_memory();
     let words: Vec<String> = std::env::args().skip(1).collect();
     if words.first().is_some_and(|word| commands::NAMES.contains(&word.as_str())) {
         return commands::main();

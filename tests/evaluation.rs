@@ -188,6 +188,9 @@ fn how_different_images_of_a_folder_are_is_measured_in_every_folder_of_outputs()
         draw(&format!("outputs/1/{n}.png"), 64, 30);
     }
     draw("single/a.png", 48, 0);
+    fs::create_dir_all(project.path().join("mixed/b")).expect("created");
+    draw("mixed/a.png", 48, 0);
+    fs::create_dir(project.path().join("outputs/.thumbnails")).expect("created");
 
     let between = |a: &str, b: &str| {
         let output = measure(&project, &[a, b, "--json", "--lpips"]);
@@ -200,12 +203,12 @@ fn how_different_images_of_a_folder_are_is_measured_in_every_folder_of_outputs()
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let all: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let found =
-        |folder: usize, what: &str| all["images"][folder][what].as_f64().expect("a number of the folder");
+        |folder: usize, what: &str| all["folders"][folder][what].as_f64().expect("a number of the folder");
     let close = |found: f64, wanted: f64| (found - wanted).abs() < 1e-6;
     // 0 and 2 are the same.
     assert!(close(found(0, "consecutive"), (near + near + far) / 3.0), "{all}");
     assert!(close(found(0, "all_pairs"), (2.0 * near + 2.0 * far + farther) / 6.0), "{all}");
-    assert!(found(1, "consecutive").abs() < 1e-6 && all["images"][1]["images"] == 2, "{all}");
+    assert!(found(1, "consecutive").abs() < 1e-6 && all["folders"][1]["images"] == 2, "{all}");
     let said = String::from_utf8_lossy(&measure(&project, &["outputs"]).stdout).into_owned();
     assert!(said.lines().last().is_some_and(|line| line.ends_with("  mean")), "{said}");
     let said = String::from_utf8_lossy(&measure(&project, &["outputs/0"]).stdout).into_owned();
@@ -214,10 +217,11 @@ fn how_different_images_of_a_folder_are_is_measured_in_every_folder_of_outputs()
     draw("outputs/1/2.png", 48, 30);
     for (outputs, wanted) in [
         ("outputs", "outputs/1/0.png is 64x48, outputs/1/2.png is 48x48"),
-        ("single", "single: 2 to 256 images of one input are compared, not 1"),
+        ("single", "single: 2 to 100 images of one input are compared, not 1"),
         ("single/a.png", "single/a.png is a single image"),
         ("empty", "empty holds no image"),
         ("none", "cannot list none"),
+        ("mixed", "mixed/a.png lies beside the folder mixed/b"),
     ] {
         let output = measure(&project, &[outputs]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

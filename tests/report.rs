@@ -2,6 +2,7 @@
 
 mod support;
 
+use callsheet::inline::source_of;
 use support::{Project, until};
 
 const FILE: &str = "data/out/shown/toy/report.html";
@@ -52,6 +53,23 @@ fn what_strangers_wrote_stays_text() {
     assert!(page.contains("a &lt;b&gt;") && !page.contains("a <b>"));
     assert!(page.contains("\\u003c/script>0"), "names of points are data");
     assert_eq!(page.matches("</script>").count(), 2, "the points and the page's own script");
+}
+
+#[test]
+fn a_report_lets_no_program_run_but_its_own() {
+    let page = report(&Project::new(), &[]);
+    let inside = |begin: &str, end: &str| {
+        page.split_once(begin).and_then(|(_, rest)| rest.split_once(end)).expect("a part").0
+    };
+    let policy = inside("http-equiv=\"Content-Security-Policy\" content=\"", "\"");
+    let script = source_of(inside("<script>", "</script>"));
+    assert!(
+        policy.starts_with("default-src 'none';") && policy.contains(&format!("script-src {script};")),
+        "{policy}"
+    );
+    for handler in [" onclick", " onload", " onerror", "javascript:"] {
+        assert!(!page.contains(handler), "{handler}");
+    }
 }
 
 #[test]

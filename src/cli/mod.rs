@@ -29,8 +29,8 @@ mod verify;
 use bars::Bars;
 use lines::Lines;
 
-use std::io::{IsTerminal, Write};
-use std::process::ExitCode;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::process::{self, ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
@@ -97,7 +97,7 @@ enum Subcommands {
     Weights(external::External),
     /// Translate images with a trained model: transfer, sample or interpolate styles
     Translate(external::External),
-    /// Measure how far images are from others: PSNR, SSIM and LPIPS
+    /// Measure how far images are from others (PSNR, SSIM and LPIPS), or from each other (LPIPS)
     Measure(external::External),
     /// Tell what people answered in a user study: preferences, intervals, agreement
     Study(external::External),
@@ -286,9 +286,16 @@ pub fn print_json(value: &impl Serialize) {
     print_text(&text);
 }
 
-/// Prints a line to stdout; a reader that has gone away (`| head`) is no error.
+/// Prints a line to stdout; a reader that has gone away (`| head`) is no error. Where it cannot be written otherwise, as on
+/// a full disk, the program ends here.
 pub fn print_text(text: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            say(&format!("cannot write to stdout: {error}"));
+            process::exit(STAGE_FAILED.into());
+        }
+        _ => {}
+    }
 }
 
 /// Prints a line to stderr; a log on a full disk is no reason to panic.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::DataType;
 use maud::{Markup, html};
 
 use super::cells::{NONE, is_image, spread, text};
@@ -28,6 +29,10 @@ pub fn table(path: &Path) -> Result<Markup> {
         let kind = schema.field_with_name(name).map(|field| field.data_type());
         kind.is_ok_and(|kind| !kind.is_nested() && !is_image(kind))
     };
+    let is_text = |name: &str| {
+        let kind = schema.field_with_name(name).map(|field| field.data_type());
+        kind.is_ok_and(|kind| matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View))
+    };
     let says = |name: &str| {
         batches.iter().any(|batch| (0..batch.num_rows()).any(|row| value(batch, name, row).is_some()))
     };
@@ -36,11 +41,11 @@ pub fn table(path: &Path) -> Result<Markup> {
     Ok(html! {
         div.wide tabindex="0" role="region" aria-label="table" {
             table {
-                thead { tr { @for name in &shown { th scope="col" { (name.replace('_', " ")) } } } }
+                thead { tr { @for name in &shown { th.words[is_text(name)] scope="col" { (name.replace('_', " ")) } } } }
                 tbody {
                     @for batch in &batches {
                         @for row in 0..batch.num_rows() {
-                            tr { @for name in &shown { td { (cell(batch, name, row)) } } }
+                            tr { @for name in &shown { td.words[is_text(name)] { (cell(batch, name, row)) } } }
                         }
                     }
                 }

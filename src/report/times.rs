@@ -20,8 +20,8 @@ use crate::words::human_seconds;
 const QUALITY: &str = "held_out/";
 /// What only trainings tell.
 const LOSS: &str = "loss/";
-/// Deviations that 95 % of a normal distribution lie within.
-const NORMAL: f64 = 1.96;
+/// Spans of time that an interval needs at least.
+const LEAST_SPANS: usize = 5;
 
 /// One line of `events.ndjson`, as far as it is of use here.
 #[derive(Deserialize)]
@@ -71,20 +71,21 @@ pub fn times(store: &Store, subject: &Subject) -> Markup {
     let told = told(store, subject);
     let names: BTreeSet<&String> = told.iter().flat_map(|(_, told)| told.quality.keys()).collect();
     let paces: Vec<Option<Pace>> = told.iter().map(|(_, told)| told.pace()).collect();
-    let fastest = paces.iter().flatten().map(|pace| pace.mean).fold(f64::INFINITY, f64::min);
     let goals: Vec<_> = names.into_iter().filter_map(|name| Some((name, goal(&told, name)?))).collect();
     html! {
         @if !told.is_empty() {
             h2 { "Training times" }
+            @if paces.iter().flatten().any(|pace| pace.interval.is_some()) {
+                p.note { "Intervals are of 95 % confidence, from how long it took between one telling of the loss and the next." }
+            }
             @if !goals.is_empty() {
-                p.note { "Intervals are of 95 % confidence, over what was told in between. Quality is that which every training reached; it is measured at checkpoints. A training that went on from \
+                p.note { "Quality is that which every training reached; it is measured at checkpoints. A training that went on from \
                           an earlier run has no time of its own." }
             }
             div.wide tabindex="0" role="region" aria-label="table" {
                 table {
                     thead { tr {
                         th scope="col" { "stage" } th scope="col" { "steps" } th scope="col" { "seconds a step" }
-                        th scope="col" { "of the fastest" }
                         @for (name, (value, _)) in &goals {
                             th scope="col" { "until " (name.trim_start_matches(QUALITY)) " " (number(*value)) }
                         }
@@ -98,9 +99,8 @@ pub fn times(store: &Store, subject: &Subject) -> Markup {
                                     (number(*mean))
                                     @if let Some([low, high]) = interval { " " small { (number(*low)) " to " (number(*high)) } }
                                 }
-                                td { (format!("{:.2}", mean / fastest)) }
                             } @else {
-                                td { (NONE) } td { (NONE) }
+                                td { (NONE) }
                             }
                             @for (name, goal) in &goals {
                                 td { (told.until(name, *goal).map_or(NONE.into(), human_seconds)) }
@@ -164,14 +164,16 @@ impl Told {
 
     /// How long a step took; none where no two were told.
     fn pace(&self) -> Option<Pace> {
-        let between =
-            |[(first, begun), (last, ended)]: [(u64, f64); 2]| (ended - begun) / (last - first) as f64;
-        let mean = between([*self.steps.first()?, *self.steps.get(1).and(self.steps.last())?]);
-        let paces: Vec<f64> = self.steps.windows(2).map(|pair| between([pair[0], pair[1]])).collect();
-        let squares: f64 = paces.iter().map(|pace| (pace - mean).powi(2)).sum();
-        let half = NORMAL * (squares / (paces.len() - 1) as f64 / paces.len() as f64).sqrt();
-        // Of a single pace 0 / 0.
-        Some(Pace { mean, interval: half.is_finite().then(|| [mean - half, mean + half]) })
+        let spans: Vec<(f64, f64)> =
+            self.steps.windows(2).map(|two| ((two[1].0 - two[0].0) as f64, two[1].1 - two[0].1)).collect();
+        let steps: f64 = spans.iter().map(|(steps, _)| steps).sum();
+        let mean = spans.iter().map(|(_, seconds)| seconds).sum::<f64>() / steps;
+        // The variance of a ratio's estimate (Cochran 1977, section 2.11): spans count by their steps.
+        let squares: f64 = spans.iter().map(|(steps, seconds)| (seconds - mean * steps).powi(2)).sum();
+        let count = spans.len() as f64;
+        let half = student(count - 1.0) * (count / (count - 1.0) * squares).sqrt() / steps;
+        let interval = (spans.len() >= LEAST_SPANS).then(|| [(mean - half).max(0.0), mean + half]);
+        (!spans.is_empty()).then_some(Pace { mean, interval })
     }
 
     /// Without quality if an earlier run told some of its steps.
@@ -187,6 +189,15 @@ impl Told {
         let there = |value: f64| if up { value >= goal } else { value <= goal };
         self.quality.get(name)?.iter().find(|(.., value)| there(*value)).map(|(_, seconds, _)| *seconds)
     }
+}
+
+/// Deviations that 95 % of Student's t distribution lie within, to 2 % from 4 degrees of freedom on (Abramowitz and Stegun
+/// 1964, 26.7.5).
+fn student(degrees: f64) -> f64 {
+    let z: f64 = 1.959_964;
+    let first = (z.powi(3) + z) / 4.0;
+    let second = (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / 96.0;
+    z + first / degrees + second / degrees.powi(2)
 }
 
 /// What all trainings that measured something reached, and whether more of it is better: whether most ended with more than
@@ -229,13 +240,30 @@ mod tests {
     }
 
     #[test]
-    fn a_step_takes_the_mean_of_all_in_an_interval_over_what_was_told_between() {
+    fn a_step_takes_the_mean_of_all_in_an_interval_by_spans_that_count_by_their_steps() {
         let told = |steps: &[(u64, f64)]| Told { steps: steps.to_vec(), ..Told::default() };
-        // 1, 3 and 2 seconds a step: their deviation is 1.
-        let pace = told(&[(10, 5.0), (20, 15.0), (30, 45.0), (40, 65.0)]).pace().expect("a pace");
-        let half = 1.96 / 3f64.sqrt();
-        assert_eq!(pace, Pace { mean: 2.0, interval: Some([2.0 - half, 2.0 + half]) });
-        assert_eq!(told(&[(10, 5.0), (20, 15.0)]).pace(), Some(Pace { mean: 1.0, interval: None }));
-        assert_eq!(told(&[(10, 5.0)]).pace(), None);
+        // Spans of 10 steps that take 10, 30, 20, 15 and 25 s: 1, 3, 2, 1.5, 2.5 s a step, whose deviation is 0.79.
+        let even = [(10, 0.0), (20, 10.0), (30, 40.0), (40, 60.0), (50, 75.0), (60, 100.0)];
+        let Pace { mean, interval } = told(&even).pace().expect("a pace");
+        let [low, high] = interval.expect("an interval");
+        let half = 2.776 * (0.625f64 / 5.0).sqrt();
+        assert!(
+            mean == 2.0
+                && (high - mean - half).abs() < 0.02 * half
+                && (mean - low - half).abs() < 0.02 * half
+        );
+        // A last step that holds a checkpoint counts as one step.
+        let uneven = told(&[&even[..], &[(61, 122.0)]].concat()).pace().expect("a pace");
+        assert!((uneven.mean - 122.0 / 51.0).abs() < 1e-12);
+        assert!(uneven.interval.is_some_and(|[low, high]| low >= 0.0 && high < 4.0), "{uneven:?}");
+        assert_eq!(told(&even[..5]).pace(), Some(Pace { mean: 1.875, interval: None }), "too few spans");
+        assert_eq!(told(&even[..1]).pace(), None);
+    }
+
+    #[test]
+    fn student_s_quantiles_are_those_of_tables() {
+        for (degrees, wanted) in [(4.0, 2.776), (10.0, 2.228), (30.0, 2.042), (1000.0, 1.962)] {
+            assert!((student(degrees) / wanted - 1.0).abs() < 0.02, "{degrees}");
+        }
     }
 }

@@ -7,6 +7,7 @@ mod study;
 mod translate;
 mod weights;
 
+use std::io::{IsTerminal, Write, stderr};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -51,13 +52,25 @@ pub fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            // Names of strangers' files do nothing to a terminal.
-            let plain = |text: String| text.replace(|c: char| c.is_control() && c != '\n', "?");
+            let plain = |text: String| text.lines().map(plain).collect::<Vec<_>>().join("\n");
             eprintln!("error: {}", plain(format!("{error:#}")));
             if let Some(help) = help_of(&error) {
                 eprintln!("  help: {}", plain(help));
             }
             ExitCode::from(REFUSED)
         }
+    }
+}
+
+/// A line of a stranger's, or with names of a stranger's files, that stays one and does nothing to a terminal.
+fn plain(text: &str) -> String {
+    text.replace(char::is_control, "?")
+}
+
+/// Shows a person who waits how far it is; once all is done the line is free again.
+fn progress(done: usize, total: usize, what: &str) {
+    let mut terminal = stderr().lock();
+    if terminal.is_terminal() {
+        let _ = write!(terminal, "\r{done} of {total} {what}{}", if done == total { "\r\x1b[K" } else { "" });
     }
 }

@@ -25,7 +25,7 @@ pub struct Published {
     #[serde(default)]
     method: String,
     training: String,
-    /// In dB.
+    /// In dB, at whatever side it was published for.
     pub psnr: Option<f64>,
     pub distance: Option<Distance>,
     /// Where they stand.
@@ -53,6 +53,7 @@ impl Published {
         })?;
         let mut all: Vec<Option<Self>> = methods.iter().map(|_| None).collect();
         for figures in file.published {
+            figures.check(path)?;
             let (name, training) = (&figures.method, &figures.training);
             let meant = |method: &Method| method.name == *name && method.training == training;
             let Some(at) = methods.iter().position(meant) else {
@@ -85,5 +86,17 @@ impl Published {
             }
         }
         Ok(all)
+    }
+
+    fn check(&self, path: &Path) -> Result<()> {
+        let values = [self.psnr, self.distance.as_ref().map(|distance| distance.value)];
+        if values.iter().flatten().next().is_some() && values.iter().flatten().all(|value| value.is_finite())
+        {
+            return Ok(());
+        }
+        Err(refusal(
+            format!("{}: `{}` has no figure, or one that is no number", path.display(), self.source),
+            "give psnr, distance, or both",
+        ))
     }
 }

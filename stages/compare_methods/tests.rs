@@ -161,6 +161,7 @@ fn published_figures_stand_beside_what_is_measured_of_their_method() {
             "no method `b` with training = \"frozen\" was measured",
         ),
         (published.replace("LPIPS", "L2"), "the published distance is L2, the one measured LPIPS"),
+        (published.replace("21.5", "nan"), "`table 1` has no figure, or one that is no number"),
         (published.repeat(2), "figures of (b, encoder frozen) stand there twice"),
         (published.replace("source", "sources"), "unknown field `sources`"),
         (published.replace("21.5", "\"high\""), "invalid type: string \"high\""),

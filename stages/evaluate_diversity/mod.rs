@@ -71,9 +71,9 @@ pub fn run(context: &Context) -> Result<()> {
         let content = centre(&val.a.narrow(0, done as i64, 1), params.crop);
         let codes = codes.get(done as i64);
         let outputs = model.outputs(&content, &codes, BATCH);
-        let [next, any] = distance.features(&outputs)?.diversity();
-        consecutive.push(next);
-        all.push(any);
+        let diversity = distance.features(&outputs)?.diversity();
+        consecutive.push(diversity.consecutive);
+        all.push(diversity.all_pairs);
         context.progress(done + 1, val.len(), "contents");
     }
     let styles = codes.size()[1] as i32;

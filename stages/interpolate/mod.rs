@@ -69,10 +69,10 @@ fn film(context: &Context, model: &Model, shown: &Shown, params: &Params) -> Res
     let size = [columns, count.div_ceil(columns)].map(|pictures| pictures as u32 * shown.pairs.side() as u32);
     let mut encoder = Encoder::create(context.output("film")?, Format::Mp4, size.into(), params.rate)?;
     let contents: Vec<Content> =
-        shown.pairs.a.split(BATCH, 0).iter().map(|part| model.contents(part)).collect();
+        shown.pairs.a.split(BATCH, 0).iter().map(|part| model.content_of_bytes(part)).collect();
     for (done, t) in times(params.frames).enumerate() {
         let codes = shown.codes.lerp(&others, t).split(BATCH, 0);
-        let parts = contents.iter().zip(&codes).map(|(contents, codes)| model.remade(contents, codes));
+        let parts = contents.iter().zip(&codes).map(|(contents, codes)| model.output_of(contents, codes));
         let outputs = Tensor::cat(&parts.collect::<Vec<_>>(), 0);
         let rows: Vec<Vec<Option<RgbImage>>> =
             pictures(&outputs).chunks(columns).map(|row| row.iter().cloned().map(Some).collect()).collect();

@@ -5,6 +5,7 @@ mod heads;
 mod tests;
 mod trunk;
 
+use std::iter;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
@@ -20,17 +21,28 @@ use trunk::Trunk;
 
 /// More images together make nothing faster.
 const LARGEST_BATCH: i64 = 16;
+/// Values of features that are taken as float64 at once.
+const DOUBLES: i64 = 1 << 23;
 
 /// What is compared of images: a tensor [N, C, H, W] a tap, of unit length at each position, times the roots of
 /// the taps' weights.
 pub struct Features(Vec<Tensor>);
+
+/// Mean distances between images.
+#[derive(Debug)]
+pub struct Diversity {
+    /// Of each from the next.
+    pub consecutive: f64,
+    /// Of all from all others.
+    pub all_pairs: f64,
+}
 
 /// A network, and the weights of its features.
 pub struct Distance {
     trunk: Trunk,
     heads: Option<Heads>,
     /// Side that images are brought to; 0 leaves them as they are.
-    side: u32,
+    pub side: u32,
     /// What it may be called, such as `LPIPS v0.1 (AlexNet, 256 px)`.
     pub name: String,
 }
@@ -77,7 +89,8 @@ impl Distance {
     /// When they are not as many, of other sizes, or smaller than the network halves them.
     pub fn of(&self, images: &Tensor, others: &Tensor) -> Result<Vec<f64>> {
         ensure!(images.size() == others.size(), "images {:?} beside {:?}", images.size(), others.size());
-        let batch = self.batch(images);
+        let [images, others] = [self.fitted(images)?, self.fitted(others)?];
+        let batch = self.batch(&images);
         let mut distances = Vec::with_capacity(images.size()[0] as usize);
         for (x, y) in images.split(batch, 0).iter().zip(others.split(batch, 0)) {
             let [x, y] = [self.of_batch(x)?, self.of_batch(&y)?];
@@ -86,14 +99,13 @@ impl Distance {
         Ok(distances)
     }
 
-    /// Images that go through the network together: as many as keep what comes out of its first layer in
-    /// memory that is kept. Another number may round otherwise.
+    /// How many of such images go through the network together: as leave what its first layer makes in memory that
+    /// is kept. A power of two, so that a batch of as many as [`LARGEST_BATCH`] is split evenly: another number may
+    /// round otherwise.
     fn batch(&self, images: &Tensor) -> i64 {
-        let pixels = match self.side {
-            0 => images.size()[2] * images.size()[3],
-            side => i64::from(side).pow(2),
-        };
-        (i64::from(LARGEST_KEPT - 1) / self.trunk.largest(pixels)).clamp(1, LARGEST_BATCH)
+        let bytes = self.trunk.first_layer_bytes(images.size()[2] * images.size()[3]);
+        let fit = (i64::from(LARGEST_KEPT - 1) / bytes).clamp(1, LARGEST_BATCH);
+        1 << fit.ilog2()
     }
 
     /// What is compared of images [N, 3, H, W] in 0..255.
@@ -101,15 +113,19 @@ impl Distance {
     /// # Errors
     /// When they are smaller than the network halves them.
     pub fn features(&self, images: &Tensor) -> Result<Features> {
-        let parts = images.split(self.batch(images), 0).into_iter().map(|part| self.of_batch(&part));
-        let parts: Vec<Vec<Tensor>> = parts.collect::<Result<_>>()?;
-        let taps = parts.first().map_or(0, Vec::len);
-        let tap = |tap: usize| Tensor::cat(&parts.iter().map(|part| &part[tap]).collect::<Vec<_>>(), 0);
-        Ok(Features((0..taps).map(tap).collect()))
+        let images = self.fitted(images)?;
+        let parts = images.split(self.batch(&images), 0).into_iter();
+        let mut parts: Vec<_> =
+            parts.map(|part| Ok(self.of_batch(&part)?.into_iter())).collect::<Result<_>>()?;
+        // Parts of a tap are freed once they are one tensor.
+        let tap = || {
+            let tap: Vec<Tensor> = parts.iter_mut().filter_map(Iterator::next).collect();
+            (!tap.is_empty()).then(|| Tensor::cat(&tap, 0))
+        };
+        Ok(Features(iter::from_fn(tap).collect()))
     }
 
     fn of_batch(&self, images: &Tensor) -> Result<Vec<Tensor>> {
-        let images = self.fitted(images)?;
         let (height, width) = (images.size()[2], images.size()[3]);
         let least = self.trunk.smallest_side;
         if height.min(width) < least {
@@ -121,7 +137,7 @@ impl Distance {
                 "set the side that they are brought to for the distance to 256",
             ));
         }
-        let images = normalised(&images);
+        let images = normalised(images);
         let images = match &self.heads {
             Some(Heads { version: Version::V00, .. }) => images,
             _ => self.trunk.origin.convention.input(&images),
@@ -166,20 +182,24 @@ impl Features {
         values(&sum.unwrap_or_else(|| Tensor::zeros([0], (Kind::Double, tch::Device::Cpu))))
     }
 
-    /// Mean distances of images from the next, and between all; NaN of a single one.
-    pub fn diversity(&self) -> [f64; 2] {
+    /// How different the images are; NaN of a single one.
+    pub fn diversity(&self) -> Diversity {
         let between = self.between();
         let pairs = between.size()[0] * (between.size()[0] - 1);
         let consecutive = between.diagonal(1, 0, 1).mean(Kind::Double).double_value(&[]);
-        [consecutive, between.sum(Kind::Double).double_value(&[]) / pairs as f64]
+        Diversity { consecutive, all_pairs: between.sum(Kind::Double).double_value(&[]) / pairs as f64 }
     }
 
     /// Distances between all images, [N, N].
     fn between(&self) -> Tensor {
         let of_tap = |x: &Tensor| {
             let positions = (x.size()[2] * x.size()[3]) as f64;
-            let flat = x.flatten(1, -1).to_kind(Kind::Double);
-            let products = flat.matmul(&flat.transpose(0, 1));
+            let flat = x.permute([0, 2, 3, 1]).flatten(1, -1);
+            let products = |part: Tensor| {
+                let part = part.to_kind(Kind::Double);
+                part.matmul(&part.transpose(0, 1))
+            };
+            let products: Tensor = flat.split(DOUBLES / x.size()[0], 1).into_iter().map(products).sum();
             let squares = products.diagonal(0, 0, 1);
             (squares.unsqueeze(0) + squares.unsqueeze(1) - products * 2.0).clamp_min(0.0) / positions
         };

@@ -98,3 +98,18 @@ fn images_of_other_sizes_have_no_distance() {
     let of = |side: i64| pictures([side, 64]).0;
     assert!(distance("alex", "0.1").of(&of(64), &of(96)).is_err());
 }
+
+#[test]
+fn as_many_images_go_through_a_network_together_as_leave_its_first_layer_in_memory_that_is_kept() {
+    for (net, side, wanted) in [
+        ("vgg", 256, 1),
+        ("vgg", 128, 4),
+        ("squeeze", 256, 4),
+        ("alex", 256, 16),
+        ("alex", 2048, 1),
+        ("alex", 64, 16),
+    ] {
+        let images = Tensor::zeros([1, 3, side, side], (Kind::Uint8, tch::Device::Cpu));
+        assert_eq!(distance(net, "0.1").batch(&images), wanted, "{net} at {side} px");
+    }
+}

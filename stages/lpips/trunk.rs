@@ -110,8 +110,10 @@ impl Trunk {
     }
 
     /// Bytes of what the first layer, whose output is the largest, makes of an image of so many pixels.
-    pub fn largest(&self, pixels: i64) -> i64 {
-        let Some(Conv(name, stride, _)) = self.layers.first() else { return 1 };
+    pub fn first_layer_bytes(&self, pixels: i64) -> i64 {
+        let Some(Conv(name, stride, _)) = self.layers.first() else {
+            unreachable!("networks begin with one")
+        };
         self.tensors[&format!("{name}.weight")].size()[0] * size_of::<f32>() as i64 * pixels / stride.pow(2)
     }
 

@@ -161,26 +161,34 @@ impl Model {
         [self.generator.side_multiple(), self.encoder.smallest_side()]
     }
 
-    /// What G takes of contents `a` [N, 3, H, W] in 0..255, for use.
-    pub fn contents(&self, a: &Tensor) -> Content {
+    /// What G takes of contents `a` [N, 3, H, W] in 0..255, without gradients.
+    pub fn content_of_bytes(&self, a: &Tensor) -> Content {
         no_grad(|| self.content(&normalised(&a.to_device(self.device()))))
     }
 
-    /// G's outputs for contents and codes [N, 8]: bytes [N, 3, H, W], as they would be saved.
-    pub fn remade(&self, contents: &Content, codes: &Tensor) -> Tensor {
-        let made = no_grad(|| self.decode(contents, &codes.to_device(self.device()), false));
-        quantised(&made).to_device(Device::Cpu)
+    /// G's outputs for as many contents as codes [N, 8], or for one content under all of them: bytes [N, 3, H, W], as
+    /// they would be saved.
+    pub fn output_of(&self, content: &Content, codes: &Tensor) -> Tensor {
+        let content = Content(content.0.repeated(codes.size()[0]));
+        let output = no_grad(|| self.decode(&content, &codes.to_device(self.device()), false));
+        quantised(&output).to_device(Device::Cpu)
     }
 
-    /// The same, in batches, of contents `a` [N, 3, H, W] in 0..255; or of a single one for all codes.
+    /// G's outputs for contents `a` [N, 3, H, W] in 0..255 and codes [N, 8], or for one content under all codes: bytes,
+    /// as they would be saved, made in batches.
+    ///
+    /// # Panics
+    /// When there are several contents, and not as many as codes.
     pub fn outputs(&self, a: &Tensor, codes: &Tensor, batch: i64) -> Tensor {
+        let count = a.size()[0];
+        assert!(count == 1 || count == codes.size()[0], "{count} contents, {} codes", codes.size()[0]);
         let codes = codes.split(batch, 0).into_iter();
-        let parts: Vec<Tensor> = if a.size()[0] == 1 {
-            let content = self.contents(a);
-            codes.map(|z| self.remade(&Content(content.0.repeated(z.size()[0])), &z)).collect()
+        let parts: Vec<Tensor> = if count == 1 {
+            let content = self.content_of_bytes(a);
+            codes.map(|z| self.output_of(&content, &z)).collect()
         } else {
-            let contents = a.split(batch, 0).into_iter().map(|part| self.contents(&part));
-            contents.zip(codes).map(|(content, z)| self.remade(&content, &z)).collect()
+            let contents = a.split(batch, 0).into_iter().map(|part| self.content_of_bytes(&part));
+            contents.zip(codes).map(|(content, z)| self.output_of(&content, &z)).collect()
         };
         Tensor::cat(&parts, 0)
     }

@@ -52,7 +52,7 @@ pub enum AnyContent {
 }
 
 impl AnyContent {
-    /// A single content, `count` times.
+    /// `count` contents as they are, or a single one so often.
     pub fn repeated(&self, count: i64) -> Self {
         match self {
             Self::Step(content) => Self::Step(content.repeated(count)),

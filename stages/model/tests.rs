@@ -56,3 +56,16 @@ fn a_variational_models_codes_are_means_and_need_no_draw() {
         assert_eq!(model.codes(&images, 2).expect("codes"), wanted, "{name}");
     }
 }
+
+#[test]
+fn one_content_under_many_codes_is_as_if_it_were_repeated() {
+    let a = Tensor::randint(256, [1, 3, SIDE, SIDE], (Kind::Uint8, Device::Cpu));
+    let codes = Tensor::randn([5, 8], (Kind::Float, Device::Cpu));
+    for (name, objective) in all(|_| false) {
+        let model = model(&objective);
+        let repeated = model.outputs(&a.repeat([5, 1, 1, 1]), &codes, 2).to_kind(Kind::Int);
+        let off = (model.outputs(&a, &codes, 2).to_kind(Kind::Int) - repeated).abs();
+        // Another batch may round otherwise.
+        assert!(off.size() == [5, 3, SIDE, SIDE] && off.max().int64_value(&[]) <= 1, "{name}: {off:?}");
+    }
+}

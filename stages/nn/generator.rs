@@ -97,9 +97,12 @@ pub struct Content {
 }
 
 impl Content {
-    /// A single content, `count` times.
+    /// `count` contents as they are, or a single one so often.
     pub fn repeated(&self, count: i64) -> Self {
-        let repeated = |x: &Tensor| channels_last(&x.expand([count, -1, -1, -1], false));
+        let repeated = |x: &Tensor| match x.size()[0] == count {
+            true => x.shallow_clone(),
+            false => channels_last(&x.expand([count, -1, -1, -1], false)),
+        };
         Self { deep: repeated(&self.deep), skips: self.skips.iter().map(repeated).collect() }
     }
 }

@@ -82,8 +82,7 @@ impl Watch {
         let codes = codes.narrow(0, 0, count as i64);
         for n in 0..count {
             let content = self.val.a.get(n as i64);
-            let contents = content.unsqueeze(0).expand_as(&self.val.a.narrow(0, 0, count as i64));
-            let outputs = self.model.outputs(&contents, &codes, BATCH);
+            let outputs = self.model.outputs(&content.unsqueeze(0), &codes, BATCH);
             let row = (0..count).map(|m| Some(image(&outputs, m)));
             rows.push([Some(to_picture(&content))].into_iter().chain(row).collect());
         }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{IsTerminal, stderr};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,7 +11,7 @@ use rayon::prelude::*;
 
 use super::expected::{Raw, raw};
 use super::report::{Finding, Report};
-use crate::commands::FOUND;
+use crate::commands::{FOUND, progress};
 use crate::picture::{Traits, content_digest, halves, is_image, read_with_traits};
 use crate::video::{Decoding, decode, index};
 
@@ -42,20 +41,16 @@ pub fn check(name: &str, json: bool) -> Result<u8> {
         .par_iter()
         .map(|(_, path)| {
             let looked = look(path, paired);
-            progress(done.fetch_add(1, Ordering::Relaxed) + 1, raw.files.len());
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            if done.is_multiple_of(100) || done == raw.files.len() {
+                progress(done, raw.files.len(), "files");
+            }
             looked
         })
         .collect();
     let report = report(name, &raw, looked, paired);
     report.print(json);
     Ok(if report.findings.is_empty() { 0 } else { FOUND })
-}
-
-#[expect(clippy::print_stderr, reason = "for a person who waits")]
-fn progress(done: usize, total: usize) {
-    if stderr().is_terminal() && (done.is_multiple_of(100) || done == total) {
-        eprint!("\r{done} of {total} files{}", if done == total { "\r\x1b[K" } else { "" });
-    }
 }
 
 fn look(path: &Path, paired: bool) -> Looked {

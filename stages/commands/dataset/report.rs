@@ -6,6 +6,7 @@ use callsheet::cli::{print_json, print_text};
 use serde::Serialize;
 
 use super::expected::Raw;
+use crate::commands::plain;
 
 /// Findings of one kind that are shown one by one; the rest are counted.
 const SHOWN: usize = 5;
@@ -127,7 +128,11 @@ impl Report {
             print_text(&format!("{kind}: {}", findings.len()));
             for Finding { file, detail, .. } in findings.iter().take(SHOWN) {
                 let named = file.is_empty() || detail.contains(file);
-                print_text(&if named { format!("  {detail}") } else { format!("  {file}: {detail}") });
+                print_text(&plain(&if named {
+                    format!("  {detail}")
+                } else {
+                    format!("  {file}: {detail}")
+                }));
             }
             if findings.len() > SHOWN {
                 print_text(&format!("  and {} more (--json shows all)", findings.len() - SHOWN));

@@ -8,14 +8,16 @@ use rayon::prelude::*;
 use serde::Serialize;
 use tch::Tensor;
 
-use super::super::images::{opened, pictures};
 use super::{check_sizes, finite_mean};
+use crate::commands::images::{opened, pictures};
+use crate::commands::{plain, progress};
 use crate::data::to_tensor;
-use crate::lpips::Distance;
+use crate::lpips::{Distance, Diversity};
+use crate::picture::{is_image, resized};
 use crate::worker::refusal;
 
-/// Images of one folder at most: all are compared with all, and kept for that.
-const MOST: usize = 256;
+/// Images of one folder at most: what VGG-16 makes of each is 34 MB, and is kept to be compared with all others.
+const MOST: usize = 100;
 
 /// What was measured of a folder.
 #[derive(Serialize)]
@@ -37,12 +39,22 @@ pub fn find(outputs: &Path) -> Result<Vec<(PathBuf, Vec<PathBuf>)>> {
         let message = format!("{} is a single image", outputs.display());
         return Err(refusal(message, "name what it should be, too, or a folder of images"));
     }
-    let entries = fs::read_dir(outputs).with_context(|| format!("cannot list {}", outputs.display()))?;
+    let listed = || format!("cannot list {}", outputs.display());
+    let entries: Vec<PathBuf> = fs::read_dir(outputs)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
+        .with_context(listed)?;
+    let hidden =
+        |path: &&PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
     let mut folders: Vec<PathBuf> =
-        entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+        entries.iter().filter(|path| path.is_dir() && !hidden(path)).cloned().collect();
     folders.sort();
     if folders.is_empty() {
         folders.push(outputs.to_owned());
+    } else if let Some(image) = entries.iter().find(|path| is_image(path)) {
+        return Err(refusal(
+            format!("{} lies beside the folder {}", image.display(), folders[0].display()),
+            "images of one input belong together: name that folder, or put the image into one",
+        ));
     }
     let found = |folder: PathBuf| {
         let images = pictures(&folder)?;
@@ -66,22 +78,30 @@ pub fn find(outputs: &Path) -> Result<Vec<(PathBuf, Vec<PathBuf>)>> {
 /// # Errors
 /// When an image is unreadable, or not as large as the others of its folder.
 pub fn measure(folders: &[(PathBuf, Vec<PathBuf>)], distance: &Distance) -> Result<Vec<Line>> {
-    let line = |(folder, paths): &(PathBuf, Vec<PathBuf>)| {
-        let images = paths.par_iter().map(|path| opened(path)).collect::<Result<Vec<_>>>()?;
-        for (path, image) in paths.iter().zip(&images) {
-            check_sizes([&paths[0], path], [&images[0], image])?;
+    let side = distance.side;
+    let line = |(done, (folder, paths)): (usize, &(PathBuf, Vec<PathBuf>))| {
+        let read = |path: &PathBuf| {
+            let image = opened(path)?;
+            // So that few are held at their full size.
+            let size = image.dimensions();
+            Ok((size, if side == 0 { image } else { resized(image, side, side)? }))
+        };
+        let images = paths.par_iter().map(read).collect::<Result<Vec<_>>>()?;
+        for (path, (size, _)) in paths.iter().zip(&images) {
+            check_sizes([&paths[0], path], [images[0].0, *size])?;
         }
-        let images = Tensor::stack(&images.iter().map(to_tensor).collect::<Vec<_>>(), 0);
-        let [consecutive, all_pairs] = distance.features(&images)?.diversity();
+        let images = Tensor::stack(&images.iter().map(|(_, image)| to_tensor(image)).collect::<Vec<_>>(), 0);
+        let Diversity { consecutive, all_pairs } = distance.features(&images)?.diversity();
+        progress(done + 1, folders.len(), "folders");
         Ok(Line { folder: folder.display().to_string(), images: paths.len(), consecutive, all_pairs })
     };
-    folders.iter().map(line).collect()
+    folders.iter().enumerate().map(line).collect()
 }
 
 /// A line for each folder, and one for all.
 pub fn text(lines: &[Line]) -> String {
     let line = |name: &str, [consecutive, all]: [f64; 2]| {
-        format!("consecutive {consecutive:.4}  all pairs {all:.4}  {name}")
+        format!("consecutive {consecutive:.4}  all pairs {all:.4}  {}", plain(name))
     };
     let of = |one: &Line| line(&one.folder, [one.consecutive, one.all_pairs]);
     let mut text: Vec<String> = lines.iter().map(of).collect();

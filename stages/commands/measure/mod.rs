@@ -8,13 +8,16 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use callsheet::cli::{print_json, print_text};
 use callsheet::declare::Project;
-use clap::{Args, ValueEnum};
-use image::RgbImage;
+use clap::{Args, ValueEnum, value_parser};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::lpips::Distance;
+use crate::memory::keep_freed_memory;
 use crate::worker::refusal;
+
+/// As of the stages that measure.
+const LARGEST_SIDE: i64 = 4096;
 
 /// Measure how far images are from others (PSNR, SSIM and LPIPS), or from each other (LPIPS)
 #[derive(Args)]
@@ -40,7 +43,7 @@ pub struct Measure {
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     /// Side in pixels that images are brought to for LPIPS; 0 takes them as they are
-    #[arg(long, default_value_t = 256, value_name = "PIXELS")]
+    #[arg(long, default_value_t = 256, value_name = "PIXELS", value_parser = value_parser!(u32).range(0..=LARGEST_SIDE))]
     side: u32,
     /// Measure LPIPS alone
     #[arg(long)]
@@ -71,20 +74,21 @@ impl Network {
 
 impl Measure {
     /// # Errors
-    /// When an image or a weight file is unreadable, or images have no counterpart.
+    /// When an image or a weight file is unreadable, images have no counterpart, or a folder has none to compare.
     pub fn execute(&self) -> Result<u8> {
+        keep_freed_memory();
         match &self.wanted {
             Some(wanted) => {
                 let pairs = pairs::find(&self.images, wanted)?;
                 let distance = self.distance()?;
                 let lines = pairs::measure(&pairs, &distance, self.lpips)?;
-                self.print(&distance, &lines, || pairs::text(&lines));
+                self.print(&distance, "images", &lines, || pairs::text(&lines));
             }
             None => {
                 let folders = diversity::find(&self.images)?;
                 let distance = self.distance()?;
                 let lines = diversity::measure(&folders, &distance)?;
-                self.print(&distance, &lines, || diversity::text(&lines));
+                self.print(&distance, "folders", &lines, || diversity::text(&lines));
             }
         }
         Ok(0)
@@ -99,10 +103,10 @@ impl Measure {
         Distance::published(&weights, network, &heads, self.side)
     }
 
-    /// Prints what was measured, as JSON or as `text`.
-    fn print(&self, distance: &Distance, lines: &impl Serialize, text: impl Fn() -> String) {
+    /// Prints what was measured `of` each, as JSON or as `text`.
+    fn print(&self, distance: &Distance, of: &str, lines: &impl Serialize, text: impl Fn() -> String) {
         if self.json {
-            print_json(&json!({ "distance": distance.name, "weights": distance.source(), "images": lines }));
+            print_json(&json!({ "distance": distance.name, "weights": distance.source(), of: lines }));
         } else {
             print_text(&format!("{}; {}\n{}", distance.name, distance.source(), text()));
         }
@@ -110,14 +114,14 @@ impl Measure {
 }
 
 /// Refuses two images that differ in size.
-fn check_sizes([a, b]: [&Path; 2], [x, y]: [&RgbImage; 2]) -> Result<()> {
-    if x.dimensions() == y.dimensions() {
+fn check_sizes([a, b]: [&Path; 2], sizes: [(u32, u32); 2]) -> Result<()> {
+    let [x, y] = sizes.map(|(width, height)| format!("{width}x{height}"));
+    if x == y {
         return Ok(());
     }
-    let size = |picture: &RgbImage| format!("{}x{}", picture.width(), picture.height());
     Err(refusal(
-        format!("{} is {}, {} is {}", a.display(), size(x), b.display(), size(y)),
-        "images are compared pixel by pixel: make them of one size",
+        format!("{} is {x}, {} is {y}", a.display(), b.display()),
+        "images are compared place by place: make them of one size",
     ))
 }
 

@@ -10,8 +10,9 @@ use rayon::prelude::*;
 use serde::Serialize;
 use tch::Tensor;
 
-use super::super::images::{opened, pictures};
 use super::{check_sizes, finite_mean};
+use crate::commands::images::{opened, pictures};
+use crate::commands::{plain, progress};
 use crate::data::to_tensor;
 use crate::lpips::Distance;
 use crate::metrics::{psnr, ssim};
@@ -66,8 +67,9 @@ pub fn find(images: &Path, wanted: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
 /// When an image is unreadable, or not as large as its counterpart.
 pub fn measure(pairs: &[(PathBuf, PathBuf)], distance: &Distance, lpips_alone: bool) -> Result<Vec<Line>> {
     let mut lines = Vec::with_capacity(pairs.len());
-    for pairs in pairs.chunks(BATCH) {
-        lines.extend(of_batch(pairs, distance, lpips_alone)?);
+    for batch in pairs.chunks(BATCH) {
+        lines.extend(of_batch(batch, distance, lpips_alone)?);
+        progress(lines.len(), pairs.len(), "pairs");
     }
     Ok(lines)
 }
@@ -76,7 +78,7 @@ fn of_batch(pairs: &[(PathBuf, PathBuf)], distance: &Distance, lpips_alone: bool
     let pictures: Vec<(RgbImage, RgbImage)> =
         pairs.par_iter().map(|(a, b)| Ok((opened(a)?, opened(b)?))).collect::<Result<_>>()?;
     for ((a, b), (x, y)) in pairs.iter().zip(&pictures) {
-        check_sizes([a, b], [x, y])?;
+        check_sizes([a, b], [x, y].map(RgbImage::dimensions))?;
     }
     let mut lines = Vec::with_capacity(pairs.len());
     // Images of one size are measured together.
@@ -117,5 +119,5 @@ fn shown(name: &str, psnr: Option<f64>, ssim: Option<f64>, lpips: f64) -> String
     let of = |name: &str, value: Option<f64>, digits: usize| {
         value.map(|value| format!("{name} {value:.digits$}  ")).unwrap_or_default()
     };
-    format!("{}{}LPIPS {lpips:.4}  {name}", of("PSNR", psnr, 2), of("SSIM", ssim, 4))
+    format!("{}{}LPIPS {lpips:.4}  {}", of("PSNR", psnr, 2), of("SSIM", ssim, 4), plain(name))
 }

@@ -7,6 +7,7 @@ use callsheet::cli::{print_json, print_text};
 use callsheet::error::list;
 
 use super::count::{Compared, Share, Tally};
+use crate::commands::plain;
 
 /// Prints a tally.
 ///
@@ -54,11 +55,6 @@ fn text(tally: &Tally) -> Result<String> {
         agreement(tally.kappa)
     )?;
     Ok(text)
-}
-
-/// Text of a stranger that does nothing to a terminal.
-fn plain(text: &str) -> String {
-    text.replace(char::is_control, "?")
 }
 
 /// Who is left out, or could be.

@@ -56,9 +56,9 @@ impl Translator {
 
     /// A content in the style of each code [N, 8], few of them held at a time.
     pub fn translated(&self, content: &RgbImage, codes: &Tensor) -> impl Iterator<Item = RgbImage> {
-        let content = to_tensor(content).unsqueeze(0);
+        let content = self.0.content_of_bytes(&to_tensor(content).unsqueeze(0));
         let part = move |codes: Tensor| {
-            let outputs = self.0.outputs(&content, &codes, BATCH);
+            let outputs = self.0.output_of(&content, &codes);
             (0..codes.size()[0]).map(move |n| to_picture(&outputs.get(n)))
         };
         codes.split(BATCH, 0).into_iter().flat_map(part)
