@@ -3,8 +3,7 @@
 mod flagship;
 
 use std::fs;
-use std::path::PathBuf;
-
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use arrow::array::AsArray;
@@ -121,13 +120,16 @@ fn measure(project: &TempDir, words: &[&str]) -> Output {
     command.arg("measure").args(words).current_dir(project.path()).output().expect("callsheet starts")
 }
 
+/// Saves a picture, 48 pixels high, whose blue is `shade`.
+fn draw(path: &Path, width: u32, shade: u8) {
+    let picture = RgbImage::from_fn(width, 48, |x, y| Rgb([(x * 3) as u8, (y * 5) as u8, shade]));
+    picture.save(path).expect("saved");
+}
+
 #[test]
 fn images_are_measured_beside_others_of_their_name_without_any_pipeline() {
     let project = project();
-    let draw = |name: &str, width: u32, shade: u8| {
-        let picture = RgbImage::from_fn(width, 48, |x, y| Rgb([(x * 3) as u8, (y * 5) as u8, shade]));
-        picture.save(project.path().join(name)).expect("saved");
-    };
+    let draw = |name: &str, width: u32, shade: u8| draw(&project.path().join(name), width, shade);
     for folder in ["made", "wanted", "other"] {
         fs::create_dir(project.path().join(folder)).expect("created");
     }
@@ -174,10 +176,7 @@ fn images_are_measured_beside_others_of_their_name_without_any_pipeline() {
 #[test]
 fn how_different_images_of_a_folder_are_is_measured_in_every_folder_of_outputs() {
     let project = project();
-    let draw = |name: &str, width: u32, shade: u8| {
-        let picture = RgbImage::from_fn(width, 48, |x, y| Rgb([(x * 3) as u8, (y * 5) as u8, shade]));
-        picture.save(project.path().join(name)).expect("saved");
-    };
+    let draw = |name: &str, width: u32, shade: u8| draw(&project.path().join(name), width, shade);
     for folder in ["outputs/0", "outputs/1", "single", "empty"] {
         fs::create_dir_all(project.path().join(folder)).expect("created");
     }
