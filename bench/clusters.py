@@ -29,7 +29,8 @@ def kmeans(folder, options):
 
     def ours():
         outputs = {"clusters": folder / "clusters.parquet", "scores": folder / "scores.parquet"}
-        return stage("style_clusters", {"distances": folder / "distances.parquet"}, outputs, most_clusters=1)
+        inputs = {"distances": folder / "distances.parquet"}
+        return stage("style_clusters", inputs, outputs, most_clusters=1, standardize_crops=False)
 
     written(points)
     theirs, ran, inertia = [], [], []

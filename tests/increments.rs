@@ -91,6 +91,7 @@ params.near = 3
 params.far = 5
 
 [stages.style_clusters]
+inputs.pairs = "pair_fixed.pairs"
 inputs.distances = "style_distances.distances"
 params.clusters = 2
 

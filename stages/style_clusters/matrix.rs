@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use arrow::array::AsArray;
 use arrow::datatypes::Float32Type;
 use callsheet::table::{read_batches, row_count};
+use rayon::prelude::*;
 
 use crate::columns::read_strings;
 
@@ -41,6 +42,15 @@ impl Matrix {
         })?;
         ensure!(values.len() == n * n, "{}: distances are missing", path.display());
         Ok((ids, Self { n, values }))
+    }
+
+    /// The matrix with each value as `of` makes it of its row, its column and itself.
+    pub fn map(&self, of: impl Fn(usize, usize, f32) -> f32 + Sync) -> Self {
+        let row = |(i, row): (usize, &[f32])| -> Vec<f32> {
+            row.iter().enumerate().map(|(j, value)| of(i, j, *value)).collect()
+        };
+        let values = self.values.par_chunks(self.n).enumerate().flat_map_iter(row).collect();
+        Self { n: self.n, values }
     }
 
     /// Number of points.

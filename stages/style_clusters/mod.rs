@@ -1,5 +1,6 @@
 //! Clusters of style: k-means on style distances.
 
+mod crops;
 mod kmeans;
 mod matrix;
 mod silhouette;
@@ -9,7 +10,9 @@ use arrow::datatypes::DataType;
 use serde::Deserialize;
 
 use crate::columns::{batch, float64s, int32s, schema, strings};
+use crate::data::Images;
 use crate::worker::{Context, refusal};
+use crops::standardized;
 use kmeans::{Clustering, cluster};
 use matrix::Matrix;
 use silhouette::silhouette;
@@ -18,6 +21,7 @@ use silhouette::silhouette;
 #[serde(deny_unknown_fields)]
 struct Params {
     clusters: usize,
+    standardize_crops: bool,
     restarts: u64,
     most_clusters: usize,
     seed: i64,
@@ -26,15 +30,18 @@ struct Params {
 /// Runs the stage.
 ///
 /// # Errors
-/// When there are fewer images than clusters.
+/// When there are fewer images than clusters, or images of the same crop do not differ.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
-    let (image_ids, points) = Matrix::read(context.input("distances")?)?;
+    let (image_ids, mut points) = Matrix::read(context.input("distances")?)?;
     if points.len() < params.clusters {
         return Err(refusal(
             format!("{} training images cannot make {} clusters", points.len(), params.clusters),
             "set style_clusters.clusters lower",
         ));
+    }
+    if params.standardize_crops {
+        points = within_crops(context, &image_ids, &points)?;
     }
     let mut sizes: Vec<usize> = (2..=params.most_clusters.min(points.len())).collect();
     if !sizes.contains(&params.clusters) {
@@ -66,6 +73,23 @@ pub fn run(context: &Context) -> Result<()> {
         ("silhouette", float64s(scores.iter().map(|(_, _, silhouette)| *silhouette))),
     ])?)?;
     Ok(table.finish()?)
+}
+
+/// Points relative to those of the same crop.
+fn within_crops(context: &Context, image_ids: &[String], points: &Matrix) -> Result<Matrix> {
+    let images = Images::read(context.input("pairs")?)?;
+    let crops: Vec<i32> = image_ids.iter().map(|id| images.crop(id)).collect();
+    let (points, alike) = standardized(points, &crops);
+    if crops.iter().all(|crop| alike.contains(crop)) {
+        return Err(refusal(
+            format!("images of the same crop do not differ in any of {} crops", alike.len()),
+            "set style_clusters.standardize_crops = false",
+        ));
+    }
+    if !alike.is_empty() {
+        context.warn(format!("images of crop {alike:?} do not differ: taken as of the mean style"));
+    }
+    Ok(points)
 }
 
 fn write(context: &Context, image_ids: &[String], found: &Clustering) -> Result<()> {
