@@ -64,7 +64,7 @@ fn the_right_names_in_the_wrong_place_are_refused_with_those_that_are_known() {
         ("summary = 3\n", "invalid type: integer `3`, expected a string"),
         (
             "summary = \"a\"\n[stage.x]\n",
-            "unknown field `stage`, expected one of `summary`, `import`, `metadata`, `sources`, `stages`",
+            "unknown field `stage`, expected one of `summary`, `import`, `metadata`, `sources`, `stages`, `faster`",
         ),
         ("summary = \"a\"\n[stages.sum]\nparam.x = 1\n", "unknown field `param`"),
         ("summary = \"a\"\n[stages.sum]\ninputs.numbers = [\"a\", \"b\"]\n", "expected a string"),

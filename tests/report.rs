@@ -2,7 +2,10 @@
 
 mod support;
 
+use std::fs;
+
 use callsheet::inline::source_of;
+use serde_json::Value;
 use support::{Project, until};
 
 const FILE: &str = "data/out/shown/toy/report.html";
@@ -16,6 +19,11 @@ fn report(project: &Project, more: &[&str]) -> String {
 fn addresses(page: &str) -> Vec<&str> {
     let all = ["src=\"", "href=\"", "url("].into_iter().flat_map(|before| page.split(before).skip(1));
     all.map(|rest| &rest[..rest.len().min(12)]).collect()
+}
+
+/// What is read of a part of the page.
+fn text_of(part: &str) -> String {
+    part.split('<').filter_map(|rest| Some(rest.split_once('>')?.1)).collect()
 }
 
 #[test]
@@ -129,6 +137,103 @@ fn instances_that_share_a_result_each_have_a_row_among_the_trainings() {
         page.contains("href=\"#train\"") && page.contains("id=\"train\">train@0-1"),
         "the graph leads there"
     );
+}
+
+/// The report of three trainings of ten steps that take 1 s, 3 s and 1 s, a tenth more or less, whose claims these are.
+fn report_of_claims(claims: &str) -> String {
+    let project = Project::new();
+    let fanned = "[stages.train]\nforeach.seed = [0, 1, 2]\nparams.seed = \"{seed}\"\n";
+    let pipeline = project.read("pipelines/train.toml").replace("[stages.train]\n", fanned);
+    project.write("pipelines/shown.toml", &format!("{pipeline}\n{claims}"));
+    let script = project.read("stages/train/train.py").replace("state/rest", "loss/rest");
+    let measured = "\"held_out/steps\", \"step\": at, \"value\": at";
+    let loss = "    say({\"metric\": {\"name\": \"loss/rest\"";
+    let script = script.replace(loss, &format!("    say({{\"metric\": {{\"name\": {measured}}}}})\n{loss}"));
+    project.write("stages/train/train.py", &script);
+    project.run(&["-p", "shown"]);
+    let runs = fs::read_dir(project.path("data/store/runs")).expect("runs").flatten();
+    let run = runs.into_iter().next().expect("a run").path();
+    let events = run.join("events.ndjson");
+    // Not as fast as the machine happened to be.
+    let timed = |line: &str| {
+        let mut line: Value = serde_json::from_str(line).expect("an event");
+        if let Some(seed) = line["stage"].as_str().and_then(|stage| stage.strip_prefix("train@")) {
+            let step = line["said"]["metric"]["step"].as_u64().unwrap_or(0);
+            let wobble = if step.is_multiple_of(2) { 0.1 } else { 0.0 };
+            let seconds = (step as f64 + wobble) * if seed == "1" { 3.0 } else { 1.0 };
+            line["at"] = Value::from(seconds);
+        }
+        line.to_string()
+    };
+    let lines: Vec<String> = fs::read_to_string(&events).expect("events").lines().map(timed).collect();
+    fs::write(&events, format!("{}\n", lines.join("\n"))).expect("written");
+    project.stdout(&["report"]);
+    project.read(FILE)
+}
+
+#[test]
+fn a_report_says_whether_trainings_are_faster_that_are_said_to_be() {
+    let page = report_of_claims(
+        "[[faster]]\nclaim = \"0 is <quick>\"\nstages = [\"train@0\"]\nthan = [\"train@1\"]\n\
+         [[faster]]\nclaim = \"1 is\"\nstages = [\"train@1\"]\nthan = [\"train@[02]\"]\n\
+         [[faster]]\nclaim = \"as quick\"\nstages = [\"train@0\"]\nthan = [\"train@2\"]\n\
+         [[faster]]\nclaim = \"one by one\"\nstages = [\"train@0\", \"train@2\"]\nthan = [\"train@1\"]\n",
+    );
+    let times =
+        page.split("Training times").nth(1).expect("a table").split("</table>").next().expect("its end");
+    let rows: Vec<Vec<String>> = times
+        .split("<tr>")
+        .skip(2)
+        .map(|row| row.split("<td").skip(1).map(|cell| text_of(&format!("<td{cell}"))).collect())
+        .collect();
+    let wanted = [
+        ["0 is &lt;quick&gt;", "yes", "seconds a step", "train@0", "train@1"],
+        ["0 is &lt;quick&gt;", "yes", "until steps 10.00", "train@0", "train@1"],
+        ["1 is", "no", "seconds a step", "train@1", "train@0 (2 repetitions)"],
+        ["1 is", "no", "until steps 10.00", "train@1", "train@0 (2 repetitions)"],
+        ["as quick", "undecided", "seconds a step", "train@0", "train@2"],
+        ["as quick", "undecided", "until steps 10.00", "train@0", "train@2"],
+        ["one by one", "yes", "seconds a step", "train@0, then train@2", "train@1"],
+        // Each reached it, and the second had to wait for the first.
+        ["one by one", "yes", "until steps 10.00", "train@0, then train@2", "train@1"],
+    ];
+    let found: Vec<[&str; 5]> = rows.iter().map(|row| [0, 1, 2, 3, 5].map(|at| row[at].as_str())).collect();
+    assert_eq!(found, wanted);
+    assert_eq!(rows[0][7].split(' ').next(), Some("3.00"), "three times as long: {:?}", rows[0]);
+    assert!(rows[1][4].starts_with("10 s"), "{:?}", rows[1]);
+}
+
+#[test]
+fn a_claim_on_time_of_what_is_not_there_is_refused_before_anything_runs() {
+    let project = Project::new();
+    let fanned = "[stages.train]\nforeach.seed = [0, 1]\n";
+    let pipeline = project.read("pipelines/train.toml").replace("[stages.train]\n", fanned);
+    let claim =
+        |stages: &str, than: &str| format!("[[faster]]\nclaim = \"a\"\nstages = {stages}\nthan = {than}\n");
+    for (claim, wanted) in [
+        (claim("[\"train@0\"]", "[\"trian@1\"]"), ["the pipeline has no stage `trian@1`", "train@1"]),
+        (claim("[\"train@0\"]", "[\"train@2*\"]"), ["the pipeline has no stage `train@2*`", "train@0"]),
+        (claim("[]", "[\"train@1\"]"), ["a claim on time is of no stage", "name one"]),
+        (
+            claim("[\"train\", \"make\"]", "[\"make\"]"),
+            ["`make` means 1 stages, `train` 2", "each repetition"],
+        ),
+    ] {
+        project.write("pipelines/shown.toml", &format!("{pipeline}\n{claim}"));
+        let said = project.refused(&["run", "-p", "shown"]);
+        assert!(wanted.iter().all(|wanted| said.contains(wanted)), "`{wanted:?}` is not in\n{said}");
+    }
+    let claims = claim("[\"train@0\"]", "[\"train@1\"]");
+    project.write("pipelines/shown.toml", &pipeline);
+    let profile = project.read("pipelines/profiles/small.toml");
+    project.write("pipelines/profiles/small.toml", &format!("{profile}\n{claims}"));
+    let said = project.refused(&["run", "-p", "shown"]);
+    assert!(said.contains("only a pipeline makes claims"), "{said}");
+    // A profile that leaves one out leaves out what is claimed of it.
+    let fewer = "[stages.train]\nforeach.seed = [0]\n";
+    project.write("pipelines/profiles/small.toml", &format!("{profile}\n{fewer}"));
+    project.write("pipelines/shown.toml", &format!("{pipeline}\n{claims}"));
+    project.stdout(&["plan", "-p", "shown"]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::resources::ResourcesDecl;
 use super::schema::{Scalar, name_pattern};
-use super::{Foreach, check_name, is_name, parse_toml, read_toml};
+use super::{Faster, Foreach, check_name, is_name, parse_toml, read_toml};
 use crate::error::{Result, SourceText};
 
 /// What takes a source's place when its pattern matches no file.
@@ -84,6 +84,9 @@ pub(super) struct LayerFile {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, StageUse>")]
     stages: BTreeMap<Spanned<String>, StageUse>,
+    /// Trainings that are said to take less time than others: a report says whether they do.
+    #[serde(default)]
+    faster: Vec<Faster>,
 }
 
 /// A layer as written.
@@ -99,6 +102,8 @@ pub struct Layer {
     pub sources: BTreeMap<Spanned<String>, SourceUse>,
     /// Stages it uses or adjusts.
     pub stages: BTreeMap<Spanned<String>, StageUse>,
+    /// Trainings that are said to take less time than others.
+    pub faster: Vec<Faster>,
     /// The file it was read from.
     pub source: Arc<SourceText>,
 }
@@ -135,6 +140,7 @@ impl Layer {
             metadata: file.metadata,
             sources: file.sources,
             stages: file.stages,
+            faster: file.faster,
             source,
         })
     }

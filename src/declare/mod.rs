@@ -2,6 +2,7 @@
 //! Nothing is resolved here; that is [`crate::plan`]'s work.
 
 mod checks;
+mod faster;
 mod foreach;
 mod layer;
 mod origin;
@@ -13,6 +14,7 @@ mod schema;
 mod stage;
 
 pub use checks::{Bounds, ChecksDecl, RowsCheck};
+pub use faster::Faster;
 pub use foreach::{Foreach, Values, value_text};
 pub use layer::{Layer, Otherwise, SourceUse, StageUse};
 pub use origin::{NAME_RULE, Origin, check_name, is_name, parse_toml, read_toml};

@@ -1,5 +1,6 @@
 //! The resolved graph: every stage with its final parameters and what each input is.
 
+mod faster;
 mod foreach;
 mod graph;
 mod overlay;
@@ -19,6 +20,7 @@ use serde_json::Value;
 
 use crate::declare::{Origin, ResourcesDecl, Role, StageDecl, Values};
 
+pub use faster::{FasterClaim, Training};
 pub use foreach::{gathered, group, json, suffix};
 pub use resolve::{declared, resolve};
 pub use select::Selection;
@@ -127,6 +129,8 @@ pub struct Plan {
     pub summary: String,
     /// The stages, each after those it reads from; else in the order of the file.
     pub stages: Vec<Stage>,
+    /// Which trainings are said to be faster than others.
+    pub faster: Vec<FasterClaim>,
 }
 
 impl Plan {

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use glob::Pattern;
 
+use super::faster::claims;
 use super::foreach::{AT, fill_text, fill_value, group};
 use super::spec::{Fan, SourceSpec, Spec, StageSpec};
 use crate::declare::{Foreach, Layer, Origin, SourceUse, StageUse};
 use crate::error::{Error, Result, SourceText, nearest, suggest};
 
 /// Which stages are fanned out, and where that is said.
-type Fans = HashMap<String, Fan>;
+pub type Fans = HashMap<String, Fan>;
 
 /// What is laid over one another, in order, and which stages each adds.
 #[derive(Default)]
@@ -56,7 +57,8 @@ impl StageSpec {
     }
 }
 
-fn at(source: &Arc<SourceText>, span: Range<usize>) -> Origin {
+/// A place in a file.
+pub fn at(source: &Arc<SourceText>, span: Range<usize>) -> Origin {
     Origin::File(source.clone(), span)
 }
 
@@ -78,7 +80,17 @@ pub fn overlay(mut layers: Layers, dataset: &str, set: &[String]) -> Result<Spec
                 used.stage.is_some() || spec.range(name).is_some() || !elsewhere(name)
             });
         }
+        let claimed = std::mem::take(&mut layer.faster);
+        if let Some(claim) = claimed.first().filter(|_| adds != Adds::Named) {
+            return Err(at(&layer.source, claim.stages.span()).fault(
+                format!("a claim on time: {}", claim.claim),
+                "said here",
+                "only a pipeline makes claims".into(),
+            ));
+        }
+        let source = layer.source.clone();
         lay_stages(&mut spec, layer, &fans, (depth, adds))?;
+        spec.faster.extend(claims(&spec, &claimed, &source, |stage| above(&fans, stage, depth))?);
     }
     for option in set {
         lay_option(&mut spec, option)?;
@@ -235,7 +247,7 @@ fn is_pattern(name: &str) -> bool {
 }
 
 /// Where the stages are that a layer means by a name.
-fn positions(spec: &Spec, name: &str) -> Option<Vec<usize>> {
+pub fn positions(spec: &Spec, name: &str) -> Option<Vec<usize>> {
     if !is_pattern(name) {
         return spec.range(name).map(Iterator::collect);
     }
@@ -246,7 +258,7 @@ fn positions(spec: &Spec, name: &str) -> Option<Vec<usize>> {
 }
 
 /// Whether a layer above this one says what a stage is fanned out over.
-fn above(fans: &Fans, stage: &str, depth: usize) -> bool {
+pub fn above(fans: &Fans, stage: &str, depth: usize) -> bool {
     fans.get(stage).is_some_and(|fan| fan.depth > depth)
 }
 

@@ -88,7 +88,7 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
             labels,
         });
     }
-    Ok(Plan { request: request.clone(), summary, stages })
+    Ok(Plan { request: request.clone(), summary, stages, faster: spec.faster })
 }
 
 /// Every stage instance that a pipeline has over a dataset in any profile; none if there is no such

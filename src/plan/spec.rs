@@ -7,6 +7,7 @@ use std::ops::Range;
 use litemap::LiteMap;
 use toml::Spanned;
 
+use super::faster::FasterClaim;
 use super::foreach::{gathered, instance_name};
 use crate::declare::{Foreach, Origin, SourceUse, Values};
 use crate::error::Result;
@@ -44,6 +45,8 @@ pub struct Spec {
     pub sources: BTreeMap<String, SourceSpec>,
     /// In the order of the pipeline file.
     pub stages: Vec<StageSpec>,
+    /// Claims on time.
+    pub faster: Vec<FasterClaim>,
     positions: HashMap<String, Range<usize>>,
     joins: RefCell<HashMap<(usize, Vec<String>), Join>>,
 }

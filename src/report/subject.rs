@@ -7,7 +7,7 @@ use super::told::Told;
 use crate::declare::{Project, StageDecl};
 use crate::error::Result;
 use crate::metrics::{Curves, curves};
-use crate::plan::{Plan, Request, resolve};
+use crate::plan::{FasterClaim, Plan, Request, resolve};
 use crate::store::{Record, RunRecord, StageResult, Store, position};
 
 /// A run as it is shown.
@@ -28,6 +28,8 @@ pub struct Subject {
     pub labels: BTreeSet<String>,
     /// The stages that were asked for, if not all were.
     pub asked: Vec<String>,
+    /// Which trainings its pipeline says are faster than others.
+    pub faster: Vec<FasterClaim>,
 }
 
 /// A stage of a run.
@@ -89,7 +91,7 @@ impl Subject {
         let plan = resolve(project, &Request { pipeline, dataset, profile, set }).ok();
         let profile = project.layer("profile", "profiles", &run.profile).ok().map(|layer| layer.summary);
         let summaries = plan.iter().map(|plan| plan.summary.clone()).chain(profile).collect();
-        let planned = plan.map(|plan| plan.stages).unwrap_or_default();
+        let (planned, faster) = plan.map(|plan| (plan.stages, plan.faster)).unwrap_or_default();
 
         let of_plan = planned.iter().filter(|stage| run.stages.contains_key(&stage.name));
         let mut labels: BTreeSet<String> = of_plan.flat_map(|stage| stage.labels.iter().cloned()).collect();
@@ -121,7 +123,7 @@ impl Subject {
         let last = |n: &usize| !all && !edges.iter().any(|(from, _): &(usize, usize)| from == n);
         let asked = (0..stages.len()).filter(last).map(|n| stages[n].name.clone()).collect();
         let curves = curves(store, &run.id, ended.then_some(&run));
-        Self { ended, summaries, stages, edges, curves, labels, asked, run }
+        Self { ended, summaries, stages, edges, curves, labels, asked, faster, run }
     }
 }
 
