@@ -55,6 +55,8 @@ pub enum Event {
         key: Digest,
         /// What it has in common with shorter and longer trainings of the same course.
         course: Digest,
+        /// Whether an earlier worker left something that it may go on from.
+        resumes: bool,
         /// Why its result was not found, one reason a line.
         reasons: Vec<String>,
     },

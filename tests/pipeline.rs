@@ -7,7 +7,7 @@ use std::path::Path;
 
 use arrow::array::AsArray;
 use arrow::datatypes::Float64Type;
-use flagship::{callsheet, callsheet_in, ffmpeg, project, ran};
+use flagship::{callsheet, callsheet_in, ffmpeg, project, ran, repository};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 /// Columns of every table that the pipeline makes.
@@ -260,4 +260,12 @@ fn profile_paper_asks_for_the_paper_s_sizes_of_the_same_networks() {
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(said.matches("perceptual_scale = 3300.0").count(), 2, "{said}");
     assert!(said.contains("nf = 32") && said.contains("sha256 = \"2ecbe4ce"), "{said}");
+}
+
+#[test]
+fn the_graph_in_the_readme_is_that_of_the_pipeline() {
+    let output = callsheet_in("demo", &project(), &["graph"]);
+    let graph = String::from_utf8(output.stdout).expect("text");
+    let readme = fs::read_to_string(repository().join("README.md")).expect("a README");
+    assert!(output.status.success() && readme.contains(&format!("```mermaid\n{graph}```\n")), "{graph}");
 }

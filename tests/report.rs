@@ -125,115 +125,208 @@ fn instances_that_share_a_result_each_have_a_row_among_the_trainings() {
     let pipeline = project.read("pipelines/train.toml");
     let told = "import os\nopen(os.environ['CALLSHEET_EVENTS'], 'a').write('{\"log\": {\"level\": \"info\", \"message\": \"started\"}}\\n')\n";
     let script = project.read("stages/train/train.py").replace("state/rest", "loss/rest") + told;
-    project.write("stages/train/train.py", &script.replace("\"steps/gone\"", "\"held_out/gone\""));
+    let gone = "say({\"metric\": {\"name\": \"steps/gone\", \"step\": 0, \"value\": 0}})\n";
+    let script =
+        script.replace("while at", &format!("{gone}while at")).replace("steps/gone", "held_out/gone");
+    project.write("stages/train/train.py", &script);
     let fanned = "[stages.train]\nforeach.seed = [0, 1]\nforeach.times = [1, 2]\nparams.seed = \"{seed}\"\n";
     project.write("pipelines/shown.toml", &pipeline.replace("[stages.train]\n", fanned));
     let page = report(&project, &[]);
     let times =
         page.split("Training times").nth(1).expect("a table").split("</table>").next().expect("its end");
     assert_eq!(times.matches("<th scope=\"row\">train@").count(), 4, "{times}");
-    assert!(times.contains("until gone"), "what a worker says begins nothing: {times}");
+    assert!(times.contains("until gone is 10.00 or more"), "what a worker says begins nothing: {times}");
     assert!(
         page.contains("href=\"#train\"") && page.contains("id=\"train\">train@0-1"),
         "the graph leads there"
     );
 }
 
-/// The report of three trainings of ten steps that take 1 s, 3 s and 1 s, a tenth more or less, whose claims these are.
-fn report_of_claims(claims: &str) -> String {
-    let project = Project::new();
-    let fanned = "[stages.train]\nforeach.seed = [0, 1, 2]\nparams.seed = \"{seed}\"\n";
-    let pipeline = project.read("pipelines/train.toml").replace("[stages.train]\n", fanned);
-    project.write("pipelines/shown.toml", &format!("{pipeline}\n{claims}"));
-    let script = project.read("stages/train/train.py").replace("state/rest", "loss/rest");
-    let measured = "\"held_out/steps\", \"step\": at, \"value\": at";
-    let loss = "    say({\"metric\": {\"name\": \"loss/rest\"";
-    let script = script.replace(loss, &format!("    say({{\"metric\": {{\"name\": {measured}}}}})\n{loss}"));
-    project.write("stages/train/train.py", &script);
-    project.run(&["-p", "shown"]);
-    let runs = fs::read_dir(project.path("data/store/runs")).expect("runs").flatten();
-    let run = runs.into_iter().next().expect("a run").path();
-    let events = run.join("events.ndjson");
-    // Not as fast as the machine happened to be.
-    let timed = |line: &str| {
-        let mut line: Value = serde_json::from_str(line).expect("an event");
-        if let Some(seed) = line["stage"].as_str().and_then(|stage| stage.strip_prefix("train@")) {
+/// Trainings of ten steps, of which that of seed 1 takes three times as long, each with one that goes on from it.
+struct Trained(Project);
+
+impl Trained {
+    fn new() -> Self {
+        let project = Project::new();
+        let fanned = "[stages.train]\nforeach.seed = [0, 1, 2]\nparams.seed = \"{seed}\"\n";
+        let more = "\n[stages.more]\nuse = \"train\"\nforeach = \"train\"\ninputs.numbers = \"train.model\"\nparams.seed = 100\n";
+        let pipeline = project.read("pipelines/train.toml").replace("[stages.train]\n", fanned);
+        project.write("pipelines/train.toml", &(pipeline + more));
+        let loss = "    say({\"metric\": {\"name\": \"state/rest\"";
+        let script = project.read("stages/train/train.py");
+        let measured = "    said = params[\"seed\"] // 100 * 100 + at\n    \
+                        say({\"metric\": {\"name\": \"held_out/steps\", \"step\": at, \"value\": said}})\n";
+        assert!(script.contains(loss));
+        let script = script.replace(loss, &format!("{measured}{}", loss.replace("state", "loss")));
+        project.write("stages/train/train.py", &script);
+        Self(project)
+    }
+
+    /// Makes these the claims.
+    fn claim(&self, claims: &str) {
+        let pipeline = self.0.read("pipelines/train.toml");
+        self.0.write("pipelines/shown.toml", &format!("{pipeline}\n{claims}"));
+    }
+
+    /// Rows of claims in the report of what was run, as words: steps of seed 1 take 3 s, others 1 s, a tenth more or
+    /// less, and what follows the last one a second.
+    fn rows(&self) -> Vec<Vec<String>> {
+        let timed = |line: &str| {
+            let mut line: Value = serde_json::from_str(line).expect("an event");
+            let stage = line["stage"].as_str().unwrap_or_default().to_owned();
             let step = line["said"]["metric"]["step"].as_u64().unwrap_or(0);
-            let wobble = if step.is_multiple_of(2) { 0.1 } else { 0.0 };
-            let seconds = (step as f64 + wobble) * if seed == "1" { 3.0 } else { 1.0 };
-            line["at"] = Value::from(seconds);
+            let seconds = match line["event"].as_str() {
+                Some("finished") => 11.0,
+                _ => step as f64 + if step.is_multiple_of(2) { 0.1 } else { 0.0 },
+            };
+            // Not as fast as the machine happened to be.
+            line["at"] = Value::from(seconds * if stage.ends_with("@1") { 3.0 } else { 1.0 });
+            line.to_string()
+        };
+        for run in fs::read_dir(self.0.path("data/store/runs")).expect("runs").flatten() {
+            let events = run.path().join("events.ndjson");
+            let lines: Vec<String> =
+                fs::read_to_string(&events).expect("events").lines().map(timed).collect();
+            fs::write(&events, format!("{}\n", lines.join("\n"))).expect("written");
         }
-        line.to_string()
-    };
-    let lines: Vec<String> = fs::read_to_string(&events).expect("events").lines().map(timed).collect();
-    fs::write(&events, format!("{}\n", lines.join("\n"))).expect("written");
-    project.stdout(&["report"]);
-    project.read(FILE)
+        self.0.stdout(&["report"]);
+        let page = self.0.read(FILE);
+        let times = page.split("Training times").nth(1).expect("times");
+        let table = times.split("</table>").next().expect("a table");
+        let row = |row: &str| row.split("<td").skip(1).map(|cell| text_of(&format!("<td{cell}"))).collect();
+        table.split("<tr>").skip(2).map(row).collect()
+    }
+}
+
+fn claim(name: &str, stages: &str, than: &str) -> String {
+    format!("[[faster]]\nclaim = \"{name}\"\nstages = [{stages}]\nthan = [{than}]\n")
 }
 
 #[test]
 fn a_report_says_whether_trainings_are_faster_that_are_said_to_be() {
-    let page = report_of_claims(
-        "[[faster]]\nclaim = \"0 is <quick>\"\nstages = [\"train@0\"]\nthan = [\"train@1\"]\n\
-         [[faster]]\nclaim = \"1 is\"\nstages = [\"train@1\"]\nthan = [\"train@[02]\"]\n\
-         [[faster]]\nclaim = \"as quick\"\nstages = [\"train@0\"]\nthan = [\"train@2\"]\n\
-         [[faster]]\nclaim = \"one by one\"\nstages = [\"train@0\", \"train@2\"]\nthan = [\"train@1\"]\n",
+    let trained = Trained::new();
+    let chain = claim("two stages", "\"train@0\", \"more@0\"", "\"train@1\", \"more@1\"");
+    let pretrained = claim("after another", "\"train@0\"", "\"train@1\"") + "pretraining = [\"train@1\"]\n";
+    trained.claim(
+        &[
+            claim("0 is <quick>", "\"train@0\"", "\"train@1\""),
+            claim("1 is", "\"train@1\"", "\"train@[02]\""),
+            claim("as quick", "\"train@0\"", "\"train@2\""),
+            claim("both", "\"train@[02]\"", "\"train@[12]\""),
+            claim("no training", "\"make\"", "\"train@0\""),
+            chain,
+            pretrained,
+        ]
+        .join("\n"),
     );
-    let times =
-        page.split("Training times").nth(1).expect("a table").split("</table>").next().expect("its end");
-    let rows: Vec<Vec<String>> = times
-        .split("<tr>")
-        .skip(2)
-        .map(|row| row.split("<td").skip(1).map(|cell| text_of(&format!("<td{cell}"))).collect())
-        .collect();
+    trained.0.run(&["-p", "shown"]);
+    let rows = trained.rows();
+    let found: Vec<[&str; 4]> = rows.iter().map(|row| [0, 1, 2, 3].map(|at| row[at].as_str())).collect();
+    let (step, until) = ("seconds a step", "until steps is 10.00 or more");
     let wanted = [
-        ["0 is &lt;quick&gt;", "yes", "seconds a step", "train@0", "train@1"],
-        ["0 is &lt;quick&gt;", "yes", "until steps 10.00", "train@0", "train@1"],
-        ["1 is", "no", "seconds a step", "train@1", "train@0 (2 repetitions)"],
-        ["1 is", "no", "until steps 10.00", "train@1", "train@0 (2 repetitions)"],
-        ["as quick", "undecided", "seconds a step", "train@0", "train@2"],
-        ["as quick", "undecided", "until steps 10.00", "train@0", "train@2"],
-        ["one by one", "yes", "seconds a step", "train@0, then train@2", "train@1"],
-        // Each reached it, and the second had to wait for the first.
-        ["one by one", "yes", "until steps 10.00", "train@0, then train@2", "train@1"],
+        ["0 is &lt;quick&gt;", "yes, in one run", step, "train@0"],
+        ["0 is &lt;quick&gt;", "yes, in one run", until, "train@0"],
+        ["1 is", "no, in one run", step, "train@1"],
+        ["1 is", "no, in one run", until, "train@1"],
+        ["as quick", "undecided", step, "train@0"],
+        ["as quick", "undecided", until, "train@0"],
+        // Repetitions of which one is as quick.
+        ["both", "undecided", step, "train@0 (2 repetitions)"],
+        ["both", "undecided", until, "train@0 (2 repetitions)"],
+        ["no training", "not tested: make was not trained", step, "make"],
+        ["two stages", "yes, in one run", step, "train@0, then more@0"],
+        ["two stages", "yes, in one run", "until steps is 110 or more", "train@0, then more@0"],
+        ["after another", "yes, in one run", step, "train@0"],
+        ["after another", "no, in one run", until, "train@0"],
     ];
-    let found: Vec<[&str; 5]> = rows.iter().map(|row| [0, 1, 2, 3, 5].map(|at| row[at].as_str())).collect();
     assert_eq!(found, wanted);
-    assert_eq!(rows[0][7].split(' ').next(), Some("3.00"), "three times as long: {:?}", rows[0]);
-    assert!(rows[1][4].starts_with("10 s"), "{:?}", rows[1]);
+    let start = |row: usize, cell: usize| rows[row][cell].split(' ').take(2).collect::<Vec<_>>().join(" ");
+    assert_eq!((start(0, 7), start(1, 4)), ("3.00 2.36".to_owned(), "10 s".to_owned()), "{:?}", &rows[..2]);
+    // Ten steps of the second, after the eleven seconds that the first took in all.
+    assert_eq!((start(10, 4), start(12, 4)), ("21 s".to_owned(), "43 s".to_owned()), "{rows:?}");
+}
+
+#[test]
+fn what_was_not_trained_alike_is_not_compared() {
+    let trained = Trained::new();
+    trained.claim(&claim("quick", "\"train@0\"", "\"train@1\""));
+    trained.0.run(&["-p", "shown", "train@0", "--set", "train.seconds=0.001"]);
+    trained.0.run(&["-p", "shown"]);
+    let rows = trained.rows();
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!(rows[0][1], "not tested: trained with another seconds");
+}
+
+#[test]
+fn a_training_that_went_on_from_a_checkpoint_has_no_time_whatever_is_kept_of_the_first() {
+    let trained = Trained::new();
+    trained.claim(&claim("quick", "\"train@0\"", "\"train@1\""));
+    let mut run = trained.0.start(&[
+        "-p",
+        "shown",
+        "-d",
+        "toy",
+        "-P",
+        "small",
+        "train@0",
+        "--set",
+        "train.seconds=0.2",
+    ]);
+    until("no step is told", || {
+        String::from_utf8_lossy(&trained.0.command(&["metrics", "--json"]).stdout).contains("held_out/steps")
+    });
+    run.kill().expect("killed");
+    run.wait().expect("ended");
+    trained.0.run(&["-p", "shown"]);
+    trained.0.stdout(&["gc", "--delete"]);
+    let rows = trained.rows();
+    let verdicts: Vec<&str> = rows.iter().map(|row| row[1].as_str()).collect();
+    assert!(verdicts.contains(&"not tested: a part went on from an earlier run"), "{rows:?}");
 }
 
 #[test]
 fn a_claim_on_time_of_what_is_not_there_is_refused_before_anything_runs() {
-    let project = Project::new();
-    let fanned = "[stages.train]\nforeach.seed = [0, 1]\n";
-    let pipeline = project.read("pipelines/train.toml").replace("[stages.train]\n", fanned);
-    let claim =
-        |stages: &str, than: &str| format!("[[faster]]\nclaim = \"a\"\nstages = {stages}\nthan = {than}\n");
+    let trained = Trained::new();
+    let chain = "\"train@1\", \"more@1\"";
     for (claim, wanted) in [
-        (claim("[\"train@0\"]", "[\"trian@1\"]"), ["the pipeline has no stage `trian@1`", "train@1"]),
-        (claim("[\"train@0\"]", "[\"train@2*\"]"), ["the pipeline has no stage `train@2*`", "train@0"]),
-        (claim("[]", "[\"train@1\"]"), ["a claim on time is of no stage", "name one"]),
+        (claim("a", "\"train@0\"", "\"trian@1\""), ["the pipeline has no stage `trian@1`", "train@1"]),
+        (claim("a", "\"train@0\"", "\"train@3*\""), ["the pipeline has no stage `train@3*`", "train@0"]),
+        (claim("a", "\"train@0\"", "\"train@[\""), ["`train@[` is no pattern: ", "train@v4-*"]),
+        (claim("a", "", "\"train@1\""), ["a claim on time is of no stage", "name one"]),
         (
-            claim("[\"train\", \"make\"]", "[\"make\"]"),
-            ["`make` means 1 stages, `train` 2", "each repetition"],
+            claim("a", "\"train\", \"more@0\"", chain),
+            ["`more@0` is not one stage for `train@1`", "each repetition"],
         ),
+        (
+            claim("a", "\"more@0\", \"train@0\"", chain),
+            ["`train@0` does not go on from `more@0`", "each reads what the one before makes"],
+        ),
+        (claim("a", chain, chain), ["faster than itself", "name another"]),
+        (
+            claim("a", "\"train@0\"", chain) + "pretraining = [\"train\"]\n",
+            ["`train` is 3 stages", "a pre-training is one stage"],
+        ),
+        (claim("a", "\"train@0\"", chain) + "after = []\n", ["unknown field `after`", "`pretraining`"]),
     ] {
-        project.write("pipelines/shown.toml", &format!("{pipeline}\n{claim}"));
-        let said = project.refused(&["run", "-p", "shown"]);
+        trained.claim(&claim);
+        let said = trained.0.refused(&["run", "-p", "shown"]);
         assert!(wanted.iter().all(|wanted| said.contains(wanted)), "`{wanted:?}` is not in\n{said}");
     }
-    let claims = claim("[\"train@0\"]", "[\"train@1\"]");
-    project.write("pipelines/shown.toml", &pipeline);
-    let profile = project.read("pipelines/profiles/small.toml");
-    project.write("pipelines/profiles/small.toml", &format!("{profile}\n{claims}"));
-    let said = project.refused(&["run", "-p", "shown"]);
-    assert!(said.contains("only a pipeline makes claims"), "{said}");
-    // A profile that leaves one out leaves out what is claimed of it.
-    let fewer = "[stages.train]\nforeach.seed = [0]\n";
-    project.write("pipelines/profiles/small.toml", &format!("{profile}\n{fewer}"));
-    project.write("pipelines/shown.toml", &format!("{pipeline}\n{claims}"));
-    project.stdout(&["plan", "-p", "shown"]);
+}
+
+#[test]
+fn claims_are_a_pipeline_s_and_a_profile_that_leaves_trainings_out_leaves_out_what_is_claimed_of_them() {
+    let trained = Trained::new();
+    let claims = claim("a", "\"train\", \"more\"", "\"train@1\"");
+    let profile = trained.0.read("pipelines/profiles/small.toml");
+    trained.claim("");
+    trained.0.write("pipelines/profiles/small.toml", &format!("{profile}\n{claims}"));
+    assert!(trained.0.refused(&["run", "-p", "shown"]).contains("only a pipeline makes claims"));
+    trained.claim(&claims);
+    for fewer in ["[stages.train]\nforeach.seed = [0]\n", "[stages.more]\nforeach.seed = [0]\n"] {
+        trained.0.write("pipelines/profiles/small.toml", &format!("{profile}\n{fewer}"));
+        trained.0.stdout(&["plan", "-p", "shown"]);
+    }
 }
 
 #[test]

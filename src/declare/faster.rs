@@ -14,6 +14,10 @@ pub struct Faster {
     /// pattern (`train@v4-*`), are its repetitions.
     #[schemars(with = "Vec<String>")]
     pub stages: Spanned<Vec<Spanned<String>>>,
+    /// Stages before it whose time counts until a quality is reached, though not as steps.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub pretraining: Vec<Spanned<String>>,
     /// The training that it is said to be faster than, named alike.
     #[schemars(with = "Vec<String>")]
     pub than: Spanned<Vec<Spanned<String>>>,

@@ -2,19 +2,23 @@
 
 use std::sync::Arc;
 
+use glob::Pattern;
 use toml::Spanned;
 
+use super::Stage;
 use super::foreach::group;
 use super::overlay::{at, positions};
 use super::spec::Spec;
-use crate::declare::Faster;
+use crate::declare::{Faster, Origin};
 use crate::error::{Result, SourceText, suggest};
 
 /// That one training takes less time than another.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FasterClaim {
     /// What is claimed, in a sentence.
     pub claim: String,
+    /// Stages before the one that is said to be faster, whose time counts though their steps do not.
+    pub pretraining: Vec<String>,
     /// The training that is said to be faster.
     pub faster: Training,
     /// The one that it is said to be faster than.
@@ -24,64 +28,138 @@ pub struct FasterClaim {
 /// Repetitions of a training: of each the names of its stages, in their order.
 pub type Training = Vec<Vec<String>>;
 
-/// The claims of a file, but for those of instances that a layer above has left out.
+/// The claims of a pipeline, but for those of instances that a layer above has left out.
 ///
 /// # Errors
-/// When one is of a stage that the pipeline does not have, or of no stage.
+/// When one is of a stage that the pipeline does not have, or of no stage, or repetitions are not told apart.
 pub fn claims(
     spec: &Spec,
     claimed: &[Faster],
     source: &Arc<SourceText>,
     above: impl Fn(&str) -> bool,
-) -> Result<Vec<FasterClaim>> {
+) -> Result<Vec<(FasterClaim, Origin)>> {
+    let known = Known { spec, source, above: &above };
     let mut found = Vec::new();
-    for Faster { claim, stages, than } in claimed {
-        let training = |names| training(spec, source, names, &above);
-        if let (Some(faster), Some(than)) = (training(stages)?, training(than)?) {
-            found.push(FasterClaim { claim: claim.clone(), faster, than });
+    for Faster { claim, stages, pretraining, than } in claimed {
+        let before = pretraining.iter().map(|name| known.single(name)).collect::<Result<Vec<_>>>()?;
+        let (faster, than) = (known.training(stages)?, known.training(than)?);
+        // Without repetitions it was left out.
+        if !faster.is_empty() && !than.is_empty() && before.iter().all(Option::is_some) {
+            let pretraining = before.into_iter().flatten().collect();
+            let claim = FasterClaim { claim: claim.clone(), pretraining, faster, than };
+            found.push((claim, at(source, stages.span())));
         }
     }
     Ok(found)
 }
 
-/// None where what is named was left out by a layer above.
-fn training(
-    spec: &Spec,
-    source: &Arc<SourceText>,
-    named: &Spanned<Vec<Spanned<String>>>,
-    above: impl Fn(&str) -> bool,
-) -> Result<Option<Training>> {
-    let mut repetitions: Training = Vec::new();
-    for (n, name) in named.get_ref().iter().enumerate() {
-        let origin = at(source, name.span());
-        let name = name.get_ref();
-        let Some(instances) = positions(spec, name) else {
-            if above(group(name)) {
-                return Ok(None);
-            }
-            let known = spec.stages.iter().map(|stage| stage.name.as_str());
-            let message = format!("the pipeline has no stage `{name}`");
-            return Err(origin.fault(message, "claimed of here", suggest(name, known)));
+/// What names of a claim may mean.
+struct Known<'a> {
+    spec: &'a Spec,
+    source: &'a Arc<SourceText>,
+    /// Whether a layer above says what a stage is fanned out over.
+    above: &'a dyn Fn(&str) -> bool,
+}
+
+impl Known<'_> {
+    fn training(&self, named: &Spanned<Vec<Spanned<String>>>) -> Result<Training> {
+        let Some((first, later)) = named.get_ref().split_first() else {
+            let message = "a claim on time is of no stage".to_owned();
+            let help = "name one, or several of which each goes on from the one before".to_owned();
+            return Err(at(self.source, named.span()).fault(message, "said here", help));
         };
-        if n == 0 {
-            repetitions.resize(instances.len(), Vec::new());
+        let mut repetitions: Vec<Vec<usize>> =
+            self.instances(first)?.into_iter().map(|at| vec![at]).collect();
+        for name in later {
+            let instances = self.instances(name)?;
+            let partner = |repetition: &[usize]| {
+                let values = &self.spec.stages[repetition[0]].values;
+                let agreeing = self.spec.agreeing(&self.spec.range(group(name.get_ref()))?, values);
+                let mut found = agreeing.into_iter().filter(|at| instances.contains(at));
+                found.next().filter(|_| found.next().is_none())
+            };
+            let mut unpaired = Vec::new();
+            repetitions.retain_mut(|repetition| match partner(repetition) {
+                Some(next) => {
+                    repetition.push(next);
+                    true
+                }
+                None => {
+                    unpaired.push(self.spec.stages[repetition[0]].name.clone());
+                    false
+                }
+            });
+            let left_out = named.get_ref().iter().any(|name| (self.above)(group(name.get_ref())));
+            if let Some(repetition) = unpaired.first().filter(|_| !left_out) {
+                return Err(at(self.source, name.span()).fault(
+                    format!("`{}` is not one stage for `{repetition}`", name.get_ref()),
+                    "claimed of here",
+                    "each repetition of a training is one instance of each of its stages".into(),
+                ));
+            }
         }
-        if instances.len() != repetitions.len() {
-            let first = named.get_ref()[0].get_ref();
-            return Err(origin.fault(
-                format!("`{name}` means {} stages, `{first}` {}", instances.len(), repetitions.len()),
+        let names = |repetition: Vec<usize>| {
+            repetition.into_iter().map(|at| self.spec.stages[at].name.clone()).collect()
+        };
+        Ok(repetitions.into_iter().map(names).collect())
+    }
+
+    /// The only instance of a name; none if it was left out.
+    fn single(&self, name: &Spanned<String>) -> Result<Option<String>> {
+        let instances = self.instances(name)?;
+        if instances.len() > 1 {
+            return Err(at(self.source, name.span()).fault(
+                format!("`{}` is {} stages", name.get_ref(), instances.len()),
                 "claimed of here",
-                "each repetition of a training is one stage of each".into(),
+                "a pre-training is one stage, which all repetitions share".into(),
             ));
         }
-        for (repetition, at) in repetitions.iter_mut().zip(instances) {
-            repetition.push(spec.stages[at].name.clone());
+        Ok(instances.first().map(|at| self.spec.stages[*at].name.clone()))
+    }
+
+    /// Positions of what a name means; none if a layer above has left it out.
+    fn instances(&self, name: &Spanned<String>) -> Result<Vec<usize>> {
+        let origin = at(self.source, name.span());
+        let name = name.get_ref();
+        if let Err(error) = Pattern::new(name) {
+            let message = format!("`{name}` is no pattern: {}", error.msg);
+            return Err(origin.fault(message, "claimed of here", "e.g. `train@v4-*`".into()));
+        }
+        match positions(self.spec, name) {
+            Some(found) => Ok(found),
+            None if (self.above)(group(name)) => Ok(Vec::new()),
+            None => {
+                let known = self.spec.stages.iter().map(|stage| stage.name.as_str());
+                let message = format!("the pipeline has no stage `{name}`");
+                Err(origin.fault(message, "claimed of here", suggest(name, known)))
+            }
         }
     }
-    if repetitions.is_empty() {
-        let message = "a claim on time is of no stage".to_owned();
-        let help = "name one, or several of which each goes on from the one before".to_owned();
-        return Err(at(source, named.span()).fault(message, "said here", help));
+}
+
+/// Refuses a training of which a stage does not read from the one before, and one that is compared with itself.
+///
+/// # Errors
+/// When a claim is of such a training.
+pub fn check_claims(claims: &[(FasterClaim, Origin)], stages: &[Stage]) -> Result<()> {
+    let position = |name: &String| stages.iter().position(|stage| stage.name == *name);
+    let reads = |two: &&[String]| {
+        let both = position(&two[0]).zip(position(&two[1]));
+        both.is_none_or(|(before, after)| stages[after].upstream().contains(&before))
+    };
+    for (claim, origin) in claims {
+        let all = claim.faster.iter().chain(&claim.than);
+        if let Some(two) = all.flat_map(|stages| stages.windows(2)).find(|two| !reads(two)) {
+            return Err(origin.fault(
+                format!("`{}` does not go on from `{}`", two[1], two[0]),
+                "claimed here",
+                "name stages of which each reads what the one before makes".into(),
+            ));
+        }
+        if claim.faster == claim.than {
+            let message = "a training is said to be faster than itself".to_owned();
+            return Err(origin.fault(message, "claimed here", "name another one".into()));
+        }
     }
-    Ok(Some(repetitions))
+    Ok(())
 }

@@ -81,7 +81,7 @@ pub fn overlay(mut layers: Layers, dataset: &str, set: &[String]) -> Result<Spec
             });
         }
         let claimed = std::mem::take(&mut layer.faster);
-        if let Some(claim) = claimed.first().filter(|_| adds != Adds::Named) {
+        if let Some(claim) = claimed.first().filter(|_| depth > 0) {
             return Err(at(&layer.source, claim.stages.span()).fault(
                 format!("a claim on time: {}", claim.claim),
                 "said here",

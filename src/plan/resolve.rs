@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
+use super::faster::check_claims;
 use super::foreach::group;
 use super::graph::Graph;
 use super::overlay::{Adds, Layers, overlay};
@@ -88,7 +89,9 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
             labels,
         });
     }
-    Ok(Plan { request: request.clone(), summary, stages, faster: spec.faster })
+    check_claims(&spec.faster, &stages)?;
+    let faster = spec.faster.into_iter().map(|(claim, _)| claim).collect();
+    Ok(Plan { request: request.clone(), summary, stages, faster })
 }
 
 /// Every stage instance that a pipeline has over a dataset in any profile; none if there is no such

@@ -46,7 +46,7 @@ pub struct Spec {
     /// In the order of the pipeline file.
     pub stages: Vec<StageSpec>,
     /// Claims on time.
-    pub faster: Vec<FasterClaim>,
+    pub faster: Vec<(FasterClaim, Origin)>,
     positions: HashMap<String, Range<usize>>,
     joins: RefCell<HashMap<(usize, Vec<String>), Join>>,
 }

@@ -14,6 +14,7 @@ use super::table::table;
 use crate::declare::{Bytes, Figure, OutputDecl};
 use crate::error::{Doing, Error, Result};
 use crate::store::{Object, Store};
+use crate::words::letter;
 
 /// Bytes of a picture's file that is read at all.
 const LARGEST: u64 = 64 << 20;
@@ -59,7 +60,7 @@ pub fn figures(store: &Store, subjects: &[Subject]) -> Markup {
                 div.beside {
                     @for (n, shown) in shown.iter().enumerate().take(if same { 1 } else { shown.len() }) {
                         figure {
-                            @if !same { h4 { (super::page::letter(n)) } }
+                            @if !same { h4 { (letter(n)) } }
                             @match shown {
                                 Some(shown) => (shown.markup(store, output)),
                                 None => p.note { "Not made." },

@@ -13,7 +13,7 @@ use crate::declare::Bytes;
 use crate::inline::source_of;
 use crate::metrics::{Chart, Curves, charts, number, thinned};
 use crate::store::{RunRecord, Store};
-use crate::words::{self, human_seconds};
+use crate::words::{self, human_seconds, letter};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -66,12 +66,6 @@ pub fn page(store: &Store, subjects: &[Subject]) -> String {
     markup.into_string()
 }
 
-/// `A`, `B`, ..: what a run is called beside others.
-pub fn letter(n: usize) -> String {
-    let letter = char::from(b'A' + (n % 26) as u8);
-    if n < 26 { letter.to_string() } else { format!("{letter}{}", n / 26) }
-}
-
 fn title(run: &RunRecord) -> String {
     words::title(&run.pipeline, &run.dataset, &run.profile)
 }
@@ -114,6 +108,9 @@ fn of_run(subject: &Subject, letter: Option<String>) -> Markup {
                 p.warn { "Rests on: " (subject.labels.iter().cloned().collect::<Vec<_>>().join(", ")) "." }
             }
             @for summary in summaries { p { (summary) "." } }
+            @if let Some(why) = &subject.unread {
+                p.warn { "Its pipeline cannot be read as it is now, so less is said of it: " (why) "." }
+            }
             @if !ended { p.wrong role="alert" { "This run has not ended: it goes on, or was killed." } }
             @for stage in stages.iter().filter(|stage| !stage.message.is_empty()) {
                 p.wrong role="alert" { strong { (stage.name) } " failed: " (stage.message) }

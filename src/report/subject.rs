@@ -30,6 +30,8 @@ pub struct Subject {
     pub asked: Vec<String>,
     /// Which trainings its pipeline says are faster than others.
     pub faster: Vec<FasterClaim>,
+    /// Why its pipeline cannot be read any more, if that is so.
+    pub unread: Option<String>,
 }
 
 /// A stage of a run.
@@ -88,7 +90,9 @@ impl Subject {
         messages: &BTreeMap<String, String>,
     ) -> Self {
         let RunRecord { pipeline, dataset, profile, set, .. } = run.clone();
-        let plan = resolve(project, &Request { pipeline, dataset, profile, set }).ok();
+        let plan = resolve(project, &Request { pipeline, dataset, profile, set });
+        let unread = plan.as_ref().err().map(ToString::to_string);
+        let plan = plan.ok();
         let profile = project.layer("profile", "profiles", &run.profile).ok().map(|layer| layer.summary);
         let summaries = plan.iter().map(|plan| plan.summary.clone()).chain(profile).collect();
         let (planned, faster) = plan.map(|plan| (plan.stages, plan.faster)).unwrap_or_default();
@@ -123,7 +127,7 @@ impl Subject {
         let last = |n: &usize| !all && !edges.iter().any(|(from, _): &(usize, usize)| from == n);
         let asked = (0..stages.len()).filter(last).map(|n| stages[n].name.clone()).collect();
         let curves = curves(store, &run.id, ended.then_some(&run));
-        Self { ended, summaries, stages, edges, curves, labels, asked, faster, run }
+        Self { ended, summaries, stages, edges, curves, labels, asked, faster, unread, run }
     }
 }
 

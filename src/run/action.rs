@@ -87,8 +87,8 @@ pub(super) struct Made {
 pub enum Said {
     /// Another run computes the same: its name.
     Waiting(String),
-    /// The worker is started.
-    Started,
+    /// The worker is started; it may go on from a checkpoint.
+    Started { resumes: bool },
     /// Of so many rows of a row-wise stage, the worker computes these.
     Rows {
         /// Rows that the store lacks.
@@ -121,7 +121,7 @@ impl Action<'_> {
             return Ok(Outcome::Taken(head));
         }
         self.check_unchanged(run.store)?;
-        say(Said::Started);
+        say(Said::Started { resumes: self.has_checkpoints(run) });
         let clock = Instant::now();
         let began = SystemTime::now();
         let Some((scratch, _scratch)) = self.scratch(run, place, &mut say)? else {
@@ -219,6 +219,12 @@ impl Action<'_> {
         let Some(lock) = lock else { return Ok(None) };
         fs::create_dir_all(&path).doing("cannot create", &path)?;
         Ok(Some((path, Some(lock))))
+    }
+
+    /// Whether an earlier worker left something to go on from.
+    fn has_checkpoints(&self, run: &Run) -> bool {
+        let path = run.store.path("scratch").join(self.key.scratch_digest().to_string());
+        self.keeps_checkpoints() && fs::read_dir(path).is_ok_and(|mut files| files.next().is_some())
     }
 
     fn keeps_checkpoints(&self) -> bool {

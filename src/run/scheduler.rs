@@ -265,8 +265,9 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
             let say = |said| {
                 let _ = sender.send(match said {
                     Said::Waiting(holder) => Message::Event(Event::Waiting { stage: name(), holder }),
-                    Said::Started => {
-                        Message::Event(Event::Started { stage: name(), key, course, reasons: why.clone() })
+                    Said::Started { resumes } => {
+                        let (stage, reasons) = (name(), why.clone());
+                        Message::Event(Event::Started { stage, key, course, resumes, reasons })
                     }
                     Said::Rows { missing, of } => {
                         Message::Event(Event::Rows { stage: name(), compute: missing, of })

@@ -1,7 +1,6 @@
 //! Which question shows whose outputs, on which sides, in which order.
 
-use std::iter;
-
+use callsheet::words::letter;
 use rand::seq::SliceRandom;
 
 use super::key::{Purpose, Side};
@@ -51,13 +50,6 @@ pub fn letters(count: usize, seed: i64) -> Vec<String> {
     let mut letters: Vec<String> = (0..count).map(letter).collect();
     letters.shuffle(&mut stream(seed, "letters", 0));
     letters
-}
-
-/// A, B, .., Z, AA, AB, ..
-fn letter(n: usize) -> String {
-    let last = char::from(b'A' + (n % 26) as u8);
-    let before = if n < 26 { String::new() } else { letter(n / 26 - 1) };
-    before.chars().chain(iter::once(last)).collect()
 }
 
 #[cfg(test)]

@@ -1,23 +1,44 @@
 //! How long trainings took until each was as good as all became.
 
-use super::training::{Measured, Training};
+use std::collections::BTreeMap;
+
+use super::training::{Measured, QUALITY, Training};
+use crate::metrics::number;
 
 /// A quality that several trainings reached.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Goal {
     /// The best of the one whose best is worst.
-    pub value: f64,
+    value: f64,
     /// Whether more is better.
-    up: bool,
+    more: bool,
 }
 
-/// What was measured of a training under a name, of one stage or of several that each go on from the one before; nothing
-/// where their time is not known.
-pub fn measured(stages: &[&Training], name: &str) -> Vec<Measured> {
-    if stages.iter().any(|stage| stage.continued) {
-        return Vec::new();
+impl Goal {
+    /// `until psnr is 20.1 or more`.
+    pub fn shown(&self, name: &str) -> String {
+        let side = if self.more { "more" } else { "less" };
+        format!("until {} is {} or {side}", name.trim_start_matches(QUALITY), number(self.value))
     }
-    let mut before = 0.0;
+}
+
+/// By what was measured, whether more of it is better: whether more trainings ended with more than they began with than with
+/// less. Nothing of what is as often so as not.
+pub fn directions<'a>(trainings: &'a [(&str, Training)]) -> BTreeMap<&'a str, bool> {
+    let mut risen: BTreeMap<&str, i64> = BTreeMap::new();
+    for (name, measured) in trainings.iter().flat_map(|(_, training)| &training.quality) {
+        let mut finite = measured.iter().map(|one| one.value).filter(|value| value.is_finite());
+        let (first, last) = (finite.next(), finite.next_back());
+        let up = first.zip(last).map_or(0, |(first, last)| i64::from(last > first) - i64::from(last < first));
+        *risen.entry(name).or_default() += up;
+    }
+    risen.into_iter().filter(|(_, up)| *up != 0).map(|(name, up)| (name, up > 0)).collect()
+}
+
+/// What was measured of a training under a name, of one stage or of several that go on from one another, after `before`
+/// seconds.
+pub fn measured(before: f64, stages: &[&Training], name: &str) -> Vec<Measured> {
+    let mut before = before;
     let mut all = Vec::new();
     for stage in stages {
         let told = stage.quality.get(name).into_iter().flatten();
@@ -27,26 +48,20 @@ pub fn measured(stages: &[&Training], name: &str) -> Vec<Measured> {
     all
 }
 
-/// What all trainings that measured something reached; more is better where most ended with more than they began with.
-/// None unless there are several.
-pub fn goal(trainings: &[Vec<Measured>]) -> Option<Goal> {
-    let values = |measured: &Vec<Measured>| -> Vec<f64> {
-        measured.iter().map(|measured| measured.value).filter(|value| value.is_finite()).collect()
+/// What all trainings reached; none unless there are several, and something was measured of each.
+pub fn goal(trainings: &[Vec<Measured>], more: bool) -> Option<Goal> {
+    let best = |measured: &Vec<Measured>| {
+        let finite = measured.iter().map(|one| one.value).filter(|value| value.is_finite());
+        finite.reduce(if more { f64::max } else { f64::min })
     };
-    let all: Vec<Vec<f64>> = trainings.iter().map(values).filter(|values| !values.is_empty()).collect();
-    if all.len() < 2 {
-        return None;
-    }
-    let rising = all.iter().filter(|values| values[values.len() - 1] > values[0]).count();
-    let up = 2 * rising > all.len();
-    let best = |values: &Vec<f64>| values.iter().copied().reduce(if up { f64::max } else { f64::min });
-    let value = all.iter().filter_map(best).reduce(if up { f64::min } else { f64::max })?;
-    Some(Goal { value, up })
+    let all: Vec<f64> = trainings.iter().map(best).collect::<Option<_>>()?;
+    let value = all.iter().copied().reduce(if more { f64::min } else { f64::max })?;
+    (all.len() > 1).then_some(Goal { value, more })
 }
 
 /// Seconds between which a training reached a goal: when it was last measured before that, and when first since.
 pub fn until(measured: &[Measured], goal: Goal) -> Option<[f64; 2]> {
-    let there = |value: f64| if goal.up { value >= goal.value } else { value <= goal.value };
+    let there = |value: f64| if goal.more { value >= goal.value } else { value <= goal.value };
     let first = measured.iter().position(|measured| there(measured.value))?;
     let before = first.checked_sub(1).map_or(0.0, |before| measured[before].seconds);
     Some([before, measured[first].seconds])
@@ -57,40 +72,48 @@ mod tests {
     use super::*;
 
     fn told(values: &[f64]) -> Vec<Measured> {
-        (1..)
-            .zip(values)
-            .map(|(step, value)| Measured { step, seconds: 10.0 * step as f64, value: *value })
-            .collect()
+        let seconds = (1..).map(|n| 10.0 * f64::from(n));
+        seconds.zip(values).map(|(seconds, value)| Measured { seconds, value: *value }).collect()
+    }
+
+    fn training(values: &[f64], ended: f64) -> Training {
+        Training {
+            ended,
+            quality: [("held_out/psnr".to_owned(), told(values))].into(),
+            ..Training::default()
+        }
     }
 
     #[test]
     fn equal_quality_is_the_best_of_the_training_whose_best_is_worst() {
         let all = [told(&[10.0, 18.0, 25.0]), told(&[9.0, f64::NAN, 20.0, 19.0])];
-        let found = goal(&all).expect("one");
-        assert_eq!(found, Goal { value: 20.0, up: true });
+        let found = goal(&all, true).expect("one");
+        assert_eq!(found.shown("held_out/psnr"), "until psnr is 20.00 or more");
         assert_eq!(until(&all[0], found), Some([20.0, 30.0]));
         assert_eq!(until(&all[1], found), Some([20.0, 30.0]));
         assert_eq!(until(&told(&[20.0]), found), Some([0.0, 10.0]), "it may have been so from the start");
         assert_eq!(until(&told(&[1.0, 2.0]), found), None);
         let falling = [told(&[0.9, 0.3]), told(&[0.8, 0.5, 0.4])];
-        assert_eq!(goal(&falling), Some(Goal { value: 0.4, up: false }));
-        assert_eq!(goal(&falling[..1]), None, "there is nothing to compare it with");
-        assert_eq!(goal(&[told(&[1.0]), told(&[]), told(&[f64::NAN])]), None, "nor here");
+        assert_eq!(goal(&falling, false), Some(Goal { value: 0.4, more: false }));
+        assert_eq!(goal(&falling[..1], false), None, "there is nothing to compare it with");
+        assert_eq!(goal(&[told(&[1.0]), told(&[f64::NAN])], true), None, "nor here");
+    }
+
+    #[test]
+    fn what_is_better_is_where_most_trainings_went() {
+        // One that got worse, and one that was measured once.
+        let all = [&[15.0, 25.0][..], &[20.0, 19.9], &[1.0, 2.0, f64::NAN], &[3.0]];
+        let all = all.map(|values| ("", training(values, 0.0)));
+        assert_eq!(directions(&all), [("held_out/psnr", true)].into());
+        assert_eq!(directions(&all[1..2]), [("held_out/psnr", false)].into());
+        assert!(directions(&all[..2]).is_empty(), "nobody can tell");
     }
 
     #[test]
     fn a_stage_that_goes_on_from_another_has_taken_its_time_as_well() {
-        let stage = |values: &[f64], last: f64| Training {
-            steps: vec![(1, 10.0), (9, last)],
-            quality: [("held_out/psnr".to_owned(), told(values))].into(),
-            ..Training::default()
-        };
-        let [first, second] = [stage(&[10.0], 25.0), stage(&[20.0, 21.0], 90.0)];
-        let seconds = |stages: &[&Training]| -> Vec<f64> {
-            measured(stages, "held_out/psnr").iter().map(|measured| measured.seconds).collect()
-        };
-        assert_eq!(seconds(&[&first, &second]), [10.0, 25.0 + 10.0, 25.0 + 20.0]);
-        let resumed = Training { continued: true, ..stage(&[10.0], 25.0) };
-        assert!(seconds(&[&resumed, &second]).is_empty(), "its time is not known");
+        let [first, second] = [training(&[10.0], 25.0), training(&[20.0, 21.0], 90.0)];
+        let seconds: Vec<f64> =
+            measured(100.0, &[&first, &second], "held_out/psnr").iter().map(|one| one.seconds).collect();
+        assert_eq!(seconds, [110.0, 135.0, 145.0]);
     }
 }

@@ -7,12 +7,15 @@ use std::io::{BufRead, BufReader};
 use serde::Deserialize;
 
 use super::super::subject::Subject;
-use crate::store::Store;
+use crate::store::{Provenance, Store};
 
 /// What quality is told as.
 pub const QUALITY: &str = "held_out/";
 /// What only trainings tell.
 const LOSS: &str = "loss/";
+
+/// Words of the lines that matter here.
+const HEARD: [&str; 4] = ["\"metric\"", "\"started\"", "\"retrying\"", "\"finished\""];
 
 /// One line of `events.ndjson`, as far as it is of use here.
 #[derive(Deserialize)]
@@ -20,6 +23,8 @@ struct Line {
     at: f64,
     event: String,
     stage: String,
+    #[serde(default)]
+    resumes: bool,
     #[serde(default)]
     said: Said,
 }
@@ -40,8 +45,6 @@ struct Metric {
 /// What was measured at one checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measured {
-    /// Step of the training.
-    pub step: u64,
     /// Seconds since the training was started.
     pub seconds: f64,
     /// What was measured.
@@ -53,25 +56,43 @@ pub struct Measured {
 pub struct Training {
     /// When it was started, in seconds of the run.
     pub started: f64,
+    /// When it had ended, in seconds of the run; until it has, when it last told something.
+    pub ended: f64,
     /// Steps, and when they were told, in seconds of the run.
     pub steps: Vec<(u64, f64)>,
     /// By what was measured.
     pub quality: BTreeMap<String, Vec<Measured>>,
-    /// Whether an earlier run told some of its steps, so that its time is not known.
+    /// Whether it went on from a checkpoint, so that its time is not known.
     pub continued: bool,
     /// Whether it told losses.
     pub losses: bool,
+    /// Run that made it, and the stage there.
+    pub made_by: [String; 2],
+    /// What it was made with: host, CPUs, device and the like.
+    pub conditions: BTreeMap<String, String>,
 }
 
 impl Training {
-    /// Seconds from its start to the last step that it told.
+    fn new(made: &Provenance) -> Self {
+        let Provenance { run, stage, host, cpus, execution, .. } = made;
+        let execution = execution.iter().map(|(name, value)| (name.clone(), value.to_string()));
+        let machine = [("host".to_owned(), host.clone()), ("cpus".to_owned(), cpus.to_string())];
+        let (made_by, conditions) =
+            ([run.clone(), stage.clone()], machine.into_iter().chain(execution).collect());
+        Self { made_by, conditions, ..Self::default() }
+    }
+
+    /// Seconds from its start to its end.
     pub fn seconds(&self) -> f64 {
-        self.steps.last().map_or(0.0, |(_, at)| at - self.started)
+        self.ended - self.started
     }
 
     fn hear(&mut self, line: &Line) {
-        if line.event == "started" {
-            *self = Self { started: line.at, ..Self::default() };
+        self.ended = line.at;
+        match line.event.as_str() {
+            "started" => self.begin(line.at, line.resumes),
+            "retrying" => self.begin(line.at, true),
+            _ => {}
         }
         let Some(Metric { name, step, value }) = &line.said.metric else { return };
         self.losses |= name.starts_with(LOSS);
@@ -80,9 +101,16 @@ impl Training {
             self.steps.push((*step, line.at));
         }
         if name.starts_with(QUALITY) {
-            let measured = Measured { step: *step, seconds: line.at - self.started, value: *value };
+            let measured = Measured { seconds: line.at - self.started, value: *value };
             self.quality.entry(name.clone()).or_default().push(measured);
         }
+    }
+
+    /// Forgets what was told before a worker was started.
+    fn begin(&mut self, at: f64, continued: bool) {
+        (self.started, self.continued) = (at, continued);
+        self.steps.clear();
+        self.quality.clear();
     }
 
     /// Whether it is a training of several steps.
@@ -90,12 +118,12 @@ impl Training {
         self.losses && self.steps.len() > 1
     }
 
-    /// Says whether the run that ended it told all of its steps.
+    /// Also takes it as continued if an earlier run told some of its steps.
     fn compare(mut self, subject: &Subject, stage: &str) -> Self {
         let curves = subject.curves.get(stage);
         let firsts = curves.into_iter().flatten().filter_map(|(_, curve)| curve.first_key_value());
         let first = firsts.map(|(step, _)| *step).min();
-        self.continued = first < self.steps.first().map(|(step, _)| *step);
+        self.continued |= first < self.steps.first().map(|(step, _)| *step);
         self
     }
 }
@@ -104,21 +132,23 @@ impl Training {
 pub fn trainings<'a>(store: &Store, subject: &'a Subject) -> Vec<(&'a str, Training)> {
     // Instances may share what one of them made.
     let mut wanted: BTreeMap<&str, BTreeMap<&str, Vec<&str>>> = BTreeMap::new();
+    let mut found: BTreeMap<&str, Training> = BTreeMap::new();
     for stage in &subject.stages {
         let Some(record) = stage.record.as_ref().filter(|_| subject.curves.contains_key(&stage.name)) else {
             continue;
         };
         let makers = wanted.entry(&record.provenance.run).or_default();
         makers.entry(&record.provenance.stage).or_default().push(&stage.name);
+        found.insert(&stage.name, Training::new(&record.provenance));
     }
-    let mut found: BTreeMap<&str, Training> = BTreeMap::new();
     for (run, stages) in wanted {
         let Ok(file) = File::open(store.path("runs").join(run).join("events.ndjson")) else { continue };
         let lines = BufReader::new(file).lines().map_while(Result::ok);
-        for line in lines.filter(|line| line.contains("\"metric\"") || line.contains("\"started\"")) {
+        // Progress is most of it.
+        for line in lines.filter(|line| HEARD.iter().any(|word| line.contains(word))) {
             let Ok(line) = serde_json::from_str::<Line>(&line) else { continue };
             for stage in stages.get(line.stage.as_str()).into_iter().flatten() {
-                found.entry(stage).or_default().hear(&line);
+                found.entry(stage).and_modify(|training| training.hear(&line));
             }
         }
     }

@@ -1,0 +1,117 @@
+//! What becomes of claims on time, by what trainings told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::estimate::{Value, mean, ratio};
+use super::pace::pace;
+use super::quality::{goal, measured, until};
+use super::training::{Measured, QUALITY, Training};
+use crate::metrics::number;
+use crate::plan::{self, FasterClaim};
+use crate::words::human_seconds;
+
+/// What becomes of a claim by one measure.
+pub struct Tested {
+    /// What either side took.
+    pub took: [Value; 2],
+    /// How many times as long the other took.
+    pub ratio: Value,
+    /// Whether a side has but one repetition.
+    pub single: bool,
+    /// How times are shown.
+    pub shown: fn(f64) -> String,
+}
+
+/// A measure, and what becomes of a claim by it, or why it cannot be told.
+pub type Row = (String, Result<Tested, String>);
+
+/// The trainings of a claim.
+struct Sides<'a> {
+    pretraining: Vec<&'a Training>,
+    /// Repetitions of either, each of stages that go on from one another.
+    sides: [Vec<Vec<&'a Training>>; 2],
+}
+
+/// What becomes of a claim, by each measure; `directions` says of which more is better.
+pub fn rows(
+    claim: &FasterClaim,
+    trainings: &[(&str, Training)],
+    directions: &BTreeMap<&str, bool>,
+) -> Vec<Row> {
+    let step = "seconds a step".to_owned();
+    let sides = match Sides::find(claim, trainings) {
+        Ok(sides) => sides,
+        Err(why) => return vec![(step, Err(why))],
+    };
+    let stages = sides.sides.iter().flatten().flatten();
+    let names: BTreeSet<&str> = stages.flat_map(|stage| stage.quality.keys()).map(String::as_str).collect();
+    let qualities = names.iter().map(|name| sides.to_quality(name, directions.get(name)));
+    [(step, sides.a_step())].into_iter().chain(qualities).collect()
+}
+
+impl<'a> Sides<'a> {
+    fn find(claim: &FasterClaim, trainings: &'a [(&str, Training)]) -> Result<Self, String> {
+        let stage = |name: &String| {
+            let found = trainings.iter().find(|(known, _)| known == name).map(|(_, training)| training);
+            found.ok_or_else(|| format!("{name} was not trained"))
+        };
+        let chain = |names: &Vec<String>| names.iter().map(stage).collect::<Result<Vec<_>, _>>();
+        let side = |training: &plan::Training| -> Result<Vec<Vec<&Training>>, String> {
+            let mut repetitions: Vec<Vec<&Training>> =
+                training.iter().map(chain).collect::<Result<_, _>>()?;
+            // Instances may share what one of them made.
+            let mut known = BTreeSet::new();
+            repetitions
+                .retain(|stages| known.insert(stages.iter().map(|stage| &stage.made_by).collect::<Vec<_>>()));
+            Ok(repetitions)
+        };
+        let sides = [side(&claim.faster)?, side(&claim.than)?];
+        let mut all = sides.iter().flatten().flatten();
+        let first = all.next().map(|stage| &stage.conditions);
+        if let Some((one, other)) =
+            first.and_then(|first| Some((first, &all.find(|stage| stage.conditions != *first)?.conditions)))
+        {
+            let differs = |name: &&String| one.get(*name) != other.get(*name);
+            let names: BTreeSet<&String> = one.keys().chain(other.keys()).filter(differs).collect();
+            let names: Vec<&str> = names.into_iter().map(String::as_str).collect();
+            return Err(format!("trained with another {}", names.join(", another ")));
+        }
+        Ok(Self { pretraining: chain(&claim.pretraining)?, sides })
+    }
+
+    fn a_step(&self) -> Result<Tested, String> {
+        let paces = |side: &Vec<Vec<&Training>>| side.iter().map(|stages| pace(stages)).collect();
+        let both: [Option<Vec<Value>>; 2] = self.sides.each_ref().map(paces);
+        match both {
+            [Some(faster), Some(than)] => tested([faster, than], number),
+            _ => Err("too few steps were told".to_owned()),
+        }
+    }
+
+    /// How long either took until all repetitions of both were as good.
+    fn to_quality(&self, name: &str, more: Option<&bool>) -> Row {
+        let before = [self.pretraining.iter().map(|stage| stage.seconds()).sum::<f64>(), 0.0];
+        let of_side =
+            |side: usize| self.sides[side].iter().map(move |stages| measured(before[side], stages, name));
+        let sides: [Vec<Vec<Measured>>; 2] = [of_side(0).collect(), of_side(1).collect()];
+        let unknown =
+            |why: &str| (format!("until {}", name.trim_start_matches(QUALITY)), Err(why.to_owned()));
+        let Some(more) = more else { return unknown("no training shows whether more of it is better") };
+        let Some(goal) = goal(&sides.concat(), *more) else { return unknown("it was not measured of all") };
+        let mut all = self.sides.iter().flatten().flatten().chain(&self.pretraining);
+        if all.any(|stage| stage.continued) {
+            return (goal.shown(name), Err("a part went on from an earlier run".to_owned()));
+        }
+        let value = |measured: &Vec<Measured>| {
+            until(measured, goal).map(|ends| Value { value: ends[1], ends: Some(ends) })
+        };
+        let values = sides.map(|side| side.iter().filter_map(value).collect());
+        (goal.shown(name), tested(values, human_seconds))
+    }
+}
+
+fn tested(took: [Vec<Value>; 2], shown: fn(f64) -> String) -> Result<Tested, String> {
+    let ratio = ratio(&took[0], &took[1]).ok_or("no time has passed")?;
+    let single = took.iter().any(|side| side.len() < 2);
+    Ok(Tested { took: took.each_ref().map(|side| mean(side)), ratio, single, shown })
+}
