@@ -4,11 +4,10 @@ mod render;
 
 use anyhow::{Result, ensure};
 use arrow::datatypes::DataType;
-use rayon::prelude::*;
 use serde::Deserialize;
 
 use crate::columns::{batch, float32s, int64s, schema, strings};
-use crate::video::{Encoder, Format};
+use crate::video::film;
 use crate::worker::Context;
 pub use render::fractal;
 use render::{Factors, Mode, Renderer, sample};
@@ -34,23 +33,8 @@ pub fn run(context: &Context) -> Result<()> {
     let width = (params.height * 23 / 3).next_multiple_of(2);
     let factors: Vec<(&Mode, Factors)> = (0..params.frames as u64).map(|i| sample(params.seed, i)).collect();
     let renderer = Renderer::new(params.scene_seed, width, params.height);
-    let mut encoder =
-        Encoder::create(context.output("video")?, Format::Mp4, (width, params.height), params.rate)?;
-    // As many frames in flight as threads: one is 100 MB at the paper's size.
-    let at_once = rayon::current_num_threads();
-    for start in (0..params.frames).step_by(at_once) {
-        let end = (start + at_once).min(params.frames);
-        let frames: Vec<Vec<u8>> = (start..end)
-            .into_par_iter()
-            .map(|i| renderer.frame(params.seed, i as u64, &factors[i].1))
-            .collect();
-        let written = frames.iter().try_for_each(|frame| encoder.frame(frame));
-        if written.is_err() {
-            break;
-        }
-        context.progress(end, params.frames, "frames");
-    }
-    encoder.finish()?;
+    let draw = |frame: usize| renderer.frame(params.seed, frame as u64, &factors[frame].1);
+    film(context, (width, params.height), params.rate, params.frames, draw)?;
     write_factors(context, &factors)
 }
 

@@ -6,9 +6,10 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Stdio};
 
 use anyhow::{Context as _, Result};
+use rayon::prelude::*;
 
 use super::{cannot_start, ffmpeg};
-use crate::worker::refusal;
+use crate::worker::{Context, refusal};
 
 const H264: &[&str] = &["-c:v", "libx264", "-preset", "medium", "-crf", "12", "-pix_fmt", "yuv420p"];
 /// With a palette of its own.
@@ -82,4 +83,31 @@ impl Encoder {
             "an ffmpeg with libx264 is needed; `make setup` fetches one",
         ))
     }
+}
+
+/// Draws the `frames` of a film of `width` x `height` (even numbers) at `rate` frames a second on all threads, and encodes
+/// them to the output `video`.
+///
+/// # Errors
+/// When ffmpeg fails.
+pub fn film(
+    context: &Context,
+    size: (u32, u32),
+    rate: u32,
+    frames: usize,
+    draw: impl Fn(usize) -> Vec<u8> + Sync,
+) -> Result<()> {
+    let mut encoder = Encoder::create(context.output("video")?, Format::Mp4, size, rate)?;
+    // As many frames in flight as threads: one is 100 MB at the paper's size.
+    let at_once = rayon::current_num_threads();
+    for start in (0..frames).step_by(at_once) {
+        let end = (start + at_once).min(frames);
+        let drawn: Vec<Vec<u8>> = (start..end).into_par_iter().map(&draw).collect();
+        if drawn.iter().try_for_each(|frame| encoder.frame(frame)).is_err() {
+            break;
+        }
+        context.progress(end, frames, "frames");
+    }
+    // What went wrong is known to the encoder.
+    encoder.finish()
 }

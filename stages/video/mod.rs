@@ -5,7 +5,7 @@ mod encode;
 mod index;
 
 pub use decode::{Decoded, Decoding, decode};
-pub use encode::{Encoder, Format};
+pub use encode::{Encoder, Format, film};
 pub use index::{Index, index, places};
 
 use std::process::{Command, Stdio};
