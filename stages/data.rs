@@ -35,9 +35,9 @@ impl Images {
         self.0.get(id).is_some_and(|(found, _)| found == split)
     }
 
-    /// Index of an image's crop in its frame; 0 if it is not there.
-    pub fn crop(&self, id: &str) -> i32 {
-        self.0.get(id).map_or(0, |(_, crop)| *crop)
+    /// Index of an image's crop in its frame; none if it is not there.
+    pub fn crop(&self, id: &str) -> Option<i32> {
+        self.0.get(id).map(|(_, crop)| *crop)
     }
 }
 

@@ -58,7 +58,7 @@ impl Features {
         }
         Ok(Self {
             parts: part_files(path)?,
-            crops: image_ids.iter().map(|id| images.crop(id)).collect(),
+            crops: image_ids.iter().filter_map(|id| images.crop(id)).collect(),
             positions: image_ids.iter().cloned().zip(0..).collect(),
             image_ids,
             panel_bytes: PANEL_BYTES,

@@ -4,6 +4,8 @@ mod crops;
 mod kmeans;
 mod matrix;
 mod silhouette;
+#[cfg(test)]
+mod tests;
 
 use anyhow::Result;
 use arrow::datatypes::DataType;
@@ -30,7 +32,7 @@ struct Params {
 /// Runs the stage.
 ///
 /// # Errors
-/// When there are fewer images than clusters, or images of the same crop do not differ.
+/// When there are fewer images than clusters, or images of the same crop do not differ, whichever it is.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
     let (image_ids, mut points) = Matrix::read(context.input("distances")?)?;
@@ -77,8 +79,13 @@ pub fn run(context: &Context) -> Result<()> {
 
 /// Points relative to those of the same crop.
 fn within_crops(context: &Context, image_ids: &[String], points: &Matrix) -> Result<Matrix> {
-    let images = Images::read(context.input("pairs")?)?;
-    let crops: Vec<i32> = image_ids.iter().map(|id| images.crop(id)).collect();
+    let pairs = context.input("pairs")?;
+    let images = Images::read(pairs)?;
+    let crop = |id: &String| {
+        let missing = || format!("image `{id}` has distances, but is not in {}", pairs.display());
+        images.crop(id).ok_or_else(|| refusal(missing(), "make both from the same pairs"))
+    };
+    let crops = image_ids.iter().map(crop).collect::<Result<Vec<i32>>>()?;
     let (points, alike) = standardized(points, &crops);
     if crops.iter().all(|crop| alike.contains(crop)) {
         return Err(refusal(
