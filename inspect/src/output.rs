@@ -2,7 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where printing is done")]
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -125,10 +125,14 @@ impl Output {
             let mut file = create(path)?;
             return file.write_all(text).and_then(|()| file.write_all(b"\n")).into_diagnostic();
         }
-        // A reader that has gone away (`| head`) is no error.
         let mut out = std::io::stdout().lock();
-        let _ = out.write_all(text).and_then(|()| out.write_all(b"\n"));
-        Ok(())
+        match out.write_all(text).and_then(|()| out.write_all(b"\n")) {
+            // A reader that has gone away (`| head`) is no error.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(error).into_diagnostic().wrap_err("cannot write to stdout")
+            }
+            _ => Ok(()),
+        }
     }
 }
 

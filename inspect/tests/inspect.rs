@@ -4,7 +4,7 @@ mod project;
 
 use std::fs;
 
-use project::{Project, callsheet_in};
+use project::{Project, callsheet_in, callsheet_to};
 use serde_json::Value;
 
 const CLUSTERS: (&str, &str) =
@@ -371,4 +371,22 @@ fn a_column_that_lost_its_values_has_moved_too_far() {
     let said = project.callsheet(&words);
     assert_eq!(said.code, Some(1), "{}", said.err);
     assert!(said.out.contains("`x` is only in A"), "{}", said.out);
+}
+
+#[test]
+fn a_reader_may_go_away_but_a_full_disk_is_an_error() {
+    let project = project();
+    for arguments in [&["inspect", "clusters"][..], &["inspect", "clusters", "--head", "--format", "csv"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let said = callsheet_to(writer, &project.path(""), arguments);
+        assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{arguments:?}");
+        let full = fs::File::options().write(true).open("/dev/full").expect("a full disk");
+        let said = callsheet_to(full, &project.path(""), arguments);
+        assert!(
+            said.code != Some(0) && said.err.contains("cannot write to stdout"),
+            "{arguments:?}: {}",
+            said.err
+        );
+    }
 }

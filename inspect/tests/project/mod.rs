@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
@@ -97,8 +97,13 @@ impl Project {
 
 /// Runs callsheet in a folder.
 pub fn callsheet_in(folder: &Path, arguments: &[&str]) -> Said {
+    callsheet_to(Stdio::piped(), folder, arguments)
+}
+
+/// The same, what it prints to somewhere else.
+pub fn callsheet_to(out: impl Into<Stdio>, folder: &Path, arguments: &[&str]) -> Said {
     let mut command = Command::new(engine());
-    command.args(arguments).current_dir(folder);
+    command.args(arguments).current_dir(folder).stdout(out);
     let Output { status, stdout, stderr } = command.output().expect("callsheet starts");
     let err = String::from_utf8_lossy(&stderr).replace(['│', '╰', '─', '▶', '×'], " ");
     let err = err.split_whitespace().collect::<Vec<_>>().join(" ");
