@@ -174,7 +174,8 @@ fn encoders_of_three_sets_are_compared_on_one_before_and_after_fine_tuning() {
     };
     let said = claim("{ method = \"sane\", training = \"fine-tuned\" }");
     assert!(said.contains("no method `sane` with training = \"fine-tuned\" was measured"), "{said}");
+    assert!(said.contains("generalization.toml"), "{said}");
     assert!(said.contains("known: ") && said.contains("same, fine-tuned"), "{said}");
     let said = claim("\"same\"");
-    assert!(said.contains("generalization.toml") && said.contains("shows how claims are written"), "{said}");
+    assert!(said.contains("generalization.toml") && said.contains("shows how it is written"), "{said}");
 }

@@ -25,13 +25,12 @@ pub fn table(path: &Path) -> Result<Markup> {
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     let end_of =
         |name: &str| ENDS.iter().any(|end| name.strip_suffix(end).is_some_and(|of| names.contains(&of)));
-    let plain = |name: &str| {
-        let kind = schema.field_with_name(name).map(|field| field.data_type());
-        kind.is_ok_and(|kind| !kind.is_nested() && !is_image(kind))
+    let is = |name: &str, what: fn(&DataType) -> bool| {
+        schema.field_with_name(name).is_ok_and(|field| what(field.data_type()))
     };
+    let plain = |name: &str| is(name, |kind| !kind.is_nested() && !is_image(kind));
     let is_text = |name: &str| {
-        let kind = schema.field_with_name(name).map(|field| field.data_type());
-        kind.is_ok_and(|kind| matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View))
+        is(name, |kind| matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View))
     };
     let says = |name: &str| {
         batches.iter().any(|batch| (0..batch.num_rows()).any(|row| value(batch, name, row).is_some()))

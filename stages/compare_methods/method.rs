@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use callsheet::error::list;
 use callsheet::table::read_columns;
 use serde_json::Value;
 
@@ -70,6 +71,25 @@ impl Method {
             }
         }
         Ok(methods.into_values().collect())
+    }
+
+    /// Positions of those that were trained so, of this name if one is given.
+    ///
+    /// # Errors
+    /// When none was measured.
+    pub fn find(methods: &[Self], name: Option<&str>, training: &str) -> Result<Vec<usize>> {
+        let meant =
+            |method: &Self| method.training == training && name.is_none_or(|name| name == method.name);
+        let found: Vec<usize> = (0..methods.len()).filter(|at| meant(&methods[*at])).collect();
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        let name = name.unwrap_or("of any name");
+        let known: Vec<String> = methods.iter().map(Self::shown).collect();
+        Err(refusal(
+            format!("no method `{name}` with training = \"{training}\" was measured"),
+            format!("known: {}", list(known.iter().map(String::as_str))),
+        ))
     }
 
     /// How it is called in messages.

@@ -1,6 +1,7 @@
 //! Methods side by side: what those measured of the same images come to.
 
 pub mod bootstrap;
+pub mod file;
 mod method;
 mod published;
 #[cfg(test)]

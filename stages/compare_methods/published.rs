@@ -1,13 +1,11 @@
 //! What others published of the methods that are measured here.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use callsheet::error::list;
 use serde::Deserialize;
 
-use super::Method;
+use super::{Method, file};
 use crate::worker::refusal;
 
 /// A file of published figures.
@@ -46,26 +44,12 @@ impl Published {
     /// # Errors
     /// When it is no such file, or names a method that was not measured, one twice, or another distance.
     pub fn read(path: &Path, methods: &[Method]) -> Result<Vec<Option<Self>>> {
-        let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let file: File = toml::from_str(&text).map_err(|error| {
-            let help = "`callsheet stages compare_methods` shows how published figures are written";
-            refusal(format!("{}: {error}", path.display()), help)
-        })?;
+        let file: File = file::read(path, "compare_methods")?;
         let mut all: Vec<Option<Self>> = methods.iter().map(|_| None).collect();
         for figures in file.published {
             figures.check(path)?;
-            let (name, training) = (&figures.method, &figures.training);
-            let meant = |method: &Method| method.name == *name && method.training == training;
-            let Some(at) = methods.iter().position(meant) else {
-                let known: Vec<String> = methods.iter().map(Method::shown).collect();
-                return Err(refusal(
-                    format!(
-                        "{}: no method `{name}` with training = \"{training}\" was measured",
-                        path.display()
-                    ),
-                    format!("known: {}", list(known.iter().map(String::as_str))),
-                ));
-            };
+            let found = Method::find(methods, Some(&figures.method), &figures.training);
+            let at = found.with_context(|| path.display().to_string())?[0];
             let [measured, _] = &methods[at].tables[0].distance;
             if let Some(Distance { name, .. }) = figures.distance.as_ref().filter(|one| one.name != *measured)
             {

@@ -167,7 +167,7 @@ fn published_figures_stand_beside_what_is_measured_of_their_method() {
         (published.replace("21.5", "\"high\""), "invalid type: string \"high\""),
     ] {
         std::fs::write(folder.path().join("published"), figures).expect("written");
-        let error = compared(&folder, &tables).expect_err(wanted).to_string();
-        assert!(error.contains(wanted), "{error}");
+        let error = format!("{:#}", compared(&folder, &tables).expect_err(wanted));
+        assert!(error.contains(wanted) && error.contains("published: "), "{error}");
     }
 }

@@ -1,14 +1,12 @@
 //! Claims as they are written down, and what they are of.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use callsheet::error::list;
 use serde::Deserialize;
 
 use crate::compare_methods::Method;
-use crate::worker::refusal;
+use crate::compare_methods::file::read;
 
 /// A file of claims.
 #[derive(Deserialize)]
@@ -56,12 +54,7 @@ impl Claim {
     /// # Errors
     /// When it is no file of claims.
     pub fn read(path: &Path) -> Result<Vec<Self>> {
-        let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let file: File = toml::from_str(&text).map_err(|error| {
-            let help = "`callsheet stages test_claims` shows how claims are written";
-            refusal(format!("{}: {error}", path.display()), help)
-        })?;
-        Ok(file.claims)
+        Ok(read::<File>(path, "test_claims")?.claims)
     }
 }
 
@@ -71,18 +64,13 @@ impl Side {
     /// # Errors
     /// When nothing was.
     pub fn find<'m>(&self, methods: &'m [Method], metric: usize, up: bool) -> Result<&'m Method> {
-        let named = |method: &&Method| self.method.as_ref().is_none_or(|name| *name == method.name);
-        let meant = methods.iter().filter(|method| method.training == self.training).filter(named);
+        let meant = Method::find(methods, self.method.as_deref(), &self.training)?;
         let mean = |method: &Method| {
             let means = method.means(metric);
             let mean = means.values().sum::<f64>() / means.len() as f64;
             if up { mean } else { -mean }
         };
-        meant.max_by(|a, b| mean(a).total_cmp(&mean(b))).ok_or_else(|| {
-            let name = self.method.as_deref().unwrap_or("of any name");
-            let message = format!("no method `{name}` with training = \"{}\" was measured", self.training);
-            let known: Vec<String> = methods.iter().map(Method::shown).collect();
-            refusal(message, format!("known: {}", list(known.iter().map(String::as_str))))
-        })
+        let meant = meant.into_iter().map(|at| &methods[at]);
+        meant.max_by(|a, b| mean(a).total_cmp(&mean(b))).context("no method is meant")
     }
 }

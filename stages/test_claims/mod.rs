@@ -56,7 +56,8 @@ pub fn run(context: &Context) -> Result<()> {
     for path in &context.files("claims")?.paths {
         for claim in Claim::read(path)? {
             for measure in MEASURES {
-                tested.push(test(&claim, measure, &methods, &frames, &params)?);
+                let found = test(&claim, measure, &methods, &frames, &params);
+                tested.push(found.with_context(|| path.display().to_string())?);
             }
         }
     }
