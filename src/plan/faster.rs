@@ -137,28 +137,36 @@ impl Known<'_> {
     }
 }
 
-/// Refuses a training of which a stage does not read from the one before, and one that is compared with itself.
+/// Refuses trainings of stages that do not follow one another, and those that are compared with themselves.
 ///
 /// # Errors
 /// When a claim is of such a training.
 pub fn check_claims(claims: &[(FasterClaim, Origin)], stages: &[Stage]) -> Result<()> {
     let position = |name: &String| stages.iter().position(|stage| stage.name == *name);
-    let reads = |two: &&[String]| {
-        let both = position(&two[0]).zip(position(&two[1]));
+    let reads = |before: &String, after: &String| {
+        let both = position(before).zip(position(after));
         both.is_none_or(|(before, after)| stages[after].upstream().contains(&before))
     };
     for (claim, origin) in claims {
+        let refused = |message: String, help: &str| Err(origin.fault(message, "claimed here", help.into()));
         let all = claim.faster.iter().chain(&claim.than);
-        if let Some(two) = all.flat_map(|stages| stages.windows(2)).find(|two| !reads(two)) {
-            return Err(origin.fault(
-                format!("`{}` does not go on from `{}`", two[1], two[0]),
-                "claimed here",
-                "name stages of which each reads what the one before makes".into(),
-            ));
+        if let Some(two) = all.flat_map(|stages| stages.windows(2)).find(|two| !reads(&two[0], &two[1])) {
+            let message = format!("`{}` does not go on from `{}`", two[1], two[0]);
+            return refused(message, "name stages of which each reads what the one before makes");
         }
-        if claim.faster == claim.than {
-            let message = "a training is said to be faster than itself".to_owned();
-            return Err(origin.fault(message, "claimed here", "name another one".into()));
+        for (n, before) in claim.pretraining.iter().enumerate() {
+            if claim.pretraining[..n].contains(before) {
+                return refused(format!("the pre-training `{before}` stands there twice"), "leave one out");
+            }
+            let mut firsts = claim.faster.iter().map(|stages| &stages[0]);
+            if let Some(first) = firsts.find(|first| !reads(before, first)) {
+                let message = format!("`{first}` does not read what `{before}` makes");
+                return refused(message, "a pre-training makes what the training begins with");
+            }
+        }
+        if let Some(both) = claim.faster.iter().find(|repetition| claim.than.contains(repetition)) {
+            let message = format!("`{}` is said to be faster than itself", both.join(", "));
+            return refused(message, "name other trainings");
         }
     }
     Ok(())

@@ -121,12 +121,13 @@ impl Action<'_> {
             return Ok(Outcome::Taken(head));
         }
         self.check_unchanged(run.store)?;
-        say(Said::Started { resumes: self.has_checkpoints(run) });
-        let clock = Instant::now();
-        let began = SystemTime::now();
         let Some((scratch, _scratch)) = self.scratch(run, place, &mut say)? else {
             return Ok(Outcome::Stopped);
         };
+        let resumes = fs::read_dir(&scratch).is_ok_and(|mut files| files.next().is_some());
+        say(Said::Started { resumes });
+        let clock = Instant::now();
+        let began = SystemTime::now();
         let made = match &self.stage.decl.rows {
             Some(rows) => {
                 let request = self.request(&digest, &place.staging, &scratch);
@@ -219,12 +220,6 @@ impl Action<'_> {
         let Some(lock) = lock else { return Ok(None) };
         fs::create_dir_all(&path).doing("cannot create", &path)?;
         Ok(Some((path, Some(lock))))
-    }
-
-    /// Whether an earlier worker left something to go on from.
-    fn has_checkpoints(&self, run: &Run) -> bool {
-        let path = run.store.path("scratch").join(self.key.scratch_digest().to_string());
-        self.keeps_checkpoints() && fs::read_dir(path).is_ok_and(|mut files| files.next().is_some())
     }
 
     fn keeps_checkpoints(&self) -> bool {

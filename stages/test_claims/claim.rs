@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::Deserialize;
 
 use crate::compare_methods::Method;
@@ -70,7 +70,9 @@ impl Side {
             let mean = means.values().sum::<f64>() / means.len() as f64;
             if up { mean } else { -mean }
         };
-        let meant = meant.into_iter().map(|at| &methods[at]);
-        meant.max_by(|a, b| mean(a).total_cmp(&mean(b))).context("no method is meant")
+        let better = |one: usize, other: usize| {
+            if mean(&methods[other]).total_cmp(&mean(&methods[one])).is_lt() { one } else { other }
+        };
+        Ok(&methods[meant.iter().copied().fold(meant[0], better)])
     }
 }

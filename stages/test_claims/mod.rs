@@ -5,6 +5,7 @@ mod claim;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
@@ -14,7 +15,7 @@ use crate::compare_methods::bootstrap::{Group, interval};
 use crate::compare_methods::{Method, check, frames};
 use crate::metrics::METRICS;
 use crate::worker::Context;
-use claim::{Claim, Slack};
+use claim::{Claim, Side, Slack};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,8 +57,7 @@ pub fn run(context: &Context) -> Result<()> {
     for path in &context.files("claims")?.paths {
         for claim in Claim::read(path)? {
             for measure in MEASURES {
-                let found = test(&claim, measure, &methods, &frames, &params);
-                tested.push(found.with_context(|| path.display().to_string())?);
+                tested.push(test((path, &claim), measure, &methods, &frames, &params)?);
             }
         }
     }
@@ -82,14 +82,15 @@ pub fn run(context: &Context) -> Result<()> {
 }
 
 fn test(
-    claim: &Claim,
+    (path, claim): (&Path, &Claim),
     (metric, up, slack): Measure,
     methods: &[Method],
     frames: &BTreeMap<String, String>,
     params: &Params,
 ) -> Result<Tested> {
     let at = METRICS.iter().position(|known| *known == metric).context("no such metric")?;
-    let sides = [&claim.better, &claim.than].map(|side| side.find(methods, at, up));
+    let find = |side: &Side| side.find(methods, at, up).with_context(|| path.display().to_string());
+    let sides = [&claim.better, &claim.than].map(find);
     let [better, than] = sides;
     let (better, than) = (better?, than?);
     let (ours, theirs) = (better.means(at), than.means(at));

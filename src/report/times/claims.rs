@@ -32,7 +32,7 @@ pub fn claims(
                             td.words { (measure) }
                             @let shown = tested.map_or(number as fn(f64) -> String, |tested| tested.shown);
                             @for (side, training) in [&claim.faster, &claim.than].into_iter().enumerate() {
-                                td.words { (name(training)) }
+                                td.words { (name(training, tested.map_or(training.len(), |tested| tested.repetitions[side]))) }
                                 td.words { (cell(tested.ok().map(|tested| tested.took[side]), shown)) }
                             }
                             td.words { (cell(tested.ok().map(|tested| tested.ratio), number)) }
@@ -63,11 +63,11 @@ fn verdict(tested: &Tested) -> String {
         Some([_, high]) if high < 1.0 => "no",
         _ => return "undecided".to_owned(),
     };
-    format!("{holds}{}", if tested.single { ", in one run" } else { "" })
+    tested.single.map_or_else(|| holds.to_owned(), |what| format!("{holds}, of one {what}"))
 }
 
 /// The stages of the first repetition, and how many there are.
-fn name(training: &plan::Training) -> String {
+fn name(training: &plan::Training, repetitions: usize) -> String {
     let stages = training.first().map(|stages| stages.join(", then ")).unwrap_or_default();
-    if training.len() > 1 { format!("{stages} ({} repetitions)", training.len()) } else { stages }
+    if repetitions > 1 { format!("{stages} ({repetitions} repetitions)") } else { stages }
 }

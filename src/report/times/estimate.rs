@@ -19,43 +19,60 @@ impl Value {
     }
 }
 
-/// The mean of repetitions, and its interval of 95 % confidence by how they differ; a single one is taken as it is. At
-/// least one.
+/// The geometric mean of repetitions, and its interval of 95 % confidence by how they differ, widened by as much as their
+/// values are not known; a single one is taken as it is. At least one, and each a time.
 pub fn mean(repetitions: &[Value]) -> Value {
     if let [single] = repetitions {
         return *single;
     }
-    let Moments { mean, variance, count } = Moments::of(repetitions.iter().map(|one| one.value));
-    let half = student(count - 1.0) * (variance / count).sqrt();
-    Value { value: mean, ends: Some([(mean - half).max(0.0), mean + half]) }
+    let Logs { value, least, most } = Logs::of(repetitions);
+    let half = student(value.count - 1.0) * value.error();
+    Value { value: value.mean.exp(), ends: Some([(least - half).exp(), (most + half).exp()]) }
 }
 
-/// How many times as long the repetitions of `than` took, geometric means beside each other. Of several repetitions of
-/// both with the interval of 95 % confidence (Welch's, of logarithms), widened by as much as their values are not known; of a
-/// single one with what is known of the values alone. None where a value is no time; at least one repetition each.
+/// How many times as long the repetitions of `than` took, geometric means beside each other, and the interval of 95 %
+/// confidence by how repetitions differ (Welch's, of logarithms), widened by as much as their values are not known. Where one
+/// side has a single repetition, it is taken to differ as those of the other do; where both have, nothing tells how they
+/// would. None where a value is no time; at least one repetition each.
 pub fn ratio(faster: &[Value], than: &[Value]) -> Option<Value> {
-    let sides = [faster, than];
-    if sides.iter().copied().flatten().any(|one| !(one.value.is_finite() && one.value > 0.0)) {
+    let mut all = faster.iter().chain(than);
+    if all.any(|one| !(one.value.is_finite() && one.value > 0.0)) {
         return None;
     }
-    let logs = |side: &[Value], of: fn(&Value) -> f64| Moments::of(side.iter().map(|one| of(one).ln()));
-    let [faster, than] = sides.map(|side| logs(side, |one| one.value));
-    let value = (than.mean - faster.mean).exp();
-    // The least and the most that it can be by what is known of each repetition.
-    let end = |of_faster: fn(&Value) -> f64, of_than: fn(&Value) -> f64| {
-        logs(sides[1], of_than).mean - logs(sides[0], of_faster).mean
+    let sides = [Logs::of(faster), Logs::of(than)];
+    let [Logs { value: own, .. }, Logs { value: others, .. }] = &sides;
+    let value = (others.mean - own.mean).exp();
+    let ends_known = [faster, than].iter().all(|side| side.len() > 1 || side[0].ends.is_some());
+    let half = match (own.count > 1.0, others.count > 1.0) {
+        (true, true) => {
+            let errors = [own, others].map(|side| (side.error().powi(2), side.count - 1.0));
+            let error: f64 = errors.iter().map(|(error, _)| error).sum();
+            let degrees =
+                error.powi(2) / errors.iter().map(|(error, degrees)| error.powi(2) / degrees).sum::<f64>();
+            if error > 0.0 { student(degrees) * error.sqrt() } else { 0.0 }
+        }
+        (false, false) => 0.0,
+        (several, _) => {
+            let known = if several { own } else { others };
+            student(known.count - 1.0) * (known.variance * (1.0 + 1.0 / known.count)).sqrt()
+        }
     };
-    let (least, most) = (end(Value::most, Value::least), end(Value::least, Value::most));
-    if faster.count < 2.0 || than.count < 2.0 {
-        let known = sides.iter().filter(|side| side.len() == 1).all(|side| side[0].ends.is_some());
-        return Some(Value { value, ends: known.then(|| [least.exp(), most.exp()]) });
+    let (least, most) = (sides[1].least - sides[0].most, sides[1].most - sides[0].least);
+    Some(Value { value, ends: ends_known.then(|| [(least - half).exp(), (most + half).exp()]) })
+}
+
+/// Means of logarithms: of the values, and of the least and the most that they may be.
+struct Logs {
+    value: Moments,
+    least: f64,
+    most: f64,
+}
+
+impl Logs {
+    fn of(side: &[Value]) -> Self {
+        let of = |of: fn(&Value) -> f64| Moments::of(side.iter().map(|one| of(one).ln()));
+        Self { value: of(|one| one.value), least: of(Value::least).mean, most: of(Value::most).mean }
     }
-    let errors = [&faster, &than].map(|side| side.variance / side.count);
-    let error: f64 = errors.iter().sum();
-    let degrees =
-        error.powi(2) / (errors[0].powi(2) / (faster.count - 1.0) + errors[1].powi(2) / (than.count - 1.0));
-    let half = if error > 0.0 { student(degrees) * error.sqrt() } else { 0.0 };
-    Some(Value { value, ends: Some([(least - half).exp(), (most + half).exp()]) })
 }
 
 struct Moments {
@@ -66,6 +83,11 @@ struct Moments {
 }
 
 impl Moments {
+    /// Standard deviation of the mean.
+    fn error(&self) -> f64 {
+        (self.variance / self.count).sqrt()
+    }
+
     fn of(values: impl Iterator<Item = f64> + Clone) -> Self {
         let count = values.clone().count() as f64;
         let mean = values.clone().sum::<f64>() / count;
@@ -108,12 +130,23 @@ mod tests {
 
     #[test]
     fn repetitions_are_as_sure_as_they_are_alike() {
-        // Deviation 1, so that of the mean of three is 0.577.
-        let Value { value, ends } = mean(&exact([9.0, 10.0, 11.0]));
-        let [low, high] = ends.expect("an interval");
-        assert!(value == 10.0 && (high - 10.0 - 4.303 / 3f64.sqrt()).abs() < 1e-3 && (10.0 - low) < 2.49);
+        // Logarithms 0, 1 and 2: their deviation is 1, that of their mean 0.577.
+        let Value { value, ends } = mean(&exact([1.0, 1f64.exp(), 2f64.exp()]));
+        let [low, high] = ends.expect("an interval").map(f64::ln);
+        let half = 4.303 / 3f64.sqrt();
+        assert!(
+            (value.ln() - 1.0).abs() < 1e-9
+                && (high - 1.0 - half).abs() < 1e-9
+                && (1.0 - low - half).abs() < 1e-9
+        );
         let single = Value { value: 3.0, ends: Some([2.0, 5.0]) };
         assert_eq!(mean(&[single]), single);
+        let same = mean(&[single; 3]);
+        assert_eq!(
+            same.ends.map(|ends| ends.map(f64::round)),
+            Some([2.0, 5.0]),
+            "it was between these each time"
+        );
     }
 
     #[test]
@@ -133,6 +166,17 @@ mod tests {
         let [low, high] =
             ratio(&exact([10.0, 10.0, 100.0]), &exact([50.0; 3])).and_then(|r| r.ends).expect("ends");
         assert!(low < 1.0 && high > 1.0, "{low} to {high}");
+    }
+
+    #[test]
+    fn a_single_one_is_taken_to_differ_as_the_repetitions_beside_it_do() {
+        let single = [Value { value: 10.0, ends: Some([10.0; 2]) }];
+        let [low, high] = ratio(&single, &exact([5.0, 60.0])).and_then(|r| r.ends).expect("ends");
+        // Deviation 1.757 of two logarithms, times the root of 1 + 1/2, by 12.7.
+        assert!(
+            ((high / low).ln() / 2.0 / (12.706 * 1.757 * 1.5f64.sqrt()) - 1.0).abs() < 1e-3,
+            "{low} to {high}"
+        );
     }
 
     #[test]

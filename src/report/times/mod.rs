@@ -60,7 +60,7 @@ pub fn times(store: &Store, subject: &Subject) -> Markup {
                  another run."
                 @if !qualities.is_empty() {
                     " Quality is that which every training of a table or a claim reached; it is measured at checkpoints, so it was \
-                     reached between two of them. A training that went on from an earlier run has no time of its own."
+                     reached between two of them. A training that was retried, or went on from an earlier run, has no time of its own."
                 }
             }
             (claims(&subject.faster, &trainings, &directions))
@@ -90,7 +90,7 @@ fn table(trainings: &[(&str, Training)], qualities: &[Quality]) -> Markup {
                             td { (NONE) }
                         }
                         @for Quality { goal, measured, .. } in qualities {
-                            td { (until(&measured[n], *goal).map_or(NONE.into(), |[_, by]| human_seconds(by))) }
+                            td { (until(0.0, &measured[n], *goal).map_or(NONE.into(), |[_, by]| human_seconds(by))) }
                         }
                     }
                 } }

@@ -59,11 +59,12 @@ pub fn goal(trainings: &[Vec<Measured>], more: bool) -> Option<Goal> {
     (all.len() > 1).then_some(Goal { value, more })
 }
 
-/// Seconds between which a training reached a goal: when it was last measured before that, and when first since.
-pub fn until(measured: &[Measured], goal: Goal) -> Option<[f64; 2]> {
+/// Seconds between which a training reached a goal: when it was last measured before that, or its start, and when first
+/// since.
+pub fn until(start: f64, measured: &[Measured], goal: Goal) -> Option<[f64; 2]> {
     let there = |value: f64| if goal.more { value >= goal.value } else { value <= goal.value };
     let first = measured.iter().position(|measured| there(measured.value))?;
-    let before = first.checked_sub(1).map_or(0.0, |before| measured[before].seconds);
+    let before = first.checked_sub(1).map_or(start, |before| measured[before].seconds);
     Some([before, measured[first].seconds])
 }
 
@@ -89,10 +90,14 @@ mod tests {
         let all = [told(&[10.0, 18.0, 25.0]), told(&[9.0, f64::NAN, 20.0, 19.0])];
         let found = goal(&all, true).expect("one");
         assert_eq!(found.shown("held_out/psnr"), "until psnr is 20.00 or more");
-        assert_eq!(until(&all[0], found), Some([20.0, 30.0]));
-        assert_eq!(until(&all[1], found), Some([20.0, 30.0]));
-        assert_eq!(until(&told(&[20.0]), found), Some([0.0, 10.0]), "it may have been so from the start");
-        assert_eq!(until(&told(&[1.0, 2.0]), found), None);
+        assert_eq!(until(0.0, &all[0], found), Some([20.0, 30.0]));
+        assert_eq!(until(0.0, &all[1], found), Some([20.0, 30.0]));
+        assert_eq!(
+            until(3.0, &told(&[20.0]), found),
+            Some([3.0, 10.0]),
+            "it may have been so from the start"
+        );
+        assert_eq!(until(0.0, &told(&[1.0, 2.0]), found), None);
         let falling = [told(&[0.9, 0.3]), told(&[0.8, 0.5, 0.4])];
         assert_eq!(goal(&falling, false), Some(Goal { value: 0.4, more: false }));
         assert_eq!(goal(&falling[..1], false), None, "there is nothing to compare it with");

@@ -16,8 +16,10 @@ pub struct Tested {
     pub took: [Value; 2],
     /// How many times as long the other took.
     pub ratio: Value,
-    /// Whether a side has but one repetition.
-    pub single: bool,
+    /// Repetitions of either; instances that share a result are one.
+    pub repetitions: [usize; 2],
+    /// What there is but one of, if of anything.
+    pub single: Option<&'static str>,
     /// How times are shown.
     pub shown: fn(f64) -> String,
 }
@@ -53,7 +55,7 @@ impl<'a> Sides<'a> {
     fn find(claim: &FasterClaim, trainings: &'a [(&str, Training)]) -> Result<Self, String> {
         let stage = |name: &String| {
             let found = trainings.iter().find(|(known, _)| known == name).map(|(_, training)| training);
-            found.ok_or_else(|| format!("{name} was not trained"))
+            found.ok_or_else(|| format!("no times are known of {name}"))
         };
         let chain = |names: &Vec<String>| names.iter().map(stage).collect::<Result<Vec<_>, _>>();
         let side = |training: &plan::Training| -> Result<Vec<Vec<&Training>>, String> {
@@ -66,23 +68,18 @@ impl<'a> Sides<'a> {
             Ok(repetitions)
         };
         let sides = [side(&claim.faster)?, side(&claim.than)?];
-        let mut all = sides.iter().flatten().flatten();
-        let first = all.next().map(|stage| &stage.conditions);
-        if let Some((one, other)) =
-            first.and_then(|first| Some((first, &all.find(|stage| stage.conditions != *first)?.conditions)))
-        {
-            let differs = |name: &&String| one.get(*name) != other.get(*name);
-            let names: BTreeSet<&String> = one.keys().chain(other.keys()).filter(differs).collect();
-            let names: Vec<&str> = names.into_iter().map(String::as_str).collect();
-            return Err(format!("trained with another {}", names.join(", another ")));
-        }
+        alike(sides.iter().flatten().flatten(), &[])?;
         Ok(Self { pretraining: chain(&claim.pretraining)?, sides })
     }
 
     fn a_step(&self) -> Result<Tested, String> {
-        let paces = |side: &Vec<Vec<&Training>>| side.iter().map(|stages| pace(stages)).collect();
-        let both: [Option<Vec<Value>>; 2] = self.sides.each_ref().map(paces);
-        match both {
+        let paces = |side: &Vec<Vec<&Training>>| -> Option<Vec<Value>> {
+            let found: Vec<Value> = side.iter().map(|stages| pace(stages)).collect::<Option<_>>()?;
+            // How repetitions differ tells more than how the steps of each do.
+            let ends = |one: &Value| one.ends.filter(|_| found.len() == 1);
+            Some(found.iter().map(|one| Value { ends: ends(one), ..*one }).collect())
+        };
+        match self.sides.each_ref().map(paces) {
             [Some(faster), Some(than)] => tested([faster, than], number),
             _ => Err("too few steps were told".to_owned()),
         }
@@ -98,20 +95,40 @@ impl<'a> Sides<'a> {
             |why: &str| (format!("until {}", name.trim_start_matches(QUALITY)), Err(why.to_owned()));
         let Some(more) = more else { return unknown("no training shows whether more of it is better") };
         let Some(goal) = goal(&sides.concat(), *more) else { return unknown("it was not measured of all") };
-        let mut all = self.sides.iter().flatten().flatten().chain(&self.pretraining);
-        if all.any(|stage| stage.continued) {
-            return (goal.shown(name), Err("a part went on from an earlier run".to_owned()));
+        let all = || self.sides.iter().flatten().flatten().chain(&self.pretraining);
+        if all().any(|stage| stage.continued) {
+            let why = "a part was retried, or went on from an earlier run".to_owned();
+            return (goal.shown(name), Err(why));
         }
-        let value = |measured: &Vec<Measured>| {
-            until(measured, goal).map(|ends| Value { value: ends[1], ends: Some(ends) })
+        // A pre-training may have other CPUs than what it is for.
+        if let Err(why) = alike(all(), &["cpus"]) {
+            return (goal.shown(name), Err(why));
+        }
+        let value = |start: f64, measured: &Vec<Measured>| {
+            until(start, measured, goal).map(|ends| Value { value: ends[1], ends: Some(ends) })
         };
-        let values = sides.map(|side| side.iter().filter_map(value).collect());
-        (goal.shown(name), tested(values, human_seconds))
+        let values =
+            |side: usize| sides[side].iter().filter_map(|measured| value(before[side], measured)).collect();
+        let tested = tested([values(0), values(1)], human_seconds);
+        let pretrained = (!self.pretraining.is_empty()).then_some("pre-training");
+        (goal.shown(name), tested.map(|tested| Tested { single: tested.single.or(pretrained), ..tested }))
     }
+}
+
+/// Refuses trainings of which some were made with another host or device, say, but for `except`.
+fn alike<'a>(trainings: impl Iterator<Item = &'a &'a Training>, except: &[&str]) -> Result<(), String> {
+    let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (name, value) in trainings.flat_map(|training| &training.conditions) {
+        values.entry(name).or_default().insert(value);
+    }
+    let several = values.iter().filter(|(name, values)| values.len() > 1 && !except.contains(name));
+    let names: Vec<&str> = several.map(|(name, _)| *name).collect();
+    if names.is_empty() { Ok(()) } else { Err(format!("trained with another {}", names.join(", another "))) }
 }
 
 fn tested(took: [Vec<Value>; 2], shown: fn(f64) -> String) -> Result<Tested, String> {
     let ratio = ratio(&took[0], &took[1]).ok_or("no time has passed")?;
-    let single = took.iter().any(|side| side.len() < 2);
-    Ok(Tested { took: took.each_ref().map(|side| mean(side)), ratio, single, shown })
+    let repetitions = took.each_ref().map(Vec::len);
+    let single = repetitions.contains(&1).then_some("repetition");
+    Ok(Tested { took: took.each_ref().map(|side| mean(side)), ratio, repetitions, single, shown })
 }
