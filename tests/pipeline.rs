@@ -264,7 +264,11 @@ fn profile_paper_asks_for_the_paper_s_sizes_of_the_same_networks() {
 
 #[test]
 fn the_graph_in_the_readme_is_that_of_the_pipeline() {
-    let output = callsheet_in("demo", &project(), &["graph"]);
+    let project = project();
+    let verdicts = "pipelines/curation/space_needle.csv";
+    fs::create_dir_all(project.path().join("pipelines/curation")).expect("created");
+    fs::copy(repository().join(verdicts), project.path().join(verdicts)).expect("copied");
+    let output = callsheet_in("demo", &project, &["graph"]);
     let graph = String::from_utf8(output.stdout).expect("text");
     let readme = fs::read_to_string(repository().join("README.md")).expect("a README");
     assert!(output.status.success() && readme.contains(&format!("```mermaid\n{graph}```\n")), "{graph}");
