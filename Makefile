@@ -5,9 +5,11 @@ PROFILE ?= demo
 SECONDS ?= 60
 TOOLS ?= callsheet,ninja,make,doit
 ENGINE = -p callsheet -p callsheet-stages
-INSPECT = -p callsheet-inspect -p callsheet-sheet
+# As many tests run at once as there are CPUs, so each computes on one thread.
+ALONE = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest)
 
-.PHONY: pipeline setup fetch build inspect test lint docs doc test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables fuzz audit clean
+.PHONY: pipeline setup fetch build inspect test test-all lint docs doc features test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables fuzz audit clean
 
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) --report $(ARGS)
@@ -19,47 +21,58 @@ fetch: # a dataset of image pairs, from the public address in its file
 	@python3 setup/dataset.py $(DATASET)
 
 build: setup
-	cargo build --release --locked $(ENGINE)
+	cargo build --release --locked $(ENGINE) || { python3 setup/space.py; exit 1; }
 
-inspect: # what looks into tables; its query engine takes some 12 minutes, once
-	cargo build --release --locked $(INSPECT)
+inspect: # the program that looks into tables; its query engine takes minutes to build, once
+	cargo build --release --locked -p callsheet-inspect || { python3 setup/space.py; exit 1; }
 
-# Apart: together they would agree on features of what both link, and build that once more.
-test: setup
-	cargo test --release --locked $(ENGINE)
-	cargo test --release --locked $(INSPECT)
+test: setup # one build for everything that is tested; `make lint` shares it
+ifeq ($(NEXTEST),nextest)
+	$(ALONE) cargo nextest run --workspace --locked $(ARGS)
+else
+	@echo "cargo-nextest is not installed: cargo test runs one test program at a time"
+	$(ALONE) cargo test --workspace --locked $(ARGS)
+endif
+
+test-all: build # what takes too long for every change: whole comparisons, other libraries, and pages
+ifeq ($(NEXTEST),nextest)
+	$(ALONE) cargo nextest run --workspace --locked --run-ignored all
+else
+	$(ALONE) cargo test --workspace --locked -- --include-ignored
+endif
+	$(MAKE) test-interop test-web parity
 
 test-interop: build .toolchain/interop/installed .toolchain/parity/installed # artifacts, curves and checkpoints in other programs
 	.toolchain/interop/bin/python -m unittest discover -s tests/interop
 	.toolchain/parity/bin/python -m unittest discover -s tests/parity -p test_checkpoints.py
 
 .toolchain/interop/installed: tests/interop/requirements.txt # those libraries, from PyPI
-	python3 -m venv .toolchain/interop && .toolchain/interop/bin/python -m pip install --quiet -r $< && touch $@
+	@python3 setup/venv.py .toolchain/interop $<
 
 test-web: build .toolchain/web/installed # pages in a headless Chromium: CHROMIUM, that of the system, or one from npm
 	.toolchain/web/bin/python tests/web/chromium.py
 	.toolchain/web/bin/python -m unittest discover -s tests/web
 
 .toolchain/web/installed: tests/web/requirements.txt # what drives it, from PyPI
-	python3 -m venv .toolchain/web && .toolchain/web/bin/python -m pip install --quiet -r $< && touch $@
+	@python3 setup/venv.py .toolchain/web $<
 
-lint: setup
+features: # after a change of dependencies: one set of features for each crate
+	python3 setup/features.py
+
+lint: setup # advisories are not checked here: they need a network, and change by the day (`make audit`)
 	cargo fmt --all --check
-	cargo clippy --release --locked $(ENGINE) --all-targets -- -D warnings
-	cargo clippy --release --locked $(INSPECT) --all-targets -- -D warnings
-	@cargo run --quiet --release --locked -- stages --markdown | diff docs/stages.md - \
-		|| { echo "docs/stages.md is not current: run \`make docs\`"; exit 1; }
-	@for what in stage pipeline project; do \
-		cargo run --quiet --release --locked -- schema $$what | diff docs/schemas/$$what.schema.json - \
-		|| { echo "docs/schemas is not current: run \`make docs\`"; exit 1; }; done
+	cargo clippy --workspace --locked --all-targets -- -D warnings
+	python3 setup/features.py --check
+	@python3 setup/fetch.py deny
+	.toolchain/lint/cargo-deny --locked check bans licenses sources
 
-docs: setup # pages that are made from declarations
-	cargo run --quiet --release --locked -- stages --markdown > docs/stages.md
+docs: build # pages that are made from declarations; tests check that they are current
+	target/release/callsheet stages --markdown > docs/stages.md
 	for what in stage pipeline project; do \
-		cargo run --quiet --release --locked -- schema $$what > docs/schemas/$$what.schema.json; done
+		target/release/callsheet schema $$what > docs/schemas/$$what.schema.json; done
 
 doc: setup
-	cargo doc --release --locked --workspace --no-deps
+	cargo doc --locked --workspace --no-deps
 
 parity: build .toolchain/parity/installed # results beside torch, numpy, scikit-learn, Pillow and h5py
 	.toolchain/parity/bin/python -m unittest discover -s tests/parity
@@ -68,7 +81,7 @@ bench-stages: build .toolchain/parity/installed # the stages of style and traini
 	.toolchain/parity/bin/python bench/stages.py $(ARGS)
 
 .toolchain/parity/installed: tests/parity/requirements.txt # those libraries, from PyPI: torch comes with its CUDA parts, 5 GB
-	python3 -m venv .toolchain/parity && .toolchain/parity/bin/python -m pip install --quiet -r $< && touch $@
+	@python3 setup/venv.py .toolchain/parity $<
 
 bench-engine: build # the engine beside ninja, make and doit; TOOLS names others
 	python3 bench/engine.py --chains 50 --tools $(TOOLS)
@@ -87,8 +100,8 @@ fuzz: # anything as stage.toml or pipeline file, for SECONDS
 		--target-dir $(CURDIR)/target/fuzz declarations -- -max_total_time=$(SECONDS) -rss_limit_mb=4096
 
 audit: # licences, sources and advisories of dependencies
-	@test -x .toolchain/bin/cargo-deny || cargo install --locked --root .toolchain cargo-deny
-	.toolchain/bin/cargo-deny --locked check
+	@python3 setup/fetch.py deny
+	.toolchain/lint/cargo-deny --locked check
 
 clean: # what was built; neither data nor what was fetched
 	cargo clean

@@ -126,11 +126,6 @@ impl Layer {
         Self::check(parse_toml(source)?, source.clone())
     }
 
-    /// Whether it says something of a stage.
-    pub fn names(&self, stage: &str) -> bool {
-        self.stages.keys().any(|name| name.get_ref() == stage)
-    }
-
     fn check(file: LayerFile, source: Arc<SourceText>) -> Result<Self> {
         file.stages.keys().try_for_each(|name| check_stage_name(name, &source))?;
         file.sources.keys().try_for_each(|name| check_name(name, "a source", &source))?;

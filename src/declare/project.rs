@@ -187,7 +187,9 @@ impl Project {
     /// # Errors
     /// When it is malformed. `None` when there is none of that name.
     pub fn stage(&self, name: &str) -> Result<Option<StageDecl>> {
-        if !self.stage_names().iter().any(|known| known == name) {
+        let folder = Path::new(name);
+        let is_folder_name = folder.file_name().is_some_and(|file_name| file_name == folder.as_os_str());
+        if !is_folder_name || !self.root.join(&self.stages).join(folder).join("stage.toml").is_file() {
             return Ok(None);
         }
         StageDecl::read(&self.root, &self.stages, name).map(Some)

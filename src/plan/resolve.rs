@@ -13,7 +13,7 @@ use super::source::matches;
 use super::spec::{Spec, StageSpec};
 use super::wire::{Files, Wire, wire_stage};
 use super::{Input, Param, Plan, Request, Stage};
-use crate::declare::{IMPORTS, Layer, Origin, Project, ResourcesDecl, StageDecl};
+use crate::declare::{IMPORTS, Layer, Origin, Project, ResourcesDecl, StageDecl, StageUse};
 use crate::error::{Error, Result, list, suggest};
 
 /// Resolves what the user asked for.
@@ -141,16 +141,22 @@ fn layers(project: &Project, pipeline: &str, dataset: &str, profile: &str) -> Re
         let profile = importing_none(project.layer("profile", "profiles", profile)?)?;
         layers.all.push((profile, Adds::None));
     }
-    let adds = |(layer, adds): &(Layer, Adds), name: &str| match adds {
-        Adds::Named => layer.names(name),
-        Adds::Used => layer.stages.iter().any(|(n, used)| n.get_ref() == name && used.stage.is_some()),
-        Adds::None => false,
-    };
-    let here = |name: &str| layers.all.iter().any(|layer| adds(layer, group(name)));
-    if !layers.all.iter().all(|(layer, _)| layer.stages.keys().all(|name| here(name.get_ref()))) {
+    let here: HashSet<&str> = layers.all.iter().flat_map(|(layer, adds)| added(layer, *adds)).collect();
+    let adjusted = layers.all.iter().flat_map(|(layer, _)| layer.stages.keys());
+    if !adjusted.into_iter().all(|name| here.contains(group(name.get_ref()))) {
         layers.elsewhere = other_stages(project);
     }
     Ok(layers)
+}
+
+/// Names of the stages that a layer adds.
+fn added(layer: &Layer, adds: Adds) -> impl Iterator<Item = &str> {
+    let adds = move |used: &StageUse| match adds {
+        Adds::Named => true,
+        Adds::Used => used.stage.is_some(),
+        Adds::None => false,
+    };
+    layer.stages.iter().filter(move |(_, used)| adds(used)).map(|(name, _)| name.get_ref().as_str())
 }
 
 /// Stages of all pipelines, datasets and their imports. A file that is malformed is no concern of others.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use arrow::datatypes::DataType;
 use callsheet::table::TableWriter;
-use rand::Rng;
+use tch::{Device, Kind, Tensor};
 
 use super::features::{Features, diagonal};
 use super::nearest::{Wanted, doubtful, neighbours};
@@ -12,7 +12,6 @@ use super::{GRAM_COLUMNS, Kernel, direct, triangle};
 use crate::columns::{Column, batch, float64s, int32s, schema, strings, vector, vectors};
 use crate::data::Images;
 use crate::nn::vgg::CHANNELS;
-use crate::random::stream;
 
 const COUNT: usize = 24;
 
@@ -23,17 +22,16 @@ fn style(image: usize) -> Vec<Vec<f32>> {
         23 => 22,
         image => image,
     };
+    let draws = |seed: usize, tap: usize, low: f64, high: f64| {
+        tch::manual_seed(seed as i64);
+        Tensor::rand([triangle(CHANNELS[tap]) as i64], (Kind::Float, Device::Cpu)) * (high - low) + low
+    };
     let of_tap = |tap: usize| {
-        let mut base = stream(1, "style", (copied % 3 * 8 + tap) as u64);
-        let mut own = stream(2, "image", (copied * 8 + tap) as u64);
-        let mut hair = stream(3, "hair", tap as u64);
+        let base = draws(copied % 3 * 8 + tap, tap, 0.0, 10.0);
+        let own = draws(1000 + copied * 8 + tap, tap, 0.0, 3.0);
         let apart = if image == 21 { 1e-6 } else { 0.0 };
-        (0..triangle(CHANNELS[tap]))
-            .map(|_| {
-                let value: f32 = base.random_range(0.0..10.0) + own.random_range(0.0..3.0);
-                value * (1.0 + apart * hair.random_range(-1.0..1.0f32))
-            })
-            .collect()
+        let style = (base + own) * (draws(2000 + tap, tap, -1.0, 1.0) * apart + 1.0);
+        style.try_into().expect("floats")
     };
     (0..CHANNELS.len()).map(of_tap).collect()
 }
@@ -73,16 +71,29 @@ fn save(path: &Path, columns: Vec<Column>) {
     table.finish().expect("finished");
 }
 
-/// The distance by its definition: over whole matrices, in float64.
+/// The distances of two styles by their definition: over whole matrices, in float64. `code` divides by the squared
+/// number of channels, `gatys` by 4.
 fn defined(a: &[Vec<f32>], b: &[Vec<f32>], weighting: &str) -> f64 {
     let of_tap = |tap: usize| {
-        let squares = |(x, y): (&f32, &f32)| (f64::from(*x) - f64::from(*y)).powi(2);
-        let all: f64 = a[tap].iter().zip(&b[tap]).map(squares).sum();
-        let diagonal: f64 = diagonal(tap).map(|at| squares((&a[tap][at], &b[tap][at]))).sum();
+        let [x, y] = [a, b].map(|style| Tensor::from_slice(&style[tap]).to_kind(Kind::Double));
+        let squares = (x - y).square();
+        let on_diagonal: Vec<i64> = diagonal(tap).map(|at| at as i64).collect();
+        let diagonal = squares.index_select(0, &Tensor::from_slice(&on_diagonal)).sum(Kind::Double);
         let channels = CHANNELS[tap] as f64;
-        (2.0 * all - diagonal) * if weighting == "code" { 1.0 / (channels * channels) } else { 0.25 }
+        (squares.sum(Kind::Double) * 2.0 - diagonal).double_value(&[])
+            * if weighting == "code" { 1.0 / (channels * channels) } else { 0.25 }
     };
     (0..CHANNELS.len()).map(of_tap).sum()
+}
+
+/// [`defined`] of every two images.
+fn all_defined(styles: &[Vec<Vec<f32>>], weighting: &str) -> Vec<Vec<f64>> {
+    let mut all = vec![vec![0.0; COUNT]; COUNT];
+    for (a, b) in (0..COUNT).flat_map(|a| (0..a).map(move |b| (a, b))) {
+        all[a][b] = defined(&styles[a], &styles[b], weighting);
+        all[b][a] = all[a][b];
+    }
+    all
 }
 
 #[test]
@@ -98,32 +109,39 @@ fn neighbours_are_those_of_a_brute_force_computation_in_float64() {
         assert_eq!(features.panels(), panels);
         let kernel = Kernel::new(&features, weighting, |_| ()).expect("products");
         let wanted = Wanted { near: 3, far: 5 };
+        let exact = all_defined(&styles, weighting);
+        let other_crop = |image: usize| move |other: usize| other % 2 != image % 2;
+        let mut pairs: Vec<(u32, u32)> = Vec::new();
         for image in 0..COUNT {
             let rough: Vec<(f64, f64)> = kernel.row(image).collect();
-            let exact: Vec<f64> =
-                styles.iter().map(|other| defined(&styles[image], other, weighting)).collect();
-            for ((rough, error), exact) in rough.iter().zip(&exact) {
+            for ((rough, error), exact) in rough.iter().zip(&exact[image]) {
                 assert!((rough - exact).abs() <= error / 8.0 + 1e-300, "{rough} {exact} {error}");
             }
-            let other_crop = |other: usize| other % 2 != image % 2;
-            let pairs: Vec<(u32, u32)> = doubtful(image, &rough, other_crop, wanted)
-                .into_iter()
-                .map(|other| (image as u32, other as u32))
-                .collect();
-            let direct = direct::distances(&features, weighting, &pairs, |_| ()).expect("distances");
-            let mut row: Vec<f64> = rough.iter().map(|(rough, _)| *rough).collect();
-            for ((_, other), distance) in pairs.iter().zip(direct) {
+            let doubtful = doubtful(image, &rough, other_crop(image), wanted).into_iter();
+            pairs.extend(doubtful.map(|other| (image as u32, other as u32)));
+        }
+        // Of all images together, as the features are read once for that.
+        let direct = direct::distances(&features, weighting, &pairs, |_| ()).expect("distances");
+        for image in 0..COUNT {
+            let exact = &exact[image];
+            let mut row: Vec<f64> = kernel.row(image).map(|(rough, _)| rough).collect();
+            for ((_, other), distance) in pairs.iter().zip(&direct).filter(|((a, _), _)| *a as usize == image)
+            {
                 let wanted = exact[*other as usize];
                 assert!((distance - wanted).abs() <= 1e-9 * wanted, "{distance} {wanted}");
-                row[*other as usize] = distance;
+                row[*other as usize] = *distance;
             }
-            let found = neighbours(image, &row, other_crop, wanted);
-            assert_eq!(found, neighbours(image, &exact, other_crop, wanted), "{weighting}, image {image}");
+            let found = neighbours(image, &row, other_crop(image), wanted);
+            assert_eq!(
+                found,
+                neighbours(image, exact, other_crop(image), wanted),
+                "{weighting}, image {image}"
+            );
             for other in found.0.iter().chain(&found.1) {
                 assert!((row[*other] - exact[*other]).abs() <= 1e-6 * exact[*other]);
             }
         }
-        // All but equal, and the same: nothing of either is left after products.
+        // All but equal, and equal: nothing of either is left after products.
         assert!(kernel.row(20).nth(21).is_some_and(|(rough, error)| rough < error));
         let same = direct::distances(&features, weighting, &[(22, 23)], |_| ()).expect("a distance");
         assert_eq!(same, [0.0]);

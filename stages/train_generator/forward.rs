@@ -29,6 +29,35 @@ pub struct Outputs {
     pub swapped: Vec<Posterior>,
 }
 
+impl Outputs {
+    /// The outputs with every tensor that depends on a network replaced by what `f` makes of it, in a fixed order.
+    pub fn map(&self, mut f: impl FnMut(&Tensor) -> Tensor) -> Self {
+        let posterior = |Posterior { mean, logvar }: &Posterior, f: &mut dyn FnMut(&Tensor) -> Tensor| {
+            Posterior { mean: f(mean), logvar: f(logvar) }
+        };
+        let styles = self.styles.iter().map(|styles| Styles {
+            z: f(&styles.z),
+            posterior: styles.posterior.as_ref().map(|found| posterior(found, &mut f)),
+        });
+        let styles = styles.collect();
+        let images =
+            self.images.iter().map(|(output, images)| (*output, images.iter().map(&mut f).collect()));
+        let images = images.collect();
+        let swapped = self.swapped.iter().map(|found| posterior(found, &mut f)).collect();
+        Self { styles, noise: self.noise.shallow_clone(), images, swapped }
+    }
+
+    /// The tensors that depend on a network, in the order of [`Self::map`].
+    pub fn tensors(&self) -> Vec<Tensor> {
+        let mut all = Vec::new();
+        self.map(|tensor| {
+            all.push(tensor.shallow_clone());
+            tensor.shallow_clone()
+        });
+        all
+    }
+}
+
 /// Whether any term is of `output`, or needs it.
 fn needs(objective: &Objective, output: Output) -> bool {
     let of_output = |term: &Term| match term {
@@ -47,13 +76,19 @@ fn code(objective: &Objective, posterior: &Posterior) -> Tensor {
     if objective.variational { posterior.draw() } else { posterior.code() }
 }
 
-/// Outputs for `batches`; draws r, codes and dropout from libtorch's generator. `known` are the codes of the
+/// r for `count` images, from libtorch's generator on the CPUs: equal on all devices.
+pub fn noise(model: &Model, count: i64) -> Tensor {
+    Tensor::randn([count, STYLE_DIM], (Kind::Float, Device::Cpu)).to_device(model.device())
+}
+
+/// Outputs for `batches` and r; draws codes and dropout from libtorch's generator. `known` are the codes of the
 /// images B of each batch where they are known.
 pub fn outputs(
     model: &Model,
     objective: &Objective,
     batches: &[Batch],
     known: Option<Vec<Tensor>>,
+    noise: &Tensor,
 ) -> Outputs {
     let used = if objective.crosses() { batches } else { &batches[..1] };
     let encoded = |batch: &Batch| {
@@ -68,9 +103,6 @@ pub fn outputs(
     let decoded = |codes: &[&Tensor]| -> Vec<Tensor> {
         contents.iter().zip(codes).map(|(content, z)| model.decode(content, z, true)).collect()
     };
-    // Drawn on the CPUs: the same on all devices.
-    let noise = Tensor::randn([styles[0].z.size()[0], STYLE_DIM], (Kind::Float, Device::Cpu));
-    let noise = noise.to_device(model.device());
     let codes: Vec<&Tensor> = styles.iter().map(|styles| &styles.z).collect();
     let other: Vec<&Tensor> = codes.iter().rev().copied().collect();
 
@@ -80,7 +112,7 @@ pub fn outputs(
         images.insert(Output::Reconstruction, decoded(&codes));
     }
     if needs(objective, Output::Random) {
-        images.insert(Output::Random, decoded(&vec![&noise; contents.len()]));
+        images.insert(Output::Random, decoded(&vec![noise; contents.len()]));
     }
     if needs(objective, Output::Swap) {
         let crossed = decoded(&other);
@@ -92,5 +124,5 @@ pub fn outputs(
         let again: Vec<Tensor> = swapped.iter().map(|posterior| code(objective, posterior)).collect();
         images.insert(Output::Cycle, decoded(&again.iter().collect::<Vec<_>>()));
     }
-    Outputs { styles, noise, images, swapped }
+    Outputs { styles, noise: noise.shallow_clone(), images, swapped }
 }

@@ -27,16 +27,33 @@ impl Value {
     }
 }
 
-/// Values of all terms that any optimizer minimises; `wanted` are VGG's features of each batch's B.
+/// The networks that losses are computed with.
+#[derive(Clone, Copy)]
+pub struct Networks<'a> {
+    /// The trained ones.
+    pub model: &'a Model,
+    /// That of the perceptual loss.
+    pub vgg: &'a Vgg,
+}
+
+// Lanes read the weights side by side. libtorch allows that: reference counts are atomic, and what autograd keeps at a
+// weight is locked. Nothing writes to a weight before all lanes are done.
+#[expect(
+    unsafe_code,
+    reason = "tch marks no tensor Sync, as some of its methods write through a shared reference"
+)]
+unsafe impl Sync for Networks<'_> {}
+
+/// Values of `terms`; `wanted` are VGG's features of each batch's B.
 pub fn values(
-    model: &Model,
+    Networks { model, vgg }: Networks,
     objective: &Objective,
-    vgg: &Vgg,
+    terms: &[Term],
     batches: &[Batch],
     wanted: &[Vec<Tensor>],
     outputs: &Outputs,
 ) -> BTreeMap<Term, Value> {
-    let judged = judged(model, objective, batches, outputs);
+    let judged = judged(model, objective, terms, batches, outputs);
     let images = |output: Output| outputs.images[&output].iter();
     let perceptual = |output: Output| -> Vec<Tensor> {
         let pairs = images(output).zip(wanted);
@@ -80,20 +97,18 @@ pub fn values(
             logits.into_iter().flatten().map(|logits| loss::least_squares(logits, target)).collect()
         }
     };
-    let terms = Term::ALL.into_iter().filter(|term| objective.has(*term));
-    terms.map(|term| (term, Value::of(value(term)))).collect()
+    terms.iter().map(|term| (*term, Value::of(value(*term)))).collect()
 }
 
 /// Logits of all outputs that a term asks for: computed once for generator and discriminator.
 fn judged(
     model: &Model,
     objective: &Objective,
+    terms: &[Term],
     batches: &[Batch],
     outputs: &Outputs,
 ) -> BTreeMap<Output, Vec<Vec<Tensor>>> {
-    let asked = |output: &Output| {
-        Term::ALL.into_iter().any(|term| term.output() == Some(*output) && objective.has(term))
-    };
+    let asked = |output: &Output| terms.iter().any(|term| term.output() == Some(*output));
     let of = |(output, images): (&Output, &Vec<Tensor>)| {
         let judge = objective.judge(*output);
         let each = images.iter().zip(batches).map(|(image, batch)| model.judge(judge, image, &batch.a));
@@ -102,17 +117,30 @@ fn judged(
     outputs.images.iter().filter(|(output, _)| asked(output)).map(of).collect()
 }
 
-/// What an optimizer minimises: its weighted terms, those of a GAN averaged as the objective says.
+/// How many addends a term is the sum of where a step takes `batches` and makes outputs of the first `used` of them.
+pub fn addends(term: Term, batches: usize, used: usize) -> usize {
+    if term == Term::SecondReal { batches - 1 } else { used }
+}
+
+/// The factors of an optimizer's terms in what it minimises: their weights, those of a GAN averaged as the objective
+/// says.
+pub fn factors(
+    optimizer: &Optimizer,
+    gan_mean: GanMean,
+    count: impl Fn(Term) -> usize,
+) -> BTreeMap<Term, f64> {
+    let factor = |(term, weight): (&Term, &f64)| {
+        let kind = term.kind();
+        let averaged = kind != Kind::Plain && gan_mean == GanMean::WithZero;
+        let alike = optimizer.terms.keys().filter(|term| term.kind() == kind);
+        let addends = if averaged { alike.map(|term| count(*term)).sum::<usize>() + 1 } else { 1 };
+        (*term, weight / addends as f64)
+    };
+    optimizer.terms.iter().map(factor).collect()
+}
+
+/// What an optimizer minimises.
 pub fn total(optimizer: &Optimizer, gan_mean: GanMean, values: &BTreeMap<Term, Value>) -> Tensor {
-    let mut totals = Vec::new();
-    for kind in [Kind::Plain, Kind::Gan, Kind::Real, Kind::Fake] {
-        let terms = || optimizer.terms.iter().filter(|(term, _)| term.kind() == kind);
-        let count: usize = terms().map(|(term, _)| values[term].count).sum();
-        let sum: Tensor = terms().map(|(term, weight)| &values[term].sum * *weight).sum();
-        if count > 0 {
-            let averaged = kind != Kind::Plain && gan_mean == GanMean::WithZero;
-            totals.push(if averaged { sum / (count as f64 + 1.0) } else { sum });
-        }
-    }
-    totals.into_iter().sum()
+    let factors = factors(optimizer, gan_mean, |term| values[&term].count);
+    factors.iter().map(|(term, factor)| &values[term].sum * *factor).sum()
 }

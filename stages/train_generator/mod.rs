@@ -2,6 +2,8 @@
 
 mod augment;
 mod forward;
+mod gradients;
+mod lanes;
 mod loader;
 mod losses;
 mod optimizers;
@@ -28,9 +30,10 @@ use crate::objective::{Network, Term};
 use crate::random::torch_seed;
 use crate::worker::{Context, refusal};
 use augment::Augmentation;
-use forward::outputs;
+use gradients::gradients;
+use lanes::Lanes;
 use loader::Loader;
-use losses::values;
+use losses::Networks;
 use optimizers::Optimizers;
 use sampler::{Batch, Sampler};
 use targets::Targets;
@@ -132,6 +135,7 @@ pub fn run(context: &Context) -> Result<()> {
     let Params { batch, seed, .. } = params;
     let sampler = Sampler { pairs, augmentation, batch, seed, two, device: compute.device };
     let mut loader = Loader::new(sampler, step..last_step);
+    let lanes = Lanes::new(compute.device, context.request.cpus)?;
     let (began, mut best) = (step, None);
 
     while step < last_step {
@@ -147,21 +151,22 @@ pub fn run(context: &Context) -> Result<()> {
             let rows = || Tensor::from_slice(&batch.rows).to_device(compute.device);
             known.as_ref().map(|codes| codes.index_select(0, &rows()))
         };
-        let outputs = outputs(&model, now, &batches, batches.iter().map(of_rows).collect());
+        let known = batches.iter().map(of_rows).collect();
         let compared = batches.iter().filter(|_| now.has(Term::Perceptual) || now.has(Term::Cycle));
         let wanted: Vec<Vec<Tensor>> = compared.map(|batch| targets.of(&vgg, batch)).collect();
-        let values = values(&model, now, &vgg, &batches, &wanted, &outputs);
+        let networks = Networks { model: &model, vgg: &vgg };
+        let found = gradients(&lanes, networks, now, &batches, &wanted, known);
         let factor = schedule.factor(seen(step));
-        let totals = optimizers.step(&model, now, &values, |network| factor * params.rate(network));
+        optimizers.update(&model, now, &found, |network| factor * params.rate(network));
         for network in USED {
             average(shadows.entry(network).or_default(), model.vars(network), params.ema_decay);
         }
         step += 1;
 
         let reported = step.is_multiple_of(REPORT_EVERY) || step == last_step;
-        let terms =
-            values.iter().map(|(term, value)| (term.name().to_owned(), &value.sum / value.count as f64));
-        let totals = totals.into_iter().map(|(name, total)| (format!("{TOTAL}{name}"), total));
+        let terms = found.values.iter();
+        let terms = terms.map(|(term, value)| (term.name().to_owned(), &value.sum / value.count as f64));
+        let totals = found.totals.into_iter().map(|(name, total)| (format!("{TOTAL}{name}"), total));
         for (name, value) in terms.chain(totals) {
             let value = value.double_value(&[]);
             let largest = if name.starts_with(TOTAL) { f64::MAX } else { LARGEST_LOSS };

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use tch::Tensor;
 
-use super::losses::{Value, total};
+use super::gradients::Gradients;
 use crate::model::{Model, prefix};
 use crate::nn::adam::{Adam, Betas};
 use crate::nn::checkpoint;
-use crate::objective::{Network, Objective, Term};
+use crate::objective::{Network, Objective};
 
 /// By optimizer and network.
 pub struct Optimizers(BTreeMap<(String, Network), Adam>);
@@ -27,39 +27,22 @@ impl Optimizers {
         Self(adams)
     }
 
-    /// One step: all gradients come from the terms' one forward pass, and only then is anything updated.
-    /// `rate` is the factor on the learning rates of what updates a network. Returns what each optimizer
-    /// minimised.
-    pub fn step(
+    /// Updates every network by the gradients of one forward pass. `rate` is the factor on the learning rates of what
+    /// updates a network.
+    pub fn update(
         &mut self,
         model: &Model,
         objective: &Objective,
-        values: &BTreeMap<Term, Value>,
+        gradients: &Gradients,
         rate: impl Fn(Network) -> f64,
-    ) -> Vec<(String, Tensor)> {
-        let mut updates = Vec::new();
-        let mut totals = Vec::new();
-        for (at, (name, optimizer)) in objective.optimizers.iter().enumerate() {
-            let minimised = total(optimizer, objective.gan_mean, values);
-            let networks =
-                || optimizer.updates.iter().map(|network| (*network, model.vars(*network).tensors()));
-            let all: Vec<&Tensor> = networks().flat_map(|(_, tensors)| tensors).collect();
-            let keep_graph = at + 1 < objective.optimizers.len();
-            let mut gradients = Tensor::run_backward(&[&minimised], &all, keep_graph, false).into_iter();
-            for (network, tensors) in networks() {
-                let own: Vec<Tensor> = gradients.by_ref().take(tensors.len()).collect();
-                updates.push((name.clone(), network, own, optimizer.learning_rate));
-            }
-            totals.push((name.clone(), minimised));
-        }
-        for (name, network, gradients, learning_rate) in updates {
-            let vars = [(prefix(network), model.vars(network))];
-            let Some(adam) = self.0.get_mut(&(name, network)) else {
+    ) {
+        for ((name, network), gradients) in &gradients.by_network {
+            let vars = [(prefix(*network), model.vars(*network))];
+            let Some(adam) = self.0.get_mut(&(name.clone(), *network)) else {
                 unreachable!("an optimizer of another objective")
             };
-            adam.step(&vars, &gradients, learning_rate * rate(network));
+            adam.step(&vars, gradients, objective.optimizers[name].learning_rate * rate(*network));
         }
-        totals
     }
 
     /// Adds the moments to a checkpoint.

@@ -19,6 +19,14 @@ pub struct Batch {
     pub b: Tensor,
 }
 
+impl Batch {
+    /// Some of its images: from the first of these on, so many.
+    pub fn narrow(&self, (start, count): (i64, i64)) -> Self {
+        let rows = &self.rows[start as usize..(start + count) as usize];
+        Self { rows: rows.to_vec(), a: self.a.narrow(0, start, count), b: self.b.narrow(0, start, count) }
+    }
+}
+
 /// Draws images: a function of the step alone, so that any step can be repeated.
 pub struct Sampler {
     /// The training images.

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 use tch::{Device, Kind, Tensor};
 
-use super::forward::{Outputs, outputs};
-use super::losses::{Value, total, values};
+use super::forward::{Outputs, noise, outputs};
+use super::gradients::{Gradients, gradients};
+use super::lanes::Lanes;
+use super::losses::{Networks, Value, total, values};
 use super::optimizers::Optimizers;
 use super::sampler::Batch;
 use crate::model::{Model, Spec};
@@ -54,10 +56,57 @@ fn model(objective: &Objective) -> Model {
 fn forward(model: &Model, objective: &Objective, vgg: &Vgg) -> (Outputs, BTreeMap<Term, Value>) {
     tch::manual_seed(11);
     let batches = batches();
-    let outputs = outputs(model, objective, &batches, None);
+    let noise = noise(model, 2);
+    let outputs = outputs(model, objective, &batches, None, &noise);
     let wanted: Vec<_> = batches.iter().map(|batch| vgg.taps(&batch.b)).collect();
-    let values = values(model, objective, vgg, &batches, &wanted, &outputs);
+    let terms: Vec<Term> = Term::ALL.into_iter().filter(|term| objective.has(*term)).collect();
+    let values = values(Networks { model, vgg }, objective, &terms, &batches, &wanted, &outputs);
     (outputs, values)
+}
+
+/// Losses and gradients of a step on the images of [`forward`].
+fn step(lanes: &Lanes, model: &Model, objective: &Objective, vgg: &Vgg) -> Gradients {
+    tch::manual_seed(11);
+    let batches = batches();
+    let wanted: Vec<_> = batches.iter().map(|batch| vgg.taps(&batch.b)).collect();
+    gradients(lanes, Networks { model, vgg }, objective, &batches, &wanted, None)
+}
+
+#[test]
+fn gradients_on_two_lanes_are_those_of_the_totals() {
+    let vgg = vgg();
+    let two = Lanes::new(Device::Cpu, 2).expect("threads");
+    for (name, objective) in all(|_| false) {
+        let model = model(&objective);
+        let (_, values) = forward(&model, &objective, &vgg);
+        let found = step(&two, &model, &objective, &vgg);
+        for (at, (of, optimizer)) in objective.optimizers.iter().enumerate() {
+            let total = total(optimizer, objective.gan_mean, &values);
+            let largest = |tensor: &Tensor| tensor.abs().max().double_value(&[]);
+            let apart = |a: &Tensor, b: &Tensor| largest(&(a - b));
+            assert_eq!(found.totals[at].0, *of);
+            assert!(apart(&found.totals[at].1, &total) <= 1e-5 * largest(&total), "{name}: {of}");
+            for network in &optimizer.updates {
+                let tensors = model.vars(*network).tensors();
+                let wanted = Tensor::run_backward(&[&total], &tensors, true, false);
+                let found = &found.by_network[&(of.clone(), *network)];
+                let square = |tensor: &Tensor| tensor.square().sum(Kind::Double).double_value(&[]);
+                let (mut apart, mut length) = (0.0, 0.0);
+                for ((tensor, wanted), found) in model.vars(*network).named().keys().zip(&wanted).zip(found) {
+                    assert_eq!(found.defined(), wanted.defined(), "{name}: {of}, {tensor}");
+                    if wanted.defined() {
+                        apart += square(&(found - wanted));
+                        length += square(wanted);
+                    }
+                }
+                // VGG rounds otherwise where it sees one image at a time, and a ReLU or a maximum may tip over.
+                assert!(
+                    apart.sqrt() <= 1e-3 * length.sqrt(),
+                    "{name}: {of}, {network:?}: {apart} of {length}"
+                );
+            }
+        }
+    }
 }
 
 fn networks(model: &Model) -> Vec<Network> {
@@ -101,8 +150,8 @@ fn changed_within(objective: &Objective, alone: &Objective, vgg: &Vgg) -> BTreeS
     let model = model(objective);
     let copies = |network| model.vars(network).copies();
     let before: Vec<_> = networks(&model).into_iter().map(|n| (n, copies(n))).collect();
-    let (_, values) = forward(&model, alone, vgg);
-    Optimizers::new(&model, alone).step(&model, alone, &values, |_| 1.0);
+    let found = step(&Lanes::one(), &model, alone, vgg);
+    Optimizers::new(&model, alone).update(&model, alone, &found, |_| 1.0);
     before.into_iter().filter(|(network, before)| copies(*network) != *before).map(|(n, _)| n).collect()
 }
 

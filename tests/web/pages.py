@@ -1,5 +1,6 @@
 """Pages from disk in a headless Chromium, and what holds of every one."""
 
+import os
 import unittest
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,9 @@ from playwright.sync_api import Page, sync_playwright
 
 import chromium
 
+ROOT = Path(__file__).resolve().parent.parent.parent
+# Folder of the built programs: those of `make build` unless CALLSHEET_PROGRAMS names another, relative to the project.
+PROGRAMS = ROOT / os.environ.get("CALLSHEET_PROGRAMS", "target/release")
 DESK = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
 

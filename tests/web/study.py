@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from pages import PROGRAMS, ROOT
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Study:
 
     def callsheet(self, *arguments):
         """What the command prints; it must succeed."""
-        command = [ROOT / "target/release/callsheet", *arguments]
+        command = [PROGRAMS / "callsheet", *arguments]
         done = subprocess.run(command, cwd=self.scratch.name, capture_output=True, text=True)
         assert done.returncode == 0, f"callsheet {arguments}:\n{done.stderr[-4000:]}"
         return done.stdout
@@ -41,7 +41,7 @@ def study():
     (folder / "callsheet.toml").write_text(
         f'stages = "{ROOT}/stages"\npath = ["{ROOT}/.toolchain/bin"]\n'
         '[defaults]\npipeline = "study"\ndataset = "any"\nprofile = "any"\n'
-        f'[programs]\ncallsheet-stages = "{ROOT}/target/release/callsheet-stages"\n'
+        f'[programs]\ncallsheet-stages = "{PROGRAMS}/callsheet-stages"\n'
     )
     (folder / "data").mkdir()
     (folder / "data/weights").symlink_to(ROOT / "data/weights")

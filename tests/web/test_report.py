@@ -5,9 +5,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from pages import DESK, PHONE, WebTest
+from pages import DESK, PHONE, PROGRAMS, ROOT, WebTest
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 SHOWN = ["-p", "shown", "-d", "toy", "-P", "small", "--report"]
 
 
@@ -26,7 +25,7 @@ class Report(WebTest):
 
     @classmethod
     def callsheet(cls, *words):
-        subprocess.run([ROOT / "target/release/callsheet", *words], cwd=cls.folder, check=True, capture_output=True)
+        subprocess.run([PROGRAMS / "callsheet", *words], cwd=cls.folder, check=True, capture_output=True)
 
     def test_is_sound_on_any_screen_in_light_and_dark(self):
         for device in [DESK, PHONE]:

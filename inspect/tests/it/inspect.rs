@@ -1,0 +1,390 @@
+//! `callsheet inspect` through the real binaries: what tables hold, what queries answer, what is refused.
+
+use std::fs;
+
+use crate::project::{Project, callsheet_in, callsheet_to};
+use serde_json::Value;
+
+const CLUSTERS: (&str, &str) =
+    ("clusters", "image_id = \"string\", cluster = \"int32\", distance = \"float64\", z = \"float32[2]\"");
+const FRAMES: (&str, &str) = ("frames", "image_id = \"string\", frame_id = \"string\"");
+
+/// Images in four clusters, at distances 0, 0.5, 1, ..
+fn clusters(count: usize) -> String {
+    let row = |n: usize| {
+        let distance = n as f64 / 2.0;
+        format!(
+            "{{\"image_id\":\"i{n:03}\",\"cluster\":{},\"distance\":{distance},\"z\":[{n},0.5]}}\n",
+            n % 4
+        )
+    };
+    (0..count).map(row).collect()
+}
+
+fn frames(count: usize) -> String {
+    (0..count).map(|n| format!("{{\"image_id\":\"i{n:03}\",\"frame_id\":\"f{}\"}}\n", n / 10)).collect()
+}
+
+fn project() -> Project {
+    let project = Project::new(&[(CLUSTERS.0, CLUSTERS.1, &clusters(40)), (FRAMES.0, FRAMES.1, &frames(40))]);
+    project.run();
+    project
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).expect("JSON")
+}
+
+#[test]
+fn a_table_is_shown_with_its_columns_what_they_hold_and_where_it_came_from() {
+    let project = project();
+    let page = project.shown(&["inspect", "make_clusters.clusters"]);
+    for line in [
+        "table        make_clusters.clusters",
+        "rows         40",
+        "stage        make_clusters",
+        "0 to 3, mean 1.5 ± 1.1323, median",
+        "0 to 19.5, mean 9.75",
+        "40 different, `i000` to `i039`",
+    ] {
+        assert!(page.contains(line), "{line}: {page}");
+    }
+    let found = json(&project.shown(&["inspect", "clusters", "--format", "json"]));
+    assert_eq!(
+        (found["rows"].clone(), found["made_by"]["stage"].clone()),
+        (40.into(), "make_clusters".into())
+    );
+    let z = &found["columns"].as_array().expect("columns")[3];
+    assert_eq!((z["type"].clone(), z["max"].clone()), ("float32[2]".into(), 39.0.into()));
+    assert_eq!(found["columns"][1]["histogram"].as_array().expect("bars").len(), 16);
+}
+
+#[test]
+fn a_file_that_was_copied_elsewhere_tells_where_it_came_from() {
+    let project = project();
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let shown = json(&project.shown(&["show", "make_clusters", "--json"]));
+    fs::copy(shown["path"].as_str().expect("a path"), elsewhere.path().join("mine.parquet")).expect("copied");
+    let said = callsheet_in(elsewhere.path(), &["inspect", "mine.parquet"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let key = shown["key"].as_str().expect("a key");
+    for line in ["stage        make_clusters", key, "made from    {\"rows\":", "rows         40"] {
+        assert!(said.out.contains(line), "{line}: {}", said.out);
+    }
+    let said = callsheet_in(
+        elsewhere.path(),
+        &["inspect", "mine.parquet", "--sql", "select max(distance) as m from mine", "--format", "csv"],
+    );
+    assert_eq!(said.out, "m\n19.5\n", "{}", said.err);
+}
+
+#[test]
+fn rows_are_chosen_by_an_expression_their_key_or_chance() {
+    let project = project();
+    let chosen = project.shown(&[
+        "inspect",
+        "clusters",
+        "--where",
+        "cluster = 3 and distance > 15",
+        "--columns",
+        "image_id,distance",
+        "--head",
+        "--format",
+        "csv",
+    ]);
+    assert_eq!(chosen, "image_id,distance\ni031,15.5\ni035,17.5\ni039,19.5\n");
+    let head = project.shown(&["inspect", "clusters", "--head", "2", "--format", "ndjson"]);
+    assert_eq!(head.lines().count(), 2);
+    assert_eq!(
+        json(head.lines().next().expect("a row")),
+        json("{\"image_id\":\"i000\",\"cluster\":0,\"distance\":0.0,\"z\":[0.0,0.5]}")
+    );
+    let sample = |seed: &str| {
+        let words = [
+            "inspect",
+            "clusters",
+            "--sample",
+            "5",
+            "--seed",
+            seed,
+            "--columns",
+            "image_id",
+            "--format",
+            "csv",
+        ];
+        project.shown(&words)
+    };
+    assert_eq!(sample("1").lines().count(), 6);
+    assert_eq!(sample("1"), sample("1"));
+    assert_ne!(sample("1"), sample("2"));
+    let some = project.shown(&["inspect", "clusters", "--where", "cluster = 0"]);
+    assert!(some.contains("40, 10 of which are looked at"), "{some}");
+}
+
+#[test]
+fn a_query_joins_artifacts_and_files_by_name_in_any_format() {
+    let project = project();
+    let query = "select f.frame_id, count(*) as n, max(c.distance) as far from frames f \
+                 join clusters c using (image_id) group by f.frame_id order by f.frame_id";
+    let answer = project.shown(&["inspect", "--sql", query, "--format", "csv"]);
+    assert_eq!(answer, "frame_id,n,far\nf0,10,4.5\nf1,10,9.5\nf2,10,14.5\nf3,10,19.5\n");
+    let file = project.path("far.parquet").display().to_string();
+    let far = "select image_id, z from clusters where distance > 18";
+    project.shown(&["inspect", "--sql", far, "--format", "parquet", "--output", &file]);
+    let both = project.shown(&[
+        "inspect",
+        &format!("mine={file}"),
+        "--sql",
+        "select image_id, frame_id from mine join frames using (image_id) order by 1",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(json(&both)[0], json("{\"image_id\":\"i037\",\"frame_id\":\"f3\"}"));
+    let full = project.shown(&[
+        "inspect",
+        "--sql",
+        "select count(*) as n from \"make_clusters.clusters\"",
+        "--format",
+        "csv",
+    ]);
+    assert_eq!(full, "n\n40\n");
+    let wide = project.shown(&["inspect", "--sql", far, "--format", "csv"]);
+    assert!(wide.starts_with("image_id,z\ni037,37.0;0.5\n"), "{wide}");
+    let table = project.shown(&["inspect", "--sql", "select * from clusters", "--limit", "3"]);
+    assert!(table.contains("the first 3 rows; --limit shows more"), "{table}");
+}
+
+#[test]
+fn names_and_queries_that_are_wrong_are_refused_with_what_there_is() {
+    let project = project();
+    for (words, said) in [
+        (&["inspect", "clutsers"][..], "no table `clutsers`, neither artifact nor file help: did you mean"),
+        (&["inspect", "none.parquet"], "cannot open none.parquet"),
+        (&["inspect"], "0 tables are named"),
+        (&["inspect", "clusters", "--where", "clster = 1"], "did you mean `cluster`?"),
+        (&["inspect", "clusters", "--where", "cluster = "], "sql parser error"),
+        (
+            &["inspect", "clusters", "--columns", "distnce"],
+            "has no column `distnce` help: did you mean `distance`?",
+        ),
+        (&["inspect", "--sql", "selec 1"], "sql parser error"),
+        (&["inspect", "--sql", "select nothing from clusters"], "clusters: cluster, distance, image_id, z"),
+        (
+            &["inspect", "--sql", "select * from clutsers"],
+            "did you mean `clusters`? (known: clusters, frames)",
+        ),
+        (&["inspect", "--sql", "drop table clusters; select 1"], "one (and only one) statement"),
+        (&["inspect", "clusters", "--head", "--format", "parquet"], "name a file with --output"),
+        (
+            &[
+                "inspect",
+                "clusters",
+                "--sql",
+                "select a.cluster from self a join self b on a.distance > b.distance",
+            ],
+            "the query engine gave up",
+        ),
+    ] {
+        let message = project.refused(words);
+        assert!(message.contains(said), "{words:?}: {message}");
+    }
+    let early = Project::new(&[(CLUSTERS.0, CLUSTERS.1, &clusters(3))]);
+    let message = early.refused(&["inspect", "clusters"]);
+    assert!(
+        message.contains("is not there yet with these parameters")
+            && message.contains("callsheet run make_clusters")
+    );
+}
+
+#[test]
+fn files_that_are_damaged_empty_or_foreign_are_told_apart() {
+    let project = Project::new(&[(CLUSTERS.0, CLUSTERS.1, &clusters(40)), ("none", FRAMES.1, "")]);
+    // An empty file of rows is a table without rows.
+    let ran = project.callsheet(&["run", "make_clusters"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let path = json(&project.shown(&["show", "make_clusters", "--json"]))["path"]
+        .as_str()
+        .expect("a path")
+        .to_owned();
+    let whole = fs::read(&path).expect("readable");
+    for (name, bytes, said) in [
+        ("cut.parquet", &whole[..whole.len() / 2], "is it a Parquet file, and was it written to its end?"),
+        ("text.parquet", &b"image_id,cluster\n"[..], "cannot read text.parquet"),
+        ("empty.parquet", &b""[..], "cannot read empty.parquet"),
+    ] {
+        fs::write(project.path(name), bytes).expect("written");
+        let message = project.refused(&["inspect", name]);
+        assert!(message.contains(said), "{name}: {message}");
+    }
+    let mut torn = whole.clone();
+    torn[8..200].fill(0xff);
+    fs::write(project.path("torn.parquet"), torn).expect("written");
+    project.refused(&["inspect", "torn.parquet", "--head"]);
+    fs::create_dir(project.path("folder")).expect("created");
+    assert!(project.refused(&["inspect", "folder/"]).contains("folder/ holds no Parquet file"));
+    let no_rows = project.path("no-rows.parquet").display().to_string();
+    project.shown(&[
+        "inspect",
+        "--sql",
+        "select * from clusters where false",
+        "--format",
+        "parquet",
+        "--output",
+        &no_rows,
+    ]);
+    let page = project.shown(&["inspect", &no_rows]);
+    assert!(
+        page.contains("rows         0") && page.contains("not callsheet: its footer does not say"),
+        "{page}"
+    );
+    // Files of one folder that do not fit together.
+    fs::copy(&path, project.path("folder/a.parquet")).expect("copied");
+    let other = project.path("folder/b.parquet").display().to_string();
+    project.shown(&[
+        "inspect",
+        "--sql",
+        "select image_id, 'x' as cluster from clusters",
+        "--format",
+        "parquet",
+        "--output",
+        &other,
+    ]);
+    project.refused(&["inspect", "folder/", "--head", "100"]);
+}
+
+#[test]
+fn nan_and_nulls_are_counted() {
+    let rows = "{\"id\":\"a\",\"x\":1.5}\n{\"id\":\"b\",\"x\":null}\n{\"id\":null,\"x\":2.5}\n";
+    let project = Project::new(&[("odd", "id = \"string\", x = \"float64\"", rows)]);
+    project.run();
+    let nan = project.path("nan.parquet").display().to_string();
+    project.shown(&[
+        "inspect",
+        "--sql",
+        "select id, case when id = 'a' then sqrt(0 - x) else x end as x from odd",
+        "--format",
+        "parquet",
+        "--output",
+        &nan,
+    ]);
+    let page = project.shown(&["inspect", &nan]);
+    assert!(page.contains("1 nulls, 1 NaN or infinite, 2.5 to 2.5"), "{page}");
+}
+
+#[test]
+fn two_tables_are_compared_by_key_and_by_how_they_are_distributed() {
+    let project = project();
+    let changed = clusters(50).replace("\"i001\",\"cluster\":1", "\"i001\",\"cluster\":2");
+    let kept: String = changed.lines().skip(1).map(|line| format!("{line}\n")).collect();
+    project.rows("clusters", &kept);
+    project.run();
+    let words = ["inspect", "--diff", "latest~1:make_clusters.clusters", "clusters"];
+    let said = project.callsheet(&words);
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    for line in [
+        "added           10 rows: i040, i041, i042, i043, i044 and 5 more",
+        "removed          1 rows: i000",
+        "changed          1 rows: i001",
+        "in cluster: 1 rows",
+    ] {
+        assert!(said.out.contains(line), "{line}: {}", said.out);
+    }
+    let found = project.callsheet(&[&words[..], &["--format", "json"]].concat());
+    let drift = json(&found.out)["drift"].as_array().expect("columns").clone();
+    let distance = drift.iter().find(|column| column["column"] == "distance").expect("compared");
+    assert!(distance["psi"].as_f64().expect("a number") > 0.01 && distance["b"]["q50"] == 12.5, "{distance}");
+    assert_eq!(project.callsheet(&[&words[..], &["--max-psi", "5"]].concat()).code, Some(0));
+    assert_eq!(project.callsheet(&[&words[..], &["--max-psi", "0.001"]].concat()).code, Some(1));
+    let same = project.callsheet(&["inspect", "--diff", "clusters", "clusters"]);
+    assert_eq!(same.code, Some(0), "{}{}", same.out, same.err);
+    let message = project.refused(&["inspect", "--diff", "clusters", "clusters", "--key", "cluster"]);
+    assert!(
+        message.contains("`cluster` does not tell the rows") && message.contains("columns: cluster"),
+        "{message}"
+    );
+    let message = project.refused(&["inspect", "--diff", "clusters", "clusters", "--key", "imag_id"]);
+    assert!(message.contains("did you mean `image_id`?"), "{message}");
+    let message = project.refused(&["inspect", "--diff", "tomorrow:clusters", "clusters"]);
+    assert!(message.contains("there is no run `tomorrow`"), "{message}");
+}
+
+#[test]
+fn any_number_of_rows_can_be_asked_for() {
+    let project = project();
+    let csv = ["--columns", "image_id", "--format", "csv"];
+    for many in ["40", "4294967295", "4294967296", "18446744073709551615"] {
+        for option in ["--head", "--sample"] {
+            let rows = project.shown(&[&["inspect", "clusters", option, many], &csv[..]].concat());
+            assert_eq!(rows.lines().count(), 41, "{option} {many}");
+        }
+        let table = project.shown(&["inspect", "clusters", "--head", "40", "--limit", many]);
+        assert!(table.contains("\n40 rows"), "{many}: {table}");
+    }
+    for option in ["--head", "--sample"] {
+        assert_eq!(project.shown(&[&["inspect", "clusters", option, "0"], &csv[..]].concat()), "image_id\n");
+    }
+    let some = ["inspect", "clusters", "--where", "distance > 4", "--sample", "3"];
+    assert_eq!(project.shown(&[&some[..], &csv[..]].concat()).lines().count(), 4);
+}
+
+#[test]
+fn tables_are_called_apart_and_a_word_that_is_called_as_an_artifact_is_no_table() {
+    let project = Project::new(&[(CLUSTERS.0, CLUSTERS.1, &clusters(4)), (FRAMES.0, FRAMES.1, &frames(4))]);
+    assert_eq!(project.callsheet(&["run", "make_clusters"]).code, Some(0));
+    let renamed = "select image_id as frames from clusters order by 1 limit 1";
+    assert_eq!(project.shown(&["inspect", "--sql", renamed, "--format", "csv"]), "frames\ni000\n");
+    let absent = project.refused(&["inspect", "--sql", "select * from frames"]);
+    assert!(absent.contains("`frames` is not there yet"), "{absent}");
+    for folder in ["a", "dt=2024"] {
+        fs::create_dir(project.path(folder)).expect("created");
+        let file = project.path(&format!("{folder}/t.parquet")).display().to_string();
+        let query = format!("select '{folder}' as f from clusters limit 1");
+        project.shown(&["inspect", "--sql", &query, "--format", "parquet", "--output", &file]);
+    }
+    let query = ["--sql", "select f from t", "--format", "csv"];
+    let twice = project.refused(&[&["inspect", "a/t.parquet", "dt=2024/t.parquet"], &query[..]].concat());
+    assert!(twice.contains("two tables are called `t`") && twice.contains("a=one.parquet"), "{twice}");
+    let one = project.shown(&[&["inspect", "dt=2024/t.parquet"], &query[..]].concat());
+    assert_eq!(one, "f\ndt=2024\n");
+    let named = project.shown(&["inspect", "t=dt=2024/t.parquet", query[0], query[1], query[2], query[3]]);
+    assert_eq!(named, one);
+    fs::create_dir(project.path("clusters")).expect("created");
+    assert!(
+        project.shown(&["inspect", "clusters"]).contains("rows         4"),
+        "an artifact, not the folder"
+    );
+}
+
+#[test]
+fn a_column_that_lost_its_values_has_moved_too_far() {
+    let rows = |x: &str| (0..50).map(|n| format!("{{\"id\":\"{n}\",\"x\":{x}}}\n")).collect::<String>();
+    let columns = "id = \"string\", x = \"float64\"";
+    let project = Project::new(&[("a", columns, &rows("5.0")), ("b", columns, &rows("null"))]);
+    project.run();
+    let words = ["inspect", "--diff", "a", "b", "--key", "id", "--max-psi", "0.2"];
+    assert_eq!(project.callsheet(&words).code, Some(1));
+    let file = project.path("c.parquet").display().to_string();
+    project.shown(&["inspect", "--sql", "select id from a", "--format", "parquet", "--output", &file]);
+    let words = ["inspect", "--diff", "a", &file, "--key", "id", "--max-psi", "0.2"];
+    let said = project.callsheet(&words);
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    assert!(said.out.contains("`x` is only in A"), "{}", said.out);
+}
+
+#[test]
+fn a_reader_may_go_away_but_a_full_disk_is_an_error() {
+    let project = project();
+    for arguments in [&["inspect", "clusters"][..], &["inspect", "clusters", "--head", "--format", "csv"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let said = callsheet_to(writer, &project.path(""), arguments);
+        assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{arguments:?}");
+        let full = fs::File::options().write(true).open("/dev/full").expect("a full disk");
+        let said = callsheet_to(full, &project.path(""), arguments);
+        assert!(
+            said.code != Some(0) && said.err.contains("cannot write to stdout"),
+            "{arguments:?}: {}",
+            said.err
+        );
+    }
+}

@@ -1,0 +1,5 @@
+//! `callsheet-inspect` through the real binaries: one test program, one module a subject.
+
+mod inspect;
+mod project;
+mod sheet;

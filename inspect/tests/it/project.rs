@@ -1,0 +1,109 @@
+//! A project whose tables are what a test says, and the real binaries run in it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// A project of stages that each make one table of JSON lines.
+pub struct Project(TempDir);
+
+/// What a program said, without the frames that errors are drawn in, and its exit code.
+pub struct Said {
+    pub out: String,
+    pub err: String,
+    pub code: Option<i32>,
+}
+
+/// The programs lie side by side in the build folder.
+fn engine() -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_callsheet-inspect")).with_file_name("callsheet")
+}
+
+impl Project {
+    /// A project with these tables: name, columns as stage.toml declares them, and rows.
+    pub fn new(tables: &[(&str, &str, &str)]) -> Self {
+        let project = Self(tempfile::tempdir().expect("a folder"));
+        let inspect = env!("CARGO_BIN_EXE_callsheet-inspect");
+        project.write(
+            "callsheet.toml",
+            &format!(
+                "[defaults]\npipeline = \"tables\"\ndataset = \"any\"\n[programs]\ncallsheet-inspect = \"{inspect}\"\n"
+            ),
+        );
+        project.write("pipelines/datasets/any.toml", "summary = \"Any\"\n");
+        let mut pipeline = "summary = \"Tables\"\n".to_owned();
+        for (name, columns, rows) in tables {
+            pipeline += &format!("[sources.{name}]\npath = \"data/raw/{name}.ndjson\"\n");
+            pipeline += &format!("[stages.make_{name}]\ninputs.rows = \"{name}\"\n");
+            project.write(
+                &format!("stages/make_{name}/stage.toml"),
+                &format!(
+                    "summary = \"Makes {name}\"\nversion = 1\n\
+                     command = [\"sh\", \"-c\", 'cp \"$1\" \"$2\"', \"cp\", \"{{inputs.rows}}\", \"{{outputs.{name}}}\"]\n\
+                     [inputs.rows]\nkind = \"file\"\ndoc = \"Rows\"\n\
+                     [outputs.{name}]\nkind = \"table\"\npath = \"{name}.parquet\"\nformat = \"json\"\n\
+                     columns = {{ {columns} }}\ndoc = \"Rows\"\n"
+                ),
+            );
+            project.rows(name, rows);
+        }
+        project.write("pipelines/tables.toml", &pipeline);
+        project
+    }
+
+    /// The rows of a table, one JSON object a line.
+    pub fn rows(&self, name: &str, rows: &str) {
+        self.write(&format!("data/raw/{name}.ndjson"), rows);
+    }
+
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.0.path().join(relative)
+    }
+
+    pub fn write(&self, relative: &str, text: &str) {
+        let path = self.path(relative);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("created");
+        fs::write(path, text).expect("written");
+    }
+
+    pub fn callsheet(&self, arguments: &[&str]) -> Said {
+        callsheet_in(self.0.path(), arguments)
+    }
+
+    /// Runs the pipeline, which must succeed.
+    pub fn run(&self) {
+        let said = self.callsheet(&["run"]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+    }
+
+    /// What a command prints, which must succeed.
+    pub fn shown(&self, arguments: &[&str]) -> String {
+        let said = self.callsheet(arguments);
+        assert_eq!(said.code, Some(0), "{arguments:?}: {}", said.err);
+        said.out
+    }
+
+    /// What a command says that must be refused.
+    pub fn refused(&self, arguments: &[&str]) -> String {
+        let said = self.callsheet(arguments);
+        assert_eq!(said.code, Some(2), "{arguments:?}: {}{}", said.out, said.err);
+        said.err
+    }
+}
+
+/// Runs callsheet in a folder.
+pub fn callsheet_in(folder: &Path, arguments: &[&str]) -> Said {
+    callsheet_to(Stdio::piped(), folder, arguments)
+}
+
+/// The same, what it prints to somewhere else.
+pub fn callsheet_to(out: impl Into<Stdio>, folder: &Path, arguments: &[&str]) -> Said {
+    let mut command = Command::new(engine());
+    command.args(arguments).current_dir(folder).stdout(out);
+    let Output { status, stdout, stderr } = command.output().expect("callsheet starts");
+    let err = String::from_utf8_lossy(&stderr).replace(['│', '╰', '─', '▶', '×'], " ");
+    let err = err.split_whitespace().collect::<Vec<_>>().join(" ");
+    Said { out: String::from_utf8_lossy(&stdout).into_owned(), err, code: status.code() }
+}

@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Agree on the features of every crate, so that none is compiled twice because two commands select different packages.
+
+Cargo unites features over the packages that a command builds. `make build`, `make inspect` and `make test` build
+different ones, so that without an agreement a crate that they share is compiled for each. The package `features` of
+this folder asks for the union and is a dependency of every program; this script writes its Cargo.toml.
+
+usage: features.py           write setup/features/Cargo.toml
+       features.py --check   end with 1 if a crate would be compiled with two sets of features
+"""
+
+import collections
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+MANIFEST = ROOT / "setup/features/Cargo.toml"
+# What the Makefile builds.
+SELECTIONS = [
+    ["--release", "-p", "callsheet", "-p", "callsheet-stages"],
+    ["--release", "-p", "callsheet-inspect"],
+    ["--workspace", "--all-targets"],
+]
+HEAD = """\
+# Written by setup/features.py, which says why; `make lint` checks it.
+[package]
+name = "callsheet-features"
+description = "The features that all programs of this project build their crates with"
+version.workspace = true
+edition.workspace = true
+rust-version.workspace = true
+license.workspace = true
+publish = false
+
+[lib]
+path = "lib.rs"
+"""
+
+
+def units(selection):
+    """The graph of what a command compiles, as `cargo build --unit-graph` prints it. The flag is unstable."""
+    command = ["cargo", "build", "--locked", "--unit-graph", "-Z", "unstable-options", *selection]
+    if sys.argv[1:] != ["--check"]:
+        command.remove("--locked")  # a new manifest means a new lock file
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "RUSTC_BOOTSTRAP": "1"})
+    if done.returncode:
+        sys.exit(f"error: {' '.join(command)} failed:\n{done.stderr}")
+    return json.loads(done.stdout)
+
+
+def sides(graph):
+    """Every unit with whether it is compiled for the compiler's own use: by a build script or as a procedural macro."""
+    seen, left = set(), [(root, False) for root in graph["roots"]]
+    while left:
+        at, for_build = left.pop()
+        unit = graph["units"][at]
+        for_build = for_build or bool({"proc-macro", "custom-build"} & set(unit["target"]["kind"]))
+        if (at, for_build) not in seen:
+            seen.add((at, for_build))
+            left += [(dependency["index"], for_build) for dependency in unit["dependencies"]]
+    return [(graph["units"][at], for_build) for at, for_build in seen]
+
+
+def feature_sets():
+    """By name and version of a crate from a registry: every set of features that it is compiled with, by side."""
+    found = collections.defaultdict(lambda: collections.defaultdict(set))
+    for selection in SELECTIONS:
+        for unit, for_build in sides(units(selection)):
+            package = re.search(r"^registry\+.*#(.+)@(.+)$", unit["pkg_id"])
+            library = {"lib", "rlib", "proc-macro"} & set(unit["target"]["kind"])
+            if package and library and unit["mode"] == "build":
+                found[package.groups()][for_build].add(frozenset(unit["features"]))
+    return found
+
+
+def differing():
+    """Those of the crates that are compiled with several sets."""
+    return {crate: by_side for crate, by_side in feature_sets().items() if len(frozenset().union(*by_side.values())) > 1}
+
+
+def listed(agreed, for_build):
+    """The dependencies of one side that make all sets of a crate one."""
+    lines = []
+    names = collections.Counter(name for name, _ in agreed)
+    for (name, version), (features, used) in sorted(agreed.items()):
+        if for_build not in used:
+            continue
+        version = version.split("+")[0]
+        key = name if names[name] == 1 else f"{name}-{version.replace('.', '_')}"
+        package = "" if key == name else f'package = "{name}", '
+        shown = ", ".join(f'"{feature}"' for feature in sorted(features) if feature != "default")
+        default = "" if "default" in features else ", default-features = false"
+        lines.append(f'{key} = {{ {package}version = "{version}"{default}, features = [{shown}] }}\n')
+    return "".join(lines)
+
+
+def write():
+    """Add what differs until nothing does: a feature of one crate may ask for features of others."""
+    agreed = collections.defaultdict(lambda: (set(), set()))
+    for _ in range(10):
+        tables = [("dependencies", False), ("build-dependencies", True)]
+        MANIFEST.write_text(HEAD + "".join(f"\n[{name}]\n{listed(agreed, side)}" for name, side in tables))
+        left = differing()
+        if not left:
+            return
+        for crate, by_side in left.items():
+            agreed[crate][0].update(*frozenset().union(*by_side.values()))
+            agreed[crate][1].update(by_side)
+    sys.exit(f"error: no agreement on the features of {', '.join(name for name, _ in left)}")
+
+
+def check():
+    left = differing()
+    for (name, version), by_side in sorted(left.items()):
+        sets = frozenset().union(*by_side.values())
+        shown = " and ".join(f"[{', '.join(sorted(features))}]" for features in sets)
+        print(f"{name} {version} would be compiled with {shown}", file=sys.stderr)
+    if left:
+        sys.exit("error: run `make features`, and commit setup/features/Cargo.toml")
+
+
+if __name__ == "__main__":
+    check() if sys.argv[1:] == ["--check"] else write()

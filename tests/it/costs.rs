@@ -1,0 +1,235 @@
+//! What commands cost that every user waits for, in instructions and file calls: no clock, so that a busy machine changes
+//! nothing. valgrind counts both.
+//!
+//! A cost that grows faster than the project, or that is above the one recorded in `costs.json`, fails. A change that is
+//! meant is recorded in the same commit: `CALLSHEET_RECORD_COSTS=1 cargo test -p callsheet --test it costs -- --test-threads 1`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
+
+/// How much faster than linear a cost may grow.
+const GROWTH: f64 = 1.1;
+/// How far above its record a cost may be.
+const RISE: f64 = 1.05;
+/// System calls that look at or change files, by what their names contain.
+const FILE_CALLS: [&str; 10] =
+    ["access", "getdents", "link", "mkdir", "open", "rename", "rmdir", "stat", "statx", "truncate"];
+
+/// What one command costs.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+struct Cost {
+    instructions: u64,
+    file_calls: u64,
+}
+
+/// Runs the engine under valgrind in a project.
+fn cost(project: &Path, arguments: &[&str]) -> Cost {
+    let mut command = Command::new("valgrind");
+    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--trace-syscalls=yes"]);
+    command.arg(env!("CARGO_BIN_EXE_callsheet")).args(arguments).current_dir(project);
+    // The order in which threads take work changes what they do.
+    command.env("RAYON_NUM_THREADS", "1");
+    let output = command.output().expect("valgrind starts: is it installed?");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{arguments:?}: {}", &said[said.len().saturating_sub(2000)..]);
+    let instructions = said.lines().filter_map(|line| line.split_once("Collected : ")).next_back();
+    let instructions = instructions.expect("a count").1.trim().parse().expect("a number");
+    // SYSCALL[pid,thread](number) sys_name(..
+    let called = said.split("SYSCALL[").skip(1).filter_map(|call| {
+        let name = call.split_once(") sys_").or_else(|| call.split_once(") "))?.1;
+        Some(name.split(['(', ' ']).next().unwrap_or(name))
+    });
+    let file_calls = called.filter(|name| FILE_CALLS.iter().any(|part| name.contains(part))).count() as u64;
+    Cost { instructions, file_calls }
+}
+
+/// Compares a cost with the record of its name, or records it.
+fn check(name: &str, cost: Cost) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/costs.json");
+    let text = fs::read_to_string(&file).unwrap_or_else(|_| "{}".into());
+    let mut recorded: BTreeMap<String, Cost> = serde_json::from_str(&text).expect("costs.json");
+    if std::env::var_os("CALLSHEET_RECORD_COSTS").is_some() {
+        recorded.insert(name.to_owned(), cost);
+        fs::write(&file, serde_json::to_string_pretty(&recorded).expect("plain data") + "\n")
+            .expect("written");
+        return;
+    }
+    let record = recorded.get(name).unwrap_or_else(|| panic!("{name} has no record in {}", file.display()));
+    for (of, found, record) in [
+        ("instructions", cost.instructions, record.instructions),
+        ("file calls", cost.file_calls, record.file_calls),
+    ] {
+        assert!(
+            found as f64 <= record as f64 * RISE,
+            "{name}: {found} {of}, recorded are {record}: find out why, or record it in the same commit"
+        );
+    }
+}
+
+/// Refuses costs that grow faster than sizes, from each step to the next.
+fn check_growth(name: &str, costs: &[(u64, Cost)]) {
+    let rates = |of: fn(&Cost) -> u64| -> Vec<f64> {
+        let rate = |pair: &[(u64, Cost)]| {
+            (of(&pair[1].1) as f64 - of(&pair[0].1) as f64) / (pair[1].0 - pair[0].0) as f64
+        };
+        costs.windows(2).map(rate).collect()
+    };
+    for (what, rates) in
+        [("instructions", rates(|cost| cost.instructions)), ("file calls", rates(|cost| cost.file_calls))]
+    {
+        assert!(
+            rates[1] <= rates[0] * GROWTH,
+            "{name}: {what} a piece grow from {} to {}",
+            rates[0],
+            rates[1]
+        );
+    }
+}
+
+/// A project of chains of ten stages that copy, each stage written out as its own table.
+fn chains(stages: u64) -> TempDir {
+    let project = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        let path = project.path().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("created");
+        fs::write(path, text).expect("written");
+    };
+    write("callsheet.toml", "defaults.pipeline = \"chains\"\n");
+    write(
+        "stages/copy/stage.toml",
+        "summary = \"Copies\"\nversion = 1\ncommand = [\"cp\", \"{inputs.text}\", \"{outputs.text}\"]\n\
+         inputs.text = { kind = \"file\", doc = \"Any\" }\n\
+         outputs.text = { kind = \"file\", path = \"text\", doc = \"The same\" }\n",
+    );
+    let mut pipeline = "summary = \"Chains\"\n".to_owned();
+    for stage in 0..stages {
+        if stage % 10 == 0 {
+            write(&format!("data/raw/{stage}.txt"), &format!("{stage}\n"));
+            write!(pipeline, "[sources.raw{stage}]\npath = \"data/raw/{stage}.txt\"\n").expect("text");
+        }
+        let from = if stage % 10 == 0 { format!("raw{stage}") } else { format!("copy{}.text", stage - 1) };
+        write!(pipeline, "[stages.copy{stage}]\nuse = \"copy\"\ninputs.text = \"{from}\"\n").expect("text");
+    }
+    write("pipelines/chains.toml", &pipeline);
+    project
+}
+
+fn run(project: &Path, arguments: &[&str]) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_callsheet"));
+    let output = command.arg("run").args(arguments).current_dir(project).output().expect("callsheet starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+const SIZES: [u64; 3] = [500, 2000, 8000];
+
+#[test]
+fn a_plan_costs_in_proportion_to_the_stages() {
+    let costs = SIZES.map(|stages| (stages, cost(chains(stages).path(), &["plan"])));
+    check_growth("plan", &costs);
+    for (stages, found) in costs {
+        check(&format!("plan of {stages} stages"), found);
+    }
+}
+
+#[test]
+fn a_run_with_nothing_to_do_costs_in_proportion_to_the_stages() {
+    let costs = SIZES.map(|stages| {
+        let project = chains(stages);
+        run(project.path(), &[]);
+        (stages, cost(project.path(), &["run"]))
+    });
+    check_growth("run", &costs);
+    for (stages, found) in costs {
+        check(&format!("run of {stages} stages with nothing to do"), found);
+    }
+}
+
+#[test]
+fn a_plan_of_the_flagship_costs_what_it_did() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let project = tempfile::tempdir().expect("a folder");
+    for folder in ["stages", "pipelines"] {
+        std::os::unix::fs::symlink(root.join(folder), project.path().join(folder)).expect("linked");
+    }
+    let settings = fs::read_to_string(root.join("callsheet.toml")).expect("settings");
+    fs::write(project.path().join("callsheet.toml"), settings).expect("written");
+    for weights in ["vgg16.ckpt", "alexnet.ckpt", "lpips/v0.1/alex.pth"] {
+        let path = project.path().join("data/weights").join(weights);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("created");
+        fs::write(path, "only looked for").expect("written");
+    }
+    check("plan of the flagship", cost(project.path(), &["plan"]));
+}
+
+/// A project whose rows a cheap stage lists and another one copies.
+fn rows() -> TempDir {
+    let project = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        let path = project.path().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("created");
+        fs::write(path, text).expect("written");
+    };
+    write("callsheet.toml", "defaults.pipeline = \"rows\"\n");
+    write(
+        "pipelines/rows.toml",
+        "summary = \"Rows\"\n[sources.raw]\npath = \"data/raw/rows.ndjson\"\n[stages.list]\ninputs.raw = \"raw\"\n\
+         [stages.copy]\ninputs.rows = \"list.rows\"\n",
+    );
+    let table = "kind = \"table\", format = \"json\", doc = \"Rows\"";
+    let output =
+        format!("path = \"rows.parquet\", columns = {{ name = \"string\", value = \"int64\" }}, {table}");
+    write(
+        "stages/list/stage.toml",
+        &format!(
+            "summary = \"Lists rows\"\nversion = 1\nlisting = true\n\
+             command = [\"cp\", \"{{inputs.raw}}\", \"{{outputs.rows}}\"]\n\
+             inputs.raw = {{ kind = \"file\", doc = \"Rows\" }}\noutputs.rows = {{ {output} }}\n"
+        ),
+    );
+    write(
+        "stages/copy/stage.toml",
+        &format!(
+            "summary = \"Copies rows\"\nversion = 1\ncommand = [\"cp\", \"{{inputs.rows}}\", \"{{outputs.rows}}\"]\n\
+             inputs.rows = {{ {table} }}\noutputs.rows = {{ {output} }}\n\
+             rows = {{ key = \"name\", input = \"rows\", output = \"rows\", columns = [\"value\"] }}\n"
+        ),
+    );
+    project
+}
+
+/// Ten of `count` rows are new.
+fn with_ten_new_rows(count: u64) -> TempDir {
+    let project = rows();
+    let list = |absent: u64| {
+        let new = |row: &u64| row % (count / 10) == 7;
+        let rows = (0..count).filter(|row| absent == 0 || !new(row));
+        let text: String =
+            rows.map(|row| format!("{{\"name\":\"row{row:07}\",\"value\":{row}}}\n")).collect();
+        fs::create_dir_all(project.path().join("data/raw")).expect("created");
+        fs::write(project.path().join("data/raw/rows.ndjson"), text).expect("written");
+    };
+    list(10);
+    run(project.path(), &[]);
+    list(0);
+    let plan = Command::new(env!("CARGO_BIN_EXE_callsheet")).arg("plan").current_dir(project.path()).output();
+    let said = String::from_utf8(plan.expect("callsheet starts").stdout).expect("text");
+    assert!(said.contains(&format!("computes 10 of {count} rows")), "{said}");
+    project
+}
+
+#[test]
+fn finding_the_rows_that_are_missing_costs_in_proportion_to_the_rows() {
+    let sizes = [4000, 16_000, 64_000];
+    let costs: Vec<(u64, Cost)> =
+        sizes.into_iter().map(|count| (count, cost(with_ten_new_rows(count).path(), &["plan"]))).collect();
+    check_growth("rows", &costs);
+    for (count, found) in costs {
+        check(&format!("plan that finds 10 of {count} rows"), found);
+    }
+}

@@ -1,0 +1,214 @@
+//! Verdicts of people on frames: what is written, what is refused, and what follows. A worker in Python
+//! leaves the frames out, through the real binary.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::support::{Project, Run};
+use serde_json::json;
+
+const FEW: [&str; 4] = ["-p", "curated", "-d", "few"];
+const FILE: &str = "pipelines/curation/few.csv";
+
+/// The toy project with frames of these numbers.
+fn project(numbers: Range<usize>) -> Project {
+    let project = Project::new();
+    frames(&project, "a", numbers);
+    project
+}
+
+fn frames(project: &Project, file: &str, numbers: Range<usize>) {
+    let lines = numbers.map(|n| format!("{file}.csv#{n:06},{n}\n"));
+    project.write(&format!("data/raw/few/{file}.csv"), &lines.collect::<String>());
+}
+
+fn run(project: &Project) -> Run {
+    project.run(&FEW)
+}
+
+/// Of each row-wise stage that ran, how many rows were computed, and of how many.
+fn rows(run: &Run) -> BTreeMap<&str, (u64, u64)> {
+    let counted = run.events().iter().filter(|event| event["event"] == "rows");
+    let number = |value: &serde_json::Value| value.as_u64().expect("a number");
+    counted
+        .map(|e| (e["stage"].as_str().expect("a name"), (number(&e["compute"]), number(&e["of"]))))
+        .collect()
+}
+
+fn curate(project: &Project, words: &[&str]) -> String {
+    let author = ["--author", "a curator"];
+    project.stdout(&[&["curate"], words, &author[..], &FEW[..]].concat())
+}
+
+fn refused(project: &Project, words: &[&str]) -> String {
+    let author = ["--author", "a curator"];
+    project.refused(&[&["curate"], words, &author[..], &FEW[..]].concat())
+}
+
+#[test]
+fn excluded_frames_leave_what_was_made_of_the_others_as_it_is_and_a_plan_says_so() {
+    let project = project(0..20);
+    run(&project);
+    curate(&project, &["exclude", "a.csv#000003", "a.csv#000007", "--reason", "a bird, near"]);
+    let planned = project.stdout(&[&["plan"], &FEW[..]].concat());
+    assert!(planned.contains("computes 0 of 36 rows"), "{planned}");
+    let planned = project.json(&[&["plan", "--json"], &FEW[..]].concat());
+    let counts = |stage: usize| planned[stage]["compute"].clone();
+    assert_eq!(planned[1]["state"], "cached", "the stage that lists was run for the plan");
+    assert_eq!([counts(2), counts(3)], [json!({ "rows": 0, "of": 36 }), json!({ "rows": 0, "of": 36 })]);
+    assert_eq!(
+        project.json(&["ls", "--runs", "--json"]).as_array().map(Vec::len),
+        Some(1),
+        "a plan is no run"
+    );
+
+    let excluded = run(&project);
+    assert_eq!(rows(&excluded), BTreeMap::from([("gauge", (0, 36)), ("render", (0, 36))]));
+    curate(&project, &["include", "a.csv#000003", "--reason", "a kite, far away"]);
+    assert_eq!(
+        rows(&run(&project)),
+        BTreeMap::from([("gauge", (0, 38)), ("render", (0, 38))]),
+        "they are kept"
+    );
+    assert!(run(&project).ran().is_empty());
+}
+
+#[test]
+fn frames_that_come_cost_their_images_and_a_plan_leaves_open_what_depends_on_what_is_not_made_yet() {
+    let project = project(0..20);
+    run(&project);
+    frames(&project, "b", 0..10);
+    project.run(&[&FEW[..], &["shots"]].concat());
+    let planned = project.json(&[&["plan", "--json"], &FEW[..]].concat());
+    assert_eq!(planned[2]["compute"], json!({ "rows": 20, "of": 60 }));
+    assert_eq!(planned[3]["compute"], json!({ "rows": 0, "open": 20, "of": 60 }));
+    let text = project.stdout(&[&["plan"], &FEW[..]].concat());
+    assert!(
+        text.contains("computes 20 of 60 rows") && text.contains("computes 0 to 20 of 60 rows"),
+        "{text}"
+    );
+    // Rendered as the others are, but under other names.
+    assert_eq!(rows(&run(&project)), BTreeMap::from([("gauge", (20, 60)), ("render", (20, 60))]));
+}
+
+#[test]
+fn verdicts_are_lines_with_author_and_date_one_a_frame_and_can_be_listed() {
+    let project = project(0..9);
+    run(&project);
+    curate(&project, &["exclude", "a.csv#000003", "--reason", "a bird, \"near\""]);
+    curate(&project, &["include", "a.csv#000004", "--reason", "looks dark, is dusk"]);
+    let text = project.read(FILE);
+    let date = text.lines().nth(1).and_then(|line| line.rsplit_once(',')).expect("a line").1.to_owned();
+    assert!(date.len() == 10 && date.starts_with("20"), "{date}");
+    assert_eq!(
+        text,
+        format!(
+            "frame_id,verdict,reason,author,date\n\
+             a.csv#000003,exclude,\"a bird, \"\"near\"\"\",a curator,{date}\n\
+             a.csv#000004,include,\"looks dark, is dusk\",a curator,{date}\n"
+        )
+    );
+    curate(&project, &["include", "a.csv#000003", "--reason", "a kite"]);
+    assert_eq!(project.read(FILE).lines().count(), 3, "the later verdict takes the earlier one's line");
+    let log = project.stdout(&[&["curate", "log"], &FEW[..]].concat());
+    assert!(log.contains("include  a.csv#000003  a kite (a curator)"), "{log}");
+    assert!(log.contains("0 excluded, 2 included in pipelines/curation/few.csv"), "{log}");
+    let log = project.json(&[&["curate", "log", "--json"], &FEW[..]].concat());
+    assert_eq!(log[1]["verdict"], "include");
+}
+
+#[test]
+fn unknown_frames_and_verdicts_that_were_given_are_refused_and_nothing_is_written() {
+    let project = project(0..9);
+    let early = refused(&project, &["exclude", "a.csv#000003", "--reason", "x"]);
+    assert!(
+        early.contains("`shots.frames` is not there yet") && early.contains("callsheet run shots"),
+        "{early}"
+    );
+    run(&project);
+    let unknown = refused(&project, &["exclude", "a.csv#000003", "a.csv#00004", "--reason", "x"]);
+    assert!(unknown.contains("no frame `a.csv#00004`"), "{unknown}");
+    assert!(unknown.contains("did you mean `a.csv#000004`?"), "{unknown}");
+    let image = refused(&project, &["exclude", "a.csv#000003/c1", "--reason", "x"]);
+    assert!(image.contains("that is an image; its frame is `a.csv#000003`"), "{image}");
+    let twice = refused(&project, &["exclude", "a.csv#000003", "a.csv#000003", "--reason", "x"]);
+    assert!(twice.contains("`a.csv#000003` is named twice"), "{twice}");
+    let empty = refused(&project, &["exclude", "a.csv#000003", "--reason", " "]);
+    assert!(empty.contains("the reason \" \" is empty, or more than a line"), "{empty}");
+    let lines = refused(&project, &["exclude", "a.csv#000003", "--reason", "a\nb"]);
+    assert!(lines.contains("more than a line"), "{lines}");
+    assert!(!project.exists(FILE));
+    curate(&project, &["exclude", "a.csv#000003", "--reason", "a bird"]);
+    let before = project.read(FILE);
+    let again = refused(&project, &["exclude", "a.csv#000005", "a.csv#000003", "--reason", "x"]);
+    assert!(again.contains("has the verdict `exclude` already, by a curator on"), "{again}");
+    assert_eq!(project.read(FILE), before);
+}
+
+#[test]
+fn a_file_with_a_slip_is_refused_with_its_line() {
+    let project = project(0..9);
+    run(&project);
+    for (line, said) in [
+        ("a.csv#000001,exlude,x,a,2026-01-01", "line 2 of"),
+        ("a.csv#000001,exclude,x", "has 3 fields, not 5"),
+    ] {
+        project.write(FILE, &format!("frame_id,verdict,reason,author,date\n{line}\n"));
+        let message = refused(&project, &["exclude", "a.csv#000003", "--reason", "x"]);
+        assert!(message.contains(said), "{message}");
+        assert_eq!(project.read(FILE).lines().nth(1), Some(line), "it is left as it is");
+    }
+}
+
+#[test]
+fn a_pipeline_that_reads_no_verdicts_takes_none() {
+    let project = project(0..3);
+    let message = project
+        .refused(&["curate", "exclude", "x", "--reason", "y", "--author", "z", "-p", "rows", "-d", "few"]);
+    assert!(message.contains("no stage of pipeline `rows` reads verdicts"), "{message}");
+    let message = project.refused(&["curate", "log", "-p", "curated", "-d", "fwe"]);
+    assert!(
+        message.contains("there is no dataset `fwe`") && message.contains("did you mean `few`?"),
+        "{message}"
+    );
+}
+
+#[test]
+fn verdicts_given_at_once_are_all_kept() {
+    let project = project(0..20);
+    run(&project);
+    std::thread::scope(|scope| {
+        for n in 0..20 {
+            let project = &project;
+            scope.spawn(move || curate(project, &["exclude", &format!("a.csv#{n:06}"), "--reason", "x"]));
+        }
+    });
+    assert_eq!(project.read(FILE).lines().count(), 21);
+}
+
+#[test]
+fn verdicts_that_nothing_would_read_are_refused() {
+    let project = project(0..3);
+    run(&project);
+    let pipeline = project.read("pipelines/curated.toml");
+    let words = ["exclude", "a.csv#000001", "--reason", "x"];
+    project.write("pipelines/curated.toml", &pipeline.replace("inputs.curation = \"curation\"\n", ""));
+    let message = refused(&project, &words);
+    assert!(message.contains("no stage of pipeline `curated` reads verdicts"), "{message}");
+    project.write("pipelines/curated.toml", &pipeline.replace("pipelines/curation/", "verdicts/"));
+    let message = refused(&project, &words);
+    assert!(message.contains("`pick` reads verdicts from verdicts/few.csv"), "{message}");
+    assert!(!project.exists(FILE));
+}
+
+#[test]
+fn a_plan_says_what_a_stage_that_lists_would_fail_at() {
+    let project = project(0..3);
+    run(&project);
+    project.write(FILE, "frame,verdict\n");
+    project.write("stages/pick/pick.py", "import sys\nsys.exit('line 1 is no header')\n");
+    let planned = project.stdout(&[&["plan"], &FEW[..]].concat());
+    assert!(planned.contains("pick would fail") && planned.contains("line 1 is no header"), "{planned}");
+    let runs = std::fs::read_dir(project.path("data/store/runs")).expect("a folder").count();
+    assert_eq!(runs, 1, "a plan leaves no run");
+}

@@ -1,0 +1,674 @@
+//! The engine through the real binary, on toy stages written in shell and Python.
+
+use crate::support::Project;
+
+#[test]
+fn a_second_run_does_nothing_and_says_so() {
+    let project = Project::new();
+    assert_eq!(project.run(&[]).ran(), ["make", "double", "sum"]);
+    let again = project.run(&[]);
+    assert_eq!(again.ran(), [""; 0]);
+    assert!(again.stderr_of_lines(&project).contains("nothing to do, 3 stages up to date"));
+}
+
+#[test]
+fn a_changed_parameter_runs_its_stage_and_what_depends_on_it() {
+    let project = Project::new();
+    project.run(&[]);
+    assert_eq!(project.run(&["--set", "double.times=3"]).ran(), ["double", "sum"]);
+    assert_eq!(project.run(&["--set", "double.times=2"]).ran(), [""; 0], "the old result is still there");
+}
+
+#[test]
+fn an_unchanged_output_cuts_off_what_comes_after_it() {
+    let project = Project::new();
+    project.run(&[]);
+    assert_eq!(project.run(&["--set", "make.comment=\"other\""]).ran(), ["make"]);
+}
+
+#[test]
+fn an_execution_parameter_is_no_reason_to_run() {
+    let project = Project::new();
+    project.run(&[]);
+    assert_eq!(project.run(&["--set", "double.chatty=true"]).ran(), [""; 0]);
+}
+
+#[test]
+fn a_touched_source_is_no_reason_to_run_and_a_changed_one_is() {
+    let project = Project::new();
+    project.run(&[]);
+    project.write("data/raw/toy/numbers.txt", "1\n2\n3\n");
+    assert_eq!(project.run(&[]).ran(), [""; 0], "same bytes, new time stamp");
+    project.write("data/raw/toy/numbers.txt", "1\n2\n4\n");
+    assert_eq!(project.run(&[]).ran(), ["make", "double", "sum"]);
+}
+
+#[test]
+fn an_edited_script_runs_its_stage() {
+    let project = Project::new();
+    project.run(&[]);
+    let script = project.read("stages/sum/sum.py");
+    project.write("stages/sum/sum.py", &format!("{script}# edited\n"));
+    assert_eq!(project.run(&[]).ran(), ["sum"]);
+}
+
+#[test]
+fn deleting_the_store_is_safe() {
+    let project = Project::new();
+    project.run(&[]);
+    project.remove("data/store");
+    assert_eq!(project.run(&[]).ran(), ["make", "double", "sum"]);
+    assert_eq!(project.read("data/out/chain/toy/sum/total.txt").trim(), "12");
+}
+
+#[test]
+fn a_damaged_or_vanished_object_is_a_miss() {
+    let project = Project::new();
+    project.run(&[]);
+    let object = project.artifact("double.doubled");
+    project.remove_file(&object);
+    assert_eq!(project.run(&[]).ran(), ["double"], "the total did not change");
+    project.overwrite(&object, "tampered with, and longer\n");
+    assert_eq!(project.run(&[]).ran(), ["double"]);
+    project.overwrite(&object, "2\n");
+    assert_eq!(project.run(&[]).ran(), ["double"], "it was cut short");
+}
+
+#[test]
+fn a_bumped_version_runs_its_stage_and_says_from_which_to_which() {
+    let project = Project::new();
+    project.run(&[]);
+    let declared = project.read("stages/double/stage.toml");
+    let bumped = declared.replace("version = 1", "version = 2\nhistory.2 = \"rounds differently\"");
+    project.write("stages/double/stage.toml", &bumped);
+    assert!(project.stdout(&["plan"]).contains("run    double  stage version: 1 → 2"));
+    assert_eq!(project.run(&[]).ran(), ["double"], "the same numbers: what comes after is cut off");
+    project.write("stages/double/stage.toml", &declared.replace("version = 1", "version = 3"));
+    assert!(project.refused(&["plan"]).contains("version 2 has no reason"));
+}
+
+#[test]
+fn whatever_a_worker_sees_is_in_the_key() {
+    let project = Project::new();
+    project.write(
+        "stages/names/names.py",
+        "import json, sys\nr = json.load(open(sys.argv[1]))\n\
+        open(r['outputs']['out'], 'w').write(' '.join(r['inputs']['files']['names']))\n",
+    );
+    project.write(
+        "stages/names/stage.toml",
+        "summary = \"Names\"\nversion = 1\ncommand = [\"python3\", \"names.py\"]\n\
+        [inputs.files]\nkind = \"files\"\ndoc = \"Any\"\n\
+        [outputs.out]\nkind = \"file\"\npath = \"out.txt\"\ndoc = \"Their names\"\n",
+    );
+    let pipeline = |path: &str, from: &str| {
+        let text = format!(
+            "summary = \"Names\"\n[sources.mine]\npath = \"{path}\"\n[stages.make]\ninputs.numbers = \"mine\"\n\
+            [stages.names]\ninputs.files = \"{from}\"\n"
+        );
+        project.write("pipelines/names.toml", &text);
+        let run = project.run(&["-p", "names"]);
+        (run.ran().contains(&"names"), project.read("data/out/names/toy/names/out.txt"))
+    };
+    assert_eq!(pipeline("data/raw/toy/*.txt", "mine"), (true, "numbers.txt".to_owned()));
+    assert_eq!(pipeline("data/raw/*/*.txt", "mine"), (true, "toy/numbers.txt".to_owned()));
+    assert_eq!(pipeline("data/raw/*/*.txt", "make.kept"), (true, "kept.txt".to_owned()));
+    let declared = project.read("stages/make/stage.toml");
+    project.write("stages/make/stage.toml", &declared.replace("kept.txt", "held.txt"));
+    assert_eq!(pipeline("data/raw/*/*.txt", "make.kept"), (true, "held.txt".to_owned()));
+}
+
+#[test]
+fn a_stand_in_is_named_and_footage_takes_its_place() {
+    let project = Project::new();
+    project.remove("data/raw/toy");
+    let run = project.run(&[]);
+    assert_eq!(run.ran(), ["invent", "make", "double", "sum"]);
+    assert!(project.stdout(&["ls"]).contains("rests on: invented numbers"));
+    project.write("data/raw/toy/numbers.txt", "5\n");
+    assert_eq!(project.run(&[]).ran(), ["make", "double", "sum"]);
+    assert!(!project.stdout(&["ls"]).contains("rests on"));
+}
+
+#[test]
+fn a_failure_quotes_the_worker_and_publishes_nothing() {
+    let project = Project::new();
+    let failed = project.run_failing(&["--set", "double.times=13"], 1);
+    assert!(failed.contains("thirteen is unlucky"), "{failed}");
+    assert!(failed.contains("the full log is"), "{failed}");
+    assert!(!project.exists("data/out/chain/toy/double"));
+    assert_eq!(project.run(&[]).ran(), ["double", "sum"], "what succeeded before was kept");
+}
+
+#[test]
+fn a_missing_or_undeclared_output_is_an_error() {
+    let project = Project::new();
+    let failed = project.run_failing(&["--set", "double.misbehave=forget"], 1);
+    assert!(failed.contains("did not write its output `doubled`"), "{failed}");
+    let failed = project.run_failing(&["--set", "double.misbehave=litter"], 1);
+    assert!(failed.contains("wrote `litter.txt`, which it does not declare"), "{failed}");
+    project.write("data/raw/toy/numbers.txt", "");
+    let failed = project.run_failing(&[], 1);
+    assert!(failed.contains("did not write its output `kept`"), "an empty file is no result: {failed}");
+}
+
+#[test]
+fn plan_says_what_the_run_then_does() {
+    let project = Project::new();
+    project.run(&[]);
+    let plan = project.stdout(&["plan", "--set", "double.times=3"]);
+    assert!(plan.contains("cached make"), "{plan}");
+    assert!(plan.contains("run    double  times: 2 → 3"), "{plan}");
+    assert!(plan.contains("maybe  sum     after double"), "{plan}");
+    project.status(&["plan", "--check"], 0);
+    project.status(&["plan", "--check", "--set", "double.times=3"], 3);
+}
+
+#[test]
+fn show_tells_where_an_artifact_came_from() {
+    let project = Project::new();
+    project.run(&[]);
+    let shown = project.stdout(&["show", "sum"]);
+    for part in ["artifact     sum.total", "input        numbers < double.doubled", "action key", "made"] {
+        assert!(shown.contains(part), "`{part}` is not in\n{shown}");
+    }
+}
+
+#[test]
+fn independent_stages_run_side_by_side() {
+    let project = Project::new();
+    let overlap = |jobs| {
+        let salts = [format!("left.salt={jobs}"), format!("right.salt=1{jobs}")];
+        let set = ["--set", &salts[0], "--set", &salts[1], "--jobs", jobs];
+        project.run(&[&["--pipeline", "wide"][..], &set].concat());
+        let [left, right] = ["left", "right"].map(|stage| {
+            let times = project.read(&format!("data/out/wide/toy/{stage}/done.txt"));
+            times.split_whitespace().map(|t| t.parse::<f64>().expect("a time")).collect::<Vec<_>>()
+        });
+        left[0] < right[1] && right[0] < left[1]
+    };
+    assert!(overlap("2"));
+    assert!(!overlap("1"));
+}
+
+#[test]
+fn mistakes_are_shown_with_file_line_and_the_nearest_name() {
+    let project = Project::new();
+    let cases: [(&[&str], &[&str]); 7] = [
+        (
+            &["--pipeline", ""],
+            &["no pipeline is named", "(known: chain, curated, fan, rows, shown, train, wide)"],
+        ),
+        (&["--dataset", "tyo"], &["dataset `tyo` not found in pipelines/datasets", "did you mean `toy`?"]),
+        (&["--set", "double.tims=3"], &["stage `double` has no parameter `tims`", "did you mean `times`?"]),
+        (&["--set", "duoble.times=3"], &["the pipeline has no stage `duoble`", "did you mean `double`?"]),
+        (&["--set", "double.times=0"], &["double.times: 0 is out of bounds", "an integer of at least 1"]),
+        (&["--set", "double.times=many"], &["`\"many\"` is not of type integer"]),
+        (&["--set", "double"], &["not of the form stage.param=value"]),
+    ];
+    for (arguments, wanted) in cases {
+        let said = project.run_failing(arguments, 2);
+        for part in wanted {
+            assert!(said.contains(part), "`{part}` is not in\n{said}");
+        }
+    }
+}
+
+#[test]
+fn wrong_wiring_is_refused_with_its_line() {
+    let cases = [
+        (
+            "inputs.numbers = \"make.kept\"",
+            "inputs.numbers = \"make.kep\"",
+            "has no output `kep`",
+            "pipelines/chain.toml",
+        ),
+        (
+            "inputs.numbers = \"make.kept\"",
+            "inputs.nmbers = \"make.kept\"",
+            "has no input `nmbers`",
+            "pipelines/chain.toml",
+        ),
+        ("inputs.numbers = \"make.kept\"", "", "needs its input `numbers`", "pipelines/chain.toml"),
+        (
+            "inputs.numbers = \"make.kept\"",
+            "inputs.numbers = \"sum.total\"",
+            "depend on themselves",
+            "pipelines/chain.toml",
+        ),
+        (
+            "inputs.numbers = \"make.kept\"",
+            "inputs.numbers = \"invent.truth\"",
+            "is held out",
+            "pipelines/chain.toml",
+        ),
+        ("inputs.numbers = \"make.kept\"", "inputs = 3", "pipelines/chain.toml:", "pipelines/chain.toml"),
+    ];
+    for (old, new, wanted, file) in cases {
+        let project = Project::new();
+        project.write("pipelines/chain.toml", &project.read("pipelines/chain.toml").replace(old, new));
+        let said = project.run_failing(&[], 2);
+        assert!(said.contains(wanted) && said.contains(file), "`{wanted}` is not in\n{said}");
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_named_and_nothing_is_published() {
+    for folder in ["data/store", "data/out"] {
+        let project = Project::new();
+        // Nobody can create anything there, root included.
+        project.link("/sys/kernel", folder);
+        let said = project.run_failing(&[], if folder == "data/store" { 2 } else { 1 });
+        assert!(said.contains("cannot create") && said.contains(folder), "{said}");
+        assert!(said.contains("make the folder writable"), "{said}");
+    }
+}
+
+#[test]
+fn a_full_disk_ends_in_an_error_that_names_the_file() {
+    let project = Project::new();
+    // A limit on file sizes refuses writes as a full disk does.
+    let said = project.run_limited(0);
+    assert!(said.contains("request.json") && said.contains("free some disk space"), "{said}");
+    assert!(!project.exists("data/out/chain/toy/make"));
+    assert_eq!(project.run(&[]).ran(), ["make", "double", "sum"], "nothing half-done is in the way");
+}
+
+#[test]
+fn equal_content_under_several_names_is_shown_under_each() {
+    let project = Project::new();
+    // Doubling 0 gives 0, whose sum is 0: one content, three artifacts.
+    project.write("data/raw/toy/numbers.txt", "0\n");
+    project.run(&[]);
+    for (stage, name) in [("double", "doubled.txt"), ("sum", "total.txt")] {
+        assert_eq!(project.read(&format!("data/out/chain/toy/{stage}/{name}")).trim(), "0");
+    }
+}
+
+#[test]
+fn a_new_output_is_a_reason_to_run() {
+    let project = Project::new();
+    project.run(&[]);
+    let declared = project.read("stages/sum/stage.toml");
+    project.write(
+        "stages/sum/stage.toml",
+        &format!("{declared}\n[outputs.more]\nkind = \"file\"\npath = \"more.txt\"\ndoc = \"More\"\n"),
+    );
+    let failed = project.run_failing(&[], 1);
+    assert!(failed.contains("did not write its output `more`"), "{failed}");
+    assert!(project.stdout(&["ls"]).contains("sum.more"));
+}
+
+#[test]
+fn a_source_that_changes_while_a_run_waits_is_not_recorded() {
+    let project = Project::new();
+    project.write("data/raw/toy/numbers.txt", "1\n");
+    let slow = ["--set", "make.seconds=2"];
+    let (first, second) = std::thread::scope(|scope| {
+        let first = scope.spawn(|| project.command(&[&["run"], &slow[..]].concat()));
+        let second = scope.spawn(|| project.command(&[&["run"], &slow[..]].concat()));
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        project.write("data/raw/toy/numbers.txt", "99\n");
+        (first.join().expect("ran"), second.join().expect("ran"))
+    });
+    for output in [first, second] {
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains("changed while stage"), "{said}");
+    }
+    project.write("data/raw/toy/numbers.txt", "1\n");
+    project.run(&slow);
+    assert_eq!(project.read("data/out/chain/toy/make/kept.txt").trim(), "1");
+}
+
+#[test]
+fn many_actions_may_publish_equal_content_at_once() {
+    let project = Project::new();
+    let stages: String = (0..8)
+        .map(|n| {
+            format!("[stages.m{n}]\nuse = \"make\"\ninputs.numbers = \"numbers\"\nparams.comment = \"{n}\"\n")
+        })
+        .collect();
+    let head = project.read("pipelines/chain.toml");
+    let head = head.split("[stages").next().expect("sources").to_owned();
+    project.write("pipelines/many.toml", &format!("{head}{stages}"));
+    project.write("data/raw/toy/numbers.txt", "1\n");
+    assert_eq!(project.run(&["--pipeline", "many", "--jobs", "8"]).ran().len(), 8);
+}
+
+#[test]
+fn files_that_no_pattern_matches_are_not_passed_over_for_the_stand_in() {
+    let project = Project::new();
+    project.remove("data/raw/toy");
+    project.write("data/raw/toy/numbers.TXT2", "1\n");
+    let said = project.run_failing(&[], 2);
+    assert!(said.contains("matches no file, but there is") && said.contains("numbers.TXT2"), "{said}");
+}
+
+#[test]
+fn what_would_have_no_effect_is_refused() {
+    let cases = [
+        ("pipelines/datasets/toy.toml", "[sources.nubmers]\npath = \"x\"\n", "did you mean `numbers`?"),
+        (
+            "pipelines/profiles/small.toml",
+            "[stages.sum]\nuse = \"double\"\n",
+            "is what the pipeline says it is",
+        ),
+        (
+            "pipelines/profiles/small.toml",
+            "[stages.invent.params]\nnonsense = 3\n",
+            "has no parameter `nonsense`",
+        ),
+    ];
+    for (file, more, wanted) in cases {
+        let project = Project::new();
+        project.write(file, &format!("{}\n{more}", project.read(file)));
+        let said = project.run_failing(&[], 2);
+        assert!(said.contains(wanted) && said.contains(file), "`{wanted}` is not in\n{said}");
+    }
+    let project = Project::new();
+    let said = project.run_failing(&["--set", "double.times=1\nx=2"], 2);
+    assert!(said.contains("is not of type integer"), "{said}");
+    let declared = project.read("stages/sum/stage.toml");
+    let line = declared.lines().find(|line| line.starts_with("command")).expect("a command");
+    project.write("stages/sum/stage.toml", &declared.replace(line, "command = []"));
+    let said = project.run_failing(&[], 2);
+    assert!(said.contains("the command names no program"), "{said}");
+}
+
+#[test]
+fn a_linked_folder_is_no_output_and_a_linked_raw_file_stays_the_user_s() {
+    let project = Project::new();
+    project.write(
+        "stages/make/make.py",
+        "import os, sys, json\nr = json.load(open(sys.argv[1]))\n\
+        os.link(r['inputs']['numbers']['paths'][0], r['outputs']['kept'])\n",
+    );
+    project.run(&[]);
+    let raw = std::fs::metadata(project.path("data/raw/toy/numbers.txt")).expect("there");
+    assert!(!raw.permissions().readonly(), "publishing protects a copy");
+
+    let declared = project.read("stages/make/stage.toml").replace("kind = \"file\"", "kind = \"directory\"");
+    project.write("stages/make/stage.toml", &declared);
+    project.write(
+        "stages/make/make.py",
+        "import os, sys, json\nr = json.load(open(sys.argv[1]))\n\
+        os.symlink(os.path.dirname(r['inputs']['numbers']['paths'][0]), r['outputs']['kept'])\n",
+    );
+    project.write(
+        "pipelines/chain.toml",
+        "summary = \"One\"\n[sources.numbers]\npath = \"data/raw/toy/*.txt\"\n\
+        [stages.make]\ninputs.numbers = \"numbers\"\n",
+    );
+    project.write("pipelines/datasets/toy.toml", "summary = \"Toy\"\n");
+    project.write("pipelines/profiles/small.toml", "summary = \"Small\"\n");
+    let said = project.run_failing(&[], 1);
+    assert!(said.contains("did not write its output `kept`") && said.contains("be no link"), "{said}");
+}
+
+#[test]
+fn names_that_lead_elsewhere_are_refused() {
+    let long = "x".repeat(10_000);
+    for name in ["../../evil", "/evil", "a/b", "a.b", "", "-x", "a\\u0000b", long.as_str()] {
+        let project = Project::new();
+        let more = format!("[stages.\"{name}\"]\nuse = \"make\"\ninputs.numbers = \"numbers\"\n");
+        project.write("pipelines/chain.toml", &(project.read("pipelines/chain.toml") + &more));
+        let said = project.run_failing(&[], 2);
+        assert!(said.contains("is no name of a stage") && said.contains("pipelines/chain.toml"), "{said}");
+    }
+}
+
+#[test]
+fn two_outputs_cannot_have_one_path() {
+    let project = Project::new();
+    let more = "\n[outputs.more]\nkind = \"file\"\npath = \"total.txt\"\ndoc = \"More\"\n";
+    project.write("stages/sum/stage.toml", &(project.read("stages/sum/stage.toml") + more));
+    let said = project.run_failing(&[], 2);
+    assert!(said.contains("two outputs are written to `total.txt`"), "{said}");
+}
+
+#[test]
+fn a_raw_file_that_is_a_link_to_nothing_is_refused() {
+    let project = Project::new();
+    project.link("nowhere.txt", "data/raw/toy/more.txt");
+    let said = project.run_failing(&[], 2);
+    assert!(said.contains("more.txt") && said.contains("No such file"), "{said}");
+}
+
+#[test]
+fn a_placeholder_of_a_command_is_filled_in_and_an_unknown_one_refused() {
+    let project = Project::new();
+    let script = project.read("stages/sum/stage.toml");
+    let line = script.lines().find(|line| line.starts_with("command")).expect("a command");
+    let command = "command = [\"sh\", \"-c\", \"cat \\\"$1\\\" > \\\"$2\\\"\", \"sum\", \"{inputs.numbers}\", \"{outputs.total}\"]";
+    project.write("stages/sum/stage.toml", &script.replace(line, command));
+    project.run(&[]);
+    assert_eq!(
+        project.read("data/out/chain/toy/sum/total.txt"),
+        project.read("data/out/chain/toy/double/doubled.txt")
+    );
+    project.write(
+        "stages/sum/stage.toml",
+        &script.replace(line, &command.replace("inputs.numbers", "inputs.number")),
+    );
+    let said = project.run_failing(&[], 2);
+    assert!(
+        said.contains("inputs.number, which is not declared") && said.contains("did you mean `numbers`?"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_failure_in_one_branch_lets_the_other_finish_unless_told_to_stop() {
+    let project = Project::new();
+    project.write("stages/nap/nap.sh", "sleep $1; test \"$2\" != 0 && echo done > \"$3\"");
+    let declared = project.read("stages/nap/stage.toml");
+    let line = declared.lines().find(|line| line.starts_with("command")).expect("a command");
+    let command = "command = [\"sh\", \"nap.sh\", \"{params.salt}\", \"{params.salt}\", \"{outputs.done}\"]";
+    project.write("stages/nap/stage.toml", &declared.replace(line, command));
+    let set = ["-p", "wide", "--jobs", "2", "--set", "left.salt=0", "--set", "right.salt=1"];
+    let said = project.run_failing(&[&set[..], &["--fail-fast"]].concat(), 1);
+    assert!(said.contains("right: stopped"), "{said}");
+    let said = project.run_failing(&[&set[..], &["--fail-fast", "--keep-going"]].concat(), 1);
+    assert!(said.contains("left: FAILED") && said.contains("right: done"), "{said}");
+    let said = project.run_failing(&[&set[..], &["--force", "right"]].concat(), 1);
+    assert!(said.contains("left: FAILED") && said.contains("right: done"), "the default: {said}");
+}
+
+#[test]
+fn a_selection_takes_along_what_it_needs_and_nothing_else() {
+    let project = Project::new();
+    assert_eq!(project.run(&["double"]).ran(), ["make", "double"]);
+    assert_eq!(project.run(&["--from", "double"]).ran(), ["sum"]);
+    let said = project.run_failing(&["--only", "sum", "--set", "double.times=3"], 1);
+    assert!(said.contains("the result of `double` is not in the store"), "{said}");
+    assert_eq!(project.run(&["--until", "double", "--set", "double.times=3"]).ran(), ["double"]);
+    assert_eq!(project.run(&["--only", "sum", "--set", "double.times=3"]).ran(), ["sum"]);
+    assert_eq!(project.run(&["--force", "double"]).ran(), ["double"], "equal content runs nothing after it");
+    let said = project.run_failing(&["duoble"], 2);
+    assert!(said.contains("did you mean `double`?"), "{said}");
+}
+
+#[test]
+fn verify_names_what_is_damaged_and_heals_by_removing_it() {
+    let project = Project::new();
+    project.run(&[]);
+    project.status(&["verify"], 0);
+    let (doubled, total) = (project.artifact("double.doubled"), project.artifact("sum.total"));
+    // Bytes of the same number, and the time that they had: no look tells, only a hash.
+    let sealed = std::fs::metadata(&doubled).expect("there").modified().expect("a time");
+    project.overwrite(&doubled, "9\n9\n9\n");
+    let file = std::fs::File::options().write(true).open(&doubled).expect("open");
+    file.set_modified(sealed).expect("set");
+    project.remove_file(&total);
+    assert_eq!(project.run(&["--until", "double"]).ran(), [""; 0]);
+    let output = project.command(&["verify"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("its bytes have changed (made by double)"), "{said}");
+    assert!(said.contains("missing (made by sum)") && said.contains("2 damaged"), "{said}");
+    project.status(&["verify", "--heal"], 0);
+    assert_eq!(project.run(&[]).ran(), ["double", "sum"]);
+    project.status(&["verify"], 0);
+}
+
+#[test]
+fn gc_keeps_what_is_shown_and_pinned_and_lists_before_it_removes() {
+    let project = Project::new();
+    project.run(&["--set", "double.times=3"]);
+    project.stdout(&["pin", "triple", "--set", "double.times=3"]);
+    project.run(&["--set", "double.times=4"]);
+    project.run(&[]);
+    let listed = project.stdout(&["gc"]);
+    assert!(listed.contains("2 results that nothing needs") && listed.contains("would be freed"), "{listed}");
+    let freed = project.stdout(&["gc", "--delete"]);
+    assert!(freed.contains("freed"), "{freed}");
+    assert_eq!(project.run(&["--set", "double.times=3"]).ran(), [""; 0], "pinned");
+    assert_eq!(project.run(&[]).ran(), [""; 0], "shown");
+    assert_eq!(project.run(&["--set", "double.times=4"]).ran(), ["double", "sum"], "removed");
+    assert_eq!(project.stdout(&["pin", "--list"]).trim(), "triple");
+    project.stdout(&["pin", "--remove", "triple"]);
+    let said = String::from_utf8_lossy(&project.command(&["pin", "--remove", "tripel"]).stderr).into_owned();
+    assert!(said.contains("there is no pin `tripel`"), "{said}");
+}
+
+#[test]
+fn gc_with_a_size_removes_only_so_much_and_the_cheapest_first() {
+    let project = Project::new();
+    project.write("data/raw/toy/numbers.txt", &"1\n".repeat(10_000));
+    for times in ["2", "3", "4"] {
+        project.run(&["--set", &format!("double.times={times}")]);
+    }
+    let all = project.stdout(&["gc", "--json"]);
+    assert_eq!(all.matches("\"stage\": \"double\"").count(), 2, "{all}");
+    let one = project.stdout(&["gc", "--size", "70kB", "--json"]);
+    assert_eq!(one.matches("\"stage\": \"double\"").count(), 1, "{one}");
+    let none = project.stdout(&["gc", "--size", "1 GB", "--json"]);
+    assert_eq!(none.matches("\"stage\"").count(), 0, "{none}");
+    let du = project.stdout(&["du"]);
+    assert!(du.contains("double") && du.contains("60.0 kB"), "{du}");
+}
+
+#[test]
+fn a_corrupted_truncated_or_deleted_record_is_a_miss() {
+    let project = Project::new();
+    for damage in ["", "{", "{\"format\": 2}", "\u{0}\u{0}\u{0}"] {
+        project.run(&[]);
+        let shown: serde_json::Value =
+            serde_json::from_str(&project.stdout(&["show", "double.doubled", "--json"])).expect("JSON");
+        let key = shown["key"].as_str().expect("a key").to_owned();
+        let path = project.path(&format!("data/store/actions/{key}.json"));
+        project.remove("data/store/heads");
+        if damage.is_empty() {
+            project.remove_file(&path);
+        } else {
+            project.overwrite(&path, damage);
+            project.status(&["verify"], 1);
+        }
+        assert_eq!(project.run(&[]).ran(), ["double"], "{damage:?}");
+        project.status(&["verify"], 0);
+    }
+}
+
+#[test]
+fn explain_puts_the_stored_and_the_wanted_key_side_by_side() {
+    let project = Project::new();
+    project.run(&[]);
+    let explained = project.stdout(&["explain", "double", "--set", "double.times=3"]);
+    let line = explained.lines().find(|line| line.contains("param times")).expect("a line").to_owned();
+    assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["≠", "param", "times", "2", "3"]);
+    assert!(explained.contains("will run: times: 2 → 3"), "{explained}");
+    assert!(project.stdout(&["explain", "double"]).contains("cached: the wanted result is in the store"));
+    let after = project.stdout(&["explain", "sum", "--set", "double.times=3"]);
+    assert!(after.contains("maybe: double must run first"), "{after}");
+}
+
+#[test]
+fn runs_are_listed_and_compared_by_parameters_artifacts_and_metrics() {
+    let project = Project::new();
+    let script = project.read("stages/double/double.py");
+    let metric = "\nimport os\nwith open(os.environ['CALLSHEET_EVENTS'], 'w') as events:\n    \
+        events.write(json.dumps({'metric': {'name': 'times', 'step': 1, 'value': request['params']['times']}}) + '\\n')\n";
+    project.write("stages/double/double.py", &(script + metric));
+    project.run(&[]);
+    project.run(&["--set", "double.times=3"]);
+    project.run(&["--set", "double.times=3"]);
+    let runs = project.stdout(&["ls", "--runs"]);
+    assert_eq!(runs.lines().count(), 2, "a run that did nothing is none\n{runs}");
+    assert!(runs.contains("ran 2, cached 1  chain on toy, profile small, --set double.times=3"), "{runs}");
+    let compared = project.stdout(&["compare", "latest~1", "latest"]);
+    assert!(compared.contains("times: 2 → 3") && compared.contains("output doubled:"), "{compared}");
+    assert!(compared.contains("double: times") && compared.contains("2.00000      3.00000"), "{compared}");
+    let said = String::from_utf8_lossy(&project.command(&["compare", "1999", "latest"]).stderr).into_owned();
+    assert!(said.contains("there is no run `1999`"), "{said}");
+}
+
+#[test]
+fn init_writes_a_pipeline_that_works_and_overwrites_nothing() {
+    let project = Project::new();
+    let callsheet = |folder: &str, arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_callsheet"));
+        command.args(arguments).current_dir(project.path(folder)).output().expect("callsheet starts")
+    };
+    assert!(callsheet("", &["init", "fresh"]).status.success());
+    let said = String::from_utf8_lossy(&callsheet("fresh", &["run"]).stderr).into_owned();
+    assert!(said.contains("stages run 2"), "{said}");
+    let words = project.read("fresh/data/out/words/most_common/words.txt");
+    assert_eq!(words.split_whitespace().collect::<Vec<_>>(), ["3", "the", "2", "dog"]);
+    let more = callsheet("fresh", &["run", "--set", "most_common.words=3"]);
+    assert!(String::from_utf8_lossy(&more.stderr).contains("stages run 1, up to date 1"));
+    let again = callsheet("", &["init", "fresh"]);
+    assert!(String::from_utf8_lossy(&again.stderr).contains("is there already: nothing is written"));
+}
+
+#[test]
+fn every_shell_gets_its_completions() {
+    let project = Project::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let text = project.stdout(&["completions", shell]);
+        assert!(text.contains("explain") && text.contains("fail-fast"), "{shell}");
+    }
+}
+
+#[test]
+fn a_result_forced_in_one_pipeline_is_seen_in_another() {
+    let project = Project::new();
+    project.write(
+        "stages/make/make.py",
+        "import json, sys, time\nr = json.load(open(sys.argv[1]))\n\
+        open(r['outputs']['kept'], 'w').write(f'{time.time_ns()}\\n')\n",
+    );
+    project.write("pipelines/again.toml", &project.read("pipelines/chain.toml"));
+    project.run(&[]);
+    project.run(&["-p", "again"]);
+    assert_eq!(project.run(&["--force", "make"]).ran(), ["make", "double", "sum"]);
+    project.run(&["-p", "again"]);
+    let kept = |pipeline: &str| project.read(&format!("data/out/{pipeline}/toy/make/kept.txt"));
+    assert_eq!(kept("again"), kept("chain"));
+    project.stdout(&["gc", "--delete"]);
+    assert_eq!(project.run(&[]).ran(), [""; 0]);
+}
+
+#[test]
+fn gc_removes_nothing_while_it_cannot_tell_what_is_needed() {
+    let project = Project::new();
+    project.run(&[]);
+    project.write("data/store/heads/chain/toy.json", "");
+    let refused = project.command(&["gc", "--delete"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("toy.json cannot be read") && said.contains("verify --heal"), "{said}");
+    project.status(&["verify"], 1);
+    project.status(&["verify", "--heal"], 0);
+    project.stdout(&["gc", "--delete"]);
+    assert_eq!(project.run(&[]).ran(), [""; 0]);
+}
+
+#[test]
+fn a_dry_run_says_what_the_run_then_does() {
+    let project = Project::new();
+    let dry = project.stdout(&["run", "--dry-run"]);
+    assert!(dry.contains("run    make") && dry.contains("maybe  sum"), "{dry}");
+    assert!(!project.exists("data/out"), "it does nothing");
+    project.run_failing(&["--dry-run", "--only", "sum"], 2);
+    let said = project.run_failing(&["--force", "make", "--only", "sum"], 2);
+    assert!(said.contains("--force make contradicts --only sum"), "{said}");
+}

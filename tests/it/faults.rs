@@ -1,0 +1,391 @@
+//! What can go wrong while a run goes on: kills, hangs, floods, crowds. Through the real binary.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use crate::support::{Project, until};
+
+/// A project of stages that run shell scripts: (name, script, lines of its stage.toml, input).
+/// A script's `$1` is the output, `$2` the input.
+fn scripts(stages: &[(&str, &str, &str, &str)]) -> Project {
+    let project = Project::new();
+    let mut pipeline = "summary = \"Scripts\"\n[sources.numbers]\npath = \"data/raw/toy/*.txt\"\n".to_owned();
+    for (name, script, more, input) in stages {
+        project.write(&format!("stages/{name}/do.sh"), script);
+        project.write(
+            &format!("stages/{name}/stage.toml"),
+            &format!(
+                "summary = \"A script\"\nversion = 1\n\
+                 command = [\"bash\", \"do.sh\", \"{{outputs.out}}\", \"{{inputs.in}}\"]\n\
+                 [inputs.in]\nkind = \"files\"\ndoc = \"Any\"\n\
+                 [outputs.out]\nkind = \"file\"\npath = \"out.txt\"\ndoc = \"Any\"\n{more}\n"
+            ),
+        );
+        pipeline += &format!("[stages.{name}]\ninputs.in = \"{input}\"\n");
+    }
+    project.write("pipelines/scripts.toml", &pipeline);
+    project.write("pipelines/datasets/toy.toml", "summary = \"Toy\"\n");
+    project.write("pipelines/profiles/small.toml", "summary = \"Small\"\n");
+    project
+}
+
+const P: [&str; 2] = ["-p", "scripts"];
+
+fn start(project: &Project, arguments: &[&str]) -> Child {
+    project.start(&[&["-p", "scripts", "-d", "toy", "-P", "small"], arguments].concat())
+}
+
+/// Whether a process runs whose command line holds `marker`.
+fn alive(marker: &str) -> bool {
+    let processes = fs::read_dir("/proc").expect("procfs").flatten();
+    processes.into_iter().any(|process| {
+        let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).replace('\0', " ").contains(marker)
+    })
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([name, &child.id().to_string()]).status().expect("kill starts");
+    assert!(sent.success());
+}
+
+fn staging_is_empty(project: &Project) -> bool {
+    fs::read_dir(project.path("data/store/staging")).is_ok_and(|entries| entries.count() == 0)
+}
+
+#[test]
+fn a_killed_engine_leaves_no_process_and_no_folder_and_the_next_run_completes() {
+    // The grandchild leaves its process group.
+    let script = "setsid sleep 4711.25 & echo x > \"$1\"; test -e stop || sleep 4711.5";
+    let project = scripts(&[("slow", script, "", "numbers")]);
+    let mut engine = start(&project, &[]);
+    until("workers start", || alive("sleep 4711.25") && alive("sleep 4711.5"));
+    signal(&engine, "-KILL");
+    engine.wait().expect("ended");
+    until("workers end", || !alive("sleep 4711.25") && !alive("sleep 4711.5"));
+    until("their folder goes", || staging_is_empty(&project));
+    project.write("stages/slow/do.sh", "echo x > \"$1\"");
+    assert_eq!(project.run(&P).ran(), ["slow"]);
+}
+
+#[test]
+fn ctrl_c_tells_workers_to_end_and_a_second_one_kills_them() {
+    let stubborn = "trap '' TERM; echo x > \"$1\"; sleep 4712.5 & wait; sleep 4712.25";
+    let polite = "trap 'exit 3' TERM; echo x > \"$1\"; sleep 4713.5 & wait";
+    let project = scripts(&[("polite", polite, "", "numbers"), ("stubborn", stubborn, "", "numbers")]);
+    let engine = start(&project, &["--jobs", "2"]);
+    until("workers start", || alive("sleep 4712.5") && alive("sleep 4713.5"));
+    signal(&engine, "-INT");
+    until("the polite one ends", || !alive("sleep 4713.5"));
+    signal(&engine, "-INT");
+    let output = engine.wait_with_output().expect("ended");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("polite: stopped") && said.contains("stubborn: stopped"), "{said}");
+    assert!(!alive("sleep 4712") && staging_is_empty(&project));
+    assert!(!project.exists("data/out/scripts/toy/polite"), "nothing half-done is shown");
+}
+
+#[test]
+fn fifty_kills_of_the_engine_and_of_workers_leave_a_store_that_a_plain_run_completes() {
+    let chain: Vec<String> = (0..30).map(|n| format!("s{n}")).collect();
+    let stages: Vec<(&str, &str, &str, String)> = chain
+        .iter()
+        .enumerate()
+        .map(|(n, name)| {
+            let input = if n < 3 { "numbers".to_owned() } else { format!("s{}.out", n - 3) };
+            (name.as_str(), "cat \"$2\" > \"$1\"; echo $0 >> \"$1\"", "", input)
+        })
+        .collect();
+    let stages: Vec<_> = stages.iter().map(|(a, b, c, d)| (*a, *b, *c, d.as_str())).collect();
+    let project = scripts(&stages);
+    let clock = Instant::now();
+    assert_eq!(project.run(&P).ran().len(), 30);
+    let whole = clock.elapsed();
+    let wanted = project.read("data/out/scripts/toy/s29/out.txt");
+    for kill in 0..50u32 {
+        project.remove("data/store");
+        let mut engine = start(&project, &[]);
+        // Moments spread over the run, the same in every test run.
+        std::thread::sleep(whole * ((kill * 37) % 50) / 50);
+        if kill % 2 == 0 {
+            signal(&engine, "-KILL");
+        } else {
+            kill_workers(&project.path("stages/").display().to_string());
+        }
+        engine.wait().expect("ended");
+        project.run(&P);
+        project.status(&["verify"], 0);
+        assert_eq!(project.read("data/out/scripts/toy/s29/out.txt"), wanted);
+        assert_eq!(project.run(&P).ran(), [""; 0]);
+    }
+}
+
+/// Kills every process whose command line holds `marker`, of which there may be none just now.
+fn kill_workers(marker: &str) {
+    for process in fs::read_dir("/proc").expect("procfs").flatten() {
+        let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
+        if String::from_utf8_lossy(&line).replace('\0', " ").contains(marker) {
+            let id = process.file_name();
+            let _ = Command::new("kill").arg("-KILL").arg(id).stderr(Stdio::null()).status();
+        }
+    }
+}
+
+#[test]
+fn twenty_runs_at_once_compute_everything_once() {
+    let slow = "sleep 0.2; cat \"$2\" > \"$1\"; echo $0 >> \"$1\"";
+    let project = scripts(&[("a", slow, "", "numbers"), ("b", slow, "", "a.out"), ("c", slow, "", "b.out")]);
+    let runs: Vec<Child> = (0..20).map(|_| start(&project, &["--json"])).collect();
+    let mut finished = 0;
+    for run in runs {
+        let output = run.wait_with_output().expect("ended");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        finished += String::from_utf8_lossy(&output.stdout).matches("\"event\":\"finished\"").count();
+    }
+    assert_eq!(finished, 3);
+    assert!(staging_is_empty(&project));
+}
+
+#[test]
+fn a_run_that_waits_says_for_whom() {
+    let project = scripts(&[("slow", "sleep 1; echo x > \"$1\"", "", "numbers")]);
+    let first = start(&project, &["--json"]);
+    until("the first starts", || {
+        fs::read_dir(project.path("data/store/staging")).is_ok_and(|entries| entries.count() == 1)
+    });
+    let second = start(&project, &[]).wait_with_output().expect("ended");
+    let first = first.wait_with_output().expect("ended");
+    let first = String::from_utf8_lossy(&first.stdout).into_owned();
+    let id = first.split("\"run\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("an id");
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(said.contains(&format!("waiting for run {id}")), "{said}");
+}
+
+#[test]
+fn a_worker_that_hangs_is_ended_after_its_time() {
+    let script = "echo begun; sleep 4714.5";
+    let project = scripts(&[("slow", script, "[resources]\ntimeout_seconds = 0.5", "numbers")]);
+    let said = project.run_failing(&P, 1);
+    assert!(said.contains("took longer than its 0.5 s") && said.contains("timeout_seconds"), "{said}");
+    assert!(!alive("sleep 4714.5"));
+}
+
+#[test]
+fn a_failure_is_tried_again_as_often_as_declared() {
+    let script = "mark=\"$(dirname \"$2\")/../../mark\"; echo x >> \"$mark\"; \
+                  test $(wc -l < \"$mark\") -ge 3 || exit 7; echo x > \"$1\"";
+    let project = scripts(&[("flaky", script, "[resources]\nretries = 2", "numbers")]);
+    let output = project.command(&[&["run"][..], &P].concat());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("flaky: failed, trying again in 1.0 s"), "{said}");
+    assert!(
+        said.contains("flaky: failed, trying again in 2.0 s"),
+        "each pause is twice the one before: {said}"
+    );
+}
+
+#[test]
+fn a_flood_of_output_is_cut_and_garbage_on_the_event_pipe_is_passed_over() {
+    let flood = "head -c 1073741824 /dev/zero; echo last words; echo x > \"$1\"";
+    let garbage = "head -c 3000000 /dev/urandom > \"$CALLSHEET_EVENTS\"; \
+        printf '\\n{\"log\": {\"level\": \"info\", \"message\": \"still heard\"}}\\n' > \"$CALLSHEET_EVENTS\"; echo x > \"$1\"";
+    let project = scripts(&[("flood", flood, "", "numbers"), ("garbage", garbage, "", "numbers")]);
+    let output = project.command(&[&["run"][..], &P].concat());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("garbage: still heard"), "{said}");
+    let runs = fs::read_dir(project.path("data/store/runs")).expect("runs").flatten();
+    let log = runs.into_iter().map(|run| run.path().join("logs/flood.log")).find(|log| log.exists());
+    let log = fs::read(log.expect("a log")).expect("read");
+    assert!(log.len() < 10 << 20 && log.ends_with(b"last words\n"), "{} bytes", log.len());
+}
+
+#[test]
+fn gpus_are_given_to_one_worker_at_a_time_and_named_in_its_environment() {
+    let script = "echo \"$CUDA_VISIBLE_DEVICES $(date +%s.%N)\" > \"$1\"; sleep 1; date +%s.%N >> \"$1\"";
+    let gpu = "[resources]\ngpus = 1";
+    let project = scripts(&[
+        ("left", script, gpu, "numbers"),
+        ("right", script, gpu, "numbers"),
+        ("none", script, "", "numbers"),
+    ]);
+    let words = |stage: &str| -> Vec<String> {
+        let text = project.read(&format!("data/out/scripts/toy/{stage}/out.txt"));
+        text.replace('\n', " ").split(' ').map(str::to_owned).collect()
+    };
+    let overlap = || {
+        let times = ["left", "right"].map(|s| [1, 2].map(|n| words(s)[n].parse::<f64>().expect("a time")));
+        times[0][0] < times[1][1] && times[1][0] < times[0][1]
+    };
+    project.run(&[&P[..], &["--jobs", "4", "--gpus", "7,9"]].concat());
+    let mut ids = [words("left")[0].clone(), words("right")[0].clone()];
+    ids.sort();
+    assert_eq!(ids, ["7", "9"]);
+    assert!(overlap());
+    assert_eq!(words("none")[0], "", "who asks for none sees none");
+    project.run(&[&P[..], &["--jobs", "4", "--gpus", "7", "--force", "left", "--force", "right"]].concat());
+    assert!(!overlap(), "one GPU serves one at a time");
+    project.remove("data/store");
+    let said = project.run_failing(&[&P[..], &["--gpus", ""]].concat(), 1);
+    assert!(said.contains("stage `left` needs 1 GPUs, the run has none"), "{said}");
+}
+
+#[test]
+fn memory_is_shared_out_and_too_much_of_it_refused() {
+    let project = scripts(&[("large", "echo x > \"$1\"", "[resources]\nmemory = \"3 GB\"", "numbers")]);
+    let said = project.run_failing(&[&P[..], &["--memory", "2 GB"]].concat(), 1);
+    assert!(said.contains("stage `large` needs 3.0 GB of memory, the run may use 2.0 GB"), "{said}");
+    assert_eq!(project.run(&[&P[..], &["--memory", "3 GB"]].concat()).ran(), ["large"]);
+    let nap = "from=$(date +%s.%N); sleep 0.4; echo $from $(date +%s.%N) > \"$1\"";
+    let large = "[resources]\nmemory = \"3 GB\"";
+    let project = scripts(&[("left", nap, large, "numbers"), ("right", nap, large, "numbers")]);
+    let overlap = |memory| {
+        project.run(
+            &[&P[..], &["--memory", memory, "--force", "left", "--force", "right", "--jobs", "2"]].concat(),
+        );
+        let [left, right] = ["left", "right"].map(|stage| {
+            let text = project.read(&format!("data/out/scripts/toy/{stage}/out.txt"));
+            text.split_whitespace().map(|time| time.parse::<f64>().expect("a time")).collect::<Vec<_>>()
+        });
+        left[0] < right[1] && right[0] < left[1]
+    };
+    assert!(!overlap("5 GB"), "there is room for one");
+    assert!(overlap("6 GB"), "there is room for both");
+}
+
+#[test]
+fn a_raw_file_that_vanishes_fails_its_stage_and_no_other() {
+    let thief = "sleep 0.3; rm \"$(dirname $2)/b.txt\"; echo x > \"$1\"";
+    let project = scripts(&[
+        ("thief", thief, "", "one"),
+        ("late", "cat \"$2\" > \"$1\"; sleep 1", "", "two"),
+        ("other", "sleep 0.1; echo y > \"$1\"", "", "one"),
+    ]);
+    project.write("data/raw/toy/a.txt", "1\n");
+    project.write("data/raw/toy/b.txt", "1\n");
+    let pipeline = project.read("pipelines/scripts.toml");
+    let sources =
+        "[sources.one]\npath = \"data/raw/toy/a.txt\"\n[sources.two]\npath = \"data/raw/toy/b.txt\"\n";
+    project.write(
+        "pipelines/scripts.toml",
+        &(pipeline.replace("[sources.numbers]\npath = \"data/raw/toy/*.txt\"\n", sources)),
+    );
+    let said = project.run_failing(&[&P[..], &["--jobs", "3"]].concat(), 1);
+    assert!(said.contains("late") && said.contains("b.txt changed while stage `late` read it"), "{said}");
+    assert!(said.contains("other: done") && said.contains("thief: done"), "{said}");
+}
+
+#[test]
+fn what_a_killed_run_has_finished_is_not_garbage_nor_are_checkpoints_of_what_it_has_not() {
+    let train = "if test -e \"$3/checkpoint\"; then cat \"$3/checkpoint\" > \"$1\"; exit; fi; \
+        echo step > \"$3/checkpoint\"; sleep 4715.5";
+    let project = scripts(&[("quick", "echo x > \"$1\"", "", "numbers"), ("train", train, "", "quick.out")]);
+    let declared =
+        project.read("stages/train/stage.toml").replace("\"{inputs.in}\"", "\"{inputs.in}\", \"{scratch}\"");
+    project.write("stages/train/stage.toml", &declared);
+    let mut engine = start(&project, &[]);
+    until("training starts", || alive("sleep 4715.5"));
+    let refused = project.command(&["gc", "--delete"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("a run is at work"), "gc keeps away");
+    signal(&engine, "-KILL");
+    engine.wait().expect("ended");
+    until("workers end", || !alive("sleep 4715.5"));
+    project.stdout(&["gc", "--delete"]);
+    assert!(project.read("data/out/scripts/toy/quick/out.txt").contains('x'));
+    let scratch = fs::read_dir(project.path("data/store/scratch")).expect("scratch").flatten().next();
+    assert!(scratch.expect("a folder").path().join("checkpoint").exists());
+    assert_eq!(project.run(&P).ran(), ["train"], "the other is in the store, and training goes on");
+}
+
+#[test]
+fn a_worker_without_our_environment_ends_with_the_engine_too() {
+    let project = scripts(&[("bare", "env -i sleep 4716.5", "", "numbers")]);
+    let mut engine = start(&project, &[]);
+    until("the worker starts", || alive("sleep 4716.5"));
+    signal(&engine, "-KILL");
+    engine.wait().expect("ended");
+    until("it ends", || !alive("sleep 4716.5"));
+}
+
+#[test]
+fn a_worker_that_ends_in_order_when_told_to_is_stopped_and_not_published() {
+    let polite = "trap 'exit 0' TERM; echo half > \"$1\"; sleep 4717.5 & wait";
+    let project = scripts(&[("polite", polite, "", "numbers")]);
+    let engine = start(&project, &[]);
+    until("the worker starts", || alive("sleep 4717.5"));
+    signal(&engine, "-INT");
+    let output = engine.wait_with_output().expect("ended");
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!project.exists("data/out/scripts/toy/polite"));
+}
+
+#[test]
+fn a_run_that_waits_for_another_can_be_stopped() {
+    let project = scripts(&[("slow", "sleep 3; echo x > \"$1\"", "", "numbers")]);
+    let first = start(&project, &[]);
+    until("the first starts", || {
+        fs::read_dir(project.path("data/store/staging")).is_ok_and(|entries| entries.count() == 1)
+    });
+    let second = start(&project, &[]);
+    until("the second waits", || {
+        fs::read_dir(project.path("data/store/staging")).is_ok_and(|entries| entries.count() == 2)
+    });
+    signal(&second, "-INT");
+    let second = second.wait_with_output().expect("ended");
+    assert_eq!(second.status.code(), Some(130));
+    assert!(first.wait_with_output().expect("ended").status.success());
+}
+
+#[test]
+fn a_stage_that_changes_its_input_is_not_recorded() {
+    let vandal = "sed -i s/x/y/ \"$2\"; cat \"$2\" > \"$1\"";
+    let project =
+        scripts(&[("first", "echo x > \"$1\"", "", "numbers"), ("vandal", vandal, "", "first.out")]);
+    let said = project.run_failing(&P, 1);
+    assert!(said.contains("changed while stage `vandal` read it"), "{said}");
+    project.write("stages/vandal/do.sh", "cat \"$2\" > \"$1\"");
+    assert_eq!(project.run(&P).ran(), ["first", "vandal"], "the damaged input is made anew");
+    assert_eq!(project.read("data/out/scripts/toy/vandal/out.txt"), "x\n");
+}
+
+#[test]
+fn a_time_that_cannot_be_waited_for_is_refused_with_its_line() {
+    for seconds in ["-1.0", "0", "nan", "inf", "1e300", "1e19"] {
+        let more = format!("[resources]\ntimeout_seconds = {seconds}");
+        let project = scripts(&[("hasty", "echo x > \"$1\"", &more, "numbers")]);
+        let said = project.run_failing(&P, 2);
+        assert!(said.contains("stages/hasty/stage.toml:") && said.contains("no time to wait"), "{said}");
+    }
+}
+
+#[test]
+fn a_word_of_a_command_takes_one_input() {
+    let project = scripts(&[(
+        "both",
+        "cat $2 > \"$1\"",
+        "[inputs.more]\nkind = \"files\"\noptional = true\ndoc = \"Any\"",
+        "numbers",
+    )]);
+    let declared =
+        project.read("stages/both/stage.toml").replace("\"{inputs.in}\"", "\"{inputs.in} {inputs.more}\"");
+    project.write("stages/both/stage.toml", &declared);
+    let said = project.run_failing(&P, 2);
+    assert!(said.contains("names several inputs") && said.contains("a word of its own"), "{said}");
+}
+
+#[test]
+fn what_begins_the_longest_chain_comes_first_and_what_takes_longest_as_soon_as_that_is_known() {
+    let project = scripts(&[
+        ("alone", "sleep 1.5; echo x > \"$1\"", "", "numbers"),
+        ("first", "echo x > \"$1\"", "", "numbers"),
+        ("second", "echo x > \"$1\"", "", "first.out"),
+        ("third", "echo x > \"$1\"", "", "second.out"),
+    ]);
+    let one = ["--jobs", "1"];
+    assert_eq!(project.run(&[&P[..], &one].concat()).ran()[..2], ["first", "second"]);
+    let force = ["--force", "alone", "--force", "first", "--force", "second", "--force", "third"];
+    let again = project.run(&[&P[..], &one, &force].concat());
+    assert_eq!(again.ran()[0], "alone", "a second and a half beside three of some milliseconds");
+}

@@ -1,0 +1,132 @@
+//! Datasets whose raw files become the pipeline's input in ways of their own. Through the real binary.
+
+use crate::support::Project;
+
+const PIPELINE: &str = "summary = \"Sums\"\n[stages.sum]\ninputs.numbers = \"numbers.doubled\"\n";
+const PLAIN: &str = "summary = \"As they are\"\n[sources.raw]\n[stages.make]\ninputs.numbers = \"raw\"\n\
+                     [stages.numbers]\nuse = \"double\"\ninputs.numbers = \"make.kept\"\n";
+const INVENTED: &str = "summary = \"Invented\"\n[stages.invent]\n[stages.numbers]\nuse = \"double\"\n\
+                        inputs.numbers = \"invent.numbers\"\n";
+const SMALL: &str = "summary = \"Small\"\n[stages.invent.params]\ncount = 2\n";
+
+/// The toy project with two imports, and a dataset of each.
+fn project() -> Project {
+    let project = Project::new();
+    project.write("pipelines/sums.toml", PIPELINE);
+    project.write("pipelines/imports/plain.toml", PLAIN);
+    project.write("pipelines/imports/invented.toml", INVENTED);
+    project.write(
+        "pipelines/datasets/plain.toml",
+        "summary = \"Numbers\"\nimport = \"plain\"\n[sources.raw]\npath = \"data/raw/toy/*.{txt,csv}\"\n",
+    );
+    project.write("pipelines/datasets/none.toml", "summary = \"None\"\nimport = \"invented\"\n");
+    project
+}
+
+fn stages(project: &Project, dataset: &str) -> Vec<String> {
+    let plan = project.json(&["plan", "-p", "sums", "-d", dataset, "--json"]);
+    let stages = plan.as_array().expect("stages").iter();
+    stages.map(|stage| stage["stage"].as_str().expect("a name").to_owned()).collect()
+}
+
+#[test]
+fn a_dataset_s_import_makes_the_pipeline_s_input() {
+    let project = project();
+    assert_eq!(stages(&project, "plain"), ["make", "numbers", "sum"]);
+    assert_eq!(stages(&project, "none"), ["invent", "numbers", "sum"]);
+    project.run(&["-p", "sums", "-d", "plain"]);
+}
+
+#[test]
+fn a_profile_speaks_of_every_dataset_s_stages_and_of_no_others() {
+    let project = project();
+    let said = project.refused(&["plan", "-p", "sums", "-d", "plain", "--set", "invent.count=2"]);
+    assert!(said.contains("the pipeline has no stage `invent`"), "{said}");
+    let declared = project.read("stages/invent/stage.toml");
+    let params = "[params.count]\ntype = \"int\"\ndefault = 3\ndoc = \"How many\"\n";
+    project.write("stages/invent/stage.toml", &format!("{declared}\n{params}"));
+    project.write("pipelines/profiles/small.toml", SMALL);
+    project.json(&["plan", "-p", "sums", "-d", "plain", "--profile", "small", "--json"]);
+    project.json(&["plan", "-p", "sums", "-d", "none", "--profile", "small", "--json"]);
+    project.write("pipelines/profiles/small.toml", &SMALL.replace("invent", "invemt"));
+    let said = project.refused(&["plan", "-p", "sums", "-d", "plain", "--profile", "small"]);
+    assert!(said.contains("the pipeline has no stage `invemt`"), "{said}");
+}
+
+#[test]
+fn a_dataset_adds_a_stage_by_saying_which_it_uses() {
+    let project = project();
+    let dataset = "summary = \"Numbers\"\nimport = \"plain\"\n[sources.raw]\n\
+                   otherwise = { artifact = \"invent.numbers\", label = \"invented\" }\n[stages.invent]\n";
+    project.write("pipelines/datasets/more.toml", dataset);
+    let said = project.refused(&["plan", "-p", "sums", "-d", "more"]);
+    assert!(said.contains("the pipeline has no stage `invent`"), "{said}");
+    project.write("pipelines/datasets/more.toml", &format!("{dataset}use = \"invent\"\n"));
+    assert_eq!(stages(&project, "more"), ["invent", "make", "numbers", "sum"]);
+}
+
+#[test]
+fn an_import_that_is_not_there_or_not_a_dataset_s_is_refused() {
+    let project = project();
+    project.write("pipelines/datasets/typo.toml", "summary = \"Typo\"\nimport = \"plein\"\n");
+    let said = project.refused(&["plan", "-p", "sums", "-d", "typo"]);
+    assert!(said.contains("no import `plein`") && said.contains("did you mean `plain`?"), "{said}");
+    for file in ["pipelines/sums.toml", "pipelines/profiles/small.toml", "pipelines/imports/plain.toml"] {
+        let whole =
+            if project.exists(file) { project.read(file) } else { "summary = \"Small\"\n".to_owned() };
+        project.write(file, &whole.replacen('\n', "\nimport = \"invented\"\n", 1));
+        let said = project.refused(&["plan", "-p", "sums", "-d", "plain", "--profile", "small"]);
+        assert!(said.contains("is not in a dataset's file") && said.contains(file), "{said}");
+        project.write(file, &whole);
+    }
+}
+
+#[test]
+fn a_dataset_may_speak_of_another_pipeline_s_stages() {
+    let project = project();
+    let chain = "summary = \"Another\"\n[sources.raw]\npath = \"data/raw/toy/*.txt\"\n\
+                 [stages.again]\nuse = \"make\"\ninputs.numbers = \"raw\"\n";
+    project.write("pipelines/another.toml", chain);
+    let dataset = project.read("pipelines/datasets/plain.toml");
+    project.write("pipelines/datasets/plain.toml", &format!("{dataset}[stages.again.params]\nmore = 1\n"));
+    assert_eq!(stages(&project, "plain"), ["make", "numbers", "sum"]);
+    project.write("pipelines/datasets/plain.toml", &format!("{dataset}[stages.agein.params]\nmore = 1\n"));
+    let said = project.refused(&["plan", "-p", "sums", "-d", "plain"]);
+    assert!(said.contains("the pipeline has no stage `agein`"), "{said}");
+    // An instance that is not there is a slip, also beside stages of elsewhere.
+    let more = "[stages.again.params]\nmore = 1\n[stages.\"sum@5\".params]\nmore = 1\n";
+    project.write("pipelines/datasets/plain.toml", &format!("{dataset}{more}"));
+    let said = project.refused(&["plan", "-p", "sums", "-d", "plain"]);
+    assert!(said.contains("the pipeline has no stage `sum@5`"), "{said}");
+}
+
+#[test]
+fn a_layer_says_what_a_worker_needs_and_that_is_no_reason_to_run_again() {
+    let project = project();
+    let run = ["-p", "sums", "-d", "plain", "--profile", "small"];
+    project.write("pipelines/profiles/small.toml", "summary = \"Small\"\n");
+    assert!(!project.run(&run).ran().is_empty());
+    let adjusted = |line: &str| {
+        let text = format!("summary = \"Small\"\n[stages.sum.resources]\n{line}\n");
+        project.write("pipelines/profiles/small.toml", &text);
+    };
+    adjusted("cpus = \"all\"\ntimeout_seconds = 60");
+    assert!(project.run(&run).ran().is_empty());
+    let config = project.json(&[&["config"], &run[..], &["--json"]].concat());
+    let cpus = &config["sum"]["resources"]["cpus"];
+    assert_eq!(cpus["value"], "all");
+    assert!(cpus["from"].as_str().is_some_and(|from| from.contains("small.toml:3")), "{cpus}");
+    for (line, wanted) in [
+        ("cups = 1", "there is no resource `cups`"),
+        ("cpus = 0", "cpus = 0: a number of at least 1"),
+        ("gpus = -1", "gpus"),
+        ("memory = \"much\"", "`much` is no size"),
+    ] {
+        adjusted(line);
+        let said = project.refused(&[&["plan"], &run[..]].concat());
+        assert!(said.contains(wanted) && said.contains("small.toml:3"), "{line}: {said}");
+    }
+    adjusted("gpus = 1");
+    let said = project.run_failing(&[&run[..], &["--gpus", "", "--force", "sum"]].concat(), 1);
+    assert!(said.contains("stage `sum` needs 1 GPUs"), "{said}");
+}

@@ -1,0 +1,154 @@
+//! Curves of what stages measure, from the runs that told it.
+
+use crate::support::{Project, until};
+use serde_json::Value;
+
+/// A training of `steps` steps; each says its state.
+fn train(project: &Project, steps: &str, more: &[&str]) {
+    let set = format!("train.stop_steps={steps}");
+    project.run(&[&["-p", "train", "--set", &set][..], more].concat());
+}
+
+/// Steps at which a stage of a run told what it calls `metric`.
+fn steps(project: &Project, run: &str, stage: &str, metric: &str) -> Vec<u64> {
+    let all = project.json(&["metrics", run, "--json"]);
+    let curve = all[0]["stages"][stage][metric].as_object().cloned().unwrap_or_default();
+    let mut steps: Vec<u64> = curve.keys().map(|step| step.parse().expect("a step")).collect();
+    steps.sort_unstable();
+    steps
+}
+
+#[test]
+fn curves_of_a_training_that_was_continued_are_whole() {
+    let project = Project::new();
+    train(&project, "4", &[]);
+    train(&project, "7", &[]);
+    assert_eq!(steps(&project, "latest", "train", "state/rest"), [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(
+        steps(&project, "latest~1", "train", "state/rest"),
+        [1, 2, 3, 4],
+        "and no step of a later one"
+    );
+    // A shorter one, which another run has made, ends where it ended.
+    train(&project, "4", &["--force", "make"]);
+    assert_eq!(steps(&project, "latest", "train", "state/rest"), [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_run_that_begins_anew_and_a_stage_of_the_same_course_change_no_curve_of_another() {
+    let project = Project::new();
+    train(&project, "4", &[]);
+    // It has its checkpoint still, and says that no step was gone.
+    train(&project, "4", &["--force", "train"]);
+    let gone = |run: &str| {
+        project.json(&["metrics", run, "--json"])[0]["stages"]["train"]["steps/gone"]["4"].clone()
+    };
+    assert_eq!((gone("latest~1"), gone("latest")), (4.0.into(), 0.0.into()));
+    assert_eq!(steps(&project, "latest", "train", "state/rest"), [1, 2, 3, 4], "those that it went on from");
+
+    let pipeline = project.read("pipelines/train.toml");
+    let two = "[stages.train]\nforeach.steps = [3, 6]\nparams.stop_steps = \"{steps}\"\n";
+    project.write("pipelines/two.toml", &pipeline.replace("[stages.train]\n", two));
+    project.run(&["-p", "two", "--set", "train@3.seed=5", "train@3"]);
+    project.run(&["-p", "two", "--set", "train@3.seed=5", "--set", "train@6.seed=5"]);
+    assert_eq!(steps(&project, "latest", "train@3", "state/rest"), [1, 2, 3]);
+    assert_eq!(steps(&project, "latest", "train@6", "state/rest"), [1, 2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn the_curve_of_a_run_that_was_killed_is_there_and_so_is_that_of_one_that_goes_on() {
+    let project = Project::new();
+    let mut run = project.start(&["-p", "train", "-d", "toy", "-P", "small", "--set", "train.seconds=0.3"]);
+    let told = || {
+        let said = project.command(&["metrics", "--json"]).stdout;
+        let all: Value = serde_json::from_slice(&said).unwrap_or_default();
+        all[0]["stages"]["train"]["state/rest"].as_object().map_or(0, serde_json::Map::len)
+    };
+    until("no step is told while it goes on", || told() >= 2);
+    run.kill().expect("killed");
+    run.wait().expect("ended");
+    let before = told();
+    assert!(before >= 2);
+    train(&project, "10", &["--set", "train.seconds=0.3"]);
+    assert_eq!(steps(&project, "latest", "train", "state/rest"), (1..=10).collect::<Vec<_>>());
+}
+
+#[test]
+fn compare_says_last_values_of_what_either_run_found_in_the_store() {
+    let project = Project::new();
+    train(&project, "4", &[]);
+    train(&project, "5", &[]);
+    let both = project.json(&["compare", "latest~1", "latest", "--json"]);
+    let metrics: Vec<&str> =
+        both["metrics"].as_array().expect("a list").iter().filter_map(|m| m["metric"].as_str()).collect();
+    assert!(metrics.contains(&"train: state/rest"), "{both}");
+}
+
+#[test]
+fn pictures_of_a_run_are_copied_and_both_are_in_tensorboards_files() {
+    let project = Project::new();
+    train(&project, "8", &[]);
+    let run = project.json(&["ls", "--runs", "--json"])[0]["id"].as_str().expect("a run").to_owned();
+    let folder = format!("data/store/runs/{run}");
+    for step in [4u8, 8] {
+        let picture =
+            image::open(project.path(&format!("{folder}/images/train/state%2fcolour-00000000{step}.png")));
+        assert_eq!(picture.expect("a picture").to_rgb8().as_raw(), &vec![step; 6]);
+    }
+    let events = project.read(&format!("{folder}/events.ndjson"));
+    assert!(events.contains(r#""path":"images/train/state%2fcolour-000000004.png""#), "{events}");
+    let files = std::fs::read_dir(project.path(&format!("{folder}/tensorboard/train"))).expect("a folder");
+    let files: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
+    assert_eq!(files.len(), 1);
+    assert!(files[0].to_string_lossy().contains("/events.out.tfevents."), "{files:?}");
+    // A version, 8 states, 2 pictures, and how many steps were gone.
+    let bytes = std::fs::read(&files[0]).expect("read");
+    assert_eq!(records(&bytes), 1 + 8 + 2 + 1);
+}
+
+/// Counts TFRecords: a length, its checksum, as many bytes, their checksum.
+fn records(mut bytes: &[u8]) -> usize {
+    let mut count = 0;
+    while let Some((length, _)) = bytes.split_first_chunk::<8>() {
+        bytes = &bytes[8 + 4 + u64::from_le_bytes(*length) as usize + 4..];
+        count += 1;
+    }
+    count
+}
+
+#[test]
+fn curves_are_drawn_in_the_terminal_and_as_pictures() {
+    let project = Project::new();
+    train(&project, "8", &[]);
+    let drawn = project.stdout(&["metrics", "--metric", "state/*"]);
+    assert!(drawn.starts_with("state/rest of train: ") && drawn.contains(" at 8\n"), "{drawn}");
+    assert!(drawn.chars().any(|c| ('\u{2801}'..='\u{28ff}').contains(&c)), "dots: {drawn}");
+    assert!(!drawn.contains("steps/gone"), "{drawn}");
+    project.stdout(&["metrics", "-o", "curves.svg"]);
+    let svg = project.read("curves.svg");
+    assert!(svg.contains("state/rest") && svg.contains("steps/gone"), "{svg}");
+    project.stdout(&["metrics", "latest", "latest", "--smooth", "0.5", "-o", "curves.png"]);
+    assert_eq!(image::image_dimensions(project.path("curves.png")).expect("a picture"), (1120, 320));
+}
+
+#[test]
+fn what_cannot_be_drawn_is_said_with_what_there_is() {
+    let project = Project::new();
+    assert!(project.refused(&["metrics"]).contains("there is no run `latest`"));
+    project.run(&[]);
+    let said = project.refused(&["metrics"]);
+    assert!(said.contains("no stage of latest measured anything"), "{said}");
+    train(&project, "4", &[]);
+    let said = project.refused(&["metrics", "--metric", "state/rst"]);
+    assert!(said.contains("did you mean `state/rest`?"), "{said}");
+    let said = project.refused(&["metrics", "--stage", "trian"]);
+    assert!(said.contains("did you mean `train`?"), "{said}");
+    let said = project.refused(&["metrics", "--smooth", "1"]);
+    assert!(said.contains("--smooth 1 is no weight"), "{said}");
+    let said = project.refused(&["metrics", "-o", "curves.pdf"]);
+    assert!(said.contains("curves.pdf is no name of a picture") && !project.exists("curves.pdf"), "{said}");
+    let said = project.refused(&["metrics", "-o", "no/folder/curves.png"]);
+    assert!(said.contains("no/folder/curves.png"), "{said}");
+    let said = project.refused(&["metrics", "--metric", "a["]);
+    assert!(said.contains("`a[` is no pattern"), "{said}");
+}

@@ -1,0 +1,264 @@
+//! What people who run pipelines complain of most often, each as something that holds here.
+//! Through the real binary; more of it is in `engine.rs` and `faults.rs`.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::support::{Project, Run, until};
+
+const TRAIN: [&str; 2] = ["-p", "train"];
+
+/// Steps that a training went in this run.
+fn steps(run: &Run) -> Vec<f64> {
+    let metrics = run.events().iter().map(|event| &event["said"]["metric"]);
+    metrics.filter(|metric| metric["name"] == "steps/gone").filter_map(|m| m["value"].as_f64()).collect()
+}
+
+fn model(project: &Project) -> String {
+    project.read("data/out/train/toy/train/model.txt")
+}
+
+#[test]
+fn a_training_goes_on_after_a_kill_and_ends_as_if_there_had_been_none() {
+    let whole = Project::new();
+    assert_eq!(steps(&whole.run(&TRAIN)), [10.0]);
+    let project = Project::new();
+    let slow = ["-p", "train", "-d", "toy", "-P", "small", "--set", "train.seconds=0.2"];
+    let mut killed = project.start(&slow);
+    until("a few steps", || {
+        let scratch = fs::read_dir(project.path("data/store/scratch")).into_iter().flatten().flatten();
+        let read = |folder: fs::DirEntry| fs::read_to_string(folder.path().join("checkpoint.json"));
+        scratch.filter_map(|folder| read(folder).ok()).any(|text| text.starts_with("[3"))
+    });
+    killed.kill().expect("killed");
+    killed.wait().expect("over");
+    let gone = steps(&project.run(&TRAIN));
+    assert!(gone[0] < 8.0, "{gone:?}: the steps before the kill are kept");
+    assert_eq!(model(&project), model(&whole));
+}
+
+#[test]
+fn a_longer_budget_goes_on_and_ends_as_if_it_had_been_asked_for_at_once() {
+    let whole = Project::new();
+    assert_eq!(steps(&whole.run(&[&TRAIN[..], &["--set", "train.stop_steps=25"]].concat())), [25.0]);
+    let project = Project::new();
+    project.run(&TRAIN);
+    let longer = project.run(&[&TRAIN[..], &["--set", "train.stop_steps=25"]].concat());
+    assert_eq!(steps(&longer), [15.0]);
+    assert_eq!(model(&project), model(&whole));
+    assert_eq!(project.run(&TRAIN).ran(), [""; 0], "the shorter one is still there");
+    let other = project.run(&[&TRAIN[..], &["--set", "train.seed=1"]].concat());
+    assert_eq!(steps(&other), [10.0], "another course starts at its beginning");
+}
+
+#[test]
+fn looking_again_hashes_no_raw_file_again() {
+    let project = Project::new();
+    sleep(Duration::from_millis(2100)); // a file younger than its time stamp's resolution is not remembered
+    project.run(&[]);
+    assert!(project.stdout(&["plan"]).contains("cached make"));
+    // If the digest is taken from memory, another one there makes another input.
+    let memory = project.read("data/store/sources.json");
+    let file = memory.find("numbers.txt").expect("the file");
+    let at = file + memory[file..].find("\"digest\":\"").expect("a digest") + 10;
+    project.write(
+        "data/store/sources.json",
+        &format!("{}{}{}", &memory[..at], "0".repeat(64), &memory[at + 64..]),
+    );
+    let plan = project.stdout(&["plan"]);
+    assert!(plan.contains("run    make    input numbers: "), "{plan}");
+}
+
+#[test]
+fn a_plan_remembers_what_it_hashed_and_a_run_tells_how_far_it_is() {
+    let project = Project::new();
+    let file = fs::File::create(project.path("data/raw/toy/large.txt")).expect("created");
+    file.set_len(300_000_000).expect("as large as that");
+    sleep(Duration::from_millis(2100));
+    let run =
+        project.start(&["-p", "chain", "-d", "toy", "-P", "small", "--json", "--set", "make.seconds=60"]);
+    until("raw data is hashed", || project.exists("data/store/staging"));
+    Command::new("kill").args(["-INT", &run.id().to_string()]).status().expect("sent");
+    let said = String::from_utf8_lossy(&run.wait_with_output().expect("over").stdout).into_owned();
+    assert!(
+        said.contains("\"event\":\"hashing\",\"done\":") && said.contains("\"total\":300000006"),
+        "{said}"
+    );
+    project.remove("data/store");
+    project.stdout(&["plan"]);
+    assert!(project.read("data/store/sources.json").contains("large.txt"));
+}
+
+#[test]
+fn a_file_changed_behind_an_old_time_stamp_is_noticed() {
+    let project = Project::new();
+    sleep(Duration::from_millis(2100));
+    project.run(&[]);
+    let file = project.path("data/raw/toy/numbers.txt");
+    let before = fs::metadata(&file).expect("there");
+    let (size, time) = (before.len(), before.modified().expect("a time"));
+    fs::write(&file, project.read("data/raw/toy/numbers.txt").replace('3', "7")).expect("written");
+    fs::File::options().write(true).open(&file).expect("opened").set_modified(time).expect("set");
+    let after = fs::metadata(&file).expect("there");
+    assert_eq!((after.len(), after.mtime(), after.ino()), (size, before.mtime(), before.ino()));
+    assert_eq!(project.run(&[]).ran(), ["make", "double", "sum"]);
+}
+
+#[test]
+fn code_edited_while_it_runs_is_not_recorded_as_what_made_the_result() {
+    let project = Project::new();
+    let slow = ["-p", "chain", "-d", "toy", "-P", "small", "--set", "make.seconds=1"];
+    let run = project.start(&slow);
+    until("make is started", || {
+        project.exists("data/store/staging") && {
+            let runs = fs::read_dir(project.path("data/store/staging")).expect("listed").flatten();
+            runs.into_iter().any(|run| run.path().join("0/request.json").exists())
+        }
+    });
+    let script = project.read("stages/make/make.py");
+    project.write("stages/make/make.py", &format!("{script}# edited\n"));
+    let output = run.wait_with_output().expect("over");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("make.py") && said.contains("the result is not recorded"), "{said}");
+    assert_eq!(project.run(&[]).ran(), ["make", "double", "sum"]);
+}
+
+#[test]
+fn an_old_value_brings_its_own_result_back() {
+    let project = Project::new();
+    project.run(&[]);
+    project.run(&["--set", "double.times=3"]);
+    assert_eq!(project.read("data/out/chain/toy/sum/total.txt").trim(), "18");
+    assert_eq!(project.run(&[]).ran(), [""; 0]);
+    assert_eq!(project.read("data/out/chain/toy/sum/total.txt").trim(), "12");
+}
+
+#[test]
+fn a_plan_never_disagrees_with_the_run_that_follows() {
+    let project = Project::new();
+    let changes: [&[&str]; 9] = [
+        &[],
+        &["--set", "double.times=3"],
+        &["--set", "make.comment=other"],
+        &["--set", "again@2-5.times=4", "--set", "make.comment=third"],
+        &["again@3-*", "--set", "again.times=6"],
+        &["--from", "again", "--set", "double.chatty=true"],
+        &["--only", "make", "--set", "make.comment=fourth"],
+        &[],
+        &["--set", "double@3.times=2"],
+    ];
+    for (nth, change) in changes.iter().enumerate() {
+        if nth == 7 {
+            project.remove_file(&project.artifact_of("fan", "double@3.doubled"));
+            project.write("data/raw/toy/numbers.txt", "4\n5\n");
+        }
+        let arguments = [&["-p", "fan"], *change].concat();
+        let plan = project.json(&[&["plan", "--json"], &arguments[..]].concat());
+        let planned = |state: &str| -> Vec<String> {
+            let stages = plan.as_array().expect("stages").iter().filter(|stage| stage["state"] == state);
+            stages.map(|stage| stage["stage"].as_str().expect("a name").to_owned()).collect()
+        };
+        let (run, maybe) = (planned("run"), planned("maybe"));
+        assert_eq!(plan.as_array().map(Vec::len), Some(run.len() + maybe.len() + planned("cached").len()));
+        let events = project.run(&arguments);
+        let mut ran = events.ran();
+        // Of two stages with one key, one runs and the other takes its result, whichever is faster.
+        let taken: Vec<&str> = events
+            .events()
+            .iter()
+            .filter(|e| e["event"] == "cached")
+            .filter_map(|e| e["stage"].as_str())
+            .collect();
+        assert!(run.iter().all(|stage| ran.contains(&&**stage) || taken.contains(&&**stage)), "{change:?}");
+        assert!(!run.is_empty() || ran.is_empty(), "{change:?}: nothing was planned and {ran:?} ran");
+        ran.retain(|stage| !run.contains(&(*stage).to_owned()));
+        assert!(ran.iter().all(|stage| maybe.contains(&(*stage).to_owned())), "{change:?}: {ran:?}");
+        project.status(&[&["plan", "--check"], &arguments[..]].concat(), 0);
+    }
+}
+
+#[test]
+fn a_plan_says_what_would_fail_before_anything_runs() {
+    let project = Project::new();
+    let declared = project.read("stages/double/stage.toml");
+    project.write("stages/double/stage.toml", &declared.replace("\"python3\"", "\"pyhton3\""));
+    let plan = project.stdout(&["plan"]);
+    assert!(plan.contains("double would fail: cannot start `pyhton3`: no such program on PATH"), "{plan}");
+    project.write("stages/double/stage.toml", &format!("{declared}\n[resources]\nmemory = \"9 GB\"\n"));
+    let plan = project.stdout(&["run", "--dry-run", "--memory", "8 GB"]);
+    assert!(plan.contains("double would fail: stage `double` needs 9.0 GB of memory"), "{plan}");
+    assert!(!project.stdout(&["run", "--dry-run", "--memory", "10 GB"]).contains("would fail"));
+}
+
+#[test]
+fn a_plan_counts_rows_seconds_and_stages() {
+    let project = Project::new();
+    assert!(project.stdout(&["plan"]).ends_with("0 cached, 1 to run, 2 maybe\n"));
+    project.run(&[]);
+    assert!(project.stdout(&["plan"]).ends_with("3 cached, 0 to run, 0 maybe\n"));
+    let plan = project.stdout(&["plan", "--set", "double.times=3"]);
+    assert!(plan.contains("run    double  times: 2 → 3 (took "), "{plan}");
+    assert!(plan.contains("1 cached, 1 to run, 1 maybe; they took "), "{plan}");
+}
+
+#[test]
+fn a_chain_as_long_as_it_likes_is_planned() {
+    let project = Project::new();
+    let mut pipeline = "summary = \"Long\"\n[sources.numbers]\npath = \"data/raw/toy/*.txt\"\n\
+                        [stages.s0]\nuse = \"make\"\ninputs.numbers = \"numbers\"\n"
+        .to_owned();
+    for n in 1..20_000 {
+        pipeline += &format!("[stages.s{n}]\nuse = \"sum\"\ninputs.numbers = \"s{}.total\"\n", n - 1);
+    }
+    let pipeline = pipeline.replace("\"s0.total\"", "\"s0.kept\"");
+    project.write("pipelines/long.toml", &pipeline);
+    let plan = project.stdout(&["plan", "-p", "long"]);
+    assert!(plan.ends_with("0 cached, 1 to run, 19999 maybe\n"));
+    let circle = pipeline.replace("\"s0.kept\"", "\"s19999.total\"");
+    project.write("pipelines/long.toml", &circle);
+    let said = project.refused(&["plan", "-p", "long"]);
+    assert!(said.contains("stages depend on themselves: s1, s2, "), "{said}");
+    assert!(said.len() < 5_000, "{} characters are more than anyone reads", said.len());
+}
+
+#[test]
+fn a_store_on_another_file_system_works_as_well() {
+    let project = Project::new();
+    let elsewhere = tempfile::tempdir_in("/dev/shm").expect("a folder in memory");
+    let device = |path: &std::path::Path| fs::metadata(path).expect("there").dev();
+    assert_ne!(device(elsewhere.path()), device(&project.path("")), "this test needs two file systems");
+    let settings = project.read("callsheet.toml");
+    project.write("callsheet.toml", &format!("data = \"{}\"\n{settings}", elsewhere.path().display()));
+    assert_eq!(project.run(&[]).ran(), ["make", "double", "sum"]);
+    assert_eq!(project.run(&[]).ran(), [""; 0]);
+    let total = fs::read_to_string(elsewhere.path().join("out/chain/toy/sum/total.txt"));
+    assert_eq!(total.expect("shown").trim(), "12");
+    project.status(&["verify"], 0);
+}
+
+#[test]
+fn a_worker_sees_no_variable_that_is_not_declared() {
+    let project = Project::new();
+    project.write(
+        "stages/env/stage.toml",
+        "summary = \"Its environment\"\nversion = 1\n\
+        command = [\"sh\", \"-c\", \"env > $1\", \"env\", \"{outputs.out}\"]\n\
+        [outputs.out]\nkind = \"file\"\npath = \"env.txt\"\ndoc = \"All of it\"\n",
+    );
+    project.write("pipelines/env.toml", "summary = \"One\"\n[stages.env]\n");
+    let run = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_callsheet"));
+        let arguments = ["run", "-p", "env", "-d", "toy", "-P", "small", "--force", "env"];
+        command.args(arguments).env("SECRET_TOKEN", "hunter2").current_dir(project.path(""));
+        assert!(command.output().expect("ran").status.success());
+        project.read("data/out/env/toy/env/env.txt")
+    };
+    project.write("pipelines/datasets/toy.toml", "summary = \"Toy\"\n");
+    assert!(!run().contains("hunter2"));
+    let settings = project.read("callsheet.toml");
+    project.write("callsheet.toml", &format!("environment = [\"SECRET_TOKEN\"]\n{settings}"));
+    assert!(run().contains("SECRET_TOKEN=hunter2"));
+}

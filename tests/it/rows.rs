@@ -1,0 +1,376 @@
+//! Row-wise stages: which rows are computed, kept and dropped. A worker in Python that knows nothing of
+//! Parquet, through the real binary.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::ops::Range;
+
+use crate::support::{Project, Run, until};
+use serde_json::Value;
+
+/// The toy project with items of these numbers in the dataset `few`.
+fn project(numbers: Range<usize>) -> Project {
+    let project = Project::new();
+    items(&project, "few/a", numbers);
+    project
+}
+
+/// Writes a file of items; the value of an item is its number.
+fn items(project: &Project, file: &str, numbers: Range<usize>) {
+    let lines = numbers.map(|n| format!("item{n:05},g{},{n}\n", n % 3));
+    project.write(&format!("data/raw/{file}.csv"), &lines.collect::<String>());
+}
+
+const FEW: [&str; 4] = ["-p", "rows", "-d", "few"];
+
+fn run(project: &Project, more: &[&str]) -> Run {
+    project.run(&[&FEW, more].concat())
+}
+
+/// Rows that were computed, and rows of the table.
+fn rows(run: &Run) -> (u64, u64) {
+    let event = run.events().iter().find(|e| e["event"] == "rows").expect("a row-wise stage ran");
+    assert_eq!(event["stage"], "power");
+    (event["compute"].as_u64().expect("a number"), event["of"].as_u64().expect("a number"))
+}
+
+fn shown(project: &Project, more: &[&str]) -> Value {
+    project.json(&[&["show", "power.powers", "--json"], &FEW[..], more].concat())
+}
+
+/// The digest of the table's rows.
+fn content(project: &Project) -> String {
+    shown(project, &[])["object"]["content"].as_str().expect("a digest").to_owned()
+}
+
+fn total(project: &Project) -> Value {
+    serde_json::from_str(&project.read("data/out/rows/few/total/total.json")).expect("JSON")
+}
+
+/// Files of the table.
+fn parts(project: &Project) -> usize {
+    fs::read_dir(project.path("data/out/rows/few/power/powers.parquet")).expect("a folder").count()
+}
+
+#[test]
+fn rows_that_came_are_computed_and_rows_that_are_there_or_went_are_not() {
+    let project = project(0..20);
+    assert_eq!(rows(&run(&project, &[])), (20, 20));
+    items(&project, "few/b", 20..25);
+    assert_eq!(rows(&run(&project, &[])), (5, 25));
+    items(&project, "few/a", 5..20);
+    let shrunk = run(&project, &[]);
+    assert_eq!((rows(&shrunk), shrunk.ran()), ((0, 20), vec!["items", "power", "total"]));
+    assert_eq!(total(&project)["sum"], (5..25).map(|n| f64::from(n * n)).sum::<f64>());
+    assert!(run(&project, &[]).ran().is_empty());
+}
+
+#[test]
+fn a_plan_says_how_many_rows_would_be_computed() {
+    let project = project(0..20);
+    run(&project, &[]);
+    items(&project, "few/b", 20..25);
+    run(&project, &["items"]);
+    let planned = project.stdout(&[&["plan"], &FEW[..]].concat());
+    assert!(planned.contains("computes 5 of 25 rows"), "{planned}");
+    let planned = project.json(&[&["plan", "--json"], &FEW[..]].concat());
+    assert_eq!(planned[1]["compute"], serde_json::json!({ "rows": 5, "of": 25 }));
+    assert_eq!(rows(&run(&project, &[])), (5, 25));
+}
+
+#[test]
+fn a_row_is_computed_again_when_what_the_worker_is_given_of_it_changed_and_not_for_the_rest() {
+    let project = project(0..9);
+    run(&project, &[]);
+    let list = project.read("data/raw/few/a.csv");
+    project.write("data/raw/few/a.csv", &list.replace("item00004,g1,4", "item00004,g2,4"));
+    let regrouped = run(&project, &[]);
+    assert_eq!((rows(&regrouped), regrouped.ran()), ((0, 9), vec!["items", "power"]), "cut off before total");
+    project.write("data/raw/few/a.csv", &list.replace("item00004,g1,4", "item00004,g1,40"));
+    assert_eq!(rows(&run(&project, &[])), (1, 9));
+}
+
+#[test]
+fn rows_outlive_another_value_that_was_tried_and_serve_another_dataset() {
+    let project = project(0..10);
+    run(&project, &[]);
+    assert_eq!(rows(&run(&project, &["--set", "power.exponent=3"])), (10, 10));
+    items(&project, "few/b", 10..12);
+    assert_eq!(rows(&run(&project, &[])), (2, 12), "back to the first value");
+    assert_eq!(rows(&run(&project, &["--set", "power.exponent=3"])), (2, 12));
+    items(&project, "more/a", 7..15);
+    let other = project.run(&["-p", "rows", "-d", "more"]);
+    assert_eq!(rows(&other), (3, 8), "items 7 to 11 are in both");
+}
+
+#[test]
+fn a_table_that_grew_equals_one_computed_at_once_and_is_read_in_the_order_of_its_key() {
+    let grown = project(10..100);
+    run(&grown, &[]);
+    items(&grown, "few/z", 0..10);
+    assert_eq!(rows(&run(&grown, &[])), (10, 100));
+    let at_once = project(0..100);
+    run(&at_once, &[]);
+    assert_eq!(content(&grown), content(&at_once));
+    assert_eq!((parts(&grown), parts(&at_once)), (2, 1));
+    assert_eq!(total(&grown), total(&at_once));
+    let names = total(&grown)["names"].as_array().expect("names").clone();
+    assert!(names.iter().map(|n| n.as_str().expect("text")).is_sorted() && names.len() == 100);
+}
+
+#[test]
+fn many_small_additions_leave_few_files() {
+    let project = project(0..200);
+    run(&project, &[]);
+    let mut most = 0;
+    for step in 0..24 {
+        items(&project, &format!("few/b{step:02}"), 200 + 2 * step..202 + 2 * step);
+        assert_eq!(rows(&run(&project, &[])), (2, 202 + 2 * step as u64));
+        most = most.max(parts(&project));
+    }
+    assert!(most <= 15, "{most} files");
+    let at_once = self::project(0..248);
+    run(&at_once, &[]);
+    assert_eq!(content(&project), content(&at_once));
+}
+
+#[test]
+fn rows_that_a_killed_run_had_computed_are_not_computed_again() {
+    let project = project(0..40);
+    let slow = [&FEW[..], &["-P", "small", "--set", "power.seconds=0.05"]].concat();
+    let mut engine = project.start(&slow);
+    let written = || {
+        let spool = fs::read_dir(project.path("data/store/scratch")).ok()?.flatten().next()?.path();
+        Some(fs::read_to_string(spool.join("out/powers.ndjson")).ok()?.lines().count())
+    };
+    until("some rows are computed", || written().is_some_and(|lines| lines >= 15));
+    engine.kill().expect("killed");
+    engine.wait().expect("over");
+    let (computed, of) = rows(&run(&project, &[]));
+    assert!(of == 40 && computed <= 25, "{computed} of {of} were computed after the kill");
+    let at_once = self::project(0..40);
+    run(&at_once, &[]);
+    assert_eq!(content(&project), content(&at_once));
+}
+
+#[test]
+fn a_worker_that_returns_other_rows_than_it_was_given_is_refused_and_the_table_stays() {
+    let project = project(0..5);
+    run(&project, &[]);
+    let before = content(&project);
+    items(&project, "few/b", 5..9);
+    for (wrong, said) in [
+        ("forget", "returned 1 of 4 rows; missing: item00006, item00007, item00008"),
+        ("add", "a row `stranger`, which it was not given"),
+        ("repeat", "rows twice: item00005"),
+        ("no key", "a row whose `name` is null"),
+        ("rename", "line 1 of powers.ndjson, `{"),
+        ("type", "line 1 of powers.ndjson, `{"),
+        ("not a number", "line 1 of powers.ndjson, `{"),
+        ("garbage", "line 1 of powers.ndjson, `{"),
+    ] {
+        let message =
+            project.run_failing(&[&FEW[..], &["--set", &format!("power.misbehave={wrong}")]].concat(), 1);
+        assert!(message.contains(said), "{wrong}: {message}");
+        assert_eq!(total(&project)["names"].as_array().expect("names").len(), 5, "{wrong}");
+    }
+    let reversed = run(&project, &["--set", "power.misbehave=reverse"]);
+    assert_eq!(rows(&reversed), (4, 9), "nothing was kept of what such a worker returned");
+    assert_ne!(content(&project), before);
+    let at_once = self::project(0..9);
+    run(&at_once, &[]);
+    assert_eq!(content(&project), content(&at_once), "in whatever order a worker returns them");
+}
+
+#[test]
+fn a_forced_stage_computes_every_row_again() {
+    let project = project(0..5);
+    run(&project, &[]);
+    assert_eq!(rows(&run(&project, &["--force", "power"])), (5, 5));
+    items(&project, "few/b", 5..6);
+    assert_eq!(rows(&run(&project, &[])), (1, 6));
+}
+
+/// The toy project with four items, each of which depends on the file of its group.
+fn with_files() -> Project {
+    let project = project(0..4);
+    let stage = project.read("stages/power/stage.toml");
+    let stage = stage.replace(
+        "[rows]",
+        "[inputs.lists]\nkind = \"files\"\ndoc = \"Lists\"\n\n[rows]\nfiles.lists = \"group\"",
+    );
+    project.write("stages/power/stage.toml", &stage);
+    let script = project.read("stages/power/power.py");
+    project.write(
+        "stages/power/power.py",
+        &script.replace("{\"name\", \"value\"}", "{\"name\", \"value\", \"group\"}"),
+    );
+    let pipeline = project.read("pipelines/rows.toml");
+    let pipeline = pipeline
+        .replace("inputs.items = \"items.items\"", "inputs.items = \"items.items\"\ninputs.lists = \"logs\"");
+    project.write(
+        "pipelines/rows.toml",
+        &(pipeline + "\n[sources.logs]\npath = \"data/raw/logs/*\"\nobtain = \"write them\"\n"),
+    );
+    for group in 0..3 {
+        project.write(&format!("data/raw/logs/g{group}"), "one");
+    }
+    project
+}
+
+#[test]
+fn a_row_that_names_a_file_depends_on_that_file_alone() {
+    let project = with_files();
+    assert_eq!(rows(&run(&project, &[])), (4, 4));
+    project.write("data/raw/logs/g0", "two");
+    assert_eq!(rows(&run(&project, &[])), (2, 4), "items 0 and 3 are of g0");
+    project.write("data/raw/logs/g7", "one");
+    let planned = project.stdout(&[&["plan"], &FEW[..]].concat());
+    assert!(planned.contains("computes 0 of 4 rows"), "{planned}");
+    assert_eq!(rows(&run(&project, &[])), (0, 4));
+    fs::remove_file(project.path("data/raw/logs/g1")).expect("removed");
+    let said = project.run_failing(&FEW, 1);
+    assert!(said.contains("names `g1`, which input `lists` does not have"), "{said}");
+}
+
+#[test]
+fn rows_that_were_made_while_their_file_changed_are_not_kept() {
+    for kill in [false, true] {
+        let project = with_files();
+        let mut engine = project.start(&[&FEW[..], &["-P", "small", "--set", "power.seconds=0.5"]].concat());
+        let begun = || {
+            let spool = fs::read_dir(project.path("data/store/scratch")).ok()?.flatten().next()?.path();
+            fs::read_to_string(spool.join("out/powers.ndjson")).ok().filter(|text| !text.is_empty())
+        };
+        until("a row is computed", || begun().is_some());
+        project.write("data/raw/logs/g0", "other");
+        if kill {
+            engine.kill().expect("killed");
+        }
+        assert!(!engine.wait().expect("over").success());
+        project.write("data/raw/logs/g0", "one");
+        assert_eq!(rows(&run(&project, &[])), (4, 4), "killed: {kill}");
+    }
+}
+
+#[test]
+fn keys_must_tell_rows_apart() {
+    let project = project(0..5);
+    items(&project, "few/b", 3..6);
+    let said = project.run_failing(&FEW, 1);
+    assert!(said.contains("has the key `name` twice: item00003, item00004"), "{said}");
+    let project = self::project(0..5);
+    let stage = project.read("stages/power/stage.toml");
+    project.write("stages/power/stage.toml", &stage.replace("columns = [\"value\"]", "columns = [\"vale\"]"));
+    let said = project.run_failing(&FEW, 1);
+    assert!(said.contains("no column `vale`") && said.contains("did you mean `value`?"), "{said}");
+}
+
+#[test]
+fn only_rows_with_the_values_asked_for_are_wanted() {
+    let project = project(0..9);
+    let stage = project.read("stages/power/stage.toml");
+    project.write("stages/power/stage.toml", &(stage.clone() + "\n[rows.where]\ngroup = \"g1\"\n"));
+    assert_eq!(rows(&run(&project, &[])), (3, 3));
+    assert_eq!(total(&project)["names"], serde_json::json!(["item00001", "item00004", "item00007"]));
+    project.write("stages/power/stage.toml", &stage);
+    assert_eq!(rows(&run(&project, &[])), (6, 9), "which rows are wanted is no part of a row");
+}
+
+#[test]
+fn a_column_can_stand_for_another_s_content() {
+    let project = project(0..4);
+    let stage = project.read("stages/power/stage.toml");
+    let stage =
+        stage.replace("columns = [\"value\"]", "columns = [\"value\", \"group\"]\ndigests.value = \"group\"");
+    project.write("stages/power/stage.toml", &stage);
+    let script = project
+        .read("stages/power/power.py")
+        .replace("{\"name\", \"value\"}", "{\"name\", \"value\", \"group\"}");
+    project.write("stages/power/power.py", &script);
+    run(&project, &[]);
+    let list = project.read("data/raw/few/a.csv");
+    project.write("data/raw/few/a.csv", &list.replace("g0,3", "g0,33"));
+    assert_eq!(rows(&run(&project, &[])), (0, 4), "the digest says that it is the same");
+    project.write("data/raw/few/a.csv", &list.replace("g0,3", "g9,33"));
+    assert_eq!(rows(&run(&project, &[])), (1, 4));
+}
+
+#[test]
+fn a_table_without_rows_is_a_table() {
+    let project = project(0..0);
+    assert_eq!(rows(&run(&project, &[])), (0, 0));
+    assert_eq!(total(&project)["names"], serde_json::json!([]));
+    items(&project, "few/a", 0..3);
+    assert_eq!(rows(&run(&project, &[])), (3, 3));
+}
+
+#[test]
+fn a_damaged_segment_is_found_and_its_rows_alone_are_computed_again() {
+    let project = project(0..5);
+    run(&project, &[]);
+    items(&project, "few/b", 5..8);
+    run(&project, &[]);
+    let table = project.path("data/out/rows/few/power/powers.parquet");
+    let part = table.join("part-00000.parquet");
+    let mut bytes = fs::read(&part).expect("readable");
+    bytes[40] ^= 1;
+    project.overwrite_in_place(&part, &bytes);
+    project.status(&["verify"], 1);
+    project.status(&["verify", "--heal"], 0);
+    assert_eq!(rows(&run(&project, &[])), (5, 8));
+    project.status(&["verify"], 0);
+}
+
+#[test]
+fn garbage_collection_keeps_the_segments_of_what_is_needed() {
+    let project = project(0..5);
+    run(&project, &[]);
+    run(&project, &["--set", "power.exponent=3"]);
+    run(&project, &[]);
+    let deleted = project.stdout(&["gc", "--delete"]);
+    assert!(deleted.contains("power"), "{deleted}");
+    assert!(run(&project, &[]).ran().is_empty());
+    project.status(&["verify"], 0);
+    items(&project, "few/b", 5..6);
+    assert_eq!(rows(&run(&project, &[])), (1, 6));
+    assert_eq!(rows(&run(&project, &["--set", "power.exponent=3"])), (6, 6), "these were garbage");
+    let pools = fs::read_dir(project.path("data/store/rows")).expect("listed");
+    let segments: BTreeSet<_> = pools
+        .flatten()
+        .flat_map(|p| fs::read_dir(p.path()).expect("listed"))
+        .flatten()
+        .map(|f| f.path())
+        .collect();
+    assert_eq!(segments.len(), 3);
+}
+
+#[test]
+fn a_declaration_of_rows_that_cannot_work_is_refused() {
+    for (from, to, said) in [
+        ("input = \"items\"", "input = \"itms\"", "did you mean `items`?"),
+        ("output = \"powers\"", "output = \"power\"", "did you mean `powers`?"),
+        ("key = \"name\"", "key = \"nam\"", "did you mean `name`?"),
+        (
+            "kind = \"table\"\nformat = \"json\"\ndoc",
+            "kind = \"table\"\nmany = true\ndoc",
+            "is not one table",
+        ),
+        ("list<int32>", "list<int33>", "one of string, bool"),
+        ("columns = [\"value\"]", "columns = [\"value\"]\ndigests.valu = \"group\"", "did you mean `value`?"),
+        ("columns = [\"value\"]", "columns = [\"value\"]\nwhere.group = [1]", "no single value"),
+        ("role = \"execution\"\ndoc = \"Time", "role = \"budget\"\ndoc = \"Time", "is a budget"),
+        (
+            "path = \"powers.parquet\"\nformat = \"json\"\ncolumns = { name = \"string\", power = \"float64\", digits = \"list<int32>\" }",
+            "path = \"powers.parquet\"\nformat = \"json\"",
+            "JSON has no types",
+        ),
+    ] {
+        let project = project(0..3);
+        let stage = project.read("stages/power/stage.toml");
+        assert!(stage.contains(from), "{from}");
+        project.write("stages/power/stage.toml", &stage.replace(from, to));
+        let message = project.refused(&["plan", "-p", "rows", "-d", "few"]);
+        assert!(message.contains(said), "{to}: {message}");
+    }
+}

@@ -1,0 +1,189 @@
+//! A toy project in a temporary folder, and the real binary run in it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A copy of `tests/toy`.
+pub struct Project(TempDir);
+
+/// The events of a run.
+pub struct Run(Vec<Value>);
+
+impl Run {
+    /// Names of the stages that ran, in the order they ended.
+    pub fn ran(&self) -> Vec<&str> {
+        let finished = self.0.iter().filter(|e| e["event"] == "finished");
+        finished.filter_map(|e| e["stage"].as_str()).collect()
+    }
+
+    pub fn events(&self) -> &[Value] {
+        &self.0
+    }
+
+    /// What a run without `--json` says.
+    pub fn stderr_of_lines(&self, project: &Project) -> String {
+        text(&project.command(&["run"]).stderr)
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    // Errors are wrapped to the width of a terminal: compare without line breaks.
+    let words = String::from_utf8_lossy(bytes).replace(['│', '╰', '─', '▶'], " ");
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+impl Project {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/toy"), folder.path());
+        Self(folder)
+    }
+
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.0.path().join(relative)
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_callsheet"))
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env("CALLSHEET_PIPELINE", "chain")
+            .env("CALLSHEET_DATASET", "toy")
+            .env("CALLSHEET_PROFILE", "small")
+            .output()
+            .expect("callsheet starts")
+    }
+
+    /// Runs the pipeline, which must succeed.
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        let output = self.command(&[&["run", "--json"], arguments].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+        Run(lines.lines().map(|line| serde_json::from_str(line).expect("an event")).collect())
+    }
+
+    /// Runs the pipeline, which must end with `code`; returns what it said.
+    pub fn run_failing(&self, arguments: &[&str], code: i32) -> String {
+        let output = self.command(&[&["run"], arguments].concat());
+        assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
+        text(&output.stderr)
+    }
+
+    /// Runs a command that must be refused; returns what it said.
+    pub fn refused(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments);
+        assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+        text(&output.stderr)
+    }
+
+    /// Runs the pipeline where no file may grow beyond `blocks` of 512 bytes; it must fail.
+    pub fn run_limited(&self, blocks: u32) -> String {
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" run -p chain -d toy -P small");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_callsheet")]).current_dir(self.0.path());
+        let output = command.output().expect("sh starts");
+        assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+        text(&output.stderr)
+    }
+
+    /// A symbolic link at `relative`.
+    pub fn link(&self, target: &str, relative: &str) {
+        std::os::unix::fs::symlink(target, self.path(relative)).expect("linked");
+    }
+
+    /// A run in the background.
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_callsheet"));
+        command.arg("run").args(arguments).current_dir(self.0.path());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("callsheet starts")
+    }
+
+    pub fn stdout(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    pub fn status(&self, arguments: &[&str], code: i32) {
+        assert_eq!(self.command(arguments).status.code(), Some(code), "{arguments:?}");
+    }
+
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.stdout(arguments)).expect("JSON")
+    }
+
+    pub fn artifact(&self, name: &str) -> PathBuf {
+        self.artifact_of("chain", name)
+    }
+
+    pub fn artifact_of(&self, pipeline: &str, name: &str) -> PathBuf {
+        let shown = self.json(&["show", "-p", pipeline, name, "--json"]);
+        PathBuf::from(shown["path"].as_str().expect("a path"))
+    }
+
+    pub fn read(&self, relative: &str) -> String {
+        fs::read_to_string(self.path(relative)).expect("readable")
+    }
+
+    pub fn write(&self, relative: &str, text: &str) {
+        let path = self.path(relative);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("created");
+        fs::write(path, text).expect("written");
+    }
+
+    pub fn remove(&self, relative: &str) {
+        fs::remove_dir_all(self.path(relative)).expect("removed");
+    }
+
+    pub fn remove_file(&self, path: &Path) {
+        fs::remove_file(path).expect("removed");
+    }
+
+    /// Writes to a read-only file, under every name that it has, and hides that it did.
+    pub fn overwrite_in_place(&self, path: &Path, bytes: &[u8]) {
+        let found = fs::metadata(path).expect("there");
+        let (times, mode) = (found.modified().expect("a time"), found.permissions());
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("allowed");
+        let file = fs::OpenOptions::new().write(true).open(path).expect("opened");
+        std::io::Write::write_all(&mut &file, bytes).expect("written");
+        file.set_modified(times).expect("set");
+        fs::set_permissions(path, mode).expect("set back");
+    }
+
+    /// Replaces a read-only file.
+    pub fn overwrite(&self, path: &Path, text: &str) {
+        fs::remove_file(path).expect("removed");
+        fs::write(path, text).expect("written");
+    }
+
+    pub fn exists(&self, relative: &str) -> bool {
+        self.path(relative).exists()
+    }
+}
+
+/// Waits until `done`; panics after ten seconds.
+pub fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let clock = Instant::now();
+    while !done() {
+        assert!(clock.elapsed() < Duration::from_secs(10), "{what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("created");
+    for entry in fs::read_dir(from).expect("listed") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("copied");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Bad input to the flagship pipeline ends in an error that names the file and the remedy, and
+//! nothing is published.
+
+use std::fs;
+use std::path::Path;
+
+use crate::flagship::{callsheet, ffmpeg, project, repository};
+use crate::shared::with_results;
+use tempfile::TempDir;
+
+const VIDEO: &str = "data/raw/space_needle/a.mp4";
+
+/// Encodes ffmpeg's test pattern to `path`: 60 frames of `size`, a key frame every 12.
+fn encode(path: &Path, size: &str, format: &[&str]) {
+    let source = format!("testsrc2=size={size}:rate=30:duration=2");
+    let how = ["-f", "lavfi", "-i", &source, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "12"];
+    ffmpeg(&[&how[..], format, &[&path.display().to_string()]].concat());
+}
+
+/// A project whose footage is what `make` leaves at the path it is given.
+fn with_video(make: impl FnOnce(&Path)) -> TempDir {
+    let project = project();
+    let path = project.path().join(VIDEO);
+    fs::create_dir_all(path.parent().expect("a folder")).expect("created");
+    make(&path);
+    project
+}
+
+fn cut(path: &Path, keep: f64) {
+    let bytes = fs::read(path).expect("read");
+    fs::write(path, &bytes[..(bytes.len() as f64 * keep) as usize]).expect("written");
+}
+
+fn damage(path: &Path) {
+    let mut bytes = fs::read(path).expect("read");
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 3000].iter_mut().for_each(|byte| *byte ^= 0x5a);
+    fs::write(path, bytes).expect("written");
+}
+
+/// What is said when a run up to `stage` fails, on one line; `stage` has published nothing.
+fn refused(project: &TempDir, stage: &str, arguments: &[&str]) -> String {
+    let output = callsheet(project, &[&["run", stage], arguments].concat());
+    let said = String::from_utf8_lossy(&output.stderr).replace("\n  \u{2502} ", " ");
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(!project.path().join("data/out/synthesis/space_needle").join(stage).exists());
+    said
+}
+
+#[test]
+fn a_file_that_is_no_video_is_refused() {
+    for bytes in ["", "no video at all"] {
+        let project = with_video(|path| fs::write(path, bytes).expect("written"));
+        let said = refused(&project, "list_frames", &[]);
+        assert!(said.contains("a.mp4 is no readable video"), "{said}");
+    }
+}
+
+#[test]
+fn a_video_without_a_frame_is_refused() {
+    let project = with_video(|path| encode(path, "64x32", &["-frames:v", "0", "-movflags", "+empty_moov"]));
+    let said = refused(&project, "list_frames", &[]);
+    assert!(said.contains("a.mp4"), "{said}");
+    assert!(said.contains("has no frame") || said.contains("is no readable video"), "{said}");
+}
+
+#[test]
+fn a_truncated_video_is_refused_wherever_its_index_lies() {
+    let project = with_video(|path| {
+        encode(path, "640x96", &["-movflags", "+faststart"]);
+        cut(path, 0.6);
+    });
+    let said = refused(&project, "extract_frames", &[]);
+    assert!(said.contains("a.mp4 is damaged") && said.contains("skip_unreadable"), "{said}");
+    let project = with_video(|path| {
+        encode(path, "640x96", &[]);
+        cut(path, 0.6);
+    });
+    let said = refused(&project, "list_frames", &[]);
+    assert!(said.contains("a.mp4 is no readable video"), "{said}");
+}
+
+#[test]
+fn damaged_frames_are_refused_or_left_out_and_counted() {
+    let project = with_video(|path| {
+        encode(path, "128x64", &[]);
+        damage(path);
+    });
+    let said = refused(&project, "extract_frames", &[]);
+    assert!(said.contains("a.mp4 is damaged") && said.contains("skip_unreadable"), "{said}");
+
+    let output = callsheet(&project, &["run", "--set", "list_frames.skip_unreadable=true", "extract_frames"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("left out of the choice"), "{said}");
+    let out = project.path().join("data/out/synthesis/space_needle");
+    let table = out.join("extract_frames/frames.parquet");
+    let footer = callsheet::table::footer(&out.join("list_frames/list.parquet")).expect("a footer");
+    let unreadable: u64 = footer["callsheet.unreadable_frames"].parse().expect("a count");
+    let rows = callsheet::table::row_count(&table).expect("a table");
+    assert!(unreadable > 0 && rows > 0 && rows + unreadable == 60, "{rows} and {unreadable}");
+}
+
+#[test]
+fn a_window_without_a_middle_and_a_side_that_cannot_be_halved_are_refused_before_any_training() {
+    let project = project();
+    for (stage, value, remedy) in [
+        ("list_images", "list_images.window=4", "set list_images.window to an odd number"),
+        ("pair_images", "pair_images.side=60", "set pair_images.side to a multiple of 8"),
+    ] {
+        let said = refused(&project, stage, &["--set", value]);
+        assert!(said.contains(remedy), "{said}");
+    }
+}
+
+#[test]
+fn a_size_that_changes_on_the_way_or_between_videos_is_refused() {
+    let project = with_video(|path| {
+        let parts = [("64x32", "1.h264"), ("96x48", "2.h264")].map(|(size, name)| {
+            let part = path.with_file_name(name);
+            encode(&part, size, &["-f", "h264"]);
+            let bytes = fs::read(&part).expect("read");
+            fs::remove_file(part).expect("removed");
+            bytes
+        });
+        fs::write(path, parts.concat()).expect("written");
+    });
+    let said = refused(&project, "extract_frames", &[]);
+    assert!(said.contains("frame 60") && said.contains("is 96x48, the first is 64x32"), "{said}");
+
+    let project = with_video(|path| {
+        encode(path, "64x32", &[]);
+        encode(&path.with_file_name("b.mp4"), "96x48", &[]);
+    });
+    let said = refused(&project, "list_images", &[]);
+    assert!(said.contains("frame b.mp4#000000 is 96x48, the first is 64x32"), "{said}");
+}
+
+#[test]
+fn weights_that_are_damaged_or_not_the_published_ones_are_refused() {
+    let weights = "data/weights/vgg16.ckpt";
+    let published = fs::read(repository().join(weights)).expect("the weights");
+    let mut flipped = published.clone();
+    flipped[published.len() / 2] ^= 1;
+    for (bytes, arguments, wanted) in [
+        (&flipped[..], &[][..], "SHA-256"),
+        (
+            &published[..published.len() / 2],
+            &["--set", "import_weights.sha256="],
+            "is no readable weight file",
+        ),
+        (b"no weights", &["--set", "import_weights.sha256="], "none of the formats that are read"),
+        (
+            &published[..],
+            &["--set", "import_weights.sha256=", "--set", "import_weights.network=vgg19"],
+            "it has no weights of `conv1_1`; is it another network?",
+        ),
+    ] {
+        let project = project();
+        fs::remove_file(project.path().join("data/weights")).expect("unlinked");
+        fs::create_dir(project.path().join("data/weights")).expect("created");
+        fs::create_dir_all(project.path().join("data/weights/lpips/v0.1")).expect("created");
+        for other in ["alexnet.ckpt", "lpips/v0.1/alex.pth"] {
+            fs::write(project.path().join("data/weights").join(other), "only looked for").expect("written");
+        }
+        fs::write(project.path().join(weights), bytes).expect("written");
+        let said = refused(&project, "import_weights", arguments);
+        assert!(said.contains("vgg16.ckpt") && said.contains(wanted), "{said}");
+    }
+}
+
+#[test]
+fn a_gpu_that_is_not_there_is_refused_with_those_that_are() {
+    let project = with_results();
+    let set = |device| ["--set", "train_encoder.learning_rate=0.5", "--set", device];
+    let said = refused(&project, "train_encoder", &set("train_encoder.device=cuda:3"));
+    assert!(said.contains("device = cuda:3 is not there; GPUs that may be used: none"), "{said}");
+    let said = refused(&project, "train_encoder", &set("train_encoder.device=gpu"));
+    assert!(said.contains("device = \"gpu\" is no device"), "{said}");
+}
+
+#[test]
+fn a_warm_up_without_a_loss_to_warm_up_with_is_refused() {
+    let project = with_results();
+    let arguments = ["--set", "train_generator.warmup_kimg=1", "--set", "train_generator.w_mse=0"];
+    let said = refused(&project, "train_generator", &arguments);
+    assert!(said.contains("warmup_kimg = 1 without a loss") && said.contains("w_mse"), "{said}");
+}

@@ -1,0 +1,240 @@
+//! What is measured of models and of predictors beside them, through the real binaries.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::flagship::{callsheet, engine, project, project_of, ran, repository};
+use crate::shared::{finished, share_results};
+use arrow::array::AsArray;
+use arrow::datatypes::{Float64Type, Int32Type};
+use arrow::record_batch::RecordBatch;
+use image::{Rgb, RgbImage};
+use tempfile::TempDir;
+
+fn table(project: &TempDir, name: &str) -> RecordBatch {
+    let path: PathBuf = project.path().join("data/out/synthesis/space_needle").join(name);
+    callsheet::table::read_columns(&path.with_added_extension("parquet"), &[]).expect(name)
+}
+
+fn floats(rows: &RecordBatch, name: &str) -> Vec<f64> {
+    rows[name].as_primitive::<Float64Type>().values().to_vec()
+}
+
+fn texts(rows: &RecordBatch, name: &str) -> Vec<String> {
+    rows[name].as_string::<i32>().iter().flatten().map(str::to_owned).collect()
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// What is said when a run fails.
+fn failed(project: &TempDir, arguments: &[&str]) -> String {
+    let output = callsheet(project, &[&["run"], arguments].concat());
+    let said = String::from_utf8_lossy(&output.stderr).replace("\n  \u{2502} ", " ");
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn methods_stand_beside_trivial_predictors_with_intervals_and_the_name_of_their_distance() {
+    let project = finished();
+    let all = table(&project, "compare_methods/comparison");
+    assert_eq!(texts(&all, "method"), ["copy", "mean", "reinhard", "", "", ""]);
+    let trained = ["encoder frozen", "fine-tuned", "fine-tuned, another image's style"];
+    assert_eq!(texts(&all, "training"), [["untrained"; 3], trained].concat());
+    assert!(texts(&all, "distance_name").iter().all(|name| name == "LPIPS v0.1 (AlexNet, 256 px)"));
+    let images = all["images"].as_primitive::<Int32Type>().value(0) as usize;
+    for (row, of) in [(0, "evaluate_baseline@copy"), (4, "evaluate_finetuned"), (5, "evaluate_other_style")] {
+        let rows = table(&project, &format!("{of}/reconstruction"));
+        assert_eq!(rows.num_rows(), images, "{of}");
+        for metric in ["psnr", "ssim", "l1", "perceptual", "distance"] {
+            let [found, low, high] =
+                ["", "_low", "_high"].map(|end| floats(&all, &format!("{metric}{end}"))[row]);
+            let wanted = mean(&floats(&rows, metric));
+            assert!((found - wanted).abs() < 1e-9, "{of}: {metric} {found}, not {wanted}");
+            assert!(low <= found && found <= high, "{of}: {metric} {low} {found} {high}");
+        }
+        assert!(floats(&all, "psnr_deviation")[row].is_nan(), "of one repetition");
+    }
+    let diversity = |from: &str| table(&project, &format!("evaluate_diversity@{from}/diversity"));
+    for from in ["transfer", "mapper"] {
+        let rows = diversity(from);
+        assert_eq!(rows.num_rows(), 4, "contents");
+        assert!(rows["styles"].as_primitive::<Int32Type>().values().iter().all(|styles| *styles == 3));
+        let all = [floats(&rows, "consecutive"), floats(&rows, "all_pairs")].concat();
+        assert!(all.iter().all(|distance| *distance > 0.0), "{from}: {all:?}");
+    }
+    assert!(ran(&project, &["compare_methods", "evaluate_diversity"]).is_empty());
+    let again = ran(&project, &["--set", "evaluate_diversity.seed=1", "evaluate_diversity@mapper"]);
+    assert_eq!(again, ["evaluate_diversity@mapper"]);
+    let said = String::from_utf8_lossy(
+        &callsheet(
+            &project,
+            &["run", "--set", "evaluate_diversity.styles=500", "evaluate_diversity@transfer"],
+        )
+        .stderr,
+    )
+    .split_whitespace()
+    .collect::<Vec<_>>()
+    .join(" ");
+    assert!(said.contains(&format!("there are {images} validation images, not 500")), "{said}");
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused() {
+    let text = fs::read_to_string(repository().join("pipelines/synthesis.toml")).expect("a pipeline");
+    let wired = |from: &str, to: &str| {
+        let project = project_of("synthesis", &text.replacen(from, to, 1));
+        fs::create_dir(project.path().join("pipelines/imports")).expect("created");
+        for name in ["ablation", "generalization", "datasets/space_needle", "profiles/test", "imports/video"]
+        {
+            let file = format!("pipelines/{name}.toml");
+            fs::copy(repository().join(&file), project.path().join(&file)).expect("copied");
+        }
+        share_results(&project);
+        project
+    };
+    let dataset = ["--dataset", "space_needle"];
+    let unwired = wired("[stages.\"evaluate_baseline@mean\"]\ninputs.mean = \"average_images.mean\"\n", "");
+    let said = failed(&unwired, &[&dataset[..], &["evaluate_baseline@mean"]].concat());
+    assert!(said.contains("method = \"mean\" needs the input `mean`"), "{said}");
+
+    let mixed = wired(
+        "inputs.trunk = \"import_trunk.weights\"\ninputs.lpips_heads = \"lpips_heads\"\n",
+        "inputs.trunk = \"import_weights.weights\"\ninputs.lpips_heads = \"lpips_heads\"\n",
+    );
+    let said = failed(&mixed, &[&dataset[..], &["evaluate_baseline@copy"]].concat());
+    assert!(
+        said.contains(
+            "alex.pth weighs features of alexnet as torchvision has it, and the weights given are vgg16"
+        ),
+        "{said}"
+    );
+}
+
+fn measure(project: &TempDir, words: &[&str]) -> Output {
+    let mut command = Command::new(engine());
+    command.arg("measure").args(words).current_dir(project.path()).output().expect("callsheet starts")
+}
+
+/// Saves a picture, 48 pixels high, whose blue is `shade`.
+fn draw(path: &Path, width: u32, shade: u8) {
+    let picture = RgbImage::from_fn(width, 48, |x, y| Rgb([(x * 3) as u8, (y * 5) as u8, shade]));
+    picture.save(path).expect("saved");
+}
+
+#[test]
+fn images_are_measured_beside_others_of_their_name_without_any_pipeline() {
+    let project = project();
+    let draw = |name: &str, width: u32, shade: u8| draw(&project.path().join(name), width, shade);
+    for folder in ["made", "wanted", "other"] {
+        fs::create_dir(project.path().join(folder)).expect("created");
+    }
+    for (name, width, shade) in [
+        ("made/a.png", 64, 10),
+        ("wanted/a.png", 64, 20),
+        ("made/b.png", 96, 90),
+        ("wanted/b.png", 96, 90),
+        ("other/a.png", 40, 0),
+    ] {
+        draw(name, width, shade);
+    }
+    let output = measure(&project, &["made", "wanted", "--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let all: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert!(all["distance"] == "LPIPS v0.1 (AlexNet, 256 px)", "{all}");
+    // A shade of 10 in one of three channels.
+    let wanted = 10.0 * (255f64 * 255.0 / (100.0 / 3.0)).log10();
+    assert!((all["images"][0]["psnr"].as_f64().expect("a number") - wanted).abs() < 1e-9, "{all}");
+    assert!(all["images"][0]["lpips"].as_f64().is_some_and(|lpips| lpips > 0.0), "{all}");
+    assert!(all["images"][1]["psnr"].is_null() && all["images"][1]["lpips"] == 0.0, "identical: {all}");
+    let said = String::from_utf8_lossy(&measure(&project, &["made", "wanted"]).stdout).into_owned();
+    assert!(said.contains("1 identical: their PSNR is infinite, and in no mean"), "{said}");
+    assert!(said.lines().any(|line| line.starts_with("PSNR 32.90") && line.ends_with("  mean")), "{said}");
+
+    for (words, wanted) in [
+        (&["made", "other"][..], "other has no image of the name of made/b.png"),
+        (&["made/a.png", "other/a.png"], "made/a.png is 64x48, other/a.png is 40x48"),
+        (&["made/a.png", "wanted"], "made/a.png and wanted are an image and a folder"),
+        (&["made/a.png", "none.png"], "cannot read none.png"),
+        (&["other/a.png", "other/a.png", "--network", "squeeze"], "squeezenet1_1-b8a52dc0.pth"),
+        (&["made/a.png", "wanted/a.png", "--weights", "data/weights/vgg16.ckpt"], "is it another network?"),
+    ] {
+        let output = measure(&project, words);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && said.contains(wanted), "{words:?}: {said}");
+    }
+    draw("tiny.png", 20, 0);
+    let said = String::from_utf8_lossy(&measure(&project, &["tiny.png", "tiny.png", "--side", "0"]).stderr)
+        .into_owned();
+    assert!(said.contains("images of 20x48 are smaller than AlexNet takes: 31x31"), "{said}");
+}
+
+#[test]
+fn how_different_images_of_a_folder_are_is_measured_in_every_folder_of_outputs() {
+    let project = project();
+    let draw = |name: &str, width: u32, shade: u8| draw(&project.path().join(name), width, shade);
+    for folder in ["outputs/0", "outputs/1", "single", "empty"] {
+        fs::create_dir_all(project.path().join(folder)).expect("created");
+    }
+    for (n, shade) in [0, 100, 0, 250].into_iter().enumerate() {
+        draw(&format!("outputs/0/{n}.png"), 48, shade);
+    }
+    for n in 0..2 {
+        draw(&format!("outputs/1/{n}.png"), 64, 30);
+    }
+    draw("single/a.png", 48, 0);
+    fs::create_dir_all(project.path().join("mixed/b")).expect("created");
+    draw("mixed/a.png", 48, 0);
+    fs::create_dir(project.path().join("outputs/.thumbnails")).expect("created");
+
+    let between = |a: &str, b: &str| {
+        let output = measure(&project, &[a, b, "--json", "--lpips"]);
+        let all: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        all["images"][0]["lpips"].as_f64().expect("a number")
+    };
+    let [near, far, farther] = [("0", "1"), ("0", "3"), ("1", "3")]
+        .map(|(a, b)| between(&format!("outputs/0/{a}.png"), &format!("outputs/0/{b}.png")));
+    let output = measure(&project, &["outputs", "--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let all: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let found =
+        |folder: usize, what: &str| all["folders"][folder][what].as_f64().expect("a number of the folder");
+    let close = |found: f64, wanted: f64| (found - wanted).abs() < 1e-6;
+    // 0 and 2 are the same.
+    assert!(close(found(0, "consecutive"), (near + near + far) / 3.0), "{all}");
+    assert!(close(found(0, "all_pairs"), (2.0 * near + 2.0 * far + farther) / 6.0), "{all}");
+    assert!(found(1, "consecutive").abs() < 1e-6 && all["folders"][1]["images"] == 2, "{all}");
+    let said = String::from_utf8_lossy(&measure(&project, &["outputs"]).stdout).into_owned();
+    assert!(said.lines().last().is_some_and(|line| line.ends_with("  mean")), "{said}");
+    let said = String::from_utf8_lossy(&measure(&project, &["outputs/0"]).stdout).into_owned();
+    assert_eq!(said.lines().count(), 2, "{said}");
+
+    draw("outputs/1/2.png", 48, 30);
+    for (outputs, wanted) in [
+        ("outputs", "outputs/1/0.png is 64x48, outputs/1/2.png is 48x48"),
+        ("single", "single: 2 to 100 images of one input are compared, not 1"),
+        ("single/a.png", "single/a.png is a single image"),
+        ("empty", "empty holds no image"),
+        ("none", "cannot list none"),
+        ("mixed", "mixed/a.png lies beside the folder mixed/b"),
+    ] {
+        let output = measure(&project, &[outputs]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && said.contains(wanted), "{outputs}: {said}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let project = project();
+    for words in ["weights", "dataset"] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = Command::new(engine());
+        let status = command.arg(words).current_dir(project.path()).stdout(writer).status();
+        assert!(status.expect("callsheet starts").success(), "{words}");
+    }
+}

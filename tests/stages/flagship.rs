@@ -1,0 +1,136 @@
+//! This repository's stages and pipelines in a project with data of its own, profile `test`.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The programs lie side by side in the build folder.
+pub fn engine() -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_callsheet-stages")).with_file_name("callsheet")
+}
+
+/// The root of this repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository").to_owned()
+}
+
+/// A project with this repository's stages, pipelines and weights, and data of its own.
+pub fn project() -> TempDir {
+    let repository = repository();
+    let folder = tempfile::tempdir().expect("a folder");
+    let shown = repository.display();
+    let file = format!(
+        "stages = \"{shown}/stages\"\npipelines = \"{shown}/pipelines\"\npath = [\"{shown}/.toolchain/bin\"]\n\
+         [defaults]\npipeline = \"synthesis\"\ndataset = \"space_needle\"\n\
+         [programs]\ncallsheet-stages = \"{}\"\n",
+        env!("CARGO_BIN_EXE_callsheet-stages")
+    );
+    fs::write(folder.path().join("callsheet.toml"), file).expect("written");
+    fs::create_dir(folder.path().join("data")).expect("created");
+    symlink(repository.join("data/weights"), folder.path().join("data/weights")).expect("linked");
+    fs::create_dir(folder.path().join("pipelines")).expect("created");
+    for shared in ["pipelines/objectives", "pipelines/claims"] {
+        symlink(repository.join(shared), folder.path().join(shared)).expect("linked");
+    }
+    folder
+}
+
+/// A project with this repository's stages, and one pipeline of its own.
+pub fn project_of(name: &str, pipeline: &str) -> TempDir {
+    let project = project();
+    let pipelines = project.path().join("pipelines");
+    fs::create_dir_all(pipelines.join("datasets")).expect("created");
+    fs::create_dir_all(pipelines.join("profiles")).expect("created");
+    fs::write(pipelines.join(format!("{name}.toml")), pipeline).expect("written");
+    fs::write(pipelines.join("datasets/any.toml"), "summary = \"Any\"\n").expect("written");
+    fs::write(pipelines.join("profiles/test.toml"), "summary = \"As it is\"\n").expect("written");
+    let file = project.path().join("callsheet.toml");
+    let text = fs::read_to_string(&file).expect("readable");
+    let shown = repository().display().to_string();
+    let text =
+        text.replace(&format!("pipelines = \"{shown}/pipelines\""), "pipelines = \"pipelines\"").replace(
+            "pipeline = \"synthesis\"\ndataset = \"space_needle\"",
+            &format!("pipeline = \"{name}\"\ndataset = \"any\""),
+        );
+    fs::write(file, text).expect("written");
+    project
+}
+
+/// Runs the ffmpeg that stages find.
+pub fn ffmpeg(arguments: &[&str]) {
+    let search = format!("{}:{}", repository().join(".toolchain/bin").display(), env!("PATH"));
+    let mut command = Command::new("ffmpeg");
+    command.env("PATH", search).args(["-y", "-loglevel", "error"]).args(arguments);
+    let output = command.output().expect("ffmpeg starts");
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Runs the engine in profile `test` and takes what it says.
+pub fn callsheet(project: &TempDir, arguments: &[&str]) -> Output {
+    callsheet_in("test", project, arguments)
+}
+
+/// Runs the engine in a profile and takes what it says.
+pub fn callsheet_in(profile: &str, project: &TempDir, arguments: &[&str]) -> Output {
+    command(project.path(), profile, arguments).output().expect("callsheet starts")
+}
+
+/// The engine in a profile. A run gets one CPU unless `arguments` say otherwise: the suite runs as many tests at once
+/// as there are CPUs, and small trainings that share all CPUs take longer than one after the other.
+pub fn command(project: &Path, profile: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(engine());
+    command.args(arguments).args(["--profile", profile]).current_dir(project);
+    if arguments.first() == Some(&"run") && !arguments.contains(&"--jobs") {
+        command.args(["--jobs", "1"]);
+    }
+    command
+}
+
+/// Runs the pipeline where no file may grow beyond so many bytes.
+pub fn limited(project: &TempDir, bytes: u64, arguments: &[&str]) -> Output {
+    let script =
+        format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" run --profile test --jobs 1 \"$@\"", bytes / 512);
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).arg(engine()).args(arguments).current_dir(project.path());
+    command.output().expect("sh starts")
+}
+
+/// Starts the engine in profile `test`; its events are written to `events`.
+pub fn start(project: &TempDir, arguments: &[&str], events: &Path) -> Child {
+    let mut command = command(project.path(), "test", &[&["run", "--json"], arguments].concat());
+    command.stdout(File::create(events).expect("created")).stderr(Stdio::null());
+    command.spawn().expect("callsheet starts")
+}
+
+/// Names of the stages that ended, by a run's events.
+pub fn finished(events: &str) -> Vec<String> {
+    let events = events.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let finished = events.filter(|event| event["event"] == "finished");
+    finished.filter_map(|event| Some(event["stage"].as_str()?.to_owned())).collect()
+}
+
+/// Names of the stages that ran.
+pub fn ran(project: &TempDir, arguments: &[&str]) -> Vec<String> {
+    let output = callsheet(project, &[&["run", "--json"], arguments].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    finished(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// Of each row-wise stage that ran, how many rows were computed, and of how many.
+pub fn rows(project: &TempDir, arguments: &[&str]) -> BTreeMap<String, (u64, u64)> {
+    let output = callsheet(project, &[&["run", "--json"], arguments].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let events = String::from_utf8_lossy(&output.stdout).into_owned();
+    let events = events.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event"));
+    let counted = events.filter(|event| event["event"] == "rows");
+    let number = |value: &Value| value.as_u64().expect("a number");
+    let counted = counted.map(|e| {
+        (e["stage"].as_str().expect("a name").to_owned(), (number(&e["compute"]), number(&e["of"])))
+    });
+    counted.collect()
+}

@@ -1,0 +1,126 @@
+//! Images that strangers made: what is taken as people see it, and what is refused.
+
+use std::fs;
+
+use crate::flagship::{callsheet, project, repository, rows};
+use crate::pairs::{dataset, fixture, pair, raw, said};
+use arrow::array::AsArray;
+use image::{ImageEncoder, Rgb};
+
+/// Runs `pair_images` on one bad file among good ones.
+fn refused(name: &str, bytes: &[u8]) -> String {
+    let project = project();
+    fixture(&project, "facades", (64, 32), &["train", "val"]);
+    fs::write(raw(&project, "facades").join("train").join(name), bytes).expect("written");
+    let output = callsheet(&project, &["run", "pair_images", "--dataset", "facades"]);
+    assert!(!output.status.success(), "{name}");
+    said(&output)
+}
+
+fn png(width: u32, height: u32, bytes: &[u8], color: image::ExtendedColorType) -> Vec<u8> {
+    let mut file = Vec::new();
+    image::codecs::png::PngEncoder::new(&mut file).write_image(bytes, width, height, color).expect("encoded");
+    file
+}
+
+/// A PNG that says it is of some size, with next to no data.
+fn bomb(width: u32, height: u32) -> Vec<u8> {
+    let mut file = png(8, 8, &[0; 192], image::ExtendedColorType::Rgb8);
+    file[16..20].copy_from_slice(&width.to_be_bytes());
+    file[20..24].copy_from_slice(&height.to_be_bytes());
+    let crc = crc32(&file[12..29]);
+    file[29..33].copy_from_slice(&crc.to_be_bytes());
+    file
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| crc >> 1 ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
+    })
+}
+
+#[test]
+fn files_that_are_no_pairs_are_refused_by_name() {
+    let whole = png(64, 32, &[9; 64 * 32 * 3], image::ExtendedColorType::Rgb8);
+    for (name, bytes, wanted) in [
+        ("empty.png", Vec::new(), "train/empty.png is unreadable: it is empty"),
+        ("short.png", whole[..whole.len() / 2].to_vec(), "train/short.png is unreadable"),
+        ("text.jpg", b"no image".to_vec(), "train/text.jpg is unreadable"),
+        (
+            "odd.png",
+            png(63, 32, &[9; 63 * 32 * 3], image::ExtendedColorType::Rgb8),
+            "63x32: it has no two halves",
+        ),
+        ("wide.png", bomb(1_000_000, 8), "train/wide.png is unreadable"),
+        ("bomb.png", bomb(60_000, 60_000), "train/bomb.png is unreadable"),
+        ("large.png", bomb(16_000, 16_000), "train/large.png is unreadable: Memory limit exceeded"),
+    ] {
+        let said = refused(name, &bytes);
+        // The message is wrapped.
+        let said: String = said.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
+        assert!(said.contains(wanted), "`{wanted}` is not in {said}");
+    }
+}
+
+#[test]
+fn halves_that_no_generator_takes_are_refused_before_anything_is_trained() {
+    for (width, height) in [(100, 64), (200, 64), (120, 60)] {
+        let project = project();
+        fixture(&project, "facades", (width, height), &["train", "val"]);
+        let as_they_are = ["run", "pair_images", "--dataset", "facades", "--set", "pair_images.side=0"];
+        let said = said(&callsheet(&project, &as_they_are));
+        assert!(said.contains(&format!("are {}x{height}: trained on are squares", width / 2)), "{said}");
+    }
+}
+
+#[test]
+fn uncommon_images_are_taken_as_people_see_them() {
+    let project = project();
+    fixture(&project, "facades", (64, 32), &["train", "val"]);
+    let folder = raw(&project, "facades").join("train");
+    let deep: Vec<u8> = (0..64 * 32 * 3).flat_map(|_| 0x8000u16.to_ne_bytes()).collect();
+    let clear: Vec<u8> = (0..64 * 32).flat_map(|_| [10, 20, 30, 0]).collect();
+    let grey = vec![77; 64 * 32];
+    for name in ["ink.jpg", "palette.png"] {
+        fs::copy(repository().join("tests/fixtures/images").join(name), folder.join(name)).expect("copied");
+    }
+    let mut profiled = Vec::new();
+    let mut encoder = image::codecs::png::PngEncoder::new(&mut profiled);
+    encoder.set_icc_profile(b"a profile".to_vec()).expect("PNG has them");
+    encoder.write_image(pair((64, 32), 5).as_raw(), 64, 32, image::ExtendedColorType::Rgb8).expect("encoded");
+    fs::write(folder.join("profiled.png"), profiled).expect("written");
+    fs::write(folder.join("deep.png"), png(64, 32, &deep, image::ExtendedColorType::Rgb16)).expect("written");
+    fs::write(folder.join("clear.png"), png(64, 32, &clear, image::ExtendedColorType::Rgba8))
+        .expect("written");
+    fs::write(folder.join("grey.png"), png(64, 32, &grey, image::ExtendedColorType::L8)).expect("written");
+    // Upright it is 64 x 32; the file has it lying on its side.
+    let mut lying = Vec::new();
+    let side = image::imageops::rotate270(&pair((64, 32), 3));
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut lying, 95)
+        .write_image(side.as_raw(), 32, 64, image::ExtendedColorType::Rgb8)
+        .expect("encoded");
+    let exif = b"\xff\xe1\x00\x22Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    let turned = [&lying[..2], exif, &lying[2..]].concat();
+    fs::write(folder.join("turned.jpg"), turned).expect("written");
+    rows(&project, &["--dataset", "facades", "pair_images", "--set", "pair_images.side=32"]);
+    let table = project.path().join("data/out/synthesis/facades/pair_images/pairs.parquet");
+    let pairs = callsheet::table::read_columns(&table, &["image_id", "a"]).expect("pairs");
+    let a = |name: &str| {
+        let ids = pairs["image_id"].as_string::<i32>();
+        let row = (0..pairs.num_rows()).find(|row| ids.value(*row) == format!("train/{name}")).expect(name);
+        let bytes = pairs["a"].as_struct().column_by_name("bytes").expect("bytes").clone();
+        image::load_from_memory(bytes.as_binary::<i32>().value(row)).expect("a PNG").into_rgb8()
+    };
+    assert_eq!(*a("deep.png").get_pixel(3, 3), Rgb([128, 128, 128]));
+    assert_eq!(*a("clear.png").get_pixel(3, 3), Rgb([255, 255, 255]));
+    assert_eq!(*a("grey.png").get_pixel(3, 3), Rgb([77, 77, 77]));
+    // A of facades is on the right, which is red here.
+    for name in ["turned.jpg", "ink.jpg", "palette.png", "profiled.png"] {
+        let Rgb([red, _, blue]) = *a(name).get_pixel(20, 20);
+        assert!(red > 150 && blue < 60, "{name}: {red} {blue}");
+    }
+    let checked = said(&dataset(&project, &["check", "facades"]));
+    for wanted in ["1 rotated by EXIF", "1 of 16 bits", "1 with a colour profile (not applied)"] {
+        assert!(checked.contains(wanted), "`{wanted}` is not in {checked}");
+    }
+}

@@ -1,0 +1,133 @@
+//! One run of the whole pipeline in profile `test`, which the suite makes once and every test may begin with.
+//!
+//! It is kept in the build folder under a digest of everything that decides its results: both programs, and the
+//! declarations of stages and pipelines. A test that is about a cold run, or about a training's first steps, begins
+//! with an empty store instead.
+
+use std::fs::{self, File, FileTimes};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use tempfile::TempDir;
+
+use crate::flagship::{command, engine, project, repository};
+
+/// A run that no test has used for this long belongs to an older build.
+const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What the run printed, as events, one JSON object a line.
+const EVENTS: &str = "events.ndjson";
+
+/// A project in which the whole pipeline has run: results, views, history and checkpoints are there.
+pub fn finished() -> TempDir {
+    let project = project();
+    take(&project, &["out", "store"]);
+    project
+}
+
+/// A project that has never run and whose store holds every result of the whole pipeline, but no checkpoint.
+pub fn with_results() -> TempDir {
+    let project = project();
+    share_results(&project);
+    project
+}
+
+/// Gives a project the results of the whole pipeline, so that its own stages of equal keys need not run.
+pub fn share_results(project: &TempDir) {
+    take(project, &["store/actions", "store/objects", "store/rows"]);
+    for folder in ["heads", "runs", "scratch", "locks", "staging"] {
+        fs::create_dir_all(project.path().join("data/store").join(folder)).expect("created");
+    }
+}
+
+/// Copies folders of the shared run's data.
+fn take(project: &TempDir, folders: &[&str]) {
+    let run = shared_run();
+    for folder in folders {
+        copy(&run.join("data").join(folder), &project.path().join("data").join(folder));
+    }
+}
+
+/// The events of the cold run that every other test begins with.
+pub fn events_of_the_cold_run() -> String {
+    fs::read_to_string(shared_run().join(EVENTS)).expect("events")
+}
+
+/// Folder of the project of the shared run, which the first test that asks for it makes.
+fn shared_run() -> PathBuf {
+    let all = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shared_runs");
+    fs::create_dir_all(&all).expect("created");
+    let run = all.join(digest());
+    // Each test is a process of its own; the others wait for the first.
+    let lock = File::create(all.join("lock")).expect("created");
+    lock.lock().expect("locked");
+    if !run.join(EVENTS).exists() {
+        remove_old(&all);
+        let made = project();
+        let output = command(made.path(), "test", &["run", "--json"]).output().expect("callsheet starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let whole = tempfile::tempdir_in(&all).expect("a folder");
+        copy(&made.path().join("data/store"), &whole.path().join("data/store"));
+        copy(&made.path().join("data/out"), &whole.path().join("data/out"));
+        fs::write(whole.path().join(EVENTS), output.stdout).expect("written");
+        fs::rename(whole.keep(), &run).expect("renamed");
+    }
+    File::open(&run).and_then(|folder| folder.set_modified(SystemTime::now())).expect("marked as used");
+    run
+}
+
+fn remove_old(all: &Path) {
+    for run in fs::read_dir(all).expect("listed").flatten().filter(|entry| entry.path().is_dir()) {
+        let used = run.metadata().and_then(|found| found.modified());
+        if used.is_ok_and(|used| used.elapsed().is_ok_and(|age| age > KEPT)) {
+            fs::remove_dir_all(run.path()).expect("removed");
+        }
+    }
+}
+
+/// Digest of the programs and of every declaration.
+fn digest() -> String {
+    let mut files = vec![engine(), env!("CARGO_BIN_EXE_callsheet-stages").into()];
+    declarations(&repository().join("stages"), &mut files);
+    declarations(&repository().join("pipelines"), &mut files);
+    files.sort();
+    let mut hasher = blake3::Hasher::new();
+    for file in files {
+        hasher.update(file.as_os_str().as_encoded_bytes());
+        hasher.update(blake3::hash(&fs::read(&file).expect("readable")).as_bytes());
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
+}
+
+/// Every TOML file below a folder.
+fn declarations(folder: &Path, found: &mut Vec<PathBuf>) {
+    for path in fs::read_dir(folder).expect("listed").map(|entry| entry.expect("an entry").path()) {
+        if path.is_dir() {
+            declarations(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "toml") {
+            found.push(path);
+        }
+    }
+}
+
+/// Copies a folder with its links. Objects of the store never change, so they become hard links where the file system
+/// allows it.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("created");
+    for entry in fs::read_dir(from).expect("listed") {
+        let (from, to) =
+            (entry.as_ref().expect("an entry").path(), to.join(entry.expect("an entry").file_name()));
+        let found = fs::symlink_metadata(&from).expect("there");
+        if found.is_symlink() {
+            std::os::unix::fs::symlink(fs::read_link(&from).expect("a link"), to).expect("linked");
+        } else if found.is_dir() {
+            copy(&from, &to);
+        } else if !from.components().any(|part| part.as_os_str() == "objects")
+            || fs::hard_link(&from, &to).is_err()
+        {
+            fs::copy(&from, &to).expect("copied");
+            let times = FileTimes::new().set_modified(found.modified().expect("a time"));
+            File::open(&to).and_then(|file| file.set_times(times)).expect("as old as the first");
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! User studies through the real binaries: the page and its key, of models that have hardly been trained; and what
+//! answers come to.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::flagship::{callsheet, engine, project_of, ran};
+use crate::shared::share_results;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const PIPELINE: &str = include_str!("../web/study.toml");
+
+fn study(folder: &Path, words: &[&str]) -> Output {
+    let mut command = Command::new(engine());
+    command.arg("study").args(words).current_dir(folder).output().expect("callsheet starts")
+}
+
+fn tally(folder: &Path, words: &[&str]) -> Value {
+    let output = study(folder, &[&["tally"], words, &["--json"]].concat());
+    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+fn write(folder: &Path, name: &str, value: &Value) {
+    fs::write(folder.join(name), value.to_string()).expect("written");
+}
+
+fn read(project: &TempDir, name: &str) -> String {
+    fs::read_to_string(project.path().join("data/out/study/any/user_study").join(name)).expect(name)
+}
+
+/// What the page shows.
+fn shown(page: &str) -> Value {
+    let (_, rest) = page.split_once("<script id=\"study\" type=\"application/json\">").expect("a study");
+    serde_json::from_str(rest.split_once("</script>").expect("an end").0).expect("JSON")
+}
+
+/// What a run says on one line, whether it fails or not.
+fn said(project: &TempDir, arguments: &[&str]) -> String {
+    let output = callsheet(project, &[&["run"], arguments].concat());
+    let said = String::from_utf8_lossy(&output.stderr).replace("\n  \u{2502} ", " ");
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_page_and_its_key_are_made_of_models_and_what_cannot_be_asked_is_said() {
+    let project = project_of("study", PIPELINE);
+    share_results(&project);
+    ran(&project, &["user_study"]);
+    let (page, text) = (read(&project, "page/study.html"), read(&project, "key.json"));
+    let (seen, key) = (shown(&page), serde_json::from_str::<Value>(&text).expect("JSON"));
+    assert_eq!(seen["study"], key["study"]);
+    let methods = key["methods"].as_object().expect("letters");
+    let name = |letter: &Value| methods[letter.as_str().expect("a letter")].as_str().expect("a name");
+    let names: BTreeSet<&str> = methods.values().filter_map(Value::as_str).collect();
+    let wanted =
+        ["a real image", "bicyclegan_v0", "bicyclegan_v3", "bicyclegan_v3-1", "its pixels in random order"];
+    assert_eq!(names, wanted.into(), "the model of `ours` is not asked about twice");
+    assert_eq!(name(&key["ours"]), "bicyclegan_v3");
+    for name in &names {
+        assert!(!page.contains(*name), "a participant reads {name}");
+    }
+    let questions = key["questions"].as_array().expect("questions");
+    assert_eq!(questions.len(), 2 * 5 + 2);
+    let mut ours_left = 0;
+    for (question, shown) in questions.iter().zip(seen["questions"].as_array().expect("questions")) {
+        assert_eq!(question["id"], shown["id"]);
+        for side in ["left", "right"] {
+            assert_eq!(question[side], shown[side]["method"]);
+        }
+        assert_ne!(question["content"], question["style"]);
+        let (ours, check) = (question["ours"].as_str(), question["check"].as_str());
+        match (ours, check) {
+            (Some(side), None) => assert_eq!(name(&question[side]), "bicyclegan_v3"),
+            (None, Some(side)) => assert_eq!(name(&question[side]), "a real image"),
+            _ => panic!("{question}"),
+        }
+        ours_left += usize::from(ours == Some("left"));
+        let pictures =
+            [&shown["content"], &shown["style"], &shown["left"]["image"], &shown["right"]["image"]];
+        for picture in pictures {
+            let uri =
+                seen["images"][picture.as_u64().expect("a number") as usize].as_str().unwrap_or_default();
+            assert!(uri.starts_with("data:image/png;base64,"), "{uri:.40}");
+        }
+    }
+    assert_eq!(ours_left, 5, "5 questions on each method: 3 and 2");
+
+    assert!(ran(&project, &["user_study"]).is_empty());
+    ran(&project, &["--set", "user_study.seed=1", "user_study"]);
+    assert_ne!(read(&project, "key.json"), text);
+
+    let many = said(&project, &["--set", "user_study.questions=900", "user_study"]);
+    assert!(many.contains("validation images, not 900: so many questions about each method"), "{many}");
+    let larger = said(&project, &["--set", "user_study.crop=0", "user_study"]);
+    let wanted = "the model of bicyclegan_v0 cannot be asked about: the model takes sides of 32 pixels at least, and \
+                  multiples of 64, not 72";
+    assert!(larger.contains(wanted), "{larger}");
+    for (from, to, wanted) in [
+        (
+            "others = \"train.model\"",
+            "others = \"train@bicyclegan_v3-0.model\"",
+            "there is no other method to compare",
+        ),
+        ("ours = \"train@bicyclegan_v3-0.model\"", "ours = \"train.model\"", "`ours` is wired to 3 models"),
+    ] {
+        fs::write(project.path().join("pipelines/study.toml"), PIPELINE.replace(from, to)).expect("written");
+        let said = said(&project, &["user_study"]);
+        assert!(said.contains(wanted), "{said}");
+    }
+}
+
+/// A study of three questions about two methods, and a check.
+fn key() -> Value {
+    let question = |id: &str, left: &str, right: &str, purpose: &str, side: &str| {
+        json!({
+            "id": id, "content": "1.jpg", "style": "2.jpg", "left": left, "right": right, purpose: side,
+        })
+    };
+    json!({
+        "format": "callsheet study key 1", "study": "00c0ffee00c0ffee", "title": "Which?", "note": "toy data",
+        "ours": "B", "methods": { "A": "one", "B": "mine", "C": "two", "D": "a real image", "E": "noise" },
+        "questions": [
+            question("q001", "B", "A", "ours", "left"),
+            question("q002", "A", "B", "ours", "right"),
+            question("q003", "D", "E", "check", "left"),
+            question("q004", "C", "B", "ours", "right"),
+        ],
+    })
+}
+
+/// A file of answers: `left`, `right`, or `both` and the style, to the first questions of [`key`].
+fn answers(participant: &str, given: &[&str]) -> Value {
+    let key = key();
+    let answer = |(question, given): (&Value, &&str)| {
+        let mut words = given.split(' ');
+        let mut answer = json!({
+            "question": question["id"], "left": question["left"], "right": question["right"], "realistic": words.next(),
+        });
+        if let Some(style) = words.next() {
+            answer["style"] = style.into();
+        }
+        answer
+    };
+    let all = key["questions"].as_array().expect("questions").iter().zip(given).map(answer);
+    json!({
+        "format": "callsheet study answers 1", "study": key["study"], "participant": participant,
+        "complete": given.len() == 4, "answers": all.collect::<Vec<_>>(),
+    })
+}
+
+const FIRST: &str = "000000000000000a";
+
+#[test]
+fn answers_are_counted_by_method_without_those_of_people_who_do_not_look() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    write(folder, "key.json", &key());
+    write(folder, "a.json", &answers(FIRST, &["left", "left", "left", "both left"]));
+    write(folder, "b.json", &answers("000000000000000b", &["both left", "right", "left"]));
+    write(folder, "c.json", &answers("000000000000000c", &["right", "right", "both left", "right"]));
+    // The key lies among them.
+    let all = tally(folder, &["key.json", "."]);
+    assert_eq!(all["participants"], 2);
+    assert_eq!(all["incomplete"], 1);
+    assert_eq!(all["inattentive"], json!(["./c.json"]));
+    let [one, two] = [0, 1].map(|at| &all["methods"][at]);
+    assert_eq!(
+        (&one["method"], &two["method"], &all["ours"]),
+        (&json!("one"), &json!("two"), &json!("mine"))
+    );
+    // Ours is more realistic twice, both once, the other once.
+    assert_eq!((&one["realism"]["share"], &one["realism"]["answers"]), (&json!(0.625), &json!(4)));
+    assert_eq!((&one["both_realistic"], &one["style"]["share"]), (&json!(1), &json!(1.0)));
+    assert_eq!(one["preferred"]["share"], 0.75);
+    // No two agree on either question: 0; by chance (4 + 1 + 1) / 16.
+    assert_eq!(one["kappa"], -0.375 / 0.625);
+    assert_eq!((&two["realism"]["share"], &two["preferred"]["share"]), (&json!(0.5), &json!(0.0)));
+    assert_eq!((&two["kappa"], &two["style"]["share"]), (&Value::Null, &json!(0.0)));
+
+    let kept = tally(folder, &["key.json", "a.json", "b.json", "c.json", "--keep-inattentive"]);
+    assert_eq!((&kept["participants"], &kept["keeps_inattentive"]), (&json!(3), &json!(true)));
+    assert_eq!(kept["methods"][0]["realism"]["answers"], 6);
+
+    let said = study(folder, &["tally", "key.json", "."]);
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    for wanted in [
+        "study 00c0ffee00c0ffee: 2 participants; 1 of them did not answer all questions; 1 more failed a check",
+        "(--keep-inattentive keeps them): ./c.json",
+        "toy data",
+        "62.5 % (",
+        "-0.60",
+        "Shares of answers in favour of mine",
+    ] {
+        assert!(said.contains(wanted), "no `{wanted}` in {said}");
+    }
+    let nobody = tally(folder, &["key.json", "c.json"]);
+    assert_eq!(
+        (&nobody["participants"], &nobody["methods"][0]["realism"]["share"]),
+        (&json!(0), &Value::Null)
+    );
+}
+
+#[test]
+fn files_that_hold_no_answers_to_the_study_are_refused_by_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    write(folder, "key.json", &key());
+    let whole = answers(FIRST, &["left", "both right", "left"]);
+    write(folder, "whole.json", &whole);
+    let with = |pointer: &str, value: Value| {
+        let mut changed = whole.clone();
+        *changed.pointer_mut(pointer).expect(pointer) = value;
+        changed.to_string()
+    };
+    let twice = with("/answers/1", whole["answers"][0].clone());
+    let text = whole.to_string();
+    for (text, wanted) in [
+        (with("/study", json!("1111")), "x.json: these are answers to the study \"1111\""),
+        (with("/format", json!("csv")), "x.json: its format is \"csv\""),
+        (with("/participant", json!("Mary")), "x.json: \"Mary\" is no participant"),
+        (with("/answers/0/question", json!("q0001")), "did you mean `q001`?"),
+        (
+            with("/answers/0/left", json!("A")),
+            "question \"q001\" shows (\"A\", \"A\") by the file, and (\"B\", \"A\")",
+        ),
+        (with("/answers/0/realistic", json!("both")), "question \"q001\" lacks its style"),
+        (with("/answers/0/realistic", json!("up\u{1b}[2J")), "unknown variant `up\\u{1b}[2J`"),
+        (with("/answers/1/realistic", json!("left")), "question \"q002\" has a style"),
+        (with("/answers/2/realistic", json!(3)), "x.json: no answers of a study"),
+        (twice, "question \"q001\" is answered twice"),
+        (text[..text.len() / 2].to_owned(), "x.json: no answers of a study: EOF"),
+        ("[".repeat(1_000_000), "x.json: no answers of a study"),
+        (String::new(), "x.json: no answers of a study: EOF"),
+        (text.clone(), "whole.json and x.json are both of the participant 000000000000000a"),
+    ] {
+        fs::write(folder.join("x.json"), &text).expect("written");
+        let output = study(folder, &["tally", "key.json", "whole.json", "x.json"]);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && told.contains(wanted), "no `{wanted}` in {told}");
+        assert!(!told.contains('\u{1b}') && told.contains("  help: "), "{told}");
+    }
+    File::create(folder.join("large.json")).and_then(|file| file.set_len(17 << 20)).expect("written");
+    fs::create_dir_all(folder.join("nested/inner.json")).expect("created");
+    fs::create_dir(folder.join("empty")).expect("created");
+    let broken = |pointer: &str, value: Value| {
+        let mut broken = key();
+        *broken.pointer_mut(pointer).expect(pointer) = value;
+        broken
+    };
+    write(folder, "unlettered.json", &broken("/questions/0/left", json!("Z")));
+    write(folder, "doubled.json", &broken("/questions/1/id", json!("q001")));
+    for (words, wanted) in [
+        (["key.json", "large.json"], "large.json is larger than 16 MiB"),
+        (["key.json", "nested"], "nested/inner.json is no file"),
+        (["key.json", "empty"], "empty holds no answers"),
+        (["key.json", "none.json"], "cannot read none.json"),
+        (["whole.json", "whole.json"], "whole.json is no key to a study"),
+        (["unlettered.json", "whole.json"], "no method has the letter \"Z\""),
+        (["doubled.json", "whole.json"], "two questions are called \"q001\""),
+    ] {
+        let output = study(folder, &[&["tally"], &words[..]].concat());
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && told.contains(wanted), "{words:?}: {told}");
+    }
+}

@@ -1,0 +1,170 @@
+//! Trainings that stop and go on, through the real binaries.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::flagship::{callsheet, limited, ran, start};
+use crate::shared::{finished, with_results};
+use tempfile::TempDir;
+
+#[test]
+fn a_longer_budget_continues_and_equals_a_run_that_went_there_at_once() {
+    let continued = finished();
+    for (stage, longer, step, file) in [
+        ("train_encoder", "train_encoder.stop_steps=8", 4, "encoder/encoder.safetensors"),
+        // Two steps were made: one of the warm-up and one with all terms.
+        ("train_generator", "train_generator.stop_kimg=0.032", 2, "model/networks.safetensors"),
+        // It starts at step 2 and was stopped just where its warm-up ends.
+        ("finetune_generator", "finetune_generator.stop_kimg=0.032", 4, "model/averaged.safetensors"),
+    ] {
+        let said = said(&continued, &["--set", longer, stage]);
+        assert!(said.contains(&format!("{stage}: continues from step {step}")), "{said}");
+        let at_once = with_results();
+        ran(&at_once, &["--set", longer, stage]);
+        let weights = |project: &tempfile::TempDir| {
+            let out = project.path().join("data/out/synthesis/space_needle");
+            fs::read(out.join(stage).join(file)).expect("weights")
+        };
+        assert!(weights(&continued) == weights(&at_once), "{stage} differs");
+    }
+}
+
+/// What a run says that must succeed.
+fn said(project: &TempDir, arguments: &[&str]) -> String {
+    let output = callsheet(project, &[&["run"], arguments].concat());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    said
+}
+
+fn weights(project: &TempDir) -> Vec<u8> {
+    let model = "data/out/synthesis/space_needle/train_generator/model/networks.safetensors";
+    fs::read(project.path().join(model)).expect("weights")
+}
+
+/// Checkpoints of the generator, which has the largest ones.
+fn checkpoints(project: &TempDir) -> Vec<PathBuf> {
+    let scratch = fs::read_dir(project.path().join("data/store/scratch")).expect("scratch folders");
+    let folders = scratch.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_dir());
+    let largest = folders.max_by_key(|folder| files(folder).iter().map(|file| size(file)).max());
+    let mut found = files(&largest.expect("a folder"));
+    found.sort();
+    found
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).expect("listed").map(|entry| entry.expect("an entry").path()).collect()
+}
+
+fn size(file: &Path) -> u64 {
+    fs::metadata(file).expect("a file").len()
+}
+
+#[test]
+fn another_schedule_goes_on_as_long_as_both_are_the_same() {
+    let project = with_results();
+    let target = "train_generator";
+    let stop = |kimg: &str| format!("train_generator.stop_kimg={kimg}");
+    said(&project, &["--set", &stop("0.024"), target]);
+    let longer = stop("0.04");
+    // 24 images were seen: far from 150,000 as from 200,000.
+    let set = ["--set", &longer, "--set", "train_generator.fixed_kimg=200", target];
+    let went_on = said(&project, &set);
+    assert!(went_on.contains("train_generator: continues from step 3"), "{went_on}");
+    let at_once = with_results();
+    said(&at_once, &set);
+    assert!(weights(&project) == weights(&at_once), "it is as if it had been so from the start");
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_used_is_said_and_the_one_before_is_taken() {
+    let project = with_results();
+    let target = "train_generator";
+    let every = ["--set", "train_generator.checkpoint_every=1"];
+    said(&project, &[&every[..], &["--set", "train_generator.stop_kimg=0.032", target]].concat());
+    let kept: Vec<PathBuf> = checkpoints(&project);
+    let last = kept.last().expect("a checkpoint");
+    assert!(
+        last.file_name().is_some_and(|name| name.to_string_lossy().starts_with("step-000000004-")),
+        "{kept:?}"
+    );
+    let whole = fs::read(last).expect("a checkpoint");
+    fs::write(last, &whole[..whole.len() / 2]).expect("cut short");
+    let longer = [&every[..], &["--set", "train_generator.stop_kimg=0.04", target]].concat();
+    let went_on = said(&project, &longer);
+    let told = went_on.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("set aside a checkpoint that cannot be used"), "{told}");
+    assert!(told.contains("step-000000004-") && told.contains("is no whole safetensors file"), "{told}");
+    assert!(told.contains("train_generator: continues from step 3"), "{told}");
+    let at_once = with_results();
+    said(&at_once, &longer);
+    assert!(weights(&project) == weights(&at_once));
+}
+
+#[test]
+fn a_training_that_goes_on_with_more_threads_says_that_they_round_differently() {
+    let project = finished(); // with one CPU
+    let target = "train_encoder";
+    let longer = said(&project, &["--set", "train_encoder.stop_steps=6", "--jobs", "2", target]);
+    let told = longer.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("step 4, which was made on CPUs with 1 threads, on CPUs with 2 threads"), "{told}");
+}
+
+/// The step of the last checkpoint of the generator; 0 before there is any.
+fn last_step(project: &TempDir) -> u64 {
+    let scratch = fs::read_dir(project.path().join("data/store/scratch")).into_iter().flatten().flatten();
+    let files = scratch.flat_map(|folder| fs::read_dir(folder.path()).into_iter().flatten().flatten());
+    // The encoder's last one is of step 4 and of another course.
+    let of_generator = files.filter(|file| file.metadata().is_ok_and(|file| file.len() > 1 << 20));
+    let step = |name: String| name.strip_prefix("step-")?.split_once('-')?.0.parse().ok();
+    of_generator.filter_map(|file| step(file.file_name().into_string().ok()?)).max().unwrap_or(0)
+}
+
+#[test]
+fn however_often_a_training_is_killed_it_ends_in_the_same_bits() {
+    let target = ["--set", "train_generator.stop_kimg=0.4", "train_generator"];
+    // Looking at held-out images takes longer than a step.
+    let every = ["--set", "train_generator.checkpoint_every=1", "--set", "train_generator.held_out=0"];
+    let whole = with_results();
+    said(&whole, &target);
+    let project = with_results();
+    // At moments that nothing of the training fixes: within a step, or while it writes.
+    let (mut reached, mut went_on, events) = (0, 0, project.path().join("events"));
+    for milliseconds in [0, 230, 70, 310, 150] {
+        let mut run = start(&project, &[&every[..], &target].concat(), &events);
+        while last_step(&project) == reached && run.try_wait().expect("a state").is_none() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        run.kill().expect("killed");
+        run.wait().expect("over");
+        // The worker is ended by the engine's guardian, soon after.
+        std::thread::sleep(Duration::from_millis(500));
+        reached = last_step(&project);
+        let told = fs::read_to_string(&events).expect("events");
+        went_on += usize::from(told.contains("continues from step"));
+    }
+    assert!(went_on > 0, "it never went on");
+    let last = callsheet(&project, &[&["run"], &every[..], &target].concat());
+    assert!(last.status.success(), "{}", String::from_utf8_lossy(&last.stderr));
+    assert!(weights(&project) == weights(&whole));
+}
+
+#[test]
+fn a_disk_that_is_full_amid_a_checkpoint_costs_no_earlier_one() {
+    let project = with_results();
+    let target = ["--set", "train_generator.checkpoint_every=1", "train_generator"];
+    said(&project, &[&["--force", "train_generator"], &target[..]].concat());
+    let before = checkpoints(&project);
+    let longer = [&["--set", "train_generator.stop_kimg=0.04"], &target[..]].concat();
+    let half = size(before.last().expect("a checkpoint")) / 2;
+    let output = limited(&project, half, &longer);
+    let told = String::from_utf8_lossy(&output.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("cannot write") && told.contains("step-000000003-"), "{told}");
+    let picture = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "png");
+    let without = |files: Vec<PathBuf>| files.into_iter().filter(|path| !picture(path)).collect::<Vec<_>>();
+    assert_eq!(without(checkpoints(&project)), without(before), "nothing half-written stays");
+    assert!(said(&project, &longer).contains("train_generator: continues from step 2"));
+}
