@@ -54,6 +54,7 @@ pub fn events_of_the_cold_run() -> String {
 }
 
 /// Folder of the project of the shared run, which the first test that asks for it makes.
+#[expect(clippy::disallowed_methods, reason = "when a run was last used is not part of any artifact")]
 fn shared_run() -> PathBuf {
     let all = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shared_runs");
     fs::create_dir_all(&all).expect("created");
