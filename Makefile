@@ -31,7 +31,8 @@ ifeq ($(NEXTEST),nextest)
 	$(ALONE) cargo nextest run --workspace --locked $(ARGS)
 else
 	@echo "cargo-nextest is not installed: cargo test runs one test program at a time"
-	$(ALONE) cargo test --workspace --locked $(ARGS)
+	$(ALONE) cargo test --workspace --locked --lib --bins -- --test-threads 1 # libtorch's generator is one a process
+	$(ALONE) cargo test --workspace --locked --test it
 endif
 
 test-all: build # what takes too long for every change: whole comparisons, other libraries, and pages
@@ -47,14 +48,14 @@ test-interop: build .toolchain/interop/installed .toolchain/parity/installed # a
 	.toolchain/parity/bin/python -m unittest discover -s tests/parity -p test_checkpoints.py
 
 .toolchain/interop/installed: tests/interop/requirements.txt # those libraries, from PyPI
-	@python3 setup/venv.py .toolchain/interop $<
+	@python3 setup/make_venv.py .toolchain/interop $<
 
 test-web: build .toolchain/web/installed # pages in a headless Chromium: CHROMIUM, that of the system, or one from npm
 	.toolchain/web/bin/python tests/web/chromium.py
 	.toolchain/web/bin/python -m unittest discover -s tests/web
 
 .toolchain/web/installed: tests/web/requirements.txt # what drives it, from PyPI
-	@python3 setup/venv.py .toolchain/web $<
+	@python3 setup/make_venv.py .toolchain/web $<
 
 features: # after a change of dependencies: one set of features for each crate
 	python3 setup/features.py
@@ -81,7 +82,7 @@ bench-stages: build .toolchain/parity/installed # the stages of style and traini
 	.toolchain/parity/bin/python bench/stages.py $(ARGS)
 
 .toolchain/parity/installed: tests/parity/requirements.txt # those libraries, from PyPI: torch comes with its CUDA parts, 5 GB
-	@python3 setup/venv.py .toolchain/parity $<
+	@python3 setup/make_venv.py .toolchain/parity $<
 
 bench-engine: build # the engine beside ninja, make and doit; TOOLS names others
 	python3 bench/engine.py --chains 50 --tools $(TOOLS)

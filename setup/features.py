@@ -100,6 +100,15 @@ def listed(agreed, for_build):
 
 def write():
     """Add what differs until nothing does: a feature of one crate may ask for features of others."""
+    before = MANIFEST.read_text()
+    try:
+        agree()
+    except BaseException:
+        MANIFEST.write_text(before)
+        raise
+
+
+def agree():
     agreed = collections.defaultdict(lambda: (set(), set()))
     for _ in range(10):
         tables = [("dependencies", False), ("build-dependencies", True)]

@@ -33,7 +33,7 @@ pub fn save(path: &Path, tensors: &BTreeMap<String, Tensor>, config: &Value) -> 
     for (name, shape, data) in &bytes {
         views.push((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), data)?));
     }
-    let metadata = HashMap::from([(METADATA.to_owned(), config.to_string())]);
+    let metadata = HashMap::from([(METADATA.to_owned(), sorted(config).to_string())]);
     let staged = path.with_extension("partial");
     let written = safetensors::serialize_to_file(views, Some(metadata), &staged)
         .map_err(anyhow::Error::from)
@@ -57,7 +57,16 @@ pub fn save_model(folder: &Path, files: &[(&str, &BTreeMap<String, Tensor>)], co
         save(&folder.join(name), tensors, config)?;
     }
     let path = folder.join("config.json");
-    fs::write(&path, format!("{config:#}\n")).with_context(|| format!("cannot write {}", path.display()))
+    fs::write(&path, format!("{:#}\n", sorted(config)))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// The value with the names of every object in alphabetical order, so that equal values are equal bytes whatever order
+/// serde_json keeps.
+fn sorted(config: &Value) -> Value {
+    let mut config = config.clone();
+    config.sort_all_objects();
+    config
 }
 
 /// Reads float tensors and their configuration (null if the file has none).
@@ -92,7 +101,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("w.safetensors");
         let tensors = BTreeMap::from([("a".to_owned(), Tensor::from_slice(&[1f32, 2., 3.]).view([3, 1]))]);
-        save(&path, &tensors, &serde_json::json!({"nf": 8})).expect("saved");
+        save(&path, &tensors, &serde_json::json!({"nf": 8, "a": {"z": 1, "b": 2}})).expect("saved");
+        let bytes = fs::read(&path).expect("read");
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(text.contains(r#"{\"a\":{\"b\":2,\"z\":1},\"nf\":8}"#), "names are in alphabetical order");
         let (again, config) = load(&path).expect("loaded");
         assert_eq!(again["a"], tensors["a"]);
         assert_eq!(config["nf"], 8);

@@ -1,4 +1,4 @@
-//! The losses of a step and all gradients, of one forward pass, on as many lanes as there are.
+//! Computes the losses of a step and all gradients from one forward pass, on two lanes where there are two.
 //!
 //! The forward pass is cut where the generator's outputs are: each lane makes outputs of its part of the images; the
 //! losses are computed of all outputs together, each on whichever lane is free; and each lane takes the gradients at
@@ -15,11 +15,11 @@ use super::losses::{Networks, Value, addends, factors, total, values};
 use super::sampler::Batch;
 use crate::objective::{Family, Network, Objective, Optimizer, Output, Term};
 
-/// What a step computes before anything is updated.
+/// Losses and gradients of a step, computed before anything is updated.
 pub struct Gradients {
     /// The terms' values.
     pub values: BTreeMap<Term, Value>,
-    /// What each optimizer minimised.
+    /// Total that each optimizer minimised.
     pub totals: Vec<(String, Tensor)>,
     /// By optimizer and network, for its tensors in order; undefined where no loss depends on a tensor.
     pub by_network: BTreeMap<(String, Network), Vec<Tensor>>,
@@ -35,15 +35,15 @@ struct Part {
 /// Terms that one lane computes.
 struct Task {
     terms: Vec<Term>,
-    /// Share of the images that they are of.
+    /// Share of the batch that the terms are computed from.
     share: f64,
     batches: Vec<Batch>,
     wanted: Vec<Vec<Tensor>>,
     outputs: Outputs,
 }
 
-/// What came of a task: values without their graph, and by optimizer the gradients at the outputs, if it updates what
-/// made them, and at its own weights.
+/// Result of a task: values without their graph, and for each optimizer the gradients at the outputs (if it updates
+/// the encoder or the generator) and at its own weights.
 struct Done {
     share: f64,
     values: BTreeMap<Term, Value>,

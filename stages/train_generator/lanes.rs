@@ -34,12 +34,12 @@ impl Lanes {
         Ok(Self(Some(pool.context("cannot start a thread")?)))
     }
 
-    /// How many parts are computed at once.
+    /// Number of parts that are computed at once.
     pub fn count(&self) -> usize {
         if self.0.is_some() { LANES } else { 1 }
     }
 
-    /// What `compute` makes of each item, in the order of the items.
+    /// Results of `compute` for each item, in the order of the items.
     pub fn map<T: Send, R: Send>(&self, items: Vec<T>, compute: impl Fn(T) -> R + Sync + Send) -> Vec<R> {
         match &self.0 {
             // One item a job: those at the end are small, and whichever lane is free takes them.

@@ -32,7 +32,7 @@ impl Value {
 pub struct Networks<'a> {
     /// The trained ones.
     pub model: &'a Model,
-    /// That of the perceptual loss.
+    /// The network of the perceptual loss.
     pub vgg: &'a Vgg,
 }
 
@@ -117,7 +117,7 @@ fn judged(
     outputs.images.iter().filter(|(output, _)| asked(output)).map(of).collect()
 }
 
-/// How many addends a term is the sum of where a step takes `batches` and makes outputs of the first `used` of them.
+/// Number of addends of a term, where a step takes `batches` and makes outputs of the first `used` of them.
 pub fn addends(term: Term, batches: usize, used: usize) -> usize {
     if term == Term::SecondReal { batches - 1 } else { used }
 }
@@ -139,7 +139,7 @@ pub fn factors(
     optimizer.terms.iter().map(factor).collect()
 }
 
-/// What an optimizer minimises.
+/// Total that an optimizer minimises.
 pub fn total(optimizer: &Optimizer, gan_mean: GanMean, values: &BTreeMap<Term, Value>) -> Tensor {
     let factors = factors(optimizer, gan_mean, |term| values[&term].count);
     factors.iter().map(|(term, factor)| &values[term].sum * *factor).sum()

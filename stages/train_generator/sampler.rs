@@ -20,7 +20,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Some of its images: from the first of these on, so many.
+    /// The images of `count` rows from row `start` on.
     pub fn narrow(&self, (start, count): (i64, i64)) -> Self {
         let rows = &self.rows[start as usize..(start + count) as usize];
         Self { rows: rows.to_vec(), a: self.a.narrow(0, start, count), b: self.b.narrow(0, start, count) }

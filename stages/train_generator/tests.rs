@@ -73,6 +73,38 @@ fn step(lanes: &Lanes, model: &Model, objective: &Objective, vgg: &Vgg) -> Gradi
 }
 
 #[test]
+fn codes_that_are_known_give_the_gradients_of_codes_that_are_computed() {
+    let vgg = vgg();
+    let two = Lanes::new(Device::Cpu, 2).expect("threads");
+    for (name, objective) in all(|objective| objective.encoder == Start::Pretrained) {
+        if objective.variational || objective.trains(Network::Encoder) {
+            continue;
+        }
+        let model = model(&objective);
+        tch::manual_seed(13);
+        // Three images make parts of two sizes.
+        let image = || Tensor::rand([3, 3, SIDE, SIDE], FLOAT) * 2.0 - 1.0;
+        let batches: Vec<Batch> =
+            (0..2).map(|_| Batch { rows: vec![0, 1, 2], a: image(), b: image() }).collect();
+        let wanted: Vec<_> = batches.iter().map(|batch| vgg.taps(&batch.b)).collect();
+        let codes = batches.iter().map(|batch| model.posterior(&batch.b).code().detach()).collect();
+        let of = |lanes: &Lanes, known: Option<Vec<Tensor>>| {
+            tch::manual_seed(11);
+            gradients(lanes, Networks { model: &model, vgg: &vgg }, &objective, &batches, &wanted, known)
+        };
+        let (computed, known) = (of(&Lanes::one(), None), of(&two, Some(codes)));
+        for (of, wanted) in &computed.by_network {
+            let (mut apart, mut length) = (0.0, 0.0);
+            for (wanted, found) in wanted.iter().zip(&known.by_network[of]).filter(|(w, _)| w.defined()) {
+                apart += (found - wanted).square().sum(Kind::Double).double_value(&[]);
+                length += wanted.square().sum(Kind::Double).double_value(&[]);
+            }
+            assert!(apart.sqrt() <= 1e-3 * length.sqrt(), "{name}: {of:?}: {apart} of {length}");
+        }
+    }
+}
+
+#[test]
 fn gradients_on_two_lanes_are_those_of_the_totals() {
     let vgg = vgg();
     let two = Lanes::new(Device::Cpu, 2).expect("threads");

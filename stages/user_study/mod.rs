@@ -78,8 +78,10 @@ pub fn run(context: &Context) -> Result<()> {
         "images": album.uris(),
         "questions": questions.iter().zip(&plan).map(shown).collect::<Vec<Value>>(),
     });
+    study.sort_all_objects(); // equal studies are equal pages
     let digest = blake3::hash(study.to_string().as_bytes()).to_hex()[..DIGITS].to_owned();
     study["study"] = Value::from(digest.as_str());
+    study.sort_all_objects();
     let html = page::html(&study);
     context.info(format!("{} questions, {:.1} MB", questions.len(), html.len() as f64 / 1e6));
     let folder = context.output("page")?;

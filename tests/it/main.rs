@@ -1,4 +1,4 @@
-//! The engine, through its real binary and library: one test program, one module a subject.
+//! Tests of the engine through its real program and its library, one module for each subject.
 
 mod checks;
 mod costs;

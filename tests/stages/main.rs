@@ -1,4 +1,4 @@
-//! The flagship's stages and commands, through the real binaries: one test program, one module a subject.
+//! Tests of the flagship's stages and commands through the real programs, one module for each subject.
 
 mod audit;
 mod bad_input;

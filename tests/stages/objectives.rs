@@ -10,7 +10,7 @@ use crate::shared::with_results;
 use arrow::array::AsArray;
 use arrow::datatypes::Float64Type;
 
-const ABLATION: [&str; 2] = ["--pipeline", "ablation"];
+const ABLATION: [&str; 4] = ["--pipeline", "ablation", "--jobs", "2"];
 
 #[test]
 #[ignore = "takes minutes: `make test-all` runs it"]

@@ -1,7 +1,7 @@
 //! One run of the whole pipeline in profile `test`, which the suite makes once and every test may begin with.
 //!
-//! It is kept in the build folder under a digest of everything that decides its results: both programs, and the
-//! declarations of stages and pipelines. A test that is about a cold run, or about a training's first steps, begins
+//! It is kept in the build folder under a digest of both programs, the declarations of stages and pipelines, and the
+//! list of what `make setup` fetches. A test that is about a cold run, or about a training's first steps, begins
 //! with an empty store instead.
 
 use std::fs::{self, File, FileTimes};
@@ -21,7 +21,8 @@ const EVENTS: &str = "events.ndjson";
 /// A project in which the whole pipeline has run: results, views, history and checkpoints are there.
 pub fn finished() -> TempDir {
     let project = project();
-    take(&project, &["out", "store"]);
+    share_results(&project);
+    take(&project, &["out", "store/heads", "store/runs", "store/scratch"]);
     project
 }
 
@@ -44,7 +45,8 @@ pub fn share_results(project: &TempDir) {
 fn take(project: &TempDir, folders: &[&str]) {
     let run = shared_run();
     for folder in folders {
-        copy(&run.join("data").join(folder), &project.path().join("data").join(folder));
+        let link = folder == &"store/objects";
+        copy(&run.join("data").join(folder), &project.path().join("data").join(folder), link);
     }
 }
 
@@ -68,8 +70,8 @@ fn shared_run() -> PathBuf {
         let output = command(made.path(), "test", &["run", "--json"]).output().expect("callsheet starts");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let whole = tempfile::tempdir_in(&all).expect("a folder");
-        copy(&made.path().join("data/store"), &whole.path().join("data/store"));
-        copy(&made.path().join("data/out"), &whole.path().join("data/out"));
+        copy(&made.path().join("data/store"), &whole.path().join("data/store"), false);
+        copy(&made.path().join("data/out"), &whole.path().join("data/out"), false);
         fs::write(whole.path().join(EVENTS), output.stdout).expect("written");
         fs::rename(whole.keep(), &run).expect("renamed");
     }
@@ -91,6 +93,7 @@ fn digest() -> String {
     let mut files = vec![engine(), env!("CARGO_BIN_EXE_callsheet-stages").into()];
     declarations(&repository().join("stages"), &mut files);
     declarations(&repository().join("pipelines"), &mut files);
+    files.push(repository().join("setup/pins.json"));
     files.sort();
     let mut hasher = blake3::Hasher::new();
     for file in files {
@@ -111,9 +114,9 @@ fn declarations(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Copies a folder with its links. Objects of the store never change, so they become hard links where the file system
-/// allows it.
-fn copy(from: &Path, to: &Path) {
+/// Copies a folder with its links; with `link` its files become hard links where the file system allows it. Objects of
+/// the store never change.
+fn copy(from: &Path, to: &Path, link: bool) {
     fs::create_dir_all(to).expect("created");
     for entry in fs::read_dir(from).expect("listed") {
         let (from, to) =
@@ -122,10 +125,8 @@ fn copy(from: &Path, to: &Path) {
         if found.is_symlink() {
             std::os::unix::fs::symlink(fs::read_link(&from).expect("a link"), to).expect("linked");
         } else if found.is_dir() {
-            copy(&from, &to);
-        } else if !from.components().any(|part| part.as_os_str() == "objects")
-            || fs::hard_link(&from, &to).is_err()
-        {
+            copy(&from, &to, link);
+        } else if !link || fs::hard_link(&from, &to).is_err() {
             fs::copy(&from, &to).expect("copied");
             let times = FileTimes::new().set_modified(found.modified().expect("a time"));
             File::open(&to).and_then(|file| file.set_times(times)).expect("as old as the first");

@@ -1,4 +1,4 @@
-//! `callsheet-inspect` through the real binaries: one test program, one module a subject.
+//! Tests of `callsheet-inspect` through the real programs, one module for each subject.
 
 mod inspect;
 mod project;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make a virtual environment and install what a requirements file lists; nothing half-installed stays.
 
-usage: venv.py FOLDER REQUIREMENTS
+usage: make_venv.py FOLDER REQUIREMENTS
 """
 
 import shutil
@@ -14,12 +14,18 @@ class VenvError(Exception):
     """Something the user can act on; the message says how."""
 
 
+def reason(printed):
+    """The lines that name an error, or the last ones."""
+    lines = printed.strip().splitlines() or ["it gave no reason"]
+    named = [line for line in lines if "rror" in line or "not available" in line]
+    return "\n".join(f"    {line}" for line in (named or lines)[-3:])
+
+
 def run(command, help):
-    """Run a command; a failure shows the last line that it printed."""
+    """Run a command; a failure shows the reason that it printed."""
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
-        last = (done.stdout.strip().splitlines() or ["no reason given"])[-1]
-        raise VenvError(f"`{' '.join(map(str, command[:4]))} ..` failed: {last}\n  {help}")
+        raise VenvError(f"`{' '.join(map(str, command[:4]))} ..` failed:\n{reason(done.stdout)}\n  {help}")
 
 
 def make(folder, requirements):
@@ -28,7 +34,7 @@ def make(folder, requirements):
     try:
         run([sys.executable, "-m", "venv", folder],
             "install python3's venv (python3-venv on Debian and Ubuntu) and run the same command again")
-        run([folder / "bin/python", "-m", "pip", "install", "--quiet", "-r", requirements],
+        run([folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements],
             "is the network (or the mirror in pip's configuration) reachable? Run the same command again")
         (folder / "installed").touch()
     except BaseException:
@@ -38,7 +44,7 @@ def make(folder, requirements):
 
 def main(arguments):
     if len(arguments) != 2:
-        sys.exit("usage: venv.py FOLDER REQUIREMENTS")
+        sys.exit("usage: make_venv.py FOLDER REQUIREMENTS")
     try:
         make(Path(arguments[0]), Path(arguments[1]))
     except (VenvError, OSError) as error:
