@@ -26,21 +26,17 @@ build: setup
 inspect: # the program that looks into tables; its query engine takes minutes to build, once
 	cargo build --release --locked -p callsheet-inspect || { python3 setup/space.py; exit 1; }
 
-test: setup # one build for everything that is tested; `make lint` shares it
+test: setup # one build for everything that is tested, of the packages and features that `make lint` checks
 ifeq ($(NEXTEST),nextest)
-	$(ALONE) cargo nextest run --workspace --locked $(ARGS)
+	$(ALONE) cargo nextest run --workspace --locked $(if $(ALL),--run-ignored all) $(ARGS)
 else
 	@echo "cargo-nextest is not installed: cargo test runs one test program at a time"
-	$(ALONE) cargo test --workspace --locked --lib --bins -- --test-threads 1 # libtorch's generator is one a process
-	$(ALONE) cargo test --workspace --locked --test it
+	$(ALONE) cargo test --workspace --locked --lib --bins -- --test-threads 1 # libtorch has one generator for each process
+	$(ALONE) cargo test --workspace --locked --test it $(if $(ALL),-- --include-ignored)
 endif
 
 test-all: build # what takes too long for every change: whole comparisons, other libraries, and pages
-ifeq ($(NEXTEST),nextest)
-	$(ALONE) cargo nextest run --workspace --locked --run-ignored all
-else
-	$(ALONE) cargo test --workspace --locked -- --include-ignored
-endif
+	$(MAKE) test ALL=1
 	$(MAKE) test-interop test-web parity
 
 test-interop: build .toolchain/interop/installed .toolchain/parity/installed # artifacts, curves and checkpoints in other programs

@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class VenvError(Exception):
-    """Something the user can act on; the message says how."""
+    """An error with a remedy in its message."""
 
 
 def reason(printed):

@@ -116,14 +116,17 @@ fn check_growth(name: &str, costs: &[(u64, Cost)]) {
     }
 }
 
+/// Writes a file of a project, and the folders that it lies in.
+fn write(project: &Path, name: &str, text: &str) {
+    let path = project.join(name);
+    fs::create_dir_all(path.parent().expect("a folder")).expect("created");
+    fs::write(path, text).expect("written");
+}
+
 /// A project of chains of ten stages that copy, each stage written out as its own table.
 fn chains(stages: u64) -> TempDir {
     let project = tempfile::tempdir().expect("a folder");
-    let write = |name: &str, text: &str| {
-        let path = project.path().join(name);
-        fs::create_dir_all(path.parent().expect("a folder")).expect("created");
-        fs::write(path, text).expect("written");
-    };
+    let write = |name: &str, text: &str| write(project.path(), name, text);
     write("callsheet.toml", "defaults.pipeline = \"chains\"\n");
     write(
         "stages/copy/stage.toml",
@@ -150,9 +153,9 @@ fn settle() {
     std::thread::sleep(Duration::from_millis(2100));
 }
 
-fn run(project: &Path, arguments: &[&str]) {
+fn run(project: &Path) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_callsheet"));
-    let output = command.arg("run").args(arguments).current_dir(project).output().expect("callsheet starts");
+    let output = command.arg("run").current_dir(project).output().expect("callsheet starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -171,7 +174,7 @@ fn a_plan_costs_in_proportion_to_the_stages() {
 fn a_run_with_nothing_to_do_costs_in_proportion_to_the_stages() {
     let costs = SIZES.map(|stages| {
         let project = chains(stages);
-        run(project.path(), &[]);
+        run(project.path());
         (stages, cost(project.path(), &["run"]))
     });
     check_growth("run", &costs);
@@ -190,9 +193,7 @@ fn a_plan_of_the_flagship_costs_what_it_did() {
     let settings = fs::read_to_string(root.join("callsheet.toml")).expect("settings");
     fs::write(project.path().join("callsheet.toml"), settings).expect("written");
     for weights in ["vgg16.ckpt", "alexnet.ckpt", "lpips/v0.1/alex.pth"] {
-        let path = project.path().join("data/weights").join(weights);
-        fs::create_dir_all(path.parent().expect("a folder")).expect("created");
-        fs::write(path, "only looked for").expect("written");
+        write(project.path(), &format!("data/weights/{weights}"), "only looked for");
     }
     check("plan of the flagship", cost(project.path(), &["plan"]));
 }
@@ -200,11 +201,7 @@ fn a_plan_of_the_flagship_costs_what_it_did() {
 /// A project whose rows a cheap stage lists and another one copies.
 fn rows() -> TempDir {
     let project = tempfile::tempdir().expect("a folder");
-    let write = |name: &str, text: &str| {
-        let path = project.path().join(name);
-        fs::create_dir_all(path.parent().expect("a folder")).expect("created");
-        fs::write(path, text).expect("written");
-    };
+    let write = |name: &str, text: &str| write(project.path(), name, text);
     write("callsheet.toml", "defaults.pipeline = \"rows\"\n");
     write(
         "pipelines/rows.toml",
@@ -236,18 +233,17 @@ fn rows() -> TempDir {
 /// Ten of `count` rows are new.
 fn with_ten_new_rows(count: u64) -> TempDir {
     let project = rows();
-    let list = |absent: u64| {
+    let list = |whole: bool| {
         let new = |row: &u64| row % (count / 10) == 7;
-        let rows = (0..count).filter(|row| absent == 0 || !new(row));
+        let rows = (0..count).filter(|row| whole || !new(row));
         let text: String =
             rows.map(|row| format!("{{\"name\":\"row{row:07}\",\"value\":{row}}}\n")).collect();
-        fs::create_dir_all(project.path().join("data/raw")).expect("created");
-        fs::write(project.path().join("data/raw/rows.ndjson"), text).expect("written");
+        write(project.path(), "data/raw/rows.ndjson", &text);
     };
-    list(10);
+    list(false);
     settle();
-    run(project.path(), &[]);
-    list(0);
+    run(project.path());
+    list(true);
     settle();
     let plan = Command::new(env!("CARGO_BIN_EXE_callsheet")).arg("plan").current_dir(project.path()).output();
     let said = String::from_utf8(plan.expect("callsheet starts").stdout).expect("text");

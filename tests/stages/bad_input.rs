@@ -38,7 +38,7 @@ fn damage(path: &Path) {
     fs::write(path, bytes).expect("written");
 }
 
-/// What is said when a run up to `stage` fails, on one line; `stage` has published nothing.
+/// Message of a run up to `stage` that must fail, on one line; `stage` has published nothing.
 fn refused(project: &TempDir, stage: &str, arguments: &[&str]) -> String {
     let output = callsheet(project, &[&["run", stage], arguments].concat());
     let said = String::from_utf8_lossy(&output.stderr).replace("\n  \u{2502} ", " ");

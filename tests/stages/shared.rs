@@ -15,7 +15,7 @@ use crate::flagship::{command, engine, project, repository};
 /// A run that no test has used for this long belongs to an older build.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What the run printed, as events, one JSON object a line.
+/// File with the events of the run, one JSON object for each line.
 const EVENTS: &str = "events.ndjson";
 
 /// A project in which the whole pipeline has run: results, views, history and checkpoints are there.
