@@ -30,7 +30,7 @@ use crate::declare::Project;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::plan::{Plan, Request, Stage};
-use crate::store::{Head, RunRecord, Sources, StageResult, Store, out};
+use crate::store::{Head, RunRecord, Sources, StageResult, Store, out, run_id};
 use recorder::Recorder;
 use scheduler::{Message, Scheduler};
 use workplace::Workplace;
@@ -147,8 +147,7 @@ pub fn run(
     mut report: impl FnMut(&Event),
 ) -> Result<RunSummary> {
     let clock = Instant::now();
-    let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    let id = format!("{}-{}", time.replace(':', "-"), std::process::id());
+    let id = run_id(SystemTime::now(), std::process::id());
     let mut recorder = Recorder::new(store.path("runs").join(&id));
     let mut report = |event: &Event| {
         recorder.keep(event);

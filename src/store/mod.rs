@@ -54,7 +54,7 @@ pub use object::Object;
 pub use orphans::Orphan;
 pub use record::{Provenance, Record};
 pub use rows::{RowDigests, Segment};
-pub use runs::{RunRecord, StageResult, position};
+pub use runs::{RunRecord, StageResult, position, run_id};
 pub use sources::{Sources, Watch, digest_named, name_below};
 pub use verify::Damage;
 pub use view::{is_shown, out, show_artifact};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +78,14 @@ impl Store {
     }
 }
 
+/// Name of a run that the process `process` began at `began`. Names sort as their beginnings do:
+/// milliseconds, as several short runs fit into a second, and the numbers of processes do not tell
+/// which was first.
+pub fn run_id(began: SystemTime, process: u32) -> String {
+    let began = humantime::format_rfc3339_millis(began).to_string().replace(':', "-");
+    format!("{began}-{process}")
+}
+
 /// Which of `ids`, the latest first, `name` means: itself, the beginning of it, `latest`, or `latest~2`.
 ///
 /// # Errors
@@ -101,5 +110,21 @@ pub fn position(name: &str, ids: &[&str]) -> Result<usize> {
             let ids: Vec<&str> = found.iter().map(|at| ids[*at]).collect();
             Err(Error::refused(format!("several runs begin with `{name}`"), ids.join(", ")))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn runs_that_began_in_the_same_second_are_in_the_order_of_their_beginnings() {
+        let began = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_865_166_120);
+        let first = run_id(began, 9_929);
+        let second = run_id(began + Duration::from_millis(300), 10_152);
+        assert_eq!(first, "2026-11-28T11-26-06.120Z-9929");
+        assert!(first < second, "{first} before {second}");
     }
 }
