@@ -22,6 +22,10 @@ use crate::table::{Rows, TableWriter, batch_bytes, field_names, gather, rows_at_
 /// So many segments of one size are merged.
 const MANY: usize = 8;
 
+/// Segments of fewer bytes are merged with others. The files that workers end by themselves have more, so that a table
+/// that was computed whole is not written a second time.
+const SMALL: u64 = (PART_BYTES / 8) as u64;
+
 /// Where each wanted row is: in which segment, and at which position in it.
 type Place = (usize, usize);
 
@@ -85,7 +89,7 @@ fn merge_small(layout: &mut Layout, loose: Vec<usize>, has: &[Vec<(usize, usize)
     let size = |rows: usize| rows.max(1).ilog(MANY);
     let mut groups: BTreeMap<u32, Vec<Vec<usize>>> = BTreeMap::new();
     let mut small = BTreeSet::new();
-    for segment in layout.kept.iter().filter(|s| segments[**s].size < PART_BYTES as u64 / 2) {
+    for segment in layout.kept.iter().filter(|s| segments[**s].size < SMALL) {
         small.insert(*segment);
         let rows: Vec<usize> = has[*segment].iter().map(|(row, _)| *row).collect();
         groups.entry(size(rows.len())).or_default().push(rows);
@@ -203,4 +207,31 @@ impl Parts<'_> {
 /// Names and types of the columns of a segment.
 pub fn columns_of(store: &Store, segment: &Segment) -> Result<Vec<(String, String)>> {
     Ok(field_names(schema(&store.object_path(&segment.object()))?.fields()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Segments of one row each.
+    fn segments(count: usize, size: u64) -> (Wanted, Vec<Segment>) {
+        let digest = |n: usize| Digest::from(blake3::hash(&n.to_le_bytes()));
+        let row = |n| RowDigests { input: digest(n), output: digest(n) };
+        let wanted = Wanted {
+            keys: (0..count).map(|n| format!("{n:04}")).collect(),
+            inputs: (0..count).map(digest).collect(),
+            ..Wanted::default()
+        };
+        (wanted, (0..count).map(|n| Segment { bytes: digest(n), size, rows: vec![row(n)] }).collect())
+    }
+
+    #[test]
+    fn files_of_a_workers_size_are_taken_as_they_are_and_smaller_ones_are_merged() {
+        let (wanted, whole) = segments(14, SMALL);
+        let layout = lay_out(&wanted, &whole);
+        assert_eq!((layout.kept.len(), layout.written.len()), (14, 0));
+        let (wanted, small) = segments(14, SMALL - 1);
+        let layout = lay_out(&wanted, &small);
+        assert_eq!((layout.kept.len(), layout.written.concat().len()), (0, 14));
+    }
 }
