@@ -90,8 +90,13 @@ impl Measures {
     }
 
     fn perceptual(&self, x: &Tensor, y: &Tensor) -> Vec<f64> {
-        let taps = |images: &Tensor, n: i64| self.vgg.taps(&normalised(&images.narrow(0, n, 1)));
-        let loss = |n: i64| loss::perceptual(&taps(x, n), &taps(y, n)).double_value(&[]);
+        let loss = |n: i64| {
+            // Both at once: the network's weights are laid out anew for every call.
+            let pair = Tensor::cat(&[x.narrow(0, n, 1), y.narrow(0, n, 1)], 0);
+            let taps = self.vgg.taps(&normalised(&pair));
+            let of = |n| taps.iter().map(|tap| tap.narrow(0, n, 1)).collect::<Vec<_>>();
+            loss::perceptual(&of(0), &of(1)).double_value(&[])
+        };
         no_grad(|| (0..x.size()[0]).map(loss).collect())
     }
 }

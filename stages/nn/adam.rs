@@ -47,26 +47,57 @@ impl Adam {
     ///
     /// `p -= lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + eps)`
     pub fn step(&mut self, vars: &[(&str, &Vars)], gradients: &[Tensor], learning_rate: f64) {
+        self.updates(vars, gradients, learning_rate).into_iter().for_each(Update::make);
+    }
+
+    /// The parts of [`Self::step`], one for each tensor, which may be made in any order and side by side.
+    pub fn updates(
+        &mut self,
+        vars: &[(&str, &Vars)],
+        gradients: &[Tensor],
+        learning_rate: f64,
+    ) -> Vec<Update> {
         self.step += 1;
         let Betas { first, second } = self.betas;
         let t = self.step as f64;
         let rate = learning_rate * (1.0 - second.powf(t)).sqrt() / (1.0 - first.powf(t));
-        let mut gradients = gradients.iter();
+        let all = vars.iter().flat_map(|(prefix, vars)| vars.named().iter().map(move |pair| (prefix, pair)));
+        let reached = all.zip(gradients).filter(|(_, gradient)| gradient.defined());
+        let update = |((prefix, (name, tensor)), gradient): ((&&str, (&String, &Tensor)), &Tensor)| Update {
+            tensor: tensor.shallow_clone(),
+            m: self.state[&format!("m.{prefix}{name}")].shallow_clone(),
+            v: self.state[&format!("v.{prefix}{name}")].shallow_clone(),
+            gradient: gradient.shallow_clone(),
+            betas: self.betas,
+            rate,
+        };
+        reached.map(update).collect()
+    }
+}
+
+/// Update of one tensor.
+pub struct Update {
+    tensor: Tensor,
+    m: Tensor,
+    v: Tensor,
+    gradient: Tensor,
+    betas: Betas,
+    /// Learning rate with the corrections of both moments.
+    rate: f64,
+}
+
+impl Update {
+    /// Updates the tensor and its moments.
+    pub fn make(self) {
+        let Self { mut tensor, mut m, mut v, gradient, betas, rate } = self;
         no_grad(|| {
-            for (prefix, vars) in vars {
-                for (name, tensor) in vars.named() {
-                    let Some(gradient) = gradients.next().filter(|g| g.defined()) else { continue };
-                    let mut m = self.state[&format!("m.{prefix}{name}")].shallow_clone();
-                    let mut v = self.state[&format!("v.{prefix}{name}")].shallow_clone();
-                    let _ = m.lerp_(gradient, 1.0 - first);
-                    let _ = v.lerp_(&gradient.square(), 1.0 - second);
-                    // The rate goes with the root, as addcdiv_ of tch takes no factor: one pass less.
-                    let mut root = v.sqrt();
-                    let _ = root.g_add_scalar_(EPSILON);
-                    let _ = root.g_mul_scalar_(-1.0 / rate);
-                    let _ = tensor.shallow_clone().addcdiv_(&m, &root);
-                }
-            }
+            let _ = m.lerp_(&gradient, 1.0 - betas.first);
+            let _ = v.lerp_(&gradient.square(), 1.0 - betas.second);
+            // The rate goes with the root, as addcdiv_ of tch takes no factor: one pass less.
+            let mut root = v.sqrt();
+            let _ = root.g_add_scalar_(EPSILON);
+            let _ = root.g_mul_scalar_(-1.0 / rate);
+            let _ = tensor.addcdiv_(&m, &root);
         });
     }
 }

@@ -106,15 +106,17 @@ impl Vars {
     }
 }
 
-/// Moves `shadows` a step towards `vars`: `s += (1 - decay) * (v - s)`.
-pub fn average(shadows: &mut BTreeMap<String, Tensor>, vars: &Vars, decay: f64) {
-    no_grad(|| {
-        for (name, tensor) in vars.named() {
-            if let Some(shadow) = shadows.get_mut(name) {
-                let _ = shadow.lerp_(tensor, 1.0 - decay);
-            }
-        }
-    });
+/// Shadows with the tensors that they follow.
+pub fn followed(shadows: &BTreeMap<String, Tensor>, vars: &Vars) -> Vec<(Tensor, Tensor)> {
+    let pair = |(name, tensor): (&String, &Tensor)| {
+        Some((shadows.get(name)?.shallow_clone(), tensor.shallow_clone()))
+    };
+    vars.named().iter().filter_map(pair).collect()
+}
+
+/// Moves a shadow a step towards the tensor that it follows: `s += (1 - decay) * (v - s)`.
+pub fn follow((mut shadow, tensor): (Tensor, Tensor), decay: f64) {
+    let _ = no_grad(|| shadow.lerp_(&tensor, 1.0 - decay));
 }
 
 #[cfg(test)]
@@ -125,11 +127,11 @@ mod tests {
     fn averages_follow_the_closed_form() {
         let mut vars = Vars::default();
         let p = vars.add("p".into(), Tensor::from_slice(&[2.0f32]));
-        let mut shadows = vars.copies();
+        let shadows = vars.copies();
         let mut wanted = 2.0f64;
         for value in [3.0f64, -1.0, 0.5] {
             no_grad(|| p.shallow_clone().copy_(&Tensor::from_slice(&[value as f32])));
-            average(&mut shadows, &vars, 0.9);
+            followed(&shadows, &vars).into_iter().for_each(|pair| follow(pair, 0.9));
             wanted = 0.9 * wanted + 0.1 * value;
             assert!((shadows["p"].double_value(&[0]) - wanted).abs() < 1e-6);
         }

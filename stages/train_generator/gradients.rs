@@ -161,7 +161,7 @@ fn share(tensors: &[Tensor]) -> Vec<Tensor> {
 }
 
 /// `count` rows in `parts` parts of about one size; none is empty.
-fn ranges(count: i64, parts: usize) -> Vec<Rows> {
+pub fn ranges(count: i64, parts: usize) -> Vec<Rows> {
     let parts = (parts as i64).min(count);
     let start = |part: i64| count * part / parts;
     (0..parts).map(|part| (start(part), start(part + 1) - start(part))).collect()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tch::Tensor;
+use tch::{Tensor, no_grad};
 
 use super::forward::Outputs;
 use super::sampler::Batch;
@@ -43,6 +43,13 @@ pub struct Networks<'a> {
     reason = "tch marks no tensor Sync, as some of its methods write through a shared reference"
 )]
 unsafe impl Sync for Networks<'_> {}
+
+impl Networks<'_> {
+    /// VGG's features of images, which no gradient goes through.
+    pub fn features(&self, images: &Tensor) -> Vec<Tensor> {
+        no_grad(|| self.vgg.taps(images))
+    }
+}
 
 /// Values of `terms`; `wanted` are VGG's features of each batch's B.
 pub fn values(

@@ -20,11 +20,11 @@ use serde_json::Value;
 use tch::Tensor;
 
 use crate::data::Pairs;
-use crate::model::{AVERAGED, Model, Shadows, USED, prefix};
+use crate::model::{AVERAGED, Model, Shadows, prefix};
 use crate::nn::checkpoint::{self, Course, State};
 use crate::nn::compute::{Compute, Precision};
 use crate::nn::schedule::Schedule;
-use crate::nn::vars::average;
+use crate::nn::vars::{follow, followed};
 use crate::nn::vgg::Vgg;
 use crate::objective::{Network, Term};
 use crate::random::torch_seed;
@@ -153,14 +153,13 @@ pub fn run(context: &Context) -> Result<()> {
         };
         let known = batches.iter().map(of_rows).collect();
         let compared = batches.iter().filter(|_| now.has(Term::Perceptual) || now.has(Term::Cycle));
-        let wanted: Vec<Vec<Tensor>> = compared.map(|batch| targets.of(&vgg, batch)).collect();
         let networks = Networks { model: &model, vgg: &vgg };
+        let wanted: Vec<Vec<Tensor>> = compared.map(|batch| targets.of(&lanes, networks, batch)).collect();
         let found = gradients(&lanes, networks, now, &batches, &wanted, known);
         let factor = schedule.factor(seen(step));
-        optimizers.update(&model, now, &found, |network| factor * params.rate(network));
-        for network in USED {
-            average(shadows.entry(network).or_default(), model.vars(network), params.ema_decay);
-        }
+        optimizers.update(&lanes, &model, now, &found, |network| factor * params.rate(network));
+        let all = shadows.iter().flat_map(|(network, shadows)| followed(shadows, model.vars(*network)));
+        lanes.each(all.collect(), |pair| follow(pair, params.ema_decay));
         step += 1;
 
         let reported = step.is_multiple_of(REPORT_EVERY) || step == last_step;
@@ -181,7 +180,8 @@ pub fn run(context: &Context) -> Result<()> {
         context.progress(images(step - first_step), images(last_step - first_step), "images");
         if step.is_multiple_of(params.checkpoint_every) || step == last_step {
             let state = state(&model, &optimizers, &shadows);
-            let seen = watch.as_ref().map(|watch| watch.look(context, step, &shadows, &vgg)).transpose();
+            let look = |watch: &Watch| watch.look(context, step, &shadows, &vgg);
+            let seen = watch.as_ref().map(|watch| lanes.beside(|| look(watch))).transpose();
             let loss = seen.unwrap_or_else(|error| {
                 context.warn(format!("held-out images cannot be shown: {error:#}"));
                 None

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use tch::Tensor;
 
 use super::gradients::Gradients;
+use super::lanes::Lanes;
 use crate::model::{Model, prefix};
-use crate::nn::adam::{Adam, Betas};
+use crate::nn::adam::{Adam, Betas, Update};
 use crate::nn::checkpoint;
 use crate::objective::{Network, Objective};
 
@@ -31,18 +32,22 @@ impl Optimizers {
     /// updates a network.
     pub fn update(
         &mut self,
+        lanes: &Lanes,
         model: &Model,
         objective: &Objective,
         gradients: &Gradients,
         rate: impl Fn(Network) -> f64,
     ) {
+        let mut updates = Vec::new();
         for ((name, network), gradients) in &gradients.by_network {
             let vars = [(prefix(*network), model.vars(*network))];
             let Some(adam) = self.0.get_mut(&(name.clone(), *network)) else {
                 unreachable!("an optimizer of another objective")
             };
-            adam.step(&vars, gradients, objective.optimizers[name].learning_rate * rate(*network));
+            let rate = objective.optimizers[name].learning_rate * rate(*network);
+            updates.extend(adam.updates(&vars, gradients, rate));
         }
+        lanes.each(updates, Update::make);
     }
 
     /// Adds the moments to a checkpoint.

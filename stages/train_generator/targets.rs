@@ -2,10 +2,12 @@
 
 use std::cell::{OnceCell, RefCell};
 
-use tch::{Tensor, no_grad};
+use tch::Tensor;
 
+use super::gradients::ranges;
+use super::lanes::Lanes;
+use super::losses::Networks;
 use super::sampler::Batch;
-use crate::nn::vgg::Vgg;
 
 /// Features of all images are kept where they take no more than this; computing them anew is a
 /// third of the network's cost in a step.
@@ -36,20 +38,25 @@ impl Targets {
     }
 
     /// Features of a batch's images B.
-    pub fn of(&self, vgg: &Vgg, batch: &Batch) -> Vec<Tensor> {
-        // One by one, so that no image's features depend on which others are seen with it.
-        let of_row = |row: i64| no_grad(|| vgg.taps(&batch.b.narrow(0, row, 1)));
-        let kept = self.kept.as_ref().and_then(|kept| Some((kept, kept.room(|| of_row(0))?)));
+    pub fn of(&self, lanes: &Lanes, networks: Networks, batch: &Batch) -> Vec<Tensor> {
+        let of = |images: Tensor| networks.features(&images);
+        let kept = self.kept.as_ref().and_then(|kept| {
+            let room = kept.room(|| of(batch.b.narrow(0, 0, 1)))?;
+            Some((kept, room))
+        });
         let Some((kept, taps)) = kept else {
-            return no_grad(|| vgg.taps(&batch.b));
+            let parts = ranges(batch.rows.len() as i64, lanes.count());
+            let parts = parts.into_iter().map(|(start, count)| batch.b.narrow(0, start, count));
+            let found = lanes.map(parts.collect(), of);
+            let joined = |tap| Tensor::cat(&found.iter().map(|part| &part[tap]).collect::<Vec<_>>(), 0);
+            return (0..found[0].len()).map(joined).collect();
         };
-        for (at, row) in (0..).zip(&batch.rows) {
-            let known = &mut kept.known.borrow_mut()[*row as usize];
-            if !*known {
-                *known = true;
-                let rows = of_row(at).into_iter().map(|tap| tap.permute([0, 2, 3, 1]));
-                taps.iter().zip(rows).for_each(|(all, tap)| all.narrow(0, *row, 1).copy_(&tap));
-            }
+        let new = kept.unknown(batch);
+        // One by one, so that no image's features depend on which others are seen with it.
+        let images = new.iter().map(|(at, _)| batch.b.narrow(0, *at, 1)).collect();
+        for ((_, row), found) in new.iter().zip(lanes.map(images, of)) {
+            let found = found.into_iter().map(|tap| tap.permute([0, 2, 3, 1]));
+            taps.iter().zip(found).for_each(|(all, tap)| all.narrow(0, *row, 1).copy_(&tap));
         }
         let rows = Tensor::from_slice(&batch.rows).to_device(batch.b.device());
         taps.iter().map(|tap| tap.index_select(0, &rows).permute([0, 3, 1, 2])).collect()
@@ -57,6 +64,13 @@ impl Targets {
 }
 
 impl Kept {
+    /// Images of a batch that were never seen, by their places in the batch and among all; from now on they are known.
+    fn unknown(&self, batch: &Batch) -> Vec<(i64, i64)> {
+        let mut known = self.known.borrow_mut();
+        let all = (0..).zip(batch.rows.iter().copied());
+        all.filter(|(_, row)| !std::mem::replace(&mut known[*row as usize], true)).collect()
+    }
+
     /// Room for the features of all images, as large as those of the `first`, if they fit.
     fn room(&self, first: impl FnOnce() -> Vec<Tensor>) -> Option<&Vec<Tensor>> {
         let make = || {

@@ -183,7 +183,7 @@ fn changed_within(objective: &Objective, alone: &Objective, vgg: &Vgg) -> BTreeS
     let copies = |network| model.vars(network).copies();
     let before: Vec<_> = networks(&model).into_iter().map(|n| (n, copies(n))).collect();
     let found = step(&Lanes::one(), &model, alone, vgg);
-    Optimizers::new(&model, alone).update(&model, alone, &found, |_| 1.0);
+    Optimizers::new(&model, alone).update(&Lanes::one(), &model, alone, &found, |_| 1.0);
     before.into_iter().filter(|(network, before)| copies(*network) != *before).map(|(n, _)| n).collect()
 }
 
