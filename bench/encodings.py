@@ -18,6 +18,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cpu import cpu_name
+
 ROOT = Path(__file__).resolve().parent.parent
 TYPES = {"float32": pa.float32(), "float64": pa.float64(), "binary": pa.binary()}
 MEASURED = [
@@ -113,6 +115,7 @@ def main():
     parser.add_argument("--project", type=Path, default=ROOT)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
+    print(f"CPU: {cpu_name()}")
     found = [(artifact, kind, find(arguments.project, profile, artifact)) for profile, artifact, kind in MEASURED]
     print("| size, time to write / to read | " + " | ".join(map(label, COMPRESSIONS)) + " |")
     print("|---" * (len(COMPRESSIONS) + 1) + "|")

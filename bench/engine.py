@@ -19,6 +19,8 @@ import time
 import venv
 from pathlib import Path
 
+from cpu import cpu_name
+
 ROOT = Path(__file__).resolve().parent.parent
 LENGTH = 10
 HASHED = 1 << 30
@@ -206,6 +208,7 @@ def main():
     parser.add_argument("--tools", default="callsheet,ninja,make,doit")
     parser.add_argument("--hash", action="store_true", help="hash a large file beside b3sum instead")
     arguments = parser.parse_args()
+    print(f"CPU: {cpu_name()}")
     tools = arguments.tools.split(",")
     if not arguments.hash:
         install(tools)

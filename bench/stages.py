@@ -22,6 +22,7 @@ sys.path.append(str(Path(__file__).resolve().parent.parent / "tests/parity"))
 import torch  # noqa: E402
 
 from clusters import kmeans  # noqa: E402
+from cpu import cpu_name  # noqa: E402
 from footage import frames, pairs  # noqa: E402
 from mapper import mapper  # noqa: E402
 from measure import THREADS  # noqa: E402
@@ -29,6 +30,7 @@ from perceptual import perceptual  # noqa: E402
 from report import report  # noqa: E402
 from style import distances, grams  # noqa: E402
 from training import training  # noqa: E402
+from worker import has_bf16  # noqa: E402
 
 BENCHMARKS = {"grams": grams, "distances": distances, "kmeans": kmeans, "frames": frames, "pairs": pairs,
               "training": training, "mapper": mapper, "perceptual": perceptual,
@@ -55,6 +57,10 @@ def main():
     parser.add_argument("--batch", type=int, default=4, help="of training")
     options = parser.parse_args()
     torch.set_num_threads(THREADS)
+    print(f"CPU: {cpu_name()}")
+    if "bf16" in options.precisions and not has_bf16():
+        print("bf16 is left out: this CPU has no instructions for it")
+        options.precisions = ",".join(name for name in options.precisions.split(",") if name != "bf16") or "fp32"
     for name in options.only.split(","):
         with tempfile.TemporaryDirectory(prefix="callsheet-") as folder, contextlib.suppress(BrokenPipeError):
             BENCHMARKS[name](Path(folder), options)

@@ -23,6 +23,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cpu import cpu_name
+
 ROOT = Path(__file__).resolve().parent.parent
 CALLSHEET, INSPECT = ROOT / "target/release/callsheet", ROOT / "target/release/callsheet-inspect"
 MISSING = 10
@@ -267,6 +269,7 @@ def main():
     parser.add_argument("--gigabytes", type=float, default=2, help="of the table that is asked")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
+    print(f"CPU: {cpu_name()}")
     parts = {
         "keys": lambda scratch: keys(arguments.keys, arguments.rounds, scratch),
         "append": lambda scratch: append(arguments.rows, scratch),

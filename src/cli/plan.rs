@@ -134,7 +134,12 @@ fn line(stage: &Outlook, width: usize) -> String {
     });
     let rows = stage.rows.iter().map(|(table, rows)| format!("{rows} rows of {table}"));
     let rows = compute.into_iter().chain(rows.filter(|_| stage.compute.is_none()));
-    let took = stage.seconds.filter(|_| state != "cached").map(|s| format!("took {}", human_seconds(s)));
+    let took = match (stage.seconds_here, stage.seconds) {
+        _ if state == "cached" => None,
+        (Some(seconds), _) => Some(format!("took {}", human_seconds(seconds))),
+        (None, Some(seconds)) => Some(format!("took {} on another kind of CPU", human_seconds(seconds))),
+        (None, None) => None,
+    };
     let facts: Vec<String> = rows.chain(took).collect();
     let facts = if facts.is_empty() { String::new() } else { format!(" ({})", facts.join(", ")) };
     format!("{state:<7}{:<width$}  {text}{facts}", stage.stage)
@@ -147,7 +152,7 @@ fn sum(stages: &[Outlook]) -> String {
     let run = count(|state| matches!(state, State::Run { .. }));
     let maybe = stages.len() - cached - run;
     let open = stages.iter().filter(|stage| !matches!(stage.state, State::Cached { .. }));
-    let seconds: Vec<f64> = open.filter_map(|stage| stage.seconds).collect();
+    let seconds: Vec<f64> = open.filter_map(|stage| stage.seconds_here).collect();
     let took = match seconds.len() {
         0 => String::new(),
         n if n == run + maybe => format!("; they took {} last time", human_seconds(seconds.iter().sum())),

@@ -85,6 +85,9 @@ impl Show {
             "made",
             format!("{started}, in {took}, {memory} of memory, {} CPUs, on {}", made.cpus, made.host),
         );
+        if !made.cpu.is_empty() {
+            line("CPU", made.cpu.clone());
+        }
         line(
             "by",
             format!(

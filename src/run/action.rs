@@ -27,7 +27,7 @@ use crate::error::{Doing, Error, Result};
 use crate::key::{ActionKey, Digest};
 use crate::plan::Stage;
 use crate::protocol::{RUN_VARIABLE, RequestInput, WorkRequest, WorkerEvent};
-use crate::store::{Head, Lock, Object, Provenance, Record, Store, Watch};
+use crate::store::{Head, Lock, Object, Provenance, Record, Store, Watch, cpu_kind};
 use crate::table::{FOOTER_PREFIX, SCHEMA_VERSION};
 
 /// Lines of a failed worker's output that the error quotes.
@@ -141,8 +141,9 @@ impl Action<'_> {
         let seconds = clock.elapsed().as_secs_f64();
         let provenance = self.provenance(run, place, began, seconds, peak_memory);
         let provenance = Provenance { computed_rows: computed, ..provenance };
-        run.store.write_record(claim, &Record::new(self.key.clone(), outputs.clone(), provenance))?;
-        let head = Head::new(digest, outputs, seconds, &self.stage.decl).expect("published as declared");
+        let head = Head::new(digest, outputs.clone(), &provenance, &self.stage.decl);
+        let head = head.expect("published as declared");
+        run.store.write_record(claim, &Record::new(self.key.clone(), outputs, provenance))?;
         // Its checkpoints have done their work, unless a longer budget may want to go on.
         if self.key.budget.is_empty() && self.keeps_checkpoints() {
             let _ = fs::remove_dir_all(&scratch);
@@ -344,6 +345,7 @@ impl Action<'_> {
             seconds,
             peak_memory: Some(peak_memory),
             cpus: self.share.cpus,
+            cpu: cpu_kind().to_owned(),
             execution: execution.map(|(n, p)| (n.clone(), p.value.clone())).collect(),
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             revision: place.revision.clone(),

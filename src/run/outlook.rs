@@ -50,6 +50,8 @@ pub struct Outlook {
     pub state: State,
     /// Seconds that it took last time, if it ever ran for this pipeline and dataset.
     pub seconds: Option<f64>,
+    /// Seconds that it took last time on CPUs of the kind that this machine has.
+    pub seconds_here: Option<f64>,
     /// Rows of each table that it has made, or made last time.
     pub rows: BTreeMap<String, u64>,
     /// How many rows it would compute, if it is row-wise and its inputs are known.
@@ -82,6 +84,7 @@ pub fn outlook(store: &Store, sources: &mut Sources, survey: &Survey, plan: &Pla
             .map(|producer| plan.stages[producer].name.clone())
             .collect();
         let seconds = last.map(|head| head.seconds);
+        let seconds_here = survey.seconds_here(&stage.name);
         let rows = last.map(|head| rows(&head.outputs)).unwrap_or_default();
         let last_key = || last.and_then(|head| store.record(&head.key)).map(|record| record.key);
         let (state, key, objects) = if waits.is_empty() {
@@ -109,7 +112,17 @@ pub fn outlook(store: &Store, sources: &mut Sources, survey: &Survey, plan: &Pla
         };
         let rows = objects.as_ref().map(self::rows).unwrap_or(rows);
         let stage = stage.name.clone();
-        found.push(Outlook { stage, state, seconds, rows, compute: None, problem: None, key, objects });
+        found.push(Outlook {
+            stage,
+            state,
+            seconds,
+            seconds_here,
+            rows,
+            compute: None,
+            problem: None,
+            key,
+            objects,
+        });
     }
     Ok(found)
 }

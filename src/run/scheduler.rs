@@ -204,8 +204,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
     }
 
     fn priority(&self, position: usize) -> Priority {
-        let seconds =
-            |stage: &Stage| self.survey.last(&stage.name).map_or(UNKNOWN_SECONDS, |head| head.seconds);
+        let seconds = |stage: &Stage| self.survey.seconds_here(&stage.name).unwrap_or(UNKNOWN_SECONDS);
         self.priorities.get_or_init(|| priorities(&self.run.plan.stages, &self.consumers, seconds))[position]
     }
 

@@ -42,6 +42,11 @@ impl Survey {
         self.heads.get(stage)
     }
 
+    /// Seconds that a stage took when it last ran on CPUs of the kind that this machine has.
+    pub fn seconds_here(&self, stage: &str) -> Option<f64> {
+        self.heads.seconds_here(stage)
+    }
+
     /// Whether this is the latest action of a stage, to the content, and its artifacts are shown.
     pub fn shows(&self, stage: &str, head: &Head) -> bool {
         self.fresh.contains(stage) && self.heads.get(stage).is_some_and(|shown| **shown == *head)

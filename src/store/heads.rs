@@ -10,7 +10,8 @@ use std::sync::Arc;
 use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Object, Store, read_json};
+use super::cpu::{cpu_kind, cpu_number};
+use super::{Object, Provenance, Store, read_json};
 use crate::declare::StageDecl;
 use crate::error::Result;
 use crate::key::Digest;
@@ -26,6 +27,9 @@ pub struct Head {
     pub names: Vec<String>,
     /// Seconds it took.
     pub seconds: f64,
+    /// The number of the kind of CPU that it took them on.
+    #[serde(default)]
+    cpu: u32,
 }
 
 impl Head {
@@ -34,11 +38,12 @@ impl Head {
     pub fn new(
         key: Digest,
         outputs: LiteMap<String, Object>,
-        seconds: f64,
+        provenance: &Provenance,
         decl: &StageDecl,
     ) -> Option<Self> {
         let names = decl.outputs.values().map(|output| output.path.clone()).collect();
-        let head = Self { key, outputs, names, seconds };
+        let (seconds, cpu) = (provenance.seconds, cpu_number(&provenance.cpu));
+        let head = Self { key, outputs, names, seconds, cpu };
         head.makes(decl).then_some(head)
     }
 
@@ -56,6 +61,9 @@ impl Head {
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub struct Heads {
     stages: BTreeMap<String, Arc<Head>>,
+    /// Seconds that earlier actions took on other kinds of CPUs, by number and stage.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    elsewhere: BTreeMap<u32, BTreeMap<String, f64>>,
     /// Modification time of the folder of records when this was written.
     records: Option<(i64, i64)>,
     /// No record was added or removed since.
@@ -67,6 +75,24 @@ impl Heads {
     /// The latest action of a stage.
     pub fn get(&self, stage: &str) -> Option<&Arc<Head>> {
         self.stages.get(stage)
+    }
+
+    /// Seconds that a stage took when it last ran on CPUs of the kind that this machine has.
+    pub fn seconds_here(&self, stage: &str) -> Option<f64> {
+        let cpu = cpu_number(cpu_kind());
+        match self.get(stage) {
+            Some(head) if head.cpu == cpu => Some(head.seconds),
+            _ => self.elsewhere.get(&cpu)?.get(stage).copied(),
+        }
+    }
+
+    /// Makes an action the latest of a stage, and remembers what the one before took elsewhere.
+    fn replace(&mut self, stage: &str, head: &Arc<Head>) {
+        if let Some(before) = self.stages.insert(stage.to_owned(), head.clone())
+            && before.cpu != head.cpu
+        {
+            self.elsewhere.entry(before.cpu).or_default().insert(stage.to_owned(), before.seconds);
+        }
     }
 
     /// Whether these are the stages, or some of them.
@@ -107,7 +133,7 @@ impl Store {
     ) -> Result<()> {
         let _lock = self.lock("heads", "", |_| true)?;
         let mut heads = self.heads(pipeline, dataset);
-        heads.stages.extend(new.iter().map(|(stage, head)| (stage.clone(), head.clone())));
+        new.iter().for_each(|(stage, head)| heads.replace(stage, head));
         heads.records = if complete { self.records_time() } else { None };
         self.write_json(&self.heads_path(pipeline, dataset), &heads)
     }
@@ -126,5 +152,29 @@ impl Store {
     fn heads_path(&self, pipeline: &str, dataset: &str) -> PathBuf {
         let name = if dataset.is_empty() { pipeline.to_owned() } else { format!("{pipeline}/{dataset}") };
         self.path("heads").join(name + ".json")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(seconds: f64, cpu: &str) -> Arc<Head> {
+        let (key, cpu) = (blake3::hash(b"").into(), cpu_number(cpu));
+        Arc::new(Head { key, outputs: LiteMap::new(), names: Vec::new(), seconds, cpu })
+    }
+
+    #[test]
+    fn what_a_stage_took_is_remembered_for_each_kind_of_cpu() {
+        let mut heads = Heads::default();
+        heads.replace("train", &head(10.0, cpu_kind()));
+        heads.replace("train", &head(90.0, "another"));
+        assert_eq!(heads.seconds_here("train"), Some(10.0));
+        assert_eq!(heads.get("train").expect("the latest").seconds, 90.0);
+        heads.replace("train", &head(12.0, cpu_kind()));
+        heads.replace("train", &head(80.0, "a third"));
+        assert_eq!(heads.seconds_here("train"), Some(12.0));
+        heads.replace("other", &head(80.0, "another"));
+        assert_eq!(heads.seconds_here("other"), None, "it never ran on such a CPU");
     }
 }

@@ -19,6 +19,7 @@
 //! ([`Store::sync`]) before a record names them. JSON is renamed into place without being synced: a
 //! power cut leaves it whole, old, or unreadable, and to a cache that is a miss.
 
+mod cpu;
 mod digest;
 mod gc;
 mod heads;
@@ -44,6 +45,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Doing, Result};
 
+pub use cpu::cpu_kind;
 use digest::digest_while;
 pub use digest::{digest_directory, digest_file};
 pub use gc::Garbage;

@@ -36,6 +36,9 @@ pub struct Provenance {
     pub peak_memory: Option<u64>,
     /// CPUs it was given.
     pub cpus: usize,
+    /// Their kind: model and instructions; empty if that is not known.
+    #[serde(default)]
+    pub cpu: String,
     /// Execution parameters.
     pub execution: BTreeMap<String, Value>,
     /// Host name.
@@ -81,7 +84,7 @@ impl Store {
     /// untouched.
     pub fn hit(&self, key: &Digest, decl: &StageDecl) -> Option<Arc<Head>> {
         let Record { outputs, provenance, .. } = self.record(key)?;
-        let head = Head::new(*key, outputs, provenance.seconds, decl)?;
+        let head = Head::new(*key, outputs, &provenance, decl)?;
         head.outputs.values().all(|object| self.intact(object)).then(|| Arc::new(head))
     }
 

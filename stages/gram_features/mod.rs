@@ -37,7 +37,7 @@ type Style = (String, Vec<Vec<f32>>);
 /// When an image is unreadable or too small, or the weights are not a VGG-16's.
 pub fn run(context: &Context) -> Result<()> {
     let params: Params = context.params()?;
-    let compute = Compute { kind: params.precision.kind(), ..Compute::CPU };
+    let compute = Compute::on_cpu(context, params.precision);
     let vgg = Vgg::load(context.input("vgg")?)?.on(compute);
     let path = context.input("pairs")?;
     let total = row_count(path)? as usize;

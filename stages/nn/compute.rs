@@ -58,8 +58,53 @@ impl Compute {
             Cuda::set_user_enabled_cudnn(!deterministic);
             context.info(format!("computes on cuda:{number}"));
         }
-        Ok(Self { device, kind: precision.kind() })
+        Ok(Self::new(context, device, precision))
     }
+
+    /// float32 on the CPUs, or what a stage's parameter `precision` asks for; warns where they are slow at it.
+    pub fn on_cpu(context: &Context, precision: Precision) -> Self {
+        Self::new(context, Device::Cpu, precision)
+    }
+
+    fn new(context: &Context, device: Device, precision: Precision) -> Self {
+        let limit = std::env::var(LIMIT).ok();
+        if device == Device::Cpu
+            && precision == Precision::Bf16
+            && !has_bf16(cpu_has_bf16(), limit.as_deref())
+        {
+            context.warn(
+                "precision = \"bf16\" is many times slower than \"fp32\" here: this CPU has no instructions for \
+                 bfloat16, so each operation converts to float32 and back; say precision = \"fp32\"",
+            );
+        }
+        Self { device, kind: precision.kind() }
+    }
+}
+
+/// oneDNN, which computes convolutions, uses no newer instructions than this variable names.
+const LIMIT: &str = "ONEDNN_MAX_CPU_ISA";
+/// Its values that leave bfloat16 out.
+const WITHOUT_BF16: [&str; 6] = ["SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI"];
+
+/// Whether bfloat16 is computed by instructions of the CPU that are there and allowed.
+fn has_bf16(there: bool, limit: Option<&str>) -> bool {
+    there && !limit.is_some_and(|limit| WITHOUT_BF16.iter().any(|name| name.eq_ignore_ascii_case(limit)))
+}
+
+#[cfg(target_arch = "x86_64")]
+fn cpu_has_bf16() -> bool {
+    // CPUs with AMX have these too.
+    std::arch::is_x86_feature_detected!("avx512bf16")
+}
+
+#[cfg(target_arch = "aarch64")]
+fn cpu_has_bf16() -> bool {
+    std::arch::is_aarch64_feature_detected!("bf16")
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn cpu_has_bf16() -> bool {
+    false
 }
 
 /// The device that `name` means where there are `count` GPUs: `cpu`, `cuda:N`, or `auto`, the first GPU if any.
@@ -89,6 +134,14 @@ pub fn device(name: &str, count: i64) -> Result<Device> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bf16_is_slow_where_its_instructions_are_missing_or_not_allowed() {
+        assert!(has_bf16(true, None));
+        assert!(has_bf16(true, Some("AVX512_CORE_AMX")));
+        assert!(!has_bf16(true, Some("avx2")));
+        assert!(!has_bf16(false, None));
+    }
 
     #[test]
     fn a_device_is_the_one_that_is_named_or_refused() {

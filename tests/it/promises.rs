@@ -8,6 +8,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::support::{Project, Run, until};
+use serde_json::Value;
 
 const TRAIN: [&str; 2] = ["-p", "train"];
 
@@ -202,6 +203,26 @@ fn a_plan_counts_rows_seconds_and_stages() {
     let plan = project.stdout(&["plan", "--set", "double.times=3"]);
     assert!(plan.contains("run    double  times: 2 → 3 (took "), "{plan}");
     assert!(plan.contains("1 cached, 1 to run, 1 maybe; they took "), "{plan}");
+}
+
+#[test]
+fn times_from_another_kind_of_cpu_are_named_and_not_added_up() {
+    let project = Project::new();
+    project.run(&[]);
+    let shown = project.stdout(&["show", "double.doubled"]);
+    assert!(shown.lines().any(|line| line.starts_with("CPU ")), "{shown}");
+    let heads = "data/store/heads/chain/toy.json";
+    let mut kept: Value = serde_json::from_str(&project.read(heads)).expect("JSON");
+    let stages = kept["stages"].as_object_mut().expect("stages");
+    stages["double"]["cpu"] = 1.into();
+    project.write(heads, &kept.to_string());
+    let plan = project.stdout(&["plan", "--set", "double.times=3"]);
+    let double = plan.lines().find(|line| line.contains("double")).expect("a line");
+    assert!(double.ends_with("on another kind of CPU)"), "{plan}");
+    assert!(plan.contains("1 cached, 1 to run, 1 maybe; 1 of them took "), "{plan}");
+    project.run(&["--set", "double.times=3"]);
+    let plan = project.stdout(&["plan", "--set", "double.times=4"]);
+    assert!(plan.contains("; they took ") && !plan.contains("another kind"), "{plan}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 import test_training
-from worker import stage
+from worker import has_bf16, stage
 
 STEPS, BATCH, IMAGES = 200, 1, 8
 # Of gradients: the paper's width. Narrow networks, whose few channels may each be nearly constant, round more.
@@ -24,6 +24,7 @@ TERMS = {
 SEEDS = (0, 1, 2)
 
 
+@unittest.skipUnless(has_bf16(), "this CPU has no instructions for bfloat16")
 class Bf16(unittest.TestCase):
     def test_the_gradient_of_every_term_points_where_that_of_float32_does(self):
         made = test_training.folder(0, pairs=2, side=SIDE)

@@ -18,7 +18,7 @@ from sklearn.metrics import normalized_mutual_info_score, silhouette_score
 
 sys.path += [str(Path(__file__).parent), str(Path(__file__).parent.parent / "interop")]
 from project import Project  # noqa: E402
-from worker import gram, stage, vgg  # noqa: E402
+from worker import gram, has_bf16, stage, vgg  # noqa: E402
 
 CHANNELS = [64, 128, 256, 512, 512]
 COLUMNS = [f"gram_relu{block}_2" for block in range(1, 6)]
@@ -132,6 +132,7 @@ class Style(unittest.TestCase):
         centres = [vectors[np.array(clusters["cluster"]) == c].mean(axis=0) for c in clusters["cluster"]]
         np.testing.assert_allclose(clusters["distance"], ((vectors - centres) ** 2).sum(axis=1), rtol=1e-3)
 
+    @unittest.skipUnless(has_bf16(), "this CPU has no instructions for bfloat16")
     def test_sixteen_bits_leave_neighbours_where_they_are(self):
         with tempfile.TemporaryDirectory() as folder:
             folder = Path(folder)

@@ -22,6 +22,13 @@ print(usage.ru_maxrss / 1024)
 sys.exit(status != 0)"""
 
 
+def has_bf16():
+    """Whether this machine's CPUs have instructions for bfloat16; others take hours for what takes these minutes."""
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = cpuinfo.read_text().split() if cpuinfo.exists() else []
+    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(flags)
+
+
 class Ran(NamedTuple):
     """What a stage took."""
 

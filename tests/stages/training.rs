@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::flagship::{callsheet, limited, ran, start};
+use crate::flagship::{callsheet, command, limited, ran, start};
 use crate::shared::{finished, with_results};
 use tempfile::TempDir;
 
@@ -168,4 +168,22 @@ fn a_disk_that_is_full_amid_a_checkpoint_costs_no_earlier_one() {
     let without = |files: Vec<PathBuf>| files.into_iter().filter(|path| !picture(path)).collect::<Vec<_>>();
     assert_eq!(without(checkpoints(&project)), without(before), "nothing half-written stays");
     assert!(said(&project, &longer).contains("train_generator: continues from step 2"));
+}
+
+#[test]
+fn bf16_on_a_cpu_without_it_is_warned_of_with_the_remedy() {
+    let project = with_results();
+    let file = project.path().join("callsheet.toml");
+    let declared = fs::read_to_string(&file).expect("a project");
+    fs::write(&file, format!("environment = [\"ONEDNN_MAX_CPU_ISA\"]\n{declared}")).expect("written");
+    let arguments = ["run", "gram_features", "--set", "gram_features.precision=bf16"];
+    let mut command = command(project.path(), "test", &arguments);
+    // The CPU of the test may have the instructions; oneDNN is told not to use them.
+    let output = command.env("ONEDNN_MAX_CPU_ISA", "AVX2").output().expect("callsheet starts");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("no instructions for bfloat16"), "{said}");
+    assert!(said.contains("say precision = \"fp32\""), "{said}");
+    let exact = callsheet(&project, &["run", "gram_features"]);
+    assert!(!String::from_utf8_lossy(&exact.stderr).contains("bfloat16"));
 }

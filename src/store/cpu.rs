@@ -1,0 +1,61 @@
+//! The kind of CPU of this machine: what a stage took on another kind says little of what it takes here.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::sync::LazyLock;
+
+/// Instructions that decide how fast networks compute, as Linux names them.
+const INSTRUCTIONS: [&str; 5] = ["avx2", "avx512f", "avx512_bf16", "amx_bf16", "bf16"];
+/// Bytes of /proc/cpuinfo that hold its first CPU; all of it takes long to read where there are hundreds.
+const FIRST_CPU: u64 = 8192;
+
+/// The kind of this machine's CPUs: model, and which of the instructions that matter they have; empty if the system
+/// does not tell.
+pub fn cpu_kind() -> &'static str {
+    static KIND: LazyLock<String> = LazyLock::new(|| {
+        let mut text = Vec::new();
+        let file = File::open("/proc/cpuinfo");
+        // A system that has no such file tells nothing.
+        let _ = file.and_then(|file| file.take(FIRST_CPU).read_to_end(&mut text));
+        kind(&String::from_utf8_lossy(&text))
+    });
+    &KIND
+}
+
+/// The number of a kind of CPU, for lists of thousands: bytes of its hash; 0 where the kind is not known.
+pub(super) fn cpu_number(kind: &str) -> u32 {
+    let [a, b, c, d, ..] = *blake3::hash(kind.as_bytes()).as_bytes();
+    if kind.is_empty() { 0 } else { u32::from_le_bytes([a, b, c, d]) }
+}
+
+fn kind(cpuinfo: &str) -> String {
+    let value = |name: &str| {
+        let of = |line: &str| {
+            let (key, value) = line.split_once(':')?;
+            (key.trim_end() == name).then(|| value.trim().to_owned())
+        };
+        cpuinfo.lines().find_map(of)
+    };
+    // ARM's have numbers instead of names.
+    let numbers = || Some(format!("ARM {} {}", value("CPU implementer")?, value("CPU part")?));
+    let Some(model) = value("model name").or_else(numbers) else { return String::new() };
+    let flags = value("flags").or_else(|| value("Features")).unwrap_or_default();
+    let has = |name: &&str| flags.split_whitespace().any(|flag| flag == *name);
+    let found: Vec<&str> = INSTRUCTIONS.into_iter().filter(has).collect();
+    if found.is_empty() { model } else { format!("{model}, {}", found.join(" ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_the_model_and_the_instructions_that_matter() {
+        let intel = "processor\t: 0\nmodel name\t: Intel(R) Xeon(R) Processor\nflags\t\t: fpu avx avx2 avx512f\n\n\
+            processor\t: 1\nmodel name\t: another\nflags\t\t: amx_bf16\n";
+        assert_eq!(kind(intel), "Intel(R) Xeon(R) Processor, avx2 avx512f");
+        let arm = "processor\t: 0\nFeatures\t: fp asimd bf16\nCPU implementer\t: 0x41\nCPU part\t: 0xd40\n";
+        assert_eq!(kind(arm), "ARM 0x41 0xd40, bf16");
+        assert_eq!(kind(""), "");
+    }
+}
