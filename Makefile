@@ -9,7 +9,7 @@ ENGINE = -p callsheet -p callsheet-stages
 ALONE = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest)
 
-.PHONY: pipeline setup fetch build inspect test test-all lint docs doc features test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables fuzz audit clean
+.PHONY: pipeline setup fetch build inspect test test-all snapshots lint docs doc features test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables fuzz audit clean
 
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) --report $(ARGS)
@@ -62,6 +62,9 @@ lint: setup # advisories are not checked here: they need a network, and change b
 	python3 setup/features.py --check
 	@python3 setup/fetch.py deny
 	.toolchain/lint/cargo-deny --locked check bans licenses sources
+
+snapshots: setup # after a change of texts: writes what the tests print; read the diff before you commit it
+	INSTA_UPDATE=always $(MAKE) test $(ARGS)
 
 docs: build # pages that are made from declarations; tests check that they are current
 	target/release/callsheet stages --markdown > docs/stages.md

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::code::Code;
 use crate::error::{Doing, Error, Result, nearest};
 
 /// The first line of the file.
@@ -58,14 +59,14 @@ pub fn read(path: &Path) -> Result<Vec<Line>> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        Error::refused(format!("line {line} of {}: is not UTF-8", path.display()), "save the file as UTF-8")
+        Error::refused(Code::Unreadable, format!("line {line} of {}: is not UTF-8", path.display()), "save the file as UTF-8")
     })?;
     parse(&text, path)
 }
 
 fn parse(text: &str, path: &Path) -> Result<Vec<Line>> {
     let refused = |line: u64, what: String, help: String| {
-        Err(Error::refused(format!("line {line} of {}: {what}", path.display()), help))
+        Err(Error::refused(Code::InvalidValue, format!("line {line} of {}: {what}", path.display()), help))
     };
     let mut reader = csv::ReaderBuilder::new().from_reader(text.as_bytes());
     let header: Vec<&str> = HEADER.split(',').collect();

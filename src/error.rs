@@ -1,12 +1,13 @@
 //! Errors of the library: each says what was being done, to which file, and what would be right.
 
 use std::fmt;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+use crate::code::Code;
+use miette::{Diagnostic, LabeledSpan, MietteHandlerOpts, NamedSource, SourceCode};
 
 /// Anything that stops a command before or beside the stages it runs.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,8 @@ pub enum Error {
     /// A request that cannot be met, with what to do instead.
     #[error("{message}")]
     Refused {
+        /// Kind of the error.
+        code: Code,
         /// What is wrong, with the value quoted.
         message: String,
         /// What would be right.
@@ -49,12 +52,28 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// A refusal with its remedy.
-    pub fn refused(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self::Refused { message: clipped(&message.into()), help: help.into() }
+    pub fn refused(code: Code, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Refused { code, message: clipped(&message.into()), help: help.into() }
+    }
+}
+
+impl Error {
+    /// Kind of the error.
+    pub fn kind(&self) -> Code {
+        match self {
+            Self::Fault(_) => Code::Declaration,
+            Self::Io { .. } => Code::Io,
+            Self::Parquet { .. } => Code::Parquet,
+            Self::Refused { code, .. } => *code,
+        }
     }
 }
 
 impl Diagnostic for Error {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(self.kind()))
+    }
+
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         match self {
             Self::Fault(fault) => fault.help(),
@@ -78,6 +97,14 @@ impl Diagnostic for Error {
             _ => None,
         }
     }
+}
+
+/// Wraps the lines of errors only in a terminal: people search logs line by line.
+pub fn set_error_format() {
+    let wrap = io::stderr().is_terminal();
+    let handler = move |_: &_| Box::new(MietteHandlerOpts::new().wrap_lines(wrap).build()) as Box<_>;
+    // It was set already if this is not the first call in the process.
+    let _ = miette::set_hook(Box::new(handler));
 }
 
 /// What a user can do about an operating-system error, where there is something.

@@ -91,6 +91,9 @@ pub enum Event {
     Failed {
         /// The stage instance.
         stage: String,
+        /// Kind of the error, such as `callsheet::worker_failed`.
+        #[serde(default)]
+        code: String,
         /// What is wrong.
         message: String,
         /// What would be right.

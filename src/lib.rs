@@ -24,6 +24,7 @@
 //! | [`inline`] | bytes, programs | what stands inside of a page |
 //! | [`plotting`] | | font and colours of drawn figures |
 //! | [`words`] | names and numbers | what people read |
+//! | [`code`] | kinds of errors | what programs and tests rely on |
 //! | [`error`] | whatever is wrong | what, where, which names exist, what would be right |
 //! | [`cli`] | the command line | the only place that prints |
 //!
@@ -31,6 +32,7 @@
 //! is computed twice, and every refusal names the file, the value and the remedy.
 
 pub mod cli;
+pub mod code;
 pub mod curation;
 pub mod declare;
 pub mod error;

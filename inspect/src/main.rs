@@ -24,9 +24,11 @@ mod sql;
 mod statistics;
 mod table;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use miette::MietteHandlerOpts;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -52,6 +54,10 @@ enum Subcommands {
 }
 
 fn main() -> ExitCode {
+    // As callsheet does: lines of errors are wrapped only in a terminal.
+    let wrap = std::io::stderr().is_terminal();
+    let handler = move |_: &_| Box::new(MietteHandlerOpts::new().wrap_lines(wrap).build()) as Box<_>;
+    let _ = miette::set_hook(Box::new(handler));
     let command = Cli::parse().command;
     // The query engine panics on types and joins that it does not know; tables are made by strangers.
     std::panic::set_hook(Box::new(|_| {}));

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{SUCCESS, print_json, print_text, say, title};
+use crate::code::Code;
 use crate::declare::Project;
 use crate::error::{Error, Result};
 use crate::metrics::curves;
@@ -44,7 +45,7 @@ impl Compare {
         }
         let runs = self.runs.iter().map(|run| store.find_run(run)).collect::<Result<Vec<_>>>()?;
         let [a, b] = &runs[..] else {
-            return Err(Error::refused(
+            return Err(Error::refused(Code::InvalidValue, 
                 format!("{} runs do not fit beside each other here", runs.len()),
                 "name two, or say --html FILE for a page",
             ));

@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{SUCCESS, Which, print_json, print_text};
+use crate::code::Code;
 use crate::error::{Error, Result, list};
 use crate::key::ActionKey;
 use crate::run::{State, outlook};
@@ -35,7 +36,7 @@ impl Explain {
         let [position] = meant[..] else {
             let names = meant.iter().map(|position| plan.stages[*position].name.as_str());
             let message = format!("`{}` is {} stages", self.stage, meant.len());
-            return Err(Error::refused(message, format!("name one of them: {}", list(names))));
+            return Err(Error::refused(Code::MissingArgument, message, format!("name one of them: {}", list(names))));
         };
         let name = &plan.stages[position].name;
         let mut sources = super::sources(&project, &store, &plan);

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use clap::Args;
 
+use crate::code::Code;
 use crate::declare::Project;
 use crate::error::{Doing, Error, Result};
 
@@ -62,7 +63,7 @@ impl Program {
         let program = project.as_ref().and_then(|project| project.program(self.name).ok());
         let program = program.or_else(|| beside.is_file().then_some(beside));
         let program =
-            program.ok_or_else(|| Error::refused(format!("`{}` is not built", self.name), self.build))?;
+            program.ok_or_else(|| Error::refused(Code::MissingProgram, format!("`{}` is not built", self.name), self.build))?;
         let mut command = Command::new(program);
         command.env(ENGINE_VARIABLE, engine);
         if let Some(project) = project {

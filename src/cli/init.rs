@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{SUCCESS, print_text};
+use crate::code::Code;
 use crate::error::{Doing, Error, Result};
 
 /// Write a small working pipeline into a folder
@@ -35,7 +36,7 @@ impl Init {
     pub fn execute(&self) -> Result<u8> {
         let taken = FILES.iter().map(|(name, _)| self.folder.join(name)).find(|path| path.exists());
         if let Some(path) = taken {
-            return Err(Error::refused(
+            return Err(Error::refused(Code::Conflict, 
                 format!("{} is there already: nothing is written", path.display()),
                 "name an empty folder: callsheet init my-project",
             ));

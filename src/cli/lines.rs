@@ -1,6 +1,7 @@
 //! A run as plain lines: for logs, pipes and CI.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::human_seconds;
@@ -16,15 +17,16 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 pub struct Lines {
     title: String,
     labels: BTreeSet<String>,
+    runs: PathBuf,
     run: String,
     begun: bool,
     shown: BTreeMap<String, Instant>,
 }
 
 impl Lines {
-    /// Lines under a title; `labels` say what the results rest on.
-    pub fn new(title: String, labels: BTreeSet<String>) -> Self {
-        Self { title, labels, run: String::new(), begun: false, shown: BTreeMap::new() }
+    /// Lines under a title; `labels` say what the results are based on, `runs` is the store's folder of runs.
+    pub fn new(title: String, labels: BTreeSet<String>, runs: PathBuf) -> Self {
+        Self { title, labels, runs, ..Self::default() }
     }
 
     /// The lines that an event is worth; cached stages are counted, not listed.
@@ -115,7 +117,29 @@ impl Lines {
                 Some(format!("{stage}: warning: {message}"))
             }
             WorkerEvent::Log { message, .. } => Some(format!("{stage}: {message}")),
-            WorkerEvent::Metric { .. } | WorkerEvent::Image { .. } | WorkerEvent::Error { .. } => None,
+            WorkerEvent::Image { name, step, path } => {
+                let path = self.runs.join(&self.run).join(path);
+                Some(format!("{stage}: {name} at step {step}: {}", path.display()))
+            }
+            WorkerEvent::Metric { .. } | WorkerEvent::Error { .. } => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_printed_with_the_path_where_it_can_be_looked_at() {
+        let mut lines = Lines::new("chain".into(), BTreeSet::new(), "data/store/runs".into());
+        lines.run = "first".into();
+        let said =
+            WorkerEvent::Image { name: "samples".into(), step: 400, path: "images/train/samples-400.png".into() };
+        let event = Event::Worker { stage: "train".into(), said };
+        assert_eq!(
+            lines.report(&event),
+            ["train: samples at step 400: data/store/runs/first/images/train/samples-400.png"]
+        );
     }
 }

@@ -35,8 +35,9 @@ use std::process::{self, ExitCode};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 
+use crate::code::Code;
 use crate::declare::Project;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, set_error_format};
 use crate::event::Event;
 use crate::plan::{Plan, Request, Selection, resolve};
 use crate::run::Survey;
@@ -197,7 +198,7 @@ impl Which {
             set: self.set.clone(),
         };
         if request.pipeline.is_empty() {
-            return Err(Error::refused(
+            return Err(Error::refused(Code::MissingArgument, 
                 "no pipeline is named",
                 format!(
                     "name one with --pipeline, or as `pipeline` under [defaults] in callsheet.toml (known: {})",
@@ -238,6 +239,7 @@ fn sources(project: &Project, store: &Store, plan: &Plan) -> Sources {
 
 /// Runs the program; the exit codes are this module's constants.
 pub fn main() -> ExitCode {
+    set_error_format();
     let result = match Cli::parse().command {
         Subcommands::Run(command) => command.execute(),
         Subcommands::Plan(command) => command.execute(),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use clap::Args;
 
 use super::{SUCCESS, Which, print_text, store, survey};
+use crate::code::Code;
 use crate::error::{Error, Result, suggest};
 use crate::key::Digest;
 use crate::run::outlook;
@@ -43,7 +44,7 @@ impl Pin {
         if let Some(name) = &self.remove {
             if !pins.contains(name) {
                 let help = suggest(name, pins.iter().map(String::as_str));
-                return Err(Error::refused(format!("there is no pin `{name}`"), help));
+                return Err(Error::refused(Code::UnknownName, format!("there is no pin `{name}`"), help));
             }
             store.unpin(name)?;
             return Ok(SUCCESS);
@@ -58,7 +59,7 @@ impl Pin {
         let keys: BTreeSet<Digest> =
             cached.filter_map(|prospect| Some(prospect.key.as_ref()?.digest())).collect();
         if keys.is_empty() {
-            return Err(Error::refused(
+            return Err(Error::refused(Code::NotComputed, 
                 "there is nothing to pin yet with these parameters",
                 "`callsheet run` makes it",
             ));

@@ -17,6 +17,7 @@ use super::{
     STAGE_FAILED, STOPPED, SUCCESS, Select, Which, bars::Bars, lineage::LineageFile, lines::Lines,
     print_error, store, survey,
 };
+use crate::code::Code;
 use crate::declare::{Bytes, Project};
 use crate::error::{Error, Result};
 use crate::event::Event;
@@ -92,7 +93,7 @@ impl Run {
         if let Some(only) = &only
             && let Some(stage) = force.iter().find(|stage| !only.contains(*stage))
         {
-            return Err(Error::refused(
+            return Err(Error::refused(Code::Conflict, 
                 format!("--force {stage} contradicts --only {}", self.select.only.join(" --only ")),
                 format!("add --only {stage}, or leave --only out"),
             ));
@@ -114,17 +115,17 @@ impl Run {
                 std::process::exit(i32::from(STOPPED));
             }
         })
-        .map_err(|error| Error::refused(format!("cannot listen for Ctrl-C: {error}"), ""))?;
+        .map_err(|error| Error::refused(Code::Io, format!("cannot listen for Ctrl-C: {error}"), ""))?;
         let request = &plan.request;
         let title = super::title(&request.pipeline, &request.dataset, &request.profile);
         let labels = plan.stages.iter().flat_map(|stage| stage.labels.iter().cloned()).collect();
         let mut reporter: Box<dyn FnMut(&Event)> = if self.json {
             Box::new(|event| super::print_text(&serde_json::to_string(event).expect("plain data")))
         } else if std::io::stderr().is_terminal() {
-            let mut bars = Bars::new(Lines::new(title, labels));
+            let mut bars = Bars::new(Lines::new(title, labels, store.path("runs")));
             Box::new(move |event| bars.report(event))
         } else {
-            let mut lines = Lines::new(title, labels);
+            let mut lines = Lines::new(title, labels, store.path("runs"));
             Box::new(move |event| lines.report(event).iter().for_each(|line| super::say(line)))
         };
         let lineage = self.lineage.as_ref();

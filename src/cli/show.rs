@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{SUCCESS, Which, human_seconds, print_json, print_text};
+use crate::code::Code;
 use crate::declare::Bytes;
 use crate::error::{Error, Result, suggest};
 use crate::plan::{Input, gathered};
@@ -40,7 +41,7 @@ impl Show {
         });
         let Some((stage, output)) = found else {
             let known: Vec<String> = all().map(|(s, o)| format!("{}.{o}", s.name)).collect();
-            return Err(Error::refused(
+            return Err(Error::refused(Code::UnknownName, 
                 format!("the pipeline has no artifact `{}`", self.artifact),
                 suggest(&self.artifact, known.iter().map(String::as_str)),
             ));
@@ -50,7 +51,7 @@ impl Show {
         let prospect = prospects.into_iter().find(|p| p.stage == stage.name);
         let made = prospect.and_then(|p| store.record(&p.key?.digest()).zip(p.objects));
         let Some((record, objects)) = made else {
-            return Err(Error::refused(
+            return Err(Error::refused(Code::NotComputed, 
                 format!("`{}.{output}` is not there yet with these parameters", stage.name),
                 "`callsheet run` makes it; `callsheet plan` says what that takes",
             ));

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use clap::Args;
 
 use super::{SUCCESS, print_text};
+use crate::code::Code;
 use crate::declare::{ArtifactKind, Cpus, ParamDecl, Project, Role, StageDecl};
 use crate::error::{Error, Result, suggest};
 
@@ -30,7 +31,7 @@ impl Stages {
         let read = |name: &str| {
             project.stage(name)?.ok_or_else(|| {
                 let known = names.iter().map(String::as_str);
-                Error::refused(format!("there is no stage `{name}`"), suggest(name, known))
+                Error::refused(Code::UnknownName, format!("there is no stage `{name}`"), suggest(name, known))
             })
         };
         if let Some(name) = &self.stage {

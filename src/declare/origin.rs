@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 
+use crate::code::Code;
 use crate::error::{Doing, Error, Fault, Result, SourceText};
 
 /// The place a value came from.
@@ -23,11 +24,20 @@ pub enum Origin {
 impl Origin {
     /// An error about this value.
     pub fn fault(&self, message: String, label: &str, help: String) -> Error {
+        self.error(Code::InvalidValue, message, label, help)
+    }
+
+    /// An error about a name that is not among those that exist.
+    pub fn unknown_name(&self, message: String, label: &str, help: String) -> Error {
+        self.error(Code::UnknownName, message, label, help)
+    }
+
+    fn error(&self, code: Code, message: String, label: &str, help: String) -> Error {
         match self {
             Self::File(source, span) => {
                 Fault::new(source, span.clone(), message, label).with_help(help).into()
             }
-            Self::CommandLine(_) => Error::refused(format!("{self}: {message}"), help),
+            Self::CommandLine(_) => Error::refused(code, format!("{self}: {message}"), help),
         }
     }
 }

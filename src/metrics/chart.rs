@@ -10,6 +10,7 @@ use plotters::drawing::DrawingAreaErrorKind;
 use plotters::prelude::*;
 
 use super::{Curve, Curves};
+use crate::code::Code;
 use crate::error::{Doing, Error, Result};
 use crate::plotting::{COLOURS, FONT, register_fonts};
 
@@ -44,7 +45,7 @@ impl Chart {
     pub fn write(charts: &[Self], path: &Path) -> Result<()> {
         let (shape, size) = shape(charts, COLUMNS);
         let shown = path.display();
-        let failed = |error: String| Error::refused(format!("cannot draw {shown}: {error}"), "");
+        let failed = |error: String| Error::refused(Code::Io, format!("cannot draw {shown}: {error}"), "");
         register_fonts();
         let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
         match extension.as_deref() {
@@ -56,7 +57,7 @@ impl Chart {
                 let picture = RgbImage::from_raw(size.0, size.1, pixels).expect("three bytes a pixel");
                 picture.save_with_format(path, ImageFormat::Png).map_err(|error| failed(error.to_string()))
             }
-            _ => Err(Error::refused(format!("{shown} is no name of a picture"), "end it with .png or .svg")),
+            _ => Err(Error::refused(Code::InvalidValue, format!("{shown} is no name of a picture"), "end it with .png or .svg")),
         }
     }
 
@@ -70,7 +71,7 @@ impl Chart {
         let mut text = String::new();
         let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
         draw(charts, area, shape)
-            .map_err(|error| Error::refused(format!("cannot draw curves: {error}"), ""))?;
+            .map_err(|error| Error::refused(Code::Internal, format!("cannot draw curves: {error}"), ""))?;
         Ok(text)
     }
 

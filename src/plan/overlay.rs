@@ -1,6 +1,6 @@
 //! Lays dataset, profile and `--set` over a pipeline.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -9,11 +9,12 @@ use glob::Pattern;
 use super::faster::claims;
 use super::foreach::{AT, fill_text, fill_value, group};
 use super::spec::{Fan, SourceSpec, Spec, StageSpec};
+use crate::code::Code;
 use crate::declare::{Foreach, Layer, Origin, SourceUse, StageUse};
 use crate::error::{Error, Result, SourceText, nearest, suggest};
 
 /// Which stages are fanned out, and where that is said.
-pub type Fans = HashMap<String, Fan>;
+pub type Fans = BTreeMap<String, Fan>;
 
 /// What is laid over one another, in order, and which stages each adds.
 #[derive(Default)]
@@ -268,13 +269,13 @@ fn lay_option(spec: &mut Spec, option: &str) -> Result<()> {
         Some((stage, param, value.trim()))
     });
     let Some((stage, param, value)) = parts else {
-        return Err(Error::refused(
+        return Err(Error::refused(Code::InvalidValue, 
             format!("--set `{option}` is not of the form stage.param=value"),
             "e.g. --set train_encoder.margin=0.2",
         ));
     };
     let Some(range) = spec.range(stage) else {
-        return Err(Error::refused(
+        return Err(Error::refused(Code::UnknownName, 
             format!("--set `{option}`: the pipeline has no stage `{stage}`"),
             suggest(stage, spec.stages.iter().map(|s| s.name.as_str())),
         ));

@@ -13,6 +13,7 @@ use super::source::matches;
 use super::spec::{Spec, StageSpec};
 use super::wire::{Files, Wire, wire_stage};
 use super::{Input, Param, Plan, Request, Stage};
+use crate::code::Code;
 use crate::declare::{IMPORTS, Layer, Origin, Project, ResourcesDecl, StageDecl, StageUse};
 use crate::error::{Error, Result, list, suggest};
 
@@ -102,7 +103,7 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
 pub fn declared(project: &Project, pipeline: &str, dataset: &str) -> Result<BTreeSet<String>> {
     if project.pipeline_names().is_empty() {
         let message = format!("there is no pipeline in {}", project.pipelines.display());
-        return Err(Error::refused(message, "is `pipelines` in callsheet.toml the right folder?"));
+        return Err(Error::refused(Code::UnknownName, message, "is `pipelines` in callsheet.toml the right folder?"));
     }
     let known = |names: Vec<String>, name: &str| name.is_empty() || names.iter().any(|known| known == name);
     if !known(project.pipeline_names(), pipeline) || !known(project.dataset_names(), dataset) {
@@ -277,7 +278,7 @@ fn resolve_resources(stage: &StageSpec, decl: &StageDecl) -> Result<ResourcesDec
 fn resolve_params(stage: &StageSpec, decl: &StageDecl) -> Result<LiteMap<String, Param>, Error> {
     for (param, (_, origin)) in &stage.params {
         if !decl.params.contains_key(param) {
-            return Err(origin.fault(
+            return Err(origin.unknown_name(
                 format!("stage `{}` has no parameter `{param}`", decl.name),
                 "set here",
                 suggest(param, decl.params.keys().map(String::as_str)),

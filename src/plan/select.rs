@@ -6,6 +6,7 @@ use glob::Pattern;
 
 use super::graph::Graph;
 use super::{Plan, Stage};
+use crate::code::Code;
 use crate::error::{Error, Result, suggest};
 
 /// Stages named on the command line. What they need is always taken along.
@@ -42,10 +43,10 @@ impl Plan {
         }
         if self.stages.is_empty() {
             let message = format!("pipeline `{}` has no stages", self.request.pipeline);
-            return Err(Error::refused(message, "a stage is a table in it: [stages.my_stage]"));
+            return Err(Error::refused(Code::Declaration, message, "a stage is a table in it: [stages.my_stage]"));
         }
         if wanted.is_empty() {
-            return Err(Error::refused(
+            return Err(Error::refused(Code::Conflict, 
                 "no stage is selected",
                 "no stage is both after --from and before --until or the stages named",
             ));
@@ -86,7 +87,7 @@ impl Plan {
             if found.len() == before && !self.stages.iter().any(meant) {
                 let known = self.stages.iter().map(|stage| stage.name.as_str());
                 let message = format!("the pipeline has no stage `{name}`");
-                return Err(Error::refused(message, suggest(name, known)));
+                return Err(Error::refused(Code::UnknownName, message, suggest(name, known)));
             }
         }
         Ok(found)

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::cells::{image, is_image, spread, text};
 use super::picture::thumbnail;
+use crate::code::Code;
 use crate::error::{Error, Result};
 use crate::inline::data_uri;
 
@@ -46,7 +47,7 @@ pub fn scatter(path: &Path, title: &str) -> Result<Markup> {
     }
     if panels.is_empty() {
         let help = "figure = \"scatter\" is for a table with columns NAME_x and NAME_y";
-        return Err(Error::refused(format!("{} has no coordinates", path.display()), help));
+        return Err(Error::refused(Code::Unsupported, format!("{} has no coordinates", path.display()), help));
     }
     // Text of strangers must not end the script.
     let data = json!({ "title": title, "panels": panels, "columns": colours, "thumbnails": thumbnails });

@@ -22,6 +22,7 @@ use super::publish::{publish, written_to};
 use super::resources::Share;
 use super::rows::Files;
 use super::workplace::{OUT, REQUEST, Workplace};
+use crate::code::Code;
 use crate::declare::Role;
 use crate::error::{Doing, Error, Result};
 use crate::key::{ActionKey, Digest};
@@ -257,7 +258,7 @@ impl Action<'_> {
         if ended.timed_out {
             let message =
                 format!("the worker took longer than its {} s", timeout.unwrap_or_default().as_secs_f64());
-            return Err(Error::refused(
+            return Err(Error::refused(Code::Timeout, 
                 message,
                 format!("raise timeout_seconds; the log is {}", log.display()),
             ));
@@ -281,7 +282,7 @@ impl Action<'_> {
     /// Inputs and scripts must be what the key says, from its computation to the end.
     pub(super) fn check_unchanged(&self, store: &Store) -> Result<()> {
         if let Some(object) = self.objects.iter().find(|object| !store.intact(object)) {
-            return Err(Error::refused(
+            return Err(Error::refused(Code::InputChanged, 
                 format!(
                     "{} changed while stage `{}` read it: the result is not recorded",
                     store.object_path(object).display(),
@@ -291,7 +292,7 @@ impl Action<'_> {
             ));
         }
         let Some(path) = self.watch.changed() else { return Ok(()) };
-        Err(Error::refused(
+        Err(Error::refused(Code::InputChanged, 
             format!(
                 "{} changed while stage `{}` read it: the result is not recorded",
                 path.display(),
@@ -381,14 +382,14 @@ fn sleep(pause: Duration, children: &Children) -> bool {
 
 fn failure(ended: &Ended, command: &[String], log: &Path) -> Error {
     if let Some((message, help)) = &ended.error {
-        return Error::refused(message.clone(), help.clone());
+        return Error::refused(Code::WorkerFailed, message.clone(), help.clone());
     }
     let lines = last_lines(log, QUOTED_LINES);
     if lines.is_empty() {
         let message = format!("the worker ended with {} and said nothing", ended.status);
-        return Error::refused(message, format!("its command was: {}", command.join(" ")));
+        return Error::refused(Code::WorkerFailed, message, format!("its command was: {}", command.join(" ")));
     }
-    Error::refused(
+    Error::refused(Code::WorkerFailed, 
         format!("the worker ended with {}; its last words:\n{lines}", ended.status),
         format!("the full log is {}", log.display()),
     )

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::rows::{Compute, Files, Foreseen};
 use super::survey::Survey;
+use crate::code::Code;
 use crate::declare::ArtifactKind;
 use crate::error::{Error, Result};
 use crate::key::{ActionKey, Digest};
@@ -214,7 +215,7 @@ pub fn rows(outputs: &LiteMap<String, Object>) -> BTreeMap<String, u64> {
 /// Why nothing can run: a stage that is needed is not in the store, and `--only` names others.
 pub fn left_out_by_only(stage: &str) -> Error {
     let message = format!("the result of `{stage}` is not in the store, and --only leaves it out");
-    Error::refused(message, format!("run it first: callsheet run {stage}"))
+    Error::refused(Code::NotComputed, message, format!("run it first: callsheet run {stage}"))
 }
 
 /// The key of a stage whose inputs are all known.

@@ -15,6 +15,7 @@ use wait4::Wait4;
 
 use super::children::Children;
 use super::log::Log;
+use crate::code::Code;
 use crate::error::{Doing, Error, Result};
 use crate::protocol::{EVENTS_VARIABLE, WorkerEvent};
 
@@ -161,7 +162,7 @@ fn start(job: &Job, both: PipeWriter, events: &PipeWriter) -> Result<Child> {
     command.stdin(Stdio::null()).stdout(both).stderr(other).process_group(0);
     command.spawn().map_err(|error| {
         let name = Path::new(&job.command[0]).display();
-        Error::refused(format!("cannot start {name}: {error}"), "is it a program for this machine?")
+        Error::refused(Code::MissingProgram, format!("cannot start {name}: {error}"), "is it a program for this machine?")
     })
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use litemap::LiteMap;
 
+use crate::code::Code;
 use crate::declare::{ArtifactKind, ChecksDecl, OutputDecl, TableFormat};
 use crate::error::{Doing, Error, Result, suggest};
 use crate::plan::Stage;
@@ -35,7 +36,7 @@ pub fn publish(
         if !declared.values().any(|o| name == o.path.as_str()) {
             let known = declared.values().map(|o| o.path.as_str());
             let name = name.to_string_lossy();
-            return Err(Error::refused(
+            return Err(Error::refused(Code::WorkerOutput, 
                 format!("stage `{}` wrote `{name}`, which it does not declare", stage.name),
                 suggest(&name, known),
             ));
@@ -53,7 +54,7 @@ pub fn publish(
             _ => found.is_ok_and(|found| found.is_file() && found.len() > 0),
         };
         if !full {
-            return Err(Error::refused(
+            return Err(Error::refused(Code::WorkerOutput, 
                 format!("stage `{}` did not write its output `{name}` ({})", stage.name, output.path),
                 "it must be there, not be empty, and be no link",
             ));

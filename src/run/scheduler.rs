@@ -16,6 +16,7 @@ use super::resources::{Machine, Share};
 use super::survey::Survey;
 use super::threads::Threads;
 use super::{Run, RunOptions, RunSummary};
+use crate::code::Code;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::key::ActionKey;
@@ -282,7 +283,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
             };
             let outcome = catch_unwind(AssertUnwindSafe(|| action.perform(run, say)));
             let outcome = outcome.unwrap_or_else(|_| {
-                Err(Error::refused(
+                Err(Error::refused(Code::Internal, 
                     "callsheet itself failed at this stage",
                     "please report what it said above",
                 ))
@@ -448,7 +449,8 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
     fn tell_failure(&mut self, position: usize, error: Error) {
         let stage = self.run.plan.stages[position].name.clone();
         let help = miette::Diagnostic::help(&error).map(|h| h.to_string()).unwrap_or_default();
-        (self.report)(&Event::Failed { stage: stage.clone(), message: error.to_string(), help });
+        let (code, message) = (error.kind().to_string(), error.to_string());
+        (self.report)(&Event::Failed { stage: stage.clone(), code, message, help });
         self.summary.failed.push((stage, error));
     }
 

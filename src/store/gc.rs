@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::inventory::{entries, files, size};
 use super::verify::remove;
 use super::{Inventory, Lock, Object, Orphan, Store};
+use crate::code::Code;
 use crate::error::{Error, Result};
 use crate::key::Digest;
 
@@ -36,7 +37,7 @@ impl Store {
     pub fn garbage(&self, budget: Option<u64>, orphans: BTreeSet<Orphan>) -> Result<Garbage> {
         let inventory = self.inventory_without(&orphans)?;
         if let Some(lost) = inventory.lost.first() {
-            return Err(Error::refused(
+            return Err(Error::refused(Code::Unreadable, 
                 format!(
                     "{} cannot be read: what it needs is not known, so nothing is removed",
                     lost.display()
@@ -145,7 +146,7 @@ impl Store {
     pub fn exclusive(&self) -> Result<Lock> {
         self.create()?;
         Lock::try_take(self.path("locks/store.lock"), true)?.ok_or_else(|| {
-            Error::refused("a run is at work in this store", "wait for its end, or stop it with Ctrl-C")
+            Error::refused(Code::Busy, "a run is at work in this store", "wait for its end, or stop it with Ctrl-C")
         })
     }
 
@@ -155,7 +156,7 @@ impl Store {
     /// When it is at work.
     pub fn shared(&self) -> Result<Lock> {
         Lock::try_take(self.path("locks/store.lock"), false)?
-            .ok_or_else(|| Error::refused("the store is being cleaned", "wait until `callsheet gc` is done"))
+            .ok_or_else(|| Error::refused(Code::Busy, "the store is being cleaned", "wait until `callsheet gc` is done"))
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::Store;
 use super::inventory::entries;
+use crate::code::Code;
 use crate::declare::{NAME_RULE, is_name};
 use crate::error::{Doing, Error, Result};
 use crate::key::Digest;
@@ -17,7 +18,7 @@ impl Store {
     /// When the name is not plain, or the store cannot be written.
     pub fn pin(&self, name: &str, keys: &BTreeSet<Digest>) -> Result<()> {
         if !is_name(name) {
-            return Err(Error::refused(format!("`{name}` is no name of a pin"), NAME_RULE));
+            return Err(Error::refused(Code::InvalidValue, format!("`{name}` is no name of a pin"), NAME_RULE));
         }
         self.create()?;
         self.write_json(&self.pin_path(name), keys)

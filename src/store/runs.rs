@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::{Store, read_json};
+use crate::code::Code;
 use crate::error::{Error, Result, suggest};
 use crate::key::Digest;
 
@@ -104,11 +105,11 @@ pub fn position(name: &str, ids: &[&str]) -> Result<usize> {
         [at] => Ok(at),
         [] => {
             let help = suggest(name, ids.iter().copied().take(20));
-            Err(Error::refused(format!("there is no run `{name}`"), help))
+            Err(Error::refused(Code::UnknownName, format!("there is no run `{name}`"), help))
         }
         _ => {
             let ids: Vec<&str> = found.iter().map(|at| ids[*at]).collect();
-            Err(Error::refused(format!("several runs begin with `{name}`"), ids.join(", ")))
+            Err(Error::refused(Code::InvalidValue, format!("several runs begin with `{name}`"), ids.join(", ")))
         }
     }
 }

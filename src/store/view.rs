@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use crate::code::Code;
 use crate::error::{Doing, Error, Result};
 
 /// Folder of the named views of a pipeline's artifacts over a dataset.
@@ -52,7 +53,7 @@ fn replace(target: &Path, link: &Path, folder: &Path) -> Result<()> {
         return Ok(());
     }
     if fs::symlink_metadata(link).is_ok_and(|found| !found.is_symlink()) {
-        return Err(Error::refused(
+        return Err(Error::refused(Code::Conflict, 
             format!("cannot show an artifact at {}: something else is there", link.display()),
             "move it away; data/out is callsheet's own",
         ));

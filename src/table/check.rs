@@ -10,6 +10,7 @@ use parquet::errors::ParquetError;
 
 use super::read::{read_batches, row_count, rows_at_once, schema};
 use super::row_digests;
+use crate::code::Code;
 use crate::declare::{ChecksDecl, RowsCheck};
 use crate::error::{Doing, Error, Result, suggest};
 use values::{Faults, not_allowed, not_finite, nulls, out_of_range, value};
@@ -71,7 +72,7 @@ pub fn check_rows(
         let name = field.name();
         let faults = |found: Faults, check: &str| {
             let found = found.map_err(|error| {
-                Error::refused(
+                Error::refused(Code::Declaration, 
                     format!("check `{check}`: column `{name}` of {}: {error}", path.display()),
                     HELP,
                 )
@@ -96,7 +97,7 @@ pub fn check_rows(
 
 fn no_column(column: &str, schema: &arrow::datatypes::Schema, path: &Path) -> Error {
     let help = suggest(column, schema.fields().iter().map(|field| field.name().as_str()));
-    Error::refused(format!("{} has no column `{column}`, which is to be checked", path.display()), help)
+    Error::refused(Code::Declaration, format!("{} has no column `{column}`, which is to be checked", path.display()), help)
 }
 
 /// Checks that no two rows of a table of these files have the same key.
@@ -129,7 +130,7 @@ pub fn check_unique(files: &[PathBuf], checks: &ChecksDecl) -> Result<()> {
         if twice > 0 {
             let what = columns.join(" + ");
             let message = format!("check `unique`: {twice} rows have the `{what}` of another row");
-            return Err(Error::refused(format!("{message}: {}", shown(&examples, twice)), HELP));
+            return Err(Error::refused(Code::CheckFailed, format!("{message}: {}", shown(&examples, twice)), HELP));
         }
     }
     Ok(())
@@ -158,7 +159,7 @@ pub fn check_count<'a>(
     let under =
         least.filter(|(count, _)| rows < *count).map(|(count, of)| format!("at least the {count}{of}"));
     match over.chain(under).next() {
-        Some(wanted) => Err(Error::refused(
+        Some(wanted) => Err(Error::refused(Code::CheckFailed, 
             format!("check `rows`: the table has {rows} rows, and is to have {wanted}"),
             HELP,
         )),
@@ -194,7 +195,7 @@ impl Names<'_> {
         let rows = self.rows.num_rows();
         let message =
             format!("check `{check}`: column `{column}` is wrong in {} of {rows} rows", found.len());
-        Err(Error::refused(format!("{message}: {}", shown(&examples, found.len())), HELP))
+        Err(Error::refused(Code::CheckFailed, format!("{message}: {}", shown(&examples, found.len())), HELP))
     }
 }
 

@@ -11,6 +11,7 @@ use arrow::datatypes::{DataType, Field};
 
 use super::read::schema;
 use super::write::{image_type, vector_type};
+use crate::code::Code;
 use crate::error::{Error, Result};
 
 /// The name of an Arrow type; two encodings of one meaning have one name.
@@ -78,7 +79,7 @@ pub fn check_columns(path: &Path, declared: &BTreeMap<String, String>) -> Result
     }
     let foreign = found.keys().filter(|name| !declared.contains_key(*name));
     faults.extend(foreign.map(|name| format!("`{name}` is not declared")));
-    Err(Error::refused(
+    Err(Error::refused(Code::WorkerOutput, 
         format!("columns of {}: {}", path.display(), faults.join("; ")),
         "make the stage write the columns that its stage.toml declares, or declare what it writes",
     ))

@@ -13,6 +13,7 @@ use arrow::record_batch::RecordBatch;
 use parquet::errors::ParquetError;
 
 use super::{parse_type, read_batches, rows_at_once};
+use crate::code::Code;
 use crate::error::{Doing, Error, Result, list};
 
 /// Lines turned into rows at once.
@@ -82,7 +83,7 @@ fn parse(
         let line = line.chars().take(QUOTED).collect::<String>();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let columns = list(schema.fields().iter().map(|field| field.name().as_str()));
-        Error::refused(
+        Error::refused(Code::WorkerOutput, 
             format!("line {number} of {name}, `{line}`: {error}"),
             format!("write one JSON object a line, with the declared columns: {columns}"),
         )

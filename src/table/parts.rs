@@ -14,6 +14,7 @@ use rayon::prelude::*;
 
 use super::read::{footer, open, project, read_batches};
 use super::write::FOOTER_PREFIX;
+use crate::code::Code;
 use crate::error::{Doing, Error, Result};
 
 /// Name of the footer's pair that says which column the rows are sorted by.
@@ -37,7 +38,7 @@ pub fn part_files(table: &Path) -> Result<Vec<PathBuf>> {
     parts.sort();
     if parts.is_empty() {
         let message = format!("{} holds no Parquet file", table.display());
-        return Err(Error::refused(message, "a table is a Parquet file, or a folder of them"));
+        return Err(Error::refused(Code::Unreadable, message, "a table is a Parquet file, or a folder of them"));
     }
     Ok(parts)
 }
@@ -120,7 +121,7 @@ impl Cursor {
                 }
                 None => {
                     let message = format!("{} has fewer rows than it had", self.path.display());
-                    return Err(Error::refused(message, "`callsheet verify` tells what is damaged"));
+                    return Err(Error::refused(Code::Unreadable, message, "`callsheet verify` tells what is damaged"));
                 }
             },
         };
@@ -160,14 +161,14 @@ pub(super) fn key_order(parts: &[PathBuf]) -> Result<Vec<u32>> {
 fn keys(part: &Path) -> Result<Vec<String>> {
     let name = footer(part)?.remove(&format!("{FOOTER_PREFIX}{KEY}")).ok_or_else(|| {
         let message = format!("{} does not say which column its rows are sorted by", part.display());
-        Error::refused(message, "only a folder that callsheet wrote is one table")
+        Error::refused(Code::Unsupported, message, "only a folder that callsheet wrote is one table")
     })?;
     let mut keys = Vec::new();
     read_batches(part, &[&name], 1 << 16, |batch| -> Result<()> {
         let column = batch.column(0).as_string_opt::<i32>();
         let Some(column) = column else {
             let message = format!("the key `{name}` of {} is no text", part.display());
-            return Err(Error::refused(message, "only a folder that callsheet wrote is one table"));
+            return Err(Error::refused(Code::Unsupported, message, "only a folder that callsheet wrote is one table"));
         };
         keys.extend(column.iter().map(|key| key.unwrap_or_default().to_owned()));
         Ok(())

@@ -10,6 +10,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::parts::{Builder, Rows, gather, key_order, part_files};
+use crate::code::Code;
 use crate::error::{Doing, Error, Result};
 
 /// Opens one file.
@@ -101,7 +102,7 @@ pub(super) fn project(builder: Builder, columns: &[&str], path: &Path) -> Result
     for column in columns {
         let Some(root) = names.iter().position(|name| name == column) else {
             let help = crate::error::suggest(column, names.iter().map(String::as_str));
-            return Err(Error::refused(format!("{} has no column `{column}`", path.display()), help));
+            return Err(Error::refused(Code::UnknownName, format!("{} has no column `{column}`", path.display()), help));
         };
         roots.push(root);
     }

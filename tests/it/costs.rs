@@ -13,6 +13,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Factor by which a cost may grow faster than its size.
@@ -245,9 +246,10 @@ fn with_ten_new_rows(count: u64) -> TempDir {
     run(project.path());
     list(true);
     settle();
-    let plan = Command::new(env!("CARGO_BIN_EXE_callsheet")).arg("plan").current_dir(project.path()).output();
-    let said = String::from_utf8(plan.expect("callsheet starts").stdout).expect("text");
-    assert!(said.contains(&format!("computes 10 of {count} rows")), "{said}");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_callsheet"));
+    let plan = command.args(["plan", "--json"]).current_dir(project.path()).output();
+    let plan: Value = serde_json::from_slice(&plan.expect("callsheet starts").stdout).expect("JSON");
+    assert_eq!(plan[1]["compute"], json!({ "rows": 10, "of": count }), "{plan}");
     project
 }
 

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use callsheet::code::Code;
+
 /// Output of a command in this repository's own project.
 fn printed(arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_callsheet"));
@@ -28,4 +30,12 @@ fn the_schemas_that_editors_use_are_current() {
     for name in ["stage", "pipeline", "project"] {
         assert_current(&format!("docs/schemas/{name}.schema.json"), &["schema", name]);
     }
+}
+
+#[test]
+fn the_page_of_error_codes_has_every_code_and_no_other() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/errors.md")).expect("a page");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    let codes: Vec<&str> = rows.map(|(code, _)| code).collect();
+    assert_eq!(codes, Code::ALL.map(|code| code.to_string()));
 }

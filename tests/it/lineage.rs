@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::snapshot::assert_output;
 use crate::support::Project;
 use serde_json::Value;
 
@@ -79,7 +80,7 @@ fn a_result_that_was_found_is_told_as_a_job_and_not_as_a_run() {
 #[test]
 fn a_failure_is_told_with_its_message_and_fails_the_pipeline() {
     let project = Project::new();
-    project.run_failing(&[&LINEAGE[..], &["--set", "double.times=13"]].concat(), 1);
+    project.run_failing("worker_failed", &[&LINEAGE[..], &["--set", "double.times=13"]].concat());
     let events = told(&project, 0);
     let failed = of(&events, "chain.toy.small.double", "FAIL");
     let message = failed["run"]["facets"]["errorMessage"]["message"].as_str().expect("a message");
@@ -100,10 +101,8 @@ fn gathered_instances_are_each_read() {
 #[test]
 fn a_file_that_cannot_be_written_is_named() {
     let project = Project::new();
-    let said = project.run_failing(&["--lineage", "no/such/folder.ndjson"], 2);
-    assert!(said.contains("cannot open no/such/folder.ndjson"), "{said}");
+    assert_output!(project.refused("io", &["run", "--lineage", "no/such/folder.ndjson"]));
     assert!(!project.exists("data/store/actions"), "before anything ran");
-    let said = project.run_failing(&["--lineage", "/dev/full"], 1);
-    assert!(said.contains("cannot write /dev/full"), "{said}");
+    assert_output!(project.run_failing("io", &["--lineage", "/dev/full"]));
     assert_eq!(project.run(&[]).ran(), [""; 0], "the results are there all the same");
 }

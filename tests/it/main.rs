@@ -17,4 +17,6 @@ mod report;
 mod rows;
 mod schemas;
 mod setup;
+#[path = "../snapshot.rs"]
+mod snapshot;
 mod support;

@@ -1,5 +1,6 @@
 //! Curves of what stages measure, from the runs that told it.
 
+use crate::snapshot::assert_output;
 use crate::support::{Project, until};
 use serde_json::Value;
 
@@ -120,10 +121,7 @@ fn records(mut bytes: &[u8]) -> usize {
 fn curves_are_drawn_in_the_terminal_and_as_pictures() {
     let project = Project::new();
     train(&project, "8", &[]);
-    let drawn = project.stdout(&["metrics", "--metric", "state/*"]);
-    assert!(drawn.starts_with("state/rest of train: ") && drawn.contains(" at 8\n"), "{drawn}");
-    assert!(drawn.chars().any(|c| ('\u{2801}'..='\u{28ff}').contains(&c)), "dots: {drawn}");
-    assert!(!drawn.contains("steps/gone"), "{drawn}");
+    assert_output!(project.stdout(&["metrics", "--metric", "state/*"]));
     project.stdout(&["metrics", "-o", "curves.svg"]);
     let svg = project.read("curves.svg");
     assert!(svg.contains("state/rest") && svg.contains("steps/gone"), "{svg}");
@@ -134,21 +132,19 @@ fn curves_are_drawn_in_the_terminal_and_as_pictures() {
 #[test]
 fn what_cannot_be_drawn_is_said_with_what_there_is() {
     let project = Project::new();
-    assert!(project.refused(&["metrics"]).contains("there is no run `latest`"));
+    assert_output!(project.refused("unknown_name", &["metrics"]));
     project.run(&[]);
-    let said = project.refused(&["metrics"]);
-    assert!(said.contains("no stage of latest measured anything"), "{said}");
+    assert_output!(project.refused("not_computed", &["metrics"]));
     train(&project, "4", &[]);
-    let said = project.refused(&["metrics", "--metric", "state/rst"]);
-    assert!(said.contains("did you mean `state/rest`?"), "{said}");
-    let said = project.refused(&["metrics", "--stage", "trian"]);
-    assert!(said.contains("did you mean `train`?"), "{said}");
-    let said = project.refused(&["metrics", "--smooth", "1"]);
-    assert!(said.contains("--smooth 1 is no weight"), "{said}");
-    let said = project.refused(&["metrics", "-o", "curves.pdf"]);
-    assert!(said.contains("curves.pdf is no name of a picture") && !project.exists("curves.pdf"), "{said}");
-    let said = project.refused(&["metrics", "-o", "no/folder/curves.png"]);
-    assert!(said.contains("no/folder/curves.png"), "{said}");
-    let said = project.refused(&["metrics", "--metric", "a["]);
-    assert!(said.contains("`a[` is no pattern"), "{said}");
+    let cases = [
+        ("unknown_name", ["--metric", "state/rst"]),
+        ("unknown_name", ["--stage", "trian"]),
+        ("invalid_value", ["--smooth", "1"]),
+        ("invalid_value", ["-o", "curves.pdf"]),
+        ("io", ["-o", "no/folder/curves.png"]),
+        ("invalid_value", ["--metric", "a["]),
+    ];
+    let said = cases.map(|(code, [option, value])| project.refused(code, &["metrics", option, value]));
+    assert_output!(said.join("\n"));
+    assert!(!project.exists("curves.pdf"));
 }

@@ -17,8 +17,13 @@ pub struct Run(Vec<Value>);
 impl Run {
     /// Names of the stages that ran, in the order they ended.
     pub fn ran(&self) -> Vec<&str> {
-        let finished = self.0.iter().filter(|e| e["event"] == "finished");
-        finished.filter_map(|e| e["stage"].as_str()).collect()
+        self.of("finished")
+    }
+
+    /// Names of the stages that events of this kind are about, in the order of the events.
+    pub fn of(&self, event: &str) -> Vec<&str> {
+        let events = self.0.iter().filter(|e| e["event"] == event);
+        events.filter_map(|e| e["stage"].as_str()).collect()
     }
 
     pub fn events(&self) -> &[Value] {
@@ -32,9 +37,16 @@ impl Run {
 }
 
 fn text(bytes: &[u8]) -> String {
-    // Errors are wrapped to the width of a terminal: compare without line breaks.
-    let words = String::from_utf8_lossy(bytes).replace(['│', '╰', '─', '▶'], " ");
-    words.split_whitespace().collect::<Vec<_>>().join(" ")
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The errors that a run ends with, without the lines before them; the first has this code.
+pub fn errors(stderr: &str, code: &str) -> String {
+    let begin = stderr.find("\nstage `").or_else(|| stderr.find("callsheet::")).unwrap_or(0);
+    let errors = stderr[begin..].trim_start();
+    let found = errors.lines().find(|line| line.starts_with("callsheet::"));
+    assert_eq!(found, Some(&*format!("callsheet::{code}")), "{stderr}");
+    errors.to_owned()
 }
 
 impl Project {
@@ -61,34 +73,66 @@ impl Project {
 
     /// Runs the pipeline, which must succeed.
     pub fn run(&self, arguments: &[&str]) -> Run {
+        self.run_to(0, arguments)
+    }
+
+    /// Runs the pipeline, which must end with this exit code.
+    pub fn run_to(&self, code: i32, arguments: &[&str]) -> Run {
         let output = self.command(&[&["run", "--json"], arguments].concat());
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let lines = String::from_utf8_lossy(&output.stdout).into_owned();
-        Run(lines.lines().map(|line| serde_json::from_str(line).expect("an event")).collect())
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
+        Run(text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("an event")).collect())
     }
 
-    /// Runs the pipeline, which must end with `code`; returns what it said.
-    pub fn run_failing(&self, arguments: &[&str], code: i32) -> String {
+    /// Runs the pipeline, which must fail with this code of an error; returns its errors.
+    pub fn run_failing(&self, code: &str, arguments: &[&str]) -> String {
         let output = self.command(&[&["run"], arguments].concat());
-        assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
-        text(&output.stderr)
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        errors(&said, code)
     }
 
-    /// Runs a command that must be refused; returns what it said.
-    pub fn refused(&self, arguments: &[&str]) -> String {
+    /// Runs a command that must be refused with this code of an error; returns what it said.
+    pub fn refused(&self, code: &str, arguments: &[&str]) -> String {
         let output = self.command(arguments);
-        assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
-        text(&output.stderr)
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        let first = said.lines().find(|line| !line.is_empty());
+        assert_eq!(first, Some(&*format!("callsheet::{code}")), "{arguments:?}: {said}");
+        said
     }
 
-    /// Runs the pipeline where no file may grow beyond `blocks` of 512 bytes; it must fail.
+    /// What `gc` says, sorted, without what it frees in all: records are as long as the times in them.
+    pub fn gc(&self, arguments: &[&str]) -> String {
+        let said = self.stdout(&[&["gc"], arguments].concat());
+        let line = |line: &str| match line.split_once(": ") {
+            Some((count, freed)) => {
+                format!("{count}: [size] {}\n", freed.splitn(3, ' ').nth(2).unwrap_or_default())
+            }
+            None => format!("{line}\n"),
+        };
+        let mut lines: Vec<String> = said.lines().map(line).collect();
+        lines.sort();
+        lines.concat()
+    }
+
+    /// What `show` says, without the two lines that name the machine.
+    pub fn shown(&self, arguments: &[&str]) -> String {
+        let said = self.stdout(&[&["show"], arguments].concat());
+        let of_machine = |line: &&str| line.starts_with("made ") || line.starts_with("CPU ");
+        let (machine, rest): (Vec<&str>, Vec<&str>) = said.lines().partition(of_machine);
+        assert_eq!(machine.len(), 2, "{said}");
+        rest.join("\n")
+    }
+
+    /// Runs the pipeline where no file may grow beyond `blocks` of 512 bytes; it must fail. Returns its errors.
     pub fn run_limited(&self, blocks: u32) -> String {
         let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" run -p chain -d toy -P small");
         let mut command = Command::new("sh");
         command.args(["-c", &script, env!("CARGO_BIN_EXE_callsheet")]).current_dir(self.0.path());
         let output = command.output().expect("sh starts");
-        assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
-        text(&output.stderr)
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        errors(&said, "io")
     }
 
     /// A symbolic link at `relative`.
@@ -105,8 +149,8 @@ impl Project {
 
     pub fn stdout(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
     }
 
     pub fn status(&self, arguments: &[&str], code: i32) {

@@ -15,6 +15,7 @@ use parquet::errors::ParquetError;
 use super::PART_BYTES;
 use super::missing::Asked;
 use super::wanted::keys;
+use crate::code::Code;
 use crate::declare::{OutputDecl, RowsDecl, TableFormat};
 use crate::error::{Doing, Error, Result, list};
 use crate::key::Digest;
@@ -77,7 +78,7 @@ impl Returned<'_> {
         if whole && seen.len() < self.asked.keys.len() {
             let (all, asked) = (self.asked.keys.len(), self.asked.keys.iter().enumerate());
             let lost = asked.filter(|(row, _)| !seen.contains(row)).map(|(_, key)| key.as_str());
-            return Err(Error::refused(
+            return Err(Error::refused(Code::WorkerOutput, 
                 format!("the worker returned {} of {all} rows; missing: {}", seen.len(), list(lost)),
                 ONE_EACH,
             ));
@@ -89,7 +90,7 @@ impl Returned<'_> {
         match part_files(path) {
             Ok(files) if path.exists() => Ok(files),
             _ if !whole => Ok(Vec::new()),
-            _ => Err(Error::refused(
+            _ => Err(Error::refused(Code::WorkerOutput, 
                 format!("the worker did not write its output `{}`", self.rows.output),
                 format!("a file, or a folder of Parquet files, is to be at {}", path.display()),
             )),
@@ -150,10 +151,10 @@ impl Returned<'_> {
         let place = |key: Option<&str>| {
             let Some(key) = key else {
                 let message = format!("the worker returned a row whose `{}` is null", self.rows.key);
-                return Err(Error::refused(message, ONE_EACH));
+                return Err(Error::refused(Code::WorkerOutput, message, ONE_EACH));
             };
             self.asked.keys.binary_search_by(|asked| asked.as_str().cmp(key)).map_err(|_| {
-                Error::refused(format!("the worker returned a row `{key}`, which it was not given"), ONE_EACH)
+                Error::refused(Code::WorkerOutput, format!("the worker returned a row `{key}`, which it was not given"), ONE_EACH)
             })
         };
         keys.iter().map(place).collect()
@@ -169,7 +170,7 @@ impl Returned<'_> {
             return Ok(());
         }
         let message = format!("the worker returned rows twice: {}", list(twice));
-        Err(Error::refused(message, ONE_EACH))
+        Err(Error::refused(Code::WorkerOutput, message, ONE_EACH))
     }
 }
 

@@ -11,6 +11,7 @@ use arrow::record_batch::RecordBatch;
 use parquet::errors::ParquetError;
 use serde_json::Value;
 
+use crate::code::Code;
 use crate::declare::RowsDecl;
 use crate::error::{Doing, Error, Result, list, suggest};
 use crate::key::Digest;
@@ -69,7 +70,7 @@ impl Wanted {
                             place.1,
                             path.display()
                         );
-                        return Err(Error::refused(message, "give every row a key"));
+                        return Err(Error::refused(Code::Unsupported, message, "give every row a key"));
                     };
                     found.push((key.to_owned(), digest, place));
                 }
@@ -93,7 +94,7 @@ impl Wanted {
         if !twice.is_empty() {
             let file = table[0].path.display();
             let message = format!("{file} has the key `{}` twice: {}", rows.key, list(twice));
-            return Err(Error::refused(message, "a row-wise stage wants one row a key"));
+            return Err(Error::refused(Code::Unsupported, message, "a row-wise stage wants one row a key"));
         }
         let mut wanted = Self::default();
         for (key, digest, place) in found {
@@ -123,7 +124,7 @@ fn with_files(
                     "column `{column}` of {} names `{name}`, which input `{input}` does not have",
                     path.display()
                 );
-                return Err(Error::refused(message, suggest(name, known.keys().map(String::as_str))));
+                return Err(Error::refused(Code::UnknownName, message, suggest(name, known.keys().map(String::as_str))));
             };
             *digest = blake3::hash(&[*digest.as_bytes(), *file.as_bytes()].concat()).into();
         }
@@ -148,7 +149,7 @@ fn digests(
 pub(super) fn keys(column: Option<&ArrayRef>, name: &str, path: &Path) -> Result<StringArray> {
     let refused = |what: String| {
         let message = format!("column `{name}` of {} {what}", path.display());
-        Error::refused(message, "rows, and the files that they depend on, are named by a column of text")
+        Error::refused(Code::Unsupported, message, "rows, and the files that they depend on, are named by a column of text")
     };
     let column = column.ok_or_else(|| refused("is missing".to_owned()))?;
     let kind = type_name(column.data_type());

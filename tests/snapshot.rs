@@ -1,0 +1,37 @@
+//! Snapshots of outputs: a reviewed file for each, so that a change of wording is one diff. `make snapshots` writes them.
+
+use insta::Settings;
+
+/// Replaces what differs from run to run: folders, times, durations, digests, process numbers, memory.
+pub fn settings() -> Settings {
+    let repository = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    // The stages and the viewer are packages one folder below.
+    let repository = if repository.join("deny.toml").exists() { Some(repository) } else { repository.parent() };
+    let repository = repository.expect("a folder").display().to_string();
+    let mut settings = Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(true);
+    settings.set_omit_expression(true);
+    for (pattern, replacement) in [
+        (r#"[^\s"'(`]*/\.tmp[A-Za-z0-9]{6}"#, "[folder]"),
+        (&*repository, "[repository]"),
+        (r"\d{4}-\d\d-\d\dT\d\d[:-]\d\d[:-]\d\d(\.\d+)?Z(-\d+)?", "[time]"),
+        (r"\b[0-9a-f]{64}\b", "[digest]"),
+        (r"\b[0-9a-f]{12}\b", "[digest]"),
+        (r"\b\d+(\.\d+)? (ms|s|min|h)( \d+ (s|min))?\b", "[duration]"),
+        (r"\b\d+(\.\d+)? [kMG]?B of memory, \d+ CPUs, on \S+", "[size] of memory, [number] CPUs, on [host]"),
+        (r"/objects/[0-9a-f]{2}/", "/objects/[..]/"),
+        (r"\d+(\.\d+)? % of the time", "[share] of the time"),
+        (r"process \d+", "process [number]"),
+    ] {
+        settings.add_filter(pattern, replacement);
+    }
+    settings
+}
+
+/// Asserts that an output is its reviewed snapshot.
+macro_rules! assert_output {
+    ($output:expr) => {
+        crate::snapshot::settings().bind(|| insta::assert_snapshot!($output))
+    };
+}
+pub(crate) use assert_output;
