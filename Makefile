@@ -5,8 +5,8 @@ PROFILE ?= demo
 SECONDS ?= 60
 TOOLS ?= callsheet,ninja,make,doit
 ENGINE = -p callsheet -p callsheet-stages
-# As many tests run at once as there are CPUs, so each computes on one thread.
-ALONE = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+# As many tests run at once as there are CPUs, so each computes on one thread. Errors are compared without colours.
+ALONE = env -u FORCE_COLOR -u CLICOLOR_FORCE -u NO_GRAPHICS OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest)
 
 .PHONY: pipeline setup fetch build inspect test test-all snapshots lint docs doc features test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables fuzz audit clean
@@ -75,7 +75,7 @@ doc: setup
 	cargo doc --locked --workspace --no-deps
 
 parity: build .toolchain/parity/installed # results beside torch, numpy, scikit-learn, Pillow and h5py
-	.toolchain/parity/bin/python -m unittest discover -s tests/parity
+	.toolchain/parity/bin/python -m unittest discover -v -s tests/parity
 
 bench-stages: build .toolchain/parity/installed # the stages of style and training beside those libraries, and ffmpeg; an hour
 	.toolchain/parity/bin/python bench/stages.py $(ARGS)

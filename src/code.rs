@@ -21,7 +21,7 @@ pub enum Code {
     InvalidValue,
     /// The operating system refused something.
     Io,
-    /// Something had to be named.
+    /// A command lacks a name that it needs.
     MissingArgument,
     /// A program is not built, or not on PATH.
     MissingProgram,
@@ -48,7 +48,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// Every kind.
+    /// All kinds of errors, by name.
     pub const ALL: [Self; 20] = [
         Self::Busy,
         Self::CheckFailed,

@@ -59,7 +59,11 @@ pub fn read(path: &Path) -> Result<Vec<Line>> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        Error::refused(Code::Unreadable, format!("line {line} of {}: is not UTF-8", path.display()), "save the file as UTF-8")
+        Error::refused(
+            Code::Unreadable,
+            format!("line {line} of {}: is not UTF-8", path.display()),
+            "save the file as UTF-8",
+        )
     })?;
     parse(&text, path)
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::code::Code;
 use miette::{Diagnostic, LabeledSpan, MietteHandlerOpts, NamedSource, SourceCode};
+use parquet::errors::ParquetError;
 
 /// Anything that stops a command before or beside the stages it runs.
 #[derive(Debug, thiserror::Error)]
@@ -103,7 +104,7 @@ impl Diagnostic for Error {
 pub fn set_error_format() {
     let wrap = io::stderr().is_terminal();
     let handler = move |_: &_| Box::new(MietteHandlerOpts::new().wrap_lines(wrap).build()) as Box<_>;
-    // It was set already if this is not the first call in the process.
+    // A second call in one process changes nothing.
     let _ = miette::set_hook(Box::new(handler));
 }
 
@@ -137,7 +138,15 @@ impl<T> Doing<T> for io::Result<T> {
 
 impl<T> Doing<T> for parquet::errors::Result<T> {
     fn doing(self, doing: &'static str, path: impl AsRef<Path>) -> Result<T> {
-        self.map_err(|source| Error::Parquet { doing, path: path.as_ref().to_owned(), source })
+        let path = path.as_ref().to_owned();
+        self.map_err(|source| match source {
+            // A full disk is not the fault of the file.
+            ParquetError::External(inner) if inner.is::<io::Error>() => match inner.downcast() {
+                Ok(source) => Error::Io { doing, path, source: *source },
+                Err(inner) => Error::Parquet { doing, path, source: ParquetError::External(inner) },
+            },
+            source => Error::Parquet { doing, path, source },
+        })
     }
 }
 

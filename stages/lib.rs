@@ -45,7 +45,6 @@ mod columns;
 mod data;
 mod figures;
 mod lpips;
-mod memory;
 mod metrics;
 mod model;
 pub mod nn;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-// It takes the place of the system's for libtorch too: a step of a small training makes thousands of tensors.
+// mimalloc replaces `malloc` for libtorch too: a step of a small training allocates thousands of tensors.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -15,8 +15,6 @@ use callsheet::table::TableWriter;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::memory::keep_freed_memory;
-
 /// An error that a user can act on.
 #[derive(Debug)]
 pub struct Refusal {
@@ -158,7 +156,6 @@ pub fn perform(run: fn(&Context) -> Result<()>, request: &Path) -> ExitCode {
         Ok(context) => context,
         Err(error) => return failed(None, &error),
     };
-    keep_freed_memory();
     let threads = context.request.cpus.max(1);
     let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     tch::set_num_threads(threads as i32);

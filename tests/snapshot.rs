@@ -6,8 +6,11 @@ use insta::Settings;
 pub fn settings() -> Settings {
     let repository = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     // The stages and the viewer are packages one folder below.
-    let repository = if repository.join("deny.toml").exists() { Some(repository) } else { repository.parent() };
+    let repository =
+        if repository.join("deny.toml").exists() { Some(repository) } else { repository.parent() };
     let repository = repository.expect("a folder").display().to_string();
+    let escaped = |c: char| if c.is_alphanumeric() || c == '/' { c.to_string() } else { format!("\\{c}") };
+    let repository = repository.chars().map(escaped).collect::<String>() + r"\b";
     let mut settings = Settings::clone_current();
     settings.set_prepend_module_to_snapshot(true);
     settings.set_omit_expression(true);
@@ -17,6 +20,9 @@ pub fn settings() -> Settings {
         (r"\d{4}-\d\d-\d\dT\d\d[:-]\d\d[:-]\d\d(\.\d+)?Z(-\d+)?", "[time]"),
         (r"\b[0-9a-f]{64}\b", "[digest]"),
         (r"\b[0-9a-f]{12}\b", "[digest]"),
+        // Columns are padded to the width of what is replaced.
+        (r" {2,}\d+(\.\d+)? (ms|s|min|h)( \d+ (s|min))?\b", "  [duration]"),
+        (r"\b\d+(\.\d+)? (ms|s|min|h)( \d+ (s|min))? {2,}", "[duration]  "),
         (r"\b\d+(\.\d+)? (ms|s|min|h)( \d+ (s|min))?\b", "[duration]"),
         (r"\b\d+(\.\d+)? [kMG]?B of memory, \d+ CPUs, on \S+", "[size] of memory, [number] CPUs, on [host]"),
         (r"/objects/[0-9a-f]{2}/", "/objects/[..]/"),

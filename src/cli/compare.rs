@@ -45,7 +45,8 @@ impl Compare {
         }
         let runs = self.runs.iter().map(|run| store.find_run(run)).collect::<Result<Vec<_>>>()?;
         let [a, b] = &runs[..] else {
-            return Err(Error::refused(Code::InvalidValue, 
+            return Err(Error::refused(
+                Code::Conflict,
                 format!("{} runs do not fit beside each other here", runs.len()),
                 "name two, or say --html FILE for a page",
             ));

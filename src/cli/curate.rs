@@ -86,7 +86,8 @@ impl Curate {
             Some(Action::Include(frames)) => frames.judge(Verdict::Include),
             Some(Action::Log(log)) => log.show(),
             None if self.frames.sql.is_some() => self.frames.judge(Verdict::Exclude),
-            None => Err(Error::refused(Code::MissingArgument, 
+            None => Err(Error::refused(
+                Code::MissingArgument,
                 "what is to be done is missing",
                 "curate exclude, curate include, curate --sql, or curate log; `callsheet curate --help`",
             )),
@@ -97,12 +98,17 @@ impl Curate {
 impl Frames {
     fn judge(&self, verdict: Verdict) -> Result<u8> {
         if self.ids.is_empty() && self.sql.is_none() {
-            return Err(Error::refused(Code::MissingArgument, "no frame is named", "name frames, or select them with --sql"));
+            return Err(Error::refused(
+                Code::MissingArgument,
+                "no frame is named",
+                "name frames, or select them with --sql",
+            ));
         }
         let author = author(self.author.as_deref())?;
         for (what, text) in [("reason", &self.reason), ("author", &author)] {
             if text.trim().is_empty() || text.contains(char::is_control) {
-                return Err(Error::refused(Code::InvalidValue, 
+                return Err(Error::refused(
+                    Code::InvalidValue,
                     format!("the {what} {text:?} is empty, or more than a line"),
                     format!("say it in one line with --{what}, for those who read it in a year"),
                 ));
@@ -124,11 +130,12 @@ impl Frames {
             }
             if !fresh.insert(id) {
                 let help = "name each frame once; nothing was written".to_owned();
-                return Err(Error::refused(Code::Conflict, format!("frame `{id}` is named twice"), help));
+                return Err(Error::refused(Code::InvalidValue, format!("frame `{id}` is named twice"), help));
             }
             if let Some(line) = lines.iter().find(|line| line.frame_id == *id && line.verdict == verdict) {
                 let Line { reason, author, date, .. } = line;
-                return Err(Error::refused(Code::Conflict, 
+                return Err(Error::refused(
+                    Code::Conflict,
                     format!(
                         "frame `{id}` has the verdict `{}` already, by {author} on {date}: {reason}",
                         verdict.name()
@@ -160,7 +167,7 @@ impl Frames {
         command.args(["inspect", &format!("--sql={query}"), "--format", "ndjson"]).args(self.which.words());
         let output = command.stderr(Stdio::inherit()).output().doing("cannot start", program)?;
         if !output.status.success() {
-            return Err(Error::refused(Code::WorkerFailed, "the query failed; nothing was written", ""));
+            return Err(Error::refused(Code::InvalidValue, "the query failed; nothing was written", ""));
         }
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let id = |line: &str| {
@@ -171,8 +178,11 @@ impl Frames {
         let ids: Option<BTreeSet<String>> = text.lines().map(id).collect();
         match ids {
             Some(ids) if !ids.is_empty() => Ok(ids.into_iter().collect()),
-            Some(_) => Err(Error::refused(Code::InvalidValue, "the query selects no frame", "nothing was written")),
-            None => Err(Error::refused(Code::InvalidValue, 
+            Some(_) => {
+                Err(Error::refused(Code::Unsupported, "the query selects no frame", "nothing was written"))
+            }
+            None => Err(Error::refused(
+                Code::Unsupported,
                 "the query has no column of text `frame_id`",
                 "select frame_id from .. ; of images `frame_id` stands beside `image_id`",
             )),
@@ -212,7 +222,8 @@ impl Verdicts {
         let (project, request) = which.request()?;
         let (dataset, known) = (request.dataset, project.dataset_names());
         if dataset.is_empty() {
-            return Err(Error::refused(Code::MissingArgument, 
+            return Err(Error::refused(
+                Code::MissingArgument,
                 "no dataset is named",
                 "verdicts are of a dataset: name it with --dataset",
             ));
@@ -239,7 +250,11 @@ fn author(said: Option<&str>) -> Result<String> {
     };
     let user = || env::var("USER").ok().filter(|name| !name.is_empty());
     said.map(str::to_owned).or_else(git).or_else(user).ok_or_else(|| {
-        Error::refused(Code::MissingArgument, "it is not known who you are", "say it with --author, or `git config user.name`")
+        Error::refused(
+            Code::MissingArgument,
+            "it is not known who you are",
+            "say it with --author, or `git config user.name`",
+        )
     })
 }
 
@@ -249,13 +264,15 @@ fn known_frames(which: &Which, file: &str) -> Result<BTreeSet<String>> {
     let pipeline = &plan.request.pipeline;
     let mut readers = plan.stages.iter().filter_map(|stage| Some((stage, verdicts_of(stage)?)));
     let Some((reader, read)) = readers.next() else {
-        return Err(Error::refused(Code::Declaration, 
+        return Err(Error::refused(
+            Code::Declaration,
             format!("no stage of pipeline `{pipeline}` reads verdicts"),
             "a stage that does has an input `curation`, wired to a source, beside a table of frames",
         ));
     };
     if read != file {
-        return Err(Error::refused(Code::Declaration, 
+        return Err(Error::refused(
+            Code::Declaration,
             format!("stage `{}` reads verdicts from {read}, and they are written to {file}", reader.name),
             "let the source's path be pipelines/curation/{dataset}.csv",
         ));
@@ -269,11 +286,16 @@ fn known_frames(which: &Which, file: &str) -> Result<BTreeSet<String>> {
     let mut sources = super::sources(&project, &store, &plan);
     let prospects = outlook(&store, &mut sources, &survey, &plan)?;
     let Some((stage, output)) = table else {
-        return Err(Error::refused(Code::Declaration, format!("stage `{}` reads no table of frames", reader.name), ""));
+        return Err(Error::refused(
+            Code::Declaration,
+            format!("stage `{}` reads no table of frames", reader.name),
+            "",
+        ));
     };
     let name = format!("{}.{output}", plan.stages[stage].name);
     let Some(objects) = &prospects[stage].objects else {
-        return Err(Error::refused(Code::NotComputed, 
+        return Err(Error::refused(
+            Code::NotComputed,
             format!("`{name}` is not there yet with these parameters: it tells which frames there are"),
             format!("`callsheet run {}` makes it", plan.stages[stage].name),
         ));
@@ -281,7 +303,8 @@ fn known_frames(which: &Which, file: &str) -> Result<BTreeSet<String>> {
     let path = store.object_path(&objects[output]);
     let rows = read_columns(&path, &["frame_id"])?;
     let ids = rows.column(0).as_string_opt::<i32>();
-    let ids = ids.ok_or_else(|| Error::refused(Code::Unsupported, format!("`frame_id` of `{name}` is no text"), ""))?;
+    let ids = ids
+        .ok_or_else(|| Error::refused(Code::Unsupported, format!("`frame_id` of `{name}` is no text"), ""))?;
     Ok(ids.iter().flatten().map(str::to_owned).collect())
 }
 
@@ -298,7 +321,9 @@ fn unknown(id: &str, known: &BTreeSet<String>) -> Error {
     let message = format!("there is no frame `{id}`; nothing was written");
     let frame = id.rsplit_once('/').map(|(frame, _)| frame).filter(|frame| known.contains(*frame));
     match frame {
-        Some(frame) => Error::refused(Code::UnknownName, message, format!("that is an image; its frame is `{frame}`")),
+        Some(frame) => {
+            Error::refused(Code::UnknownName, message, format!("that is an image; its frame is `{frame}`"))
+        }
         None if known.is_empty() => Error::refused(Code::UnknownName, message, list([])),
         None => Error::refused(Code::UnknownName, message, suggest(id, known.iter().map(String::as_str))),
     }

@@ -36,7 +36,11 @@ impl Explain {
         let [position] = meant[..] else {
             let names = meant.iter().map(|position| plan.stages[*position].name.as_str());
             let message = format!("`{}` is {} stages", self.stage, meant.len());
-            return Err(Error::refused(Code::MissingArgument, message, format!("name one of them: {}", list(names))));
+            return Err(Error::refused(
+                Code::InvalidValue,
+                message,
+                format!("name one of them: {}", list(names)),
+            ));
         };
         let name = &plan.stages[position].name;
         let mut sources = super::sources(&project, &store, &plan);

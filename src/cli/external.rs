@@ -62,8 +62,9 @@ impl Program {
         let project = Project::find().ok();
         let program = project.as_ref().and_then(|project| project.program(self.name).ok());
         let program = program.or_else(|| beside.is_file().then_some(beside));
-        let program =
-            program.ok_or_else(|| Error::refused(Code::MissingProgram, format!("`{}` is not built", self.name), self.build))?;
+        let program = program.ok_or_else(|| {
+            Error::refused(Code::MissingProgram, format!("`{}` is not built", self.name), self.build)
+        })?;
         let mut command = Command::new(program);
         command.env(ENGINE_VARIABLE, engine);
         if let Some(project) = project {

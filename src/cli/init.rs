@@ -36,7 +36,8 @@ impl Init {
     pub fn execute(&self) -> Result<u8> {
         let taken = FILES.iter().map(|(name, _)| self.folder.join(name)).find(|path| path.exists());
         if let Some(path) = taken {
-            return Err(Error::refused(Code::Conflict, 
+            return Err(Error::refused(
+                Code::Conflict,
                 format!("{} is there already: nothing is written", path.display()),
                 "name an empty folder: callsheet init my-project",
             ));

@@ -20,6 +20,7 @@ pub struct Lines {
     runs: PathBuf,
     run: String,
     begun: bool,
+    images: BTreeSet<String>,
     shown: BTreeMap<String, Instant>,
 }
 
@@ -117,11 +118,12 @@ impl Lines {
                 Some(format!("{stage}: warning: {message}"))
             }
             WorkerEvent::Log { message, .. } => Some(format!("{stage}: {message}")),
-            WorkerEvent::Image { name, step, path } => {
+            // The first of a kind; the others lie in the same folder.
+            WorkerEvent::Image { name, step, path } if self.images.insert(format!("{stage}/{name}")) => {
                 let path = self.runs.join(&self.run).join(path);
                 Some(format!("{stage}: {name} at step {step}: {}", path.display()))
             }
-            WorkerEvent::Metric { .. } | WorkerEvent::Error { .. } => None,
+            WorkerEvent::Metric { .. } | WorkerEvent::Image { .. } | WorkerEvent::Error { .. } => None,
         }
     }
 }
@@ -131,15 +133,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_image_is_printed_with_the_path_where_it_can_be_looked_at() {
+    fn the_first_image_of_a_kind_is_printed_with_its_path() {
         let mut lines = Lines::new("chain".into(), BTreeSet::new(), "data/store/runs".into());
         lines.run = "first".into();
-        let said =
-            WorkerEvent::Image { name: "samples".into(), step: 400, path: "images/train/samples-400.png".into() };
+        let said = WorkerEvent::Image {
+            name: "samples".into(),
+            step: 400,
+            path: "images/train/samples-400.png".into(),
+        };
         let event = Event::Worker { stage: "train".into(), said };
         assert_eq!(
             lines.report(&event),
             ["train: samples at step 400: data/store/runs/first/images/train/samples-400.png"]
         );
+        assert!(lines.report(&event).is_empty(), "the first of a kind is enough");
     }
 }

@@ -53,7 +53,8 @@ pub struct Metrics {
 impl Metrics {
     pub fn execute(&self) -> Result<u8> {
         if !(0.0..1.0).contains(&self.smooth) {
-            return Err(Error::refused(Code::InvalidValue, 
+            return Err(Error::refused(
+                Code::InvalidValue,
                 format!("--smooth {} is no weight", self.smooth),
                 "say a number from 0 to below 1, such as 0.9",
             ));
@@ -111,7 +112,11 @@ impl Metrics {
         let runs = self.runs.join(", ");
         if known.0.is_empty() {
             let help = "stages that train measure losses; `callsheet ls --runs` lists the runs";
-            return Err(Error::refused(Code::NotComputed, format!("no stage of {runs} measured anything"), help));
+            return Err(Error::refused(
+                Code::Unsupported,
+                format!("no stage of {runs} measured anything"),
+                help,
+            ));
         }
         let asked = [("--stage", &self.stage, &known.0), ("--metric", &self.metric, &known.1)];
         let asked = asked.into_iter().filter(|(_, patterns, _)| !patterns.is_empty());
@@ -120,13 +125,19 @@ impl Metrics {
                 format!("{option}: {}", suggest(&patterns[0], known.iter().map(String::as_str)))
             })
             .collect();
-        Err(Error::refused(Code::UnknownName, format!("nothing that {runs} measured is called so"), help.join("; ")))
+        Err(Error::refused(
+            Code::UnknownName,
+            format!("nothing that {runs} measured is called so"),
+            help.join("; "),
+        ))
     }
 }
 
 fn patterns(words: &[String]) -> Result<Vec<Pattern>> {
     let pattern = |word: &String| {
-        Pattern::new(word).map_err(|error| Error::refused(Code::InvalidValue, format!("`{word}` is no pattern: {error}"), ""))
+        Pattern::new(word).map_err(|error| {
+            Error::refused(Code::InvalidValue, format!("`{word}` is no pattern: {error}"), "")
+        })
     };
     words.iter().map(pattern).collect()
 }

@@ -198,7 +198,8 @@ impl Which {
             set: self.set.clone(),
         };
         if request.pipeline.is_empty() {
-            return Err(Error::refused(Code::MissingArgument, 
+            return Err(Error::refused(
+                Code::MissingArgument,
                 "no pipeline is named",
                 format!(
                     "name one with --pipeline, or as `pipeline` under [defaults] in callsheet.toml (known: {})",

@@ -59,7 +59,8 @@ impl Pin {
         let keys: BTreeSet<Digest> =
             cached.filter_map(|prospect| Some(prospect.key.as_ref()?.digest())).collect();
         if keys.is_empty() {
-            return Err(Error::refused(Code::NotComputed, 
+            return Err(Error::refused(
+                Code::NotComputed,
                 "there is nothing to pin yet with these parameters",
                 "`callsheet run` makes it",
             ));

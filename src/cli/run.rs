@@ -93,7 +93,8 @@ impl Run {
         if let Some(only) = &only
             && let Some(stage) = force.iter().find(|stage| !only.contains(*stage))
         {
-            return Err(Error::refused(Code::Conflict, 
+            return Err(Error::refused(
+                Code::Conflict,
                 format!("--force {stage} contradicts --only {}", self.select.only.join(" --only ")),
                 format!("add --only {stage}, or leave --only out"),
             ));

@@ -41,7 +41,8 @@ impl Show {
         });
         let Some((stage, output)) = found else {
             let known: Vec<String> = all().map(|(s, o)| format!("{}.{o}", s.name)).collect();
-            return Err(Error::refused(Code::UnknownName, 
+            return Err(Error::refused(
+                Code::UnknownName,
                 format!("the pipeline has no artifact `{}`", self.artifact),
                 suggest(&self.artifact, known.iter().map(String::as_str)),
             ));
@@ -51,7 +52,8 @@ impl Show {
         let prospect = prospects.into_iter().find(|p| p.stage == stage.name);
         let made = prospect.and_then(|p| store.record(&p.key?.digest()).zip(p.objects));
         let Some((record, objects)) = made else {
-            return Err(Error::refused(Code::NotComputed, 
+            return Err(Error::refused(
+                Code::NotComputed,
                 format!("`{}.{output}` is not there yet with these parameters", stage.name),
                 "`callsheet run` makes it; `callsheet plan` says what that takes",
             ));

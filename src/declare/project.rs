@@ -95,7 +95,8 @@ impl Project {
     pub fn find() -> Result<Self> {
         let here = env::current_dir().doing("cannot find", ".")?;
         let root = here.ancestors().find(|folder| folder.join(FILE).is_file()).ok_or_else(|| {
-            Error::refused(Code::NoProject, 
+            Error::refused(
+                Code::NoProject,
                 format!("no {FILE} in {} or any folder above it", here.display()),
                 "run callsheet inside a project",
             )
@@ -110,7 +111,8 @@ impl Project {
     pub fn open(root: &Path) -> Result<Self> {
         let (file, _): (ProjectFile, _) = read_toml(root, Path::new(FILE))?;
         if root.to_str().is_none() {
-            return Err(Error::refused(Code::Unsupported, 
+            return Err(Error::refused(
+                Code::Unsupported,
                 format!("the path of the project, {}, is not UTF-8", root.display()),
                 "move the project to a folder with a plain name",
             ));
@@ -142,7 +144,8 @@ impl Project {
         let search = self.search_path();
         let mut found = env::split_paths(&search).map(|folder| self.root.join(folder).join(name));
         found.find(|path| executable(path)).ok_or_else(|| {
-            Error::refused(Code::MissingProgram, 
+            Error::refused(
+                Code::MissingProgram,
                 format!("cannot start `{name}`: no such program on PATH"),
                 "is it installed, or listed under [programs] in callsheet.toml?",
             )
@@ -205,7 +208,11 @@ impl Project {
         let known = layer_names(&self.root.join(&folder));
         if !known.iter().any(|k| k == name) {
             let help = suggest(name, known.iter().map(String::as_str));
-            return Err(Error::refused(Code::UnknownName, format!("{what} `{name}` not found in {}", folder.display()), help));
+            return Err(Error::refused(
+                Code::UnknownName,
+                format!("{what} `{name}` not found in {}", folder.display()),
+                help,
+            ));
         }
         Layer::read(&self.root, &folder.join(format!("{name}.toml")))
     }

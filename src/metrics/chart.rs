@@ -57,7 +57,11 @@ impl Chart {
                 let picture = RgbImage::from_raw(size.0, size.1, pixels).expect("three bytes a pixel");
                 picture.save_with_format(path, ImageFormat::Png).map_err(|error| failed(error.to_string()))
             }
-            _ => Err(Error::refused(Code::InvalidValue, format!("{shown} is no name of a picture"), "end it with .png or .svg")),
+            _ => Err(Error::refused(
+                Code::InvalidValue,
+                format!("{shown} is no name of a picture"),
+                "end it with .png or .svg",
+            )),
         }
     }
 

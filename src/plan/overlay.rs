@@ -269,13 +269,15 @@ fn lay_option(spec: &mut Spec, option: &str) -> Result<()> {
         Some((stage, param, value.trim()))
     });
     let Some((stage, param, value)) = parts else {
-        return Err(Error::refused(Code::InvalidValue, 
+        return Err(Error::refused(
+            Code::InvalidValue,
             format!("--set `{option}` is not of the form stage.param=value"),
             "e.g. --set train_encoder.margin=0.2",
         ));
     };
     let Some(range) = spec.range(stage) else {
-        return Err(Error::refused(Code::UnknownName, 
+        return Err(Error::refused(
+            Code::UnknownName,
             format!("--set `{option}`: the pipeline has no stage `{stage}`"),
             suggest(stage, spec.stages.iter().map(|s| s.name.as_str())),
         ));

@@ -103,7 +103,11 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
 pub fn declared(project: &Project, pipeline: &str, dataset: &str) -> Result<BTreeSet<String>> {
     if project.pipeline_names().is_empty() {
         let message = format!("there is no pipeline in {}", project.pipelines.display());
-        return Err(Error::refused(Code::UnknownName, message, "is `pipelines` in callsheet.toml the right folder?"));
+        return Err(Error::refused(
+            Code::UnknownName,
+            message,
+            "is `pipelines` in callsheet.toml the right folder?",
+        ));
     }
     let known = |names: Vec<String>, name: &str| name.is_empty() || names.iter().any(|known| known == name);
     if !known(project.pipeline_names(), pipeline) || !known(project.dataset_names(), dataset) {

@@ -43,10 +43,15 @@ impl Plan {
         }
         if self.stages.is_empty() {
             let message = format!("pipeline `{}` has no stages", self.request.pipeline);
-            return Err(Error::refused(Code::Declaration, message, "a stage is a table in it: [stages.my_stage]"));
+            return Err(Error::refused(
+                Code::Declaration,
+                message,
+                "a stage is a table in it: [stages.my_stage]",
+            ));
         }
         if wanted.is_empty() {
-            return Err(Error::refused(Code::Conflict, 
+            return Err(Error::refused(
+                Code::Conflict,
                 "no stage is selected",
                 "no stage is both after --from and before --until or the stages named",
             ));

@@ -97,11 +97,17 @@ impl Shown<'_> {
             Some(Figure::Scatter) => scatter(path, alt),
             Some(Figure::Picture) if self.object.size > LARGEST => {
                 let size = Bytes(self.object.size);
-                Err(Error::refused(Code::Unsupported, format!("{} of {size} is too large for a page", path.display()), ""))
+                Err(Error::refused(
+                    Code::Unsupported,
+                    format!("{} of {size} is too large for a page", path.display()),
+                    "",
+                ))
             }
             Some(Figure::Picture) => {
                 let shown = element(&fs::read(path).doing("cannot read", path)?, alt);
-                shown.map_err(|error| Error::refused(Code::Unreadable, format!("{}: {error}", path.display()), ""))
+                shown.map_err(|error| {
+                    Error::refused(Code::Unreadable, format!("{}: {error}", path.display()), "")
+                })
             }
             None => Ok(html! {}),
         }

@@ -56,7 +56,11 @@ fn one(batch: &RecordBatch, row: usize, path: &Path) -> Result<(String, Result<S
     let name = name.map(|(_, column)| text(column, row)).unwrap_or_default();
     let Some((_, pictures)) = pictures else {
         let help = "figure = \"images\" is for a table with a column of type image";
-        return Err(Error::refused(Code::Unsupported, format!("{} has no column of images", path.display()), help));
+        return Err(Error::refused(
+            Code::Unsupported,
+            format!("{} has no column of images", path.display()),
+            help,
+        ));
     };
     let small = thumbnail(image(pictures, row).unwrap_or_default(), SIDE);
     Ok((name, small.map(|small| data_uri("image/jpeg", &small))))

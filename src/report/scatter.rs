@@ -47,7 +47,11 @@ pub fn scatter(path: &Path, title: &str) -> Result<Markup> {
     }
     if panels.is_empty() {
         let help = "figure = \"scatter\" is for a table with columns NAME_x and NAME_y";
-        return Err(Error::refused(Code::Unsupported, format!("{} has no coordinates", path.display()), help));
+        return Err(Error::refused(
+            Code::Unsupported,
+            format!("{} has no coordinates", path.display()),
+            help,
+        ));
     }
     // Text of strangers must not end the script.
     let data = json!({ "title": title, "panels": panels, "columns": colours, "thumbnails": thumbnails });

@@ -258,7 +258,8 @@ impl Action<'_> {
         if ended.timed_out {
             let message =
                 format!("the worker took longer than its {} s", timeout.unwrap_or_default().as_secs_f64());
-            return Err(Error::refused(Code::Timeout, 
+            return Err(Error::refused(
+                Code::Timeout,
                 message,
                 format!("raise timeout_seconds; the log is {}", log.display()),
             ));
@@ -282,7 +283,8 @@ impl Action<'_> {
     /// Inputs and scripts must be what the key says, from its computation to the end.
     pub(super) fn check_unchanged(&self, store: &Store) -> Result<()> {
         if let Some(object) = self.objects.iter().find(|object| !store.intact(object)) {
-            return Err(Error::refused(Code::InputChanged, 
+            return Err(Error::refused(
+                Code::InputChanged,
                 format!(
                     "{} changed while stage `{}` read it: the result is not recorded",
                     store.object_path(object).display(),
@@ -292,7 +294,8 @@ impl Action<'_> {
             ));
         }
         let Some(path) = self.watch.changed() else { return Ok(()) };
-        Err(Error::refused(Code::InputChanged, 
+        Err(Error::refused(
+            Code::InputChanged,
             format!(
                 "{} changed while stage `{}` read it: the result is not recorded",
                 path.display(),
@@ -387,9 +390,14 @@ fn failure(ended: &Ended, command: &[String], log: &Path) -> Error {
     let lines = last_lines(log, QUOTED_LINES);
     if lines.is_empty() {
         let message = format!("the worker ended with {} and said nothing", ended.status);
-        return Error::refused(Code::WorkerFailed, message, format!("its command was: {}", command.join(" ")));
+        return Error::refused(
+            Code::WorkerFailed,
+            message,
+            format!("its command was: {}", command.join(" ")),
+        );
     }
-    Error::refused(Code::WorkerFailed, 
+    Error::refused(
+        Code::WorkerFailed,
         format!("the worker ended with {}; its last words:\n{lines}", ended.status),
         format!("the full log is {}", log.display()),
     )

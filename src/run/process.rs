@@ -162,7 +162,11 @@ fn start(job: &Job, both: PipeWriter, events: &PipeWriter) -> Result<Child> {
     command.stdin(Stdio::null()).stdout(both).stderr(other).process_group(0);
     command.spawn().map_err(|error| {
         let name = Path::new(&job.command[0]).display();
-        Error::refused(Code::MissingProgram, format!("cannot start {name}: {error}"), "is it a program for this machine?")
+        let (code, help) = match error.kind() {
+            io::ErrorKind::NotFound => (Code::MissingProgram, "install it, or correct the stage's command"),
+            _ => (Code::Io, "is it a program for this machine, and may you run it?"),
+        };
+        Error::refused(code, format!("cannot start {name}: {error}"), help)
     })
 }
 

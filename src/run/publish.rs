@@ -36,7 +36,8 @@ pub fn publish(
         if !declared.values().any(|o| name == o.path.as_str()) {
             let known = declared.values().map(|o| o.path.as_str());
             let name = name.to_string_lossy();
-            return Err(Error::refused(Code::WorkerOutput, 
+            return Err(Error::refused(
+                Code::WorkerOutput,
                 format!("stage `{}` wrote `{name}`, which it does not declare", stage.name),
                 suggest(&name, known),
             ));
@@ -54,7 +55,8 @@ pub fn publish(
             _ => found.is_ok_and(|found| found.is_file() && found.len() > 0),
         };
         if !full {
-            return Err(Error::refused(Code::WorkerOutput, 
+            return Err(Error::refused(
+                Code::WorkerOutput,
                 format!("stage `{}` did not write its output `{name}` ({})", stage.name, output.path),
                 "it must be there, not be empty, and be no link",
             ));

@@ -35,13 +35,15 @@ impl Machine {
     pub fn check(&self, stage: &str, wanted: &ResourcesDecl) -> Result<()> {
         if wanted.gpus > self.gpus.len() {
             let found = if self.gpus.is_empty() { "none".to_owned() } else { self.gpus.join(", ") };
-            return Err(Error::refused(Code::Resources, 
+            return Err(Error::refused(
+                Code::Resources,
                 format!("stage `{stage}` needs {} GPUs, the run has {found}", wanted.gpus),
                 "name them with --gpus, e.g. --gpus 0,1",
             ));
         }
         if wanted.memory.0 > self.memory {
-            return Err(Error::refused(Code::Resources, 
+            return Err(Error::refused(
+                Code::Resources,
                 format!(
                     "stage `{stage}` needs {} of memory, the run may use {}",
                     wanted.memory,

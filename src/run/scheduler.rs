@@ -205,7 +205,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
     }
 
     fn priority(&self, position: usize) -> Priority {
-        let seconds = |stage: &Stage| self.survey.seconds_here(&stage.name).unwrap_or(UNKNOWN_SECONDS);
+        let seconds = |stage: &Stage| self.survey.seconds_somewhere(&stage.name).unwrap_or(UNKNOWN_SECONDS);
         self.priorities.get_or_init(|| priorities(&self.run.plan.stages, &self.consumers, seconds))[position]
     }
 
@@ -283,7 +283,8 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
             };
             let outcome = catch_unwind(AssertUnwindSafe(|| action.perform(run, say)));
             let outcome = outcome.unwrap_or_else(|_| {
-                Err(Error::refused(Code::Internal, 
+                Err(Error::refused(
+                    Code::Internal,
                     "callsheet itself failed at this stage",
                     "please report what it said above",
                 ))

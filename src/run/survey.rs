@@ -47,6 +47,11 @@ impl Survey {
         self.heads.seconds_here(stage)
     }
 
+    /// Seconds that a stage took last on such CPUs or, if it never ran there, on others: enough to choose an order.
+    pub fn seconds_somewhere(&self, stage: &str) -> Option<f64> {
+        self.seconds_here(stage).or_else(|| Some(self.last(stage)?.seconds))
+    }
+
     /// Whether this is the latest action of a stage, to the content, and its artifacts are shown.
     pub fn shows(&self, stage: &str, head: &Head) -> bool {
         self.fresh.contains(stage) && self.heads.get(stage).is_some_and(|shown| **shown == *head)

@@ -1,4 +1,4 @@
-//! The kind of CPU of this machine: what a stage took on another kind says little of what it takes here.
+//! Kind of this machine's CPUs. A time that a stage took on another kind does not predict the time here.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -9,23 +9,25 @@ const INSTRUCTIONS: [&str; 5] = ["avx2", "avx512f", "avx512_bf16", "amx_bf16", "
 /// Bytes of /proc/cpuinfo that hold its first CPU; all of it takes long to read where there are hundreds.
 const FIRST_CPU: u64 = 8192;
 
-/// The kind of this machine's CPUs: model, and which of the instructions that matter they have; empty if the system
-/// does not tell.
+/// Kind of this machine's CPUs: their model and the instructions that matter; empty if the system does not show it.
 pub fn cpu_kind() -> &'static str {
     static KIND: LazyLock<String> = LazyLock::new(|| {
         let mut text = Vec::new();
         let file = File::open("/proc/cpuinfo");
-        // A system that has no such file tells nothing.
+        // Without such a file the kind is not known.
         let _ = file.and_then(|file| file.take(FIRST_CPU).read_to_end(&mut text));
         kind(&String::from_utf8_lossy(&text))
     });
     &KIND
 }
 
-/// The number of a kind of CPU, for lists of thousands: bytes of its hash; 0 where the kind is not known.
+/// Number of a kind that is not known.
+pub(super) const UNKNOWN: u32 = 0;
+
+/// Number of a kind of CPU: bytes of its hash, shorter than its name in lists of thousands of stages.
 pub(super) fn cpu_number(kind: &str) -> u32 {
     let [a, b, c, d, ..] = *blake3::hash(kind.as_bytes()).as_bytes();
-    if kind.is_empty() { 0 } else { u32::from_le_bytes([a, b, c, d]) }
+    if kind.is_empty() { UNKNOWN } else { u32::from_le_bytes([a, b, c, d]) }
 }
 
 fn kind(cpuinfo: &str) -> String {
@@ -36,7 +38,7 @@ fn kind(cpuinfo: &str) -> String {
         };
         cpuinfo.lines().find_map(of)
     };
-    // ARM's have numbers instead of names.
+    // ARM CPUs have numbers instead of names.
     let numbers = || Some(format!("ARM {} {}", value("CPU implementer")?, value("CPU part")?));
     let Some(model) = value("model name").or_else(numbers) else { return String::new() };
     let flags = value("flags").or_else(|| value("Features")).unwrap_or_default();

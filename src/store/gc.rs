@@ -37,7 +37,8 @@ impl Store {
     pub fn garbage(&self, budget: Option<u64>, orphans: BTreeSet<Orphan>) -> Result<Garbage> {
         let inventory = self.inventory_without(&orphans)?;
         if let Some(lost) = inventory.lost.first() {
-            return Err(Error::refused(Code::Unreadable, 
+            return Err(Error::refused(
+                Code::Unreadable,
                 format!(
                     "{} cannot be read: what it needs is not known, so nothing is removed",
                     lost.display()
@@ -146,7 +147,11 @@ impl Store {
     pub fn exclusive(&self) -> Result<Lock> {
         self.create()?;
         Lock::try_take(self.path("locks/store.lock"), true)?.ok_or_else(|| {
-            Error::refused(Code::Busy, "a run is at work in this store", "wait for its end, or stop it with Ctrl-C")
+            Error::refused(
+                Code::Busy,
+                "a run is at work in this store",
+                "wait for its end, or stop it with Ctrl-C",
+            )
         })
     }
 
@@ -155,8 +160,9 @@ impl Store {
     /// # Errors
     /// When it is at work.
     pub fn shared(&self) -> Result<Lock> {
-        Lock::try_take(self.path("locks/store.lock"), false)?
-            .ok_or_else(|| Error::refused(Code::Busy, "the store is being cleaned", "wait until `callsheet gc` is done"))
+        Lock::try_take(self.path("locks/store.lock"), false)?.ok_or_else(|| {
+            Error::refused(Code::Busy, "the store is being cleaned", "wait until `callsheet gc` is done")
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
-use super::cpu::{cpu_kind, cpu_number};
+use super::cpu::{UNKNOWN, cpu_kind, cpu_number};
 use super::{Object, Provenance, Store, read_json};
 use crate::declare::StageDecl;
 use crate::error::Result;
@@ -77,19 +77,21 @@ impl Heads {
         self.stages.get(stage)
     }
 
-    /// Seconds that a stage took when it last ran on CPUs of the kind that this machine has.
+    /// Seconds that a stage took when it last ran on CPUs of the kind that this machine has, or on CPUs whose kind
+    /// was not kept.
     pub fn seconds_here(&self, stage: &str) -> Option<f64> {
         let cpu = cpu_number(cpu_kind());
         match self.get(stage) {
-            Some(head) if head.cpu == cpu => Some(head.seconds),
+            Some(head) if head.cpu == cpu || head.cpu == UNKNOWN => Some(head.seconds),
             _ => self.elsewhere.get(&cpu)?.get(stage).copied(),
         }
     }
 
-    /// Makes an action the latest of a stage, and remembers what the one before took elsewhere.
+    /// Makes an action the latest of a stage, and remembers the time of the previous one if its CPUs were of another kind.
     fn replace(&mut self, stage: &str, head: &Arc<Head>) {
         if let Some(before) = self.stages.insert(stage.to_owned(), head.clone())
             && before.cpu != head.cpu
+            && before.cpu != UNKNOWN
         {
             self.elsewhere.entry(before.cpu).or_default().insert(stage.to_owned(), before.seconds);
         }
@@ -103,6 +105,9 @@ impl Heads {
     /// Forgets the latest action of a stage.
     pub(super) fn remove(&mut self, stage: &str) {
         self.stages.remove(stage);
+        for times in self.elsewhere.values_mut() {
+            times.remove(stage);
+        }
     }
 
     /// All of them, by stage.
@@ -176,5 +181,7 @@ mod tests {
         assert_eq!(heads.seconds_here("train"), Some(12.0));
         heads.replace("other", &head(80.0, "another"));
         assert_eq!(heads.seconds_here("other"), None, "it never ran on such a CPU");
+        heads.replace("old", &head(5.0, ""));
+        assert_eq!(heads.seconds_here("old"), Some(5.0), "the record is older than the names of CPUs");
     }
 }

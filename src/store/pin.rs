@@ -18,7 +18,11 @@ impl Store {
     /// When the name is not plain, or the store cannot be written.
     pub fn pin(&self, name: &str, keys: &BTreeSet<Digest>) -> Result<()> {
         if !is_name(name) {
-            return Err(Error::refused(Code::InvalidValue, format!("`{name}` is no name of a pin"), NAME_RULE));
+            return Err(Error::refused(
+                Code::InvalidValue,
+                format!("`{name}` is no name of a pin"),
+                NAME_RULE,
+            ));
         }
         self.create()?;
         self.write_json(&self.pin_path(name), keys)

@@ -36,7 +36,7 @@ pub struct Provenance {
     pub peak_memory: Option<u64>,
     /// CPUs it was given.
     pub cpus: usize,
-    /// Their kind: model and instructions; empty if that is not known.
+    /// Model and instructions of the CPUs; empty if not known.
     #[serde(default)]
     pub cpu: String,
     /// Execution parameters.

@@ -79,9 +79,8 @@ impl Store {
     }
 }
 
-/// Name of a run that the process `process` began at `began`. Names sort as their beginnings do:
-/// milliseconds, as several short runs fit into a second, and the numbers of processes do not tell
-/// which was first.
+/// Name of a run that the process `process` began at `began`. Names sort by time: to the millisecond, as several short
+/// runs fit into a second.
 pub fn run_id(began: SystemTime, process: u32) -> String {
     let began = humantime::format_rfc3339_millis(began).to_string().replace(':', "-");
     format!("{began}-{process}")
@@ -109,7 +108,11 @@ pub fn position(name: &str, ids: &[&str]) -> Result<usize> {
         }
         _ => {
             let ids: Vec<&str> = found.iter().map(|at| ids[*at]).collect();
-            Err(Error::refused(Code::InvalidValue, format!("several runs begin with `{name}`"), ids.join(", ")))
+            Err(Error::refused(
+                Code::InvalidValue,
+                format!("several runs begin with `{name}`"),
+                ids.join(", "),
+            ))
         }
     }
 }

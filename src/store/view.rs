@@ -53,7 +53,8 @@ fn replace(target: &Path, link: &Path, folder: &Path) -> Result<()> {
         return Ok(());
     }
     if fs::symlink_metadata(link).is_ok_and(|found| !found.is_symlink()) {
-        return Err(Error::refused(Code::Conflict, 
+        return Err(Error::refused(
+            Code::Conflict,
             format!("cannot show an artifact at {}: something else is there", link.display()),
             "move it away; data/out is callsheet's own",
         ));

@@ -72,7 +72,8 @@ pub fn check_rows(
         let name = field.name();
         let faults = |found: Faults, check: &str| {
             let found = found.map_err(|error| {
-                Error::refused(Code::Declaration, 
+                Error::refused(
+                    Code::Declaration,
                     format!("check `{check}`: column `{name}` of {}: {error}", path.display()),
                     HELP,
                 )
@@ -97,7 +98,11 @@ pub fn check_rows(
 
 fn no_column(column: &str, schema: &arrow::datatypes::Schema, path: &Path) -> Error {
     let help = suggest(column, schema.fields().iter().map(|field| field.name().as_str()));
-    Error::refused(Code::Declaration, format!("{} has no column `{column}`, which is to be checked", path.display()), help)
+    Error::refused(
+        Code::Declaration,
+        format!("{} has no column `{column}`, which is to be checked", path.display()),
+        help,
+    )
 }
 
 /// Checks that no two rows of a table of these files have the same key.
@@ -130,7 +135,11 @@ pub fn check_unique(files: &[PathBuf], checks: &ChecksDecl) -> Result<()> {
         if twice > 0 {
             let what = columns.join(" + ");
             let message = format!("check `unique`: {twice} rows have the `{what}` of another row");
-            return Err(Error::refused(Code::CheckFailed, format!("{message}: {}", shown(&examples, twice)), HELP));
+            return Err(Error::refused(
+                Code::CheckFailed,
+                format!("{message}: {}", shown(&examples, twice)),
+                HELP,
+            ));
         }
     }
     Ok(())
@@ -159,7 +168,8 @@ pub fn check_count<'a>(
     let under =
         least.filter(|(count, _)| rows < *count).map(|(count, of)| format!("at least the {count}{of}"));
     match over.chain(under).next() {
-        Some(wanted) => Err(Error::refused(Code::CheckFailed, 
+        Some(wanted) => Err(Error::refused(
+            Code::CheckFailed,
             format!("check `rows`: the table has {rows} rows, and is to have {wanted}"),
             HELP,
         )),

@@ -79,7 +79,8 @@ pub fn check_columns(path: &Path, declared: &BTreeMap<String, String>) -> Result
     }
     let foreign = found.keys().filter(|name| !declared.contains_key(*name));
     faults.extend(foreign.map(|name| format!("`{name}` is not declared")));
-    Err(Error::refused(Code::WorkerOutput, 
+    Err(Error::refused(
+        Code::WorkerOutput,
         format!("columns of {}: {}", path.display(), faults.join("; ")),
         "make the stage write the columns that its stage.toml declares, or declare what it writes",
     ))

@@ -83,7 +83,8 @@ fn parse(
         let line = line.chars().take(QUOTED).collect::<String>();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let columns = list(schema.fields().iter().map(|field| field.name().as_str()));
-        Error::refused(Code::WorkerOutput, 
+        Error::refused(
+            Code::WorkerOutput,
             format!("line {number} of {name}, `{line}`: {error}"),
             format!("write one JSON object a line, with the declared columns: {columns}"),
         )

@@ -38,7 +38,11 @@ pub fn part_files(table: &Path) -> Result<Vec<PathBuf>> {
     parts.sort();
     if parts.is_empty() {
         let message = format!("{} holds no Parquet file", table.display());
-        return Err(Error::refused(Code::Unreadable, message, "a table is a Parquet file, or a folder of them"));
+        return Err(Error::refused(
+            Code::Unreadable,
+            message,
+            "a table is a Parquet file, or a folder of them",
+        ));
     }
     Ok(parts)
 }
@@ -121,7 +125,11 @@ impl Cursor {
                 }
                 None => {
                     let message = format!("{} has fewer rows than it had", self.path.display());
-                    return Err(Error::refused(Code::Unreadable, message, "`callsheet verify` tells what is damaged"));
+                    return Err(Error::refused(
+                        Code::Unreadable,
+                        message,
+                        "`callsheet verify` tells what is damaged",
+                    ));
                 }
             },
         };
@@ -168,7 +176,11 @@ fn keys(part: &Path) -> Result<Vec<String>> {
         let column = batch.column(0).as_string_opt::<i32>();
         let Some(column) = column else {
             let message = format!("the key `{name}` of {} is no text", part.display());
-            return Err(Error::refused(Code::Unsupported, message, "only a folder that callsheet wrote is one table"));
+            return Err(Error::refused(
+                Code::Unsupported,
+                message,
+                "only a folder that callsheet wrote is one table",
+            ));
         };
         keys.extend(column.iter().map(|key| key.unwrap_or_default().to_owned()));
         Ok(())

@@ -102,7 +102,11 @@ pub(super) fn project(builder: Builder, columns: &[&str], path: &Path) -> Result
     for column in columns {
         let Some(root) = names.iter().position(|name| name == column) else {
             let help = crate::error::suggest(column, names.iter().map(String::as_str));
-            return Err(Error::refused(Code::UnknownName, format!("{} has no column `{column}`", path.display()), help));
+            return Err(Error::refused(
+                Code::UnknownName,
+                format!("{} has no column `{column}`", path.display()),
+                help,
+            ));
         };
         roots.push(root);
     }

@@ -13,12 +13,13 @@ use rayon::prelude::*;
 use tch::{Kind, Tensor, no_grad};
 
 use crate::data::{normalised, to_picture, to_tensor, values};
-use crate::memory::LARGEST_KEPT;
 use crate::picture::resized;
 use crate::worker::{Context, refusal};
 use heads::{Heads, Version};
 use trunk::Trunk;
 
+/// Bytes that the first layer of a network makes of a batch. More make nothing faster.
+const FIRST_LAYER_BYTES: i64 = (32 << 20) - 1;
 /// More images together make nothing faster.
 const LARGEST_BATCH: i64 = 16;
 /// Values of features that are taken as float64 at once.
@@ -99,12 +100,11 @@ impl Distance {
         Ok(distances)
     }
 
-    /// How many of such images go through the network together: as leave what its first layer makes in memory that
-    /// is kept. A power of two, so that a batch of as many as [`LARGEST_BATCH`] is split evenly: another number may
+    /// Number of such images that go through the network together, limited by [`FIRST_LAYER_BYTES`]. A power of two, so that a batch of as many as [`LARGEST_BATCH`] is split evenly: another number may
     /// round otherwise.
     fn batch(&self, images: &Tensor) -> i64 {
         let bytes = self.trunk.first_layer_bytes(images.size()[2] * images.size()[3]);
-        let fit = (i64::from(LARGEST_KEPT - 1) / bytes).clamp(1, LARGEST_BATCH);
+        let fit = (FIRST_LAYER_BYTES / bytes).clamp(1, LARGEST_BATCH);
         1 << fit.ilog2()
     }
 

@@ -91,7 +91,7 @@ impl Measures {
 
     fn perceptual(&self, x: &Tensor, y: &Tensor) -> Vec<f64> {
         let loss = |n: i64| {
-            // Both at once: the network's weights are laid out anew for every call.
+            // Both in one call, as every call reorders the network's weights.
             let pair = Tensor::cat(&[x.narrow(0, n, 1), y.narrow(0, n, 1)], 0);
             let taps = self.vgg.taps(&normalised(&pair));
             let of = |n| taps.iter().map(|tap| tap.narrow(0, n, 1)).collect::<Vec<_>>();

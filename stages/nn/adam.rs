@@ -50,7 +50,7 @@ impl Adam {
         self.updates(vars, gradients, learning_rate).into_iter().for_each(Update::make);
     }
 
-    /// The parts of [`Self::step`], one for each tensor, which may be made in any order and side by side.
+    /// Updates that [`Self::step`] makes, one for each tensor with a gradient. They do not depend on each other.
     pub fn updates(
         &mut self,
         vars: &[(&str, &Vars)],
@@ -64,6 +64,7 @@ impl Adam {
         let all = vars.iter().flat_map(|(prefix, vars)| vars.named().iter().map(move |pair| (prefix, pair)));
         let reached = all.zip(gradients).filter(|(_, gradient)| gradient.defined());
         let update = |((prefix, (name, tensor)), gradient): ((&&str, (&String, &Tensor)), &Tensor)| Update {
+            name: format!("{prefix}{name}"),
             tensor: tensor.shallow_clone(),
             m: self.state[&format!("m.{prefix}{name}")].shallow_clone(),
             v: self.state[&format!("v.{prefix}{name}")].shallow_clone(),
@@ -77,6 +78,8 @@ impl Adam {
 
 /// Update of one tensor.
 pub struct Update {
+    /// Prefix and name of the tensor.
+    pub name: String,
     tensor: Tensor,
     m: Tensor,
     v: Tensor,
@@ -87,9 +90,14 @@ pub struct Update {
 }
 
 impl Update {
+    /// Number of values of the tensor.
+    pub fn size(&self) -> usize {
+        self.tensor.numel()
+    }
+
     /// Updates the tensor and its moments.
     pub fn make(self) {
-        let Self { mut tensor, mut m, mut v, gradient, betas, rate } = self;
+        let Self { name: _, mut tensor, mut m, mut v, gradient, betas, rate } = self;
         no_grad(|| {
             let _ = m.lerp_(&gradient, 1.0 - betas.first);
             let _ = v.lerp_(&gradient.square(), 1.0 - betas.second);

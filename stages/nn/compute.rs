@@ -61,32 +61,32 @@ impl Compute {
         Ok(Self::new(context, device, precision))
     }
 
-    /// float32 on the CPUs, or what a stage's parameter `precision` asks for; warns where they are slow at it.
+    /// The CPUs with a stage's parameter `precision`; warns if it is bf16 and the CPUs lack instructions for it.
     pub fn on_cpu(context: &Context, precision: Precision) -> Self {
         Self::new(context, Device::Cpu, precision)
     }
 
     fn new(context: &Context, device: Device, precision: Precision) -> Self {
-        let limit = std::env::var(LIMIT).ok();
+        let limit = LIMITS.into_iter().find_map(|name| std::env::var(name).ok());
         if device == Device::Cpu
             && precision == Precision::Bf16
             && !has_bf16(cpu_has_bf16(), limit.as_deref())
         {
             context.warn(
-                "precision = \"bf16\" is many times slower than \"fp32\" here: this CPU has no instructions for \
-                 bfloat16, so each operation converts to float32 and back; say precision = \"fp32\"",
+                "precision = \"bf16\" is slower than \"fp32\" here: this CPU has no instructions for bfloat16, so \
+                 they are emulated; set precision = \"fp32\"",
             );
         }
         Self { device, kind: precision.kind() }
     }
 }
 
-/// oneDNN, which computes convolutions, uses no newer instructions than this variable names.
-const LIMIT: &str = "ONEDNN_MAX_CPU_ISA";
-/// Its values that leave bfloat16 out.
+/// Variables that limit the instructions of oneDNN, which computes convolutions: the name and its older form.
+const LIMITS: [&str; 2] = ["ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"];
+/// Values of [`LIMITS`] that leave bfloat16 out.
 const WITHOUT_BF16: [&str; 6] = ["SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI"];
 
-/// Whether bfloat16 is computed by instructions of the CPU that are there and allowed.
+/// Returns true if the CPU's instructions for bfloat16 are `there` and the `limit` allows them.
 fn has_bf16(there: bool, limit: Option<&str>) -> bool {
     there && !limit.is_some_and(|limit| WITHOUT_BF16.iter().any(|name| name.eq_ignore_ascii_case(limit)))
 }

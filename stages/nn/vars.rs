@@ -106,16 +106,16 @@ impl Vars {
     }
 }
 
-/// Shadows with the tensors that they follow.
-pub fn followed(shadows: &BTreeMap<String, Tensor>, vars: &Vars) -> Vec<(Tensor, Tensor)> {
+/// Pairs of a moving average and the tensor that it averages, by name.
+pub fn ema_pairs(shadows: &BTreeMap<String, Tensor>, vars: &Vars) -> Vec<(Tensor, Tensor)> {
     let pair = |(name, tensor): (&String, &Tensor)| {
         Some((shadows.get(name)?.shallow_clone(), tensor.shallow_clone()))
     };
     vars.named().iter().filter_map(pair).collect()
 }
 
-/// Moves a shadow a step towards the tensor that it follows: `s += (1 - decay) * (v - s)`.
-pub fn follow((mut shadow, tensor): (Tensor, Tensor), decay: f64) {
+/// Moves an exponential moving average a step towards its tensor: `s += (1 - decay) * (v - s)`.
+pub fn update_ema((mut shadow, tensor): (Tensor, Tensor), decay: f64) {
     let _ = no_grad(|| shadow.lerp_(&tensor, 1.0 - decay));
 }
 
@@ -131,7 +131,7 @@ mod tests {
         let mut wanted = 2.0f64;
         for value in [3.0f64, -1.0, 0.5] {
             no_grad(|| p.shallow_clone().copy_(&Tensor::from_slice(&[value as f32])));
-            followed(&shadows, &vars).into_iter().for_each(|pair| follow(pair, 0.9));
+            ema_pairs(&shadows, &vars).into_iter().for_each(|pair| update_ema(pair, 0.9));
             wanted = 0.9 * wanted + 0.1 * value;
             assert!((shadows["p"].double_value(&[0]) - wanted).abs() < 1e-6);
         }

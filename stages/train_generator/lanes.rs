@@ -32,11 +32,16 @@ impl Lanes {
             return Ok(Self::one());
         }
         let threads = (cpus / LANES) as i32;
-        // Beside lanes, the calling thread computes alone: helpers that divide its operators would spin between them,
-        // on the lanes' CPUs.
+        // The calling thread computes alone while there are lanes: threads that share its operators would spin between
+        // the operators, on the CPUs of the lanes.
         tch::set_num_threads(1);
         let pool = ThreadPoolBuilder::new().num_threads(LANES);
-        let pool = pool.start_handler(move |_| tch::set_num_threads(threads)).build();
+        let set = move |_| {
+            // Asked first, as libtorch sets up a thread at its first question, from the calling thread's number.
+            tch::get_num_threads();
+            tch::set_num_threads(threads);
+        };
+        let pool = pool.start_handler(set).build();
         Ok(Self { pool: Some(pool.context("cannot start a thread")?), cpus: cpus as i32 })
     }
 
@@ -45,8 +50,8 @@ impl Lanes {
         if self.pool.is_some() { LANES } else { 1 }
     }
 
-    /// Does what no lane computes on the calling thread, with all CPUs.
-    pub fn beside<R>(&self, work: impl FnOnce() -> R) -> R {
+    /// Does `work` on the calling thread with all CPUs, while no lane computes.
+    pub fn with_all_cpus<R>(&self, work: impl FnOnce() -> R) -> R {
         if self.pool.is_none() {
             return work();
         }
@@ -56,12 +61,19 @@ impl Lanes {
         made
     }
 
-    /// Does `work` with each item; items are many and small, and none depends on another.
-    pub fn each<T: Send>(&self, items: Vec<T>, work: impl Fn(T) + Sync + Send) {
-        let mut shares: Vec<Vec<T>> = (0..self.count()).map(|_| Vec::new()).collect();
-        // In turns, as tensors of like sizes stand together.
-        items.into_iter().zip((0..self.count()).cycle()).for_each(|(item, lane)| shares[lane].push(item));
-        self.map(shares, |share| share.into_iter().for_each(&work));
+    /// Does `work` with each item on some lane. Items must not depend on each other; each comes with its size, and all
+    /// lanes get about the same sum of sizes.
+    pub fn each<T: Send>(&self, mut items: Vec<(usize, T)>, work: impl Fn(T) + Sync + Send) {
+        let mut shares: Vec<(usize, Vec<T>)> = (0..self.count()).map(|_| (0, Vec::new())).collect();
+        // The largest first: small ones even the sums out.
+        items.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
+        for (size, item) in items {
+            if let Some((sum, share)) = shares.iter_mut().min_by_key(|(sum, _)| *sum) {
+                *sum += size;
+                share.push(item);
+            }
+        }
+        self.map(shares, |(_, share)| share.into_iter().for_each(&work));
     }
 
     /// Results of `compute` for each item, in the order of the items.

@@ -24,7 +24,7 @@ use crate::model::{AVERAGED, Model, Shadows, prefix};
 use crate::nn::checkpoint::{self, Course, State};
 use crate::nn::compute::{Compute, Precision};
 use crate::nn::schedule::Schedule;
-use crate::nn::vars::{follow, followed};
+use crate::nn::vars::{ema_pairs, update_ema};
 use crate::nn::vgg::Vgg;
 use crate::objective::{Network, Term};
 use crate::random::torch_seed;
@@ -158,8 +158,9 @@ pub fn run(context: &Context) -> Result<()> {
         let found = gradients(&lanes, networks, now, &batches, &wanted, known);
         let factor = schedule.factor(seen(step));
         optimizers.update(&lanes, &model, now, &found, |network| factor * params.rate(network));
-        let all = shadows.iter().flat_map(|(network, shadows)| followed(shadows, model.vars(*network)));
-        lanes.each(all.collect(), |pair| follow(pair, params.ema_decay));
+        let pairs = shadows.iter().flat_map(|(network, shadows)| ema_pairs(shadows, model.vars(*network)));
+        let sized = pairs.map(|pair| (pair.1.numel(), pair));
+        lanes.each(sized.collect(), |pair| update_ema(pair, params.ema_decay));
         step += 1;
 
         let reported = step.is_multiple_of(REPORT_EVERY) || step == last_step;
@@ -181,7 +182,7 @@ pub fn run(context: &Context) -> Result<()> {
         if step.is_multiple_of(params.checkpoint_every) || step == last_step {
             let state = state(&model, &optimizers, &shadows);
             let look = |watch: &Watch| watch.look(context, step, &shadows, &vgg);
-            let seen = watch.as_ref().map(|watch| lanes.beside(|| look(watch))).transpose();
+            let seen = watch.as_ref().map(|watch| lanes.with_all_cpus(|| look(watch))).transpose();
             let loss = seen.unwrap_or_else(|error| {
                 context.warn(format!("held-out images cannot be shown: {error:#}"));
                 None

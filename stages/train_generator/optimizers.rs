@@ -38,16 +38,20 @@ impl Optimizers {
         gradients: &Gradients,
         rate: impl Fn(Network) -> f64,
     ) {
-        let mut updates = Vec::new();
+        // Two optimizers may update the same tensor: one after the other.
+        let mut by_tensor: BTreeMap<String, Vec<Update>> = BTreeMap::new();
         for ((name, network), gradients) in &gradients.by_network {
             let vars = [(prefix(*network), model.vars(*network))];
             let Some(adam) = self.0.get_mut(&(name.clone(), *network)) else {
                 unreachable!("an optimizer of another objective")
             };
             let rate = objective.optimizers[name].learning_rate * rate(*network);
-            updates.extend(adam.updates(&vars, gradients, rate));
+            for update in adam.updates(&vars, gradients, rate) {
+                by_tensor.entry(update.name.clone()).or_default().push(update);
+            }
         }
-        lanes.each(updates, Update::make);
+        let sized = by_tensor.into_values().map(|updates| (updates.iter().map(Update::size).sum(), updates));
+        lanes.each(sized.collect(), |updates| updates.into_iter().for_each(Update::make));
     }
 
     /// Adds the moments to a checkpoint.

@@ -47,7 +47,10 @@ impl Targets {
         let Some((kept, taps)) = kept else {
             let parts = ranges(batch.rows.len() as i64, lanes.count());
             let parts = parts.into_iter().map(|(start, count)| batch.b.narrow(0, start, count));
-            let found = lanes.map(parts.collect(), of);
+            let mut found = lanes.map(parts.collect(), of);
+            if found.len() == 1 {
+                return found.remove(0);
+            }
             let joined = |tap| Tensor::cat(&found.iter().map(|part| &part[tap]).collect::<Vec<_>>(), 0);
             return (0..found[0].len()).map(joined).collect();
         };

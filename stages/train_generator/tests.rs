@@ -293,3 +293,20 @@ fn a_variational_encoder_draws_its_codes_and_is_compared_by_its_mean() {
     let wanted: f64 = outputs.images[&Output::Random].iter().map(apart).sum();
     assert!((values[&Term::RandomCode].sum.double_value(&[]) - wanted).abs() < 1e-5);
 }
+
+#[test]
+fn two_lanes_update_the_tensors_of_two_optimizers_as_one_lane_does() {
+    let vgg = vgg();
+    let objective = all(|_| false)["step_v1"].clone();
+    let updated = |lanes: &Lanes| {
+        let model = model(&objective);
+        let found = step(&Lanes::one(), &model, &objective, &vgg);
+        let mut optimizers = Optimizers::new(&model, &objective);
+        (0..3).for_each(|_| optimizers.update(lanes, &model, &objective, &found, |_| 1.0));
+        networks(&model).into_iter().map(|network| model.vars(network).copies()).collect::<Vec<_>>()
+    };
+    let both =
+        |network: &Network| objective.optimizers.values().filter(|o| o.updates.contains(network)).count();
+    assert_eq!(both(&Network::Generator), 2, "else the order does not matter");
+    assert_eq!(updated(&Lanes::new(Device::Cpu, 2).expect("threads")), updated(&Lanes::one()));
+}

@@ -125,7 +125,7 @@ fn unknown_frames_and_verdicts_that_were_given_are_refused_and_nothing_is_writte
     let cases: [(&str, &[&str], &str); 5] = [
         ("unknown_name", &["a.csv#000003", "a.csv#00004"], "x"),
         ("unknown_name", &["a.csv#000003/c1"], "x"),
-        ("conflict", &["a.csv#000003", "a.csv#000003"], "x"),
+        ("invalid_value", &["a.csv#000003", "a.csv#000003"], "x"),
         ("invalid_value", &["a.csv#000003"], " "),
         ("invalid_value", &["a.csv#000003"], "a\nb"),
     ];

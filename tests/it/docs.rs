@@ -34,7 +34,8 @@ fn the_schemas_that_editors_use_are_current() {
 
 #[test]
 fn the_page_of_error_codes_has_every_code_and_no_other() {
-    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/errors.md")).expect("a page");
+    let page =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/errors.md")).expect("a page");
     let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
     let codes: Vec<&str> = rows.map(|(code, _)| code).collect();
     assert_eq!(codes, Code::ALL.map(|code| code.to_string()));

@@ -245,7 +245,7 @@ fn an_instance_that_is_not_there_is_named_with_those_that_are() {
         ("unknown_name", &["run", "-p", "fan", "again@2-6"]),
         ("unknown_name", &["run", "-p", "fan", "again@9*"]),
         ("unknown_name", &["run", "-p", "fan", "--set", "again@2-6.times=1"]),
-        ("missing_argument", &["explain", "-p", "fan", "again"]),
+        ("invalid_value", &["explain", "-p", "fan", "again"]),
         ("unknown_name", &["show", "-p", "fan", "again.doubled"]),
     ];
     let said = cases.map(|(code, arguments)| project.refused(code, arguments));

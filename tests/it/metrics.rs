@@ -134,7 +134,7 @@ fn what_cannot_be_drawn_is_said_with_what_there_is() {
     let project = Project::new();
     assert_output!(project.refused("unknown_name", &["metrics"]));
     project.run(&[]);
-    assert_output!(project.refused("not_computed", &["metrics"]));
+    assert_output!(project.refused("unsupported", &["metrics"]));
     train(&project, "4", &[]);
     let cases = [
         ("unknown_name", ["--metric", "state/rst"]),

@@ -25,7 +25,7 @@ fn text_of(part: &str) -> String {
     part.split('<').filter_map(|rest| Some(rest.split_once('>')?.1)).collect()
 }
 
-/// What is read from `begin` to `end`, each piece of text on a line.
+/// Text of the page from `begin` to `end`, each piece on a line.
 fn lines_of(page: &str, begin: &str, end: &str) -> String {
     let part = &page[page.find(begin).expect("a begin")..];
     let part = &part[..part.find(end).expect("an end")];
@@ -42,7 +42,7 @@ fn figure(page: &str, artifact: &str) -> String {
     lines_of(page, &format!("<section id=\"{artifact}\">"), "</section>")
 }
 
-/// How many stages are in which state.
+/// Number of stages in each state.
 fn states(page: &str) -> &str {
     let rest = page.split_once("<dt>stages</dt><dd>").expect("states").1;
     rest.split_once('<').expect("an end").0
@@ -387,7 +387,7 @@ fn runs_stand_beside_each_other_with_what_differs_first() {
     assert_output!(header(&page));
     assert_output!(lines_of(&page, "<h2>What differs</h2>", "<h2>Figures</h2>"));
     assert_output!(figure(&page, "paint.picture"));
-    assert_output!(project.refused("invalid_value", &["compare", "latest", "latest", "latest~1"]));
+    assert_output!(project.refused("conflict", &["compare", "latest", "latest", "latest~1"]));
     assert_output!(project.refused("unknown_name", &["compare", "latest", "lastest", "--html", "x.html"]));
     assert!(!project.exists("x.html"));
 }

@@ -101,7 +101,7 @@ impl Project {
         said
     }
 
-    /// What `gc` says, sorted, without what it frees in all: records are as long as the times in them.
+    /// Output of `gc`, sorted and without the freed size, as records are as long as the times in them.
     pub fn gc(&self, arguments: &[&str]) -> String {
         let said = self.stdout(&[&["gc"], arguments].concat());
         let line = |line: &str| match line.split_once(": ") {
@@ -115,12 +115,12 @@ impl Project {
         lines.concat()
     }
 
-    /// What `show` says, without the two lines that name the machine.
+    /// Output of `show` without the lines that name the machine.
     pub fn shown(&self, arguments: &[&str]) -> String {
         let said = self.stdout(&[&["show"], arguments].concat());
         let of_machine = |line: &&str| line.starts_with("made ") || line.starts_with("CPU ");
         let (machine, rest): (Vec<&str>, Vec<&str>) = said.lines().partition(of_machine);
-        assert_eq!(machine.len(), 2, "{said}");
+        assert!(!machine.is_empty(), "{said}");
         rest.join("\n")
     }
 

@@ -22,9 +22,9 @@ use crate::table::{Rows, TableWriter, batch_bytes, field_names, gather, rows_at_
 /// So many segments of one size are merged.
 const MANY: usize = 8;
 
-/// Segments of fewer bytes are merged with others. The files that workers end by themselves have more, so that a table
-/// that was computed whole is not written a second time.
-const SMALL: u64 = (PART_BYTES / 8) as u64;
+/// Segments of fewer bytes are merged with others. A worker's own file of wide rows is larger even when encoding halves
+/// it, so that a new table of wide rows is not written a second time.
+const SMALL: u64 = (PART_BYTES / 4) as u64;
 
 /// Where each wanted row is: in which segment, and at which position in it.
 type Place = (usize, usize);
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_a_workers_size_are_taken_as_they_are_and_smaller_ones_are_merged() {
+    fn large_files_are_taken_as_they_are_and_small_ones_are_merged() {
         let (wanted, whole) = segments(14, SMALL);
         let layout = lay_out(&wanted, &whole);
         assert_eq!((layout.kept.len(), layout.written.len()), (14, 0));

@@ -171,7 +171,7 @@ impl Rowwise<'_> {
         if let Some(row) = layout.missing().first() {
             let message =
                 format!("row `{}` was lost from the store while it was used", self.wanted.keys[*row]);
-            return Err(Error::refused(Code::InputChanged, message, "run again: it is computed anew"));
+            return Err(Error::refused(Code::NotComputed, message, "run again: it is computed anew"));
         }
         let footer = &self.request.footer;
         let (mut parts, written) = assemble(store, &self.pool, &layout, &segments, footer, staging)?;
@@ -231,7 +231,11 @@ impl Rowwise<'_> {
         else {
             let message =
                 format!("input `{}` has no rows, and the output's columns are not known", self.rows.input);
-            return Err(Error::refused(Code::Declaration, message, "declare the columns of the output in stage.toml"));
+            return Err(Error::refused(
+                Code::Declaration,
+                message,
+                "declare the columns of the output in stage.toml",
+            ));
         };
         let path = staging.join("segment.parquet");
         TableWriter::create(&path, Schema::new(fields), &self.request.footer)?.finish()?;

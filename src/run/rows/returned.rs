@@ -78,7 +78,8 @@ impl Returned<'_> {
         if whole && seen.len() < self.asked.keys.len() {
             let (all, asked) = (self.asked.keys.len(), self.asked.keys.iter().enumerate());
             let lost = asked.filter(|(row, _)| !seen.contains(row)).map(|(_, key)| key.as_str());
-            return Err(Error::refused(Code::WorkerOutput, 
+            return Err(Error::refused(
+                Code::WorkerOutput,
                 format!("the worker returned {} of {all} rows; missing: {}", seen.len(), list(lost)),
                 ONE_EACH,
             ));
@@ -90,7 +91,8 @@ impl Returned<'_> {
         match part_files(path) {
             Ok(files) if path.exists() => Ok(files),
             _ if !whole => Ok(Vec::new()),
-            _ => Err(Error::refused(Code::WorkerOutput, 
+            _ => Err(Error::refused(
+                Code::WorkerOutput,
                 format!("the worker did not write its output `{}`", self.rows.output),
                 format!("a file, or a folder of Parquet files, is to be at {}", path.display()),
             )),
@@ -154,7 +156,11 @@ impl Returned<'_> {
                 return Err(Error::refused(Code::WorkerOutput, message, ONE_EACH));
             };
             self.asked.keys.binary_search_by(|asked| asked.as_str().cmp(key)).map_err(|_| {
-                Error::refused(Code::WorkerOutput, format!("the worker returned a row `{key}`, which it was not given"), ONE_EACH)
+                Error::refused(
+                    Code::WorkerOutput,
+                    format!("the worker returned a row `{key}`, which it was not given"),
+                    ONE_EACH,
+                )
             })
         };
         keys.iter().map(place).collect()

@@ -124,7 +124,11 @@ fn with_files(
                     "column `{column}` of {} names `{name}`, which input `{input}` does not have",
                     path.display()
                 );
-                return Err(Error::refused(Code::UnknownName, message, suggest(name, known.keys().map(String::as_str))));
+                return Err(Error::refused(
+                    Code::UnknownName,
+                    message,
+                    suggest(name, known.keys().map(String::as_str)),
+                ));
             };
             *digest = blake3::hash(&[*digest.as_bytes(), *file.as_bytes()].concat()).into();
         }
@@ -149,7 +153,11 @@ fn digests(
 pub(super) fn keys(column: Option<&ArrayRef>, name: &str, path: &Path) -> Result<StringArray> {
     let refused = |what: String| {
         let message = format!("column `{name}` of {} {what}", path.display());
-        Error::refused(Code::Unsupported, message, "rows, and the files that they depend on, are named by a column of text")
+        Error::refused(
+            Code::Unsupported,
+            message,
+            "rows, and the files that they depend on, are named by a column of text",
+        )
     };
     let column = column.ok_or_else(|| refused("is missing".to_owned()))?;
     let kind = type_name(column.data_type());

@@ -13,7 +13,6 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::lpips::Distance;
-use crate::memory::keep_freed_memory;
 use crate::worker::refusal;
 
 /// As of the stages that measure.
@@ -76,7 +75,6 @@ impl Measure {
     /// # Errors
     /// When an image or a weight file is unreadable, images have no counterpart, or a folder has none to compare.
     pub fn execute(&self) -> Result<u8> {
-        keep_freed_memory();
         match &self.wanted {
             Some(wanted) => {
                 let pairs = pairs::find(&self.images, wanted)?;
