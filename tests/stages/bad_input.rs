@@ -4,8 +4,9 @@
 use std::fs;
 use std::path::Path;
 
-use crate::flagship::{callsheet, ffmpeg, project, repository};
+use crate::flagship::{callsheet, failures, ffmpeg, project, repository, stderr, warnings};
 use crate::shared::with_results;
+use crate::snapshot::assert_output;
 use tempfile::TempDir;
 
 const VIDEO: &str = "data/raw/space_needle/a.mp4";
@@ -38,13 +39,20 @@ fn damage(path: &Path) {
     fs::write(path, bytes).expect("written");
 }
 
-/// Message of a run up to `stage` that must fail, on one line; `stage` has published nothing.
+/// What is said of a run up to `stage` that must fail; `stage` has published nothing.
 fn refused(project: &TempDir, stage: &str, arguments: &[&str]) -> String {
     let output = callsheet(project, &[&["run", stage], arguments].concat());
-    let said = String::from_utf8_lossy(&output.stderr).replace("\n  \u{2502} ", " ");
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     assert!(!project.path().join("data/out/synthesis/space_needle").join(stage).exists());
-    said
+    failures(&output)
+}
+
+/// Compares without ffmpeg's own words, nor how much of a damaged video it decodes: versions of it differ in both.
+fn with_any_ffmpeg(compare: impl FnOnce()) {
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter("[:;] ffmpeg says `[^`]*`", "");
+    settings.add_filter(r"\b\d+ (of \d+ )?frames\b", "[some] frames");
+    settings.bind(compare);
 }
 
 #[test]
@@ -52,7 +60,7 @@ fn a_file_that_is_no_video_is_refused() {
     for bytes in ["", "no video at all"] {
         let project = with_video(|path| fs::write(path, bytes).expect("written"));
         let said = refused(&project, "list_frames", &[]);
-        assert!(said.contains("a.mp4 is no readable video"), "{said}");
+        with_any_ffmpeg(|| assert_output!(said));
     }
 }
 
@@ -71,13 +79,13 @@ fn a_truncated_video_is_refused_wherever_its_index_lies() {
         cut(path, 0.6);
     });
     let said = refused(&project, "extract_frames", &[]);
-    assert!(said.contains("a.mp4 is damaged") && said.contains("skip_unreadable"), "{said}");
+    with_any_ffmpeg(|| assert_output!(said));
     let project = with_video(|path| {
         encode(path, "640x96", &[]);
         cut(path, 0.6);
     });
     let said = refused(&project, "list_frames", &[]);
-    assert!(said.contains("a.mp4 is no readable video"), "{said}");
+    with_any_ffmpeg(|| assert_output!(said));
 }
 
 #[test]
@@ -87,12 +95,11 @@ fn damaged_frames_are_refused_or_left_out_and_counted() {
         damage(path);
     });
     let said = refused(&project, "extract_frames", &[]);
-    assert!(said.contains("a.mp4 is damaged") && said.contains("skip_unreadable"), "{said}");
+    with_any_ffmpeg(|| assert_output!(said));
 
     let output = callsheet(&project, &["run", "--set", "list_frames.skip_unreadable=true", "extract_frames"]);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{said}");
-    assert!(said.contains("left out of the choice"), "{said}");
+    assert!(output.status.success(), "{}", stderr(&output));
+    with_any_ffmpeg(|| assert_output!(warnings(&output)));
     let out = project.path().join("data/out/synthesis/space_needle");
     let table = out.join("extract_frames/frames.parquet");
     let footer = callsheet::table::footer(&out.join("list_frames/list.parquet")).expect("a footer");
@@ -104,13 +111,8 @@ fn damaged_frames_are_refused_or_left_out_and_counted() {
 #[test]
 fn a_window_without_a_middle_and_a_side_that_cannot_be_halved_are_refused_before_any_training() {
     let project = project();
-    for (stage, value, remedy) in [
-        ("list_images", "list_images.window=4", "set list_images.window to an odd number"),
-        ("pair_images", "pair_images.side=60", "set pair_images.side to a multiple of 8"),
-    ] {
-        let said = refused(&project, stage, &["--set", value]);
-        assert!(said.contains(remedy), "{said}");
-    }
+    assert_output!(refused(&project, "list_images", &["--set", "list_images.window=4"]));
+    assert_output!(refused(&project, "pair_images", &["--set", "pair_images.side=60"]));
 }
 
 #[test]
@@ -125,15 +127,13 @@ fn a_size_that_changes_on_the_way_or_between_videos_is_refused() {
         });
         fs::write(path, parts.concat()).expect("written");
     });
-    let said = refused(&project, "extract_frames", &[]);
-    assert!(said.contains("frame 60") && said.contains("is 96x48, the first is 64x32"), "{said}");
+    assert_output!(refused(&project, "extract_frames", &[]));
 
     let project = with_video(|path| {
         encode(path, "64x32", &[]);
         encode(&path.with_file_name("b.mp4"), "96x48", &[]);
     });
-    let said = refused(&project, "list_images", &[]);
-    assert!(said.contains("frame b.mp4#000000 is 96x48, the first is 64x32"), "{said}");
+    assert_output!(refused(&project, "list_images", &[]));
 }
 
 #[test]
@@ -142,19 +142,11 @@ fn weights_that_are_damaged_or_not_the_published_ones_are_refused() {
     let published = fs::read(repository().join(weights)).expect("the weights");
     let mut flipped = published.clone();
     flipped[published.len() / 2] ^= 1;
-    for (bytes, arguments, wanted) in [
-        (&flipped[..], &[][..], "SHA-256"),
-        (
-            &published[..published.len() / 2],
-            &["--set", "import_weights.sha256="],
-            "is no readable weight file",
-        ),
-        (b"no weights", &["--set", "import_weights.sha256="], "none of the formats that are read"),
-        (
-            &published[..],
-            &["--set", "import_weights.sha256=", "--set", "import_weights.network=vgg19"],
-            "it has no weights of `conv1_1`; is it another network?",
-        ),
+    for (bytes, arguments) in [
+        (&flipped[..], &[][..]),
+        (&published[..published.len() / 2], &["--set", "import_weights.sha256="]),
+        (b"no weights", &["--set", "import_weights.sha256="]),
+        (&published[..], &["--set", "import_weights.sha256=", "--set", "import_weights.network=vgg19"]),
     ] {
         let project = project();
         fs::remove_file(project.path().join("data/weights")).expect("unlinked");
@@ -164,8 +156,7 @@ fn weights_that_are_damaged_or_not_the_published_ones_are_refused() {
             fs::write(project.path().join("data/weights").join(other), "only looked for").expect("written");
         }
         fs::write(project.path().join(weights), bytes).expect("written");
-        let said = refused(&project, "import_weights", arguments);
-        assert!(said.contains("vgg16.ckpt") && said.contains(wanted), "{said}");
+        assert_output!(refused(&project, "import_weights", arguments));
     }
 }
 
@@ -173,16 +164,13 @@ fn weights_that_are_damaged_or_not_the_published_ones_are_refused() {
 fn a_gpu_that_is_not_there_is_refused_with_those_that_are() {
     let project = with_results();
     let set = |device| ["--set", "train_encoder.learning_rate=0.5", "--set", device];
-    let said = refused(&project, "train_encoder", &set("train_encoder.device=cuda:3"));
-    assert!(said.contains("device = cuda:3 is not there; GPUs that may be used: none"), "{said}");
-    let said = refused(&project, "train_encoder", &set("train_encoder.device=gpu"));
-    assert!(said.contains("device = \"gpu\" is no device"), "{said}");
+    assert_output!(refused(&project, "train_encoder", &set("train_encoder.device=cuda:3")));
+    assert_output!(refused(&project, "train_encoder", &set("train_encoder.device=gpu")));
 }
 
 #[test]
 fn a_warm_up_without_a_loss_to_warm_up_with_is_refused() {
     let project = with_results();
     let arguments = ["--set", "train_generator.warmup_kimg=1", "--set", "train_generator.w_mse=0"];
-    let said = refused(&project, "train_generator", &arguments);
-    assert!(said.contains("warmup_kimg = 1 without a loss") && said.contains("w_mse"), "{said}");
+    assert_output!(refused(&project, "train_generator", &arguments));
 }

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::flagship::{callsheet, engine, project, project_of, ran, repository};
+use crate::flagship::{callsheet, engine, failures, project, project_of, ran, repository, stderr, warnings};
 use crate::shared::{finished, share_results};
+use crate::snapshot::assert_output;
 use arrow::array::AsArray;
 use arrow::datatypes::{Float64Type, Int32Type};
 use arrow::record_batch::RecordBatch;
@@ -32,9 +33,8 @@ fn mean(values: &[f64]) -> f64 {
 /// What is said when a run fails.
 fn failed(project: &TempDir, arguments: &[&str]) -> String {
     let output = callsheet(project, &[&["run"], arguments].concat());
-    let said = String::from_utf8_lossy(&output.stderr).replace("\n  \u{2502} ", " ");
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    said.split_whitespace().collect::<Vec<_>>().join(" ")
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    failures(&output)
 }
 
 #[test]
@@ -69,17 +69,8 @@ fn methods_stand_beside_trivial_predictors_with_intervals_and_the_name_of_their_
     assert!(ran(&project, &["compare_methods", "evaluate_diversity"]).is_empty());
     let again = ran(&project, &["--set", "evaluate_diversity.seed=1", "evaluate_diversity@mapper"]);
     assert_eq!(again, ["evaluate_diversity@mapper"]);
-    let said = String::from_utf8_lossy(
-        &callsheet(
-            &project,
-            &["run", "--set", "evaluate_diversity.styles=500", "evaluate_diversity@transfer"],
-        )
-        .stderr,
-    )
-    .split_whitespace()
-    .collect::<Vec<_>>()
-    .join(" ");
-    assert!(said.contains(&format!("there are {images} validation images, not 500")), "{said}");
+    let many = ["run", "--set", "evaluate_diversity.styles=500", "evaluate_diversity@transfer"];
+    assert_output!(warnings(&callsheet(&project, &many)));
 }
 
 #[test]
@@ -98,25 +89,25 @@ fn what_cannot_be_compared_is_refused() {
     };
     let dataset = ["--dataset", "space_needle"];
     let unwired = wired("[stages.\"evaluate_baseline@mean\"]\ninputs.mean = \"average_images.mean\"\n", "");
-    let said = failed(&unwired, &[&dataset[..], &["evaluate_baseline@mean"]].concat());
-    assert!(said.contains("method = \"mean\" needs the input `mean`"), "{said}");
+    assert_output!(failed(&unwired, &[&dataset[..], &["evaluate_baseline@mean"]].concat()));
 
     let mixed = wired(
         "inputs.trunk = \"import_trunk.weights\"\ninputs.lpips_heads = \"lpips_heads\"\n",
         "inputs.trunk = \"import_weights.weights\"\ninputs.lpips_heads = \"lpips_heads\"\n",
     );
-    let said = failed(&mixed, &[&dataset[..], &["evaluate_baseline@copy"]].concat());
-    assert!(
-        said.contains(
-            "alex.pth weighs features of alexnet as torchvision has it, and the weights given are vgg16"
-        ),
-        "{said}"
-    );
+    assert_output!(failed(&mixed, &[&dataset[..], &["evaluate_baseline@copy"]].concat()));
 }
 
 fn measure(project: &TempDir, words: &[&str]) -> Output {
     let mut command = Command::new(engine());
     command.arg("measure").args(words).current_dir(project.path()).output().expect("callsheet starts")
+}
+
+/// A command that must be refused, and what it says.
+fn refused(project: &TempDir, words: &[&str]) -> String {
+    let output = measure(project, words);
+    assert_eq!(output.status.code(), Some(2), "{words:?}");
+    format!("$ callsheet measure {}\n{}\n", words.join(" "), stderr(&output))
 }
 
 /// Saves a picture, 48 pixels high, whose blue is `shade`.
@@ -151,25 +142,21 @@ fn images_are_measured_beside_others_of_their_name_without_any_pipeline() {
     assert!(all["images"][0]["lpips"].as_f64().is_some_and(|lpips| lpips > 0.0), "{all}");
     assert!(all["images"][1]["psnr"].is_null() && all["images"][1]["lpips"] == 0.0, "identical: {all}");
     let said = String::from_utf8_lossy(&measure(&project, &["made", "wanted"]).stdout).into_owned();
-    assert!(said.contains("1 identical: their PSNR is infinite, and in no mean"), "{said}");
+    assert_output!(said.lines().last().expect("a line"));
     assert!(said.lines().any(|line| line.starts_with("PSNR 32.90") && line.ends_with("  mean")), "{said}");
 
-    for (words, wanted) in [
-        (&["made", "other"][..], "other has no image of the name of made/b.png"),
-        (&["made/a.png", "other/a.png"], "made/a.png is 64x48, other/a.png is 40x48"),
-        (&["made/a.png", "wanted"], "made/a.png and wanted are an image and a folder"),
-        (&["made/a.png", "none.png"], "cannot read none.png"),
-        (&["other/a.png", "other/a.png", "--network", "squeeze"], "squeezenet1_1-b8a52dc0.pth"),
-        (&["made/a.png", "wanted/a.png", "--weights", "data/weights/vgg16.ckpt"], "is it another network?"),
-    ] {
-        let output = measure(&project, words);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.code() == Some(2) && said.contains(wanted), "{words:?}: {said}");
-    }
     draw("tiny.png", 20, 0);
-    let said = String::from_utf8_lossy(&measure(&project, &["tiny.png", "tiny.png", "--side", "0"]).stderr)
-        .into_owned();
-    assert!(said.contains("images of 20x48 are smaller than AlexNet takes: 31x31"), "{said}");
+    let told = [
+        &["made", "other"][..],
+        &["made/a.png", "other/a.png"],
+        &["made/a.png", "wanted"],
+        &["made/a.png", "none.png"],
+        &["other/a.png", "other/a.png", "--network", "squeeze"],
+        &["made/a.png", "wanted/a.png", "--weights", "data/weights/vgg16.ckpt"],
+        &["tiny.png", "tiny.png", "--side", "0"],
+    ]
+    .map(|words| refused(&project, words));
+    assert_output!(told.concat());
 }
 
 #[test]
@@ -213,18 +200,9 @@ fn how_different_images_of_a_folder_are_is_measured_in_every_folder_of_outputs()
     assert_eq!(said.lines().count(), 2, "{said}");
 
     draw("outputs/1/2.png", 48, 30);
-    for (outputs, wanted) in [
-        ("outputs", "outputs/1/0.png is 64x48, outputs/1/2.png is 48x48"),
-        ("single", "single: 2 to 100 images of one input are compared, not 1"),
-        ("single/a.png", "single/a.png is a single image"),
-        ("empty", "empty holds no image"),
-        ("none", "cannot list none"),
-        ("mixed", "mixed/a.png lies beside the folder mixed/b"),
-    ] {
-        let output = measure(&project, &[outputs]);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.code() == Some(2) && said.contains(wanted), "{outputs}: {said}");
-    }
+    let told = ["outputs", "single", "single/a.png", "empty", "none", "mixed"]
+        .map(|outputs| refused(&project, &[outputs]));
+    assert_output!(told.concat());
 }
 
 #[test]

@@ -100,6 +100,24 @@ pub fn limited(project: &TempDir, bytes: u64, arguments: &[&str]) -> Output {
     command.output().expect("sh starts")
 }
 
+/// Text that a program wrote to stderr.
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The errors at the end of a run: of each failed stage its message and remedy.
+pub fn failures(output: &Output) -> String {
+    let said = stderr(output);
+    let (_, failures) = said.split_once("\nstage `").unwrap_or_else(|| panic!("no stage failed: {said}"));
+    format!("stage `{failures}")
+}
+
+/// Lines of a run with a warning of a stage.
+pub fn warnings(output: &Output) -> String {
+    let said = stderr(output);
+    said.lines().filter(|line| line.contains(": warning: ")).collect::<Vec<_>>().join("\n")
+}
+
 /// Starts the engine in profile `test`; its events are written to `events`.
 pub fn start(project: &TempDir, arguments: &[&str], events: &Path) -> Child {
     let mut command = command(project.path(), "test", &[&["run", "--json"], arguments].concat());

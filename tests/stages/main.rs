@@ -12,6 +12,8 @@ mod objectives;
 mod pairs;
 mod pipeline;
 mod shared;
+#[path = "../snapshot.rs"]
+mod snapshot;
 mod study;
 mod training;
 mod translate;

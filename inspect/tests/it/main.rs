@@ -3,3 +3,5 @@
 mod inspect;
 mod project;
 mod sheet;
+#[path = "../../../tests/snapshot.rs"]
+mod snapshot;

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 /// A project of stages that each make one table of JSON lines.
 pub struct Project(TempDir);
 
-/// What a program said, without the frames that errors are drawn in, and its exit code.
+/// What a program said, and its exit code.
 pub struct Said {
     pub out: String,
     pub err: String,
@@ -103,7 +103,6 @@ pub fn callsheet_to(out: impl Into<Stdio>, folder: &Path, arguments: &[&str]) ->
     let mut command = Command::new(engine());
     command.args(arguments).current_dir(folder).stdout(out);
     let Output { status, stdout, stderr } = command.output().expect("callsheet starts");
-    let err = String::from_utf8_lossy(&stderr).replace(['│', '╰', '─', '▶', '×'], " ");
-    let err = err.split_whitespace().collect::<Vec<_>>().join(" ");
-    Said { out: String::from_utf8_lossy(&stdout).into_owned(), err, code: status.code() }
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Said { out: text(&stdout), err: text(&stderr), code: status.code() }
 }
