@@ -67,6 +67,7 @@ impl Compute {
     }
 
     fn new(context: &Context, device: Device, precision: Precision) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "only a warning depends on them")]
         let limit = LIMITS.into_iter().find_map(|name| std::env::var(name).ok());
         if device == Device::Cpu
             && precision == Precision::Bf16

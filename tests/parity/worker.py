@@ -23,7 +23,7 @@ sys.exit(status != 0)"""
 
 
 def has_bf16():
-    """Whether this machine's CPUs have instructions for bfloat16; others take hours for what takes these minutes."""
+    """Returns True if this machine's CPUs have instructions for bfloat16. Without them the tests in bf16 take hours."""
     cpuinfo = Path("/proc/cpuinfo")
     flags = cpuinfo.read_text().split() if cpuinfo.exists() else []
     return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(flags)
