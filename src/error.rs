@@ -56,9 +56,7 @@ impl Error {
     pub fn refused(code: Code, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::Refused { code, message: clipped(&message.into()), help: help.into() }
     }
-}
 
-impl Error {
     /// Kind of the error.
     pub fn kind(&self) -> Code {
         match self {

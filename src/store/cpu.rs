@@ -24,6 +24,12 @@ pub fn cpu_kind() -> &'static str {
 /// Number of a kind that is not known.
 pub(super) const UNKNOWN: u32 = 0;
 
+/// Number of this machine's kind of CPU.
+pub(super) fn own_cpu_number() -> u32 {
+    static NUMBER: LazyLock<u32> = LazyLock::new(|| cpu_number(cpu_kind()));
+    *NUMBER
+}
+
 /// Number of a kind of CPU: bytes of its hash, shorter than its name in lists of thousands of stages.
 pub(super) fn cpu_number(kind: &str) -> u32 {
     let [a, b, c, d, ..] = *blake3::hash(kind.as_bytes()).as_bytes();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
-use super::cpu::{UNKNOWN, cpu_kind, cpu_number};
+use super::cpu::{UNKNOWN, cpu_number, own_cpu_number};
 use super::{Object, Provenance, Store, read_json};
 use crate::declare::StageDecl;
 use crate::error::Result;
@@ -80,7 +80,7 @@ impl Heads {
     /// Seconds that a stage took when it last ran on CPUs of the kind that this machine has, or on CPUs whose kind
     /// was not kept.
     pub fn seconds_here(&self, stage: &str) -> Option<f64> {
-        let cpu = cpu_number(cpu_kind());
+        let cpu = own_cpu_number();
         match self.get(stage) {
             Some(head) if head.cpu == cpu || head.cpu == UNKNOWN => Some(head.seconds),
             _ => self.elsewhere.get(&cpu)?.get(stage).copied(),
@@ -163,6 +163,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::cpu_kind;
 
     fn head(seconds: f64, cpu: &str) -> Arc<Head> {
         let (key, cpu) = (blake3::hash(b"").into(), cpu_number(cpu));

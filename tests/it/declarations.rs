@@ -24,7 +24,7 @@ fn refused(project: &Project, code: &str, arguments: &[&str]) -> String {
     let said = project.refused(code, arguments);
     assert!(said.len() < 4_000, "{} characters are more than anyone reads:\n{}", said.len(), &said[..2_000]);
     assert!(!project.exists("data/store/actions"), "nothing was begun");
-    // A file with such a character is no text to git.
+    // Git treats a file with such a character as binary.
     said.replace('\0', "[0]").replace('\u{1}', "[1]") + "\n"
 }
 

@@ -144,7 +144,7 @@ fn a_missing_or_undeclared_output_is_an_error() {
     let project = Project::new();
     assert_output!(project.run_failing("worker_output", &["--set", "double.misbehave=forget"]));
     assert_output!(project.run_failing("worker_output", &["--set", "double.misbehave=litter"]));
-    // An empty file is no result.
+    // An empty file is not a valid result.
     project.write("data/raw/toy/numbers.txt", "");
     assert_output!(project.run_failing("worker_output", &[]));
 }

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 /// A project of stages that each make one table of JSON lines.
 pub struct Project(TempDir);
 
-/// What a program said, and its exit code.
+/// Output of a program and its exit code.
 pub struct Said {
     pub out: String,
     pub err: String,
