@@ -3,7 +3,7 @@
 //! checked.
 //!
 //! A cost that grows faster than the project, or that is above the one recorded in `costs.json`, fails. A change that is
-//! meant is recorded in the same commit: `CALLSHEET_RECORD_COSTS=1 cargo test -p callsheet --test it costs -- --test-threads 1`.
+//! meant is recorded in the same commit: `CALLSHEET_RECORD_COSTS=1 cargo test --workspace --test it costs:: -- --test-threads 1`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
