@@ -45,6 +45,7 @@ mod columns;
 mod data;
 mod figures;
 mod lpips;
+mod memory;
 mod metrics;
 mod model;
 pub mod nn;
@@ -117,7 +118,7 @@ pub fn main() -> ExitCode {
         return usage("callsheet-stages STAGE REQUEST.json");
     };
     match STAGES.iter().find(|(stage, _)| stage == name) {
-        Some((_, run)) => worker::perform(*run, request.as_ref()),
+        Some((_, run)) => worker::perform(|context| memory::guarded(|| run(context)), request.as_ref()),
         None => usage(&format!("no stage `{name}`")),
     }
 }

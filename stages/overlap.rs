@@ -8,6 +8,8 @@ use std::thread;
 
 use anyhow::{Result, anyhow};
 
+use crate::memory::text;
+
 /// A piece of work, and where its result goes.
 type Job<T, R> = (T, SyncSender<Result<R>>);
 
@@ -62,9 +64,7 @@ pub fn overlap<T: Send, R: Send>(
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> anyhow::Error {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("for no reason given");
-    anyhow!("a worker thread failed: {text}")
+    anyhow!("a worker thread failed: {}", text(panic).unwrap_or("for no reason given"))
 }
 
 fn next<T>(queue: &Mutex<Receiver<T>>) -> Option<T> {

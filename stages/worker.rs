@@ -151,7 +151,7 @@ impl Context {
 }
 
 /// Performs a stage on a request; a failure is told to the engine and on stderr.
-pub fn perform(run: fn(&Context) -> Result<()>, request: &Path) -> ExitCode {
+pub fn perform(run: impl FnOnce(&Context) -> Result<()>, request: &Path) -> ExitCode {
     let context = match Context::open(request) {
         Ok(context) => context,
         Err(error) => return failed(None, &error),
