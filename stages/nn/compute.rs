@@ -12,6 +12,8 @@ use crate::worker::{Context, refusal};
 pub enum Precision {
     /// float32.
     Fp32,
+    /// float32, of which GPUs multiply the first 11 of 24 binary digits; on CPUs the same as [`Self::Fp32`].
+    Tf32,
     /// bfloat16.
     Bf16,
 }
@@ -20,7 +22,7 @@ impl Precision {
     /// The kind of a tensor.
     pub fn kind(self) -> Kind {
         match self {
-            Self::Fp32 => Kind::Float,
+            Self::Fp32 | Self::Tf32 => Kind::Float,
             Self::Bf16 => Kind::BFloat16,
         }
     }
@@ -50,6 +52,9 @@ impl Compute {
         precision: Precision,
         deterministic: bool,
     ) -> Result<Self> {
+        if precision == Precision::Fp32 {
+            forbid_tf32();
+        }
         let device = self::device(device, Cuda::device_count()).map_err(|error| {
             let help = "set device to auto or cpu; a stage is given GPUs by [stages.NAME.resources] gpus = 1";
             refusal(format!("{error}"), help)
@@ -80,6 +85,14 @@ impl Compute {
         }
         Self { device, kind: precision.kind() }
     }
+}
+
+/// Forbids the libraries of GPUs to multiply float32 as TF32, which libtorch allows them in convolutions. It must be called
+/// before they are loaded, which the first computation on a GPU does.
+#[expect(unsafe_code, reason = "libtorch's switch for it is not in tch")]
+fn forbid_tf32() {
+    // SAFETY: the stage has just begun, so no other thread reads the environment.
+    unsafe { std::env::set_var("NVIDIA_TF32_OVERRIDE", "0") };
 }
 
 /// Variables that limit the instructions of oneDNN, which computes convolutions: the name and its older form.

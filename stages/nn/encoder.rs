@@ -1,6 +1,6 @@
 //! The style encoder E: DRIT's (Lee et al. 2018) with pixel norms, as in StEP's program.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::layers::{HeConv, SLOPE, halve, lrelu, pixel_norm};
 use super::vars::Vars;
@@ -26,9 +26,12 @@ impl Posterior {
         &self.mean + (&self.logvar * 0.5).exp()
     }
 
-    /// `mean + eps exp(logvar / 2)`, eps ~ N(0, I) from libtorch's generator: a variational code.
+    /// `mean + eps exp(logvar / 2)`, eps ~ N(0, I) from libtorch's generator of the CPU, so that GPUs get the same: a
+    /// variational code.
     pub fn draw(&self) -> Tensor {
-        &self.mean + self.mean.randn_like() * (&self.logvar * 0.5).exp()
+        let noise =
+            Tensor::randn(self.mean.size(), (self.mean.kind(), Device::Cpu)).to_device(self.mean.device());
+        &self.mean + noise * (&self.logvar * 0.5).exp()
     }
 }
 
