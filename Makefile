@@ -9,7 +9,7 @@ ENGINE = -p callsheet -p callsheet-stages
 ALONE = env -u FORCE_COLOR -u CLICOLOR_FORCE -u NO_GRAPHICS OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest)
 
-.PHONY: pipeline setup fetch build inspect test test-all snapshots lint docs doc features test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables fuzz audit clean
+.PHONY: pipeline setup fetch build inspect test test-all snapshots lint docs doc features gpu-archive gpu-check test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables fuzz audit clean
 
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) --report $(ARGS)
@@ -38,6 +38,7 @@ endif
 test-all: build # what takes too long for every change: whole comparisons, other libraries, and pages
 	$(MAKE) test ALL=1
 	$(MAKE) test-interop test-web parity
+	.toolchain/parity/bin/python bench/gpu/check.py --device cpu --out target/gpu-check.json
 
 test-interop: build .toolchain/interop/installed .toolchain/parity/installed # artifacts, curves and checkpoints in other programs
 	.toolchain/interop/bin/python -m unittest discover -s tests/interop
@@ -52,6 +53,12 @@ test-web: build .toolchain/web/installed # pages in a headless Chromium: CHROMIU
 
 .toolchain/web/installed: tests/web/requirements.txt # what drives it, from PyPI
 	@python3 setup/make_venv.py .toolchain/web $<
+
+gpu-archive: build # what `make gpu-check` needs on a machine without network and toolchain: target/gpu-check.tar.xz
+	python3 bench/gpu/pack.py
+
+gpu-check: # on a machine with one NVIDIA GPU and torch in python3 (docs/gpu-check.md); ARGS="--device cpu" tries the check
+	python3 bench/gpu/check.py $(ARGS)
 
 features: # after a change of dependencies: one set of features for each crate
 	python3 setup/features.py

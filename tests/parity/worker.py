@@ -83,14 +83,14 @@ def stage(name, inputs, outputs, /, cpus=2, names=None, scratch=None, **params):
     return Ran(seconds, float(megabytes), progress, {name: values[-1] for name, values in history.items()}, history)
 
 
-def vgg(tensors, convention):
+def vgg(tensors, convention, device="cpu"):
     """The network of imported weights in torch: a function from images in [-1, 1] to its five taps."""
     import torch
     from torch.nn.functional import conv2d, max_pool2d
 
-    mean = torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
-    centre = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
-    deviation = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
+    mean = torch.tensor([103.939, 116.779, 123.68], device=device).view(1, 3, 1, 1)
+    centre = torch.tensor([0.485, 0.456, 0.406], device=device).view(1, 3, 1, 1)
+    deviation = torch.tensor([0.229, 0.224, 0.225], device=device).view(1, 3, 1, 1)
 
     def taps(images, kind=torch.float32):
         x = (images.flip(1) + 1) * 127.5 - mean if convention == "caffe" else ((images + 1) / 2 - centre) / deviation

@@ -1,0 +1,138 @@
+"""Checks of whole runs: the pipeline, a training that is killed, GPUs of stages, and the end of memory."""
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from inputs import DATASET, project
+from worker import ROOT
+
+ENGINE = ROOT / "target/release/callsheet"
+OUT = Path("data/out/synthesis") / DATASET / "test"
+TRAININGS = ("train_encoder", "train_generator", "finetune_generator")
+
+
+def require(holds, message):
+    if not holds:
+        raise AssertionError(message)
+
+
+def arguments(machine, *words):
+    """Arguments of a run. Without a GPU its stages get one by name alone, and compute on the CPU."""
+    device = [part for name in TRAININGS for part in ("--set", f"{name}.device={machine.device}")]
+    return [ENGINE, "run", *words, *device, *([] if machine.has_gpu else ["--gpus", "0"])]
+
+
+def run(folder, machine, *words, limit_kb=None):
+    """Runs the engine; returns its exit status and what it printed."""
+    command = arguments(machine, *words)
+    if limit_kb:
+        command = ["sh", "-c", f'ulimit -v {limit_kb}; exec "$0" "$@"', *command]
+    ran = subprocess.run(command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return ran.returncode, ran.stdout
+
+
+def succeed(folder, machine, *words):
+    status, output = run(folder, machine, *words)
+    require(status == 0, output[-3000:])
+    return output
+
+
+def pipeline(machine):
+    """Profile `test` of the whole pipeline; the trainings compute on the device."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = project(Path(name), machine.worker, 64)
+        output = succeed(folder, machine)
+        done = [line.split(":")[0] for line in output.splitlines() if ": done in " in line]
+        for stage in TRAININGS:
+            require(stage in done, f"{stage} did not run: {output[-3000:]}")
+            on_device = f"{stage}: computes on {machine.device}" in output
+            require(on_device or not machine.has_gpu, f"{stage} did not compute on {machine.device}")
+        again = succeed(folder, machine)
+        require("nothing to do" in again, f"a second run is not cached: {again[-3000:]}")
+        return {"stages": len(done)}
+
+
+def weights(folder):
+    (model,) = folder.glob("data/out/**/train_generator/model/networks.safetensors")
+    return model.read_bytes()
+
+
+def resume(machine):
+    """A training that is killed and resumed ends in the same bits as one that is not, with `deterministic = true`."""
+    values = {"deterministic": "true", "checkpoint_every": 5, "stop_kimg": machine.steps * 8 / 1000}
+    words = ["train_generator", *(part for key, value in values.items()
+                                  for part in ("--set", f"train_generator.{key}={value}"))]
+    with tempfile.TemporaryDirectory() as whole, tempfile.TemporaryDirectory() as killed:
+        succeed(project(Path(whole), machine.worker, 64), machine, *words)
+        folder = project(Path(killed), machine.worker, 64)
+        process = subprocess.Popen(arguments(machine, *words), cwd=folder, start_new_session=True,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        scratch = folder / "data/store/scratch"
+        # The encoder keeps checkpoints too; those of the generator are the larger ones, and come last.
+        while process.poll() is None and len({path.parent for path in scratch.glob("*/step-*")}) < 2:
+            time.sleep(0.002)
+        require(process.poll() is None, "the training ended before it could be killed: raise the number of steps")
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        output = succeed(folder, machine, *words)
+        resumed = [line for line in output.splitlines() if "train_generator: " in line and "step" in line]
+        require(weights(Path(whole)) == weights(folder), "the weights of the resumed training differ")
+        return {"steps": machine.steps, "resumed": resumed[:1]}
+
+
+STAGE = """summary = "Notes which GPU it got and when"
+version = 1
+command = ["sh", "-c", "date +%s%N > $0; echo gpu:$CUDA_VISIBLE_DEVICES >> $0; sleep 1; date +%s%N >> $0", "{outputs.note}"]
+resources.gpus = 1
+outputs.note = { kind = "file", path = "note", doc = "Times and GPU" }
+"""
+
+
+def gpu_ids(machine):
+    """Two stages with `gpus = 1` each get an id; on one GPU they run one after the other."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "callsheet.toml").write_text('defaults.pipeline = "two"\n')
+        (folder / "pipelines").mkdir()
+        (folder / "pipelines/two.toml").write_text('summary = "Two"\n[stages.first]\n[stages.second]\n')
+        for stage in ("first", "second"):
+            (folder / "stages" / stage).mkdir(parents=True)
+            (folder / "stages" / stage / "stage.toml").write_text(STAGE)
+        command = [ENGINE, "run", "--jobs", "2", *([] if machine.has_gpu else ["--gpus", "0"])]
+        ran = subprocess.run(command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        require(ran.returncode == 0, ran.stdout[-3000:])
+        notes = sorted(path.read_text().split() for path in folder.glob("data/out/**/note"))
+        require(len(notes) == 2, f"{len(notes)} notes instead of 2")
+        ids = [gpu for _, gpu, _ in notes]
+        require(all(gpu != "gpu:" for gpu in ids), f"a stage got no GPU: {ids}")
+        (_, first, end), (begin, second, _) = notes
+        require(first != second or int(end) <= int(begin), f"two stages shared {first}")
+        return {"ids": ids}
+
+
+def memory(machine):
+    """A training for which memory does not suffice ends with an error that says what to lower."""
+    held, limit = None, None
+    if machine.has_gpu:
+        free, _ = torch.cuda.mem_get_info()
+        # The libraries of CUDA and the encoder fit into what is left, the wide generator does not.
+        held = torch.empty(max(free - 3 * 2**30, 0), dtype=torch.uint8, device=machine.device)
+    else:
+        limit = 6_000_000
+    wide = ["--set", "train_generator.nf=256", "train_generator"]
+    with tempfile.TemporaryDirectory() as name:
+        status, output = run(project(Path(name), machine.worker, 64), machine, *wide, limit_kb=limit)
+    del held
+    if machine.has_gpu:
+        torch.cuda.empty_cache()
+    require(status != 0, "the training succeeded: it needs less memory than this check expects")
+    error = [line for line in output.splitlines() if "out of memory" in line or "lower the stage's" in line]
+    require(any("is out of memory: cannot allocate" in line for line in error), output[-3000:])
+    require("batch, crop or nf" in output, f"no remedy: {output[-3000:]}")
+    return {"error": error[:2]}

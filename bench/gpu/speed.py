@@ -1,0 +1,146 @@
+"""Images per second of a training at the paper's size, next to torch eager and torch.compile."""
+
+import contextlib
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import torch
+
+import networks
+import steps
+from inputs import VGG16, halves, random_weights
+from steps import Peer, generator_step
+from steps_beside_cpu import objective, tables
+from tensors import load
+from worker import has_bf16, stage, vgg
+
+BATCH_OF_WARM_UP = 10
+LAYERS = [f"conv{block}_{n}" for block, last in enumerate((2, 2, 3, 3, 3), start=1) for n in range(1, last + 1)]
+
+
+class Gpu:
+    """Utilisation and memory of the GPU, sampled twice a second by nvidia-smi while the block runs."""
+
+    def __enter__(self):
+        query = ["nvidia-smi", "--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits", "-lms", "500"]
+        self.samples = []
+        self.process = None
+        with contextlib.suppress(FileNotFoundError):
+            self.process = subprocess.Popen(query, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            threading.Thread(target=self.read, daemon=True).start()
+        return self
+
+    def read(self):
+        for line in self.process.stdout:
+            with contextlib.suppress(ValueError):
+                self.samples.append(tuple(float(number) for number in line.split(",")))
+
+    def __exit__(self, *_):
+        if self.process:
+            self.process.terminate()
+            self.process.wait()
+
+    def figures(self):
+        if not self.samples:
+            return {}
+        busy = [utilisation for utilisation, _ in self.samples if utilisation > 0]
+        return {"utilisation_percent": statistics.mean(busy) if busy else 0.0,
+                "memory_used_peak_mib": max(used for _, used in self.samples)}
+
+
+def ours(machine, folder, inputs, precision):
+    """Images per second of the stage, from the times at which it reported its steps; its start is left out."""
+    folder.mkdir()
+    with Gpu() as gpu:
+        ran = stage("train_generator", inputs, {"model": folder / "model"}, scratch=folder, nf=machine.nf, encoder_nf=64,
+                    batch=machine.batch, crop=0, held_out=0, checkpoint_every=1_000_000, device=machine.device,
+                    cpus=machine.cpus, precision=precision, stop_kimg=machine.steps * machine.batch / 1000)
+    times = ran.progress[min(BATCH_OF_WARM_UP, len(ran.progress) // 2):]
+    images = (len(times) - 1) * machine.batch
+    return {"images_per_second": images / (times[-1] - times[0]), "steps_reported": len(ran.progress)} | gpu.figures()
+
+
+@contextlib.contextmanager
+def number_format(machine, precision):
+    """float32, TF32 or autocast to bfloat16, as torch's users set them."""
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    bf16 = torch.autocast(machine.device.split(":")[0], dtype=torch.bfloat16)
+    with bf16 if precision == "bf16" else contextlib.nullcontext():
+        yield
+
+
+@contextlib.contextmanager
+def compiled(backend):
+    """The networks compiled by torch.compile while the block runs."""
+    names = ("encoder", "generator", "discriminator")
+    plain = {name: getattr(steps, name) for name in names}
+    torch._functorch.config.donated_buffer = False  # several gradients of one forward pass keep its buffers
+    for name in names:
+        setattr(steps, name, torch.compile(getattr(networks, name), backend=backend))
+    try:
+        yield
+    finally:
+        for name in names:
+            setattr(steps, name, plain[name])
+
+
+def peer(machine, weights, images, precision, compile_networks):
+    """Images per second of torch with the same networks, losses and updates, channels last."""
+    device = machine.device
+    a, b = (half.to(device).contiguous(memory_format=torch.channels_last) for half in images)
+    features = random_weights(VGG16)
+    named = {f"{layer}.{part}": features[f"features.{number}.{part}"].to(device)
+             for layer, number in zip(LAYERS, VGG16) for part in ("weight", "bias")}
+    taps = vgg(named, "torchvision", device)
+    trained = Peer({name: tensor.to(device) for name, tensor in weights.items()})
+    wait = torch.cuda.synchronize if machine.has_gpu else lambda: None
+    rows = [torch.arange(n * machine.batch, (n + 1) * machine.batch) % len(a) for n in range(len(a))]
+    batches = [(a[of], b[of]) for of in rows]
+    if machine.has_gpu:
+        torch.cuda.reset_peak_memory_stats()
+    with number_format(machine, precision), compiled(machine.backend) if compile_networks else contextlib.nullcontext():
+        for n in range(3):
+            generator_step(trained, taps, "step_v4", False, batches[n:n + 1])
+        wait()
+        with Gpu() as gpu:
+            begun, count = time.perf_counter(), machine.peer_steps
+            for n in range(count):
+                generator_step(trained, taps, "step_v4", False, batches[n % len(batches):][:1])
+            wait()
+            seconds = time.perf_counter() - begun
+    figures = {"images_per_second": count * machine.batch / seconds} | gpu.figures()
+    if machine.has_gpu:
+        figures["memory_allocated_peak_mib"] = torch.cuda.max_memory_allocated() / 2**20
+        torch.cuda.empty_cache()
+    return figures
+
+
+def speed(machine):
+    """Images per second, peak memory and utilisation in fp32, TF32 and bf16; the goal is 1.0 of the faster of both."""
+    found = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        inputs = tables(machine, folder / "tables", machine.side) | {"objective": objective("step_v4", folder)}
+        images = halves(machine.side)
+        precisions = ["bf16", "tf32", "fp32"] if machine.has_gpu or has_bf16() else ["tf32", "fp32"]
+        for precision in precisions:
+            own = found[precision] = {"callsheet": ours(machine, folder / precision, inputs, precision)}
+            weights = load(folder / precision / "model/networks.safetensors")
+            for name_of, compile_networks in (("torch_eager", False), ("torch_compile", True)):
+                if machine.seconds_left() < (90 if compile_networks and machine.has_gpu else 20):
+                    own[name_of] = {"left_out": "no time left"}
+                    continue
+                try:
+                    own[name_of] = peer(machine, weights, images, precision, compile_networks)
+                except Exception as error:  # torch.compile needs a C compiler, which the machine may lack
+                    if not machine.has_gpu:
+                        raise
+                    own[name_of] = {"error": str(error)[-1000:]}
+            others = [own[other].get("images_per_second", 0) for other in ("torch_eager", "torch_compile")]
+            own["ratio_to_faster"] = own["callsheet"]["images_per_second"] / max(others) if max(others) else None
+            machine.note(f"{precision}: {own}")
+    return found
