@@ -11,7 +11,6 @@ import json
 import os
 import platform
 import stat
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,7 +27,7 @@ from engine import gpu_ids, memory, pipeline, resume  # noqa: E402
 from speed import speed  # noqa: E402
 from steps_beside_cpu import steps_beside_cpu  # noqa: E402
 
-CHECKS = {check.__name__: check for check in (gpu_ids, pipeline, steps_beside_cpu, resume, memory, speed)}
+CHECKS = {check.__name__: check for check in (gpu_ids, pipeline, resume, memory, speed, steps_beside_cpu)}
 PROGRAM = ROOT / "target/release/callsheet-stages"
 
 
@@ -38,7 +37,8 @@ class Machine:
     def __init__(self, device, seconds, folder):
         self.device, self.has_gpu = device, device != "cpu"
         self.ends = time.monotonic() + seconds
-        self.cpus = os.cpu_count() if self.has_gpu else 2
+        self.peer_seconds = 5 if self.has_gpu else 0
+        self.cpus = min(16, len(os.sched_getaffinity(0))) if self.has_gpu else 2
         self.worker = self.with_cuda(folder) if self.has_gpu else PROGRAM
         # The paper's size, or one that a CPU does in seconds.
         self.side, self.nf, self.batch, self.steps, self.peer_steps, self.backend = (
@@ -49,9 +49,11 @@ class Machine:
         libraries = Path(torch.__file__).parent / "lib"
         program = folder / "callsheet-stages"
         # The engine passes only declared variables on, so the search path, by which the driver may be found, is written out.
-        search = ":".join([str(libraries), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])])
-        program.write_text(f'#!/bin/sh\nexport LD_LIBRARY_PATH="{search}" LD_PRELOAD="{libraries}/libtorch_cuda.so"\n'
-                           f'exec "{PROGRAM}" "$@"\n')
+        packages = sorted(libraries.parent.parent.glob("nvidia/*/lib"))  # cuDNN opens parts of NVRTC by name
+        search = ":".join([*map(str, [libraries, *packages]), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])])
+        # Stages without a GPU start faster without CUDA; the engine sets their CUDA_VISIBLE_DEVICES empty.
+        program.write_text(f'#!/bin/sh\nexport LD_LIBRARY_PATH="{search}"\n[ -z "${{CUDA_VISIBLE_DEVICES-0}}" ] || '
+                           f'export LD_PRELOAD="{libraries}/libtorch_cuda.so"\nexec "{PROGRAM}" "$@"\n')
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
         return program
 
@@ -64,8 +66,8 @@ class Machine:
     def described(self):
         gpu = {}
         if self.has_gpu:
-            query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
-            gpu["gpu"] = subprocess.run(query, text=True, capture_output=True).stdout.strip()
+            gpu["gpu"] = torch.cuda.get_device_name()
+            gpu["memory_gib"] = torch.cuda.get_device_properties(0).total_memory / 2**30
         return gpu | {"device": self.device, "cpu": cpu_name(), "python": platform.python_version(),
                       "torch": torch.__version__, "cpus": os.cpu_count()}
 
@@ -84,6 +86,9 @@ def main():
         sys.exit(f"{PROGRAM} is missing: run `make build`, or unpack the archive that `make gpu-archive` wrote")
     if options.device != "cpu" and not torch.cuda.is_available():
         sys.exit("torch sees no GPU: run this on a machine with an NVIDIA GPU, or try the check with --device cpu")
+    if options.device != "cpu":
+        # One GPU, by CUDA's number: in a container its device file may have another one.
+        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
     with tempfile.TemporaryDirectory() as folder:
         machine = Machine(options.device, options.seconds, Path(folder))
         worker.WORKER = machine.worker

@@ -65,8 +65,10 @@ def weights(folder):
 
 def resume(machine):
     """A training that is killed and resumed ends in the same bits as one that is not, with `deterministic = true`."""
+    # The encoder is trained first, in both projects.
+    encoder = ["--set", "train_encoder.deterministic=true"]
     values = {"deterministic": "true", "checkpoint_every": 5, "stop_kimg": machine.steps * 8 / 1000}
-    words = ["train_generator", *(part for key, value in values.items()
+    words = ["train_generator", *encoder, *(part for key, value in values.items()
                                   for part in ("--set", f"train_generator.{key}={value}"))]
     with tempfile.TemporaryDirectory() as whole, tempfile.TemporaryDirectory() as killed:
         succeed(project(Path(whole), machine.worker, 64), machine, *words)
@@ -75,13 +77,14 @@ def resume(machine):
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         scratch = folder / "data/store/scratch"
         # The encoder keeps checkpoints too; those of the generator are the larger ones, and come last.
-        while process.poll() is None and len({path.parent for path in scratch.glob("*/step-*")}) < 2:
+        while process.poll() is None and len({path.parent for path in scratch.glob("*/step-*.safetensors")}) < 2:
             time.sleep(0.002)
         require(process.poll() is None, "the training ended before it could be killed: raise the number of steps")
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         output = succeed(folder, machine, *words)
-        resumed = [line for line in output.splitlines() if "train_generator: " in line and "step" in line]
+        resumed = [line for line in output.splitlines() if "train_generator: continues from step" in line]
+        require(resumed, f"the training began again: {output[-3000:]}")
         require(weights(Path(whole)) == weights(folder), "the weights of the resumed training differ")
         return {"steps": machine.steps, "resumed": resumed[:1]}
 

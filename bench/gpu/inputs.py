@@ -11,6 +11,8 @@ from torch.nn.functional import interpolate
 from worker import ROOT
 
 IMAGES = 24
+# More than those of which train_generator keeps the features of VGG-16 at the paper's size (2 GiB, some 64 in float32).
+MANY_IMAGES = 160
 DATASET = "gpu_check"
 # Convolutions by their numbers in torchvision's networks: input channels, output channels, side of the kernel.
 VGG16 = {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256), 12: (256, 256), 14: (256, 256),
@@ -30,17 +32,17 @@ def png(pixels):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b"")
 
 
-def images(side):
-    """Images of smooth noise: uint8 [IMAGES, side, 2 side, 3]. The left half is A, the right half is B."""
+def images(side, count=IMAGES):
+    """Images of smooth noise: uint8 [count, side, 2 side, 3]. The left half is A, the right half is B."""
     random = torch.Generator().manual_seed(0)
-    small = torch.rand(IMAGES, 3, 8, 16, generator=random) * 255
+    small = torch.rand(count, 3, 8, 16, generator=random) * 255
     large = interpolate(small, (side, 2 * side), mode="bicubic", align_corners=False)
     return large.clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
-def halves(side):
-    """The same images as float32 in [-1, 1]: A and B, each [IMAGES, 3, side, side]."""
-    pixels = images(side).permute(0, 3, 1, 2).float() / 127.5 - 1
+def halves(side, count):
+    """The same images as float32 in [-1, 1]: A and B, each [count, 3, side, side]."""
+    pixels = images(side, count).permute(0, 3, 1, 2).float() / 127.5 - 1
     return pixels[..., :side].contiguous(), pixels[..., side:].contiguous()
 
 
@@ -62,7 +64,7 @@ def adapted(pipeline):
     return re.sub(r"(?m)^\[stages\.interpolate[^\n]*\n(.+\n)*", "", without)
 
 
-def project(folder, worker, side):
+def project(folder, worker, side, count=IMAGES):
     """A project with the repository's stages and pipelines, and a dataset of pairs of images."""
     (folder / "callsheet.toml").write_text(
         f'stages = "{ROOT}/stages"\n[defaults]\npipeline = "synthesis"\ndataset = "{DATASET}"\nprofile = "test"\n'
@@ -81,8 +83,8 @@ def project(folder, worker, side):
     raw, weights = folder / "data/raw" / DATASET, folder / "data/weights"
     raw.mkdir(parents=True)
     weights.mkdir()
-    for number, pixels in enumerate(images(side)):
-        (raw / f"{number:02}.png").write_bytes(png(pixels))
+    for number, pixels in enumerate(images(side, count)):
+        (raw / f"{number:03}.png").write_bytes(png(pixels))
     torch.save(random_weights(VGG16), weights / "vgg16.ckpt")
     torch.save(random_weights(ALEXNET), weights / "alexnet.ckpt")
     return folder

@@ -1,6 +1,7 @@
 """Images per second of a training at the paper's size, next to torch eager and torch.compile."""
 
 import contextlib
+import gc
 import statistics
 import subprocess
 import tempfile
@@ -12,13 +13,13 @@ import torch
 
 import networks
 import steps
-from inputs import VGG16, halves, random_weights
+from inputs import IMAGES, MANY_IMAGES, VGG16, halves, random_weights
 from steps import Peer, generator_step
 from steps_beside_cpu import objective, tables
 from tensors import load
 from worker import has_bf16, stage, vgg
 
-BATCH_OF_WARM_UP = 10
+WARM_UP_STEPS = 10
 LAYERS = [f"conv{block}_{n}" for block, last in enumerate((2, 2, 3, 3, 3), start=1) for n in range(1, last + 1)]
 
 
@@ -47,7 +48,7 @@ class Gpu:
     def figures(self):
         if not self.samples:
             return {}
-        busy = [utilisation for utilisation, _ in self.samples if utilisation > 0]
+        busy = [utilisation for utilisation, _ in self.samples]
         return {"utilisation_percent": statistics.mean(busy) if busy else 0.0,
                 "memory_used_peak_mib": max(used for _, used in self.samples)}
 
@@ -59,7 +60,7 @@ def ours(machine, folder, inputs, precision):
         ran = stage("train_generator", inputs, {"model": folder / "model"}, scratch=folder, nf=machine.nf, encoder_nf=64,
                     batch=machine.batch, crop=0, held_out=0, checkpoint_every=1_000_000, device=machine.device,
                     cpus=machine.cpus, precision=precision, stop_kimg=machine.steps * machine.batch / 1000)
-    times = ran.progress[min(BATCH_OF_WARM_UP, len(ran.progress) // 2):]
+    times = ran.progress[min(WARM_UP_STEPS, len(ran.progress) // 2):]
     images = (len(times) - 1) * machine.batch
     return {"images_per_second": images / (times[-1] - times[0]), "steps_reported": len(ran.progress)} | gpu.figures()
 
@@ -98,25 +99,38 @@ def peer(machine, weights, images, precision, compile_networks):
     taps = vgg(named, "torchvision", device)
     trained = Peer({name: tensor.to(device) for name, tensor in weights.items()})
     wait = torch.cuda.synchronize if machine.has_gpu else lambda: None
-    rows = [torch.arange(n * machine.batch, (n + 1) * machine.batch) % len(a) for n in range(len(a))]
+    rows = [torch.arange(n * machine.batch, (n + 1) * machine.batch) % len(a) for n in range(len(a) // machine.batch)]
     batches = [(a[of], b[of]) for of in rows]
     if machine.has_gpu:
         torch.cuda.reset_peak_memory_stats()
-    with number_format(machine, precision), compiled(machine.backend) if compile_networks else contextlib.nullcontext():
+    def step(n):
+        # Autocast keeps rounded weights until its block ends, so each step has one of its own.
+        with number_format(machine, precision):
+            generator_step(trained, taps, "step_v4", False, [batches[n % len(batches)]])
+
+    with compiled(machine.backend) if compile_networks else contextlib.nullcontext(), Gpu() as gpu:
         for n in range(3):
-            generator_step(trained, taps, "step_v4", False, batches[n:n + 1])
+            step(n)
         wait()
-        with Gpu() as gpu:
-            begun, count = time.perf_counter(), machine.peer_steps
-            for n in range(count):
-                generator_step(trained, taps, "step_v4", False, batches[n % len(batches):][:1])
-            wait()
-            seconds = time.perf_counter() - begun
+        begun, count = time.perf_counter(), 0
+        while count < machine.peer_steps or time.perf_counter() - begun < machine.peer_seconds:
+            step(count)
+            count += 1
+            if count % 10 == 0:
+                wait()
+        wait()
+        seconds = time.perf_counter() - begun
     figures = {"images_per_second": count * machine.batch / seconds} | gpu.figures()
     if machine.has_gpu:
         figures["memory_allocated_peak_mib"] = torch.cuda.max_memory_allocated() / 2**20
-        torch.cuda.empty_cache()
     return figures
+
+
+def free_memory(machine):
+    """Returns what earlier comparisons left on the GPU, so that it does not count as the next one's."""
+    gc.collect()
+    if machine.has_gpu:
+        torch.cuda.empty_cache()
 
 
 def speed(machine):
@@ -124,23 +138,28 @@ def speed(machine):
     found = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        inputs = tables(machine, folder / "tables", machine.side) | {"objective": objective("step_v4", folder)}
-        images = halves(machine.side)
+        count = MANY_IMAGES if machine.has_gpu else IMAGES
+        inputs = tables(machine, folder / "tables", machine.side, count=count)
+        inputs |= {"objective": objective("step_v4", folder)}
+        images = halves(machine.side, count)
         precisions = ["bf16", "tf32", "fp32"] if machine.has_gpu or has_bf16() else ["tf32", "fp32"]
         for precision in precisions:
+            free_memory(machine)
             own = found[precision] = {"callsheet": ours(machine, folder / precision, inputs, precision)}
             weights = load(folder / precision / "model/networks.safetensors")
             for name_of, compile_networks in (("torch_eager", False), ("torch_compile", True)):
                 if machine.seconds_left() < (90 if compile_networks and machine.has_gpu else 20):
                     own[name_of] = {"left_out": "no time left"}
                     continue
+                free_memory(machine)
                 try:
                     own[name_of] = peer(machine, weights, images, precision, compile_networks)
                 except Exception as error:  # torch.compile needs a C compiler, which the machine may lack
                     if not machine.has_gpu:
                         raise
                     own[name_of] = {"error": str(error)[-1000:]}
-            others = [own[other].get("images_per_second", 0) for other in ("torch_eager", "torch_compile")]
-            own["ratio_to_faster"] = own["callsheet"]["images_per_second"] / max(others) if max(others) else None
+            for other in ("torch_eager", "torch_compile"):
+                if "images_per_second" in own[other]:
+                    own[f"ratio_to_{other}"] = own["callsheet"]["images_per_second"] / own[other]["images_per_second"]
             machine.note(f"{precision}: {own}")
     return found
