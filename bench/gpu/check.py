@@ -25,9 +25,9 @@ import worker  # noqa: E402
 from cpu import cpu_name  # noqa: E402
 from engine import gpu_ids, memory, pipeline, resume  # noqa: E402
 from speed import speed  # noqa: E402
-from steps_beside_cpu import steps_beside_cpu  # noqa: E402
+from steps_against_cpu import steps_against_cpu  # noqa: E402
 
-CHECKS = {check.__name__: check for check in (gpu_ids, pipeline, resume, memory, speed, steps_beside_cpu)}
+CHECKS = {check.__name__: check for check in (gpu_ids, pipeline, resume, memory, speed, steps_against_cpu)}
 PROGRAM = ROOT / "target/release/callsheet-stages"
 
 

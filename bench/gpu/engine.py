@@ -9,12 +9,10 @@ from pathlib import Path
 
 import torch
 
-from inputs import DATASET, project
+from inputs import TRAININGS, project
 from worker import ROOT
 
 ENGINE = ROOT / "target/release/callsheet"
-OUT = Path("data/out/synthesis") / DATASET / "test"
-TRAININGS = ("train_encoder", "train_generator", "finetune_generator")
 
 
 def require(holds, message):
@@ -22,23 +20,31 @@ def require(holds, message):
         raise AssertionError(message)
 
 
+def gpus(machine):
+    """Option of a run. Without a GPU its stages get one by name alone, and compute on the CPU."""
+    return [] if machine.has_gpu else ["--gpus", "0"]
+
+
+def settings(values):
+    """Options of a run that set parameters."""
+    return [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
+
+
 def arguments(machine, *words):
-    """Arguments of a run. Without a GPU its stages get one by name alone, and compute on the CPU."""
-    device = [part for name in TRAININGS for part in ("--set", f"{name}.device={machine.device}")]
-    return [ENGINE, "run", *words, *device, *([] if machine.has_gpu else ["--gpus", "0"])]
+    """Command of a run whose trainings compute on the device."""
+    device = settings({f"{name}.device": machine.device for name in TRAININGS})
+    return [ENGINE, "run", *words, *device, *gpus(machine)]
 
 
-def run(folder, machine, *words, limit_kb=None):
-    """Runs the engine; returns its exit status and what it printed."""
-    command = arguments(machine, *words)
-    if limit_kb:
-        command = ["sh", "-c", f'ulimit -v {limit_kb}; exec "$0" "$@"', *command]
+def execute(command, folder):
+    """Runs a command; returns its exit status and what it printed."""
     ran = subprocess.run(command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     return ran.returncode, ran.stdout
 
 
 def succeed(folder, machine, *words):
-    status, output = run(folder, machine, *words)
+    """Runs the engine, which must succeed; returns what it printed."""
+    status, output = execute(arguments(machine, *words), folder)
     require(status == 0, output[-3000:])
     return output
 
@@ -65,11 +71,12 @@ def weights(folder):
 
 def resume(machine):
     """A training that is killed and resumed ends in the same bits as one that is not, with `deterministic = true`."""
-    # The encoder is trained first, in both projects.
-    encoder = ["--set", "train_encoder.deterministic=true"]
-    values = {"deterministic": "true", "checkpoint_every": 5, "stop_kimg": machine.steps * 8 / 1000}
-    words = ["train_generator", *encoder, *(part for key, value in values.items()
-                                  for part in ("--set", f"train_generator.{key}={value}"))]
+    words = ["train_generator", *settings({
+        "train_encoder.deterministic": "true",  # it is trained first, in both projects
+        "train_generator.deterministic": "true",
+        "train_generator.checkpoint_every": 5,
+        "train_generator.stop_kimg": machine.steps * 8 / 1000,
+    })]
     with tempfile.TemporaryDirectory() as whole, tempfile.TemporaryDirectory() as killed:
         succeed(project(Path(whole), machine.worker, 64), machine, *words)
         folder = project(Path(killed), machine.worker, 64)
@@ -107,9 +114,8 @@ def gpu_ids(machine):
         for stage in ("first", "second"):
             (folder / "stages" / stage).mkdir(parents=True)
             (folder / "stages" / stage / "stage.toml").write_text(STAGE)
-        command = [ENGINE, "run", "--jobs", "2", *([] if machine.has_gpu else ["--gpus", "0"])]
-        ran = subprocess.run(command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        require(ran.returncode == 0, ran.stdout[-3000:])
+        status, output = execute([ENGINE, "run", "--jobs", "2", *gpus(machine)], folder)
+        require(status == 0, output[-3000:])
         notes = sorted(path.read_text().split() for path in folder.glob("data/out/**/note"))
         require(len(notes) == 2, f"{len(notes)} notes instead of 2")
         ids = [gpu for _, gpu, _ in notes]
@@ -120,17 +126,17 @@ def gpu_ids(machine):
 
 
 def memory(machine):
-    """A training for which memory does not suffice ends with an error that says what to lower."""
-    held, limit = None, None
+    """A training that runs out of memory stops with an error that lists the parameters to lower."""
+    command = arguments(machine, "train_generator", "--set", "train_generator.nf=256")
+    held = None
     if machine.has_gpu:
         free, _ = torch.cuda.mem_get_info()
         # The libraries of CUDA and the encoder fit into what is left, the wide generator does not.
         held = torch.empty(max(free - 3 * 2**30, 0), dtype=torch.uint8, device=machine.device)
     else:
-        limit = 6_000_000
-    wide = ["--set", "train_generator.nf=256", "train_generator"]
+        command = ["sh", "-c", 'ulimit -v 6000000; exec "$0" "$@"', *command]
     with tempfile.TemporaryDirectory() as name:
-        status, output = run(project(Path(name), machine.worker, 64), machine, *wide, limit_kb=limit)
+        status, output = execute(command, project(Path(name), machine.worker, 64))
     del held
     if machine.has_gpu:
         torch.cuda.empty_cache()

@@ -14,6 +14,7 @@ IMAGES = 24
 # More than those of which train_generator keeps the features of VGG-16 at the paper's size (2 GiB, some 64 in float32).
 MANY_IMAGES = 160
 DATASET = "gpu_check"
+TRAININGS = ("train_encoder", "train_generator", "finetune_generator")
 # Convolutions by their numbers in torchvision's networks: input channels, output channels, side of the kernel.
 VGG16 = {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256), 12: (256, 256), 14: (256, 256),
          17: (256, 512), 19: (512, 512), 21: (512, 512), 24: (512, 512), 26: (512, 512), 28: (512, 512)}
@@ -76,8 +77,7 @@ def project(folder, worker, side, count=IMAGES):
     (folder / f"pipelines/datasets/{DATASET}.toml").write_text(
         f'summary = "Random images"\nimport = "pairs"\n[sources.images]\npath = "data/raw/{DATASET}/*.png"\n'
         f"[stages.pair_images.params]\nside = {side}\n"
-        + "".join(f"[stages.{stage}.resources]\ngpus = 1\n" for stage in
-                  ("train_encoder", "train_generator", "finetune_generator"))
+        + "".join(f"[stages.{stage}.resources]\ngpus = 1\n" for stage in TRAININGS)
         + "".join(f'[stages.{stage}.params]\nsha256 = ""\n' for stage in ("import_weights", "import_trunk"))
     )
     raw, weights = folder / "data/raw" / DATASET, folder / "data/weights"

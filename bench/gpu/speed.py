@@ -13,14 +13,13 @@ import torch
 
 import networks
 import steps
-from inputs import IMAGES, MANY_IMAGES, VGG16, halves, random_weights
+from inputs import IMAGES, MANY_IMAGES, halves
 from steps import Peer, generator_step
-from steps_beside_cpu import objective, tables
+from steps_against_cpu import objective, tables
 from tensors import load
 from worker import has_bf16, stage, vgg
 
 WARM_UP_STEPS = 10
-LAYERS = [f"conv{block}_{n}" for block, last in enumerate((2, 2, 3, 3, 3), start=1) for n in range(1, last + 1)]
 
 
 class Gpu:
@@ -48,8 +47,7 @@ class Gpu:
     def figures(self):
         if not self.samples:
             return {}
-        busy = [utilisation for utilisation, _ in self.samples]
-        return {"utilisation_percent": statistics.mean(busy) if busy else 0.0,
+        return {"utilisation_percent": statistics.mean(utilisation for utilisation, _ in self.samples),
                 "memory_used_peak_mib": max(used for _, used in self.samples)}
 
 
@@ -89,20 +87,17 @@ def compiled(backend):
             setattr(steps, name, plain[name])
 
 
-def peer(machine, weights, images, precision, compile_networks):
+def peer(machine, weights, features, images, precision, compile_networks):
     """Images per second of torch with the same networks, losses and updates, channels last."""
     device = machine.device
     a, b = (half.to(device).contiguous(memory_format=torch.channels_last) for half in images)
-    features = random_weights(VGG16)
-    named = {f"{layer}.{part}": features[f"features.{number}.{part}"].to(device)
-             for layer, number in zip(LAYERS, VGG16) for part in ("weight", "bias")}
-    taps = vgg(named, "torchvision", device)
+    taps = vgg({name: tensor.to(device) for name, tensor in features.items()}, "torchvision", device)
     trained = Peer({name: tensor.to(device) for name, tensor in weights.items()})
     wait = torch.cuda.synchronize if machine.has_gpu else lambda: None
-    rows = [torch.arange(n * machine.batch, (n + 1) * machine.batch) % len(a) for n in range(len(a) // machine.batch)]
-    batches = [(a[of], b[of]) for of in rows]
+    batches = list(zip(a.split(machine.batch), b.split(machine.batch)))
     if machine.has_gpu:
         torch.cuda.reset_peak_memory_stats()
+
     def step(n):
         # Autocast keeps rounded weights until its block ends, so each step has one of its own.
         with number_format(machine, precision):
@@ -141,7 +136,7 @@ def speed(machine):
         count = MANY_IMAGES if machine.has_gpu else IMAGES
         inputs = tables(machine, folder / "tables", machine.side, count=count)
         inputs |= {"objective": objective("step_v4", folder)}
-        images = halves(machine.side, count)
+        images, features = halves(machine.side, count), load(inputs["vgg"])
         precisions = ["bf16", "tf32", "fp32"] if machine.has_gpu or has_bf16() else ["tf32", "fp32"]
         for precision in precisions:
             free_memory(machine)
@@ -153,7 +148,7 @@ def speed(machine):
                     continue
                 free_memory(machine)
                 try:
-                    own[name_of] = peer(machine, weights, images, precision, compile_networks)
+                    own[name_of] = peer(machine, weights, features, images, precision, compile_networks)
                 except Exception as error:  # torch.compile needs a C compiler, which the machine may lack
                     if not machine.has_gpu:
                         raise

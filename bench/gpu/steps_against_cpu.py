@@ -1,4 +1,4 @@
-"""One step of a training on the device beside the same step on the CPU: losses and gradients."""
+"""Compares one training step on the device with the same step on the CPU: losses and gradients."""
 
 import json
 import tempfile
@@ -109,7 +109,7 @@ def first_that_agrees(machine, folder, inputs, precision, warm_up, **params):
     return found | {"seed": seed}
 
 
-def steps_beside_cpu(machine):
+def steps_against_cpu(machine):
     """Losses and gradients of one step agree with the CPU: 1e-4 in fp32, a cosine of 0.99 in bf16. How far bf16 is from
     float32 is another question, which tests/parity/test_precision.py answers without a GPU."""
     figures = {}
