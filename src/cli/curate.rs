@@ -303,8 +303,9 @@ fn known_frames(which: &Which, file: &str) -> Result<BTreeSet<String>> {
     let path = store.object_path(&objects[output]);
     let rows = read_columns(&path, &["frame_id"])?;
     let ids = rows.column(0).as_string_opt::<i32>();
-    let ids = ids
-        .ok_or_else(|| Error::refused(Code::Unsupported, format!("`frame_id` of `{name}` is no text"), ""))?;
+    let ids = ids.ok_or_else(|| {
+        Error::refused(Code::Unsupported, format!("`frame_id` of `{name}` is not a text column"), "")
+    })?;
     Ok(ids.iter().flatten().map(str::to_owned).collect())
 }
 

@@ -136,7 +136,7 @@ impl Metrics {
 fn patterns(words: &[String]) -> Result<Vec<Pattern>> {
     let pattern = |word: &String| {
         Pattern::new(word).map_err(|error| {
-            Error::refused(Code::InvalidValue, format!("`{word}` is no pattern: {error}"), "")
+            Error::refused(Code::InvalidValue, format!("`{word}` is not a valid pattern: {error}"), "")
         })
     };
     words.iter().map(pattern).collect()

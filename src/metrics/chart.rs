@@ -59,7 +59,7 @@ impl Chart {
             }
             _ => Err(Error::refused(
                 Code::InvalidValue,
-                format!("{shown} is no name of a picture"),
+                format!("{shown} is not a valid name of a picture"),
                 "end it with .png or .svg",
             )),
         }
@@ -211,7 +211,7 @@ mod tests {
             |colour: RGBColor| picture.pixels().filter(|p| p.0 == [colour.0, colour.1, colour.2]).count();
         assert!(drawn(COLOURS[0]) > 200, "a line is drawn");
         let error = Chart::write(&charts, Path::new("curves.pdf")).expect_err("refused").to_string();
-        assert_eq!(error, "curves.pdf is no name of a picture");
+        assert_eq!(error, "curves.pdf is not a valid name of a picture");
     }
 
     #[test]

@@ -20,7 +20,7 @@ impl Store {
         if !is_name(name) {
             return Err(Error::refused(
                 Code::InvalidValue,
-                format!("`{name}` is no name of a pin"),
+                format!("`{name}` is not a valid name of a pin"),
                 NAME_RULE,
             ));
         }

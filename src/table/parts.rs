@@ -128,7 +128,7 @@ impl Cursor {
                     return Err(Error::refused(
                         Code::Unreadable,
                         message,
-                        "`callsheet verify` tells what is damaged",
+                        "`callsheet verify` lists what is damaged",
                     ));
                 }
             },

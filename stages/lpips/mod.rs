@@ -100,8 +100,8 @@ impl Distance {
         Ok(distances)
     }
 
-    /// Number of such images that go through the network together, limited by [`FIRST_LAYER_BYTES`]. A power of two, so that a batch of as many as [`LARGEST_BATCH`] is split evenly: another number may
-    /// round otherwise.
+    /// Number of such images that go through the network together, limited by [`FIRST_LAYER_BYTES`]. It is a power of two,
+    /// so that it divides [`LARGEST_BATCH`]: batches of other sizes may be rounded differently.
     fn batch(&self, images: &Tensor) -> i64 {
         let bytes = self.trunk.first_layer_bytes(images.size()[2] * images.size()[3]);
         let fit = (FIRST_LAYER_BYTES / bytes).clamp(1, LARGEST_BATCH);

@@ -39,7 +39,7 @@ fn damage(path: &Path) {
     fs::write(path, bytes).expect("written");
 }
 
-/// What is said of a run up to `stage` that must fail; `stage` has published nothing.
+/// Errors of a run up to `stage` that must fail and publish nothing of `stage`.
 fn refused(project: &TempDir, stage: &str, arguments: &[&str]) -> String {
     let output = callsheet(project, &[&["run", stage], arguments].concat());
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));

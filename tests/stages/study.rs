@@ -25,7 +25,7 @@ fn tally(folder: &Path, words: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
-/// What is said of files that cannot be tallied.
+/// Error for files that cannot be tallied.
 fn refused(folder: &Path, files: &[&str]) -> String {
     let output = study(folder, &[&["tally"], files].concat());
     assert_eq!(output.status.code(), Some(2), "{files:?}");

@@ -171,7 +171,7 @@ impl Rowwise<'_> {
         if let Some(row) = layout.missing().first() {
             let message =
                 format!("row `{}` was lost from the store while it was used", self.wanted.keys[*row]);
-            return Err(Error::refused(Code::NotComputed, message, "run again: it is computed anew"));
+            return Err(Error::refused(Code::NotComputed, message, "run again to recompute it"));
         }
         let footer = &self.request.footer;
         let (mut parts, written) = assemble(store, &self.pool, &layout, &segments, footer, staging)?;
