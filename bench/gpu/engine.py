@@ -13,6 +13,8 @@ from inputs import TRAININGS, project
 from worker import ROOT
 
 ENGINE = ROOT / "target/release/callsheet"
+# Seconds for one run of the engine.
+LIMIT = 600
 
 
 def require(holds, message):
@@ -37,8 +39,8 @@ def arguments(machine, *words):
 
 
 def execute(command, folder):
-    """Runs a command; returns its exit status and what it printed."""
-    ran = subprocess.run(command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    """Runs a command; returns its exit status and what it printed. One that hangs must not keep the other checks waiting."""
+    ran = subprocess.run(command, cwd=folder, text=True, timeout=LIMIT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     return ran.returncode, ran.stdout
 
 

@@ -23,10 +23,10 @@ WARM_UP_STEPS = 10
 
 
 class Gpu:
-    """Utilisation and memory of the GPU, sampled twice a second by nvidia-smi while the block runs."""
+    """Utilisation and memory of the GPU, sampled five times a second by nvidia-smi while the block runs."""
 
     def __enter__(self):
-        query = ["nvidia-smi", "--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits", "-lms", "500"]
+        query = ["nvidia-smi", "--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits", "-lms", "200"]
         self.samples = []
         self.process = None
         with contextlib.suppress(FileNotFoundError):
@@ -37,30 +37,34 @@ class Gpu:
     def read(self):
         for line in self.process.stdout:
             with contextlib.suppress(ValueError):
-                self.samples.append(tuple(float(number) for number in line.split(",")))
+                self.samples.append((time.perf_counter(), *(float(number) for number in line.split(","))))
 
     def __exit__(self, *_):
         if self.process:
             self.process.terminate()
             self.process.wait()
 
-    def figures(self):
+    def figures(self, begun):
+        """What was sampled: utilisation since `begun` in seconds of the performance counter, memory before and at most."""
         if not self.samples:
             return {}
-        return {"utilisation_percent": statistics.mean(utilisation for utilisation, _ in self.samples),
-                "memory_used_peak_mib": max(used for _, used in self.samples)}
+        utilisation = [percent for at, percent, _ in self.samples if at >= begun]
+        figures = {"utilisation_percent": statistics.mean(utilisation)} if utilisation else {}
+        return figures | {"memory_used_before_mib": self.samples[0][2],
+                          "memory_used_peak_mib": max(used for _, _, used in self.samples)}
 
 
 def ours(machine, folder, inputs, precision):
     """Images per second of the stage, from the times at which it reported its steps; its start is left out."""
     folder.mkdir()
     with Gpu() as gpu:
+        started = time.perf_counter()
         ran = stage("train_generator", inputs, {"model": folder / "model"}, scratch=folder, nf=machine.nf, encoder_nf=64,
                     batch=machine.batch, crop=0, held_out=0, checkpoint_every=1_000_000, device=machine.device,
                     cpus=machine.cpus, precision=precision, stop_kimg=machine.steps * machine.batch / 1000)
     times = ran.progress[min(WARM_UP_STEPS, len(ran.progress) // 2):]
     images = (len(times) - 1) * machine.batch
-    return {"images_per_second": images / (times[-1] - times[0]), "steps_reported": len(ran.progress)} | gpu.figures()
+    return {"images_per_second": images / (times[-1] - times[0]), "steps_reported": len(ran.progress)} | gpu.figures(started + times[0])
 
 
 @contextlib.contextmanager
@@ -115,7 +119,7 @@ def peer(machine, weights, features, images, precision, compile_networks):
                 wait()
         wait()
         seconds = time.perf_counter() - begun
-    figures = {"images_per_second": count * machine.batch / seconds} | gpu.figures()
+    figures = {"images_per_second": count * machine.batch / seconds} | gpu.figures(begun)
     if machine.has_gpu:
         figures["memory_allocated_peak_mib"] = torch.cuda.max_memory_allocated() / 2**20
     return figures

@@ -196,13 +196,15 @@ fn visible<'a>(ids: impl Iterator<Item = &'a str>) -> Vec<String> {
     ids.filter(|id| seen.insert(*id)).map(str::to_owned).collect()
 }
 
-/// `CUDA_VISIBLE_DEVICES`, or the ids of the devices that the driver shows.
+/// `CUDA_VISIBLE_DEVICES`, or one id for each device that the driver shows. CUDA counts those from 0, whatever their names:
+/// a container that is given `/dev/nvidia3` alone sees it as GPU 0.
 fn gpus() -> Vec<String> {
     if let Ok(visible) = env::var("CUDA_VISIBLE_DEVICES") {
         return self::visible(visible.split(','));
     }
     let devices = fs::read_dir("/dev").into_iter().flatten().flatten();
     let names = devices.filter_map(|entry| entry.file_name().into_string().ok());
-    let ids = names.filter_map(|name| name.strip_prefix("nvidia")?.parse().ok());
-    ids.collect::<BTreeSet<u32>>().iter().map(u32::to_string).collect()
+    let devices =
+        names.filter(|name| name.strip_prefix("nvidia").is_some_and(|id| id.parse::<u32>().is_ok()));
+    (0..devices.count()).map(|id| id.to_string()).collect()
 }

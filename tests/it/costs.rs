@@ -124,29 +124,36 @@ fn write(project: &Path, name: &str, text: &str) {
     fs::write(path, text).expect("written");
 }
 
-/// A project of chains of ten stages that copy, each stage written out as its own table.
-fn chains(stages: u64) -> TempDir {
+/// A project with a pipeline of chains of ten stages that copy for each size, each stage written out as its own table.
+/// Equal stages of two pipelines have one result.
+fn chains() -> TempDir {
     let project = tempfile::tempdir().expect("a folder");
-    let write = |name: &str, text: &str| write(project.path(), name, text);
-    write("callsheet.toml", "defaults.pipeline = \"chains\"\n");
     write(
+        project.path(),
         "stages/copy/stage.toml",
         "summary = \"Copies\"\nversion = 1\ncommand = [\"cp\", \"{inputs.text}\", \"{outputs.text}\"]\n\
          inputs.text = { kind = \"file\", doc = \"Any\" }\n\
          outputs.text = { kind = \"file\", path = \"text\", doc = \"The same\" }\n",
     );
+    write(project.path(), "callsheet.toml", "");
+    for stages in SIZES {
+        write_chains(project.path(), stages);
+    }
+    settle();
+    project
+}
+
+fn write_chains(project: &Path, stages: u64) {
     let mut pipeline = "summary = \"Chains\"\n".to_owned();
     for stage in 0..stages {
         if stage % 10 == 0 {
-            write(&format!("data/raw/{stage}.txt"), &format!("{stage}\n"));
+            write(project, &format!("data/raw/{stage}.txt"), &format!("{stage}\n"));
             write!(pipeline, "[sources.raw{stage}]\npath = \"data/raw/{stage}.txt\"\n").expect("text");
         }
         let from = if stage % 10 == 0 { format!("raw{stage}") } else { format!("copy{}.text", stage - 1) };
         write!(pipeline, "[stages.copy{stage}]\nuse = \"copy\"\ninputs.text = \"{from}\"\n").expect("text");
     }
-    write("pipelines/chains.toml", &pipeline);
-    settle();
-    project
+    write(project, &format!("pipelines/of_{stages}.toml"), &pipeline);
 }
 
 /// Waits until the store may remember digests of files that were just written.
@@ -154,9 +161,9 @@ fn settle() {
     std::thread::sleep(Duration::from_millis(2100));
 }
 
-fn run(project: &Path) {
+fn callsheet(project: &Path, arguments: &[&str]) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_callsheet"));
-    let output = command.arg("run").current_dir(project).output().expect("callsheet starts");
+    let output = command.args(arguments).current_dir(project).output().expect("callsheet starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -164,7 +171,13 @@ const SIZES: [u64; 3] = [500, 2000, 8000];
 
 #[test]
 fn a_plan_costs_in_proportion_to_the_stages() {
-    let costs = SIZES.map(|stages| (stages, cost(chains(stages).path(), &["plan"])));
+    let project = chains();
+    // It remembers the digests of all sources.
+    callsheet(project.path(), &["plan", "--pipeline", &format!("of_{}", SIZES[2])]);
+    let costs = SIZES.map(|stages| {
+        let pipeline = format!("of_{stages}");
+        (stages, cost(project.path(), &["plan", "--pipeline", &pipeline]))
+    });
     check_growth("plan", &costs);
     for (stages, found) in costs {
         check(&format!("plan of {stages} stages"), found);
@@ -173,10 +186,14 @@ fn a_plan_costs_in_proportion_to_the_stages() {
 
 #[test]
 fn a_run_with_nothing_to_do_costs_in_proportion_to_the_stages() {
+    let project = chains();
+    // The largest pipeline has every stage of the others, which find its results.
+    for stages in SIZES.iter().rev() {
+        callsheet(project.path(), &["run", "--pipeline", &format!("of_{stages}")]);
+    }
     let costs = SIZES.map(|stages| {
-        let project = chains(stages);
-        run(project.path());
-        (stages, cost(project.path(), &["run"]))
+        let pipeline = format!("of_{stages}");
+        (stages, cost(project.path(), &["run", "--pipeline", &pipeline]))
     });
     check_growth("run", &costs);
     for (stages, found) in costs {
@@ -243,7 +260,7 @@ fn with_ten_new_rows(count: u64) -> TempDir {
     };
     list(false);
     settle();
-    run(project.path());
+    callsheet(project.path(), &["run"]);
     list(true);
     settle();
     let mut command = Command::new(env!("CARGO_BIN_EXE_callsheet"));

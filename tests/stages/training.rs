@@ -125,7 +125,7 @@ fn last_step(project: &TempDir) -> u64 {
 #[test]
 fn however_often_a_training_is_killed_it_ends_in_the_same_bits() {
     // With two CPUs a step is computed on two lanes.
-    let target = ["--jobs", "2", "--set", "train_generator.stop_kimg=0.4", "train_generator"];
+    let target = ["--jobs", "2", "--set", "train_generator.stop_kimg=0.2", "train_generator"];
     // Looking at held-out images takes longer than a step.
     let every = ["--set", "train_generator.checkpoint_every=1", "--set", "train_generator.held_out=0"];
     let whole = with_results();
