@@ -9,7 +9,7 @@ ENGINE = -p callsheet -p callsheet-stages
 ALONE = env -u FORCE_COLOR -u CLICOLOR_FORCE -u NO_GRAPHICS OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest)
 
-.PHONY: pipeline setup fetch build inspect test test-all snapshots lint docs doc features gpu-archive gpu-check test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables fuzz audit clean
+.PHONY: pipeline setup crates fetch build inspect test test-all snapshots lint docs doc features gpu-archive gpu-check test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables fuzz audit clean
 
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) --report $(ARGS)
@@ -17,10 +17,14 @@ pipeline: build
 setup: # libtorch unless LIBTORCH is set, ffmpeg unless the system has one that serves, weights
 	@python3 setup/fetch.py $(if $(LIBTORCH),,libtorch) ffmpeg weights
 
+crates: # those of this machine; --locked: a build never changes Cargo.lock
+	@cargo fetch --locked --quiet --target $(shell rustc -vV | sed -n 's/^host: //p')
+
 fetch: # a dataset of image pairs, from the public address in its file
 	@python3 setup/dataset.py $(DATASET)
 
-build: setup
+build: # the programs; crates are downloaded while the set-up is
+	@$(MAKE) --no-print-directory --jobs 2 setup crates
 	cargo build --release --locked $(ENGINE) || { python3 setup/space.py; exit 1; }
 
 inspect: # the program that looks into tables; its query engine takes minutes to build, once

@@ -14,6 +14,7 @@ usage: fetch.py GROUP...        fetch the groups, e.g. `fetch.py libtorch weight
 """
 
 import ast
+import functools
 import hashlib
 import html
 import http.client
@@ -27,18 +28,22 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ROOT / ".toolchain" / "parts"
 CHUNK = 1 << 20
 RETRIES = 5
+AT_ONCE = 4
+ONE_AT_A_TIME = threading.Lock()
 
 
 # Reads reports of what it would install, which pip before 22.2 cannot.
@@ -51,6 +56,12 @@ class FetchError(Exception):
 
 def pip():
     """pip and its environment: the installed one, or a newer one beside it if it is too old."""
+    with ONE_AT_A_TIME:
+        return usable_pip()
+
+
+@functools.cache
+def usable_pip():
     command, environment = [sys.executable, "-m", "pip"], dict(os.environ)
     asked = subprocess.run(command + ["--version"], capture_output=True, text=True)
     if asked.returncode != 0:
@@ -206,7 +217,8 @@ def download(reader, first, end, part, label):
                     have += len(data)
                     if time.monotonic() - shown > (0.2 if sys.stderr.isatty() else 10):
                         shown = time.monotonic()
-                        end_of_line = "\r" if sys.stderr.isatty() else "\n"
+                        # Several fetches share the line, and the next text may be shorter.
+                        end_of_line = "\x1b[K\r" if sys.stderr.isatty() else "\n"
                         print(f"  {label}: {have / 1e6:.0f} of {total / 1e6:.0f} MB",
                               end=end_of_line, file=sys.stderr, flush=True)
         except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
@@ -365,6 +377,15 @@ def forget(pin):
         (ROOT / pin["into"] / member["to"]).unlink(missing_ok=True)
 
 
+def fetched_or_why(pin, check):
+    """Fetch one pin; returns the bytes transferred, the digest of its files, and what went wrong."""
+    try:
+        return *fetch(pin, check), None
+    except (FetchError, OSError, http.client.HTTPException, zipfile.BadZipFile,
+            tarfile.TarError, KeyError) as error:
+        return 0, None, f"error: cannot fetch {pin['package']} {pin['version']}: {error}"
+
+
 def main(arguments):
     pins = json.loads((Path(__file__).parent / "pins.json").read_text())
     pinning = arguments[:1] == ["--pin"]
@@ -372,21 +393,23 @@ def main(arguments):
     unknown = [g for g in groups if g not in pins]
     if unknown or not groups:
         sys.exit(f"usage: fetch.py [--pin] GROUP...   (groups: {', '.join(pins)})")
-    total = 0
+    wanted_pins = []
     for group in groups:
         if group == "ffmpeg" and not pinning and system_ffmpeg_serves():
             for pin in pins[group]:
                 forget(pin)
-            continue
-        for pin in pins[group]:
-            try:
-                size, digest = fetch(pin, check=not pinning)
-            except (FetchError, OSError, http.client.HTTPException, zipfile.BadZipFile,
-                    tarfile.TarError, KeyError) as error:
-                sys.exit(f"error: cannot fetch {pin['package']} {pin['version']}: {error}")
-            total += size
-            if pinning:
-                print(f"{pin['package']} {digest}")
+        else:
+            wanted_pins += pins[group]
+    # pip, the network and the inflating of archives take turns to wait for each other.
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        fetched = list(pool.map(lambda pin: fetched_or_why(pin, not pinning), wanted_pins))
+    failures = [why for _, _, why in fetched if why]
+    if failures:
+        sys.exit(failures[0])  # without a network all have the same reason
+    total = sum(size for size, _, _ in fetched)
+    if pinning:
+        for pin, (_, digest, _) in zip(wanted_pins, fetched):
+            print(f"{pin['package']} {digest}")
     if total:
         print(f"fetched {total / 1e6:.0f} MB", file=sys.stderr)
 
