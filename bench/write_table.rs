@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use callsheet::error::Result;
-use callsheet::table::{TableWriter, batch_bytes, part_files, read_batches, rows_at_once, schema};
+use callsheet_worker::error::Result;
+use callsheet_worker::table::{TableWriter, batch_bytes, part_files, read_batches, rows_at_once, schema};
 
 fn main() -> Result<()> {
     let table = std::env::args().nth(1).expect("usage: write_table TABLE");

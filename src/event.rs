@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::key::Digest;
-use crate::protocol::WorkerEvent;
+use callsheet_worker::digest::Digest;
+use callsheet_worker::protocol::WorkerEvent;
 
 /// Something that happened in a run.
 #[derive(Clone, Debug, Serialize)]

@@ -21,11 +21,11 @@
 //! | environment, libraries, device, threads | no | knowingly imperfect; recorded as provenance |
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
-use serde::de::Visitor;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use callsheet_worker::digest::Digest;
 
 use crate::declare::{Role, RowsDecl};
 use crate::plan::Stage;
@@ -34,66 +34,6 @@ use crate::plan::Stage;
 /// 1: the first.
 /// 2: files go by the names that the worker sees; columns are declared.
 const FORMAT: u32 = 2;
-
-/// A BLAKE3 hash; 64 hexadecimal digits in text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Digest([u8; 32]);
-
-impl Digest {
-    /// The first 12 digits, for people.
-    pub fn short(&self) -> String {
-        self.to_string()[..12].to_owned()
-    }
-
-    /// Its bytes.
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl From<[u8; 32]> for Digest {
-    fn from(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-}
-
-impl From<blake3::Hash> for Digest {
-    fn from(hash: blake3::Hash) -> Self {
-        Self(hash.into())
-    }
-}
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&blake3::Hash::from_bytes(self.0).to_hex())
-    }
-}
-
-impl Serialize for Digest {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&blake3::Hash::from_bytes(self.0).to_hex())
-    }
-}
-
-impl<'de> Deserialize<'de> for Digest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(Hex)
-    }
-}
-
-struct Hex;
-
-impl Visitor<'_> for Hex {
-    type Value = Digest;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("64 hexadecimal digits")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Digest, E> {
-        blake3::Hash::from_hex(text).map(Digest::from).map_err(E::custom)
-    }
-}
 
 /// Everything that identifies a result, printable.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]

@@ -14,9 +14,9 @@ use uuid::Uuid;
 
 use crate::declare::Project;
 use crate::event::Event;
-use crate::key::Digest;
 use crate::plan::{Input, Plan, Stage};
 use crate::store::{Record, Store, out};
+use callsheet_worker::digest::Digest;
 
 const SPEC: &str = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs";
 const PRODUCER: &str = concat!("pkg:cargo/callsheet@", env!("CARGO_PKG_VERSION"));

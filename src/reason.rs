@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::key::{ActionKey, Digest};
+use crate::key::ActionKey;
+use callsheet_worker::digest::Digest;
 
 /// One reason a line, e.g. `margin: 0.1 → 0.2`; old values come first.
 pub fn reasons(old: Option<&ActionKey>, new: &ActionKey) -> Vec<String> {

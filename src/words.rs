@@ -6,13 +6,6 @@ pub fn title(pipeline: &str, dataset: &str, profile: &str) -> String {
     named.fold(pipeline.to_owned(), |title, (word, name)| title + word + name)
 }
 
-/// What the n-th of several is called, from 0: `A`, `B`, .., `Z`, `AA`, `AB`, ..
-pub fn letter(n: usize) -> String {
-    let last = char::from(b'A' + (n % 26) as u8);
-    let before = if n < 26 { String::new() } else { letter(n / 26 - 1) };
-    before + &last.to_string()
-}
-
 /// Seconds as people read them: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`.
 pub fn human_seconds(seconds: f64) -> String {
     let whole = seconds.round() as u64;

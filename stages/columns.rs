@@ -9,7 +9,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int32Type, Int64Type, Schema};
 use arrow::record_batch::RecordBatch;
-use callsheet::table::{image_type, vector_type};
+use callsheet_worker::table::{image_type, vector_type};
 
 /// A named column under construction.
 pub type Column = (&'static str, ArrayRef);

@@ -60,14 +60,13 @@ mod style;
 mod verdicts;
 mod video;
 mod weights;
-mod worker;
 
 use std::process::ExitCode;
 
-use worker::Context;
+use callsheet_worker::{Job, perform};
 
 /// A stage's code.
-type Run = fn(&Context) -> anyhow::Result<()>;
+type Run = fn(&Job) -> anyhow::Result<()>;
 
 /// Every stage, in the order of the method.
 pub const STAGES: [(&str, Run); 35] = [
@@ -118,9 +117,15 @@ pub fn main() -> ExitCode {
         return usage("callsheet-stages STAGE REQUEST.json");
     };
     match STAGES.iter().find(|(stage, _)| stage == name) {
-        Some((_, run)) => worker::perform(|context| memory::guarded(|| run(context)), request.as_ref()),
+        Some((_, run)) => perform(|job| guarded(job, *run), request.as_ref()),
         None => usage(&format!("no stage `{name}`")),
     }
+}
+
+/// Runs a stage with the threads that the engine grants it.
+fn guarded(job: &Job, run: Run) -> anyhow::Result<()> {
+    tch::set_num_threads(job.request.cpus.max(1) as i32);
+    memory::guarded(|| run(job))
 }
 
 #[expect(clippy::print_stderr, reason = "called by hand, not by the engine")]

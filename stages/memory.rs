@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use anyhow::Result;
 
-use crate::worker::refusal;
+use callsheet_worker::refusal;
 
 /// Texts in messages of libtorch, and the memory that each is about.
 const MESSAGES: [(&str, &str); 5] = [
@@ -56,7 +56,7 @@ mod tests {
         let error = guarded(|| panic!("called `Result::unwrap()` on an `Err` value: Torch(\"{cuda}\")"));
         let error = error.expect_err("refused");
         assert_eq!(error.to_string(), "the GPU is out of memory: cannot allocate 2.00 GiB");
-        assert_eq!(crate::worker::help_of(&error).as_deref(), Some(HELP));
+        assert_eq!(callsheet_worker::help_of(&error).as_deref(), Some(HELP));
         let cpu =
             "DefaultCPUAllocator: can't allocate memory: you tried to allocate 4096 bytes. Error code 12";
         let error = guarded(|| Err(anyhow::anyhow!("{cpu}"))).expect_err("refused");

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
-use callsheet::table::{TableWriter, batch_bytes};
+use callsheet_worker::table::{TableWriter, batch_bytes};
 
-use crate::worker::Context;
+use callsheet_worker::Job;
 
 /// A file ends with the row that brings it to so many bytes before encoding.
 const BYTES: usize = 64 << 20;
@@ -33,10 +33,10 @@ impl Parts {
     ///
     /// # Errors
     /// When stage.toml declares no output of that name, or its folder cannot be made.
-    pub fn create(context: &Context, output: &str, schema: Schema) -> Result<Self> {
-        let folder = context.output(output)?.to_owned();
+    pub fn create(job: &Job, output: &str, schema: Schema) -> Result<Self> {
+        let folder = job.output(output)?.to_owned();
         fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        let footer = context.request.footer.clone();
+        let footer = job.request.footer.clone();
         Ok(Self { folder, schema, footer, number: 0, open: None, rows: 0, bytes: 0 })
     }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Result;
-use callsheet::curation::{Verdict, read};
-use callsheet::error::{list, suggest};
+use callsheet_worker::curation::{Verdict, read};
+use callsheet_worker::error::{list, suggest};
 
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
 
 /// Which of the frames, or images that are their own, are excluded by the verdicts that the stage is given.
 ///
@@ -16,12 +16,12 @@ use crate::worker::{Context, refusal};
 ///
 /// # Errors
 /// When the file is malformed, or names a frame of no video.
-pub fn excluded(context: &Context, known: &BTreeSet<&str>) -> Result<BTreeSet<String>> {
+pub fn excluded(job: &Job, known: &BTreeSet<&str>) -> Result<BTreeSet<String>> {
     let mut excluded = BTreeSet::new();
-    for path in context.request.inputs.get("curation").iter().flat_map(|files| &files.paths) {
+    for path in job.request.inputs.get("curation").iter().flat_map(|files| &files.paths) {
         let lines = read(path)?;
         if let Some(warning) = absent(path, lines.iter().map(|line| line.frame_id.as_str()), known)? {
-            context.warn(warning);
+            job.warn(warning);
         }
         let lines = lines.into_iter().filter(|line| line.verdict == Verdict::Exclude);
         excluded.extend(lines.map(|line| line.frame_id));

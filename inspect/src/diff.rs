@@ -7,11 +7,12 @@ use polars::prelude::*;
 use serde::Serialize;
 
 use crate::artifacts::suggest;
-use crate::drift::{Drift, column, drift};
-use crate::output::{Output, collect};
-use crate::statistics::{number, short, type_name};
+use crate::drift::{Drift, drift};
+use crate::exit::{DIFFERENT, SUCCESS};
+use crate::frame::{collect, column, number, short};
+use crate::output::Output;
+use crate::statistics::type_name;
 use crate::table::Table;
-use crate::{DIFFERENT, SUCCESS};
 
 /// Keys that a difference names.
 const NAMED: IdxSize = 5;

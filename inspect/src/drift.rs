@@ -11,8 +11,8 @@ use miette::{IntoDiagnostic, Result};
 use polars::prelude::*;
 use serde::Serialize;
 
-use crate::output::collect;
-use crate::statistics::{Moments, finite, moments, number, numeric};
+use crate::frame::{collect, column, number};
+use crate::statistics::{Moments, finite, moments, numeric};
 
 /// Text with more different values tells its rows apart, and has no distribution.
 const MOST_VALUES: u64 = 100;
@@ -69,11 +69,6 @@ pub fn drift(frames: [&LazyFrame; 2], name: &str, kind: &DataType) -> Result<Opt
     let shares = [counted(frames[0], bin.clone())?, counted(frames[1], bin)?];
     let told = shares.iter().any(|shares| shares.len() > 1) || shares[0].keys().ne(shares[1].keys());
     Ok(if few == (false, false) && !told { None } else { drift(psi(&shares[0], &shares[1]), None, None) })
-}
-
-/// A column by its name, whatever is in that.
-pub fn column(name: &str) -> Expr {
-    Expr::Column(name.into())
 }
 
 fn deciles(frame: &LazyFrame, name: &str) -> Result<Vec<f64>> {

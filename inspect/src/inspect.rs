@@ -6,11 +6,12 @@ use clap::Args;
 use miette::{Result, WrapErr, miette};
 
 use crate::artifacts::Which;
+use crate::exit::SUCCESS;
 use crate::output::{Format, Output};
 use crate::rows::Chosen;
 use crate::sql::{Question, ask};
 use crate::table::{Table, open};
-use crate::{SUCCESS, diff, overview, rows};
+use crate::{diff, overview, rows};
 
 /// Look into tables: statistics, queries, differences
 #[derive(Args)]

@@ -9,12 +9,15 @@
 //! | `statistics`, `overview` | a table | what its columns hold |
 //! | `diff`, `drift` | two tables | rows that came, went and changed; columns that moved |
 //! | `sheet` | tables of images | contact sheets |
+//! | `frame` | a lazy frame | its rows |
 //! | `output` | rows | text, CSV, JSON, Parquet |
 
 mod artifacts;
 mod diff;
 mod drift;
+mod exit;
 mod footer;
+mod frame;
 mod inspect;
 mod output;
 mod overview;
@@ -30,15 +33,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use miette::MietteHandlerOpts;
 
+use exit::REFUSED;
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// Done; two tables are the same, or nothing moved beyond `--max-psi`.
-const SUCCESS: u8 = 0;
-/// `--diff`: they differ.
-const DIFFERENT: u8 = 1;
-/// The command line, a query or a file is wrong.
-const REFUSED: u8 = 2;
 
 #[derive(Parser)]
 #[command(name = "callsheet", bin_name = "callsheet", version, arg_required_else_help = true)]

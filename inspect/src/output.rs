@@ -12,8 +12,7 @@ use polars::polars_utils::pl_path::PlRefPath;
 use polars::prelude::*;
 use serde::Serialize;
 
-use crate::rows::row_number;
-use crate::statistics::short;
+use crate::frame::{collect, message, row_number, short};
 use crate::table::without_pictures;
 
 /// How rows are printed.
@@ -39,20 +38,6 @@ pub struct Output {
     pub path: Option<PathBuf>,
     /// Rows that a printed table shows at most.
     pub limit: usize,
-}
-
-/// Computes rows, a part at a time where that is possible.
-///
-/// # Errors
-/// When a column is used as what it is not, or a file is damaged.
-pub fn collect(frame: LazyFrame) -> Result<DataFrame> {
-    let result =
-        frame.collect_with_engine(Engine::Streaming).map_err(|error| miette!("{}", first(&error)))?;
-    Ok(result.unwrap_single())
-}
-
-fn first(error: &PolarsError) -> String {
-    error.to_string().split("\n\nResolved plan").next().unwrap_or_default().to_owned()
 }
 
 impl Output {
@@ -152,7 +137,7 @@ fn sink(frame: LazyFrame, path: &Path, format: FileWriteFormat) -> Result<()> {
     let written = frame
         .sink(SinkDestination::File { target }, format, UnifiedSinkArgs::default())
         .and_then(|frame| frame.collect_with_engine(Engine::Streaming))
-        .map_err(|error| miette!("{}", first(&error)))
+        .map_err(|error| miette!("{}", message(&error)))
         .and_then(|_| if draft == path { Ok(()) } else { std::fs::rename(&draft, path).into_diagnostic() });
     if written.is_err() && draft != path {
         let _ = std::fs::remove_file(&draft);

@@ -8,9 +8,10 @@ use polars::prelude::DataType;
 use serde::Serialize;
 
 use crate::footer::Part;
+use crate::frame::short;
 use crate::output::{Output, printable};
 use crate::rows::{Chosen, count};
-use crate::statistics::{Statistics, bars, of, short, type_name};
+use crate::statistics::{Statistics, bars, of, type_name};
 use crate::table::{Table, is_image};
 
 /// A column of vectors is read for its statistics up to so many bytes; a larger one if that is asked for.

@@ -9,9 +9,8 @@ use polars::prelude::*;
 use polars::sql::SQLContext;
 
 use crate::artifacts::suggest;
-use crate::output::collect;
+use crate::frame::{collect, number, row_number};
 use crate::sql::explained;
-use crate::statistics::number;
 use crate::table::{Table, scan};
 
 /// Rows of a table, and how they were chosen.
@@ -118,11 +117,6 @@ pub fn sample(frame: &LazyFrame, filtered: bool, count: usize, seed: u64) -> Res
     };
     let rows = stretches.into_iter().map(read).collect::<Result<Vec<_>>>()?;
     concat(rows, UnionArgs::default()).into_diagnostic()
-}
-
-/// A number of rows as the query engine counts them.
-pub fn row_number(count: usize) -> IdxSize {
-    IdxSize::try_from(count).unwrap_or(IdxSize::MAX)
 }
 
 /// `count` of the numbers below `all`, increasing: Floyd's algorithm on a splitmix64 stream.

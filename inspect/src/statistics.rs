@@ -4,8 +4,7 @@ use miette::{IntoDiagnostic, Result};
 use polars::prelude::*;
 use serde::Serialize;
 
-use crate::drift::column;
-use crate::output::collect;
+use crate::frame::{collect, column, number};
 use crate::table::is_image;
 
 /// Bars of a histogram.
@@ -219,29 +218,11 @@ fn most(values: LazyFrame, name: &str) -> Result<Vec<(String, u64)>> {
     Ok((0..counted.height()).filter_map(row).collect())
 }
 
-/// A number of the first row.
-pub fn number(rows: &DataFrame, column: usize) -> Option<f64> {
-    rows.columns().get(column)?.get(0).ok()?.extract::<f64>()
-}
-
 fn text(rows: &DataFrame, column: usize, at: usize) -> Option<String> {
     match rows.columns().get(column)?.get(at).ok()? {
         AnyValue::String(text) => Some(text.to_owned()),
         AnyValue::StringOwned(text) => Some(text.to_string()),
         _ => None,
-    }
-}
-
-/// A number as people read it.
-pub fn short(number: f64) -> String {
-    let size = number.abs();
-    match size {
-        _ if number.fract() == 0.0 && size < 1e9 => format!("{number}"),
-        _ if size != 0.0 && !(1e-3..1e6).contains(&size) => format!("{number:.3e}"),
-        _ => {
-            let text = format!("{number:.4}");
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
-        }
     }
 }
 
@@ -275,6 +256,7 @@ pub fn bars(counts: &[u64]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::short;
 
     #[test]
     fn a_column_of_numbers_is_summed_up_without_what_is_not_finite() {

@@ -6,7 +6,8 @@ use kdam::{Bar, BarExt};
 
 use super::lines::Lines;
 use crate::event::Event;
-use crate::protocol::WorkerEvent;
+use callsheet_worker::print::say;
+use callsheet_worker::protocol::WorkerEvent;
 
 /// What the bar of raw files is called.
 const RAW: &str = "hashing raw data";
@@ -53,7 +54,7 @@ impl Bars {
             match self.bars.values_mut().next() {
                 // The bar knows how to write above itself.
                 Some(bar) => drop(bar.write(line)),
-                None => super::say(&line),
+                None => say(&line),
             }
         }
     }

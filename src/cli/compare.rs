@@ -5,13 +5,16 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::{SUCCESS, print_json, print_text, say, title};
-use crate::code::Code;
+use super::exit::SUCCESS;
+use super::which::store;
 use crate::declare::Project;
-use crate::error::{Error, Result};
 use crate::metrics::curves;
 use crate::report::{Subject, differences, last_values, write};
 use crate::store::RunRecord;
+use crate::words::title;
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result};
+use callsheet_worker::print::{print_json, print_text, say};
 
 /// Compare two runs: parameters, artifacts, metrics
 #[derive(Args)]
@@ -36,7 +39,7 @@ pub struct Compare {
 impl Compare {
     pub fn execute(&self) -> Result<u8> {
         let project = Project::find()?;
-        let store = super::store(&project);
+        let store = store(&project);
         if let Some(path) = &self.html {
             let subjects = self.runs.iter().map(|run| Subject::find(&project, &store, run));
             write(&store, &subjects.collect::<Result<Vec<_>>>()?, path)?;

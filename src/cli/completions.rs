@@ -1,10 +1,12 @@
 //! `callsheet completions`.
 
-use clap::{Args, CommandFactory};
+use callsheet_worker::error::Result;
+use callsheet_worker::print::print_text;
+use clap::{Args, Command};
 use clap_complete::{Shell, generate};
 
-use super::{Cli, SUCCESS};
-use crate::error::Result;
+use super::exit::SUCCESS;
+use super::external::with_commands;
 
 /// Print what a shell needs to complete callsheet's words
 #[derive(Args)]
@@ -19,10 +21,10 @@ pub struct Completions {
 }
 
 impl Completions {
-    pub fn execute(&self) -> Result<u8> {
+    pub fn execute(&self, own: Command) -> Result<u8> {
         let mut text = Vec::new();
-        generate(self.shell, &mut Cli::command(), "callsheet", &mut text);
-        super::print_text(String::from_utf8_lossy(&text).trim_end());
+        generate(self.shell, &mut with_commands(own), "callsheet", &mut text);
+        print_text(String::from_utf8_lossy(&text).trim_end());
         Ok(SUCCESS)
     }
 }

@@ -7,10 +7,12 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{SUCCESS, Which, print_json, print_text};
+use super::exit::SUCCESS;
+use super::which::Which;
 use crate::declare::Origin;
-use crate::error::Result;
 use crate::plan::Input;
+use callsheet_worker::error::Result;
+use callsheet_worker::print::{print_json, print_text};
 
 /// Show every parameter and input, and the file and line it came from
 #[derive(Args)]

@@ -9,16 +9,18 @@ use std::time::SystemTime;
 use arrow::array::AsArray;
 use clap::{Args, Subcommand};
 
-use super::external::INSPECT;
-use super::{SUCCESS, Which, print_json, print_text, store};
-use crate::code::Code;
-use crate::curation::{self, Line, Verdict};
+use super::exit::SUCCESS;
+use super::external::inspect;
+use super::which::{Which, sources, store};
 use crate::declare::ArtifactKind;
-use crate::error::{Doing, Error, Result, list, suggest};
 use crate::plan::{Input, Stage};
 use crate::run::outlook;
 use crate::store::Store;
-use crate::table::read_columns;
+use callsheet_worker::code::Code;
+use callsheet_worker::curation::{self, Line, Verdict};
+use callsheet_worker::error::{Doing, Error, Result, list, suggest};
+use callsheet_worker::print::{print_json, print_text};
+use callsheet_worker::table::read_columns;
 
 /// Say which frames are left out, and why
 #[derive(Args)]
@@ -162,7 +164,7 @@ impl Frames {
 
     /// The frames that a query selects.
     fn select(&self, query: &str) -> Result<Vec<String>> {
-        let mut command = INSPECT.command()?;
+        let mut command = inspect()?;
         let program = PathBuf::from(command.get_program());
         command.args(["inspect", &format!("--sql={query}"), "--format", "ndjson"]).args(self.which.words());
         let output = command.stderr(Stdio::inherit()).output().doing("cannot start", program)?;
@@ -283,7 +285,7 @@ fn known_frames(which: &Which, file: &str) -> Result<BTreeSet<String>> {
         }
         _ => None,
     });
-    let mut sources = super::sources(&project, &store, &plan);
+    let mut sources = sources(&project, &store, &plan);
     let prospects = outlook(&store, &mut sources, &survey, &plan)?;
     let Some((stage, output)) = table else {
         return Err(Error::refused(

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use clap::Args;
 use serde::Serialize;
 
-use super::{SUCCESS, print_json, print_text};
+use super::exit::SUCCESS;
+use super::which::store;
 use crate::declare::{Bytes, Project};
-use crate::error::Result;
+use callsheet_worker::error::Result;
+use callsheet_worker::print::{print_json, print_text};
 
 /// Show what takes how much room in the store
 #[derive(Args)]
@@ -31,7 +33,7 @@ struct Room {
 
 impl Du {
     pub fn execute(&self) -> Result<u8> {
-        let store = super::store(&Project::find()?);
+        let store = store(&Project::find()?);
         let inventory = store.inventory()?;
         let needed = inventory.objects_of(&inventory.needed);
         let mut rooms: BTreeMap<&str, Room> = BTreeMap::new();

@@ -6,11 +6,13 @@ use std::slice;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{SUCCESS, Which, print_json, print_text};
-use crate::code::Code;
-use crate::error::{Error, Result, list};
+use super::exit::SUCCESS;
+use super::which::{Which, sources};
 use crate::key::ActionKey;
 use crate::run::{State, outlook};
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result, list};
+use callsheet_worker::print::{print_json, print_text};
 
 /// Show the stored and the wanted key of a stage side by side
 #[derive(Args)]
@@ -43,7 +45,7 @@ impl Explain {
             ));
         };
         let name = &plan.stages[position].name;
-        let mut sources = super::sources(&project, &store, &plan);
+        let mut sources = sources(&project, &store, &plan);
         let prospect = outlook(&store, &mut sources, &survey, &plan)?.swap_remove(position);
         let stored = survey.last(name).and_then(|head| store.record(&head.key)).map(|record| record.key);
         let wanted = prospect.key;

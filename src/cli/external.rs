@@ -1,33 +1,20 @@
-//! `callsheet inspect`, `sheet`, `dataset`: other programs, started as if they were this one.
+//! Other programs, started as if they were this one: `callsheet inspect`, and the commands of a project.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Doing, Error, Result, suggest};
+use callsheet_worker::protocol::{DATA_VARIABLE, ENGINE_VARIABLE};
 use clap::Args;
 
-use crate::code::Code;
-use crate::declare::Project;
-use crate::error::{Doing, Error, Result};
-
-/// A program that serves subcommands.
-pub struct Program {
-    name: &'static str,
-    /// What to do if it is not built.
-    build: &'static str,
-}
+use crate::declare::{CommandDecl, Project};
 
 /// Looks into tables. It links a query engine, which takes minutes to build: nothing that runs pipelines
 /// waits for it.
-pub const INSPECT: Program =
-    Program { name: "callsheet-inspect", build: "run `make inspect`: it takes some minutes, once" };
-
-/// Knows images and tensors.
-pub const STAGES: Program = Program { name: "callsheet-stages", build: "run `make build`" };
-
-/// Where the other program finds this one, to ask it for artifacts.
-const ENGINE_VARIABLE: &str = "CALLSHEET";
+pub const INSPECT: &str = "callsheet-inspect";
 
 /// What is handed on as it is.
 #[derive(Args)]
@@ -39,37 +26,88 @@ pub struct External {
 }
 
 impl External {
-    /// Becomes the other program's subcommand `name`.
+    /// Becomes the subcommand `name` of `callsheet-inspect`.
     ///
     /// # Errors
     /// When it is not built, or cannot be started.
-    pub fn execute(&self, program: &Program, name: &str) -> Result<u8> {
-        let mut command = program.command()?;
-        let error = command.arg(name).args(&self.arguments).exec();
-        Err(error).doing("cannot start", command.get_program())
+    pub fn inspect(&self, name: &str) -> Result<u8> {
+        start(inspect()?, OsStr::new(name), &self.arguments)
     }
 }
 
-impl Program {
-    /// The program, ready for its arguments; it finds what workers find.
-    ///
-    /// # Errors
-    /// When it is not built.
-    pub fn command(&self) -> Result<Command> {
-        let engine = env::current_exe().doing("cannot find", "callsheet")?;
-        let beside = engine.with_file_name(self.name);
-        // A single table can be looked at outside of any project.
-        let project = Project::find().ok();
-        let program = project.as_ref().and_then(|project| project.program(self.name).ok());
-        let program = program.or_else(|| beside.is_file().then_some(beside));
-        let program = program.ok_or_else(|| {
-            Error::refused(Code::MissingProgram, format!("`{}` is not built", self.name), self.build)
-        })?;
-        let mut command = Command::new(program);
-        command.env(ENGINE_VARIABLE, engine);
-        if let Some(project) = project {
-            command.env("PATH", project.search_path());
-        }
-        Ok(command)
+/// `callsheet-inspect`, ready for its arguments.
+///
+/// # Errors
+/// When it is not built.
+pub fn inspect() -> Result<Command> {
+    // A single table can be looked at outside of any project.
+    program(Project::find().ok().as_ref(), INSPECT).map_err(|_| {
+        let help = "run `make inspect`: it takes some minutes, once";
+        Error::refused(Code::MissingProgram, format!("`{INSPECT}` is not built"), help)
+    })
+}
+
+/// Becomes the program of a command that `callsheet.toml` declares; its name is the first of `words`. Errors list the
+/// commands of this program, which are `own`, too.
+///
+/// # Errors
+/// When there is no such command, or its program cannot be started.
+pub fn execute(words: &[OsString], own: &clap::Command) -> Result<u8> {
+    let project = match Project::find() {
+        Err(error) if error.kind() == Code::NoProject => None,
+        found => Some(found?),
+    };
+    let commands = project.as_ref().map(|project| project.commands.clone()).unwrap_or_default();
+    let (name, arguments) = words.split_first().expect("clap hands on at least the name");
+    let Some(command) = name.to_str().and_then(|name| commands.get(name)) else {
+        let own =
+            own.get_subcommands().filter(|command| !command.is_hide_set()).map(|command| command.get_name());
+        let name = name.to_string_lossy();
+        let help = suggest(&name, own.chain(commands.keys().map(String::as_str)));
+        return Err(Error::refused(Code::UnknownName, format!("no command `{name}`"), help));
+    };
+    start(program(project.as_ref(), &command.program)?, name, arguments)
+}
+
+fn start(mut command: Command, name: &OsStr, arguments: &[OsString]) -> Result<u8> {
+    let error = command.arg(name).args(arguments).exec();
+    Err(error).doing("cannot start", command.get_program())
+}
+
+/// A program, ready for its arguments; it finds what workers find, and this program. It is the project's, or lies beside
+/// this one.
+fn program(project: Option<&Project>, name: &str) -> Result<Command> {
+    let engine = env::current_exe().doing("cannot find", "callsheet")?;
+    let found = match project {
+        Some(project) => project.program(name),
+        None => Err(Error::refused(Code::NoProject, format!("`{name}` is not in this folder's project"), "")),
+    };
+    let beside = engine.with_file_name(name);
+    let found = found.or_else(|error| if beside.is_file() { Ok(beside) } else { Err(error) })?;
+    let mut command = Command::new(found);
+    command.env(ENGINE_VARIABLE, engine);
+    if let Some(project) = project {
+        command.env("PATH", project.search_path()).env(DATA_VARIABLE, &project.data);
     }
+    Ok(command)
+}
+
+/// Help that lists the commands of the project, if there are any, before `rest`.
+pub fn help(rest: &str) -> String {
+    let commands = Project::find().map(|project| project.commands).unwrap_or_default();
+    let width = commands.keys().map(String::len).max().unwrap_or_default();
+    let line = |(name, command): (&String, &CommandDecl)| format!("  {name:width$}  {}\n", command.summary);
+    match commands.iter().map(line).collect::<String>() {
+        lines if lines.is_empty() => rest.to_owned(),
+        lines => format!("Commands of this project:\n{lines}\n{rest}"),
+    }
+}
+
+/// The commands of this program and of the project.
+pub fn with_commands(own: clap::Command) -> clap::Command {
+    let commands = Project::find().map(|project| project.commands).unwrap_or_default();
+    // clap keeps names for as long as the program runs.
+    let command =
+        |(name, command): (String, CommandDecl)| clap::Command::new(&*name.leak()).about(command.summary);
+    own.subcommands(commands.into_iter().map(command))
 }

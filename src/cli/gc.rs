@@ -6,10 +6,13 @@ use std::str::FromStr as _;
 use clap::Args;
 use serde_json::json;
 
-use super::{SUCCESS, human_seconds, print_json, print_text};
+use super::exit::SUCCESS;
+use super::which::store;
 use crate::declare::{Bytes, Project};
-use crate::error::Result;
 use crate::plan::declared;
+use crate::words::{human_seconds, title};
+use callsheet_worker::error::Result;
+use callsheet_worker::print::{print_json, print_text};
 
 /// Remove from the store what nothing needs
 #[derive(Args)]
@@ -41,7 +44,7 @@ pub struct Gc {
 impl Gc {
     pub fn execute(&self) -> Result<u8> {
         let project = Project::find()?;
-        let store = super::store(&project);
+        let store = store(&project);
         let _alone = if self.delete { Some(store.exclusive()?) } else { None };
         let orphans = match self.undeclared {
             true => store.orphans(|pipeline, dataset| declared(&project, pipeline, dataset))?,
@@ -72,7 +75,7 @@ impl Gc {
             return Ok(SUCCESS);
         }
         for orphan in &garbage.orphans {
-            let place = super::title(&orphan.pipeline, &orphan.dataset, "");
+            let place = title(&orphan.pipeline, &orphan.dataset, "");
             print_text(&format!("{:<28} no longer declared by {place}", orphan.stage));
         }
         for (record, seconds, bytes) in &lines {

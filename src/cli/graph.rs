@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{Args, ValueEnum};
 
-use super::{SUCCESS, Which, print_text};
-use crate::error::Result;
+use super::exit::SUCCESS;
+use super::which::Which;
 use crate::plan::{Input, Plan, Stage};
+use callsheet_worker::error::Result;
+use callsheet_worker::print::print_text;
 
 /// Draw the stage graph
 #[derive(Args)]

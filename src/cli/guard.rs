@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::SUCCESS;
-use crate::error::Result;
+use super::exit::SUCCESS;
 use crate::run::guard;
+use callsheet_worker::error::Result;
 
 /// Wait for the end of a run, then end every worker that is left and remove its folder
 #[derive(Args)]

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{SUCCESS, print_text};
-use crate::code::Code;
-use crate::error::{Doing, Error, Result};
+use super::exit::SUCCESS;
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Doing, Error, Result};
+use callsheet_worker::print::print_text;
 
 /// Write a small working pipeline into a folder
 #[derive(Args)]

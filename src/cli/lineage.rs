@@ -8,11 +8,11 @@ use std::time::SystemTime;
 use serde_json::Value;
 
 use crate::declare::Project;
-use crate::error::{Doing, Error, Result};
 use crate::event::Event;
 use crate::lineage::Lineage;
 use crate::plan::Plan;
 use crate::store::Store;
+use callsheet_worker::error::{Doing, Error, Result};
 
 /// The file that OpenLineage events are appended to.
 pub struct LineageFile<'a> {

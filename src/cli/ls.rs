@@ -4,10 +4,13 @@ use clap::Args;
 use serde::Serialize;
 
 use super::compare::describe;
-use super::{SUCCESS, Which, human_seconds, print_json, print_text};
+use super::exit::SUCCESS;
+use super::which::{Which, sources, store};
 use crate::declare::{ArtifactKind, Bytes, Project};
-use crate::error::Result;
 use crate::run::outlook;
+use crate::words::human_seconds;
+use callsheet_worker::error::Result;
+use callsheet_worker::print::{print_json, print_text};
 
 /// List the artifacts of a pipeline over a dataset, or the runs
 #[derive(Args)]
@@ -51,7 +54,7 @@ impl Ls {
             return self.list_run(run);
         }
         let (project, store, plan, survey) = self.which.survey()?;
-        let mut sources = super::sources(&project, &store, &plan);
+        let mut sources = sources(&project, &store, &plan);
         let prospects = outlook(&store, &mut sources, &survey, &plan)?;
         let out = format!("out/{}/{}", plan.request.pipeline, plan.request.dataset);
         let mut rows = Vec::new();
@@ -86,7 +89,7 @@ impl Ls {
 
     /// What a run left, as far as it is still in the store.
     fn list_run(&self, name: &str) -> Result<u8> {
-        let store = super::store(&Project::find()?);
+        let store = store(&Project::find()?);
         let run = store.find_run(name)?;
         let mut rows = Vec::new();
         for (stage, result) in &run.stages {
@@ -134,7 +137,7 @@ impl Ls {
     }
 
     fn list_runs(&self) -> Result<u8> {
-        let runs = super::store(&Project::find()?).runs();
+        let runs = store(&Project::find()?).runs();
         if self.json {
             print_json(&runs);
             return Ok(SUCCESS);

@@ -8,12 +8,14 @@ use glob::Pattern;
 use serde_json::json;
 use textplots::{Chart as Plot, LabelBuilder, LabelFormat, Plot as _, Shape};
 
-use super::{SUCCESS, print_json, print_text};
-use crate::code::Code;
+use super::exit::SUCCESS;
+use super::which::store;
 use crate::declare::Project;
-use crate::error::{Error, Result, suggest};
 use crate::metrics::{Chart, Curve, Curves, Series, charts, curves, drawable, number, smooth};
 use crate::store::{Store, position};
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result, suggest};
+use callsheet_worker::print::{print_json, print_text};
 
 /// Dots of a curve in the terminal: a character is two wide and four high.
 const DOTS: (u32, u32) = (140, 32);
@@ -59,7 +61,7 @@ impl Metrics {
                 "say a number from 0 to below 1, such as 0.9",
             ));
         }
-        let found = self.find(&super::store(&Project::find()?))?;
+        let found = self.find(&store(&Project::find()?))?;
         if self.json {
             let runs: Vec<_> =
                 found.iter().map(|(run, stages)| json!({ "run": run, "stages": stages })).collect();

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 
-use super::{SUCCESS, Which, print_text, store, survey};
-use crate::code::Code;
-use crate::error::{Error, Result, suggest};
-use crate::key::Digest;
+use super::exit::SUCCESS;
+use super::which::{Which, sources, store, survey};
 use crate::run::outlook;
+use callsheet_worker::code::Code;
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{Error, Result, suggest};
+use callsheet_worker::print::print_text;
 
 /// Keep results whatever `callsheet gc` is asked to remove
 #[derive(Args)]
@@ -53,7 +55,7 @@ impl Pin {
         // No gc between the look and the pin.
         let _shared = store.shared()?;
         let (plan, survey) = survey(&project, &store, &request)?;
-        let mut sources = super::sources(&project, &store, &plan);
+        let mut sources = sources(&project, &store, &plan);
         let prospects = outlook(&store, &mut sources, &survey, &plan)?;
         let cached = prospects.iter().filter(|prospect| prospect.objects.is_some());
         let keys: BTreeSet<Digest> =

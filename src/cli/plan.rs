@@ -4,16 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 
-use super::run::machine;
-use super::{SUCCESS, Select, WOULD_RUN, Which, human_seconds, print_json, print_text};
+use super::exit::{SUCCESS, WOULD_RUN};
+use super::machine::machine;
+use super::which::{Select, Which, sources};
 use crate::declare::Project;
-use crate::error::{Result, list};
 use crate::plan::{Plan, Selection};
 use crate::run::{
     Compute, Interrupts, Machine, Outlook, RunOptions, State, Survey, count_rows, left_out_by_only, outlook,
     run,
 };
 use crate::store::Store;
+use crate::words::human_seconds;
+use callsheet_worker::error::{Result, list};
+use callsheet_worker::print::{print_json, print_text};
 
 /// Show what a run would do, and why
 #[derive(Args)]
@@ -49,7 +52,7 @@ impl PlanCommand {
 pub fn show(which: &Which, select: &Select, machine: &Machine, check: bool, json: bool) -> Result<u8> {
     let (project, store, plan, survey) = which.survey()?;
     let plan = plan.select(&select.selection())?;
-    let mut sources = super::sources(&project, &store, &plan);
+    let mut sources = sources(&project, &store, &plan);
     let mut stages = outlook(&store, &mut sources, &survey, &plan)?;
     let (mut listed, mut failed) = (BTreeSet::new(), BTreeMap::new());
     while let Some(listing) = listing(&plan, &stages, &mut listed) {

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{SUCCESS, say};
+use super::exit::SUCCESS;
+use super::which::store;
 use crate::declare::Project;
-use crate::error::Result;
 use crate::report::{FILE, Subject, write};
 use crate::store::out;
+use callsheet_worker::error::Result;
+use callsheet_worker::print::say;
 
 /// Write what a run did and made as one HTML file
 #[derive(Args)]
@@ -32,7 +34,7 @@ pub struct Report {
 impl Report {
     pub fn execute(&self) -> Result<u8> {
         let project = Project::find()?;
-        let store = super::store(&project);
+        let store = store(&project);
         let subject = Subject::find(&project, &store, &self.run)?;
         let folder = out(&project.data, &subject.run.pipeline, &subject.run.dataset);
         let path = self.output.clone().unwrap_or_else(|| folder.join(FILE));

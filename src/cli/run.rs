@@ -1,30 +1,30 @@
 //! `callsheet run`.
 
-use std::collections::BTreeSet;
-use std::env;
-use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
-use std::thread::available_parallelism;
 
 use clap::Args;
 
-use super::{
-    STAGE_FAILED, STOPPED, SUCCESS, Select, Which, bars::Bars, lineage::LineageFile, lines::Lines,
-    print_error, store, survey,
-};
-use crate::code::Code;
+use super::bars::Bars;
+use super::exit::{STAGE_FAILED, STOPPED, SUCCESS, print_error};
+use super::lineage::LineageFile;
+use super::lines::Lines;
+use super::machine::machine;
+use super::which::{Select, Which, store, survey};
 use crate::declare::{Bytes, Project};
-use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::plan::Plan;
 use crate::report::{FILE, Subject, write};
 use crate::run::{Interrupts, Machine, RunOptions, run};
 use crate::store::{Store, out};
+use crate::words::title;
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result};
+use callsheet_worker::print::{print_text, say};
 
 /// Run every stage whose result is not there yet
 #[derive(Args)]
@@ -118,16 +118,16 @@ impl Run {
         })
         .map_err(|error| Error::refused(Code::Io, format!("cannot listen for Ctrl-C: {error}"), ""))?;
         let request = &plan.request;
-        let title = super::title(&request.pipeline, &request.dataset, &request.profile);
+        let title = title(&request.pipeline, &request.dataset, &request.profile);
         let labels = plan.stages.iter().flat_map(|stage| stage.labels.iter().cloned()).collect();
         let mut reporter: Box<dyn FnMut(&Event)> = if self.json {
-            Box::new(|event| super::print_text(&serde_json::to_string(event).expect("plain data")))
+            Box::new(|event| print_text(&serde_json::to_string(event).expect("plain data")))
         } else if std::io::stderr().is_terminal() {
             let mut bars = Bars::new(Lines::new(title, labels, store.path("runs")));
             Box::new(move |event| bars.report(event))
         } else {
             let mut lines = Lines::new(title, labels, store.path("runs"));
-            Box::new(move |event| lines.report(event).iter().for_each(|line| super::say(line)))
+            Box::new(move |event| lines.report(event).iter().for_each(|line| say(line)))
         };
         let lineage = self.lineage.as_ref();
         let mut lineage = lineage.map(|path| LineageFile::open(path, &project, &store, &plan)).transpose()?;
@@ -151,7 +151,7 @@ impl Run {
             print_error(error);
         }
         for (stage, error) in summary.failed {
-            super::say(&format!("\nstage `{stage}` failed:"));
+            say(&format!("\nstage `{stage}` failed:"));
             print_error(error);
         }
         Ok(match (failed, summary.stopped) {
@@ -174,37 +174,6 @@ fn report(project: &Project, store: &Store, plan: &Plan, id: &str, path: &Path) 
         Subject::of_plan(project, store, plan)
     };
     write(store, &[subject], path)?;
-    super::say(&format!("report: {}", path.display()));
+    say(&format!("report: {}", path.display()));
     Ok(())
-}
-
-/// What a run may use of this machine: what the user says, else what there is.
-pub fn machine(jobs: Option<u16>, memory: Option<Bytes>, ids: Option<&[String]>) -> Machine {
-    let cpus = available_parallelism().map_or(1, usize::from);
-    let system = rustix::system::sysinfo();
-    Machine {
-        cpus: jobs.map_or(cpus, usize::from),
-        memory: memory.map_or(system.totalram as u64 * u64::from(system.mem_unit), |bytes| bytes.0),
-        gpus: ids.map_or_else(gpus, |ids| visible(ids.iter().map(String::as_str))),
-    }
-}
-
-/// Ids, each once, up to the first that is negative, as CUDA reads them.
-fn visible<'a>(ids: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut seen = BTreeSet::new();
-    let ids = ids.take_while(|id| !id.starts_with('-')).filter(|id| !id.is_empty());
-    ids.filter(|id| seen.insert(*id)).map(str::to_owned).collect()
-}
-
-/// `CUDA_VISIBLE_DEVICES`, or one id for each device that the driver shows. CUDA counts those from 0, whatever their names:
-/// a container that is given `/dev/nvidia3` alone sees it as GPU 0.
-fn gpus() -> Vec<String> {
-    if let Ok(visible) = env::var("CUDA_VISIBLE_DEVICES") {
-        return self::visible(visible.split(','));
-    }
-    let devices = fs::read_dir("/dev").into_iter().flatten().flatten();
-    let names = devices.filter_map(|entry| entry.file_name().into_string().ok());
-    let devices =
-        names.filter(|name| name.strip_prefix("nvidia").is_some_and(|id| id.parse::<u32>().is_ok()));
-    (0..devices.count()).map(|id| id.to_string()).collect()
 }

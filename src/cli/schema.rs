@@ -2,9 +2,10 @@
 
 use clap::{Args, ValueEnum};
 
-use super::{SUCCESS, print_json};
+use super::exit::SUCCESS;
 use crate::declare::{pipeline_schema, project_schema, stage_schema};
-use crate::error::Result;
+use callsheet_worker::error::Result;
+use callsheet_worker::print::print_json;
 
 /// Print the JSON Schema of a declaration, for editors
 #[derive(Args)]

@@ -5,12 +5,15 @@ use std::time::{Duration, UNIX_EPOCH};
 use clap::Args;
 use serde_json::json;
 
-use super::{SUCCESS, Which, human_seconds, print_json, print_text};
-use crate::code::Code;
+use super::exit::SUCCESS;
+use super::which::{Which, sources};
 use crate::declare::Bytes;
-use crate::error::{Error, Result, suggest};
 use crate::plan::{Input, gathered};
 use crate::run::outlook;
+use crate::words::human_seconds;
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result, suggest};
+use callsheet_worker::print::{print_json, print_text};
 
 /// Show where an artifact came from
 #[derive(Args)]
@@ -47,7 +50,7 @@ impl Show {
                 suggest(&self.artifact, known.iter().map(String::as_str)),
             ));
         };
-        let mut sources = super::sources(&project, &store, &plan);
+        let mut sources = sources(&project, &store, &plan);
         let prospects = outlook(&store, &mut sources, &survey, &plan)?;
         let prospect = prospects.into_iter().find(|p| p.stage == stage.name);
         let made = prospect.and_then(|p| store.record(&p.key?.digest()).zip(p.objects));

@@ -4,10 +4,11 @@ use std::fmt::Write;
 
 use clap::Args;
 
-use super::{SUCCESS, print_text};
-use crate::code::Code;
+use super::exit::SUCCESS;
 use crate::declare::{ArtifactKind, Cpus, ParamDecl, Project, Role, StageDecl};
-use crate::error::{Error, Result, suggest};
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result, suggest};
+use callsheet_worker::print::print_text;
 
 /// List the stages that exist, or show what one reads, makes and can be told
 #[derive(Args)]

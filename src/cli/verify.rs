@@ -7,9 +7,11 @@ use clap::Args;
 use kdam::BarExt;
 use serde_json::json;
 
-use super::{DAMAGED, SUCCESS, print_json, print_text};
+use super::exit::{DAMAGED, SUCCESS};
+use super::which::store;
 use crate::declare::{Bytes, Project};
-use crate::error::Result;
+use callsheet_worker::error::Result;
+use callsheet_worker::print::{print_json, print_text};
 
 /// Hash everything in the store anew, and name what is damaged
 #[derive(Args)]
@@ -28,7 +30,7 @@ pub struct Verify {
 
 impl Verify {
     pub fn execute(&self) -> Result<u8> {
-        let store = super::store(&Project::find()?);
+        let store = store(&Project::find()?);
         let _alone = if self.heal { Some(store.exclusive()?) } else { None };
         let total: u64 = store.inventory()?.objects.values().sum();
         let bar = std::io::stderr().is_terminal().then(|| {

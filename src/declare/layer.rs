@@ -10,9 +10,9 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::resources::ResourcesDecl;
-use super::schema::{Scalar, name_pattern};
+use super::scalar::{Scalar, name_pattern};
 use super::{Faster, Foreach, check_name, is_name, parse_toml, read_toml};
-use crate::error::{Result, SourceText};
+use callsheet_worker::error::{Result, SourceText};
 
 /// What takes a source's place when its pattern matches no file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -1,6 +1,7 @@
 //! Declarations as written: `callsheet.toml`, `stage.toml`, pipeline, dataset and profile files.
 //! Nothing is resolved here; that is [`crate::plan`]'s work.
 
+mod artifact;
 mod checks;
 mod faster;
 mod foreach;
@@ -10,17 +11,21 @@ mod param;
 mod project;
 mod resources;
 mod rows;
+mod scalar;
 mod schema;
 mod stage;
+mod stage_file;
+mod valid;
 
+pub use artifact::{ArtifactKind, Figure, InputDecl, OutputDecl, TableFormat};
 pub use checks::{Bounds, ChecksDecl, RowsCheck};
 pub use faster::Faster;
 pub use foreach::{Foreach, Values, value_text};
 pub use layer::{Layer, Otherwise, SourceUse, StageUse};
 pub use origin::{NAME_RULE, Origin, check_name, is_name, parse_toml, read_toml};
 pub use param::{ParamDecl, ParamType, Role};
-pub use project::{Defaults, IMPORTS, Project};
+pub use project::{CommandDecl, Defaults, IMPORTS, Project};
 pub use resources::{Bytes, Cpus, ResourcesDecl, Seconds};
 pub use rows::RowsDecl;
 pub use schema::{pipeline_schema, project_schema, stage_schema};
-pub use stage::{ArtifactKind, Figure, InputDecl, OutputDecl, StageDecl, TableFormat};
+pub use stage::StageDecl;

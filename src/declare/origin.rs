@@ -9,8 +9,8 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 
-use crate::code::Code;
-use crate::error::{Doing, Error, Fault, Result, SourceText};
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Doing, Error, Fault, Result, SourceText};
 
 /// The place a value came from.
 #[derive(Clone, Debug)]

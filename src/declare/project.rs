@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Layer, StageDecl, read_toml};
-use crate::code::Code;
-use crate::error::{Doing, Error, Result, suggest};
+use super::scalar::name_pattern;
+use super::{Layer, StageDecl, check_name, read_toml};
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Doing, Error, Result, suggest};
 
 /// Folder, beside `datasets`, of the files that a dataset's `import` names.
 pub const IMPORTS: &str = "imports";
@@ -38,6 +39,19 @@ pub(super) struct ProjectFile {
     path: Vec<PathBuf>,
     /// Environment variables that workers are given besides the few that every program needs.
     environment: Vec<String>,
+    /// Commands of this project, by name: `callsheet NAME` starts their program.
+    #[schemars(with = "BTreeMap<String, CommandDecl>", extend("propertyNames" = name_pattern()))]
+    commands: BTreeMap<toml::Spanned<String>, CommandDecl>,
+}
+
+/// A command of a project: `callsheet NAME ARGUMENTS` starts `PROGRAM NAME ARGUMENTS`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommandDecl {
+    /// Program that serves it, as stage commands name it.
+    pub program: String,
+    /// What it does, in one line.
+    pub summary: String,
 }
 
 impl Default for ProjectFile {
@@ -50,6 +64,7 @@ impl Default for ProjectFile {
             programs: BTreeMap::new(),
             path: Vec::new(),
             environment: Vec::new(),
+            commands: BTreeMap::new(),
         }
     }
 }
@@ -85,6 +100,8 @@ pub struct Project {
     pub path: Vec<PathBuf>,
     /// Environment variables that workers are given besides the few that every program needs.
     pub environment: Vec<String>,
+    /// Commands of this project, by name.
+    pub commands: BTreeMap<String, CommandDecl>,
 }
 
 impl Project {
@@ -109,7 +126,8 @@ impl Project {
     /// # Errors
     /// When its `callsheet.toml` is missing or malformed.
     pub fn open(root: &Path) -> Result<Self> {
-        let (file, _): (ProjectFile, _) = read_toml(root, Path::new(FILE))?;
+        let (file, source): (ProjectFile, _) = read_toml(root, Path::new(FILE))?;
+        file.commands.keys().try_for_each(|name| check_name(name, "a command", &source))?;
         if root.to_str().is_none() {
             return Err(Error::refused(
                 Code::Unsupported,
@@ -127,6 +145,7 @@ impl Project {
             programs: file.programs.into_iter().map(|(k, v)| (k, absolute(v))).collect(),
             path: file.path.into_iter().map(absolute).collect(),
             environment: file.environment,
+            commands: file.commands.into_iter().map(|(name, decl)| (name.into_inner(), decl)).collect(),
         })
     }
 

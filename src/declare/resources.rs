@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
-use crate::error::suggest;
+use callsheet_worker::error::suggest;
 
 /// What one worker needs.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

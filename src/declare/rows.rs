@@ -1,16 +1,12 @@
 //! `[rows]` of a stage.toml: each row of the output depends on one row of an input.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::schema::Scalar;
-use super::stage::StageFile;
-use super::{ArtifactKind, Role};
-use crate::error::{Fault, Result, SourceText, suggest};
+use super::scalar::Scalar;
 
 /// A row-wise stage. The worker is given the rows that are not in the store yet, and returns one
 /// row for each, in any order; the engine keeps them, and puts the output together.
@@ -62,68 +58,4 @@ impl RowsDecl {
         let named = named.chain([&self.key]);
         if self.columns.is_empty() { all.collect() } else { named.map(String::as_str).collect() }
     }
-}
-
-/// Checks `[rows]` against the rest of the declaration.
-pub(super) fn check(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
-    let Some(spanned) = &file.rows else { return Ok(()) };
-    let rows = spanned.get_ref();
-    let refuse = |message: String, help: String| {
-        Err(Fault::new(source, spanned.span(), message, "declared here").with_help(help).into())
-    };
-    let inputs = file.inputs.keys().map(|name| name.get_ref().as_str());
-    let Some((_, input)) = file.inputs.iter().find(|(name, _)| *name.get_ref() == rows.input) else {
-        return refuse(
-            format!("rows.input = {:?} is not declared", rows.input),
-            suggest(&rows.input, inputs),
-        );
-    };
-    if input.kind != ArtifactKind::Table || input.optional || input.many {
-        let help = "declare it with kind = \"table\", neither optional nor many".to_owned();
-        return refuse(format!("rows.input = {:?} is not one table", rows.input), help);
-    }
-    for name in rows.files.keys() {
-        let files = file.inputs.iter().find(|(input, _)| input.get_ref() == name);
-        if files.is_none_or(|(_, input)| input.kind != ArtifactKind::Files) {
-            let known = file.inputs.iter().filter(|(_, input)| input.kind == ArtifactKind::Files);
-            let help = suggest(name, known.map(|(name, _)| name.get_ref().as_str()));
-            return refuse(format!("rows.files names {name:?}, which is no input of kind \"files\""), help);
-        }
-    }
-    let inputs = file.inputs.iter().filter(|(name, input)| *name.get_ref() != rows.input && !input.many);
-    let inputs = || inputs.clone().map(|(name, _)| name.get_ref().as_str());
-    if let Some(name) = rows.told.iter().find(|told| !inputs().any(|name| name == *told)) {
-        let help = suggest(name, inputs());
-        return refuse(format!("rows.told names {name:?}, which is no other input of one artifact"), help);
-    }
-    let outputs = file.outputs.keys().map(|name| name.get_ref().as_str());
-    let Some((_, output)) = file.outputs.iter().find(|(name, _)| *name.get_ref() == rows.output) else {
-        return refuse(
-            format!("rows.output = {:?} is not declared", rows.output),
-            suggest(&rows.output, outputs),
-        );
-    };
-    if output.kind != ArtifactKind::Table || file.outputs.len() > 1 {
-        let help = "what is made of all rows belongs to another stage, which reads this table".to_owned();
-        return refuse("a row-wise stage has one output, a table".to_owned(), help);
-    }
-    if !output.columns.contains_key(&rows.key) && !output.columns.is_empty() {
-        let help = suggest(&rows.key, output.columns.keys().map(String::as_str));
-        return refuse(format!("the output has no column {:?}, which is rows.key", rows.key), help);
-    }
-    if let Some(column) = rows.digests.keys().find(|c| !rows.columns.contains(*c) && !rows.columns.is_empty())
-    {
-        let help = suggest(column, rows.columns.iter().map(String::as_str));
-        return refuse(format!("rows.digests names {column:?}, which is not in rows.columns"), help);
-    }
-    if let Some((column, value)) = rows.filter.iter().find(|(_, value)| value.is_array() || value.is_object())
-    {
-        let help = "name one value: a text, a number, true or false".to_owned();
-        return refuse(format!("rows.where.{column} = {value} is no single value"), help);
-    }
-    if let Some((name, _)) = file.params.iter().find(|(_, param)| param.role == Role::Budget) {
-        let help = "a row is done or not; leave `role` out".to_owned();
-        return refuse(format!("parameter {:?} of a row-wise stage is a budget", name.get_ref()), help);
-    }
-    Ok(())
 }

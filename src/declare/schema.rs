@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema, schema_for};
 use serde_json::{Value, json};
 
+use super::foreach::Foreach;
 use super::layer::LayerFile;
-use super::origin::LONGEST_NAME;
 use super::project::ProjectFile;
 use super::resources::{Bytes, Cpus, Seconds};
-use super::stage::StageFile;
-use super::{Foreach, NAME_RULE};
+use super::scalar::{Scalar, name_pattern};
+use super::stage_file::StageFile;
 
 /// Of stage.toml.
 pub fn stage_schema() -> Schema {
@@ -25,22 +25,6 @@ pub fn pipeline_schema() -> Schema {
 /// Of callsheet.toml.
 pub fn project_schema() -> Schema {
     schema_for!(ProjectFile)
-}
-
-/// What [`super::check_name`] asks for.
-pub(super) fn name_pattern() -> Value {
-    let pattern = format!("^[A-Za-z0-9_][A-Za-z0-9_-]{{0,{}}}$", LONGEST_NAME - 1);
-    json!({ "pattern": pattern, "description": NAME_RULE })
-}
-
-/// The value of a parameter.
-#[derive(JsonSchema)]
-#[schemars(untagged)]
-#[allow(dead_code, reason = "only its schema is wanted")]
-pub(super) enum Scalar {
-    Boolean(bool),
-    Number(f64),
-    Text(String),
 }
 
 macro_rules! described {

@@ -10,9 +10,9 @@ use plotters::drawing::DrawingAreaErrorKind;
 use plotters::prelude::*;
 
 use super::{Curve, Curves};
-use crate::code::Code;
-use crate::error::{Doing, Error, Result};
-use crate::plotting::{COLOURS, FONT, register_fonts};
+use callsheet_figures::style::{COLOURS, FONT, register_fonts};
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Doing, Error, Result};
 
 /// Width and height of a panel in pixels.
 const PANEL: (u32, u32) = (560, 320);

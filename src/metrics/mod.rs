@@ -12,8 +12,8 @@ use std::io::{BufRead, BufReader};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::key::Digest;
 use crate::store::{RunRecord, Store};
+use callsheet_worker::digest::Digest;
 
 pub use chart::{Chart, Series, charts, drawable, number};
 

@@ -6,27 +6,12 @@ use glob::Pattern;
 use toml::Spanned;
 
 use super::Stage;
+use super::claim::{FasterClaim, Training};
 use super::foreach::group;
-use super::overlay::{at, positions};
+use super::place::{at, positions};
 use super::spec::Spec;
 use crate::declare::{Faster, Origin};
-use crate::error::{Result, SourceText, suggest};
-
-/// That one training takes less time than another.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FasterClaim {
-    /// What is claimed, in a sentence.
-    pub claim: String,
-    /// Stages before the one that is said to be faster, whose time counts though their steps do not.
-    pub pretraining: Vec<String>,
-    /// The training that is said to be faster.
-    pub faster: Training,
-    /// The one that it is said to be faster than.
-    pub than: Training,
-}
-
-/// Repetitions of a training: of each the names of its stages, in their order.
-pub type Training = Vec<Vec<String>>;
+use callsheet_worker::error::{Result, SourceText, suggest};
 
 /// The claims of a pipeline, but for those of instances that a layer above has left out.
 ///

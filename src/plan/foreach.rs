@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use toml::Value;
 
 use crate::declare::{Origin, Values, is_name, value_text};
-use crate::error::{Result, suggest};
+use callsheet_worker::error::{Result, suggest};
 
 /// Stands between a stage and the values of one instance.
 pub const AT: char = '@';

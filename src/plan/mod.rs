@@ -1,9 +1,11 @@
 //! The resolved graph: every stage with its final parameters and what each input is.
 
+mod claim;
 mod faster;
 mod foreach;
 mod graph;
 mod overlay;
+mod place;
 mod resolve;
 mod select;
 mod source;
@@ -20,7 +22,7 @@ use serde_json::Value;
 
 use crate::declare::{Origin, ResourcesDecl, Role, StageDecl, Values};
 
-pub use faster::{FasterClaim, Training};
+pub use claim::{FasterClaim, Training};
 pub use foreach::{gathered, group, json, suffix};
 pub use resolve::{declared, resolve};
 pub use select::Selection;

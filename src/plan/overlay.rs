@@ -1,17 +1,15 @@
 //! Lays dataset, profile and `--set` over a pipeline.
 
 use std::collections::{BTreeMap, HashSet};
-use std::ops::Range;
 use std::sync::Arc;
-
-use glob::Pattern;
 
 use super::faster::claims;
 use super::foreach::{AT, fill_text, fill_value, group};
+use super::place::{at, is_pattern, positions};
 use super::spec::{Fan, SourceSpec, Spec, StageSpec};
-use crate::code::Code;
 use crate::declare::{Foreach, Layer, Origin, SourceUse, StageUse};
-use crate::error::{Error, Result, SourceText, nearest, suggest};
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result, SourceText, nearest, suggest};
 
 /// Which stages are fanned out, and where that is said.
 pub type Fans = BTreeMap<String, Fan>;
@@ -56,11 +54,6 @@ impl StageSpec {
         }
         Ok(())
     }
-}
-
-/// A place in a file.
-pub fn at(source: &Arc<SourceText>, span: Range<usize>) -> Origin {
-    Origin::File(source.clone(), span)
 }
 
 /// Lays `layers` over one another, and `set` over them all.
@@ -240,22 +233,6 @@ fn lay_stages(spec: &mut Spec, layer: Layer, fans: &Fans, (depth, adds): (usize,
         }
     }
     Ok(())
-}
-
-/// Whether a name means several instances of a stage: `train@v4-*`.
-fn is_pattern(name: &str) -> bool {
-    name.contains(AT) && name.contains(['*', '?', '['])
-}
-
-/// Where the stages are that a layer means by a name.
-pub fn positions(spec: &Spec, name: &str) -> Option<Vec<usize>> {
-    if !is_pattern(name) {
-        return spec.range(name).map(Iterator::collect);
-    }
-    let pattern = Pattern::new(name).ok()?;
-    let instances = spec.range(group(name))?;
-    let found: Vec<usize> = instances.filter(|at| pattern.matches(&spec.stages[*at].name)).collect();
-    (!found.is_empty()).then_some(found)
 }
 
 /// Whether a layer above this one says what a stage is fanned out over.

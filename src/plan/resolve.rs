@@ -13,9 +13,9 @@ use super::source::matches;
 use super::spec::{Spec, StageSpec};
 use super::wire::{Files, Wire, wire_stage};
 use super::{Input, Param, Plan, Request, Stage};
-use crate::code::Code;
 use crate::declare::{IMPORTS, Layer, Origin, Project, ResourcesDecl, StageDecl, StageUse};
-use crate::error::{Error, Result, list, suggest};
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result, list, suggest};
 
 /// Resolves what the user asked for.
 ///

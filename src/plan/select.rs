@@ -6,8 +6,8 @@ use glob::Pattern;
 
 use super::graph::Graph;
 use super::{Plan, Stage};
-use crate::code::Code;
-use crate::error::{Error, Result, suggest};
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result, suggest};
 
 /// Stages named on the command line. What they need is always taken along.
 #[derive(Clone, Debug, Default)]

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use toml::Spanned;
 
 use crate::declare::Origin;
-use crate::error::{Doing, Result};
+use callsheet_worker::error::{Doing, Result};
 
 /// The files that `pattern` matches below `root`, sorted, relative to it, and the folder that they share.
 ///

@@ -7,10 +7,10 @@ use std::ops::Range;
 use litemap::LiteMap;
 use toml::Spanned;
 
-use super::faster::FasterClaim;
+use super::claim::FasterClaim;
 use super::foreach::{gathered, instance_name};
 use crate::declare::{Foreach, Origin, SourceUse, Values};
-use crate::error::Result;
+use callsheet_worker::error::Result;
 
 /// A source after all layers.
 pub struct SourceSpec {

@@ -11,7 +11,7 @@ use super::foreach::order;
 use super::source::{base, stranger};
 use super::spec::{Spec, StageSpec};
 use crate::declare::{ArtifactKind, InputDecl, Origin, Project, StageDecl};
-use crate::error::{Result, list, suggest};
+use callsheet_worker::error::{Result, list, suggest};
 
 /// The files of each source.
 pub type Files<'a> = HashMap<&'a str, Vec<PathBuf>>;

@@ -7,9 +7,9 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
 use arrow::util::display::array_value_to_string;
 
-use crate::error::{Doing, Result};
 use crate::metrics::number;
-use crate::table::{Rows, gather, image_type, part_files, read_batches, row_count};
+use callsheet_worker::error::{Doing, Result};
+use callsheet_worker::table::{Rows, gather, image_type, part_files, read_batches, row_count};
 
 /// Rows read at once.
 const BATCH: usize = 64;

@@ -6,16 +6,17 @@ use std::path::Path;
 
 use maud::{Markup, html};
 
+use super::command::command;
 use super::images::images;
 use super::picture::element;
 use super::scatter::scatter;
 use super::subject::{Done, Subject};
 use super::table::table;
-use crate::code::Code;
 use crate::declare::{Bytes, Figure, OutputDecl};
-use crate::error::{Doing, Error, Result};
 use crate::store::{Object, Store};
-use crate::words::letter;
+use callsheet_figures::label::letter;
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Doing, Error, Result};
 
 /// Bytes of a picture's file that is read at all.
 const LARGEST: u64 = 64 << 20;
@@ -85,7 +86,7 @@ impl Shown<'_> {
             (content.unwrap_or_else(|error| html! { p.wrong { "It cannot be shown: " (error) } }))
             figcaption {
                 code { (name) } ", action " code title=(key) { (key[..key.len().min(12)]) } ", again with "
-                code { (super::page::command(&subject.run, &[stage.name.clone(), "--force".into(), stage.name.clone()])) }
+                code { (command(&subject.run, &[stage.name.clone(), "--force".into(), stage.name.clone()])) }
             }
         }
     }

@@ -9,9 +9,9 @@ use rayon::prelude::*;
 
 use super::cells::{image, is_image, spread, text};
 use super::picture::thumbnail;
-use crate::code::Code;
-use crate::error::{Error, Result};
-use crate::inline::data_uri;
+use callsheet_figures::inline::data_uri;
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result};
 
 /// Images shown at most.
 const MOST: u64 = 48;

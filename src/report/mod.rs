@@ -2,6 +2,7 @@
 //! they measured. Several runs stand beside each other.
 
 mod cells;
+mod command;
 mod differences;
 mod figures;
 mod graph;
@@ -19,8 +20,8 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::error::{Doing, Result};
 use crate::store::Store;
+use callsheet_worker::error::{Doing, Result};
 
 pub use differences::{differences, last_values};
 pub use subject::Subject;

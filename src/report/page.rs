@@ -4,16 +4,18 @@ use std::collections::BTreeSet;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::command::command;
 use super::differences::{differences, last_values};
 use super::figures::figures;
 use super::graph::graph;
 use super::subject::{Done, Subject};
 use super::times::times;
 use crate::declare::Bytes;
-use crate::inline::source_of;
 use crate::metrics::{Chart, Curves, charts, number, thinned};
 use crate::store::{RunRecord, Store};
-use crate::words::{self, human_seconds, letter};
+use crate::words::{self, human_seconds};
+use callsheet_figures::inline::source_of;
+use callsheet_figures::label::letter;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -68,21 +70,6 @@ pub fn page(store: &Store, subjects: &[Subject]) -> String {
 
 fn title(run: &RunRecord) -> String {
     words::title(&run.pipeline, &run.dataset, &run.profile)
-}
-
-/// The command of a run, with what is to follow, in the words of a shell.
-pub fn command(run: &RunRecord, more: &[String]) -> String {
-    let options = [("--pipeline", &run.pipeline), ("--dataset", &run.dataset), ("--profile", &run.profile)];
-    let options = options.into_iter().filter(|(_, name)| !name.is_empty());
-    let set = run.set.iter().map(|set| ("--set", set));
-    let options = options.chain(set).map(|(option, value)| format!(" {option} {}", quoted(value)));
-    let more = more.iter().map(|word| format!(" {}", quoted(word)));
-    format!("callsheet run{}", options.chain(more).collect::<String>())
-}
-
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=@:,+".contains(c);
-    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 /// What is said of a run before anything is shown.

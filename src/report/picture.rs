@@ -7,7 +7,7 @@ use image::{DynamicImage, ImageFormat, ImageReader, Rgba, RgbaImage};
 use maud::{Markup, html};
 
 use crate::declare::Bytes;
-use crate::inline::data_uri;
+use callsheet_figures::inline::data_uri;
 
 /// Bytes of a picture that are taken as they are.
 const PLAIN: usize = 200_000;

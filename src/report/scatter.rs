@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use super::cells::{image, is_image, spread, text};
 use super::picture::thumbnail;
-use crate::code::Code;
-use crate::error::{Error, Result};
-use crate::inline::data_uri;
+use callsheet_figures::inline::data_uri;
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result};
 
 /// Points drawn at most.
 const MOST: u64 = 5000;

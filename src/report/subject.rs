@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::told::Told;
 use crate::declare::{Project, StageDecl};
-use crate::error::Result;
 use crate::metrics::{Curves, curves};
 use crate::plan::{FasterClaim, Plan, Request, resolve};
 use crate::store::{Record, RunRecord, StageResult, Store, position};
+use callsheet_worker::error::Result;
 
 /// A run as it is shown.
 pub struct Subject {

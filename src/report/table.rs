@@ -7,7 +7,7 @@ use arrow::datatypes::DataType;
 use maud::{Markup, html};
 
 use super::cells::{NONE, is_image, spread, text};
-use crate::error::Result;
+use callsheet_worker::error::Result;
 
 /// Rows shown at most.
 const MOST: u64 = 200;

@@ -6,8 +6,8 @@ use std::io::{BufRead, BufReader};
 
 use serde::Deserialize;
 
-use crate::key::Digest;
 use crate::store::{RunRecord, StageResult, Store};
+use callsheet_worker::digest::Digest;
 
 /// One line of `events.ndjson`, as far as it is of use here.
 #[derive(Default, Deserialize)]

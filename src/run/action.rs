@@ -11,8 +11,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use litemap::LiteMap;
 use serde_json::Value;
 
-use super::Run;
 use super::children::Children;
+use super::context::Run;
 use super::expand::expand;
 use super::handover::hand_over;
 use super::log::last_lines;
@@ -22,14 +22,15 @@ use super::publish::{publish, written_to};
 use super::resources::Share;
 use super::rows::Files;
 use super::workplace::{OUT, REQUEST, Workplace};
-use crate::code::Code;
 use crate::declare::Role;
-use crate::error::{Doing, Error, Result};
-use crate::key::{ActionKey, Digest};
+use crate::key::ActionKey;
 use crate::plan::Stage;
-use crate::protocol::{RUN_VARIABLE, RequestInput, WorkRequest, WorkerEvent};
-use crate::store::{Head, Lock, Object, Provenance, Record, Store, Watch, cpu_kind};
-use crate::table::{FOOTER_PREFIX, SCHEMA_VERSION};
+use crate::store::{Head, Lock, Object, Provenance, Store, Watch, cpu_kind};
+use callsheet_worker::code::Code;
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{Doing, Error, Result};
+use callsheet_worker::protocol::{RUN_VARIABLE, RequestInput, WorkRequest, WorkerEvent};
+use callsheet_worker::table::{FOOTER_PREFIX, SCHEMA_VERSION};
 
 /// Lines of a failed worker's output that the error quotes.
 const QUOTED_LINES: usize = 12;
@@ -106,54 +107,8 @@ pub enum Said {
 }
 
 impl Action<'_> {
-    /// Computes and publishes the result, or takes it from a run that computes the same.
-    ///
-    /// # Errors
-    /// When the worker fails, an output is missing, empty, undeclared or not as declared, a raw
-    /// file changed meanwhile, or the store cannot be written. Nothing is recorded then.
-    pub fn perform(&self, run: &Run, mut say: impl FnMut(Said)) -> Result<Outcome> {
-        let place = run.workplace()?;
-        let digest = self.key.digest();
-        let claim = run.store.claim(&digest, &run.id, patient(place, &mut say))?;
-        let Some(claim) = claim else { return Ok(Outcome::Stopped) };
-        if let Some(head) = run.store.hit(&digest, &self.stage.decl)
-            && !self.force
-        {
-            return Ok(Outcome::Taken(head));
-        }
-        self.check_unchanged(run.store)?;
-        let Some((scratch, _scratch)) = self.scratch(run, place, &mut say)? else {
-            return Ok(Outcome::Stopped);
-        };
-        let resumes = fs::read_dir(&scratch).is_ok_and(|mut files| files.next().is_some());
-        say(Said::Started { resumes });
-        let clock = Instant::now();
-        let began = SystemTime::now();
-        let made = match &self.stage.decl.rows {
-            Some(rows) => {
-                let request = self.request(&digest, &place.staging, &scratch);
-                self.perform_rows(run, place, rows, request, &mut say)?
-            }
-            None => self.perform_whole(run, place, &digest, &scratch, &mut say)?,
-        };
-        let Some(Made { outputs, fresh, peak_memory, computed }) = made else { return Ok(Outcome::Stopped) };
-        self.check_unchanged(run.store)?;
-        run.store.sync(&fresh)?;
-        let seconds = clock.elapsed().as_secs_f64();
-        let provenance = self.provenance(run, place, began, seconds, peak_memory);
-        let provenance = Provenance { computed_rows: computed, ..provenance };
-        let head = Head::new(digest, outputs.clone(), &provenance, &self.stage.decl);
-        let head = head.expect("published as declared");
-        run.store.write_record(claim, &Record::new(self.key.clone(), outputs, provenance))?;
-        // Its checkpoints have done their work, unless a longer budget may want to go on.
-        if self.key.budget.is_empty() && self.keeps_checkpoints() {
-            let _ = fs::remove_dir_all(&scratch);
-        }
-        Ok(Outcome::Made(Arc::new(head)))
-    }
-
     /// Computes all outputs; none if the run was stopped.
-    fn perform_whole(
+    pub(super) fn perform_whole(
         &self,
         run: &Run,
         place: &Workplace,
@@ -207,7 +162,7 @@ impl Action<'_> {
     }
 
     /// The scratch folder, made and locked if the stage keeps checkpoints.
-    fn scratch(
+    pub(super) fn scratch(
         &self,
         run: &Run,
         place: &Workplace,
@@ -224,7 +179,7 @@ impl Action<'_> {
         Ok(Some((path, Some(lock))))
     }
 
-    fn keeps_checkpoints(&self) -> bool {
+    pub(super) fn keeps_checkpoints(&self) -> bool {
         !self.key.budget.is_empty() || self.key.command.iter().any(|word| word.contains("{scratch}"))
     }
 
@@ -305,7 +260,7 @@ impl Action<'_> {
         ))
     }
 
-    fn request(&self, key: &Digest, out: &Path, scratch: &Path) -> WorkRequest {
+    pub(super) fn request(&self, key: &Digest, out: &Path, scratch: &Path) -> WorkRequest {
         let outputs = &self.stage.decl.outputs;
         let parents = self.key.inputs.iter().map(|(name, digest)| (name.clone(), digest.to_string().into()));
         let footer = [
@@ -329,7 +284,7 @@ impl Action<'_> {
         }
     }
 
-    fn provenance(
+    pub(super) fn provenance(
         &self,
         run: &Run,
         place: &Workplace,

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use crate::error::{Doing, Result};
-use crate::protocol::RUN_VARIABLE;
+use callsheet_worker::error::{Doing, Result};
+use callsheet_worker::protocol::RUN_VARIABLE;
 
 /// A killed process that waits for a disk may take this long to be gone.
 const PATIENCE: Duration = Duration::from_secs(10);

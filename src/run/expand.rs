@@ -15,7 +15,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::protocol::WorkRequest;
+use callsheet_worker::protocol::WorkRequest;
 
 /// The words of `command` for one request, and whether one of them is the request's path.
 /// A word that is the name of one of `scripts` becomes its path.

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Doing, Result};
+use callsheet_worker::error::{Doing, Result};
 
 /// Bytes kept of a log's beginning.
 const HEAD: usize = 8 << 20;

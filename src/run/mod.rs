@@ -2,10 +2,13 @@
 
 mod action;
 mod children;
+mod context;
 mod expand;
 mod handover;
 mod log;
+mod message;
 mod outlook;
+mod perform;
 mod pictures;
 mod priority;
 mod process;
@@ -14,124 +17,36 @@ mod recorder;
 mod resources;
 mod rows;
 mod scheduler;
+mod summary;
 mod survey;
 mod tensorboard;
 mod threads;
 mod workplace;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeSet;
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{OnceLock, PoisonError};
 use std::thread;
 use std::time::{Instant, SystemTime};
 
+use callsheet_worker::error::Result;
+
 use crate::declare::Project;
-use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::plan::{Plan, Request, Stage};
-use crate::store::{Head, RunRecord, Sources, StageResult, Store, out, run_id};
+use crate::plan::{Plan, Request};
+use crate::store::{RunRecord, Sources, Store, run_id};
+use context::Run;
+use message::Message;
 use recorder::Recorder;
-use scheduler::{Message, Scheduler};
-use workplace::Workplace;
+use scheduler::Scheduler;
 
 pub use children::guard;
+pub use message::Interrupts;
 pub use outlook::{Outlook, State, count_rows, left_out_by_only, outlook};
 pub use resources::{Machine, Share};
 pub use rows::Compute;
+pub use summary::{RunOptions, RunSummary};
 pub use survey::Survey;
-
-/// How to run.
-#[derive(Clone, Debug, Default)]
-pub struct RunOptions {
-    /// What all workers together may use.
-    pub machine: Machine,
-    /// Stages that are computed even if their result is in the store.
-    pub force: BTreeSet<String>,
-    /// If given, only these may be computed.
-    pub only: Option<BTreeSet<String>>,
-    /// A failure stops the run instead of what depends on it alone.
-    pub fail_fast: bool,
-    /// Leave no trace but results: they are neither shown nor the latest, the run is in no list.
-    pub unseen: bool,
-}
-
-/// How a run went.
-#[derive(Debug, Default)]
-pub struct RunSummary {
-    /// Stages whose result was found.
-    pub cached: usize,
-    /// Stages that ran.
-    pub ran: usize,
-    /// Stages that failed, and why.
-    pub failed: Vec<(String, Error)>,
-    /// The run was ended before its time.
-    pub stopped: bool,
-    /// What became of each stage; filled in when the run did anything.
-    pub stages: BTreeMap<String, StageResult>,
-    /// Why no stage can run at all.
-    refused: Option<Error>,
-    /// Latest actions that are others than before.
-    heads: BTreeMap<String, Arc<Head>>,
-}
-
-impl RunSummary {
-    /// Whether there was nothing to do, and nothing is shown that was not before.
-    pub fn found_all(&self) -> bool {
-        self.ran == 0 && self.failed.is_empty() && !self.stopped && self.heads.is_empty()
-    }
-}
-
-/// What all actions of a run share.
-pub struct Run<'a> {
-    /// The project.
-    pub project: &'a Project,
-    /// Where results go.
-    pub store: &'a Store,
-    /// The plan.
-    pub plan: &'a Plan,
-    /// The run's name.
-    pub id: String,
-    workplace: OnceLock<Workplace>,
-}
-
-impl Run<'_> {
-    /// Where its workers work; made when the first of them is to start.
-    ///
-    /// # Errors
-    /// When the store cannot be written.
-    fn workplace(&self) -> Result<&Workplace> {
-        if let Some(workplace) = self.workplace.get() {
-            return Ok(workplace);
-        }
-        let made = Workplace::new(self.project, self.store, &self.id)?;
-        Ok(self.workplace.get_or_init(|| made))
-    }
-
-    fn begun(&self) -> Option<&Workplace> {
-        self.workplace.get()
-    }
-
-    /// Where each artifact lies and where it is shown.
-    fn views<'h>(&'h self, stage: &Stage, head: &'h Head) -> impl Iterator<Item = (PathBuf, PathBuf)> + 'h {
-        let request = &self.plan.request;
-        let folder = out(&self.project.data, &request.pipeline, &request.dataset).join(&stage.name);
-        let shown = head.outputs.values().zip(&head.names);
-        shown.map(move |(object, name)| (self.store.object_path(object), folder.join(name)))
-    }
-}
-
-/// Tells a run that the user wants it to end; the second time, at once.
-#[derive(Debug, Default)]
-pub struct Interrupts(Mutex<Option<mpsc::Sender<Message>>>);
-
-impl Interrupts {
-    /// Interrupts the run that listens, if there is one.
-    pub fn send(&self) -> bool {
-        let sender = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sender.as_ref().is_some_and(|sender| sender.send(Message::Interrupt).is_ok())
-    }
-}
 
 /// Runs a plan to its end; a failure stops what depends on it and lets the rest finish.
 ///

@@ -8,13 +8,14 @@ use serde::Serialize;
 
 use super::rows::{Compute, Files, Foreseen};
 use super::survey::Survey;
-use crate::code::Code;
 use crate::declare::ArtifactKind;
-use crate::error::{Error, Result};
-use crate::key::{ActionKey, Digest};
+use crate::key::ActionKey;
 use crate::plan::{Input, Plan, Stage, gathered};
 use crate::reason::reasons;
 use crate::store::{Object, Sources, Store, digest_named, name_below};
+use callsheet_worker::code::Code;
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{Error, Result};
 
 /// A stage's prospect.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -15,9 +15,9 @@ use wait4::Wait4;
 
 use super::children::Children;
 use super::log::Log;
-use crate::code::Code;
-use crate::error::{Doing, Error, Result};
-use crate::protocol::{EVENTS_VARIABLE, WorkerEvent};
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Doing, Error, Result};
+use callsheet_worker::protocol::{EVENTS_VARIABLE, WorkerEvent};
 
 /// A longer line is no event.
 const LONGEST_EVENT: usize = 1 << 20;

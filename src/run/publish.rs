@@ -6,15 +6,14 @@ use std::path::{Path, PathBuf};
 
 use litemap::LiteMap;
 
-use crate::code::Code;
+use crate::checks::{check_count, check_table};
 use crate::declare::{ArtifactKind, ChecksDecl, OutputDecl, TableFormat};
-use crate::error::{Doing, Error, Result, suggest};
 use crate::plan::Stage;
-use crate::protocol::RequestInput;
 use crate::store::{Object, Store};
-use crate::table::{
-    TableWriter, check_columns, check_count, check_table, declared_schema, read_json, row_count,
-};
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Doing, Error, Result, suggest};
+use callsheet_worker::protocol::RequestInput;
+use callsheet_worker::table::{TableWriter, check_columns, declared_schema, read_json, row_count};
 
 /// Checks every output of `stage` in `out` before the first is published.
 ///

@@ -1,8 +1,8 @@
 //! What workers may take of the machine at once: CPUs, memory, GPUs.
 
-use crate::code::Code;
 use crate::declare::{Bytes, Cpus, ResourcesDecl};
-use crate::error::{Error, Result};
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result};
 
 /// What all workers of a run share.
 #[derive(Clone, Debug, Default)]

@@ -10,20 +10,22 @@ use std::thread::Scope;
 use rustix::process::Signal;
 
 use super::action::{Action, Outcome, Said};
+use super::context::Run;
+use super::message::Message;
 use super::outlook::{file_name, key_of, left_out_by_only, row_files, rows};
 use super::priority::{Priority, priorities};
 use super::resources::{Machine, Share};
+use super::summary::{RunOptions, RunSummary};
 use super::survey::Survey;
 use super::threads::Threads;
-use super::{Run, RunOptions, RunSummary};
-use crate::code::Code;
-use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::key::ActionKey;
 use crate::plan::{Input, Stage, json, suffix};
-use crate::protocol::RequestInput;
 use crate::reason::reasons;
 use crate::store::{Head, Object, Sources, StageResult, Watch, name_below, show_artifact};
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result};
+use callsheet_worker::protocol::RequestInput;
 
 /// What a stage is thought to take that never ran.
 const UNKNOWN_SECONDS: f64 = 1.0;
@@ -38,18 +40,6 @@ enum Status {
     Done(Arc<Head>),
     /// Failed, or blocked by a stage that failed.
     Lost,
-}
-
-/// What the scheduler hears.
-pub enum Message {
-    /// Something to report.
-    Event(Event),
-    /// A worker's share is free.
-    Released(usize),
-    /// An action is over.
-    Ended(usize, Result<Outcome>),
-    /// The user wants the run to end.
-    Interrupt,
 }
 
 /// One run's state.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::key::Digest;
 use crate::plan::Stage;
 use crate::store::{Head, Heads, Store, is_shown, out};
+use callsheet_worker::digest::Digest;
 
 /// The latest action of each stage, and which of them are as they should be.
 pub struct Survey {

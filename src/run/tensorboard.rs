@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use prost::Message;
 
 use crate::event::Event;
-use crate::protocol::WorkerEvent;
+use callsheet_worker::protocol::WorkerEvent;
 
 #[derive(Message)]
 struct Record {

@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Doing, Result};
-use crate::key::Digest;
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{Doing, Result};
 
 /// Bytes of a file that are hashed while the next ones are read.
 const CHUNK: usize = 4 << 20;

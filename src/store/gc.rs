@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::inventory::{entries, files, size};
-use super::verify::remove;
-use super::{Inventory, Lock, Object, Orphan, Store};
-use crate::code::Code;
-use crate::error::{Error, Result};
-use crate::key::Digest;
+use super::files::{entries, files, remove, size};
+use super::inventory::Inventory;
+use super::lock::Lock;
+use super::object::Object;
+use super::orphans::Orphan;
+use super::root::Store;
+use callsheet_worker::code::Code;
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{Error, Result};
 
 /// What would be removed.
 #[derive(Debug, Default)]

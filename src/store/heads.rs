@@ -11,10 +11,12 @@ use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 use super::cpu::{UNKNOWN, cpu_number, own_cpu_number};
-use super::{Object, Provenance, Store, read_json};
+use super::object::Object;
+use super::provenance::Provenance;
+use super::root::{Store, read_json};
 use crate::declare::StageDecl;
-use crate::error::Result;
-use crate::key::Digest;
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::Result;
 
 /// A stage's latest action.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]

@@ -5,9 +5,14 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::{Heads, Object, Orphan, Record, Store, read_json};
-use crate::error::{Doing, Result};
-use crate::key::Digest;
+use super::files::{entries, files, size};
+use super::heads::Heads;
+use super::object::Object;
+use super::orphans::Orphan;
+use super::record::Record;
+use super::root::{Store, read_json};
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::Result;
 
 /// Everything in a store.
 #[derive(Debug, Default)]
@@ -99,32 +104,6 @@ impl Inventory {
             record.outputs.values().map(|object| (record.provenance.stage.as_str(), object))
         })
     }
-}
-
-/// What a folder holds, sorted; nothing if there is none.
-pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    if !folder.is_dir() {
-        return Ok(Vec::new());
-    }
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder).doing("cannot list", folder)? {
-        paths.push(entry.doing("cannot list", folder)?.path());
-    }
-    paths.sort();
-    Ok(paths)
-}
-
-/// Every file below a folder; none if there is no folder.
-pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    if folder.is_dir() { super::digest::files_below(folder) } else { Ok(Vec::new()) }
-}
-
-/// Bytes of a file or of what is below a folder; 0 if there is neither.
-pub(super) fn size(path: &Path) -> Result<u64> {
-    if path.is_dir() {
-        return entries(path)?.iter().map(|inside| size(inside)).sum();
-    }
-    Ok(fs::symlink_metadata(path).map_or(0, |found| found.len()))
 }
 
 /// Bytes of an object that are not another's: a table of segments has links to them.

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::inventory::files;
-use super::verify::remove;
-use super::{Heads, Store, out, read_json};
-use crate::error::Result;
+use super::files::{files, remove};
+use super::heads::Heads;
+use super::root::{Store, read_json};
+use super::view::out;
+use callsheet_worker::error::Result;
 
 /// One of them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use super::Store;
-use super::inventory::entries;
-use crate::code::Code;
+use super::files::entries;
+use super::root::Store;
 use crate::declare::{NAME_RULE, is_name};
-use crate::error::{Doing, Error, Result};
-use crate::key::Digest;
+use callsheet_worker::code::Code;
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{Doing, Error, Result};
 
 impl Store {
     /// Keeps the results with these keys under a name; an older pin of the name is replaced.

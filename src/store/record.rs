@@ -1,58 +1,22 @@
 //! Action records: what was made of what, by whom, how.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::{Head, Lock, Object, Store, read_json};
+use super::heads::Head;
+use super::lock::Lock;
+use super::object::Object;
+use super::provenance::Provenance;
+use super::root::{Store, read_json};
 use crate::declare::StageDecl;
-use crate::error::Result;
-use crate::key::{ActionKey, Digest};
+use crate::key::ActionKey;
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::Result;
 
 /// Version of the records' format.
 const FORMAT: u32 = 2;
-
-/// How a result came to be; none of it is in the key.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub struct Provenance {
-    /// Instance, pipeline, dataset and profile it was made for.
-    pub stage: String,
-    /// Name of the pipeline.
-    pub pipeline: String,
-    /// Name of the dataset.
-    pub dataset: String,
-    /// Name of the profile.
-    pub profile: String,
-    /// The run that made it.
-    pub run: String,
-    /// Start, in seconds since 1970 UTC.
-    pub started: u64,
-    /// Seconds from start to published.
-    pub seconds: f64,
-    /// Largest resident size of the worker, in bytes.
-    pub peak_memory: Option<u64>,
-    /// CPUs it was given.
-    pub cpus: usize,
-    /// Model and instructions of the CPUs; empty if not known.
-    #[serde(default)]
-    pub cpu: String,
-    /// Execution parameters.
-    pub execution: BTreeMap<String, Value>,
-    /// Host name.
-    pub host: String,
-    /// Git revision of the project, with `+` if the tree was changed.
-    pub revision: Option<String>,
-    /// Version of callsheet.
-    pub callsheet: String,
-    /// Raw files it read, with their digests.
-    pub sources: BTreeMap<String, Digest>,
-    /// Rows that were computed, of a row-wise stage; the others were in the store.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub computed_rows: Option<u64>,
-}
 
 /// What an action made.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]

@@ -8,14 +8,15 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
+use super::digest::digest_file;
 use super::digest::digest_parts;
-use super::inventory::entries;
-use super::object::{Look, look, seal};
-use super::verify::remove;
-use super::{Object, Store, digest_file};
+use super::files::{entries, remove};
+use super::object::Object;
+use super::place::{Look, look, seal};
+use super::root::Store;
 use crate::declare::ArtifactKind;
-use crate::error::{Doing, Result};
-use crate::key::Digest;
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{Doing, Result};
 
 /// First bytes of a file of row digests.
 const MAGIC: &[u8; 16] = b"callsheet rows1\n";

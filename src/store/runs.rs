@@ -6,10 +6,10 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Store, read_json};
-use crate::code::Code;
-use crate::error::{Error, Result, suggest};
-use crate::key::Digest;
+use super::root::{Store, read_json};
+use callsheet_worker::code::Code;
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{Error, Result, suggest};
 
 /// What became of a stage in a run.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]

@@ -9,9 +9,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Store, digest_while, read_json};
-use crate::error::{Doing, Result};
-use crate::key::Digest;
+use super::digest::digest_while;
+use super::root::{Store, read_json};
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{Doing, Result};
 
 /// A file younger than this may change again within its time stamp's resolution.
 const SETTLED: Duration = Duration::from_secs(2);

@@ -1,33 +1,17 @@
 //! Durability for many at once: one thread syncs what all that wait have written.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::PoisonError;
 
-use super::{Object, Store};
-use crate::error::{Doing, Result};
+use super::object::Object;
+use super::root::Store;
+use callsheet_worker::error::{Doing, Result};
 
 /// Up to so many files are synced one by one: a call for the whole file system waits for what
 /// everybody else writes as well.
 const FEW: u64 = 64;
-
-/// Syncs begun and ended.
-#[derive(Debug, Default)]
-pub(super) struct Sync {
-    state: Mutex<State>,
-    ended: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    begun: u64,
-    ended: u64,
-    running: bool,
-    waiting: Vec<(PathBuf, u64)>,
-    failed: BTreeSet<u64>,
-}
 
 impl Store {
     /// Returns once the content of these objects is on the disk.
@@ -35,7 +19,7 @@ impl Store {
     /// # Errors
     /// When the disk refuses.
     pub fn sync<'o>(&self, objects: impl IntoIterator<Item = &'o Object>) -> Result<()> {
-        let mut state = self.sync.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.pending.state.lock().unwrap_or_else(PoisonError::into_inner);
         let own: Vec<_> =
             objects.into_iter().map(|object| (self.object_path(object), object.files)).collect();
         state.waiting.extend(own.iter().cloned());
@@ -43,7 +27,7 @@ impl Store {
         let wanted = state.begun + 1;
         while state.ended < wanted {
             if state.running {
-                state = self.sync.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = self.pending.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
             state.running = true;
@@ -52,13 +36,13 @@ impl Store {
             let batch = std::mem::take(&mut state.waiting);
             drop(state);
             let synced = self.sync_batch(&batch);
-            state = self.sync.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state = self.pending.state.lock().unwrap_or_else(PoisonError::into_inner);
             state.running = false;
             state.ended = this;
             if synced.is_err() {
                 state.failed.insert(this);
             }
-            self.sync.ended.notify_all();
+            self.pending.ended.notify_all();
         }
         let failed = state.failed.contains(&wanted);
         drop(state);

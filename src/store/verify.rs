@@ -6,10 +6,12 @@ use std::path::PathBuf;
 
 use rayon::prelude::*;
 
-use super::object::digest_bytes;
-use super::{Object, Store};
-use crate::error::{Doing, Result};
-use crate::key::Digest;
+use super::files::remove;
+use super::object::Object;
+use super::place::digest_bytes;
+use super::root::Store;
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::Result;
 
 /// Something in the store that is not what it was.
 #[derive(Debug)]
@@ -75,14 +77,5 @@ impl Store {
             }
         }
         Ok(())
-    }
-}
-
-/// Removes a file or a folder, if it is there.
-pub(super) fn remove(path: &std::path::Path) -> Result<()> {
-    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-    match removed {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).doing("cannot remove", path),
-        _ => Ok(()),
     }
 }

@@ -5,8 +5,8 @@ use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use crate::code::Code;
-use crate::error::{Doing, Error, Result};
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Doing, Error, Result};
 
 /// Folder of the named views of a pipeline's artifacts over a dataset.
 pub fn out(data: &Path, pipeline: &str, dataset: &str) -> PathBuf {

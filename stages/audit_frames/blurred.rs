@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::Params;
 use super::finding::Finding;
 use super::frame::Frame;
+use super::params::Params;
 use super::robust::{Usual, around};
 
 /// Frames of one video, in the order of time, whose log sharpness lies far below the median around.
@@ -34,8 +34,8 @@ pub fn blurred<'a>(frames: &[&'a Frame], params: &Params) -> Vec<Finding<'a>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{declared, ids, timelapse};
     use super::*;
+    use crate::audit_frames::tests::{declared, ids, timelapse};
 
     #[test]
     fn a_blurred_stretch_is_found_and_dusk_is_not() {

@@ -25,8 +25,8 @@ pub fn duplicates<'a>(frames: &[&'a Frame]) -> Vec<Finding<'a>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{ids, timelapse};
     use super::*;
+    use crate::audit_frames::tests::{ids, timelapse};
 
     #[test]
     fn every_copy_is_told_with_the_first_wherever_it_is() {

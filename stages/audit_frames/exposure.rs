@@ -1,8 +1,8 @@
 //! Frames that are black, or lost in highlights or shadows.
 
-use super::Params;
 use super::finding::Finding;
 use super::frame::Frame;
+use super::params::Params;
 
 /// Whether a frame shows nothing.
 pub fn black<'a>(frame: &'a Frame, params: &Params) -> Option<Finding<'a>> {
@@ -31,8 +31,8 @@ pub fn clipped<'a>(frame: &'a Frame, params: &Params) -> Option<Finding<'a>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{declared, timelapse};
     use super::*;
+    use crate::audit_frames::tests::{declared, timelapse};
 
     #[test]
     fn a_frame_is_black_from_its_share_on() {

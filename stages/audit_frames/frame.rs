@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use callsheet::table::read_batches;
+use callsheet_worker::table::read_batches;
 
 use crate::columns::{read_float64s, read_int32s, read_int64s, read_strings, read_vectors};
 

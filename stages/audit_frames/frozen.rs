@@ -1,8 +1,8 @@
 //! Frames in a row in which nothing moves.
 
-use super::Params;
 use super::finding::Finding;
 use super::frame::Frame;
+use super::params::Params;
 
 /// Grey levels by which coding one picture anew changes it, of one pixel; the mean of a part's pixels
 /// changes less, as the root of their number.
@@ -53,8 +53,8 @@ fn change(a: &[f32], b: &[f32]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{declared, ids, timelapse};
     use super::*;
+    use crate::audit_frames::tests::{declared, ids, timelapse};
 
     /// Makes frames `from + 1..to` show frame `from`, coded anew.
     fn freeze(frames: &mut [Frame], from: usize, to: usize, change: f32) {

@@ -7,41 +7,27 @@ mod finding;
 mod frame;
 mod frozen;
 mod outlying;
+mod params;
 mod robust;
 #[cfg(test)]
 mod tests;
 
 use anyhow::Result;
-use serde::Deserialize;
 
-use crate::worker::Context;
+use callsheet_worker::Job;
 use finding::{Finding, finding_schema, to_batch};
 use frame::{Frame, read_frames};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Params {
-    black_share: f64,
-    clipped_high_share: f64,
-    clipped_low_share: f64,
-    window: usize,
-    blurred_deviations: f64,
-    outlying_deviations: f64,
-    neighbours: usize,
-    still_level: f64,
-    hash_distance: u32,
-    frozen_frames: usize,
-}
+use params::Params;
 
 /// Runs the stage.
 ///
 /// # Errors
 /// When the measures cannot be read.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
-    let frames = read_frames(context.input("measures")?)?;
-    let findings = audit(&frames, &params, |done| context.progress(done, frames.len(), "frames"));
-    let mut table = context.table("findings", finding_schema())?;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
+    let frames = read_frames(job.input("measures")?)?;
+    let findings = audit(&frames, &params, |done| job.progress(done, frames.len(), "frames"));
+    let mut table = job.table("findings", finding_schema())?;
     table.write(&to_batch(&findings)?)?;
     Ok(table.finish()?)
 }

@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::Params;
 use super::finding::Finding;
 use super::frame::Frame;
+use super::params::Params;
 use super::robust::{Usual, around};
 
 /// Grey levels by which passing light changes frames: distances below it hardly differ on the log scale.
@@ -59,8 +59,8 @@ fn distance(a: &[f32], b: &[f32]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{declared, ids, timelapse};
     use super::*;
+    use crate::audit_frames::tests::{declared, ids, timelapse};
 
     #[test]
     fn a_distance_is_the_root_mean_square_difference() {

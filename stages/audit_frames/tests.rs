@@ -2,24 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
-use callsheet::declare::{ParamDecl, StageDecl};
-use callsheet::error::SourceText;
-use callsheet::table::{TableWriter, read_columns};
+use callsheet_worker::table::{TableWriter, read_columns};
 
+use super::audit;
 use super::finding::{Finding, finding_schema, to_batch};
 use super::frame::{Frame, read_frames};
-use super::{Params, audit};
+use super::params::Params;
 use crate::columns::{batch, float64s, int32s, int64s, strings, vectors};
 
 /// The parameters as stage.toml declares them.
 pub fn declared() -> Params {
-    let source = SourceText::new("stage.toml".into(), include_str!("stage.toml").to_owned());
-    let stage = StageDecl::parse(&Arc::new(source), "audit_frames", Path::new("/nowhere")).expect("declared");
-    let value = |param: &ParamDecl| param.accept(param.default.get_ref()).expect("a value");
-    let params = stage.params.iter().map(|(name, param)| (name.clone(), value(param)));
-    serde_json::from_value(params.collect::<serde_json::Map<_, _>>().into()).expect("parameters")
+    let stage: toml::Table = include_str!("stage.toml").parse().expect("TOML");
+    let params = stage["params"].as_table().expect("parameters").iter();
+    let defaults: toml::Table =
+        params.map(|(name, param)| (name.clone(), param["default"].clone())).collect();
+    defaults.try_into().expect("parameters")
 }
 
 /// Frames of a video in which everything moves a little, and nothing is wrong.

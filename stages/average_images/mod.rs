@@ -7,7 +7,7 @@ use tch::{Kind, Tensor};
 
 use crate::data::{Pairs, to_picture};
 use crate::picture::encode_png;
-use crate::worker::Context;
+use callsheet_worker::Job;
 
 /// Images whose sum is taken at once, in float64.
 const BATCH: i64 = 64;
@@ -16,9 +16,9 @@ const BATCH: i64 = 64;
 ///
 /// # Errors
 /// When there is no training image, or one is unreadable.
-pub fn run(context: &Context) -> Result<()> {
-    let train = Pairs::load(context.input("pairs")?, "train")?;
+pub fn run(job: &Job) -> Result<()> {
+    let train = Pairs::load(job.input("pairs")?, "train")?;
     let sums = train.b.split(BATCH, 0).into_iter().map(|part| part.sum_dim_intlist(0, false, Kind::Double));
     let mean = (sums.sum::<Tensor>() / train.len() as f64).round().to_kind(Kind::Uint8);
-    Ok(fs::write(context.output("mean")?, encode_png(&to_picture(&mean))?)?)
+    Ok(fs::write(job.output("mean")?, encode_png(&to_picture(&mean))?)?)
 }

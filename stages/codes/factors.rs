@@ -6,10 +6,10 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use arrow::array::AsArray;
 use arrow::datatypes::Float32Type;
-use callsheet::table::read_columns;
+use callsheet_worker::table::read_columns;
 
 use crate::columns::{read_int64s, read_strings};
-use crate::worker::refusal;
+use callsheet_worker::refusal;
 
 /// Factors that are numbers, and after what those begin anew that do: a day of 24 hours, a year.
 pub const FACTORS: [(&str, Option<f64>); 4] =
@@ -61,8 +61,8 @@ pub fn read(path: &Path, frame_ids: &[String]) -> Result<Vec<Style>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::Tables;
     use super::*;
+    use crate::codes::fixtures::Tables;
 
     fn of(frame: &str, cloud: f32) -> Result<Vec<Style>> {
         let tables = Tables::write(&[], &[("fog", [1.0, 0.0, 0.25, 0.5]), ("day", [12.0, cloud, 0.0, 0.0])]);

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use arrow::datatypes::{DataType, Schema};
 use arrow::record_batch::RecordBatch;
-use callsheet::table::TableWriter;
+use callsheet_worker::table::TableWriter;
 use image::{Rgb, RgbImage};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
 use crate::columns::{batch, float32s, int32s, int64s, schema, strings, vector, vectors};
 use crate::pairs::{Encoded, Pair, pair_schema, rows};
-use crate::worker::Context;
+use callsheet_worker::Job;
 
 /// An image with its code.
 #[derive(Clone)]
@@ -105,7 +105,7 @@ impl Tables {
     }
 
     /// What a stage works with that these tables are wired to: with the defaults of its stage.toml, but for `params`.
-    pub fn context(&self, stage: &str, inputs: &[&str], outputs: &[&str], params: Value) -> Context {
+    pub fn job(&self, stage: &str, inputs: &[&str], outputs: &[&str], params: Value) -> Job {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(stage).join("stage.toml");
         let declared: Value =
             toml::from_str(&std::fs::read_to_string(path).expect("readable")).expect("TOML");
@@ -114,7 +114,7 @@ impl Tables {
         all.extend(params.as_object().expect("parameters").clone());
         let wired = |name: &&str| (name.to_string(), json!({ "paths": [self.path(name)], "names": [name] }));
         let made = |name: &&str| (name.to_string(), json!(self.path(name)));
-        Context::of(json!({
+        Job::of(json!({
             "stage": stage,
             "inputs": inputs.iter().map(wired).collect::<Map<_, _>>(),
             "params": all,

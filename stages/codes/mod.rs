@@ -9,14 +9,14 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use callsheet::table::{read_batches, read_columns};
+use callsheet_worker::table::{read_batches, read_columns};
 use image::RgbImage;
 use rayon::prelude::*;
 
 use crate::columns::{read_images, read_int32s, read_strings, read_vectors};
 use crate::data::spread;
 use crate::picture::decode;
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
 pub use points::Points;
 
 /// Images decoded together.
@@ -112,10 +112,10 @@ impl Codes {
     /// When an image is unreadable, or `make` fails.
     pub fn map_styles<T: Send>(
         &self,
-        context: &Context,
+        job: &Job,
         make: impl Fn(RgbImage) -> Result<T> + Sync,
     ) -> Result<Vec<T>> {
-        let path = context.input("pairs")?;
+        let path = job.input("pairs")?;
         let ids = self.image_ids.iter().enumerate();
         let places: HashMap<&str, usize> = ids.map(|(n, id)| (id.as_str(), n)).collect();
         let mut made: Vec<Option<T>> = self.image_ids.iter().map(|_| None).collect();
@@ -131,7 +131,7 @@ impl Codes {
             for (n, result) in results.collect::<Result<Vec<(usize, T)>>>()? {
                 made[n] = Some(result);
             }
-            context.progress(done, places.len(), "images");
+            job.progress(done, places.len(), "images");
             Ok(())
         })?;
         made.into_iter().collect::<Option<_>>().context(SAME_PAIRS)

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use image::RgbImage;
 
 use crate::picture::{is_image, read};
-use crate::worker::refusal;
+use callsheet_worker::refusal;
 
 /// The image in a file.
 ///

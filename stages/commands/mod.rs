@@ -1,24 +1,24 @@
 //! Commands about images and models that `callsheet` hands on: they run no stage and cache nothing.
 
 mod dataset;
+mod exit;
 mod images;
 mod measure;
+mod project;
 mod study;
+mod terminal;
 mod translate;
 mod weights;
 
-use std::io::{IsTerminal, Write, stderr};
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::worker::help_of;
+use callsheet_worker::help_of;
 
-/// There is something to mend.
-const FOUND: u8 = 1;
-/// The command line or a file is wrong.
-const REFUSED: u8 = 2;
+use exit::REFUSED;
+use terminal::plain;
 
 #[derive(Parser)]
 #[command(name = "callsheet", bin_name = "callsheet", version, arg_required_else_help = true)]
@@ -59,18 +59,5 @@ pub fn main() -> ExitCode {
             }
             ExitCode::from(REFUSED)
         }
-    }
-}
-
-/// A line of a stranger's, or with names of a stranger's files, that stays one and does nothing to a terminal.
-fn plain(text: &str) -> String {
-    text.replace(char::is_control, "?")
-}
-
-/// Shows a person who waits how far it is; once all is done the line is free again.
-fn progress(done: usize, total: usize, what: &str) {
-    let mut terminal = stderr().lock();
-    if terminal.is_terminal() {
-        let _ = write!(terminal, "\r{done} of {total} {what}{}", if done == total { "\r\x1b[K" } else { "" });
     }
 }

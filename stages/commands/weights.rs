@@ -4,12 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use callsheet::cli::{print_json, print_text};
-use callsheet::declare::Project;
+use callsheet_worker::print::{print_json, print_text};
 use clap::Args;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::project::weights_folder;
 use crate::nn::file;
 use crate::nn::vgg::{Convention, Origin};
 use crate::weights::{Format, known, sha256};
@@ -52,7 +52,7 @@ impl Weights {
         let mut files = self.files.clone();
         let mut folder = PathBuf::new();
         if files.is_empty() {
-            folder = Project::find()?.data.join("weights");
+            folder = weights_folder()?;
             collect(&folder, &mut files);
         }
         let shown = |path: &PathBuf| path.strip_prefix(&folder).unwrap_or(path).display().to_string();

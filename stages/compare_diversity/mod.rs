@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use callsheet::table::read_columns;
+use callsheet_worker::table::read_columns;
 use serde::Deserialize;
 
 use crate::columns::{
@@ -11,7 +11,7 @@ use crate::columns::{
 };
 use crate::compare_methods::bootstrap::{Group, interval};
 use crate::compare_methods::name;
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,9 +40,9 @@ struct Measured {
 ///
 /// # Errors
 /// When there is nothing to compare, or distances differ.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
-    let input = context.files("diversities")?;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
+    let input = job.files("diversities")?;
     let names = input.values.iter().map(name).chain(std::iter::repeat(String::new()));
     let all = input.paths.iter().zip(names).map(|(path, name)| Measured::read(path, name));
     let all = all.collect::<Result<Vec<_>>>()?;
@@ -68,7 +68,7 @@ pub fn run(context: &Context) -> Result<()> {
     for (n, column) in ["distance_name", "distance_weights"].into_iter().enumerate() {
         columns.push((column, strings(all.iter().map(|one| &one.distance[n]))));
     }
-    let mut table = context.table("diversity", schema_of(&columns))?;
+    let mut table = job.table("diversity", schema_of(&columns))?;
     table.write(&batch(columns)?)?;
     Ok(table.finish()?)
 }

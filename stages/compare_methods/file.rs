@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::de::DeserializeOwned;
 
-use crate::worker::refusal;
+use callsheet_worker::refusal;
 
 /// A TOML file, as the documentation of `stage` says.
 ///

@@ -5,15 +5,15 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use callsheet::error::list;
-use callsheet::table::read_columns;
+use callsheet_worker::error::list;
+use callsheet_worker::table::read_columns;
 use serde_json::Value;
 
 use super::bootstrap::Group;
 use crate::columns::{read_float64s, read_int32s, read_strings};
 use crate::metrics::METRICS;
 use crate::objective::Objective;
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
 
 /// How what is not trained at all was trained.
 const UNTRAINED: &str = "untrained";
@@ -56,11 +56,11 @@ impl Method {
     ///
     /// # Errors
     /// When a table is none of measured images, or says NaN.
-    pub fn all(context: &Context) -> Result<Vec<Self>> {
+    pub fn all(job: &Job) -> Result<Vec<Self>> {
         let mut methods: BTreeMap<(usize, String), Self> = BTreeMap::new();
         for (order, (input, training, objectives)) in TRAININGS.into_iter().enumerate() {
-            let Some(all) = context.request.inputs.get(input) else { continue };
-            let objectives = self::objectives(context, objectives)?;
+            let Some(all) = job.request.inputs.get(input) else { continue };
+            let objectives = self::objectives(job, objectives)?;
             for (at, path) in all.paths.iter().enumerate() {
                 let name = all.values.get(at).map(name).unwrap_or_default();
                 let objective = objectives.get(&name).cloned();
@@ -141,9 +141,9 @@ impl Method {
 }
 
 /// The objectives of an input, by what they were fanned out over.
-fn objectives(context: &Context, input: &str) -> Result<BTreeMap<String, Objective>> {
+fn objectives(job: &Job, input: &str) -> Result<BTreeMap<String, Objective>> {
     let mut objectives = BTreeMap::new();
-    let Some(all) = context.request.inputs.get(input) else { return Ok(objectives) };
+    let Some(all) = job.request.inputs.get(input) else { return Ok(objectives) };
     for (path, values) in all.paths.iter().zip(&all.values) {
         let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         let objective = serde_json::from_slice(&text);

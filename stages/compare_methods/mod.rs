@@ -11,14 +11,14 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use arrow::array::ArrayRef;
-use callsheet::table::read_columns;
+use callsheet_worker::table::read_columns;
 use serde::Deserialize;
 
 use crate::columns::{Column, batch, float64s, int32s, read_strings, schema_of, strings};
 use crate::metrics::METRICS;
 use crate::objective::{Objective, Term};
-use crate::worker::{Context, refusal};
 use bootstrap::interval;
+use callsheet_worker::{Job, refusal};
 pub use method::{Method, name};
 use published::Published;
 
@@ -58,11 +58,11 @@ const TERMS: [(&str, Term); 11] = [
 /// # Errors
 /// When there is nothing to compare, methods were measured on other images or by another distance, or published
 /// figures are of none of them.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
-    let methods = Method::all(context)?;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
+    let methods = Method::all(job)?;
     check(&methods)?;
-    let frames = frames(context)?;
+    let frames = frames(job)?;
 
     let mut columns: Vec<Column> = vec![
         ("method", strings(methods.iter().map(|method| &method.name))),
@@ -82,7 +82,7 @@ pub fn run(context: &Context) -> Result<()> {
         }
         columns.extend(names.into_iter().zip(figures).map(|(name, figures)| (name, float64s(figures))));
     }
-    let published = match context.optional("published") {
+    let published = match job.optional("published") {
         Some(path) => Published::read(path, &methods)?,
         None => methods.iter().map(|_| None).collect(),
     };
@@ -101,7 +101,7 @@ pub fn run(context: &Context) -> Result<()> {
     for (name, term) in TERMS {
         columns.push((name, switches(&methods, |objective| objective.has(term))));
     }
-    let mut table = context.table("comparison", schema_of(&columns))?;
+    let mut table = job.table("comparison", schema_of(&columns))?;
     table.write(&batch(columns)?)?;
     Ok(table.finish()?)
 }
@@ -110,8 +110,8 @@ pub fn run(context: &Context) -> Result<()> {
 ///
 /// # Errors
 /// When the table cannot be read.
-pub fn frames(context: &Context) -> Result<BTreeMap<String, String>> {
-    let pairs = read_columns(context.input("pairs")?, &["image_id", "frame_id"])?;
+pub fn frames(job: &Job) -> Result<BTreeMap<String, String>> {
+    let pairs = read_columns(job.input("pairs")?, &["image_id", "frame_id"])?;
     let ids = read_strings(&pairs, "image_id")?.into_iter();
     Ok(ids.zip(read_strings(&pairs, "frame_id")?).collect())
 }

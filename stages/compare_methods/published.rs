@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use super::{Method, file};
-use crate::worker::refusal;
+use callsheet_worker::refusal;
 
 /// A file of published figures.
 #[derive(Deserialize)]

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use arrow::datatypes::DataType;
-use callsheet::table::{TableWriter, read_columns};
+use callsheet_worker::table::{TableWriter, read_columns};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::run;
 use crate::columns::{batch, float64s, int32s, read_float64s, read_int32s, read_strings, schema, strings};
 use crate::metrics::columns;
-use crate::worker::Context;
+use callsheet_worker::Job;
 
 const IDS: [&str; 4] = ["a/c0", "a/c1", "b/c0", "b/c1"];
 
@@ -66,7 +66,7 @@ fn compared(folder: &TempDir, tables: &[(Value, Measured)]) -> anyhow::Result<Pa
     if at("published").exists() {
         inputs["published"] = json!({ "paths": [at("published")], "names": ["published"] });
     }
-    run(&Context::of(json!({
+    run(&Job::of(json!({
         "stage": "compare_methods",
         "inputs": inputs,
         "params": { "resamples": 200, "seed": 0 },

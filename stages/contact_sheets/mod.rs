@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::figures::{BATCH, Shown, save};
 use crate::model::Model;
-use crate::worker::Context;
+use callsheet_worker::Job;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,13 +20,13 @@ struct Params {
 ///
 /// # Errors
 /// When an input is damaged, or tables speak of images that the pairs lack.
-pub fn run(context: &Context) -> Result<()> {
-    let Params { rows, note } = context.params()?;
-    let pairs = context.input("pairs")?;
-    save(context, "clusters", &note, &sheets::clusters(context.input("clusters")?, pairs, rows)?)?;
-    save(context, "triplets", &note, &sheets::triplets(context.input("triplets")?, pairs, rows)?)?;
-    let model = Model::averaged(context.input("model")?)?;
-    let val = Shown::sample(context, &model, rows)?;
+pub fn run(job: &Job) -> Result<()> {
+    let Params { rows, note } = job.params()?;
+    let pairs = job.input("pairs")?;
+    save(job, "clusters", &note, &sheets::clusters(job.input("clusters")?, pairs, rows)?)?;
+    save(job, "triplets", &note, &sheets::triplets(job.input("triplets")?, pairs, rows)?)?;
+    let model = Model::averaged(job.input("model")?)?;
+    let val = Shown::sample(job, &model, rows)?;
     let outputs = model.outputs(&val.pairs.a, &val.codes, BATCH);
-    save(context, "reconstructions", &note, &sheets::reconstruction(&val.pairs, &outputs)?)
+    save(job, "reconstructions", &note, &sheets::reconstruction(&val.pairs, &outputs)?)
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
-use callsheet::table::read_columns;
-use callsheet_sheet::{Cell, Row, Sheet};
+use callsheet_figures::sheet::{Cell, Row, Sheet};
+use callsheet_worker::table::read_columns;
 use image::RgbImage;
 use tch::Tensor;
 

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use arrow::datatypes::DataType;
-use callsheet::table::row_count;
+use callsheet_worker::table::row_count;
 use serde::Deserialize;
 
 use crate::columns::{batch, schema, strings, vector, vectors};
@@ -10,7 +10,7 @@ use crate::data::{centre, read_padded, values};
 use crate::model::Model;
 use crate::nn::encoder::STYLE_DIM;
 use crate::parts::Parts;
-use crate::worker::Context;
+use callsheet_worker::Job;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,13 +25,13 @@ const BATCH: usize = 32;
 ///
 /// # Errors
 /// When the model is damaged, or an image unreadable.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
-    let model = Model::averaged(context.input("model")?)?;
-    let path = context.input("pairs")?;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
+    let model = Model::averaged(job.input("model")?)?;
+    let path = job.input("pairs")?;
     let total = row_count(path)? as usize;
     let columns = [("image_id", DataType::Utf8), ("z", vector(STYLE_DIM as usize))];
-    let mut parts = Parts::create(context, "embeddings", schema(&columns))?;
+    let mut parts = Parts::create(job, "embeddings", schema(&columns))?;
     let mut done = 0;
     read_padded(path, &["b"], BATCH, |ids, images| {
         let codes = model.codes(&centre(&images[0], params.crop), BATCH as i64)?;
@@ -39,7 +39,7 @@ pub fn run(context: &Context) -> Result<()> {
         let z = vectors(STYLE_DIM as usize, values(&codes)?)?;
         parts.write(&batch(vec![("image_id", strings(ids)), ("z", z)])?)?;
         done += ids.len();
-        context.progress(done, total, "images");
+        job.progress(done, total, "images");
         Ok(())
     })?;
     parts.end()

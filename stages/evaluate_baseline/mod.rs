@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::data::{centre, to_tensor};
 use crate::metrics::{Crop, Measures, measure};
 use crate::picture::decode;
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
 use reinhard::reinhard;
 
 #[derive(Deserialize)]
@@ -37,14 +37,14 @@ enum Method {
 ///
 /// # Errors
 /// When an image is unreadable, or the mean is of another size.
-pub fn run(context: &Context) -> Result<()> {
-    let Params { method, crop, distance_side } = context.params()?;
-    let measures = Measures::load(context, Crop { crop, distance_side })?;
+pub fn run(job: &Job) -> Result<()> {
+    let Params { method, crop, distance_side } = job.params()?;
+    let measures = Measures::load(job, Crop { crop, distance_side })?;
     match method {
-        Method::Copy => measure(context, &measures, |a, _| Ok(a.shallow_clone())),
-        Method::Reinhard => measure(context, &measures, |a, b| Ok(reinhard(a, b))),
+        Method::Copy => measure(job, &measures, |a, _| Ok(a.shallow_clone())),
+        Method::Reinhard => measure(job, &measures, |a, b| Ok(reinhard(a, b))),
         Method::Mean => {
-            let Some(path) = context.optional("mean") else {
+            let Some(path) = job.optional("mean") else {
                 return Err(refusal(
                     "method = \"mean\" needs the input `mean`",
                     "wire average_images.mean to it",
@@ -52,7 +52,7 @@ pub fn run(context: &Context) -> Result<()> {
             };
             let picture = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
             let mean = centre(&to_tensor(&decode(&picture, "mean", path)?).unsqueeze(0), crop);
-            measure(context, &measures, |_, b| {
+            measure(job, &measures, |_, b| {
                 ensure!(mean.size()[1..] == b.size()[1..], "the mean image is of another size than B");
                 Ok(mean.expand_as(b).contiguous())
             })

@@ -13,7 +13,7 @@ use crate::model::Model;
 use crate::nn::encoder::STYLE_DIM;
 use crate::nn::mapper::Mapper;
 use crate::random::{stream, torch_seed};
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
 
 /// Images that go through the generator together. Another number may round otherwise.
 const BATCH: i64 = 16;
@@ -45,11 +45,11 @@ enum Source {
 ///
 /// # Errors
 /// When the model is damaged, the mapper is missing, or there are not two styles.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
-    let distance = Distance::load(context, params.distance_side)?;
-    let model = Model::averaged(context.input("model")?)?;
-    let ids = ids_of(context.input("pairs")?, "val")?;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
+    let distance = Distance::load(job, params.distance_side)?;
+    let model = Model::averaged(job.input("model")?)?;
+    let ids = ids_of(job.input("pairs")?, "val")?;
     if ids.is_empty() {
         return Err(refusal(
             "there is no validation image",
@@ -57,15 +57,15 @@ pub fn run(context: &Context) -> Result<()> {
         ));
     }
     if ids.len() < params.contents {
-        context.warn(format!(
+        job.warn(format!(
             "there are {} validation images, not {}: all are taken",
             ids.len(),
             params.contents
         ));
     }
     let chosen = spread(ids.len(), params.contents).into_iter().map(|n| ids[n].as_str()).collect::<Vec<_>>();
-    let codes = codes(context, &params, &model, &ids, chosen.len())?;
-    let val = Pairs::choose(context.input("pairs")?, &chosen)?;
+    let codes = codes(job, &params, &model, &ids, chosen.len())?;
+    let val = Pairs::choose(job.input("pairs")?, &chosen)?;
     let (mut consecutive, mut all) = (Vec::new(), Vec::new());
     for done in 0..val.len() {
         let content = centre(&val.a.narrow(0, done as i64, 1), params.crop);
@@ -74,7 +74,7 @@ pub fn run(context: &Context) -> Result<()> {
         let diversity = distance.features(&outputs)?.diversity();
         consecutive.push(diversity.consecutive);
         all.push(diversity.all_pairs);
-        context.progress(done + 1, val.len(), "contents");
+        job.progress(done + 1, val.len(), "contents");
     }
     let styles = codes.size()[1] as i32;
     let columns = vec![
@@ -93,19 +93,13 @@ pub fn run(context: &Context) -> Result<()> {
         ("distance_name", DataType::Utf8),
         ("distance_weights", DataType::Utf8),
     ];
-    let mut table = context.table("diversity", schema(&kinds))?;
+    let mut table = job.table("diversity", schema(&kinds))?;
     table.write(&batch(columns)?)?;
     Ok(table.finish()?)
 }
 
 /// Style codes [contents, styles, 8].
-fn codes(
-    context: &Context,
-    params: &Params,
-    model: &Model,
-    ids: &[String],
-    contents: usize,
-) -> Result<Tensor> {
+fn codes(job: &Job, params: &Params, model: &Model, ids: &[String], contents: usize) -> Result<Tensor> {
     let size = [contents as i64, params.styles as i64, STYLE_DIM];
     let noise = || {
         tch::manual_seed(torch_seed(params.seed, "diversity", 0));
@@ -114,7 +108,7 @@ fn codes(
     match params.styles_from {
         Source::Prior => Ok(noise()),
         Source::Mapper => {
-            let Some(folder) = context.optional("mapper") else {
+            let Some(folder) = job.optional("mapper") else {
                 let message = "styles_from = \"mapper\" needs the input `mapper`";
                 return Err(refusal(message, "wire fit_mapper.mapper to it"));
             };
@@ -132,7 +126,7 @@ fn codes(
             }
             if count < params.styles {
                 let found = ids.len();
-                context.warn(format!(
+                job.warn(format!(
                     "there are {found} validation images, not {}: so many styles",
                     params.styles
                 ));
@@ -140,7 +134,7 @@ fn codes(
             // In the order drawn: neighbours in the table are alike, and consecutive styles would be.
             let drawn = sample(&mut stream(params.seed, "styles", 0), ids.len(), count).into_vec();
             let wanted: Vec<&str> = drawn.iter().map(|n| ids[*n].as_str()).collect();
-            let styles = Pairs::choose(context.input("pairs")?, &wanted)?;
+            let styles = Pairs::choose(job.input("pairs")?, &wanted)?;
             let at = |id: &&str| styles.image_ids.iter().position(|found| found == id).map(|at| at as i64);
             let order: Vec<i64> = wanted.iter().filter_map(at).collect();
             let images = styles.b.index_select(0, &Tensor::from_slice(&order));

@@ -6,16 +6,16 @@ use tch::Tensor;
 use crate::data::Pairs;
 use crate::metrics::{BATCH, Measures, columns, rows};
 use crate::model::Model;
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
 
 /// Runs the stage.
 ///
 /// # Errors
 /// When the model is damaged, an image unreadable, or there is no validation image.
-pub fn run(context: &Context) -> Result<()> {
-    let measures = Measures::load(context, context.params()?)?;
-    let model = Model::averaged(context.input("model")?)?;
-    let val = Pairs::load(context.input("pairs")?, "val")?;
+pub fn run(job: &Job) -> Result<()> {
+    let measures = Measures::load(job, job.params()?)?;
+    let model = Model::averaged(job.input("model")?)?;
+    let val = Pairs::load(job.input("pairs")?, "val")?;
     let Some(other) = other_images(&val.frame_ids) else {
         let message =
             format!("there is no other style than that of {}, the only validation image", val.image_ids[0]);
@@ -24,12 +24,12 @@ pub fn run(context: &Context) -> Result<()> {
     let (a, b) = (measures.middle(&val.a), measures.middle(&val.b));
     let codes = model.codes(&b, BATCH as i64)?;
     let other = codes.index_select(0, &Tensor::from_slice(&other));
-    let mut table = context.table("reconstruction", columns())?;
+    let mut table = job.table("reconstruction", columns())?;
     for (ids, at) in val.image_ids.chunks(BATCH).zip((0..).step_by(BATCH)) {
         let part = |all: &Tensor| all.narrow(0, at, ids.len() as i64);
         let images = model.outputs(&part(&a), &part(&other), BATCH as i64);
         table.write(&rows(ids, b.size()[3], measures.of(&images, &part(&b))?, &measures.distance)?)?;
-        context.progress(at as usize + ids.len(), val.len(), "images");
+        job.progress(at as usize + ids.len(), val.len(), "images");
     }
     Ok(table.finish()?)
 }

@@ -4,14 +4,14 @@ use anyhow::Result;
 
 use crate::metrics::{BATCH, Measures, measure};
 use crate::model::Model;
-use crate::worker::Context;
+use callsheet_worker::Job;
 
 /// Runs the stage.
 ///
 /// # Errors
 /// When the model is damaged, or an image unreadable.
-pub fn run(context: &Context) -> Result<()> {
-    let measures = Measures::load(context, context.params()?)?;
-    let model = Model::averaged(context.input("model")?)?;
-    measure(context, &measures, |a, b| Ok(model.outputs(a, &model.codes(b, BATCH as i64)?, BATCH as i64)))
+pub fn run(job: &Job) -> Result<()> {
+    let measures = Measures::load(job, job.params()?)?;
+    let model = Model::averaged(job.input("model")?)?;
+    measure(job, &measures, |a, b| Ok(model.outputs(a, &model.codes(b, BATCH as i64)?, BATCH as i64)))
 }

@@ -3,9 +3,9 @@
 use anyhow::Result;
 use arrow::datatypes::{DataType, Schema};
 use arrow::record_batch::RecordBatch;
-use callsheet::table::image_type;
+use callsheet_worker::table::image_type;
+use image::RgbImage;
 
-use super::Wanted;
 use crate::columns::{batch, float64s, images, int32s, int64s, schema, strings};
 
 /// A frame that is wanted.
@@ -19,6 +19,16 @@ pub struct Frame {
     /// Presentation time in seconds.
     pub time_s: f64,
 }
+
+/// Frames of one video, or images of one folder, that are wanted, by their position in it.
+pub struct Wanted {
+    pub video: String,
+    pub damaged: bool,
+    pub frames: Vec<Frame>,
+}
+
+/// A decoded frame by its place among the wanted ones of its video.
+pub type Decoded = (usize, RgbImage);
 
 /// A frame as it is written.
 pub struct Encoded {

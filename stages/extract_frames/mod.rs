@@ -8,52 +8,34 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
-use callsheet::table::read_columns;
-use image::RgbImage;
-use serde::Deserialize;
+use callsheet_worker::table::read_columns;
 
 use crate::columns::{read_bools, read_float64s, read_int64s, read_strings};
 use crate::overlap::overlap;
 use crate::parts::Parts;
 use crate::picture::{content_digest, encode_png, is_image, read, resized};
 use crate::video::index;
-use crate::worker::Context;
-use frame::{Encoded, Frame, frame_schema, rows};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Params {
-    height: u32,
-    deflicker: u32,
-}
+use callsheet_worker::Job;
+use frame::{Decoded, Encoded, Frame, Wanted, frame_schema, rows};
+use video::Params;
 
 /// Rows written together.
 const ROWS: usize = 16;
-
-/// Frames of one video, or images of one folder, that are wanted, by their position in it.
-struct Wanted {
-    video: String,
-    damaged: bool,
-    frames: Vec<Frame>,
-}
-
-/// A decoded frame by its place among the wanted ones of its video.
-type Decoded = (usize, RgbImage);
 
 /// Runs the stage.
 ///
 /// # Errors
 /// When a file is no video, is damaged, or a frame has another size than the first of it.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
-    let videos = context.files("videos")?;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
+    let videos = job.files("videos")?;
     let paths: HashMap<&str, &Path> =
         videos.names.iter().map(String::as_str).zip(videos.paths.iter().map(|path| path.as_path())).collect();
     let path =
         |file: &str| paths.get(file).copied().ok_or_else(|| anyhow!("no video or image is named `{file}`"));
-    let wanted = wanted(context.input("list")?)?;
+    let wanted = wanted(job.input("list")?)?;
     let total: usize = wanted.iter().map(|video| video.frames.len()).sum();
-    let mut parts = Parts::create(context, "frames", frame_schema())?;
+    let mut parts = Parts::create(job, "frames", frame_schema())?;
     let mut done = 0;
     for video in &wanted {
         let decode = |give: &mut dyn FnMut(Decoded) -> Result<()>| {
@@ -63,7 +45,7 @@ pub fn run(context: &Context) -> Result<()> {
             let file = path(&video.frames[0].file)?;
             video::extract(file, &index(file)?, video, &params, give)
         };
-        let workers = (0..context.request.cpus.max(1)).map(|_| {
+        let workers = (0..job.request.cpus.max(1)).map(|_| {
             |(place, picture): Decoded| {
                 let (width, height) = picture.dimensions();
                 let (png, digest) = (encode_png(&picture)?, content_digest(&picture));
@@ -73,7 +55,7 @@ pub fn run(context: &Context) -> Result<()> {
         overlap(decode, workers.collect(), ROWS, |frames| {
             done += frames.len();
             parts.write(&rows(video, frames)?)?;
-            context.progress(done, total, "frames");
+            job.progress(done, total, "frames");
             Ok(())
         })?;
         parts.end()?;

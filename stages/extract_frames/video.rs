@@ -4,14 +4,23 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 use image::RgbImage;
+use serde::Deserialize;
 
+use super::frame::{Decoded as Handed, Wanted};
 use super::plan::{Plan, expression, plan};
-use super::{Decoded as Handed, Params, Wanted};
 use crate::video::{Decoded, Decoding, Index, decode, places};
-use crate::worker::refusal;
+use callsheet_worker::refusal;
 
 /// Times that differ by less are those of one frame: time bases round.
 const SAME_TIME: f64 = 5e-4;
+
+/// Parameters of the stage.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    pub height: u32,
+    pub deflicker: u32,
+}
 
 /// Takes a decoded frame, and its place among the wanted ones.
 type Give<'a> = &'a mut dyn FnMut(Handed) -> Result<()>;

@@ -1,14 +1,14 @@
 //! Pictures of what a model makes of validation images, as in the paper's figures.
 
 use anyhow::{Context as _, Result};
-use callsheet_sheet::{Cell, Sheet};
+use callsheet_figures::sheet::{Cell, Sheet};
 use image::RgbImage;
 use tch::{Device, Kind, Tensor};
 
 use crate::data::{Pairs, to_picture};
 use crate::model::Model;
 use crate::picture::encode_png;
-use crate::worker::Context;
+use callsheet_worker::Job;
 
 /// Images that go through a network together.
 pub const BATCH: i64 = 16;
@@ -26,11 +26,11 @@ impl Shown {
     ///
     /// # Errors
     /// When there is none, or the model does not take their size.
-    pub fn sample(context: &Context, model: &Model, count: usize) -> Result<Self> {
-        let pairs = Pairs::sample(context.input("pairs")?, "val", count)?;
+    pub fn sample(job: &Job, model: &Model, count: usize) -> Result<Self> {
+        let pairs = Pairs::sample(job.input("pairs")?, "val", count)?;
         let pairs = pairs.context("there is no validation image")?;
         if pairs.len() < count {
-            context.warn(format!("there are {} validation images, not {count}: all are shown", pairs.len()));
+            job.warn(format!("there are {} validation images, not {count}: all are shown", pairs.len()));
         }
         let codes = model.codes(&pairs.b, BATCH)?;
         Ok(Self { pairs, codes })
@@ -38,8 +38,8 @@ impl Shown {
 }
 
 /// What the data is, and a note, if there is one.
-pub fn noted(context: &Context, note: &str) -> String {
-    let parts = context.request.labels.iter().map(String::as_str).chain([note]);
+pub fn noted(job: &Job, note: &str) -> String {
+    let parts = job.request.labels.iter().map(String::as_str).chain([note]);
     parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" \u{b7} ")
 }
 
@@ -68,9 +68,9 @@ pub fn cells(pictures: Vec<RgbImage>) -> impl Iterator<Item = Cell> {
 ///
 /// # Errors
 /// When it cannot be drawn or written.
-pub fn save(context: &Context, output: &str, note: &str, sheet: &Sheet) -> Result<()> {
-    let note = noted(context, note);
-    Ok(std::fs::write(context.output(output)?, encode_png(&sheet.draw(&note)?)?)?)
+pub fn save(job: &Job, output: &str, note: &str, sheet: &Sheet) -> Result<()> {
+    let note = noted(job, note);
+    Ok(std::fs::write(job.output(output)?, encode_png(&sheet.draw(&note)?)?)?)
 }
 
 #[cfg(test)]

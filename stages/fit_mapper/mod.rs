@@ -4,7 +4,7 @@
 mod imle;
 
 use anyhow::Result;
-use callsheet::table::read_columns;
+use callsheet_worker::table::read_columns;
 use serde_json::json;
 use tch::Tensor;
 
@@ -12,17 +12,17 @@ use crate::columns::{read_strings, read_vectors};
 use crate::data::Images;
 use crate::nn::encoder::STYLE_DIM;
 use crate::nn::file;
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
 use imle::{Params, fit};
 
 /// Runs the stage.
 ///
 /// # Errors
 /// When there is no training code.
-pub fn run(context: &Context) -> Result<()> {
-    let mut params: Params = context.params()?;
-    let images = Images::read(context.input("pairs")?)?;
-    let rows = read_columns(context.input("embeddings")?, &["image_id", "z"])?;
+pub fn run(job: &Job) -> Result<()> {
+    let mut params: Params = job.params()?;
+    let images = Images::read(job.input("pairs")?)?;
+    let rows = read_columns(job.input("embeddings")?, &["image_id", "z"])?;
     let ids = read_strings(&rows, "image_id")?;
     let codes = read_vectors(&rows, "z")?.chunks_exact(STYLE_DIM as usize).zip(&ids);
     let codes: Vec<f32> =
@@ -33,13 +33,13 @@ pub fn run(context: &Context) -> Result<()> {
         return Err(refusal("no code is of the split train", "set pair_images.val_fraction lower"));
     }
     if count < params.batch {
-        context.warn(format!("batch = {} is more than {count} training codes: it is {count}", params.batch));
+        job.warn(format!("batch = {} is more than {count} training codes: it is {count}", params.batch));
         params.batch = count;
     }
     let (_, vars) = fit(&params, &codes, |epoch, loss| {
-        context.metric("loss/mapper", epoch, loss);
-        context.progress(epoch as usize, params.epochs as usize, "epochs");
+        job.metric("loss/mapper", epoch, loss);
+        job.progress(epoch as usize, params.epochs as usize, "epochs");
     })?;
-    let config = json!({ "network": "mapper", "epochs": params.epochs, "labels": context.request.labels });
-    file::save_model(context.output("mapper")?, &[("mapper.safetensors", vars.named())], &config)
+    let config = json!({ "network": "mapper", "epochs": params.epochs, "labels": job.request.labels });
+    file::save_model(job.output("mapper")?, &[("mapper.safetensors", vars.named())], &config)
 }

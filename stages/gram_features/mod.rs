@@ -3,7 +3,7 @@
 use anyhow::Result;
 use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
-use callsheet::table::{read_batches, row_count};
+use callsheet_worker::table::{read_batches, row_count};
 use image::RgbImage;
 use serde::Deserialize;
 use tch::no_grad;
@@ -16,7 +16,7 @@ use crate::overlap::overlap;
 use crate::parts::Parts;
 use crate::picture::{decode, within};
 use crate::style::{GRAM_COLUMNS, gram, triangle};
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,19 +35,19 @@ type Style = (String, Vec<Vec<f32>>);
 ///
 /// # Errors
 /// When an image is unreadable or too small, or the weights are not a VGG-16's.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
-    let compute = Compute::on_cpu(context, params.precision);
-    let vgg = Vgg::load(context.input("vgg")?)?.on(compute);
-    let path = context.input("pairs")?;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
+    let compute = Compute::on_cpu(job, params.precision);
+    let vgg = Vgg::load(job.input("vgg")?)?.on(compute);
+    let path = job.input("pairs")?;
     let total = row_count(path)? as usize;
     let mut columns = vec![("image_id", DataType::Utf8)];
     columns.extend(GRAM_COLUMNS.iter().zip(CHANNELS).map(|(name, c)| (*name, vector(triangle(c)))));
-    let mut parts = Parts::create(context, "grams", schema(&columns))?;
+    let mut parts = Parts::create(job, "grams", schema(&columns))?;
     let mut done = 0;
     // An image a thread: nothing waits for the slowest of a batch, sizes may mix, and a row depends
     // on no other and not on the number of threads.
-    let workers = (0..context.request.cpus.max(1)).map(|_| {
+    let workers = (0..job.request.cpus.max(1)).map(|_| {
         let (vgg, max_side) = (vgg.share(), params.max_side);
         move |(id, bytes): (String, Vec<u8>)| {
             tch::set_num_threads(1);
@@ -67,7 +67,7 @@ pub fn run(context: &Context) -> Result<()> {
     overlap(read, workers.collect(), ROWS, |styles| {
         done += styles.len();
         parts.write(&rows(&styles)?)?;
-        context.progress(done, total, "images");
+        job.progress(done, total, "images");
         Ok(())
     })?;
     parts.end()

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::nn::file;
 use crate::nn::vgg::Convention;
 use crate::weights::{convolutions, origin, read, sha256};
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,9 +22,9 @@ struct Params {
 ///
 /// # Errors
 /// When the file is not the one expected, of no known format, truncated, or its tensors have other shapes.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
-    let path = context.input("weights")?;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
+    let path = job.input("weights")?;
     let found = sha256(path)?;
     check_sha256(path, &found, &params.sha256)?;
     let convolutions =
@@ -36,7 +36,7 @@ pub fn run(context: &Context) -> Result<()> {
         _ => None,
     };
     let origin = origin(path, &found, &params.network, format, convention);
-    file::save(context.output("weights")?, &tensors, &serde_json::to_value(origin)?)
+    file::save(job.output("weights")?, &tensors, &serde_json::to_value(origin)?)
 }
 
 fn check_sha256(path: &Path, found: &str, wanted: &str) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::iter;
 
 use anyhow::Result;
-use callsheet_sheet::{Cell, Row, Sheet};
+use callsheet_figures::sheet::{Cell, Row, Sheet};
 use image::RgbImage;
 use serde::Deserialize;
 use tch::Tensor;
@@ -12,7 +12,7 @@ use crate::figures::{BATCH, Shown, between, cells, pictures, remade, save};
 use crate::model::{Content, Model};
 use crate::picture::montage;
 use crate::video::{Encoder, Format};
-use crate::worker::Context;
+use callsheet_worker::Job;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,10 +28,10 @@ struct Params {
 ///
 /// # Errors
 /// When the model is damaged, there is no validation image, or ffmpeg fails.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
-    let model = Model::averaged(context.input("model")?)?;
-    let shown = Shown::sample(context, &model, params.contents)?;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
+    let model = Model::averaged(job.input("model")?)?;
+    let shown = Shown::sample(job, &model, params.contents)?;
     let count = shown.pairs.len();
     let styles = pictures(&shown.pairs.b);
     let mut rows = Vec::with_capacity(count);
@@ -46,8 +46,8 @@ pub fn run(context: &Context) -> Result<()> {
         let last = iter::once(Cell::new(styles[other].clone(), "style 2"));
         rows.push(Row::plain(ends.into_iter().chain(outputs).chain(last).collect()));
     }
-    save(context, "strips", &params.note, &Sheet { title: "Between two styles".into(), rows })?;
-    film(context, &model, &shown, &params)
+    save(job, "strips", &params.note, &Sheet { title: "Between two styles".into(), rows })?;
+    film(job, &model, &shown, &params)
 }
 
 /// The image half the set away.
@@ -61,13 +61,13 @@ fn times(steps: i64) -> impl Iterator<Item = f64> {
 }
 
 /// All contents beside each other, on their way.
-fn film(context: &Context, model: &Model, shown: &Shown, params: &Params) -> Result<()> {
+fn film(job: &Job, model: &Model, shown: &Shown, params: &Params) -> Result<()> {
     let count = shown.pairs.len();
     let columns = (count as f64).sqrt().ceil() as usize;
     let others: Vec<i64> = (0..count).map(|n| opposite(n, count) as i64).collect();
     let others = shown.codes.index_select(0, &Tensor::from_slice(&others));
     let size = [columns, count.div_ceil(columns)].map(|pictures| pictures as u32 * shown.pairs.side() as u32);
-    let mut encoder = Encoder::create(context.output("film")?, Format::Mp4, size.into(), params.rate)?;
+    let mut encoder = Encoder::create(job.output("film")?, Format::Mp4, size.into(), params.rate)?;
     let contents: Vec<Content> =
         shown.pairs.a.split(BATCH, 0).iter().map(|part| model.content_of_bytes(part)).collect();
     for (done, t) in times(params.frames).enumerate() {
@@ -79,7 +79,7 @@ fn film(context: &Context, model: &Model, shown: &Shown, params: &Params) -> Res
         if encoder.frame(montage(&rows).as_raw()).is_err() {
             break; // `finish` says why
         }
-        context.progress(done + 1, params.frames as usize, "frames");
+        job.progress(done + 1, params.frames as usize, "frames");
     }
     encoder.finish()
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use callsheet::protocol::RequestInput;
+use callsheet_worker::protocol::RequestInput;
 
 use crate::picture::{is_image, read};
 use crate::video::{Decoding, Index, decode, index, places};
-use crate::worker::Context;
+use callsheet_worker::Job;
 
 /// A video, or the images of a folder in the order of their names.
 pub struct Footage {
@@ -82,9 +82,9 @@ impl Footage {
     ///
     /// # Errors
     /// When ffmpeg cannot be started.
-    pub fn scene_changes(&self, context: &Context, threshold: f64) -> Result<Vec<usize>> {
+    pub fn scene_changes(&self, job: &Job, threshold: f64) -> Result<Vec<usize>> {
         if !self.images.is_empty() {
-            context.warn(format!("{}: images have no scene changes, all are taken", self.name));
+            job.warn(format!("{}: images have no scene changes, all are taken", self.name));
             return Ok((0..self.images.len()).collect());
         }
         let decoded = decode(&self.path, &Decoding::scenes(threshold), |_| Ok(()))?;

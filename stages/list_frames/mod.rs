@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::columns::{batch, bools, float64s, int64s, schema, strings};
 use crate::video::Index;
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
 use footage::Footage;
 use select::select;
 
@@ -28,11 +28,11 @@ struct Params {
 ///
 /// # Errors
 /// When a file is no video or has no frame, or no frame is left.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
-    let footage = Footage::of(context.files("videos")?, params.image_seconds)?;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
+    let footage = Footage::of(job.files("videos")?, params.image_seconds)?;
     let mut candidates: Vec<Vec<usize>> =
-        footage.iter().map(|footage| candidates(context, footage, &params)).collect::<Result<_>>()?;
+        footage.iter().map(|footage| candidates(job, footage, &params)).collect::<Result<_>>()?;
     let indexes: Vec<Index> = footage.iter().map(|footage| footage.index.clone()).collect();
     let mut damaged = vec![false; footage.len()];
     let mut unreadable = 0;
@@ -43,19 +43,17 @@ pub fn run(context: &Context) -> Result<()> {
             damaged[video] = lost > 0;
             unreadable += lost;
             candidates[video].retain(|position| readable.binary_search(position).is_ok());
-            context.progress(video + 1, indexes.len(), "videos");
+            job.progress(video + 1, indexes.len(), "videos");
         }
     }
     if unreadable > 0 {
-        context.warn(format!(
-            "{unreadable} frames of the videos are unreadable and were left out of the choice"
-        ));
+        job.warn(format!("{unreadable} frames of the videos are unreadable and were left out of the choice"));
     }
     let selected = select(&indexes, candidates, params.count, params.every_seconds);
     if selected.iter().all(Vec::is_empty) {
         return Err(refusal("no frame was readable", "check the videos"));
     }
-    let mut table = context.table(
+    let mut table = job.table(
         "list",
         schema(&[
             ("frame_id", DataType::Utf8),
@@ -83,11 +81,11 @@ pub fn run(context: &Context) -> Result<()> {
 }
 
 /// Positions of the frames that are chosen from.
-fn candidates(context: &Context, footage: &Footage, params: &Params) -> Result<Vec<usize>> {
+fn candidates(job: &Job, footage: &Footage, params: &Params) -> Result<Vec<usize>> {
     let all = 0..footage.index.times.len();
     match params.candidates.as_str() {
         "key_frames" => Ok(all.filter(|position| footage.index.keys[*position]).collect()),
-        "scene_changes" => footage.scene_changes(context, params.scene_threshold),
+        "scene_changes" => footage.scene_changes(job, params.scene_threshold),
         _ => Ok(all.collect()),
     }
 }

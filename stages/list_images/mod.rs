@@ -7,7 +7,7 @@ use anyhow::Result;
 use arrow::array::{ArrayRef, ListArray, StringArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
-use callsheet::table::read_columns;
+use callsheet_worker::table::read_columns;
 use serde::Deserialize;
 
 use crate::columns::{
@@ -16,7 +16,7 @@ use crate::columns::{
 use crate::picture::auto_crops;
 use crate::splits::{choose, drawn};
 use crate::verdicts::excluded;
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,17 +43,17 @@ struct Frame {
 ///
 /// # Errors
 /// When frames differ in size, a split would be empty, or a verdict is on no frame.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
     if params.window.is_multiple_of(2) {
         return Err(refusal(
             format!("window = {} has no frame in its middle", params.window),
             "set list_images.window to an odd number",
         ));
     }
-    let path = context.input("frames")?;
+    let path = job.input("frames")?;
     let mut frames = read(path, params.val_fraction)?;
-    let excluded = excluded(context, &frames.iter().map(|frame| frame.id.as_str()).collect())?;
+    let excluded = excluded(job, &frames.iter().map(|frame| frame.id.as_str()).collect())?;
     frames.retain(|frame| !excluded.contains(&frame.id));
     let crops = crops(&frames, &params)?;
     for wanted in ["train", "val"] {
@@ -65,7 +65,7 @@ pub fn run(context: &Context) -> Result<()> {
             ));
         }
     }
-    let mut table = context.table("images", images_schema())?;
+    let mut table = job.table("images", images_schema())?;
     for rows in list(&frames, crops, &params).chunks(1024) {
         table.write(&images(rows)?)?;
     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::columns::{batch, bools, schema, strings};
 use crate::splits::{choose, drawn};
 use crate::verdicts::excluded;
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,10 +25,10 @@ const FOLDERS: [&str; 3] = ["train", "val", "test"];
 ///
 /// # Errors
 /// When a file is in none of the folders and others are, or a split would be empty.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
-    let all = &context.files("files")?.names;
-    let excluded = excluded(context, &all.iter().map(String::as_str).collect())?;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
+    let all = &job.files("files")?.names;
+    let excluded = excluded(job, &all.iter().map(String::as_str).collect())?;
     let names: Vec<String> = all.iter().filter(|name| !excluded.contains(*name)).cloned().collect();
     let splits = splits(&names, &params)?;
     for wanted in ["train", "val"] {
@@ -46,7 +46,7 @@ pub fn run(context: &Context) -> Result<()> {
         "train" => chosen.contains(name.as_str()),
         split => split == "val",
     };
-    let mut table = context.table(
+    let mut table = job.table(
         "images",
         schema(&[
             ("image_id", DataType::Utf8),

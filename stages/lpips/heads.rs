@@ -10,7 +10,7 @@ use tch::Tensor;
 use super::trunk::Trunk;
 use crate::nn::vgg::{Convention, Origin};
 use crate::weights::{known, torch, unreadable};
-use crate::worker::refusal;
+use callsheet_worker::refusal;
 
 /// Files that are known, the network whose features each weighs, and the version of LPIPS.
 const HEADS: [(&str, &str, Version); 6] = [

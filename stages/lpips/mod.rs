@@ -14,7 +14,7 @@ use tch::{Kind, Tensor, no_grad};
 
 use crate::data::{normalised, to_picture, to_tensor, values};
 use crate::picture::resized;
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
 use heads::{Heads, Version};
 use trunk::Trunk;
 
@@ -53,9 +53,9 @@ impl Distance {
     ///
     /// # Errors
     /// When a file is damaged, or they do not belong together.
-    pub fn load(context: &Context, side: u32) -> Result<Self> {
-        let trunk = Trunk::load(context.input("trunk")?)?;
-        let heads = context.optional("lpips_heads").map(|path| Heads::read(path, &trunk)).transpose()?;
+    pub fn load(job: &Job, side: u32) -> Result<Self> {
+        let trunk = Trunk::load(job.input("trunk")?)?;
+        let heads = job.optional("lpips_heads").map(|path| Heads::read(path, &trunk)).transpose()?;
         Ok(Self::new(trunk, heads, side))
     }
 

@@ -7,11 +7,11 @@ use anyhow::Result;
 use tch::Tensor;
 
 use crate::nn::file;
-use crate::nn::layers::channels_last;
+use crate::nn::layout::channels_last;
 use crate::nn::vgg::Origin;
 use crate::weights::{convolutions, origin, read, sha256};
-use crate::worker::refusal;
 use Layer::{Conv, Fire, Pool, Tap};
+use callsheet_worker::refusal;
 
 /// One step of a network.
 enum Layer {

@@ -7,7 +7,7 @@ mod sharpness;
 
 use anyhow::Result;
 use arrow::datatypes::{DataType, Schema};
-use callsheet::table::{read_batches, row_count};
+use callsheet_worker::table::{read_batches, row_count};
 use image::{RgbImage, imageops};
 use rayon::prelude::*;
 
@@ -17,8 +17,8 @@ use crate::columns::{
 };
 use crate::parts::Parts;
 use crate::picture::decode;
-use crate::worker::Context;
 use boxes::box_means;
+use callsheet_worker::Job;
 use exposure::Exposure;
 use hash::perceptual_hash;
 use sharpness::sharpness;
@@ -56,10 +56,10 @@ impl Measures {
 ///
 /// # Errors
 /// When a frame is unreadable.
-pub fn run(context: &Context) -> Result<()> {
-    let path = context.input("frames")?;
+pub fn run(job: &Job) -> Result<()> {
+    let path = job.input("frames")?;
     let total = row_count(path)? as usize;
-    let mut parts = Parts::create(context, "measures", measure_schema())?;
+    let mut parts = Parts::create(job, "measures", measure_schema())?;
     let mut done = 0;
     let columns = ["frame_id", "video", "time_s", "content_digest", "image"];
     // As many frames in memory as threads: one is 27 MB at the paper's size.
@@ -88,7 +88,7 @@ pub fn run(context: &Context) -> Result<()> {
             ("features", vectors(FEATURES, measures.iter().flat_map(|m| &m.features).copied().collect())?),
         ])?)?;
         done += ids.len();
-        context.progress(done, total, "frames");
+        job.progress(done, total, "frames");
         Ok(())
     })?;
     parts.end()

@@ -5,7 +5,7 @@ mod similarity;
 use anyhow::Result;
 use arrow::datatypes::{DataType, Schema};
 use arrow::record_batch::RecordBatch;
-use callsheet::table::row_count;
+use callsheet_worker::table::row_count;
 use serde::Deserialize;
 use tch::{Kind, Tensor, no_grad};
 
@@ -15,7 +15,7 @@ use crate::lpips::Distance;
 use crate::nn::loss;
 use crate::nn::vgg::{SMALLEST_SIDE, Vgg};
 use crate::parts::Parts;
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
 pub use similarity::{psnr, ssim};
 
 /// Images that go through a network together. Another number may round otherwise.
@@ -47,9 +47,9 @@ impl Measures {
     ///
     /// # Errors
     /// When a file is damaged, or heads are of another network.
-    pub fn load(context: &Context, crop: Crop) -> Result<Self> {
-        let vgg = Vgg::load(context.input("vgg")?)?;
-        Ok(Self { distance: Distance::load(context, crop.distance_side)?, vgg, crop: crop.crop })
+    pub fn load(job: &Job, crop: Crop) -> Result<Self> {
+        let vgg = Vgg::load(job.input("vgg")?)?;
+        Ok(Self { distance: Distance::load(job, crop.distance_side)?, vgg, crop: crop.crop })
     }
 
     /// The middle of images [N, 3, H, W] that is compared.
@@ -138,12 +138,12 @@ pub fn rows(
 /// # Errors
 /// When an image is unreadable, or nothing can be predicted.
 pub fn measure(
-    context: &Context,
+    job: &Job,
     measures: &Measures,
     predicted: impl Fn(&Tensor, &Tensor) -> Result<Tensor>,
 ) -> Result<()> {
-    let path = context.input("pairs")?;
-    let mut parts = Parts::create(context, "reconstruction", columns())?;
+    let path = job.input("pairs")?;
+    let mut parts = Parts::create(job, "reconstruction", columns())?;
     let (mut done, total) = (0, row_count(path)? as usize);
     read_padded(path, &["a", "b"], BATCH, |ids, images| {
         let [a, b] = images else { unreachable!("two columns are read") };
@@ -151,7 +151,7 @@ pub fn measure(
         let measured = measures.of(&predicted(&a, &b)?, &b)?;
         parts.write(&rows(ids, b.size()[3], measured, &measures.distance)?)?;
         done += ids.len();
-        context.progress(done, total, "images");
+        job.progress(done, total, "images");
         Ok(())
     })?;
     parts.end()

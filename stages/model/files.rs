@@ -14,7 +14,7 @@ use crate::nn::checkpoint::NETWORK;
 use crate::nn::compute::Compute;
 use crate::nn::{checkpoint, file};
 use crate::objective::{Network, Objective};
-use crate::worker::refusal;
+use callsheet_worker::refusal;
 
 /// Before the names of a network's weights.
 pub fn prefix(network: Network) -> &'static str {

@@ -2,64 +2,30 @@
 
 mod files;
 mod networks;
+mod spec;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor, no_grad};
 
 use crate::data::{normalised, quantised};
-use crate::nn::bicyclegan::downsamplings_for;
 use crate::nn::compute::Compute;
 use crate::nn::encoder::Posterior;
 use crate::nn::vars::Vars;
-use crate::objective::{Family, Network, Objective};
-use crate::worker::refusal;
+use crate::objective::Network;
+use callsheet_worker::refusal;
 pub use files::{AVERAGED, Trained, prefix};
 use networks::{AnyContent, AnyDiscriminator, AnyEncoder, AnyGenerator};
+pub use spec::Spec;
 
 /// Averages of weights, by network and name.
 pub type Shadows = BTreeMap<Network, BTreeMap<String, Tensor>>;
 
 /// Networks that are averaged, and used when training is over.
 pub const USED: [Network; 2] = [Network::Encoder, Network::Generator];
-
-/// What the networks are built from.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-pub struct Spec {
-    /// Whose networks.
-    pub networks: Family,
-    /// Width of generator and discriminators.
-    pub nf: i64,
-    /// Width of the encoder.
-    pub nf_e: i64,
-    /// Downsamplings of a U-Net; 0 of other networks.
-    pub depth: usize,
-    /// Scales of each discriminator.
-    pub scales: usize,
-    /// Whether codes are drawn in training; afterwards their mean is used.
-    pub variational: bool,
-    /// Whether there is a second discriminator.
-    pub second_discriminator: bool,
-}
-
-impl Spec {
-    /// Of an objective's networks for images of `side` pixels.
-    pub fn new(objective: &Objective, side: i64, [nf, nf_e]: [i64; 2], scales: usize) -> Self {
-        Self {
-            networks: objective.networks,
-            nf,
-            nf_e,
-            depth: if objective.networks == Family::Bicyclegan { downsamplings_for(side) } else { 0 },
-            scales,
-            variational: objective.variational,
-            second_discriminator: objective.trains(Network::SecondDiscriminator),
-        }
-    }
-}
 
 /// The networks.
 pub struct Model {

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::Spec;
+use super::spec::Spec;
 use crate::nn::encoder::Posterior;
 use crate::nn::vars::Vars;
 use crate::nn::{bicyclegan, discriminator, encoder, generator};

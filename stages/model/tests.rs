@@ -3,6 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::*;
+use crate::objective::Objective;
 use crate::objective::tests::all;
 
 const SIDE: i64 = 32;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tch::{Device, Tensor};
 
 use super::file;
-use crate::worker::Context;
+use callsheet_worker::Job;
 
 /// The last so many are kept.
 const KEPT: usize = 2;
@@ -69,15 +69,15 @@ struct Measured {
 /// # Errors
 /// When a value is not finite or the disk is full; older checkpoints stay.
 pub fn save(
-    context: &Context,
+    job: &Job,
     step: u64,
     state: &State,
     course: &Course,
     loss: Option<f64>,
 ) -> Result<Option<PathBuf>> {
-    let request = &context.request;
+    let request = &job.request;
     let config = json!({
-        "stage": request.stage, "step": step, "made_on": made_on(context, state), "course": course.terms,
+        "stage": request.stage, "step": step, "made_on": made_on(job, state), "course": course.terms,
         NETWORK: course.network,
     });
     let written = path(&request.scratch, step, course);
@@ -117,19 +117,19 @@ fn best(written: &Path, step: u64, loss: Option<f64>) -> Result<Option<u64>> {
 /// # Errors
 /// When the scratch folder cannot be listed, or a checkpoint in it cannot be read.
 pub fn resume(
-    context: &Context,
+    job: &Job,
     stop: u64,
     expected: &State,
     agrees: impl Fn(u64, &Value) -> bool,
 ) -> Result<Option<(u64, State)>> {
-    let scratch = &context.request.scratch;
+    let scratch = &job.request.scratch;
     for (step, path) in all(scratch)?.into_iter().rev().filter(|(step, _)| *step <= stop) {
-        match load(&path, &context.request.stage, expected) {
+        match load(&path, &job.request.stage, expected) {
             Ok((state, config)) if agrees(step, &config["course"]) => {
-                let (then, now) = (config["made_on"].as_str(), made_on(context, expected));
+                let (then, now) = (config["made_on"].as_str(), made_on(job, expected));
                 match then.filter(|then| *then != now) {
-                    None => context.info(format!("continues from step {step}")),
-                    Some(then) => context.warn(format!(
+                    None => job.info(format!("continues from step {step}")),
+                    Some(then) => job.warn(format!(
                         "continues from step {step}, which was made on {then}, on {now}: they round differently"
                     )),
                 }
@@ -139,7 +139,7 @@ pub fn resume(
             // What cannot be read now may be whole.
             Err(error) if error.chain().any(|cause| cause.is::<std::io::Error>()) => return Err(error),
             Err(error) => {
-                context.warn(format!("set aside a checkpoint that cannot be used: {error:#}"));
+                job.warn(format!("set aside a checkpoint that cannot be used: {error:#}"));
                 let _ = fs::rename(&path, path.with_extension("unusable"));
             }
         }
@@ -148,10 +148,10 @@ pub fn resume(
 }
 
 /// Where the tensors of a state are computed: elsewhere, sums are rounded differently.
-fn made_on(context: &Context, state: &State) -> String {
+fn made_on(job: &Job, state: &State) -> String {
     match state.values().next().map(Tensor::device) {
         Some(Device::Cuda(number)) => format!("cuda:{number}"),
-        _ => format!("CPUs with {} threads", context.request.cpus),
+        _ => format!("CPUs with {} threads", job.request.cpus),
     }
 }
 
@@ -210,25 +210,22 @@ mod tests {
     #[test]
     fn the_last_two_the_milestone_and_ever_rarer_ones_stay() {
         let scratch = tempfile::tempdir().expect("a folder");
-        let (context, course) = (Context::in_scratch("train", scratch.path()), course("a", 11));
-        (1..=20)
-            .for_each(|step| drop(save(&context, step, &state(step as f32), &course, None).expect("saved")));
+        let (job, course) = (Job::in_scratch("train", scratch.path()), course("a", 11));
+        (1..=20).for_each(|step| drop(save(&job, step, &state(step as f32), &course, None).expect("saved")));
         assert_eq!(kept(scratch.path(), &course), [1, 2, 4, 8, 11, 16, 19, 20]);
     }
 
     #[test]
     fn checkpoints_of_another_course_or_of_later_steps_cost_none_that_is_needed() {
         let scratch = tempfile::tempdir().expect("a folder");
-        let context = Context::in_scratch("train", scratch.path());
+        let job = Job::in_scratch("train", scratch.path());
         let (old, new) = (course("old", 14), course("new", 20));
-        (1..=18).for_each(|step| drop(save(&context, step, &state(step as f32), &old, None).expect("saved")));
+        (1..=18).for_each(|step| drop(save(&job, step, &state(step as f32), &old, None).expect("saved")));
         // Both are the same up to step 14.
         let agrees = |step: u64, terms: &Value| terms == "new" || step <= 14;
-        let resumed =
-            |stop| resume(&context, stop, &state(0.0), agrees).expect("listed").map(|(step, _)| step);
+        let resumed = |stop| resume(&job, stop, &state(0.0), agrees).expect("listed").map(|(step, _)| step);
         assert_eq!(resumed(16), Some(14));
-        (15..=16)
-            .for_each(|step| drop(save(&context, step, &state(step as f32), &new, None).expect("saved")));
+        (15..=16).for_each(|step| drop(save(&job, step, &state(step as f32), &new, None).expect("saved")));
         assert_eq!(resumed(20), Some(16), "it goes on from its own");
         assert_eq!(kept(scratch.path(), &old), [1, 2, 4, 8, 14, 16, 17, 18], "the other can go on, too");
         assert_eq!(resumed(15), Some(15), "and less far");
@@ -237,16 +234,16 @@ mod tests {
     #[test]
     fn the_best_stays_however_long_ago_it_was() {
         let scratch = tempfile::tempdir().expect("a folder");
-        let (context, course) = (Context::in_scratch("train", scratch.path()), course("a", 0));
+        let (job, course) = (Job::in_scratch("train", scratch.path()), course("a", 0));
         for (step, loss) in (1..).zip([9.0, 8.0, 7.0, 6.0, 3.0, 5.0, -f64::NAN, 4.0, 9.0]) {
-            save(&context, step, &state(1.0), &course, Some(loss)).expect("saved");
+            save(&job, step, &state(1.0), &course, Some(loss)).expect("saved");
         }
         assert_eq!(kept(scratch.path(), &course), [1, 2, 4, 5, 8, 9]);
-        save(&context, 10, &state(1.0), &course, None).expect("saved");
+        save(&job, 10, &state(1.0), &course, None).expect("saved");
         assert_eq!(kept(scratch.path(), &course), [1, 2, 4, 5, 8, 9, 10], "also where nothing is measured");
         // A run that goes less far forgets nothing of what a longer one found.
-        save(&context, 3, &state(1.0), &course, Some(8.5)).expect("saved");
-        let best = save(&context, 11, &state(1.0), &course, Some(4.0)).expect("saved").expect("one");
+        save(&job, 3, &state(1.0), &course, Some(8.5)).expect("saved");
+        let best = save(&job, 11, &state(1.0), &course, Some(4.0)).expect("saved").expect("one");
         assert!(best.to_string_lossy().contains("step-000000005-"), "{best:?}");
         assert!(kept(scratch.path(), &course).contains(&5));
     }
@@ -254,14 +251,14 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_set_aside() {
         let scratch = tempfile::tempdir().expect("a folder");
-        let (context, course) = (Context::in_scratch("train", scratch.path()), course("a", 0));
-        save(&context, 1, &state(1.0), &course, None).expect("saved");
+        let (job, course) = (Job::in_scratch("train", scratch.path()), course("a", 0));
+        save(&job, 1, &state(1.0), &course, None).expect("saved");
         let wide: State = [("w".to_owned(), Tensor::zeros([2], (tch::Kind::Float, Device::Cpu)))].into();
-        save(&context, 2, &wide, &course, None).expect("saved");
+        save(&job, 2, &wide, &course, None).expect("saved");
         let foreign: State = [("v".to_owned(), Tensor::from_slice(&[1f32]))].into();
-        save(&context, 3, &foreign, &course, None).expect("saved");
-        save(&Context::in_scratch("other", scratch.path()), 4, &state(4.0), &course, None).expect("saved");
-        let (step, found) = resume(&context, 9, &state(0.0), |_, _| true).expect("listed").expect("one");
+        save(&job, 3, &foreign, &course, None).expect("saved");
+        save(&Job::in_scratch("other", scratch.path()), 4, &state(4.0), &course, None).expect("saved");
+        let (step, found) = resume(&job, 9, &state(0.0), |_, _| true).expect("listed").expect("one");
         assert_eq!((step, found["w"].double_value(&[0])), (1, 1.0));
         let aside = fs::read_dir(scratch.path()).expect("listed").flatten();
         assert_eq!(
@@ -273,9 +270,9 @@ mod tests {
     #[test]
     fn a_value_that_is_not_finite_is_not_saved_and_the_one_before_stays() {
         let scratch = tempfile::tempdir().expect("a folder");
-        let (context, course) = (Context::in_scratch("train", scratch.path()), course("a", 0));
-        save(&context, 1, &state(1.0), &course, None).expect("saved");
-        assert!(save(&context, 2, &state(f32::NAN), &course, None).is_err());
+        let (job, course) = (Job::in_scratch("train", scratch.path()), course("a", 0));
+        save(&job, 1, &state(1.0), &course, None).expect("saved");
+        assert!(save(&job, 2, &state(f32::NAN), &course, None).is_err());
         assert_eq!(kept(scratch.path(), &course), [1]);
     }
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde::Deserialize;
 use tch::{Cuda, Device, Kind};
 
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
 
 /// Kinds of numbers that convolutions are computed in; weights and losses are float32 all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -46,12 +46,7 @@ impl Compute {
     ///
     /// # Errors
     /// When there is no such device.
-    pub fn choose(
-        context: &Context,
-        device: &str,
-        precision: Precision,
-        deterministic: bool,
-    ) -> Result<Self> {
+    pub fn choose(job: &Job, device: &str, precision: Precision, deterministic: bool) -> Result<Self> {
         if precision == Precision::Fp32 {
             forbid_tf32();
         }
@@ -61,24 +56,24 @@ impl Compute {
         })?;
         if let Device::Cuda(number) = device {
             Cuda::set_user_enabled_cudnn(!deterministic);
-            context.info(format!("computes on cuda:{number}"));
+            job.info(format!("computes on cuda:{number}"));
         }
-        Ok(Self::new(context, device, precision))
+        Ok(Self::new(job, device, precision))
     }
 
     /// The CPUs with a stage's parameter `precision`; warns if it is bf16 and the CPUs lack instructions for it.
-    pub fn on_cpu(context: &Context, precision: Precision) -> Self {
-        Self::new(context, Device::Cpu, precision)
+    pub fn on_cpu(job: &Job, precision: Precision) -> Self {
+        Self::new(job, Device::Cpu, precision)
     }
 
-    fn new(context: &Context, device: Device, precision: Precision) -> Self {
+    fn new(job: &Job, device: Device, precision: Precision) -> Self {
         #[expect(clippy::disallowed_methods, reason = "only a warning depends on them")]
         let limit = LIMITS.into_iter().find_map(|name| std::env::var(name).ok());
         if device == Device::Cpu
             && precision == Precision::Bf16
             && !has_bf16(cpu_has_bf16(), limit.as_deref())
         {
-            context.warn(
+            job.warn(
                 "precision = \"bf16\" is slower than \"fp32\" here: this CPU has no instructions for bfloat16, so \
                  they are emulated; set precision = \"fp32\"",
             );

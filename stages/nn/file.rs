@@ -10,7 +10,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
-use crate::worker::refusal;
+use callsheet_worker::refusal;
 
 const METADATA: &str = "callsheet";
 

@@ -3,7 +3,8 @@
 use tch::{Kind, Tensor};
 
 use super::encoder::STYLE_DIM;
-use super::layers::{HeConv, InstanceNorm, SLOPE, channels_last, pixel_norm, tile};
+use super::layers::{HeConv, InstanceNorm, SLOPE, pixel_norm, tile};
+use super::layout::channels_last;
 use super::vars::Vars;
 
 /// Slope of the he constants inside residual blocks.

@@ -2,6 +2,7 @@
 
 use tch::{Kind, Tensor};
 
+use super::layout::channels_last;
 use super::vars::Vars;
 
 /// Slope of the leaky ReLU, and of most he constants.
@@ -129,11 +130,6 @@ pub fn lrelu(x: &Tensor) -> Tensor {
     // leaky_relu of tch has no slope argument, and its gradient's function has: it multiplies by 1 or the slope,
     // as x says, which makes x of x, and gradients of gradients.
     x.detach().leaky_relu_backward(x, SLOPE, false)
-}
-
-/// The same values with channels last in memory, as CPUs convolve them fastest.
-pub fn channels_last(x: &Tensor) -> Tensor {
-    x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
 }
 
 /// Kernels [.., 3, 3] -> [.., 4, 4] that with stride 2 give the means over 2 x 2 of what those give (the fused

@@ -11,6 +11,7 @@ pub mod encoder;
 pub mod file;
 pub mod generator;
 pub mod layers;
+pub mod layout;
 pub mod loss;
 pub mod mapper;
 pub mod schedule;

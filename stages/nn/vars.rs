@@ -6,8 +6,8 @@ use anyhow::Result;
 use tch::{Device, Kind, Tensor, no_grad};
 
 use super::compute::Compute;
-use super::layers::channels_last;
-use crate::worker::refusal;
+use super::layout::channels_last;
+use callsheet_worker::refusal;
 
 /// The parameters of one network.
 #[derive(Debug)]

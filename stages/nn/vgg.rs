@@ -9,8 +9,8 @@ use tch::Tensor;
 
 use super::compute::Compute;
 use super::file;
-use super::layers::channels_last;
-use crate::worker::refusal;
+use super::layout::channels_last;
+use callsheet_worker::refusal;
 
 /// Convolutions per block, and their width.
 pub const BLOCKS: [(usize, i64); 5] = [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)];

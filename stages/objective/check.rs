@@ -6,12 +6,12 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use callsheet::error::suggest;
+use callsheet_worker::error::suggest;
 use serde::Deserialize;
 
 use super::term::Kind;
 use super::{Decay, Family, GanMean, Network, Objective, Optimizer, Output, Start, Term};
-use crate::worker::refusal;
+use callsheet_worker::refusal;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

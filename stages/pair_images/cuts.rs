@@ -1,18 +1,21 @@
 //! Frames cut into crops.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::Result;
-use callsheet::table::{Rows, gather, part_files, read_columns};
+use callsheet_worker::table::{Rows, gather, part_files, read_columns};
 use image::RgbImage;
 use rayon::prelude::*;
 
-use super::Users;
 use crate::columns::{read_images, read_strings};
 use crate::picture::{decode, square_crop};
 
 /// Frames decoded at once: a panorama of the paper's size is 27 MB.
 const BATCH: usize = 8;
+
+/// By frame, the images that it is read for.
+pub type Users<'a> = HashMap<&'a str, Vec<usize>>;
 
 /// The crops of a frame, from left to right.
 pub type Cut = Vec<RgbImage>;

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use anyhow::{Result, ensure};
 use arrow::array::AsArray;
-use callsheet::table::read_columns;
+use callsheet_worker::table::read_columns;
 use image::RgbImage;
 use rayon::prelude::*;
 use serde::Deserialize;
@@ -15,8 +15,8 @@ use serde::Deserialize;
 use crate::columns::{read_bools, read_float64s, read_int32s, read_strings};
 use crate::pairs::{Encoded, Pair, check_side, pair_schema, rows};
 use crate::parts::Parts;
-use crate::worker::Context;
-use cuts::{Cut, read_cuts};
+use callsheet_worker::Job;
+use cuts::{Cut, Users, read_cuts};
 use smooth::median;
 
 #[derive(Deserialize)]
@@ -41,19 +41,19 @@ struct Image {
 ///
 /// # Errors
 /// When a frame is missing or unreadable.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
     check_side(params.side)?;
-    let (images, crops) = read(context)?;
-    let mut parts = Parts::create(context, "pairs", pair_schema())?;
+    let (images, crops) = read(job)?;
+    let mut parts = Parts::create(job, "pairs", pair_schema())?;
     let users = users(&images);
     let mut waiting = Waiting::new(&images, &users);
     let mut done = 0;
-    read_cuts(context.input("frames")?, &users, crops, params.side, |frame_id, cut| {
+    read_cuts(job.input("frames")?, &users, crops, params.side, |frame_id, cut| {
         for ready in waiting.take(frame_id, cut).chunks(rayon::current_num_threads() * 4) {
             write(&mut parts, &images, ready, &waiting.cuts)?;
             done += ready.len();
-            context.progress(done, images.len(), "images");
+            job.progress(done, images.len(), "images");
         }
         waiting.forget();
         Ok(())
@@ -63,8 +63,8 @@ pub fn run(context: &Context) -> Result<()> {
 }
 
 /// The images in the order of their key, and the crops of a frame.
-fn read(context: &Context) -> Result<(Vec<Image>, u32)> {
-    let rows = read_columns(context.input("images")?, &[])?;
+fn read(job: &Job) -> Result<(Vec<Image>, u32)> {
+    let rows = read_columns(job.input("images")?, &[])?;
     let (ids, frames) = (read_strings(&rows, "image_id")?, read_strings(&rows, "frame_id")?);
     let (crops, splits) = (read_int32s(&rows, "crop")?, read_strings(&rows, "split")?);
     let (times, for_style) = (read_float64s(&rows, "time_s")?, read_bools(&rows, "for_style")?);
@@ -91,9 +91,6 @@ fn read(context: &Context) -> Result<(Vec<Image>, u32)> {
     }
     Ok((images, count as u32))
 }
-
-/// By frame, the images that it is read for.
-type Users<'a> = HashMap<&'a str, Vec<usize>>;
 
 fn users(images: &[Image]) -> Users<'_> {
     let mut users = Users::new();

@@ -12,7 +12,7 @@ use image::codecs::png::{CompressionType, FilterType as Prediction, PngEncoder};
 use image::imageops;
 use image::{ExtendedColorType, ImageEncoder, RgbImage};
 
-use crate::worker::refusal;
+use callsheet_worker::refusal;
 pub use strange::{Traits, is_image, read, read_with_traits};
 
 /// Decodes a PNG or JPEG, which is row `id` of the table at `path`.

@@ -7,7 +7,7 @@ use anyhow::Result;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgb, RgbImage};
 
-use crate::worker::refusal;
+use callsheet_worker::refusal;
 
 /// Sides of a file's image at most, in pixels: the most that JPEG allows.
 const LARGEST_SIDE: u32 = 65_535;

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use crate::codes::factors::{self, FACTORS, Style};
 use crate::codes::{Codes, Points};
 use crate::columns::{batch, float64s, int32s, schema, strings};
-use crate::worker::Context;
+use callsheet_worker::Job;
 use probes::{Probe, Subject};
 use sample::Sample;
 use scores::Bootstrap;
@@ -34,43 +34,43 @@ struct Params {
 ///
 /// # Errors
 /// When a code is not finite, an image or its frame is unknown, or a split has no two frames.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
-    let codes = Codes::read(context.input("embeddings")?, context.input("pairs")?)?;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
+    let codes = Codes::read(job.input("embeddings")?, job.input("pairs")?)?;
     let sample = Sample::of(&codes)?;
-    let styles = context.optional("factors").map(|path| factors::read(path, &codes.frame_ids)).transpose()?;
+    let styles = job.optional("factors").map(|path| factors::read(path, &codes.frame_ids)).transpose()?;
     if styles.is_none() {
-        context.info("no factors are wired: of the style itself nothing is known, and asked");
+        job.info("no factors are wired: of the style itself nothing is known, and asked");
     }
-    let colours = codes.map_styles(context, |picture| Ok(mean_colour(&picture)))?;
+    let colours = codes.map_styles(job, |picture| Ok(mean_colour(&picture)))?;
     let colours = Points::new(3, colours.into_iter().flatten().collect());
     let mut probes = Vec::new();
     for (code, points) in [("style", &codes.points), ("mean colour", &colours)] {
         let bootstrap = Bootstrap { resamples: params.resamples, seed: params.seed };
         let (codes, sample, lambda) = (&codes, &sample, params.lambda);
         let subject = Subject { code, points, codes, sample, lambda, bootstrap };
-        probes.extend(of_code(context, &subject, styles.as_deref(), params.neighbours)?);
+        probes.extend(of_code(job, &subject, styles.as_deref(), params.neighbours)?);
     }
-    if let (Some(styles), Some(path)) = (&styles, context.optional("clusters")) {
+    if let (Some(styles), Some(path)) = (&styles, job.optional("clusters")) {
         probes.extend(probes::clusters(&codes, &codes.clusters(path)?, styles));
     }
-    write(context, &probes)
+    write(job, &probes)
 }
 
-fn of_code(context: &Context, subject: &Subject, styles: Option<&[Style]>, k: usize) -> Result<Vec<Probe>> {
+fn of_code(job: &Job, subject: &Subject, styles: Option<&[Style]>, k: usize) -> Result<Vec<Probe>> {
     let mut probes = Vec::new();
     if let Some(styles) = styles {
         for (factor, (name, _)) in FACTORS.into_iter().enumerate() {
             match subject.factor(factor, styles)? {
                 Some(probe) => probes.push(probe),
-                None => context.warn(format!("{name} does not vary in the split val: it is not asked for")),
+                None => job.warn(format!("{name} does not vary in the split val: it is not asked for")),
             }
         }
         probes.push(subject.retrieval(styles, k));
     }
     match subject.leakage()? {
         Some(probe) => probes.push(probe),
-        None => context.info("frames have one crop: there is no content to tell apart"),
+        None => job.info("frames have one crop: there is no content to tell apart"),
     }
     Ok(probes)
 }
@@ -85,8 +85,8 @@ fn mean_colour(picture: &RgbImage) -> [f64; 3] {
     sums.map(|sum| sum as f64 / pixels)
 }
 
-fn write(context: &Context, probes: &[Probe]) -> Result<()> {
-    let mut table = context.table(
+fn write(job: &Job, probes: &[Probe]) -> Result<()> {
+    let mut table = job.table(
         "probes",
         schema(&[
             ("code", DataType::Utf8),

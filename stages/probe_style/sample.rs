@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::scores::Frames;
 use crate::codes::Codes;
-use crate::worker::refusal;
+use callsheet_worker::refusal;
 
 /// Rows of training images and of validation images.
 pub struct Sample {

@@ -1,6 +1,6 @@
 //! The stage on tables of images whose codes are known to know something.
 
-use callsheet::table::read_columns;
+use callsheet_worker::table::read_columns;
 use serde_json::{Value, json};
 
 use super::run;
@@ -42,7 +42,7 @@ fn images() -> Vec<Image> {
 
 fn probed(tables: &Tables, inputs: &[&str], params: Value) -> anyhow::Result<Vec<(String, f64, f64)>> {
     let inputs = [&["embeddings", "pairs"], inputs].concat();
-    run(&tables.context("probe_style", &inputs, &["probes"], params))?;
+    run(&tables.job("probe_style", &inputs, &["probes"], params))?;
     let rows = read_columns(&tables.path("probes"), &[])?;
     let names = ["code", "target", "measure"].map(|name| read_strings(&rows, name).expect("names"));
     let (values, chances) = (read_float64s(&rows, "value")?, read_float64s(&rows, "chance")?);

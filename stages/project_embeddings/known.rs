@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::codes::Codes;
 use crate::codes::factors::{self, FACTORS, Style};
-use crate::worker::Context;
+use callsheet_worker::Job;
 
 /// What is known of each image.
 pub struct Known {
@@ -21,12 +21,12 @@ impl Known {
     ///
     /// # Errors
     /// When a table cannot be read, or a frame has no factors.
-    pub fn read(context: &Context, codes: &Codes) -> Result<Self> {
-        let clusters = match context.optional("clusters") {
+    pub fn read(job: &Job, codes: &Codes) -> Result<Self> {
+        let clusters = match job.optional("clusters") {
             Some(path) => codes.clusters(path)?,
             None => vec![None; codes.len()],
         };
-        let styles = match context.optional("factors") {
+        let styles = match job.optional("factors") {
             Some(path) => factors::read(path, &codes.frame_ids)?,
             None => vec![Style { mode: String::new(), factors: [f64::NAN; FACTORS.len()] }; codes.len()],
         };

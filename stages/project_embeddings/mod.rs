@@ -9,7 +9,7 @@ mod tsne;
 
 use anyhow::Result;
 use arrow::datatypes::DataType;
-use callsheet::table::image_type;
+use callsheet_worker::table::image_type;
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 use serde::Deserialize;
@@ -22,7 +22,7 @@ use crate::data::values;
 use crate::figures::noted;
 use crate::picture::{encode_png, within};
 use crate::random::torch_seed;
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
 use known::Known;
 use pca::principal;
 use scatter::Panel;
@@ -67,13 +67,13 @@ type Place = [f64; 2];
 ///
 /// # Errors
 /// When a code is not finite, all are the same or too few, or an image or its frame is unknown.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
-    let codes = Codes::read(context.input("embeddings")?, context.input("pairs")?)?;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
+    let codes = Codes::read(job.input("embeddings")?, job.input("pairs")?)?;
     let all = codes.len();
     let codes = codes.spread(params.max_images);
     if codes.len() < all {
-        context.info(format!("{} of {all} images are shown, evenly spread: max_images", codes.len()));
+        job.info(format!("{} of {all} images are shown, evenly spread: max_images", codes.len()));
     }
     if codes.len() < FEWEST {
         return Err(refusal(
@@ -87,18 +87,18 @@ pub fn run(context: &Context) -> Result<()> {
             "train the encoder longer, or at a lower rate: it takes no notice of its images",
         ));
     }
-    let known = Known::read(context, &codes)?;
+    let known = Known::read(job, &codes)?;
     let pca = principal(&codes.points)?;
-    let tsne = neighbours(context, &params, &codes, &pca)?;
-    draw(context, &params, &codes, &known, [("PCA", &pca), ("t-SNE", &tsne)])?;
-    write(context, &params, &codes, known, &pca, &tsne)
+    let tsne = neighbours(job, &params, &codes, &pca)?;
+    draw(job, &params, &codes, &known, [("PCA", &pca), ("t-SNE", &tsne)])?;
+    write(job, &params, &codes, known, &pca, &tsne)
 }
 
-fn neighbours(context: &Context, params: &Params, codes: &Codes, pca: &[Place]) -> Result<Vec<Place>> {
+fn neighbours(job: &Job, params: &Params, codes: &Codes, pca: &[Place]) -> Result<Vec<Place>> {
     let most = largest_perplexity(codes.len());
     if params.perplexity > most {
         let (count, asked) = (codes.len(), params.perplexity);
-        context.warn(format!("{count} images are few for perplexity = {asked}: it is {most:.3}"));
+        job.warn(format!("{count} images are few for perplexity = {asked}: it is {most:.3}"));
     }
     let perplexity = params.perplexity.min(most);
     let settings = Settings { perplexity, iterations: params.iterations, theta: params.theta };
@@ -116,13 +116,13 @@ fn neighbours(context: &Context, params: &Params, codes: &Codes, pca: &[Place]) 
     };
     let total = params.iterations;
     let (places, divergence) =
-        layout(&codes.points, &start, settings, |done| context.progress(done, total, "iterations"))?;
-    context.metric("tsne/divergence", total as u64, divergence);
+        layout(&codes.points, &start, settings, |done| job.progress(done, total, "iterations"))?;
+    job.metric("tsne/divergence", total as u64, divergence);
     Ok(places)
 }
 
 fn draw(
-    context: &Context,
+    job: &Job,
     params: &Params,
     codes: &Codes,
     known: &Known,
@@ -134,19 +134,19 @@ fn draw(
         rows.push(known.groups(codes).into_iter().map(panel).collect::<Vec<_>>());
     }
     let title = format!("Style codes of {} images in the plane", codes.len());
-    let picture = scatter::draw(&title, &noted(context, &params.note), &rows)?;
-    Ok(std::fs::write(context.output("picture")?, encode_png(&picture)?)?)
+    let picture = scatter::draw(&title, &noted(job, &params.note), &rows)?;
+    Ok(std::fs::write(job.output("picture")?, encode_png(&picture)?)?)
 }
 
 fn write(
-    context: &Context,
+    job: &Job,
     params: &Params,
     codes: &Codes,
     known: Known,
     pca: &[Place],
     tsne: &[Place],
 ) -> Result<()> {
-    let thumbnails = codes.map_styles(context, |picture| thumbnail(picture, params.thumbnail))?;
+    let thumbnails = codes.map_styles(job, |picture| thumbnail(picture, params.thumbnail))?;
     let names: Vec<String> = codes.image_ids.iter().map(|id| format!("{id}.jpg")).collect();
     let mut columns = vec![("image_id", strings(&codes.image_ids)), ("split", strings(&codes.splits))];
     for (names, places) in [(["pca_x", "pca_y"], pca), (["tsne_x", "tsne_y"], tsne)] {
@@ -162,7 +162,7 @@ fn write(
     kinds.extend(["cluster", "mode"].map(|name| (name, DataType::Utf8)));
     kinds.extend(FACTORS.map(|(name, _)| (name, DataType::Float64)));
     kinds.push(("thumbnail", image_type()));
-    let mut table = context.table("projection", schema(&kinds))?;
+    let mut table = job.table("projection", schema(&kinds))?;
     table.write(&batch(columns)?)?;
     Ok(table.finish()?)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, anyhow};
-use callsheet::plotting::{COLOURS, FONT, register_fonts};
+use callsheet_figures::style::{COLOURS, FONT, register_fonts};
 use image::RgbImage;
 use plotters::coord::Shift;
 use plotters::drawing::DrawingAreaErrorKind;

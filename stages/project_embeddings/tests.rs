@@ -1,6 +1,6 @@
 //! The stage on tables of two styles.
 
-use callsheet::table::read_columns;
+use callsheet_worker::table::read_columns;
 use serde_json::{Value, json};
 
 use super::run;
@@ -35,7 +35,7 @@ fn styles(count: usize) -> Vec<(&'static str, [f32; 4])> {
 
 fn projected(tables: &Tables, inputs: &[&str], params: Value) -> anyhow::Result<()> {
     let inputs = [&["embeddings", "pairs"], inputs].concat();
-    run(&tables.context("project_embeddings", &inputs, &["projection", "picture"], params))
+    run(&tables.job("project_embeddings", &inputs, &["projection", "picture"], params))
 }
 
 #[test]

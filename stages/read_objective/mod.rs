@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use callsheet::error::suggest;
+use callsheet_worker::error::suggest;
 use serde::Deserialize;
 
 use crate::objective::read;
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,9 +21,9 @@ struct Params {
 ///
 /// # Errors
 /// When there is no objective of that name, or something is wrong with it.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
-    let files = &context.files("objectives")?.paths;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
+    let files = &job.files("objectives")?.paths;
     let stem = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let Some(path) = files.iter().find(|path| stem(path) == params.name) else {
         let known: Vec<String> = files.iter().map(|path| stem(path)).collect();
@@ -33,7 +33,7 @@ pub fn run(context: &Context) -> Result<()> {
         ));
     };
     let objective = read(path, params.freeze_encoder)?;
-    let output = context.output("objective")?;
+    let output = job.output("objective")?;
     let text = serde_json::to_string_pretty(&objective)?;
     fs::write(output, text + "\n").with_context(|| format!("cannot write {}", output.display()))
 }

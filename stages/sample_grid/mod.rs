@@ -3,7 +3,7 @@
 use std::iter;
 
 use anyhow::Result;
-use callsheet_sheet::{Cell, Row, Sheet};
+use callsheet_figures::sheet::{Cell, Row, Sheet};
 use serde::Deserialize;
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -12,7 +12,7 @@ use crate::model::Model;
 use crate::nn::encoder::STYLE_DIM;
 use crate::nn::mapper::Mapper;
 use crate::random::torch_seed;
-use crate::worker::Context;
+use callsheet_worker::Job;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,11 +27,11 @@ struct Params {
 ///
 /// # Errors
 /// When the model or the mapper is damaged, or there is no validation image.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
-    let model = Model::averaged(context.input("model")?)?;
-    let mapper = Mapper::load(context.input("mapper")?)?;
-    let shown = Shown::sample(context, &model, params.contents)?.pairs;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
+    let model = Model::averaged(job.input("model")?)?;
+    let mapper = Mapper::load(job.input("mapper")?)?;
+    let shown = Shown::sample(job, &model, params.contents)?.pairs;
     tch::manual_seed(torch_seed(params.seed, "samples", 0));
     let size = [shown.len() as i64, params.samples, STYLE_DIM];
     let noise = Tensor::randn(size, (Kind::Float, Device::Cpu));
@@ -40,7 +40,7 @@ pub fn run(context: &Context) -> Result<()> {
         let codes = no_grad(|| mapper.forward(&noise.get(n as i64)));
         let outputs = cells(remade(&model, &shown.a.get(n as i64), &codes));
         rows.push(Row::plain(iter::once(Cell::new(content, "A")).chain(outputs).collect()));
-        context.progress(n + 1, shown.len(), "contents");
+        job.progress(n + 1, shown.len(), "contents");
     }
-    save(context, "grid", &params.note, &Sheet { title: "Styles sampled through the mapper".into(), rows })
+    save(job, "grid", &params.note, &Sheet { title: "Styles sampled through the mapper".into(), rows })
 }

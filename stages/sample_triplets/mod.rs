@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use arrow::datatypes::DataType;
-use callsheet::table::read_columns;
+use callsheet_worker::table::read_columns;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use crate::columns::{
     batch, float64s, int32s, int64s, read_float64s, read_int32s, read_strings, schema, strings,
 };
 use crate::random::stream;
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,10 +40,10 @@ struct Lists {
 ///
 /// # Errors
 /// When distances and clusters are not of the same images.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
-    let lists = read_lists(context.input("neighbours")?)?;
-    let clusters = read_clusters(context.input("clusters")?)?;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
+    let lists = read_lists(job.input("neighbours")?)?;
+    let clusters = read_clusters(job.input("clusters")?)?;
     let cluster = |id: &str| {
         clusters.get(id).copied().ok_or_else(|| {
             refusal(
@@ -53,7 +53,7 @@ pub fn run(context: &Context) -> Result<()> {
         })
     };
     let text = DataType::Utf8;
-    let mut table = context.table(
+    let mut table = job.table(
         "triplets",
         schema(&[
             ("visit", DataType::Int32),
@@ -96,10 +96,10 @@ pub fn run(context: &Context) -> Result<()> {
             ("positive_cluster", column(chosen.iter().map(|(p, _)| &p.0).collect())?),
             ("negative_cluster", column(chosen.iter().map(|(_, n)| &n.0).collect())?),
         ])?)?;
-        context.progress(visit + 1, params.visits, "visits");
+        job.progress(visit + 1, params.visits, "visits");
     }
     table.finish()?;
-    usage.write(context, &lists, &clusters)
+    usage.write(job, &lists, &clusters)
 }
 
 /// How often each image was drawn, as a positive and as a negative.
@@ -116,17 +116,17 @@ impl Usage {
     /// Writes a row for each image, also for those that were never drawn.
     fn write(
         &self,
-        context: &Context,
+        job: &Job,
         lists: &BTreeMap<String, Lists>,
         clusters: &BTreeMap<String, i32>,
     ) -> Result<()> {
         let drawn = |id: &String| self.0.get(id).copied().unwrap_or_default();
         let negatives = || lists.keys().map(|id| drawn(id)[1]);
         let total: i64 = negatives().sum();
-        context.metric("negatives/images", 0, negatives().filter(|count| *count > 0).count() as f64);
+        job.metric("negatives/images", 0, negatives().filter(|count| *count > 0).count() as f64);
         let most = negatives().max().unwrap_or_default();
-        context.metric("negatives/largest_share", 0, most as f64 / total.max(1) as f64);
-        let mut table = context.table(
+        job.metric("negatives/largest_share", 0, most as f64 / total.max(1) as f64);
+        let mut table = job.table(
             "usage",
             schema(&[
                 ("image_id", DataType::Utf8),

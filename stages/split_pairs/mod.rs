@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
-use callsheet::table::read_columns;
+use callsheet_worker::table::read_columns;
 use image::RgbImage;
 use serde::Deserialize;
 
@@ -15,7 +15,7 @@ use crate::overlap::overlap;
 use crate::pairs::{Encoded, Pair, check_side, pair_schema, rows};
 use crate::parts::Parts;
 use crate::picture::{halves, read, square_crop};
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,17 +39,17 @@ struct Image {
 ///
 /// # Errors
 /// When a file is unreadable, or does not halve.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
     check_side(params.side)?;
-    let listed = list(context.input("images")?)?;
+    let listed = list(job.input("images")?)?;
     let total = listed.len();
-    let files = context.files("files")?;
+    let files = job.files("files")?;
     let paths: HashMap<&str, &Path> =
         files.names.iter().map(String::as_str).zip(files.paths.iter().map(|path| path.as_path())).collect();
-    let mut parts = Parts::create(context, "pairs", pair_schema())?;
+    let mut parts = Parts::create(job, "pairs", pair_schema())?;
     let mut done = 0;
-    let workers = (0..context.request.cpus.max(1)).map(|_| {
+    let workers = (0..job.request.cpus.max(1)).map(|_| {
         |image: Image| {
             let path = paths.get(image.file.as_str());
             let path = path.ok_or_else(|| anyhow!("no file is named `{}`", image.file))?;
@@ -60,7 +60,7 @@ pub fn run(context: &Context) -> Result<()> {
     overlap(list, workers.collect(), ROWS, |pairs| {
         done += pairs.len();
         parts.write(&rows(pairs)?)?;
-        context.progress(done, total, "images");
+        job.progress(done, total, "images");
         Ok(())
     })?;
     parts.end()

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use arrow::datatypes::DataType;
-use callsheet::table::TableWriter;
+use callsheet_worker::table::TableWriter;
 use tch::{Device, Kind, Tensor};
 
 use super::features::{Features, diagonal};

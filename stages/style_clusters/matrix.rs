@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use arrow::array::AsArray;
 use arrow::datatypes::Float32Type;
-use callsheet::table::{read_batches, row_count};
+use callsheet_worker::table::{read_batches, row_count};
 use rayon::prelude::*;
 
 use crate::columns::read_strings;

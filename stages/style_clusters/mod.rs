@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::columns::{batch, float64s, int32s, schema, strings};
 use crate::data::Images;
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
 use crops::standardized;
 use kmeans::{Clustering, cluster};
 use matrix::Matrix;
@@ -33,9 +33,9 @@ struct Params {
 ///
 /// # Errors
 /// When there are fewer images than clusters, or images of the same crop do not differ, whichever it is.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
-    let (image_ids, mut points) = Matrix::read(context.input("distances")?)?;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
+    let (image_ids, mut points) = Matrix::read(job.input("distances")?)?;
     if points.len() < params.clusters {
         return Err(refusal(
             format!("{} training images cannot make {} clusters", points.len(), params.clusters),
@@ -43,7 +43,7 @@ pub fn run(context: &Context) -> Result<()> {
         ));
     }
     if params.standardize_crops {
-        points = within_crops(context, &image_ids, &points)?;
+        points = within_crops(job, &image_ids, &points)?;
     }
     let mut sizes: Vec<usize> = (2..=params.most_clusters.min(points.len())).collect();
     if !sizes.contains(&params.clusters) {
@@ -53,15 +53,15 @@ pub fn run(context: &Context) -> Result<()> {
     for (done, k) in sizes.iter().enumerate() {
         let found = cluster(&points, *k, params.restarts, params.seed);
         let silhouette = silhouette(&points, &found);
-        context.metric("clusters/inertia", *k as u64, found.inertia);
-        context.metric("clusters/silhouette", *k as u64, silhouette);
+        job.metric("clusters/inertia", *k as u64, found.inertia);
+        job.metric("clusters/silhouette", *k as u64, silhouette);
         scores.push((*k, found.inertia, silhouette));
         if *k == params.clusters {
-            write(context, &image_ids, &found)?;
+            write(job, &image_ids, &found)?;
         }
-        context.progress(done + 1, sizes.len(), "numbers of clusters");
+        job.progress(done + 1, sizes.len(), "numbers of clusters");
     }
-    let mut table = context.table(
+    let mut table = job.table(
         "scores",
         schema(&[
             ("clusters", DataType::Int32),
@@ -78,8 +78,8 @@ pub fn run(context: &Context) -> Result<()> {
 }
 
 /// Points relative to those of the same crop.
-fn within_crops(context: &Context, image_ids: &[String], points: &Matrix) -> Result<Matrix> {
-    let pairs = context.input("pairs")?;
+fn within_crops(job: &Job, image_ids: &[String], points: &Matrix) -> Result<Matrix> {
+    let pairs = job.input("pairs")?;
     let images = Images::read(pairs)?;
     let crop = |id: &String| {
         let missing = || format!("image `{id}` has distances, but is not in {}", pairs.display());
@@ -94,13 +94,13 @@ fn within_crops(context: &Context, image_ids: &[String], points: &Matrix) -> Res
         ));
     }
     if !alike.is_empty() {
-        context.warn(format!("images of crop {alike:?} do not differ: taken as of the mean style"));
+        job.warn(format!("images of crop {alike:?} do not differ: taken as of the mean style"));
     }
     Ok(points)
 }
 
-fn write(context: &Context, image_ids: &[String], found: &Clustering) -> Result<()> {
-    let mut table = context.table(
+fn write(job: &Job, image_ids: &[String], found: &Clustering) -> Result<()> {
+    let mut table = job.table(
         "clusters",
         schema(&[
             ("image_id", DataType::Utf8),

@@ -29,8 +29,8 @@ pub fn silhouette(points: &Matrix, clustering: &Clustering) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::kmeans::cluster;
     use super::*;
+    use crate::style_clusters::kmeans::cluster;
 
     #[test]
     fn two_groups_far_apart_score_as_computed_by_hand() {

@@ -7,7 +7,7 @@ use anyhow::Result;
 use arrow::array::{ArrayRef, Float32Array, ListArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
-use callsheet::table::TableWriter;
+use callsheet_worker::table::TableWriter;
 use rayon::prelude::*;
 use serde::Deserialize;
 
@@ -15,7 +15,7 @@ use crate::columns::{batch, float64s, int32s, schema, strings};
 use crate::data::Images;
 use crate::style::nearest::{Wanted, doubtful, neighbours, official_near};
 use crate::style::{Features, Kernel, direct};
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,18 +31,18 @@ struct Params {
 ///
 /// # Errors
 /// When there are too few images for `near` and `far`.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
-    let images = Images::read(context.input("pairs")?)?;
-    let features = Features::open(context.input("grams")?, &images, "train")?;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
+    let images = Images::read(job.input("pairs")?)?;
+    let features = Features::open(job.input("grams")?, &images, "train")?;
     check_count(features.len(), &params)?;
-    let apart = crops_apart(context, &features, params.other_crops_only);
+    let apart = crops_apart(job, &features, params.other_crops_only);
     let eligible = |image: usize, other: usize| !apart || features.crops[other] != features.crops[image];
     let wanted = Wanted { near: params.near, far: params.far };
 
     // Each panel is read and computed with, for the products and for the differences.
     let steps = features.panels() * 4;
-    let kernel = Kernel::new(&features, &params.weighting, |done| context.progress(done, steps, "steps"))?;
+    let kernel = Kernel::new(&features, &params.weighting, |done| job.progress(done, steps, "steps"))?;
     check_apart(&features, &kernel, &params)?;
     let pairs: BTreeSet<(u32, u32)> = (0..features.len())
         .into_par_iter()
@@ -58,7 +58,7 @@ pub fn run(context: &Context) -> Result<()> {
         .collect();
     let pairs: Vec<(u32, u32)> = pairs.into_iter().collect();
     let exact = direct::distances(&features, &params.weighting, &pairs, |done| {
-        context.progress(features.panels() * 2 + done, steps, "steps");
+        job.progress(features.panels() * 2 + done, steps, "steps");
     })?;
     let exact: HashMap<(u32, u32), f64> = pairs.into_iter().zip(exact).collect();
     let distance = |image: usize, other: usize, rough: f64| {
@@ -66,7 +66,7 @@ pub fn run(context: &Context) -> Result<()> {
         exact.get(&pair).copied().unwrap_or(rough)
     };
     let mut fewest = params.far;
-    let mut tables = Tables::create(context, &features.image_ids)?;
+    let mut tables = Tables::create(job, &features.image_ids)?;
     for image in 0..features.len() {
         let rough = kernel.row(image).enumerate();
         let row: Vec<f64> = rough.map(|(other, (rough, _))| distance(image, other, rough)).collect();
@@ -79,7 +79,7 @@ pub fn run(context: &Context) -> Result<()> {
         tables.write(image, &row, [("near", near), ("far", far)])?;
     }
     if fewest < params.far {
-        context.warn(format!(
+        job.warn(format!(
             "far = {}, but of some images only {fewest} are farther than the near ones",
             params.far
         ));
@@ -119,11 +119,11 @@ fn check_count(images: usize, params: &Params) -> Result<()> {
 }
 
 /// Whether near images must show another crop.
-fn crops_apart(context: &Context, features: &Features, other_crops_only: bool) -> bool {
+fn crops_apart(job: &Job, features: &Features, other_crops_only: bool) -> bool {
     // Images that a video gives one crop of have no neighbour in another one.
     let one_crop = features.crops.iter().all(|crop| *crop == features.crops[0]);
     if one_crop && other_crops_only {
-        context.warn("all images are of one crop: near ones are of the same".to_owned());
+        job.warn("all images are of one crop: near ones are of the same".to_owned());
     }
     other_crops_only && !one_crop
 }
@@ -158,7 +158,7 @@ struct Tables<'a> {
 }
 
 impl<'a> Tables<'a> {
-    fn create(context: &Context, ids: &'a [String]) -> Result<Self> {
+    fn create(job: &Job, ids: &'a [String]) -> Result<Self> {
         let (text, number) = (DataType::Utf8, DataType::Float64);
         let neighbours = schema(&[
             ("image_id", text.clone()),
@@ -168,8 +168,8 @@ impl<'a> Tables<'a> {
             ("distance", number),
         ]);
         let distances = schema(&[("image_id", text), ("distances", DataType::List(element()))]);
-        let neighbours = context.table("neighbours", neighbours)?;
-        Ok(Self { ids, neighbours, distances: context.table("distances", distances)? })
+        let neighbours = job.table("neighbours", neighbours)?;
+        Ok(Self { ids, neighbours, distances: job.table("distances", distances)? })
     }
 
     fn write(&mut self, image: usize, row: &[f64], lists: [(&str, Vec<usize>); 2]) -> Result<()> {

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use serde::Deserialize;
 
 use crate::video::film;
-use crate::worker::Context;
+use callsheet_worker::Job;
 use texture::Texture;
 
 #[derive(Deserialize)]
@@ -22,10 +22,10 @@ struct Params {
 ///
 /// # Errors
 /// When ffmpeg fails.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
     ensure!(params.height.is_multiple_of(2), "height = {}: H.264 needs an even number", params.height);
     let size = ((params.height * 23 / 3).next_multiple_of(2), params.height);
     let draw = |frame: usize| Texture::sample(params.seed, frame as u64).draw(size);
-    film(context, size, params.rate, params.frames, draw)
+    film(job, size, params.rate, params.frames, draw)
 }

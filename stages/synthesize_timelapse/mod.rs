@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::columns::{batch, float32s, int64s, schema, strings};
 use crate::video::film;
-use crate::worker::Context;
+use callsheet_worker::Job;
 pub use render::fractal;
 use render::{Factors, Mode, Renderer, sample};
 
@@ -26,21 +26,21 @@ struct Params {
 ///
 /// # Errors
 /// When ffmpeg fails.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
     ensure!(params.height.is_multiple_of(2), "height = {}: H.264 needs an even number", params.height);
     // 23/3 is 8280/1080, the panorama of the paper.
     let width = (params.height * 23 / 3).next_multiple_of(2);
     let factors: Vec<(&Mode, Factors)> = (0..params.frames as u64).map(|i| sample(params.seed, i)).collect();
     let renderer = Renderer::new(params.scene_seed, width, params.height);
     let draw = |frame: usize| renderer.frame(params.seed, frame as u64, &factors[frame].1);
-    film(context, (width, params.height), params.rate, params.frames, draw)?;
-    write_factors(context, &factors)
+    film(job, (width, params.height), params.rate, params.frames, draw)?;
+    write_factors(job, &factors)
 }
 
-fn write_factors(context: &Context, factors: &[(&Mode, Factors)]) -> Result<()> {
+fn write_factors(job: &Job, factors: &[(&Mode, Factors)]) -> Result<()> {
     let float = DataType::Float32;
-    let mut table = context.table(
+    let mut table = job.table(
         "factors",
         schema(&[
             ("frame_index", DataType::Int64),

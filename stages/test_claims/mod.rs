@@ -14,7 +14,7 @@ use crate::columns::{Column, batch, float64s, int32s, schema_of, strings};
 use crate::compare_methods::bootstrap::{Group, interval};
 use crate::compare_methods::{Method, check, frames};
 use crate::metrics::METRICS;
-use crate::worker::Context;
+use callsheet_worker::Job;
 use claim::{Claim, Side, Slack};
 
 #[derive(Deserialize)]
@@ -48,13 +48,13 @@ struct Tested {
 ///
 /// # Errors
 /// When a claim is of what was not measured, or methods were not measured alike.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
-    let methods = Method::all(context)?;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
+    let methods = Method::all(job)?;
     check(&methods)?;
-    let frames = frames(context)?;
+    let frames = frames(job)?;
     let mut tested = Vec::new();
-    for path in &context.files("claims")?.paths {
+    for path in &job.files("claims")?.paths {
         for claim in Claim::read(path)? {
             for measure in MEASURES {
                 tested.push(test((path, &claim), measure, &methods, &frames, &params)?);
@@ -76,7 +76,7 @@ pub fn run(context: &Context) -> Result<()> {
         ("images", int32s(tested.iter().map(|t| t.images))),
         ("repetitions", int32s(tested.iter().map(|t| t.repetitions))),
     ];
-    let mut table = context.table("claims", schema_of(&columns))?;
+    let mut table = job.table("claims", schema_of(&columns))?;
     table.write(&batch(columns)?)?;
     Ok(table.finish()?)
 }

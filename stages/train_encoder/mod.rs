@@ -1,12 +1,13 @@
 //! Pre-training of the style encoder with a triplet loss (StEP, Meshry et al. 2021).
 
+mod part;
 mod watch;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use callsheet::table::read_columns;
+use callsheet_worker::table::read_columns;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tch::Tensor;
@@ -19,7 +20,8 @@ use crate::nn::compute::{Compute, Precision};
 use crate::nn::encoder::Encoder;
 use crate::nn::vars::Vars;
 use crate::nn::{file, loss};
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
+use part::of_part;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,17 +47,17 @@ const REPORT_EVERY: u64 = 20;
 ///
 /// # Errors
 /// When triplets name images that are not there, or the loss is no number any more.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
-    let pairs = Pairs::load_within(context.input("pairs")?, "train", params.max_side)?;
-    let (triplets, anchors) = read_triplets(context.input("triplets")?, &pairs)?;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
+    let pairs = Pairs::load_within(job.input("pairs")?, "train", params.max_side)?;
+    let (triplets, anchors) = read_triplets(job.input("triplets")?, &pairs)?;
 
     tch::manual_seed(params.seed);
-    let compute = Compute::choose(context, &params.device, params.precision, params.deterministic)?;
+    let compute = Compute::choose(job, &params.device, params.precision, params.deterministic)?;
     let mut vars = Vars::on(compute);
     let encoder = Encoder::new(&mut vars, params.nf);
     let mut adam = Adam::new(&[("", &vars)], Betas { first: 0.0, second: 0.99 });
-    let resumed = checkpoint::resume(context, params.stop_steps, &state(&vars, &adam), |_, _| true)?;
+    let resumed = checkpoint::resume(job, params.stop_steps, &state(&vars, &adam), |_, _| true)?;
     if let Some((step, saved)) = resumed {
         vars.load(&saved, "vars.")?;
         checkpoint::restore(&mut adam.state, &saved, "adam.");
@@ -88,20 +90,21 @@ pub fn run(context: &Context) -> Result<()> {
             adam.step
         );
         if adam.step.is_multiple_of(REPORT_EVERY) || adam.step == params.stop_steps {
-            context.metric("loss/triplet", adam.step, value);
-            context.metric("loss/z_l2", adam.step, energy.double_value(&[]));
+            job.metric("loss/triplet", adam.step, value);
+            job.metric("loss/z_l2", adam.step, energy.double_value(&[]));
         }
-        context.progress(adam.step as usize, params.stop_steps as usize, "steps");
+        job.progress(adam.step as usize, params.stop_steps as usize, "steps");
         if adam.step.is_multiple_of(params.checkpoint_every) || adam.step == params.stop_steps {
-            let loss = watch::look(context, adam.step, &triplets, params.margin, codes)?;
-            best = checkpoint::save(context, adam.step, &state(&vars, &adam), &course, Some(loss))?;
+            let loss = watch::look(job, adam.step, &triplets, params.margin, codes)?;
+            best = checkpoint::save(job, adam.step, &state(&vars, &adam), &course, Some(loss))?;
         }
     }
     if let Some(best) = best {
-        context.info(format!("the best checkpoint by the same triplets is {}", best.display()));
+        job.info(format!("the best checkpoint by the same triplets is {}", best.display()));
     }
-    let config = json!({ "network": "encoder", "nf": params.nf, "steps": adam.step, "labels": context.request.labels });
-    file::save_model(context.output("model")?, &[("encoder.safetensors", vars.named())], &config)
+    let config =
+        json!({ "network": "encoder", "nf": params.nf, "steps": adam.step, "labels": job.request.labels });
+    file::save_model(job.output("model")?, &[("encoder.safetensors", vars.named())], &config)
 }
 
 /// Everything that the next step depends on.
@@ -120,11 +123,6 @@ fn visit_rows(seed: i64, anchors: usize, triplets: usize, batch: usize, step: u6
         (visit * anchors) as i64 + row
     };
     (first..).zip(batch_rows(seed, "epoch", anchors, batch, step)).map(of_visit).collect()
-}
-
-/// Positions of the anchors (part 0), positives or negatives of some triplets.
-fn of_part(triplets: &[[i64; 3]], rows: &[i64], part: usize) -> Vec<i64> {
-    rows.iter().map(|row| triplets[*row as usize][part]).collect()
 }
 
 /// Positions of anchor, positive and negative in the training images, visit after visit, and the

@@ -3,10 +3,10 @@
 use anyhow::Result;
 use tch::{Kind, Tensor, no_grad};
 
-use super::of_part;
+use super::part::of_part;
 use crate::data::spread;
 use crate::nn::loss;
-use crate::worker::Context;
+use callsheet_worker::Job;
 
 /// Triplets looked at, of fewer all.
 const WATCHED: usize = 256;
@@ -20,7 +20,7 @@ const BATCH: usize = 16;
 /// # Errors
 /// When a value cannot be read out of its tensor.
 pub fn look(
-    context: &Context,
+    job: &Job,
     step: u64,
     triplets: &[[i64; 3]],
     margin: f64,
@@ -34,7 +34,7 @@ pub fn look(
     let apart = |other: &Tensor| (&anchor - other).square().sum_dim_intlist(1, false, Kind::Float);
     let ordered = apart(&positive).less_tensor(&apart(&negative)).to_kind(Kind::Double).mean(Kind::Double);
     let loss = f64::try_from(loss::triplet(&anchor, &positive, &negative, margin))?;
-    context.metric("same/triplet", step, loss);
-    context.metric("same/ordered", step, f64::try_from(ordered)?);
+    job.metric("same/triplet", step, loss);
+    job.metric("same/ordered", step, f64::try_from(ordered)?);
     Ok(loss)
 }

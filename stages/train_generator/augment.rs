@@ -12,7 +12,7 @@ use crate::data::{Pairs, to_picture, to_tensor};
 use crate::nn::generator::SIDE_MULTIPLE;
 use crate::picture::resized;
 use crate::random::stream;
-use crate::worker::refusal;
+use callsheet_worker::refusal;
 
 /// How images are varied.
 #[derive(Clone, Debug, PartialEq)]

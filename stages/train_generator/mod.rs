@@ -7,6 +7,7 @@ mod lanes;
 mod loader;
 mod losses;
 mod optimizers;
+mod params;
 mod sampler;
 mod start;
 mod targets;
@@ -22,49 +23,23 @@ use tch::Tensor;
 use crate::data::Pairs;
 use crate::model::{AVERAGED, Model, Shadows, prefix};
 use crate::nn::checkpoint::{self, Course, State};
-use crate::nn::compute::{Compute, Precision};
+use crate::nn::compute::Compute;
 use crate::nn::schedule::Schedule;
 use crate::nn::vars::{ema_pairs, update_ema};
 use crate::nn::vgg::Vgg;
 use crate::objective::{Network, Term};
 use crate::random::torch_seed;
-use crate::worker::{Context, refusal};
 use augment::Augmentation;
+use callsheet_worker::{Job, refusal};
 use gradients::gradients;
 use lanes::Lanes;
 use loader::Loader;
 use losses::Networks;
 use optimizers::Optimizers;
+use params::Params;
 use sampler::{Batch, Sampler};
 use targets::Targets;
 use watch::Watch;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Params {
-    nf: i64,
-    encoder_nf: i64,
-    scales: usize,
-    batch: usize,
-    crop: i64,
-    enlarge: String,
-    perceptual_scale: f64,
-    w_mse: f64,
-    warmup_kimg: f64,
-    generator_rate: f64,
-    encoder_rate: f64,
-    discriminator_rate: f64,
-    ema_decay: f64,
-    fixed_kimg: u64,
-    total_kimg: u64,
-    stop_kimg: f64,
-    checkpoint_every: u64,
-    held_out: usize,
-    device: String,
-    precision: Precision,
-    deterministic: bool,
-    seed: i64,
-}
 
 /// Steps between two reports of the losses, as they are kept and drawn.
 const REPORT_EVERY: u64 = 20;
@@ -80,27 +55,27 @@ const ENCODED: i64 = 16;
 /// # Errors
 /// When weights do not fit, the side suits no network, the batch is larger than the set, a warm-up has no
 /// loss, or a loss is no number any more.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
-    let (objective, warm_up) = start::objectives(context.input("objective")?, &params)?;
-    let pairs = Pairs::load(context.input("pairs")?, "train")?;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
+    let (objective, warm_up) = start::objectives(job.input("objective")?, &params)?;
+    let pairs = Pairs::load(job.input("pairs")?, "train")?;
     start::check(&params, &pairs)?;
     let augmentation = Augmentation::new(params.crop, &params.enlarge, pairs.side(), params.seed)?;
-    let compute = Compute::choose(context, &params.device, params.precision, params.deterministic)?;
-    let vgg = Vgg::load(context.input("vgg")?)?.on(compute);
+    let compute = Compute::choose(job, &params.device, params.precision, params.deterministic)?;
+    let vgg = Vgg::load(job.input("vgg")?)?.on(compute);
     let as_stored = augmentation.is_none(pairs.side());
     let targets = if as_stored { Targets::kept(pairs.len()) } else { Targets::fleeting() };
 
     tch::manual_seed(params.seed);
-    let (model, first_step) = start::model(context, &params, &objective, augmentation.side, compute)?;
+    let (model, first_step) = start::model(job, &params, &objective, augmentation.side, compute)?;
     // What a frozen encoder says of images that never change.
     let known = (as_stored && !objective.trains(Network::Encoder) && !objective.variational)
         .then(|| model.codes(&pairs.b, ENCODED))
         .transpose()?;
-    let held_out = context.input("pairs")?;
+    let held_out = job.input("pairs")?;
     let watch =
         Watch::new(held_out, params.held_out, augmentation.side, &model, compute).unwrap_or_else(|error| {
-            context.warn(format!("held-out images are not looked at: {error:#}"));
+            job.warn(format!("held-out images are not looked at: {error:#}"));
             None
         });
     let mut optimizers = Optimizers::new(&model, &objective);
@@ -122,7 +97,7 @@ pub fn run(context: &Context) -> Result<()> {
     };
     let mut step = first_step;
     let expected = state(&model, &optimizers, &shadows);
-    if let Some((saved_step, saved)) = checkpoint::resume(context, last_step, &expected, agrees)? {
+    if let Some((saved_step, saved)) = checkpoint::resume(job, last_step, &expected, agrees)? {
         model.load(&saved, |_| true)?;
         optimizers.take(&saved, saved_step - if saved_step > warm_step { warm_step } else { first_step });
         for (network, shadows) in &mut shadows {
@@ -135,7 +110,7 @@ pub fn run(context: &Context) -> Result<()> {
     let Params { batch, seed, .. } = params;
     let sampler = Sampler { pairs, augmentation, batch, seed, two, device: compute.device };
     let mut loader = Loader::new(sampler, step..last_step);
-    let lanes = Lanes::new(compute.device, context.request.cpus)?;
+    let lanes = Lanes::new(compute.device, job.request.cpus)?;
     let (began, mut best) = (step, None);
 
     while step < last_step {
@@ -171,36 +146,36 @@ pub fn run(context: &Context) -> Result<()> {
             let value = value.double_value(&[]);
             let largest = if name.starts_with(TOTAL) { f64::MAX } else { LARGEST_LOSS };
             if value.is_nan() || value.abs() > largest {
-                return Err(diverged(context, &name, value, step));
+                return Err(diverged(job, &name, value, step));
             }
             if reported {
-                context.metric(&format!("loss/{name}"), step, value);
+                job.metric(&format!("loss/{name}"), step, value);
             }
         }
         let images = |steps: u64| seen(steps) as usize;
-        context.progress(images(step - first_step), images(last_step - first_step), "images");
+        job.progress(images(step - first_step), images(last_step - first_step), "images");
         if step.is_multiple_of(params.checkpoint_every) || step == last_step {
             let state = state(&model, &optimizers, &shadows);
-            let look = |watch: &Watch| watch.look(context, step, &shadows, &vgg);
+            let look = |watch: &Watch| watch.look(job, step, &shadows, &vgg);
             let seen = watch.as_ref().map(|watch| lanes.with_all_cpus(|| look(watch))).transpose();
             let loss = seen.unwrap_or_else(|error| {
-                context.warn(format!("held-out images cannot be shown: {error:#}"));
+                job.warn(format!("held-out images cannot be shown: {error:#}"));
                 None
             });
-            best = checkpoint::save(context, step, &state, &course, loss)?;
+            best = checkpoint::save(job, step, &state, &course, loss)?;
         }
     }
     if step > began {
-        context.info(format!("waited {:.1} % of the time for images", 100.0 * loader.waited()));
+        job.info(format!("waited {:.1} % of the time for images", 100.0 * loader.waited()));
     }
     if let Some(best) = best {
-        context.info(format!("the best checkpoint by held-out images is {}", best.display()));
+        job.info(format!("the best checkpoint by held-out images is {}", best.display()));
     }
-    model.save(context.output("model")?, &objective, step, &shadows, &context.request.labels)
+    model.save(job.output("model")?, &objective, step, &shadows, &job.request.labels)
 }
 
-fn diverged(context: &Context, name: &str, value: f64, step: u64) -> anyhow::Error {
-    let scratch = context.request.scratch.display();
+fn diverged(job: &Job, name: &str, value: f64, step: u64) -> anyhow::Error {
+    let scratch = job.request.scratch.display();
     let help =
         format!("set the stage's rates lower, which begins anew; checkpoints from before are in {scratch}");
     refusal(format!("training diverged: the loss {name} is {value} at step {step}"), help)

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::Params;
+use super::params::Params;
 use crate::data::Pairs;
 use crate::model::{Model, Spec, Trained};
 use crate::nn::compute::Compute;
 use crate::nn::{bicyclegan, discriminator, file};
 use crate::objective::{Family, Network, Objective, Start, Term};
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
 
 /// The objective with the stage's weights, and that of the warm-up: the squared error alone.
 ///
@@ -53,14 +53,14 @@ pub fn objectives(path: &Path, params: &Params) -> Result<(Objective, Objective)
 /// # Errors
 /// When the side is too small for the discriminators, weights are missing, or do not fit.
 pub fn model(
-    context: &Context,
+    job: &Job,
     params: &Params,
     objective: &Objective,
     side: i64,
     compute: Compute,
 ) -> Result<(Model, u64)> {
-    let encoder = context.optional("encoder").map(|folder| file::load(&folder.join("encoder.safetensors")));
-    let generator = context.optional("generator").map(Trained::load).transpose()?;
+    let encoder = job.optional("encoder").map(|folder| file::load(&folder.join("encoder.safetensors")));
+    let generator = job.optional("generator").map(Trained::load).transpose()?;
     let encoder = encoder.transpose()?;
     if encoder.is_none() && generator.is_none() && objective.encoder == Start::Pretrained {
         return Err(refusal(

@@ -14,7 +14,7 @@ use crate::nn::compute::Compute;
 use crate::nn::loss;
 use crate::nn::vgg::Vgg;
 use crate::picture::{encode_png, montage};
-use crate::worker::Context;
+use callsheet_worker::Job;
 
 /// Rows and columns of a grid of samples.
 const GRID: usize = 4;
@@ -51,7 +51,7 @@ impl Watch {
     ///
     /// # Errors
     /// When the picture cannot be written.
-    pub fn look(&self, context: &Context, step: u64, shadows: &Shadows, vgg: &Vgg) -> Result<f64> {
+    pub fn look(&self, job: &Job, step: u64, shadows: &Shadows, vgg: &Vgg) -> Result<f64> {
         self.model.take(shadows)?;
         let codes = self.model.codes(&self.val.b, BATCH)?;
         let outputs = self.model.outputs(&self.val.a, &codes, BATCH);
@@ -63,18 +63,18 @@ impl Watch {
             loss.double_value(&[]) * output.size()[0] as f64
         });
         let perceptual = losses.sum::<f64>() / self.val.len() as f64;
-        context.metric("held_out/perceptual", step, perceptual);
+        job.metric("held_out/perceptual", step, perceptual);
         // An image that is remade exactly has no finite one.
         let finite: Vec<f64> = psnrs.into_iter().filter(|psnr| psnr.is_finite()).collect();
         if !finite.is_empty() {
-            context.metric("held_out/psnr", step, finite.iter().sum::<f64>() / finite.len() as f64);
+            job.metric("held_out/psnr", step, finite.iter().sum::<f64>() / finite.len() as f64);
         }
-        self.show(context, step, &codes)?;
+        self.show(job, step, &codes)?;
         Ok(perceptual)
     }
 
     /// Shows a grid: below the styles B that are above, the content A at the left of each row in these styles.
-    fn show(&self, context: &Context, step: u64, codes: &Tensor) -> Result<()> {
+    fn show(&self, job: &Job, step: u64, codes: &Tensor) -> Result<()> {
         let count = self.val.len().min(GRID);
         let image = |images: &Tensor, n: usize| to_picture(&images.get(n as i64));
         let mut rows = vec![(0..count).map(|n| Some(image(&self.val.b, n))).collect::<Vec<_>>()];
@@ -86,13 +86,13 @@ impl Watch {
             let row = (0..count).map(|m| Some(image(&outputs, m)));
             rows.push([Some(to_picture(&content))].into_iter().chain(row).collect());
         }
-        let path = context.request.scratch.join(format!("samples-{step:09}.png"));
+        let path = job.request.scratch.join(format!("samples-{step:09}.png"));
         fs::write(&path, encode_png(&montage(&rows))?)?;
         if let Some(old) = self.shown.replace(Some(path.clone())) {
             // The engine copied it when it was shown, a checkpoint ago.
             let _ = fs::remove_file(old);
         }
-        context.image("samples", step, &path);
+        job.image("samples", step, &path);
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
-use callsheet::inline::data_uri;
+use callsheet_figures::inline::data_uri;
 use image::RgbImage;
 use rand::seq::SliceRandom;
 

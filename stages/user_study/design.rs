@@ -1,6 +1,6 @@
 //! Which question shows whose outputs, on which sides, in which order.
 
-use callsheet::words::letter;
+use callsheet_figures::label::letter;
 use rand::seq::SliceRandom;
 
 use super::key::{Purpose, Side};

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::worker::refusal;
+use callsheet_worker::refusal;
 
 /// What a key says that it is.
 pub const KEY_FORMAT: &str = "callsheet study key 1";

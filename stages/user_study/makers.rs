@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use callsheet::error::list;
+use callsheet_worker::error::list;
 use serde_json::Value;
 
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
 
 /// A method with its trained model.
 pub struct Maker {
@@ -22,10 +22,10 @@ impl Maker {
     ///
     /// # Errors
     /// When there are several of the first, or none of the others.
-    pub fn all(context: &Context) -> Result<Vec<Self>> {
+    pub fn all(job: &Job) -> Result<Vec<Self>> {
         let mut makers: Vec<Self> = Vec::new();
         for input in ["ours", "others", "variants"] {
-            let Some(wired) = context.request.inputs.get(input) else { continue };
+            let Some(wired) = job.request.inputs.get(input) else { continue };
             if input == "ours" && wired.paths.len() != 1 {
                 let names = list(wired.names.iter().map(String::as_str));
                 return Err(refusal(
@@ -41,7 +41,7 @@ impl Maker {
                 let names = names(input, instance, wired.values.get(at));
                 // The store has one place for what is the same to the bit.
                 match makers.first() {
-                    Some(Self { name: ours, model: known }) if known == model => context.info(format!(
+                    Some(Self { name: ours, model: known }) if known == model => job.info(format!(
                         "{} of `{input}` is the model of `ours`, {ours}: nothing is asked of it",
                         names[0]
                     )),

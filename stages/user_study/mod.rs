@@ -17,8 +17,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::figures::{noted, pictures};
-use crate::worker::Context;
 use album::Album;
+use callsheet_worker::Job;
 use design::{Planned, letters, planned};
 use key::KEY_FORMAT;
 pub use key::{Key, Purpose, Question, Side};
@@ -50,15 +50,15 @@ const DIGITS: usize = 16;
 /// # Errors
 /// When there is nothing to compare, a model is damaged or takes images of another size, or there are not two
 /// validation images.
-pub fn run(context: &Context) -> Result<()> {
-    let params: Params = context.params()?;
-    let makers = Maker::all(context)?;
-    let (scenes, asked) = scenes(context, &params)?;
-    let originals = Originals::load(context.input("pairs")?, &scenes, params.crop)?;
+pub fn run(job: &Job) -> Result<()> {
+    let params: Params = job.params()?;
+    let makers = Maker::all(job)?;
+    let (scenes, asked) = scenes(job, &params)?;
+    let originals = Originals::load(job.input("pairs")?, &scenes, params.crop)?;
     let mut album = Album::new(params.side);
     let contents = album.add(pictures(&originals.contents))?;
     let styles = album.add(pictures(&originals.styles))?;
-    let outputs = outputs(context, &makers, &originals, asked, params.seed, &mut album)?;
+    let outputs = outputs(job, &makers, &originals, asked, params.seed, &mut album)?;
 
     let letters = letters(makers.len() + CHECKED.len(), params.seed);
     let plan = planned(makers.len(), asked, scenes.len() - asked, params.seed);
@@ -71,7 +71,7 @@ pub fn run(context: &Context) -> Result<()> {
         let (content, style) = (contents[planned.scene], styles[planned.scene]);
         json!({ "id": question.id, "content": content, "style": style, "left": left, "right": right })
     };
-    let note = noted(context, &params.note);
+    let note = noted(job, &params.note);
     let mut study = json!({
         "title": params.title,
         "note": note,
@@ -83,8 +83,8 @@ pub fn run(context: &Context) -> Result<()> {
     study["study"] = Value::from(digest.as_str());
     study.sort_all_objects();
     let html = page::html(&study);
-    context.info(format!("{} questions, {:.1} MB", questions.len(), html.len() as f64 / 1e6));
-    let folder = context.output("page")?;
+    job.info(format!("{} questions, {:.1} MB", questions.len(), html.len() as f64 / 1e6));
+    let folder = job.output("page")?;
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     write(&folder.join("study.html"), html)?;
 
@@ -99,17 +99,17 @@ pub fn run(context: &Context) -> Result<()> {
         methods: letters.iter().cloned().zip(names.map(str::to_owned)).collect(),
         questions,
     };
-    write(context.output("key")?, serde_json::to_string_pretty(&key)? + "\n")
+    write(job.output("key")?, serde_json::to_string_pretty(&key)? + "\n")
 }
 
 /// What is asked about, how many scenes these are, and after them those of the checks.
-fn scenes(context: &Context, params: &Params) -> Result<(Vec<Scene>, usize)> {
-    let val = Val::read(context.input("pairs")?)?;
+fn scenes(job: &Job, params: &Params) -> Result<(Vec<Scene>, usize)> {
+    let val = Val::read(job.input("pairs")?)?;
     let drawn = |count: usize, purpose: &str, questions: &str| {
         let scenes = val.scenes(count, params.seed, purpose)?;
         if scenes.len() < count {
             let found = scenes.len();
-            context.warn(format!("there are {found} validation images, not {count}: so many {questions}"));
+            job.warn(format!("there are {found} validation images, not {count}: so many {questions}"));
         }
         anyhow::Ok(scenes)
     };

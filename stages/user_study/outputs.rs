@@ -11,7 +11,7 @@ use super::makers::Maker;
 use super::originals::Originals;
 use crate::figures::{BATCH, pictures};
 use crate::model::Model;
-use crate::worker::Context;
+use callsheet_worker::Job;
 
 /// Places in the album by maker and scene. The makers are asked for the first `asked` scenes; in the others are what is
 /// real and what is noise, as if two more makers had made them.
@@ -19,7 +19,7 @@ use crate::worker::Context;
 /// # Errors
 /// When a model is damaged, or takes images of another size.
 pub fn outputs(
-    context: &Context,
+    job: &Job,
     makers: &[Maker],
     originals: &Originals,
     asked: usize,
@@ -38,7 +38,7 @@ pub fn outputs(
         let codes = model.codes(&part(&originals.styles), BATCH);
         let codes = codes.with_context(|| format!("the model of {} cannot be asked about", maker.name))?;
         put(n, 0, pictures(&model.outputs(&part(&originals.contents), &codes, BATCH)))?;
-        context.progress(n + 1, makers.len(), "methods");
+        job.progress(n + 1, makers.len(), "methods");
     }
     let real = pictures(&originals.real).split_off(asked);
     let noise = real.iter().enumerate().map(|(n, picture)| scrambled(picture, seed, n)).collect();

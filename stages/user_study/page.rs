@@ -1,6 +1,6 @@
 //! The page, whole: its text, style, program and pictures in one file that needs no other.
 
-use callsheet::inline::source_of;
+use callsheet_figures::inline::source_of;
 use serde_json::Value;
 
 const PAGE: &str = include_str!("page.html");

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use rayon::prelude::*;
 
 use super::{cannot_start, ffmpeg};
-use crate::worker::{Context, refusal};
+use callsheet_worker::{Job, refusal};
 
 const H264: &[&str] = &["-c:v", "libx264", "-preset", "medium", "-crf", "12", "-pix_fmt", "yuv420p"];
 /// With a palette of its own.
@@ -91,13 +91,13 @@ impl Encoder {
 /// # Errors
 /// When ffmpeg fails.
 pub fn film(
-    context: &Context,
+    job: &Job,
     size: (u32, u32),
     rate: u32,
     frames: usize,
     draw: impl Fn(usize) -> Vec<u8> + Sync,
 ) -> Result<()> {
-    let mut encoder = Encoder::create(context.output("video")?, Format::Mp4, size, rate)?;
+    let mut encoder = Encoder::create(job.output("video")?, Format::Mp4, size, rate)?;
     // As many frames in flight as threads: one is 100 MB at the paper's size.
     let at_once = rayon::current_num_threads();
     for start in (0..frames).step_by(at_once) {
@@ -106,7 +106,7 @@ pub fn film(
         if drawn.iter().try_for_each(|frame| encoder.frame(frame)).is_err() {
             break;
         }
-        context.progress(end, frames, "frames");
+        job.progress(end, frames, "frames");
     }
     // What went wrong is known to the encoder.
     encoder.finish()

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::{cannot_start, ffmpeg};
-use crate::worker::refusal;
+use callsheet_worker::refusal;
 
 /// The frames that the container promises.
 #[derive(Clone, Debug)]

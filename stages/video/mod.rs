@@ -10,7 +10,7 @@ pub use index::{Index, index, places};
 
 use std::process::{Command, Stdio};
 
-use crate::worker::refusal;
+use callsheet_worker::refusal;
 
 /// An ffmpeg command that asks nothing and reads no terminal. What it opens are files: a playlist
 /// that plays a video's part can make it fetch nothing.

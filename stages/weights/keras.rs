@@ -7,7 +7,7 @@ use hdf5_reader::Hdf5File;
 use tch::Tensor;
 
 use super::network::Convolution;
-use super::unreadable;
+use super::unreadable::unreadable;
 
 /// An open file.
 pub struct Keras<'a> {

@@ -9,6 +9,7 @@ mod pickle;
 #[cfg(test)]
 mod tests;
 pub mod torch;
+mod unreadable;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -21,20 +22,11 @@ use tch::{Kind, Tensor};
 
 pub use known::known;
 pub use network::convolutions;
+pub use unreadable::unreadable;
 
 use crate::nn::vgg::{Convention, Origin};
-use crate::worker::refusal;
 use keras::Keras;
 use network::Convolution;
-
-/// The error for a published weight file that cannot be read.
-pub fn unreadable(path: &Path, why: impl std::fmt::Display) -> anyhow::Error {
-    refusal(
-        format!("{} is no readable weight file: {why}", path.display()),
-        "remove it and fetch it again (`make setup` fetches those of the pipelines); `callsheet weights` \
-         lists what is there",
-    )
-}
 
 /// How a file is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use tch::Tensor;
 use zip::ZipArchive;
 
 use super::pickle::{Id, Node, Pickle, Reader};
-use super::unreadable;
+use super::unreadable::unreadable;
 
 /// Bytes of all arrays at most, as the archive says before they are read.
 const MOST_BYTES: u64 = 1 << 30;

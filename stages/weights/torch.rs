@@ -13,7 +13,7 @@ use tch::Tensor;
 use zip::ZipArchive;
 
 use super::pickle::{Id, Node, Pickle, Reader};
-use super::unreadable;
+use super::unreadable::unreadable;
 
 /// Values of a storage, by its key.
 type Storages = BTreeMap<String, Vec<f32>>;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use callsheet::code::Code;
+use callsheet_worker::code::Code;
 
 /// Output of a command in this repository's own project.
 fn printed(arguments: &[&str]) -> String {

@@ -1,6 +1,7 @@
 //! Tests of the engine through its real program and its library, one module for each subject.
 
 mod checks;
+mod commands;
 mod costs;
 mod curation;
 mod declarations;
@@ -9,6 +10,7 @@ mod engine;
 mod faults;
 mod foreach;
 mod imports;
+mod layers;
 mod lineage;
 mod metrics;
 mod promises;
@@ -20,3 +22,4 @@ mod setup;
 #[path = "../snapshot.rs"]
 mod snapshot;
 mod support;
+mod uses;

@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use callsheet::code::Code;
 use callsheet::declare::{Layer, Project, StageDecl};
-use callsheet::error::{Error, SourceText};
-use callsheet::key::{ActionKey, Digest};
+use callsheet::key::ActionKey;
 use callsheet::plan::{Plan, Request, Selection, resolve};
+use callsheet_worker::code::Code;
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{Error, SourceText};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::Index;

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::snapshot::assert_output;
 use crate::support::{Project, until};
-use callsheet::inline::source_of;
+use callsheet_figures::inline::source_of;
 use serde_json::Value;
 
 const FILE: &str = "data/out/shown/toy/report.html";

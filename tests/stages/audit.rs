@@ -51,7 +51,7 @@ fn video(project: &TempDir, name: &str, filter: &str, frames: usize) {
 /// Of each finding, the frames it is of.
 fn findings(project: &TempDir) -> BTreeMap<String, BTreeSet<String>> {
     let path = project.path().join("data/out/growing/any/audit_frames/findings.parquet");
-    let table = callsheet::table::read_columns(&path, &[]).expect("findings");
+    let table = callsheet_worker::table::read_columns(&path, &[]).expect("findings");
     let text = |name: &str| table[name].as_string::<i32>().clone();
     let (frames, kinds, reasons) = (text("frame_id"), text("finding"), text("reason"));
     let others = text("other_frame_id");

@@ -102,9 +102,9 @@ fn damaged_frames_are_refused_or_left_out_and_counted() {
     with_any_ffmpeg(|| assert_output!(warnings(&output)));
     let out = project.path().join("data/out/synthesis/space_needle");
     let table = out.join("extract_frames/frames.parquet");
-    let footer = callsheet::table::footer(&out.join("list_frames/list.parquet")).expect("a footer");
+    let footer = callsheet_worker::table::footer(&out.join("list_frames/list.parquet")).expect("a footer");
     let unreadable: u64 = footer["callsheet.unreadable_frames"].parse().expect("a count");
-    let rows = callsheet::table::row_count(&table).expect("a table");
+    let rows = callsheet_worker::table::row_count(&table).expect("a table");
     assert!(unreadable > 0 && rows > 0 && rows + unreadable == 60, "{rows} and {unreadable}");
 }
 

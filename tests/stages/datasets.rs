@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::flagship::{callsheet, failures, project, ran, repository, rows};
-use crate::pairs::{dataset, fixture, jpeg, pair, raw, said};
+use crate::pairs::{dataset, datasets, fixture, jpeg, pair, raw, said};
 use crate::shared::with_results;
 use crate::snapshot::assert_output;
 use arrow::array::AsArray;
@@ -33,7 +33,7 @@ fn each_benchmark_plans_and_runs_in_its_own_layout() {
         let files: u64 = folders.iter().map(|folder| if *folder == "train" { 24 } else { 2 }).sum();
         assert_eq!(counted["pair_images"], (files, files), "{name}");
         let table = project.path().join(format!("data/out/synthesis/{name}/pair_images/pairs.parquet"));
-        let pairs = callsheet::table::read_columns(&table, &[]).expect("pairs");
+        let pairs = callsheet_worker::table::read_columns(&table, &[]).expect("pairs");
         let decoded = |column: &str| {
             let bytes = pairs[column].as_struct().column_by_name("bytes").expect("bytes").clone();
             image::load_from_memory(bytes.as_binary::<i32>().value(0)).expect("a PNG").into_rgb8()
@@ -76,7 +76,7 @@ fn a_file_of_ten_lines_makes_a_folder_of_pairs_a_dataset() {
     }
     // Splits are drawn where no folder says them.
     assert_eq!(rows(&project, &["--dataset", "mine", "style_distances"])["pair_images"], (40, 40));
-    assert_output!(said(&dataset(&project, &[])));
+    assert_output!(said(&datasets(&project)));
 }
 
 #[test]

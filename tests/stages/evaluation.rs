@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 fn table(project: &TempDir, name: &str) -> RecordBatch {
     let path: PathBuf = project.path().join("data/out/synthesis/space_needle").join(name);
-    callsheet::table::read_columns(&path.with_added_extension("parquet"), &[]).expect(name)
+    callsheet_worker::table::read_columns(&path.with_added_extension("parquet"), &[]).expect(name)
 }
 
 fn floats(rows: &RecordBatch, name: &str) -> Vec<f64> {
@@ -208,7 +208,7 @@ fn how_different_images_of_a_folder_are_is_measured_in_every_folder_of_outputs()
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     let project = project();
-    for words in ["weights", "dataset"] {
+    for words in ["weights", "datasets"] {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
         let mut command = Command::new(engine());

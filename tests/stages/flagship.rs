@@ -26,9 +26,8 @@ pub fn project() -> TempDir {
     let shown = repository.display();
     let file = format!(
         "stages = \"{shown}/stages\"\npipelines = \"{shown}/pipelines\"\npath = [\"{shown}/.toolchain/bin\"]\n\
-         [defaults]\npipeline = \"synthesis\"\ndataset = \"space_needle\"\n\
-         [programs]\ncallsheet-stages = \"{}\"\n",
-        env!("CARGO_BIN_EXE_callsheet-stages")
+         [defaults]\npipeline = \"synthesis\"\ndataset = \"space_needle\"\n{}",
+        commands()
     );
     fs::write(folder.path().join("callsheet.toml"), file).expect("written");
     fs::create_dir(folder.path().join("data")).expect("created");
@@ -38,6 +37,16 @@ pub fn project() -> TempDir {
         symlink(repository.join(shared), folder.path().join(shared)).expect("linked");
     }
     folder
+}
+
+/// Programs and commands of a project's settings: those of this repository.
+pub fn commands() -> String {
+    let settings = fs::read_to_string(repository().join("callsheet.toml")).expect("settings");
+    let (_, commands) = settings.split_once("[commands]").expect("commands");
+    format!(
+        "[programs]\ncallsheet-stages = \"{}\"\n[commands]{commands}",
+        env!("CARGO_BIN_EXE_callsheet-stages")
+    )
 }
 
 /// A project with this repository's stages, and one pipeline of its own.

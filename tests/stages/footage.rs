@@ -8,7 +8,7 @@ use crate::flagship::{callsheet, failures, ffmpeg, project_of, rows};
 use crate::snapshot::assert_output;
 use arrow::array::AsArray;
 use arrow::datatypes::{Float64Type, Int32Type};
-use callsheet::table::read_columns;
+use callsheet_worker::table::read_columns;
 use tempfile::TempDir;
 
 const PIPELINE: &str = r#"

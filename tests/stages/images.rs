@@ -98,7 +98,7 @@ fn uncommon_images_are_taken_as_people_see_them() {
     fs::write(folder.join("turned.jpg"), turned).expect("written");
     rows(&project, &["--dataset", "facades", "pair_images", "--set", "pair_images.side=32"]);
     let table = project.path().join("data/out/synthesis/facades/pair_images/pairs.parquet");
-    let pairs = callsheet::table::read_columns(&table, &["image_id", "a"]).expect("pairs");
+    let pairs = callsheet_worker::table::read_columns(&table, &["image_id", "a"]).expect("pairs");
     let a = |name: &str| {
         let ids = pairs["image_id"].as_string::<i32>();
         let row = (0..pairs.num_rows()).find(|row| ids.value(*row) == format!("train/{name}")).expect(name);

@@ -41,7 +41,7 @@ fn the_ablation_survives_a_kill_shares_what_is_upstream_and_gathers_every_model_
     assert_eq!(["train_jointly", "train_frozen", "finetune"].map(trained), [7, 3, 4]);
 
     let table = project.path().join("data/out/ablation/space_needle/compare_methods/comparison.parquet");
-    let rows = callsheet::table::read_columns(&table, &[]).expect("a table");
+    let rows = callsheet_worker::table::read_columns(&table, &[]).expect("a table");
     let text = |name: &str, row| rows[name].as_string::<i32>().value(row).to_owned();
     let models: Vec<_> =
         (0..rows.num_rows()).map(|row| (text("method", row), text("training", row))).collect();
@@ -150,7 +150,7 @@ fn encoders_of_three_sets_are_compared_on_one_before_and_after_fine_tuning() {
     let counts = ["train_encoder", "pretrain_other", "train_frozen", "finetune"].map(instances);
     assert_eq!(counts, [0, 2, 3, 3], "the encoder of the same set is that of the other pipeline");
     let table = project.path().join("data/out/generalization/space_needle/test_claims/claims.parquet");
-    let rows = callsheet::table::read_columns(&table, &[]).expect("a table");
+    let rows = callsheet_worker::table::read_columns(&table, &[]).expect("a table");
     let text = |name: &str, row| rows[name].as_string::<i32>().value(row).to_owned();
     // Seven claims, by PSNR and by the distance.
     assert_eq!(rows.num_rows(), 14);
@@ -160,7 +160,7 @@ fn encoders_of_three_sets_are_compared_on_one_before_and_after_fine_tuning() {
     let (low, high, slack) = (numbers("difference_low"), numbers("difference_high"), numbers("slack"));
     let methods =
         project.path().join("data/out/generalization/space_needle/compare_methods/comparison.parquet");
-    let methods = callsheet::table::read_columns(&methods, &[]).expect("a table");
+    let methods = callsheet_worker::table::read_columns(&methods, &[]).expect("a table");
     let mean = |metric: &str, shown: &str| {
         let name = |column: &str, row| methods[column].as_string::<i32>().value(row).to_owned();
         let called = |row: &usize| format!("{}, {}", name("method", *row), name("training", *row)) == shown;

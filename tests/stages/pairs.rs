@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::flagship::engine;
 use image::{Rgb, RgbImage};
 use tempfile::TempDir;
 
@@ -43,8 +44,12 @@ pub fn said(output: &Output) -> String {
 
 /// Runs `callsheet dataset ..`, which takes no profile.
 pub fn dataset(project: &TempDir, arguments: &[&str]) -> Output {
-    let engine = Path::new(env!("CARGO_BIN_EXE_callsheet-stages")).with_file_name("callsheet");
-    let mut command = Command::new(engine);
+    let mut command = Command::new(engine());
     command.arg("dataset").args(arguments).current_dir(project.path());
     command.output().expect("callsheet starts")
+}
+
+/// Runs `callsheet datasets`.
+pub fn datasets(project: &TempDir) -> Output {
+    Command::new(engine()).arg("datasets").current_dir(project.path()).output().expect("callsheet starts")
 }

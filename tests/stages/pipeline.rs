@@ -188,7 +188,7 @@ fn the_whole_method_runs_once_and_a_changed_learning_rate_runs_what_depends_on_i
 
     for (table, columns) in TABLES {
         let path = project.path().join(format!("data/out/synthesis/space_needle/{table}.parquet"));
-        let part = callsheet::table::part_files(&path).expect(table).remove(0);
+        let part = callsheet_worker::table::part_files(&path).expect(table).remove(0);
         let reader = SerializedFileReader::new(File::open(part).expect(table)).expect("Parquet");
         let file = reader.metadata().file_metadata();
         let found: Vec<&str> = file.schema().get_fields().iter().map(|field| field.name()).collect();
@@ -203,7 +203,7 @@ fn the_whole_method_runs_once_and_a_changed_learning_rate_runs_what_depends_on_i
 /// Mutual information of style clusters and the stand-in's modes.
 fn agreement(project: &tempfile::TempDir) -> Option<f64> {
     let table = project.path().join("data/out/synthesis/space_needle/probe_style/probes.parquet");
-    let rows = callsheet::table::read_columns(&table, &["measure", "value"]).expect("probes");
+    let rows = callsheet_worker::table::read_columns(&table, &["measure", "value"]).expect("probes");
     let measures = rows["measure"].as_string::<i32>();
     let row = (0..rows.num_rows()).find(|row| measures.value(*row) == "NMI")?;
     Some(rows["value"].as_primitive::<Float64Type>().value(row))
@@ -214,7 +214,7 @@ fn a_positive_is_nearer_than_the_negative_and_shows_another_crop_than_the_anchor
     let project = shared::finished();
     let table = project.path().join("data/out/synthesis/space_needle/sample_triplets/triplets.parquet");
     let columns = ["anchor_id", "positive_id", "negative_id", "positive_distance", "negative_distance"];
-    let rows = callsheet::table::read_columns(&table, &columns).expect("triplets");
+    let rows = callsheet_worker::table::read_columns(&table, &columns).expect("triplets");
     let crop = |id: &str| id.rsplit('/').next().expect("a crop").to_owned();
     let text = |name: &str, row| rows[name].as_string::<i32>().value(row).to_owned();
     let number = |name: &str, row| rows[name].as_primitive::<Float64Type>().value(row);
@@ -247,7 +247,7 @@ fn a_trimmed_video_of_one_crop_takes_the_stand_in_s_place() {
     assert_output!(warnings(&output));
     assert!(!said.contains("synthesize_timelapse"), "{said}");
     let frames = project.path().join("data/out/synthesis/space_needle/extract_frames/frames.parquet");
-    assert_eq!(callsheet::table::row_count(&frames).expect("frames"), 45);
+    assert_eq!(callsheet_worker::table::row_count(&frames).expect("frames"), 45);
     assert_eq!(agreement(&project), None, "nothing is known of footage");
     let planned = |arguments: &[&str]| {
         let output = callsheet(&project, &[&["plan"], arguments].concat());

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::flagship::{callsheet, engine, failures, project_of, ran, stderr, warnings};
+use crate::flagship::{callsheet, commands, engine, failures, project_of, ran, stderr, warnings};
 use crate::shared::share_results;
 use crate::snapshot::assert_output;
 use serde_json::{Value, json};
@@ -15,6 +15,10 @@ use tempfile::TempDir;
 const PIPELINE: &str = include_str!("../web/study.toml");
 
 fn study(folder: &Path, words: &[&str]) -> Output {
+    let settings = folder.join("callsheet.toml");
+    if !settings.exists() {
+        std::fs::write(settings, commands()).expect("written");
+    }
     let mut command = Command::new(engine());
     command.arg("study").args(words).current_dir(folder).output().expect("callsheet starts")
 }

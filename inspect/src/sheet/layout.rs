@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use miette::{IntoDiagnostic, Result, miette};
 use polars::prelude::*;
 
-use crate::output::collect;
-use crate::rows::row_number;
-use crate::statistics::short;
+use crate::frame::{collect, row_number, short};
 
 /// What the user asks for.
 pub struct Options {

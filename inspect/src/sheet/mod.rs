@@ -5,15 +5,16 @@ mod pictures;
 
 use std::path::PathBuf;
 
-use callsheet_sheet::{Cell, Row, Sheet};
+use callsheet_figures::sheet::{Cell, Row, Sheet};
 use clap::Args;
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
 use polars::prelude::LazyFrame;
 
-use crate::SUCCESS;
 use crate::artifacts::Which;
+use crate::exit::SUCCESS;
+use crate::frame::row_number;
 use crate::output::say;
-use crate::rows::{chosen, row_number, sample};
+use crate::rows::{chosen, sample};
 use crate::sql::{Question, ask};
 use crate::table::open;
 use layout::{Layout, Options, Place};

@@ -8,7 +8,7 @@ use polars::prelude::*;
 use rayon::prelude::*;
 
 use crate::artifacts::{Artifacts, Which};
-use crate::output::collect;
+use crate::frame::collect;
 use crate::table::{Table, is_image, open};
 
 /// Pictures by id.

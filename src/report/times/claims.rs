@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use super::super::cells::NONE;
 use super::estimate::Value;
 use super::tested::{Tested, rows};
 use super::training::Training;
 use crate::metrics::number;
 use crate::plan::{self, FasterClaim};
+use crate::report::cells::NONE;
 
 const COLUMNS: [&str; 8] = ["claim", "holds", "measure", "faster", "took", "than", "took", "times faster"];
 

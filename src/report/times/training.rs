@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 
 use serde::Deserialize;
 
-use super::super::subject::Subject;
+use crate::report::subject::Subject;
 use crate::store::{Provenance, Store};
 
 /// What quality is told as.

@@ -11,13 +11,15 @@ use std::path::Path;
 use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
 
-use super::PART_BYTES;
 use super::index::Index;
+use super::part::PART_BYTES;
 use super::wanted::Wanted;
-use crate::error::Result;
-use crate::key::Digest;
 use crate::store::{RowDigests, Segment, Store};
-use crate::table::{Rows, TableWriter, batch_bytes, field_names, gather, rows_at_once, rows_within, schema};
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::Result;
+use callsheet_worker::table::{
+    Rows, TableWriter, batch_bytes, field_names, gather, rows_at_once, rows_within, schema,
+};
 
 /// So many segments of one size are merged.
 const MANY: usize = 8;

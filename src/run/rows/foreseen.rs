@@ -9,10 +9,10 @@ use serde::Serialize;
 use super::assemble::lay_out;
 use super::wanted::{Files, Wanted};
 use crate::declare::RowsDecl;
-use crate::error::Result;
-use crate::key::Digest;
 use crate::store::Store;
-use crate::table::{Rows, part_files};
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::Result;
+use callsheet_worker::table::{Rows, part_files};
 
 /// What a row-wise stage would do.
 #[derive(Clone, Copy, Debug, Serialize)]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use crate::key::Digest;
+use callsheet_worker::digest::Digest;
 
 /// Where digests are in a list, by their first bytes: as random as any hash of them.
 pub struct Index<'a> {

@@ -8,9 +8,9 @@ use arrow::datatypes::Schema;
 
 use super::wanted::Wanted;
 use crate::declare::RowsDecl;
-use crate::error::{Doing, Result};
-use crate::key::Digest;
-use crate::table::{Rows, TableWriter, gather, part_files, rows_at_once, schema};
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{Doing, Result};
+use callsheet_worker::table::{Rows, TableWriter, gather, part_files, rows_at_once, schema};
 
 /// The rows that a worker was asked for, in the order of their key.
 #[derive(Debug, Default)]

@@ -12,16 +12,17 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use parquet::errors::ParquetError;
 
-use super::PART_BYTES;
 use super::missing::Asked;
+use super::part::PART_BYTES;
 use super::wanted::keys;
-use crate::code::Code;
+use crate::checks::check_rows;
 use crate::declare::{OutputDecl, RowsDecl, TableFormat};
-use crate::error::{Doing, Error, Result, list};
-use crate::key::Digest;
 use crate::store::{RowDigests, Segment, Store};
-use crate::table::{
-    FOOTER_PREFIX, TableWriter, batch_bytes, check_columns, check_rows, declared_schema, footer, part_files,
+use callsheet_worker::code::Code;
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{Doing, Error, Result, list};
+use callsheet_worker::table::{
+    FOOTER_PREFIX, TableWriter, batch_bytes, check_columns, declared_schema, footer, part_files,
     read_batches, read_json, row_count, row_digests, rows_at_once,
 };
 

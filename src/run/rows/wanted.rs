@@ -11,11 +11,13 @@ use arrow::record_batch::RecordBatch;
 use parquet::errors::ParquetError;
 use serde_json::Value;
 
-use crate::code::Code;
 use crate::declare::RowsDecl;
-use crate::error::{Doing, Error, Result, list, suggest};
-use crate::key::Digest;
-use crate::table::{Rows, gather, read_batches, row_count, row_digests, rows_at_once, schema, type_name};
+use callsheet_worker::code::Code;
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{Doing, Error, Result, list, suggest};
+use callsheet_worker::table::{
+    Rows, gather, read_batches, row_count, row_digests, rows_at_once, schema, type_name,
+};
 
 /// Digests of the files of inputs, by the names that the worker sees.
 pub type Files = BTreeMap<String, BTreeMap<String, Digest>>;

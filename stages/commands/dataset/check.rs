@@ -6,12 +6,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, Result};
-use callsheet::declare::Project;
 use rayon::prelude::*;
 
 use super::expected::{Raw, raw};
 use super::report::{Finding, Report};
-use crate::commands::{FOUND, progress};
+use crate::commands::exit::{FOUND, REFUSED};
+use crate::commands::terminal::progress;
 use crate::picture::{Traits, content_digest, halves, is_image, read_with_traits};
 use crate::video::{Decoding, decode, index};
 
@@ -32,18 +32,17 @@ struct Looked {
 /// # Errors
 /// When there is no such dataset, or its file is malformed.
 pub fn check(name: &str, json: bool) -> Result<u8> {
-    let project = Project::find()?;
-    let raw = raw(&project, name)?;
-    let paired = raw.import == "pairs";
+    let Some(raw) = raw(name)? else { return Ok(REFUSED) };
+    let files = &raw.declared.files;
+    let paired = raw.declared.import == "pairs";
     let done = AtomicUsize::new(0);
-    let looked: Vec<Looked> = raw
-        .files
+    let looked: Vec<Looked> = files
         .par_iter()
-        .map(|(_, path)| {
-            let looked = look(path, paired);
+        .map(|file| {
+            let looked = look(&file.path, paired);
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-            if done.is_multiple_of(100) || done == raw.files.len() {
-                progress(done, raw.files.len(), "files");
+            if done.is_multiple_of(100) || done == files.len() {
+                progress(done, files.len(), "files");
             }
             looked
         })
@@ -117,7 +116,8 @@ fn report(name: &str, raw: &Raw, looked: Vec<Looked>, paired: bool) -> Report {
         Some([width, height]) => Some((width, height)),
         None => sizes.iter().max_by_key(|(_, count)| **count).map(|(size, _)| *size),
     };
-    for ((file, _), looked) in raw.files.iter().zip(looked) {
+    for (file, looked) in raw.declared.files.iter().zip(looked) {
+        let file = &file.name;
         let mut find = |kind: &str, detail: String| {
             report.findings.push(Finding { file: file.clone(), kind: kind.to_owned(), detail });
         };

@@ -1,14 +1,15 @@
-//! What a dataset's file says of its raw files.
+//! What a dataset's file says of its raw files, as the engine tells it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
-use anyhow::Result;
-use callsheet::declare::{Layer, Origin, Project};
-use callsheet::plan::files;
+use anyhow::{Context as _, Result};
+use callsheet_worker::refusal;
 use serde::Deserialize;
+use serde_json::Value;
 
-use crate::worker::refusal;
+use crate::commands::project::engine;
 
 /// The table `[metadata]` of a dataset's file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -26,55 +27,67 @@ pub struct Metadata {
     pub sha256: Option<String>,
 }
 
-/// A dataset as its file says, and the raw files there are.
-pub struct Raw {
+/// A dataset as `callsheet datasets NAME --json` prints it.
+#[derive(Deserialize)]
+pub struct Declared {
     /// What it is, in one line.
     pub summary: String,
     /// How its files become pairs: `pairs`, `video` or another import.
     pub import: String,
-    /// What is expected of the files.
-    pub metadata: Metadata,
-    /// Names below their own folder, and paths, in the order of the names.
-    pub files: Vec<(String, PathBuf)>,
-    /// Pattern of the files, and where a user gets them.
-    pub patterns: Vec<(String, String)>,
-    /// What takes their place if there are none.
+    metadata: Value,
+    /// Patterns of its files, and where a user gets them.
+    pub sources: Vec<Source>,
+    /// In the order of the names.
+    pub files: Vec<RawFile>,
+    /// Label of what takes their place if there are none.
     pub stand_in: Option<String>,
 }
 
-/// Reads a dataset's file and looks for its raw files.
+/// Pattern of raw files.
+#[derive(Deserialize)]
+pub struct Source {
+    /// Relative to the project.
+    pub pattern: String,
+    /// Where a user gets the files; empty if that is not said.
+    pub obtain: String,
+}
+
+/// A raw file.
+#[derive(Deserialize)]
+pub struct RawFile {
+    /// Relative to the folder that the pattern begins with.
+    pub name: String,
+    /// Absolute path.
+    pub path: PathBuf,
+}
+
+/// A dataset and what is expected of its files.
+pub struct Raw {
+    /// As its file says.
+    pub declared: Declared,
+    /// What is expected of the files.
+    pub metadata: Metadata,
+}
+
+/// Asks the engine for a dataset; its errors appear as it prints them. None if it has refused.
 ///
 /// # Errors
-/// When there is no such dataset, or its file is malformed.
-pub fn raw(project: &Project, name: &str) -> Result<Raw> {
-    let layer: Layer = project.layer("dataset", "datasets", name)?;
-    let metadata = toml::Value::Table(layer.metadata.clone()).try_into().map_err(|error| {
+/// When the engine cannot be started, or `[metadata]` is malformed.
+pub fn raw(name: &str) -> Result<Option<Raw>> {
+    let mut command = Command::new(engine()?);
+    let command = command.args(["datasets", name, "--json"]).stderr(Stdio::inherit());
+    let output = command.output().context("cannot start callsheet")?;
+    if !output.status.success() {
+        return Ok(None);
+    }
+    let datasets: Vec<Declared> =
+        serde_json::from_slice(&output.stdout).context("malformed answer of callsheet")?;
+    let declared = datasets.into_iter().next().context("no answer of callsheet")?;
+    let metadata = serde_json::from_value(declared.metadata.clone()).map_err(|error| {
         refusal(
             format!("[metadata] of the dataset `{name}`: {error}"),
             "known: size = [width, height], files = { train = .. }, frames, url, sha256",
         )
     })?;
-    let mut raw = Raw {
-        summary: layer.summary.clone(),
-        import: layer.import.as_ref().map(|import| import.get_ref().clone()).unwrap_or_default(),
-        metadata,
-        files: Vec::new(),
-        patterns: Vec::new(),
-        stand_in: None,
-    };
-    for source in layer.sources.values() {
-        let Some(path) = &source.path else { continue };
-        let pattern = path.get_ref().replace("{dataset}", name);
-        let spanned = toml::Spanned::new(path.span(), pattern.clone());
-        let origin = Origin::File(layer.source.clone(), path.span());
-        let (found, base) = files(&project.root, &spanned, &origin)?;
-        for file in found {
-            let shown = file.strip_prefix(&base).unwrap_or(&file).to_string_lossy().into_owned();
-            raw.files.push((shown, project.root.join(file)));
-        }
-        raw.patterns.push((pattern, source.obtain.clone().unwrap_or_default()));
-        raw.stand_in = raw.stand_in.or_else(|| source.otherwise.as_ref().map(|other| other.label.clone()));
-    }
-    raw.files.sort();
-    Ok(raw)
+    Ok(Some(Raw { declared, metadata }))
 }

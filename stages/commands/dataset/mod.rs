@@ -1,22 +1,20 @@
-//! `callsheet dataset`: which datasets there are, and whether what lies in `data/raw` is whole.
+//! `callsheet dataset`: whether what lies in `data/raw` is whole.
 
 mod check;
 mod expected;
-mod list;
 mod report;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-/// Which datasets there are, and whether their raw files are whole
+/// Check the raw files of a dataset
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
-    callsheet dataset                  # which there are, and how many files each has\n  \
     callsheet dataset check facades    # decode every file: counts, sizes, halves, duplicates\n  \
     make fetch DATASET=facades         # fetch it from its public address")]
 pub struct Dataset {
     #[command(subcommand)]
-    command: Option<DatasetCommands>,
+    command: DatasetCommands,
 }
 
 #[derive(Subcommand)]
@@ -35,9 +33,7 @@ impl Dataset {
     /// # Errors
     /// When there is no such dataset, or its file is malformed.
     pub fn execute(&self) -> Result<u8> {
-        match &self.command {
-            None => list::list(),
-            Some(DatasetCommands::Check { name, json }) => check::check(name, *json),
-        }
+        let DatasetCommands::Check { name, json } = &self.command;
+        check::check(name, *json)
     }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use callsheet::cli::{print_json, print_text};
+use callsheet_worker::print::{print_json, print_text};
 use serde::Serialize;
 
-use super::expected::Raw;
-use crate::commands::plain;
+use super::expected::{Raw, Source};
+use crate::commands::terminal::plain;
 
 /// Findings of one kind that are shown one by one; the rest are counted.
 const SHOWN: usize = 5;
@@ -46,17 +46,18 @@ pub struct Report {
 impl Report {
     /// Nothing is found yet.
     pub fn new(name: &str, raw: &Raw) -> Self {
-        let obtain =
-            raw.patterns.iter().map(|(pattern, obtain)| match (obtain.as_str(), &raw.metadata.url) {
+        let obtain = raw.declared.sources.iter().map(|Source { pattern, obtain }| {
+            match (obtain.as_str(), &raw.metadata.url) {
                 ("", None) => pattern.clone(),
                 ("", Some(url)) => format!("{pattern}, from {url}"),
                 (obtain, None) => format!("{pattern}: {obtain}"),
                 (obtain, Some(url)) => format!("{pattern}: {obtain} (from {url})"),
-            });
+            }
+        });
         Self {
             dataset: name.to_owned(),
-            summary: raw.summary.clone(),
-            files: raw.files.len(),
+            summary: raw.declared.summary.clone(),
+            files: raw.declared.files.len(),
             frames: 0,
             splits: BTreeMap::new(),
             expected: raw.metadata.files.clone(),
@@ -73,7 +74,7 @@ impl Report {
             self.findings.push(Finding { file: String::new(), kind: "missing".to_owned(), detail });
         };
         if self.files == 0 {
-            let detail = match &raw.stand_in {
+            let detail = match &raw.declared.stand_in {
                 Some(label) => format!("there is no file: the {label} takes their place"),
                 None => "there is no file".to_owned(),
             };

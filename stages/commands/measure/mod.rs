@@ -1,19 +1,19 @@
 //! `callsheet measure`: how far images are from others, or from each other.
 
+mod common;
 mod diversity;
 mod pairs;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
-use callsheet::cli::{print_json, print_text};
-use callsheet::declare::Project;
+use callsheet_worker::print::{print_json, print_text};
 use clap::{Args, ValueEnum, value_parser};
 use serde::Serialize;
 use serde_json::json;
 
+use super::project::weights_folder;
 use crate::lpips::Distance;
-use crate::worker::refusal;
 
 /// As of the stages that measure.
 const LARGEST_SIDE: i64 = 4096;
@@ -94,7 +94,7 @@ impl Measure {
 
     fn distance(&self) -> Result<Distance> {
         let (network, head, file) = self.network.names();
-        let folder = || Ok::<_, anyhow::Error>(Project::find()?.data.join("weights"));
+        let folder = || weights_folder();
         let weights =
             self.weights.clone().map_or_else(|| Ok(folder()?.join(file)), Ok::<_, anyhow::Error>)?;
         let heads = folder()?.join(format!("lpips/v{}/{head}.pth", self.version));
@@ -109,22 +109,4 @@ impl Measure {
             print_text(&format!("{}; {}\n{}", distance.name, distance.source(), text()));
         }
     }
-}
-
-/// Refuses two images that differ in size.
-fn check_sizes([a, b]: [&Path; 2], sizes: [(u32, u32); 2]) -> Result<()> {
-    let [x, y] = sizes.map(|(width, height)| format!("{width}x{height}"));
-    if x == y {
-        return Ok(());
-    }
-    Err(refusal(
-        format!("{} is {x}, {} is {y}", a.display(), b.display()),
-        "images are compared place by place: make them of one size",
-    ))
-}
-
-/// The mean of what is finite, if anything is.
-fn finite_mean(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let finite: Vec<f64> = values.filter(|value| value.is_finite()).collect();
-    (!finite.is_empty()).then(|| finite.iter().sum::<f64>() / finite.len() as f64)
 }

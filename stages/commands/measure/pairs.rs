@@ -10,13 +10,13 @@ use rayon::prelude::*;
 use serde::Serialize;
 use tch::Tensor;
 
-use super::{check_sizes, finite_mean};
+use super::common::{check_sizes, finite_mean};
 use crate::commands::images::{opened, pictures};
-use crate::commands::{plain, progress};
+use crate::commands::terminal::{plain, progress};
 use crate::data::to_tensor;
 use crate::lpips::Distance;
 use crate::metrics::{psnr, ssim};
-use crate::worker::refusal;
+use callsheet_worker::refusal;
 
 /// What was measured of a pair.
 #[derive(Serialize)]

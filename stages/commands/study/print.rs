@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 use anyhow::Result;
-use callsheet::cli::{print_json, print_text};
-use callsheet::error::list;
+use callsheet_worker::error::list;
+use callsheet_worker::print::{print_json, print_text};
 
 use super::count::{Compared, Share, Tally};
-use crate::commands::plain;
+use crate::commands::terminal::plain;
 
 /// Prints a tally.
 ///

@@ -8,7 +8,7 @@ use image::RgbImage;
 
 use crate::picture::{encode_png, montage};
 use crate::video::{Encoder, Format};
-use crate::worker::refusal;
+use callsheet_worker::refusal;
 
 /// What an output's name says that it is.
 #[derive(Clone, Copy, PartialEq)]

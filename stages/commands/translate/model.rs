@@ -12,7 +12,7 @@ use crate::data::{to_picture, to_tensor};
 use crate::model::Model;
 use crate::nn::compute::{Compute, device};
 use crate::picture::{resized, within};
-use crate::worker::refusal;
+use callsheet_worker::refusal;
 
 /// Images that go through the network together.
 const BATCH: i64 = 4;

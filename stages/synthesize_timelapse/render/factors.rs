@@ -77,8 +77,8 @@ pub fn stream(seed: u64, index: u64, purpose: u64) -> ChaCha8Rng {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sun::position;
     use super::*;
+    use crate::synthesize_timelapse::render::sun::position;
 
     fn samples(count: u64) -> impl Iterator<Item = (&'static str, Factors)> {
         (0..count).map(|index| sample(7, index)).map(|(mode, factors)| (mode.name, factors))

@@ -16,6 +16,8 @@ mod landmarks;
 mod light;
 mod math;
 mod movers;
+mod paint;
+mod painter;
 mod picture;
 mod plants;
 mod scene;
@@ -49,7 +51,7 @@ impl Renderer {
     /// The scene always fills the picture; it is meant for widths of 23/3 of the height.
     #[must_use]
     pub fn new(scene_seed: u64, width: u32, height: u32) -> Renderer {
-        Renderer { scene: scene::Scene::new(scene_seed, width as usize, height as usize) }
+        Renderer { scene: paint::paint(scene_seed, width as usize, height as usize) }
     }
 
     /// RGB bytes, row-major, of frame `index` under `factors`: a function of the arguments alone.

@@ -2,11 +2,9 @@
 
 use super::boats;
 use super::factors::stream;
-use super::glow::halo;
 use super::light::Light;
-use super::math::{Rgb, add, mix, mul, scale};
+use super::painter::Painter;
 use super::picture::Picture;
-use super::scene::Lamp;
 use super::sky::Sky;
 use super::streets::{QUAY, QUAY_Y, ROAD, road};
 use super::surface::Layer;
@@ -14,21 +12,13 @@ use super::tables::Tables;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-/// The frame that movers are painted into, with what lights them.
-pub struct Stage<'a> {
-    light: &'a Light,
-    tables: &'a Tables,
-    sky: &'a Sky<'a>,
-    pub picture: &'a mut Picture,
-}
-
 pub fn draw(mut rng: ChaCha8Rng, light: &Light, tables: &Tables, sky: &Sky, picture: &mut Picture) {
-    let mut stage = Stage { light, tables, sky, picture };
-    traffic(&mut rng, &mut stage);
+    let mut painter = Painter { light, tables, sky, picture };
+    traffic(&mut rng, &mut painter);
     for _ in 0..rng.random_range(2..6) {
-        boats::sail(&mut rng, &mut stage);
+        boats::sail(&mut rng, &mut painter);
     }
-    birds(&mut rng, &mut stage);
+    birds(&mut rng, &mut painter);
 }
 
 /// The stream of random numbers for the movers of a frame.
@@ -36,28 +26,7 @@ pub fn motion(seed: u64, index: u64) -> ChaCha8Rng {
     stream(seed, index, 1)
 }
 
-impl Stage<'_> {
-    /// The look of a surface of reflectance `albedo` at a place.
-    pub fn lit(&self, albedo: Rgb, x: f32, y: f32, layer: Layer) -> Rgb {
-        let row = &self.tables.rows[((y * self.picture.height as f32) as usize).min(self.picture.height - 1)];
-        let light = add(self.light.ambient, scale(self.light.direct, 0.55 * row.sunlit));
-        mix(self.sky.haze(x), mul(albedo, light), row.clear[layer as usize])
-    }
-
-    pub fn rect(&mut self, area: [f32; 4], albedo: Rgb, layer: Layer) {
-        let colour = self.lit(albedo, area[0], area[3], layer);
-        self.picture.stamp(area, colour, |_, _| true);
-    }
-
-    pub fn lamp(&mut self, x: f32, y: f32, radius: f32, colour: Rgb) {
-        let lamp = Lamp { x, y, radius, colour, layer: Layer::Front };
-        if self.light.night > 0.0 {
-            halo(self.picture, &lamp, self.light.factors.haze, self.light.night);
-        }
-    }
-}
-
-fn traffic(rng: &mut ChaCha8Rng, stage: &mut Stage) {
+fn traffic(rng: &mut ChaCha8Rng, painter: &mut Painter) {
     for k in 0..44 {
         let near = k % 2 == 0;
         let (x, size, layer) = if near {
@@ -71,30 +40,30 @@ fn traffic(rng: &mut ChaCha8Rng, stage: &mut Stage) {
         let paint = [[0.6; 3], [0.08; 3], [0.35, 0.05, 0.04], [0.10, 0.16, 0.35], [0.3; 3]];
         let paint = paint[rng.random_range(0..paint.len())];
         let tall = size * 0.42;
-        stage.rect([x, y - tall * 0.6, x + size, y], paint, layer);
-        stage.rect([x + size * 0.2, y - tall, x + size * 0.75, y - tall * 0.6], paint, layer);
+        painter.rect([x, y - tall * 0.6, x + size, y], paint, layer);
+        painter.rect([x + size * 0.2, y - tall, x + size * 0.75, y - tall * 0.6], paint, layer);
         let (front, back) = if right { (x + size, x) } else { (x, x + size) };
-        stage.lamp(front, y - tall * 0.4, size * 0.9, [0.95, 0.92, 0.75]);
-        stage.lamp(back, y - tall * 0.4, size * 0.6, [0.9, 0.06, 0.03]);
+        painter.lamp(front, y - tall * 0.4, size * 0.9, [0.95, 0.92, 0.75]);
+        painter.lamp(back, y - tall * 0.4, size * 0.6, [0.9, 0.06, 0.03]);
     }
 }
 
 /// A loose flock, and sometimes an airliner high up.
-fn birds(rng: &mut ChaCha8Rng, stage: &mut Stage) {
+fn birds(rng: &mut ChaCha8Rng, painter: &mut Painter) {
     let (x, y) = (rng.random_range(0.4..7.2), rng.random_range(0.15..0.45));
     for _ in 0..rng.random_range(0..8) {
         let (bx, by) = (x + rng.random_range(-0.2..0.2), y + rng.random_range(-0.06..0.06));
         let (span, flap) = (rng.random_range(0.006..0.010_f32), rng.random_range(-0.7..0.7_f32));
-        let colour = stage.lit([0.10; 3], bx, by, Layer::NearCity);
-        stage.picture.stamp([bx - span, by - span, bx + span, by + span], colour, |px, py| {
+        let colour = painter.lit([0.10; 3], bx, by, Layer::NearCity);
+        painter.picture.stamp([bx - span, by - span, bx + span, by + span], colour, |px, py| {
             let bend = (px - bx).abs() / span;
             (py - by + flap * span * bend * (1.6 - bend)).abs() < 0.14 * span * (1.15 - bend)
         });
     }
     if rng.random_bool(0.35) {
         let (px, py) = (rng.random_range(0.5..7.0), rng.random_range(0.05..0.25));
-        stage.rect([px, py, px + 0.020, py + 0.0022], [0.8; 3], Layer::FarCity);
-        stage.rect([px + 0.008, py - 0.002, px + 0.011, py + 0.005], [0.6; 3], Layer::FarCity);
-        stage.lamp(px, py, 0.008, [1.0, 0.5, 0.4]);
+        painter.rect([px, py, px + 0.020, py + 0.0022], [0.8; 3], Layer::FarCity);
+        painter.rect([px + 0.008, py - 0.002, px + 0.011, py + 0.005], [0.6; 3], Layer::FarCity);
+        painter.lamp(px, py, 0.008, [1.0, 0.5, 0.4]);
     }
 }

@@ -1,10 +1,8 @@
-//! The static scene: everything painted back to front from a scene seed.
+//! The static scene and its lamps.
 
 use super::canvas::{ASPECT, Canvas};
-use super::factors::stream;
 use super::math::Rgb;
 use super::surface::{Layer, Part};
-use super::{city, harbour, landmarks, plants, streets, terrain, tower};
 
 /// A light whose halo is added to the picture by night.
 #[derive(Clone, Copy)]
@@ -24,34 +22,8 @@ pub struct Scene {
 }
 
 impl Scene {
-    pub fn new(seed: u64, width: usize, height: usize) -> Scene {
-        let mut scene = Scene { canvas: Canvas::new(width, height), lamps: Vec::new() };
-        // One stream per part: a change to one leaves the others as they are.
-        let rng = |part| stream(seed, 0, part);
-        let relief = (seed ^ (seed >> 32)) as u32;
-        terrain::mountains(&mut scene, relief);
-        terrain::hills(&mut scene, relief);
-        city::far(&mut scene, &mut rng(101));
-        harbour::bridge(&mut scene);
-        landmarks::masts(&mut scene);
-        city::middle(&mut scene, &mut rng(102));
-        tower::build(&mut scene);
-        city::near(&mut scene, &mut rng(103));
-        landmarks::stadium(&mut scene);
-        terrain::ground(&mut scene, relief);
-        plants::shoreline(&mut scene, &mut rng(104));
-        harbour::cranes(&mut scene);
-        landmarks::wheel(&mut scene);
-        terrain::water(&mut scene);
-        harbour::piers(&mut scene, &mut rng(105));
-        streets::lay(&mut scene);
-        plants::hillside(&mut scene, &mut rng(106));
-        scene.drop_hidden_lamps();
-        scene
-    }
-
     /// A lamp that something nearer covers throws no halo.
-    fn drop_hidden_lamps(&mut self) {
+    pub fn drop_hidden_lamps(&mut self) {
         let canvas = &self.canvas;
         self.lamps.retain(|lamp| {
             let column = (lamp.x / ASPECT * canvas.width as f32) as usize;

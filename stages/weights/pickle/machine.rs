@@ -5,9 +5,28 @@ use std::collections::HashMap;
 use super::reader::Reader;
 use super::{Id, Node, Pickle};
 
+/// Objects of a pickle at most: a state dict has a dozen for each tensor.
+const MOST_NODES: usize = 1 << 18;
+
+impl Reader<'_> {
+    /// Reads one pickle of protocol 2 to 5.
+    ///
+    /// # Errors
+    /// When it ends early, or is malformed.
+    pub fn pickle(&mut self) -> Result<Pickle, String> {
+        let mut machine = Machine::default();
+        while !machine.step(self)? {
+            if machine.pickle.nodes.len() > MOST_NODES {
+                return Err(format!("a pickle of more than {MOST_NODES} objects, which no weights need"));
+            }
+        }
+        Ok(machine.pickle)
+    }
+}
+
 #[derive(Default)]
-pub struct Machine {
-    pub pickle: Pickle,
+struct Machine {
+    pickle: Pickle,
     stack: Vec<Id>,
     /// Heights of the stack where marks stand.
     marks: Vec<usize>,

@@ -1,11 +1,5 @@
 //! Bytes of a file that holds pickles, in order.
 
-use super::Pickle;
-use super::machine::Machine;
-
-/// Objects of a pickle at most: a state dict has a dozen for each tensor.
-const MOST_NODES: usize = 1 << 18;
-
 /// Bytes that are read in order.
 pub struct Reader<'a> {
     bytes: &'a [u8],
@@ -56,19 +50,5 @@ impl<'a> Reader<'a> {
     pub fn sized(&mut self, width: usize) -> Result<&'a [u8], String> {
         let length = self.take(width)?.iter().rev().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
         self.take(usize::try_from(length).map_err(|_| "it ends")?)
-    }
-
-    /// Reads one pickle of protocol 2 to 5.
-    ///
-    /// # Errors
-    /// When it ends early, or is malformed.
-    pub fn pickle(&mut self) -> Result<Pickle, String> {
-        let mut machine = Machine::default();
-        while !machine.step(self)? {
-            if machine.pickle.nodes.len() > MOST_NODES {
-                return Err(format!("a pickle of more than {MOST_NODES} objects, which no weights need"));
-            }
-        }
-        Ok(machine.pickle)
     }
 }

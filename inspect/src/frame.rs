@@ -1,0 +1,47 @@
+//! Computing and reading frames of the query engine.
+
+use miette::{Result, miette};
+use polars::prelude::*;
+
+/// Computes rows, a part at a time where that is possible.
+///
+/// # Errors
+/// When a column is used as what it is not, or a file is damaged.
+pub fn collect(frame: LazyFrame) -> Result<DataFrame> {
+    let result =
+        frame.collect_with_engine(Engine::Streaming).map_err(|error| miette!("{}", message(&error)))?;
+    Ok(result.unwrap_single())
+}
+
+/// What an error of the query engine says, without the plan of the query.
+pub fn message(error: &PolarsError) -> String {
+    error.to_string().split("\n\nResolved plan").next().unwrap_or_default().to_owned()
+}
+
+/// A number of rows as the query engine counts them.
+pub fn row_number(count: usize) -> IdxSize {
+    IdxSize::try_from(count).unwrap_or(IdxSize::MAX)
+}
+
+/// A number of the first row.
+pub fn number(rows: &DataFrame, column: usize) -> Option<f64> {
+    rows.columns().get(column)?.get(0).ok()?.extract::<f64>()
+}
+
+/// A number as people read it.
+pub fn short(number: f64) -> String {
+    let size = number.abs();
+    match size {
+        _ if number.fract() == 0.0 && size < 1e9 => format!("{number}"),
+        _ if size != 0.0 && !(1e-3..1e6).contains(&size) => format!("{number:.3e}"),
+        _ => {
+            let text = format!("{number:.4}");
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
+    }
+}
+
+/// A column by its name, whatever is in that.
+pub fn column(name: &str) -> Expr {
+    Expr::Column(name.into())
+}

@@ -1,0 +1,121 @@
+//! `callsheet datasets`.
+
+use std::path::PathBuf;
+
+use callsheet_worker::error::Result;
+use callsheet_worker::print::{print_json, print_text};
+use clap::Args;
+use serde::Serialize;
+use toml::Spanned;
+
+use super::exit::SUCCESS;
+use crate::declare::{Origin, Project};
+use crate::plan::files;
+
+/// List the datasets of this project, and how many raw files each has
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  callsheet datasets
+  callsheet datasets space_needle --json   what its file says, and the paths of its raw files")]
+pub struct Datasets {
+    /// Only this dataset
+    name: Option<String>,
+    /// Print as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A dataset as its file declares it, and the raw files that there are.
+#[derive(Serialize)]
+struct Dataset {
+    name: String,
+    summary: String,
+    /// Name of the file in `imports/`; empty if it has none.
+    import: String,
+    /// Table `[metadata]` of its file.
+    metadata: toml::Table,
+    sources: Vec<Source>,
+    /// In the order of their names.
+    files: Vec<File>,
+    /// Label of what takes the place of raw files.
+    stand_in: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Source {
+    pattern: String,
+    /// Where a user gets the files; empty if its file does not say.
+    obtain: String,
+}
+
+#[derive(Serialize)]
+struct File {
+    /// Path relative to the folder that the pattern begins with.
+    name: String,
+    /// Absolute path.
+    path: PathBuf,
+}
+
+impl Datasets {
+    pub fn execute(&self) -> Result<u8> {
+        let project = Project::find()?;
+        let names = self.name.clone().map_or_else(|| project.dataset_names(), |name| vec![name]);
+        if self.json {
+            let datasets = names.iter().map(|name| dataset(&project, name)).collect::<Result<Vec<_>>>()?;
+            print_json(&datasets);
+            return Ok(SUCCESS);
+        }
+        let width = names.iter().map(String::len).max().unwrap_or_default();
+        for name in &names {
+            match dataset(&project, name) {
+                Ok(found) => {
+                    print_text(&format!("{name:width$}  {:28}  {}", found.count(), found.summary));
+                }
+                Err(error) if self.name.is_some() => return Err(error),
+                Err(error) => print_text(&format!("{name:width$}  {error}")),
+            }
+        }
+        Ok(SUCCESS)
+    }
+}
+
+impl Dataset {
+    /// Number of raw files in words.
+    fn count(&self) -> String {
+        match (self.files.len(), &self.stand_in) {
+            (0, Some(label)) => format!("no files: {label}"),
+            (0, None) => "no files".to_owned(),
+            (1, _) => "1 file".to_owned(),
+            (count, _) => format!("{count} files"),
+        }
+    }
+}
+
+/// Reads a dataset's file and looks for its raw files.
+fn dataset(project: &Project, name: &str) -> Result<Dataset> {
+    let layer = project.layer("dataset", "datasets", name)?;
+    let mut dataset = Dataset {
+        name: name.to_owned(),
+        summary: layer.summary,
+        import: layer.import.map(Spanned::into_inner).unwrap_or_default(),
+        metadata: layer.metadata,
+        sources: Vec::new(),
+        files: Vec::new(),
+        stand_in: None,
+    };
+    for source in layer.sources.into_values() {
+        let Some(path) = source.path else { continue };
+        let pattern = path.get_ref().replace("{dataset}", name);
+        let origin = Origin::File(layer.source.clone(), path.span());
+        let (found, base) = files(&project.root, &Spanned::new(path.span(), pattern.clone()), &origin)?;
+        dataset.files.extend(found.into_iter().map(|file| File {
+            name: file.strip_prefix(&base).unwrap_or(&file).to_string_lossy().into_owned(),
+            path: project.root.join(file),
+        }));
+        dataset.sources.push(Source { pattern, obtain: source.obtain.unwrap_or_default() });
+        dataset.stand_in = dataset.stand_in.or(source.otherwise.map(|other| other.label));
+    }
+    dataset.files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(dataset)
+}

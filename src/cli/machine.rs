@@ -1,0 +1,40 @@
+//! What a run may use of this machine.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::thread::available_parallelism;
+
+use crate::declare::Bytes;
+use crate::run::Machine;
+
+/// What a run may use of this machine: what the user says, else what there is.
+pub fn machine(jobs: Option<u16>, memory: Option<Bytes>, ids: Option<&[String]>) -> Machine {
+    let cpus = available_parallelism().map_or(1, usize::from);
+    let system = rustix::system::sysinfo();
+    Machine {
+        cpus: jobs.map_or(cpus, usize::from),
+        memory: memory.map_or(system.totalram as u64 * u64::from(system.mem_unit), |bytes| bytes.0),
+        gpus: ids.map_or_else(gpus, |ids| visible(ids.iter().map(String::as_str))),
+    }
+}
+
+/// Ids, each once, up to the first that is negative, as CUDA reads them.
+fn visible<'a>(ids: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let ids = ids.take_while(|id| !id.starts_with('-')).filter(|id| !id.is_empty());
+    ids.filter(|id| seen.insert(*id)).map(str::to_owned).collect()
+}
+
+/// `CUDA_VISIBLE_DEVICES`, or one id for each device that the driver shows. CUDA counts those from 0, whatever their names:
+/// a container that is given `/dev/nvidia3` alone sees it as GPU 0.
+fn gpus() -> Vec<String> {
+    if let Ok(visible) = env::var("CUDA_VISIBLE_DEVICES") {
+        return self::visible(visible.split(','));
+    }
+    let devices = fs::read_dir("/dev").into_iter().flatten().flatten();
+    let names = devices.filter_map(|entry| entry.file_name().into_string().ok());
+    let devices =
+        names.filter(|name| name.strip_prefix("nvidia").is_some_and(|id| id.parse::<u32>().is_ok()));
+    (0..devices.count()).map(|id| id.to_string()).collect()
+}

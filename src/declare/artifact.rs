@@ -1,0 +1,109 @@
+//! `[inputs.NAME]` and `[outputs.NAME]` of a stage.toml.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::checks::ChecksDecl;
+
+/// What an artifact is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ArtifactKind {
+    /// One Parquet file; identified by its schema and rows.
+    Table,
+    /// One file; identified by its bytes.
+    File,
+    /// A folder; identified by the names and bytes of its files.
+    Directory,
+    /// Raw files matched by a source's pattern. Only an input can be this.
+    Files,
+}
+
+/// How a table goes to a worker or comes from it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TableFormat {
+    /// Parquet.
+    #[default]
+    Parquet,
+    /// One JSON object a line, for workers without a Parquet library.
+    Json,
+}
+
+/// How an output is shown in reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Figure {
+    /// A PNG, JPEG or GIF file, or a film (MP4).
+    Picture,
+    /// The rows of a table. Of a column `x` beside `x_low` and `x_high`, these are the interval of its values.
+    Table,
+    /// Some of a table's images, evenly chosen.
+    Images,
+    /// Points of a table in the plane, by its columns `NAME_x` and `NAME_y`, coloured by its other columns; a column of
+    /// images shows what the point under the pointer is.
+    Scatter,
+}
+
+impl Figure {
+    /// What an output must be to be shown so.
+    pub fn of(self) -> ArtifactKind {
+        match self {
+            Self::Picture => ArtifactKind::File,
+            Self::Table | Self::Images | Self::Scatter => ArtifactKind::Table,
+        }
+    }
+}
+
+/// One `[inputs.NAME]` table.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InputDecl {
+    /// What the stage expects; `files` also takes a `file` artifact.
+    pub kind: ArtifactKind,
+    /// May be left unwired.
+    #[serde(default)]
+    pub optional: bool,
+    /// May be wired to an output that is `held_out`.
+    #[serde(default)]
+    pub held_out: bool,
+    /// Takes several: all instances of a stage that is fanned out, or all files of a source.
+    #[serde(default)]
+    pub many: bool,
+    /// May be handed a table as a folder of Parquet files, each sorted by the key, instead of one.
+    #[serde(default)]
+    pub parts: bool,
+    /// What the worker reads a table as.
+    #[serde(default)]
+    pub format: TableFormat,
+    /// One line for the user.
+    pub doc: String,
+}
+
+/// One `[outputs.NAME]` table.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OutputDecl {
+    /// What the stage makes.
+    pub kind: ArtifactKind,
+    /// Name of the file or folder as the stage writes it and as `data/out` shows it.
+    pub path: String,
+    /// The columns of a table, by name; see [`callsheet_worker::table::check_columns`] for the types.
+    #[serde(default)]
+    pub columns: BTreeMap<String, String>,
+    /// What the worker writes a table as; json needs its columns declared.
+    #[serde(default)]
+    pub format: TableFormat,
+    /// Truth that training must not see: only inputs that say `held_out` may read it.
+    #[serde(default)]
+    pub held_out: bool,
+    /// What must hold of a table before it is published.
+    #[serde(default)]
+    pub checks: ChecksDecl,
+    /// How reports show it; not at all unless this is said.
+    pub figure: Option<Figure>,
+    /// One line for the user.
+    pub doc: String,
+}

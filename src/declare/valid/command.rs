@@ -1,0 +1,65 @@
+//! The command of a stage, and the reasons of its versions.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use callsheet_worker::error::{Fault, Result, SourceText, suggest};
+
+use crate::declare::stage_file::StageFile;
+
+/// Checks that every version above 1 has a reason.
+pub(super) fn check_version(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
+    for bump in 2..=*file.version.get_ref() {
+        if !file.history.contains_key(&bump.to_string()) {
+            let message = format!("{}: version {bump} has no reason", source.path.display());
+            return Err(Fault::new(source, file.version.span(), message, "bumped here")
+                .with_help(format!("add `{bump} = \"why the result changed\"` under [history]"))
+                .into());
+        }
+    }
+    Ok(())
+}
+
+/// Checks that the command names a program, and that its placeholders name something that is declared.
+pub(super) fn check_command(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
+    if file.command.get_ref().first().is_none_or(String::is_empty) {
+        let message = format!("{}: the command names no program", source.path.display());
+        return Err(Fault::new(source, file.command.span(), message, "declared here")
+            .with_help("e.g. command = [\"python3\", \"stage.py\"]")
+            .into());
+    }
+    check_placeholders(file, source)
+}
+
+/// Every placeholder of the command names something that is declared.
+fn check_placeholders(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
+    for word in file.command.get_ref() {
+        let inputs: BTreeSet<&str> =
+            placeholders(word).filter(|(kind, _)| *kind == "inputs").map(|(_, name)| name).collect();
+        if inputs.len() > 1 {
+            let message = format!("`{word}` names several inputs, each of which may be several files");
+            let fault = Fault::new(source, file.command.span(), message, "in this command");
+            return Err(fault.with_help("give each input a word of its own, and take it as \"$1\"").into());
+        }
+        for (kind, name) in placeholders(word) {
+            let known: Vec<&str> = match kind {
+                "inputs" => file.inputs.keys().map(|name| name.get_ref().as_str()).collect(),
+                "outputs" => file.outputs.keys().map(|name| name.get_ref().as_str()).collect(),
+                _ => file.params.keys().map(|name| name.get_ref().as_str()).collect(),
+            };
+            if !known.contains(&name) {
+                let message = format!("the command names {kind}.{name}, which is not declared");
+                let fault = Fault::new(source, file.command.span(), message, "in this command");
+                return Err(fault.with_help(suggest(name, known)).into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `(inputs, from)` for every `{inputs.from}` of a word.
+fn placeholders(word: &str) -> impl Iterator<Item = (&str, &str)> {
+    let inside = word.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
+    let pairs = inside.filter_map(|inside| inside.split_once('.'));
+    pairs.filter(|(kind, _)| ["inputs", "outputs", "params"].contains(kind))
+}

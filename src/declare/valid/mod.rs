@@ -1,0 +1,36 @@
+//! What must hold of a stage.toml beyond its types.
+
+mod checks;
+mod command;
+mod outputs;
+mod rows;
+
+use std::sync::Arc;
+
+use callsheet_worker::error::{Result, SourceText};
+
+use super::origin::{Origin, check_name};
+use super::stage_file::StageFile;
+
+/// Checks a declaration.
+///
+/// # Errors
+/// When it contradicts itself; with the line.
+pub(super) fn check(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
+    command::check_version(file, source)?;
+    file.inputs.keys().try_for_each(|name| check_name(name, "an input", source))?;
+    file.outputs.keys().try_for_each(|name| check_name(name, "an output", source))?;
+    file.params.keys().try_for_each(|name| check_name(name, "a parameter", source))?;
+    command::check_command(file, source)?;
+    rows::check(file, source)?;
+    checks::check(file, source)?;
+    outputs::check(file, source)?;
+    for (param, decl) in &file.params {
+        if let Err((message, help)) = decl.accept(decl.default.get_ref()) {
+            let origin = Origin::File(source.clone(), decl.default.span());
+            let message = format!("default of `{}`: {message}", param.get_ref());
+            return Err(origin.fault(message, "this default", help));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! Places in files and among the stages.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use callsheet_worker::error::SourceText;
+use glob::Pattern;
+
+use super::foreach::{AT, group};
+use super::spec::Spec;
+use crate::declare::Origin;
+
+/// A place in a file.
+pub fn at(source: &Arc<SourceText>, span: Range<usize>) -> Origin {
+    Origin::File(source.clone(), span)
+}
+
+/// Where the stages are that a layer means by a name.
+pub fn positions(spec: &Spec, name: &str) -> Option<Vec<usize>> {
+    if !is_pattern(name) {
+        return spec.range(name).map(Iterator::collect);
+    }
+    let pattern = Pattern::new(name).ok()?;
+    let instances = spec.range(group(name))?;
+    let found: Vec<usize> = instances.filter(|at| pattern.matches(&spec.stages[*at].name)).collect();
+    (!found.is_empty()).then_some(found)
+}
+
+/// Whether a name means several instances of a stage: `train@v4-*`.
+pub fn is_pattern(name: &str) -> bool {
+    name.contains(AT) && name.contains(['*', '?', '['])
+}

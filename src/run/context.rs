@@ -1,0 +1,54 @@
+//! What all actions of a run share.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use callsheet_worker::error::Result;
+
+use super::workplace::Workplace;
+use crate::declare::Project;
+use crate::plan::{Plan, Stage};
+use crate::store::{Head, Store, out};
+
+/// What all actions of a run share.
+pub struct Run<'a> {
+    /// The project.
+    pub project: &'a Project,
+    /// Where results go.
+    pub store: &'a Store,
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The run's name.
+    pub id: String,
+    pub(super) workplace: OnceLock<Workplace>,
+}
+
+impl Run<'_> {
+    /// Where its workers work; made when the first of them is to start.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub(super) fn workplace(&self) -> Result<&Workplace> {
+        if let Some(workplace) = self.workplace.get() {
+            return Ok(workplace);
+        }
+        let made = Workplace::new(self.project, self.store, &self.id)?;
+        Ok(self.workplace.get_or_init(|| made))
+    }
+
+    pub(super) fn begun(&self) -> Option<&Workplace> {
+        self.workplace.get()
+    }
+
+    /// Where each artifact lies and where it is shown.
+    pub(super) fn views<'h>(
+        &'h self,
+        stage: &Stage,
+        head: &'h Head,
+    ) -> impl Iterator<Item = (PathBuf, PathBuf)> + 'h {
+        let request = &self.plan.request;
+        let folder = out(&self.project.data, &request.pipeline, &request.dataset).join(&stage.name);
+        let shown = head.outputs.values().zip(&head.names);
+        shown.map(move |(object, name)| (self.store.object_path(object), folder.join(name)))
+    }
+}

@@ -1,0 +1,59 @@
+//! Performs an action: from a key that is not in the store to a published record.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use callsheet_worker::error::Result;
+
+use super::action::{Action, Made, Outcome, Said, patient};
+use super::context::Run;
+use crate::store::{Head, Provenance, Record};
+
+impl Action<'_> {
+    /// Computes and publishes the result, or takes it from a run that computes the same.
+    ///
+    /// # Errors
+    /// When the worker fails, an output is missing, empty, undeclared or not as declared, a raw
+    /// file changed meanwhile, or the store cannot be written. Nothing is recorded then.
+    pub fn perform(&self, run: &Run, mut say: impl FnMut(Said)) -> Result<Outcome> {
+        let place = run.workplace()?;
+        let digest = self.key.digest();
+        let claim = run.store.claim(&digest, &run.id, patient(place, &mut say))?;
+        let Some(claim) = claim else { return Ok(Outcome::Stopped) };
+        if let Some(head) = run.store.hit(&digest, &self.stage.decl)
+            && !self.force
+        {
+            return Ok(Outcome::Taken(head));
+        }
+        self.check_unchanged(run.store)?;
+        let Some((scratch, _scratch)) = self.scratch(run, place, &mut say)? else {
+            return Ok(Outcome::Stopped);
+        };
+        let resumes = fs::read_dir(&scratch).is_ok_and(|mut files| files.next().is_some());
+        say(Said::Started { resumes });
+        let clock = Instant::now();
+        let began = SystemTime::now();
+        let made = match &self.stage.decl.rows {
+            Some(rows) => {
+                let request = self.request(&digest, &place.staging, &scratch);
+                self.perform_rows(run, place, rows, request, &mut say)?
+            }
+            None => self.perform_whole(run, place, &digest, &scratch, &mut say)?,
+        };
+        let Some(Made { outputs, fresh, peak_memory, computed }) = made else { return Ok(Outcome::Stopped) };
+        self.check_unchanged(run.store)?;
+        run.store.sync(&fresh)?;
+        let seconds = clock.elapsed().as_secs_f64();
+        let provenance = self.provenance(run, place, began, seconds, peak_memory);
+        let provenance = Provenance { computed_rows: computed, ..provenance };
+        let head = Head::new(digest, outputs.clone(), &provenance, &self.stage.decl);
+        let head = head.expect("published as declared");
+        run.store.write_record(claim, &Record::new(self.key.clone(), outputs, provenance))?;
+        // Its checkpoints have done their work, unless a longer budget may want to go on.
+        if self.key.budget.is_empty() && self.keeps_checkpoints() {
+            let _ = fs::remove_dir_all(&scratch);
+        }
+        Ok(Outcome::Made(Arc::new(head)))
+    }
+}

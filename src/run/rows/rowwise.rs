@@ -1,0 +1,234 @@
+//! Performs a row-wise action.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use arrow::datatypes::{Field, Schema};
+use litemap::LiteMap;
+
+use super::assemble::{Layout, assemble, columns_of, lay_out};
+use super::index::Index;
+use super::missing::{Asked, MISSING, write_missing};
+use super::part::{CHECKS, all_rows};
+use super::returned::Returned;
+use super::wanted::Wanted;
+use crate::checks::{check_count, check_unique, check_values};
+use crate::declare::{OutputDecl, RowsDecl};
+use crate::run::action::{Action, Made, Said, patient};
+use crate::run::context::Run;
+use crate::run::publish::table_of;
+use crate::run::workplace::Workplace;
+use crate::store::{Object, Segment, Store};
+use callsheet_worker::code::Code;
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{Doing, Error, Result};
+use callsheet_worker::protocol::WorkRequest;
+use callsheet_worker::table::{
+    FOOTER_PREFIX, KEY, TableWriter, digest_of_rows, footer, parse_type, part_files,
+};
+
+/// One row-wise action's files and names.
+struct Rowwise<'a> {
+    action: &'a Action<'a>,
+    rows: &'a RowsDecl,
+    pool: Digest,
+    /// The input.
+    table: PathBuf,
+    wanted: Wanted,
+    request: WorkRequest,
+    /// Where the rows lie that the worker is given, and those that it returns.
+    spool: PathBuf,
+}
+
+impl Action<'_> {
+    /// Computes the rows that the store lacks, and puts the table together; none if the run was stopped.
+    pub(in crate::run) fn perform_rows(
+        &self,
+        run: &Run,
+        place: &Workplace,
+        rows: &RowsDecl,
+        request: WorkRequest,
+        say: &mut impl FnMut(Said),
+    ) -> Result<Option<Made>> {
+        let pool = self.key.pool().expect("the key of a row-wise stage has its rows");
+        let lock = run.store.lock(&format!("rows-{pool}"), &run.id, patient(place, say))?;
+        let Some(_lock) = lock else { return Ok(None) };
+        if self.force {
+            run.store.forget_rows(&pool)?;
+        }
+        let table = self.inputs[&rows.input].paths[0].clone();
+        let parts = part_files(&table)?;
+        let wanted = Wanted::read(&all_rows(&parts), rows, &self.files)?;
+        let spool = run.store.path("scratch").join(pool.to_string());
+        let rowwise = Rowwise {
+            action: self,
+            rows,
+            pool,
+            table,
+            wanted,
+            request: spooled(request, rows, &self.stage.decl.outputs[&rows.output], &spool),
+            spool,
+        };
+        let staging = run.store.staging()?;
+        let mut computed = 0;
+        let mut told = false;
+        let done = self.attempts(place, say, |say| {
+            rowwise.take(run.store, staging.path(), false)?;
+            let layout = lay_out(&rowwise.wanted, &run.store.segments(&pool)?);
+            let missing = layout.missing();
+            if !std::mem::replace(&mut told, true) {
+                computed = missing.len() as u64;
+                say(Said::Rows { missing: computed, of: rowwise.wanted.keys.len() as u64 });
+            }
+            if missing.is_empty() {
+                return Ok((Vec::new(), 0));
+            }
+            rowwise.ask(&missing)?;
+            let folder = place.folder()?;
+            let peak_memory = self.work(run, place, &rowwise.request, &folder, say)?;
+            place.give(folder);
+            if place.children.stopping() {
+                return Ok((Vec::new(), peak_memory));
+            }
+            // A row that was made while a file changed is none of that file.
+            if let Err(error) = self.check_unchanged(run.store) {
+                let _ = fs::remove_dir_all(&rowwise.spool);
+                return Err(error);
+            }
+            Ok((rowwise.take(run.store, staging.path(), true)?, peak_memory))
+        })?;
+        let Some((returned, peak_memory)) = done else { return Ok(None) };
+        say(Said::Released);
+        let (object, fresh) = rowwise.publish(run.store, staging.path(), &returned)?;
+        let _ = fs::remove_dir_all(&rowwise.spool);
+        let outputs = LiteMap::from_iter([(rows.output.clone(), object)]);
+        Ok(Some(Made { outputs, fresh, peak_memory, computed: Some(computed) }))
+    }
+}
+
+impl Rowwise<'_> {
+    fn output(&self) -> &Path {
+        &self.request.outputs[&self.rows.output]
+    }
+
+    /// Keeps what a worker returned. What one left that was ended before its time is kept as far as it
+    /// is right; its rows are no others than the next worker's.
+    fn take(&self, store: &Store, staging: &Path, whole: bool) -> Result<Vec<Segment>> {
+        let Some(asked) = Asked::read(&self.spool) else { return Ok(Vec::new()) };
+        if asked.watch != Some(self.action.watch.digest()) {
+            fs::remove_dir_all(&self.spool).doing("cannot remove", &self.spool)?;
+            return Ok(Vec::new());
+        }
+        let returned = Returned {
+            store,
+            pool: self.pool,
+            rows: self.rows,
+            output: &self.action.stage.decl.outputs[&self.rows.output],
+            asked: &asked,
+            footer: &self.request.footer,
+            staging,
+        };
+        let kept = returned.keep(self.output(), whole);
+        fs::remove_dir_all(&self.spool).doing("cannot remove", &self.spool)?;
+        kept
+    }
+
+    /// Writes what the worker is to be given.
+    fn ask(&self, missing: &[usize]) -> Result<()> {
+        let out = self.output().parent().unwrap_or(&self.spool);
+        fs::create_dir_all(out).doing("cannot create", out)?;
+        let watch = self.action.watch.digest();
+        write_missing(&self.table, self.rows, &self.wanted, missing, &watch, &self.spool)
+    }
+
+    /// The table, and what of it was written now.
+    fn publish(&self, store: &Store, staging: &Path, returned: &[Segment]) -> Result<(Object, Vec<Object>)> {
+        let segments = store.segments(&self.pool)?;
+        let layout = lay_out(&self.wanted, &segments);
+        if let Some(row) = layout.missing().first() {
+            let message =
+                format!("row `{}` was lost from the store while it was used", self.wanted.keys[*row]);
+            return Err(Error::refused(Code::NotComputed, message, "run again to recompute it"));
+        }
+        let footer = &self.request.footer;
+        let (mut parts, written) = assemble(store, &self.pool, &layout, &segments, footer, staging)?;
+        parts.extend(written.iter().cloned());
+        let (parts, outputs) = self.in_order(&layout, parts, &segments);
+        let parts = if parts.is_empty() { vec![self.empty(store, staging, &segments)?] } else { parts };
+        self.check_whole(store, &parts)?;
+        let content = digest_of_rows(&columns_of(store, &parts[0])?, outputs.iter());
+        let object = store.publish_parts(&parts, content)?;
+        for segment in returned.iter().filter(|segment| !parts.contains(segment)) {
+            store.remove_segment(&self.pool, segment)?;
+        }
+        let fresh = returned.iter().chain(&written).filter(|segment| parts.contains(segment));
+        Ok((object, fresh.map(Segment::object).collect()))
+    }
+
+    /// Checks what the rows are together; each alone was checked when it was returned, but for those that
+    /// were returned under other checks.
+    fn check_whole(&self, store: &Store, parts: &[Segment]) -> Result<()> {
+        let checks = &self.action.stage.decl.outputs[&self.rows.output].checks;
+        let rows = parts.iter().map(|part| part.rows.len() as u64).sum();
+        check_count(rows, &checks.rows, |name| table_of(&self.action.inputs, name))?;
+        let parts: Vec<PathBuf> = parts.iter().map(|part| store.object_path(&part.object())).collect();
+        let name = format!("{FOOTER_PREFIX}{CHECKS}");
+        for part in &parts {
+            if footer(part)?.get(&name) != self.request.footer.get(&name) {
+                check_values(part, checks, Some(&self.rows.key))?;
+            }
+        }
+        check_unique(&parts, checks)
+    }
+
+    /// Segments by their first rows, and the digests of all rows in the order of their key.
+    fn in_order(
+        &self,
+        layout: &Layout,
+        parts: Vec<Segment>,
+        segments: &[Segment],
+    ) -> (Vec<Segment>, Vec<Digest>) {
+        let inputs = Index::new(&self.wanted.inputs);
+        let mut parts = parts;
+        parts.sort_by_key(|part| inputs.find(&part.rows[0].input));
+        let outputs = layout.outputs(segments);
+        (parts, outputs)
+    }
+
+    /// A segment without rows, whose columns are those of other segments, or as declared.
+    fn empty(&self, store: &Store, staging: &Path, segments: &[Segment]) -> Result<Segment> {
+        let columns = match segments.first() {
+            Some(segment) => columns_of(store, segment)?,
+            None => self.action.stage.decl.outputs[&self.rows.output].columns.clone().into_iter().collect(),
+        };
+        let field = |(name, kind): &(String, String)| {
+            Some(Field::new(name, parse_type(kind)?, *name != self.rows.key))
+        };
+        let Some(fields) = columns.iter().map(field).collect::<Option<Vec<_>>>().filter(|f| !f.is_empty())
+        else {
+            let message =
+                format!("input `{}` has no rows, and the output's columns are not known", self.rows.input);
+            return Err(Error::refused(
+                Code::Declaration,
+                message,
+                "declare the columns of the output in stage.toml",
+            ));
+        };
+        let path = staging.join("segment.parquet");
+        TableWriter::create(&path, Schema::new(fields), &self.request.footer)?.finish()?;
+        store.add_segment(&self.pool, &path, Vec::new())
+    }
+}
+
+/// The request of a worker that is given missing rows, and whose output survives it.
+fn spooled(mut request: WorkRequest, rows: &RowsDecl, decl: &OutputDecl, spool: &Path) -> WorkRequest {
+    if let Some(input) = request.inputs.get_mut(&rows.input) {
+        input.paths = vec![spool.join(MISSING)];
+    }
+    if let Some(output) = request.outputs.get_mut(&rows.output) {
+        *output = spool.join("out").join(output.file_name().unwrap_or_default());
+    }
+    request.footer.insert(format!("{FOOTER_PREFIX}{KEY}"), rows.key.clone());
+    request.footer.insert(format!("{FOOTER_PREFIX}{CHECKS}"), decl.checks.digest().to_string());
+    request
+}

@@ -1,0 +1,33 @@
+//! Parameters of the stage.
+
+use serde::Deserialize;
+
+use crate::nn::compute::Precision;
+
+/// As stage.toml declares them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    pub nf: i64,
+    pub encoder_nf: i64,
+    pub scales: usize,
+    pub batch: usize,
+    pub crop: i64,
+    pub enlarge: String,
+    pub perceptual_scale: f64,
+    pub w_mse: f64,
+    pub warmup_kimg: f64,
+    pub generator_rate: f64,
+    pub encoder_rate: f64,
+    pub discriminator_rate: f64,
+    pub ema_decay: f64,
+    pub fixed_kimg: u64,
+    pub total_kimg: u64,
+    pub stop_kimg: f64,
+    pub checkpoint_every: u64,
+    pub held_out: usize,
+    pub device: String,
+    pub precision: Precision,
+    pub deterministic: bool,
+    pub seed: i64,
+}

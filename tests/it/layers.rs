@@ -1,0 +1,120 @@
+//! The layers of the engine, and that no files of any package use each other in a circle.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::uses::{Graph, graph};
+
+/// Folders of the packages' code.
+const PACKAGES: [&str; 5] = ["src", "worker/src", "figures/src", "stages", "inspect/src"];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}
+
+/// Layers as the table in `src/lib.rs` lists them, from bottom to top.
+fn layers() -> Vec<String> {
+    let text = fs::read_to_string(root().join("src/lib.rs")).expect("the library");
+    let rows = text.lines().filter_map(|line| line.strip_prefix("//! | [`"));
+    rows.filter_map(|row| Some(row.split_once('`')?.0.to_owned())).collect()
+}
+
+/// Layer of a file: the folder or file of `src` that it belongs to.
+fn layer(path: &Path) -> Option<String> {
+    let inside = path.strip_prefix(root().join("src")).ok()?;
+    Some(inside.components().next()?.as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned())
+}
+
+#[test]
+fn the_table_of_layers_lists_every_module() {
+    let mut listed = layers();
+    let text = fs::read_to_string(root().join("src/lib.rs")).expect("the library");
+    let modules = text.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    let mut modules: Vec<&str> = modules.collect();
+    modules.sort_unstable();
+    listed.sort_unstable();
+    assert_eq!(listed, modules);
+}
+
+#[test]
+fn no_file_of_the_engine_uses_a_layer_above_its_own() {
+    let layers = layers();
+    let height = |path: &Path| layers.iter().position(|known| Some(known) == layer(path).as_ref());
+    let mut upward = Vec::new();
+    for (file, used) in graph(&root().join("src")) {
+        for (other, names) in used {
+            if let (Some(own), Some(above)) = (height(&file), height(&other))
+                && above > own
+            {
+                upward.push(format!("{} uses {names:?} of {}", shown(&file), shown(&other)));
+            }
+        }
+    }
+    assert!(upward.is_empty(), "{}", upward.join("\n"));
+}
+
+#[test]
+fn no_files_use_each_other_in_a_circle() {
+    let circles = PACKAGES.into_iter().flat_map(|package| circles(&graph(&root().join(package))));
+    let circles: Vec<String> = circles.collect();
+    assert!(circles.is_empty(), "{}", circles.join("\n\n"));
+}
+
+#[test]
+fn an_import_upward_and_a_circle_are_found() {
+    let project = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| fs::write(project.path().join(name), text).expect("written");
+    write("lib.rs", "mod a;\nmod b;\n");
+    write("a.rs", "use crate::b::{B, self as other};\npub struct A(B);\n");
+    write(
+        "b.rs",
+        "pub(crate) use inner::C;\nmod inner { }\npub struct B;\nfn f() -> crate::a::A { todo!() }\n",
+    );
+    let graph = graph(project.path());
+    let names = |from: &str, to: &str| graph[&project.path().join(from)][&project.path().join(to)].clone();
+    assert_eq!(names("a.rs", "b.rs"), BTreeSet::from(["B".to_owned()]));
+    assert_eq!(names("b.rs", "a.rs"), BTreeSet::from(["A".to_owned()]));
+    assert_eq!(circles(&graph).len(), 1);
+}
+
+/// Files that reach each other, with the names that tie them.
+fn circles(graph: &Graph) -> Vec<String> {
+    let reach: BTreeMap<&PathBuf, BTreeSet<&PathBuf>> =
+        graph.keys().map(|file| (file, reached(graph, file))).collect();
+    let mut seen = BTreeSet::new();
+    let mut circles = Vec::new();
+    for file in graph.keys().filter(|file| reach[*file].contains(file)) {
+        let circle: BTreeSet<&PathBuf> =
+            reach[file].iter().copied().filter(|other| reach[*other].contains(file)).collect();
+        if seen.insert(circle.clone()) {
+            let ties =
+                circle.iter().flat_map(|from| graph[*from].iter().map(move |(to, names)| (from, to, names)));
+            let ties = ties.filter(|(_, to, _)| circle.contains(to));
+            let ties =
+                ties.map(|(from, to, names)| format!("  {} uses {names:?} of {}", shown(from), shown(to)));
+            circles.push(format!(
+                "a circle of {} files:\n{}",
+                circle.len(),
+                ties.collect::<Vec<_>>().join("\n")
+            ));
+        }
+    }
+    circles
+}
+
+/// Every file that one uses, through others too.
+fn reached<'g>(graph: &'g Graph, file: &PathBuf) -> BTreeSet<&'g PathBuf> {
+    let mut reached = BTreeSet::new();
+    let mut open: Vec<&PathBuf> = graph[file].keys().collect();
+    while let Some(next) = open.pop() {
+        if reached.insert(next) {
+            open.extend(graph.get(next).into_iter().flat_map(BTreeMap::keys));
+        }
+    }
+    reached
+}

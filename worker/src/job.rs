@@ -1,0 +1,189 @@
+//! The worker's side of the protocol: the request, the events, the errors.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::error::io_remedy;
+use crate::protocol::{EVENTS_VARIABLE, RequestInput, WorkRequest, WorkerEvent};
+use crate::table::TableWriter;
+use anyhow::{Context as _, Result, anyhow};
+use arrow::datatypes::Schema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// An error that a user can act on.
+#[derive(Debug)]
+pub struct Refusal {
+    message: String,
+    help: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// An error with what would be right.
+pub fn refusal(message: impl Into<String>, help: impl Into<String>) -> anyhow::Error {
+    Refusal { message: message.into(), help: help.into() }.into()
+}
+
+/// What a stage works with.
+pub struct Job {
+    /// What the engine asked for.
+    pub request: WorkRequest,
+    events: RefCell<Option<File>>,
+}
+
+impl Job {
+    fn open(request: &Path) -> Result<Self> {
+        let text = fs::read(request).with_context(|| format!("cannot read {}", request.display()))?;
+        let request: WorkRequest = serde_json::from_slice(&text).context("malformed request")?;
+        // Without an engine, by hand, events go nowhere.
+        let events = std::env::var_os(EVENTS_VARIABLE).map(|path| File::options().append(true).open(path));
+        Ok(Self { request, events: RefCell::new(events.transpose().context("cannot report events")?) })
+    }
+
+    /// What a stage that keeps checkpoints in `scratch` works with: for tests of stages.
+    pub fn in_scratch(stage: &str, scratch: &Path) -> Self {
+        Self::of(serde_json::json!({
+            "stage": stage, "inputs": {}, "params": {}, "outputs": {}, "scratch": scratch, "cpus": 1,
+            "labels": [], "footer": {},
+        }))
+    }
+
+    /// What a stage works with that is asked for this and reports to nobody: for tests of stages.
+    ///
+    /// # Panics
+    /// When it is no request.
+    pub fn of(request: Value) -> Self {
+        Self { request: serde_json::from_value(request).expect("a request"), events: RefCell::new(None) }
+    }
+
+    /// The parameters.
+    ///
+    /// # Errors
+    /// When stage.toml and `T` disagree.
+    pub fn params<T: DeserializeOwned>(&self) -> Result<T> {
+        let params = self.request.params.clone().into_iter().collect::<serde_json::Map<_, _>>();
+        serde_json::from_value(Value::Object(params)).context("parameters do not fit the stage")
+    }
+
+    /// The path of an artifact that is wired.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn input(&self, name: &str) -> Result<&Path> {
+        self.optional(name).ok_or_else(|| anyhow!("input `{name}` is not wired"))
+    }
+
+    /// The path of an artifact that may be wired.
+    pub fn optional(&self, name: &str) -> Option<&Path> {
+        Some(self.request.inputs.get(name)?.paths.first()?.as_path())
+    }
+
+    /// The raw files of an input.
+    ///
+    /// # Errors
+    /// When it is not wired.
+    pub fn files(&self, name: &str) -> Result<&RequestInput> {
+        self.request.inputs.get(name).ok_or_else(|| anyhow!("input `{name}` is not wired"))
+    }
+
+    /// Where to write an output.
+    ///
+    /// # Errors
+    /// When stage.toml declares none of that name.
+    pub fn output(&self, name: &str) -> Result<&Path> {
+        let path = self.request.outputs.get(name);
+        path.map(|p| p.as_path()).ok_or_else(|| anyhow!("output `{name}` is not declared"))
+    }
+
+    /// Creates a table output; its footer says where it came from.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub fn table(&self, name: &str, schema: Schema) -> Result<TableWriter> {
+        Ok(TableWriter::create(self.output(name)?, schema, &self.request.footer)?)
+    }
+
+    /// Says how far the stage is.
+    pub fn progress(&self, done: usize, total: usize, unit: &str) {
+        let (done, total, unit) = (done as u64, total as u64, unit.to_owned());
+        self.say(&WorkerEvent::Progress { done, total, unit });
+    }
+
+    /// Reports a measured value.
+    pub fn metric(&self, name: &str, step: u64, value: f64) {
+        self.say(&WorkerEvent::Metric { name: name.to_owned(), step, value });
+    }
+
+    /// Shows a picture: a PNG file, of which the engine takes a copy.
+    pub fn image(&self, name: &str, step: u64, path: &Path) {
+        self.say(&WorkerEvent::Image { name: name.to_owned(), step, path: path.to_owned() });
+    }
+
+    /// Tells the user something that is not wrong.
+    pub fn info(&self, message: impl Into<String>) {
+        self.say(&WorkerEvent::Log { level: "info".into(), message: message.into() });
+    }
+
+    /// Warns the user.
+    pub fn warn(&self, message: impl Into<String>) {
+        self.say(&WorkerEvent::Log { level: "warning".into(), message: message.into() });
+    }
+
+    fn say(&self, event: &WorkerEvent) {
+        let mut line = serde_json::to_vec(event).unwrap_or_default();
+        line.push(b'\n');
+        // A lost event is no reason to lose the work.
+        if let Some(file) = self.events.borrow_mut().as_mut() {
+            let _ = file.write_all(&line);
+        }
+    }
+}
+
+/// Performs a stage on a request; a failure is told to the engine and on stderr.
+pub fn perform(run: impl FnOnce(&Job) -> Result<()>, request: &Path) -> ExitCode {
+    let job = match Job::open(request) {
+        Ok(job) => job,
+        Err(error) => return failed(None, &error),
+    };
+    let threads = job.request.cpus.max(1);
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    match run(&job) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(Some(&job), &error),
+    }
+}
+
+/// What a user can do about an error, if anything is known.
+pub fn help_of(error: &anyhow::Error) -> Option<String> {
+    let help = error.downcast_ref::<Refusal>().map(|refusal| refusal.help.clone());
+    let help = help.or_else(|| {
+        let library = error.downcast_ref::<crate::error::Error>()?;
+        miette::Diagnostic::help(library).map(|help| help.to_string())
+    });
+    help.or_else(|| {
+        let system = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>())?;
+        io_remedy(system).map(str::to_owned)
+    })
+}
+
+#[expect(clippy::print_stderr, reason = "goes to the action's log")]
+fn failed(job: Option<&Job>, error: &anyhow::Error) -> ExitCode {
+    let help = help_of(error);
+    let message = format!("{error:#}");
+    eprintln!("error: {message}");
+    if let Some(job) = job {
+        job.say(&WorkerEvent::Error { message, help: help.unwrap_or_default() });
+    }
+    ExitCode::FAILURE
+}

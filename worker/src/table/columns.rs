@@ -1,0 +1,37 @@
+//! Compares the columns of a table with those declared.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::read::schema;
+use super::types::type_name;
+use crate::code::Code;
+use crate::error::{Error, Result};
+
+/// Checks that the table at `path` has exactly the declared columns; no declaration, no check.
+///
+/// # Errors
+/// Names the columns that are missing, foreign or of another type.
+pub fn check_columns(path: &Path, declared: &BTreeMap<String, String>) -> Result<()> {
+    let schema = schema(path)?;
+    let found: BTreeMap<String, String> =
+        schema.fields().iter().map(|f| (f.name().clone(), type_name(f.data_type()))).collect();
+    if declared.is_empty() || found == *declared {
+        return Ok(());
+    }
+    let mut faults = Vec::new();
+    for (name, wanted) in declared {
+        match found.get(name) {
+            None => faults.push(format!("`{name}` is missing")),
+            Some(kind) if kind != wanted => faults.push(format!("`{name}` is {kind}, not {wanted}")),
+            Some(_) => {}
+        }
+    }
+    let foreign = found.keys().filter(|name| !declared.contains_key(*name));
+    faults.extend(foreign.map(|name| format!("`{name}` is not declared")));
+    Err(Error::refused(
+        Code::WorkerOutput,
+        format!("columns of {}: {}", path.display(), faults.join("; ")),
+        "make the stage write the columns that its stage.toml declares, or declare what it writes",
+    ))
+}
