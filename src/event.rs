@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
 use callsheet_worker::digest::Digest;
 use callsheet_worker::protocol::WorkerEvent;
+use serde::Serialize;
 
 /// Something that happened in a run.
 #[derive(Clone, Debug, Serialize)]

@@ -22,10 +22,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use callsheet_worker::digest::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use callsheet_worker::digest::Digest;
 
 use crate::declare::{Role, RowsDecl};
 use crate::plan::Stage;

@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use callsheet_worker::digest::Digest;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -16,7 +17,6 @@ use crate::declare::Project;
 use crate::event::Event;
 use crate::plan::{Input, Plan, Stage};
 use crate::store::{Record, Store, out};
-use callsheet_worker::digest::Digest;
 
 const SPEC: &str = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs";
 const PRODUCER: &str = concat!("pkg:cargo/callsheet@", env!("CARGO_PKG_VERSION"));

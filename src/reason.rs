@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use callsheet_worker::digest::Digest;
 use serde_json::Value;
 
 use crate::key::ActionKey;
-use callsheet_worker::digest::Digest;
 
 /// One reason a line, e.g. `margin: 0.1 → 0.2`; old values come first.
 pub fn reasons(old: Option<&ActionKey>, new: &ActionKey) -> Vec<String> {

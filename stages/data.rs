@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use callsheet_worker::refusal;
 use callsheet_worker::table::{read_batches, read_columns};
 use image::RgbImage;
 use rand::seq::SliceRandom;
@@ -14,7 +15,6 @@ use tch::{Device, Kind, Tensor};
 use crate::columns::{read_images, read_int32s, read_strings};
 use crate::picture::{decode, within};
 use crate::random::stream;
-use callsheet_worker::refusal;
 
 /// What a pairs table says of its images beside their pixels.
 pub struct Images(HashMap<String, (String, i32)>);

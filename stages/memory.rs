@@ -4,7 +4,6 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use anyhow::Result;
-
 use callsheet_worker::refusal;
 
 /// Texts in messages of libtorch, and the memory that each is about.

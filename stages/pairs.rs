@@ -3,13 +3,13 @@
 use anyhow::Result;
 use arrow::datatypes::{DataType, Schema};
 use arrow::record_batch::RecordBatch;
+use callsheet_worker::refusal;
 use callsheet_worker::table::image_type;
 use image::RgbImage;
 
 use crate::columns::{batch, bools, float64s, images, int32s, schema, strings};
 use crate::nn::generator::SIDE_MULTIPLE;
 use crate::picture::{content_digest, encode_png};
-use callsheet_worker::refusal;
 
 /// Refuses images of a side that the generator cannot halve as often as it does; 0 is as they are.
 ///

@@ -7,9 +7,8 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
-use callsheet_worker::table::{TableWriter, batch_bytes};
-
 use callsheet_worker::Job;
+use callsheet_worker::table::{TableWriter, batch_bytes};
 
 /// A file ends with the row that brings it to so many bytes before encoding.
 const BYTES: usize = 64 << 20;

@@ -6,7 +6,6 @@ use std::path::Path;
 use anyhow::Result;
 use callsheet_worker::curation::{Verdict, read};
 use callsheet_worker::error::{list, suggest};
-
 use callsheet_worker::{Job, refusal};
 
 /// Which of the frames, or images that are their own, are excluded by the verdicts that the stage is given.

@@ -6,12 +6,12 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use arrow::record_batch::RecordBatch;
-use parquet::errors::ParquetError;
-
-use crate::declare::{ChecksDecl, RowsCheck};
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Doing, Error, Result, suggest};
 use callsheet_worker::table::{part_files, read_batches, row_count, row_digests, rows_at_once, schema};
+use parquet::errors::ParquetError;
+
+use crate::declare::{ChecksDecl, RowsCheck};
 use values::{Faults, not_allowed, not_finite, nulls, out_of_range, value};
 
 /// Rows that a violation names.

@@ -4,9 +4,9 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use arrow::error::ArrowError;
+use callsheet_worker::table::type_name;
 
 use crate::declare::Bounds;
-use callsheet_worker::table::type_name;
 
 /// Rows that are wrong, and what stands there.
 pub type Faults = Result<Vec<(usize, String)>, ArrowError>;

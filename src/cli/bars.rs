@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use callsheet_worker::print::say;
+use callsheet_worker::protocol::WorkerEvent;
 use kdam::{Bar, BarExt};
 
 use super::lines::Lines;
 use crate::event::Event;
-use callsheet_worker::print::say;
-use callsheet_worker::protocol::WorkerEvent;
 
 /// What the bar of raw files is called.
 const RAW: &str = "hashing raw data";

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result};
+use callsheet_worker::print::{print_json, print_text, say};
 use clap::Args;
 use serde_json::json;
 
@@ -12,9 +15,6 @@ use crate::metrics::curves;
 use crate::report::{Subject, differences, last_values, write};
 use crate::store::RunRecord;
 use crate::words::title;
-use callsheet_worker::code::Code;
-use callsheet_worker::error::{Error, Result};
-use callsheet_worker::print::{print_json, print_text, say};
 
 /// Compare two runs: parameters, artifacts, metrics
 #[derive(Args)]

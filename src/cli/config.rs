@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::slice;
 
+use callsheet_worker::error::Result;
+use callsheet_worker::print::{print_json, print_text};
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
@@ -11,8 +13,6 @@ use super::exit::SUCCESS;
 use super::which::Which;
 use crate::declare::Origin;
 use crate::plan::Input;
-use callsheet_worker::error::Result;
-use callsheet_worker::print::{print_json, print_text};
 
 /// Show every parameter and input, and the file and line it came from
 #[derive(Args)]

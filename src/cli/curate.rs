@@ -7,6 +7,11 @@ use std::process::{Command, Stdio};
 use std::time::SystemTime;
 
 use arrow::array::AsArray;
+use callsheet_worker::code::Code;
+use callsheet_worker::curation::{self, Line, Verdict};
+use callsheet_worker::error::{Doing, Error, Result, list, suggest};
+use callsheet_worker::print::{print_json, print_text};
+use callsheet_worker::table::read_columns;
 use clap::{Args, Subcommand};
 
 use super::exit::SUCCESS;
@@ -16,11 +21,6 @@ use crate::declare::ArtifactKind;
 use crate::plan::{Input, Stage};
 use crate::run::outlook;
 use crate::store::Store;
-use callsheet_worker::code::Code;
-use callsheet_worker::curation::{self, Line, Verdict};
-use callsheet_worker::error::{Doing, Error, Result, list, suggest};
-use callsheet_worker::print::{print_json, print_text};
-use callsheet_worker::table::read_columns;
 
 /// Say which frames are left out, and why
 #[derive(Args)]

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use callsheet_worker::error::Result;
+use callsheet_worker::print::{print_json, print_text};
 use clap::Args;
 use serde::Serialize;
 
 use super::exit::SUCCESS;
 use super::which::store;
 use crate::declare::{Bytes, Project};
-use callsheet_worker::error::Result;
-use callsheet_worker::print::{print_json, print_text};
 
 /// Show what takes how much room in the store
 #[derive(Args)]

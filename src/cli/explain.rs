@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::slice;
 
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result, list};
+use callsheet_worker::print::{print_json, print_text};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -10,9 +13,6 @@ use super::exit::SUCCESS;
 use super::which::{Which, sources};
 use crate::key::ActionKey;
 use crate::run::{State, outlook};
-use callsheet_worker::code::Code;
-use callsheet_worker::error::{Error, Result, list};
-use callsheet_worker::print::{print_json, print_text};
 
 /// Show the stored and the wanted key of a stage side by side
 #[derive(Args)]

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::str::FromStr as _;
 
+use callsheet_worker::error::Result;
+use callsheet_worker::print::{print_json, print_text};
 use clap::Args;
 use serde_json::json;
 
@@ -11,8 +13,6 @@ use super::which::store;
 use crate::declare::{Bytes, Project};
 use crate::plan::declared;
 use crate::words::{human_seconds, title};
-use callsheet_worker::error::Result;
-use callsheet_worker::print::{print_json, print_text};
 
 /// Remove from the store what nothing needs
 #[derive(Args)]

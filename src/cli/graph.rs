@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use callsheet_worker::error::Result;
+use callsheet_worker::print::print_text;
 use clap::{Args, ValueEnum};
 
 use super::exit::SUCCESS;
 use super::which::Which;
 use crate::plan::{Input, Plan, Stage};
-use callsheet_worker::error::Result;
-use callsheet_worker::print::print_text;
 
 /// Draw the stage graph
 #[derive(Args)]

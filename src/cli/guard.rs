@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
+use callsheet_worker::error::Result;
 use clap::Args;
 
 use super::exit::SUCCESS;
 use crate::run::guard;
-use callsheet_worker::error::Result;
 
 /// Wait for the end of a run, then end every worker that is left and remove its folder
 #[derive(Args)]

@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
-
-use super::exit::SUCCESS;
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Doing, Error, Result};
 use callsheet_worker::print::print_text;
+use clap::Args;
+
+use super::exit::SUCCESS;
 
 /// Write a small working pipeline into a folder
 #[derive(Args)]

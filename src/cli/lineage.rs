@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
+use callsheet_worker::error::{Doing, Error, Result};
 use serde_json::Value;
 
 use crate::declare::Project;
@@ -12,7 +13,6 @@ use crate::event::Event;
 use crate::lineage::Lineage;
 use crate::plan::Plan;
 use crate::store::Store;
-use callsheet_worker::error::{Doing, Error, Result};
 
 /// The file that OpenLineage events are appended to.
 pub struct LineageFile<'a> {

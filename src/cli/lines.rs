@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use callsheet_worker::protocol::WorkerEvent;
+
 use crate::declare::Bytes;
 use crate::event::Event;
 use crate::words::human_seconds;
-use callsheet_worker::protocol::WorkerEvent;
 
 /// A worker's progress is repeated at most this often.
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);

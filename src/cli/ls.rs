@@ -1,5 +1,7 @@
 //! `callsheet ls`.
 
+use callsheet_worker::error::Result;
+use callsheet_worker::print::{print_json, print_text};
 use clap::Args;
 use serde::Serialize;
 
@@ -9,8 +11,6 @@ use super::which::{Which, sources, store};
 use crate::declare::{ArtifactKind, Bytes, Project};
 use crate::run::outlook;
 use crate::words::human_seconds;
-use callsheet_worker::error::Result;
-use callsheet_worker::print::{print_json, print_text};
 
 /// List the artifacts of a pipeline over a dataset, or the runs
 #[derive(Args)]

@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result, suggest};
+use callsheet_worker::print::{print_json, print_text};
 use clap::Args;
 use glob::Pattern;
 use serde_json::json;
@@ -13,9 +16,6 @@ use super::which::store;
 use crate::declare::Project;
 use crate::metrics::{Chart, Curve, Curves, Series, charts, curves, drawable, number, smooth};
 use crate::store::{Store, position};
-use callsheet_worker::code::Code;
-use callsheet_worker::error::{Error, Result, suggest};
-use callsheet_worker::print::{print_json, print_text};
 
 /// Dots of a curve in the terminal: a character is two wide and four high.
 const DOTS: (u32, u32) = (140, 32);

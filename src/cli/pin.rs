@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use callsheet_worker::code::Code;
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{Error, Result, suggest};
+use callsheet_worker::print::print_text;
 use clap::Args;
 
 use super::exit::SUCCESS;
 use super::which::{Which, sources, store, survey};
 use crate::run::outlook;
-use callsheet_worker::code::Code;
-use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{Error, Result, suggest};
-use callsheet_worker::print::print_text;
 
 /// Keep results whatever `callsheet gc` is asked to remove
 #[derive(Args)]

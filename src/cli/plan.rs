@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use callsheet_worker::error::{Result, list};
+use callsheet_worker::print::{print_json, print_text};
 use clap::Args;
 
 use super::exit::{SUCCESS, WOULD_RUN};
@@ -15,8 +17,6 @@ use crate::run::{
 };
 use crate::store::Store;
 use crate::words::human_seconds;
-use callsheet_worker::error::{Result, list};
-use callsheet_worker::print::{print_json, print_text};
 
 /// Show what a run would do, and why
 #[derive(Args)]

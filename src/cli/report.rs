@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use callsheet_worker::error::Result;
+use callsheet_worker::print::say;
 use clap::Args;
 
 use super::exit::SUCCESS;
@@ -9,8 +11,6 @@ use super::which::store;
 use crate::declare::Project;
 use crate::report::{FILE, Subject, write};
 use crate::store::out;
-use callsheet_worker::error::Result;
-use callsheet_worker::print::say;
 
 /// Write what a run did and made as one HTML file
 #[derive(Args)]

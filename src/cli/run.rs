@@ -7,6 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result};
+use callsheet_worker::print::{print_text, say};
 use clap::Args;
 
 use super::bars::Bars;
@@ -22,9 +25,6 @@ use crate::report::{FILE, Subject, write};
 use crate::run::{Interrupts, Machine, RunOptions, run};
 use crate::store::{Store, out};
 use crate::words::title;
-use callsheet_worker::code::Code;
-use callsheet_worker::error::{Error, Result};
-use callsheet_worker::print::{print_text, say};
 
 /// Run every stage whose result is not there yet
 #[derive(Args)]

@@ -1,11 +1,11 @@
 //! `callsheet schema`.
 
+use callsheet_worker::error::Result;
+use callsheet_worker::print::print_json;
 use clap::{Args, ValueEnum};
 
 use super::exit::SUCCESS;
 use crate::declare::{pipeline_schema, project_schema, stage_schema};
-use callsheet_worker::error::Result;
-use callsheet_worker::print::print_json;
 
 /// Print the JSON Schema of a declaration, for editors
 #[derive(Args)]

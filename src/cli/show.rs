@@ -2,6 +2,9 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result, suggest};
+use callsheet_worker::print::{print_json, print_text};
 use clap::Args;
 use serde_json::json;
 
@@ -11,9 +14,6 @@ use crate::declare::Bytes;
 use crate::plan::{Input, gathered};
 use crate::run::outlook;
 use crate::words::human_seconds;
-use callsheet_worker::code::Code;
-use callsheet_worker::error::{Error, Result, suggest};
-use callsheet_worker::print::{print_json, print_text};
 
 /// Show where an artifact came from
 #[derive(Args)]

@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result, suggest};
+use callsheet_worker::print::print_text;
 use clap::Args;
 
 use super::exit::SUCCESS;
 use crate::declare::{ArtifactKind, Cpus, ParamDecl, Project, Role, StageDecl};
-use callsheet_worker::code::Code;
-use callsheet_worker::error::{Error, Result, suggest};
-use callsheet_worker::print::print_text;
 
 /// List the stages that exist, or show what one reads, makes and can be told
 #[derive(Args)]

@@ -3,6 +3,8 @@
 use std::io::IsTerminal;
 use std::sync::Mutex;
 
+use callsheet_worker::error::Result;
+use callsheet_worker::print::{print_json, print_text};
 use clap::Args;
 use kdam::BarExt;
 use serde_json::json;
@@ -10,8 +12,6 @@ use serde_json::json;
 use super::exit::{DAMAGED, SUCCESS};
 use super::which::store;
 use crate::declare::{Bytes, Project};
-use callsheet_worker::error::Result;
-use callsheet_worker::print::{print_json, print_text};
 
 /// Hash everything in the store anew, and name what is damaged
 #[derive(Args)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use callsheet_worker::error::{Result, SourceText};
 use litemap::LiteMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -12,7 +13,6 @@ use toml::Spanned;
 use super::resources::ResourcesDecl;
 use super::scalar::{Scalar, name_pattern};
 use super::{Faster, Foreach, check_name, is_name, parse_toml, read_toml};
-use callsheet_worker::error::{Result, SourceText};
 
 /// What takes a source's place when its pattern matches no file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -6,11 +6,10 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
-use toml::Spanned;
-
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Doing, Error, Fault, Result, SourceText};
+use serde::de::DeserializeOwned;
+use toml::Spanned;
 
 /// The place a value came from.
 #[derive(Clone, Debug)]

@@ -7,13 +7,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Doing, Error, Result, suggest};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::scalar::name_pattern;
 use super::{Layer, StageDecl, check_name, read_toml};
-use callsheet_worker::code::Code;
-use callsheet_worker::error::{Doing, Error, Result, suggest};
 
 /// Folder, beside `datasets`, of the files that a dataset's `import` names.
 pub const IMPORTS: &str = "imports";

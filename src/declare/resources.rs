@@ -2,10 +2,9 @@
 
 use std::fmt;
 
+use callsheet_worker::error::suggest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
-
-use callsheet_worker::error::suggest;
 
 /// What one worker needs.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

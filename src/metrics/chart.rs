@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use callsheet_figures::style::{COLOURS, FONT, register_fonts};
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Doing, Error, Result};
 use image::{ImageFormat, RgbImage};
 use plotters::coord::Shift;
 use plotters::drawing::DrawingAreaErrorKind;
 use plotters::prelude::*;
 
 use super::{Curve, Curves};
-use callsheet_figures::style::{COLOURS, FONT, register_fonts};
-use callsheet_worker::code::Code;
-use callsheet_worker::error::{Doing, Error, Result};
 
 /// Width and height of a panel in pixels.
 const PANEL: (u32, u32) = (560, 320);

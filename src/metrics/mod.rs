@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 
+use callsheet_worker::digest::Digest;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::store::{RunRecord, Store};
-use callsheet_worker::digest::Digest;
 
 pub use chart::{Chart, Series, charts, drawable, number};
 

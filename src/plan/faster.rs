@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use callsheet_worker::error::{Result, SourceText, suggest};
 use glob::Pattern;
 use toml::Spanned;
 
@@ -11,7 +12,6 @@ use super::foreach::group;
 use super::place::{at, positions};
 use super::spec::Spec;
 use crate::declare::{Faster, Origin};
-use callsheet_worker::error::{Result, SourceText, suggest};
 
 /// The claims of a pipeline, but for those of instances that a layer above has left out.
 ///

@@ -3,11 +3,11 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
+use callsheet_worker::error::{Result, suggest};
 use serde_json::Value as Json;
 use toml::Value;
 
 use crate::declare::{Origin, Values, is_name, value_text};
-use callsheet_worker::error::{Result, suggest};
 
 /// Stands between a stage and the values of one instance.
 pub const AT: char = '@';

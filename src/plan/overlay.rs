@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result, SourceText, nearest, suggest};
+
 use super::faster::claims;
 use super::foreach::{AT, fill_text, fill_value, group};
 use super::place::{at, is_pattern, positions};
 use super::spec::{Fan, SourceSpec, Spec, StageSpec};
 use crate::declare::{Foreach, Layer, Origin, SourceUse, StageUse};
-use callsheet_worker::code::Code;
-use callsheet_worker::error::{Error, Result, SourceText, nearest, suggest};
 
 /// Which stages are fanned out, and where that is said.
 pub type Fans = BTreeMap<String, Fan>;

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result, list, suggest};
 use litemap::LiteMap;
 
 use super::faster::check_claims;
@@ -14,8 +16,6 @@ use super::spec::{Spec, StageSpec};
 use super::wire::{Files, Wire, wire_stage};
 use super::{Input, Param, Plan, Request, Stage};
 use crate::declare::{IMPORTS, Layer, Origin, Project, ResourcesDecl, StageDecl, StageUse};
-use callsheet_worker::code::Code;
-use callsheet_worker::error::{Error, Result, list, suggest};
 
 /// Resolves what the user asked for.
 ///

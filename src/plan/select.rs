@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result, suggest};
 use glob::Pattern;
 
 use super::graph::Graph;
 use super::{Plan, Stage};
-use callsheet_worker::code::Code;
-use callsheet_worker::error::{Error, Result, suggest};
 
 /// Stages named on the command line. What they need is always taken along.
 #[derive(Clone, Debug, Default)]

@@ -4,10 +4,10 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use callsheet_worker::error::{Doing, Result};
 use toml::Spanned;
 
 use crate::declare::Origin;
-use callsheet_worker::error::{Doing, Result};
 
 /// The files that `pattern` matches below `root`, sorted, relative to it, and the folder that they share.
 ///

@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
+use callsheet_worker::error::Result;
 use litemap::LiteMap;
 use toml::Spanned;
 
 use super::claim::FasterClaim;
 use super::foreach::{gathered, instance_name};
 use crate::declare::{Foreach, Origin, SourceUse, Values};
-use callsheet_worker::error::Result;
 
 /// A source after all layers.
 pub struct SourceSpec {

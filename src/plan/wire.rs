@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::slice;
 use std::sync::Arc;
 
+use callsheet_worker::error::{Result, list, suggest};
 use litemap::LiteMap;
 
 use super::foreach::order;
 use super::source::{base, stranger};
 use super::spec::{Spec, StageSpec};
 use crate::declare::{ArtifactKind, InputDecl, Origin, Project, StageDecl};
-use callsheet_worker::error::{Result, list, suggest};
 
 /// The files of each source.
 pub type Files<'a> = HashMap<&'a str, Vec<PathBuf>>;

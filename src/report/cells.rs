@@ -6,10 +6,10 @@ use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
 use arrow::util::display::array_value_to_string;
-
-use crate::metrics::number;
 use callsheet_worker::error::{Doing, Result};
 use callsheet_worker::table::{Rows, gather, image_type, part_files, read_batches, row_count};
+
+use crate::metrics::number;
 
 /// Rows read at once.
 const BATCH: usize = 64;

@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use callsheet_figures::label::letter;
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Doing, Error, Result};
 use maud::{Markup, html};
 
 use super::command::command;
@@ -14,9 +17,6 @@ use super::subject::{Done, Subject};
 use super::table::table;
 use crate::declare::{Bytes, Figure, OutputDecl};
 use crate::store::{Object, Store};
-use callsheet_figures::label::letter;
-use callsheet_worker::code::Code;
-use callsheet_worker::error::{Doing, Error, Result};
 
 /// Bytes of a picture's file that is read at all.
 const LARGEST: u64 = 64 << 20;

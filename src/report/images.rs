@@ -4,14 +4,14 @@ use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
+use callsheet_figures::inline::data_uri;
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result};
 use maud::{Markup, html};
 use rayon::prelude::*;
 
 use super::cells::{image, is_image, spread, text};
 use super::picture::thumbnail;
-use callsheet_figures::inline::data_uri;
-use callsheet_worker::code::Code;
-use callsheet_worker::error::{Error, Result};
 
 /// Images shown at most.
 const MOST: u64 = 48;

@@ -20,8 +20,9 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::store::Store;
 use callsheet_worker::error::{Doing, Result};
+
+use crate::store::Store;
 
 pub use differences::{differences, last_values};
 pub use subject::Subject;

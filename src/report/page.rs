@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use callsheet_figures::inline::source_of;
+use callsheet_figures::label::letter;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::command::command;
@@ -14,8 +16,6 @@ use crate::declare::Bytes;
 use crate::metrics::{Chart, Curves, charts, number, thinned};
 use crate::store::{RunRecord, Store};
 use crate::words::{self, human_seconds};
-use callsheet_figures::inline::source_of;
-use callsheet_figures::label::letter;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");

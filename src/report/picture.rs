@@ -2,12 +2,12 @@
 
 use std::io::Cursor;
 
+use callsheet_figures::inline::data_uri;
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, ImageFormat, ImageReader, Rgba, RgbaImage};
 use maud::{Markup, html};
 
 use crate::declare::Bytes;
-use callsheet_figures::inline::data_uri;
 
 /// Bytes of a picture that are taken as they are.
 const PLAIN: usize = 200_000;

@@ -5,15 +5,15 @@ use std::path::Path;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
+use callsheet_figures::inline::data_uri;
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result};
 use maud::{Markup, PreEscaped, html};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::cells::{image, is_image, spread, text};
 use super::picture::thumbnail;
-use callsheet_figures::inline::data_uri;
-use callsheet_worker::code::Code;
-use callsheet_worker::error::{Error, Result};
 
 /// Points drawn at most.
 const MOST: u64 = 5000;

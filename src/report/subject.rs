@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use callsheet_worker::error::Result;
+
 use super::told::Told;
 use crate::declare::{Project, StageDecl};
 use crate::metrics::{Curves, curves};
 use crate::plan::{FasterClaim, Plan, Request, resolve};
 use crate::store::{Record, RunRecord, StageResult, Store, position};
-use callsheet_worker::error::Result;
 
 /// A run as it is shown.
 pub struct Subject {

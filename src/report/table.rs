@@ -4,10 +4,10 @@ use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
+use callsheet_worker::error::Result;
 use maud::{Markup, html};
 
 use super::cells::{NONE, is_image, spread, text};
-use callsheet_worker::error::Result;
 
 /// Rows shown at most.
 const MOST: u64 = 200;

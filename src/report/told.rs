@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 
+use callsheet_worker::digest::Digest;
 use serde::Deserialize;
 
 use crate::store::{RunRecord, StageResult, Store};
-use callsheet_worker::digest::Digest;
 
 /// One line of `events.ndjson`, as far as it is of use here.
 #[derive(Default, Deserialize)]

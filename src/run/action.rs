@@ -8,6 +8,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use callsheet_worker::code::Code;
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{Doing, Error, Result};
+use callsheet_worker::protocol::{RUN_VARIABLE, RequestInput, WorkRequest, WorkerEvent};
+use callsheet_worker::table::{FOOTER_PREFIX, SCHEMA_VERSION};
 use litemap::LiteMap;
 use serde_json::Value;
 
@@ -26,11 +31,6 @@ use crate::declare::Role;
 use crate::key::ActionKey;
 use crate::plan::Stage;
 use crate::store::{Head, Lock, Object, Provenance, Store, Watch, cpu_kind};
-use callsheet_worker::code::Code;
-use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{Doing, Error, Result};
-use callsheet_worker::protocol::{RUN_VARIABLE, RequestInput, WorkRequest, WorkerEvent};
-use callsheet_worker::table::{FOOTER_PREFIX, SCHEMA_VERSION};
 
 /// Lines of a failed worker's output that the error quotes.
 const QUOTED_LINES: usize = 12;

@@ -11,10 +11,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-
 use callsheet_worker::error::{Doing, Result};
 use callsheet_worker::protocol::RUN_VARIABLE;
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// A killed process that waits for a disk may take this long to be gone.
 const PATIENCE: Duration = Duration::from_secs(10);

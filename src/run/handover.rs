@@ -4,12 +4,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::declare::{ArtifactKind, StageDecl, TableFormat};
 use callsheet_worker::error::{Doing, Result};
 use callsheet_worker::protocol::WorkRequest;
 use callsheet_worker::table::{
     TableWriter, footer, part_files, read_batches, rows_at_once, schema, write_json,
 };
+
+use crate::declare::{ArtifactKind, StageDecl, TableFormat};
 
 /// Makes one file of every table that is a folder of several, and JSON lines of a table, where the
 /// stage wants that: rows in the order of their key, in the worker's own folder.

@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use callsheet_worker::code::Code;
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{Error, Result};
 use litemap::LiteMap;
 use serde::Serialize;
 
@@ -13,9 +16,6 @@ use crate::key::ActionKey;
 use crate::plan::{Input, Plan, Stage, gathered};
 use crate::reason::reasons;
 use crate::store::{Object, Sources, Store, digest_named, name_below};
-use callsheet_worker::code::Code;
-use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{Error, Result};
 
 /// A stage's prospect.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -9,15 +9,15 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Doing, Error, Result};
+use callsheet_worker::protocol::{EVENTS_VARIABLE, WorkerEvent};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use wait4::Wait4;
 
 use super::children::Children;
 use super::log::Log;
-use callsheet_worker::code::Code;
-use callsheet_worker::error::{Doing, Error, Result};
-use callsheet_worker::protocol::{EVENTS_VARIABLE, WorkerEvent};
 
 /// A longer line is no event.
 const LONGEST_EVENT: usize = 1 << 20;

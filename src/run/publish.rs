@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Doing, Error, Result, suggest};
+use callsheet_worker::protocol::RequestInput;
+use callsheet_worker::table::{TableWriter, check_columns, declared_schema, read_json, row_count};
 use litemap::LiteMap;
 
 use crate::checks::{check_count, check_table};
 use crate::declare::{ArtifactKind, ChecksDecl, OutputDecl, TableFormat};
 use crate::plan::Stage;
 use crate::store::{Object, Store};
-use callsheet_worker::code::Code;
-use callsheet_worker::error::{Doing, Error, Result, suggest};
-use callsheet_worker::protocol::RequestInput;
-use callsheet_worker::table::{TableWriter, check_columns, declared_schema, read_json, row_count};
 
 /// Checks every output of `stage` in `out` before the first is published.
 ///

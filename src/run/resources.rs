@@ -1,8 +1,9 @@
 //! What workers may take of the machine at once: CPUs, memory, GPUs.
 
-use crate::declare::{Bytes, Cpus, ResourcesDecl};
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result};
+
+use crate::declare::{Bytes, Cpus, ResourcesDecl};
 
 /// What all workers of a run share.
 #[derive(Clone, Debug, Default)]

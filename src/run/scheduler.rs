@@ -7,6 +7,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread::Scope;
 
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result};
+use callsheet_worker::protocol::RequestInput;
 use rustix::process::Signal;
 
 use super::action::{Action, Outcome, Said};
@@ -23,9 +26,6 @@ use crate::key::ActionKey;
 use crate::plan::{Input, Stage, json, suffix};
 use crate::reason::reasons;
 use crate::store::{Head, Object, Sources, StageResult, Watch, name_below, show_artifact};
-use callsheet_worker::code::Code;
-use callsheet_worker::error::{Error, Result};
-use callsheet_worker::protocol::RequestInput;
 
 /// What a stage is thought to take that never ran.
 const UNKNOWN_SECONDS: f64 = 1.0;

@@ -4,11 +4,11 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use callsheet_worker::digest::Digest;
 use rayon::prelude::*;
 
 use crate::plan::Stage;
 use crate::store::{Head, Heads, Store, is_shown, out};
-use callsheet_worker::digest::Digest;
 
 /// The latest action of each stage, and which of them are as they should be.
 pub struct Survey {

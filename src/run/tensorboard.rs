@@ -9,10 +9,10 @@ use std::io::{BufWriter, Result, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use callsheet_worker::protocol::WorkerEvent;
 use prost::Message;
 
 use crate::event::Event;
-use callsheet_worker::protocol::WorkerEvent;
 
 #[derive(Message)]
 struct Record {

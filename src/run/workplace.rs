@@ -8,10 +8,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use callsheet_worker::error::{Doing, Result};
+
 use super::children::Children;
 use crate::declare::Project;
 use crate::store::{Lock, Store};
-use callsheet_worker::error::{Doing, Result};
 
 /// A file that has lain in `staging/` for so long was left by a killed process.
 const STALE: Duration = Duration::from_secs(3600);

@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use callsheet_worker::code::Code;
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{Error, Result};
+
 use super::files::{entries, files, remove, size};
 use super::inventory::Inventory;
 use super::lock::Lock;
 use super::object::Object;
 use super::orphans::Orphan;
 use super::root::Store;
-use callsheet_worker::code::Code;
-use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{Error, Result};
 
 /// What would be removed.
 #[derive(Debug, Default)]

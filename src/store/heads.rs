@@ -7,6 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::Result;
 use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +17,6 @@ use super::object::Object;
 use super::provenance::Provenance;
 use super::root::{Store, read_json};
 use crate::declare::StageDecl;
-use callsheet_worker::digest::Digest;
-use callsheet_worker::error::Result;
 
 /// A stage's latest action.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]

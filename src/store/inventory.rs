@@ -5,14 +5,15 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::Result;
+
 use super::files::{entries, files, size};
 use super::heads::Heads;
 use super::object::Object;
 use super::orphans::Orphan;
 use super::record::Record;
 use super::root::{Store, read_json};
-use callsheet_worker::digest::Digest;
-use callsheet_worker::error::Result;
 
 /// Everything in a store.
 #[derive(Debug, Default)]

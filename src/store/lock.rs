@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use super::root::Store;
 use callsheet_worker::error::{Doing, Result};
+
+use super::root::Store;
 
 /// How often a lock is tried that another holds.
 const POLL: Duration = Duration::from_millis(20);

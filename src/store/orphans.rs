@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use callsheet_worker::error::Result;
+
 use super::files::{files, remove};
 use super::heads::Heads;
 use super::root::{Store, read_json};
 use super::view::out;
-use callsheet_worker::error::Result;
 
 /// One of them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

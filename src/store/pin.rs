@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use super::files::entries;
-use super::root::Store;
-use crate::declare::{NAME_RULE, is_name};
 use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{Doing, Error, Result};
+
+use super::files::entries;
+use super::root::Store;
+use crate::declare::{NAME_RULE, is_name};
 
 impl Store {
     /// Keeps the results with these keys under a name; an older pin of the name is replaced.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::Result;
 use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +14,6 @@ use super::provenance::Provenance;
 use super::root::{Store, read_json};
 use crate::declare::StageDecl;
 use crate::key::ActionKey;
-use callsheet_worker::digest::Digest;
-use callsheet_worker::error::Result;
 
 /// Version of the records' format.
 const FORMAT: u32 = 2;

@@ -8,6 +8,9 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{Doing, Result};
+
 use super::digest::digest_file;
 use super::digest::digest_parts;
 use super::files::{entries, remove};
@@ -15,8 +18,6 @@ use super::object::Object;
 use super::place::{Look, look, seal};
 use super::root::Store;
 use crate::declare::ArtifactKind;
-use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{Doing, Result};
 
 /// First bytes of a file of row digests.
 const MAGIC: &[u8; 16] = b"callsheet rows1\n";

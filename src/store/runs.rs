@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::SystemTime;
 
-use serde::{Deserialize, Serialize};
-
-use super::root::{Store, read_json};
 use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{Error, Result, suggest};
+use serde::{Deserialize, Serialize};
+
+use super::root::{Store, read_json};
 
 /// What became of a stage in a run.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]

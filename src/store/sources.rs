@@ -7,12 +7,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{Doing, Result};
 use serde::{Deserialize, Serialize};
 
 use super::digest::digest_while;
 use super::root::{Store, read_json};
-use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{Doing, Result};
 
 /// A file younger than this may change again within its time stamp's resolution.
 const SETTLED: Duration = Duration::from_secs(2);

@@ -5,9 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
+use callsheet_worker::error::{Doing, Result};
+
 use super::object::Object;
 use super::root::Store;
-use callsheet_worker::error::{Doing, Result};
 
 /// Up to so many files are synced one by one: a call for the whole file system waits for what
 /// everybody else writes as well.

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::Result;
 use rayon::prelude::*;
 
 use super::files::remove;
 use super::object::Object;
 use super::place::digest_bytes;
 use super::root::Store;
-use callsheet_worker::digest::Digest;
-use callsheet_worker::error::Result;
 
 /// Something in the store that is not what it was.
 #[derive(Debug)]

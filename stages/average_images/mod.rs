@@ -3,11 +3,11 @@
 use std::fs;
 
 use anyhow::Result;
+use callsheet_worker::Job;
 use tch::{Kind, Tensor};
 
 use crate::data::{Pairs, to_picture};
 use crate::picture::encode_png;
-use callsheet_worker::Job;
 
 /// Images whose sum is taken at once, in float64.
 const BATCH: i64 = 64;

@@ -6,10 +6,10 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use arrow::array::AsArray;
 use arrow::datatypes::Float32Type;
+use callsheet_worker::refusal;
 use callsheet_worker::table::read_columns;
 
 use crate::columns::{read_int64s, read_strings};
-use callsheet_worker::refusal;
 
 /// Factors that are numbers, and after what those begin anew that do: a day of 24 hours, a year.
 pub const FACTORS: [(&str, Option<f64>); 4] =

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::datatypes::{DataType, Schema};
 use arrow::record_batch::RecordBatch;
+use callsheet_worker::Job;
 use callsheet_worker::table::TableWriter;
 use image::{Rgb, RgbImage};
 use serde_json::{Map, Value, json};
@@ -11,7 +12,6 @@ use tempfile::TempDir;
 
 use crate::columns::{batch, float32s, int32s, int64s, schema, strings, vector, vectors};
 use crate::pairs::{Encoded, Pair, pair_schema, rows};
-use callsheet_worker::Job;
 
 /// An image with its code.
 #[derive(Clone)]

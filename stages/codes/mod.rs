@@ -10,13 +10,13 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use callsheet_worker::table::{read_batches, read_columns};
+use callsheet_worker::{Job, refusal};
 use image::RgbImage;
 use rayon::prelude::*;
 
 use crate::columns::{read_images, read_int32s, read_strings, read_vectors};
 use crate::data::spread;
 use crate::picture::decode;
-use callsheet_worker::{Job, refusal};
 pub use points::Points;
 
 /// Images decoded together.

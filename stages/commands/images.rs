@@ -6,10 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use callsheet_worker::refusal;
 use image::RgbImage;
 
 use crate::picture::{is_image, read};
-use callsheet_worker::refusal;
 
 /// The image in a file.
 ///

@@ -13,9 +13,8 @@ mod weights;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
-
 use callsheet_worker::help_of;
+use clap::{Parser, Subcommand};
 
 use exit::REFUSED;
 use terminal::plain;

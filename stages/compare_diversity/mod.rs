@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use callsheet_worker::table::read_columns;
+use callsheet_worker::{Job, refusal};
 use serde::Deserialize;
 
 use crate::columns::{
@@ -11,7 +12,6 @@ use crate::columns::{
 };
 use crate::compare_methods::bootstrap::{Group, interval};
 use crate::compare_methods::name;
-use callsheet_worker::{Job, refusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -4,9 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use serde::de::DeserializeOwned;
-
 use callsheet_worker::refusal;
+use serde::de::DeserializeOwned;
 
 /// A TOML file, as the documentation of `stage` says.
 ///

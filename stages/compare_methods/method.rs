@@ -7,13 +7,13 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use callsheet_worker::error::list;
 use callsheet_worker::table::read_columns;
+use callsheet_worker::{Job, refusal};
 use serde_json::Value;
 
 use super::bootstrap::Group;
 use crate::columns::{read_float64s, read_int32s, read_strings};
 use crate::metrics::METRICS;
 use crate::objective::Objective;
-use callsheet_worker::{Job, refusal};
 
 /// How what is not trained at all was trained.
 const UNTRAINED: &str = "untrained";

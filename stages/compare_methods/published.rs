@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use callsheet_worker::refusal;
 use serde::Deserialize;
 
 use super::{Method, file};
-use callsheet_worker::refusal;
 
 /// A file of published figures.
 #[derive(Deserialize)]

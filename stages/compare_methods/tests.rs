@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use arrow::datatypes::DataType;
+use callsheet_worker::Job;
 use callsheet_worker::table::{TableWriter, read_columns};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -10,7 +11,6 @@ use tempfile::TempDir;
 use super::run;
 use crate::columns::{batch, float64s, int32s, read_float64s, read_int32s, read_strings, schema, strings};
 use crate::metrics::columns;
-use callsheet_worker::Job;
 
 const IDS: [&str; 4] = ["a/c0", "a/c1", "b/c0", "b/c1"];
 

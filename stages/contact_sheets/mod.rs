@@ -3,11 +3,11 @@
 mod sheets;
 
 use anyhow::Result;
+use callsheet_worker::Job;
 use serde::Deserialize;
 
 use crate::figures::{BATCH, Shown, save};
 use crate::model::Model;
-use callsheet_worker::Job;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use arrow::datatypes::DataType;
+use callsheet_worker::Job;
 use callsheet_worker::table::row_count;
 use serde::Deserialize;
 
@@ -10,7 +11,6 @@ use crate::data::{centre, read_padded, values};
 use crate::model::Model;
 use crate::nn::encoder::STYLE_DIM;
 use crate::parts::Parts;
-use callsheet_worker::Job;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -5,12 +5,12 @@ mod reinhard;
 use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
+use callsheet_worker::{Job, refusal};
 use serde::Deserialize;
 
 use crate::data::{centre, to_tensor};
 use crate::metrics::{Crop, Measures, measure};
 use crate::picture::decode;
-use callsheet_worker::{Job, refusal};
 use reinhard::reinhard;
 
 #[derive(Deserialize)]

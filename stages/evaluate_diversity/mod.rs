@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use arrow::datatypes::DataType;
+use callsheet_worker::{Job, refusal};
 use rand::seq::index::sample;
 use serde::Deserialize;
 use tch::{Device, Kind, Tensor, no_grad};
@@ -13,7 +14,6 @@ use crate::model::Model;
 use crate::nn::encoder::STYLE_DIM;
 use crate::nn::mapper::Mapper;
 use crate::random::{stream, torch_seed};
-use callsheet_worker::{Job, refusal};
 
 /// Images that go through the generator together. Another number may round otherwise.
 const BATCH: i64 = 16;

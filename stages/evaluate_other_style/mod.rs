@@ -1,12 +1,12 @@
 //! How much a style matters: each validation image remade from its content and another image's style.
 
 use anyhow::Result;
+use callsheet_worker::{Job, refusal};
 use tch::Tensor;
 
 use crate::data::Pairs;
 use crate::metrics::{BATCH, Measures, columns, rows};
 use crate::model::Model;
-use callsheet_worker::{Job, refusal};
 
 /// Runs the stage.
 ///

@@ -1,10 +1,10 @@
 //! How well a model remakes each validation image from its content and its own style.
 
 use anyhow::Result;
+use callsheet_worker::Job;
 
 use crate::metrics::{BATCH, Measures, measure};
 use crate::model::Model;
-use callsheet_worker::Job;
 
 /// Runs the stage.
 ///

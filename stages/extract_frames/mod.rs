@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
+use callsheet_worker::Job;
 use callsheet_worker::table::read_columns;
 
 use crate::columns::{read_bools, read_float64s, read_int64s, read_strings};
@@ -15,7 +16,6 @@ use crate::overlap::overlap;
 use crate::parts::Parts;
 use crate::picture::{content_digest, encode_png, is_image, read, resized};
 use crate::video::index;
-use callsheet_worker::Job;
 use frame::{Decoded, Encoded, Frame, Wanted, frame_schema, rows};
 use video::Params;
 

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use anyhow::{Result, ensure};
+use callsheet_worker::refusal;
 use image::RgbImage;
 use serde::Deserialize;
 
 use super::frame::{Decoded as Handed, Wanted};
 use super::plan::{Plan, expression, plan};
 use crate::video::{Decoded, Decoding, Index, decode, places};
-use callsheet_worker::refusal;
 
 /// Times that differ by less are those of one frame: time bases round.
 const SAME_TIME: f64 = 5e-4;

@@ -2,13 +2,13 @@
 
 use anyhow::{Context as _, Result};
 use callsheet_figures::sheet::{Cell, Sheet};
+use callsheet_worker::Job;
 use image::RgbImage;
 use tch::{Device, Kind, Tensor};
 
 use crate::data::{Pairs, to_picture};
 use crate::model::Model;
 use crate::picture::encode_png;
-use callsheet_worker::Job;
 
 /// Images that go through a network together.
 pub const BATCH: i64 = 16;

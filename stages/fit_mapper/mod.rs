@@ -5,6 +5,7 @@ mod imle;
 
 use anyhow::Result;
 use callsheet_worker::table::read_columns;
+use callsheet_worker::{Job, refusal};
 use serde_json::json;
 use tch::Tensor;
 
@@ -12,7 +13,6 @@ use crate::columns::{read_strings, read_vectors};
 use crate::data::Images;
 use crate::nn::encoder::STYLE_DIM;
 use crate::nn::file;
-use callsheet_worker::{Job, refusal};
 use imle::{Params, fit};
 
 /// Runs the stage.

@@ -4,6 +4,7 @@ use anyhow::Result;
 use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
 use callsheet_worker::table::{read_batches, row_count};
+use callsheet_worker::{Job, refusal};
 use image::RgbImage;
 use serde::Deserialize;
 use tch::no_grad;
@@ -16,7 +17,6 @@ use crate::overlap::overlap;
 use crate::parts::Parts;
 use crate::picture::{decode, within};
 use crate::style::{GRAM_COLUMNS, gram, triangle};
-use callsheet_worker::{Job, refusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

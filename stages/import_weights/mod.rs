@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
+use callsheet_worker::{Job, refusal};
 use serde::Deserialize;
 
 use crate::nn::file;
 use crate::nn::vgg::Convention;
 use crate::weights::{convolutions, origin, read, sha256};
-use callsheet_worker::{Job, refusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -4,6 +4,7 @@ use std::iter;
 
 use anyhow::Result;
 use callsheet_figures::sheet::{Cell, Row, Sheet};
+use callsheet_worker::Job;
 use image::RgbImage;
 use serde::Deserialize;
 use tch::Tensor;
@@ -12,7 +13,6 @@ use crate::figures::{BATCH, Shown, between, cells, pictures, remade, save};
 use crate::model::{Content, Model};
 use crate::picture::montage;
 use crate::video::{Encoder, Format};
-use callsheet_worker::Job;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use callsheet_worker::Job;
 use callsheet_worker::protocol::RequestInput;
 
 use crate::picture::{is_image, read};
 use crate::video::{Decoding, Index, decode, index, places};
-use callsheet_worker::Job;
 
 /// A video, or the images of a folder in the order of their names.
 pub struct Footage {

@@ -5,11 +5,11 @@ mod select;
 
 use anyhow::Result;
 use arrow::datatypes::DataType;
+use callsheet_worker::{Job, refusal};
 use serde::Deserialize;
 
 use crate::columns::{batch, bools, float64s, int64s, schema, strings};
 use crate::video::Index;
-use callsheet_worker::{Job, refusal};
 use footage::Footage;
 use select::select;
 

@@ -8,6 +8,7 @@ use arrow::array::{ArrayRef, ListArray, StringArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
 use callsheet_worker::table::read_columns;
+use callsheet_worker::{Job, refusal};
 use serde::Deserialize;
 
 use crate::columns::{
@@ -16,7 +17,6 @@ use crate::columns::{
 use crate::picture::auto_crops;
 use crate::splits::{choose, drawn};
 use crate::verdicts::excluded;
-use callsheet_worker::{Job, refusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

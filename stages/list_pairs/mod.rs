@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 use arrow::datatypes::DataType;
+use callsheet_worker::{Job, refusal};
 use serde::Deserialize;
 
 use crate::columns::{batch, bools, schema, strings};
 use crate::splits::{choose, drawn};
 use crate::verdicts::excluded;
-use callsheet_worker::{Job, refusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -4,13 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use callsheet_worker::refusal;
 use sha2::{Digest, Sha256};
 use tch::Tensor;
 
 use super::trunk::Trunk;
 use crate::nn::vgg::{Convention, Origin};
 use crate::weights::{known, torch, unreadable};
-use callsheet_worker::refusal;
 
 /// Files that are known, the network whose features each weighs, and the version of LPIPS.
 const HEADS: [(&str, &str, Version); 6] = [

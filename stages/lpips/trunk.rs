@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
+use callsheet_worker::refusal;
 use tch::Tensor;
 
 use crate::nn::file;
@@ -11,7 +12,6 @@ use crate::nn::layout::channels_last;
 use crate::nn::vgg::Origin;
 use crate::weights::{convolutions, origin, read, sha256};
 use Layer::{Conv, Fire, Pool, Tap};
-use callsheet_worker::refusal;
 
 /// One step of a network.
 enum Layer {

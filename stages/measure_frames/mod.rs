@@ -7,6 +7,7 @@ mod sharpness;
 
 use anyhow::Result;
 use arrow::datatypes::{DataType, Schema};
+use callsheet_worker::Job;
 use callsheet_worker::table::{read_batches, row_count};
 use image::{RgbImage, imageops};
 use rayon::prelude::*;
@@ -18,7 +19,6 @@ use crate::columns::{
 use crate::parts::Parts;
 use crate::picture::decode;
 use boxes::box_means;
-use callsheet_worker::Job;
 use exposure::Exposure;
 use hash::perceptual_hash;
 use sharpness::sharpness;

@@ -6,6 +6,7 @@ use anyhow::Result;
 use arrow::datatypes::{DataType, Schema};
 use arrow::record_batch::RecordBatch;
 use callsheet_worker::table::row_count;
+use callsheet_worker::{Job, refusal};
 use serde::Deserialize;
 use tch::{Kind, Tensor, no_grad};
 
@@ -15,7 +16,6 @@ use crate::lpips::Distance;
 use crate::nn::loss;
 use crate::nn::vgg::{SMALLEST_SIDE, Vgg};
 use crate::parts::Parts;
-use callsheet_worker::{Job, refusal};
 pub use similarity::{psnr, ssim};
 
 /// Images that go through a network together. Another number may round otherwise.

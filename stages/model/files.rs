@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use callsheet_worker::refusal;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tch::Tensor;
@@ -14,7 +15,6 @@ use crate::nn::checkpoint::NETWORK;
 use crate::nn::compute::Compute;
 use crate::nn::{checkpoint, file};
 use crate::objective::{Network, Objective};
-use callsheet_worker::refusal;
 
 /// Before the names of a network's weights.
 pub fn prefix(network: Network) -> &'static str {

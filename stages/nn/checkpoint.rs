@@ -7,12 +7,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use callsheet_worker::Job;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tch::{Device, Tensor};
 
 use super::file;
-use callsheet_worker::Job;
 
 /// The last so many are kept.
 const KEPT: usize = 2;

@@ -1,10 +1,9 @@
 //! Where networks compute, and how exactly.
 
 use anyhow::Result;
+use callsheet_worker::{Job, refusal};
 use serde::Deserialize;
 use tch::{Cuda, Device, Kind};
-
-use callsheet_worker::{Job, refusal};
 
 /// Kinds of numbers that convolutions are computed in; weights and losses are float32 all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -6,11 +6,10 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use callsheet_worker::refusal;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::Value;
 use tch::{Kind, Tensor};
-
-use callsheet_worker::refusal;
 
 const METADATA: &str = "callsheet";
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use callsheet_worker::refusal;
 use tch::{Device, Kind, Tensor, no_grad};
 
 use super::compute::Compute;
 use super::layout::channels_last;
-use callsheet_worker::refusal;
 
 /// The parameters of one network.
 #[derive(Debug)]

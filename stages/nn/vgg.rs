@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
+use callsheet_worker::refusal;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::compute::Compute;
 use super::file;
 use super::layout::channels_last;
-use callsheet_worker::refusal;
 
 /// Convolutions per block, and their width.
 pub const BLOCKS: [(usize, i64); 5] = [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)];

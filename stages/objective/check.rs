@@ -7,11 +7,11 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use callsheet_worker::error::suggest;
+use callsheet_worker::refusal;
 use serde::Deserialize;
 
 use super::term::Kind;
 use super::{Decay, Family, GanMean, Network, Objective, Optimizer, Output, Start, Term};
-use callsheet_worker::refusal;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use anyhow::{Result, ensure};
 use arrow::array::AsArray;
+use callsheet_worker::Job;
 use callsheet_worker::table::read_columns;
 use image::RgbImage;
 use rayon::prelude::*;
@@ -15,7 +16,6 @@ use serde::Deserialize;
 use crate::columns::{read_bools, read_float64s, read_int32s, read_strings};
 use crate::pairs::{Encoded, Pair, check_side, pair_schema, rows};
 use crate::parts::Parts;
-use callsheet_worker::Job;
 use cuts::{Cut, Users, read_cuts};
 use smooth::median;
 

@@ -5,6 +5,7 @@ mod strange;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
+use callsheet_worker::refusal;
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
@@ -12,7 +13,6 @@ use image::codecs::png::{CompressionType, FilterType as Prediction, PngEncoder};
 use image::imageops;
 use image::{ExtendedColorType, ImageEncoder, RgbImage};
 
-use callsheet_worker::refusal;
 pub use strange::{Traits, is_image, read, read_with_traits};
 
 /// Decodes a PNG or JPEG, which is row `id` of the table at `path`.

@@ -4,10 +4,9 @@ use std::io::Cursor;
 use std::path::Path;
 
 use anyhow::Result;
+use callsheet_worker::refusal;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgb, RgbImage};
-
-use callsheet_worker::refusal;
 
 /// Sides of a file's image at most, in pixels: the most that JPEG allows.
 const LARGEST_SIDE: u32 = 65_535;

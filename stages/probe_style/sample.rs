@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
+use callsheet_worker::refusal;
 
 use super::scores::Frames;
 use crate::codes::Codes;
-use callsheet_worker::refusal;
 
 /// Rows of training images and of validation images.
 pub struct Sample {

@@ -1,10 +1,10 @@
 //! What tells the images of a projection apart, as columns.
 
 use anyhow::Result;
+use callsheet_worker::Job;
 
 use crate::codes::Codes;
 use crate::codes::factors::{self, FACTORS, Style};
-use callsheet_worker::Job;
 
 /// What is known of each image.
 pub struct Known {

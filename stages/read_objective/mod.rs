@@ -5,10 +5,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use callsheet_worker::error::suggest;
+use callsheet_worker::{Job, refusal};
 use serde::Deserialize;
 
 use crate::objective::read;
-use callsheet_worker::{Job, refusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

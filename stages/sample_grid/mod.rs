@@ -4,6 +4,7 @@ use std::iter;
 
 use anyhow::Result;
 use callsheet_figures::sheet::{Cell, Row, Sheet};
+use callsheet_worker::Job;
 use serde::Deserialize;
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -12,7 +13,6 @@ use crate::model::Model;
 use crate::nn::encoder::STYLE_DIM;
 use crate::nn::mapper::Mapper;
 use crate::random::torch_seed;
-use callsheet_worker::Job;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

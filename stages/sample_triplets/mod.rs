@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Result, anyhow};
 use arrow::datatypes::DataType;
 use callsheet_worker::table::read_columns;
+use callsheet_worker::{Job, refusal};
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use serde::Deserialize;
@@ -14,7 +15,6 @@ use crate::columns::{
     batch, float64s, int32s, int64s, read_float64s, read_int32s, read_strings, schema, strings,
 };
 use crate::random::stream;
-use callsheet_worker::{Job, refusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
 use callsheet_worker::table::read_columns;
+use callsheet_worker::{Job, refusal};
 use image::RgbImage;
 use serde::Deserialize;
 
@@ -15,7 +16,6 @@ use crate::overlap::overlap;
 use crate::pairs::{Encoded, Pair, check_side, pair_schema, rows};
 use crate::parts::Parts;
 use crate::picture::{halves, read, square_crop};
-use callsheet_worker::{Job, refusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

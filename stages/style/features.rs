@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
+use callsheet_worker::refusal;
 use callsheet_worker::table::{part_files, read_batches, read_columns};
 use rayon::prelude::*;
 
@@ -13,7 +14,6 @@ use super::{GRAM_COLUMNS, triangle};
 use crate::columns::{read_strings, read_vectors};
 use crate::data::Images;
 use crate::nn::vgg::CHANNELS;
-use callsheet_worker::refusal;
 
 /// Bytes of a panel at most: with what else is held, 8,000 images stay below 4 GiB.
 const PANEL_BYTES: usize = 1 << 30;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use anyhow::Result;
 use arrow::array::{ArrayRef, ListArray};
 use arrow::datatypes::Float32Type;
+use callsheet_worker::Job;
 use callsheet_worker::table::{TableWriter, read_columns};
 use serde_json::json;
 
 use super::run;
 use crate::columns::{Column, batch, int32s, read_float64s, read_int32s, schema_of, strings};
-use callsheet_worker::Job;
 
 const IDS: [&str; 6] = ["a/c0", "a/c1", "b/c0", "b/c1", "c/c0", "c/c1"];
 const CROPS: [i32; 6] = [0, 1, 0, 1, 0, 1];

@@ -8,6 +8,7 @@ use arrow::array::{ArrayRef, Float32Array, ListArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
 use callsheet_worker::table::TableWriter;
+use callsheet_worker::{Job, refusal};
 use rayon::prelude::*;
 use serde::Deserialize;
 
@@ -15,7 +16,6 @@ use crate::columns::{batch, float64s, int32s, schema, strings};
 use crate::data::Images;
 use crate::style::nearest::{Wanted, doubtful, neighbours, official_near};
 use crate::style::{Features, Kernel, direct};
-use callsheet_worker::{Job, refusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -3,10 +3,10 @@
 mod texture;
 
 use anyhow::{Result, ensure};
+use callsheet_worker::Job;
 use serde::Deserialize;
 
 use crate::video::film;
-use callsheet_worker::Job;
 use texture::Texture;
 
 #[derive(Deserialize)]

@@ -4,11 +4,11 @@ mod render;
 
 use anyhow::{Result, ensure};
 use arrow::datatypes::DataType;
+use callsheet_worker::Job;
 use serde::Deserialize;
 
 use crate::columns::{batch, float32s, int64s, schema, strings};
 use crate::video::film;
-use callsheet_worker::Job;
 pub use render::fractal;
 use render::{Factors, Mode, Renderer, sample};
 

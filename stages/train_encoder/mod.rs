@@ -8,6 +8,7 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 use callsheet_worker::table::read_columns;
+use callsheet_worker::{Job, refusal};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tch::Tensor;
@@ -20,7 +21,6 @@ use crate::nn::compute::{Compute, Precision};
 use crate::nn::encoder::Encoder;
 use crate::nn::vars::Vars;
 use crate::nn::{file, loss};
-use callsheet_worker::{Job, refusal};
 use part::of_part;
 
 #[derive(Deserialize)]

@@ -1,12 +1,12 @@
 //! How well the encoder orders the same triplets at each checkpoint: a step's loss is of a dozen others.
 
 use anyhow::Result;
+use callsheet_worker::Job;
 use tch::{Kind, Tensor, no_grad};
 
 use super::part::of_part;
 use crate::data::spread;
 use crate::nn::loss;
-use callsheet_worker::Job;
 
 /// Triplets looked at, of fewer all.
 const WATCHED: usize = 256;

@@ -2,6 +2,7 @@
 //! cut out at random, the same of A and B.
 
 use anyhow::Result;
+use callsheet_worker::refusal;
 use image::RgbImage;
 use image::imageops::crop_imm;
 use rand::Rng;
@@ -12,7 +13,6 @@ use crate::data::{Pairs, to_picture, to_tensor};
 use crate::nn::generator::SIDE_MULTIPLE;
 use crate::picture::resized;
 use crate::random::stream;
-use callsheet_worker::refusal;
 
 /// How images are varied.
 #[derive(Clone, Debug, PartialEq)]

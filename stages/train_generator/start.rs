@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use callsheet_worker::{Job, refusal};
 
 use super::params::Params;
 use crate::data::Pairs;
@@ -10,7 +11,6 @@ use crate::model::{Model, Spec, Trained};
 use crate::nn::compute::Compute;
 use crate::nn::{bicyclegan, discriminator, file};
 use crate::objective::{Family, Network, Objective, Start, Term};
-use callsheet_worker::{Job, refusal};
 
 /// The objective with the stage's weights, and that of the warm-up: the squared error alone.
 ///

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use callsheet_worker::Job;
 use tch::{Tensor, no_grad};
 
 use crate::data::{Pairs, centre, normalised, to_picture};
@@ -14,7 +15,6 @@ use crate::nn::compute::Compute;
 use crate::nn::loss;
 use crate::nn::vgg::Vgg;
 use crate::picture::{encode_png, montage};
-use callsheet_worker::Job;
 
 /// Rows and columns of a grid of samples.
 const GRID: usize = 4;

@@ -4,11 +4,11 @@ use std::iter;
 
 use anyhow::Result;
 use callsheet_figures::sheet::{Cell, Row, Sheet};
+use callsheet_worker::Job;
 use serde::Deserialize;
 
 use crate::figures::{Shown, cells, pictures, remade, save};
 use crate::model::Model;
-use callsheet_worker::Job;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

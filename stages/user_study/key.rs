@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::Result;
-use serde::{Deserialize, Serialize};
-
 use callsheet_worker::refusal;
+use serde::{Deserialize, Serialize};
 
 /// What a key says that it is.
 pub const KEY_FORMAT: &str = "callsheet study key 1";

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use callsheet_worker::error::list;
-use serde_json::Value;
-
 use callsheet_worker::{Job, refusal};
+use serde_json::Value;
 
 /// A method with its trained model.
 pub struct Maker {

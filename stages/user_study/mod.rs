@@ -13,12 +13,12 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use callsheet_worker::Job;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::figures::{noted, pictures};
 use album::Album;
-use callsheet_worker::Job;
 use design::{Planned, letters, planned};
 use key::KEY_FORMAT;
 pub use key::{Key, Purpose, Question, Side};

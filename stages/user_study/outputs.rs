@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
+use callsheet_worker::Job;
 use image::RgbImage;
 use tch::Tensor;
 
@@ -11,7 +12,6 @@ use super::makers::Maker;
 use super::originals::Originals;
 use crate::figures::{BATCH, pictures};
 use crate::model::Model;
-use callsheet_worker::Job;
 
 /// Places in the album by maker and scene. The makers are asked for the first `asked` scenes; in the others are what is
 /// real and what is noise, as if two more makers had made them.

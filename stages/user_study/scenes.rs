@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use anyhow::Result;
+use callsheet_worker::refusal;
 use callsheet_worker::table::read_columns;
 use rand::seq::IndexedRandom;
 
 use crate::columns::read_strings;
 use crate::data::spread;
 use crate::random::stream;
-use callsheet_worker::refusal;
 
 /// A content that is wanted in a style.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Stdio};
 
 use anyhow::{Context as _, Result};
+use callsheet_worker::{Job, refusal};
 use rayon::prelude::*;
 
 use super::{cannot_start, ffmpeg};
-use callsheet_worker::{Job, refusal};
 
 const H264: &[&str] = &["-c:v", "libx264", "-preset", "medium", "-crf", "12", "-pix_fmt", "yuv420p"];
 /// With a palette of its own.

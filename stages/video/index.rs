@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Result;
+use callsheet_worker::refusal;
 
 use super::{cannot_start, ffmpeg};
-use callsheet_worker::refusal;
 
 /// The frames that the container promises.
 #[derive(Clone, Debug)]

@@ -10,16 +10,16 @@ use std::path::Path;
 
 use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
-
-use super::index::Index;
-use super::part::PART_BYTES;
-use super::wanted::Wanted;
-use crate::store::{RowDigests, Segment, Store};
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::Result;
 use callsheet_worker::table::{
     Rows, TableWriter, batch_bytes, field_names, gather, rows_at_once, rows_within, schema,
 };
+
+use super::index::Index;
+use super::part::PART_BYTES;
+use super::wanted::Wanted;
+use crate::store::{RowDigests, Segment, Store};
 
 /// So many segments of one size are merged.
 const MANY: usize = 8;

@@ -4,15 +4,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::Result;
+use callsheet_worker::table::{Rows, part_files};
 use serde::Serialize;
 
 use super::assemble::lay_out;
 use super::wanted::{Files, Wanted};
 use crate::declare::RowsDecl;
 use crate::store::Store;
-use callsheet_worker::digest::Digest;
-use callsheet_worker::error::Result;
-use callsheet_worker::table::{Rows, part_files};
 
 /// What a row-wise stage would do.
 #[derive(Clone, Copy, Debug, Serialize)]

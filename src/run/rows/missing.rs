@@ -5,12 +5,12 @@ use std::fs;
 use std::path::Path;
 
 use arrow::datatypes::Schema;
-
-use super::wanted::Wanted;
-use crate::declare::RowsDecl;
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{Doing, Result};
 use callsheet_worker::table::{Rows, TableWriter, gather, part_files, rows_at_once, schema};
+
+use super::wanted::Wanted;
+use crate::declare::RowsDecl;
 
 /// The rows that a worker was asked for, in the order of their key.
 #[derive(Debug, Default)]

@@ -10,6 +10,13 @@ use arrow::compute::{cast, concat_batches, take_record_batch};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use callsheet_worker::code::Code;
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{Doing, Error, Result, list};
+use callsheet_worker::table::{
+    FOOTER_PREFIX, TableWriter, batch_bytes, check_columns, declared_schema, footer, part_files,
+    read_batches, read_json, row_count, row_digests, rows_at_once,
+};
 use parquet::errors::ParquetError;
 
 use super::missing::Asked;
@@ -18,13 +25,6 @@ use super::wanted::keys;
 use crate::checks::check_rows;
 use crate::declare::{OutputDecl, RowsDecl, TableFormat};
 use crate::store::{RowDigests, Segment, Store};
-use callsheet_worker::code::Code;
-use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{Doing, Error, Result, list};
-use callsheet_worker::table::{
-    FOOTER_PREFIX, TableWriter, batch_bytes, check_columns, declared_schema, footer, part_files,
-    read_batches, read_json, row_count, row_digests, rows_at_once,
-};
 
 /// What is right, in errors.
 const ONE_EACH: &str = "a row-wise stage returns one row for each row that it is given, with the same key";

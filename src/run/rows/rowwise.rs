@@ -4,6 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use arrow::datatypes::{Field, Schema};
+use callsheet_worker::code::Code;
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{Doing, Error, Result};
+use callsheet_worker::protocol::WorkRequest;
+use callsheet_worker::table::{
+    FOOTER_PREFIX, KEY, TableWriter, digest_of_rows, footer, parse_type, part_files,
+};
 use litemap::LiteMap;
 
 use super::assemble::{Layout, assemble, columns_of, lay_out};
@@ -19,13 +26,6 @@ use crate::run::context::Run;
 use crate::run::publish::table_of;
 use crate::run::workplace::Workplace;
 use crate::store::{Object, Segment, Store};
-use callsheet_worker::code::Code;
-use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{Doing, Error, Result};
-use callsheet_worker::protocol::WorkRequest;
-use callsheet_worker::table::{
-    FOOTER_PREFIX, KEY, TableWriter, digest_of_rows, footer, parse_type, part_files,
-};
 
 /// One row-wise action's files and names.
 struct Rowwise<'a> {

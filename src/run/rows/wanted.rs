@@ -8,16 +8,16 @@ use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use parquet::errors::ParquetError;
-use serde_json::Value;
-
-use crate::declare::RowsDecl;
 use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{Doing, Error, Result, list, suggest};
 use callsheet_worker::table::{
     Rows, gather, read_batches, row_count, row_digests, rows_at_once, schema, type_name,
 };
+use parquet::errors::ParquetError;
+use serde_json::Value;
+
+use crate::declare::RowsDecl;
 
 /// Digests of the files of inputs, by the names that the worker sees.
 pub type Files = BTreeMap<String, BTreeMap<String, Digest>>;

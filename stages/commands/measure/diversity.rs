@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use callsheet_worker::refusal;
 use rayon::prelude::*;
 use serde::Serialize;
 use tch::Tensor;
@@ -14,7 +15,6 @@ use crate::commands::terminal::{plain, progress};
 use crate::data::to_tensor;
 use crate::lpips::{Distance, Diversity};
 use crate::picture::{is_image, resized};
-use callsheet_worker::refusal;
 
 /// Images of one folder at most: what VGG-16 makes of each is 34 MB, and is kept to be compared with all others.
 const MOST: usize = 100;

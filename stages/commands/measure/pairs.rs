@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use callsheet_worker::refusal;
 use image::RgbImage;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -16,7 +17,6 @@ use crate::commands::terminal::{plain, progress};
 use crate::data::to_tensor;
 use crate::lpips::Distance;
 use crate::metrics::{psnr, ssim};
-use callsheet_worker::refusal;
 
 /// What was measured of a pair.
 #[derive(Serialize)]

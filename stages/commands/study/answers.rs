@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use callsheet_worker::error::suggest;
+use callsheet_worker::refusal;
 use serde::Deserialize;
 
 use crate::user_study::{Key, Question, Side};
-use callsheet_worker::refusal;
 
 /// Bytes of a file that is read: that of a study of 10,000 questions has a tenth of it.
 const MOST_BYTES: u64 = 16 << 20;

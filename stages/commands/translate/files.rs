@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use callsheet_worker::refusal;
 use image::RgbImage;
 
 use crate::picture::{encode_png, montage};
 use crate::video::{Encoder, Format};
-use callsheet_worker::refusal;
 
 /// What an output's name says that it is.
 #[derive(Clone, Copy, PartialEq)]

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use callsheet_worker::refusal;
 use image::RgbImage;
 use image::imageops::crop_imm;
 use tch::{Cuda, Tensor};
@@ -12,7 +13,6 @@ use crate::data::{to_picture, to_tensor};
 use crate::model::Model;
 use crate::nn::compute::{Compute, device};
 use crate::picture::{resized, within};
-use callsheet_worker::refusal;
 
 /// Images that go through the network together.
 const BATCH: i64 = 4;
