@@ -9,7 +9,7 @@ ENGINE = -p callsheet -p callsheet-stages
 ALONE = env -u FORCE_COLOR -u CLICOLOR_FORCE -u NO_GRAPHICS OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest)
 
-.PHONY: pipeline setup crates fetch build inspect test test-all snapshots lint docs doc features gpu-archive gpu-check test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables fuzz audit clean
+.PHONY: pipeline setup crates fetch build inspect test test-all snapshots lint docs doc features gpu-archive gpu-check test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables fuzz audit hooks clean
 
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) --report $(ARGS)
@@ -73,6 +73,9 @@ lint: setup # advisories are not checked here: they need a network, and change b
 	python3 setup/features.py --check
 	@python3 setup/fetch.py deny
 	.toolchain/lint/cargo-deny --locked check bans licenses sources
+
+hooks: # `make lint` before each commit
+	git config core.hooksPath setup/hooks
 
 snapshots: setup # after a change of texts: writes what the tests print; read the diff before you commit it
 	INSTA_UPDATE=always $(MAKE) test $(ARGS)

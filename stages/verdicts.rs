@@ -19,11 +19,11 @@ pub fn excluded(job: &Job, known: &BTreeSet<&str>) -> Result<BTreeSet<String>> {
     let mut excluded = BTreeSet::new();
     for path in job.request.inputs.get("curation").iter().flat_map(|files| &files.paths) {
         let lines = read(path)?;
-        if let Some(warning) = absent(path, lines.iter().map(|line| line.frame_id.as_str()), known)? {
+        if let Some(warning) = absent(path, lines.iter().map(|line| line.key.as_str()), known)? {
             job.warn(warning);
         }
         let lines = lines.into_iter().filter(|line| line.verdict == Verdict::Exclude);
-        excluded.extend(lines.map(|line| line.frame_id));
+        excluded.extend(lines.map(|line| line.key));
     }
     Ok(excluded)
 }

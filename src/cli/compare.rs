@@ -42,7 +42,7 @@ impl Compare {
         let store = store(&project);
         if let Some(path) = &self.html {
             let subjects = self.runs.iter().map(|run| Subject::find(&project, &store, run));
-            write(&store, &subjects.collect::<Result<Vec<_>>>()?, path)?;
+            write(&project, &store, &subjects.collect::<Result<Vec<_>>>()?, path)?;
             say(&format!("written to {}", path.display()));
             return Ok(SUCCESS);
         }
@@ -86,7 +86,7 @@ impl Compare {
     }
 }
 
-/// What a run was of: `synthesis on space_needle, profile demo, --set train.margin=0.2`.
+/// What a run was of: `train on mine, profile small, --set train.rate=0.2`.
 pub fn describe(run: &RunRecord) -> String {
     let text = title(&run.pipeline, &run.dataset, &run.profile);
     run.set.iter().fold(text, |text, set| format!("{text}, --set {set}"))

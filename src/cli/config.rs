@@ -19,7 +19,7 @@ use crate::plan::Input;
 #[command(after_help = "\
 Examples:
   callsheet config
-  callsheet config train_encoder                one stage, with what each parameter means
+  callsheet config train                        one stage, with what each parameter means
   callsheet config --profile paper --json")]
 pub struct Config {
     /// Only this stage; `train@v4-0` is one of its instances

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use arrow::array::AsArray;
 use callsheet_worker::code::Code;
 use callsheet_worker::curation::{self, Line, Verdict};
-use callsheet_worker::error::{Doing, Error, Result, list, suggest};
+use callsheet_worker::error::{Doing, Error, Result, suggest};
 use callsheet_worker::print::{print_json, print_text};
 use callsheet_worker::table::read_columns;
 use clap::{Args, Subcommand};
@@ -17,50 +17,51 @@ use clap::{Args, Subcommand};
 use super::exit::SUCCESS;
 use super::external::inspect;
 use super::which::{Which, sources, store};
-use crate::declare::ArtifactKind;
+use crate::declare::VerdictsOn;
 use crate::plan::{Input, Stage};
 use crate::run::outlook;
 use crate::store::Store;
 
-/// Say which frames are left out, and why
+/// Write which rows of a table are left out, and why
 #[derive(Args)]
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "\
 Examples:
-  callsheet curate exclude 'a.mp4#000012' 'a.mp4#000013' --reason 'a bird on the lens'
-  callsheet curate include 'a.mp4#000012' --reason 'it is a kite, and far away'
-  callsheet curate --sql \"select frame_id from findings where finding = 'black'\" --reason black
+  callsheet curate exclude order-12 order-13 --reason 'a test order'
+  callsheet curate include order-12 --reason 'it was paid'
+  callsheet curate --sql \"select order_id from findings where finding = 'empty'\" --reason empty
   callsheet curate log
   callsheet plan            what follows from it, with counts
 
-Verdicts are lines of pipelines/curation/<dataset>.csv, one a frame, to be kept in git. A frame that is
-excluded is in no image and no window; `include` takes that back, or says that a finding was looked at."
+Verdicts are lines of pipelines/curation/<dataset>.csv, one for each row, to be kept in git. They are on the table that a
+stage names under `verdicts` beside the input that reads them. `include` takes an exclusion back, or says that a row was
+looked at."
 )]
 pub struct Curate {
     #[command(subcommand)]
     action: Option<Action>,
     #[command(flatten)]
-    frames: Frames,
+    rows: Rows,
 }
 
 #[derive(Subcommand)]
 enum Action {
-    /// Leave frames out
-    Exclude(Frames),
-    /// Keep frames, or take an exclusion back
-    Include(Frames),
+    /// Leave rows out
+    Exclude(Rows),
+    /// Keep rows, or take an exclusion back
+    Include(Rows),
     /// Show the verdicts
     Log(Log),
 }
 
 #[derive(Args)]
-struct Frames {
-    /// Frames, as the column `frame_id` names them
-    #[arg(value_name = "FRAME_ID")]
-    ids: Vec<String>,
-    /// The frames that this query selects, in its column `frame_id`
-    #[arg(long, value_name = "QUERY", conflicts_with = "ids")]
+struct Rows {
+    /// Keys of the rows
+    #[arg(value_name = "KEY")]
+    keys: Vec<String>,
+    /// Take the rows that this query selects, by its column of keys
+    #[arg(long, value_name = "QUERY", conflicts_with = "keys")]
     sql: Option<String>,
     /// Why
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
@@ -84,10 +85,10 @@ struct Log {
 impl Curate {
     pub fn execute(&self) -> Result<u8> {
         match &self.action {
-            Some(Action::Exclude(frames)) => frames.judge(Verdict::Exclude),
-            Some(Action::Include(frames)) => frames.judge(Verdict::Include),
+            Some(Action::Exclude(rows)) => rows.judge(Verdict::Exclude),
+            Some(Action::Include(rows)) => rows.judge(Verdict::Include),
             Some(Action::Log(log)) => log.show(),
-            None if self.frames.sql.is_some() => self.frames.judge(Verdict::Exclude),
+            None if self.rows.sql.is_some() => self.rows.judge(Verdict::Exclude),
             None => Err(Error::refused(
                 Code::MissingArgument,
                 "what is to be done is missing",
@@ -97,13 +98,13 @@ impl Curate {
     }
 }
 
-impl Frames {
+impl Rows {
     fn judge(&self, verdict: Verdict) -> Result<u8> {
-        if self.ids.is_empty() && self.sql.is_none() {
+        if self.keys.is_empty() && self.sql.is_none() {
             return Err(Error::refused(
                 Code::MissingArgument,
-                "no frame is named",
-                "name frames, or select them with --sql",
+                "no row is named",
+                "name rows by their keys, or select them with --sql",
             ));
         }
         let author = author(self.author.as_deref())?;
@@ -117,53 +118,53 @@ impl Frames {
             }
         }
         let Verdicts { store, dataset, path, shown } = Verdicts::find(&self.which)?;
-        let known = known_frames(&self.which, &shown)?;
-        let ids = match &self.sql {
-            Some(query) => self.select(query)?,
-            None => self.ids.clone(),
+        let (column, known) = known_keys(&self.which, &shown)?;
+        let keys = match &self.sql {
+            Some(query) => self.select(query, &column)?,
+            None => self.keys.clone(),
         };
         // Two at once would each write the other's verdicts away.
         let _lock = store.lock(&format!("curation-{dataset}"), "curate", |_| true)?;
         let mut lines = read(&path)?;
         let mut fresh = BTreeSet::new();
-        for id in &ids {
-            if !known.contains(id) {
-                return Err(unknown(id, &known));
+        for key in &keys {
+            if !known.contains(key) {
+                return Err(unknown(key, &known));
             }
-            if !fresh.insert(id) {
-                let help = "name each frame once; nothing was written".to_owned();
-                return Err(Error::refused(Code::InvalidValue, format!("frame `{id}` is named twice"), help));
+            if !fresh.insert(key) {
+                let help = "name each row once; nothing was written".to_owned();
+                return Err(Error::refused(Code::InvalidValue, format!("row `{key}` is named twice"), help));
             }
-            if let Some(line) = lines.iter().find(|line| line.frame_id == *id && line.verdict == verdict) {
-                let Line { reason, author, date, .. } = line;
+            if let Some(line) = lines.iter().find(|line| line.key == *key && line.verdict == verdict) {
+                let Line { reason, author, time, .. } = line;
                 return Err(Error::refused(
                     Code::Conflict,
                     format!(
-                        "frame `{id}` has the verdict `{}` already, by {author} on {date}: {reason}",
+                        "row `{key}` has the verdict `{}` already, by {author}, {time}: {reason}",
                         verdict.name()
                     ),
                     "leave it out; nothing was written",
                 ));
             }
         }
-        let date = humantime::format_rfc3339(SystemTime::now()).to_string()[..10].to_owned();
-        for frame_id in ids.iter().cloned() {
+        let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+        for key in keys.iter().cloned() {
             let reason = self.reason.trim().to_owned();
-            let line = Line { frame_id, verdict, reason, author: author.clone(), date: date.clone() };
-            match lines.iter_mut().find(|found| found.frame_id == line.frame_id) {
+            let line = Line { key, verdict, reason, author: author.clone(), time: time.clone() };
+            match lines.iter_mut().find(|found| found.key == line.key) {
                 Some(found) => *found = line,
                 None => lines.push(line),
             }
         }
         curation::write(&path, &lines)?;
-        let frames = if ids.len() == 1 { "frame" } else { "frames" };
-        print_text(&format!("{} {} {frames} in {shown}", verdict.name(), ids.len()));
+        let rows = if keys.len() == 1 { "row" } else { "rows" };
+        print_text(&format!("{} {} {rows} in {shown}", verdict.name(), keys.len()));
         print_text("`callsheet plan` says what follows");
         Ok(SUCCESS)
     }
 
-    /// The frames that a query selects.
-    fn select(&self, query: &str) -> Result<Vec<String>> {
+    /// Keys of the rows that a query selects, by its column of that name.
+    fn select(&self, query: &str, column: &str) -> Result<Vec<String>> {
         let mut command = inspect()?;
         let program = PathBuf::from(command.get_program());
         command.args(["inspect", &format!("--sql={query}"), "--format", "ndjson"]).args(self.which.words());
@@ -172,21 +173,21 @@ impl Frames {
             return Err(Error::refused(Code::InvalidValue, "the query failed; nothing was written", ""));
         }
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let id = |line: &str| {
+        let key = |line: &str| {
             let row: serde_json::Value = serde_json::from_str(line).ok()?;
-            Some(row.get("frame_id")?.as_str()?.to_owned())
+            Some(row.get(column)?.as_str()?.to_owned())
         };
-        // Of images, a frame is selected as often as it has some.
-        let ids: Option<BTreeSet<String>> = text.lines().map(id).collect();
-        match ids {
-            Some(ids) if !ids.is_empty() => Ok(ids.into_iter().collect()),
+        // A query on another table may select a key several times.
+        let keys: Option<BTreeSet<String>> = text.lines().map(key).collect();
+        match keys {
+            Some(keys) if !keys.is_empty() => Ok(keys.into_iter().collect()),
             Some(_) => {
-                Err(Error::refused(Code::Unsupported, "the query selects no frame", "nothing was written"))
+                Err(Error::refused(Code::Unsupported, "the query selects no row", "nothing was written"))
             }
             None => Err(Error::refused(
                 Code::Unsupported,
-                "the query has no column of text `frame_id`",
-                "select frame_id from .. ; of images `frame_id` stands beside `image_id`",
+                format!("the query has no column of text `{column}`"),
+                format!("select {column} from .."),
             )),
         }
     }
@@ -200,9 +201,9 @@ impl Log {
             print_json(&lines);
             return Ok(SUCCESS);
         }
-        let width = lines.iter().map(|line| line.frame_id.len()).max().unwrap_or(0);
-        for Line { frame_id, verdict, reason, author, date } in &lines {
-            print_text(&format!("{date}  {:<8} {frame_id:<width$}  {reason} ({author})", verdict.name()));
+        let width = lines.iter().map(|line| line.key.len()).max().unwrap_or(0);
+        for Line { key, verdict, reason, author, time } in &lines {
+            print_text(&format!("{time:<20}  {:<8} {key:<width$}  {reason} ({author})", verdict.name()));
         }
         let excluded = lines.iter().filter(|line| line.verdict == Verdict::Exclude).count();
         print_text(&format!("{excluded} excluded, {} included in {shown}", lines.len() - excluded));
@@ -260,16 +261,16 @@ fn author(said: Option<&str>) -> Result<String> {
     })
 }
 
-/// Ids of the frames that a verdict can be on: those of the table beside which a stage reads them.
-fn known_frames(which: &Which, file: &str) -> Result<BTreeSet<String>> {
+/// The column of keys that a verdict can be on, and the keys in it: of the table that a stage names beside the verdicts.
+fn known_keys(which: &Which, file: &str) -> Result<(String, BTreeSet<String>)> {
     let (project, store, plan, survey) = which.survey()?;
     let pipeline = &plan.request.pipeline;
     let mut readers = plan.stages.iter().filter_map(|stage| Some((stage, verdicts_of(stage)?)));
-    let Some((reader, read)) = readers.next() else {
+    let Some((reader, (on, read))) = readers.next() else {
         return Err(Error::refused(
             Code::Declaration,
-            format!("no stage of pipeline `{pipeline}` reads verdicts"),
-            "a stage that does has an input `curation`, wired to a source, beside a table of frames",
+            format!("no stage of pipeline `{pipeline}` reads verdicts on a table"),
+            "a stage that does has an input of files with `verdicts = { input = .., key = .. }`, wired to a source",
         ));
     };
     if read != file {
@@ -279,55 +280,47 @@ fn known_frames(which: &Which, file: &str) -> Result<BTreeSet<String>> {
             "let the source's path be pipelines/curation/{dataset}.csv",
         ));
     }
-    let table = reader.inputs.iter().find_map(|(name, input)| match input {
-        Input::Artifact { stage, output } if reader.decl.inputs[name].kind == ArtifactKind::Table => {
-            Some((*stage, output))
-        }
-        _ => None,
-    });
     let mut sources = sources(&project, &store, &plan);
     let prospects = outlook(&store, &mut sources, &survey, &plan)?;
-    let Some((stage, output)) = table else {
-        return Err(Error::refused(
-            Code::Declaration,
-            format!("stage `{}` reads no table of frames", reader.name),
-            "",
-        ));
+    let Some(Input::Artifact { stage, output }) = reader.inputs.get(&on.input) else {
+        let message = format!("input `{}` of stage `{}` is not wired to a table", on.input, reader.name);
+        return Err(Error::refused(Code::Declaration, message, "verdicts are on its rows"));
     };
-    let name = format!("{}.{output}", plan.stages[stage].name);
-    let Some(objects) = &prospects[stage].objects else {
+    let name = format!("{}.{output}", plan.stages[*stage].name);
+    let Some(objects) = &prospects[*stage].objects else {
         return Err(Error::refused(
             Code::NotComputed,
-            format!("`{name}` is not there yet with these parameters: it tells which frames there are"),
-            format!("`callsheet run {}` makes it", plan.stages[stage].name),
+            format!("`{name}` is not computed yet with these parameters: its rows are what verdicts are on"),
+            format!("`callsheet run {}` computes it", plan.stages[*stage].name),
         ));
     };
     let path = store.object_path(&objects[output]);
-    let rows = read_columns(&path, &["frame_id"])?;
-    let ids = rows.column(0).as_string_opt::<i32>();
-    let ids = ids.ok_or_else(|| {
-        Error::refused(Code::Unsupported, format!("`frame_id` of `{name}` is not a text column"), "")
+    let rows = read_columns(&path, &[&on.key])?;
+    let keys = rows.column(0).as_string_opt::<i32>();
+    let keys = keys.ok_or_else(|| {
+        Error::refused(Code::Unsupported, format!("`{}` of `{name}` is not a text column", on.key), "")
     })?;
-    Ok(ids.iter().flatten().map(str::to_owned).collect())
+    Ok((on.key.clone(), keys.iter().flatten().map(str::to_owned).collect()))
 }
 
-/// The file that a stage reads verdicts from, whether it is there or not.
-fn verdicts_of(stage: &Stage) -> Option<String> {
-    match stage.inputs.get("curation") {
-        Some(Input::Source { files, .. }) => Some(files.first()?.display().to_string()),
-        Some(_) => None,
-        None => stage.absent.get("curation").cloned(),
-    }
+/// What the verdicts are on that a stage reads, and the file that it reads them from, whether it is there or not.
+fn verdicts_of(stage: &Stage) -> Option<(&VerdictsOn, String)> {
+    let (name, input) = stage.decl.inputs.iter().find(|(_, input)| input.verdicts.is_some())?;
+    let file = match stage.inputs.get(name) {
+        Some(Input::Source { files, .. }) => files.first()?.display().to_string(),
+        Some(_) => return None,
+        None => stage.absent.get(name)?.clone(),
+    };
+    Some((input.verdicts.as_ref()?, file))
 }
 
-fn unknown(id: &str, known: &BTreeSet<String>) -> Error {
-    let message = format!("there is no frame `{id}`; nothing was written");
-    let frame = id.rsplit_once('/').map(|(frame, _)| frame).filter(|frame| known.contains(*frame));
-    match frame {
-        Some(frame) => {
-            Error::refused(Code::UnknownName, message, format!("that is an image; its frame is `{frame}`"))
-        }
-        None if known.is_empty() => Error::refused(Code::UnknownName, message, list([])),
-        None => Error::refused(Code::UnknownName, message, suggest(id, known.iter().map(String::as_str))),
-    }
+fn unknown(key: &str, known: &BTreeSet<String>) -> Error {
+    let message = format!("there is no row `{key}`; nothing was written");
+    // Keys of parts begin with those of what they are parts of.
+    let whole = key.rsplit_once('/').map(|(whole, _)| whole).filter(|whole| known.contains(*whole));
+    let help = match whole {
+        Some(whole) => format!("did you mean `{whole}`?"),
+        None => suggest(key, known.iter().map(String::as_str)),
+    };
+    Error::refused(Code::UnknownName, message, help)
 }

@@ -17,7 +17,7 @@ use crate::plan::files;
 #[command(after_help = "\
 Examples:
   callsheet datasets
-  callsheet datasets space_needle --json   what its file says, and the paths of its raw files")]
+  callsheet datasets mine --json   what its file says, and the paths of its raw files")]
 pub struct Datasets {
     /// Only this dataset
     name: Option<String>,

@@ -18,8 +18,8 @@ use crate::run::{State, outlook};
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  callsheet explain train_encoder
-  callsheet explain train_encoder --set train_encoder.margin=0.2
+  callsheet explain train
+  callsheet explain train --set train.rate=0.2
   callsheet explain evaluate --json")]
 pub struct Explain {
     /// The stage

@@ -1,16 +1,14 @@
 //! Other programs, started as if they were this one: `callsheet inspect`, and the commands of a project.
 
-use std::env;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Doing, Error, Result, suggest};
-use callsheet_worker::protocol::{DATA_VARIABLE, ENGINE_VARIABLE};
 use clap::Args;
 
-use crate::declare::{CommandDecl, Project};
+use crate::declare::{CommandDecl, Project, command};
 
 /// Looks into tables. It links a query engine, which takes minutes to build: nothing that runs pipelines
 /// waits for it.
@@ -41,7 +39,7 @@ impl External {
 /// When it is not built.
 pub fn inspect() -> Result<Command> {
     // A single table can be looked at outside of any project.
-    program(Project::find().ok().as_ref(), INSPECT).map_err(|_| {
+    command(Project::find().ok().as_ref(), INSPECT).map_err(|_| {
         let help = "run `make inspect`: it takes some minutes, once";
         Error::refused(Code::MissingProgram, format!("`{INSPECT}` is not built"), help)
     })
@@ -59,37 +57,19 @@ pub fn execute(words: &[OsString], own: &clap::Command) -> Result<u8> {
     };
     let commands = project.as_ref().map(|project| project.commands.clone()).unwrap_or_default();
     let (name, arguments) = words.split_first().expect("clap hands on at least the name");
-    let Some(command) = name.to_str().and_then(|name| commands.get(name)) else {
+    let Some(declared) = name.to_str().and_then(|name| commands.get(name)) else {
         let own =
             own.get_subcommands().filter(|command| !command.is_hide_set()).map(|command| command.get_name());
         let name = name.to_string_lossy();
         let help = suggest(&name, own.chain(commands.keys().map(String::as_str)));
         return Err(Error::refused(Code::UnknownName, format!("no command `{name}`"), help));
     };
-    start(program(project.as_ref(), &command.program)?, name, arguments)
+    start(command(project.as_ref(), &declared.program)?, name, arguments)
 }
 
 fn start(mut command: Command, name: &OsStr, arguments: &[OsString]) -> Result<u8> {
     let error = command.arg(name).args(arguments).exec();
     Err(error).doing("cannot start", command.get_program())
-}
-
-/// A program, ready for its arguments; it finds what workers find, and this program. It is the project's, or lies beside
-/// this one.
-fn program(project: Option<&Project>, name: &str) -> Result<Command> {
-    let engine = env::current_exe().doing("cannot find", "callsheet")?;
-    let found = match project {
-        Some(project) => project.program(name),
-        None => Err(Error::refused(Code::NoProject, format!("`{name}` is not in this folder's project"), "")),
-    };
-    let beside = engine.with_file_name(name);
-    let found = found.or_else(|error| if beside.is_file() { Ok(beside) } else { Err(error) })?;
-    let mut command = Command::new(found);
-    command.env(ENGINE_VARIABLE, engine);
-    if let Some(project) = project {
-        command.env("PATH", project.search_path()).env(DATA_VARIABLE, &project.data);
-    }
-    Ok(command)
 }
 
 /// Help that lists the commands of the project, if there are any, before `rest`.

@@ -12,7 +12,8 @@ use super::exit::SUCCESS;
 use super::which::store;
 use crate::declare::{Bytes, Project};
 use crate::plan::declared;
-use crate::words::{human_seconds, title};
+use crate::words::title;
+use callsheet_figures::label::human_seconds;
 
 /// Remove from the store what nothing needs
 #[derive(Args)]

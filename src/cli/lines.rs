@@ -8,7 +8,7 @@ use callsheet_worker::protocol::WorkerEvent;
 
 use crate::declare::Bytes;
 use crate::event::Event;
-use crate::words::human_seconds;
+use callsheet_figures::label::human_seconds;
 
 /// A worker's progress is repeated at most this often.
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);

@@ -10,7 +10,7 @@ use super::exit::SUCCESS;
 use super::which::{Which, sources, store};
 use crate::declare::{ArtifactKind, Bytes, Project};
 use crate::run::outlook;
-use crate::words::human_seconds;
+use callsheet_figures::label::human_seconds;
 
 /// List the artifacts of a pipeline over a dataset, or the runs
 #[derive(Args)]

@@ -14,18 +14,19 @@ use textplots::{Chart as Plot, LabelBuilder, LabelFormat, Plot as _, Shape};
 use super::exit::SUCCESS;
 use super::which::store;
 use crate::declare::Project;
-use crate::metrics::{Chart, Curve, Curves, Series, charts, curves, drawable, number, smooth};
+use crate::metrics::{Chart, Curve, Curves, Series, charts, curves, drawable, smooth};
 use crate::store::{Store, position};
+use callsheet_figures::label::number;
 
 /// Dots of a curve in the terminal: a character is two wide and four high.
 const DOTS: (u32, u32) = (140, 32);
 
-/// Draw what stages measured: losses and other curves, in the terminal or as a picture
+/// Draw the metrics of stages as curves, in the terminal or as a picture
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   callsheet metrics                                   the latest run, also while it goes on
-  callsheet metrics --metric 'loss/*' --smooth 0.9    some curves, as means that forget
+  callsheet metrics --metric 'error/*' --smooth 0.9   some curves, as means that forget
   callsheet metrics -o curves.svg                     as a picture; .png, too
   callsheet metrics latest~1 latest -o both.png       two runs in the same panels
   callsheet metrics --stage 'train_jointly@*' --json  every value, for programs
@@ -113,7 +114,7 @@ impl Metrics {
         }
         let runs = self.runs.join(", ");
         if known.0.is_empty() {
-            let help = "stages that train measure losses; `callsheet ls --runs` lists the runs";
+            let help = "stages report metrics while they run; `callsheet ls --runs` lists the runs";
             return Err(Error::refused(
                 Code::Unsupported,
                 format!("no stage of {runs} measured anything"),

@@ -42,11 +42,11 @@ use exit::{REFUSED, print_error};
 const EXAMPLES: &str = "\
 Examples:
   callsheet run                                   the default pipeline, dataset and profile
-  callsheet plan --set train_encoder.margin=0.2   what that change would cost, and why
+  callsheet plan --set train.rate=0.2             what that change would cost, and why
   callsheet ls                                    the artifacts that there are
-  callsheet show gram_features.grams              where one came from
-  callsheet inspect style_clusters.clusters       what is in one
-  callsheet run --profile paper --dataset space_needle
+  callsheet show features.table                   where one came from
+  callsheet inspect features.table                what is in one
+  callsheet run --profile large --dataset mine
 
 Exit codes: 0 done, 1 a stage failed or what was asked for could not be written (`verify`: damage found),
 2 refused (wrong declaration, unwritable folder), 3 `plan --check`: not up to date, 130 stopped by Ctrl-C.";

@@ -16,7 +16,7 @@ use crate::run::{
     run,
 };
 use crate::store::Store;
-use crate::words::human_seconds;
+use callsheet_figures::label::human_seconds;
 
 /// Show what a run would do, and why
 #[derive(Args)]

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use callsheet_worker::error::Result;
-use callsheet_worker::print::say;
+use callsheet_worker::print::{print_json, say};
 use clap::Args;
 
 use super::exit::SUCCESS;
 use super::which::store;
 use crate::declare::Project;
-use crate::report::{FILE, Subject, write};
+use crate::report::{FILE, Subject, described, write};
 use crate::store::out;
 
 /// Write what a run did and made as one HTML file
@@ -29,6 +29,9 @@ pub struct Report {
     /// Where to write it [default: report.html in the pipeline's folder of data/out]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Print what commands of the project are told of the run, as JSON, and write nothing
+    #[arg(long, conflicts_with = "output")]
+    json: bool,
 }
 
 impl Report {
@@ -36,9 +39,13 @@ impl Report {
         let project = Project::find()?;
         let store = store(&project);
         let subject = Subject::find(&project, &store, &self.run)?;
+        if self.json {
+            print_json(&described(&store, &subject));
+            return Ok(SUCCESS);
+        }
         let folder = out(&project.data, &subject.run.pipeline, &subject.run.dataset);
         let path = self.output.clone().unwrap_or_else(|| folder.join(FILE));
-        write(&store, &[subject], &path)?;
+        write(&project, &store, &[subject], &path)?;
         say(&format!("written to {}", path.display()));
         Ok(SUCCESS)
     }

@@ -31,10 +31,10 @@ use crate::words::title;
 #[command(after_help = "\
 Examples:
   callsheet run
-  callsheet run train_encoder                    only what this stage needs, and it
+  callsheet run train                            only what this stage needs, and it
   callsheet run 'train@v4-*'                     some instances of a stage that is fanned out
-  callsheet run --from style_distances           this stage, and what depends on it
-  callsheet run --set train_encoder.margin=0.2   run what that changes, and nothing else
+  callsheet run --from features                  this stage, and what depends on it
+  callsheet run --set train.rate=0.2             run what that changes, and nothing else
   callsheet run --force evaluate                 compute it anew, whatever is in the store
   callsheet run --jobs 1                         one CPU for all workers together
   callsheet run --json | jq .event               every event as one JSON line
@@ -173,7 +173,7 @@ fn report(project: &Project, store: &Store, plan: &Plan, id: &str, path: &Path) 
     } else {
         Subject::of_plan(project, store, plan)
     };
-    write(store, &[subject], path)?;
+    write(project, store, &[subject], path)?;
     say(&format!("report: {}", path.display()));
     Ok(())
 }

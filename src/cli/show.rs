@@ -13,14 +13,14 @@ use super::which::{Which, sources};
 use crate::declare::Bytes;
 use crate::plan::{Input, gathered};
 use crate::run::outlook;
-use crate::words::human_seconds;
+use callsheet_figures::label::human_seconds;
 
 /// Show where an artifact came from
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  callsheet show gram_features.grams
-  callsheet show train_encoder            a stage with one output needs no output's name
+  callsheet show features.table
+  callsheet show train                    a stage with one output needs no output's name
   callsheet show evaluate.metrics --json")]
 pub struct Show {
     /// `stage.output`, or a stage with one output

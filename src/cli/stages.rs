@@ -15,7 +15,7 @@ use crate::declare::{ArtifactKind, Cpus, ParamDecl, Project, Role, StageDecl};
 #[command(after_help = "\
 Examples:
   callsheet stages
-  callsheet stages train_encoder
+  callsheet stages train
   callsheet stages --markdown > docs/stages.md")]
 pub struct Stages {
     /// Show this one

@@ -78,8 +78,20 @@ pub struct InputDecl {
     /// What the worker reads a table as.
     #[serde(default)]
     pub format: TableFormat,
+    /// Of files with verdicts of people: what they are on. `callsheet curate` writes them.
+    pub verdicts: Option<VerdictsOn>,
     /// One line for the user.
     pub doc: String,
+}
+
+/// What verdicts of people are on.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VerdictsOn {
+    /// Input of the same stage, a table, on whose rows they are.
+    pub input: String,
+    /// Column of text that names its rows.
+    pub key: String,
 }
 
 /// One `[outputs.NAME]` table.

@@ -12,7 +12,7 @@ use toml::Spanned;
 
 use super::resources::ResourcesDecl;
 use super::scalar::{Scalar, name_pattern};
-use super::{Faster, Foreach, check_name, is_name, parse_toml, read_toml};
+use super::{Foreach, check_name, is_name, parse_toml, read_toml};
 
 /// What takes a source's place when its pattern matches no file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -72,7 +72,8 @@ pub(super) struct LayerFile {
     /// Of a dataset: the file in `imports/` whose stages make the pipeline's input of raw files.
     #[schemars(with = "Option<String>")]
     import: Option<Spanned<String>>,
-    /// What other programs know of a dataset, such as where it is fetched; not read here.
+    /// What other programs know of it: where a dataset is fetched, what a command of the project says of a pipeline. Not
+    /// read here.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     metadata: toml::Table,
@@ -84,9 +85,6 @@ pub(super) struct LayerFile {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, StageUse>")]
     stages: BTreeMap<Spanned<String>, StageUse>,
-    /// Trainings that are said to take less time than others: a report says whether they do.
-    #[serde(default)]
-    faster: Vec<Faster>,
 }
 
 /// A layer as written.
@@ -96,14 +94,12 @@ pub struct Layer {
     pub summary: String,
     /// Of a dataset: the file in `imports/` whose stages make the pipeline's input of raw files.
     pub import: Option<Spanned<String>>,
-    /// What other programs know of a dataset.
+    /// What other programs know of it.
     pub metadata: toml::Table,
     /// Raw files it names.
     pub sources: BTreeMap<Spanned<String>, SourceUse>,
     /// Stages it uses or adjusts.
     pub stages: BTreeMap<Spanned<String>, StageUse>,
-    /// Trainings that are said to take less time than others.
-    pub faster: Vec<Faster>,
     /// The file it was read from.
     pub source: Arc<SourceText>,
 }
@@ -135,7 +131,6 @@ impl Layer {
             metadata: file.metadata,
             sources: file.sources,
             stages: file.stages,
-            faster: file.faster,
             source,
         })
     }

@@ -3,11 +3,11 @@
 
 mod artifact;
 mod checks;
-mod faster;
 mod foreach;
 mod layer;
 mod origin;
 mod param;
+mod programs;
 mod project;
 mod resources;
 mod rows;
@@ -17,13 +17,13 @@ mod stage;
 mod stage_file;
 mod valid;
 
-pub use artifact::{ArtifactKind, Figure, InputDecl, OutputDecl, TableFormat};
+pub use artifact::{ArtifactKind, Figure, InputDecl, OutputDecl, TableFormat, VerdictsOn};
 pub use checks::{Bounds, ChecksDecl, RowsCheck};
-pub use faster::Faster;
 pub use foreach::{Foreach, Values, value_text};
 pub use layer::{Layer, Otherwise, SourceUse, StageUse};
 pub use origin::{NAME_RULE, Origin, check_name, is_name, parse_toml, read_toml};
 pub use param::{ParamDecl, ParamType, Role};
+pub use programs::command;
 pub use project::{CommandDecl, Defaults, IMPORTS, Project};
 pub use resources::{Bytes, Cpus, ResourcesDecl, Seconds};
 pub use rows::RowsDecl;

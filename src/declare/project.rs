@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use callsheet_worker::code::Code;
@@ -52,6 +50,9 @@ pub struct CommandDecl {
     pub program: String,
     /// What it does, in one line.
     pub summary: String,
+    /// Whether reports ask it for sections, by `PROGRAM NAME --json -`.
+    #[serde(default)]
+    pub report: bool,
 }
 
 impl Default for ProjectFile {
@@ -149,35 +150,6 @@ impl Project {
         })
     }
 
-    /// The absolute path of a program that a command names.
-    ///
-    /// # Errors
-    /// When it is not built, or nowhere on the search path.
-    pub fn program(&self, name: &str) -> Result<PathBuf> {
-        if let Some(path) = self.programs.get(name) {
-            return path.is_file().then(|| path.clone()).ok_or_else(|| {
-                let message = format!("program `{name}` is not built: no file {}", path.display());
-                Error::refused(Code::MissingProgram, message, "run `make build`")
-            });
-        }
-        let search = self.search_path();
-        let mut found = env::split_paths(&search).map(|folder| self.root.join(folder).join(name));
-        found.find(|path| executable(path)).ok_or_else(|| {
-            Error::refused(
-                Code::MissingProgram,
-                format!("cannot start `{name}`: no such program on PATH"),
-                "is it installed, or listed under [programs] in callsheet.toml?",
-            )
-        })
-    }
-
-    /// What workers get as `PATH`: the project's folders, then the system's.
-    pub fn search_path(&self) -> OsString {
-        let system = env::var_os("PATH").unwrap_or_default();
-        let folders = self.path.iter().cloned().chain(env::split_paths(&system));
-        env::join_paths(folders).unwrap_or(system)
-    }
-
     /// Names of the stages that exist.
     pub fn stage_names(&self) -> Vec<String> {
         names(&self.root.join(&self.stages), |path| {
@@ -235,10 +207,6 @@ impl Project {
         }
         Layer::read(&self.root, &folder.join(format!("{name}.toml")))
     }
-}
-
-fn executable(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
 fn layer_names(folder: &Path) -> Vec<String> {

@@ -34,9 +34,9 @@ macro_rules! described {
                 stringify!($name).into()
             }
 
-            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+            fn json_schema(schemas: &mut SchemaGenerator) -> Schema {
                 let schema: fn(&mut SchemaGenerator) -> Schema = $schema;
-                schema(generator)
+                schema(schemas)
             }
         }
     };
@@ -51,8 +51,8 @@ described!(Bytes, |_| json_schema!({
     "description": "A number of bytes, or as in \"4 GB\"",
     "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string" }]
 }));
-described!(Foreach, |generator| {
-    let scalar = generator.subschema_for::<Scalar>();
+described!(Foreach, |schemas| {
+    let scalar = schemas.subschema_for::<Scalar>();
     let table = json!({ "type": "object", "minProperties": 1, "propertyNames": name_pattern() });
     let with = |values: Value| {
         let mut table = table.clone();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use callsheet_figures::label::number;
 use callsheet_figures::style::{COLOURS, FONT, register_fonts};
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Doing, Error, Result};
@@ -169,25 +170,13 @@ fn draw_one<B: DrawingBackend>(chart: &Chart, panel: &Area<B>) -> Drawn<B> {
         .draw()
 }
 
-/// A value in few characters.
-pub fn number(value: f64) -> String {
-    let size = value.abs();
-    match size {
-        0.0 => "0".to_owned(),
-        _ if !(1e-3..1e5).contains(&size) => format!("{value:.1e}"),
-        _ if size >= 100.0 => format!("{value:.0}"),
-        _ if size >= 1.0 => format!("{value:.2}"),
-        _ => format!("{value:.4}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn chart(values: &[f64]) -> Chart {
         let curve = (0..).zip(values.iter().copied()).collect();
-        Chart { title: "loss/a".into(), series: vec![Series { name: "train <1>".into(), curve }] }
+        Chart { title: "error/a".into(), series: vec![Series { name: "train <1>".into(), curve }] }
     }
 
     #[test]
@@ -203,7 +192,7 @@ mod tests {
         let (svg, png) = (folder.path().join("a.svg"), folder.path().join("a.png"));
         Chart::write(&charts, &svg).expect("drawn");
         let text = fs::read_to_string(svg).expect("text");
-        assert!(text.contains("loss/a") && text.contains("train &lt;1&gt;"), "{text}");
+        assert!(text.contains("error/a") && text.contains("train &lt;1&gt;"), "{text}");
         Chart::write(&charts, &png).expect("drawn");
         let picture = image::open(png).expect("a picture").to_rgb8();
         assert_eq!(picture.dimensions(), (1120, 640));

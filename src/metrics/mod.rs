@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::store::{RunRecord, Store};
 
-pub use chart::{Chart, Series, charts, drawable, number};
+pub use chart::{Chart, Series, charts, drawable};
 
 /// Values by step.
 pub type Curve = BTreeMap<u64, f64>;

@@ -1,7 +1,5 @@
 //! The resolved graph: every stage with its final parameters and what each input is.
 
-mod claim;
-mod faster;
 mod foreach;
 mod graph;
 mod overlay;
@@ -22,7 +20,6 @@ use serde_json::Value;
 
 use crate::declare::{Origin, ResourcesDecl, Role, StageDecl, Values};
 
-pub use claim::{FasterClaim, Training};
 pub use foreach::{gathered, group, json, suffix};
 pub use resolve::{declared, resolve};
 pub use select::Selection;
@@ -131,8 +128,8 @@ pub struct Plan {
     pub summary: String,
     /// The stages, each after those it reads from; else in the order of the file.
     pub stages: Vec<Stage>,
-    /// Which trainings are said to be faster than others.
-    pub faster: Vec<FasterClaim>,
+    /// What other programs know of the pipeline.
+    pub metadata: toml::Table,
 }
 
 impl Plan {

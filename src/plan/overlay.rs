@@ -6,7 +6,6 @@ use std::sync::Arc;
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result, SourceText, nearest, suggest};
 
-use super::faster::claims;
 use super::foreach::{AT, fill_text, fill_value, group};
 use super::place::{at, is_pattern, positions};
 use super::spec::{Fan, SourceSpec, Spec, StageSpec};
@@ -75,17 +74,7 @@ pub fn overlay(mut layers: Layers, dataset: &str, set: &[String]) -> Result<Spec
                 used.stage.is_some() || spec.range(name).is_some() || !elsewhere(name)
             });
         }
-        let claimed = std::mem::take(&mut layer.faster);
-        if let Some(claim) = claimed.first().filter(|_| depth > 0) {
-            return Err(at(&layer.source, claim.stages.span()).fault(
-                format!("a claim on time: {}", claim.claim),
-                "said here",
-                "only a pipeline makes claims".into(),
-            ));
-        }
-        let source = layer.source.clone();
         lay_stages(&mut spec, layer, &fans, (depth, adds))?;
-        spec.faster.extend(claims(&spec, &claimed, &source, |stage| above(&fans, stage, depth))?);
     }
     for option in set {
         lay_option(&mut spec, option)?;
@@ -237,7 +226,7 @@ fn lay_stages(spec: &mut Spec, layer: Layer, fans: &Fans, (depth, adds): (usize,
 }
 
 /// Whether a layer above this one says what a stage is fanned out over.
-pub fn above(fans: &Fans, stage: &str, depth: usize) -> bool {
+fn above(fans: &Fans, stage: &str, depth: usize) -> bool {
     fans.get(stage).is_some_and(|fan| fan.depth > depth)
 }
 
@@ -250,7 +239,7 @@ fn lay_option(spec: &mut Spec, option: &str) -> Result<()> {
         return Err(Error::refused(
             Code::InvalidValue,
             format!("--set `{option}` is not of the form stage.param=value"),
-            "e.g. --set train_encoder.margin=0.2",
+            "e.g. --set train.rate=0.2",
         ));
     };
     let Some(range) = spec.range(stage) else {

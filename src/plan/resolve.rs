@@ -7,7 +7,6 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result, list, suggest};
 use litemap::LiteMap;
 
-use super::faster::check_claims;
 use super::foreach::group;
 use super::graph::Graph;
 use super::overlay::{Adds, Layers, overlay};
@@ -24,7 +23,8 @@ use crate::declare::{IMPORTS, Layer, Origin, Project, ResourcesDecl, StageDecl, 
 /// file, the line and the nearest name that exists.
 pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
     let layers = layers(project, &request.pipeline, &request.dataset, &request.profile)?;
-    let summary = layers.all[0].0.summary.clone();
+    let Layer { summary, metadata, .. } = &layers.all[0].0;
+    let (summary, metadata) = (summary.clone(), metadata.clone());
     let spec = overlay(layers, &request.dataset, &request.set)?;
     let decls = declarations(project, &spec)?;
     let files = source_files(project, &spec)?;
@@ -90,9 +90,7 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
             labels,
         });
     }
-    check_claims(&spec.faster, &stages)?;
-    let faster = spec.faster.into_iter().map(|(claim, _)| claim).collect();
-    Ok(Plan { request: request.clone(), summary, stages, faster })
+    Ok(Plan { request: request.clone(), summary, stages, metadata })
 }
 
 /// Every stage instance that a pipeline has over a dataset in any profile; none if there is no such

@@ -8,7 +8,6 @@ use callsheet_worker::error::Result;
 use litemap::LiteMap;
 use toml::Spanned;
 
-use super::claim::FasterClaim;
 use super::foreach::{gathered, instance_name};
 use crate::declare::{Foreach, Origin, SourceUse, Values};
 
@@ -45,8 +44,6 @@ pub struct Spec {
     pub sources: BTreeMap<String, SourceSpec>,
     /// In the order of the pipeline file.
     pub stages: Vec<StageSpec>,
-    /// Claims on time.
-    pub faster: Vec<(FasterClaim, Origin)>,
     positions: HashMap<String, Range<usize>>,
     joins: RefCell<HashMap<(usize, Vec<String>), Join>>,
 }

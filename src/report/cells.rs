@@ -9,7 +9,7 @@ use arrow::util::display::array_value_to_string;
 use callsheet_worker::error::{Doing, Result};
 use callsheet_worker::table::{Rows, gather, image_type, part_files, read_batches, row_count};
 
-use crate::metrics::number;
+use callsheet_figures::label::number;
 
 /// Rows read at once.
 const BATCH: usize = 64;

@@ -7,7 +7,7 @@ use rust_sugiyama::configure::{Config, RankingType};
 use rust_sugiyama::from_vertices_and_edges;
 
 use super::subject::{Done, Subject};
-use crate::words::human_seconds;
+use callsheet_figures::label::human_seconds;
 
 /// Stages drawn at most: more are told by the table.
 const MOST: usize = 200;

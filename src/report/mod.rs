@@ -10,9 +10,9 @@ mod images;
 mod page;
 mod picture;
 mod scatter;
+mod sections;
 mod subject;
 mod table;
-mod times;
 mod told;
 
 use std::fs::{self, Permissions};
@@ -22,9 +22,12 @@ use std::path::Path;
 
 use callsheet_worker::error::{Doing, Result};
 
+use crate::declare::Project;
 use crate::store::Store;
+use sections::ask;
 
 pub use differences::{differences, last_values};
+pub use sections::described;
 pub use subject::Subject;
 
 /// Name of the report of a pipeline over a dataset, in their folder of `data/out`.
@@ -34,8 +37,12 @@ pub const FILE: &str = "report.html";
 ///
 /// # Errors
 /// When it cannot be written. A figure that cannot be read says so in the page.
-pub fn write(store: &Store, subjects: &[Subject], path: &Path) -> Result<()> {
-    let page = page::page(store, subjects);
+pub fn write(project: &Project, store: &Store, subjects: &[Subject], path: &Path) -> Result<()> {
+    let sections = match subjects {
+        [subject] => ask(project, store, subject),
+        _ => Vec::new(),
+    };
+    let page = page::page(store, subjects, &sections);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).doing("cannot create", folder)?;
     let mode = Permissions::from_mode(0o666); // but for what the user masks

@@ -3,19 +3,20 @@
 use std::collections::BTreeSet;
 
 use callsheet_figures::inline::source_of;
-use callsheet_figures::label::letter;
+use callsheet_figures::label::{human_seconds, letter, number};
+use callsheet_worker::report::Section;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::command::command;
 use super::differences::{differences, last_values};
 use super::figures::figures;
 use super::graph::graph;
+use super::sections::sections;
 use super::subject::{Done, Subject};
-use super::times::times;
 use crate::declare::Bytes;
-use crate::metrics::{Chart, Curves, charts, number, thinned};
+use crate::metrics::{Chart, Curves, charts, thinned};
 use crate::store::{RunRecord, Store};
-use crate::words::{self, human_seconds};
+use crate::words;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -31,8 +32,8 @@ fn policy() -> String {
     )
 }
 
-/// The page of one run, or of several beside each other.
-pub fn page(store: &Store, subjects: &[Subject]) -> String {
+/// The page of one run, or of several beside each other; `more` is what commands of the project add.
+pub fn page(store: &Store, subjects: &[Subject], more: &[Section]) -> String {
     let title = match subjects {
         [subject] => title(&subject.run),
         _ => "Runs beside each other".to_owned(),
@@ -58,7 +59,7 @@ pub fn page(store: &Store, subjects: &[Subject]) -> String {
                     @if let [subject] = subjects { (stages(subject)) } @else { (differing(store, subjects)) }
                     h2 { "Figures" }
                     (figures(store, subjects))
-                    @for subject in subjects.iter().filter(|_| subjects.len() == 1) { (times(store, subject)) }
+                    (sections(more))
                     (curves(subjects))
                 }
                 script { (PreEscaped(SCRIPT)) }

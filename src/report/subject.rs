@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use callsheet_worker::error::Result;
+use serde_json::Value;
 
 use super::told::Told;
 use crate::declare::{Project, StageDecl};
 use crate::metrics::{Curves, curves};
-use crate::plan::{FasterClaim, Plan, Request, resolve};
+use crate::plan::{self, Plan, Request, resolve};
 use crate::store::{Record, RunRecord, StageResult, Store, position};
 
 /// A run as it is shown.
@@ -29,8 +30,8 @@ pub struct Subject {
     pub labels: BTreeSet<String>,
     /// The stages that were asked for, if not all were.
     pub asked: Vec<String>,
-    /// Which trainings its pipeline says are faster than others.
-    pub faster: Vec<FasterClaim>,
+    /// What commands of the project know of its pipeline.
+    pub metadata: toml::Table,
     /// Why its pipeline cannot be read any more, if that is so.
     pub unread: Option<String>,
 }
@@ -47,6 +48,8 @@ pub struct Done {
     pub record: Option<Record>,
     /// How it is declared now.
     pub decl: Option<Arc<StageDecl>>,
+    /// Its values, if it is fanned out and its pipeline still has it.
+    pub values: BTreeMap<String, Value>,
 }
 
 impl Subject {
@@ -91,12 +94,12 @@ impl Subject {
         messages: &BTreeMap<String, String>,
     ) -> Self {
         let RunRecord { pipeline, dataset, profile, set, .. } = run.clone();
-        let plan = resolve(project, &Request { pipeline, dataset, profile, set });
-        let unread = plan.as_ref().err().map(ToString::to_string);
-        let plan = plan.ok();
+        let resolved = resolve(project, &Request { pipeline, dataset, profile, set });
+        let unread = resolved.as_ref().err().map(ToString::to_string);
+        let plan = resolved.ok();
         let profile = project.layer("profile", "profiles", &run.profile).ok().map(|layer| layer.summary);
         let summaries = plan.iter().map(|plan| plan.summary.clone()).chain(profile).collect();
-        let (planned, faster) = plan.map(|plan| (plan.stages, plan.faster)).unwrap_or_default();
+        let (planned, metadata) = plan.map(|plan| (plan.stages, plan.metadata)).unwrap_or_default();
 
         let of_plan = planned.iter().filter(|stage| run.stages.contains_key(&stage.name));
         let mut labels: BTreeSet<String> = of_plan.flat_map(|stage| stage.labels.iter().cloned()).collect();
@@ -119,7 +122,9 @@ impl Subject {
             let stage = record.as_ref().map(|record| record.key.stage.clone());
             let decl = stage.and_then(|stage| decls.entry(stage).or_insert_with_key(declared).clone());
             let message = messages.get(*name).cloned().unwrap_or_default();
-            Done { name: (*name).clone(), state: result.state.clone(), message, record, decl }
+            let planned = planned.iter().find(|planned| planned.name == **name);
+            let values = planned.map(|planned| plan::json(&planned.values)).unwrap_or_default();
+            Done { name: (*name).clone(), state: result.state.clone(), message, record, decl, values }
         });
         let stages: Vec<Done> = stages.collect();
         let records = stages.iter().filter_map(|stage| stage.record.as_ref());
@@ -128,13 +133,13 @@ impl Subject {
         let last = |n: &usize| !all && !edges.iter().any(|(from, _): &(usize, usize)| from == n);
         let asked = (0..stages.len()).filter(last).map(|n| stages[n].name.clone()).collect();
         let curves = curves(store, &run.id, ended.then_some(&run));
-        Self { ended, summaries, stages, edges, curves, labels, asked, faster, unread, run }
+        Self { ended, summaries, stages, edges, curves, labels, asked, metadata, unread, run }
     }
 }
 
 impl Done {
     /// The stage as the pipeline names it, for all its instances.
     pub fn group(&self) -> &str {
-        crate::plan::group(&self.name)
+        plan::group(&self.name)
     }
 }

@@ -7,6 +7,7 @@ mod measure;
 mod project;
 mod study;
 mod terminal;
+mod training_times;
 mod translate;
 mod weights;
 
@@ -31,12 +32,14 @@ enum Commands {
     Dataset(dataset::Dataset),
     Measure(measure::Measure),
     Study(study::Study),
+    #[command(name = "training_times")]
+    TrainingTimes(training_times::TrainingTimes),
     Translate(translate::Translate),
     Weights(weights::Weights),
 }
 
 /// Names of the commands.
-pub const NAMES: [&str; 5] = ["dataset", "measure", "study", "translate", "weights"];
+pub const NAMES: [&str; 6] = ["dataset", "measure", "study", "training_times", "translate", "weights"];
 
 /// Runs the command that the command line names.
 #[expect(clippy::print_stderr, reason = "called by a person")]
@@ -45,6 +48,7 @@ pub fn main() -> ExitCode {
         Commands::Dataset(command) => command.execute(),
         Commands::Measure(command) => command.execute(),
         Commands::Study(command) => command.execute(),
+        Commands::TrainingTimes(command) => command.execute(),
         Commands::Translate(command) => command.execute(),
         Commands::Weights(command) => command.execute(),
     };

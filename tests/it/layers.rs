@@ -82,6 +82,27 @@ fn an_import_upward_and_a_circle_are_found() {
     assert_eq!(circles(&graph).len(), 1);
 }
 
+/// Words of one field that the engine has no business with.
+const FOREIGN: [&str; 11] =
+    ["crop", "crops", "frame", "frames", "gan", "generator", "loss", "losses", "lpips", "timelapse", "vgg"];
+
+#[test]
+fn the_engine_knows_no_frames_crops_networks_or_losses() {
+    let mut found = Vec::new();
+    for file in graph(&root().join("src")).keys() {
+        let text = fs::read_to_string(file).expect("UTF-8");
+        for (number, line) in text.lines().enumerate() {
+            let words = line.split(|c: char| !c.is_alphanumeric()).map(str::to_lowercase);
+            found.extend(
+                words
+                    .filter(|word| FOREIGN.contains(&word.as_str()))
+                    .map(|word| format!("{}:{}: {word}", shown(file), number + 1)),
+            );
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
 /// Files that reach each other, with the names that tie them.
 fn circles(graph: &Graph) -> Vec<String> {
     let reach: BTreeMap<&PathBuf, BTreeSet<&PathBuf>> =

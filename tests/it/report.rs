@@ -1,6 +1,7 @@
 //! A run as one HTML file.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use crate::snapshot::assert_output;
 use crate::support::{Project, until};
@@ -18,11 +19,6 @@ fn report(project: &Project, more: &[&str]) -> String {
 fn addresses(page: &str) -> Vec<&str> {
     let all = ["src=\"", "href=\"", "url("].into_iter().flat_map(|before| page.split(before).skip(1));
     all.map(|rest| &rest[..rest.len().min(12)]).collect()
-}
-
-/// What is read of a part of the page.
-fn text_of(part: &str) -> String {
-    part.split('<').filter_map(|rest| Some(rest.split_once('>')?.1)).collect()
 }
 
 /// Text of the page from `begin` to `end`, each piece on a line.
@@ -134,213 +130,6 @@ fn a_run_of_some_stages_says_which_and_one_with_nothing_to_do_writes_no_report_a
 }
 
 #[test]
-fn instances_that_share_a_result_each_have_a_row_among_the_trainings() {
-    let project = Project::new();
-    let pipeline = project.read("pipelines/train.toml");
-    let told = "import os\nopen(os.environ['CALLSHEET_EVENTS'], 'a').write('{\"log\": {\"level\": \"info\", \"message\": \"started\"}}\\n')\n";
-    let script = project.read("stages/train/train.py").replace("state/rest", "loss/rest") + told;
-    let gone = "say({\"metric\": {\"name\": \"steps/gone\", \"step\": 0, \"value\": 0}})\n";
-    let script =
-        script.replace("while at", &format!("{gone}while at")).replace("steps/gone", "held_out/gone");
-    project.write("stages/train/train.py", &script);
-    let fanned = "[stages.train]\nforeach.seed = [0, 1]\nforeach.times = [1, 2]\nparams.seed = \"{seed}\"\n";
-    project.write("pipelines/shown.toml", &pipeline.replace("[stages.train]\n", fanned));
-    let page = report(&project, &[]);
-    let times =
-        page.split("Training times").nth(1).expect("a table").split("</table>").next().expect("its end");
-    assert_eq!(times.matches("<th scope=\"row\">train@").count(), 4, "{times}");
-    // What a worker says begins nothing: all measured 10 of what is gone.
-    assert_output!(lines_of(times, "<thead>", "</thead>"));
-    assert!(
-        page.contains("href=\"#train\"") && page.contains("id=\"train\">train@0-1"),
-        "the graph leads there"
-    );
-}
-
-/// Trainings of ten steps, of which those of seeds 1 and 3 take three times as long, each with one that goes on from it.
-struct Trained(Project);
-
-impl Trained {
-    fn new() -> Self {
-        let project = Project::new();
-        let fanned = "[stages.train]\nforeach.seed = [0, 1, 2, 3]\nparams.seed = \"{seed}\"\n";
-        let more = "\n[stages.more]\nuse = \"train\"\nforeach = \"train\"\ninputs.numbers = \"train.model\"\nparams.seed = 100\n";
-        let pipeline = project.read("pipelines/train.toml").replace("[stages.train]\n", fanned);
-        project.write("pipelines/train.toml", &(pipeline + more));
-        let loss = "    say({\"metric\": {\"name\": \"state/rest\"";
-        let script = project.read("stages/train/train.py");
-        let measured = "    said = params[\"seed\"] // 100 * 100 + at\n    \
-                        say({\"metric\": {\"name\": \"held_out/steps\", \"step\": at, \"value\": said}})\n";
-        assert!(script.contains(loss));
-        let script = script.replace(loss, &format!("{measured}{}", loss.replace("state", "loss")));
-        project.write("stages/train/train.py", &script);
-        Self(project)
-    }
-
-    /// Makes these the claims.
-    fn claim(&self, claims: &str) {
-        let pipeline = self.0.read("pipelines/train.toml");
-        self.0.write("pipelines/shown.toml", &format!("{pipeline}\n{claims}"));
-    }
-
-    /// Rows of claims in the report of what was run, as words: steps of seeds 1 and 3 take 3 s, others 1 s, a tenth
-    /// more or less, and what follows the last one a second.
-    fn rows(&self) -> Vec<Vec<String>> {
-        let timed = |line: &str| {
-            let mut line: Value = serde_json::from_str(line).expect("an event");
-            let stage = line["stage"].as_str().unwrap_or_default().to_owned();
-            let step = line["said"]["metric"]["step"].as_u64().unwrap_or(0);
-            let seconds = match line["event"].as_str() {
-                Some("finished") => 11.0,
-                _ => step as f64 + if step.is_multiple_of(2) { 0.1 } else { 0.0 },
-            };
-            // Not as fast as the machine happened to be.
-            line["at"] = Value::from(seconds * if stage.ends_with(['1', '3']) { 3.0 } else { 1.0 });
-            line.to_string()
-        };
-        for run in fs::read_dir(self.0.path("data/store/runs")).expect("runs").flatten() {
-            let events = run.path().join("events.ndjson");
-            let lines: Vec<String> =
-                fs::read_to_string(&events).expect("events").lines().map(timed).collect();
-            fs::write(&events, format!("{}\n", lines.join("\n"))).expect("written");
-        }
-        self.0.stdout(&["report"]);
-        let page = self.0.read(FILE);
-        let times = page.split("Training times").nth(1).expect("times");
-        let table = times.split("</table>").next().expect("a table");
-        let row = |row: &str| row.split("<td").skip(1).map(|cell| text_of(&format!("<td{cell}"))).collect();
-        table.split("<tr>").skip(2).map(row).collect()
-    }
-}
-
-fn claim(name: &str, stages: &str, than: &str) -> String {
-    format!("[[faster]]\nclaim = \"{name}\"\nstages = [{stages}]\nthan = [{than}]\n")
-}
-
-#[test]
-fn a_report_says_whether_trainings_are_faster_that_are_said_to_be() {
-    let trained = Trained::new();
-    let chain = claim("two stages", "\"train@0\", \"more@0\"", "\"train@1\", \"more@1\"");
-    let pretrained = claim("after another", "\"more@0\"", "\"train@1\"") + "pretraining = [\"train@0\"]\n";
-    trained.claim(
-        &[
-            claim("0 is <quick>", "\"train@0\"", "\"train@1\""),
-            claim("1 is", "\"train@1\"", "\"train@[02]\""),
-            claim("as quick", "\"train@0\"", "\"train@2\""),
-            claim("both", "\"train@[02]\"", "\"train@[13]\""),
-            claim("now and then", "\"train@[01]\"", "\"train@[23]\""),
-            claim("no training", "\"make\"", "\"train@0\""),
-            chain,
-            pretrained,
-        ]
-        .join("\n"),
-    );
-    trained.0.run(&["-p", "shown"]);
-    let rows = trained.rows();
-    let found: Vec<[&str; 4]> = rows.iter().map(|row| [0, 1, 2, 3].map(|at| row[at].as_str())).collect();
-    let (step, until) = ("seconds a step", "until steps is 10.00 or more");
-    let wanted = [
-        ["0 is &lt;quick&gt;", "yes, of one repetition", step, "train@0"],
-        ["0 is &lt;quick&gt;", "yes, of one repetition", until, "train@0"],
-        ["1 is", "no, of one repetition", step, "train@1"],
-        ["1 is", "no, of one repetition", until, "train@1"],
-        ["as quick", "undecided", step, "train@0"],
-        ["as quick", "undecided", until, "train@0"],
-        ["both", "yes", step, "train@0 (2 repetitions)"],
-        ["both", "yes", until, "train@0 (2 repetitions)"],
-        ["now and then", "undecided", step, "train@0 (2 repetitions)"],
-        ["now and then", "undecided", until, "train@0 (2 repetitions)"],
-        ["no training", "not tested: no times are known of make", step, "make"],
-        ["two stages", "yes, of one repetition", step, "train@0, then more@0"],
-        ["two stages", "yes, of one repetition", "until steps is 110 or more", "train@0, then more@0"],
-        ["after another", "yes, of one repetition", step, "more@0"],
-        ["after another", "yes, of one repetition", until, "more@0"],
-    ];
-    assert_eq!(found, wanted);
-    let start = |row: usize, cell: usize| rows[row][cell].split(' ').take(2).collect::<Vec<_>>().join(" ");
-    assert_eq!((start(0, 7), start(1, 4)), ("3.00 2.36".to_owned(), "10 s".to_owned()), "{:?}", &rows[..2]);
-    // Ten steps of the second, and one, after the eleven seconds that the first took in all.
-    assert_eq!((start(12, 4), start(14, 4)), ("21 s".to_owned(), "12 s".to_owned()), "{rows:?}");
-}
-
-#[test]
-fn what_was_not_trained_alike_is_not_compared() {
-    let trained = Trained::new();
-    trained.claim(&claim("quick", "\"train@0\"", "\"train@1\""));
-    trained.0.run(&["-p", "shown", "train@0", "--set", "train.seconds=0.001"]);
-    trained.0.run(&["-p", "shown"]);
-    let rows = trained.rows();
-    assert_eq!(rows.len(), 1, "{rows:?}");
-    assert_output!(rows[0][1]);
-}
-
-#[test]
-fn a_training_that_went_on_from_a_checkpoint_has_no_time_whatever_is_kept_of_the_first() {
-    let trained = Trained::new();
-    trained.claim(&claim("quick", "\"train@0\"", "\"train@1\""));
-    let mut run = trained.0.start(&[
-        "-p",
-        "shown",
-        "-d",
-        "toy",
-        "-P",
-        "small",
-        "train@0",
-        "--set",
-        "train.seconds=0.2",
-    ]);
-    until("no step is told", || {
-        String::from_utf8_lossy(&trained.0.command(&["metrics", "--json"]).stdout).contains("held_out/steps")
-    });
-    run.kill().expect("killed");
-    run.wait().expect("ended");
-    trained.0.run(&["-p", "shown"]);
-    trained.0.stdout(&["gc", "--delete"]);
-    let rows = trained.rows();
-    // The verdict on the time to a quality; how sure that on steps is depends on where the first was killed.
-    assert_output!(rows.last().expect("a claim")[1]);
-}
-
-#[test]
-fn a_claim_on_time_of_what_is_not_there_is_refused_before_anything_runs() {
-    let trained = Trained::new();
-    let chain = "\"train@1\", \"more@1\"";
-    let claims = [
-        claim("a", "\"train@0\"", "\"trian@1\""),
-        claim("a", "\"train@0\"", "\"train@4*\""),
-        claim("a", "\"train@0\"", "\"train@[\""),
-        claim("a", "", "\"train@1\""),
-        claim("a", "\"train\", \"more@0\"", chain),
-        claim("a", "\"more@0\", \"train@0\"", chain),
-        claim("a", "\"train@0\"", "\"train\""),
-        claim("a", "\"more@0\"", chain) + "pretraining = [\"train\"]\n",
-        claim("a", "\"more@0\"", chain) + "pretraining = [\"train@1\"]\n",
-        claim("a", "\"more@0\"", chain) + "pretraining = [\"train@0\", \"train@0\"]\n",
-        claim("a", "\"train@0\"", chain) + "after = []\n",
-    ];
-    let said = claims.map(|claim| {
-        trained.claim(&claim);
-        trained.0.refused("declaration", &["run", "-p", "shown"])
-    });
-    assert_output!(said.join("\n"));
-}
-
-#[test]
-fn claims_are_a_pipeline_s_and_a_profile_that_leaves_trainings_out_leaves_out_what_is_claimed_of_them() {
-    let trained = Trained::new();
-    let claims = claim("a", "\"train\", \"more\"", "\"train@1\"");
-    let profile = trained.0.read("pipelines/profiles/small.toml");
-    trained.claim("");
-    trained.0.write("pipelines/profiles/small.toml", &format!("{profile}\n{claims}"));
-    assert_output!(trained.0.refused("declaration", &["run", "-p", "shown"]));
-    trained.claim(&claims);
-    for fewer in ["[stages.train]\nforeach.seed = [0]\n", "[stages.more]\nforeach.seed = [0]\n"] {
-        trained.0.write("pipelines/profiles/small.toml", &format!("{profile}\n{fewer}"));
-        trained.0.stdout(&["plan", "-p", "shown"]);
-    }
-}
-
-#[test]
 fn a_run_that_was_killed_or_goes_on_has_a_report_of_what_it_told() {
     let project = Project::new();
     let mut run = project.start(&["-p", "shown", "-d", "toy", "-P", "small", "--set", "train.seconds=0.3"]);
@@ -401,4 +190,62 @@ fn a_figure_of_what_it_cannot_show_is_refused_where_it_is_declared() {
         &stage.replace("kind = \"file\"\npath", "kind = \"file\"\nfigure = \"table\"\npath"),
     );
     assert_output!(project.refused("declaration", &["plan", "-p", "shown"]));
+}
+
+/// A toy project whose command `weather` adds what `script` prints to reports.
+fn with_sections(script: &str) -> Project {
+    let project = Project::new();
+    project.write("weather.sh", &format!("#!/bin/sh\n{script}\n"));
+    let program = project.path("weather.sh");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("executable");
+    let settings = project.read("callsheet.toml");
+    let command =
+        "[commands.weather]\nprogram = \"weather.sh\"\nsummary = \"Tell the weather\"\nreport = true\n";
+    project.write("callsheet.toml", &format!("path = [\".\"]\n{settings}\n{command}"));
+    project
+}
+
+#[test]
+fn commands_of_the_project_add_sections_to_a_report() {
+    let project = with_sections(
+        "[ \"$*\" = \"weather --json -\" ] && cat > told.json && cat <<'E'\n\
+         {\"version\": 1, \"sections\": [{\"title\": \"Weather\", \"notes\": [\"as <measured>\"], \"tables\": [\n\
+         {\"columns\": [{\"name\": \"day\", \"text\": true}, {\"name\": \"mm\"}],\n\
+         \"rows\": [[{\"value\": \"Monday\"}, {\"value\": \"3\", \"detail\": \"2 to 4\"}]]}]}]}\nE",
+    );
+    let pipeline = project.read("pipelines/shown.toml");
+    project.write(
+        "pipelines/shown.toml",
+        &format!(
+            "{pipeline}
+[metadata]
+place = \"bay\"
+"
+        ),
+    );
+    let page = report(&project, &[]);
+    assert_output!(lines_of(&page, "<h2>Weather</h2>", "</table>"));
+    let told: Value = serde_json::from_str(&project.read("told.json")).expect("JSON");
+    assert_eq!((&told["version"], &told["metadata"]["place"]), (&1.into(), &"bay".into()), "{told}");
+    let stages = told["stages"].as_array().expect("stages");
+    let train = stages.iter().find(|stage| stage["name"] == "train").expect("a stage");
+    assert_eq!((&train["reads"], &train["state"]), (&serde_json::json!(["make"]), &"ran".into()), "{train}");
+    assert!(
+        train["made"]["events"].as_str().is_some_and(|events| events.ends_with("/events.ndjson")),
+        "{train}"
+    );
+    let shown: Value = serde_json::from_str(&project.stdout(&["report", "--json"])).expect("JSON");
+    assert_eq!(shown, told, "people see the same");
+}
+
+#[test]
+fn a_command_that_fails_costs_a_report_no_more_than_its_section() {
+    let scripts =
+        ["echo no rain gauge >&2; exit 3", "echo '{\"version\": 9, \"sections\": []}'", "echo rain"];
+    let said = scripts.map(|script| {
+        let page = report(&with_sections(script), &[]);
+        assert!(page.contains("state/rest"), "the rest is there");
+        lines_of(&page, "<h2>weather</h2>", "</p>")
+    });
+    assert_output!(said.join("\n"));
 }

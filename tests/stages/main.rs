@@ -15,5 +15,6 @@ mod shared;
 #[path = "../snapshot.rs"]
 mod snapshot;
 mod study;
+mod times;
 mod training;
 mod translate;

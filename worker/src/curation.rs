@@ -1,5 +1,5 @@
-//! Verdicts of people on the frames of a dataset: `pipelines/curation/<dataset>.csv`, one line a frame,
-//! kept in git. Stages read it as an input like any other.
+//! Verdicts of people on the rows of a table: `pipelines/curation/<dataset>.csv`, one line for each row that somebody
+//! judged, kept in git. Stages read it as an input like any other.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,9 +12,12 @@ use crate::code::Code;
 use crate::error::{Doing, Error, Result, nearest};
 
 /// The first line of the file.
-pub const HEADER: &str = "frame_id,verdict,reason,author,date";
+pub const HEADER: &str = "key,verdict,reason,author,time";
 
-/// What is to become of a frame.
+/// The first line of files that earlier versions wrote; their times are days.
+const OLD_HEADER: &str = "frame_id,verdict,reason,author,date";
+
+/// What is to become of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
@@ -37,22 +40,22 @@ impl Verdict {
 /// A line of the file.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Line {
-    /// The frame.
-    pub frame_id: String,
+    /// Key of the row.
+    pub key: String,
     /// What is to become of it.
     pub verdict: Verdict,
     /// Why.
     pub reason: String,
     /// Who says so.
     pub author: String,
-    /// When: `2026-11-25`.
-    pub date: String,
+    /// When: `2026-11-25T08:30:00Z`, or a day.
+    pub time: String,
 }
 
 /// Reads the verdicts in the order of the file.
 ///
 /// # Errors
-/// When it cannot be read or is no such table, a verdict is none of the two, or a frame has two lines;
+/// When it cannot be read or is no such table, a verdict is none of the two, or a row has two lines;
 /// with the number of the line.
 pub fn read(path: &Path) -> Result<Vec<Line>> {
     let bytes = fs::read(path).doing("cannot read", path)?;
@@ -73,9 +76,9 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Line>> {
         Err(Error::refused(Code::InvalidValue, format!("line {line} of {}: {what}", path.display()), help))
     };
     let mut reader = csv::ReaderBuilder::new().from_reader(text.as_bytes());
-    let header: Vec<&str> = HEADER.split(',').collect();
+    let fields = HEADER.split(',').count();
     match reader.headers() {
-        Ok(found) if found.iter().eq(header.iter().copied()) => {}
+        Ok(found) if [HEADER, OLD_HEADER].iter().any(|header| found.iter().eq(header.split(','))) => {}
         _ => return refused(1, "is not the header".to_owned(), format!("write it as `{HEADER}`")),
     }
     let mut lines: Vec<Line> = Vec::new();
@@ -85,8 +88,7 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Line>> {
             Ok(record) => record,
             Err(error) => {
                 let at = error.position().map_or(0, csv::Position::line);
-                let help =
-                    format!("every line has {} fields: {HEADER}; quote a reason with commas", header.len());
+                let help = format!("every line has {} fields: {HEADER}; quote a reason with commas", fields);
                 return refused(at, csv_problem(&error), help);
             }
         };
@@ -103,9 +105,9 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Line>> {
                 return refused(at, format!("the verdict is `{other}`"), help);
             }
         };
-        let line = Line { frame_id: field(0), verdict, reason: field(2), author: field(3), date: field(4) };
-        if line.frame_id.is_empty() {
-            return refused(at, "names no frame".to_owned(), "its first field is a frame_id".to_owned());
+        let line = Line { key: field(0), verdict, reason: field(2), author: field(3), time: field(4) };
+        if line.key.is_empty() {
+            return refused(at, "names no row".to_owned(), "its first field is the key of a row".to_owned());
         }
         for (name, text) in [("reason", &line.reason), ("author", &line.author)] {
             if text.is_empty() {
@@ -113,22 +115,22 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Line>> {
                 return refused(at, format!("has no {name}"), help);
             }
         }
-        if !is_date(&line.date) {
-            let help = "write it as 2026-11-25".to_owned();
-            return refused(at, format!("`{}` is no date", line.date), help);
+        if !is_time(&line.time) {
+            let help = "write it as 2026-11-25T08:30:00Z, or as the day alone".to_owned();
+            return refused(at, format!("`{}` is not a time", line.time), help);
         }
-        if let Some(first) = seen.insert(line.frame_id.clone(), at) {
+        if let Some(first) = seen.insert(line.key.clone(), at) {
             let help = "keep one of the two lines; what was said before is in git".to_owned();
-            return refused(at, format!("frame `{}` has line {first} already", line.frame_id), help);
+            return refused(at, format!("row `{}` has line {first} already", line.key), help);
         }
         lines.push(line);
     }
     Ok(lines)
 }
 
-/// Whether a text is a day: `2026-11-25`.
-fn is_date(text: &str) -> bool {
-    humantime::parse_rfc3339(&format!("{text}T00:00:00Z")).is_ok()
+/// Returns true if a text is a time: `2026-11-25T08:30:00Z`, or a day.
+fn is_time(text: &str) -> bool {
+    humantime::parse_rfc3339(text).is_ok() || humantime::parse_rfc3339(&format!("{text}T00:00:00Z")).is_ok()
 }
 
 fn csv_problem(error: &csv::Error) -> String {
@@ -175,11 +177,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("curation/c.csv");
         let line = |id: &str, verdict, reason: &str| Line {
-            frame_id: id.into(),
+            key: id.into(),
             verdict,
             reason: reason.into(),
             author: "a".into(),
-            date: "2026-01-02".into(),
+            time: "2026-01-02T10:00:00Z".into(),
         };
         let lines = [
             line("v#1", Verdict::Exclude, "a bird, \"big\"\nand near"),
@@ -193,15 +195,18 @@ mod tests {
     fn a_line_that_is_wrong_is_named() {
         assert_eq!(refused("v#1,exlude,x,a,d"), "line 2 of c.csv: the verdict is `exlude`");
         assert_eq!(refused("v#1,exclude,,a,2026-01-01"), "line 2 of c.csv: has no reason");
-        assert_eq!(refused("v#1,exclude,x,a,yesterday"), "line 2 of c.csv: `yesterday` is no date");
+        assert_eq!(refused("v#1,exclude,x,a,yesterday"), "line 2 of c.csv: `yesterday` is not a time");
         assert_eq!(
             refused("v#1,exclude,x,a,2026-01-01\nv#1,include,x,a,2026-01-01"),
-            "line 3 of c.csv: frame `v#1` has line 2 already"
+            "line 3 of c.csv: row `v#1` has line 2 already"
         );
         assert_eq!(refused("v#1,exclude,x"), "line 2 of c.csv: has 3 fields, not 5");
-        assert_eq!(refused(",exclude,x,a,d"), "line 2 of c.csv: names no frame");
+        assert_eq!(refused(",exclude,x,a,d"), "line 2 of c.csv: names no row");
         let header = parse("frame,verdict\n", Path::new("c.csv")).expect_err("refused").to_string();
         assert_eq!(header, "line 1 of c.csv: is not the header");
         assert!(parse(&format!("{HEADER}\n"), Path::new("c.csv")).expect("read").is_empty());
+        let old =
+            parse(&format!("{OLD_HEADER}\nv#1,include,x,a,2026-01-01\n"), Path::new("c.csv")).expect("read");
+        assert_eq!((old[0].key.as_str(), old[0].time.as_str()), ("v#1", "2026-01-01"));
     }
 }

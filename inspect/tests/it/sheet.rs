@@ -143,7 +143,8 @@ fn frames_that_a_query_selects_are_excluded_and_one_that_selects_none_or_others_
         "summary = \"Takes frames\"\nversion = 1\ncommand = [\"sh\", \"-c\", 'cat \"$1\" > \"$2\"', \"cat\", \
          \"{inputs.frames}\", \"{outputs.picked}\"]\n\
          [inputs.frames]\nkind = \"table\"\ndoc = \"Frames\"\n\
-         [inputs.curation]\nkind = \"files\"\noptional = true\ndoc = \"Verdicts\"\n\
+         [inputs.curation]\nkind = \"files\"\noptional = true\n\
+         verdicts = { input = \"frames\", key = \"frame_id\" }\ndoc = \"Verdicts\"\n\
          [outputs.picked]\nkind = \"file\"\npath = \"picked\"\ndoc = \"Frames\"\n",
     );
     let pipeline = fs::read_to_string(project.path("pipelines/tables.toml")).expect("readable");

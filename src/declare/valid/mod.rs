@@ -2,6 +2,7 @@
 
 mod checks;
 mod command;
+mod inputs;
 mod outputs;
 mod rows;
 
@@ -24,6 +25,7 @@ pub(super) fn check(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
     command::check_command(file, source)?;
     rows::check(file, source)?;
     checks::check(file, source)?;
+    inputs::check(file, source)?;
     outputs::check(file, source)?;
     for (param, decl) in &file.params {
         if let Err((message, help)) = decl.accept(decl.default.get_ref()) {

@@ -3,7 +3,7 @@ import csv, json, sys
 request = json.load(open(sys.argv[1]))
 excluded = set()
 for path in request["inputs"].get("curation", {}).get("paths", []):
-    excluded |= {line["frame_id"] for line in csv.DictReader(open(path)) if line["verdict"] == "exclude"}
+    excluded |= {line["key"] for line in csv.DictReader(open(path)) if line["verdict"] == "exclude"}
 with open(request["outputs"]["images"], "w") as out:
     for line in open(request["inputs"]["frames"]["paths"][0]):
         row = json.loads(line)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::training::{Measured, QUALITY, Training};
-use crate::metrics::number;
+use callsheet_figures::label::number;
 
 /// A quality that several trainings reached.
 #[derive(Clone, Copy, Debug, PartialEq)]

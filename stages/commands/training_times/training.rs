@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 
+use callsheet_worker::report::{Made, Run};
 use serde::Deserialize;
-
-use crate::report::subject::Subject;
-use crate::store::{Provenance, Store};
 
 /// What quality is told as.
 pub const QUALITY: &str = "held_out/";
@@ -73,13 +72,9 @@ pub struct Training {
 }
 
 impl Training {
-    fn new(made: &Provenance) -> Self {
-        let Provenance { run, stage, host, cpus, execution, .. } = made;
-        let execution = execution.iter().map(|(name, value)| (name.clone(), value.to_string()));
-        let machine = [("host".to_owned(), host.clone()), ("cpus".to_owned(), cpus.to_string())];
-        let (made_by, conditions) =
-            ([run.clone(), stage.clone()], machine.into_iter().chain(execution).collect());
-        Self { made_by, conditions, ..Self::default() }
+    fn new(made: &Made) -> Self {
+        let Made { run, stage, conditions, .. } = made;
+        Self { made_by: [run.clone(), stage.clone()], conditions: conditions.clone(), ..Self::default() }
     }
 
     /// Seconds from its start to its end.
@@ -119,30 +114,25 @@ impl Training {
     }
 
     /// Also takes it as continued if an earlier run told some of its steps.
-    fn compare(mut self, subject: &Subject, stage: &str) -> Self {
-        let curves = subject.curves.get(stage);
-        let firsts = curves.into_iter().flatten().filter_map(|(_, curve)| curve.first_key_value());
-        let first = firsts.map(|(step, _)| *step).min();
-        self.continued |= first < self.steps.first().map(|(step, _)| *step);
+    fn compare(mut self, made: &Made) -> Self {
+        self.continued |= made.first_step < self.steps.first().map(|(step, _)| *step);
         self
     }
 }
 
 /// What each training of a run told, in the order of its stages.
-pub fn trainings<'a>(store: &Store, subject: &'a Subject) -> Vec<(&'a str, Training)> {
+pub fn trainings(run: &Run) -> Vec<(&str, Training)> {
+    let made = run.stages.iter().filter_map(|stage| Some((stage.name.as_str(), stage.made.as_ref()?)));
+    let made: Vec<(&str, &Made)> = made.filter(|(_, made)| made.first_step.is_some()).collect();
+    let mut found: BTreeMap<&str, Training> =
+        made.iter().map(|(name, made)| (*name, Training::new(made))).collect();
     // Instances may share what one of them made.
-    let mut wanted: BTreeMap<&str, BTreeMap<&str, Vec<&str>>> = BTreeMap::new();
-    let mut found: BTreeMap<&str, Training> = BTreeMap::new();
-    for stage in &subject.stages {
-        let Some(record) = stage.record.as_ref().filter(|_| subject.curves.contains_key(&stage.name)) else {
-            continue;
-        };
-        let makers = wanted.entry(&record.provenance.run).or_default();
-        makers.entry(&record.provenance.stage).or_default().push(&stage.name);
-        found.insert(&stage.name, Training::new(&record.provenance));
+    let mut wanted: BTreeMap<&Path, BTreeMap<&str, Vec<&str>>> = BTreeMap::new();
+    for (name, made) in &made {
+        wanted.entry(&made.events).or_default().entry(&made.stage).or_default().push(name);
     }
-    for (run, stages) in wanted {
-        let Ok(file) = File::open(store.path("runs").join(run).join("events.ndjson")) else { continue };
+    for (events, stages) in wanted {
+        let Ok(file) = File::open(events) else { continue };
         let lines = BufReader::new(file).lines().map_while(Result::ok);
         // Progress is most of it.
         for line in lines.filter(|line| HEARD.iter().any(|word| line.contains(word))) {
@@ -152,7 +142,8 @@ pub fn trainings<'a>(store: &Store, subject: &'a Subject) -> Vec<(&'a str, Train
             }
         }
     }
-    let names = subject.stages.iter().map(|stage| stage.name.as_str());
-    let told = names.filter_map(|name| Some((name, found.remove(name).filter(Training::trains)?)));
-    told.map(|(name, training)| (name, training.compare(subject, name))).collect()
+    let told = made
+        .into_iter()
+        .filter_map(|(name, made)| Some((name, made, found.remove(name).filter(Training::trains)?)));
+    told.map(|(name, made, training)| (name, training.compare(made))).collect()
 }

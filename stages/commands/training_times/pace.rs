@@ -57,7 +57,7 @@ mod tests {
     fn a_step_takes_the_mean_of_all_in_an_interval_by_spans_that_count_by_their_steps() {
         let even = pace(&[&training(&EVEN)]).expect("a pace");
         assert_eq!(even.value, 2.0);
-        assert!((half(&even) / (4.303 * (5.0 * 78.1f64).sqrt() / 50.0) - 1.0).abs() < 1e-3);
+        assert!((half(&even) / (student(8.0 / 3.0) * (5.0 * 78.1f64).sqrt() / 50.0) - 1.0).abs() < 1e-3);
         // A last step that holds a checkpoint counts as one step.
         let uneven = pace(&[&training(&[&EVEN[..], &[(61, 122.0)]].concat())]).expect("a pace");
         assert!((uneven.value - 122.0 / 51.0).abs() < 1e-12);
@@ -82,7 +82,7 @@ mod tests {
         let both = pace(&[&one, &other]).expect("a pace");
         assert_eq!(both.value, (100.0 + 600.0) / (50.0 + 150.0));
         // The sum of five spans of the one deviates by 19.8 s, of the other by six times as much, over 200 steps.
-        assert!((half(&both) / (4.303 * 19.76f64.hypot(118.6) / 200.0) - 1.0).abs() < 1e-3);
+        assert!((half(&both) / (student(8.0 / 3.0) * 19.76f64.hypot(118.6) / 200.0) - 1.0).abs() < 1e-3);
         assert_eq!(pace(&[&one, &training(&[])]), None, "one of them is not known");
     }
 }

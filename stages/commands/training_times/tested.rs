@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use callsheet_figures::label::{human_seconds, number};
+
+use super::claim::{Claim, Repetitions};
 use super::estimate::{Value, mean, ratio};
 use super::pace::pace;
 use super::quality::{goal, measured, until};
 use super::training::{Measured, QUALITY, Training};
-use crate::metrics::number;
-use crate::plan::{self, FasterClaim};
-use crate::words::human_seconds;
 
 /// What becomes of a claim by one measure.
 pub struct Tested {
@@ -35,11 +35,7 @@ struct Sides<'a> {
 }
 
 /// What becomes of a claim, by each measure; `directions` says of which more is better.
-pub fn rows(
-    claim: &FasterClaim,
-    trainings: &[(&str, Training)],
-    directions: &BTreeMap<&str, bool>,
-) -> Vec<Row> {
+pub fn rows(claim: &Claim, trainings: &[(&str, Training)], directions: &BTreeMap<&str, bool>) -> Vec<Row> {
     let step = "seconds a step".to_owned();
     let sides = match Sides::find(claim, trainings) {
         Ok(sides) => sides,
@@ -52,13 +48,13 @@ pub fn rows(
 }
 
 impl<'a> Sides<'a> {
-    fn find(claim: &FasterClaim, trainings: &'a [(&str, Training)]) -> Result<Self, String> {
+    fn find(claim: &Claim, trainings: &'a [(&str, Training)]) -> Result<Self, String> {
         let stage = |name: &String| {
             let found = trainings.iter().find(|(known, _)| known == name).map(|(_, training)| training);
             found.ok_or_else(|| format!("no times are known of {name}"))
         };
         let chain = |names: &Vec<String>| names.iter().map(stage).collect::<Result<Vec<_>, _>>();
-        let side = |training: &plan::Training| -> Result<Vec<Vec<&Training>>, String> {
+        let side = |training: &Repetitions| -> Result<Vec<Vec<&Training>>, String> {
             let mut repetitions: Vec<Vec<&Training>> =
                 training.iter().map(chain).collect::<Result<_, _>>()?;
             // Instances may share what one of them made.

@@ -1,0 +1,70 @@
+//! Programs that stages and commands name.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Doing, Error, Result};
+use callsheet_worker::protocol::{DATA_VARIABLE, ENGINE_VARIABLE};
+
+use super::project::Project;
+
+impl Project {
+    /// The absolute path of a program that a command names.
+    ///
+    /// # Errors
+    /// When it is not built, or nowhere on the search path.
+    pub fn program(&self, name: &str) -> Result<PathBuf> {
+        if let Some(path) = self.programs.get(name) {
+            return path.is_file().then(|| path.clone()).ok_or_else(|| {
+                let message = format!("program `{name}` is not built: no file {}", path.display());
+                Error::refused(Code::MissingProgram, message, "run `make build`")
+            });
+        }
+        let search = self.search_path();
+        let mut found = env::split_paths(&search).map(|folder| self.root.join(folder).join(name));
+        found.find(|path| executable(path)).ok_or_else(|| {
+            Error::refused(
+                Code::MissingProgram,
+                format!("cannot start `{name}`: no such program on PATH"),
+                "is it installed, or listed under [programs] in callsheet.toml?",
+            )
+        })
+    }
+
+    /// What workers get as `PATH`: the project's folders, then the system's.
+    pub fn search_path(&self) -> OsString {
+        let system = env::var_os("PATH").unwrap_or_default();
+        let folders = self.path.iter().cloned().chain(env::split_paths(&system));
+        env::join_paths(folders).unwrap_or(system)
+    }
+}
+
+fn executable(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+/// A program, ready for its arguments; it finds what workers find, and this program. It is the project's, or lies beside
+/// this one.
+///
+/// # Errors
+/// When it is not built, or nowhere on the search path.
+pub fn command(project: Option<&Project>, name: &str) -> Result<Command> {
+    let engine = env::current_exe().doing("cannot find", "callsheet")?;
+    let found = match project {
+        Some(project) => project.program(name),
+        None => Err(Error::refused(Code::NoProject, format!("`{name}` is not in this folder's project"), "")),
+    };
+    let beside = engine.with_file_name(name);
+    let found = found.or_else(|error| if beside.is_file() { Ok(beside) } else { Err(error) })?;
+    let mut command = Command::new(found);
+    command.env(ENGINE_VARIABLE, engine);
+    if let Some(project) = project {
+        command.env("PATH", project.search_path()).env(DATA_VARIABLE, &project.data);
+    }
+    Ok(command)
+}

@@ -1,0 +1,108 @@
+//! `callsheet training_times`: how long trainings took: a step, and until each was as good as all became.
+//!
+//! Trainings are the stages that report losses, under the names `loss/..`; quality is what they measure under the names
+//! `held_out/..`, on data that they do not train on.
+
+mod claim;
+mod estimate;
+mod pace;
+mod quality;
+mod tables;
+mod tested;
+mod training;
+
+use std::io::{Read, stdin};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result};
+use callsheet_worker::print::{print_json, print_text};
+use callsheet_worker::refusal;
+use callsheet_worker::report::{Cell, Run, Section, Sections, Table, VERSION};
+use clap::Args;
+
+use super::exit::REFUSED;
+use super::project::engine;
+use super::terminal::plain;
+use claim::claims;
+use tables::section;
+use training::trainings;
+
+/// Compare the times of trainings: a step, and until each was as good as all became
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    callsheet training_times             # of the latest run\n  \
+    callsheet training_times latest~1    # of the one before\n  \
+    callsheet run --report               # the same tables, in the report\n\n\
+    A pipeline claims that one training is faster than another in a table [[metadata.faster]] of its file:\n  \
+    claim = \"Training is faster\"\n  \
+    stages = [\"finetune@v4-*\"]          # all instances of a pattern are repetitions\n  \
+    than = [\"train@v1-*\"]\n  \
+    pretraining = [\"train_encoder\"]     # its time counts until a quality is reached")]
+pub struct TrainingTimes {
+    /// A run: its id, the beginning of it, `latest`, `latest~1`; `-` reads its description from stdin
+    #[arg(default_value = "latest")]
+    run: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl TrainingTimes {
+    /// # Errors
+    /// When the run cannot be described, or a claim of its pipeline is malformed.
+    pub fn execute(&self) -> Result<u8> {
+        let Some(run) = self.described()? else { return Ok(REFUSED) };
+        let trainings = trainings(&run);
+        let sections: Vec<Section> = section(&trainings, &claims(&run)?).into_iter().collect();
+        if self.json {
+            print_json(&Sections { version: VERSION, sections });
+        } else if sections.is_empty() {
+            print_text("nothing was trained in this run");
+        } else {
+            sections.iter().for_each(print);
+        }
+        Ok(0)
+    }
+
+    /// The run as the engine describes it; none if the engine has refused.
+    fn described(&self) -> Result<Option<Run>> {
+        let mut text = Vec::new();
+        if self.run == "-" {
+            stdin().lock().read_to_end(&mut text).context("cannot read stdin")?;
+        } else {
+            let mut command = Command::new(engine()?);
+            let command = command.args(["report", &self.run, "--json"]).stderr(Stdio::inherit());
+            let output = command.output().context("cannot start callsheet")?;
+            if !output.status.success() {
+                return Ok(None);
+            }
+            text = output.stdout;
+        }
+        let run: Run = serde_json::from_slice(&text).context("malformed description of a run")?;
+        if run.version != VERSION {
+            let message = format!("the description of the run has version {}, not {VERSION}", run.version);
+            return Err(refusal(message, "build both programs of one revision: `make build`"));
+        }
+        Ok(Some(run))
+    }
+}
+
+fn print(section: &Section) {
+    section.notes.iter().for_each(|note| print_text(note));
+    for Table { columns, rows } in &section.tables {
+        let cell = |Cell { value, detail }: &Cell| match detail.as_str() {
+            "" => plain(value),
+            detail => format!("{} ({})", plain(value), plain(detail)),
+        };
+        let header = columns.iter().map(|column| plain(&column.name)).collect();
+        let lines = [header].into_iter().chain(rows.iter().map(|row| row.iter().map(cell).collect()));
+        let lines: Vec<Vec<String>> = lines.collect();
+        let width =
+            |n: usize| lines.iter().filter_map(|line| line.get(n)).map(|cell| cell.chars().count()).max();
+        print_text("");
+        for line in &lines {
+            let cells = line.iter().enumerate().map(|(n, cell)| format!("{cell:0$}", width(n).unwrap_or(0)));
+            print_text(cells.collect::<Vec<_>>().join("  ").trim_end());
+        }
+    }
+}
