@@ -3,28 +3,27 @@ PIPELINE ?= synthesis
 DATASET ?= space_needle
 PROFILE ?= demo
 SECONDS ?= 60
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 TOOLS ?= callsheet,ninja,make,doit
 ENGINE = -p callsheet -p callsheet-stages
 # As many tests run at once as there are CPUs, so each computes on one thread. Errors are compared without colours.
 ALONE = env -u FORCE_COLOR -u CLICOLOR_FORCE -u NO_GRAPHICS OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest)
 
-.PHONY: pipeline setup crates fetch build inspect test test-all snapshots lint docs doc features gpu-archive gpu-check test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables fuzz audit hooks clean
+.PHONY: pipeline setup fetch build inspect test test-all snapshots lint docs doc features gpu-archive gpu-check test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables fuzz audit hooks clean
 
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) --report $(ARGS)
 
 setup: # libtorch unless LIBTORCH is set, ffmpeg unless the system has one that serves, weights
-	@python3 setup/fetch.py $(if $(LIBTORCH),,libtorch) ffmpeg weights
-
-crates: # those of this machine; --locked: a build never changes Cargo.lock
-	@cargo fetch --locked --quiet --target $(shell rustc -vV | sed -n 's/^host: //p')
+	@# cargo downloads the crates meanwhile; if it cannot, the build says why.
+	@cargo fetch --locked --quiet --target $(HOST) 2>/dev/null & \
+		python3 setup/fetch.py $(if $(LIBTORCH),,libtorch) ffmpeg weights; status=$$?; wait; exit $$status
 
 fetch: # a dataset of image pairs, from the public address in its file
 	@python3 setup/dataset.py $(DATASET)
 
-build: # the programs; crates are downloaded while the set-up is
-	@$(MAKE) --no-print-directory --jobs 2 setup crates
+build: setup
 	cargo build --release --locked $(ENGINE) || { python3 setup/space.py; exit 1; }
 
 inspect: # the program that looks into tables; its query engine takes minutes to build, once
@@ -33,10 +32,12 @@ inspect: # the program that looks into tables; its query engine takes minutes to
 test: setup # one build for everything that is tested, of the packages and features that `make lint` checks
 ifeq ($(NEXTEST),nextest)
 	$(ALONE) cargo nextest run --workspace --locked $(if $(ALL),--run-ignored all) $(ARGS)
+	$(ALONE) cargo test --workspace --locked --doc --quiet
 else
 	@echo "cargo-nextest is not installed: cargo test runs one test program at a time"
 	$(ALONE) cargo test --workspace --locked --lib --bins -- --test-threads 1 # libtorch has one generator for each process
 	$(ALONE) cargo test --workspace --locked --test it $(if $(ALL),-- --include-ignored)
+	$(ALONE) cargo test --workspace --locked --doc --quiet
 endif
 
 test-all: build # what takes too long for every change: whole comparisons, other libraries, and pages

@@ -1,4 +1,4 @@
-"""Size and speed of Parquet encodings on the pipeline's own tables: what src/table/write.rs rests on.
+"""Size and speed of Parquet encodings on the pipeline's own tables: what worker/src/table/write.rs rests on.
 
 The columns of one type in the first row group of each table are written to memory and read back by pyarrow on
 one thread, every encoding in turn within each round.

@@ -35,7 +35,7 @@ import urllib.parse
 import urllib.request
 import zipfile
 import zlib
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,6 +44,8 @@ CHUNK = 1 << 20
 RETRIES = 5
 AT_ONCE = 4
 ONE_AT_A_TIME = threading.Lock()
+# Set when a fetch has failed or the user wants to stop: the others end at their next chunk.
+STOP = threading.Event()
 
 
 # Reads reports of what it would install, which pip before 22.2 cannot.
@@ -54,6 +56,15 @@ class FetchError(Exception):
     """Something the user can act on; the message says how."""
 
 
+class Stopped(Exception):
+    """Another fetch has failed, or the user wants to stop."""
+
+
+# Errors of the network, the disk and damaged archives.
+EXPECTED = (FetchError, OSError, http.client.HTTPException, zipfile.BadZipFile, tarfile.TarError, zlib.error,
+            struct.error, KeyError, ValueError)
+
+
 def pip():
     """pip and its environment: the installed one, or a newer one beside it if it is too old."""
     with ONE_AT_A_TIME:
@@ -62,8 +73,8 @@ def pip():
 
 @functools.cache
 def usable_pip():
-    command, environment = [sys.executable, "-m", "pip"], dict(os.environ)
-    asked = subprocess.run(command + ["--version"], capture_output=True, text=True)
+    command, environment = (sys.executable, "-m", "pip"), dict(os.environ)
+    asked = subprocess.run([*command, "--version"], capture_output=True, text=True)
     if asked.returncode != 0:
         raise FetchError(f"{sys.executable} has no pip; install it (python3-pip)")
     version = tuple(int(part) for part in re.findall(r"\d+", asked.stdout.split()[1])[:2])
@@ -73,7 +84,7 @@ def usable_pip():
             PARTS.mkdir(parents=True, exist_ok=True)
             staging = Path(tempfile.mkdtemp(dir=PARTS))
             (staging / "requirements.txt").write_text(PIP)
-            run(command + ["install", "--quiet", "--no-deps", "--require-hashes", "--target",
+            run([*command, "install", "--quiet", "--no-deps", "--require-hashes", "--target",
                            str(staging / "pip"), "-r", str(staging / "requirements.txt")], environment)
             os.replace(staging / "pip", newer)
             shutil.rmtree(staging)
@@ -112,8 +123,8 @@ def wheel_url(pin):
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report.json"
         command, environment = pip()
-        command += [
-            "install", "--dry-run", "--ignore-installed",
+        command = [
+            *command, "install", "--dry-run", "--ignore-installed",
             "--no-deps", "--quiet", "--only-binary=:all:", "--report", str(report),
             "--target", scratch, "--implementation", "cp", "--python-version", "3.11",
             "--abi", "cp311", "--abi", "abi3", "--abi", "none",
@@ -213,6 +224,8 @@ def download(reader, first, end, part, label):
                 if reply.status != 206:
                     raise FetchError(f"the package server ignored a range request for {label}")
                 while data := reply.read(CHUNK):
+                    if STOP.is_set():
+                        raise Stopped
                     out.write(data)
                     have += len(data)
                     if time.monotonic() - shown > (0.2 if sys.stderr.isatty() else 10):
@@ -282,7 +295,7 @@ def of_wheel(pin, staging):
 def sdist_url(pin):
     """Where a source archive lies: pip itself would run what is in it to find out."""
     command, environment = pip()
-    listed = subprocess.run(command + ["config", "list"], capture_output=True, text=True, env=environment)
+    listed = subprocess.run([*command, "config", "list"], capture_output=True, text=True, env=environment)
     options = {}
     for line in listed.stdout.splitlines():
         name, _, value = line.partition("=")
@@ -377,13 +390,27 @@ def forget(pin):
         (ROOT / pin["into"] / member["to"]).unlink(missing_ok=True)
 
 
-def fetched_or_why(pin, check):
-    """Fetch one pin; returns the bytes transferred, the digest of its files, and what went wrong."""
+def fetch_all(wanted_pins, check):
+    """Fetch pins side by side; returns the bytes transferred and the digest of each. The first failure ends the others."""
+    pool = ThreadPoolExecutor(AT_ONCE)
+    jobs = [pool.submit(fetch, pin, check) for pin in wanted_pins]
     try:
-        return *fetch(pin, check), None
-    except (FetchError, OSError, http.client.HTTPException, zipfile.BadZipFile,
-            tarfile.TarError, KeyError) as error:
-        return 0, None, f"error: cannot fetch {pin['package']} {pin['version']}: {error}"
+        wait(jobs, return_when=FIRST_EXCEPTION)
+    finally:
+        # Also when the user presses Ctrl-C.
+        if not all(job.done() and not job.exception() for job in jobs):
+            STOP.set()
+        pool.shutdown(cancel_futures=True)
+    reasons = []
+    for pin, job in zip(wanted_pins, jobs):
+        error = None if job.cancelled() else job.exception()
+        if isinstance(error, EXPECTED):
+            reasons.append(f"error: cannot fetch {pin['package']} {pin['version']}: {error}")
+        elif error and not isinstance(error, Stopped):
+            raise error
+    if reasons:
+        sys.exit("\n".join(reasons))
+    return [job.result() for job in jobs]
 
 
 def main(arguments):
@@ -399,16 +426,12 @@ def main(arguments):
             for pin in pins[group]:
                 forget(pin)
         else:
-            wanted_pins += pins[group]
+            wanted_pins += [pin for pin in pins[group] if pin not in wanted_pins]
     # pip, the network and the inflating of archives take turns to wait for each other.
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        fetched = list(pool.map(lambda pin: fetched_or_why(pin, not pinning), wanted_pins))
-    failures = [why for _, _, why in fetched if why]
-    if failures:
-        sys.exit(failures[0])  # without a network all have the same reason
-    total = sum(size for size, _, _ in fetched)
+    fetched = fetch_all(wanted_pins, not pinning)
+    total = sum(size for size, _ in fetched)
     if pinning:
-        for pin, (_, digest, _) in zip(wanted_pins, fetched):
+        for pin, (_, digest) in zip(wanted_pins, fetched):
             print(f"{pin['package']} {digest}")
     if total:
         print(f"fetched {total / 1e6:.0f} MB", file=sys.stderr)

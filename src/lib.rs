@@ -11,7 +11,7 @@
 //!
 //! | layer | from | to |
 //! |---|---|---|
-//! | [`words`] | names and numbers | what people read |
+//! | [`words`] | names of a run | its title |
 //! | [`declare`] | TOML files | declarations as written, every value with its line |
 //! | [`plan`] | declarations, overlays, `--set`, `foreach` | the resolved graph (the one user of petgraph) |
 //! | [`key`] | a stage and its inputs' content | what identifies its result |

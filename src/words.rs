@@ -1,4 +1,4 @@
-//! Names and numbers as people read them.
+//! Titles of runs.
 
 /// `train on mine, profile small`, without what is empty.
 pub fn title(pipeline: &str, dataset: &str, profile: &str) -> String {

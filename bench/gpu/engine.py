@@ -13,8 +13,8 @@ from inputs import TRAININGS, project
 from worker import ROOT
 
 ENGINE = ROOT / "target/release/callsheet"
-# Seconds for one run of the engine.
-LIMIT = 600
+# Seconds for one run of the engine: the longest, of the pipeline, takes a fifth of it.
+LIMIT = 240
 
 
 def require(holds, message):
@@ -86,7 +86,8 @@ def resume(machine):
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         scratch = folder / "data/store/scratch"
         # The encoder keeps checkpoints too; those of the generator are the larger ones, and come last.
-        while process.poll() is None and len({path.parent for path in scratch.glob("*/step-*.safetensors")}) < 2:
+        begun = time.monotonic()
+        while process.poll() is None and time.monotonic() - begun < LIMIT and len({path.parent for path in scratch.glob("*/step-*.safetensors")}) < 2:
             time.sleep(0.002)
         require(process.poll() is None, "the training ended before it could be killed: raise the number of steps")
         os.killpg(process.pid, signal.SIGKILL)
@@ -137,11 +138,14 @@ def memory(machine):
         held = torch.empty(max(free - 3 * 2**30, 0), dtype=torch.uint8, device=machine.device)
     else:
         command = ["sh", "-c", 'ulimit -v 6000000; exec "$0" "$@"', *command]
-    with tempfile.TemporaryDirectory() as name:
-        status, output = execute(command, project(Path(name), machine.worker, 64))
-    del held
-    if machine.has_gpu:
-        torch.cuda.empty_cache()
+    try:
+        with tempfile.TemporaryDirectory() as name:
+            status, output = execute(command, project(Path(name), machine.worker, 64))
+    finally:
+        # Later checks need the memory, whatever became of this one.
+        del held
+        if machine.has_gpu:
+            torch.cuda.empty_cache()
     require(status != 0, "the training succeeded: it needs less memory than this check expects")
     error = [line for line in output.splitlines() if "out of memory" in line or "lower the stage's" in line]
     require(any("is out of memory: cannot allocate" in line for line in error), output[-3000:])

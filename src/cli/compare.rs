@@ -8,7 +8,7 @@ use callsheet_worker::print::{print_json, print_text, say};
 use clap::Args;
 use serde_json::json;
 
-use super::exit::SUCCESS;
+use super::exit::{SUCCESS, warn};
 use super::which::store;
 use crate::declare::Project;
 use crate::metrics::curves;
@@ -42,7 +42,7 @@ impl Compare {
         let store = store(&project);
         if let Some(path) = &self.html {
             let subjects = self.runs.iter().map(|run| Subject::find(&project, &store, run));
-            write(&project, &store, &subjects.collect::<Result<Vec<_>>>()?, path)?;
+            warn(&write(&project, &store, &subjects.collect::<Result<Vec<_>>>()?, path)?);
             say(&format!("written to {}", path.display()));
             return Ok(SUCCESS);
         }

@@ -7,11 +7,13 @@ use std::process::{Command, Stdio};
 use std::time::SystemTime;
 
 use arrow::array::AsArray;
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
 use callsheet_worker::code::Code;
 use callsheet_worker::curation::{self, Line, Verdict};
 use callsheet_worker::error::{Doing, Error, Result, suggest};
-use callsheet_worker::print::{print_json, print_text};
-use callsheet_worker::table::read_columns;
+use callsheet_worker::print::{plain, print_json, print_text};
+use callsheet_worker::table::{read_columns, schema, type_name};
 use clap::{Args, Subcommand};
 
 use super::exit::SUCCESS;
@@ -131,6 +133,10 @@ impl Rows {
             if !known.contains(key) {
                 return Err(unknown(key, &known));
             }
+            if key.is_empty() || key.contains(char::is_control) {
+                let message = format!("the key {key:?} is empty, or has control characters");
+                return Err(Error::refused(Code::Unsupported, message, "nothing was written"));
+            }
             if !fresh.insert(key) {
                 let help = "name each row once; nothing was written".to_owned();
                 return Err(Error::refused(Code::InvalidValue, format!("row `{key}` is named twice"), help));
@@ -203,7 +209,8 @@ impl Log {
         }
         let width = lines.iter().map(|line| line.key.len()).max().unwrap_or(0);
         for Line { key, verdict, reason, author, time } in &lines {
-            print_text(&format!("{time:<20}  {:<8} {key:<width$}  {reason} ({author})", verdict.name()));
+            let line = format!("{time:<20}  {:<8} {key:<width$}  {reason} ({author})", verdict.name());
+            print_text(&plain(&line));
         }
         let excluded = lines.iter().filter(|line| line.verdict == Verdict::Exclude).count();
         print_text(&format!("{excluded} excluded, {} included in {shown}", lines.len() - excluded));
@@ -261,57 +268,97 @@ fn author(said: Option<&str>) -> Result<String> {
     })
 }
 
-/// The column of keys that a verdict can be on, and the keys in it: of the table that a stage names beside the verdicts.
+/// Column of keys, and the keys of all rows that verdicts in `file` can be on.
 fn known_keys(which: &Which, file: &str) -> Result<(String, BTreeSet<String>)> {
     let (project, store, plan, survey) = which.survey()?;
-    let pipeline = &plan.request.pipeline;
-    let mut readers = plan.stages.iter().filter_map(|stage| Some((stage, verdicts_of(stage)?)));
-    let Some((reader, (on, read))) = readers.next() else {
+    let all: Vec<Reader> = plan.stages.iter().flat_map(readers).collect();
+    let Some(first) = all.first() else {
         return Err(Error::refused(
             Code::Declaration,
-            format!("no stage of pipeline `{pipeline}` reads verdicts on a table"),
+            format!("no stage of pipeline `{}` reads verdicts on a table", plan.request.pipeline),
             "a stage that does has an input of files with `verdicts = { input = .., key = .. }`, wired to a source",
         ));
     };
-    if read != file {
+    let of_file: Vec<&Reader> = all.iter().filter(|reader| reader.file == file).collect();
+    let Some(key) = of_file.first().map(|reader| &reader.on.key) else {
+        let (stage, read) = (&first.stage.name, &first.file);
         return Err(Error::refused(
             Code::Declaration,
-            format!("stage `{}` reads verdicts from {read}, and they are written to {file}", reader.name),
+            format!("stage `{stage}` reads verdicts from {read}, and they are written to {file}"),
             "let the source's path be pipelines/curation/{dataset}.csv",
         ));
-    }
+    };
     let mut sources = sources(&project, &store, &plan);
     let prospects = outlook(&store, &mut sources, &survey, &plan)?;
-    let Some(Input::Artifact { stage, output }) = reader.inputs.get(&on.input) else {
-        let message = format!("input `{}` of stage `{}` is not wired to a table", on.input, reader.name);
-        return Err(Error::refused(Code::Declaration, message, "verdicts are on its rows"));
-    };
-    let name = format!("{}.{output}", plan.stages[*stage].name);
-    let Some(objects) = &prospects[*stage].objects else {
-        return Err(Error::refused(
-            Code::NotComputed,
-            format!("`{name}` is not computed yet with these parameters: its rows are what verdicts are on"),
-            format!("`callsheet run {}` computes it", plan.stages[*stage].name),
-        ));
-    };
-    let path = store.object_path(&objects[output]);
-    let rows = read_columns(&path, &[&on.key])?;
-    let keys = rows.column(0).as_string_opt::<i32>();
-    let keys = keys.ok_or_else(|| {
-        Error::refused(Code::Unsupported, format!("`{}` of `{name}` is not a text column", on.key), "")
-    })?;
-    Ok((on.key.clone(), keys.iter().flatten().map(str::to_owned).collect()))
+    let mut known = BTreeSet::new();
+    for Reader { stage, on, .. } in of_file {
+        let Some(Input::Artifact { stage: maker, output }) = stage.inputs.get(&on.input) else {
+            let message =
+                format!("input `{}` of stage `{}` is not an output of a stage", on.input, stage.name);
+            return Err(Error::refused(
+                Code::Declaration,
+                message,
+                "verdicts are on rows that a stage has computed",
+            ));
+        };
+        let name = format!("{}.{output}", plan.stages[*maker].name);
+        let Some(objects) = &prospects[*maker].objects else {
+            return Err(Error::refused(
+                Code::NotComputed,
+                format!(
+                    "`{name}` is not computed yet with these parameters: its rows are what verdicts are on"
+                ),
+                format!("`callsheet run {}` computes it", plan.stages[*maker].name),
+            ));
+        };
+        known.extend(keys(&store.object_path(&objects[output]), &on.key, &name)?);
+    }
+    Ok((key.clone(), known))
 }
 
-/// What the verdicts are on that a stage reads, and the file that it reads them from, whether it is there or not.
-fn verdicts_of(stage: &Stage) -> Option<(&VerdictsOn, String)> {
-    let (name, input) = stage.decl.inputs.iter().find(|(_, input)| input.verdicts.is_some())?;
-    let file = match stage.inputs.get(name) {
-        Some(Input::Source { files, .. }) => files.first()?.display().to_string(),
-        Some(_) => return None,
-        None => stage.absent.get(name)?.clone(),
+/// Keys of the rows of the table `name`, which lies at `path`.
+fn keys(path: &Path, column: &str, name: &str) -> Result<Vec<String>> {
+    let columns = schema(path)?;
+    let Ok(field) = columns.field_with_name(column) else {
+        let known = columns.fields().iter().map(|field| field.name().as_str());
+        let message = format!("table `{name}` has no column `{column}`, which `verdicts` names as its key");
+        return Err(Error::refused(Code::Declaration, message, suggest(column, known)));
     };
-    Some((input.verdicts.as_ref()?, file))
+    if type_name(field.data_type()) != "string" {
+        let message = format!("column `{column}` of table `{name}` is {}", type_name(field.data_type()));
+        return Err(Error::refused(
+            Code::Unsupported,
+            message,
+            "a key of verdicts is a column of type string",
+        ));
+    }
+    let rows = read_columns(path, &[column])?;
+    let texts = cast(rows.column(0), &DataType::Utf8).expect("every string type becomes UTF-8");
+    Ok(texts.as_string::<i32>().iter().flatten().map(str::to_owned).collect())
+}
+
+/// Input of a stage that reads verdicts.
+struct Reader<'a> {
+    stage: &'a Stage,
+    on: &'a VerdictsOn,
+    /// Path of the verdicts, whether the file exists or not.
+    file: String,
+}
+
+/// Inputs of a stage that read verdicts and are wired to a source.
+fn readers(stage: &Stage) -> Vec<Reader<'_>> {
+    let mut found = Vec::new();
+    for (name, input) in &stage.decl.inputs {
+        let file = match stage.inputs.get(name) {
+            Some(Input::Source { files, .. }) => files.first().map(|file| file.display().to_string()),
+            Some(_) => None,
+            None => stage.absent.get(name).cloned(),
+        };
+        if let (Some(on), Some(file)) = (&input.verdicts, file) {
+            found.push(Reader { stage, on, file });
+        }
+    }
+    found
 }
 
 fn unknown(key: &str, known: &BTreeSet<String>) -> Error {

@@ -6,10 +6,11 @@ use callsheet_worker::error::Result;
 use callsheet_worker::print::{print_json, print_text};
 use clap::Args;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use toml::Spanned;
 
 use super::exit::SUCCESS;
-use crate::declare::{Origin, Project};
+use crate::declare::{Origin, Project, json_table};
 use crate::plan::files;
 
 /// List the datasets of this project, and how many raw files each has
@@ -34,7 +35,7 @@ struct Dataset {
     /// Name of the file in `imports/`; empty if it has none.
     import: String,
     /// Table `[metadata]` of its file.
-    metadata: toml::Table,
+    metadata: Map<String, Value>,
     sources: Vec<Source>,
     /// In the order of their names.
     files: Vec<File>,
@@ -99,7 +100,7 @@ fn dataset(project: &Project, name: &str) -> Result<Dataset> {
         name: name.to_owned(),
         summary: layer.summary,
         import: layer.import.map(Spanned::into_inner).unwrap_or_default(),
-        metadata: layer.metadata,
+        metadata: json_table(&layer.metadata),
         sources: Vec::new(),
         files: Vec::new(),
         stand_in: None,

@@ -16,6 +16,11 @@ pub const WOULD_RUN: u8 = 3;
 /// The user stopped the run.
 pub const STOPPED: u8 = 130;
 
+/// Prints warnings.
+pub fn warn(warnings: &[String]) {
+    warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));
+}
+
 /// Prints an error with its remedy.
 pub fn print_error(error: Error) {
     say(&format!("{:?}", miette::Report::new(error)));

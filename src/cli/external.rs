@@ -38,10 +38,17 @@ impl External {
 /// # Errors
 /// When it is not built.
 pub fn inspect() -> Result<Command> {
-    // A single table can be looked at outside of any project.
-    command(Project::find().ok().as_ref(), INSPECT).map_err(|_| {
-        let help = "run `make inspect`: it takes some minutes, once";
-        Error::refused(Code::MissingProgram, format!("`{INSPECT}` is not built"), help)
+    // A single table can be inspected outside of any project.
+    let project = match Project::find() {
+        Err(error) if error.kind() == Code::NoProject => None,
+        found => Some(found?),
+    };
+    command(project.as_ref(), INSPECT).map_err(|error| match error.kind() {
+        Code::MissingProgram | Code::NoProject => {
+            let help = "run `make inspect`: it takes some minutes, once";
+            Error::refused(Code::MissingProgram, format!("`{INSPECT}` is not built"), help)
+        }
+        _ => error,
     })
 }
 
@@ -70,6 +77,12 @@ pub fn execute(words: &[OsString], own: &clap::Command) -> Result<u8> {
 fn start(mut command: Command, name: &OsStr, arguments: &[OsString]) -> Result<u8> {
     let error = command.arg(name).args(arguments).exec();
     Err(error).doing("cannot start", command.get_program())
+}
+
+/// Returns true if the project declares a command of this name.
+pub fn declares(name: &OsStr) -> bool {
+    let project = Project::find().ok();
+    project.is_some_and(|project| name.to_str().is_some_and(|name| project.commands.contains_key(name)))
 }
 
 /// Help that lists the commands of the project, if there are any, before `rest`.

@@ -98,9 +98,16 @@ enum Subcommands {
 
 /// Reads the command line. Help lists the commands of the project, too.
 fn parse() -> Subcommands {
+    let words: Vec<OsString> = env::args_os().skip(1).take(2).collect();
     let wants_help = |word: &OsString| HELP.iter().any(|help| word == help);
+    if let [help, name] = &words[..]
+        && help == HELP[0]
+        && external::declares(name)
+    {
+        return Subcommands::OfProject(vec![name.clone(), HELP[1].into()]);
+    }
     let mut command = Cli::command();
-    if env::args_os().nth(1).as_ref().is_none_or(wants_help) {
+    if words.first().is_none_or(wants_help) {
         command = command.after_help(external::help(EXAMPLES));
     }
     Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit()).command
@@ -144,5 +151,21 @@ pub fn main() -> ExitCode {
             print_error(error);
             ExitCode::from(REFUSED)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::declare::BUILT_IN;
+
+    #[test]
+    fn projects_cannot_declare_the_names_of_built_in_commands() {
+        let command = Cli::command();
+        let own: BTreeSet<&str> =
+            command.get_subcommands().map(clap::Command::get_name).chain(["help"]).collect();
+        assert_eq!(own, BTreeSet::from(BUILT_IN));
     }
 }

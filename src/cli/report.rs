@@ -6,7 +6,7 @@ use callsheet_worker::error::Result;
 use callsheet_worker::print::{print_json, say};
 use clap::Args;
 
-use super::exit::SUCCESS;
+use super::exit::{SUCCESS, warn};
 use super::which::store;
 use crate::declare::Project;
 use crate::report::{FILE, Subject, described, write};
@@ -45,7 +45,7 @@ impl Report {
         }
         let folder = out(&project.data, &subject.run.pipeline, &subject.run.dataset);
         let path = self.output.clone().unwrap_or_else(|| folder.join(FILE));
-        write(&project, &store, &[subject], &path)?;
+        warn(&write(&project, &store, &[subject], &path)?);
         say(&format!("written to {}", path.display()));
         Ok(SUCCESS)
     }

@@ -13,7 +13,7 @@ use callsheet_worker::print::{print_text, say};
 use clap::Args;
 
 use super::bars::Bars;
-use super::exit::{STAGE_FAILED, STOPPED, SUCCESS, print_error};
+use super::exit::{STAGE_FAILED, STOPPED, SUCCESS, print_error, warn};
 use super::lineage::LineageFile;
 use super::lines::Lines;
 use super::machine::machine;
@@ -173,7 +173,7 @@ fn report(project: &Project, store: &Store, plan: &Plan, id: &str, path: &Path) 
     } else {
         Subject::of_plan(project, store, plan)
     };
-    write(project, store, &[subject], path)?;
+    warn(&write(project, store, &[subject], path)?);
     say(&format!("report: {}", path.display()));
     Ok(())
 }

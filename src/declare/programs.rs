@@ -61,6 +61,14 @@ pub fn command(project: Option<&Project>, name: &str) -> Result<Command> {
     };
     let beside = engine.with_file_name(name);
     let found = found.or_else(|error| if beside.is_file() { Ok(beside) } else { Err(error) })?;
+    if found.canonicalize().ok() == engine.canonicalize().ok() {
+        let message = format!("`{name}` is callsheet itself, which would start itself again and again");
+        return Err(Error::refused(
+            Code::Declaration,
+            message,
+            "name the program of the command in callsheet.toml",
+        ));
+    }
     let mut command = Command::new(found);
     command.env(ENGINE_VARIABLE, engine);
     if let Some(project) = project {

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use callsheet_worker::code::Code;
-use callsheet_worker::error::{Doing, Error, Result, suggest};
+use callsheet_worker::error::{Doing, Error, Fault, Result, SourceText, suggest};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use toml::Spanned;
 
 use super::scalar::name_pattern;
 use super::{Layer, StageDecl, check_name, read_toml};
@@ -39,7 +41,7 @@ pub(super) struct ProjectFile {
     environment: Vec<String>,
     /// Commands of this project, by name: `callsheet NAME` starts their program.
     #[schemars(with = "BTreeMap<String, CommandDecl>", extend("propertyNames" = name_pattern()))]
-    commands: BTreeMap<toml::Spanned<String>, CommandDecl>,
+    commands: BTreeMap<Spanned<String>, CommandDecl>,
 }
 
 /// A command of a project: `callsheet NAME ARGUMENTS` starts `PROGRAM NAME ARGUMENTS`.
@@ -128,7 +130,7 @@ impl Project {
     /// When its `callsheet.toml` is missing or malformed.
     pub fn open(root: &Path) -> Result<Self> {
         let (file, source): (ProjectFile, _) = read_toml(root, Path::new(FILE))?;
-        file.commands.keys().try_for_each(|name| check_name(name, "a command", &source))?;
+        file.commands.iter().try_for_each(|(name, command)| check_command(name, command, &source))?;
         if root.to_str().is_none() {
             return Err(Error::refused(
                 Code::Unsupported,
@@ -207,6 +209,51 @@ impl Project {
         }
         Layer::read(&self.root, &folder.join(format!("{name}.toml")))
     }
+}
+
+/// Names that a project cannot give to its commands.
+pub const BUILT_IN: [&str; 24] = [
+    "compare",
+    "completions",
+    "config",
+    "curate",
+    "datasets",
+    "du",
+    "explain",
+    "gc",
+    "graph",
+    "guard",
+    "help",
+    "init",
+    "inspect",
+    "ls",
+    "metrics",
+    "pin",
+    "plan",
+    "report",
+    "run",
+    "schema",
+    "sheet",
+    "show",
+    "stages",
+    "verify",
+];
+
+fn check_command(name: &Spanned<String>, command: &CommandDecl, source: &Arc<SourceText>) -> Result<()> {
+    check_name(name, "a command", source)?;
+    let refuse = |message: String, help: &str| {
+        Err(Fault::new(source, name.span(), message, "this command").with_help(help).into())
+    };
+    if BUILT_IN.contains(&name.get_ref().as_str()) {
+        return refuse(format!("`{}` is a command of callsheet", name.get_ref()), "choose another name");
+    }
+    if command.summary.trim().is_empty() || command.summary.contains(char::is_control) {
+        return refuse(
+            format!("the summary of `{}` is not one line", name.get_ref()),
+            "write one line of plain text",
+        );
+    }
+    Ok(())
 }
 
 fn layer_names(folder: &Path) -> Vec<String> {

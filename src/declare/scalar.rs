@@ -1,7 +1,7 @@
-//! Parts of the JSON Schemas of several declarations.
+//! Values of TOML as JSON, and parts of the JSON Schemas of several declarations.
 
 use schemars::JsonSchema;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::origin::{LONGEST_NAME, NAME_RULE};
 
@@ -19,4 +19,21 @@ pub(super) enum Scalar {
     Boolean(bool),
     Number(f64),
     Text(String),
+}
+
+/// A table of TOML as JSON; dates and times become strings.
+pub fn json_table(table: &toml::Table) -> Map<String, Value> {
+    table.iter().map(|(name, value)| (name.clone(), json_value(value))).collect()
+}
+
+fn json_value(value: &toml::Value) -> Value {
+    match value {
+        toml::Value::String(text) => Value::from(text.as_str()),
+        toml::Value::Integer(number) => Value::from(*number),
+        toml::Value::Float(number) => Value::from(*number),
+        toml::Value::Boolean(truth) => Value::from(*truth),
+        toml::Value::Datetime(time) => Value::from(time.to_string()),
+        toml::Value::Array(values) => values.iter().map(json_value).collect(),
+        toml::Value::Table(table) => Value::Object(json_table(table)),
+    }
 }

@@ -36,11 +36,11 @@ pub const FILE: &str = "report.html";
 /// Writes the page of `subjects`, at least one, to `path`: whole, or not at all.
 ///
 /// # Errors
-/// When it cannot be written. A figure that cannot be read says so in the page.
-pub fn write(project: &Project, store: &Store, subjects: &[Subject], path: &Path) -> Result<()> {
-    let sections = match subjects {
+/// When it cannot be written. A figure that cannot be read says so in the page. Returns why sections are missing.
+pub fn write(project: &Project, store: &Store, subjects: &[Subject], path: &Path) -> Result<Vec<String>> {
+    let (sections, failures) = match subjects {
         [subject] => ask(project, store, subject),
-        _ => Vec::new(),
+        _ => Default::default(),
     };
     let page = page::page(store, subjects, &sections);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -50,5 +50,5 @@ pub fn write(project: &Project, store: &Store, subjects: &[Subject], path: &Path
     let mut file = file.doing("cannot write to", folder)?;
     file.write_all(page.as_bytes()).doing("cannot write", path)?;
     file.persist(path).map_err(|error| error.error).doing("cannot write", path)?;
-    Ok(())
+    Ok(failures)
 }

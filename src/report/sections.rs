@@ -1,65 +1,126 @@
 //! Sections that commands of the project add to the page.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::process::Stdio;
+use std::io::{self, Read, Write as _};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use callsheet_worker::report::{Cell, Made, Run, Section, Sections, Stage, Table, VERSION};
 use maud::{Markup, html};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::cells::NONE;
 use super::subject::{Done, Subject};
-use crate::declare::{Project, command};
+use crate::declare::{Project, command, json_table};
 use crate::store::{Provenance, Store};
 
-/// Sections of a run, of every command that callsheet.toml declares with `report = true`. A command that fails has a
-/// section that says why.
-pub fn ask(project: &Project, store: &Store, subject: &Subject) -> Vec<Section> {
-    let asked = project.commands.iter().filter(|(_, command)| command.report);
-    let run = asked.clone().next().map(|_| described(store, subject));
-    let sections = asked.map(|(name, command)| {
-        answer(project, name, &command.program, run.as_ref()?)
-            .map_or_else(|why| Some(failed(name, &why)), Some)
-    });
-    sections.flatten().flatten().collect()
-}
+/// Longest answer of a command, in bytes.
+const LONGEST: u64 = 16 << 20;
+/// Bytes at the end of a failed command's stderr that are shown.
+const SHOWN: usize = 2000;
+/// Time that a command may take.
+const LIMIT: Duration = Duration::from_secs(60);
 
-fn failed(name: &str, why: &str) -> Vec<Section> {
-    let notes = vec![format!("The command `{name}` of this project failed: {why}")];
-    vec![Section { title: name.to_owned(), notes, tables: Vec::new() }]
+/// Sections of a run, of every command that callsheet.toml declares with `report = true`, and the reasons why commands
+/// failed. A command that fails has a section with its reason.
+pub fn ask(project: &Project, store: &Store, subject: &Subject) -> (Vec<Section>, Vec<String>) {
+    let asked: Vec<_> = project.commands.iter().filter(|(_, command)| command.report).collect();
+    let (mut sections, mut failures) = (Vec::new(), Vec::new());
+    if asked.is_empty() {
+        return (sections, failures);
+    }
+    let run = described(store, subject);
+    for (name, command) in asked {
+        match answer(project, name, &command.program, &run) {
+            Ok(answer) => sections.extend(answer),
+            Err(why) => {
+                let note = format!("The command `{name}` of this project failed: {why}");
+                sections.push(Section { title: name.clone(), notes: vec![note.clone()], tables: Vec::new() });
+                failures.push(note);
+            }
+        }
+    }
+    (sections, failures)
 }
 
 fn answer(project: &Project, name: &str, program: &str, run: &Run) -> Result<Vec<Section>, String> {
     let mut command = command(Some(project), program).map_err(|error| error.to_string())?;
     command.args([name, "--json", "-"]).current_dir(&project.root);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| error.to_string())?;
-    let text = serde_json::to_vec(run).expect("plain data");
-    // One that does not read it says why on stderr.
-    let _ = child.stdin.take().map(|mut stdin| stdin.write_all(&text));
-    let output = child.wait_with_output().map_err(|error| error.to_string())?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("it ended with {}: {}", output.status, said.trim()));
+    let (status, stdout, stderr) = exchange(&mut command, serde_json::to_vec(run).expect("plain data"))?;
+    if !status.success() {
+        let start = stderr.len().saturating_sub(SHOWN);
+        let said = String::from_utf8_lossy(&stderr[start..]).replace(char::is_control, " ");
+        return Err(format!("it ended with {status}: {}", said.trim()));
     }
-    let answer: Sections =
-        serde_json::from_slice(&output.stdout).map_err(|error| format!("its answer: {error}"))?;
-    if answer.version != VERSION {
-        return Err(format!("its answer has version {}, not {VERSION}", answer.version));
+    let answer: Value = serde_json::from_slice(&stdout).map_err(|error| format!("its answer: {error}"))?;
+    if answer["version"] != VERSION {
+        return Err(format!("its answer has version {}, not {VERSION}", answer["version"]));
+    }
+    let answer: Sections = serde_json::from_value(answer).map_err(|error| format!("its answer: {error}"))?;
+    for table in answer.sections.iter().flat_map(|section| &section.tables) {
+        if let Some(row) = table.rows.iter().find(|row| row.len() != table.columns.len()) {
+            return Err(format!(
+                "a row has {} cells, the table has {} columns",
+                row.len(),
+                table.columns.len()
+            ));
+        }
     }
     Ok(answer.sections)
 }
 
-/// A run as commands are told of it.
+/// Runs a command with this input; returns its exit status, stdout and stderr. The pipes have a thread each, so that
+/// neither side waits for the other.
+fn exchange(command: &mut Command, input: Vec<u8>) -> Result<(ExitStatus, Vec<u8>, Vec<u8>), String> {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| error.to_string())?;
+    let mut stdin = child.stdin.take().expect("a pipe");
+    // A command that does not read its input says why on stderr.
+    thread::spawn(move || drop(stdin.write_all(&input)));
+    let (out, err) =
+        (collect(child.stdout.take().expect("a pipe")), collect(child.stderr.take().expect("a pipe")));
+    let begun = Instant::now();
+    let status = loop {
+        match child.try_wait().map_err(|error| error.to_string())? {
+            Some(status) => break status,
+            None if begun.elapsed() > LIMIT => {
+                let _ = child.kill().and_then(|()| child.wait());
+                return Err(format!("it took longer than {} s", LIMIT.as_secs()));
+            }
+            None => thread::sleep(Duration::from_millis(5)),
+        }
+    };
+    // A process that the command left behind may hold the pipes open.
+    let rest = |pipe: Receiver<Vec<u8>>| pipe.recv_timeout(Duration::from_secs(2)).unwrap_or_default();
+    Ok((status, rest(out), rest(err)))
+}
+
+/// Reads a pipe to its end, or up to the longest answer; the rest is discarded.
+fn collect(mut pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = pipe.by_ref().take(LONGEST).read_to_end(&mut bytes);
+        let _ = io::copy(&mut pipe, &mut io::sink());
+        let _ = sender.send(bytes);
+    });
+    receiver
+}
+
+/// Description of a run for commands of the project.
 pub fn described(store: &Store, subject: &Subject) -> Run {
     let run = &subject.run;
-    let name = |position: &usize| subject.stages[*position].name.clone();
+    let mut reads: Vec<Vec<String>> = vec![Vec::new(); subject.stages.len()];
+    for (from, to) in &subject.edges {
+        reads[*to].push(subject.stages[*from].name.clone());
+    }
     let stages = subject.stages.iter().enumerate().map(|(position, stage)| Stage {
         name: stage.name.clone(),
         values: stage.values.clone(),
         state: stage.state.clone(),
-        reads: subject.edges.iter().filter(|(_, to)| *to == position).map(|(from, _)| name(from)).collect(),
+        reads: std::mem::take(&mut reads[position]),
         made: made(store, subject, stage),
     });
     Run {
@@ -68,10 +129,7 @@ pub fn described(store: &Store, subject: &Subject) -> Run {
         pipeline: run.pipeline.clone(),
         dataset: run.dataset.clone(),
         profile: run.profile.clone(),
-        metadata: match serde_json::to_value(&subject.metadata) {
-            Ok(Value::Object(metadata)) => metadata,
-            _ => Map::new(),
-        },
+        metadata: json_table(&subject.metadata),
         stages: stages.collect(),
     }
 }

@@ -115,6 +115,8 @@ impl Subject {
             read.filter_map(|(from, to)| Some((place(from)?, place(to)?))).collect();
 
         let mut decls: BTreeMap<String, Option<Arc<StageDecl>>> = BTreeMap::new();
+        let named = |stage: &plan::Stage| (stage.name.clone(), plan::json(&stage.values));
+        let mut values: BTreeMap<String, BTreeMap<String, Value>> = planned.iter().map(named).collect();
         let stages = names.iter().map(|name| {
             let result = &run.stages[*name];
             let record = result.key.and_then(|key| store.record(&key));
@@ -122,8 +124,7 @@ impl Subject {
             let stage = record.as_ref().map(|record| record.key.stage.clone());
             let decl = stage.and_then(|stage| decls.entry(stage).or_insert_with_key(declared).clone());
             let message = messages.get(*name).cloned().unwrap_or_default();
-            let planned = planned.iter().find(|planned| planned.name == **name);
-            let values = planned.map(|planned| plan::json(&planned.values)).unwrap_or_default();
+            let values = values.remove(name.as_str()).unwrap_or_default();
             Done { name: (*name).clone(), state: result.state.clone(), message, record, decl, values }
         });
         let stages: Vec<Done> = stages.collect();

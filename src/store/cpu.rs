@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::sync::LazyLock;
 
-/// Instructions that decide how fast networks compute, as Linux names them.
+/// Instructions for numbers of 16 bits and wide vectors, as Linux names them.
 const INSTRUCTIONS: [&str; 5] = ["avx2", "avx512f", "avx512_bf16", "amx_bf16", "bf16"];
 /// Bytes of /proc/cpuinfo that hold its first CPU; all of it takes long to read where there are hundreds.
 const FIRST_CPU: u64 = 8192;

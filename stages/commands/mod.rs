@@ -17,8 +17,8 @@ use anyhow::Result;
 use callsheet_worker::help_of;
 use clap::{Parser, Subcommand};
 
+use callsheet_worker::print::plain;
 use exit::REFUSED;
-use terminal::plain;
 
 #[derive(Parser)]
 #[command(name = "callsheet", bin_name = "callsheet", version, arg_required_else_help = true)]

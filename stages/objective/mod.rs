@@ -1,6 +1,7 @@
 //! Objectives as data: what a generator is trained for, as a file of `pipelines/objectives` says.
 
 mod check;
+mod network;
 mod term;
 #[cfg(test)]
 pub mod tests;
@@ -10,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 pub use check::read;
+pub use network::Network;
 pub use term::{Kind, Output, Term};
 
 /// What is trained, from where, and which optimizer minimises what.
@@ -44,32 +46,6 @@ pub struct Optimizer {
     pub betas: [f64; 2],
     /// Weights of the terms that it minimises.
     pub terms: BTreeMap<Term, f64>,
-}
-
-/// A network that optimizers update.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
-#[serde(rename_all = "snake_case")]
-pub enum Network {
-    /// E.
-    Encoder,
-    /// G: content encoder and decoder.
-    Generator,
-    /// D.
-    Discriminator,
-    /// D2.
-    SecondDiscriminator,
-}
-
-impl Network {
-    /// What it is called in messages.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Encoder => "encoder",
-            Self::Generator => "generator",
-            Self::Discriminator => "discriminator",
-            Self::SecondDiscriminator => "second discriminator",
-        }
-    }
 }
 
 /// Whose networks.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Network;
+use super::network::Network;
 
 /// What a generator makes of contents A with styles B: u = G(A1, E(B2)) and v = G(A2, E(B1)) cross two
 /// batches.

@@ -62,13 +62,33 @@ fn a_name_that_no_command_can_have_and_a_setting_that_is_malformed_are_refused_w
     let project = with_greet();
     let settings = project.path("callsheet.toml");
     let text = fs::read_to_string(&settings).expect("settings");
-    let refused = [("greet =", "\"--greet\" ="), ("summary =", "sumary =")].map(|(right, wrong)| {
+    let refused = [
+        ("greet =", "\"--greet\" ="),
+        ("summary =", "sumary ="),
+        ("greet =", "run ="),
+        ("Greet somebody", "Greet\\u001b[2J"),
+    ]
+    .map(|(right, wrong)| {
         fs::write(&settings, text.replace(right, wrong)).expect("written");
         let (code, said) = said(&project, &["greet"]);
         assert_eq!(code, Some(2));
         said
     });
     assert_output!(refused.concat());
+}
+
+#[test]
+fn help_of_a_command_is_that_of_its_program_and_callsheet_does_not_start_itself() {
+    let project = with_greet();
+    let (_, help) = said(&project, &["help", "greet"]);
+    assert_eq!(help.lines().next(), Some("greet --help"), "{help}");
+    let settings = project.path("callsheet.toml");
+    let text = fs::read_to_string(&settings).expect("settings");
+    let itself = format!("{text}\n[programs]\ngreeter = \"{}\"\n", env!("CARGO_BIN_EXE_callsheet"));
+    fs::write(&settings, itself).expect("written");
+    let (code, refused) = said(&project, &["greet"]);
+    assert_eq!(code, Some(2));
+    assert_output!(refused);
 }
 
 #[test]

@@ -32,7 +32,9 @@ pub fn graph(root: &Path) -> Graph {
     }
     let used = |(name, module): (&Names, &Module)| {
         let mut used: BTreeMap<PathBuf, BTreeSet<String>> = BTreeMap::new();
-        let imported = module.imported.iter().map(|(_, path)| path.clone());
+        // A re-export counts where the file uses the name itself.
+        let reexported = module.exported.iter().filter(|(name, _)| uses_itself(module, name));
+        let imported = module.imported.iter().chain(reexported).map(|(_, path)| path.clone());
         for path in imported.chain(inline(name, module, &names)) {
             if let Some((file, item)) = resolve(&path, &modules)
                 && file != module.path
@@ -68,6 +70,18 @@ fn collect(root: &Path, folder: &Path, modules: &mut BTreeMap<Names, Module>) {
     }
 }
 
+/// Returns true if a name occurs in a module outside of its imports.
+fn uses_itself(module: &Module, name: &str) -> bool {
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    code(module).split(|c| !word(c)).any(|found| found == name)
+}
+
+/// Text of a module without its imports.
+fn code(module: &Module) -> String {
+    let import = |part: &&str| without_visibility(part.trim_start()).0.starts_with("use ");
+    module.text.split(';').filter(|part| !import(part)).collect()
+}
+
 /// Finds what a module defines, imports and re-exports.
 fn declare(name: &Names, module: &mut Module, names: &BTreeSet<Names>) {
     let text = module.text.clone();
@@ -96,8 +110,11 @@ fn declare(name: &Names, module: &mut Module, names: &BTreeSet<Names>) {
                     list.push((alias, path));
                 }
             }
+            rest = after;
+        } else {
+            // A word within a text.
+            rest = &rest[at + "use ".len()..];
         }
-        rest = after;
     }
 }
 
@@ -131,6 +148,7 @@ fn tree(text: &str) -> Vec<(Names, String)> {
     }
     // `a::{self}` is `a`.
     let path = if last == "self" { path[..path.len() - 1].to_vec() } else { path };
+    let last = path.last().cloned().unwrap_or_default();
     vec![(path, if alias.is_empty() { last } else { alias.trim().to_owned() })]
 }
 
@@ -170,8 +188,7 @@ fn absolute(name: &Names, path: &[String], names: &BTreeSet<Names>) -> Option<Na
 /// Paths that stand in the code itself.
 fn inline(name: &Names, module: &Module, names: &BTreeSet<Names>) -> Vec<Names> {
     let word = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
-    let import = |part: &&str| without_visibility(part.trim_start()).0.starts_with("use ");
-    let code: String = module.text.split(';').filter(|part| !import(part)).collect();
+    let code = code(module);
     let paths = code.split(|c| !word(c)).filter(|path| path.contains("::") && !path.starts_with("::"));
     let full = |path: &str| {
         let path: Names = path.split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect();
@@ -188,7 +205,11 @@ fn inline(name: &Names, module: &Module, names: &BTreeSet<Names>) -> Vec<Names> 
 fn resolve(path: &[String], modules: &BTreeMap<Names, Module>) -> Option<(PathBuf, String)> {
     let depth = (0..=path.len()).rev().find(|depth| modules.contains_key(&path[..*depth]))?;
     let (module, rest) = (&modules[&path[..depth]], &path[depth..]);
-    let item = rest.first()?;
+    let Some(item) = rest.first() else { return None };
+    if item == "*" {
+        // Everything of a module: its file, if it defines anything.
+        return (!module.defined.is_empty()).then(|| (module.path.clone(), item.clone()));
+    }
     if let Some((_, target)) = module.exported.iter().find(|(name, _)| name == item) {
         return resolve(&[target, &rest[1..]].concat(), modules);
     }

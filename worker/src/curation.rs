@@ -105,7 +105,8 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Line>> {
                 return refused(at, format!("the verdict is `{other}`"), help);
             }
         };
-        let line = Line { key: field(0), verdict, reason: field(2), author: field(3), time: field(4) };
+        let key = record.get(0).unwrap_or_default().to_owned();
+        let line = Line { key, verdict, reason: field(2), author: field(3), time: field(4) };
         if line.key.is_empty() {
             return refused(at, "names no row".to_owned(), "its first field is the key of a row".to_owned());
         }

@@ -1,4 +1,4 @@
-//! The worker's side of the protocol: the request, the events, the errors.
+//! Job of a stage: its request, its events and its errors.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -30,14 +30,14 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// An error with what would be right.
+/// Returns an error that the user can act on. `help` is the remedy; both appear in the terminal and in reports.
 pub fn refusal(message: impl Into<String>, help: impl Into<String>) -> anyhow::Error {
     Refusal { message: message.into(), help: help.into() }.into()
 }
 
-/// What a stage works with.
+/// Request of the engine, and the channel back to it.
 pub struct Job {
-    /// What the engine asked for.
+    /// The request, as in request.json.
     pub request: WorkRequest,
     events: RefCell<Option<File>>,
 }
@@ -46,12 +46,12 @@ impl Job {
     fn open(request: &Path) -> Result<Self> {
         let text = fs::read(request).with_context(|| format!("cannot read {}", request.display()))?;
         let request: WorkRequest = serde_json::from_slice(&text).context("malformed request")?;
-        // Without an engine, by hand, events go nowhere.
+        // A stage that is started by hand reports to nobody.
         let events = std::env::var_os(EVENTS_VARIABLE).map(|path| File::options().append(true).open(path));
         Ok(Self { request, events: RefCell::new(events.transpose().context("cannot report events")?) })
     }
 
-    /// What a stage that keeps checkpoints in `scratch` works with: for tests of stages.
+    /// Job of a stage that keeps checkpoints in `scratch`, for unit tests of stages.
     pub fn in_scratch(stage: &str, scratch: &Path) -> Self {
         Self::of(serde_json::json!({
             "stage": stage, "inputs": {}, "params": {}, "outputs": {}, "scratch": scratch, "cpus": 1,
@@ -59,83 +59,83 @@ impl Job {
         }))
     }
 
-    /// What a stage works with that is asked for this and reports to nobody: for tests of stages.
+    /// Job with this request and without an engine, for unit tests of stages. `request` has the fields of request.json.
     ///
     /// # Panics
-    /// When it is no request.
+    /// If a field is missing or has the wrong type.
     pub fn of(request: Value) -> Self {
         Self { request: serde_json::from_value(request).expect("a request"), events: RefCell::new(None) }
     }
 
-    /// The parameters.
+    /// Parameters of the stage. `T` has one field for each parameter in stage.toml.
     ///
     /// # Errors
-    /// When stage.toml and `T` disagree.
+    /// If stage.toml and `T` disagree.
     pub fn params<T: DeserializeOwned>(&self) -> Result<T> {
         let params = self.request.params.clone().into_iter().collect::<serde_json::Map<_, _>>();
         serde_json::from_value(Value::Object(params)).context("parameters do not fit the stage")
     }
 
-    /// The path of an artifact that is wired.
+    /// Path of an input: a Parquet file, a folder of Parquet files, a file or a folder, as stage.toml declares it.
     ///
     /// # Errors
-    /// When it is not.
+    /// If the pipeline does not wire the input.
     pub fn input(&self, name: &str) -> Result<&Path> {
         self.optional(name).ok_or_else(|| anyhow!("input `{name}` is not wired"))
     }
 
-    /// The path of an artifact that may be wired.
+    /// Path of an optional input; `None` if the pipeline does not wire it.
     pub fn optional(&self, name: &str) -> Option<&Path> {
         Some(self.request.inputs.get(name)?.paths.first()?.as_path())
     }
 
-    /// The raw files of an input.
+    /// Files and names of an input that takes several.
     ///
     /// # Errors
-    /// When it is not wired.
+    /// If the pipeline does not wire the input.
     pub fn files(&self, name: &str) -> Result<&RequestInput> {
         self.request.inputs.get(name).ok_or_else(|| anyhow!("input `{name}` is not wired"))
     }
 
-    /// Where to write an output.
+    /// Path to write an output to. The engine publishes it when the stage succeeds.
     ///
     /// # Errors
-    /// When stage.toml declares none of that name.
+    /// If stage.toml does not declare the output.
     pub fn output(&self, name: &str) -> Result<&Path> {
         let path = self.request.outputs.get(name);
         path.map(|p| p.as_path()).ok_or_else(|| anyhow!("output `{name}` is not declared"))
     }
 
-    /// Creates a table output; its footer says where it came from.
+    /// Creates a table output. Its footer records the action key, the parameters and the run.
     ///
     /// # Errors
-    /// When it cannot be created.
+    /// If stage.toml does not declare the output, or the file cannot be created.
     pub fn table(&self, name: &str, schema: Schema) -> Result<TableWriter> {
         Ok(TableWriter::create(self.output(name)?, schema, &self.request.footer)?)
     }
 
-    /// Says how far the stage is.
+    /// Reports progress: `done` of `total`, counted in `unit`, such as `rows`.
     pub fn progress(&self, done: usize, total: usize, unit: &str) {
         let (done, total, unit) = (done as u64, total as u64, unit.to_owned());
         self.say(&WorkerEvent::Progress { done, total, unit });
     }
 
-    /// Reports a measured value.
+    /// Reports a value of a metric at a step. Values of several steps are drawn as a curve.
     pub fn metric(&self, name: &str, step: u64, value: f64) {
         self.say(&WorkerEvent::Metric { name: name.to_owned(), step, value });
     }
 
-    /// Shows a picture: a PNG file, of which the engine takes a copy.
+    /// Reports a PNG picture. The engine copies it, and reports show it.
     pub fn image(&self, name: &str, step: u64, path: &Path) {
         self.say(&WorkerEvent::Image { name: name.to_owned(), step, path: path.to_owned() });
     }
 
-    /// Tells the user something that is not wrong.
+    /// Reports a remark.
     pub fn info(&self, message: impl Into<String>) {
         self.say(&WorkerEvent::Log { level: "info".into(), message: message.into() });
     }
 
-    /// Warns the user.
+    /// Reports a warning.
     pub fn warn(&self, message: impl Into<String>) {
         self.say(&WorkerEvent::Log { level: "warning".into(), message: message.into() });
     }
@@ -150,7 +150,18 @@ impl Job {
     }
 }
 
-/// Performs a stage on a request; a failure is told to the engine and on stderr.
+/// Main function of a program with one stage. The engine starts it with the path of request.json as the only argument.
+///
+/// A failure is reported to the engine and on stderr.
+pub fn main(run: impl FnOnce(&Job) -> Result<()>) -> ExitCode {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    match words.as_slice() {
+        [request] => perform(run, request.as_ref()),
+        _ => failed(None, &anyhow!("usage: PROGRAM REQUEST.json (`callsheet run` starts it)")),
+    }
+}
+
+/// Runs a stage with the request in a file. A failure is reported to the engine and on stderr.
 pub fn perform(run: impl FnOnce(&Job) -> Result<()>, request: &Path) -> ExitCode {
     let job = match Job::open(request) {
         Ok(job) => job,
@@ -164,7 +175,7 @@ pub fn perform(run: impl FnOnce(&Job) -> Result<()>, request: &Path) -> ExitCode
     }
 }
 
-/// What a user can do about an error, if anything is known.
+/// Remedy of an error, if one is known.
 pub fn help_of(error: &anyhow::Error) -> Option<String> {
     let help = error.downcast_ref::<Refusal>().map(|refusal| refusal.help.clone());
     let help = help.or_else(|| {

@@ -1,8 +1,62 @@
 //! Library for stages written in Rust, and for what stages and the engine share.
 //!
+//! A stage is a program. It reads its request, computes, and writes its outputs:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use anyhow::Result;
+//! use callsheet_worker::arrow::array::{AsArray, Float64Array, RecordBatch};
+//! use callsheet_worker::arrow::datatypes::{DataType, Field, Float64Type, Schema};
+//! use callsheet_worker::Job;
+//! use callsheet_worker::table::read_columns;
+//!
+//! /// Parameters, as stage.toml declares them.
+//! #[derive(serde::Deserialize)]
+//! struct Params {
+//!     rate: f64,
+//! }
+//!
+//! /// Adds a tax to the price of every order.
+//! fn add_tax(job: &Job) -> Result<()> {
+//!     let Params { rate } = job.params()?;
+//!     let orders = read_columns(job.input("orders")?, &["order_id", "price"])?;
+//!     let taxed: Float64Array = orders.column(1).as_primitive::<Float64Type>().unary(|price| price * (1.0 + rate));
+//!     let name = |name: &str, kind| Field::new(name, kind, false);
+//!     let schema = Schema::new(vec![name("order_id", DataType::Utf8), name("taxed", DataType::Float64)]);
+//!     let rows = RecordBatch::try_new(Arc::new(schema.clone()), vec![orders.column(0).clone(), Arc::new(taxed)])?;
+//!     let mut table = job.table("taxed", schema)?;
+//!     table.write(&rows)?;
+//!     table.finish()?;
+//!     job.metric("orders", 0, rows.num_rows() as f64);
+//!     Ok(())
+//! }
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let (input, output) = (folder.path().join("orders.parquet"), folder.path().join("taxed.parquet"));
+//! # let fields = vec![Field::new("order_id", DataType::Utf8, false), Field::new("price", DataType::Float64, false)];
+//! # let mut orders = callsheet_worker::table::TableWriter::create(&input, Schema::new(fields.clone()), &Default::default())?;
+//! # let ids = callsheet_worker::arrow::array::StringArray::from(vec!["a", "b"]);
+//! # let prices = Float64Array::from(vec![100.0, 200.0]);
+//! # orders.write(&RecordBatch::try_new(Arc::new(Schema::new(fields)), vec![Arc::new(ids), Arc::new(prices)])?)?;
+//! # orders.finish()?;
+//! # let job = Job::of(serde_json::json!({
+//! #     "stage": "add_tax", "inputs": { "orders": { "paths": [input], "names": ["orders.parquet"] } },
+//! #     "params": { "rate": 0.5 }, "outputs": { "taxed": output }, "scratch": folder.path(), "cpus": 1,
+//! #     "labels": [], "footer": {},
+//! # }));
+//! # add_tax(&job)?;
+//! # let taxed = read_columns(&output, &["taxed"])?;
+//! # assert_eq!(taxed.column(0).as_primitive::<Float64Type>().values().as_ref(), [150.0, 300.0]);
+//! # Ok::<(), anyhow::Error>(())
+//! ```
+//!
+//! Its main function is `fn main() -> ExitCode { callsheet_worker::main(add_tax) }`, and its stage.toml declares
+//! `command = ["add-tax"]`.
+//!
 //! | module | what |
 //! |---|---|
-//! | [`Job`], [`perform`], [`refusal`] | a stage: its request, its events, its errors |
+//! | [`Job`], [`main()`], [`refusal`] | a stage: its request, its events, its errors |
 //! | [`table`] | tables: Parquet files with deterministic bytes, a logical digest and a traceable footer |
 //! | [`protocol`] | the request and the events as they are written |
 //! | [`report`] | protocol between reports and commands of a project |
@@ -21,4 +75,5 @@ pub mod protocol;
 pub mod report;
 pub mod table;
 
-pub use job::{Job, help_of, perform, refusal};
+pub use arrow;
+pub use job::{Job, help_of, main, perform, refusal};

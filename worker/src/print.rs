@@ -26,6 +26,11 @@ pub fn print_text(text: &str) {
     }
 }
 
+/// Returns a text without control characters, which could control the terminal: a line of a stranger stays one line.
+pub fn plain(text: &str) -> String {
+    text.replace(char::is_control, "?")
+}
+
 /// Prints a line to stderr; a log on a full disk is no reason to panic.
 pub fn say(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");

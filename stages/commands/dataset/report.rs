@@ -6,7 +6,7 @@ use callsheet_worker::print::{print_json, print_text};
 use serde::Serialize;
 
 use super::expected::{Raw, Source};
-use crate::commands::terminal::plain;
+use callsheet_worker::print::plain;
 
 /// Findings of one kind that are shown one by one; the rest are counted.
 const SHOWN: usize = 5;

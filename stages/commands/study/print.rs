@@ -7,7 +7,7 @@ use callsheet_worker::error::list;
 use callsheet_worker::print::{print_json, print_text};
 
 use super::count::{Compared, Share, Tally};
-use crate::commands::terminal::plain;
+use callsheet_worker::print::plain;
 
 /// Prints a tally.
 ///

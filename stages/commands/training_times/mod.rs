@@ -22,7 +22,7 @@ use clap::Args;
 
 use super::exit::REFUSED;
 use super::project::engine;
-use super::terminal::plain;
+use callsheet_worker::print::plain;
 use claim::claims;
 use tables::section;
 use training::trainings;

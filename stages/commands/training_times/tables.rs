@@ -43,9 +43,9 @@ impl<'a> Quality<'a> {
     }
 }
 
-/// The section on the trainings of a run, and on what is claimed of them; none where nothing was trained.
+/// Section on the trainings of a run and the claims about them; none if there is neither.
 pub fn section(trainings: &[(&str, Training)], claims: &[Found]) -> Option<Section> {
-    if trainings.is_empty() {
+    if trainings.is_empty() && claims.is_empty() {
         return None;
     }
     let directions = directions(trainings);
@@ -56,7 +56,10 @@ pub fn section(trainings: &[(&str, Training)], claims: &[Found]) -> Option<Secti
     Some(Section {
         title: "Training times".to_owned(),
         notes: notes.map(str::to_owned).collect(),
-        tables: claims.into_iter().chain([of_trainings(trainings, &qualities)]).collect(),
+        tables: claims
+            .into_iter()
+            .chain((!trainings.is_empty()).then(|| of_trainings(trainings, &qualities)))
+            .collect(),
     })
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use callsheet::declare::{Layer, StageDecl};
-use callsheet::error::SourceText;
+use callsheet_worker::error::SourceText;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -1,0 +1,29 @@
+//! Networks that optimizers update.
+
+use serde::{Deserialize, Serialize};
+
+/// A network that optimizers update.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "snake_case")]
+pub enum Network {
+    /// E.
+    Encoder,
+    /// G: content encoder and decoder.
+    Generator,
+    /// D.
+    Discriminator,
+    /// D2.
+    SecondDiscriminator,
+}
+
+impl Network {
+    /// What it is called in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Encoder => "encoder",
+            Self::Generator => "generator",
+            Self::Discriminator => "discriminator",
+            Self::SecondDiscriminator => "second discriminator",
+        }
+    }
+}
