@@ -70,11 +70,11 @@ fn an_import_upward_and_a_circle_are_found() {
     let project = tempfile::tempdir().expect("a folder");
     let write = |name: &str, text: &str| fs::write(project.path().join(name), text).expect("written");
     write("lib.rs", "mod a;\nmod b;\n");
-    write("a.rs", "use crate::b::{B, self as other};\npub struct A(B);\n");
     write(
-        "b.rs",
-        "pub(crate) use inner::C;\nmod inner { }\npub struct B;\nfn f() -> crate::a::A { todo!() }\n",
+        "a.rs",
+        "#[expect(reason = \"in use \")]\nuse crate::b::{self, B};\npub struct A(B);\nfn f() { b::g() }\n",
     );
+    write("b.rs", "pub(crate) use crate::a::A;\npub struct B;\npub fn g() -> A { todo!() }\n");
     let graph = graph(project.path());
     let names = |from: &str, to: &str| graph[&project.path().join(from)][&project.path().join(to)].clone();
     assert_eq!(names("a.rs", "b.rs"), BTreeSet::from(["B".to_owned(), "g".to_owned()]));
@@ -92,7 +92,8 @@ fn the_engine_names_no_frames_crops_generators_or_losses() {
     files_below(&root().join("src"), &mut files);
     for file in &files {
         let text = fs::read_to_string(file).expect("UTF-8");
-        for (number, line) in text.lines().enumerate() {
+        // The crate schemars has a type SchemaGenerator.
+        for (number, line) in text.replace("SchemaGenerator", "").lines().enumerate() {
             let words = words(line).into_iter().filter(|word| FOREIGN.contains(&word.as_str()));
             found.extend(words.map(|word| format!("{}:{}: {word}", shown(file), number + 1)));
         }

@@ -70,10 +70,16 @@ fn collect(root: &Path, folder: &Path, modules: &mut BTreeMap<Names, Module>) {
     }
 }
 
-/// Returns true if a name occurs in a module outside of its imports.
+/// Returns true if a module uses a name outside of its imports: a type, or a function that it calls.
 fn uses_itself(module: &Module, name: &str) -> bool {
     let word = |c: char| c.is_alphanumeric() || c == '_';
-    code(module).split(|c| !word(c)).any(|found| found == name)
+    let code = code(module);
+    if name.starts_with(char::is_uppercase) {
+        return code.split(|c| !word(c)).any(|found| found == name);
+    }
+    let call = format!("{name}(");
+    let calls = code.match_indices(&call).map(|(at, _)| code[..at].trim_end_matches(' '));
+    calls.into_iter().any(|before| !before.ends_with(|c: char| word(c) || c == '.' || c == ':'))
 }
 
 /// Text of a module without its imports.
@@ -138,7 +144,13 @@ fn tree(text: &str) -> Vec<(Names, String)> {
             .map(|name| name.trim().to_owned())
             .collect();
         let paths = commas(inside).into_iter().flat_map(tree);
-        return paths.map(|(path, alias)| ([before.clone(), path].concat(), alias)).collect();
+        let joined = |(path, alias): (Names, String)| {
+            let path = [before.clone(), path].concat();
+            // `a::{self}` is `a`.
+            let alias = if alias.is_empty() { path.last().cloned().unwrap_or_default() } else { alias };
+            (path, alias)
+        };
+        return paths.map(joined).collect();
     }
     let (path, alias) = text.split_once(" as ").unwrap_or((text, ""));
     let path: Names = path.split("::").map(|name| name.trim().to_owned()).collect();
@@ -146,7 +158,6 @@ fn tree(text: &str) -> Vec<(Names, String)> {
     if last.is_empty() {
         return Vec::new();
     }
-    // `a::{self}` is `a`.
     let path = if last == "self" { path[..path.len() - 1].to_vec() } else { path };
     let last = path.last().cloned().unwrap_or_default();
     vec![(path, if alias.is_empty() { last } else { alias.trim().to_owned() })]

@@ -36,7 +36,7 @@ class Checkpoint(unittest.TestCase):
             row = test_training.pq.read_table(made / "pairs.parquet").to_pylist()[0]
             for half in "ab":
                 (folder / f"{half}.png").write_bytes(row[half]["bytes"])
-            command = [ROOT / "target/release/callsheet", "translate", "transfer", checkpoint, "a.png", "b.png", "-o", "out.png"]
+            command = [ROOT / "target/release/callsheet-stages", "translate", "transfer", checkpoint, "a.png", "b.png", "-o", "out.png"]
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
             self.assertEqual(done.returncode, 0, done.stderr)
             weights = {n.removeprefix(AVERAGE): w for n, w in load_file(checkpoint).items() if n.startswith(AVERAGE)}

@@ -42,6 +42,7 @@ def study():
         f'stages = "{ROOT}/stages"\npath = ["{ROOT}/.toolchain/bin"]\n'
         '[defaults]\npipeline = "study"\ndataset = "any"\nprofile = "any"\n'
         f'[programs]\ncallsheet-stages = "{PROGRAMS}/callsheet-stages"\n'
+        '[commands]\nstudy = { program = "callsheet-stages", summary = "Count answers" }\n'
     )
     (folder / "data").mkdir()
     (folder / "data/weights").symlink_to(ROOT / "data/weights")
