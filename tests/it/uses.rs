@@ -216,7 +216,7 @@ fn inline(name: &Names, module: &Module, names: &BTreeSet<Names>) -> Vec<Names> 
 fn resolve(path: &[String], modules: &BTreeMap<Names, Module>) -> Option<(PathBuf, String)> {
     let depth = (0..=path.len()).rev().find(|depth| modules.contains_key(&path[..*depth]))?;
     let (module, rest) = (&modules[&path[..depth]], &path[depth..]);
-    let Some(item) = rest.first() else { return None };
+    let item = rest.first()?;
     if item == "*" {
         // Everything of a module: its file, if it defines anything.
         return (!module.defined.is_empty()).then(|| (module.path.clone(), item.clone()));
