@@ -43,7 +43,7 @@ endif
 test-all: build # what takes too long for every change: whole comparisons, other libraries, and pages
 	$(MAKE) test ALL=1
 	$(MAKE) test-interop test-web parity
-	.toolchain/parity/bin/python bench/gpu/check.py --device cpu --out target/gpu-check.json
+	.toolchain/parity/bin/python bench/gpu/check.py --device cpu --seconds 1800 --out target/gpu-check.json
 
 test-interop: build .toolchain/interop/installed .toolchain/parity/installed # artifacts, curves and checkpoints in other programs
 	.toolchain/interop/bin/python -m unittest discover -s tests/interop
