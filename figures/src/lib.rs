@@ -1,4 +1,4 @@
-//! What several programs of this project draw.
+//! Fonts, colours and figures that several programs of this project share.
 //!
 //! | module | what |
 //! |---|---|

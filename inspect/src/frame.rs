@@ -13,7 +13,7 @@ pub fn collect(frame: LazyFrame) -> Result<DataFrame> {
     Ok(result.unwrap_single())
 }
 
-/// What an error of the query engine says, without the plan of the query.
+/// Message of an error of the query engine, without the plan of the query.
 pub fn message(error: &PolarsError) -> String {
     error.to_string().split("\n\nResolved plan").next().unwrap_or_default().to_owned()
 }

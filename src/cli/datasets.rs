@@ -46,7 +46,7 @@ struct Dataset {
 #[derive(Serialize)]
 struct Source {
     pattern: String,
-    /// Where a user gets the files; empty if its file does not say.
+    /// Address or instructions to get the files; empty if its file has none.
     obtain: String,
 }
 

@@ -1,4 +1,4 @@
-//! How commands end: exit codes, and errors on stderr.
+//! Exit codes of commands, and errors on stderr.
 
 use callsheet_worker::error::Error;
 use callsheet_worker::print::say;

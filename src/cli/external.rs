@@ -1,5 +1,6 @@
 //! Other programs, started as if they were this one: `callsheet inspect`, and the commands of a project.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -39,10 +40,7 @@ impl External {
 /// When it is not built.
 pub fn inspect() -> Result<Command> {
     // A single table can be inspected outside of any project.
-    let project = match Project::find() {
-        Err(error) if error.kind() == Code::NoProject => None,
-        found => Some(found?),
-    };
+    let project = Project::find_any()?;
     command(project.as_ref(), INSPECT).map_err(|error| match error.kind() {
         Code::MissingProgram | Code::NoProject => {
             let help = "run `make inspect`: it takes some minutes, once";
@@ -58,10 +56,7 @@ pub fn inspect() -> Result<Command> {
 /// # Errors
 /// When there is no such command, or its program cannot be started.
 pub fn execute(words: &[OsString], own: &clap::Command) -> Result<u8> {
-    let project = match Project::find() {
-        Err(error) if error.kind() == Code::NoProject => None,
-        found => Some(found?),
-    };
+    let project = Project::find_any()?;
     let commands = project.as_ref().map(|project| project.commands.clone()).unwrap_or_default();
     let (name, arguments) = words.split_first().expect("clap hands on at least the name");
     let Some(declared) = name.to_str().and_then(|name| commands.get(name)) else {
@@ -81,13 +76,17 @@ fn start(mut command: Command, name: &OsStr, arguments: &[OsString]) -> Result<u
 
 /// Returns true if the project declares a command of this name.
 pub fn declares(name: &OsStr) -> bool {
-    let project = Project::find().ok();
-    project.is_some_and(|project| name.to_str().is_some_and(|name| project.commands.contains_key(name)))
+    name.to_str().is_some_and(|name| commands().contains_key(name))
+}
+
+/// Commands of the project; none if there is no project, or its settings cannot be read.
+fn commands() -> BTreeMap<String, CommandDecl> {
+    Project::find().map(|project| project.commands).unwrap_or_default()
 }
 
 /// Help that lists the commands of the project, if there are any, before `rest`.
 pub fn help(rest: &str) -> String {
-    let commands = Project::find().map(|project| project.commands).unwrap_or_default();
+    let commands = commands();
     let width = commands.keys().map(String::len).max().unwrap_or_default();
     let line = |(name, command): (&String, &CommandDecl)| format!("  {name:width$}  {}\n", command.summary);
     match commands.iter().map(line).collect::<String>() {
@@ -98,7 +97,7 @@ pub fn help(rest: &str) -> String {
 
 /// The commands of this program and of the project.
 pub fn with_commands(own: clap::Command) -> clap::Command {
-    let commands = Project::find().map(|project| project.commands).unwrap_or_default();
+    let commands = commands();
     // clap keeps names for as long as the program runs.
     let command =
         |(name, command): (String, CommandDecl)| clap::Command::new(&*name.leak()).about(command.summary);

@@ -1,4 +1,4 @@
-//! What a run may use of this machine.
+//! CPUs, memory and GPUs of this machine that a run may use.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -8,7 +8,7 @@ use std::thread::available_parallelism;
 use crate::declare::Bytes;
 use crate::run::Machine;
 
-/// What a run may use of this machine: what the user says, else what there is.
+/// Resources of a run: those that the user sets, else all of this machine.
 pub fn machine(jobs: Option<u16>, memory: Option<Bytes>, ids: Option<&[String]>) -> Machine {
     let cpus = available_parallelism().map_or(1, usize::from);
     let system = rustix::system::sysinfo();

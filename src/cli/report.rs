@@ -29,7 +29,7 @@ pub struct Report {
     /// Where to write it [default: report.html in the pipeline's folder of data/out]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Print what commands of the project are told of the run, as JSON, and write nothing
+    /// Print the description of the run that commands of the project receive, as JSON, instead of a page
     #[arg(long, conflicts_with = "output")]
     json: bool,
 }

@@ -48,8 +48,8 @@ fn executable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
-/// A program, ready for its arguments; it finds what workers find, and this program. It is the project's, or lies beside
-/// this one.
+/// Command that starts a program: the project's, or else the one in the folder of this program. Its environment has the
+/// search path of workers and the path of this program.
 ///
 /// # Errors
 /// When it is not built, or nowhere on the search path.

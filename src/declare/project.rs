@@ -124,6 +124,17 @@ impl Project {
         Self::open(root)
     }
 
+    /// The project that holds the current folder, if there is one.
+    ///
+    /// # Errors
+    /// If its `callsheet.toml` is malformed.
+    pub fn find_any() -> Result<Option<Self>> {
+        match Self::find() {
+            Err(error) if error.kind() == Code::NoProject => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
     /// The project at `root`.
     ///
     /// # Errors

@@ -33,10 +33,11 @@ pub use subject::Subject;
 /// Name of the report of a pipeline over a dataset, in their folder of `data/out`.
 pub const FILE: &str = "report.html";
 
-/// Writes the page of `subjects`, at least one, to `path`: whole, or not at all.
+/// Writes the page of `subjects`, at least one, to `path`: whole, or not at all. Returns the reasons why commands of the
+/// project failed to add their sections.
 ///
 /// # Errors
-/// When it cannot be written. A figure that cannot be read says so in the page. Returns why sections are missing.
+/// When it cannot be written. A figure that cannot be read says so in the page.
 pub fn write(project: &Project, store: &Store, subjects: &[Subject], path: &Path) -> Result<Vec<String>> {
     let (sections, failures) = match subjects {
         [subject] => ask(project, store, subject),

@@ -15,9 +15,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use callsheet_worker::help_of;
+use callsheet_worker::print::plain;
 use clap::{Parser, Subcommand};
 
-use callsheet_worker::print::plain;
 use exit::REFUSED;
 
 #[derive(Parser)]

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result};
 use callsheet_worker::refusal;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::commands::project::engine;
+use crate::commands::project::ask;
 
 /// The table `[metadata]` of a dataset's file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -74,14 +73,8 @@ pub struct Raw {
 /// # Errors
 /// When the engine cannot be started, or `[metadata]` is malformed.
 pub fn raw(name: &str) -> Result<Option<Raw>> {
-    let mut command = Command::new(engine()?);
-    let command = command.args(["datasets", name, "--json"]).stderr(Stdio::inherit());
-    let output = command.output().context("cannot start callsheet")?;
-    if !output.status.success() {
-        return Ok(None);
-    }
-    let datasets: Vec<Declared> =
-        serde_json::from_slice(&output.stdout).context("malformed answer of callsheet")?;
+    let Some(answer) = ask(&["datasets", name, "--json"])? else { return Ok(None) };
+    let datasets: Vec<Declared> = serde_json::from_slice(&answer).context("malformed answer of callsheet")?;
     let declared = datasets.into_iter().next().context("no answer of callsheet")?;
     let metadata = serde_json::from_value(declared.metadata.clone()).map_err(|error| {
         refusal(

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use callsheet_worker::print::{print_json, print_text};
+use callsheet_worker::print::{plain, print_json, print_text};
 use serde::Serialize;
 
 use super::expected::{Raw, Source};
-use callsheet_worker::print::plain;
 
 /// Findings of one kind that are shown one by one; the rest are counted.
 const SHOWN: usize = 5;

@@ -4,10 +4,9 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 use callsheet_worker::error::list;
-use callsheet_worker::print::{print_json, print_text};
+use callsheet_worker::print::{plain, print_json, print_text};
 
 use super::count::{Compared, Share, Tally};
-use callsheet_worker::print::plain;
 
 /// Prints a tally.
 ///

@@ -12,17 +12,15 @@ mod tested;
 mod training;
 
 use std::io::{Read, stdin};
-use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result};
-use callsheet_worker::print::{print_json, print_text};
+use callsheet_worker::print::{plain, print_json, print_text};
 use callsheet_worker::refusal;
 use callsheet_worker::report::{Cell, Run, Section, Sections, Table, VERSION};
 use clap::Args;
 
 use super::exit::REFUSED;
-use super::project::engine;
-use callsheet_worker::print::plain;
+use super::project::ask;
 use claim::claims;
 use tables::section;
 use training::trainings;
@@ -66,18 +64,14 @@ impl TrainingTimes {
 
     /// The run as the engine describes it; none if the engine has refused.
     fn described(&self) -> Result<Option<Run>> {
-        let mut text = Vec::new();
-        if self.run == "-" {
+        let text = if self.run == "-" {
+            let mut text = Vec::new();
             stdin().lock().read_to_end(&mut text).context("cannot read stdin")?;
+            text
         } else {
-            let mut command = Command::new(engine()?);
-            let command = command.args(["report", &self.run, "--json"]).stderr(Stdio::inherit());
-            let output = command.output().context("cannot start callsheet")?;
-            if !output.status.success() {
-                return Ok(None);
-            }
-            text = output.stdout;
-        }
+            let Some(answer) = ask(&["report", &self.run, "--json"])? else { return Ok(None) };
+            answer
+        };
         let run: Run = serde_json::from_slice(&text).context("malformed description of a run")?;
         if run.version != VERSION {
             let message = format!("the description of the run has version {}, not {VERSION}", run.version);
