@@ -4,13 +4,14 @@ DATASET ?= space_needle
 PROFILE ?= demo
 SECONDS ?= 60
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+STAGES = $(wildcard stages/*/mod.rs)
 TOOLS ?= callsheet,ninja,make,doit
 ENGINE = -p callsheet -p callsheet-stages
 # As many tests run at once as there are CPUs, so each computes on one thread. Errors are compared without colours.
 ALONE = env -u FORCE_COLOR -u CLICOLOR_FORCE -u NO_GRAPHICS OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest)
 
-.PHONY: pipeline setup fetch build inspect test test-all snapshots lint docs doc features gpu-archive gpu-check test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables fuzz audit hooks clean
+.PHONY: pipeline setup fetch build inspect test test-all snapshots fmt lint docs doc features gpu-archive gpu-check test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables fuzz audit hooks clean
 
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) --report $(ARGS)
@@ -68,8 +69,11 @@ gpu-check: # on a machine with one NVIDIA GPU and torch in python3 (docs/gpu-che
 features: # after a change of dependencies: one set of features for each crate
 	python3 setup/features.py
 
+fmt: # rustfmt does not see modules that the macro `stages!` declares
+	cargo fmt --all -- $(STAGES)
+
 lint: setup # advisories are not checked here: they need a network, and change by the day (`make audit`)
-	cargo fmt --all --check
+	cargo fmt --all --check -- $(STAGES)
 	cargo clippy --workspace --locked --all-targets -- -D warnings
 	python3 setup/features.py --check
 	@python3 setup/fetch.py deny
@@ -82,6 +86,7 @@ snapshots: setup # after a change of texts: writes what the tests print; read th
 	INSTA_UPDATE=always $(MAKE) test $(ARGS)
 
 docs: build # pages that are made from declarations; tests check that they are current
+	python3 setup/graph.py target/release/callsheet
 	target/release/callsheet stages --markdown > docs/stages.md
 	for what in stage pipeline project; do \
 		target/release/callsheet schema $$what > docs/schemas/$$what.schema.json; done

@@ -1,111 +1,66 @@
-//! The stages of StEP (style-based encoder pre-training), in the order of the method.
+//! The stages of StEP (style-based encoder pre-training).
 //!
-//! Each stage is a folder with its declaration (`stage.toml`) and its code; [`STAGES`] lists them.
-//! The other folders hold what two or more stages share.
+//! Each stage is a folder with its declaration (`stage.toml`) and its code. [`STAGES`] lists them in the order of the
+//! method. `lib/` holds what two or more stages share, `commands/` the commands of this project.
 
-mod audit_frames;
-mod average_images;
 mod commands;
-mod compare_diversity;
-mod compare_methods;
-mod contact_sheets;
-mod embed_styles;
-mod evaluate_baseline;
-mod evaluate_diversity;
-mod evaluate_other_style;
-mod evaluate_reconstruction;
-mod extract_frames;
-mod fit_mapper;
-mod gram_features;
-mod import_weights;
-mod interpolate;
-mod list_frames;
-mod list_images;
-mod list_pairs;
-mod measure_frames;
-mod pair_images;
-mod probe_style;
-mod project_embeddings;
-mod read_objective;
-mod sample_grid;
-mod sample_triplets;
-mod split_pairs;
-mod style_clusters;
-mod style_distances;
-mod synthesize_textures;
-mod synthesize_timelapse;
-mod test_claims;
-mod train_encoder;
-mod train_generator;
-mod transfer_grid;
-mod user_study;
-
-mod codes;
-mod columns;
-mod data;
-mod figures;
-mod lpips;
-mod memory;
-mod metrics;
-mod model;
-pub mod nn;
-mod objective;
-mod overlap;
-mod pairs;
-mod parts;
-mod picture;
-mod random;
-mod splits;
-mod style;
-mod verdicts;
-mod video;
-mod weights;
+#[path = "lib/mod.rs"] // otherwise ambiguous: this file is `lib.rs`
+mod lib;
 
 use std::process::ExitCode;
 
 use callsheet_worker::{Job, perform};
 
-/// A stage's code.
+/// Code of a stage.
 type Run = fn(&Job) -> anyhow::Result<()>;
 
-/// Every stage, in the order of the method.
-pub const STAGES: [(&str, Run); 35] = [
-    ("import_weights", import_weights::run),
-    ("synthesize_timelapse", synthesize_timelapse::run),
-    ("synthesize_textures", synthesize_textures::run),
-    ("list_frames", list_frames::run),
-    ("extract_frames", extract_frames::run),
-    ("measure_frames", measure_frames::run),
-    ("audit_frames", audit_frames::run),
-    ("list_images", list_images::run),
-    ("pair_images", pair_images::run),
-    ("list_pairs", list_pairs::run),
-    ("split_pairs", split_pairs::run),
-    ("gram_features", gram_features::run),
-    ("style_distances", style_distances::run),
-    ("style_clusters", style_clusters::run),
-    ("sample_triplets", sample_triplets::run),
-    ("train_encoder", train_encoder::run),
-    ("read_objective", read_objective::run),
-    ("train_generator", train_generator::run),
-    ("embed_styles", embed_styles::run),
-    ("project_embeddings", project_embeddings::run),
-    ("probe_style", probe_style::run),
-    ("fit_mapper", fit_mapper::run),
-    ("transfer_grid", transfer_grid::run),
-    ("sample_grid", sample_grid::run),
-    ("interpolate", interpolate::run),
-    ("average_images", average_images::run),
-    ("evaluate_baseline", evaluate_baseline::run),
-    ("evaluate_reconstruction", evaluate_reconstruction::run),
-    ("evaluate_other_style", evaluate_other_style::run),
-    ("evaluate_diversity", evaluate_diversity::run),
-    ("compare_methods", compare_methods::run),
-    ("compare_diversity", compare_diversity::run),
-    ("test_claims", test_claims::run),
-    ("contact_sheets", contact_sheets::run),
-    ("user_study", user_study::run),
-];
+/// Declares a module for each stage, and `STAGES`. The name of a stage is the name of its folder.
+macro_rules! stages {
+    ($($name:ident)*) => {
+        $(mod $name;)*
+
+        /// Name and code of every stage, in the order of the method.
+        pub const STAGES: &[(&str, Run)] = &[$((stringify!($name), $name::run)),*];
+    };
+}
+
+stages! {
+    import_weights
+    synthesize_timelapse
+    synthesize_textures
+    list_frames
+    extract_frames
+    measure_frames
+    audit_frames
+    list_images
+    pair_images
+    list_pairs
+    split_pairs
+    gram_features
+    style_distances
+    style_clusters
+    sample_triplets
+    train_encoder
+    read_objective
+    train_generator
+    embed_styles
+    project_embeddings
+    probe_style
+    fit_mapper
+    transfer_grid
+    sample_grid
+    interpolate
+    average_images
+    evaluate_baseline
+    evaluate_reconstruction
+    evaluate_other_style
+    evaluate_diversity
+    compare_methods
+    compare_diversity
+    test_claims
+    contact_sheets
+    user_study
+}
 
 /// Runs the stage named on the command line.
 pub fn main() -> ExitCode {
@@ -125,7 +80,7 @@ pub fn main() -> ExitCode {
 /// Runs a stage with the threads that the engine grants it.
 fn guarded(job: &Job, run: Run) -> anyhow::Result<()> {
     tch::set_num_threads(job.request.cpus.max(1) as i32);
-    memory::guarded(|| run(job))
+    lib::memory::guarded(|| run(job))
 }
 
 #[expect(clippy::print_stderr, reason = "called by hand, not by the engine")]
@@ -133,4 +88,21 @@ fn usage(problem: &str) -> ExitCode {
     let names: Vec<&str> = STAGES.iter().map(|(name, _)| *name).collect();
     eprintln!("{problem}\nstages: {}\n(`callsheet run` starts them)", names.join(", "));
     ExitCode::from(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn every_folder_with_a_declaration_is_listed_as_a_stage() {
+        let folders = fs::read_dir(env!("CARGO_MANIFEST_DIR")).expect("stages").flatten();
+        let declared = folders.filter(|folder| folder.path().join("stage.toml").is_file());
+        let declared: BTreeSet<String> =
+            declared.map(|folder| folder.file_name().to_string_lossy().into_owned()).collect();
+        assert_eq!(declared, STAGES.iter().map(|(name, _)| (*name).to_owned()).collect());
+    }
 }

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 
 use super::frame::Frame;
-use crate::columns::{float64s, strings};
+use crate::lib::columns::{float64s, strings};
 
 /// Something about a frame that a person should look at.
 #[derive(Debug)]

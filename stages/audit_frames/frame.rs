@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use callsheet_worker::table::read_batches;
 
-use crate::columns::{read_float64s, read_int32s, read_int64s, read_strings, read_vectors};
+use crate::lib::columns::{read_float64s, read_int32s, read_int64s, read_strings, read_vectors};
 
 /// Rows that are read at once.
 const BATCH: usize = 4096;

@@ -9,7 +9,7 @@ use super::audit;
 use super::finding::{Finding, finding_schema, to_batch};
 use super::frame::{Frame, read_frames};
 use super::params::Params;
-use crate::columns::{batch, float64s, int32s, int64s, strings, vectors};
+use crate::lib::columns::{batch, float64s, int32s, int64s, strings, vectors};
 
 /// The parameters as stage.toml declares them.
 pub fn declared() -> Params {

@@ -6,8 +6,8 @@ use anyhow::Result;
 use callsheet_worker::Job;
 use tch::{Kind, Tensor};
 
-use crate::data::{Pairs, to_picture};
-use crate::picture::encode_png;
+use crate::lib::data::{Pairs, to_picture};
+use crate::lib::picture::encode_png;
 
 /// Images whose sum is taken at once, in float64.
 const BATCH: i64 = 64;

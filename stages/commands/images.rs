@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use callsheet_worker::refusal;
 use image::RgbImage;
 
-use crate::picture::{is_image, read};
+use crate::lib::picture::{is_image, read};
 
 /// The image in a file.
 ///

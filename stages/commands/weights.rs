@@ -10,9 +10,9 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::project::weights_folder;
-use crate::nn::file;
-use crate::nn::vgg::{Convention, Origin};
-use crate::weights::{Format, known, sha256};
+use crate::lib::nn::file;
+use crate::lib::nn::vgg::{Convention, Origin};
+use crate::lib::weights::{Format, known, sha256};
 
 /// Which weight files there are: source, checksum, and what input their networks want
 #[derive(Args)]

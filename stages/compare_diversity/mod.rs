@@ -7,11 +7,11 @@ use callsheet_worker::table::read_columns;
 use callsheet_worker::{Job, refusal};
 use serde::Deserialize;
 
-use crate::columns::{
-    Column, batch, float64s, int32s, read_float64s, read_int32s, read_strings, schema_of, strings,
-};
 use crate::compare_methods::bootstrap::{Group, interval};
 use crate::compare_methods::name;
+use crate::lib::columns::{
+    Column, batch, float64s, int32s, read_float64s, read_int32s, read_strings, schema_of, strings,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

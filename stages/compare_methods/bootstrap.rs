@@ -2,7 +2,7 @@
 
 use rand::Rng;
 
-use crate::random::stream;
+use crate::lib::random::stream;
 
 /// Values of each group, where they are finite: their sum and how many.
 pub type Group = (f64, usize);

@@ -11,9 +11,9 @@ use callsheet_worker::{Job, refusal};
 use serde_json::Value;
 
 use super::bootstrap::Group;
-use crate::columns::{read_float64s, read_int32s, read_strings};
-use crate::metrics::METRICS;
-use crate::objective::Objective;
+use crate::lib::columns::{read_float64s, read_int32s, read_strings};
+use crate::lib::metrics::METRICS;
+use crate::lib::objective::Objective;
 
 /// How what is not trained at all was trained.
 const UNTRAINED: &str = "untrained";

@@ -14,9 +14,9 @@ use arrow::array::ArrayRef;
 use callsheet_worker::table::read_columns;
 use serde::Deserialize;
 
-use crate::columns::{Column, batch, float64s, int32s, read_strings, schema_of, strings};
-use crate::metrics::METRICS;
-use crate::objective::{Objective, Term};
+use crate::lib::columns::{Column, batch, float64s, int32s, read_strings, schema_of, strings};
+use crate::lib::metrics::METRICS;
+use crate::lib::objective::{Objective, Term};
 use bootstrap::interval;
 use callsheet_worker::{Job, refusal};
 pub use method::{Method, name};

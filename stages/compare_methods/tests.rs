@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::run;
-use crate::columns::{batch, float64s, int32s, read_float64s, read_int32s, read_strings, schema, strings};
-use crate::metrics::columns;
+use crate::lib::columns::{
+    batch, float64s, int32s, read_float64s, read_int32s, read_strings, schema, strings,
+};
+use crate::lib::metrics::columns;
 
 const IDS: [&str; 4] = ["a/c0", "a/c1", "b/c0", "b/c1"];
 

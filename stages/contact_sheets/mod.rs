@@ -6,8 +6,8 @@ use anyhow::Result;
 use callsheet_worker::Job;
 use serde::Deserialize;
 
-use crate::figures::{BATCH, Shown, save};
-use crate::model::Model;
+use crate::lib::figures::{BATCH, Shown, save};
+use crate::lib::model::Model;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

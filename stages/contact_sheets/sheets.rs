@@ -9,10 +9,10 @@ use callsheet_worker::table::read_columns;
 use image::RgbImage;
 use tch::Tensor;
 
-use crate::columns::{read_float64s, read_int32s, read_strings};
-use crate::data::{Pairs, spread};
-use crate::figures::pictures;
-use crate::metrics::psnr;
+use crate::lib::columns::{read_float64s, read_int32s, read_strings};
+use crate::lib::data::{Pairs, spread};
+use crate::lib::figures::pictures;
+use crate::lib::metrics::psnr;
 
 /// An image's id without the name of its video, to fit under a picture.
 fn short(id: &str) -> &str {

@@ -6,11 +6,11 @@ use callsheet_worker::Job;
 use callsheet_worker::table::row_count;
 use serde::Deserialize;
 
-use crate::columns::{batch, schema, strings, vector, vectors};
-use crate::data::{centre, read_padded, values};
-use crate::model::Model;
-use crate::nn::encoder::STYLE_DIM;
-use crate::parts::Parts;
+use crate::lib::columns::{batch, schema, strings, vector, vectors};
+use crate::lib::data::{centre, read_padded, values};
+use crate::lib::model::Model;
+use crate::lib::nn::encoder::STYLE_DIM;
+use crate::lib::parts::Parts;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -8,9 +8,9 @@ use anyhow::{Context as _, Result, ensure};
 use callsheet_worker::{Job, refusal};
 use serde::Deserialize;
 
-use crate::data::{centre, to_tensor};
-use crate::metrics::{Crop, Measures, measure};
-use crate::picture::decode;
+use crate::lib::data::{centre, to_tensor};
+use crate::lib::metrics::{Crop, Measures, measure};
+use crate::lib::picture::decode;
 use reinhard::reinhard;
 
 #[derive(Deserialize)]

@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use crate::data::quantised;
+use crate::lib::data::quantised;
 
 /// `a` recoloured to the statistics of `b`, which sees the answer's colours: gives each channel in the
 /// decorrelated l-alpha-beta space the mean and deviation of `b`'s (Reinhard et al. 2001).

@@ -7,13 +7,13 @@ use rand::seq::index::sample;
 use serde::Deserialize;
 use tch::{Device, Kind, Tensor, no_grad};
 
-use crate::columns::{batch, float64s, int32s, schema, strings};
-use crate::data::{Pairs, centre, ids_of, spread};
-use crate::lpips::Distance;
-use crate::model::Model;
-use crate::nn::encoder::STYLE_DIM;
-use crate::nn::mapper::Mapper;
-use crate::random::{stream, torch_seed};
+use crate::lib::columns::{batch, float64s, int32s, schema, strings};
+use crate::lib::data::{Pairs, centre, ids_of, spread};
+use crate::lib::lpips::Distance;
+use crate::lib::model::Model;
+use crate::lib::nn::encoder::STYLE_DIM;
+use crate::lib::nn::mapper::Mapper;
+use crate::lib::random::{stream, torch_seed};
 
 /// Images that go through the generator together. Another number may round otherwise.
 const BATCH: i64 = 16;

@@ -4,9 +4,9 @@ use anyhow::Result;
 use callsheet_worker::{Job, refusal};
 use tch::Tensor;
 
-use crate::data::Pairs;
-use crate::metrics::{BATCH, Measures, columns, rows};
-use crate::model::Model;
+use crate::lib::data::Pairs;
+use crate::lib::metrics::{BATCH, Measures, columns, rows};
+use crate::lib::model::Model;
 
 /// Runs the stage.
 ///

@@ -3,8 +3,8 @@
 use anyhow::Result;
 use callsheet_worker::Job;
 
-use crate::metrics::{BATCH, Measures, measure};
-use crate::model::Model;
+use crate::lib::metrics::{BATCH, Measures, measure};
+use crate::lib::model::Model;
 
 /// Runs the stage.
 ///

@@ -6,7 +6,7 @@ use arrow::record_batch::RecordBatch;
 use callsheet_worker::table::image_type;
 use image::RgbImage;
 
-use crate::columns::{batch, float64s, images, int32s, int64s, schema, strings};
+use crate::lib::columns::{batch, float64s, images, int32s, int64s, schema, strings};
 
 /// A frame that is wanted.
 pub struct Frame {

@@ -11,11 +11,11 @@ use anyhow::{Context as _, Result, anyhow};
 use callsheet_worker::Job;
 use callsheet_worker::table::read_columns;
 
-use crate::columns::{read_bools, read_float64s, read_int64s, read_strings};
-use crate::overlap::overlap;
-use crate::parts::Parts;
-use crate::picture::{content_digest, encode_png, is_image, read, resized};
-use crate::video::index;
+use crate::lib::columns::{read_bools, read_float64s, read_int64s, read_strings};
+use crate::lib::overlap::overlap;
+use crate::lib::parts::Parts;
+use crate::lib::picture::{content_digest, encode_png, is_image, read, resized};
+use crate::lib::video::index;
 use frame::{Decoded, Encoded, Frame, Wanted, frame_schema, rows};
 use video::Params;
 

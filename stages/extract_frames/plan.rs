@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::video::Index;
+use crate::lib::video::Index;
 
 /// What starting ffmpeg and seeking costs, in frames that could be decoded instead.
 const SEEK: usize = 25;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::frame::{Decoded as Handed, Wanted};
 use super::plan::{Plan, expression, plan};
-use crate::video::{Decoded, Decoding, Index, decode, places};
+use crate::lib::video::{Decoded, Decoding, Index, decode, places};
 
 /// Times that differ by less are those of one frame: time bases round.
 const SAME_TIME: f64 = 5e-4;

@@ -6,12 +6,12 @@ use rayon::prelude::*;
 use serde::Deserialize;
 use tch::{Device, Kind, Tensor, no_grad};
 
-use crate::data::values;
-use crate::nn::adam::{Adam, Betas};
-use crate::nn::encoder::STYLE_DIM;
-use crate::nn::mapper::Mapper;
-use crate::nn::vars::Vars;
-use crate::random::torch_seed;
+use crate::lib::data::values;
+use crate::lib::nn::adam::{Adam, Betas};
+use crate::lib::nn::encoder::STYLE_DIM;
+use crate::lib::nn::mapper::Mapper;
+use crate::lib::nn::vars::Vars;
+use crate::lib::random::torch_seed;
 
 /// Parameters of the stage.
 #[derive(Deserialize)]

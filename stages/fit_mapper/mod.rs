@@ -9,10 +9,10 @@ use callsheet_worker::{Job, refusal};
 use serde_json::json;
 use tch::Tensor;
 
-use crate::columns::{read_strings, read_vectors};
-use crate::data::Images;
-use crate::nn::encoder::STYLE_DIM;
-use crate::nn::file;
+use crate::lib::columns::{read_strings, read_vectors};
+use crate::lib::data::Images;
+use crate::lib::nn::encoder::STYLE_DIM;
+use crate::lib::nn::file;
 use imle::{Params, fit};
 
 /// Runs the stage.

@@ -9,14 +9,14 @@ use image::RgbImage;
 use serde::Deserialize;
 use tch::no_grad;
 
-use crate::columns::{Column, batch, read_images, read_strings, schema, strings, vector, vectors};
-use crate::data::{normalised, to_tensor};
-use crate::nn::compute::{Compute, Precision};
-use crate::nn::vgg::{CHANNELS, SMALLEST_SIDE, Vgg};
-use crate::overlap::overlap;
-use crate::parts::Parts;
-use crate::picture::{decode, within};
-use crate::style::{GRAM_COLUMNS, gram, triangle};
+use crate::lib::columns::{Column, batch, read_images, read_strings, schema, strings, vector, vectors};
+use crate::lib::data::{normalised, to_tensor};
+use crate::lib::nn::compute::{Compute, Precision};
+use crate::lib::nn::vgg::{CHANNELS, SMALLEST_SIDE, Vgg};
+use crate::lib::overlap::overlap;
+use crate::lib::parts::Parts;
+use crate::lib::picture::{decode, within};
+use crate::lib::style::{GRAM_COLUMNS, gram, triangle};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -106,7 +106,7 @@ mod tests {
     use tch::Kind;
 
     use super::*;
-    use crate::weights::{convolutions, read};
+    use crate::lib::weights::{convolutions, read};
 
     /// Of a picture's five triangles sum, length, entry 1000 and last entry, as torch computes them in
     /// float64 from the weights that `make setup` fetches: `tests/parity/worker.py` has the network.
@@ -124,7 +124,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("weights.safetensors");
         let origin = serde_json::json!({ "name": "vgg16", "convention": "torchvision", "source": "" });
-        crate::nn::file::save(&file, &tensors, &origin).expect("saved");
+        crate::lib::nn::file::save(&file, &tensors, &origin).expect("saved");
         Vgg::load(&file).expect("loaded").on(Compute { kind, ..Compute::CPU })
     }
 

@@ -6,9 +6,9 @@ use anyhow::{Result, anyhow};
 use callsheet_worker::{Job, refusal};
 use serde::Deserialize;
 
-use crate::nn::file;
-use crate::nn::vgg::Convention;
-use crate::weights::{convolutions, origin, read, sha256};
+use crate::lib::nn::file;
+use crate::lib::nn::vgg::Convention;
+use crate::lib::weights::{convolutions, origin, read, sha256};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -9,10 +9,10 @@ use image::RgbImage;
 use serde::Deserialize;
 use tch::Tensor;
 
-use crate::figures::{BATCH, Shown, between, cells, pictures, remade, save};
-use crate::model::{Content, Model};
-use crate::picture::montage;
-use crate::video::{Encoder, Format};
+use crate::lib::figures::{BATCH, Shown, between, cells, pictures, remade, save};
+use crate::lib::model::{Content, Model};
+use crate::lib::picture::montage;
+use crate::lib::video::{Encoder, Format};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -7,8 +7,8 @@ use anyhow::{Context as _, Result};
 use callsheet_worker::Job;
 use callsheet_worker::protocol::RequestInput;
 
-use crate::picture::{is_image, read};
-use crate::video::{Decoding, Index, decode, index, places};
+use crate::lib::picture::{is_image, read};
+use crate::lib::video::{Decoding, Index, decode, index, places};
 
 /// A video, or the images of a folder in the order of their names.
 pub struct Footage {

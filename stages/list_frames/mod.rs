@@ -8,8 +8,8 @@ use arrow::datatypes::DataType;
 use callsheet_worker::{Job, refusal};
 use serde::Deserialize;
 
-use crate::columns::{batch, bools, float64s, int64s, schema, strings};
-use crate::video::Index;
+use crate::lib::columns::{batch, bools, float64s, int64s, schema, strings};
+use crate::lib::video::Index;
 use footage::Footage;
 use select::select;
 

@@ -1,6 +1,6 @@
 //! Which frames of which video to take.
 
-use crate::video::Index;
+use crate::lib::video::Index;
 
 /// Positions to take of each video, ascending: of the `candidates`, one every `every_seconds` of its time
 /// (0: all of them), and of these `count` spread evenly over all videos (0: all of them).

@@ -11,12 +11,12 @@ use callsheet_worker::table::read_columns;
 use callsheet_worker::{Job, refusal};
 use serde::Deserialize;
 
-use crate::columns::{
+use crate::lib::columns::{
     batch, bools, float64s, int32s, read_float64s, read_int32s, read_strings, schema, strings,
 };
-use crate::picture::auto_crops;
-use crate::splits::{choose, drawn};
-use crate::verdicts::excluded;
+use crate::lib::picture::auto_crops;
+use crate::lib::splits::{choose, drawn};
+use crate::lib::verdicts::excluded;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

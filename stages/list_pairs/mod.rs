@@ -5,9 +5,9 @@ use arrow::datatypes::DataType;
 use callsheet_worker::{Job, refusal};
 use serde::Deserialize;
 
-use crate::columns::{batch, bools, schema, strings};
-use crate::splits::{choose, drawn};
-use crate::verdicts::excluded;
+use crate::lib::columns::{batch, bools, schema, strings};
+use crate::lib::splits::{choose, drawn};
+use crate::lib::verdicts::excluded;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

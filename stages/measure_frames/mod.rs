@@ -12,12 +12,12 @@ use callsheet_worker::table::{read_batches, row_count};
 use image::{RgbImage, imageops};
 use rayon::prelude::*;
 
-use crate::columns::{
+use crate::lib::columns::{
     batch, float64s, int32s, int64s, read_float64s, read_images, read_strings, schema, strings, vector,
     vectors,
 };
-use crate::parts::Parts;
-use crate::picture::decode;
+use crate::lib::parts::Parts;
+use crate::lib::picture::decode;
 use boxes::box_means;
 use exposure::Exposure;
 use hash::perceptual_hash;

@@ -8,8 +8,8 @@ use callsheet_worker::table::{Rows, gather, part_files, read_columns};
 use image::RgbImage;
 use rayon::prelude::*;
 
-use crate::columns::{read_images, read_strings};
-use crate::picture::{decode, square_crop};
+use crate::lib::columns::{read_images, read_strings};
+use crate::lib::picture::{decode, square_crop};
 
 /// Frames decoded at once: a panorama of the paper's size is 27 MB.
 const BATCH: usize = 8;

@@ -13,9 +13,9 @@ use image::RgbImage;
 use rayon::prelude::*;
 use serde::Deserialize;
 
-use crate::columns::{read_bools, read_float64s, read_int32s, read_strings};
-use crate::pairs::{Encoded, Pair, check_side, pair_schema, rows};
-use crate::parts::Parts;
+use crate::lib::columns::{read_bools, read_float64s, read_int32s, read_strings};
+use crate::lib::pairs::{Encoded, Pair, check_side, pair_schema, rows};
+use crate::lib::parts::Parts;
 use cuts::{Cut, Users, read_cuts};
 use smooth::median;
 

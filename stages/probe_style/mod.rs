@@ -13,9 +13,9 @@ use arrow::datatypes::DataType;
 use image::RgbImage;
 use serde::Deserialize;
 
-use crate::codes::factors::{self, FACTORS, Style};
-use crate::codes::{Codes, Points};
-use crate::columns::{batch, float64s, int32s, schema, strings};
+use crate::lib::codes::factors::{self, FACTORS, Style};
+use crate::lib::codes::{Codes, Points};
+use crate::lib::columns::{batch, float64s, int32s, schema, strings};
 use callsheet_worker::Job;
 use probes::{Probe, Subject};
 use sample::Sample;

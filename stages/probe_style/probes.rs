@@ -9,8 +9,8 @@ use super::agreement::{adjusted_rand_index, contingency, normalized_mutual_infor
 use super::ridge::Ridge;
 use super::sample::Sample;
 use super::scores::{Bootstrap, determination, mean};
-use crate::codes::factors::{FACTORS, Style};
-use crate::codes::{Codes, Points};
+use crate::lib::codes::factors::{FACTORS, Style};
+use crate::lib::codes::{Codes, Points};
 
 /// An answer: a row of the table.
 #[derive(Clone, Debug)]

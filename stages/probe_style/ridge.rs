@@ -3,8 +3,8 @@
 use anyhow::{Context as _, Result};
 use tch::Tensor;
 
-use crate::codes::Points;
-use crate::data::values;
+use crate::lib::codes::Points;
+use crate::lib::data::values;
 
 /// What linear functions of points are nearest to targets.
 pub struct Ridge {

@@ -6,7 +6,7 @@ use anyhow::Result;
 use callsheet_worker::refusal;
 
 use super::scores::Frames;
-use crate::codes::Codes;
+use crate::lib::codes::Codes;
 
 /// Rows of training images and of validation images.
 pub struct Sample {

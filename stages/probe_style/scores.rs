@@ -1,7 +1,7 @@
 //! What predictions for the images of frames are worth.
 
-use crate::codes::Points;
 use crate::compare_methods::bootstrap::{Group, interval, percentiles};
+use crate::lib::codes::Points;
 
 /// How intervals are made.
 #[derive(Clone, Copy)]

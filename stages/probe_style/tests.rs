@@ -4,8 +4,8 @@ use callsheet_worker::table::read_columns;
 use serde_json::{Value, json};
 
 use super::run;
-use crate::codes::fixtures::{Image, Tables};
-use crate::columns::{read_float64s, read_int32s, read_strings};
+use crate::lib::codes::fixtures::{Image, Tables};
+use crate::lib::columns::{read_float64s, read_int32s, read_strings};
 
 /// Modes and factors of 30 frames.
 fn styles() -> Vec<(&'static str, [f32; 4])> {

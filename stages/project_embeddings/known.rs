@@ -3,8 +3,8 @@
 use anyhow::Result;
 use callsheet_worker::Job;
 
-use crate::codes::Codes;
-use crate::codes::factors::{self, FACTORS, Style};
+use crate::lib::codes::Codes;
+use crate::lib::codes::factors::{self, FACTORS, Style};
 
 /// What is known of each image.
 pub struct Known {

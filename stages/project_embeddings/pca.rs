@@ -3,8 +3,8 @@
 use anyhow::{Context as _, Result, ensure};
 use tch::Tensor;
 
-use crate::codes::Points;
-use crate::data::values;
+use crate::lib::codes::Points;
+use crate::lib::data::values;
 
 /// The coordinates of points along the two directions in which they vary most, from their mean: the largest entry of a
 /// direction is positive, as scikit-learn has it, so that no figure is mirrored by chance.

@@ -4,9 +4,9 @@ use callsheet_worker::table::read_columns;
 use serde_json::{Value, json};
 
 use super::run;
-use crate::codes::fixtures::{Image, Tables};
-use crate::columns::{read_float64s, read_images, read_strings};
-use crate::picture::decode;
+use crate::lib::codes::fixtures::{Image, Tables};
+use crate::lib::columns::{read_float64s, read_images, read_strings};
+use crate::lib::picture::decode;
 
 /// Two crops of each frame, of two styles far from each other in turn.
 fn images(count: i32) -> Vec<Image> {

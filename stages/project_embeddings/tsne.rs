@@ -9,8 +9,8 @@ use rand::Rng;
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 
-use crate::codes::Points;
-use crate::random::stream;
+use crate::lib::codes::Points;
+use crate::lib::random::stream;
 
 /// Iterations between two reports of progress.
 const REPORTED: usize = 10;

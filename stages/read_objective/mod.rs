@@ -8,7 +8,7 @@ use callsheet_worker::error::suggest;
 use callsheet_worker::{Job, refusal};
 use serde::Deserialize;
 
-use crate::objective::read;
+use crate::lib::objective::read;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -8,11 +8,11 @@ use callsheet_worker::Job;
 use serde::Deserialize;
 use tch::{Device, Kind, Tensor, no_grad};
 
-use crate::figures::{Shown, cells, pictures, remade, save};
-use crate::model::Model;
-use crate::nn::encoder::STYLE_DIM;
-use crate::nn::mapper::Mapper;
-use crate::random::torch_seed;
+use crate::lib::figures::{Shown, cells, pictures, remade, save};
+use crate::lib::model::Model;
+use crate::lib::nn::encoder::STYLE_DIM;
+use crate::lib::nn::mapper::Mapper;
+use crate::lib::random::torch_seed;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

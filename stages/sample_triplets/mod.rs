@@ -11,10 +11,10 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 use serde::Deserialize;
 
-use crate::columns::{
+use crate::lib::columns::{
     batch, float64s, int32s, int64s, read_float64s, read_int32s, read_strings, schema, strings,
 };
-use crate::random::stream;
+use crate::lib::random::stream;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -10,12 +10,12 @@ use callsheet_worker::{Job, refusal};
 use image::RgbImage;
 use serde::Deserialize;
 
-use crate::columns::{read_bools, read_strings};
-use crate::nn::generator::SIDE_MULTIPLE;
-use crate::overlap::overlap;
-use crate::pairs::{Encoded, Pair, check_side, pair_schema, rows};
-use crate::parts::Parts;
-use crate::picture::{halves, read, square_crop};
+use crate::lib::columns::{read_bools, read_strings};
+use crate::lib::nn::generator::SIDE_MULTIPLE;
+use crate::lib::overlap::overlap;
+use crate::lib::pairs::{Encoded, Pair, check_side, pair_schema, rows};
+use crate::lib::parts::Parts;
+use crate::lib::picture::{halves, read, square_crop};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

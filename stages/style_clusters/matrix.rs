@@ -8,7 +8,7 @@ use arrow::datatypes::Float32Type;
 use callsheet_worker::table::{read_batches, row_count};
 use rayon::prelude::*;
 
-use crate::columns::read_strings;
+use crate::lib::columns::read_strings;
 
 /// Squared distances of all pairs of points.
 pub struct Matrix {

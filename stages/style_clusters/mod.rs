@@ -11,8 +11,8 @@ use anyhow::Result;
 use arrow::datatypes::DataType;
 use serde::Deserialize;
 
-use crate::columns::{batch, float64s, int32s, schema, strings};
-use crate::data::Images;
+use crate::lib::columns::{batch, float64s, int32s, schema, strings};
+use crate::lib::data::Images;
 use callsheet_worker::{Job, refusal};
 use crops::standardized;
 use kmeans::{Clustering, cluster};

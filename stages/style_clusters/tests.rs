@@ -10,7 +10,7 @@ use callsheet_worker::table::{TableWriter, read_columns};
 use serde_json::json;
 
 use super::run;
-use crate::columns::{Column, batch, int32s, read_float64s, read_int32s, schema_of, strings};
+use crate::lib::columns::{Column, batch, int32s, read_float64s, read_int32s, schema_of, strings};
 
 const IDS: [&str; 6] = ["a/c0", "a/c1", "b/c0", "b/c1", "c/c0", "c/c1"];
 const CROPS: [i32; 6] = [0, 1, 0, 1, 0, 1];

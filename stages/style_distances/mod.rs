@@ -12,10 +12,10 @@ use callsheet_worker::{Job, refusal};
 use rayon::prelude::*;
 use serde::Deserialize;
 
-use crate::columns::{batch, float64s, int32s, schema, strings};
-use crate::data::Images;
-use crate::style::nearest::{Wanted, doubtful, neighbours, official_near};
-use crate::style::{Features, Kernel, direct};
+use crate::lib::columns::{batch, float64s, int32s, schema, strings};
+use crate::lib::data::Images;
+use crate::lib::style::nearest::{Wanted, doubtful, neighbours, official_near};
+use crate::lib::style::{Features, Kernel, direct};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

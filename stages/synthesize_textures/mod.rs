@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use callsheet_worker::Job;
 use serde::Deserialize;
 
-use crate::video::film;
+use crate::lib::video::film;
 use texture::Texture;
 
 #[derive(Deserialize)]

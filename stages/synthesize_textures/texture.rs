@@ -2,7 +2,7 @@
 
 use rand::Rng;
 
-use crate::random::stream;
+use crate::lib::random::stream;
 use crate::synthesize_timelapse::fractal;
 
 /// Dark, middle and light colours, in sRGB.

@@ -7,8 +7,8 @@ use arrow::datatypes::DataType;
 use callsheet_worker::Job;
 use serde::Deserialize;
 
-use crate::columns::{batch, float32s, int64s, schema, strings};
-use crate::video::film;
+use crate::lib::columns::{batch, float32s, int64s, schema, strings};
+use crate::lib::video::film;
 pub use render::fractal;
 use render::{Factors, Mode, Renderer, sample};
 

@@ -10,10 +10,10 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use crate::columns::{Column, batch, float64s, int32s, schema_of, strings};
 use crate::compare_methods::bootstrap::{Group, interval};
 use crate::compare_methods::{Method, check, frames};
-use crate::metrics::METRICS;
+use crate::lib::columns::{Column, batch, float64s, int32s, schema_of, strings};
+use crate::lib::metrics::METRICS;
 use callsheet_worker::Job;
 use claim::{Claim, Side, Slack};
 

@@ -13,14 +13,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tch::Tensor;
 
-use crate::columns::{read_int32s, read_strings};
-use crate::data::{Pairs, batch_rows, normalised};
-use crate::nn::adam::{Adam, Betas};
-use crate::nn::checkpoint::{self, Course, State};
-use crate::nn::compute::{Compute, Precision};
-use crate::nn::encoder::Encoder;
-use crate::nn::vars::Vars;
-use crate::nn::{file, loss};
+use crate::lib::columns::{read_int32s, read_strings};
+use crate::lib::data::{Pairs, batch_rows, normalised};
+use crate::lib::nn::adam::{Adam, Betas};
+use crate::lib::nn::checkpoint::{self, Course, State};
+use crate::lib::nn::compute::{Compute, Precision};
+use crate::lib::nn::encoder::Encoder;
+use crate::lib::nn::vars::Vars;
+use crate::lib::nn::{file, loss};
 use part::of_part;
 
 #[derive(Deserialize)]

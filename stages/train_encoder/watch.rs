@@ -5,8 +5,8 @@ use callsheet_worker::Job;
 use tch::{Kind, Tensor, no_grad};
 
 use super::part::of_part;
-use crate::data::spread;
-use crate::nn::loss;
+use crate::lib::data::spread;
+use crate::lib::nn::loss;
 
 /// Triplets looked at, of fewer all.
 const WATCHED: usize = 256;

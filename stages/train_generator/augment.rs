@@ -9,10 +9,10 @@ use rand::Rng;
 use rayon::prelude::*;
 use tch::Tensor;
 
-use crate::data::{Pairs, to_picture, to_tensor};
-use crate::nn::generator::SIDE_MULTIPLE;
-use crate::picture::resized;
-use crate::random::stream;
+use crate::lib::data::{Pairs, to_picture, to_tensor};
+use crate::lib::nn::generator::SIDE_MULTIPLE;
+use crate::lib::picture::resized;
+use crate::lib::random::stream;
 
 /// How images are varied.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
 
 use super::sampler::Batch;
-use crate::model::{Content, Model};
-use crate::nn::encoder::{Posterior, STYLE_DIM};
-use crate::objective::{Objective, Output, Term};
+use crate::lib::model::{Content, Model};
+use crate::lib::nn::encoder::{Posterior, STYLE_DIM};
+use crate::lib::objective::{Objective, Output, Term};
 
 /// Codes of the images B, and what they are drawn from if the encoder was asked.
 pub struct Styles {

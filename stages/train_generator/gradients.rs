@@ -13,7 +13,7 @@ use super::forward::{Outputs, noise, outputs};
 use super::lanes::Lanes;
 use super::losses::{Networks, Value, addends, factors, total, values};
 use super::sampler::Batch;
-use crate::objective::{Family, Network, Objective, Optimizer, Output, Term};
+use crate::lib::objective::{Family, Network, Objective, Optimizer, Output, Term};
 
 /// Losses and gradients of a step, computed before anything is updated.
 pub struct Gradients {

@@ -6,11 +6,11 @@ use tch::{Tensor, no_grad};
 
 use super::forward::Outputs;
 use super::sampler::Batch;
-use crate::model::Model;
-use crate::nn::encoder::Posterior;
-use crate::nn::loss;
-use crate::nn::vgg::Vgg;
-use crate::objective::{GanMean, Kind, Network, Objective, Optimizer, Output, Term};
+use crate::lib::model::Model;
+use crate::lib::nn::encoder::Posterior;
+use crate::lib::nn::loss;
+use crate::lib::nn::vgg::Vgg;
+use crate::lib::objective::{GanMean, Kind, Network, Objective, Optimizer, Output, Term};
 
 /// A term's value: a sum over the batches, and over how many.
 pub struct Value {

@@ -6,10 +6,10 @@ use tch::Tensor;
 
 use super::gradients::Gradients;
 use super::lanes::Lanes;
-use crate::model::{Model, prefix};
-use crate::nn::adam::{Adam, Betas, Update};
-use crate::nn::checkpoint;
-use crate::objective::{Network, Objective};
+use crate::lib::model::{Model, prefix};
+use crate::lib::nn::adam::{Adam, Betas, Update};
+use crate::lib::nn::checkpoint;
+use crate::lib::objective::{Network, Objective};
 
 /// By optimizer and network.
 pub struct Optimizers(BTreeMap<(String, Network), Adam>);

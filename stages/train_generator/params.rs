@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::nn::compute::Precision;
+use crate::lib::nn::compute::Precision;
 
 /// As stage.toml declares them.
 #[derive(Deserialize)]

@@ -4,7 +4,7 @@ use anyhow::Result;
 use tch::{Device, Tensor};
 
 use super::augment::Augmentation;
-use crate::data::{Pairs, batch_rows, normalised};
+use crate::lib::data::{Pairs, batch_rows, normalised};
 
 /// Purposes of the draws of the first and the second batch.
 const PURPOSES: [[&str; 2]; 2] = [["epoch", "augmentation"], ["second epoch", "second augmentation"]];

@@ -6,11 +6,11 @@ use anyhow::{Context as _, Result};
 use callsheet_worker::{Job, refusal};
 
 use super::params::Params;
-use crate::data::Pairs;
-use crate::model::{Model, Spec, Trained};
-use crate::nn::compute::Compute;
-use crate::nn::{bicyclegan, discriminator, file};
-use crate::objective::{Family, Network, Objective, Start, Term};
+use crate::lib::data::Pairs;
+use crate::lib::model::{Model, Spec, Trained};
+use crate::lib::nn::compute::Compute;
+use crate::lib::nn::{bicyclegan, discriminator, file};
+use crate::lib::objective::{Family, Network, Objective, Start, Term};
 
 /// The objective with the stage's weights, and that of the warm-up: the squared error alone.
 ///

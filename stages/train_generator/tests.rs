@@ -11,12 +11,12 @@ use super::lanes::Lanes;
 use super::losses::{Networks, Value, total, values};
 use super::optimizers::Optimizers;
 use super::sampler::Batch;
-use crate::model::{Model, Spec};
-use crate::nn::compute::Compute;
-use crate::nn::file;
-use crate::nn::vgg::{BLOCKS, Vgg, conv_name};
-use crate::objective::tests::all;
-use crate::objective::{GanMean, Network, Objective, Output, Start, Term};
+use crate::lib::model::{Model, Spec};
+use crate::lib::nn::compute::Compute;
+use crate::lib::nn::file;
+use crate::lib::nn::vgg::{BLOCKS, Vgg, conv_name};
+use crate::lib::objective::tests::all;
+use crate::lib::objective::{GanMean, Network, Objective, Output, Start, Term};
 
 const SIDE: i64 = 32;
 const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
@@ -249,7 +249,7 @@ fn gan_terms_are_averaged_with_a_zero_unless_they_are_summed() {
     let of = |term, value: f64, count| (term, Value { sum: Tensor::from(value), count });
     let values: BTreeMap<Term, Value> =
         [of(Term::GanReconstruction, 6.0, 2), of(Term::GanSwap, 8.0, 2), of(Term::CodeL2, 3.0, 2)].into();
-    let optimizer = crate::objective::Optimizer {
+    let optimizer = crate::lib::objective::Optimizer {
         updates: [Network::Generator].into(),
         learning_rate: 1.0,
         betas: [0.0, 0.99],

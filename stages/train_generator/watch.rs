@@ -8,13 +8,13 @@ use anyhow::Result;
 use callsheet_worker::Job;
 use tch::{Tensor, no_grad};
 
-use crate::data::{Pairs, centre, normalised, to_picture};
-use crate::metrics::psnr;
-use crate::model::{Model, Shadows};
-use crate::nn::compute::Compute;
-use crate::nn::loss;
-use crate::nn::vgg::Vgg;
-use crate::picture::{encode_png, montage};
+use crate::lib::data::{Pairs, centre, normalised, to_picture};
+use crate::lib::metrics::psnr;
+use crate::lib::model::{Model, Shadows};
+use crate::lib::nn::compute::Compute;
+use crate::lib::nn::loss;
+use crate::lib::nn::vgg::Vgg;
+use crate::lib::picture::{encode_png, montage};
 
 /// Rows and columns of a grid of samples.
 const GRID: usize = 4;

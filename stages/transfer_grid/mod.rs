@@ -7,8 +7,8 @@ use callsheet_figures::sheet::{Cell, Row, Sheet};
 use callsheet_worker::Job;
 use serde::Deserialize;
 
-use crate::figures::{Shown, cells, pictures, remade, save};
-use crate::model::Model;
+use crate::lib::figures::{Shown, cells, pictures, remade, save};
+use crate::lib::model::Model;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

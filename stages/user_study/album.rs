@@ -7,8 +7,8 @@ use callsheet_figures::inline::data_uri;
 use image::RgbImage;
 use rand::seq::SliceRandom;
 
-use crate::picture::{content_digest, encode_png, within};
-use crate::random::stream;
+use crate::lib::picture::{content_digest, encode_png, within};
+use crate::lib::random::stream;
 
 /// The pictures of the page.
 pub struct Album {

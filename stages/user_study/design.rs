@@ -4,7 +4,7 @@ use callsheet_figures::label::letter;
 use rand::seq::SliceRandom;
 
 use super::key::{Purpose, Side};
-use crate::random::stream;
+use crate::lib::random::stream;
 
 /// A question, before its pictures are drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use callsheet_worker::Job;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::figures::{noted, pictures};
+use crate::lib::figures::{noted, pictures};
 use album::Album;
 use design::{Planned, letters, planned};
 use key::KEY_FORMAT;

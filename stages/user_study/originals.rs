@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use tch::Tensor;
 
 use super::scenes::Scene;
-use crate::data::{Pairs, centre};
+use crate::lib::data::{Pairs, centre};
 
 /// Images of scenes in their order, each [N, 3, H, W] in 0..255.
 pub struct Originals {

@@ -10,8 +10,8 @@ use tch::Tensor;
 use super::album::{Album, scrambled};
 use super::makers::Maker;
 use super::originals::Originals;
-use crate::figures::{BATCH, pictures};
-use crate::model::Model;
+use crate::lib::figures::{BATCH, pictures};
+use crate::lib::model::Model;
 
 /// Places in the album by maker and scene. The makers are asked for the first `asked` scenes; in the others are what is
 /// real and what is noise, as if two more makers had made them.

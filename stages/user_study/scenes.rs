@@ -7,9 +7,9 @@ use callsheet_worker::refusal;
 use callsheet_worker::table::read_columns;
 use rand::seq::IndexedRandom;
 
-use crate::columns::read_strings;
-use crate::data::spread;
-use crate::random::stream;
+use crate::lib::columns::read_strings;
+use crate::lib::data::spread;
+use crate::lib::random::stream;
 
 /// A content that is wanted in a style.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! Every stage of the method through the real binaries, in the smallest profile.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::flagship::{
     callsheet, callsheet_in, ffmpeg, finished, project, ran, repository, stderr, warnings,
@@ -11,173 +12,19 @@ use crate::snapshot::assert_output;
 use arrow::array::AsArray;
 use arrow::datatypes::Float64Type;
 use parquet::file::reader::{FileReader, SerializedFileReader};
-
-/// Columns of every table that the pipeline makes.
-const TABLES: [(&str, &[&str]); 13] = [
-    ("synthesize_timelapse/factors", &["frame_index", "time_of_day", "cloud", "haze", "season", "mode"]),
-    ("list_frames/list", &["frame_id", "video", "file", "frame_index", "time_s", "damaged"]),
-    (
-        "extract_frames/frames",
-        &["frame_id", "video", "frame_index", "time_s", "width", "height", "content_digest", "image"],
-    ),
-    (
-        "measure_frames/measures",
-        &[
-            "frame_id",
-            "video",
-            "time_s",
-            "width",
-            "height",
-            "content_digest",
-            "sharpness",
-            "luma_mean",
-            "luma_deviation",
-            "black_share",
-            "clipped_low_share",
-            "clipped_high_share",
-            "perceptual_hash",
-            "features",
-        ],
-    ),
-    ("audit_frames/findings", &["frame_id", "finding", "score", "threshold", "reason", "other_frame_id"]),
-    (
-        "list_images/images",
-        &[
-            "image_id",
-            "frame_id",
-            "crop",
-            "crops",
-            "split",
-            "time_s",
-            "for_style",
-            "frame_digest",
-            "window_ids",
-            "window_digest",
-        ],
-    ),
-    (
-        "pair_images/pairs",
-        &[
-            "image_id",
-            "frame_id",
-            "crop",
-            "split",
-            "time_s",
-            "for_style",
-            "content_digest",
-            "a_digest",
-            "a",
-            "b",
-        ],
-    ),
-    (
-        "gram_features/grams",
-        &["image_id", "gram_relu1_2", "gram_relu2_2", "gram_relu3_2", "gram_relu4_2", "gram_relu5_2"],
-    ),
-    ("style_distances/neighbours", &["image_id", "side", "rank", "neighbour_id", "distance"]),
-    ("style_clusters/clusters", &["image_id", "cluster", "size", "distance", "rank"]),
-    (
-        "sample_triplets/triplets",
-        &[
-            "visit",
-            "anchor_id",
-            "positive_id",
-            "negative_id",
-            "positive_distance",
-            "negative_distance",
-            "anchor_cluster",
-            "positive_cluster",
-            "negative_cluster",
-        ],
-    ),
-    ("embed_styles/embeddings", &["image_id", "z"]),
-    (
-        "evaluate_finetuned/reconstruction",
-        &[
-            "image_id",
-            "psnr",
-            "ssim",
-            "l1",
-            "perceptual",
-            "distance",
-            "side",
-            "distance_name",
-            "distance_weights",
-        ],
-    ),
-];
+use serde_json::Value;
 
 #[test]
 fn the_whole_method_runs_once_and_a_changed_learning_rate_runs_what_depends_on_it() {
     let mut all = finished(&events_of_the_cold_run());
     all.sort();
-    let wanted = [
-        "audit_frames",
-        "average_images",
-        "compare_diversity",
-        "compare_methods",
-        "contact_sheets",
-        "embed_styles",
-        "evaluate_baseline@copy",
-        "evaluate_baseline@mean",
-        "evaluate_baseline@reinhard",
-        "evaluate_diversity@mapper",
-        "evaluate_diversity@transfer",
-        "evaluate_finetuned",
-        "evaluate_frozen",
-        "evaluate_other_style",
-        "extract_frames",
-        "finetune_generator",
-        "finetune_objective",
-        "fit_mapper",
-        "frozen_objective",
-        "gram_features",
-        "import_trunk",
-        "import_weights",
-        "interpolate",
-        "list_frames",
-        "list_images",
-        "measure_frames",
-        "pair_images",
-        "probe_style",
-        "project_embeddings",
-        "sample_grid",
-        "sample_triplets",
-        "style_clusters",
-        "style_distances",
-        "synthesize_timelapse",
-        "train_encoder",
-        "train_generator",
-        "transfer_grid",
-    ];
-    assert_eq!(all, wanted);
     let project = shared::finished();
+    let stages = stages(&project);
+    assert_eq!(all, stages.iter().map(String::as_str).collect::<Vec<_>>(), "each stage of the plan, once");
     assert!(ran(&project, &[]).is_empty(), "nothing changed");
     let mut dependents = ran(&project, &["--set", "train_encoder.learning_rate=0.002"]);
     dependents.sort();
-    assert_eq!(
-        dependents,
-        [
-            "compare_diversity",
-            "compare_methods",
-            "contact_sheets",
-            "embed_styles",
-            "evaluate_diversity@mapper",
-            "evaluate_diversity@transfer",
-            "evaluate_finetuned",
-            "evaluate_frozen",
-            "evaluate_other_style",
-            "finetune_generator",
-            "fit_mapper",
-            "interpolate",
-            "probe_style",
-            "project_embeddings",
-            "sample_grid",
-            "train_encoder",
-            "train_generator",
-            "transfer_grid"
-        ]
-    );
+    assert_eq!(dependents, depending_on(&project, "train_encoder"));
     assert!(ran(&project, &["--set", "train_encoder.learning_rate=0.001"]).is_empty(), "set back");
 
     let listed = String::from_utf8(callsheet(&project, &["ls"]).stdout).expect("text");
@@ -186,18 +33,72 @@ fn the_whole_method_runs_once_and_a_changed_learning_rate_runs_what_depends_on_i
     assert_eq!(pairs.split_whitespace().take(3).collect::<Vec<_>>(), ["pair_images.pairs", "table", "96"]);
     assert_output!(below);
 
-    for (table, columns) in TABLES {
-        let path = project.path().join(format!("data/out/synthesis/space_needle/{table}.parquet"));
-        let part = callsheet_worker::table::part_files(&path).expect(table).remove(0);
-        let reader = SerializedFileReader::new(File::open(part).expect(table)).expect("Parquet");
-        let file = reader.metadata().file_metadata();
-        let found: Vec<&str> = file.schema().get_fields().iter().map(|field| field.name()).collect();
-        assert_eq!(found, columns, "{table}");
-        // Nothing need be wrong with a frame.
-        assert!(file.num_rows() > 0 || table == "audit_frames/findings", "{table}");
+    for name in &stages {
+        for path in tables(&project.path().join("data/out/synthesis/space_needle").join(name)) {
+            let shown = path.display().to_string();
+            let part = callsheet_worker::table::part_files(&path).expect(&shown).remove(0);
+            let reader = SerializedFileReader::new(File::open(part).expect(&shown)).expect("Parquet");
+            let file = reader.metadata().file_metadata();
+            let footer = file.key_value_metadata().expect("a footer");
+            let stage = footer.iter().find(|entry| entry.key == "callsheet.stage").expect("a stage");
+            let declared = columns(stage.value.as_deref().unwrap_or_default(), &path);
+            let found: BTreeSet<String> =
+                file.schema().get_fields().iter().map(|field| field.name().to_owned()).collect();
+            assert!(!declared.is_empty() && declared.is_subset(&found), "{shown}: {declared:?}, {found:?}");
+            // No finding is a good sign, too.
+            assert!(file.num_rows() > 0 || name == "audit_frames", "{shown}");
+        }
     }
     let agreement = agreement(&project).expect("a figure");
     assert!(agreement > 0.3 && agreement <= 1.0, "clusters know something of styles: {agreement}");
+}
+
+/// Instances of the plan's stages, sorted.
+fn stages(project: &tempfile::TempDir) -> BTreeSet<String> {
+    let output = callsheet(project, &["plan", "--json"]);
+    let plan: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let names = plan.as_array().expect("stages").iter();
+    names.map(|stage| stage["stage"].as_str().expect("a name").to_owned()).collect()
+}
+
+/// Tables in the folder of a stage's results.
+fn tables(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("results").map(|entry| entry.expect("an entry").path());
+    entries.filter(|path| path.extension().is_some_and(|extension| extension == "parquet")).collect()
+}
+
+/// Columns that a stage's declaration lists for the output in this file.
+fn columns(stage: &str, file: &Path) -> BTreeSet<String> {
+    let path = repository().join("stages").join(stage).join("stage.toml");
+    let declared: toml::Table = fs::read_to_string(path).expect(stage).parse().expect("TOML");
+    let outputs = declared["outputs"].as_table().expect("outputs").values();
+    let name = file.file_name().and_then(|name| name.to_str());
+    let output = outputs.into_iter().find(|output| output["path"].as_str() == name);
+    let columns = output.and_then(|output| output.get("columns")?.as_table());
+    columns.into_iter().flat_map(|columns| columns.keys().cloned()).collect()
+}
+
+/// A stage and all that read from it, directly or not, sorted.
+fn depending_on(project: &tempfile::TempDir, stage: &str) -> Vec<String> {
+    let output = callsheet(project, &["graph", "--format", "dot", "--instances"]);
+    let graph = String::from_utf8(output.stdout).expect("text");
+    let edges: Vec<(&str, &str)> = graph
+        .lines()
+        .filter_map(|line| {
+            let mut names = line.split('"').skip(1).step_by(2);
+            Some((names.next()?, names.next()?))
+        })
+        .collect();
+    let mut found = BTreeSet::from([stage]);
+    loop {
+        let next: Vec<&str> =
+            edges.iter().filter(|(from, _)| found.contains(from)).map(|(_, to)| *to).collect();
+        let before = found.len();
+        found.extend(next);
+        if found.len() == before {
+            return found.into_iter().map(str::to_owned).collect();
+        }
+    }
 }
 
 /// Mutual information of style clusters and the stand-in's modes.

@@ -12,8 +12,8 @@ use super::expected::{Raw, raw};
 use super::report::{Finding, Report};
 use crate::commands::exit::{FOUND, REFUSED};
 use crate::commands::terminal::progress;
-use crate::picture::{Traits, content_digest, halves, is_image, read_with_traits};
-use crate::video::{Decoding, decode, index};
+use crate::lib::picture::{Traits, content_digest, halves, is_image, read_with_traits};
+use crate::lib::video::{Decoding, decode, index};
 
 /// What was found out of one file.
 #[derive(Default)]

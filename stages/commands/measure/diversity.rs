@@ -12,9 +12,9 @@ use tch::Tensor;
 use super::common::{check_sizes, finite_mean};
 use crate::commands::images::{opened, pictures};
 use crate::commands::terminal::progress;
-use crate::data::to_tensor;
-use crate::lpips::{Distance, Diversity};
-use crate::picture::{is_image, resized};
+use crate::lib::data::to_tensor;
+use crate::lib::lpips::{Distance, Diversity};
+use crate::lib::picture::{is_image, resized};
 use callsheet_worker::print::plain;
 
 /// Images of one folder at most: what VGG-16 makes of each is 34 MB, and is kept to be compared with all others.

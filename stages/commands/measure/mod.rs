@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::project::weights_folder;
-use crate::lpips::Distance;
+use crate::lib::lpips::Distance;
 
 /// As of the stages that measure.
 const LARGEST_SIDE: i64 = 4096;

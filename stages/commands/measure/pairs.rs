@@ -14,9 +14,9 @@ use tch::Tensor;
 use super::common::{check_sizes, finite_mean};
 use crate::commands::images::{opened, pictures};
 use crate::commands::terminal::progress;
-use crate::data::to_tensor;
-use crate::lpips::Distance;
-use crate::metrics::{psnr, ssim};
+use crate::lib::data::to_tensor;
+use crate::lib::lpips::Distance;
+use crate::lib::metrics::{psnr, ssim};
 use callsheet_worker::print::plain;
 
 /// What was measured of a pair.

@@ -7,8 +7,8 @@ use anyhow::{Context as _, Result};
 use callsheet_worker::refusal;
 use image::RgbImage;
 
-use crate::picture::{encode_png, montage};
-use crate::video::{Encoder, Format};
+use crate::lib::picture::{encode_png, montage};
+use crate::lib::video::{Encoder, Format};
 
 /// What an output's name says that it is.
 #[derive(Clone, Copy, PartialEq)]

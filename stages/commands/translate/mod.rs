@@ -10,10 +10,10 @@ use clap::{Args, Subcommand};
 use tch::{Device, Kind, Tensor};
 
 use super::images::pictures;
-use crate::figures::between;
-use crate::nn::encoder::STYLE_DIM;
-use crate::nn::mapper::Mapper;
-use crate::random::torch_seed;
+use crate::lib::figures::between;
+use crate::lib::nn::encoder::STYLE_DIM;
+use crate::lib::nn::mapper::Mapper;
+use crate::lib::random::torch_seed;
 use files::{Output, save};
 use model::Translator;
 

@@ -9,10 +9,10 @@ use image::imageops::crop_imm;
 use tch::{Cuda, Tensor};
 
 use crate::commands::images::opened;
-use crate::data::{to_picture, to_tensor};
-use crate::model::Model;
-use crate::nn::compute::{Compute, device};
-use crate::picture::{resized, within};
+use crate::lib::data::{to_picture, to_tensor};
+use crate::lib::model::Model;
+use crate::lib::nn::compute::{Compute, device};
+use crate::lib::picture::{resized, within};
 
 /// Images that go through the network together.
 const BATCH: i64 = 4;

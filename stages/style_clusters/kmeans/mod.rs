@@ -11,7 +11,7 @@ mod sums;
 use rayon::prelude::*;
 
 use super::matrix::Matrix;
-use crate::random::stream;
+use crate::lib::random::stream;
 use seeds::seeds;
 use sums::Sums;
 

@@ -1,0 +1,21 @@
+"""Writes the pipeline's graph, as `callsheet graph` draws it, into README.md."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+README = pathlib.Path(__file__).parent.parent / "README.md"
+
+
+def main(engine):
+    graph = subprocess.run([engine, "graph"], capture_output=True, check=True, text=True, cwd=README.parent).stdout
+    text = README.read_text(encoding="utf-8")
+    written, count = re.subn(r"```mermaid\n.*?```", lambda _: f"```mermaid\n{graph}```", text, flags=re.DOTALL)
+    if count != 1:
+        sys.exit(f"{README.name} has {count} Mermaid graphs instead of one")
+    README.write_text(written, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

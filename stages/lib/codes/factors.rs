@@ -1,0 +1,89 @@
+//! The true styles of a stand-in's frames.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use arrow::array::AsArray;
+use arrow::datatypes::Float32Type;
+use callsheet_worker::refusal;
+use callsheet_worker::table::read_columns;
+
+use crate::lib::columns::{read_int64s, read_strings};
+
+/// Factors that are numbers, and after what those begin anew that do: a day of 24 hours, a year.
+pub const FACTORS: [(&str, Option<f64>); 4] =
+    [("time_of_day", Some(24.0)), ("cloud", None), ("haze", None), ("season", Some(1.0))];
+
+/// What a frame was rendered under.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Style {
+    /// What its factors were drawn from.
+    pub mode: String,
+    /// In the order of [`FACTORS`].
+    pub factors: [f64; FACTORS.len()],
+}
+
+/// The style of each of these frames, from a table of synthesize_timelapse.
+///
+/// # Errors
+/// When the table cannot be read, a frame is not in it, or a factor is not finite.
+pub fn read(path: &Path, frame_ids: &[String]) -> Result<Vec<Style>> {
+    let names = FACTORS.map(|(name, _)| name);
+    let rows = read_columns(path, &[&["frame_index", "mode"], names.as_slice()].concat())?;
+    let (indices, modes) = (read_int64s(&rows, "frame_index")?, read_strings(&rows, "mode")?);
+    let mut columns = Vec::with_capacity(names.len());
+    for name in names {
+        let values = rows[name].as_primitive_opt::<Float32Type>();
+        columns
+            .push(values.with_context(|| format!("`{name}` of {} is not float32", path.display()))?.values());
+    }
+    let places: HashMap<i64, usize> = indices.iter().enumerate().map(|(n, index)| (*index, n)).collect();
+    let style = |frame: &String| {
+        let index = frame.rsplit_once('#').and_then(|(_, index)| index.parse::<i64>().ok());
+        let Some(place) = index.and_then(|index| places.get(&index)) else {
+            return Err(refusal(
+                format!("frame {frame} has no factors in {}", path.display()),
+                "wire the factors of the stand-in that the frames are of, or none",
+            ));
+        };
+        let factors: [f64; FACTORS.len()] = std::array::from_fn(|n| f64::from(columns[n][*place]));
+        if let Some(n) = factors.iter().position(|value| !value.is_finite()) {
+            return Err(refusal(
+                format!("{} of frame {frame} is {} in {}", names[n], factors[n], path.display()),
+                "look at the table with `callsheet inspect`",
+            ));
+        }
+        Ok(Style { mode: modes[*place].clone(), factors })
+    };
+    frame_ids.iter().map(style).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lib::codes::fixtures::Tables;
+
+    fn of(frame: &str, cloud: f32) -> Result<Vec<Style>> {
+        let tables = Tables::write(&[], &[("fog", [1.0, 0.0, 0.25, 0.5]), ("day", [12.0, cloud, 0.0, 0.0])]);
+        read(&tables.path("factors"), &[frame.to_owned()])
+    }
+
+    #[test]
+    fn a_frame_s_index_says_its_factors() {
+        let style = &of("b/a.mp4#000001", 0.5).expect("a style")[0];
+        assert_eq!(*style, Style { mode: "day".into(), factors: [12.0, 0.5, 0.0, 0.0] });
+    }
+
+    #[test]
+    fn frames_without_factors_are_refused_and_factors_that_are_no_numbers() {
+        for (frame, cloud, wanted) in [
+            ("a.mp4#000002", 0.5, "frame a.mp4#000002 has no factors in "),
+            ("photo.jpg", 0.5, "frame photo.jpg has no factors in "),
+            ("a.mp4#000001", f32::INFINITY, "cloud of frame a.mp4#000001 is inf in "),
+        ] {
+            let said = of(frame, cloud).expect_err(wanted).to_string();
+            assert!(said.starts_with(wanted), "{said}");
+        }
+    }
+}

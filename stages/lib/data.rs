@@ -1,0 +1,316 @@
+//! Image pairs in memory, for training and evaluation.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use callsheet_worker::refusal;
+use callsheet_worker::table::{read_batches, read_columns};
+use image::RgbImage;
+use rand::seq::SliceRandom;
+use rayon::prelude::*;
+use tch::kind::Element;
+use tch::{Device, Kind, Tensor};
+
+use crate::lib::columns::{read_images, read_int32s, read_strings};
+use crate::lib::picture::{decode, within};
+use crate::lib::random::stream;
+
+/// What a pairs table says of its images beside their pixels.
+pub struct Images(HashMap<String, (String, i32)>);
+
+impl Images {
+    /// Reads the table.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is no table of pairs.
+    pub fn read(path: &Path) -> Result<Self> {
+        let rows = read_columns(path, &["image_id", "split", "crop"])?;
+        let splits = read_strings(&rows, "split")?.into_iter().zip(read_int32s(&rows, "crop")?);
+        Ok(Self(read_strings(&rows, "image_id")?.into_iter().zip(splits).collect()))
+    }
+
+    /// Whether an image is there and of a split.
+    pub fn is_of(&self, id: &str, split: &str) -> bool {
+        self.0.get(id).is_some_and(|(found, _)| found == split)
+    }
+
+    /// Index of an image's crop in its frame; none if it is not there.
+    pub fn crop(&self, id: &str) -> Option<i32> {
+        self.0.get(id).map(|(_, crop)| *crop)
+    }
+}
+
+/// One split of a pairs table.
+pub struct Pairs {
+    /// Row keys.
+    pub image_ids: Vec<String>,
+    /// Frame of each image.
+    pub frame_ids: Vec<String>,
+    /// Content images, [N, 3, H, W] in 0..255.
+    pub a: Tensor,
+    /// Style images, the same.
+    pub b: Tensor,
+}
+
+/// A picture as [3, H, W] in 0..255.
+pub fn to_tensor(picture: &RgbImage) -> Tensor {
+    let (width, height) = picture.dimensions();
+    let pixels = Tensor::from_slice(picture.as_raw()).view([i64::from(height), i64::from(width), 3]);
+    pixels.permute([2, 0, 1]).contiguous()
+}
+
+/// [3, H, W] in 0..255 as a picture.
+pub fn to_picture(bytes: &Tensor) -> RgbImage {
+    let size = bytes.size();
+    let rows = bytes.permute([1, 2, 0]).contiguous();
+    let mut pixels = vec![0u8; rows.numel()];
+    rows.copy_data_u8(&mut pixels, rows.numel());
+    RgbImage::from_raw(size[2] as u32, size[1] as u32, pixels).unwrap_or_default()
+}
+
+/// All values of a tensor, in row-major order.
+///
+/// # Errors
+/// When `T` is not the tensor's type.
+pub fn values<T: Element + Copy + Default>(tensor: &Tensor) -> Result<Vec<T>> {
+    let mut values = vec![T::default(); tensor.numel()];
+    tensor.contiguous().f_copy_data(&mut values, tensor.numel())?;
+    Ok(values)
+}
+
+/// The middle squares of `crop` pixels of images [N, 3, H, W]; with 0, or of smaller ones, all of them.
+pub fn centre(images: &Tensor, crop: i64) -> Tensor {
+    let middle = |images: Tensor, dim: i64| {
+        let pixels = images.size()[dim as usize];
+        if crop == 0 || pixels <= crop { images } else { images.narrow(dim, (pixels - crop) / 2, crop) }
+    };
+    middle(middle(images.shallow_clone(), 2), 3).contiguous()
+}
+
+/// [-1, 1] to bytes: `round(127.5 + 127.5 x)`, clipped.
+pub fn quantised(images: &Tensor) -> Tensor {
+    (images * 127.5 + 127.5).round().clamp(0.0, 255.0).to_kind(Kind::Uint8)
+}
+
+/// Bytes in 0..255 as floats in [-1, 1].
+pub fn normalised(bytes: &Tensor) -> Tensor {
+    bytes.to_kind(Kind::Float) / 127.5 - 1.0
+}
+
+impl Pairs {
+    /// Reads the images of `split`, in the order of the table.
+    ///
+    /// # Errors
+    /// When an image is unreadable or of another size than the first, or the split is empty.
+    pub fn load(path: &Path, split: &str) -> Result<Self> {
+        Self::load_within(path, split, 0)
+    }
+
+    /// The same with longer sides reduced to `max_side` pixels; 0 is without bound.
+    ///
+    /// # Errors
+    /// As of [`Self::load`].
+    pub fn load_within(path: &Path, split: &str, max_side: u32) -> Result<Self> {
+        Self::read(path, max_side, |_, s| s == split)
+            .with_context(|| format!("of the split `{split}` of {}", path.display()))
+    }
+
+    /// Reads the images `ids`, in the order of the table.
+    ///
+    /// # Errors
+    /// When an image is missing, unreadable or of another size than the first.
+    pub fn choose(path: &Path, ids: &[&str]) -> Result<Self> {
+        let wanted: BTreeSet<&str> = ids.iter().copied().collect();
+        let pairs = Self::read(path, 0, |id, _| wanted.contains(id))?;
+        let missing = wanted.iter().find(|id| !pairs.image_ids.iter().any(|found| found == *id));
+        ensure!(missing.is_none(), "image `{}` is not in {}", missing.unwrap_or(&""), path.display());
+        Ok(pairs)
+    }
+
+    /// `count` images of `split`, evenly spread; fewer if it has no more, none of one that is empty.
+    ///
+    /// # Errors
+    /// As of [`Self::load`], but for an empty split.
+    pub fn sample(path: &Path, split: &str, count: usize) -> Result<Option<Self>> {
+        let ids = ids_of(path, split)?;
+        let chosen: Vec<&str> = spread(ids.len(), count).into_iter().map(|n| ids[n].as_str()).collect();
+        if chosen.is_empty() { Ok(None) } else { Self::choose(path, &chosen).map(Some) }
+    }
+
+    fn read(path: &Path, max_side: u32, wanted: impl Fn(&str, &str) -> bool) -> Result<Self> {
+        let keys = read_columns(path, &["image_id", "split"])?;
+        let (ids, splits) = (read_strings(&keys, "image_id")?, read_strings(&keys, "split")?);
+        let count = ids.iter().zip(&splits).filter(|(id, split)| wanted(id, split)).count();
+        let (mut image_ids, mut frame_ids) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let mut images: Option<Pictures> = None;
+        let columns = ["image_id", "frame_id", "split", "a", "b"];
+        read_batches(path, &columns, 64, |rows| -> Result<()> {
+            let ids = read_strings(&rows, "image_id")?;
+            let splits = read_strings(&rows, "split")?;
+            let frames = read_strings(&rows, "frame_id")?;
+            let (images_a, images_b) = (read_images(&rows, "a")?, read_images(&rows, "b")?);
+            let chosen: Vec<usize> = (0..ids.len()).filter(|row| wanted(&ids[*row], &splits[*row])).collect();
+            let pictures: Vec<(RgbImage, RgbImage)> = chosen
+                .par_iter()
+                .map(|row| {
+                    let read = |bytes| within(decode(bytes, &ids[*row], path)?, max_side);
+                    Ok((read(images_a[*row])?, read(images_b[*row])?))
+                })
+                .collect::<Result<_>>()?;
+            for (row, (a, b)) in chosen.into_iter().zip(pictures) {
+                let images = images.get_or_insert_with(|| Pictures::new(count, a.dimensions()));
+                images.put(image_ids.len() as i64, &ids[row], &a, &b)?;
+                image_ids.push(ids[row].clone());
+                frame_ids.push(frames[row].clone());
+            }
+            Ok(())
+        })?;
+        let Pictures { a, b, .. } = images.context("there is no image")?;
+        Ok(Self { image_ids, frame_ids, a, b })
+    }
+
+    /// Number of pairs.
+    pub fn len(&self) -> usize {
+        self.image_ids.len()
+    }
+
+    /// Side of the images, which are square.
+    pub fn side(&self) -> i64 {
+        self.a.size()[2]
+    }
+}
+
+/// Ids of the images of a split of a pairs table, in its order.
+///
+/// # Errors
+/// When the table cannot be read, or is none of pairs.
+pub fn ids_of(path: &Path, split: &str) -> Result<Vec<String>> {
+    let rows = read_columns(path, &["image_id", "split"])?;
+    let ids = read_strings(&rows, "image_id")?.into_iter().zip(read_strings(&rows, "split")?);
+    Ok(ids.filter(|(_, found)| found == split).map(|(id, _)| id).collect())
+}
+
+/// One of each of `count` equal parts of `0..total`, not always the first: that would be the same crop.
+pub fn spread(total: usize, count: usize) -> Vec<usize> {
+    let count = count.min(total);
+    (0..count).map(|n| n * total / count + n % (total / count)).collect()
+}
+
+fn check_size(id: &str, size: (u32, u32), wanted: (u32, u32)) -> Result<()> {
+    if size == wanted {
+        return Ok(());
+    }
+    Err(refusal(
+        format!("image `{id}` is {}x{}, the first is {}x{}", size.0, size.1, wanted.0, wanted.1),
+        "set pair_images.side: all are made squares of one size",
+    ))
+}
+
+/// Calls `each` with the ids of a table's rows, `batch` at a time, and with the images of some columns,
+/// each [batch, 3, H, W] in 0..255: the last ones are filled up with black, so that what is computed of
+/// a row does not depend on how many others there are.
+///
+/// # Errors
+/// When an image is unreadable or of another size than the first, or `each` fails.
+pub fn read_padded(
+    path: &Path,
+    columns: &[&str],
+    batch: usize,
+    mut each: impl FnMut(&[String], &[Tensor]) -> Result<()>,
+) -> Result<()> {
+    let mut size = None;
+    read_batches(path, &[&["image_id"], columns].concat(), batch, |rows| -> Result<()> {
+        let ids = read_strings(&rows, "image_id")?;
+        let mut images = Vec::with_capacity(columns.len());
+        for column in columns {
+            let bytes = read_images(&rows, column)?;
+            let pictures: Vec<RgbImage> = bytes
+                .par_iter()
+                .zip(&ids)
+                .map(|(bytes, id)| decode(bytes, id, path))
+                .collect::<Result<_>>()?;
+            for (id, picture) in ids.iter().zip(&pictures) {
+                check_size(id, picture.dimensions(), *size.get_or_insert(picture.dimensions()))?;
+            }
+            let tensors: Vec<Tensor> = pictures.iter().map(to_tensor).collect();
+            let black = Tensor::zeros(tensors[0].size(), (Kind::Uint8, Device::Cpu));
+            let padding = (tensors.len()..batch).map(|_| black.shallow_clone());
+            let tensors: Vec<Tensor> = tensors.iter().map(Tensor::shallow_clone).chain(padding).collect();
+            images.push(Tensor::stack(&tensors, 0));
+        }
+        each(&ids, &images)
+    })
+}
+
+/// The pictures of a split, at their places: those of the paper's size fill gigabytes, once.
+struct Pictures {
+    size: (u32, u32),
+    a: Tensor,
+    b: Tensor,
+}
+
+impl Pictures {
+    fn new(count: usize, size: (u32, u32)) -> Self {
+        let shape = [count as i64, 3, i64::from(size.1), i64::from(size.0)];
+        let zeros = || Tensor::zeros(shape, (Kind::Uint8, Device::Cpu));
+        Self { size, a: zeros(), b: zeros() }
+    }
+
+    fn put(&mut self, row: i64, id: &str, a: &RgbImage, b: &RgbImage) -> Result<()> {
+        for (all, picture) in [(&self.a, a), (&self.b, b)] {
+            check_size(id, picture.dimensions(), self.size)?;
+            all.get(row).copy_(&to_tensor(picture));
+        }
+        Ok(())
+    }
+}
+
+/// Rows of batch `step` when `count` rows are shuffled anew each epoch for `purpose`: a function of its
+/// arguments.
+/// What an epoch leaves over of its last batch is filled from the next.
+pub fn batch_rows(seed: i64, purpose: &str, count: usize, batch: usize, step: u64) -> Vec<i64> {
+    let first = step as usize * batch;
+    let mut rows = Vec::with_capacity(batch);
+    let mut shuffled: Option<(usize, Vec<usize>)> = None;
+    for draw in first..first + batch {
+        let epoch = draw / count;
+        if shuffled.as_ref().is_none_or(|(e, _)| *e != epoch) {
+            let mut order: Vec<usize> = (0..count).collect();
+            order.shuffle(&mut stream(seed, purpose, epoch as u64));
+            shuffled = Some((epoch, order));
+        }
+        if let Some((_, order)) = &shuffled {
+            rows.push(order[draw % count] as i64);
+        }
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_survive_the_way_to_floats_and_back() {
+        let picture = RgbImage::from_fn(16, 9, |x, y| image::Rgb([(x * 16 + y) as u8, x as u8, 255]));
+        assert_eq!(to_picture(&quantised(&normalised(&to_tensor(&picture)))), picture);
+    }
+
+    #[test]
+    fn the_centre_is_the_middle_square_of_what_is_larger() {
+        let images = Tensor::arange(36, (Kind::Float, Device::Cpu)).view([1, 1, 6, 6]);
+        assert_eq!(centre(&images, 2), Tensor::from_slice(&[14f32, 15.0, 20.0, 21.0]).view([1, 1, 2, 2]));
+        assert_eq!(centre(&images, 0), images);
+        assert_eq!(centre(&images, 8), images);
+    }
+
+    #[test]
+    fn an_epoch_visits_every_row_once_and_any_step_can_be_recomputed() {
+        let mut seen: Vec<i64> = (0..5).flat_map(|step| batch_rows(7, "epoch", 10, 2, step)).collect();
+        assert_eq!(batch_rows(7, "epoch", 10, 2, 3), seen[6..8]);
+        seen.sort_unstable();
+        assert_eq!(seen, (0..10).collect::<Vec<_>>());
+        assert_eq!(batch_rows(7, "epoch", 3, 8, 0).len(), 8);
+    }
+}

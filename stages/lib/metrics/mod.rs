@@ -1,0 +1,158 @@
+//! What is measured of outputs beside the images that were wanted, one value an image.
+
+mod similarity;
+
+use anyhow::Result;
+use arrow::datatypes::{DataType, Schema};
+use arrow::record_batch::RecordBatch;
+use callsheet_worker::table::row_count;
+use callsheet_worker::{Job, refusal};
+use serde::Deserialize;
+use tch::{Kind, Tensor, no_grad};
+
+use crate::lib::columns::{batch, float64s, int32s, schema, strings};
+use crate::lib::data::{centre, normalised, read_padded, values};
+use crate::lib::lpips::Distance;
+use crate::lib::nn::loss;
+use crate::lib::nn::vgg::{SMALLEST_SIDE, Vgg};
+use crate::lib::parts::Parts;
+pub use similarity::{psnr, ssim};
+
+/// Images that go through a network together. Another number may round otherwise.
+pub const BATCH: usize = 16;
+
+/// Columns of what is measured: dB, infinite for identical images; -1 to 1; 0 to 255; the loss that generators are
+/// trained for; and a distance of features, which the column `distance_name` names.
+pub const METRICS: [&str; 5] = ["psnr", "ssim", "l1", "perceptual", "distance"];
+
+/// What is looked at of an image.
+#[derive(Clone, Copy, Deserialize)]
+pub struct Crop {
+    /// Side of the middle square that is compared; 0 compares all.
+    pub crop: i64,
+    /// Side that it has for the distance of features; 0 leaves it as it is.
+    pub distance_side: u32,
+}
+
+/// Networks that measure.
+pub struct Measures {
+    /// The distance of features.
+    pub distance: Distance,
+    vgg: Vgg,
+    crop: i64,
+}
+
+impl Measures {
+    /// Reads what is wired to `trunk`, `lpips_heads` and `vgg`.
+    ///
+    /// # Errors
+    /// When a file is damaged, or heads are of another network.
+    pub fn load(job: &Job, crop: Crop) -> Result<Self> {
+        let vgg = Vgg::load(job.input("vgg")?)?;
+        Ok(Self { distance: Distance::load(job, crop.distance_side)?, vgg, crop: crop.crop })
+    }
+
+    /// The middle of images [N, 3, H, W] that is compared.
+    pub fn middle(&self, images: &Tensor) -> Tensor {
+        centre(images, self.crop)
+    }
+
+    /// Values of images [N, 3, H, W] in 0..255 beside those wanted, in the order of [`METRICS`]; no more than
+    /// [`BATCH`] of them are in the networks at a time.
+    ///
+    /// # Errors
+    /// When the images are of different sizes.
+    pub fn of(&self, images: &Tensor, wanted: &Tensor) -> Result<[Vec<f64>; METRICS.len()]> {
+        let (height, width) = (wanted.size()[2], wanted.size()[3]);
+        if height.min(width) < i64::from(SMALLEST_SIDE) {
+            return Err(refusal(
+                format!(
+                    "images of {width}x{height} are smaller than VGG-16 takes: {SMALLEST_SIDE}x{SMALLEST_SIDE}"
+                ),
+                "set crop, or pair_images.side, to that at least",
+            ));
+        }
+        let mut all = METRICS.map(|_| Vec::with_capacity(images.size()[0] as usize));
+        let parts = images.split(BATCH as i64, 0).into_iter().zip(wanted.split(BATCH as i64, 0));
+        for (x, y) in parts {
+            let l1 = (x.to_kind(Kind::Double) - y.to_kind(Kind::Double)).abs();
+            let l1 = l1.mean_dim([1i64, 2, 3].as_slice(), false, Kind::Double);
+            let part = [
+                psnr(&x, &y)?,
+                ssim(&x, &y)?,
+                values(&l1)?,
+                self.perceptual(&x, &y),
+                self.distance.of(&x, &y)?,
+            ];
+            all.iter_mut().zip(part).for_each(|(all, part)| all.extend(part));
+        }
+        Ok(all)
+    }
+
+    fn perceptual(&self, x: &Tensor, y: &Tensor) -> Vec<f64> {
+        let loss = |n: i64| {
+            // Both in one call, as every call reorders the network's weights.
+            let pair = Tensor::cat(&[x.narrow(0, n, 1), y.narrow(0, n, 1)], 0);
+            let taps = self.vgg.taps(&normalised(&pair));
+            let of = |n| taps.iter().map(|tap| tap.narrow(0, n, 1)).collect::<Vec<_>>();
+            loss::perceptual(&of(0), &of(1)).double_value(&[])
+        };
+        no_grad(|| (0..x.size()[0]).map(loss).collect())
+    }
+}
+
+/// Columns of [`rows`].
+pub fn columns() -> Schema {
+    let mut columns = vec![("image_id", DataType::Utf8)];
+    columns.extend(METRICS.map(|name| (name, DataType::Float64)));
+    columns.extend([
+        ("side", DataType::Int32),
+        ("distance_name", DataType::Utf8),
+        ("distance_weights", DataType::Utf8),
+    ]);
+    schema(&columns)
+}
+
+/// What was measured of as many images as there are ids, and perhaps of more, whose compared squares have `side` pixels.
+///
+/// # Errors
+/// When columns are of different lengths.
+pub fn rows(
+    ids: &[String],
+    side: i64,
+    measured: [Vec<f64>; METRICS.len()],
+    distance: &Distance,
+) -> Result<RecordBatch> {
+    let mut all = vec![("image_id", strings(ids))];
+    for (name, values) in METRICS.into_iter().zip(measured) {
+        all.push((name, float64s(values.into_iter().take(ids.len()))));
+    }
+    all.push(("side", int32s(ids.iter().map(|_| side as i32))));
+    all.push(("distance_name", strings(ids.iter().map(|_| &distance.name))));
+    all.push(("distance_weights", strings(ids.iter().map(|_| distance.source()))));
+    batch(all)
+}
+
+/// Measures what is `predicted` of each validation pair's A and B, [N, 3, H, W] in 0..255, beside B.
+///
+/// # Errors
+/// When an image is unreadable, or nothing can be predicted.
+pub fn measure(
+    job: &Job,
+    measures: &Measures,
+    predicted: impl Fn(&Tensor, &Tensor) -> Result<Tensor>,
+) -> Result<()> {
+    let path = job.input("pairs")?;
+    let mut parts = Parts::create(job, "reconstruction", columns())?;
+    let (mut done, total) = (0, row_count(path)? as usize);
+    read_padded(path, &["a", "b"], BATCH, |ids, images| {
+        let [a, b] = images else { unreachable!("two columns are read") };
+        let (a, b) = (measures.middle(a), measures.middle(b));
+        let measured = measures.of(&predicted(&a, &b)?, &b)?;
+        parts.write(&rows(ids, b.size()[3], measured, &measures.distance)?)?;
+        done += ids.len();
+        job.progress(done, total, "images");
+        Ok(())
+    })?;
+    parts.end()
+}

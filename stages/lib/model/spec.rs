@@ -1,0 +1,40 @@
+//! What networks are built from.
+
+use serde::{Deserialize, Serialize};
+
+use crate::lib::nn::bicyclegan::downsamplings_for;
+use crate::lib::objective::{Family, Network, Objective};
+
+/// What the networks are built from.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+pub struct Spec {
+    /// Whose networks.
+    pub networks: Family,
+    /// Width of generator and discriminators.
+    pub nf: i64,
+    /// Width of the encoder.
+    pub nf_e: i64,
+    /// Downsamplings of a U-Net; 0 of other networks.
+    pub depth: usize,
+    /// Scales of each discriminator.
+    pub scales: usize,
+    /// Whether codes are drawn in training; afterwards their mean is used.
+    pub variational: bool,
+    /// Whether there is a second discriminator.
+    pub second_discriminator: bool,
+}
+
+impl Spec {
+    /// Of an objective's networks for images of `side` pixels.
+    pub fn new(objective: &Objective, side: i64, [nf, nf_e]: [i64; 2], scales: usize) -> Self {
+        Self {
+            networks: objective.networks,
+            nf,
+            nf_e,
+            depth: if objective.networks == Family::Bicyclegan { downsamplings_for(side) } else { 0 },
+            scales,
+            variational: objective.variational,
+            second_discriminator: objective.trains(Network::SecondDiscriminator),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Named trainable tensors, in the order of their names.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use callsheet_worker::refusal;
+use tch::{Device, Kind, Tensor, no_grad};
+
+use super::compute::Compute;
+use super::layout::channels_last;
+
+/// The parameters of one network.
+#[derive(Debug)]
+pub struct Vars {
+    named: BTreeMap<String, Tensor>,
+    compute: Compute,
+}
+
+impl Default for Vars {
+    fn default() -> Self {
+        Self::on(Compute::CPU)
+    }
+}
+
+impl Vars {
+    /// None yet, of a network that computes there and so.
+    pub fn on(compute: Compute) -> Self {
+        Self { named: BTreeMap::new(), compute }
+    }
+
+    /// Where and in what the network computes; parameters are float32.
+    pub fn compute(&self) -> Compute {
+        self.compute
+    }
+
+    /// A tensor drawn from N(0, std^2) with libtorch's generator, which the caller seeds: the same on all devices.
+    pub fn normal(&mut self, name: String, shape: &[i64], std: f64) -> Tensor {
+        let tensor = Tensor::randn(shape, (Kind::Float, Device::Cpu)) * std;
+        self.add(name, tensor)
+    }
+
+    /// A tensor of one value.
+    pub fn constant(&mut self, name: String, shape: &[i64], value: f64) -> Tensor {
+        self.add(name, Tensor::full(shape, value, (Kind::Float, Device::Cpu)))
+    }
+
+    /// Adds a tensor; the result shares its storage. Those of convolutions get channels last in memory.
+    pub fn add(&mut self, name: String, tensor: Tensor) -> Tensor {
+        let tensor = if tensor.dim() == 4 { channels_last(&tensor) } else { tensor };
+        let tensor = tensor.detach().to_device(self.compute.device).set_requires_grad(true);
+        let shared = tensor.shallow_clone();
+        self.named.insert(name, tensor);
+        shared
+    }
+
+    /// The tensors by name.
+    pub fn named(&self) -> &BTreeMap<String, Tensor> {
+        &self.named
+    }
+
+    /// The tensors in the order of their names.
+    pub fn tensors(&self) -> Vec<&Tensor> {
+        self.named.values().collect()
+    }
+
+    /// Number of values in all tensors.
+    #[cfg(test)]
+    pub fn count(&self) -> usize {
+        self.named.values().map(Tensor::numel).sum()
+    }
+
+    /// Copies of the values, detached.
+    pub fn copies(&self) -> BTreeMap<String, Tensor> {
+        self.named.iter().map(|(name, tensor)| (name.clone(), tensor.detach().copy())).collect()
+    }
+
+    /// Overwrites the values with those under `prefix` in `from`.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has another shape; nothing is overwritten then.
+    pub fn load(&self, from: &BTreeMap<String, Tensor>, prefix: &str) -> Result<()> {
+        let mut pairs = Vec::with_capacity(self.named.len());
+        for (name, tensor) in &self.named {
+            let full = format!("{prefix}{name}");
+            let Some(value) = from.get(&full) else {
+                let help = "it was made with another network; use the same nf, and one stage's weights for another's only where they fit";
+                return Err(refusal(format!("the weights have no tensor `{full}`"), help));
+            };
+            if value.size() != tensor.size() {
+                return Err(refusal(
+                    format!(
+                        "weights: `{full}` has shape {:?}, the network wants {:?}",
+                        value.size(),
+                        tensor.size()
+                    ),
+                    "the weights were made with another width; set nf to the one they were made with",
+                ));
+            }
+            pairs.push((tensor, value));
+        }
+        no_grad(|| {
+            for (tensor, value) in pairs {
+                tensor.shallow_clone().copy_(value);
+            }
+        });
+        Ok(())
+    }
+}
+
+/// Pairs of a moving average and the tensor that it averages, by name.
+pub fn ema_pairs(shadows: &BTreeMap<String, Tensor>, vars: &Vars) -> Vec<(Tensor, Tensor)> {
+    let pair = |(name, tensor): (&String, &Tensor)| {
+        Some((shadows.get(name)?.shallow_clone(), tensor.shallow_clone()))
+    };
+    vars.named().iter().filter_map(pair).collect()
+}
+
+/// Moves an exponential moving average a step towards its tensor: `s += (1 - decay) * (v - s)`.
+pub fn update_ema((mut shadow, tensor): (Tensor, Tensor), decay: f64) {
+    let _ = no_grad(|| shadow.lerp_(&tensor, 1.0 - decay));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn averages_follow_the_closed_form() {
+        let mut vars = Vars::default();
+        let p = vars.add("p".into(), Tensor::from_slice(&[2.0f32]));
+        let shadows = vars.copies();
+        let mut wanted = 2.0f64;
+        for value in [3.0f64, -1.0, 0.5] {
+            no_grad(|| p.shallow_clone().copy_(&Tensor::from_slice(&[value as f32])));
+            ema_pairs(&shadows, &vars).into_iter().for_each(|pair| update_ema(pair, 0.9));
+            wanted = 0.9 * wanted + 0.1 * value;
+            assert!((shadows["p"].double_value(&[0]) - wanted).abs() < 1e-6);
+        }
+    }
+}

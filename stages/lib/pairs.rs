@@ -1,0 +1,97 @@
+//! Rows of a table of pairs, whichever stage makes them.
+
+use anyhow::Result;
+use arrow::datatypes::{DataType, Schema};
+use arrow::record_batch::RecordBatch;
+use callsheet_worker::refusal;
+use callsheet_worker::table::image_type;
+use image::RgbImage;
+
+use crate::lib::columns::{batch, bools, float64s, images, int32s, schema, strings};
+use crate::lib::nn::generator::SIDE_MULTIPLE;
+use crate::lib::picture::{content_digest, encode_png};
+
+/// Refuses images of a side that the generator cannot halve as often as it does; 0 is as they are.
+///
+/// # Errors
+/// When it cannot.
+pub fn check_side(side: u32) -> Result<()> {
+    if side.is_multiple_of(SIDE_MULTIPLE as u32) {
+        return Ok(());
+    }
+    Err(refusal(
+        format!("side = {side} cannot be halved as often as the generator does"),
+        format!("set pair_images.side to a multiple of {SIDE_MULTIPLE}; of image pairs 0 is as they are"),
+    ))
+}
+
+/// A picture as it is written.
+#[derive(Clone)]
+pub struct Encoded {
+    png: Vec<u8>,
+    /// Of its pixels.
+    digest: String,
+}
+
+impl Encoded {
+    /// Encodes a picture.
+    ///
+    /// # Errors
+    /// When it is empty.
+    pub fn new(picture: &RgbImage) -> Result<Self> {
+        Ok(Self { png: encode_png(picture)?, digest: content_digest(picture) })
+    }
+}
+
+/// A row: an image A of a scene, and B, the same with its style.
+pub struct Pair {
+    pub image_id: String,
+    pub frame_id: String,
+    /// Which crop of the frame.
+    pub crop: i32,
+    pub split: String,
+    /// Time of the frame in seconds.
+    pub time_s: f64,
+    /// Whether its style is looked at.
+    pub for_style: bool,
+    pub a: Encoded,
+    pub b: Encoded,
+}
+
+/// Pairs as rows.
+///
+/// # Errors
+/// When they make no batch.
+pub fn rows(pairs: Vec<Pair>) -> Result<RecordBatch> {
+    let names = |half: &str| pairs.iter().map(|pair| format!("{}.{half}.png", pair.image_id)).collect();
+    let (a_names, b_names): (Vec<String>, Vec<String>) = (names("a"), names("b"));
+    let mut columns = vec![
+        ("image_id", strings(pairs.iter().map(|pair| &pair.image_id))),
+        ("frame_id", strings(pairs.iter().map(|pair| &pair.frame_id))),
+        ("crop", int32s(pairs.iter().map(|pair| pair.crop))),
+        ("split", strings(pairs.iter().map(|pair| &pair.split))),
+        ("time_s", float64s(pairs.iter().map(|pair| pair.time_s))),
+        ("for_style", bools(pairs.iter().map(|pair| pair.for_style))),
+        ("content_digest", strings(pairs.iter().map(|pair| &pair.b.digest))),
+        ("a_digest", strings(pairs.iter().map(|pair| &pair.a.digest))),
+    ];
+    let (a, b): (Vec<_>, Vec<_>) = pairs.into_iter().map(|pair| (pair.a.png, pair.b.png)).unzip();
+    columns.extend([("a", images(&a, &a_names)?), ("b", images(&b, &b_names)?)]);
+    batch(columns)
+}
+
+/// The columns of [`rows`].
+pub fn pair_schema() -> Schema {
+    schema(&[
+        ("image_id", DataType::Utf8),
+        ("frame_id", DataType::Utf8),
+        ("crop", DataType::Int32),
+        ("split", DataType::Utf8),
+        ("time_s", DataType::Float64),
+        ("for_style", DataType::Boolean),
+        ("content_digest", DataType::Utf8),
+        ("a_digest", DataType::Utf8),
+        ("a", image_type()),
+        ("b", image_type()),
+    ])
+}

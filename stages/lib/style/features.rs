@@ -1,0 +1,143 @@
+//! Gram features of many images, read from Parquet in panels that fit in memory.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::Result;
+use callsheet_worker::refusal;
+use callsheet_worker::table::{part_files, read_batches, read_columns};
+use rayon::prelude::*;
+
+use super::{GRAM_COLUMNS, triangle};
+use crate::lib::columns::{read_strings, read_vectors};
+use crate::lib::data::Images;
+use crate::lib::nn::vgg::CHANNELS;
+
+/// Bytes of a panel at most: with what else is held, 8,000 images stay below 4 GiB.
+const PANEL_BYTES: usize = 1 << 30;
+
+/// Rows decoded at a time by one thread: 0.5 MB each of the widest column.
+const ROWS: usize = 32;
+
+/// A table of Gram features, and the images of it that are looked at.
+pub struct Features {
+    parts: Vec<PathBuf>,
+    /// Row keys, in their order.
+    pub image_ids: Vec<String>,
+    /// Crop index of each.
+    pub crops: Vec<i32>,
+    positions: HashMap<String, usize>,
+    panel_bytes: usize,
+}
+
+/// Some columns of one tap's triangles, of all images.
+pub struct Panel {
+    /// Which tap.
+    pub tap: usize,
+    /// Which entries of its triangle.
+    pub entries: Range<usize>,
+    /// Unweighted values as stored, image after image.
+    pub values: Vec<f32>,
+}
+
+impl Features {
+    /// Looks up which images of the table are of `split`.
+    ///
+    /// # Errors
+    /// When the table cannot be read, or no image is in the split.
+    pub fn open(path: &Path, images: &Images, split: &str) -> Result<Self> {
+        let ids = read_strings(&read_columns(path, &["image_id"])?, "image_id")?;
+        let image_ids: Vec<String> = ids.into_iter().filter(|id| images.is_of(id, split)).collect();
+        if image_ids.is_empty() {
+            return Err(refusal(
+                format!("no image of {} is in the split `{split}`", path.display()),
+                "check the splits: list_images.val_fraction, or the folders of a dataset of pairs",
+            ));
+        }
+        Ok(Self {
+            parts: part_files(path)?,
+            crops: image_ids.iter().filter_map(|id| images.crop(id)).collect(),
+            positions: image_ids.iter().cloned().zip(0..).collect(),
+            image_ids,
+            panel_bytes: PANEL_BYTES,
+        })
+    }
+
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.image_ids.len()
+    }
+
+    /// Number of panels.
+    pub fn panels(&self) -> usize {
+        self.ranges().len()
+    }
+
+    /// Hands out all values, panel by panel.
+    ///
+    /// # Errors
+    /// When the table cannot be read, or `each` fails.
+    pub fn each_panel(&self, mut each: impl FnMut(Panel) -> Result<()>) -> Result<()> {
+        for (tap, entries) in self.ranges() {
+            let values = self.read(tap, &entries)?;
+            each(Panel { tap, entries, values })?;
+        }
+        Ok(())
+    }
+
+    /// Makes panels as small as those of many more images.
+    #[cfg(test)]
+    pub fn set_panel_bytes(&mut self, bytes: usize) {
+        self.panel_bytes = bytes;
+    }
+
+    fn ranges(&self) -> Vec<(usize, Range<usize>)> {
+        let most = (self.panel_bytes / size_of::<f32>() / self.len()).max(1);
+        let of_tap = |tap: usize| {
+            let width = triangle(CHANNELS[tap]);
+            let each = width.div_ceil(width.div_ceil(most));
+            (0..width).step_by(each).map(move |start| (tap, start..(start + each).min(width)))
+        };
+        (0..CHANNELS.len()).flat_map(of_tap).collect()
+    }
+
+    fn read(&self, tap: usize, entries: &Range<usize>) -> Result<Vec<f32>> {
+        let (column, width) = (GRAM_COLUMNS[tap], triangle(CHANNELS[tap]));
+        let mut values = vec![0f32; self.len() * entries.len()];
+        let rows: Vec<Mutex<&mut [f32]>> = values.chunks_exact_mut(entries.len()).map(Mutex::new).collect();
+        self.parts.par_iter().try_for_each(|part| -> Result<()> {
+            read_batches(part, &["image_id", column], ROWS, |batch| -> Result<()> {
+                let ids = read_strings(&batch, "image_id")?;
+                let triangles = read_vectors(&batch, column)?.chunks_exact(width);
+                for (id, triangle) in ids.iter().zip(triangles) {
+                    let Some(position) = self.positions.get(id) else { continue };
+                    let mut row = rows[*position].lock().unwrap_or_else(PoisonError::into_inner);
+                    row.copy_from_slice(&triangle[entries.clone()]);
+                }
+                Ok(())
+            })
+        })?;
+        Ok(values)
+    }
+}
+
+/// Positions of the diagonal in the upper triangle of a tap.
+pub fn diagonal(tap: usize) -> impl Iterator<Item = usize> {
+    let channels = CHANNELS[tap];
+    (0..channels).map(move |row| row * channels - row * row.saturating_sub(1) / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_diagonal_of_a_triangle_begins_its_rows() {
+        // Rows of 64, 63, 62, .. entries.
+        let positions: Vec<usize> = diagonal(0).take(4).collect();
+        assert_eq!(positions, [0, 64, 127, 189]);
+        assert_eq!(diagonal(0).last(), Some(triangle(64) - 1));
+    }
+}

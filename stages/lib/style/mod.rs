@@ -1,0 +1,34 @@
+//! Style distances between Gram features (Gatys et al. 2016; weighted as there, or as in StEP's program).
+//!
+//! A table of features holds, per image and tap, the upper triangle of the normalised Gram
+//! matrix, unweighted. Weighting and the square root of two for what stands off the diagonal make
+//! each image a vector phi with `distance(a, b) = |phi_a - phi_b|^2`.
+
+pub mod direct;
+mod features;
+mod gram;
+mod kernel;
+pub mod nearest;
+#[cfg(test)]
+mod tests;
+
+pub use features::Features;
+pub use gram::gram;
+pub use kernel::Kernel;
+
+use crate::lib::nn::vgg::CHANNELS;
+
+/// Columns of the features, in the order of the taps.
+pub const GRAM_COLUMNS: [&str; 5] =
+    ["gram_relu1_2", "gram_relu2_2", "gram_relu3_2", "gram_relu4_2", "gram_relu5_2"];
+
+/// Values in the upper triangle of a tap's Gram matrix.
+pub fn triangle(channels: usize) -> usize {
+    channels * (channels + 1) / 2
+}
+
+/// Factor on the entries of tap `tap` that makes squared distances those of a weighting:
+/// `code` is the mean over the N x N entries, `gatys` a quarter of the sum.
+pub fn tap_factor(weighting: &str, tap: usize) -> f64 {
+    if weighting == "gatys" { 0.5 } else { 1.0 / CHANNELS[tap] as f64 }
+}

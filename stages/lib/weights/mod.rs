@@ -1,0 +1,208 @@
+//! Weight files that others publish, in the formats that they publish them in. They are read as data:
+//! nothing in them is executed.
+
+mod keras;
+mod known;
+mod network;
+mod numpy;
+mod pickle;
+#[cfg(test)]
+mod tests;
+pub mod torch;
+mod unreadable;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use sha2::{Digest, Sha256};
+use tch::{Kind, Tensor};
+
+pub use known::known;
+pub use network::convolutions;
+pub use unreadable::unreadable;
+
+use crate::lib::nn::vgg::{Convention, Origin};
+use keras::Keras;
+use network::Convolution;
+
+/// How a file is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `torch.save` before 1.6.
+    Torch,
+    /// `torch.save` since 1.6: a zip archive.
+    TorchZip,
+    /// NumPy's `.npy`.
+    Npy,
+    /// NumPy's `.npz`.
+    Npz,
+    /// A pickle of dicts of arrays.
+    Pickle,
+    /// HDF5, as Keras writes it.
+    Hdf5,
+    /// safetensors.
+    Safetensors,
+}
+
+impl Format {
+    /// What a file is by its first bytes, whatever its name; none if it is nothing known.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of(path: &Path) -> Result<Option<Self>> {
+        let mut head = Vec::new();
+        let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+        file.take(30 + u64::from(u16::MAX))
+            .read_to_end(&mut head)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(match head.as_slice() {
+            head if head.starts_with(b"\x89HDF\r\n") => Some(Self::Hdf5),
+            head if head.starts_with(b"\x93NUMPY") => Some(Self::Npy),
+            // The first member of torch's archives is `<name>/data.pkl`, of NumPy's `<name>.npy`.
+            head if head.starts_with(b"PK") => {
+                let length = head.get(26..28).map_or(0, |l| usize::from(u16::from_le_bytes([l[0], l[1]])));
+                let name = head.get(30..30 + length).unwrap_or_default();
+                Some(if name.ends_with(b".npy") { Self::Npz } else { Self::TorchZip })
+            }
+            // First: the length before the brace may look like the head of a pickle.
+            [_, _, _, _, _, _, 0, 0, b'{', ..] => Some(Self::Safetensors),
+            // torch's begins with a long number.
+            [0x80, 0x02..=0x05, 0x8a, ..] | [0x80, 0x04 | 0x05, 0x95, _, _, _, _, _, _, _, _, 0x8a, ..] => {
+                Some(Self::Torch)
+            }
+            [0x80, 0x02..=0x05, ..] => Some(Self::Pickle),
+            _ => None,
+        })
+    }
+
+    /// Its name, for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Torch => "torch",
+            Self::TorchZip => "torch (zip)",
+            Self::Npy => "npy",
+            Self::Npz => "npz",
+            Self::Pickle => "pickle",
+            Self::Hdf5 => "HDF5",
+            Self::Safetensors => "safetensors",
+        }
+    }
+}
+
+/// SHA-256 of a file, in hexadecimal digits.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn sha256(path: &Path) -> Result<String> {
+    let mut hasher = Sha256::new();
+    let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    io::copy(&mut file, &mut hasher).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(format!("{:x}", hasher.finalize()))
+}
+
+/// What is known of a file, or can be said by its layout: `convention` where the user says so.
+pub fn origin(
+    path: &Path,
+    sha256: &str,
+    network: &str,
+    format: Format,
+    convention: Option<Convention>,
+) -> Origin {
+    let published = known(sha256);
+    let by_layout = match format {
+        Format::Torch | Format::TorchZip | Format::Pickle => Convention::Torchvision,
+        _ => Convention::Caffe,
+    };
+    let of_published = published.and_then(|published| published.convention);
+    let convention = convention.or(of_published).unwrap_or(by_layout);
+    match published {
+        Some(published) => {
+            Origin { name: published.name.into(), convention, source: published.source.into() }
+        }
+        None => {
+            let file = path.file_name().unwrap_or_default().to_string_lossy();
+            let source = format!("{file}, SHA-256 {sha256}: {network} of unknown origin");
+            Origin { name: format!("{network}-{}", &sha256[..8]), convention, source }
+        }
+    }
+}
+
+/// The convolutions of a network from a published file: `<name>.weight` [O, I, H, W] and `<name>.bias`.
+///
+/// # Errors
+/// When the file is of no known format, damaged, lacks a convolution, or one has another shape or a value
+/// that is no number.
+pub fn read(path: &Path, convolutions: &[Convolution]) -> Result<(BTreeMap<String, Tensor>, Format)> {
+    let Some(format) = Format::of(path)? else {
+        let known = "torch's and Flax's pickles, NumPy's .npy and .npz, HDF5";
+        return Err(unreadable(path, format!("it is none of the formats that are read ({known})")));
+    };
+    let bytes = || fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+    let found: Vec<Option<[Tensor; 2]>> = match format {
+        Format::Torch | Format::TorchZip => {
+            let tensors = torch::read(&bytes()?, path)?;
+            convolutions.iter().map(|c| of_torch(&tensors, c)).collect()
+        }
+        Format::Npy | Format::Npz | Format::Pickle => {
+            let arrays = numpy::read(&bytes()?, path)?;
+            convolutions.iter().map(|c| of_numpy(&arrays, c)).collect()
+        }
+        Format::Hdf5 => {
+            let file = Keras::open(path)?;
+            let read = |c: &Convolution| Ok(file.convolution(c)?.map(from_hwio));
+            convolutions.iter().map(read).collect::<Result<_>>()?
+        }
+        Format::Safetensors => {
+            return Err(unreadable(path, "it is a safetensors file: only published formats are imported"));
+        }
+    };
+    let mut tensors = BTreeMap::new();
+    for (convolution, found) in convolutions.iter().zip(found) {
+        let name = &convolution.name;
+        let Some([weight, bias]) = found else {
+            return Err(unreadable(path, format!("it has no weights of `{name}`; is it another network?")));
+        };
+        let (weight, bias) = (weight.to_kind(Kind::Float), bias.to_kind(Kind::Float));
+        if weight.size() != convolution.shape || bias.size() != convolution.shape[..1] {
+            let (found, wanted) = (weight.size(), convolution.shape);
+            return Err(unreadable(path, format!("`{name}` has shape {found:?}, not {wanted:?}")));
+        }
+        if weight.isfinite().all().int64_value(&[]) == 0 || bias.isfinite().all().int64_value(&[]) == 0 {
+            return Err(unreadable(path, format!("`{name}` holds NaN or infinity")));
+        }
+        tensors.insert(format!("{name}.weight"), weight);
+        tensors.insert(format!("{name}.bias"), bias);
+    }
+    Ok((tensors, format))
+}
+
+fn of_torch(tensors: &BTreeMap<String, Tensor>, convolution: &Convolution) -> Option<[Tensor; 2]> {
+    convolution.torch.iter().find_map(|name| {
+        let get = |part: &str| tensors.get(&format!("{name}.{part}")).map(Tensor::shallow_clone);
+        Some([get("weight")?, get("bias")?])
+    })
+}
+
+fn of_numpy(arrays: &BTreeMap<String, Tensor>, convolution: &Convolution) -> Option<[Tensor; 2]> {
+    let pair = |name: &String| {
+        [[".0", ".1"], ["_W", "_b"], [".weight", ".bias"], ["/kernel", "/bias"]].into_iter().find_map(
+            |[kernel, bias]| {
+                let get = |part: &str| arrays.get(&format!("{name}{part}")).map(Tensor::shallow_clone);
+                Some([get(kernel)?, get(bias)?])
+            },
+        )
+    };
+    let [kernel, bias] = convolution.numpy.iter().find_map(pair)?;
+    // TensorFlow's and Keras' arrays are HWIO.
+    let as_wanted = kernel.size() == convolution.shape;
+    Some(if as_wanted { [kernel, bias] } else { from_hwio([kernel, bias]) })
+}
+
+/// A kernel [H, W, I, O] as [O, I, H, W].
+fn from_hwio([kernel, bias]: [Tensor; 2]) -> [Tensor; 2] {
+    let kernel = if kernel.dim() == 4 { kernel.permute([3, 2, 0, 1]).contiguous() } else { kernel };
+    [kernel, bias]
+}
