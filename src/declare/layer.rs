@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use callsheet_worker::error::{Result, SourceText};
+use callsheet_worker::error::{Fault, Result, SourceText};
 use litemap::LiteMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -72,6 +72,15 @@ pub(super) struct LayerFile {
     /// Of a dataset: the file in `imports/` whose stages make the pipeline's input of raw files.
     #[schemars(with = "Option<String>")]
     import: Option<Spanned<String>>,
+    /// Files that this one is laid over, relative to it: `parts/encoder.toml`. Each declares what a file of this kind may.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    include: Vec<Spanned<String>>,
+    /// Variables: `{name}` in inputs, parameters, resources and paths stands for the value. A pipeline declares them;
+    /// datasets, profiles and `--set vars.name=value` override them.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Scalar>", extend("propertyNames" = name_pattern()))]
+    vars: LiteMap<Spanned<String>, Spanned<toml::Value>>,
     /// What other programs know of it: where a dataset is fetched, what a command of the project says of a pipeline. Not
     /// read here.
     #[serde(default)]
@@ -94,6 +103,10 @@ pub struct Layer {
     pub summary: String,
     /// Of a dataset: the file in `imports/` whose stages make the pipeline's input of raw files.
     pub import: Option<Spanned<String>>,
+    /// Files that it is laid over, relative to its own folder.
+    pub include: Vec<Spanned<String>>,
+    /// Variables that it declares or sets.
+    pub vars: LiteMap<Spanned<String>, Spanned<toml::Value>>,
     /// What other programs know of it.
     pub metadata: toml::Table,
     /// Raw files it names.
@@ -125,9 +138,12 @@ impl Layer {
     fn check(file: LayerFile, source: Arc<SourceText>) -> Result<Self> {
         file.stages.keys().try_for_each(|name| check_stage_name(name, &source))?;
         file.sources.keys().try_for_each(|name| check_name(name, "a source", &source))?;
+        file.vars.iter().try_for_each(|(name, value)| check_var(name, value, &source))?;
         Ok(Self {
             summary: file.summary,
             import: file.import,
+            include: file.include,
+            vars: file.vars,
             metadata: file.metadata,
             sources: file.sources,
             stages: file.stages,
@@ -136,10 +152,36 @@ impl Layer {
     }
 }
 
+/// Refuses a variable that could not be written as `{name}`, or whose value could not be a parameter's.
+fn check_var(name: &Spanned<String>, value: &Spanned<toml::Value>, source: &Arc<SourceText>) -> Result<()> {
+    check_name(name, "a variable", source)?;
+    let refuse = |span, message: String, help: &str| {
+        Err(Fault::new(source, span, message, "this variable").with_help(help).into())
+    };
+    if name.get_ref() == "dataset" {
+        let message = "`dataset` is not a valid variable: it is the name of the dataset in paths of sources";
+        return refuse(name.span(), message.into(), "choose another name");
+    }
+    match value.get_ref() {
+        toml::Value::String(_)
+        | toml::Value::Integer(_)
+        | toml::Value::Float(_)
+        | toml::Value::Boolean(_) => Ok(()),
+        other => {
+            let message = format!("vars.{}: {} is not a valid value", name.get_ref(), other.type_str());
+            refuse(value.span(), message, "use a text, a number, true or false")
+        }
+    }
+}
+
 /// A stage, or with `@` one of its instances.
 fn check_stage_name(name: &Spanned<String>, source: &Arc<SourceText>) -> Result<()> {
     match name.get_ref().split_once('@') {
         Some((stage, values)) if is_name(stage) && !values.is_empty() => Ok(()),
+        None if name.get_ref() == "vars" => {
+            let message = "`vars` is not a valid name of a stage: `--set vars.name=value` sets a variable";
+            Err(Fault::new(source, name.span(), message, "this name").with_help("choose another name").into())
+        }
         _ => check_name(name, "a stage", source),
     }
 }

@@ -1,13 +1,12 @@
-//! Instances of a stage that is fanned out: their names, and what `{name}` stands for in them.
+//! Names and order of the instances of a stage that is fanned out.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use callsheet_worker::error::{Result, suggest};
 use serde_json::Value as Json;
 use toml::Value;
 
-use crate::declare::{Origin, Values, is_name, value_text};
+use crate::declare::{Values, value_text};
 
 /// Stands between a stage and the values of one instance.
 pub const AT: char = '@';
@@ -53,57 +52,4 @@ pub fn order(a: &Values, b: &Values) -> Ordering {
         _ => value_text(a).cmp(&value_text(b)),
     });
     each.fold(Ordering::Equal, Ordering::then)
-}
-
-/// A parameter with every `{name}` replaced by the instance's value; alone, it keeps its type.
-///
-/// # Errors
-/// When the stage is not fanned out over that name.
-pub fn fill_value(value: Value, values: &Values, origin: &Origin) -> Result<Value> {
-    let Value::String(text) = value else { return Ok(value) };
-    let whole = |(name, _): &&(String, Value)| text.strip_prefix('{') == Some(&format!("{name}}}"));
-    match values.iter().find(whole) {
-        Some((_, value)) => Ok(value.clone()),
-        None => fill_text(text, values, origin).map(Value::String),
-    }
-}
-
-/// A text with every `{name}` replaced by the instance's value; `{{name}}` is the text `{name}`. Braces
-/// around anything else than a name stay.
-///
-/// # Errors
-/// When the stage is not fanned out over that name.
-pub fn fill_text(text: String, values: &Values, origin: &Origin) -> Result<String> {
-    if values.is_empty() {
-        return Ok(text);
-    }
-    let mut filled = String::new();
-    let mut rest = text.as_str();
-    while let Some((before, after)) = rest.split_once('{') {
-        filled.push_str(before);
-        let named = after.split_once('}').filter(|(name, _)| is_name(name));
-        let literal = after.strip_prefix('{').and_then(|inside| inside.split_once("}}"));
-        if let Some((name, after)) = literal.filter(|(name, _)| is_name(name)) {
-            filled.push_str(&format!("{{{name}}}"));
-            rest = after;
-            continue;
-        }
-        rest = match named {
-            Some((name, after)) => {
-                let Some((_, value)) = values.iter().find(|(known, _)| known == name) else {
-                    let known = values.iter().map(|(name, _)| name.as_str());
-                    let message = format!("foreach has no value `{name}` for `{text}`");
-                    let help = format!("{}; `{{{{{name}}}}}` is the text itself", suggest(name, known));
-                    return Err(origin.fault(message, "in here", help));
-                };
-                filled.push_str(&value_text(value));
-                after
-            }
-            None => {
-                filled.push('{');
-                after
-            }
-        };
-    }
-    Ok(filled + rest)
 }

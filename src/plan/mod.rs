@@ -1,13 +1,19 @@
 //! The resolved graph: every stage with its final parameters and what each input is.
 
+mod declared;
+mod fans;
+mod fill;
 mod foreach;
 mod graph;
+mod layers;
+mod options;
 mod overlay;
 mod place;
 mod resolve;
 mod select;
 mod source;
 mod spec;
+mod vars;
 mod wire;
 
 use std::collections::BTreeSet;
@@ -20,8 +26,9 @@ use serde_json::Value;
 
 use crate::declare::{Origin, ResourcesDecl, Role, StageDecl, Values};
 
+pub use declared::declared;
 pub use foreach::{gathered, group, json, suffix};
-pub use resolve::{declared, resolve};
+pub use resolve::resolve;
 pub use select::Selection;
 pub use source::files;
 

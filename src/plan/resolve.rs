@@ -1,20 +1,19 @@
 //! From declarations to a plan; everything that can be wrong is found here, before anything runs.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result, list, suggest};
 use litemap::LiteMap;
 
-use super::foreach::group;
 use super::graph::Graph;
-use super::overlay::{Adds, Layers, overlay};
+use super::layers::layers;
+use super::overlay::overlay;
 use super::source::matches;
 use super::spec::{Spec, StageSpec};
 use super::wire::{Files, Wire, wire_stage};
 use super::{Input, Param, Plan, Request, Stage};
-use crate::declare::{IMPORTS, Layer, Origin, Project, ResourcesDecl, StageDecl, StageUse};
+use crate::declare::{Origin, Project, ResourcesDecl, StageDecl};
 
 /// Resolves what the user asked for.
 ///
@@ -23,8 +22,7 @@ use crate::declare::{IMPORTS, Layer, Origin, Project, ResourcesDecl, StageDecl, 
 /// file, the line and the nearest name that exists.
 pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
     let layers = layers(project, &request.pipeline, &request.dataset, &request.profile)?;
-    let Layer { summary, metadata, .. } = &layers.all[0].0;
-    let (summary, metadata) = (summary.clone(), metadata.clone());
+    let (summary, metadata) = (layers.summary.clone(), layers.metadata.clone());
     let spec = overlay(layers, &request.dataset, &request.set)?;
     let decls = declarations(project, &spec)?;
     let files = source_files(project, &spec)?;
@@ -91,109 +89,6 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
         });
     }
     Ok(Plan { request: request.clone(), summary, stages, metadata })
-}
-
-/// Every stage instance that a pipeline has over a dataset in any profile; none if there is no such
-/// pipeline or dataset.
-///
-/// # Errors
-/// When it cannot be told: a file is malformed, or there is no pipeline at all.
-pub fn declared(project: &Project, pipeline: &str, dataset: &str) -> Result<BTreeSet<String>> {
-    if project.pipeline_names().is_empty() {
-        let message = format!("there is no pipeline in {}", project.pipelines.display());
-        return Err(Error::refused(
-            Code::UnknownName,
-            message,
-            "is `pipelines` in callsheet.toml the right folder?",
-        ));
-    }
-    let known = |names: Vec<String>, name: &str| name.is_empty() || names.iter().any(|known| known == name);
-    if !known(project.pipeline_names(), pipeline) || !known(project.dataset_names(), dataset) {
-        return Ok(BTreeSet::new());
-    }
-    let names = |spec: Spec| spec.stages.into_iter().map(|stage| stage.name);
-    let mut stages: BTreeSet<String> =
-        names(overlay(layers(project, pipeline, dataset, "")?, dataset, &[])?).collect();
-    for profile in project.profile_names() {
-        let layers = layers(project, pipeline, dataset, &profile)?;
-        let adjusted = layers.all.last().into_iter().flat_map(|(layer, _)| layer.stages.keys());
-        let known: BTreeSet<&str> = stages.iter().map(|name| group(name)).collect();
-        let meant = adjusted.into_iter().any(|name| known.contains(group(name.get_ref())));
-        match overlay(layers, dataset, &[]) {
-            Ok(spec) => stages.extend(names(spec)),
-            Err(error) if meant => return Err(error),
-            // A profile of another pipeline.
-            Err(_) => {}
-        }
-    }
-    Ok(stages)
-}
-
-/// The files that are laid over one another.
-fn layers(project: &Project, pipeline: &str, dataset: &str, profile: &str) -> Result<Layers> {
-    let pipeline = importing_none(project.layer("pipeline", "", pipeline)?)?;
-    let mut layers = Layers { all: vec![(pipeline, Adds::Named)], ..Layers::default() };
-    if !dataset.is_empty() {
-        let dataset = project.layer("dataset", "datasets", dataset)?;
-        if let Some(import) = &dataset.import {
-            layers.all.push((import_layer(project, import, &dataset)?, Adds::Named));
-        }
-        layers.all.push((dataset, Adds::Used));
-    }
-    if !profile.is_empty() {
-        let profile = importing_none(project.layer("profile", "profiles", profile)?)?;
-        layers.all.push((profile, Adds::None));
-    }
-    let here: HashSet<&str> = layers.all.iter().flat_map(|(layer, adds)| added(layer, *adds)).collect();
-    let adjusted = layers.all.iter().flat_map(|(layer, _)| layer.stages.keys());
-    if !adjusted.into_iter().all(|name| here.contains(group(name.get_ref()))) {
-        layers.elsewhere = other_stages(project);
-    }
-    Ok(layers)
-}
-
-/// Names of the stages that a layer adds.
-fn added(layer: &Layer, adds: Adds) -> impl Iterator<Item = &str> {
-    let adds = move |used: &StageUse| match adds {
-        Adds::Named => true,
-        Adds::Used => used.stage.is_some(),
-        Adds::None => false,
-    };
-    layer.stages.iter().filter(move |(_, used)| adds(used)).map(|(name, _)| name.get_ref().as_str())
-}
-
-/// Stages of all pipelines, datasets and their imports. A file that is malformed is no concern of others.
-fn other_stages(project: &Project) -> HashSet<String> {
-    let pipelines = project.pipeline_names().into_iter().map(|name| project.layer("pipeline", "", &name));
-    let imports = project.import_names().into_iter().map(|name| project.layer("import", IMPORTS, &name));
-    let datasets =
-        project.dataset_names().into_iter().map(|name| project.layer("dataset", "datasets", &name));
-    let imported = imports.chain(pipelines).flatten().flat_map(|layer| layer.stages.into_keys());
-    // A dataset adds those that it says `use` of, and adjusts others.
-    let added = datasets.flatten().flat_map(|layer| layer.stages).filter(|(_, used)| used.stage.is_some());
-    imported.chain(added.map(|(name, _)| name)).map(toml::Spanned::into_inner).collect()
-}
-
-fn import_layer(project: &Project, name: &toml::Spanned<String>, dataset: &Layer) -> Result<Layer> {
-    let known = project.import_names();
-    if known.contains(name.get_ref()) {
-        return importing_none(project.layer("import", IMPORTS, name.get_ref())?);
-    }
-    Err(Origin::File(dataset.source.clone(), name.span()).fault(
-        format!("no import `{}` in {}", name.get_ref(), project.pipelines.join(IMPORTS).display()),
-        "said here",
-        suggest(name.get_ref(), known.iter().map(String::as_str)),
-    ))
-}
-
-/// A layer that is no dataset.
-fn importing_none(layer: Layer) -> Result<Layer> {
-    let Some(import) = &layer.import else { return Ok(layer) };
-    Err(Origin::File(layer.source.clone(), import.span()).fault(
-        format!("`import = \"{}\"` is not in a dataset's file", import.get_ref()),
-        "said here",
-        "only a dataset says how its raw files become the pipeline's input".into(),
-    ))
 }
 
 fn declarations(project: &Project, spec: &Spec) -> Result<Vec<Arc<StageDecl>>> {

@@ -1,0 +1,49 @@
+//! Names of all stage instances that a project declares.
+
+use std::collections::BTreeSet;
+
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result};
+
+use super::foreach::group;
+use super::layers::{Adds, layers};
+use super::overlay::overlay;
+use super::spec::Spec;
+use crate::declare::Project;
+
+/// Every stage instance that a pipeline has over a dataset in any profile; none if there is no such
+/// pipeline or dataset.
+///
+/// # Errors
+/// When it cannot be told: a file is malformed, or there is no pipeline at all.
+pub fn declared(project: &Project, pipeline: &str, dataset: &str) -> Result<BTreeSet<String>> {
+    if project.pipeline_names().is_empty() {
+        let message = format!("there is no pipeline in {}", project.pipelines.display());
+        return Err(Error::refused(
+            Code::UnknownName,
+            message,
+            "is `pipelines` in callsheet.toml the right folder?",
+        ));
+    }
+    let known = |names: Vec<String>, name: &str| name.is_empty() || names.iter().any(|known| known == name);
+    if !known(project.pipeline_names(), pipeline) || !known(project.dataset_names(), dataset) {
+        return Ok(BTreeSet::new());
+    }
+    let names = |spec: Spec| spec.stages.into_iter().map(|stage| stage.name);
+    let mut stages: BTreeSet<String> =
+        names(overlay(layers(project, pipeline, dataset, "")?, dataset, &[])?).collect();
+    for profile in project.profile_names() {
+        let layers = layers(project, pipeline, dataset, &profile)?;
+        let of_profile = layers.all.iter().filter(|(_, adds)| *adds == Adds::None);
+        let mut adjusted = of_profile.flat_map(|(layer, _)| layer.stages.keys());
+        let known: BTreeSet<&str> = stages.iter().map(|name| group(name)).collect();
+        let meant = adjusted.any(|name| known.contains(group(name.get_ref())));
+        match overlay(layers, dataset, &[]) {
+            Ok(spec) => stages.extend(names(spec)),
+            Err(error) if meant => return Err(error),
+            // A profile of another pipeline.
+            Err(_) => {}
+        }
+    }
+    Ok(stages)
+}

@@ -1,0 +1,88 @@
+//! Replacement of `{name}` in what a stage is given.
+
+use callsheet_worker::error::{Error, Result, suggest};
+use litemap::LiteMap;
+use toml::Value;
+
+use crate::declare::{Origin, Values, is_name, value_text};
+
+/// Variables after all layers: values, each with the place that set it.
+pub type Vars = LiteMap<String, (Value, Origin)>;
+
+/// Replaces `{name}` by a value of the instance's `foreach` or by a variable.
+#[derive(Clone, Copy)]
+pub struct Fill<'a> {
+    /// Values of the instance; empty for a stage without `foreach`.
+    pub values: &'a Values,
+    /// Variables of the pipeline.
+    pub vars: &'a Vars,
+}
+
+impl Fill<'_> {
+    /// Fills a parameter. A text that is only `{name}` becomes the value itself, with its type; if that is a variable,
+    /// the returned origin is the place that set the variable.
+    ///
+    /// # Errors
+    /// When neither `foreach` nor the variables have that name.
+    pub fn value(self, value: Value, origin: Origin) -> Result<(Value, Origin)> {
+        let Value::String(text) = value else { return Ok((value, origin)) };
+        let whole = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+        if let Some(name) = whole {
+            if let Some((_, value)) = self.values.iter().find(|(known, _)| known == name) {
+                return Ok((value.clone(), origin));
+            }
+            if let Some(var) = self.vars.get(name) {
+                return Ok(var.clone());
+            }
+        }
+        let text = self.text(text, &origin)?;
+        Ok((Value::String(text), origin))
+    }
+
+    /// Fills a text; `{{name}}` stands for the text `{name}`. Braces around anything that is not a name stay, and so do
+    /// all braces where there is neither `foreach` nor a variable.
+    ///
+    /// # Errors
+    /// When neither `foreach` nor the variables have that name.
+    pub fn text(self, text: String, origin: &Origin) -> Result<String> {
+        if self.values.is_empty() && self.vars.is_empty() {
+            return Ok(text);
+        }
+        let mut filled = String::new();
+        let mut rest = text.as_str();
+        while let Some((before, after)) = rest.split_once('{') {
+            filled.push_str(before);
+            let named = after.split_once('}').filter(|(name, _)| is_name(name));
+            let literal = after.strip_prefix('{').and_then(|inside| inside.split_once("}}"));
+            if let Some((name, after)) = literal.filter(|(name, _)| is_name(name)) {
+                filled.push_str(&format!("{{{name}}}"));
+                rest = after;
+                continue;
+            }
+            rest = match named {
+                Some((name, after)) => {
+                    let value = self.find(name).ok_or_else(|| self.unknown(name, &text, origin))?;
+                    filled.push_str(&value_text(value));
+                    after
+                }
+                None => {
+                    filled.push('{');
+                    after
+                }
+            };
+        }
+        Ok(filled + rest)
+    }
+
+    fn find(&self, name: &str) -> Option<&Value> {
+        let value = self.values.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+        value.or_else(|| self.vars.get(name).map(|(value, _)| value))
+    }
+
+    fn unknown(&self, name: &str, text: &str, origin: &Origin) -> Error {
+        let known = self.values.iter().map(|(name, _)| name.as_str());
+        let known = known.chain(self.vars.keys().map(String::as_str));
+        let help = format!("{}; `{{{{{name}}}}}` is the text itself", suggest(name, known));
+        origin.fault(format!("neither foreach nor [vars] has `{name}` for `{text}`"), "in here", help)
+    }
+}

@@ -1,0 +1,50 @@
+//! Variables of a pipeline after all layers.
+
+use std::collections::HashSet;
+
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result, suggest};
+
+use super::fill::Vars;
+use super::layers::{Adds, Layers};
+use super::options::{SetOption, VARS};
+use super::place::at;
+
+/// Reads the variables of all layers and `--set`; the topmost layer that sets a variable decides.
+///
+/// # Errors
+/// When a dataset, a profile or `--set` sets a variable that the pipeline does not declare.
+pub fn vars(layers: &Layers, options: &[SetOption]) -> Result<Vars> {
+    let declared = layers.all.iter().filter(|(_, adds)| *adds == Adds::Named);
+    let declared: HashSet<&str> =
+        declared.flat_map(|(layer, _)| layer.vars.keys()).map(|name| name.get_ref().as_str()).collect();
+    let known = || suggest_var(declared.iter().copied());
+    let mut vars = Vars::new();
+    for (layer, _) in &layers.all {
+        for (name, value) in &layer.vars {
+            let text = name.get_ref();
+            let origin = at(&layer.source, name.span().start..value.span().end);
+            if declared.contains(text.as_str()) {
+                vars.insert(text.clone(), (value.get_ref().clone(), origin));
+            } else if !layers.elsewhere.vars.contains(text) {
+                let message = format!("the pipeline declares no variable `{text}`");
+                return Err(origin.unknown_name(message, "set here", known()(text)));
+            }
+        }
+    }
+    for option in options.iter().filter(|option| option.stage == VARS) {
+        if !declared.contains(option.param) {
+            let message =
+                format!("--set `{}`: the pipeline declares no variable `{}`", option.text, option.param);
+            return Err(Error::refused(Code::UnknownName, message, known()(option.param)));
+        }
+        vars.insert(option.param.to_owned(), (option.value.clone(), option.origin()));
+    }
+    Ok(vars)
+}
+
+fn suggest_var<'a>(declared: impl Iterator<Item = &'a str>) -> impl FnOnce(&str) -> String {
+    let mut declared: Vec<&str> = declared.collect();
+    declared.sort_unstable();
+    move |name| suggest(name, declared)
+}
