@@ -20,6 +20,7 @@ mod lines;
 mod ls;
 mod machine;
 mod metrics;
+mod new;
 mod pin;
 mod plan;
 mod report;
@@ -88,6 +89,7 @@ enum Subcommands {
     Du(du::Du),
     Pin(pin::Pin),
     Init(init::Init),
+    New(new::New),
     Schema(schema::Schema),
     Completions(completions::Completions),
     #[command(hide = true)]
@@ -140,6 +142,7 @@ pub fn main() -> ExitCode {
         Subcommands::Du(command) => command.execute(),
         Subcommands::Pin(command) => command.execute(),
         Subcommands::Init(command) => command.execute(),
+        Subcommands::New(command) => command.execute(),
         Subcommands::Schema(command) => command.execute(),
         Subcommands::Completions(command) => command.execute(Cli::command()),
         Subcommands::Guard(command) => command.execute(),

@@ -17,7 +17,7 @@ use crate::store::{Sources, Store};
 /// Which pipeline, over which data, how large.
 #[derive(Args, Clone)]
 pub struct Which {
-    /// Pipeline: a file in pipelines/ [default: as callsheet.toml says]
+    /// Pipeline: a file in pipelines/ [default: as callsheet.toml says, or the only one]
     #[arg(short, long, env = "CALLSHEET_PIPELINE")]
     pub pipeline: Option<String>,
     /// Dataset: a file in pipelines/datasets/ [default: as callsheet.toml says]
@@ -85,7 +85,7 @@ impl Which {
         let project = Project::find()?;
         let or = |said: &Option<String>, default: &str| said.clone().unwrap_or_else(|| default.to_owned());
         let request = Request {
-            pipeline: or(&self.pipeline, &project.defaults.pipeline),
+            pipeline: or(&self.pipeline, &default_pipeline(&project)),
             dataset: or(&self.dataset, &project.defaults.dataset),
             profile: or(&self.profile, &project.defaults.profile),
             set: self.set.clone(),
@@ -102,6 +102,15 @@ impl Which {
         }
         Ok((project, request))
     }
+}
+
+/// The pipeline that callsheet.toml names, else the only one that exists; empty if there are several.
+fn default_pipeline(project: &Project) -> String {
+    if !project.defaults.pipeline.is_empty() {
+        return project.defaults.pipeline.clone();
+    }
+    let mut names = project.pipeline_names();
+    if names.len() == 1 { names.remove(0) } else { String::new() }
 }
 
 pub fn store(project: &Project) -> Store {

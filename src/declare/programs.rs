@@ -22,7 +22,12 @@ impl Project {
         if let Some(path) = self.programs.get(name) {
             return path.is_file().then(|| path.clone()).ok_or_else(|| {
                 let message = format!("program `{name}` is not built: no file {}", path.display());
-                Error::refused(Code::MissingProgram, message, "run `make build`")
+                let help = if self.root.join("Makefile").is_file() {
+                    "run `make build`"
+                } else {
+                    "build it, or correct its path under [programs] in callsheet.toml"
+                };
+                Error::refused(Code::MissingProgram, message, help)
             });
         }
         let search = self.search_path();

@@ -223,7 +223,7 @@ impl Project {
 }
 
 /// Names that a project cannot give to its commands.
-pub const BUILT_IN: [&str; 24] = [
+pub const BUILT_IN: [&str; 25] = [
     "compare",
     "completions",
     "config",
@@ -239,6 +239,7 @@ pub const BUILT_IN: [&str; 24] = [
     "inspect",
     "ls",
     "metrics",
+    "new",
     "pin",
     "plan",
     "report",

@@ -1,0 +1,10 @@
+# Counts the words of text files. Arguments: the table to write, the shortest word in letters, the files.
+set -eu
+counts=$1 min_letters=$2
+shift 2
+for text in "$@"; do
+    words=$(tr -s '[:space:]' '\n' < "$text" | awk -v least="$min_letters" 'length($0) >= least' | wc -l)
+    # A name with a quote or a backslash would not be valid JSON.
+    name=$(basename "$text" | sed 's/["\\]/\\&/g')
+    printf '{"text": "%s", "words": %d}\n' "$name" "$words"
+done > "$counts"
