@@ -3,7 +3,7 @@
 use insta::Settings;
 
 /// Replaces folders, times, durations, digests, process numbers and memory, which differ from run to run.
-pub fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     let repository = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     // The stages and the viewer are packages one folder below.
     let repository =

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 /// Which pipeline, over which data, how large: as everywhere in callsheet.
 #[derive(Args, Clone, Default)]
-pub struct Which {
+pub(crate) struct Which {
     /// Pipeline: a file in pipelines/ [default: as callsheet.toml says]
     #[arg(short, long, env = "CALLSHEET_PIPELINE")]
     pipeline: Option<String>,
@@ -28,7 +28,7 @@ pub struct Which {
 
 /// What `callsheet ls --json` says of an artifact.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Artifact {
+pub(crate) struct Artifact {
     /// `stage.output`.
     #[serde(rename = "artifact")]
     pub name: String,
@@ -42,14 +42,14 @@ pub struct Artifact {
 
 /// The tables of a pipeline over a dataset.
 #[derive(Debug, Default)]
-pub struct Artifacts(Vec<Artifact>);
+pub(crate) struct Artifacts(Vec<Artifact>);
 
 impl Which {
     /// Asks for the artifacts as they are now, or as `run` left them.
     ///
     /// # Errors
     /// When callsheet cannot be started, or refuses.
-    pub fn artifacts(&self, run: Option<&str>) -> Result<Artifacts> {
+    pub(crate) fn artifacts(&self, run: Option<&str>) -> Result<Artifacts> {
         let engine = env::var_os("CALLSHEET").unwrap_or_else(|| OsString::from("callsheet"));
         let mut command = Command::new(&engine);
         command.args(["ls", "--json"]);
@@ -74,7 +74,7 @@ impl Which {
 impl Artifacts {
     /// Names by which a table can be meant: `stage.output`, and `output` or `stage` where that is one
     /// table's alone.
-    pub fn aliases<'a>(&'a self, artifact: &'a Artifact) -> Vec<&'a str> {
+    pub(crate) fn aliases<'a>(&'a self, artifact: &'a Artifact) -> Vec<&'a str> {
         let (stage, output) = artifact.name.rsplit_once('.').unwrap_or((&artifact.name, ""));
         let alone =
             |pick: fn(&str) -> &str, word: &str| self.0.iter().filter(|a| pick(&a.name) == word).count() == 1;
@@ -92,7 +92,7 @@ impl Artifacts {
     ///
     /// # Errors
     /// When there is none of that name, several, or it is not there yet.
-    pub fn find(&self, name: &str) -> Result<(&Artifact, &Path)> {
+    pub(crate) fn find(&self, name: &str) -> Result<(&Artifact, &Path)> {
         let Some(artifact) = self.0.iter().find(|artifact| self.aliases(artifact).contains(&name)) else {
             let all = self.0.iter().map(|artifact| artifact.name.as_str());
             let several: Vec<&str> =
@@ -114,13 +114,13 @@ impl Artifacts {
     }
 
     /// The shortest name of every table.
-    pub fn shortest(&self) -> Vec<&str> {
+    pub(crate) fn shortest(&self) -> Vec<&str> {
         let shortest = |artifact| self.aliases(artifact).into_iter().min_by_key(|alias| alias.len());
         self.0.iter().filter_map(shortest).collect()
     }
 
     /// Every table.
-    pub fn iter(&self) -> impl Iterator<Item = &Artifact> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Artifact> {
         self.0.iter()
     }
 }
@@ -134,7 +134,7 @@ fn stage_of(name: &str) -> &str {
 }
 
 /// `did you mean `x`? (known: a, b, x)`, for a name that does not exist.
-pub fn suggest<S: AsRef<str>>(wanted: &str, known: &[S]) -> String {
+pub(crate) fn suggest<S: AsRef<str>>(wanted: &str, known: &[S]) -> String {
     let scored =
         known.iter().map(|name| (strsim::normalized_damerau_levenshtein(wanted, name.as_ref()), name));
     let near = scored.filter(|(likeness, _)| *likeness > 0.5).max_by(|a, b| a.0.total_cmp(&b.0));

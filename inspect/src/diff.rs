@@ -47,7 +47,12 @@ struct Rows {
 ///
 /// # Errors
 /// When a table cannot be read, or its rows cannot be told apart.
-pub fn show(tables: &[Table; 2], key: Option<&str>, max_psi: Option<f64>, output: &Output) -> Result<u8> {
+pub(crate) fn show(
+    tables: &[Table; 2],
+    key: Option<&str>,
+    max_psi: Option<f64>,
+    output: &Output,
+) -> Result<u8> {
     let key = key_of(tables, key)?;
     let [a, b] = tables;
     let (mut shared, schema) = shared(a, b);

@@ -22,7 +22,7 @@ const NONE: f64 = 1e-4;
 
 /// How far a column moved.
 #[derive(Debug, Serialize)]
-pub struct Drift {
+pub(crate) struct Drift {
     /// Its name.
     pub column: String,
     /// Population stability index.
@@ -37,7 +37,7 @@ pub struct Drift {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn drift(frames: [&LazyFrame; 2], name: &str, kind: &DataType) -> Result<Option<Drift>> {
+pub(crate) fn drift(frames: [&LazyFrame; 2], name: &str, kind: &DataType) -> Result<Option<Drift>> {
     let vector = matches!(kind, DataType::Array(..) | DataType::List(_));
     let drift = |psi, a, b| Some(Drift { column: name.to_owned(), psi, a, b });
     if numeric(kind) && !vector {

@@ -1,8 +1,8 @@
 //! Exit codes.
 
 /// Done; two tables are the same, or nothing moved beyond `--max-psi`.
-pub const SUCCESS: u8 = 0;
+pub(crate) const SUCCESS: u8 = 0;
 /// `--diff`: they differ.
-pub const DIFFERENT: u8 = 1;
+pub(crate) const DIFFERENT: u8 = 1;
 /// The command line, a query or a file is wrong.
-pub const REFUSED: u8 = 2;
+pub(crate) const REFUSED: u8 = 2;

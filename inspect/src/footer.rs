@@ -13,7 +13,7 @@ const PREFIX: &str = "callsheet.";
 
 /// A file of a table.
 #[derive(Clone, Debug, Serialize)]
-pub struct Part {
+pub(crate) struct Part {
     /// Where it is.
     pub path: PathBuf,
     /// Its rows.
@@ -32,7 +32,7 @@ pub struct Part {
 ///
 /// # Errors
 /// When it is no Parquet file, or was not written to its end.
-pub fn read(path: &Path) -> Result<Part> {
+pub(crate) fn read(path: &Path) -> Result<Part> {
     let file =
         File::open(path).into_diagnostic().wrap_err_with(|| format!("cannot open {}", path.display()))?;
     let bytes = file.metadata().into_diagnostic()?.len();

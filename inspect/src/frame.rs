@@ -7,29 +7,29 @@ use polars::prelude::*;
 ///
 /// # Errors
 /// When a column is used as what it is not, or a file is damaged.
-pub fn collect(frame: LazyFrame) -> Result<DataFrame> {
+pub(crate) fn collect(frame: LazyFrame) -> Result<DataFrame> {
     let result =
         frame.collect_with_engine(Engine::Streaming).map_err(|error| miette!("{}", message(&error)))?;
     Ok(result.unwrap_single())
 }
 
 /// Message of an error of the query engine, without the plan of the query.
-pub fn message(error: &PolarsError) -> String {
+pub(crate) fn message(error: &PolarsError) -> String {
     error.to_string().split("\n\nResolved plan").next().unwrap_or_default().to_owned()
 }
 
 /// A number of rows as the query engine counts them.
-pub fn row_number(count: usize) -> IdxSize {
+pub(crate) fn row_number(count: usize) -> IdxSize {
     IdxSize::try_from(count).unwrap_or(IdxSize::MAX)
 }
 
 /// A number of the first row.
-pub fn number(rows: &DataFrame, column: usize) -> Option<f64> {
+pub(crate) fn number(rows: &DataFrame, column: usize) -> Option<f64> {
     rows.columns().get(column)?.get(0).ok()?.extract::<f64>()
 }
 
 /// A number as people read it.
-pub fn short(number: f64) -> String {
+pub(crate) fn short(number: f64) -> String {
     let size = number.abs();
     match size {
         _ if number.fract() == 0.0 && size < 1e9 => format!("{number}"),
@@ -42,6 +42,6 @@ pub fn short(number: f64) -> String {
 }
 
 /// A column by its name, whatever is in that.
-pub fn column(name: &str) -> Expr {
+pub(crate) fn column(name: &str) -> Expr {
     Expr::Column(name.into())
 }

@@ -33,7 +33,7 @@ A table is an artifact, by `stage.output` or by whichever half is unique, as it 
 Without --head, --sample, --where or --columns, --format json is that page. JSON has no NaN: it is null there.
 
 Exit codes: 0 done, 1 `--diff`: the tables differ (with --max-psi: a column moved further), 2 refused.")]
-pub struct Inspect {
+pub(crate) struct Inspect {
     /// Tables: artifacts, files, or NAME=either, to name it in --sql
     #[arg(value_name = "TABLE")]
     tables: Vec<String>,
@@ -81,7 +81,7 @@ pub struct Inspect {
 }
 
 impl Inspect {
-    pub fn execute(&self) -> Result<u8> {
+    pub(crate) fn execute(&self) -> Result<u8> {
         let output = Output { format: self.format, path: self.output.clone(), limit: self.limit };
         let mut artifacts = None;
         if let Some(pair) = &self.diff {

@@ -17,7 +17,7 @@ use crate::table::without_pictures;
 
 /// How rows are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// For people.
     Table,
     /// Comma-separated; vectors as text, pictures by name.
@@ -31,7 +31,7 @@ pub enum Format {
 }
 
 /// Where and how to print.
-pub struct Output {
+pub(crate) struct Output {
     /// How.
     pub format: Format,
     /// To which file; stdout if none.
@@ -45,7 +45,7 @@ impl Output {
     ///
     /// # Errors
     /// When they cannot be computed, or the file cannot be written.
-    pub fn rows(&self, frame: LazyFrame) -> Result<()> {
+    pub(crate) fn rows(&self, frame: LazyFrame) -> Result<()> {
         let frame = match self.format {
             Format::Table => return self.table(frame),
             Format::Parquet => frame,
@@ -75,7 +75,7 @@ impl Output {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn answer(&self, text: &str, value: &impl Serialize) -> Result<()> {
+    pub(crate) fn answer(&self, text: &str, value: &impl Serialize) -> Result<()> {
         let text = match self.format {
             Format::Json | Format::Ndjson => serde_json::to_string_pretty(value).into_diagnostic()?,
             _ => text.to_owned(),
@@ -146,7 +146,7 @@ fn sink(frame: LazyFrame, path: &Path, format: FileWriteFormat) -> Result<()> {
 }
 
 /// Prints a line to stderr.
-pub fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end());
 }
 
@@ -180,7 +180,7 @@ fn grid(rows: &DataFrame) -> Result<String> {
 }
 
 /// A text without characters that a terminal would obey.
-pub fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let shown = |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() };
     text.chars().map(shown).collect()
 }

@@ -35,7 +35,7 @@ struct Overview<'a> {
 ///
 /// # Errors
 /// When a column cannot be read.
-pub fn show(table: &Table, rows: &Chosen, full: bool, output: &Output) -> Result<()> {
+pub(crate) fn show(table: &Table, rows: &Chosen, full: bool, output: &Output) -> Result<()> {
     let sizes = table.sizes();
     let mut columns = Vec::new();
     for name in &rows.columns {
@@ -148,7 +148,7 @@ fn vector_name(kind: &str) -> bool {
 }
 
 /// Bytes as people read them.
-pub fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     let units = ["B", "KB", "MB", "GB", "TB"];
     let mut amount = bytes as f64;
     let mut unit = 0;

@@ -14,7 +14,7 @@ use crate::sql::explained;
 use crate::table::{Table, scan};
 
 /// Rows of a table, and how they were chosen.
-pub struct Chosen {
+pub(crate) struct Chosen {
     /// The rows.
     pub frame: LazyFrame,
     /// The columns that are shown.
@@ -26,7 +26,7 @@ pub struct Chosen {
 ///
 /// # Errors
 /// When the expression is none, or there is no such column.
-pub fn chosen(table: &Table, filter: Option<&str>, columns: &[String]) -> Result<Chosen> {
+pub(crate) fn chosen(table: &Table, filter: Option<&str>, columns: &[String]) -> Result<Chosen> {
     let all: Vec<String> = table.schema.iter_names().map(|name| name.to_string()).collect();
     if let Some(unknown) = columns.iter().find(|column| !all.contains(column)) {
         return Err(miette!(help = suggest(unknown, &all), "`{}` has no column `{unknown}`", table.name));
@@ -42,7 +42,7 @@ pub fn chosen(table: &Table, filter: Option<&str>, columns: &[String]) -> Result
 
 impl Chosen {
     /// Whether some were left out.
-    pub fn filtered(&self) -> bool {
+    pub(crate) fn filtered(&self) -> bool {
         self.filter.is_some()
     }
 }
@@ -51,7 +51,7 @@ impl Chosen {
 ///
 /// # Errors
 /// When they cannot be counted.
-pub fn count(frame: &LazyFrame) -> Result<u64> {
+pub(crate) fn count(frame: &LazyFrame) -> Result<u64> {
     let counted = collect(frame.clone().select([len()]))?;
     Ok(number(&counted, 0).unwrap_or_default() as u64)
 }
@@ -72,7 +72,7 @@ fn filtered(frame: LazyFrame, filter: Option<&str>) -> Result<LazyFrame, PolarsE
 ///
 /// # Errors
 /// When a file cannot be read.
-pub fn head(table: &Table, chosen: &Chosen, count: usize) -> Result<LazyFrame> {
+pub(crate) fn head(table: &Table, chosen: &Chosen, count: usize) -> Result<LazyFrame> {
     let count = row_number(count);
     let key = table.key().filter(|_| table.parts.len() > 1);
     let Some(key) = key else { return Ok(chosen.frame.clone().limit(count)) };
@@ -98,7 +98,7 @@ const STRETCHES: usize = 64;
 ///
 /// # Errors
 /// When a row cannot be read.
-pub fn sample(frame: &LazyFrame, filtered: bool, count: usize, seed: u64) -> Result<LazyFrame> {
+pub(crate) fn sample(frame: &LazyFrame, filtered: bool, count: usize, seed: u64) -> Result<LazyFrame> {
     let drawn = draw(self::count(frame)?, count as u64, seed);
     let stretches = runs(&drawn);
     if stretches.is_empty() {

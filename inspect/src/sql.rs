@@ -12,7 +12,7 @@ use crate::artifacts::{Artifacts, Which, suggest};
 use crate::table::{Table, open};
 
 /// A query over tables.
-pub struct Question<'a> {
+pub(crate) struct Question<'a> {
     /// SQL.
     pub query: &'a str,
     /// Tables as named on the command line.
@@ -26,7 +26,7 @@ pub struct Question<'a> {
 /// # Errors
 /// When the query is no SQL, or names a table or column that there is not: those that there are are
 /// listed.
-pub fn ask(question: &Question) -> Result<LazyFrame> {
+pub(crate) fn ask(question: &Question) -> Result<LazyFrame> {
     let mut context = SQLContext::new();
     let mut known = Vec::new();
     let mut artifacts: Option<Artifacts> = None;
@@ -116,7 +116,7 @@ fn register(
 }
 
 /// What is wrong with a query, and which names there are.
-pub fn explained(
+pub(crate) fn explained(
     error: &PolarsError,
     known: &[String],
     columns: &[(String, Vec<String>)],

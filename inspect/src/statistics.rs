@@ -15,7 +15,7 @@ const LISTED: u32 = 6;
 
 /// What a column holds.
 #[derive(Debug, Default, Serialize)]
-pub struct Statistics {
+pub(crate) struct Statistics {
     /// Name of the column.
     pub column: String,
     /// Its type.
@@ -55,7 +55,7 @@ fn is_zero(count: &u64) -> bool {
 
 /// Moments and quantiles of numbers.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Moments {
+pub(crate) struct Moments {
     /// The smallest.
     pub min: f64,
     /// The largest.
@@ -76,7 +76,7 @@ pub struct Moments {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn of(frame: &LazyFrame, name: &str, kind: &DataType) -> Result<Statistics> {
+pub(crate) fn of(frame: &LazyFrame, name: &str, kind: &DataType) -> Result<Statistics> {
     let mut statistics =
         Statistics { column: name.to_owned(), kind: type_name(kind), ..Statistics::default() };
     let alone = frame.clone().select([column(name)]);
@@ -123,13 +123,13 @@ pub fn of(frame: &LazyFrame, name: &str, kind: &DataType) -> Result<Statistics> 
 }
 
 /// Numbers of a column that are finite.
-pub fn finite(name: &str) -> Expr {
+pub(crate) fn finite(name: &str) -> Expr {
     let floats = column(name).cast(DataType::Float64);
     floats.clone().filter(floats.is_finite())
 }
 
 /// What a column of numbers sums up to.
-pub struct Summed {
+pub(crate) struct Summed {
     /// Of those that are finite; none if none is.
     pub of: Option<Moments>,
     nulls: Option<u64>,
@@ -140,7 +140,7 @@ pub struct Summed {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn moments(frame: &LazyFrame, name: &str) -> Result<Summed> {
+pub(crate) fn moments(frame: &LazyFrame, name: &str) -> Result<Summed> {
     let finite = || finite(name);
     let strange = column(name).cast(DataType::Float64).is_finite().not();
     let quantile = |at: f64| finite().quantile(lit(at), QuantileMethod::Nearest);
@@ -175,7 +175,7 @@ fn ends(values: LazyFrame, value: Expr) -> Result<(Option<String>, Option<String
 }
 
 /// Whether statistics of numbers make sense.
-pub fn numeric(kind: &DataType) -> bool {
+pub(crate) fn numeric(kind: &DataType) -> bool {
     match kind {
         DataType::Array(inner, _) | DataType::List(inner) => inner.is_primitive_numeric(),
         _ => kind.is_primitive_numeric(),
@@ -227,7 +227,7 @@ fn text(rows: &DataFrame, column: usize, at: usize) -> Option<String> {
 }
 
 /// The name of a type, as stage.toml declares it.
-pub fn type_name(kind: &DataType) -> String {
+pub(crate) fn type_name(kind: &DataType) -> String {
     match kind {
         DataType::String => "string".into(),
         DataType::Binary => "binary".into(),
@@ -244,7 +244,7 @@ pub fn type_name(kind: &DataType) -> String {
 }
 
 /// A histogram as a line of text.
-pub fn bars(counts: &[u64]) -> String {
+pub(crate) fn bars(counts: &[u64]) -> String {
     let most = counts.iter().copied().max().unwrap_or(0).max(1);
     let level = |count: u64| match count {
         0 => ' ',

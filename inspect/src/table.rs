@@ -13,7 +13,7 @@ use crate::artifacts::{Artifacts, Which};
 use crate::footer::{self, Part};
 
 /// A table whose rows are not read yet.
-pub struct Table {
+pub(crate) struct Table {
     /// As the user named it, or its artifact.
     pub name: String,
     /// Stand-ins that it rests on.
@@ -28,7 +28,7 @@ pub struct Table {
 ///
 /// # Errors
 /// When there is no such table, or it cannot be read.
-pub fn open(name: &str, which: &Which, artifacts: &mut Option<Artifacts>) -> Result<Table> {
+pub(crate) fn open(name: &str, which: &Which, artifacts: &mut Option<Artifacts>) -> Result<Table> {
     let path = Path::new(name);
     // A folder that happens to be called as an artifact is none, unless it is meant by its path.
     if path.is_file() || name.contains('/') || name.ends_with(".parquet") {
@@ -52,7 +52,7 @@ impl Table {
     ///
     /// # Errors
     /// When it cannot be read, holds no Parquet file, or its files have different columns.
-    pub fn open(name: &str, path: &Path, rests_on: Vec<String>) -> Result<Self> {
+    pub(crate) fn open(name: &str, path: &Path, rests_on: Vec<String>) -> Result<Self> {
         let parts = files(path)?.par_iter().map(|path| footer::read(path)).collect::<Result<Vec<Part>>>()?;
         let mut table = Self { name: name.to_owned(), rests_on, parts, schema: Schema::default() };
         let mut frame = table.scan()?;
@@ -65,22 +65,22 @@ impl Table {
     ///
     /// # Errors
     /// When a file has other columns than the first.
-    pub fn scan(&self) -> Result<LazyFrame> {
+    pub(crate) fn scan(&self) -> Result<LazyFrame> {
         scan(self.parts.iter().map(|part| part.path.as_path()))
     }
 
     /// Number of rows.
-    pub fn rows(&self) -> u64 {
+    pub(crate) fn rows(&self) -> u64 {
         self.parts.iter().map(|part| part.rows).sum()
     }
 
     /// The column that names its rows, if its footer says so.
-    pub fn key(&self) -> Option<&str> {
+    pub(crate) fn key(&self) -> Option<&str> {
         self.parts.first()?.pairs.get("key").map(String::as_str)
     }
 
     /// Size in bytes of each column, compressed and not.
-    pub fn sizes(&self) -> BTreeMap<&str, (u64, u64)> {
+    pub(crate) fn sizes(&self) -> BTreeMap<&str, (u64, u64)> {
         let mut sizes: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
         for (name, (packed, plain)) in self.parts.iter().flat_map(|part| &part.columns) {
             let sum = sizes.entry(name).or_default();
@@ -92,7 +92,7 @@ impl Table {
 }
 
 /// Rows of files of one table.
-pub fn scan<'a>(files: impl Iterator<Item = &'a Path>) -> Result<LazyFrame> {
+pub(crate) fn scan<'a>(files: impl Iterator<Item = &'a Path>) -> Result<LazyFrame> {
     let paths: Vec<PlRefPath> =
         files.map(|path| PlRefPath::try_from_path(path).into_diagnostic()).collect::<Result<_>>()?;
     let arguments = ScanArgsParquet { glob: false, ..ScanArgsParquet::default() };
@@ -120,14 +120,14 @@ fn files(path: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Whether a column holds encoded pictures: a struct of `bytes` and `path`.
-pub fn is_image(kind: &DataType) -> bool {
+pub(crate) fn is_image(kind: &DataType) -> bool {
     let DataType::Struct(fields) = kind else { return false };
     let names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
     names == ["bytes", "path"]
 }
 
 /// Rows in which each picture is the name of its file.
-pub fn without_pictures(mut frame: LazyFrame) -> Result<LazyFrame> {
+pub(crate) fn without_pictures(mut frame: LazyFrame) -> Result<LazyFrame> {
     let schema = frame.collect_schema().into_diagnostic()?;
     let pictures = schema.iter().filter(|(_, kind)| is_image(kind));
     let names: Vec<_> = pictures

@@ -9,10 +9,10 @@ use callsheet_worker::table::type_name;
 use crate::declare::Bounds;
 
 /// Rows that are wrong, and what stands there.
-pub type Faults = Result<Vec<(usize, String)>, ArrowError>;
+pub(super) type Faults = Result<Vec<(usize, String)>, ArrowError>;
 
 /// A value as text.
-pub fn value(column: &ArrayRef, row: usize) -> String {
+pub(super) fn value(column: &ArrayRef, row: usize) -> String {
     let text = cast(&column.slice(row, 1), &DataType::Utf8);
     text.ok()
         .filter(|text| text.is_valid(0))
@@ -20,7 +20,7 @@ pub fn value(column: &ArrayRef, row: usize) -> String {
 }
 
 /// Rows without a value, or with none in a vector, list or struct.
-pub fn nulls(column: &ArrayRef) -> Vec<(usize, String)> {
+pub(super) fn nulls(column: &ArrayRef) -> Vec<(usize, String)> {
     let own = |array: &ArrayRef| match array.logical_nulls() {
         Some(nulls) if nulls.null_count() > 0 => {
             (0..array.len()).filter(|row| nulls.is_null(*row)).map(|row| (row, "null".to_owned())).collect()
@@ -31,7 +31,7 @@ pub fn nulls(column: &ArrayRef) -> Vec<(usize, String)> {
 }
 
 /// Rows of floats, or of vectors, lists or structs of them, that hold NaN or an infinity.
-pub fn not_finite(column: &ArrayRef) -> Faults {
+pub(super) fn not_finite(column: &ArrayRef) -> Faults {
     let own = |array: &ArrayRef| {
         if !array.data_type().is_floating() {
             return Vec::new();
@@ -78,7 +78,7 @@ fn rows(array: &ArrayRef, own: &dyn Fn(&ArrayRef) -> Vec<(usize, String)>) -> Ve
 ///
 /// # Errors
 /// When the column holds no numbers.
-pub fn out_of_range(column: &ArrayRef, bounds: &Bounds) -> Faults {
+pub(super) fn out_of_range(column: &ArrayRef, bounds: &Bounds) -> Faults {
     if !column.data_type().is_numeric() {
         let message = format!("a column of type {} has no range", type_name(column.data_type()));
         return Err(ArrowError::InvalidArgumentError(message));
@@ -102,7 +102,7 @@ pub fn out_of_range(column: &ArrayRef, bounds: &Bounds) -> Faults {
 ///
 /// # Errors
 /// When the values have no text.
-pub fn not_allowed(column: &ArrayRef, allowed: &[serde_json::Value]) -> Faults {
+pub(super) fn not_allowed(column: &ArrayRef, allowed: &[serde_json::Value]) -> Faults {
     let plain = |value: &serde_json::Value| value.as_str().map_or(value.to_string(), str::to_owned);
     let names: Vec<String> = allowed.iter().map(plain).collect();
     let numbers: Vec<f64> = allowed.iter().filter_map(serde_json::Value::as_f64).collect();

@@ -13,20 +13,20 @@ use crate::event::Event;
 const RAW: &str = "hashing raw data";
 
 /// Draws events.
-pub struct Bars {
+pub(super) struct Bars {
     lines: Lines,
     bars: BTreeMap<String, Bar>,
 }
 
 impl Bars {
     /// Bars below the lines that `lines` makes.
-    pub fn new(lines: Lines) -> Self {
+    pub(super) fn new(lines: Lines) -> Self {
         kdam::term::init(true);
         Self { lines, bars: BTreeMap::new() }
     }
 
     /// Draws one event.
-    pub fn report(&mut self, event: &Event) {
+    pub(super) fn report(&mut self, event: &Event) {
         if let Event::Hashing { done, total } = event {
             self.progress(RAW, (done / 1_000_000) as usize, (total / 1_000_000) as usize, "MB");
             return;
@@ -60,7 +60,7 @@ impl Bars {
     }
 
     /// Takes every bar away.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.bars.values_mut().for_each(|bar| drop(bar.clear()));
         self.bars.clear();
     }

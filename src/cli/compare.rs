@@ -24,7 +24,7 @@ Examples:
   callsheet compare latest~1 latest
   callsheet compare latest~2 latest~1 latest --html compared.html
   callsheet compare 2026-11-23T10 2026-11-23T11 --json")]
-pub struct Compare {
+pub(super) struct Compare {
     /// Runs: an id, the beginning of it, `latest`, or `latest~1` for the one before
     #[arg(required = true, num_args = 2.., value_name = "RUN")]
     runs: Vec<String>,
@@ -37,7 +37,7 @@ pub struct Compare {
 }
 
 impl Compare {
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         let project = Project::find()?;
         let store = store(&project);
         if let Some(path) = &self.html {
@@ -87,7 +87,7 @@ impl Compare {
 }
 
 /// What a run was of: `train on mine, profile small, --set train.rate=0.2`.
-pub fn describe(run: &RunRecord) -> String {
+pub(super) fn describe(run: &RunRecord) -> String {
     let text = title(&run.pipeline, &run.dataset, &run.profile);
     run.set.iter().fold(text, |text, set| format!("{text}, --set {set}"))
 }

@@ -15,13 +15,13 @@ Examples:
   callsheet completions bash > ~/.local/share/bash-completion/completions/callsheet
   callsheet completions zsh > ~/.zfunc/_callsheet
   callsheet completions fish > ~/.config/fish/completions/callsheet.fish")]
-pub struct Completions {
+pub(super) struct Completions {
     /// The shell
     shell: Shell,
 }
 
 impl Completions {
-    pub fn execute(&self, own: Command) -> Result<u8> {
+    pub(super) fn execute(&self, own: Command) -> Result<u8> {
         let mut text = Vec::new();
         generate(self.shell, &mut with_commands(own), "callsheet", &mut text);
         print_text(String::from_utf8_lossy(&text).trim_end());

@@ -21,7 +21,7 @@ Examples:
   callsheet config
   callsheet config train                        one stage, with what each parameter means
   callsheet config --profile paper --json")]
-pub struct Config {
+pub(super) struct Config {
     /// Only this stage; `train@v4-0` is one of its instances
     stage: Option<String>,
     #[command(flatten)]
@@ -54,7 +54,7 @@ struct ParamConfig {
 }
 
 impl Config {
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         let plan = self.which.resolve()?;
         let wanted = self.stage.as_ref().map(|stage| plan.positions(slice::from_ref(stage))).transpose()?;
         let mut shown = BTreeMap::new();

@@ -40,7 +40,7 @@ Verdicts are lines of pipelines/curation/<dataset>.csv, one for each row, to be 
 stage names under `verdicts` beside the input that reads them. `include` takes an exclusion back, or says that a row was
 looked at."
 )]
-pub struct Curate {
+pub(super) struct Curate {
     #[command(subcommand)]
     action: Option<Action>,
     #[command(flatten)]
@@ -85,7 +85,7 @@ struct Log {
 }
 
 impl Curate {
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         match &self.action {
             Some(Action::Exclude(rows)) => rows.judge(Verdict::Exclude),
             Some(Action::Include(rows)) => rows.judge(Verdict::Include),

@@ -19,7 +19,7 @@ use crate::plan::files;
 Examples:
   callsheet datasets
   callsheet datasets mine --json   what its file says, and the paths of its raw files")]
-pub struct Datasets {
+pub(super) struct Datasets {
     /// Only this dataset
     name: Option<String>,
     /// Print as JSON
@@ -59,7 +59,7 @@ struct File {
 }
 
 impl Datasets {
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         let project = Project::find()?;
         let names = self.name.clone().map_or_else(|| project.dataset_names(), |name| vec![name]);
         if self.json {

@@ -17,7 +17,7 @@ use crate::declare::{Bytes, Project};
 Examples:
   callsheet du
   callsheet du --json | jq '.[0]'")]
-pub struct Du {
+pub(super) struct Du {
     /// Print as JSON
     #[arg(long)]
     json: bool,
@@ -32,7 +32,7 @@ struct Room {
 }
 
 impl Du {
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         let store = store(&Project::find()?);
         let inventory = store.inventory()?;
         let needed = inventory.objects_of(&inventory.needed);

@@ -21,7 +21,7 @@ Examples:
   callsheet explain train
   callsheet explain train --set train.rate=0.2
   callsheet explain evaluate --json")]
-pub struct Explain {
+pub(super) struct Explain {
     /// The stage
     stage: String,
     #[command(flatten)]
@@ -32,7 +32,7 @@ pub struct Explain {
 }
 
 impl Explain {
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         let (project, store, plan, survey) = self.which.survey()?;
         let meant: Vec<usize> = plan.positions(slice::from_ref(&self.stage))?.into_iter().collect();
         let [position] = meant[..] else {

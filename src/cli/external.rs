@@ -13,12 +13,12 @@ use crate::declare::{CommandDecl, Project, command};
 
 /// Looks into tables. It links a query engine, which takes minutes to build: nothing that runs pipelines
 /// waits for it.
-pub const INSPECT: &str = "callsheet-inspect";
+pub(super) const INSPECT: &str = "callsheet-inspect";
 
 /// What is handed on as it is.
 #[derive(Args)]
 #[command(disable_help_flag = true)]
-pub struct External {
+pub(super) struct External {
     /// `--help` shows them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
     arguments: Vec<OsString>,
@@ -29,7 +29,7 @@ impl External {
     ///
     /// # Errors
     /// When it is not built, or cannot be started.
-    pub fn inspect(&self, name: &str) -> Result<u8> {
+    pub(super) fn inspect(&self, name: &str) -> Result<u8> {
         start(inspect()?, OsStr::new(name), &self.arguments)
     }
 }
@@ -38,7 +38,7 @@ impl External {
 ///
 /// # Errors
 /// When it is not built.
-pub fn inspect() -> Result<Command> {
+pub(super) fn inspect() -> Result<Command> {
     // A single table can be inspected outside of any project.
     let project = Project::find_any()?;
     command(project.as_ref(), INSPECT).map_err(|error| match error.kind() {
@@ -55,7 +55,7 @@ pub fn inspect() -> Result<Command> {
 ///
 /// # Errors
 /// When there is no such command, or its program cannot be started.
-pub fn execute(words: &[OsString], own: &clap::Command) -> Result<u8> {
+pub(super) fn execute(words: &[OsString], own: &clap::Command) -> Result<u8> {
     let project = Project::find_any()?;
     let commands = project.as_ref().map(|project| project.commands.clone()).unwrap_or_default();
     let (name, arguments) = words.split_first().expect("clap hands on at least the name");
@@ -75,7 +75,7 @@ fn start(mut command: Command, name: &OsStr, arguments: &[OsString]) -> Result<u
 }
 
 /// Returns true if the project declares a command of this name.
-pub fn declares(name: &OsStr) -> bool {
+pub(super) fn declares(name: &OsStr) -> bool {
     name.to_str().is_some_and(|name| commands().contains_key(name))
 }
 
@@ -85,7 +85,7 @@ fn commands() -> BTreeMap<String, CommandDecl> {
 }
 
 /// Help that lists the commands of the project, if there are any, before `rest`.
-pub fn help(rest: &str) -> String {
+pub(super) fn help(rest: &str) -> String {
     let commands = commands();
     let width = commands.keys().map(String::len).max().unwrap_or_default();
     let line = |(name, command): (&String, &CommandDecl)| format!("  {name:width$}  {}\n", command.summary);
@@ -96,7 +96,7 @@ pub fn help(rest: &str) -> String {
 }
 
 /// The commands of this program and of the project.
-pub fn with_commands(own: clap::Command) -> clap::Command {
+pub(super) fn with_commands(own: clap::Command) -> clap::Command {
     let commands = commands();
     // clap keeps names for as long as the program runs.
     let command =

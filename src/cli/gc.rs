@@ -27,7 +27,7 @@ Examples:
   callsheet gc --delete               remove it
   callsheet gc --undeclared           say what would go with stages that no pipeline declares any more
   callsheet gc --size 20GB --delete   remove only so much, what is made anew fastest for its size first")]
-pub struct Gc {
+pub(super) struct Gc {
     /// Remove it; without this it is only listed
     #[arg(long)]
     delete: bool,
@@ -43,7 +43,7 @@ pub struct Gc {
 }
 
 impl Gc {
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         let project = Project::find()?;
         let store = store(&project);
         let _alone = if self.delete { Some(store.exclusive()?) } else { None };

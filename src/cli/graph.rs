@@ -16,7 +16,7 @@ use crate::plan::{Input, Plan, Stage};
 Examples:
   callsheet graph                             Mermaid, which code hosts draw in Markdown
   callsheet graph --format dot | dot -Tsvg > graph.svg")]
-pub struct Graph {
+pub(super) struct Graph {
     #[command(flatten)]
     which: Which,
     /// Language of the drawing
@@ -34,7 +34,7 @@ enum Format {
 }
 
 impl Graph {
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         let plan = self.which.resolve()?;
         print_text(
             match self.format {

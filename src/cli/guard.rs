@@ -10,7 +10,7 @@ use crate::run::guard;
 
 /// Wait for the end of a run, then end every worker that is left and remove its folder
 #[derive(Args)]
-pub struct Guard {
+pub(super) struct Guard {
     /// The run's name
     run: String,
     /// The run's staging folder
@@ -18,7 +18,7 @@ pub struct Guard {
 }
 
 impl Guard {
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         guard(&self.run, &self.staging);
         Ok(SUCCESS)
     }

@@ -16,7 +16,7 @@ use super::exit::SUCCESS;
 Examples:
   callsheet init && callsheet run
   callsheet init my-project")]
-pub struct Init {
+pub(super) struct Init {
     /// The folder; made if it is not there
     #[arg(default_value = ".")]
     folder: PathBuf,
@@ -34,7 +34,7 @@ const FILES: [(&str, &str); 7] = [
 ];
 
 impl Init {
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         let taken = FILES.iter().map(|(name, _)| self.folder.join(name)).find(|path| path.exists());
         if let Some(path) = taken {
             return Err(Error::refused(

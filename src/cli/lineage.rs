@@ -15,7 +15,7 @@ use crate::plan::Plan;
 use crate::store::Store;
 
 /// The file that OpenLineage events are appended to.
-pub struct LineageFile<'a> {
+pub(super) struct LineageFile<'a> {
     path: &'a Path,
     file: File,
     lineage: Lineage<'a>,
@@ -23,12 +23,17 @@ pub struct LineageFile<'a> {
 }
 
 impl<'a> LineageFile<'a> {
-    pub fn open(path: &'a Path, project: &'a Project, store: &'a Store, plan: &'a Plan) -> Result<Self> {
+    pub(super) fn open(
+        path: &'a Path,
+        project: &'a Project,
+        store: &'a Store,
+        plan: &'a Plan,
+    ) -> Result<Self> {
         let file = fs::OpenOptions::new().append(true).create(true).open(path).doing("cannot open", path)?;
         Ok(Self { path, file, lineage: Lineage::new(project, store, plan), written: Ok(()) })
     }
 
-    pub fn tell(&mut self, event: &Event) {
+    pub(super) fn tell(&mut self, event: &Event) {
         let told = self.lineage.tell(event, &now());
         told.iter().for_each(|told| self.write(told));
     }
@@ -40,7 +45,7 @@ impl<'a> LineageFile<'a> {
         }
     }
 
-    pub fn close(mut self, refused: Option<&Error>) -> Result<()> {
+    pub(super) fn close(mut self, refused: Option<&Error>) -> Result<()> {
         if let Some(error) = refused {
             let told = self.lineage.refused(&error.to_string(), &now());
             self.write(&told);

@@ -15,7 +15,7 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 
 /// Turns events into lines.
 #[derive(Default)]
-pub struct Lines {
+pub(super) struct Lines {
     title: String,
     labels: BTreeSet<String>,
     runs: PathBuf,
@@ -27,12 +27,12 @@ pub struct Lines {
 
 impl Lines {
     /// Lines under a title; `labels` say what the results are based on, `runs` is the store's folder of runs.
-    pub fn new(title: String, labels: BTreeSet<String>, runs: PathBuf) -> Self {
+    pub(super) fn new(title: String, labels: BTreeSet<String>, runs: PathBuf) -> Self {
         Self { title, labels, runs, ..Self::default() }
     }
 
     /// The lines that an event is worth; cached stages are counted, not listed.
-    pub fn report(&mut self, event: &Event) -> Vec<String> {
+    pub(super) fn report(&mut self, event: &Event) -> Vec<String> {
         let mut lines = Vec::new();
         match event {
             Event::Cached { .. } => {}

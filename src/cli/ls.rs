@@ -20,7 +20,7 @@ Examples:
   callsheet ls --runs
   callsheet ls --run latest~1       the artifacts that a run left
   callsheet ls --json | jq -r '.[].path'")]
-pub struct Ls {
+pub(super) struct Ls {
     #[command(flatten)]
     which: Which,
     /// List runs instead, the latest first
@@ -46,7 +46,7 @@ struct Row {
 }
 
 impl Ls {
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         if self.runs {
             return self.list_runs();
         }

@@ -9,7 +9,7 @@ use crate::declare::Bytes;
 use crate::run::Machine;
 
 /// Resources of a run: those that the user sets, else all of this machine.
-pub fn machine(jobs: Option<u16>, memory: Option<Bytes>, ids: Option<&[String]>) -> Machine {
+pub(super) fn machine(jobs: Option<u16>, memory: Option<Bytes>, ids: Option<&[String]>) -> Machine {
     let cpus = available_parallelism().map_or(1, usize::from);
     let system = rustix::system::sysinfo();
     Machine {

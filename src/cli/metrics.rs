@@ -32,7 +32,7 @@ Examples:
   callsheet metrics --stage 'train_jointly@*' --json  every value, for programs
 
 TensorBoard reads what each run itself told from data/store/runs/<run>/tensorboard.")]
-pub struct Metrics {
+pub(super) struct Metrics {
     /// Runs: an id, the beginning of it, `latest`, or `latest~1` for the one before
     #[arg(default_value = "latest")]
     runs: Vec<String>,
@@ -54,7 +54,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         if !(0.0..1.0).contains(&self.smooth) {
             return Err(Error::refused(
                 Code::InvalidValue,

@@ -13,7 +13,7 @@ use crate::declare::{Project, is_name};
 
 /// Write a working stage with its test
 #[derive(Args)]
-pub struct New {
+pub(super) struct New {
     #[command(subcommand)]
     what: What,
 }
@@ -76,7 +76,7 @@ const PIPELINE: [Template; 2] =
     [("NAME.toml", include_str!("new/pipeline.toml")), ("example.txt", "a cat and a dog\n")];
 
 impl New {
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         let What::Stage(stage) = &self.what;
         stage.execute()
     }

@@ -20,7 +20,7 @@ Examples:
   callsheet pin wide --set train.margin=0.2    what it has with this parameter
   callsheet pin --list
   callsheet pin --remove paper")]
-pub struct Pin {
+pub(super) struct Pin {
     /// Name of the pin
     #[arg(required_unless_present_any = ["list", "remove"])]
     name: Option<String>,
@@ -35,7 +35,7 @@ pub struct Pin {
 }
 
 impl Pin {
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         let (project, request) = self.which.request()?;
         let store = store(&project);
         let pins = store.pins()?;

@@ -29,7 +29,7 @@ Examples:
 `maybe`: a stage before it must run; it runs too unless that turns out to change nothing. Its rows are
 counted all the same where what they depend on is known: `computes 0 to 40 of 768 rows` leaves open the 40
 that the stage before it makes anew. Stages that only list rows (`listing` in stage.toml) are run for that.")]
-pub struct PlanCommand {
+pub(super) struct PlanCommand {
     #[command(flatten)]
     select: Select,
     #[command(flatten)]
@@ -43,13 +43,13 @@ pub struct PlanCommand {
 }
 
 impl PlanCommand {
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         show(&self.which, &self.select, &machine(None, None, None), self.check, self.json)
     }
 }
 
 /// Prints what a run on `machine` would do; with `check`, the exit code says whether that is anything.
-pub fn show(which: &Which, select: &Select, machine: &Machine, check: bool, json: bool) -> Result<u8> {
+pub(super) fn show(which: &Which, select: &Select, machine: &Machine, check: bool, json: bool) -> Result<u8> {
     let (project, store, plan, survey) = which.survey()?;
     let plan = plan.select(&select.selection())?;
     let mut sources = sources(&project, &store, &plan);

@@ -22,7 +22,7 @@ Examples:
   callsheet compare latest~1 latest --html both.html
 
 Outputs whose declaration says `figure` are shown in it; `callsheet schema stage` says how.")]
-pub struct Report {
+pub(super) struct Report {
     /// A run: its id, the beginning of it, `latest`, or `latest~1` for the one before
     #[arg(default_value = "latest")]
     run: String,
@@ -35,7 +35,7 @@ pub struct Report {
 }
 
 impl Report {
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         let project = Project::find()?;
         let store = store(&project);
         let subject = Subject::find(&project, &store, &self.run)?;

@@ -40,7 +40,7 @@ Examples:
   callsheet run --json | jq .event               every event as one JSON line
   callsheet run --report                         what was done and made, as one HTML file
   callsheet run --lineage lineage.ndjson         what was made from what, as OpenLineage events")]
-pub struct Run {
+pub(super) struct Run {
     #[command(flatten)]
     select: Select,
     #[command(flatten)]
@@ -78,7 +78,7 @@ pub struct Run {
 }
 
 impl Run {
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         if self.dry_run {
             return super::plan::show(&self.which, &self.select, &self.machine(), false, self.json);
         }

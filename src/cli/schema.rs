@@ -16,7 +16,7 @@ Examples:
   callsheet schema pipeline > pipeline.schema.json  datasets and profiles have the same shape
 
 Editors with a TOML language server then complete names, show what they mean, and mark mistakes.")]
-pub struct Schema {
+pub(super) struct Schema {
     /// What is declared
     declaration: Declaration,
 }
@@ -32,7 +32,7 @@ enum Declaration {
 }
 
 impl Schema {
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         print_json(&match self.declaration {
             Declaration::Stage => stage_schema(),
             Declaration::Pipeline => pipeline_schema(),

@@ -22,7 +22,7 @@ Examples:
   callsheet show features.table
   callsheet show train                    a stage with one output needs no output's name
   callsheet show evaluate.metrics --json")]
-pub struct Show {
+pub(super) struct Show {
     /// `stage.output`, or a stage with one output
     artifact: String,
     #[command(flatten)]
@@ -33,7 +33,7 @@ pub struct Show {
 }
 
 impl Show {
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         let (project, store, plan, survey) = self.which.survey()?;
         let all = || plan.stages.iter().flat_map(|s| s.decl.outputs.keys().map(move |o| (s, o)));
         let (wanted, output) = self.artifact.rsplit_once('.').unwrap_or((&self.artifact, ""));

@@ -17,7 +17,7 @@ Examples:
   callsheet stages
   callsheet stages train
   callsheet stages --markdown > docs/stages.md")]
-pub struct Stages {
+pub(super) struct Stages {
     /// Show this one
     stage: Option<String>,
     /// Print all of them as one Markdown page
@@ -26,7 +26,7 @@ pub struct Stages {
 }
 
 impl Stages {
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         let project = Project::find()?;
         let names = project.stage_names();
         let read = |name: &str| {

@@ -19,7 +19,7 @@ use crate::declare::{Bytes, Project};
 Examples:
   callsheet verify           exit code 1 if anything is damaged
   callsheet verify --heal    remove what is damaged: the next run computes it anew")]
-pub struct Verify {
+pub(super) struct Verify {
     /// Remove what is damaged, so that the next run computes it anew
     #[arg(long)]
     heal: bool,
@@ -29,7 +29,7 @@ pub struct Verify {
 }
 
 impl Verify {
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         let store = store(&Project::find()?);
         let _alone = if self.heal { Some(store.exclusive()?) } else { None };
         let total: u64 = store.inventory()?.objects.values().sum();

@@ -16,7 +16,7 @@ use crate::store::{Sources, Store};
 
 /// Which pipeline, over which data, how large.
 #[derive(Args, Clone)]
-pub struct Which {
+pub(super) struct Which {
     /// Pipeline: a file in pipelines/ [default: as callsheet.toml says, or the only one]
     #[arg(short, long, env = "CALLSHEET_PIPELINE")]
     pub pipeline: Option<String>,
@@ -33,7 +33,7 @@ pub struct Which {
 
 /// Which of its stages; what they need is taken along.
 #[derive(Args, Clone)]
-pub struct Select {
+pub(super) struct Select {
     /// Stages to end with: `train`, one instance `train@v4-0`, a pattern `train@v4-*` [default: all]
     #[arg(value_name = "STAGE")]
     pub stages: Vec<String>,
@@ -49,7 +49,7 @@ pub struct Select {
 }
 
 impl Select {
-    pub fn selection(&self) -> Selection {
+    pub(super) fn selection(&self) -> Selection {
         Selection {
             until: self.stages.iter().chain(&self.until).cloned().collect(),
             from: self.from.clone(),
@@ -59,13 +59,13 @@ impl Select {
 }
 
 impl Which {
-    pub fn resolve(&self) -> Result<Plan> {
+    pub(super) fn resolve(&self) -> Result<Plan> {
         let (project, request) = self.request()?;
         resolve(&project, &request)
     }
 
     /// Resolves the plan and looks at what there is of it, side by side.
-    pub fn survey(&self) -> Result<(Project, Store, Plan, Survey)> {
+    pub(super) fn survey(&self) -> Result<(Project, Store, Plan, Survey)> {
         let (project, request) = self.request()?;
         let store = store(&project);
         let (plan, survey) = survey(&project, &store, &request)?;
@@ -73,7 +73,7 @@ impl Which {
     }
 
     /// The same, for another command line.
-    pub fn words(&self) -> Vec<String> {
+    pub(super) fn words(&self) -> Vec<String> {
         let named =
             [("--pipeline", &self.pipeline), ("--dataset", &self.dataset), ("--profile", &self.profile)];
         let named = named.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value.clone()?]));
@@ -81,7 +81,7 @@ impl Which {
         named.chain(set).flatten().collect()
     }
 
-    pub fn request(&self) -> Result<(Project, Request)> {
+    pub(super) fn request(&self) -> Result<(Project, Request)> {
         let project = Project::find()?;
         let or = |said: &Option<String>, default: &str| said.clone().unwrap_or_else(|| default.to_owned());
         let request = Request {
@@ -113,11 +113,11 @@ fn default_pipeline(project: &Project) -> String {
     if names.len() == 1 { names.remove(0) } else { String::new() }
 }
 
-pub fn store(project: &Project) -> Store {
+pub(super) fn store(project: &Project) -> Store {
     Store::new(project.data.join("store"))
 }
 
-pub fn survey(project: &Project, store: &Store, request: &Request) -> Result<(Plan, Survey)> {
+pub(super) fn survey(project: &Project, store: &Store, request: &Request) -> Result<(Plan, Survey)> {
     let (plan, survey) = rayon::join(
         || resolve(project, request),
         || Survey::new(store, &project.data, &request.pipeline, &request.dataset),
@@ -127,7 +127,7 @@ pub fn survey(project: &Project, store: &Store, request: &Request) -> Result<(Pl
 
 /// What the store knows of raw files; those that it does not know are hashed, which is shown if it
 /// takes long, and remembered.
-pub fn sources(project: &Project, store: &Store, plan: &Plan) -> Sources {
+pub(super) fn sources(project: &Project, store: &Store, plan: &Plan) -> Sources {
     let mut sources = Sources::load(store, &project.root);
     let mut bars = std::io::stderr().is_terminal().then(|| Bars::new(Lines::default()));
     sources.learn(&plan.raw_files(), |done, total| {

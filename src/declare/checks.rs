@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::scalar::Scalar;
 
 /// Stands for every column that a check can be of.
-pub const ALL: &str = "*";
+pub(super) const ALL: &str = "*";
 
 /// What must hold of a table; `*` is every column.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]

@@ -12,10 +12,10 @@ use super::spec::Fan;
 use crate::declare::{Foreach, Layer};
 
 /// By stage, what it is fanned out over.
-pub type Fans = BTreeMap<String, Fan>;
+pub(super) type Fans = BTreeMap<String, Fan>;
 
 /// Returns true if a layer above `depth` sets what a stage is fanned out over.
-pub fn above(fans: &Fans, stage: &str, depth: usize) -> bool {
+pub(super) fn above(fans: &Fans, stage: &str, depth: usize) -> bool {
     fans.get(stage).is_some_and(|fan| fan.depth > depth)
 }
 
@@ -24,7 +24,7 @@ pub fn above(fans: &Fans, stage: &str, depth: usize) -> bool {
 /// # Errors
 /// When an instance is fanned out, a stage follows itself or one that is not fanned out, or a value has the name of a
 /// variable.
-pub fn fans(layers: &mut [(Layer, Adds)], vars: &Vars) -> Result<Fans> {
+pub(super) fn fans(layers: &mut [(Layer, Adds)], vars: &Vars) -> Result<Fans> {
     let mut fans = Fans::new();
     for (depth, (layer, _)) in layers.iter_mut().enumerate() {
         for (name, used) in &mut layer.stages {

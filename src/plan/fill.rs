@@ -7,11 +7,11 @@ use toml::Value;
 use crate::declare::{Origin, Values, is_name, value_text};
 
 /// Variables after all layers: values, each with the place that set it.
-pub type Vars = LiteMap<String, (Value, Origin)>;
+pub(super) type Vars = LiteMap<String, (Value, Origin)>;
 
 /// Replaces `{name}` by a value of the instance's `foreach` or by a variable.
 #[derive(Clone, Copy)]
-pub struct Fill<'a> {
+pub(super) struct Fill<'a> {
     /// Values of the instance; empty for a stage without `foreach`.
     pub values: &'a Values,
     /// Variables of the pipeline.
@@ -24,7 +24,7 @@ impl Fill<'_> {
     ///
     /// # Errors
     /// When neither `foreach` nor the variables have that name.
-    pub fn value(self, value: Value, origin: Origin) -> Result<(Value, Origin)> {
+    pub(super) fn value(self, value: Value, origin: Origin) -> Result<(Value, Origin)> {
         let Value::String(text) = value else { return Ok((value, origin)) };
         let whole = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
         if let Some(name) = whole {
@@ -44,7 +44,7 @@ impl Fill<'_> {
     ///
     /// # Errors
     /// When neither `foreach` nor the variables have that name.
-    pub fn text(self, text: String, origin: &Origin) -> Result<String> {
+    pub(super) fn text(self, text: String, origin: &Origin) -> Result<String> {
         if self.values.is_empty() && self.vars.is_empty() {
             return Ok(text);
         }

@@ -9,10 +9,10 @@ use toml::Value;
 use crate::declare::{Values, value_text};
 
 /// Stands between a stage and the values of one instance.
-pub const AT: char = '@';
+pub(super) const AT: char = '@';
 
 /// `train@v4-0`: the stage and the values of one instance.
-pub fn instance_name(stage: &str, values: &Values) -> String {
+pub(super) fn instance_name(stage: &str, values: &Values) -> String {
     format!("{stage}{AT}{}", suffix(values))
 }
 
@@ -45,7 +45,7 @@ pub fn json(values: &Values) -> BTreeMap<String, Json> {
 }
 
 /// The order in which instances are gathered: by value, numbers by size, whatever the order of `foreach`.
-pub fn order(a: &Values, b: &Values) -> Ordering {
+pub(super) fn order(a: &Values, b: &Values) -> Ordering {
     let number = |value: &Value| value.as_integer().map(|i| i as f64).or_else(|| value.as_float());
     let each = a.iter().zip(b).map(|((_, a), (_, b))| match (number(a), number(b)) {
         (Some(x), Some(y)) => x.total_cmp(&y).then_with(|| value_text(a).cmp(&value_text(b))),

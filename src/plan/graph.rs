@@ -7,11 +7,11 @@ use petgraph::algo::{kosaraju_scc, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
 
 /// Stages by position in the pipeline file, an edge from each producer to its consumers.
-pub struct Graph(DiGraph<usize, ()>);
+pub(super) struct Graph(DiGraph<usize, ()>);
 
 impl Graph {
     /// A graph of `count` stages with `edges` as (producer, consumer).
-    pub fn new(count: usize, edges: impl IntoIterator<Item = (usize, usize)>) -> Self {
+    pub(super) fn new(count: usize, edges: impl IntoIterator<Item = (usize, usize)>) -> Self {
         let mut graph = DiGraph::with_capacity(count, count);
         for position in 0..count {
             graph.add_node(position);
@@ -23,7 +23,7 @@ impl Graph {
     }
 
     /// Positions on one cycle, if there is any.
-    pub fn cycle(&self) -> Option<Vec<usize>> {
+    pub(super) fn cycle(&self) -> Option<Vec<usize>> {
         let on_cycle =
             |group: &Vec<NodeIndex>| group.len() > 1 || self.0.find_edge(group[0], group[0]).is_some();
         // Neither recurses: a chain may be as long as it likes.
@@ -35,12 +35,12 @@ impl Graph {
     }
 
     /// `start` and everything it depends on.
-    pub fn with_ancestors(&self, start: impl IntoIterator<Item = usize>) -> BTreeSet<usize> {
+    pub(super) fn with_ancestors(&self, start: impl IntoIterator<Item = usize>) -> BTreeSet<usize> {
         self.reach(start, Direction::Incoming)
     }
 
     /// `start` and everything that depends on it.
-    pub fn with_descendants(&self, start: impl IntoIterator<Item = usize>) -> BTreeSet<usize> {
+    pub(super) fn with_descendants(&self, start: impl IntoIterator<Item = usize>) -> BTreeSet<usize> {
         self.reach(start, Direction::Outgoing)
     }
 
@@ -58,7 +58,7 @@ impl Graph {
 
     /// The positions in `among`, each after its producers, else in file order.
     /// The graph must have no cycle.
-    pub fn order(&self, among: &BTreeSet<usize>) -> Vec<usize> {
+    pub(super) fn order(&self, among: &BTreeSet<usize>) -> Vec<usize> {
         let mut order = Vec::with_capacity(among.len());
         let mut waiting: Vec<usize> = (0..self.0.node_count())
             .map(|p| self.producers(p).filter(|q| among.contains(q)).count())

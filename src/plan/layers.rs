@@ -12,7 +12,7 @@ use crate::declare::{IMPORTS, Layer, Project, StageUse};
 
 /// Layers of a pipeline, bottom to top.
 #[derive(Default)]
-pub struct Layers {
+pub(super) struct Layers {
     /// The pipeline, a dataset's import, the dataset and the profile, each above the files that it includes.
     pub all: Vec<(Layer, Adds)>,
     /// Summary of the pipeline.
@@ -25,7 +25,7 @@ pub struct Layers {
 
 /// Names that other pipelines, imports and datasets declare.
 #[derive(Default)]
-pub struct Elsewhere {
+pub(super) struct Elsewhere {
     /// Stages.
     pub stages: HashSet<String>,
     /// Variables.
@@ -34,7 +34,7 @@ pub struct Elsewhere {
 
 /// The stages that a layer adds to a pipeline.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Adds {
+pub(super) enum Adds {
     /// All that it names: a pipeline or an import. Only these declare variables.
     Named,
     /// Those with `use`: a dataset.
@@ -47,7 +47,7 @@ pub enum Adds {
 ///
 /// # Errors
 /// When a file is missing or malformed.
-pub fn layers(project: &Project, pipeline: &str, dataset: &str, profile: &str) -> Result<Layers> {
+pub(super) fn layers(project: &Project, pipeline: &str, dataset: &str, profile: &str) -> Result<Layers> {
     let mut layers = Layers::default();
     let all = &mut layers.all;
     let pipeline = importing_none(project.layer("pipeline", "", pipeline)?)?;

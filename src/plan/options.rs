@@ -9,10 +9,10 @@ use super::spec::Spec;
 use crate::declare::Origin;
 
 /// Stands where a stage's name does in `--set vars.NAME=value`.
-pub const VARS: &str = "vars";
+pub(super) const VARS: &str = "vars";
 
 /// A parsed `--set stage.param=value` or `--set vars.name=value`.
-pub struct SetOption<'a> {
+pub(super) struct SetOption<'a> {
     /// As typed.
     pub text: &'a str,
     /// Name of a stage or of an instance, or [`VARS`].
@@ -28,7 +28,7 @@ impl<'a> SetOption<'a> {
     ///
     /// # Errors
     /// When it is not of the form `stage.param=value`.
-    pub fn parse(text: &'a str) -> Result<Self> {
+    pub(super) fn parse(text: &'a str) -> Result<Self> {
         let parts = text.split_once('=').and_then(|(left, value)| {
             let (stage, param) = left.trim().rsplit_once('.')?;
             Some((stage, param, value.trim()))
@@ -50,7 +50,7 @@ impl<'a> SetOption<'a> {
     }
 
     /// The option as the place that sets a value.
-    pub fn origin(&self) -> Origin {
+    pub(super) fn origin(&self) -> Origin {
         Origin::CommandLine(self.text.to_owned())
     }
 }
@@ -59,7 +59,7 @@ impl<'a> SetOption<'a> {
 ///
 /// # Errors
 /// When the pipeline has no such stage.
-pub fn lay_options(spec: &mut Spec, options: &[SetOption], vars: &Vars) -> Result<()> {
+pub(super) fn lay_options(spec: &mut Spec, options: &[SetOption], vars: &Vars) -> Result<()> {
     for option in options.iter().filter(|option| option.stage != VARS) {
         let Some(range) = spec.range(option.stage) else {
             return Err(Error::refused(

@@ -40,7 +40,7 @@ impl StageSpec {
 ///
 /// # Errors
 /// When a layer adjusts a stage or a variable that the pipeline does not have, or a `--set` is malformed.
-pub fn overlay(mut layers: Layers, dataset: &str, set: &[String]) -> Result<Spec> {
+pub(super) fn overlay(mut layers: Layers, dataset: &str, set: &[String]) -> Result<Spec> {
     let options: Vec<SetOption> = set.iter().map(|text| SetOption::parse(text)).collect::<Result<_>>()?;
     let vars = vars(&layers, &options)?;
     let fans = fans(&mut layers.all, &vars)?;

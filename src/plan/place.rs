@@ -11,12 +11,12 @@ use super::spec::Spec;
 use crate::declare::Origin;
 
 /// A place in a file.
-pub fn at(source: &Arc<SourceText>, span: Range<usize>) -> Origin {
+pub(super) fn at(source: &Arc<SourceText>, span: Range<usize>) -> Origin {
     Origin::File(source.clone(), span)
 }
 
 /// Where the stages are that a layer means by a name.
-pub fn positions(spec: &Spec, name: &str) -> Option<Vec<usize>> {
+pub(super) fn positions(spec: &Spec, name: &str) -> Option<Vec<usize>> {
     if !is_pattern(name) {
         return spec.range(name).map(Iterator::collect);
     }
@@ -27,6 +27,6 @@ pub fn positions(spec: &Spec, name: &str) -> Option<Vec<usize>> {
 }
 
 /// Whether a name means several instances of a stage: `train@v4-*`.
-pub fn is_pattern(name: &str) -> bool {
+pub(super) fn is_pattern(name: &str) -> bool {
     name.contains(AT) && name.contains(['*', '?', '['])
 }

@@ -21,7 +21,7 @@ pub fn files(root: &Path, pattern: &Spanned<String>, origin: &Origin) -> Result<
 ///
 /// # Errors
 /// When the pattern is malformed or leaves the project, or a folder cannot be read.
-pub fn matches(root: &Path, pattern: &Spanned<String>, origin: &Origin) -> Result<Vec<PathBuf>> {
+pub(super) fn matches(root: &Path, pattern: &Spanned<String>, origin: &Origin) -> Result<Vec<PathBuf>> {
     let text = pattern.get_ref();
     let plain = |c: Component| matches!(c, Component::Normal(_));
     if text.contains('\0') || !Path::new(text).components().all(plain) {
@@ -99,7 +99,7 @@ fn file(path: &Path) -> Result<bool> {
 }
 
 /// The folder that a pattern's matches share: what stands before its first special character.
-pub fn base(pattern: &str) -> PathBuf {
+pub(super) fn base(pattern: &str) -> PathBuf {
     let plain = |part: &Component| !part.as_os_str().to_string_lossy().contains(SPECIAL);
     let parts: Vec<Component> = Path::new(pattern).components().collect();
     parts[..parts.len().saturating_sub(1)].iter().take_while(|part| plain(part)).collect()
@@ -107,7 +107,7 @@ pub fn base(pattern: &str) -> PathBuf {
 
 /// A file in the folder that a pattern's matches share, for a pattern that nothing matches; hidden
 /// files and notes do not count.
-pub fn stranger(root: &Path, pattern: &str) -> Option<PathBuf> {
+pub(super) fn stranger(root: &Path, pattern: &str) -> Option<PathBuf> {
     let folder = base(pattern);
     let entries = fs::read_dir(root.join(&folder)).ok()?.flatten();
     let mut names: Vec<PathBuf> = entries.map(|entry| folder.join(entry.file_name())).collect();

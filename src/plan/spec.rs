@@ -12,7 +12,7 @@ use super::foreach::{gathered, instance_name};
 use crate::declare::{Foreach, Origin, SourceUse, Values};
 
 /// A source after all layers.
-pub struct SourceSpec {
+pub(super) struct SourceSpec {
     /// The pattern, with where it was set.
     pub path: Option<(Spanned<String>, Origin)>,
     /// The rest, from the topmost layer that says it.
@@ -22,7 +22,7 @@ pub struct SourceSpec {
 }
 
 /// A stage instance after all layers; parameters are not yet checked.
-pub struct StageSpec {
+pub(super) struct StageSpec {
     /// Name of the instance.
     pub name: String,
     /// Its values, if the stage is fanned out.
@@ -39,7 +39,7 @@ pub struct StageSpec {
 
 /// The pipeline with every layer laid over it.
 #[derive(Default)]
-pub struct Spec {
+pub(super) struct Spec {
     /// By name.
     pub sources: BTreeMap<String, SourceSpec>,
     /// In the order of the pipeline file.
@@ -55,7 +55,7 @@ type Join = HashMap<String, Vec<usize>>;
 const LONGEST_INSTANCE: usize = 200;
 
 /// What a stage is fanned out over.
-pub struct Fan {
+pub(super) struct Fan {
     /// The values.
     pub foreach: Foreach,
     /// Where they are said.
@@ -66,12 +66,12 @@ pub struct Fan {
 
 impl Spec {
     /// Where in [`Spec::stages`] all instances of a stage are, or the one of that name.
-    pub fn range(&self, name: &str) -> Option<Range<usize>> {
+    pub(super) fn range(&self, name: &str) -> Option<Range<usize>> {
         self.positions.get(name).cloned()
     }
 
     /// Those instances in `range` that have the same values as `values` wherever both have one.
-    pub fn agreeing(&self, range: &Range<usize>, values: &Values) -> Vec<usize> {
+    pub(super) fn agreeing(&self, range: &Range<usize>, values: &Values) -> Vec<usize> {
         let wanted = |name: &String| values.iter().find(|(known, _)| known == name);
         let named = self.stages[range.start].values.iter().map(|(name, _)| name);
         let shared: Vec<String> = named.filter(|name| wanted(name).is_some()).cloned().collect();
@@ -94,7 +94,7 @@ impl Spec {
     ///
     /// # Errors
     /// When two would have one name, or a name is too long.
-    pub fn add(&mut self, name: String, stage: (String, Origin), fan: Option<&Fan>) -> Result<()> {
+    pub(super) fn add(&mut self, name: String, stage: (String, Origin), fan: Option<&Fan>) -> Result<()> {
         let start = self.stages.len();
         let instance = |name: String, values: Values, stage: (String, Origin)| StageSpec {
             name,

@@ -14,7 +14,7 @@ use super::place::at;
 ///
 /// # Errors
 /// When a dataset, a profile or `--set` sets a variable that the pipeline does not declare.
-pub fn vars(layers: &Layers, options: &[SetOption]) -> Result<Vars> {
+pub(super) fn vars(layers: &Layers, options: &[SetOption]) -> Result<Vars> {
     let declared = layers.all.iter().filter(|(_, adds)| *adds == Adds::Named);
     let declared: HashSet<&str> =
         declared.flat_map(|(layer, _)| layer.vars.keys()).map(|name| name.get_ref().as_str()).collect();

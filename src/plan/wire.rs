@@ -14,7 +14,7 @@ use super::spec::{Spec, StageSpec};
 use crate::declare::{ArtifactKind, InputDecl, Origin, Project, StageDecl};
 
 /// The files of each source.
-pub type Files<'a> = HashMap<&'a str, Vec<PathBuf>>;
+pub(super) type Files<'a> = HashMap<&'a str, Vec<PathBuf>>;
 
 /// Where a wire ends, and where that is said.
 struct End<'a> {
@@ -24,7 +24,7 @@ struct End<'a> {
 }
 
 /// What a wired name means, before it is known which stages are needed.
-pub enum Wire {
+pub(super) enum Wire {
     Source { name: String, files: Vec<PathBuf>, base: PathBuf },
     Output { stage: usize, output: String, label: Option<String> },
     Gather { stages: Vec<usize>, output: String, label: Option<String> },
@@ -32,7 +32,7 @@ pub enum Wire {
 
 impl Wire {
     /// Positions of the stages that make it.
-    pub fn producers(&self) -> &[usize] {
+    pub(super) fn producers(&self) -> &[usize] {
         match self {
             Self::Source { .. } => &[],
             Self::Output { stage, .. } => slice::from_ref(stage),
@@ -45,7 +45,7 @@ impl Wire {
 ///
 /// # Errors
 /// On unknown names, kinds that do not fit, and inputs that are needed and not wired.
-pub fn wire_stage<'a>(
+pub(super) fn wire_stage<'a>(
     project: &Project,
     spec: &'a Spec,
     decls: &[Arc<StageDecl>],

@@ -18,7 +18,7 @@ const BATCH: usize = 64;
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn spread(path: &Path, count: u64) -> Result<(Vec<RecordBatch>, u64)> {
+pub(super) fn spread(path: &Path, count: u64) -> Result<(Vec<RecordBatch>, u64)> {
     let total = row_count(path)?;
     let chosen: Vec<u64> = (0..count.min(total)).map(|n| n * total / count.min(total)).collect();
     let mut batches = Vec::new();
@@ -43,24 +43,24 @@ pub fn spread(path: &Path, count: u64) -> Result<(Vec<RecordBatch>, u64)> {
 }
 
 /// Whether a column holds images.
-pub fn is_image(kind: &DataType) -> bool {
+pub(super) fn is_image(kind: &DataType) -> bool {
     // Names and nullability of the fields may be another's.
     matches!((kind, image_type()), (DataType::Struct(own), DataType::Struct(wanted))
         if own.iter().map(|field| field.name()).eq(wanted.iter().map(|field| field.name())))
 }
 
 /// The bytes of a row of a column of images.
-pub fn image(column: &dyn Array, row: usize) -> Option<&[u8]> {
+pub(super) fn image(column: &dyn Array, row: usize) -> Option<&[u8]> {
     let bytes = column.as_struct_opt()?.column_by_name("bytes")?;
     let bytes = bytes.as_binary_opt::<i32>().filter(|bytes| bytes.is_valid(row))?;
     Some(bytes.value(row))
 }
 
 /// What stands where there is no value.
-pub const NONE: &str = "–";
+pub(super) const NONE: &str = "–";
 
 /// A value as people read it; [`NONE`] where there is none.
-pub fn text(column: &dyn Array, row: usize) -> String {
+pub(super) fn text(column: &dyn Array, row: usize) -> String {
     if column.is_null(row) {
         return NONE.to_owned();
     }

@@ -3,7 +3,7 @@
 use crate::store::RunRecord;
 
 /// The command of a run, with what is to follow, in the words of a shell.
-pub fn command(run: &RunRecord, more: &[String]) -> String {
+pub(super) fn command(run: &RunRecord, more: &[String]) -> String {
     let options = [("--pipeline", &run.pipeline), ("--dataset", &run.dataset), ("--profile", &run.profile)];
     let options = options.into_iter().filter(|(_, name)| !name.is_empty());
     let set = run.set.iter().map(|set| ("--set", set));

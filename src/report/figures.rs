@@ -49,7 +49,7 @@ fn find<'a>(subject: &'a Subject, stage: &str, output: &str) -> Option<Shown<'a>
 }
 
 /// A section for each figure; what is the same in all runs is shown once.
-pub fn figures(store: &Store, subjects: &[Subject]) -> Markup {
+pub(super) fn figures(store: &Store, subjects: &[Subject]) -> Markup {
     html! {
         @for (stage, output) in names(subjects) {
             @let shown: Vec<Option<Shown>> = subjects.iter().map(|subject| find(subject, stage, output)).collect();

@@ -27,7 +27,7 @@ struct Node<'a> {
 }
 
 /// The stages of a run, each in a box with its state and its seconds, below those that it reads from.
-pub fn graph(subject: &Subject) -> Markup {
+pub(super) fn graph(subject: &Subject) -> Markup {
     let nodes = nodes(&subject.stages);
     if nodes.len() < 2 || nodes.len() > MOST {
         return html! {};

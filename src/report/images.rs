@@ -22,7 +22,7 @@ const SIDE: u32 = 200;
 ///
 /// # Errors
 /// When it cannot be read, or has no column of images.
-pub fn images(path: &Path) -> Result<Markup> {
+pub(super) fn images(path: &Path) -> Result<Markup> {
     let (batches, total) = spread(path, MOST)?;
     let rows: Vec<_> =
         batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row))).collect();

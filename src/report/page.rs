@@ -33,7 +33,7 @@ fn policy() -> String {
 }
 
 /// The page of one run, or of several beside each other; `more` is what commands of the project add.
-pub fn page(store: &Store, subjects: &[Subject], more: &[Section]) -> String {
+pub(super) fn page(store: &Store, subjects: &[Subject], more: &[Section]) -> String {
     let title = match subjects {
         [subject] => title(&subject.run),
         _ => "Runs beside each other".to_owned(),

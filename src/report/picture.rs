@@ -24,7 +24,7 @@ const THUMBNAIL_QUALITY: u8 = 80;
 ///
 /// # Errors
 /// Says what is wrong with it.
-pub fn element(bytes: &[u8], alt: &str) -> Result<Markup, String> {
+pub(super) fn element(bytes: &[u8], alt: &str) -> Result<Markup, String> {
     let film = bytes.get(4..8) == Some(b"ftyp");
     let still = image::guess_format(bytes).is_ok_and(|format| STILLS.contains(&format));
     if !still && bytes.len() > LARGEST_AS_IT_IS {
@@ -49,7 +49,7 @@ pub fn element(bytes: &[u8], alt: &str) -> Result<Markup, String> {
 ///
 /// # Errors
 /// Says what is wrong with it.
-pub fn thumbnail(bytes: &[u8], side: u32) -> Result<Vec<u8>, String> {
+pub(super) fn thumbnail(bytes: &[u8], side: u32) -> Result<Vec<u8>, String> {
     jpeg(bytes, side, THUMBNAIL_QUALITY)
 }
 

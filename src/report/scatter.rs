@@ -24,7 +24,7 @@ const SIDE: u32 = 64;
 ///
 /// # Errors
 /// When it cannot be read, or has no such columns.
-pub fn scatter(path: &Path, title: &str) -> Result<Markup> {
+pub(super) fn scatter(path: &Path, title: &str) -> Result<Markup> {
     let (batches, total) = spread(path, MOST)?;
     let Some(first) = batches.first() else { return Ok(html! { p { "It has no rows." } }) };
     let schema = first.schema();

@@ -25,7 +25,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// Sections of a run, of every command that callsheet.toml declares with `report = true`, and the reasons why commands
 /// failed. A command that fails has a section with its reason.
-pub fn ask(project: &Project, store: &Store, subject: &Subject) -> (Vec<Section>, Vec<String>) {
+pub(super) fn ask(project: &Project, store: &Store, subject: &Subject) -> (Vec<Section>, Vec<String>) {
     let asked: Vec<_> = project.commands.iter().filter(|(_, command)| command.report).collect();
     let (mut sections, mut failures) = (Vec::new(), Vec::new());
     if asked.is_empty() {
@@ -146,7 +146,7 @@ fn made(store: &Store, subject: &Subject, stage: &Done) -> Option<Made> {
 }
 
 /// Shows sections.
-pub fn sections(sections: &[Section]) -> Markup {
+pub(super) fn sections(sections: &[Section]) -> Markup {
     html! {
         @for section in sections {
             h2 { (section.title) }

@@ -18,7 +18,7 @@ const ENDS: [&str; 2] = ["_low", "_high"];
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn table(path: &Path) -> Result<Markup> {
+pub(super) fn table(path: &Path) -> Result<Markup> {
     let (batches, total) = spread(path, MOST)?;
     let Some(first) = batches.first() else { return Ok(html! { p { "It has no rows." } }) };
     let schema = first.schema();

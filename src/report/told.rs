@@ -25,7 +25,7 @@ struct Line {
 }
 
 /// A run by its events.
-pub struct Told {
+pub(super) struct Told {
     /// As far as it came.
     pub run: RunRecord,
     /// What is wrong with stages that failed.
@@ -34,7 +34,7 @@ pub struct Told {
 
 impl Told {
     /// What the run `id` told; a line that is cut off is none.
-    pub fn read(store: &Store, id: &str) -> Self {
+    pub(super) fn read(store: &Store, id: &str) -> Self {
         let run = RunRecord {
             id: id.to_owned(),
             pipeline: String::new(),

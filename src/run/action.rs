@@ -42,7 +42,7 @@ const BACK_OFF: Duration = Duration::from_secs(1);
 const ENVIRONMENT: [&str; 7] = ["HOME", "USER", "LANG", "LC_ALL", "TERM", "TZ", "LD_LIBRARY_PATH"];
 
 /// Everything that one action needs beside its run; it can be moved to a thread.
-pub struct Action<'a> {
+pub(super) struct Action<'a> {
     /// The stage.
     pub stage: &'a Stage,
     /// Its key.
@@ -64,7 +64,7 @@ pub struct Action<'a> {
 }
 
 /// What became of an action.
-pub enum Outcome {
+pub(super) enum Outcome {
     /// Another run computed it meanwhile.
     Taken(Arc<Head>),
     /// It was computed and published.
@@ -86,7 +86,7 @@ pub(super) struct Made {
 }
 
 /// What an action says while it goes on.
-pub enum Said {
+pub(super) enum Said {
     /// Another run computes the same: its name.
     Waiting(String),
     /// The worker is started; it may go on from a checkpoint.

@@ -19,7 +19,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Process groups of workers. Dropped, it waits for the guardian.
-pub struct Children {
+pub(super) struct Children {
     state: Mutex<State>,
     guardian: Child,
 }
@@ -36,7 +36,7 @@ impl Children {
     ///
     /// # Errors
     /// When the guardian cannot be started.
-    pub fn new(run: &str, staging: &Path) -> Result<Self> {
+    pub(super) fn new(run: &str, staging: &Path) -> Result<Self> {
         let program = env::current_exe().doing("cannot find", "callsheet itself")?;
         let mut guardian = Command::new(&program);
         guardian.arg("guard").arg(run).arg(staging).process_group(0);
@@ -46,7 +46,7 @@ impl Children {
     }
 
     /// Remembers a worker; if the run is being stopped, so is this one.
-    pub fn add(&self, group: Pid) {
+    pub(super) fn add(&self, group: Pid) {
         let mut state = self.state();
         state.groups.insert(group);
         tell(&self.guardian, '+', group);
@@ -56,13 +56,13 @@ impl Children {
     }
 
     /// Forgets a worker before it is reaped.
-    pub fn remove(&self, group: Pid) {
+    pub(super) fn remove(&self, group: Pid) {
         self.state().groups.remove(&group);
         tell(&self.guardian, '-', group);
     }
 
     /// Sends a signal to every worker, and to those that are still being started.
-    pub fn stop(&self, signal: Signal) {
+    pub(super) fn stop(&self, signal: Signal) {
         let mut state = self.state();
         state.stopping = Some(signal);
         for group in &state.groups {
@@ -71,7 +71,7 @@ impl Children {
     }
 
     /// Whether workers are being stopped.
-    pub fn stopping(&self) -> bool {
+    pub(super) fn stopping(&self) -> bool {
         self.state().stopping.is_some()
     }
 

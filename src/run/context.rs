@@ -11,7 +11,7 @@ use crate::plan::{Plan, Stage};
 use crate::store::{Head, Store, out};
 
 /// What all actions of a run share.
-pub struct Run<'a> {
+pub(super) struct Run<'a> {
     /// The project.
     pub project: &'a Project,
     /// Where results go.

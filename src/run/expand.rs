@@ -19,7 +19,7 @@ use callsheet_worker::protocol::WorkRequest;
 
 /// The words of `command` for one request, and whether one of them is the request's path.
 /// A word that is the name of one of `scripts` becomes its path.
-pub fn expand(
+pub(super) fn expand(
     command: &[String],
     scripts: &[(String, PathBuf)],
     request: &WorkRequest,

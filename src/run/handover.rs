@@ -17,7 +17,7 @@ use crate::declare::{ArtifactKind, StageDecl, TableFormat};
 ///
 /// # Errors
 /// When a table cannot be read, or the file cannot be written.
-pub fn hand_over(request: &mut WorkRequest, decl: &StageDecl, folder: &Path) -> Result<()> {
+pub(super) fn hand_over(request: &mut WorkRequest, decl: &StageDecl, folder: &Path) -> Result<()> {
     let inputs = folder.join("inputs");
     for (name, input) in &mut request.inputs {
         let declared = &decl.inputs[name];

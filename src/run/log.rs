@@ -13,7 +13,7 @@ const HEAD: usize = 8 << 20;
 const TAIL: usize = 1 << 20;
 
 /// A log being written.
-pub struct Log {
+pub(super) struct Log {
     path: PathBuf,
     file: Option<File>,
     written: usize,
@@ -23,7 +23,7 @@ pub struct Log {
 
 impl Log {
     /// A log of which nothing is written yet; an old one at `path` is removed.
-    pub fn new(path: &Path) -> Self {
+    pub(super) fn new(path: &Path) -> Self {
         let _ = fs::remove_file(path);
         Self { path: path.to_owned(), file: None, written: 0, tail: VecDeque::new(), left_out: 0 }
     }
@@ -32,7 +32,7 @@ impl Log {
     ///
     /// # Errors
     /// When the disk is full.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         let (head, tail) = bytes.split_at(bytes.len().min(HEAD - self.written));
         self.written += head.len();
         self.append(head)?;
@@ -47,7 +47,7 @@ impl Log {
     ///
     /// # Errors
     /// When the disk is full.
-    pub fn finish(mut self) -> Result<()> {
+    pub(super) fn finish(mut self) -> Result<()> {
         if self.left_out > 0 {
             let note = format!("\n[{} bytes are left out here]\n", self.left_out);
             self.append(note.as_bytes())?;
@@ -71,7 +71,7 @@ impl Log {
 }
 
 /// The last lines of a log, for an error message.
-pub fn last_lines(log: &Path, count: usize) -> String {
+pub(super) fn last_lines(log: &Path, count: usize) -> String {
     let bytes = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().collect();

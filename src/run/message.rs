@@ -8,7 +8,7 @@ use super::action::Outcome;
 use crate::event::Event;
 
 /// What the scheduler hears.
-pub enum Message {
+pub(super) enum Message {
     /// Something to report.
     Event(Event),
     /// A worker's share is free.

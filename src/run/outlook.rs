@@ -209,7 +209,7 @@ pub(super) fn row_files<'a>(
 }
 
 /// Rows of each table among a stage's outputs.
-pub fn rows(outputs: &LiteMap<String, Object>) -> BTreeMap<String, u64> {
+pub(super) fn rows(outputs: &LiteMap<String, Object>) -> BTreeMap<String, u64> {
     outputs.iter().filter_map(|(name, object)| Some((name.clone(), object.rows?))).collect()
 }
 

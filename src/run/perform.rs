@@ -16,7 +16,7 @@ impl Action<'_> {
     /// # Errors
     /// When the worker fails, an output is missing, empty, undeclared or not as declared, a raw
     /// file changed meanwhile, or the store cannot be written. Nothing is recorded then.
-    pub fn perform(&self, run: &Run, mut say: impl FnMut(Said)) -> Result<Outcome> {
+    pub(super) fn perform(&self, run: &Run, mut say: impl FnMut(Said)) -> Result<Outcome> {
         let place = run.workplace()?;
         let digest = self.key.digest();
         let claim = run.store.claim(&digest, &run.id, patient(place, &mut say))?;

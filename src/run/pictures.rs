@@ -11,7 +11,7 @@ const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// The event as a run keeps it: of a picture there is a copy in the folder of the `run`, and where it cannot be
 /// kept, a warning instead. Relative paths are below `folder`, the worker's.
-pub fn keep_picture(event: WorkerEvent, folder: &Path, run: &Path, stage: &str) -> WorkerEvent {
+pub(super) fn keep_picture(event: WorkerEvent, folder: &Path, run: &Path, stage: &str) -> WorkerEvent {
     let WorkerEvent::Image { name, step, path } = event else { return event };
     let kept = Path::new("images").join(stage).join(format!("{}-{step:09}.png", file_name(&name)));
     match copy(&folder.join(&path), &run.join(&kept)) {

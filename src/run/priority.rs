@@ -5,11 +5,11 @@ use std::cmp::Reverse;
 use crate::plan::Stage;
 
 /// What comes first is least.
-pub type Priority = Reverse<u64>;
+pub(super) type Priority = Reverse<u64>;
 
 /// By the time in microseconds until the last stage of the longest chain that a stage begins is done, where each takes
 /// its `seconds`: the run is over no sooner than that (the critical path).
-pub fn priorities(
+pub(super) fn priorities(
     stages: &[Stage],
     consumers: &[Vec<usize>],
     seconds: impl Fn(&Stage) -> f64,

@@ -29,7 +29,7 @@ const READ: usize = 1 << 13;
 const GRACE: Duration = Duration::from_secs(10);
 
 /// What to start, and where.
-pub struct Job<'a> {
+pub(super) struct Job<'a> {
     /// The program as an absolute path, and its arguments.
     pub command: Vec<OsString>,
     /// The whole environment.
@@ -43,7 +43,7 @@ pub struct Job<'a> {
 }
 
 /// How a worker ended.
-pub struct Ended {
+pub(super) struct Ended {
     /// Its exit status.
     pub status: ExitStatus,
     /// Its largest resident size in bytes.
@@ -59,7 +59,7 @@ pub struct Ended {
 ///
 /// # Errors
 /// When the program cannot be started or heard.
-pub fn work(job: &Job, children: &Children, mut said: impl FnMut(WorkerEvent)) -> Result<Ended> {
+pub(super) fn work(job: &Job, children: &Children, mut said: impl FnMut(WorkerEvent)) -> Result<Ended> {
     let pipe = || io::pipe().doing("cannot open a pipe for", job.folder);
     // The writing end is kept: a worker opens the pipe by its name, as often as it likes.
     let (events, name) = pipe()?;

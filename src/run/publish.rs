@@ -19,7 +19,7 @@ use crate::store::{Object, Store};
 ///
 /// # Errors
 /// When one is missing, empty, undeclared or not as declared, or the store cannot be written.
-pub fn publish(
+pub(super) fn publish(
     store: &Store,
     stage: &Stage,
     out: &Path,
@@ -78,12 +78,12 @@ fn key_of(checks: &ChecksDecl) -> Option<&str> {
 }
 
 /// Where the table of an input lies.
-pub fn table_of<'a>(inputs: &'a BTreeMap<String, RequestInput>, name: &str) -> Option<&'a Path> {
+pub(super) fn table_of<'a>(inputs: &'a BTreeMap<String, RequestInput>, name: &str) -> Option<&'a Path> {
     inputs.get(name)?.paths.first().map(PathBuf::as_path)
 }
 
 /// The path that a worker is told to write an output to.
-pub fn written_to(output: &OutputDecl, out: &Path) -> PathBuf {
+pub(super) fn written_to(output: &OutputDecl, out: &Path) -> PathBuf {
     let path = out.join(&output.path);
     if output.format == TableFormat::Json { path.with_extension("ndjson") } else { path }
 }

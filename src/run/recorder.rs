@@ -15,7 +15,7 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
 /// Writes events to a file, one JSON object a line, with the seconds since the run began; what is measured
 /// and drawn, to TensorBoard's files as well.
-pub struct Recorder {
+pub(super) struct Recorder {
     path: PathBuf,
     tensorboard: TensorBoard,
     clock: Instant,
@@ -34,7 +34,7 @@ struct Line<'a> {
 
 impl Recorder {
     /// A recorder into the folder of a run.
-    pub fn new(folder: PathBuf) -> Self {
+    pub(super) fn new(folder: PathBuf) -> Self {
         let now = Instant::now();
         let path = folder.join("events.ndjson");
         let tensorboard = TensorBoard::new(folder);
@@ -42,7 +42,7 @@ impl Recorder {
     }
 
     /// Keeps an event. A run that only finds leaves nothing.
-    pub fn keep(&mut self, event: &Event) {
+    pub(super) fn keep(&mut self, event: &Event) {
         let begins = match event {
             Event::Hashing { .. } => return,
             Event::RunStarted { .. } | Event::Cached { .. } | Event::RunFinished { .. } => false,

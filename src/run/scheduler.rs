@@ -43,7 +43,7 @@ enum Status {
 }
 
 /// One run's state.
-pub struct Scheduler<'a, R> {
+pub(super) struct Scheduler<'a, R> {
     run: &'a Run<'a>,
     options: &'a RunOptions,
     sources: &'a mut Sources,
@@ -67,7 +67,7 @@ pub struct Scheduler<'a, R> {
 
 impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
     /// Nothing is looked up yet.
-    pub fn new(
+    pub(super) fn new(
         run: &'a Run<'a>,
         options: &'a RunOptions,
         sources: &'a mut Sources,
@@ -102,7 +102,7 @@ impl<'a, R: FnMut(&Event)> Scheduler<'a, R> {
     }
 
     /// Runs the plan to its end, or to where the user stops it.
-    pub fn schedule<'s>(
+    pub(super) fn schedule<'s>(
         mut self,
         scope: &'s Scope<'s, 'a>,
         sender: &Sender<Message>,

@@ -60,14 +60,14 @@ const VERSION: &str = "brain.Event:2";
 const RGB: i32 = 3;
 
 /// A folder of event files in the folder of a run, one for each stage.
-pub struct TensorBoard {
+pub(super) struct TensorBoard {
     run: PathBuf,
     files: BTreeMap<String, BufWriter<File>>,
 }
 
 impl TensorBoard {
     /// Of the run in folder `run`; nothing is written before anything is measured.
-    pub fn new(run: PathBuf) -> Self {
+    pub(super) fn new(run: PathBuf) -> Self {
         Self { run, files: BTreeMap::new() }
     }
 
@@ -75,7 +75,7 @@ impl TensorBoard {
     ///
     /// # Errors
     /// When the disk is full, or a picture cannot be read.
-    pub fn tell(&mut self, event: &Event) -> Result<()> {
+    pub(super) fn tell(&mut self, event: &Event) -> Result<()> {
         let Event::Worker { stage, said } = event else { return Ok(()) };
         let (tag, step, simple_value, image) = match said {
             WorkerEvent::Metric { name, step, value } => (name, step, Some(*value as f32), None),
@@ -96,7 +96,7 @@ impl TensorBoard {
     ///
     /// # Errors
     /// When the disk is full.
-    pub fn flush(&mut self) -> Result<()> {
+    pub(super) fn flush(&mut self) -> Result<()> {
         self.files.values_mut().try_for_each(Write::flush)
     }
 

@@ -12,13 +12,13 @@ struct Order<'a>(Task<'a>, Sender<Order<'a>>);
 
 /// As many threads as there were tasks at once. Dropped, they end with their tasks.
 #[derive(Default)]
-pub struct Threads<'a> {
+pub(super) struct Threads<'a> {
     idle: Arc<Mutex<Vec<Sender<Order<'a>>>>>,
 }
 
 impl<'a> Threads<'a> {
     /// Runs a task on a thread of its own.
-    pub fn run<'s>(&self, scope: &'s Scope<'s, 'a>, task: impl FnOnce() + Send + 'a)
+    pub(super) fn run<'s>(&self, scope: &'s Scope<'s, 'a>, task: impl FnOnce() + Send + 'a)
     where
         'a: 's,
     {

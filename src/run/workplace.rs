@@ -18,7 +18,7 @@ use crate::store::{Lock, Store};
 const STALE: Duration = Duration::from_secs(3600);
 
 /// A run's workplace. Dropped, its workers are gone and its folder is removed.
-pub struct Workplace {
+pub(super) struct Workplace {
     /// The workers at work.
     pub children: Children,
     /// Folder that workers write to, on the store's file system.
@@ -35,7 +35,7 @@ impl Workplace {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn new(project: &Project, store: &Store, id: &str) -> Result<Self> {
+    pub(super) fn new(project: &Project, store: &Store, id: &str) -> Result<Self> {
         store.create()?;
         let shared = store.shared()?;
         let alive = store.lock(&lock_name(id), id, |_| true)?;
@@ -59,7 +59,7 @@ impl Workplace {
     ///
     /// # Errors
     /// When the file system refuses.
-    pub fn folder(&self) -> Result<PathBuf> {
+    pub(super) fn folder(&self) -> Result<PathBuf> {
         if let Some(folder) = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop() {
             return Ok(folder);
         }
@@ -70,7 +70,7 @@ impl Workplace {
     }
 
     /// Takes a folder back, for another worker if it is as it was given.
-    pub fn give(&self, folder: PathBuf) {
+    pub(super) fn give(&self, folder: PathBuf) {
         let _ = fs::remove_file(folder.join(REQUEST));
         let holds = |folder: &Path, wanted: usize| fs::read_dir(folder).is_ok_and(|e| e.count() == wanted);
         if holds(&folder, 1) && holds(&folder.join(OUT), 0) {
@@ -82,9 +82,9 @@ impl Workplace {
 }
 
 /// Name of the folder that a worker writes its outputs to.
-pub const OUT: &str = "out";
+pub(super) const OUT: &str = "out";
 /// Name of the file that tells a worker what to do.
-pub const REQUEST: &str = "request.json";
+pub(super) const REQUEST: &str = "request.json";
 
 fn lock_name(run: &str) -> String {
     format!("run-{run}")

@@ -24,7 +24,7 @@ pub fn digest_file(path: &Path) -> Result<Digest> {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn digest_while(path: &Path, go_on: impl FnMut(u64) -> bool) -> Result<Option<Digest>> {
+pub(super) fn digest_while(path: &Path, go_on: impl FnMut(u64) -> bool) -> Result<Option<Digest>> {
     let file = File::open(path).doing("cannot read", path)?;
     digest_reader(file, go_on).doing("cannot read", path)
 }
@@ -81,7 +81,7 @@ pub(super) fn digest_parts(files: impl IntoIterator<Item = (String, Digest)>) ->
 ///
 /// # Errors
 /// When a folder cannot be read, or something in it is neither a file nor a folder.
-pub fn files_below(path: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn files_below(path: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut open = vec![path.to_owned()];
     while let Some(folder) = open.pop() {

@@ -8,7 +8,7 @@ use super::params::Params;
 use super::robust::{Usual, around};
 
 /// Frames of one video, in the order of time, whose log sharpness lies far below the median around.
-pub fn blurred<'a>(frames: &[&'a Frame], params: &Params) -> Vec<Finding<'a>> {
+pub(super) fn blurred<'a>(frames: &[&'a Frame], params: &Params) -> Vec<Finding<'a>> {
     let logs: Vec<f64> = frames.iter().map(|frame| frame.sharpness.ln_1p()).collect();
     let found = frames.par_iter().enumerate().filter_map(|(at, frame)| {
         let around = around(at, frames.len(), params.window);

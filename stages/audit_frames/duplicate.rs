@@ -6,7 +6,7 @@ use super::finding::Finding;
 use super::frame::Frame;
 
 /// Frames with the pixels of an earlier one, in the order of videos and times.
-pub fn duplicates<'a>(frames: &[&'a Frame]) -> Vec<Finding<'a>> {
+pub(super) fn duplicates<'a>(frames: &[&'a Frame]) -> Vec<Finding<'a>> {
     let mut first: HashMap<&str, &Frame> = HashMap::with_capacity(frames.len());
     let found = frames.iter().filter_map(|frame| {
         let other = *first.entry(&frame.content_digest).or_insert(frame);

@@ -5,7 +5,7 @@ use super::frame::Frame;
 use super::params::Params;
 
 /// Whether a frame shows nothing.
-pub fn black<'a>(frame: &'a Frame, params: &Params) -> Option<Finding<'a>> {
+pub(super) fn black<'a>(frame: &'a Frame, params: &Params) -> Option<Finding<'a>> {
     let (score, threshold) = (frame.black_share, params.black_share);
     let reason = || format!("{:.1} % of the pixels are black", 100.0 * score);
     (score >= threshold).then(|| Finding {
@@ -19,7 +19,7 @@ pub fn black<'a>(frame: &'a Frame, params: &Params) -> Option<Finding<'a>> {
 }
 
 /// Whether much of a frame is at an end of the scale; the highlights are told first.
-pub fn clipped<'a>(frame: &'a Frame, params: &Params) -> Option<Finding<'a>> {
+pub(super) fn clipped<'a>(frame: &'a Frame, params: &Params) -> Option<Finding<'a>> {
     let ends = [
         (frame.clipped_high_share, params.clipped_high_share, "highlights"),
         (frame.clipped_low_share, params.clipped_low_share, "shadows"),

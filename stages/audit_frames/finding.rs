@@ -12,7 +12,7 @@ use crate::lib::columns::{float64s, strings};
 
 /// Something about a frame that a person should look at.
 #[derive(Debug)]
-pub struct Finding<'a> {
+pub(super) struct Finding<'a> {
     /// Of which frame.
     pub frame: &'a Frame,
     /// What: `black`, `blurred`, `clipped`, `duplicate`, `frozen` or `outlying`.
@@ -28,7 +28,7 @@ pub struct Finding<'a> {
 }
 
 /// Columns of the table.
-pub fn finding_schema() -> Schema {
+pub(super) fn finding_schema() -> Schema {
     Schema::new(vec![
         Field::new("frame_id", DataType::Utf8, false),
         Field::new("finding", DataType::Utf8, false),
@@ -43,7 +43,7 @@ pub fn finding_schema() -> Schema {
 ///
 /// # Errors
 /// When they are too many for one batch.
-pub fn to_batch(findings: &[Finding]) -> Result<RecordBatch> {
+pub(super) fn to_batch(findings: &[Finding]) -> Result<RecordBatch> {
     let others = findings.iter().map(|finding| finding.other.map(|frame| frame.frame_id.as_str()));
     let columns = vec![
         strings(findings.iter().map(|finding| &finding.frame.frame_id)),

@@ -12,7 +12,7 @@ const BATCH: usize = 4096;
 
 /// What findings are made from: some 2 KB a frame. The columns of `measure_frames` say what is what.
 #[derive(Clone, Debug)]
-pub struct Frame {
+pub(super) struct Frame {
     pub frame_id: String,
     pub video: String,
     pub time_s: f64,
@@ -31,7 +31,7 @@ pub struct Frame {
 ///
 /// # Errors
 /// When it cannot be read, or is no table of measures.
-pub fn read_frames(path: &Path) -> Result<Vec<Frame>> {
+pub(super) fn read_frames(path: &Path) -> Result<Vec<Frame>> {
     let columns = [
         "frame_id",
         "video",

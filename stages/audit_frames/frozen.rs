@@ -10,7 +10,7 @@ const CODING: f64 = 25.0;
 
 /// Frames of one video, in the order of time, that stand still: each is compared with the first of its
 /// row, so that slow changes add up. The first is none of them.
-pub fn frozen<'a>(frames: &[&'a Frame], params: &Params) -> Vec<Finding<'a>> {
+pub(super) fn frozen<'a>(frames: &[&'a Frame], params: &Params) -> Vec<Finding<'a>> {
     let mut findings = Vec::new();
     let mut at = 0;
     while at < frames.len() {

@@ -23,7 +23,7 @@ use params::Params;
 ///
 /// # Errors
 /// When the measures cannot be read.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let frames = read_frames(job.input("measures")?)?;
     let findings = audit(&frames, &params, |done| job.progress(done, frames.len(), "frames"));

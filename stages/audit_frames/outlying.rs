@@ -16,7 +16,7 @@ const LANES: usize = 16;
 /// Frames of one video, in the order of time, that are far from all but a few of the frames around:
 /// outliers by the distance of the k-th nearest neighbour (Ramaswamy et al. 2000), on a log scale.
 /// None of a video with no more than `neighbours` frames.
-pub fn outlying<'a>(frames: &[&'a Frame], params: &Params) -> Vec<Finding<'a>> {
+pub(super) fn outlying<'a>(frames: &[&'a Frame], params: &Params) -> Vec<Finding<'a>> {
     let reach = params.window.max(params.neighbours + 1);
     if frames.len() <= params.neighbours {
         return Vec::new();

@@ -5,7 +5,7 @@ use serde::Deserialize;
 /// As stage.toml declares them.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Params {
+pub(super) struct Params {
     pub black_share: f64,
     pub clipped_high_share: f64,
     pub clipped_low_share: f64,

@@ -10,7 +10,7 @@ const LEAST_DEVIATION: f64 = 0.2;
 
 /// Where values lie, and how far from there they usually are.
 #[derive(Debug, PartialEq)]
-pub struct Usual {
+pub(super) struct Usual {
     /// Their median.
     pub median: f64,
     /// 1.4826 times their median absolute deviation from it, at least 0.2.
@@ -19,7 +19,7 @@ pub struct Usual {
 
 impl Usual {
     /// Of finite values on a log scale, one at least.
-    pub fn of(values: &[f64]) -> Self {
+    pub(super) fn of(values: &[f64]) -> Self {
         let median = median(values.to_vec());
         let deviation = self::median(values.iter().map(|value| (value - median).abs()).collect());
         Self { median, deviation: (NORMAL * deviation).max(LEAST_DEVIATION) }
@@ -37,7 +37,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 /// Positions of the `window` frames around the one at `at`, fewer if there are no more than `count`: as many
 /// before it as after it, as far as both ends allow.
-pub fn around(at: usize, count: usize, window: usize) -> Range<usize> {
+pub(super) fn around(at: usize, count: usize, window: usize) -> Range<usize> {
     let start = at.saturating_sub(window / 2).min(count.saturating_sub(window));
     start..(start + window).min(count)
 }

@@ -12,7 +12,7 @@ use super::params::Params;
 use crate::lib::columns::{batch, float64s, int32s, int64s, strings, vectors};
 
 /// The parameters as stage.toml declares them.
-pub fn declared() -> Params {
+pub(super) fn declared() -> Params {
     let stage: toml::Table = include_str!("stage.toml").parse().expect("TOML");
     let params = stage["params"].as_table().expect("parameters").iter();
     let defaults: toml::Table =
@@ -21,7 +21,7 @@ pub fn declared() -> Params {
 }
 
 /// Frames of a video in which everything moves a little, and nothing is wrong.
-pub fn timelapse(video: &str, count: usize) -> Vec<Frame> {
+pub(super) fn timelapse(video: &str, count: usize) -> Vec<Frame> {
     let frame = |at: usize| Frame {
         frame_id: format!("{video}#{at:06}"),
         video: video.to_owned(),
@@ -41,7 +41,7 @@ pub fn timelapse(video: &str, count: usize) -> Vec<Frame> {
 }
 
 /// Frames of findings, in their order.
-pub fn ids<'a>(findings: &[Finding<'a>]) -> Vec<&'a str> {
+pub(super) fn ids<'a>(findings: &[Finding<'a>]) -> Vec<&'a str> {
     findings.iter().map(|finding| finding.frame.frame_id.as_str()).collect()
 }
 

@@ -16,7 +16,7 @@ const BATCH: i64 = 64;
 ///
 /// # Errors
 /// When there is no training image, or one is unreadable.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let train = Pairs::load(job.input("pairs")?, "train")?;
     let sums = train.b.split(BATCH, 0).into_iter().map(|part| part.sum_dim_intlist(0, false, Kind::Double));
     let mean = (sums.sum::<Tensor>() / train.len() as f64).round().to_kind(Kind::Uint8);

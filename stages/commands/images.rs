@@ -15,7 +15,7 @@ use crate::lib::picture::{is_image, read};
 ///
 /// # Errors
 /// When it is unreadable.
-pub fn opened(path: &Path) -> Result<RgbImage> {
+pub(super) fn opened(path: &Path) -> Result<RgbImage> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     read(&bytes, path)
 }
@@ -24,7 +24,7 @@ pub fn opened(path: &Path) -> Result<RgbImage> {
 ///
 /// # Errors
 /// When there is none, or two differ in their extension alone.
-pub fn pictures(path: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn pictures(path: &Path) -> Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }

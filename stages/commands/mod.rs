@@ -39,11 +39,11 @@ enum Commands {
 }
 
 /// Names of the commands.
-pub const NAMES: [&str; 6] = ["dataset", "measure", "study", "training_times", "translate", "weights"];
+pub(crate) const NAMES: [&str; 6] = ["dataset", "measure", "study", "training_times", "translate", "weights"];
 
 /// Runs the command that the command line names.
 #[expect(clippy::print_stderr, reason = "called by a person")]
-pub fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let result: Result<u8> = match Cli::parse().command {
         Commands::Dataset(command) => command.execute(),
         Commands::Measure(command) => command.execute(),

@@ -19,7 +19,7 @@ fn engine() -> Result<PathBuf> {
 ///
 /// # Errors
 /// If the engine is not known or cannot be started.
-pub fn ask(arguments: &[&str]) -> Result<Option<Vec<u8>>> {
+pub(super) fn ask(arguments: &[&str]) -> Result<Option<Vec<u8>>> {
     let mut command = Command::new(engine()?);
     let output =
         command.args(arguments).stderr(Stdio::inherit()).output().context("cannot start callsheet")?;
@@ -31,7 +31,7 @@ pub fn ask(arguments: &[&str]) -> Result<Option<Vec<u8>>> {
 /// # Errors
 /// When there is none.
 #[expect(clippy::disallowed_methods, reason = "a command has no request")]
-pub fn weights_folder() -> Result<PathBuf> {
+pub(super) fn weights_folder() -> Result<PathBuf> {
     let data = std::env::var_os(DATA_VARIABLE).map(PathBuf::from);
     let data = data.ok_or_else(|| {
         refusal("this folder is in no project", "name the file, or run this inside of a project")

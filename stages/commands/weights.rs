@@ -19,7 +19,7 @@ use crate::lib::weights::{Format, known, sha256};
 #[command(after_help = "Examples:\n  \
     callsheet weights                    # all in data/weights\n  \
     callsheet weights mine.pth --json    # these, for programs")]
-pub struct Weights {
+pub(super) struct Weights {
     /// Files; all in data/weights if none are named
     files: Vec<PathBuf>,
     /// Print JSON
@@ -48,7 +48,7 @@ impl Line {
 impl Weights {
     /// # Errors
     /// When no file is named and this is no project.
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         let mut files = self.files.clone();
         let mut folder = PathBuf::new();
         if files.is_empty() {

@@ -40,7 +40,7 @@ struct Measured {
 ///
 /// # Errors
 /// When there is nothing to compare, or distances differ.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let input = job.files("diversities")?;
     let names = input.values.iter().map(name).chain(std::iter::repeat(String::new()));

@@ -5,10 +5,10 @@ use rand::Rng;
 use crate::lib::random::stream;
 
 /// Values of each group, where they are finite: their sum and how many.
-pub type Group = (f64, usize);
+pub(crate) type Group = (f64, usize);
 
 /// The mean over all values, and the ends of its [`percentiles`].
-pub fn interval(groups: &[Group], resamples: usize, seed: i64) -> [f64; 3] {
+pub(crate) fn interval(groups: &[Group], resamples: usize, seed: i64) -> [f64; 3] {
     percentiles(groups.len(), resamples, seed, |chosen| {
         let (sum, count) = chosen.fold((0.0, 0), |(sum, count), at| {
             let (more, others) = groups[at];
@@ -21,7 +21,7 @@ pub fn interval(groups: &[Group], resamples: usize, seed: i64) -> [f64; 3] {
 /// A statistic of all groups, and the ends of its interval of 95 % confidence by the bootstrap (Efron 1979): the
 /// percentiles of what it is for groups drawn with replacement, whole, as images of one frame are alike. Draws for which
 /// it is NaN are left out. The ends are NaN where there are no two groups to draw from.
-pub fn percentiles(
+pub(crate) fn percentiles(
     groups: usize,
     resamples: usize,
     seed: i64,

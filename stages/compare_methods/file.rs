@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 ///
 /// # Errors
 /// When it is no such file.
-pub fn read<T: DeserializeOwned>(path: &Path, stage: &str) -> Result<T> {
+pub(crate) fn read<T: DeserializeOwned>(path: &Path, stage: &str) -> Result<T> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     toml::from_str(&text).map_err(|error| {
         refusal(

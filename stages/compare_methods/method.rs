@@ -28,7 +28,7 @@ const TRAININGS: [(&str, &str, &str); 5] = [
 ];
 
 /// One row of the comparison.
-pub struct Method {
+pub(crate) struct Method {
     /// Objective or predictor; empty where there is but one.
     pub name: String,
     /// How it was trained.
@@ -40,7 +40,7 @@ pub struct Method {
 }
 
 /// What was measured in one repetition.
-pub struct Table {
+pub(crate) struct Table {
     /// Images.
     pub ids: Vec<String>,
     /// Of what was compared, in pixels.
@@ -56,7 +56,7 @@ impl Method {
     ///
     /// # Errors
     /// When a table is none of measured images, or says NaN.
-    pub fn all(job: &Job) -> Result<Vec<Self>> {
+    pub(crate) fn all(job: &Job) -> Result<Vec<Self>> {
         let mut methods: BTreeMap<(usize, String), Self> = BTreeMap::new();
         for (order, (input, training, objectives)) in TRAININGS.into_iter().enumerate() {
             let Some(all) = job.request.inputs.get(input) else { continue };
@@ -77,7 +77,7 @@ impl Method {
     ///
     /// # Errors
     /// When none was measured.
-    pub fn find(methods: &[Self], name: Option<&str>, training: &str) -> Result<Vec<usize>> {
+    pub(crate) fn find(methods: &[Self], name: Option<&str>, training: &str) -> Result<Vec<usize>> {
         let meant =
             |method: &Self| method.training == training && name.is_none_or(|name| name == method.name);
         let found: Vec<usize> = (0..methods.len()).filter(|at| meant(&methods[*at])).collect();
@@ -93,18 +93,18 @@ impl Method {
     }
 
     /// How it is called in messages.
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         let parts = [self.name.as_str(), self.training];
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
     }
 
     /// Images whose PSNR is infinite, of all repetitions.
-    pub fn identical(&self) -> usize {
+    pub(crate) fn identical(&self) -> usize {
         self.tables.iter().map(|table| table.values[0].iter().filter(|psnr| psnr.is_infinite()).count()).sum()
     }
 
     /// Finite values of a metric, over all repetitions, by the image's frame.
-    pub fn groups(&self, metric: usize, frames: &BTreeMap<String, String>) -> Result<Vec<Group>> {
+    pub(crate) fn groups(&self, metric: usize, frames: &BTreeMap<String, String>) -> Result<Vec<Group>> {
         let mut groups: BTreeMap<&str, Group> = BTreeMap::new();
         for table in &self.tables {
             for (id, value) in table.ids.iter().zip(&table.values[metric]) {
@@ -119,7 +119,7 @@ impl Method {
     }
 
     /// Means over repetitions of a metric, where they are finite, by image.
-    pub fn means(&self, metric: usize) -> BTreeMap<&str, f64> {
+    pub(crate) fn means(&self, metric: usize) -> BTreeMap<&str, f64> {
         let mut sums: BTreeMap<&str, f64> = BTreeMap::new();
         for table in &self.tables {
             for (id, value) in table.ids.iter().zip(&table.values[metric]) {
@@ -131,7 +131,7 @@ impl Method {
     }
 
     /// Deviation of a metric's mean between repetitions; NaN of a single one.
-    pub fn deviation(&self, metric: usize) -> f64 {
+    pub(crate) fn deviation(&self, metric: usize) -> f64 {
         let means: Vec<f64> = self.tables.iter().map(|table| finite_mean(&table.values[metric])).collect();
         let mean = means.iter().sum::<f64>() / means.len() as f64;
         let squares: f64 = means.iter().map(|one| (one - mean).powi(2)).sum();
@@ -159,7 +159,7 @@ fn finite_mean(values: &[f64]) -> f64 {
 }
 
 /// What a stage was fanned out over, but for seeds, which are repetitions.
-pub fn name(values: &BTreeMap<String, Value>) -> String {
+pub(crate) fn name(values: &BTreeMap<String, Value>) -> String {
     let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let names = values.iter().filter(|(name, _)| *name != "seed").map(|(_, value)| shown(value));
     names.collect::<Vec<_>>().join(", ")

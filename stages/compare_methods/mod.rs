@@ -1,7 +1,7 @@
 //! Methods side by side: what those measured of the same images come to.
 
-pub mod bootstrap;
-pub mod file;
+pub(crate) mod bootstrap;
+pub(crate) mod file;
 mod method;
 mod published;
 #[cfg(test)]
@@ -19,7 +19,7 @@ use crate::lib::metrics::METRICS;
 use crate::lib::objective::{Objective, Term};
 use bootstrap::interval;
 use callsheet_worker::{Job, refusal};
-pub use method::{Method, name};
+pub(crate) use method::{Method, name};
 use published::Published;
 
 #[derive(Deserialize)]
@@ -58,7 +58,7 @@ const TERMS: [(&str, Term); 11] = [
 /// # Errors
 /// When there is nothing to compare, methods were measured on other images or by another distance, or published
 /// figures are of none of them.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let methods = Method::all(job)?;
     check(&methods)?;
@@ -110,7 +110,7 @@ pub fn run(job: &Job) -> Result<()> {
 ///
 /// # Errors
 /// When the table cannot be read.
-pub fn frames(job: &Job) -> Result<BTreeMap<String, String>> {
+pub(crate) fn frames(job: &Job) -> Result<BTreeMap<String, String>> {
     let pairs = read_columns(job.input("pairs")?, &["image_id", "frame_id"])?;
     let ids = read_strings(&pairs, "image_id")?.into_iter();
     Ok(ids.zip(read_strings(&pairs, "frame_id")?).collect())
@@ -130,7 +130,7 @@ fn switches(methods: &[Method], is_on: impl Fn(&Objective) -> bool) -> ArrayRef 
 ///
 /// # Errors
 /// Says which two methods differ, and in what.
-pub fn check(methods: &[Method]) -> Result<()> {
+pub(crate) fn check(methods: &[Method]) -> Result<()> {
     let Some(first) = methods.first() else {
         return Err(refusal("there is no method to compare", "wire one of the stage's inputs"));
     };

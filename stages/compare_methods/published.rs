@@ -18,7 +18,7 @@ struct File {
 /// Published figures of one method.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Published {
+pub(super) struct Published {
     /// As in the table; empty where there is but one.
     #[serde(default)]
     method: String,
@@ -33,7 +33,7 @@ pub struct Published {
 /// A published distance, and what measured it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Distance {
+pub(super) struct Distance {
     pub value: f64,
     name: String,
 }
@@ -43,7 +43,7 @@ impl Published {
     ///
     /// # Errors
     /// When it is no such file, or names a method that was not measured, one twice, or another distance.
-    pub fn read(path: &Path, methods: &[Method]) -> Result<Vec<Option<Self>>> {
+    pub(super) fn read(path: &Path, methods: &[Method]) -> Result<Vec<Option<Self>>> {
         let file: File = file::read(path, "compare_methods")?;
         let mut all: Vec<Option<Self>> = methods.iter().map(|_| None).collect();
         for figures in file.published {

@@ -20,7 +20,7 @@ struct Params {
 ///
 /// # Errors
 /// When an input is damaged, or tables speak of images that the pairs lack.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let Params { rows, note } = job.params()?;
     let pairs = job.input("pairs")?;
     save(job, "clusters", &note, &sheets::clusters(job.input("clusters")?, pairs, rows)?)?;

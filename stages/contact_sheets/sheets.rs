@@ -20,7 +20,7 @@ fn short(id: &str) -> &str {
 }
 
 /// Per cluster, largest first, the `rows` images nearest to its centre.
-pub fn clusters(table: &Path, pairs: &Path, rows: usize) -> Result<Sheet> {
+pub(super) fn clusters(table: &Path, pairs: &Path, rows: usize) -> Result<Sheet> {
     let columns = read_columns(table, &["image_id", "cluster", "size", "distance"])?;
     let (ids, clusters) = (read_strings(&columns, "image_id")?, read_int32s(&columns, "cluster")?);
     let (sizes, distances) = (read_int32s(&columns, "size")?, read_float64s(&columns, "distance")?);
@@ -43,7 +43,7 @@ pub fn clusters(table: &Path, pairs: &Path, rows: usize) -> Result<Sheet> {
 }
 
 /// `rows` triplets with their style distances.
-pub fn triplets(table: &Path, pairs: &Path, rows: usize) -> Result<Sheet> {
+pub(super) fn triplets(table: &Path, pairs: &Path, rows: usize) -> Result<Sheet> {
     let names = ["anchor_id", "positive_id", "negative_id", "positive_distance", "negative_distance"];
     let columns = read_columns(table, &names)?;
     let ids = names[..3].iter().map(|name| read_strings(&columns, name)).collect::<Result<Vec<_>>>()?;
@@ -76,7 +76,7 @@ fn styles(pairs: &Path, ids: &[&str]) -> Result<BTreeMap<String, RgbImage>> {
 ///
 /// # Errors
 /// When the outputs are of another size than B.
-pub fn reconstruction(val: &Pairs, outputs: &Tensor) -> Result<Sheet> {
+pub(super) fn reconstruction(val: &Pairs, outputs: &Tensor) -> Result<Sheet> {
     let psnrs = psnr(outputs, &val.b)?;
     let columns = [&val.a, outputs, &val.b].map(pictures);
     let [a, y, b] = columns.map(Vec::into_iter);

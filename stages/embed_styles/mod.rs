@@ -25,7 +25,7 @@ const BATCH: usize = 32;
 ///
 /// # Errors
 /// When the model is damaged, or an image unreadable.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let model = Model::averaged(job.input("model")?)?;
     let path = job.input("pairs")?;

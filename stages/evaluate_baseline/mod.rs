@@ -37,7 +37,7 @@ enum Method {
 ///
 /// # Errors
 /// When an image is unreadable, or the mean is of another size.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let Params { method, crop, distance_side } = job.params()?;
     let measures = Measures::load(job, Crop { crop, distance_side })?;
     match method {

@@ -6,7 +6,7 @@ use crate::lib::data::quantised;
 
 /// `a` recoloured to the statistics of `b`, which sees the answer's colours: gives each channel in the
 /// decorrelated l-alpha-beta space the mean and deviation of `b`'s (Reinhard et al. 2001).
-pub fn reinhard(a: &Tensor, b: &Tensor) -> Tensor {
+pub(super) fn reinhard(a: &Tensor, b: &Tensor) -> Tensor {
     let (a, b) = (to_lab(a), to_lab(b));
     let spatial = [2i64, 3];
     let mean = |x: &Tensor| x.mean_dim(spatial.as_slice(), true, Kind::Double);

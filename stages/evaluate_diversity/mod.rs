@@ -45,7 +45,7 @@ enum Source {
 ///
 /// # Errors
 /// When the model is damaged, the mapper is missing, or there are not two styles.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let distance = Distance::load(job, params.distance_side)?;
     let model = Model::averaged(job.input("model")?)?;

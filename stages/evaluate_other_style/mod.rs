@@ -12,7 +12,7 @@ use crate::lib::model::Model;
 ///
 /// # Errors
 /// When the model is damaged, an image unreadable, or there is no validation image.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let measures = Measures::load(job, job.params()?)?;
     let model = Model::averaged(job.input("model")?)?;
     let val = Pairs::load(job.input("pairs")?, "val")?;

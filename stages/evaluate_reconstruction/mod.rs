@@ -10,7 +10,7 @@ use crate::lib::model::Model;
 ///
 /// # Errors
 /// When the model is damaged, or an image unreadable.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let measures = Measures::load(job, job.params()?)?;
     let model = Model::averaged(job.input("model")?)?;
     measure(job, &measures, |a, b| Ok(model.outputs(a, &model.codes(b, BATCH as i64)?, BATCH as i64)))

@@ -9,7 +9,7 @@ use image::RgbImage;
 use crate::lib::columns::{batch, float64s, images, int32s, int64s, schema, strings};
 
 /// A frame that is wanted.
-pub struct Frame {
+pub(super) struct Frame {
     /// Its key.
     pub id: String,
     /// Name of the file that it is in.
@@ -21,17 +21,17 @@ pub struct Frame {
 }
 
 /// Frames of one video, or images of one folder, that are wanted, by their position in it.
-pub struct Wanted {
+pub(super) struct Wanted {
     pub video: String,
     pub damaged: bool,
     pub frames: Vec<Frame>,
 }
 
 /// A decoded frame by its place among the wanted ones of its video.
-pub type Decoded = (usize, RgbImage);
+pub(super) type Decoded = (usize, RgbImage);
 
 /// A frame as it is written.
-pub struct Encoded {
+pub(super) struct Encoded {
     /// Place among the wanted frames of its video.
     pub place: usize,
     pub width: u32,
@@ -45,7 +45,7 @@ pub struct Encoded {
 ///
 /// # Errors
 /// When they make no batch.
-pub fn rows(video: &Wanted, frames: Vec<Encoded>) -> Result<RecordBatch> {
+pub(super) fn rows(video: &Wanted, frames: Vec<Encoded>) -> Result<RecordBatch> {
     let of = || frames.iter().map(|frame| &video.frames[frame.place]);
     let files: Vec<String> = of().map(|frame| format!("{}.png", frame.id)).collect();
     let mut columns = vec![
@@ -63,7 +63,7 @@ pub fn rows(video: &Wanted, frames: Vec<Encoded>) -> Result<RecordBatch> {
 }
 
 /// The columns of [`rows`].
-pub fn frame_schema() -> Schema {
+pub(super) fn frame_schema() -> Schema {
     schema(&[
         ("frame_id", DataType::Utf8),
         ("video", DataType::Utf8),

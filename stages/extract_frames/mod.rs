@@ -26,7 +26,7 @@ const ROWS: usize = 16;
 ///
 /// # Errors
 /// When a file is no video, is damaged, or a frame has another size than the first of it.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let videos = job.files("videos")?;
     let paths: HashMap<&str, &Path> =

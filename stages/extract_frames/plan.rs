@@ -15,7 +15,7 @@ const MOST_RUNS: usize = 400;
 
 /// A way to decode.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Plan {
+pub(super) enum Plan {
     /// All frames, from the first to the last.
     Whole,
     /// All key frames: nothing else is wanted.
@@ -25,7 +25,7 @@ pub enum Plan {
 }
 
 /// The cheapest way to the frames at `positions`, ascending.
-pub fn plan(index: &Index, positions: &[usize]) -> Plan {
+pub(super) fn plan(index: &Index, positions: &[usize]) -> Plan {
     let mut key = 0;
     let key_before: Vec<usize> = (0..index.keys.len())
         .map(|position| {
@@ -61,7 +61,7 @@ pub fn plan(index: &Index, positions: &[usize]) -> Plan {
 
 /// An expression of ffmpeg's select filter for the frames that are number `numbers`, ascending, of those
 /// that it sees; none if it would be too long, and all are to be handed over.
-pub fn expression(numbers: &[usize]) -> Option<String> {
+pub(super) fn expression(numbers: &[usize]) -> Option<String> {
     let (first, last) = (*numbers.first()?, *numbers.last()?);
     if let [_, second, ..] = numbers
         && numbers.windows(2).all(|pair| pair[1] - pair[0] == second - first)

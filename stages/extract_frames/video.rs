@@ -17,7 +17,7 @@ const SAME_TIME: f64 = 5e-4;
 /// Parameters of the stage.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Params {
+pub(super) struct Params {
     pub height: u32,
     pub deflicker: u32,
 }
@@ -29,7 +29,13 @@ type Give<'a> = &'a mut dyn FnMut(Handed) -> Result<()>;
 ///
 /// # Errors
 /// When the file is damaged, or a frame has another size than the first.
-pub fn extract(path: &Path, index: &Index, wanted: &Wanted, params: &Params, give: Give) -> Result<()> {
+pub(super) fn extract(
+    path: &Path,
+    index: &Index,
+    wanted: &Wanted,
+    params: &Params,
+    give: Give,
+) -> Result<()> {
     let positions: Vec<usize> = wanted.frames.iter().map(|frame| frame.position).collect();
     let how = Decoding { height: params.height, deflicker: params.deflicker, ..Decoding::default() };
     if wanted.damaged {

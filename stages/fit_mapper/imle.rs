@@ -16,7 +16,7 @@ use crate::lib::random::torch_seed;
 /// Parameters of the stage.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Params {
+pub(super) struct Params {
     /// Passes over the codes.
     pub epochs: u64,
     /// Codes a step; what is left over of an epoch is dropped.
@@ -47,7 +47,11 @@ type Point = [f32; STYLE_DIM as usize];
 ///
 /// # Errors
 /// When codes are no float32, or the loss is no number any more.
-pub fn fit(params: &Params, codes: &Tensor, mut report: impl FnMut(u64, f64)) -> Result<(Mapper, Vars)> {
+pub(super) fn fit(
+    params: &Params,
+    codes: &Tensor,
+    mut report: impl FnMut(u64, f64),
+) -> Result<(Mapper, Vars)> {
     tch::manual_seed(torch_seed(params.seed, "weights", 0));
     let mut vars = Vars::default();
     let mapper = Mapper::new(&mut vars);

@@ -19,7 +19,7 @@ use imle::{Params, fit};
 ///
 /// # Errors
 /// When there is no training code.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let mut params: Params = job.params()?;
     let images = Images::read(job.input("pairs")?)?;
     let rows = read_columns(job.input("embeddings")?, &["image_id", "z"])?;

@@ -35,7 +35,7 @@ type Style = (String, Vec<Vec<f32>>);
 ///
 /// # Errors
 /// When an image is unreadable or too small, or the weights are not a VGG-16's.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let compute = Compute::on_cpu(job, params.precision);
     let vgg = Vgg::load(job.input("vgg")?)?.on(compute);

@@ -22,7 +22,7 @@ struct Params {
 ///
 /// # Errors
 /// When the file is not the one expected, of no known format, truncated, or its tensors have other shapes.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let path = job.input("weights")?;
     let found = sha256(path)?;

@@ -28,7 +28,7 @@ struct Params {
 ///
 /// # Errors
 /// When the model is damaged, there is no validation image, or ffmpeg fails.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let model = Model::averaged(job.input("model")?)?;
     let shown = Shown::sample(job, &model, params.contents)?;

@@ -12,35 +12,35 @@ use arrow::record_batch::RecordBatch;
 use callsheet_worker::table::{image_type, vector_type};
 
 /// A named column under construction.
-pub type Column = (&'static str, ArrayRef);
+pub(crate) type Column = (&'static str, ArrayRef);
 
 /// A column of text.
-pub fn strings<S: AsRef<str>>(values: impl IntoIterator<Item = S>) -> ArrayRef {
+pub(crate) fn strings<S: AsRef<str>>(values: impl IntoIterator<Item = S>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(values))
 }
 
 /// A column of 32-bit integers.
-pub fn int32s(values: impl IntoIterator<Item = i32>) -> ArrayRef {
+pub(crate) fn int32s(values: impl IntoIterator<Item = i32>) -> ArrayRef {
     Arc::new(Int32Array::from_iter_values(values))
 }
 
 /// A column of 64-bit integers.
-pub fn int64s(values: impl IntoIterator<Item = i64>) -> ArrayRef {
+pub(crate) fn int64s(values: impl IntoIterator<Item = i64>) -> ArrayRef {
     Arc::new(Int64Array::from_iter_values(values))
 }
 
 /// A column of 32-bit floats.
-pub fn float32s(values: impl IntoIterator<Item = f32>) -> ArrayRef {
+pub(crate) fn float32s(values: impl IntoIterator<Item = f32>) -> ArrayRef {
     Arc::new(Float32Array::from_iter_values(values))
 }
 
 /// A column of truths.
-pub fn bools(values: impl IntoIterator<Item = bool>) -> ArrayRef {
+pub(crate) fn bools(values: impl IntoIterator<Item = bool>) -> ArrayRef {
     Arc::new(BooleanArray::from_iter(values.into_iter().map(Some)))
 }
 
 /// A column of 64-bit floats.
-pub fn float64s(values: impl IntoIterator<Item = f64>) -> ArrayRef {
+pub(crate) fn float64s(values: impl IntoIterator<Item = f64>) -> ArrayRef {
     Arc::new(Float64Array::from_iter_values(values))
 }
 
@@ -48,7 +48,7 @@ pub fn float64s(values: impl IntoIterator<Item = f64>) -> ArrayRef {
 ///
 /// # Errors
 /// When the values do not make whole vectors.
-pub fn vectors(length: usize, values: Vec<f32>) -> Result<ArrayRef> {
+pub(crate) fn vectors(length: usize, values: Vec<f32>) -> Result<ArrayRef> {
     let field = Arc::new(Field::new("element", DataType::Float32, false));
     let values: ArrayRef = Arc::new(Float32Array::from(values));
     Ok(Arc::new(FixedSizeListArray::try_new(field, length as i32, values, None)?))
@@ -58,25 +58,25 @@ pub fn vectors(length: usize, values: Vec<f32>) -> Result<ArrayRef> {
 ///
 /// # Errors
 /// When there are not as many names as images.
-pub fn images(bytes: &[Vec<u8>], names: &[String]) -> Result<ArrayRef> {
+pub(crate) fn images(bytes: &[Vec<u8>], names: &[String]) -> Result<ArrayRef> {
     let DataType::Struct(fields) = image_type() else { unreachable!("an image is a struct") };
     let bytes: ArrayRef = Arc::new(BinaryArray::from_iter_values(bytes));
     Ok(Arc::new(StructArray::try_new(fields, vec![bytes, strings(names)], None)?))
 }
 
 /// The schema of columns without nulls.
-pub fn schema(columns: &[(&str, DataType)]) -> Schema {
+pub(crate) fn schema(columns: &[(&str, DataType)]) -> Schema {
     Schema::new(columns.iter().map(|(name, kind)| Field::new(*name, kind.clone(), false)).collect::<Vec<_>>())
 }
 
 /// The schema of these columns, without nulls.
-pub fn schema_of(columns: &[Column]) -> Schema {
+pub(crate) fn schema_of(columns: &[Column]) -> Schema {
     let kinds = columns.iter().map(|(name, values)| (*name, values.data_type().clone()));
     schema(&kinds.collect::<Vec<_>>())
 }
 
 /// The type of a column of style codes or features.
-pub fn vector(length: usize) -> DataType {
+pub(crate) fn vector(length: usize) -> DataType {
     vector_type(DataType::Float32, length as i32)
 }
 
@@ -84,7 +84,7 @@ pub fn vector(length: usize) -> DataType {
 ///
 /// # Errors
 /// When they have different lengths.
-pub fn batch(columns: Vec<Column>) -> Result<RecordBatch> {
+pub(crate) fn batch(columns: Vec<Column>) -> Result<RecordBatch> {
     Ok(RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, false)))?)
 }
 
@@ -98,7 +98,7 @@ fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
 ///
 /// # Errors
 /// When it is missing, of another type or has nulls.
-pub fn read_strings(batch: &RecordBatch, name: &str) -> Result<Vec<String>> {
+pub(crate) fn read_strings(batch: &RecordBatch, name: &str) -> Result<Vec<String>> {
     let texts = column(batch, name)?.as_string_opt::<i32>().context(format!("`{name}` is not text"))?;
     Ok(texts.iter().flatten().map(str::to_owned).collect())
 }
@@ -107,7 +107,7 @@ pub fn read_strings(batch: &RecordBatch, name: &str) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// When it is missing, of another type or has nulls.
-pub fn read_int32s(batch: &RecordBatch, name: &str) -> Result<Vec<i32>> {
+pub(crate) fn read_int32s(batch: &RecordBatch, name: &str) -> Result<Vec<i32>> {
     let values = column(batch, name)?.as_primitive_opt::<Int32Type>();
     Ok(values.context(format!("`{name}` is not int32"))?.values().to_vec())
 }
@@ -116,7 +116,7 @@ pub fn read_int32s(batch: &RecordBatch, name: &str) -> Result<Vec<i32>> {
 ///
 /// # Errors
 /// When it is missing, of another type or has nulls.
-pub fn read_int64s(batch: &RecordBatch, name: &str) -> Result<Vec<i64>> {
+pub(crate) fn read_int64s(batch: &RecordBatch, name: &str) -> Result<Vec<i64>> {
     let values = column(batch, name)?.as_primitive_opt::<Int64Type>();
     Ok(values.context(format!("`{name}` is not int64"))?.values().to_vec())
 }
@@ -125,7 +125,7 @@ pub fn read_int64s(batch: &RecordBatch, name: &str) -> Result<Vec<i64>> {
 ///
 /// # Errors
 /// When it is missing, of another type or has nulls.
-pub fn read_bools(batch: &RecordBatch, name: &str) -> Result<Vec<bool>> {
+pub(crate) fn read_bools(batch: &RecordBatch, name: &str) -> Result<Vec<bool>> {
     let values = column(batch, name)?.as_boolean_opt();
     Ok(values.context(format!("`{name}` is not bool"))?.iter().flatten().collect())
 }
@@ -134,7 +134,7 @@ pub fn read_bools(batch: &RecordBatch, name: &str) -> Result<Vec<bool>> {
 ///
 /// # Errors
 /// When it is missing, of another type or has nulls.
-pub fn read_float64s(batch: &RecordBatch, name: &str) -> Result<Vec<f64>> {
+pub(crate) fn read_float64s(batch: &RecordBatch, name: &str) -> Result<Vec<f64>> {
     let values = column(batch, name)?.as_primitive_opt::<Float64Type>();
     Ok(values.context(format!("`{name}` is not float64"))?.values().to_vec())
 }
@@ -143,7 +143,7 @@ pub fn read_float64s(batch: &RecordBatch, name: &str) -> Result<Vec<f64>> {
 ///
 /// # Errors
 /// When it is missing, of another type or has nulls.
-pub fn read_vectors<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a [f32]> {
+pub(crate) fn read_vectors<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a [f32]> {
     let lists = column(batch, name)?.as_fixed_size_list_opt().context(format!("`{name}` is no vector"))?;
     let values = lists.values().as_primitive_opt::<Float32Type>();
     Ok(values.context(format!("`{name}` is not float32"))?.values())
@@ -153,7 +153,7 @@ pub fn read_vectors<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a [f32]>
 ///
 /// # Errors
 /// When it is missing, of another type or has nulls.
-pub fn read_images<'a>(batch: &'a RecordBatch, name: &str) -> Result<Vec<&'a [u8]>> {
+pub(crate) fn read_images<'a>(batch: &'a RecordBatch, name: &str) -> Result<Vec<&'a [u8]>> {
     let images = column(batch, name)?.as_struct_opt();
     let bytes = images.and_then(|s| s.column_by_name("bytes")).and_then(|b| b.as_binary_opt::<i32>());
     Ok(bytes.context(format!("`{name}` is no image"))?.iter().flatten().collect())

@@ -17,32 +17,32 @@ use crate::lib::picture::{decode, within};
 use crate::lib::random::stream;
 
 /// What a pairs table says of its images beside their pixels.
-pub struct Images(HashMap<String, (String, i32)>);
+pub(crate) struct Images(HashMap<String, (String, i32)>);
 
 impl Images {
     /// Reads the table.
     ///
     /// # Errors
     /// When it cannot be read, or is no table of pairs.
-    pub fn read(path: &Path) -> Result<Self> {
+    pub(crate) fn read(path: &Path) -> Result<Self> {
         let rows = read_columns(path, &["image_id", "split", "crop"])?;
         let splits = read_strings(&rows, "split")?.into_iter().zip(read_int32s(&rows, "crop")?);
         Ok(Self(read_strings(&rows, "image_id")?.into_iter().zip(splits).collect()))
     }
 
     /// Whether an image is there and of a split.
-    pub fn is_of(&self, id: &str, split: &str) -> bool {
+    pub(crate) fn is_of(&self, id: &str, split: &str) -> bool {
         self.0.get(id).is_some_and(|(found, _)| found == split)
     }
 
     /// Index of an image's crop in its frame; none if it is not there.
-    pub fn crop(&self, id: &str) -> Option<i32> {
+    pub(crate) fn crop(&self, id: &str) -> Option<i32> {
         self.0.get(id).map(|(_, crop)| *crop)
     }
 }
 
 /// One split of a pairs table.
-pub struct Pairs {
+pub(crate) struct Pairs {
     /// Row keys.
     pub image_ids: Vec<String>,
     /// Frame of each image.
@@ -54,14 +54,14 @@ pub struct Pairs {
 }
 
 /// A picture as [3, H, W] in 0..255.
-pub fn to_tensor(picture: &RgbImage) -> Tensor {
+pub(crate) fn to_tensor(picture: &RgbImage) -> Tensor {
     let (width, height) = picture.dimensions();
     let pixels = Tensor::from_slice(picture.as_raw()).view([i64::from(height), i64::from(width), 3]);
     pixels.permute([2, 0, 1]).contiguous()
 }
 
 /// [3, H, W] in 0..255 as a picture.
-pub fn to_picture(bytes: &Tensor) -> RgbImage {
+pub(crate) fn to_picture(bytes: &Tensor) -> RgbImage {
     let size = bytes.size();
     let rows = bytes.permute([1, 2, 0]).contiguous();
     let mut pixels = vec![0u8; rows.numel()];
@@ -73,14 +73,14 @@ pub fn to_picture(bytes: &Tensor) -> RgbImage {
 ///
 /// # Errors
 /// When `T` is not the tensor's type.
-pub fn values<T: Element + Copy + Default>(tensor: &Tensor) -> Result<Vec<T>> {
+pub(crate) fn values<T: Element + Copy + Default>(tensor: &Tensor) -> Result<Vec<T>> {
     let mut values = vec![T::default(); tensor.numel()];
     tensor.contiguous().f_copy_data(&mut values, tensor.numel())?;
     Ok(values)
 }
 
 /// The middle squares of `crop` pixels of images [N, 3, H, W]; with 0, or of smaller ones, all of them.
-pub fn centre(images: &Tensor, crop: i64) -> Tensor {
+pub(crate) fn centre(images: &Tensor, crop: i64) -> Tensor {
     let middle = |images: Tensor, dim: i64| {
         let pixels = images.size()[dim as usize];
         if crop == 0 || pixels <= crop { images } else { images.narrow(dim, (pixels - crop) / 2, crop) }
@@ -89,12 +89,12 @@ pub fn centre(images: &Tensor, crop: i64) -> Tensor {
 }
 
 /// [-1, 1] to bytes: `round(127.5 + 127.5 x)`, clipped.
-pub fn quantised(images: &Tensor) -> Tensor {
+pub(crate) fn quantised(images: &Tensor) -> Tensor {
     (images * 127.5 + 127.5).round().clamp(0.0, 255.0).to_kind(Kind::Uint8)
 }
 
 /// Bytes in 0..255 as floats in [-1, 1].
-pub fn normalised(bytes: &Tensor) -> Tensor {
+pub(crate) fn normalised(bytes: &Tensor) -> Tensor {
     bytes.to_kind(Kind::Float) / 127.5 - 1.0
 }
 
@@ -103,7 +103,7 @@ impl Pairs {
     ///
     /// # Errors
     /// When an image is unreadable or of another size than the first, or the split is empty.
-    pub fn load(path: &Path, split: &str) -> Result<Self> {
+    pub(crate) fn load(path: &Path, split: &str) -> Result<Self> {
         Self::load_within(path, split, 0)
     }
 
@@ -111,7 +111,7 @@ impl Pairs {
     ///
     /// # Errors
     /// As of [`Self::load`].
-    pub fn load_within(path: &Path, split: &str, max_side: u32) -> Result<Self> {
+    pub(crate) fn load_within(path: &Path, split: &str, max_side: u32) -> Result<Self> {
         Self::read(path, max_side, |_, s| s == split)
             .with_context(|| format!("of the split `{split}` of {}", path.display()))
     }
@@ -120,7 +120,7 @@ impl Pairs {
     ///
     /// # Errors
     /// When an image is missing, unreadable or of another size than the first.
-    pub fn choose(path: &Path, ids: &[&str]) -> Result<Self> {
+    pub(crate) fn choose(path: &Path, ids: &[&str]) -> Result<Self> {
         let wanted: BTreeSet<&str> = ids.iter().copied().collect();
         let pairs = Self::read(path, 0, |id, _| wanted.contains(id))?;
         let missing = wanted.iter().find(|id| !pairs.image_ids.iter().any(|found| found == *id));
@@ -132,7 +132,7 @@ impl Pairs {
     ///
     /// # Errors
     /// As of [`Self::load`], but for an empty split.
-    pub fn sample(path: &Path, split: &str, count: usize) -> Result<Option<Self>> {
+    pub(crate) fn sample(path: &Path, split: &str, count: usize) -> Result<Option<Self>> {
         let ids = ids_of(path, split)?;
         let chosen: Vec<&str> = spread(ids.len(), count).into_iter().map(|n| ids[n].as_str()).collect();
         if chosen.is_empty() { Ok(None) } else { Self::choose(path, &chosen).map(Some) }
@@ -171,12 +171,12 @@ impl Pairs {
     }
 
     /// Number of pairs.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.image_ids.len()
     }
 
     /// Side of the images, which are square.
-    pub fn side(&self) -> i64 {
+    pub(crate) fn side(&self) -> i64 {
         self.a.size()[2]
     }
 }
@@ -185,14 +185,14 @@ impl Pairs {
 ///
 /// # Errors
 /// When the table cannot be read, or is none of pairs.
-pub fn ids_of(path: &Path, split: &str) -> Result<Vec<String>> {
+pub(crate) fn ids_of(path: &Path, split: &str) -> Result<Vec<String>> {
     let rows = read_columns(path, &["image_id", "split"])?;
     let ids = read_strings(&rows, "image_id")?.into_iter().zip(read_strings(&rows, "split")?);
     Ok(ids.filter(|(_, found)| found == split).map(|(id, _)| id).collect())
 }
 
 /// One of each of `count` equal parts of `0..total`, not always the first: that would be the same crop.
-pub fn spread(total: usize, count: usize) -> Vec<usize> {
+pub(crate) fn spread(total: usize, count: usize) -> Vec<usize> {
     let count = count.min(total);
     (0..count).map(|n| n * total / count + n % (total / count)).collect()
 }
@@ -213,7 +213,7 @@ fn check_size(id: &str, size: (u32, u32), wanted: (u32, u32)) -> Result<()> {
 ///
 /// # Errors
 /// When an image is unreadable or of another size than the first, or `each` fails.
-pub fn read_padded(
+pub(crate) fn read_padded(
     path: &Path,
     columns: &[&str],
     batch: usize,
@@ -269,7 +269,7 @@ impl Pictures {
 /// Rows of batch `step` when `count` rows are shuffled anew each epoch for `purpose`: a function of its
 /// arguments.
 /// What an epoch leaves over of its last batch is filled from the next.
-pub fn batch_rows(seed: i64, purpose: &str, count: usize, batch: usize, step: u64) -> Vec<i64> {
+pub(crate) fn batch_rows(seed: i64, purpose: &str, count: usize, batch: usize, step: u64) -> Vec<i64> {
     let first = step as usize * batch;
     let mut rows = Vec::with_capacity(batch);
     let mut shuffled: Option<(usize, Vec<usize>)> = None;

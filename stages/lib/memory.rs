@@ -22,7 +22,7 @@ const HELP: &str = "lower the stage's parameters batch, crop or nf, or set preci
 ///
 /// # Errors
 /// Those of `run`, and when memory runs out.
-pub fn guarded(run: impl FnOnce() -> Result<()>) -> Result<()> {
+pub(crate) fn guarded(run: impl FnOnce() -> Result<()>) -> Result<()> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(result) => result.map_err(|error| out_of_memory(&format!("{error:#}")).unwrap_or(error)),
         Err(panic) => {
@@ -32,7 +32,7 @@ pub fn guarded(run: impl FnOnce() -> Result<()>) -> Result<()> {
 }
 
 /// Message of a panic.
-pub fn text(panic: &(dyn Any + Send)) -> Option<&str> {
+pub(crate) fn text(panic: &(dyn Any + Send)) -> Option<&str> {
     panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied())
 }
 

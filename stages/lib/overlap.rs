@@ -18,7 +18,7 @@ type Job<T, R> = (T, SyncSender<Result<R>>);
 ///
 /// # Errors
 /// The first error of a worker or of `sink`, else that of `source`.
-pub fn overlap<T: Send, R: Send>(
+pub(crate) fn overlap<T: Send, R: Send>(
     source: impl FnOnce(&mut dyn FnMut(T) -> Result<()>) -> Result<()> + Send,
     workers: Vec<impl FnMut(T) -> Result<R> + Send>,
     together: usize,

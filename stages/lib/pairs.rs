@@ -15,7 +15,7 @@ use crate::lib::picture::{content_digest, encode_png};
 ///
 /// # Errors
 /// When it cannot.
-pub fn check_side(side: u32) -> Result<()> {
+pub(crate) fn check_side(side: u32) -> Result<()> {
     if side.is_multiple_of(SIDE_MULTIPLE as u32) {
         return Ok(());
     }
@@ -27,7 +27,7 @@ pub fn check_side(side: u32) -> Result<()> {
 
 /// A picture as it is written.
 #[derive(Clone)]
-pub struct Encoded {
+pub(crate) struct Encoded {
     png: Vec<u8>,
     /// Of its pixels.
     digest: String,
@@ -38,13 +38,13 @@ impl Encoded {
     ///
     /// # Errors
     /// When it is empty.
-    pub fn new(picture: &RgbImage) -> Result<Self> {
+    pub(crate) fn new(picture: &RgbImage) -> Result<Self> {
         Ok(Self { png: encode_png(picture)?, digest: content_digest(picture) })
     }
 }
 
 /// A row: an image A of a scene, and B, the same with its style.
-pub struct Pair {
+pub(crate) struct Pair {
     pub image_id: String,
     pub frame_id: String,
     /// Which crop of the frame.
@@ -62,7 +62,7 @@ pub struct Pair {
 ///
 /// # Errors
 /// When they make no batch.
-pub fn rows(pairs: Vec<Pair>) -> Result<RecordBatch> {
+pub(crate) fn rows(pairs: Vec<Pair>) -> Result<RecordBatch> {
     let names = |half: &str| pairs.iter().map(|pair| format!("{}.{half}.png", pair.image_id)).collect();
     let (a_names, b_names): (Vec<String>, Vec<String>) = (names("a"), names("b"));
     let mut columns = vec![
@@ -81,7 +81,7 @@ pub fn rows(pairs: Vec<Pair>) -> Result<RecordBatch> {
 }
 
 /// The columns of [`rows`].
-pub fn pair_schema() -> Schema {
+pub(crate) fn pair_schema() -> Schema {
     schema(&[
         ("image_id", DataType::Utf8),
         ("frame_id", DataType::Utf8),

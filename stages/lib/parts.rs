@@ -17,7 +17,7 @@ const BYTES: usize = 64 << 20;
 const ROWS: usize = 1024;
 
 /// Writes the rows of a table, those of a file in the order of their key.
-pub struct Parts {
+pub(crate) struct Parts {
     folder: PathBuf,
     schema: Schema,
     footer: BTreeMap<String, String>,
@@ -32,7 +32,7 @@ impl Parts {
     ///
     /// # Errors
     /// When stage.toml declares no output of that name, or its folder cannot be made.
-    pub fn create(job: &Job, output: &str, schema: Schema) -> Result<Self> {
+    pub(crate) fn create(job: &Job, output: &str, schema: Schema) -> Result<Self> {
         let folder = job.output(output)?.to_owned();
         fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         let footer = job.request.footer.clone();
@@ -43,7 +43,7 @@ impl Parts {
     ///
     /// # Errors
     /// When the batch has another schema, or the disk is full.
-    pub fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+    pub(crate) fn write(&mut self, rows: &RecordBatch) -> Result<()> {
         let draft = self.folder.join("draft");
         let writer = match &mut self.open {
             Some(writer) => writer,
@@ -59,7 +59,7 @@ impl Parts {
     ///
     /// # Errors
     /// When the disk is full.
-    pub fn end(&mut self) -> Result<()> {
+    pub(crate) fn end(&mut self) -> Result<()> {
         let Some(writer) = self.open.take() else { return Ok(()) };
         writer.finish()?;
         let path = self.folder.join(format!("{:05}.parquet", self.number));

@@ -5,14 +5,14 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 /// The generator for `purpose` number `index` under `seed`.
-pub fn stream(seed: i64, purpose: &str, index: u64) -> ChaCha8Rng {
+pub(crate) fn stream(seed: i64, purpose: &str, index: u64) -> ChaCha8Rng {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&seed.to_le_bytes()).update(&index.to_le_bytes()).update(purpose.as_bytes());
     ChaCha8Rng::from_seed(*hasher.finalize().as_bytes())
 }
 
 /// A seed for libtorch's generator, for draws of whole tensors.
-pub fn torch_seed(seed: i64, purpose: &str, index: u64) -> i64 {
+pub(crate) fn torch_seed(seed: i64, purpose: &str, index: u64) -> i64 {
     use rand_chacha::rand_core::RngCore;
     stream(seed, purpose, index).next_u64().cast_signed()
 }

@@ -8,7 +8,7 @@ use rand::RngCore;
 use crate::lib::random::stream;
 
 /// The split of a name, `train` or `val`, by a hash of it.
-pub fn drawn(name: &str, val_fraction: f64) -> &'static str {
+pub(crate) fn drawn(name: &str, val_fraction: f64) -> &'static str {
     let hash = blake3::hash(name.as_bytes());
     let (head, _) = hash.as_bytes().split_at(8);
     let draw = head.iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte)) as f64 / 2f64.powi(64);
@@ -16,7 +16,7 @@ pub fn drawn(name: &str, val_fraction: f64) -> &'static str {
 }
 
 /// At most so many of the ids, chosen by a hash of them.
-pub fn choose<'a>(ids: impl Iterator<Item = &'a str>, most: usize, seed: i64) -> HashSet<&'a str> {
+pub(crate) fn choose<'a>(ids: impl Iterator<Item = &'a str>, most: usize, seed: i64) -> HashSet<&'a str> {
     let mut drawn: Vec<(u64, &str)> = ids.map(|id| (stream(seed, id, 0).next_u64(), id)).collect();
     drawn.sort_unstable();
     drawn.into_iter().take(most).map(|(_, id)| id).collect()

@@ -15,7 +15,7 @@ use callsheet_worker::{Job, refusal};
 ///
 /// # Errors
 /// When the file is malformed, or names a frame of no video.
-pub fn excluded(job: &Job, known: &BTreeSet<&str>) -> Result<BTreeSet<String>> {
+pub(crate) fn excluded(job: &Job, known: &BTreeSet<&str>) -> Result<BTreeSet<String>> {
     let mut excluded = BTreeSet::new();
     for path in job.request.inputs.get("curation").iter().flat_map(|files| &files.paths) {
         let lines = read(path)?;

@@ -11,7 +11,7 @@ use crate::lib::picture::{is_image, read};
 use crate::lib::video::{Decoding, Index, decode, index, places};
 
 /// A video, or the images of a folder in the order of their names.
-pub struct Footage {
+pub(super) struct Footage {
     /// Name below the dataset's folder; `.` for images that lie in it.
     pub name: String,
     /// When its frames are, and which can be decoded alone.
@@ -26,7 +26,7 @@ impl Footage {
     ///
     /// # Errors
     /// When a file is no video or has no frame.
-    pub fn of(files: &RequestInput, image_seconds: f64) -> Result<Vec<Self>> {
+    pub(super) fn of(files: &RequestInput, image_seconds: f64) -> Result<Vec<Self>> {
         let (mut footage, mut folders) = (Vec::new(), BTreeMap::<String, Vec<(String, PathBuf)>>::new());
         for (name, path) in files.names.iter().zip(&files.paths) {
             let path = path.to_path_buf();
@@ -47,7 +47,7 @@ impl Footage {
     }
 
     /// Key of the frame at a position, and the file that it is in.
-    pub fn frame(&self, position: usize) -> (String, &str) {
+    pub(super) fn frame(&self, position: usize) -> (String, &str) {
         match self.images.get(position) {
             Some((image, _)) => (image.clone(), image),
             None => (format!("{}#{position:06}", self.name), &self.name),
@@ -58,7 +58,7 @@ impl Footage {
     ///
     /// # Errors
     /// When a file cannot be read at all.
-    pub fn readable(&self) -> Result<Vec<usize>> {
+    pub(super) fn readable(&self) -> Result<Vec<usize>> {
         if !self.images.is_empty() {
             let readable = |path: &PathBuf| -> Result<bool> {
                 let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -82,7 +82,7 @@ impl Footage {
     ///
     /// # Errors
     /// When ffmpeg cannot be started.
-    pub fn scene_changes(&self, job: &Job, threshold: f64) -> Result<Vec<usize>> {
+    pub(super) fn scene_changes(&self, job: &Job, threshold: f64) -> Result<Vec<usize>> {
         if !self.images.is_empty() {
             job.warn(format!("{}: images have no scene changes, all are taken", self.name));
             return Ok((0..self.images.len()).collect());

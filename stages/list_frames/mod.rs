@@ -28,7 +28,7 @@ struct Params {
 ///
 /// # Errors
 /// When a file is no video or has no frame, or no frame is left.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let footage = Footage::of(job.files("videos")?, params.image_seconds)?;
     let mut candidates: Vec<Vec<usize>> =

@@ -4,7 +4,7 @@ use crate::lib::video::Index;
 
 /// Positions to take of each video, ascending: of the `candidates`, one every `every_seconds` of its time
 /// (0: all of them), and of these `count` spread evenly over all videos (0: all of them).
-pub fn select(
+pub(super) fn select(
     indexes: &[Index],
     candidates: Vec<Vec<usize>>,
     count: usize,

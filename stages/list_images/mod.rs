@@ -43,7 +43,7 @@ struct Frame {
 ///
 /// # Errors
 /// When frames differ in size, a split would be empty, or a verdict is on no frame.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     if params.window.is_multiple_of(2) {
         return Err(refusal(

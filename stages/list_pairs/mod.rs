@@ -25,7 +25,7 @@ const FOLDERS: [&str; 3] = ["train", "val", "test"];
 ///
 /// # Errors
 /// When a file is in none of the folders and others are, or a split would be empty.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let all = &job.files("files")?.names;
     let excluded = excluded(job, &all.iter().map(String::as_str).collect())?;

@@ -11,7 +11,7 @@ const HIGHEST: u8 = 254;
 
 /// Light of a picture.
 #[derive(Debug, PartialEq)]
-pub struct Exposure {
+pub(super) struct Exposure {
     /// Mean of luma, 0..255.
     pub luma_mean: f64,
     /// Standard deviation of luma over all pixels.
@@ -27,7 +27,7 @@ pub struct Exposure {
 
 impl Exposure {
     /// Measures a picture with its luma.
-    pub fn of(picture: &RgbImage, luma: &GrayImage) -> Self {
+    pub(super) fn of(picture: &RgbImage, luma: &GrayImage) -> Self {
         let mut histogram = [0u64; 256];
         luma.as_raw().iter().for_each(|value| histogram[usize::from(*value)] += 1);
         let (mut low, mut high) = (0u64, 0u64);

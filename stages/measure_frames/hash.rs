@@ -18,7 +18,7 @@ const PARTS: f64 = 1024.0;
 
 /// Whether each of the 64 lowest coefficients of the DCT-II of luma is above their median: frequencies
 /// down by frequencies across, the lowest in the highest bit.
-pub fn perceptual_hash(luma: &GrayImage) -> u64 {
+pub(super) fn perceptual_hash(luma: &GrayImage) -> u64 {
     let plane = box_means(luma, (SIDE as u32, SIDE as u32));
     let wave =
         |frequency: usize, x: usize| (PI * frequency as f64 * (2 * x + 1) as f64 / (2 * SIDE) as f64).cos();

@@ -56,7 +56,7 @@ impl Measures {
 ///
 /// # Errors
 /// When a frame is unreadable.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let path = job.input("frames")?;
     let total = row_count(path)? as usize;
     let mut parts = Parts::create(job, "measures", measure_schema())?;

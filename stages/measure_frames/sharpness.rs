@@ -9,7 +9,7 @@ const SIDE: u32 = 512;
 
 /// Variance of the response to the kernel `[0 1 0; 1 -4 1; 0 1 0]` where it fits, in squared grey levels;
 /// 0 where it fits nowhere.
-pub fn sharpness(luma: &GrayImage) -> f64 {
+pub(super) fn sharpness(luma: &GrayImage) -> f64 {
     let (width, height) = working_size(luma.dimensions());
     let (columns, rows) = (width as usize, height as usize);
     if columns < 3 || rows < 3 {

@@ -15,17 +15,17 @@ use crate::lib::picture::{decode, square_crop};
 const BATCH: usize = 8;
 
 /// By frame, the images that it is read for.
-pub type Users<'a> = HashMap<&'a str, Vec<usize>>;
+pub(super) type Users<'a> = HashMap<&'a str, Vec<usize>>;
 
 /// The crops of a frame, from left to right.
-pub type Cut = Vec<RgbImage>;
+pub(super) type Cut = Vec<RgbImage>;
 
 /// Calls `each` with the frames that are in `wanted`, in the order of their key, cut into `crops` of
 /// `side` pixels. Other frames are not read.
 ///
 /// # Errors
 /// When a frame is unreadable, or `each` fails.
-pub fn read_cuts(
+pub(super) fn read_cuts(
     table: &Path,
     wanted: &Users,
     crops: u32,

@@ -41,7 +41,7 @@ struct Image {
 ///
 /// # Errors
 /// When a frame is missing or unreadable.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     check_side(params.side)?;
     let (images, crops) = read(job)?;

@@ -4,7 +4,7 @@ use image::RgbImage;
 
 /// The median of each channel of each pixel over pictures of one size; of an even number, the
 /// lower middle one.
-pub fn median(pictures: &[&RgbImage]) -> RgbImage {
+pub(super) fn median(pictures: &[&RgbImage]) -> RgbImage {
     let mut result = pictures[0].clone();
     let mut values = vec![0u8; pictures.len()];
     let middle = (pictures.len() - 1) / 2;

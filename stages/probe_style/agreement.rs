@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// How often each label of one kind, in their order, meets each of the other.
-pub fn contingency<A: Ord, B: Ord>(labels: &[(A, B)]) -> Vec<Vec<usize>> {
+pub(crate) fn contingency<A: Ord, B: Ord>(labels: &[(A, B)]) -> Vec<Vec<usize>> {
     let mut columns: BTreeMap<&B, usize> = labels.iter().map(|(_, other)| (other, 0)).collect();
     columns.values_mut().enumerate().for_each(|(n, place)| *place = n);
     let mut counts: BTreeMap<&A, Vec<usize>> = BTreeMap::new();
@@ -15,7 +15,7 @@ pub fn contingency<A: Ord, B: Ord>(labels: &[(A, B)]) -> Vec<Vec<usize>> {
 
 /// Mutual information of two labels by the mean of their entropies, 0 to 1, from how often they meet;
 /// 1 if neither label varies.
-pub fn normalized_mutual_information(counts: &[Vec<usize>]) -> f64 {
+pub(crate) fn normalized_mutual_information(counts: &[Vec<usize>]) -> f64 {
     let (rows, columns) = margins(counts);
     let total = rows.iter().sum::<usize>() as f64;
     let each = entropy(rows.iter(), total) + entropy(columns.iter(), total);
@@ -25,7 +25,7 @@ pub fn normalized_mutual_information(counts: &[Vec<usize>]) -> f64 {
 
 /// Rand index of two labels, adjusted for chance (Hubert and Arabie 1985): 1 if they agree, 0 as random ones, down
 /// to -0.5.
-pub fn adjusted_rand_index(counts: &[Vec<usize>]) -> f64 {
+pub(crate) fn adjusted_rand_index(counts: &[Vec<usize>]) -> f64 {
     let (rows, columns) = margins(counts);
     let (both, one, other) =
         (couples(counts.iter().flatten()), couples(rows.iter()), couples(columns.iter()));

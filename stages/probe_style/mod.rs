@@ -1,6 +1,6 @@
 //! What a style code knows: of the style, which it should, and of the content, which it should not.
 
-pub mod agreement;
+pub(crate) mod agreement;
 mod probes;
 mod ridge;
 mod sample;
@@ -34,7 +34,7 @@ struct Params {
 ///
 /// # Errors
 /// When a code is not finite, an image or its frame is unknown, or a split has no two frames.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let codes = Codes::read(job.input("embeddings")?, job.input("pairs")?)?;
     let sample = Sample::of(&codes)?;

@@ -14,7 +14,7 @@ use crate::lib::codes::{Codes, Points};
 
 /// An answer: a row of the table.
 #[derive(Clone, Debug)]
-pub struct Probe {
+pub(super) struct Probe {
     /// What was asked for an answer.
     pub code: &'static str,
     /// How it was asked.
@@ -37,7 +37,7 @@ pub struct Probe {
 
 /// A code of each image, and how it is probed.
 #[derive(Clone, Copy)]
-pub struct Subject<'a> {
+pub(super) struct Subject<'a> {
     pub code: &'static str,
     pub points: &'a Points,
     pub codes: &'a Codes,
@@ -61,7 +61,7 @@ impl Subject<'_> {
     }
 
     /// How well a factor is a linear function of the code; nothing where it does not vary.
-    pub fn factor(&self, factor: usize, styles: &[Style]) -> Result<Option<Probe>> {
+    pub(super) fn factor(&self, factor: usize, styles: &[Style]) -> Result<Option<Probe>> {
         let (name, period) = FACTORS[factor];
         let targets = |rows: &[usize]| on_circle(rows.iter().map(|row| styles[*row].factors[factor]), period);
         let (wanted, found) = (targets(&self.sample.val), self.predictions(targets)?);
@@ -71,7 +71,7 @@ impl Subject<'_> {
 
     /// How often a linear function of the code tells which crop of its frame an image is; nothing where there are no
     /// two.
-    pub fn leakage(&self) -> Result<Option<Probe>> {
+    pub(super) fn leakage(&self) -> Result<Option<Probe>> {
         let crops = |rows: &[usize]| rows.iter().map(|row| self.codes.crops[*row]).collect::<Vec<i32>>();
         let (train, val) = (crops(&self.sample.train), crops(&self.sample.val));
         let classes: Vec<i32> = train.iter().copied().collect::<BTreeSet<i32>>().into_iter().collect();
@@ -94,7 +94,7 @@ impl Subject<'_> {
     }
 
     /// How many of the `k` images of other frames whose codes are nearest to a validation image's are of its mode.
-    pub fn retrieval(&self, styles: &[Style], k: usize) -> Probe {
+    pub(super) fn retrieval(&self, styles: &[Style], k: usize) -> Probe {
         let precision = |row: &usize| {
             let other = |n: usize| self.codes.frame_ids[n] != self.codes.frame_ids[*row];
             let alike = |n: usize| f64::from(u8::from(styles[n].mode == styles[*row].mode));
@@ -115,7 +115,7 @@ impl Subject<'_> {
 /// How far the clusters that images have agree with their modes; nothing where none has one.
 ///
 /// There is no interval: drawn with replacement, frames would agree with themselves.
-pub fn clusters(codes: &Codes, clusters: &[Option<i32>], styles: &[Style]) -> Vec<Probe> {
+pub(super) fn clusters(codes: &Codes, clusters: &[Option<i32>], styles: &[Style]) -> Vec<Probe> {
     let rows: Vec<usize> = (0..codes.len()).filter(|row| clusters[*row].is_some()).collect();
     if rows.is_empty() {
         return Vec::new();

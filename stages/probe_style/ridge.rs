@@ -7,7 +7,7 @@ use crate::lib::codes::Points;
 use crate::lib::data::values;
 
 /// What linear functions of points are nearest to targets.
-pub struct Ridge {
+pub(super) struct Ridge {
     /// Mean of each dimension of the points.
     mean: Vec<f64>,
     /// Its deviation; 1 of a dimension that does not vary.
@@ -24,7 +24,7 @@ impl Ridge {
     ///
     /// # Errors
     /// When libtorch cannot solve the normal equations.
-    pub fn fit(points: &Points, targets: &Points, lambda: f64) -> Result<Self> {
+    pub(super) fn fit(points: &Points, targets: &Points, lambda: f64) -> Result<Self> {
         let (mean, intercepts) = (points.mean(), targets.mean());
         let mut scale = vec![0.0; mean.len()];
         for row in points.rows() {
@@ -59,7 +59,7 @@ impl Ridge {
     }
 
     /// The targets of other points.
-    pub fn predict(&self, points: &Points) -> Points {
+    pub(super) fn predict(&self, points: &Points) -> Points {
         let count = self.intercepts.len();
         let of = |row: &[f64]| {
             let x = self.standardised(row);

@@ -9,7 +9,7 @@ use super::scores::Frames;
 use crate::lib::codes::Codes;
 
 /// Rows of training images and of validation images.
-pub struct Sample {
+pub(super) struct Sample {
     /// Fitted to.
     pub train: Vec<usize>,
     /// Judged by.
@@ -23,7 +23,7 @@ impl Sample {
     ///
     /// # Errors
     /// When a split has no two frames.
-    pub fn of(codes: &Codes) -> Result<Self> {
+    pub(super) fn of(codes: &Codes) -> Result<Self> {
         let rows =
             |split: &str| (0..codes.len()).filter(|row| codes.splits[*row] == split).collect::<Vec<_>>();
         let (train, val) = (rows("train"), rows("val"));

@@ -5,7 +5,7 @@ use crate::lib::codes::Points;
 
 /// How intervals are made.
 #[derive(Clone, Copy)]
-pub struct Bootstrap {
+pub(super) struct Bootstrap {
     /// Draws of frames.
     pub resamples: usize,
     /// Which ones.
@@ -13,7 +13,7 @@ pub struct Bootstrap {
 }
 
 /// Places of images by their frames, in the order of these.
-pub type Frames = Vec<Vec<usize>>;
+pub(super) type Frames = Vec<Vec<usize>>;
 
 /// Sums over images.
 #[derive(Clone, Default)]
@@ -50,7 +50,12 @@ impl Moments {
 
 /// The coefficient of determination R2 of predictions, and the ends of its interval: of several targets, their squares
 /// are summed before they are divided. 1 is exact, 0 as good as the mean of the targets; NaN if these do not vary.
-pub fn determination(frames: &Frames, wanted: &Points, found: &Points, bootstrap: Bootstrap) -> [f64; 3] {
+pub(super) fn determination(
+    frames: &Frames,
+    wanted: &Points,
+    found: &Points,
+    bootstrap: Bootstrap,
+) -> [f64; 3] {
     let mean = wanted.mean();
     let of_image = |image: usize| {
         let (wanted, found) = (wanted.row(image), found.row(image));
@@ -71,7 +76,7 @@ pub fn determination(frames: &Frames, wanted: &Points, found: &Points, bootstrap
 }
 
 /// The mean of a score of each image, and the ends of its interval.
-pub fn mean(frames: &Frames, scores: &[f64], bootstrap: Bootstrap) -> [f64; 3] {
+pub(super) fn mean(frames: &Frames, scores: &[f64], bootstrap: Bootstrap) -> [f64; 3] {
     let of = |images: &Vec<usize>| (images.iter().map(|image| scores[*image]).sum::<f64>(), images.len());
     let groups: Vec<Group> = frames.iter().map(of).collect();
     interval(&groups, bootstrap.resamples, bootstrap.seed)

@@ -7,7 +7,7 @@ use crate::lib::codes::Codes;
 use crate::lib::codes::factors::{self, FACTORS, Style};
 
 /// What is known of each image.
-pub struct Known {
+pub(super) struct Known {
     /// Names of their clusters; empty where there is none.
     pub clusters: Vec<String>,
     /// Modes of their frames; empty where no factors are wired.
@@ -21,7 +21,7 @@ impl Known {
     ///
     /// # Errors
     /// When a table cannot be read, or a frame has no factors.
-    pub fn read(job: &Job, codes: &Codes) -> Result<Self> {
+    pub(super) fn read(job: &Job, codes: &Codes) -> Result<Self> {
         let clusters = match job.optional("clusters") {
             Some(path) => codes.clusters(path)?,
             None => vec![None; codes.len()],
@@ -41,7 +41,7 @@ impl Known {
     }
 
     /// The groups that a picture shows and what they are called: those that there are, else the splits.
-    pub fn groups<'a>(&'a self, codes: &'a Codes) -> Vec<(&'static str, &'a [String])> {
+    pub(super) fn groups<'a>(&'a self, codes: &'a Codes) -> Vec<(&'static str, &'a [String])> {
         let all = [("cluster", self.clusters.as_slice()), ("mode", self.modes.as_slice())];
         let some = all.into_iter().filter(|(_, groups)| groups.iter().any(|group| !group.is_empty()));
         let some: Vec<_> = some.collect();

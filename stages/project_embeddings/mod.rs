@@ -67,7 +67,7 @@ type Place = [f64; 2];
 ///
 /// # Errors
 /// When a code is not finite, all are the same or too few, or an image or its frame is unknown.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let codes = Codes::read(job.input("embeddings")?, job.input("pairs")?)?;
     let all = codes.len();

@@ -11,7 +11,7 @@ use crate::lib::data::values;
 ///
 /// # Errors
 /// When points have a single dimension, or libtorch finds no directions.
-pub fn principal(points: &Points) -> Result<Vec<[f64; 2]>> {
+pub(super) fn principal(points: &Points) -> Result<Vec<[f64; 2]>> {
     let (mean, width) = (points.mean(), points.width());
     ensure!(width > 1, "codes of {width} dimension are no points in a plane");
     let centred = |row: &[f64]| row.iter().zip(&mean).map(|(x, mean)| x - mean).collect::<Vec<f64>>();

@@ -25,7 +25,7 @@ const OTHERS: RGBColor = RGBColor(205, 205, 205);
 const NAMED: usize = 2 * COLOURS.len();
 
 /// One square of points.
-pub struct Panel<'a> {
+pub(super) struct Panel<'a> {
     /// What stands above it.
     pub title: String,
     /// Their places.
@@ -38,7 +38,7 @@ pub struct Panel<'a> {
 ///
 /// # Errors
 /// When nothing can be drawn.
-pub fn draw(title: &str, note: &str, rows: &[Vec<Panel>]) -> Result<RgbImage> {
+pub(super) fn draw(title: &str, note: &str, rows: &[Vec<Panel>]) -> Result<RgbImage> {
     register_fonts();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let (header, panel) = (MARGIN + 2 * LINE, (MARGIN + SIDE + LEGEND, MARGIN + LINE + SIDE));

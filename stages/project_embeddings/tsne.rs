@@ -29,7 +29,7 @@ const JITTER: f64 = 1e-2;
 
 /// How points are laid out.
 #[derive(Clone, Copy)]
-pub struct Settings {
+pub(super) struct Settings {
     /// How many neighbours each point has, roughly: at most a third of the other points.
     pub perplexity: f64,
     /// Steps; affinities are exaggerated in the first 250.
@@ -39,7 +39,7 @@ pub struct Settings {
 }
 
 /// The largest perplexity for so many points, of which there are four at least.
-pub fn largest_perplexity(points: usize) -> f64 {
+pub(super) fn largest_perplexity(points: usize) -> f64 {
     (points.saturating_sub(1) as f64 / 3.0).max(1.0)
 }
 
@@ -52,7 +52,7 @@ pub fn largest_perplexity(points: usize) -> f64 {
 ///
 /// # Errors
 /// When the layout fails.
-pub fn layout(
+pub(super) fn layout(
     points: &Points,
     start: &[[f64; 2]],
     settings: Settings,

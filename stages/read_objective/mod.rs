@@ -21,7 +21,7 @@ struct Params {
 ///
 /// # Errors
 /// When there is no objective of that name, or something is wrong with it.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let files = &job.files("objectives")?.paths;
     let stem = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();

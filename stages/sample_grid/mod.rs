@@ -27,7 +27,7 @@ struct Params {
 ///
 /// # Errors
 /// When the model or the mapper is damaged, or there is no validation image.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let model = Model::averaged(job.input("model")?)?;
     let mapper = Mapper::load(job.input("mapper")?)?;

@@ -40,7 +40,7 @@ struct Lists {
 ///
 /// # Errors
 /// When distances and clusters are not of the same images.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let lists = read_lists(job.input("neighbours")?)?;
     let clusters = read_clusters(job.input("clusters")?)?;

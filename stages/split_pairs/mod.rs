@@ -39,7 +39,7 @@ struct Image {
 ///
 /// # Errors
 /// When a file is unreadable, or does not halve.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     check_side(params.side)?;
     let listed = list(job.input("images")?)?;

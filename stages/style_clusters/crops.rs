@@ -12,7 +12,7 @@ const ROUNDING: f64 = 1e-5;
 /// Squared distances after each crop's mean is taken from its points, and these are divided by their root mean square:
 /// what a crop shows moves all its styles and scales them, light does not. Also the crops whose points do not differ,
 /// and so are all at the middle.
-pub fn standardized(points: &Matrix, crops: &[i32]) -> (Matrix, Vec<i32>) {
+pub(super) fn standardized(points: &Matrix, crops: &[i32]) -> (Matrix, Vec<i32>) {
     let names: BTreeMap<i32, usize> = crops.iter().map(|crop| (*crop, 0)).collect();
     let names: BTreeMap<i32, usize> = names.into_keys().zip(0..).collect();
     let of: Vec<usize> = crops.iter().map(|crop| names[crop]).collect();

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::lib::columns::read_strings;
 
 /// Squared distances of all pairs of points.
-pub struct Matrix {
+pub(super) struct Matrix {
     n: usize,
     values: Vec<f32>,
 }
@@ -19,7 +19,7 @@ pub struct Matrix {
 impl Matrix {
     /// The squared distances of points on a line.
     #[cfg(test)]
-    pub fn of_line(points: &[f32]) -> Self {
+    pub(super) fn of_line(points: &[f32]) -> Self {
         let values = points.iter().flat_map(|a| points.iter().map(move |b| (a - b) * (a - b)));
         Self { n: points.len(), values: values.collect() }
     }
@@ -28,7 +28,7 @@ impl Matrix {
     ///
     /// # Errors
     /// When the table cannot be read, or is not square.
-    pub fn read(path: &Path) -> Result<(Vec<String>, Self)> {
+    pub(super) fn read(path: &Path) -> Result<(Vec<String>, Self)> {
         let n = row_count(path)? as usize;
         let (mut ids, mut values) = (Vec::with_capacity(n), Vec::with_capacity(n * n));
         read_batches(path, &["image_id", "distances"], 256, |rows| -> Result<()> {
@@ -45,7 +45,7 @@ impl Matrix {
     }
 
     /// The matrix with each value as `of` makes it of its row, its column and itself.
-    pub fn map(&self, of: impl Fn(usize, usize, f32) -> f32 + Sync) -> Self {
+    pub(super) fn map(&self, of: impl Fn(usize, usize, f32) -> f32 + Sync) -> Self {
         let row = |(i, row): (usize, &[f32])| -> Vec<f32> {
             row.iter().enumerate().map(|(j, value)| of(i, j, *value)).collect()
         };
@@ -54,12 +54,12 @@ impl Matrix {
     }
 
     /// Number of points.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.n
     }
 
     /// Squared distances of a point to all.
-    pub fn row(&self, point: usize) -> &[f32] {
+    pub(super) fn row(&self, point: usize) -> &[f32] {
         &self.values[point * self.n..(point + 1) * self.n]
     }
 }

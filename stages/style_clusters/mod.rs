@@ -33,7 +33,7 @@ struct Params {
 ///
 /// # Errors
 /// When there are fewer images than clusters, or images of the same crop do not differ, whichever it is.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let (image_ids, mut points) = Matrix::read(job.input("distances")?)?;
     if points.len() < params.clusters {

@@ -7,7 +7,7 @@ use super::matrix::Matrix;
 
 /// The mean over all points of `(b - a) / max(a, b)`, in -1..1: a is the mean distance to the others of
 /// the own cluster, b the least mean distance to another cluster; 0 for a point alone in its cluster.
-pub fn silhouette(points: &Matrix, clustering: &Clustering) -> f64 {
+pub(super) fn silhouette(points: &Matrix, clustering: &Clustering) -> f64 {
     let sizes = clustering.sizes();
     let of_point = |point: usize| {
         let mut sums = vec![0.0; sizes.len()];

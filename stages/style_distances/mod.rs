@@ -31,7 +31,7 @@ struct Params {
 ///
 /// # Errors
 /// When there are too few images for `near` and `far`.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let images = Images::read(job.input("pairs")?)?;
     let features = Features::open(job.input("grams")?, &images, "train")?;

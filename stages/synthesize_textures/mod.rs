@@ -22,7 +22,7 @@ struct Params {
 ///
 /// # Errors
 /// When ffmpeg fails.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     ensure!(params.height.is_multiple_of(2), "height = {}: H.264 needs an even number", params.height);
     let size = ((params.height * 23 / 3).next_multiple_of(2), params.height);

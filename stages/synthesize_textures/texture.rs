@@ -26,7 +26,7 @@ const CONTRAST: (f32, f32) = (0.35, 1.0);
 const OCTAVES: u32 = 4;
 
 /// What determines a frame.
-pub struct Texture {
+pub(super) struct Texture {
     palette: &'static Palette,
     folds: f32,
     contrast: f32,
@@ -36,7 +36,7 @@ pub struct Texture {
 
 impl Texture {
     /// The texture of a frame: a function of the two arguments alone.
-    pub fn sample(seed: i64, frame: u64) -> Self {
+    pub(super) fn sample(seed: i64, frame: u64) -> Self {
         let mut random = stream(seed, "texture", frame);
         Self {
             palette: &PALETTES[random.random_range(0..PALETTES.len())],
@@ -47,7 +47,7 @@ impl Texture {
     }
 
     /// Pixels, row by row, 8 bits each of red, green and blue.
-    pub fn draw(&self, (width, height): (u32, u32)) -> Vec<u8> {
+    pub(super) fn draw(&self, (width, height): (u32, u32)) -> Vec<u8> {
         let mut pixels = Vec::with_capacity((width * height * 3) as usize);
         for y in 0..height {
             for x in 0..width {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::lib::columns::{batch, float32s, int64s, schema, strings};
 use crate::lib::video::film;
-pub use render::fractal;
+pub(crate) use render::fractal;
 use render::{Factors, Mode, Renderer, sample};
 
 #[derive(Deserialize)]
@@ -26,7 +26,7 @@ struct Params {
 ///
 /// # Errors
 /// When ffmpeg fails.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     ensure!(params.height.is_multiple_of(2), "height = {}: H.264 needs an even number", params.height);
     // 23/3 is 8280/1080, the panorama of the paper.

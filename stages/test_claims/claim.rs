@@ -18,7 +18,7 @@ struct File {
 /// That one method is better than another.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Claim {
+pub(super) struct Claim {
     /// In words.
     pub claim: String,
     /// The method that is said to be better.
@@ -33,7 +33,7 @@ pub struct Claim {
 /// A method; without a name the best that was trained so.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Side {
+pub(super) struct Side {
     method: Option<String>,
     training: String,
 }
@@ -41,7 +41,7 @@ pub struct Side {
 /// By how much the better one may be worse.
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Slack {
+pub(super) struct Slack {
     /// In dB.
     pub psnr: f64,
     /// In the distance's units.
@@ -53,7 +53,7 @@ impl Claim {
     ///
     /// # Errors
     /// When it is no file of claims.
-    pub fn read(path: &Path) -> Result<Vec<Self>> {
+    pub(super) fn read(path: &Path) -> Result<Vec<Self>> {
         Ok(read::<File>(path, "test_claims")?.claims)
     }
 }
@@ -63,7 +63,7 @@ impl Side {
     ///
     /// # Errors
     /// When nothing was.
-    pub fn find<'m>(&self, methods: &'m [Method], metric: usize, up: bool) -> Result<&'m Method> {
+    pub(super) fn find<'m>(&self, methods: &'m [Method], metric: usize, up: bool) -> Result<&'m Method> {
         let meant = Method::find(methods, self.method.as_deref(), &self.training)?;
         let mean = |method: &Method| {
             let means = method.means(metric);

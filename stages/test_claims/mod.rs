@@ -48,7 +48,7 @@ struct Tested {
 ///
 /// # Errors
 /// When a claim is of what was not measured, or methods were not measured alike.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let methods = Method::all(job)?;
     check(&methods)?;

@@ -47,7 +47,7 @@ const REPORT_EVERY: u64 = 20;
 ///
 /// # Errors
 /// When triplets name images that are not there, or the loss is no number any more.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let pairs = Pairs::load_within(job.input("pairs")?, "train", params.max_side)?;
     let (triplets, anchors) = read_triplets(job.input("triplets")?, &pairs)?;

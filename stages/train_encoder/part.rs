@@ -1,6 +1,6 @@
 //! Parts of triplets.
 
 /// Positions of the anchors (part 0), positives or negatives of some triplets.
-pub fn of_part(triplets: &[[i64; 3]], rows: &[i64], part: usize) -> Vec<i64> {
+pub(super) fn of_part(triplets: &[[i64; 3]], rows: &[i64], part: usize) -> Vec<i64> {
     rows.iter().map(|row| triplets[*row as usize][part]).collect()
 }

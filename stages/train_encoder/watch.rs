@@ -19,7 +19,7 @@ const BATCH: usize = 16;
 ///
 /// # Errors
 /// When a value cannot be read out of its tensor.
-pub fn look(
+pub(super) fn look(
     job: &Job,
     step: u64,
     triplets: &[[i64; 3]],

@@ -16,7 +16,7 @@ use crate::lib::random::stream;
 
 /// How images are varied.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Augmentation {
+pub(super) struct Augmentation {
     /// Side of the squares in pixels.
     pub side: i64,
     /// Factors that an image is enlarged by, each with its probability.
@@ -30,7 +30,7 @@ impl Augmentation {
     ///
     /// # Errors
     /// When `enlarge` is malformed, or a square is no multiple of 8 pixels wide.
-    pub fn new(crop: i64, enlarge: &str, stored: i64, seed: i64) -> Result<Self> {
+    pub(super) fn new(crop: i64, enlarge: &str, stored: i64, seed: i64) -> Result<Self> {
         let side = if crop == 0 { stored } else { crop.min(stored) };
         if side % SIDE_MULTIPLE != 0 {
             return Err(refusal(
@@ -62,7 +62,7 @@ impl Augmentation {
     }
 
     /// Whether images are seen as they are stored.
-    pub fn is_none(&self, stored: i64) -> bool {
+    pub(super) fn is_none(&self, stored: i64) -> bool {
         self.side == stored && self.enlarge.is_empty()
     }
 
@@ -71,7 +71,13 @@ impl Augmentation {
     ///
     /// # Errors
     /// When an image cannot be enlarged.
-    pub fn images(&self, pairs: &Pairs, rows: &[i64], purpose: &str, step: u64) -> Result<[Tensor; 2]> {
+    pub(super) fn images(
+        &self,
+        pairs: &Pairs,
+        rows: &[i64],
+        purpose: &str,
+        step: u64,
+    ) -> Result<[Tensor; 2]> {
         if self.is_none(pairs.side()) {
             let rows = Tensor::from_slice(rows);
             return Ok([pairs.a.index_select(0, &rows), pairs.b.index_select(0, &rows)]);

@@ -10,7 +10,7 @@ use crate::lib::nn::encoder::{Posterior, STYLE_DIM};
 use crate::lib::objective::{Objective, Output, Term};
 
 /// Codes of the images B, and what they are drawn from if the encoder was asked.
-pub struct Styles {
+pub(super) struct Styles {
     /// [N, 8].
     pub z: Tensor,
     /// None of codes that were computed before.
@@ -18,7 +18,7 @@ pub struct Styles {
 }
 
 /// Everything that terms are computed of; lists are batch by batch.
-pub struct Outputs {
+pub(super) struct Outputs {
     /// Of the batches that outputs are made of: both in pair mode, else the first.
     pub styles: Vec<Styles>,
     /// r, shared by both batches.
@@ -31,7 +31,7 @@ pub struct Outputs {
 
 impl Outputs {
     /// The outputs with every tensor that depends on a network replaced by what `f` makes of it, in a fixed order.
-    pub fn map(&self, mut f: impl FnMut(&Tensor) -> Tensor) -> Self {
+    pub(super) fn map(&self, mut f: impl FnMut(&Tensor) -> Tensor) -> Self {
         let posterior = |Posterior { mean, logvar }: &Posterior, f: &mut dyn FnMut(&Tensor) -> Tensor| {
             Posterior { mean: f(mean), logvar: f(logvar) }
         };
@@ -48,7 +48,7 @@ impl Outputs {
     }
 
     /// The tensors that depend on a network, in the order of [`Self::map`].
-    pub fn tensors(&self) -> Vec<Tensor> {
+    pub(super) fn tensors(&self) -> Vec<Tensor> {
         let mut all = Vec::new();
         self.map(|tensor| {
             all.push(tensor.shallow_clone());
@@ -77,13 +77,13 @@ fn code(objective: &Objective, posterior: &Posterior) -> Tensor {
 }
 
 /// r for `count` images, from libtorch's generator on the CPUs: equal on all devices.
-pub fn noise(model: &Model, count: i64) -> Tensor {
+pub(super) fn noise(model: &Model, count: i64) -> Tensor {
     Tensor::randn([count, STYLE_DIM], (Kind::Float, Device::Cpu)).to_device(model.device())
 }
 
 /// Outputs for `batches` and r; draws codes and dropout from libtorch's generator. `known` are the codes of the
 /// images B of each batch where they are known.
-pub fn outputs(
+pub(super) fn outputs(
     model: &Model,
     objective: &Objective,
     batches: &[Batch],

@@ -16,7 +16,7 @@ use super::sampler::Batch;
 use crate::lib::objective::{Family, Network, Objective, Optimizer, Output, Term};
 
 /// Losses and gradients of a step, computed before anything is updated.
-pub struct Gradients {
+pub(super) struct Gradients {
     /// The terms' values.
     pub values: BTreeMap<Term, Value>,
     /// Total that each optimizer minimised.
@@ -52,7 +52,7 @@ struct Done {
 
 /// Gradients of `objective` for `batches`; `wanted` are VGG's features of each batch's B where a term compares with
 /// them, `known` the codes of the images B where they are known.
-pub fn gradients(
+pub(super) fn gradients(
     lanes: &Lanes,
     networks: Networks,
     objective: &Objective,
@@ -161,7 +161,7 @@ fn share(tensors: &[Tensor]) -> Vec<Tensor> {
 }
 
 /// `count` rows in `parts` parts of about one size; none is empty.
-pub fn ranges(count: i64, parts: usize) -> Vec<Rows> {
+pub(super) fn ranges(count: i64, parts: usize) -> Vec<Rows> {
     let parts = (parts as i64).min(count);
     let start = |part: i64| count * part / parts;
     (0..parts).map(|part| (start(part), start(part + 1) - start(part))).collect()

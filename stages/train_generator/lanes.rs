@@ -12,14 +12,14 @@ use tch::Device;
 const LANES: usize = 2;
 
 /// The threads; none where everything is computed on the calling thread.
-pub struct Lanes {
+pub(super) struct Lanes {
     pool: Option<ThreadPool>,
     cpus: i32,
 }
 
 impl Lanes {
     /// Everything on the calling thread.
-    pub fn one() -> Self {
+    pub(super) fn one() -> Self {
         Self { pool: None, cpus: tch::get_num_threads() }
     }
 
@@ -27,7 +27,7 @@ impl Lanes {
     ///
     /// # Errors
     /// When the system starts no thread.
-    pub fn new(device: Device, cpus: usize) -> Result<Self> {
+    pub(super) fn new(device: Device, cpus: usize) -> Result<Self> {
         if device != Device::Cpu || cpus < LANES {
             return Ok(Self::one());
         }
@@ -46,12 +46,12 @@ impl Lanes {
     }
 
     /// Number of parts that are computed at once.
-    pub fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         if self.pool.is_some() { LANES } else { 1 }
     }
 
     /// Does `work` on the calling thread with all CPUs, while no lane computes.
-    pub fn with_all_cpus<R>(&self, work: impl FnOnce() -> R) -> R {
+    pub(super) fn with_all_cpus<R>(&self, work: impl FnOnce() -> R) -> R {
         if self.pool.is_none() {
             return work();
         }
@@ -63,7 +63,7 @@ impl Lanes {
 
     /// Does `work` with each item on some lane. Items must not depend on each other; each comes with its size, and all
     /// lanes get about the same sum of sizes.
-    pub fn each<T: Send>(&self, mut items: Vec<(usize, T)>, work: impl Fn(T) + Sync + Send) {
+    pub(super) fn each<T: Send>(&self, mut items: Vec<(usize, T)>, work: impl Fn(T) + Sync + Send) {
         let mut shares: Vec<(usize, Vec<T>)> = (0..self.count()).map(|_| (0, Vec::new())).collect();
         // The largest first: small ones even the sums out.
         items.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
@@ -77,7 +77,11 @@ impl Lanes {
     }
 
     /// Results of `compute` for each item, in the order of the items.
-    pub fn map<T: Send, R: Send>(&self, items: Vec<T>, compute: impl Fn(T) -> R + Sync + Send) -> Vec<R> {
+    pub(super) fn map<T: Send, R: Send>(
+        &self,
+        items: Vec<T>,
+        compute: impl Fn(T) -> R + Sync + Send,
+    ) -> Vec<R> {
         match &self.pool {
             // One item a job: those at the end are small, and whichever lane is free takes them.
             Some(pool) => pool.install(|| items.into_par_iter().with_max_len(1).map(compute).collect()),

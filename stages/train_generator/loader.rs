@@ -13,7 +13,7 @@ use super::sampler::{Batch, Sampler};
 const AHEAD: usize = 2;
 
 /// Hands out what a sampler draws, step after step.
-pub struct Loader {
+pub(super) struct Loader {
     /// None once it is to end.
     batches: Option<Receiver<Result<Vec<Batch>>>>,
     thread: Option<JoinHandle<()>>,
@@ -24,7 +24,7 @@ pub struct Loader {
 impl Loader {
     /// Of `steps`, one after the other.
     #[expect(clippy::disallowed_methods, reason = "how long was waited is told and kept in no artifact")]
-    pub fn new(sampler: Sampler, steps: Range<u64>) -> Self {
+    pub(super) fn new(sampler: Sampler, steps: Range<u64>) -> Self {
         let (sender, batches) = sync_channel(AHEAD);
         let draw = move || {
             // Nobody listens any more when a training ends early.
@@ -39,7 +39,7 @@ impl Loader {
     /// # Errors
     /// When an image cannot be enlarged.
     #[expect(clippy::disallowed_methods, reason = "how long was waited is told and kept in no artifact")]
-    pub fn next(&mut self) -> Result<Vec<Batch>> {
+    pub(super) fn next(&mut self) -> Result<Vec<Batch>> {
         let asked = Instant::now();
         let batches = self.batches.as_ref().and_then(|batches| batches.recv().ok());
         let batches = batches.context("the thread that prepares images failed")?;
@@ -48,7 +48,7 @@ impl Loader {
     }
 
     /// The share of the time since it began that was waited for images.
-    pub fn waited(&self) -> f64 {
+    pub(super) fn waited(&self) -> f64 {
         self.waited.as_secs_f64() / self.begun.elapsed().as_secs_f64().max(f64::MIN_POSITIVE)
     }
 }

@@ -13,7 +13,7 @@ use crate::lib::nn::vgg::Vgg;
 use crate::lib::objective::{GanMean, Kind, Network, Objective, Optimizer, Output, Term};
 
 /// A term's value: a sum over the batches, and over how many.
-pub struct Value {
+pub(super) struct Value {
     /// Unweighted.
     pub sum: Tensor,
     /// Addends.
@@ -29,7 +29,7 @@ impl Value {
 
 /// The networks that losses are computed with.
 #[derive(Clone, Copy)]
-pub struct Networks<'a> {
+pub(super) struct Networks<'a> {
     /// The trained ones.
     pub model: &'a Model,
     /// The network of the perceptual loss.
@@ -46,13 +46,13 @@ unsafe impl Sync for Networks<'_> {}
 
 impl Networks<'_> {
     /// VGG's features of images, which no gradient goes through.
-    pub fn features(&self, images: &Tensor) -> Vec<Tensor> {
+    pub(super) fn features(&self, images: &Tensor) -> Vec<Tensor> {
         no_grad(|| self.vgg.taps(images))
     }
 }
 
 /// Values of `terms`; `wanted` are VGG's features of each batch's B.
-pub fn values(
+pub(super) fn values(
     Networks { model, vgg }: Networks,
     objective: &Objective,
     terms: &[Term],
@@ -125,13 +125,13 @@ fn judged(
 }
 
 /// Number of addends of a term, where a step takes `batches` and makes outputs of the first `used` of them.
-pub fn addends(term: Term, batches: usize, used: usize) -> usize {
+pub(super) fn addends(term: Term, batches: usize, used: usize) -> usize {
     if term == Term::SecondReal { batches - 1 } else { used }
 }
 
 /// The factors of an optimizer's terms in what it minimises: their weights, those of a GAN averaged as the objective
 /// says.
-pub fn factors(
+pub(super) fn factors(
     optimizer: &Optimizer,
     gan_mean: GanMean,
     count: impl Fn(Term) -> usize,
@@ -147,7 +147,7 @@ pub fn factors(
 }
 
 /// Total that an optimizer minimises.
-pub fn total(optimizer: &Optimizer, gan_mean: GanMean, values: &BTreeMap<Term, Value>) -> Tensor {
+pub(super) fn total(optimizer: &Optimizer, gan_mean: GanMean, values: &BTreeMap<Term, Value>) -> Tensor {
     let factors = factors(optimizer, gan_mean, |term| values[&term].count);
     factors.iter().map(|(term, factor)| &values[term].sum * *factor).sum()
 }

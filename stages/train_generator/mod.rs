@@ -55,7 +55,7 @@ const ENCODED: i64 = 16;
 /// # Errors
 /// When weights do not fit, the side suits no network, the batch is larger than the set, a warm-up has no
 /// loss, or a loss is no number any more.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let (objective, warm_up) = start::objectives(job.input("objective")?, &params)?;
     let pairs = Pairs::load(job.input("pairs")?, "train")?;

@@ -12,11 +12,11 @@ use crate::lib::nn::checkpoint;
 use crate::lib::objective::{Network, Objective};
 
 /// By optimizer and network.
-pub struct Optimizers(BTreeMap<(String, Network), Adam>);
+pub(super) struct Optimizers(BTreeMap<(String, Network), Adam>);
 
 impl Optimizers {
     /// Moments of zero.
-    pub fn new(model: &Model, objective: &Objective) -> Self {
+    pub(super) fn new(model: &Model, objective: &Objective) -> Self {
         let mut adams = BTreeMap::new();
         for (name, optimizer) in &objective.optimizers {
             let betas = Betas { first: optimizer.betas[0], second: optimizer.betas[1] };
@@ -30,7 +30,7 @@ impl Optimizers {
 
     /// Updates every network by the gradients of one forward pass. `rate` is the factor on the learning rates of what
     /// updates a network.
-    pub fn update(
+    pub(super) fn update(
         &mut self,
         lanes: &Lanes,
         model: &Model,
@@ -55,14 +55,14 @@ impl Optimizers {
     }
 
     /// Adds the moments to a checkpoint.
-    pub fn put(&self, all: &mut BTreeMap<String, Tensor>) {
+    pub(super) fn put(&self, all: &mut BTreeMap<String, Tensor>) {
         for ((name, network), adam) in &self.0 {
             checkpoint::put(all, &checkpoint_prefix(name, *network), &adam.state);
         }
     }
 
     /// Takes the moments from a checkpoint; `updates` were made since they were zero.
-    pub fn take(&mut self, saved: &BTreeMap<String, Tensor>, updates: u64) {
+    pub(super) fn take(&mut self, saved: &BTreeMap<String, Tensor>, updates: u64) {
         for ((name, network), adam) in &mut self.0 {
             checkpoint::restore(&mut adam.state, saved, &checkpoint_prefix(name, *network));
             adam.step = updates;

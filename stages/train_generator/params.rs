@@ -7,7 +7,7 @@ use crate::lib::nn::compute::Precision;
 /// As stage.toml declares them.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Params {
+pub(super) struct Params {
     pub nf: i64,
     pub encoder_nf: i64,
     pub scales: usize,

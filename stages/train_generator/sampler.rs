@@ -10,7 +10,7 @@ use crate::lib::data::{Pairs, batch_rows, normalised};
 const PURPOSES: [[&str; 2]; 2] = [["epoch", "augmentation"], ["second epoch", "second augmentation"]];
 
 /// Images that are seen together.
-pub struct Batch {
+pub(super) struct Batch {
     /// Their rows among the training images.
     pub rows: Vec<i64>,
     /// Contents, [N, 3, H, W] in [-1, 1].
@@ -21,14 +21,14 @@ pub struct Batch {
 
 impl Batch {
     /// The images of `count` rows from row `start` on.
-    pub fn narrow(&self, (start, count): (i64, i64)) -> Self {
+    pub(super) fn narrow(&self, (start, count): (i64, i64)) -> Self {
         let rows = &self.rows[start as usize..(start + count) as usize];
         Self { rows: rows.to_vec(), a: self.a.narrow(0, start, count), b: self.b.narrow(0, start, count) }
     }
 }
 
 /// Draws images: a function of the step alone, so that any step can be repeated.
-pub struct Sampler {
+pub(super) struct Sampler {
     /// The training images.
     pub pairs: Pairs,
     /// What they go through.
@@ -48,7 +48,7 @@ impl Sampler {
     ///
     /// # Errors
     /// When an image cannot be enlarged.
-    pub fn batches(&self, step: u64) -> Result<Vec<Batch>> {
+    pub(super) fn batches(&self, step: u64) -> Result<Vec<Batch>> {
         let purposes = PURPOSES.iter().take(if self.two { 2 } else { 1 });
         let batch = |[order, variation]: &[&str; 2]| {
             let rows = batch_rows(self.seed, order, self.pairs.len(), self.batch, step);

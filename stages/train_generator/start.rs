@@ -16,7 +16,7 @@ use crate::lib::objective::{Family, Network, Objective, Start, Term};
 ///
 /// # Errors
 /// When the file is none, or a warm-up has no loss.
-pub fn objectives(path: &Path, params: &Params) -> Result<(Objective, Objective)> {
+pub(super) fn objectives(path: &Path, params: &Params) -> Result<(Objective, Objective)> {
     let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut objective: Objective = serde_json::from_slice(&text)
         .with_context(|| format!("{} was not written by read_objective", path.display()))?;
@@ -52,7 +52,7 @@ pub fn objectives(path: &Path, params: &Params) -> Result<(Objective, Objective)
 ///
 /// # Errors
 /// When the side is too small for the discriminators, weights are missing, or do not fit.
-pub fn model(
+pub(super) fn model(
     job: &Job,
     params: &Params,
     objective: &Objective,
@@ -137,7 +137,7 @@ fn check_same(trained: &Spec, wanted: &Spec, other_encoder: bool) -> Result<()> 
 ///
 /// # Errors
 /// When it is so.
-pub fn check(params: &Params, pairs: &Pairs) -> Result<()> {
+pub(super) fn check(params: &Params, pairs: &Pairs) -> Result<()> {
     let Params { batch, fixed_kimg, total_kimg, stop_kimg, .. } = params;
     if *batch > pairs.len() {
         return Err(refusal(

@@ -14,7 +14,7 @@ use super::sampler::Batch;
 const MOST_BYTES: usize = 2 << 30;
 
 /// Features by image, each computed when it is first asked for.
-pub struct Targets {
+pub(super) struct Targets {
     kept: Option<Kept>,
 }
 
@@ -27,18 +27,18 @@ struct Kept {
 
 impl Targets {
     /// Features that are computed each time: of images that are never seen twice alike.
-    pub fn fleeting() -> Self {
+    pub(super) fn fleeting() -> Self {
         Self { kept: None }
     }
 
     /// Features of `count` images, kept if they fit.
-    pub fn kept(count: usize) -> Self {
+    pub(super) fn kept(count: usize) -> Self {
         let known = RefCell::new(vec![false; count]);
         Self { kept: Some(Kept { count: count as i64, taps: OnceCell::new(), known }) }
     }
 
     /// Features of a batch's images B.
-    pub fn of(&self, lanes: &Lanes, networks: Networks, batch: &Batch) -> Vec<Tensor> {
+    pub(super) fn of(&self, lanes: &Lanes, networks: Networks, batch: &Batch) -> Vec<Tensor> {
         let of = |images: Tensor| networks.features(&images);
         let kept = self.kept.as_ref().and_then(|kept| {
             let room = kept.room(|| of(batch.b.narrow(0, 0, 1)))?;

@@ -22,7 +22,7 @@ const GRID: usize = 4;
 const BATCH: i64 = 4;
 
 /// Held-out images, and networks to take averages in.
-pub struct Watch {
+pub(super) struct Watch {
     val: Pairs,
     model: Model,
     /// The last grid.
@@ -34,7 +34,7 @@ impl Watch {
     ///
     /// # Errors
     /// When an image is unreadable, or of a side that the networks do not take.
-    pub fn new(
+    pub(super) fn new(
         pairs: &Path,
         count: usize,
         crop: i64,
@@ -51,7 +51,7 @@ impl Watch {
     ///
     /// # Errors
     /// When the picture cannot be written.
-    pub fn look(&self, job: &Job, step: u64, shadows: &Shadows, vgg: &Vgg) -> Result<f64> {
+    pub(super) fn look(&self, job: &Job, step: u64, shadows: &Shadows, vgg: &Vgg) -> Result<f64> {
         self.model.take(shadows)?;
         let codes = self.model.codes(&self.val.b, BATCH)?;
         let outputs = self.model.outputs(&self.val.a, &codes, BATCH);

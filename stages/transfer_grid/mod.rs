@@ -22,7 +22,7 @@ struct Params {
 ///
 /// # Errors
 /// When the model is damaged, or there is no validation image.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let model = Model::averaged(job.input("model")?)?;
     let contents = Shown::sample(job, &model, params.contents)?;

@@ -11,7 +11,7 @@ use crate::lib::picture::{content_digest, encode_png, within};
 use crate::lib::random::stream;
 
 /// The pictures of the page.
-pub struct Album {
+pub(super) struct Album {
     /// Longest side in pixels; 0 is without bound.
     side: u32,
     uris: Vec<String>,
@@ -20,7 +20,7 @@ pub struct Album {
 
 impl Album {
     /// Nothing is in it yet.
-    pub fn new(side: u32) -> Self {
+    pub(super) fn new(side: u32) -> Self {
         Self { side, uris: Vec::new(), known: HashMap::new() }
     }
 
@@ -28,7 +28,7 @@ impl Album {
     ///
     /// # Errors
     /// When a picture is empty.
-    pub fn add(&mut self, pictures: Vec<RgbImage>) -> Result<Vec<usize>> {
+    pub(super) fn add(&mut self, pictures: Vec<RgbImage>) -> Result<Vec<usize>> {
         pictures.into_iter().map(|picture| self.put(picture)).collect()
     }
 
@@ -45,13 +45,13 @@ impl Album {
     }
 
     /// Them all, in the order of their positions.
-    pub fn uris(&self) -> &[String] {
+    pub(super) fn uris(&self) -> &[String] {
         &self.uris
     }
 }
 
 /// A picture's pixels in random order: its colours, and nothing to see.
-pub fn scrambled(picture: &RgbImage, seed: i64, index: usize) -> RgbImage {
+pub(super) fn scrambled(picture: &RgbImage, seed: i64, index: usize) -> RgbImage {
     let mut pixels: Vec<_> = picture.pixels().copied().collect();
     pixels.shuffle(&mut stream(seed, "noise", index as u64));
     let mut noise = picture.clone();

@@ -8,7 +8,7 @@ use crate::lib::random::stream;
 
 /// A question, before its pictures are drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Planned {
+pub(super) struct Planned {
     /// Position of the scene.
     pub scene: usize,
     /// Whose output stands on the left, and on the right.
@@ -20,7 +20,7 @@ pub struct Planned {
 /// The questions of a study in the order of their ids. Maker 0 is ours, the other `methods` - 1 follow, then what is
 /// real and what is noise. Each of the others is shown beside ours in the first `scenes` scenes, what is real beside
 /// noise in the `checks` that come after them.
-pub fn planned(methods: usize, scenes: usize, checks: usize, seed: i64) -> Vec<Planned> {
+pub(super) fn planned(methods: usize, scenes: usize, checks: usize, seed: i64) -> Vec<Planned> {
     let question = |scene, [this, that]: [usize; 2], side, purpose: fn(Side) -> Purpose| {
         let makers = if side == Side::Left { [this, that] } else { [that, this] };
         Planned { scene, makers, purpose: purpose(side) }
@@ -46,7 +46,7 @@ fn sides(count: usize, turn: usize, seed: i64) -> Vec<Side> {
 }
 
 /// A letter for each of `count` makers, in random order.
-pub fn letters(count: usize, seed: i64) -> Vec<String> {
+pub(super) fn letters(count: usize, seed: i64) -> Vec<String> {
     let mut letters: Vec<String> = (0..count).map(letter).collect();
     letters.shuffle(&mut stream(seed, "letters", 0));
     letters

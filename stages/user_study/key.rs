@@ -8,19 +8,19 @@ use callsheet_worker::refusal;
 use serde::{Deserialize, Serialize};
 
 /// What a key says that it is.
-pub const KEY_FORMAT: &str = "callsheet study key 1";
+pub(super) const KEY_FORMAT: &str = "callsheet study key 1";
 
 /// Where an output stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Side {
+pub(crate) enum Side {
     Left,
     Right,
 }
 
 impl Side {
     /// That of the other output.
-    pub fn other(self) -> Self {
+    pub(crate) fn other(self) -> Self {
         match self {
             Self::Left => Self::Right,
             Self::Right => Self::Left,
@@ -31,7 +31,7 @@ impl Side {
 /// What a question is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// To compare two methods; `ours` stands here.
     Ours(Side),
     /// To see whether somebody looks; the right answer.
@@ -40,7 +40,7 @@ pub enum Purpose {
 
 /// A question as it is shown to everybody.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Question {
+pub(crate) struct Question {
     /// `q001`.
     pub id: String,
     /// Image id of the content.
@@ -58,7 +58,7 @@ pub struct Question {
 
 impl Question {
     /// Letter of the method whose output stands there.
-    pub fn letter(&self, side: Side) -> &str {
+    pub(crate) fn letter(&self, side: Side) -> &str {
         match side {
             Side::Left => &self.left,
             Side::Right => &self.right,
@@ -68,7 +68,7 @@ impl Question {
 
 /// `key.json`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Key {
+pub(crate) struct Key {
     /// [`KEY_FORMAT`].
     pub format: String,
     /// Digest of all that the page shows.
@@ -90,7 +90,7 @@ impl Key {
     ///
     /// # Errors
     /// When it is none, or contradicts itself.
-    pub fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
+    pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
         let wrong = |problem: String| {
             refusal(
                 format!("{} is no key to a study: {problem}", path.display()),

@@ -9,7 +9,7 @@ use callsheet_worker::{Job, refusal};
 use serde_json::Value;
 
 /// A method with its trained model.
-pub struct Maker {
+pub(super) struct Maker {
     /// How it is called in the key.
     pub name: String,
     /// The model's folder.
@@ -21,7 +21,7 @@ impl Maker {
     ///
     /// # Errors
     /// When there are several of the first, or none of the others.
-    pub fn all(job: &Job) -> Result<Vec<Self>> {
+    pub(super) fn all(job: &Job) -> Result<Vec<Self>> {
         let mut makers: Vec<Self> = Vec::new();
         for input in ["ours", "others", "variants"] {
             let Some(wired) = job.request.inputs.get(input) else { continue };

@@ -21,7 +21,7 @@ use crate::lib::figures::{noted, pictures};
 use album::Album;
 use design::{Planned, letters, planned};
 use key::KEY_FORMAT;
-pub use key::{Key, Purpose, Question, Side};
+pub(crate) use key::{Key, Purpose, Question, Side};
 use makers::Maker;
 use originals::Originals;
 use outputs::outputs;
@@ -50,7 +50,7 @@ const DIGITS: usize = 16;
 /// # Errors
 /// When there is nothing to compare, a model is damaged or takes images of another size, or there are not two
 /// validation images.
-pub fn run(job: &Job) -> Result<()> {
+pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let makers = Maker::all(job)?;
     let (scenes, asked) = scenes(job, &params)?;

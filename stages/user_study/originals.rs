@@ -10,7 +10,7 @@ use super::scenes::Scene;
 use crate::lib::data::{Pairs, centre};
 
 /// Images of scenes in their order, each [N, 3, H, W] in 0..255.
-pub struct Originals {
+pub(super) struct Originals {
     /// A of the contents.
     pub contents: Tensor,
     /// B of the styles.
@@ -24,7 +24,7 @@ impl Originals {
     ///
     /// # Errors
     /// When an image is missing, unreadable or of another size than the first.
-    pub fn load(path: &Path, scenes: &[Scene], crop: i64) -> Result<Self> {
+    pub(super) fn load(path: &Path, scenes: &[Scene], crop: i64) -> Result<Self> {
         let ids: Vec<&str> =
             scenes.iter().flat_map(|scene| [&scene.content, &scene.style]).map(String::as_str).collect();
         let pairs = Pairs::choose(path, &ids)?;

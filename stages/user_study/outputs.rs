@@ -18,7 +18,7 @@ use crate::lib::model::Model;
 ///
 /// # Errors
 /// When a model is damaged, or takes images of another size.
-pub fn outputs(
+pub(super) fn outputs(
     job: &Job,
     makers: &[Maker],
     originals: &Originals,

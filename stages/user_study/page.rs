@@ -8,7 +8,7 @@ const STYLE: &str = include_str!("study.css");
 const SCRIPT: &str = concat!(include_str!("participant.js"), include_str!("study.js"));
 
 /// The page that shows `study`.
-pub fn html(study: &Value) -> String {
+pub(super) fn html(study: &Value) -> String {
     // Nothing in it can end the element that it stands in.
     let data = study.to_string().replace('<', "\\u003c");
     PAGE.replace("{{policy}}", &policy())

@@ -13,7 +13,7 @@ use crate::lib::random::stream;
 
 /// A content that is wanted in a style.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scene {
+pub(super) struct Scene {
     /// Image id of the content.
     pub content: String,
     /// Image id of the style.
@@ -27,14 +27,14 @@ struct Image {
 }
 
 /// The images of the split val.
-pub struct Val(Vec<Image>);
+pub(super) struct Val(Vec<Image>);
 
 impl Val {
     /// Reads the table of pairs.
     ///
     /// # Errors
     /// When it cannot be read, or is none of pairs.
-    pub fn read(pairs: &Path) -> Result<Self> {
+    pub(super) fn read(pairs: &Path) -> Result<Self> {
         let rows = read_columns(pairs, &["image_id", "frame_id", "split"])?;
         let frames = read_strings(&rows, "frame_id")?.into_iter().zip(read_strings(&rows, "split")?);
         let images = read_strings(&rows, "image_id")?.into_iter().zip(frames);
@@ -47,7 +47,7 @@ impl Val {
     ///
     /// # Errors
     /// When there is no other image.
-    pub fn scenes(&self, count: usize, seed: i64, purpose: &str) -> Result<Vec<Scene>> {
+    pub(super) fn scenes(&self, count: usize, seed: i64, purpose: &str) -> Result<Vec<Scene>> {
         let Self(images) = self;
         let [_, _, ..] = images[..] else {
             return Err(refusal(

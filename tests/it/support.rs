@@ -9,29 +9,29 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A copy of `tests/toy`.
-pub struct Project(TempDir);
+pub(crate) struct Project(TempDir);
 
 /// The events of a run.
-pub struct Run(Vec<Value>);
+pub(crate) struct Run(Vec<Value>);
 
 impl Run {
     /// Names of the stages that ran, in the order they ended.
-    pub fn ran(&self) -> Vec<&str> {
+    pub(crate) fn ran(&self) -> Vec<&str> {
         self.of("finished")
     }
 
     /// Names of the stages that events of this kind are about, in the order of the events.
-    pub fn of(&self, event: &str) -> Vec<&str> {
+    pub(crate) fn of(&self, event: &str) -> Vec<&str> {
         let events = self.0.iter().filter(|e| e["event"] == event);
         events.filter_map(|e| e["stage"].as_str()).collect()
     }
 
-    pub fn events(&self) -> &[Value] {
+    pub(crate) fn events(&self) -> &[Value] {
         &self.0
     }
 
     /// What a run without `--json` says.
-    pub fn stderr_of_lines(&self, project: &Project) -> String {
+    pub(crate) fn stderr_of_lines(&self, project: &Project) -> String {
         text(&project.command(&["run"]).stderr)
     }
 }
@@ -41,7 +41,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// The errors that a run ends with, without the lines before them; the first has this code.
-pub fn errors(stderr: &str, code: &str) -> String {
+pub(crate) fn errors(stderr: &str, code: &str) -> String {
     let begin = stderr.find("\nstage `").or_else(|| stderr.find("callsheet::")).unwrap_or(0);
     let errors = stderr[begin..].trim_start();
     let found = errors.lines().find(|line| line.starts_with("callsheet::"));
@@ -50,17 +50,17 @@ pub fn errors(stderr: &str, code: &str) -> String {
 }
 
 impl Project {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/toy"), folder.path());
         Self(folder)
     }
 
-    pub fn path(&self, relative: &str) -> PathBuf {
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
         self.0.path().join(relative)
     }
 
-    pub fn command(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_callsheet"))
             .args(arguments)
             .current_dir(self.0.path())
@@ -72,19 +72,19 @@ impl Project {
     }
 
     /// Runs the pipeline, which must succeed.
-    pub fn run(&self, arguments: &[&str]) -> Run {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         self.run_to(0, arguments)
     }
 
     /// Runs the pipeline, which must end with this exit code.
-    pub fn run_to(&self, code: i32, arguments: &[&str]) -> Run {
+    pub(crate) fn run_to(&self, code: i32, arguments: &[&str]) -> Run {
         let output = self.command(&[&["run", "--json"], arguments].concat());
         assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
         Run(text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("an event")).collect())
     }
 
     /// Runs the pipeline, which must fail with this code of an error; returns its errors.
-    pub fn run_failing(&self, code: &str, arguments: &[&str]) -> String {
+    pub(crate) fn run_failing(&self, code: &str, arguments: &[&str]) -> String {
         let output = self.command(&[&["run"], arguments].concat());
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");
@@ -92,7 +92,7 @@ impl Project {
     }
 
     /// Runs a command that must be refused with this code of an error; returns what it said.
-    pub fn refused(&self, code: &str, arguments: &[&str]) -> String {
+    pub(crate) fn refused(&self, code: &str, arguments: &[&str]) -> String {
         let output = self.command(arguments);
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
@@ -102,7 +102,7 @@ impl Project {
     }
 
     /// Output of `gc`, sorted and without the freed size, as records are as long as the times in them.
-    pub fn gc(&self, arguments: &[&str]) -> String {
+    pub(crate) fn gc(&self, arguments: &[&str]) -> String {
         let said = self.stdout(&[&["gc"], arguments].concat());
         let line = |line: &str| match line.split_once(": ") {
             Some((count, freed)) => {
@@ -116,7 +116,7 @@ impl Project {
     }
 
     /// Output of `show` without the lines that name the machine.
-    pub fn shown(&self, arguments: &[&str]) -> String {
+    pub(crate) fn shown(&self, arguments: &[&str]) -> String {
         let said = self.stdout(&[&["show"], arguments].concat());
         let of_machine = |line: &&str| line.starts_with("made ") || line.starts_with("CPU ");
         let (machine, rest): (Vec<&str>, Vec<&str>) = said.lines().partition(of_machine);
@@ -125,7 +125,7 @@ impl Project {
     }
 
     /// Runs the pipeline where no file may grow beyond `blocks` of 512 bytes; it must fail. Returns its errors.
-    pub fn run_limited(&self, blocks: u32) -> String {
+    pub(crate) fn run_limited(&self, blocks: u32) -> String {
         let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" run -p chain -d toy -P small");
         let mut command = Command::new("sh");
         command.args(["-c", &script, env!("CARGO_BIN_EXE_callsheet")]).current_dir(self.0.path());
@@ -136,60 +136,60 @@ impl Project {
     }
 
     /// A symbolic link at `relative`.
-    pub fn link(&self, target: &str, relative: &str) {
+    pub(crate) fn link(&self, target: &str, relative: &str) {
         std::os::unix::fs::symlink(target, self.path(relative)).expect("linked");
     }
 
     /// A run in the background.
-    pub fn start(&self, arguments: &[&str]) -> Child {
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_callsheet"));
         command.arg("run").args(arguments).current_dir(self.0.path());
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("callsheet starts")
     }
 
-    pub fn stdout(&self, arguments: &[&str]) -> String {
+    pub(crate) fn stdout(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments);
         assert!(output.status.success(), "{}", text(&output.stderr));
         text(&output.stdout)
     }
 
-    pub fn status(&self, arguments: &[&str], code: i32) {
+    pub(crate) fn status(&self, arguments: &[&str], code: i32) {
         assert_eq!(self.command(arguments).status.code(), Some(code), "{arguments:?}");
     }
 
-    pub fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         serde_json::from_str(&self.stdout(arguments)).expect("JSON")
     }
 
-    pub fn artifact(&self, name: &str) -> PathBuf {
+    pub(crate) fn artifact(&self, name: &str) -> PathBuf {
         self.artifact_of("chain", name)
     }
 
-    pub fn artifact_of(&self, pipeline: &str, name: &str) -> PathBuf {
+    pub(crate) fn artifact_of(&self, pipeline: &str, name: &str) -> PathBuf {
         let shown = self.json(&["show", "-p", pipeline, name, "--json"]);
         PathBuf::from(shown["path"].as_str().expect("a path"))
     }
 
-    pub fn read(&self, relative: &str) -> String {
+    pub(crate) fn read(&self, relative: &str) -> String {
         fs::read_to_string(self.path(relative)).expect("readable")
     }
 
-    pub fn write(&self, relative: &str, text: &str) {
+    pub(crate) fn write(&self, relative: &str, text: &str) {
         let path = self.path(relative);
         fs::create_dir_all(path.parent().expect("a folder")).expect("created");
         fs::write(path, text).expect("written");
     }
 
-    pub fn remove(&self, relative: &str) {
+    pub(crate) fn remove(&self, relative: &str) {
         fs::remove_dir_all(self.path(relative)).expect("removed");
     }
 
-    pub fn remove_file(&self, path: &Path) {
+    pub(crate) fn remove_file(&self, path: &Path) {
         fs::remove_file(path).expect("removed");
     }
 
     /// Writes to a read-only file, under every name that it has, and hides that it did.
-    pub fn overwrite_in_place(&self, path: &Path, bytes: &[u8]) {
+    pub(crate) fn overwrite_in_place(&self, path: &Path, bytes: &[u8]) {
         let found = fs::metadata(path).expect("there");
         let (times, mode) = (found.modified().expect("a time"), found.permissions());
         fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("allowed");
@@ -200,18 +200,18 @@ impl Project {
     }
 
     /// Replaces a read-only file.
-    pub fn overwrite(&self, path: &Path, text: &str) {
+    pub(crate) fn overwrite(&self, path: &Path, text: &str) {
         fs::remove_file(path).expect("removed");
         fs::write(path, text).expect("written");
     }
 
-    pub fn exists(&self, relative: &str) -> bool {
+    pub(crate) fn exists(&self, relative: &str) -> bool {
         self.path(relative).exists()
     }
 }
 
 /// Waits until `done`; panics after ten seconds.
-pub fn until(what: &str, mut done: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
     let clock = Instant::now();
     while !done() {
         assert!(clock.elapsed() < Duration::from_secs(10), "{what}");

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 type Names = Vec<String>;
 
 /// By file, the files that it uses, and the names that it takes from each.
-pub type Graph = BTreeMap<PathBuf, BTreeMap<PathBuf, BTreeSet<String>>>;
+pub(crate) type Graph = BTreeMap<PathBuf, BTreeMap<PathBuf, BTreeSet<String>>>;
 
 /// Text of a file, and what it declares.
 #[derive(Default)]
@@ -23,7 +23,7 @@ struct Module {
 }
 
 /// Reads a package: files below `root`, and what they use of each other.
-pub fn graph(root: &Path) -> Graph {
+pub(crate) fn graph(root: &Path) -> Graph {
     let mut modules: BTreeMap<Names, Module> = BTreeMap::new();
     collect(root, root, &mut modules);
     let names: BTreeSet<Names> = modules.keys().cloned().collect();

@@ -10,17 +10,17 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The programs lie side by side in the build folder.
-pub fn engine() -> PathBuf {
+pub(crate) fn engine() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_callsheet-stages")).with_file_name("callsheet")
 }
 
 /// The root of this repository.
-pub fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository").to_owned()
 }
 
 /// A project with this repository's stages, pipelines and weights, and data of its own.
-pub fn project() -> TempDir {
+pub(crate) fn project() -> TempDir {
     let repository = repository();
     let folder = tempfile::tempdir().expect("a folder");
     let shown = repository.display();
@@ -40,7 +40,7 @@ pub fn project() -> TempDir {
 }
 
 /// Programs and commands of a project's settings: those of this repository.
-pub fn commands() -> String {
+pub(crate) fn commands() -> String {
     let settings = fs::read_to_string(repository().join("callsheet.toml")).expect("settings");
     let (_, commands) = settings.split_once("[commands]").expect("commands");
     format!(
@@ -50,7 +50,7 @@ pub fn commands() -> String {
 }
 
 /// A project with this repository's stages, and one pipeline of its own.
-pub fn project_of(name: &str, pipeline: &str) -> TempDir {
+pub(crate) fn project_of(name: &str, pipeline: &str) -> TempDir {
     let project = project();
     let pipelines = project.path().join("pipelines");
     fs::create_dir_all(pipelines.join("datasets")).expect("created");
@@ -71,7 +71,7 @@ pub fn project_of(name: &str, pipeline: &str) -> TempDir {
 }
 
 /// Runs the ffmpeg that stages find.
-pub fn ffmpeg(arguments: &[&str]) {
+pub(crate) fn ffmpeg(arguments: &[&str]) {
     let search = format!("{}:{}", repository().join(".toolchain/bin").display(), env!("PATH"));
     let mut command = Command::new("ffmpeg");
     command.env("PATH", search).args(["-y", "-loglevel", "error"]).args(arguments);
@@ -80,18 +80,18 @@ pub fn ffmpeg(arguments: &[&str]) {
 }
 
 /// Runs the engine in profile `test` and takes what it says.
-pub fn callsheet(project: &TempDir, arguments: &[&str]) -> Output {
+pub(crate) fn callsheet(project: &TempDir, arguments: &[&str]) -> Output {
     callsheet_in("test", project, arguments)
 }
 
 /// Runs the engine in a profile and takes what it says.
-pub fn callsheet_in(profile: &str, project: &TempDir, arguments: &[&str]) -> Output {
+pub(crate) fn callsheet_in(profile: &str, project: &TempDir, arguments: &[&str]) -> Output {
     command(project.path(), profile, arguments).output().expect("callsheet starts")
 }
 
 /// The engine in a profile. A run gets one CPU unless `arguments` say otherwise: the suite runs as many tests at once
 /// as there are CPUs, and small trainings that share all CPUs take longer than one after the other.
-pub fn command(project: &Path, profile: &str, arguments: &[&str]) -> Command {
+pub(crate) fn command(project: &Path, profile: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(engine());
     command.args(arguments).args(["--profile", profile]).current_dir(project);
     if arguments.first() == Some(&"run") && !arguments.contains(&"--jobs") {
@@ -101,7 +101,7 @@ pub fn command(project: &Path, profile: &str, arguments: &[&str]) -> Command {
 }
 
 /// Runs the pipeline where no file may grow beyond so many bytes.
-pub fn limited(project: &TempDir, bytes: u64, arguments: &[&str]) -> Output {
+pub(crate) fn limited(project: &TempDir, bytes: u64, arguments: &[&str]) -> Output {
     let script =
         format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" run --profile test --jobs 1 \"$@\"", bytes / 512);
     let mut command = Command::new("sh");
@@ -110,46 +110,46 @@ pub fn limited(project: &TempDir, bytes: u64, arguments: &[&str]) -> Output {
 }
 
 /// Text that a program wrote to stderr.
-pub fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// The errors at the end of a run: of each failed stage its message and remedy.
-pub fn failures(output: &Output) -> String {
+pub(crate) fn failures(output: &Output) -> String {
     let said = stderr(output);
     let (_, failures) = said.split_once("\nstage `").unwrap_or_else(|| panic!("no stage failed: {said}"));
     format!("stage `{failures}")
 }
 
 /// Lines of a run with a warning of a stage.
-pub fn warnings(output: &Output) -> String {
+pub(crate) fn warnings(output: &Output) -> String {
     let said = stderr(output);
     said.lines().filter(|line| line.contains(": warning: ")).collect::<Vec<_>>().join("\n")
 }
 
 /// Starts the engine in profile `test`; its events are written to `events`.
-pub fn start(project: &TempDir, arguments: &[&str], events: &Path) -> Child {
+pub(crate) fn start(project: &TempDir, arguments: &[&str], events: &Path) -> Child {
     let mut command = command(project.path(), "test", &[&["run", "--json"], arguments].concat());
     command.stdout(File::create(events).expect("created")).stderr(Stdio::null());
     command.spawn().expect("callsheet starts")
 }
 
 /// Names of the stages that ended, by a run's events.
-pub fn finished(events: &str) -> Vec<String> {
+pub(crate) fn finished(events: &str) -> Vec<String> {
     let events = events.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let finished = events.filter(|event| event["event"] == "finished");
     finished.filter_map(|event| Some(event["stage"].as_str()?.to_owned())).collect()
 }
 
 /// Names of the stages that ran.
-pub fn ran(project: &TempDir, arguments: &[&str]) -> Vec<String> {
+pub(crate) fn ran(project: &TempDir, arguments: &[&str]) -> Vec<String> {
     let output = callsheet(project, &[&["run", "--json"], arguments].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     finished(&String::from_utf8_lossy(&output.stdout))
 }
 
 /// Of each row-wise stage that ran, how many rows were computed, and of how many.
-pub fn rows(project: &TempDir, arguments: &[&str]) -> BTreeMap<String, (u64, u64)> {
+pub(crate) fn rows(project: &TempDir, arguments: &[&str]) -> BTreeMap<String, (u64, u64)> {
     let output = callsheet(project, &[&["run", "--json"], arguments].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let events = String::from_utf8_lossy(&output.stdout).into_owned();

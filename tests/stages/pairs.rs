@@ -9,7 +9,7 @@ use image::{Rgb, RgbImage};
 use tempfile::TempDir;
 
 /// A pair: blue blocks on the left, red ones on the right, other ones for every number.
-pub fn pair((width, height): (u32, u32), number: u32) -> RgbImage {
+pub(crate) fn pair((width, height): (u32, u32), number: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         let block = ((x / 16 * 31 + y / 16 * 17 + number * 97) % 160) as u8;
         if x < width / 2 { Rgb([0, block, 200]) } else { Rgb([200, block, 0]) }
@@ -17,13 +17,13 @@ pub fn pair((width, height): (u32, u32), number: u32) -> RgbImage {
 }
 
 /// Writes a picture as the file's name says.
-pub fn jpeg(picture: &RgbImage, path: &Path) {
+pub(crate) fn jpeg(picture: &RgbImage, path: &Path) {
     fs::create_dir_all(path.parent().expect("a folder")).expect("created");
     picture.save(path).expect("written");
 }
 
 /// 24 training images, two of each other split.
-pub fn fixture(project: &TempDir, name: &str, size: (u32, u32), folders: &[&str]) {
+pub(crate) fn fixture(project: &TempDir, name: &str, size: (u32, u32), folders: &[&str]) {
     for folder in folders {
         for number in 0..if *folder == "train" { 24 } else { 2 } {
             let path = raw(project, name).join(format!("{folder}/{number}.jpg"));
@@ -33,23 +33,23 @@ pub fn fixture(project: &TempDir, name: &str, size: (u32, u32), folders: &[&str]
 }
 
 /// The raw files of a dataset.
-pub fn raw(project: &TempDir, name: &str) -> PathBuf {
+pub(crate) fn raw(project: &TempDir, name: &str) -> PathBuf {
     project.path().join("data/raw").join(name)
 }
 
 /// What a program said.
-pub fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
 /// Runs `callsheet dataset ..`, which takes no profile.
-pub fn dataset(project: &TempDir, arguments: &[&str]) -> Output {
+pub(crate) fn dataset(project: &TempDir, arguments: &[&str]) -> Output {
     let mut command = Command::new(engine());
     command.arg("dataset").args(arguments).current_dir(project.path());
     command.output().expect("callsheet starts")
 }
 
 /// Runs `callsheet datasets`.
-pub fn datasets(project: &TempDir) -> Output {
+pub(crate) fn datasets(project: &TempDir) -> Output {
     Command::new(engine()).arg("datasets").current_dir(project.path()).output().expect("callsheet starts")
 }

@@ -19,7 +19,7 @@ const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 const EVENTS: &str = "events.ndjson";
 
 /// A project in which the whole pipeline has run: results, views, history and checkpoints are there.
-pub fn finished() -> TempDir {
+pub(crate) fn finished() -> TempDir {
     let project = project();
     share_results(&project);
     take(&project, &["out", "store/heads", "store/runs", "store/scratch"]);
@@ -27,14 +27,14 @@ pub fn finished() -> TempDir {
 }
 
 /// A project that has never run and whose store holds every result of the whole pipeline, but no checkpoint.
-pub fn with_results() -> TempDir {
+pub(crate) fn with_results() -> TempDir {
     let project = project();
     share_results(&project);
     project
 }
 
 /// Gives a project the results of the whole pipeline, so that its own stages of equal keys need not run.
-pub fn share_results(project: &TempDir) {
+pub(crate) fn share_results(project: &TempDir) {
     take(project, &["store/actions", "store/objects", "store/rows"]);
     for folder in ["heads", "runs", "scratch", "locks", "staging"] {
         fs::create_dir_all(project.path().join("data/store").join(folder)).expect("created");
@@ -51,7 +51,7 @@ fn take(project: &TempDir, folders: &[&str]) {
 }
 
 /// The events of the cold run that every other test begins with.
-pub fn events_of_the_cold_run() -> String {
+pub(crate) fn events_of_the_cold_run() -> String {
     fs::read_to_string(shared_run().join(EVENTS)).expect("events")
 }
 

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 /// An error that a user can act on.
 #[derive(Debug)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     message: String,
     help: String,
 }

@@ -8,7 +8,7 @@ use polars::prelude::*;
 use crate::frame::{collect, row_number, short};
 
 /// What the user asks for.
-pub struct Options {
+pub(super) struct Options {
     /// Rows of pictures at most.
     pub rows: usize,
     /// Pictures side by side.
@@ -20,7 +20,7 @@ pub struct Options {
 }
 
 /// A picture's place.
-pub struct Place {
+pub(super) struct Place {
     /// Which image or frame.
     pub id: String,
     /// What stands under it.
@@ -28,7 +28,7 @@ pub struct Place {
 }
 
 /// A row of places; none is a gap.
-pub struct LaidRow {
+pub(super) struct LaidRow {
     /// What stands above it.
     pub label: String,
     /// From left to right.
@@ -36,7 +36,7 @@ pub struct LaidRow {
 }
 
 /// A sheet without its pictures.
-pub struct Layout {
+pub(super) struct Layout {
     /// What it shows.
     pub title: String,
     /// The column by which pictures are found: `image_id` or `frame_id`.
@@ -47,7 +47,7 @@ pub struct Layout {
 
 impl Layout {
     /// Every picture.
-    pub fn places(&self) -> impl Iterator<Item = &Place> {
+    pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
         self.rows.iter().flat_map(|row| &row.places).flatten()
     }
 }
@@ -56,7 +56,7 @@ impl Layout {
 ///
 /// # Errors
 /// When no column names an image, or the table cannot be read.
-pub fn lay_out(
+pub(super) fn lay_out(
     frame: &LazyFrame,
     schema: &Schema,
     draw: impl Fn(usize) -> Result<LazyFrame>,

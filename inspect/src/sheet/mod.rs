@@ -34,7 +34,7 @@ Examples:
 
 A table is an artifact or a file, as for `callsheet inspect`. What is drawn follows from its columns:
 `image_id` or `frame_id` name what is shown, other columns stand under it.")]
-pub struct SheetCommand {
+pub(crate) struct SheetCommand {
     /// The table
     #[arg(value_name = "TABLE", required_unless_present = "sql")]
     table: Option<String>,
@@ -73,7 +73,7 @@ pub struct SheetCommand {
 }
 
 impl SheetCommand {
-    pub fn execute(&self) -> Result<u8> {
+    pub(crate) fn execute(&self) -> Result<u8> {
         let mut artifacts = None;
         let (name, rests_on, mut frame, in_order) = match (&self.table, &self.sql) {
             (_, Some(query)) => {

@@ -12,13 +12,13 @@ use crate::frame::collect;
 use crate::table::{Table, is_image, open};
 
 /// Pictures by id.
-pub type Pictures = HashMap<String, RgbImage>;
+pub(super) type Pictures = HashMap<String, RgbImage>;
 
 /// Columns of images that are taken before others: the styled image of a pair, a frame.
 const PREFERRED: [&str; 2] = ["b", "image"];
 
 /// Where pictures are looked for.
-pub struct Source<'a> {
+pub(super) struct Source<'a> {
     /// The table, if the user names one.
     pub table: Option<&'a str>,
     /// Its column, if the user names one.
@@ -34,7 +34,12 @@ impl Source<'_> {
     ///
     /// # Errors
     /// When no table has them, or a picture is damaged.
-    pub fn load(&self, drawn: &str, ids: &[&str], artifacts: &mut Option<Artifacts>) -> Result<Pictures> {
+    pub(super) fn load(
+        &self,
+        drawn: &str,
+        ids: &[&str],
+        artifacts: &mut Option<Artifacts>,
+    ) -> Result<Pictures> {
         let (table, column) = self.find(drawn, artifacts)?;
         let wanted: BTreeSet<&str> = ids.iter().copied().collect();
         let wanted = Series::new("wanted".into(), wanted.into_iter().collect::<Vec<_>>());

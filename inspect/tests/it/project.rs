@@ -7,10 +7,10 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// A project of stages that each make one table of JSON lines.
-pub struct Project(TempDir);
+pub(crate) struct Project(TempDir);
 
 /// Output of a program and its exit code.
-pub struct Said {
+pub(crate) struct Said {
     pub out: String,
     pub err: String,
     pub code: Option<i32>,
@@ -23,7 +23,7 @@ fn engine() -> PathBuf {
 
 impl Project {
     /// A project with these tables: name, columns as stage.toml declares them, and rows.
-    pub fn new(tables: &[(&str, &str, &str)]) -> Self {
+    pub(crate) fn new(tables: &[(&str, &str, &str)]) -> Self {
         let project = Self(tempfile::tempdir().expect("a folder"));
         let inspect = env!("CARGO_BIN_EXE_callsheet-inspect");
         project.write(
@@ -54,39 +54,39 @@ impl Project {
     }
 
     /// The rows of a table, one JSON object a line.
-    pub fn rows(&self, name: &str, rows: &str) {
+    pub(crate) fn rows(&self, name: &str, rows: &str) {
         self.write(&format!("data/raw/{name}.ndjson"), rows);
     }
 
-    pub fn path(&self, relative: &str) -> PathBuf {
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
         self.0.path().join(relative)
     }
 
-    pub fn write(&self, relative: &str, text: &str) {
+    pub(crate) fn write(&self, relative: &str, text: &str) {
         let path = self.path(relative);
         fs::create_dir_all(path.parent().expect("a folder")).expect("created");
         fs::write(path, text).expect("written");
     }
 
-    pub fn callsheet(&self, arguments: &[&str]) -> Said {
+    pub(crate) fn callsheet(&self, arguments: &[&str]) -> Said {
         callsheet_in(self.0.path(), arguments)
     }
 
     /// Runs the pipeline, which must succeed.
-    pub fn run(&self) {
+    pub(crate) fn run(&self) {
         let said = self.callsheet(&["run"]);
         assert_eq!(said.code, Some(0), "{}", said.err);
     }
 
     /// What a command prints, which must succeed.
-    pub fn shown(&self, arguments: &[&str]) -> String {
+    pub(crate) fn shown(&self, arguments: &[&str]) -> String {
         let said = self.callsheet(arguments);
         assert_eq!(said.code, Some(0), "{arguments:?}: {}", said.err);
         said.out
     }
 
     /// What a command says that must be refused.
-    pub fn refused(&self, arguments: &[&str]) -> String {
+    pub(crate) fn refused(&self, arguments: &[&str]) -> String {
         let said = self.callsheet(arguments);
         assert_eq!(said.code, Some(2), "{arguments:?}: {}{}", said.out, said.err);
         said.err
@@ -94,12 +94,12 @@ impl Project {
 }
 
 /// Runs callsheet in a folder.
-pub fn callsheet_in(folder: &Path, arguments: &[&str]) -> Said {
+pub(crate) fn callsheet_in(folder: &Path, arguments: &[&str]) -> Said {
     callsheet_to(Stdio::piped(), folder, arguments)
 }
 
 /// The same, what it prints to somewhere else.
-pub fn callsheet_to(out: impl Into<Stdio>, folder: &Path, arguments: &[&str]) -> Said {
+pub(crate) fn callsheet_to(out: impl Into<Stdio>, folder: &Path, arguments: &[&str]) -> Said {
     let mut command = Command::new(engine());
     command.args(arguments).current_dir(folder).stdout(out);
     let Output { status, stdout, stderr } = command.output().expect("callsheet starts");

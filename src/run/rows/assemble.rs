@@ -33,7 +33,7 @@ type Place = (usize, usize);
 
 /// What a table is made of.
 #[derive(Debug, Default, PartialEq)]
-pub struct Layout {
+pub(super) struct Layout {
     /// Segments that are taken as they are.
     pub kept: Vec<usize>,
     /// Rows to be written, as positions among those wanted, in the order of their key; each list to
@@ -45,19 +45,19 @@ pub struct Layout {
 
 impl Layout {
     /// Positions of wanted rows that no segment has.
-    pub fn missing(&self) -> Vec<usize> {
+    pub(super) fn missing(&self) -> Vec<usize> {
         (0..self.places.len()).filter(|row| self.places[*row].is_none()).collect()
     }
 
     /// Digests of all rows that are there, in the order of their key.
-    pub fn outputs(&self, segments: &[Segment]) -> Vec<Digest> {
+    pub(super) fn outputs(&self, segments: &[Segment]) -> Vec<Digest> {
         let places = self.places.iter().flatten();
         places.map(|(segment, at)| segments[*segment].rows[*at].output).collect()
     }
 }
 
 /// Lays out a table of the wanted rows.
-pub fn lay_out(wanted: &Wanted, segments: &[Segment]) -> Layout {
+pub(super) fn lay_out(wanted: &Wanted, segments: &[Segment]) -> Layout {
     let by_input = Index::new(&wanted.inputs);
     // Of each segment the wanted rows that it has, with their positions in it.
     let has: Vec<Vec<(usize, usize)>> = segments
@@ -121,7 +121,7 @@ fn merge_small(layout: &mut Layout, loose: Vec<usize>, has: &[Vec<(usize, usize)
 ///
 /// # Errors
 /// When a segment cannot be read, or the store cannot be written.
-pub fn assemble(
+pub(super) fn assemble(
     store: &Store,
     pool: &Digest,
     layout: &Layout,
@@ -207,7 +207,7 @@ impl Parts<'_> {
 }
 
 /// Names and types of the columns of a segment.
-pub fn columns_of(store: &Store, segment: &Segment) -> Result<Vec<(String, String)>> {
+pub(super) fn columns_of(store: &Store, segment: &Segment) -> Result<Vec<(String, String)>> {
     Ok(field_names(schema(&store.object_path(&segment.object()))?.fields()))
 }
 

@@ -33,7 +33,7 @@ fn is_zero(count: &u64) -> bool {
 
 /// A table that is there, or that a stage would make.
 #[derive(Debug)]
-pub struct Foreseen {
+pub(crate) struct Foreseen {
     /// Its files, or files that have rows of it: which ones, increasing; all if none are named.
     files: Vec<(PathBuf, Option<Vec<u64>>)>,
     /// Rows that are still to be computed.
@@ -45,7 +45,7 @@ impl Foreseen {
     ///
     /// # Errors
     /// When its folder cannot be listed.
-    pub fn there(table: &Path) -> Result<Self> {
+    pub(crate) fn there(table: &Path) -> Result<Self> {
         let files = part_files(table)?.into_iter().map(|path| (path, None)).collect();
         Ok(Self { files, open: 0 })
     }
@@ -54,7 +54,7 @@ impl Foreseen {
     ///
     /// # Errors
     /// When the table cannot be read, or its rows cannot be told apart.
-    pub fn count(
+    pub(crate) fn count(
         &self,
         store: &Store,
         pool: &Digest,

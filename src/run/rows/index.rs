@@ -7,7 +7,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use callsheet_worker::digest::Digest;
 
 /// Where digests are in a list, by their first bytes: as random as any hash of them.
-pub struct Index<'a> {
+pub(super) struct Index<'a> {
     digests: &'a [Digest],
     places: HashMap<u64, u32, BuildHasherDefault<First>>,
     /// Those whose first bytes others have too.
@@ -34,7 +34,7 @@ impl Hasher for First {
 
 impl<'a> Index<'a> {
     /// Looks at every digest once.
-    pub fn new(digests: &'a [Digest]) -> Self {
+    pub(super) fn new(digests: &'a [Digest]) -> Self {
         let mut places = HashMap::with_capacity_and_hasher(digests.len(), BuildHasherDefault::default());
         let mut rest = HashMap::new();
         for (place, digest) in digests.iter().enumerate() {
@@ -47,7 +47,7 @@ impl<'a> Index<'a> {
     }
 
     /// Where a digest is, if it is there.
-    pub fn find(&self, digest: &Digest) -> Option<usize> {
+    pub(super) fn find(&self, digest: &Digest) -> Option<usize> {
         let place = *self.places.get(&first(digest))? as usize;
         if self.digests[place] == *digest { Some(place) } else { self.rest.get(digest).copied() }
     }

@@ -14,7 +14,7 @@ use crate::declare::RowsDecl;
 
 /// The rows that a worker was asked for, in the order of their key.
 #[derive(Debug, Default)]
-pub struct Asked {
+pub(super) struct Asked {
     /// Their keys.
     pub keys: Vec<String>,
     /// What each depends on.
@@ -25,7 +25,7 @@ pub struct Asked {
 
 impl Asked {
     /// What [`write_missing`] wrote to a folder; none if there is nothing whole.
-    pub fn read(folder: &Path) -> Option<Self> {
+    pub(super) fn read(folder: &Path) -> Option<Self> {
         serde_json::from_slice(&fs::read(folder.join(ASKED)).ok()?).ok().map(|(keys, inputs, watch)| Self {
             keys,
             inputs,
@@ -38,7 +38,7 @@ impl Asked {
 ///
 /// # Errors
 /// When the table cannot be read, or the disk is full.
-pub fn write_missing(
+pub(super) fn write_missing(
     table: &Path,
     rows: &RowsDecl,
     wanted: &Wanted,
@@ -70,5 +70,5 @@ pub fn write_missing(
 }
 
 /// Name of the table.
-pub const MISSING: &str = "missing.parquet";
+pub(super) const MISSING: &str = "missing.parquet";
 const ASKED: &str = "missing.json";

@@ -13,5 +13,6 @@ mod returned;
 mod rowwise;
 mod wanted;
 
-pub use foreseen::{Compute, Foreseen};
-pub use wanted::Files;
+pub use foreseen::Compute;
+pub(crate) use foreseen::Foreseen;
+pub(super) use wanted::Files;

@@ -30,7 +30,7 @@ use crate::store::{RowDigests, Segment, Store};
 const ONE_EACH: &str = "a row-wise stage returns one row for each row that it is given, with the same key";
 
 /// Takes what a worker returned.
-pub struct Returned<'a> {
+pub(super) struct Returned<'a> {
     /// Where segments go.
     pub store: &'a Store,
     /// The rows that can stand for each other.
@@ -54,7 +54,7 @@ impl Returned<'_> {
     /// # Errors
     /// When a row was not asked for or is there twice, a column is not as declared, or, of a worker
     /// that has ended well, a row is not there.
-    pub fn keep(&self, path: &Path, whole: bool) -> Result<Vec<Segment>> {
+    pub(super) fn keep(&self, path: &Path, whole: bool) -> Result<Vec<Segment>> {
         let mut seen = BTreeSet::new();
         let mut segments = Vec::new();
         let kept = self.keep_files(path, whole, &mut seen, &mut segments);

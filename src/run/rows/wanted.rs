@@ -20,11 +20,11 @@ use serde_json::Value;
 use crate::declare::RowsDecl;
 
 /// Digests of the files of inputs, by the names that the worker sees.
-pub type Files = BTreeMap<String, BTreeMap<String, Digest>>;
+pub(crate) type Files = BTreeMap<String, BTreeMap<String, Digest>>;
 
 /// Rows of an input, in the order of their key.
 #[derive(Debug, Default, PartialEq)]
-pub struct Wanted {
+pub(super) struct Wanted {
     /// Their keys.
     pub keys: Vec<String>,
     /// What each depends on.
@@ -38,7 +38,7 @@ impl Wanted {
     ///
     /// # Errors
     /// When the table cannot be read or lacks a column, or a key is no text, null, or there twice.
-    pub fn read(table: &[Rows], rows: &RowsDecl, files: &Files) -> Result<Self> {
+    pub(super) fn read(table: &[Rows], rows: &RowsDecl, files: &Files) -> Result<Self> {
         let names: Vec<String> = match table.first() {
             Some(first) => schema(first.path)?.fields().iter().map(|f| f.name().clone()).collect(),
             None => return Ok(Self::default()),

@@ -31,7 +31,7 @@ struct Looked {
 ///
 /// # Errors
 /// When there is no such dataset, or its file is malformed.
-pub fn check(name: &str, json: bool) -> Result<u8> {
+pub(super) fn check(name: &str, json: bool) -> Result<u8> {
     let Some(raw) = raw(name)? else { return Ok(REFUSED) };
     let files = &raw.declared.files;
     let paired = raw.declared.import == "pairs";

@@ -13,7 +13,7 @@ use crate::commands::project::ask;
 /// The table `[metadata]` of a dataset's file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Metadata {
+pub(super) struct Metadata {
     /// Width and height of a file's image in pixels.
     pub size: Option<[u32; 2]>,
     /// Files of each split.
@@ -28,7 +28,7 @@ pub struct Metadata {
 
 /// A dataset as `callsheet datasets NAME --json` prints it.
 #[derive(Deserialize)]
-pub struct Declared {
+pub(super) struct Declared {
     /// What it is, in one line.
     pub summary: String,
     /// How its files become pairs: `pairs`, `video` or another import.
@@ -44,7 +44,7 @@ pub struct Declared {
 
 /// Pattern of raw files.
 #[derive(Deserialize)]
-pub struct Source {
+pub(super) struct Source {
     /// Relative to the project.
     pub pattern: String,
     /// Where a user gets the files; empty if that is not said.
@@ -53,7 +53,7 @@ pub struct Source {
 
 /// A raw file.
 #[derive(Deserialize)]
-pub struct RawFile {
+pub(super) struct RawFile {
     /// Relative to the folder that the pattern begins with.
     pub name: String,
     /// Absolute path.
@@ -61,7 +61,7 @@ pub struct RawFile {
 }
 
 /// A dataset and what is expected of its files.
-pub struct Raw {
+pub(super) struct Raw {
     /// As its file says.
     pub declared: Declared,
     /// What is expected of the files.
@@ -72,7 +72,7 @@ pub struct Raw {
 ///
 /// # Errors
 /// When the engine cannot be started, or `[metadata]` is malformed.
-pub fn raw(name: &str) -> Result<Option<Raw>> {
+pub(super) fn raw(name: &str) -> Result<Option<Raw>> {
     let Some(answer) = ask(&["datasets", name, "--json"])? else { return Ok(None) };
     let datasets: Vec<Declared> = serde_json::from_slice(&answer).context("malformed answer of callsheet")?;
     let declared = datasets.into_iter().next().context("no answer of callsheet")?;

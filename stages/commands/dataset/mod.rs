@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 #[command(after_help = "Examples:\n  \
     callsheet dataset check facades    # decode every file: counts, sizes, halves, duplicates\n  \
     make fetch DATASET=facades         # fetch it from its public address")]
-pub struct Dataset {
+pub(super) struct Dataset {
     #[command(subcommand)]
     command: DatasetCommands,
 }
@@ -32,7 +32,7 @@ enum DatasetCommands {
 impl Dataset {
     /// # Errors
     /// When there is no such dataset, or its file is malformed.
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         let DatasetCommands::Check { name, json } = &self.command;
         check::check(name, *json)
     }

@@ -12,7 +12,7 @@ const SHOWN: usize = 5;
 
 /// Something to mend.
 #[derive(Serialize)]
-pub struct Finding {
+pub(super) struct Finding {
     /// Name of the file; empty if it is about no single one.
     pub file: String,
     /// What is wrong, in a word.
@@ -23,7 +23,7 @@ pub struct Finding {
 
 /// What a check of a dataset tells.
 #[derive(Serialize)]
-pub struct Report {
+pub(super) struct Report {
     dataset: String,
     summary: String,
     files: usize,
@@ -44,7 +44,7 @@ pub struct Report {
 
 impl Report {
     /// Nothing is found yet.
-    pub fn new(name: &str, raw: &Raw) -> Self {
+    pub(super) fn new(name: &str, raw: &Raw) -> Self {
         let obtain = raw.declared.sources.iter().map(|Source { pattern, obtain }| {
             match (obtain.as_str(), &raw.metadata.url) {
                 ("", None) => pattern.clone(),
@@ -68,7 +68,7 @@ impl Report {
     }
 
     /// Adds what is missing of the numbers that are expected.
-    pub fn count(&mut self, raw: &Raw) {
+    pub(super) fn count(&mut self, raw: &Raw) {
         let mut missing = |detail: String| {
             self.findings.push(Finding { file: String::new(), kind: "missing".to_owned(), detail });
         };
@@ -91,7 +91,7 @@ impl Report {
     }
 
     /// Prints it as text, or as JSON.
-    pub fn print(&self, json: bool) {
+    pub(super) fn print(&self, json: bool) {
         if json {
             print_json(self);
             return;

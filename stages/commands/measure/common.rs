@@ -6,7 +6,7 @@ use anyhow::Result;
 use callsheet_worker::refusal;
 
 /// Refuses two images that differ in size.
-pub fn check_sizes([a, b]: [&Path; 2], sizes: [(u32, u32); 2]) -> Result<()> {
+pub(super) fn check_sizes([a, b]: [&Path; 2], sizes: [(u32, u32); 2]) -> Result<()> {
     let [x, y] = sizes.map(|(width, height)| format!("{width}x{height}"));
     if x == y {
         return Ok(());
@@ -18,7 +18,7 @@ pub fn check_sizes([a, b]: [&Path; 2], sizes: [(u32, u32); 2]) -> Result<()> {
 }
 
 /// The mean of what is finite, if anything is.
-pub fn finite_mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+pub(super) fn finite_mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let finite: Vec<f64> = values.filter(|value| value.is_finite()).collect();
     (!finite.is_empty()).then(|| finite.iter().sum::<f64>() / finite.len() as f64)
 }

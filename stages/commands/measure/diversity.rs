@@ -22,7 +22,7 @@ const MOST: usize = 100;
 
 /// What was measured of a folder.
 #[derive(Serialize)]
-pub struct Line {
+pub(super) struct Line {
     folder: String,
     images: usize,
     /// Mean LPIPS between each image and the next by name.
@@ -35,7 +35,7 @@ pub struct Line {
 ///
 /// # Errors
 /// When it is no folder, or one has less than two images, or too many.
-pub fn find(outputs: &Path) -> Result<Vec<(PathBuf, Vec<PathBuf>)>> {
+pub(super) fn find(outputs: &Path) -> Result<Vec<(PathBuf, Vec<PathBuf>)>> {
     if outputs.is_file() {
         let message = format!("{} is a single image", outputs.display());
         return Err(refusal(message, "name what it should be, too, or a folder of images"));
@@ -78,7 +78,7 @@ pub fn find(outputs: &Path) -> Result<Vec<(PathBuf, Vec<PathBuf>)>> {
 ///
 /// # Errors
 /// When an image is unreadable, or not as large as the others of its folder.
-pub fn measure(folders: &[(PathBuf, Vec<PathBuf>)], distance: &Distance) -> Result<Vec<Line>> {
+pub(super) fn measure(folders: &[(PathBuf, Vec<PathBuf>)], distance: &Distance) -> Result<Vec<Line>> {
     let side = distance.side;
     let line = |(done, (folder, paths)): (usize, &(PathBuf, Vec<PathBuf>))| {
         let read = |path: &PathBuf| {
@@ -100,7 +100,7 @@ pub fn measure(folders: &[(PathBuf, Vec<PathBuf>)], distance: &Distance) -> Resu
 }
 
 /// A line for each folder, and one for all.
-pub fn text(lines: &[Line]) -> String {
+pub(super) fn text(lines: &[Line]) -> String {
     let line = |name: &str, [consecutive, all]: [f64; 2]| {
         format!("consecutive {consecutive:.4}  all pairs {all:.4}  {}", plain(name))
     };

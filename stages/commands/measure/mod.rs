@@ -26,7 +26,7 @@ const LARGEST_SIDE: i64 = 4096;
     callsheet measure outputs/ wanted/ --network vgg     # LPIPS on VGG-16\n  \
     callsheet measure outputs/                           # diversity: a folder in it for each input\n  \
     callsheet measure outputs/ --json                    # for programs")]
-pub struct Measure {
+pub(super) struct Measure {
     /// An image, or a folder of images
     images: PathBuf,
     /// What it should be: an image, or a folder that has images of the same names; without it, how different
@@ -74,7 +74,7 @@ impl Network {
 impl Measure {
     /// # Errors
     /// When an image or a weight file is unreadable, images have no counterpart, or a folder has none to compare.
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         match &self.wanted {
             Some(wanted) => {
                 let pairs = pairs::find(&self.images, wanted)?;

@@ -21,7 +21,7 @@ use callsheet_worker::print::plain;
 
 /// What was measured of a pair.
 #[derive(Serialize)]
-pub struct Line {
+pub(super) struct Line {
     image: String,
     /// In dB; infinite, in JSON null, of identical images.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,7 +38,7 @@ const BATCH: usize = 16;
 ///
 /// # Errors
 /// When images have no counterpart.
-pub fn find(images: &Path, wanted: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
+pub(super) fn find(images: &Path, wanted: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
     if images.is_dir() != wanted.is_dir() {
         return Err(refusal(
             format!("{} and {} are an image and a folder", images.display(), wanted.display()),
@@ -66,7 +66,11 @@ pub fn find(images: &Path, wanted: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
 ///
 /// # Errors
 /// When an image is unreadable, or not as large as its counterpart.
-pub fn measure(pairs: &[(PathBuf, PathBuf)], distance: &Distance, lpips_alone: bool) -> Result<Vec<Line>> {
+pub(super) fn measure(
+    pairs: &[(PathBuf, PathBuf)],
+    distance: &Distance,
+    lpips_alone: bool,
+) -> Result<Vec<Line>> {
     let mut lines = Vec::with_capacity(pairs.len());
     for batch in pairs.chunks(BATCH) {
         lines.extend(of_batch(batch, distance, lpips_alone)?);
@@ -100,7 +104,7 @@ fn of_batch(pairs: &[(PathBuf, PathBuf)], distance: &Distance, lpips_alone: bool
 }
 
 /// A line for each pair, and their means.
-pub fn text(lines: &[Line]) -> String {
+pub(super) fn text(lines: &[Line]) -> String {
     let mut text: Vec<String> =
         lines.iter().map(|line| shown(&line.image, line.psnr, line.ssim, line.lpips)).collect();
     if lines.len() > 1 {

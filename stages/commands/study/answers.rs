@@ -53,7 +53,7 @@ enum Realistic {
 
 /// What somebody says of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// This one is more realistic.
     Realistic(Side),
     /// Both are, and this one is closer in style.
@@ -61,7 +61,7 @@ pub enum Verdict {
 }
 
 /// Somebody who answered.
-pub struct Participant {
+pub(super) struct Participant {
     /// The file.
     pub path: PathBuf,
     /// Verdicts by position of the question in the key.
@@ -72,7 +72,7 @@ pub struct Participant {
 ///
 /// # Errors
 /// When a file holds no answers to the key's study, or two are of one participant.
-pub fn participants(key: &Key, key_path: &Path, named: &[PathBuf]) -> Result<Vec<Participant>> {
+pub(super) fn participants(key: &Key, key_path: &Path, named: &[PathBuf]) -> Result<Vec<Participant>> {
     let positions =
         key.questions.iter().enumerate().map(|(at, question)| (question.id.as_str(), at)).collect();
     let mut known: HashMap<String, PathBuf> = HashMap::new();
@@ -123,7 +123,7 @@ fn files(named: &[PathBuf], key: &Path) -> Result<Vec<PathBuf>> {
 ///
 /// # Errors
 /// When it is no file, larger, or unreadable.
-pub fn bounded(path: &Path) -> Result<Vec<u8>> {
+pub(super) fn bounded(path: &Path) -> Result<Vec<u8>> {
     let reading = || format!("cannot read {}", path.display());
     let help = "name files that participants saved, and the key of their study";
     // What is no file, a pipe say, may never end.

@@ -10,7 +10,7 @@ use crate::user_study::{Key, Purpose};
 
 /// How often something was answered in favour of ours.
 #[derive(Serialize)]
-pub struct Share {
+pub(super) struct Share {
     /// Answers in its favour; half of one for a tie.
     pub ours: f64,
     /// Answers.
@@ -24,7 +24,7 @@ pub struct Share {
 
 /// Ours beside another method.
 #[derive(Serialize)]
-pub struct Compared {
+pub(super) struct Compared {
     /// Name of the other one.
     pub method: String,
     /// Which is more realistic; both, half.
@@ -41,7 +41,7 @@ pub struct Compared {
 
 /// What a study comes to.
 #[derive(Serialize)]
-pub struct Tally {
+pub(super) struct Tally {
     pub study: String,
     pub title: String,
     pub note: String,
@@ -80,7 +80,7 @@ struct Counts {
 
 impl Tally {
     /// Counts the answers of those who are attentive, or of all.
-    pub fn new(key: &Key, participants: &[Participant], keep_inattentive: bool) -> Self {
+    pub(super) fn new(key: &Key, participants: &[Participant], keep_inattentive: bool) -> Self {
         let (attentive, inattentive): (Vec<_>, Vec<_>) =
             participants.iter().partition(|participant| is_attentive(key, participant));
         let counted: Vec<&Participant> =

@@ -20,7 +20,7 @@ use count::Tally;
     callsheet study tally key.json answers/                # every .json file of a folder\n  \
     callsheet study tally key.json a.json b.json --json    # for programs\n\n\
     The stage user_study makes the page and the key; a participant's browser saves a file of answers.")]
-pub struct Study {
+pub(super) struct Study {
     #[command(subcommand)]
     command: StudyCommands,
 }
@@ -46,7 +46,7 @@ enum StudyCommands {
 impl Study {
     /// # Errors
     /// When the key is none, or a file holds no answers to its study.
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         let StudyCommands::Tally { key: path, answers, keep_inattentive, json } = &self.command;
         let key = Key::parse(&bounded(path)?, path)?;
         let participants = participants(&key, path, answers)?;

@@ -12,7 +12,7 @@ use super::count::{Compared, Share, Tally};
 ///
 /// # Errors
 /// When it cannot be put into words.
-pub fn tally(tally: &Tally, json: bool) -> Result<()> {
+pub(super) fn tally(tally: &Tally, json: bool) -> Result<()> {
     if json {
         print_json(tally);
     } else {

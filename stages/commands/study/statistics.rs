@@ -5,7 +5,7 @@ const Z: f64 = 1.959_963_984_540_054;
 
 /// Ends of Wilson's interval of 95 % confidence of a share (Wilson 1927): `successes` of `trials`. Half a success,
 /// of a tie, is taken as it is. Nothing is known of no trials: (0, 1).
-pub fn wilson(successes: f64, trials: usize) -> (f64, f64) {
+pub(super) fn wilson(successes: f64, trials: usize) -> (f64, f64) {
     if trials == 0 {
         return (0.0, 1.0);
     }
@@ -20,7 +20,7 @@ pub fn wilson(successes: f64, trials: usize) -> (f64, f64) {
 /// Fleiss' kappa (1971): agreement beyond chance of those who put items into categories; each item is how often it was
 /// put into each. Items may have been seen by different numbers of people; those seen by fewer than two tell nothing.
 /// None if nothing is told, or everybody always gave the same answer.
-pub fn fleiss_kappa<const CATEGORIES: usize>(items: &[[usize; CATEGORIES]]) -> Option<f64> {
+pub(super) fn fleiss_kappa<const CATEGORIES: usize>(items: &[[usize; CATEGORIES]]) -> Option<f64> {
     let people = |item: &[usize; CATEGORIES]| item.iter().sum::<usize>();
     let items: Vec<[usize; CATEGORIES]> = items.iter().copied().filter(|item| people(item) > 1).collect();
     let all: usize = items.iter().map(people).sum();

@@ -27,10 +27,10 @@ struct Declared {
 }
 
 /// Repetitions of a training: of each the names of its stages, in their order.
-pub type Repetitions = Vec<Vec<String>>;
+pub(super) type Repetitions = Vec<Vec<String>>;
 
 /// A claim about the stages of a run.
-pub struct Claim {
+pub(super) struct Claim {
     /// What is claimed, in a sentence.
     pub claim: String,
     /// Stages before the training that is said to be faster.
@@ -42,13 +42,13 @@ pub struct Claim {
 }
 
 /// A claim, or its sentence and why it cannot be tested in this run.
-pub type Found = Result<Claim, (String, String)>;
+pub(super) type Found = Result<Claim, (String, String)>;
 
 /// The claims of the pipeline of a run.
 ///
 /// # Errors
 /// When the table `[[metadata.faster]]` is malformed.
-pub fn claims(run: &Run) -> Result<Vec<Found>> {
+pub(super) fn claims(run: &Run) -> Result<Vec<Found>> {
     let Some(declared) = run.metadata.get("faster") else { return Ok(Vec::new()) };
     let declared: Vec<Declared> = serde_json::from_value(declared.clone()).map_err(|error| {
         refusal(

@@ -4,7 +4,7 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// What was measured of one repetition, or of several.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Value {
+pub(super) struct Value {
     /// The value itself.
     pub value: f64,
     /// Between which it is, if that is known.
@@ -23,7 +23,7 @@ impl Value {
 
 /// The geometric mean of repetitions, and its interval of 95 % confidence by how they differ, widened by as much as their
 /// values are not known; a single one is taken as it is. At least one, and each a time.
-pub fn mean(repetitions: &[Value]) -> Value {
+pub(super) fn mean(repetitions: &[Value]) -> Value {
     if let [single] = repetitions {
         return *single;
     }
@@ -36,7 +36,7 @@ pub fn mean(repetitions: &[Value]) -> Value {
 /// confidence by how repetitions differ (Welch's, of logarithms), widened by as much as their values are not known. Where one
 /// side has a single repetition, it is taken to differ as those of the other do; where both have, nothing tells how they
 /// would. None where a value is no time; at least one repetition each.
-pub fn ratio(faster: &[Value], than: &[Value]) -> Option<Value> {
+pub(super) fn ratio(faster: &[Value], than: &[Value]) -> Option<Value> {
     let mut all = faster.iter().chain(than);
     if all.any(|one| !(one.value.is_finite() && one.value > 0.0)) {
         return None;
@@ -99,7 +99,7 @@ impl Moments {
 }
 
 /// Deviations that 95 % of Student's t distribution lie within; at least one degree of freedom.
-pub fn student(degrees: f64) -> f64 {
+pub(super) fn student(degrees: f64) -> f64 {
     let distribution = StudentsT::new(0.0, 1.0, degrees.clamp(1.0, MANY_DEGREES)).expect("in range");
     distribution.inverse_cdf(0.975)
 }

@@ -36,7 +36,7 @@ use training::trainings;
     stages = [\"finetune@v4-*\"]          # all instances of a pattern are repetitions\n  \
     than = [\"train@v1-*\"]\n  \
     pretraining = [\"train_encoder\"]     # its time counts until a quality is reached")]
-pub struct TrainingTimes {
+pub(super) struct TrainingTimes {
     /// A run: its id, the beginning of it, `latest`, `latest~1`; `-` reads its description from stdin
     #[arg(default_value = "latest")]
     run: String,
@@ -48,7 +48,7 @@ pub struct TrainingTimes {
 impl TrainingTimes {
     /// # Errors
     /// When the run cannot be described, or a claim of its pipeline is malformed.
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         let Some(run) = self.described()? else { return Ok(REFUSED) };
         let trainings = trainings(&run);
         let sections: Vec<Section> = section(&trainings, &claims(&run)?).into_iter().collect();

@@ -9,7 +9,7 @@ const LEAST_SPANS: usize = 5;
 /// Seconds a step takes in a training of these stages, and in which interval of 95 % confidence, from how much longer some
 /// spans took than those beside them: a warm-up whose steps take less is no noise. None where no two steps were told of one
 /// of them.
-pub fn pace(stages: &[&Training]) -> Option<Value> {
+pub(super) fn pace(stages: &[&Training]) -> Option<Value> {
     let (mut seconds, mut steps, mut variance) = (0.0, 0.0, 0.0);
     let (mut enough, mut degrees) = (true, f64::INFINITY);
     for stage in stages {

@@ -7,7 +7,7 @@ use callsheet_figures::label::number;
 
 /// A quality that several trainings reached.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Goal {
+pub(super) struct Goal {
     /// The best of the one whose best is worst.
     value: f64,
     /// Whether more is better.
@@ -16,7 +16,7 @@ pub struct Goal {
 
 impl Goal {
     /// `until psnr is 20.1 or more`.
-    pub fn shown(&self, name: &str) -> String {
+    pub(super) fn shown(&self, name: &str) -> String {
         let side = if self.more { "more" } else { "less" };
         format!("until {} is {} or {side}", name.trim_start_matches(QUALITY), number(self.value))
     }
@@ -24,7 +24,7 @@ impl Goal {
 
 /// By what was measured, whether more of it is better: whether more trainings ended with more than they began with than with
 /// less. Nothing of what is as often so as not.
-pub fn directions<'a>(trainings: &'a [(&str, Training)]) -> BTreeMap<&'a str, bool> {
+pub(super) fn directions<'a>(trainings: &'a [(&str, Training)]) -> BTreeMap<&'a str, bool> {
     let mut risen: BTreeMap<&str, i64> = BTreeMap::new();
     for (name, measured) in trainings.iter().flat_map(|(_, training)| &training.quality) {
         let mut finite = measured.iter().map(|one| one.value).filter(|value| value.is_finite());
@@ -37,7 +37,7 @@ pub fn directions<'a>(trainings: &'a [(&str, Training)]) -> BTreeMap<&'a str, bo
 
 /// What was measured of a training under a name, of one stage or of several that go on from one another, after `before`
 /// seconds.
-pub fn measured(before: f64, stages: &[&Training], name: &str) -> Vec<Measured> {
+pub(super) fn measured(before: f64, stages: &[&Training], name: &str) -> Vec<Measured> {
     let mut before = before;
     let mut all = Vec::new();
     for stage in stages {
@@ -49,7 +49,7 @@ pub fn measured(before: f64, stages: &[&Training], name: &str) -> Vec<Measured> 
 }
 
 /// What all trainings reached; none unless there are several, and something was measured of each.
-pub fn goal(trainings: &[Vec<Measured>], more: bool) -> Option<Goal> {
+pub(super) fn goal(trainings: &[Vec<Measured>], more: bool) -> Option<Goal> {
     let best = |measured: &Vec<Measured>| {
         let finite = measured.iter().map(|one| one.value).filter(|value| value.is_finite());
         finite.reduce(if more { f64::max } else { f64::min })
@@ -61,7 +61,7 @@ pub fn goal(trainings: &[Vec<Measured>], more: bool) -> Option<Goal> {
 
 /// Seconds between which a training reached a goal: when it was last measured before that, or its start, and when first
 /// since.
-pub fn until(start: f64, measured: &[Measured], goal: Goal) -> Option<[f64; 2]> {
+pub(super) fn until(start: f64, measured: &[Measured], goal: Goal) -> Option<[f64; 2]> {
     let there = |value: f64| if goal.more { value >= goal.value } else { value <= goal.value };
     let first = measured.iter().position(|measured| there(measured.value))?;
     let before = first.checked_sub(1).map_or(start, |before| measured[before].seconds);

@@ -44,7 +44,7 @@ impl<'a> Quality<'a> {
 }
 
 /// Section on the trainings of a run and the claims about them; none if there is neither.
-pub fn section(trainings: &[(&str, Training)], claims: &[Found]) -> Option<Section> {
+pub(super) fn section(trainings: &[(&str, Training)], claims: &[Found]) -> Option<Section> {
     if trainings.is_empty() && claims.is_empty() {
         return None;
     }

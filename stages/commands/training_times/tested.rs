@@ -11,7 +11,7 @@ use super::quality::{goal, measured, until};
 use super::training::{Measured, QUALITY, Training};
 
 /// What becomes of a claim by one measure.
-pub struct Tested {
+pub(super) struct Tested {
     /// What either side took.
     pub took: [Value; 2],
     /// How many times as long the other took.
@@ -25,7 +25,7 @@ pub struct Tested {
 }
 
 /// A measure, and what becomes of a claim by it, or why it cannot be told.
-pub type Row = (String, Result<Tested, String>);
+pub(super) type Row = (String, Result<Tested, String>);
 
 /// The trainings of a claim.
 struct Sides<'a> {
@@ -35,7 +35,11 @@ struct Sides<'a> {
 }
 
 /// What becomes of a claim, by each measure; `directions` says of which more is better.
-pub fn rows(claim: &Claim, trainings: &[(&str, Training)], directions: &BTreeMap<&str, bool>) -> Vec<Row> {
+pub(super) fn rows(
+    claim: &Claim,
+    trainings: &[(&str, Training)],
+    directions: &BTreeMap<&str, bool>,
+) -> Vec<Row> {
     let step = "seconds a step".to_owned();
     let sides = match Sides::find(claim, trainings) {
         Ok(sides) => sides,

@@ -9,7 +9,7 @@ use callsheet_worker::report::{Made, Run};
 use serde::Deserialize;
 
 /// What quality is told as.
-pub const QUALITY: &str = "held_out/";
+pub(super) const QUALITY: &str = "held_out/";
 /// What only trainings tell.
 const LOSS: &str = "loss/";
 
@@ -43,7 +43,7 @@ struct Metric {
 
 /// What was measured at one checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Measured {
+pub(super) struct Measured {
     /// Seconds since the training was started.
     pub seconds: f64,
     /// What was measured.
@@ -52,7 +52,7 @@ pub struct Measured {
 
 /// What one training told, in the run that ended it.
 #[derive(Default)]
-pub struct Training {
+pub(super) struct Training {
     /// When it was started, in seconds of the run.
     pub started: f64,
     /// When it had ended, in seconds of the run; until it has, when it last told something.
@@ -78,7 +78,7 @@ impl Training {
     }
 
     /// Seconds from its start to its end.
-    pub fn seconds(&self) -> f64 {
+    pub(super) fn seconds(&self) -> f64 {
         self.ended - self.started
     }
 
@@ -121,7 +121,7 @@ impl Training {
 }
 
 /// What each training of a run told, in the order of its stages.
-pub fn trainings(run: &Run) -> Vec<(&str, Training)> {
+pub(super) fn trainings(run: &Run) -> Vec<(&str, Training)> {
     let made = run.stages.iter().filter_map(|stage| Some((stage.name.as_str(), stage.made.as_ref()?)));
     let made: Vec<(&str, &Made)> = made.filter(|(_, made)| made.first_step.is_some()).collect();
     let mut found: BTreeMap<&str, Training> =

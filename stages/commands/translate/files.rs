@@ -19,7 +19,7 @@ enum Form {
 }
 
 /// Where translations go.
-pub struct Output {
+pub(super) struct Output {
     path: PathBuf,
     form: Form,
 }
@@ -44,7 +44,7 @@ impl Output {
     ///
     /// # Errors
     /// When its name says otherwise.
-    pub fn of_images(path: &Path, folder: bool) -> Result<Self> {
+    pub(super) fn of_images(path: &Path, folder: bool) -> Result<Self> {
         if folder {
             return Self::new(path, &[Form::Folder], "name a folder, as the contents are one");
         }
@@ -56,7 +56,7 @@ impl Output {
     ///
     /// # Errors
     /// When its name says otherwise.
-    pub fn of_strip(path: &Path) -> Result<Self> {
+    pub(super) fn of_strip(path: &Path) -> Result<Self> {
         Self::new(path, &[Form::Picture, Form::Folder], "end its name with .png, or name a folder")
     }
 
@@ -64,17 +64,17 @@ impl Output {
     ///
     /// # Errors
     /// When its name says otherwise.
-    pub fn of_way(path: &Path) -> Result<Self> {
+    pub(super) fn of_way(path: &Path) -> Result<Self> {
         Self::new(path, &[Form::Picture, Form::Moving], "end its name with .png, .gif or .mp4")
     }
 
     /// Whether it moves.
-    pub fn moves(&self) -> bool {
+    pub(super) fn moves(&self) -> bool {
         self.form == Form::Moving
     }
 
     /// Where the translation of the content at `path` goes.
-    pub fn file(&self, path: &Path) -> PathBuf {
+    pub(super) fn file(&self, path: &Path) -> PathBuf {
         match self.form {
             Form::Folder => self.path.join(path.file_stem().unwrap_or_default()).with_added_extension("png"),
             _ => self.path.clone(),
@@ -85,7 +85,7 @@ impl Output {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn strip(&self, content: &RgbImage, translated: Vec<RgbImage>) -> Result<()> {
+    pub(super) fn strip(&self, content: &RgbImage, translated: Vec<RgbImage>) -> Result<()> {
         if self.form == Form::Folder {
             let mut files = translated.iter().enumerate();
             return files.try_for_each(|(n, picture)| save(&self.path.join(format!("{n:03}.png")), picture));
@@ -98,7 +98,7 @@ impl Output {
     ///
     /// # Errors
     /// When it would.
-    pub fn spare(&self, images: &[&Path]) -> Result<()> {
+    pub(super) fn spare(&self, images: &[&Path]) -> Result<()> {
         let same = |image: &Path| fs::canonicalize(image).ok().zip(fs::canonicalize(self.file(image)).ok());
         match images.iter().find(|image| same(image).is_some_and(|(image, output)| image == output)) {
             Some(image) => {
@@ -113,7 +113,7 @@ impl Output {
     ///
     /// # Errors
     /// When ffmpeg is missing.
-    pub fn moving(&self, size: (u32, u32), rate: u32) -> Result<Moving> {
+    pub(super) fn moving(&self, size: (u32, u32), rate: u32) -> Result<Moving> {
         make_folder(&self.path)?;
         let staged = self.path.with_added_extension("partial");
         let gif = self.path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gif"));
@@ -124,7 +124,7 @@ impl Output {
 }
 
 /// Something that moves, being written.
-pub struct Moving {
+pub(super) struct Moving {
     encoder: Encoder,
     staged: PathBuf,
     path: PathBuf,
@@ -132,7 +132,7 @@ pub struct Moving {
 
 impl Moving {
     /// Adds a picture.
-    pub fn add(&mut self, picture: &RgbImage) {
+    pub(super) fn add(&mut self, picture: &RgbImage) {
         // Where ffmpeg has ended, `finish` says why.
         let _ = self.encoder.frame(picture.as_raw());
     }
@@ -141,7 +141,7 @@ impl Moving {
     ///
     /// # Errors
     /// When ffmpeg failed, or the file cannot be written.
-    pub fn finish(self) -> Result<()> {
+    pub(super) fn finish(self) -> Result<()> {
         settle(self.encoder.finish(), &self.staged, &self.path)
     }
 }
@@ -156,7 +156,7 @@ fn make_folder(path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn save(path: &Path, picture: &RgbImage) -> Result<()> {
+pub(super) fn save(path: &Path, picture: &RgbImage) -> Result<()> {
     make_folder(path)?;
     let staged = path.with_added_extension("partial");
     settle(fs::write(&staged, encode_png(picture)?).map_err(Into::into), &staged, path)

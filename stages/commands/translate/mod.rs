@@ -26,7 +26,7 @@ use model::Translator;
     callsheet translate interpolate MODEL day.png dawn.png night.png -o way.mp4   # or .gif, or a strip as .png\n\n\
     MODEL is the folder that train_generator made, such as data/out/synthesis/space_needle/finetune_generator/model,\n\
     or a file of it, or a checkpoint alone: a training says at its end where the best one is.")]
-pub struct Translate {
+pub(super) struct Translate {
     #[command(subcommand)]
     command: TranslateCommands,
 }
@@ -105,7 +105,7 @@ const STEPS: [u32; 2] = [9, 48];
 impl Translate {
     /// # Errors
     /// When a file is unreadable, the model is none, or the output cannot be written.
-    pub fn execute(&self) -> Result<u8> {
+    pub(super) fn execute(&self) -> Result<u8> {
         match &self.command {
             TranslateCommands::Transfer { model, content, style, common } => {
                 let contents = pictures(content)?;

@@ -18,14 +18,14 @@ use crate::lib::picture::{resized, within};
 const BATCH: i64 = 4;
 
 /// A model that is used.
-pub struct Translator(Model);
+pub(super) struct Translator(Model);
 
 impl Translator {
     /// Of the folder of a model, of a file in it, or of a checkpoint.
     ///
     /// # Errors
     /// When there is none, or no such device.
-    pub fn load(path: &Path, device_name: &str) -> Result<Self> {
+    pub(super) fn load(path: &Path, device_name: &str) -> Result<Self> {
         let file = if path.is_dir() { path.join("averaged.safetensors") } else { path.to_owned() };
         if !file.is_file() {
             return Err(refusal(
@@ -42,7 +42,7 @@ impl Translator {
     ///
     /// # Errors
     /// When it is unreadable.
-    pub fn content(&self, path: &Path, most: u32) -> Result<RgbImage> {
+    pub(super) fn content(&self, path: &Path, most: u32) -> Result<RgbImage> {
         fit(within(opened(path)?, most)?, self.0.sides())
     }
 
@@ -50,12 +50,12 @@ impl Translator {
     ///
     /// # Errors
     /// When it is unreadable.
-    pub fn code(&self, path: &Path, most: u32) -> Result<Tensor> {
+    pub(super) fn code(&self, path: &Path, most: u32) -> Result<Tensor> {
         self.0.codes(&to_tensor(&self.content(path, most)?).unsqueeze(0), 1)
     }
 
     /// A content in the style of each code [N, 8], few of them held at a time.
-    pub fn translated(&self, content: &RgbImage, codes: &Tensor) -> impl Iterator<Item = RgbImage> {
+    pub(super) fn translated(&self, content: &RgbImage, codes: &Tensor) -> impl Iterator<Item = RgbImage> {
         let content = self.0.content_of_bytes(&to_tensor(content).unsqueeze(0));
         let part = move |codes: Tensor| {
             let outputs = self.0.output_of(&content, &codes);

@@ -12,12 +12,12 @@ use callsheet_worker::table::read_columns;
 use crate::lib::columns::{read_int64s, read_strings};
 
 /// Factors that are numbers, and after what those begin anew that do: a day of 24 hours, a year.
-pub const FACTORS: [(&str, Option<f64>); 4] =
+pub(crate) const FACTORS: [(&str, Option<f64>); 4] =
     [("time_of_day", Some(24.0)), ("cloud", None), ("haze", None), ("season", Some(1.0))];
 
 /// What a frame was rendered under.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Style {
+pub(crate) struct Style {
     /// What its factors were drawn from.
     pub mode: String,
     /// In the order of [`FACTORS`].
@@ -28,7 +28,7 @@ pub struct Style {
 ///
 /// # Errors
 /// When the table cannot be read, a frame is not in it, or a factor is not finite.
-pub fn read(path: &Path, frame_ids: &[String]) -> Result<Vec<Style>> {
+pub(crate) fn read(path: &Path, frame_ids: &[String]) -> Result<Vec<Style>> {
     let names = FACTORS.map(|(name, _)| name);
     let rows = read_columns(path, &[&["frame_index", "mode"], names.as_slice()].concat())?;
     let (indices, modes) = (read_int64s(&rows, "frame_index")?, read_strings(&rows, "mode")?);

@@ -15,7 +15,7 @@ use crate::lib::pairs::{Encoded, Pair, pair_schema, rows};
 
 /// An image with its code.
 #[derive(Clone)]
-pub struct Image {
+pub(crate) struct Image {
     pub frame: i32,
     pub crop: i32,
     pub split: &'static str,
@@ -42,11 +42,11 @@ impl Image {
 }
 
 /// embeddings, pairs, clusters and factors.
-pub struct Tables(TempDir);
+pub(crate) struct Tables(TempDir);
 
 impl Tables {
     /// Writes the tables of images in the order of their ids, and of frames 0, 1, .. under these modes and factors.
-    pub fn write(images: &[Image], styles: &[(&str, [f32; 4])]) -> Self {
+    pub(crate) fn write(images: &[Image], styles: &[(&str, [f32; 4])]) -> Self {
         let tables = Self(tempfile::tempdir().expect("a folder"));
         let ids: Vec<String> = images.iter().map(Image::id).collect();
         let codes = images.iter().flat_map(|image| image.code).collect();
@@ -100,12 +100,12 @@ impl Tables {
     }
 
     /// Where a table or an output lies.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
     /// What a stage works with that these tables are wired to: with the defaults of its stage.toml, but for `params`.
-    pub fn job(&self, stage: &str, inputs: &[&str], outputs: &[&str], params: Value) -> Job {
+    pub(crate) fn job(&self, stage: &str, inputs: &[&str], outputs: &[&str], params: Value) -> Job {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(stage).join("stage.toml");
         let declared: Value =
             toml::from_str(&std::fs::read_to_string(path).expect("readable")).expect("TOML");

@@ -1,8 +1,8 @@
 //! Style codes, and what is known of the images that they are of.
 
-pub mod factors;
+pub(crate) mod factors;
 #[cfg(test)]
-pub mod fixtures;
+pub(crate) mod fixtures;
 mod points;
 
 use std::collections::HashMap;
@@ -17,13 +17,13 @@ use rayon::prelude::*;
 use crate::lib::columns::{read_images, read_int32s, read_strings, read_vectors};
 use crate::lib::data::spread;
 use crate::lib::picture::decode;
-pub use points::Points;
+pub(crate) use points::Points;
 
 /// Images decoded together.
 const BATCH: usize = 64;
 
 /// Codes of images, in the order of their table.
-pub struct Codes {
+pub(crate) struct Codes {
     /// Row keys.
     pub image_ids: Vec<String>,
     /// Frame of each image.
@@ -41,7 +41,7 @@ impl Codes {
     ///
     /// # Errors
     /// When there is no code, one is not finite, or an image is not among the pairs.
-    pub fn read(embeddings: &Path, pairs: &Path) -> Result<Self> {
+    pub(crate) fn read(embeddings: &Path, pairs: &Path) -> Result<Self> {
         let rows = read_columns(embeddings, &["image_id", "z"])?;
         let (image_ids, values) = (read_strings(&rows, "image_id")?, read_vectors(&rows, "z")?);
         if values.is_empty() {
@@ -78,12 +78,12 @@ impl Codes {
     }
 
     /// Number of images.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.image_ids.len()
     }
 
     /// `most` of the images, evenly spread; all if there are no more.
-    pub fn spread(self, most: usize) -> Self {
+    pub(crate) fn spread(self, most: usize) -> Self {
         let rows = spread(self.len(), most);
         let texts = |all: &[String]| rows.iter().map(|row| all[*row].clone()).collect();
         Self {
@@ -99,7 +99,7 @@ impl Codes {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn clusters(&self, path: &Path) -> Result<Vec<Option<i32>>> {
+    pub(crate) fn clusters(&self, path: &Path) -> Result<Vec<Option<i32>>> {
         let rows = read_columns(path, &["image_id", "cluster"])?;
         let clusters: HashMap<String, i32> =
             read_strings(&rows, "image_id")?.into_iter().zip(read_int32s(&rows, "cluster")?).collect();
@@ -110,7 +110,7 @@ impl Codes {
     ///
     /// # Errors
     /// When an image is unreadable, or `make` fails.
-    pub fn map_styles<T: Send>(
+    pub(crate) fn map_styles<T: Send>(
         &self,
         job: &Job,
         make: impl Fn(RgbImage) -> Result<T> + Sync,

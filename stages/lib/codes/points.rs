@@ -2,44 +2,44 @@
 
 /// Points, one after the other.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Points {
+pub(crate) struct Points {
     width: usize,
     values: Vec<f64>,
 }
 
 impl Points {
     /// Points of `width` finite values each.
-    pub fn new(width: usize, values: Vec<f64>) -> Self {
+    pub(crate) fn new(width: usize, values: Vec<f64>) -> Self {
         Self { width: width.max(1), values }
     }
 
     /// Number of points.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.values.len() / self.width
     }
 
     /// Number of dimensions.
-    pub fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.width
     }
 
     /// One of them.
-    pub fn row(&self, point: usize) -> &[f64] {
+    pub(crate) fn row(&self, point: usize) -> &[f64] {
         &self.values[point * self.width..(point + 1) * self.width]
     }
 
     /// All of them.
-    pub fn rows(&self) -> impl Iterator<Item = &[f64]> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &[f64]> {
         self.values.chunks_exact(self.width)
     }
 
     /// Some of them, in that order.
-    pub fn choose(&self, rows: &[usize]) -> Self {
+    pub(crate) fn choose(&self, rows: &[usize]) -> Self {
         Self { width: self.width, values: rows.iter().flat_map(|row| self.row(*row)).copied().collect() }
     }
 
     /// Their mean.
-    pub fn mean(&self) -> Vec<f64> {
+    pub(crate) fn mean(&self) -> Vec<f64> {
         let mut sums = vec![0.0; self.width];
         self.rows().for_each(|row| sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value));
         sums.into_iter().map(|sum| sum / self.len() as f64).collect()
@@ -47,7 +47,12 @@ impl Points {
 
     /// Of the points that `may` be, the `count` nearest to `point`, with their distances: nearest first, and of
     /// those equally near the first of the table.
-    pub fn nearest(&self, point: usize, count: usize, may: impl Fn(usize) -> bool) -> Vec<(usize, f64)> {
+    pub(crate) fn nearest(
+        &self,
+        point: usize,
+        count: usize,
+        may: impl Fn(usize) -> bool,
+    ) -> Vec<(usize, f64)> {
         let from = self.row(point);
         let squared =
             |other: usize| from.iter().zip(self.row(other)).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();

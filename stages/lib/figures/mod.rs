@@ -11,10 +11,10 @@ use crate::lib::model::Model;
 use crate::lib::picture::encode_png;
 
 /// Images that go through a network together.
-pub const BATCH: i64 = 16;
+pub(crate) const BATCH: i64 = 16;
 
 /// Validation images, evenly spread, and their style codes.
-pub struct Shown {
+pub(crate) struct Shown {
     /// Contents A and styles B.
     pub pairs: Pairs,
     /// [N, 8].
@@ -26,7 +26,7 @@ impl Shown {
     ///
     /// # Errors
     /// When there is none, or the model does not take their size.
-    pub fn sample(job: &Job, model: &Model, count: usize) -> Result<Self> {
+    pub(crate) fn sample(job: &Job, model: &Model, count: usize) -> Result<Self> {
         let pairs = Pairs::sample(job.input("pairs")?, "val", count)?;
         let pairs = pairs.context("there is no validation image")?;
         if pairs.len() < count {
@@ -38,29 +38,29 @@ impl Shown {
 }
 
 /// What the data is, and a note, if there is one.
-pub fn noted(job: &Job, note: &str) -> String {
+pub(crate) fn noted(job: &Job, note: &str) -> String {
     let parts = job.request.labels.iter().map(String::as_str).chain([note]);
     parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" \u{b7} ")
 }
 
 /// Content `a` [3, H, W] in 0..255 under each of `codes` [K, 8].
-pub fn remade(model: &Model, a: &Tensor, codes: &Tensor) -> Vec<RgbImage> {
+pub(crate) fn remade(model: &Model, a: &Tensor, codes: &Tensor) -> Vec<RgbImage> {
     pictures(&model.outputs(&a.unsqueeze(0), codes, BATCH))
 }
 
 /// `z_t = (1 - t) z_1 + t z_2` for `steps` values of t from 0 to 1: [steps, 8] of two codes [8] or [1, 8].
-pub fn between(from: &Tensor, to: &Tensor, steps: i64) -> Tensor {
+pub(crate) fn between(from: &Tensor, to: &Tensor, steps: i64) -> Tensor {
     let share = Tensor::linspace(0.0, 1.0, steps, (Kind::Float, Device::Cpu));
     from.lerp_tensor(to, &share.unsqueeze(1))
 }
 
 /// Images [N, 3, H, W] in 0..255.
-pub fn pictures(images: &Tensor) -> Vec<RgbImage> {
+pub(crate) fn pictures(images: &Tensor) -> Vec<RgbImage> {
     (0..images.size()[0]).map(|n| to_picture(&images.get(n))).collect()
 }
 
 /// Pictures without captions.
-pub fn cells(pictures: Vec<RgbImage>) -> impl Iterator<Item = Cell> {
+pub(crate) fn cells(pictures: Vec<RgbImage>) -> impl Iterator<Item = Cell> {
     pictures.into_iter().map(|picture| Cell::new(picture, ""))
 }
 
@@ -68,7 +68,7 @@ pub fn cells(pictures: Vec<RgbImage>) -> impl Iterator<Item = Cell> {
 ///
 /// # Errors
 /// When it cannot be drawn or written.
-pub fn save(job: &Job, output: &str, note: &str, sheet: &Sheet) -> Result<()> {
+pub(crate) fn save(job: &Job, output: &str, note: &str, sheet: &Sheet) -> Result<()> {
     let note = noted(job, note);
     Ok(std::fs::write(job.output(output)?, encode_png(&sheet.draw(&note)?)?)?)
 }

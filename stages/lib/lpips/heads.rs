@@ -24,7 +24,7 @@ const HEADS: [(&str, &str, Version); 6] = [
 
 /// Which LPIPS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
+pub(super) enum Version {
     /// 0.0, whose images in [-1, 1] are not scaled to what the network wants.
     V00,
     /// 0.1.
@@ -32,7 +32,7 @@ pub enum Version {
 }
 
 /// Weights of the channels of each tap.
-pub struct Heads {
+pub(super) struct Heads {
     /// Which LPIPS they make.
     pub version: Version,
     /// [1, C, 1, 1] a tap, none of them negative.
@@ -45,7 +45,7 @@ impl Heads {
     /// # Errors
     /// When the file is damaged or unknown, or `trunk` is not the network that the heads were fitted to, as
     /// torchvision trained it: with another the distance would not be LPIPS.
-    pub fn read(path: &Path, trunk: &Trunk) -> Result<Self> {
+    pub(super) fn read(path: &Path, trunk: &Trunk) -> Result<Self> {
         let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         let found = format!("{:x}", Sha256::digest(&bytes));
         let name = known(&found).map(|known| known.name);

@@ -27,11 +27,11 @@ const DOUBLES: i64 = 1 << 23;
 
 /// What is compared of images: a tensor [N, C, H, W] a tap, of unit length at each position, times the roots of
 /// the taps' weights.
-pub struct Features(Vec<Tensor>);
+pub(crate) struct Features(Vec<Tensor>);
 
 /// Mean distances between images.
 #[derive(Debug)]
-pub struct Diversity {
+pub(crate) struct Diversity {
     /// Of each from the next.
     pub consecutive: f64,
     /// Of all from all others.
@@ -39,7 +39,7 @@ pub struct Diversity {
 }
 
 /// A network, and the weights of its features.
-pub struct Distance {
+pub(crate) struct Distance {
     trunk: Trunk,
     heads: Option<Heads>,
     /// Side that images are brought to; 0 leaves them as they are.
@@ -53,7 +53,7 @@ impl Distance {
     ///
     /// # Errors
     /// When a file is damaged, or they do not belong together.
-    pub fn load(job: &Job, side: u32) -> Result<Self> {
+    pub(crate) fn load(job: &Job, side: u32) -> Result<Self> {
         let trunk = Trunk::load(job.input("trunk")?)?;
         let heads = job.optional("lpips_heads").map(|path| Heads::read(path, &trunk)).transpose()?;
         Ok(Self::new(trunk, heads, side))
@@ -63,7 +63,7 @@ impl Distance {
     ///
     /// # Errors
     /// As of [`Self::load`].
-    pub fn published(weights: &Path, network: &str, heads: &Path, side: u32) -> Result<Self> {
+    pub(crate) fn published(weights: &Path, network: &str, heads: &Path, side: u32) -> Result<Self> {
         let trunk = Trunk::published(weights, network)?;
         let heads = Heads::read(heads, &trunk)?;
         Ok(Self::new(trunk, Some(heads), side))
@@ -80,7 +80,7 @@ impl Distance {
     }
 
     /// Where the weights of its network come from.
-    pub fn source(&self) -> &str {
+    pub(crate) fn source(&self) -> &str {
         &self.trunk.origin.source
     }
 
@@ -88,7 +88,7 @@ impl Distance {
     ///
     /// # Errors
     /// When they are not as many, of other sizes, or smaller than the network halves them.
-    pub fn of(&self, images: &Tensor, others: &Tensor) -> Result<Vec<f64>> {
+    pub(crate) fn of(&self, images: &Tensor, others: &Tensor) -> Result<Vec<f64>> {
         ensure!(images.size() == others.size(), "images {:?} beside {:?}", images.size(), others.size());
         let [images, others] = [self.fitted(images)?, self.fitted(others)?];
         let batch = self.batch(&images);
@@ -112,7 +112,7 @@ impl Distance {
     ///
     /// # Errors
     /// When they are smaller than the network halves them.
-    pub fn features(&self, images: &Tensor) -> Result<Features> {
+    pub(crate) fn features(&self, images: &Tensor) -> Result<Features> {
         let images = self.fitted(images)?;
         let parts = images.split(self.batch(&images), 0).into_iter();
         let mut parts: Vec<_> =
@@ -183,7 +183,7 @@ impl Features {
     }
 
     /// How different the images are; NaN of a single one.
-    pub fn diversity(&self) -> Diversity {
+    pub(crate) fn diversity(&self) -> Diversity {
         let between = self.between();
         let pairs = between.size()[0] * (between.size()[0] - 1);
         let consecutive = between.diagonal(1, 0, 1).mean(Kind::Double).double_value(&[]);

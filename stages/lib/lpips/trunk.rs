@@ -49,7 +49,7 @@ const NETWORKS: [(&str, &str, i64, &[Layer]); 3] = [
 ];
 
 /// A network with its weights.
-pub struct Trunk {
+pub(super) struct Trunk {
     layers: &'static [Layer],
     tensors: BTreeMap<String, Tensor>,
     /// Its name, for people.
@@ -65,7 +65,7 @@ impl Trunk {
     ///
     /// # Errors
     /// When the file is unreadable, or of another network.
-    pub fn published(path: &Path, network: &str) -> Result<Self> {
+    pub(super) fn published(path: &Path, network: &str) -> Result<Self> {
         let convolutions = convolutions(network).unwrap_or_default();
         let (tensors, format) = read(path, &convolutions)?;
         Self::new(tensors, origin(path, &sha256(path)?, network, format, None), path)
@@ -75,7 +75,7 @@ impl Trunk {
     ///
     /// # Errors
     /// When they are of none of these networks, or damaged.
-    pub fn load(path: &Path) -> Result<Self> {
+    pub(super) fn load(path: &Path) -> Result<Self> {
         let (tensors, config) = file::load(path)?;
         let origin: Origin = serde_json::from_value(config).map_err(|error| {
             let message = format!("{} does not say which network it is: {error}", path.display());
@@ -110,7 +110,7 @@ impl Trunk {
     }
 
     /// Bytes of what the first layer, whose output is the largest, makes of an image of so many pixels.
-    pub fn first_layer_bytes(&self, pixels: i64) -> i64 {
+    pub(super) fn first_layer_bytes(&self, pixels: i64) -> i64 {
         let Some(Conv(name, stride, _)) = self.layers.first() else {
             unreachable!("networks begin with one")
         };
@@ -118,7 +118,7 @@ impl Trunk {
     }
 
     /// [N, 3, H, W], as the weights want it -> a tensor [N, C, H', W'] a tap.
-    pub fn taps(&self, x: &Tensor) -> Vec<Tensor> {
+    pub(super) fn taps(&self, x: &Tensor) -> Vec<Tensor> {
         let mut x = channels_last(x);
         let mut taps = Vec::new();
         for layer in self.layers {
@@ -148,7 +148,7 @@ impl Trunk {
 impl Trunk {
     /// A network under the name of published weights, but with weights that anyone can make: waves over the values
     /// of a kernel.
-    pub fn waves(network: &str) -> Self {
+    pub(super) fn waves(network: &str) -> Self {
         let (name, shown, smallest_side, layers) =
             NETWORKS.into_iter().find(|(name, ..)| *name == network).expect("a network");
         let mut tensors = BTreeMap::new();

@@ -16,18 +16,18 @@ use crate::lib::lpips::Distance;
 use crate::lib::nn::loss;
 use crate::lib::nn::vgg::{SMALLEST_SIDE, Vgg};
 use crate::lib::parts::Parts;
-pub use similarity::{psnr, ssim};
+pub(crate) use similarity::{psnr, ssim};
 
 /// Images that go through a network together. Another number may round otherwise.
-pub const BATCH: usize = 16;
+pub(crate) const BATCH: usize = 16;
 
 /// Columns of what is measured: dB, infinite for identical images; -1 to 1; 0 to 255; the loss that generators are
 /// trained for; and a distance of features, which the column `distance_name` names.
-pub const METRICS: [&str; 5] = ["psnr", "ssim", "l1", "perceptual", "distance"];
+pub(crate) const METRICS: [&str; 5] = ["psnr", "ssim", "l1", "perceptual", "distance"];
 
 /// What is looked at of an image.
 #[derive(Clone, Copy, Deserialize)]
-pub struct Crop {
+pub(crate) struct Crop {
     /// Side of the middle square that is compared; 0 compares all.
     pub crop: i64,
     /// Side that it has for the distance of features; 0 leaves it as it is.
@@ -35,7 +35,7 @@ pub struct Crop {
 }
 
 /// Networks that measure.
-pub struct Measures {
+pub(crate) struct Measures {
     /// The distance of features.
     pub distance: Distance,
     vgg: Vgg,
@@ -47,13 +47,13 @@ impl Measures {
     ///
     /// # Errors
     /// When a file is damaged, or heads are of another network.
-    pub fn load(job: &Job, crop: Crop) -> Result<Self> {
+    pub(crate) fn load(job: &Job, crop: Crop) -> Result<Self> {
         let vgg = Vgg::load(job.input("vgg")?)?;
         Ok(Self { distance: Distance::load(job, crop.distance_side)?, vgg, crop: crop.crop })
     }
 
     /// The middle of images [N, 3, H, W] that is compared.
-    pub fn middle(&self, images: &Tensor) -> Tensor {
+    pub(crate) fn middle(&self, images: &Tensor) -> Tensor {
         centre(images, self.crop)
     }
 
@@ -62,7 +62,7 @@ impl Measures {
     ///
     /// # Errors
     /// When the images are of different sizes.
-    pub fn of(&self, images: &Tensor, wanted: &Tensor) -> Result<[Vec<f64>; METRICS.len()]> {
+    pub(crate) fn of(&self, images: &Tensor, wanted: &Tensor) -> Result<[Vec<f64>; METRICS.len()]> {
         let (height, width) = (wanted.size()[2], wanted.size()[3]);
         if height.min(width) < i64::from(SMALLEST_SIDE) {
             return Err(refusal(
@@ -102,7 +102,7 @@ impl Measures {
 }
 
 /// Columns of [`rows`].
-pub fn columns() -> Schema {
+pub(crate) fn columns() -> Schema {
     let mut columns = vec![("image_id", DataType::Utf8)];
     columns.extend(METRICS.map(|name| (name, DataType::Float64)));
     columns.extend([
@@ -117,7 +117,7 @@ pub fn columns() -> Schema {
 ///
 /// # Errors
 /// When columns are of different lengths.
-pub fn rows(
+pub(crate) fn rows(
     ids: &[String],
     side: i64,
     measured: [Vec<f64>; METRICS.len()],
@@ -137,7 +137,7 @@ pub fn rows(
 ///
 /// # Errors
 /// When an image is unreadable, or nothing can be predicted.
-pub fn measure(
+pub(crate) fn measure(
     job: &Job,
     measures: &Measures,
     predicted: impl Fn(&Tensor, &Tensor) -> Result<Tensor>,

@@ -13,7 +13,7 @@ const WINDOW_SIGMA: f64 = 1.5;
 ///
 /// # Errors
 /// When the images are of different sizes.
-pub fn psnr(x: &Tensor, y: &Tensor) -> Result<Vec<f64>> {
+pub(crate) fn psnr(x: &Tensor, y: &Tensor) -> Result<Vec<f64>> {
     let difference = x.to_kind(Kind::Double).f_sub(&y.to_kind(Kind::Double))?;
     let errors = difference.square().mean_dim([1i64, 2, 3].as_slice(), false, Kind::Double);
     let errors: Vec<f64> = values(&errors)?;
@@ -24,7 +24,7 @@ pub fn psnr(x: &Tensor, y: &Tensor) -> Result<Vec<f64>> {
 ///
 /// # Errors
 /// When the images are of different sizes.
-pub fn ssim(x: &Tensor, y: &Tensor) -> Result<Vec<f64>> {
+pub(crate) fn ssim(x: &Tensor, y: &Tensor) -> Result<Vec<f64>> {
     let side = WINDOW.min(x.size()[2]).min(x.size()[3]);
     let offsets = Tensor::arange(side, (Kind::Double, tch::Device::Cpu)) - (side - 1) as f64 / 2.0;
     let bell = (offsets.square() / (-2.0 * WINDOW_SIGMA * WINDOW_SIGMA)).exp();

@@ -17,7 +17,7 @@ use crate::lib::nn::{checkpoint, file};
 use crate::lib::objective::{Network, Objective};
 
 /// Before the names of a network's weights.
-pub fn prefix(network: Network) -> &'static str {
+pub(crate) fn prefix(network: Network) -> &'static str {
     match network {
         Network::Encoder => "e.",
         Network::Generator => "g.",
@@ -27,10 +27,10 @@ pub fn prefix(network: Network) -> &'static str {
 }
 
 /// Before the names of averages in a checkpoint, which are those of the weights.
-pub const AVERAGED: &str = "average.";
+pub(crate) const AVERAGED: &str = "average.";
 
 /// All weights of a trained model.
-pub struct Trained {
+pub(crate) struct Trained {
     /// What its networks are built from.
     pub spec: Spec,
     /// By name.
@@ -44,7 +44,7 @@ impl Trained {
     ///
     /// # Errors
     /// When it is damaged.
-    pub fn load(folder: &Path) -> Result<Self> {
+    pub(crate) fn load(folder: &Path) -> Result<Self> {
         let path = folder.join("networks.safetensors");
         let (weights, config) = file::load(&path)?;
         let step = config["step"].as_u64();
@@ -63,7 +63,7 @@ impl Model {
     ///
     /// # Errors
     /// When the model is damaged or incomplete.
-    pub fn averaged(folder: &Path) -> Result<Self> {
+    pub(crate) fn averaged(folder: &Path) -> Result<Self> {
         Self::from_file(&folder.join("averaged.safetensors"), Compute::CPU)
     }
 
@@ -71,7 +71,7 @@ impl Model {
     ///
     /// # Errors
     /// When it is damaged, incomplete, or of something else.
-    pub fn from_file(path: &Path, compute: Compute) -> Result<Self> {
+    pub(crate) fn from_file(path: &Path, compute: Compute) -> Result<Self> {
         let (mut weights, config) = file::load(path)?;
         let is_checkpoint = !config[NETWORK].is_null();
         if is_checkpoint {
@@ -96,7 +96,7 @@ impl Model {
     ///
     /// # Errors
     /// When they are of other networks.
-    pub fn take(&self, shadows: &Shadows) -> Result<()> {
+    pub(crate) fn take(&self, shadows: &Shadows) -> Result<()> {
         shadows.iter().try_for_each(|(network, shadows)| self.vars(*network).load(shadows, ""))
     }
 
@@ -104,13 +104,17 @@ impl Model {
     ///
     /// # Errors
     /// When a tensor is missing or has another shape.
-    pub fn load(&self, weights: &BTreeMap<String, Tensor>, wanted: impl Fn(Network) -> bool) -> Result<()> {
+    pub(crate) fn load(
+        &self,
+        weights: &BTreeMap<String, Tensor>,
+        wanted: impl Fn(Network) -> bool,
+    ) -> Result<()> {
         let mut wanted = self.vars.iter().filter(|(network, _)| wanted(**network));
         wanted.try_for_each(|(network, vars)| vars.load(weights, prefix(*network)))
     }
 
     /// All weights by name.
-    pub fn tensors(&self) -> BTreeMap<String, Tensor> {
+    pub(crate) fn tensors(&self) -> BTreeMap<String, Tensor> {
         let mut all = BTreeMap::new();
         for (network, vars) in &self.vars {
             checkpoint::put(&mut all, prefix(*network), vars.named());
@@ -122,7 +126,7 @@ impl Model {
     ///
     /// # Errors
     /// When the disk is full.
-    pub fn save(
+    pub(crate) fn save(
         &self,
         folder: &Path,
         objective: &Objective,

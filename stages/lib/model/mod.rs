@@ -17,18 +17,18 @@ use crate::lib::nn::encoder::Posterior;
 use crate::lib::nn::vars::Vars;
 use crate::lib::objective::Network;
 use callsheet_worker::refusal;
-pub use files::{AVERAGED, Trained, prefix};
+pub(crate) use files::{AVERAGED, Trained, prefix};
 use networks::{AnyContent, AnyDiscriminator, AnyEncoder, AnyGenerator};
-pub use spec::Spec;
+pub(crate) use spec::Spec;
 
 /// Averages of weights, by network and name.
-pub type Shadows = BTreeMap<Network, BTreeMap<String, Tensor>>;
+pub(crate) type Shadows = BTreeMap<Network, BTreeMap<String, Tensor>>;
 
 /// Networks that are averaged, and used when training is over.
-pub const USED: [Network; 2] = [Network::Encoder, Network::Generator];
+pub(crate) const USED: [Network; 2] = [Network::Encoder, Network::Generator];
 
 /// The networks.
-pub struct Model {
+pub(crate) struct Model {
     /// What they are built from.
     pub spec: Spec,
     encoder: AnyEncoder,
@@ -38,11 +38,11 @@ pub struct Model {
 }
 
 /// What a generator takes of contents, whatever their style.
-pub struct Content(AnyContent);
+pub(crate) struct Content(AnyContent);
 
 impl Model {
     /// Networks with new weights from libtorch's generator, which the caller seeds.
-    pub fn new(spec: &Spec, compute: Compute) -> Self {
+    pub(crate) fn new(spec: &Spec, compute: Compute) -> Self {
         let mut vars = BTreeMap::new();
         let new = || Vars::on(compute);
         let encoder = AnyEncoder::new(vars.entry(Network::Encoder).or_insert_with(new), spec);
@@ -57,7 +57,7 @@ impl Model {
     }
 
     /// Where it computes, and so where what it is given must be.
-    pub fn device(&self) -> Device {
+    pub(crate) fn device(&self) -> Device {
         self.vars(Network::Generator).compute().device
     }
 
@@ -65,12 +65,12 @@ impl Model {
     ///
     /// # Panics
     /// When it is a second discriminator and the spec has none.
-    pub fn vars(&self, network: Network) -> &Vars {
+    pub(crate) fn vars(&self, network: Network) -> &Vars {
         &self.vars[&network]
     }
 
     /// E of images [N, 3, H, W] in [-1, 1].
-    pub fn posterior(&self, images: &Tensor) -> Posterior {
+    pub(crate) fn posterior(&self, images: &Tensor) -> Posterior {
         self.encoder.forward(images)
     }
 
@@ -78,7 +78,7 @@ impl Model {
     ///
     /// # Errors
     /// When `side` is no multiple of 8, or of a U-Net's 2^depth, or less than E halves away.
-    pub fn check_side(&self, side: i64) -> Result<()> {
+    pub(crate) fn check_side(&self, side: i64) -> Result<()> {
         let [multiple, smallest] = self.sides();
         if side % multiple == 0 && side >= smallest {
             return Ok(());
@@ -92,12 +92,12 @@ impl Model {
     }
 
     /// What G takes of contents `a` [N, 3, H, W] in [-1, 1].
-    pub fn content(&self, a: &Tensor) -> Content {
+    pub(crate) fn content(&self, a: &Tensor) -> Content {
         Content(self.generator.encode(a))
     }
 
     /// G of contents and codes [N, 8] -> [N, 3, H, W] in (-1, 1).
-    pub fn decode(&self, content: &Content, z: &Tensor, training: bool) -> Tensor {
+    pub(crate) fn decode(&self, content: &Content, z: &Tensor, training: bool) -> Tensor {
         self.generator.decode(&content.0, z, training)
     }
 
@@ -105,7 +105,7 @@ impl Model {
     ///
     /// # Panics
     /// When it is a second discriminator and the spec has none.
-    pub fn judge(&self, discriminator: Network, image: &Tensor, a: &Tensor) -> Vec<Tensor> {
+    pub(crate) fn judge(&self, discriminator: Network, image: &Tensor, a: &Tensor) -> Vec<Tensor> {
         self.discriminators[&discriminator].forward(image, a)
     }
 
@@ -113,7 +113,7 @@ impl Model {
     ///
     /// # Errors
     /// As of [`Self::check_side`]: who asks for codes will ask for outputs of the same size.
-    pub fn codes(&self, images: &Tensor, batch: i64) -> Result<Tensor> {
+    pub(crate) fn codes(&self, images: &Tensor, batch: i64) -> Result<Tensor> {
         self.check_side(images.size()[2])?;
         let code = |part: &Tensor| {
             let posterior = self.posterior(&normalised(&part.to_device(self.device())));
@@ -123,18 +123,18 @@ impl Model {
     }
 
     /// A side must be a multiple of the first, and as long as the second at least.
-    pub fn sides(&self) -> [i64; 2] {
+    pub(crate) fn sides(&self) -> [i64; 2] {
         [self.generator.side_multiple(), self.encoder.smallest_side()]
     }
 
     /// What G takes of contents `a` [N, 3, H, W] in 0..255, without gradients.
-    pub fn content_of_bytes(&self, a: &Tensor) -> Content {
+    pub(crate) fn content_of_bytes(&self, a: &Tensor) -> Content {
         no_grad(|| self.content(&normalised(&a.to_device(self.device()))))
     }
 
     /// G's outputs for as many contents as codes [N, 8], or for one content under all of them: bytes [N, 3, H, W], as
     /// they would be saved.
-    pub fn output_of(&self, content: &Content, codes: &Tensor) -> Tensor {
+    pub(crate) fn output_of(&self, content: &Content, codes: &Tensor) -> Tensor {
         let content = Content(content.0.repeated(codes.size()[0]));
         let output = no_grad(|| self.decode(&content, &codes.to_device(self.device()), false));
         quantised(&output).to_device(Device::Cpu)
@@ -145,7 +145,7 @@ impl Model {
     ///
     /// # Panics
     /// When there are several contents, and not as many as codes.
-    pub fn outputs(&self, a: &Tensor, codes: &Tensor, batch: i64) -> Tensor {
+    pub(crate) fn outputs(&self, a: &Tensor, codes: &Tensor, batch: i64) -> Tensor {
         let count = a.size()[0];
         assert!(count == 1 || count == codes.size()[0], "{count} contents, {} codes", codes.size()[0]);
         let codes = codes.split(batch, 0).into_iter();
@@ -160,7 +160,7 @@ impl Model {
     }
 
     /// Averages that start from the weights as they are.
-    pub fn shadows(&self) -> Shadows {
+    pub(crate) fn shadows(&self) -> Shadows {
         USED.into_iter().map(|network| (network, self.vars(network).copies())).collect()
     }
 }

@@ -11,13 +11,13 @@ use crate::lib::objective::Family;
 /// Width of BicycleGAN's networks beside StEP's: 64 where those are 32.
 const BICYCLEGAN_WIDTH: i64 = 2;
 
-pub enum AnyEncoder {
+pub(super) enum AnyEncoder {
     Step(encoder::Encoder),
     Bicyclegan(bicyclegan::Encoder),
 }
 
 impl AnyEncoder {
-    pub fn new(vars: &mut Vars, spec: &Spec) -> Self {
+    pub(super) fn new(vars: &mut Vars, spec: &Spec) -> Self {
         match spec.networks {
             Family::Step => Self::Step(encoder::Encoder::new(vars, spec.nf_e)),
             Family::Bicyclegan => Self::Bicyclegan(bicyclegan::Encoder::new(vars, spec.nf_e)),
@@ -25,14 +25,14 @@ impl AnyEncoder {
     }
 
     /// One pixel of it is left when all is halved.
-    pub fn smallest_side(&self) -> i64 {
+    pub(super) fn smallest_side(&self) -> i64 {
         match self {
             Self::Step(_) => 16,
             Self::Bicyclegan(_) => 32,
         }
     }
 
-    pub fn forward(&self, x: &Tensor) -> Posterior {
+    pub(super) fn forward(&self, x: &Tensor) -> Posterior {
         match self {
             Self::Step(encoder) => encoder.forward(x),
             Self::Bicyclegan(encoder) => encoder.forward(x),
@@ -40,12 +40,12 @@ impl AnyEncoder {
     }
 }
 
-pub enum AnyGenerator {
+pub(super) enum AnyGenerator {
     Step(generator::Generator),
     Bicyclegan(bicyclegan::Generator),
 }
 
-pub enum AnyContent {
+pub(super) enum AnyContent {
     Step(generator::Content),
     /// The U-Net takes the code in from its first layer on: the images themselves.
     Bicyclegan(Tensor),
@@ -53,7 +53,7 @@ pub enum AnyContent {
 
 impl AnyContent {
     /// `count` contents as they are, or a single one so often.
-    pub fn repeated(&self, count: i64) -> Self {
+    pub(super) fn repeated(&self, count: i64) -> Self {
         match self {
             Self::Step(content) => Self::Step(content.repeated(count)),
             Self::Bicyclegan(a) => Self::Bicyclegan(a.expand([count, -1, -1, -1], false)),
@@ -62,7 +62,7 @@ impl AnyContent {
 }
 
 impl AnyGenerator {
-    pub fn new(vars: &mut Vars, spec: &Spec) -> Self {
+    pub(super) fn new(vars: &mut Vars, spec: &Spec) -> Self {
         match spec.networks {
             Family::Step => Self::Step(generator::Generator::new(vars, spec.nf)),
             Family::Bicyclegan => {
@@ -71,21 +71,21 @@ impl AnyGenerator {
         }
     }
 
-    pub fn side_multiple(&self) -> i64 {
+    pub(super) fn side_multiple(&self) -> i64 {
         match self {
             Self::Step(_) => generator::SIDE_MULTIPLE,
             Self::Bicyclegan(generator) => generator.side_multiple(),
         }
     }
 
-    pub fn encode(&self, a: &Tensor) -> AnyContent {
+    pub(super) fn encode(&self, a: &Tensor) -> AnyContent {
         match self {
             Self::Step(generator) => AnyContent::Step(generator.encode(a)),
             Self::Bicyclegan(_) => AnyContent::Bicyclegan(a.shallow_clone()),
         }
     }
 
-    pub fn decode(&self, content: &AnyContent, z: &Tensor, training: bool) -> Tensor {
+    pub(super) fn decode(&self, content: &AnyContent, z: &Tensor, training: bool) -> Tensor {
         match (self, content) {
             (Self::Step(generator), AnyContent::Step(content)) => generator.decode(content, z),
             (Self::Bicyclegan(generator), AnyContent::Bicyclegan(a)) => generator.forward(a, z, training),
@@ -94,13 +94,13 @@ impl AnyGenerator {
     }
 }
 
-pub enum AnyDiscriminator {
+pub(super) enum AnyDiscriminator {
     Step(discriminator::Discriminator),
     Bicyclegan(bicyclegan::Discriminator),
 }
 
 impl AnyDiscriminator {
-    pub fn new(vars: &mut Vars, spec: &Spec) -> Self {
+    pub(super) fn new(vars: &mut Vars, spec: &Spec) -> Self {
         match spec.networks {
             Family::Step => Self::Step(discriminator::Discriminator::new(vars, spec.nf, spec.scales)),
             Family::Bicyclegan => {
@@ -110,7 +110,7 @@ impl AnyDiscriminator {
         }
     }
 
-    pub fn forward(&self, image: &Tensor, a: &Tensor) -> Vec<Tensor> {
+    pub(super) fn forward(&self, image: &Tensor, a: &Tensor) -> Vec<Tensor> {
         match self {
             Self::Step(discriminator) => discriminator.forward(image, a),
             Self::Bicyclegan(discriminator) => discriminator.forward(image),

@@ -7,7 +7,7 @@ use crate::lib::objective::{Family, Network, Objective};
 
 /// What the networks are built from.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-pub struct Spec {
+pub(crate) struct Spec {
     /// Whose networks.
     pub networks: Family,
     /// Width of generator and discriminators.
@@ -26,7 +26,7 @@ pub struct Spec {
 
 impl Spec {
     /// Of an objective's networks for images of `side` pixels.
-    pub fn new(objective: &Objective, side: i64, [nf, nf_e]: [i64; 2], scales: usize) -> Self {
+    pub(crate) fn new(objective: &Objective, side: i64, [nf, nf_e]: [i64; 2], scales: usize) -> Self {
         Self {
             networks: objective.networks,
             nf,

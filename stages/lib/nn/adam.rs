@@ -9,7 +9,7 @@ use super::vars::Vars;
 
 /// Exponents and epsilon; learning rates come with each step.
 #[derive(Clone, Copy, Debug)]
-pub struct Betas {
+pub(crate) struct Betas {
     /// Decay of the first moment.
     pub first: f64,
     /// Decay of the second moment.
@@ -21,7 +21,7 @@ const EPSILON: f64 = 1e-8;
 
 /// Moments of every tensor it updates.
 #[derive(Debug)]
-pub struct Adam {
+pub(crate) struct Adam {
     betas: Betas,
     /// First and second moments, as `m.NAME` and `v.NAME`.
     pub state: BTreeMap<String, Tensor>,
@@ -31,7 +31,7 @@ pub struct Adam {
 
 impl Adam {
     /// Moments of zero for the tensors of `vars`, whose names get `prefix`.
-    pub fn new(vars: &[(&str, &Vars)], betas: Betas) -> Self {
+    pub(crate) fn new(vars: &[(&str, &Vars)], betas: Betas) -> Self {
         let mut state = BTreeMap::new();
         for (prefix, vars) in vars {
             for (name, tensor) in vars.named() {
@@ -46,12 +46,12 @@ impl Adam {
     /// loss did not reach has an undefined gradient and stays as it is.
     ///
     /// `p -= lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + eps)`
-    pub fn step(&mut self, vars: &[(&str, &Vars)], gradients: &[Tensor], learning_rate: f64) {
+    pub(crate) fn step(&mut self, vars: &[(&str, &Vars)], gradients: &[Tensor], learning_rate: f64) {
         self.updates(vars, gradients, learning_rate).into_iter().for_each(Update::make);
     }
 
     /// Updates that [`Self::step`] makes, one for each tensor with a gradient. They do not depend on each other.
-    pub fn updates(
+    pub(crate) fn updates(
         &mut self,
         vars: &[(&str, &Vars)],
         gradients: &[Tensor],
@@ -77,7 +77,7 @@ impl Adam {
 }
 
 /// Update of one tensor.
-pub struct Update {
+pub(crate) struct Update {
     /// Prefix and name of the tensor.
     pub name: String,
     tensor: Tensor,
@@ -91,12 +91,12 @@ pub struct Update {
 
 impl Update {
     /// Number of values of the tensor.
-    pub fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.tensor.numel()
     }
 
     /// Updates the tensor and its moments.
-    pub fn make(self) {
+    pub(crate) fn make(self) {
         let Self { name: _, mut tensor, mut m, mut v, gradient, betas, rate } = self;
         no_grad(|| {
             let _ = m.lerp_(&gradient, 1.0 - betas.first);

@@ -18,13 +18,13 @@ use super::file;
 const KEPT: usize = 2;
 
 /// All tensors that a step depends on, by name.
-pub type State = BTreeMap<String, Tensor>;
+pub(crate) type State = BTreeMap<String, Tensor>;
 
 /// In a checkpoint's configuration: what its networks are built from.
-pub const NETWORK: &str = "network";
+pub(crate) const NETWORK: &str = "network";
 
 /// What a training must share to go on from a checkpoint, beside its tensors, and which ones it may want back.
-pub struct Course {
+pub(crate) struct Course {
     /// Compared by those who resume.
     pub terms: Value,
     /// What the networks are built from, for those who use a checkpoint alone.
@@ -68,7 +68,7 @@ struct Measured {
 ///
 /// # Errors
 /// When a value is not finite or the disk is full; older checkpoints stay.
-pub fn save(
+pub(crate) fn save(
     job: &Job,
     step: u64,
     state: &State,
@@ -116,7 +116,7 @@ fn best(written: &Path, step: u64, loss: Option<f64>) -> Result<Option<u64>> {
 ///
 /// # Errors
 /// When the scratch folder cannot be listed, or a checkpoint in it cannot be read.
-pub fn resume(
+pub(crate) fn resume(
     job: &Job,
     stop: u64,
     expected: &State,
@@ -178,12 +178,12 @@ fn load(path: &Path, stage: &str, expected: &State) -> Result<(State, Value)> {
 }
 
 /// Adds `tensors` under `prefix`.
-pub fn put(all: &mut State, prefix: &str, tensors: &State) {
+pub(crate) fn put(all: &mut State, prefix: &str, tensors: &State) {
     all.extend(tensors.iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor.shallow_clone())));
 }
 
 /// Overwrites `tensors` with those under `prefix` of a state that has them all.
-pub fn restore(tensors: &mut State, from: &State, prefix: &str) {
+pub(crate) fn restore(tensors: &mut State, from: &State, prefix: &str) {
     for (name, tensor) in tensors {
         // What is copied keeps the layout in memory of what is there.
         tensor.copy_(&from[&format!("{prefix}{name}")]);

@@ -8,7 +8,7 @@ use tch::{Cuda, Device, Kind};
 /// Kinds of numbers that convolutions are computed in; weights and losses are float32 all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Precision {
+pub(crate) enum Precision {
     /// float32.
     Fp32,
     /// float32, of which GPUs multiply the first 11 of 24 binary digits; on CPUs the same as [`Self::Fp32`].
@@ -19,7 +19,7 @@ pub enum Precision {
 
 impl Precision {
     /// The kind of a tensor.
-    pub fn kind(self) -> Kind {
+    pub(crate) fn kind(self) -> Kind {
         match self {
             Self::Fp32 | Self::Tf32 => Kind::Float,
             Self::Bf16 => Kind::BFloat16,
@@ -29,7 +29,7 @@ impl Precision {
 
 /// A device, and the kind of what convolutions compute on it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Compute {
+pub(crate) struct Compute {
     /// Where parameters and images are.
     pub device: Device,
     /// What convolutions are computed in.
@@ -38,14 +38,14 @@ pub struct Compute {
 
 impl Compute {
     /// float32 on the CPUs.
-    pub const CPU: Self = Self { device: Device::Cpu, kind: Kind::Float };
+    pub(crate) const CPU: Self = Self { device: Device::Cpu, kind: Kind::Float };
 
     /// What a stage's parameters `device` and `precision` ask for; says so where it is no CPU. Where it is to be
     /// `deterministic`, GPUs convolve by libtorch's own kernels: cuDNN's gradients differ from run to run.
     ///
     /// # Errors
     /// When there is no such device.
-    pub fn choose(job: &Job, device: &str, precision: Precision, deterministic: bool) -> Result<Self> {
+    pub(crate) fn choose(job: &Job, device: &str, precision: Precision, deterministic: bool) -> Result<Self> {
         if precision == Precision::Fp32 {
             forbid_tf32();
         }
@@ -61,7 +61,7 @@ impl Compute {
     }
 
     /// The CPUs with a stage's parameter `precision`; warns if it is bf16 and the CPUs lack instructions for it.
-    pub fn on_cpu(job: &Job, precision: Precision) -> Self {
+    pub(crate) fn on_cpu(job: &Job, precision: Precision) -> Self {
         Self::new(job, Device::Cpu, precision)
     }
 
@@ -119,7 +119,7 @@ fn cpu_has_bf16() -> bool {
 ///
 /// # Errors
 /// When it is none, or not there.
-pub fn device(name: &str, count: i64) -> Result<Device> {
+pub(crate) fn device(name: &str, count: i64) -> Result<Device> {
     let number = name.strip_prefix("cuda:").and_then(|number| number.parse::<u32>().ok()).map(i64::from);
     match (name, number) {
         ("cpu", _) => Ok(Device::Cpu),

@@ -49,19 +49,19 @@ fn with_batch_deviation(x: &Tensor) -> Tensor {
 
 /// D(image, A): one map of logits per scale.
 #[derive(Debug)]
-pub struct Discriminator {
+pub(crate) struct Discriminator {
     scales: Vec<PatchGan>,
 }
 
 impl Discriminator {
     /// D of width `nf` (32 in the paper) at `scales` scales.
-    pub fn new(vars: &mut Vars, nf: i64, scales: usize) -> Self {
+    pub(crate) fn new(vars: &mut Vars, nf: i64, scales: usize) -> Self {
         let scales = (0..scales).map(|n| PatchGan::new(vars, &format!("scale{n}"), nf)).collect();
         Self { scales }
     }
 
     /// `image` and `a` [N, 3, H, W] -> for scale k logits [N, 1, H/2^(k+3), W/2^(k+3)].
-    pub fn forward(&self, image: &Tensor, a: &Tensor) -> Vec<Tensor> {
+    pub(crate) fn forward(&self, image: &Tensor, a: &Tensor) -> Vec<Tensor> {
         let mut x = Tensor::cat(&[image, a], 1);
         let mut logits = Vec::with_capacity(self.scales.len());
         for (n, scale) in self.scales.iter().enumerate() {
@@ -76,7 +76,7 @@ impl Discriminator {
 
 /// Whether the last of `scales` scales has logits of more than one pixel for images of `side` pixels:
 /// instance norm of a single pixel is its bias.
-pub fn side_allows(side: i64, scales: usize) -> bool {
+pub(crate) fn side_allows(side: i64, scales: usize) -> bool {
     side >> (scales + 2) >= 2
 }
 

@@ -6,14 +6,14 @@ use super::layers::{HeConv, SLOPE, halve, lrelu, pixel_norm};
 use super::vars::Vars;
 
 /// Dimensions of a style code.
-pub const STYLE_DIM: i64 = 8;
+pub(crate) const STYLE_DIM: i64 = 8;
 
 /// Slope of the he constants inside residual blocks.
 const BLOCK_SLOPE: f64 = 1.0;
 
 /// What an encoder says of images: mean and logarithm of the variance of their codes, each [N, 8].
 #[derive(Debug)]
-pub struct Posterior {
+pub(crate) struct Posterior {
     /// Mean.
     pub mean: Tensor,
     /// Logarithm of the variance.
@@ -22,13 +22,13 @@ pub struct Posterior {
 
 impl Posterior {
     /// `mean + exp(logvar / 2)`: StEP's deterministic code.
-    pub fn code(&self) -> Tensor {
+    pub(crate) fn code(&self) -> Tensor {
         &self.mean + (&self.logvar * 0.5).exp()
     }
 
     /// `mean + eps exp(logvar / 2)`, eps ~ N(0, I) from libtorch's generator of the CPU, so that GPUs get the same: a
     /// variational code.
-    pub fn draw(&self) -> Tensor {
+    pub(crate) fn draw(&self) -> Tensor {
         let noise =
             Tensor::randn(self.mean.size(), (self.mean.kind(), Device::Cpu)).to_device(self.mean.device());
         &self.mean + noise * (&self.logvar * 0.5).exp()
@@ -37,14 +37,14 @@ impl Posterior {
 
 /// The two dense layers that an encoder ends with.
 #[derive(Debug)]
-pub struct Heads {
+pub(crate) struct Heads {
     mean: (Tensor, Tensor),
     logvar: (Tensor, Tensor),
 }
 
 impl Heads {
     /// Weights [8, channels] by `weight`, which is told their layer's name, and zero biases.
-    pub fn new(vars: &mut Vars, weight: impl Fn(&mut Vars, &str) -> Tensor) -> Self {
+    pub(crate) fn new(vars: &mut Vars, weight: impl Fn(&mut Vars, &str) -> Tensor) -> Self {
         let mut head = |name: &str| {
             let weight = weight(vars, name);
             (weight, vars.constant(format!("{name}.bias"), &[STYLE_DIM], 0.0))
@@ -53,7 +53,7 @@ impl Heads {
     }
 
     /// Features [N, channels, H, W], averaged over all positions -> [N, 8] each.
-    pub fn forward(&self, x: &Tensor) -> Posterior {
+    pub(crate) fn forward(&self, x: &Tensor) -> Posterior {
         let pooled = lrelu(x).mean_dim([2i64, 3].as_slice(), false, Kind::Float);
         let mean = pooled.linear(&self.mean.0, Some(&self.mean.1));
         let logvar = pooled.linear(&self.logvar.0, Some(&self.logvar.1));
@@ -88,7 +88,7 @@ impl BasicBlock {
 
 /// E: image -> style code.
 #[derive(Debug)]
-pub struct Encoder {
+pub(crate) struct Encoder {
     first: HeConv,
     blocks: Vec<BasicBlock>,
     heads: Heads,
@@ -96,7 +96,7 @@ pub struct Encoder {
 
 impl Encoder {
     /// E of width `nf` (64 in the paper): nf, 2 nf, 3 nf, 4 nf channels.
-    pub fn new(vars: &mut Vars, nf: i64) -> Self {
+    pub(crate) fn new(vars: &mut Vars, nf: i64) -> Self {
         let first = HeConv::new(vars, "conv0", 3, nf, 4, 2, SLOPE);
         let block = |(n, i): (usize, i64)| (format!("block{n}"), nf * i, nf * (i + 1));
         let shapes: Vec<_> = [1, 2, 3].into_iter().enumerate().map(block).collect();
@@ -108,7 +108,7 @@ impl Encoder {
     }
 
     /// [N, 3, H, W] in [-1, 1] -> [N, 8] each.
-    pub fn forward(&self, x: &Tensor) -> Posterior {
+    pub(crate) fn forward(&self, x: &Tensor) -> Posterior {
         let mut x = self.first.forward(x);
         for block in &self.blocks {
             x = pixel_norm(&block.forward(&x));

@@ -17,7 +17,7 @@ const METADATA: &str = "callsheet";
 ///
 /// # Errors
 /// When a value is not finite, or the disk is full.
-pub fn save(path: &Path, tensors: &BTreeMap<String, Tensor>, config: &Value) -> Result<()> {
+pub(crate) fn save(path: &Path, tensors: &BTreeMap<String, Tensor>, config: &Value) -> Result<()> {
     let mut bytes: Vec<(&String, Vec<usize>, Vec<u8>)> = Vec::with_capacity(tensors.len());
     for (name, tensor) in tensors {
         if tensor.isfinite().all().int64_value(&[]) == 0 {
@@ -50,7 +50,11 @@ pub fn save(path: &Path, tensors: &BTreeMap<String, Tensor>, config: &Value) -> 
 ///
 /// # Errors
 /// When a value is not finite, or the disk is full.
-pub fn save_model(folder: &Path, files: &[(&str, &BTreeMap<String, Tensor>)], config: &Value) -> Result<()> {
+pub(crate) fn save_model(
+    folder: &Path,
+    files: &[(&str, &BTreeMap<String, Tensor>)],
+    config: &Value,
+) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     for (name, tensors) in files {
         save(&folder.join(name), tensors, config)?;
@@ -72,7 +76,7 @@ fn sorted(config: &Value) -> Value {
 ///
 /// # Errors
 /// When the file is no safetensors file, is truncated, or holds other than float32.
-pub fn load(path: &Path) -> Result<(BTreeMap<String, Tensor>, Value)> {
+pub(crate) fn load(path: &Path) -> Result<(BTreeMap<String, Tensor>, Value)> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let damaged = |error: safetensors::SafeTensorError| {
         refusal(format!("{} is no whole safetensors file: {error}", path.display()), "fetch or make it again")

@@ -17,7 +17,7 @@ const DEPTH: usize = 3;
 const RESIDUAL: usize = 4;
 
 /// A side must be a multiple of this.
-pub const SIDE_MULTIPLE: i64 = 1 << DEPTH;
+pub(crate) const SIDE_MULTIPLE: i64 = 1 << DEPTH;
 
 #[derive(Debug)]
 struct NormedConv {
@@ -92,14 +92,14 @@ impl UpBlock {
 
 /// Features of contents, and what the decoder's skips take.
 #[derive(Debug)]
-pub struct Content {
+pub(crate) struct Content {
     deep: Tensor,
     skips: Vec<Tensor>,
 }
 
 impl Content {
     /// `count` contents as they are, or a single one so often.
-    pub fn repeated(&self, count: i64) -> Self {
+    pub(crate) fn repeated(&self, count: i64) -> Self {
         let repeated = |x: &Tensor| match x.size()[0] == count {
             true => x.shallow_clone(),
             false => channels_last(&x.expand([count, -1, -1, -1], false)),
@@ -110,7 +110,7 @@ impl Content {
 
 /// G(A, z): content image and style code -> image.
 #[derive(Debug)]
-pub struct Generator {
+pub(crate) struct Generator {
     down: Vec<NormedConv>,
     content: Vec<ResBlock>,
     styled: Vec<ResBlock>,
@@ -121,7 +121,7 @@ pub struct Generator {
 
 impl Generator {
     /// G of width `nf` (32 in the paper).
-    pub fn new(vars: &mut Vars, nf: i64) -> Self {
+    pub(crate) fn new(vars: &mut Vars, nf: i64) -> Self {
         let width = |level: usize| (nf << level).min(WIDEST);
         // What the first layers round, instance norms enlarge, and what the last ones round, VGG's maxima and ReLUs
         // see: in bfloat16 the gradients of the GAN and of the perceptual loss would point elsewhere.
@@ -156,12 +156,12 @@ impl Generator {
 
     /// `a` [N, 3, H, W] in [-1, 1], H and W multiples of 8; `z` [N, 8] -> [N, 3, H, W] in (-1, 1).
     #[cfg(test)]
-    pub fn forward(&self, a: &Tensor, z: &Tensor) -> Tensor {
+    pub(crate) fn forward(&self, a: &Tensor, z: &Tensor) -> Tensor {
         self.decode(&self.encode(a), z)
     }
 
     /// The content encoder: what [`Self::decode`] takes of contents, whatever their style.
-    pub fn encode(&self, a: &Tensor) -> Content {
+    pub(crate) fn encode(&self, a: &Tensor) -> Content {
         let mut skips = Vec::with_capacity(self.down.len());
         let mut x = a.shallow_clone();
         for block in &self.down {
@@ -173,7 +173,7 @@ impl Generator {
     }
 
     /// The decoder.
-    pub fn decode(&self, content: &Content, z: &Tensor) -> Tensor {
+    pub(crate) fn decode(&self, content: &Content, z: &Tensor) -> Tensor {
         // Skip first, then x, then z; z is the same everywhere.
         let with_style = |parts: &[&Tensor]| {
             let size = parts[0].size();

@@ -6,11 +6,11 @@ use super::layout::channels_last;
 use super::vars::Vars;
 
 /// Slope of the leaky ReLU, and of most he constants.
-pub const SLOPE: f64 = 0.2;
+pub(crate) const SLOPE: f64 = 0.2;
 
 /// Zeros before and after one axis of length `n`, for kernel `k` and stride `s`; the smaller half
 /// comes first.
-pub fn same_padding(n: i64, k: i64, s: i64) -> (i64, i64) {
+pub(crate) fn same_padding(n: i64, k: i64, s: i64) -> (i64, i64) {
     let total = (((n + s - 1) / s - 1) * s + k - n).max(0);
     (total / 2, total - total / 2)
 }
@@ -18,7 +18,7 @@ pub fn same_padding(n: i64, k: i64, s: i64) -> (i64, i64) {
 /// Convolution with TF-SAME padding whose weights are scaled at run time ("equalized learning
 /// rate"): `y = c * conv(x, W) + b`, `c = sqrt(2 / ((1 + slope^2) * fan_in))`, W ~ N(0, 1).
 #[derive(Debug)]
-pub struct HeConv {
+pub(crate) struct HeConv {
     weight: Tensor,
     bias: Tensor,
     scale: f64,
@@ -29,7 +29,7 @@ pub struct HeConv {
 
 impl HeConv {
     /// `inputs` -> `outputs` channels, `kernel` x `kernel`, under `name` in `vars`.
-    pub fn new(
+    pub(crate) fn new(
         vars: &mut Vars,
         name: &str,
         inputs: i64,
@@ -45,12 +45,12 @@ impl HeConv {
     }
 
     /// The same, computed in float32 whatever the rest of the network is computed in.
-    pub fn exact(self) -> Self {
+    pub(crate) fn exact(self) -> Self {
         Self { computed_in: Kind::Float, ..self }
     }
 
     /// [N, inputs, H, W] -> [N, outputs, ceil(H / stride), ceil(W / stride)], of the kind computed in.
-    pub fn forward(&self, x: &Tensor) -> Tensor {
+    pub(crate) fn forward(&self, x: &Tensor) -> Tensor {
         let size = x.size();
         let (top, bottom) = same_padding(size[2], self.kernel, self.stride);
         let (left, right) = same_padding(size[3], self.kernel, self.stride);
@@ -64,13 +64,13 @@ impl HeConv {
     }
 
     /// `halve(forward(x))` of a 3 x 3 convolution, for less than half of its cost.
-    pub fn halved(&self, x: &Tensor) -> Tensor {
+    pub(crate) fn halved(&self, x: &Tensor) -> Tensor {
         let [x, weight, bias] = self.cast(x, &(halving(&self.weight) * self.scale));
         x.conv2d(&weight, Some(&bias), [2, 2], [1, 1], [1, 1], 1)
     }
 
     /// `forward(double(x))` of a 3 x 3 convolution, for less than half of its cost.
-    pub fn doubled(&self, x: &Tensor) -> Tensor {
+    pub(crate) fn doubled(&self, x: &Tensor) -> Tensor {
         // A transposed convolution, whose kernels are turned around, adds up what four neighbours that are the
         // same pixel would.
         let weight = halving(&self.weight).flip([2, 3]).transpose(0, 1) * (4.0 * self.scale);
@@ -85,21 +85,21 @@ impl HeConv {
 
     /// The constant that scales the weights.
     #[cfg(test)]
-    pub fn scale(&self) -> f64 {
+    pub(crate) fn scale(&self) -> f64 {
         self.scale
     }
 }
 
 /// Instance norm: biased variance, eps 1e-5, affine, no running statistics.
 #[derive(Debug)]
-pub struct InstanceNorm {
+pub(crate) struct InstanceNorm {
     weight: Tensor,
     bias: Tensor,
 }
 
 impl InstanceNorm {
     /// Over `channels`, under `name` in `vars`.
-    pub fn new(vars: &mut Vars, name: &str, channels: i64) -> Self {
+    pub(crate) fn new(vars: &mut Vars, name: &str, channels: i64) -> Self {
         Self {
             weight: vars.constant(format!("{name}.weight"), &[channels], 1.0),
             bias: vars.constant(format!("{name}.bias"), &[channels], 0.0),
@@ -107,13 +107,13 @@ impl InstanceNorm {
     }
 
     /// [N, C, H, W] -> the same.
-    pub fn forward(&self, x: &Tensor) -> Tensor {
+    pub(crate) fn forward(&self, x: &Tensor) -> Tensor {
         instance_norm(x, Some(&self.weight), Some(&self.bias))
     }
 }
 
 /// Every image's channels with mean 0 and variance 1, times `weight`, plus `bias`.
-pub fn instance_norm(x: &Tensor, weight: Option<&Tensor>, bias: Option<&Tensor>) -> Tensor {
+pub(crate) fn instance_norm(x: &Tensor, weight: Option<&Tensor>, bias: Option<&Tensor>) -> Tensor {
     // A batch norm of each image: libtorch's instance norm lays out anew, and its group norm of single channels
     // has slow gradients.
     let none = None::<&Tensor>;
@@ -122,12 +122,12 @@ pub fn instance_norm(x: &Tensor, weight: Option<&Tensor>, bias: Option<&Tensor>)
 }
 
 /// `x / sqrt(mean over channels of x^2 + 1e-8)`.
-pub fn pixel_norm(x: &Tensor) -> Tensor {
+pub(crate) fn pixel_norm(x: &Tensor) -> Tensor {
     x * (x.square().mean_dim(1, true, Kind::Float) + 1e-8).rsqrt().to_kind(x.kind())
 }
 
 /// Leaky ReLU of slope 0.2.
-pub fn lrelu(x: &Tensor) -> Tensor {
+pub(crate) fn lrelu(x: &Tensor) -> Tensor {
     // leaky_relu of tch has no slope argument, and its gradient's function has: it multiplies by 1 or the slope,
     // as x says, which makes x of x, and gradients of gradients.
     x.detach().leaky_relu_backward(x, SLOPE, false)
@@ -135,17 +135,17 @@ pub fn lrelu(x: &Tensor) -> Tensor {
 
 /// Kernels [.., 3, 3] -> [.., 4, 4] that with stride 2 give the means over 2 x 2 of what those give (the fused
 /// downscaling of Karras et al. 2018, appendix A).
-pub fn halving(weight: &Tensor) -> Tensor {
+pub(crate) fn halving(weight: &Tensor) -> Tensor {
     weight.avg_pool2d([2, 2], [1, 1], [1, 1], false, true, None::<i64>)
 }
 
 /// Mean over 2 x 2 blocks.
-pub fn halve(x: &Tensor) -> Tensor {
+pub(crate) fn halve(x: &Tensor) -> Tensor {
     x.avg_pool2d([2, 2], [2, 2], [0, 0], false, true, None::<i64>)
 }
 
 /// A style code [N, D] at every position: [N, D, height, width].
-pub fn tile(z: &Tensor, height: i64, width: i64) -> Tensor {
+pub(crate) fn tile(z: &Tensor, height: i64, width: i64) -> Tensor {
     let [n, dim] = [z.size()[0], z.size()[1]];
     channels_last(&z.unsqueeze(2).unsqueeze(3).expand([n, dim, height, width], false))
 }

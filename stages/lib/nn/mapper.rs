@@ -13,13 +13,13 @@ const HIDDEN: i64 = 128;
 
 /// M: 8 -> 128 -> 128 -> 128 -> 8, tanh, linear output.
 #[derive(Debug)]
-pub struct Mapper {
+pub(crate) struct Mapper {
     layers: Vec<(Tensor, Tensor)>,
 }
 
 impl Mapper {
     /// Glorot-uniform weights from libtorch's generator, zero biases.
-    pub fn new(vars: &mut Vars) -> Self {
+    pub(crate) fn new(vars: &mut Vars) -> Self {
         let widths = [STYLE_DIM, HIDDEN, HIDDEN, HIDDEN, STYLE_DIM];
         let layers = widths.windows(2).enumerate().map(|(n, w)| {
             let limit = (6.0 / (w[0] + w[1]) as f64).sqrt();
@@ -34,7 +34,7 @@ impl Mapper {
     ///
     /// # Errors
     /// When its file is damaged, or of another network.
-    pub fn load(folder: &Path) -> Result<Self> {
+    pub(crate) fn load(folder: &Path) -> Result<Self> {
         let (weights, _) = file::load(&folder.join("mapper.safetensors"))?;
         let mut vars = Vars::default();
         let mapper = Self::new(&mut vars);
@@ -43,7 +43,7 @@ impl Mapper {
     }
 
     /// [N, 8] ~ N(0, I) -> [N, 8] style codes.
-    pub fn forward(&self, noise: &Tensor) -> Tensor {
+    pub(crate) fn forward(&self, noise: &Tensor) -> Tensor {
         let mut x = noise.shallow_clone();
         for (n, (weight, bias)) in self.layers.iter().enumerate() {
             x = x.linear(weight, Some(bias));

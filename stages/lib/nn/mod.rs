@@ -2,18 +2,18 @@
 //!
 //! Tensors are NCHW float32; images are in [-1, 1].
 
-pub mod adam;
-pub mod bicyclegan;
-pub mod checkpoint;
-pub mod compute;
-pub mod discriminator;
-pub mod encoder;
-pub mod file;
-pub mod generator;
-pub mod layers;
-pub mod layout;
-pub mod loss;
-pub mod mapper;
-pub mod schedule;
-pub mod vars;
-pub mod vgg;
+pub(crate) mod adam;
+pub(crate) mod bicyclegan;
+pub(crate) mod checkpoint;
+pub(crate) mod compute;
+pub(crate) mod discriminator;
+pub(crate) mod encoder;
+pub(crate) mod file;
+pub(crate) mod generator;
+pub(crate) mod layers;
+pub(crate) mod layout;
+pub(crate) mod loss;
+pub(crate) mod mapper;
+pub(crate) mod schedule;
+pub(crate) mod vars;
+pub(crate) mod vgg;

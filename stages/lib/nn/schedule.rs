@@ -6,7 +6,7 @@ use crate::lib::objective::Decay;
 
 /// How the learning rate falls with the images seen.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     /// Along which line.
     pub decay: Decay,
     /// Thousands of images until which it is constant.
@@ -17,7 +17,7 @@ pub struct Schedule {
 
 impl Schedule {
     /// Factor on the learning rate after `images` images: 1 at first, then falling as [`Decay`] says.
-    pub fn factor(&self, images: u64) -> f64 {
+    pub(crate) fn factor(&self, images: u64) -> f64 {
         let span = self.total_kimg.saturating_sub(self.fixed_kimg) as f64;
         match self.decay {
             Decay::Gradual => {
@@ -32,13 +32,13 @@ impl Schedule {
     }
 
     /// Images until which the factor is 1.
-    pub fn constant_until(&self) -> u64 {
+    pub(crate) fn constant_until(&self) -> u64 {
         let fixed = self.fixed_kimg.saturating_mul(1000);
         if self.decay == Decay::Gradual { fixed.saturating_add(999) } else { fixed }
     }
 
     /// Whether both have the same factor at every number of images up to `images`.
-    pub fn agrees(&self, other: &Self, images: u64) -> bool {
+    pub(crate) fn agrees(&self, other: &Self, images: u64) -> bool {
         self == other || images <= self.constant_until().min(other.constant_until())
     }
 }

@@ -11,7 +11,7 @@ use super::layout::channels_last;
 
 /// The parameters of one network.
 #[derive(Debug)]
-pub struct Vars {
+pub(crate) struct Vars {
     named: BTreeMap<String, Tensor>,
     compute: Compute,
 }
@@ -24,28 +24,28 @@ impl Default for Vars {
 
 impl Vars {
     /// None yet, of a network that computes there and so.
-    pub fn on(compute: Compute) -> Self {
+    pub(crate) fn on(compute: Compute) -> Self {
         Self { named: BTreeMap::new(), compute }
     }
 
     /// Where and in what the network computes; parameters are float32.
-    pub fn compute(&self) -> Compute {
+    pub(crate) fn compute(&self) -> Compute {
         self.compute
     }
 
     /// A tensor drawn from N(0, std^2) with libtorch's generator, which the caller seeds: the same on all devices.
-    pub fn normal(&mut self, name: String, shape: &[i64], std: f64) -> Tensor {
+    pub(crate) fn normal(&mut self, name: String, shape: &[i64], std: f64) -> Tensor {
         let tensor = Tensor::randn(shape, (Kind::Float, Device::Cpu)) * std;
         self.add(name, tensor)
     }
 
     /// A tensor of one value.
-    pub fn constant(&mut self, name: String, shape: &[i64], value: f64) -> Tensor {
+    pub(crate) fn constant(&mut self, name: String, shape: &[i64], value: f64) -> Tensor {
         self.add(name, Tensor::full(shape, value, (Kind::Float, Device::Cpu)))
     }
 
     /// Adds a tensor; the result shares its storage. Those of convolutions get channels last in memory.
-    pub fn add(&mut self, name: String, tensor: Tensor) -> Tensor {
+    pub(crate) fn add(&mut self, name: String, tensor: Tensor) -> Tensor {
         let tensor = if tensor.dim() == 4 { channels_last(&tensor) } else { tensor };
         let tensor = tensor.detach().to_device(self.compute.device).set_requires_grad(true);
         let shared = tensor.shallow_clone();
@@ -54,23 +54,23 @@ impl Vars {
     }
 
     /// The tensors by name.
-    pub fn named(&self) -> &BTreeMap<String, Tensor> {
+    pub(crate) fn named(&self) -> &BTreeMap<String, Tensor> {
         &self.named
     }
 
     /// The tensors in the order of their names.
-    pub fn tensors(&self) -> Vec<&Tensor> {
+    pub(crate) fn tensors(&self) -> Vec<&Tensor> {
         self.named.values().collect()
     }
 
     /// Number of values in all tensors.
     #[cfg(test)]
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.named.values().map(Tensor::numel).sum()
     }
 
     /// Copies of the values, detached.
-    pub fn copies(&self) -> BTreeMap<String, Tensor> {
+    pub(crate) fn copies(&self) -> BTreeMap<String, Tensor> {
         self.named.iter().map(|(name, tensor)| (name.clone(), tensor.detach().copy())).collect()
     }
 
@@ -78,7 +78,7 @@ impl Vars {
     ///
     /// # Errors
     /// When a tensor is missing or has another shape; nothing is overwritten then.
-    pub fn load(&self, from: &BTreeMap<String, Tensor>, prefix: &str) -> Result<()> {
+    pub(crate) fn load(&self, from: &BTreeMap<String, Tensor>, prefix: &str) -> Result<()> {
         let mut pairs = Vec::with_capacity(self.named.len());
         for (name, tensor) in &self.named {
             let full = format!("{prefix}{name}");
@@ -108,7 +108,7 @@ impl Vars {
 }
 
 /// Pairs of a moving average and the tensor that it averages, by name.
-pub fn ema_pairs(shadows: &BTreeMap<String, Tensor>, vars: &Vars) -> Vec<(Tensor, Tensor)> {
+pub(crate) fn ema_pairs(shadows: &BTreeMap<String, Tensor>, vars: &Vars) -> Vec<(Tensor, Tensor)> {
     let pair = |(name, tensor): (&String, &Tensor)| {
         Some((shadows.get(name)?.shallow_clone(), tensor.shallow_clone()))
     };
@@ -116,7 +116,7 @@ pub fn ema_pairs(shadows: &BTreeMap<String, Tensor>, vars: &Vars) -> Vec<(Tensor
 }
 
 /// Moves an exponential moving average a step towards its tensor: `s += (1 - decay) * (v - s)`.
-pub fn update_ema((mut shadow, tensor): (Tensor, Tensor), decay: f64) {
+pub(crate) fn update_ema((mut shadow, tensor): (Tensor, Tensor), decay: f64) {
     let _ = no_grad(|| shadow.lerp_(&tensor, 1.0 - decay));
 }
 

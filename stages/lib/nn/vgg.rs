@@ -13,21 +13,21 @@ use super::file;
 use super::layout::channels_last;
 
 /// Convolutions per block, and their width.
-pub const BLOCKS: [(usize, i64); 5] = [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)];
+pub(crate) const BLOCKS: [(usize, i64); 5] = [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)];
 
 /// Channels of the five taps.
-pub const CHANNELS: [usize; 5] = [64, 128, 256, 512, 512];
+pub(crate) const CHANNELS: [usize; 5] = [64, 128, 256, 512, 512];
 
 /// The convolution of each block whose ReLU is tapped: relu1_2, 2_2, 3_2, 4_2, 5_2.
 const TAPPED: usize = 1;
 
 /// Pixels that an image must have in each direction: the network halves it four times.
-pub const SMALLEST_SIDE: u32 = 16;
+pub(crate) const SMALLEST_SIDE: u32 = 16;
 
 /// What input the weights want.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Convention {
+pub(crate) enum Convention {
     /// BGR in 0..255 minus the mean.
     Caffe,
     /// RGB in 0..1, normalised by mean and deviation.
@@ -36,7 +36,7 @@ pub enum Convention {
 
 impl Convention {
     /// Whose it is.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Caffe => "Caffe",
             Self::Torchvision => "torchvision",
@@ -44,7 +44,7 @@ impl Convention {
     }
 
     /// Images [N, 3, H, W] in [-1, 1] as the network wants them.
-    pub fn input(self, x: &Tensor) -> Tensor {
+    pub(crate) fn input(self, x: &Tensor) -> Tensor {
         let channels =
             |values: [f32; 3]| Tensor::from_slice(&values).to_device(x.device()).view([1, 3, 1, 1]);
         match self {
@@ -59,7 +59,7 @@ impl Convention {
 /// What a weight file says of itself.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// Short name for tables and pictures, e.g. `vgg16`.
     pub name: String,
     /// What input it wants.
@@ -70,14 +70,14 @@ pub struct Origin {
 
 /// The network.
 #[derive(Debug)]
-pub struct Vgg {
+pub(crate) struct Vgg {
     blocks: Vec<Vec<(Tensor, Tensor)>>,
     /// What the weights say of themselves.
     pub origin: Origin,
 }
 
 /// Name of convolution `index` (from 1) of block `block` (from 1).
-pub fn conv_name(block: usize, index: usize) -> String {
+pub(crate) fn conv_name(block: usize, index: usize) -> String {
     format!("conv{block}_{index}")
 }
 
@@ -86,7 +86,7 @@ impl Vgg {
     ///
     /// # Errors
     /// When a tensor is missing, has another shape, or holds NaN.
-    pub fn load(path: &Path) -> Result<Self> {
+    pub(crate) fn load(path: &Path) -> Result<Self> {
         let (tensors, config) = file::load(path)?;
         let origin = serde_json::from_value(config).map_err(|error| {
             refusal(
@@ -110,7 +110,7 @@ impl Vgg {
     }
 
     /// The same network, computing there and so.
-    pub fn on(&self, Compute { device, kind }: Compute) -> Self {
+    pub(crate) fn on(&self, Compute { device, kind }: Compute) -> Self {
         let cast = |(weight, bias): &(Tensor, Tensor)| {
             (channels_last(weight).to_kind(kind).to_device(device), bias.to_kind(kind).to_device(device))
         };
@@ -119,14 +119,14 @@ impl Vgg {
     }
 
     /// Another handle of the same weights.
-    pub fn share(&self) -> Self {
+    pub(crate) fn share(&self) -> Self {
         let pair = |(weight, bias): &(Tensor, Tensor)| (weight.shallow_clone(), bias.shallow_clone());
         let blocks = self.blocks.iter().map(|block| block.iter().map(pair).collect()).collect();
         Self { blocks, origin: self.origin.clone() }
     }
 
     /// [N, 3, H, W] in [-1, 1] -> five tensors [N, C, H/2^k, W/2^k].
-    pub fn taps(&self, x: &Tensor) -> Vec<Tensor> {
+    pub(crate) fn taps(&self, x: &Tensor) -> Vec<Tensor> {
         let mut taps = Vec::with_capacity(BLOCKS.len());
         self.each_tap(x, |tap| taps.push(tap.shallow_clone()));
         taps
@@ -134,7 +134,7 @@ impl Vgg {
 
     /// Hands out the taps of [`Self::taps`] as they come, so that none is held longer than it is needed.
     /// Sides are at least [`SMALLEST_SIDE`].
-    pub fn each_tap(&self, x: &Tensor, mut each: impl FnMut(&Tensor)) {
+    pub(crate) fn each_tap(&self, x: &Tensor, mut each: impl FnMut(&Tensor)) {
         let mut x = self.origin.convention.input(x).to_kind(self.blocks[0][0].0.kind());
         for (n, block) in self.blocks.iter().enumerate() {
             if n > 0 {
@@ -155,7 +155,7 @@ impl Vgg {
 ///
 /// # Errors
 /// Names the tensor that is not.
-pub fn check(tensors: &BTreeMap<String, Tensor>, path: &Path) -> Result<()> {
+pub(crate) fn check(tensors: &BTreeMap<String, Tensor>, path: &Path) -> Result<()> {
     let expected: usize = BLOCKS.iter().map(|(count, _)| 2 * count).sum();
     if tensors.len() > expected {
         return Err(refusal(

@@ -59,7 +59,7 @@ fn betas() -> [f64; 2] {
 /// # Errors
 /// When the file is malformed, names an unknown term, trains nothing, or asks for what cannot be; the
 /// message names the file.
-pub fn read(path: &Path, freeze_encoder: bool) -> Result<Objective> {
+pub(crate) fn read(path: &Path, freeze_encoder: bool) -> Result<Objective> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let written: Written = toml::from_str(&text).map_err(|error| {
         let help = "see the other objectives of that folder, and the documentation of read_objective";

@@ -4,20 +4,20 @@ mod check;
 mod network;
 mod term;
 #[cfg(test)]
-pub mod tests;
+pub(crate) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-pub use check::read;
-pub use network::Network;
-pub use term::{Kind, Output, Term};
+pub(crate) use check::read;
+pub(crate) use network::Network;
+pub(crate) use term::{Kind, Output, Term};
 
 /// What is trained, from where, and which optimizer minimises what.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
-pub struct Objective {
+pub(crate) struct Objective {
     /// Whose networks.
     pub networks: Family,
     /// Where the encoder starts.
@@ -37,7 +37,7 @@ pub struct Objective {
 /// Adam over some networks.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
-pub struct Optimizer {
+pub(crate) struct Optimizer {
     /// What it changes.
     pub updates: BTreeSet<Network>,
     /// Before the schedule's factor.
@@ -51,7 +51,7 @@ pub struct Optimizer {
 /// Whose networks.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-pub enum Family {
+pub(crate) enum Family {
     /// StEP's.
     #[default]
     Step,
@@ -62,7 +62,7 @@ pub enum Family {
 /// Where the encoder starts.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-pub enum Start {
+pub(crate) enum Start {
     /// From weights trained with the triplet loss.
     Pretrained,
     /// From random weights.
@@ -72,7 +72,7 @@ pub enum Start {
 /// How an optimizer's GAN terms are added up.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-pub enum GanMean {
+pub(crate) enum GanMean {
     /// The mean of the k terms and a constant zero, as in StEP's program: their sum by k + 1.
     #[default]
     WithZero,
@@ -83,7 +83,7 @@ pub enum GanMean {
 /// How learning rates fall after `fixed_kimg`.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-pub enum Decay {
+pub(crate) enum Decay {
     /// By `1 - (kimg - fixed) / (total - fixed + 10)`, as in StEP's program: not to 0.
     #[default]
     Gradual,
@@ -93,27 +93,27 @@ pub enum Decay {
 
 impl Objective {
     /// Whether any optimizer minimises `term`.
-    pub fn has(&self, term: Term) -> bool {
+    pub(crate) fn has(&self, term: Term) -> bool {
         self.optimizers.values().any(|optimizer| optimizer.terms.contains_key(&term))
     }
 
     /// Whether any optimizer updates `network`.
-    pub fn trains(&self, network: Network) -> bool {
+    pub(crate) fn trains(&self, network: Network) -> bool {
         self.optimizers.values().any(|optimizer| optimizer.updates.contains(&network))
     }
 
     /// Whether contents and styles of two batches are crossed ("pair mode").
-    pub fn crosses(&self) -> bool {
+    pub(crate) fn crosses(&self) -> bool {
         Term::ALL.into_iter().any(|term| term.crosses() && self.has(term))
     }
 
     /// Whether a step takes a second batch, shuffled independently.
-    pub fn takes_second_batch(&self) -> bool {
+    pub(crate) fn takes_second_batch(&self) -> bool {
         self.crosses() || self.has(Term::SecondReal)
     }
 
     /// The discriminator that judges `output`.
-    pub fn judge(&self, output: Output) -> Network {
+    pub(crate) fn judge(&self, output: Output) -> Network {
         if self.second_discriminator.contains(&output) {
             Network::SecondDiscriminator
         } else {

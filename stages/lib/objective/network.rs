@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// A network that optimizers update.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "snake_case")]
-pub enum Network {
+pub(crate) enum Network {
     /// E.
     Encoder,
     /// G: content encoder and decoder.
@@ -18,7 +18,7 @@ pub enum Network {
 
 impl Network {
     /// What it is called in messages.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Encoder => "encoder",
             Self::Generator => "generator",

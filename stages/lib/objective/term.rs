@@ -8,7 +8,7 @@ use super::network::Network;
 /// batches.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "snake_case")]
-pub enum Output {
+pub(crate) enum Output {
     /// G(A, E(B)).
     Reconstruction,
     /// G(A, r), r ~ N(0, I).
@@ -25,7 +25,7 @@ pub enum Output {
 /// discriminator's scales; P is the perceptual loss.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "snake_case")]
-pub enum Term {
+pub(crate) enum Term {
     /// P(G(A, E(B)), B).
     Perceptual,
     /// Mean absolute difference of G(A, E(B)) and B.
@@ -66,7 +66,7 @@ pub enum Term {
 
 /// Where a term belongs when an optimizer's terms are added up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// By itself.
     Plain,
     /// To the generator's GAN terms.
@@ -79,7 +79,7 @@ pub enum Kind {
 
 impl Term {
     /// All, in the order of their definition.
-    pub const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Perceptual,
         Self::L1,
         Self::Mse,
@@ -101,7 +101,7 @@ impl Term {
     ];
 
     /// Its name in objectives and metrics.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Perceptual => "perceptual",
             Self::L1 => "l1",
@@ -125,7 +125,7 @@ impl Term {
     }
 
     /// Where it belongs.
-    pub fn kind(self) -> Kind {
+    pub(crate) fn kind(self) -> Kind {
         match self {
             Self::GanReconstruction | Self::GanRandom | Self::GanSwap | Self::GanCycle => Kind::Gan,
             Self::Real | Self::SecondReal => Kind::Real,
@@ -135,7 +135,7 @@ impl Term {
     }
 
     /// The output that a GAN term is of.
-    pub fn output(self) -> Option<Output> {
+    pub(crate) fn output(self) -> Option<Output> {
         match self {
             Self::GanReconstruction | Self::FakeReconstruction => Some(Output::Reconstruction),
             Self::GanRandom | Self::FakeRandom => Some(Output::Random),
@@ -146,14 +146,14 @@ impl Term {
     }
 
     /// Whether it crosses contents and styles of two batches.
-    pub fn crosses(self) -> bool {
+    pub(crate) fn crosses(self) -> bool {
         let crossed = [Output::Swap, Output::Cycle];
         matches!(self, Self::Cycle | Self::SwapCode) || self.output().is_some_and(|o| crossed.contains(&o))
     }
 
     /// Whether it depends on the weights of `network` in a way that training of it uses. A discriminator
     /// learns from terms of its own alone.
-    pub fn reaches(self, network: Network) -> bool {
+    pub(crate) fn reaches(self, network: Network) -> bool {
         let judges = matches!(self.kind(), Kind::Real | Kind::Fake);
         match network {
             Network::Discriminator => judges && self != Self::SecondReal,

@@ -13,7 +13,7 @@ fn folder() -> PathBuf {
 }
 
 /// The objectives of this repository by name.
-pub fn all(freeze_encoder: impl Fn(&Objective) -> bool) -> BTreeMap<String, Objective> {
+pub(crate) fn all(freeze_encoder: impl Fn(&Objective) -> bool) -> BTreeMap<String, Objective> {
     let files = fs::read_dir(folder()).expect("objectives").map(|entry| entry.expect("a file").path());
     let each = files.map(|path| {
         let name = path.file_stem().expect("a name").to_string_lossy().into_owned();

@@ -13,13 +13,13 @@ use image::codecs::png::{CompressionType, FilterType as Prediction, PngEncoder};
 use image::imageops;
 use image::{ExtendedColorType, ImageEncoder, RgbImage};
 
-pub use strange::{Traits, is_image, read, read_with_traits};
+pub(crate) use strange::{Traits, is_image, read, read_with_traits};
 
 /// Decodes a PNG or JPEG, which is row `id` of the table at `path`.
 ///
 /// # Errors
 /// When it is neither, or damaged.
-pub fn decode(bytes: &[u8], id: &str, path: &Path) -> Result<RgbImage> {
+pub(crate) fn decode(bytes: &[u8], id: &str, path: &Path) -> Result<RgbImage> {
     let image = image::load_from_memory(bytes).map_err(|error| {
         refusal(
             format!("image `{id}` of {} is unreadable: {error}", path.display()),
@@ -33,7 +33,7 @@ pub fn decode(bytes: &[u8], id: &str, path: &Path) -> Result<RgbImage> {
 ///
 /// # Errors
 /// When the width is odd.
-pub fn halves(picture: &RgbImage, path: &Path) -> Result<(RgbImage, RgbImage)> {
+pub(crate) fn halves(picture: &RgbImage, path: &Path) -> Result<(RgbImage, RgbImage)> {
     let (width, height) = picture.dimensions();
     if !width.is_multiple_of(2) || width == 0 {
         return Err(refusal(
@@ -49,7 +49,7 @@ pub fn halves(picture: &RgbImage, path: &Path) -> Result<(RgbImage, RgbImage)> {
 ///
 /// # Errors
 /// When the picture is empty.
-pub fn encode_png(picture: &RgbImage) -> Result<Vec<u8>> {
+pub(crate) fn encode_png(picture: &RgbImage) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, Prediction::Adaptive);
     encoder.write_image(picture, picture.width(), picture.height(), ExtendedColorType::Rgb8)?;
@@ -57,7 +57,7 @@ pub fn encode_png(picture: &RgbImage) -> Result<Vec<u8>> {
 }
 
 /// Number of square crops of a panorama: round(width / height), at least one.
-pub fn auto_crops(width: u32, height: u32) -> u32 {
+pub(crate) fn auto_crops(width: u32, height: u32) -> u32 {
     (f64::from(width) / f64::from(height)).round().max(1.0) as u32
 }
 
@@ -66,7 +66,7 @@ pub fn auto_crops(width: u32, height: u32) -> u32 {
 ///
 /// # Errors
 /// When the columns would be empty.
-pub fn square_crop(picture: &RgbImage, index: u32, count: u32, side: u32) -> Result<RgbImage> {
+pub(crate) fn square_crop(picture: &RgbImage, index: u32, count: u32, side: u32) -> Result<RgbImage> {
     let (width, height) = picture.dimensions();
     ensure!(count <= width, "{count} crops of a picture {width} pixels wide");
     let left = (u64::from(width) * u64::from(index) / u64::from(count)) as u32;
@@ -78,7 +78,7 @@ pub fn square_crop(picture: &RgbImage, index: u32, count: u32, side: u32) -> Res
 }
 
 /// Pictures of one size beside and below each other; places without one stay white.
-pub fn montage(rows: &[Vec<Option<RgbImage>>]) -> RgbImage {
+pub(crate) fn montage(rows: &[Vec<Option<RgbImage>>]) -> RgbImage {
     let (width, height) = rows.iter().flatten().flatten().next().map_or((0, 0), RgbImage::dimensions);
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0) as u32;
     let mut canvas = RgbImage::from_pixel(width * columns, height * rows.len() as u32, image::Rgb([255; 3]));
@@ -96,7 +96,7 @@ pub fn montage(rows: &[Vec<Option<RgbImage>>]) -> RgbImage {
 ///
 /// # Errors
 /// When a side is 0.
-pub fn resized(picture: RgbImage, width: u32, height: u32) -> Result<RgbImage> {
+pub(crate) fn resized(picture: RgbImage, width: u32, height: u32) -> Result<RgbImage> {
     if picture.dimensions() == (width, height) {
         return Ok(picture);
     }
@@ -115,7 +115,7 @@ pub fn resized(picture: RgbImage, width: u32, height: u32) -> Result<RgbImage> {
 ///
 /// # Errors
 /// When a side is 0.
-pub fn within(picture: RgbImage, most: u32) -> Result<RgbImage> {
+pub(crate) fn within(picture: RgbImage, most: u32) -> Result<RgbImage> {
     let (width, height) = picture.dimensions();
     let longest = width.max(height);
     if most == 0 || longest <= most {
@@ -127,7 +127,7 @@ pub fn within(picture: RgbImage, most: u32) -> Result<RgbImage> {
 }
 
 /// BLAKE3 of size and pixels: equal for equal pictures however they are encoded.
-pub fn content_digest(picture: &RgbImage) -> String {
+pub(crate) fn content_digest(picture: &RgbImage) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&picture.width().to_le_bytes()).update(&picture.height().to_le_bytes());
     hasher.update(picture.as_raw());

@@ -18,13 +18,13 @@ const MOST_BYTES: u64 = 512 << 20;
 ///
 /// # Errors
 /// When it is no PNG or JPEG, truncated, or so large that it is hardly an image.
-pub fn read(bytes: &[u8], path: &Path) -> Result<RgbImage> {
+pub(crate) fn read(bytes: &[u8], path: &Path) -> Result<RgbImage> {
     Ok(read_with_traits(bytes, path)?.0)
 }
 
 /// What is uncommon of an image file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Traits {
+pub(crate) struct Traits {
     /// EXIF says that it is rotated or mirrored.
     pub rotated: bool,
     /// It has a colour profile of its own.
@@ -39,7 +39,7 @@ pub struct Traits {
 
 impl Traits {
     /// In words.
-    pub fn names(self) -> impl Iterator<Item = &'static str> {
+    pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
         let all = [
             (self.rotated, "rotated by EXIF"),
             (self.profile, "with a colour profile (not applied)"),
@@ -52,7 +52,7 @@ impl Traits {
 }
 
 /// Whether a file's name is that of an image that is read here.
-pub fn is_image(path: &Path) -> bool {
+pub(crate) fn is_image(path: &Path) -> bool {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
     extension.is_some_and(|extension| ["jpg", "jpeg", "png"].contains(&extension.as_str()))
 }
@@ -61,7 +61,7 @@ pub fn is_image(path: &Path) -> bool {
 ///
 /// # Errors
 /// As of [`read`].
-pub fn read_with_traits(bytes: &[u8], path: &Path) -> Result<(RgbImage, Traits)> {
+pub(crate) fn read_with_traits(bytes: &[u8], path: &Path) -> Result<(RgbImage, Traits)> {
     let unreadable = |why: String| {
         let message = format!("{} is unreadable: {why}", path.display());
         refusal(message, "replace the file, or remove it; PNG and JPEG are read")

@@ -14,7 +14,7 @@ const COLUMNS: usize = 512;
 ///
 /// # Errors
 /// When the features cannot be read.
-pub fn distances(
+pub(crate) fn distances(
     features: &Features,
     weighting: &str,
     pairs: &[(u32, u32)],

@@ -22,7 +22,7 @@ const PANEL_BYTES: usize = 1 << 30;
 const ROWS: usize = 32;
 
 /// A table of Gram features, and the images of it that are looked at.
-pub struct Features {
+pub(crate) struct Features {
     parts: Vec<PathBuf>,
     /// Row keys, in their order.
     pub image_ids: Vec<String>,
@@ -33,7 +33,7 @@ pub struct Features {
 }
 
 /// Some columns of one tap's triangles, of all images.
-pub struct Panel {
+pub(crate) struct Panel {
     /// Which tap.
     pub tap: usize,
     /// Which entries of its triangle.
@@ -47,7 +47,7 @@ impl Features {
     ///
     /// # Errors
     /// When the table cannot be read, or no image is in the split.
-    pub fn open(path: &Path, images: &Images, split: &str) -> Result<Self> {
+    pub(crate) fn open(path: &Path, images: &Images, split: &str) -> Result<Self> {
         let ids = read_strings(&read_columns(path, &["image_id"])?, "image_id")?;
         let image_ids: Vec<String> = ids.into_iter().filter(|id| images.is_of(id, split)).collect();
         if image_ids.is_empty() {
@@ -66,12 +66,12 @@ impl Features {
     }
 
     /// Number of images.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.image_ids.len()
     }
 
     /// Number of panels.
-    pub fn panels(&self) -> usize {
+    pub(crate) fn panels(&self) -> usize {
         self.ranges().len()
     }
 
@@ -79,7 +79,7 @@ impl Features {
     ///
     /// # Errors
     /// When the table cannot be read, or `each` fails.
-    pub fn each_panel(&self, mut each: impl FnMut(Panel) -> Result<()>) -> Result<()> {
+    pub(crate) fn each_panel(&self, mut each: impl FnMut(Panel) -> Result<()>) -> Result<()> {
         for (tap, entries) in self.ranges() {
             let values = self.read(tap, &entries)?;
             each(Panel { tap, entries, values })?;
@@ -89,7 +89,7 @@ impl Features {
 
     /// Makes panels as small as those of many more images.
     #[cfg(test)]
-    pub fn set_panel_bytes(&mut self, bytes: usize) {
+    pub(crate) fn set_panel_bytes(&mut self, bytes: usize) {
         self.panel_bytes = bytes;
     }
 
@@ -124,7 +124,7 @@ impl Features {
 }
 
 /// Positions of the diagonal in the upper triangle of a tap.
-pub fn diagonal(tap: usize) -> impl Iterator<Item = usize> {
+pub(super) fn diagonal(tap: usize) -> impl Iterator<Item = usize> {
     let channels = CHANNELS[tap];
     (0..channels).map(move |row| row * channels - row * row.saturating_sub(1) / 2)
 }

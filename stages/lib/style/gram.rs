@@ -21,7 +21,7 @@ const FEW_CHANNELS: i64 = 128;
 ///
 /// # Errors
 /// When the features are of several images.
-pub fn gram(features: &Tensor) -> Result<Vec<f32>> {
+pub(crate) fn gram(features: &Tensor) -> Result<Vec<f32>> {
     let (images, channels, height, width) = features.size4()?;
     anyhow::ensure!(images == 1, "features of {images} images");
     let scale = (1.0 / (channels * height * width) as f64) as f32;

@@ -24,7 +24,7 @@ const CENTRED: usize = 256;
 const ERROR: f64 = 1.0 / (1 << 20) as f64;
 
 /// Products of the centred, weighted feature vectors.
-pub struct Kernel {
+pub(crate) struct Kernel {
     n: usize,
     products: Vec<f64>,
 }
@@ -38,7 +38,7 @@ impl Kernel {
     ///
     /// # Errors
     /// When the features cannot be read.
-    pub fn new(features: &Features, weighting: &str, progress: impl Fn(usize)) -> Result<Self> {
+    pub(crate) fn new(features: &Features, weighting: &str, progress: impl Fn(usize)) -> Result<Self> {
         let n = features.len();
         let kernel = Tensor::zeros([n as i64, n as i64], (Kind::Double, Device::Cpu));
         let mut done = 0;
@@ -58,7 +58,7 @@ impl Kernel {
     }
 
     /// Squared distances of image `row` to all, and how wrong each may be at most.
-    pub fn row(&self, row: usize) -> impl Iterator<Item = (f64, f64)> + '_ {
+    pub(crate) fn row(&self, row: usize) -> impl Iterator<Item = (f64, f64)> + '_ {
         let square = |image: usize| self.products[image * self.n + image];
         let own = square(row);
         let products = &self.products[row * self.n..(row + 1) * self.n];

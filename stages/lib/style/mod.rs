@@ -4,31 +4,31 @@
 //! matrix, unweighted. Weighting and the square root of two for what stands off the diagonal make
 //! each image a vector phi with `distance(a, b) = |phi_a - phi_b|^2`.
 
-pub mod direct;
+pub(crate) mod direct;
 mod features;
 mod gram;
 mod kernel;
-pub mod nearest;
+pub(crate) mod nearest;
 #[cfg(test)]
 mod tests;
 
-pub use features::Features;
-pub use gram::gram;
-pub use kernel::Kernel;
+pub(crate) use features::Features;
+pub(crate) use gram::gram;
+pub(crate) use kernel::Kernel;
 
 use crate::lib::nn::vgg::CHANNELS;
 
 /// Columns of the features, in the order of the taps.
-pub const GRAM_COLUMNS: [&str; 5] =
+pub(crate) const GRAM_COLUMNS: [&str; 5] =
     ["gram_relu1_2", "gram_relu2_2", "gram_relu3_2", "gram_relu4_2", "gram_relu5_2"];
 
 /// Values in the upper triangle of a tap's Gram matrix.
-pub fn triangle(channels: usize) -> usize {
+pub(crate) fn triangle(channels: usize) -> usize {
     channels * (channels + 1) / 2
 }
 
 /// Factor on the entries of tap `tap` that makes squared distances those of a weighting:
 /// `code` is the mean over the N x N entries, `gatys` a quarter of the sum.
-pub fn tap_factor(weighting: &str, tap: usize) -> f64 {
+pub(crate) fn tap_factor(weighting: &str, tap: usize) -> f64 {
     if weighting == "gatys" { 0.5 } else { 1.0 / CHANNELS[tap] as f64 }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 /// Which images to keep of each.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// Nearest ones.
     pub near: usize,
     /// Farthest ones.
@@ -16,7 +16,7 @@ const PRECISE: f64 = 1e-6;
 
 /// Images other than `image` whose distance decides which are kept, or stands in the result, and is not
 /// known well enough; `row` has each distance and how wrong it may be.
-pub fn doubtful(
+pub(crate) fn doubtful(
     image: usize,
     row: &[(f64, f64)],
     eligible: impl Fn(usize) -> bool,
@@ -59,7 +59,7 @@ fn nth(values: &mut [f64], n: usize, otherwise: f64) -> f64 {
 
 /// Positions of the nearest others that are eligible, and of the farthest of all that are farther than
 /// those: nearest and farthest first. Equal distances are in the order of positions.
-pub fn neighbours(
+pub(crate) fn neighbours(
     image: usize,
     row: &[f64],
     eligible: impl Fn(usize) -> bool,
@@ -76,7 +76,12 @@ pub fn neighbours(
 /// Near ones as StEP's program draws them: `near` images that are eligible are
 /// swapped to the front of all, the image itself among them; the first place is then left out, and the one
 /// after the last of them taken instead, where an image that is not eligible has ended up.
-pub fn official_near(image: usize, row: &[f64], eligible: impl Fn(usize) -> bool, near: usize) -> Vec<usize> {
+pub(crate) fn official_near(
+    image: usize,
+    row: &[f64],
+    eligible: impl Fn(usize) -> bool,
+    near: usize,
+) -> Vec<usize> {
     let mut all: Vec<usize> = (0..row.len()).collect();
     // The image itself comes first, also of those that equal it.
     all.sort_unstable_by(|x, y| {

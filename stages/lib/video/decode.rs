@@ -16,7 +16,7 @@ use super::{cannot_start, ffmpeg};
 
 /// What to decode.
 #[derive(Clone, Debug, Default)]
-pub struct Decoding {
+pub(crate) struct Decoding {
     /// Time in seconds to begin at, or all from the first frame on.
     pub from: Option<f64>,
     /// Frames to look at, from there on; all if none is said.
@@ -38,7 +38,7 @@ pub struct Decoding {
 impl Decoding {
     /// The first frame, and those that differ from the one before by more than `threshold` (0..1): only
     /// these are said to be decoded.
-    pub fn scenes(threshold: f64) -> Self {
+    pub(crate) fn scenes(threshold: f64) -> Self {
         let before = format!("scale=-2:180,select='eq(n,0)+gt(scene,{threshold})'");
         Self { before, height: 16, ..Self::default() }
     }
@@ -46,7 +46,7 @@ impl Decoding {
 
 /// What ffmpeg said about what it decoded.
 #[derive(Clone, Debug, Default)]
-pub struct Decoded {
+pub(crate) struct Decoded {
     /// Time in seconds and size in pixels of every decoded frame, selected or not.
     pub frames: Vec<(f64, (u32, u32))>,
     /// What went wrong, in ffmpeg's words.
@@ -59,7 +59,11 @@ pub struct Decoded {
 ///
 /// # Errors
 /// When ffmpeg cannot be started, its output breaks off inside a frame, or `each` fails.
-pub fn decode(path: &Path, how: &Decoding, mut each: impl FnMut(RgbImage) -> Result<()>) -> Result<Decoded> {
+pub(crate) fn decode(
+    path: &Path,
+    how: &Decoding,
+    mut each: impl FnMut(RgbImage) -> Result<()>,
+) -> Result<Decoded> {
     let mut filters = vec!["showinfo=checksum=0".to_owned()];
     if let Some(frames) = how.frames {
         filters.insert(0, format!("trim=end_frame={frames}"));

@@ -17,7 +17,7 @@ const GIF: &[&str] = &["-vf", "split[all][some];[some]palettegen[palette];[all][
 
 /// What a file is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// H.264 in MP4.
     Mp4,
     /// GIF.
@@ -25,7 +25,7 @@ pub enum Format {
 }
 
 /// Encodes RGB frames to a file, one after the other.
-pub struct Encoder {
+pub(crate) struct Encoder {
     child: Child,
     pipe: ChildStdin,
 }
@@ -37,7 +37,12 @@ impl Encoder {
     ///
     /// # Errors
     /// When ffmpeg cannot be started.
-    pub fn create(path: &Path, format: Format, (width, height): (u32, u32), rate: u32) -> Result<Self> {
+    pub(crate) fn create(
+        path: &Path,
+        format: Format,
+        (width, height): (u32, u32),
+        rate: u32,
+    ) -> Result<Self> {
         let (codec, name): (&[&str], &str) = match format {
             Format::Mp4 => (H264, "mp4"),
             Format::Gif => (GIF, "gif"),
@@ -64,7 +69,7 @@ impl Encoder {
     ///
     /// # Errors
     /// When ffmpeg has ended; [`Self::finish`] says why.
-    pub fn frame(&mut self, rgb: &[u8]) -> Result<()> {
+    pub(crate) fn frame(&mut self, rgb: &[u8]) -> Result<()> {
         self.pipe.write_all(rgb).context("ffmpeg takes no more frames")
     }
 
@@ -72,7 +77,7 @@ impl Encoder {
     ///
     /// # Errors
     /// When ffmpeg failed, in its words.
-    pub fn finish(self) -> Result<()> {
+    pub(crate) fn finish(self) -> Result<()> {
         drop(self.pipe);
         let output = self.child.wait_with_output().context("cannot wait for ffmpeg")?;
         if output.status.success() {
@@ -90,7 +95,7 @@ impl Encoder {
 ///
 /// # Errors
 /// When ffmpeg fails.
-pub fn film(
+pub(crate) fn film(
     job: &Job,
     size: (u32, u32),
     rate: u32,

@@ -10,7 +10,7 @@ use super::{cannot_start, ffmpeg};
 
 /// The frames that the container promises.
 #[derive(Clone, Debug)]
-pub struct Index {
+pub(crate) struct Index {
     /// Presentation time of every frame in seconds, ascending.
     pub times: Vec<f64>,
     /// Whether each can be decoded without others before it.
@@ -21,7 +21,7 @@ pub struct Index {
 ///
 /// # Errors
 /// When the file is no video, or has no frame.
-pub fn index(path: &Path) -> Result<Index> {
+pub(crate) fn index(path: &Path) -> Result<Index> {
     let output = ffmpeg()
         .args(["-loglevel", "error", "-i"])
         .arg(path)
@@ -84,7 +84,7 @@ fn packets(text: &str) -> Option<Vec<(f64, bool)>> {
 }
 
 /// Among `times`, the position of every decoded frame by its time; none for a second one at a position.
-pub fn places(times: &[f64], frames: &[(f64, (u32, u32))]) -> Vec<Option<usize>> {
+pub(crate) fn places(times: &[f64], frames: &[(f64, (u32, u32))]) -> Vec<Option<usize>> {
     let mut taken = BTreeSet::new();
     let positions = frames.iter().map(|(time, _)| nearest(times, *time));
     positions.map(|position| taken.insert(position).then_some(position)).collect()

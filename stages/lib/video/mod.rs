@@ -4,9 +4,9 @@ mod decode;
 mod encode;
 mod index;
 
-pub use decode::{Decoded, Decoding, decode};
-pub use encode::{Encoder, Format, film};
-pub use index::{Index, index, places};
+pub(crate) use decode::{Decoded, Decoding, decode};
+pub(crate) use encode::{Encoder, Format, film};
+pub(crate) use index::{Index, index, places};
 
 use std::process::{Command, Stdio};
 

@@ -10,7 +10,7 @@ use super::network::Convolution;
 use super::unreadable::unreadable;
 
 /// An open file.
-pub struct Keras<'a> {
+pub(super) struct Keras<'a> {
     file: Hdf5File,
     path: &'a Path,
 }
@@ -20,7 +20,7 @@ impl<'a> Keras<'a> {
     ///
     /// # Errors
     /// When it is no HDF5, or truncated.
-    pub fn open(path: &'a Path) -> Result<Self> {
+    pub(super) fn open(path: &'a Path) -> Result<Self> {
         Ok(Self { file: Hdf5File::open(path).map_err(|error| unreadable(path, error))?, path })
     }
 
@@ -29,7 +29,7 @@ impl<'a> Keras<'a> {
     ///
     /// # Errors
     /// When what is there is no array of floats.
-    pub fn convolution(&self, convolution: &Convolution) -> Result<Option<[Tensor; 2]>> {
+    pub(super) fn convolution(&self, convolution: &Convolution) -> Result<Option<[Tensor; 2]>> {
         for folder in &convolution.keras {
             let layer = folder.rsplit('/').next().unwrap_or(folder);
             let names = [

@@ -4,7 +4,7 @@ use crate::lib::nn::vgg::Convention;
 
 /// A published file.
 #[derive(Clone, Copy, Debug)]
-pub struct Known {
+pub(crate) struct Known {
     /// SHA-256, or its first digits.
     pub sha256: &'static str,
     /// Short name for tables and pictures.
@@ -20,7 +20,7 @@ const fn heads(sha256: &'static str, name: &'static str, source: &'static str) -
 }
 
 /// The files; torchvision writes the first eight digits into a file's name, and checks no more.
-pub const KNOWN: [Known; 13] = [
+pub(super) const KNOWN: [Known; 13] = [
     Known {
         sha256: "4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f",
         name: "vgg-hed",
@@ -96,6 +96,6 @@ pub const KNOWN: [Known; 13] = [
 ];
 
 /// The published file of that SHA-256.
-pub fn known(sha256: &str) -> Option<Known> {
+pub(crate) fn known(sha256: &str) -> Option<Known> {
     KNOWN.into_iter().find(|known| sha256.starts_with(known.sha256))
 }

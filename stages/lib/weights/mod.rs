@@ -8,7 +8,7 @@ mod numpy;
 mod pickle;
 #[cfg(test)]
 mod tests;
-pub mod torch;
+pub(crate) mod torch;
 mod unreadable;
 
 use std::collections::BTreeMap;
@@ -20,9 +20,9 @@ use anyhow::{Context as _, Result};
 use sha2::{Digest, Sha256};
 use tch::{Kind, Tensor};
 
-pub use known::known;
-pub use network::convolutions;
-pub use unreadable::unreadable;
+pub(crate) use known::known;
+pub(crate) use network::convolutions;
+pub(crate) use unreadable::unreadable;
 
 use crate::lib::nn::vgg::{Convention, Origin};
 use keras::Keras;
@@ -30,7 +30,7 @@ use network::Convolution;
 
 /// How a file is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// `torch.save` before 1.6.
     Torch,
     /// `torch.save` since 1.6: a zip archive.
@@ -52,7 +52,7 @@ impl Format {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn of(path: &Path) -> Result<Option<Self>> {
+    pub(crate) fn of(path: &Path) -> Result<Option<Self>> {
         let mut head = Vec::new();
         let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
         file.take(30 + u64::from(u16::MAX))
@@ -79,7 +79,7 @@ impl Format {
     }
 
     /// Its name, for people.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Torch => "torch",
             Self::TorchZip => "torch (zip)",
@@ -96,7 +96,7 @@ impl Format {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn sha256(path: &Path) -> Result<String> {
+pub(crate) fn sha256(path: &Path) -> Result<String> {
     let mut hasher = Sha256::new();
     let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     io::copy(&mut file, &mut hasher).with_context(|| format!("cannot read {}", path.display()))?;
@@ -104,7 +104,7 @@ pub fn sha256(path: &Path) -> Result<String> {
 }
 
 /// What is known of a file, or can be said by its layout: `convention` where the user says so.
-pub fn origin(
+pub(crate) fn origin(
     path: &Path,
     sha256: &str,
     network: &str,
@@ -135,7 +135,7 @@ pub fn origin(
 /// # Errors
 /// When the file is of no known format, damaged, lacks a convolution, or one has another shape or a value
 /// that is no number.
-pub fn read(path: &Path, convolutions: &[Convolution]) -> Result<(BTreeMap<String, Tensor>, Format)> {
+pub(crate) fn read(path: &Path, convolutions: &[Convolution]) -> Result<(BTreeMap<String, Tensor>, Format)> {
     let Some(format) = Format::of(path)? else {
         let known = "torch's and Flax's pickles, NumPy's .npy and .npz, HDF5";
         return Err(unreadable(path, format!("it is none of the formats that are read ({known})")));

@@ -28,7 +28,7 @@ const FIRES: [(usize, i64, i64, i64); 8] = [
 
 /// A convolution, and where its weights are found.
 #[derive(Clone, Debug)]
-pub struct Convolution {
+pub(crate) struct Convolution {
     /// Its name in what is written.
     pub name: String,
     /// [O, I, H, W].
@@ -42,7 +42,7 @@ pub struct Convolution {
 }
 
 /// The convolutions of a network; none if it is unknown.
-pub fn convolutions(network: &str) -> Option<Vec<Convolution>> {
+pub(crate) fn convolutions(network: &str) -> Option<Vec<Convolution>> {
     match network {
         "vgg16" => Some(vgg("VGG16", &BLOCKS)),
         "vgg19" => Some(vgg("VGG19", &BLOCKS_19)),

@@ -28,7 +28,7 @@ const LONGEST_NAME: usize = 1000;
 ///
 /// # Errors
 /// When the file is truncated, or holds arrays of other than floats.
-pub fn read(bytes: &[u8], path: &Path) -> Result<BTreeMap<String, Tensor>> {
+pub(super) fn read(bytes: &[u8], path: &Path) -> Result<BTreeMap<String, Tensor>> {
     let arrays = match bytes {
         [b'P', b'K', ..] => from_npz(bytes),
         [0x93, ..] => from_npy(bytes),

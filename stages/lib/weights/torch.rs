@@ -25,7 +25,7 @@ const MOST_BYTES: u64 = 1 << 30;
 ///
 /// # Errors
 /// When the file is truncated, or holds anything but tensors of float32 in a dict.
-pub fn read(bytes: &[u8], path: &Path) -> Result<BTreeMap<String, Tensor>> {
+pub(crate) fn read(bytes: &[u8], path: &Path) -> Result<BTreeMap<String, Tensor>> {
     let tensors = if bytes.starts_with(b"PK") {
         from_zip(bytes)
     } else {

@@ -20,7 +20,7 @@ const MOST_ITERATIONS: usize = 300;
 
 /// A clustering.
 #[derive(Clone, Debug)]
-pub struct Clustering {
+pub(super) struct Clustering {
     /// Cluster of each point.
     pub labels: Vec<usize>,
     /// Squared distance of each point to its centre.
@@ -32,14 +32,14 @@ pub struct Clustering {
 
 impl Clustering {
     /// Points in each cluster.
-    pub fn sizes(&self) -> Vec<usize> {
+    pub(super) fn sizes(&self) -> Vec<usize> {
         let mut sizes = vec![0; self.clusters];
         self.labels.iter().for_each(|label| sizes[*label] += 1);
         sizes
     }
 
     /// Place of each point among those of its cluster, from 1: the nearest to the centre is the first.
-    pub fn ranks(&self) -> Vec<usize> {
+    pub(super) fn ranks(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.labels.len()).collect();
         order.sort_by(|a, b| self.distances[*a].total_cmp(&self.distances[*b]).then(a.cmp(b)));
         let (mut ranks, mut counts) = (vec![0; order.len()], vec![0; self.clusters]);
@@ -53,7 +53,7 @@ impl Clustering {
 
 /// The best of `restarts` clusterings into `clusters` (at least 1, at most the number of points).
 /// Clusters are numbered by their first point, so that equal partitions have equal labels.
-pub fn cluster(points: &Matrix, clusters: usize, restarts: u64, seed: i64) -> Clustering {
+pub(super) fn cluster(points: &Matrix, clusters: usize, restarts: u64, seed: i64) -> Clustering {
     let runs = (0..restarts).into_par_iter().map(|restart| lloyd(points, clusters, seed, restart));
     let runs: Vec<Clustering> = runs.collect();
     let best = runs.into_iter().min_by(|a, b| a.inertia.total_cmp(&b.inertia));

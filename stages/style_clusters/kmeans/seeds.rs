@@ -6,7 +6,7 @@ use super::Matrix;
 
 /// k-means++ with the best of some candidates at each step (Arthur and Vassilvitskii 2007).
 /// Returns each point's nearest centre.
-pub fn seeds(points: &Matrix, clusters: usize, random: &mut impl Rng) -> Vec<usize> {
+pub(super) fn seeds(points: &Matrix, clusters: usize, random: &mut impl Rng) -> Vec<usize> {
     let candidates = 2 + (clusters as f64).ln() as usize;
     let first = random.random_range(0..points.len());
     let mut nearest = points.row(first).to_vec();

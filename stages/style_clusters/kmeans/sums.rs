@@ -3,7 +3,7 @@
 use super::Matrix;
 
 /// Sums over the points of each cluster.
-pub struct Sums {
+pub(super) struct Sums {
     pub counts: Vec<usize>,
     /// `S_ic`, cluster after cluster.
     sums: Vec<Vec<f64>>,
@@ -12,44 +12,44 @@ pub struct Sums {
 }
 
 impl Sums {
-    pub fn of(points: &Matrix, labels: &[usize], clusters: usize) -> Self {
+    pub(super) fn of(points: &Matrix, labels: &[usize], clusters: usize) -> Self {
         let sums = vec![vec![0.0; points.len()]; clusters];
         let mut sums = Self { counts: vec![0; clusters], sums, within: vec![0.0; clusters] };
         labels.iter().enumerate().for_each(|(point, label)| sums.add(points, point, *label));
         sums
     }
 
-    pub fn add(&mut self, points: &Matrix, point: usize, cluster: usize) {
+    pub(super) fn add(&mut self, points: &Matrix, point: usize, cluster: usize) {
         self.counts[cluster] += 1;
         self.within[cluster] += 2.0 * self.sums[cluster][point];
         self.sums[cluster].iter_mut().zip(points.row(point)).for_each(|(sum, d)| *sum += f64::from(*d));
     }
 
-    pub fn remove(&mut self, points: &Matrix, point: usize, cluster: usize) {
+    pub(super) fn remove(&mut self, points: &Matrix, point: usize, cluster: usize) {
         self.counts[cluster] -= 1;
         self.within[cluster] -= 2.0 * self.sums[cluster][point];
         self.sums[cluster].iter_mut().zip(points.row(point)).for_each(|(sum, d)| *sum -= f64::from(*d));
     }
 
     /// Squared distance of a point to the mean of a cluster that has points.
-    pub fn distance(&self, point: usize, cluster: usize) -> f64 {
+    pub(super) fn distance(&self, point: usize, cluster: usize) -> f64 {
         let count = self.counts[cluster] as f64;
         (self.sums[cluster][point] / count - self.within[cluster] / (2.0 * count * count)).max(0.0)
     }
 
     /// Clusters with points.
-    pub fn filled(&self) -> impl Iterator<Item = usize> {
+    pub(super) fn filled(&self) -> impl Iterator<Item = usize> {
         (0..self.counts.len()).filter(|cluster| self.counts[*cluster] > 0)
     }
 
     /// The cluster whose mean is nearest to a point, and its squared distance.
-    pub fn nearest(&self, point: usize) -> (usize, f64) {
+    pub(super) fn nearest(&self, point: usize) -> (usize, f64) {
         let each = self.filled().map(|cluster| (cluster, self.distance(point, cluster)));
         each.min_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((0, 0.0))
     }
 
     /// The cluster that a point should move to, if moving lowers the inertia: means move along.
-    pub fn better(&self, point: usize, own: usize) -> Option<usize> {
+    pub(super) fn better(&self, point: usize, own: usize) -> Option<usize> {
         let count = self.counts[own] as f64;
         if self.counts[own] < 2 {
             return None;

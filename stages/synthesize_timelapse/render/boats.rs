@@ -6,7 +6,7 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 /// One boat somewhere on the bay or the lake; nearer boats are larger.
-pub fn sail(rng: &mut ChaCha8Rng, painter: &mut Painter) {
+pub(super) fn sail(rng: &mut ChaCha8Rng, painter: &mut Painter) {
     let lake = rng.random_bool(0.2);
     let x = rng.random_range(if lake { 0.03..0.45 } else { 3.5..7.4 });
     let y: f32 = rng.random_range(0.0..0.09) + if lake { 0.885 } else { 0.868 };

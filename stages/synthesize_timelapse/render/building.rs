@@ -7,11 +7,11 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 /// Light of homes and older offices.
-pub const WARM: Rgb = [0.90, 0.56, 0.24];
+pub(super) const WARM: Rgb = [0.90, 0.56, 0.24];
 
 /// What a facade is made of.
 #[derive(Clone, Copy)]
-pub struct Material {
+pub(super) struct Material {
     pub albedo: Rgb,
     pub kind: Kind,
     /// Mirror strength of the panes, 0..1.
@@ -26,7 +26,7 @@ pub struct Material {
 
 /// Where a building stands; `top` and `base` are y.
 #[derive(Clone, Copy)]
-pub struct Plot {
+pub(super) struct Plot {
     pub x: f32,
     pub width: f32,
     pub top: f32,
@@ -35,7 +35,7 @@ pub struct Plot {
 }
 
 /// Builds tiers from the ground up; each is narrower than the one below.
-pub fn build(scene: &mut Scene, rng: &mut ChaCha8Rng, plot: Plot, material: &Material) {
+pub(super) fn build(scene: &mut Scene, rng: &mut ChaCha8Rng, plot: Plot, material: &Material) {
     let corner = rng.random_range(0.25..0.75);
     let tall = plot.base - plot.top;
     let tiers = if tall > 0.16 { rng.random_range(1..4) } else { 1 };

@@ -3,9 +3,9 @@
 use super::surface::{Surface, Texel};
 
 /// Width over height of the scene; x runs 0..ASPECT and y 0 (top)..1 in units of the height.
-pub const ASPECT: f32 = 23.0 / 3.0;
+pub(super) const ASPECT: f32 = 23.0 / 3.0;
 /// The y of the horizon.
-pub const HORIZON: f32 = 0.62;
+pub(super) const HORIZON: f32 = 0.62;
 
 /// Sample positions within a small pixel: no two share a row or a column.
 const FINE: [(f32, f32); 8] = [
@@ -24,7 +24,7 @@ const COARSE: [(f32, f32); 2] = [(0.25, 0.75), (0.75, 0.25)];
 const FINE_ROWS: usize = 400;
 
 /// The sample buffer and its surfaces.
-pub struct Canvas {
+pub(super) struct Canvas {
     pub width: usize,
     pub height: usize,
     pub surfaces: Vec<Surface>,
@@ -33,7 +33,7 @@ pub struct Canvas {
 }
 
 impl Canvas {
-    pub fn new(width: usize, height: usize) -> Canvas {
+    pub(super) fn new(width: usize, height: usize) -> Canvas {
         let offsets: &[_] = if height <= FINE_ROWS { &FINE } else { &COARSE };
         Canvas {
             width,
@@ -44,25 +44,25 @@ impl Canvas {
         }
     }
 
-    pub fn add(&mut self, surface: Surface) -> u16 {
+    pub(super) fn add(&mut self, surface: Surface) -> u16 {
         self.surfaces.push(surface);
         (self.surfaces.len() - 1) as u16
     }
 
     /// The samples of a pixel.
-    pub fn pixel(&self, column: usize, row: usize) -> &[Texel] {
+    pub(super) fn pixel(&self, column: usize, row: usize) -> &[Texel] {
         let start = (row * self.width + column) * self.offsets.len();
         &self.texels[start..start + self.offsets.len()]
     }
 
     /// Scene position of a pixel's centre.
-    pub fn centre(&self, column: usize, row: usize) -> (f32, f32) {
+    pub(super) fn centre(&self, column: usize, row: usize) -> (f32, f32) {
         let x = (column as f32 + 0.5) / self.width as f32 * ASPECT;
         (x, (row as f32 + 0.5) / self.height as f32)
     }
 
     /// Paints `texel(x, y)`, where there is one, over the samples within `area` (x0, y0, x1, y1).
-    pub fn paint(&mut self, area: [f32; 4], texel: impl Fn(f32, f32) -> Option<Texel>) {
+    pub(super) fn paint(&mut self, area: [f32; 4], texel: impl Fn(f32, f32) -> Option<Texel>) {
         let (per_x, per_y) = (self.width as f32 / ASPECT, self.height as f32);
         let range = |from: f32, to: f32, per: f32, count: usize| {
             ((from * per).floor().max(0.0) as usize)..((to * per).ceil().max(0.0) as usize).min(count)

@@ -43,19 +43,19 @@ fn room(x: f32) -> f32 {
     lake * tower * port
 }
 
-pub fn far(scene: &mut Scene, rng: &mut ChaCha8Rng) {
+pub(super) fn far(scene: &mut Scene, rng: &mut ChaCha8Rng) {
     row(scene, rng, Layer::FarCity, 0.735, (0.05, 0.11), |x| {
         (0.04 + 0.10 * room(x)) * smoothstep(7.0, 6.2, x) + 0.26 * downtown(x)
     });
 }
 
-pub fn middle(scene: &mut Scene, rng: &mut ChaCha8Rng) {
+pub(super) fn middle(scene: &mut Scene, rng: &mut ChaCha8Rng) {
     row(scene, rng, Layer::MidCity, 0.775, (0.07, 0.14), |x| {
         0.03 + 0.13 * room(x) + 0.44 * downtown(x) * room(x)
     });
 }
 
-pub fn near(scene: &mut Scene, rng: &mut ChaCha8Rng) {
+pub(super) fn near(scene: &mut Scene, rng: &mut ChaCha8Rng) {
     row(scene, rng, Layer::NearCity, STREET, (0.06, 0.16), |x| 0.025 + 0.085 * room(x) + 0.10 * downtown(x));
 }
 

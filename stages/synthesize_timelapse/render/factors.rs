@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 /// What determines the style of a frame; one value holds for the whole panorama.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Factors {
+pub(crate) struct Factors {
     /// Local solar time in hours, 0..24; 12 is noon.
     pub time_of_day: f32,
     /// Cloud cover, 0 (clear) to 1 (overcast).
@@ -21,7 +21,7 @@ pub struct Factors {
 type Range = (f32, f32);
 
 /// A kind of light and weather: what frames of one style have in common.
-pub struct Mode {
+pub(crate) struct Mode {
     pub name: &'static str,
     /// 0 at noon, 1 at sunset or sunrise, 2 at midnight.
     phase: Range,
@@ -42,7 +42,7 @@ const fn mode(name: &'static str, phase: Range, cloud: Range, haze: Range) -> Mo
 }
 
 /// The modes, all equally likely; seasons are drawn for each frame, whatever its mode.
-pub const MODES: [Mode; 8] = [
+pub(super) const MODES: [Mode; 8] = [
     mode("clear day", DAY, CLEAR, CLEAN),
     mode("overcast day", DAY, OVERCAST, CLEAN),
     mode("fog by day", DAY, OVERCAST, FOG),
@@ -55,7 +55,7 @@ pub const MODES: [Mode; 8] = [
 
 /// The mode of frame `index`, and its factors: a function of the two arguments alone.
 #[must_use]
-pub fn sample(seed: u64, index: u64) -> (&'static Mode, Factors) {
+pub(crate) fn sample(seed: u64, index: u64) -> (&'static Mode, Factors) {
     let mut rng = stream(seed, index, 0);
     let mode = &MODES[rng.random_range(0..MODES.len())];
     let [season, phase, cloud, haze] =
@@ -67,7 +67,7 @@ pub fn sample(seed: u64, index: u64) -> (&'static Mode, Factors) {
 }
 
 /// A random stream of its own for each (seed, index, purpose).
-pub fn stream(seed: u64, index: u64, purpose: u64) -> ChaCha8Rng {
+pub(super) fn stream(seed: u64, index: u64, purpose: u64) -> ChaCha8Rng {
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
     key[8..16].copy_from_slice(&index.to_le_bytes());

@@ -7,7 +7,7 @@ use super::scene::{Lamp, Scene};
 use super::tables::Tables;
 
 /// Adds the halo of every lamp of the scene.
-pub fn lamps(scene: &Scene, light: &Light, tables: &Tables, picture: &mut Picture) {
+pub(super) fn lamps(scene: &Scene, light: &Light, tables: &Tables, picture: &mut Picture) {
     if light.night <= 0.0 {
         return;
     }
@@ -19,7 +19,7 @@ pub fn lamps(scene: &Scene, light: &Light, tables: &Tables, picture: &mut Pictur
 }
 
 /// A bright core in a soft disc, `power` 0..1.
-pub fn halo(picture: &mut Picture, lamp: &Lamp, haze: f32, power: f32) {
+pub(super) fn halo(picture: &mut Picture, lamp: &Lamp, haze: f32, power: f32) {
     let reach = lamp.radius * (1.0 + 1.2 * haze);
     let [columns, rows] = picture.span([lamp.x - reach, lamp.y - reach, lamp.x + reach, lamp.y + reach]);
     let per = picture.height as f32;

@@ -8,7 +8,7 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 /// A suspension bridge across the sound at the right edge.
-pub fn bridge(scene: &mut Scene) {
+pub(super) fn bridge(scene: &mut Scene) {
     let steel = Surface::matte([0.20, 0.30, 0.26], [-0.3, 0.2, 0.93], Layer::FarCity);
     let steel = scene.canvas.add(Surface { flood: 0.25, ..steel });
     let texel = Texel::new(steel, Part::Wall, 1.0);
@@ -42,7 +42,7 @@ pub fn bridge(scene: &mut Scene) {
 }
 
 /// Gantry cranes and stacked containers of the port.
-pub fn cranes(scene: &mut Scene) {
+pub(super) fn cranes(scene: &mut Scene) {
     let paint = |albedo| Surface::matte(albedo, [-0.4, 0.1, 0.9], Layer::NearCity);
     let orange = scene.canvas.add(paint([0.62, 0.22, 0.06]));
     let texel = Texel::new(orange, Part::Wall, 1.0);
@@ -72,7 +72,7 @@ pub fn cranes(scene: &mut Scene) {
 }
 
 /// Sheds on piles that stand out into the bay.
-pub fn piers(scene: &mut Scene, rng: &mut ChaCha8Rng) {
+pub(super) fn piers(scene: &mut Scene, rng: &mut ChaCha8Rng) {
     let faces = [[0.30, 0.10, 0.07], [0.24, 0.27, 0.26], [0.52, 0.50, 0.44]];
     let roof = Surface::matte([0.22, 0.22, 0.23], [0.0, 0.8, 0.6], Layer::NearCity);
     let roof = scene.canvas.add(roof);

@@ -1,7 +1,7 @@
 //! When people have their lights on.
 
 /// Share of windows that are lit at each hour of the clock, offices.
-pub const OFFICE_HOURS: [(f32, f32); 9] = [
+pub(super) const OFFICE_HOURS: [(f32, f32); 9] = [
     (0.0, 0.16),
     (4.0, 0.10),
     (6.0, 0.22),
@@ -13,7 +13,7 @@ pub const OFFICE_HOURS: [(f32, f32); 9] = [
     (24.0, 0.16),
 ];
 /// The same for homes.
-pub const HOME_HOURS: [(f32, f32); 9] = [
+pub(super) const HOME_HOURS: [(f32, f32); 9] = [
     (0.0, 0.18),
     (3.0, 0.06),
     (5.0, 0.12),
@@ -26,7 +26,7 @@ pub const HOME_HOURS: [(f32, f32); 9] = [
 ];
 
 /// Linear interpolation in a table of (hour, share).
-pub fn between(hours: &[(f32, f32)], hour: f32) -> f32 {
+pub(super) fn between(hours: &[(f32, f32)], hour: f32) -> f32 {
     hours.windows(2).find(|w| hour <= w[1].0).map_or(hours[0].1, |w| {
         let t = (hour - w[0].0) / (w[1].0 - w[0].0);
         w[0].1 + (w[1].1 - w[0].1) * t

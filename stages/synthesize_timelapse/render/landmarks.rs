@@ -6,7 +6,7 @@ use super::terrain::STREET;
 use std::f32::consts::TAU;
 
 /// Three red and white radio masts on the hill at the left.
-pub fn masts(scene: &mut Scene) {
+pub(super) fn masts(scene: &mut Scene) {
     let metal = |albedo| Surface::matte(albedo, [0.0, 0.0, 1.0], Layer::FarCity);
     let red = scene.canvas.add(metal([0.55, 0.08, 0.05]));
     let white = scene.canvas.add(metal([0.7, 0.7, 0.7]));
@@ -27,7 +27,7 @@ pub fn masts(scene: &mut Scene) {
 }
 
 /// An open bowl under two arches, floodlit by night.
-pub fn stadium(scene: &mut Scene) {
+pub(super) fn stadium(scene: &mut Scene) {
     let (x, half, base) = (6.05, 0.34, STREET);
     let shell = |right: f32| Surface {
         flood: 0.22,
@@ -72,7 +72,7 @@ pub fn stadium(scene: &mut Scene) {
 }
 
 /// The wheel on its pier, with coloured bulbs along spokes and rim.
-pub fn wheel(scene: &mut Scene) {
+pub(super) fn wheel(scene: &mut Scene) {
     let (centre, radius) = ((5.12, 0.685), 0.105);
     let frame =
         |lamp| Surface { lamp, ..Surface::matte([0.70, 0.70, 0.72], [0.0, 0.2, 0.95], Layer::NearCity) };

@@ -35,7 +35,7 @@ const KEYS: [Key; 8] = [
 ];
 
 /// Everything about light that holds for the whole frame.
-pub struct Light {
+pub(super) struct Light {
     pub sun: Sun,
     pub factors: Factors,
     pub zenith: Rgb,
@@ -53,7 +53,7 @@ pub struct Light {
 }
 
 impl Light {
-    pub fn new(factors: &Factors) -> Light {
+    pub(super) fn new(factors: &Factors) -> Light {
         let sun = sun::position(factors.time_of_day, factors.season);
         let clear = at(sun.elevation);
         let veil = smoothstep(0.2, 0.95, factors.cloud);

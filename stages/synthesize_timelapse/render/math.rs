@@ -1,48 +1,48 @@
 //! Linear RGB arithmetic, smooth steps and hashed value noise.
 
 /// Linear-light red, green, blue; 1 is a bright white, highlights may exceed it.
-pub type Rgb = [f32; 3];
+pub(super) type Rgb = [f32; 3];
 
-pub fn add(a: Rgb, b: Rgb) -> Rgb {
+pub(super) fn add(a: Rgb, b: Rgb) -> Rgb {
     [a[0] + b[0], a[1] + b[1], a[2] + b[2]]
 }
 
-pub fn mul(a: Rgb, b: Rgb) -> Rgb {
+pub(super) fn mul(a: Rgb, b: Rgb) -> Rgb {
     [a[0] * b[0], a[1] * b[1], a[2] * b[2]]
 }
 
-pub fn scale(a: Rgb, k: f32) -> Rgb {
+pub(super) fn scale(a: Rgb, k: f32) -> Rgb {
     [a[0] * k, a[1] * k, a[2] * k]
 }
 
 /// `a` at `t` = 0, `b` at `t` = 1.
-pub fn mix(a: Rgb, b: Rgb, t: f32) -> Rgb {
+pub(super) fn mix(a: Rgb, b: Rgb, t: f32) -> Rgb {
     add(scale(a, 1.0 - t), scale(b, t))
 }
 
 /// Rec. 709 luminance of a linear colour.
-pub fn luminance(c: Rgb) -> f32 {
+pub(super) fn luminance(c: Rgb) -> f32 {
     0.2126 * c[0] + 0.7152 * c[1] + 0.0722 * c[2]
 }
 
-pub fn dot(a: [f32; 3], b: [f32; 3]) -> f32 {
+pub(super) fn dot(a: [f32; 3], b: [f32; 3]) -> f32 {
     a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 }
 
 /// 0 at `from`, 1 at `to`, smooth between; `from` may be the larger.
-pub fn smoothstep(from: f32, to: f32, x: f32) -> f32 {
+pub(super) fn smoothstep(from: f32, to: f32, x: f32) -> f32 {
     let t = ((x - from) / (to - from)).clamp(0.0, 1.0);
     t * t * (3.0 - 2.0 * t)
 }
 
 /// Bell of height 1 and standard deviation `width` around `centre`.
-pub fn bell(x: f32, centre: f32, width: f32) -> f32 {
+pub(super) fn bell(x: f32, centre: f32, width: f32) -> f32 {
     let d = (x - centre) / width;
     (-0.5 * d * d).exp()
 }
 
 /// A well-mixed function of a seed and a lattice point.
-pub fn hash(seed: u32, x: i32, y: i32) -> u32 {
+pub(super) fn hash(seed: u32, x: i32, y: i32) -> u32 {
     let mut h = seed ^ (x as u32).wrapping_mul(0x9E37_79B1) ^ (y as u32).wrapping_mul(0x85EB_CA77);
     h = (h ^ (h >> 15)).wrapping_mul(0x2C1B_3C6D);
     h = (h ^ (h >> 12)).wrapping_mul(0x297A_2D39);
@@ -50,12 +50,12 @@ pub fn hash(seed: u32, x: i32, y: i32) -> u32 {
 }
 
 /// `hash` as a number in 0..1.
-pub fn chance(seed: u32, x: i32, y: i32) -> f32 {
+pub(super) fn chance(seed: u32, x: i32, y: i32) -> f32 {
     (hash(seed, x, y) >> 8) as f32 / 16_777_216.0
 }
 
 /// Value noise in 0..1 with lattice spacing 1.
-pub fn noise(seed: u32, x: f32, y: f32) -> f32 {
+pub(super) fn noise(seed: u32, x: f32, y: f32) -> f32 {
     let (fx, fy) = (x.floor(), y.floor());
     let (ix, iy) = (fx as i32, fy as i32);
     let (u, v) = (x - fx, y - fy);
@@ -66,7 +66,7 @@ pub fn noise(seed: u32, x: f32, y: f32) -> f32 {
 }
 
 /// Sum of `octaves` noises of halving size and weight, in 0..1 around 0.5.
-pub fn fractal(seed: u32, x: f32, y: f32, octaves: u32) -> f32 {
+pub(crate) fn fractal(seed: u32, x: f32, y: f32, octaves: u32) -> f32 {
     let (mut sum, mut weight, mut total, mut size) = (0.0, 0.5, 0.0, 1.0);
     for octave in 0..octaves {
         sum += weight * noise(seed.wrapping_add(octave * 7919), x * size, y * size);

@@ -35,13 +35,13 @@ mod tests;
 mod tower;
 mod water;
 
-pub use factors::{Factors, Mode, sample};
-pub use math::fractal;
+pub(super) use factors::{Factors, Mode, sample};
+pub(crate) use math::fractal;
 
 use rand::Rng;
 
 /// A scene laid out for one picture size; frames may be rendered from it in parallel.
-pub struct Renderer {
+pub(super) struct Renderer {
     scene: scene::Scene,
 }
 
@@ -50,13 +50,13 @@ impl Renderer {
     ///
     /// The scene always fills the picture; it is meant for widths of 23/3 of the height.
     #[must_use]
-    pub fn new(scene_seed: u64, width: u32, height: u32) -> Renderer {
+    pub(super) fn new(scene_seed: u64, width: u32, height: u32) -> Renderer {
         Renderer { scene: paint::paint(scene_seed, width as usize, height as usize) }
     }
 
     /// RGB bytes, row-major, of frame `index` under `factors`: a function of the arguments alone.
     #[must_use]
-    pub fn frame(&self, seed: u64, index: u64, factors: &Factors) -> Vec<u8> {
+    pub(super) fn frame(&self, seed: u64, index: u64, factors: &Factors) -> Vec<u8> {
         let scene = &self.scene;
         let pattern = factors::stream(seed, index, 2).random();
         let light = light::Light::new(factors);

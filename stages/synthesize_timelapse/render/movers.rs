@@ -12,7 +12,7 @@ use super::tables::Tables;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-pub fn draw(mut rng: ChaCha8Rng, light: &Light, tables: &Tables, sky: &Sky, picture: &mut Picture) {
+pub(super) fn draw(mut rng: ChaCha8Rng, light: &Light, tables: &Tables, sky: &Sky, picture: &mut Picture) {
     let mut painter = Painter { light, tables, sky, picture };
     traffic(&mut rng, &mut painter);
     for _ in 0..rng.random_range(2..6) {
@@ -22,7 +22,7 @@ pub fn draw(mut rng: ChaCha8Rng, light: &Light, tables: &Tables, sky: &Sky, pict
 }
 
 /// The stream of random numbers for the movers of a frame.
-pub fn motion(seed: u64, index: u64) -> ChaCha8Rng {
+pub(super) fn motion(seed: u64, index: u64) -> ChaCha8Rng {
     stream(seed, index, 1)
 }
 

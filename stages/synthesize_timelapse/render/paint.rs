@@ -6,7 +6,7 @@ use super::scene::Scene;
 use super::{city, harbour, landmarks, plants, streets, terrain, tower};
 
 /// The scene of a seed.
-pub fn paint(seed: u64, width: usize, height: usize) -> Scene {
+pub(super) fn paint(seed: u64, width: usize, height: usize) -> Scene {
     let mut scene = Scene { canvas: Canvas::new(width, height), lamps: Vec::new() };
     // One stream per part: a change to one leaves the others as they are.
     let rng = |part| stream(seed, 0, part);

@@ -10,7 +10,7 @@ use super::surface::Layer;
 use super::tables::Tables;
 
 /// The frame that movers are painted into, with what lights them.
-pub struct Painter<'a> {
+pub(super) struct Painter<'a> {
     pub light: &'a Light,
     pub tables: &'a Tables,
     pub sky: &'a Sky<'a>,
@@ -19,18 +19,18 @@ pub struct Painter<'a> {
 
 impl Painter<'_> {
     /// The look of a surface of reflectance `albedo` at a place.
-    pub fn lit(&self, albedo: Rgb, x: f32, y: f32, layer: Layer) -> Rgb {
+    pub(super) fn lit(&self, albedo: Rgb, x: f32, y: f32, layer: Layer) -> Rgb {
         let row = &self.tables.rows[((y * self.picture.height as f32) as usize).min(self.picture.height - 1)];
         let light = add(self.light.ambient, scale(self.light.direct, 0.55 * row.sunlit));
         mix(self.sky.haze(x), mul(albedo, light), row.clear[layer as usize])
     }
 
-    pub fn rect(&mut self, area: [f32; 4], albedo: Rgb, layer: Layer) {
+    pub(super) fn rect(&mut self, area: [f32; 4], albedo: Rgb, layer: Layer) {
         let colour = self.lit(albedo, area[0], area[3], layer);
         self.picture.stamp(area, colour, |_, _| true);
     }
 
-    pub fn lamp(&mut self, x: f32, y: f32, radius: f32, colour: Rgb) {
+    pub(super) fn lamp(&mut self, x: f32, y: f32, radius: f32, colour: Rgb) {
         let lamp = Lamp { x, y, radius, colour, layer: Layer::Front };
         if self.light.night > 0.0 {
             halo(self.picture, &lamp, self.light.factors.haze, self.light.night);

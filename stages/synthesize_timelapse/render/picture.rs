@@ -9,26 +9,26 @@ const WHITE: f32 = 4.0;
 const EXPOSURE: f32 = 1.45;
 const STEPS: usize = 8192;
 
-pub struct Picture {
+pub(super) struct Picture {
     pub width: usize,
     pub height: usize,
     pub pixels: Vec<Rgb>,
 }
 
 impl Picture {
-    pub fn new(width: usize, height: usize) -> Picture {
+    pub(super) fn new(width: usize, height: usize) -> Picture {
         Picture { width, height, pixels: vec![[0.0; 3]; width * height] }
     }
 
     /// The pixel at a scene position, clamped to the picture.
-    pub fn look(&self, x: f32, y: f32) -> Rgb {
+    pub(super) fn look(&self, x: f32, y: f32) -> Rgb {
         let column = ((x / ASPECT * self.width as f32).max(0.0) as usize).min(self.width - 1);
         let row = ((y * self.height as f32).max(0.0) as usize).min(self.height - 1);
         self.pixels[row * self.width + column]
     }
 
     /// Pixels that a scene rectangle touches: columns and rows.
-    pub fn span(&self, area: [f32; 4]) -> [std::ops::Range<usize>; 2] {
+    pub(super) fn span(&self, area: [f32; 4]) -> [std::ops::Range<usize>; 2] {
         let (per_x, per_y) = (self.width as f32 / ASPECT, self.height as f32);
         let range = |from: f32, to: f32, per: f32, count: usize| {
             let end = ((to * per).ceil().max(0.0) as usize).min(count);
@@ -38,7 +38,7 @@ impl Picture {
     }
 
     /// Blends `colour` over the part of `area` (x0, y0, x1, y1) that is `inside`, antialiased.
-    pub fn stamp(&mut self, area: [f32; 4], colour: Rgb, inside: impl Fn(f32, f32) -> bool) {
+    pub(super) fn stamp(&mut self, area: [f32; 4], colour: Rgb, inside: impl Fn(f32, f32) -> bool) {
         const SIDE: u8 = 4;
         let [columns, rows] = self.span(area);
         let (per_x, per_y) = (self.width as f32 / ASPECT, self.height as f32);
@@ -58,7 +58,7 @@ impl Picture {
     }
 
     /// sRGB bytes, row-major.
-    pub fn to_rgb8(&self) -> Vec<u8> {
+    pub(super) fn to_rgb8(&self) -> Vec<u8> {
         // Indexed by the square root of the light, so that dark tones get enough steps.
         let table: Vec<u8> = (0..STEPS)
             .map(|k| {

@@ -50,7 +50,7 @@ impl Grove {
 }
 
 /// Trees along the quays and around the foot of the tower.
-pub fn shoreline(scene: &mut Scene, rng: &mut ChaCha8Rng) {
+pub(super) fn shoreline(scene: &mut Scene, rng: &mut ChaCha8Rng) {
     let grove = Grove::new(scene, Layer::NearCity);
     for _ in 0..260 {
         let x = rng.random_range(0.0..ASPECT);
@@ -64,7 +64,7 @@ pub fn shoreline(scene: &mut Scene, rng: &mut ChaCha8Rng) {
 }
 
 /// The wooded hillside in front on the left, far trees first so that near ones cover them.
-pub fn hillside(scene: &mut Scene, rng: &mut ChaCha8Rng) {
+pub(super) fn hillside(scene: &mut Scene, rng: &mut ChaCha8Rng) {
     let grove = Grove::new(scene, Layer::Front);
     for step in 0..230 {
         let depth = step as f32 / 230.0;

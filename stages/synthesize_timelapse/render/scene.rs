@@ -6,7 +6,7 @@ use super::surface::{Layer, Part};
 
 /// A light whose halo is added to the picture by night.
 #[derive(Clone, Copy)]
-pub struct Lamp {
+pub(super) struct Lamp {
     pub x: f32,
     pub y: f32,
     /// Reach of the halo in clean air, in units of the height.
@@ -16,14 +16,14 @@ pub struct Lamp {
 }
 
 /// The sample buffer with its lamps.
-pub struct Scene {
+pub(super) struct Scene {
     pub canvas: Canvas,
     pub lamps: Vec<Lamp>,
 }
 
 impl Scene {
     /// A lamp that something nearer covers throws no halo.
-    pub fn drop_hidden_lamps(&mut self) {
+    pub(super) fn drop_hidden_lamps(&mut self) {
         let canvas = &self.canvas;
         self.lamps.retain(|lamp| {
             let column = (lamp.x / ASPECT * canvas.width as f32) as usize;
@@ -36,7 +36,7 @@ impl Scene {
         });
     }
 
-    pub fn lamp(&mut self, x: f32, y: f32, radius: f32, colour: Rgb, layer: Layer) {
+    pub(super) fn lamp(&mut self, x: f32, y: f32, radius: f32, colour: Rgb, layer: Layer) {
         self.lamps.push(Lamp { x, y, radius, colour, layer });
     }
 }

@@ -27,7 +27,7 @@ const GRASS: [(f32, Rgb); 6] = [
 ];
 
 /// Reflectance of a plant; `dice` (0..1) makes neighbours differ in hue and in date.
-pub fn leaf(kind: Kind, dice: f32, season: f32) -> Rgb {
+pub(super) fn leaf(kind: Kind, dice: f32, season: f32) -> Rgb {
     let date = (season + 0.05 * (dice - 0.5)).rem_euclid(1.0);
     match kind {
         Kind::Deciduous => {
@@ -40,13 +40,13 @@ pub fn leaf(kind: Kind, dice: f32, season: f32) -> Rgb {
 }
 
 /// Snow in the city, 0..1: a dusting for a few weeks around mid-winter.
-pub fn snow_city(season: f32) -> f32 {
+pub(super) fn snow_city(season: f32) -> f32 {
     let winter = season.min(1.0 - season);
     0.6 * smoothstep(0.105, 0.035, winter)
 }
 
 /// Snow on the mountains, 0..1; the high summits keep theirs through the summer.
-pub fn snow_alpine(season: f32) -> f32 {
+pub(super) fn snow_alpine(season: f32) -> f32 {
     let winter = 0.5 + 0.5 * ((season - 0.08) * std::f32::consts::TAU).cos();
     0.42 + 0.48 * winter
 }

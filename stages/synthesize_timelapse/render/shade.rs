@@ -8,7 +8,7 @@ use super::surface::{Part, Texel};
 use super::tables::Tables;
 
 /// Fills `picture` with the scene; water samples add nothing.
-pub fn shade(scene: &Scene, tables: &Tables, sky: &Sky, picture: &mut Picture) {
+pub(super) fn shade(scene: &Scene, tables: &Tables, sky: &Sky, picture: &mut Picture) {
     let canvas = &scene.canvas;
     let haze: Vec<Rgb> = (0..canvas.width).map(|c| sky.haze(canvas.centre(c, 0).0)).collect();
     for row in 0..canvas.height {

@@ -4,11 +4,11 @@ use super::canvas::Canvas;
 use super::surface::Texel;
 
 impl Canvas {
-    pub fn rect(&mut self, x0: f32, y0: f32, x1: f32, y1: f32, texel: Texel) {
+    pub(super) fn rect(&mut self, x0: f32, y0: f32, x1: f32, y1: f32, texel: Texel) {
         self.paint([x0, y0, x1, y1], |_, _| Some(texel));
     }
 
-    pub fn ellipse(&mut self, centre: (f32, f32), radii: (f32, f32), texel: Texel) {
+    pub(super) fn ellipse(&mut self, centre: (f32, f32), radii: (f32, f32), texel: Texel) {
         let ((x, y), (a, b)) = (centre, radii);
         self.paint([x - a, y - b, x + a, y + b], |px, py| {
             (((px - x) / a).powi(2) + ((py - y) / b).powi(2) < 1.0).then_some(texel)
@@ -16,7 +16,7 @@ impl Canvas {
     }
 
     /// A straight stroke of the given thickness.
-    pub fn line(&mut self, from: (f32, f32), to: (f32, f32), thickness: f32, texel: Texel) {
+    pub(super) fn line(&mut self, from: (f32, f32), to: (f32, f32), thickness: f32, texel: Texel) {
         let half = thickness / 2.0;
         let (dx, dy) = (to.0 - from.0, to.1 - from.1);
         let square = (dx * dx + dy * dy).max(1e-9);
@@ -34,7 +34,13 @@ impl Canvas {
     }
 
     /// A stroke through a curve, sampled in `steps` straight pieces.
-    pub fn curve(&mut self, steps: u16, thickness: f32, texel: Texel, point: impl Fn(f32) -> (f32, f32)) {
+    pub(super) fn curve(
+        &mut self,
+        steps: u16,
+        thickness: f32,
+        texel: Texel,
+        point: impl Fn(f32) -> (f32, f32),
+    ) {
         for step in 0..steps {
             let (a, b) = (f32::from(step), f32::from(step + 1));
             let n = f32::from(steps);
@@ -43,7 +49,7 @@ impl Canvas {
     }
 
     /// An upright shape around `x`, `widths` wide at its top and base.
-    pub fn taper(&mut self, x: f32, top: f32, base: f32, widths: (f32, f32), texel: Texel) {
+    pub(super) fn taper(&mut self, x: f32, top: f32, base: f32, widths: (f32, f32), texel: Texel) {
         let half = widths.0.max(widths.1) / 2.0;
         self.paint([x - half, top, x + half, base], |px, py| {
             let t = (py - top) / (base - top);

@@ -19,7 +19,7 @@ struct Disc {
 }
 
 /// The sky of one frame.
-pub struct Sky<'a> {
+pub(super) struct Sky<'a> {
     light: &'a Light,
     /// Seed of the cloud pattern, which is not style.
     pattern: u32,
@@ -29,7 +29,7 @@ pub struct Sky<'a> {
 }
 
 impl<'a> Sky<'a> {
-    pub fn new(light: &'a Light, pattern: u32) -> Sky<'a> {
+    pub(super) fn new(light: &'a Light, pattern: u32) -> Sky<'a> {
         let clear = (1.0 - light.veil).powi(2) * (1.0 - light.factors.haze);
         let moon = sun::moon(&light.sun);
         let low = smoothstep(8.0, 0.0, light.sun.elevation);
@@ -64,13 +64,13 @@ impl<'a> Sky<'a> {
     }
 
     /// The colour that haze takes in column `x`.
-    pub fn haze(&self, x: f32) -> Rgb {
+    pub(super) fn haze(&self, x: f32) -> Rgb {
         let sunny = scale(self.light.glow, self.side(x) * 0.75);
         add(add(self.light.horizon, sunny), self.city_glow(x))
     }
 
     /// The sky at a point above the horizon, scene units.
-    pub fn at(&self, x: f32, y: f32) -> Rgb {
+    pub(super) fn at(&self, x: f32, y: f32) -> Rgb {
         let light = self.light;
         let rise = (HORIZON - y).max(0.0);
         let low = (-rise * (4.2 - 2.4 * light.factors.haze)).exp();

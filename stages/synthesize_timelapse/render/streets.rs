@@ -5,19 +5,19 @@ use super::surface::{Layer, Part, Surface, Texel};
 use super::terrain::{STREET, shore};
 
 /// Ends of the hillside road in x.
-pub const ROAD: (f32, f32) = (0.85, 3.15);
+pub(super) const ROAD: (f32, f32) = (0.85, 3.15);
 /// Ends of the quay road in x, and its y.
-pub const QUAY: (f32, f32) = (3.2, 6.4);
-pub const QUAY_Y: f32 = STREET + 0.010;
+pub(super) const QUAY: (f32, f32) = (3.2, 6.4);
+pub(super) const QUAY_Y: f32 = STREET + 0.010;
 /// Thickness of the hillside road.
 const WIDTH: f32 = 0.022;
 
 /// The y of the middle of the hillside road.
-pub fn road(x: f32) -> f32 {
+pub(super) fn road(x: f32) -> f32 {
     0.905 + 0.022 * (x * 2.2).sin()
 }
 
-pub fn lay(scene: &mut Scene) {
+pub(super) fn lay(scene: &mut Scene) {
     let asphalt = Surface::matte([0.11; 3], [0.0, 1.0, 0.0], Layer::Front);
     let asphalt = scene.canvas.add(Surface { flood: 0.16, ..asphalt });
     scene.canvas.paint([ROAD.0, 0.85, ROAD.1, 1.0], |x, y| {

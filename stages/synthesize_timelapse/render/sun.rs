@@ -11,7 +11,7 @@ const TILT: f32 = 0.409;
 const LOOKING: f32 = -30.0;
 
 /// The direction towards the sun.
-pub struct Sun {
+pub(super) struct Sun {
     /// Height over the horizon, degrees.
     pub elevation: f32,
     /// Angle right of the middle of the panorama, degrees, -180..180.
@@ -26,12 +26,12 @@ fn declination(season: f32) -> f32 {
 }
 
 /// Hours between noon and sunset.
-pub fn half_day(season: f32) -> f32 {
+pub(super) fn half_day(season: f32) -> f32 {
     (-LATITUDE.tan() * declination(season).tan()).acos() * 24.0 / TAU
 }
 
 /// The sun at a local solar hour (0..24) and fraction of the year.
-pub fn position(hour: f32, season: f32) -> Sun {
+pub(super) fn position(hour: f32, season: f32) -> Sun {
     let (tilt, angle) = (declination(season), (hour - 12.0) / 24.0 * TAU);
     let up = LATITUDE.sin() * tilt.sin() + LATITUDE.cos() * tilt.cos() * angle.cos();
     let east = -tilt.cos() * angle.sin();
@@ -47,7 +47,7 @@ pub fn position(hour: f32, season: f32) -> Sun {
 }
 
 /// The full moon: always opposite the sun, so that it is no factor of its own.
-pub fn moon(sun: &Sun) -> Sun {
+pub(super) fn moon(sun: &Sun) -> Sun {
     Sun {
         elevation: -sun.elevation,
         bearing: wrap(sun.bearing + 180.0),
@@ -56,7 +56,7 @@ pub fn moon(sun: &Sun) -> Sun {
 }
 
 /// An angle in degrees brought to -180..180.
-pub fn wrap(angle: f32) -> f32 {
+pub(super) fn wrap(angle: f32) -> f32 {
     (angle + 180.0).rem_euclid(360.0) - 180.0
 }
 

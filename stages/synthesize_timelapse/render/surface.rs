@@ -4,7 +4,7 @@ use super::math::Rgb;
 
 /// Distance of a layer from the camera.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Layer {
+pub(super) enum Layer {
     Mountain,
     Ridge,
     Hill,
@@ -15,7 +15,7 @@ pub enum Layer {
 }
 
 impl Layer {
-    pub const ALL: [Layer; 7] = [
+    pub(super) const ALL: [Layer; 7] = [
         Layer::Mountain,
         Layer::Ridge,
         Layer::Hill,
@@ -26,14 +26,14 @@ impl Layer {
     ];
 
     /// Kilometres of air in front of the layer.
-    pub fn kilometres(self) -> f32 {
+    pub(super) fn kilometres(self) -> f32 {
         [55.0, 24.0, 10.0, 5.0, 3.0, 1.8, 0.7][self as usize]
     }
 }
 
 /// What kind of thing a sample shows; decides how it is shaded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Part {
+pub(super) enum Part {
     Sky,
     Water,
     Wall,
@@ -46,7 +46,7 @@ pub enum Part {
 
 /// How a surface's windows are used (hours of light), or which plant it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub(super) enum Kind {
     Office,
     Home,
     Evergreen,
@@ -56,7 +56,7 @@ pub enum Kind {
 
 /// A set of samples that share orientation, distance and material.
 #[derive(Clone, Copy, Debug)]
-pub struct Surface {
+pub(super) struct Surface {
     /// Linear reflectance.
     pub albedo: Rgb,
     /// Unit vector: right, up, towards the camera.
@@ -75,7 +75,7 @@ pub struct Surface {
 
 impl Surface {
     /// A dull surface without lamps.
-    pub fn matte(albedo: Rgb, normal: [f32; 3], layer: Layer) -> Surface {
+    pub(super) fn matte(albedo: Rgb, normal: [f32; 3], layer: Layer) -> Surface {
         Surface {
             albedo,
             normal,
@@ -91,7 +91,7 @@ impl Surface {
 
 /// One sample; all bytes are fractions of 255.
 #[derive(Clone, Copy, Debug)]
-pub struct Texel {
+pub(super) struct Texel {
     pub surface: u16,
     pub part: Part,
     /// Reflectance relative to the surface's.
@@ -103,19 +103,19 @@ pub struct Texel {
 }
 
 impl Texel {
-    pub const SKY: Texel = Texel { surface: 0, part: Part::Sky, shade: 0, dice: 0, snow: 0 };
+    pub(super) const SKY: Texel = Texel { surface: 0, part: Part::Sky, shade: 0, dice: 0, snow: 0 };
 
     /// A sample of `part`; `shade` is 0..1.
-    pub fn new(surface: u16, part: Part, shade: f32) -> Texel {
+    pub(super) fn new(surface: u16, part: Part, shade: f32) -> Texel {
         Texel { surface, part, shade: byte(shade), dice: 0, snow: 0 }
     }
 
-    pub fn dice(self, dice: u8) -> Texel {
+    pub(super) fn dice(self, dice: u8) -> Texel {
         Texel { dice, ..self }
     }
 
     /// `snow` is 0..1.
-    pub fn snow(self, snow: f32) -> Texel {
+    pub(super) fn snow(self, snow: f32) -> Texel {
         Texel { snow: byte(snow), ..self }
     }
 }

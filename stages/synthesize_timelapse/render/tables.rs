@@ -9,7 +9,7 @@ use super::surface::{Kind, Layer, Surface};
 use super::terrain::STREET;
 
 /// A surface under the light of the frame.
-pub struct Lit {
+pub(super) struct Lit {
     pub albedo: Rgb,
     pub kind: Kind,
     pub layer: Layer,
@@ -24,14 +24,14 @@ pub struct Lit {
 }
 
 /// What depends on the row of the picture.
-pub struct Row {
+pub(super) struct Row {
     /// Share of the sun that is not behind the terrain, 0..1.
     pub sunlit: f32,
     /// Share of light that comes through the air from each layer, 0..1.
     pub clear: [f32; 7],
 }
 
-pub struct Tables {
+pub(super) struct Tables {
     pub surfaces: Vec<Lit>,
     pub rows: Vec<Row>,
     /// Brightness of a window by use (office, home) and dice.
@@ -44,7 +44,7 @@ pub struct Tables {
 }
 
 impl Tables {
-    pub fn new(scene: &Scene, light: &Light) -> Tables {
+    pub(super) fn new(scene: &Scene, light: &Light) -> Tables {
         let f = &light.factors;
         let level = light.night.max(0.12 * light.veil);
         let windows = [&OFFICE_HOURS, &HOME_HOURS].map(|hours| {

@@ -7,20 +7,20 @@ use super::surface::{Kind, Layer, Part, Surface, Texel};
 
 const UP: [f32; 3] = [0.0, 1.0, 0.0];
 /// y of the streets at the foot of the near city.
-pub const STREET: f32 = 0.80;
+pub(super) const STREET: f32 = 0.80;
 /// y of the far shores of the two waters.
 const BAY: f32 = 0.822;
 const LAKE: f32 = 0.855;
 
 /// The y of the waterline at `x`; below the picture (over 1) where there is land.
-pub fn shore(x: f32) -> f32 {
+pub(super) fn shore(x: f32) -> f32 {
     let bay = BAY + 0.4 * smoothstep(3.30, 2.95, x);
     let lake = LAKE + 0.4 * smoothstep(0.62, 0.98, x);
     bay.min(lake)
 }
 
 /// The y of the far shore of the water at `x`, the line its reflections start from.
-pub fn far_shore(x: f32) -> f32 {
+pub(super) fn far_shore(x: f32) -> f32 {
     if x < 2.0 { LAKE } else { BAY }
 }
 
@@ -33,7 +33,7 @@ fn peaks(seed: u32, x: f32) -> f32 {
     HORIZON - 0.02 - range.max(cone) - rough
 }
 
-pub fn mountains(scene: &mut Scene, seed: u32) {
+pub(super) fn mountains(scene: &mut Scene, seed: u32) {
     let slope = |right: f32| Surface {
         alpine: true,
         ..Surface::matte([0.15, 0.15, 0.17], [right, 0.5, 0.6], Layer::Mountain)
@@ -51,7 +51,7 @@ pub fn mountains(scene: &mut Scene, seed: u32) {
     });
 }
 
-pub fn hills(scene: &mut Scene, seed: u32) {
+pub(super) fn hills(scene: &mut Scene, seed: u32) {
     let layers = [(Layer::Ridge, 0.035, 1.7, 0.004), (Layer::Hill, 0.045, 1.1, -0.022)];
     for (k, (layer, tall, pace, lift)) in layers.into_iter().enumerate() {
         let plant = |kind| Surface { kind, ..Surface::matte([0.1; 3], [0.0, 0.8, 0.6], layer) };
@@ -72,7 +72,7 @@ pub fn hills(scene: &mut Scene, seed: u32) {
 }
 
 /// Streets, quays and the grassy hillside in front of the city.
-pub fn ground(scene: &mut Scene, seed: u32) {
+pub(super) fn ground(scene: &mut Scene, seed: u32) {
     let paved = scene.canvas.add(Surface { flood: 0.10, ..Surface::matte([0.20; 3], UP, Layer::NearCity) });
     let lawn = Surface { kind: Kind::Grass, ..Surface::matte([0.1; 3], UP, Layer::Front) };
     let lawn = scene.canvas.add(lawn);
@@ -88,7 +88,7 @@ pub fn ground(scene: &mut Scene, seed: u32) {
     });
 }
 
-pub fn water(scene: &mut Scene) {
+pub(super) fn water(scene: &mut Scene) {
     let texel = Texel::new(0, Part::Water, 1.0);
     scene.canvas.paint([0.0, STREET, ASPECT, 1.0], |x, y| (y > shore(x)).then_some(texel));
 }

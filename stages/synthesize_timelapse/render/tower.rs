@@ -5,11 +5,11 @@ use super::surface::{Layer, Part, Surface, Texel};
 use super::terrain::STREET;
 
 /// Where the tower stands: a third of the way from the left.
-pub const X: f32 = 2.55;
+pub(super) const X: f32 = 2.55;
 /// y of the saucer's rim.
 const RIM: f32 = 0.235;
 
-pub fn build(scene: &mut Scene) {
+pub(super) fn build(scene: &mut Scene) {
     let white = |right: f32, flood: f32| Surface {
         glass: 0.6,
         flood,

@@ -15,7 +15,7 @@ const STRETCH: f32 = 2.3;
 const RIPPLES: u32 = 90_210;
 
 /// Adds the water's share to every pixel that shows some.
-pub fn reflect(scene: &Scene, light: &Light, tables: &Tables, sky: &Sky, picture: &mut Picture) {
+pub(super) fn reflect(scene: &Scene, light: &Light, tables: &Tables, sky: &Sky, picture: &mut Picture) {
     let canvas = &scene.canvas;
     let body = mul([0.035, 0.090, 0.100], add(light.ambient, scale(light.direct, 0.5)));
     let from = (STREET * canvas.height as f32) as usize;

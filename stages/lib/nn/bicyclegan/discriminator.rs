@@ -7,7 +7,7 @@ use crate::lib::nn::layers::lrelu;
 use crate::lib::nn::vars::Vars;
 
 /// Scales in the paper; each has half the width of the one before.
-pub const SCALES: usize = 2;
+pub(crate) const SCALES: usize = 2;
 
 #[derive(Debug)]
 struct PatchGan {
@@ -38,19 +38,19 @@ impl PatchGan {
 
 /// D(image): one map of logits per scale.
 #[derive(Debug)]
-pub struct Discriminator {
+pub(crate) struct Discriminator {
     scales: Vec<PatchGan>,
 }
 
 impl Discriminator {
     /// D of width `nf` (64 in the paper) at `scales` scales.
-    pub fn new(vars: &mut Vars, nf: i64, scales: usize) -> Self {
+    pub(crate) fn new(vars: &mut Vars, nf: i64, scales: usize) -> Self {
         let scale = |n: usize| PatchGan::new(vars, &format!("scale{n}"), (nf >> n).max(1));
         Self { scales: (0..scales).map(scale).collect() }
     }
 
     /// [N, 3, H, W] -> for scale k logits [N, 1, H/2^(k+3) - 2, W/2^(k+3) - 2].
-    pub fn forward(&self, image: &Tensor) -> Vec<Tensor> {
+    pub(crate) fn forward(&self, image: &Tensor) -> Vec<Tensor> {
         let mut x = image.shallow_clone();
         let mut logits = Vec::with_capacity(self.scales.len());
         for (n, scale) in self.scales.iter().enumerate() {
@@ -64,7 +64,7 @@ impl Discriminator {
 }
 
 /// Whether the last of `scales` scales has logits for images of `side` pixels.
-pub fn side_allows(side: i64, scales: usize) -> bool {
+pub(crate) fn side_allows(side: i64, scales: usize) -> bool {
     side >> (scales + 2) >= 3
 }
 

@@ -38,7 +38,7 @@ impl Block {
 
 /// E: image -> posterior of its style code.
 #[derive(Debug)]
-pub struct Encoder {
+pub(crate) struct Encoder {
     first: Conv,
     blocks: Vec<Block>,
     heads: Heads,
@@ -46,7 +46,7 @@ pub struct Encoder {
 
 impl Encoder {
     /// E of width `nf` (64 in the paper).
-    pub fn new(vars: &mut Vars, nf: i64) -> Self {
+    pub(crate) fn new(vars: &mut Vars, nf: i64) -> Self {
         let first = Conv::new(vars, "conv0", [3, nf], 4, 2, 1);
         let block = |(n, w): (usize, &[i64])| Block::new(vars, &format!("block{n}"), nf * w[0], nf * w[1]);
         let blocks = WIDTHS.windows(2).enumerate().map(block).collect();
@@ -56,7 +56,7 @@ impl Encoder {
     }
 
     /// [N, 3, H, W] in [-1, 1], sides of 32 at least -> [N, 8] each.
-    pub fn forward(&self, x: &Tensor) -> Posterior {
+    pub(crate) fn forward(&self, x: &Tensor) -> Posterior {
         let x = self.blocks.iter().fold(self.first.forward(x), |x, block| block.forward(&x));
         // The authors pool 8 x 8 of 256 pixels: all that is left.
         self.heads.forward(&x)

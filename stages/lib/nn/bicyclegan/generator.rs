@@ -16,20 +16,20 @@ const FIRST_DROPPED: usize = 4;
 const DROPPED: f64 = 0.5;
 
 /// Downsamplings of images of `side` pixels: until one is left, 8 at most.
-pub fn downsamplings_for(side: i64) -> usize {
+pub(crate) fn downsamplings_for(side: i64) -> usize {
     (side.trailing_zeros() as usize).min(DEPTH)
 }
 
 /// G(A, z): content image and style code -> image.
 #[derive(Debug)]
-pub struct Generator {
+pub(crate) struct Generator {
     down: Vec<Conv>,
     up: Vec<Conv>,
 }
 
 impl Generator {
     /// G of width `nf` (64 in the paper) with `depth` downsamplings.
-    pub fn new(vars: &mut Vars, nf: i64, depth: usize) -> Self {
+    pub(crate) fn new(vars: &mut Vars, nf: i64, depth: usize) -> Self {
         let width = |level: usize| if level == 0 { 3 } else { nf * (1 << (level - 1)).min(WIDEST) };
         let down = (0..depth).map(|level| {
             let widths = [width(level) + STYLE_DIM, width(level + 1)];
@@ -47,13 +47,13 @@ impl Generator {
     }
 
     /// Sides must be multiples of this: 2^depth.
-    pub fn side_multiple(&self) -> i64 {
+    pub(crate) fn side_multiple(&self) -> i64 {
         1 << self.down.len()
     }
 
     /// `a` [N, 3, H, W] in [-1, 1], H and W multiples of 2^depth; `z` [N, 8] -> [N, 3, H, W] in (-1, 1).
     /// In training, dropout draws from libtorch's generator.
-    pub fn forward(&self, a: &Tensor, z: &Tensor, training: bool) -> Tensor {
+    pub(crate) fn forward(&self, a: &Tensor, z: &Tensor, training: bool) -> Tensor {
         let depth = self.down.len();
         let mut levels = vec![a.shallow_clone()];
         for (level, conv) in self.down.iter().enumerate() {

@@ -10,7 +10,7 @@ const GAIN: f64 = 0.02;
 
 /// A convolution with bias, or a transposed one.
 #[derive(Debug)]
-pub struct Conv {
+pub(super) struct Conv {
     weight: Tensor,
     bias: Tensor,
     stride: i64,
@@ -20,7 +20,7 @@ pub struct Conv {
 
 impl Conv {
     /// `inputs` -> `outputs` channels, `kernel` x `kernel`.
-    pub fn new(
+    pub(super) fn new(
         vars: &mut Vars,
         name: &str,
         [inputs, outputs]: [i64; 2],
@@ -34,19 +34,19 @@ impl Conv {
     }
 
     /// One that doubles the sides: 4 x 4, stride 2; for [`Self::transposed`].
-    pub fn doubling(vars: &mut Vars, name: &str, [inputs, outputs]: [i64; 2]) -> Self {
+    pub(super) fn doubling(vars: &mut Vars, name: &str, [inputs, outputs]: [i64; 2]) -> Self {
         let weight = xavier(vars, name, &[inputs, outputs, 4, 4]);
         let bias = vars.constant(format!("{name}.bias"), &[outputs], 0.0);
         Self { weight, bias, stride: 2, padding: 1, computed_in: vars.compute().kind }
     }
 
     /// The same, computed in float32 whatever the rest of the network is computed in.
-    pub fn exact(self) -> Self {
+    pub(super) fn exact(self) -> Self {
         Self { computed_in: Kind::Float, ..self }
     }
 
     /// [N, inputs, H, W] -> [N, outputs, (H + 2 padding - kernel) / stride + 1, the same of W].
-    pub fn forward(&self, x: &Tensor) -> Tensor {
+    pub(super) fn forward(&self, x: &Tensor) -> Tensor {
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
         let [x, weight, bias] = self.cast(x, &self.weight);
         x.conv2d(&weight, Some(&bias), stride, padding, [1, 1], 1)
@@ -54,14 +54,14 @@ impl Conv {
 
     /// [N, inputs, H, W] -> [N, outputs, H / 2, W / 2]: the means over 2 x 2 of a 3 x 3 one, for less than half of
     /// its cost.
-    pub fn halved(&self, x: &Tensor) -> Tensor {
+    pub(super) fn halved(&self, x: &Tensor) -> Tensor {
         // The kernels are averaged before they are rounded.
         let [x, weight, bias] = self.cast(x, &halving(&self.weight));
         x.conv2d(&weight, Some(&bias), [2, 2], [1, 1], [1, 1], 1)
     }
 
     /// [N, inputs, H, W] -> [N, outputs, 2 H, 2 W].
-    pub fn transposed(&self, x: &Tensor) -> Tensor {
+    pub(super) fn transposed(&self, x: &Tensor) -> Tensor {
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
         let [x, weight, bias] = self.cast(x, &self.weight);
         x.conv_transpose2d(&weight, Some(&bias), stride, padding, [0, 0], 1, [1, 1])
@@ -74,14 +74,14 @@ impl Conv {
 }
 
 /// N(0, gain^2 2 / (fan_in + fan_out)) (Glorot and Bengio 2010) under `NAME.weight`.
-pub fn xavier(vars: &mut Vars, name: &str, shape: &[i64]) -> Tensor {
+pub(super) fn xavier(vars: &mut Vars, name: &str, shape: &[i64]) -> Tensor {
     let field: i64 = shape[2..].iter().product();
     let fans = (shape[0] + shape[1]) * field;
     vars.normal(format!("{name}.weight"), shape, GAIN * (2.0 / fans as f64).sqrt())
 }
 
 /// Instance norm without weights: eps 1e-5. A single pixel is its own mean and becomes 0.
-pub fn norm(x: &Tensor) -> Tensor {
+pub(super) fn norm(x: &Tensor) -> Tensor {
     let size = x.size();
     if size[2] * size[3] == 1 {
         return x * 0.0;

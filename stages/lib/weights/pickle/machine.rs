@@ -13,7 +13,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// When it ends early, or is malformed.
-    pub fn pickle(&mut self) -> Result<Pickle, String> {
+    pub(crate) fn pickle(&mut self) -> Result<Pickle, String> {
         let mut machine = Machine::default();
         while !machine.step(self)? {
             if machine.pickle.nodes.len() > MOST_NODES {
@@ -101,7 +101,7 @@ impl Machine {
     }
 
     /// Performs one instruction; whether it was the last.
-    pub fn step(&mut self, reader: &mut Reader) -> Result<bool, String> {
+    pub(crate) fn step(&mut self, reader: &mut Reader) -> Result<bool, String> {
         match reader.take(1)?[0] {
             0x80 => drop(reader.take(1)?),
             0x95 => drop(reader.take(8)?),

@@ -6,14 +6,14 @@
 mod machine;
 mod reader;
 
-pub use reader::Reader;
+pub(super) use reader::Reader;
 
 /// Position of a node in [`Pickle::nodes`]. Nodes may share others, and hold themselves.
-pub type Id = usize;
+pub(super) type Id = usize;
 
 /// What a pickle describes.
 #[derive(Clone, Debug)]
-pub enum Node {
+pub(super) enum Node {
     /// None, a float: nothing that is needed here.
     Other,
     /// A whole number; a truth is 1 or 0.
@@ -38,7 +38,7 @@ pub enum Node {
 
 /// A pickle that was read.
 #[derive(Debug, Default)]
-pub struct Pickle {
+pub(super) struct Pickle {
     nodes: Vec<Node>,
     /// What it is of.
     pub root: Id,
@@ -46,34 +46,34 @@ pub struct Pickle {
 
 impl Pickle {
     /// A node.
-    pub fn node(&self, id: Id) -> &Node {
+    pub(super) fn node(&self, id: Id) -> &Node {
         &self.nodes[id]
     }
 
     /// The text at a node.
-    pub fn text(&self, id: Id) -> Option<&str> {
+    pub(super) fn text(&self, id: Id) -> Option<&str> {
         if let Node::Text(text) = self.node(id) { Some(text) } else { None }
     }
 
     /// The whole number at a node.
-    pub fn int(&self, id: Id) -> Option<i64> {
+    pub(super) fn int(&self, id: Id) -> Option<i64> {
         if let Node::Int(value) = self.node(id) { Some(*value) } else { None }
     }
 
     /// The elements of a list or tuple.
-    pub fn list(&self, id: Id) -> Option<&[Id]> {
+    pub(super) fn list(&self, id: Id) -> Option<&[Id]> {
         if let Node::List(items) = self.node(id) { Some(items) } else { None }
     }
 
     /// Name and arguments of a call.
-    pub fn call(&self, id: Id) -> Option<(&str, &[Id])> {
+    pub(super) fn call(&self, id: Id) -> Option<(&str, &[Id])> {
         let Node::Call { function, arguments, .. } = self.node(id) else { return None };
         let Node::Global(name) = self.node(*function) else { return None };
         Some((name, self.list(*arguments)?))
     }
 
     /// The items of a dict, also of an ordered one.
-    pub fn items(&self, id: Id) -> Option<Vec<(Id, Id)>> {
+    pub(super) fn items(&self, id: Id) -> Option<Vec<(Id, Id)>> {
         match self.node(id) {
             Node::Dict(items) => Some(items.clone()),
             Node::Call { items, .. } if self.call(id)?.0 == "collections.OrderedDict" => {

@@ -1,7 +1,7 @@
 //! Bytes of a file that holds pickles, in order.
 
 /// Bytes that are read in order.
-pub struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
     /// How many were read.
     pub at: usize,
@@ -9,7 +9,7 @@ pub struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// From the first byte on.
-    pub fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
@@ -17,7 +17,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When there are not so many.
-    pub fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
+    pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
         let end = self.at.checked_add(count).filter(|end| *end <= self.bytes.len()).ok_or("it ends")?;
         let taken = &self.bytes[self.at..end];
         self.at = end;
@@ -28,7 +28,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When there are not so many.
-    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], String> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], String> {
         self.take(N)?.try_into().map_err(|_| "it ends".to_owned())
     }
 
@@ -36,7 +36,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When the line does not end.
-    pub fn line(&mut self) -> Result<String, String> {
+    pub(crate) fn line(&mut self) -> Result<String, String> {
         let length = self.bytes[self.at..].iter().position(|b| *b == b'\n').ok_or("it ends")?;
         let text = String::from_utf8_lossy(self.take(length)?).into_owned();
         self.at += 1;
@@ -47,7 +47,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When there are not so many.
-    pub fn sized(&mut self, width: usize) -> Result<&'a [u8], String> {
+    pub(crate) fn sized(&mut self, width: usize) -> Result<&'a [u8], String> {
         let length = self.take(width)?.iter().rev().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
         self.take(usize::try_from(length).map_err(|_| "it ends")?)
     }
