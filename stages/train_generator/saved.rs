@@ -1,0 +1,78 @@
+//! Checkpoints of a training.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use callsheet_worker::Job;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::training::Training;
+use super::watch::Watch;
+use crate::lib::model::{AVERAGED, prefix};
+use crate::lib::nn::checkpoint::{self, Course, State};
+use crate::lib::nn::schedule::Schedule;
+use crate::lib::objective::Network;
+
+impl Training {
+    /// Continues from the last checkpoint of the same network and schedule, if there is one.
+    ///
+    /// # Errors
+    /// When a checkpoint is damaged.
+    pub(super) fn resume(&mut self, job: &Job) -> Result<()> {
+        let agrees = |step: u64, course: &Value| {
+            let other = Schedule::deserialize(course);
+            other.is_ok_and(|other| self.schedule.agrees(&other, self.images(step.saturating_sub(1))))
+        };
+        let Some((step, saved)) = checkpoint::resume(job, self.steps.last, &self.state(), agrees)? else {
+            return Ok(());
+        };
+        self.model.load(&saved, |_| true)?;
+        let since = if step > self.steps.warm { self.steps.warm } else { self.steps.first };
+        self.optimizers.take(&saved, step - since);
+        for (network, shadows) in &mut self.shadows {
+            checkpoint::restore(shadows, &saved, &averaged(*network));
+        }
+        self.step = step;
+        Ok(())
+    }
+
+    /// Looks at the held-out images and writes a checkpoint; returns the best one so far, if held-out images can be read.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn save(&self, job: &Job) -> Result<Option<PathBuf>> {
+        let look = |watch: &Watch| watch.look(job, self.step, &self.shadows, &self.vgg);
+        let loss = self.watch.as_ref().map(|watch| self.lanes.with_all_cpus(|| look(watch))).transpose();
+        let loss = loss.unwrap_or_else(|error| {
+            job.warn(format!("held-out images cannot be shown: {error:#}"));
+            None
+        });
+        checkpoint::save(job, self.step, &self.state(), &self.course()?, loss)
+    }
+
+    /// What a checkpoint must agree on with the training that continues from it.
+    fn course(&self) -> Result<Course> {
+        Ok(Course {
+            terms: serde_json::to_value(&self.schedule)?,
+            network: serde_json::to_value(&self.model.spec)?,
+            milestone: self.schedule.constant_until() / self.params.batch as u64 + 1,
+            every: self.params.checkpoint_every,
+        })
+    }
+
+    /// Everything that the next step depends on.
+    fn state(&self) -> State {
+        let mut all = self.model.tensors();
+        self.optimizers.put(&mut all);
+        for (network, shadows) in &self.shadows {
+            checkpoint::put(&mut all, &averaged(*network), shadows);
+        }
+        all
+    }
+}
+
+/// Prefix of averaged weights in a checkpoint.
+fn averaged(network: Network) -> String {
+    format!("{AVERAGED}{}", prefix(network))
+}
