@@ -1,13 +1,34 @@
 //! What a run reports. The runner emits these; reporters in `cli/` draw them.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
 
 use callsheet_worker::digest::Digest;
 use callsheet_worker::protocol::WorkerEvent;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+/// A line of a run's `events.ndjson`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct LogLine<E = Event> {
+    /// Seconds since the run began.
+    pub at: f64,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: E,
+}
+
+/// Reads the lines of `events.ndjson` that `wanted` accepts as text. Lines that are cut off, or that another version wrote
+/// with other fields, are left out; so is everything if there is no file.
+pub fn read_log<W: Fn(&str) -> bool>(path: &Path, wanted: W) -> impl Iterator<Item = LogLine> + use<W> {
+    let file = File::open(path).ok().map(BufReader::new);
+    let lines = file.into_iter().flat_map(|file| file.lines().map_while(Result::ok));
+    lines.filter(move |line| wanted(line)).filter_map(|line| serde_json::from_str(&line).ok())
+}
 
 /// Something that happened in a run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// The run begins.

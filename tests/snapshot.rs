@@ -17,7 +17,7 @@ pub(crate) fn settings() -> Settings {
     for (pattern, replacement) in [
         (r#"[^\s"'(`]*/\.tmp[A-Za-z0-9]{6}"#, "[folder]"),
         (&*repository, "[repository]"),
-        (r"\d{4}-\d\d-\d\dT\d\d[:-]\d\d[:-]\d\d(\.\d+)?Z(-\d+)?", "[time]"),
+        (r"\d{4}-\d\d-\d\dT\d\d[:-]\d\d[:-]\d\d(\.\d+)?Z(-[a-z0-9-]*-[0-9a-f]{6})?", "[time]"),
         (r"\b[0-9a-f]{64}\b", "[digest]"),
         (r"\b[0-9a-f]{12}\b", "[digest]"),
         // Columns are padded to the width of what is replaced.

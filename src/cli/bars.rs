@@ -13,14 +13,14 @@ use crate::event::Event;
 const RAW: &str = "hashing raw data";
 
 /// Draws events.
-pub(super) struct Bars {
-    lines: Lines,
+pub(super) struct Bars<'a> {
+    lines: Lines<'a>,
     bars: BTreeMap<String, Bar>,
 }
 
-impl Bars {
+impl<'a> Bars<'a> {
     /// Bars below the lines that `lines` makes.
-    pub(super) fn new(lines: Lines) -> Self {
+    pub(super) fn new(lines: Lines<'a>) -> Self {
         kdam::term::init(true);
         Self { lines, bars: BTreeMap::new() }
     }

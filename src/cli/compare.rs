@@ -39,7 +39,7 @@ pub(super) struct Compare {
 impl Compare {
     pub(super) fn execute(&self) -> Result<u8> {
         let project = Project::find()?;
-        let store = store(&project);
+        let store = store(&project)?;
         if let Some(path) = &self.html {
             let subjects = self.runs.iter().map(|run| Subject::find(&project, &store, run));
             warn(&write(&project, &store, &subjects.collect::<Result<Vec<_>>>()?, path)?);

@@ -22,7 +22,7 @@ use super::which::{Which, sources, store};
 use crate::declare::VerdictsOn;
 use crate::plan::{Input, Stage};
 use crate::run::outlook;
-use crate::store::Store;
+use crate::store::{LockName, Store};
 
 /// Write which rows of a table are left out, and why
 #[derive(Args)]
@@ -126,7 +126,7 @@ impl Rows {
             None => self.keys.clone(),
         };
         // Two at once would each write the other's verdicts away.
-        let _lock = store.lock(&format!("curation-{dataset}"), "curate", |_| true)?;
+        let _lock = store.lock(&LockName::Curation(&dataset), "curate", |_| true)?;
         let mut lines = read(&path)?;
         let mut fresh = BTreeSet::new();
         for key in &keys {
@@ -244,7 +244,7 @@ impl Verdicts {
         }
         let path = project.pipelines.join("curation").join(format!("{dataset}.csv"));
         let shown = path.display().to_string();
-        Ok(Self { store: store(&project), dataset, path: project.root.join(path), shown })
+        Ok(Self { store: store(&project)?, dataset, path: project.root.join(path), shown })
     }
 }
 
@@ -311,7 +311,7 @@ fn known_keys(which: &Which, file: &str) -> Result<(String, BTreeSet<String>)> {
                 format!("`callsheet run {}` computes it", plan.stages[*maker].name),
             ));
         };
-        known.extend(keys(&store.object_path(&objects[output]), &on.key, &name)?);
+        known.extend(keys(&store.materialize(&objects[output]), &on.key, &name)?);
     }
     Ok((key.clone(), known))
 }

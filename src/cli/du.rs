@@ -33,7 +33,7 @@ struct Room {
 
 impl Du {
     pub(super) fn execute(&self) -> Result<u8> {
-        let store = store(&Project::find()?);
+        let store = store(&Project::find()?)?;
         let inventory = store.inventory()?;
         let needed = inventory.objects_of(&inventory.needed);
         let mut rooms: BTreeMap<&str, Room> = BTreeMap::new();

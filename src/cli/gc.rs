@@ -45,7 +45,7 @@ pub(super) struct Gc {
 impl Gc {
     pub(super) fn execute(&self) -> Result<u8> {
         let project = Project::find()?;
-        let store = store(&project);
+        let store = store(&project)?;
         let _alone = if self.delete { Some(store.exclusive()?) } else { None };
         let orphans = match self.undeclared {
             true => store.orphans(|pipeline, dataset| declared(&project, pipeline, dataset))?,

@@ -6,7 +6,7 @@ use callsheet_worker::error::Result;
 use clap::Args;
 
 use super::exit::SUCCESS;
-use crate::run::guard;
+use crate::run::supervise;
 
 /// Wait for the end of a run, then end every worker that is left and remove its folder
 #[derive(Args)]
@@ -19,7 +19,7 @@ pub(super) struct Guard {
 
 impl Guard {
     pub(super) fn execute(&self) -> Result<u8> {
-        guard(&self.run, &self.staging);
+        supervise(&self.run, &self.staging);
         Ok(SUCCESS)
     }
 }

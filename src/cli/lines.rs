@@ -1,13 +1,13 @@
 //! A run as plain lines: for logs, pipes and CI.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use callsheet_worker::protocol::WorkerEvent;
+use callsheet_worker::protocol::{Level, WorkerEvent};
 
 use crate::declare::Bytes;
 use crate::event::Event;
+use crate::store::Store;
 use callsheet_figures::label::human_seconds;
 
 /// A worker's progress is repeated at most this often.
@@ -15,20 +15,20 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 
 /// Turns events into lines.
 #[derive(Default)]
-pub(super) struct Lines {
+pub(super) struct Lines<'a> {
     title: String,
     labels: BTreeSet<String>,
-    runs: PathBuf,
+    store: Option<&'a Store>,
     run: String,
     begun: bool,
     images: BTreeSet<String>,
     shown: BTreeMap<String, Instant>,
 }
 
-impl Lines {
-    /// Lines under a title; `labels` say what the results are based on, `runs` is the store's folder of runs.
-    pub(super) fn new(title: String, labels: BTreeSet<String>, runs: PathBuf) -> Self {
-        Self { title, labels, runs, ..Self::default() }
+impl<'a> Lines<'a> {
+    /// Lines under a title; `labels` say what the results are based on, `store` keeps the run's pictures.
+    pub(super) fn new(title: String, labels: BTreeSet<String>, store: &'a Store) -> Self {
+        Self { title, labels, store: Some(store), ..Self::default() }
     }
 
     /// The lines that an event is worth; cached stages are counted, not listed.
@@ -115,13 +115,14 @@ impl Lines {
             WorkerEvent::Progress { done, total, unit } => {
                 self.due(stage).then(|| format!("{stage}: {done}/{total} {unit}"))
             }
-            WorkerEvent::Log { level, message } if level == "warning" => {
+            WorkerEvent::Log { level: Level::Warning, message } => {
                 Some(format!("{stage}: warning: {message}"))
             }
             WorkerEvent::Log { message, .. } => Some(format!("{stage}: {message}")),
             // The first of a kind; the others lie in the same folder.
             WorkerEvent::Image { name, step, path } if self.images.insert(format!("{stage}/{name}")) => {
-                let path = self.runs.join(&self.run).join(path);
+                let folder = self.store.map(|store| store.run_dir(&self.run));
+                let path = folder.map_or_else(|| path.clone(), |folder| folder.path().join(path));
                 Some(format!("{stage}: {name} at step {step}: {}", path.display()))
             }
             WorkerEvent::Metric { .. } | WorkerEvent::Image { .. } | WorkerEvent::Error { .. } => None,
@@ -131,11 +132,14 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
     fn the_first_image_of_a_kind_is_printed_with_its_path() {
-        let mut lines = Lines::new("chain".into(), BTreeSet::new(), "data/store/runs".into());
+        let store = Store::open(Path::new("data/store")).expect("a store");
+        let mut lines = Lines::new("chain".into(), BTreeSet::new(), &store);
         lines.run = "first".into();
         let said = WorkerEvent::Image {
             name: "samples".into(),

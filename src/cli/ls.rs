@@ -10,6 +10,7 @@ use super::exit::SUCCESS;
 use super::which::{Which, sources, store};
 use crate::declare::{ArtifactKind, Bytes, Project};
 use crate::run::outlook;
+use crate::store::StageState;
 use callsheet_figures::label::human_seconds;
 
 /// List the artifacts of a pipeline over a dataset, or the runs
@@ -64,10 +65,10 @@ impl Ls {
                 // The view shows what ran last, which may have been with other parameters.
                 let view = project.data.join(&out).join(&stage.name).join(&decl.path);
                 let path = object.map(|object| {
-                    let object = store.object_path(object);
+                    let object = store.materialize(object);
                     let shown =
                         view.canonicalize().is_ok_and(|at| object.canonicalize().is_ok_and(|o| o == at));
-                    if shown { view } else { object }
+                    if shown { view } else { object.into() }
                 });
                 rows.push(Row {
                     artifact: format!("{}.{output}", stage.name),
@@ -89,7 +90,7 @@ impl Ls {
 
     /// What a run left, as far as it is still in the store.
     fn list_run(&self, name: &str) -> Result<u8> {
-        let store = store(&Project::find()?);
+        let store = store(&Project::find()?)?;
         let run = store.find_run(name)?;
         let mut rows = Vec::new();
         for (stage, result) in &run.stages {
@@ -101,7 +102,7 @@ impl Ls {
                     rows: object.rows,
                     bytes: Some(object.size),
                     seconds: Some(record.provenance.seconds),
-                    path: Some(store.object_path(object))
+                    path: Some(std::path::PathBuf::from(store.materialize(object)))
                         .filter(|p| p.exists())
                         .map(|p| p.display().to_string()),
                     rests_on: record.key.labels.iter().cloned().collect(),
@@ -137,14 +138,15 @@ impl Ls {
     }
 
     fn list_runs(&self) -> Result<u8> {
-        let runs = store(&Project::find()?).runs();
+        let runs = store(&Project::find()?)?.runs();
         if self.json {
             print_json(&runs);
             return Ok(SUCCESS);
         }
         for run in &runs {
-            let count = |state: &str| run.stages.values().filter(|stage| stage.state == state).count();
-            let (ran, cached, not) = (count("ran"), count("cached"), count("not done"));
+            let count = |state: StageState| run.stages.values().filter(|stage| stage.state == state).count();
+            let (ran, cached, not) =
+                (count(StageState::Ran), count(StageState::Cached), count(StageState::NotDone));
             let failed = if not > 0 { format!(", not done {not}") } else { String::new() };
             print_text(&format!(
                 "{}  {:>12}  ran {ran}, cached {cached}{failed}  {}",

@@ -62,7 +62,7 @@ impl Metrics {
                 "say a number from 0 to below 1, such as 0.9",
             ));
         }
-        let found = self.find(&store(&Project::find()?))?;
+        let found = self.find(&store(&Project::find()?)?)?;
         if self.json {
             let runs: Vec<_> =
                 found.iter().map(|(run, stages)| json!({ "run": run, "stages": stages })).collect();

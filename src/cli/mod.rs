@@ -18,7 +18,6 @@ mod init;
 mod lineage;
 mod lines;
 mod ls;
-mod machine;
 mod metrics;
 mod new;
 mod pin;

@@ -37,7 +37,7 @@ pub(super) struct Pin {
 impl Pin {
     pub(super) fn execute(&self) -> Result<u8> {
         let (project, request) = self.which.request()?;
-        let store = store(&project);
+        let store = store(&project)?;
         let pins = store.pins()?;
         if self.list {
             pins.iter().for_each(|pin| print_text(pin));

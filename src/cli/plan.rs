@@ -7,13 +7,12 @@ use callsheet_worker::print::{print_json, print_text};
 use clap::Args;
 
 use super::exit::{SUCCESS, WOULD_RUN};
-use super::machine::machine;
 use super::which::{Select, Which, sources};
 use crate::declare::Project;
 use crate::plan::{Plan, Selection};
 use crate::run::{
-    Compute, Interrupts, Machine, Outlook, RunOptions, State, Survey, count_rows, left_out_by_only, outlook,
-    run,
+    Compute, Interrupts, Machine, Outlook, RunOptions, State, Survey, count_rows, left_out_by_only, machine,
+    outlook, run,
 };
 use crate::store::Store;
 use callsheet_figures::label::human_seconds;

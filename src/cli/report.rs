@@ -37,7 +37,7 @@ pub(super) struct Report {
 impl Report {
     pub(super) fn execute(&self) -> Result<u8> {
         let project = Project::find()?;
-        let store = store(&project);
+        let store = store(&project)?;
         let subject = Subject::find(&project, &store, &self.run)?;
         if self.json {
             print_json(&described(&store, &subject));

@@ -16,13 +16,12 @@ use super::bars::Bars;
 use super::exit::{STAGE_FAILED, STOPPED, SUCCESS, print_error, warn};
 use super::lineage::LineageFile;
 use super::lines::Lines;
-use super::machine::machine;
 use super::which::{Select, Which, store, survey};
 use crate::declare::{Bytes, Project};
 use crate::event::Event;
 use crate::plan::Plan;
 use crate::report::{FILE, Subject, write};
-use crate::run::{Interrupts, Machine, RunOptions, run};
+use crate::run::{Interrupts, Machine, RunOptions, machine, run};
 use crate::store::{Store, out};
 use crate::words::title;
 
@@ -83,9 +82,9 @@ impl Run {
             return super::plan::show(&self.which, &self.select, &self.machine(), false, self.json);
         }
         let (project, request) = self.which.request()?;
-        let store = store(&project);
+        let store = store(&project)?;
         // Keeps gc out from the first look on. Where there is no store yet, there is nothing to keep.
-        let _shared = if store.path("locks").is_dir() { Some(store.shared()?) } else { None };
+        let _shared = if store.exists() { Some(store.shared()?) } else { None };
         let (plan, survey) = survey(&project, &store, &request)?;
         let plan = plan.select(&self.select.selection())?;
         let force = plan.names(&self.force)?;
@@ -120,13 +119,13 @@ impl Run {
         let request = &plan.request;
         let title = title(&request.pipeline, &request.dataset, &request.profile);
         let labels = plan.stages.iter().flat_map(|stage| stage.labels.iter().cloned()).collect();
-        let mut reporter: Box<dyn FnMut(&Event)> = if self.json {
+        let mut reporter: Box<dyn FnMut(&Event) + '_> = if self.json {
             Box::new(|event| print_text(&serde_json::to_string(event).expect("plain data")))
         } else if std::io::stderr().is_terminal() {
-            let mut bars = Bars::new(Lines::new(title, labels, store.path("runs")));
+            let mut bars = Bars::new(Lines::new(title, labels, &store));
             Box::new(move |event| bars.report(event))
         } else {
-            let mut lines = Lines::new(title, labels, store.path("runs"));
+            let mut lines = Lines::new(title, labels, &store);
             Box::new(move |event| lines.report(event).iter().for_each(|line| say(line)))
         };
         let lineage = self.lineage.as_ref();

@@ -64,11 +64,11 @@ impl Show {
         let (object, made) = (&objects[output], &record.provenance);
         let started = UNIX_EPOCH + Duration::from_secs(made.started);
         let started = humantime::format_rfc3339_seconds(started).to_string();
-        let path = store.object_path(object);
+        let path = store.materialize(object);
         if self.json {
             print_json(&json!({
                 "artifact": format!("{}.{output}", stage.name),
-                "key": record.key.digest(), "path": path, "object": object, "started": started,
+                "key": record.key.digest(), "path": &*path, "object": object, "started": started,
                 "made_from": record.key, "provenance": made,
             }));
             return Ok(SUCCESS);

@@ -30,7 +30,7 @@ pub(super) struct Verify {
 
 impl Verify {
     pub(super) fn execute(&self) -> Result<u8> {
-        let store = store(&Project::find()?);
+        let store = store(&Project::find()?)?;
         let _alone = if self.heal { Some(store.exclusive()?) } else { None };
         let total: u64 = store.inventory()?.objects.values().sum();
         let bar = std::io::stderr().is_terminal().then(|| {

@@ -67,7 +67,7 @@ impl Which {
     /// Resolves the plan and looks at what there is of it, side by side.
     pub(super) fn survey(&self) -> Result<(Project, Store, Plan, Survey)> {
         let (project, request) = self.request()?;
-        let store = store(&project);
+        let store = store(&project)?;
         let (plan, survey) = survey(&project, &store, &request)?;
         Ok((project, store, plan, survey))
     }
@@ -85,7 +85,7 @@ impl Which {
         let project = Project::find()?;
         let or = |said: &Option<String>, default: &str| said.clone().unwrap_or_else(|| default.to_owned());
         let request = Request {
-            pipeline: or(&self.pipeline, &default_pipeline(&project)),
+            pipeline: self.pipeline.clone().unwrap_or_else(|| default_pipeline(&project)),
             dataset: or(&self.dataset, &project.defaults.dataset),
             profile: or(&self.profile, &project.defaults.profile),
             set: self.set.clone(),
@@ -113,8 +113,12 @@ fn default_pipeline(project: &Project) -> String {
     if names.len() == 1 { names.remove(0) } else { String::new() }
 }
 
-pub(super) fn store(project: &Project) -> Store {
-    Store::new(project.data.join("store"))
+/// Store of a project, which may not exist yet.
+///
+/// # Errors
+/// When it has a format that this version does not know.
+pub(super) fn store(project: &Project) -> Result<Store> {
+    Store::open(&project.data.join("store"))
 }
 
 pub(super) fn survey(project: &Project, store: &Store, request: &Request) -> Result<(Plan, Survey)> {

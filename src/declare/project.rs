@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::scalar::name_pattern;
-use super::{Layer, StageDecl, check_name, read_toml};
+use super::{Layer, StageDecl, check_name, parse_toml};
 
 /// Folder, beside `datasets`, of the files that a dataset's `import` names.
 pub const IMPORTS: &str = "imports";
@@ -114,14 +115,18 @@ impl Project {
     /// When no folder from here upwards has a `callsheet.toml`, or it is malformed.
     pub fn find() -> Result<Self> {
         let here = env::current_dir().doing("cannot find", ".")?;
-        let root = here.ancestors().find(|folder| folder.join(FILE).is_file()).ok_or_else(|| {
-            Error::refused(
-                Code::NoProject,
-                format!("no {FILE} in {} or any folder above it", here.display()),
-                "run callsheet inside a project",
-            )
-        })?;
-        Self::open(root)
+        for folder in here.ancestors() {
+            match fs::read_to_string(folder.join(FILE)) {
+                Ok(text) => return Self::parse(folder, text),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error).doing("cannot read", folder.join(FILE)),
+            }
+        }
+        Err(Error::refused(
+            Code::NoProject,
+            format!("no {FILE} in {} or any folder above it", here.display()),
+            "run callsheet inside a project",
+        ))
     }
 
     /// The project that holds the current folder, if there is one.
@@ -140,7 +145,13 @@ impl Project {
     /// # Errors
     /// When its `callsheet.toml` is missing or malformed.
     pub fn open(root: &Path) -> Result<Self> {
-        let (file, source): (ProjectFile, _) = read_toml(root, Path::new(FILE))?;
+        let path = root.join(FILE);
+        Self::parse(root, fs::read_to_string(&path).doing("cannot read", path)?)
+    }
+
+    fn parse(root: &Path, text: String) -> Result<Self> {
+        let source = Arc::new(SourceText::new(FILE.into(), text));
+        let file: ProjectFile = parse_toml(&source)?;
         file.commands.iter().try_for_each(|(name, command)| check_command(name, command, &source))?;
         if root.to_str().is_none() {
             return Err(Error::refused(

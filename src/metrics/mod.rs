@@ -6,13 +6,11 @@
 mod chart;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 
 use callsheet_worker::digest::Digest;
-use serde::Deserialize;
-use serde_json::Value;
+use callsheet_worker::protocol::WorkerEvent;
 
+use crate::event::{Event, read_log};
 use crate::store::{RunRecord, Store};
 
 pub use chart::{Chart, Series, charts, drawable};
@@ -22,17 +20,6 @@ pub type Curve = BTreeMap<u64, f64>;
 
 /// By stage instance and by the name of what was measured.
 pub type Curves = BTreeMap<String, BTreeMap<String, Curve>>;
-
-/// One line of `events.ndjson`, as far as it is of use here.
-#[derive(Deserialize)]
-struct Line {
-    event: String,
-    #[serde(default)]
-    stage: String,
-    course: Option<Digest>,
-    #[serde(default)]
-    said: Value,
-}
 
 /// Curves of all stages of the run `id`; `record` is none of a run that goes on, or was killed.
 ///
@@ -46,19 +33,24 @@ pub fn curves(store: &Store, id: &str, record: Option<&RunRecord>) -> Curves {
             wanted.insert(stage.clone(), Wanted::new(by.run, by.stage, Some(course)));
         }
     }
-    read(store, id, |line| {
-        if line.event == "started" {
-            let own = Wanted::new(id.to_owned(), line.stage.clone(), line.course);
-            wanted.insert(line.stage, own);
+    for event in read(store, id) {
+        if let Event::Started { stage, course, .. } = event {
+            wanted.insert(stage.clone(), Wanted::new(id.to_owned(), stage, Some(course)));
         }
-    });
+    }
     let latest = wanted.values().map(|wanted| wanted.run.clone()).max().unwrap_or_default();
     for id in store.run_ids().into_iter().filter(|id| *id <= latest) {
         let mut courses: BTreeMap<String, Digest> = BTreeMap::new();
-        read(store, &id, |line| match line.course {
-            Some(course) => drop(courses.insert(line.stage, course)),
-            None => wanted.values_mut().for_each(|w| w.hear(&id, &line, courses.get(&line.stage))),
-        });
+        for event in read(store, &id) {
+            match event {
+                Event::Started { stage, course, .. } => drop(courses.insert(stage, course)),
+                Event::Worker { stage, said: WorkerEvent::Metric { name, step, value } } => {
+                    let course = courses.get(&stage);
+                    wanted.values_mut().for_each(|w| w.hear((&id, &stage, course), &name, step, value));
+                }
+                _ => {}
+            }
+        }
         wanted.values_mut().for_each(Wanted::end_of_run);
     }
     let found = wanted.into_iter().map(|(stage, wanted)| (stage, wanted.found));
@@ -70,7 +62,7 @@ struct Wanted {
     /// The run that made its result, by which stage.
     run: String,
     maker: String,
-    /// What earlier runs of the same training share; none in what older versions told.
+    /// What earlier runs of the same training share.
     course: Option<Digest>,
     found: BTreeMap<String, Curve>,
     /// The first steps that the runs read so far told of each metric.
@@ -84,17 +76,20 @@ impl Wanted {
         Self { run, maker, course, found: BTreeMap::new(), first: BTreeMap::new(), last: None }
     }
 
-    /// Takes what a run, the latest come first, told of a stage that follows `course`.
-    fn hear(&mut self, run: &str, line: &Line, course: Option<&Digest>) {
+    /// Takes a value that a stage of a run reported; runs come in the order of their beginnings.
+    fn hear(
+        &mut self,
+        (run, stage, course): (&str, &str, Option<&Digest>),
+        name: &str,
+        step: u64,
+        value: f64,
+    ) {
         // Runs are named by the time at which they began.
-        let own = run == self.run && line.stage == self.maker;
+        let own = run == self.run && stage == self.maker;
         let earlier = run < self.run.as_str() && course.is_some() && course == self.course.as_ref();
         if !own && !earlier {
             return;
         }
-        let metric = &line.said["metric"];
-        let told = (metric["name"].as_str(), metric["step"].as_u64(), metric["value"].as_f64());
-        let (Some(name), Some(step), Some(value)) = told else { return };
         if own {
             self.last = self.last.max(Some(step));
         }
@@ -111,14 +106,10 @@ impl Wanted {
     }
 }
 
-/// Hands out the lines of a run that may matter here; a line that is cut off is none.
-fn read(store: &Store, id: &str, mut each: impl FnMut(Line)) {
-    let Ok(file) = File::open(store.path("runs").join(id).join("events.ndjson")) else { return };
-    for line in BufReader::new(file).lines().map_while(Result::ok) {
-        if line.contains("\"metric\"") || line.contains("\"started\"") {
-            serde_json::from_str(&line).into_iter().for_each(&mut each);
-        }
-    }
+/// Events of a run that started a worker or reported a metric.
+fn read(store: &Store, id: &str) -> impl Iterator<Item = Event> {
+    let wanted = |line: &str| line.contains("\"metric\"") || line.contains("\"started\"");
+    read_log(&store.run_dir(id).events(), wanted).map(|line| line.event)
 }
 
 /// Makes of each value a mean of it and those before, which weigh `weight` as much a step back: none with 0.

@@ -66,25 +66,26 @@ pub(super) fn layers(project: &Project, pipeline: &str, dataset: &str, profile: 
         add(project, profile, Adds::None, all)?;
     }
     if adjusts_others(all) {
-        layers.elsewhere = elsewhere(project);
+        layers.elsewhere = elsewhere(project, all);
     }
     Ok(layers)
 }
 
 /// Adds a layer, and before it the files that it includes.
 fn add(project: &Project, layer: Layer, adds: Adds, all: &mut Vec<(Layer, Adds)>) -> Result<()> {
-    let mut open = vec![layer.source.path.clone()];
-    include(project, layer, adds, &mut open, all)
+    include(project, layer, adds, &HashSet::new(), &mut Vec::new(), all)
 }
 
-/// Adds a layer after what it includes; `open` are the files whose includes are being read.
+/// Adds a layer after what it includes, but for files that are `known`; `open` are those whose includes are being read.
 fn include(
     project: &Project,
     layer: Layer,
     adds: Adds,
+    known: &HashSet<PathBuf>,
     open: &mut Vec<PathBuf>,
     all: &mut Vec<(Layer, Adds)>,
 ) -> Result<()> {
+    open.push(layer.source.path.clone());
     for name in &layer.include {
         let refuse = |message: String, help: String| {
             Err(Fault::new(&layer.source, name.span(), message, "included here").with_help(help).into())
@@ -106,14 +107,13 @@ fn include(
             );
         }
         // A file that two others include is read once.
-        if all.iter().any(|(known, _)| known.source.path == path) {
+        if known.contains(&path) || all.iter().any(|(read, _)| read.source.path == path) {
             continue;
         }
         let included = importing_none(Layer::read(&project.root, &path)?)?;
-        open.push(path);
-        include(project, included, adds, open, all)?;
-        open.pop();
+        include(project, included, adds, known, open, all)?;
     }
+    open.pop();
     all.push((layer, adds));
     Ok(())
 }
@@ -176,21 +176,25 @@ fn declared_vars(layer: &Layer, adds: Adds) -> impl Iterator<Item = &str> {
     named.map(|name| name.get_ref().as_str())
 }
 
-/// Names in all pipelines, imports and datasets. Malformed files are left out: the file that is used reports its own errors.
-fn elsewhere(project: &Project) -> Elsewhere {
+/// Names in all pipelines, imports and datasets but `own`. Malformed files are left out: the file that is used reports its
+/// own errors.
+fn elsewhere(project: &Project, own: &[(Layer, Adds)]) -> Elsewhere {
+    let known: HashSet<PathBuf> = own.iter().map(|(layer, _)| layer.source.path.clone()).collect();
     let mut all = Vec::new();
-    let mut read = |kind: &str, folder: &str, names: Vec<String>, adds: Adds| {
-        for name in names {
-            let mut layers = Vec::new();
-            let layer = project.layer(kind, folder, &name);
-            if layer.and_then(|layer| add(project, layer, adds, &mut layers)).is_ok() {
-                all.extend(layers);
+    let mut read = |folder: &str, names: Vec<String>, adds: Adds| {
+        let folder = project.pipelines.join(folder);
+        for path in names.iter().map(|name| folder.join(format!("{name}.toml"))) {
+            if known.contains(&path) {
+                continue;
+            }
+            if let Ok(layer) = Layer::read(&project.root, &path) {
+                let _ = include(project, layer, adds, &known, &mut Vec::new(), &mut all);
             }
         }
     };
-    read("pipeline", "", project.pipeline_names(), Adds::Named);
-    read("import", IMPORTS, project.import_names(), Adds::Named);
-    read("dataset", "datasets", project.dataset_names(), Adds::Used);
+    read("", project.pipeline_names(), Adds::Named);
+    read(IMPORTS, project.import_names(), Adds::Named);
+    read("datasets", project.dataset_names(), Adds::Used);
     let stages = all.iter().flat_map(|(layer, adds)| added(layer, *adds)).map(str::to_owned).collect();
     let vars = all.iter().flat_map(|(layer, adds)| declared_vars(layer, *adds)).map(str::to_owned).collect();
     Elsewhere { stages, vars }

@@ -79,7 +79,7 @@ impl Shown<'_> {
     fn markup(&self, store: &Store, output: &str) -> Markup {
         let Shown { subject, stage, decl, object } = self;
         let name = format!("{}.{output}", stage.name);
-        let content = self.content(&store.object_path(object), &format!("{name}: {}", decl.doc));
+        let content = self.content(&store.materialize(object), &format!("{name}: {}", decl.doc));
         let key = stage.record.as_ref().map(|record| record.key.digest().to_string()).unwrap_or_default();
         html! {
             // One figure that is damaged is no reason to show none.

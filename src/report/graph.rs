@@ -7,6 +7,7 @@ use rust_sugiyama::configure::{Config, RankingType};
 use rust_sugiyama::from_vertices_and_edges;
 
 use super::subject::{Done, Subject};
+use crate::store::StageState;
 use callsheet_figures::label::human_seconds;
 
 /// Stages drawn at most: more are told by the table.
@@ -16,13 +17,21 @@ const HEIGHT: f64 = 42.0;
 const LETTER: f64 = 7.4;
 const MARGIN: f64 = 14.0;
 /// What a stage that is fanned out is as a whole: the first of these that one of its instances is.
-const WORST: [&str; 7] = ["failed", "blocked", "stopped", "not done", "running", "ran", "cached"];
+const WORST: [StageState; 7] = [
+    StageState::Failed,
+    StageState::Blocked,
+    StageState::Stopped,
+    StageState::NotDone,
+    StageState::Running,
+    StageState::Ran,
+    StageState::Cached,
+];
 
 /// A stage, with all its instances.
 struct Node<'a> {
     name: &'a str,
     count: usize,
-    state: &'a str,
+    state: StageState,
     seconds: f64,
 }
 
@@ -49,7 +58,7 @@ pub(super) fn graph(subject: &Subject) -> Markup {
                     @let (width, left) = (node.width(), x - node.width() / 2.0);
                     a href=(format!("#{}", node.name)) {
                         title { (node.name) ": " (node.state) }
-                        rect class=(node.state.replace(' ', "-")) x=(left) y=(y - HEIGHT / 2.0)
+                        rect class=(node.state.to_string().replace(' ', "-")) x=(left) y=(y - HEIGHT / 2.0)
                             width=(width) height=(HEIGHT) rx="6" {}
                         text x=(x) y=(y - 3.0) { (node.title()) }
                         text.state x=(x) y=(y + 13.0) { (node.told()) }
@@ -69,13 +78,13 @@ fn nodes(stages: &[Done]) -> Vec<Node<'_>> {
         match *at.entry(stage.group()).or_insert(next) {
             known if known < next => {
                 let node = &mut nodes[known];
-                let rank = |state: &str| WORST.iter().position(|known| *known == state);
-                if rank(&stage.state) < rank(node.state) {
-                    node.state = &stage.state;
+                let rank = |state: StageState| WORST.iter().position(|known| *known == state);
+                if rank(stage.state) < rank(node.state) {
+                    node.state = stage.state;
                 }
                 (node.count, node.seconds) = (node.count + 1, node.seconds + seconds);
             }
-            _ => nodes.push(Node { name: stage.group(), count: 1, state: &stage.state, seconds }),
+            _ => nodes.push(Node { name: stage.group(), count: 1, state: stage.state, seconds }),
         }
     }
     nodes
@@ -88,11 +97,7 @@ impl Node<'_> {
 
     fn told(&self) -> String {
         let seconds = human_seconds(self.seconds);
-        if ["ran", "cached"].contains(&self.state) {
-            format!("{}, {seconds}", self.state)
-        } else {
-            self.state.into()
-        }
+        if self.state.is_done() { format!("{}, {seconds}", self.state) } else { self.state.to_string() }
     }
 
     fn width(&self) -> f64 {

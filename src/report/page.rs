@@ -15,7 +15,7 @@ use super::sections::sections;
 use super::subject::{Done, Subject};
 use crate::declare::Bytes;
 use crate::metrics::{Chart, Curves, charts, thinned};
-use crate::store::{RunRecord, Store};
+use crate::store::{RunRecord, StageState, Store};
 use crate::words;
 
 const STYLE: &str = include_str!("page.css");
@@ -76,9 +76,8 @@ fn title(run: &RunRecord) -> String {
 /// What is said of a run before anything is shown.
 fn of_run(subject: &Subject, letter: Option<String>) -> Markup {
     let Subject { run, ended, summaries, stages, .. } = subject;
-    let states = |wanted: &str| stages.iter().filter(|stage| stage.state == wanted).count();
-    let states = ["ran", "cached", "running", "failed", "stopped", "blocked", "not done"]
-        .map(|state| (state, states(state)));
+    let states = |wanted: StageState| stages.iter().filter(|stage| stage.state == wanted).count();
+    let states = StageState::ALL.map(|state| (state, states(state)));
     let states: Vec<String> = states
         .into_iter()
         .filter(|(_, count)| *count > 0)

@@ -119,7 +119,7 @@ pub fn described(store: &Store, subject: &Subject) -> Run {
     let stages = subject.stages.iter().enumerate().map(|(position, stage)| Stage {
         name: stage.name.clone(),
         values: stage.values.clone(),
-        state: stage.state.clone(),
+        state: stage.state.to_string(),
         reads: std::mem::take(&mut reads[position]),
         made: made(store, subject, stage),
     });
@@ -141,7 +141,7 @@ fn made(store: &Store, subject: &Subject, stage: &Done) -> Option<Made> {
     let conditions: BTreeMap<String, String> = machine.into_iter().chain(execution).collect();
     let curves = subject.curves.get(&stage.name).into_iter().flatten();
     let first_step = curves.filter_map(|(_, curve)| Some(*curve.first_key_value()?.0)).min();
-    let events = store.path("runs").join(run).join("events.ndjson");
+    let events = store.run_dir(run).events();
     Some(Made { run: run.clone(), stage: maker.clone(), events, first_step, conditions })
 }
 

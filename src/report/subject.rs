@@ -10,7 +10,7 @@ use super::told::Told;
 use crate::declare::{Project, StageDecl};
 use crate::metrics::{Curves, curves};
 use crate::plan::{self, Plan, Request, resolve};
-use crate::store::{Record, RunRecord, StageResult, Store, position};
+use crate::store::{Record, RunRecord, StageResult, StageState, Store, position};
 
 /// A run as it is shown.
 pub struct Subject {
@@ -41,7 +41,7 @@ pub struct Done {
     /// Its instance.
     pub name: String,
     /// `cached`, `ran`, `running`, `failed`, `stopped`, `blocked` or `not done`.
-    pub state: String,
+    pub state: StageState,
     /// What is wrong, if it failed.
     pub message: String,
     /// What it made and of what, if that is known to the store.
@@ -67,8 +67,8 @@ impl Subject {
         };
         for (stage, result) in run.stages.iter_mut().filter(|(_, result)| result.key.is_none()) {
             // It says more of what was not done.
-            let more = told.stages.get(stage).filter(|told| told.state != "running");
-            more.into_iter().for_each(|told| result.state.clone_from(&told.state));
+            let more = told.stages.get(stage).filter(|told| told.state != StageState::Running);
+            more.into_iter().for_each(|told| result.state = told.state);
         }
         Ok(Self::new(project, store, run, true, &messages))
     }
@@ -78,7 +78,7 @@ impl Subject {
         let Request { pipeline, dataset, profile, set } = plan.request.clone();
         let heads = store.heads(&pipeline, &dataset);
         let found = |name: &str| {
-            let result = StageResult { state: "cached".into(), key: Some(heads.get(name)?.key) };
+            let result = StageResult { state: StageState::Cached, key: Some(heads.get(name)?.key) };
             Some((name.to_owned(), result))
         };
         let stages = plan.stages.iter().filter_map(|stage| found(&stage.name)).collect();
@@ -125,7 +125,7 @@ impl Subject {
             let decl = stage.and_then(|stage| decls.entry(stage).or_insert_with_key(declared).clone());
             let message = messages.get(*name).cloned().unwrap_or_default();
             let values = values.remove(name.as_str()).unwrap_or_default();
-            Done { name: (*name).clone(), state: result.state.clone(), message, record, decl, values }
+            Done { name: (*name).clone(), state: result.state, message, record, decl, values }
         });
         let stages: Vec<Done> = stages.collect();
         let records = stages.iter().filter_map(|stage| stage.record.as_ref());

@@ -1,28 +1,9 @@
 //! What a run told of itself, read from its events: all there is of one that has not ended.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 
-use callsheet_worker::digest::Digest;
-use serde::Deserialize;
-
-use crate::store::{RunRecord, StageResult, Store};
-
-/// One line of `events.ndjson`, as far as it is of use here.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Line {
-    at: f64,
-    event: String,
-    stage: String,
-    key: Option<Digest>,
-    message: String,
-    pipeline: String,
-    dataset: String,
-    profile: String,
-    set: Vec<String>,
-}
+use crate::event::{Event, LogLine, read_log};
+use crate::store::{RunRecord, StageResult, StageState, Store};
 
 /// A run by its events.
 pub(super) struct Told {
@@ -45,34 +26,31 @@ impl Told {
             stages: BTreeMap::new(),
         };
         let mut told = Self { run, messages: BTreeMap::new() };
-        let Ok(file) = File::open(store.path("runs").join(id).join("events.ndjson")) else { return told };
-        for line in BufReader::new(file).lines().map_while(Result::ok) {
-            // What workers said is most of it.
-            if !line.contains("\"event\":\"worker\"") {
-                serde_json::from_str(&line).into_iter().for_each(|line| told.hear(line));
-            }
-        }
+        // What workers reported is most of it.
+        let lines = read_log(&store.run_dir(id).events(), |line| !line.contains("\"event\":\"worker\""));
+        lines.for_each(|line| told.hear(line));
         told
     }
 
-    fn hear(&mut self, line: Line) {
-        self.run.seconds = line.at;
-        let (state, key) = match line.event.as_str() {
-            "run_started" => {
-                let Line { pipeline, dataset, profile, set, .. } = line;
+    fn hear(&mut self, LogLine { at, event }: LogLine) {
+        self.run.seconds = at;
+        let (stage, state, key) = match event {
+            Event::RunStarted { pipeline, dataset, profile, set, .. } => {
                 self.run = RunRecord { pipeline, dataset, profile, set, ..self.run.clone() };
                 return;
             }
-            "cached" => ("cached", line.key),
-            "finished" => ("ran", line.key),
+            Event::Cached { stage, key } => (stage, StageState::Cached, Some(key)),
+            Event::Finished { stage, key, .. } => (stage, StageState::Ran, Some(key)),
             // Its key is that of a result that is not there yet.
-            "started" => ("running", None),
-            state @ ("failed" | "stopped" | "blocked") => (state, None),
+            Event::Started { stage, .. } => (stage, StageState::Running, None),
+            Event::Failed { stage, message, .. } => {
+                self.messages.insert(stage.clone(), message);
+                (stage, StageState::Failed, None)
+            }
+            Event::Stopped { stage } => (stage, StageState::Stopped, None),
+            Event::Blocked { stage, .. } => (stage, StageState::Blocked, None),
             _ => return,
         };
-        if state == "failed" {
-            self.messages.insert(line.stage.clone(), line.message);
-        }
-        self.run.stages.insert(line.stage, StageResult { state: state.to_owned(), key });
+        self.run.stages.insert(stage, StageResult { state, key });
     }
 }

@@ -3,34 +3,32 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{Doing, Error, Result};
-use callsheet_worker::protocol::{RUN_VARIABLE, RequestInput, WorkRequest, WorkerEvent};
+use callsheet_worker::protocol::{PROTOCOL, RUN_VARIABLE, RequestInput, WorkRequest};
 use callsheet_worker::table::{FOOTER_PREFIX, SCHEMA_VERSION};
 use litemap::LiteMap;
 use serde_json::Value;
 
-use super::children::Children;
 use super::context::Run;
+use super::executor::Update;
+use super::executor::local::{Ended, Job, Share, Supervisor, work};
 use super::expand::expand;
 use super::handover::hand_over;
 use super::log::last_lines;
 use super::pictures::keep_picture;
-use super::process::{Ended, Job, work};
 use super::publish::{publish, written_to};
-use super::resources::Share;
 use super::rows::Files;
 use super::workplace::{OUT, REQUEST, Workplace};
 use crate::declare::Role;
 use crate::key::ActionKey;
 use crate::plan::Stage;
-use crate::store::{Head, Lock, Object, Provenance, Store, Watch, cpu_kind};
+use crate::store::{Lock, LockName, Object, Provenance, Scratch, Store, Watch, cpu_kind};
 
 /// Lines of a failed worker's output that the error quotes.
 const QUOTED_LINES: usize = 12;
@@ -63,16 +61,6 @@ pub(super) struct Action<'a> {
     pub force: bool,
 }
 
-/// What became of an action.
-pub(super) enum Outcome {
-    /// Another run computed it meanwhile.
-    Taken(Arc<Head>),
-    /// It was computed and published.
-    Made(Arc<Head>),
-    /// The run was stopped.
-    Stopped,
-}
-
 /// What an action made.
 pub(super) struct Made {
     /// Outputs by name.
@@ -85,27 +73,6 @@ pub(super) struct Made {
     pub computed: Option<u64>,
 }
 
-/// What an action says while it goes on.
-pub(super) enum Said {
-    /// Another run computes the same: its name.
-    Waiting(String),
-    /// The worker is started; it may go on from a checkpoint.
-    Started { resumes: bool },
-    /// Of so many rows of a row-wise stage, the worker computes these.
-    Rows {
-        /// Rows that the store lacks.
-        missing: u64,
-        /// Rows of the table.
-        of: u64,
-    },
-    /// The worker said something.
-    Worker(WorkerEvent),
-    /// The worker failed and is started again after a pause.
-    Retry(Error, Duration),
-    /// The worker has ended; its share of the machine is free.
-    Released,
-}
-
 impl Action<'_> {
     /// Computes all outputs; none if the run was stopped.
     pub(super) fn perform_whole(
@@ -114,7 +81,7 @@ impl Action<'_> {
         place: &Workplace,
         digest: &Digest,
         scratch: &Path,
-        say: &mut impl FnMut(Said),
+        say: &mut impl FnMut(Update),
     ) -> Result<Option<Made>> {
         let done = self.attempts(place, say, |say| {
             let folder = place.folder()?;
@@ -123,7 +90,7 @@ impl Action<'_> {
             Ok((folder, peak_memory))
         })?;
         let Some((folder, peak_memory)) = done else { return Ok(None) };
-        say(Said::Released);
+        say(Update::Released);
         self.check_unchanged(run.store)?;
         let request = self.request(digest, &folder.join(OUT), scratch);
         let outputs = publish(run.store, self.stage, &folder.join(OUT), &request.footer, &self.inputs)?;
@@ -133,7 +100,7 @@ impl Action<'_> {
     }
 
     /// Tries as often as the stage says; none if the run was stopped meanwhile.
-    pub(super) fn attempts<T, S: FnMut(Said)>(
+    pub(super) fn attempts<T, S: FnMut(Update)>(
         &self,
         place: &Workplace,
         say: &mut S,
@@ -143,15 +110,15 @@ impl Action<'_> {
         loop {
             let ended = once(say);
             // A worker that was told to end may do so with success, and half its output.
-            if place.children.stopping() {
+            if place.supervisor.stopping() {
                 return Ok(None);
             }
             match ended {
                 Ok(done) => return Ok(Some(done)),
                 Err(error) if attempt < self.stage.resources.retries => {
                     let pause = BACK_OFF * 2u32.saturating_pow(attempt);
-                    say(Said::Retry(error, pause));
-                    if !sleep(pause, &place.children) {
+                    say(Update::Retry(error, pause));
+                    if !sleep(pause, &place.supervisor) {
                         return Ok(None);
                     }
                     attempt += 1;
@@ -166,17 +133,17 @@ impl Action<'_> {
         &self,
         run: &Run,
         place: &Workplace,
-        say: &mut impl FnMut(Said),
-    ) -> Result<Option<(PathBuf, Option<Lock>)>> {
-        let digest = self.key.scratch_digest().to_string();
-        let path = run.store.path("scratch").join(&digest);
+        say: &mut impl FnMut(Update),
+    ) -> Result<Option<(Scratch, Option<Lock>)>> {
+        let digest = self.key.scratch_digest();
+        let scratch = run.store.scratch(&digest);
         if !self.keeps_checkpoints() {
-            return Ok(Some((path, None)));
+            return Ok(Some((scratch, None)));
         }
-        let lock = run.store.lock(&format!("scratch-{digest}"), &run.id, patient(place, say))?;
+        let lock = run.store.lock(&LockName::Scratch(&digest), &run.id, patient(place, say))?;
         let Some(lock) = lock else { return Ok(None) };
-        fs::create_dir_all(&path).doing("cannot create", &path)?;
-        Ok(Some((path, Some(lock))))
+        scratch.create()?;
+        Ok(Some((scratch, Some(lock))))
     }
 
     pub(super) fn keeps_checkpoints(&self) -> bool {
@@ -190,7 +157,7 @@ impl Action<'_> {
         place: &Workplace,
         request: &WorkRequest,
         folder: &Path,
-        say: &mut impl FnMut(Said),
+        say: &mut impl FnMut(Update),
     ) -> Result<u64> {
         let decl = &self.stage.decl;
         let mut request = request.clone();
@@ -201,14 +168,14 @@ impl Action<'_> {
             let text = serde_json::to_vec_pretty(&request).expect("a request is plain data");
             fs::write(&request_path, text).doing("cannot write", &request_path)?;
         }
-        let kept = run.store.path("runs").join(&run.id);
-        let log = kept.join("logs").join(format!("{}.log", self.stage.name));
+        let kept = run.store.run_dir(&run.id);
+        let log = kept.log(&self.stage.name);
         command[0] = run.project.program(&decl.command[0])?.into();
         let environment = self.environment(run);
         let timeout = self.stage.resources.timeout_seconds.map(|seconds| Duration::from_secs_f64(seconds.0));
         let job = Job { command, environment, folder, log: &log, timeout };
-        let ended = work(&job, &place.children, |event| {
-            say(Said::Worker(keep_picture(event, folder, &kept, &self.stage.name)));
+        let ended = work(&job, &place.supervisor, |event| {
+            say(Update::Worker(keep_picture(event, folder, kept.path(), &self.stage.name)));
         })?;
         if ended.timed_out {
             let message =
@@ -242,7 +209,7 @@ impl Action<'_> {
                 Code::InputChanged,
                 format!(
                     "{} changed while stage `{}` read it: the result is not recorded",
-                    store.object_path(object).display(),
+                    store.materialize(object).display(),
                     self.stage.name
                 ),
                 "a stage must not write to its inputs; run again: what changed is computed anew",
@@ -273,6 +240,7 @@ impl Action<'_> {
             ("rests_on", self.key.labels.iter().cloned().collect::<Vec<_>>().join(", ")),
         ];
         WorkRequest {
+            protocol: PROTOCOL,
             stage: self.stage.decl.name.clone(),
             inputs: self.inputs.clone(),
             params: self.stage.params.iter().map(|(n, p)| (n.clone(), p.value.clone())).collect(),
@@ -318,24 +286,24 @@ impl Action<'_> {
 /// Waits for a lock until the run is stopped, and says once for whom.
 pub(super) fn patient<'a>(
     place: &'a Workplace,
-    say: &'a mut impl FnMut(Said),
+    say: &'a mut impl FnMut(Update),
 ) -> impl FnMut(&str) -> bool + 'a {
     let mut told = false;
     move |who| {
         if !std::mem::replace(&mut told, true) {
-            say(Said::Waiting(who.to_owned()));
+            say(Update::Waiting(who.to_owned()));
         }
-        !place.children.stopping()
+        !place.supervisor.stopping()
     }
 }
 
 /// Waits; false if the run is stopped meanwhile.
-fn sleep(pause: Duration, children: &Children) -> bool {
+fn sleep(pause: Duration, supervisor: &Supervisor) -> bool {
     let clock = Instant::now();
-    while clock.elapsed() < pause && !children.stopping() {
+    while clock.elapsed() < pause && !supervisor.stopping() {
         thread::sleep(Duration::from_millis(50));
     }
-    !children.stopping()
+    !supervisor.stopping()
 }
 
 fn failure(ended: &Ended, command: &[String], log: &Path) -> Error {

@@ -8,7 +8,7 @@ use callsheet_worker::error::Result;
 use super::workplace::Workplace;
 use crate::declare::Project;
 use crate::plan::{Plan, Stage};
-use crate::store::{Head, Store, out};
+use crate::store::{Head, Object, Store, out};
 
 /// What all actions of a run share.
 pub(super) struct Run<'a> {
@@ -40,15 +40,15 @@ impl Run<'_> {
         self.workplace.get()
     }
 
-    /// Where each artifact lies and where it is shown.
+    /// Each artifact, and the link that shows it.
     pub(super) fn views<'h>(
-        &'h self,
+        &self,
         stage: &Stage,
         head: &'h Head,
-    ) -> impl Iterator<Item = (PathBuf, PathBuf)> + 'h {
+    ) -> impl Iterator<Item = (&'h Object, PathBuf)> + 'h {
         let request = &self.plan.request;
         let folder = out(&self.project.data, &request.pipeline, &request.dataset).join(&stage.name);
         let shown = head.outputs.values().zip(&head.names);
-        shown.map(move |(object, name)| (self.store.object_path(object), folder.join(name)))
+        shown.map(move |(object, name)| (object, folder.join(name)))
     }
 }

@@ -1,26 +1,24 @@
 //! Running a plan: which stages are cached, when the others start, what becomes of them.
 
 mod action;
-mod children;
 mod context;
+mod executor;
 mod expand;
 mod handover;
+mod interrupts;
 mod log;
-mod message;
 mod outlook;
 mod perform;
 mod pictures;
+mod prepare;
 mod priority;
-mod process;
 mod publish;
 mod recorder;
-mod resources;
 mod rows;
 mod scheduler;
 mod summary;
 mod survey;
 mod tensorboard;
-mod threads;
 mod workplace;
 
 use std::collections::BTreeSet;
@@ -36,14 +34,14 @@ use crate::event::Event;
 use crate::plan::{Plan, Request};
 use crate::store::{RunRecord, Sources, Store, run_id};
 use context::Run;
-use message::Message;
+use executor::News;
+use executor::local::Local;
 use recorder::Recorder;
 use scheduler::Scheduler;
 
-pub use children::guard;
-pub use message::Interrupts;
+pub use executor::local::{Machine, Share, machine, supervise};
+pub use interrupts::Interrupts;
 pub use outlook::{Outlook, State, count_rows, left_out_by_only, outlook};
-pub use resources::{Machine, Share};
 pub use rows::Compute;
 pub use summary::{RunOptions, RunSummary};
 pub use survey::Survey;
@@ -62,8 +60,8 @@ pub fn run(
     mut report: impl FnMut(&Event),
 ) -> Result<RunSummary> {
     let clock = Instant::now();
-    let id = run_id(SystemTime::now(), std::process::id());
-    let mut recorder = Recorder::new(store.path("runs").join(&id));
+    let id = run_id(SystemTime::now());
+    let mut recorder = Recorder::new(&store.run_dir(&id));
     let mut report = |event: &Event| {
         recorder.keep(event);
         report(event);
@@ -83,12 +81,12 @@ pub fn run(
     *interrupts.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender.clone());
     let hashed = sources.learn(&plan.raw_files(), |done, total| {
         report(&Event::Hashing { done, total });
-        !matches!(receiver.try_recv(), Ok(Message::Interrupt))
+        !matches!(receiver.try_recv(), Ok(News::Interrupt))
     });
     let mut summary = if hashed {
         thread::scope(|scope| {
-            let scheduler = Scheduler::new(&run, options, &mut sources, survey, &mut report);
-            scheduler.schedule(scope, &sender, &receiver)
+            let executor = Local::new(&run, &options.machine, scope, (sender, &receiver));
+            Scheduler::new(&run, options, &mut sources, survey, &mut report, executor).schedule()
         })
     } else {
         report(&Event::Stopping { workers: 0 });
@@ -99,7 +97,7 @@ pub fn run(
     }
     let seconds = clock.elapsed().as_secs_f64();
     let remembered = if options.unseen {
-        let _ = std::fs::remove_dir_all(store.path("runs").join(&run.id));
+        store.run_dir(&run.id).remove();
         Ok(())
     } else {
         remember(&run, survey, &summary, &mut sources, seconds)

@@ -169,7 +169,7 @@ fn count(
         return Ok(None);
     }
     let there = match objects(*producer).and_then(|made| made.get(output)) {
-        Some(table) => Foreseen::there(&store.object_path(table)).ok(),
+        Some(table) => Foreseen::there(&store.materialize(table)).ok(),
         None => None,
     };
     let Some(table) = there.as_ref().or_else(|| foreseen.get(producer)) else { return Ok(None) };

@@ -1,13 +1,13 @@
 //! Performs an action: from a key that is not in the store to a published record.
 
-use std::fs;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use callsheet_worker::error::Result;
 
-use super::action::{Action, Made, Outcome, Said, patient};
+use super::action::{Action, Made, patient};
 use super::context::Run;
+use super::executor::{Outcome, Update};
 use crate::store::{Head, Provenance, Record};
 
 impl Action<'_> {
@@ -16,7 +16,7 @@ impl Action<'_> {
     /// # Errors
     /// When the worker fails, an output is missing, empty, undeclared or not as declared, a raw
     /// file changed meanwhile, or the store cannot be written. Nothing is recorded then.
-    pub(super) fn perform(&self, run: &Run, mut say: impl FnMut(Said)) -> Result<Outcome> {
+    pub(super) fn perform(&self, run: &Run, mut say: impl FnMut(Update)) -> Result<Outcome> {
         let place = run.workplace()?;
         let digest = self.key.digest();
         let claim = run.store.claim(&digest, &run.id, patient(place, &mut say))?;
@@ -30,16 +30,16 @@ impl Action<'_> {
         let Some((scratch, _scratch)) = self.scratch(run, place, &mut say)? else {
             return Ok(Outcome::Stopped);
         };
-        let resumes = fs::read_dir(&scratch).is_ok_and(|mut files| files.next().is_some());
-        say(Said::Started { resumes });
+        let resumes = scratch.is_used();
+        say(Update::Started { resumes });
         let clock = Instant::now();
         let began = SystemTime::now();
         let made = match &self.stage.decl.rows {
             Some(rows) => {
-                let request = self.request(&digest, &place.staging, &scratch);
+                let request = self.request(&digest, place.staging.path(), scratch.path());
                 self.perform_rows(run, place, rows, request, &mut say)?
             }
-            None => self.perform_whole(run, place, &digest, &scratch, &mut say)?,
+            None => self.perform_whole(run, place, &digest, scratch.path(), &mut say)?,
         };
         let Some(Made { outputs, fresh, peak_memory, computed }) = made else { return Ok(Outcome::Stopped) };
         self.check_unchanged(run.store)?;
@@ -52,7 +52,7 @@ impl Action<'_> {
         run.store.write_record(claim, &Record::new(self.key.clone(), outputs, provenance))?;
         // Its checkpoints have done their work, unless a longer budget may want to go on.
         if self.key.budget.is_empty() && self.keeps_checkpoints() {
-            let _ = fs::remove_dir_all(&scratch);
+            scratch.remove();
         }
         Ok(Outcome::Made(Arc::new(head)))
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use callsheet_worker::protocol::WorkerEvent;
+use callsheet_worker::protocol::{Level, WorkerEvent};
 
 /// What a PNG file begins with.
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
@@ -17,7 +17,7 @@ pub(super) fn keep_picture(event: WorkerEvent, folder: &Path, run: &Path, stage:
     match copy(&folder.join(&path), &run.join(&kept)) {
         Ok(()) => WorkerEvent::Image { name, step, path: kept },
         Err(error) => WorkerEvent::Log {
-            level: "warning".to_owned(),
+            level: Level::Warning,
             message: format!("the picture {} of step {step} is not kept: {error}", path.display()),
         },
     }
@@ -68,7 +68,7 @@ mod tests {
         assert_eq!(path, Path::new("images/train/a-000000007.png"));
         for (path, wanted) in [("b.png", "it is no PNG file"), ("c.png", "c.png")] {
             let WorkerEvent::Log { level, message } = told("b", path, folder.path()) else { panic!("kept") };
-            assert_eq!(level, "warning");
+            assert_eq!(level, Level::Warning);
             assert!(message.contains(wanted) && message.contains("step 7"), "{message}");
         }
         assert_eq!(fs::read_dir(folder.path().join("run/images/train")).expect("listed").count(), 1);

@@ -5,10 +5,9 @@ use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
 use super::tensorboard::TensorBoard;
-use crate::event::Event;
+use crate::event::{Event, LogLine};
+use crate::store::RunDir;
 
 /// What workers say is written out when so much time has passed since the last time; the rest at once.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
@@ -25,19 +24,12 @@ pub(super) struct Recorder {
     flushed: Instant,
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
-    at: f64,
-    #[serde(flatten)]
-    event: &'a Event,
-}
-
 impl Recorder {
     /// A recorder into the folder of a run.
-    pub(super) fn new(folder: PathBuf) -> Self {
+    pub(super) fn new(folder: &RunDir) -> Self {
         let now = Instant::now();
-        let path = folder.join("events.ndjson");
-        let tensorboard = TensorBoard::new(folder);
+        let path = folder.events();
+        let tensorboard = TensorBoard::new(folder.path().to_owned());
         Self { path, tensorboard, clock: now, file: None, before: Vec::new(), flushed: now }
     }
 
@@ -64,12 +56,12 @@ impl Recorder {
                 self.path.parent().map_or(Ok(()), fs::create_dir_all)?;
                 let mut file = BufWriter::new(File::create(&self.path)?);
                 for event in std::mem::take(&mut self.before) {
-                    append(&mut file, &Line { at, event: &event })?;
+                    append(&mut file, &LogLine { at, event: &event })?;
                 }
                 none.insert(file)
             }
         };
-        append(file, &Line { at, event })?;
+        append(file, &LogLine { at, event })?;
         let frequent = matches!(event, Event::Worker { .. } | Event::Cached { .. });
         if self.flushed.elapsed() > FLUSH_EVERY || !frequent {
             self.flushed = Instant::now();
@@ -80,7 +72,7 @@ impl Recorder {
     }
 }
 
-fn append(file: &mut BufWriter<File>, line: &Line) -> std::io::Result<()> {
+fn append(file: &mut BufWriter<File>, line: &LogLine<&Event>) -> std::io::Result<()> {
     serde_json::to_writer(&mut *file, line)?;
     file.write_all(b"\n")
 }

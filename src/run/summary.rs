@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use callsheet_worker::error::Error;
 
-use super::resources::Machine;
+use super::executor::local::Machine;
 use crate::store::{Head, StageResult};
 
 /// How to run.

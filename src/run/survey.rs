@@ -8,7 +8,7 @@ use callsheet_worker::digest::Digest;
 use rayon::prelude::*;
 
 use crate::plan::Stage;
-use crate::store::{Head, Heads, Store, is_shown, out};
+use crate::store::{Head, Heads, Store, out};
 
 /// The latest action of each stage, and which of them are as they should be.
 pub struct Survey {
@@ -23,8 +23,7 @@ impl Survey {
         let out = out(data, pipeline, dataset);
         let whole = |(stage, head): &(&String, &Arc<Head>)| {
             let folder = out.join(stage);
-            let shown =
-                |(object, name): (_, &String)| is_shown(&store.object_path(object), &folder.join(name), data);
+            let shown = |(object, name): (_, &String)| store.is_shown(object, &folder.join(name), data);
             store.whole(&heads, head) && head.outputs.values().zip(&head.names).all(shown)
         };
         let all: Vec<_> = heads.iter().collect();

@@ -1,4 +1,4 @@
-//! What a run has only if it has something to do: a folder to work in, and a guardian over it.
+//! What a run has only if it has something to do: a folder to work in, and a supervisor process over it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,28 +6,24 @@ use std::process::Command;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use callsheet_worker::error::{Doing, Result};
 
-use super::children::Children;
+use super::executor::local::Supervisor;
 use crate::declare::Project;
-use crate::store::{Lock, Store};
-
-/// A file that has lain in `staging/` for so long was left by a killed process.
-const STALE: Duration = Duration::from_secs(3600);
+use crate::store::{Lock, Staging, Store};
 
 /// A run's workplace. Dropped, its workers are gone and its folder is removed.
 pub(super) struct Workplace {
     /// The workers at work.
-    pub children: Children,
+    pub supervisor: Supervisor,
     /// Folder that workers write to, on the store's file system.
-    pub staging: PathBuf,
+    pub staging: Staging,
     /// Git revision of the project, with `+` if tracked files were changed; none without git.
     pub revision: Option<String>,
     free: Mutex<Vec<PathBuf>>,
     made: AtomicUsize,
-    _locks: (Option<Lock>, Lock),
+    _shared: Lock,
 }
 
 impl Workplace {
@@ -38,20 +34,16 @@ impl Workplace {
     pub(super) fn new(project: &Project, store: &Store, id: &str) -> Result<Self> {
         store.create()?;
         let shared = store.shared()?;
-        let alive = store.lock(&lock_name(id), id, |_| true)?;
-        clean(store)?;
-        let staging = store.path("staging").join(id);
-        fs::create_dir(&staging).doing("cannot create", &staging)?;
-        let logs = store.path("runs").join(id).join("logs");
-        fs::create_dir_all(&logs).doing("cannot create", &logs)?;
-        let children = Children::new(id, &staging)?;
+        let staging = store.run_staging(id)?;
+        store.run_dir(id).create_logs()?;
+        let supervisor = Supervisor::new(id, staging.path())?;
         Ok(Self {
-            children,
+            supervisor,
             staging,
             revision: revision(project),
             free: Mutex::default(),
             made: AtomicUsize::new(0),
-            _locks: (alive, shared),
+            _shared: shared,
         })
     }
 
@@ -63,7 +55,7 @@ impl Workplace {
         if let Some(folder) = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop() {
             return Ok(folder);
         }
-        let folder = self.staging.join(self.made.fetch_add(1, Relaxed).to_string());
+        let folder = self.staging.path().join(self.made.fetch_add(1, Relaxed).to_string());
         let out = folder.join(OUT);
         fs::create_dir_all(&out).doing("cannot create", &out)?;
         Ok(folder)
@@ -85,29 +77,6 @@ impl Workplace {
 pub(super) const OUT: &str = "out";
 /// Name of the file that tells a worker what to do.
 pub(super) const REQUEST: &str = "request.json";
-
-fn lock_name(run: &str) -> String {
-    format!("run-{run}")
-}
-
-/// Removes the folders of runs that are no more, and files that nobody renamed into place.
-fn clean(store: &Store) -> Result<()> {
-    let staging = store.path("staging");
-    for entry in fs::read_dir(&staging).doing("cannot list", &staging)?.flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            if !store.locked(&lock_name(&entry.file_name().to_string_lossy())) {
-                let _ = fs::remove_dir_all(path);
-            }
-        } else if entry
-            .metadata()
-            .is_ok_and(|m| m.modified().is_ok_and(|t| t.elapsed().is_ok_and(|age| age > STALE)))
-        {
-            let _ = fs::remove_file(path);
-        }
-    }
-    Ok(())
-}
 
 fn revision(project: &Project) -> Option<String> {
     let git = |arguments: &[&str]| {

@@ -80,7 +80,9 @@ impl Store {
         objects.extend(inventory.shown.iter().cloned());
         objects.extend(self.unfinished(&inventory)?);
         for (name, bytes) in inventory.objects.iter().filter(|(name, _)| !objects.contains(*name)) {
-            garbage.paths.push((self.path("objects").join(&name[..2.min(name.len())]).join(name), *bytes));
+            garbage
+                .paths
+                .push((self.shared.path("objects").join(&name[..2.min(name.len())]).join(name), *bytes));
         }
         for (path, _) in self.row_digests()?.filter(|(_, segment)| !objects.contains(segment)) {
             garbage.paths.push((path.clone(), size(&path)?));
@@ -105,7 +107,7 @@ impl Store {
 
     /// Every file of row digests, and the name of the segment that it is of.
     fn row_digests(&self) -> Result<impl Iterator<Item = (PathBuf, String)>> {
-        let paths = files(&self.path("rows"))?.into_iter();
+        let paths = files(&self.shared.path("rows"))?.into_iter();
         Ok(paths.map(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             (path, name)
@@ -124,13 +126,19 @@ impl Store {
         // Checkpoints without any record are of something that is not finished.
         let all = inventory.records.values().map(|record| record.key.scratch_digest().to_string());
         let finished: BTreeSet<String> = all.filter(|name| !scratch.contains(name)).collect();
-        let inside = |folder: &str| entries(&self.path(folder)).map(Vec::into_iter);
         let named = |path: &PathBuf, known: &BTreeSet<String>| {
             known.contains(&*path.file_name().unwrap_or_default().to_string_lossy())
         };
-        let mut paths: Vec<PathBuf> = inside("scratch")?.filter(|path| named(path, &finished)).collect();
-        paths.extend(inside("runs")?.filter(|path| !named(path, &runs)));
-        paths.extend(inside("actions")?.filter(|p| p.extension().is_some_and(|e| e == "draft")));
+        let mut paths: Vec<PathBuf> = entries(&self.shared.path("scratch"))?
+            .into_iter()
+            .filter(|path| named(path, &finished))
+            .collect();
+        paths.extend(entries(&self.workspace.path("runs"))?.into_iter().filter(|path| !named(path, &runs)));
+        paths.extend(
+            entries(&self.shared.path("actions"))?
+                .into_iter()
+                .filter(|p| p.extension().is_some_and(|e| e == "draft")),
+        );
         Ok(paths)
     }
 
@@ -150,7 +158,7 @@ impl Store {
     /// When a run is at work.
     pub fn exclusive(&self) -> Result<Lock> {
         self.create()?;
-        Lock::try_take(self.path("locks/store.lock"), true)?.ok_or_else(|| {
+        Lock::try_take(self.shared.path("locks/store.lock"), true)?.ok_or_else(|| {
             Error::refused(
                 Code::Busy,
                 "a run is at work in this store",
@@ -164,7 +172,7 @@ impl Store {
     /// # Errors
     /// When it is at work.
     pub fn shared(&self) -> Result<Lock> {
-        Lock::try_take(self.path("locks/store.lock"), false)?.ok_or_else(|| {
+        Lock::try_take(self.shared.path("locks/store.lock"), false)?.ok_or_else(|| {
             Error::refused(Code::Busy, "the store is being cleaned", "wait until `callsheet gc` is done")
         })
     }

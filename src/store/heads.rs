@@ -13,6 +13,7 @@ use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 use super::cpu::{UNKNOWN, cpu_number, own_cpu_number};
+use super::lock::LockName;
 use super::object::Object;
 use super::provenance::Provenance;
 use super::root::{Store, read_json};
@@ -138,11 +139,11 @@ impl Store {
         new: &BTreeMap<String, Arc<Head>>,
         complete: bool,
     ) -> Result<()> {
-        let _lock = self.lock("heads", "", |_| true)?;
+        let _lock = self.lock(&LockName::Heads, "", |_| true)?;
         let mut heads = self.heads(pipeline, dataset);
         new.iter().for_each(|(stage, head)| heads.replace(stage, head));
         heads.records = if complete { self.records_time() } else { None };
-        self.write_json(&self.heads_path(pipeline, dataset), &heads)
+        self.workspace.write_json(&self.heads_path(pipeline, dataset), &heads)
     }
 
     /// Whether a latest action is still what its record says, and everything it made looks untouched.
@@ -152,13 +153,13 @@ impl Store {
     }
 
     fn records_time(&self) -> Option<(i64, i64)> {
-        let found = fs::metadata(self.path("actions")).ok()?;
+        let found = fs::metadata(self.shared.path("actions")).ok()?;
         Some((found.mtime(), found.mtime_nsec()))
     }
 
     fn heads_path(&self, pipeline: &str, dataset: &str) -> PathBuf {
         let name = if dataset.is_empty() { pipeline.to_owned() } else { format!("{pipeline}/{dataset}") };
-        self.path("heads").join(name + ".json")
+        self.workspace.path("heads").join(name + ".json")
     }
 }
 

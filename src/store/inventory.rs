@@ -44,7 +44,7 @@ impl Store {
     /// The store as it will be once these are forgotten.
     pub(super) fn inventory_without(&self, orphans: &BTreeSet<Orphan>) -> Result<Inventory> {
         let mut inventory = Inventory::default();
-        for path in entries(&self.path("actions"))? {
+        for path in entries(&self.shared.path("actions"))? {
             if path.extension().is_none_or(|kind| kind != "json") {
                 continue;
             }
@@ -55,13 +55,13 @@ impl Store {
                 None => inventory.unreadable.push(path),
             }
         }
-        for shelf in entries(&self.path("objects"))? {
+        for shelf in entries(&self.shared.path("objects"))? {
             for path in entries(&shelf)? {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 inventory.objects.insert(name, own_size(&path)?);
             }
         }
-        for path in files(&self.path("heads"))? {
+        for path in files(&self.workspace.path("heads"))? {
             let Some(heads) = read_json::<Heads>(&path) else {
                 inventory.lost.push(path);
                 continue;
@@ -73,7 +73,7 @@ impl Store {
                 inventory.shown.extend(head.outputs.values().flat_map(Object::names));
             }
         }
-        for path in files(&self.path("pins"))? {
+        for path in files(&self.workspace.path("pins"))? {
             match read_json::<BTreeSet<Digest>>(&path) {
                 Some(keys) => inventory.needed.extend(keys),
                 None => inventory.lost.push(path),
@@ -82,7 +82,7 @@ impl Store {
         // A run that was killed has shown what it made, and no more.
         let gone: BTreeSet<&Path> =
             orphans.iter().flat_map(|orphan| &orphan.shown).map(PathBuf::as_path).collect();
-        links(&self.root.with_file_name("out"), &gone, &mut inventory.shown)?;
+        links(&self.workspace.path("../out"), &gone, &mut inventory.shown)?;
         for (key, record) in &inventory.records {
             if record.outputs.values().any(|object| inventory.shown.contains(&object.bytes.to_string())) {
                 inventory.needed.insert(*key);

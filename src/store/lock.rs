@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{Doing, Result};
 
 use super::root::Store;
@@ -22,20 +23,53 @@ pub struct Lock {
     file: File,
 }
 
+/// What is locked.
+pub enum LockName<'a> {
+    /// Checkpoints of a training, shared by its budgets.
+    Scratch(&'a Digest),
+    /// Rows of a pool.
+    Rows(&'a Digest),
+    /// Life of a run, by its id.
+    Run(&'a str),
+    /// Latest results.
+    Heads,
+    /// Digests of raw files.
+    Sources,
+    /// Verdicts on a dataset.
+    Curation(&'a str),
+}
+
 impl Store {
     /// Takes the lock `name` for `holder`. While another holds it, `waiting` is told who, again and
     /// again; none if it says no.
     ///
     /// # Errors
     /// When the lock file cannot be made or locked.
-    pub fn lock(&self, name: &str, holder: &str, waiting: impl FnMut(&str) -> bool) -> Result<Option<Lock>> {
-        Lock::take(self.path("locks").join(format!("{name}.lock")), holder, waiting)
+    pub fn lock(
+        &self,
+        name: &LockName,
+        holder: &str,
+        waiting: impl FnMut(&str) -> bool,
+    ) -> Result<Option<Lock>> {
+        Lock::take(self.lock_path(name), holder, waiting)
     }
 
     /// Whether a living process holds the lock `name`.
-    pub fn locked(&self, name: &str) -> bool {
-        let file = File::open(self.path("locks").join(format!("{name}.lock")));
+    pub fn locked(&self, name: &LockName) -> bool {
+        let file = File::open(self.lock_path(name));
         file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
+    fn lock_path(&self, name: &LockName) -> PathBuf {
+        let (half, name) = match name {
+            LockName::Scratch(digest) => (&self.shared, format!("scratch-{digest}")),
+            LockName::Rows(pool) => (&self.shared, format!("rows-{pool}")),
+            LockName::Run(id) => (&self.workspace, format!("run-{id}")),
+            LockName::Heads => (&self.workspace, "heads".to_owned()),
+            LockName::Sources => (&self.workspace, "sources".to_owned()),
+            LockName::Curation(dataset) => (&self.workspace, format!("curation-{dataset}")),
+        };
+        half.path("locks").join(format!("{name}.lock"))
     }
 }
 

@@ -37,14 +37,14 @@ impl Store {
         &self,
         declared: impl Fn(&str, &str) -> Result<BTreeSet<String>>,
     ) -> Result<BTreeSet<Orphan>> {
-        let folder = self.path("heads");
+        let folder = self.workspace.path("heads");
         let mut orphans = BTreeSet::new();
         for path in files(&folder)? {
             let name = path.strip_prefix(&folder).unwrap_or(&path).with_extension("");
             let (Some(heads), Some(name)) = (read_json::<Heads>(&path), name.to_str()) else { continue };
             let (pipeline, dataset) = name.split_once('/').unwrap_or((name, ""));
             let declared = declared(pipeline, dataset)?;
-            let out = out(self.root.parent().unwrap_or(&self.root), pipeline, dataset);
+            let out = out(&self.workspace.path(".."), pipeline, dataset);
             let gone = heads.iter().filter(|(stage, _)| !declared.contains(*stage));
             orphans.extend(gone.map(|(stage, head)| Orphan {
                 heads: path.clone(),
@@ -67,7 +67,7 @@ impl Store {
             let Some(mut heads) = read_json::<Heads>(path) else { continue };
             let gone = orphans.iter().filter(|orphan| orphan.heads == path);
             gone.for_each(|orphan| heads.remove(&orphan.stage));
-            self.write_json(path, &heads)?;
+            self.workspace.write_json(path, &heads)?;
         }
         for link in orphans.iter().flat_map(|orphan| &orphan.shown).filter(|path| path.is_symlink()) {
             remove(link)?;

@@ -26,7 +26,7 @@ impl Store {
             ));
         }
         self.create()?;
-        self.write_json(&self.pin_path(name), keys)
+        self.workspace.write_json(&self.pin_path(name), keys)
     }
 
     /// Names of the pins, sorted.
@@ -34,7 +34,7 @@ impl Store {
     /// # Errors
     /// When they cannot be listed.
     pub fn pins(&self) -> Result<Vec<String>> {
-        let paths = entries(&self.path("pins"))?;
+        let paths = entries(&self.workspace.path("pins"))?;
         Ok(paths.iter().filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect())
     }
 
@@ -48,6 +48,6 @@ impl Store {
     }
 
     fn pin_path(&self, name: &str) -> PathBuf {
-        self.path("pins").join(format!("{name}.json"))
+        self.workspace.path("pins").join(format!("{name}.json"))
     }
 }

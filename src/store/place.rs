@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, FileTimes};
 use std::io;
+use std::ops::Deref;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -20,12 +21,41 @@ use crate::declare::ArtifactKind;
 /// so that a look tells tampering; a copy of the store that keeps times stays valid.
 const MODIFIED: Duration = Duration::from_secs(946_684_800);
 
+/// Path of an object that can be read on this machine.
+#[derive(Clone, Debug)]
+pub struct LocalPath(PathBuf);
+
+impl Deref for LocalPath {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl AsRef<Path> for LocalPath {
+    fn as_ref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl From<LocalPath> for PathBuf {
+    fn from(path: LocalPath) -> Self {
+        path.0
+    }
+}
+
 impl Store {
+    /// Makes an object readable on this machine, and returns its path.
+    pub fn materialize(&self, object: &Object) -> LocalPath {
+        LocalPath(self.object_path(object))
+    }
+
     /// Where an object lies: under the digest of its bytes. Tables of equal rows and different
     /// footers are two objects of one content.
-    pub fn object_path(&self, object: &Object) -> PathBuf {
+    pub(super) fn object_path(&self, object: &Object) -> PathBuf {
         let name = object.bytes.to_string();
-        self.path("objects").join(&name[..2]).join(name)
+        self.shared.path("objects").join(&name[..2]).join(name)
     }
 
     /// Whether the object is there and looks untouched.

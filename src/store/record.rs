@@ -76,6 +76,6 @@ impl Store {
     }
 
     pub(super) fn record_path(&self, key: &Digest) -> std::path::PathBuf {
-        self.path("actions").join(format!("{key}.json"))
+        self.shared.path("actions").join(format!("{key}.json"))
     }
 }

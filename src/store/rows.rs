@@ -79,7 +79,7 @@ impl Store {
             text.extend_from_slice(row.input.as_bytes());
             text.extend_from_slice(row.output.as_bytes());
         }
-        let (pool, staging) = (self.pool(pool), self.path("staging"));
+        let (pool, staging) = (self.pool(pool), self.shared.path("staging"));
         fs::create_dir_all(&pool).doing("cannot create", &pool)?;
         let mut file = tempfile::NamedTempFile::new_in(&staging).doing("cannot write in", &staging)?;
         let path = pool.join(bytes.to_string());
@@ -141,7 +141,7 @@ impl Store {
     }
 
     fn pool(&self, pool: &Digest) -> std::path::PathBuf {
-        self.path("rows").join(pool.to_string())
+        self.shared.path("rows").join(pool.to_string())
     }
 }
 

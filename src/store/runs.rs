@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::hash::{BuildHasher, RandomState};
 use std::time::SystemTime;
 
 use callsheet_worker::code::Code;
@@ -10,12 +11,13 @@ use callsheet_worker::error::{Error, Result, suggest};
 use serde::{Deserialize, Serialize};
 
 use super::root::{Store, read_json};
+use super::state::StageState;
 
 /// What became of a stage in a run.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct StageResult {
-    /// `cached`, `ran`, or `not done`.
-    pub state: String,
+    /// Whether it ran.
+    pub state: StageState,
     /// Its action, if it is done.
     pub key: Option<Digest>,
 }
@@ -23,7 +25,7 @@ pub struct StageResult {
 /// A run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct RunRecord {
-    /// Its name: when it began, and its process.
+    /// Its id: the time at which it began, the host, and random digits.
     pub id: String,
     /// Name of the pipeline.
     pub pipeline: String,
@@ -45,7 +47,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub fn write_run(&self, run: &RunRecord) -> Result<()> {
-        self.write_json(&self.path("runs").join(&run.id).join("run.json"), run)
+        self.workspace.write_json(&self.workspace.path("runs").join(&run.id).join("run.json"), run)
     }
 
     /// Runs that ended, the latest first.
@@ -55,7 +57,7 @@ impl Store {
 
     /// Names of all runs, of those that go on and those that were killed, too; the latest first.
     pub fn run_ids(&self) -> Vec<String> {
-        let folders = fs::read_dir(self.path("runs")).into_iter().flatten().flatten();
+        let folders = fs::read_dir(self.workspace.path("runs")).into_iter().flatten().flatten();
         let mut ids: Vec<String> =
             folders.filter_map(|folder| folder.file_name().into_string().ok()).collect();
         ids.sort_unstable_by(|a, b| b.cmp(a));
@@ -64,7 +66,7 @@ impl Store {
 
     /// What is kept of the run `id`, if it has ended.
     pub fn run(&self, id: &str) -> Option<RunRecord> {
-        read_json(&self.path("runs").join(id).join("run.json"))
+        read_json(&self.workspace.path("runs").join(id).join("run.json"))
     }
 
     /// The run that `name` means: its id, the beginning of it, `latest`, or `latest~2`.
@@ -79,12 +81,21 @@ impl Store {
     }
 }
 
-/// Name of a run that the process `process` began at `began`. Names sort by time: to the millisecond, as several short
-/// runs fit into a second.
-pub fn run_id(began: SystemTime, process: u32) -> String {
+/// Id of a run that began at `began`: its time, the host, and random digits. Ids sort by time, and are unique
+/// across processes and hosts that share a store.
+pub fn run_id(began: SystemTime) -> String {
     let began = humantime::format_rfc3339_millis(began).to_string().replace(':', "-");
-    format!("{began}-{process}")
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let host: String =
+        host.split('.').next().unwrap_or_default().chars().map(plain).take(LONGEST_HOST).collect();
+    // Every hasher begins with other random keys.
+    let random = RandomState::new().hash_one(std::process::id()) & 0xff_ffff;
+    format!("{began}-{host}-{random:06x}")
 }
+
+/// Letters of a host's name that the id of a run has.
+const LONGEST_HOST: usize = 16;
 
 /// Which of `ids`, the latest first, `name` means: itself, the beginning of it, `latest`, or `latest~2`.
 ///
@@ -126,9 +137,13 @@ mod tests {
     #[test]
     fn runs_that_began_in_the_same_second_are_in_the_order_of_their_beginnings() {
         let began = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_865_166_120);
-        let first = run_id(began, 9_929);
-        let second = run_id(began + Duration::from_millis(300), 10_152);
-        assert_eq!(first, "2026-11-28T11-26-06.120Z-9929");
+        let (first, second) = (run_id(began), run_id(began + Duration::from_millis(300)));
+        assert!(first.starts_with("2026-11-28T11-26-06.120Z-"), "{first}");
         assert!(first < second, "{first} before {second}");
+        assert_ne!(
+            first,
+            run_id(began),
+            "another process, or another machine, may begin a run at the same time"
+        );
     }
 }

@@ -12,6 +12,7 @@ use callsheet_worker::error::{Doing, Result};
 use serde::{Deserialize, Serialize};
 
 use super::digest::digest_while;
+use super::lock::LockName;
 use super::root::{Store, read_json};
 
 /// A file younger than this may change again within its time stamp's resolution.
@@ -54,7 +55,7 @@ pub struct Sources {
 impl Sources {
     /// What the store remembers of files below `root`.
     pub fn load(store: &Store, root: &Path) -> Self {
-        let memory = read_json(&store.path("sources.json")).unwrap_or_default();
+        let memory = read_json(&store.workspace.path("sources.json")).unwrap_or_default();
         Self { root: root.to_owned(), memory, changed: false }
     }
 
@@ -141,15 +142,15 @@ impl Sources {
     pub fn save(&mut self, store: &Store) -> Result<()> {
         if std::mem::take(&mut self.changed) {
             store.create()?;
-            let _lock = store.lock("sources", "", |_| true)?;
+            let _lock = store.lock(&LockName::Sources, "", |_| true)?;
             // Another run may have written its own meanwhile.
             let others: BTreeMap<PathBuf, Remembered> =
-                read_json(&store.path("sources.json")).unwrap_or_default();
+                read_json(&store.workspace.path("sources.json")).unwrap_or_default();
             for (file, known) in others {
                 self.memory.entry(file).or_insert(known);
             }
             let settled: BTreeMap<_, _> = self.memory.iter().filter(|(_, known)| known.settled).collect();
-            store.write_json(&store.path("sources.json"), &settled)?;
+            store.workspace.write_json(&store.workspace.path("sources.json"), &settled)?;
         }
         Ok(())
     }
@@ -225,7 +226,8 @@ mod tests {
     fn a_file_is_hashed_once_in_a_run_however_young_it_is() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("raw.txt"), "1").expect("written");
-        let mut sources = Sources::load(&Store::new(folder.path().join("store")), folder.path());
+        let mut sources =
+            Sources::load(&Store::open(&folder.path().join("store")).expect("a store"), folder.path());
         let file = Path::new("raw.txt");
         let digest = sources.digest(file).expect("hashed");
         // If it were hashed again, this would not be what comes back.

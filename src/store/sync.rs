@@ -48,12 +48,12 @@ impl Store {
         let failed = state.failed.contains(&wanted);
         drop(state);
         // Whose fault it was, each finds out for itself.
-        if failed { self.sync_batch(&own).doing("cannot sync", &self.root) } else { Ok(()) }
+        if failed { self.sync_batch(&own).doing("cannot sync", self.shared.path("objects")) } else { Ok(()) }
     }
 
     fn sync_batch(&self, batch: &[(PathBuf, u64)]) -> io::Result<()> {
         if batch.iter().map(|(_, files)| files).sum::<u64>() > FEW {
-            return Ok(rustix::fs::syncfs(File::open(&self.root)?)?);
+            return Ok(rustix::fs::syncfs(File::open(self.shared.path("objects"))?)?);
         }
         batch.iter().try_for_each(|(path, _)| sync_below(path))
     }

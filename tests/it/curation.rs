@@ -114,7 +114,7 @@ fn verdicts_are_lines_with_author_and_date_one_a_frame_and_can_be_listed() {
     curate(&project, &["include", "a.csv#000003", "--reason", "a kite"]);
     assert_eq!(project.read(FILE).lines().count(), 3, "the later verdict takes the earlier one's line");
     let log = project.stdout(&[&["curate", "log"], &FEW[..]].concat());
-    assert_output!(log.replace(&date, "[date]"));
+    assert_output!(log);
     let log = project.json(&[&["curate", "log", "--json"], &FEW[..]].concat());
     assert_eq!(log[1]["verdict"], "include");
 }

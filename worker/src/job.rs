@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::error::io_remedy;
-use crate::protocol::{EVENTS_VARIABLE, RequestInput, WorkRequest, WorkerEvent};
+use crate::protocol::{EVENTS_VARIABLE, Level, PROTOCOL, RequestInput, WorkRequest, WorkerEvent};
 use crate::table::TableWriter;
 use anyhow::{Context as _, Result, anyhow};
 use arrow::datatypes::Schema;
@@ -46,6 +46,12 @@ impl Job {
     fn open(request: &Path) -> Result<Self> {
         let text = fs::read(request).with_context(|| format!("cannot read {}", request.display()))?;
         let request: WorkRequest = serde_json::from_slice(&text).context("malformed request")?;
+        if request.protocol > PROTOCOL {
+            return Err(refusal(
+                format!("the request has protocol {}; this program knows {PROTOCOL}", request.protocol),
+                "build it with the version of callsheet-worker that belongs to this version of callsheet",
+            ));
+        }
         // A stage that is started by hand reports to nobody.
         let events = std::env::var_os(EVENTS_VARIABLE).map(|path| File::options().append(true).open(path));
         Ok(Self { request, events: RefCell::new(events.transpose().context("cannot report events")?) })
@@ -132,12 +138,12 @@ impl Job {
 
     /// Reports a remark.
     pub fn info(&self, message: impl Into<String>) {
-        self.say(&WorkerEvent::Log { level: "info".into(), message: message.into() });
+        self.say(&WorkerEvent::Log { level: Level::Info, message: message.into() });
     }
 
     /// Reports a warning.
     pub fn warn(&self, message: impl Into<String>) {
-        self.say(&WorkerEvent::Log { level: "warning".into(), message: message.into() });
+        self.say(&WorkerEvent::Log { level: Level::Warning, message: message.into() });
     }
 
     fn say(&self, event: &WorkerEvent) {

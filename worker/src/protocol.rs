@@ -35,6 +35,14 @@ pub const DATA_VARIABLE: &str = "CALLSHEET_DATA";
 /// Environment variable that names the run.
 pub const RUN_VARIABLE: &str = "CALLSHEET_RUN";
 
+/// Version of the request and of the events.
+pub const PROTOCOL: u32 = 1;
+
+/// Requests without a version are of the first one.
+fn first_protocol() -> u32 {
+    1
+}
+
 /// An input as the worker sees it.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct RequestInput {
@@ -52,6 +60,9 @@ pub struct RequestInput {
 /// `request.json`.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct WorkRequest {
+    /// Version of this protocol, [`PROTOCOL`]. A worker refuses a request of a higher version.
+    #[serde(default = "first_protocol")]
+    pub protocol: u32,
     /// Name of the stage's folder.
     pub stage: String,
     /// Inputs by declared name; unwired optional ones are absent.
@@ -69,6 +80,23 @@ pub struct WorkRequest {
     pub labels: Vec<String>,
     /// Name-value pairs for the footer of every table.
     pub footer: BTreeMap<String, String>,
+}
+
+/// How important a remark is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase", from = "String")]
+pub enum Level {
+    /// Kept in the log of the run.
+    Info,
+    /// Shown to the user while the run goes on.
+    Warning,
+}
+
+/// Levels that are not known are remarks.
+impl From<String> for Level {
+    fn from(level: String) -> Self {
+        if level == "warning" { Self::Warning } else { Self::Info }
+    }
 }
 
 /// One line from a worker.
@@ -105,8 +133,8 @@ pub enum WorkerEvent {
     },
     /// A remark for the user.
     Log {
-        /// `info` or `warning`.
-        level: String,
+        /// How important it is.
+        level: Level,
         /// The remark.
         message: String,
     },

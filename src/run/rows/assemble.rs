@@ -137,7 +137,10 @@ pub(super) fn assemble(
             chosen.entry(segment).or_default().push(at as u64);
         }
         let from: Vec<usize> = chosen.keys().copied().collect();
-        let paths: Vec<_> = from.iter().map(|s| store.object_path(&segments[*s].object())).collect();
+        let paths: Vec<_> = from
+            .iter()
+            .map(|s| std::path::PathBuf::from(store.materialize(&segments[*s].object())))
+            .collect();
         let files: Vec<Rows> = paths
             .iter()
             .zip(chosen.into_values())
@@ -208,7 +211,7 @@ impl Parts<'_> {
 
 /// Names and types of the columns of a segment.
 pub(super) fn columns_of(store: &Store, segment: &Segment) -> Result<Vec<(String, String)>> {
-    Ok(field_names(schema(&store.object_path(&segment.object()))?.fields()))
+    Ok(field_names(schema(&store.materialize(&segment.object()))?.fields()))
 }
 
 #[cfg(test)]

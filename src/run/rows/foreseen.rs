@@ -72,7 +72,7 @@ impl Foreseen {
         }
         let file = |(segment, mut rows): (usize, Vec<u64>)| {
             rows.sort_unstable();
-            (store.object_path(&segments[segment].object()), Some(rows))
+            (store.materialize(&segments[segment].object()).into(), Some(rows))
         };
         let made = Self { files: found.into_iter().map(file).collect(), open: missing + self.open };
         let of = wanted.keys.len() as u64 + self.open;

@@ -21,11 +21,12 @@ use super::returned::Returned;
 use super::wanted::Wanted;
 use crate::checks::{check_count, check_unique, check_values};
 use crate::declare::{OutputDecl, RowsDecl};
-use crate::run::action::{Action, Made, Said, patient};
+use crate::run::action::{Action, Made, patient};
 use crate::run::context::Run;
+use crate::run::executor::Update;
 use crate::run::publish::table_of;
 use crate::run::workplace::Workplace;
-use crate::store::{Object, Segment, Store};
+use crate::store::{LockName, Object, Segment, Store};
 
 /// One row-wise action's files and names.
 struct Rowwise<'a> {
@@ -48,10 +49,10 @@ impl Action<'_> {
         place: &Workplace,
         rows: &RowsDecl,
         request: WorkRequest,
-        say: &mut impl FnMut(Said),
+        say: &mut impl FnMut(Update),
     ) -> Result<Option<Made>> {
         let pool = self.key.pool().expect("the key of a row-wise stage has its rows");
-        let lock = run.store.lock(&format!("rows-{pool}"), &run.id, patient(place, say))?;
+        let lock = run.store.lock(&LockName::Rows(&pool), &run.id, patient(place, say))?;
         let Some(_lock) = lock else { return Ok(None) };
         if self.force {
             run.store.forget_rows(&pool)?;
@@ -59,7 +60,7 @@ impl Action<'_> {
         let table = self.inputs[&rows.input].paths[0].clone();
         let parts = part_files(&table)?;
         let wanted = Wanted::read(&all_rows(&parts), rows, &self.files)?;
-        let spool = run.store.path("scratch").join(pool.to_string());
+        let spool = run.store.scratch(&pool).path().to_owned();
         let rowwise = Rowwise {
             action: self,
             rows,
@@ -78,7 +79,7 @@ impl Action<'_> {
             let missing = layout.missing();
             if !std::mem::replace(&mut told, true) {
                 computed = missing.len() as u64;
-                say(Said::Rows { missing: computed, of: rowwise.wanted.keys.len() as u64 });
+                say(Update::Rows { missing: computed, of: rowwise.wanted.keys.len() as u64 });
             }
             if missing.is_empty() {
                 return Ok((Vec::new(), 0));
@@ -87,7 +88,7 @@ impl Action<'_> {
             let folder = place.folder()?;
             let peak_memory = self.work(run, place, &rowwise.request, &folder, say)?;
             place.give(folder);
-            if place.children.stopping() {
+            if place.supervisor.stopping() {
                 return Ok((Vec::new(), peak_memory));
             }
             // A row that was made while a file changed is none of that file.
@@ -98,7 +99,7 @@ impl Action<'_> {
             Ok((rowwise.take(run.store, staging.path(), true)?, peak_memory))
         })?;
         let Some((returned, peak_memory)) = done else { return Ok(None) };
-        say(Said::Released);
+        say(Update::Released);
         let (object, fresh) = rowwise.publish(run.store, staging.path(), &returned)?;
         let _ = fs::remove_dir_all(&rowwise.spool);
         let outputs = LiteMap::from_iter([(rows.output.clone(), object)]);
@@ -171,7 +172,7 @@ impl Rowwise<'_> {
         let checks = &self.action.stage.decl.outputs[&self.rows.output].checks;
         let rows = parts.iter().map(|part| part.rows.len() as u64).sum();
         check_count(rows, &checks.rows, |name| table_of(&self.action.inputs, name))?;
-        let parts: Vec<PathBuf> = parts.iter().map(|part| store.object_path(&part.object())).collect();
+        let parts: Vec<PathBuf> = parts.iter().map(|part| store.materialize(&part.object()).into()).collect();
         let name = format!("{FOOTER_PREFIX}{CHECKS}");
         for part in &parts {
             if footer(part)?.get(&name) != self.request.footer.get(&name) {

@@ -1,4 +1,4 @@
-//! The workers at work, and the guardian that ends them if the engine cannot.
+//! The workers at work, and the supervisor process that ends them if the engine cannot.
 
 use std::collections::HashSet;
 use std::env;
@@ -18,10 +18,10 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 /// A killed process that waits for a disk may take this long to be gone.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Process groups of workers. Dropped, it waits for the guardian.
-pub(super) struct Children {
+/// Process groups of workers. Dropped, it waits for the process.
+pub(in crate::run) struct Supervisor {
     state: Mutex<State>,
-    guardian: Child,
+    process: Child,
 }
 
 #[derive(Default)]
@@ -30,39 +30,39 @@ struct State {
     stopping: Option<Signal>,
 }
 
-impl Children {
-    /// None yet; a guardian watches over the workers of `run`, which name it in their environment,
+impl Supervisor {
+    /// None yet; a process watches over the workers of `run`, which name it in their environment,
     /// and over their folder.
     ///
     /// # Errors
-    /// When the guardian cannot be started.
-    pub(super) fn new(run: &str, staging: &Path) -> Result<Self> {
+    /// When the process cannot be started.
+    pub(in crate::run) fn new(run: &str, staging: &Path) -> Result<Self> {
         let program = env::current_exe().doing("cannot find", "callsheet itself")?;
-        let mut guardian = Command::new(&program);
-        guardian.arg("guard").arg(run).arg(staging).process_group(0);
-        guardian.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let guardian = guardian.spawn().doing("cannot start", &program)?;
-        Ok(Self { state: Mutex::default(), guardian })
+        let mut process = Command::new(&program);
+        process.arg("guard").arg(run).arg(staging).process_group(0);
+        process.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let process = process.spawn().doing("cannot start", &program)?;
+        Ok(Self { state: Mutex::default(), process })
     }
 
     /// Remembers a worker; if the run is being stopped, so is this one.
-    pub(super) fn add(&self, group: Pid) {
+    pub(in crate::run) fn add(&self, group: Pid) {
         let mut state = self.state();
         state.groups.insert(group);
-        tell(&self.guardian, '+', group);
+        tell(&self.process, '+', group);
         if let Some(signal) = state.stopping {
             let _ = kill_process_group(group, signal);
         }
     }
 
     /// Forgets a worker before it is reaped.
-    pub(super) fn remove(&self, group: Pid) {
+    pub(in crate::run) fn remove(&self, group: Pid) {
         self.state().groups.remove(&group);
-        tell(&self.guardian, '-', group);
+        tell(&self.process, '-', group);
     }
 
     /// Sends a signal to every worker, and to those that are still being started.
-    pub(super) fn stop(&self, signal: Signal) {
+    pub(in crate::run) fn stop(&self, signal: Signal) {
         let mut state = self.state();
         state.stopping = Some(signal);
         for group in &state.groups {
@@ -71,7 +71,7 @@ impl Children {
     }
 
     /// Whether workers are being stopped.
-    pub(super) fn stopping(&self) -> bool {
+    pub(in crate::run) fn stopping(&self) -> bool {
         self.state().stopping.is_some()
     }
 
@@ -80,24 +80,24 @@ impl Children {
     }
 }
 
-/// Tells the guardian of a process group; if it is gone there is nobody to tell.
-fn tell(guardian: &Child, sign: char, group: Pid) {
-    if let Some(mut stdin) = guardian.stdin.as_ref() {
+/// Tells the process of a process group; if it is gone there is nobody to tell.
+fn tell(process: &Child, sign: char, group: Pid) {
+    if let Some(mut stdin) = process.stdin.as_ref() {
         let _ = stdin.write_all(format!("{sign}{}\n", group.as_raw_nonzero()).as_bytes());
     }
 }
 
-impl Drop for Children {
+impl Drop for Supervisor {
     fn drop(&mut self) {
-        drop(self.guardian.stdin.take());
-        let _ = self.guardian.wait();
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
     }
 }
 
-/// The guardian's work: waits for the engine's end, however it comes, then kills every process of
+/// The process's work: waits for the engine's end, however it comes, then kills every process of
 /// the workers' groups and every other that names `run` in its environment, and removes the run's
 /// folder.
-pub fn guard(run: &str, staging: &Path) {
+pub fn supervise(run: &str, staging: &Path) {
     let mut groups = HashSet::new();
     for line in io::stdin().lines().map_while(Result::ok) {
         let group = line.get(1..).and_then(|id| Pid::from_raw(id.parse().ok()?));

@@ -16,8 +16,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use wait4::Wait4;
 
-use super::children::Children;
-use super::log::Log;
+use super::supervisor::Supervisor;
+use crate::run::log::Log;
 
 /// A longer line is no event.
 const LONGEST_EVENT: usize = 1 << 20;
@@ -29,7 +29,7 @@ const READ: usize = 1 << 13;
 const GRACE: Duration = Duration::from_secs(10);
 
 /// What to start, and where.
-pub(super) struct Job<'a> {
+pub(in crate::run) struct Job<'a> {
     /// The program as an absolute path, and its arguments.
     pub command: Vec<OsString>,
     /// The whole environment.
@@ -43,7 +43,7 @@ pub(super) struct Job<'a> {
 }
 
 /// How a worker ended.
-pub(super) struct Ended {
+pub(in crate::run) struct Ended {
     /// Its exit status.
     pub status: ExitStatus,
     /// Its largest resident size in bytes.
@@ -59,7 +59,11 @@ pub(super) struct Ended {
 ///
 /// # Errors
 /// When the program cannot be started or heard.
-pub(super) fn work(job: &Job, children: &Children, mut said: impl FnMut(WorkerEvent)) -> Result<Ended> {
+pub(in crate::run) fn work(
+    job: &Job,
+    supervisor: &Supervisor,
+    mut said: impl FnMut(WorkerEvent),
+) -> Result<Ended> {
     let pipe = || io::pipe().doing("cannot open a pipe for", job.folder);
     // The writing end is kept: a worker opens the pipe by its name, as often as it likes.
     let (events, name) = pipe()?;
@@ -67,7 +71,7 @@ pub(super) fn work(job: &Job, children: &Children, mut said: impl FnMut(WorkerEv
     let (output, both) = pipe()?;
     unblock(&output)?;
     let mut log = Log::new(job.log);
-    let worker = Worker::start(job, both, &name, children)?;
+    let worker = Worker::start(job, both, &name, supervisor)?;
     let id = worker.id;
 
     let mut error = None;
@@ -117,20 +121,20 @@ pub(super) fn work(job: &Job, children: &Children, mut said: impl FnMut(WorkerEv
 struct Worker<'a> {
     child: Option<Child>,
     id: Pid,
-    children: &'a Children,
+    supervisor: &'a Supervisor,
 }
 
 impl<'a> Worker<'a> {
-    fn start(job: &Job, both: PipeWriter, events: &PipeWriter, children: &'a Children) -> Result<Self> {
+    fn start(job: &Job, both: PipeWriter, events: &PipeWriter, supervisor: &'a Supervisor) -> Result<Self> {
         let child = start(job, both, events)?;
         let id = Pid::from_child(&child);
-        children.add(id);
-        Ok(Self { child: Some(child), id, children })
+        supervisor.add(id);
+        Ok(Self { child: Some(child), id, supervisor })
     }
 
     /// Its exit status, and its largest resident size in bytes.
     fn reap(mut self) -> io::Result<(ExitStatus, u64)> {
-        self.children.remove(self.id);
+        self.supervisor.remove(self.id);
         let child = self.child.take().ok_or(io::ErrorKind::NotFound)?;
         let ended = child.wait4()?;
         Ok((ended.status, ended.rusage.maxrss))
@@ -141,7 +145,7 @@ impl Drop for Worker<'_> {
     fn drop(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _ = kill_process_group(self.id, Signal::KILL);
-            self.children.remove(self.id);
+            self.supervisor.remove(self.id);
             let _ = child.wait();
         }
     }

@@ -5,11 +5,11 @@ use std::env;
 use std::fs;
 use std::thread::available_parallelism;
 
+use super::machine::Machine;
 use crate::declare::Bytes;
-use crate::run::Machine;
 
 /// Resources of a run: those that the user sets, else all of this machine.
-pub(super) fn machine(jobs: Option<u16>, memory: Option<Bytes>, ids: Option<&[String]>) -> Machine {
+pub fn machine(jobs: Option<u16>, memory: Option<Bytes>, ids: Option<&[String]>) -> Machine {
     let cpus = available_parallelism().map_or(1, usize::from);
     let system = rustix::system::sysinfo();
     Machine {

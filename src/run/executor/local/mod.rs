@@ -1,0 +1,123 @@
+//! This machine: a thread for each action at work, which starts and supervises its worker.
+
+mod detect;
+mod machine;
+mod process;
+mod supervisor;
+mod threads;
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender};
+use std::thread::Scope;
+use std::time::Duration;
+
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result};
+use rustix::process::Signal;
+
+use super::{ActionId, Executor, News, ReadyQueue, Stop, Update};
+use crate::declare::ResourcesDecl;
+use crate::run::action::Action;
+use crate::run::context::Run;
+use threads::Threads;
+
+pub use detect::machine;
+pub use machine::{Machine, Share};
+pub(in crate::run) use process::{Ended, Job, work};
+pub(in crate::run) use supervisor::Supervisor;
+pub use supervisor::supervise;
+
+/// Performs actions on this machine.
+pub(in crate::run) struct Local<'s, 'a> {
+    run: &'a Run<'a>,
+    scope: &'s Scope<'s, 'a>,
+    sender: Sender<News>,
+    receiver: &'s Receiver<News>,
+    threads: Threads<'a>,
+    whole: &'a Machine,
+    free: Machine,
+    shares: BTreeMap<ActionId, Share>,
+}
+
+impl<'s, 'a> Local<'s, 'a> {
+    /// Nothing is started yet.
+    pub(in crate::run) fn new(
+        run: &'a Run<'a>,
+        whole: &'a Machine,
+        scope: &'s Scope<'s, 'a>,
+        (sender, receiver): (Sender<News>, &'s Receiver<News>),
+    ) -> Self {
+        let (threads, shares) = (Threads::default(), BTreeMap::new());
+        Self { run, scope, sender, receiver, threads, whole, free: whole.clone(), shares }
+    }
+
+    fn start(&self, id: ActionId, action: Action<'a>) {
+        let (run, sender) = (self.run, self.sender.clone());
+        self.threads.run(self.scope, move || {
+            let say = |update| {
+                let _ = sender.send(News::Update(id, update));
+            };
+            let outcome = catch_unwind(AssertUnwindSafe(|| action.perform(run, say)));
+            let outcome = outcome.unwrap_or_else(|_| {
+                Err(Error::refused(
+                    Code::Internal,
+                    "callsheet itself failed at this stage",
+                    "please report what it said above",
+                ))
+            });
+            let _ = sender.send(News::Update(id, Update::Ended(outcome)));
+        });
+    }
+}
+
+impl<'a> Executor<'a> for Local<'_, 'a> {
+    fn class(&self, stage: &str, wanted: &ResourcesDecl) -> Result<()> {
+        self.whole.check(stage, wanted)
+    }
+
+    fn offer(&mut self, ready: &mut ReadyQueue<'_, 'a>) -> Result<()> {
+        self.run.workplace()?;
+        for (at, wanted) in ready.waiting() {
+            if self.free.cpus == 0 {
+                break;
+            }
+            let Some(share) = self.free.take(wanted, self.whole) else { continue };
+            match ready.take(at, share.clone()) {
+                Some(action) => {
+                    self.shares.insert(at.1, share);
+                    self.start(at.1, action);
+                }
+                None => self.free.give(share),
+            }
+        }
+        Ok(())
+    }
+
+    fn next(&mut self, timeout: Option<Duration>) -> Option<News> {
+        let news = match timeout {
+            Some(Duration::ZERO) => self.receiver.try_recv().ok(),
+            Some(timeout) => self.receiver.recv_timeout(timeout).ok(),
+            None => self.receiver.recv().ok(),
+        };
+        if let Some(News::Update(id, Update::Ended(_))) = &news {
+            self.release(*id);
+        }
+        news
+    }
+
+    fn release(&mut self, action: ActionId) {
+        if let Some(share) = self.shares.remove(&action) {
+            self.free.give(share);
+        }
+    }
+
+    fn stop(&mut self, how: Stop) {
+        if let Some(workplace) = self.run.begun() {
+            workplace.supervisor.stop(match how {
+                Stop::Clean => Signal::TERM,
+                Stop::Now => Signal::KILL,
+            });
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The actions that could start now.
+
+use std::collections::BTreeMap;
+
+use callsheet_worker::error::{Error, Result};
+
+use super::local::Share;
+use super::update::ActionId;
+use crate::declare::ResourcesDecl;
+use crate::key::ActionKey;
+use crate::plan::Stage;
+use crate::run::action::Action;
+use crate::run::priority::Priority;
+use crate::store::Watch;
+
+/// An action whose inputs are all there and whose result is not.
+pub(in crate::run) struct Ready {
+    /// Its key.
+    pub key: ActionKey,
+    /// Raw files and scripts as they were before the key was computed.
+    pub watch: Watch,
+}
+
+/// Makes an action with its inputs, for a share of the machine.
+type Make<'q, 'a> = &'q mut dyn FnMut(ActionId, Ready, Share) -> Result<Action<'a>>;
+
+/// Ready actions, the most urgent first. Only what an executor takes is made: a plan may have thousands of them.
+pub(in crate::run) struct ReadyQueue<'q, 'a> {
+    stages: &'a [Stage],
+    waiting: &'q mut BTreeMap<(Priority, ActionId), Ready>,
+    make: Make<'q, 'a>,
+    taken: Vec<ActionId>,
+    failed: Vec<(ActionId, Error)>,
+}
+
+impl<'q, 'a> ReadyQueue<'q, 'a> {
+    /// A queue of `waiting` actions, of which nothing is taken yet.
+    pub(in crate::run) fn new(
+        stages: &'a [Stage],
+        waiting: &'q mut BTreeMap<(Priority, ActionId), Ready>,
+        make: Make<'q, 'a>,
+    ) -> Self {
+        Self { stages, waiting, make, taken: Vec::new(), failed: Vec::new() }
+    }
+
+    /// Waiting actions with the resources that they want, the most urgent first.
+    pub(in crate::run) fn waiting(&self) -> Vec<((Priority, ActionId), &'a ResourcesDecl)> {
+        self.waiting.keys().map(|at| (*at, &self.stages[at.1].resources)).collect()
+    }
+
+    /// Takes an action; `None` if it is not waiting, or if its inputs cannot be read: then it has failed.
+    pub(in crate::run) fn take(&mut self, at: (Priority, ActionId), share: Share) -> Option<Action<'a>> {
+        let ready = self.waiting.remove(&at)?;
+        match (self.make)(at.1, ready, share) {
+            Ok(action) => {
+                self.taken.push(at.1);
+                Some(action)
+            }
+            Err(error) => {
+                self.failed.push((at.1, error));
+                None
+            }
+        }
+    }
+
+    /// Actions that were taken, and those that failed.
+    pub(in crate::run) fn end(self) -> (Vec<ActionId>, Vec<(ActionId, Error)>) {
+        (self.taken, self.failed)
+    }
+}

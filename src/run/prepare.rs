@@ -1,0 +1,74 @@
+//! From a ready action to one that can be performed: its inputs as a worker gets them.
+
+use std::collections::BTreeMap;
+
+use callsheet_worker::error::Result;
+use callsheet_worker::protocol::RequestInput;
+use litemap::LiteMap;
+
+use super::action::Action;
+use super::context::Run;
+use super::executor::Ready;
+use super::executor::local::Share;
+use super::outlook::{file_name, row_files};
+use crate::plan::{Input, json, suffix};
+use crate::store::{Object, Sources, name_below};
+
+/// Makes the action of the stage at `position`; `made` are the outputs of the stages that are done, by position.
+///
+/// # Errors
+/// When a raw file cannot be read.
+pub(super) fn prepare<'a, 'o>(
+    run: &'a Run<'a>,
+    sources: &mut Sources,
+    position: usize,
+    ready: Ready,
+    share: Share,
+    force: bool,
+    made: impl Fn(usize) -> Option<&'o LiteMap<String, Object>> + Copy,
+) -> Result<Action<'a>> {
+    let stage = &run.plan.stages[position];
+    let object = |producer: usize, output: &str| {
+        made(producer)
+            .and_then(|outputs| outputs.get(output))
+            .expect("the producer is done, and makes what it declares")
+    };
+    let mut inputs = BTreeMap::new();
+    let mut digests = BTreeMap::new();
+    let mut objects = Vec::new();
+    for (name, input) in &stage.inputs {
+        let input = match input {
+            Input::Source { files, base, .. } => {
+                digests.extend(sources.digest_all(files, base)?.1);
+                RequestInput {
+                    paths: files.iter().map(|f| run.project.root.join(f)).collect(),
+                    names: files.iter().map(|file| name_below(file, base)).collect(),
+                    values: Vec::new(),
+                }
+            }
+            Input::Artifact { stage: producer, output } => {
+                let object = object(*producer, output);
+                objects.push(object.clone());
+                RequestInput {
+                    paths: vec![run.store.materialize(object).into()],
+                    names: file_name(run.plan, stage, name, input).into_iter().collect(),
+                    values: Vec::new(),
+                }
+            }
+            Input::Gather { stages, output } => {
+                let gathered = stages.iter().map(|stage| object(*stage, output));
+                let values = || stages.iter().map(|stage| &run.plan.stages[*stage].values);
+                objects.extend(gathered.clone().cloned());
+                RequestInput {
+                    paths: gathered.map(|object| run.store.materialize(object).into()).collect(),
+                    names: values().map(suffix).collect(),
+                    values: values().map(json).collect(),
+                }
+            }
+        };
+        inputs.insert(name.clone(), input);
+    }
+    let files = row_files(sources, run.plan, stage, made)?;
+    let Ready { key, watch } = ready;
+    Ok(Action { stage, key, inputs, files, sources: digests, objects, share, watch, force })
+}

@@ -1,0 +1,64 @@
+//! Looks results up as soon as the inputs of a stage are known.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use callsheet_worker::error::Result;
+
+use super::{Scheduler, Status};
+use crate::event::Event;
+use crate::plan::{Input, Stage};
+use crate::run::executor::{Executor, Ready};
+use crate::run::outlook::{key_of, left_out_by_only};
+use crate::store::{Head, Watch};
+
+impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
+    /// Looks up stages whose inputs are all there, and those that this makes ready in turn.
+    pub(super) fn settle(&mut self, mut open: BTreeSet<usize>) {
+        while let Some(position) = open.pop_first() {
+            match self.look_up(position) {
+                Ok(Some(head)) => {
+                    self.summary.cached += 1;
+                    let stage = self.run.plan.stages[position].name.clone();
+                    (self.report)(&Event::Cached { stage, key: head.key });
+                    open.extend(self.done(position, head));
+                }
+                Ok(None) => self.status[position] = Status::Ready,
+                Err(error) => self.failed(position, error),
+            }
+        }
+    }
+
+    /// The result of a stage, if it is in the store and need not be made anew.
+    fn look_up(&mut self, position: usize) -> Result<Option<Arc<Head>>> {
+        let stage = &self.run.plan.stages[position];
+        let watch = self.watch(stage)?;
+        let status = &self.status;
+        let objects = |producer: usize| match &status[producer] {
+            Status::Done(head) => Some(&head.outputs),
+            _ => None,
+        };
+        let key = key_of(self.sources, self.run.plan, stage, objects)?;
+        let forced = self.options.force.contains(&stage.name);
+        let digest = key.digest();
+        if !forced && let Some(head) = self.survey.find(self.run.store, stage, &digest) {
+            return Ok(Some(head));
+        }
+        if self.options.only.as_ref().is_some_and(|only| !only.contains(&stage.name)) {
+            return Err(left_out_by_only(&stage.name));
+        }
+        self.executor.class(&stage.name, &stage.resources)?;
+        self.ready.insert((self.priority(position), position), Ready { key, watch });
+        Ok(None)
+    }
+
+    /// Raw files and scripts of a stage, as they are before its key is computed.
+    fn watch(&self, stage: &Stage) -> Result<Watch> {
+        let raw = stage.inputs.values().flat_map(|input| match input {
+            Input::Source { files, .. } => files.as_slice(),
+            Input::Artifact { .. } | Input::Gather { .. } => &[],
+        });
+        let raw = raw.map(|file| self.run.project.root.join(file));
+        Watch::start(raw.chain(stage.decl.scripts.iter().map(|(_, path)| path.clone())))
+    }
+}

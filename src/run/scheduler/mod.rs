@@ -1,0 +1,209 @@
+//! Starts every stage as soon as its inputs are there and there is room for it.
+
+mod lookup;
+mod outcome;
+#[cfg(test)]
+mod tests;
+mod updates;
+
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use callsheet_worker::digest::Digest;
+
+use super::context::Run;
+use super::executor::{ActionId, Executor, News, Ready, ReadyQueue, Stop};
+use super::prepare::prepare;
+use super::priority::{Priority, priorities};
+use super::summary::{RunOptions, RunSummary};
+use super::survey::Survey;
+use crate::event::Event;
+use crate::plan::Stage;
+use crate::reason::reasons;
+use crate::store::{Head, Sources, StageResult, StageState};
+
+/// What a stage is thought to take that never ran.
+const UNKNOWN_SECONDS: f64 = 1.0;
+
+/// Where a stage is.
+enum Status {
+    /// Something it reads from is not done.
+    Waiting,
+    /// It must run, and waits until an executor takes it.
+    Ready,
+    Running(Begun),
+    Done(Arc<Head>),
+    /// Failed, or blocked by a stage that failed.
+    Lost,
+}
+
+/// An action that an executor has taken.
+struct Begun {
+    key: Digest,
+    course: Digest,
+    reasons: Vec<String>,
+}
+
+/// State of a run.
+pub(super) struct Scheduler<'a, R, E> {
+    run: &'a Run<'a>,
+    options: &'a RunOptions,
+    sources: &'a mut Sources,
+    survey: &'a Survey,
+    report: R,
+    executor: E,
+    summary: RunSummary,
+    status: Vec<Status>,
+    /// For each stage, how many of those that it reads from are not done.
+    missing: Vec<usize>,
+    consumers: Vec<Vec<usize>>,
+    /// Computed when first needed.
+    priorities: OnceCell<Vec<Priority>>,
+    ready: BTreeMap<(Priority, ActionId), Ready>,
+    running: usize,
+    /// Stages that were computed.
+    made: BTreeSet<String>,
+}
+
+impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
+    /// Nothing is looked up yet.
+    pub(super) fn new(
+        run: &'a Run<'a>,
+        options: &'a RunOptions,
+        sources: &'a mut Sources,
+        survey: &'a Survey,
+        report: R,
+        executor: E,
+    ) -> Self {
+        let stages = &run.plan.stages;
+        let mut consumers = vec![Vec::new(); stages.len()];
+        for (position, stage) in stages.iter().enumerate() {
+            for producer in stage.upstream() {
+                consumers[producer].push(position);
+            }
+        }
+        Self {
+            status: stages.iter().map(|_| Status::Waiting).collect(),
+            missing: stages.iter().map(|stage| stage.upstream().len()).collect(),
+            consumers,
+            priorities: OnceCell::new(),
+            ready: BTreeMap::new(),
+            running: 0,
+            made: BTreeSet::new(),
+            summary: RunSummary::default(),
+            run,
+            options,
+            sources,
+            survey,
+            report,
+            executor,
+        }
+    }
+
+    /// Runs the plan to its end, or to where the user stops it.
+    pub(super) fn schedule(mut self) -> RunSummary {
+        let roots = (0..self.status.len()).filter(|position| self.missing[*position] == 0);
+        self.settle(roots.collect());
+        loop {
+            while let Some(news) = self.executor.next(Some(Duration::ZERO)) {
+                self.hear(news);
+            }
+            self.offer();
+            if self.running == 0 {
+                return self.finish();
+            }
+            match self.executor.next(None) {
+                Some(news) => self.hear(news),
+                None => return self.finish(),
+            }
+        }
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Update(position, update) => self.update(position, update),
+            News::Interrupt => {
+                let how = if self.summary.stopped { Stop::Now } else { Stop::Clean };
+                self.stop(how);
+            }
+        }
+    }
+
+    fn finish(mut self) -> RunSummary {
+        if self.run.begun().is_some() {
+            for (stage, status) in self.run.plan.stages.iter().zip(&self.status) {
+                let key = if let Status::Done(head) = status { Some(head.key) } else { None };
+                let state = match (key, self.made.contains(&stage.name)) {
+                    (None, _) => StageState::NotDone,
+                    (Some(_), true) => StageState::Ran,
+                    (Some(_), false) => StageState::Cached,
+                };
+                self.summary.stages.insert(stage.name.clone(), StageResult { state, key });
+            }
+        }
+        self.summary
+    }
+
+    fn priority(&self, position: usize) -> Priority {
+        let seconds = |stage: &Stage| self.survey.seconds_somewhere(&stage.name).unwrap_or(UNKNOWN_SECONDS);
+        self.priorities.get_or_init(|| priorities(&self.run.plan.stages, &self.consumers, seconds))[position]
+    }
+
+    /// Lets the executor take what is ready.
+    fn offer(&mut self) {
+        if self.summary.stopped {
+            self.ready.clear();
+        }
+        if self.ready.is_empty() {
+            return;
+        }
+        let mut begun = Vec::new();
+        let Self { run, options, sources, survey, status, ready, executor, .. } = self;
+        let run = *run;
+        let made = |position: usize| match &status[position] {
+            Status::Done(head) => Some(&head.outputs),
+            _ => None,
+        };
+        let mut make = |position: ActionId, ready: Ready, share| {
+            let force = options.force.contains(&run.plan.stages[position].name);
+            begun.push(Begun::new(run, survey, position, &ready, force));
+            prepare(run, sources, position, ready, share, force, made)
+        };
+        let mut queue = ReadyQueue::new(&run.plan.stages, ready, &mut make);
+        let offered = executor.offer(&mut queue);
+        let (taken, failed) = queue.end();
+        let failed_ones: BTreeSet<ActionId> = failed.iter().map(|(position, _)| *position).collect();
+        let begun = begun.into_iter().filter(|(position, _)| !failed_ones.contains(position));
+        for (position, begun) in begun {
+            self.status[position] = Status::Running(begun);
+        }
+        self.running += taken.len();
+        for (position, error) in failed {
+            self.failed(position, error);
+        }
+        if let Err(error) = offered {
+            self.summary.refused = Some(error);
+        }
+    }
+
+    /// Starts nothing more, and ends what runs.
+    fn stop(&mut self, how: Stop) {
+        self.summary.stopped = true;
+        (self.report)(&Event::Stopping { workers: self.running });
+        self.executor.stop(how);
+    }
+}
+
+impl Begun {
+    fn new(run: &Run, survey: &Survey, position: ActionId, ready: &Ready, force: bool) -> (ActionId, Self) {
+        let key = &ready.key;
+        let last = survey.last(&run.plan.stages[position].name).and_then(|head| run.store.record(&head.key));
+        let mut reasons = reasons(last.as_ref().map(|record| &record.key), key);
+        if force && last.is_some_and(|record| record.key == *key) {
+            reasons = vec!["forced".to_owned()];
+        }
+        (position, Self { key: key.digest(), course: key.scratch_digest(), reasons })
+    }
+}

@@ -1,0 +1,94 @@
+//! What becomes of the stages when an action is over.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use callsheet_worker::error::{Error, Result};
+
+use super::{Scheduler, Status};
+use crate::event::Event;
+use crate::run::executor::{Executor, Outcome, Stop};
+use crate::run::outlook::rows;
+use crate::store::Head;
+
+impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
+    pub(super) fn ended(&mut self, position: usize, outcome: Result<Outcome>) {
+        self.running -= 1;
+        let stage = self.run.plan.stages[position].name.clone();
+        let head = match outcome {
+            Ok(Outcome::Made(head)) => {
+                let rows = rows(&head.outputs);
+                self.made.insert(stage.clone());
+                (self.report)(&Event::Finished { stage, key: head.key, seconds: head.seconds, rows });
+                self.summary.ran += 1;
+                head
+            }
+            Ok(Outcome::Taken(head)) => {
+                (self.report)(&Event::Cached { stage, key: head.key });
+                self.summary.cached += 1;
+                head
+            }
+            Ok(Outcome::Stopped) => {
+                self.status[position] = Status::Lost;
+                (self.report)(&Event::Stopped { stage });
+                return;
+            }
+            Err(error) => return self.failed(position, error),
+        };
+        let next = self.done(position, head);
+        self.settle(next);
+    }
+
+    /// Shows a result; returns the stages that have all their inputs now.
+    pub(super) fn done(&mut self, position: usize, head: Arc<Head>) -> BTreeSet<usize> {
+        let run = self.run;
+        let stage = &run.plan.stages[position];
+        if !self.options.unseen && !self.survey.shows(&stage.name, &head) {
+            let mut artifacts = run.views(stage, &head);
+            // The result is in the store whether or not it can be shown: what reads it goes on.
+            if let Err(error) =
+                artifacts.try_for_each(|(object, link)| run.store.show(object, &link, &run.project.data))
+            {
+                self.tell_failure(position, error);
+            }
+            self.summary.heads.insert(stage.name.clone(), head.clone());
+        }
+        self.status[position] = Status::Done(head);
+        let mut next = BTreeSet::new();
+        for consumer in &self.consumers[position] {
+            self.missing[*consumer] -= 1;
+            if self.missing[*consumer] == 0 && !matches!(self.status[*consumer], Status::Lost) {
+                next.insert(*consumer);
+            }
+        }
+        next
+    }
+
+    /// A stage has failed: so has everything that reads from it.
+    pub(super) fn failed(&mut self, position: usize, error: Error) {
+        self.tell_failure(position, error);
+        self.status[position] = Status::Lost;
+        let mut open = vec![position];
+        while let Some(by) = open.pop() {
+            for consumer in self.consumers[by].clone() {
+                if matches!(self.status[consumer], Status::Waiting) {
+                    self.status[consumer] = Status::Lost;
+                    let name = |position: usize| self.run.plan.stages[position].name.clone();
+                    (self.report)(&Event::Blocked { stage: name(consumer), by: name(by) });
+                    open.push(consumer);
+                }
+            }
+        }
+        if self.options.fail_fast && !self.summary.stopped {
+            self.stop(Stop::Clean);
+        }
+    }
+
+    fn tell_failure(&mut self, position: usize, error: Error) {
+        let stage = self.run.plan.stages[position].name.clone();
+        let help = miette::Diagnostic::help(&error).map(|h| h.to_string()).unwrap_or_default();
+        let (code, message) = (error.kind().to_string(), error.to_string());
+        (self.report)(&Event::Failed { stage: stage.clone(), code, message, help });
+        self.summary.failed.push((stage, error));
+    }
+}

@@ -1,0 +1,40 @@
+//! Updates of an executor as events of the run.
+
+use super::{Scheduler, Status};
+use crate::event::Event;
+use crate::run::executor::{ActionId, Executor, Update};
+
+impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
+    /// Handles an update of an action.
+    pub(super) fn update(&mut self, position: ActionId, update: Update) {
+        let stage = || self.run.plan.stages[position].name.clone();
+        let event = match update {
+            Update::Waiting(holder) => Event::Waiting { stage: stage(), holder },
+            Update::Started { resumes } => {
+                let Status::Running(begun) = &mut self.status[position] else { return };
+                let reasons = std::mem::take(&mut begun.reasons);
+                Event::Started { stage: stage(), key: begun.key, course: begun.course, resumes, reasons }
+            }
+            Update::Rows { missing, of } => Event::Rows { stage: stage(), compute: missing, of },
+            Update::Worker(said) => Event::Worker { stage: stage(), said },
+            Update::Retry(error, pause) => {
+                let (message, seconds) = (error.to_string(), pause.as_secs_f64());
+                Event::Retrying { stage: stage(), message, seconds }
+            }
+            Update::Released => return self.release_early(position),
+            Update::Ended(outcome) => return self.ended(position, outcome),
+        };
+        (self.report)(&event);
+    }
+
+    /// Gives a worker's share back before its result is in the store, unless a stage that waits for that result comes
+    /// before all that would take the share in the meantime.
+    fn release_early(&mut self, position: usize) {
+        let waits = self.consumers[position].iter().filter(|consumer| self.missing[**consumer] == 1);
+        let next = waits.map(|consumer| self.priority(*consumer)).min();
+        let ready = self.ready.keys().next().map(|(priority, _)| *priority);
+        if next.zip(ready).is_none_or(|(next, ready)| ready <= next) {
+            self.executor.release(position);
+        }
+    }
+}

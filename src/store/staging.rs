@@ -1,0 +1,63 @@
+//! Folder in which the workers of a run write.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use callsheet_worker::error::{Doing, Result};
+
+use super::lock::{Lock, LockName};
+use super::root::Store;
+
+/// A file that has lain in `staging/` for so long was left by a killed process.
+const STALE: Duration = Duration::from_secs(3600);
+
+/// Folder of a run in `staging/`. The run is alive as long as this is not dropped.
+#[derive(Debug)]
+pub struct Staging {
+    path: PathBuf,
+    _alive: Option<Lock>,
+}
+
+impl Store {
+    /// Makes the folder of the run `id`, and removes what killed runs have left.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn run_staging(&self, id: &str) -> Result<Staging> {
+        let alive = self.lock(&LockName::Run(id), id, |_| true)?;
+        self.clean_staging()?;
+        let path = self.shared.path("staging").join(id);
+        fs::create_dir(&path).doing("cannot create", &path)?;
+        Ok(Staging { path, _alive: alive })
+    }
+
+    /// Removes the folders of runs that have ended, and files that nobody renamed into place.
+    fn clean_staging(&self) -> Result<()> {
+        let staging = self.shared.path("staging");
+        for entry in fs::read_dir(&staging).doing("cannot list", &staging)?.flatten() {
+            let path = entry.path();
+            let old =
+                || entry.metadata().and_then(|found| found.modified()).is_ok_and(|time| age(time) > STALE);
+            if path.is_dir() {
+                if !self.locked(&LockName::Run(&entry.file_name().to_string_lossy())) {
+                    let _ = fs::remove_dir_all(path);
+                }
+            } else if old() {
+                let _ = fs::remove_file(path);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn age(time: std::time::SystemTime) -> Duration {
+    time.elapsed().unwrap_or_default()
+}
+
+impl Staging {
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}

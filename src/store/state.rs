@@ -1,0 +1,51 @@
+//! States of stages in a run.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What became of a stage in a run. A record of a run that has ended has only `cached`, `ran` and `not done`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StageState {
+    /// It was computed.
+    Ran,
+    /// Its result was in the store.
+    Cached,
+    /// Its worker is at work.
+    Running,
+    /// It failed.
+    Failed,
+    /// Its worker was ended because the run was stopped.
+    Stopped,
+    /// A stage that it reads from failed.
+    Blocked,
+    /// The run ended before it.
+    #[serde(rename = "not done")]
+    NotDone,
+}
+
+impl StageState {
+    /// All states.
+    pub const ALL: [Self; 7] =
+        [Self::Ran, Self::Cached, Self::Running, Self::Failed, Self::Stopped, Self::Blocked, Self::NotDone];
+
+    /// Returns true if the stage has a result.
+    pub fn is_done(self) -> bool {
+        matches!(self, Self::Ran | Self::Cached)
+    }
+}
+
+impl fmt::Display for StageState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Ran => "ran",
+            Self::Cached => "cached",
+            Self::Running => "running",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+            Self::Blocked => "blocked",
+            Self::NotDone => "not done",
+        })
+    }
+}
