@@ -42,7 +42,7 @@ def find(project, profile, artifact):
     callsheet, choice = ROOT / "target/release/callsheet", ["--profile", profile]
     subprocess.run([callsheet, "run", artifact.split(".")[0], *choice], cwd=project, check=True)
     listed = subprocess.run([callsheet, "ls", "--json", *choice], cwd=project, check=True, stdout=subprocess.PIPE)
-    return next(project / row["path"] for row in json.loads(listed.stdout) if row["artifact"] == artifact)
+    return next(project / row["path"] for row in json.loads(listed.stdout)["artifacts"] if row["artifact"] == artifact)
 
 
 def row_group(path, kind):

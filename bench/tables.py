@@ -102,7 +102,7 @@ class Project:
 
     def table(self, artifact):
         _, said = self.callsheet("ls", "--json")
-        return next(self.folder / row["path"] for row in json.loads(said) if row["artifact"] == artifact)
+        return next(self.folder / row["path"] for row in json.loads(said)["artifacts"] if row["artifact"] == artifact)
 
     def files(self, stage):
         """The Parquet files of a row-wise stage's table: inode, size."""

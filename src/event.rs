@@ -33,6 +33,9 @@ pub fn read_log<W: Fn(&str) -> bool>(path: &Path, wanted: W) -> impl Iterator<It
 pub enum Event {
     /// The run begins.
     RunStarted {
+        /// Version of the events, [`callsheet_worker::print::JSON_VERSION`].
+        #[serde(default)]
+        version: u32,
         /// Its id.
         run: String,
         /// Name of the pipeline.

@@ -40,6 +40,12 @@ pub(crate) struct Artifact {
     pub rests_on: Vec<String>,
 }
 
+/// Answer of `callsheet ls --json`.
+#[derive(Deserialize)]
+struct Listed {
+    artifacts: Vec<Artifact>,
+}
+
 /// The tables of a pipeline over a dataset.
 #[derive(Debug, Default)]
 pub(crate) struct Artifacts(Vec<Artifact>);
@@ -66,8 +72,8 @@ impl Which {
             let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             return Err(miette!("callsheet does not tell which artifacts there are:\n{said}"));
         }
-        let all: Vec<Artifact> = serde_json::from_slice(&output.stdout).into_diagnostic()?;
-        Ok(Artifacts(all.into_iter().filter(|artifact| artifact.kind == "table").collect()))
+        let all: Listed = serde_json::from_slice(&output.stdout).into_diagnostic()?;
+        Ok(Artifacts(all.artifacts.into_iter().filter(|artifact| artifact.kind == "table").collect()))
     }
 }
 

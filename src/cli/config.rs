@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::slice;
 
 use callsheet_worker::error::Result;
-use callsheet_worker::print::{print_json, print_text};
+use callsheet_worker::print::{print_json_list, print_text};
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
@@ -93,7 +93,7 @@ impl Config {
             }
         }
         if self.json {
-            print_json(&shown);
+            print_json_list("stages", &shown);
         }
         Ok(SUCCESS)
     }

@@ -12,7 +12,7 @@ use arrow::datatypes::DataType;
 use callsheet_worker::code::Code;
 use callsheet_worker::curation::{self, Line, Verdict};
 use callsheet_worker::error::{Doing, Error, Result, suggest};
-use callsheet_worker::print::{plain, print_json, print_text};
+use callsheet_worker::print::{plain, print_json_list, print_text};
 use callsheet_worker::table::{read_columns, schema, type_name};
 use clap::{Args, Subcommand};
 
@@ -204,7 +204,7 @@ impl Log {
         let Verdicts { path, shown, .. } = Verdicts::find(&self.which)?;
         let lines = read(&path)?;
         if self.json {
-            print_json(&lines);
+            print_json_list("verdicts", &lines);
             return Ok(SUCCESS);
         }
         let width = lines.iter().map(|line| line.key.len()).max().unwrap_or(0);

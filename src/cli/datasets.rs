@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use callsheet_worker::error::Result;
-use callsheet_worker::print::{print_json, print_text};
+use callsheet_worker::print::{print_json_list, print_text};
 use clap::Args;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -64,7 +64,7 @@ impl Datasets {
         let names = self.name.clone().map_or_else(|| project.dataset_names(), |name| vec![name]);
         if self.json {
             let datasets = names.iter().map(|name| dataset(&project, name)).collect::<Result<Vec<_>>>()?;
-            print_json(&datasets);
+            print_json_list("datasets", &datasets);
             return Ok(SUCCESS);
         }
         let width = names.iter().map(String::len).max().unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use callsheet_worker::error::Result;
-use callsheet_worker::print::{print_json, print_text};
+use callsheet_worker::print::{print_json_list, print_text};
 use clap::Args;
 use serde::Serialize;
 
@@ -52,7 +52,7 @@ impl Du {
             rooms.into_iter().map(|(stage, room)| Room { stage: stage.to_owned(), ..room }).collect();
         rooms.sort_by(|a, b| b.bytes.cmp(&a.bytes).then(a.stage.cmp(&b.stage)));
         if self.json {
-            print_json(&rooms);
+            print_json_list("stages", &rooms);
             return Ok(SUCCESS);
         }
         print_text(&format!("{:<28} {:>8} {:>10} {:>10}", "stage", "results", "size", "needed"));

@@ -1,7 +1,7 @@
 //! `callsheet ls`.
 
 use callsheet_worker::error::Result;
-use callsheet_worker::print::{print_json, print_text};
+use callsheet_worker::print::{print_json_list, print_text};
 use clap::Args;
 use serde::Serialize;
 
@@ -115,7 +115,7 @@ impl Ls {
 
     fn print(&self, rows: &[Row]) {
         if self.json {
-            return print_json(&rows);
+            return print_json_list("artifacts", &rows);
         }
         print_text(&format!("{:<36} {:<10} {:>9} {:>10} {:>12}", "artifact", "kind", "rows", "size", "took"));
         for row in rows {
@@ -140,7 +140,7 @@ impl Ls {
     fn list_runs(&self) -> Result<u8> {
         let runs = store(&Project::find()?)?.runs();
         if self.json {
-            print_json(&runs);
+            print_json_list("runs", &runs);
             return Ok(SUCCESS);
         }
         for run in &runs {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result, suggest};
-use callsheet_worker::print::{print_json, print_text};
+use callsheet_worker::print::{print_json_list, print_text};
 use clap::Args;
 use glob::Pattern;
 use serde_json::json;
@@ -66,7 +66,7 @@ impl Metrics {
         if self.json {
             let runs: Vec<_> =
                 found.iter().map(|(run, stages)| json!({ "run": run, "stages": stages })).collect();
-            print_json(&json!(runs));
+            print_json_list("runs", &runs);
             return Ok(SUCCESS);
         }
         let charts = charts(&found);

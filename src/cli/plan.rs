@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use callsheet_worker::error::{Result, list};
-use callsheet_worker::print::{print_json, print_text};
+use callsheet_worker::print::{print_json_list, print_text};
 use clap::Args;
 
 use super::exit::{SUCCESS, WOULD_RUN};
@@ -75,7 +75,7 @@ pub(super) fn show(which: &Which, select: &Select, machine: &Machine, check: boo
     }
     let idle = stages.iter().all(|s| matches!(s.state, State::Cached { .. }));
     if json {
-        print_json(&stages);
+        print_json_list("stages", &stages);
     } else {
         let width = stages.iter().map(|s| s.stage.len()).max().unwrap_or_default();
         stages.iter().for_each(|stage| print_text(&line(stage, width)));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use callsheet_worker::error::Result;
-use callsheet_worker::print::{print_json, say};
+use callsheet_worker::print::{print_document, say};
 use clap::Args;
 
 use super::exit::{SUCCESS, warn};
@@ -40,7 +40,7 @@ impl Report {
         let store = store(&project)?;
         let subject = Subject::find(&project, &store, &self.run)?;
         if self.json {
-            print_json(&described(&store, &subject));
+            print_document(&described(&store, &subject));
             return Ok(SUCCESS);
         }
         let folder = out(&project.data, &subject.run.pipeline, &subject.run.dataset);

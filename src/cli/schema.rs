@@ -1,7 +1,7 @@
 //! `callsheet schema`.
 
 use callsheet_worker::error::Result;
-use callsheet_worker::print::print_json;
+use callsheet_worker::print::print_document;
 use clap::{Args, ValueEnum};
 
 use super::exit::SUCCESS;
@@ -33,7 +33,7 @@ enum Declaration {
 
 impl Schema {
     pub(super) fn execute(&self) -> Result<u8> {
-        print_json(&match self.declaration {
+        print_document(&match self.declaration {
             Declaration::Stage => stage_schema(),
             Declaration::Pipeline => pipeline_schema(),
             Declaration::Project => project_schema(),

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::sync::Mutex;
 
 use callsheet_worker::error::Result;
-use callsheet_worker::print::{print_json, print_text};
+use callsheet_worker::print::{print_json_list, print_text};
 use clap::Args;
 use kdam::BarExt;
 use serde_json::json;
@@ -46,7 +46,7 @@ impl Verify {
         }
         if self.json {
             let each = damage.iter().map(|damage| json!({ "path": damage.path, "what": damage.what }));
-            print_json(&each.collect::<Vec<_>>());
+            print_json_list("damage", &each.collect::<Vec<_>>());
         } else {
             for damage in &damage {
                 print_text(&format!("{}: {}", damage.path.display(), damage.what));

@@ -28,6 +28,7 @@ use std::thread;
 use std::time::{Instant, SystemTime};
 
 use callsheet_worker::error::Result;
+use callsheet_worker::print::JSON_VERSION;
 
 use crate::declare::Project;
 use crate::event::Event;
@@ -68,6 +69,7 @@ pub fn run(
     };
     let Request { pipeline, dataset, profile, set } = plan.request.clone();
     report(&Event::RunStarted {
+        version: JSON_VERSION,
         run: id.clone(),
         pipeline,
         dataset,

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use callsheet_worker::print::{print_json, print_text};
+use callsheet_worker::print::{print_json_list, print_text};
 use clap::Args;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -61,7 +61,7 @@ impl Weights {
         };
         let lines: Vec<Line> = files.par_iter().map(of).collect();
         if self.json {
-            print_json(&lines);
+            print_json_list("files", &lines);
             return Ok(0);
         }
         if lines.is_empty() {

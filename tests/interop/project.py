@@ -71,7 +71,7 @@ class Project:
 
     def tables(self):
         """Every table that is there."""
-        found = [row for row in json.loads(self.callsheet("ls", "--json")) if row["kind"] == "table" and row["path"]]
+        found = [row for row in json.loads(self.callsheet("ls", "--json"))["artifacts"] if row["kind"] == "table" and row["path"]]
         return [
             Table(row["artifact"], self.folder / row["path"], row["rows"], declared(row["artifact"])) for row in found
         ]

@@ -29,7 +29,7 @@ def single(value):
 
 class TensorBoard(unittest.TestCase):
     def test_reads_every_value_of_every_stage(self):
-        told = json.loads(project().callsheet_plain("metrics", run_folder().name, "--json"))[0]["stages"]
+        told = json.loads(project().callsheet_plain("metrics", run_folder().name, "--json"))["runs"][0]["stages"]
         self.assertIn("held_out/psnr", told["finetune_generator"])
         for stage, curves in told.items():
             found = accumulated(stage)

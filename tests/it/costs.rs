@@ -266,7 +266,7 @@ fn with_ten_new_rows(count: u64) -> TempDir {
     let mut command = Command::new(env!("CARGO_BIN_EXE_callsheet"));
     let plan = command.args(["plan", "--json"]).current_dir(project.path()).output();
     let plan: Value = serde_json::from_slice(&plan.expect("callsheet starts").stdout).expect("JSON");
-    assert_eq!(plan[1]["compute"], json!({ "rows": 10, "of": count }), "{plan}");
+    assert_eq!(plan["stages"][1]["compute"], json!({ "rows": 10, "of": count }), "{plan}");
     project
 }
 

@@ -26,7 +26,7 @@ fn project() -> Project {
 
 fn stages(project: &Project, dataset: &str) -> Vec<String> {
     let plan = project.json(&["plan", "-p", "sums", "-d", dataset, "--json"]);
-    let stages = plan.as_array().expect("stages").iter();
+    let stages = plan["stages"].as_array().expect("stages").iter();
     stages.map(|stage| stage["stage"].as_str().expect("a name").to_owned()).collect()
 }
 
@@ -110,7 +110,7 @@ fn a_layer_says_what_a_worker_needs_and_that_is_no_reason_to_run_again() {
     adjusted("cpus = \"all\"\ntimeout_seconds = 60");
     assert!(project.run(&run).ran().is_empty());
     let config = project.json(&[&["config"], &run[..], &["--json"]].concat());
-    let cpus = &config["sum"]["resources"]["cpus"];
+    let cpus = &config["stages"]["sum"]["resources"]["cpus"];
     assert_eq!(cpus["value"], "all");
     assert!(cpus["from"].as_str().is_some_and(|from| from.contains("small.toml:3")), "{cpus}");
     let said = ["cups = 1", "cpus = 0", "gpus = -1", "memory = \"much\""].map(|line| {

@@ -9,6 +9,7 @@ mod docs;
 mod engine;
 mod faults;
 mod foreach;
+mod formats;
 mod imports;
 mod includes;
 mod layers;

@@ -13,7 +13,7 @@ fn train(project: &Project, steps: &str, more: &[&str]) {
 /// Steps at which a stage of a run told what it calls `metric`.
 fn steps(project: &Project, run: &str, stage: &str, metric: &str) -> Vec<u64> {
     let all = project.json(&["metrics", run, "--json"]);
-    let curve = all[0]["stages"][stage][metric].as_object().cloned().unwrap_or_default();
+    let curve = all["runs"][0]["stages"][stage][metric].as_object().cloned().unwrap_or_default();
     let mut steps: Vec<u64> = curve.keys().map(|step| step.parse().expect("a step")).collect();
     steps.sort_unstable();
     steps
@@ -42,7 +42,7 @@ fn a_run_that_begins_anew_and_a_stage_of_the_same_course_change_no_curve_of_anot
     // It has its checkpoint still, and says that no step was gone.
     train(&project, "4", &["--force", "train"]);
     let gone = |run: &str| {
-        project.json(&["metrics", run, "--json"])[0]["stages"]["train"]["steps/gone"]["4"].clone()
+        project.json(&["metrics", run, "--json"])["runs"][0]["stages"]["train"]["steps/gone"]["4"].clone()
     };
     assert_eq!((gone("latest~1"), gone("latest")), (4.0.into(), 0.0.into()));
     assert_eq!(steps(&project, "latest", "train", "state/rest"), [1, 2, 3, 4], "those that it went on from");
@@ -63,7 +63,7 @@ fn the_curve_of_a_run_that_was_killed_is_there_and_so_is_that_of_one_that_goes_o
     let told = || {
         let said = project.command(&["metrics", "--json"]).stdout;
         let all: Value = serde_json::from_slice(&said).unwrap_or_default();
-        all[0]["stages"]["train"]["state/rest"].as_object().map_or(0, serde_json::Map::len)
+        all["runs"][0]["stages"]["train"]["state/rest"].as_object().map_or(0, serde_json::Map::len)
     };
     until("no step is told while it goes on", || told() >= 2);
     run.kill().expect("killed");
@@ -80,6 +80,7 @@ fn compare_says_last_values_of_what_either_run_found_in_the_store() {
     train(&project, "4", &[]);
     train(&project, "5", &[]);
     let both = project.json(&["compare", "latest~1", "latest", "--json"]);
+    assert_eq!((&both["version"], &project.json(&["metrics", "--json"])["version"]), (&1.into(), &1.into()));
     let metrics: Vec<&str> =
         both["metrics"].as_array().expect("a list").iter().filter_map(|m| m["metric"].as_str()).collect();
     assert!(metrics.contains(&"train: state/rest"), "{both}");
@@ -89,7 +90,7 @@ fn compare_says_last_values_of_what_either_run_found_in_the_store() {
 fn pictures_of_a_run_are_copied_and_both_are_in_tensorboards_files() {
     let project = Project::new();
     train(&project, "8", &[]);
-    let run = project.json(&["ls", "--runs", "--json"])[0]["id"].as_str().expect("a run").to_owned();
+    let run = project.json(&["ls", "--runs", "--json"])["runs"][0]["id"].as_str().expect("a run").to_owned();
     let folder = format!("data/store/runs/{run}");
     for step in [4u8, 8] {
         let picture =

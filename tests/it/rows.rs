@@ -73,7 +73,7 @@ fn a_plan_says_how_many_rows_would_be_computed() {
     items(&project, "few/b", 20..25);
     run(&project, &["items"]);
     assert_output!(project.stdout(&[&["plan"], &FEW[..]].concat()));
-    let planned = project.json(&[&["plan", "--json"], &FEW[..]].concat());
+    let planned = &project.json(&[&["plan", "--json"], &FEW[..]].concat())["stages"];
     assert_eq!(planned[1]["compute"], serde_json::json!({ "rows": 5, "of": 25 }));
     assert_eq!(rows(&run(&project, &[])), (5, 25));
 }

@@ -1,6 +1,7 @@
 //! A toy project in a temporary folder, and the real binary run in it.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -51,8 +52,13 @@ pub(crate) fn errors(stderr: &str, code: &str) -> String {
 
 impl Project {
     pub(crate) fn new() -> Self {
+        Self::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/toy"))
+    }
+
+    /// A copy of a project.
+    pub(crate) fn of(project: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/toy"), folder.path());
+        copy(project, folder.path());
         Self(folder)
     }
 
@@ -137,7 +143,7 @@ impl Project {
 
     /// A symbolic link at `relative`.
     pub(crate) fn link(&self, target: &str, relative: &str) {
-        std::os::unix::fs::symlink(target, self.path(relative)).expect("linked");
+        symlink(target, self.path(relative)).expect("linked");
     }
 
     /// A run in the background.
@@ -224,7 +230,9 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("listed") {
         let entry = entry.expect("an entry");
         let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
+        if let Ok(link) = fs::read_link(entry.path()) {
+            symlink(link, target).expect("linked");
+        } else if entry.path().is_dir() {
             copy(&entry.path(), &target);
         } else {
             fs::copy(entry.path(), target).expect("copied");

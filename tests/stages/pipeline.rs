@@ -57,7 +57,7 @@ fn the_whole_method_runs_once_and_a_changed_learning_rate_runs_what_depends_on_i
 fn stages(project: &tempfile::TempDir) -> BTreeSet<String> {
     let output = callsheet(project, &["plan", "--json"]);
     let plan: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let names = plan.as_array().expect("stages").iter();
+    let names = plan["stages"].as_array().expect("stages").iter();
     names.map(|stage| stage["stage"].as_str().expect("a name").to_owned()).collect()
 }
 

@@ -1,5 +1,6 @@
 //! Printing for commands.
 
+use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write as _};
 use std::process;
 
@@ -8,8 +9,28 @@ use serde::Serialize;
 /// Exit code of a command that cannot print what it was asked for.
 const FAILED: i32 = 1;
 
-/// Prints a value to stdout as JSON.
-pub fn print_json(value: &impl Serialize) {
+/// Version of what commands print with `--json`: the field `version`. It rises when a field is removed or changes its
+/// meaning, not when one is added.
+pub const JSON_VERSION: u32 = 1;
+
+/// Prints the fields of a value, and the field `version`, to stdout as one JSON object.
+pub fn print_json(fields: &impl Serialize) {
+    #[derive(Serialize)]
+    struct Versioned<'a, T> {
+        version: u32,
+        #[serde(flatten)]
+        fields: &'a T,
+    }
+    print_document(&Versioned { version: JSON_VERSION, fields });
+}
+
+/// Prints a list to stdout as the field `name` of a JSON object that also has the field `version`.
+pub fn print_json_list(name: &str, list: &impl Serialize) {
+    print_json(&BTreeMap::from([(name, list)]));
+}
+
+/// Prints a value to stdout as JSON: a document of a format that has its own version.
+pub fn print_document(value: &impl Serialize) {
     let text = serde_json::to_string_pretty(value).expect("what is printed is plain data");
     print_text(&text);
 }

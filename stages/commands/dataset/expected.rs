@@ -60,6 +60,12 @@ pub(super) struct RawFile {
     pub path: PathBuf,
 }
 
+/// Answer of `callsheet datasets --json`.
+#[derive(Deserialize)]
+struct Answer {
+    datasets: Vec<Declared>,
+}
+
 /// A dataset and what is expected of its files.
 pub(super) struct Raw {
     /// As its file says.
@@ -74,8 +80,8 @@ pub(super) struct Raw {
 /// When the engine cannot be started, or `[metadata]` is malformed.
 pub(super) fn raw(name: &str) -> Result<Option<Raw>> {
     let Some(answer) = ask(&["datasets", name, "--json"])? else { return Ok(None) };
-    let datasets: Vec<Declared> = serde_json::from_slice(&answer).context("malformed answer of callsheet")?;
-    let declared = datasets.into_iter().next().context("no answer of callsheet")?;
+    let answer: Answer = serde_json::from_slice(&answer).context("malformed answer of callsheet")?;
+    let declared = answer.datasets.into_iter().next().context("no answer of callsheet")?;
     let metadata = serde_json::from_value(declared.metadata.clone()).map_err(|error| {
         refusal(
             format!("[metadata] of the dataset `{name}`: {error}"),

@@ -14,7 +14,7 @@ mod training;
 use std::io::{Read, stdin};
 
 use anyhow::{Context as _, Result};
-use callsheet_worker::print::{plain, print_json, print_text};
+use callsheet_worker::print::{plain, print_document, print_text};
 use callsheet_worker::refusal;
 use callsheet_worker::report::{Cell, Run, Section, Sections, Table, VERSION};
 use clap::Args;
@@ -53,7 +53,7 @@ impl TrainingTimes {
         let trainings = trainings(&run);
         let sections: Vec<Section> = section(&trainings, &claims(&run)?).into_iter().collect();
         if self.json {
-            print_json(&Sections { version: VERSION, sections });
+            print_document(&Sections { version: VERSION, sections });
         } else if sections.is_empty() {
             print_text("nothing was trained in this run");
         } else {

@@ -1,0 +1,89 @@
+//! Stores of all formats so far are opened; those of later ones are refused. `docs/formats.md` says what is stable.
+
+use std::fs::{self, File, FileTimes};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use crate::snapshot::assert_output;
+use crate::support::Project;
+
+/// Modification time of objects, which a checkout does not keep: 1 January 2000.
+const SEALED: Duration = Duration::from_secs(946_684_800);
+
+/// A project with a store of this format, as that version left it.
+fn fixture(format: &str) -> Project {
+    let project =
+        Project::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/stores").join(format));
+    for shelf in fs::read_dir(project.path("data/store/objects")).expect("objects") {
+        for object in fs::read_dir(shelf.expect("a shelf").path()).expect("objects") {
+            let file = File::open(object.expect("an object").path()).expect("opened");
+            let times = FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + SEALED);
+            file.set_times(times).expect("a time");
+        }
+    }
+    project
+}
+
+const WORDS: [&str; 6] = ["-p", "words", "-d", "", "-P", ""];
+
+fn words(project: &Project, command: &[&str]) -> String {
+    project.stdout(&[command, &WORDS].concat())
+}
+
+#[test]
+fn results_of_every_format_are_found_and_can_be_looked_at() {
+    for format in ["1"] {
+        let project = fixture(format);
+        assert_output!(words(&project, &["plan"]));
+        assert_output!(words(&project, &["ls"]));
+        assert_output!(project.stdout(&["ls", "--runs"]));
+        assert_output!(project.stdout(&["compare", "latest~1", "latest"]));
+        assert_output!(project.stdout(&["pin", "--list"]));
+        assert_output!(project.stdout(&["verify"]));
+        words(&project, &["plan", "--set", "most_common.words=3", "--check"]);
+    }
+}
+
+#[test]
+fn a_store_of_a_later_format_is_refused_by_every_command_that_opens_it() {
+    let project = fixture("1");
+    fs::rename(project.path("data/store/format-1"), project.path("data/store/format-2")).expect("renamed");
+    assert_output!(project.refused("unsupported", &[&["plan"], &WORDS[..]].concat()));
+    for command in [&["ls", "--runs"][..], &["gc"], &["verify"], &["du"]] {
+        project.refused("unsupported", command);
+    }
+    project.refused("unsupported", &[&["run"], &WORDS[..]].concat());
+}
+
+#[test]
+fn a_store_without_a_marker_is_used_and_gets_one() {
+    let project = fixture("1");
+    fs::remove_file(project.path("data/store/format-1")).expect("removed");
+    project.stdout(&[&["plan", "--check"], &WORDS[..]].concat());
+    project.run(&[&WORDS[..], &["--force", "most_common"]].concat());
+    assert!(project.exists("data/store/format-1"));
+}
+
+#[test]
+fn everything_that_is_printed_as_json_has_a_version() {
+    let project = fixture("1");
+    let commands: [&[&str]; 10] = [
+        &["plan", "--json"],
+        &["config", "--json"],
+        &["ls", "--json"],
+        &["explain", "--json", "most_common"],
+        &["show", "--json", "most_common"],
+        &["run", "--dry-run", "--json"],
+        &["verify", "--json"],
+        &["gc", "--json"],
+        &["du", "--json"],
+        &["compare", "--json", "latest~1", "latest"],
+    ];
+    for command in commands {
+        let of_pipeline = ["plan", "config", "ls", "explain", "show", "run"].contains(&command[0]);
+        let words: &[&str] = if of_pipeline { &WORDS } else { &[] };
+        assert_eq!(project.json(&[command, words].concat())["version"], 1, "{command:?}");
+    }
+    assert_eq!(project.json(&["datasets", "--json"])["version"], 1);
+    assert_eq!(project.run(&WORDS).events()[0]["version"], 1);
+}
