@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::declare::{Role, RowsDecl};
-use crate::plan::Stage;
+use crate::plan::StageInstance;
 
 /// Bumped when keys mean something else.
 /// 1: the first.
@@ -64,7 +64,11 @@ pub struct ActionKey {
 
 impl ActionKey {
     /// The key of `stage` with the given content of its scripts and inputs.
-    pub fn new(stage: &Stage, code: BTreeMap<String, Digest>, inputs: BTreeMap<String, Digest>) -> Self {
+    pub fn new(
+        stage: &StageInstance,
+        code: BTreeMap<String, Digest>,
+        inputs: BTreeMap<String, Digest>,
+    ) -> Self {
         let with_role = |role: Role| {
             let params = stage.params.iter().filter(|(_, p)| p.role == role);
             params.map(|(name, p)| (name.clone(), p.value.clone())).collect()

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::declare::Project;
 use crate::event::Event;
-use crate::plan::{Input, Plan, Stage};
+use crate::plan::{Input, Plan, StageInstance};
 use crate::store::{Record, Store, out};
 
 const SPEC: &str = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs";
@@ -173,7 +173,7 @@ impl<'a> Lineage<'a> {
     }
 
     fn artifact(&self, position: usize, output: &str) -> Value {
-        let Stage { name, decl, .. } = &self.plan.stages[position];
+        let StageInstance { name, decl, .. } = &self.plan.stages[position];
         let request = &self.plan.request;
         let declared = &decl.outputs[output];
         let folder = out(&self.project.data, &request.pipeline, &request.dataset);

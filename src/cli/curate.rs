@@ -20,7 +20,7 @@ use super::exit::SUCCESS;
 use super::external::inspect;
 use super::which::{Which, sources, store};
 use crate::declare::VerdictsOn;
-use crate::plan::{Input, Stage};
+use crate::plan::{Input, StageInstance};
 use crate::run::outlook;
 use crate::store::{LockName, Store};
 
@@ -339,14 +339,14 @@ fn keys(path: &Path, column: &str, name: &str) -> Result<Vec<String>> {
 
 /// Input of a stage that reads verdicts.
 struct Reader<'a> {
-    stage: &'a Stage,
+    stage: &'a StageInstance,
     on: &'a VerdictsOn,
     /// Path of the verdicts, whether the file exists or not.
     file: String,
 }
 
 /// Inputs of a stage that read verdicts and are wired to a source.
-fn readers(stage: &Stage) -> Vec<Reader<'_>> {
+fn readers(stage: &StageInstance) -> Vec<Reader<'_>> {
     let mut found = Vec::new();
     for (name, input) in &stage.decl.inputs {
         let file = match stage.inputs.get(name) {

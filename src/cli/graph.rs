@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::exit::SUCCESS;
 use super::which::Which;
-use crate::plan::{Input, Plan, Stage};
+use crate::plan::{Input, Plan, StageInstance};
 
 /// Draw the stage graph
 #[derive(Args)]
@@ -48,7 +48,7 @@ impl Graph {
 }
 
 /// What the graph shows of a stage, and how often it is there.
-fn node(stage: &Stage, instances: bool) -> &str {
+fn node(stage: &StageInstance, instances: bool) -> &str {
     if instances { &stage.name } else { stage.group() }
 }
 

@@ -1,5 +1,14 @@
 //! Declarations as written: `callsheet.toml`, `stage.toml`, pipeline, dataset and profile files.
 //! Nothing is resolved here; that is [`crate::plan`]'s work.
+//!
+//! Four types describe a stage, each made from the one before it:
+//!
+//! | type | what it is | made by |
+//! |---|---|---|
+//! | `StageFile` | `stage.toml` as written | serde |
+//! | [`StageDecl`] | a valid declaration: inputs, outputs, parameters, command | [`StageDecl::read`] |
+//! | [`StageUse`] | the use of a declaration in a pipeline, dataset or profile: wiring, values, `foreach` | [`Layer::read`] |
+//! | [`crate::plan::StageInstance`] | one instance with final values, after all layers and `foreach` | [`crate::plan::resolve()`] |
 
 mod artifact;
 mod checks;

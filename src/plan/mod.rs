@@ -103,9 +103,9 @@ impl Input {
     }
 }
 
-/// One stage of a plan.
+/// A stage of a plan, or one of its instances if it is fanned out: all values are final.
 #[derive(Clone, Debug)]
-pub struct Stage {
+pub struct StageInstance {
     /// Name of the instance in the pipeline: `train`, or `train@v4-0` if it is fanned out.
     pub name: String,
     /// Its values, if it is fanned out.
@@ -134,7 +134,7 @@ pub struct Plan {
     /// Summary of the pipeline.
     pub summary: String,
     /// The stages, each after those it reads from; else in the order of the file.
-    pub stages: Vec<Stage>,
+    pub stages: Vec<StageInstance>,
     /// What other programs know of the pipeline.
     pub metadata: toml::Table,
 }
@@ -151,7 +151,7 @@ impl Plan {
     }
 }
 
-impl Stage {
+impl StageInstance {
     /// Positions of the stages it reads from, without repeats.
     pub fn upstream(&self) -> BTreeSet<usize> {
         self.inputs.values().flat_map(Input::producers).copied().collect()

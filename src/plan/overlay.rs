@@ -11,11 +11,11 @@ use super::foreach::{AT, group};
 use super::layers::{Adds, Layers};
 use super::options::{SetOption, lay_options};
 use super::place::{at, is_pattern, positions};
-use super::spec::{SourceSpec, Spec, StageSpec};
+use super::spec::{InstanceDraft, SourceSpec, Spec};
 use super::vars::vars;
 use crate::declare::{Layer, SourceUse, StageUse, value_text};
 
-impl StageSpec {
+impl InstanceDraft {
     /// Lays what a layer says of this instance over what is there.
     fn lay(&mut self, used: StageUse, source: &Arc<SourceText>, vars: &Vars) -> Result<()> {
         let fill = Fill { values: &self.values, vars };

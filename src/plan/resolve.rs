@@ -10,9 +10,9 @@ use super::graph::Graph;
 use super::layers::layers;
 use super::overlay::overlay;
 use super::source::matches;
-use super::spec::{Spec, StageSpec};
+use super::spec::{InstanceDraft, Spec};
 use super::wire::{Files, Wire, wire_stage};
-use super::{Input, Param, Plan, Request, Stage};
+use super::{Input, Param, Plan, Request, StageInstance};
 use crate::declare::{Origin, Project, ResourcesDecl, StageDecl};
 
 /// Resolves what the user asked for.
@@ -47,7 +47,7 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
     let order = graph.order(&needed);
     let position: BTreeMap<usize, usize> = order.iter().enumerate().map(|(n, p)| (*p, n)).collect();
 
-    let mut stages: Vec<Stage> = Vec::with_capacity(order.len());
+    let mut stages: Vec<StageInstance> = Vec::with_capacity(order.len());
     for original in order {
         let (stage, decl) = (&spec.stages[original], &decls[original]);
         let mut labels = BTreeSet::new();
@@ -76,7 +76,7 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
             };
             inputs.insert(name, input);
         }
-        stages.push(Stage {
+        stages.push(StageInstance {
             name: stage.name.clone(),
             values: stage.values.clone(),
             decl: decl.clone(),
@@ -162,7 +162,7 @@ fn needed_stages(
     graph.with_ancestors((0..spec.stages.len()).filter(|p| !idle.contains(p)))
 }
 
-fn resolve_resources(stage: &StageSpec, decl: &StageDecl) -> Result<ResourcesDecl> {
+fn resolve_resources(stage: &InstanceDraft, decl: &StageDecl) -> Result<ResourcesDecl> {
     let mut resources = decl.resources.clone();
     for (name, (value, origin)) in &stage.resources {
         resources.set(name, value).map_err(|(message, help)| {
@@ -172,7 +172,7 @@ fn resolve_resources(stage: &StageSpec, decl: &StageDecl) -> Result<ResourcesDec
     Ok(resources)
 }
 
-fn resolve_params(stage: &StageSpec, decl: &StageDecl) -> Result<LiteMap<String, Param>, Error> {
+fn resolve_params(stage: &InstanceDraft, decl: &StageDecl) -> Result<LiteMap<String, Param>, Error> {
     for (param, (_, origin)) in &stage.params {
         if !decl.params.contains_key(param) {
             return Err(origin.unknown_name(

@@ -7,7 +7,7 @@ use callsheet_worker::error::{Error, Result, suggest};
 use glob::Pattern;
 
 use super::graph::Graph;
-use super::{Plan, Stage};
+use super::{Plan, StageInstance};
 
 /// Stages named on the command line. What they need is always taken along.
 #[derive(Clone, Debug, Default)]
@@ -82,7 +82,7 @@ impl Plan {
         let mut found = BTreeSet::new();
         for name in names {
             let pattern = Pattern::new(name).ok().filter(|_| name.contains(['*', '?', '[']));
-            let meant = |stage: &Stage| {
+            let meant = |stage: &StageInstance| {
                 stage.name == *name
                     || stage.group() == name
                     || pattern.as_ref().is_some_and(|pattern| pattern.matches(&stage.name))

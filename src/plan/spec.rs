@@ -21,8 +21,8 @@ pub(super) struct SourceSpec {
     pub origin: Origin,
 }
 
-/// A stage instance after all layers; parameters are not yet checked.
-pub(super) struct StageSpec {
+/// A stage instance while layers are laid over one another: nothing is checked yet. Only the resolver sees it.
+pub(super) struct InstanceDraft {
     /// Name of the instance.
     pub name: String,
     /// Its values, if the stage is fanned out.
@@ -43,7 +43,7 @@ pub(super) struct Spec {
     /// By name.
     pub sources: BTreeMap<String, SourceSpec>,
     /// In the order of the pipeline file.
-    pub stages: Vec<StageSpec>,
+    pub stages: Vec<InstanceDraft>,
     positions: HashMap<String, Range<usize>>,
     joins: RefCell<HashMap<(usize, Vec<String>), Join>>,
 }
@@ -96,7 +96,7 @@ impl Spec {
     /// When two would have one name, or a name is too long.
     pub(super) fn add(&mut self, name: String, stage: (String, Origin), fan: Option<&Fan>) -> Result<()> {
         let start = self.stages.len();
-        let instance = |name: String, values: Values, stage: (String, Origin)| StageSpec {
+        let instance = |name: String, values: Values, stage: (String, Origin)| InstanceDraft {
             name,
             values,
             stage,

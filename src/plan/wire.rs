@@ -10,7 +10,7 @@ use litemap::LiteMap;
 
 use super::foreach::order;
 use super::source::{base, stranger};
-use super::spec::{Spec, StageSpec};
+use super::spec::{InstanceDraft, Spec};
 use crate::declare::{ArtifactKind, InputDecl, Origin, Project, StageDecl};
 
 /// The files of each source.
@@ -18,7 +18,7 @@ pub(super) type Files<'a> = HashMap<&'a str, Vec<PathBuf>>;
 
 /// Where a wire ends, and where that is said.
 struct End<'a> {
-    stage: &'a StageSpec,
+    stage: &'a InstanceDraft,
     input: &'a InputDecl,
     origin: &'a Origin,
 }
@@ -50,7 +50,7 @@ pub(super) fn wire_stage<'a>(
     spec: &'a Spec,
     decls: &[Arc<StageDecl>],
     files: &Files,
-    stage: &'a StageSpec,
+    stage: &'a InstanceDraft,
     decl: &StageDecl,
 ) -> Result<LiteMap<String, (Wire, &'a Origin)>> {
     let mut wires = LiteMap::new();

@@ -115,7 +115,7 @@ impl Subject {
             read.filter_map(|(from, to)| Some((place(from)?, place(to)?))).collect();
 
         let mut decls: BTreeMap<String, Option<Arc<StageDecl>>> = BTreeMap::new();
-        let named = |stage: &plan::Stage| (stage.name.clone(), plan::json(&stage.values));
+        let named = |stage: &plan::StageInstance| (stage.name.clone(), plan::json(&stage.values));
         let mut values: BTreeMap<String, BTreeMap<String, Value>> = planned.iter().map(named).collect();
         let stages = names.iter().map(|name| {
             let result = &run.stages[*name];

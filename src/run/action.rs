@@ -27,7 +27,7 @@ use super::rows::Files;
 use super::workplace::{OUT, REQUEST, Workplace};
 use crate::declare::Role;
 use crate::key::ActionKey;
-use crate::plan::Stage;
+use crate::plan::StageInstance;
 use crate::store::{Lock, LockName, Object, Provenance, Scratch, Store, Watch, cpu_kind};
 
 /// Lines of a failed worker's output that the error quotes.
@@ -42,7 +42,7 @@ const ENVIRONMENT: [&str; 7] = ["HOME", "USER", "LANG", "LC_ALL", "TERM", "TZ", 
 /// Everything that one action needs beside its run; it can be moved to a thread.
 pub(super) struct Action<'a> {
     /// The stage.
-    pub stage: &'a Stage,
+    pub stage: &'a StageInstance,
     /// Its key.
     pub key: ActionKey,
     /// Its inputs.

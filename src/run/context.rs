@@ -7,7 +7,7 @@ use callsheet_worker::error::Result;
 
 use super::workplace::Workplace;
 use crate::declare::Project;
-use crate::plan::{Plan, Stage};
+use crate::plan::{Plan, StageInstance};
 use crate::store::{Head, Object, Store, out};
 
 /// What all actions of a run share.
@@ -43,7 +43,7 @@ impl Run<'_> {
     /// Each artifact, and the link that shows it.
     pub(super) fn views<'h>(
         &self,
-        stage: &Stage,
+        stage: &StageInstance,
         head: &'h Head,
     ) -> impl Iterator<Item = (&'h Object, PathBuf)> + 'h {
         let request = &self.plan.request;

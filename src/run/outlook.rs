@@ -13,7 +13,7 @@ use super::rows::{Compute, Files, Foreseen};
 use super::survey::Survey;
 use crate::declare::ArtifactKind;
 use crate::key::ActionKey;
-use crate::plan::{Input, Plan, Stage, gathered};
+use crate::plan::{Input, Plan, StageInstance, gathered};
 use crate::reason::reasons;
 use crate::store::{Object, Sources, Store, digest_named, name_below};
 
@@ -152,7 +152,7 @@ fn count(
     store: &Store,
     sources: &mut Sources,
     plan: &Plan,
-    stage: &Stage,
+    stage: &StageInstance,
     found: &[Outlook],
     foreseen: &HashMap<usize, Foreseen>,
 ) -> Result<Option<(Compute, Foreseen)>> {
@@ -184,7 +184,7 @@ fn count(
 pub(super) fn row_files<'a>(
     sources: &mut Sources,
     plan: &Plan,
-    stage: &Stage,
+    stage: &StageInstance,
     objects: impl Fn(usize) -> Option<&'a LiteMap<String, Object>>,
 ) -> Result<Files> {
     let mut files = Files::new();
@@ -223,7 +223,7 @@ pub fn left_out_by_only(stage: &str) -> Error {
 pub(super) fn key_of<'a>(
     sources: &mut Sources,
     plan: &Plan,
-    stage: &Stage,
+    stage: &StageInstance,
     objects: impl Fn(usize) -> Option<&'a LiteMap<String, Object>>,
 ) -> Result<ActionKey> {
     let inputs = inputs_of(sources, plan, stage, objects, |_| true)?;
@@ -234,7 +234,7 @@ pub(super) fn key_of<'a>(
 fn inputs_of<'a>(
     sources: &mut Sources,
     plan: &Plan,
-    stage: &Stage,
+    stage: &StageInstance,
     objects: impl Fn(usize) -> Option<&'a LiteMap<String, Object>>,
     asked: impl Fn(&str) -> bool,
 ) -> Result<BTreeMap<String, Digest>> {
@@ -264,20 +264,20 @@ fn inputs_of<'a>(
 }
 
 /// The name that a worker sees of an artifact: only where it takes files, which have names.
-pub(super) fn file_name(plan: &Plan, stage: &Stage, name: &str, input: &Input) -> Option<String> {
+pub(super) fn file_name(plan: &Plan, stage: &StageInstance, name: &str, input: &Input) -> Option<String> {
     let Input::Artifact { stage: producer, output } = input else { return None };
     let takes_files = stage.decl.inputs[name].kind == ArtifactKind::Files;
     takes_files.then(|| plan.stages[*producer].decl.outputs[output].path.clone())
 }
 
 /// Digests of the scripts that the stage's command names.
-fn code(sources: &mut Sources, stage: &Stage) -> Result<BTreeMap<String, Digest>> {
+fn code(sources: &mut Sources, stage: &StageInstance) -> Result<BTreeMap<String, Digest>> {
     let scripts = stage.decl.scripts.iter();
     scripts.map(|(word, path)| Ok((word.clone(), sources.digest(path)?))).collect()
 }
 
 /// What changed beside the inputs, which are not known yet.
-fn changed_params(sources: &mut Sources, stage: &Stage, old: &ActionKey) -> Result<Vec<String>> {
+fn changed_params(sources: &mut Sources, stage: &StageInstance, old: &ActionKey) -> Result<Vec<String>> {
     let new = ActionKey::new(stage, code(sources, stage)?, old.inputs.clone());
     if new == *old { Ok(Vec::new()) } else { Ok(reasons(Some(old), &new)) }
 }

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use crate::plan::Stage;
+use crate::plan::StageInstance;
 
 /// What comes first is least.
 pub(super) type Priority = Reverse<u64>;
@@ -10,9 +10,9 @@ pub(super) type Priority = Reverse<u64>;
 /// By the time in microseconds until the last stage of the longest chain that a stage begins is done, where each takes
 /// its `seconds`: the run is over no sooner than that (the critical path).
 pub(super) fn priorities(
-    stages: &[Stage],
+    stages: &[StageInstance],
     consumers: &[Vec<usize>],
-    seconds: impl Fn(&Stage) -> f64,
+    seconds: impl Fn(&StageInstance) -> f64,
 ) -> Vec<Priority> {
     let mut all = vec![Reverse(0u64); stages.len()];
     // Stages stand after those that they read from.

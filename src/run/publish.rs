@@ -12,7 +12,7 @@ use litemap::LiteMap;
 
 use crate::checks::{check_count, check_table};
 use crate::declare::{ArtifactKind, ChecksDecl, OutputDecl, TableFormat};
-use crate::plan::Stage;
+use crate::plan::StageInstance;
 use crate::store::{Object, Store};
 
 /// Checks every output of `stage` in `out` before the first is published.
@@ -21,7 +21,7 @@ use crate::store::{Object, Store};
 /// When one is missing, empty, undeclared or not as declared, or the store cannot be written.
 pub(super) fn publish(
     store: &Store,
-    stage: &Stage,
+    stage: &StageInstance,
     out: &Path,
     footer: &BTreeMap<String, String>,
     inputs: &BTreeMap<String, RequestInput>,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use callsheet_worker::digest::Digest;
 use rayon::prelude::*;
 
-use crate::plan::Stage;
+use crate::plan::StageInstance;
 use crate::store::{Head, Heads, Store, out};
 
 /// The latest action of each stage, and which of them are as they should be.
@@ -58,7 +58,7 @@ impl Survey {
 
     /// The result of the action with this key, if it is in the store, whole, and what the stage
     /// declares: all that decides whether a stage runs, for plans as for runs.
-    pub fn find(&self, store: &Store, stage: &Stage, key: &Digest) -> Option<Arc<Head>> {
+    pub fn find(&self, store: &Store, stage: &StageInstance, key: &Digest) -> Option<Arc<Head>> {
         let head = self.heads.get(&stage.name).filter(|head| head.key == *key && head.makes(&stage.decl));
         let fresh = head.filter(|_| self.fresh.contains(&stage.name)).cloned();
         fresh.or_else(|| store.hit(key, &stage.decl))

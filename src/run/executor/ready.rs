@@ -8,7 +8,7 @@ use super::local::Share;
 use super::update::ActionId;
 use crate::declare::ResourcesDecl;
 use crate::key::ActionKey;
-use crate::plan::Stage;
+use crate::plan::StageInstance;
 use crate::run::action::Action;
 use crate::run::priority::Priority;
 use crate::store::Watch;
@@ -26,7 +26,7 @@ type Make<'q, 'a> = &'q mut dyn FnMut(ActionId, Ready, Share) -> Result<Action<'
 
 /// Ready actions, the most urgent first. Only what an executor takes is made: a plan may have thousands of them.
 pub(in crate::run) struct ReadyQueue<'q, 'a> {
-    stages: &'a [Stage],
+    stages: &'a [StageInstance],
     waiting: &'q mut BTreeMap<(Priority, ActionId), Ready>,
     make: Make<'q, 'a>,
     taken: Vec<ActionId>,
@@ -36,7 +36,7 @@ pub(in crate::run) struct ReadyQueue<'q, 'a> {
 impl<'q, 'a> ReadyQueue<'q, 'a> {
     /// A queue of `waiting` actions, of which nothing is taken yet.
     pub(in crate::run) fn new(
-        stages: &'a [Stage],
+        stages: &'a [StageInstance],
         waiting: &'q mut BTreeMap<(Priority, ActionId), Ready>,
         make: Make<'q, 'a>,
     ) -> Self {

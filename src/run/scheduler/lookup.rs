@@ -7,7 +7,7 @@ use callsheet_worker::error::Result;
 
 use super::{Scheduler, Status};
 use crate::event::Event;
-use crate::plan::{Input, Stage};
+use crate::plan::{Input, StageInstance};
 use crate::run::executor::{Executor, Ready};
 use crate::run::outlook::{key_of, left_out_by_only};
 use crate::store::{Head, Watch};
@@ -53,7 +53,7 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
     }
 
     /// Raw files and scripts of a stage, as they are before its key is computed.
-    fn watch(&self, stage: &Stage) -> Result<Watch> {
+    fn watch(&self, stage: &StageInstance) -> Result<Watch> {
         let raw = stage.inputs.values().flat_map(|input| match input {
             Input::Source { files, .. } => files.as_slice(),
             Input::Artifact { .. } | Input::Gather { .. } => &[],

@@ -20,7 +20,7 @@ use super::priority::{Priority, priorities};
 use super::summary::{RunOptions, RunSummary};
 use super::survey::Survey;
 use crate::event::Event;
-use crate::plan::Stage;
+use crate::plan::StageInstance;
 use crate::reason::reasons;
 use crate::store::{Head, Sources, StageResult, StageState};
 
@@ -147,7 +147,8 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
     }
 
     fn priority(&self, position: usize) -> Priority {
-        let seconds = |stage: &Stage| self.survey.seconds_somewhere(&stage.name).unwrap_or(UNKNOWN_SECONDS);
+        let seconds =
+            |stage: &StageInstance| self.survey.seconds_somewhere(&stage.name).unwrap_or(UNKNOWN_SECONDS);
         self.priorities.get_or_init(|| priorities(&self.run.plan.stages, &self.consumers, seconds))[position]
     }
 
