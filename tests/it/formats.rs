@@ -7,6 +7,9 @@ use std::time::{Duration, SystemTime};
 use crate::snapshot::assert_output;
 use crate::support::Project;
 
+/// Formats of stores so far.
+const FORMATS: &[&str] = &["1"];
+
 /// Modification time of objects, which a checkout does not keep: 1 January 2000.
 const SEALED: Duration = Duration::from_secs(946_684_800);
 
@@ -32,7 +35,7 @@ fn words(project: &Project, command: &[&str]) -> String {
 
 #[test]
 fn results_of_every_format_are_found_and_can_be_looked_at() {
-    for format in ["1"] {
+    for format in FORMATS {
         let project = fixture(format);
         assert_output!(words(&project, &["plan"]));
         assert_output!(words(&project, &["ls"]));
