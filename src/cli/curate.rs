@@ -109,16 +109,7 @@ impl Rows {
                 "name rows by their keys, or select them with --sql",
             ));
         }
-        let author = author(self.author.as_deref())?;
-        for (what, text) in [("reason", &self.reason), ("author", &author)] {
-            if text.trim().is_empty() || text.contains(char::is_control) {
-                return Err(Error::refused(
-                    Code::InvalidValue,
-                    format!("the {what} {text:?} is empty, or more than a line"),
-                    format!("say it in one line with --{what}, for those who read it in a year"),
-                ));
-            }
-        }
+        let author = self.author()?;
         let Verdicts { store, dataset, path, shown } = Verdicts::find(&self.which)?;
         let (column, known) = known_keys(&self.which, &shown)?;
         let keys = match &self.sql {
@@ -128,31 +119,7 @@ impl Rows {
         // Two at once would each write the other's verdicts away.
         let _lock = store.lock(&LockName::Curation(&dataset), "curate", |_| true)?;
         let mut lines = read(&path)?;
-        let mut fresh = BTreeSet::new();
-        for key in &keys {
-            if !known.contains(key) {
-                return Err(unknown(key, &known));
-            }
-            if key.is_empty() || key.contains(char::is_control) {
-                let message = format!("the key {key:?} is empty, or has control characters");
-                return Err(Error::refused(Code::Unsupported, message, "nothing was written"));
-            }
-            if !fresh.insert(key) {
-                let help = "name each row once; nothing was written".to_owned();
-                return Err(Error::refused(Code::InvalidValue, format!("row `{key}` is named twice"), help));
-            }
-            if let Some(line) = lines.iter().find(|line| line.key == *key && line.verdict == verdict) {
-                let Line { reason, author, time, .. } = line;
-                return Err(Error::refused(
-                    Code::Conflict,
-                    format!(
-                        "row `{key}` has the verdict `{}` already, by {author}, {time}: {reason}",
-                        verdict.name()
-                    ),
-                    "leave it out; nothing was written",
-                ));
-            }
-        }
+        check_keys(&keys, &known, &lines, verdict)?;
         let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
         for key in keys.iter().cloned() {
             let reason = self.reason.trim().to_owned();
@@ -167,6 +134,24 @@ impl Rows {
         print_text(&format!("{} {} {rows} in {shown}", verdict.name(), keys.len()));
         print_text("`callsheet plan` says what follows");
         Ok(SUCCESS)
+    }
+
+    /// Who says so.
+    ///
+    /// # Errors
+    /// When the author or the reason is not one line of text.
+    fn author(&self) -> Result<String> {
+        let author = author(self.author.as_deref())?;
+        for (what, text) in [("reason", &self.reason), ("author", &author)] {
+            if text.trim().is_empty() || text.contains(char::is_control) {
+                return Err(Error::refused(
+                    Code::InvalidValue,
+                    format!("the {what} {text:?} is empty, or more than a line"),
+                    format!("say it in one line with --{what}, for those who read it in a year"),
+                ));
+            }
+        }
+        Ok(author)
     }
 
     /// Keys of the rows that a query selects, by its column of that name.
@@ -197,6 +182,36 @@ impl Rows {
             )),
         }
     }
+}
+
+/// Refuses keys of which one is unknown, named twice, or has the verdict already.
+fn check_keys(keys: &[String], known: &BTreeSet<String>, lines: &[Line], verdict: Verdict) -> Result<()> {
+    let mut fresh = BTreeSet::new();
+    for key in keys {
+        if !known.contains(key) {
+            return Err(unknown(key, known));
+        }
+        if key.is_empty() || key.contains(char::is_control) {
+            let message = format!("the key {key:?} is empty, or has control characters");
+            return Err(Error::refused(Code::Unsupported, message, "nothing was written"));
+        }
+        if !fresh.insert(key) {
+            let help = "name each row once; nothing was written".to_owned();
+            return Err(Error::refused(Code::InvalidValue, format!("row `{key}` is named twice"), help));
+        }
+        if let Some(line) = lines.iter().find(|line| line.key == *key && line.verdict == verdict) {
+            let Line { reason, author, time, .. } = line;
+            return Err(Error::refused(
+                Code::Conflict,
+                format!(
+                    "row `{key}` has the verdict `{}` already, by {author}, {time}: {reason}",
+                    verdict.name()
+                ),
+                "leave it out; nothing was written",
+            ));
+        }
+    }
+    Ok(())
 }
 
 impl Log {

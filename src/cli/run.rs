@@ -19,9 +19,9 @@ use super::lines::Lines;
 use super::which::{Select, Which, store, survey};
 use crate::declare::{Bytes, Project};
 use crate::event::Event;
-use crate::plan::Plan;
+use crate::plan::{Plan, Request};
 use crate::report::{FILE, Subject, write};
-use crate::run::{Interrupts, Machine, RunOptions, machine, run};
+use crate::run::{Interrupts, Machine, RunOptions, RunSummary, machine, run};
 use crate::store::{Store, out};
 use crate::words::title;
 
@@ -87,47 +87,9 @@ impl Run {
         let _shared = if store.exists() { Some(store.shared()?) } else { None };
         let (plan, survey) = survey(&project, &store, &request)?;
         let plan = plan.select(&self.select.selection())?;
-        let force = plan.names(&self.force)?;
-        let only = (!self.select.only.is_empty()).then(|| plan.names(&self.select.only)).transpose()?;
-        if let Some(only) = &only
-            && let Some(stage) = force.iter().find(|stage| !only.contains(*stage))
-        {
-            return Err(Error::refused(
-                Code::Conflict,
-                format!("--force {stage} contradicts --only {}", self.select.only.join(" --only ")),
-                format!("add --only {stage}, or leave --only out"),
-            ));
-        }
-        let options = RunOptions {
-            machine: self.machine(),
-            force,
-            only,
-            fail_fast: self.fail_fast && !self.keep_going,
-            unseen: false,
-        };
-        let interrupts = Arc::new(Interrupts::default());
-        let handler = interrupts.clone();
-        let presses = AtomicUsize::new(0);
-        ctrlc::set_handler(move || {
-            handler.send();
-            // The run may be busy where it cannot hear; its guardian ends its workers.
-            if presses.fetch_add(1, Relaxed) >= 2 {
-                std::process::exit(i32::from(STOPPED));
-            }
-        })
-        .map_err(|error| Error::refused(Code::Io, format!("cannot listen for Ctrl-C: {error}"), ""))?;
-        let request = &plan.request;
-        let title = title(&request.pipeline, &request.dataset, &request.profile);
-        let labels = plan.stages.iter().flat_map(|stage| stage.labels.iter().cloned()).collect();
-        let mut reporter: Box<dyn FnMut(&Event) + '_> = if self.json {
-            Box::new(|event| print_text(&serde_json::to_string(event).expect("plain data")))
-        } else if std::io::stderr().is_terminal() {
-            let mut bars = Bars::new(Lines::new(title, labels, &store));
-            Box::new(move |event| bars.report(event))
-        } else {
-            let mut lines = Lines::new(title, labels, &store);
-            Box::new(move |event| lines.report(event).iter().for_each(|line| say(line)))
-        };
+        let options = self.options(&plan)?;
+        let interrupts = listen()?;
+        let mut reporter = self.reporter(&store, &plan);
         let lineage = self.lineage.as_ref();
         let mut lineage = lineage.map(|path| LineageFile::open(path, &project, &store, &plan)).transpose()?;
         let mut run_id = String::new();
@@ -145,19 +107,44 @@ impl Run {
         let wanted = self.report && (!summary.found_all() || !path.exists());
         let written =
             written.and(if wanted { report(&project, &store, &plan, &run_id, &path) } else { Ok(()) });
-        let failed = !summary.failed.is_empty() || written.is_err();
-        if let Err(error) = written {
-            print_error(error);
+        Ok(ended(summary, written))
+    }
+
+    fn options(&self, plan: &Plan) -> Result<RunOptions> {
+        let force = plan.names(&self.force)?;
+        let only = (!self.select.only.is_empty()).then(|| plan.names(&self.select.only)).transpose()?;
+        if let Some(only) = &only
+            && let Some(stage) = force.iter().find(|stage| !only.contains(*stage))
+        {
+            return Err(Error::refused(
+                Code::Conflict,
+                format!("--force {stage} contradicts --only {}", self.select.only.join(" --only ")),
+                format!("add --only {stage}, or leave --only out"),
+            ));
         }
-        for (stage, error) in summary.failed {
-            say(&format!("\nstage `{stage}` failed:"));
-            print_error(error);
-        }
-        Ok(match (failed, summary.stopped) {
-            (true, _) => STAGE_FAILED,
-            (false, true) => STOPPED,
-            (false, false) => SUCCESS,
+        Ok(RunOptions {
+            machine: self.machine(),
+            force,
+            only,
+            fail_fast: self.fail_fast && !self.keep_going,
+            unseen: false,
         })
+    }
+
+    /// Prints events as they come: as JSON, as bars on a terminal, else as lines.
+    fn reporter<'a>(&self, store: &'a Store, plan: &Plan) -> Box<dyn FnMut(&Event) + 'a> {
+        let Request { pipeline, dataset, profile, .. } = &plan.request;
+        let title = title(pipeline, dataset, profile);
+        let labels = plan.stages.iter().flat_map(|stage| stage.labels.iter().cloned()).collect();
+        if self.json {
+            Box::new(|event| print_text(&serde_json::to_string(event).expect("plain data")))
+        } else if std::io::stderr().is_terminal() {
+            let mut bars = Bars::new(Lines::new(title, labels, store));
+            Box::new(move |event| bars.report(event))
+        } else {
+            let mut lines = Lines::new(title, labels, store);
+            Box::new(move |event| lines.report(event).iter().for_each(|line| say(line)))
+        }
     }
 
     fn machine(&self) -> Machine {
@@ -175,4 +162,40 @@ fn report(project: &Project, store: &Store, plan: &Plan, id: &str, path: &Path) 
     warn(&write(project, store, &[subject], path)?);
     say(&format!("report: {}", path.display()));
     Ok(())
+}
+
+/// Hands Ctrl-C on to the run. The third one ends this program at once.
+///
+/// # Errors
+/// When the system refuses.
+fn listen() -> Result<Arc<Interrupts>> {
+    let interrupts = Arc::new(Interrupts::default());
+    let handler = interrupts.clone();
+    let presses = AtomicUsize::new(0);
+    ctrlc::set_handler(move || {
+        handler.send();
+        // The run may be busy where it cannot hear; its supervisor ends its workers.
+        if presses.fetch_add(1, Relaxed) >= 2 {
+            std::process::exit(i32::from(STOPPED));
+        }
+    })
+    .map_err(|error| Error::refused(Code::Io, format!("cannot listen for Ctrl-C: {error}"), ""))?;
+    Ok(interrupts)
+}
+
+/// Prints the errors of a run; returns its exit code.
+fn ended(summary: RunSummary, written: Result<()>) -> u8 {
+    let failed = !summary.failed.is_empty() || written.is_err();
+    if let Err(error) = written {
+        print_error(error);
+    }
+    for (stage, error) in summary.failed {
+        say(&format!("\nstage `{stage}` failed:"));
+        print_error(error);
+    }
+    match (failed, summary.stopped) {
+        (true, _) => STAGE_FAILED,
+        (false, true) => STOPPED,
+        (false, false) => SUCCESS,
+    }
 }

@@ -50,32 +50,8 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
     let mut stages: Vec<StageInstance> = Vec::with_capacity(order.len());
     for original in order {
         let (stage, decl) = (&spec.stages[original], &decls[original]);
-        let mut labels = BTreeSet::new();
-        let mut inputs = LiteMap::new();
-        let mut absent = LiteMap::new();
-        for (name, (wire, _)) in std::mem::take(&mut wires[original]) {
-            let input = match wire {
-                Wire::Source { name: source, files, .. } if files.is_empty() => {
-                    let pattern = spec.sources.get(&source).and_then(|source| source.path.as_ref());
-                    absent.insert(name, pattern.map_or_else(String::new, |(path, _)| path.get_ref().clone()));
-                    continue;
-                }
-                Wire::Source { name, files, base } => Input::Source { name, files, base },
-                Wire::Output { stage, output, label } => {
-                    let stage = position[&stage];
-                    labels.extend(label);
-                    labels.extend(stages[stage].labels.iter().cloned());
-                    Input::Artifact { stage, output }
-                }
-                Wire::Gather { stages: all, output, label } => {
-                    let all: Vec<usize> = all.iter().map(|stage| position[stage]).collect();
-                    labels.extend(label);
-                    labels.extend(all.iter().flat_map(|stage| stages[*stage].labels.iter().cloned()));
-                    Input::Gather { stages: all, output }
-                }
-            };
-            inputs.insert(name, input);
-        }
+        let wires = std::mem::take(&mut wires[original]);
+        let Wired { inputs, absent, labels } = wired(wires, &spec, &position, &stages);
         stages.push(StageInstance {
             name: stage.name.clone(),
             values: stage.values.clone(),
@@ -89,6 +65,49 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
         });
     }
     Ok(Plan { request: request.clone(), summary, stages, metadata })
+}
+
+/// Inputs of an instance, by the positions of their producers.
+#[derive(Default)]
+struct Wired {
+    inputs: LiteMap<String, Input>,
+    /// Optional inputs without files, with the pattern of their source.
+    absent: LiteMap<String, String>,
+    labels: BTreeSet<String>,
+}
+
+/// Wires an instance to the `stages` before it; `position` maps places in the spec to places among these.
+fn wired(
+    wires: LiteMap<String, (Wire, &Origin)>,
+    spec: &Spec,
+    position: &BTreeMap<usize, usize>,
+    stages: &[StageInstance],
+) -> Wired {
+    let Wired { mut inputs, mut absent, mut labels } = Wired::default();
+    for (name, (wire, _)) in wires {
+        let input = match wire {
+            Wire::Source { name: source, files, .. } if files.is_empty() => {
+                let pattern = spec.sources.get(&source).and_then(|source| source.path.as_ref());
+                absent.insert(name, pattern.map_or_else(String::new, |(path, _)| path.get_ref().clone()));
+                continue;
+            }
+            Wire::Source { name, files, base } => Input::Source { name, files, base },
+            Wire::Output { stage, output, label } => {
+                let stage = position[&stage];
+                labels.extend(label);
+                labels.extend(stages[stage].labels.iter().cloned());
+                Input::Artifact { stage, output }
+            }
+            Wire::Gather { stages: all, output, label } => {
+                let all: Vec<usize> = all.iter().map(|stage| position[stage]).collect();
+                labels.extend(label);
+                labels.extend(all.iter().flat_map(|stage| stages[*stage].labels.iter().cloned()));
+                Input::Gather { stages: all, output }
+            }
+        };
+        inputs.insert(name, input);
+    }
+    Wired { inputs, absent, labels }
 }
 
 fn declarations(project: &Project, spec: &Spec) -> Result<Vec<Arc<StageDecl>>> {

@@ -67,16 +67,7 @@ pub fn run(
         recorder.keep(event);
         report(event);
     };
-    let Request { pipeline, dataset, profile, set } = plan.request.clone();
-    report(&Event::RunStarted {
-        version: JSON_VERSION,
-        run: id.clone(),
-        pipeline,
-        dataset,
-        profile,
-        set,
-        stages: plan.stages.len(),
-    });
+    report(&started(&id, plan));
     let mut sources = Sources::load(store, &project.root);
     let run = Run { project, store, plan, id, workplace: OnceLock::new() };
     let (sender, receiver) = mpsc::channel();
@@ -116,6 +107,12 @@ pub fn run(
         seconds,
     });
     Ok(summary)
+}
+
+fn started(id: &str, plan: &Plan) -> Event {
+    let Request { pipeline, dataset, profile, set } = plan.request.clone();
+    let (version, run, stages) = (JSON_VERSION, id.to_owned(), plan.stages.len());
+    Event::RunStarted { version, run, pipeline, dataset, profile, set, stages }
 }
 
 fn remember(

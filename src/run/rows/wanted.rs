@@ -88,14 +88,25 @@ impl Wanted {
                 }
             }
         }
+        Self::sorted(found, || (table[0].path.display().to_string(), rows.key.clone()))
+    }
+
+    /// Rows in the order of their keys.
+    ///
+    /// # Errors
+    /// When two have the same key; `source` is the file and the column of the keys.
+    fn sorted(
+        mut found: Vec<(String, Digest, (u32, u64))>,
+        source: impl Fn() -> (String, String),
+    ) -> Result<Self> {
         if !found.is_sorted_by(|a, b| a.0 <= b.0) {
             found.sort_by(|a, b| a.0.cmp(&b.0));
         }
         let twice: BTreeSet<&str> =
             found.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[0].0.as_str()).collect();
         if !twice.is_empty() {
-            let file = table[0].path.display();
-            let message = format!("{file} has the key `{}` twice: {}", rows.key, list(twice));
+            let (file, key) = source();
+            let message = format!("{file} has the key `{key}` twice: {}", list(twice));
             return Err(Error::refused(Code::Unsupported, message, "a row-wise stage wants one row a key"));
         }
         let mut wanted = Self::default();

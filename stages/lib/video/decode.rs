@@ -6,7 +6,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{ChildStdout, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 use std::thread;
 
 use anyhow::{Context as _, Result, bail};
@@ -42,6 +42,45 @@ impl Decoding {
         let before = format!("scale=-2:180,select='eq(n,0)+gt(scene,{threshold})'");
         Self { before, height: 16, ..Self::default() }
     }
+
+    /// Filters that frames pass, in order.
+    fn filters(&self) -> Vec<String> {
+        let mut filters = vec!["showinfo=checksum=0".to_owned()];
+        if let Some(frames) = self.frames {
+            filters.insert(0, format!("trim=end_frame={frames}"));
+        }
+        if !self.before.is_empty() {
+            filters.insert(0, self.before.clone());
+        }
+        if self.deflicker > 1 {
+            filters.push(format!("deflicker=size={}", self.deflicker));
+        }
+        if !self.select.is_empty() {
+            filters.push(format!("select='{}'", self.select));
+        }
+        if self.height > 0 {
+            filters.push(format!("scale=-2:{}:flags=bicubic+accurate_rnd", self.height));
+        }
+        filters
+    }
+
+    /// ffmpeg with the options that come before the input.
+    fn command(&self) -> Command {
+        let mut command = ffmpeg();
+        command.args(["-loglevel", "level+info", "-copyts"]);
+        if self.skip_damaged {
+            // With frame threads, ffmpeg 9.0 does not end after an error that explodes.
+            command.args(["-err_detect", "explode", "-threads", "1"]);
+        }
+        if self.keys_only {
+            command.args(["-skip_frame", "nokey"]);
+        }
+        if let Some(from) = self.from {
+            // Times are those of the container, as without it.
+            command.args(["-seek_timestamp", "1", "-ss", &format!("{from:.6}")]);
+        }
+        command
+    }
 }
 
 /// What ffmpeg said about what it decoded.
@@ -64,39 +103,11 @@ pub(crate) fn decode(
     how: &Decoding,
     mut each: impl FnMut(RgbImage) -> Result<()>,
 ) -> Result<Decoded> {
-    let mut filters = vec!["showinfo=checksum=0".to_owned()];
-    if let Some(frames) = how.frames {
-        filters.insert(0, format!("trim=end_frame={frames}"));
-    }
-    if !how.before.is_empty() {
-        filters.insert(0, how.before.clone());
-    }
-    if how.deflicker > 1 {
-        filters.push(format!("deflicker=size={}", how.deflicker));
-    }
-    if !how.select.is_empty() {
-        filters.push(format!("select='{}'", how.select));
-    }
-    if how.height > 0 {
-        filters.push(format!("scale=-2:{}:flags=bicubic+accurate_rnd", how.height));
-    }
-    let mut command = ffmpeg();
-    command.args(["-loglevel", "level+info", "-copyts"]);
-    if how.skip_damaged {
-        // With frame threads, ffmpeg 9.0 does not end after an error that explodes.
-        command.args(["-err_detect", "explode", "-threads", "1"]);
-    }
-    if how.keys_only {
-        command.args(["-skip_frame", "nokey"]);
-    }
-    if let Some(from) = how.from {
-        // Times are those of the container, as without it.
-        command.args(["-seek_timestamp", "1", "-ss", &format!("{from:.6}")]);
-    }
+    let mut command = how.command();
     let mut child = command
         .arg("-i")
         .arg(path)
-        .args(["-map", "0:V:0", "-vf", &filters.join(","), "-fps_mode", "passthrough"])
+        .args(["-map", "0:V:0", "-vf", &how.filters().join(","), "-fps_mode", "passthrough"])
         // At a constant rate, frames that lie closer would be given one time.
         .args(["-enc_time_base", "1/90000", "-c:v", "ppm", "-pix_fmt", "rgb24", "-f", "image2pipe", "-"])
         .stdout(Stdio::piped())

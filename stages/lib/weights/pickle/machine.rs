@@ -100,9 +100,11 @@ impl Machine {
         Ok(())
     }
 
-    /// Performs one instruction; whether it was the last.
+    /// Performs one instruction; returns true if it was the last.
     pub(crate) fn step(&mut self, reader: &mut Reader) -> Result<bool, String> {
-        match reader.take(1)?[0] {
+        let code = reader.take(1)?[0];
+        match code {
+            // The protocol's version, and the length of a frame.
             0x80 => drop(reader.take(1)?),
             0x95 => drop(reader.take(8)?),
             b'.' => {
@@ -111,8 +113,20 @@ impl Machine {
             }
             b'(' => self.marks.push(self.stack.len()),
             b'0' => drop(self.pop()?),
-            b'}' => self.push(Node::Dict(Vec::new())),
-            b']' | b')' | 0x8f => self.push(Node::List(Vec::new())),
+            b'q' => self.remember(reader.take(1)?[0].into())?,
+            b'r' => self.remember(u32::from_le_bytes(reader.array()?))?,
+            0x94 => self.remember(self.memo.len() as u32)?,
+            b'h' => self.recall(reader.take(1)?[0].into())?,
+            b'j' => self.recall(u32::from_le_bytes(reader.array()?))?,
+            _ if self.literal(code, reader)? || self.collection(code)? || self.object(code, reader)? => {}
+            _ => return Err(format!("pickle code {code:#04x}, which no weights need")),
+        }
+        Ok(false)
+    }
+
+    /// Pushes a number or a text; returns false if the instruction does something else.
+    fn literal(&mut self, code: u8, reader: &mut Reader) -> Result<bool, String> {
+        match code {
             b'N' => self.push(Node::Other),
             0x88 => self.push(Node::Int(1)),
             0x89 => self.push(Node::Int(0)),
@@ -152,26 +166,21 @@ impl Machine {
             b'B' => self.push(Node::Bytes(reader.sized(4)?.to_vec())),
             b'C' => self.push(Node::Bytes(reader.sized(1)?.to_vec())),
             0x8e | 0x96 => self.push(Node::Bytes(reader.sized(8)?.to_vec())),
-            b'c' => {
-                let name = format!("{}.{}", reader.line()?, reader.line()?);
-                self.push(Node::Global(name));
-            }
-            0x93 => {
-                let (name, module) = (self.pop()?, self.pop()?);
-                let part = |id| self.pickle.text(id).ok_or("a name that is no text");
-                let name = format!("{}.{}", part(module)?, part(name)?);
-                self.push(Node::Global(name));
-            }
-            b'q' => self.remember(reader.take(1)?[0].into())?,
-            b'r' => self.remember(u32::from_le_bytes(reader.array()?))?,
-            0x94 => self.remember(self.memo.len() as u32)?,
-            b'h' => self.recall(reader.take(1)?[0].into())?,
-            b'j' => self.recall(u32::from_le_bytes(reader.array()?))?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Makes or fills a list, a tuple or a dict; returns false if the instruction does something else.
+    fn collection(&mut self, code: u8) -> Result<bool, String> {
+        match code {
+            b'}' => self.push(Node::Dict(Vec::new())),
+            b']' | b')' | 0x8f => self.push(Node::List(Vec::new())),
             b't' => {
                 let items = self.since_mark()?;
                 self.push(Node::List(items));
             }
-            code @ 0x85..=0x87 => self.tuple(usize::from(code - 0x84))?,
+            0x85..=0x87 => self.tuple(usize::from(code - 0x84))?,
             b'e' | 0x90 => {
                 let items = self.since_mark()?;
                 self.extend(items)?;
@@ -188,6 +197,24 @@ impl Machine {
                 let (value, key) = (self.pop()?, self.pop()?);
                 self.insert(&[key, value])?;
             }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Names, calls or fills an object, none of which is executed; returns false if the instruction does something else.
+    fn object(&mut self, code: u8, reader: &mut Reader) -> Result<bool, String> {
+        match code {
+            b'c' => {
+                let name = format!("{}.{}", reader.line()?, reader.line()?);
+                self.push(Node::Global(name));
+            }
+            0x93 => {
+                let (name, module) = (self.pop()?, self.pop()?);
+                let part = |id| self.pickle.text(id).ok_or("a name that is no text");
+                let name = format!("{}.{}", part(module)?, part(name)?);
+                self.push(Node::Global(name));
+            }
             b'Q' => {
                 let id = self.pop()?;
                 self.push(Node::Persistent(id));
@@ -200,8 +227,8 @@ impl Machine {
                     *state = Some(given);
                 }
             }
-            code => return Err(format!("pickle code {code:#04x}, which no weights need")),
+            _ => return Ok(false),
         }
-        Ok(false)
+        Ok(true)
     }
 }
