@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result};
-use callsheet_worker::print::{print_json, print_text, say};
+use callsheet_worker::print::{print_json, print_text, say, table};
 use clap::Args;
 use serde_json::json;
 
@@ -74,10 +74,11 @@ impl Compare {
             lines.iter().for_each(|line| print_text(&format!("  {line}")));
         }
         if !metrics.is_empty() {
-            print_text(&format!("\n{:<48} {:>12} {:>12}", "last value", "a", "b"));
-        }
-        for (name, old, new) in metrics {
-            print_text(&format!("{name:<48} {old:>12.5} {new:>12.5}"));
+            let header = ["last value", "a", "b"].map(str::to_owned).to_vec();
+            let lines = metrics
+                .iter()
+                .map(|(name, old, new)| vec![name.to_string(), format!("{old:.5}"), format!("{new:.5}")]);
+            print_text(&format!("\n{}", table([header].into_iter().chain(lines), &[1, 2])));
         }
         if stages.is_empty() {
             print_text("\nthe same results");

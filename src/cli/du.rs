@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use callsheet_worker::error::Result;
-use callsheet_worker::print::{print_json_list, print_text};
+use callsheet_worker::print::{print_json_list, print_text, table};
 use clap::Args;
 use serde::Serialize;
 
@@ -55,11 +55,12 @@ impl Du {
             print_json_list("stages", &rooms);
             return Ok(SUCCESS);
         }
-        print_text(&format!("{:<28} {:>8} {:>10} {:>10}", "stage", "results", "size", "needed"));
-        for room in &rooms {
+        let header = ["stage", "results", "size", "needed"].map(str::to_owned).to_vec();
+        let line = |room: &Room| {
             let (bytes, needed) = (Bytes(room.bytes).to_string(), Bytes(room.needed).to_string());
-            print_text(&format!("{:<28} {:>8} {bytes:>10} {needed:>10}", room.stage, room.results));
-        }
+            vec![room.stage.clone(), room.results.to_string(), bytes, needed]
+        };
+        print_text(&table([header].into_iter().chain(rooms.iter().map(line)), &[1, 2, 3]));
         let total: u64 = inventory.objects.values().sum();
         print_text(&format!("\n{} in all; `callsheet gc` says what nothing needs", Bytes(total)));
         Ok(SUCCESS)

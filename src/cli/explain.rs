@@ -5,7 +5,7 @@ use std::slice;
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result, list};
-use callsheet_worker::print::{print_json, print_text};
+use callsheet_worker::print::{print_json, print_text, table};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -57,14 +57,15 @@ impl Explain {
         }
         let (left, right) = (rows(stored.as_ref()), rows(wanted.as_ref()));
         let names: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
-        print_text(&format!("  {:<28} {:<34} {}", "", "stored", "wanted"));
-        for name in names {
+        let header = ["", "", "stored", "wanted"].map(str::to_owned).to_vec();
+        let line = |name: &String| {
             let (old, new) = (left.get(name), right.get(name));
             // Without its inputs there is no wanted key to differ from.
-            let mark = if wanted.is_some() && old != new { "≠" } else { " " };
+            let mark = if wanted.is_some() && old != new { "≠" } else { "" };
             let show = |value: Option<&String>| value.map_or("-", String::as_str).to_owned();
-            print_text(&format!("{mark} {name:<28} {:<34} {}", show(old), show(new)));
-        }
+            vec![mark.to_owned(), name.clone(), show(old), show(new)]
+        };
+        print_text(&table([header].into_iter().chain(names.into_iter().map(line)), &[]));
         print_text(&match &prospect.state {
             State::Cached { .. } => "\ncached: the wanted result is in the store".to_owned(),
             State::Run { reasons, .. } => format!("\nwill run: {}", reasons.join("; ")),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::str::FromStr as _;
 
 use callsheet_worker::error::Result;
-use callsheet_worker::print::{print_json, print_text};
+use callsheet_worker::print::{print_json, print_text, table};
 use clap::Args;
 use serde_json::json;
 
@@ -75,14 +75,18 @@ impl Gc {
             );
             return Ok(SUCCESS);
         }
-        for orphan in &garbage.orphans {
+        let orphans = garbage.orphans.iter().map(|orphan| {
             let place = title(&orphan.pipeline, &orphan.dataset, "");
-            print_text(&format!("{:<28} no longer declared by {place}", orphan.stage));
-        }
-        for (record, seconds, bytes) in &lines {
-            let (stage, key) = (&record.provenance.stage, record.key.digest().short());
-            let (size, took) = (Bytes(*bytes).to_string(), human_seconds(*seconds));
-            print_text(&format!("{stage:<28} {key}  {size:>10}  took {took}"));
+            vec![orphan.stage.clone(), format!("no longer declared by {place}")]
+        });
+        let records = lines.iter().map(|(record, seconds, bytes)| {
+            let (stage, key) = (record.provenance.stage.clone(), record.key.digest().short());
+            vec![stage, key, Bytes(*bytes).to_string(), format!("took {}", human_seconds(*seconds))]
+        });
+        for rows in [orphans.collect::<Vec<_>>(), records.collect()] {
+            if !rows.is_empty() {
+                print_text(&table(rows, &[2]));
+            }
         }
         let done = if self.delete { "freed" } else { "would be freed; `callsheet gc --delete` does it" };
         print_text(&format!("{} results that nothing needs: {} {done}", lines.len(), Bytes(bytes)));

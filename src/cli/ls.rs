@@ -1,7 +1,7 @@
 //! `callsheet ls`.
 
 use callsheet_worker::error::Result;
-use callsheet_worker::print::{print_json_list, print_text};
+use callsheet_worker::print::{print_json_list, print_text, table};
 use clap::Args;
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use super::exit::SUCCESS;
 use super::which::{Which, sources, store};
 use crate::declare::{ArtifactKind, Bytes, Project};
 use crate::run::outlook;
-use crate::store::StageState;
+use crate::store::{RunRecord, StageState};
 use callsheet_figures::label::human_seconds;
 
 /// List the artifacts of a pipeline over a dataset, or the runs
@@ -117,21 +117,16 @@ impl Ls {
         if self.json {
             return print_json_list("artifacts", &rows);
         }
-        print_text(&format!("{:<36} {:<10} {:>9} {:>10} {:>12}", "artifact", "kind", "rows", "size", "took"));
-        for row in rows {
-            let kind = format!("{:?}", row.kind).to_lowercase();
-            let Some(bytes) = row.bytes else {
-                print_text(&format!("{:<36} {kind:<10} not there yet", row.artifact));
-                continue;
-            };
-            let count = row.rows.map(|r| r.to_string()).unwrap_or_default();
-            let took = row.seconds.map(human_seconds).unwrap_or_default();
-            print_text(&format!(
-                "{:<36} {kind:<10} {count:>9} {:>10} {took:>12}",
-                row.artifact,
-                Bytes(bytes).to_string()
-            ));
-        }
+        let header = ["artifact", "kind", "rows", "size", "took"].map(str::to_owned).to_vec();
+        let line = |row: &Row| {
+            let count = row.rows.map(|rows| rows.to_string()).unwrap_or_default();
+            let size = row.bytes.map_or_else(|| "-".to_owned(), |bytes| Bytes(bytes).to_string());
+            let took = row.seconds.map(human_seconds);
+            let took =
+                if row.bytes.is_none() { "not there yet".to_owned() } else { took.unwrap_or_default() };
+            vec![row.artifact.clone(), format!("{:?}", row.kind).to_lowercase(), count, size, took]
+        };
+        print_text(&table([header].into_iter().chain(rows.iter().map(line)), &[2, 3]));
         if let Some(row) = rows.iter().find(|row| !row.rests_on.is_empty()) {
             print_text(&format!("\nrests on: {}", row.rests_on.join(", ")));
         }
@@ -143,17 +138,16 @@ impl Ls {
             print_json_list("runs", &runs);
             return Ok(SUCCESS);
         }
-        for run in &runs {
+        let line = |run: &RunRecord| {
             let count = |state: StageState| run.stages.values().filter(|stage| stage.state == state).count();
             let (ran, cached, not) =
                 (count(StageState::Ran), count(StageState::Cached), count(StageState::NotDone));
             let failed = if not > 0 { format!(", not done {not}") } else { String::new() };
-            print_text(&format!(
-                "{}  {:>12}  ran {ran}, cached {cached}{failed}  {}",
-                run.id,
-                human_seconds(run.seconds),
-                describe(run)
-            ));
+            let stages = format!("ran {ran}, cached {cached}{failed}");
+            vec![run.id.clone(), human_seconds(run.seconds), stages, describe(run)]
+        };
+        if !runs.is_empty() {
+            print_text(&table(runs.iter().map(line), &[]));
         }
         Ok(SUCCESS)
     }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result, suggest};
-use callsheet_worker::print::print_text;
+use callsheet_worker::print::{print_text, table};
 use clap::Args;
 
 use super::exit::SUCCESS;
@@ -44,9 +44,8 @@ impl Stages {
             print_text(markdown(&stages).trim_end());
             return Ok(SUCCESS);
         }
-        let width = names.iter().map(String::len).max().unwrap_or(0);
-        for stage in stages {
-            print_text(&format!("{:<width$}  {}", stage.name, stage.summary));
+        if !stages.is_empty() {
+            print_text(&table(stages.into_iter().map(|stage| vec![stage.name, stage.summary]), &[]));
         }
         Ok(SUCCESS)
     }

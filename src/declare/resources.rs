@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use bytesize::ByteSize;
 use callsheet_worker::error::suggest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
@@ -91,29 +92,10 @@ impl<'de> Deserialize<'de> for Seconds {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bytes(pub u64);
 
-const UNITS: [(&str, u64); 9] = [
-    ("KiB", 1 << 10),
-    ("MiB", 1 << 20),
-    ("GiB", 1 << 30),
-    ("TiB", 1 << 40),
-    ("kB", 1_000),
-    ("MB", 1_000_000),
-    ("GB", 1_000_000_000),
-    ("TB", 1_000_000_000_000),
-    ("B", 1),
-];
-
 /// As people read them: `812 B`, `1.5 MB`.
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let units = ["kB", "MB", "GB", "TB"];
-        let mut value = self.0 as f64 / 1000.0;
-        let mut unit = 0;
-        while value >= 1000.0 && unit + 1 < units.len() {
-            value /= 1000.0;
-            unit += 1;
-        }
-        if self.0 < 1000 { write!(f, "{} B", self.0) } else { write!(f, "{value:.1} {}", units[unit]) }
+        f.pad(&ByteSize(self.0).display().si().to_string())
     }
 }
 
@@ -121,12 +103,9 @@ impl std::str::FromStr for Bytes {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let unit = UNITS.iter().find(|(unit, _)| text.ends_with(unit)).unwrap_or(&("", 1));
-        let number = text.strip_suffix(unit.0).unwrap_or(text).trim();
-        match number.parse::<f64>() {
-            Ok(number) if number >= 0.0 && number.is_finite() => Ok(Self((number * unit.1 as f64) as u64)),
-            _ => Err(format!("`{text}` is no size: e.g. \"4 GB\" or \"512 MiB\"")),
-        }
+        let size = text.trim().parse::<ByteSize>();
+        size.map(|size| Self(size.0))
+            .map_err(|_| format!("`{text}` is no size: e.g. \"4 GB\" or \"512 MiB\""))
     }
 }
 

@@ -5,6 +5,9 @@ use std::io::{ErrorKind, Write as _};
 use std::process;
 
 use serde::Serialize;
+use tabled::builder::Builder;
+use tabled::settings::object::Columns;
+use tabled::settings::{Alignment, Padding, Style};
 
 /// Exit code of a command that cannot print what it was asked for.
 const FAILED: i32 = 1;
@@ -47,6 +50,22 @@ pub fn print_text(text: &str) {
     }
 }
 
+/// Lays rows out in columns, each as wide as its widest cell, with two spaces between them. Columns in `right` are aligned
+/// to the right. Lines have no spaces at their ends, and the text no line break.
+pub fn table(rows: impl IntoIterator<Item = Vec<String>>, right: &[usize]) -> String {
+    let mut builder = Builder::default();
+    for row in rows {
+        builder.push_record(row.into_iter().map(|cell| plain(&cell)));
+    }
+    let mut table = builder.build();
+    table.with(Style::empty()).with(Padding::new(0, 2, 0, 0)).with(Alignment::left());
+    for column in right {
+        table.modify(Columns::one(*column), Alignment::right());
+    }
+    let text = table.to_string();
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
 /// Returns a text without control characters, which could control the terminal: a line of a stranger stays one line.
 pub fn plain(text: &str) -> String {
     text.replace(char::is_control, "?")
@@ -55,4 +74,19 @@ pub fn plain(text: &str) -> String {
 /// Prints a line to stderr; a log on a full disk is no reason to panic.
 pub fn say(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows = [["stage", "rows", "took"], ["länger als die anderen", "7", "1 s"], ["日本", "1200", ""]];
+        let text = table(rows.map(|row| row.map(str::to_owned).to_vec()), &[1]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "stage                   rows  took");
+        assert_eq!(lines[1], "länger als die anderen     7  1 s");
+        assert_eq!(lines[2], "日本                    1200", "wide characters take two cells");
+    }
 }
