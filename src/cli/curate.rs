@@ -286,7 +286,7 @@ fn author(said: Option<&str>) -> Result<String> {
 /// Column of keys, and the keys of all rows that verdicts in `file` can be on.
 fn known_keys(which: &Which, file: &str) -> Result<(String, BTreeSet<String>)> {
     let (project, store, plan, survey) = which.survey()?;
-    let all: Vec<Reader> = plan.stages.iter().flat_map(readers).collect();
+    let all: Vec<Reader> = plan.stages.iter().enumerate().flat_map(readers).collect();
     let Some(first) = all.first() else {
         return Err(Error::refused(
             Code::Declaration,
@@ -306,27 +306,38 @@ fn known_keys(which: &Which, file: &str) -> Result<(String, BTreeSet<String>)> {
     let mut sources = sources(&project, &store, &plan);
     let prospects = outlook(&store, &mut sources, &survey, &plan)?;
     let mut known = BTreeSet::new();
-    for Reader { stage, on, .. } in of_file {
-        let Some(Input::Artifact { stage: maker, output }) = stage.inputs.get(&on.input) else {
-            let message =
-                format!("input `{}` of stage `{}` is not an output of a stage", on.input, stage.name);
-            return Err(Error::refused(
-                Code::Declaration,
-                message,
-                "verdicts are on rows that a stage has computed",
-            ));
+    for Reader { position, stage, on, file } in of_file {
+        let (maker, output) = match (&on.output, on.input.as_ref().and_then(|input| stage.inputs.get(input)))
+        {
+            (Some(output), _) => (*position, output),
+            (None, Some(Input::Artifact { stage: maker, output })) => (*maker, output),
+            _ => {
+                let input = on.input.as_deref().unwrap_or_default();
+                let message =
+                    format!("input `{input}` of stage `{}` is not an output of a stage", stage.name);
+                let help = "verdicts are on rows that a stage has computed";
+                return Err(Error::refused(Code::Declaration, message, help));
+            }
         };
-        let name = format!("{}.{output}", plan.stages[*maker].name);
-        let Some(objects) = &prospects[*maker].objects else {
+        let maker_name = &plan.stages[maker].name;
+        let name = format!("{maker_name}.{output}");
+        // A stage that reads the verdicts itself is out of date as soon as there is a new one.
+        let last = || survey.last(maker_name).map(|head| &head.outputs);
+        let Some(objects) =
+            prospects[maker].objects.as_ref().or_else(|| on.output.as_ref().and_then(|_| last()))
+        else {
             return Err(Error::refused(
                 Code::NotComputed,
                 format!(
                     "`{name}` is not computed yet with these parameters: its rows are what verdicts are on"
                 ),
-                format!("`callsheet run {}` computes it", plan.stages[*maker].name),
+                format!("`callsheet run {maker_name}` computes it"),
             ));
         };
         known.extend(keys(&store.materialize(&objects[output]), &on.key, &name)?);
+        if on.output.is_some() {
+            known.extend(read(&project.root.join(file))?.into_iter().map(|line| line.key));
+        }
     }
     Ok((key.clone(), known))
 }
@@ -354,6 +365,8 @@ fn keys(path: &Path, column: &str, name: &str) -> Result<Vec<String>> {
 
 /// Input of a stage that reads verdicts.
 struct Reader<'a> {
+    /// Position of the stage in the plan.
+    position: usize,
     stage: &'a StageInstance,
     on: &'a VerdictsOn,
     /// Path of the verdicts, whether the file exists or not.
@@ -361,7 +374,7 @@ struct Reader<'a> {
 }
 
 /// Inputs of a stage that read verdicts and are wired to a source.
-fn readers(stage: &StageInstance) -> Vec<Reader<'_>> {
+fn readers((position, stage): (usize, &StageInstance)) -> Vec<Reader<'_>> {
     let mut found = Vec::new();
     for (name, input) in &stage.decl.inputs {
         let file = match stage.inputs.get(name) {
@@ -370,7 +383,7 @@ fn readers(stage: &StageInstance) -> Vec<Reader<'_>> {
             None => stage.absent.get(name).cloned(),
         };
         if let (Some(on), Some(file)) = (&input.verdicts, file) {
-            found.push(Reader { stage, on, file });
+            found.push(Reader { position, stage, on, file });
         }
     }
     found

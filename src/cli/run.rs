@@ -20,7 +20,7 @@ use super::which::{Select, Which, store, survey};
 use crate::declare::{Bytes, Project};
 use crate::event::Event;
 use crate::plan::{Plan, Request};
-use crate::report::{FILE, Subject, write};
+use crate::report::{FILE, Subject, is_complete, write};
 use crate::run::{Interrupts, Machine, RunOptions, RunSummary, machine, run};
 use crate::store::{Store, out};
 use crate::words::title;
@@ -104,7 +104,7 @@ impl Run {
         let written = lineage.map_or(Ok(()), |file| file.close(ran.as_ref().err()));
         let summary = ran?;
         let path = out(&project.data, &plan.request.pipeline, &plan.request.dataset).join(FILE);
-        let wanted = self.report && (!summary.found_all() || !path.exists());
+        let wanted = self.report && (!summary.found_all() || !is_complete(&path));
         let written =
             written.and(if wanted { report(&project, &store, &plan, &run_id, &path) } else { Ok(()) });
         Ok(ended(summary, written))

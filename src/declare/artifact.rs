@@ -89,7 +89,10 @@ pub struct InputDecl {
 #[serde(deny_unknown_fields)]
 pub struct VerdictsOn {
     /// Input of the same stage, a table, on whose rows they are.
-    pub input: String,
+    pub input: Option<String>,
+    /// Instead of an input: output of the same stage, a table, on whose rows they are. Rows that verdicts exclude are
+    /// missing in it; those that the file names are known all the same.
+    pub output: Option<String>,
     /// Column of text that names its rows.
     pub key: String,
 }

@@ -33,6 +33,14 @@ pub use subject::Subject;
 /// Name of the report of a pipeline over a dataset, in their folder of `data/out`.
 pub const FILE: &str = "report.html";
 
+/// End of a page that lacks sections of commands that failed.
+const INCOMPLETE: &str = "<!-- incomplete -->\n";
+
+/// Returns true if there is a page that lacks nothing.
+pub fn is_complete(path: &Path) -> bool {
+    fs::read(path).is_ok_and(|page| !page.ends_with(INCOMPLETE.as_bytes()))
+}
+
 /// Writes the page of `subjects`, at least one, to `path`: whole, or not at all. Returns the reasons why commands of the
 /// project failed to add their sections.
 ///
@@ -43,7 +51,10 @@ pub fn write(project: &Project, store: &Store, subjects: &[Subject], path: &Path
         [subject] => ask(project, store, subject),
         _ => Default::default(),
     };
-    let page = page::page(store, subjects, &sections);
+    let mut page = page::page(store, subjects, &sections);
+    if !failures.is_empty() {
+        page.push_str(INCOMPLETE);
+    }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).doing("cannot create", folder)?;
     let mode = Permissions::from_mode(0o666); // but for what the user masks

@@ -198,3 +198,49 @@ fn a_plan_says_what_a_stage_that_lists_would_fail_at() {
     let runs = std::fs::read_dir(project.path("data/store/runs")).expect("a folder").count();
     assert_eq!(runs, 1, "a plan leaves no run");
 }
+
+/// A stage that reads files and leaves out those that verdicts on its own table exclude.
+const OWN: &str = "summary = \"Lists files\"\nversion = 1\ncommand = [\"python3\", \"own.py\"]\n\
+    [inputs.files]\nkind = \"files\"\ndoc = \"Files\"\n\
+    [inputs.curation]\nkind = \"files\"\noptional = true\nverdicts = { output = \"list\", key = \"file\" }\ndoc = \"Verdicts\"\n\
+    [outputs.list]\nkind = \"table\"\npath = \"list.parquet\"\nformat = \"json\"\ncolumns = { file = \"string\" }\ndoc = \"A file a row\"\n";
+
+#[test]
+fn verdicts_can_be_on_the_rows_of_the_stage_that_reads_them() {
+    let project = project(0..3);
+    frames(&project, "b", 0..1);
+    project.write("stages/own/stage.toml", OWN);
+    project.write(
+        "stages/own/own.py",
+        "import csv, json, sys\nr = json.load(open(sys.argv[1]))\n\
+         files = r['inputs'].get('curation', {'paths': []})['paths']\n\
+         out = {line['key'] for f in files for line in csv.DictReader(open(f)) if line['verdict'] == 'exclude'}\n\
+         rows = [n for n in r['inputs']['files']['names'] if n not in out]\n\
+         open(r['outputs']['list'], 'w').write(''.join(json.dumps({'file': n}) + '\\n' for n in rows))\n",
+    );
+    project.write(
+        "pipelines/own.toml",
+        "summary = \"Files\"\n[sources.raw]\npath = \"data/raw/few/*.csv\"\n\
+         [sources.curation]\npath = \"pipelines/curation/{dataset}.csv\"\n\
+         [stages.own]\ninputs.files = \"raw\"\ninputs.curation = \"curation\"\n",
+    );
+    let own = |words: &[&str]| {
+        let words = [&["curate"], words, &["--author", "a curator", "-p", "own", "-d", "few"]].concat();
+        project.stdout(&words);
+        project.run(&["-p", "own", "-d", "few"]).of("finished").len()
+    };
+    project.run(&["-p", "own", "-d", "few"]);
+    assert_eq!(own(&["exclude", "a.csv", "--reason", "x"]), 1);
+    let rows = || {
+        callsheet_worker::table::row_count(&project.path("data/out/own/few/own/list.parquet"))
+            .expect("a table")
+    };
+    assert_eq!(rows(), 1);
+    // It is no row any more, and its verdict can be taken back all the same.
+    assert_eq!(own(&["include", "a.csv", "--reason", "y"]), 1);
+    assert_eq!(rows(), 2);
+    project.write("stages/own/stage.toml", &OWN.replace("output = \"list\"", "output = \"lists\""));
+    assert_output!(project.refused("declaration", &["plan", "-p", "own", "-d", "few"]));
+    project.write("stages/own/stage.toml", &OWN.replace("output = \"list\", ", ""));
+    assert_output!(project.refused("declaration", &["plan", "-p", "own", "-d", "few"]));
+}

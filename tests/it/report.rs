@@ -249,3 +249,18 @@ fn a_command_that_fails_costs_a_report_no_more_than_its_section() {
     });
     assert_output!(said.join("\n"));
 }
+
+#[test]
+fn a_page_that_lacks_a_section_is_written_again_by_a_run_with_nothing_to_do() {
+    let project = with_sections("exit 3");
+    let run = ["run", "-p", "shown", "--report"];
+    project.stdout(&run);
+    let good =
+        "echo '{\"version\": 1, \"sections\": [{\"title\": \"Rain\", \"notes\": [], \"tables\": []}]}'";
+    project.write("weather.sh", &format!("#!/bin/sh\n{good}\n"));
+    project.stdout(&run);
+    assert!(project.read(FILE).contains("<h2>Rain</h2>"));
+    project.write("weather.sh", "#!/bin/sh\nexit 3\n");
+    project.stdout(&run);
+    assert!(project.read(FILE).contains("<h2>Rain</h2>"), "a complete page of the same results stays");
+}

@@ -1,4 +1,4 @@
-//! Inputs of a stage that refer to each other.
+//! Inputs of a stage that refer to other inputs or outputs.
 
 use std::sync::Arc;
 
@@ -18,15 +18,26 @@ pub(super) fn check(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
             let message = format!("input `{}` has verdicts and is no files", name.get_ref());
             return refuse(message, "verdicts are a CSV file: kind = \"files\"".to_owned());
         }
-        let tables = || file.inputs.iter().filter(|(_, i)| i.kind == ArtifactKind::Table && !i.many);
-        if !tables().any(|(known, _)| *known.get_ref() == verdicts.input) {
-            let message = format!(
-                "verdicts of input `{}` are on {:?}, which is no input of one table",
-                name.get_ref(),
-                verdicts.input
-            );
-            let known = tables().map(|(known, _)| known.get_ref().as_str());
-            return refuse(message, suggest(&verdicts.input, known));
+        let inputs = || {
+            let tables = file.inputs.iter().filter(|(_, i)| i.kind == ArtifactKind::Table && !i.many);
+            tables.map(|(known, _)| known.get_ref().as_str()).collect::<Vec<_>>()
+        };
+        let outputs = || {
+            let tables = file.outputs.iter().filter(|(_, o)| o.kind == ArtifactKind::Table);
+            tables.map(|(known, _)| known.get_ref().as_str()).collect::<Vec<_>>()
+        };
+        let (kind, table, known) = match (&verdicts.input, &verdicts.output) {
+            (Some(table), None) => ("input of one table", table, inputs()),
+            (None, Some(table)) => ("output that is a table", table, outputs()),
+            _ => {
+                let message = format!("verdicts of input `{}` name not exactly one table", name.get_ref());
+                return refuse(message, "give `input` or `output`, and `key`".to_owned());
+            }
+        };
+        if !known.contains(&table.as_str()) {
+            let message =
+                format!("verdicts of input `{}` are on {table:?}, which is no {kind}", name.get_ref());
+            return refuse(message, suggest(table, known));
         }
     }
     Ok(())
