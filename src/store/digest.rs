@@ -64,11 +64,11 @@ pub fn digest_directory(path: &Path) -> Result<Digest> {
         let name = file.strip_prefix(path).unwrap_or(&file).to_string_lossy().into_owned();
         Ok((name, digest_file(&file)?))
     };
-    Ok(digest_parts(files_below(path)?.into_iter().map(digest).collect::<Result<Vec<_>>>()?))
+    Ok(digest_named(files_below(path)?.into_iter().map(digest).collect::<Result<Vec<_>>>()?))
 }
 
-/// [`digest_directory`] of files whose names and digests are known.
-pub(super) fn digest_parts(files: impl IntoIterator<Item = (String, Digest)>) -> Digest {
+/// One digest over files by name: [`digest_directory`] of files whose digests are known.
+pub fn digest_named(files: impl IntoIterator<Item = (String, Digest)>) -> Digest {
     let mut hasher = blake3::Hasher::new();
     for (name, digest) in files {
         hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());

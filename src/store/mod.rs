@@ -46,7 +46,7 @@ mod verify;
 mod view;
 
 pub use cpu::cpu_kind;
-pub use digest::{digest_directory, digest_file};
+pub use digest::{digest_directory, digest_file, digest_named};
 pub use gc::Garbage;
 pub use heads::{Head, Heads};
 pub use inventory::Inventory;
@@ -61,7 +61,7 @@ pub use rows::{RowDigests, Segment};
 pub use run_dir::RunDir;
 pub use runs::{RunRecord, StageResult, position, run_id};
 pub use scratch::Scratch;
-pub use sources::{Sources, Watch, digest_named, name_below};
+pub use sources::{Sources, Watch, name_below};
 pub use staging::Staging;
 pub use state::StageState;
 pub use verify::Damage;

@@ -12,7 +12,7 @@ use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{Doing, Result};
 
 use super::digest::digest_file;
-use super::digest::digest_parts;
+use super::digest::digest_named;
 use super::files::{entries, remove};
 use super::object::Object;
 use super::place::{Look, look, seal};
@@ -114,7 +114,7 @@ impl Store {
         let object = Object {
             kind: ArtifactKind::Table,
             content,
-            bytes: digest_parts(segments.iter().enumerate().map(|(n, s)| (name(n), s.bytes))),
+            bytes: digest_named(segments.iter().enumerate().map(|(n, s)| (name(n), s.bytes))),
             size: segments.iter().map(|segment| segment.size).sum(),
             files: segments.len() as u64,
             rows: Some(segments.iter().map(|segment| segment.rows.len() as u64).sum()),

@@ -11,7 +11,7 @@ use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{Doing, Result};
 use serde::{Deserialize, Serialize};
 
-use super::digest::digest_while;
+use super::digest::{digest_named, digest_while};
 use super::lock::LockName;
 use super::root::{Store, read_json};
 
@@ -159,16 +159,6 @@ impl Sources {
 /// The name of a raw file as a worker sees it: its path below its source's own folder.
 pub fn name_below(file: &Path, base: &Path) -> String {
     file.strip_prefix(base).unwrap_or(file).to_string_lossy().into_owned()
-}
-
-/// One digest over files by name.
-pub fn digest_named(files: impl IntoIterator<Item = (String, Digest)>) -> Digest {
-    let mut hasher = blake3::Hasher::new();
-    for (name, digest) in files {
-        hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
-        hasher.update(digest.to_string().as_bytes());
-    }
-    hasher.finalize().into()
 }
 
 /// The files of a source as they were before a stage read them.

@@ -56,7 +56,7 @@ pub(super) const MODES: [Mode; 8] = [
 /// The mode of frame `index`, and its factors: a function of the two arguments alone.
 #[must_use]
 pub(crate) fn sample(seed: u64, index: u64) -> (&'static Mode, Factors) {
-    let mut rng = stream(seed, index, 0);
+    let mut rng = frame_stream(seed, index, 0);
     let mode = &MODES[rng.random_range(0..MODES.len())];
     let [season, phase, cloud, haze] =
         [(0.0, 1.0), mode.phase, mode.cloud, mode.haze].map(|(from, to)| rng.random_range(from..to));
@@ -67,7 +67,7 @@ pub(crate) fn sample(seed: u64, index: u64) -> (&'static Mode, Factors) {
 }
 
 /// A random stream of its own for each (seed, index, purpose).
-pub(super) fn stream(seed: u64, index: u64, purpose: u64) -> ChaCha8Rng {
+pub(super) fn frame_stream(seed: u64, index: u64, purpose: u64) -> ChaCha8Rng {
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
     key[8..16].copy_from_slice(&index.to_le_bytes());

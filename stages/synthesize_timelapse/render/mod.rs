@@ -58,7 +58,7 @@ impl Renderer {
     #[must_use]
     pub(super) fn frame(&self, seed: u64, index: u64, factors: &Factors) -> Vec<u8> {
         let scene = &self.scene;
-        let pattern = factors::stream(seed, index, 2).random();
+        let pattern = factors::frame_stream(seed, index, 2).random();
         let light = light::Light::new(factors);
         let tables = tables::Tables::new(scene, &light);
         let sky = sky::Sky::new(&light, pattern);

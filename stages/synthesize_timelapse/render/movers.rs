@@ -1,7 +1,7 @@
 //! What moves and is not style: boats, traffic, birds and a plane, from (seed, frame index).
 
 use super::boats;
-use super::factors::stream;
+use super::factors::frame_stream;
 use super::light::Light;
 use super::painter::Painter;
 use super::picture::Picture;
@@ -23,7 +23,7 @@ pub(super) fn draw(mut rng: ChaCha8Rng, light: &Light, tables: &Tables, sky: &Sk
 
 /// The stream of random numbers for the movers of a frame.
 pub(super) fn motion(seed: u64, index: u64) -> ChaCha8Rng {
-    stream(seed, index, 1)
+    frame_stream(seed, index, 1)
 }
 
 fn traffic(rng: &mut ChaCha8Rng, painter: &mut Painter) {

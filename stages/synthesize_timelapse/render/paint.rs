@@ -1,7 +1,7 @@
 //! Paints the static scene back to front from a scene seed.
 
 use super::canvas::Canvas;
-use super::factors::stream;
+use super::factors::frame_stream;
 use super::scene::Scene;
 use super::{city, harbour, landmarks, plants, streets, terrain, tower};
 
@@ -9,7 +9,7 @@ use super::{city, harbour, landmarks, plants, streets, terrain, tower};
 pub(super) fn paint(seed: u64, width: usize, height: usize) -> Scene {
     let mut scene = Scene { canvas: Canvas::new(width, height), lamps: Vec::new() };
     // One stream per part: a change to one leaves the others as they are.
-    let rng = |part| stream(seed, 0, part);
+    let rng = |part| frame_stream(seed, 0, part);
     let relief = (seed ^ (seed >> 32)) as u32;
     terrain::mountains(&mut scene, relief);
     terrain::hills(&mut scene, relief);
