@@ -323,9 +323,9 @@ fn known_keys(which: &Which, file: &str) -> Result<(String, BTreeSet<String>)> {
         let name = format!("{maker_name}.{output}");
         // A stage that reads the verdicts itself is out of date as soon as there is a new one.
         let last = || survey.last(maker_name).map(|head| &head.outputs);
-        let Some(objects) =
-            prospects[maker].objects.as_ref().or_else(|| on.output.as_ref().and_then(|_| last()))
-        else {
+        let made = prospects[maker].objects.as_ref().or_else(|| on.output.as_ref().and_then(|_| last()));
+        // The last result may be older than the declaration.
+        let Some(object) = made.and_then(|objects| objects.get(output)) else {
             return Err(Error::refused(
                 Code::NotComputed,
                 format!(
@@ -334,7 +334,7 @@ fn known_keys(which: &Which, file: &str) -> Result<(String, BTreeSet<String>)> {
                 format!("`callsheet run {maker_name}` computes it"),
             ));
         };
-        known.extend(keys(&store.materialize(&objects[output]), &on.key, &name)?);
+        known.extend(keys(&store.materialize(object), &on.key, &name)?);
         if on.output.is_some() {
             known.extend(read(&project.root.join(file))?.into_iter().map(|line| line.key));
         }

@@ -16,7 +16,7 @@ use crate::declare::{Bytes, Project};
 #[command(after_help = "\
 Examples:
   callsheet du
-  callsheet du --json | jq '.[0]'")]
+  callsheet du --json | jq '.stages[0]'")]
 pub(super) struct Du {
     /// Print as JSON
     #[arg(long)]

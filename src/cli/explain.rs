@@ -65,7 +65,18 @@ impl Explain {
             let show = |value: Option<&String>| value.map_or("-", String::as_str).to_owned();
             vec![mark.to_owned(), name.clone(), show(old), show(new)]
         };
-        print_text(&table([header].into_iter().chain(names.into_iter().map(line)), &[]));
+        let (long, short): (Vec<&String>, Vec<&String>) = names.into_iter().partition(|name| {
+            [left.get(*name), right.get(*name)]
+                .into_iter()
+                .flatten()
+                .any(|value| value.chars().count() > WIDEST)
+        });
+        print_text(&table([header].into_iter().chain(short.into_iter().map(line)), &[]));
+        for [mark, name, old, new] in
+            long.into_iter().filter_map(|name| <[String; 4]>::try_from(line(name)).ok())
+        {
+            print_text(&format!("{mark:<2} {name}\n   stored {old}\n   wanted {new}"));
+        }
         print_text(&match &prospect.state {
             State::Cached { .. } => "\ncached: the wanted result is in the store".to_owned(),
             State::Run { reasons, .. } => format!("\nwill run: {}", reasons.join("; ")),
@@ -79,6 +90,9 @@ impl Explain {
         Ok(SUCCESS)
     }
 }
+
+/// Characters of a value that still fits into a column.
+const WIDEST: usize = 50;
 
 /// Every part of a key under its name, as text.
 fn rows(key: Option<&ActionKey>) -> BTreeMap<String, String> {

@@ -20,7 +20,7 @@ Examples:
   callsheet ls
   callsheet ls --runs
   callsheet ls --run latest~1       the artifacts that a run left
-  callsheet ls --json | jq -r '.[].path'")]
+  callsheet ls --json | jq -r '.artifacts[].path'")]
 pub(super) struct Ls {
     #[command(flatten)]
     which: Which,

@@ -51,7 +51,7 @@ struct NewStage {
     worker: Option<PathBuf>,
 }
 
-/// Name and text of a file; `NAME` stands for the stage's name.
+/// Name and text of a file. `@NAME@` stands for the stage's name, `@WORKER@` for the dependency of a stage in Rust.
 type Template = (&'static str, &'static str);
 
 const PYTHON: [Template; 3] = [
@@ -71,9 +71,67 @@ const RUST: [Template; 4] = [
     (".gitignore", "target/\n"),
 ];
 
-/// Pipeline and text for a project that has none.
-const PIPELINE: [Template; 2] =
-    [("NAME.toml", include_str!("new/pipeline.toml")), ("example.txt", "a cat and a dog\n")];
+/// Names that are keywords of Rust, forbidden as names of cargo packages, or taken by callsheet.
+const RESERVED: [&str; 55] = [
+    "abstract",
+    "alloc",
+    "as",
+    "async",
+    "await",
+    "become",
+    "box",
+    "break",
+    "build",
+    "const",
+    "continue",
+    "core",
+    "crate",
+    "deps",
+    "do",
+    "dyn",
+    "else",
+    "enum",
+    "examples",
+    "extern",
+    "false",
+    "final",
+    "fn",
+    "for",
+    "gen",
+    "if",
+    "impl",
+    "in",
+    "incremental",
+    "let",
+    "loop",
+    "macro",
+    "match",
+    "mod",
+    "move",
+    "mut",
+    "override",
+    "priv",
+    "proc_macro",
+    "pub",
+    "ref",
+    "return",
+    "self",
+    "static",
+    "std",
+    "struct",
+    "super",
+    "test",
+    "trait",
+    "true",
+    "try",
+    "type",
+    "use",
+    "vars",
+    "while",
+];
+
+/// A text for the first stage of a project to read.
+const EXAMPLE: &str = "a cat and a dog\n";
 
 impl New {
     pub(super) fn execute(&self) -> Result<u8> {
@@ -93,36 +151,54 @@ impl NewStage {
             _ => &PYTHON,
         };
         let worker = self.worker(&project.root.join(&folder))?;
-        let filled = |text: &str| text.replace("NAME", &self.name).replace("WORKER", &worker);
+        let filled = |text: &str| text.replace("@NAME@", &self.name).replace("@WORKER@", &worker);
         let mut files: Vec<(PathBuf, String)> =
             templates.iter().map(|(name, text)| (folder.join(name), filled(text))).collect();
-        let first = project.pipeline_names().is_empty();
-        if first {
-            let data = project.data.strip_prefix(&project.root).unwrap_or(&project.data);
-            let [(pipeline, wiring), (text, words)] = PIPELINE;
-            let wiring = filled(wiring).replace("DATA", &data.to_string_lossy());
-            files.push((project.pipelines.join(filled(pipeline)), wiring));
-            let text = data.join("raw").join(text);
-            if !project.root.join(&text).exists() {
-                files.push((text, words.to_owned()));
-            }
-        }
+        let first = self.first_pipeline(&project);
+        files.extend(first.iter().flatten().cloned());
         let taken = [folder.clone()].into_iter().chain(files.iter().map(|(path, _)| path.clone()));
         if let Some(path) = taken.into_iter().find(|path| project.root.join(path).exists()) {
             let message = format!("{} exists: nothing is written", path.display());
             return Err(Error::refused(Code::Conflict, message, "choose another name"));
         }
-        for (path, text) in &files {
-            write(&project.root.join(path), text)?;
-            print_text(&format!("wrote {}", path.display()));
-        }
-        self.print_next_steps(&project, &folder, first);
+        write_all(&project.root, &files)?;
+        files.iter().for_each(|(path, _)| print_text(&format!("wrote {}", path.display())));
+        self.print_next_steps(&project, &folder, first.is_some());
         Ok(SUCCESS)
+    }
+
+    /// Pipeline with this stage, and a text for it, for a project that has no pipeline; none if raw files cannot be named by
+    /// a pattern below the project.
+    fn first_pipeline(&self, project: &Project) -> Option<Vec<(PathBuf, String)>> {
+        let data = project.data.strip_prefix(&project.root).ok()?.to_str()?;
+        if !project.pipeline_names().is_empty() || data.contains(['*', '?', '[', '{', '}']) {
+            return None;
+        }
+        let quoted = |text: String| toml::Value::from(text).to_string();
+        let (path, obtain) = (format!("{data}/raw/*.txt"), format!("put text files into {data}/raw"));
+        let wiring = format!(
+            "summary = \"Counts the words of text files\"\n\n[sources.texts]\npath = {}\nobtain = {}\n\n\
+             [stages.{}]\ninputs.texts = \"texts\"\n",
+            quoted(path),
+            quoted(obtain),
+            self.name
+        );
+        let mut files = vec![(project.pipelines.join(format!("{}.toml", self.name)), wiring)];
+        let text = Path::new(data).join("raw/example.txt");
+        if !project.root.join(&text).exists() {
+            files.push((text, EXAMPLE.to_owned()));
+        }
+        Some(files)
     }
 
     /// Names that are valid in all three languages, so that a stage can be rewritten in another one.
     fn check_name(&self) -> Result<()> {
         let plain = !self.name.contains('-') && self.name.starts_with(|c: char| c.is_ascii_alphabetic());
+        if RESERVED.contains(&self.name.as_str()) {
+            let message = format!("`{}` is a reserved word and not a valid name for a new stage", self.name);
+            let help = format!("choose another name, e.g. `{}_stage`", self.name);
+            return Err(Error::refused(Code::InvalidValue, message, help));
+        }
         if is_name(&self.name) && plain {
             return Ok(());
         }
@@ -157,7 +233,7 @@ impl NewStage {
         Ok(format!("{{ path = {} }}", toml::Value::from(path.to_string_lossy().into_owned())))
     }
 
-    fn print_next_steps(&self, project: &Project, folder: &Path, first: bool) {
+    fn print_next_steps(&self, project: &Project, folder: &Path, wired: bool) {
         let folder = folder.display();
         let mut steps = Vec::new();
         if self.rust {
@@ -177,7 +253,7 @@ impl NewStage {
         } else {
             steps.push(format!("python3 -m unittest discover {folder}"));
         }
-        if !first {
+        if !wired {
             let name = &self.name;
             steps.push(format!("add it to a pipeline: [stages.{name}] with inputs.texts = a source"));
         }
@@ -186,6 +262,22 @@ impl NewStage {
             steps.iter().enumerate().map(|(n, step)| format!("  {}. {step}", n + 1)).collect();
         print_text(&format!("\nNext steps:\n{}", steps.join("\n")));
     }
+}
+
+/// Writes all files, or none.
+fn write_all(root: &Path, files: &[(PathBuf, String)]) -> Result<()> {
+    for (position, (path, text)) in files.iter().enumerate() {
+        if let Err(error) = write(&root.join(path), text) {
+            for (written, _) in &files[..=position] {
+                let written = root.join(written);
+                let _ = fs::remove_file(&written);
+                // Only folders that are empty now go.
+                let _ = written.parent().map(fs::remove_dir);
+            }
+            return Err(error);
+        }
+    }
+    Ok(())
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

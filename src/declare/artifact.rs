@@ -88,10 +88,10 @@ pub struct InputDecl {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerdictsOn {
-    /// Input of the same stage, a table, on whose rows they are.
+    /// Table that has the rows: an input of the same stage.
     pub input: Option<String>,
-    /// Instead of an input: output of the same stage, a table, on whose rows they are. Rows that verdicts exclude are
-    /// missing in it; those that the file names are known all the same.
+    /// Table that has the rows, instead of an input: an output of the same stage. It lacks excluded rows, so the keys in
+    /// the file of verdicts are accepted as well.
     pub output: Option<String>,
     /// Column of text that names its rows.
     pub key: String,

@@ -162,14 +162,24 @@ fn check_var(name: &Spanned<String>, value: &Spanned<toml::Value>, source: &Arc<
         let message = "`dataset` is not a valid variable: it is the name of the dataset in paths of sources";
         return refuse(name.span(), message.into(), "choose another name");
     }
-    match value.get_ref() {
-        toml::Value::String(_)
-        | toml::Value::Integer(_)
-        | toml::Value::Float(_)
-        | toml::Value::Boolean(_) => Ok(()),
+    match var_problem(value.get_ref()) {
+        None => Ok(()),
+        Some((problem, help)) => refuse(value.span(), format!("vars.{}: {problem}", name.get_ref()), help),
+    }
+}
+
+/// Returns why a value cannot be a variable's, and what can; `None` if it can.
+pub fn var_problem(value: &toml::Value) -> Option<(String, &'static str)> {
+    match value {
+        toml::Value::String(text) => {
+            let inner = text.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
+            let name = inner.into_iter().find(|inner| is_name(inner))?;
+            Some((format!("`{{{name}}}` is not filled in the value of a variable"), "write the value itself"))
+        }
+        toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_) => None,
         other => {
-            let message = format!("vars.{}: {} is not a valid value", name.get_ref(), other.type_str());
-            refuse(value.span(), message, "use a text, a number, true or false")
+            let message = format!("{} is not a valid value", other.type_str());
+            Some((message, "use a text, a number, true or false"))
         }
     }
 }

@@ -29,7 +29,7 @@ mod valid;
 pub use artifact::{ArtifactKind, Figure, InputDecl, OutputDecl, TableFormat, VerdictsOn};
 pub use checks::{Bounds, ChecksDecl, RowsCheck};
 pub use foreach::{Foreach, Values, value_text};
-pub use layer::{Layer, Otherwise, SourceUse, StageUse};
+pub use layer::{Layer, Otherwise, SourceUse, StageUse, var_problem};
 pub use origin::{NAME_RULE, Origin, check_name, is_name, parse_toml, read_toml};
 pub use param::{ParamDecl, ParamType, Role};
 pub use programs::command;

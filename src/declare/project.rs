@@ -118,8 +118,10 @@ impl Project {
         for folder in here.ancestors() {
             match fs::read_to_string(folder.join(FILE)) {
                 Ok(text) => return Self::parse(folder, text),
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(error).doing("cannot read", folder.join(FILE)),
+                Err(error) if error.kind() != ErrorKind::NotFound && folder.join(FILE).is_file() => {
+                    return Err(error).doing("cannot read", folder.join(FILE));
+                }
+                Err(_) => {}
             }
         }
         Err(Error::refused(

@@ -103,9 +103,10 @@ impl std::str::FromStr for Bytes {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let size = text.trim().parse::<ByteSize>();
+        // A size that is too large is read as the largest.
+        let size = text.trim().parse::<ByteSize>().ok().filter(|size| size.0 < u64::MAX);
         size.map(|size| Self(size.0))
-            .map_err(|_| format!("`{text}` is no size: e.g. \"4 GB\" or \"512 MiB\""))
+            .ok_or_else(|| format!("`{text}` is not a valid size: e.g. \"4 GB\" or \"512 MiB\""))
     }
 }
 
@@ -114,7 +115,7 @@ impl<'de> Deserialize<'de> for Bytes {
         match toml::Value::deserialize(deserializer)? {
             toml::Value::Integer(n) if n >= 0 => Ok(Self(n as u64)),
             toml::Value::String(text) => text.parse().map_err(de::Error::custom),
-            other => Err(de::Error::custom(format!("`{other}` is no size: e.g. \"4 GB\""))),
+            other => Err(de::Error::custom(format!("`{other}` is not a valid size: e.g. \"4 GB\""))),
         }
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct Layers {
     pub summary: String,
     /// Metadata of the pipeline and of what it includes; its own take precedence.
     pub metadata: toml::Table,
-    /// What only other pipelines and datasets declare: adjustments of it are not for this pipeline.
+    /// Names that only other pipelines and datasets declare: adjustments of them are ignored here.
     pub elsewhere: Elsewhere,
 }
 
@@ -71,10 +71,19 @@ pub(super) fn layers(project: &Project, pipeline: &str, dataset: &str, profile: 
     Ok(layers)
 }
 
-/// Adds a layer, and before it the files that it includes.
+/// Adds a layer, and before it the files that it includes. A pipeline and an import include a file once; a dataset or a
+/// profile that includes it again lays it over the pipeline.
 fn add(project: &Project, layer: Layer, adds: Adds, all: &mut Vec<(Layer, Adds)>) -> Result<()> {
-    include(project, layer, adds, &HashSet::new(), &mut Vec::new(), all)
+    let same = all.iter().filter(|(_, of)| adds == Adds::Named && *of == adds);
+    let known: HashSet<PathBuf> = same.map(|(layer, _)| layer.source.path.clone()).collect();
+    let mut own = Vec::new();
+    include(project, layer, adds, &known, &mut Vec::new(), &mut own)?;
+    all.extend(own);
+    Ok(())
 }
+
+/// Files that include each other one inside the other, at most.
+const DEEPEST: usize = 32;
 
 /// Adds a layer after what it includes, but for files that are `known`; `open` are those whose includes are being read.
 fn include(
@@ -97,8 +106,12 @@ fn include(
         if !project.root.join(&path).is_file() {
             let known = files_in(&project.root.join(&path).with_file_name(""));
             let file = path.file_name().unwrap_or_default().to_string_lossy();
-            let message = format!("no file {}", path.display());
+            let message = format!("`{}` is not a file", name.get_ref());
             return refuse(message, suggest(&file, known.iter().map(String::as_str)));
+        }
+        if open.len() == DEEPEST {
+            let help = "include the files from one place".to_owned();
+            return refuse(format!("includes are nested more than {DEEPEST} deep"), help);
         }
         if open.contains(&path) {
             return refuse(

@@ -13,7 +13,7 @@ use super::options::{SetOption, lay_options};
 use super::place::{at, is_pattern, positions};
 use super::spec::{InstanceDraft, SourceSpec, Spec};
 use super::vars::vars;
-use crate::declare::{Layer, SourceUse, StageUse, value_text};
+use crate::declare::{Layer, Origin, SourceUse, StageUse, is_name, value_text};
 
 impl InstanceDraft {
     /// Lays what a layer says of this instance over what is there.
@@ -46,7 +46,7 @@ pub(super) fn overlay(mut layers: Layers, dataset: &str, set: &[String]) -> Resu
     let fans = fans(&mut layers.all, &vars)?;
     let mut spec = Spec::default();
     for (depth, (mut layer, adds)) in layers.all.into_iter().enumerate() {
-        lay_sources(&mut spec, &layer, dataset, &vars);
+        lay_sources(&mut spec, &layer, dataset, &vars)?;
         if adds != Adds::Named {
             // An instance of a stage that is here is not one of elsewhere.
             let elsewhere = |name: &str| {
@@ -64,7 +64,7 @@ pub(super) fn overlay(mut layers: Layers, dataset: &str, set: &[String]) -> Resu
     Ok(spec)
 }
 
-fn lay_sources(spec: &mut Spec, layer: &Layer, dataset: &str, vars: &Vars) {
+fn lay_sources(spec: &mut Spec, layer: &Layer, dataset: &str, vars: &Vars) -> Result<()> {
     for (name, used) in &layer.sources {
         let entry = spec.sources.entry(name.get_ref().clone()).or_insert_with(|| SourceSpec {
             path: None,
@@ -72,11 +72,7 @@ fn lay_sources(spec: &mut Spec, layer: &Layer, dataset: &str, vars: &Vars) {
             origin: at(&layer.source, name.span()),
         });
         if let Some(path) = &used.path {
-            // Other braces are alternatives of the pattern.
-            let mut filled = path.get_ref().replace("{dataset}", dataset);
-            for (name, (value, _)) in vars {
-                filled = filled.replace(&format!("{{{name}}}"), &value_text(value));
-            }
+            let filled = filled_path(path.get_ref(), dataset, vars, &at(&layer.source, path.span()))?;
             let filled = toml::Spanned::new(path.span(), filled);
             entry.path = Some((filled, at(&layer.source, path.span())));
         }
@@ -88,6 +84,25 @@ fn lay_sources(spec: &mut Spec, layer: &Layer, dataset: &str, vars: &Vars) {
             entry.rest.obtain = Some(obtain.clone());
         }
     }
+    Ok(())
+}
+
+/// A path with the dataset's name and variables filled in. Braces with a comma hold alternatives of the pattern.
+///
+/// # Errors
+/// When braces hold one name that is neither `dataset` nor a variable.
+fn filled_path(path: &str, dataset: &str, vars: &Vars, origin: &Origin) -> Result<String> {
+    let inner = path.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
+    let unknown = |name: &&str| is_name(name) && *name != "dataset" && !vars.contains_key(*name);
+    if let Some(name) = inner.into_iter().find(unknown) {
+        let known = vars.keys().map(String::as_str).chain(["dataset"]);
+        let message = format!("`{{{name}}}` is neither `{{dataset}}` nor a variable");
+        return Err(origin.fault(message, "in this path", suggest(name, known)));
+    }
+    let filled = vars.iter().fold(path.to_owned(), |path, (name, (value, _))| {
+        path.replace(&format!("{{{name}}}"), &value_text(value))
+    });
+    Ok(filled.replace("{dataset}", dataset))
 }
 
 /// A dataset may have sources that this pipeline does not read; a name that is nearly one that the

@@ -9,6 +9,7 @@ use super::fill::Vars;
 use super::layers::{Adds, Layers};
 use super::options::{SetOption, VARS};
 use super::place::at;
+use crate::declare::var_problem;
 
 /// Reads the variables of all layers and `--set`; the topmost layer that sets a variable decides.
 ///
@@ -37,6 +38,10 @@ pub(super) fn vars(layers: &Layers, options: &[SetOption]) -> Result<Vars> {
             let message =
                 format!("--set `{}`: the pipeline declares no variable `{}`", option.text, option.param);
             return Err(Error::refused(Code::UnknownName, message, known()(option.param)));
+        }
+        if let Some((problem, help)) = var_problem(&option.value) {
+            let message = format!("--set `{}`: {problem}", option.text);
+            return Err(Error::refused(Code::InvalidValue, message, help));
         }
         vars.insert(option.param.to_owned(), (option.value.clone(), option.origin()));
     }

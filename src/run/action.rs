@@ -17,7 +17,8 @@ use serde_json::Value;
 
 use super::context::Run;
 use super::executor::Update;
-use super::executor::local::{Ended, Job, Share, Supervisor, work};
+use super::executor::local::{Ended, Job, Supervisor, work};
+use super::executor::share::Share;
 use super::expand::expand;
 use super::handover::hand_over;
 use super::log::last_lines;

@@ -40,7 +40,8 @@ use executor::local::Local;
 use recorder::Recorder;
 use scheduler::Scheduler;
 
-pub use executor::local::{Machine, Share, machine, supervise};
+pub use executor::local::{Machine, machine, supervise};
+pub use executor::share::Share;
 pub use interrupts::Interrupts;
 pub use outlook::{Outlook, State, count_rows, left_out_by_only, outlook};
 pub use rows::Compute;

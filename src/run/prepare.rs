@@ -9,7 +9,7 @@ use litemap::LiteMap;
 use super::action::Action;
 use super::context::Run;
 use super::executor::Ready;
-use super::executor::local::Share;
+use super::executor::share::Share;
 use super::outlook::{file_name, row_files};
 use crate::plan::{Input, json, suffix};
 use crate::store::{Object, Sources, name_below};

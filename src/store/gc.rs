@@ -1,7 +1,7 @@
 //! Making room: what nothing needs goes, what is cheap to make anew first.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
@@ -167,12 +167,20 @@ impl Store {
         })
     }
 
-    /// Keeps the garbage collector out; the store must have been created.
+    /// Keeps the garbage collector out. Makes the store's folders if the one of the locks is missing.
     ///
     /// # Errors
-    /// When it is at work.
+    /// When it is at work, or the store cannot be written.
     pub fn shared(&self) -> Result<Lock> {
-        Lock::try_take(self.shared.path("locks/store.lock"), false)?.ok_or_else(|| {
+        let path = self.shared.path("locks/store.lock");
+        let lock = Lock::try_take(path.clone(), false).or_else(|error| {
+            if path.parent().is_some_and(Path::is_dir) {
+                return Err(error);
+            }
+            self.create()?;
+            Lock::try_take(path, false)
+        });
+        lock?.ok_or_else(|| {
             Error::refused(Code::Busy, "the store is being cleaned", "wait until `callsheet gc` is done")
         })
     }

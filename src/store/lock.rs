@@ -64,7 +64,7 @@ impl Store {
         let (half, name) = match name {
             LockName::Scratch(digest) => (&self.shared, format!("scratch-{digest}")),
             LockName::Rows(pool) => (&self.shared, format!("rows-{pool}")),
-            LockName::Run(id) => (&self.workspace, format!("run-{id}")),
+            LockName::Run(id) => (&self.shared, format!("run-{id}")),
             LockName::Heads => (&self.workspace, "heads".to_owned()),
             LockName::Sources => (&self.workspace, "sources".to_owned()),
             LockName::Curation(dataset) => (&self.workspace, format!("curation-{dataset}")),

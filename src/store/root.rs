@@ -20,9 +20,9 @@ const MARKER: &str = "format-";
 /// A store on one file system.
 #[derive(Debug)]
 pub struct Store {
-    /// What several users and machines may have in common: objects, action records, rows, checkpoints.
+    /// Shared by several users and machines: objects, action records, rows, checkpoints.
     pub(super) shared: Half,
-    /// What belongs to one project folder: latest results, runs, pins, digests of raw files.
+    /// Owned by one project folder: latest results, runs, pins, digests of raw files.
     pub(super) workspace: Half,
     pub(super) pending: Pending,
     /// It had a marker when it was opened.
@@ -101,12 +101,12 @@ impl Half {
         let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
         let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
         let formats = names.filter_map(|name| name.strip_prefix(MARKER).map(str::to_owned));
-        match formats.max() {
+        match formats.max_by_key(|format| format.parse::<u32>().unwrap_or(u32::MAX)) {
             None => Ok(false),
             Some(format) => Err(Error::refused(
                 Code::Unsupported,
                 format!(
-                    "the store {} has format {format}; this version reads format {FORMAT}",
+                    "the store {} has format `{format}`; this version reads format {FORMAT}",
                     self.0.display()
                 ),
                 "use the version of callsheet that wrote it, or name another folder as `data` in callsheet.toml",

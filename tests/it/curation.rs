@@ -239,6 +239,12 @@ fn verdicts_can_be_on_the_rows_of_the_stage_that_reads_them() {
     // It is no row any more, and its verdict can be taken back all the same.
     assert_eq!(own(&["include", "a.csv", "--reason", "y"]), 1);
     assert_eq!(rows(), 2);
+    project.write(
+        "stages/own/stage.toml",
+        &OWN.replace("list\"", "names\"").replace("outputs.list", "outputs.names"),
+    );
+    let exclude = ["curate", "exclude", "b.csv", "--reason", "x", "--author", "a", "-p", "own", "-d", "few"];
+    assert_output!(project.refused("not_computed", &exclude));
     project.write("stages/own/stage.toml", &OWN.replace("output = \"list\"", "output = \"lists\""));
     assert_output!(project.refused("declaration", &["plan", "-p", "own", "-d", "few"]));
     project.write("stages/own/stage.toml", &OWN.replace("output = \"list\", ", ""));

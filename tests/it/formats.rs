@@ -52,10 +52,32 @@ fn a_store_of_a_later_format_is_refused_by_every_command_that_opens_it() {
     let project = fixture("1");
     fs::rename(project.path("data/store/format-1"), project.path("data/store/format-2")).expect("renamed");
     assert_output!(project.refused("unsupported", &[&["plan"], &WORDS[..]].concat()));
-    for command in [&["ls", "--runs"][..], &["gc"], &["verify"], &["du"]] {
+    for command in [
+        &["ls", "--runs"][..],
+        &["gc"],
+        &["verify"],
+        &["du"],
+        &["compare", "latest~1", "latest"],
+        &["metrics"],
+        &["report"],
+    ] {
         project.refused("unsupported", command);
     }
-    project.refused("unsupported", &[&["run"], &WORDS[..]].concat());
+    for command in
+        [&["run"][..], &["ls"], &["show", "most_common"], &["explain", "most_common"], &["pin", "kept"]]
+    {
+        project.refused("unsupported", &[command, &WORDS].concat());
+    }
+    // The highest number counts, and what is not a number is of a later version, too.
+    fs::write(project.path("data/store/format-10"), "").expect("written");
+    assert_output!(project.refused("unsupported", &["du"]));
+}
+
+#[test]
+fn a_store_whose_folder_of_locks_is_gone_can_be_used() {
+    let project = fixture("1");
+    fs::remove_dir_all(project.path("data/store/locks")).expect("removed");
+    project.run(&[&WORDS[..], &["--force", "most_common"]].concat());
 }
 
 #[test]
@@ -70,7 +92,7 @@ fn a_store_without_a_marker_is_used_and_gets_one() {
 #[test]
 fn everything_that_is_printed_as_json_has_a_version() {
     let project = fixture("1");
-    let commands: [&[&str]; 10] = [
+    let commands: [&[&str]; 12] = [
         &["plan", "--json"],
         &["config", "--json"],
         &["ls", "--json"],
@@ -78,6 +100,8 @@ fn everything_that_is_printed_as_json_has_a_version() {
         &["show", "--json", "most_common"],
         &["run", "--dry-run", "--json"],
         &["verify", "--json"],
+        &["ls", "--runs", "--json"],
+        &["report", "--json"],
         &["gc", "--json"],
         &["du", "--json"],
         &["compare", "--json", "latest~1", "latest"],

@@ -120,6 +120,32 @@ fn wrong_includes_and_variables_are_refused_with_their_line() {
         &PART.replace("[stages.invent]", "[stages.vars]\nuse = \"invent\"\n[stages.invent]"),
         SUMS
     ));
+    assert_output!(refused(&PART.replace("times = 2", "times = \"{note}\""), SUMS));
+    assert_output!(refused(PART, &format!("{SUMS}[sources.raw]\npath = \"data/{{datset}}/*.txt\"\n")));
     let project = project();
-    assert_output!(project.refused("unknown_name", &["plan", "-p", "sums", "--set", "vars.tmies=3"]));
+    let set = |set: &str| ["plan", "-p", "sums", "--set", set].map(str::to_owned);
+    let refused =
+        |code: &str, option: &str| project.refused(code, &set(option).each_ref().map(String::as_str));
+    assert_output!(refused("unknown_name", "vars.tmies=3"));
+    assert_output!(refused("invalid_value", "vars.times=[1]"));
+    for depth in 0..40 {
+        let next = format!("summary = \"Deep\"\ninclude = [\"deep{}.toml\"]\n", depth + 1);
+        project.write(&format!("pipelines/parts/deep{depth}.toml"), &next);
+    }
+    project.write("pipelines/parts/deep40.toml", PART);
+    project.write("pipelines/sums.toml", &including("parts/deep0.toml"));
+    assert_output!(project.refused("declaration", &["plan", "-p", "sums"]));
+}
+
+#[test]
+fn a_profile_that_includes_a_file_of_the_pipeline_overrides_the_pipeline() {
+    let project = project();
+    project.write("pipelines/parts/ten.toml", "summary = \"Ten\"\n[stages.double]\nparams.times = 10\n");
+    let both = SUMS.replace("[\"parts/doubled.toml\"]", "[\"parts/doubled.toml\", \"parts/ten.toml\"]");
+    project.write("pipelines/sums.toml", &format!("{both}[stages.double]\nparams.times = 3\n"));
+    project.write("pipelines/profiles/ten.toml", "summary = \"Ten\"\ninclude = [\"../parts/ten.toml\"]\n");
+    project.run(&["-p", "sums"]);
+    assert_eq!(sum(&project), "18");
+    project.run(&["-p", "sums", "-P", "ten"]);
+    assert_eq!(sum(&project), "60");
 }

@@ -4,8 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::snapshot::assert_output;
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
 use tempfile::TempDir;
+
+use crate::snapshot::assert_output;
 
 /// A project without stages and pipelines.
 fn empty() -> TempDir {
@@ -55,6 +58,14 @@ fn a_new_stage_runs_in_an_empty_project_and_passes_its_own_test() {
     }
 }
 
+/// Rows of the table that a new stage has made: name and words of each file.
+fn counts(project: &Path, stage: &str) -> Vec<(String, i64)> {
+    let table = project.join(format!("data/out/{stage}/{stage}/counts.parquet"));
+    let rows = callsheet_worker::table::read_columns(&table, &["text", "words"]).expect("a table");
+    let (names, words) = (rows.column(0).as_string::<i32>(), rows.column(1).as_primitive::<Int64Type>());
+    names.iter().flatten().map(str::to_owned).zip(words.iter().flatten()).collect()
+}
+
 #[test]
 fn files_with_odd_names_are_counted_in_both_languages() {
     for language in ["--python", "--shell"] {
@@ -63,7 +74,36 @@ fn files_with_odd_names_are_counted_in_both_languages() {
         fs::write(project.path().join("data/raw/an \"odd\" \\ näme.txt"), "one two\n").expect("written");
         fs::write(project.path().join("data/raw/empty.txt"), "").expect("written");
         succeeded(&callsheet(project.path(), &["run"]));
+        let mut found = counts(project.path(), "words");
+        found.sort();
+        let row = |name: &str, words| (name.to_owned(), words);
+        let expected = [row("an \"odd\" \\ näme.txt", 2), row("empty.txt", 0), row("example.txt", 5)];
+        assert_eq!(found, expected, "{language}");
     }
+}
+
+#[test]
+fn names_that_look_like_parts_of_a_template_stay_as_they_are() {
+    for name in ["NAME", "WORKER", "DATA"] {
+        let project = empty();
+        succeeded(&callsheet(project.path(), &["new", "stage", name]));
+        succeeded(&callsheet(project.path(), &["run", name]));
+        assert_eq!(counts(project.path(), name), [("example.txt".to_owned(), 5)]);
+        succeeded(&callsheet(project.path(), &["new", "stage", &format!("{name}2"), "--rust"]));
+        let manifest = project.path().join(format!("stages/{name}2/Cargo.toml"));
+        let text = fs::read_to_string(manifest).expect("a manifest");
+        let manifest: toml::Table = text.parse().expect("TOML");
+        assert_eq!(manifest["package"]["name"].as_str(), Some(format!("{name}2").as_str()));
+    }
+}
+
+#[test]
+fn a_stage_that_cannot_be_written_as_a_whole_leaves_nothing() {
+    let project = empty();
+    fs::write(project.path().join("pipelines"), "a file where a folder belongs").expect("written");
+    let output = callsheet(project.path(), &["new", "stage", "words"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!project.path().join("stages/words").exists(), "the folder is gone");
 }
 
 #[test]
@@ -85,6 +125,8 @@ fn names_that_exist_or_are_not_valid_are_refused_and_nothing_is_written() {
         &["new", "stage", "first", "--shell"][..],
         &["new", "stage", "../escape"],
         &["new", "stage", "9-lives"],
+        &["new", "stage", "vars"],
+        &["new", "stage", "fn"],
         &["new", "stage", "second", "--rust", "--worker", "stages"],
     ] {
         let output = callsheet(project.path(), arguments);

@@ -204,3 +204,30 @@ fn failed(job: Option<&Job>, error: &anyhow::Error) -> ExitCode {
     }
     ExitCode::FAILURE
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn requests_of_later_protocols_are_refused_and_those_without_a_number_are_of_the_first() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let open = |protocol: Value| {
+            let mut request = json!({
+                "stage": "s", "inputs": {}, "params": {}, "outputs": {}, "scratch": "", "cpus": 1, "labels": [], "footer": {},
+            });
+            if !protocol.is_null() {
+                request["protocol"] = protocol;
+            }
+            let path = folder.path().join("request.json");
+            fs::write(&path, request.to_string()).expect("written");
+            Job::open(&path)
+        };
+        assert_eq!(open(Value::Null).expect("a request").request.protocol, 1);
+        assert_eq!(open(json!(PROTOCOL)).expect("a request").request.protocol, PROTOCOL);
+        let error = open(json!(PROTOCOL + 1)).err().expect("refused");
+        assert!(error.to_string().contains("has protocol 2") && help_of(&error).is_some(), "{error}");
+    }
+}

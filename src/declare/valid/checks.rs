@@ -31,7 +31,7 @@ fn check_output(
     let checks = &output.checks;
     let of_table = (*checks != ChecksDecl::default() && output.kind != ArtifactKind::Table).then(|| {
         let help = "only the rows and columns of a table can be checked".to_owned();
-        (format!("output `{name}` has checks and is no table"), help)
+        (format!("output `{name}` has checks but is not a table"), help)
     });
     let refusal = of_table
         .or_else(|| unknown_column(name, output))
@@ -101,6 +101,8 @@ fn impossible_rows(file: &StageFile, name: &str, checks: &ChecksDecl) -> Refusal
     };
     let mut inputs = [&checks.rows.equal, &checks.rows.at_most].into_iter().flatten();
     let input = inputs.find(|input| !tables().any(|known| known == input.as_str()))?;
-    let message = format!("checks.rows of output `{name}` names {input:?}, which is no input of one table");
+    let message = format!(
+        "checks.rows of output `{name}` names {input:?}, which is not the name of an input of a single table"
+    );
     Some((message, suggest(input, tables())))
 }

@@ -27,7 +27,7 @@ pub(super) fn check(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
             tables.map(|(known, _)| known.get_ref().as_str()).collect::<Vec<_>>()
         };
         let (kind, table, known) = match (&verdicts.input, &verdicts.output) {
-            (Some(table), None) => ("input of one table", table, inputs()),
+            (Some(table), None) => ("input of a single table", table, inputs()),
             (None, Some(table)) => ("output that is a table", table, outputs()),
             _ => {
                 let message = format!("verdicts of input `{}` name not exactly one table", name.get_ref());
@@ -35,8 +35,10 @@ pub(super) fn check(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
             }
         };
         if !known.contains(&table.as_str()) {
-            let message =
-                format!("verdicts of input `{}` are on {table:?}, which is no {kind}", name.get_ref());
+            let message = format!(
+                "verdicts of input `{}` are on {table:?}, which is not the name of an {kind}",
+                name.get_ref()
+            );
             return refuse(message, suggest(table, known));
         }
     }

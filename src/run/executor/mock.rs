@@ -10,7 +10,7 @@ use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{Error, Result};
 
-use super::local::Share;
+use super::share::Share;
 use super::{ActionId, Executor, News, Outcome, ReadyQueue, Stop, Update};
 use crate::declare::{ResourcesDecl, StageDecl};
 use crate::store::{Head, Object, Provenance};

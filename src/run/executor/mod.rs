@@ -1,9 +1,10 @@
-//! Where actions are performed: the seam between the scheduler and the machines.
+//! Seam between the scheduler and the machines that perform actions.
 
 pub(super) mod local;
 #[cfg(test)]
 pub(super) mod mock;
 mod ready;
+pub(super) mod share;
 mod update;
 
 use std::time::Duration;

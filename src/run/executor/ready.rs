@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use callsheet_worker::error::{Error, Result};
 
-use super::local::Share;
+use super::share::Share;
 use super::update::ActionId;
 use crate::declare::ResourcesDecl;
 use crate::key::ActionKey;

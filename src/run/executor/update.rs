@@ -1,4 +1,4 @@
-//! What an executor and the scheduler tell each other of actions.
+//! News of actions, from an executor to the scheduler.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub(in crate::run) enum Stop {
     Now,
 }
 
-/// What the scheduler hears.
+/// News for the scheduler.
 pub(in crate::run) enum News {
     /// Something happened to an action.
     Update(ActionId, Update),
@@ -28,9 +28,9 @@ pub(in crate::run) enum News {
     Interrupt,
 }
 
-/// What happens to an action.
+/// Update of an action.
 pub(in crate::run) enum Update {
-    /// Another run computes the same: its id.
+    /// Waits for another run that computes this result: its id.
     Waiting(String),
     /// The worker is started; it may continue from a checkpoint.
     Started { resumes: bool },

@@ -22,7 +22,7 @@ def main(request):
 
 
 def report(event):
-    """Tells callsheet about progress, metrics or problems; does nothing where the script is started by hand."""
+    """Reports progress, metrics or problems to callsheet; does nothing if the script is started by hand."""
     if "CALLSHEET_EVENTS" in os.environ:
         with open(os.environ["CALLSHEET_EVENTS"], "a", encoding="utf-8") as events:
             print(json.dumps(event), file=events)

@@ -4,6 +4,7 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result};
 
 use crate::declare::{Bytes, Cpus, ResourcesDecl};
+use crate::run::executor::share::Share;
 
 /// What all workers of a run share.
 #[derive(Clone, Debug, Default)]
@@ -13,17 +14,6 @@ pub struct Machine {
     /// Bytes of memory.
     pub memory: u64,
     /// Ids of GPUs, as `CUDA_VISIBLE_DEVICES` takes them.
-    pub gpus: Vec<String>,
-}
-
-/// What one worker was given.
-#[derive(Clone, Debug, Default)]
-pub struct Share {
-    /// CPUs.
-    pub cpus: usize,
-    /// Bytes of memory that it said it needs.
-    pub memory: u64,
-    /// Ids of its GPUs.
     pub gpus: Vec<String>,
 }
 

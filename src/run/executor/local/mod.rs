@@ -16,6 +16,7 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result};
 use rustix::process::Signal;
 
+use super::share::Share;
 use super::{ActionId, Executor, News, ReadyQueue, Stop, Update};
 use crate::declare::ResourcesDecl;
 use crate::run::action::Action;
@@ -23,7 +24,7 @@ use crate::run::context::Run;
 use threads::Threads;
 
 pub use detect::machine;
-pub use machine::{Machine, Share};
+pub use machine::Machine;
 pub(in crate::run) use process::{Ended, Job, work};
 pub(in crate::run) use supervisor::Supervisor;
 pub use supervisor::supervise;

@@ -1,0 +1,12 @@
+//! Resources that an executor grants to an action.
+
+/// Resources of one worker.
+#[derive(Clone, Debug, Default)]
+pub struct Share {
+    /// CPUs.
+    pub cpus: usize,
+    /// Bytes of memory that it declares to need.
+    pub memory: u64,
+    /// Ids of its GPUs, as `CUDA_VISIBLE_DEVICES` takes them.
+    pub gpus: Vec<String>,
+}
