@@ -1,4 +1,4 @@
-//! What a run reports. The runner emits these; reporters in `cli/` draw them.
+//! Events of a run. The scheduler emits them; reporters in `cli/` print them.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub struct LogLine<E = Event> {
     /// Seconds since the run began.
     pub at: f64,
-    /// What happened.
+    /// The event.
     #[serde(flatten)]
     pub event: E,
 }
@@ -76,11 +76,11 @@ pub enum Event {
         stage: String,
         /// Its key.
         key: Digest,
-        /// What it has in common with shorter and longer trainings of the same course.
+        /// Digest that shorter and longer trainings of the same course share.
         course: Digest,
-        /// Whether an earlier worker left something that it may go on from.
+        /// True if an earlier worker left a checkpoint.
         resumes: bool,
-        /// Why its result was not found, one reason a line.
+        /// Reasons why its result was not found, one per line.
         reasons: Vec<String>,
     },
     /// A row-wise stage looked for its rows in the store.
@@ -96,7 +96,7 @@ pub enum Event {
     Worker {
         /// The stage instance.
         stage: String,
-        /// What it said.
+        /// The worker's event.
         said: WorkerEvent,
     },
     /// A result was published.
@@ -117,16 +117,16 @@ pub enum Event {
         /// Kind of the error, such as `callsheet::worker_failed`.
         #[serde(default)]
         code: String,
-        /// What is wrong.
+        /// The error.
         message: String,
-        /// What would be right.
+        /// The remedy.
         help: String,
     },
     /// A worker failed and is started again.
     Retrying {
         /// The stage instance.
         stage: String,
-        /// What is wrong.
+        /// The error.
         message: String,
         /// Seconds until then.
         seconds: f64,

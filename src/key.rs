@@ -1,4 +1,4 @@
-//! What identifies a result.
+//! Identity of a result.
 //!
 //! An action key is the BLAKE3 hash of [`ActionKey`] as canonical JSON (sorted names, no spaces).
 //!
@@ -57,7 +57,7 @@ pub struct ActionKey {
     pub inputs: BTreeMap<String, Digest>,
     /// Stand-ins it rests on.
     pub labels: BTreeSet<String>,
-    /// Which rows of an input it is of, if the stage is row-wise.
+    /// The rows of an input that a row-wise stage computes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<RowsDecl>,
 }

@@ -29,7 +29,7 @@ pub struct Lineage<'a> {
     positions: HashMap<&'a str, usize>,
     run: String,
     stopped: bool,
-    /// What is known of each stage that is done.
+    /// Facts about each stage that is done.
     records: HashMap<usize, Record>,
 }
 
@@ -41,7 +41,7 @@ impl<'a> Lineage<'a> {
         Self { project, store, plan, positions, run: String::new(), stopped: false, records: HashMap::new() }
     }
 
-    /// What an event at `time` (RFC 3339) means as lineage, if anything.
+    /// Lineage of an event at `time` (RFC 3339), if it has any.
     pub fn tell(&mut self, event: &Event, time: &str) -> Option<Value> {
         match event {
             Event::RunStarted { run, .. } => {

@@ -1,4 +1,4 @@
-//! Why a stage must run: the difference between the key it had last time and the one it has now.
+//! Reasons why a stage must run: the differences between its last key and its present one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ pub fn reasons(old: Option<&ActionKey>, new: &ActionKey) -> Vec<String> {
     reasons
 }
 
-/// What differs between two keys, one part a line; old values come first.
+/// Lists the differences between two keys, one per line; old values come first.
 pub fn differences_of(old: &ActionKey, new: &ActionKey) -> Vec<String> {
     let mut reasons = Vec::new();
     if old.stage != new.stage {

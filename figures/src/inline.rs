@@ -1,15 +1,15 @@
-//! What stands inside of a page, so that it needs no other file.
+//! Content that stands inside a page, so that the page needs no other file.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-/// What `src` takes of a picture or a film: the bytes themselves.
+/// Data URI of a picture or a film, for `src`.
 pub fn data_uri(mime: &str, bytes: &[u8]) -> String {
     format!("data:{mime};base64,{}", STANDARD.encode(bytes))
 }
 
-/// How a page's Content-Security-Policy allows the one program or style that has this text.
+/// Source expression that allows one script or style with this text in a Content-Security-Policy.
 pub fn source_of(text: &str) -> String {
     format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text.as_bytes())))
 }

@@ -7,15 +7,15 @@ use image::{Rgb, RgbImage};
 
 /// A picture with a line of text under it; without a picture, a gap.
 pub struct Cell {
-    /// What is shown.
+    /// The image.
     pub picture: Option<RgbImage>,
-    /// What stands under it.
+    /// Text under the image.
     pub caption: String,
 }
 
 /// Pictures side by side.
 pub struct Row {
-    /// What stands above them; nothing if empty.
+    /// Heading; none if empty.
     pub label: String,
     /// From left to right.
     pub cells: Vec<Cell>,
@@ -23,7 +23,7 @@ pub struct Row {
 
 /// A contact sheet.
 pub struct Sheet {
-    /// What it shows.
+    /// Title of the sheet.
     pub title: String,
     /// From top to bottom.
     pub rows: Vec<Row>,

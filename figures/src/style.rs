@@ -1,4 +1,4 @@
-//! What all drawn figures have in common: their font and colours.
+//! Font and colours of all drawn figures.
 
 use std::sync::Once;
 

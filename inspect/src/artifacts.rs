@@ -26,7 +26,7 @@ pub(crate) struct Which {
     set: Vec<String>,
 }
 
-/// What `callsheet ls --json` says of an artifact.
+/// Entry of `callsheet ls --json`.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Artifact {
     /// `stage.output`.
@@ -34,7 +34,7 @@ pub(crate) struct Artifact {
     pub name: String,
     /// `table`, `file` or `directory`.
     pub kind: String,
-    /// Where it is; none if it is not there yet.
+    /// Path; none if it is not there yet.
     pub path: Option<PathBuf>,
     /// Stand-ins that it rests on.
     pub rests_on: Vec<String>,

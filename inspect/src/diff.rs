@@ -17,7 +17,7 @@ use crate::table::Table;
 /// Keys that a difference names.
 const NAMED: IdxSize = 5;
 
-/// What the columns of B are called after, beside those of A: no column ends so.
+/// Suffix of the columns of B next to those of A: no column ends so.
 const OTHER: &str = "\u{0}b";
 
 #[derive(Serialize)]

@@ -1,4 +1,4 @@
-//! How far the values of a column moved between two tables.
+//! Drift of a column's values between two tables.
 //!
 //! The population stability index is the sum over bins of `(b - a) ln(b / a)`, with the shares a and b
 //! of the rows in each bin: under 0.1 is said to be little, over 0.25 much. Bins of numbers are the
@@ -20,7 +20,7 @@ const MOST_VALUES: u64 = 100;
 /// Share that stands for none: a bin that is empty on one side would be infinitely far.
 const NONE: f64 = 1e-4;
 
-/// How far a column moved.
+/// Drift of a column.
 #[derive(Debug, Serialize)]
 pub(crate) struct Drift {
     /// Its name.

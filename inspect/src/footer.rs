@@ -1,4 +1,4 @@
-//! What the footers of a table's files say.
+//! Footers of a table's files.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,7 +14,7 @@ const PREFIX: &str = "callsheet.";
 /// A file of a table.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Part {
-    /// Where it is.
+    /// Path of the file.
     pub path: PathBuf,
     /// Its rows.
     pub rows: u64,

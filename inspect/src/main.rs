@@ -73,7 +73,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What the query engine gave up with.
+/// Panic of the query engine.
 fn unknown(panic: &(dyn std::any::Any + Send)) -> miette::Report {
     let said = panic.downcast_ref::<String>().map(String::as_str);
     let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it does not say why");

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::frame::{collect, message, row_number, short};
 use crate::table::without_pictures;
 
-/// How rows are printed.
+/// Format of printed rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// For people.
@@ -30,9 +30,9 @@ pub(crate) enum Format {
     Parquet,
 }
 
-/// Where and how to print.
+/// Destination and format of the output.
 pub(crate) struct Output {
-    /// How.
+    /// Format.
     pub format: Format,
     /// To which file; stdout if none.
     pub path: Option<PathBuf>,

@@ -1,4 +1,4 @@
-//! What is in a table, on one page.
+//! Overview of a table, on one page.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

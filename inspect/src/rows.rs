@@ -41,7 +41,7 @@ pub(crate) fn chosen(table: &Table, filter: Option<&str>, columns: &[String]) ->
 }
 
 impl Chosen {
-    /// Whether some were left out.
+    /// True if some were left out.
     pub(crate) fn filtered(&self) -> bool {
         self.filter.is_some()
     }

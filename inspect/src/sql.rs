@@ -17,7 +17,7 @@ pub(crate) struct Question<'a> {
     pub query: &'a str,
     /// Tables as named on the command line.
     pub tables: &'a [String],
-    /// Where artifacts are looked for.
+    /// Artifacts of the pipeline.
     pub which: &'a Which,
 }
 
@@ -71,7 +71,7 @@ fn columns_of(context: &mut SQLContext, table: &str) -> Result<Vec<String>> {
     Ok(schema.iter_names().map(|name| name.to_string()).collect())
 }
 
-/// What a table on the command line is called, and where it is: `name=path`, or the end of its path.
+/// Name and path of a table on the command line: `name=path`, or the end of its path.
 fn alias_of(named: &str) -> (&str, &str) {
     let plain = |alias: &str| !alias.is_empty() && alias.chars().all(|c| c.is_alphanumeric() || c == '_');
     match named.split_once('=').filter(|(alias, _)| plain(alias)) {
@@ -115,7 +115,7 @@ fn register(
     Ok(absent)
 }
 
-/// What is wrong with a query, and which names there are.
+/// Error of a query, and the names that exist.
 pub(crate) fn explained(
     error: &PolarsError,
     known: &[String],

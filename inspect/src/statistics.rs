@@ -13,7 +13,7 @@ const BINS: i64 = 16;
 /// Values of a text column that are listed, if there are no more.
 const LISTED: u32 = 6;
 
-/// What a column holds.
+/// Kind of a column's content.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Statistics {
     /// Name of the column.
@@ -128,7 +128,7 @@ pub(crate) fn finite(name: &str) -> Expr {
     floats.clone().filter(floats.is_finite())
 }
 
-/// What a column of numbers sums up to.
+/// Summary of a column of numbers.
 pub(crate) struct Summed {
     /// Of those that are finite; none if none is.
     pub of: Option<Moments>,
@@ -174,7 +174,7 @@ fn ends(values: LazyFrame, value: Expr) -> Result<(Option<String>, Option<String
     Ok((text(&ends, 0, 0), text(&ends, 1, 0)))
 }
 
-/// Whether statistics of numbers make sense.
+/// Returns true if statistics of numbers make sense.
 pub(crate) fn numeric(kind: &DataType) -> bool {
     match kind {
         DataType::Array(inner, _) | DataType::List(inner) => inner.is_primitive_numeric(),

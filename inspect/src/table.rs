@@ -24,7 +24,7 @@ pub(crate) struct Table {
     pub schema: Schema,
 }
 
-/// What the user names a table by: a path, an artifact, or `RUN:ARTIFACT` as a run left it.
+/// Table that the user names: a path, an artifact, or `RUN:ARTIFACT` as a run left it.
 ///
 /// # Errors
 /// When there is no such table, or it cannot be read.
@@ -119,7 +119,7 @@ fn files(path: &Path) -> Result<Vec<PathBuf>> {
     }
 }
 
-/// Whether a column holds encoded pictures: a struct of `bytes` and `path`.
+/// Returns true if a column holds encoded pictures: a struct of `bytes` and `path`.
 pub(crate) fn is_image(kind: &DataType) -> bool {
     let DataType::Struct(fields) = kind else { return false };
     let names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();

@@ -17,7 +17,7 @@ use values::{Faults, not_allowed, not_finite, nulls, out_of_range, value};
 /// Rows that a violation names.
 const NAMED: usize = 5;
 
-/// What is right, in errors.
+/// The remedy in errors.
 const HELP: &str =
     "mend the stage and raise its version, or mend the check under [outputs.NAME.checks] in its stage.toml";
 
@@ -182,7 +182,7 @@ fn shown(examples: &[String], all: usize) -> String {
     examples.join("; ") + &more
 }
 
-/// How the rows of a batch are called.
+/// Names of the rows of a batch.
 struct Names<'a> {
     rows: &'a RecordBatch,
     key: Option<&'a str>,

@@ -1,4 +1,4 @@
-//! What is wrong with the values of a column: rows by their position, and what stands there.
+//! Faults of the values in a column: the positions of the rows, and the values.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;

@@ -9,7 +9,7 @@ use kdam::{Bar, BarExt};
 use super::lines::Lines;
 use crate::event::Event;
 
-/// What the bar of raw files is called.
+/// Name of the bar for raw files.
 const RAW: &str = "hashing raw data";
 
 /// Draws events.

@@ -87,7 +87,7 @@ impl Compare {
     }
 }
 
-/// What a run was of: `train on mine, profile small, --set train.rate=0.2`.
+/// Description of a run: `train on mine, profile small, --set train.rate=0.2`.
 pub(super) fn describe(run: &RunRecord) -> String {
     let text = title(&run.pipeline, &run.dataset, &run.profile);
     run.set.iter().fold(text, |text, set| format!("{text}, --set {set}"))

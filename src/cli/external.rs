@@ -15,7 +15,7 @@ use crate::declare::{CommandDecl, Project, command};
 /// waits for it.
 pub(super) const INSPECT: &str = "callsheet-inspect";
 
-/// What is handed on as it is.
+/// Arguments that are passed on as they are.
 #[derive(Args)]
 #[command(disable_help_flag = true)]
 pub(super) struct External {

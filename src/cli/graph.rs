@@ -47,7 +47,7 @@ impl Graph {
     }
 }
 
-/// What the graph shows of a stage, and how often it is there.
+/// Name under which the graph shows a stage.
 fn node(stage: &StageInstance, instances: bool) -> &str {
     if instances { &stage.name } else { stage.group() }
 }

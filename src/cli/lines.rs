@@ -100,7 +100,7 @@ impl<'a> Lines<'a> {
         format!("{}{rests}", self.title)
     }
 
-    /// Whether it is time for another line of a stage's progress, or of none's.
+    /// Returns true if it is time for another line of progress of a stage, or of the hashing of raw files.
     fn due(&mut self, stage: &str) -> bool {
         let now = Instant::now();
         let due = self.shown.get(stage).is_none_or(|last| now - *last >= PROGRESS_EVERY);

@@ -88,7 +88,7 @@ impl Ls {
         Ok(SUCCESS)
     }
 
-    /// What a run left, as far as it is still in the store.
+    /// Lists the results of a run that are still in the store.
     fn list_run(&self, name: &str) -> Result<u8> {
         let store = store(&Project::find()?)?;
         let run = store.find_run(name)?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checks::ChecksDecl;
 
-/// What an artifact is on disk.
+/// Form of an artifact on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ArtifactKind {
@@ -21,7 +21,7 @@ pub enum ArtifactKind {
     Files,
 }
 
-/// How a table goes to a worker or comes from it.
+/// Format of a table for a worker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TableFormat {
@@ -32,7 +32,7 @@ pub enum TableFormat {
     Json,
 }
 
-/// How an output is shown in reports.
+/// Figure that shows an output in reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Figure {
@@ -48,7 +48,7 @@ pub enum Figure {
 }
 
 impl Figure {
-    /// What an output must be to be shown so.
+    /// Kind of output that can be shown in this way.
     pub fn of(self) -> ArtifactKind {
         match self {
             Self::Picture => ArtifactKind::File,
@@ -61,7 +61,7 @@ impl Figure {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InputDecl {
-    /// What the stage expects; `files` also takes a `file` artifact.
+    /// Kind of artifact that the stage expects; `files` also accepts a `file` artifact.
     pub kind: ArtifactKind,
     /// May be left unwired.
     #[serde(default)]
@@ -75,7 +75,7 @@ pub struct InputDecl {
     /// May be handed a table as a folder of Parquet files, each sorted by the key, instead of one.
     #[serde(default)]
     pub parts: bool,
-    /// What the worker reads a table as.
+    /// Format in which the worker reads a table.
     #[serde(default)]
     pub format: TableFormat,
     /// Of files with verdicts of people: what they are on. `callsheet curate` writes them.
@@ -84,7 +84,7 @@ pub struct InputDecl {
     pub doc: String,
 }
 
-/// What verdicts of people are on.
+/// Table that verdicts of people refer to.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerdictsOn {
@@ -101,23 +101,23 @@ pub struct VerdictsOn {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OutputDecl {
-    /// What the stage makes.
+    /// Kind of artifact that the stage writes.
     pub kind: ArtifactKind,
     /// Name of the file or folder as the stage writes it and as `data/out` shows it.
     pub path: String,
     /// The columns of a table, by name; see [`callsheet_worker::table::check_columns`] for the types.
     #[serde(default)]
     pub columns: BTreeMap<String, String>,
-    /// What the worker writes a table as; json needs its columns declared.
+    /// Format in which the worker writes a table; json needs declared columns.
     #[serde(default)]
     pub format: TableFormat,
     /// Truth that training must not see: only inputs that say `held_out` may read it.
     #[serde(default)]
     pub held_out: bool,
-    /// What must hold of a table before it is published.
+    /// Checks of a table before it is published.
     #[serde(default)]
     pub checks: ChecksDecl,
-    /// How reports show it; not at all unless this is said.
+    /// Figure in reports; none by default.
     pub figure: Option<Figure>,
     /// One line for the user.
     pub doc: String,

@@ -13,7 +13,7 @@ use super::scalar::Scalar;
 /// Stands for every column that a check can be of.
 pub(super) const ALL: &str = "*";
 
-/// What must hold of a table; `*` is every column.
+/// Checks of a table; `*` is every column.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChecksDecl {
@@ -28,7 +28,7 @@ pub struct ChecksDecl {
     /// The values that there are.
     #[schemars(with = "BTreeMap<String, Vec<Scalar>>")]
     pub allowed: BTreeMap<String, Vec<Value>>,
-    /// How many rows there are.
+    /// Number of rows.
     pub rows: RowsCheck,
 }
 
@@ -42,7 +42,7 @@ pub struct Bounds {
     pub max: Option<f64>,
 }
 
-/// How many rows a table has.
+/// Limits on the number of rows of a table.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RowsCheck {
@@ -57,7 +57,7 @@ pub struct RowsCheck {
 }
 
 impl ChecksDecl {
-    /// Whether a check of these columns is of `column`.
+    /// Returns true if a check of these columns covers `column`.
     pub fn names(columns: &BTreeSet<String>, column: &str) -> bool {
         columns.contains(column) || columns.contains(ALL)
     }
@@ -67,7 +67,7 @@ impl ChecksDecl {
         self.unique.iter().map(|key| key.split('+').map(str::trim).collect())
     }
 
-    /// What tells these checks from others.
+    /// Digest of these checks.
     pub fn digest(&self) -> Digest {
         blake3::hash(&serde_json::to_vec(self).expect("checks are plain data")).into()
     }

@@ -1,4 +1,4 @@
-//! What a stage is fanned out over.
+//! Values over which a stage is fanned out.
 
 use std::fmt;
 
@@ -35,7 +35,7 @@ pub struct Foreach {
 type Axis = (String, Vec<Value>);
 
 impl Foreach {
-    /// What a layer says, laid over what the one below it says: lists take the place of those of the same name.
+    /// Lays the values of a layer over those of the layer below: lists replace lists of the same name.
     ///
     /// # Errors
     /// When these are too many instances.

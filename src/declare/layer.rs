@@ -14,14 +14,14 @@ use super::resources::ResourcesDecl;
 use super::scalar::{Scalar, name_pattern};
 use super::{Foreach, check_name, is_name, parse_toml, read_toml};
 
-/// What takes a source's place when its pattern matches no file.
+/// Artifact that replaces a source whose pattern matches no file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Otherwise {
     /// `stage.output`.
     #[schemars(with = "String")]
     pub artifact: Spanned<String>,
-    /// What everything made from it is called, e.g. `synthetic stand-in`.
+    /// Label of everything that is based on it, e.g. `synthetic stand-in`.
     pub label: String,
 }
 
@@ -32,9 +32,9 @@ pub struct SourceUse {
     /// Pattern of files, relative to the project; `{dataset}` is the dataset's name.
     #[schemars(with = "Option<String>")]
     pub path: Option<Spanned<String>>,
-    /// What to take when nothing matches.
+    /// Artifact to use when nothing matches.
     pub otherwise: Option<Otherwise>,
-    /// Where a user gets the files, for the error when there are none.
+    /// Hint where to get the files, for the error when there are none.
     pub obtain: Option<String>,
 }
 
@@ -49,7 +49,7 @@ pub struct StageUse {
     /// Makes one instance for each value, or each combination of values.
     #[schemars(with = "Option<Foreach>")]
     pub foreach: Option<Spanned<Foreach>>,
-    /// What each input is wired to: a source, or `stage.output`; `{name}` is a value of `foreach`.
+    /// Wiring of each input: a source, or `stage.output`; `{name}` is a value of `foreach` or a variable.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
     pub inputs: LiteMap<Spanned<String>, Spanned<String>>,
@@ -57,7 +57,7 @@ pub struct StageUse {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Scalar>")]
     pub params: LiteMap<Spanned<String>, Spanned<toml::Value>>,
-    /// What its worker needs, where that differs from its stage.toml; `{name}` is a value of `foreach`.
+    /// Resources that differ from its stage.toml; `{name}` is a value of `foreach` or a variable.
     #[serde(default)]
     #[schemars(with = "ResourcesDecl")]
     pub resources: LiteMap<Spanned<String>, Spanned<toml::Value>>,
@@ -67,7 +67,7 @@ pub struct StageUse {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LayerFile {
-    /// What it is, in one line.
+    /// Summary in one line.
     summary: String,
     /// Of a dataset: the file in `imports/` whose stages make the pipeline's input of raw files.
     #[schemars(with = "Option<String>")]
@@ -99,7 +99,7 @@ pub(super) struct LayerFile {
 /// A layer as written.
 #[derive(Debug)]
 pub struct Layer {
-    /// What it is, in one line.
+    /// Summary in one line.
     pub summary: String,
     /// Of a dataset: the file in `imports/` whose stages make the pipeline's input of raw files.
     pub import: Option<Spanned<String>>,
@@ -107,7 +107,7 @@ pub struct Layer {
     pub include: Vec<Spanned<String>>,
     /// Variables that it declares or sets.
     pub vars: LiteMap<Spanned<String>, Spanned<toml::Value>>,
-    /// What other programs know of it.
+    /// Metadata for other programs.
     pub metadata: toml::Table,
     /// Raw files it names.
     pub sources: BTreeMap<Spanned<String>, SourceUse>,

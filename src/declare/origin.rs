@@ -1,4 +1,4 @@
-//! Where a declared value stands, so that every error can show the line.
+//! Places of declared values, so that every error can show the line.
 
 use std::fmt;
 use std::fs;
@@ -93,10 +93,10 @@ pub fn check_name(name: &Spanned<String>, what: &str, source: &Arc<SourceText>) 
     Err(Fault::new(source, name.span(), message, "this name").with_help(NAME_RULE).into())
 }
 
-/// What [`is_name`] asks for.
+/// Rule of [`is_name`], for help texts.
 pub const NAME_RULE: &str = "letters, digits, `_` and `-`, at most 100";
 
-/// Whether a text is plain enough for a name, and so for a file's.
+/// Returns true if a text is plain enough for a name, and so for a file's name.
 pub fn is_name(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     !text.is_empty() && text.len() <= LONGEST_NAME && text.chars().all(plain)

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::scalar::Scalar;
 
-/// What a change of a parameter means.
+/// Effect of a change of a parameter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -51,7 +51,7 @@ pub struct ParamDecl {
     /// The values allowed, for a string.
     #[serde(default)]
     pub choices: Vec<String>,
-    /// What a change of it means.
+    /// Effect of a change.
     #[serde(default)]
     pub role: Role,
     /// One line for the user.
@@ -62,7 +62,7 @@ impl ParamDecl {
     /// The value as JSON, if it has the declared type and lies in the declared bounds.
     ///
     /// # Errors
-    /// What is wrong with the value, and what would be right.
+    /// Returns what is wrong with the value, and the remedy.
     pub fn accept(&self, value: &toml::Value) -> Result<Value, (String, String)> {
         let accepted = match (self.kind, value) {
             (ParamType::Int, toml::Value::Integer(i)) => Value::from(*i),
@@ -88,7 +88,7 @@ impl ParamDecl {
         Ok(accepted)
     }
 
-    /// What a value must be, for help and errors.
+    /// Description of valid values, for help and errors.
     pub fn wanted(&self) -> String {
         let bounds = match (self.min, self.max) {
             (Some(min), Some(max)) => format!(" from {min} to {max}"),

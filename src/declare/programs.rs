@@ -41,7 +41,7 @@ impl Project {
         })
     }
 
-    /// What workers get as `PATH`: the project's folders, then the system's.
+    /// `PATH` of workers: the project's folders, then the system's.
     pub fn search_path(&self) -> OsString {
         let system = env::var_os("PATH").unwrap_or_default();
         let folders = self.path.iter().cloned().chain(env::split_paths(&system));

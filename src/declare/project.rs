@@ -51,9 +51,9 @@ pub(super) struct ProjectFile {
 pub struct CommandDecl {
     /// Program that serves it, as stage commands name it.
     pub program: String,
-    /// What it does, in one line.
+    /// Summary in one line.
     pub summary: String,
-    /// Whether reports ask it for sections, by `PROGRAM NAME --json -`.
+    /// True if reports ask it for sections, by `PROGRAM NAME --json -`.
     #[serde(default)]
     pub report: bool,
 }
@@ -73,7 +73,7 @@ impl Default for ProjectFile {
     }
 }
 
-/// What is meant when the command line does not say.
+/// Defaults for the command line.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Defaults {

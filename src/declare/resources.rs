@@ -7,7 +7,7 @@ use callsheet_worker::error::suggest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
-/// What one worker needs.
+/// Resources of one worker.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResourcesDecl {
@@ -52,7 +52,7 @@ impl ResourcesDecl {
     }
 }
 
-/// How many CPUs a stage takes of those the run may use.
+/// Number of CPUs that a stage takes of those the run may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cpus {
     /// A number.

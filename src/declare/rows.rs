@@ -42,12 +42,12 @@ pub struct RowsDecl {
 }
 
 impl RowsDecl {
-    /// What rows have in common that can stand for each other: all but which of them are wanted.
+    /// Digest of everything that interchangeable rows share: all of the declaration but the choice of rows.
     pub fn pooled(&self) -> Self {
         Self { filter: BTreeMap::new(), ..self.clone() }
     }
 
-    /// Whether rows that can stand for each other may differ in this input.
+    /// Returns true if interchangeable rows may differ in this input.
     pub fn tells(&self, input: &str) -> bool {
         input == self.input || self.files.contains_key(input) || self.told.contains(input)
     }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::origin::{LONGEST_NAME, NAME_RULE};
 
-/// What [`super::check_name`] asks for.
+/// Pattern of a name, as [`super::check_name`] requires it.
 pub(super) fn name_pattern() -> Value {
     let pattern = format!("^[A-Za-z0-9_][A-Za-z0-9_-]{{0,{}}}$", LONGEST_NAME - 1);
     json!({ "pattern": pattern, "description": NAME_RULE })

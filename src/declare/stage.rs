@@ -19,27 +19,27 @@ use super::valid;
 pub struct StageDecl {
     /// Name of its folder.
     pub name: String,
-    /// What it does, in one line.
+    /// Summary in one line.
     pub summary: String,
     /// The user's page, Markdown.
     pub doc: String,
     /// Bumped when the same inputs and parameters give another result.
     pub version: u32,
-    /// Why each version above 1 came to be.
+    /// Reason of each version above 1.
     pub history: BTreeMap<String, String>,
     /// The program and its first arguments; the engine appends the path of the request.
     pub command: Vec<String>,
-    /// What it reads.
+    /// Inputs by name.
     pub inputs: BTreeMap<String, InputDecl>,
-    /// What it makes.
+    /// Outputs by name.
     pub outputs: BTreeMap<String, OutputDecl>,
-    /// What can be set.
+    /// Parameters by name.
     pub params: BTreeMap<String, ParamDecl>,
-    /// What it needs of the machine.
+    /// Resources of its worker.
     pub resources: ResourcesDecl,
-    /// Whether `plan` runs it, to count the rows that other stages compute.
+    /// True if `plan` runs it, to count the rows that other stages compute.
     pub listing: bool,
-    /// How its rows depend on an input's, if it is row-wise.
+    /// Row-wise computation: the input and the output whose rows belong together.
     pub rows: Option<RowsDecl>,
     /// Files of its folder that the command names, with their absolute paths.
     pub scripts: Vec<(String, PathBuf)>,

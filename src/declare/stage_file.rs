@@ -15,12 +15,12 @@ use super::scalar::name_pattern;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StageFile {
-    /// What it does, in one line.
+    /// Summary in one line.
     pub(super) summary: String,
     /// To be bumped when the same inputs and parameters give another result.
     #[schemars(with = "u32")]
     pub(super) version: toml::Spanned<u32>,
-    /// Why each version above 1 came to be, by version.
+    /// Reason of each version above 1, by version.
     #[serde(default)]
     pub(super) history: BTreeMap<String, String>,
     /// The program and its arguments; without a `{placeholder}` the path of request.json is appended.
@@ -29,18 +29,18 @@ pub(super) struct StageFile {
     /// The user's page, Markdown.
     #[serde(default)]
     pub(super) doc: String,
-    /// What it reads.
+    /// Inputs by name.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, InputDecl>", extend("propertyNames" = name_pattern()))]
     pub(super) inputs: BTreeMap<toml::Spanned<String>, InputDecl>,
-    /// What it makes.
+    /// Outputs by name.
     #[schemars(with = "BTreeMap<String, OutputDecl>", extend("propertyNames" = name_pattern()))]
     pub(super) outputs: BTreeMap<toml::Spanned<String>, OutputDecl>,
-    /// What can be set.
+    /// Parameters by name.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, ParamDecl>", extend("propertyNames" = name_pattern()))]
     pub(super) params: BTreeMap<toml::Spanned<String>, ParamDecl>,
-    /// What a worker needs of the machine.
+    /// Resources of its worker.
     #[serde(default)]
     pub(super) resources: ResourcesDecl,
     /// It is cheap, and its table says which rows other stages compute: `plan` runs it, to count them.

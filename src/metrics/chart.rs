@@ -32,7 +32,7 @@ pub struct Series {
 
 /// One panel.
 pub struct Chart {
-    /// What was measured.
+    /// Name of the metric.
     pub title: String,
     /// Of each stage.
     pub series: Vec<Series>,

@@ -1,4 +1,4 @@
-//! What workers measured, gathered from the runs that told it.
+//! Metrics of workers, gathered from the events of all runs.
 //!
 //! A run keeps what happens in it. What a run only found in the store, another run has told; what a training told
 //! before it was killed or given a larger budget, an earlier one has. Curves put all of it together.
@@ -57,12 +57,12 @@ pub fn curves(store: &Store, id: &str, record: Option<&RunRecord>) -> Curves {
     found.filter(|(_, curves)| !curves.is_empty()).collect()
 }
 
-/// What is looked for of one stage.
+/// Search for the curves of one stage.
 struct Wanted {
     /// The run that made its result, by which stage.
     run: String,
     maker: String,
-    /// What earlier runs of the same training share.
+    /// Course that this training shares with earlier runs of it.
     course: Option<Digest>,
     found: BTreeMap<String, Curve>,
     /// The first steps that the runs read so far told of each metric.

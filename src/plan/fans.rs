@@ -1,4 +1,4 @@
-//! What each stage is fanned out over, after all layers.
+//! Values over which each stage is fanned out, after all layers.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +56,7 @@ pub(super) fn fans(layers: &mut [(Layer, Adds)], vars: &Vars) -> Result<Fans> {
     Ok(fans)
 }
 
-/// What a stage is fanned out over that says it is as another, and the topmost layer that says of it.
+/// Resolves `foreach = "stage"`: the values of that stage, and the topmost layer that sets them.
 fn followed(fans: &Fans, name: &str) -> Result<(Foreach, usize)> {
     let said = &fans[name].origin;
     let (mut at, mut depth) = (&fans[name], fans[name].depth);

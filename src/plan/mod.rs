@@ -32,7 +32,7 @@ pub use resolve::resolve;
 pub use select::Selection;
 pub use source::files;
 
-/// What a user asks to be planned.
+/// Pipeline, dataset and profile that a user wants to plan.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
     /// Name of the pipeline file.
@@ -50,13 +50,13 @@ pub struct Request {
 pub struct Param {
     /// The value.
     pub value: Value,
-    /// Where it was set.
+    /// Place that sets it.
     pub origin: Origin,
-    /// What a change of it means.
+    /// Meaning of a change.
     pub role: Role,
 }
 
-/// What an input is wired to.
+/// Wire of an input.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// Raw files, as sorted paths relative to the project.
@@ -114,9 +114,9 @@ pub struct StageInstance {
     pub decl: Arc<StageDecl>,
     /// Every declared parameter.
     pub params: LiteMap<String, Param>,
-    /// What its worker needs.
+    /// Resources of its worker.
     pub resources: ResourcesDecl,
-    /// Where those resources were set that are not as in its stage.toml.
+    /// Resources that differ from its stage.toml, with the places that set them.
     pub adjusted: LiteMap<String, (toml::Value, Origin)>,
     /// Every wired input.
     pub inputs: LiteMap<String, Input>,
@@ -129,13 +129,13 @@ pub struct StageInstance {
 /// A pipeline over a dataset in a profile, ready to run.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What was asked for.
+    /// Pipeline, dataset, profile and `--set` options.
     pub request: Request,
     /// Summary of the pipeline.
     pub summary: String,
     /// The stages, each after those it reads from; else in the order of the file.
     pub stages: Vec<StageInstance>,
-    /// What other programs know of the pipeline.
+    /// Metadata of the pipeline, for other programs.
     pub metadata: toml::Table,
 }
 

@@ -15,7 +15,7 @@ pub(super) fn at(source: &Arc<SourceText>, span: Range<usize>) -> Origin {
     Origin::File(source.clone(), span)
 }
 
-/// Where the stages are that a layer means by a name.
+/// Positions of the stages that a layer names.
 pub(super) fn positions(spec: &Spec, name: &str) -> Option<Vec<usize>> {
     if !is_pattern(name) {
         return spec.range(name).map(Iterator::collect);
@@ -26,7 +26,7 @@ pub(super) fn positions(spec: &Spec, name: &str) -> Option<Vec<usize>> {
     (!found.is_empty()).then_some(found)
 }
 
-/// Whether a name means several instances of a stage: `train@v4-*`.
+/// Returns true if a name is a pattern for instances of a stage: `train@v4-*`.
 pub(super) fn is_pattern(name: &str) -> bool {
     name.contains(AT) && name.contains(['*', '?', '['])
 }

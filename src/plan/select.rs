@@ -1,4 +1,4 @@
-//! Which stages of a plan a user means.
+//! Selection of stages on the command line.
 
 use std::collections::BTreeSet;
 

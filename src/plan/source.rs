@@ -74,7 +74,7 @@ pub(super) fn matches(root: &Path, pattern: &Spanned<String>, origin: &Origin) -
 /// Characters that make a path a pattern.
 const SPECIAL: [char; 4] = ['*', '?', '[', '{'];
 
-/// Whether every brace is closed before the next one opens.
+/// Returns true if every brace is closed before the next one opens.
 fn well_braced(pattern: &str) -> bool {
     let braces = pattern.chars().filter(|c| ['{', '}'].contains(c));
     braces.collect::<Vec<char>>().chunks(2).all(|pair| pair == ['{', '}'])
@@ -89,7 +89,7 @@ fn alternatives(pattern: &str) -> Vec<String> {
     each.flat_map(|choice| alternatives(&format!("{before}{choice}{after}"))).collect()
 }
 
-/// Whether there is a file; a link to nothing is an error.
+/// Returns true if there is a file; a dangling link is an error.
 fn file(path: &Path) -> Result<bool> {
     match fs::metadata(path) {
         Ok(found) => Ok(found.is_file()),

@@ -17,7 +17,7 @@ pub(super) struct SourceSpec {
     pub path: Option<(Spanned<String>, Origin)>,
     /// The rest, from the topmost layer that says it.
     pub rest: SourceUse,
-    /// Where the source was first declared.
+    /// Place of the first declaration.
     pub origin: Origin,
 }
 
@@ -54,18 +54,18 @@ type Join = HashMap<String, Vec<usize>>;
 /// The longest name of an instance: a file is named after it.
 const LONGEST_INSTANCE: usize = 200;
 
-/// What a stage is fanned out over.
+/// Values over which a stage is fanned out.
 pub(super) struct Fan {
     /// The values.
     pub foreach: Foreach,
-    /// Where they are said.
+    /// Place that sets them.
     pub origin: Origin,
     /// By which layer, counted from the pipeline.
     pub depth: usize,
 }
 
 impl Spec {
-    /// Where in [`Spec::stages`] all instances of a stage are, or the one of that name.
+    /// Positions in [`Spec::stages`] of all instances of a stage, or of the instance with that name.
     pub(super) fn range(&self, name: &str) -> Option<Range<usize>> {
         self.positions.get(name).cloned()
     }

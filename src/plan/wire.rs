@@ -1,4 +1,4 @@
-//! What each input of a stage is wired to: raw files, an output, or the outputs of many instances.
+//! Wiring of inputs: raw files, an output, or the outputs of many instances.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -16,14 +16,14 @@ use crate::declare::{ArtifactKind, InputDecl, Origin, Project, StageDecl};
 /// The files of each source.
 pub(super) type Files<'a> = HashMap<&'a str, Vec<PathBuf>>;
 
-/// Where a wire ends, and where that is said.
+/// A wire, and the place that sets it.
 struct End<'a> {
     stage: &'a InstanceDraft,
     input: &'a InputDecl,
     origin: &'a Origin,
 }
 
-/// What a wired name means, before it is known which stages are needed.
+/// Meaning of a wired name, before it is known which stages are needed.
 pub(super) enum Wire {
     Source { name: String, files: Vec<PathBuf>, base: PathBuf },
     Output { stage: usize, output: String, label: Option<String> },
@@ -41,7 +41,7 @@ impl Wire {
     }
 }
 
-/// What every input of a stage is wired to, and where that is said.
+/// Wires of every input of a stage, with the places that set them.
 ///
 /// # Errors
 /// On unknown names, kinds that do not fit, and inputs that are needed and not wired.

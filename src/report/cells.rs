@@ -42,7 +42,7 @@ pub(super) fn spread(path: &Path, count: u64) -> Result<(Vec<RecordBatch>, u64)>
     Ok((batches, total))
 }
 
-/// Whether a column holds images.
+/// Returns true if a column holds images.
 pub(super) fn is_image(kind: &DataType) -> bool {
     // Names and nullability of the fields may be another's.
     matches!((kind, image_type()), (DataType::Struct(own), DataType::Struct(wanted))
@@ -56,7 +56,7 @@ pub(super) fn image(column: &dyn Array, row: usize) -> Option<&[u8]> {
     Some(bytes.value(row))
 }
 
-/// What stands where there is no value.
+/// Text of a cell without a value.
 pub(super) const NONE: &str = "–";
 
 /// A value as people read it; [`NONE`] where there is none.

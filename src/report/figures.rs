@@ -1,4 +1,4 @@
-//! What stages made and want to be shown, of one run or of several beside each other.
+//! Figures of stages, for one run or for several side by side.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -16,7 +16,7 @@ const MOST: usize = 200;
 const HEIGHT: f64 = 42.0;
 const LETTER: f64 = 7.4;
 const MARGIN: f64 = 14.0;
-/// What a stage that is fanned out is as a whole: the first of these that one of its instances is.
+/// States from the worst to the best: the worst state of its instances is that of a fanned-out stage.
 const WORST: [StageState; 7] = [
     StageState::Failed,
     StageState::Blocked,

@@ -73,7 +73,7 @@ fn title(run: &RunRecord) -> String {
     words::title(&run.pipeline, &run.dataset, &run.profile)
 }
 
-/// What is said of a run before anything is shown.
+/// Facts about a run, at the top of its part of the page.
 fn of_run(subject: &Subject, letter: Option<String>) -> Markup {
     let Subject { run, ended, summaries, stages, .. } = subject;
     let states = |wanted: StageState| stages.iter().filter(|stage| stage.state == wanted).count();
@@ -156,7 +156,7 @@ fn row(stage: &Done, first: bool) -> Markup {
     }
 }
 
-/// How runs differ from the first of them, and what they came to.
+/// Differences between the first run and the others, and the last values of their metrics.
 fn differing(store: &Store, subjects: &[Subject]) -> Markup {
     let last: Vec<_> = subjects.iter().map(|subject| last_values(&subject.curves)).collect();
     let names: BTreeSet<&String> = last.iter().flat_map(|values| values.keys()).collect();
@@ -188,7 +188,7 @@ fn differing(store: &Store, subjects: &[Subject]) -> Markup {
     }
 }
 
-/// What stages measured, in a panel for each name.
+/// Curves of the metrics of all stages, one panel per name.
 fn curves(subjects: &[Subject]) -> Markup {
     let thin = |subject: &Subject| -> Curves {
         let of_stage = |stage: &Done| Some((stage.name.clone(), subject.curves.get(&stage.name)?));

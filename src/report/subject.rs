@@ -1,4 +1,4 @@
-//! What a report is of: a run, and what became of each of its stages.
+//! Subject of a report: a run, and what became of each of its stages.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,25 +14,25 @@ use crate::store::{Record, RunRecord, StageResult, StageState, Store, position};
 
 /// A run as it is shown.
 pub struct Subject {
-    /// What is known of it; of one that has not ended, what it told so far.
+    /// Record of the run; for a run that has not ended, its events so far.
     pub run: RunRecord,
-    /// Whether it came to its end.
+    /// True if the run has ended.
     pub ended: bool,
-    /// What its pipeline and its profile say of themselves.
+    /// Summaries of its pipeline and its profile.
     pub summaries: Vec<String>,
     /// Its stages, each after those that it reads from as far as the pipeline still has them.
     pub stages: Vec<Done>,
-    /// Which stage is read by which, as positions in `stages`.
+    /// Edges from producers to readers, as positions in `stages`.
     pub edges: BTreeSet<(usize, usize)>,
-    /// What its stages measured.
+    /// Metrics of its stages.
     pub curves: Curves,
     /// Stand-ins that it rests on.
     pub labels: BTreeSet<String>,
     /// The stages that were asked for, if not all were.
     pub asked: Vec<String>,
-    /// What commands of the project know of its pipeline.
+    /// Metadata of its pipeline, for commands of the project.
     pub metadata: toml::Table,
-    /// Why its pipeline cannot be read any more, if that is so.
+    /// Error of its pipeline, if the files cannot be read any more.
     pub unread: Option<String>,
 }
 
@@ -42,11 +42,11 @@ pub struct Done {
     pub name: String,
     /// `cached`, `ran`, `running`, `failed`, `stopped`, `blocked` or `not done`.
     pub state: StageState,
-    /// What is wrong, if it failed.
+    /// Error, if it failed.
     pub message: String,
-    /// What it made and of what, if that is known to the store.
+    /// Record of its action, if the store has it.
     pub record: Option<Record>,
-    /// How it is declared now.
+    /// Its present declaration.
     pub decl: Option<Arc<StageDecl>>,
     /// Its values, if it is fanned out and its pipeline still has it.
     pub values: BTreeMap<String, Value>,
@@ -73,7 +73,7 @@ impl Subject {
         Ok(Self::new(project, store, run, true, &messages))
     }
 
-    /// What there is of `plan` after a run that found everything, which leaves no trace.
+    /// Subject of a run that found everything in the store and left no trace.
     pub fn of_plan(project: &Project, store: &Store, plan: &Plan) -> Self {
         let Request { pipeline, dataset, profile, set } = plan.request.clone();
         let heads = store.heads(&pipeline, &dataset);

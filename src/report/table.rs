@@ -11,7 +11,7 @@ use super::cells::{NONE, is_image, spread, text};
 
 /// Rows shown at most.
 const MOST: u64 = 200;
-/// What the ends of an interval are called after.
+/// Suffixes of the columns with the ends of an interval.
 const ENDS: [&str; 2] = ["_low", "_high"];
 
 /// The rows of the table at `path`; an interval stands beside its value, and columns that say nothing are left out.
@@ -62,7 +62,7 @@ fn cell(batch: &RecordBatch, name: &str, row: usize) -> Markup {
     }
 }
 
-/// What a row says in a column, if there is such a column and it says anything.
+/// Text of a row in a column; `None` if there is no such column, or the cell is empty.
 fn value(batch: &RecordBatch, name: &str, row: usize) -> Option<String> {
     batch.column_by_name(name).map(|column| text(column, row)).filter(|text| text != NONE && !text.is_empty())
 }

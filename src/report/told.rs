@@ -1,4 +1,4 @@
-//! What a run told of itself, read from its events: all there is of one that has not ended.
+//! State of a run as its events tell it; a run that has not ended has nothing else.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use crate::store::{RunRecord, StageResult, StageState, Store};
 pub(super) struct Told {
     /// As far as it came.
     pub run: RunRecord,
-    /// What is wrong with stages that failed.
+    /// Errors of the stages that failed.
     pub messages: BTreeMap<String, String>,
 }
 
 impl Told {
-    /// What the run `id` told; a line that is cut off is none.
+    /// Reads the events of the run `id`; leaves out a line that is cut off.
     pub(super) fn read(store: &Store, id: &str) -> Self {
         let run = RunRecord {
             id: id.to_owned(),

@@ -54,7 +54,7 @@ pub(super) struct Action<'a> {
     pub files: Files,
     /// Artifacts among its inputs.
     pub objects: Vec<Object>,
-    /// What it may use of the machine.
+    /// Its share of the machine.
     pub share: Share,
     /// Raw files and scripts as they were before the key was computed.
     pub watch: Watch,
@@ -62,7 +62,7 @@ pub(super) struct Action<'a> {
     pub force: bool,
 }
 
-/// What an action made.
+/// Result of an action.
 pub(super) struct Made {
     /// Outputs by name.
     pub outputs: LiteMap<String, Object>,

@@ -1,4 +1,4 @@
-//! What all actions of a run share.
+//! Surroundings that all actions of a run share.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -10,11 +10,11 @@ use crate::declare::Project;
 use crate::plan::{Plan, StageInstance};
 use crate::store::{Head, Object, Store, out};
 
-/// What all actions of a run share.
+/// Surroundings that all actions of a run share.
 pub(super) struct Run<'a> {
     /// The project.
     pub project: &'a Project,
-    /// Where results go.
+    /// Store of the results.
     pub store: &'a Store,
     /// The plan.
     pub plan: &'a Plan,
@@ -24,7 +24,7 @@ pub(super) struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Where its workers work; made when the first of them is to start.
+    /// Workplace of its workers; made when the first of them is to start.
     ///
     /// # Errors
     /// When the store cannot be written.

@@ -1,4 +1,4 @@
-//! What a worker wrote to stdout and stderr: its beginning and its end, however much it was.
+//! Log of a worker's stdout and stderr: its beginning and its end, whatever its length.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};

@@ -1,4 +1,4 @@
-//! What a run would do: which stages are cached, which must run, which may turn out unchanged.
+//! Preview of a run: stages that are cached, that must run, and that may turn out unchanged.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -30,14 +30,14 @@ pub enum State {
     Run {
         /// Its key.
         key: Digest,
-        /// Why, one reason a line.
+        /// Reasons, one per line.
         reasons: Vec<String>,
     },
     /// A stage that it reads from must run; it runs too unless that changes nothing.
     Maybe {
         /// The stages it waits for.
         after: Vec<String>,
-        /// What else changed, one reason a line.
+        /// Other changes, one per line.
         reasons: Vec<String>,
     },
 }
@@ -56,10 +56,10 @@ pub struct Outlook {
     pub seconds_here: Option<f64>,
     /// Rows of each table that it has made, or made last time.
     pub rows: BTreeMap<String, u64>,
-    /// How many rows it would compute, if it is row-wise and its inputs are known.
+    /// Number of rows that it would compute, if it is row-wise and its inputs are known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compute: Option<Compute>,
-    /// Why it could not run on this machine, if it could not.
+    /// Reason why it cannot run on this machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
     /// Its key, if its inputs are known.
@@ -213,7 +213,7 @@ pub(super) fn rows(outputs: &LiteMap<String, Object>) -> BTreeMap<String, u64> {
     outputs.iter().filter_map(|(name, object)| Some((name.clone(), object.rows?))).collect()
 }
 
-/// Why nothing can run: a stage that is needed is not in the store, and `--only` names others.
+/// Error for `--only` when a stage that is needed is not in the store.
 pub fn left_out_by_only(stage: &str) -> Error {
     let message = format!("the result of `{stage}` is not in the store, and --only leaves it out");
     Error::refused(Code::NotComputed, message, format!("run it first: callsheet run {stage}"))
@@ -276,7 +276,7 @@ fn code(sources: &mut Sources, stage: &StageInstance) -> Result<BTreeMap<String,
     scripts.map(|(word, path)| Ok((word.clone(), sources.digest(path)?))).collect()
 }
 
-/// What changed beside the inputs, which are not known yet.
+/// Parameters that changed, while the inputs are not known yet.
 fn changed_params(sources: &mut Sources, stage: &StageInstance, old: &ActionKey) -> Result<Vec<String>> {
     let new = ActionKey::new(stage, code(sources, stage)?, old.inputs.clone());
     if new == *old { Ok(Vec::new()) } else { Ok(reasons(Some(old), &new)) }

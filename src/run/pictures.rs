@@ -6,7 +6,7 @@ use std::path::Path;
 
 use callsheet_worker::protocol::{Level, WorkerEvent};
 
-/// What a PNG file begins with.
+/// First bytes of a PNG file.
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// The event as a run keeps it: of a picture there is a copy in the folder of the `run`, and where it cannot be

@@ -1,10 +1,10 @@
-//! Which of the stages that could run come first.
+//! Order of the stages that could run.
 
 use std::cmp::Reverse;
 
 use crate::plan::StageInstance;
 
-/// What comes first is least.
+/// Priority of a stage; the most urgent one is the least.
 pub(super) type Priority = Reverse<u64>;
 
 /// By the time in microseconds until the last stage of the longest chain that a stage begins is done, where each takes

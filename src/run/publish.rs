@@ -1,4 +1,4 @@
-//! What a worker left in its output folder: checked, then moved into the store.
+//! Publication of a worker's outputs: checked, then moved into the store.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -77,7 +77,7 @@ fn key_of(checks: &ChecksDecl) -> Option<&str> {
     checks.keys().find_map(|key| if let [name] = key[..] { Some(name) } else { None })
 }
 
-/// Where the table of an input lies.
+/// Path of the table of an input.
 pub(super) fn table_of<'a>(inputs: &'a BTreeMap<String, RequestInput>, name: &str) -> Option<&'a Path> {
     inputs.get(name)?.paths.first().map(PathBuf::as_path)
 }

@@ -9,7 +9,7 @@ use super::tensorboard::TensorBoard;
 use crate::event::{Event, LogLine};
 use crate::store::RunDir;
 
-/// What workers say is written out when so much time has passed since the last time; the rest at once.
+/// Time after which events of workers are flushed; other events are flushed at once.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
 /// Writes events to a file, one JSON object a line, with the seconds since the run began; what is measured
@@ -19,7 +19,7 @@ pub(super) struct Recorder {
     tensorboard: TensorBoard,
     clock: Instant,
     file: Option<BufWriter<File>>,
-    /// What happened before anything was done.
+    /// Events before anything was done.
     before: Vec<Event>,
     flushed: Instant,
 }

@@ -1,4 +1,4 @@
-//! How to run, and how a run went.
+//! Options and summary of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use callsheet_worker::error::Error;
 use super::executor::local::Machine;
 use crate::store::{Head, StageResult};
 
-/// How to run.
+/// Options of a run.
 #[derive(Clone, Debug, Default)]
 pub struct RunOptions {
-    /// What all workers together may use.
+    /// Resources for all workers together.
     pub machine: Machine,
     /// Stages that are computed even if their result is in the store.
     pub force: BTreeSet<String>,
@@ -23,7 +23,7 @@ pub struct RunOptions {
     pub unseen: bool,
 }
 
-/// How a run went.
+/// Summary of a run.
 #[derive(Debug, Default)]
 pub struct RunSummary {
     /// Stages whose result was found.
@@ -34,16 +34,16 @@ pub struct RunSummary {
     pub failed: Vec<(String, Error)>,
     /// The run was ended before its time.
     pub stopped: bool,
-    /// What became of each stage; filled in when the run did anything.
+    /// Result of each stage; filled in if the run did anything.
     pub stages: BTreeMap<String, StageResult>,
-    /// Why no stage can run at all.
+    /// Reason why no stage can run at all.
     pub(super) refused: Option<Error>,
     /// Latest actions that are others than before.
     pub(super) heads: BTreeMap<String, Arc<Head>>,
 }
 
 impl RunSummary {
-    /// Whether there was nothing to do, and nothing is shown that was not before.
+    /// Returns true if there was nothing to do, and nothing new is shown.
     pub fn found_all(&self) -> bool {
         self.ran == 0 && self.failed.is_empty() && !self.stopped && self.heads.is_empty()
     }

@@ -1,4 +1,4 @@
-//! What the latest run left, looked at while the plan is still being resolved.
+//! Results of the latest run, looked up while the plan is still being resolved.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
@@ -31,7 +31,7 @@ impl Survey {
         Self { heads, fresh }
     }
 
-    /// Whether every stage that ever ran for this pipeline and dataset is among these.
+    /// Returns true if every stage that ever ran for this pipeline and dataset is among these.
     pub fn covers(&self, stages: &BTreeSet<&str>) -> bool {
         self.heads.within(stages)
     }
@@ -51,7 +51,7 @@ impl Survey {
         self.seconds_here(stage).or_else(|| Some(self.last(stage)?.seconds))
     }
 
-    /// Whether this is the latest action of a stage, to the content, and its artifacts are shown.
+    /// Returns true if this is the latest action of a stage, with equal content, and its artifacts are shown.
     pub fn shows(&self, stage: &str, head: &Head) -> bool {
         self.fresh.contains(stage) && self.heads.get(stage).is_some_and(|shown| **shown == *head)
     }

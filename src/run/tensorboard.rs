@@ -54,7 +54,7 @@ struct Image {
     encoded_image_string: Vec<u8>,
 }
 
-/// What the first record of a file says.
+/// Content of the first record of a file.
 const VERSION: &str = "brain.Event:2";
 /// TensorBoard's `colorspace` of RGB.
 const RGB: i32 = 3;

@@ -1,4 +1,4 @@
-//! What a run has only if it has something to do: a folder to work in, and a supervisor process over it.
+//! Folder, locks and supervisor process of a run that has something to do.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -8,7 +8,7 @@ use callsheet_worker::error::{Doing, Result};
 
 use super::digest::files_below;
 
-/// What a folder holds, sorted; nothing if there is none.
+/// Sorted content of a folder; empty if there is none.
 pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     if !folder.is_dir() {
         return Ok(Vec::new());

@@ -14,7 +14,7 @@ use super::object::Object;
 use super::orphans::Orphan;
 use super::root::Store;
 
-/// What would be removed.
+/// Content of the store that would be removed.
 #[derive(Debug, Default)]
 pub struct Garbage {
     /// Records, with the seconds it took to make what they name and the bytes that go with them.

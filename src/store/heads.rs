@@ -24,7 +24,7 @@ use crate::declare::StageDecl;
 pub struct Head {
     /// Its key.
     pub key: Digest,
-    /// What it made.
+    /// Its outputs.
     pub outputs: LiteMap<String, Object>,
     /// The outputs' declared names, in their order.
     pub names: Vec<String>,
@@ -50,7 +50,7 @@ impl Head {
         head.makes(decl).then_some(head)
     }
 
-    /// Whether a stage declares just these outputs.
+    /// Returns true if a stage declares exactly these outputs.
     pub fn makes(&self, decl: &StageDecl) -> bool {
         let made = self.outputs.iter().zip(&self.names);
         self.outputs.len() == decl.outputs.len()
@@ -100,7 +100,7 @@ impl Heads {
         }
     }
 
-    /// Whether these are the stages, or some of them.
+    /// Returns true if all stages are among these.
     pub fn within(&self, stages: &BTreeSet<&str>) -> bool {
         self.stages.keys().all(|stage| stages.contains(stage.as_str()))
     }
@@ -146,7 +146,7 @@ impl Store {
         self.workspace.write_json(&self.heads_path(pipeline, dataset), &heads)
     }
 
-    /// Whether a latest action is still what its record says, and everything it made looks untouched.
+    /// Returns true if a latest action agrees with its record, and its objects look untouched.
     pub fn whole(&self, heads: &Heads, head: &Head) -> bool {
         let recorded = || self.record(&head.key).is_some_and(|record| record.outputs == head.outputs);
         (heads.settled || recorded()) && head.outputs.values().all(|object| self.intact(object))

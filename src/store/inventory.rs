@@ -1,4 +1,4 @@
-//! What is in the store, what of it is needed, and what it would cost to make anew.
+//! Content of the store: records, objects, what is needed, and what it would cost to recompute the rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

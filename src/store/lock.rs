@@ -13,7 +13,7 @@ use callsheet_worker::error::{Doing, Result};
 
 use super::root::Store;
 
-/// How often a lock is tried that another holds.
+/// Pause between two attempts to take a lock that another process holds.
 const POLL: Duration = Duration::from_millis(20);
 
 /// A lock held until dropped.
@@ -23,7 +23,7 @@ pub struct Lock {
     file: File,
 }
 
-/// What is locked.
+/// Name of a lock.
 pub enum LockName<'a> {
     /// Checkpoints of a training, shared by its budgets.
     Scratch(&'a Digest),
@@ -54,7 +54,7 @@ impl Store {
         Lock::take(self.lock_path(name), holder, waiting)
     }
 
-    /// Whether a living process holds the lock `name`.
+    /// Returns true if a living process holds the lock `name`.
     pub fn locked(&self, name: &LockName) -> bool {
         let file = File::open(self.lock_path(name));
         file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))

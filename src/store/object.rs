@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::declare::ArtifactKind;
 
-/// What is known of an object beside its bytes.
+/// Facts about an object, apart from its bytes.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Object {
-    /// What it is.
+    /// Kind of the artifact.
     pub kind: ArtifactKind,
     /// Digest of what it means; for a table of its schema and rows.
     pub content: Digest,
@@ -26,7 +26,7 @@ pub struct Object {
 }
 
 impl Object {
-    /// Whether it is a folder on the disk.
+    /// Returns true if it is a folder on the disk.
     pub fn is_folder(&self) -> bool {
         self.kind == ArtifactKind::Directory || !self.parts.is_empty()
     }

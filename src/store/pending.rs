@@ -1,4 +1,4 @@
-//! What waits to be on the disk.
+//! Objects that wait to be synced to the disk.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -58,7 +58,7 @@ impl Store {
         self.shared.path("objects").join(&name[..2]).join(name)
     }
 
-    /// Whether the object is there and looks untouched.
+    /// Returns true if the object is there and looks untouched.
     pub fn intact(&self, object: &Object) -> bool {
         let found = look(&self.object_path(object), object.is_folder());
         found.is_ok_and(|found| found == Look { size: object.size, files: object.files, sealed: true })

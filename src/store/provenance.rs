@@ -1,4 +1,4 @@
-//! How a result came to be.
+//! Provenance of a result.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use callsheet_worker::digest::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// How a result came to be; none of it is in the key.
+/// Origin of a result; none of it is in the key.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub struct Provenance {
     /// Instance, pipeline, dataset and profile it was made for.

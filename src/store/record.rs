@@ -18,7 +18,7 @@ use crate::key::ActionKey;
 /// Version of the records' format.
 const FORMAT: u32 = 2;
 
-/// What an action made.
+/// Record of an action.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Record {
     format: u32,
@@ -26,7 +26,7 @@ pub struct Record {
     pub key: ActionKey,
     /// Outputs by name.
     pub outputs: LiteMap<String, Object>,
-    /// How they came to be.
+    /// Their provenance.
     pub provenance: Provenance,
 }
 

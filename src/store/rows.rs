@@ -22,7 +22,7 @@ use crate::declare::ArtifactKind;
 /// First bytes of a file of row digests.
 const MAGIC: &[u8; 16] = b"callsheet rows1\n";
 
-/// What a row was made of, and what it is.
+/// Digests of a row: of its input and of its output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowDigests {
     /// Of the input row.

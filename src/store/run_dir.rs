@@ -29,7 +29,7 @@ impl RunDir {
         self.0.join("events.ndjson")
     }
 
-    /// What the worker of a stage wrote to stdout and stderr.
+    /// Log of a stage: stdout and stderr of its worker.
     pub fn log(&self, stage: &str) -> PathBuf {
         self.0.join("logs").join(format!("{stage}.log"))
     }

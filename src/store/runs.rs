@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use super::root::{Store, read_json};
 use super::state::StageState;
 
-/// What became of a stage in a run.
+/// Result of a stage in a run.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct StageResult {
-    /// Whether it ran.
+    /// Its state.
     pub state: StageState,
     /// Its action, if it is done.
     pub key: Option<Digest>,
@@ -64,7 +64,7 @@ impl Store {
         ids
     }
 
-    /// What is kept of the run `id`, if it has ended.
+    /// Record of the run `id`, if it has ended.
     pub fn run(&self, id: &str) -> Option<RunRecord> {
         read_json(&self.workspace.path("runs").join(id).join("run.json"))
     }
@@ -97,7 +97,7 @@ pub fn run_id(began: SystemTime) -> String {
 /// Letters of a host's name that the id of a run has.
 const LONGEST_HOST: usize = 16;
 
-/// Which of `ids`, the latest first, `name` means: itself, the beginning of it, `latest`, or `latest~2`.
+/// Position in `ids`, the latest first, of the run that `name` means: its id, the beginning of it, `latest`, or `latest~2`.
 ///
 /// # Errors
 /// When there is none, or several begin so.

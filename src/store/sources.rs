@@ -53,7 +53,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// What the store remembers of files below `root`.
+    /// Loads the digests that the store remembers for files below `root`.
     pub fn load(store: &Store, root: &Path) -> Self {
         let memory = read_json(&store.workspace.path("sources.json")).unwrap_or_default();
         Self { root: root.to_owned(), memory, changed: false }
@@ -176,7 +176,7 @@ impl Watch {
         Ok(Self(stamped.into_iter().map(|(stamp, path)| (path, stamp)).collect()))
     }
 
-    /// What tells these files apart from others, and from what they were at another time.
+    /// Digest of the stamps, which differs from that of other files and of the same files at another time.
     pub fn digest(&self) -> Digest {
         let mut hasher = blake3::Hasher::new();
         for (path, stamp) in &self.0 {
@@ -192,7 +192,7 @@ impl Watch {
     }
 }
 
-/// Whether a write to a file that was last changed at this time would be seen by its time stamp.
+/// Returns true if the time stamp would show a write to a file that was last changed at this time.
 fn settled(changed: SystemTime) -> bool {
     // A time to come, of another machine's clock, is further from now than any write's.
     changed.elapsed().is_ok_and(|age| age > SETTLED) || changed > SystemTime::now() + SETTLED

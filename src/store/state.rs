@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What became of a stage in a run. A record of a run that has ended has only `cached`, `ran` and `not done`.
+/// State of a stage in a run. A record of a run that has ended has only `cached`, `ran` and `not done`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StageState {

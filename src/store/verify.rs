@@ -18,7 +18,7 @@ use super::root::Store;
 pub struct Damage {
     /// The file or folder.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// The damage.
     pub what: String,
 }
 

@@ -42,7 +42,7 @@ impl Store {
     }
 }
 
-/// Where `link` leads: a path relative to its folder, so that `data` can be moved.
+/// Target of `link`: a path relative to its folder, so that `data` can be moved.
 fn target(object: &Path, link: &Path, data: &Path) -> PathBuf {
     let folder = link.parent().unwrap_or(data);
     let up = folder.strip_prefix(data).map_or(0, |below| below.components().count());

@@ -4,7 +4,7 @@ use super::finding::Finding;
 use super::frame::Frame;
 use super::params::Params;
 
-/// Whether a frame shows nothing.
+/// Finding for a frame that is black.
 pub(super) fn black<'a>(frame: &'a Frame, params: &Params) -> Option<Finding<'a>> {
     let (score, threshold) = (frame.black_share, params.black_share);
     let reason = || format!("{:.1} % of the pixels are black", 100.0 * score);
@@ -18,7 +18,7 @@ pub(super) fn black<'a>(frame: &'a Frame, params: &Params) -> Option<Finding<'a>
     })
 }
 
-/// Whether much of a frame is at an end of the scale; the highlights are told first.
+/// Finding for a frame of which a large part is clipped; highlights are reported first.
 pub(super) fn clipped<'a>(frame: &'a Frame, params: &Params) -> Option<Finding<'a>> {
     let ends = [
         (frame.clipped_high_share, params.clipped_high_share, "highlights"),

@@ -15,9 +15,9 @@ use crate::lib::columns::{float64s, strings};
 pub(super) struct Finding<'a> {
     /// Of which frame.
     pub frame: &'a Frame,
-    /// What: `black`, `blurred`, `clipped`, `duplicate`, `frozen` or `outlying`.
+    /// Kind: `black`, `blurred`, `clipped`, `duplicate`, `frozen` or `outlying`.
     pub kind: &'static str,
-    /// How much of it.
+    /// Value of the measure.
     pub score: f64,
     /// From which score on.
     pub threshold: f64,

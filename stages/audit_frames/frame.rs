@@ -10,7 +10,7 @@ use crate::lib::columns::{read_float64s, read_int32s, read_int64s, read_strings,
 /// Rows that are read at once.
 const BATCH: usize = 4096;
 
-/// What findings are made from: some 2 KB a frame. The columns of `measure_frames` say what is what.
+/// Measures of a frame, about 2 KB. The columns of `measure_frames` describe them.
 #[derive(Clone, Debug)]
 pub(super) struct Frame {
     pub frame_id: String,

@@ -32,7 +32,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     Ok(table.finish()?)
 }
 
-/// What is found of frames in the order of their videos and times, by frame and finding.
+/// Findings of frames in the order of their videos and times, by frame and finding.
 fn audit<'a>(frames: &'a [Frame], params: &Params, mut progress: impl FnMut(usize)) -> Vec<Finding<'a>> {
     let (mut findings, mut done) = (Vec::new(), 0);
     let mut shown: Vec<&Frame> = Vec::with_capacity(frames.len());

@@ -1,4 +1,4 @@
-//! What is usual, told by medians, which no fault moves that fewer than half of the frames have.
+//! Robust statistics by medians, which are unaffected by faults in fewer than half of the frames.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ const NORMAL: f64 = 1.4826;
 /// The smallest deviation, for values on a log scale: frames of the steadiest video differ by 20 %.
 const LEAST_DEVIATION: f64 = 0.2;
 
-/// Where values lie, and how far from there they usually are.
+/// Median of values, and their usual distance from it.
 #[derive(Debug, PartialEq)]
 pub(super) struct Usual {
     /// Their median.

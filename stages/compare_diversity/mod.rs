@@ -20,13 +20,13 @@ struct Params {
     seed: i64,
 }
 
-/// What was measured: mean, and ends of its interval.
+/// Measurement: mean, and ends of its interval.
 const FIGURES: [[&str; 3]; 2] = [
     ["consecutive", "consecutive_low", "consecutive_high"],
     ["all_pairs", "all_pairs_low", "all_pairs_high"],
 ];
 
-/// What was measured of one way to draw styles.
+/// Measurements of one way to draw styles.
 struct Measured {
     name: String,
     /// Of [`FIGURES`], by content.

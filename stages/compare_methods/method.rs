@@ -1,4 +1,4 @@
-//! What was measured of one method, over all its repetitions.
+//! Measurements of one method, over all its repetitions.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::lib::columns::{read_float64s, read_int32s, read_strings};
 use crate::lib::metrics::METRICS;
 use crate::lib::objective::Objective;
 
-/// How what is not trained at all was trained.
+/// Training of a method that is not trained.
 const UNTRAINED: &str = "untrained";
 
 /// Inputs, how the models measured in each were trained, and the input that has their objectives.
@@ -31,15 +31,15 @@ const TRAININGS: [(&str, &str, &str); 5] = [
 pub(crate) struct Method {
     /// Objective or predictor; empty where there is but one.
     pub name: String,
-    /// How it was trained.
+    /// Description of its training.
     pub training: &'static str,
-    /// What it was trained for, if that is wired.
+    /// Objective of its training, if that is wired.
     pub objective: Option<Objective>,
-    /// What was measured, once a repetition.
+    /// Measurements, one per repetition.
     pub tables: Vec<Table>,
 }
 
-/// What was measured in one repetition.
+/// Measurements of one repetition.
 pub(crate) struct Table {
     /// Images.
     pub ids: Vec<String>,
@@ -92,7 +92,7 @@ impl Method {
         ))
     }
 
-    /// How it is called in messages.
+    /// Name in messages.
     pub(crate) fn shown(&self) -> String {
         let parts = [self.name.as_str(), self.training];
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
@@ -158,7 +158,7 @@ fn finite_mean(values: &[f64]) -> f64 {
     finite().sum::<f64>() / finite().count() as f64
 }
 
-/// What a stage was fanned out over, but for seeds, which are repetitions.
+/// Values over which a stage was fanned out, apart from seeds, which are repetitions.
 pub(crate) fn name(values: &BTreeMap<String, Value>) -> String {
     let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let names = values.iter().filter(|(name, _)| *name != "seed").map(|(_, value)| shown(value));

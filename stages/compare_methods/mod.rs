@@ -126,7 +126,7 @@ fn switches(methods: &[Method], is_on: impl Fn(&Objective) -> bool) -> ArrayRef 
     strings(methods.iter().map(shown))
 }
 
-/// What can be compared is of the same images, cut alike, and measured by the same distance.
+/// Refuses results that are not of the same images, cropped alike, and measured by the same distance.
 ///
 /// # Errors
 /// Says which two methods differ, and in what.

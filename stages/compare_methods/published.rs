@@ -1,4 +1,4 @@
-//! What others published of the methods that are measured here.
+//! Published figures of the methods that are measured here.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ pub(super) struct Published {
     /// In dB, at whatever side it was published for.
     pub psnr: Option<f64>,
     pub distance: Option<Distance>,
-    /// Where they stand.
+    /// Source of the figures.
     pub source: String,
 }
 

@@ -16,7 +16,7 @@ use crate::lib::metrics::columns;
 
 const IDS: [&str; 4] = ["a/c0", "a/c1", "b/c0", "b/c1"];
 
-/// What differs between tables.
+/// Differences between tables.
 struct Measured<'a> {
     ids: &'a [&'a str],
     psnr: [f64; 4],

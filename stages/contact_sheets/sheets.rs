@@ -1,4 +1,4 @@
-//! What each contact sheet shows.
+//! Images of each contact sheet.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -21,7 +21,7 @@ struct Params {
     distance_side: u32,
 }
 
-/// What is taken for B.
+/// Image that is taken for B.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Method {

@@ -1,4 +1,4 @@
-//! How different a model's outputs of one content are in different styles.
+//! Diversity: distances between a model's outputs of one content in different styles.
 
 use anyhow::Result;
 use arrow::datatypes::DataType;
@@ -29,7 +29,7 @@ struct Params {
     seed: i64,
 }
 
-/// Where style codes come from.
+/// Source of the style codes.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Source {

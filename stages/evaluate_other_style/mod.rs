@@ -1,4 +1,4 @@
-//! How much a style matters: each validation image remade from its content and another image's style.
+//! Effect of the style: each validation image reconstructed from its content and another image's style.
 
 use anyhow::Result;
 use callsheet_worker::{Job, refusal};

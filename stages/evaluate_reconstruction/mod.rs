@@ -1,4 +1,4 @@
-//! How well a model remakes each validation image from its content and its own style.
+//! Quality of each validation image that a model reconstructs from its content and its own style.
 
 use anyhow::Result;
 use callsheet_worker::Job;

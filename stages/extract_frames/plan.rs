@@ -1,10 +1,10 @@
-//! How the wanted frames of a video are come by with as little decoding as possible.
+//! Plan for decoding the wanted frames of a video with as little work as possible.
 
 use std::ops::RangeInclusive;
 
 use crate::lib::video::Index;
 
-/// What starting ffmpeg and seeking costs, in frames that could be decoded instead.
+/// Cost of starting ffmpeg and seeking, in frames that could be decoded instead.
 const SEEK: usize = 25;
 
 /// Frames of a passage at most: they are held until it is known that seeking found them.

@@ -84,7 +84,7 @@ pub(super) fn extract(
     check_times(path, seen.iter().map(|position| index.times[*position]), &decoded)
 }
 
-/// Whether ffmpeg finds the key frames that the container promises, when it looks for nothing else.
+/// Returns true if ffmpeg finds the key frames that the container promises, when it looks for nothing else.
 fn keys_are_found(path: &Path, index: &Index) -> Result<bool> {
     let how = Decoding { keys_only: true, height: 16, ..Decoding::default() };
     let decoded = decode(path, &how, |_| Ok(()))?;

@@ -16,7 +16,7 @@ use crate::lib::columns::{read_images, read_int32s, read_strings};
 use crate::lib::picture::{decode, within};
 use crate::lib::random::stream;
 
-/// What a pairs table says of its images beside their pixels.
+/// Columns of a table of pairs, apart from the pixels.
 pub(crate) struct Images(HashMap<String, (String, i32)>);
 
 impl Images {
@@ -30,7 +30,7 @@ impl Images {
         Ok(Self(read_strings(&rows, "image_id")?.into_iter().zip(splits).collect()))
     }
 
-    /// Whether an image is there and of a split.
+    /// Returns true if an image is in the table and has a split.
     pub(crate) fn is_of(&self, id: &str, split: &str) -> bool {
         self.0.get(id).is_some_and(|(found, _)| found == split)
     }
@@ -268,7 +268,7 @@ impl Pictures {
 
 /// Rows of batch `step` when `count` rows are shuffled anew each epoch for `purpose`: a function of its
 /// arguments.
-/// What an epoch leaves over of its last batch is filled from the next.
+/// An incomplete last batch of an epoch is filled from the next one.
 pub(crate) fn batch_rows(seed: i64, purpose: &str, count: usize, batch: usize, step: u64) -> Vec<i64> {
     let first = step as usize * batch;
     let mut rows = Vec::with_capacity(batch);

@@ -47,12 +47,12 @@ impl Encoded {
 pub(crate) struct Pair {
     pub image_id: String,
     pub frame_id: String,
-    /// Which crop of the frame.
+    /// Index of the crop in the frame.
     pub crop: i32,
     pub split: String,
     /// Time of the frame in seconds.
     pub time_s: f64,
-    /// Whether its style is looked at.
+    /// True if its style features are computed.
     pub for_style: bool,
     pub a: Encoded,
     pub b: Encoded,

@@ -8,7 +8,7 @@ use callsheet_worker::curation::{Verdict, read};
 use callsheet_worker::error::{list, suggest};
 use callsheet_worker::{Job, refusal};
 
-/// Which of the frames, or images that are their own, are excluded by the verdicts that the stage is given.
+/// Frames, or images that are frames of their own, that the stage's verdicts exclude.
 ///
 /// A verdict on a frame that is not taken, as another profile may take fewer, is let through with a
 /// warning; one on a video that there is not is a slip.
@@ -28,7 +28,7 @@ pub(crate) fn excluded(job: &Job, known: &BTreeSet<&str>) -> Result<BTreeSet<Str
     Ok(excluded)
 }
 
-/// What a curator should know of verdicts on frames that are not there.
+/// Warning about verdicts on frames that are not in the table.
 fn absent<'a>(
     path: &Path,
     ids: impl Iterator<Item = &'a str>,
@@ -62,7 +62,7 @@ fn video(frame_id: &str) -> &str {
     frame_id.rsplit_once('#').map_or(frame_id, |(video, _)| video)
 }
 
-/// Whether an id ends as those of frames do.
+/// Returns true if an id ends as those of frames do.
 fn well_formed(frame_id: &str) -> bool {
     let index = frame_id.rsplit_once('#').map(|(_, index)| index);
     index.is_none_or(|index| index.len() >= 6 && index.bytes().all(|digit| digit.is_ascii_digit()))

@@ -1,4 +1,4 @@
-//! What the raw files are: videos, and folders of images that are a video each.
+//! Raw footage: videos, and folders of images that count as a video each.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

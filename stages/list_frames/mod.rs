@@ -1,4 +1,4 @@
-//! Which frames of which video are taken.
+//! List of the frames to take from each video.
 
 mod footage;
 mod select;

@@ -1,4 +1,4 @@
-//! Which frames of which video to take.
+//! Selection of frames from each video.
 
 use crate::lib::video::Index;
 

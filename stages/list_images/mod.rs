@@ -1,4 +1,4 @@
-//! Which images are made of which frames.
+//! List of the images that are made from frames.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Which image files there are, and of which split each is.
+//! List of the image files, with the split of each.
 
 use anyhow::Result;
 use arrow::datatypes::DataType;

@@ -1,4 +1,4 @@
-//! How light and dark a picture is, and what of it is lost at either end.
+//! Brightness of a picture, and the shares that are clipped at either end.
 
 use image::{GrayImage, RgbImage};
 

@@ -29,7 +29,7 @@ const THUMBNAIL: (u32, u32) = (16, 8);
 /// R, G and B of its pixels.
 const FEATURES: usize = (THUMBNAIL.0 * THUMBNAIL.1 * 3) as usize;
 
-/// What is measured of a frame.
+/// Measures of a frame.
 struct Measures {
     size: (u32, u32),
     sharpness: f64,

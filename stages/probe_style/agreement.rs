@@ -1,8 +1,8 @@
-//! How far two ways to label the same images agree, from how often their labels meet.
+//! Agreement of two labellings of the same images, from counts of pairs of labels.
 
 use std::collections::BTreeMap;
 
-/// How often each label of one kind, in their order, meets each of the other.
+/// Contingency table: counts of each label of one kind with each label of the other, in their order.
 pub(crate) fn contingency<A: Ord, B: Ord>(labels: &[(A, B)]) -> Vec<Vec<usize>> {
     let mut columns: BTreeMap<&B, usize> = labels.iter().map(|(_, other)| (other, 0)).collect();
     columns.values_mut().enumerate().for_each(|(n, place)| *place = n);
@@ -36,7 +36,7 @@ pub(crate) fn adjusted_rand_index(counts: &[Vec<usize>]) -> f64 {
     (both - expected) / ((one + other) / 2.0 - expected)
 }
 
-/// How often each label is there.
+/// Counts of each label.
 fn margins(counts: &[Vec<usize>]) -> (Vec<usize>, Vec<usize>) {
     let width = counts.first().map_or(0, Vec::len);
     let columns = (0..width).map(|column| counts.iter().map(|row| row[column]).sum()).collect();

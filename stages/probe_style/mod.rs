@@ -1,4 +1,4 @@
-//! What a style code knows: of the style, which it should, and of the content, which it should not.
+//! Information in a style code: about the style, which is wanted, and about the content, which is not.
 
 pub(crate) mod agreement;
 mod probes;
@@ -75,7 +75,7 @@ fn of_code(job: &Job, subject: &Subject, styles: Option<&[Style]>, k: usize) -> 
     Ok(probes)
 }
 
-/// What knows least of a style and is not nothing: the mean of each channel, 0 to 255.
+/// Baseline that describes least of a style: the mean of each channel, 0 to 255.
 fn mean_colour(picture: &RgbImage) -> [f64; 3] {
     let mut sums = [0u64; 3];
     for pixel in picture.pixels() {

@@ -1,4 +1,4 @@
-//! What is asked of a code.
+//! Probes of a style code.
 
 use std::collections::BTreeSet;
 
@@ -15,19 +15,19 @@ use crate::lib::codes::{Codes, Points};
 /// An answer: a row of the table.
 #[derive(Clone, Debug)]
 pub(super) struct Probe {
-    /// What was asked for an answer.
+    /// Code that is probed.
     pub code: &'static str,
-    /// How it was asked.
+    /// Method of the prediction.
     pub probe: &'static str,
-    /// What for.
+    /// Property that is predicted.
     pub target: &'static str,
-    /// Which figure it is.
+    /// Name of the figure.
     pub measure: String,
     /// The split of the images.
     pub evaluated_on: &'static str,
     /// The figure, and the ends of its interval; these are NaN where it has none.
     pub figure: [f64; 3],
-    /// What it would be without the code; NaN where that is not known.
+    /// Figure without the code; NaN if it is not known.
     pub chance: f64,
     /// Of how many images.
     pub images: usize,
@@ -53,14 +53,14 @@ impl Subject<'_> {
         Probe { code, probe, target, measure, evaluated_on: "val", figure, chance: 0.0, images, frames }
     }
 
-    /// What ridge regression on training images makes of validation images.
+    /// Predictions for validation images by ridge regression on training images.
     fn predictions(&self, targets: impl Fn(&[usize]) -> Points) -> Result<Points> {
         let train = &self.sample.train;
         let ridge = Ridge::fit(&self.points.choose(train), &targets(train), self.lambda)?;
         Ok(ridge.predict(&self.points.choose(&self.sample.val)))
     }
 
-    /// How well a factor is a linear function of the code; nothing where it does not vary.
+    /// Coefficient of determination of a factor as a linear function of the code; `None` if it does not vary.
     pub(super) fn factor(&self, factor: usize, styles: &[Style]) -> Result<Option<Probe>> {
         let (name, period) = FACTORS[factor];
         let targets = |rows: &[usize]| on_circle(rows.iter().map(|row| styles[*row].factors[factor]), period);
@@ -93,7 +93,7 @@ impl Subject<'_> {
         Ok(Some(Probe { figure, chance, ..self.answer("leakage", "crop", "accuracy") }))
     }
 
-    /// How many of the `k` images of other frames whose codes are nearest to a validation image's are of its mode.
+    /// Share of the `k` images of other frames with the nearest codes to a validation image that have its mode.
     pub(super) fn retrieval(&self, styles: &[Style], k: usize) -> Probe {
         let precision = |row: &usize| {
             let other = |n: usize| self.codes.frame_ids[n] != self.codes.frame_ids[*row];
@@ -112,7 +112,7 @@ impl Subject<'_> {
     }
 }
 
-/// How far the clusters that images have agree with their modes; nothing where none has one.
+/// Agreement of the images' clusters with their modes; `None` if no image has one.
 ///
 /// There is no interval: drawn with replacement, frames would agree with themselves.
 pub(super) fn clusters(codes: &Codes, clusters: &[Option<i32>], styles: &[Style]) -> Vec<Probe> {

@@ -6,7 +6,7 @@ use tch::Tensor;
 use crate::lib::codes::Points;
 use crate::lib::data::values;
 
-/// What linear functions of points are nearest to targets.
+/// Linear functions of points that are nearest to targets.
 pub(super) struct Ridge {
     /// Mean of each dimension of the points.
     mean: Vec<f64>,

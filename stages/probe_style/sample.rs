@@ -1,4 +1,4 @@
-//! Which images probes are fitted to, and which they are judged by.
+//! Samples of images to which probes are fitted, and by which they are judged.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,14 +1,14 @@
-//! What predictions for the images of frames are worth.
+//! Scores of predictions for the images of frames.
 
 use crate::compare_methods::bootstrap::{Group, interval, percentiles};
 use crate::lib::codes::Points;
 
-/// How intervals are made.
+/// Parameters of the intervals.
 #[derive(Clone, Copy)]
 pub(super) struct Bootstrap {
     /// Draws of frames.
     pub resamples: usize,
-    /// Which ones.
+    /// Seed of the draws.
     pub seed: i64,
 }
 

@@ -1,4 +1,4 @@
-//! What tells the images of a projection apart, as columns.
+//! Ground truth and clusters of the images in a projection, as columns.
 
 use anyhow::Result;
 use callsheet_worker::Job;
@@ -6,7 +6,7 @@ use callsheet_worker::Job;
 use crate::lib::codes::Codes;
 use crate::lib::codes::factors::{self, FACTORS, Style};
 
-/// What is known of each image.
+/// Known properties of each image.
 pub(super) struct Known {
     /// Names of their clusters; empty where there is none.
     pub clusters: Vec<String>,

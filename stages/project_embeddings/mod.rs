@@ -41,7 +41,7 @@ struct Params {
     note: String,
 }
 
-/// Where t-SNE begins.
+/// Initial layout of t-SNE.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Start {
@@ -60,7 +60,7 @@ const SPREAD: f64 = 1e-4;
 /// Of thumbnails, 1 to 100.
 const JPEG_QUALITY: u8 = 85;
 
-/// Where an image lies in the plane.
+/// Place of an image in the plane.
 type Place = [f64; 2];
 
 /// Runs the stage.

@@ -26,7 +26,7 @@ const NAMED: usize = 2 * COLOURS.len();
 
 /// One square of points.
 pub(super) struct Panel<'a> {
-    /// What stands above it.
+    /// Title of the plot.
     pub title: String,
     /// Their places.
     pub points: &'a [[f64; 2]],

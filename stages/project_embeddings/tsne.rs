@@ -18,19 +18,19 @@ const REPORTED: usize = 10;
 /// First iterations, in which neighbours attract each other more, so that groups find together.
 const EXAGGERATED: usize = 250;
 
-/// How much more.
+/// Factor of the early exaggeration.
 const EXAGGERATION: f64 = 12.0;
 
 /// Share of a velocity that is kept after these; before, half of it.
 const MOMENTUM: f64 = 0.8;
 
-/// What points are moved by at most after these, along each axis; layouts are some tens wide.
+/// Largest random shift of points after these iterations, along each axis; layouts are some tens wide.
 const JITTER: f64 = 1e-2;
 
-/// How points are laid out.
+/// Options of the layout.
 #[derive(Clone, Copy)]
 pub(super) struct Settings {
-    /// How many neighbours each point has, roughly: at most a third of the other points.
+    /// Perplexity: roughly the number of neighbours of a point, at most a third of the other points.
     pub perplexity: f64,
     /// Steps; affinities are exaggerated in the first 250.
     pub iterations: usize,

@@ -102,7 +102,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     usage.write(job, &lists, &clusters)
 }
 
-/// How often each image was drawn, as a positive and as a negative.
+/// Number of times that each image was drawn, as a positive and as a negative.
 #[derive(Default)]
 struct Usage(BTreeMap<String, [i64; 2]>);
 

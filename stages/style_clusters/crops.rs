@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::matrix::Matrix;
 
-/// What is left of the distances of equal styles, of the mean distance: rounding of the table is below.
+/// Share of the mean distance that remains between equal styles: rounding of the table is below it.
 const ROUNDING: f64 = 1e-5;
 
 /// Squared distances after each crop's mean is taken from its points, and these are divided by their root mean square:

@@ -1,4 +1,4 @@
-//! How well clusters are apart (Rousseeuw 1987).
+//! Silhouette: separation of clusters (Rousseeuw 1987).
 
 use rayon::prelude::*;
 

@@ -118,7 +118,7 @@ fn check_count(images: usize, params: &Params) -> Result<()> {
     ))
 }
 
-/// Whether near images must show another crop.
+/// Returns true if near images must show another crop.
 fn crops_apart(job: &Job, features: &Features, other_crops_only: bool) -> bool {
     // Images that a video gives one crop of have no neighbour in another one.
     let one_crop = features.crops.iter().all(|crop| *crop == features.crops[0]);

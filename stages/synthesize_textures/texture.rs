@@ -8,7 +8,7 @@ use crate::synthesize_timelapse::fractal;
 /// Dark, middle and light colours, in sRGB.
 type Palette = [[f32; 3]; 3];
 
-/// What styles are drawn from, all equally likely: earth, leaves, flame, ice, ink, rose, sand, neon.
+/// Palettes of the styles, all equally likely: earth, leaves, flame, ice, ink, rose, sand, neon.
 const PALETTES: [Palette; 8] = [
     [[40.0, 26.0, 18.0], [134.0, 92.0, 60.0], [214.0, 184.0, 140.0]],
     [[12.0, 34.0, 20.0], [60.0, 122.0, 52.0], [190.0, 214.0, 120.0]],
@@ -25,12 +25,12 @@ const FOLDS: (f32, f32) = (2.0, 14.0);
 const CONTRAST: (f32, f32) = (0.35, 1.0);
 const OCTAVES: u32 = 4;
 
-/// What determines a frame.
+/// Parameters of a frame.
 pub(super) struct Texture {
     palette: &'static Palette,
     folds: f32,
     contrast: f32,
-    /// Which noise: the content.
+    /// Seed of the noise: the content.
     noise: u32,
 }
 

@@ -59,7 +59,7 @@ impl Claim {
 }
 
 impl Side {
-    /// What was measured of it; of several, of that with the best mean of `metric`, of which more is `up`.
+    /// Its measurements; of several methods, those of the one with the best mean of `metric`, of which more is `up`.
     ///
     /// # Errors
     /// When nothing was.

@@ -1,4 +1,4 @@
-//! Which claims hold of methods that were measured on the same images.
+//! Tests of claims about methods that were evaluated on the same images.
 
 mod claim;
 #[cfg(test)]
@@ -30,7 +30,7 @@ type Measure = (&'static str, bool, fn(Slack) -> f64);
 const MEASURES: [Measure; 2] =
     [("psnr", true, |slack| slack.psnr), ("distance", false, |slack| slack.distance)];
 
-/// What became of a claim by one metric.
+/// Verdict on a claim by one metric.
 struct Tested {
     claim: String,
     metric: &'static str,
@@ -113,7 +113,7 @@ fn test(
     Ok(Tested { claim: claim.claim.clone(), metric, sides, difference, slack, holds, images, repetitions })
 }
 
-/// Whether a difference, with the ends of its interval, is one for the better, but for `slack`.
+/// Returns true if a difference, with the ends of its interval, is an improvement, but for `slack`.
 fn verdict([_, low, high]: [f64; 3], up: bool, slack: f64) -> &'static str {
     let (worst, best) = if up { (low, high) } else { (-high, -low) };
     match (worst > -slack, best < -slack) {

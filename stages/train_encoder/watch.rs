@@ -1,4 +1,4 @@
-//! How well the encoder orders the same triplets at each checkpoint: a step's loss is of a dozen others.
+//! Order that the encoder gives to the same triplets at each checkpoint; the loss of a step is of other triplets.
 
 use anyhow::Result;
 use callsheet_worker::Job;

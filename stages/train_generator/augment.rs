@@ -14,7 +14,7 @@ use crate::lib::nn::generator::SIDE_MULTIPLE;
 use crate::lib::picture::resized;
 use crate::lib::random::stream;
 
-/// How images are varied.
+/// Augmentation of images.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Augmentation {
     /// Side of the squares in pixels.
@@ -61,7 +61,7 @@ impl Augmentation {
         Ok(Self { side, enlarge, seed })
     }
 
-    /// Whether images are seen as they are stored.
+    /// Returns true if images are used as they are stored.
     pub(super) fn is_none(&self, stored: i64) -> bool {
         self.side == stored && self.enlarge.is_empty()
     }

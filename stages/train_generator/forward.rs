@@ -1,4 +1,4 @@
-//! What the networks make of a step's images: whatever the objective's terms are of, each once.
+//! Outputs of the networks for the images of a step: each output that a term needs, once.
 
 use std::collections::BTreeMap;
 
@@ -58,7 +58,7 @@ impl Outputs {
     }
 }
 
-/// Whether any term is of `output`, or needs it.
+/// Returns true if any term is of `output`, or needs it.
 fn needs(objective: &Objective, output: Output) -> bool {
     let of_output = |term: &Term| match term {
         Term::Perceptual | Term::L1 | Term::Mse => output == Output::Reconstruction,

@@ -31,15 +31,15 @@ impl Batch {
 pub(super) struct Sampler {
     /// The training images.
     pub pairs: Pairs,
-    /// What they go through.
+    /// Augmentation of the images.
     pub augmentation: Augmentation,
     /// Images a batch.
     pub batch: usize,
     /// Of all draws.
     pub seed: i64,
-    /// Whether there is a second batch, shuffled independently.
+    /// True if there is a second batch, shuffled independently.
     pub two: bool,
-    /// Where the networks want them.
+    /// Device of the networks.
     pub device: Device,
 }
 

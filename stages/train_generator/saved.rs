@@ -51,7 +51,7 @@ impl Training {
         checkpoint::save(job, self.step, &self.state(), &self.course()?, loss)
     }
 
-    /// What a checkpoint must agree on with the training that continues from it.
+    /// Properties that a checkpoint must share with the training that resumes from it.
     fn course(&self) -> Result<Course> {
         Ok(Course {
             terms: serde_json::to_value(&self.schedule)?,

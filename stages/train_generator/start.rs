@@ -1,4 +1,4 @@
-//! What a training starts from, and what speaks against it.
+//! Initial weights of a training, and the checks before it.
 
 use std::path::Path;
 

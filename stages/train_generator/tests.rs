@@ -1,4 +1,4 @@
-//! What one step computes and changes, for every objective.
+//! Losses and updates of one step, for every objective.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -198,7 +198,7 @@ fn gradients_flow_through_a_frozen_encoder_into_the_generator() {
     assert_eq!(changed(&objective, &vgg), [Network::Generator].into());
 }
 
-/// What each optimizer minimises, by the formulas of the objectives: all terms are sums over the batches.
+/// Loss that each optimizer minimises, by the formulas of the objectives: all terms are sums over the batches.
 #[test]
 fn totals_are_those_of_the_formulas() {
     let vgg = vgg();

@@ -1,4 +1,4 @@
-//! What people see of a training while it goes on: held-out images, remade by the averaged networks.
+//! Held-out images during a training, reconstructed by the averaged networks.
 
 use std::cell::RefCell;
 use std::fs;

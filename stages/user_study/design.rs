@@ -1,4 +1,4 @@
-//! Which question shows whose outputs, on which sides, in which order.
+//! Design of a study: the outputs of each question, their sides, and the order.
 
 use callsheet_figures::label::letter;
 use rand::seq::SliceRandom;
@@ -11,9 +11,9 @@ use crate::lib::random::stream;
 pub(super) struct Planned {
     /// Position of the scene.
     pub scene: usize,
-    /// Whose output stands on the left, and on the right.
+    /// Methods whose outputs stand on the left and on the right.
     pub makers: [usize; 2],
-    /// What it is for.
+    /// Its purpose.
     pub purpose: Purpose,
 }
 

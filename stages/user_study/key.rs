@@ -7,10 +7,10 @@ use anyhow::Result;
 use callsheet_worker::refusal;
 use serde::{Deserialize, Serialize};
 
-/// What a key says that it is.
+/// Format of a key.
 pub(super) const KEY_FORMAT: &str = "callsheet study key 1";
 
-/// Where an output stands.
+/// Side of an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Side {
@@ -28,7 +28,7 @@ impl Side {
     }
 }
 
-/// What a question is for.
+/// Purpose of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Purpose {
@@ -75,7 +75,7 @@ pub(crate) struct Key {
     pub study: String,
     /// Its heading.
     pub title: String,
-    /// What it says of itself at its foot: what the data is, and a note.
+    /// Footer: the data, and a note.
     pub note: String,
     /// Letter of the method that stands beside each of the others.
     pub ours: String,

@@ -1,4 +1,4 @@
-//! Whose outputs are compared.
+//! Methods whose outputs are compared.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// A method with its trained model.
 pub(super) struct Maker {
-    /// How it is called in the key.
+    /// Name in the key.
     pub name: String,
     /// The model's folder.
     pub model: PathBuf,

@@ -39,7 +39,7 @@ struct Params {
     seed: i64,
 }
 
-/// What stand beside each other in a check.
+/// Images that stand side by side in a check.
 const CHECKED: [&str; 2] = ["a real image", "its pixels in random order"];
 
 /// Digits of a study's digest.
@@ -102,7 +102,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     write(job.output("key")?, serde_json::to_string_pretty(&key)? + "\n")
 }
 
-/// What is asked about, how many scenes these are, and after them those of the checks.
+/// Scenes of the questions, their number, and after them the scenes of the checks.
 fn scenes(job: &Job, params: &Params) -> Result<(Vec<Scene>, usize)> {
     let val = Val::read(job.input("pairs")?)?;
     let drawn = |count: usize, purpose: &str, questions: &str| {

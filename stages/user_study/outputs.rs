@@ -1,4 +1,4 @@
-//! What every method makes of the scenes.
+//! Outputs of every method for the scenes.
 
 use std::collections::BTreeMap;
 

@@ -17,7 +17,7 @@ pub(super) fn html(study: &Value) -> String {
         .replace("{{study}}", &data)
 }
 
-/// What a browser lets the page do: show its own pictures, run its own program, and load nothing.
+/// Content-Security-Policy of the page: it shows its own pictures, runs its own program, and loads nothing.
 fn policy() -> String {
     let [style, script] = [STYLE, SCRIPT].map(source_of);
     format!(

@@ -1,4 +1,4 @@
-//! Which contents are shown in which styles.
+//! Scenes of a study: contents and the styles in which they are shown.
 
 use std::path::Path;
 

@@ -157,7 +157,7 @@ fn only_part(table: &std::path::Path) -> std::path::PathBuf {
     parts.next().expect("a part")
 }
 
-/// Where the artifact of a stage lies.
+/// Path of the artifact of a stage.
 fn artifact(project: &Project, pipeline: &str, stage: &str) -> std::path::PathBuf {
     let shown = project.json(&["show", "-p", pipeline, "-d", "few", stage, "--json"]);
     shown["path"].as_str().expect("a path").into()

@@ -6,14 +6,14 @@ use std::fs;
 use crate::snapshot::assert_output;
 use crate::support::Project;
 
-/// What `plan` says of the toy project with this as a pipeline.
+/// Output of `plan` for the toy project with this as a pipeline.
 fn pipeline(code: &str, bytes: &[u8]) -> String {
     let project = Project::new();
     fs::write(project.path("pipelines/bad.toml"), bytes).expect("written");
     refused(&project, code, &["plan", "-p", "bad"])
 }
 
-/// What `plan` says of the toy project with this as a stage's declaration.
+/// Output of `plan` for the toy project with this as a stage's declaration.
 fn stage(code: &str, bytes: &[u8]) -> String {
     let project = Project::new();
     fs::write(project.path("stages/sum/stage.toml"), bytes).expect("written");

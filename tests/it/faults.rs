@@ -1,4 +1,4 @@
-//! What can go wrong while a run goes on: kills, hangs, floods, crowds. Through the real binary.
+//! Faults while a run goes on: kills, hangs, floods, crowds. Through the real binary.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -38,7 +38,7 @@ fn start(project: &Project, arguments: &[&str]) -> Child {
     project.start(&[&["-p", "scripts", "-d", "toy", "-P", "small"], arguments].concat())
 }
 
-/// Whether a process runs whose command line holds `marker`.
+/// Returns true if a process runs whose command line holds `marker`.
 fn alive(marker: &str) -> bool {
     let processes = fs::read_dir("/proc").expect("procfs").flatten();
     processes.into_iter().any(|process| {

@@ -1,4 +1,4 @@
-//! What a run exports as OpenLineage, through the real binary.
+//! OpenLineage events of a run, through the real binary.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What people who run pipelines complain of most often, each as something that holds here.
+//! Complaints of people who run pipelines, each as a property that holds here.
 //! Through the real binary; more of it is in `engine.rs` and `faults.rs`.
 
 use std::fs;

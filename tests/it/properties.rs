@@ -1,4 +1,4 @@
-//! What holds for every pipeline and every key, tried on generated ones.
+//! Properties of every pipeline and every key, tried on generated ones.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -50,7 +50,7 @@ fn plan(project: &Project) -> Result<Plan, Error> {
     resolve(project, &Request { pipeline: "any".into(), ..Request::default() })
 }
 
-/// What each stage reads from: at most two of those with a lower number.
+/// Producers of each stage: at most two of those with a lower number.
 fn graphs() -> impl Strategy<Value = (Vec<Vec<usize>>, Vec<usize>)> {
     vec((vec(any::<Index>(), 0..3), any::<usize>()), 1..40).prop_map(|stages| {
         let reads = stages.iter().enumerate().map(|(stage, (reads, _))| match stage {

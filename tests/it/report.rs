@@ -15,7 +15,7 @@ fn report(project: &Project, more: &[&str]) -> String {
     project.read(FILE)
 }
 
-/// What the page points at or asks for: data inside of it, and places in it.
+/// References of the page: data inside of it, and places in it.
 fn addresses(page: &str) -> Vec<&str> {
     let all = ["src=\"", "href=\"", "url("].into_iter().flat_map(|before| page.split(before).skip(1));
     all.map(|rest| &rest[..rest.len().min(12)]).collect()

@@ -31,7 +31,7 @@ impl Run {
         &self.0
     }
 
-    /// What a run without `--json` says.
+    /// Lines of a run without `--json`.
     pub(crate) fn stderr_of_lines(&self, project: &Project) -> String {
         text(&project.command(&["run"]).stderr)
     }

@@ -1,4 +1,4 @@
-//! What is measured of models and of predictors beside them, through the real binaries.
+//! Measurements of models and of predictors without one, through the real binaries.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// What is said when a run fails.
+/// Errors of a run that fails.
 fn failed(project: &TempDir, arguments: &[&str]) -> String {
     let output = callsheet(project, &[&["run"], arguments].concat());
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));

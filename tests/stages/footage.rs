@@ -36,7 +36,7 @@ fn encode(project: &TempDir, name: &str, how: &[&str]) -> String {
     path
 }
 
-/// What the table of frames says of one: key, time, size, pixels.
+/// Row of a frame in the table of frames: key, time, size, pixels.
 struct Found {
     id: String,
     index: usize,

@@ -9,7 +9,7 @@ use crate::snapshot::assert_output;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// What is embedded grows, what the encoder learnt from does not.
+/// Pipeline in which the set of embedded images grows, while that of the encoder's training does not.
 const PIPELINE: &str = r#"
 summary = "Style features and codes of a growing folder of videos"
 

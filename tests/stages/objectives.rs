@@ -114,7 +114,7 @@ fn a_comment_in_an_objective_trains_nothing_and_another_weight_trains_what_uses_
     assert_eq!(ran, ["finetune_generator", "finetune_objective", "frozen_objective", "train_generator"]);
 }
 
-/// What is said when the run fails.
+/// Errors of a run that fails.
 fn refused(project: &tempfile::TempDir, arguments: &[&str]) -> String {
     let output = callsheet(project, &[&["run"], arguments].concat());
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));

@@ -37,7 +37,7 @@ pub(crate) fn raw(project: &TempDir, name: &str) -> PathBuf {
     project.path().join("data/raw").join(name)
 }
 
-/// What a program said.
+/// Output of a program.
 pub(crate) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }

@@ -44,7 +44,7 @@ fn read(project: &TempDir, name: &str) -> String {
     fs::read_to_string(project.path().join("data/out/study/any/user_study").join(name)).expect(name)
 }
 
-/// What the page shows.
+/// Content of the page.
 fn shown(page: &str) -> Value {
     let (_, rest) = page.split_once("<script id=\"study\" type=\"application/json\">").expect("a study");
     serde_json::from_str(rest.split_once("</script>").expect("an end").0).expect("JSON")

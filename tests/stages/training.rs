@@ -30,7 +30,7 @@ fn a_longer_budget_continues_and_equals_a_run_that_went_there_at_once() {
     }
 }
 
-/// What a run says that must succeed.
+/// Output of a run, which must succeed.
 fn said(project: &TempDir, arguments: &[&str]) -> String {
     let output = callsheet(project, &[&["run"], arguments].concat());
     let said = stderr(&output);

@@ -17,7 +17,7 @@ pub const HEADER: &str = "key,verdict,reason,author,time";
 /// The first line of files that earlier versions wrote; their times are days.
 const OLD_HEADER: &str = "frame_id,verdict,reason,author,date";
 
-/// What is to become of a row.
+/// Decision on a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
@@ -42,11 +42,11 @@ impl Verdict {
 pub struct Line {
     /// Key of the row.
     pub key: String,
-    /// What is to become of it.
+    /// The decision.
     pub verdict: Verdict,
-    /// Why.
+    /// Its reason.
     pub reason: String,
-    /// Who says so.
+    /// Name of the curator.
     pub author: String,
     /// When: `2026-11-25T08:30:00Z`, or a day.
     pub time: String,

@@ -1,4 +1,4 @@
-//! What the engine and a worker say to each other.
+//! Protocol between the engine and a worker.
 //!
 //! The engine starts `<command> <request.json>` in an empty folder. The worker reads the request,
 //! writes each output to the path given there, and may write events to the file named by the
@@ -76,13 +76,13 @@ pub struct WorkRequest {
     pub scratch: PathBuf,
     /// CPUs the worker may use.
     pub cpus: usize,
-    /// What the outputs rest on instead of raw data, e.g. `synthetic stand-in`.
+    /// Labels of stand-ins for raw data that the outputs are based on, e.g. `synthetic stand-in`.
     pub labels: Vec<String>,
     /// Name-value pairs for the footer of every table.
     pub footer: BTreeMap<String, String>,
 }
 
-/// How important a remark is.
+/// Importance of a remark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase", from = "String")]
 pub enum Level {
@@ -103,13 +103,13 @@ impl From<String> for Level {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkerEvent {
-    /// How far it is.
+    /// Progress.
     Progress {
         /// Units done.
         done: u64,
         /// Units in all.
         total: u64,
-        /// What is counted, e.g. `frames`.
+        /// Unit that is counted, e.g. `frames`.
         unit: String,
     },
     /// A measured value.
@@ -133,16 +133,16 @@ pub enum WorkerEvent {
     },
     /// A remark for the user.
     Log {
-        /// How important it is.
+        /// Its importance.
         level: Level,
         /// The remark.
         message: String,
     },
-    /// Why it is about to exit with a failure.
+    /// Error, after which the worker exits with a failure.
     Error {
-        /// What is wrong, with the file named and the value quoted.
+        /// The problem, with the file named and the value quoted.
         message: String,
-        /// What would be right.
+        /// The remedy.
         #[serde(default)]
         help: String,
     },

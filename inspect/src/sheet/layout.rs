@@ -1,4 +1,4 @@
-//! Which pictures stand where: it follows from the columns of a table.
+//! Places of the pictures, derived from the columns of a table.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use polars::prelude::*;
 
 use crate::frame::{collect, row_number, short};
 
-/// What the user asks for.
+/// Options of the user.
 pub(super) struct Options {
     /// Rows of pictures at most.
     pub rows: usize,
@@ -21,15 +21,15 @@ pub(super) struct Options {
 
 /// A picture's place.
 pub(super) struct Place {
-    /// Which image or frame.
+    /// Id of the image or frame.
     pub id: String,
-    /// What stands under it.
+    /// Text under it.
     pub caption: String,
 }
 
 /// A row of places; none is a gap.
 pub(super) struct LaidRow {
-    /// What stands above it.
+    /// Text above it.
     pub label: String,
     /// From left to right.
     pub places: Vec<Option<Place>>,
@@ -37,7 +37,7 @@ pub(super) struct LaidRow {
 
 /// A sheet without its pictures.
 pub(super) struct Layout {
-    /// What it shows.
+    /// Title.
     pub title: String,
     /// The column by which pictures are found: `image_id` or `frame_id`.
     pub key: &'static str,

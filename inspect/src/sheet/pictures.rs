@@ -17,7 +17,7 @@ pub(super) type Pictures = HashMap<String, RgbImage>;
 /// Columns of images that are taken before others: the styled image of a pair, a frame.
 const PREFERRED: [&str; 2] = ["b", "image"];
 
-/// Where pictures are looked for.
+/// Places where pictures are looked for.
 pub(super) struct Source<'a> {
     /// The table, if the user names one.
     pub table: Option<&'a str>,
@@ -25,7 +25,7 @@ pub(super) struct Source<'a> {
     pub column: Option<&'a str>,
     /// The column by which they are found.
     pub key: &'static str,
-    /// Where artifacts are looked for.
+    /// Artifacts of the pipeline.
     pub which: &'a Which,
 }
 

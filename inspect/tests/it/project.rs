@@ -78,14 +78,14 @@ impl Project {
         assert_eq!(said.code, Some(0), "{}", said.err);
     }
 
-    /// What a command prints, which must succeed.
+    /// Output of a command, which must succeed.
     pub(crate) fn shown(&self, arguments: &[&str]) -> String {
         let said = self.callsheet(arguments);
         assert_eq!(said.code, Some(0), "{arguments:?}: {}", said.err);
         said.out
     }
 
-    /// What a command says that must be refused.
+    /// Errors of a command, which must be refused.
     pub(crate) fn refused(&self, arguments: &[&str]) -> String {
         let said = self.callsheet(arguments);
         assert_eq!(said.code, Some(2), "{arguments:?}: {}{}", said.out, said.err);

@@ -1,4 +1,4 @@
-//! What must hold of a stage.toml beyond its types.
+//! Validation of a stage.toml beyond its types.
 
 mod checks;
 mod command;

@@ -15,7 +15,7 @@ use super::{ActionId, Executor, News, Outcome, ReadyQueue, Stop, Update};
 use crate::declare::{ResourcesDecl, StageDecl};
 use crate::store::{Head, Object, Provenance};
 
-/// What happened, in order: `start a`, `end a`, `stop clean`.
+/// Log of calls, in order: `start a`, `end a`, `stop clean`.
 pub(in crate::run) type Log = Rc<RefCell<Vec<String>>>;
 
 /// Performs up to `room` actions at once.

@@ -11,7 +11,7 @@ use crate::store::Head;
 /// An action of this run: the position of its stage in the plan.
 pub(in crate::run) type ActionId = usize;
 
-/// How to end actions.
+/// Manner of ending actions.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::run) enum Stop {
     /// Workers may write a checkpoint.
@@ -51,7 +51,7 @@ pub(in crate::run) enum Update {
     Ended(Result<Outcome>),
 }
 
-/// How an action ended, unless it failed.
+/// Outcome of an action that did not fail.
 pub(in crate::run) enum Outcome {
     /// Another run computed it meanwhile.
     Taken(Arc<Head>),

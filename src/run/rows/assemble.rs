@@ -28,10 +28,10 @@ const MANY: usize = 8;
 /// it, so that a new table of wide rows is not written a second time.
 const SMALL: u64 = (PART_BYTES / 4) as u64;
 
-/// Where each wanted row is: in which segment, and at which position in it.
+/// Place of each row of a table: the segment, and the position in it.
 type Place = (usize, usize);
 
-/// What a table is made of.
+/// Parts of a table.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Layout {
     /// Segments that are taken as they are.
@@ -39,7 +39,7 @@ pub(super) struct Layout {
     /// Rows to be written, as positions among those wanted, in the order of their key; each list to
     /// files of its own.
     pub written: Vec<Vec<usize>>,
-    /// Where rows are.
+    /// Places of the rows.
     pub places: Vec<Option<Place>>,
 }
 

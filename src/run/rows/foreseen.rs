@@ -14,7 +14,7 @@ use super::wanted::{Files, Wanted};
 use crate::declare::RowsDecl;
 use crate::store::Store;
 
-/// What a row-wise stage would do.
+/// Prediction for a row-wise stage.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Compute {
     /// Rows that the store lacks.
@@ -50,7 +50,7 @@ impl Foreseen {
         Ok(Self { files, open: 0 })
     }
 
-    /// What a row-wise stage that reads this table would compute, and what it would make.
+    /// Predicts how many rows a row-wise stage that reads this table computes, and the table that it makes.
     ///
     /// # Errors
     /// When the table cannot be read, or its rows cannot be told apart.

@@ -6,7 +6,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use callsheet_worker::digest::Digest;
 
-/// Where digests are in a list, by their first bytes: as random as any hash of them.
+/// Index of digests in a list, by their first bytes, which are as random as any hash of them.
 pub(super) struct Index<'a> {
     digests: &'a [Digest],
     places: HashMap<u64, u32, BuildHasherDefault<First>>,
@@ -46,7 +46,7 @@ impl<'a> Index<'a> {
         Self { digests, places, rest }
     }
 
-    /// Where a digest is, if it is there.
+    /// Position of a digest in the list.
     pub(super) fn find(&self, digest: &Digest) -> Option<usize> {
         let place = *self.places.get(&first(digest))? as usize;
         if self.digests[place] == *digest { Some(place) } else { self.rest.get(digest).copied() }

@@ -17,14 +17,14 @@ use crate::declare::RowsDecl;
 pub(super) struct Asked {
     /// Their keys.
     pub keys: Vec<String>,
-    /// What each depends on.
+    /// Digest of what each row depends on.
     pub inputs: Vec<Digest>,
     /// Raw files as they were then: the worker reads them while it works.
     pub watch: Option<Digest>,
 }
 
 impl Asked {
-    /// What [`write_missing`] wrote to a folder; none if there is nothing whole.
+    /// Reads the file that [`write_missing`] wrote to a folder; `None` if it is missing or incomplete.
     pub(super) fn read(folder: &Path) -> Option<Self> {
         serde_json::from_slice(&fs::read(folder.join(ASKED)).ok()?).ok().map(|(keys, inputs, watch)| Self {
             keys,

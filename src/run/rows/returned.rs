@@ -1,4 +1,4 @@
-//! What a worker returned: checked row by row, sorted, and kept in the store as segments.
+//! Rows that a worker returned: checked, sorted, and kept in the store as segments.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -26,18 +26,18 @@ use crate::checks::check_rows;
 use crate::declare::{OutputDecl, RowsDecl, TableFormat};
 use crate::store::{RowDigests, Segment, Store};
 
-/// What is right, in errors.
+/// The remedy in errors.
 const ONE_EACH: &str = "a row-wise stage returns one row for each row that it is given, with the same key";
 
 /// Takes what a worker returned.
 pub(super) struct Returned<'a> {
-    /// Where segments go.
+    /// Store that keeps the segments.
     pub store: &'a Store,
     /// The rows that can stand for each other.
     pub pool: Digest,
-    /// How rows go and come.
+    /// Declaration of the rows.
     pub rows: &'a RowsDecl,
-    /// What they are declared to be.
+    /// Declaration of the output.
     pub output: &'a OutputDecl,
     /// The rows that the worker was asked for.
     pub asked: &'a Asked,
@@ -147,7 +147,7 @@ impl Returned<'_> {
         Ok(Some(self.store.add_segment(&self.pool, path, rows)?))
     }
 
-    /// Which of the rows that were asked for these are, each as its stage declares it.
+    /// Matches returned rows with the rows that were asked for; columns are as the stage declares them.
     fn find(&self, batch: &RecordBatch, path: &Path) -> Result<Vec<usize>> {
         let keys = keys(batch.column_by_name(&self.rows.key), &self.rows.key, path)?;
         check_rows(batch, &self.output.checks, Some(&self.rows.key), 0, path)?;

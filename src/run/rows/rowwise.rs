@@ -37,7 +37,7 @@ struct Rowwise<'a> {
     table: PathBuf,
     wanted: Wanted,
     request: WorkRequest,
-    /// Where the rows lie that the worker is given, and those that it returns.
+    /// Folder of the rows that the worker gets, and of those that it returns.
     spool: PathBuf,
 }
 

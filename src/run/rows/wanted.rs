@@ -1,4 +1,4 @@
-//! Which rows a row-wise stage has to have, and what each depends on.
+//! Rows that a row-wise stage must have, and what each depends on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -27,9 +27,9 @@ pub(crate) type Files = BTreeMap<String, BTreeMap<String, Digest>>;
 pub(super) struct Wanted {
     /// Their keys.
     pub keys: Vec<String>,
-    /// What each depends on.
+    /// Digest of what each row depends on.
     pub inputs: Vec<Digest>,
-    /// Where each is: in which file of the table, and at which position in it.
+    /// Place of each row: the file of the table, and the position in it.
     pub places: Vec<(u32, u64)>,
 }
 
@@ -181,7 +181,7 @@ pub(super) fn keys(column: Option<&ArrayRef>, name: &str, path: &Path) -> Result
     Ok(texts.as_string::<i32>().clone())
 }
 
-/// Which rows have the values that are asked for.
+/// Marks the rows that have the required values.
 fn mask(batch: &RecordBatch, rows: &RowsDecl) -> Result<Vec<bool>, ArrowError> {
     let mut mask = vec![true; batch.num_rows()];
     for (name, value) in &rows.filter {

@@ -24,10 +24,10 @@ use crate::plan::StageInstance;
 use crate::reason::reasons;
 use crate::store::{Head, Sources, StageResult, StageState};
 
-/// What a stage is thought to take that never ran.
+/// Estimated duration of a stage that never ran.
 const UNKNOWN_SECONDS: f64 = 1.0;
 
-/// Where a stage is.
+/// Progress of a stage.
 enum Status {
     /// Something it reads from is not done.
     Waiting,

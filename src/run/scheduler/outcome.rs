@@ -1,4 +1,4 @@
-//! What becomes of the stages when an action is over.
+//! Consequences for other stages when an action is over.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What is wrong with the raw files of a dataset.
+//! Check of the raw files of a dataset.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::commands::terminal::progress;
 use crate::lib::picture::{Traits, content_digest, halves, is_image, read_with_traits};
 use crate::lib::video::{Decoding, decode, index};
 
-/// What was found out of one file.
+/// Findings about one file.
 #[derive(Default)]
 struct Looked {
     findings: Vec<(&'static str, String)>,

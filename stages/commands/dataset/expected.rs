@@ -1,4 +1,4 @@
-//! What a dataset's file says of its raw files, as the engine tells it.
+//! Expectations about the raw files of a dataset, from its file, as the engine reads it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub(super) struct Metadata {
     pub files: BTreeMap<String, usize>,
     /// Frames in all.
     pub frames: Option<usize>,
-    /// Where it can be fetched.
+    /// Address from which it can be fetched.
     pub url: Option<String>,
     /// SHA-256 of what is fetched.
     pub sha256: Option<String>,
@@ -29,9 +29,9 @@ pub(super) struct Metadata {
 /// A dataset as `callsheet datasets NAME --json` prints it.
 #[derive(Deserialize)]
 pub(super) struct Declared {
-    /// What it is, in one line.
+    /// Summary in one line.
     pub summary: String,
-    /// How its files become pairs: `pairs`, `video` or another import.
+    /// Import of its files: `pairs`, `video` or another one.
     pub import: String,
     metadata: Value,
     /// Patterns of its files, and where a user gets them.
@@ -47,7 +47,7 @@ pub(super) struct Declared {
 pub(super) struct Source {
     /// Relative to the project.
     pub pattern: String,
-    /// Where a user gets the files; empty if that is not said.
+    /// Hint where to get the files; empty if there is none.
     pub obtain: String,
 }
 
@@ -70,7 +70,7 @@ struct Answer {
 pub(super) struct Raw {
     /// As its file says.
     pub declared: Declared,
-    /// What is expected of the files.
+    /// Expectations about the files.
     pub metadata: Metadata,
 }
 

@@ -1,4 +1,4 @@
-//! What a check of a dataset tells.
+//! Report of a check of a dataset.
 
 use std::collections::BTreeMap;
 
@@ -15,13 +15,13 @@ const SHOWN: usize = 5;
 pub(super) struct Finding {
     /// Name of the file; empty if it is about no single one.
     pub file: String,
-    /// What is wrong, in a word.
+    /// Kind of the fault, in a word.
     pub kind: String,
     /// The same with what was found.
     pub detail: String,
 }
 
-/// What a check of a dataset tells.
+/// Report of a check of a dataset.
 #[derive(Serialize)]
 pub(super) struct Report {
     dataset: String,
@@ -36,9 +36,9 @@ pub(super) struct Report {
     pub sizes: BTreeMap<String, usize>,
     /// Files by what is uncommon of them and was seen to: EXIF rotation, transparency and so on.
     pub traits: BTreeMap<String, usize>,
-    /// What is to mend.
+    /// Faults to mend.
     pub findings: Vec<Finding>,
-    /// Where missing files are to be had.
+    /// Hint where to get missing files.
     obtain: Vec<String>,
 }
 

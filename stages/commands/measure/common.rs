@@ -1,4 +1,4 @@
-//! What both kinds of measures need.
+//! Code that both kinds of measures need.
 
 use std::path::Path;
 

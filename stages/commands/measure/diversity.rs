@@ -1,4 +1,4 @@
-//! How different images of one folder are from each other.
+//! Diversity of the images in one folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use callsheet_worker::print::plain;
 /// Images of one folder at most: what VGG-16 makes of each is 34 MB, and is kept to be compared with all others.
 const MOST: usize = 100;
 
-/// What was measured of a folder.
+/// Measurements of a folder.
 #[derive(Serialize)]
 pub(super) struct Line {
     folder: String,

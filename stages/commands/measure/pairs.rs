@@ -19,7 +19,7 @@ use crate::lib::lpips::Distance;
 use crate::lib::metrics::{psnr, ssim};
 use callsheet_worker::print::plain;
 
-/// What was measured of a pair.
+/// Measurements of a pair.
 #[derive(Serialize)]
 pub(super) struct Line {
     image: String,

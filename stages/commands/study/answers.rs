@@ -15,7 +15,7 @@ use crate::user_study::{Key, Question, Side};
 /// Bytes of a file that is read: that of a study of 10,000 questions has a tenth of it.
 const MOST_BYTES: u64 = 16 << 20;
 
-/// What a file of answers says that it is.
+/// Format of a file of answers.
 const FORMAT: &str = "callsheet study answers 1";
 
 /// Hexadecimal digits of a participant's number.
@@ -51,7 +51,7 @@ enum Realistic {
     Both,
 }
 
-/// What somebody says of a question.
+/// Answer of a participant to a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// This one is more realistic.

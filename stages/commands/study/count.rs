@@ -1,4 +1,4 @@
-//! What the answers of all participants come to.
+//! Tally of the answers of all participants.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::answers::{Participant, Verdict};
 use super::statistics::{fleiss_kappa, wilson};
 use crate::user_study::{Key, Purpose};
 
-/// How often something was answered in favour of ours.
+/// Number of answers in favour of ours.
 #[derive(Serialize)]
 pub(super) struct Share {
     /// Answers in its favour; half of one for a tie.
@@ -27,11 +27,11 @@ pub(super) struct Share {
 pub(super) struct Compared {
     /// Name of the other one.
     pub method: String,
-    /// Which is more realistic; both, half.
+    /// More realistic one; both count half.
     pub realism: Share,
     /// Times that both were.
     pub both_realistic: usize,
-    /// Which is closer in style, where both are realistic.
+    /// Closer one in style, if both are realistic.
     pub style: Share,
     /// The more realistic one, or that closer in style.
     pub preferred: Share,
@@ -39,7 +39,7 @@ pub(super) struct Compared {
     pub kappa: Option<f64>,
 }
 
-/// What a study comes to.
+/// Tally of a study.
 #[derive(Serialize)]
 pub(super) struct Tally {
     pub study: String,
@@ -47,13 +47,13 @@ pub(super) struct Tally {
     pub note: String,
     /// Name of the method that stands beside all others.
     pub ours: String,
-    /// Whose answers are counted.
+    /// Participants whose answers are counted.
     pub participants: usize,
     /// Those of them who did not answer all questions.
     pub incomplete: usize,
     /// Files of those who answered a check wrongly.
     pub inattentive: Vec<String>,
-    /// Whether these are counted, too.
+    /// True if these are counted, too.
     pub keeps_inattentive: bool,
     /// By name.
     pub methods: Vec<Compared>,
@@ -117,7 +117,7 @@ impl Tally {
     }
 }
 
-/// Whether somebody answered no check wrongly: a real image is more realistic than noise.
+/// Returns true if a participant answered no check wrongly: a real image is more realistic than noise.
 fn is_attentive(key: &Key, participant: &Participant) -> bool {
     participant.verdicts.iter().all(|(at, verdict)| match key.questions[*at].purpose {
         Purpose::Check(right) => *verdict == Verdict::Realistic(right),

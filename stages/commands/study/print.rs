@@ -56,7 +56,7 @@ fn text(tally: &Tally) -> Result<String> {
     Ok(text)
 }
 
-/// Who is left out, or could be.
+/// Participants who are left out, or could be.
 fn besides(tally: &Tally) -> String {
     let mut parts = Vec::new();
     if tally.incomplete > 0 {

@@ -1,4 +1,4 @@
-//! How sure a share is, and how far people agree.
+//! Intervals of shares, and the agreement of participants.
 
 /// Quantile of the normal distribution for 95 % confidence, two-sided.
 const Z: f64 = 1.959_963_984_540_054;

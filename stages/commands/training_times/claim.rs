@@ -14,7 +14,7 @@ use serde_json::Value;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Declared {
-    /// What is claimed, in a sentence.
+    /// The claim, in a sentence.
     claim: String,
     /// A training: a stage, or several of which each goes on from the one before. All instances of a stage, or those of a
     /// pattern (`train@v4-*`), are its repetitions.
@@ -31,7 +31,7 @@ pub(super) type Repetitions = Vec<Vec<String>>;
 
 /// A claim about the stages of a run.
 pub(super) struct Claim {
-    /// What is claimed, in a sentence.
+    /// The claim, in a sentence.
     pub claim: String,
     /// Stages before the training that is said to be faster.
     pub pretraining: Vec<String>,

@@ -2,7 +2,7 @@
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-/// What was measured of one repetition, or of several.
+/// Measurement of one repetition, or of several.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Value {
     /// The value itself.

@@ -1,4 +1,4 @@
-//! How long a step takes.
+//! Duration of a step.
 
 use super::estimate::{Value, student};
 use super::training::Training;

@@ -1,4 +1,4 @@
-//! How long trainings took until each was as good as all became.
+//! Time that each training took to reach the quality that all reached.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use callsheet_figures::label::number;
 pub(super) struct Goal {
     /// The best of the one whose best is worst.
     value: f64,
-    /// Whether more is better.
+    /// True if more is better.
     more: bool,
 }
 
@@ -48,7 +48,7 @@ pub(super) fn measured(before: f64, stages: &[&Training], name: &str) -> Vec<Mea
     all
 }
 
-/// What all trainings reached; none unless there are several, and something was measured of each.
+/// Quality that all trainings reached; none unless there are several, and each has measurements.
 pub(super) fn goal(trainings: &[Vec<Measured>], more: bool) -> Option<Goal> {
     let best = |measured: &Vec<Measured>| {
         let finite = measured.iter().map(|one| one.value).filter(|value| value.is_finite());

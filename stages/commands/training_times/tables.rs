@@ -22,7 +22,7 @@ const QUALITY: &str = "Quality is that which every training of a table or a clai
                        it was reached between two of them. A training that was retried, or went on from an earlier run, has \
                        no time of its own.";
 
-/// What trainings measured under one name, and what all of them reached.
+/// Measurements of trainings under one name, and the quality that all of them reached.
 struct Quality<'a> {
     name: &'a str,
     goal: Goal,

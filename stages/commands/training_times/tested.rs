@@ -1,4 +1,4 @@
-//! What becomes of claims on time, by what trainings told.
+//! Tests of claims about time, by the events of trainings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,17 +10,17 @@ use super::pace::pace;
 use super::quality::{goal, measured, until};
 use super::training::{Measured, QUALITY, Training};
 
-/// What becomes of a claim by one measure.
+/// Verdict on a claim by one measure.
 pub(super) struct Tested {
-    /// What either side took.
+    /// Times of either side.
     pub took: [Value; 2],
-    /// How many times as long the other took.
+    /// Ratio of the other side's time to this side's.
     pub ratio: Value,
     /// Repetitions of either; instances that share a result are one.
     pub repetitions: [usize; 2],
-    /// What there is but one of, if of anything.
+    /// Side that has a single repetition, if any.
     pub single: Option<&'static str>,
-    /// How times are shown.
+    /// Format of times.
     pub shown: fn(f64) -> String,
 }
 
@@ -34,7 +34,7 @@ struct Sides<'a> {
     sides: [Vec<Vec<&'a Training>>; 2],
 }
 
-/// What becomes of a claim, by each measure; `directions` says of which more is better.
+/// Verdicts on a claim, by each measure; `directions` says of which more is better.
 pub(super) fn rows(
     claim: &Claim,
     trainings: &[(&str, Training)],
@@ -85,7 +85,7 @@ impl<'a> Sides<'a> {
         }
     }
 
-    /// How long either took until all repetitions of both were as good.
+    /// Time that either side took until all repetitions of both were as good.
     fn to_quality(&self, name: &str, more: Option<&bool>) -> Row {
         let before = [self.pretraining.iter().map(|stage| stage.seconds()).sum::<f64>(), 0.0];
         let of_side =

@@ -1,4 +1,4 @@
-//! What trainings told, and when.
+//! Events of trainings, with their times.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -8,9 +8,9 @@ use std::path::Path;
 use callsheet_worker::report::{Made, Run};
 use serde::Deserialize;
 
-/// What quality is told as.
+/// Prefix of metrics that measure quality.
 pub(super) const QUALITY: &str = "held_out/";
-/// What only trainings tell.
+/// Prefix of metrics that only trainings report.
 const LOSS: &str = "loss/";
 
 /// Words of the lines that matter here.
@@ -41,16 +41,16 @@ struct Metric {
     value: f64,
 }
 
-/// What was measured at one checkpoint.
+/// Measurement at one checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Measured {
     /// Seconds since the training was started.
     pub seconds: f64,
-    /// What was measured.
+    /// The value.
     pub value: f64,
 }
 
-/// What one training told, in the run that ended it.
+/// Events of one training, in the run that ended it.
 #[derive(Default)]
 pub(super) struct Training {
     /// When it was started, in seconds of the run.
@@ -61,13 +61,13 @@ pub(super) struct Training {
     pub steps: Vec<(u64, f64)>,
     /// By what was measured.
     pub quality: BTreeMap<String, Vec<Measured>>,
-    /// Whether it went on from a checkpoint, so that its time is not known.
+    /// True if it resumed from a checkpoint, so that its time is not known.
     pub continued: bool,
-    /// Whether it told losses.
+    /// True if it reported losses.
     pub losses: bool,
     /// Run that made it, and the stage there.
     pub made_by: [String; 2],
-    /// What it was made with: host, CPUs, device and the like.
+    /// Conditions: host, CPUs, device and the like.
     pub conditions: BTreeMap<String, String>,
 }
 
@@ -108,7 +108,7 @@ impl Training {
         self.quality.clear();
     }
 
-    /// Whether it is a training of several steps.
+    /// Returns true if it is a training of several steps.
     fn trains(&self) -> bool {
         self.losses && self.steps.len() > 1
     }
@@ -120,7 +120,7 @@ impl Training {
     }
 }
 
-/// What each training of a run told, in the order of its stages.
+/// Trainings of a run with their events, in the order of its stages.
 pub(super) fn trainings(run: &Run) -> Vec<(&str, Training)> {
     let made = run.stages.iter().filter_map(|stage| Some((stage.name.as_str(), stage.made.as_ref()?)));
     let made: Vec<(&str, &Made)> = made.filter(|(_, made)| made.first_step.is_some()).collect();

@@ -1,4 +1,4 @@
-//! What is written.
+//! Files of translations.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use image::RgbImage;
 use crate::lib::picture::{encode_png, montage};
 use crate::lib::video::{Encoder, Format};
 
-/// What an output's name says that it is.
+/// Format by the name of an output.
 #[derive(Clone, Copy, PartialEq)]
 enum Form {
     Picture,
@@ -18,7 +18,7 @@ enum Form {
     Folder,
 }
 
-/// Where translations go.
+/// Destination of translations.
 pub(super) struct Output {
     path: PathBuf,
     form: Form,
@@ -68,12 +68,12 @@ impl Output {
         Self::new(path, &[Form::Picture, Form::Moving], "end its name with .png, .gif or .mp4")
     }
 
-    /// Whether it moves.
+    /// Returns true if it is animated.
     pub(super) fn moves(&self) -> bool {
         self.form == Form::Moving
     }
 
-    /// Where the translation of the content at `path` goes.
+    /// Path of the translation of the content at `path`.
     pub(super) fn file(&self, path: &Path) -> PathBuf {
         match self.form {
             Form::Folder => self.path.join(path.file_stem().unwrap_or_default()).with_added_extension("png"),

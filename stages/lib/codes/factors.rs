@@ -15,10 +15,10 @@ use crate::lib::columns::{read_int64s, read_strings};
 pub(crate) const FACTORS: [(&str, Option<f64>); 4] =
     [("time_of_day", Some(24.0)), ("cloud", None), ("haze", None), ("season", Some(1.0))];
 
-/// What a frame was rendered under.
+/// Factors under which a frame was rendered.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Style {
-    /// What its factors were drawn from.
+    /// Mode from which its factors were drawn.
     pub mode: String,
     /// In the order of [`FACTORS`].
     pub factors: [f64; FACTORS.len()],

@@ -99,12 +99,12 @@ impl Tables {
         table.finish().expect("finished");
     }
 
-    /// Where a table or an output lies.
+    /// Path of a table or an output.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    /// What a stage works with that these tables are wired to: with the defaults of its stage.toml, but for `params`.
+    /// Job of a stage that is wired to these tables, with the defaults of its stage.toml except for `params`.
     pub(crate) fn job(&self, stage: &str, inputs: &[&str], outputs: &[&str], params: Value) -> Job {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(stage).join("stage.toml");
         let declared: Value =

@@ -106,7 +106,7 @@ impl Codes {
         Ok(self.image_ids.iter().map(|id| clusters.get(id).copied()).collect())
     }
 
-    /// What `make` gives of each image's B.
+    /// Applies `make` to each image's B; results are in the order of the images.
     ///
     /// # Errors
     /// When an image is unreadable, or `make` fails.

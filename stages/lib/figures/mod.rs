@@ -37,7 +37,7 @@ impl Shown {
     }
 }
 
-/// What the data is, and a note, if there is one.
+/// Labels of the data, and a note, if there is one.
 pub(crate) fn noted(job: &Job, note: &str) -> String {
     let parts = job.request.labels.iter().map(String::as_str).chain([note]);
     parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" \u{b7} ")

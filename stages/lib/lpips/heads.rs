@@ -22,7 +22,7 @@ const HEADS: [(&str, &str, Version); 6] = [
     ("lpips-v0.1-squeeze", "squeezenet1_1", Version::V01),
 ];
 
-/// Which LPIPS.
+/// Version of LPIPS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Version {
     /// 0.0, whose images in [-1, 1] are not scaled to what the network wants.
@@ -33,7 +33,7 @@ pub(super) enum Version {
 
 /// Weights of the channels of each tap.
 pub(super) struct Heads {
-    /// Which LPIPS they make.
+    /// Version of LPIPS that they belong to.
     pub version: Version,
     /// [1, C, 1, 1] a tap, none of them negative.
     pub weights: Vec<Tensor>,

@@ -44,7 +44,7 @@ pub(crate) struct Distance {
     heads: Option<Heads>,
     /// Side that images are brought to; 0 leaves them as they are.
     pub side: u32,
-    /// What it may be called, such as `LPIPS v0.1 (AlexNet, 256 px)`.
+    /// Correct name, such as `LPIPS v0.1 (AlexNet, 256 px)`.
     pub name: String,
 }
 
@@ -79,7 +79,7 @@ impl Distance {
         Self { trunk, heads, side, name }
     }
 
-    /// Where the weights of its network come from.
+    /// Source of the weights of its network.
     pub(crate) fn source(&self) -> &str {
         &self.trunk.origin.source
     }
@@ -108,7 +108,7 @@ impl Distance {
         1 << fit.ilog2()
     }
 
-    /// What is compared of images [N, 3, H, W] in 0..255.
+    /// Features of images [N, 3, H, W] in 0..255 that are compared.
     ///
     /// # Errors
     /// When they are smaller than the network halves them.
@@ -182,7 +182,7 @@ impl Features {
         values(&sum.unwrap_or_else(|| Tensor::zeros([0], (Kind::Double, tch::Device::Cpu))))
     }
 
-    /// How different the images are; NaN of a single one.
+    /// Mean distance between the images; NaN for a single one.
     pub(crate) fn diversity(&self) -> Diversity {
         let between = self.between();
         let pairs = between.size()[0] * (between.size()[0] - 1);

@@ -21,7 +21,7 @@ enum Layer {
     Fire(&'static str),
     /// The maximum over squares of that side, every second; `true` where the last may be cut.
     Pool(i64, bool),
-    /// What comes out here is compared.
+    /// Marks that the output of the layer before it is compared.
     Tap,
 }
 
@@ -56,7 +56,7 @@ pub(super) struct Trunk {
     pub network: &'static str,
     /// Pixels that an image must have in each direction.
     pub smallest_side: i64,
-    /// What the weights say of themselves.
+    /// Metadata of the weights.
     pub origin: Origin,
 }
 

@@ -1,4 +1,4 @@
-//! What is measured of outputs beside the images that were wanted, one value an image.
+//! Measures of outputs against the reference images, one value per image.
 
 mod similarity;
 
@@ -25,7 +25,7 @@ pub(crate) const BATCH: usize = 16;
 /// trained for; and a distance of features, which the column `distance_name` names.
 pub(crate) const METRICS: [&str; 5] = ["psnr", "ssim", "l1", "perceptual", "distance"];
 
-/// What is looked at of an image.
+/// Part of an image that is measured.
 #[derive(Clone, Copy, Deserialize)]
 pub(crate) struct Crop {
     /// Side of the middle square that is compared; 0 compares all.
@@ -113,7 +113,7 @@ pub(crate) fn columns() -> Schema {
     schema(&columns)
 }
 
-/// What was measured of as many images as there are ids, and perhaps of more, whose compared squares have `side` pixels.
+/// Measures of as many images as there are ids, and perhaps of more; compared squares have `side` pixels.
 ///
 /// # Errors
 /// When columns are of different lengths.

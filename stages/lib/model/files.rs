@@ -31,7 +31,7 @@ pub(crate) const AVERAGED: &str = "average.";
 
 /// All weights of a trained model.
 pub(crate) struct Trained {
-    /// What its networks are built from.
+    /// Architecture of its networks.
     pub spec: Spec,
     /// By name.
     pub weights: BTreeMap<String, Tensor>,

@@ -29,7 +29,7 @@ pub(crate) const USED: [Network; 2] = [Network::Encoder, Network::Generator];
 
 /// The networks.
 pub(crate) struct Model {
-    /// What they are built from.
+    /// Their architecture.
     pub spec: Spec,
     encoder: AnyEncoder,
     generator: AnyGenerator,
@@ -37,7 +37,7 @@ pub(crate) struct Model {
     vars: BTreeMap<Network, Vars>,
 }
 
-/// What a generator takes of contents, whatever their style.
+/// Input of a generator that depends on contents alone, whatever their style.
 pub(crate) struct Content(AnyContent);
 
 impl Model {
@@ -56,7 +56,7 @@ impl Model {
         Self { spec: spec.clone(), encoder, generator, discriminators, vars }
     }
 
-    /// Where it computes, and so where what it is given must be.
+    /// Device that it computes on; its inputs must be there.
     pub(crate) fn device(&self) -> Device {
         self.vars(Network::Generator).compute().device
     }
@@ -91,7 +91,7 @@ impl Model {
         ))
     }
 
-    /// What G takes of contents `a` [N, 3, H, W] in [-1, 1].
+    /// Input of G for contents `a` [N, 3, H, W] in [-1, 1].
     pub(crate) fn content(&self, a: &Tensor) -> Content {
         Content(self.generator.encode(a))
     }
@@ -127,7 +127,7 @@ impl Model {
         [self.generator.side_multiple(), self.encoder.smallest_side()]
     }
 
-    /// What G takes of contents `a` [N, 3, H, W] in 0..255, without gradients.
+    /// Input of G for contents `a` [N, 3, H, W] in 0..255, without gradients.
     pub(crate) fn content_of_bytes(&self, a: &Tensor) -> Content {
         no_grad(|| self.content(&normalised(&a.to_device(self.device()))))
     }

@@ -1,14 +1,14 @@
-//! What networks are built from.
+//! Architecture of networks.
 
 use serde::{Deserialize, Serialize};
 
 use crate::lib::nn::bicyclegan::downsamplings_for;
 use crate::lib::objective::{Family, Network, Objective};
 
-/// What the networks are built from.
+/// Architecture of the networks.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 pub(crate) struct Spec {
-    /// Whose networks.
+    /// Family of the networks.
     pub networks: Family,
     /// Width of generator and discriminators.
     pub nf: i64,
@@ -18,9 +18,9 @@ pub(crate) struct Spec {
     pub depth: usize,
     /// Scales of each discriminator.
     pub scales: usize,
-    /// Whether codes are drawn in training; afterwards their mean is used.
+    /// True if codes are drawn in training; afterwards their mean is used.
     pub variational: bool,
-    /// Whether there is a second discriminator.
+    /// True if there is a second discriminator.
     pub second_discriminator: bool,
 }
 

@@ -23,11 +23,11 @@ pub(crate) type State = BTreeMap<String, Tensor>;
 /// In a checkpoint's configuration: what its networks are built from.
 pub(crate) const NETWORK: &str = "network";
 
-/// What a training must share to go on from a checkpoint, beside its tensors, and which ones it may want back.
+/// Properties that a training must share with a checkpoint to resume from it, and the steps at which checkpoints are kept.
 pub(crate) struct Course {
     /// Compared by those who resume.
     pub terms: Value,
-    /// What the networks are built from, for those who use a checkpoint alone.
+    /// Architecture of the networks, for readers of a single checkpoint.
     pub network: Value,
     /// The last checkpoint at or before this step is kept.
     pub milestone: u64,
@@ -55,7 +55,7 @@ fn all(scratch: &Path) -> Result<Vec<(u64, PathBuf)>> {
     Ok(found)
 }
 
-/// How good a checkpoint is.
+/// Quality of a checkpoint.
 #[derive(Clone, Copy, Deserialize, Serialize)]
 struct Measured {
     step: u64,
@@ -147,7 +147,7 @@ pub(crate) fn resume(
     Ok(None)
 }
 
-/// Where the tensors of a state are computed: elsewhere, sums are rounded differently.
+/// Device on which a state is computed: other devices round sums differently.
 fn made_on(job: &Job, state: &State) -> String {
     match state.values().next().map(Tensor::device) {
         Some(Device::Cuda(number)) => format!("cuda:{number}"),

@@ -1,4 +1,4 @@
-//! Where networks compute, and how exactly.
+//! Device and precision of networks.
 
 use anyhow::Result;
 use callsheet_worker::{Job, refusal};
@@ -30,9 +30,9 @@ impl Precision {
 /// A device, and the kind of what convolutions compute on it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Compute {
-    /// Where parameters and images are.
+    /// Device of parameters and images.
     pub device: Device,
-    /// What convolutions are computed in.
+    /// Kind that convolutions are computed in.
     pub kind: Kind,
 }
 

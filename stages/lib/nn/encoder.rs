@@ -11,7 +11,7 @@ pub(crate) const STYLE_DIM: i64 = 8;
 /// Slope of the he constants inside residual blocks.
 const BLOCK_SLOPE: f64 = 1.0;
 
-/// What an encoder says of images: mean and logarithm of the variance of their codes, each [N, 8].
+/// Output of an encoder for images: mean and logarithm of the variance of their codes, each [N, 8].
 #[derive(Debug)]
 pub(crate) struct Posterior {
     /// Mean.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::lib::objective::Decay;
 
-/// How the learning rate falls with the images seen.
+/// Decay of the learning rate with the images seen.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 pub(crate) struct Schedule {
     /// Along which line.
@@ -37,7 +37,7 @@ impl Schedule {
         if self.decay == Decay::Gradual { fixed.saturating_add(999) } else { fixed }
     }
 
-    /// Whether both have the same factor at every number of images up to `images`.
+    /// Returns true if both have the same factor at every number of images up to `images`.
     pub(crate) fn agrees(&self, other: &Self, images: u64) -> bool {
         self == other || images <= self.constant_until().min(other.constant_until())
     }

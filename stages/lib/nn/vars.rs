@@ -28,7 +28,7 @@ impl Vars {
         Self { named: BTreeMap::new(), compute }
     }
 
-    /// Where and in what the network computes; parameters are float32.
+    /// Device and kind of the network's computations; parameters are float32.
     pub(crate) fn compute(&self) -> Compute {
         self.compute
     }

@@ -24,7 +24,7 @@ const TAPPED: usize = 1;
 /// Pixels that an image must have in each direction: the network halves it four times.
 pub(crate) const SMALLEST_SIDE: u32 = 16;
 
-/// What input the weights want.
+/// Input that the weights expect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Convention {
@@ -35,7 +35,7 @@ pub(crate) enum Convention {
 }
 
 impl Convention {
-    /// Whose it is.
+    /// Name of the program that the convention comes from.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Caffe => "Caffe",
@@ -56,15 +56,15 @@ impl Convention {
     }
 }
 
-/// What a weight file says of itself.
+/// Metadata of a weight file.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Origin {
     /// Short name for tables and pictures, e.g. `vgg16`.
     pub name: String,
-    /// What input it wants.
+    /// Input that they expect.
     pub convention: Convention,
-    /// Where it comes from.
+    /// Source of the file.
     pub source: String,
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct Origin {
 #[derive(Debug)]
 pub(crate) struct Vgg {
     blocks: Vec<Vec<(Tensor, Tensor)>>,
-    /// What the weights say of themselves.
+    /// Metadata of the weights.
     pub origin: Origin,
 }
 

@@ -210,7 +210,7 @@ fn check_optimizer(name: &str, of: &str, optimizer: &Optimizer, objective: &Obje
     }
 }
 
-/// Whether a discriminator learns to tell an output from real images.
+/// Returns true if a discriminator learns to tell an output from real images.
 fn learns(objective: &Objective, judge: Network, output: Output) -> bool {
     let of_judge = || objective.optimizers.values().filter(|o| o.updates.contains(&judge));
     let any = |wanted: &dyn Fn(&Term) -> bool| of_judge().any(|optimizer| optimizer.terms.keys().any(wanted));

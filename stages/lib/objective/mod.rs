@@ -14,19 +14,19 @@ pub(crate) use check::read;
 pub(crate) use network::Network;
 pub(crate) use term::{Kind, Output, Term};
 
-/// What is trained, from where, and which optimizer minimises what.
+/// Objective of a training: its networks, their initial weights, and the loss of each optimizer.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Objective {
-    /// Whose networks.
+    /// Family of the networks.
     pub networks: Family,
-    /// Where the encoder starts.
+    /// Initial weights of the encoder.
     pub encoder: Start,
-    /// Whether codes are drawn from the encoder's posterior.
+    /// True if codes are drawn from the encoder's posterior.
     pub variational: bool,
-    /// How an optimizer's GAN terms are added up.
+    /// Sum of an optimizer's GAN terms.
     pub gan_mean: GanMean,
-    /// How learning rates fall.
+    /// Decay of the learning rates.
     pub decay: Decay,
     /// Outputs that the second discriminator judges; the first judges the others.
     pub second_discriminator: BTreeSet<Output>,
@@ -38,7 +38,7 @@ pub(crate) struct Objective {
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Optimizer {
-    /// What it changes.
+    /// Networks that it updates.
     pub updates: BTreeSet<Network>,
     /// Before the schedule's factor.
     pub learning_rate: f64,
@@ -48,7 +48,7 @@ pub(crate) struct Optimizer {
     pub terms: BTreeMap<Term, f64>,
 }
 
-/// Whose networks.
+/// Family of networks.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Family {
@@ -59,7 +59,7 @@ pub(crate) enum Family {
     Bicyclegan,
 }
 
-/// Where the encoder starts.
+/// Initial weights of the encoder.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Start {
@@ -69,7 +69,7 @@ pub(crate) enum Start {
     Scratch,
 }
 
-/// How an optimizer's GAN terms are added up.
+/// Manner of adding an optimizer's GAN terms up.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum GanMean {
@@ -80,7 +80,7 @@ pub(crate) enum GanMean {
     Sum,
 }
 
-/// How learning rates fall after `fixed_kimg`.
+/// Decay of learning rates after `fixed_kimg`.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Decay {
@@ -92,22 +92,22 @@ pub(crate) enum Decay {
 }
 
 impl Objective {
-    /// Whether any optimizer minimises `term`.
+    /// Returns true if any optimizer minimises `term`.
     pub(crate) fn has(&self, term: Term) -> bool {
         self.optimizers.values().any(|optimizer| optimizer.terms.contains_key(&term))
     }
 
-    /// Whether any optimizer updates `network`.
+    /// Returns true if any optimizer updates `network`.
     pub(crate) fn trains(&self, network: Network) -> bool {
         self.optimizers.values().any(|optimizer| optimizer.updates.contains(&network))
     }
 
-    /// Whether contents and styles of two batches are crossed ("pair mode").
+    /// Returns true if contents and styles of two batches are crossed ("pair mode").
     pub(crate) fn crosses(&self) -> bool {
         Term::ALL.into_iter().any(|term| term.crosses() && self.has(term))
     }
 
-    /// Whether a step takes a second batch, shuffled independently.
+    /// Returns true if a step takes a second batch, shuffled independently.
     pub(crate) fn takes_second_batch(&self) -> bool {
         self.crosses() || self.has(Term::SecondReal)
     }

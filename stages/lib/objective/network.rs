@@ -17,7 +17,7 @@ pub(crate) enum Network {
 }
 
 impl Network {
-    /// What it is called in messages.
+    /// Name in messages.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Encoder => "encoder",

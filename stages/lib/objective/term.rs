@@ -64,7 +64,7 @@ pub(crate) enum Term {
     FakeCycle,
 }
 
-/// Where a term belongs when an optimizer's terms are added up.
+/// Group of a term in the sum of an optimizer's terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// By itself.
@@ -124,7 +124,7 @@ impl Term {
         }
     }
 
-    /// Where it belongs.
+    /// Group of the term.
     pub(crate) fn kind(self) -> Kind {
         match self {
             Self::GanReconstruction | Self::GanRandom | Self::GanSwap | Self::GanCycle => Kind::Gan,
@@ -145,7 +145,7 @@ impl Term {
         }
     }
 
-    /// Whether it crosses contents and styles of two batches.
+    /// Returns true if it crosses contents and styles of two batches.
     pub(crate) fn crosses(self) -> bool {
         let crossed = [Output::Swap, Output::Cycle];
         matches!(self, Self::Cycle | Self::SwapCode) || self.output().is_some_and(|o| crossed.contains(&o))

@@ -22,7 +22,7 @@ pub(crate) fn read(bytes: &[u8], path: &Path) -> Result<RgbImage> {
     Ok(read_with_traits(bytes, path)?.0)
 }
 
-/// What is uncommon of an image file.
+/// Unusual properties of an image file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Traits {
     /// EXIF says that it is rotated or mirrored.
@@ -51,7 +51,7 @@ impl Traits {
     }
 }
 
-/// Whether a file's name is that of an image that is read here.
+/// Returns true if a file's name is that of an image that is read here.
 pub(crate) fn is_image(path: &Path) -> bool {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
     extension.is_some_and(|extension| ["jpg", "jpeg", "png"].contains(&extension.as_str()))
@@ -101,10 +101,10 @@ pub(crate) fn read_with_traits(bytes: &[u8], path: &Path) -> Result<(RgbImage, T
     Ok((picture, traits))
 }
 
-/// How a JPEG begins.
+/// First bytes of a JPEG.
 const JPEG: [u8; 3] = [0xff, 0xd8, 0xff];
 
-/// Whether a JPEG has its end: the decoder makes up what is missing.
+/// Returns true if a JPEG has its end: the decoder makes up what is missing.
 fn jpeg_ends(bytes: &[u8]) -> bool {
     let mut at = 2;
     // Segments with a length up to the first scan: a thumbnail among them has an end of its own.

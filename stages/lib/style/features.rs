@@ -34,9 +34,9 @@ pub(crate) struct Features {
 
 /// Some columns of one tap's triangles, of all images.
 pub(crate) struct Panel {
-    /// Which tap.
+    /// The tap.
     pub tap: usize,
-    /// Which entries of its triangle.
+    /// Entries of its triangle.
     pub entries: Range<usize>,
     /// Unweighted values as stored, image after image.
     pub values: Vec<f32>,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-/// Which images to keep of each.
+/// Number of neighbours to keep for each image.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted {
     /// Nearest ones.

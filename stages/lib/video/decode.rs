@@ -14,7 +14,7 @@ use image::RgbImage;
 
 use super::{cannot_start, ffmpeg};
 
-/// What to decode.
+/// Selection and filters of a decoding.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Decoding {
     /// Time in seconds to begin at, or all from the first frame on.
@@ -83,12 +83,12 @@ impl Decoding {
     }
 }
 
-/// What ffmpeg said about what it decoded.
+/// Report of ffmpeg about what it decoded.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Decoded {
     /// Time in seconds and size in pixels of every decoded frame, selected or not.
     pub frames: Vec<(f64, (u32, u32))>,
-    /// What went wrong, in ffmpeg's words.
+    /// Errors, in ffmpeg's words.
     pub errors: Vec<String>,
     /// Exit code 0.
     pub success: bool,

@@ -15,7 +15,7 @@ const H264: &[&str] = &["-c:v", "libx264", "-preset", "medium", "-crf", "12", "-
 /// With a palette of its own.
 const GIF: &[&str] = &["-vf", "split[all][some];[some]palettegen[palette];[all][palette]paletteuse"];
 
-/// What a file is to be.
+/// Properties of a file to encode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     /// H.264 in MP4.

@@ -1,4 +1,4 @@
-//! What a video contains, from its packets alone: nothing is decoded.
+//! Index of a video, from its packets alone: nothing is decoded.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,7 +13,7 @@ use super::{cannot_start, ffmpeg};
 pub(crate) struct Index {
     /// Presentation time of every frame in seconds, ascending.
     pub times: Vec<f64>,
-    /// Whether each can be decoded without others before it.
+    /// True for each frame that can be decoded without others before it.
     pub keys: Vec<bool>,
 }
 

@@ -9,9 +9,9 @@ pub(crate) struct Known {
     pub sha256: &'static str,
     /// Short name for tables and pictures.
     pub name: &'static str,
-    /// What it is and where it comes from.
+    /// Description and source.
     pub source: &'static str,
-    /// What input its network wants; none if it is no network.
+    /// Input that its network expects; none if it is not a network.
     pub convention: Option<Convention>,
 }
 

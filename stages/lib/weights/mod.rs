@@ -28,7 +28,7 @@ use crate::lib::nn::vgg::{Convention, Origin};
 use keras::Keras;
 use network::Convolution;
 
-/// How a file is laid out.
+/// Layout of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     /// `torch.save` before 1.6.
@@ -48,7 +48,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// What a file is by its first bytes, whatever its name; none if it is nothing known.
+    /// Layout of a file by its first bytes, whatever its name; `None` if it is unknown.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -103,7 +103,7 @@ pub(crate) fn sha256(path: &Path) -> Result<String> {
     Ok(format!("{:x}", hasher.finalize()))
 }
 
-/// What is known of a file, or can be said by its layout: `convention` where the user says so.
+/// Metadata of a file, from its checksum or its layout; `convention` is the user's, if given.
 pub(crate) fn origin(
     path: &Path,
     sha256: &str,

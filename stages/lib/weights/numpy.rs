@@ -103,7 +103,7 @@ fn from_pickle(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, String> {
     Ok(tensors)
 }
 
-/// What an array says of itself.
+/// Header of an array.
 struct Header {
     /// Such as `<f4`.
     kind: String,
@@ -163,7 +163,7 @@ fn array(header: &Header, data: &[u8]) -> Result<Tensor, String> {
     Ok(shaped(&backwards)?.permute(order).contiguous())
 }
 
-/// What an array's attributes are set to.
+/// Values of an array's attributes.
 fn state(pickle: &Pickle, id: Id) -> Option<&[Id]> {
     match (pickle.node(id), pickle.call(id)?.0.ends_with("multiarray._reconstruct")) {
         (Node::Call { state: Some(state), .. }, true) => pickle.list(*state),

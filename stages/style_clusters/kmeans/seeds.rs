@@ -1,4 +1,4 @@
-//! Where k-means starts.
+//! Initial centres of k-means.
 
 use rand::Rng;
 

@@ -1,4 +1,4 @@
-//! What is known of clusters without coordinates.
+//! Sums over clusters that need no coordinates.
 
 use super::Matrix;
 

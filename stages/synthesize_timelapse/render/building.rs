@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 /// Light of homes and older offices.
 pub(super) const WARM: Rgb = [0.90, 0.56, 0.24];
 
-/// What a facade is made of.
+/// Material of a facade.
 #[derive(Clone, Copy)]
 pub(super) struct Material {
     pub albedo: Rgb,
@@ -24,7 +24,7 @@ pub(super) struct Material {
     pub pane: (f32, f32),
 }
 
-/// Where a building stands; `top` and `base` are y.
+/// Place of a building; `top` and `base` are y.
 #[derive(Clone, Copy)]
 pub(super) struct Plot {
     pub x: f32,

@@ -1,4 +1,4 @@
-//! What every sample of the picture shows: a static buffer that frames are shaded from.
+//! Surfaces that the samples of the picture show: a static buffer from which frames are shaded.
 
 use super::surface::{Surface, Texel};
 

@@ -35,7 +35,7 @@ fn downtown(x: f32) -> f32 {
     (bell(x, 4.05, 0.48) + 0.45 * bell(x, 3.15, 0.22)).min(1.0)
 }
 
-/// How far buildings may rise at `x`, 0..1: low by the lake, the tower, the stadium and the port.
+/// Height that buildings may have at `x`, 0..1: low by the lake, the tower, the stadium and the port.
 fn room(x: f32) -> f32 {
     let lake = smoothstep(0.55, 1.2, x);
     let tower = 1.0 - 0.65 * bell(x, 2.55, 0.22);

@@ -4,7 +4,7 @@ use super::sun::half_day;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// What determines the style of a frame; one value holds for the whole panorama.
+/// Factors that determine the style of a frame; one value holds for the whole panorama.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Factors {
     /// Local solar time in hours, 0..24; 12 is noon.

@@ -1,4 +1,4 @@
-//! What moves and is not style: boats, traffic, birds and a plane, from (seed, frame index).
+//! Moving things that are not style: boats, traffic, birds and a plane, from (seed, frame index).
 
 use super::boats;
 use super::factors::frame_stream;

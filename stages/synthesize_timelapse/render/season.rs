@@ -1,4 +1,4 @@
-//! What the season does to plants and snow; `season` is a fraction of the year from mid-winter.
+//! Effects of the season on plants and snow; `season` is a fraction of the year from mid-winter.
 
 use super::math::{Rgb, mix, smoothstep};
 use super::surface::Kind;

@@ -50,7 +50,7 @@ impl<'a> Sky<'a> {
         }
     }
 
-    /// How near column `x` is to the sun's bearing, 0..1.
+    /// Nearness of column `x` to the sun's bearing, 0..1.
     fn side(&self, x: f32) -> f32 {
         let off = wrap((x / ASPECT - 0.5) * VIEW - self.light.sun.bearing);
         bell(off, 0.0, 38.0) * 0.85 + bell(off, 0.0, 90.0) * 0.15

@@ -1,4 +1,4 @@
-//! Where the sun stands, seen from the camera.
+//! Position of the sun, seen from the camera.
 
 use std::f32::consts::TAU;
 

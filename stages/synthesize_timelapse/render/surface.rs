@@ -31,7 +31,7 @@ impl Layer {
     }
 }
 
-/// What kind of thing a sample shows; decides how it is shaded.
+/// Kind of thing that a sample shows; decides how it is shaded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Part {
     Sky,
@@ -44,7 +44,7 @@ pub(super) enum Part {
     Bulb,
 }
 
-/// How a surface's windows are used (hours of light), or which plant it is.
+/// Use of a surface's windows (hours of light), or the kind of its plant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
     Office,

@@ -1,4 +1,4 @@
-//! What one frame's light does to each surface, row, plant, window and snow threshold.
+//! Effect of one frame's light on each surface, row, plant, window and snow threshold.
 
 use super::hours::{HOME_HOURS, OFFICE_HOURS, between};
 use super::light::Light;
@@ -17,13 +17,13 @@ pub(super) struct Lit {
     /// Light that falls on it from everywhere but sun and moon.
     pub ambient: Rgb,
     pub direct: Rgb,
-    /// What its dark windows reflect: sky, and the sun's mirror image.
+    /// Reflection in its dark windows: sky, and the sun's mirror image.
     pub glass: Rgb,
     pub glint: Rgb,
     pub lamp: Rgb,
 }
 
-/// What depends on the row of the picture.
+/// Values that depend on the row of the picture.
 pub(super) struct Row {
     /// Share of the sun that is not behind the terrain, 0..1.
     pub sunlit: f32,

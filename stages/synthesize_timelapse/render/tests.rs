@@ -1,4 +1,4 @@
-//! What the renderer promises, checked on small pictures.
+//! Properties of the renderer, checked on small pictures.
 
 use super::{Factors, Renderer, sample};
 

@@ -4,7 +4,7 @@ use super::scene::Scene;
 use super::surface::{Layer, Part, Surface, Texel};
 use super::terrain::STREET;
 
-/// Where the tower stands: a third of the way from the left.
+/// Place of the tower: a third of the way from the left.
 pub(super) const X: f32 = 2.55;
 /// y of the saucer's rim.
 const RIM: f32 = 0.235;

@@ -39,7 +39,7 @@ pub(super) fn reflect(scene: &Scene, light: &Light, tables: &Tables, sky: &Sky, 
     }
 }
 
-/// What the ripples at (`x`, `y`) reflect, `out` from the shore.
+/// Reflection in the ripples at (`x`, `y`), `out` from the shore.
 fn mirror(picture: &Picture, x: f32, y: f32, out: f32) -> Rgb {
     // Ripples look longer where they are near.
     let near = 1.0 / (0.35 + 5.0 * out);

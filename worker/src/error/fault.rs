@@ -16,7 +16,7 @@ pub struct SourceText {
     pub path: PathBuf,
     /// Its content.
     pub text: String,
-    /// Where each line ends.
+    /// Position after each line.
     lines: Vec<usize>,
 }
 

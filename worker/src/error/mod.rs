@@ -25,21 +25,21 @@ pub enum Error {
     /// The file system refused something.
     #[error("{doing} {}: {source}", shown(path))]
     Io {
-        /// What was being done, e.g. `cannot read`.
+        /// The operation, e.g. `cannot read`.
         doing: &'static str,
         /// To which file.
         path: PathBuf,
-        /// Why it failed.
+        /// The cause.
         source: io::Error,
     },
     /// A Parquet file that cannot be read or written.
     #[error("{doing} {}: {source}", shown(path))]
     Parquet {
-        /// What was being done.
+        /// The operation.
         doing: &'static str,
         /// To which file.
         path: PathBuf,
-        /// Why it failed.
+        /// The cause.
         source: parquet::errors::ParquetError,
     },
     /// A request that cannot be met, with what to do instead.
@@ -47,9 +47,9 @@ pub enum Error {
     Refused {
         /// Kind of the error.
         code: Code,
-        /// What is wrong, with the value quoted.
+        /// The problem, with the value quoted.
         message: String,
-        /// What would be right.
+        /// The remedy.
         help: String,
     },
 }
@@ -112,7 +112,7 @@ pub fn set_error_format() {
     let _ = miette::set_hook(Box::new(handler));
 }
 
-/// What a user can do about an operating-system error, where there is something.
+/// Remedy for an error of the operating system, if one is known.
 pub fn io_remedy(error: &io::Error) -> Option<&'static str> {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {

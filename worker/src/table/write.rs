@@ -138,7 +138,7 @@ pub fn batch_bytes(batch: &RecordBatch) -> usize {
     batch.columns().iter().map(|column| array_bytes(column)).sum()
 }
 
-/// How many of a batch's first rows hold less than so many bytes.
+/// Number of a batch's first rows that hold less than so many bytes.
 pub fn rows_within(batch: &RecordBatch, bytes: usize) -> usize {
     let (mut low, mut high) = (0, batch.num_rows() + 1);
     while high - low > 1 {

@@ -1,4 +1,4 @@
-//! What workers may take of the machine at once: CPUs, memory, GPUs.
+//! Share of the machine that workers take at once: CPUs, memory, GPUs.
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result};
@@ -6,7 +6,7 @@ use callsheet_worker::error::{Error, Result};
 use crate::declare::{Bytes, Cpus, ResourcesDecl};
 use crate::run::executor::share::Share;
 
-/// What all workers of a run share.
+/// Resources that all workers of a run share.
 #[derive(Clone, Debug, Default)]
 pub struct Machine {
     /// CPUs.

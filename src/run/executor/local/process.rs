@@ -28,7 +28,7 @@ const READ: usize = 1 << 13;
 /// A worker that is told to end has this long.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// What to start, and where.
+/// Program to start, and its surroundings.
 pub(in crate::run) struct Job<'a> {
     /// The program as an absolute path, and its arguments.
     pub command: Vec<OsString>,
@@ -42,7 +42,7 @@ pub(in crate::run) struct Job<'a> {
     pub timeout: Option<Duration>,
 }
 
-/// How a worker ended.
+/// End of a worker.
 pub(in crate::run) struct Ended {
     /// Its exit status.
     pub status: ExitStatus,
@@ -50,7 +50,7 @@ pub(in crate::run) struct Ended {
     pub peak_memory: u64,
     /// The error it reported, as message and help.
     pub error: Option<(String, String)>,
-    /// Whether it took longer than it may.
+    /// True if it took longer than its timeout.
     pub timed_out: bool,
 }
 
@@ -188,7 +188,7 @@ fn read_output(output: &mut Option<PipeReader>, log: &mut Log) -> Result<()> {
     Ok(())
 }
 
-/// How long a worker may still take: until its timeout it is left alone, then told, then killed.
+/// Time that a worker may still take: at its timeout it gets a signal, and after a grace period it is killed.
 struct Patience {
     clock: Instant,
     timeout: Option<Duration>,

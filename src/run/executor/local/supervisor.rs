@@ -70,7 +70,7 @@ impl Supervisor {
         }
     }
 
-    /// Whether workers are being stopped.
+    /// Returns true if workers are being stopped.
     pub(in crate::run) fn stopping(&self) -> bool {
         self.state().stopping.is_some()
     }

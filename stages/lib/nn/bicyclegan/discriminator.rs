@@ -63,7 +63,7 @@ impl Discriminator {
     }
 }
 
-/// Whether the last of `scales` scales has logits for images of `side` pixels.
+/// Returns true if the last of `scales` scales has logits for images of `side` pixels.
 pub(crate) fn side_allows(side: i64, scales: usize) -> bool {
     side >> (scales + 2) >= 3
 }

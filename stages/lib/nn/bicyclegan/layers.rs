@@ -67,7 +67,7 @@ impl Conv {
         x.conv_transpose2d(&weight, Some(&bias), stride, padding, [0, 0], 1, [1, 1])
     }
 
-    /// What is computed with, in the kind that it is computed in: input, weight and bias.
+    /// Input, weight and bias in the kind that the layer is computed in.
     fn cast(&self, x: &Tensor, weight: &Tensor) -> [Tensor; 3] {
         [x, weight, &self.bias].map(|tensor| tensor.to_kind(self.computed_in))
     }

@@ -11,7 +11,7 @@ pub(super) use reader::Reader;
 /// Position of a node in [`Pickle::nodes`]. Nodes may share others, and hold themselves.
 pub(super) type Id = usize;
 
-/// What a pickle describes.
+/// Content of a pickle.
 #[derive(Clone, Debug)]
 pub(super) enum Node {
     /// None, a float: nothing that is needed here.
@@ -25,7 +25,7 @@ pub(super) enum Node {
     Dict(Vec<(Id, Id)>),
     /// A name to import: `module.name`.
     Global(String),
-    /// What the program that wrote the pickle keeps elsewhere.
+    /// Data that the program that wrote the pickle keeps elsewhere.
     Persistent(Id),
     /// A call of a name with arguments, what its attributes were set to, and what was put into it.
     Call {
@@ -40,7 +40,7 @@ pub(super) enum Node {
 #[derive(Debug, Default)]
 pub(super) struct Pickle {
     nodes: Vec<Node>,
-    /// What it is of.
+    /// The object that the pickle describes.
     pub root: Id,
 }
 

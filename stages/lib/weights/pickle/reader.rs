@@ -3,7 +3,7 @@
 /// Bytes that are read in order.
 pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
-    /// How many were read.
+    /// Number of bytes that were read.
     pub at: usize,
 }
 
