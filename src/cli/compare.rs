@@ -28,7 +28,7 @@ pub(super) struct Compare {
     /// Runs: an id, the beginning of it, `latest`, or `latest~1` for the one before
     #[arg(required = true, num_args = 2.., value_name = "RUN")]
     runs: Vec<String>,
-    /// Write a page instead, which shows two or more runs beside each other, figures and curves, too
+    /// Write an HTML page that shows two or more runs side by side, with figures and curves
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     html: Option<PathBuf>,
     /// Print as JSON

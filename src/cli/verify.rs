@@ -13,14 +13,14 @@ use super::exit::{DAMAGED, SUCCESS};
 use super::which::store;
 use crate::declare::{Bytes, Project};
 
-/// Hash everything in the store anew, and name what is damaged
+/// Hash everything in the store again and list damaged files
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   callsheet verify           exit code 1 if anything is damaged
   callsheet verify --heal    remove what is damaged: the next run computes it anew")]
 pub(super) struct Verify {
-    /// Remove what is damaged, so that the next run computes it anew
+    /// Remove damaged files, so that the next run recomputes them
     #[arg(long)]
     heal: bool,
     /// Print as JSON

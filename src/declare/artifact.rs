@@ -38,7 +38,7 @@ pub enum TableFormat {
 pub enum Figure {
     /// A PNG, JPEG or GIF file, or a film (MP4).
     Picture,
-    /// The rows of a table. Of a column `x` beside `x_low` and `x_high`, these are the interval of its values.
+    /// The rows of a table. Columns `x_low` and `x_high` next to a column `x` are the interval of its values.
     Table,
     /// Some of a table's images, evenly chosen.
     Images,

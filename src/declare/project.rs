@@ -16,7 +16,7 @@ use toml::Spanned;
 use super::scalar::name_pattern;
 use super::{Layer, StageDecl, check_name, parse_toml};
 
-/// Folder, beside `datasets`, of the files that a dataset's `import` names.
+/// Folder next to `datasets` with the files that a dataset's `import` names.
 pub const IMPORTS: &str = "imports";
 
 /// Name of the file that makes a folder a project.

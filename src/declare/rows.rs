@@ -19,7 +19,7 @@ pub struct RowsDecl {
     pub input: String,
     /// The output, the stage's only one.
     pub output: String,
-    /// Columns of the input that the worker is given beside the key: what a row depends on. All, if
+    /// Columns of the input that the worker gets in addition to the key: a row depends on them. All, if
     /// none are named.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub columns: BTreeSet<String>,

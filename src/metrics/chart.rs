@@ -17,7 +17,7 @@ use super::{Curve, Curves};
 
 /// Width and height of a panel in pixels.
 const PANEL: (u32, u32) = (560, 320);
-/// Panels beside each other.
+/// Panels side by side.
 const COLUMNS: usize = 2;
 const TITLE: i32 = 16;
 const LABEL: i32 = 12;
@@ -66,7 +66,7 @@ impl Chart {
         }
     }
 
-    /// `charts` as SVG, `columns` beside each other.
+    /// `charts` as SVG, `columns` side by side.
     ///
     /// # Errors
     /// When it cannot be drawn.

@@ -106,7 +106,7 @@ impl Node<'_> {
     }
 }
 
-/// The middle of each box, and the size of all: parts that do not touch stand beside each other.
+/// Centre of each box, and the size of the whole: parts that do not touch stand side by side.
 fn places(nodes: &[Node], edges: &[(u32, u32)]) -> (Vec<(f64, f64)>, f64, f64) {
     let vertices: Vec<(u32, (f64, f64))> =
         (0..).zip(nodes.iter().map(|node| (node.width(), HEIGHT))).collect();

@@ -1,5 +1,5 @@
 //! A run as one HTML file that needs no other: what ran and from what, what its stages made and want to be shown, what
-//! they measured. Several runs stand beside each other.
+//! they measured. Several runs stand side by side.
 
 mod cells;
 mod command;

@@ -32,7 +32,7 @@ fn policy() -> String {
     )
 }
 
-/// The page of one run, or of several beside each other; `more` is what commands of the project add.
+/// Page of one run, or of several side by side; `more` are the sections of the project's commands.
 pub(super) fn page(store: &Store, subjects: &[Subject], more: &[Section]) -> String {
     let title = match subjects {
         [subject] => title(&subject.run),

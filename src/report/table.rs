@@ -14,7 +14,7 @@ const MOST: u64 = 200;
 /// Suffixes of the columns with the ends of an interval.
 const ENDS: [&str; 2] = ["_low", "_high"];
 
-/// The rows of the table at `path`; an interval stands beside its value, and columns that say nothing are left out.
+/// Rows of the table at `path`; an interval follows its value, and empty columns are left out.
 ///
 /// # Errors
 /// When it cannot be read.

@@ -40,7 +40,7 @@ const BACK_OFF: Duration = Duration::from_secs(1);
 /// Variables that any program may need; others must be named in callsheet.toml.
 const ENVIRONMENT: [&str; 7] = ["HOME", "USER", "LANG", "LC_ALL", "TERM", "TZ", "LD_LIBRARY_PATH"];
 
-/// Everything that one action needs beside its run; it can be moved to a thread.
+/// Everything that one action needs in addition to its run; it can be moved to a thread.
 pub(super) struct Action<'a> {
     /// The stage.
     pub stage: &'a StageInstance,

@@ -1,4 +1,4 @@
-//! Making room: what nothing needs goes, what is cheap to make anew first.
+//! Garbage collection: unreferenced results are removed, the cheapest to recompute first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ impl Garbage {
 
 impl Store {
     /// What nothing needs, `orphans` aside. With a `budget` in bytes, only as much of it as brings the objects down to
-    /// that, those first that are made anew in the fewest seconds per byte.
+    /// that, those first that are recomputed in the fewest seconds per byte.
     ///
     /// # Errors
     /// When the store cannot be listed.
@@ -186,7 +186,7 @@ impl Store {
     }
 }
 
-/// Records that nothing needs, those first that are made anew in the fewest seconds per byte.
+/// Unreferenced records, those first that are recomputed in the fewest seconds per byte.
 fn unneeded(inventory: &Inventory) -> Vec<Digest> {
     let unneeded = inventory.records.iter().filter(|(key, _)| !inventory.needed.contains(key));
     let mut worth: Vec<(f64, Digest)> = unneeded

@@ -127,7 +127,7 @@ impl Store {
         heads
     }
 
-    /// Keeps new latest actions beside those that another run may have written meanwhile. After a
+    /// Adds new latest actions to those that another run may have written meanwhile. After a
     /// run that was `complete`, no stage's record needs a look before the folder of records changes.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Rows of row-wise stages: segments, each a sorted Parquet object, and beside it the digests of its
+//! Rows of row-wise stages: segments, each a sorted Parquet object, and next to it the digests of its
 //! rows in `rows/<pool>/<segment>`. A pool holds the rows that can stand for each other.
 //!
 //! A table of rows is a folder of links to segments: what two tables share lies there once. Deleting a
@@ -88,7 +88,7 @@ impl Store {
         Ok(segment)
     }
 
-    /// Forgets the rows of a pool, so that they are computed anew; tables keep theirs.
+    /// Forgets the rows of a pool, so that they are recomputed; tables keep theirs.
     ///
     /// # Errors
     /// When the file system refuses.

@@ -1,4 +1,4 @@
-//! Hashing what is in the store anew, to find damage that a look at sizes and times does not.
+//! Hashes the store again, to find damage that sizes and times do not show.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -65,7 +65,7 @@ impl Store {
         }
     }
 
-    /// Removes what is damaged and the records of it, so that the next run computes it anew.
+    /// Removes damaged objects and their records, so that the next run recomputes them.
     ///
     /// # Errors
     /// When the file system refuses.

@@ -64,7 +64,7 @@ pub(super) fn write_missing(
     writer.finish()?;
     let keys: Vec<&String> = missing.iter().map(|row| &wanted.keys[*row]).collect();
     let inputs: Vec<&Digest> = missing.iter().map(|row| &wanted.inputs[*row]).collect();
-    // Last: what lies beside it is not looked at without it.
+    // Written last: the files next to it count only with it.
     let text = serde_json::to_vec(&(keys, inputs, watch)).expect("texts");
     fs::write(folder.join(ASKED), text).doing("cannot write", folder)
 }

@@ -12,5 +12,5 @@ pub(super) fn all_rows(parts: &[PathBuf]) -> Vec<Rows<'_>> {
 /// Name of the footer's pair that says under which checks rows were returned.
 pub(super) const CHECKS: &str = "checks";
 
-/// Bytes of rows in a segment, before encoding: so many are written anew where one of them changes.
+/// Bytes of rows in a segment, before encoding: so many are written again if one of them changes.
 pub(super) const PART_BYTES: usize = 128 << 20;

@@ -29,7 +29,7 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
         }
     }
 
-    /// The result of a stage, if it is in the store and need not be made anew.
+    /// Result of a stage, if it is in the store and no user forces the stage to run.
     fn look_up(&mut self, position: usize) -> Result<Option<Arc<Head>>> {
         let stage = &self.run.plan.stages[position];
         let watch = self.watch(stage)?;

@@ -16,7 +16,7 @@ pub use names::{list, nearest, suggest};
 use crate::code::Code;
 use names::clipped;
 
-/// Anything that stops a command before or beside the stages it runs.
+/// Anything that stops a command, apart from failures of the stages that it runs.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A declaration that is wrong, shown with the line it stands on.
