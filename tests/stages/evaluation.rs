@@ -75,15 +75,32 @@ fn methods_stand_beside_trivial_predictors_with_intervals_and_the_name_of_their_
 
 #[test]
 fn what_cannot_be_compared_is_refused() {
-    let text = fs::read_to_string(repository().join("pipelines/synthesis.toml")).expect("a pipeline");
+    let read = |name: &str| {
+        fs::read_to_string(repository().join(format!("pipelines/{name}.toml")))
+            .expect("a file of the pipeline")
+    };
+    let text = read("parts/baselines");
     let wired = |from: &str, to: &str| {
-        let project = project_of("synthesis", &text.replacen(from, to, 1));
-        fs::create_dir(project.path().join("pipelines/imports")).expect("created");
-        for name in ["ablation", "generalization", "datasets/space_needle", "profiles/test", "imports/video"]
-        {
+        assert!(text.contains(from), "{from}");
+        let project = project_of("synthesis", &read("synthesis"));
+        for folder in ["imports", "parts"] {
+            fs::create_dir(project.path().join("pipelines").join(folder)).expect("created");
+        }
+        for name in [
+            "ablation",
+            "generalization",
+            "datasets/space_needle",
+            "profiles/test",
+            "imports/video",
+            "parts/common",
+            "parts/encoder",
+            "parts/two_phases",
+        ] {
             let file = format!("pipelines/{name}.toml");
             fs::copy(repository().join(&file), project.path().join(&file)).expect("copied");
         }
+        let edited = project.path().join("pipelines/parts/baselines.toml");
+        fs::write(edited, text.replacen(from, to, 1)).expect("written");
         share_results(&project);
         project
     };
