@@ -19,8 +19,8 @@ pub struct LogLine<E = Event> {
     pub event: E,
 }
 
-/// Reads the lines of `events.ndjson` that `wanted` accepts as text. Lines that are cut off, or that another version wrote
-/// with other fields, are left out; so is everything if there is no file.
+/// Reads the lines of `events.ndjson` that `wanted` accepts as text; a missing file has none. Skips lines that are cut off,
+/// and lines of another version with other fields.
 pub fn read_log<W: Fn(&str) -> bool>(path: &Path, wanted: W) -> impl Iterator<Item = LogLine> + use<W> {
     let file = File::open(path).ok().map(BufReader::new);
     let lines = file.into_iter().flat_map(|file| file.lines().map_while(Result::ok));

@@ -136,7 +136,7 @@ impl Rows {
         Ok(SUCCESS)
     }
 
-    /// Who says so.
+    /// Name of the curator.
     ///
     /// # Errors
     /// When the author or the reason is not one line of text.

@@ -79,7 +79,7 @@ pub(super) fn declares(name: &OsStr) -> bool {
     name.to_str().is_some_and(|name| commands().contains_key(name))
 }
 
-/// Commands of the project; none if there is no project, or its settings cannot be read.
+/// Commands of the project; empty outside of a project, or if its settings cannot be read.
 fn commands() -> BTreeMap<String, CommandDecl> {
     Project::find().map(|project| project.commands).unwrap_or_default()
 }

@@ -11,11 +11,11 @@ use super::overlay::overlay;
 use super::spec::Spec;
 use crate::declare::Project;
 
-/// Every stage instance that a pipeline has over a dataset in any profile; none if there is no such
-/// pipeline or dataset.
+/// Names of the stage instances that a pipeline has over a dataset in any profile; empty if the project lacks the pipeline or
+/// the dataset.
 ///
 /// # Errors
-/// When it cannot be told: a file is malformed, or there is no pipeline at all.
+/// When a file is malformed, or the project has no pipeline at all.
 pub fn declared(project: &Project, pipeline: &str, dataset: &str) -> Result<BTreeSet<String>> {
     if project.pipeline_names().is_empty() {
         let message = format!("there is no pipeline in {}", project.pipelines.display());

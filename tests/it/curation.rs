@@ -236,7 +236,7 @@ fn verdicts_can_be_on_the_rows_of_the_stage_that_reads_them() {
             .expect("a table")
     };
     assert_eq!(rows(), 1);
-    // It is no row any more, and its verdict can be taken back all the same.
+    // The excluded row is missing in the table; its verdict can be changed nevertheless.
     assert_eq!(own(&["include", "a.csv", "--reason", "y"]), 1);
     assert_eq!(rows(), 2);
     project.write(

@@ -34,7 +34,7 @@ struct Sides<'a> {
     sides: [Vec<Vec<&'a Training>>; 2],
 }
 
-/// Verdicts on a claim, by each measure; `directions` says of which more is better.
+/// Verdicts on a claim, by each measure; `directions` names the measures of which more is better.
 pub(super) fn rows(
     claim: &Claim,
     trainings: &[(&str, Training)],
