@@ -57,13 +57,13 @@ impl Explain {
         }
         let (left, right) = (rows(stored.as_ref()), rows(wanted.as_ref()));
         let names: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
-        let header = ["", "", "stored", "wanted"].map(str::to_owned).to_vec();
+        let header = ["", "", "stored", "wanted"].map(str::to_owned);
         let line = |name: &String| {
             let (old, new) = (left.get(name), right.get(name));
             // Without its inputs there is no wanted key to differ from.
             let mark = if wanted.is_some() && old != new { "≠" } else { "" };
             let show = |value: Option<&String>| value.map_or("-", String::as_str).to_owned();
-            vec![mark.to_owned(), name.clone(), show(old), show(new)]
+            [mark.to_owned(), name.clone(), show(old), show(new)]
         };
         let (long, short): (Vec<&String>, Vec<&String>) = names.into_iter().partition(|name| {
             [left.get(*name), right.get(*name)]
@@ -71,10 +71,9 @@ impl Explain {
                 .flatten()
                 .any(|value| value.chars().count() > WIDEST)
         });
-        print_text(&table([header].into_iter().chain(short.into_iter().map(line)), &[]));
-        for [mark, name, old, new] in
-            long.into_iter().filter_map(|name| <[String; 4]>::try_from(line(name)).ok())
-        {
+        let rows = [header].into_iter().chain(short.into_iter().map(line));
+        print_text(&table(rows.map(Vec::from), &[]));
+        for [mark, name, old, new] in long.into_iter().map(line) {
             print_text(&format!("{mark:<2} {name}\n   stored {old}\n   wanted {new}"));
         }
         print_text(&match &prospect.state {

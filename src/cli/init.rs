@@ -1,14 +1,14 @@
 //! `callsheet init`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use callsheet_worker::code::Code;
-use callsheet_worker::error::{Doing, Error, Result};
+use callsheet_worker::error::{Error, Result};
 use callsheet_worker::print::print_text;
 use clap::Args;
 
 use super::exit::SUCCESS;
+use super::fresh::write_all;
 
 /// Write a small working pipeline into a folder
 #[derive(Args)]
@@ -35,21 +35,15 @@ const FILES: [(&str, &str); 7] = [
 
 impl Init {
     pub(super) fn execute(&self) -> Result<u8> {
-        let taken = FILES.iter().map(|(name, _)| self.folder.join(name)).find(|path| path.exists());
-        if let Some(path) = taken {
+        let files = FILES.map(|(name, text)| (self.folder.join(name), text.to_owned()));
+        if let Some((path, _)) = files.iter().find(|(path, _)| path.exists()) {
             return Err(Error::refused(
                 Code::Conflict,
                 format!("{} is there already: nothing is written", path.display()),
                 "name an empty folder: callsheet init my-project",
             ));
         }
-        for (name, text) in FILES {
-            let path = self.folder.join(name);
-            let folder = path.parent().unwrap_or(Path::new("."));
-            fs::create_dir_all(folder).doing("cannot create", folder)?;
-            fs::write(&path, text).doing("cannot write", &path)?;
-            print_text(&format!("wrote {}", path.display()));
-        }
+        write_all(Path::new(""), &files)?;
         print_text("\nNow `callsheet run`, then `callsheet run --set most_common.words=3`.");
         Ok(SUCCESS)
     }

@@ -11,6 +11,7 @@ mod du;
 mod exit;
 mod explain;
 mod external;
+mod fresh;
 mod gc;
 mod graph;
 mod guard;

@@ -9,6 +9,7 @@ use callsheet_worker::print::print_text;
 use clap::{Args, Subcommand};
 
 use super::exit::SUCCESS;
+use super::fresh::write_all;
 use crate::declare::{Project, is_name};
 
 /// Write a working stage with its test
@@ -162,7 +163,6 @@ impl NewStage {
             return Err(Error::refused(Code::Conflict, message, "choose another name"));
         }
         write_all(&project.root, &files)?;
-        files.iter().for_each(|(path, _)| print_text(&format!("wrote {}", path.display())));
         self.print_next_steps(&project, &folder, first.is_some());
         Ok(SUCCESS)
     }
@@ -262,28 +262,6 @@ impl NewStage {
             steps.iter().enumerate().map(|(n, step)| format!("  {}. {step}", n + 1)).collect();
         print_text(&format!("\nNext steps:\n{}", steps.join("\n")));
     }
-}
-
-/// Writes all files, or none.
-fn write_all(root: &Path, files: &[(PathBuf, String)]) -> Result<()> {
-    for (position, (path, text)) in files.iter().enumerate() {
-        if let Err(error) = write(&root.join(path), text) {
-            for (written, _) in &files[..=position] {
-                let written = root.join(written);
-                let _ = fs::remove_file(&written);
-                // Only folders that are empty now go.
-                let _ = written.parent().map(fs::remove_dir);
-            }
-            return Err(error);
-        }
-    }
-    Ok(())
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).doing("cannot create", folder)?;
-    fs::write(path, text).doing("cannot write", path)
 }
 
 /// A path as seen from a folder; both are absolute.

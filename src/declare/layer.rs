@@ -12,7 +12,7 @@ use toml::Spanned;
 
 use super::resources::ResourcesDecl;
 use super::scalar::{Scalar, name_pattern};
-use super::{Foreach, check_name, is_name, parse_toml, read_toml};
+use super::{Foreach, braced, check_name, is_name, parse_toml, read_toml};
 
 /// Artifact that replaces a source whose pattern matches no file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -172,8 +172,7 @@ fn check_var(name: &Spanned<String>, value: &Spanned<toml::Value>, source: &Arc<
 pub fn var_problem(value: &toml::Value) -> Option<(String, &'static str)> {
     match value {
         toml::Value::String(text) => {
-            let inner = text.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
-            let name = inner.into_iter().find(|inner| is_name(inner))?;
+            let name = braced(text).find(|inner| is_name(inner))?;
             Some((format!("`{{{name}}}` is not filled in the value of a variable"), "write the value itself"))
         }
         toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_) => None,

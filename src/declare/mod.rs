@@ -30,10 +30,10 @@ pub use artifact::{ArtifactKind, Figure, InputDecl, OutputDecl, TableFormat, Ver
 pub use checks::{Bounds, ChecksDecl, RowsCheck};
 pub use foreach::{Foreach, Values, value_text};
 pub use layer::{Layer, Otherwise, SourceUse, StageUse, var_problem};
-pub use origin::{NAME_RULE, Origin, check_name, is_name, parse_toml, read_toml};
+pub use origin::{NAME_RULE, Origin, braced, check_name, is_name, parse_toml, read_toml};
 pub use param::{ParamDecl, ParamType, Role};
 pub use programs::command;
-pub use project::{BUILT_IN, CommandDecl, Defaults, IMPORTS, Project};
+pub use project::{BUILT_IN, CommandDecl, Defaults, IMPORTS, Project, layer_names};
 pub use resources::{Bytes, Cpus, ResourcesDecl, Seconds};
 pub use rows::RowsDecl;
 pub use scalar::json_table;

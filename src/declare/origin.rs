@@ -96,6 +96,11 @@ pub fn check_name(name: &Spanned<String>, what: &str, source: &Arc<SourceText>) 
 /// Rule of [`is_name`], for help texts.
 pub const NAME_RULE: &str = "letters, digits, `_` and `-`, at most 100";
 
+/// Texts in braces: `a` and `b,c` of `x{a}y{b,c}`.
+pub fn braced(text: &str) -> impl Iterator<Item = &str> {
+    text.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0))
+}
+
 /// Returns true if a text is plain enough for a name, and so for a file's name.
 pub fn is_name(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';

@@ -281,7 +281,8 @@ fn check_command(name: &Spanned<String>, command: &CommandDecl, source: &Arc<Sou
     Ok(())
 }
 
-fn layer_names(folder: &Path) -> Vec<String> {
+/// Sorted names of the TOML files in a folder, without their ending; none if there is no folder.
+pub fn layer_names(folder: &Path) -> Vec<String> {
     names(folder, |path| path.extension().is_some_and(|e| e == "toml").then(|| path.file_stem())?)
 }
 

@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::foreach::group;
 use super::place::at;
-use crate::declare::{IMPORTS, Layer, Project, StageUse};
+use crate::declare::{IMPORTS, Layer, Project, StageUse, layer_names};
 
 /// Layers of a pipeline, bottom to top.
 #[derive(Default)]
@@ -104,7 +104,8 @@ fn include(
             return refuse(message, "write a path relative to this file".into());
         };
         if !project.root.join(&path).is_file() {
-            let known = files_in(&project.root.join(&path).with_file_name(""));
+            let known = layer_names(&project.root.join(&path).with_file_name(""));
+            let known: Vec<String> = known.iter().map(|name| format!("{name}.toml")).collect();
             let file = path.file_name().unwrap_or_default().to_string_lossy();
             let message = format!("`{}` is not a file", name.get_ref());
             return refuse(message, suggest(&file, known.iter().map(String::as_str)));
@@ -154,15 +155,6 @@ fn plain(path: &Path) -> PathBuf {
     })
 }
 
-/// Sorted names of the TOML files in a folder.
-fn files_in(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    let mut names: Vec<String> = names.filter(|name| name.ends_with(".toml")).collect();
-    names.sort();
-    names
-}
-
 /// Returns true if a layer adjusts a stage or a variable that none of the layers declares.
 fn adjusts_others(all: &[(Layer, Adds)]) -> bool {
     let stages: HashSet<&str> = all.iter().flat_map(|(layer, adds)| added(layer, *adds)).collect();
@@ -184,7 +176,7 @@ fn added(layer: &Layer, adds: Adds) -> impl Iterator<Item = &str> {
 }
 
 /// Names of the variables that a layer declares; other layers only set them.
-fn declared_vars(layer: &Layer, adds: Adds) -> impl Iterator<Item = &str> {
+pub(super) fn declared_vars(layer: &Layer, adds: Adds) -> impl Iterator<Item = &str> {
     let named = layer.vars.keys().filter(move |_| adds == Adds::Named);
     named.map(|name| name.get_ref().as_str())
 }

@@ -13,7 +13,7 @@ use super::options::{SetOption, lay_options};
 use super::place::{at, is_pattern, positions};
 use super::spec::{InstanceDraft, SourceSpec, Spec};
 use super::vars::vars;
-use crate::declare::{Layer, Origin, SourceUse, StageUse, is_name, value_text};
+use crate::declare::{Layer, Origin, SourceUse, StageUse, braced, is_name, value_text};
 
 impl InstanceDraft {
     /// Lays what a layer says of this instance over what is there.
@@ -92,9 +92,8 @@ fn lay_sources(spec: &mut Spec, layer: &Layer, dataset: &str, vars: &Vars) -> Re
 /// # Errors
 /// When braces hold one name that is neither `dataset` nor a variable.
 fn filled_path(path: &str, dataset: &str, vars: &Vars, origin: &Origin) -> Result<String> {
-    let inner = path.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
     let unknown = |name: &&str| is_name(name) && *name != "dataset" && !vars.contains_key(*name);
-    if let Some(name) = inner.into_iter().find(unknown) {
+    if let Some(name) = braced(path).find(unknown) {
         let known = vars.keys().map(String::as_str).chain(["dataset"]);
         let message = format!("`{{{name}}}` is neither `{{dataset}}` nor a variable");
         return Err(origin.fault(message, "in this path", suggest(name, known)));

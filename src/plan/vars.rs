@@ -1,12 +1,12 @@
 //! Variables of a pipeline after all layers.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result, suggest};
 
 use super::fill::Vars;
-use super::layers::{Adds, Layers};
+use super::layers::{Layers, declared_vars};
 use super::options::{SetOption, VARS};
 use super::place::at;
 use crate::declare::var_problem;
@@ -16,10 +16,9 @@ use crate::declare::var_problem;
 /// # Errors
 /// When a dataset, a profile or `--set` sets a variable that the pipeline does not declare.
 pub(super) fn vars(layers: &Layers, options: &[SetOption]) -> Result<Vars> {
-    let declared = layers.all.iter().filter(|(_, adds)| *adds == Adds::Named);
-    let declared: HashSet<&str> =
-        declared.flat_map(|(layer, _)| layer.vars.keys()).map(|name| name.get_ref().as_str()).collect();
-    let known = || suggest_var(declared.iter().copied());
+    let declared = layers.all.iter().flat_map(|(layer, adds)| declared_vars(layer, *adds));
+    let declared: BTreeSet<&str> = declared.collect();
+    let nearest = |name: &str| suggest(name, declared.iter().copied());
     let mut vars = Vars::new();
     for (layer, _) in &layers.all {
         for (name, value) in &layer.vars {
@@ -29,7 +28,7 @@ pub(super) fn vars(layers: &Layers, options: &[SetOption]) -> Result<Vars> {
                 vars.insert(text.clone(), (value.get_ref().clone(), origin));
             } else if !layers.elsewhere.vars.contains(text) {
                 let message = format!("the pipeline declares no variable `{text}`");
-                return Err(origin.unknown_name(message, "set here", known()(text)));
+                return Err(origin.unknown_name(message, "set here", nearest(text)));
             }
         }
     }
@@ -37,7 +36,7 @@ pub(super) fn vars(layers: &Layers, options: &[SetOption]) -> Result<Vars> {
         if !declared.contains(option.param) {
             let message =
                 format!("--set `{}`: the pipeline declares no variable `{}`", option.text, option.param);
-            return Err(Error::refused(Code::UnknownName, message, known()(option.param)));
+            return Err(Error::refused(Code::UnknownName, message, nearest(option.param)));
         }
         if let Some((problem, help)) = var_problem(&option.value) {
             let message = format!("--set `{}`: {problem}", option.text);
@@ -46,10 +45,4 @@ pub(super) fn vars(layers: &Layers, options: &[SetOption]) -> Result<Vars> {
         vars.insert(option.param.to_owned(), (option.value.clone(), option.origin()));
     }
     Ok(vars)
-}
-
-fn suggest_var<'a>(declared: impl Iterator<Item = &'a str>) -> impl FnOnce(&str) -> String {
-    let mut declared: Vec<&str> = declared.collect();
-    declared.sort_unstable();
-    move |name| suggest(name, declared)
 }

@@ -15,8 +15,8 @@ mod subject;
 mod table;
 mod told;
 
-use std::fs::{self, Permissions};
-use std::io::Write;
+use std::fs::{self, File, Permissions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -38,7 +38,13 @@ const INCOMPLETE: &str = "<!-- incomplete -->\n";
 
 /// Returns true if there is a page that lacks nothing.
 pub fn is_complete(path: &Path) -> bool {
-    fs::read(path).is_ok_and(|page| !page.ends_with(INCOMPLETE.as_bytes()))
+    let end = || -> io::Result<Vec<u8>> {
+        let mut page = File::open(path)?;
+        page.seek(SeekFrom::Start(page.metadata()?.len().saturating_sub(INCOMPLETE.len() as u64)))?;
+        let mut end = Vec::new();
+        page.read_to_end(&mut end).map(|_| end)
+    };
+    end().is_ok_and(|end| end != INCOMPLETE.as_bytes())
 }
 
 /// Writes the page of `subjects`, at least one, to `path`: whole, or not at all. Returns the reasons why commands of the

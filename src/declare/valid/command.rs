@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use callsheet_worker::error::{Fault, Result, SourceText, suggest};
 
+use crate::declare::origin::braced;
 use crate::declare::stage_file::StageFile;
 
 /// Checks that every version above 1 has a reason.
@@ -59,7 +60,6 @@ fn check_placeholders(file: &StageFile, source: &Arc<SourceText>) -> Result<()> 
 
 /// `(inputs, from)` for every `{inputs.from}` of a word.
 fn placeholders(word: &str) -> impl Iterator<Item = (&str, &str)> {
-    let inside = word.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
-    let pairs = inside.filter_map(|inside| inside.split_once('.'));
+    let pairs = braced(word).filter_map(|inside| inside.split_once('.'));
     pairs.filter(|(kind, _)| ["inputs", "outputs", "params"].contains(kind))
 }

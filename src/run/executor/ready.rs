@@ -29,8 +29,8 @@ pub(in crate::run) struct ReadyQueue<'q, 'a> {
     stages: &'a [StageInstance],
     waiting: &'q mut BTreeMap<(Priority, ActionId), Ready>,
     make: Make<'q, 'a>,
-    taken: Vec<ActionId>,
-    failed: Vec<(ActionId, Error)>,
+    /// Actions whose inputs cannot be read.
+    pub failed: Vec<(ActionId, Error)>,
 }
 
 impl<'q, 'a> ReadyQueue<'q, 'a> {
@@ -40,7 +40,7 @@ impl<'q, 'a> ReadyQueue<'q, 'a> {
         waiting: &'q mut BTreeMap<(Priority, ActionId), Ready>,
         make: Make<'q, 'a>,
     ) -> Self {
-        Self { stages, waiting, make, taken: Vec::new(), failed: Vec::new() }
+        Self { stages, waiting, make, failed: Vec::new() }
     }
 
     /// Waiting actions with the resources that they want, the most urgent first.
@@ -51,20 +51,6 @@ impl<'q, 'a> ReadyQueue<'q, 'a> {
     /// Takes an action; `None` if it is not waiting, or if its inputs cannot be read: then it has failed.
     pub(in crate::run) fn take(&mut self, at: (Priority, ActionId), share: Share) -> Option<Action<'a>> {
         let ready = self.waiting.remove(&at)?;
-        match (self.make)(at.1, ready, share) {
-            Ok(action) => {
-                self.taken.push(at.1);
-                Some(action)
-            }
-            Err(error) => {
-                self.failed.push((at.1, error));
-                None
-            }
-        }
-    }
-
-    /// Actions that were taken, and those that failed.
-    pub(in crate::run) fn end(self) -> (Vec<ActionId>, Vec<(ActionId, Error)>) {
-        (self.taken, self.failed)
+        (self.make)(at.1, ready, share).map_err(|error| self.failed.push((at.1, error))).ok()
     }
 }

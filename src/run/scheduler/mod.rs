@@ -169,18 +169,18 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
         };
         let mut make = |position: ActionId, ready: Ready, share| {
             let force = options.force.contains(&run.plan.stages[position].name);
-            begun.push(Begun::new(run, survey, position, &ready, force));
-            prepare(run, sources, position, ready, share, force, made)
+            let started = Begun::new(run, survey, position, &ready, force);
+            let action = prepare(run, sources, position, ready, share, force, made)?;
+            begun.push((position, started));
+            Ok(action)
         };
         let mut queue = ReadyQueue::new(&run.plan.stages, ready, &mut make);
         let offered = executor.offer(&mut queue);
-        let (taken, failed) = queue.end();
-        let failed_ones: BTreeSet<ActionId> = failed.iter().map(|(position, _)| *position).collect();
-        let begun = begun.into_iter().filter(|(position, _)| !failed_ones.contains(position));
+        let failed = queue.failed;
+        self.running += begun.len();
         for (position, begun) in begun {
             self.status[position] = Status::Running(begun);
         }
-        self.running += taken.len();
         for (position, error) in failed {
             self.failed(position, error);
         }
@@ -198,13 +198,13 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
 }
 
 impl Begun {
-    fn new(run: &Run, survey: &Survey, position: ActionId, ready: &Ready, force: bool) -> (ActionId, Self) {
+    fn new(run: &Run, survey: &Survey, position: ActionId, ready: &Ready, force: bool) -> Self {
         let key = &ready.key;
         let last = survey.last(&run.plan.stages[position].name).and_then(|head| run.store.record(&head.key));
         let mut reasons = reasons(last.as_ref().map(|record| &record.key), key);
         if force && last.is_some_and(|record| record.key == *key) {
             reasons = vec!["forced".to_owned()];
         }
-        (position, Self { key: key.digest(), course: key.scratch_digest(), reasons })
+        Self { key: key.digest(), course: key.scratch_digest(), reasons }
     }
 }

@@ -139,7 +139,7 @@ fn a_stage_that_no_machine_serves_fails_before_it_is_offered() {
 }
 
 #[test]
-fn an_executor_can_hold_thousands_of_actions_and_they_end_in_any_order() {
+fn an_executor_can_take_thousands_of_actions_before_one_ends() {
     let names: Vec<String> = (0..3000).map(|n| format!("s{n}")).collect();
     let stages: Vec<(&str, &[&str])> = names.iter().map(|name| (name.as_str(), &[][..])).collect();
     let case = Case::new(&stages);

@@ -1,0 +1,33 @@
+//! Files that a command writes into a project: all, or none.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use callsheet_worker::error::{Doing, Result};
+use callsheet_worker::print::print_text;
+
+/// Writes files that do not exist yet below `root`, and prints their paths.
+///
+/// # Errors
+/// When one cannot be written; those before it are removed again.
+pub(super) fn write_all(root: &Path, files: &[(PathBuf, String)]) -> Result<()> {
+    for (position, (path, text)) in files.iter().enumerate() {
+        if let Err(error) = write(&root.join(path), text) {
+            for (written, _) in &files[..=position] {
+                let written = root.join(written);
+                let _ = fs::remove_file(&written);
+                // Only folders that are empty now go.
+                let _ = written.parent().map(fs::remove_dir);
+            }
+            return Err(error);
+        }
+    }
+    files.iter().for_each(|(path, _)| print_text(&format!("wrote {}", path.display())));
+    Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).doing("cannot create", folder)?;
+    fs::write(path, text).doing("cannot write", path)
+}
