@@ -9,6 +9,8 @@ use clap::Args;
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
 use serde::Deserialize;
 
+use crate::code;
+
 /// Which pipeline, over which data, how large: as everywhere in callsheet.
 #[derive(Args, Clone, Default)]
 pub(crate) struct Which {
@@ -70,7 +72,7 @@ impl Which {
         let output = output.wrap_err_with(|| format!("cannot start {}", engine.display()))?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            return Err(miette!("callsheet does not tell which artifacts there are:\n{said}"));
+            return Err(miette!(code = code::INTERNAL, "callsheet cannot list the artifacts:\n{said}"));
         }
         let all: Listed = serde_json::from_slice(&output.stdout).into_diagnostic()?;
         Ok(Artifacts(all.artifacts.into_iter().filter(|artifact| artifact.kind == "table").collect()))
@@ -105,16 +107,26 @@ impl Artifacts {
                 all.filter(|full| output_of(full) == name || stage_of(full) == name).collect();
             return Err(match several.is_empty() {
                 true => miette!(
+                    code = code::UNKNOWN_NAME,
                     help = suggest(name, &self.shortest()),
                     "there is no table `{name}`, neither artifact nor file"
                 ),
-                false => miette!(help = several.join(", "), "`{name}` may be one of several tables"),
+                false => miette!(
+                    code = code::UNKNOWN_NAME,
+                    help = several.join(", "),
+                    "`{name}` may be one of several tables"
+                ),
             });
         };
         let path = artifact.path.as_deref().ok_or_else(|| {
             let stage = stage_of(&artifact.name);
             let help = format!("`callsheet run {stage}` makes it");
-            miette!(help = help, "`{}` is not there yet with these parameters", artifact.name)
+            miette!(
+                code = code::NOT_COMPUTED,
+                help = help,
+                "`{}` is not there yet with these parameters",
+                artifact.name
+            )
         })?;
         Ok((artifact, path))
     }

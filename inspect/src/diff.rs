@@ -7,6 +7,7 @@ use polars::prelude::*;
 use serde::Serialize;
 
 use crate::artifacts::suggest;
+use crate::code;
 use crate::drift::{Drift, drift};
 use crate::exit::{DIFFERENT, SUCCESS};
 use crate::frame::{collect, column, number, short};
@@ -107,10 +108,16 @@ fn key_of<'a>(tables: &'a [Table; 2], said: Option<&'a str>) -> Result<&'a str> 
     if let Some(key) = said.or_else(|| a.key()) {
         for table in tables {
             if !table.schema.contains(key) {
-                return Err(miette!(help = suggest(key, &known), "`{}` has no column `{key}`", table.name));
+                return Err(miette!(
+                    code = code::UNKNOWN_NAME,
+                    help = suggest(key, &known),
+                    "`{}` has no column `{key}`",
+                    table.name
+                ));
             }
             if !tells_apart(table, key)? {
                 return Err(miette!(
+                    code = code::UNSUPPORTED,
                     help = format!("name another one with --key; columns: {}", known.join(", ")),
                     "`{key}` does not tell the rows of `{}` apart: some are there twice, or null",
                     table.name
@@ -125,6 +132,7 @@ fn key_of<'a>(tables: &'a [Table; 2], said: Option<&'a str>) -> Result<&'a str> 
         }
     }
     Err(miette!(
+        code = code::MISSING_ARGUMENT,
         help = format!("name it with --key; columns: {}", known.join(", ")),
         "it is not known which column names the rows of `{}`",
         a.name

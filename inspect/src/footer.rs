@@ -8,6 +8,8 @@ use miette::{IntoDiagnostic, Result, WrapErr, miette};
 use polars::prelude::{ParquetReader, SerReader};
 use serde::Serialize;
 
+use crate::code;
+
 /// Names that callsheet writes begin with this.
 const PREFIX: &str = "callsheet.";
 
@@ -39,7 +41,7 @@ pub(crate) fn read(path: &Path) -> Result<Part> {
     let mut reader = ParquetReader::new(file);
     let footer = reader.get_metadata().map_err(|error| {
         let help = "is it a Parquet file, and was it written to its end?";
-        miette!(help = help, "cannot read {}: {error}", path.display())
+        miette!(code = code::PARQUET, help = help, "cannot read {}: {error}", path.display())
     })?;
     let pairs = footer.key_value_metadata.iter().flatten();
     let own = pairs.filter_map(|kv| Some((kv.key.strip_prefix(PREFIX)?.to_owned(), kv.value.clone()?)));

@@ -1,16 +1,28 @@
 //! Computing and reading frames of the query engine.
 
-use miette::{Result, miette};
+use miette::{Report, Result, miette};
 use polars::prelude::*;
+
+use crate::code;
 
 /// Computes rows, a part at a time where that is possible.
 ///
 /// # Errors
 /// When a column is used as what it is not, or a file is damaged.
 pub(crate) fn collect(frame: LazyFrame) -> Result<DataFrame> {
-    let result =
-        frame.collect_with_engine(Engine::Streaming).map_err(|error| miette!("{}", message(&error)))?;
+    let result = frame.collect_with_engine(Engine::Streaming).map_err(|error| failure(&error))?;
     Ok(result.unwrap_single())
+}
+
+/// Error of the query engine, with its code.
+pub(crate) fn failure(error: &PolarsError) -> Report {
+    let code = match error {
+        PolarsError::IO { .. } => code::IO,
+        PolarsError::ColumnNotFound(_) | PolarsError::StructFieldNotFound(_) => code::UNKNOWN_NAME,
+        PolarsError::InvalidOperation(_) | PolarsError::SchemaMismatch(_) => code::UNSUPPORTED,
+        _ => code::UNREADABLE,
+    };
+    miette!(code = code, "{}", message(error))
 }
 
 /// Message of an error of the query engine, without the plan of the query.

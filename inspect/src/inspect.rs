@@ -6,6 +6,7 @@ use clap::Args;
 use miette::{Result, WrapErr, miette};
 
 use crate::artifacts::Which;
+use crate::code;
 use crate::exit::SUCCESS;
 use crate::output::{Format, Output};
 use crate::rows::Chosen;
@@ -96,6 +97,7 @@ impl Inspect {
         }
         let [name] = self.tables.as_slice() else {
             return Err(miette!(
+                code = code::MISSING_ARGUMENT,
                 help = "`callsheet ls` lists artifacts; several tables are for --sql, two for --diff",
                 "{} tables are named, and one can be looked at",
                 self.tables.len()

@@ -13,6 +13,7 @@
 //! | `output` | rows | text, CSV, JSON, Parquet |
 
 mod artifacts;
+mod code;
 mod diff;
 mod drift;
 mod exit;
@@ -67,7 +68,7 @@ fn main() -> ExitCode {
     match result.unwrap_or_else(|panic| Err(unknown(&*panic))) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            output::say(&format!("{error:?}"));
+            output::say(&format!("{:?}", code::coded(error)));
             ExitCode::from(REFUSED)
         }
     }
@@ -78,6 +79,7 @@ fn unknown(panic: &(dyn std::any::Any + Send)) -> miette::Report {
     let said = panic.downcast_ref::<String>().map(String::as_str);
     let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it does not say why");
     miette::miette!(
+        code = code::UNSUPPORTED,
         help = "it does not know this type or kind of query: try other columns, or put it otherwise",
         "the query engine gave up: {said}"
     )

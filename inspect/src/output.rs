@@ -12,7 +12,8 @@ use polars::polars_utils::pl_path::PlRefPath;
 use polars::prelude::*;
 use serde::Serialize;
 
-use crate::frame::{collect, message, row_number, short};
+use crate::code;
+use crate::frame::{collect, failure, row_number, short};
 use crate::table::without_pictures;
 
 /// Format of printed rows.
@@ -58,9 +59,11 @@ impl Output {
             (Some(path), Format::Ndjson) => {
                 sink(frame, path, FileWriteFormat::NDJson(NDJsonWriterOptions::default()))
             }
-            (None, Format::Parquet) => {
-                Err(miette!(help = "name a file with --output", "Parquet is not for terminals"))
-            }
+            (None, Format::Parquet) => Err(miette!(
+                code = code::MISSING_ARGUMENT,
+                help = "name a file with --output",
+                "Parquet is not for terminals"
+            )),
             (_, Format::Csv) => self.text(collect(frame)?, |rows, out| CsvWriter::new(out).finish(rows)),
             (_, format) => {
                 let format = if format == Format::Json { JsonFormat::Json } else { JsonFormat::JsonLines };
@@ -137,7 +140,7 @@ fn sink(frame: LazyFrame, path: &Path, format: FileWriteFormat) -> Result<()> {
     let written = frame
         .sink(SinkDestination::File { target }, format, UnifiedSinkArgs::default())
         .and_then(|frame| frame.collect_with_engine(Engine::Streaming))
-        .map_err(|error| miette!("{}", message(&error)))
+        .map_err(|error| failure(&error))
         .and_then(|_| if draft == path { Ok(()) } else { std::fs::rename(&draft, path).into_diagnostic() });
     if written.is_err() && draft != path {
         let _ = std::fs::remove_file(&draft);

@@ -9,6 +9,7 @@ use polars::prelude::*;
 use polars::sql::SQLContext;
 
 use crate::artifacts::suggest;
+use crate::code;
 use crate::frame::{collect, number, row_number};
 use crate::sql::explained;
 use crate::table::{Table, scan};
@@ -29,7 +30,12 @@ pub(crate) struct Chosen {
 pub(crate) fn chosen(table: &Table, filter: Option<&str>, columns: &[String]) -> Result<Chosen> {
     let all: Vec<String> = table.schema.iter_names().map(|name| name.to_string()).collect();
     if let Some(unknown) = columns.iter().find(|column| !all.contains(column)) {
-        return Err(miette!(help = suggest(unknown, &all), "`{}` has no column `{unknown}`", table.name));
+        return Err(miette!(
+            code = code::UNKNOWN_NAME,
+            help = suggest(unknown, &all),
+            "`{}` has no column `{unknown}`",
+            table.name
+        ));
     }
     let known = [(table.name.clone(), all.clone())];
     let filter = filter.map(str::to_owned);

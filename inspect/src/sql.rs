@@ -9,6 +9,7 @@ use polars::prelude::LazyFrame;
 use polars::sql::SQLContext;
 
 use crate::artifacts::{Artifacts, Which, suggest};
+use crate::code;
 use crate::table::{Table, open};
 
 /// A query over tables.
@@ -35,6 +36,7 @@ pub(crate) fn ask(question: &Question) -> Result<LazyFrame> {
         let frame = open(name, question.which, &mut artifacts)?.scan()?;
         if known.iter().any(|known| known == alias) {
             return Err(miette!(
+                code = code::CONFLICT,
                 help = "name them apart: a=one.parquet b=other.parquet",
                 "two tables are called `{alias}`"
             ));
@@ -131,15 +133,24 @@ pub(crate) fn explained(
         let lists = lists.collect::<Vec<_>>().join("\n");
         let near = suggest(&quoted, &all);
         let near = near.split(" (known").next().filter(|near| near.starts_with("did")).unwrap_or_default();
-        return miette!(help = format!("{near}\n{lists}").trim().to_owned(), "{said}");
+        return miette!(
+            code = code::UNKNOWN_NAME,
+            help = format!("{near}\n{lists}").trim().to_owned(),
+            "{said}"
+        );
     }
     if said.contains("relation") || said.contains("no table") {
         return match absent.contains(&quoted) {
-            true => miette!(help = "`callsheet plan` says what makes it", "`{quoted}` is not there yet"),
-            false => miette!(help = suggest(&quoted, known), "{said}"),
+            true => miette!(
+                code = code::NOT_COMPUTED,
+                help = "`callsheet plan` says what makes it",
+                "`{quoted}` is not there yet"
+            ),
+            false => miette!(code = code::UNKNOWN_NAME, help = suggest(&quoted, known), "{said}"),
         };
     }
     miette!(
+        code = code::INVALID_VALUE,
         help = "SQL as polars speaks it: select .. from .. where .. group by .. order by .. limit ..",
         "{said}"
     )

@@ -10,6 +10,7 @@ use polars::prelude::{DataType, LazyFrame, ScanArgsParquet, Schema, col};
 use rayon::prelude::*;
 
 use crate::artifacts::{Artifacts, Which};
+use crate::code;
 use crate::footer::{self, Part};
 
 /// A table whose rows are not read yet.
@@ -111,6 +112,7 @@ fn files(path: &Path) -> Result<Vec<PathBuf>> {
     files.sort();
     match files.is_empty() {
         true => Err(miette!(
+            code = code::UNSUPPORTED,
             help = "a table is a Parquet file, or a folder of them",
             "{} holds no Parquet file",
             path.display()

@@ -1,6 +1,5 @@
 //! Exit codes of commands, and errors on stderr.
 
-use callsheet_worker::error::Error;
 use callsheet_worker::print::say;
 
 /// Everything went well; nothing had to be done counts as well.
@@ -19,9 +18,4 @@ pub(super) const STOPPED: u8 = 130;
 /// Prints warnings.
 pub(super) fn warn(warnings: &[String]) {
     warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));
-}
-
-/// Prints an error with its remedy.
-pub(super) fn print_error(error: Error) {
-    say(&format!("{:?}", miette::Report::new(error)));
 }

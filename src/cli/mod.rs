@@ -36,9 +36,10 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use callsheet_worker::error::set_error_format;
+use callsheet_worker::print::print_error;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use exit::{REFUSED, print_error};
+use exit::REFUSED;
 
 const EXAMPLES: &str = "\
 Examples:

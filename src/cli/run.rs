@@ -9,11 +9,11 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result};
-use callsheet_worker::print::{print_text, say};
+use callsheet_worker::print::{print_error, print_text, say};
 use clap::Args;
 
 use super::bars::Bars;
-use super::exit::{STAGE_FAILED, STOPPED, SUCCESS, print_error, warn};
+use super::exit::{STAGE_FAILED, STOPPED, SUCCESS, warn};
 use super::lineage::LineageFile;
 use super::lines::Lines;
 use super::which::{Select, Which, store, survey};

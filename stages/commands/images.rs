@@ -6,7 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use callsheet_worker::refusal;
+use callsheet_worker::code::Code;
+use callsheet_worker::user_error;
 use image::RgbImage;
 
 use crate::lib::picture::{is_image, read};
@@ -33,13 +34,21 @@ pub(super) fn pictures(path: &Path) -> Result<Vec<PathBuf>> {
         entries.flatten().map(|entry| entry.path()).filter(|p| is_image(p)).collect();
     found.sort();
     if found.is_empty() {
-        return Err(refusal(format!("{} holds no image", path.display()), "PNG and JPEG files are read"));
+        return Err(user_error(
+            Code::Unsupported,
+            format!("{} holds no image", path.display()),
+            "PNG and JPEG files are read",
+        ));
     }
     let mut by_name: BTreeMap<OsString, &PathBuf> = BTreeMap::new();
     for path in &found {
         if let Some(other) = by_name.insert(path.file_stem().unwrap_or_default().to_owned(), path) {
             let (a, b) = (other.display(), path.display());
-            return Err(refusal(format!("{a} and {b} have one name"), "rename one of them"));
+            return Err(user_error(
+                Code::Conflict,
+                format!("{a} and {b} have one name"),
+                "rename one of them",
+            ));
         }
     }
     Ok(found)

@@ -14,8 +14,9 @@ mod weights;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use callsheet_worker::help_of;
-use callsheet_worker::print::plain;
+use callsheet_worker::error::set_error_format;
+use callsheet_worker::print::print_error;
+use callsheet_worker::with_code;
 use clap::{Parser, Subcommand};
 
 use exit::REFUSED;
@@ -42,8 +43,8 @@ enum Commands {
 pub(crate) const NAMES: [&str; 6] = ["dataset", "measure", "study", "training_times", "translate", "weights"];
 
 /// Runs the command that the command line names.
-#[expect(clippy::print_stderr, reason = "called by a person")]
 pub(crate) fn main() -> ExitCode {
+    set_error_format();
     let result: Result<u8> = match Cli::parse().command {
         Commands::Dataset(command) => command.execute(),
         Commands::Measure(command) => command.execute(),
@@ -55,11 +56,7 @@ pub(crate) fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            let plain = |text: String| text.lines().map(plain).collect::<Vec<_>>().join("\n");
-            eprintln!("error: {}", plain(format!("{error:#}")));
-            if let Some(help) = help_of(&error) {
-                eprintln!("  help: {}", plain(help));
-            }
+            print_error(with_code(&error));
             ExitCode::from(REFUSED)
         }
     }

@@ -4,15 +4,21 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result};
+use callsheet_worker::code::Code;
 use callsheet_worker::protocol::{DATA_VARIABLE, ENGINE_VARIABLE};
-use callsheet_worker::refusal;
+use callsheet_worker::user_error;
 
 /// Path of the engine's program, which the engine sets when it starts a command.
 #[expect(clippy::disallowed_methods, reason = "a command has no request")]
 fn engine() -> Result<PathBuf> {
     let engine = std::env::var_os(ENGINE_VARIABLE).map(PathBuf::from);
-    engine
-        .ok_or_else(|| refusal("this command was started without `callsheet`", "run it as `callsheet NAME`"))
+    engine.ok_or_else(|| {
+        user_error(
+            Code::MissingArgument,
+            "this command was started without `callsheet`",
+            "run it as `callsheet NAME`",
+        )
+    })
 }
 
 /// Runs the engine with these arguments; returns its stdout, or none if it has refused and printed why.
@@ -34,7 +40,11 @@ pub(super) fn ask(arguments: &[&str]) -> Result<Option<Vec<u8>>> {
 pub(super) fn weights_folder() -> Result<PathBuf> {
     let data = std::env::var_os(DATA_VARIABLE).map(PathBuf::from);
     let data = data.ok_or_else(|| {
-        refusal("this folder is in no project", "name the file, or run this inside of a project")
+        user_error(
+            Code::NoProject,
+            "this folder is in no project",
+            "name the file, or run this inside of a project",
+        )
     })?;
     Ok(data.join("weights"))
 }

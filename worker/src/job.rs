@@ -1,39 +1,18 @@
 //! Job of a stage: its request, its events and its errors.
 
 use std::cell::RefCell;
-use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::error::io_remedy;
+use crate::error::{help_of, message_of, refusal};
 use crate::protocol::{EVENTS_VARIABLE, Level, PROTOCOL, RequestInput, WorkRequest, WorkerEvent};
 use crate::table::TableWriter;
 use anyhow::{Context as _, Result, anyhow};
 use arrow::datatypes::Schema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-
-/// An error that a user can act on.
-#[derive(Debug)]
-pub(crate) struct Refusal {
-    message: String,
-    help: String,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Refusal {}
-
-/// Returns an error that the user can act on. `help` is the remedy; both appear in the terminal and in reports.
-pub fn refusal(message: impl Into<String>, help: impl Into<String>) -> anyhow::Error {
-    Refusal { message: message.into(), help: help.into() }.into()
-}
 
 /// Request of the engine, and the channel back to it.
 pub struct Job {
@@ -181,23 +160,10 @@ pub fn perform(run: impl FnOnce(&Job) -> Result<()>, request: &Path) -> ExitCode
     }
 }
 
-/// Remedy of an error, if one is known.
-pub fn help_of(error: &anyhow::Error) -> Option<String> {
-    let help = error.downcast_ref::<Refusal>().map(|refusal| refusal.help.clone());
-    let help = help.or_else(|| {
-        let library = error.downcast_ref::<crate::error::Error>()?;
-        miette::Diagnostic::help(library).map(|help| help.to_string())
-    });
-    help.or_else(|| {
-        let system = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>())?;
-        io_remedy(system).map(str::to_owned)
-    })
-}
-
 #[expect(clippy::print_stderr, reason = "goes to the action's log")]
 fn failed(job: Option<&Job>, error: &anyhow::Error) -> ExitCode {
     let help = help_of(error);
-    let message = format!("{error:#}");
+    let message = message_of(error);
     eprintln!("error: {message}");
     if let Some(job) = job {
         job.say(&WorkerEvent::Error { message, help: help.unwrap_or_default() });

@@ -76,4 +76,5 @@ pub mod report;
 pub mod table;
 
 pub use arrow;
-pub use job::{Job, help_of, main, perform, refusal};
+pub use error::{help_of, refusal, user_error, with_code};
+pub use job::{Job, main, perform};

@@ -9,6 +9,8 @@ use tabled::builder::Builder;
 use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Padding, Style};
 
+use crate::error::Error;
+
 /// Exit code of a command that cannot print what it was asked for.
 const FAILED: i32 = 1;
 
@@ -69,6 +71,11 @@ pub fn table(rows: impl IntoIterator<Item = Vec<String>>, right: &[usize]) -> St
 /// Returns a text without control characters, which could control the terminal: a line of a stranger stays one line.
 pub fn plain(text: &str) -> String {
     text.replace(char::is_control, "?")
+}
+
+/// Prints an error to stderr: its code, its message and its remedy.
+pub fn print_error(error: Error) {
+    say(&format!("{:?}", miette::Report::new(error)));
 }
 
 /// Prints a line to stderr; a log on a full disk is no reason to panic.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use miette::{IntoDiagnostic, Result, miette};
 use polars::prelude::*;
 
+use crate::code;
 use crate::frame::{collect, row_number, short};
 
 /// Options of the user.
@@ -79,6 +80,7 @@ pub(super) fn lay_out(
     let Some(key) = keys.into_iter().next() else {
         let known: Vec<&str> = schema.iter_names().map(|name| name.as_str()).collect();
         return Err(miette!(
+            code = code::UNSUPPORTED,
             help = format!("it needs `image_id` or `frame_id`; it has {}", known.join(", ")),
             "no column of the table names an image"
         ));
@@ -128,6 +130,7 @@ fn triplets(
     let names = ["positive_distance", "negative_distance"];
     if options.hardest && !with_distances {
         return Err(miette!(
+            code = code::UNSUPPORTED,
             help = "they are told by positive_distance and negative_distance",
             "the table has no distances"
         ));
@@ -284,7 +287,7 @@ fn optional(rows: &DataFrame, name: &str) -> Result<Vec<Option<String>>> {
 
 fn texts(rows: &DataFrame, name: &str) -> Result<Vec<String>> {
     let texts = optional(rows, name)?.into_iter().collect::<Option<Vec<_>>>();
-    texts.ok_or_else(|| miette!("column `{name}` has nulls"))
+    texts.ok_or_else(|| miette!(code = code::UNSUPPORTED, "column `{name}` has nulls"))
 }
 
 fn floats(rows: &DataFrame, name: &str) -> Result<Vec<f64>> {

@@ -11,6 +11,7 @@ use miette::{IntoDiagnostic, Result, WrapErr, miette};
 use polars::prelude::LazyFrame;
 
 use crate::artifacts::Which;
+use crate::code;
 use crate::exit::SUCCESS;
 use crate::frame::row_number;
 use crate::output::say;
@@ -85,7 +86,7 @@ impl SheetCommand {
                 let rows = chosen(&table, self.filter.as_deref(), &[])?;
                 (table.name, table.rests_on, rows.frame, false)
             }
-            (None, None) => return Err(miette!("no table is named")),
+            (None, None) => return Err(miette!(code = code::MISSING_ARGUMENT, "no table is named")),
         };
         let schema = frame.collect_schema().into_diagnostic()?.as_ref().clone();
         let columns = self.columns.unwrap_or(if schema.contains("image_id") { 8 } else { 4 });
@@ -103,7 +104,11 @@ impl SheetCommand {
         };
         let layout = layout::lay_out(&frame, &schema, rows, &options)?;
         if layout.places().next().is_none() {
-            return Err(miette!(help = "is --where too strict?", "no row of `{name}` is to be drawn"));
+            return Err(miette!(
+                code = code::UNSUPPORTED,
+                help = "is --where too strict?",
+                "no row of `{name}` is to be drawn"
+            ));
         }
         let source = pictures::Source {
             table: self.pictures.as_deref(),
@@ -114,7 +119,9 @@ impl SheetCommand {
         let ids: Vec<&str> = layout.places().map(|place| place.id.as_str()).collect();
         let pictures = source.load(&name, &ids, &mut artifacts)?;
         let sheet = draw(&layout, &name, &pictures);
-        let drawn = sheet.draw(&rests_on.join(", ")).map_err(|error| miette!("{error:#}"))?;
+        let drawn = sheet
+            .draw(&rests_on.join(", "))
+            .map_err(|error| miette!(code = code::UNSUPPORTED, "{error:#}"))?;
         let path = self.output.clone().unwrap_or_else(|| default_path(&name));
         drawn.save(&path).into_diagnostic().wrap_err_with(|| format!("cannot write {}", path.display()))?;
         let (width, height) = drawn.dimensions();

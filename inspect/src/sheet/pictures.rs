@@ -8,6 +8,7 @@ use polars::prelude::*;
 use rayon::prelude::*;
 
 use crate::artifacts::{Artifacts, Which};
+use crate::code;
 use crate::frame::collect;
 use crate::table::{Table, is_image, open};
 
@@ -51,13 +52,15 @@ impl Source<'_> {
         let files: Vec<(&str, &[u8])> =
             keys.iter().zip(files.iter()).filter_map(|(key, file)| Some((key?, file?))).collect();
         let decode = |(id, file): &(&str, &[u8])| {
-            let picture = image::load_from_memory(file)
-                .map_err(|error| miette!("picture `{id}` of `{}` is unreadable: {error}", table.name))?;
+            let picture = image::load_from_memory(file).map_err(|error| {
+                miette!(code = code::UNREADABLE, "picture `{id}` of `{}` is unreadable: {error}", table.name)
+            })?;
             Ok(((*id).to_owned(), picture.into_rgb8()))
         };
         let pictures = files.par_iter().map(decode).collect::<Result<Pictures>>()?;
         match ids.iter().find(|id| !pictures.contains_key(**id)) {
             Some(id) => Err(miette!(
+                code = code::UNKNOWN_NAME,
                 help = "name the table that has it with --pictures",
                 "`{}` has no picture of `{id}`",
                 table.name
@@ -71,7 +74,10 @@ impl Source<'_> {
             let table = open(name, self.which, artifacts)?;
             let column = self.column_of(&table).ok_or_else(|| {
                 let key = self.key;
-                miette!("`{name}` has no column `{key}`, or no column of images as is asked for")
+                miette!(
+                    code = code::UNKNOWN_NAME,
+                    "`{name}` has no column `{key}`, or no column of images as is asked for"
+                )
             })?;
             return Ok((table, column));
         }
@@ -91,6 +97,7 @@ impl Source<'_> {
             }
         }
         Err(miette!(
+            code = code::UNKNOWN_NAME,
             help = "name one with --pictures",
             "no table has the pictures: a column `{}` beside one of images",
             self.key

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use callsheet_worker::refusal;
+use callsheet_worker::code::Code;
+use callsheet_worker::user_error;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -83,7 +84,8 @@ pub(super) fn raw(name: &str) -> Result<Option<Raw>> {
     let answer: Answer = serde_json::from_slice(&answer).context("malformed answer of callsheet")?;
     let declared = answer.datasets.into_iter().next().context("no answer of callsheet")?;
     let metadata = serde_json::from_value(declared.metadata.clone()).map_err(|error| {
-        refusal(
+        user_error(
+            Code::Declaration,
             format!("[metadata] of the dataset `{name}`: {error}"),
             "known: size = [width, height], files = { train = .. }, frames, url, sha256",
         )

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use anyhow::Result;
-use callsheet_worker::refusal;
+use callsheet_worker::code::Code;
+use callsheet_worker::user_error;
 
 /// Refuses two images that differ in size.
 pub(super) fn check_sizes([a, b]: [&Path; 2], sizes: [(u32, u32); 2]) -> Result<()> {
@@ -11,7 +12,8 @@ pub(super) fn check_sizes([a, b]: [&Path; 2], sizes: [(u32, u32); 2]) -> Result<
     if x == y {
         return Ok(());
     }
-    Err(refusal(
+    Err(user_error(
+        Code::Unsupported,
         format!("{} is {x}, {} is {y}", a.display(), b.display()),
         "images are compared place by place: make them of one size",
     ))

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use callsheet_worker::refusal;
+use callsheet_worker::code::Code;
+use callsheet_worker::user_error;
 use rayon::prelude::*;
 use serde::Serialize;
 use tch::Tensor;
@@ -38,7 +39,11 @@ pub(super) struct Line {
 pub(super) fn find(outputs: &Path) -> Result<Vec<(PathBuf, Vec<PathBuf>)>> {
     if outputs.is_file() {
         let message = format!("{} is a single image", outputs.display());
-        return Err(refusal(message, "name what it should be, too, or a folder of images"));
+        return Err(user_error(
+            Code::MissingArgument,
+            message,
+            "name what it should be, too, or a folder of images",
+        ));
     }
     let listed = || format!("cannot list {}", outputs.display());
     let entries: Vec<PathBuf> = fs::read_dir(outputs)
@@ -52,7 +57,8 @@ pub(super) fn find(outputs: &Path) -> Result<Vec<(PathBuf, Vec<PathBuf>)>> {
     if folders.is_empty() {
         folders.push(outputs.to_owned());
     } else if let Some(image) = entries.iter().find(|path| is_image(path)) {
-        return Err(refusal(
+        return Err(user_error(
+            Code::Unsupported,
             format!("{} lies beside the folder {}", image.display(), folders[0].display()),
             "images of one input belong together: name that folder, or put the image into one",
         ));
@@ -60,7 +66,8 @@ pub(super) fn find(outputs: &Path) -> Result<Vec<(PathBuf, Vec<PathBuf>)>> {
     let found = |folder: PathBuf| {
         let images = pictures(&folder)?;
         if !(2..=MOST).contains(&images.len()) {
-            return Err(refusal(
+            return Err(user_error(
+                Code::Unsupported,
                 format!(
                     "{}: 2 to {MOST} images of one input are compared, not {}",
                     folder.display(),

@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use callsheet_worker::refusal;
+use callsheet_worker::code::Code;
+use callsheet_worker::user_error;
 use image::RgbImage;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -40,7 +41,8 @@ const BATCH: usize = 16;
 /// When images have no counterpart.
 pub(super) fn find(images: &Path, wanted: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
     if images.is_dir() != wanted.is_dir() {
-        return Err(refusal(
+        return Err(user_error(
+            Code::Unsupported,
             format!("{} and {} are an image and a folder", images.display(), wanted.display()),
             "name two images, or two folders",
         ));
@@ -54,7 +56,8 @@ pub(super) fn find(images: &Path, wanted: &Path) -> Result<Vec<(PathBuf, PathBuf
         wanted_found.into_iter().map(|path| (stem(&path), path)).collect();
     let counterpart = |path: PathBuf| match by_name.get(&stem(&path)) {
         Some(other) => Ok((path, other.clone())),
-        None => Err(refusal(
+        None => Err(user_error(
+            Code::Unsupported,
             format!("{} has no image of the name of {}", wanted.display(), path.display()),
             "each image is compared with the one of its name, whatever the extension",
         )),

@@ -6,8 +6,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use callsheet_worker::code::Code;
 use callsheet_worker::error::suggest;
-use callsheet_worker::refusal;
+use callsheet_worker::user_error;
 use serde::Deserialize;
 
 use crate::user_study::{Key, Question, Side};
@@ -81,7 +82,8 @@ pub(super) fn participants(key: &Key, key_path: &Path, named: &[PathBuf]) -> Res
         let saved = saved(&path, key)?;
         let verdicts = verdicts(&saved.answers, key, &positions, &path)?;
         if let Some(other) = known.insert(saved.participant.clone(), path.clone()) {
-            return Err(refusal(
+            return Err(user_error(
+                Code::Conflict,
                 format!(
                     "{} and {} are both of the participant {}",
                     other.display(),
@@ -111,7 +113,7 @@ fn files(named: &[PathBuf], key: &Path) -> Result<Vec<PathBuf>> {
         let mut found: Vec<PathBuf> = all.filter(|path| is_json(path) && !is_key(path)).collect();
         if found.is_empty() {
             let help = "name the folder of the files that participants saved: they end with .json";
-            return Err(refusal(format!("{} holds no answers", path.display()), help));
+            return Err(user_error(Code::Unsupported, format!("{} holds no answers", path.display()), help));
         }
         found.sort();
         files.extend(found);
@@ -128,20 +130,26 @@ pub(super) fn bounded(path: &Path) -> Result<Vec<u8>> {
     let help = "name files that participants saved, and the key of their study";
     // What is no file, a pipe say, may never end.
     if !fs::metadata(path).with_context(reading)?.is_file() {
-        return Err(refusal(format!("{} is no file", path.display()), help));
+        return Err(user_error(Code::Unsupported, format!("{} is no file", path.display()), help));
     }
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
         .with_context(reading)?;
     if bytes.len() as u64 > MOST_BYTES {
-        return Err(refusal(format!("{} is larger than {} MiB", path.display(), MOST_BYTES >> 20), help));
+        return Err(user_error(
+            Code::Unsupported,
+            format!("{} is larger than {} MiB", path.display(), MOST_BYTES >> 20),
+            help,
+        ));
     }
     Ok(bytes)
 }
 
 fn saved(path: &Path, key: &Key) -> Result<Saved> {
-    let wrong = |problem: String, help: &str| Err(refusal(format!("{}: {problem}", path.display()), help));
+    let wrong = |problem: String, help: &str| {
+        Err(user_error(Code::Unreadable, format!("{}: {problem}", path.display()), help))
+    };
     let saved: Saved = match serde_json::from_slice(&bounded(path)?) {
         Ok(saved) => saved,
         Err(error) => {
@@ -182,7 +190,11 @@ fn verdicts(
     let mut verdicts = BTreeMap::new();
     for answer in answers {
         let wrong = |problem: String, help: String| {
-            Err(refusal(format!("{}: question {:?} {problem}", path.display(), answer.question), help))
+            Err(user_error(
+                Code::Unreadable,
+                format!("{}: question {:?} {problem}", path.display(), answer.question),
+                help,
+            ))
         };
         let changed = "leave the file out: it was changed after it was saved".to_owned();
         let Some(at) = positions.get(answer.question.as_str()) else {

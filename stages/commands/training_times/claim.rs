@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use callsheet_worker::code::Code;
 use callsheet_worker::error::suggest;
-use callsheet_worker::refusal;
 use callsheet_worker::report::{Run, Stage};
+use callsheet_worker::user_error;
 use glob::Pattern;
 use serde::Deserialize;
 use serde_json::Value;
@@ -51,7 +52,8 @@ pub(super) type Found = Result<Claim, (String, String)>;
 pub(super) fn claims(run: &Run) -> Result<Vec<Found>> {
     let Some(declared) = run.metadata.get("faster") else { return Ok(Vec::new()) };
     let declared: Vec<Declared> = serde_json::from_value(declared.clone()).map_err(|error| {
-        refusal(
+        user_error(
+            Code::Declaration,
             format!("[[metadata.faster]] of the pipeline `{}`: {error}", run.pipeline),
             "each has `claim`, `stages`, `than` and perhaps `pretraining`; the last three are lists of stages",
         )

@@ -14,9 +14,10 @@ mod training;
 use std::io::{Read, stdin};
 
 use anyhow::{Context as _, Result};
+use callsheet_worker::code::Code;
 use callsheet_worker::print::{plain, print_document, print_text};
-use callsheet_worker::refusal;
 use callsheet_worker::report::{Cell, Run, Section, Sections, Table, VERSION};
+use callsheet_worker::user_error;
 use clap::Args;
 
 use super::exit::REFUSED;
@@ -75,7 +76,11 @@ impl TrainingTimes {
         let run: Run = serde_json::from_slice(&text).context("malformed description of a run")?;
         if run.version != VERSION {
             let message = format!("the description of the run has version {}, not {VERSION}", run.version);
-            return Err(refusal(message, "build both programs of one revision: `make build`"));
+            return Err(user_error(
+                Code::Unsupported,
+                message,
+                "build both programs of one revision: `make build`",
+            ));
         }
         Ok(Some(run))
     }

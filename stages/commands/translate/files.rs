@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use callsheet_worker::refusal;
+use callsheet_worker::code::Code;
+use callsheet_worker::user_error;
 use image::RgbImage;
 
 use crate::lib::picture::{encode_png, montage};
@@ -36,7 +37,7 @@ impl Output {
         };
         match form.filter(|form| allowed.contains(form)) {
             Some(form) => Ok(Self { path: path.to_owned(), form }),
-            None => Err(refusal(format!("cannot write to {}", path.display()), remedy)),
+            None => Err(user_error(Code::Conflict, format!("cannot write to {}", path.display()), remedy)),
         }
     }
 
@@ -103,7 +104,7 @@ impl Output {
         match images.iter().find(|image| same(image).is_some_and(|(image, output)| image == output)) {
             Some(image) => {
                 let message = format!("{} would be overwritten by its translation", image.display());
-                Err(refusal(message, "write to another file or folder"))
+                Err(user_error(Code::Conflict, message, "write to another file or folder"))
             }
             None => Ok(()),
         }

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use anyhow::Result;
-use callsheet_worker::refusal;
+use callsheet_worker::code::Code;
+use callsheet_worker::user_error;
 use image::RgbImage;
 use image::imageops::crop_imm;
 use tch::{Cuda, Tensor};
@@ -28,7 +29,8 @@ impl Translator {
     pub(super) fn load(path: &Path, device_name: &str) -> Result<Self> {
         let file = if path.is_dir() { path.join("averaged.safetensors") } else { path.to_owned() };
         if !file.is_file() {
-            return Err(refusal(
+            return Err(user_error(
+                Code::Unsupported,
                 format!("{} is no trained model: there is no {}", path.display(), file.display()),
                 "name the folder that train_generator made, below data/out, or a checkpoint",
             ));

@@ -1,5 +1,6 @@
 //! Errors of the library: each says what was being done, to which file, and what would be right.
 
+mod chain;
 mod fault;
 mod names;
 
@@ -10,6 +11,8 @@ use std::path::{Path, PathBuf};
 use miette::{Diagnostic, LabeledSpan, MietteHandlerOpts, SourceCode};
 use parquet::errors::ParquetError;
 
+pub(crate) use chain::message_of;
+pub use chain::{help_of, refusal, user_error, with_code};
 pub use fault::{Fault, SourceText};
 pub use names::{list, nearest, suggest};
 
