@@ -1,4 +1,4 @@
-"""k-means beside scikit-learn."""
+"""Compares k-means with scikit-learn."""
 
 import statistics
 
@@ -17,7 +17,7 @@ def kmeans(folder, options):
     random = np.random.default_rng(0)
     centres = random.standard_normal((12, 60))
     points = (centres[random.integers(0, 12, count)] + 0.9 * random.standard_normal((count, 60))).astype(np.float64)
-    # As style features: as many dimensions as there are images, the later ones ever smaller.
+    # Like style features: the number of dimensions equals the number of images, and later dimensions are smaller.
     points = np.concatenate([points, random.standard_normal((count, count - 61)) * np.linspace(0.3, 0.01, count - 61)], axis=1)
 
     def written(points):

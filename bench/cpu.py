@@ -1,10 +1,10 @@
-"""The CPU that a figure is from: without it, a figure says little."""
+"""Name of this machine's CPU. Every benchmark prints it, because a figure without its CPU has little meaning."""
 
 from pathlib import Path
 
 
 def cpu_name():
-    """Model of this machine's CPU, and those of its instructions that decide how fast networks compute."""
+    """Returns the model of the CPU and its instruction sets that determine the speed of networks."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     values = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in reversed(lines))}

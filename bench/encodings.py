@@ -1,11 +1,11 @@
-"""Size and speed of Parquet encodings on the pipeline's own tables: what worker/src/table/write.rs rests on.
+"""Measure size and speed of Parquet encodings on the pipeline's own tables; worker/src/table/write.rs is based on it.
 
-The columns of one type in the first row group of each table are written to memory and read back by pyarrow on
-one thread, every encoding in turn within each round.
+pyarrow writes the columns of one type in the first row group of each table to memory and reads them again, on
+one thread. Each round measures every encoding in turn.
 
 usage: encodings.py [--project FOLDER] [--rounds N]
-The project is this repository unless another is named; what the pipeline lacks is run first, in profile `demo`,
-and in profile `test` what takes a training.
+The default project is this repository. Missing artifacts are computed first: in profile `test` if they need a
+training, otherwise in profile `demo`.
 """
 
 import argparse
@@ -38,7 +38,7 @@ ENCODINGS = {
 
 
 def find(project, profile, artifact):
-    """The path of an artifact; runs what is not there."""
+    """Returns the path of an artifact; computes it if it is not cached."""
     callsheet, choice = ROOT / "target/release/callsheet", ["--profile", profile]
     subprocess.run([callsheet, "run", artifact.split(".")[0], *choice], cwd=project, check=True)
     listed = subprocess.run([callsheet, "ls", "--json", *choice], cwd=project, check=True, stdout=subprocess.PIPE)
@@ -46,7 +46,7 @@ def find(project, profile, artifact):
 
 
 def row_group(path, kind):
-    """The columns that hold values of a type, in the first row group."""
+    """Columns with values of a type, in the first row group."""
     file = pq.ParquetFile(min(path.glob("*.parquet")) if path.is_dir() else path)
     names = [field.name for field in file.schema_arrow if any(leaf.type == TYPES[kind] for leaf in leaves_of(field))]
     return file.read_row_group(0, columns=names)
@@ -60,20 +60,20 @@ def leaves_of(field):
 
 
 def written(table, **settings):
-    """A table as a file in memory."""
+    """File of a table, in memory."""
     file = pa.BufferOutputStream()
     pq.write_table(table, file, row_group_size=len(table), write_page_index=True, **settings)
     return file.getvalue()
 
 
 def chunks(file):
-    """The column chunks of a file of one row group."""
+    """Column chunks of a file with one row group."""
     group = pq.read_metadata(pa.BufferReader(file)).row_group(0)
     return [group.column(number) for number in range(group.num_columns)]
 
 
 def measure(table, encoding, compression, level):
-    """Bytes of the columns, and seconds to write and to read them."""
+    """Returns the bytes of the columns, the seconds to write them and the seconds to read them."""
     begun = time.perf_counter()
     file = written(table, compression=compression, compression_level=level, **encoding)
     wrote = time.perf_counter()
@@ -83,7 +83,7 @@ def measure(table, encoding, compression, level):
 
 
 def compare(table, kind, rounds):
-    """{(compression, encoding): (bytes, median seconds to write, median seconds to read)}"""
+    """Returns {(compression, encoding): (bytes, median seconds to write, median seconds to read)}."""
     leaves = [chunk.path_in_schema for chunk in chunks(written(table)) if chunk.physical_type in ("FLOAT", "DOUBLE")]
     encodings = {"plain": ENCODINGS["plain"]} if kind == "binary" else ENCODINGS
     taken = {}
@@ -100,7 +100,7 @@ def label(compression):
 
 
 def lines(artifact, kind, taken):
-    """One row an encoding, one column a compression: size beside plain values, time to write and to read."""
+    """Rows of the result, one per encoding: for each compression the size relative to plain values, and both times."""
     plain = taken[COMPRESSIONS[0], "plain"][0]
     for encoding in dict.fromkeys(encoding for _, encoding in taken):
         cells = []

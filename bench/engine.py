@@ -1,11 +1,11 @@
-"""The engine beside ninja, make, doit, Snakemake and DVC: the same graph of trivial commands.
+"""Compare the engine with ninja, make, doit, Snakemake and DVC on a graph of trivial commands.
 
-Chains of ten stages, each a `cp` and an `echo` that appends. Every tool runs the same commands on the same
-files, in turn within each round, so that a busy machine slows all of them alike.
+The graph consists of chains of ten stages; each stage runs a `cp` and an `echo` that appends. All tools run equal
+commands on equal files, in turn within each round, so that a busy machine slows all of them equally.
 
 usage: engine.py [--chains N] [--rounds N] [--tools a,b,..]
        engine.py --hash [--rounds N]
-Tools that are not installed are fetched from PyPI into .toolchain/bench.
+Missing tools are fetched from PyPI into .toolchain/bench.
 """
 
 import argparse
@@ -28,7 +28,7 @@ PACKAGES = {"ninja": "ninja==1.13.0", "doit": "doit==0.37.0", "snakemake": "snak
 
 
 def stages(chains):
-    """(name, file it reads, file it writes) of every stage, in the order of the chains."""
+    """Yields (name, input file, output file) of every stage, in the order of the chains."""
     for chain in range(chains):
         before = f"raw/{chain}.txt"
         for step in range(LENGTH):
@@ -116,7 +116,7 @@ TOOLS = {
 
 
 def install(tools):
-    """Puts what is missing into a folder of the bench's own, and on PATH."""
+    """Installs missing tools into .toolchain/bench, which is added to PATH."""
     folder = ROOT / ".toolchain/bench"
     os.environ["PATH"] = f"{folder}/bin:{os.environ['PATH']}"
     missing = [PACKAGES[tool] for tool in tools if tool in PACKAGES and not shutil.which(tool)]
@@ -136,7 +136,7 @@ def prepare(tool, chains, scratch):
 
 
 def timed(command, folder):
-    """Wall seconds and peak memory in MB of one command."""
+    """Returns the wall seconds and the peak memory in MB of one command."""
     begun = time.perf_counter()
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     said = process.stderr.read()
@@ -147,7 +147,7 @@ def timed(command, folder):
 
 
 def measure(tools, chains, rounds, scratch):
-    """{case: {tool: [seconds]}} and {tool: peak memory of a no-op}."""
+    """Returns {case: {tool: [seconds]}} and {tool: peak memory of a no-op in MB}."""
     cases = {case: {tool: [] for tool in tools} for case in ["cold", "no-op", "one source changed"]}
     memory = {}
     for number in range(rounds):
@@ -169,7 +169,7 @@ def measure(tools, chains, rounds, scratch):
 
 
 def table(cases, memory, chains):
-    """Medians, and their ratio to callsheet's."""
+    """Table of the medians and their ratios to callsheet's."""
     lines = [f"| {chains * LENGTH} stages | " + " | ".join(cases) + " | memory of a no-op |",
              "|---" * (len(cases) + 2) + "|"]
     median = {case: {tool: statistics.median(times) for tool, times in runs.items()} for case, runs in cases.items()}
@@ -180,7 +180,7 @@ def table(cases, memory, chains):
 
 
 def hashing(rounds, scratch):
-    """Seconds of `callsheet plan` on new raw data, and of b3sum on the same file."""
+    """Table of the seconds of `callsheet plan` on new raw data, and of b3sum on that file."""
     b3sum = ROOT / ".toolchain/bin/b3sum"
     if not b3sum.exists():
         subprocess.run(["cargo", "install", "--quiet", "--locked", "--root", ROOT / ".toolchain", "b3sum"], check=True)
@@ -192,7 +192,7 @@ def hashing(rounds, scratch):
     plan = [command[0], "plan", "--pipeline", "chains"]
     times = {"callsheet plan": [], "b3sum": []}
     for _ in range(rounds):
-        os.utime(file)  # as good as new
+        os.utime(file)  # callsheet must hash the file again
         times["callsheet plan"].append(timed(plan, folder)[0])
         times["b3sum"].append(timed([b3sum, file], folder)[0])
     lines = [f"| hashing {HASHED >> 20} MiB of raw data | time |", "|---|---|"]
@@ -206,7 +206,8 @@ def main():
     parser.add_argument("--chains", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tools", default="callsheet,ninja,make,doit")
-    parser.add_argument("--hash", action="store_true", help="hash a large file beside b3sum instead")
+    parser.add_argument("--hash", action="store_true", 
+                        help="compare hashing of a 1 GiB file with b3sum, instead of running graphs")
     arguments = parser.parse_args()
     print(f"CPU: {cpu_name()}")
     tools = arguments.tools.split(",")
@@ -214,7 +215,7 @@ def main():
         install(tools)
     base = ROOT / "target/bench"
     base.mkdir(parents=True, exist_ok=True)
-    # Removed at the end alone: some file systems are slow to create files just after many were deleted.
+    # Removed only at the end, because some file systems create files slowly just after many were deleted.
     with tempfile.TemporaryDirectory(dir=base) as scratch:
         if arguments.hash:
             print(hashing(arguments.rounds, scratch))

@@ -1,4 +1,4 @@
-"""Frames beside ffmpeg, pairs beside Pillow."""
+"""Compares the extraction of frames with ffmpeg, and the splitting of pairs with Pillow."""
 
 import io
 import os
@@ -58,8 +58,8 @@ def frames(folder, options):
         times["ffmpeg"].append(timed(peer))
         times["ours"].append(ours().seconds)
         times["decoding"].append(timed(decoding))
-    head(f"{options.frames} panoramas of 8280 x 1080 to 8 crops of 256 px", "ms a frame", "ratio")
-    for name, label in [("ffmpeg", "ffmpeg, crops to PNG, thrown away"),
+    head(f"8 crops of 256 px from each of {options.frames} panoramas of 8280 x 1080", "ms per frame", "ratio")
+    for name, label in [("ffmpeg", "ffmpeg, the same crops as PNG, output discarded"),
                         ("ours", "list_frames, extract_frames, list_images, pair_images, to Parquet"),
                         ("decoding", "ffmpeg, decoding alone")]:
         row(label, f"{1000 * statistics.median(times[name]) / options.frames:.1f}",
@@ -73,7 +73,7 @@ def frames(folder, options):
 
 
 def merge(folder):
-    """Parts of a table as one file: only the engine knows of what key they are."""
+    """Replaces the parts of a table by one file, because only the engine knows the key of the parts."""
     parts = sorted(folder.glob("*.parquet"))
     tables = pa.concat_tables([pq.read_table(part) for part in parts])
     for part in parts:
@@ -115,7 +115,7 @@ def pairs(folder, options):
         theirs.append(timed(peer))
         ran.append(ours(files))
     head(f"halves of {len(files)} JPEGs of 512 x 256 as PNG", "seconds", "ratio")
-    row("Pillow, compression 1, thrown away", f"{statistics.median(theirs):.1f}", 1)
+    row("Pillow, compression 1, output discarded", f"{statistics.median(theirs):.1f}", 1)
     row("split_pairs, to Parquet, with digests", f"{statistics.median(r.seconds for r in ran):.1f}",
         ratio(theirs, [r.seconds for r in ran]))
     growth("files", [len(files) // 16 * n for n in GROWTH], lambda n: ours(files[:n]))

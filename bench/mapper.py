@@ -1,4 +1,4 @@
-"""Nearest neighbours of the mapper's matching beside scikit-learn's ball tree."""
+"""Compares the nearest neighbours of the mapper's matching with scikit-learn's ball tree."""
 
 import statistics
 
@@ -33,13 +33,13 @@ def mapper(folder, options):
         flat = pa.FixedSizeListArray.from_arrays(pa.array(codes.astype(np.float32).ravel()), DIM)
         pq.write_table(pa.table({"image_id": ids, "z": flat}), folder / "embeddings.parquet")
         inputs = {"pairs": folder / "pairs.parquet", "embeddings": folder / "embeddings.parquet"}
-        # A matching an epoch, and one step with all codes that changes nothing.
+        # Each epoch has a matching, and one step with all codes, which changes nothing because the learning rate is 0.
         return stage("fit_mapper", inputs, {"mapper": folder / "mapper"}, epochs=epochs, staleness=1, batch=count,
                      pool=POOL, learning_rate=0.0)
 
     ours(random.standard_normal((count, DIM)), 1)
     weights = load_file(folder / "mapper/mapper.safetensors")
-    # Codes among the mapped vectors, as of a mapper that has been fitted.
+    # Codes between the mapped vectors, like those of a fitted mapper.
     images = mapped(weights, random.standard_normal((count * POOL, DIM)).astype(np.float32))
     codes = mapped(weights, random.standard_normal((count, DIM)).astype(np.float32))
     codes += 0.1 * codes.std(0) * random.standard_normal(codes.shape).astype(np.float32)
@@ -49,6 +49,6 @@ def mapper(folder, options):
         theirs.append(timed(lambda: tree.fit(images).kneighbors(codes)))
         ran = ours(codes, 3)
         found.append(statistics.mean(np.diff(ran.progress)))
-    head(f"{count} codes among {count * POOL} vectors", "seconds", "ratio")
+    head(f"{count} codes among {count * POOL} vectors of {DIM} dimensions", "seconds", "ratio")
     row("scikit-learn, ball tree", f"{statistics.median(theirs):.2f}", 1)
     row("fit_mapper: drawing, mapping, k-d tree, and a step", f"{statistics.median(found):.2f}", ratio(theirs, found))

@@ -1,4 +1,4 @@
-"""Timing, and tables of what was timed."""
+"""Times calls and prints tables of the times."""
 
 import time
 
@@ -17,7 +17,7 @@ def timed(call):
 
 
 def ratio(theirs, ours):
-    """Geometric mean of the ratios of turns, with its interval of 95 % confidence by Student's t."""
+    """Returns the geometric mean of the ratios of all rounds, with its 95 % confidence interval by Student's t."""
     each = np.log(np.array(theirs) / np.array(ours))
     if len(each) < 2:
         return f"{np.exp(each[0]):.2f}"
@@ -43,6 +43,6 @@ def growth(what, sizes, run):
 
 
 def smooth(random, width, height):
-    """A picture of smooth noise."""
+    """Returns a picture of smooth noise."""
     small = Image.fromarray(random.integers(0, 255, (height // 16, width // 16, 3), dtype=np.uint8))
     return small.resize((width, height), Image.Resampling.BICUBIC)

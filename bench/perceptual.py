@@ -1,4 +1,4 @@
-"""LPIPS beside PyPI's lpips: pairs of files, and the diversity protocol."""
+"""Compares LPIPS with PyPI's lpips, for pairs of files and for the diversity protocol."""
 
 import statistics
 import subprocess
@@ -29,7 +29,7 @@ def imported(folder, net):
 
 
 def peer(folder, net):
-    """lpips with the same weights, channels last."""
+    """Returns the model of lpips with callsheet's weights, channels last."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = lpips.LPIPS(net=net, pnet_rand=True, verbose=False).eval()
@@ -74,7 +74,7 @@ def perceptual(folder, options):
 
 
 def diversity(folder, options):
-    """Whole processes beside the distances alone: a tenth of them, ten times."""
+    """Compares complete processes of callsheet with only the distances of lpips: a tenth of the pairs, times ten."""
     random = np.random.default_rng(1)
     for content in range(CONTENTS):
         outputs = folder / "outputs" / f"{content:03}"
@@ -96,10 +96,11 @@ def diversity(folder, options):
     command = [ROOT / "target/release/callsheet", "measure", folder / "outputs", "--json"]
     ours = {
         "callsheet measure": lambda turn: subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True),
-        "evaluate_diversity, outputs of nf 4 too": lambda turn: stage(
+        "evaluate_diversity, including the computation of the outputs (nf 4)": lambda turn: stage(
             "evaluate_diversity", inputs, {"diversity": folder / f"diversity-{turn}"}),
     }
-    head(f"{CONTENTS * len(pairs)} pairs of {CONTENTS * STYLES} outputs, {SIDE} px", "lpips, s", "ours, s", "ratio")
+    head(f"{CONTENTS * len(pairs)} pairs of {CONTENTS * STYLES} outputs, {SIDE} px", "lpips, s", "callsheet, s",
+         "ratio")
     others, times = [], {name: [] for name in ours}
     for turn in range(options.rounds):
         others.append(10 * timed(theirs))
@@ -110,7 +111,7 @@ def diversity(folder, options):
 
 
 def made_for_diversity(folder):
-    """Inputs of the stage: a narrow generator."""
+    """Returns the inputs of the stage evaluate_diversity, with a narrow generator."""
     pairs_table(folder / "train.parquet", SIDE)
     objectives = sorted((ROOT / "pipelines/objectives").glob("*.toml"))
     stage("read_objective", {"objectives": objectives}, {"objective": folder / "objective"}, name="munit_p_v3")
@@ -124,7 +125,7 @@ def made_for_diversity(folder):
 
 
 def val_table(path):
-    """As many validation pairs as there are contents."""
+    """Writes one validation pair for each content."""
     pairs_table(path, SIDE)
     table = pq.read_table(path)
     count = CONTENTS // table.num_rows + 1

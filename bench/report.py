@@ -1,4 +1,4 @@
-"""The report of a run over thousands of frames: seconds and bytes."""
+"""Measures the report of a run over thousands of frames: seconds and bytes."""
 
 import io
 import os
@@ -15,7 +15,7 @@ from worker import ROOT
 
 PANORAMA, SHEET, THUMBNAIL = (1472, 192), (1400, 1200), (48, 48)
 SHEETS, CURVES, STEPS = 8, 12, 2000
-STAGE = """summary = "Hands out what was prepared"
+STAGE = """summary = "Copies prepared files to its outputs"
 version = 1
 command = ["python3", "show.py"]
 """
@@ -23,7 +23,7 @@ OUTPUT = """[outputs.{name}]
 kind = "{kind}"
 path = "{path}"
 figure = "{figure}"
-doc = "Of the benchmark"
+doc = "File of the benchmark"
 """
 SCRIPT = """import json, os, shutil, sys
 request = json.load(open(sys.argv[1]))
@@ -32,8 +32,8 @@ for name, path in request["outputs"].items():
 with open(os.environ["CALLSHEET_EVENTS"], "a") as events:
     for step in range({steps}):
         for curve in range({curves}):
-            told = {{"name": f"loss/{{curve}}", "step": step, "value": 1 / (step + curve + 1)}}
-            events.write(json.dumps({{"metric": told}}) + "\\n")
+            metric = {{"name": f"loss/{{curve}}", "step": step, "value": 1 / (step + curve + 1)}}
+            events.write(json.dumps({{"metric": metric}}) + "\\n")
 """
 
 
@@ -50,7 +50,7 @@ def images(random, count, size, kind):
 
 
 def prepare(folder, frames):
-    """What a stage of that many frames has to show, and the project of that stage."""
+    """Writes the outputs of a stage with this number of frames, and a project with this stage."""
     prepared = folder / "prepared"
     prepared.mkdir(parents=True)
     random = np.random.default_rng(0)
@@ -72,7 +72,7 @@ def prepare(folder, frames):
     (stage / "stage.toml").write_text(STAGE + "".join(declared))
     (stage / "show.py").write_text(SCRIPT.format(prepared=str(prepared), steps=STEPS, curves=CURVES))
     (folder / "pipelines").mkdir()
-    (folder / "pipelines/show.toml").write_text('summary = "What there is to show"\n[stages.show]\n')
+    (folder / "pipelines/show.toml").write_text('summary = "Figures to show"\n[stages.show]\n')
     (folder / "callsheet.toml").write_text('[defaults]\npipeline = "show"\n')
 
 

@@ -1,4 +1,4 @@
-"""The method's networks trained by torch: losses, gradients and updates as in the stages, for comparison."""
+"""Trains the method's networks with torch for comparison: losses, gradients and updates as in the stages."""
 
 import torch
 
@@ -6,7 +6,7 @@ from networks import Weights, code, discriminator, encoder, generator, least_squ
 
 
 class Peer:
-    """Weights, and an Adam for each network of each optimizer."""
+    """Weights, and an Adam for the networks of each optimizer."""
 
     def __init__(self, weights):
         def last(w):
@@ -16,7 +16,7 @@ class Peer:
         self.adams = {}
 
     def update(self, totals):
-        """All gradients come from one forward pass; then everything is updated."""
+        """Computes all gradients from one forward pass, and then updates all weights."""
         gradients = {}
         for optimizer, (total, networks, rate) in totals.items():
             names = [name for name in self.weights if name.startswith(networks)]

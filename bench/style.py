@@ -1,4 +1,4 @@
-"""Gram features beside torch, distances beside scikit-learn."""
+"""Compares Gram features with torch, and distances with scikit-learn."""
 
 import io
 import statistics
@@ -65,7 +65,7 @@ def grams(folder, options):
     peer(4, few)
     batches = {batch: min(timed(lambda: peer(batch, few)) for _ in range(2)) for batch in [1, 2, 4, 8, 16]}
     best = min(batches, key=batches.get)
-    print(f"torch {torch.__version__}, channels last, ms an image by batch: "
+    print(f"torch {torch.__version__}, channels last, ms per image by batch: "
           + ", ".join(f"{b}: {1000 * t / len(few):.0f}" for b, t in batches.items()))
     precisions = options.precisions.split(",")
     times = {name: [] for name in ["torch", *precisions]}
@@ -73,7 +73,7 @@ def grams(folder, options):
         times["torch"].append(timed(lambda: peer(best)))
         for precision in precisions:
             times[precision].append(ours(precision).seconds)
-    head(f"Gram features of {count} images of 256 px", "ms an image", "ratio")
+    head(f"Gram features of {count} images of 256 px", "ms per image", "ratio")
     for name, seconds in times.items():
         label = f"torch eager, fp32, batch {best}" if name == "torch" else f"gram_features, {name}"
         row(label, f"{1000 * statistics.median(seconds) / count:.1f}",
@@ -83,7 +83,7 @@ def grams(folder, options):
 
 
 def features(path, count, rank=40, seed=0):
-    """Gram features of that many images, written as the stage does; returns nothing of them."""
+    """Writes random Gram features of `count` images in the format of the stage, and a table of pairs next to them."""
     random = np.random.default_rng(seed)
     basis = [random.standard_normal((rank, c * (c + 1) // 2), dtype=np.float32) for c in CHANNELS]
     schema = pa.schema([("image_id", pa.string())] + [
@@ -106,7 +106,7 @@ def features(path, count, rank=40, seed=0):
 
 
 def in_memory(path, count):
-    """The vectors whose squared distances are the style distances, in float32."""
+    """Returns the vectors whose squared distances are the style distances, in float32."""
     vectors = np.empty((count, sum(c * (c + 1) // 2 for c in CHANNELS)), dtype=np.float32)
     at = 0
     for n, channels in enumerate(CHANNELS, 1):
@@ -123,7 +123,7 @@ def in_memory(path, count):
 
 
 def steps(ran):
-    """Of the two passes over the features, seconds of reading and of computing."""
+    """Returns the seconds of reading and of computing in the two passes over the features."""
     times = [0.0, *ran.progress]
     each = [after - before for before, after in zip(times, times[1:])]
     # The first includes the start of the process.

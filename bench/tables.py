@@ -1,10 +1,10 @@
-"""Tables: finding missing rows among many, adding some to many, and queries beside DuckDB.
+"""Measure large tables: finding missing rows, adding rows, and queries compared with DuckDB.
 
-bench/project is run in temporary folders: its worker, in Python, invents rows, and callsheet writes the tables.
+bench/project runs in temporary folders: its worker, in Python, generates rows, and callsheet writes the tables.
 
 usage: tables.py [--only keys,append,queries] [--keys N] [--rows N] [--gigabytes N] [--rounds N]
-The wide table of `append` has 1,000 rows unless --rows says 10000, its full size: 10 GB, and three times that on the
-disk while it is made.
+The wide table of `append` has 1,000 rows by default. `--rows 10000` is its full size: 10 GB, and 30 GB on the disk
+while it is computed.
 """
 
 import argparse
@@ -47,7 +47,7 @@ QUERIES = {
         group by c.cluster""",
 }
 
-# A process begins with the memory of the one that started it, so a small one does.
+# The peak memory of a process includes that of its parent at the start, so a small process starts it.
 LAUNCHER = """import os, sys, time
 begun = time.perf_counter()
 process = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ)
@@ -57,18 +57,18 @@ sys.exit(status != 0)"""
 
 
 class Cost(NamedTuple):
-    """What a process took, and those that it started."""
+    """Cost of a process and of the processes that it started."""
 
     seconds: float
-    megabytes: float  # of memory, in the one that had most
-    written: int  # bytes, to whichever files
+    megabytes: float  # peak memory of the largest of the processes
+    written: int  # bytes written to all files
 
     def __str__(self):
         return f"{ms(self.seconds)}, {self.megabytes:.0f} MB"
 
 
 def measured(command, **more):
-    """The cost of a command, and what it printed."""
+    """Returns the cost of a command and its output."""
     launched = [sys.executable, "-I", "-S", "-c", LAUNCHER, *command]
     done = subprocess.run(launched, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
     if done.returncode != 0:
@@ -82,7 +82,7 @@ def median(costs):
 
 
 class Project:
-    """bench/project, with one of its pipelines and data of its own."""
+    """bench/project with one of its pipelines, in a folder with its own data."""
 
     def __init__(self, pipeline, scratch):
         self.folder = Path(tempfile.mkdtemp(dir=scratch))
@@ -94,7 +94,7 @@ class Project:
         )
 
     def images(self, rows, absent=()):
-        """Which images there are: those of the numbers below `rows`, some left out."""
+        """Writes the list of images: the numbers below `rows`, without those in `absent`."""
         (self.folder / "data/raw/images.json").write_text(json.dumps({"rows": rows, "absent": sorted(absent)}))
 
     def callsheet(self, *arguments):
@@ -105,7 +105,7 @@ class Project:
         return next(self.folder / row["path"] for row in json.loads(said)["artifacts"] if row["artifact"] == artifact)
 
     def files(self, stage):
-        """The Parquet files of a row-wise stage's table: inode, size."""
+        """Returns {inode: size} of the Parquet files of a row-wise stage's table."""
         files = list(self.table(f"{stage}.{stage}").glob("*.parquet"))
         for file in files:
             footer = pq.read_metadata(file)
@@ -114,7 +114,7 @@ class Project:
 
 
 def spread(rows, count):
-    """`count` numbers below `rows`, at even distances."""
+    """Returns `count` numbers below `rows`, at equal distances."""
     return [rows * at // count for at in range(count)]
 
 
@@ -127,8 +127,8 @@ def ms(seconds):
 
 
 def keys(most, rounds, scratch):
-    """What a plan takes that finds a few rows missing among many, and parts of it."""
-    finds = [f"finds {MISSING} missing", "finds all missing", "nothing to do"]
+    """Table of the time of a plan that finds a few missing rows among many, and of parts of this plan."""
+    finds = [f"{MISSING} rows missing", "all rows missing", "nothing to do"]
     head = ["`callsheet plan`", *finds, "pyarrow reads the keys"]
     return table(head, [decide(rows, rounds, Project("narrow", scratch)) for rows in [most // 10, most]])
 
@@ -155,11 +155,12 @@ def decide(rows, rounds, project):
 
 
 def append(wide_rows, scratch):
-    """What is written when a thousandth of a table's rows is added, once, and a hundred times in a row."""
+    """Table of the bytes that are written when a thousandth of a table's rows is added, a hundred times in sequence."""
     cases = [("narrow", "embeddings", NARROW_ROWS), ("wide", "grams", wide_rows)]
     head = [
-        "a thousandth of the rows is added", "table", "new files of the first", "of the median", "of the largest",
-        f"of all {ADDITIONS}", "files at most", "in the end", "a run writes", "and takes",
+        "rows before additions of a thousandth each", "table", "new files, first addition", "new files, median",
+        "new files, largest", f"new files, all {ADDITIONS}", "files, maximum", "files, final", "written per run",
+        "time per run",
     ]
     lines = [add(stage, rows, f"{rows:,} {width} rows", Project(width, scratch)) for width, stage, rows in cases]
     return table(head, lines)
@@ -168,7 +169,7 @@ def append(wide_rows, scratch):
 def add(stage, rows, name, project):
     step = max(rows // 1000, 1)
     every = rows + ADDITIONS * step
-    # Rows of each addition lie all over the table.
+    # The rows of each addition are spread over the table.
     absent = spread(every, ADDITIONS * step)
     project.images(every, absent)
     project.callsheet("run")
@@ -191,21 +192,22 @@ def add(stage, rows, name, project):
 
 
 def queries(gigabytes, rounds, scratch):
-    """Times of queries, warm, of the same files: the whole process of ours, and DuckDB with and without its start."""
+    """Table of the times of queries on equal, cached files: complete processes, and an open connection of DuckDB."""
     project = Project("queries", scratch)
     project.images(round(gigabytes * FRAMES_OF_A_GIGABYTE))
     project.callsheet("run")
     sizes = [f"{name} {sum(project.files(name).values()) / 1e9:.3f} GB" for name in TABLES]
     both = Both(project)
-    head = ["query", "rows of the answer", "callsheet inspect", "DuckDB, open", "ratio", "DuckDB, process", "ratio"]
+    head = ["query", "rows of the result", "callsheet inspect", "DuckDB, open connection", "ratio",
+            "DuckDB, new process", "ratio"]
     lines = [compare(name, query, both, rounds) for name, query in QUERIES.items()]
     start = median([both.ours(NOTHING, "/dev/null") for _ in range(rounds)])
-    said = [f"{THREADS} threads", *sizes, f"`callsheet inspect` of one row in {ms(start.seconds)}"]
-    return f"{table(head, lines)}\n\n{', '.join(said)}"
+    notes = [f"{THREADS} threads", *sizes, f"`callsheet inspect` returns one row in {ms(start.seconds)}"]
+    return f"{table(head, lines)}\n\n{', '.join(notes)}"
 
 
 class Both:
-    """Ours and DuckDB, on the same tables."""
+    """callsheet and DuckDB on equal tables."""
 
     def __init__(self, project):
         self.folder = project.folder
@@ -218,7 +220,7 @@ class Both:
         self.connection.execute(self.begin)
 
     def ours(self, query, path):
-        """The cost of the process that writes the answer as CSV."""
+        """Returns the cost of a process of callsheet that writes the result as CSV."""
         command = [*self.inspect, "--sql", query, "--format", "csv", "--output", path]
         return measured(command, cwd=self.folder, env=self.environment)[0]
 
@@ -226,7 +228,7 @@ class Both:
         return self.connection.sql(query).to_arrow_table()
 
     def their_process(self, query):
-        """The cost of a process that does the same as ours."""
+        """Returns the cost of a process of DuckDB that writes the result as CSV."""
         statements = f"{self.begin}copy ({query}) to '/dev/null' (format csv)"
         return measured([sys.executable, "-c", f"import duckdb; duckdb.execute({statements!r})"])[0]
 
@@ -248,12 +250,12 @@ def compare(name, query, both, rounds):
 
 
 def same(path, theirs):
-    """How many rows the answers have, ours as CSV and DuckDB's; they must be equal."""
+    """Returns the number of rows of the results, callsheet's as CSV and DuckDB's, which must be equal."""
     with path.open() as lines:
         names, *rows = csv.reader(lines)
     columns = [pa.array(cells).cast(kind) for cells, kind in zip(zip(*rows), theirs.schema.types)]
     assert names == theirs.column_names
-    assert sorted_rows(columns) == sorted_rows(theirs.columns), "the answers differ"
+    assert sorted_rows(columns) == sorted_rows(theirs.columns), "the results differ"
     return len(rows)
 
 
@@ -265,8 +267,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="keys,append,queries")
     parser.add_argument("--keys", type=int, default=1_000_000)
-    parser.add_argument("--rows", type=int, default=1000, help="of the wide table that rows are added to")
-    parser.add_argument("--gigabytes", type=float, default=2, help="of the table that is asked")
+    parser.add_argument("--rows", type=int, default=1000, help="rows of the wide table in append; default %(default)s")
+    parser.add_argument("--gigabytes", type=float, default=2, help="largest table in queries; default %(default)s")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     print(f"CPU: {cpu_name()}")

@@ -1,4 +1,4 @@
-"""Steps of training beside torch eager: the same networks, losses and updates, both channels last."""
+"""Compares training steps with torch eager: equal networks, losses and updates, both channels last."""
 
 import io
 import statistics
@@ -21,7 +21,7 @@ IMAGES = 24
 
 
 def pairs_table(path, side):
-    """Pairs of smooth noise; returns their halves in [-1, 1]."""
+    """Writes pairs of smooth noise; returns their halves in [-1, 1]."""
     random = np.random.default_rng(0)
     columns = {"image_id": [f"{n:02}" for n in range(IMAGES)]}
     columns |= {"frame_id": columns["image_id"], "split": ["train"] * IMAGES}
@@ -48,7 +48,7 @@ def triplets_table(path):
 
 
 def peak():
-    """Most of the memory of this process, in MB, since `forget_peak`."""
+    """Returns the peak memory of this process since `forget_peak`, in MB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
@@ -67,12 +67,12 @@ def steps(call, count):
 
 
 def between(ran):
-    """The median time of a step, by when each was said to be done."""
+    """Returns the median time of a step, from the times at which the stage reported its steps."""
     return statistics.median(after - before for before, after in zip(ran.progress[1:], ran.progress[2:]))
 
 
 def turns(options, name, images, theirs, ours):
-    """Both in turns; a row for each precision of ours, which is told the number of its turn."""
+    """Runs both in turn and prints a row for each precision of callsheet. `ours` receives the number of its round."""
     precisions = options.precisions.split(",")
     others, peaks, ran = [], [], {precision: [] for precision in precisions}
     for turn in range(options.rounds):
@@ -107,7 +107,8 @@ def training(folder, options):
         start = load_file(folder / f"encoder-{side}-start/model/encoder.safetensors")
         peer = Peer({f"e.{name}": w for name, w in start.items()})
         of = [torch.arange(12) + by for by in range(3)]
-        head(f"a step at {side} px", "images", "torch, s", "ours, s", "ratio", "torch, MB", "ours, MB")
+        head(f"a step at {side} px", "images", "torch, s", "callsheet, s", "ratio", "torch, MB",
+             "callsheet, MB")
         if "encoder" in options.training:
             turns(options, "encoder", 36, lambda _: encoder_step(peer, [b[rows % IMAGES] for rows in of]), ours_encoder)
         for name, objective, frozen in [("step_v4, frozen", "step_v4", True), ("step_v4, fine-tuned", "step_v4", False),

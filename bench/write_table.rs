@@ -1,6 +1,6 @@
-//! How long writing a table takes, as artifacts are written: `write_table TABLE`, a file or a folder.
-//! Prints seconds and bytes before and after encoding; reading is not counted.
-#![allow(clippy::print_stdout, clippy::expect_used, reason = "a measurement, by hand")]
+//! Measures the time to write a table in the format of artifacts: `write_table TABLE`, a file or a folder.
+//! Prints seconds and bytes before and after encoding; the time of reading is excluded.
+#![allow(clippy::print_stdout, clippy::expect_used, reason = "a measurement that is started by hand")]
 
 use std::collections::BTreeMap;
 use std::fs;

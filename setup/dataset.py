@@ -2,8 +2,8 @@
 """Fetch a dataset from the public address in its file, `[metadata] url`.
 
 An interrupted fetch continues where it stopped. The archive's SHA-256 is checked if the dataset's
-file has one (`[metadata] sha256`), and printed if not. Of the archive only images are taken, into
-data/raw/NAME; a file that is there already is kept.
+file has one (`[metadata] sha256`), and printed otherwise. Only images are extracted from the archive,
+into data/raw/NAME; existing files are kept.
 
 usage: dataset.py NAME
 """
@@ -30,19 +30,19 @@ IMAGES = {".jpg", ".jpeg", ".png"}
 
 
 class FetchError(Exception):
-    """Something the user can act on; the message says how."""
+    """An error with a remedy in its message."""
 
 
 def metadata(name):
-    """The table [metadata] of a dataset's file."""
+    """Returns the table [metadata] of a dataset's file."""
     try:
         import tomllib
     except ImportError as error:
-        raise FetchError("python3 of 3.11 or later is needed to read the dataset's file") from error
+        raise FetchError("python3 3.11 or later is needed to read the dataset's file") from error
     folder = ROOT / "pipelines" / "datasets"
     known = sorted(path.stem for path in folder.glob("*.toml"))
     if name not in known:
-        raise FetchError(f"there is no dataset `{name}` (known: {', '.join(known)})")
+        raise FetchError(f"unknown dataset `{name}` (known: {', '.join(known)})")
     with open(folder / f"{name}.toml", "rb") as file:
         found = tomllib.load(file).get("metadata", {})
     if "url" not in found:
@@ -51,7 +51,7 @@ def metadata(name):
 
 
 def show(label, have, total, shown):
-    """Say how far the fetch is, now and then."""
+    """Prints the progress of the fetch at intervals."""
     now = time.monotonic()
     if now - shown[0] > (0.2 if sys.stderr.isatty() else 10):
         shown[0] = now
@@ -61,35 +61,35 @@ def show(label, have, total, shown):
 
 
 def version(reply):
-    """What a server names this state of a file by, if it vouches for every byte."""
+    """Returns the server's identifier of a file's content: a strong ETag, or else the time of the last change."""
     tag = reply.headers.get("ETag", "")
     return tag if tag.startswith('"') else reply.headers.get("Last-Modified", "")
 
 
 def read_on(url, part, shown):
-    """Append to `part` what is missing of it; returns whether it is whole."""
+    """Appends the missing bytes to `part`; returns True if the file is complete."""
     have = size(part)
     begun = part.with_name(f"{part.name}.version")
     headers = {"Range": f"bytes={have}-"} if have else {}
     named = begun.read_text() if have and begun.exists() else ""
     if named:
-        headers["If-Range"] = named  # all of it again, if it is another file by now
+        headers["If-Range"] = named  # the server sends the complete file if it has changed
     request = urllib.request.Request(url, headers=headers)
     try:
         reply = urllib.request.urlopen(request, timeout=60)
     except urllib.error.HTTPError as error:
-        if error.code == 416 and have:  # nothing is left to send
+        if error.code == 416 and have:  # the file is complete
             return True
         raise
     with reply:
-        # A server that knows no ranges sends all of it again.
+        # A server without support for ranges sends the complete file again.
         appending = have > 0 and reply.status == 206
         have = have if appending else 0
         length = reply.headers.get("Content-Length")
         total = have + int(length) if length else 0
         with open(part, "ab" if appending else "wb") as out:
             if not appending:
-                begun.write_text(version(reply))  # of a part that is empty by now
+                begun.write_text(version(reply))  # the part is empty at this point
             while data := reply.read(CHUNK):
                 out.write(data)
                 have += len(data)
@@ -98,7 +98,7 @@ def read_on(url, part, shown):
 
 
 def download(url, part):
-    """Fetch `url` into `part`, from where it stands."""
+    """Fetches `url` into `part`; continues an incomplete part."""
     shown, failed = [0.0], 0
     while True:
         before = size(part)
@@ -110,10 +110,10 @@ def download(url, part):
             raise FetchError(f"{url} answers {error.code} {error.reason}") from error
         except (OSError, http.client.HTTPException) as error:
             reason = str(error) or type(error).__name__
-        # Only attempts that bring nothing are counted.
+        # Only attempts that add no bytes are counted.
         failed = 0 if size(part) > before else failed + 1
         if failed == RETRIES:
-            raise FetchError(f"{url}: {reason}; {size(part) / 1e6:.0f} MB are kept, run again to continue")
+            raise FetchError(f"{url}: {reason}; {size(part) / 1e6:.0f} MB are kept; run again to continue")
         time.sleep(2**failed - 1)
 
 
@@ -135,10 +135,10 @@ def sha256(path):
 
 
 def target_of(member, name):
-    """Where a member goes below data/raw/NAME; None for what is no image. Never outside that folder."""
+    """Returns the path of a member below data/raw/NAME, never outside it, or None if the member is not an image."""
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts:
-        raise FetchError(f"the archive names a file outside its folder: {member.name}")
+        raise FetchError(f"the archive contains a path outside its folder: `{member.name}`")
     if not member.isfile() or path.suffix.lower() not in IMAGES or path.name.startswith("."):
         return None
     parts = path.parts[1:] if path.parts[0] == name else path.parts
@@ -146,7 +146,7 @@ def target_of(member, name):
 
 
 def extract(archive, name):
-    """Put the archive's images into data/raw/NAME; returns how many came."""
+    """Extracts the archive's images into data/raw/NAME; returns the number of new images."""
     folder = ROOT / "data" / "raw" / name
     folder.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=".fetched-", dir=folder))
@@ -161,7 +161,7 @@ def extract(archive, name):
                 whole.parent.mkdir(parents=True, exist_ok=True)
                 with members.extractfile(member) as source, open(whole, "wb") as out:
                     shutil.copyfileobj(source, out)
-        # Only now, that all of the archive has been read and found whole.
+        # The files are moved only after the complete archive has been read without an error.
         for whole in sorted(path for path in staging.rglob("*") if path.is_file()):
             final = folder / whole.relative_to(staging)
             final.parent.mkdir(parents=True, exist_ok=True)
@@ -183,20 +183,20 @@ def fetch(name):
     wanted = found.get("sha256", "")
     if not digest.startswith(wanted.lower()):
         forget(part)
-        raise FetchError(f"its SHA-256 is {digest}, wanted is {wanted}; nothing was installed")
+        raise FetchError(f"the archive's SHA-256 is {digest}, but {wanted} is declared; nothing was installed")
     try:
         count = extract(part, name)
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
         forget(part)
-        raise FetchError(f"{url} is no whole archive: {error}; run again to fetch it anew") from error
+        raise FetchError(f"{url} is not a complete archive: {error}; run again to fetch it again") from error
     except OSError as error:
-        raise FetchError(f"{error}; the archive is kept, run again to continue") from error
+        raise FetchError(f"{error}; the archive is kept; run again to continue") from error
     forget(part)
-    print(f"{count} images came into data/raw/{name}; `callsheet dataset check {name}` looks at them all",
+    print(f"added {count} images to data/raw/{name}; `callsheet dataset check {name}` checks all of them",
           file=sys.stderr)
     if not wanted:
-        print(f"its SHA-256 is {digest}: add it to pipelines/datasets/{name}.toml, under [metadata], as\n"
-              f"sha256 = \"{digest}\"\nso that the next fetch is known to be the same", file=sys.stderr)
+        print(f"the archive's SHA-256 is {digest}: add it to pipelines/datasets/{name}.toml, under [metadata], as\n"
+              f"sha256 = \"{digest}\"\nso that the next fetch is checked against it", file=sys.stderr)
 
 
 def main(arguments):

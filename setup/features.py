@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Agree on the features of every crate, so that none is compiled twice because two commands select different packages.
+"""Define one set of features for every crate, so that commands with different packages compile each crate once.
 
-Cargo unites features over the packages that a command builds. `make build`, `make inspect` and `make test` build
-different ones, so that without an agreement a crate that they share is compiled for each. The package `features` of
-this folder asks for the union and is a dependency of every program; this script writes its Cargo.toml.
+Cargo unites the features over the packages that a command builds. `make build`, `make inspect` and `make test` build
+different packages, so a crate that they share could be compiled once for each command. The package `features` in this
+folder requests the union and is a dependency of every program; this script writes its Cargo.toml.
 
 usage: features.py           write setup/features/Cargo.toml
-       features.py --check   end with 1 if a crate would be compiled with two sets of features
+       features.py --check   exit with 1 if a crate would be compiled with two sets of features
 """
 
 import collections
@@ -19,14 +19,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MANIFEST = ROOT / "setup/features/Cargo.toml"
-# What the Makefile builds.
+# Selections of packages that the Makefile builds.
 SELECTIONS = [
     ["--release", "-p", "callsheet", "-p", "callsheet-stages"],
     ["--release", "-p", "callsheet-inspect"],
     ["--workspace", "--all-targets"],
 ]
 HEAD = """\
-# Written by setup/features.py, which says why; `make lint` checks it.
+# Written by setup/features.py, which explains the reason; `make lint` checks it.
 [package]
 name = "callsheet-features"
 description = "The features that all programs of this project build their crates with"
@@ -42,10 +42,10 @@ path = "lib.rs"
 
 
 def units(selection):
-    """The graph of what a command compiles, as `cargo build --unit-graph` prints it. The flag is unstable."""
+    """Graph of the units that a command compiles, as `cargo build --unit-graph` prints it. The flag is unstable."""
     command = ["cargo", "build", "--locked", "--unit-graph", "-Z", "unstable-options", *selection]
     if sys.argv[1:] != ["--check"]:
-        command.remove("--locked")  # a new manifest means a new lock file
+        command.remove("--locked")  # a new manifest changes the lock file
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "RUSTC_BOOTSTRAP": "1"})
     if done.returncode:
         sys.exit(f"error: {' '.join(command)} failed:\n{done.stderr}")
@@ -53,7 +53,7 @@ def units(selection):
 
 
 def sides(graph):
-    """Every unit with whether it is compiled for the compiler's own use: by a build script or as a procedural macro."""
+    """All units, each with True if it is compiled for the build itself: for a build script or a procedural macro."""
     seen, left = set(), [(root, False) for root in graph["roots"]]
     while left:
         at, for_build = left.pop()
@@ -66,7 +66,7 @@ def sides(graph):
 
 
 def feature_sets():
-    """By name and version of a crate from a registry: every set of features that it is compiled with, by side."""
+    """Sets of features of each crate from a registry, by name and version of the crate and by side."""
     found = collections.defaultdict(lambda: collections.defaultdict(set))
     for selection in SELECTIONS:
         for unit, for_build in sides(units(selection)):
@@ -78,12 +78,12 @@ def feature_sets():
 
 
 def differing():
-    """Those of the crates that are compiled with several sets."""
+    """Crates that are compiled with several sets of features."""
     return {crate: by_side for crate, by_side in feature_sets().items() if len(frozenset().union(*by_side.values())) > 1}
 
 
 def listed(agreed, for_build):
-    """The dependencies of one side that make all sets of a crate one."""
+    """Lines of the dependencies of one side that unite all sets of each crate."""
     lines = []
     names = collections.Counter(name for name, _ in agreed)
     for (name, version), (features, used) in sorted(agreed.items()):
@@ -99,7 +99,7 @@ def listed(agreed, for_build):
 
 
 def write():
-    """Add what differs until nothing does: a feature of one crate may ask for features of others."""
+    """Adds crates until all sets are equal, because a feature of one crate may enable features of others."""
     before = MANIFEST.read_text()
     try:
         agree()
@@ -119,7 +119,7 @@ def agree():
         for crate, by_side in left.items():
             agreed[crate][0].update(*frozenset().union(*by_side.values()))
             agreed[crate][1].update(by_side)
-    sys.exit(f"error: no agreement on the features of {', '.join(name for name, _ in left)}")
+    sys.exit(f"error: the features still differ for {', '.join(name for name, _ in left)}")
 
 
 def check():

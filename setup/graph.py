@@ -1,4 +1,4 @@
-"""Writes the pipeline's graph, as `callsheet graph` draws it, into README.md."""
+"""Write the pipeline's graph, as `callsheet graph` draws it, into README.md."""
 
 import pathlib
 import re
@@ -13,7 +13,7 @@ def main(engine):
     text = README.read_text(encoding="utf-8")
     written, count = re.subn(r"```mermaid\n.*?```", lambda _: f"```mermaid\n{graph}```", text, flags=re.DOTALL)
     if count != 1:
-        sys.exit(f"{README.name} has {count} Mermaid graphs instead of one")
+        sys.exit(f"error: {README.name} has {count} Mermaid graphs instead of one")
     README.write_text(written, encoding="utf-8")
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make a virtual environment and install what a requirements file lists; nothing half-installed stays.
+"""Create a virtual environment and install a requirements file; remove the environment if the installation fails.
 
 usage: make_venv.py FOLDER REQUIREMENTS
 """
@@ -15,27 +15,27 @@ class VenvError(Exception):
 
 
 def reason(printed):
-    """The lines that name an error, or the last ones."""
-    lines = printed.strip().splitlines() or ["it gave no reason"]
+    """Returns the lines that name an error, or the last lines."""
+    lines = printed.strip().splitlines() or ["no reason was printed"]
     named = [line for line in lines if "rror" in line or "not available" in line]
     return "\n".join(f"    {line}" for line in (named or lines)[-3:])
 
 
 def run(command, help):
-    """Run a command; a failure shows the reason that it printed."""
+    """Runs a command; a failure raises an error with the reason that the command printed."""
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
         raise VenvError(f"`{' '.join(map(str, command[:4]))} ..` failed:\n{reason(done.stdout)}\n  {help}")
 
 
 def make(folder, requirements):
-    """Make the environment in `folder`. The file `installed` in it marks one that is complete."""
+    """Creates the environment in `folder`. The file `installed` in the folder marks a complete environment."""
     shutil.rmtree(folder, ignore_errors=True)
     try:
         run([sys.executable, "-m", "venv", folder],
             "install python3's venv (python3-venv on Debian and Ubuntu) and run the same command again")
         run([folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements],
-            "is the network (or the mirror in pip's configuration) reachable? Run the same command again")
+            "check that the network (or the mirror of pip) is reachable, and run the same command again")
         (folder / "installed").touch()
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

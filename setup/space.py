@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""After a build that failed: say so if the disk is full, which compilers report in many ways.
+"""Print a message after a failed build if the disk is full, which compilers report with many different messages.
 
 usage: space.py [FOLDER]
 """
@@ -9,18 +9,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-# A compiler that finds less than this often removes its partial output, so that the disk is not at zero afterwards.
+# Bytes below which the disk counts as full. Compilers often remove their partial output, so some space is free again.
 LEAST = 200 << 20
-# What a build from nothing leaves in `target`.
+# Disk space that a complete build needs in `target`.
 NEEDED = "3 GB"
 
 
 def message(folder, free):
-    """The message for a disk with `free` bytes; empty if there is enough."""
+    """Returns the message for a disk with `free` bytes, or an empty text if the space is sufficient."""
     if free >= LEAST:
         return ""
     return (f"the build failed, and only {free >> 20} MB are free on the disk of {folder}\n"
-            f"  if the error above is about space, free {NEEDED} and run the same command again; what was built is kept")
+            f"  if the error above is about space, free {NEEDED} and run the same command again; finished parts stay")
 
 
 def main(arguments):

@@ -9,7 +9,7 @@ use callsheet_worker::digest::Digest;
 use callsheet_worker::protocol::WorkerEvent;
 use serde::{Deserialize, Serialize};
 
-/// A line of a run's `events.ndjson`.
+/// Line of a run's `events.ndjson`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct LogLine<E = Event> {
     /// Seconds since the run began.
@@ -19,8 +19,8 @@ pub struct LogLine<E = Event> {
     pub event: E,
 }
 
-/// Reads the lines of `events.ndjson` that `wanted` accepts as text; a missing file has none. Skips lines that are cut off,
-/// and lines of another version with other fields.
+/// Reads the lines of `events.ndjson` whose text `wanted` accepts; a missing file has no lines. Skips
+/// truncated lines, and lines of other versions with other fields.
 pub fn read_log<W: Fn(&str) -> bool>(path: &Path, wanted: W) -> impl Iterator<Item = LogLine> + use<W> {
     let file = File::open(path).ok().map(BufReader::new);
     let lines = file.into_iter().flat_map(|file| file.lines().map_while(Result::ok));
@@ -36,7 +36,7 @@ pub enum Event {
         /// Version of the events, [`callsheet_worker::print::JSON_VERSION`].
         #[serde(default)]
         version: u32,
-        /// Its id.
+        /// Id of the run.
         run: String,
         /// Name of the pipeline.
         pipeline: String,
@@ -51,19 +51,19 @@ pub enum Event {
     },
     /// Raw files are being hashed.
     Hashing {
-        /// Bytes done.
+        /// Number of bytes that are hashed.
         done: u64,
-        /// Bytes of all that are not remembered.
+        /// Number of bytes of all raw files whose digest is not known.
         total: u64,
     },
     /// A stage's result was found in the store.
     Cached {
         /// The stage instance.
         stage: String,
-        /// Its key.
+        /// Key of the result.
         key: Digest,
     },
-    /// The same result is being computed.
+    /// The result of a stage is already being computed elsewhere.
     Waiting {
         /// The stage instance.
         stage: String,
@@ -74,25 +74,25 @@ pub enum Event {
     Started {
         /// The stage instance.
         stage: String,
-        /// Its key.
+        /// Key of the result.
         key: Digest,
-        /// Digest that shorter and longer trainings of the same course share.
+        /// Digest that actions share if they differ only in budget parameters.
         course: Digest,
         /// True if an earlier worker left a checkpoint.
         resumes: bool,
-        /// Reasons why its result was not found, one per line.
+        /// Reasons why the result was not found, one per line.
         reasons: Vec<String>,
     },
     /// A row-wise stage looked for its rows in the store.
     Rows {
         /// The stage instance.
         stage: String,
-        /// Rows that are to be computed.
+        /// Number of rows that must be computed.
         compute: u64,
-        /// Rows of its table.
+        /// Number of rows of the output table.
         of: u64,
     },
-    /// A worker said something.
+    /// A worker reported an event.
     Worker {
         /// The stage instance.
         stage: String,
@@ -103,14 +103,14 @@ pub enum Event {
     Finished {
         /// The stage instance.
         stage: String,
-        /// Its key.
+        /// Key of the result.
         key: Digest,
-        /// Seconds since it was started.
+        /// Seconds since the stage was started.
         seconds: f64,
-        /// Rows of each table it made.
+        /// Number of rows of each output table.
         rows: BTreeMap<String, u64>,
     },
-    /// A stage failed; nothing of it was published.
+    /// A stage failed; its outputs were not published.
     Failed {
         /// The stage instance.
         stage: String,
@@ -122,18 +122,18 @@ pub enum Event {
         /// The remedy.
         help: String,
     },
-    /// A worker failed and is started again.
+    /// A worker failed and will be retried.
     Retrying {
         /// The stage instance.
         stage: String,
         /// The error.
         message: String,
-        /// Seconds until then.
+        /// Seconds until the retry.
         seconds: f64,
     },
     /// The run is being stopped.
     Stopping {
-        /// Workers that are told to end.
+        /// Number of workers that are requested to end.
         workers: usize,
     },
     /// A worker was ended because the run is being stopped.
@@ -150,15 +150,15 @@ pub enum Event {
     },
     /// The run ends.
     RunFinished {
-        /// Its id.
+        /// Id of the run.
         run: String,
-        /// Stages whose result was found.
+        /// Number of stages whose result was cached.
         cached: usize,
-        /// Stages that ran.
+        /// Number of stages that ran.
         ran: usize,
-        /// Stages that failed or were blocked.
+        /// Number of stages that failed or were blocked.
         failed: usize,
-        /// Seconds of the whole run.
+        /// Duration of the run in seconds.
         seconds: f64,
     },
 }

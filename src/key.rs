@@ -4,21 +4,21 @@
 //!
 //! | part | hashed | why |
 //! |---|---|---|
-//! | stage, version, command | yes | another computation |
-//! | files of the stage's folder that the command names | yes, content | a script is its own version |
-//! | identity and budget parameters | yes, after defaults | two spellings of one value are one key |
-//! | execution parameters | no | how, not what; recorded as provenance |
-//! | columns that the outputs declare | yes | a table of other columns is another result |
-//! | figures of the outputs | no | they say how reports show what is made |
-//! | checks of the outputs | no | they say what is let through, not what is made: what is there was let through |
-//! | inputs | content digest | early cutoff: an unchanged artifact changes nothing after it |
-//! | names of the files of an input that takes files | yes, below their source's own folder | the worker sees them |
-//! | instances of an input that takes many | yes, each under its values | the worker sees them, in an order that follows |
-//! | `[rows]` of a row-wise stage | yes | which rows, and what of them, the worker sees |
-//! | stand-in labels | yes | a result from a stand-in never passes for one from footage |
-//! | instance name, pipeline, dataset, profile | no | equal work is shared between them |
-//! | worker program | no: the stage's `version` says when its results changed | a rebuild reruns nothing |
-//! | environment, libraries, device, threads | no | knowingly imperfect; recorded as provenance |
+//! | stage, version, command | yes | they define the computation |
+//! | files of the stage's folder that the command names | yes, content | an edited script is another computation |
+//! | identity and budget parameters | yes, with defaults filled in | two spellings of a value give one key |
+//! | execution parameters | no | they do not change the result; recorded as provenance |
+//! | columns that the outputs declare | yes | a table with other columns is another result |
+//! | figures of the outputs | no | they only change how reports show a result |
+//! | checks of the outputs | no | they only decide what is published; a stored result has passed its checks |
+//! | inputs | content digest | early cutoff: an unchanged artifact invalidates no downstream stage |
+//! | names of the files of an input that takes files | yes, relative to their source | the worker sees them |
+//! | instances of an input that takes many | yes, each under its values | the worker sees them, sorted by values |
+//! | `[rows]` of a row-wise stage | yes | it selects the rows and columns that the worker sees |
+//! | stand-in labels | yes | a result based on a stand-in is never used in place of one based on raw data |
+//! | instance name, pipeline, dataset, profile | no | equal actions share one result |
+//! | worker program | no: the stage's `version` stands for it | a rebuild invalidates nothing |
+//! | environment, libraries, device, threads | no | a known limitation; recorded as provenance |
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,25 +29,25 @@ use serde_json::Value;
 use crate::declare::{Role, RowsDecl};
 use crate::plan::StageInstance;
 
-/// Bumped when keys mean something else.
-/// 1: the first.
-/// 2: files go by the names that the worker sees; columns are declared.
+/// Version of the key format, raised when the meaning of keys changes.
+/// 1: first format.
+/// 2: the names of files as the worker sees them, and declared columns, are part of the key.
 const FORMAT: u32 = 2;
 
-/// Everything that identifies a result, printable.
+/// Everything that identifies a result, in printable form.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct ActionKey {
     /// Version of this struct.
     pub format: u32,
-    /// Name of the stage's folder.
+    /// Name of the stage, which is its folder.
     pub stage: String,
-    /// Its declared version.
+    /// Declared version of the stage.
     pub version: u32,
-    /// Its declared command.
+    /// Declared command of the stage.
     pub command: Vec<String>,
-    /// Digests of the files of its folder that the command names.
+    /// Digests of the files of the stage's folder that the command names.
     pub code: BTreeMap<String, Digest>,
-    /// Columns of the tables among its outputs, with their types.
+    /// Names and types of the columns of each output table.
     pub columns: BTreeMap<String, BTreeMap<String, String>>,
     /// Identity parameters.
     pub params: BTreeMap<String, Value>,
@@ -55,15 +55,15 @@ pub struct ActionKey {
     pub budget: BTreeMap<String, Value>,
     /// Content digests of the inputs.
     pub inputs: BTreeMap<String, Digest>,
-    /// Stand-ins it rests on.
+    /// Stand-ins that the result is based on.
     pub labels: BTreeSet<String>,
-    /// The rows of an input that a row-wise stage computes.
+    /// Selection of the input rows that a row-wise stage computes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<RowsDecl>,
 }
 
 impl ActionKey {
-    /// The key of `stage` with the given content of its scripts and inputs.
+    /// Creates the key of `stage` from the digests of its scripts, `code`, and of its inputs.
     pub fn new(
         stage: &StageInstance,
         code: BTreeMap<String, Digest>,
@@ -89,18 +89,19 @@ impl ActionKey {
         }
     }
 
-    /// The hash that names the result.
+    /// Returns the hash that names the result.
     pub fn digest(&self) -> Digest {
         hash_json(self)
     }
 
-    /// The hash that names the scratch folder: the same for every budget.
+    /// Returns the hash that names the scratch folder; all budgets share one folder.
     pub fn scratch_digest(&self) -> Digest {
         hash_json(&Self { budget: BTreeMap::new(), ..self.clone() })
     }
 
-    /// The hash that names the rows that can stand for each other, whichever input they are of: those
-    /// of this stage and version, with these parameters and other inputs. None if it is not row-wise.
+    /// Returns the hash that names a pool of interchangeable rows, or `None` if the stage is not row-wise. The
+    /// action keys of these rows differ only in the selection of rows and in inputs that each row identifies
+    /// by its own columns.
     pub fn pool(&self) -> Option<Digest> {
         let rows = self.rows.as_ref()?;
         let mut shared = Self { rows: Some(rows.pooled()), ..self.clone() };
@@ -110,7 +111,7 @@ impl ActionKey {
 }
 
 fn hash_json(value: &impl Serialize) -> Digest {
-    // serde_json writes struct fields in order and BTreeMaps sorted: one text per value.
+    // serde_json writes struct fields in order and BTreeMaps sorted, so each value has one text.
     let text = serde_json::to_vec(value).expect("a key is plain data");
     blake3::hash(&text).into()
 }
@@ -138,11 +139,11 @@ mod tests {
     #[test]
     fn the_hash_of_a_key_is_fixed() {
         let digest = key().digest();
-        assert_eq!(digest.short(), "a00461fd3d92", "a change of this loses every user's cache");
+        assert_eq!(digest.short(), "a00461fd3d92", "a change of this hash invalidates every user's cache");
     }
 
     #[test]
-    fn a_budget_is_in_the_key_but_not_in_the_scratch_folders() {
+    fn a_budget_changes_the_key_but_not_the_scratch_folder() {
         let mut further = key();
         further.budget.insert("stop_steps".into(), Value::from(200));
         assert_ne!(further.digest(), key().digest());
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_part_changes_both() {
+    fn any_other_part_changes_the_key_and_the_scratch_folder() {
         let parts: [fn(&mut ActionKey); 7] = [
             |k| k.stage.push('x'),
             |k| k.version += 1,

@@ -1,10 +1,10 @@
 //! A run as OpenLineage events (<https://openlineage.io/spec/2-0-2/OpenLineage.json>), one JSON
-//! object each: what each stage read and made, for catalogues that draw lineage.
+//! object each. They name the inputs and outputs of each stage, for catalogues that draw lineage.
 //!
 //! The run of a pipeline and each of its actions are runs with START and COMPLETE, FAIL or ABORT;
-//! an action names the pipeline's run as its parent. A stage whose result was found did not run: it
-//! is told as a job with its datasets. Datasets are files by their absolute path, with the digest of
-//! their content as version.
+//! an action names the pipeline's run as its parent. A stage whose result is cached does not run: it
+//! is reported as a job with its datasets. The name of a dataset is the absolute path of its file, and
+//! its version is the digest of the content.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -21,7 +21,7 @@ use crate::store::{Record, Store, out};
 const SPEC: &str = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs";
 const PRODUCER: &str = concat!("pkg:cargo/callsheet@", env!("CARGO_PKG_VERSION"));
 
-/// Follows one run.
+/// Converter of the events of one run.
 pub struct Lineage<'a> {
     project: &'a Project,
     store: &'a Store,
@@ -29,19 +29,19 @@ pub struct Lineage<'a> {
     positions: HashMap<&'a str, usize>,
     run: String,
     stopped: bool,
-    /// Facts about each stage that is done.
+    /// Records of the finished stages, by position in the plan.
     records: HashMap<usize, Record>,
 }
 
 impl<'a> Lineage<'a> {
-    /// Nothing has happened yet.
+    /// Creates the converter of a run that has not started yet.
     pub fn new(project: &'a Project, store: &'a Store, plan: &'a Plan) -> Self {
         let names = plan.stages.iter().enumerate();
         let positions = names.map(|(position, stage)| (stage.name.as_str(), position)).collect();
         Self { project, store, plan, positions, run: String::new(), stopped: false, records: HashMap::new() }
     }
 
-    /// Lineage of an event at `time` (RFC 3339), if it has any.
+    /// Returns the OpenLineage event for an event at `time` (RFC 3339), if there is one.
     pub fn tell(&mut self, event: &Event, time: &str) -> Option<Value> {
         match event {
             Event::RunStarted { run, .. } => {
@@ -77,7 +77,7 @@ impl<'a> Lineage<'a> {
         }
     }
 
-    /// The pipeline's run failed before any stage could.
+    /// Returns the OpenLineage event for a run that failed as a whole, not in one of its stages.
     pub fn refused(&self, message: &str, time: &str) -> Value {
         self.of_pipeline("FAIL", time, Some(message))
     }
@@ -135,7 +135,7 @@ impl<'a> Lineage<'a> {
         })
     }
 
-    /// `inputs` and `outputs` of a stage; outputs only once they are there.
+    /// Returns `inputs` and `outputs` of a stage; `outputs` are empty until the stage is finished.
     fn datasets(&self, position: usize) -> Value {
         let stage = &self.plan.stages[position];
         let sources = self.records.get(&position).map(|record| &record.provenance.sources);
@@ -193,7 +193,7 @@ impl<'a> Lineage<'a> {
         parts.into_iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(".")
     }
 
-    /// The same for the same run and stage, so that all events of one agree.
+    /// Returns the OpenLineage id of a stage in this run: a hash, so all events of an action have one id.
     fn run_id(&self, stage: &str) -> String {
         let hash = blake3::hash(format!("{}\0{}\0{stage}", self.namespace(), self.run).as_bytes());
         let bytes = *hash.as_bytes().first_chunk().expect("a hash has 32 bytes");

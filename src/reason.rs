@@ -7,19 +7,19 @@ use serde_json::Value;
 
 use crate::key::ActionKey;
 
-/// One reason a line, e.g. `margin: 0.1 → 0.2`; old values come first.
+/// Returns the reasons, e.g. `margin: 0.1 → 0.2`; old values come first.
 pub fn reasons(old: Option<&ActionKey>, new: &ActionKey) -> Vec<String> {
     let Some(old) = old else {
         return vec!["never ran".into()];
     };
     let mut reasons = differences_of(old, new);
     if reasons.is_empty() {
-        reasons.push("its result is not in the store any more".into());
+        reasons.push("the result is not in the store any more".into());
     }
     reasons
 }
 
-/// Lists the differences between two keys, one per line; old values come first.
+/// Returns the differences between two keys, one per line; old values come first.
 pub fn differences_of(old: &ActionKey, new: &ActionKey) -> Vec<String> {
     let mut reasons = Vec::new();
     if old.stage != new.stage {
@@ -50,7 +50,7 @@ pub fn differences_of(old: &ActionKey, new: &ActionKey) -> Vec<String> {
                 labels.iter().cloned().collect::<Vec<_>>().join(", ")
             }
         };
-        reasons.push(format!("rests on: {} → {}", text(&old.labels), text(&new.labels)));
+        reasons.push(format!("based on: {} → {}", text(&old.labels), text(&new.labels)));
     }
     reasons
 }
@@ -69,7 +69,7 @@ fn differences<T: PartialEq>(
             (Some(old), Some(new)) => {
                 reasons.push(format!("{what}{name}: {} → {}", show(old), show(new)));
             }
-            (Some(_), None) => reasons.push(format!("{what}{name}: gone")),
+            (Some(_), None) => reasons.push(format!("{what}{name}: removed")),
             (None, Some(new)) => reasons.push(format!("{what}{name}: new, {}", show(new))),
             (None, None) => {}
         }

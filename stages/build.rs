@@ -1,4 +1,4 @@
-//! Lets the program find libtorch where it was built against it, without LD_LIBRARY_PATH.
+//! Build script that records the folder of libtorch, so that the program finds it without LD_LIBRARY_PATH.
 
 #[expect(clippy::disallowed_methods, reason = "a build script has no request")]
 fn main() {

@@ -1,10 +1,11 @@
-//! The stages of StEP (style-based encoder pre-training).
+//! Stages of StEP (style-based encoder pre-training).
 //!
-//! Each stage is a folder with its declaration (`stage.toml`) and its code. [`STAGES`] lists them in the order of the
-//! method. `lib/` holds what two or more stages share, `commands/` the commands of this project.
+//! Each stage is a folder with its declaration (`stage.toml`) and its code. [`STAGES`] lists them in the
+//! order of the method. `lib/` contains the code that two or more stages share, and `commands/` the commands
+//! of this project.
 
 mod commands;
-#[path = "lib/mod.rs"] // otherwise ambiguous: this file is `lib.rs`
+#[path = "lib/mod.rs"] // without a path, `lib` is ambiguous, because this file is `lib.rs`
 mod lib;
 
 use std::process::ExitCode;
@@ -73,11 +74,11 @@ pub fn main() -> ExitCode {
     };
     match STAGES.iter().find(|(stage, _)| stage == name) {
         Some((_, run)) => perform(|job| guarded(job, *run), request.as_ref()),
-        None => usage(&format!("no stage `{name}`")),
+        None => usage(&format!("unknown stage `{name}`")),
     }
 }
 
-/// Runs a stage with the threads that the engine grants it.
+/// Runs a stage with the number of threads that the engine grants.
 fn guarded(job: &Job, run: Run) -> anyhow::Result<()> {
     tch::set_num_threads(job.request.cpus.max(1) as i32);
     lib::memory::guarded(|| run(job))
@@ -86,7 +87,7 @@ fn guarded(job: &Job, run: Run) -> anyhow::Result<()> {
 #[expect(clippy::print_stderr, reason = "called by hand, not by the engine")]
 fn usage(problem: &str) -> ExitCode {
     let names: Vec<&str> = STAGES.iter().map(|(name, _)| *name).collect();
-    eprintln!("{problem}\nstages: {}\n(`callsheet run` starts them)", names.join(", "));
+    eprintln!("{problem}\nstages: {}\nrun `callsheet run` to start them", names.join(", "));
     ExitCode::from(2)
 }
 

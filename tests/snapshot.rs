@@ -1,4 +1,5 @@
-//! Snapshots of outputs: a reviewed file for each, so that a change of wording is one diff. `make snapshots` writes them.
+//! Snapshots of outputs: one reviewed file per output, so a change of wording is a diff. `make snapshots`
+//! writes them.
 
 use insta::Settings;
 
@@ -20,7 +21,7 @@ pub(crate) fn settings() -> Settings {
         (r"\d{4}-\d\d-\d\dT\d\d[:-]\d\d[:-]\d\d(\.\d+)?Z(-[a-z0-9-]*-[0-9a-f]{6})?", "[time]"),
         (r"\b[0-9a-f]{64}\b", "[digest]"),
         (r"\b[0-9a-f]{12}\b", "[digest]"),
-        // Columns are padded to the width of what is replaced.
+        // The padding of a column depends on the width of its values, so it is replaced, too.
         (r" {2,}\d+(\.\d+)? (ms|s|min|h)( \d+ (s|min))?\b", "  [duration]"),
         (r"\b\d+(\.\d+)? (ms|s|min|h)( \d+ (s|min))? {2,}", "[duration]  "),
         (r"\b\d+(\.\d+)? (ms|s|min|h)( \d+ (s|min))?\b", "[duration]"),
@@ -34,7 +35,7 @@ pub(crate) fn settings() -> Settings {
     settings
 }
 
-/// Asserts that an output is its reviewed snapshot.
+/// Asserts that an output equals its reviewed snapshot.
 macro_rules! assert_output {
     ($output:expr) => {
         crate::snapshot::settings().bind(|| insta::assert_snapshot!($output))

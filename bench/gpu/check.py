@@ -1,9 +1,9 @@
-"""Checks callsheet on a machine with one NVIDIA GPU. It needs python3 with torch, and neither network nor toolchain.
+"""Check callsheet on a machine with one NVIDIA GPU. This needs python3 with torch, but no network and no toolchain.
 
 usage: check.py [--device cuda:0|cpu] [--only gpu_ids,pipeline,..] [--seconds 480] [--out gpu-check.json]
 
-Prints a line for each check and writes all figures into one JSON file. With --device cpu the logic of the check itself
-is tried at tiny sizes; its figures mean nothing.
+Prints a line for each check and writes all figures into one JSON file. --device cpu tests the logic of the check at
+tiny sizes; its figures have no meaning.
 """
 
 import argparse
@@ -32,7 +32,7 @@ PROGRAM = ROOT / "target/release/callsheet-stages"
 
 
 class Machine:
-    """What is checked, and at which sizes."""
+    """Device, time limit, worker and sizes of the check."""
 
     def __init__(self, device, seconds, folder):
         self.device, self.has_gpu = device, device != "cpu"
@@ -40,18 +40,18 @@ class Machine:
         self.peer_seconds = 5 if self.has_gpu else 0
         self.cpus = min(16, len(os.sched_getaffinity(0))) if self.has_gpu else 2
         self.worker = self.with_cuda(folder) if self.has_gpu else PROGRAM
-        # The paper's size, or one that a CPU does in seconds.
+        # The paper's size, or a size that a CPU computes in seconds.
         self.side, self.nf, self.batch, self.steps, self.peer_steps, self.backend = (
             (256, 32, 8, 300, 40, "inductor") if self.has_gpu else (64, 4, 2, 40, 2, "aot_eager"))
 
     def with_cuda(self, folder):
-        """A program that starts the stages with the libraries of this machine's torch, CUDA included."""
+        """Writes a program that starts the stages with the libraries of this machine's torch, including CUDA."""
         libraries = Path(torch.__file__).parent / "lib"
         program = folder / "callsheet-stages"
-        # The engine passes only declared variables on, so the search path, by which the driver may be found, is written out.
+        # The engine passes only declared variables, so the script contains the search path; it may include the driver.
         packages = sorted(libraries.parent.parent.glob("nvidia/*/lib"))  # cuDNN opens parts of NVRTC by name
         search = ":".join([*map(str, [libraries, *packages]), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])])
-        # Stages without a GPU start faster without CUDA; the engine sets their CUDA_VISIBLE_DEVICES empty.
+        # Stages without a GPU start faster without CUDA; the engine sets their CUDA_VISIBLE_DEVICES to an empty text.
         program.write_text(f'#!/bin/sh\nexport LD_LIBRARY_PATH="{search}"\n[ -z "${{CUDA_VISIBLE_DEVICES-0}}" ] || '
                            f'export LD_PRELOAD="{libraries}/libtorch_cuda.so"\nexec "{PROGRAM}" "$@"\n')
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
@@ -75,8 +75,9 @@ class Machine:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda:0")
-    parser.add_argument("--only", default=",".join(CHECKS), help="checks, separated by commas")
-    parser.add_argument("--seconds", type=float, default=480, help="time after which no further comparison is started")
+    parser.add_argument("--only", default=",".join(CHECKS), help="names of checks, separated by commas; all by default")
+    parser.add_argument("--seconds", type=float, default=480,
+                        help="seconds after which no further comparison starts; default %(default)s")
     parser.add_argument("--out", type=Path, default=Path("gpu-check.json"))
     options = parser.parse_args()
     unknown = set(options.only.split(",")) - set(CHECKS)
@@ -85,9 +86,9 @@ def main():
     if not PROGRAM.exists():
         sys.exit(f"{PROGRAM} is missing: run `make build`, or unpack the archive that `make gpu-archive` wrote")
     if options.device != "cpu" and not torch.cuda.is_available():
-        sys.exit("torch sees no GPU: run this on a machine with an NVIDIA GPU, or try the check with --device cpu")
+        sys.exit("torch finds no GPU: run this on a machine with an NVIDIA GPU, or try the check with --device cpu")
     if options.device != "cpu":
-        # One GPU, by CUDA's number: in a container its device file may have another one.
+        # Selects one GPU by CUDA's number; in a container the number of its device file may differ.
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
     with tempfile.TemporaryDirectory() as folder:
         machine = Machine(options.device, options.seconds, Path(folder))
@@ -96,7 +97,7 @@ def main():
         for name in options.only.split(","):
             report["checks"][name] = done = checked(CHECKS[name], machine)
             machine.note(f"{name}: {'ok' if done['ok'] else 'FAILED'} in {done['seconds']} s")
-            # After each check, so that a time limit of the machine costs only what is missing.
+            # Written after each check, so that a time limit of the machine loses only the remaining checks.
             options.out.write_text(json.dumps(report, indent=1) + "\n")
     failed = [name for name, done in report["checks"].items() if not done["ok"]]
     print(f"{options.out}: {len(report['checks']) - len(failed)} of {len(report['checks'])} checks passed")

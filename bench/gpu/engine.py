@@ -1,4 +1,4 @@
-"""Checks of whole runs: the pipeline, a training that is killed, GPUs of stages, and the end of memory."""
+"""Checks of complete runs: the pipeline, a killed training, GPUs of stages, and a lack of memory."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from inputs import TRAININGS, project
 from worker import ROOT
 
 ENGINE = ROOT / "target/release/callsheet"
-# Seconds for one run of the engine: the longest, of the pipeline, takes a fifth of it.
+# Time limit of one run of the engine, in seconds. The longest run (the pipeline) takes a fifth of this time.
 LIMIT = 240
 
 
@@ -23,36 +23,36 @@ def require(holds, message):
 
 
 def gpus(machine):
-    """Option of a run. Without a GPU its stages get one by name alone, and compute on the CPU."""
+    """Returns the GPU option of a run. Without a GPU, stages receive a GPU id but compute on the CPU."""
     return [] if machine.has_gpu else ["--gpus", "0"]
 
 
 def settings(values):
-    """Options of a run that set parameters."""
+    """Returns the options of a run that set parameters."""
     return [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
 
 
 def arguments(machine, *words):
-    """Command of a run whose trainings compute on the device."""
+    """Returns the command of a run whose trainings compute on the device."""
     device = settings({f"{name}.device": machine.device for name in TRAININGS})
     return [ENGINE, "run", *words, *device, *gpus(machine)]
 
 
 def execute(command, folder):
-    """Runs a command; returns its exit status and what it printed. One that hangs must not keep the other checks waiting."""
+    """Runs a command; returns its exit status and its output. A command that hangs ends after the timeout."""
     ran = subprocess.run(command, cwd=folder, text=True, timeout=LIMIT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     return ran.returncode, ran.stdout
 
 
 def succeed(folder, machine, *words):
-    """Runs the engine, which must succeed; returns what it printed."""
+    """Runs the engine, which must succeed; returns its output."""
     status, output = execute(arguments(machine, *words), folder)
     require(status == 0, output[-3000:])
     return output
 
 
 def pipeline(machine):
-    """Profile `test` of the whole pipeline; the trainings compute on the device."""
+    """Runs the complete pipeline in profile `test`; the trainings compute on the device."""
     with tempfile.TemporaryDirectory() as name:
         folder = project(Path(name), machine.worker, 64)
         output = succeed(folder, machine)
@@ -72,9 +72,9 @@ def weights(folder):
 
 
 def resume(machine):
-    """A training that is killed and resumed ends in the same bits as one that is not, with `deterministic = true`."""
+    """Checks that a resumed training is bit-identical to an uninterrupted one with `deterministic = true`."""
     words = ["train_generator", *settings({
-        "train_encoder.deterministic": "true",  # it is trained first, in both projects
+        "train_encoder.deterministic": "true",  # the encoder is trained first in both projects
         "train_generator.deterministic": "true",
         "train_generator.checkpoint_every": 5,
         "train_generator.stop_kimg": machine.steps * 8 / 1000,
@@ -85,7 +85,7 @@ def resume(machine):
         process = subprocess.Popen(arguments(machine, *words), cwd=folder, start_new_session=True,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         scratch = folder / "data/store/scratch"
-        # The encoder keeps checkpoints too; those of the generator are the larger ones, and come last.
+        # The encoder also writes checkpoints, but before the generator, so the second folder is the generator's.
         begun = time.monotonic()
         while process.poll() is None and time.monotonic() - begun < LIMIT and len({path.parent for path in scratch.glob("*/step-*.safetensors")}) < 2:
             time.sleep(0.002)
@@ -94,12 +94,12 @@ def resume(machine):
         process.wait()
         output = succeed(folder, machine, *words)
         resumed = [line for line in output.splitlines() if "train_generator: continues from step" in line]
-        require(resumed, f"the training began again: {output[-3000:]}")
+        require(resumed, f"the training did not resume: {output[-3000:]}")
         require(weights(Path(whole)) == weights(folder), "the weights of the resumed training differ")
         return {"steps": machine.steps, "resumed": resumed[:1]}
 
 
-STAGE = """summary = "Notes which GPU it got and when"
+STAGE = """summary = "Records its GPU and its times"
 version = 1
 command = ["sh", "-c", "date +%s%N > $0; echo gpu:$CUDA_VISIBLE_DEVICES >> $0; sleep 1; date +%s%N >> $0", "{outputs.note}"]
 resources.gpus = 1
@@ -108,7 +108,7 @@ outputs.note = { kind = "file", path = "note", doc = "Times and GPU" }
 
 
 def gpu_ids(machine):
-    """Two stages with `gpus = 1` each get an id; on one GPU they run one after the other."""
+    """Checks that two stages with `gpus = 1` each receive an id, and run one after the other on one GPU."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "callsheet.toml").write_text('defaults.pipeline = "two"\n')
@@ -122,19 +122,19 @@ def gpu_ids(machine):
         notes = sorted(path.read_text().split() for path in folder.glob("data/out/**/note"))
         require(len(notes) == 2, f"{len(notes)} notes instead of 2")
         ids = [gpu for _, gpu, _ in notes]
-        require(all(gpu != "gpu:" for gpu in ids), f"a stage got no GPU: {ids}")
+        require(all(gpu != "gpu:" for gpu in ids), f"a stage did not receive a GPU: {ids}")
         (_, first, end), (begin, second, _) = notes
         require(first != second or int(end) <= int(begin), f"two stages shared {first}")
         return {"ids": ids}
 
 
 def memory(machine):
-    """A training that runs out of memory stops with an error that lists the parameters to lower."""
+    """Checks that a training without enough memory stops with an error that lists the parameters to lower."""
     command = arguments(machine, "train_generator", "--set", "train_generator.nf=256")
     held = None
     if machine.has_gpu:
         free, _ = torch.cuda.mem_get_info()
-        # The libraries of CUDA and the encoder fit into what is left, the wide generator does not.
+        # The libraries of CUDA and the encoder fit into the remaining memory, but the wide generator does not.
         held = torch.empty(max(free - 3 * 2**30, 0), dtype=torch.uint8, device=machine.device)
     else:
         command = ["sh", "-c", 'ulimit -v 6000000; exec "$0" "$@"', *command]
@@ -142,12 +142,12 @@ def memory(machine):
         with tempfile.TemporaryDirectory() as name:
             status, output = execute(command, project(Path(name), machine.worker, 64))
     finally:
-        # Later checks need the memory, whatever became of this one.
+        # Later checks need the memory even if this check fails.
         del held
         if machine.has_gpu:
             torch.cuda.empty_cache()
     require(status != 0, "the training succeeded: it needs less memory than this check expects")
     error = [line for line in output.splitlines() if "out of memory" in line or "lower the stage's" in line]
     require(any("is out of memory: cannot allocate" in line for line in error), output[-3000:])
-    require("batch, crop or nf" in output, f"no remedy: {output[-3000:]}")
+    require("batch, crop or nf" in output, f"the error has no remedy: {output[-3000:]}")
     return {"error": error[:2]}

@@ -11,7 +11,8 @@ from torch.nn.functional import interpolate
 from worker import ROOT
 
 IMAGES = 24
-# More than those of which train_generator keeps the features of VGG-16 at the paper's size (2 GiB, some 64 in float32).
+# train_generator keeps VGG-16's features if they fit into 2 GiB: about 64 images at the paper's size in float32. With
+# this number of images it computes the features in each step, like torch.
 MANY_IMAGES = 160
 DATASET = "gpu_check"
 TRAININGS = ("train_encoder", "train_generator", "finetune_generator")
@@ -22,7 +23,7 @@ ALEXNET = {0: (3, 64, 11), 3: (64, 192, 5), 6: (192, 384), 8: (384, 256), 10: (2
 
 
 def png(pixels):
-    """A PNG file of uint8 pixels [H, W, 3]."""
+    """Returns a PNG file of uint8 pixels [H, W, 3]."""
     height, width, _ = pixels.shape
 
     def chunk(kind, data):
@@ -34,7 +35,7 @@ def png(pixels):
 
 
 def images(side, count=IMAGES):
-    """Images of smooth noise: uint8 [count, side, 2 side, 3]. The left half is A, the right half is B."""
+    """Returns images of smooth noise: uint8 [count, side, 2 side, 3]. The left half is A, the right half is B."""
     random = torch.Generator().manual_seed(0)
     small = torch.rand(count, 3, 8, 16, generator=random) * 255
     large = interpolate(small, (side, 2 * side), mode="bicubic", align_corners=False)
@@ -42,13 +43,13 @@ def images(side, count=IMAGES):
 
 
 def halves(side, count):
-    """The same images as float32 in [-1, 1]: A and B, each [count, 3, side, side]."""
+    """Returns the halves A and B of `images` as float32 in [-1, 1], each [count, 3, side, side]."""
     pixels = images(side, count).permute(0, 3, 1, 2).float() / 127.5 - 1
     return pixels[..., :side].contiguous(), pixels[..., side:].contiguous()
 
 
 def random_weights(convolutions):
-    """A state dict as torchvision's of a network with these convolutions; weights by He's rule."""
+    """Returns a state dict in torchvision's format for a network with these convolutions; weights by He's rule."""
     random = torch.Generator().manual_seed(0)
     tensors = {}
     for number, (inputs, outputs, *side) in convolutions.items():
@@ -60,13 +61,13 @@ def random_weights(convolutions):
 
 
 def adapted(pipeline):
-    """The pipeline without LPIPS, whose published heads do not fit random weights, and without films, which need ffmpeg."""
+    """Returns the pipeline without LPIPS, because its heads do not fit random weights, and without films (ffmpeg)."""
     without = re.sub(r'(?m)^(inputs\.lpips_heads = .*|\[sources\.lpips_heads\]\n(.+\n)*)', "", pipeline)
     return re.sub(r"(?m)^\[stages\.interpolate[^\n]*\n(.+\n)*", "", without)
 
 
 def project(folder, worker, side, count=IMAGES):
-    """A project with the repository's stages and pipelines, and a dataset of pairs of images."""
+    """Writes a project with the repository's stages and pipelines, and a dataset of image pairs."""
     (folder / "callsheet.toml").write_text(
         f'stages = "{ROOT}/stages"\n[defaults]\npipeline = "synthesis"\ndataset = "{DATASET}"\nprofile = "test"\n'
         f'[programs]\ncallsheet-stages = "{worker}"\n'

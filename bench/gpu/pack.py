@@ -1,4 +1,4 @@
-"""Packs what the GPU check needs into one archive, for a machine without network and toolchain.
+"""Pack the files of the GPU check into one archive, for a machine without network and toolchain.
 
 usage: pack.py [ARCHIVE]
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 LIMIT = 60 * 2**20
 FILES = ["Makefile", "target/release/callsheet", "target/release/callsheet-stages"]
-# In these folders what git tracks: declarations without code, and the check.
+# Paths of which the tracked files are packed: declarations without code, and the check.
 FOLDERS = ["stages/*/stage.toml", "pipelines", "bench/gpu", "bench/cpu.py", "bench/steps.py", "tests/parity"]
 
 
@@ -22,7 +22,7 @@ def main():
     names = FILES + listed.stdout.splitlines()
     missing = [name for name in FILES if not (ROOT / name).exists()]
     if missing:
-        sys.exit(f"missing: {', '.join(missing)}; run `make build`")
+        sys.exit(f"missing files: {', '.join(missing)}; run `make build`")
     archive.parent.mkdir(parents=True, exist_ok=True)
     with lzma.open(archive, "w", preset=6) as file, tarfile.open(fileobj=file, mode="w") as tar:
         for name in names:

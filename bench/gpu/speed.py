@@ -1,4 +1,4 @@
-"""Images per second of a training at the paper's size, next to torch eager and torch.compile."""
+"""Compares images per second of a training at the paper's size with torch eager and torch.compile."""
 
 import contextlib
 import gc
@@ -45,7 +45,7 @@ class Gpu:
             self.process.wait()
 
     def figures(self, begun):
-        """What was sampled: utilisation since `begun` in seconds of the performance counter, memory before and at most."""
+        """Returns the utilisation since `begun` (seconds of the performance counter), and the first and peak memory."""
         if not self.samples:
             return {}
         utilisation = [percent for at, percent, _ in self.samples if at >= begun]
@@ -55,7 +55,7 @@ class Gpu:
 
 
 def ours(machine, folder, inputs, precision):
-    """Images per second of the stage, from the times at which it reported its steps; its start is left out."""
+    """Returns images per second of the stage, from the times at which it reported its steps; its start is excluded."""
     folder.mkdir()
     with Gpu() as gpu:
         started = time.perf_counter()
@@ -69,7 +69,7 @@ def ours(machine, folder, inputs, precision):
 
 @contextlib.contextmanager
 def number_format(machine, precision):
-    """float32, TF32 or autocast to bfloat16, as torch's users set them."""
+    """Sets float32, TF32 or autocast to bfloat16 in torch while the block runs."""
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     bf16 = torch.autocast(machine.device.split(":")[0], dtype=torch.bfloat16)
     with bf16 if precision == "bf16" else contextlib.nullcontext():
@@ -78,10 +78,10 @@ def number_format(machine, precision):
 
 @contextlib.contextmanager
 def compiled(backend):
-    """The networks compiled by torch.compile while the block runs."""
+    """Replaces the networks by versions of torch.compile while the block runs."""
     names = ("encoder", "generator", "discriminator")
     plain = {name: getattr(steps, name) for name in names}
-    torch._functorch.config.donated_buffer = False  # several gradients of one forward pass keep its buffers
+    torch._functorch.config.donated_buffer = False  # several gradients of one forward pass need its buffers
     for name in names:
         setattr(steps, name, torch.compile(getattr(networks, name), backend=backend))
     try:
@@ -92,7 +92,7 @@ def compiled(backend):
 
 
 def peer(machine, weights, features, images, precision, compile_networks):
-    """Images per second of torch with the same networks, losses and updates, channels last."""
+    """Returns images per second of torch with equal networks, losses and updates, channels last."""
     device = machine.device
     a, b = (half.to(device).contiguous(memory_format=torch.channels_last) for half in images)
     taps = vgg({name: tensor.to(device) for name, tensor in features.items()}, "torchvision", device)
@@ -103,7 +103,7 @@ def peer(machine, weights, features, images, precision, compile_networks):
         torch.cuda.reset_peak_memory_stats()
 
     def step(n):
-        # Autocast keeps rounded weights until its block ends, so each step has one of its own.
+        # Autocast keeps rounded weights until its block ends, so each step has its own block.
         with number_format(machine, precision):
             generator_step(trained, taps, "step_v4", False, [batches[n % len(batches)]])
 
@@ -126,14 +126,14 @@ def peer(machine, weights, features, images, precision, compile_networks):
 
 
 def free_memory(machine):
-    """Returns what earlier comparisons left on the GPU, so that it does not count as the next one's."""
+    """Frees the GPU memory of earlier comparisons, so that the next comparison does not count it."""
     gc.collect()
     if machine.has_gpu:
         torch.cuda.empty_cache()
 
 
 def speed(machine):
-    """Images per second, peak memory and utilisation in fp32, TF32 and bf16; the goal is 1.0 of the faster of both."""
+    """Returns images per second, memory and utilisation in fp32, TF32 and bf16. Goal: a ratio of 1.0 or more."""
     found = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

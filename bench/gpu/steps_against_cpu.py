@@ -13,17 +13,17 @@ from tensors import load
 from worker import ROOT, has_bf16, stage
 
 OBJECTIVES = ("step_v4", "munit_p_v1", "bicyclegan_v1")
-# Sides of images, for float32 and for bfloat16: narrow networks and few pixels round more than those of the paper.
+# Sides of images for float32 and bfloat16. In bfloat16, narrow networks and few pixels have larger rounding errors.
 SIDE, LARGE = 64, 128
-# Rounding may move an activation across the kink of a ReLU, which changes gradients; for some seeds none is so near.
+# Rounding may move an activation across the kink of a ReLU, which changes gradients; with some seeds none is near it.
 SEEDS = range(5)
-# Networks of an optimizer on which one of its terms does not depend.
+# Pairs of a network and a term of its optimizer that does not depend on the network.
 INDEPENDENT = {("generator", "kl"), ("generator", "code_l2")}
 TOLERANCE, COSINE = 1e-4, 0.99
 
 
 def tables(machine, folder, side, **count):
-    """Pairs of images and weights of VGG-16, made by the pipeline's stages."""
+    """Returns image pairs and weights of VGG-16, computed by the pipeline's stages."""
     folder.mkdir()
     folder = project(folder, machine.worker, side, **count)
     succeed(folder, machine, "pair_images", "import_weights")
@@ -33,8 +33,9 @@ def tables(machine, folder, side, **count):
 
 
 def objective(name, folder, terms_alone=False):
-    """The objective with an encoder from scratch, so that no pre-trained one is needed. With `terms_alone` each term has an
-    optimizer of its own, whose first moments are the term's gradient."""
+    """Returns an objective whose encoder starts from scratch, so that no pre-trained encoder is needed.
+
+    With `terms_alone` each term has its own optimizer, whose first moments are the term's gradient."""
     text = (ROOT / f"pipelines/objectives/{name}.toml").read_text().replace('"pretrained"', '"scratch"')
     if terms_alone:
         declared = tomllib.loads(text)
@@ -58,7 +59,7 @@ def train(folder, inputs, /, nf=8, encoder_nf=8, batch=2, **params):
 
 
 def gradients(checkpoint):
-    """First moments of Adam after one step, by optimizer and network: with beta1 = 0 the gradients, else in proportion."""
+    """Returns Adam's first moments after one step, by optimizer and network. They are proportional to the gradients."""
     found = {}
     for name in sorted(checkpoint):
         if name.startswith("adam.") and ".m." in name:
@@ -68,7 +69,7 @@ def gradients(checkpoint):
 
 
 def differences(exact, other):
-    """Largest relative difference of the losses and of the gradients, and the cosine of each gradient."""
+    """Returns the largest relative differences of losses and gradients, and the cosine of each gradient."""
     losses = max(abs(other[0][name] - value) / max(abs(value), 1e-6) for name, value in exact[0].items())
     both = gradients(exact[1]), gradients(other[1])
     pairs = {name: (a, both[1][name]) for name, a in both[0].items() if a.norm() > 0}
@@ -81,14 +82,14 @@ def differences(exact, other):
 
 
 def of_step(machine, folder, inputs, precision, warm_up, batch=2, **params):
-    """Differences of a step on the device from the same step on the CPU, after `warm_up` steps of the device."""
+    """Returns the differences between a step on the device and on the CPU, after `warm_up` steps of the device."""
     folder.mkdir()
     params |= {"batch": batch}
     train(folder / "start", inputs, stop_kimg=warm_up * batch / 1000, device=machine.device, **params)
     inputs, params = inputs | {"generator": folder / "start/model"}, params | {"stop_kimg": batch / 1000}
     params["precision"] = precision
     exact = train(folder / "cpu", inputs, device="cpu", **params)
-    # Without a GPU, one thread stands in for it: its sums are rounded in another order.
+    # Without a GPU, a computation with one thread replaces it, because its sums are rounded in another order.
     other = {"device": machine.device} | ({} if machine.has_gpu else {"cpus": 1})
     return differences(exact, train(folder / "device", inputs, **other, **params))
 
@@ -101,7 +102,7 @@ def agree(found, precision):
 
 
 def first_that_agrees(machine, folder, inputs, precision, warm_up, **params):
-    """Differences for the first seed whose step agrees, or else for the last seed."""
+    """Returns the differences for the first seed whose step agrees, or else for the last seed."""
     for seed in SEEDS:
         found = of_step(machine, folder / f"{precision}-{seed}", inputs, precision, warm_up, seed=seed, **params)
         if agree(found, precision) or machine.seconds_left() < 0:
@@ -110,8 +111,9 @@ def first_that_agrees(machine, folder, inputs, precision, warm_up, **params):
 
 
 def steps_against_cpu(machine):
-    """Losses and gradients of one step agree with the CPU: 1e-4 in fp32, a cosine of 0.99 in bf16. How far bf16 is from
-    float32 is another question, which tests/parity/test_precision.py answers without a GPU."""
+    """Checks that losses and gradients of one step agree with the CPU: 1e-4 in fp32, a cosine of 0.99 in bf16.
+
+    tests/parity/test_precision.py compares bf16 with float32, without a GPU."""
     figures = {}
     with tempfile.TemporaryDirectory() as name:
         small, large = (tables(machine, Path(name) / str(side), side) for side in (SIDE, LARGE))
@@ -120,7 +122,7 @@ def steps_against_cpu(machine):
             own.mkdir()
             read = {"objective": objective(objective_name, own, terms_alone=True)}
             found = figures[objective_name] = {"fp32": first_that_agrees(machine, own, small | read, "fp32", 4)}
-            if has_bf16():  # emulated, the step of the CPU takes hours
+            if has_bf16():  # if bf16 is emulated, the step on the CPU takes hours
                 wide = {"nf": 32, "encoder_nf": 64}
                 found["bf16"] = first_that_agrees(machine, own, large | read, "bf16", 10, **wide)
             machine.note(f"{objective_name}: {found}")

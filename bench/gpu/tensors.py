@@ -1,4 +1,4 @@
-"""Reads safetensors files. The package of that name is not among what the check may expect on the machine."""
+"""Reads safetensors files, because the machine of the check may lack the package safetensors."""
 
 import json
 import struct
@@ -9,7 +9,7 @@ KINDS = {"F32": torch.float32, "F64": torch.float64, "BF16": torch.bfloat16, "I6
 
 
 def load(path):
-    """Tensors of a file by name."""
+    """Returns the tensors of a file by name."""
     content = bytearray(path.read_bytes())
     (length,) = struct.unpack_from("<Q", content)
     header = json.loads(content[8 : 8 + length])

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every stage of this project. Rows are invented from the numbers of their images, alone."""
+"""Worker of all stages of this project. It generates rows from the numbers of their images alone."""
 
 import json
 import sys
@@ -10,15 +10,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 CROPS = 8
-FRAMES = 5000  # of a video
+FRAMES = 5000  # per video
 CLUSTERS = 40
 GRAMS = {"relu1_2": 2080, "relu2_2": 8256, "relu3_2": 32896, "relu4_2": 131328, "relu5_2": 131328}
-# Rows that are invented at once.
+# Rows that are generated at once.
 NARROW, WIDE = 1 << 17, 32
 
 
 def uniform(numbers, seed, width=1):
-    """Float32 in [0, 1): hashes of the numbers (splitmix64). Multiples of 2^-24: sums do not depend on their order."""
+    """Returns float32 in [0, 1): hashes of the numbers (splitmix64), in multiples of 2^-24."""
     mixed = numbers.astype(np.uint64)[:, None] * np.uint64(width) + np.arange(width, dtype=np.uint64)
     mixed += np.uint64(seed << 40)
     mixed *= np.uint64(0x9E3779B97F4A7C15)
@@ -90,14 +90,14 @@ STAGES = {stage.__name__: stage for stage in [list_images, embeddings, grams, fr
 
 
 def listed(path):
-    """Numbers of images, and no rows yet of them."""
+    """Returns the numbers of the images, and None, because the images have no keys yet."""
     images = json.load(open(path))
     numbers = np.setdiff1d(np.arange(images["rows"]), images["absent"], assume_unique=True).astype(np.int64)
     return numbers, None
 
 
 def given(path):
-    """Numbers of the rows that are asked for, and their keys."""
+    """Returns the numbers of the requested rows, and their keys."""
     images = pq.read_table(path)
     return images["number"].to_numpy(), images["image_id"]
 

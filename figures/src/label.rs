@@ -7,7 +7,7 @@ pub fn letter(n: usize) -> String {
     before + &last.to_string()
 }
 
-/// A value in few characters.
+/// Short text of a value.
 pub fn number(value: f64) -> String {
     let size = value.abs();
     match size {
@@ -19,7 +19,7 @@ pub fn number(value: f64) -> String {
     }
 }
 
-/// Seconds as people read them: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`.
+/// Readable text of a duration in seconds: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`.
 pub fn human_seconds(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     match whole {

@@ -5,34 +5,34 @@ use anyhow::{Context as _, Result};
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 
-/// A picture with a line of text under it; without a picture, a gap.
+/// Picture with a line of text under it, or a gap.
 pub struct Cell {
-    /// The image.
+    /// Picture; `None` for a gap.
     pub picture: Option<RgbImage>,
-    /// Text under the image.
+    /// Text under the picture.
     pub caption: String,
 }
 
-/// Pictures side by side.
+/// Row of pictures.
 pub struct Row {
-    /// Heading; none if empty.
+    /// Heading; empty for a row without a heading.
     pub label: String,
-    /// From left to right.
+    /// Cells from left to right.
     pub cells: Vec<Cell>,
 }
 
-/// A contact sheet.
+/// Contact sheet.
 pub struct Sheet {
     /// Title of the sheet.
     pub title: String,
-    /// From top to bottom.
+    /// Rows from top to bottom.
     pub rows: Vec<Row>,
 }
 
-/// Smallest and largest side at which a picture is shown: the shorter side of the largest, in pixels.
+/// Smallest and largest length of the shorter side of a picture's place, in pixels.
 const SHOWN: (u32, u32) = (112, 256);
 
-/// The longest side at which one is shown.
+/// Largest length of the longer side of a picture's place, in pixels.
 const LONGEST: u32 = 640;
 const MARGIN: u32 = 10;
 const TITLE: f32 = 18.0;
@@ -45,31 +45,31 @@ fn line(size: f32) -> u32 {
 }
 
 impl Cell {
-    /// A picture with its caption.
+    /// Cell with a picture and its caption.
     pub fn new(picture: RgbImage, caption: impl Into<String>) -> Self {
         Self { picture: Some(picture), caption: caption.into() }
     }
 
-    /// Nothing, in a grid.
+    /// Empty cell of a grid.
     pub fn gap() -> Self {
         Self { picture: None, caption: String::new() }
     }
 }
 
 impl Row {
-    /// Cells without a label.
+    /// Row of cells without a label.
     pub fn plain(cells: Vec<Cell>) -> Self {
         Self { label: String::new(), cells }
     }
 }
 
 impl Sheet {
-    /// The sheet with its title and `note` above the rows.
+    /// Draws the sheet with its title and `note` above the rows.
     ///
     /// # Errors
-    /// When the font cannot be read.
+    /// Returns an error if the font cannot be read.
     pub fn draw(&self, note: &str) -> Result<RgbImage> {
-        let font = FontRef::try_from_slice(epaint_default_fonts::HACK_REGULAR).context("the font")?;
+        let font = FontRef::try_from_slice(epaint_default_fonts::HACK_REGULAR).context("cannot read font")?;
         let (side, height) = self.shown();
         let longest = self.rows.iter().map(|row| row.cells.len()).max().unwrap_or(0) as u32;
         let text = width(&font, TITLE, &self.title).max(width(&font, TEXT, note)) as u32 + 1;
@@ -100,7 +100,7 @@ impl Sheet {
         Ok(canvas)
     }
 
-    /// Width and height of the place that each picture has, in pixels.
+    /// Width and height of the place of each picture on the sheet, in pixels.
     fn shown(&self) -> (u32, u32) {
         let pictures = self.rows.iter().flat_map(|row| &row.cells).filter_map(|cell| cell.picture.as_ref());
         let sizes: Vec<(u32, u32)> = pictures.map(RgbImage::dimensions).collect();
@@ -114,7 +114,7 @@ impl Sheet {
     }
 }
 
-/// A size as large as it may be in a place, of the same proportions.
+/// Largest size that fits into `place` and keeps the proportions.
 fn fit((width, height): (u32, u32), place: (u32, u32)) -> (u32, u32) {
     let (width, height) = (width.max(1), height.max(1));
     let scale = (f64::from(place.0) / f64::from(width)).min(f64::from(place.1) / f64::from(height));
@@ -128,7 +128,7 @@ fn width(font: &FontRef, size: f32, text: &str) -> f32 {
     text.chars().map(|c| font.h_advance(font.glyph_id(c))).sum()
 }
 
-/// Writes a line whose upper left corner is at `at`, cut off where it would be wider than `room`.
+/// Writes a line of text with its upper left corner at `at`. Text beyond a width of `room` pixels is cut off.
 fn write(canvas: &mut RgbImage, font: &FontRef, size: f32, at: (u32, u32), room: u32, text: &str) {
     let scaled = font.as_scaled(PxScale::from(size));
     let (mut x, baseline) = (at.0 as f32, at.1 as f32 + scaled.ascent());

@@ -4,10 +4,11 @@ use std::sync::Once;
 
 use plotters::style::{FontStyle, RGBColor, register_font};
 
-/// The font's name, once it is registered.
+/// Name of the font that [`register_fonts`] registers.
 pub const FONT: &str = "sans-serif";
 
-/// Told apart by people who do not see all colours, too: those of Okabe and Ito (2008), their yellow darker and last.
+/// Colours that people with impaired colour vision can distinguish: those of Okabe and Ito (2008), with a
+/// darker yellow at the end.
 pub const COLOURS: [RGBColor; 8] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -19,7 +20,7 @@ pub const COLOURS: [RGBColor; 8] = [
     RGBColor(200, 190, 40),
 ];
 
-/// Makes [`FONT`] known; figures need none of the system's.
+/// Registers [`FONT`], so that figures need no font of the system.
 pub fn register_fonts() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| drop(register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT)));

@@ -1,4 +1,4 @@
-//! The artifacts of a pipeline over a dataset: `callsheet` is asked which there are.
+//! Artifacts of a pipeline over a dataset, as `callsheet ls` lists them.
 
 use std::env;
 use std::ffi::OsString;
@@ -11,19 +11,19 @@ use serde::Deserialize;
 
 use crate::code;
 
-/// Which pipeline, over which data, how large: as everywhere in callsheet.
+/// Pipeline, dataset, profile and overrides, as in all commands of callsheet.
 #[derive(Args, Clone, Default)]
-pub(crate) struct Which {
-    /// Pipeline: a file in pipelines/ [default: as callsheet.toml says]
+pub(crate) struct TargetArgs {
+    /// Pipeline, a file in pipelines/ [default: `pipeline` in callsheet.toml, or the only pipeline]
     #[arg(short, long, env = "CALLSHEET_PIPELINE")]
     pipeline: Option<String>,
-    /// Dataset: a file in pipelines/datasets/ [default: as callsheet.toml says]
+    /// Dataset, a file in pipelines/datasets/ [default: `dataset` in callsheet.toml]
     #[arg(short, long, env = "CALLSHEET_DATASET")]
     dataset: Option<String>,
-    /// Profile: a file in pipelines/profiles/ [default: as callsheet.toml says]
+    /// Profile, a file in pipelines/profiles/ [default: `profile` in callsheet.toml]
     #[arg(short = 'P', long, env = "CALLSHEET_PROFILE")]
     profile: Option<String>,
-    /// Set a parameter, over every file; may be repeated
+    /// Override a parameter, or a variable (`vars.NAME=VALUE`); takes precedence over all files. Repeatable
     #[arg(long, value_name = "STAGE.PARAM=VALUE")]
     set: Vec<String>,
 }
@@ -36,27 +36,27 @@ pub(crate) struct Artifact {
     pub name: String,
     /// `table`, `file` or `directory`.
     pub kind: String,
-    /// Path; none if it is not there yet.
+    /// Path; `None` if the artifact is not computed yet.
     pub path: Option<PathBuf>,
-    /// Stand-ins that it rests on.
+    /// Stand-ins on which the artifact is based.
     pub rests_on: Vec<String>,
 }
 
-/// Answer of `callsheet ls --json`.
+/// Output of `callsheet ls --json`.
 #[derive(Deserialize)]
 struct Listed {
     artifacts: Vec<Artifact>,
 }
 
-/// The tables of a pipeline over a dataset.
+/// Tables of a pipeline over a dataset.
 #[derive(Debug, Default)]
 pub(crate) struct Artifacts(Vec<Artifact>);
 
-impl Which {
-    /// Asks for the artifacts as they are now, or as `run` left them.
+impl TargetArgs {
+    /// Lists the artifacts as they are now, or as `run` left them.
     ///
     /// # Errors
-    /// When callsheet cannot be started, or refuses.
+    /// Returns an error if callsheet cannot be started, or fails.
     pub(crate) fn artifacts(&self, run: Option<&str>) -> Result<Artifacts> {
         let engine = env::var_os("CALLSHEET").unwrap_or_else(|| OsString::from("callsheet"));
         let mut command = Command::new(&engine);
@@ -80,8 +80,7 @@ impl Which {
 }
 
 impl Artifacts {
-    /// Names by which a table can be meant: `stage.output`, and `output` or `stage` where that is one
-    /// table's alone.
+    /// Names of a table: `stage.output`, and `output` or `stage` if no other table has that name.
     pub(crate) fn aliases<'a>(&'a self, artifact: &'a Artifact) -> Vec<&'a str> {
         let (stage, output) = artifact.name.rsplit_once('.').unwrap_or((&artifact.name, ""));
         let alone =
@@ -96,10 +95,10 @@ impl Artifacts {
         names
     }
 
-    /// The table that a name means, and its path.
+    /// Finds the table with a name, and its path.
     ///
     /// # Errors
-    /// When there is none of that name, several, or it is not there yet.
+    /// Returns an error if the name is unknown or ambiguous, or the table is not computed yet.
     pub(crate) fn find(&self, name: &str) -> Result<(&Artifact, &Path)> {
         let Some(artifact) = self.0.iter().find(|artifact| self.aliases(artifact).contains(&name)) else {
             let all = self.0.iter().map(|artifact| artifact.name.as_str());
@@ -109,29 +108,29 @@ impl Artifacts {
                 true => miette!(
                     code = code::UNKNOWN_NAME,
                     help = suggest(name, &self.shortest()),
-                    "there is no table `{name}`, neither artifact nor file"
+                    "unknown table `{name}`: no artifact and no file has this name"
                 ),
                 false => miette!(
                     code = code::UNKNOWN_NAME,
-                    help = several.join(", "),
-                    "`{name}` may be one of several tables"
+                    help = format!("name one of them: {}", several.join(", ")),
+                    "several tables have the name `{name}`"
                 ),
             });
         };
         let path = artifact.path.as_deref().ok_or_else(|| {
             let stage = stage_of(&artifact.name);
-            let help = format!("`callsheet run {stage}` makes it");
+            let help = format!("run `callsheet run {stage}`");
             miette!(
                 code = code::NOT_COMPUTED,
                 help = help,
-                "`{}` is not there yet with these parameters",
+                "`{}` is not computed yet with these parameters",
                 artifact.name
             )
         })?;
         Ok((artifact, path))
     }
 
-    /// The shortest name of every table.
+    /// Shortest name of every table.
     pub(crate) fn shortest(&self) -> Vec<&str> {
         let shortest = |artifact| self.aliases(artifact).into_iter().min_by_key(|alias| alias.len());
         self.0.iter().filter_map(shortest).collect()
@@ -151,7 +150,7 @@ fn stage_of(name: &str) -> &str {
     name.rsplit_once('.').map_or(name, |(stage, _)| stage)
 }
 
-/// `did you mean `x`? (known: a, b, x)`, for a name that does not exist.
+/// Help for an unknown name: ``did you mean `x`? (known: a, b, x)``.
 pub(crate) fn suggest<S: AsRef<str>>(wanted: &str, known: &[S]) -> String {
     let scored =
         known.iter().map(|name| (strsim::normalized_damerau_levenshtein(wanted, name.as_ref()), name));

@@ -1,4 +1,4 @@
-//! Codes of errors, as docs/errors.md lists them, and the code of an error of the libraries.
+//! Error codes, as listed in docs/errors.md, and the codes of errors of libraries.
 
 use std::fmt;
 use std::io;
@@ -9,24 +9,24 @@ use miette::{Diagnostic, LabeledSpan, Report, SourceCode};
 pub(crate) const CONFLICT: &str = "callsheet::conflict";
 /// callsheet itself failed.
 pub(crate) const INTERNAL: &str = "callsheet::internal";
-/// A query has a form that is not allowed.
+/// A query has an invalid form.
 pub(crate) const INVALID_VALUE: &str = "callsheet::invalid_value";
 /// A command lacks a name that it needs.
 pub(crate) const MISSING_ARGUMENT: &str = "callsheet::missing_argument";
-/// A result is not in the store yet.
+/// A result is not computed yet.
 pub(crate) const NOT_COMPUTED: &str = "callsheet::not_computed";
 /// A Parquet file cannot be read.
 pub(crate) const PARQUET: &str = "callsheet::parquet";
-/// A name is not among those that exist.
+/// A name does not exist.
 pub(crate) const UNKNOWN_NAME: &str = "callsheet::unknown_name";
-/// A file is damaged, or a column does not hold what the query takes it for.
+/// A file is damaged, or a column does not have the type that the query expects.
 pub(crate) const UNREADABLE: &str = "callsheet::unreadable";
-/// An input is valid, and the command does not work on its kind.
+/// An input is valid, but the command does not support its kind.
 pub(crate) const UNSUPPORTED: &str = "callsheet::unsupported";
-/// The operating system refused something.
+/// The operating system refused to read or write.
 pub(crate) const IO: &str = "callsheet::io";
 
-/// An error of a library, with the code that it lacks.
+/// Error of a library, which has no code of its own.
 #[derive(Debug)]
 struct Coded(Report);
 
@@ -61,7 +61,7 @@ impl Diagnostic for Coded {
     }
 }
 
-/// The error with a code: its own, or that of its cause.
+/// Returns the error with a code: its own, or one that depends on its causes.
 pub(crate) fn coded(error: Report) -> Report {
     if error.code().is_some() { error } else { Coded(error).into() }
 }

@@ -1,4 +1,4 @@
-//! Two tables side by side: rows by their key, columns by how they are distributed.
+//! Comparison of two tables: rows by their key, columns by their distribution.
 
 use std::fmt::Write;
 
@@ -15,10 +15,10 @@ use crate::output::Output;
 use crate::statistics::type_name;
 use crate::table::Table;
 
-/// Keys that a difference names.
+/// Largest number of keys that are printed for a kind of difference.
 const NAMED: IdxSize = 5;
 
-/// Suffix of the columns of B next to those of A: no column ends so.
+/// Suffix of the columns of B in a join with A. No name of a column ends with it.
 const OTHER: &str = "\u{0}b";
 
 #[derive(Serialize)]
@@ -30,9 +30,9 @@ struct Difference<'a> {
     added: Rows,
     removed: Rows,
     changed: Rows,
-    /// Rows that changed in a column, by column.
+    /// Number of rows that changed in a column, by column.
     changed_columns: Vec<(String, u64)>,
-    /// Columns that one of the two lacks, or has of another type.
+    /// Differences between the columns: missing in one table, or of another type.
     schema: Vec<String>,
     drift: Vec<Drift>,
 }
@@ -43,11 +43,11 @@ struct Rows {
     first: Vec<String>,
 }
 
-/// Prints what differs. The exit code says whether anything does, or with `max_psi`, whether a column's
-/// population stability index is beyond that.
+/// Prints the differences. Returns [`DIFFERENT`] if there are any. With `max_psi`, returns it only if the
+/// tables have different columns, or a column's population stability index exceeds `max_psi`.
 ///
 /// # Errors
-/// When a table cannot be read, or its rows cannot be told apart.
+/// Returns an error if a table cannot be read, or no column identifies its rows.
 pub(crate) fn show(
     tables: &[Table; 2],
     key: Option<&str>,
@@ -101,7 +101,8 @@ pub(crate) fn show(
     Ok(if max_psi.map_or(same, within) { SUCCESS } else { DIFFERENT })
 }
 
-/// The column that tells the rows of both apart: as said, as a footer says, or the first that can.
+/// Column that identifies the rows of both tables: the user's choice, the key in the footer of A, or the
+/// first column `..id` with distinct values.
 fn key_of<'a>(tables: &'a [Table; 2], said: Option<&'a str>) -> Result<&'a str> {
     let [a, b] = tables;
     let known: Vec<&str> = a.schema.iter_names().map(|name| name.as_str()).collect();
@@ -118,8 +119,8 @@ fn key_of<'a>(tables: &'a [Table; 2], said: Option<&'a str>) -> Result<&'a str> 
             if !tells_apart(table, key)? {
                 return Err(miette!(
                     code = code::UNSUPPORTED,
-                    help = format!("name another one with --key; columns: {}", known.join(", ")),
-                    "`{key}` does not tell the rows of `{}` apart: some are there twice, or null",
+                    help = format!("name another column with --key; columns: {}", known.join(", ")),
+                    "`{key}` does not identify the rows of `{}`: some values are duplicates or null",
                     table.name
                 ));
             }
@@ -133,8 +134,8 @@ fn key_of<'a>(tables: &'a [Table; 2], said: Option<&'a str>) -> Result<&'a str> 
     }
     Err(miette!(
         code = code::MISSING_ARGUMENT,
-        help = format!("name it with --key; columns: {}", known.join(", ")),
-        "it is not known which column names the rows of `{}`",
+        help = format!("name a column with --key; columns: {}", known.join(", ")),
+        "no column is known to identify the rows of `{}`",
         a.name
     ))
 }
@@ -147,7 +148,7 @@ fn tells_apart(table: &Table, key: &str) -> Result<bool> {
     Ok(number(&counted, 0).unwrap_or_default() as u64 == table.rows() && number(&counted, 1) == Some(0.0))
 }
 
-/// Columns that both have, and what the schemas differ in.
+/// Columns that both tables have with equal types, and the other differences between the schemas.
 fn shared(a: &Table, b: &Table) -> (Vec<String>, Vec<String>) {
     let (mut shared, mut faults) = (Vec::new(), Vec::new());
     for (name, kind) in a.schema.iter() {
@@ -164,7 +165,7 @@ fn shared(a: &Table, b: &Table) -> (Vec<String>, Vec<String>) {
     (shared, faults)
 }
 
-/// The keys of a table, and of every other column a hash of each value: all that has to be held.
+/// Keys of a table, and hashes of the values of other columns. The comparison needs no more in memory.
 fn digests(table: &Table, key: &str, columns: &[String]) -> Result<DataFrame> {
     let hash = |name: &String| {
         let value = match table.schema.get(name.as_str()) {

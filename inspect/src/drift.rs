@@ -1,9 +1,9 @@
 //! Drift of a column's values between two tables.
 //!
-//! The population stability index is the sum over bins of `(b - a) ln(b / a)`, with the shares a and b
-//! of the rows in each bin: under 0.1 is said to be little, over 0.25 much. Bins of numbers are the
-//! deciles of A, and what lies below its smallest; of text, its values. Nulls, and numbers that are not
-//! finite, are bins of their own.
+//! The population stability index (PSI) is the sum over bins of `(b - a) ln(b / a)`, where a and b are the
+//! shares of the rows in each bin. By convention, less than 0.1 is a small drift, and more than 0.25 a large
+//! one. The bins of numbers are the deciles of A, and one bin below the smallest number of A. The bins of
+//! text are its values. Nulls and numbers that are not finite have bins of their own.
 
 use std::collections::BTreeMap;
 
@@ -14,29 +14,30 @@ use serde::Serialize;
 use crate::frame::{collect, column, number};
 use crate::statistics::{Moments, finite, moments, numeric};
 
-/// Text with more different values tells its rows apart, and has no distribution.
+/// Largest number of distinct values of text with a distribution. Text with more values identifies rows.
 const MOST_VALUES: u64 = 100;
 
-/// Share that stands for none: a bin that is empty on one side would be infinitely far.
+/// Share of an empty bin. With a share of 0, the index would be infinite.
 const NONE: f64 = 1e-4;
 
 /// Drift of a column.
 #[derive(Debug, Serialize)]
 pub(crate) struct Drift {
-    /// Its name.
+    /// Name of the column.
     pub column: String,
     /// Population stability index.
     pub psi: f64,
-    /// Of numbers, in A.
+    /// Moments in A, if the column contains numbers.
     pub a: Option<Moments>,
-    /// Of numbers, in B.
+    /// Moments in B, if the column contains numbers.
     pub b: Option<Moments>,
 }
 
-/// Compares a column; none if it has no distribution: keys, vectors, pictures.
+/// Compares a column of two tables. Returns `None` if the column has no distribution: keys, vectors,
+/// pictures.
 ///
 /// # Errors
-/// When it cannot be read.
+/// Returns an error if the column cannot be read.
 pub(crate) fn drift(frames: [&LazyFrame; 2], name: &str, kind: &DataType) -> Result<Option<Drift>> {
     let vector = matches!(kind, DataType::Array(..) | DataType::List(_));
     let drift = |psi, a, b| Some(Drift { column: name.to_owned(), psi, a, b });
@@ -58,7 +59,7 @@ pub(crate) fn drift(frames: [&LazyFrame; 2], name: &str, kind: &DataType) -> Res
     let bin = match few {
         (true, true) => text(),
         (false, false) => text().is_not_null().cast(DataType::String),
-        // Of a column that was one of few values, all others are one.
+        // If only one table has few values, all other values share one bin.
         (first, _) => {
             let known = counted(frames[usize::from(!first)], text())?;
             let known = Series::new("known".into(), known.into_keys().collect::<Vec<_>>());
@@ -82,7 +83,7 @@ fn deciles(frame: &LazyFrame, name: &str) -> Result<Vec<f64>> {
     Ok(edges)
 }
 
-/// The bin that a number is in.
+/// Bin of a number.
 fn number_bin(name: &str, min: Option<f64>, edges: &[f64]) -> Expr {
     let value = || column(name).cast(DataType::Float64);
     let above = edges.iter().map(|edge| value().gt(lit(*edge)).cast(DataType::Int32));
@@ -97,7 +98,7 @@ fn number_bin(name: &str, min: Option<f64>, edges: &[f64]) -> Expr {
         .otherwise(bin)
 }
 
-/// Shares of the rows by a text.
+/// Share of the rows with each text.
 fn counted(frame: &LazyFrame, value: Expr) -> Result<BTreeMap<String, f64>> {
     let values = frame.clone().select([value.alias("value")]);
     let counted = values.group_by([col("value")]).agg([len().cast(DataType::Float64).alias("rows")]);
@@ -111,7 +112,7 @@ fn counted(frame: &LazyFrame, value: Expr) -> Result<BTreeMap<String, f64>> {
     Ok(counts.into_iter().map(|(value, rows)| (value, rows / all.max(1.0))).collect())
 }
 
-/// The population stability index of two sets of shares.
+/// Population stability index of two sets of shares.
 fn psi(a: &BTreeMap<String, f64>, b: &BTreeMap<String, f64>) -> f64 {
     let share = |of: &BTreeMap<String, f64>, bin: &String| of.get(bin).copied().unwrap_or_default().max(NONE);
     let bins: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
@@ -123,14 +124,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_values_have_moved_nowhere_and_others_as_far_as_the_formula_says() {
+    fn equal_columns_have_no_drift_and_shifted_ones_that_of_the_formula() {
         let numbers = |shift: f64| {
             df!("x" => (0..1000).map(|n| f64::from(n) + shift).collect::<Vec<_>>()).expect("rows").lazy()
         };
         let (here, there) = (numbers(0.0), numbers(101.0));
         let psi = |a, b| drift([a, b], "x", &DataType::Float64).expect("read").expect("numbers").psi;
         assert_eq!(psi(&here, &here), 0.0);
-        // A tenth moves from the lowest bin, which ends with 100, to the highest: to none, and to a fifth.
+        // A tenth of the rows moves from the lowest bin, which ends at 100, to the highest bin. The share of
+        // the lowest bin becomes 0, that of the highest a fifth.
         let wanted = (NONE - 0.101) * (NONE / 0.101).ln() + 0.101 * (0.201f64 / 0.1).ln();
         assert!((psi(&here, &there) - wanted).abs() < 1e-3, "{} {wanted}", psi(&here, &there));
     }
@@ -147,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn nulls_what_is_not_finite_and_a_constant_that_falls_have_moved() {
+    fn nulls_nan_and_changed_constants_count_as_drift() {
         let numbers = |numbers: Vec<Option<f64>>| df!("x" => numbers).expect("rows").lazy();
         let psi = |a: &LazyFrame, b: &LazyFrame| {
             drift([a, b], "x", &DataType::Float64).expect("read").expect("numbers").psi

@@ -10,37 +10,37 @@ use serde::Serialize;
 
 use crate::code;
 
-/// Names that callsheet writes begin with this.
+/// Prefix of the keys that callsheet writes.
 const PREFIX: &str = "callsheet.";
 
-/// A file of a table.
+/// File of a table.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Part {
     /// Path of the file.
     pub path: PathBuf,
-    /// Its rows.
+    /// Number of rows.
     pub rows: u64,
-    /// Its row groups.
+    /// Number of row groups.
     pub row_groups: usize,
-    /// Its size in bytes.
+    /// Size of the file, in bytes.
     pub bytes: u64,
-    /// Bytes of each column, compressed and not.
+    /// Compressed and uncompressed size of each column, in bytes.
     pub columns: BTreeMap<String, (u64, u64)>,
-    /// The footer's pairs that callsheet wrote, without the prefix.
+    /// Values that callsheet wrote into the footer, by key without the prefix.
     pub pairs: BTreeMap<String, String>,
 }
 
 /// Reads the footer of one file.
 ///
 /// # Errors
-/// When it is no Parquet file, or was not written to its end.
+/// Returns an error if the file is not a Parquet file, or is incomplete.
 pub(crate) fn read(path: &Path) -> Result<Part> {
     let file =
         File::open(path).into_diagnostic().wrap_err_with(|| format!("cannot open {}", path.display()))?;
     let bytes = file.metadata().into_diagnostic()?.len();
     let mut reader = ParquetReader::new(file);
     let footer = reader.get_metadata().map_err(|error| {
-        let help = "is it a Parquet file, and was it written to its end?";
+        let help = "check that this is a complete Parquet file";
         miette!(code = code::PARQUET, help = help, "cannot read {}: {error}", path.display())
     })?;
     let pairs = footer.key_value_metadata.iter().flatten();

@@ -1,14 +1,14 @@
-//! Computing and reading frames of the query engine.
+//! Evaluation of the query engine's frames, and access to their values.
 
 use miette::{Report, Result, miette};
 use polars::prelude::*;
 
 use crate::code;
 
-/// Computes rows, a part at a time where that is possible.
+/// Computes rows, in parts where that is possible.
 ///
 /// # Errors
-/// When a column is used as what it is not, or a file is damaged.
+/// Returns an error if a column does not have the type that the query expects, or a file is damaged.
 pub(crate) fn collect(frame: LazyFrame) -> Result<DataFrame> {
     let result = frame.collect_with_engine(Engine::Streaming).map_err(|error| failure(&error))?;
     Ok(result.unwrap_single())
@@ -30,17 +30,17 @@ pub(crate) fn message(error: &PolarsError) -> String {
     error.to_string().split("\n\nResolved plan").next().unwrap_or_default().to_owned()
 }
 
-/// A number of rows as the query engine counts them.
+/// Number of rows in the query engine's type. A number that is too large becomes the largest one.
 pub(crate) fn row_number(count: usize) -> IdxSize {
     IdxSize::try_from(count).unwrap_or(IdxSize::MAX)
 }
 
-/// A number of the first row.
+/// Number in a column of the first row.
 pub(crate) fn number(rows: &DataFrame, column: usize) -> Option<f64> {
     rows.columns().get(column)?.get(0).ok()?.extract::<f64>()
 }
 
-/// A number as people read it.
+/// Short text of a number.
 pub(crate) fn short(number: f64) -> String {
     let size = number.abs();
     match size {
@@ -53,7 +53,7 @@ pub(crate) fn short(number: f64) -> String {
     }
 }
 
-/// A column by its name, whatever is in that.
+/// Column with exactly this name: no character in the name is a wildcard.
 pub(crate) fn column(name: &str) -> Expr {
     Expr::Column(name.into())
 }

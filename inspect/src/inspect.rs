@@ -1,11 +1,11 @@
-//! `callsheet inspect`.
+//! `callsheet inspect`: statistics, queries and differences of tables.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use miette::{Result, WrapErr, miette};
 
-use crate::artifacts::Which;
+use crate::artifacts::TargetArgs;
 use crate::code;
 use crate::exit::SUCCESS;
 use crate::output::{Format, Output};
@@ -14,14 +14,14 @@ use crate::sql::{Question, ask};
 use crate::table::{Table, open};
 use crate::{diff, overview, rows};
 
-/// Look into tables: statistics, queries, differences
+/// Inspect tables: statistics, SQL queries, differences
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  callsheet inspect style_clusters.clusters              columns, sizes, statistics, where it came from
-  callsheet inspect copied.parquet                       the same of any file, anywhere
-  callsheet inspect clusters --head 5                    the first rows by their key
-  callsheet inspect clusters --sample 5 --seed 7         some rows, the same for the same seed
+  callsheet inspect style_clusters.clusters              columns, sizes, statistics, and origin of a table
+  callsheet inspect copied.parquet                       any Parquet file, also outside of a project
+  callsheet inspect clusters --head 5                    the first rows in the order of the key
+  callsheet inspect clusters --sample 5 --seed 7         random rows; equal seeds select equal rows
   callsheet inspect clusters --where 'cluster = 3 and distance > 0.1'
   callsheet inspect --sql 'select cluster, count(*) as n from clusters group by cluster order by n desc'
   callsheet inspect --sql 'select f.frame_id, c.cluster from pairs f join clusters c using (image_id)'
@@ -29,56 +29,60 @@ Examples:
   callsheet inspect --diff latest~1:gram_features.grams gram_features.grams
   callsheet inspect --diff a.parquet b.parquet --key image_id --max-psi 0.2
 
-A table is an artifact, by `stage.output` or by whichever half is unique, as it is now or as a run left it
-(`latest~1:clusters`); or a Parquet file, or a folder of them. In --sql the first table is `self` too.
-Without --head, --sample, --where or --columns, --format json is that page. JSON has no NaN: it is null there.
+A table is an artifact, a Parquet file, or a folder of Parquet files. An artifact is named `stage.output`, or by
+one of these two names if it is unique; `latest~1:clusters` is the artifact as the run before the latest left it.
+In --sql, `self` is another name of the first table. Without --head, --sample, --where and --columns, --format
+json prints the overview of a table. In JSON, NaN becomes null.
 
-Exit codes: 0 done, 1 `--diff`: the tables differ (with --max-psi: a column moved further), 2 refused.")]
+Exit codes: 0 success; 1 with --diff: the tables differ (with --max-psi: a column drifted further, or the tables
+have different columns); 2 error.")]
 pub(crate) struct Inspect {
-    /// Tables: artifacts, files, or NAME=either, to name it in --sql
+    /// Tables: artifacts or files; NAME=TABLE gives a table a name for --sql
     #[arg(value_name = "TABLE")]
     tables: Vec<String>,
-    /// Only rows of which this is true: an SQL expression
+    /// Use only rows for which this SQL expression is true
     #[arg(long = "where", value_name = "EXPRESSION", conflicts_with_all = ["sql", "diff"])]
     filter: Option<String>,
-    /// Only these columns
+    /// Use only these columns
     #[arg(long, value_name = "COLUMN,..", value_delimiter = ',', conflicts_with_all = ["sql", "diff"])]
     columns: Vec<String>,
-    /// Show the first rows, by their key
+    /// Show the first rows in the order of the key; 10 without a number
     #[arg(long, value_name = "ROWS", num_args = 0..=1, default_missing_value = "10", conflicts_with_all = ["sql", "sample", "diff"])]
     head: Option<usize>,
-    /// Show rows drawn by chance
+    /// Show random rows; 10 without a number
     #[arg(long, value_name = "ROWS", num_args = 0..=1, default_missing_value = "10", conflicts_with_all = ["sql", "diff"])]
     sample: Option<usize>,
-    /// Of that chance
+    /// Seed of --sample
     #[arg(long, default_value_t = 0, requires = "sample")]
     seed: u64,
-    /// Show what a query answers
+    /// Show the result of an SQL query
     #[arg(long, value_name = "QUERY", conflicts_with = "diff")]
     sql: Option<String>,
-    /// Compare two tables: rows by their key, columns by how they are distributed
+    /// Compare two tables: rows by their key, columns by their distribution
     #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with = "tables")]
     diff: Option<Vec<String>>,
-    /// The column that names rows, for --diff [default: as the footer says]
+    /// Column that identifies rows, for --diff [default: the key in the footer, or the first unique column
+    /// `..id`]
     #[arg(long, value_name = "COLUMN", requires = "diff")]
     key: Option<String>,
-    /// With --diff: only a population stability index beyond this is a difference
+    /// Largest population stability index that --diff accepts in a column. Typical: 0.1 (small drift) to 0.25
+    /// (large)
     #[arg(long, value_name = "PSI", requires = "diff")]
     max_psi: Option<f64>,
-    /// Read wide columns too, however large they are, for the statistics
+    /// Compute statistics also for columns of vectors larger than 256 MiB
     #[arg(long)]
     full: bool,
-    /// How to print rows
+    /// Format of printed rows
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// Print to this file
+    /// Write to this file instead of stdout
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Rows that a printed table shows at most
+    /// Largest number of rows of a printed table
     #[arg(long, value_name = "ROWS", default_value_t = 40)]
     limit: usize,
     #[command(flatten)]
-    which: Which,
+    which: TargetArgs,
 }
 
 impl Inspect {
@@ -98,8 +102,8 @@ impl Inspect {
         let [name] = self.tables.as_slice() else {
             return Err(miette!(
                 code = code::MISSING_ARGUMENT,
-                help = "`callsheet ls` lists artifacts; several tables are for --sql, two for --diff",
-                "{} tables are named, and one can be looked at",
+                help = "name one table (see `callsheet ls`), or use --sql for several tables, --diff for two",
+                "{} tables are named, but one is required",
                 self.tables.len()
             ));
         };
@@ -116,7 +120,8 @@ impl Inspect {
             (None, Some(count)) => {
                 output.rows(rows::sample(&chosen.frame, chosen.filtered(), count, self.seed)?)
             }
-            // Rows that are asked for in a format are wanted themselves; the page is there as JSON too.
+            // All formats except text print rows; JSON prints the overview if no rows or columns are
+            // selected.
             (None, None)
                 if self.format != Format::Table
                     && (self.format != Format::Json || self.filter.is_some() || !self.columns.is_empty()) =>

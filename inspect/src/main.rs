@@ -1,13 +1,13 @@
-//! `callsheet-inspect`: what is in a table. `callsheet inspect` and `callsheet sheet` start it.
+//! `callsheet-inspect`: viewer for tables. `callsheet inspect` and `callsheet sheet` start this program.
 //!
 //! | module | from | to |
 //! |---|---|---|
-//! | `artifacts` | a pipeline over a dataset, asked of `callsheet` | names and places of its tables |
-//! | `table` | a Parquet file, or a folder of them | a lazy frame, and what the footers say |
-//! | `rows` | a table, `--where`, `--head`, `--sample` | the rows that are asked for |
-//! | `sql` | tables by name, a query | what it answers |
-//! | `statistics`, `overview` | a table | what its columns hold |
-//! | `diff`, `drift` | two tables | rows that came, went and changed; columns that moved |
+//! | `artifacts` | a pipeline over a dataset, listed by `callsheet ls` | names and paths of its tables |
+//! | `table` | a Parquet file, or a folder of them | a lazy frame, and the contents of the footers |
+//! | `rows` | a table, `--where`, `--head`, `--sample` | the selected rows |
+//! | `sql` | tables by name, a query | the result of the query |
+//! | `statistics`, `overview` | a table | statistics of its columns |
+//! | `diff`, `drift` | two tables | added, removed and changed rows; drift of columns |
 //! | `sheet` | tables of images | contact sheets |
 //! | `frame` | a lazy frame | its rows |
 //! | `output` | rows | text, CSV, JSON, Parquet |
@@ -53,12 +53,13 @@ enum Subcommands {
 }
 
 fn main() -> ExitCode {
-    // As callsheet does: lines of errors are wrapped only in a terminal.
+    // As in callsheet, lines of errors are wrapped only in a terminal.
     let wrap = std::io::stderr().is_terminal();
     let handler = move |_: &_| Box::new(MietteHandlerOpts::new().wrap_lines(wrap).build()) as Box<_>;
     let _ = miette::set_hook(Box::new(handler));
     let command = Cli::parse().command;
-    // The query engine panics on types and joins that it does not know; tables are made by strangers.
+    // The query engine panics on some types and joins, and tables may come from any program. A panic is
+    // printed as an error below.
     std::panic::set_hook(Box::new(|_| {}));
     let execute = || match command {
         Subcommands::Inspect(command) => command.execute(),
@@ -74,13 +75,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// Panic of the query engine.
+/// Error for a panic of the query engine.
 fn unknown(panic: &(dyn std::any::Any + Send)) -> miette::Report {
     let said = panic.downcast_ref::<String>().map(String::as_str);
-    let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it does not say why");
+    let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it gave no reason");
     miette::miette!(
         code = code::UNSUPPORTED,
-        help = "it does not know this type or kind of query: try other columns, or put it otherwise",
-        "the query engine gave up: {said}"
+        help = "try other columns or another query; some types and kinds of query are unsupported",
+        "the query engine failed: {said}"
     )
 }

@@ -1,5 +1,5 @@
 //! Rows as text, CSV, JSON or Parquet. The only module that prints.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where printing is done")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "all output is printed here")]
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};
@@ -19,25 +19,25 @@ use crate::table::without_pictures;
 /// Format of printed rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people.
+    /// Aligned columns of text.
     Table,
-    /// Comma-separated; vectors as text, pictures by name.
+    /// Comma-separated values; vectors as text, pictures by file name.
     Csv,
-    /// One array of objects.
+    /// JSON: one array of objects.
     Json,
-    /// One object a line.
+    /// JSON: one object per line.
     Ndjson,
-    /// Parquet, pictures and all.
+    /// Parquet, including pictures.
     Parquet,
 }
 
 /// Destination and format of the output.
 pub(crate) struct Output {
-    /// Format.
+    /// Format of the output.
     pub format: Format,
-    /// To which file; stdout if none.
+    /// File to write; stdout if `None`.
     pub path: Option<PathBuf>,
-    /// Rows that a printed table shows at most.
+    /// Largest number of rows of a printed table.
     pub limit: usize,
 }
 
@@ -45,7 +45,7 @@ impl Output {
     /// Prints rows.
     ///
     /// # Errors
-    /// When they cannot be computed, or the file cannot be written.
+    /// Returns an error if the rows cannot be computed, or the file cannot be written.
     pub(crate) fn rows(&self, frame: LazyFrame) -> Result<()> {
         let frame = match self.format {
             Format::Table => return self.table(frame),
@@ -62,7 +62,7 @@ impl Output {
             (None, Format::Parquet) => Err(miette!(
                 code = code::MISSING_ARGUMENT,
                 help = "name a file with --output",
-                "Parquet is not for terminals"
+                "Parquet cannot be printed to stdout"
             )),
             (_, Format::Csv) => self.text(collect(frame)?, |rows, out| CsvWriter::new(out).finish(rows)),
             (_, format) => {
@@ -74,10 +74,10 @@ impl Output {
         }
     }
 
-    /// Prints an answer that is no rows: text for people, or JSON.
+    /// Prints an answer that does not consist of rows: as text, or as JSON.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// Returns an error if the file cannot be written.
     pub(crate) fn answer(&self, text: &str, value: &impl Serialize) -> Result<()> {
         let text = match self.format {
             Format::Json | Format::Ndjson => serde_json::to_string_pretty(value).into_diagnostic()?,
@@ -89,7 +89,7 @@ impl Output {
     fn table(&self, frame: LazyFrame) -> Result<()> {
         let rows = collect(without_pictures(frame)?.limit(row_number(self.limit).saturating_add(1)))?;
         let more = match rows.height() > self.limit {
-            true => format!("the first {} rows; --limit shows more, --format csv all", self.limit),
+            true => format!("the first {} rows; use --limit for more, --format csv for all", self.limit),
             false => format!("{} rows", rows.height()),
         };
         self.write(format!("{}{more}", grid(&rows.head(Some(self.limit)))?).as_bytes())
@@ -115,7 +115,7 @@ impl Output {
         }
         let mut out = std::io::stdout().lock();
         match out.write_all(text).and_then(|()| out.write_all(b"\n")) {
-            // A reader that has gone away (`| head`) is no error.
+            // A reader that closes the pipe early (`| head`) is not an error.
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {
                 Err(error).into_diagnostic().wrap_err("cannot write to stdout")
             }
@@ -128,10 +128,11 @@ fn create(path: &PathBuf) -> Result<File> {
     File::create(path).into_diagnostic().wrap_err_with(|| format!("cannot create {}", path.display()))
 }
 
-/// Writes rows to a file as they are computed; whoever reads it finds it before or after.
+/// Writes rows to a file as they are computed. A rename at the end replaces the file, so that a reader sees
+/// the old or the complete new file.
 fn sink(frame: LazyFrame, path: &Path, format: FileWriteFormat) -> Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    // A device or a pipe is written to as it is.
+    // A device or a pipe is written to directly.
     let draft = match path.exists() && !path.is_file() {
         true => path.to_owned(),
         false => path.with_file_name(format!(".{name}.{}", std::process::id())),
@@ -153,7 +154,7 @@ pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end());
 }
 
-/// Rows in columns, numbers to the right.
+/// Text of rows in aligned columns; numbers are aligned to the right.
 fn grid(rows: &DataFrame) -> Result<String> {
     let mut columns: Vec<(Vec<String>, bool)> = Vec::new();
     for column in rows.columns() {
@@ -182,13 +183,13 @@ fn grid(rows: &DataFrame) -> Result<String> {
     Ok(text)
 }
 
-/// A text without characters that a terminal would obey.
+/// Text in which control characters are escaped, because a terminal would obey them.
 pub(crate) fn printable(text: &str) -> String {
     let shown = |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() };
     text.chars().map(shown).collect()
 }
 
-/// Characters of a text, and values of a vector, that a cell shows.
+/// Largest numbers of characters of a text, and of values of a vector, that a cell shows.
 const CELL: (usize, usize) = (60, 4);
 
 fn cell(value: &AnyValue) -> String {
@@ -213,7 +214,7 @@ fn cell(value: &AnyValue) -> String {
     }
 }
 
-/// Rows as JSON can say them: pictures by name, other bytes not at all.
+/// Rows that JSON can represent: pictures become file names, and other bytes become null.
 fn plain(frame: LazyFrame) -> Result<LazyFrame> {
     let mut frame = without_pictures(frame)?;
     let schema = frame.collect_schema().into_diagnostic()?;
@@ -229,7 +230,7 @@ fn plain(frame: LazyFrame) -> Result<LazyFrame> {
     Ok(if lists.is_empty() { frame } else { frame.with_columns(lists) })
 }
 
-/// Rows as CSV can say them: `1;2;3` for a vector.
+/// Rows that CSV can represent: a vector becomes `1;2;3`.
 fn flat(mut frame: LazyFrame) -> Result<LazyFrame> {
     let schema = frame.collect_schema().into_diagnostic()?;
     let lists = schema.iter().filter(|(_, kind)| matches!(kind, DataType::List(_)));

@@ -14,14 +14,15 @@ use crate::rows::{Chosen, count};
 use crate::statistics::{Statistics, bars, of, type_name};
 use crate::table::{Table, is_image};
 
-/// A column of vectors is read for its statistics up to so many bytes; a larger one if that is asked for.
+/// Largest uncompressed size of a column of vectors, in bytes, whose statistics are computed without
+/// `--full`.
 const READ: u64 = 256 << 20;
 
 #[derive(Serialize)]
 struct Overview<'a> {
     table: &'a str,
     rows: u64,
-    /// Rows that the filter lets through, if there is one.
+    /// Number of rows that pass the filter, if there is a filter.
     chosen: Option<u64>,
     bytes: u64,
     row_groups: usize,
@@ -31,10 +32,10 @@ struct Overview<'a> {
     columns: Vec<Statistics>,
 }
 
-/// Prints the page.
+/// Prints the overview.
 ///
 /// # Errors
-/// When a column cannot be read.
+/// Returns an error if a column cannot be read.
 pub(crate) fn show(table: &Table, rows: &Chosen, full: bool, output: &Output) -> Result<()> {
     let sizes = table.sizes();
     let mut columns = Vec::new();
@@ -70,7 +71,7 @@ fn text(overview: &Overview) -> String {
     let mut line = |name: &str, value: String| _ = writeln!(text, "{name:<12} {value}");
     line("table", overview.table.to_owned());
     let chosen =
-        overview.chosen.map(|chosen| format!(", {chosen} of which are looked at")).unwrap_or_default();
+        overview.chosen.map(|chosen| format!(", of which {chosen} pass the filter")).unwrap_or_default();
     line("rows", format!("{}{chosen}", overview.rows));
     let files = match overview.parts.len() {
         1 => "1 file".to_owned(),
@@ -82,19 +83,19 @@ fn text(overview: &Overview) -> String {
         ("stage_version", "version"),
         ("action_key", "action key"),
         ("parameters", "parameters"),
-        ("parents", "made from"),
-        ("rests_on", "rests on"),
+        ("parents", "inputs"),
+        ("rests_on", "based on"),
         ("key", "key"),
     ] {
         let actions: Vec<&String> = overview.parts.iter().filter_map(|part| part.pairs.get(name)).collect();
         let Some(value) = actions.first().filter(|value| !value.is_empty()) else { continue };
         let others = actions.iter().filter(|other| other != &value).count();
         let others =
-            if others > 0 { format!(" (of its first file; others of {others})") } else { String::new() };
+            if others > 0 { format!(" (first file; it differs in {others} others)") } else { String::new() };
         line(title, format!("{value}{others}"));
     }
     if overview.made_by.is_empty() {
-        line("made by", "not callsheet: its footer does not say".to_owned());
+        line("origin", "unknown: the footer has no values of callsheet".to_owned());
     }
     let name = width(overview.columns.iter().map(|column| column.column.as_str()));
     let kind = width(overview.columns.iter().map(|column| column.kind.as_str()));
@@ -116,13 +117,13 @@ fn width<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
     texts.map(str::len).max().unwrap_or(0)
 }
 
-/// `0 nulls  0 to 5, mean 2 ± 1, median 2  ▁█▂`.
+/// Text of a column's statistics: `2 nulls, 0 to 5, mean 2 ± 1, median 2, |▁█▂|`.
 fn facts(column: &Statistics) -> String {
     let mut facts = Vec::new();
     match column.nulls {
         Some(0) => {}
         Some(nulls) => facts.push(format!("{nulls} nulls")),
-        None if vector_name(&column.kind) => facts.push("not read: --full reads it".to_owned()),
+        None if vector_name(&column.kind) => facts.push("not read; use --full".to_owned()),
         None => {}
     }
     if column.not_finite > 0 {
@@ -137,7 +138,7 @@ fn facts(column: &Statistics) -> String {
         let most = column.most.iter().map(|(value, count)| format!("{} {count}", printable(value)));
         facts.push(most.collect::<Vec<_>>().join(", "));
     } else if let (Some(first), Some(last)) = (&column.first, &column.last) {
-        let distinct = column.distinct.map(|distinct| format!("{distinct} different, ")).unwrap_or_default();
+        let distinct = column.distinct.map(|distinct| format!("{distinct} distinct, ")).unwrap_or_default();
         facts.push(format!("{distinct}`{}` to `{}`", printable(first), printable(last)));
     }
     facts.join(", ")
@@ -147,7 +148,7 @@ fn vector_name(kind: &str) -> bool {
     kind.ends_with(']') || kind.starts_with("list<")
 }
 
-/// Bytes as people read them.
+/// Readable text of a size in bytes.
 pub(crate) fn size(bytes: u64) -> String {
     let units = ["B", "KB", "MB", "GB", "TB"];
     let mut amount = bytes as f64;

@@ -1,4 +1,4 @@
-//! The rows of a table that are asked for.
+//! Selection of rows of a table.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -14,19 +14,19 @@ use crate::frame::{collect, number, row_number};
 use crate::sql::explained;
 use crate::table::{Table, scan};
 
-/// Rows of a table, and how they were chosen.
+/// Selected rows of a table, with the selection.
 pub(crate) struct Chosen {
-    /// The rows.
+    /// Selected rows.
     pub frame: LazyFrame,
-    /// The columns that are shown.
+    /// Names of the selected columns.
     pub columns: Vec<String>,
     filter: Option<String>,
 }
 
-/// The rows of a table of which an expression is true, with the columns named.
+/// Selects the rows of a table for which `filter` is true, and the named columns (all if none is named).
 ///
 /// # Errors
-/// When the expression is none, or there is no such column.
+/// Returns an error if the filter is not a valid expression, or a column does not exist.
 pub(crate) fn chosen(table: &Table, filter: Option<&str>, columns: &[String]) -> Result<Chosen> {
     let all: Vec<String> = table.schema.iter_names().map(|name| name.to_string()).collect();
     if let Some(unknown) = columns.iter().find(|column| !all.contains(column)) {
@@ -47,7 +47,7 @@ pub(crate) fn chosen(table: &Table, filter: Option<&str>, columns: &[String]) ->
 }
 
 impl Chosen {
-    /// True if some were left out.
+    /// Returns true if a filter was applied.
     pub(crate) fn filtered(&self) -> bool {
         self.filter.is_some()
     }
@@ -56,14 +56,14 @@ impl Chosen {
 /// Number of rows.
 ///
 /// # Errors
-/// When they cannot be counted.
+/// Returns an error if the rows cannot be counted.
 pub(crate) fn count(frame: &LazyFrame) -> Result<u64> {
     let counted = collect(frame.clone().select([len()]))?;
     Ok(number(&counted, 0).unwrap_or_default() as u64)
 }
 
-/// Rows of which an expression is true. As part of a query: alone, a column that is called as a clause
-/// (`cluster`) would be taken for one.
+/// Rows for which an expression is true. The expression is parsed as part of a query, because alone, a column
+/// with the name of a clause (`cluster`) would be parsed as this clause.
 fn filtered(frame: LazyFrame, filter: Option<&str>) -> Result<LazyFrame, PolarsError> {
     let Some(filter) = filter else { return Ok(frame) };
     let mut context = SQLContext::new();
@@ -73,11 +73,11 @@ fn filtered(frame: LazyFrame, filter: Option<&str>) -> Result<LazyFrame, PolarsE
     Ok(frame)
 }
 
-/// The first rows by their key. Each file is sorted by it, so that without a filter the first ones of
-/// each are enough.
+/// First rows in the order of the key. Each file is sorted by the key, so without a filter the first rows of
+/// each file suffice.
 ///
 /// # Errors
-/// When a file cannot be read.
+/// Returns an error if a file cannot be read.
 pub(crate) fn head(table: &Table, chosen: &Chosen, count: usize) -> Result<LazyFrame> {
     let count = row_number(count);
     let key = table.key().filter(|_| table.parts.len() > 1);
@@ -96,14 +96,15 @@ pub(crate) fn head(table: &Table, chosen: &Chosen, count: usize) -> Result<LazyF
     Ok(first.select([by_name(&chosen.columns, true, false).as_expr()]))
 }
 
-/// So many drawn stretches of rows are read one by one, each without the rest of the table.
+/// Largest number of contiguous stretches of drawn rows that are read one by one, without the rest of the
+/// table.
 const STRETCHES: usize = 64;
 
-/// Rows drawn by chance, in their order: as many, the same for the same seed. `filtered` says that rows
-/// of a table were left out, so that where a row is, is only known by reading.
+/// `count` random rows in the order of the table, determined by `seed`. `filtered` is true if `frame` is a
+/// filtered table; then the positions of its rows are known only after reading.
 ///
 /// # Errors
-/// When a row cannot be read.
+/// Returns an error if a row cannot be read.
 pub(crate) fn sample(frame: &LazyFrame, filtered: bool, count: usize, seed: u64) -> Result<LazyFrame> {
     let drawn = draw(self::count(frame)?, count as u64, seed);
     let stretches = runs(&drawn);
@@ -125,7 +126,7 @@ pub(crate) fn sample(frame: &LazyFrame, filtered: bool, count: usize, seed: u64)
     concat(rows, UnionArgs::default()).into_diagnostic()
 }
 
-/// `count` of the numbers below `all`, increasing: Floyd's algorithm on a splitmix64 stream.
+/// `count` random numbers below `all`, distinct and increasing: Floyd's algorithm on a splitmix64 stream.
 fn draw(all: u64, count: u64, seed: u64) -> BTreeSet<u64> {
     let mut state = seed;
     let mut next = || {
@@ -160,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_draw_is_of_different_numbers_in_range_and_the_same_for_the_same_seed() {
+    fn a_sample_has_distinct_rows_in_range_and_depends_only_on_its_seed() {
         let drawn = draw(1000, 50, 7);
         assert_eq!((drawn.len(), drawn.clone()), (50, draw(1000, 50, 7)));
         assert!(drawn.iter().all(|n| *n < 1000) && drawn != draw(1000, 50, 8));

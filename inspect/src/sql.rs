@@ -8,25 +8,25 @@ use polars::error::PolarsError;
 use polars::prelude::LazyFrame;
 use polars::sql::SQLContext;
 
-use crate::artifacts::{Artifacts, Which, suggest};
+use crate::artifacts::{Artifacts, TargetArgs, suggest};
 use crate::code;
 use crate::table::{Table, open};
 
-/// A query over tables.
+/// Query over tables.
 pub(crate) struct Question<'a> {
-    /// SQL.
+    /// Query in SQL.
     pub query: &'a str,
     /// Tables as named on the command line.
     pub tables: &'a [String],
-    /// Artifacts of the pipeline.
-    pub which: &'a Which,
+    /// Pipeline whose artifacts the query may name.
+    pub which: &'a TargetArgs,
 }
 
-/// Answers a query; nothing is read yet.
+/// Plans a query, without reading rows.
 ///
 /// # Errors
-/// When the query is no SQL, or names a table or column that there is not: those that there are are
-/// listed.
+/// Returns an error if the query is not valid SQL, or names an unknown table or column. The help lists the
+/// known names.
 pub(crate) fn ask(question: &Question) -> Result<LazyFrame> {
     let mut context = SQLContext::new();
     let mut known = Vec::new();
@@ -37,8 +37,8 @@ pub(crate) fn ask(question: &Question) -> Result<LazyFrame> {
         if known.iter().any(|known| known == alias) {
             return Err(miette!(
                 code = code::CONFLICT,
-                help = "name them apart: a=one.parquet b=other.parquet",
-                "two tables are called `{alias}`"
+                help = "give them different names: a=one.parquet b=other.parquet",
+                "two tables have the name `{alias}`"
             ));
         }
         known.push(alias.to_owned());
@@ -47,7 +47,7 @@ pub(crate) fn ask(question: &Question) -> Result<LazyFrame> {
             context.register("self", frame);
         }
     }
-    // Artifacts, as far as the query may mean them; outside of a project there are none.
+    // Only artifacts that the query may mean are registered. Outside of a project there are none.
     let mut absent = Vec::new();
     if question.tables.is_empty() || context.execute(question.query).is_err() {
         match question.which.artifacts(None) {
@@ -73,7 +73,7 @@ fn columns_of(context: &mut SQLContext, table: &str) -> Result<Vec<String>> {
     Ok(schema.iter_names().map(|name| name.to_string()).collect())
 }
 
-/// Name and path of a table on the command line: `name=path`, or the end of its path.
+/// Name and path of a table on the command line: `name=path`, or a path whose last part is the name.
 fn alias_of(named: &str) -> (&str, &str) {
     let plain = |alias: &str| !alias.is_empty() && alias.chars().all(|c| c.is_alphanumeric() || c == '_');
     match named.split_once('=').filter(|(alias, _)| plain(alias)) {
@@ -85,13 +85,13 @@ fn alias_of(named: &str) -> (&str, &str) {
     }
 }
 
-/// The names in a text, and the quoted ones whole.
+/// Words of a query, and its quoted texts in full.
 fn words(query: &str) -> BTreeSet<&str> {
     let plain = query.split(|c: char| !(c.is_alphanumeric() || c == '_'));
     plain.chain(query.split('"')).collect()
 }
 
-/// Registers the artifacts that a query may mean; returns the names of those that are not there yet.
+/// Registers the artifacts that a query may mean. Returns the names of artifacts that are not computed yet.
 fn register(
     context: &mut SQLContext,
     known: &mut Vec<String>,
@@ -117,7 +117,7 @@ fn register(
     Ok(absent)
 }
 
-/// Error of a query, and the names that exist.
+/// Error of a query, with the known names as its help.
 pub(crate) fn explained(
     error: &PolarsError,
     known: &[String],
@@ -143,15 +143,15 @@ pub(crate) fn explained(
         return match absent.contains(&quoted) {
             true => miette!(
                 code = code::NOT_COMPUTED,
-                help = "`callsheet plan` says what makes it",
-                "`{quoted}` is not there yet"
+                help = "run `callsheet plan` to see the stage that computes it",
+                "`{quoted}` is not computed yet"
             ),
             false => miette!(code = code::UNKNOWN_NAME, help = suggest(&quoted, known), "{said}"),
         };
     }
     miette!(
         code = code::INVALID_VALUE,
-        help = "SQL as polars speaks it: select .. from .. where .. group by .. order by .. limit ..",
+        help = "use the SQL of polars: select .. from .. where .. group by .. order by .. limit ..",
         "{said}"
     )
 }

@@ -7,48 +7,48 @@ use serde::Serialize;
 use crate::frame::{collect, column, number};
 use crate::table::is_image;
 
-/// Bars of a histogram.
+/// Number of bars of a histogram.
 const BINS: i64 = 16;
 
-/// Values of a text column that are listed, if there are no more.
+/// Largest number of distinct values of a text column for which the values are listed.
 const LISTED: u32 = 6;
 
-/// Kind of a column's content.
+/// Statistics of a column.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Statistics {
     /// Name of the column.
     pub column: String,
-    /// Its type.
+    /// Type of the column.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Rows without a value; none if it was not read.
+    /// Number of rows without a value; `None` if the column was not read.
     pub nulls: Option<u64>,
-    /// Values that are NaN or infinite, of floats and vectors of them.
+    /// Number of values that are NaN or infinite, in floats and vectors of floats.
     #[serde(skip_serializing_if = "is_zero")]
     pub not_finite: u64,
-    /// Different values, of text and truths.
+    /// Number of distinct values, in text and booleans.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distinct: Option<u64>,
-    /// The first value, of text, truths and times.
+    /// Smallest value, in text, booleans and times.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<String>,
-    /// The last one.
+    /// Largest value, in text, booleans and times.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<String>,
-    /// Of numbers: ends, mean, deviation, and the 5, 50 and 95 % quantiles, of those that are finite.
+    /// Minimum, maximum, mean, standard deviation, and 5, 50 and 95 % quantiles of the finite numbers.
     #[serde(flatten)]
     pub moments: Option<Moments>,
-    /// Of numbers: how many lie in each of equal parts between the smallest and the largest.
+    /// Number of finite numbers in each of 16 bins of equal width between minimum and maximum.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub histogram: Vec<u64>,
-    /// Of text: the most frequent values, with their number.
+    /// Values of text with their numbers of rows, the most frequent first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub most: Vec<(String, u64)>,
-    /// Bytes in the files.
+    /// Compressed size in the files, in bytes.
     pub bytes: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(count: &u64) -> bool {
     *count == 0
 }
@@ -56,9 +56,9 @@ fn is_zero(count: &u64) -> bool {
 /// Moments and quantiles of numbers.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Moments {
-    /// The smallest.
+    /// Minimum.
     pub min: f64,
-    /// The largest.
+    /// Maximum.
     pub max: f64,
     /// Mean.
     pub mean: f64,
@@ -72,10 +72,10 @@ pub(crate) struct Moments {
     pub q95: f64,
 }
 
-/// Reads a column of `frame` and says what it holds.
+/// Reads a column of `frame`, and returns its statistics.
 ///
 /// # Errors
-/// When it cannot be read.
+/// Returns an error if the column cannot be read.
 pub(crate) fn of(frame: &LazyFrame, name: &str, kind: &DataType) -> Result<Statistics> {
     let mut statistics =
         Statistics { column: name.to_owned(), kind: type_name(kind), ..Statistics::default() };
@@ -122,7 +122,7 @@ pub(crate) fn of(frame: &LazyFrame, name: &str, kind: &DataType) -> Result<Stati
     Ok(statistics)
 }
 
-/// Numbers of a column that are finite.
+/// Finite numbers of a column.
 pub(crate) fn finite(name: &str) -> Expr {
     let floats = column(name).cast(DataType::Float64);
     floats.clone().filter(floats.is_finite())
@@ -130,16 +130,16 @@ pub(crate) fn finite(name: &str) -> Expr {
 
 /// Summary of a column of numbers.
 pub(crate) struct Summed {
-    /// Of those that are finite; none if none is.
+    /// Moments of the finite numbers; `None` if no number is finite.
     pub of: Option<Moments>,
     nulls: Option<u64>,
     not_finite: u64,
 }
 
-/// Sums up a column of numbers in one reading.
+/// Summarizes a column of numbers in one pass.
 ///
 /// # Errors
-/// When it cannot be read.
+/// Returns an error if the column cannot be read.
 pub(crate) fn moments(frame: &LazyFrame, name: &str) -> Result<Summed> {
     let finite = || finite(name);
     let strange = column(name).cast(DataType::Float64).is_finite().not();
@@ -166,7 +166,7 @@ pub(crate) fn moments(frame: &LazyFrame, name: &str) -> Result<Summed> {
     Ok(Summed { of, nulls: at(0).map(|nulls| nulls as u64), not_finite: at(1).unwrap_or_default() as u64 })
 }
 
-/// The smallest and the largest value, as text.
+/// Smallest and largest value, as text.
 fn ends(values: LazyFrame, value: Expr) -> Result<(Option<String>, Option<String>)> {
     let as_text = |end: Expr, name: &str| end.cast(DataType::String).alias(name);
     let ends = [as_text(value.clone().min(), "first"), as_text(value.max(), "last")];
@@ -174,7 +174,7 @@ fn ends(values: LazyFrame, value: Expr) -> Result<(Option<String>, Option<String
     Ok((text(&ends, 0, 0), text(&ends, 1, 0)))
 }
 
-/// Returns true if statistics of numbers make sense.
+/// Returns true if a column contains numbers, or vectors of numbers.
 pub(crate) fn numeric(kind: &DataType) -> bool {
     match kind {
         DataType::Array(inner, _) | DataType::List(inner) => inner.is_primitive_numeric(),
@@ -183,7 +183,7 @@ pub(crate) fn numeric(kind: &DataType) -> bool {
 }
 
 fn histogram(values: LazyFrame, name: &str, min: f64, max: f64) -> Result<Vec<u64>> {
-    // The difference of the ends may be more than a number holds, or less.
+    // The difference between maximum and minimum may overflow, or be too small for a normal number.
     let width = max / BINS as f64 - min / BINS as f64;
     let bin = match width.is_normal() {
         true => (column(name) / lit(width) - lit(min / width)).floor().cast(DataType::Int64),
@@ -226,7 +226,7 @@ fn text(rows: &DataFrame, column: usize, at: usize) -> Option<String> {
     }
 }
 
-/// The name of a type, as stage.toml declares it.
+/// Name of a type in stage.toml.
 pub(crate) fn type_name(kind: &DataType) -> String {
     match kind {
         DataType::String => "string".into(),
@@ -243,7 +243,7 @@ pub(crate) fn type_name(kind: &DataType) -> String {
     }
 }
 
-/// A histogram as a line of text.
+/// Histogram as a line of text.
 pub(crate) fn bars(counts: &[u64]) -> String {
     let most = counts.iter().copied().max().unwrap_or(0).max(1);
     let level = |count: u64| match count {
@@ -259,7 +259,7 @@ mod tests {
     use crate::frame::short;
 
     #[test]
-    fn a_column_of_numbers_is_summed_up_without_what_is_not_finite() {
+    fn statistics_of_numbers_leave_out_nulls_and_non_finite_values() {
         let rows = df!("x" => [Some(1.0), Some(2.0), None, Some(f64::NAN), Some(9.0)]).expect("rows");
         let found = of(&rows.lazy(), "x", &DataType::Float64).expect("statistics");
         assert_eq!((found.nulls, found.not_finite), (Some(1), 1));
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn every_number_is_in_a_bar_however_far_they_are_apart() {
+    fn every_number_is_in_a_bar_of_the_histogram_even_at_extreme_ranges() {
         for numbers in [vec![-1.7e308, 0.0, 1.7e308], vec![0.0, 5e-324], vec![7.0, 7.0], vec![-1.0, 0.1, 3.3]]
         {
             let count = numbers.len() as u64;

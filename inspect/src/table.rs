@@ -1,4 +1,4 @@
-//! A table: a Parquet file, or a folder of them.
+//! Tables: a table is a Parquet file, or a folder of Parquet files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,29 +9,29 @@ use polars::polars_utils::pl_path::PlRefPath;
 use polars::prelude::{DataType, LazyFrame, ScanArgsParquet, Schema, col};
 use rayon::prelude::*;
 
-use crate::artifacts::{Artifacts, Which};
+use crate::artifacts::{Artifacts, TargetArgs};
 use crate::code;
 use crate::footer::{self, Part};
 
-/// A table whose rows are not read yet.
+/// Table whose rows are not read yet.
 pub(crate) struct Table {
-    /// As the user named it, or its artifact.
+    /// Name of the artifact, or the name that the user gave.
     pub name: String,
-    /// Stand-ins that it rests on.
+    /// Stand-ins on which the table is based.
     pub rests_on: Vec<String>,
-    /// Its files.
+    /// Files of the table.
     pub parts: Vec<Part>,
-    /// Its columns.
+    /// Columns with their types.
     pub schema: Schema,
 }
 
-/// Table that the user names: a path, an artifact, or `RUN:ARTIFACT` as a run left it.
+/// Opens the table that the user names: a path, an artifact, or `RUN:ARTIFACT` as a run left it.
 ///
 /// # Errors
-/// When there is no such table, or it cannot be read.
-pub(crate) fn open(name: &str, which: &Which, artifacts: &mut Option<Artifacts>) -> Result<Table> {
+/// Returns an error if the table does not exist or cannot be read.
+pub(crate) fn open(name: &str, which: &TargetArgs, artifacts: &mut Option<Artifacts>) -> Result<Table> {
     let path = Path::new(name);
-    // A folder that happens to be called as an artifact is none, unless it is meant by its path.
+    // A folder that has the name of an artifact by chance is a table only if its path is given, e.g. `name/`.
     if path.is_file() || name.contains('/') || name.ends_with(".parquet") {
         return Table::open(name, path, Vec::new());
     }
@@ -52,7 +52,8 @@ impl Table {
     /// Opens the file or folder at `path`.
     ///
     /// # Errors
-    /// When it cannot be read, holds no Parquet file, or its files have different columns.
+    /// Returns an error if the path cannot be read or contains no Parquet file, or if its files have
+    /// different columns.
     pub(crate) fn open(name: &str, path: &Path, rests_on: Vec<String>) -> Result<Self> {
         let parts = files(path)?.par_iter().map(|path| footer::read(path)).collect::<Result<Vec<Part>>>()?;
         let mut table = Self { name: name.to_owned(), rests_on, parts, schema: Schema::default() };
@@ -62,10 +63,10 @@ impl Table {
         Ok(table)
     }
 
-    /// Its rows, those of a folder file by file.
+    /// Rows of the table, file by file.
     ///
     /// # Errors
-    /// When a file has other columns than the first.
+    /// Returns an error if a file has other columns than the first.
     pub(crate) fn scan(&self) -> Result<LazyFrame> {
         scan(self.parts.iter().map(|part| part.path.as_path()))
     }
@@ -75,12 +76,12 @@ impl Table {
         self.parts.iter().map(|part| part.rows).sum()
     }
 
-    /// The column that names its rows, if its footer says so.
+    /// Column that identifies the rows, if the footer names it.
     pub(crate) fn key(&self) -> Option<&str> {
         self.parts.first()?.pairs.get("key").map(String::as_str)
     }
 
-    /// Size in bytes of each column, compressed and not.
+    /// Compressed and uncompressed size of each column, in bytes.
     pub(crate) fn sizes(&self) -> BTreeMap<&str, (u64, u64)> {
         let mut sizes: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
         for (name, (packed, plain)) in self.parts.iter().flat_map(|part| &part.columns) {
@@ -92,7 +93,7 @@ impl Table {
     }
 }
 
-/// Rows of files of one table.
+/// Rows of the files of a table.
 pub(crate) fn scan<'a>(files: impl Iterator<Item = &'a Path>) -> Result<LazyFrame> {
     let paths: Vec<PlRefPath> =
         files.map(|path| PlRefPath::try_from_path(path).into_diagnostic()).collect::<Result<_>>()?;
@@ -113,22 +114,22 @@ fn files(path: &Path) -> Result<Vec<PathBuf>> {
     match files.is_empty() {
         true => Err(miette!(
             code = code::UNSUPPORTED,
-            help = "a table is a Parquet file, or a folder of them",
-            "{} holds no Parquet file",
+            help = "name a Parquet file, or a folder of Parquet files",
+            "{} contains no Parquet file",
             path.display()
         )),
         false => Ok(files),
     }
 }
 
-/// Returns true if a column holds encoded pictures: a struct of `bytes` and `path`.
+/// Returns true if a column contains encoded pictures: a struct of `bytes` and `path`.
 pub(crate) fn is_image(kind: &DataType) -> bool {
     let DataType::Struct(fields) = kind else { return false };
     let names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
     names == ["bytes", "path"]
 }
 
-/// Rows in which each picture is the name of its file.
+/// Replaces each picture by the name of its file.
 pub(crate) fn without_pictures(mut frame: LazyFrame) -> Result<LazyFrame> {
     let schema = frame.collect_schema().into_diagnostic()?;
     let pictures = schema.iter().filter(|(_, kind)| is_image(kind));

@@ -1,3 +1,3 @@
-//! Cargo considers build dependencies of packages with a build script alone.
+//! Makes Cargo consider the build dependencies, which it ignores in a package without a build script.
 
 fn main() {}

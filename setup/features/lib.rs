@@ -1,1 +1,1 @@
-//! Nothing: the package is its list of features.
+//! An empty library: the package consists only of its list of features.

@@ -7,34 +7,35 @@ use std::path::{Path, PathBuf};
 
 use arrow::record_batch::RecordBatch;
 use callsheet_worker::code::Code;
-use callsheet_worker::error::{Doing, Error, Result, suggest};
+use callsheet_worker::error::{Error, IoContext, Result, suggest};
 use callsheet_worker::table::{part_files, read_batches, row_count, row_digests, rows_at_once, schema};
 use parquet::errors::ParquetError;
 
 use crate::declare::{ChecksDecl, RowsCheck};
 use values::{Faults, not_allowed, not_finite, nulls, out_of_range, value};
 
-/// Rows that a violation names.
+/// Number of rows that an error names.
 const NAMED: usize = 5;
 
-/// The remedy in errors.
+/// Remedy in errors.
 const HELP: &str =
-    "mend the stage and raise its version, or mend the check under [outputs.NAME.checks] in its stage.toml";
+    "correct the stage and raise its version, or correct the check in [outputs.NAME.checks] of stage.toml";
 
-/// Checks every row of the table at `path`, and that those are unique that have to be; rows are named by
-/// the column `key`, or by their number.
+/// Runs the checks of single rows and of unique columns on the table at `path`. Errors name rows by the
+/// column `key`, or by their number.
 ///
 /// # Errors
-/// When the table cannot be read, or a check does not hold: with its name, the column and the rows.
+/// Returns an error if the table cannot be read or a check fails. It names the check, the column and the
+/// rows.
 pub fn check_table(path: &Path, checks: &ChecksDecl, key: Option<&str>) -> Result<()> {
     check_values(path, checks, key)?;
     check_unique(&part_files(path)?, checks)
 }
 
-/// Checks what must hold of each row alone, of every row of a table.
+/// Runs the checks of single rows on every row of the table at `path`.
 ///
 /// # Errors
-/// As [`check_table`].
+/// Returns an error as [`check_table`] does.
 pub fn check_values(path: &Path, checks: &ChecksDecl, key: Option<&str>) -> Result<()> {
     let unread = ChecksDecl { unique: BTreeSet::new(), rows: RowsCheck::default(), ..checks.clone() };
     if unread == ChecksDecl::default() {
@@ -48,10 +49,10 @@ pub fn check_values(path: &Path, checks: &ChecksDecl, key: Option<&str>) -> Resu
     })
 }
 
-/// Checks what must hold of each row alone; `first` is the number of the first.
+/// Runs the checks of single rows on `rows`; `first` is the number of the first row.
 ///
 /// # Errors
-/// When a check does not hold, or names a column that there is not.
+/// Returns an error if a check fails, or names a column that does not exist.
 pub fn check_rows(
     rows: &RecordBatch,
     checks: &ChecksDecl,
@@ -71,7 +72,7 @@ pub fn check_rows(
         let name = field.name();
         let faults = |found: Faults, check: &str| {
             let found = found.map_err(|error| {
-                Error::refused(
+                Error::user_error(
                     Code::Declaration,
                     format!("check `{check}`: column `{name}` of {}: {error}", path.display()),
                     HELP,
@@ -97,17 +98,18 @@ pub fn check_rows(
 
 fn no_column(column: &str, schema: &arrow::datatypes::Schema, path: &Path) -> Error {
     let help = suggest(column, schema.fields().iter().map(|field| field.name().as_str()));
-    Error::refused(
+    Error::user_error(
         Code::Declaration,
-        format!("{} has no column `{column}`, which is to be checked", path.display()),
+        format!("{} has no column `{column}`, which a check names", path.display()),
         help,
     )
 }
 
-/// Checks that no two rows of a table of these files have the same key.
+/// Checks that no two rows of a table have equal values in its unique columns; `files` are the parts of the
+/// table.
 ///
 /// # Errors
-/// When two have, or a column is missing.
+/// Returns an error if two rows have equal values, a column is missing, or a file cannot be read.
 pub fn check_unique(files: &[PathBuf], checks: &ChecksDecl) -> Result<()> {
     for columns in checks.keys() {
         let mut seen = HashSet::new();
@@ -118,7 +120,8 @@ pub fn check_unique(files: &[PathBuf], checks: &ChecksDecl) -> Result<()> {
                 return Err(no_column(column, &known, path));
             }
             read_batches(path, &columns, 1 << 14, |rows| -> Result<()> {
-                let digests = row_digests(&rows).map_err(ParquetError::from).doing("cannot check", path)?;
+                let digests =
+                    row_digests(&rows).map_err(ParquetError::from).io_context("cannot check", path)?;
                 for (row, digest) in digests.into_iter().enumerate() {
                     if !seen.insert(digest) {
                         twice += 1;
@@ -134,7 +137,7 @@ pub fn check_unique(files: &[PathBuf], checks: &ChecksDecl) -> Result<()> {
         if twice > 0 {
             let what = columns.join(" + ");
             let message = format!("check `unique`: {twice} rows have the `{what}` of another row");
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::CheckFailed,
                 format!("{message}: {}", shown(&examples, twice)),
                 HELP,
@@ -144,10 +147,10 @@ pub fn check_unique(files: &[PathBuf], checks: &ChecksDecl) -> Result<()> {
     Ok(())
 }
 
-/// Checks how many rows a table has; `input` tells where a table that was read lies.
+/// Checks the number of rows of a table; `input` returns the path of an input's table.
 ///
 /// # Errors
-/// When it has more or fewer, or a table cannot be read.
+/// Returns an error if the number is too large or too small, or the table of an input cannot be read.
 pub fn check_count<'a>(
     rows: u64,
     checks: &RowsCheck,
@@ -157,19 +160,18 @@ pub fn check_count<'a>(
         let Some((name, path)) = name.as_deref().and_then(|name| Some((name, input(name)?))) else {
             return Ok(None);
         };
-        Ok(Some((row_count(path)?, format!(" that input `{name}` has"))))
+        Ok(Some((row_count(path)?, format!(", the number of rows of input `{name}`"))))
     };
     let plain = |count: Option<u64>| count.map(|count| (count, String::new()));
     let equal = of(&checks.equal)?;
     let most = [plain(checks.max), of(&checks.at_most)?, equal.clone()].into_iter().flatten();
     let least = [plain(checks.min), equal].into_iter().flatten();
-    let over = most.filter(|(count, _)| rows > *count).map(|(count, of)| format!("at most the {count}{of}"));
-    let under =
-        least.filter(|(count, _)| rows < *count).map(|(count, of)| format!("at least the {count}{of}"));
+    let over = most.filter(|(count, _)| rows > *count).map(|(count, of)| format!("at most {count}{of}"));
+    let under = least.filter(|(count, _)| rows < *count).map(|(count, of)| format!("at least {count}{of}"));
     match over.chain(under).next() {
-        Some(wanted) => Err(Error::refused(
+        Some(wanted) => Err(Error::user_error(
             Code::CheckFailed,
-            format!("check `rows`: the table has {rows} rows, and is to have {wanted}"),
+            format!("check `rows`: the table has {rows} rows, but must have {wanted}"),
             HELP,
         )),
         None => Ok(()),
@@ -204,7 +206,11 @@ impl Names<'_> {
         let rows = self.rows.num_rows();
         let message =
             format!("check `{check}`: column `{column}` is wrong in {} of {rows} rows", found.len());
-        Err(Error::refused(Code::CheckFailed, format!("{message}: {}", shown(&examples, found.len())), HELP))
+        Err(Error::user_error(
+            Code::CheckFailed,
+            format!("{message}: {}", shown(&examples, found.len())),
+            HELP,
+        ))
     }
 }
 
@@ -254,20 +260,20 @@ mod tests {
         );
         assert_eq!(
             said("allowed.id = ['a', 'b']", Some("id")),
-            "check `allowed`: column `id` is wrong in 1 of 3 rows: row `c` is `c`, none of a, b"
+            "check `allowed`: column `id` is wrong in 1 of 3 rows: row `c` is `c`, not one of a, b"
         );
         assert!(said("range.m = { max = 5 }", None).contains("has no column `m`"));
         assert!(said("range.id = { max = 5 }", None).contains("type string has no range"));
     }
 
     #[test]
-    fn what_holds_is_let_through_and_a_null_is_in_no_range() {
+    fn valid_rows_pass_and_nulls_violate_only_non_null() {
         let checks = "non_null = ['id']\nrange.n = { min = 1, max = 9 }\nallowed.n = [1, 9]\nfinite = ['n']";
         assert_eq!(said(checks, None), "");
     }
 
     #[test]
-    fn a_slice_of_lists_is_checked_without_what_is_outside_of_it() {
+    fn a_slice_of_lists_is_checked_without_the_rows_outside_it() {
         let lists = [vec![f64::NAN], vec![1.0, 2.0], vec![f64::NAN, 3.0]];
         let lists = lists.map(|list| Some(list.into_iter().map(Some).collect::<Vec<_>>()));
         let lists: ArrayRef = Arc::new(ListArray::from_iter_primitive::<Float64Type, _, _>(lists));

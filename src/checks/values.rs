@@ -1,4 +1,4 @@
-//! Faults of the values in a column: the positions of the rows, and the values.
+//! Invalid values in a column: the positions of their rows, and the values.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
@@ -8,10 +8,10 @@ use callsheet_worker::table::type_name;
 
 use crate::declare::Bounds;
 
-/// Rows that are wrong, and what stands there.
+/// Positions of invalid rows, each with a description of its value.
 pub(super) type Faults = Result<Vec<(usize, String)>, ArrowError>;
 
-/// A value as text.
+/// Returns a value as text, or `null`.
 pub(super) fn value(column: &ArrayRef, row: usize) -> String {
     let text = cast(&column.slice(row, 1), &DataType::Utf8);
     text.ok()
@@ -19,7 +19,7 @@ pub(super) fn value(column: &ArrayRef, row: usize) -> String {
         .map_or("null".into(), |t| t.as_string::<i32>().value(0).to_owned())
 }
 
-/// Rows without a value, or with none in a vector, list or struct.
+/// Finds rows that are null, or that contain a null in a vector, list or struct.
 pub(super) fn nulls(column: &ArrayRef) -> Vec<(usize, String)> {
     let own = |array: &ArrayRef| match array.logical_nulls() {
         Some(nulls) if nulls.null_count() > 0 => {
@@ -30,7 +30,7 @@ pub(super) fn nulls(column: &ArrayRef) -> Vec<(usize, String)> {
     rows(column, &own)
 }
 
-/// Rows of floats, or of vectors, lists or structs of them, that hold NaN or an infinity.
+/// Finds rows of floats, or of vectors, lists or structs of floats, that contain NaN or an infinity.
 pub(super) fn not_finite(column: &ArrayRef) -> Faults {
     let own = |array: &ArrayRef| {
         if !array.data_type().is_floating() {
@@ -46,7 +46,8 @@ pub(super) fn not_finite(column: &ArrayRef) -> Faults {
     Ok(rows(column, &own))
 }
 
-/// Faults that `own` finds in an array, and in what is inside of it, by row of the array; one a row.
+/// Returns the faults that `own` finds in an array and in its nested arrays, by row of the array; at most one
+/// per row.
 fn rows(array: &ArrayRef, own: &dyn Fn(&ArrayRef) -> Vec<(usize, String)>) -> Vec<(usize, String)> {
     let mut found = own(array);
     match array.data_type() {
@@ -67,17 +68,17 @@ fn rows(array: &ArrayRef, own: &dyn Fn(&ArrayRef) -> Vec<(usize, String)>) -> Ve
         }
         _ => {}
     }
-    // What is inside of nothing is nothing.
+    // Values that are nested in a null are not part of the table.
     found.retain(|(row, what)| array.is_valid(*row) || what == "null");
     found.sort_by_key(|(row, _)| *row);
     found.dedup_by_key(|(row, _)| *row);
     found
 }
 
-/// Rows whose number is beyond the bounds; a null is within any.
+/// Finds rows whose number is out of bounds; a null is within any bounds.
 ///
 /// # Errors
-/// When the column holds no numbers.
+/// Returns an error if the column does not contain numbers.
 pub(super) fn out_of_range(column: &ArrayRef, bounds: &Bounds) -> Faults {
     if !column.data_type().is_numeric() {
         let message = format!("a column of type {} has no range", type_name(column.data_type()));
@@ -98,10 +99,10 @@ pub(super) fn out_of_range(column: &ArrayRef, bounds: &Bounds) -> Faults {
     Ok(rows.filter_map(|(row, number)| Some((row, outside(number?)?))).collect())
 }
 
-/// Rows whose value is none of those allowed.
+/// Finds rows whose value is not one of the allowed values; a null is always allowed.
 ///
 /// # Errors
-/// When the values have no text.
+/// Returns an error if the values cannot be converted to text.
 pub(super) fn not_allowed(column: &ArrayRef, allowed: &[serde_json::Value]) -> Faults {
     let plain = |value: &serde_json::Value| value.as_str().map_or(value.to_string(), str::to_owned);
     let names: Vec<String> = allowed.iter().map(plain).collect();
@@ -115,7 +116,7 @@ pub(super) fn not_allowed(column: &ArrayRef, allowed: &[serde_json::Value]) -> F
             Ok(number) if numeric => numbers.contains(&number),
             _ => names.iter().any(|value| value == text),
         };
-        (!known).then(|| (row, format!("`{text}`, none of {}", names.join(", "))))
+        (!known).then(|| (row, format!("`{text}`, not one of {}", names.join(", "))))
     };
     Ok(texts.iter().enumerate().filter_map(strange).collect())
 }

@@ -9,14 +9,14 @@ use clap::Args;
 use serde_json::json;
 
 use super::exit::{SUCCESS, warn};
-use super::which::store;
+use super::target::store;
 use crate::declare::Project;
+use crate::human::title;
 use crate::metrics::curves;
 use crate::report::{Subject, differences, last_values, write};
 use crate::store::RunRecord;
-use crate::words::title;
 
-/// Compare two runs: parameters, artifacts, metrics
+/// Compare the parameters, artifacts and metrics of runs
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -25,13 +25,14 @@ Examples:
   callsheet compare latest~2 latest~1 latest --html compared.html
   callsheet compare 2026-11-23T10 2026-11-23T11 --json")]
 pub(super) struct Compare {
-    /// Runs: an id, the beginning of it, `latest`, or `latest~1` for the one before
+    /// Runs to compare, each by its id or a prefix of it, `latest`, or `latest~1` for the run before; more
+    /// than two need --html
     #[arg(required = true, num_args = 2.., value_name = "RUN")]
     runs: Vec<String>,
     /// Write an HTML page that shows two or more runs side by side, with figures and curves
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     html: Option<PathBuf>,
-    /// Print as JSON
+    /// Print the differences as JSON
     #[arg(long)]
     json: bool,
 }
@@ -48,10 +49,10 @@ impl Compare {
         }
         let runs = self.runs.iter().map(|run| store.find_run(run)).collect::<Result<Vec<_>>>()?;
         let [a, b] = &runs[..] else {
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::Conflict,
-                format!("{} runs do not fit beside each other here", runs.len()),
-                "name two, or say --html FILE for a page",
+                format!("{} runs cannot be compared in the terminal", runs.len()),
+                "name two runs, or write a page with `--html FILE`",
             ));
         };
         let stages = differences(&store, (a, b), ["a", "b"]);
@@ -81,7 +82,7 @@ impl Compare {
             print_text(&format!("\n{}", table([header].into_iter().chain(lines), &[1, 2])));
         }
         if stages.is_empty() {
-            print_text("\nthe same results");
+            print_text("\nno differences between the results");
         }
         Ok(SUCCESS)
     }

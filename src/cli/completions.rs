@@ -8,7 +8,7 @@ use clap_complete::{Shell, generate};
 use super::exit::SUCCESS;
 use super::external::with_commands;
 
-/// Print what a shell needs to complete callsheet's words
+/// Print a completion script for a shell
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -16,7 +16,7 @@ Examples:
   callsheet completions zsh > ~/.zfunc/_callsheet
   callsheet completions fish > ~/.config/fish/completions/callsheet.fish")]
 pub(super) struct Completions {
-    /// The shell
+    /// Shell that will load the script
     shell: Shell,
 }
 

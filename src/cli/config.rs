@@ -10,23 +10,23 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::exit::SUCCESS;
-use super::which::Which;
+use super::target::TargetArgs;
 use crate::declare::Origin;
 use crate::plan::Input;
 
-/// Show every parameter and input, and the file and line it came from
+/// Show all parameters and inputs, with the file and line of each value
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   callsheet config
-  callsheet config train                        one stage, with what each parameter means
+  callsheet config train                        one stage, with the documentation of its parameters
   callsheet config --profile paper --json")]
 pub(super) struct Config {
-    /// Only this stage; `train@v4-0` is one of its instances
+    /// Stage to show, or an instance such as `train@v4-0` [default: all]
     stage: Option<String>,
     #[command(flatten)]
-    which: Which,
-    /// Print as JSON
+    which: TargetArgs,
+    /// Print values, origins and documentation as JSON
     #[arg(long)]
     json: bool,
 }
@@ -39,7 +39,7 @@ struct StageConfig {
     resources: BTreeMap<String, ResourceConfig>,
 }
 
-/// A resource that is not as in the stage.toml.
+/// Resource that differs from stage.toml.
 #[derive(Serialize)]
 struct ResourceConfig {
     value: Value,

@@ -11,20 +11,20 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use callsheet_worker::code::Code;
 use callsheet_worker::curation::{self, Line, Verdict};
-use callsheet_worker::error::{Doing, Error, Result, suggest};
+use callsheet_worker::error::{Error, IoContext, Result, suggest};
 use callsheet_worker::print::{plain, print_json_list, print_text};
 use callsheet_worker::table::{read_columns, schema, type_name};
 use clap::{Args, Subcommand};
 
 use super::exit::SUCCESS;
 use super::external::inspect;
-use super::which::{Which, sources, store};
+use super::target::{TargetArgs, sources, store};
 use crate::declare::VerdictsOn;
 use crate::plan::{Input, StageInstance};
-use crate::run::outlook;
+use crate::run::preview;
 use crate::store::{LockName, Store};
 
-/// Write which rows of a table are left out, and why
+/// Record verdicts on rows: exclude or include them, with a reason
 #[derive(Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -34,11 +34,11 @@ Examples:
   callsheet curate include order-12 --reason 'it was paid'
   callsheet curate --sql \"select order_id from findings where finding = 'empty'\" --reason empty
   callsheet curate log
-  callsheet plan            what follows from it, with counts
+  callsheet plan            preview the effect of the verdicts, with counts of rows
 
-Verdicts are lines of pipelines/curation/<dataset>.csv, one for each row, to be kept in git. They are on the table that a
-stage names under `verdicts` beside the input that reads them. `include` takes an exclusion back, or says that a row was
-looked at."
+Verdicts are lines of pipelines/curation/<dataset>.csv, one for each row; keep this file in git. They refer to
+the table that a stage declares under `verdicts` of the input that reads the file. `include` revokes an
+exclusion, or records that a row was reviewed and stays."
 )]
 pub(super) struct Curate {
     #[command(subcommand)]
@@ -49,37 +49,37 @@ pub(super) struct Curate {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Leave rows out
+    /// Exclude rows from a dataset
     Exclude(Rows),
-    /// Keep rows, or take an exclusion back
+    /// Include reviewed rows, or revoke an exclusion
     Include(Rows),
-    /// Show the verdicts
+    /// List the verdicts on a dataset
     Log(Log),
 }
 
 #[derive(Args)]
 struct Rows {
-    /// Keys of the rows
+    /// Keys of the rows to judge
     #[arg(value_name = "KEY")]
     keys: Vec<String>,
-    /// Take the rows that this query selects, by its column of keys
+    /// SQL query that selects the rows to judge; its result needs the key column of their table
     #[arg(long, value_name = "QUERY", conflicts_with = "keys")]
     sql: Option<String>,
-    /// Why
+    /// Reason for the verdict, in one line; required
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
-    /// Who says so [default: git's user.name, else $USER]
+    /// Author of the verdict [default: git's user.name, else $USER]
     #[arg(long, value_name = "NAME")]
     author: Option<String>,
     #[command(flatten)]
-    which: Which,
+    which: TargetArgs,
 }
 
 #[derive(Args)]
 struct Log {
     #[command(flatten)]
-    which: Which,
-    /// Print as JSON
+    which: TargetArgs,
+    /// Print the verdicts as JSON
     #[arg(long)]
     json: bool,
 }
@@ -91,10 +91,10 @@ impl Curate {
             Some(Action::Include(rows)) => rows.judge(Verdict::Include),
             Some(Action::Log(log)) => log.show(),
             None if self.rows.sql.is_some() => self.rows.judge(Verdict::Exclude),
-            None => Err(Error::refused(
+            None => Err(Error::user_error(
                 Code::MissingArgument,
-                "what is to be done is missing",
-                "curate exclude, curate include, curate --sql, or curate log; `callsheet curate --help`",
+                "no action is named",
+                "use `exclude`, `include`, `log` or `--sql`; see `callsheet curate --help`",
             )),
         }
     }
@@ -103,7 +103,7 @@ impl Curate {
 impl Rows {
     fn judge(&self, verdict: Verdict) -> Result<u8> {
         if self.keys.is_empty() && self.sql.is_none() {
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::MissingArgument,
                 "no row is named",
                 "name rows by their keys, or select them with --sql",
@@ -116,7 +116,7 @@ impl Rows {
             Some(query) => self.select(query, &column)?,
             None => self.keys.clone(),
         };
-        // Two at once would each write the other's verdicts away.
+        // Without the lock, two commands could overwrite each other's verdicts.
         let _lock = store.lock(&LockName::Curation(&dataset), "curate", |_| true)?;
         let mut lines = read(&path)?;
         check_keys(&keys, &known, &lines, verdict)?;
@@ -132,59 +132,61 @@ impl Rows {
         curation::write(&path, &lines)?;
         let rows = if keys.len() == 1 { "row" } else { "rows" };
         print_text(&format!("{} {} {rows} in {shown}", verdict.name(), keys.len()));
-        print_text("`callsheet plan` says what follows");
+        print_text("run `callsheet plan` to preview the effect");
         Ok(SUCCESS)
     }
 
-    /// Name of the curator.
+    /// Returns the name of the curator.
     ///
     /// # Errors
-    /// When the author or the reason is not one line of text.
+    /// Returns an error if the author or the reason is not one line of text.
     fn author(&self) -> Result<String> {
         let author = author(self.author.as_deref())?;
         for (what, text) in [("reason", &self.reason), ("author", &author)] {
             if text.trim().is_empty() || text.contains(char::is_control) {
-                return Err(Error::refused(
+                return Err(Error::user_error(
                     Code::InvalidValue,
-                    format!("the {what} {text:?} is empty, or more than a line"),
-                    format!("say it in one line with --{what}, for those who read it in a year"),
+                    format!("the {what} {text:?} is empty or longer than one line"),
+                    format!("state it in one line with --{what}, so that others understand it in a year"),
                 ));
             }
         }
         Ok(author)
     }
 
-    /// Keys of the rows that a query selects, by its column of that name.
+    /// Returns the keys of the rows that a query selects, from the column `column` of its result.
     fn select(&self, query: &str, column: &str) -> Result<Vec<String>> {
         let mut command = inspect()?;
         let program = PathBuf::from(command.get_program());
-        command.args(["inspect", &format!("--sql={query}"), "--format", "ndjson"]).args(self.which.words());
-        let output = command.stderr(Stdio::inherit()).output().doing("cannot start", program)?;
+        command.args(["inspect", &format!("--sql={query}"), "--format", "ndjson"]).args(self.which.to_args());
+        let output = command.stderr(Stdio::inherit()).output().io_context("cannot start", program)?;
         if !output.status.success() {
-            return Err(Error::refused(Code::InvalidValue, "the query failed; nothing was written", ""));
+            return Err(Error::user_error(Code::InvalidValue, "the query failed; nothing was written", ""));
         }
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let key = |line: &str| {
             let row: serde_json::Value = serde_json::from_str(line).ok()?;
             Some(row.get(column)?.as_str()?.to_owned())
         };
-        // A query on another table may select a key several times.
+        // A query on another table may select the same key several times.
         let keys: Option<BTreeSet<String>> = text.lines().map(key).collect();
         match keys {
             Some(keys) if !keys.is_empty() => Ok(keys.into_iter().collect()),
-            Some(_) => {
-                Err(Error::refused(Code::Unsupported, "the query selects no row", "nothing was written"))
-            }
-            None => Err(Error::refused(
+            Some(_) => Err(Error::user_error(
                 Code::Unsupported,
-                format!("the query has no column of text `{column}`"),
-                format!("select {column} from .."),
+                "the query selects no row",
+                "change the query; nothing was written",
+            )),
+            None => Err(Error::user_error(
+                Code::Unsupported,
+                format!("the result of the query has no text column `{column}`"),
+                format!("write the query as `select {column} from ..`"),
             )),
         }
     }
 }
 
-/// Refuses keys of which one is unknown, named twice, or has the verdict already.
+/// Returns an error if a key is unknown, is named twice, or already has the verdict.
 fn check_keys(keys: &[String], known: &BTreeSet<String>, lines: &[Line], verdict: Verdict) -> Result<()> {
     let mut fresh = BTreeSet::new();
     for key in keys {
@@ -192,22 +194,26 @@ fn check_keys(keys: &[String], known: &BTreeSet<String>, lines: &[Line], verdict
             return Err(unknown(key, known));
         }
         if key.is_empty() || key.contains(char::is_control) {
-            let message = format!("the key {key:?} is empty, or has control characters");
-            return Err(Error::refused(Code::Unsupported, message, "nothing was written"));
+            let message = format!("the key {key:?} is empty or contains control characters");
+            return Err(Error::user_error(
+                Code::Unsupported,
+                message,
+                "leave this key out; nothing was written",
+            ));
         }
         if !fresh.insert(key) {
             let help = "name each row once; nothing was written".to_owned();
-            return Err(Error::refused(Code::InvalidValue, format!("row `{key}` is named twice"), help));
+            return Err(Error::user_error(Code::InvalidValue, format!("row `{key}` is named twice"), help));
         }
         if let Some(line) = lines.iter().find(|line| line.key == *key && line.verdict == verdict) {
             let Line { reason, author, time, .. } = line;
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::Conflict,
                 format!(
-                    "row `{key}` has the verdict `{}` already, by {author}, {time}: {reason}",
+                    "row `{key}` already has the verdict `{}`, by {author}, {time}: {reason}",
                     verdict.name()
                 ),
-                "leave it out; nothing was written",
+                "leave this key out; nothing was written",
             ));
         }
     }
@@ -233,29 +239,29 @@ impl Log {
     }
 }
 
-/// The verdicts on a dataset.
+/// Verdicts on a dataset.
 struct Verdicts {
     store: Store,
     dataset: String,
     path: PathBuf,
-    /// The path below the project.
+    /// Path of the verdicts, relative to the project.
     shown: String,
 }
 
 impl Verdicts {
-    fn find(which: &Which) -> Result<Self> {
+    fn find(which: &TargetArgs) -> Result<Self> {
         let (project, request) = which.request()?;
         let (dataset, known) = (request.dataset, project.dataset_names());
         if dataset.is_empty() {
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::MissingArgument,
                 "no dataset is named",
-                "verdicts are of a dataset: name it with --dataset",
+                "name the dataset of the verdicts with --dataset",
             ));
         }
         if !known.contains(&dataset) {
             let help = suggest(&dataset, known.iter().map(String::as_str));
-            return Err(Error::refused(Code::UnknownName, format!("there is no dataset `{dataset}`"), help));
+            return Err(Error::user_error(Code::UnknownName, format!("unknown dataset `{dataset}`"), help));
         }
         let path = project.pipelines.join("curation").join(format!("{dataset}.csv"));
         let shown = path.display().to_string();
@@ -263,7 +269,7 @@ impl Verdicts {
     }
 }
 
-/// The lines of the file, if there is one.
+/// Reads the lines of the file; empty if the file does not exist.
 fn read(path: &Path) -> Result<Vec<Line>> {
     if path.exists() { curation::read(path) } else { Ok(Vec::new()) }
 }
@@ -275,36 +281,36 @@ fn author(said: Option<&str>) -> Result<String> {
     };
     let user = || env::var("USER").ok().filter(|name| !name.is_empty());
     said.map(str::to_owned).or_else(git).or_else(user).ok_or_else(|| {
-        Error::refused(
+        Error::user_error(
             Code::MissingArgument,
-            "it is not known who you are",
-            "say it with --author, or `git config user.name`",
+            "the author of the verdict is unknown",
+            "name the author with --author, or set `git config user.name`",
         )
     })
 }
 
-/// Column of keys, and the keys of all rows that verdicts in `file` can be on.
-fn known_keys(which: &Which, file: &str) -> Result<(String, BTreeSet<String>)> {
-    let (project, store, plan, survey) = which.survey()?;
+/// Returns the key column, and the keys of all rows that verdicts in `file` can refer to.
+fn known_keys(which: &TargetArgs, file: &str) -> Result<(String, BTreeSet<String>)> {
+    let (project, store, plan, snapshot) = which.snapshot()?;
     let all: Vec<Reader> = plan.stages.iter().enumerate().flat_map(readers).collect();
     let Some(first) = all.first() else {
-        return Err(Error::refused(
+        return Err(Error::user_error(
             Code::Declaration,
             format!("no stage of pipeline `{}` reads verdicts on a table", plan.request.pipeline),
-            "a stage that does has an input of files with `verdicts = { input = .., key = .. }`, wired to a source",
+            "declare an input of files with `verdicts = { input = .., key = .. }`, and wire it to a source",
         ));
     };
     let of_file: Vec<&Reader> = all.iter().filter(|reader| reader.file == file).collect();
     let Some(key) = of_file.first().map(|reader| &reader.on.key) else {
         let (stage, read) = (&first.stage.name, &first.file);
-        return Err(Error::refused(
+        return Err(Error::user_error(
             Code::Declaration,
-            format!("stage `{stage}` reads verdicts from {read}, and they are written to {file}"),
-            "let the source's path be pipelines/curation/{dataset}.csv",
+            format!("stage `{stage}` reads verdicts from `{read}`, but they are written to `{file}`"),
+            "set the path of the source to `pipelines/curation/{dataset}.csv`",
         ));
     };
     let mut sources = sources(&project, &store, &plan);
-    let prospects = outlook(&store, &mut sources, &survey, &plan)?;
+    let previews = preview(&store, &mut sources, &snapshot, &plan)?;
     let mut known = BTreeSet::new();
     for Reader { position, stage, on, file } in of_file {
         let (maker, output) = match (&on.output, on.input.as_ref().and_then(|input| stage.inputs.get(input)))
@@ -314,24 +320,24 @@ fn known_keys(which: &Which, file: &str) -> Result<(String, BTreeSet<String>)> {
             _ => {
                 let input = on.input.as_deref().unwrap_or_default();
                 let message =
-                    format!("input `{input}` of stage `{}` is not an output of a stage", stage.name);
-                let help = "verdicts are on rows that a stage has computed";
-                return Err(Error::refused(Code::Declaration, message, help));
+                    format!("input `{input}` of stage `{}` is not wired to an output of a stage", stage.name);
+                let help = "wire it to an output; verdicts refer to rows that a stage has computed";
+                return Err(Error::user_error(Code::Declaration, message, help));
             }
         };
         let maker_name = &plan.stages[maker].name;
         let name = format!("{maker_name}.{output}");
-        // A stage that reads the verdicts itself is out of date as soon as there is a new one.
-        let last = || survey.last(maker_name).map(|head| &head.outputs);
-        let made = prospects[maker].objects.as_ref().or_else(|| on.output.as_ref().and_then(|_| last()));
-        // The last result may be older than the declaration.
+        // A stage that reads the verdicts itself is stale after each new verdict, so its last result is used.
+        let last = || snapshot.last(maker_name).map(|head| &head.outputs);
+        let made = previews[maker].objects.as_ref().or_else(|| on.output.as_ref().and_then(|_| last()));
+        // The last result may be older than the declaration and lack the output.
         let Some(object) = made.and_then(|objects| objects.get(output)) else {
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::NotComputed,
                 format!(
-                    "`{name}` is not computed yet with these parameters: its rows are what verdicts are on"
+                    "`{name}`, the table that verdicts refer to, is not computed yet with these parameters"
                 ),
-                format!("`callsheet run {maker_name}` computes it"),
+                format!("run `callsheet run {maker_name}`"),
             ));
         };
         known.extend(keys(&store.materialize(object), &on.key, &name)?);
@@ -342,20 +348,21 @@ fn known_keys(which: &Which, file: &str) -> Result<(String, BTreeSet<String>)> {
     Ok((key.clone(), known))
 }
 
-/// Keys of the rows of the table `name`, which lies at `path`.
+/// Returns the keys of the rows of the table `name` in the file `path`.
 fn keys(path: &Path, column: &str, name: &str) -> Result<Vec<String>> {
     let columns = schema(path)?;
     let Ok(field) = columns.field_with_name(column) else {
         let known = columns.fields().iter().map(|field| field.name().as_str());
-        let message = format!("table `{name}` has no column `{column}`, which `verdicts` names as its key");
-        return Err(Error::refused(Code::Declaration, message, suggest(column, known)));
+        let message = format!("table `{name}` has no column `{column}`, which `verdicts` declares as `key`");
+        return Err(Error::user_error(Code::Declaration, message, suggest(column, known)));
     };
     if type_name(field.data_type()) != "string" {
-        let message = format!("column `{column}` of table `{name}` is {}", type_name(field.data_type()));
-        return Err(Error::refused(
+        let message =
+            format!("column `{column}` of table `{name}` has the type `{}`", type_name(field.data_type()));
+        return Err(Error::user_error(
             Code::Unsupported,
             message,
-            "a key of verdicts is a column of type string",
+            "choose a column of type `string` as key of verdicts",
         ));
     }
     let rows = read_columns(path, &[column])?;
@@ -369,11 +376,11 @@ struct Reader<'a> {
     position: usize,
     stage: &'a StageInstance,
     on: &'a VerdictsOn,
-    /// Path of the verdicts, whether the file exists or not.
+    /// Path of the file of verdicts, which may not exist yet.
     file: String,
 }
 
-/// Inputs of a stage that read verdicts and are wired to a source.
+/// Returns the inputs of a stage that read verdicts and are wired to a source.
 fn readers((position, stage): (usize, &StageInstance)) -> Vec<Reader<'_>> {
     let mut found = Vec::new();
     for (name, input) in &stage.decl.inputs {
@@ -390,12 +397,12 @@ fn readers((position, stage): (usize, &StageInstance)) -> Vec<Reader<'_>> {
 }
 
 fn unknown(key: &str, known: &BTreeSet<String>) -> Error {
-    let message = format!("there is no row `{key}`; nothing was written");
-    // Keys of parts begin with those of what they are parts of.
+    let message = format!("unknown row `{key}`; nothing was written");
+    // The key of a part, such as `a/1`, begins with the key of its whole, `a`.
     let whole = key.rsplit_once('/').map(|(whole, _)| whole).filter(|whole| known.contains(*whole));
     let help = match whole {
         Some(whole) => format!("did you mean `{whole}`?"),
         None => suggest(key, known.iter().map(String::as_str)),
     };
-    Error::refused(Code::UnknownName, message, help)
+    Error::user_error(Code::UnknownName, message, help)
 }

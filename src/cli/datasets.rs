@@ -13,41 +13,41 @@ use super::exit::SUCCESS;
 use crate::declare::{Origin, Project, json_table};
 use crate::plan::files;
 
-/// List the datasets of this project, and how many raw files each has
+/// List the datasets of this project with the number of raw files of each
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   callsheet datasets
-  callsheet datasets mine --json   what its file says, and the paths of its raw files")]
+  callsheet datasets mine --json   one dataset: its declaration, and the paths of its raw files")]
 pub(super) struct Datasets {
-    /// Only this dataset
+    /// Dataset to list [default: all]
     name: Option<String>,
-    /// Print as JSON
+    /// Print declarations and paths of raw files as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// A dataset as its file declares it, and the raw files that there are.
+/// Dataset as its file declares it, with the raw files that exist.
 #[derive(Serialize)]
 struct Dataset {
     name: String,
     summary: String,
-    /// Name of the file in `imports/`; empty if it has none.
+    /// Name of the file in `imports/`; empty if the dataset imports none.
     import: String,
-    /// Table `[metadata]` of its file.
+    /// Table `[metadata]` of the dataset's file.
     metadata: Map<String, Value>,
     sources: Vec<Source>,
-    /// In the order of their names.
+    /// Raw files, sorted by name.
     files: Vec<File>,
-    /// Label of what takes the place of raw files.
+    /// Label of the stand-in for missing raw files, if one is declared.
     stand_in: Option<String>,
 }
 
 #[derive(Serialize)]
 struct Source {
     pattern: String,
-    /// Address or instructions to get the files; empty if its file has none.
-    obtain: String,
+    /// Address of the files, or instructions to get them; empty if the dataset's file contains none.
+    hint: String,
 }
 
 #[derive(Serialize)]
@@ -82,7 +82,7 @@ impl Datasets {
 }
 
 impl Dataset {
-    /// Number of raw files in words.
+    /// Number of raw files as text.
     fn count(&self) -> String {
         match (self.files.len(), &self.stand_in) {
             (0, Some(label)) => format!("no files: {label}"),
@@ -93,7 +93,7 @@ impl Dataset {
     }
 }
 
-/// Reads a dataset's file and looks for its raw files.
+/// Reads a dataset's file and finds its raw files.
 fn dataset(project: &Project, name: &str) -> Result<Dataset> {
     let layer = project.layer("dataset", "datasets", name)?;
     let mut dataset = Dataset {
@@ -114,8 +114,8 @@ fn dataset(project: &Project, name: &str) -> Result<Dataset> {
             name: file.strip_prefix(&base).unwrap_or(&file).to_string_lossy().into_owned(),
             path: project.root.join(file),
         }));
-        dataset.sources.push(Source { pattern, obtain: source.obtain.unwrap_or_default() });
-        dataset.stand_in = dataset.stand_in.or(source.otherwise.map(|other| other.label));
+        dataset.sources.push(Source { pattern, hint: source.hint.unwrap_or_default() });
+        dataset.stand_in = dataset.stand_in.or(source.fallback.map(|other| other.label));
     }
     dataset.files.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(dataset)

@@ -10,11 +10,11 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::exit::SUCCESS;
-use super::which::{Which, sources};
+use super::target::{TargetArgs, sources};
 use crate::key::ActionKey;
-use crate::run::{State, outlook};
+use crate::run::{State, preview};
 
-/// Show the stored and the wanted key of a stage side by side
+/// Compare the key of a stage's stored result with the key that is wanted now
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -22,23 +22,23 @@ Examples:
   callsheet explain train --set train.rate=0.2
   callsheet explain evaluate --json")]
 pub(super) struct Explain {
-    /// The stage
+    /// Stage or stage instance, e.g. `train` or `train@v4-0`
     stage: String,
     #[command(flatten)]
-    which: Which,
-    /// Print as JSON
+    which: TargetArgs,
+    /// Print both keys as JSON
     #[arg(long)]
     json: bool,
 }
 
 impl Explain {
     pub(super) fn execute(&self) -> Result<u8> {
-        let (project, store, plan, survey) = self.which.survey()?;
+        let (project, store, plan, snapshot) = self.which.snapshot()?;
         let meant: Vec<usize> = plan.positions(slice::from_ref(&self.stage))?.into_iter().collect();
         let [position] = meant[..] else {
             let names = meant.iter().map(|position| plan.stages[*position].name.as_str());
-            let message = format!("`{}` is {} stages", self.stage, meant.len());
-            return Err(Error::refused(
+            let message = format!("`{}` matches {} stage instances", self.stage, meant.len());
+            return Err(Error::user_error(
                 Code::InvalidValue,
                 message,
                 format!("name one of them: {}", list(names)),
@@ -46,12 +46,12 @@ impl Explain {
         };
         let name = &plan.stages[position].name;
         let mut sources = sources(&project, &store, &plan);
-        let prospect = outlook(&store, &mut sources, &survey, &plan)?.swap_remove(position);
-        let stored = survey.last(name).and_then(|head| store.record(&head.key)).map(|record| record.key);
-        let wanted = prospect.key;
+        let preview = preview(&store, &mut sources, &snapshot, &plan)?.swap_remove(position);
+        let stored = snapshot.last(name).and_then(|head| store.record(&head.key)).map(|record| record.key);
+        let wanted = preview.key;
         if self.json {
             print_json(
-                &json!({ "stage": name, "stored": stored, "wanted": wanted, "outlook": prospect.state }),
+                &json!({ "stage": name, "stored": stored, "wanted": wanted, "preview": preview.state }),
             );
             return Ok(SUCCESS);
         }
@@ -60,7 +60,7 @@ impl Explain {
         let header = ["", "", "stored", "wanted"].map(str::to_owned);
         let line = |name: &String| {
             let (old, new) = (left.get(name), right.get(name));
-            // Without its inputs there is no wanted key to differ from.
+            // A stage whose inputs are unknown has no wanted key to compare with.
             let mark = if wanted.is_some() && old != new { "≠" } else { "" };
             let show = |value: Option<&String>| value.map_or("-", String::as_str).to_owned();
             [mark.to_owned(), name.clone(), show(old), show(new)]
@@ -76,24 +76,24 @@ impl Explain {
         for [mark, name, old, new] in long.into_iter().map(line) {
             print_text(&format!("{mark:<2} {name}\n   stored {old}\n   wanted {new}"));
         }
-        print_text(&match &prospect.state {
+        print_text(&match &preview.state {
             State::Cached { .. } => "\ncached: the wanted result is in the store".to_owned(),
             State::Run { reasons, .. } => format!("\nwill run: {}", reasons.join("; ")),
             State::Maybe { after, reasons } if reasons.is_empty() => {
-                format!("\nmaybe: {} must run first, and may turn out to change nothing", after.join(", "))
+                format!("\nmaybe: {} must run first; its outputs may turn out unchanged", after.join(", "))
             }
             State::Maybe { after, reasons } => {
-                format!("\nwill run after {}: {}", after.join(", "), reasons.join("; "))
+                format!("\nmaybe, after {}: {}", after.join(", "), reasons.join("; "))
             }
         });
         Ok(SUCCESS)
     }
 }
 
-/// Characters of a value that still fits into a column.
+/// Largest number of characters of a value in a column; longer values are printed below the table.
 const WIDEST: usize = 50;
 
-/// Every part of a key under its name, as text.
+/// Returns the parts of a key by name, as text.
 fn rows(key: Option<&ActionKey>) -> BTreeMap<String, String> {
     let Some(key) = key else { return BTreeMap::new() };
     let mut rows = BTreeMap::from([
@@ -101,7 +101,7 @@ fn rows(key: Option<&ActionKey>) -> BTreeMap<String, String> {
         ("stage".to_owned(), key.stage.clone()),
         ("version".to_owned(), key.version.to_string()),
         ("command".to_owned(), key.command.join(" ")),
-        ("rests on".to_owned(), key.labels.iter().cloned().collect::<Vec<_>>().join(", ")),
+        ("based on".to_owned(), key.labels.iter().cloned().collect::<Vec<_>>().join(", ")),
     ]);
     let values = key.params.iter().map(|(name, value)| ("param", name, value));
     for (kind, name, value) in values.chain(key.budget.iter().map(|(name, value)| ("budget", name, value))) {

@@ -1,4 +1,4 @@
-//! Other programs, started as if they were this one: `callsheet inspect`, and the commands of a project.
+//! Subcommands that other programs implement: `inspect`, `sheet` and the commands of a project.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -6,75 +6,75 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use callsheet_worker::code::Code;
-use callsheet_worker::error::{Doing, Error, Result, suggest};
+use callsheet_worker::error::{Error, IoContext, Result, suggest};
 use clap::Args;
 
 use crate::declare::{CommandDecl, Project, command};
 
-/// Looks into tables. It links a query engine, which takes minutes to build: nothing that runs pipelines
-/// waits for it.
+/// Program that inspects tables. It links a query engine that takes minutes to build, so it is a separate
+/// program and pipelines run without it.
 pub(super) const INSPECT: &str = "callsheet-inspect";
 
-/// Arguments that are passed on as they are.
+/// Arguments that are passed on unchanged.
 #[derive(Args)]
 #[command(disable_help_flag = true)]
 pub(super) struct External {
-    /// `--help` shows them
+    /// Arguments of the program; `--help` lists them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
     arguments: Vec<OsString>,
 }
 
 impl External {
-    /// Becomes the subcommand `name` of `callsheet-inspect`.
+    /// Replaces this process by the subcommand `name` of `callsheet-inspect`.
     ///
     /// # Errors
-    /// When it is not built, or cannot be started.
+    /// Returns an error if the program is not built or cannot be started.
     pub(super) fn inspect(&self, name: &str) -> Result<u8> {
         start(inspect()?, OsStr::new(name), &self.arguments)
     }
 }
 
-/// `callsheet-inspect`, ready for its arguments.
+/// Returns the command `callsheet-inspect` without arguments.
 ///
 /// # Errors
-/// When it is not built.
+/// Returns an error if the program is not built.
 pub(super) fn inspect() -> Result<Command> {
     // A single table can be inspected outside of any project.
     let project = Project::find_any()?;
     command(project.as_ref(), INSPECT).map_err(|error| match error.kind() {
         Code::MissingProgram | Code::NoProject => {
-            let help = "run `make inspect`: it takes some minutes, once";
-            Error::refused(Code::MissingProgram, format!("`{INSPECT}` is not built"), help)
+            let help = "run `make inspect`; the first build takes some minutes";
+            Error::user_error(Code::MissingProgram, format!("`{INSPECT}` is not built"), help)
         }
         _ => error,
     })
 }
 
-/// Becomes the program of a command that `callsheet.toml` declares; its name is the first of `words`. Errors list the
-/// commands of this program, which are `own`, too.
+/// Replaces this process by the program of a command that `callsheet.toml` declares; the first of `words` is
+/// the name of the command. For an unknown name, the error also suggests the built-in commands, `own`.
 ///
 /// # Errors
-/// When there is no such command, or its program cannot be started.
+/// Returns an error if the command is unknown or its program cannot be started.
 pub(super) fn execute(words: &[OsString], own: &clap::Command) -> Result<u8> {
     let project = Project::find_any()?;
     let commands = project.as_ref().map(|project| project.commands.clone()).unwrap_or_default();
-    let (name, arguments) = words.split_first().expect("clap hands on at least the name");
+    let (name, arguments) = words.split_first().expect("clap passes at least the name");
     let Some(declared) = name.to_str().and_then(|name| commands.get(name)) else {
         let own =
             own.get_subcommands().filter(|command| !command.is_hide_set()).map(|command| command.get_name());
         let name = name.to_string_lossy();
         let help = suggest(&name, own.chain(commands.keys().map(String::as_str)));
-        return Err(Error::refused(Code::UnknownName, format!("no command `{name}`"), help));
+        return Err(Error::user_error(Code::UnknownName, format!("unknown command `{name}`"), help));
     };
     start(command(project.as_ref(), &declared.program)?, name, arguments)
 }
 
 fn start(mut command: Command, name: &OsStr, arguments: &[OsString]) -> Result<u8> {
     let error = command.arg(name).args(arguments).exec();
-    Err(error).doing("cannot start", command.get_program())
+    Err(error).io_context("cannot start", command.get_program())
 }
 
-/// Returns true if the project declares a command of this name.
+/// Returns true if the project declares a command with this name.
 pub(super) fn declares(name: &OsStr) -> bool {
     name.to_str().is_some_and(|name| commands().contains_key(name))
 }
@@ -84,7 +84,7 @@ fn commands() -> BTreeMap<String, CommandDecl> {
     Project::find().map(|project| project.commands).unwrap_or_default()
 }
 
-/// Help that lists the commands of the project, if there are any, before `rest`.
+/// Returns help that lists the commands of the project, if there are any, before `rest`.
 pub(super) fn help(rest: &str) -> String {
     let commands = commands();
     let width = commands.keys().map(String::len).max().unwrap_or_default();
@@ -95,10 +95,10 @@ pub(super) fn help(rest: &str) -> String {
     }
 }
 
-/// The commands of this program and of the project.
+/// Adds the commands of the project to the built-in ones.
 pub(super) fn with_commands(own: clap::Command) -> clap::Command {
     let commands = commands();
-    // clap keeps names for as long as the program runs.
+    // clap needs names that live as long as the program, so they are leaked.
     let command =
         |(name, command): (String, CommandDecl)| clap::Command::new(&*name.leak()).about(command.summary);
     own.subcommands(commands.into_iter().map(command))

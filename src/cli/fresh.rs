@@ -1,22 +1,22 @@
-//! Files that a command writes into a project: all, or none.
+//! New files of a project: a command writes either all of them or none.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use callsheet_worker::error::{Doing, Result};
+use callsheet_worker::error::{IoContext, Result};
 use callsheet_worker::print::print_text;
 
 /// Writes files that do not exist yet below `root`, and prints their paths.
 ///
 /// # Errors
-/// When one cannot be written; those before it are removed again.
+/// Returns an error if a file cannot be written; the files written before it are removed again.
 pub(super) fn write_all(root: &Path, files: &[(PathBuf, String)]) -> Result<()> {
     for (position, (path, text)) in files.iter().enumerate() {
         if let Err(error) = write(&root.join(path), text) {
             for (written, _) in &files[..=position] {
                 let written = root.join(written);
                 let _ = fs::remove_file(&written);
-                // Only folders that are empty now go.
+                // `remove_dir` removes only empty folders.
                 let _ = written.parent().map(fs::remove_dir);
             }
             return Err(error);
@@ -28,6 +28,6 @@ pub(super) fn write_all(root: &Path, files: &[(PathBuf, String)]) -> Result<()> 
 
 fn write(path: &Path, text: &str) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).doing("cannot create", folder)?;
-    fs::write(path, text).doing("cannot write", path)
+    fs::create_dir_all(folder).io_context("cannot create", folder)?;
+    fs::write(path, text).io_context("cannot write", path)
 }

@@ -9,35 +9,35 @@ use clap::Args;
 use serde_json::json;
 
 use super::exit::SUCCESS;
-use super::which::store;
+use super::target::store;
 use crate::declare::{Bytes, Project};
+use crate::human::title;
 use crate::plan::declared;
-use crate::words::title;
 use callsheet_figures::label::human_seconds;
 
-/// Remove from the store what nothing needs
+/// Remove unused results from the store
 #[derive(Args)]
 #[command(after_help = "\
-Needed is what the artifacts in data/out show, of every pipeline and dataset, and what is pinned.
-With --undeclared, data/out also lets go of stages that were renamed or taken out of their pipeline;
-in a store that several projects share, of the other projects' as well.
+A result is unused if data/out does not show it, for any pipeline and dataset, and no pin names it.
+With --undeclared, results of stages that were renamed or removed from their pipeline are unused, too;
+if several projects share the store, this includes the stages of the other projects.
 
 Examples:
-  callsheet gc                        say what would go; nothing is removed
-  callsheet gc --delete               remove it
-  callsheet gc --undeclared           say what would go with stages that no pipeline declares any more
-  callsheet gc --size 20GB --delete   remove only so much, what is made anew fastest for its size first")]
+  callsheet gc                        list unused results; nothing is removed
+  callsheet gc --delete               remove unused results
+  callsheet gc --undeclared           also list results of stages that no pipeline declares any more
+  callsheet gc --size 20GB --delete   evict down to 20 GB, the fastest to recompute per byte first")]
 pub(super) struct Gc {
-    /// Remove it; without this it is only listed
+    /// Remove unused results; without this option they are only listed
     #[arg(long)]
     delete: bool,
-    /// Stop once the store's artifacts fit into this, e.g. 20GB
+    /// Evict results only until the artifacts in the store fit into this size, e.g. 20GB
     #[arg(long, value_parser = Bytes::from_str)]
     size: Option<Bytes>,
-    /// Let go also of stages that no pipeline of this project declares any more
+    /// Treat results of stages that no pipeline of this project declares any more as unused
     #[arg(long)]
     undeclared: bool,
-    /// Print as JSON
+    /// Print the list as JSON
     #[arg(long)]
     json: bool,
 }
@@ -88,8 +88,9 @@ impl Gc {
                 print_text(&table(rows, &[2]));
             }
         }
-        let done = if self.delete { "freed" } else { "would be freed; `callsheet gc --delete` does it" };
-        print_text(&format!("{} results that nothing needs: {} {done}", lines.len(), Bytes(bytes)));
+        let done =
+            if self.delete { "freed" } else { "would be freed; run `callsheet gc --delete` to remove them" };
+        print_text(&format!("{} unused results: {} {done}", lines.len(), Bytes(bytes)));
         Ok(SUCCESS)
     }
 }

@@ -7,22 +7,22 @@ use callsheet_worker::print::print_text;
 use clap::{Args, ValueEnum};
 
 use super::exit::SUCCESS;
-use super::which::Which;
+use super::target::TargetArgs;
 use crate::plan::{Input, Plan, StageInstance};
 
-/// Draw the stage graph
+/// Print the stage graph as Mermaid or DOT
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  callsheet graph                             Mermaid, which code hosts draw in Markdown
+  callsheet graph                             Mermaid, which code hosts render in Markdown
   callsheet graph --format dot | dot -Tsvg > graph.svg")]
 pub(super) struct Graph {
     #[command(flatten)]
-    which: Which,
-    /// Language of the drawing
+    which: TargetArgs,
+    /// Format of the graph
     #[arg(long, default_value = "mermaid")]
     format: Format,
-    /// Draw every instance of a stage that is fanned out [default: the stage once, with their number]
+    /// Show every instance of a fanned-out stage [default: one node per stage, with the number of instances]
     #[arg(long)]
     instances: bool,
 }
@@ -47,12 +47,12 @@ impl Graph {
     }
 }
 
-/// Name under which the graph shows a stage.
+/// Name of a stage's node in the graph.
 fn node(stage: &StageInstance, instances: bool) -> &str {
     if instances { &stage.name } else { stage.group() }
 }
 
-/// Every edge once, as (from, whether that is a source, what flows, to).
+/// Returns every edge once, as (producer, true if it is a source, artifact, consumer).
 fn edges(plan: &Plan, instances: bool) -> Vec<(&str, bool, &str, &str)> {
     let mut edges = Vec::new();
     let mut seen = BTreeSet::new();
@@ -72,7 +72,7 @@ fn edges(plan: &Plan, instances: bool) -> Vec<(&str, bool, &str, &str)> {
     edges
 }
 
-/// `train ×6` for a stage that is fanned out and drawn once, by its name.
+/// Labels such as `train ×6` of fanned-out stages that are drawn once, by stage name.
 fn counted(plan: &Plan) -> BTreeMap<&str, String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for stage in plan.stages.iter().filter(|stage| !stage.values.is_empty()) {
@@ -100,7 +100,7 @@ fn mermaid(plan: &Plan, instances: bool) -> String {
     text
 }
 
-/// A name as Mermaid takes it: some characters of an instance's name mean something there.
+/// Returns a node id for Mermaid, where some characters of an instance's name have a meaning of their own.
 fn id(name: &str) -> String {
     if !name.contains('@') {
         return name.to_owned();

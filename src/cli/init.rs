@@ -10,19 +10,19 @@ use clap::Args;
 use super::exit::SUCCESS;
 use super::fresh::write_all;
 
-/// Write a small working pipeline into a folder
+/// Create a project with a small working pipeline
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  callsheet init && callsheet run
-  callsheet init my-project")]
+  callsheet init && callsheet run    create a project in this folder and run it
+  callsheet init my-project          create a project in a new folder")]
 pub(super) struct Init {
-    /// The folder; made if it is not there
+    /// Folder of the new project; created if it does not exist
     #[arg(default_value = ".")]
     folder: PathBuf,
 }
 
-/// Every file of the new project, and what is in it.
+/// Paths and contents of the files of a new project.
 const FILES: [(&str, &str); 7] = [
     ("callsheet.toml", include_str!("init/callsheet.toml")),
     (".gitignore", "data/store/\ndata/out/\n"),
@@ -37,14 +37,14 @@ impl Init {
     pub(super) fn execute(&self) -> Result<u8> {
         let files = FILES.map(|(name, text)| (self.folder.join(name), text.to_owned()));
         if let Some((path, _)) = files.iter().find(|(path, _)| path.exists()) {
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::Conflict,
-                format!("{} is there already: nothing is written", path.display()),
-                "name an empty folder: callsheet init my-project",
+                format!("`{}` already exists; nothing is written", path.display()),
+                "name an empty folder, e.g. `callsheet init my-project`",
             ));
         }
         write_all(Path::new(""), &files)?;
-        print_text("\nNow `callsheet run`, then `callsheet run --set most_common.words=3`.");
+        print_text("\nNext: run `callsheet run`, then `callsheet run --set most_common.words=3`.");
         Ok(SUCCESS)
     }
 }

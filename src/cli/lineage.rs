@@ -1,11 +1,11 @@
-//! `callsheet run --lineage FILE`.
+//! Option `--lineage FILE` of `callsheet run`.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
-use callsheet_worker::error::{Doing, Error, Result};
+use callsheet_worker::error::{Error, IoContext, Result};
 use serde_json::Value;
 
 use crate::declare::Project;
@@ -14,7 +14,7 @@ use crate::lineage::Lineage;
 use crate::plan::Plan;
 use crate::store::Store;
 
-/// The file that OpenLineage events are appended to.
+/// File to which OpenLineage events are appended.
 pub(super) struct LineageFile<'a> {
     path: &'a Path,
     file: File,
@@ -29,7 +29,8 @@ impl<'a> LineageFile<'a> {
         store: &'a Store,
         plan: &'a Plan,
     ) -> Result<Self> {
-        let file = fs::OpenOptions::new().append(true).create(true).open(path).doing("cannot open", path)?;
+        let file =
+            fs::OpenOptions::new().append(true).create(true).open(path).io_context("cannot open", path)?;
         Ok(Self { path, file, lineage: Lineage::new(project, store, plan), written: Ok(()) })
     }
 
@@ -40,7 +41,7 @@ impl<'a> LineageFile<'a> {
 
     fn write(&mut self, told: &Value) {
         if self.written.is_ok() {
-            // One write a line: several runs may append to one file.
+            // Each line is written by one call, because several runs may append to the file at the same time.
             self.written = self.file.write_all(format!("{told}\n").as_bytes());
         }
     }
@@ -50,7 +51,7 @@ impl<'a> LineageFile<'a> {
             let told = self.lineage.refused(&error.to_string(), &now());
             self.write(&told);
         }
-        self.written.doing("cannot write", self.path)
+        self.written.io_context("cannot write", self.path)
     }
 }
 

@@ -7,30 +7,30 @@ use serde::Serialize;
 
 use super::compare::describe;
 use super::exit::SUCCESS;
-use super::which::{Which, sources, store};
+use super::target::{TargetArgs, sources, store};
 use crate::declare::{ArtifactKind, Bytes, Project};
-use crate::run::outlook;
+use crate::run::preview;
 use crate::store::{RunRecord, StageState};
 use callsheet_figures::label::human_seconds;
 
-/// List the artifacts of a pipeline over a dataset, or the runs
+/// List the artifacts of a pipeline and a dataset, or the runs
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   callsheet ls
   callsheet ls --runs
-  callsheet ls --run latest~1       the artifacts that a run left
+  callsheet ls --run latest~1       the artifacts of the run before the latest
   callsheet ls --json | jq -r '.artifacts[].path'")]
 pub(super) struct Ls {
     #[command(flatten)]
-    which: Which,
-    /// List runs instead, the latest first
+    which: TargetArgs,
+    /// List the runs instead of the artifacts, the latest first
     #[arg(long)]
     runs: bool,
-    /// List what a run left: its id or the beginning of it, latest, latest~2
+    /// List the artifacts of this run: its id or a prefix of it, `latest`, or `latest~2` for two runs earlier
     #[arg(long, value_name = "RUN", conflicts_with = "runs")]
     run: Option<String>,
-    /// Print as JSON
+    /// Print the list as JSON
     #[arg(long)]
     json: bool,
 }
@@ -54,15 +54,15 @@ impl Ls {
         if let Some(run) = &self.run {
             return self.list_run(run);
         }
-        let (project, store, plan, survey) = self.which.survey()?;
+        let (project, store, plan, snapshot) = self.which.snapshot()?;
         let mut sources = sources(&project, &store, &plan);
-        let prospects = outlook(&store, &mut sources, &survey, &plan)?;
+        let previews = preview(&store, &mut sources, &snapshot, &plan)?;
         let out = format!("out/{}/{}", plan.request.pipeline, plan.request.dataset);
         let mut rows = Vec::new();
-        for (stage, prospect) in plan.stages.iter().zip(&prospects) {
+        for (stage, preview) in plan.stages.iter().zip(&previews) {
             for (output, decl) in &stage.decl.outputs {
-                let object = prospect.objects.as_ref().map(|objects| &objects[output]);
-                // The view shows what ran last, which may have been with other parameters.
+                let object = preview.objects.as_ref().map(|objects| &objects[output]);
+                // The view in data/out shows the latest result, which may belong to other parameters.
                 let view = project.data.join(&out).join(&stage.name).join(&decl.path);
                 let path = object.map(|object| {
                     let object = store.materialize(object);
@@ -75,7 +75,7 @@ impl Ls {
                     kind: decl.kind,
                     rows: object.and_then(|o| o.rows),
                     bytes: object.map(|o| o.size),
-                    seconds: object.and(prospect.seconds),
+                    seconds: object.and(preview.seconds),
                     path: path.map(|path| path.display().to_string()),
                     rests_on: stage.labels.iter().cloned().collect(),
                 });
@@ -83,7 +83,7 @@ impl Ls {
         }
         self.print(&rows);
         if !self.json {
-            print_text(&format!("open them in {}", project.data.join(out).display()));
+            print_text(&format!("the artifacts are in {}", project.data.join(out).display()));
         }
         Ok(SUCCESS)
     }
@@ -123,12 +123,12 @@ impl Ls {
             let size = row.bytes.map_or_else(|| "-".to_owned(), |bytes| Bytes(bytes).to_string());
             let took = row.seconds.map(human_seconds);
             let took =
-                if row.bytes.is_none() { "not there yet".to_owned() } else { took.unwrap_or_default() };
+                if row.bytes.is_none() { "not computed yet".to_owned() } else { took.unwrap_or_default() };
             vec![row.artifact.clone(), format!("{:?}", row.kind).to_lowercase(), count, size, took]
         };
         print_text(&table([header].into_iter().chain(rows.iter().map(line)), &[2, 3]));
         if let Some(row) = rows.iter().find(|row| !row.rests_on.is_empty()) {
-            print_text(&format!("\nrests on: {}", row.rests_on.join(", ")));
+            print_text(&format!("\nbased on: {}", row.rests_on.join(", ")));
         }
     }
 

@@ -12,43 +12,43 @@ use serde_json::json;
 use textplots::{Chart as Plot, LabelBuilder, LabelFormat, Plot as _, Shape};
 
 use super::exit::SUCCESS;
-use super::which::store;
+use super::target::store;
 use crate::declare::Project;
 use crate::metrics::{Chart, Curve, Curves, Series, charts, curves, drawable, smooth};
 use crate::store::{Store, position};
 use callsheet_figures::label::number;
 
-/// Dots of a curve in the terminal: a character is two wide and four high.
+/// Width and height of a curve in the terminal, in dots; a character is two dots wide and four dots high.
 const DOTS: (u32, u32) = (140, 32);
 
-/// Draw the metrics of stages as curves, in the terminal or as a picture
+/// Plot the metrics of stages as curves, in the terminal or as an image
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  callsheet metrics                                   the latest run, also while it goes on
-  callsheet metrics --metric 'error/*' --smooth 0.9   some curves, as means that forget
-  callsheet metrics -o curves.svg                     as a picture; .png, too
+  callsheet metrics                                   the latest run, even while it is running
+  callsheet metrics --metric 'error/*' --smooth 0.9   some curves, smoothed by a moving average
+  callsheet metrics -o curves.svg                     as an SVG image; .png works, too
   callsheet metrics latest~1 latest -o both.png       two runs in the same panels
-  callsheet metrics --stage 'train_jointly@*' --json  every value, for programs
+  callsheet metrics --stage 'train_jointly@*' --json  all values as JSON
 
-TensorBoard reads what each run itself told from data/store/runs/<run>/tensorboard.")]
+TensorBoard reads the metrics that a run itself reported from data/store/runs/<run>/tensorboard.")]
 pub(super) struct Metrics {
-    /// Runs: an id, the beginning of it, `latest`, or `latest~1` for the one before
+    /// Runs to plot, each by its id or a prefix of it, `latest`, or `latest~1` for the run before
     #[arg(default_value = "latest")]
     runs: Vec<String>,
-    /// Only stages of this name or pattern; may be repeated
+    /// Plot only stages with this name or pattern, e.g. `train@*`. Repeatable
     #[arg(long, value_name = "PATTERN")]
     stage: Vec<String>,
-    /// Only what is called so, or like this pattern; may be repeated
+    /// Plot only metrics with this name or pattern, e.g. `error/*`. Repeatable
     #[arg(long, value_name = "PATTERN")]
     metric: Vec<String>,
-    /// Weight of the past in a moving average, from 0 (none) to below 1
+    /// Weight of earlier values in an exponential moving average, from 0 (no smoothing) to below 1
     #[arg(long, value_name = "WEIGHT", default_value_t = 0.0)]
     smooth: f64,
-    /// Write a picture instead: PNG or SVG, as its name says
+    /// Write the curves to this image file, FILE.png or FILE.svg, instead of the terminal
     #[arg(short, long, value_name = "FILE", conflicts_with = "json")]
     output: Option<PathBuf>,
-    /// Print as JSON: values by run, stage, metric and step
+    /// Print the values as JSON, by run, stage, metric and step
     #[arg(long)]
     json: bool,
 }
@@ -56,10 +56,10 @@ pub(super) struct Metrics {
 impl Metrics {
     pub(super) fn execute(&self) -> Result<u8> {
         if !(0.0..1.0).contains(&self.smooth) {
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::InvalidValue,
-                format!("--smooth {} is no weight", self.smooth),
-                "say a number from 0 to below 1, such as 0.9",
+                format!("`{}` is not a valid weight for --smooth", self.smooth),
+                "choose a number from 0 to below 1, e.g. 0.9",
             ));
         }
         let found = self.find(&store(&Project::find()?)?)?;
@@ -89,7 +89,7 @@ impl Metrics {
         Ok(SUCCESS)
     }
 
-    /// The curves that are asked for.
+    /// Returns the selected curves of each run.
     fn find(&self, store: &Store) -> Result<Vec<(String, Curves)>> {
         let (stages, metrics) = (patterns(&self.stage)?, patterns(&self.metric)?);
         let ids = store.run_ids();
@@ -115,9 +115,9 @@ impl Metrics {
         let runs = self.runs.join(", ");
         if known.0.is_empty() {
             let help = "stages report metrics while they run; `callsheet ls --runs` lists the runs";
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::Unsupported,
-                format!("no stage of {runs} measured anything"),
+                format!("no stage of {runs} reported metrics"),
                 help,
             ));
         }
@@ -128,9 +128,9 @@ impl Metrics {
                 format!("{option}: {}", suggest(&patterns[0], known.iter().map(String::as_str)))
             })
             .collect();
-        Err(Error::refused(
+        Err(Error::user_error(
             Code::UnknownName,
-            format!("nothing that {runs} measured is called so"),
+            format!("no metric of {runs} matches the options"),
             help.join("; "),
         ))
     }
@@ -139,7 +139,7 @@ impl Metrics {
 fn patterns(words: &[String]) -> Result<Vec<Pattern>> {
     let pattern = |word: &String| {
         Pattern::new(word).map_err(|error| {
-            Error::refused(Code::InvalidValue, format!("`{word}` is not a valid pattern: {error}"), "")
+            Error::user_error(Code::InvalidValue, format!("`{word}` is not a valid pattern: {error}"), "")
         })
     };
     words.iter().map(pattern).collect()
@@ -149,7 +149,8 @@ fn wanted(patterns: &[Pattern], name: &str) -> bool {
     patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(name))
 }
 
-/// A curve in characters, in the ranges of its chart, so that those of several stages compare; nothing of a point.
+/// Draws a curve in characters, with the axis ranges of its chart, so that curves of several stages are
+/// comparable. Returns an empty text for fewer than two points.
 fn drawn(chart: &Chart, curve: &Curve) -> String {
     let (steps, values) = chart.ranges();
     let points: Vec<(f32, f32)> = drawable(curve).map(|(step, value)| (step as f32, value as f32)).collect();

@@ -1,7 +1,6 @@
-//! The command line: one file per subcommand. Nothing outside this folder prints.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where printing is done")]
+//! Command line of callsheet: one file per subcommand. Only this layer prints.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "only this layer prints")]
 
-mod bars;
 mod compare;
 mod completions;
 mod config;
@@ -14,22 +13,23 @@ mod external;
 mod fresh;
 mod gc;
 mod graph;
-mod guard;
 mod init;
 mod lineage;
-mod lines;
+mod log_reporter;
 mod ls;
 mod metrics;
 mod new;
 mod pin;
 mod plan;
+mod progress_reporter;
 mod report;
 mod run;
 mod schema;
 mod show;
 mod stages;
+mod supervise;
+mod target;
 mod verify;
-mod which;
 
 use std::env;
 use std::ffi::OsString;
@@ -43,21 +43,21 @@ use exit::REFUSED;
 
 const EXAMPLES: &str = "\
 Examples:
-  callsheet run                                   the default pipeline, dataset and profile
-  callsheet plan --set train.rate=0.2             what that change would cost, and why
-  callsheet ls                                    the artifacts that there are
-  callsheet show features.table                   where one came from
-  callsheet inspect features.table                what is in one
-  callsheet run --profile large --dataset mine
+  callsheet run                                   run the default pipeline, dataset and profile
+  callsheet plan --set train.rate=0.2             show what a changed parameter would re-run, and why
+  callsheet ls                                    list the artifacts of the pipeline
+  callsheet show features.table                   show the origin of an artifact
+  callsheet inspect features.table                show columns and statistics of a table
+  callsheet run --profile large --dataset mine    run with another profile and dataset
 
-Exit codes: 0 done, 1 a stage failed or what was asked for could not be written (`verify`: damage found),
-2 refused (wrong declaration, unwritable folder), 3 `plan --check`: not up to date, 130 stopped by Ctrl-C.";
+Exit codes: 0 success, 1 a stage failed or an output could not be written (`verify`: damage found),
+2 refused (invalid declaration, unwritable folder), 3 `plan --check`: not up to date, 130 stopped by Ctrl-C.";
 
 #[derive(Parser)]
 #[command(
     name = "callsheet",
     version,
-    about = "Runs data pipelines and pays only for what changed",
+    about = "Run data pipelines and recompute only what changed",
     after_help = EXAMPLES,
     arg_required_else_help = true
 )]
@@ -74,9 +74,9 @@ enum Subcommands {
     Explain(explain::Explain),
     Ls(ls::Ls),
     Show(show::Show),
-    /// Look into tables: statistics, queries, differences
+    /// Inspect tables: statistics, SQL queries, differences
     Inspect(external::External),
-    /// Draw contact sheets of a table's images
+    /// Draw contact sheets of the images in a table
     Sheet(external::External),
     Datasets(datasets::Datasets),
     Curate(curate::Curate),
@@ -94,7 +94,7 @@ enum Subcommands {
     Schema(schema::Schema),
     Completions(completions::Completions),
     #[command(hide = true)]
-    Guard(guard::Guard),
+    Supervise(supervise::Supervise),
     #[command(external_subcommand)]
     OfProject(Vec<OsString>),
 }
@@ -116,10 +116,10 @@ fn parse() -> Subcommands {
     Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit()).command
 }
 
-/// Words that ask for help.
+/// Arguments that request help.
 const HELP: [&str; 3] = ["help", "--help", "-h"];
 
-/// Runs the program; the exit codes are this module's constants.
+/// Runs the program and returns its exit code, one of the constants in `exit`.
 pub fn main() -> ExitCode {
     set_error_format();
     let result = match parse() {
@@ -146,7 +146,7 @@ pub fn main() -> ExitCode {
         Subcommands::New(command) => command.execute(),
         Subcommands::Schema(command) => command.execute(),
         Subcommands::Completions(command) => command.execute(Cli::command()),
-        Subcommands::Guard(command) => command.execute(),
+        Subcommands::Supervise(command) => command.execute(),
         Subcommands::OfProject(words) => external::execute(&words, &Cli::command()),
     };
     match result {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use callsheet_worker::code::Code;
-use callsheet_worker::error::{Doing, Error, Result};
+use callsheet_worker::error::{Error, IoContext, Result};
 use callsheet_worker::print::print_text;
 use clap::{Args, Subcommand};
 
@@ -12,7 +12,7 @@ use super::exit::SUCCESS;
 use super::fresh::write_all;
 use crate::declare::{Project, is_name};
 
-/// Write a working stage with its test
+/// Create a working stage with its test
 #[derive(Args)]
 pub(super) struct New {
     #[command(subcommand)]
@@ -24,27 +24,28 @@ enum What {
     Stage(NewStage),
 }
 
-/// Write a stage that runs at once, with its test, into the project's folder of stages
+/// Create a working stage with its test in the project's folder of stages
 ///
-/// The stage counts the words of text files, whatever its language: replace its code and its declaration by your own. In
-/// a project without pipelines, a pipeline with this stage and a text for it are written, too.
+/// In every language the stage counts the words of text files: replace its code and its declaration with your
+/// own. In a project without pipelines, the command also writes a pipeline with this stage and an example
+/// text.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  callsheet new stage clean_orders                 a Python stage that needs no library
-  callsheet new stage clean_orders --shell
+  callsheet new stage clean_orders                 a Python stage without dependencies
+  callsheet new stage clean_orders --shell         a shell script
   callsheet new stage clean_orders --rust --worker ../callsheet/worker
-  callsheet run clean_orders")]
+  callsheet run clean_orders                       run the new stage")]
 struct NewStage {
     /// Name of the stage and of its folder: letters, digits and `_`, beginning with a letter
     name: String,
-    /// Write it in Python [default]
+    /// Write the stage in Python [default]
     #[arg(long)]
     python: bool,
-    /// Write it in Rust, as a package that links callsheet-worker
+    /// Write the stage in Rust, as a package that depends on callsheet-worker
     #[arg(long, conflicts_with = "python")]
     rust: bool,
-    /// Write it as a shell script
+    /// Write the stage as a shell script
     #[arg(long, conflicts_with_all = ["python", "rust"])]
     shell: bool,
     /// Folder of the package callsheet-worker [default: the version of this program, from the registry]
@@ -52,7 +53,8 @@ struct NewStage {
     worker: Option<PathBuf>,
 }
 
-/// Name and text of a file. `@NAME@` stands for the stage's name, `@WORKER@` for the dependency of a stage in Rust.
+/// Name and text of a file. `@NAME@` is replaced by the stage's name, `@WORKER@` by the dependency of a stage
+/// in Rust.
 type Template = (&'static str, &'static str);
 
 const PYTHON: [Template; 3] = [
@@ -72,7 +74,7 @@ const RUST: [Template; 4] = [
     (".gitignore", "target/\n"),
 ];
 
-/// Names that are keywords of Rust, forbidden as names of cargo packages, or taken by callsheet.
+/// Reserved names: keywords of Rust, names that cargo forbids for packages, and names that callsheet uses.
 const RESERVED: [&str; 55] = [
     "abstract",
     "alloc",
@@ -131,7 +133,7 @@ const RESERVED: [&str; 55] = [
     "while",
 ];
 
-/// A text for the first stage of a project to read.
+/// Example text for the first stage of a project.
 const EXAMPLE: &str = "a cat and a dog\n";
 
 impl New {
@@ -159,28 +161,28 @@ impl NewStage {
         files.extend(first.iter().flatten().cloned());
         let taken = [folder.clone()].into_iter().chain(files.iter().map(|(path, _)| path.clone()));
         if let Some(path) = taken.into_iter().find(|path| project.root.join(path).exists()) {
-            let message = format!("{} exists: nothing is written", path.display());
-            return Err(Error::refused(Code::Conflict, message, "choose another name"));
+            let message = format!("`{}` already exists; nothing is written", path.display());
+            return Err(Error::user_error(Code::Conflict, message, "choose another name"));
         }
         write_all(&project.root, &files)?;
         self.print_next_steps(&project, &folder, first.is_some());
         Ok(SUCCESS)
     }
 
-    /// Pipeline with this stage, and a text for it, for a project that has no pipeline; none if raw files cannot be named by
-    /// a pattern below the project.
+    /// Returns the first pipeline of a project, with this stage, and an example text. Returns `None` if the
+    /// project has a pipeline, or if no pattern below the project can name its raw files.
     fn first_pipeline(&self, project: &Project) -> Option<Vec<(PathBuf, String)>> {
         let data = project.data.strip_prefix(&project.root).ok()?.to_str()?;
         if !project.pipeline_names().is_empty() || data.contains(['*', '?', '[', '{', '}']) {
             return None;
         }
         let quoted = |text: String| toml::Value::from(text).to_string();
-        let (path, obtain) = (format!("{data}/raw/*.txt"), format!("put text files into {data}/raw"));
+        let (path, hint) = (format!("{data}/raw/*.txt"), format!("put text files into {data}/raw"));
         let wiring = format!(
-            "summary = \"Counts the words of text files\"\n\n[sources.texts]\npath = {}\nobtain = {}\n\n\
+            "summary = \"Counts the words of text files\"\n\n[sources.texts]\npath = {}\nhint = {}\n\n\
              [stages.{}]\ninputs.texts = \"texts\"\n",
             quoted(path),
-            quoted(obtain),
+            quoted(hint),
             self.name
         );
         let mut files = vec![(project.pipelines.join(format!("{}.toml", self.name)), wiring)];
@@ -191,13 +193,13 @@ impl NewStage {
         Some(files)
     }
 
-    /// Names that are valid in all three languages, so that a stage can be rewritten in another one.
+    /// Checks that the name is valid in all three languages, so that the stage can be rewritten later.
     fn check_name(&self) -> Result<()> {
         let plain = !self.name.contains('-') && self.name.starts_with(|c: char| c.is_ascii_alphabetic());
         if RESERVED.contains(&self.name.as_str()) {
             let message = format!("`{}` is a reserved word and not a valid name for a new stage", self.name);
             let help = format!("choose another name, e.g. `{}_stage`", self.name);
-            return Err(Error::refused(Code::InvalidValue, message, help));
+            return Err(Error::user_error(Code::InvalidValue, message, help));
         }
         if is_name(&self.name) && plain {
             return Ok(());
@@ -206,29 +208,29 @@ impl NewStage {
             self.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(100).collect();
         let suggested = suggested.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
         let like = if suggested.is_empty() { "clean_orders" } else { suggested };
-        Err(Error::refused(
+        Err(Error::user_error(
             Code::InvalidValue,
             format!("`{}` is not a valid name for a new stage", self.name),
             format!("use letters, digits and `_`, at most 100, beginning with a letter, e.g. `{like}`"),
         ))
     }
 
-    /// The dependency of a stage in Rust.
+    /// Returns the dependency on callsheet-worker for the Cargo.toml of a stage in Rust.
     fn worker(&self, stage: &Path) -> Result<String> {
         let Some(folder) = &self.worker else {
             return Ok(format!("\"{}\"", env!("CARGO_PKG_VERSION")));
         };
         let manifest = folder.join("Cargo.toml");
-        let text = fs::read_to_string(&manifest).doing("cannot read", &manifest)?;
+        let text = fs::read_to_string(&manifest).io_context("cannot read", &manifest)?;
         if !text.lines().any(|line| line.trim() == "name = \"callsheet-worker\"") {
-            let message = format!("{} is not the package callsheet-worker", folder.display());
-            return Err(Error::refused(
+            let message = format!("`{}` is not the folder of the package callsheet-worker", folder.display());
+            return Err(Error::user_error(
                 Code::InvalidValue,
                 message,
-                "name its folder, as in ../callsheet/worker",
+                "name the folder of that package, e.g. `--worker ../callsheet/worker`",
             ));
         }
-        let folder = folder.canonicalize().doing("cannot find", folder)?;
+        let folder = folder.canonicalize().io_context("cannot find", folder)?;
         let path = relative(&folder, stage);
         Ok(format!("{{ path = {} }}", toml::Value::from(path.to_string_lossy().into_owned())))
     }
@@ -255,7 +257,7 @@ impl NewStage {
         }
         if !wired {
             let name = &self.name;
-            steps.push(format!("add it to a pipeline: [stages.{name}] with inputs.texts = a source"));
+            steps.push(format!("add the stage to a pipeline: [stages.{name}] with inputs.texts = a source"));
         }
         steps.push(format!("callsheet run {}", self.name));
         let steps: Vec<String> =
@@ -264,7 +266,7 @@ impl NewStage {
     }
 }
 
-/// A path as seen from a folder; both are absolute.
+/// Returns `path` relative to the folder `from`; both are absolute.
 fn relative(path: &Path, from: &Path) -> PathBuf {
     let shared = path.components().zip(from.components()).take_while(|(a, b)| a == b).count();
     let up = from.components().skip(shared).map(|_| "..");

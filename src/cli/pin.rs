@@ -9,27 +9,27 @@ use callsheet_worker::print::print_text;
 use clap::Args;
 
 use super::exit::SUCCESS;
-use super::which::{Which, sources, store, survey};
-use crate::run::outlook;
+use super::target::{TargetArgs, snapshot, sources, store};
+use crate::run::preview;
 
-/// Keep results whatever `callsheet gc` is asked to remove
+/// Protect results from `callsheet gc` under a name
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  callsheet pin paper                          what the pipeline has now, under the name `paper`
-  callsheet pin wide --set train.margin=0.2    what it has with this parameter
-  callsheet pin --list
-  callsheet pin --remove paper")]
+  callsheet pin paper                          pin the pipeline's present results as `paper`
+  callsheet pin wide --set train.margin=0.2    pin its results with this parameter
+  callsheet pin --list                         list the pins
+  callsheet pin --remove paper                 remove the pin; `gc` may then evict its results")]
 pub(super) struct Pin {
-    /// Name of the pin
+    /// Name of the new pin
     #[arg(required_unless_present_any = ["list", "remove"])]
     name: Option<String>,
     #[command(flatten)]
-    which: Which,
-    /// List the pins
+    which: TargetArgs,
+    /// List the names of all pins
     #[arg(long)]
     list: bool,
-    /// Remove a pin
+    /// Remove the pin with this name
     #[arg(long, value_name = "NAME")]
     remove: Option<String>,
 }
@@ -46,25 +46,25 @@ impl Pin {
         if let Some(name) = &self.remove {
             if !pins.contains(name) {
                 let help = suggest(name, pins.iter().map(String::as_str));
-                return Err(Error::refused(Code::UnknownName, format!("there is no pin `{name}`"), help));
+                return Err(Error::user_error(Code::UnknownName, format!("unknown pin `{name}`"), help));
             }
             store.unpin(name)?;
             return Ok(SUCCESS);
         }
         store.create()?;
-        // No gc between the look and the pin.
+        // The shared lock keeps `gc` from removing results before they are pinned.
         let _shared = store.shared()?;
-        let (plan, survey) = survey(&project, &store, &request)?;
+        let (plan, snapshot) = snapshot(&project, &store, &request)?;
         let mut sources = sources(&project, &store, &plan);
-        let prospects = outlook(&store, &mut sources, &survey, &plan)?;
-        let cached = prospects.iter().filter(|prospect| prospect.objects.is_some());
+        let previews = preview(&store, &mut sources, &snapshot, &plan)?;
+        let cached = previews.iter().filter(|preview| preview.objects.is_some());
         let keys: BTreeSet<Digest> =
-            cached.filter_map(|prospect| Some(prospect.key.as_ref()?.digest())).collect();
+            cached.filter_map(|preview| Some(preview.key.as_ref()?.digest())).collect();
         if keys.is_empty() {
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::NotComputed,
-                "there is nothing to pin yet with these parameters",
-                "`callsheet run` makes it",
+                "no result with these parameters is computed yet",
+                "run `callsheet run` first",
             ));
         }
         let name = self.name.as_deref().unwrap_or_default();

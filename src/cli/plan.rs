@@ -7,17 +7,17 @@ use callsheet_worker::print::{print_json_list, print_text};
 use clap::Args;
 
 use super::exit::{SUCCESS, WOULD_RUN};
-use super::which::{Select, Which, sources};
+use super::target::{Select, TargetArgs, sources};
 use crate::declare::Project;
 use crate::plan::{Plan, Selection};
 use crate::run::{
-    Compute, Interrupts, Machine, Outlook, RunOptions, State, Survey, count_rows, left_out_by_only, machine,
-    outlook, run,
+    Compute, Interrupts, Machine, RunOptions, StagePreview, State, StoreSnapshot, count_rows,
+    left_out_by_only, machine, preview, run,
 };
 use crate::store::Store;
 use callsheet_figures::label::human_seconds;
 
-/// Show what a run would do, and why
+/// Show which stages would run, and why
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -25,18 +25,19 @@ Examples:
   callsheet plan --set sample_triplets.visits=40
   callsheet plan --check || echo 'not up to date'   for CI: exit code 3 if anything would run
 
-`maybe`: a stage before it must run; it runs too unless that turns out to change nothing. Its rows are
-counted all the same where what they depend on is known: `computes 0 to 40 of 768 rows` leaves open the 40
-that the stage before it makes anew. Stages that only list rows (`listing` in stage.toml) are run for that.")]
+A stage is marked `maybe` if an upstream stage must run first; it then runs unless its inputs turn out
+unchanged. Its rows are counted where their inputs are known: `computes 0 to 40 of 768 rows` means that 40
+rows depend on rows that the upstream stage recomputes. To count rows, `plan` runs stages that declare
+`enumerates_rows = true` in stage.toml.")]
 pub(super) struct PlanCommand {
     #[command(flatten)]
     select: Select,
     #[command(flatten)]
-    which: Which,
-    /// Exit with code 3 if anything would run
+    which: TargetArgs,
+    /// Exit with code 3 if a stage would run
     #[arg(long)]
     check: bool,
-    /// Print as JSON
+    /// Print the plan as JSON
     #[arg(long)]
     json: bool,
 }
@@ -47,21 +48,27 @@ impl PlanCommand {
     }
 }
 
-/// Prints what a run on `machine` would do; with `check`, the exit code says whether that is anything.
-pub(super) fn show(which: &Which, select: &Select, machine: &Machine, check: bool, json: bool) -> Result<u8> {
-    let (project, store, plan, survey) = which.survey()?;
+/// Prints what a run on `machine` would do. With `check`, the exit code is 3 if a stage would run.
+pub(super) fn show(
+    which: &TargetArgs,
+    select: &Select,
+    machine: &Machine,
+    check: bool,
+    json: bool,
+) -> Result<u8> {
+    let (project, store, plan, snapshot) = which.snapshot()?;
     let plan = plan.select(&select.selection())?;
     let mut sources = sources(&project, &store, &plan);
-    let mut stages = outlook(&store, &mut sources, &survey, &plan)?;
+    let mut stages = preview(&store, &mut sources, &snapshot, &plan)?;
     let (mut listed, mut failed) = (BTreeSet::new(), BTreeMap::new());
-    while let Some(listing) = listing(&plan, &stages, &mut listed) {
-        failed.extend(run_listing(&project, &store, &plan, &survey, machine, listing)?);
-        stages = outlook(&store, &mut sources, &survey, &plan)?;
+    while let Some(enumerating) = enumerating_stages(&plan, &stages, &mut listed) {
+        failed.extend(run_enumerating(&project, &store, &plan, &snapshot, machine, enumerating)?);
+        stages = preview(&store, &mut sources, &snapshot, &plan)?;
     }
     count_rows(&store, &mut sources, &plan, &mut stages)?;
     let only = plan.names(&select.only)?;
     let left_out =
-        |stage: &&Outlook| !only.is_empty() && !only.contains(&stage.stage) && stage.objects.is_none();
+        |stage: &&StagePreview| !only.is_empty() && !only.contains(&stage.stage) && stage.objects.is_none();
     if let Some(stage) = stages.iter().find(left_out) {
         return Err(left_out_by_only(&stage.stage));
     }
@@ -89,39 +96,42 @@ pub(super) fn show(which: &Which, select: &Select, machine: &Machine, check: boo
     Ok(if check && !idle { WOULD_RUN } else { SUCCESS })
 }
 
-/// Stages whose tables say which rows the others compute, and which can run; each is named once.
-fn listing(plan: &Plan, stages: &[Outlook], listed: &mut BTreeSet<String>) -> Option<Vec<String>> {
-    let ready = plan
-        .stages
-        .iter()
-        .zip(stages)
-        .filter(|(stage, outlook)| stage.decl.listing && matches!(outlook.state, State::Run { .. }));
+/// Returns the stages that can run and whose tables list the rows that other stages compute, each stage once.
+fn enumerating_stages(
+    plan: &Plan,
+    stages: &[StagePreview],
+    listed: &mut BTreeSet<String>,
+) -> Option<Vec<String>> {
+    let ready =
+        plan.stages.iter().zip(stages).filter(|(stage, preview)| {
+            stage.decl.enumerates_rows && matches!(preview.state, State::Run { .. })
+        });
     let names: Vec<String> = ready.map(|(stage, _)| stage.name.clone()).collect();
     let new: Vec<String> = names.into_iter().filter(|name| listed.insert(name.clone())).collect();
     (!new.is_empty()).then_some(new)
 }
 
-/// Runs stages for their tables alone; returns what those said that failed.
-fn run_listing(
+/// Runs stages only for their tables. Returns the names and errors of the stages that failed.
+fn run_enumerating(
     project: &Project,
     store: &Store,
     plan: &Plan,
-    survey: &Survey,
+    snapshot: &StoreSnapshot,
     machine: &Machine,
     names: Vec<String>,
 ) -> Result<Vec<(String, String)>> {
     let only = Some(names.iter().cloned().collect());
     let selection = Selection { until: names, ..Selection::default() };
     let plan = plan.clone().select(&selection)?;
-    let options = RunOptions { machine: machine.clone(), only, unseen: true, ..RunOptions::default() };
-    let ran = run(project, store, &plan, survey, &options, &Interrupts::default(), |_| {});
-    // A store that cannot be written can be looked at all the same.
+    let options = RunOptions { machine: machine.clone(), only, ephemeral: true, ..RunOptions::default() };
+    let ran = run(project, store, &plan, snapshot, &options, &Interrupts::default(), |_| {});
+    // `plan` must also work on a store that cannot be written.
     let failed = ran.map(|summary| summary.failed).unwrap_or_default();
     Ok(failed.into_iter().map(|(stage, error)| (stage, error.to_string())).collect())
 }
 
 /// `run    grams  layers: 3 → 5 (768 rows, took 12 s)`.
-fn line(stage: &Outlook, width: usize) -> String {
+fn line(stage: &StagePreview, width: usize) -> String {
     let (state, text) = match &stage.state {
         State::Cached { key } => ("cached", key.short()),
         State::Run { reasons, .. } => ("run", reasons.join("; ")),
@@ -147,8 +157,8 @@ fn line(stage: &Outlook, width: usize) -> String {
     format!("{state:<7}{:<width$}  {text}{facts}", stage.stage)
 }
 
-/// `12 cached, 2 to run, 1 maybe; those that ran before took 3 min 5 s`.
-fn sum(stages: &[Outlook]) -> String {
+/// `12 cached, 2 to run, 1 maybe; previous time: 3 min 5 s`.
+fn sum(stages: &[StagePreview]) -> String {
     let count = |wanted: fn(&State) -> bool| stages.iter().filter(|stage| wanted(&stage.state)).count();
     let cached = count(|state| matches!(state, State::Cached { .. }));
     let run = count(|state| matches!(state, State::Run { .. }));
@@ -157,8 +167,8 @@ fn sum(stages: &[Outlook]) -> String {
     let seconds: Vec<f64> = open.filter_map(|stage| stage.seconds_here).collect();
     let took = match seconds.len() {
         0 => String::new(),
-        n if n == run + maybe => format!("; they took {} last time", human_seconds(seconds.iter().sum())),
-        n => format!("; {n} of them took {} last time", human_seconds(seconds.iter().sum())),
+        n if n == run + maybe => format!("; previous time: {}", human_seconds(seconds.iter().sum())),
+        n => format!("; previous time of {n} of these: {}", human_seconds(seconds.iter().sum())),
     };
     format!("{cached} cached, {run} to run, {maybe} maybe{took}")
 }

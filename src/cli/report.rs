@@ -7,29 +7,29 @@ use callsheet_worker::print::{print_document, say};
 use clap::Args;
 
 use super::exit::{SUCCESS, warn};
-use super::which::store;
+use super::target::store;
 use crate::declare::Project;
 use crate::report::{FILE, Subject, described, write};
 use crate::store::out;
 
-/// Write what a run did and made as one HTML file
+/// Write a self-contained HTML report of a run
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  callsheet report                     of the latest run, also while it goes on
+  callsheet report                     the latest run, even while it is running
   callsheet report latest~1 -o before.html
-  callsheet run --report               of what is run, at its end
+  callsheet run --report               run stages, then report on that run
   callsheet compare latest~1 latest --html both.html
 
-Outputs whose declaration says `figure` are shown in it; `callsheet schema stage` says how.")]
+The report shows every output that declares a `figure`; `callsheet schema stage` describes the figures.")]
 pub(super) struct Report {
-    /// A run: its id, the beginning of it, `latest`, or `latest~1` for the one before
+    /// Run to report: its id or a prefix of it, `latest`, or `latest~1` for the run before
     #[arg(default_value = "latest")]
     run: String,
-    /// Where to write it [default: report.html in the pipeline's folder of data/out]
+    /// File to write [default: report.html in the pipeline's folder of data/out]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Print the description of the run that commands of the project receive, as JSON, instead of a page
+    /// Print the JSON description of the run that commands of the project receive, instead of writing a page
     #[arg(long, conflicts_with = "output")]
     json: bool,
 }

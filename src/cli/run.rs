@@ -12,66 +12,67 @@ use callsheet_worker::error::{Error, Result};
 use callsheet_worker::print::{print_error, print_text, say};
 use clap::Args;
 
-use super::bars::Bars;
 use super::exit::{STAGE_FAILED, STOPPED, SUCCESS, warn};
 use super::lineage::LineageFile;
-use super::lines::Lines;
-use super::which::{Select, Which, store, survey};
+use super::log_reporter::LogReporter;
+use super::progress_reporter::ProgressReporter;
+use super::target::{Select, TargetArgs, snapshot, store};
 use crate::declare::{Bytes, Project};
 use crate::event::Event;
+use crate::human::title;
 use crate::plan::{Plan, Request};
 use crate::report::{FILE, Subject, is_complete, write};
 use crate::run::{Interrupts, Machine, RunOptions, RunSummary, machine, run};
 use crate::store::{Store, out};
-use crate::words::title;
 
-/// Run every stage whose result is not there yet
+/// Run every stage whose result is not in the store
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   callsheet run
-  callsheet run train                            only what this stage needs, and it
-  callsheet run 'train@v4-*'                     some instances of a stage that is fanned out
-  callsheet run --from features                  this stage, and what depends on it
-  callsheet run --set train.rate=0.2             run what that changes, and nothing else
-  callsheet run --force evaluate                 compute it anew, whatever is in the store
+  callsheet run train                            one stage, after the stages that it depends on
+  callsheet run 'train@v4-*'                     some instances of a fanned-out stage
+  callsheet run --from features                  one stage, and the stages that depend on it
+  callsheet run --set train.rate=0.2             change a parameter: only affected stages run
+  callsheet run --force evaluate                 re-run a stage although its result is cached
   callsheet run --jobs 1                         one CPU for all workers together
   callsheet run --json | jq .event               every event as one JSON line
-  callsheet run --report                         what was done and made, as one HTML file
-  callsheet run --lineage lineage.ndjson         what was made from what, as OpenLineage events")]
+  callsheet run --report                         also write an HTML report of the run
+  callsheet run --lineage lineage.ndjson         also append OpenLineage events to a file")]
 pub(super) struct Run {
     #[command(flatten)]
     select: Select,
     #[command(flatten)]
-    which: Which,
-    /// Only say what would be done, as `callsheet plan`
+    which: TargetArgs,
+    /// Show which stages would run, and why, like `callsheet plan`
     #[arg(long, conflicts_with = "force")]
     dry_run: bool,
-    /// CPUs that all workers together may use [default: all]
+    /// Number of CPUs that all workers together may use [default: all]
     #[arg(short, long, value_name = "CPUS", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
-    /// Memory that all workers together may use, e.g. "8 GB" [default: the machine's]
+    /// Memory that all workers together may use, e.g. "8 GB" [default: all memory of the machine]
     #[arg(long, value_parser = Bytes::from_str)]
     memory: Option<Bytes>,
-    /// Ids of the GPUs that workers may use, e.g. 0,1; none if empty [default: CUDA_VISIBLE_DEVICES, or all there are]
+    /// Ids of GPUs that workers may use, e.g. 0,1; empty for none
+    /// [default: CUDA_VISIBLE_DEVICES, or all GPUs]
     #[arg(long, value_delimiter = ',')]
     gpus: Option<Vec<String>>,
-    /// Compute this stage even if its result is in the store; may be repeated
+    /// Re-run this stage even if its result is in the store. Repeatable
     #[arg(long, value_name = "STAGE")]
     force: Vec<String>,
-    /// Stop everything at the first failure
+    /// Stop all running stages as soon as one fails
     #[arg(long, overrides_with = "keep_going")]
     fail_fast: bool,
-    /// Let what does not depend on a failure finish; this is the default
+    /// Finish all stages that do not depend on a failed one [default]
     #[arg(long, overrides_with = "fail_fast")]
     keep_going: bool,
-    /// Print every event as one JSON line
+    /// Print each event to stdout as one line of JSON
     #[arg(long)]
     json: bool,
-    /// Write what was done and made as one HTML file, report.html in the pipeline's folder of data/out
+    /// Write a self-contained HTML report of the run to report.html in the pipeline's folder of data/out
     #[arg(long)]
     report: bool,
-    /// Append OpenLineage events to this file, one JSON object a line
+    /// Append OpenLineage events of the run to this file, one JSON object per line
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     lineage: Option<PathBuf>,
 }
@@ -83,9 +84,10 @@ impl Run {
         }
         let (project, request) = self.which.request()?;
         let store = store(&project)?;
-        // Keeps gc out from the first look on. Where there is no store yet, there is nothing to keep.
+        // The shared lock keeps gc from removing results while they are looked up and used. A store that does
+        // not exist yet has no results.
         let _shared = if store.exists() { Some(store.shared()?) } else { None };
-        let (plan, survey) = survey(&project, &store, &request)?;
+        let (plan, snapshot) = snapshot(&project, &store, &request)?;
         let plan = plan.select(&self.select.selection())?;
         let options = self.options(&plan)?;
         let interrupts = listen()?;
@@ -93,7 +95,7 @@ impl Run {
         let lineage = self.lineage.as_ref();
         let mut lineage = lineage.map(|path| LineageFile::open(path, &project, &store, &plan)).transpose()?;
         let mut run_id = String::new();
-        let ran = run(&project, &store, &plan, &survey, &options, &interrupts, |event| {
+        let ran = run(&project, &store, &plan, &snapshot, &options, &interrupts, |event| {
             if let Event::RunStarted { run, .. } = event {
                 run_id.clone_from(run);
             }
@@ -116,7 +118,7 @@ impl Run {
         if let Some(only) = &only
             && let Some(stage) = force.iter().find(|stage| !only.contains(*stage))
         {
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::Conflict,
                 format!("--force {stage} contradicts --only {}", self.select.only.join(" --only ")),
                 format!("add --only {stage}, or leave --only out"),
@@ -127,11 +129,11 @@ impl Run {
             force,
             only,
             fail_fast: self.fail_fast && !self.keep_going,
-            unseen: false,
+            ephemeral: false,
         })
     }
 
-    /// Prints events as they come: as JSON, as bars on a terminal, else as lines.
+    /// Returns the function that prints events: as JSON, as bars on a terminal, else as lines.
     fn reporter<'a>(&self, store: &'a Store, plan: &Plan) -> Box<dyn FnMut(&Event) + 'a> {
         let Request { pipeline, dataset, profile, .. } = &plan.request;
         let title = title(pipeline, dataset, profile);
@@ -139,10 +141,10 @@ impl Run {
         if self.json {
             Box::new(|event| print_text(&serde_json::to_string(event).expect("plain data")))
         } else if std::io::stderr().is_terminal() {
-            let mut bars = Bars::new(Lines::new(title, labels, store));
+            let mut bars = ProgressReporter::new(LogReporter::new(title, labels, store));
             Box::new(move |event| bars.report(event))
         } else {
-            let mut lines = Lines::new(title, labels, store);
+            let mut lines = LogReporter::new(title, labels, store);
             Box::new(move |event| lines.report(event).iter().for_each(|line| say(line)))
         }
     }
@@ -152,7 +154,8 @@ impl Run {
     }
 }
 
-/// Writes the report of the run `id`; one that only found its results has left no trace but them.
+/// Writes the report of the run `id`. A run that found all its results in the store has no record, so the
+/// plan is the subject of its report.
 fn report(project: &Project, store: &Store, plan: &Plan, id: &str, path: &Path) -> Result<()> {
     let subject = if store.run(id).is_some() {
         Subject::find(project, store, id)?
@@ -164,22 +167,22 @@ fn report(project: &Project, store: &Store, plan: &Plan, id: &str, path: &Path) 
     Ok(())
 }
 
-/// Hands Ctrl-C on to the run. The third one ends this program at once.
+/// Forwards Ctrl-C to the run. The third Ctrl-C ends this program immediately.
 ///
 /// # Errors
-/// When the system refuses.
+/// Returns an error if the system does not install the handler.
 fn listen() -> Result<Arc<Interrupts>> {
     let interrupts = Arc::new(Interrupts::default());
     let handler = interrupts.clone();
     let presses = AtomicUsize::new(0);
     ctrlc::set_handler(move || {
         handler.send();
-        // The run may be busy where it cannot hear; its supervisor ends its workers.
+        // The run may be too busy to receive the message; its supervisor process then ends the workers.
         if presses.fetch_add(1, Relaxed) >= 2 {
             std::process::exit(i32::from(STOPPED));
         }
     })
-    .map_err(|error| Error::refused(Code::Io, format!("cannot listen for Ctrl-C: {error}"), ""))?;
+    .map_err(|error| Error::user_error(Code::Io, format!("cannot listen for Ctrl-C: {error}"), ""))?;
     Ok(interrupts)
 }
 

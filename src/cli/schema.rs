@@ -13,11 +13,11 @@ use crate::declare::{pipeline_schema, project_schema, stage_schema};
 Examples:
   callsheet schema stage > stage.schema.json        then, as the first line of a stage.toml:
                                                     #:schema ../../stage.schema.json
-  callsheet schema pipeline > pipeline.schema.json  datasets and profiles have the same shape
+  callsheet schema pipeline > pipeline.schema.json  datasets and profiles have this schema, too
 
-Editors with a TOML language server then complete names, show what they mean, and mark mistakes.")]
+Editors with a TOML language server then complete names, show their documentation, and mark errors.")]
 pub(super) struct Schema {
-    /// What is declared
+    /// Kind of the declaration
     declaration: Declaration,
 }
 

@@ -9,43 +9,43 @@ use clap::Args;
 use serde_json::json;
 
 use super::exit::SUCCESS;
-use super::which::{Which, sources};
+use super::target::{TargetArgs, sources};
 use crate::declare::Bytes;
 use crate::plan::{Input, Plan, StageInstance, gathered};
-use crate::run::outlook;
+use crate::run::preview;
 use crate::store::Record;
 use callsheet_figures::label::human_seconds;
 
-/// Show where an artifact came from
+/// Show the origin of an artifact: stage, parameters, inputs, run
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   callsheet show features.table
-  callsheet show train                    a stage with one output needs no output's name
+  callsheet show train                    the only output of a stage
   callsheet show evaluate.metrics --json")]
 pub(super) struct Show {
-    /// `stage.output`, or a stage with one output
+    /// Artifact as `stage.output`, or the name of a stage with one output
     artifact: String,
     #[command(flatten)]
-    which: Which,
-    /// Print as JSON
+    which: TargetArgs,
+    /// Print the artifact and its origin as JSON
     #[arg(long)]
     json: bool,
 }
 
 impl Show {
     pub(super) fn execute(&self) -> Result<u8> {
-        let (project, store, plan, survey) = self.which.survey()?;
+        let (project, store, plan, snapshot) = self.which.snapshot()?;
         let (stage, output) = self.find(&plan)?;
         let mut sources = sources(&project, &store, &plan);
-        let prospects = outlook(&store, &mut sources, &survey, &plan)?;
-        let prospect = prospects.into_iter().find(|p| p.stage == stage.name);
-        let made = prospect.and_then(|p| store.record(&p.key?.digest()).zip(p.objects));
+        let previews = preview(&store, &mut sources, &snapshot, &plan)?;
+        let preview = previews.into_iter().find(|p| p.stage == stage.name);
+        let made = preview.and_then(|p| store.record(&p.key?.digest()).zip(p.objects));
         let Some((record, objects)) = made else {
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::NotComputed,
-                format!("`{}.{output}` is not there yet with these parameters", stage.name),
-                "`callsheet run` makes it; `callsheet plan` says what that takes",
+                format!("`{}.{output}` is not computed yet with these parameters", stage.name),
+                "run `callsheet run`, or preview it with `callsheet plan`",
             ));
         };
         let object = &objects[output];
@@ -59,7 +59,7 @@ impl Show {
             return Ok(SUCCESS);
         }
         line("artifact", format!("{}.{output}", stage.name));
-        line("is", stage.decl.outputs[output].doc.clone());
+        line("description", stage.decl.outputs[output].doc.clone());
         line("path", path.display().to_string());
         let rows = object.rows.map(|rows| format!(", {rows} rows")).unwrap_or_default();
         line("size", format!("{}{rows}", Bytes(object.size)));
@@ -72,18 +72,18 @@ impl Show {
         Ok(SUCCESS)
     }
 
-    /// The output that is meant, and its stage.
+    /// Returns the output that the argument names, and its stage.
     fn find<'p>(&self, plan: &'p Plan) -> Result<(&'p StageInstance, &'p String)> {
         let all = || plan.stages.iter().flat_map(|s| s.decl.outputs.keys().map(move |o| (s, o)));
         let (wanted, output) = self.artifact.rsplit_once('.').unwrap_or((&self.artifact, ""));
         let found = all().find(|(stage, name)| {
-            // The name of an instance may have dots of its own.
+            // The name of an instance may contain dots itself.
             stage.name == wanted && *name == output
                 || stage.name == self.artifact && stage.decl.outputs.len() == 1
         });
         found.ok_or_else(|| {
             let known: Vec<String> = all().map(|(s, o)| format!("{}.{o}", s.name)).collect();
-            Error::refused(
+            Error::user_error(
                 Code::UnknownName,
                 format!("the pipeline has no artifact `{}`", self.artifact),
                 suggest(&self.artifact, known.iter().map(String::as_str)),
@@ -101,18 +101,18 @@ fn started(record: &Record) -> String {
     humantime::format_rfc3339_seconds(started).to_string()
 }
 
-/// Prints what made an artifact, and how.
+/// Prints the action that computed an artifact: stage, duration, machine, run and parameters.
 fn print_record(record: &Record) {
     let (key, made) = (&record.key, &record.provenance);
     line("action key", key.digest().to_string());
     line("stage", format!("{}, version {}", key.stage, key.version));
     if !key.labels.is_empty() {
-        line("rests on", key.labels.iter().cloned().collect::<Vec<_>>().join(", "));
+        line("based on", key.labels.iter().cloned().collect::<Vec<_>>().join(", "));
     }
     let (started, took) = (started(record), human_seconds(made.seconds));
     let memory = made.peak_memory.map(|bytes| Bytes(bytes).to_string()).unwrap_or_default();
     let machine = format!("{memory} of memory, {} CPUs, on {}", made.cpus, made.host);
-    line("made", format!("{started}, in {took}, {machine}"));
+    line("computed", format!("{started}, in {took}, {machine}"));
     if !made.cpu.is_empty() {
         line("CPU", made.cpu.clone());
     }
@@ -123,7 +123,7 @@ fn print_record(record: &Record) {
     }
 }
 
-/// Prints what a stage read.
+/// Prints the inputs of an action.
 fn print_inputs(plan: &Plan, stage: &StageInstance, record: &Record) {
     for (name, input) in &stage.inputs {
         let digest = |name: &str| record.key.inputs[name].short();

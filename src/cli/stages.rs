@@ -8,19 +8,19 @@ use callsheet_worker::print::{print_text, table};
 use clap::Args;
 
 use super::exit::SUCCESS;
-use crate::declare::{ArtifactKind, Cpus, ParamDecl, Project, Role, StageDecl};
+use crate::declare::{ArtifactKind, Cpus, Project, Role, StageDecl};
 
-/// List the stages that exist, or show what one reads, makes and can be told
+/// List the stages, or show the inputs, outputs and parameters of one
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  callsheet stages
-  callsheet stages train
-  callsheet stages --markdown > docs/stages.md")]
+  callsheet stages                               every stage with its summary
+  callsheet stages train                         the documentation of one stage
+  callsheet stages --markdown > docs/stages.md   the documentation of all stages")]
 pub(super) struct Stages {
-    /// Show this one
+    /// Stage to show [default: list all stages]
     stage: Option<String>,
-    /// Print all of them as one Markdown page
+    /// Print the documentation of all stages as one Markdown page
     #[arg(long, conflicts_with = "stage")]
     markdown: bool,
 }
@@ -32,7 +32,7 @@ impl Stages {
         let read = |name: &str| {
             project.stage(name)?.ok_or_else(|| {
                 let known = names.iter().map(String::as_str);
-                Error::refused(Code::UnknownName, format!("there is no stage `{name}`"), suggest(name, known))
+                Error::user_error(Code::UnknownName, format!("unknown stage `{name}`"), suggest(name, known))
             })
         };
         if let Some(name) = &self.stage {
@@ -52,7 +52,9 @@ impl Stages {
 }
 
 fn markdown(stages: &[StageDecl]) -> String {
-    let mut text = "# Stages\n\nMade from every `stage.toml` by `make docs`.\n\n".to_owned();
+    let mut text =
+        "# Stages\n\nReference of all stages. `make docs` generates it from each `stage.toml`.\n\n"
+            .to_owned();
     for stage in stages {
         let _ = writeln!(text, "- [{0}](#{0}): {1}", stage.name, stage.summary);
     }
@@ -62,7 +64,7 @@ fn markdown(stages: &[StageDecl]) -> String {
     text
 }
 
-/// One stage as Markdown, which reads well as plain text too.
+/// Returns the documentation of a stage as Markdown, which is readable as plain text, too.
 fn page(stage: &StageDecl) -> String {
     let cpus = match stage.resources.cpus {
         Cpus::All => "all CPUs".to_owned(),
@@ -70,7 +72,8 @@ fn page(stage: &StageDecl) -> String {
         Cpus::Count(n) => format!("{n} CPUs"),
     };
     let mut text = format!("## {}\n\n{}.\n\n{}\n\n", stage.name, stage.summary, stage.doc.trim());
-    for (title, items) in [("Reads", inputs(stage)), ("Makes", outputs(stage)), ("Parameters", params(stage))]
+    for (title, items) in
+        [("Inputs", inputs(stage)), ("Outputs", outputs(stage)), ("Parameters", params(stage))]
     {
         if !items.is_empty() {
             let _ = writeln!(text, "{title}:\n\n{}\n", items.join("\n"));
@@ -93,16 +96,18 @@ fn kind_name(kind: ArtifactKind) -> &'static str {
 }
 
 fn inputs(stage: &StageDecl) -> Vec<String> {
-    let line = |(name, input): (&String, &crate::declare::InputDecl)| {
+    let line = |name: &String| {
+        let input = &stage.inputs[name];
         let optional = if input.optional { ", optional" } else { "" };
         let many = if input.many { ", many" } else { "" };
         format!("- `{name}` ({}{many}{optional}): {}", kind_name(input.kind), input.doc)
     };
-    stage.inputs.iter().map(line).collect()
+    stage.order.inputs.iter().map(line).collect()
 }
 
 fn outputs(stage: &StageDecl) -> Vec<String> {
-    let line = |(name, output): (&String, &crate::declare::OutputDecl)| {
+    let line = |name: &String| {
+        let output = &stage.outputs[name];
         let columns = output.columns.iter().map(|(column, kind)| format!("`{column}` {kind}"));
         let columns = columns.collect::<Vec<_>>().join(", ");
         let columns = if columns.is_empty() { columns } else { format!("\n  Columns: {columns}") };
@@ -110,17 +115,18 @@ fn outputs(stage: &StageDecl) -> Vec<String> {
         let checks = if checks.is_empty() { checks } else { format!("\n  Checks: {checks}") };
         format!("- `{name}` ({}, `{}`): {}{columns}{checks}", kind_name(output.kind), output.path, output.doc)
     };
-    stage.outputs.iter().map(line).collect()
+    stage.order.outputs.iter().map(line).collect()
 }
 
 fn params(stage: &StageDecl) -> Vec<String> {
-    let line = |(name, param): (&String, &ParamDecl)| {
+    let line = |name: &String| {
+        let param = &stage.params[name];
         let role = match param.role {
             Role::Identity => "",
-            Role::Budget => "; budget: going further continues",
-            Role::Execution => "; changes no result",
+            Role::Budget => "; budget: a larger value resumes from the last checkpoint",
+            Role::Execution => "; does not change the result",
         };
         format!("- `{name} = {}`: {} ({}{role})", param.default.get_ref(), param.doc, param.wanted())
     };
-    stage.params.iter().map(line).collect()
+    stage.order.params.iter().map(line).collect()
 }

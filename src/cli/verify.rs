@@ -10,7 +10,7 @@ use kdam::BarExt;
 use serde_json::json;
 
 use super::exit::{DAMAGED, SUCCESS};
-use super::which::store;
+use super::target::store;
 use crate::declare::{Bytes, Project};
 
 /// Hash everything in the store again and list damaged files
@@ -18,12 +18,12 @@ use crate::declare::{Bytes, Project};
 #[command(after_help = "\
 Examples:
   callsheet verify           exit code 1 if anything is damaged
-  callsheet verify --heal    remove what is damaged: the next run computes it anew")]
+  callsheet verify --heal    remove damaged files; the next run recomputes them")]
 pub(super) struct Verify {
     /// Remove damaged files, so that the next run recomputes them
     #[arg(long)]
     heal: bool,
-    /// Print as JSON
+    /// Print the list of damage as JSON
     #[arg(long)]
     json: bool,
 }
@@ -52,8 +52,8 @@ impl Verify {
                 print_text(&format!("{}: {}", damage.path.display(), damage.what));
             }
             print_text(&match (damage.len(), self.heal) {
-                (0, _) => format!("{} are as they were written", Bytes(total)),
-                (count, true) => format!("{count} removed; `callsheet run` computes what is needed anew"),
+                (0, _) => format!("{} checked, no damage found", Bytes(total)),
+                (count, true) => format!("{count} removed; `callsheet run` recomputes what is needed"),
                 (count, false) => format!("{count} damaged; `callsheet verify --heal` removes them"),
             });
         }

@@ -7,28 +7,28 @@ use serde::{Deserialize, Serialize};
 
 use super::checks::ChecksDecl;
 
-/// Form of an artifact on the disk.
+/// Kind of an artifact on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ArtifactKind {
-    /// One Parquet file; identified by its schema and rows.
+    /// Table in Parquet format; identified by its schema and rows.
     Table,
     /// One file; identified by its bytes.
     File,
-    /// A folder; identified by the names and bytes of its files.
+    /// Folder; identified by the names and bytes of its files.
     Directory,
-    /// Raw files matched by a source's pattern. Only an input can be this.
+    /// Raw files that match the pattern of a source. Only an input can have this kind.
     Files,
 }
 
-/// Format of a table for a worker.
+/// Format in which a worker reads or writes a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TableFormat {
     /// Parquet.
     #[default]
     Parquet,
-    /// One JSON object a line, for workers without a Parquet library.
+    /// One JSON object per line, for workers without a Parquet library.
     Json,
 }
 
@@ -36,19 +36,20 @@ pub enum TableFormat {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Figure {
-    /// A PNG, JPEG or GIF file, or a film (MP4).
+    /// Image file (PNG, JPEG or GIF), or video file (MP4).
     Picture,
-    /// The rows of a table. Columns `x_low` and `x_high` next to a column `x` are the interval of its values.
+    /// Rows of a table. Columns `x_low` and `x_high` next to a column `x` are the bounds of an interval
+    /// around its values.
     Table,
-    /// Some of a table's images, evenly chosen.
+    /// Images of a table, evenly chosen if there are many.
     Images,
-    /// Points of a table in the plane, by its columns `NAME_x` and `NAME_y`, coloured by its other columns; a column of
-    /// images shows what the point under the pointer is.
+    /// Scatter plot of the columns `NAME_x` and `NAME_y` of a table, coloured by its other columns. If the
+    /// table has a column of images, the plot shows the image of the point under the pointer.
     Scatter,
 }
 
 impl Figure {
-    /// Kind of output that can be shown in this way.
+    /// Kind of output that this figure can show.
     pub fn of(self) -> ArtifactKind {
         match self {
             Self::Picture => ArtifactKind::File,
@@ -57,68 +58,75 @@ impl Figure {
     }
 }
 
-/// One `[inputs.NAME]` table.
+/// Input of a stage: one `[inputs.NAME]` table.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InputDecl {
     /// Kind of artifact that the stage expects; `files` also accepts a `file` artifact.
     pub kind: ArtifactKind,
-    /// May be left unwired.
+    /// True if the stage also runs without the input: not wired, or wired to a source without files. Default:
+    /// false.
     #[serde(default)]
     pub optional: bool,
-    /// May be wired to an output that is `held_out`.
+    /// True if the input may read an output that declares `held_out = true`. Default: false.
     #[serde(default)]
     pub held_out: bool,
-    /// Takes several: all instances of a stage that is fanned out, or all files of a source.
+    /// True if the input reads several artifacts: those of all instances of a stage that is fanned out, or
+    /// all files of a source. Default: false.
     #[serde(default)]
     pub many: bool,
-    /// May be handed a table as a folder of Parquet files, each sorted by the key, instead of one.
+    /// True if the worker can read a table that is a folder of Parquet files, each sorted by the key.
+    /// Otherwise the engine joins them to one file first. Default: false.
     #[serde(default)]
     pub parts: bool,
-    /// Format in which the worker reads a table.
+    /// Format in which the worker reads a table. Default: `parquet`.
     #[serde(default)]
     pub format: TableFormat,
-    /// Of files with verdicts of people: what they are on. `callsheet curate` writes them.
+    /// Table to which the verdicts in these files refer, if `callsheet curate` writes the files. Default:
+    /// none.
     pub verdicts: Option<VerdictsOn>,
-    /// One line for the user.
+    /// Description for users, in one line.
     pub doc: String,
 }
 
-/// Table that verdicts of people refer to.
+/// Table to whose rows verdicts of people refer: either an input or an output of the stage.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerdictsOn {
-    /// Table that has the rows: an input of the same stage.
+    /// Name of the input that is the table.
     pub input: Option<String>,
-    /// Table that has the rows, instead of an input: an output of the same stage. It lacks excluded rows, so the keys in
-    /// the file of verdicts are accepted as well.
+    /// Name of the output that is the table, instead of an input. It lacks excluded rows, so
+    /// `callsheet curate` also accepts the keys in the file of verdicts.
     pub output: Option<String>,
-    /// Column of text that names its rows.
+    /// Column of type string that identifies the rows.
     pub key: String,
 }
 
-/// One `[outputs.NAME]` table.
+/// Output of a stage: one `[outputs.NAME]` table.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OutputDecl {
     /// Kind of artifact that the stage writes.
     pub kind: ArtifactKind,
-    /// Name of the file or folder as the stage writes it and as `data/out` shows it.
+    /// Name of the file or folder that the stage writes; `data/out` shows it under this name.
     pub path: String,
-    /// The columns of a table, by name; see [`callsheet_worker::table::check_columns`] for the types.
+    /// Types of a table's columns by name: string, bool, int32, int64, float32, float64, binary, image,
+    /// `list<TYPE>` or `TYPE[LENGTH]`. A table with other columns is not published. Default: any columns are
+    /// accepted.
     #[serde(default)]
     pub columns: BTreeMap<String, String>,
-    /// Format in which the worker writes a table; json needs declared columns.
+    /// Format in which the worker writes a table; `json` requires `columns`. Default: `parquet`.
     #[serde(default)]
     pub format: TableFormat,
-    /// Truth that training must not see: only inputs that say `held_out` may read it.
+    /// True for ground truth that training must not see: only inputs with `held_out = true` may read it.
+    /// Default: false.
     #[serde(default)]
     pub held_out: bool,
-    /// Checks of a table before it is published.
+    /// Checks of a table before it is published. Default: none.
     #[serde(default)]
     pub checks: ChecksDecl,
-    /// Figure in reports; none by default.
+    /// Figure that shows the output in reports. Default: none.
     pub figure: Option<Figure>,
-    /// One line for the user.
+    /// Description for users, in one line.
     pub doc: String,
 }

@@ -1,4 +1,4 @@
-//! `[outputs.NAME.checks]` of a stage.toml: what must hold of a table before it is published.
+//! `[outputs.NAME.checks]` of a stage.toml: conditions that a table must satisfy before it is published.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,25 +10,28 @@ use serde_json::Value;
 
 use super::scalar::Scalar;
 
-/// Stands for every column that a check can be of.
+/// Name that stands for every column to which a check applies.
 pub(super) const ALL: &str = "*";
 
-/// Checks of a table; `*` is every column.
+/// Conditions that a table must satisfy before it is published. In `non_null` and `finite`, `*` stands for
+/// every column.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChecksDecl {
-    /// Columns without nulls.
+    /// Columns that must not contain nulls. Default: none.
     pub non_null: BTreeSet<String>,
-    /// Columns no two rows of which are equal; `a + b` is the pair of both.
+    /// Columns in which no two rows may be equal; `a + b` stands for the pair of columns `a` and `b`.
+    /// Default: none.
     pub unique: BTreeSet<String>,
-    /// Columns of floats, or of vectors of them, without NaN and infinities.
+    /// Columns of floats, or of vectors or lists of floats, that must not contain NaN and infinities.
+    /// Default: none.
     pub finite: BTreeSet<String>,
-    /// Bounds of numbers, both included.
+    /// Bounds of numbers by column, both included. Default: none.
     pub range: BTreeMap<String, Bounds>,
-    /// The values that there are.
+    /// Allowed values by column. Default: any value.
     #[schemars(with = "BTreeMap<String, Vec<Scalar>>")]
     pub allowed: BTreeMap<String, Vec<Value>>,
-    /// Number of rows.
+    /// Limits on the number of rows. Default: none.
     pub rows: RowsCheck,
 }
 
@@ -36,9 +39,9 @@ pub struct ChecksDecl {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Bounds {
-    /// The smallest.
+    /// Smallest valid number. Default: no bound.
     pub min: Option<f64>,
-    /// The largest.
+    /// Largest valid number. Default: no bound.
     pub max: Option<f64>,
 }
 
@@ -46,13 +49,13 @@ pub struct Bounds {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RowsCheck {
-    /// At least so many.
+    /// Smallest number of rows. Default: no limit.
     pub min: Option<u64>,
-    /// At most so many.
+    /// Largest number of rows. Default: no limit.
     pub max: Option<u64>,
-    /// As many as this input, a table, has.
+    /// Name of an input, a table: the output must have as many rows as this input. Default: no limit.
     pub equal: Option<String>,
-    /// At most as many as this input, a table, has.
+    /// Name of an input, a table: the output must not have more rows than this input. Default: no limit.
     pub at_most: Option<String>,
 }
 
@@ -62,7 +65,7 @@ impl ChecksDecl {
         columns.contains(column) || columns.contains(ALL)
     }
 
-    /// Columns that are unique together.
+    /// Returns each set of columns that must be unique together.
     pub fn keys(&self) -> impl Iterator<Item = Vec<&str>> {
         self.unique.iter().map(|key| key.split('+').map(str::trim).collect())
     }
@@ -72,7 +75,7 @@ impl ChecksDecl {
         blake3::hash(&serde_json::to_vec(self).expect("checks are plain data")).into()
     }
 
-    /// Every column that is named, with the check that names it.
+    /// Returns the name of a check and of a column for every column that a check names.
     pub(super) fn columns(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let sets = [("non_null", &self.non_null), ("finite", &self.finite)];
         let sets = sets.into_iter().flat_map(|(check, names)| names.iter().map(move |n| (check, n.as_str())));
@@ -83,7 +86,7 @@ impl ChecksDecl {
     }
 }
 
-/// `non-null: *; range: psnr from 0 to 100`, for people; nothing if nothing is checked.
+/// Formats checks for people: `non-null: *; range: psnr from 0 to 100`; empty without checks.
 impl fmt::Display for ChecksDecl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");

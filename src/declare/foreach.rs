@@ -12,33 +12,36 @@ use super::is_name;
 /// One value for each axis, in the order of the axes.
 pub type Values = Vec<(String, Value)>;
 
-/// More instances than this of one stage are refused.
+/// Largest number of instances of one stage.
 const MOST: usize = 10_000;
 
-/// The instances of one stage, each by its values.
+/// Instances of one stage, each given by its values.
 ///
-/// Written as lists, which stand for every combination, the last varying fastest:
-/// `foreach = { objective = ["v1", "v4"], seed = [0, 1, 2] }`; or as the combinations themselves:
-/// `foreach = [{ objective = "v1", w = 0.1 }, { objective = "v4", w = 0.2 }]`; or as a stage that has the same:
-/// `foreach = "train"`.
+/// A declaration has one of three forms:
+/// - lists, which stand for every combination; the last list varies fastest:
+///   `foreach = { objective = ["v1", "v4"], seed = [0, 1, 2] }`
+/// - a list of combinations: `foreach = [{ objective = "v1", w = 0.1 }, { objective = "v4", w = 0.2 }]`
+/// - the name of a stage whose values are copied: `foreach = "train"`
 #[derive(Clone, Debug, Default)]
 pub struct Foreach {
-    /// The instances; none yet where it is as another stage's.
+    /// Values of each instance; empty while `like` is not resolved.
     pub all: Vec<Values>,
-    /// The lists, if it is written as such.
+    /// Lists, if the declaration has this form.
     axes: Vec<Axis>,
-    /// The stage that it is the same as.
+    /// Name of the stage whose values are copied.
     pub like: Option<String>,
 }
 
-/// A name, and the values that it takes.
+/// Name of an axis, and its values.
 type Axis = (String, Vec<Value>);
 
 impl Foreach {
-    /// Lays the values of a layer over those of the layer below: lists replace lists of the same name.
+    /// Lays the values of a layer over those of the layer below. If these are lists whose names the layer
+    /// below has, they replace its lists of these names. Otherwise they replace all values of the layer
+    /// below.
     ///
     /// # Errors
-    /// When these are too many instances.
+    /// Returns an error if there are too many instances.
     pub fn over(self, below: Self) -> Result<Self, String> {
         let known = |(name, _): &Axis| below.axes.iter().any(|(known, _)| known == name);
         if self.axes.is_empty() || !self.axes.iter().all(known) {
@@ -50,7 +53,7 @@ impl Foreach {
     }
 }
 
-/// Every combination, the last axis varying fastest.
+/// Returns every combination of the values; the last axis varies fastest.
 fn combined(axes: Vec<Axis>) -> Result<Foreach, String> {
     let count = axes.iter().try_fold(1usize, |count, (_, values)| count.checked_mul(values.len()));
     if count.is_none_or(|count| count > MOST) {
@@ -78,9 +81,7 @@ impl<'de> Visitor<'de> for ForeachVisitor {
     type Value = Foreach;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "lists of values by name, a list of tables with one value for each name, or a stage's name",
-        )
+        f.write_str("a table of lists, a list of tables with one value for each name, or the name of a stage")
     }
 
     fn visit_str<E: serde::de::Error>(self, stage: &str) -> Result<Foreach, E> {
@@ -115,27 +116,29 @@ fn checked<E: serde::de::Error>(foreach: Foreach) -> Result<Foreach, E> {
     }
     let axes = |values: &Values| values.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
     let Some(first) = all.first().map(axes).filter(|axes| !axes.is_empty()) else {
-        return Err(E::custom("foreach names no value"));
+        return Err(E::custom("`foreach` has no values: give at least one"));
     };
     for values in all {
         if axes(values) != first {
             return Err(E::custom(format!(
-                "every table of foreach names the same values in the same order: `{}`, not `{}`",
+                "all tables of `foreach` must have equal names in equal order: `{}`, not `{}`",
                 first.join(", "),
                 axes(values).join(", ")
             )));
         }
         for (name, value) in values {
             if !is_name(name) {
-                return Err(E::custom(format!("`{name}` is no name of a value of foreach")));
+                return Err(E::custom(format!("`{name}` is not a valid name of a `foreach` value")));
             }
             let odd = value.is_datetime() || value.as_float().is_some_and(|float| !float.is_finite());
             let text = if odd { String::new() } else { value_text(value) };
             let plain = |c: char| c.is_ascii_alphanumeric() || "_-.+".contains(c);
             if text.is_empty() || text.len() > 100 || !text.chars().all(plain) {
-                let rule = "a number, true, false, or text of letters, digits, `_`, `-`, `.`";
+                let rule = "use a number, true, false, or a text of letters, digits, `_`, `-` and `.`";
                 let shown: String = value.to_string().chars().take(50).collect();
-                return Err(E::custom(format!("foreach.{name}: `{shown}` cannot name an instance: {rule}")));
+                return Err(E::custom(format!(
+                    "foreach.{name}: `{shown}` is not valid in the name of an instance: {rule}"
+                )));
             }
         }
     }
@@ -143,10 +146,10 @@ fn checked<E: serde::de::Error>(foreach: Foreach) -> Result<Foreach, E> {
 }
 
 fn too_many() -> String {
-    format!("foreach makes more than {MOST} instances")
+    format!("`foreach` has more than {MOST} instances")
 }
 
-/// A value as it stands in the name of an instance.
+/// Returns a value as it appears in the name of an instance.
 pub fn value_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

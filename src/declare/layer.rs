@@ -1,10 +1,10 @@
-//! Pipeline, dataset and profile files: layers of one shape, each laid over the one before.
+//! Pipeline, dataset and profile files: layers of one format, each laid over the layer before it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use callsheet_worker::error::{Fault, Result, SourceText};
+use callsheet_worker::error::{DeclarationError, Result, SourceText};
 use litemap::LiteMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,80 +17,89 @@ use super::{Foreach, braced, check_name, is_name, parse_toml, read_toml};
 /// Artifact that replaces a source whose pattern matches no file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Otherwise {
-    /// `stage.output`.
+pub struct Fallback {
+    /// Artifact in the form `STAGE.OUTPUT`.
     #[schemars(with = "String")]
     pub artifact: Spanned<String>,
-    /// Label of everything that is based on it, e.g. `synthetic stand-in`.
+    /// Label of every result that is based on this artifact, e.g. `synthetic stand-in`. Runs and reports show
+    /// it.
     pub label: String,
 }
 
-/// One `[sources.NAME]` table.
+/// Raw files that stages read: one `[sources.NAME]` table.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourceUse {
-    /// Pattern of files, relative to the project; `{dataset}` is the dataset's name.
+    /// Pattern of the files, relative to the project, e.g. `data/raw/{dataset}/*.mp4`. `{dataset}` stands for
+    /// the name of the dataset, `{NAME}` for a variable.
     #[schemars(with = "Option<String>")]
     pub path: Option<Spanned<String>>,
-    /// Artifact to use when nothing matches.
-    pub otherwise: Option<Otherwise>,
-    /// Hint where to get the files, for the error when there are none.
-    pub obtain: Option<String>,
+    /// Artifact that replaces the files if none matches `path`. Default: none.
+    pub fallback: Option<Fallback>,
+    /// Hint where to get the files; the error about missing files shows it.
+    pub hint: Option<String>,
 }
 
-/// One `[stages.NAME]` table.
+/// Use of a stage in a pipeline, or changes of this use: one `[stages.NAME]` table.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StageUse {
-    /// The stage's folder; the instance's own name if left out.
+    /// Name of the folder that declares the stage. Default: NAME.
     #[serde(rename = "use")]
     #[schemars(with = "Option<String>")]
     pub stage: Option<Spanned<String>>,
-    /// Makes one instance for each value, or each combination of values.
+    /// Fans the stage out: one instance for each value, or each combination of values. Default: a single
+    /// instance.
     #[schemars(with = "Option<Foreach>")]
     pub foreach: Option<Spanned<Foreach>>,
-    /// Wiring of each input: a source, or `stage.output`; `{name}` is a value of `foreach` or a variable.
+    /// Source or artifact that each input reads, e.g. `footage` or `train.model`. `{NAME}` stands for a value
+    /// of `foreach` or a variable.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
     pub inputs: LiteMap<Spanned<String>, Spanned<String>>,
-    /// Parameters that differ from the layer below; `{name}` is a value of `foreach`.
+    /// Values of parameters; other parameters keep the value of the layer below, or their default. `{NAME}`
+    /// stands for a value of `foreach` or a variable.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Scalar>")]
     pub params: LiteMap<Spanned<String>, Spanned<toml::Value>>,
-    /// Resources that differ from its stage.toml; `{name}` is a value of `foreach` or a variable.
+    /// Resources of the worker; other resources keep the value of the layer below, or that of stage.toml.
+    /// `{NAME}` stands for a value of `foreach` or a variable.
     #[serde(default)]
     #[schemars(with = "ResourcesDecl")]
     pub resources: LiteMap<Spanned<String>, Spanned<toml::Value>>,
 }
 
-/// A pipeline, or a dataset or profile that is laid over one.
+/// A pipeline, or a dataset or profile that is laid over a pipeline.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LayerFile {
     /// Summary in one line.
     summary: String,
-    /// Of a dataset: the file in `imports/` whose stages make the pipeline's input of raw files.
+    /// Only in a dataset: name of the file in `imports/` whose stages turn the raw files into the pipeline's
+    /// input. Default: none.
     #[schemars(with = "Option<String>")]
     import: Option<Spanned<String>>,
-    /// Files that this one is laid over, relative to it: `parts/encoder.toml`. Each declares what a file of this kind may.
+    /// Files over which this file is laid, relative to it, e.g. `parts/encoder.toml`. They may declare what
+    /// this file may declare. Default: none.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     include: Vec<Spanned<String>>,
-    /// Variables: `{name}` in inputs, parameters, resources and paths stands for the value. A pipeline declares them;
-    /// datasets, profiles and `--set vars.name=value` override them.
+    /// Variables by name: `{NAME}` in inputs, parameters, resources and paths stands for the value. A
+    /// pipeline declares them; datasets, profiles and `--set vars.NAME=value` override them.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Scalar>", extend("propertyNames" = name_pattern()))]
     vars: LiteMap<Spanned<String>, Spanned<toml::Value>>,
-    /// What other programs know of it: where a dataset is fetched, what a command of the project says of a pipeline. Not
-    /// read here.
+    /// Metadata for other programs, e.g. the address of a dataset, or settings for a command of the project.
+    /// The engine only passes it on.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     metadata: toml::Table,
-    /// Raw files it names.
+    /// Sources of raw files by name.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, SourceUse>", extend("propertyNames" = name_pattern()))]
     sources: BTreeMap<Spanned<String>, SourceUse>,
-    /// Stages it uses or adjusts; with `@` one instance of a stage that is fanned out.
+    /// Stages by name that this file adds or changes. `"NAME@VALUES"` is one instance of a stage that is
+    /// fanned out, `"NAME@PATTERN"` some of its instances.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, StageUse>")]
     stages: BTreeMap<Spanned<String>, StageUse>,
@@ -101,19 +110,20 @@ pub(super) struct LayerFile {
 pub struct Layer {
     /// Summary in one line.
     pub summary: String,
-    /// Of a dataset: the file in `imports/` whose stages make the pipeline's input of raw files.
+    /// Only of a dataset: name of the file in `imports/` whose stages turn the raw files into the pipeline's
+    /// input.
     pub import: Option<Spanned<String>>,
-    /// Files that it is laid over, relative to its own folder.
+    /// Files over which the layer is laid, relative to its own folder.
     pub include: Vec<Spanned<String>>,
-    /// Variables that it declares or sets.
+    /// Variables that the layer declares or sets.
     pub vars: LiteMap<Spanned<String>, Spanned<toml::Value>>,
     /// Metadata for other programs.
     pub metadata: toml::Table,
-    /// Raw files it names.
+    /// Sources of raw files by name.
     pub sources: BTreeMap<Spanned<String>, SourceUse>,
-    /// Stages it uses or adjusts.
+    /// Stages that the layer adds or adjusts.
     pub stages: BTreeMap<Spanned<String>, StageUse>,
-    /// The file it was read from.
+    /// File that contains the layer.
     pub source: Arc<SourceText>,
 }
 
@@ -121,7 +131,7 @@ impl Layer {
     /// Reads the layer at `path` of the project at `root`.
     ///
     /// # Errors
-    /// When the file is missing or malformed.
+    /// Returns an error if the file is missing or malformed.
     pub fn read(root: &Path, path: &Path) -> Result<Self> {
         let (file, source) = read_toml(root, path)?;
         Self::check(file, source)
@@ -130,7 +140,7 @@ impl Layer {
     /// Reads a layer from text.
     ///
     /// # Errors
-    /// When it is malformed.
+    /// Returns an error if the text is malformed.
     pub fn parse(source: &Arc<SourceText>) -> Result<Self> {
         Self::check(parse_toml(source)?, source.clone())
     }
@@ -152,14 +162,14 @@ impl Layer {
     }
 }
 
-/// Refuses a variable that could not be written as `{name}`, or whose value could not be a parameter's.
+/// Rejects a variable whose name is not valid in `{name}`, or whose value is not valid for a parameter.
 fn check_var(name: &Spanned<String>, value: &Spanned<toml::Value>, source: &Arc<SourceText>) -> Result<()> {
     check_name(name, "a variable", source)?;
     let refuse = |span, message: String, help: &str| {
-        Err(Fault::new(source, span, message, "this variable").with_help(help).into())
+        Err(DeclarationError::new(source, span, message, "this variable").with_help(help).into())
     };
     if name.get_ref() == "dataset" {
-        let message = "`dataset` is not a valid variable: it is the name of the dataset in paths of sources";
+        let message = "`dataset` is not a valid variable: in paths of sources it is the name of the dataset";
         return refuse(name.span(), message.into(), "choose another name");
     }
     match var_problem(value.get_ref()) {
@@ -168,28 +178,30 @@ fn check_var(name: &Spanned<String>, value: &Spanned<toml::Value>, source: &Arc<
     }
 }
 
-/// Returns why a value cannot be a variable's, and what can; `None` if it can.
+/// Returns the problem of a value that is not valid for a variable, and the remedy; `None` if it is valid.
 pub fn var_problem(value: &toml::Value) -> Option<(String, &'static str)> {
     match value {
         toml::Value::String(text) => {
             let name = braced(text).find(|inner| is_name(inner))?;
-            Some((format!("`{{{name}}}` is not filled in the value of a variable"), "write the value itself"))
+            Some((format!("the value of a variable cannot refer to `{{{name}}}`"), "write the value itself"))
         }
         toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_) => None,
         other => {
-            let message = format!("{} is not a valid value", other.type_str());
+            let message = format!("a value of type {} is not valid for a variable", other.type_str());
             Some((message, "use a text, a number, true or false"))
         }
     }
 }
 
-/// A stage, or with `@` one of its instances.
+/// Checks the name of a stage, or with `@` of its instances.
 fn check_stage_name(name: &Spanned<String>, source: &Arc<SourceText>) -> Result<()> {
     match name.get_ref().split_once('@') {
         Some((stage, values)) if is_name(stage) && !values.is_empty() => Ok(()),
         None if name.get_ref() == "vars" => {
             let message = "`vars` is not a valid name of a stage: `--set vars.name=value` sets a variable";
-            Err(Fault::new(source, name.span(), message, "this name").with_help("choose another name").into())
+            Err(DeclarationError::new(source, name.span(), message, "this name")
+                .with_help("choose another name")
+                .into())
         }
         _ => check_name(name, "a stage", source),
     }

@@ -1,9 +1,9 @@
 //! Declarations as written: `callsheet.toml`, `stage.toml`, pipeline, dataset and profile files.
-//! Nothing is resolved here; that is [`crate::plan`]'s work.
+//! This module resolves nothing; [`crate::plan`] does.
 //!
-//! Four types describe a stage, each made from the one before it:
+//! Four types describe a stage, from its file to its instances:
 //!
-//! | type | what it is | made by |
+//! | type | contents | created by |
 //! |---|---|---|
 //! | `StageFile` | `stage.toml` as written | serde |
 //! | [`StageDecl`] | a valid declaration: inputs, outputs, parameters, command | [`StageDecl::read`] |
@@ -29,7 +29,7 @@ mod valid;
 pub use artifact::{ArtifactKind, Figure, InputDecl, OutputDecl, TableFormat, VerdictsOn};
 pub use checks::{Bounds, ChecksDecl, RowsCheck};
 pub use foreach::{Foreach, Values, value_text};
-pub use layer::{Layer, Otherwise, SourceUse, StageUse, var_problem};
+pub use layer::{Fallback, Layer, SourceUse, StageUse, var_problem};
 pub use origin::{NAME_RULE, Origin, braced, check_name, is_name, parse_toml, read_toml};
 pub use param::{ParamDecl, ParamType, Role};
 pub use programs::command;

@@ -6,63 +6,64 @@ use serde_json::Value;
 
 use super::scalar::Scalar;
 
-/// Effect of a change of a parameter.
+/// Effect of a change of a parameter on results.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Part of the result's identity: a change is another result.
+    /// Part of the result's identity: a change leads to another result.
     #[default]
     Identity,
-    /// How far to go along a course that the identity fixes: part of the result's key, not of
-    /// its scratch folder's, so that going further continues.
+    /// Length of a computation, e.g. a number of steps. It is part of the result's key but not of the scratch
+    /// folder's, so a larger budget resumes from the last checkpoint.
     Budget,
-    /// How, not what: not in the key, recorded as provenance.
+    /// Manner of a computation, e.g. the device. It is not part of the key, so a change invalidates nothing;
+    /// it is recorded as provenance.
     Execution,
 }
 
-/// The type of a parameter.
+/// Type of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ParamType {
     /// 64-bit signed integer.
     Int,
-    /// 64-bit float; an integer is taken as one.
+    /// 64-bit float; integers are accepted, too.
     Float,
     /// `true` or `false`.
     Bool,
-    /// Text; one of `choices` where those are declared.
+    /// Text; one of `choices` if these are declared.
     String,
 }
 
-/// One `[params.NAME]` table of a stage.toml.
+/// Parameter of a stage: one `[params.NAME]` table.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ParamDecl {
-    /// Its type.
+    /// Type of the parameter.
     #[serde(rename = "type")]
     pub kind: ParamType,
-    /// Its value unless a pipeline, dataset, profile or `--set` says otherwise.
+    /// Value unless a pipeline, dataset, profile or `--set` overrides it.
     #[schemars(with = "Scalar")]
     pub default: toml::Spanned<toml::Value>,
-    /// Smallest value allowed.
+    /// Smallest valid value of a number. Default: no bound.
     pub min: Option<f64>,
-    /// Largest value allowed.
+    /// Largest valid value of a number. Default: no bound.
     pub max: Option<f64>,
-    /// The values allowed, for a string.
+    /// Valid values of a string. Default: any text.
     #[serde(default)]
     pub choices: Vec<String>,
-    /// Effect of a change.
+    /// Effect of a change on results. Default: `identity`.
     #[serde(default)]
     pub role: Role,
-    /// One line for the user.
+    /// Description for users, in one line: meaning, unit, typical values.
     pub doc: String,
 }
 
 impl ParamDecl {
-    /// The value as JSON, if it has the declared type and lies in the declared bounds.
+    /// Returns the value as JSON if it has the declared type and is within the declared bounds.
     ///
     /// # Errors
-    /// Returns what is wrong with the value, and the remedy.
+    /// Returns the problem of the value, and the remedy.
     pub fn accept(&self, value: &toml::Value) -> Result<Value, (String, String)> {
         let accepted = match (self.kind, value) {
             (ParamType::Int, toml::Value::Integer(i)) => Value::from(*i),
@@ -73,7 +74,7 @@ impl ParamDecl {
             _ => {
                 return Err((
                     format!("`{value}` is not of type {}", self.type_name()),
-                    format!("{}, e.g. {}", self.wanted(), self.default.get_ref()),
+                    format!("use {}, e.g. {}", self.wanted(), self.default.get_ref()),
                 ));
             }
         };
@@ -83,7 +84,7 @@ impl ParamDecl {
         let foreign = !self.choices.is_empty()
             && accepted.as_str().is_some_and(|s| !self.choices.iter().any(|c| c == s));
         if low || high || foreign {
-            return Err((format!("{value} is out of bounds"), self.wanted()));
+            return Err((format!("`{value}` is not a valid value"), format!("use {}", self.wanted())));
         }
         Ok(accepted)
     }

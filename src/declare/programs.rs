@@ -8,35 +8,36 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use callsheet_worker::code::Code;
-use callsheet_worker::error::{Doing, Error, Result};
+use callsheet_worker::error::{Error, IoContext, Result};
 use callsheet_worker::protocol::{DATA_VARIABLE, ENGINE_VARIABLE};
 
 use super::project::Project;
 
 impl Project {
-    /// The absolute path of a program that a command names.
+    /// Returns the absolute path of a program that a command names.
     ///
     /// # Errors
-    /// When it is not built, or nowhere on the search path.
+    /// Returns an error if the program is not built, or is not in any folder of the search path.
     pub fn program(&self, name: &str) -> Result<PathBuf> {
         if let Some(path) = self.programs.get(name) {
             return path.is_file().then(|| path.clone()).ok_or_else(|| {
-                let message = format!("program `{name}` is not built: no file {}", path.display());
+                let message =
+                    format!("program `{name}` is not built: file `{}` does not exist", path.display());
                 let help = if self.root.join("Makefile").is_file() {
                     "run `make build`"
                 } else {
                     "build it, or correct its path under [programs] in callsheet.toml"
                 };
-                Error::refused(Code::MissingProgram, message, help)
+                Error::user_error(Code::MissingProgram, message, help)
             });
         }
         let search = self.search_path();
         let mut found = env::split_paths(&search).map(|folder| self.root.join(folder).join(name));
         found.find(|path| executable(path)).ok_or_else(|| {
-            Error::refused(
+            Error::user_error(
                 Code::MissingProgram,
                 format!("cannot start `{name}`: no such program on PATH"),
-                "is it installed, or listed under [programs] in callsheet.toml?",
+                "install it, or list it under [programs] in callsheet.toml",
             )
         })
     }
@@ -53,25 +54,30 @@ fn executable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
-/// Command that starts a program: the project's, or else the one in the folder of this program. Its environment has the
-/// search path of workers and the path of this program.
+/// Returns the command that starts a program: the project's, or else the one in the folder of `callsheet`.
+/// Its environment contains the path of `callsheet` and, in a project, the search path of workers and the
+/// data folder.
 ///
 /// # Errors
-/// When it is not built, or nowhere on the search path.
+/// Returns an error if the program is not built or is not found, or if it is `callsheet`.
 pub fn command(project: Option<&Project>, name: &str) -> Result<Command> {
-    let engine = env::current_exe().doing("cannot find", "callsheet")?;
+    let engine = env::current_exe().io_context("cannot find", "callsheet")?;
     let found = match project {
         Some(project) => project.program(name),
-        None => Err(Error::refused(Code::NoProject, format!("`{name}` is not in this folder's project"), "")),
+        None => Err(Error::user_error(
+            Code::NoProject,
+            format!("cannot find program `{name}`: this folder is not in a project"),
+            "",
+        )),
     };
     let beside = engine.with_file_name(name);
     let found = found.or_else(|error| if beside.is_file() { Ok(beside) } else { Err(error) })?;
     if found.canonicalize().ok() == engine.canonicalize().ok() {
-        let message = format!("`{name}` is callsheet itself, which would start itself again and again");
-        return Err(Error::refused(
+        let message = format!("program `{name}` is callsheet, which would start itself without end");
+        return Err(Error::user_error(
             Code::Declaration,
             message,
-            "name the program of the command in callsheet.toml",
+            "name another `program` for the command in callsheet.toml",
         ));
     }
     let mut command = Command::new(found);

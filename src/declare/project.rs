@@ -1,4 +1,4 @@
-//! `callsheet.toml`: where a project's stages, pipelines, data and programs lie.
+//! `callsheet.toml`: folders of a project's stages, pipelines and data, its programs and commands.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use callsheet_worker::code::Code;
-use callsheet_worker::error::{Doing, Error, Fault, Result, SourceText, suggest};
+use callsheet_worker::error::{DeclarationError, Error, IoContext, Result, SourceText, suggest};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
@@ -19,28 +19,34 @@ use super::{Layer, StageDecl, check_name, parse_toml};
 /// Folder next to `datasets` with the files that a dataset's `import` names.
 pub const IMPORTS: &str = "imports";
 
-/// Name of the file that makes a folder a project.
+/// Name of the file that marks a folder as a project.
 const FILE: &str = "callsheet.toml";
 
-/// A project: `callsheet.toml`.
+/// Settings of a project: `callsheet.toml` in the project's root folder.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ProjectFile {
-    /// Pipeline, dataset and profile unless the command line names others.
+    /// Pipeline, dataset and profile that commands use unless the command line names others. Default: none.
     defaults: Defaults,
-    /// Folder of the stages.
+    /// Folder of the stages, relative to the project: `NAME/stage.toml` declares stage NAME. Default:
+    /// `stages`.
     stages: PathBuf,
-    /// Folder of the pipelines.
+    /// Folder of the pipelines, relative to the project. Its subfolders `datasets`, `imports` and `profiles`
+    /// contain the other files that configure a pipeline. Default: `pipelines`.
     pipelines: PathBuf,
-    /// Folder of `raw`, `store` and `out`.
+    /// Folder of the results (`store`), the latest artifacts (`out`) and, by convention, the raw files
+    /// (`raw`), relative to the project. Default: `data`.
     data: PathBuf,
-    /// Programs that stage commands name, by name.
+    /// Paths of programs by name, relative to the project. Stages and commands start them by name. Programs
+    /// that are not listed are searched on `path` and then on PATH. Default: none.
     programs: BTreeMap<String, PathBuf>,
-    /// Folders that workers search for programs before the system's.
+    /// Folders, relative to the project, that precede the system's folders in the PATH of workers. Default:
+    /// none.
     path: Vec<PathBuf>,
-    /// Environment variables that workers are given besides the few that every program needs.
+    /// Names of environment variables that the engine passes to workers, in addition to HOME, USER, LANG,
+    /// LC_ALL, TERM, TZ and LD_LIBRARY_PATH. Default: none.
     environment: Vec<String>,
-    /// Commands of this project, by name: `callsheet NAME` starts their program.
+    /// Commands of this project by name: `callsheet NAME` starts the command's program. Default: none.
     #[schemars(with = "BTreeMap<String, CommandDecl>", extend("propertyNames" = name_pattern()))]
     commands: BTreeMap<Spanned<String>, CommandDecl>,
 }
@@ -49,11 +55,11 @@ pub(super) struct ProjectFile {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CommandDecl {
-    /// Program that serves it, as stage commands name it.
+    /// Program that the command starts: a name under `programs`, or a program on PATH.
     pub program: String,
-    /// Summary in one line.
+    /// Summary in one line; `callsheet --help` shows it.
     pub summary: String,
-    /// True if reports ask it for sections, by `PROGRAM NAME --json -`.
+    /// True if the command adds sections to reports: a report starts `PROGRAM NAME --json -`. Default: false.
     #[serde(default)]
     pub report: bool,
 }
@@ -73,68 +79,69 @@ impl Default for ProjectFile {
     }
 }
 
-/// Defaults for the command line.
+/// Pipeline, dataset and profile that commands use unless the command line names others.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Defaults {
-    /// Name of a pipeline file.
+    /// Name of a pipeline: its file in `pipelines/` without `.toml`. Default: none.
     pub pipeline: String,
-    /// Name of a dataset file; none if empty.
+    /// Name of a dataset: its file in `pipelines/datasets/` without `.toml`. Default: none.
     pub dataset: String,
-    /// Name of a profile file; none if empty.
+    /// Name of a profile: its file in `pipelines/profiles/` without `.toml`. Default: none.
     pub profile: String,
 }
 
-/// A project folder.
+/// A project: its root folder and the settings in `callsheet.toml`.
 #[derive(Debug)]
 pub struct Project {
-    /// Absolute path of the folder that holds `callsheet.toml`.
+    /// Absolute path of the folder that contains `callsheet.toml`.
     pub root: PathBuf,
-    /// Pipeline, dataset and profile unless the command line names others.
+    /// Pipeline, dataset and profile that commands use unless the command line names others.
     pub defaults: Defaults,
     /// Folder of the stages, relative to the root.
     pub stages: PathBuf,
     /// Folder of the pipelines, relative to the root.
     pub pipelines: PathBuf,
-    /// Absolute folder of `raw`, `store` and `out`.
+    /// Absolute path of the folder of `raw`, `store` and `out`.
     pub data: PathBuf,
-    /// Programs that stage commands name, by name, as absolute paths.
+    /// Absolute paths of programs by name.
     pub programs: BTreeMap<String, PathBuf>,
-    /// Absolute folders that workers search for programs before the system's.
+    /// Absolute paths of the folders that precede the system's folders in the PATH of workers.
     pub path: Vec<PathBuf>,
-    /// Environment variables that workers are given besides the few that every program needs.
+    /// Names of environment variables that workers get in addition to the few that every program needs.
     pub environment: Vec<String>,
-    /// Commands of this project, by name.
+    /// Commands of this project by name.
     pub commands: BTreeMap<String, CommandDecl>,
 }
 
 impl Project {
-    /// The project that holds the current folder.
+    /// Returns the project that contains the current folder.
     ///
     /// # Errors
-    /// When no folder from here upwards has a `callsheet.toml`, or it is malformed.
+    /// Returns an error if this folder and all folders above it lack `callsheet.toml`, or the file is
+    /// malformed.
     pub fn find() -> Result<Self> {
-        let here = env::current_dir().doing("cannot find", ".")?;
+        let here = env::current_dir().io_context("cannot find", ".")?;
         for folder in here.ancestors() {
             match fs::read_to_string(folder.join(FILE)) {
                 Ok(text) => return Self::parse(folder, text),
                 Err(error) if error.kind() != ErrorKind::NotFound && folder.join(FILE).is_file() => {
-                    return Err(error).doing("cannot read", folder.join(FILE));
+                    return Err(error).io_context("cannot read", folder.join(FILE));
                 }
                 Err(_) => {}
             }
         }
-        Err(Error::refused(
+        Err(Error::user_error(
             Code::NoProject,
             format!("no {FILE} in {} or any folder above it", here.display()),
             "run callsheet inside a project",
         ))
     }
 
-    /// The project that holds the current folder, if there is one.
+    /// Returns the project that contains the current folder, if there is one.
     ///
     /// # Errors
-    /// If its `callsheet.toml` is malformed.
+    /// Returns an error if its `callsheet.toml` is malformed.
     pub fn find_any() -> Result<Option<Self>> {
         match Self::find() {
             Err(error) if error.kind() == Code::NoProject => Ok(None),
@@ -142,13 +149,13 @@ impl Project {
         }
     }
 
-    /// The project at `root`.
+    /// Returns the project at `root`.
     ///
     /// # Errors
-    /// When its `callsheet.toml` is missing or malformed.
+    /// Returns an error if its `callsheet.toml` is missing or malformed.
     pub fn open(root: &Path) -> Result<Self> {
         let path = root.join(FILE);
-        Self::parse(root, fs::read_to_string(&path).doing("cannot read", path)?)
+        Self::parse(root, fs::read_to_string(&path).io_context("cannot read", path)?)
     }
 
     fn parse(root: &Path, text: String) -> Result<Self> {
@@ -156,9 +163,9 @@ impl Project {
         let file: ProjectFile = parse_toml(&source)?;
         file.commands.iter().try_for_each(|(name, command)| check_command(name, command, &source))?;
         if root.to_str().is_none() {
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::Unsupported,
-                format!("the path of the project, {}, is not UTF-8", root.display()),
+                format!("the path of the project, `{}`, is not UTF-8", root.display()),
                 "move the project to a folder with a plain name",
             ));
         }
@@ -203,10 +210,10 @@ impl Project {
         layer_names(&self.root.join(&self.pipelines).join("profiles"))
     }
 
-    /// Reads the declaration of one stage.
+    /// Reads the declaration of one stage; `None` if the project has no stage of that name.
     ///
     /// # Errors
-    /// When it is malformed. `None` when there is none of that name.
+    /// Returns an error if the declaration is malformed.
     pub fn stage(&self, name: &str) -> Result<Option<StageDecl>> {
         let folder = Path::new(name);
         let is_folder_name = folder.file_name().is_some_and(|file_name| file_name == folder.as_os_str());
@@ -216,16 +223,16 @@ impl Project {
         StageDecl::read(&self.root, &self.stages, name).map(Some)
     }
 
-    /// Reads `<pipelines>/<folder>/<name>.toml`; `what` names the thing in errors.
+    /// Reads `<pipelines>/<folder>/<name>.toml`; errors call it a `what`, e.g. a profile.
     ///
     /// # Errors
-    /// When there is none of that name (those that exist are listed), or it is malformed.
+    /// Returns an error if the file does not exist or is malformed. The help lists the names that exist.
     pub fn layer(&self, what: &str, folder: &str, name: &str) -> Result<Layer> {
         let folder = self.pipelines.join(folder);
         let known = layer_names(&self.root.join(&folder));
         if !known.iter().any(|k| k == name) {
             let help = suggest(name, known.iter().map(String::as_str));
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::UnknownName,
                 format!("{what} `{name}` not found in {}", folder.display()),
                 help,
@@ -246,7 +253,7 @@ pub const BUILT_IN: [&str; 25] = [
     "explain",
     "gc",
     "graph",
-    "guard",
+    "supervise",
     "help",
     "init",
     "inspect",
@@ -267,10 +274,13 @@ pub const BUILT_IN: [&str; 25] = [
 fn check_command(name: &Spanned<String>, command: &CommandDecl, source: &Arc<SourceText>) -> Result<()> {
     check_name(name, "a command", source)?;
     let refuse = |message: String, help: &str| {
-        Err(Fault::new(source, name.span(), message, "this command").with_help(help).into())
+        Err(DeclarationError::new(source, name.span(), message, "this command").with_help(help).into())
     };
     if BUILT_IN.contains(&name.get_ref().as_str()) {
-        return refuse(format!("`{}` is a command of callsheet", name.get_ref()), "choose another name");
+        return refuse(
+            format!("`{}` is a built-in command of callsheet", name.get_ref()),
+            "choose another name",
+        );
     }
     if command.summary.trim().is_empty() || command.summary.contains(char::is_control) {
         return refuse(
@@ -281,12 +291,14 @@ fn check_command(name: &Spanned<String>, command: &CommandDecl, source: &Arc<Sou
     Ok(())
 }
 
-/// Sorted names of the TOML files in a folder, without their ending; none if there is no folder.
+/// Returns the sorted names of the TOML files in a folder, without extension; empty if the folder does not
+/// exist.
 pub fn layer_names(folder: &Path) -> Vec<String> {
     names(folder, |path| path.extension().is_some_and(|e| e == "toml").then(|| path.file_stem())?)
 }
 
-/// Sorted names that `pick` finds among the entries of a folder; none if there is no folder.
+/// Returns the sorted names that `pick` selects among the entries of a folder; empty if the folder does not
+/// exist.
 fn names(folder: &Path, pick: impl Fn(&Path) -> Option<&std::ffi::OsStr>) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut names: Vec<String> =

@@ -1,4 +1,4 @@
-//! `[resources]` of a stage.toml: what a worker needs of the machine, and how long it may try.
+//! `[resources]` of a stage.toml: CPUs, memory and GPUs of a worker, its time limit and its retries.
 
 use std::fmt;
 
@@ -7,19 +7,19 @@ use callsheet_worker::error::suggest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
-/// Resources of one worker.
+/// Resources of one worker. Changing them never invalidates a result.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResourcesDecl {
-    /// CPUs of those the run may use.
+    /// CPUs of the worker: a number, or `"all"` for all CPUs that the run may use. Default: 1.
     pub cpus: Cpus,
-    /// Memory that is kept free for it.
+    /// Memory reserved for the worker: a number of bytes, or a size such as `"4 GB"`. Default: 0.
     pub memory: Bytes,
-    /// GPUs; their ids are in its `CUDA_VISIBLE_DEVICES`.
+    /// Number of GPUs; the worker finds their ids in `CUDA_VISIBLE_DEVICES`. Default: 0.
     pub gpus: usize,
-    /// Seconds after which it is ended and has failed.
+    /// Seconds after which the worker is stopped and has failed. Default: no limit.
     pub timeout_seconds: Option<Seconds>,
-    /// Times that it is started again after a failure.
+    /// Number of times that the worker is started again after a failure. Default: 0.
     pub retries: u32,
 }
 
@@ -30,13 +30,13 @@ impl Default for ResourcesDecl {
 }
 
 impl ResourcesDecl {
-    /// Names of its fields.
+    /// Names of the fields.
     pub const NAMES: [&str; 5] = ["cpus", "memory", "gpus", "timeout_seconds", "retries"];
 
     /// Sets a field by name.
     ///
     /// # Errors
-    /// When there is none of that name, or the value is none of it.
+    /// Returns the problem and the remedy if the field does not exist, or the value is not valid for it.
     pub fn set(&mut self, name: &str, value: &toml::Value) -> Result<(), (String, String)> {
         let value = value.clone();
         let set = match name {
@@ -45,19 +45,20 @@ impl ResourcesDecl {
             "gpus" => value.try_into().map(|gpus| self.gpus = gpus),
             "timeout_seconds" => value.try_into().map(|seconds| self.timeout_seconds = Some(seconds)),
             "retries" => value.try_into().map(|retries| self.retries = retries),
-            _ => return Err((format!("there is no resource `{name}`"), suggest(name, Self::NAMES))),
+            _ => return Err((format!("unknown resource `{name}`"), suggest(name, Self::NAMES))),
         };
-        let help = "as in a stage.toml: cpus = 2 or \"all\", memory = \"4 GB\", gpus = 1, timeout_seconds = 60, retries = 2";
+        let help =
+            "write e.g. cpus = 2 or \"all\", memory = \"4 GB\", gpus = 1, timeout_seconds = 60, retries = 2";
         set.map_err(|error| (error.to_string().trim_end().to_owned(), help.to_owned()))
     }
 }
 
-/// Number of CPUs that a stage takes of those the run may use.
+/// CPUs of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cpus {
-    /// A number.
+    /// A number of CPUs.
     Count(usize),
-    /// `"all"`.
+    /// All CPUs that the run may use: `"all"`.
     All,
 }
 
@@ -66,16 +67,18 @@ impl<'de> Deserialize<'de> for Cpus {
         match toml::Value::deserialize(deserializer)? {
             toml::Value::Integer(n) if n >= 1 => Ok(Self::Count(n as usize)),
             toml::Value::String(s) if s == "all" => Ok(Self::All),
-            other => Err(de::Error::custom(format!("cpus = {other}: a number of at least 1, or \"all\""))),
+            other => Err(de::Error::custom(format!(
+                "`cpus = {other}` is not valid: use a number of at least 1, or \"all\""
+            ))),
         }
     }
 }
 
-/// A time that can be waited for.
+/// A duration in seconds, above 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Seconds(pub f64);
 
-/// Some three centuries.
+/// Longest duration in seconds: about three centuries.
 const LONGEST: f64 = 1e10;
 
 impl<'de> Deserialize<'de> for Seconds {
@@ -84,7 +87,7 @@ impl<'de> Deserialize<'de> for Seconds {
         if seconds > 0.0 && seconds <= LONGEST {
             return Ok(Self(seconds));
         }
-        Err(de::Error::custom(format!("{seconds} is no time to wait: a number of seconds above 0")))
+        Err(de::Error::custom(format!("`{seconds}` is not a valid time: use a number of seconds above 0")))
     }
 }
 
@@ -92,7 +95,7 @@ impl<'de> Deserialize<'de> for Seconds {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bytes(pub u64);
 
-/// As people read them: `812 B`, `1.5 MB`.
+/// Formats a size for people: `812 B`, `1.5 MB`.
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&ByteSize(self.0).display().si().to_string())
@@ -103,10 +106,10 @@ impl std::str::FromStr for Bytes {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        // A size that is too large is read as the largest.
+        // `ByteSize` reads a size that is too large as the largest size, so that one is rejected.
         let size = text.trim().parse::<ByteSize>().ok().filter(|size| size.0 < u64::MAX);
         size.map(|size| Self(size.0))
-            .ok_or_else(|| format!("`{text}` is not a valid size: e.g. \"4 GB\" or \"512 MiB\""))
+            .ok_or_else(|| format!("`{text}` is not a valid size: write e.g. \"4 GB\" or \"512 MiB\""))
     }
 }
 
@@ -115,7 +118,7 @@ impl<'de> Deserialize<'de> for Bytes {
         match toml::Value::deserialize(deserializer)? {
             toml::Value::Integer(n) if n >= 0 => Ok(Self(n as u64)),
             toml::Value::String(text) => text.parse().map_err(de::Error::custom),
-            other => Err(de::Error::custom(format!("`{other}` is not a valid size: e.g. \"4 GB\""))),
+            other => Err(de::Error::custom(format!("`{other}` is not a valid size: write e.g. \"4 GB\""))),
         }
     }
 }

@@ -8,41 +8,42 @@ use serde_json::Value;
 
 use super::scalar::Scalar;
 
-/// A row-wise stage. The worker is given the rows that are not in the store yet, and returns one
-/// row for each, in any order; the engine keeps them, and puts the output together.
+/// Row-wise computation. The worker gets the rows of an input whose results the store lacks, and returns one
+/// row for each, in any order. The engine caches the returned rows and assembles the output.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RowsDecl {
-    /// Column of text that names each row, in the input and in the output.
+    /// Column of type string that identifies each row, in the input and in the output.
     pub key: String,
-    /// The input whose rows are meant.
+    /// Name of the input, a table: each of its selected rows leads to one row of the output.
     pub input: String,
-    /// The output, the stage's only one.
+    /// Name of the output, a table; the stage must not have another output.
     pub output: String,
-    /// Columns of the input that the worker gets in addition to the key: a row depends on them. All, if
-    /// none are named.
+    /// Columns of the input on which a row depends; the worker gets them in addition to the key. Default: all
+    /// columns.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub columns: BTreeSet<String>,
-    /// Columns whose content another column tells, which is hashed in their place:
-    /// `image = "content_digest"`.
+    /// Columns whose content is identified by a digest in another column, which is hashed instead of the
+    /// content: `image = "content_digest"`. Default: none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub digests: BTreeMap<String, String>,
-    /// Inputs of files of which a row depends on one alone, and the column with its name:
-    /// `videos = "video"`.
+    /// Inputs of kind `files` of which a row depends on a single file, each with the column that contains the
+    /// name of the file: `videos = "video"`. Default: none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, String>,
-    /// Inputs of which a row depends on no more than its own columns tell: they hold the digests of
-    /// what it reads there. The worker is given these inputs whole.
+    /// Inputs whose content is covered by the row's own columns, which contain digests of everything that the
+    /// row reads from the input. If the input changes, only rows whose digests changed are stale. The worker
+    /// gets the full input. Default: none.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub told: BTreeSet<String>,
-    /// Only rows that have these values.
+    /// Values of columns that select rows of the input; other rows are left out. Default: all rows.
     #[serde(default, rename = "where", skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(with = "BTreeMap<String, Scalar>")]
     pub filter: BTreeMap<String, Value>,
 }
 
 impl RowsDecl {
-    /// Digest of everything that interchangeable rows share: all of the declaration but the choice of rows.
+    /// Returns the part of the declaration that interchangeable rows share: all but the selection of rows.
     pub fn pooled(&self) -> Self {
         Self { filter: BTreeMap::new(), ..self.clone() }
     }
@@ -52,7 +53,7 @@ impl RowsDecl {
         input == self.input || self.files.contains_key(input) || self.told.contains(input)
     }
 
-    /// Of the columns of the input, those that the worker is given.
+    /// Returns the columns of the input that the worker gets; `all` are the input's columns.
     pub fn given<'a>(&'a self, all: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
         let named = self.columns.iter().chain(self.digests.values()).chain(self.files.values());
         let named = named.chain([&self.key]);

@@ -1,27 +1,27 @@
-//! Values of TOML as JSON, and parts of the JSON Schemas of several declarations.
+//! Conversion of TOML values to JSON, and parts that the JSON Schemas of several declarations share.
 
 use schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 
 use super::origin::{LONGEST_NAME, NAME_RULE};
 
-/// Pattern of a name, as [`super::check_name`] requires it.
+/// JSON Schema of a name that [`super::check_name`] accepts.
 pub(super) fn name_pattern() -> Value {
     let pattern = format!("^[A-Za-z0-9_][A-Za-z0-9_-]{{0,{}}}$", LONGEST_NAME - 1);
     json!({ "pattern": pattern, "description": NAME_RULE })
 }
 
-/// The value of a parameter.
+/// Boolean, number or text.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
-#[allow(dead_code, reason = "only its schema is wanted")]
+#[allow(dead_code, reason = "only its schema is used")]
 pub(super) enum Scalar {
     Boolean(bool),
     Number(f64),
     Text(String),
 }
 
-/// A table of TOML as JSON; dates and times become strings.
+/// Converts a TOML table to JSON; dates and times become strings.
 pub fn json_table(table: &toml::Table) -> Map<String, Value> {
     table.iter().map(|(name, value)| (name.clone(), json_value(value))).collect()
 }

@@ -1,4 +1,4 @@
-//! JSON Schemas of what users write, made from the structs that read it.
+//! JSON Schemas of the files that users write, generated from the structs that read them.
 
 use std::borrow::Cow;
 
@@ -12,17 +12,17 @@ use super::resources::{Bytes, Cpus, Seconds};
 use super::scalar::{Scalar, name_pattern};
 use super::stage_file::StageFile;
 
-/// Of stage.toml.
+/// Returns the JSON Schema of stage.toml.
 pub fn stage_schema() -> Schema {
     schema_for!(StageFile)
 }
 
-/// Of pipeline, dataset and profile files.
+/// Returns the JSON Schema of pipeline, dataset and profile files.
 pub fn pipeline_schema() -> Schema {
     schema_for!(LayerFile)
 }
 
-/// Of callsheet.toml.
+/// Returns the JSON Schema of callsheet.toml.
 pub fn project_schema() -> Schema {
     schema_for!(ProjectFile)
 }
@@ -43,12 +43,12 @@ macro_rules! described {
 }
 
 described!(Cpus, |_| json_schema!({
-    "description": "CPUs of those the run may use",
+    "description": "Number of CPUs, or \"all\" for all CPUs that the run may use",
     "anyOf": [{ "type": "integer", "minimum": 1 }, { "const": "all" }]
 }));
 described!(Seconds, |_| json_schema!({ "type": "number", "exclusiveMinimum": 0 }));
 described!(Bytes, |_| json_schema!({
-    "description": "A number of bytes, or as in \"4 GB\"",
+    "description": "Number of bytes, or a size such as \"4 GB\"",
     "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string" }]
 }));
 described!(Foreach, |schemas| {
@@ -60,7 +60,7 @@ described!(Foreach, |schemas| {
         table
     };
     json_schema!({
-        "description": "Lists of values, for every combination; a list of the combinations; or a stage that has the same",
+        "description": "Lists of values, whose combinations are the instances; a list of combinations; or a stage whose values are copied",
         "anyOf": [
             { "type": "string" },
             with(json!({ "type": "array", "minItems": 1, "items": scalar })),

@@ -1,10 +1,11 @@
-//! `stages/<name>/stage.toml`: the one declaration of a stage.
+//! `stages/<name>/stage.toml`: the declaration of a stage.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use callsheet_worker::error::{Result, SourceText};
+use toml::Spanned;
 
 use super::artifact::{InputDecl, OutputDecl};
 use super::origin::{parse_toml, read_toml};
@@ -21,13 +22,14 @@ pub struct StageDecl {
     pub name: String,
     /// Summary in one line.
     pub summary: String,
-    /// The user's page, Markdown.
+    /// Documentation for users, in Markdown.
     pub doc: String,
-    /// Bumped when the same inputs and parameters give another result.
+    /// Version; a change of the stage that leads to different results raises it.
     pub version: u32,
-    /// Reason of each version above 1.
+    /// Reason for each version above 1.
     pub history: BTreeMap<String, String>,
-    /// The program and its first arguments; the engine appends the path of the request.
+    /// Program and arguments; the engine fills their placeholders, or appends the path of the request if
+    /// there are none.
     pub command: Vec<String>,
     /// Inputs by name.
     pub inputs: BTreeMap<String, InputDecl>,
@@ -35,32 +37,45 @@ pub struct StageDecl {
     pub outputs: BTreeMap<String, OutputDecl>,
     /// Parameters by name.
     pub params: BTreeMap<String, ParamDecl>,
-    /// Resources of its worker.
+    /// Names in the order of the file, for documentation.
+    pub order: FileOrder,
+    /// Resources of the worker.
     pub resources: ResourcesDecl,
-    /// True if `plan` runs it, to count the rows that other stages compute.
-    pub listing: bool,
-    /// Row-wise computation: the input and the output whose rows belong together.
+    /// True if `plan` runs the stage to count the rows that other stages compute.
+    pub enumerates_rows: bool,
+    /// Input and output whose rows correspond, if the stage is row-wise.
     pub rows: Option<RowsDecl>,
-    /// Files of its folder that the command names, with their absolute paths.
+    /// Names and absolute paths of the files in the stage's folder that the command names.
     pub scripts: Vec<(String, PathBuf)>,
-    /// The file it was read from.
+    /// File that contains the declaration.
     pub source: Arc<SourceText>,
+}
+
+/// Names of a stage's tables in the order in which its file declares them.
+#[derive(Debug)]
+pub struct FileOrder {
+    /// Inputs.
+    pub inputs: Vec<String>,
+    /// Outputs.
+    pub outputs: Vec<String>,
+    /// Parameters.
+    pub params: Vec<String>,
 }
 
 impl StageDecl {
     /// Reads `<stages>/<name>/stage.toml` of the project at `root`.
     ///
     /// # Errors
-    /// When the file is missing, malformed, or contradicts itself.
+    /// Returns an error if the file is missing or malformed, or contradicts itself.
     pub fn read(root: &Path, stages: &Path, name: &str) -> Result<Self> {
         let (file, source) = read_toml(root, &stages.join(name).join("stage.toml"))?;
         Self::check(file, source, name, &root.join(stages).join(name))
     }
 
-    /// Reads the declaration of the stage `name` from text; `folder` is where its scripts would lie.
+    /// Reads the declaration of the stage `name` from text; `folder` is the folder of its scripts.
     ///
     /// # Errors
-    /// When it is malformed, or contradicts itself.
+    /// Returns an error if the declaration is malformed or contradicts itself.
     pub fn parse(source: &Arc<SourceText>, name: &str, folder: &Path) -> Result<Self> {
         Self::check(parse_toml(source)?, source.clone(), name, folder)
     }
@@ -77,15 +92,26 @@ impl StageDecl {
             version,
             history: file.history,
             command,
+            order: FileOrder {
+                inputs: in_order(&file.inputs),
+                outputs: in_order(&file.outputs),
+                params: in_order(&file.params),
+            },
             inputs: file.inputs.into_iter().map(|(k, v)| (k.into_inner(), v)).collect(),
             outputs: file.outputs.into_iter().map(|(k, v)| (k.into_inner(), v)).collect(),
             params: file.params.into_iter().map(|(k, v)| (k.into_inner(), v)).collect(),
             resources: file.resources,
-            listing: file.listing,
-            rows: file.rows.map(toml::Spanned::into_inner),
+            enumerates_rows: file.enumerates_rows,
+            rows: file.rows.map(Spanned::into_inner),
             source,
         })
     }
+}
+
+fn in_order<T>(table: &BTreeMap<Spanned<String>, T>) -> Vec<String> {
+    let mut names: Vec<&Spanned<String>> = table.keys().collect();
+    names.sort_by_key(|name| name.span().start);
+    names.into_iter().map(|name| name.get_ref().clone()).collect()
 }
 
 fn scripts(folder: &Path, command: &[String]) -> Vec<(String, PathBuf)> {

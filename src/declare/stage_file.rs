@@ -1,4 +1,4 @@
-//! A stage.toml as written.
+//! Contents of a stage.toml as written.
 
 use std::collections::BTreeMap;
 
@@ -11,42 +11,47 @@ use super::resources::ResourcesDecl;
 use super::rows::RowsDecl;
 use super::scalar::name_pattern;
 
-/// The declaration of a stage: `stages/NAME/stage.toml`.
+/// Declaration of a stage: `stages/NAME/stage.toml`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StageFile {
     /// Summary in one line.
     pub(super) summary: String,
-    /// To be bumped when the same inputs and parameters give another result.
+    /// Version of the stage. Raise it when the stage computes another result from the same inputs and
+    /// parameters: earlier results are then stale.
     #[schemars(with = "u32")]
     pub(super) version: toml::Spanned<u32>,
-    /// Reason of each version above 1, by version.
+    /// Reason for each version above 1, by version. Every version from 2 must have one.
     #[serde(default)]
     pub(super) history: BTreeMap<String, String>,
-    /// The program and its arguments; without a `{placeholder}` the path of request.json is appended.
+    /// Program and arguments. The engine fills `{inputs.NAME}`, `{outputs.NAME}`, `{params.NAME}`,
+    /// `{scratch}`, `{cpus}` and `{request}`. Without a placeholder it appends the path of request.json.
     #[schemars(with = "Vec<String>", length(min = 1))]
     pub(super) command: toml::Spanned<Vec<String>>,
-    /// The user's page, Markdown.
+    /// Documentation for users, in Markdown. Default: empty.
     #[serde(default)]
     pub(super) doc: String,
-    /// Inputs by name.
+    /// Inputs by name. Default: none.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, InputDecl>", extend("propertyNames" = name_pattern()))]
     pub(super) inputs: BTreeMap<toml::Spanned<String>, InputDecl>,
     /// Outputs by name.
     #[schemars(with = "BTreeMap<String, OutputDecl>", extend("propertyNames" = name_pattern()))]
     pub(super) outputs: BTreeMap<toml::Spanned<String>, OutputDecl>,
-    /// Parameters by name.
+    /// Parameters by name. Default: none.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, ParamDecl>", extend("propertyNames" = name_pattern()))]
     pub(super) params: BTreeMap<toml::Spanned<String>, ParamDecl>,
-    /// Resources of its worker.
+    /// Resources of the stage's worker. Default: one CPU, no reserved memory, no GPU, no time limit, no
+    /// retries.
     #[serde(default)]
     pub(super) resources: ResourcesDecl,
-    /// It is cheap, and its table says which rows other stages compute: `plan` runs it, to count them.
+    /// True if the stage is cheap and its table determines which rows other stages compute. `callsheet plan`
+    /// then runs it to count these rows. Default: false.
     #[serde(default)]
-    pub(super) listing: bool,
-    /// Makes it row-wise.
+    pub(super) enumerates_rows: bool,
+    /// Makes the stage row-wise: its worker computes only the rows that the store lacks. Default: not
+    /// row-wise.
     #[schemars(with = "Option<RowsDecl>")]
     pub(super) rows: Option<toml::Spanned<RowsDecl>>,
 }

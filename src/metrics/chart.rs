@@ -1,4 +1,4 @@
-//! Curves as a picture: a panel for each thing that was measured, a line for each stage.
+//! Curves as an image: a panel for each metric, a line for each stage.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 use callsheet_figures::label::number;
 use callsheet_figures::style::{COLOURS, FONT, register_fonts};
 use callsheet_worker::code::Code;
-use callsheet_worker::error::{Doing, Error, Result};
+use callsheet_worker::error::{Error, IoContext, Result};
 use image::{ImageFormat, RgbImage};
 use plotters::coord::Shift;
 use plotters::drawing::DrawingAreaErrorKind;
@@ -17,14 +17,14 @@ use super::{Curve, Curves};
 
 /// Width and height of a panel in pixels.
 const PANEL: (u32, u32) = (560, 320);
-/// Panels side by side.
+/// Number of panels in a row.
 const COLUMNS: usize = 2;
 const TITLE: i32 = 16;
 const LABEL: i32 = 12;
 
-/// A curve and what it is called.
+/// A curve and its name.
 pub struct Series {
-    /// Told in the legend.
+    /// Name in the legend.
     pub name: String,
     /// Values by step.
     pub curve: Curve,
@@ -34,53 +34,53 @@ pub struct Series {
 pub struct Chart {
     /// Name of the metric.
     pub title: String,
-    /// Of each stage.
+    /// Curves of the stages.
     pub series: Vec<Series>,
 }
 
 impl Chart {
-    /// Writes `charts` to a picture: PNG or SVG, as its name says.
+    /// Writes `charts` to an image, PNG or SVG according to the extension of `path`.
     ///
     /// # Errors
-    /// When the name says neither, or the file cannot be written.
+    /// Returns an error if the extension is another one, or the file cannot be written.
     pub fn write(charts: &[Self], path: &Path) -> Result<()> {
         let (shape, size) = shape(charts, COLUMNS);
         let shown = path.display();
-        let failed = |error: String| Error::refused(Code::Io, format!("cannot draw {shown}: {error}"), "");
+        let failed = |error: String| Error::user_error(Code::Io, format!("cannot draw {shown}: {error}"), "");
         register_fonts();
         let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
         match extension.as_deref() {
-            Some("svg") => fs::write(path, Self::svg(charts, COLUMNS)?).doing("cannot write", path),
+            Some("svg") => fs::write(path, Self::svg(charts, COLUMNS)?).io_context("cannot write", path),
             Some("png") => {
                 let mut pixels = vec![0; (size.0 * size.1 * 3) as usize];
                 let area = BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area();
                 draw(charts, area, shape).map_err(|error| failed(error.to_string()))?;
-                let picture = RgbImage::from_raw(size.0, size.1, pixels).expect("three bytes a pixel");
+                let picture = RgbImage::from_raw(size.0, size.1, pixels).expect("three bytes per pixel");
                 picture.save_with_format(path, ImageFormat::Png).map_err(|error| failed(error.to_string()))
             }
-            _ => Err(Error::refused(
+            _ => Err(Error::user_error(
                 Code::InvalidValue,
-                format!("{shown} is not a valid name of a picture"),
-                "end it with .png or .svg",
+                format!("`{shown}` is not a valid name of an image"),
+                "use the extension .png or .svg",
             )),
         }
     }
 
-    /// `charts` as SVG, `columns` side by side.
+    /// Returns `charts` as SVG with `columns` panels in a row.
     ///
     /// # Errors
-    /// When it cannot be drawn.
+    /// Returns an error if the charts cannot be drawn.
     pub fn svg(charts: &[Self], columns: usize) -> Result<String> {
         let (shape, size) = shape(charts, columns);
         register_fonts();
         let mut text = String::new();
         let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
         draw(charts, area, shape)
-            .map_err(|error| Error::refused(Code::Internal, format!("cannot draw curves: {error}"), ""))?;
+            .map_err(|error| Error::user_error(Code::Internal, format!("cannot draw curves: {error}"), ""))?;
         Ok(text)
     }
 
-    /// The range of steps, and that of values with room above and below.
+    /// Returns the range of steps, and the range of values with a margin above and below.
     pub fn ranges(&self) -> (std::ops::Range<f64>, std::ops::Range<f64>) {
         let points = || self.series.iter().flat_map(|series| drawable(&series.curve));
         let range = |values: &mut dyn Iterator<Item = f64>| {
@@ -96,7 +96,7 @@ impl Chart {
     }
 }
 
-/// A panel for each metric, with a curve for each stage of each of these runs.
+/// Returns a panel for each metric, with a curve for each stage of each run in `found`.
 pub fn charts(found: &[(String, Curves)]) -> Vec<Chart> {
     let mut charts: BTreeMap<&String, Vec<Series>> = BTreeMap::new();
     for (run, stages) in found {
@@ -111,13 +111,13 @@ pub fn charts(found: &[(String, Curves)]) -> Vec<Chart> {
     charts.into_iter().map(|(title, series)| Chart { title: title.clone(), series }).collect()
 }
 
-/// Steps and values that can be drawn: numbers that a single float holds.
+/// Returns the steps and values that can be drawn: numbers that fit a 32-bit float.
 pub fn drawable(curve: &Curve) -> impl Iterator<Item = (f64, f64)> {
     let sane = |value: &f64| value.abs() < 1e30;
     curve.iter().filter(move |(_, value)| sane(value)).map(|(step, value)| (*step as f64, *value))
 }
 
-/// Rows and columns of panels, and the picture's size in pixels.
+/// Returns the numbers of rows and columns of panels, and the width and height of the image in pixels.
 fn shape(charts: &[Chart], columns: usize) -> ((usize, usize), (u32, u32)) {
     let columns = charts.len().min(columns);
     let rows = charts.len().div_ceil(columns.max(1));
@@ -180,13 +180,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_left_out_and_one_value_is_enough() {
+    fn ranges_leave_out_unusable_values_and_are_never_empty() {
         assert_eq!(chart(&[f64::NAN, 2.0, f64::INFINITY, -1.7e308]).ranges(), (1.0..2.0, 1.0..3.0));
         assert_eq!(chart(&[]).ranges(), (0.0..1.0, 0.0..1.0));
     }
 
     #[test]
-    fn pictures_are_what_their_names_say() {
+    fn charts_are_written_in_the_format_of_their_file_name() {
         let folder = tempfile::tempdir().expect("a folder");
         let charts = [chart(&[1.0, 3.0, 2.0]), chart(&[]), chart(&[5.0])];
         let (svg, png) = (folder.path().join("a.svg"), folder.path().join("a.png"));
@@ -200,7 +200,7 @@ mod tests {
             |colour: RGBColor| picture.pixels().filter(|p| p.0 == [colour.0, colour.1, colour.2]).count();
         assert!(drawn(COLOURS[0]) > 200, "a line is drawn");
         let error = Chart::write(&charts, Path::new("curves.pdf")).expect_err("refused").to_string();
-        assert_eq!(error, "curves.pdf is not a valid name of a picture");
+        assert_eq!(error, "`curves.pdf` is not a valid name of an image");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Metrics of workers, gathered from the events of all runs.
 //!
-//! A run keeps what happens in it. What a run only found in the store, another run has told; what a training told
-//! before it was killed or given a larger budget, an earlier one has. Curves put all of it together.
+//! The log of a run contains only the events of this run. If the run found a result in the store, the run
+//! that computed the result has its metrics. If a training was killed or got a larger budget, an earlier run
+//! has its first metrics. Curves combine all of these.
 
 mod chart;
 
@@ -18,24 +19,25 @@ pub use chart::{Chart, Series, charts, drawable};
 /// Values by step.
 pub type Curve = BTreeMap<u64, f64>;
 
-/// By stage instance and by the name of what was measured.
+/// Curves by stage instance and by the name of the metric.
 pub type Curves = BTreeMap<String, BTreeMap<String, Curve>>;
 
-/// Curves of all stages of the run `id`; `record` is none of a run that goes on, or was killed.
+/// Returns the curves of all stages of the run `id`; `record` is `None` if the run has not ended or was
+/// killed.
 ///
-/// Of a stage whose result another run made, they are that run's; where a training went on from a checkpoint,
-/// those of the runs before it, up to there.
+/// If another run computed the result of a stage, the curves are those of that run. If a training resumed
+/// from a checkpoint, the curves up to the checkpoint are those of earlier runs.
 pub fn curves(store: &Store, id: &str, record: Option<&RunRecord>) -> Curves {
-    let mut wanted: BTreeMap<String, Wanted> = BTreeMap::new();
+    let mut wanted: BTreeMap<String, CurveQuery> = BTreeMap::new();
     for (stage, result) in record.iter().flat_map(|record| &record.stages) {
         if let Some(made) = result.key.as_ref().and_then(|key| store.record(key)) {
             let (course, by) = (made.key.scratch_digest(), made.provenance);
-            wanted.insert(stage.clone(), Wanted::new(by.run, by.stage, Some(course)));
+            wanted.insert(stage.clone(), CurveQuery::new(by.run, by.stage, Some(course)));
         }
     }
     for event in read(store, id) {
         if let Event::Started { stage, course, .. } = event {
-            wanted.insert(stage.clone(), Wanted::new(id.to_owned(), stage, Some(course)));
+            wanted.insert(stage.clone(), CurveQuery::new(id.to_owned(), stage, Some(course)));
         }
     }
     let latest = wanted.values().map(|wanted| wanted.run.clone()).max().unwrap_or_default();
@@ -51,32 +53,33 @@ pub fn curves(store: &Store, id: &str, record: Option<&RunRecord>) -> Curves {
                 _ => {}
             }
         }
-        wanted.values_mut().for_each(Wanted::end_of_run);
+        wanted.values_mut().for_each(CurveQuery::end_of_run);
     }
     let found = wanted.into_iter().map(|(stage, wanted)| (stage, wanted.found));
     found.filter(|(_, curves)| !curves.is_empty()).collect()
 }
 
 /// Search for the curves of one stage.
-struct Wanted {
-    /// The run that made its result, by which stage.
+struct CurveQuery {
+    /// Run that computed the result of the stage.
     run: String,
+    /// Stage instance of that run that computed the result.
     maker: String,
-    /// Course that this training shares with earlier runs of it.
+    /// Digest that earlier runs of this training share, because it does not depend on the budget.
     course: Option<Digest>,
     found: BTreeMap<String, Curve>,
-    /// The first steps that the runs read so far told of each metric.
+    /// First step of each metric in the runs that were read so far.
     first: BTreeMap<String, u64>,
-    /// The last step that `run` told of anything.
+    /// Last step that `run` reported for any metric.
     last: Option<u64>,
 }
 
-impl Wanted {
+impl CurveQuery {
     fn new(run: String, maker: String, course: Option<Digest>) -> Self {
         Self { run, maker, course, found: BTreeMap::new(), first: BTreeMap::new(), last: None }
     }
 
-    /// Takes a value that a stage of a run reported; runs come in the order of their beginnings.
+    /// Adds a value that a stage of a run reported. Runs are read from the latest to the earliest.
     fn hear(
         &mut self,
         (run, stage, course): (&str, &str, Option<&Digest>),
@@ -84,7 +87,7 @@ impl Wanted {
         step: u64,
         value: f64,
     ) {
-        // Runs are named by the time at which they began.
+        // The id of a run begins with its start time, so earlier runs have smaller ids.
         let own = run == self.run && stage == self.maker;
         let earlier = run < self.run.as_str() && course.is_some() && course == self.course.as_ref();
         if !own && !earlier {
@@ -93,7 +96,8 @@ impl Wanted {
         if own {
             self.last = self.last.max(Some(step));
         }
-        // What an earlier run told beyond the checkpoint that a later one went on from has not come to pass.
+        // If a later run resumed from a checkpoint, values of earlier runs after this checkpoint are
+        // obsolete.
         let before = self.first.get(name).is_none_or(|first| step < *first);
         if own || before && self.last.is_none_or(|last| step <= last) {
             self.found.entry(name.to_owned()).or_default().insert(step, value);
@@ -106,14 +110,15 @@ impl Wanted {
     }
 }
 
-/// Events of a run that started a worker or reported a metric.
+/// Returns the events of a run that started a worker or reported a metric.
 fn read(store: &Store, id: &str) -> impl Iterator<Item = Event> {
     let wanted = |line: &str| line.contains("\"metric\"") || line.contains("\"started\"");
     read_log(&store.run_dir(id).events(), wanted).map(|line| line.event)
 }
 
-/// Makes of each value a mean of it and those before, which weigh `weight` as much a step back: none with 0.
-/// Without the pull of where it starts (Kingma and Ba 2015, section 3).
+/// Replaces each value by the exponential moving average of the values up to it. `weight` is the factor by
+/// which weights decrease from each value to the one before it; 0 leaves the curve as it is. The average is
+/// corrected for the bias of its start (Kingma and Ba 2015, section 3).
 pub fn smooth(curve: &mut Curve, weight: f64) {
     let (mut sum, mut all) = (0.0, 0.0);
     for value in curve.values_mut().filter(|value| value.is_finite()) {
@@ -122,7 +127,8 @@ pub fn smooth(curve: &mut Curve, weight: f64) {
     }
 }
 
-/// At most some `most` values of a curve: means over as many steps each.
+/// Reduces a curve to at most `most` points: means over equal numbers of values, except that the
+/// last mean may cover fewer.
 pub fn thinned(curve: &Curve, most: usize) -> Curve {
     let values: Vec<(u64, f64)> = curve.iter().map(|(step, value)| (*step, *value)).collect();
     let mean = |chunk: &[(u64, f64)]| {
@@ -137,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn smoothed_values_are_means_that_forget_and_none_is_lost() {
+    fn smoothing_keeps_every_step_and_thinning_takes_means() {
         let mut curve: Curve = [(1, 4.0), (2, f64::NAN), (3, 1.0), (4, 1.0)].into();
         smooth(&mut curve, 0.5);
         assert_eq!((curve[&1], curve[&3], curve[&4]), (4.0, 2.0, (1.0 + 0.5 + 1.0) / 1.75));

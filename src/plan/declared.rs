@@ -6,23 +6,23 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result};
 
 use super::foreach::group;
-use super::layers::{Adds, layers};
+use super::layers::{LayerPolicy, layers};
 use super::overlay::overlay;
 use super::spec::Spec;
 use crate::declare::Project;
 
-/// Names of the stage instances that a pipeline has over a dataset in any profile; empty if the project lacks the pipeline or
-/// the dataset.
+/// Returns the names of the stage instances that a pipeline has with a dataset in any profile. The set is
+/// empty if the project lacks the pipeline or the dataset.
 ///
 /// # Errors
-/// When a file is malformed, or the project has no pipeline at all.
+/// Returns an error if a file is malformed, or the project has no pipeline.
 pub fn declared(project: &Project, pipeline: &str, dataset: &str) -> Result<BTreeSet<String>> {
     if project.pipeline_names().is_empty() {
-        let message = format!("there is no pipeline in {}", project.pipelines.display());
-        return Err(Error::refused(
+        let message = format!("no pipeline found in `{}`", project.pipelines.display());
+        return Err(Error::user_error(
             Code::UnknownName,
             message,
-            "is `pipelines` in callsheet.toml the right folder?",
+            "set `pipelines` in callsheet.toml to the folder of the pipelines",
         ));
     }
     let known = |names: Vec<String>, name: &str| name.is_empty() || names.iter().any(|known| known == name);
@@ -34,14 +34,14 @@ pub fn declared(project: &Project, pipeline: &str, dataset: &str) -> Result<BTre
         names(overlay(layers(project, pipeline, dataset, "")?, dataset, &[])?).collect();
     for profile in project.profile_names() {
         let layers = layers(project, pipeline, dataset, &profile)?;
-        let of_profile = layers.all.iter().filter(|(_, adds)| *adds == Adds::None);
+        let of_profile = layers.all.iter().filter(|(_, adds)| *adds == LayerPolicy::None);
         let mut adjusted = of_profile.flat_map(|(layer, _)| layer.stages.keys());
         let known: BTreeSet<&str> = stages.iter().map(|name| group(name)).collect();
         let meant = adjusted.any(|name| known.contains(group(name.get_ref())));
         match overlay(layers, dataset, &[]) {
             Ok(spec) => stages.extend(names(spec)),
             Err(error) if meant => return Err(error),
-            // A profile of another pipeline.
+            // The profile belongs to another pipeline.
             Err(_) => {}
         }
     }

@@ -6,43 +6,52 @@ use callsheet_worker::error::{Result, suggest};
 
 use super::fill::Vars;
 use super::foreach::AT;
-use super::layers::Adds;
+use super::layers::LayerPolicy;
 use super::place::at;
 use super::spec::Fan;
 use crate::declare::{Foreach, Layer};
 
-/// By stage, what it is fanned out over.
+/// Values over which each stage is fanned out, by its name.
 pub(super) type Fans = BTreeMap<String, Fan>;
 
-/// Returns true if a layer above `depth` sets what a stage is fanned out over.
+/// Returns true if a layer above `depth` sets the values over which a stage is fanned out.
 pub(super) fn above(fans: &Fans, stage: &str, depth: usize) -> bool {
     fans.get(stage).is_some_and(|fan| fan.depth > depth)
 }
 
-/// Reads what each stage is fanned out over.
+/// Reads the values over which each stage is fanned out.
 ///
 /// # Errors
-/// When an instance is fanned out, a stage follows itself or one that is not fanned out, or a value has the name of a
-/// variable.
-pub(super) fn fans(layers: &mut [(Layer, Adds)], vars: &Vars) -> Result<Fans> {
+/// Returns an error if an instance is fanned out, or a value has the name of a variable. Also returns an
+/// error if a stage copies the values of itself or of a stage that is not fanned out.
+pub(super) fn fans(layers: &mut [(Layer, LayerPolicy)], vars: &Vars) -> Result<Fans> {
     let mut fans = Fans::new();
     for (depth, (layer, _)) in layers.iter_mut().enumerate() {
         for (name, used) in &mut layer.stages {
             let Some(foreach) = used.foreach.take() else { continue };
             let origin = at(&layer.source, foreach.span());
             if name.get_ref().contains(AT) {
-                let message = format!("`{}` is one instance", name.get_ref());
-                return Err(origin.fault(message, "fanned out here", "say foreach of the stage".into()));
+                let message = format!("`{}` is an instance and cannot be fanned out", name.get_ref());
+                return Err(origin.declaration_error(
+                    message,
+                    "fanned out here",
+                    "declare `foreach` for the stage".into(),
+                ));
             }
             let mut foreach = foreach.into_inner();
             if let Some(below) = fans.remove(name.get_ref()) {
                 let over = foreach.over(below.foreach);
-                foreach = over.map_err(|message| origin.fault(message, "fanned out here", String::new()))?;
+                foreach = over
+                    .map_err(|message| origin.declaration_error(message, "fanned out here", String::new()))?;
             }
             let named = foreach.all.first().into_iter().flatten().map(|(name, _)| name);
             if let Some(name) = named.into_iter().find(|name| vars.contains_key(*name)) {
-                let message = format!("`{name}` is a value of this foreach and a variable");
-                return Err(origin.fault(message, "fanned out here", "rename one of them".into()));
+                let message = format!("`{name}` is the name of both a value of this foreach and a variable");
+                return Err(origin.declaration_error(
+                    message,
+                    "fanned out here",
+                    "rename one of them".into(),
+                ));
             }
             fans.insert(name.get_ref().clone(), Fan { foreach, origin, depth });
         }
@@ -63,15 +72,15 @@ fn followed(fans: &Fans, name: &str) -> Result<(Foreach, usize)> {
     for _ in 0..fans.len() {
         let Some(like) = &at.foreach.like else { return Ok((at.foreach.clone(), depth)) };
         let Some(next) = fans.get(like) else {
-            let message = format!("`{name}` is to be fanned out as `{like}`, which is not fanned out");
+            let message = format!("`{name}` copies the values of `{like}`, which is not fanned out");
             let known = fans.keys().map(String::as_str).filter(|known| *known != name);
-            return Err(said.fault(message, "said here", suggest(like, known)));
+            return Err(said.declaration_error(message, "declared here", suggest(like, known)));
         };
         (at, depth) = (next, depth.max(next.depth));
     }
-    Err(said.fault(
-        format!("`{name}` is fanned out as itself"),
-        "said here",
-        "say the values of one of them".into(),
+    Err(said.declaration_error(
+        format!("`{name}` copies its own values"),
+        "declared here",
+        "list the values of one of the stages".into(),
     ))
 }

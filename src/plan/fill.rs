@@ -1,4 +1,4 @@
-//! Replacement of `{name}` in what a stage is given.
+//! Replacement of `{name}` in inputs, parameters and resources of a stage.
 
 use callsheet_worker::error::{Error, Result, suggest};
 use litemap::LiteMap;
@@ -19,11 +19,11 @@ pub(super) struct Fill<'a> {
 }
 
 impl Fill<'_> {
-    /// Fills a parameter. A text that is only `{name}` becomes the value itself, with its type; if that is a variable,
-    /// the returned origin is the place that set the variable.
+    /// Fills a parameter or a resource. A text that is only `{name}` becomes the value itself, with its type;
+    /// if that is a variable, the returned origin is the place that set the variable.
     ///
     /// # Errors
-    /// When neither `foreach` nor the variables have that name.
+    /// Returns an error if a name is not a value of `foreach` or a variable.
     pub(super) fn value(self, value: Value, origin: Origin) -> Result<(Value, Origin)> {
         let Value::String(text) = value else { return Ok((value, origin)) };
         let whole = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
@@ -39,11 +39,11 @@ impl Fill<'_> {
         Ok((Value::String(text), origin))
     }
 
-    /// Fills a text; `{{name}}` stands for the text `{name}`. Braces around anything that is not a name stay, and so do
-    /// all braces where there is neither `foreach` nor a variable.
+    /// Fills a text; `{{name}}` stands for the text `{name}`. Braces around anything that is not a name stay.
+    /// Without `foreach` and variables, all braces stay.
     ///
     /// # Errors
-    /// When neither `foreach` nor the variables have that name.
+    /// Returns an error if a name is not a value of `foreach` or a variable.
     pub(super) fn text(self, text: String, origin: &Origin) -> Result<String> {
         if self.values.is_empty() && self.vars.is_empty() {
             return Ok(text);
@@ -82,7 +82,11 @@ impl Fill<'_> {
     fn unknown(&self, name: &str, text: &str, origin: &Origin) -> Error {
         let known = self.values.iter().map(|(name, _)| name.as_str());
         let known = known.chain(self.vars.keys().map(String::as_str));
-        let help = format!("{}; `{{{{{name}}}}}` is the text itself", suggest(name, known));
-        origin.fault(format!("neither foreach nor [vars] has `{name}` for `{text}`"), "in here", help)
+        let help = format!("{}; write `{{{{{name}}}}}` for the text `{{{name}}}`", suggest(name, known));
+        origin.declaration_error(
+            format!("`{name}` in `{text}` is not a value of foreach or a variable"),
+            "in here",
+            help,
+        )
     }
 }

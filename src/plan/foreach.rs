@@ -8,32 +8,32 @@ use toml::Value;
 
 use crate::declare::{Values, value_text};
 
-/// Stands between a stage and the values of one instance.
+/// Separator between the name of a stage and the values of an instance.
 pub(super) const AT: char = '@';
 
-/// `train@v4-0`: the stage and the values of one instance.
+/// Returns the name of an instance, e.g. `train@v4-0`: the stage and its values.
 pub(super) fn instance_name(stage: &str, values: &Values) -> String {
     format!("{stage}{AT}{}", suffix(values))
 }
 
-/// The stage that an instance is of.
+/// Returns the stage of an instance: `train` for `train@v4-0`.
 pub fn group(instance: &str) -> &str {
     instance.split(AT).next().unwrap_or_default()
 }
 
-/// `v4-0`: the values of one instance; empty for a stage that is not fanned out.
+/// Returns the values in the name of an instance, e.g. `v4-0`; empty for a stage that is not fanned out.
 pub fn suffix(values: &Values) -> String {
     values.iter().map(|(_, value)| value_text(value)).collect::<Vec<_>>().join("-")
 }
 
-/// `metrics[objective="v4",seed=0]`: what one instance gives to an input that takes many, with the
-/// types of its values.
+/// Returns the label of one artifact of an input with `many = true`, e.g. `metrics[objective="v4",seed=0]`.
+/// It shows the types of the instance's values.
 pub fn gathered(input: &str, values: &Values) -> String {
     let values: Vec<_> = values.iter().map(|(name, value)| format!("{name}={value}")).collect();
     format!("{input}[{}]", values.join(","))
 }
 
-/// The values of one instance by name.
+/// Returns the values of an instance as JSON by name.
 pub fn json(values: &Values) -> BTreeMap<String, Json> {
     let value = |value: &Value| match value {
         Value::Integer(i) => Json::from(*i),
@@ -44,7 +44,7 @@ pub fn json(values: &Values) -> BTreeMap<String, Json> {
     values.iter().map(|(name, of)| (name.clone(), value(of))).collect()
 }
 
-/// The order in which instances are gathered: by value, numbers by size, whatever the order of `foreach`.
+/// Compares instances that are gathered: by value, numbers by size, independent of the order in `foreach`.
 pub(super) fn order(a: &Values, b: &Values) -> Ordering {
     let number = |value: &Value| value.as_integer().map(|i| i as f64).or_else(|| value.as_float());
     let each = a.iter().zip(b).map(|((_, a), (_, b))| match (number(a), number(b)) {

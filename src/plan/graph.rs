@@ -1,4 +1,4 @@
-//! The stage graph: order, cycles, and which stages are needed at all.
+//! Graph of stage instances: order, cycles, ancestors and descendants.
 
 use std::collections::BTreeSet;
 
@@ -6,11 +6,12 @@ use petgraph::Direction;
 use petgraph::algo::{kosaraju_scc, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
 
-/// Stages by position in the pipeline file, an edge from each producer to its consumers.
+/// Stage instances by position in the pipeline file, with an edge from each producer to each of its
+/// consumers.
 pub(super) struct Graph(DiGraph<usize, ()>);
 
 impl Graph {
-    /// A graph of `count` stages with `edges` as (producer, consumer).
+    /// Creates a graph of `count` stage instances with `edges` as (producer, consumer).
     pub(super) fn new(count: usize, edges: impl IntoIterator<Item = (usize, usize)>) -> Self {
         let mut graph = DiGraph::with_capacity(count, count);
         for position in 0..count {
@@ -22,11 +23,11 @@ impl Graph {
         Self(graph)
     }
 
-    /// Positions on one cycle, if there is any.
+    /// Returns the positions on one cycle, if there is a cycle.
     pub(super) fn cycle(&self) -> Option<Vec<usize>> {
         let on_cycle =
             |group: &Vec<NodeIndex>| group.len() > 1 || self.0.find_edge(group[0], group[0]).is_some();
-        // Neither recurses: a chain may be as long as it likes.
+        // Neither function recurses, so even a long chain of stages does not overflow the stack.
         toposort(&self.0, None).err()?;
         let group = kosaraju_scc(&self.0).into_iter().find(on_cycle)?;
         let mut positions: Vec<usize> = group.into_iter().map(NodeIndex::index).collect();
@@ -34,12 +35,12 @@ impl Graph {
         Some(positions)
     }
 
-    /// `start` and everything it depends on.
+    /// Returns `start` and everything that it depends on.
     pub(super) fn with_ancestors(&self, start: impl IntoIterator<Item = usize>) -> BTreeSet<usize> {
         self.reach(start, Direction::Incoming)
     }
 
-    /// `start` and everything that depends on it.
+    /// Returns `start` and everything that depends on it.
     pub(super) fn with_descendants(&self, start: impl IntoIterator<Item = usize>) -> BTreeSet<usize> {
         self.reach(start, Direction::Outgoing)
     }
@@ -56,8 +57,8 @@ impl Graph {
         found
     }
 
-    /// The positions in `among`, each after its producers, else in file order.
-    /// The graph must have no cycle.
+    /// Returns the positions in `among`, each after its producers, otherwise in file order. The graph must
+    /// not have a cycle.
     pub(super) fn order(&self, among: &BTreeSet<usize>) -> Vec<usize> {
         let mut order = Vec::with_capacity(among.len());
         let mut waiting: Vec<usize> = (0..self.0.node_count())
@@ -88,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stages_follow_their_producers_and_else_the_file() {
+    fn stages_follow_their_producers_and_otherwise_the_order_of_the_file() {
         let graph = Graph::new(4, [(3, 0), (3, 1), (1, 2)]);
         assert_eq!(graph.order(&(0..4).collect()), [3, 0, 1, 2]);
     }

@@ -1,4 +1,4 @@
-//! The resolved graph: every stage with its final parameters and what each input is.
+//! The resolved graph: every stage instance with its final parameters and inputs.
 
 mod declared;
 mod fans;
@@ -32,7 +32,7 @@ pub use resolve::resolve;
 pub use select::Selection;
 pub use source::files;
 
-/// Pipeline, dataset and profile that a user wants to plan.
+/// Pipeline, dataset, profile and `--set` options that a user wants to plan.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
     /// Name of the pipeline file.
@@ -41,43 +41,43 @@ pub struct Request {
     pub dataset: String,
     /// Name of the profile file.
     pub profile: String,
-    /// `stage.param=value`, as typed.
+    /// `--set` options in the form `stage.param=value`, as typed.
     pub set: Vec<String>,
 }
 
-/// A parameter's final value.
+/// Final value of a parameter.
 #[derive(Clone, Debug)]
 pub struct Param {
     /// The value.
     pub value: Value,
-    /// Place that sets it.
+    /// Place that sets the value.
     pub origin: Origin,
-    /// Meaning of a change.
+    /// Effect of a change on results.
     pub role: Role,
 }
 
-/// Wire of an input.
+/// Files or artifacts that an input reads.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// Raw files, as sorted paths relative to the project.
     Source {
         /// Name of the source.
         name: String,
-        /// Its files; at least one.
+        /// Files of the source; at least one.
         files: Vec<PathBuf>,
-        /// Its own folder: the part of its pattern before the first special character.
+        /// Folder of the source: the part of its pattern before the first special character.
         base: PathBuf,
     },
-    /// An output of another stage.
+    /// An output of another stage instance.
     Artifact {
-        /// Position of that stage in [`Plan::stages`].
+        /// Position of the instance in [`Plan::stages`].
         stage: usize,
         /// Name of the output.
         output: String,
     },
     /// An output of several instances of a stage.
     Gather {
-        /// Positions of the instances in [`Plan::stages`], by their values.
+        /// Positions of the instances in [`Plan::stages`], in the order of their values.
         stages: Vec<usize>,
         /// Name of the output.
         output: String,
@@ -85,7 +85,7 @@ pub enum Input {
 }
 
 impl Input {
-    /// Positions of the stages that make it.
+    /// Returns the positions of the stage instances that compute the input.
     pub fn producers(&self) -> &[usize] {
         match self {
             Self::Source { .. } => &[],
@@ -103,44 +103,44 @@ impl Input {
     }
 }
 
-/// A stage of a plan, or one of its instances if it is fanned out: all values are final.
+/// Stage instance of a plan. All values are final.
 #[derive(Clone, Debug)]
 pub struct StageInstance {
     /// Name of the instance in the pipeline: `train`, or `train@v4-0` if it is fanned out.
     pub name: String,
-    /// Its values, if it is fanned out.
+    /// Values of `foreach`; empty if the stage is not fanned out.
     pub values: Values,
-    /// The declaration it uses.
+    /// Declaration of the stage.
     pub decl: Arc<StageDecl>,
-    /// Every declared parameter.
+    /// Every declared parameter by name.
     pub params: LiteMap<String, Param>,
-    /// Resources of its worker.
+    /// Resources of the worker.
     pub resources: ResourcesDecl,
-    /// Resources that differ from its stage.toml, with the places that set them.
+    /// Resources that the pipeline's files set, each with the place that sets it.
     pub adjusted: LiteMap<String, (toml::Value, Origin)>,
-    /// Every wired input.
+    /// Every wired input by name, except those in `absent`.
     pub inputs: LiteMap<String, Input>,
-    /// Optional inputs that are wired to a source without files, and its pattern.
+    /// Optional inputs that are wired to a source without files, each with the pattern of the source.
     pub absent: LiteMap<String, String>,
-    /// Stand-ins that it rests on, e.g. `synthetic stand-in`.
+    /// Labels of the stand-ins that the instance is based on, e.g. `synthetic stand-in`.
     pub labels: BTreeSet<String>,
 }
 
-/// A pipeline over a dataset in a profile, ready to run.
+/// A resolved pipeline with a dataset and a profile, ready to run.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Pipeline, dataset, profile and `--set` options.
     pub request: Request,
     /// Summary of the pipeline.
     pub summary: String,
-    /// The stages, each after those it reads from; else in the order of the file.
+    /// Stage instances, each after those that it reads from, otherwise in the order of the pipeline file.
     pub stages: Vec<StageInstance>,
     /// Metadata of the pipeline, for other programs.
     pub metadata: toml::Table,
 }
 
 impl Plan {
-    /// Every raw file that is read, once.
+    /// Returns every raw file that the plan reads, without duplicates.
     pub fn raw_files(&self) -> BTreeSet<&Path> {
         let inputs = self.stages.iter().flat_map(|stage| stage.inputs.values());
         let files = inputs.filter_map(|input| match input {
@@ -152,12 +152,12 @@ impl Plan {
 }
 
 impl StageInstance {
-    /// Positions of the stages it reads from, without repeats.
+    /// Returns the positions of the stage instances that this instance reads from, without duplicates.
     pub fn upstream(&self) -> BTreeSet<usize> {
         self.inputs.values().flat_map(Input::producers).copied().collect()
     }
 
-    /// The stage as the pipeline names it, for all its instances.
+    /// Returns the name that all instances of the stage share: `train` for `train@v4-0`.
     pub fn group(&self) -> &str {
         foreach::group(&self.name)
     }

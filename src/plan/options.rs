@@ -1,4 +1,4 @@
-//! `--set` of the command line.
+//! `--set` options of the command line.
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result, suggest};
@@ -8,7 +8,7 @@ use super::fill::{Fill, Vars};
 use super::spec::Spec;
 use crate::declare::Origin;
 
-/// Stands where a stage's name does in `--set vars.NAME=value`.
+/// Prefix of a variable in `--set vars.NAME=value`, in the place of a stage's name.
 pub(super) const VARS: &str = "vars";
 
 /// A parsed `--set stage.param=value` or `--set vars.name=value`.
@@ -19,7 +19,7 @@ pub(super) struct SetOption<'a> {
     pub stage: &'a str,
     /// Name of the parameter or the variable.
     pub param: &'a str,
-    /// A TOML value; a text where it is not valid TOML.
+    /// Value as TOML; a text if it is not valid TOML.
     pub value: Value,
 }
 
@@ -27,20 +27,20 @@ impl<'a> SetOption<'a> {
     /// Parses an option.
     ///
     /// # Errors
-    /// When it is not of the form `stage.param=value`.
+    /// Returns an error if the option is not of the form `stage.param=value`.
     pub(super) fn parse(text: &'a str) -> Result<Self> {
         let parts = text.split_once('=').and_then(|(left, value)| {
             let (stage, param) = left.trim().rsplit_once('.')?;
             Some((stage, param, value.trim()))
         });
         let Some((stage, param, value)) = parts else {
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::InvalidValue,
                 format!("--set `{text}` is not of the form stage.param=value"),
-                "e.g. --set train.rate=0.2",
+                "write e.g. --set train.rate=0.2",
             ));
         };
-        // --set sample_triplets.method=clusters needs no quotes.
+        // Texts are also accepted without the quotes of TOML: --set sample_triplets.method=clusters.
         let value = toml::from_str::<toml::Table>(&format!("value = {value}"))
             .ok()
             .filter(|table| table.len() == 1)
@@ -58,11 +58,11 @@ impl<'a> SetOption<'a> {
 /// Overrides parameters of stages; variables are already in `vars`.
 ///
 /// # Errors
-/// When the pipeline has no such stage.
+/// Returns an error if the pipeline does not have the stage of an option.
 pub(super) fn lay_options(spec: &mut Spec, options: &[SetOption], vars: &Vars) -> Result<()> {
     for option in options.iter().filter(|option| option.stage != VARS) {
         let Some(range) = spec.range(option.stage) else {
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::UnknownName,
                 format!("--set `{}`: the pipeline has no stage `{}`", option.text, option.stage),
                 suggest(option.stage, spec.stages.iter().map(|s| s.name.as_str())),

@@ -8,7 +8,7 @@ use callsheet_worker::error::{Result, SourceText, nearest, suggest};
 use super::fans::{Fans, above, fans};
 use super::fill::{Fill, Vars};
 use super::foreach::{AT, group};
-use super::layers::{Adds, Layers};
+use super::layers::{LayerPolicy, Layers};
 use super::options::{SetOption, lay_options};
 use super::place::{at, is_pattern, positions};
 use super::spec::{InstanceDraft, SourceSpec, Spec};
@@ -16,7 +16,7 @@ use super::vars::vars;
 use crate::declare::{Layer, Origin, SourceUse, StageUse, braced, is_name, value_text};
 
 impl InstanceDraft {
-    /// Lays what a layer says of this instance over what is there.
+    /// Overrides inputs, parameters and resources of this instance by those of a layer.
     fn lay(&mut self, used: StageUse, source: &Arc<SourceText>, vars: &Vars) -> Result<()> {
         let fill = Fill { values: &self.values, vars };
         for (input, from) in used.inputs {
@@ -36,10 +36,11 @@ impl InstanceDraft {
     }
 }
 
-/// Lays `layers` over one another, and `set` over them all.
+/// Lays `layers` over one another, and `set` over all of them.
 ///
 /// # Errors
-/// When a layer adjusts a stage or a variable that the pipeline does not have, or a `--set` is malformed.
+/// Returns an error if a layer adjusts a stage or a variable that the pipeline does not have, or a `--set` is
+/// malformed.
 pub(super) fn overlay(mut layers: Layers, dataset: &str, set: &[String]) -> Result<Spec> {
     let options: Vec<SetOption> = set.iter().map(|text| SetOption::parse(text)).collect::<Result<_>>()?;
     let vars = vars(&layers, &options)?;
@@ -47,8 +48,9 @@ pub(super) fn overlay(mut layers: Layers, dataset: &str, set: &[String]) -> Resu
     let mut spec = Spec::default();
     for (depth, (mut layer, adds)) in layers.all.into_iter().enumerate() {
         lay_sources(&mut spec, &layer, dataset, &vars)?;
-        if adds != Adds::Named {
-            // An instance of a stage that is here is not one of elsewhere.
+        if adds != LayerPolicy::Named {
+            // If this pipeline has the stage, an unknown instance of it is an error, not a name of another
+            // pipeline.
             let elsewhere = |name: &str| {
                 layers.elsewhere.stages.contains(group(name)) && spec.range(group(name)).is_none()
             };
@@ -76,27 +78,28 @@ fn lay_sources(spec: &mut Spec, layer: &Layer, dataset: &str, vars: &Vars) -> Re
             let filled = toml::Spanned::new(path.span(), filled);
             entry.path = Some((filled, at(&layer.source, path.span())));
         }
-        if let Some(otherwise) = &used.otherwise {
-            entry.rest.otherwise = Some(otherwise.clone());
-            entry.origin = at(&layer.source, otherwise.artifact.span());
+        if let Some(fallback) = &used.fallback {
+            entry.rest.fallback = Some(fallback.clone());
+            entry.origin = at(&layer.source, fallback.artifact.span());
         }
-        if let Some(obtain) = &used.obtain {
-            entry.rest.obtain = Some(obtain.clone());
+        if let Some(hint) = &used.hint {
+            entry.rest.hint = Some(hint.clone());
         }
     }
     Ok(())
 }
 
-/// A path with the dataset's name and variables filled in. Braces with a comma hold alternatives of the pattern.
+/// Fills the dataset's name and variables into a path. Braces with a comma contain alternatives of the
+/// pattern.
 ///
 /// # Errors
-/// When braces hold one name that is neither `dataset` nor a variable.
+/// Returns an error if braces contain a name that is not `dataset` or a variable.
 fn filled_path(path: &str, dataset: &str, vars: &Vars, origin: &Origin) -> Result<String> {
     let unknown = |name: &&str| is_name(name) && *name != "dataset" && !vars.contains_key(*name);
     if let Some(name) = braced(path).find(unknown) {
         let known = vars.keys().map(String::as_str).chain(["dataset"]);
-        let message = format!("`{{{name}}}` is neither `{{dataset}}` nor a variable");
-        return Err(origin.fault(message, "in this path", suggest(name, known)));
+        let message = format!("`{{{name}}}` is not `{{dataset}}` or a variable");
+        return Err(origin.declaration_error(message, "in this path", suggest(name, known)));
     }
     let filled = vars.iter().fold(path.to_owned(), |path, (name, (value, _))| {
         path.replace(&format!("{{{name}}}"), &value_text(value))
@@ -104,15 +107,15 @@ fn filled_path(path: &str, dataset: &str, vars: &Vars, origin: &Origin) -> Resul
     Ok(filled.replace("{dataset}", dataset))
 }
 
-/// A dataset may have sources that this pipeline does not read; a name that is nearly one that the
-/// pipeline reads is a slip.
+/// Rejects an unread source whose name is similar to that of a source that the pipeline reads, because it is
+/// probably a typing error. Other unread sources are valid: a dataset may have sources for other pipelines.
 fn check_sources(spec: &Spec) -> Result<()> {
     let read: HashSet<&str> =
         spec.stages.iter().flat_map(|s| s.inputs.values()).map(|(from, _)| from.as_str()).collect();
     for (name, source) in spec.sources.iter().filter(|(name, _)| !read.contains(name.as_str())) {
         let known = read.iter().copied().filter(|from| !from.contains('.'));
         if let Some(near) = nearest(name, known) {
-            return Err(source.origin.fault(
+            return Err(source.origin.declaration_error(
                 format!("no stage reads the source `{name}`"),
                 "declared here",
                 format!("did you mean `{near}`?"),
@@ -126,11 +129,12 @@ fn lay_stages(
     spec: &mut Spec,
     layer: Layer,
     (fans, vars): (&Fans, &Vars),
-    (depth, adds): (usize, Adds),
+    (depth, adds): (usize, LayerPolicy),
 ) -> Result<()> {
     let source = layer.source;
     let mut uses: Vec<_> = layer.stages.into_iter().collect();
-    // What is said of one instance is laid over what is said of some, and that over what is said of them all.
+    // Values for one instance take precedence over values for a pattern, and these over values for all
+    // instances.
     let narrow = |name: &str| (name.contains(AT), !is_pattern(name));
     uses.sort_by_key(|(name, _)| (narrow(name.get_ref()), name.span().start));
     for (name, mut used) in uses {
@@ -139,15 +143,16 @@ fn lay_stages(
         let kind = used.stage.take();
         let positions = match (positions(spec, &text), kind) {
             (Some(_), Some(kind)) => {
-                return Err(at(&source, kind.span()).fault(
-                    format!("`{text}` is what the pipeline says it is"),
-                    "said anew here",
-                    "only the file that adds an instance may say which stage it uses".into(),
+                return Err(at(&source, kind.span()).declaration_error(
+                    format!("`use` cannot change the stage of `{text}`"),
+                    "set here",
+                    "remove `use`: only the file that adds an instance names its stage".into(),
                 ));
             }
             (Some(positions), None) => positions,
             (None, kind)
-                if (adds == Adds::Named || (adds == Adds::Used && kind.is_some())) && !text.contains(AT) =>
+                if (adds == LayerPolicy::Named || (adds == LayerPolicy::Used && kind.is_some()))
+                    && !text.contains(AT) =>
             {
                 let stage = match kind {
                     Some(kind) => {
@@ -161,13 +166,13 @@ fn lay_stages(
                 spec.add(text, stage, fan)?;
                 (start..spec.stages.len()).collect()
             }
-            // An instance that a layer above has left out.
+            // A layer above omits this instance.
             (None, None) if text.split_once(AT).is_some_and(|(stage, _)| above(fans, stage, depth)) => {
                 continue;
             }
             (None, _) => {
                 let known = spec.stages.iter().map(|s| s.name.as_str());
-                return Err(origin.fault(
+                return Err(origin.declaration_error(
                     format!("the pipeline has no stage `{text}`"),
                     "adjusted here",
                     suggest(&text, known),

@@ -1,4 +1,4 @@
-//! Places in files and among the stages.
+//! Places in files, and positions of stage instances.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,12 +10,13 @@ use super::foreach::{AT, group};
 use super::spec::Spec;
 use crate::declare::Origin;
 
-/// A place in a file.
+/// Returns a place in a file.
 pub(super) fn at(source: &Arc<SourceText>, span: Range<usize>) -> Origin {
     Origin::File(source.clone(), span)
 }
 
-/// Positions of the stages that a layer names.
+/// Returns the positions of the instances with `name`, which is a stage, an instance or a pattern; `None` if
+/// there are none.
 pub(super) fn positions(spec: &Spec, name: &str) -> Option<Vec<usize>> {
     if !is_pattern(name) {
         return spec.range(name).map(Iterator::collect);

@@ -1,4 +1,4 @@
-//! From declarations to a plan; everything that can be wrong is found here, before anything runs.
+//! Resolution of declarations to a plan. Errors in declarations are found here, before anything runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,11 +15,11 @@ use super::wire::{Files, Wire, wire_stage};
 use super::{Input, Param, Plan, Request, StageInstance};
 use crate::declare::{Origin, Project, ResourcesDecl, StageDecl};
 
-/// Resolves what the user asked for.
+/// Resolves a request to a plan.
 ///
 /// # Errors
-/// On unknown names, wrong types, values out of bounds, missing inputs and cycles, with the
-/// file, the line and the nearest name that exists.
+/// Returns an error on unknown names, wrong types, values out of bounds, missing inputs and cycles. It
+/// contains the file, the line and the nearest name that exists.
 pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
     let layers = layers(project, &request.pipeline, &request.dataset, &request.profile)?;
     let (summary, metadata) = (layers.summary.clone(), layers.metadata.clone());
@@ -30,7 +30,7 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
     let mut wires: Vec<LiteMap<String, (Wire, &Origin)>> = Vec::new();
     let mut params = Vec::new();
     for (stage, decl) in spec.stages.iter().zip(&decls) {
-        // Also of stages that turn out not to be needed.
+        // Stages that are not needed are validated, too.
         params.push(resolve_params(stage, decl)?);
         wires.push(wire_stage(project, &spec, &decls, &files, stage, decl)?);
     }
@@ -38,10 +38,10 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
     let graph = Graph::new(spec.stages.len(), edges(&wires));
     if let Some(cycle) = graph.cycle() {
         let names = list(cycle.iter().map(|p| spec.stages[*p].name.as_str()));
-        return Err(spec.stages[cycle[0]].stage.1.fault(
-            format!("stages depend on themselves: {names}"),
+        return Err(spec.stages[cycle[0]].stage.1.declaration_error(
+            format!("stages form a cycle: {names}"),
             "one of them",
-            "remove one of the inputs that close the circle".into(),
+            "remove one of the inputs that close the cycle".into(),
         ));
     }
     let order = graph.order(&needed);
@@ -76,7 +76,8 @@ struct Wired {
     labels: BTreeSet<String>,
 }
 
-/// Wires an instance to the `stages` before it; `position` maps places in the spec to places among these.
+/// Wires an instance to the `stages` before it; `position` maps positions in the spec to positions in
+/// `stages`.
 fn wired(
     wires: LiteMap<String, (Wire, &Origin)>,
     spec: &Spec,
@@ -119,7 +120,7 @@ fn declarations(project: &Project, spec: &Spec) -> Result<Vec<Arc<StageDecl>>> {
         }
         let Some(decl) = project.stage(kind)? else {
             let known = project.stage_names();
-            return Err(origin.fault(
+            return Err(origin.declaration_error(
                 format!("stage `{kind}` not found in {}", project.stages.display()),
                 "used here",
                 suggest(kind, known.iter().map(String::as_str)),
@@ -130,7 +131,7 @@ fn declarations(project: &Project, spec: &Spec) -> Result<Vec<Arc<StageDecl>>> {
     Ok(spec.stages.iter().map(|s| read[s.stage.0.as_str()].clone()).collect())
 }
 
-/// The files of every source that a stage reads.
+/// Finds the files of every source that a stage reads.
 fn source_files<'a>(project: &Project, spec: &'a Spec) -> Result<Files<'a>> {
     let read = spec.stages.iter().flat_map(|stage| stage.inputs.values()).map(|(from, _)| from.as_str());
     let mut files = Files::new();
@@ -154,8 +155,8 @@ fn edges(wires: &[LiteMap<String, (Wire, &Origin)>]) -> Vec<(usize, usize)> {
     edges
 }
 
-/// Leaves out stages that only make a stand-in which is not needed, and unwires the optional
-/// inputs that would have read from them.
+/// Returns the stages that are needed: all except those that only compute a stand-in which is not needed.
+/// Unwires the optional inputs that read from the omitted stages.
 fn needed_stages(
     spec: &Spec,
     decls: &[Arc<StageDecl>],
@@ -164,9 +165,9 @@ fn needed_stages(
 ) -> BTreeSet<usize> {
     let mut idle = Vec::new();
     for (name, source) in &spec.sources {
-        let Some(otherwise) = &source.rest.otherwise else { continue };
+        let Some(fallback) = &source.rest.fallback else { continue };
         if files.get(name.as_str()).is_some_and(|files| !files.is_empty()) {
-            let producer = otherwise.artifact.get_ref().rsplit_once('.').map(|(producer, _)| producer);
+            let producer = fallback.artifact.get_ref().rsplit_once('.').map(|(producer, _)| producer);
             idle.extend(producer.and_then(|producer| spec.range(producer)).into_iter().flatten());
         }
     }
@@ -185,7 +186,7 @@ fn resolve_resources(stage: &InstanceDraft, decl: &StageDecl) -> Result<Resource
     let mut resources = decl.resources.clone();
     for (name, (value, origin)) in &stage.resources {
         resources.set(name, value).map_err(|(message, help)| {
-            origin.fault(format!("{}.resources.{name}: {message}", stage.name), "set here", help)
+            origin.declaration_error(format!("{}.resources.{name}: {message}", stage.name), "set here", help)
         })?;
     }
     Ok(resources)
@@ -210,7 +211,7 @@ fn resolve_params(stage: &InstanceDraft, decl: &StageDecl) -> Result<LiteMap<Str
         };
         let value = declared.accept(value).map_err(|(message, help)| {
             let message = format!("{}.{name}: {message}", stage.name);
-            origin.fault(message, "set here", format!("{help} ({})", declared.doc))
+            origin.declaration_error(message, "set here", format!("{help} ({})", declared.doc))
         })?;
         params.insert(name.clone(), Param { value, origin, role: declared.role });
     }

@@ -9,22 +9,22 @@ use glob::Pattern;
 use super::graph::Graph;
 use super::{Plan, StageInstance};
 
-/// Stages named on the command line. What they need is always taken along.
+/// Stages named on the command line. The stages that they need are always included.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
-    /// Up to and with these; all if none are named.
+    /// Stages to end with; all stages if empty.
     pub until: Vec<String>,
-    /// These and what depends on them.
+    /// Stages to start from: these and all that depend on them. No limit if empty.
     pub from: Vec<String>,
-    /// Nothing but these.
+    /// Only these stages. No limit if empty.
     pub only: Vec<String>,
 }
 
 impl Plan {
-    /// The plan of the selected stages and all that they need.
+    /// Reduces the plan to the selected stages and all that they need.
     ///
     /// # Errors
-    /// When a stage is named that the plan does not have, or none is left.
+    /// Returns an error if the plan does not have a named stage, or no stage is left.
     pub fn select(mut self, selection: &Selection) -> Result<Self> {
         let upstream = self.stages.iter().enumerate();
         let edges = upstream.flat_map(|(to, stage)| stage.upstream().into_iter().map(move |from| (from, to)));
@@ -43,17 +43,17 @@ impl Plan {
         }
         if self.stages.is_empty() {
             let message = format!("pipeline `{}` has no stages", self.request.pipeline);
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::Declaration,
                 message,
-                "a stage is a table in it: [stages.my_stage]",
+                "add a stage as a table: [stages.my_stage]",
             ));
         }
         if wanted.is_empty() {
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::Conflict,
                 "no stage is selected",
-                "no stage is both after --from and before --until or the stages named",
+                "select stages that are both after --from and before the stages to end with",
             ));
         }
         let kept: Vec<usize> = graph.with_ancestors(wanted).into_iter().collect();
@@ -73,11 +73,11 @@ impl Plan {
         Ok(self)
     }
 
-    /// Positions of the stages meant: by name, all instances of a stage, or those that match a
-    /// pattern (`train@v4-*`).
+    /// Returns the positions of the instances with these names. A name is that of an instance, that of a
+    /// stage for all its instances, or a pattern (`train@v4-*`).
     ///
     /// # Errors
-    /// When there is none of a name.
+    /// Returns an error if a name matches no instance.
     pub fn positions(&self, names: &[String]) -> Result<BTreeSet<usize>> {
         let mut found = BTreeSet::new();
         for name in names {
@@ -92,16 +92,16 @@ impl Plan {
             if found.len() == before && !self.stages.iter().any(meant) {
                 let known = self.stages.iter().map(|stage| stage.name.as_str());
                 let message = format!("the pipeline has no stage `{name}`");
-                return Err(Error::refused(Code::UnknownName, message, suggest(name, known)));
+                return Err(Error::user_error(Code::UnknownName, message, suggest(name, known)));
             }
         }
         Ok(found)
     }
 
-    /// Names of the stages meant, as [`Plan::positions`].
+    /// Returns the names of the instances that [`Plan::positions`] finds.
     ///
     /// # Errors
-    /// When there is none of a name.
+    /// Returns an error if a name matches no instance.
     pub fn names(&self, names: &[String]) -> Result<BTreeSet<String>> {
         Ok(self.positions(names)?.into_iter().map(|position| self.stages[position].name.clone()).collect())
     }

@@ -4,31 +4,32 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use callsheet_worker::error::{Doing, Result};
+use callsheet_worker::error::{IoContext, Result};
 use toml::Spanned;
 
 use crate::declare::Origin;
 
-/// The files that `pattern` matches below `root`, sorted, relative to it, and the folder that they share.
+/// Returns the files below `root` that match `pattern`, sorted and relative to `root`, and the folder that
+/// they share.
 ///
 /// # Errors
-/// When the pattern is malformed or leaves the project, or a folder cannot be read.
+/// Returns an error if the pattern is malformed or leaves the project, or a folder cannot be read.
 pub fn files(root: &Path, pattern: &Spanned<String>, origin: &Origin) -> Result<(Vec<PathBuf>, PathBuf)> {
     Ok((matches(root, pattern, origin)?, base(pattern.get_ref())))
 }
 
-/// The files that `pattern` matches below `root`, sorted, relative to it.
+/// Returns the files below `root` that match `pattern`, sorted and relative to `root`.
 ///
 /// # Errors
-/// When the pattern is malformed or leaves the project, or a folder cannot be read.
+/// Returns an error if the pattern is malformed or leaves the project, or a folder cannot be read.
 pub(super) fn matches(root: &Path, pattern: &Spanned<String>, origin: &Origin) -> Result<Vec<PathBuf>> {
     let text = pattern.get_ref();
     let plain = |c: Component| matches!(c, Component::Normal(_));
     if text.contains('\0') || !Path::new(text).components().all(plain) {
-        return Err(origin.fault(
+        return Err(origin.declaration_error(
             format!("source path `{text}` leaves the project"),
             "this path",
-            "a path below the project's folder, e.g. data/raw/mine/*.mp4 (a link there may lead anywhere)"
+            "use a path below the project's folder, e.g. data/raw/mine/*.mp4 (a link there may point outside)"
                 .into(),
         ));
     }
@@ -36,35 +37,39 @@ pub(super) fn matches(root: &Path, pattern: &Spanned<String>, origin: &Origin) -
         return Ok(if file(&root.join(text))? { vec![text.into()] } else { Vec::new() });
     }
     if !well_braced(text) {
-        return Err(origin.fault(
-            format!("source path `{text}` is no pattern: braces are open, or within braces"),
+        return Err(origin.declaration_error(
+            format!("source path `{text}` is not a valid pattern: braces are unclosed or nested"),
             "this pattern",
-            "{a,b} holds plain alternatives".into(),
+            "write alternatives as {a,b}, without braces inside".into(),
         ));
     }
-    // Cameras write .JPG and .MP4.
+    // Cameras write .JPG and .MP4, so patterns ignore case.
     let options = glob::MatchOptions { case_sensitive: false, ..glob::MatchOptions::new() };
     let root_pattern = Path::new(&glob::Pattern::escape(&root.to_string_lossy())).to_owned();
     let mut files = Vec::new();
     for pattern in alternatives(text) {
         let paths =
             glob::glob_with(&root_pattern.join(pattern).to_string_lossy(), options).map_err(|error| {
-                let message = format!("source path `{text}` is no pattern: {}", error.msg);
-                origin.fault(message, "this pattern", "`*`, `?`, `**`, [abc] and {a,b} are special".into())
+                let message = format!("source path `{text}` is not a valid pattern: {}", error.msg);
+                origin.declaration_error(
+                    message,
+                    "this pattern",
+                    "correct it: `*`, `?`, `**`, [abc] and {a,b} are special".into(),
+                )
             })?;
         for path in paths {
             let path = path.map_err(|e| (e.path().to_owned(), io::Error::from(e)));
-            let path = path.or_else(|(path, error)| Err(error).doing("cannot list", path))?;
+            let path = path.or_else(|(path, error)| Err(error).io_context("cannot list", path))?;
             if file(&path)? {
                 files.push(path.strip_prefix(root).unwrap_or(&path).to_owned());
             }
         }
     }
-    // Such names match no pattern.
+    // Names that are not UTF-8 match no pattern, so their files would be ignored silently.
     let names = fs::read_dir(root.join(base(text))).into_iter().flatten().flatten();
     if let Some(name) = names.map(|entry| entry.file_name()).find(|name| name.to_str().is_none()) {
-        let message = format!("the name of {} is not UTF-8", base(text).join(name).display());
-        return Err(origin.fault(message, "in this source", "rename the file".into()));
+        let message = format!("the name of `{}` is not UTF-8", base(text).join(name).display());
+        return Err(origin.declaration_error(message, "in this source", "rename the file".into()));
     }
     files.sort();
     files.dedup();
@@ -80,7 +85,7 @@ fn well_braced(pattern: &str) -> bool {
     braces.collect::<Vec<char>>().chunks(2).all(|pair| pair == ['{', '}'])
 }
 
-/// The patterns that one with braces stands for: `a.{x,y}` is `a.x` and `a.y`.
+/// Returns the patterns for which a pattern with braces stands: `a.x` and `a.y` for `a.{x,y}`.
 fn alternatives(pattern: &str) -> Vec<String> {
     let group = pattern.find('{').and_then(|open| Some((open, open + pattern[open..].find('}')?)));
     let Some((open, close)) = group else { return vec![pattern.to_owned()] };
@@ -89,24 +94,24 @@ fn alternatives(pattern: &str) -> Vec<String> {
     each.flat_map(|choice| alternatives(&format!("{before}{choice}{after}"))).collect()
 }
 
-/// Returns true if there is a file; a dangling link is an error.
+/// Returns true if `path` is a file; a dangling link is an error.
 fn file(path: &Path) -> Result<bool> {
     match fs::metadata(path) {
         Ok(found) => Ok(found.is_file()),
         Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => Ok(false),
-        Err(error) => Err(error).doing("cannot read", path),
+        Err(error) => Err(error).io_context("cannot read", path),
     }
 }
 
-/// The folder that a pattern's matches share: what stands before its first special character.
+/// Returns the folder that a pattern's matches share: the part before its first special character.
 pub(super) fn base(pattern: &str) -> PathBuf {
     let plain = |part: &Component| !part.as_os_str().to_string_lossy().contains(SPECIAL);
     let parts: Vec<Component> = Path::new(pattern).components().collect();
     parts[..parts.len().saturating_sub(1)].iter().take_while(|part| plain(part)).collect()
 }
 
-/// A file in the folder that a pattern's matches share, for a pattern that nothing matches; hidden
-/// files and notes do not count.
+/// Returns an entry of the folder that a pattern's matches share, for a pattern that nothing matches. Hidden
+/// files and notes (`.md`, `.txt`) are ignored.
 pub(super) fn stranger(root: &Path, pattern: &str) -> Option<PathBuf> {
     let folder = base(pattern);
     let entries = fs::read_dir(root.join(&folder)).ok()?.flatten();

@@ -13,64 +13,66 @@ use crate::declare::{Foreach, Origin, SourceUse, Values};
 
 /// A source after all layers.
 pub(super) struct SourceSpec {
-    /// The pattern, with where it was set.
+    /// Pattern of the files, with the place that sets it.
     pub path: Option<(Spanned<String>, Origin)>,
-    /// The rest, from the topmost layer that says it.
+    /// Other keys, each from the topmost layer that sets it.
     pub rest: SourceUse,
-    /// Place of the first declaration.
+    /// Place of the topmost stand-in if there is one, otherwise of the first declaration.
     pub origin: Origin,
 }
 
-/// A stage instance while layers are laid over one another: nothing is checked yet. Only the resolver sees it.
+/// A stage instance while layers are laid over one another. Nothing is checked yet, and only the resolver
+/// uses it.
 pub(super) struct InstanceDraft {
     /// Name of the instance.
     pub name: String,
-    /// Its values, if the stage is fanned out.
+    /// Values of `foreach`; empty if the stage is not fanned out.
     pub values: Values,
-    /// Name of the stage's folder.
+    /// Name of the stage's folder, with the place that sets it.
     pub stage: (String, Origin),
-    /// Wiring.
+    /// Source or artifact that each input reads, with the place that sets it.
     pub inputs: LiteMap<String, (String, Origin)>,
-    /// Parameters as written.
+    /// Values of parameters, not checked yet.
     pub params: LiteMap<String, (toml::Value, Origin)>,
-    /// Resources as written.
+    /// Values of resources, not checked yet.
     pub resources: LiteMap<String, (toml::Value, Origin)>,
 }
 
-/// The pipeline with every layer laid over it.
+/// A pipeline after all layers.
 #[derive(Default)]
 pub(super) struct Spec {
-    /// By name.
+    /// Sources by name.
     pub sources: BTreeMap<String, SourceSpec>,
-    /// In the order of the pipeline file.
+    /// Stage instances in the order of the pipeline file.
     pub stages: Vec<InstanceDraft>,
     positions: HashMap<String, Range<usize>>,
     joins: RefCell<HashMap<(usize, Vec<String>), Join>>,
 }
 
-/// Instances of a stage by some of their values.
+/// Positions of instances of a stage by some of their values.
 type Join = HashMap<String, Vec<usize>>;
 
-/// The longest name of an instance: a file is named after it.
+/// Largest length of the name of an instance in bytes; a file is named after it.
 const LONGEST_INSTANCE: usize = 200;
 
 /// Values over which a stage is fanned out.
 pub(super) struct Fan {
     /// The values.
     pub foreach: Foreach,
-    /// Place that sets them.
+    /// Place that sets the values.
     pub origin: Origin,
-    /// By which layer, counted from the pipeline.
+    /// Position of the layer that sets the values, counted from the bottom.
     pub depth: usize,
 }
 
 impl Spec {
-    /// Positions in [`Spec::stages`] of all instances of a stage, or of the instance with that name.
+    /// Returns the positions in [`Spec::stages`] of all instances of a stage, or of the instance with that
+    /// name.
     pub(super) fn range(&self, name: &str) -> Option<Range<usize>> {
         self.positions.get(name).cloned()
     }
 
-    /// Those instances in `range` that have the same values as `values` wherever both have one.
+    /// Returns the instances in `range` whose values equal `values` for every name that both have.
     pub(super) fn agreeing(&self, range: &Range<usize>, values: &Values) -> Vec<usize> {
         let wanted = |name: &String| values.iter().find(|(known, _)| known == name);
         let named = self.stages[range.start].values.iter().map(|(name, _)| name);
@@ -93,7 +95,7 @@ impl Spec {
     /// Adds the instances of a stage that a pipeline declares.
     ///
     /// # Errors
-    /// When two would have one name, or a name is too long.
+    /// Returns an error if two instances would have one name, or a name is too long.
     pub(super) fn add(&mut self, name: String, stage: (String, Origin), fan: Option<&Fan>) -> Result<()> {
         let start = self.stages.len();
         let instance = |name: String, values: Values, stage: (String, Origin)| InstanceDraft {
@@ -113,14 +115,18 @@ impl Spec {
             let full = instance_name(&name, values);
             let at = self.stages.len();
             let message = if full.len() > LONGEST_INSTANCE {
-                format!("the instance `{full}` has more than {LONGEST_INSTANCE} characters")
+                format!("the name of instance `{full}` has more than {LONGEST_INSTANCE} characters")
             } else if self.positions.insert(full.clone(), at..at + 1).is_some() {
-                format!("two instances are called `{full}`")
+                format!("two instances have the name `{full}`")
             } else {
                 self.stages.push(instance(full, values.clone(), stage.clone()));
                 continue;
             };
-            return Err(origin.fault(message, "fanned out here", "its name is made of its values".into()));
+            return Err(origin.declaration_error(
+                message,
+                "fanned out here",
+                "change its values, which form its name".into(),
+            ));
         }
         self.positions.insert(name, start..self.stages.len());
         Ok(())

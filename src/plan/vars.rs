@@ -11,10 +11,10 @@ use super::options::{SetOption, VARS};
 use super::place::at;
 use crate::declare::var_problem;
 
-/// Reads the variables of all layers and `--set`; the topmost layer that sets a variable decides.
+/// Reads the variables of all layers and `--set`; the topmost layer that sets a variable takes precedence.
 ///
 /// # Errors
-/// When a dataset, a profile or `--set` sets a variable that the pipeline does not declare.
+/// Returns an error if a dataset, a profile or `--set` sets a variable that the pipeline does not declare.
 pub(super) fn vars(layers: &Layers, options: &[SetOption]) -> Result<Vars> {
     let declared = layers.all.iter().flat_map(|(layer, adds)| declared_vars(layer, *adds));
     let declared: BTreeSet<&str> = declared.collect();
@@ -36,11 +36,11 @@ pub(super) fn vars(layers: &Layers, options: &[SetOption]) -> Result<Vars> {
         if !declared.contains(option.param) {
             let message =
                 format!("--set `{}`: the pipeline declares no variable `{}`", option.text, option.param);
-            return Err(Error::refused(Code::UnknownName, message, nearest(option.param)));
+            return Err(Error::user_error(Code::UnknownName, message, nearest(option.param)));
         }
         if let Some((problem, help)) = var_problem(&option.value) {
             let message = format!("--set `{}`: {problem}", option.text);
-            return Err(Error::refused(Code::InvalidValue, message, help));
+            return Err(Error::user_error(Code::InvalidValue, message, help));
         }
         vars.insert(option.param.to_owned(), (option.value.clone(), option.origin()));
     }

@@ -13,17 +13,17 @@ use super::source::{base, stranger};
 use super::spec::{InstanceDraft, Spec};
 use crate::declare::{ArtifactKind, InputDecl, Origin, Project, StageDecl};
 
-/// The files of each source.
+/// Files of each source by its name.
 pub(super) type Files<'a> = HashMap<&'a str, Vec<PathBuf>>;
 
-/// A wire, and the place that sets it.
+/// Consumer of a wire, and the place that sets the wire.
 struct End<'a> {
     stage: &'a InstanceDraft,
     input: &'a InputDecl,
     origin: &'a Origin,
 }
 
-/// Meaning of a wired name, before it is known which stages are needed.
+/// Resolved wire of an input, before it is known which stages are needed.
 pub(super) enum Wire {
     Source { name: String, files: Vec<PathBuf>, base: PathBuf },
     Output { stage: usize, output: String, label: Option<String> },
@@ -31,7 +31,7 @@ pub(super) enum Wire {
 }
 
 impl Wire {
-    /// Positions of the stages that make it.
+    /// Returns the positions of the stage instances that compute the input.
     pub(super) fn producers(&self) -> &[usize] {
         match self {
             Self::Source { .. } => &[],
@@ -41,10 +41,10 @@ impl Wire {
     }
 }
 
-/// Wires of every input of a stage, with the places that set them.
+/// Returns the wire of every wired input of a stage, with the place that sets it.
 ///
 /// # Errors
-/// On unknown names, kinds that do not fit, and inputs that are needed and not wired.
+/// Returns an error on unknown names, kinds that do not fit, and required inputs that are not wired.
 pub(super) fn wire_stage<'a>(
     project: &Project,
     spec: &'a Spec,
@@ -56,7 +56,7 @@ pub(super) fn wire_stage<'a>(
     let mut wires = LiteMap::new();
     for (input, (from, origin)) in &stage.inputs {
         let Some(input_decl) = decl.inputs.get(input) else {
-            return Err(origin.fault(
+            return Err(origin.declaration_error(
                 format!("stage `{}` has no input `{input}`", decl.name),
                 "wired here",
                 suggest(input, decl.inputs.keys().map(String::as_str)),
@@ -71,8 +71,8 @@ pub(super) fn wire_stage<'a>(
     }
     for (input, input_decl) in &decl.inputs {
         if !input_decl.optional && !wires.contains_key(input) {
-            return Err(stage.stage.1.fault(
-                format!("stage `{}` needs its input `{input}`", stage.name),
+            return Err(stage.stage.1.declaration_error(
+                format!("stage `{}` lacks its required input `{input}`", stage.name),
                 "used here",
                 format!("wire it: inputs.{input} = \"stage.output\" ({})", input_decl.doc),
             ));
@@ -93,31 +93,31 @@ fn wire_output(
     let Some(range) = spec.range(producer) else {
         let known = spec.stages.iter().map(|s| s.name.as_str());
         let message = format!("the pipeline has no stage `{producer}`");
-        return Err(origin.fault(message, "wired here", suggest(producer, known)));
+        return Err(origin.declaration_error(message, "wired here", suggest(producer, known)));
     };
     let stage = range.start;
     let Some(decl) = decls[stage].outputs.get(output) else {
         let known = decls[stage].outputs.keys().map(String::as_str);
         let message = format!("stage `{producer}` has no output `{output}`");
-        return Err(origin.fault(message, "wired here", suggest(output, known)));
+        return Err(origin.declaration_error(message, "wired here", suggest(output, known)));
     };
     let file_as_files = decl.kind == ArtifactKind::File && input.kind == ArtifactKind::Files;
     if decl.kind != input.kind && !file_as_files {
-        return Err(origin.fault(
-            format!("`{producer}.{output}` is a {:?}, not a {:?}", decl.kind, input.kind).to_lowercase(),
+        return Err(origin.declaration_error(
+            format!("`{producer}.{output}` is of kind {:?}, not {:?}", decl.kind, input.kind).to_lowercase(),
             "wired here",
             input.doc.clone(),
         ));
     }
     if decl.held_out && !input.held_out {
-        return Err(origin.fault(
-            format!("`{producer}.{output}` is held out: this input may not read it"),
+        return Err(origin.declaration_error(
+            format!("`{producer}.{output}` is held out, so this input must not read it"),
             "wired here",
-            "it is truth for evaluation only; an input that declares held_out = true may read it".into(),
+            "read it only for evaluation, by an input that declares held_out = true".into(),
         ));
     }
     let output = output.to_owned();
-    // Addressed by its own name, or not fanned out at all.
+    // The wire names one instance, or a stage that is not fanned out.
     let mut all = if spec.stages[stage].name == producer {
         vec![stage]
     } else {
@@ -127,15 +127,18 @@ fn wire_output(
     match all[..] {
         _ if input.many && !all.is_empty() => Ok(Wire::Gather { stages: all, output, label }),
         [stage] => Ok(Wire::Output { stage, output, label }),
-        [] => Err(origin.fault(
+        [] => Err(origin.declaration_error(
             format!("no instance of `{producer}` has the values of `{}`", end.stage.name),
             "wired here",
             suggest(&end.stage.name, range.map(|other| spec.stages[other].name.as_str())),
         )),
         _ => {
             let known = all.iter().map(|other| spec.stages[*other].name.as_str());
-            Err(origin.fault(
-                format!("`{producer}.{output}` is of {} instances, and the input takes one", all.len()),
+            Err(origin.declaration_error(
+                format!(
+                    "`{producer}.{output}` is an output of {} instances, but the input accepts one",
+                    all.len()
+                ),
                 "wired here",
                 format!("name one ({}), or declare the input with many = true", list(known)),
             ))
@@ -156,30 +159,30 @@ fn wire_source(
         let stages = spec.stages.iter().zip(decls);
         let outputs = stages.flat_map(|(s, d)| d.outputs.keys().map(move |o| format!("{}.{o}", s.name)));
         let known: Vec<String> = spec.sources.keys().cloned().chain(outputs).collect();
-        return Err(origin.fault(
-            format!("no source `{name}`"),
+        return Err(origin.declaration_error(
+            format!("unknown source `{name}`"),
             "wired here",
             suggest(name, known.iter().map(String::as_str)),
         ));
     };
     let files = files.get(name).cloned().unwrap_or_default();
     if files.is_empty()
-        && let Some(otherwise) = &source.rest.otherwise
+        && let Some(fallback) = &source.rest.fallback
     {
         if let Some((path, origin)) = &source.path
             && let Some(stranger) = stranger(&project.root, path.get_ref())
         {
-            let message = format!("source `{name}`: `{}` matches no file", path.get_ref());
-            return Err(origin.fault(
-                format!("{message}, but there is {}", stranger.display()),
+            let message = format!("source `{name}`: no file matches `{}`", path.get_ref());
+            return Err(origin.declaration_error(
+                format!("{message}, but `{}` exists", stranger.display()),
                 "this pattern",
-                "rename or convert the file, or change the pattern; without files the stand-in is used"
+                "rename or convert the file, or change the pattern; remove the file to use the stand-in"
                     .into(),
             ));
         }
-        let artifact = otherwise.artifact.get_ref();
+        let artifact = fallback.artifact.get_ref();
         let (producer, output) = artifact.rsplit_once('.').unwrap_or((artifact, ""));
-        let label = Some(otherwise.label.clone());
+        let label = Some(fallback.label.clone());
         let end = End { origin: &source.origin, ..*end };
         return wire_output(spec, decls, producer, output, &end, label);
     }
@@ -193,11 +196,11 @@ fn wire_source(
         let pattern = source.path.as_ref().map_or("(no path)", |(path, _)| path.get_ref());
         let found = match files.len() {
             0 => format!("no file matches `{pattern}`"),
-            n => format!("{n} files match `{pattern}`, the input takes one"),
+            n => format!("{n} files match `{pattern}`, but the input accepts one"),
         };
         let place = source.path.as_ref().map_or(&source.origin, |(_, origin)| origin);
-        let obtain = source.rest.obtain.clone().unwrap_or_else(|| "put the files there".into());
-        return Err(place.fault(format!("source `{name}`: {found}"), "this source", obtain));
+        let hint = source.rest.hint.clone().unwrap_or_else(|| "add files that match the pattern".into());
+        return Err(place.declaration_error(format!("source `{name}`: {found}"), "this source", hint));
     }
     let base = source.path.as_ref().map(|(path, _)| base(path.get_ref())).unwrap_or_default();
     Ok(Wire::Source { name: name.to_owned(), files, base })

@@ -1,4 +1,4 @@
-//! Rows of a table, as a page shows them.
+//! Rows of a table and their text in a page.
 
 use std::path::Path;
 
@@ -6,18 +6,18 @@ use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
 use arrow::util::display::array_value_to_string;
-use callsheet_worker::error::{Doing, Result};
+use callsheet_worker::error::{IoContext, Result};
 use callsheet_worker::table::{Rows, gather, image_type, part_files, read_batches, row_count};
 
 use callsheet_figures::label::number;
 
-/// Rows read at once.
+/// Number of rows that are read at once.
 const BATCH: usize = 64;
 
-/// `count` rows of a table, evenly chosen in their order, and how many there are.
+/// Returns up to `count` rows of a table, evenly spaced, and the total number of rows.
 ///
 /// # Errors
-/// When it cannot be read.
+/// Returns an error if the table cannot be read.
 pub(super) fn spread(path: &Path, count: u64) -> Result<(Vec<RecordBatch>, u64)> {
     let total = row_count(path)?;
     let chosen: Vec<u64> = (0..count.min(total)).map(|n| n * total / count.min(total)).collect();
@@ -37,19 +37,19 @@ pub(super) fn spread(path: &Path, count: u64) -> Result<(Vec<RecordBatch>, u64)>
         let wanted: BooleanArray = wanted.map(Some).collect();
         at += batch.num_rows() as u64;
         let batch = filter_record_batch(&batch, &wanted).map_err(parquet::errors::ParquetError::from);
-        keep(batch.doing("cannot read", path)?)
+        keep(batch.io_context("cannot read", path)?)
     })?;
     Ok((batches, total))
 }
 
-/// Returns true if a column holds images.
+/// Returns true if a column contains images.
 pub(super) fn is_image(kind: &DataType) -> bool {
-    // Names and nullability of the fields may be another's.
+    // Only the names of the fields count: other programs declare other nullability.
     matches!((kind, image_type()), (DataType::Struct(own), DataType::Struct(wanted))
         if own.iter().map(|field| field.name()).eq(wanted.iter().map(|field| field.name())))
 }
 
-/// The bytes of a row of a column of images.
+/// Bytes of the image in a row; `None` if the row has no image.
 pub(super) fn image(column: &dyn Array, row: usize) -> Option<&[u8]> {
     let bytes = column.as_struct_opt()?.column_by_name("bytes")?;
     let bytes = bytes.as_binary_opt::<i32>().filter(|bytes| bytes.is_valid(row))?;
@@ -59,7 +59,7 @@ pub(super) fn image(column: &dyn Array, row: usize) -> Option<&[u8]> {
 /// Text of a cell without a value.
 pub(super) const NONE: &str = "–";
 
-/// A value as people read it; [`NONE`] where there is none.
+/// Text of a value for readers; [`NONE`] if the value is missing.
 pub(super) fn text(column: &dyn Array, row: usize) -> String {
     if column.is_null(row) {
         return NONE.to_owned();
@@ -72,7 +72,7 @@ pub(super) fn text(column: &dyn Array, row: usize) -> String {
     }
 }
 
-/// A value of a column of floats.
+/// Value of a row in a column of floats; `None` for other types.
 fn float(column: &dyn Array, row: usize) -> Option<f64> {
     let wide = column.as_primitive_opt::<Float64Type>().map(|values| values.value(row));
     let narrow = column.as_primitive_opt::<Float32Type>();
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_number_is_shown_as_such_and_the_rest_in_few_digits() {
+    fn nan_and_null_have_a_placeholder_and_floats_have_few_digits() {
         let floats = Float64Array::from(vec![Some(23.704), Some(f64::NAN), Some(f64::INFINITY), None]);
         assert_eq!([0, 1, 2, 3].map(|row| text(&floats, row)), ["23.70", NONE, "∞", NONE]);
         assert_eq!(text(&Int64Array::from(vec![1_234_567]), 0), "1234567");

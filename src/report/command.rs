@@ -1,10 +1,10 @@
-//! The command line of a run.
+//! Command line of a run.
 
 use shell_words::quote;
 
 use crate::store::RunRecord;
 
-/// The command of a run, with what is to follow, in the words of a shell.
+/// Command line that repeats a run, with the arguments `more` at its end, quoted for a shell.
 pub(super) fn command(run: &RunRecord, more: &[String]) -> String {
     let options = [("--pipeline", &run.pipeline), ("--dataset", &run.dataset), ("--profile", &run.profile)];
     let options = options.into_iter().filter(|(_, name)| !name.is_empty());

@@ -6,8 +6,8 @@ use crate::metrics::Curves;
 use crate::reason::differences_of;
 use crate::store::{Record, RunRecord, Store};
 
-/// What differs between two runs that are called `called`, by stage, one part a line; stages that are the same are left
-/// out.
+/// Differences between two runs, by stage, one line each. Stages without differences are left out. The lines
+/// refer to the runs by the names in `called`.
 pub fn differences(
     store: &Store,
     (a, b): (&RunRecord, &RunRecord),
@@ -23,7 +23,7 @@ pub fn differences(
 fn of_stage(a: Option<Record>, b: Option<Record>, [first, second]: [&str; 2]) -> Vec<String> {
     let (a, b) = match (a, b) {
         (Some(a), Some(b)) => (a, b),
-        (None, None) => return vec!["not made in either, or no longer in the store".into()],
+        (None, None) => return vec!["computed in neither run, or no longer in the store".into()],
         (Some(_), None) => return vec![format!("only in {first}, or no longer in the store")],
         (None, Some(_)) => return vec![format!("only in {second}, or no longer in the store")],
     };
@@ -38,7 +38,7 @@ fn of_stage(a: Option<Record>, b: Option<Record>, [first, second]: [&str; 2]) ->
     lines
 }
 
-/// The last value of everything that stages measured, by `stage: name`.
+/// Last value of every metric of the stages, by `stage: name`.
 pub fn last_values(curves: &Curves) -> BTreeMap<String, f64> {
     let all = curves.iter().flat_map(|(stage, curves)| curves.iter().map(move |curve| (stage, curve)));
     let last = |(stage, (name, curve)): (&String, (&String, &BTreeMap<u64, f64>))| {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use callsheet_figures::label::letter;
 use callsheet_worker::code::Code;
-use callsheet_worker::error::{Doing, Error, Result};
+use callsheet_worker::error::{Error, IoContext, Result};
 use maud::{Markup, html};
 
 use super::command::command;
@@ -18,10 +18,10 @@ use super::table::table;
 use crate::declare::{Bytes, Figure, OutputDecl};
 use crate::store::{Object, Store};
 
-/// Bytes of a picture's file that is read at all.
+/// Largest picture file that is read, in bytes.
 const LARGEST: u64 = 64 << 20;
 
-/// A figure of one run.
+/// Figure of one run.
 struct Shown<'a> {
     subject: &'a Subject,
     stage: &'a Done,
@@ -29,7 +29,7 @@ struct Shown<'a> {
     object: &'a Object,
 }
 
-/// Stages and outputs that have a figure in any of the runs, in their order.
+/// Stages and outputs that declare a figure in any of the runs, in the order of the stages.
 fn names(subjects: &[Subject]) -> Vec<(&str, &str)> {
     let mut seen = BTreeSet::new();
     let all = subjects.iter().flat_map(|subject| &subject.stages).flat_map(|stage| {
@@ -40,7 +40,7 @@ fn names(subjects: &[Subject]) -> Vec<(&str, &str)> {
     all.filter(|name| seen.insert(*name)).collect()
 }
 
-/// The figure of an output in a run.
+/// Figure of an output in a run.
 fn find<'a>(subject: &'a Subject, stage: &str, output: &str) -> Option<Shown<'a>> {
     let stage = subject.stages.iter().find(|done| done.name == stage)?;
     let decl = stage.decl.as_ref()?.outputs.get(output)?;
@@ -48,7 +48,7 @@ fn find<'a>(subject: &'a Subject, stage: &str, output: &str) -> Option<Shown<'a>
     Some(Shown { subject, stage, decl, object })
 }
 
-/// A section for each figure; what is the same in all runs is shown once.
+/// Section for each figure. A figure that is equal in all runs is shown once.
 pub(super) fn figures(store: &Store, subjects: &[Subject]) -> Markup {
     html! {
         @for (stage, output) in names(subjects) {
@@ -58,14 +58,14 @@ pub(super) fn figures(store: &Store, subjects: &[Subject]) -> Markup {
             section id=(format!("{stage}.{output}")) {
                 h3 { (stage.replace('_', " ")) @if output != stage { ": " (output) } }
                 @if let Some(first) = first { p { (first.decl.doc) "." } }
-                @if same && subjects.len() > 1 { p.note { "The same in all of these runs." } }
+                @if same && subjects.len() > 1 { p.note { "This figure is equal in all runs." } }
                 div.beside {
                     @for (n, shown) in shown.iter().enumerate().take(if same { 1 } else { shown.len() }) {
                         figure {
                             @if !same { h4 { (letter(n)) } }
                             @match shown {
                                 Some(shown) => (shown.markup(store, output)),
-                                None => p.note { "Not made." },
+                                None => p.note { "Not computed." },
                             }
                         }
                     }
@@ -82,10 +82,10 @@ impl Shown<'_> {
         let content = self.content(&store.materialize(object), &format!("{name}: {}", decl.doc));
         let key = stage.record.as_ref().map(|record| record.key.digest().to_string()).unwrap_or_default();
         html! {
-            // One figure that is damaged is no reason to show none.
-            (content.unwrap_or_else(|error| html! { p.wrong { "It cannot be shown: " (error) } }))
+            // A damaged figure must not prevent the other figures from being shown.
+            (content.unwrap_or_else(|error| html! { p.wrong { "This figure cannot be shown: " (error) } }))
             figcaption {
-                code { (name) } ", action " code title=(key) { (key[..key.len().min(12)]) } ", again with "
+                code { (name) } ", action " code title=(key) { (key[..key.len().min(12)]) } ", re-run with "
                 code { (command(&subject.run, &[stage.name.clone(), "--force".into(), stage.name.clone()])) }
             }
         }
@@ -98,16 +98,16 @@ impl Shown<'_> {
             Some(Figure::Scatter) => scatter(path, alt),
             Some(Figure::Picture) if self.object.size > LARGEST => {
                 let size = Bytes(self.object.size);
-                Err(Error::refused(
+                Err(Error::user_error(
                     Code::Unsupported,
-                    format!("{} of {size} is too large for a page", path.display()),
+                    format!("{} is too large for a page: {size}", path.display()),
                     "",
                 ))
             }
             Some(Figure::Picture) => {
-                let shown = element(&fs::read(path).doing("cannot read", path)?, alt);
+                let shown = element(&fs::read(path).io_context("cannot read", path)?, alt);
                 shown.map_err(|error| {
-                    Error::refused(Code::Unreadable, format!("{}: {error}", path.display()), "")
+                    Error::user_error(Code::Unreadable, format!("{}: {error}", path.display()), "")
                 })
             }
             None => Ok(html! {}),

@@ -1,4 +1,4 @@
-//! The graph of stages, drawn.
+//! Drawing of the graph of stages.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,13 +10,13 @@ use super::subject::{Done, Subject};
 use crate::store::StageState;
 use callsheet_figures::label::human_seconds;
 
-/// Stages drawn at most: more are told by the table.
+/// Largest number of stages that are drawn. The stages of a larger graph are only in the table.
 const MOST: usize = 200;
-/// Height of a box, width of a letter, and what is left free, in pixels.
+/// Height of a box, width of a letter, and margin, in pixels.
 const HEIGHT: f64 = 42.0;
 const LETTER: f64 = 7.4;
 const MARGIN: f64 = 14.0;
-/// States from the worst to the best: the worst state of its instances is that of a fanned-out stage.
+/// States from worst to best. A fanned-out stage has the worst state of its instances.
 const WORST: [StageState; 7] = [
     StageState::Failed,
     StageState::Blocked,
@@ -27,7 +27,7 @@ const WORST: [StageState; 7] = [
     StageState::Cached,
 ];
 
-/// A stage, with all its instances.
+/// Stage with all its instances.
 struct Node<'a> {
     name: &'a str,
     count: usize,
@@ -35,7 +35,7 @@ struct Node<'a> {
     seconds: f64,
 }
 
-/// The stages of a run, each in a box with its state and its seconds, below those that it reads from.
+/// Draws the stages of a run, each in a box with its state and duration, below the stages that it reads from.
 pub(super) fn graph(subject: &Subject) -> Markup {
     let nodes = nodes(&subject.stages);
     if nodes.len() < 2 || nodes.len() > MOST {
@@ -46,7 +46,7 @@ pub(super) fn graph(subject: &Subject) -> Markup {
     let edges = subject.edges.iter().map(|(from, to)| (place(*from), place(*to)));
     let edges: BTreeSet<(u32, u32)> = edges.filter(|(from, to)| from != to).collect();
     let (places, width, height) = places(&nodes, &edges.iter().copied().collect::<Vec<_>>());
-    let alt = format!("The graph of {} stages; the table below says the same", nodes.len());
+    let alt = format!("Graph of {} stages; the table below contains the same data", nodes.len());
     html! {
         div.wide tabindex="0" role="region" aria-label="graph" {
             svg.graph role="group" aria-label=(alt) width=(width) height=(height)
@@ -106,11 +106,12 @@ impl Node<'_> {
     }
 }
 
-/// Centre of each box, and the size of the whole: parts that do not touch stand side by side.
+/// Centre of each box, and width and height of the drawing. Unconnected parts of the graph are side by side.
 fn places(nodes: &[Node], edges: &[(u32, u32)]) -> (Vec<(f64, f64)>, f64, f64) {
     let vertices: Vec<(u32, (f64, f64))> =
         (0..).zip(nodes.iter().map(|node| (node.width(), HEIGHT))).collect();
-    // What can run first stands first; edges that keep a column of their own would make it three times as wide.
+    // Stages that can run first are at the top. If long edges had columns of their own, the drawing would be
+    // three times as wide.
     let config = Config {
         vertex_spacing: 1.5 * MARGIN,
         ranking_type: RankingType::Up,
@@ -134,7 +135,7 @@ fn places(nodes: &[Node], edges: &[(u32, u32)]) -> (Vec<(f64, f64)>, f64, f64) {
     (places, left.round(), (height + HEIGHT / 2.0 + MARGIN).round())
 }
 
-/// From the bottom of a box to the top of one below.
+/// Path from the bottom of a box to the top of a box below it.
 fn curve((x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> String {
     let (from, to) = (y1 + HEIGHT / 2.0, y2 - HEIGHT / 2.0);
     let bend = ((to - from) / 2.0).max(MARGIN);

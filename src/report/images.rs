@@ -1,10 +1,10 @@
-//! Some images of a table, as a figure.
+//! Figure with some images of a table.
 
 use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
-use callsheet_figures::inline::data_uri;
+use callsheet_figures::data_uri::data_uri;
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result};
 use maud::{Markup, html};
@@ -13,15 +13,15 @@ use rayon::prelude::*;
 use super::cells::{image, is_image, spread, text};
 use super::picture::thumbnail;
 
-/// Images shown at most.
+/// Largest number of images that are shown.
 const MOST: u64 = 48;
-/// Pixels of their longer side.
+/// Longer side of the thumbnails, in pixels.
 const SIDE: u32 = 200;
 
-/// Images of the table at `path`, evenly chosen, each over what its first column of text says.
+/// Evenly spaced images of the table at `path`, each above the value of its first text column.
 ///
 /// # Errors
-/// When it cannot be read, or has no column of images.
+/// Returns an error if the table cannot be read, or has no column of images.
 pub(super) fn images(path: &Path) -> Result<Markup> {
     let (batches, total) = spread(path, MOST)?;
     let rows: Vec<_> =
@@ -29,7 +29,7 @@ pub(super) fn images(path: &Path) -> Result<Markup> {
     let shown: Result<Vec<(String, Result<String, String>)>> =
         rows.par_iter().map(|(batch, row)| one(batch, *row, path)).collect();
     if total == 0 {
-        return Ok(html! { p { "It has no rows." } });
+        return Ok(html! { p { "The table has no rows." } });
     }
     Ok(html! {
         div.images {
@@ -43,11 +43,11 @@ pub(super) fn images(path: &Path) -> Result<Markup> {
                 }
             }
         }
-        @if total > MOST { p.note { (MOST) " of " (total) " images, evenly chosen." } }
+        @if total > MOST { p.note { (MOST) " of " (total) " images, evenly spaced." } }
     })
 }
 
-/// Name and picture of a row, or what is wrong with that.
+/// Name and thumbnail of a row; instead of the thumbnail, the reason if the picture is unreadable.
 fn one(batch: &RecordBatch, row: usize, path: &Path) -> Result<(String, Result<String, String>)> {
     let schema = batch.schema();
     let fields = schema.fields().iter().zip(batch.columns());
@@ -55,8 +55,8 @@ fn one(batch: &RecordBatch, row: usize, path: &Path) -> Result<(String, Result<S
     let name = fields.into_iter().find(|(field, _)| *field.data_type() == DataType::Utf8);
     let name = name.map(|(_, column)| text(column, row)).unwrap_or_default();
     let Some((_, pictures)) = pictures else {
-        let help = "figure = \"images\" is for a table with a column of type image";
-        return Err(Error::refused(
+        let help = "declare figure = \"images\" only for a table with a column of type image";
+        return Err(Error::user_error(
             Code::Unsupported,
             format!("{} has no column of images", path.display()),
             help,

@@ -1,5 +1,5 @@
-//! A run as one HTML file that needs no other: what ran and from what, what its stages made and want to be shown, what
-//! they measured. Several runs stand side by side.
+//! Report of a run as one self-contained HTML file, with its stages and inputs, the figures that stages
+//! declare, and metrics. Several runs are shown side by side.
 
 mod cells;
 mod command;
@@ -9,18 +9,18 @@ mod graph;
 mod images;
 mod page;
 mod picture;
+mod run_log;
 mod scatter;
 mod sections;
 mod subject;
 mod table;
-mod told;
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use callsheet_worker::error::{Doing, Result};
+use callsheet_worker::error::{IoContext, Result};
 
 use crate::declare::Project;
 use crate::store::Store;
@@ -30,13 +30,13 @@ pub use differences::{differences, last_values};
 pub use sections::described;
 pub use subject::Subject;
 
-/// Name of the report of a pipeline over a dataset, in their folder of `data/out`.
+/// File name of the report in the folder of a pipeline and a dataset in `data/out`.
 pub const FILE: &str = "report.html";
 
-/// End of a page that lacks sections of commands that failed.
+/// End of a page in which sections are missing, because commands failed.
 const INCOMPLETE: &str = "<!-- incomplete -->\n";
 
-/// Returns true if there is a page that lacks nothing.
+/// Returns true if the page exists and is complete.
 pub fn is_complete(path: &Path) -> bool {
     let end = || -> io::Result<Vec<u8>> {
         let mut page = File::open(path)?;
@@ -47,11 +47,12 @@ pub fn is_complete(path: &Path) -> bool {
     end().is_ok_and(|end| end != INCOMPLETE.as_bytes())
 }
 
-/// Writes the page of `subjects`, at least one, to `path`: whole, or not at all. Returns the reasons why commands of the
+/// Writes the page of `subjects`, at least one, to `path` atomically. Returns the reasons why commands of the
 /// project failed to add their sections.
 ///
 /// # Errors
-/// When it cannot be written. A figure that cannot be read says so in the page.
+/// Returns an error if the page cannot be written. An unreadable figure is not an error; the page shows the
+/// reason.
 pub fn write(project: &Project, store: &Store, subjects: &[Subject], path: &Path) -> Result<Vec<String>> {
     let (sections, failures) = match subjects {
         [subject] => ask(project, store, subject),
@@ -62,11 +63,11 @@ pub fn write(project: &Project, store: &Store, subjects: &[Subject], path: &Path
         page.push_str(INCOMPLETE);
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).doing("cannot create", folder)?;
-    let mode = Permissions::from_mode(0o666); // but for what the user masks
+    fs::create_dir_all(folder).io_context("cannot create", folder)?;
+    let mode = Permissions::from_mode(0o666); // minus the user's umask
     let file = tempfile::Builder::new().permissions(mode).tempfile_in(folder);
-    let mut file = file.doing("cannot write to", folder)?;
-    file.write_all(page.as_bytes()).doing("cannot write", path)?;
-    file.persist(path).map_err(|error| error.error).doing("cannot write", path)?;
+    let mut file = file.io_context("cannot write to", folder)?;
+    file.write_all(page.as_bytes()).io_context("cannot write", path)?;
+    file.persist(path).map_err(|error| error.error).io_context("cannot write", path)?;
     Ok(failures)
 }

@@ -1,8 +1,8 @@
 "use strict";
-// Draws the points of every scatter figure, and says which one is under the pointer.
+// Draws the points of every scatter plot, and describes the point under the pointer.
 
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999933", "#882255", "#6a3d9a", "#b15928"];
-/** Of what has no value, or is of no large group. */
+/** Colour of points without a value, and of points outside of the largest groups. */
 const NONE = "#888888";
 const RADIUS = 4;
 const MARGIN = 12;
@@ -15,12 +15,12 @@ function make(parent, name, attributes = {}, text = "") {
   return element;
 }
 
-/** From a colour for low values to one for high ones, both seen on light and on dark. */
+/** Returns the colour of a value, from 0 (low) to 1 (high). All colours are visible on light and on dark. */
 function shade(share) {
   return `hsl(${240 - 200 * share} 75% ${45 + 15 * share}%)`;
 }
 
-/** A colour for each of the largest groups; grey for those beyond. */
+/** Returns a colour for each of the largest groups, and grey for the others. */
 function grouped(values) {
   const sizes = new Map();
   values.forEach((value) => sizes.set(value, (sizes.get(value) ?? 0) + 1));
@@ -32,7 +32,7 @@ function grouped(values) {
   return { colours: values.map((value) => of.get(value) ?? NONE), legend };
 }
 
-/** Colour of every point by a column, and what the colours mean. */
+/** Returns the colour of every point by a column, and the legend of the colours. */
 function coloured({ number, values }) {
   if (number) {
     const [low, high] = range(values);
@@ -49,7 +49,7 @@ function range(values) {
   return known.reduce(([low, high], v) => [Math.min(low, v), Math.max(high, v)], [Infinity, -Infinity]);
 }
 
-/** Where the points of a panel lie on a square of `side` pixels: one unit is as long upwards as to the right. */
+/** Returns the positions of a panel's points on a square of `side` pixels. Both axes have equal scales. */
 function places({ x, y }, side) {
   const ranges = [range(x), range(y)];
   const span = Math.max(...ranges.map(([low, high]) => high - low)) || 1;
@@ -71,7 +71,7 @@ function nearest(points, [x, y]) {
 function scatter(figure) {
   const data = JSON.parse(figure.querySelector("script").textContent);
   const count = data.panels[0].x.length;
-  // A column of as many words as points is their names.
+  // A text column with more than 40 different values probably contains names, so it is not offered as a colour.
   const distinct = (column) => new Set(column.values).size;
   const columns = data.columns.filter((column) => column.number || distinct(column) <= 40);
   const controls = make(figure, "label", {}, "Colour by ");
@@ -79,18 +79,18 @@ function scatter(figure) {
   columns.forEach((column) => make(choice, "option", {}, column.name));
   const legend = make(figure, "div", { class: "legend" });
   const panels = make(figure, "div", { class: "panels" });
-  const told = make(figure, "div", { class: "told", role: "status" }, "Point at a dot, or walk along them with the arrow keys.");
+  const details = make(figure, "div", { class: "details", role: "status" }, "Point at a dot, or step through the dots with the arrow keys.");
   const draws = [];
   let chosen = -1;
 
   const draw = () => draws.forEach((one) => one());
   const choose = (n) => {
     chosen = n;
-    told.textContent = "";
+    details.textContent = "";
     if (data.thumbnails && data.thumbnails[n]) {
-      make(told, "img", { src: data.thumbnails[n], alt: "image of the chosen point" });
+      make(details, "img", { src: data.thumbnails[n], alt: "image of the chosen point" });
     }
-    make(told, "span", {}, data.columns.map((column) => `${column.name}: ${column.values[n] ?? "none"}`).join(", "));
+    make(details, "span", {}, data.columns.map((column) => `${column.name}: ${column.values[n] ?? "none"}`).join(", "));
     draw();
   };
 
@@ -147,7 +147,7 @@ function scatter(figure) {
 
 document.querySelectorAll(".scatter").forEach(scatter);
 
-// A box of the graph leads to its row, which may be folded away.
+// A box of the graph links to its row in the table. If the table is folded, the click unfolds it.
 document.querySelectorAll(".graph a").forEach((box) => {
   box.addEventListener("click", () => {
     const folded = document.getElementById(box.getAttribute("href").slice(1))?.closest("details");

@@ -1,8 +1,8 @@
-//! The page: what ran, from what, and what came out.
+//! Page of a report: stages, inputs and results.
 
 use std::collections::BTreeSet;
 
-use callsheet_figures::inline::source_of;
+use callsheet_figures::data_uri::source_of;
 use callsheet_figures::label::{human_seconds, letter, number};
 use callsheet_worker::report::Section;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -14,16 +14,16 @@ use super::graph::graph;
 use super::sections::sections;
 use super::subject::{Done, Subject};
 use crate::declare::Bytes;
+use crate::human;
 use crate::metrics::{Chart, Curves, charts, thinned};
 use crate::store::{RunRecord, StageState, Store};
-use crate::words;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
-/// Values of a curve that are drawn.
+/// Largest number of values of a curve that are drawn.
 const VALUES: usize = 300;
 
-/// Nothing is fetched, wherever the page is opened, and no program runs but its own.
+/// Content security policy: the page fetches nothing, and only its own script runs.
 fn policy() -> String {
     let script = source_of(SCRIPT);
     format!(
@@ -36,7 +36,7 @@ fn policy() -> String {
 pub(super) fn page(store: &Store, subjects: &[Subject], more: &[Section]) -> String {
     let title = match subjects {
         [subject] => title(&subject.run),
-        _ => "Runs beside each other".to_owned(),
+        _ => "Comparison of runs".to_owned(),
     };
     let markup = html! {
         (DOCTYPE)
@@ -70,10 +70,10 @@ pub(super) fn page(store: &Store, subjects: &[Subject], more: &[Section]) -> Str
 }
 
 fn title(run: &RunRecord) -> String {
-    words::title(&run.pipeline, &run.dataset, &run.profile)
+    human::title(&run.pipeline, &run.dataset, &run.profile)
 }
 
-/// Facts about a run, at the top of its part of the page.
+/// Facts about a run, shown at the top of the page.
 fn of_run(subject: &Subject, letter: Option<String>) -> Markup {
     let Subject { run, ended, summaries, stages, .. } = subject;
     let states = |wanted: StageState| stages.iter().filter(|stage| stage.state == wanted).count();
@@ -92,13 +92,13 @@ fn of_run(subject: &Subject, letter: Option<String>) -> Markup {
         section.run {
             @if let Some(letter) = letter { h2 { (letter) ": " (title(run)) } }
             @if !subject.labels.is_empty() {
-                p.warn { "Rests on: " (subject.labels.iter().cloned().collect::<Vec<_>>().join(", ")) "." }
+                p.warn { "Based on: " (subject.labels.iter().cloned().collect::<Vec<_>>().join(", ")) "." }
             }
             @for summary in summaries { p { (summary) "." } }
             @if let Some(why) = &subject.unread {
-                p.warn { "Its pipeline cannot be read as it is now, so less is said of it: " (why) "." }
+                p.warn { "The pipeline cannot be read, so some facts about the run are missing: " (why) "." }
             }
-            @if !ended { p.wrong role="alert" { "This run has not ended: it goes on, or was killed." } }
+            @if !ended { p.wrong role="alert" { "This run has not ended: it is still running, or it was killed." } }
             @for stage in stages.iter().filter(|stage| !stage.message.is_empty()) {
                 p.wrong role="alert" { strong { (stage.name) } " failed: " (stage.message) }
             }
@@ -116,7 +116,7 @@ fn of_run(subject: &Subject, letter: Option<String>) -> Markup {
     }
 }
 
-/// The graph, and its stages as a table.
+/// Graph of the stages, and a table of the stages.
 fn stages(subject: &Subject) -> Markup {
     html! {
         h2 { "Stages" }
@@ -125,7 +125,7 @@ fn stages(subject: &Subject) -> Markup {
             summary { (subject.stages.len()) " stages, with their parameters" }
             div.wide tabindex="0" role="region" aria-label="table" {
                 table {
-                    thead { tr { @for name in ["stage", "state", "took", "memory", "action", "parameters"] {
+                    thead { tr { @for name in ["stage", "state", "duration", "memory", "action", "parameters"] {
                         th scope="col" { (name) }
                     } } }
                     tbody { @for (n, stage) in subject.stages.iter().enumerate() {
@@ -138,7 +138,7 @@ fn stages(subject: &Subject) -> Markup {
     }
 }
 
-/// A row of the table; the graph leads to the `first` of a stage's instances.
+/// Row of the table. A box of the graph links to the `first` of a stage's instances.
 fn row(stage: &Done, first: bool) -> Markup {
     let made = stage.record.as_ref();
     let memory = made.and_then(|made| made.provenance.peak_memory).map(|bytes| Bytes(bytes).to_string());
@@ -162,11 +162,11 @@ fn differing(store: &Store, subjects: &[Subject]) -> Markup {
     let names: BTreeSet<&String> = last.iter().flat_map(|values| values.keys()).collect();
     let first = &subjects[0].run;
     html! {
-        h2 { "What differs" }
+        h2 { "Differences" }
         @for (n, other) in subjects.iter().enumerate().skip(1) {
             h3 { "From " (letter(0)) " to " (letter(n)) }
             @let found = differences(store, (first, &other.run), [&letter(0), &letter(n)]);
-            @if found.is_empty() { p { "Nothing: the same results." } }
+            @if found.is_empty() { p { "The results do not differ." } }
             dl { @for (stage, lines) in found {
                 dt { (stage) }
                 dd { @for line in lines { code { (line) } br; } }
@@ -176,7 +176,7 @@ fn differing(store: &Store, subjects: &[Subject]) -> Markup {
             h2 { "Last values" }
             div.wide tabindex="0" role="region" aria-label="table" {
                 table {
-                    thead { tr { th scope="col" { "measured" }
+                    thead { tr { th scope="col" { "metric" }
                         @for n in 0..subjects.len() { th scope="col" { (letter(n)) } } } }
                     tbody { @for name in names {
                         tr { th scope="row" { (name) }
@@ -214,7 +214,7 @@ fn curves(subjects: &[Subject]) -> Markup {
         }
         @if !charts.is_empty() {
             h2 { "Curves" }
-            p.note { "What stages measured, by step; of long curves, means over some steps." }
+            p.note { "Metrics of the stages by step. Long curves show means over several steps." }
             div.curves {
                 @for chart in &charts {
                     @if let Ok(svg) = Chart::svg(std::slice::from_ref(chart), 1) {

@@ -1,41 +1,42 @@
-//! Pictures as they stand inside of a page: data, so that the page needs no other file.
+//! Pictures embedded in a page as data, so that the page is self-contained.
 
 use std::io::Cursor;
 
-use callsheet_figures::inline::data_uri;
+use callsheet_figures::data_uri::data_uri;
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, ImageFormat, ImageReader, Rgba, RgbaImage};
 use maud::{Markup, html};
 
 use crate::declare::Bytes;
 
-/// Bytes of a picture that are taken as they are.
+/// Largest picture that is embedded without change, in bytes.
 const PLAIN: usize = 200_000;
-/// Bytes of a film, or of a picture that is not made smaller, that a page may hold.
+/// Largest film that is embedded, in bytes; also the limit of pictures that cannot be reduced.
 const LARGEST_AS_IT_IS: usize = 8 << 20;
-/// Pictures that are decoded here.
+/// Formats of pictures that are decoded here, and reduced if they are large.
 const STILLS: [ImageFormat; 2] = [ImageFormat::Png, ImageFormat::Jpeg];
-/// Pixels of the longer side of a picture that is larger.
+/// Longer side to which larger pictures are reduced, in pixels.
 const LONGEST: u32 = 2400;
 const QUALITY: u8 = 88;
 const THUMBNAIL_QUALITY: u8 = 80;
 
-/// A picture or a film as an element; `alt` says what it shows.
+/// HTML element of a picture or a film; `alt` describes its content.
 ///
 /// # Errors
-/// Says what is wrong with it.
+/// Returns the reason if the picture is damaged, or too large for a page.
 pub(super) fn element(bytes: &[u8], alt: &str) -> Result<Markup, String> {
     let film = bytes.get(4..8) == Some(b"ftyp");
     let still = image::guess_format(bytes).is_ok_and(|format| STILLS.contains(&format));
     if !still && bytes.len() > LARGEST_AS_IT_IS {
-        return Err(format!("a film of {} is too large for a page", Bytes(bytes.len() as u64)));
+        return Err(format!("a file of {} is too large for a page", Bytes(bytes.len() as u64)));
     }
     if film {
         let uri = data_uri("video/mp4", bytes);
         return Ok(html! { video src=(uri) aria-label=(alt) controls loop muted playsinline {} });
     }
     let format = image::guess_format(bytes).map_err(|error| error.to_string())?;
-    // Also what stays as it is: browsers show nothing of a damaged picture.
+    // A picture is decoded even if it is embedded without change, because browsers show nothing of a damaged
+    // one.
     let smaller = if still { jpeg(bytes, LONGEST, QUALITY)? } else { Vec::new() };
     let uri = if smaller.is_empty() || smaller.len() >= bytes.len() || bytes.len() <= PLAIN {
         data_uri(format.to_mime_type(), bytes)
@@ -45,10 +46,10 @@ pub(super) fn element(bytes: &[u8], alt: &str) -> Result<Markup, String> {
     Ok(html! { img src=(uri) alt=(alt) loading="lazy"; })
 }
 
-/// A small JPEG of a picture: its longer side has at most `side` pixels.
+/// Small JPEG of a picture, whose longer side has at most `side` pixels.
 ///
 /// # Errors
-/// Says what is wrong with it.
+/// Returns the reason if the picture is damaged.
 pub(super) fn thumbnail(bytes: &[u8], side: u32) -> Result<Vec<u8>, String> {
     jpeg(bytes, side, THUMBNAIL_QUALITY)
 }
@@ -58,7 +59,7 @@ fn jpeg(bytes: &[u8], longest: u32, quality: u8) -> Result<Vec<u8>, String> {
     let picture = reader.decode().map_err(|error| error.to_string())?;
     let fits = picture.width().max(picture.height()) <= longest;
     let picture = if fits { picture } else { picture.thumbnail(longest, longest) };
-    // JPEG has no transparency: what shines through is white.
+    // JPEG has no transparency, so transparent areas become white.
     let mut ground = RgbaImage::from_pixel(picture.width(), picture.height(), Rgba([255; 4]));
     image::imageops::overlay(&mut ground, &picture.into_rgba8(), 0, 0);
     let picture = DynamicImage::from(DynamicImage::from(ground).into_rgb8());
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_picture_is_told_however_small_and_what_is_clear_becomes_white() {
+    fn a_damaged_small_picture_is_an_error_and_transparent_pixels_become_white() {
         let small = png(&RgbImage::from_fn(40, 40, |x, y| Rgb([(x * y) as u8, x as u8, y as u8])));
         assert!(element(&small[..small.len() / 2], "").is_err());
         let mut bytes = Cursor::new(Vec::new());
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thumbnail_keeps_its_proportions_and_what_is_no_picture_is_told() {
+    fn a_thumbnail_keeps_its_proportions_and_invalid_images_are_errors() {
         let small = image::load_from_memory(&thumbnail(&png(&RgbImage::new(100, 50)), 20).expect("made"));
         let small = small.expect("a picture");
         assert_eq!((small.width(), small.height()), (20, 10));

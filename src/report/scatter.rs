@@ -1,11 +1,11 @@
-//! Points in the plane as a figure that answers to the pointer; `page.js` draws it.
+//! Interactive scatter plot of a table; `page.js` draws it.
 
 use std::path::Path;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
-use callsheet_figures::inline::data_uri;
+use callsheet_figures::data_uri::data_uri;
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result};
 use maud::{Markup, PreEscaped, html};
@@ -15,18 +15,18 @@ use serde_json::{Value, json};
 use super::cells::{image, is_image, spread, text};
 use super::picture::thumbnail;
 
-/// Points drawn at most.
+/// Largest number of points that are drawn.
 const MOST: u64 = 5000;
-/// Pixels of the longer side of their pictures.
+/// Longer side of the points' thumbnails, in pixels.
 const SIDE: u32 = 64;
 
-/// The points of the table at `path`: a panel for each pair of columns `NAME_x` and `NAME_y`.
+/// Scatter plot of the table at `path`, with a panel for each pair of columns `NAME_x` and `NAME_y`.
 ///
 /// # Errors
-/// When it cannot be read, or has no such columns.
+/// Returns an error if the table cannot be read, or has no such pair of columns.
 pub(super) fn scatter(path: &Path, title: &str) -> Result<Markup> {
     let (batches, total) = spread(path, MOST)?;
-    let Some(first) = batches.first() else { return Ok(html! { p { "It has no rows." } }) };
+    let Some(first) = batches.first() else { return Ok(html! { p { "The table has no rows." } }) };
     let schema = first.schema();
     let (mut panels, mut colours, mut thumbnails) = (Vec::new(), Vec::new(), Value::Null);
     for field in schema.fields() {
@@ -39,33 +39,33 @@ pub(super) fn scatter(path: &Path, title: &str) -> Result<Markup> {
         } else if is_image(kind) {
             thumbnails = small(&batches, name);
         } else if !kind.is_nested() && !name.ends_with("_y") {
-            // Whole numbers are names, of clusters and the like.
+            // Integers count as names, e.g. of clusters.
             let number = kind.is_floating();
             let values = if number { numbers(&batches, name) } else { words(&batches, name) };
             colours.push(json!({ "name": name, "number": number, "values": values }));
         }
     }
     if panels.is_empty() {
-        let help = "figure = \"scatter\" is for a table with columns NAME_x and NAME_y";
-        return Err(Error::refused(
+        let help = "declare figure = \"scatter\" only for a table with columns NAME_x and NAME_y";
+        return Err(Error::user_error(
             Code::Unsupported,
             format!("{} has no coordinates", path.display()),
             help,
         ));
     }
-    // Text of strangers must not end the script.
+    // Text in the table must not end the script element.
     let data = json!({ "title": title, "panels": panels, "columns": colours, "thumbnails": thumbnails });
     let data = data.to_string().replace('<', "\\u003c");
     Ok(html! {
         div.scatter {
             script type="application/json" { (PreEscaped(data)) }
-            noscript { "Points are drawn by a script, which this browser does not run." }
+            noscript { "A script draws the points, but this browser does not run scripts." }
         }
-        @if total > MOST { p.note { (MOST) " of " (total) " points, evenly chosen." } }
+        @if total > MOST { p.note { (MOST) " of " (total) " points, evenly spaced." } }
     })
 }
 
-/// Numbers in as many digits as a picture shows; null where there is none.
+/// Numbers with six significant digits, which suffice for a plot; null if a value is missing or not finite.
 fn numbers(batches: &[RecordBatch], name: &str) -> Value {
     let of = |batch: &RecordBatch| {
         let column = batch.column_by_name(name).and_then(|column| cast(column, &DataType::Float64).ok());
@@ -84,7 +84,7 @@ fn words(batches: &[RecordBatch], name: &str) -> Value {
     batches.iter().flat_map(of).collect()
 }
 
-/// Thumbnails as data; null where there is no picture.
+/// Thumbnails as data URIs; null if a row has no readable picture.
 fn small(batches: &[RecordBatch], name: &str) -> Value {
     let rows = batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
     let one = |(batch, row): &(&RecordBatch, usize)| {

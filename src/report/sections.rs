@@ -20,11 +20,11 @@ use crate::store::{Provenance, Store};
 const LONGEST: u64 = 16 << 20;
 /// Bytes at the end of a failed command's stderr that are shown.
 const SHOWN: usize = 2000;
-/// Time that a command may take.
+/// Time limit of a command.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Sections of a run, of every command that callsheet.toml declares with `report = true`, and the reasons why commands
-/// failed. A command that fails has a section with its reason.
+/// Runs every command that callsheet.toml declares with `report = true`. Returns their sections about a run,
+/// and the reasons why commands failed. A failed command has a section with the reason.
 pub(super) fn ask(project: &Project, store: &Store, subject: &Subject) -> (Vec<Section>, Vec<String>) {
     let asked: Vec<_> = project.commands.iter().filter(|(_, command)| command.report).collect();
     let (mut sections, mut failures) = (Vec::new(), Vec::new());
@@ -54,15 +54,17 @@ fn answer(project: &Project, name: &str, program: &str, run: &Run) -> Result<Vec
         let said = String::from_utf8_lossy(&stderr[start..]).replace(char::is_control, " ");
         return Err(format!("it ended with {status}: {}", said.trim()));
     }
-    let answer: Value = serde_json::from_slice(&stdout).map_err(|error| format!("its answer: {error}"))?;
+    let answer: Value =
+        serde_json::from_slice(&stdout).map_err(|error| format!("its answer is not valid: {error}"))?;
     if answer["version"] != VERSION {
         return Err(format!("its answer has version {}, not {VERSION}", answer["version"]));
     }
-    let answer: Sections = serde_json::from_value(answer).map_err(|error| format!("its answer: {error}"))?;
+    let answer: Sections =
+        serde_json::from_value(answer).map_err(|error| format!("its answer is not valid: {error}"))?;
     for table in answer.sections.iter().flat_map(|section| &section.tables) {
         if let Some(row) = table.rows.iter().find(|row| row.len() != table.columns.len()) {
             return Err(format!(
-                "a row has {} cells, the table has {} columns",
+                "a row has {} cells, but its table has {} columns",
                 row.len(),
                 table.columns.len()
             ));
@@ -71,13 +73,14 @@ fn answer(project: &Project, name: &str, program: &str, run: &Run) -> Result<Vec
     Ok(answer.sections)
 }
 
-/// Runs a command with this input; returns its exit status, stdout and stderr. The pipes have a thread each, so that
-/// neither side waits for the other.
+/// Runs a command with `input` on its stdin; returns its exit status, stdout and stderr. Each pipe has its
+/// own thread, so that the processes cannot block each other.
 fn exchange(command: &mut Command, input: Vec<u8>) -> Result<(ExitStatus, Vec<u8>, Vec<u8>), String> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| error.to_string())?;
     let mut stdin = child.stdin.take().expect("a pipe");
-    // A command that does not read its input says why on stderr.
+    // A failure to write is ignored, because a command that does not read its input gives the reason on
+    // stderr.
     thread::spawn(move || drop(stdin.write_all(&input)));
     let (out, err) =
         (collect(child.stdout.take().expect("a pipe")), collect(child.stderr.take().expect("a pipe")));
@@ -92,7 +95,7 @@ fn exchange(command: &mut Command, input: Vec<u8>) -> Result<(ExitStatus, Vec<u8
             None => thread::sleep(Duration::from_millis(5)),
         }
     };
-    // A process that the command left behind may hold the pipes open.
+    // A process that the command left behind may keep the pipes open, so the wait has a limit.
     let rest = |pipe: Receiver<Vec<u8>>| pipe.recv_timeout(Duration::from_secs(2)).unwrap_or_default();
     Ok((status, rest(out), rest(err)))
 }
@@ -145,7 +148,7 @@ fn made(store: &Store, subject: &Subject, stage: &Done) -> Option<Made> {
     Some(Made { run: run.clone(), stage: maker.clone(), events, first_step, conditions })
 }
 
-/// Shows sections.
+/// HTML of sections.
 pub(super) fn sections(sections: &[Section]) -> Markup {
     html! {
         @for section in sections {

@@ -1,4 +1,4 @@
-//! Subject of a report: a run, and what became of each of its stages.
+//! Subject of a report: a run, and the state of each of its stages.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,74 +6,75 @@ use std::sync::Arc;
 use callsheet_worker::error::Result;
 use serde_json::Value;
 
-use super::told::Told;
+use super::run_log::RunLog;
 use crate::declare::{Project, StageDecl};
 use crate::metrics::{Curves, curves};
 use crate::plan::{self, Plan, Request, resolve};
 use crate::store::{Record, RunRecord, StageResult, StageState, Store, position};
 
-/// A run as it is shown.
+/// Run that a report shows.
 pub struct Subject {
     /// Record of the run; for a run that has not ended, its events so far.
     pub run: RunRecord,
     /// True if the run has ended.
     pub ended: bool,
-    /// Summaries of its pipeline and its profile.
+    /// Summaries of the run's pipeline and profile.
     pub summaries: Vec<String>,
-    /// Its stages, each after those that it reads from as far as the pipeline still has them.
+    /// Stages of the run, each after the stages that it reads from. Stages that the pipeline no longer
+    /// declares come last.
     pub stages: Vec<Done>,
     /// Edges from producers to readers, as positions in `stages`.
     pub edges: BTreeSet<(usize, usize)>,
-    /// Metrics of its stages.
+    /// Metrics of the stages.
     pub curves: Curves,
-    /// Stand-ins that it rests on.
+    /// Stand-ins on which the run is based.
     pub labels: BTreeSet<String>,
-    /// The stages that were asked for, if not all were.
+    /// Stages that were requested, if not all were.
     pub asked: Vec<String>,
-    /// Metadata of its pipeline, for commands of the project.
+    /// Metadata of the pipeline, for commands of the project.
     pub metadata: toml::Table,
-    /// Error of its pipeline, if the files cannot be read any more.
+    /// Error of the pipeline, if its files cannot be read any more.
     pub unread: Option<String>,
 }
 
-/// A stage of a run.
+/// Stage instance of a run.
 pub struct Done {
-    /// Its instance.
+    /// Name of the stage instance.
     pub name: String,
     /// `cached`, `ran`, `running`, `failed`, `stopped`, `blocked` or `not done`.
     pub state: StageState,
-    /// Error, if it failed.
+    /// Error message, if the stage failed; otherwise empty.
     pub message: String,
-    /// Record of its action, if the store has it.
+    /// Record of the stage's action, if the store has it.
     pub record: Option<Record>,
-    /// Its present declaration.
+    /// Present declaration of the stage.
     pub decl: Option<Arc<StageDecl>>,
-    /// Its values, if it is fanned out and its pipeline still has it.
+    /// Values of `foreach`, if the stage is fanned out and the pipeline still declares it.
     pub values: BTreeMap<String, Value>,
 }
 
 impl Subject {
-    /// The run that `name` means, whether or not it has ended.
+    /// Finds the run that `name` identifies (see [`position`]), whether or not it has ended.
     ///
     /// # Errors
-    /// When there is none, or several begin so.
+    /// Returns an error if `name` identifies no run, or is the prefix of several ids.
     pub fn find(project: &Project, store: &Store, name: &str) -> Result<Self> {
         let ids = store.run_ids();
         let names: Vec<&str> = ids.iter().map(String::as_str).collect();
         let id = &ids[position(name, &names)?];
-        let Told { run: told, messages } = Told::read(store, id);
+        let RunLog { run: told, messages } = RunLog::read(store, id);
         let Some(mut run) = store.run(id) else {
             return Ok(Self::new(project, store, told, false, &messages));
         };
         for (stage, result) in run.stages.iter_mut().filter(|(_, result)| result.key.is_none()) {
-            // It says more of what was not done.
+            // The record has one state for all stages that are not done; the events have the exact state.
             let more = told.stages.get(stage).filter(|told| told.state != StageState::Running);
             more.into_iter().for_each(|told| result.state = told.state);
         }
         Ok(Self::new(project, store, run, true, &messages))
     }
 
-    /// Subject of a run that found everything in the store and left no trace.
+    /// Subject of a run that found all results in the store, and therefore has no record.
     pub fn of_plan(project: &Project, store: &Store, plan: &Plan) -> Self {
         let Request { pipeline, dataset, profile, set } = plan.request.clone();
         let heads = store.heads(&pipeline, &dataset);
@@ -139,7 +140,7 @@ impl Subject {
 }
 
 impl Done {
-    /// The stage as the pipeline names it, for all its instances.
+    /// Name of the stage in the pipeline, which all its instances share.
     pub fn group(&self) -> &str {
         plan::group(&self.name)
     }

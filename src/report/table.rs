@@ -1,4 +1,4 @@
-//! A table as a figure.
+//! Figure that shows a table.
 
 use std::path::Path;
 
@@ -9,18 +9,18 @@ use maud::{Markup, html};
 
 use super::cells::{NONE, is_image, spread, text};
 
-/// Rows shown at most.
+/// Largest number of rows that are shown.
 const MOST: u64 = 200;
 /// Suffixes of the columns with the ends of an interval.
 const ENDS: [&str; 2] = ["_low", "_high"];
 
-/// Rows of the table at `path`; an interval follows its value, and empty columns are left out.
+/// Rows of the table at `path`. An interval follows its value; empty columns are left out.
 ///
 /// # Errors
-/// When it cannot be read.
+/// Returns an error if the table cannot be read.
 pub(super) fn table(path: &Path) -> Result<Markup> {
     let (batches, total) = spread(path, MOST)?;
-    let Some(first) = batches.first() else { return Ok(html! { p { "It has no rows." } }) };
+    let Some(first) = batches.first() else { return Ok(html! { p { "The table has no rows." } }) };
     let schema = first.schema();
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     let end_of =
@@ -50,7 +50,7 @@ pub(super) fn table(path: &Path) -> Result<Markup> {
                 }
             }
         }
-        @if total > MOST { p.note { (MOST) " of " (total) " rows, evenly chosen." } }
+        @if total > MOST { p.note { (MOST) " of " (total) " rows, evenly spaced." } }
     })
 }
 
@@ -62,7 +62,7 @@ fn cell(batch: &RecordBatch, name: &str, row: usize) -> Markup {
     }
 }
 
-/// Text of a row in a column; `None` if there is no such column, or the cell is empty.
+/// Text of a row in a column; `None` if the column does not exist, or the cell is empty.
 fn value(batch: &RecordBatch, name: &str, row: usize) -> Option<String> {
     batch.column_by_name(name).map(|column| text(column, row)).filter(|text| text != NONE && !text.is_empty())
 }

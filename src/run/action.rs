@@ -1,4 +1,4 @@
-//! One action: from a key that is not in the store to a published record.
+//! An action and its steps: request, scratch folder, worker, retries, checks of inputs, provenance.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{Doing, Error, Result};
+use callsheet_worker::error::{Error, IoContext, Result};
 use callsheet_worker::protocol::{PROTOCOL, RUN_VARIABLE, RequestInput, WorkRequest};
 use callsheet_worker::table::{FOOTER_PREFIX, SCHEMA_VERSION};
 use litemap::LiteMap;
@@ -17,32 +17,32 @@ use serde_json::Value;
 
 use super::context::Run;
 use super::executor::Update;
-use super::executor::local::{Ended, Job, Supervisor, work};
+use super::executor::local::{Ended, Job, ProcessSupervisor, work};
 use super::executor::share::Share;
 use super::expand::expand;
-use super::handover::hand_over;
 use super::log::last_lines;
 use super::pictures::keep_picture;
 use super::publish::{publish, written_to};
 use super::rows::Files;
-use super::workplace::{OUT, REQUEST, Workplace};
+use super::sandbox::{OUT, REQUEST, RunSandbox};
+use super::stage_inputs::stage_inputs;
 use crate::declare::Role;
 use crate::key::ActionKey;
 use crate::plan::StageInstance;
 use crate::store::{Lock, LockName, Object, Provenance, Scratch, Store, Watch, cpu_kind};
 
-/// Lines of a failed worker's output that the error quotes.
+/// Number of lines of a failed worker's output that the error quotes.
 const QUOTED_LINES: usize = 12;
 
-/// The first pause before a retry; each further one is twice as long.
+/// Pause before the first retry; each further pause is twice as long as the one before.
 const BACK_OFF: Duration = Duration::from_secs(1);
 
-/// Variables that any program may need; others must be named in callsheet.toml.
+/// Environment variables that every worker gets if they are set; others must be named in callsheet.toml.
 const ENVIRONMENT: [&str; 7] = ["HOME", "USER", "LANG", "LC_ALL", "TERM", "TZ", "LD_LIBRARY_PATH"];
 
-/// Everything that one action needs in addition to its run; it can be moved to a thread.
+/// Data of one action in addition to its run; it can be moved to another thread.
 pub(super) struct Action<'a> {
-    /// The stage.
+    /// The stage instance.
     pub stage: &'a StageInstance,
     /// Its key.
     pub key: ActionKey,
@@ -50,40 +50,40 @@ pub(super) struct Action<'a> {
     pub inputs: BTreeMap<String, RequestInput>,
     /// Digests of the raw files it reads.
     pub sources: BTreeMap<String, Digest>,
-    /// Digests of the files that single rows depend on, of a row-wise stage.
+    /// Digests of the files that single rows of a row-wise stage depend on.
     pub files: Files,
     /// Artifacts among its inputs.
     pub objects: Vec<Object>,
     /// Its share of the machine.
     pub share: Share,
-    /// Raw files and scripts as they were before the key was computed.
+    /// State of raw files and scripts before the key was computed.
     pub watch: Watch,
-    /// Compute it even if another run has done so meanwhile.
+    /// Forces the action to run even if its result is in the store.
     pub force: bool,
 }
 
 /// Result of an action.
-pub(super) struct Made {
+pub(super) struct ActionOutput {
     /// Outputs by name.
     pub outputs: LiteMap<String, Object>,
-    /// Objects that may not be on the disk yet.
+    /// Objects whose content may not be on the disk yet.
     pub fresh: Vec<Object>,
-    /// The worker's largest resident size in bytes; 0 if none was started.
+    /// Largest resident set size of the worker in bytes; 0 if no worker was started.
     pub peak_memory: u64,
-    /// Rows that the worker computed, of a row-wise stage.
+    /// Number of rows that the worker of a row-wise stage computed.
     pub computed: Option<u64>,
 }
 
 impl Action<'_> {
-    /// Computes all outputs; none if the run was stopped.
+    /// Runs the worker and publishes all outputs. Returns `None` if the run was stopped.
     pub(super) fn perform_whole(
         &self,
         run: &Run,
-        place: &Workplace,
+        place: &RunSandbox,
         digest: &Digest,
         scratch: &Path,
         say: &mut impl FnMut(Update),
-    ) -> Result<Option<Made>> {
+    ) -> Result<Option<ActionOutput>> {
         let done = self.attempts(place, say, |say| {
             let folder = place.folder()?;
             let request = self.request(digest, &folder.join(OUT), scratch);
@@ -97,20 +97,21 @@ impl Action<'_> {
         let outputs = publish(run.store, self.stage, &folder.join(OUT), &request.footer, &self.inputs)?;
         place.give(folder);
         let fresh = outputs.values().cloned().collect();
-        Ok(Some(Made { outputs, fresh, peak_memory, computed: None }))
+        Ok(Some(ActionOutput { outputs, fresh, peak_memory, computed: None }))
     }
 
-    /// Tries as often as the stage says; none if the run was stopped meanwhile.
+    /// Calls `once`, and again after each failure, up to the number of retries that the stage declares.
+    /// Returns `None` if the run was stopped meanwhile.
     pub(super) fn attempts<T, S: FnMut(Update)>(
         &self,
-        place: &Workplace,
+        place: &RunSandbox,
         say: &mut S,
         mut once: impl FnMut(&mut S) -> Result<T>,
     ) -> Result<Option<T>> {
         let mut attempt = 0;
         loop {
             let ended = once(say);
-            // A worker that was told to end may do so with success, and half its output.
+            // A worker that was asked to end may exit with success although its output is incomplete.
             if place.supervisor.stopping() {
                 return Ok(None);
             }
@@ -129,11 +130,12 @@ impl Action<'_> {
         }
     }
 
-    /// The scratch folder, made and locked if the stage keeps checkpoints.
+    /// Returns the scratch folder, created and locked if the stage keeps checkpoints; `None` if the run was
+    /// stopped.
     pub(super) fn scratch(
         &self,
         run: &Run,
-        place: &Workplace,
+        place: &RunSandbox,
         say: &mut impl FnMut(Update),
     ) -> Result<Option<(Scratch, Option<Lock>)>> {
         let digest = self.key.scratch_digest();
@@ -141,7 +143,7 @@ impl Action<'_> {
         if !self.keeps_checkpoints() {
             return Ok(Some((scratch, None)));
         }
-        let lock = run.store.lock(&LockName::Scratch(&digest), &run.id, patient(place, say))?;
+        let lock = run.store.lock(&LockName::Scratch(&digest), &run.id, wait_unless_stopped(place, say))?;
         let Some(lock) = lock else { return Ok(None) };
         scratch.create()?;
         Ok(Some((scratch, Some(lock))))
@@ -151,23 +153,23 @@ impl Action<'_> {
         !self.key.budget.is_empty() || self.key.command.iter().any(|word| word.contains("{scratch}"))
     }
 
-    /// Runs the worker once, in a folder of its own; returns its peak memory.
+    /// Runs the worker once in `folder`, and returns its peak memory in bytes.
     pub(super) fn work(
         &self,
         run: &Run,
-        place: &Workplace,
+        place: &RunSandbox,
         request: &WorkRequest,
         folder: &Path,
         say: &mut impl FnMut(Update),
     ) -> Result<u64> {
         let decl = &self.stage.decl;
         let mut request = request.clone();
-        hand_over(&mut request, decl, folder)?;
+        stage_inputs(&mut request, decl, folder)?;
         let request_path = folder.join(REQUEST);
         let (mut command, wants_request) = expand(&decl.command, &decl.scripts, &request, &request_path);
         if wants_request {
             let text = serde_json::to_vec_pretty(&request).expect("a request is plain data");
-            fs::write(&request_path, text).doing("cannot write", &request_path)?;
+            fs::write(&request_path, text).io_context("cannot write", &request_path)?;
         }
         let kept = run.store.run_dir(&run.id);
         let log = kept.log(&self.stage.name);
@@ -180,11 +182,11 @@ impl Action<'_> {
         })?;
         if ended.timed_out {
             let message =
-                format!("the worker took longer than its {} s", timeout.unwrap_or_default().as_secs_f64());
-            return Err(Error::refused(
+                format!("the worker exceeded its timeout of {} s", timeout.unwrap_or_default().as_secs_f64());
+            return Err(Error::user_error(
                 Code::Timeout,
                 message,
-                format!("raise timeout_seconds; the log is {}", log.display()),
+                format!("raise `timeout_seconds`, or see the log: {}", log.display()),
             ));
         }
         if !ended.status.success() {
@@ -203,21 +205,21 @@ impl Action<'_> {
         environment
     }
 
-    /// Inputs and scripts must be what the key says, from its computation to the end.
+    /// Checks that inputs and scripts have not changed since the key was computed.
     pub(super) fn check_unchanged(&self, store: &Store) -> Result<()> {
         if let Some(object) = self.objects.iter().find(|object| !store.intact(object)) {
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::InputChanged,
                 format!(
                     "{} changed while stage `{}` read it: the result is not recorded",
                     store.materialize(object).display(),
                     self.stage.name
                 ),
-                "a stage must not write to its inputs; run again: what changed is computed anew",
+                "keep the stage from writing to its inputs, then run again to recompute what changed",
             ));
         }
         let Some(path) = self.watch.changed() else { return Ok(()) };
-        Err(Error::refused(
+        Err(Error::user_error(
             Code::InputChanged,
             format!(
                 "{} changed while stage `{}` read it: the result is not recorded",
@@ -256,7 +258,7 @@ impl Action<'_> {
     pub(super) fn provenance(
         &self,
         run: &Run,
-        place: &Workplace,
+        place: &RunSandbox,
         began: SystemTime,
         seconds: f64,
         peak_memory: u64,
@@ -284,9 +286,10 @@ impl Action<'_> {
     }
 }
 
-/// Waits for a lock until the run is stopped, and says once for whom.
-pub(super) fn patient<'a>(
-    place: &'a Workplace,
+/// Returns a callback for waiting on a lock. It reports the holder once, and returns false when the run is
+/// stopped.
+pub(super) fn wait_unless_stopped<'a>(
+    place: &'a RunSandbox,
     say: &'a mut impl FnMut(Update),
 ) -> impl FnMut(&str) -> bool + 'a {
     let mut told = false;
@@ -298,8 +301,8 @@ pub(super) fn patient<'a>(
     }
 }
 
-/// Waits; false if the run is stopped meanwhile.
-fn sleep(pause: Duration, supervisor: &Supervisor) -> bool {
+/// Sleeps for `pause`; returns false if the run is stopped meanwhile.
+fn sleep(pause: Duration, supervisor: &ProcessSupervisor) -> bool {
     let clock = Instant::now();
     while clock.elapsed() < pause && !supervisor.stopping() {
         thread::sleep(Duration::from_millis(50));
@@ -309,20 +312,20 @@ fn sleep(pause: Duration, supervisor: &Supervisor) -> bool {
 
 fn failure(ended: &Ended, command: &[String], log: &Path) -> Error {
     if let Some((message, help)) = &ended.error {
-        return Error::refused(Code::WorkerFailed, message.clone(), help.clone());
+        return Error::user_error(Code::WorkerFailed, message.clone(), help.clone());
     }
     let lines = last_lines(log, QUOTED_LINES);
     if lines.is_empty() {
-        let message = format!("the worker ended with {} and said nothing", ended.status);
-        return Error::refused(
+        let message = format!("the worker ended with {} and printed nothing", ended.status);
+        return Error::user_error(
             Code::WorkerFailed,
             message,
-            format!("its command was: {}", command.join(" ")),
+            format!("check its command: {}", command.join(" ")),
         );
     }
-    Error::refused(
+    Error::user_error(
         Code::WorkerFailed,
-        format!("the worker ended with {}; its last words:\n{lines}", ended.status),
-        format!("the full log is {}", log.display()),
+        format!("the worker ended with {}; the end of its output:\n{lines}", ended.status),
+        format!("see the full log: {}", log.display()),
     )
 }

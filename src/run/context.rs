@@ -1,16 +1,16 @@
-//! Surroundings that all actions of a run share.
+//! Context that all actions of a run share.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use callsheet_worker::error::Result;
 
-use super::workplace::Workplace;
+use super::sandbox::RunSandbox;
 use crate::declare::Project;
 use crate::plan::{Plan, StageInstance};
-use crate::store::{Head, Object, Store, out};
+use crate::store::{LatestResult, Object, Store, out};
 
-/// Surroundings that all actions of a run share.
+/// Context that all actions of a run share.
 pub(super) struct Run<'a> {
     /// The project.
     pub project: &'a Project,
@@ -18,33 +18,33 @@ pub(super) struct Run<'a> {
     pub store: &'a Store,
     /// The plan.
     pub plan: &'a Plan,
-    /// The run's name.
+    /// The run's id.
     pub id: String,
-    pub(super) workplace: OnceLock<Workplace>,
+    pub(super) sandbox: OnceLock<RunSandbox>,
 }
 
 impl Run<'_> {
-    /// Workplace of its workers; made when the first of them is to start.
+    /// Returns the sandbox of the run's workers; the first call creates it.
     ///
     /// # Errors
-    /// When the store cannot be written.
-    pub(super) fn workplace(&self) -> Result<&Workplace> {
-        if let Some(workplace) = self.workplace.get() {
-            return Ok(workplace);
+    /// Returns an error if the store cannot be written.
+    pub(super) fn sandbox(&self) -> Result<&RunSandbox> {
+        if let Some(sandbox) = self.sandbox.get() {
+            return Ok(sandbox);
         }
-        let made = Workplace::new(self.project, self.store, &self.id)?;
-        Ok(self.workplace.get_or_init(|| made))
+        let made = RunSandbox::new(self.project, self.store, &self.id)?;
+        Ok(self.sandbox.get_or_init(|| made))
     }
 
-    pub(super) fn begun(&self) -> Option<&Workplace> {
-        self.workplace.get()
+    pub(super) fn begun(&self) -> Option<&RunSandbox> {
+        self.sandbox.get()
     }
 
-    /// Each artifact, and the link that shows it.
+    /// Returns each artifact of a result with the path of the link that shows it.
     pub(super) fn views<'h>(
         &self,
         stage: &StageInstance,
-        head: &'h Head,
+        head: &'h LatestResult,
     ) -> impl Iterator<Item = (&'h Object, PathBuf)> + 'h {
         let request = &self.plan.request;
         let folder = out(&self.project.data, &request.pipeline, &request.dataset).join(&stage.name);

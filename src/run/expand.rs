@@ -2,23 +2,23 @@
 //!
 //! | placeholder | becomes |
 //! |---|---|
-//! | `{inputs.NAME}` | the path of an input: the word is repeated for each of several files, and left out if there is none |
+//! | `{inputs.NAME}` | the path of an input; the word is repeated per file, and left out if there is none |
 //! | `{outputs.NAME}` | the path to write an output to |
 //! | `{params.NAME}` | a parameter's value |
-//! | `{scratch}` | the folder that survives a kill |
-//! | `{cpus}` | CPUs the worker may use |
+//! | `{scratch}` | the folder for checkpoints, which survives a killed worker |
+//! | `{cpus}` | the number of CPUs that the worker may use |
 //! | `{request}` | the path of `request.json` |
 //!
-//! A command without placeholders is given the path of `request.json` as its last argument. Words
-//! are passed as they are: a shell script should take paths as arguments (`"$1"`).
+//! A command without placeholders gets the path of `request.json` as its last argument. Words are not
+//! escaped for a shell, so a shell script should take paths as arguments (`"$1"`).
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use callsheet_worker::protocol::WorkRequest;
 
-/// The words of `command` for one request, and whether one of them is the request's path.
-/// A word that is the name of one of `scripts` becomes its path.
+/// Returns the words of `command` for one request, and true if one of them contains the request's path.
+/// A word that is the name of one of `scripts` is replaced by the script's path.
 pub(super) fn expand(
     command: &[String],
     scripts: &[(String, PathBuf)],
@@ -33,7 +33,8 @@ pub(super) fn expand(
             continue;
         }
         let input = word.split_once("{inputs.").and_then(|(_, rest)| Some(rest.split_once('}')?.0));
-        // A word is repeated for each file of its input; without any, as of one not wired, it goes.
+        // A word is repeated for each file of its input. It is left out if the input has no files, for
+        // example because the input is not wired.
         let paths = match input {
             Some(name) => {
                 request.inputs.get(name).map_or(&[][..], |input| &input.paths).iter().map(Some).collect()
@@ -55,8 +56,7 @@ pub(super) fn expand(
     (words, !filled || command.iter().any(|word| word.contains("{request}")))
 }
 
-/// A word with each `{placeholder}` that has a value replaced by it; what was filled in is not
-/// looked at again.
+/// Replaces each `{placeholder}` that has a value. Values are not searched for placeholders.
 fn fill(word: &str, value: impl Fn(&str) -> Option<String>) -> String {
     let mut text = String::new();
     let mut rest = word;
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_filled_in_is_not_looked_at_again() {
+    fn values_that_were_filled_in_are_not_expanded_again() {
         let value = |name: &str| (name == "a").then(|| "{a}{b}".to_owned());
         assert_eq!(fill("x{a}y{c}{", value), "x{a}{b}y{c}{");
     }

@@ -1,15 +1,15 @@
-//! Log of a worker's stdout and stderr: its beginning and its end, whatever its length.
+//! Log of a worker's stdout and stderr, limited in size: it keeps the beginning and the end.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use callsheet_worker::error::{Doing, Result};
+use callsheet_worker::error::{IoContext, Result};
 
-/// Bytes kept of a log's beginning.
+/// Bytes kept from the beginning of a log.
 const HEAD: usize = 8 << 20;
-/// Bytes kept of the end of a longer log.
+/// Bytes kept from the end of a longer log.
 const TAIL: usize = 1 << 20;
 
 /// A log being written.
@@ -22,16 +22,16 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// A log of which nothing is written yet; an old one at `path` is removed.
+    /// Returns an empty log, and removes an older file at `path`.
     pub(super) fn new(path: &Path) -> Self {
         let _ = fs::remove_file(path);
         Self { path: path.to_owned(), file: None, written: 0, tail: VecDeque::new(), left_out: 0 }
     }
 
-    /// Takes what the worker wrote.
+    /// Appends output of the worker.
     ///
     /// # Errors
-    /// When the disk is full.
+    /// Returns an error if the file cannot be written, for example because the disk is full.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         let (head, tail) = bytes.split_at(bytes.len().min(HEAD - self.written));
         self.written += head.len();
@@ -43,10 +43,10 @@ impl Log {
         Ok(())
     }
 
-    /// Writes the end.
+    /// Writes the end of the log, after a note on the number of bytes that are left out.
     ///
     /// # Errors
-    /// When the disk is full.
+    /// Returns an error if the file cannot be written, for example because the disk is full.
     pub(super) fn finish(mut self) -> Result<()> {
         if self.left_out > 0 {
             let note = format!("\n[{} bytes are left out here]\n", self.left_out);
@@ -57,20 +57,20 @@ impl Log {
         self.append(tail.as_slices().1)
     }
 
-    /// Writes to the file, which is made for the first byte.
+    /// Writes to the file, which is created with the first byte.
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
         if bytes.is_empty() {
             return Ok(());
         }
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(File::create(&self.path).doing("cannot create", &self.path)?),
+            none => none.insert(File::create(&self.path).io_context("cannot create", &self.path)?),
         };
-        file.write_all(bytes).doing("cannot write", &self.path)
+        file.write_all(bytes).io_context("cannot write", &self.path)
     }
 }
 
-/// The last lines of a log, for an error message.
+/// Returns the last `count` lines of a log, for an error message.
 pub(super) fn last_lines(log: &Path, count: usize) -> String {
     let bytes = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);

@@ -1,25 +1,25 @@
-//! Running a plan: which stages are cached, when the others start, what becomes of them.
+//! Execution of a plan: lookup of cached results, scheduling, workers, publication of results.
 
 mod action;
 mod context;
 mod executor;
 mod expand;
-mod handover;
 mod interrupts;
 mod log;
-mod outlook;
 mod perform;
 mod pictures;
 mod prepare;
+mod preview;
 mod priority;
 mod publish;
 mod recorder;
 mod rows;
+mod sandbox;
 mod scheduler;
+mod snapshot;
+mod stage_inputs;
 mod summary;
-mod survey;
 mod tensorboard;
-mod workplace;
 
 use std::collections::BTreeSet;
 use std::sync::mpsc;
@@ -43,20 +43,20 @@ use scheduler::Scheduler;
 pub use executor::local::{Machine, machine, supervise};
 pub use executor::share::Share;
 pub use interrupts::Interrupts;
-pub use outlook::{Outlook, State, count_rows, left_out_by_only, outlook};
+pub use preview::{StagePreview, State, count_rows, left_out_by_only, preview};
 pub use rows::Compute;
+pub use snapshot::StoreSnapshot;
 pub use summary::{RunOptions, RunSummary};
-pub use survey::Survey;
 
-/// Runs a plan to its end; a failure stops what depends on it and lets the rest finish.
+/// Runs a plan to its end. A failure blocks the stages that depend on it; other stages finish.
 ///
 /// # Errors
-/// When the store cannot be used. Failures of stages are in the summary.
+/// Returns an error if the store cannot be used. Failures of stages are in the summary.
 pub fn run(
     project: &Project,
     store: &Store,
     plan: &Plan,
-    survey: &Survey,
+    snapshot: &StoreSnapshot,
     options: &RunOptions,
     interrupts: &Interrupts,
     mut report: impl FnMut(&Event),
@@ -70,7 +70,7 @@ pub fn run(
     };
     report(&started(&id, plan));
     let mut sources = Sources::load(store, &project.root);
-    let run = Run { project, store, plan, id, workplace: OnceLock::new() };
+    let run = Run { project, store, plan, id, sandbox: OnceLock::new() };
     let (sender, receiver) = mpsc::channel();
     *interrupts.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender.clone());
     let hashed = sources.learn(&plan.raw_files(), |done, total| {
@@ -80,7 +80,7 @@ pub fn run(
     let mut summary = if hashed {
         thread::scope(|scope| {
             let executor = Local::new(&run, &options.machine, scope, (sender, &receiver));
-            Scheduler::new(&run, options, &mut sources, survey, &mut report, executor).schedule()
+            Scheduler::new(&run, options, &mut sources, snapshot, &mut report, executor).schedule()
         })
     } else {
         report(&Event::Stopping { workers: 0 });
@@ -90,13 +90,13 @@ pub fn run(
         return Err(error);
     }
     let seconds = clock.elapsed().as_secs_f64();
-    let remembered = if options.unseen {
+    let remembered = if options.ephemeral {
         store.run_dir(&run.id).remove();
         Ok(())
     } else {
-        remember(&run, survey, &summary, &mut sources, seconds)
+        remember(&run, snapshot, &summary, &mut sources, seconds)
     };
-    // A failed stage is the better message.
+    // If a stage failed, its error is more useful than this one.
     if summary.failed.is_empty() {
         remembered?;
     }
@@ -118,7 +118,7 @@ fn started(id: &str, plan: &Plan) -> Event {
 
 fn remember(
     run: &Run,
-    survey: &Survey,
+    snapshot: &StoreSnapshot,
     summary: &RunSummary,
     sources: &mut Sources,
     seconds: f64,
@@ -126,8 +126,8 @@ fn remember(
     let request = &run.plan.request;
     if !summary.heads.is_empty() {
         let stages: BTreeSet<&str> = run.plan.stages.iter().map(|stage| stage.name.as_str()).collect();
-        let complete = summary.cached + summary.ran == stages.len() && survey.covers(&stages);
-        run.store.update_heads(&request.pipeline, &request.dataset, &summary.heads, complete)?;
+        let complete = summary.cached + summary.ran == stages.len() && snapshot.covers(&stages);
+        run.store.update_latest(&request.pipeline, &request.dataset, &summary.heads, complete)?;
     }
     if run.begun().is_some() {
         let Request { pipeline, dataset, profile, set } = request.clone();

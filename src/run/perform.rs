@@ -5,21 +5,21 @@ use std::time::{Instant, SystemTime};
 
 use callsheet_worker::error::Result;
 
-use super::action::{Action, Made, patient};
+use super::action::{Action, ActionOutput, wait_unless_stopped};
 use super::context::Run;
 use super::executor::{Outcome, Update};
-use crate::store::{Head, Provenance, Record};
+use crate::store::{LatestResult, Provenance, Record};
 
 impl Action<'_> {
-    /// Computes and publishes the result, or takes it from a run that computes the same.
+    /// Computes and publishes the result, or takes it from another run that has computed it meanwhile.
     ///
     /// # Errors
-    /// When the worker fails, an output is missing, empty, undeclared or not as declared, a raw
-    /// file changed meanwhile, or the store cannot be written. Nothing is recorded then.
+    /// Returns an error if the worker fails, an output is missing, empty, undeclared or not as declared, an
+    /// input changed meanwhile, or the store cannot be written. Nothing is recorded in these cases.
     pub(super) fn perform(&self, run: &Run, mut say: impl FnMut(Update)) -> Result<Outcome> {
-        let place = run.workplace()?;
+        let place = run.sandbox()?;
         let digest = self.key.digest();
-        let claim = run.store.claim(&digest, &run.id, patient(place, &mut say))?;
+        let claim = run.store.claim(&digest, &run.id, wait_unless_stopped(place, &mut say))?;
         let Some(claim) = claim else { return Ok(Outcome::Stopped) };
         if let Some(head) = run.store.hit(&digest, &self.stage.decl)
             && !self.force
@@ -41,19 +41,21 @@ impl Action<'_> {
             }
             None => self.perform_whole(run, place, &digest, scratch.path(), &mut say)?,
         };
-        let Some(Made { outputs, fresh, peak_memory, computed }) = made else { return Ok(Outcome::Stopped) };
+        let Some(ActionOutput { outputs, fresh, peak_memory, computed }) = made else {
+            return Ok(Outcome::Stopped);
+        };
         self.check_unchanged(run.store)?;
         run.store.sync(&fresh)?;
         let seconds = clock.elapsed().as_secs_f64();
         let provenance = self.provenance(run, place, began, seconds, peak_memory);
         let provenance = Provenance { computed_rows: computed, ..provenance };
-        let head = Head::new(digest, outputs.clone(), &provenance, &self.stage.decl);
+        let head = LatestResult::new(digest, outputs.clone(), &provenance, &self.stage.decl);
         let head = head.expect("published as declared");
         run.store.write_record(claim, &Record::new(self.key.clone(), outputs, provenance))?;
-        // Its checkpoints have done their work, unless a longer budget may want to go on.
+        // The checkpoints are not needed any more, unless a longer budget may resume from them.
         if self.key.budget.is_empty() && self.keeps_checkpoints() {
             scratch.remove();
         }
-        Ok(Outcome::Made(Arc::new(head)))
+        Ok(Outcome::ActionOutput(Arc::new(head)))
     }
 }

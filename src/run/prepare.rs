@@ -1,4 +1,4 @@
-//! From a ready action to one that can be performed: its inputs as a worker gets them.
+//! Preparation of a ready action: resolves its inputs to the paths that a worker gets.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,15 @@ use super::action::Action;
 use super::context::Run;
 use super::executor::Ready;
 use super::executor::share::Share;
-use super::outlook::{file_name, row_files};
+use super::preview::{file_name, row_files};
 use crate::plan::{Input, json, suffix};
 use crate::store::{Object, Sources, name_below};
 
-/// Makes the action of the stage at `position`; `made` are the outputs of the stages that are done, by position.
+/// Returns the action of the stage at `position`. `made` maps the position of a stage that is done to its
+/// outputs.
 ///
 /// # Errors
-/// When a raw file cannot be read.
+/// Returns an error if a raw file cannot be read.
 pub(super) fn prepare<'a, 'o>(
     run: &'a Run<'a>,
     sources: &mut Sources,
@@ -31,7 +32,7 @@ pub(super) fn prepare<'a, 'o>(
     let object = |producer: usize, output: &str| {
         made(producer)
             .and_then(|outputs| outputs.get(output))
-            .expect("the producer is done, and makes what it declares")
+            .expect("the producer is done and has every declared output")
     };
     let mut inputs = BTreeMap::new();
     let mut digests = BTreeMap::new();

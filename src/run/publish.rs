@@ -1,11 +1,11 @@
-//! Publication of a worker's outputs: checked, then moved into the store.
+//! Publication of a worker's outputs: checks them, then moves them into the store.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use callsheet_worker::code::Code;
-use callsheet_worker::error::{Doing, Error, Result, suggest};
+use callsheet_worker::error::{Error, IoContext, Result, suggest};
 use callsheet_worker::protocol::RequestInput;
 use callsheet_worker::table::{TableWriter, check_columns, declared_schema, read_json, row_count};
 use litemap::LiteMap;
@@ -15,10 +15,11 @@ use crate::declare::{ArtifactKind, ChecksDecl, OutputDecl, TableFormat};
 use crate::plan::StageInstance;
 use crate::store::{Object, Store};
 
-/// Checks every output of `stage` in `out` before the first is published.
+/// Checks all outputs of `stage` in the folder `out`, then publishes them.
 ///
 /// # Errors
-/// When one is missing, empty, undeclared or not as declared, or the store cannot be written.
+/// Returns an error if an output is missing, empty, undeclared or not as declared, or the store cannot be
+/// written.
 pub(super) fn publish(
     store: &Store,
     stage: &StageInstance,
@@ -30,12 +31,12 @@ pub(super) fn publish(
     for output in declared.values().filter(|output| output.format == TableFormat::Json) {
         convert(output, out, footer)?;
     }
-    for entry in fs::read_dir(out).doing("cannot list", out)? {
-        let name = entry.doing("cannot list", out)?.file_name();
+    for entry in fs::read_dir(out).io_context("cannot list", out)? {
+        let name = entry.io_context("cannot list", out)?.file_name();
         if !declared.values().any(|o| name == o.path.as_str()) {
             let known = declared.values().map(|o| o.path.as_str());
             let name = name.to_string_lossy();
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::WorkerOutput,
                 format!("stage `{}` wrote `{name}`, which it does not declare", stage.name),
                 suggest(&name, known),
@@ -44,7 +45,7 @@ pub(super) fn publish(
     }
     for (name, output) in declared {
         let path = out.join(&output.path);
-        // A link would make a folder of somebody else's part of the store.
+        // Links are rejected: with a link, somebody else's folder would become a part of the store.
         let found = fs::symlink_metadata(&path);
         let full = match output.kind {
             ArtifactKind::Directory => {
@@ -54,10 +55,10 @@ pub(super) fn publish(
             _ => found.is_ok_and(|found| found.is_file() && found.len() > 0),
         };
         if !full {
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::WorkerOutput,
                 format!("stage `{}` did not write its output `{name}` ({})", stage.name, output.path),
-                "it must be there, not be empty, and be no link",
+                "write it as a file or folder that is not empty, not as a link",
             ));
         }
         if output.kind == ArtifactKind::Table {
@@ -72,7 +73,7 @@ pub(super) fn publish(
     declared.iter().map(publish).collect()
 }
 
-/// The column that names rows in a violation: the first that is unique alone.
+/// Returns the column that identifies rows in messages: the first column that is unique by itself.
 fn key_of(checks: &ChecksDecl) -> Option<&str> {
     checks.keys().find_map(|key| if let [name] = key[..] { Some(name) } else { None })
 }
@@ -82,13 +83,13 @@ pub(super) fn table_of<'a>(inputs: &'a BTreeMap<String, RequestInput>, name: &st
     inputs.get(name)?.paths.first().map(PathBuf::as_path)
 }
 
-/// The path that a worker is told to write an output to.
+/// Returns the path that a worker must write an output to.
 pub(super) fn written_to(output: &OutputDecl, out: &Path) -> PathBuf {
     let path = out.join(&output.path);
     if output.format == TableFormat::Json { path.with_extension("ndjson") } else { path }
 }
 
-/// Makes a table of the JSON lines that a worker wrote, if it did.
+/// Converts the JSON lines that a worker wrote to a table; does nothing if their file does not exist.
 fn convert(output: &OutputDecl, out: &Path, footer: &BTreeMap<String, String>) -> Result<()> {
     let (from, to) = (written_to(output, out), out.join(&output.path));
     if !fs::symlink_metadata(&from).is_ok_and(|found| found.is_file()) {
@@ -98,5 +99,5 @@ fn convert(output: &OutputDecl, out: &Path, footer: &BTreeMap<String, String>) -
     let mut writer = TableWriter::create(&to, schema.as_ref().clone(), footer)?;
     read_json(&from, &schema, true, |rows| writer.write(&rows))?;
     writer.finish()?;
-    fs::remove_file(&from).doing("cannot remove", &from)
+    fs::remove_file(&from).io_context("cannot remove", &from)
 }

@@ -1,4 +1,4 @@
-//! Keeps what happens in a run, once anything does.
+//! Record of a run's events, kept as soon as the run does more than find cached results.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -9,23 +9,23 @@ use super::tensorboard::TensorBoard;
 use crate::event::{Event, LogLine};
 use crate::store::RunDir;
 
-/// Time after which events of workers are flushed; other events are flushed at once.
+/// Interval between flushes of frequent events; other events are flushed at once.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
-/// Writes events to a file, one JSON object a line, with the seconds since the run began; what is measured
-/// and drawn, to TensorBoard's files as well.
+/// Writes events to a file, one JSON object per line, with the seconds since the run began. Metrics and
+/// images are also written to TensorBoard's files.
 pub(super) struct Recorder {
     path: PathBuf,
     tensorboard: TensorBoard,
     clock: Instant,
     file: Option<BufWriter<File>>,
-    /// Events before anything was done.
+    /// Events that are kept in memory until the file is created.
     before: Vec<Event>,
     flushed: Instant,
 }
 
 impl Recorder {
-    /// A recorder into the folder of a run.
+    /// Returns a recorder that writes to the folder of a run.
     pub(super) fn new(folder: &RunDir) -> Self {
         let now = Instant::now();
         let path = folder.events();
@@ -33,7 +33,7 @@ impl Recorder {
         Self { path, tensorboard, clock: now, file: None, before: Vec::new(), flushed: now }
     }
 
-    /// Keeps an event. A run that only finds leaves nothing.
+    /// Records an event. A run that only finds cached results writes nothing.
     pub(super) fn keep(&mut self, event: &Event) {
         let begins = match event {
             Event::Hashing { .. } => return,
@@ -41,7 +41,7 @@ impl Recorder {
             _ => true,
         };
         if begins || self.file.is_some() {
-            // A log that cannot be written is no reason to stop a run: what fails for want of room says so.
+            // A log that cannot be written does not stop the run: actions that lack disk space report it.
             let _ = self.write(event).and(self.tensorboard.tell(event));
         } else {
             self.before.push(event.clone());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use callsheet_worker::error::Error;
 
 use super::executor::local::Machine;
-use crate::store::{Head, StageResult};
+use crate::store::{LatestResult, StageResult};
 
 /// Options of a run.
 #[derive(Clone, Debug, Default)]
@@ -15,31 +15,32 @@ pub struct RunOptions {
     pub machine: Machine,
     /// Stages that are computed even if their result is in the store.
     pub force: BTreeSet<String>,
-    /// If given, only these may be computed.
+    /// If given, only these stages may be computed.
     pub only: Option<BTreeSet<String>>,
-    /// A failure stops the run instead of what depends on it alone.
+    /// A failure stops the run, instead of only the stages that depend on it.
     pub fail_fast: bool,
-    /// Leave no trace but results: they are neither shown nor the latest, the run is in no list.
-    pub unseen: bool,
+    /// Keeps nothing but results: they are not shown in `data/out` and do not become the latest results, and
+    /// the run is not listed.
+    pub ephemeral: bool,
 }
 
 /// Summary of a run.
 #[derive(Debug, Default)]
 pub struct RunSummary {
-    /// Stages whose result was found.
+    /// Number of stages whose result was in the store.
     pub cached: usize,
-    /// Stages that ran.
+    /// Number of stages that ran.
     pub ran: usize,
-    /// Stages that failed, and why.
+    /// Stages that failed, with their errors.
     pub failed: Vec<(String, Error)>,
-    /// The run was ended before its time.
+    /// True if the run was stopped before its end.
     pub stopped: bool,
-    /// Result of each stage; filled in if the run did anything.
+    /// Result of each stage; empty if nothing had to run.
     pub stages: BTreeMap<String, StageResult>,
-    /// Reason why no stage can run at all.
+    /// Error that prevents every stage from running.
     pub(super) refused: Option<Error>,
-    /// Latest actions that are others than before.
-    pub(super) heads: BTreeMap<String, Arc<Head>>,
+    /// Latest action of each stage whose latest action changed.
+    pub(super) heads: BTreeMap<String, Arc<LatestResult>>,
 }
 
 impl RunSummary {

@@ -1,7 +1,8 @@
-//! TensorBoard event files: what workers measure and draw, for those who watch it there.
+//! TensorBoard event files with the metrics and images of workers.
 //!
-//! A file is a row of TFRecords (length, checksum of it, bytes, checksum of them) of `Event` messages
-//! (tensorflow/core/util/event.proto and framework/summary.proto, of which these are the fields in use).
+//! A file is a sequence of TFRecords (length, checksum of the length, bytes, checksum of the bytes). Each
+//! contains an `Event` message (tensorflow/core/util/event.proto and framework/summary.proto). The structs
+//! here declare only the fields in use.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -54,27 +55,27 @@ struct Image {
     encoded_image_string: Vec<u8>,
 }
 
-/// Content of the first record of a file.
+/// File version in the first record of a file.
 const VERSION: &str = "brain.Event:2";
-/// TensorBoard's `colorspace` of RGB.
+/// Value of `colorspace` for RGB.
 const RGB: i32 = 3;
 
-/// A folder of event files in the folder of a run, one for each stage.
+/// Writer of event files in the folder of a run, one file for each stage.
 pub(super) struct TensorBoard {
     run: PathBuf,
     files: BTreeMap<String, BufWriter<File>>,
 }
 
 impl TensorBoard {
-    /// Of the run in folder `run`; nothing is written before anything is measured.
+    /// Returns a writer for the run in folder `run`; the first metric or image of a stage creates its file.
     pub(super) fn new(run: PathBuf) -> Self {
         Self { run, files: BTreeMap::new() }
     }
 
-    /// Writes a metric or a picture; it is in the file after [`Self::flush`].
+    /// Writes a metric or an image, which is in the file after [`Self::flush`]. Ignores other events.
     ///
     /// # Errors
-    /// When the disk is full, or a picture cannot be read.
+    /// Returns an error if the disk is full, or an image cannot be read.
     pub(super) fn tell(&mut self, event: &Event) -> Result<()> {
         let Event::Worker { stage, said } = event else { return Ok(()) };
         let (tag, step, simple_value, image) = match said {
@@ -92,10 +93,10 @@ impl TensorBoard {
         write(self.file(stage)?, &record)
     }
 
-    /// Writes out what is held back.
+    /// Writes buffered records to the files.
     ///
     /// # Errors
-    /// When the disk is full.
+    /// Returns an error if the disk is full.
     pub(super) fn flush(&mut self) -> Result<()> {
         self.files.values_mut().try_for_each(Write::flush)
     }
@@ -111,14 +112,14 @@ impl TensorBoard {
         if !self.files.contains_key(stage) {
             let folder = self.run.join("tensorboard").join(stage);
             fs::create_dir_all(&folder)?;
-            // TensorBoard knows its files by `tfevents` in their names, and sorts them by the time.
+            // TensorBoard recognizes its files by `tfevents` in their names, and sorts them by time.
             let name = format!("events.out.tfevents.{:010}.callsheet", now() as u64);
             let mut file = BufWriter::new(File::create(folder.join(name))?);
             let first = Record { wall_time: now(), step: 0, file_version: VERSION.to_owned(), summary: None };
             write(&mut file, &first)?;
             self.files.insert(stage.to_owned(), file);
         }
-        Ok(self.files.get_mut(stage).expect("it was made"))
+        Ok(self.files.get_mut(stage).expect("it was inserted"))
     }
 }
 
@@ -135,7 +136,7 @@ fn write(file: &mut impl Write, record: &Record) -> Result<()> {
     file.write_all(&masked(&bytes).to_le_bytes())
 }
 
-/// A CRC-32C as TFRecords keep it: rotated, and moved by a constant.
+/// Masked CRC-32C of TFRecords: rotated by 15 bits, plus a constant.
 fn masked(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }

@@ -1,27 +1,29 @@
-//! Kind of this machine's CPUs. A time that a stage took on another kind does not predict the time here.
+//! Kind of this machine's CPUs. The duration of a stage on another kind of CPU does not predict its duration
+//! here.
 
 use std::fs::File;
 use std::io::Read as _;
 use std::sync::LazyLock;
 
-/// Instructions for numbers of 16 bits and wide vectors, as Linux names them.
+/// Instruction sets for wide vectors and 16-bit numbers, by their names in Linux.
 const INSTRUCTIONS: [&str; 5] = ["avx2", "avx512f", "avx512_bf16", "amx_bf16", "bf16"];
-/// Bytes of /proc/cpuinfo that hold its first CPU; all of it takes long to read where there are hundreds.
+/// Bytes at the start of /proc/cpuinfo that contain its first CPU. Reading the file in full is slow on a
+/// machine with hundreds of CPUs.
 const FIRST_CPU: u64 = 8192;
 
-/// Kind of this machine's CPUs: their model and the instructions that matter; empty if the system does not show it.
+/// Kind of this machine's CPUs: model and relevant instruction sets; empty if the system does not show them.
 pub fn cpu_kind() -> &'static str {
     static KIND: LazyLock<String> = LazyLock::new(|| {
         let mut text = Vec::new();
         let file = File::open("/proc/cpuinfo");
-        // Without such a file the kind is not known.
+        // Without this file, the kind stays unknown.
         let _ = file.and_then(|file| file.take(FIRST_CPU).read_to_end(&mut text));
         kind(&String::from_utf8_lossy(&text))
     });
     &KIND
 }
 
-/// Number of a kind that is not known.
+/// Number of an unknown kind.
 pub(super) const UNKNOWN: u32 = 0;
 
 /// Number of this machine's kind of CPU.
@@ -30,7 +32,8 @@ pub(super) fn own_cpu_number() -> u32 {
     *NUMBER
 }
 
-/// Number of a kind of CPU: bytes of its hash, shorter than its name in lists of thousands of stages.
+/// Number of a kind of CPU: the first bytes of its hash. Lists of thousands of stages contain it, because it
+/// is shorter than the name.
 pub(super) fn cpu_number(kind: &str) -> u32 {
     let [a, b, c, d, ..] = *blake3::hash(kind.as_bytes()).as_bytes();
     if kind.is_empty() { UNKNOWN } else { u32::from_le_bytes([a, b, c, d]) }

@@ -1,32 +1,33 @@
-//! Digests of files and folders by their bytes.
+//! Digests of the bytes of files and folders.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{Doing, Result};
+use callsheet_worker::error::{IoContext, Result};
 
-/// Bytes of a file that are hashed while the next ones are read.
+/// Bytes of a file that are hashed while the next chunk is read.
 const CHUNK: usize = 4 << 20;
 
-/// BLAKE3 of a file's bytes, on all cores where the file is large. It is read and not mapped: whoever
-/// cuts it short meanwhile would end this process.
+/// BLAKE3 digest of a file's bytes, computed on all cores if the file is large. The file is read, not mapped
+/// into memory: if another program truncated a mapped file, the system would kill this process.
 ///
 /// # Errors
-/// When it cannot be read.
+/// Returns an error if the file cannot be read.
 pub fn digest_file(path: &Path) -> Result<Digest> {
     let digest = digest_while(path, |_| true)?;
-    Ok(digest.expect("nobody stops it"))
+    Ok(digest.expect("the callback always returns true"))
 }
 
-/// [`digest_file`], which tells `go_on` of the bytes hashed, again and again; none if it says no.
+/// Computes [`digest_file`], and calls `go_on` with the number of bytes hashed so far after each chunk of a
+/// large file. Returns `None` if `go_on` returns false.
 ///
 /// # Errors
-/// When it cannot be read.
+/// Returns an error if the file cannot be read.
 pub(super) fn digest_while(path: &Path, go_on: impl FnMut(u64) -> bool) -> Result<Option<Digest>> {
-    let file = File::open(path).doing("cannot read", path)?;
-    digest_reader(file, go_on).doing("cannot read", path)
+    let file = File::open(path).io_context("cannot read", path)?;
+    digest_reader(file, go_on).io_context("cannot read", path)
 }
 
 fn digest_reader(mut file: File, mut go_on: impl FnMut(u64) -> bool) -> io::Result<Option<Digest>> {
@@ -55,10 +56,11 @@ fn fill(file: &mut File, buffer: &mut Vec<u8>) -> io::Result<()> {
     file.take(CHUNK as u64).read_to_end(buffer).map(drop)
 }
 
-/// BLAKE3 of the sorted names, lengths and digests of the files below a folder.
+/// BLAKE3 digest over the sorted files below a folder: the length of each name, the name, and the digest of
+/// the file.
 ///
 /// # Errors
-/// When something in it cannot be read, or is neither a file nor a folder.
+/// Returns an error if something in the folder cannot be read, or is neither a file nor a folder.
 pub fn digest_directory(path: &Path) -> Result<Digest> {
     let digest = |file: PathBuf| {
         let name = file.strip_prefix(path).unwrap_or(&file).to_string_lossy().into_owned();
@@ -67,7 +69,7 @@ pub fn digest_directory(path: &Path) -> Result<Digest> {
     Ok(digest_named(files_below(path)?.into_iter().map(digest).collect::<Result<Vec<_>>>()?))
 }
 
-/// One digest over files by name: [`digest_directory`] of files whose digests are known.
+/// Digest over named files in the given order, as [`digest_directory`] computes it.
 pub fn digest_named(files: impl IntoIterator<Item = (String, Digest)>) -> Digest {
     let mut hasher = blake3::Hasher::new();
     for (name, digest) in files {
@@ -80,21 +82,21 @@ pub fn digest_named(files: impl IntoIterator<Item = (String, Digest)>) -> Digest
 /// Every file below a folder, sorted.
 ///
 /// # Errors
-/// When a folder cannot be read, or something in it is neither a file nor a folder.
+/// Returns an error if a folder cannot be read, or contains something that is neither a file nor a folder.
 pub(super) fn files_below(path: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut open = vec![path.to_owned()];
     while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(&folder).doing("cannot list", &folder)? {
-            let entry = entry.doing("cannot list", &folder)?;
-            let kind = entry.file_type().doing("cannot read", entry.path())?;
+        for entry in fs::read_dir(&folder).io_context("cannot list", &folder)? {
+            let entry = entry.io_context("cannot list", &folder)?;
+            let kind = entry.file_type().io_context("cannot read", entry.path())?;
             if kind.is_dir() {
                 open.push(entry.path());
             } else if kind.is_file() {
                 files.push(entry.path());
             } else {
                 let odd = std::io::Error::other("neither a file nor a folder");
-                return Err(odd).doing("cannot keep", entry.path());
+                return Err(odd).io_context("cannot store", entry.path());
             }
         }
     }

@@ -1,32 +1,32 @@
-//! Lists, sizes and removes files.
+//! Listing, measuring and removing files.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use callsheet_worker::error::{Doing, Result};
+use callsheet_worker::error::{IoContext, Result};
 
 use super::digest::files_below;
 
-/// Sorted content of a folder; empty if there is none.
+/// Sorted paths of a folder's entries; empty if the folder does not exist.
 pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
     let mut paths = Vec::new();
-    for entry in fs::read_dir(folder).doing("cannot list", folder)? {
-        paths.push(entry.doing("cannot list", folder)?.path());
+    for entry in fs::read_dir(folder).io_context("cannot list", folder)? {
+        paths.push(entry.io_context("cannot list", folder)?.path());
     }
     paths.sort();
     Ok(paths)
 }
 
-/// Every file below a folder; none if there is no folder.
+/// Every file below a folder; empty if the folder does not exist.
 pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     if folder.is_dir() { files_below(folder) } else { Ok(Vec::new()) }
 }
 
-/// Bytes of a file or of what is below a folder; 0 if there is neither.
+/// Size of a file, or of everything below a folder, in bytes; 0 if the path does not exist.
 pub(super) fn size(path: &Path) -> Result<u64> {
     if path.is_dir() {
         return entries(path)?.iter().map(|inside| size(inside)).sum();
@@ -34,11 +34,11 @@ pub(super) fn size(path: &Path) -> Result<u64> {
     Ok(fs::symlink_metadata(path).map_or(0, |found| found.len()))
 }
 
-/// Removes a file or a folder, if it is there.
+/// Removes a file or a folder, if it exists.
 pub(super) fn remove(path: &Path) -> Result<()> {
     let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).doing("cannot remove", path),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).io_context("cannot remove", path),
         _ => Ok(()),
     }
 }

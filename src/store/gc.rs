@@ -14,40 +14,41 @@ use super::object::Object;
 use super::orphans::Orphan;
 use super::root::Store;
 
-/// Content of the store that would be removed.
+/// Content of the store that garbage collection would remove.
 #[derive(Debug, Default)]
 pub struct Garbage {
-    /// Records, with the seconds it took to make what they name and the bytes that go with them.
+    /// Keys of records, each with the seconds that its action took and the bytes that its removal frees.
     pub records: Vec<(Digest, f64, u64)>,
-    /// Latest actions to forget.
+    /// Latest actions to forget, because no pipeline declares their stages.
     pub orphans: BTreeSet<Orphan>,
     /// Files and folders to remove, with their sizes.
     pub paths: Vec<(PathBuf, u64)>,
 }
 
 impl Garbage {
-    /// Bytes that removing it frees.
+    /// Bytes that removing the garbage frees.
     pub fn bytes(&self) -> u64 {
         self.paths.iter().map(|(_, bytes)| bytes).sum()
     }
 }
 
 impl Store {
-    /// What nothing needs, `orphans` aside. With a `budget` in bytes, only as much of it as brings the objects down to
-    /// that, those first that are recomputed in the fewest seconds per byte.
+    /// Returns unreferenced content, as if `orphans` were forgotten already. With a `budget` in bytes,
+    /// includes only as many records as are necessary to reduce the objects to the budget. Records that take
+    /// the fewest seconds per byte to recompute come first.
     ///
     /// # Errors
-    /// When the store cannot be listed.
+    /// Returns an error if the store cannot be listed, or if a pin or a file of latest actions is unreadable.
     pub fn garbage(&self, budget: Option<u64>, orphans: BTreeSet<Orphan>) -> Result<Garbage> {
         let inventory = self.inventory_without(&orphans)?;
         if let Some(lost) = inventory.lost.first() {
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::Unreadable,
                 format!(
-                    "{} cannot be read: what it needs is not known, so nothing is removed",
+                    "{} cannot be read, so the results that it needs are unknown; nothing is removed",
                     lost.display()
                 ),
-                "`callsheet verify --heal` removes it; then run the pipeline, or pin anew",
+                "run `callsheet verify --heal` to remove it, then run the pipeline or pin again",
             ));
         }
         let mut kept: BTreeSet<Digest> = inventory.records.keys().copied().collect();
@@ -93,7 +94,7 @@ impl Store {
         Ok(garbage)
     }
 
-    /// Segments of pools that no record is of: a run that was killed had computed them.
+    /// Names of segments in pools without a record: a run computed their rows, but did not finish the table.
     fn unfinished(&self, inventory: &Inventory) -> Result<Vec<String>> {
         let finished: BTreeSet<String> =
             inventory.records.values().filter_map(|record| Some(record.key.pool()?.to_string())).collect();
@@ -105,7 +106,7 @@ impl Store {
         Ok(open.map(|(_, segment)| segment).collect())
     }
 
-    /// Every file of row digests, and the name of the segment that it is of.
+    /// Every file of row digests, with the name of its segment.
     fn row_digests(&self) -> Result<impl Iterator<Item = (PathBuf, String)>> {
         let paths = files(&self.shared.path("rows"))?.into_iter();
         Ok(paths.map(|path| {
@@ -114,8 +115,8 @@ impl Store {
         }))
     }
 
-    /// Checkpoints of what is finished and not kept, logs of runs that made nothing that is kept, and
-    /// drafts that a killed run left.
+    /// Checkpoints of finished actions whose records are not kept, folders of runs without a kept result, and
+    /// drafts that killed runs left behind.
     fn leftovers(&self, inventory: &Inventory, kept: &BTreeSet<Digest>) -> Result<Vec<PathBuf>> {
         let kept = kept.iter().filter_map(|key| inventory.records.get(key));
         let (mut scratch, mut runs) = (BTreeSet::new(), BTreeSet::new());
@@ -123,7 +124,7 @@ impl Store {
             scratch.insert(record.key.scratch_digest().to_string());
             runs.insert(record.provenance.run.clone());
         }
-        // Checkpoints without any record are of something that is not finished.
+        // Checkpoints without any record belong to an unfinished action, which can resume from them.
         let all = inventory.records.values().map(|record| record.key.scratch_digest().to_string());
         let finished: BTreeSet<String> = all.filter(|name| !scratch.contains(name)).collect();
         let named = |path: &PathBuf, known: &BTreeSet<String>| {
@@ -142,35 +143,36 @@ impl Store {
         Ok(paths)
     }
 
-    /// Removes garbage; the caller holds [`Store::exclusive`].
+    /// Removes garbage. The caller must hold [`Store::exclusive`].
     ///
     /// # Errors
-    /// When the file system refuses.
+    /// Returns an error if a file cannot be removed.
     pub fn remove(&self, garbage: &Garbage) -> Result<()> {
         self.forget(&garbage.orphans)?;
-        // Records first: what is removed half-way is a miss, never a damaged hit.
+        // Records are removed first, so that an interrupted removal causes a cache miss, never a damaged hit.
         garbage.paths.iter().try_for_each(|(path, _)| remove(path))
     }
 
-    /// Keeps runs out, which hold [`Store::shared`].
+    /// Locks the store against runs, which hold [`Store::shared`].
     ///
     /// # Errors
-    /// When a run is at work.
+    /// Returns an error if a run is in progress, or the store cannot be written.
     pub fn exclusive(&self) -> Result<Lock> {
         self.create()?;
         Lock::try_take(self.shared.path("locks/store.lock"), true)?.ok_or_else(|| {
-            Error::refused(
+            Error::user_error(
                 Code::Busy,
-                "a run is at work in this store",
-                "wait for its end, or stop it with Ctrl-C",
+                "a run is in progress in this store",
+                "wait until the run ends, or stop it with Ctrl-C",
             )
         })
     }
 
-    /// Keeps the garbage collector out. Makes the store's folders if the one of the locks is missing.
+    /// Locks the store against garbage collection. Creates the store's folders if the folder of locks is
+    /// missing.
     ///
     /// # Errors
-    /// When it is at work, or the store cannot be written.
+    /// Returns an error if garbage collection is in progress, or the store cannot be written.
     pub fn shared(&self) -> Result<Lock> {
         let path = self.shared.path("locks/store.lock");
         let lock = Lock::try_take(path.clone(), false).or_else(|error| {
@@ -181,12 +183,12 @@ impl Store {
             Lock::try_take(path, false)
         });
         lock?.ok_or_else(|| {
-            Error::refused(Code::Busy, "the store is being cleaned", "wait until `callsheet gc` is done")
+            Error::user_error(Code::Busy, "the store is being cleaned", "wait until `callsheet gc` is done")
         })
     }
 }
 
-/// Unreferenced records, those first that are recomputed in the fewest seconds per byte.
+/// Keys of unreferenced records; those that take the fewest seconds per byte to recompute come first.
 fn unneeded(inventory: &Inventory) -> Vec<Digest> {
     let unneeded = inventory.records.iter().filter(|(key, _)| !inventory.needed.contains(key));
     let mut worth: Vec<(f64, Digest)> = unneeded

@@ -1,4 +1,4 @@
-//! Content of the store: records, objects, what is needed, and what it would cost to recompute the rest.
+//! Content of the store: records, objects, and the keys and objects that are needed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,7 +9,7 @@ use callsheet_worker::digest::Digest;
 use callsheet_worker::error::Result;
 
 use super::files::{entries, files, size};
-use super::heads::Heads;
+use super::latest::LatestResults;
 use super::object::Object;
 use super::orphans::Orphan;
 use super::record::Record;
@@ -20,15 +20,15 @@ use super::root::{Store, read_json};
 pub struct Inventory {
     /// Readable records by key.
     pub records: BTreeMap<Digest, Record>,
-    /// Files among the records that are no record of this version.
+    /// Files in the folder of records that are not records of this version.
     pub unreadable: Vec<PathBuf>,
-    /// Objects by the digest of their bytes, as it is in their names, with their sizes on the disk.
+    /// Sizes of objects on disk in bytes, by name: the digest of the object's bytes.
     pub objects: BTreeMap<String, u64>,
-    /// Latest actions and pins that cannot be read.
+    /// Files of latest actions and pins that cannot be read.
     pub lost: Vec<PathBuf>,
-    /// Keys of the latest actions, of pins, and of what made the objects in `shown`.
+    /// Keys of the latest actions, of pins, and of the actions whose outputs are in `shown`.
     pub needed: BTreeSet<Digest>,
-    /// Names of objects that `data/out` or a latest action shows.
+    /// Names of objects to which a link in `data/out` leads, or which a latest action names.
     pub shown: BTreeSet<String>,
 }
 
@@ -36,12 +36,12 @@ impl Store {
     /// Lists the store.
     ///
     /// # Errors
-    /// When a folder of it cannot be read.
+    /// Returns an error if a folder of the store cannot be read.
     pub fn inventory(&self) -> Result<Inventory> {
         self.inventory_without(&BTreeSet::new())
     }
 
-    /// The store as it will be once these are forgotten.
+    /// Lists the store as it will be once `orphans` are forgotten.
     pub(super) fn inventory_without(&self, orphans: &BTreeSet<Orphan>) -> Result<Inventory> {
         let mut inventory = Inventory::default();
         for path in entries(&self.shared.path("actions"))? {
@@ -62,7 +62,7 @@ impl Store {
             }
         }
         for path in files(&self.workspace.path("heads"))? {
-            let Some(heads) = read_json::<Heads>(&path) else {
+            let Some(heads) = read_json::<LatestResults>(&path) else {
                 inventory.lost.push(path);
                 continue;
             };
@@ -79,7 +79,7 @@ impl Store {
                 None => inventory.lost.push(path),
             }
         }
-        // A run that was killed has shown what it made, and no more.
+        // A killed run has linked its results in `data/out`, but has not updated the latest actions.
         let gone: BTreeSet<&Path> =
             orphans.iter().flat_map(|orphan| &orphan.shown).map(PathBuf::as_path).collect();
         links(&self.workspace.path("../out"), &gone, &mut inventory.shown)?;
@@ -93,13 +93,13 @@ impl Store {
 }
 
 impl Inventory {
-    /// Names of the objects that records with these keys made.
+    /// Names of the objects in the records with these keys.
     pub fn objects_of<'a>(&'a self, keys: impl IntoIterator<Item = &'a Digest>) -> BTreeSet<String> {
         let records = keys.into_iter().filter_map(|key| self.records.get(key));
         records.flat_map(|record| record.outputs.values()).flat_map(Object::names).collect()
     }
 
-    /// Every object that a record names, with the stage that made it.
+    /// Every object that a record names, with the stage instance that computed it.
     pub fn made(&self) -> impl Iterator<Item = (&str, &Object)> {
         self.records.values().flat_map(|record| {
             record.outputs.values().map(|object| (record.provenance.stage.as_str(), object))
@@ -107,7 +107,8 @@ impl Inventory {
     }
 }
 
-/// Bytes of an object that are not another's: a table of segments has links to them.
+/// Bytes that belong to one object only. A table of segments contains hard links to segments, which are
+/// objects of their own.
 fn own_size(path: &Path) -> Result<u64> {
     if !path.is_dir() {
         return size(path);
@@ -117,7 +118,7 @@ fn own_size(path: &Path) -> Result<u64> {
     Ok(files(path)?.iter().map(own).sum())
 }
 
-/// Names of what the links below a folder lead to, but for those in `gone`.
+/// Adds the names of the objects to which the links below a folder lead, except for the links in `gone`.
 fn links(folder: &Path, gone: &BTreeSet<&Path>, names: &mut BTreeSet<String>) -> Result<()> {
     for path in entries(folder)?.into_iter().filter(|path| !gone.contains(path.as_path())) {
         if let Ok(target) = fs::read_link(&path) {

@@ -1,5 +1,5 @@
-//! Locks that die with their process: an advisory lock on an open file, never a file's existence.
-//! An action's lock is the draft of its record: one file less to make and to remove for each.
+//! Locks that end with their process: advisory locks on open files. The existence of a file is never a lock.
+//! The lock of an action is the draft of its record, which saves one file per action.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Seek, Write};
@@ -9,14 +9,14 @@ use std::thread;
 use std::time::Duration;
 
 use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{Doing, Result};
+use callsheet_worker::error::{IoContext, Result};
 
 use super::root::Store;
 
 /// Pause between two attempts to take a lock that another process holds.
 const POLL: Duration = Duration::from_millis(20);
 
-/// A lock held until dropped.
+/// Lock that is held until it is dropped.
 #[derive(Debug)]
 pub struct Lock {
     path: PathBuf,
@@ -25,14 +25,14 @@ pub struct Lock {
 
 /// Name of a lock.
 pub enum LockName<'a> {
-    /// Checkpoints of a training, shared by its budgets.
+    /// Checkpoints of a training, which all its budgets share.
     Scratch(&'a Digest),
     /// Rows of a pool.
     Rows(&'a Digest),
-    /// Life of a run, by its id.
+    /// Run that is alive, by its id.
     Run(&'a str),
     /// Latest results.
-    Heads,
+    LatestResults,
     /// Digests of raw files.
     Sources,
     /// Verdicts on a dataset.
@@ -40,11 +40,11 @@ pub enum LockName<'a> {
 }
 
 impl Store {
-    /// Takes the lock `name` for `holder`. While another holds it, `waiting` is told who, again and
-    /// again; none if it says no.
+    /// Takes the lock `name` for `holder`. While another process holds the lock, calls `waiting` with the
+    /// name of its holder before every further attempt. Returns `None` if `waiting` returns false.
     ///
     /// # Errors
-    /// When the lock file cannot be made or locked.
+    /// Returns an error if the lock file cannot be created or locked.
     pub fn lock(
         &self,
         name: &LockName,
@@ -54,7 +54,7 @@ impl Store {
         Lock::take(self.lock_path(name), holder, waiting)
     }
 
-    /// Returns true if a living process holds the lock `name`.
+    /// Returns true if a running process holds the lock `name`.
     pub fn locked(&self, name: &LockName) -> bool {
         let file = File::open(self.lock_path(name));
         file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
@@ -65,7 +65,7 @@ impl Store {
             LockName::Scratch(digest) => (&self.shared, format!("scratch-{digest}")),
             LockName::Rows(pool) => (&self.shared, format!("rows-{pool}")),
             LockName::Run(id) => (&self.shared, format!("run-{id}")),
-            LockName::Heads => (&self.workspace, "heads".to_owned()),
+            LockName::LatestResults => (&self.workspace, "heads".to_owned()),
             LockName::Sources => (&self.workspace, "sources".to_owned()),
             LockName::Curation(dataset) => (&self.workspace, format!("curation-{dataset}")),
         };
@@ -74,7 +74,7 @@ impl Store {
 }
 
 impl Lock {
-    /// Takes the lock on the file at `path`, which is made for it.
+    /// Takes the lock on the file at `path`, and creates the file if it does not exist.
     pub(super) fn take(
         path: PathBuf,
         holder: &str,
@@ -82,7 +82,7 @@ impl Lock {
     ) -> Result<Option<Self>> {
         loop {
             let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-            let mut file = file.doing("cannot open", &path)?;
+            let mut file = file.io_context("cannot open", &path)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
@@ -92,42 +92,42 @@ impl Lock {
                     thread::sleep(POLL);
                     continue;
                 }
-                Err(TryLockError::Error(error)) => return Err(error).doing("cannot lock", &path),
+                Err(TryLockError::Error(error)) => return Err(error).io_context("cannot lock", &path),
             }
-            // Its last holder has removed the file: what was locked is out of reach for others.
-            let locked = file.metadata().doing("cannot lock", &path)?;
+            // If the last holder has removed the file, other processes cannot see this lock: try again.
+            let locked = file.metadata().io_context("cannot lock", &path)?;
             if !fs::metadata(&path).is_ok_and(|there| there.ino() == locked.ino()) {
                 continue;
             }
-            // Only to tell those who wait: a full disk is found out about where it matters.
+            // The name only informs waiting processes, so a failure (a full disk) is ignored here.
             let _ = file.set_len(0).and_then(|()| file.write_all(holder.as_bytes()));
             return Ok(Some(Self { path, file }));
         }
     }
 
-    /// Takes the lock on a file that stays, alone or with others who do not want it alone; none if
-    /// that is not possible now.
+    /// Takes the lock on a permanent file: exclusively if `alone`, otherwise shared. Returns `None` if
+    /// another process holds a lock that excludes this one.
     pub(super) fn try_take(path: PathBuf, alone: bool) -> Result<Option<Self>> {
         let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-        let file = file.doing("cannot open", &path)?;
+        let file = file.io_context("cannot open", &path)?;
         match if alone { file.try_lock() } else { file.try_lock_shared() } {
             Ok(()) => Ok(Some(Self { path: PathBuf::new(), file })),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error).doing("cannot lock", &path),
+            Err(TryLockError::Error(error)) => Err(error).io_context("cannot lock", &path),
         }
     }
 
-    /// Turns the lock's file into the file at `to`, with `text` in it, so that a reader sees all of
-    /// it or none.
+    /// Writes `text` to the lock's file and renames the file to `to`, so that a reader sees all of the text
+    /// or none.
     ///
     /// # Errors
-    /// When the file system refuses.
+    /// Returns an error if the file cannot be written or renamed.
     pub(super) fn turn_into(mut self, to: &Path, text: &[u8]) -> Result<()> {
         let write =
             self.file.rewind().and_then(|()| self.file.set_len(0)).and_then(|()| self.file.write_all(text));
-        write.doing("cannot write", &self.path)?;
-        fs::rename(&self.path, to).doing("cannot write", to)?;
-        // There is nothing left to remove.
+        write.io_context("cannot write", &self.path)?;
+        fs::rename(&self.path, to).io_context("cannot write", to)?;
+        // The lock's file has been renamed, so `drop` must not remove it.
         self.path = PathBuf::new();
         Ok(())
     }
@@ -135,7 +135,8 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // While it is still locked, so that nobody's fresh file is removed.
+        // The file is removed while it is still locked, so that the new file of another process is never
+        // removed.
         if !self.path.as_os_str().is_empty() {
             let _ = fs::remove_file(&self.path);
         }

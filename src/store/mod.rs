@@ -1,30 +1,29 @@
-//! The store: objects by content digest, one record per action, runs, scratch folders, locks.
+//! The store: objects by the digest of their bytes, one record per action, runs, scratch folders, locks.
 //!
 //! ```text
 //! objects/ab/abcd…        an artifact under the digest of its bytes, read-only
-//! actions/abcd….json      what an action made of what ([`Record`])
-//! heads/<pipeline>/<dataset>.json   the latest action of each stage ([`Head`]), packed
-//! runs/<id>/              a run: run.json, events.ndjson, what its workers wrote in logs/, drew in images/, and
-//!                         measured in tensorboard/
+//! actions/abcd….json      key, outputs and provenance of an action ([`Record`])
+//! heads/<pipeline>/<dataset>.json   the latest action of each stage ([`LatestResult`]), in one file
+//! runs/<id>/              a run: run.json, events.ndjson, and its workers' logs/, images/ and tensorboard/
 //! rows/<pool>/abcd…       digests of the rows of a segment ([`Segment`])
 //! scratch/abcd…/          checkpoints of long stages
-//! actions/abcd….draft     held while an action runs; dies with its process, becomes the record
-//! locks/                  locks of runs and scratch folders
-//! staging/<run>/          being written; moved into place by a rename
-//! pins/<name>.json        keys that are never garbage
+//! actions/abcd….draft     lock of a running action, which ends with its process; becomes the record
+//! locks/                  all other locks ([`LockName`])
+//! staging/<run>/          files that are being written; a rename moves them into place
+//! pins/<name>.json        keys of results that are never garbage
 //! sources.json            digests of raw files by path, inode, size, mtime and ctime
 //! ```
 //!
-//! Nothing here is ever half-visible. Artifacts are written to `staging/`, renamed, and on the disk
-//! ([`Store::sync`]) before a record names them. JSON is renamed into place without being synced: a
-//! power cut leaves it whole, old, or unreadable, and to a cache that is a miss.
+//! No reader ever sees a half-written file. Artifacts are written to `staging/`, renamed into place, and
+//! synced to disk ([`Store::sync`]) before a record names them. JSON is renamed into place without a sync:
+//! after a power cut it is complete, old or unreadable, and the cache treats an unreadable file as a miss.
 
 mod cpu;
 mod digest;
 mod files;
 mod gc;
-mod heads;
 mod inventory;
+mod latest;
 mod lock;
 mod object;
 mod orphans;
@@ -48,8 +47,8 @@ mod view;
 pub use cpu::cpu_kind;
 pub use digest::{digest_directory, digest_file, digest_named};
 pub use gc::Garbage;
-pub use heads::{Head, Heads};
 pub use inventory::Inventory;
+pub use latest::{LatestResult, LatestResults};
 pub use lock::{Lock, LockName};
 pub use object::Object;
 pub use orphans::Orphan;

@@ -1,37 +1,37 @@
-//! Objects: artifacts under the digest of their content.
+//! Objects: artifacts, stored under the digest of their bytes.
 
 use callsheet_worker::digest::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::declare::ArtifactKind;
 
-/// Facts about an object, apart from its bytes.
+/// Description of an object, without its bytes.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Object {
     /// Kind of the artifact.
     pub kind: ArtifactKind,
-    /// Digest of what it means; for a table of its schema and rows.
+    /// Digest of the content; for a table, of its schema and rows.
     pub content: Digest,
-    /// Digest of its bytes.
+    /// Digest of the bytes.
     pub bytes: Digest,
     /// Size in bytes.
     pub size: u64,
-    /// Files in it; 1 unless it is a folder.
+    /// Number of files; 1 unless the object is a folder.
     pub files: u64,
-    /// Rows, of a table.
+    /// Number of rows, if the object is a table.
     pub rows: Option<u64>,
-    /// Digests of the bytes of its segments, of a table that is a folder of them.
+    /// Digests of the bytes of the segments, if the object is a table that consists of segments.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Digest>,
 }
 
 impl Object {
-    /// Returns true if it is a folder on the disk.
+    /// Returns true if the object is a folder on disk.
     pub fn is_folder(&self) -> bool {
         self.kind == ArtifactKind::Directory || !self.parts.is_empty()
     }
 
-    /// Names of everything in the store that it is made of.
+    /// Names in the store of the object and of its segments.
     pub fn names(&self) -> impl Iterator<Item = String> {
         std::iter::once(&self.bytes).chain(&self.parts).map(Digest::to_string)
     }

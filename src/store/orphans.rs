@@ -1,5 +1,5 @@
-//! Latest actions of stages that no pipeline declares any more: a stage was renamed, a value of a
-//! `foreach` taken out, a pipeline deleted.
+//! Latest actions of stages that no pipeline declares any more, because a stage was renamed, a value of a
+//! `foreach` removed, or a pipeline deleted.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,31 +8,31 @@ use std::path::{Path, PathBuf};
 use callsheet_worker::error::Result;
 
 use super::files::{files, remove};
-use super::heads::Heads;
+use super::latest::LatestResults;
 use super::root::{Store, read_json};
 use super::view::out;
 
-/// One of them.
+/// Latest action of a stage that is not declared any more.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Orphan {
-    /// The file of latest actions that holds it.
+    /// File of latest actions that contains this action.
     pub heads: PathBuf,
-    /// The stage instance.
+    /// Name of the stage instance.
     pub stage: String,
-    /// The pipeline and the dataset that it was run for.
+    /// Pipeline for which the stage ran.
     pub pipeline: String,
-    /// The dataset; empty if there was none.
+    /// Dataset for which the stage ran; empty if there was none.
     pub dataset: String,
-    /// The links that show what it made.
+    /// Links in `data/out` to the outputs of the action.
     pub shown: Vec<PathBuf>,
 }
 
 impl Store {
-    /// Latest actions whose stage is not among those that `declared` says a pipeline has over a
+    /// Latest actions of stages that are not declared. `declared` returns the stages of a pipeline over a
     /// dataset.
     ///
     /// # Errors
-    /// When the store cannot be listed, or `declared` cannot say.
+    /// Returns an error if the store cannot be listed, or `declared` fails.
     pub fn orphans(
         &self,
         declared: impl Fn(&str, &str) -> Result<BTreeSet<String>>,
@@ -41,7 +41,9 @@ impl Store {
         let mut orphans = BTreeSet::new();
         for path in files(&folder)? {
             let name = path.strip_prefix(&folder).unwrap_or(&path).with_extension("");
-            let (Some(heads), Some(name)) = (read_json::<Heads>(&path), name.to_str()) else { continue };
+            let (Some(heads), Some(name)) = (read_json::<LatestResults>(&path), name.to_str()) else {
+                continue;
+            };
             let (pipeline, dataset) = name.split_once('/').unwrap_or((name, ""));
             let declared = declared(pipeline, dataset)?;
             let out = out(&self.workspace.path(".."), pipeline, dataset);
@@ -57,21 +59,22 @@ impl Store {
         Ok(orphans)
     }
 
-    /// Forgets them, and takes away what shows them; the caller holds [`Store::exclusive`].
+    /// Forgets latest actions, and removes the links to their outputs. The caller must hold
+    /// [`Store::exclusive`].
     ///
     /// # Errors
-    /// When the store cannot be written.
+    /// Returns an error if the store cannot be written.
     pub fn forget(&self, orphans: &BTreeSet<Orphan>) -> Result<()> {
         let paths: BTreeSet<&Path> = orphans.iter().map(|orphan| orphan.heads.as_path()).collect();
         for path in paths {
-            let Some(mut heads) = read_json::<Heads>(path) else { continue };
+            let Some(mut heads) = read_json::<LatestResults>(path) else { continue };
             let gone = orphans.iter().filter(|orphan| orphan.heads == path);
             gone.for_each(|orphan| heads.remove(&orphan.stage));
             self.workspace.write_json(path, &heads)?;
         }
         for link in orphans.iter().flat_map(|orphan| &orphan.shown).filter(|path| path.is_symlink()) {
             remove(link)?;
-            // What else is there is not ours to take away.
+            // This removes only an empty folder: other files in it do not belong to callsheet.
             let _ = link.parent().map(fs::remove_dir);
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex};
 
-/// Syncs begun and ended.
+/// Syncs that have begun and ended.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     pub(super) state: Mutex<State>,

@@ -6,20 +6,20 @@ use std::path::PathBuf;
 
 use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{Doing, Error, Result};
+use callsheet_worker::error::{Error, IoContext, Result};
 
 use super::files::entries;
 use super::root::Store;
 use crate::declare::{NAME_RULE, is_name};
 
 impl Store {
-    /// Keeps the results with these keys under a name; an older pin of the name is replaced.
+    /// Pins the results with these keys under a name. Replaces an older pin with that name.
     ///
     /// # Errors
-    /// When the name is not plain, or the store cannot be written.
+    /// Returns an error if the name is not valid, or the store cannot be written.
     pub fn pin(&self, name: &str, keys: &BTreeSet<Digest>) -> Result<()> {
         if !is_name(name) {
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::InvalidValue,
                 format!("`{name}` is not a valid name of a pin"),
                 NAME_RULE,
@@ -32,7 +32,7 @@ impl Store {
     /// Names of the pins, sorted.
     ///
     /// # Errors
-    /// When they cannot be listed.
+    /// Returns an error if the pins cannot be listed.
     pub fn pins(&self) -> Result<Vec<String>> {
         let paths = entries(&self.workspace.path("pins"))?;
         Ok(paths.iter().filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect())
@@ -41,10 +41,10 @@ impl Store {
     /// Removes a pin.
     ///
     /// # Errors
-    /// When there is none, or the file system refuses.
+    /// Returns an error if the pin does not exist, or its file cannot be removed.
     pub fn unpin(&self, name: &str) -> Result<()> {
         let path = self.pin_path(name);
-        fs::remove_file(&path).doing("cannot remove", path)
+        fs::remove_file(&path).io_context("cannot remove", path)
     }
 
     fn pin_path(&self, name: &str) -> PathBuf {

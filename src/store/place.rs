@@ -1,4 +1,4 @@
-//! Puts objects where they belong, read-only.
+//! Moves objects to their place in the store, read-only.
 
 use std::fs::{self, File, FileTimes};
 use std::io;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{Doing, Result};
+use callsheet_worker::error::{IoContext, Result};
 use callsheet_worker::table;
 
 use super::digest::{digest_directory, digest_file, files_below};
@@ -17,8 +17,8 @@ use super::object::Object;
 use super::root::Store;
 use crate::declare::ArtifactKind;
 
-/// Modification time of every file in the store: 1 January 2000. Whoever writes to one moves it,
-/// so that a look tells tampering; a copy of the store that keeps times stays valid.
+/// Modification time of every file in the store: 1 January 2000. A write changes this time, so reading the
+/// time suffices to detect the write. A copy of the store that preserves times stays valid.
 const MODIFIED: Duration = Duration::from_secs(946_684_800);
 
 /// Path of an object that can be read on this machine.
@@ -51,23 +51,24 @@ impl Store {
         LocalPath(self.object_path(object))
     }
 
-    /// Where an object lies: under the digest of its bytes. Tables of equal rows and different
-    /// footers are two objects of one content.
+    /// Path of an object, which is named by the digest of its bytes. Two tables with equal rows and different
+    /// footers are two objects with one content digest.
     pub(super) fn object_path(&self, object: &Object) -> PathBuf {
         let name = object.bytes.to_string();
         self.shared.path("objects").join(&name[..2]).join(name)
     }
 
-    /// Returns true if the object is there and looks untouched.
+    /// Returns true if the object exists with the recorded size and number of files, and no file was written
+    /// since it was sealed. Does not hash the object.
     pub fn intact(&self, object: &Object) -> bool {
         let found = look(&self.object_path(object), object.is_folder());
-        found.is_ok_and(|found| found == Look { size: object.size, files: object.files, sealed: true })
+        found.is_ok_and(|found| found == TreeStat { size: object.size, files: object.files, sealed: true })
     }
 
-    /// Moves a finished artifact into the store; an intact object of equal bytes stays as it is.
+    /// Moves a finished artifact into the store. An intact object with equal bytes is kept instead.
     ///
     /// # Errors
-    /// When the artifact cannot be read, or the store cannot be written.
+    /// Returns an error if the artifact cannot be read, or the store cannot be written.
     pub fn publish(&self, kind: ArtifactKind, from: &Path) -> Result<Object> {
         let bytes = digest_bytes(kind == ArtifactKind::Directory, from)?;
         let (content, rows) = match kind {
@@ -75,17 +76,17 @@ impl Store {
             ArtifactKind::File | ArtifactKind::Files | ArtifactKind::Directory => (bytes, None),
         };
         seal(from)?;
-        let Look { size, files, .. } =
-            look(from, kind == ArtifactKind::Directory).doing("cannot read", from)?;
+        let TreeStat { size, files, .. } =
+            look(from, kind == ArtifactKind::Directory).io_context("cannot read", from)?;
         let object = Object { kind, content, bytes, size, files, rows, parts: Vec::new() };
         self.place(from, &object)?;
         Ok(object)
     }
 
-    /// Moves what is finished and sealed to where it belongs.
+    /// Moves a finished and sealed artifact to its place in the store.
     pub(super) fn place(&self, from: &Path, object: &Object) -> Result<()> {
         let path = self.object_path(object);
-        // Actions of different keys may publish equal bytes at once: whoever comes first is right.
+        // Actions with different keys may publish equal bytes at the same time. The first object is kept.
         for _ in 0..ATTEMPTS {
             if self.intact(object) {
                 return remove(from);
@@ -93,16 +94,16 @@ impl Store {
             if fs::rename(from, &path).is_ok() {
                 return Ok(());
             }
-            // There is no shelf yet, or what lies there is damaged.
+            // The folder does not exist yet, or the object in it is damaged.
             let shelf = path.parent().unwrap_or(&path);
-            fs::create_dir_all(shelf).doing("cannot create", shelf)?;
+            fs::create_dir_all(shelf).io_context("cannot create", shelf)?;
             remove(&path)?;
         }
-        fs::rename(from, &path).doing("cannot write", &path)
+        fs::rename(from, &path).io_context("cannot write", &path)
     }
 }
 
-/// Tries to put an object where others may be putting the same.
+/// Attempts to place an object while other actions may be placing an equal one.
 const ATTEMPTS: usize = 3;
 
 /// Digest of an artifact's bytes.
@@ -111,16 +112,16 @@ pub(super) fn digest_bytes(folder: bool, path: &Path) -> Result<Digest> {
 }
 
 #[derive(Default, PartialEq)]
-pub(super) struct Look {
+pub(super) struct TreeStat {
     pub size: u64,
     pub files: u64,
     pub sealed: bool,
 }
 
-/// Sizes, and whether every file has the store's modification time.
-pub(super) fn look(path: &Path, folder: bool) -> io::Result<Look> {
+/// Total size and number of the files; `sealed` if every file has the store's modification time.
+pub(super) fn look(path: &Path, folder: bool) -> io::Result<TreeStat> {
     let files = if folder { files_below(path).map_err(io::Error::other)? } else { vec![path.to_owned()] };
-    let mut all = Look { size: 0, files: 0, sealed: true };
+    let mut all = TreeStat { size: 0, files: 0, sealed: true };
     for file in files {
         let found = fs::symlink_metadata(&file)?;
         all.size += found.len();
@@ -130,21 +131,21 @@ pub(super) fn look(path: &Path, folder: bool) -> io::Result<Look> {
     Ok(all)
 }
 
-/// Makes every file read-only and gives it the store's modification time. Folders stay writable,
-/// so that they can be removed.
+/// Makes every file read-only and sets its modification time to that of the store. Folders stay writable, so
+/// that they can be removed.
 pub(super) fn seal(path: &Path) -> Result<()> {
     let files = if path.is_dir() { files_below(path)? } else { vec![path.to_owned()] };
     for path in files {
-        // A file with another name is somebody else's too.
-        if fs::metadata(&path).doing("cannot read", &path)?.nlink() > 1 {
+        // A file with a second hard link may belong to another program, so a copy of it is sealed.
+        if fs::metadata(&path).io_context("cannot read", &path)?.nlink() > 1 {
             let copy = path.with_extension("callsheet-copy");
-            fs::copy(&path, &copy).doing("cannot copy", &path)?;
-            fs::rename(&copy, &path).doing("cannot write", &path)?;
+            fs::copy(&path, &copy).io_context("cannot copy", &path)?;
+            fs::rename(&copy, &path).io_context("cannot write", &path)?;
         }
-        let file = File::open(&path).doing("cannot read", &path)?;
+        let file = File::open(&path).io_context("cannot read", &path)?;
         let times = FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + MODIFIED);
-        file.set_times(times).doing("cannot protect", &path)?;
-        file.set_permissions(fs::Permissions::from_mode(0o444)).doing("cannot protect", &path)?;
+        file.set_times(times).io_context("cannot protect", &path)?;
+        file.set_permissions(fs::Permissions::from_mode(0o444)).io_context("cannot protect", &path)?;
     }
     Ok(())
 }

@@ -6,10 +6,10 @@ use callsheet_worker::digest::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Origin of a result; none of it is in the key.
+/// Origin of a result. It is not part of the action key.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub struct Provenance {
-    /// Instance, pipeline, dataset and profile it was made for.
+    /// Name of the stage instance.
     pub stage: String,
     /// Name of the pipeline.
     pub pipeline: String,
@@ -17,15 +17,15 @@ pub struct Provenance {
     pub dataset: String,
     /// Name of the profile.
     pub profile: String,
-    /// The run that made it.
+    /// Id of the run that computed the result.
     pub run: String,
-    /// Start, in seconds since 1970 UTC.
+    /// Start of the action, in seconds since 1 January 1970 UTC.
     pub started: u64,
-    /// Seconds from start to published.
+    /// Seconds from the start of the action until its outputs were published.
     pub seconds: f64,
-    /// Largest resident size of the worker, in bytes.
+    /// Peak resident memory of the worker, in bytes.
     pub peak_memory: Option<u64>,
-    /// CPUs it was given.
+    /// Number of CPUs assigned to the worker.
     pub cpus: usize,
     /// Model and instructions of the CPUs; empty if not known.
     #[serde(default)]
@@ -34,13 +34,13 @@ pub struct Provenance {
     pub execution: BTreeMap<String, Value>,
     /// Host name.
     pub host: String,
-    /// Git revision of the project, with `+` if the tree was changed.
+    /// Git revision of the project, followed by `+` if the working tree had changes.
     pub revision: Option<String>,
     /// Version of callsheet.
     pub callsheet: String,
-    /// Raw files it read, with their digests.
+    /// Raw files that the action read, with their digests.
     pub sources: BTreeMap<String, Digest>,
-    /// Rows that were computed, of a row-wise stage; the others were in the store.
+    /// Number of rows that a row-wise stage computed; the others were in the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub computed_rows: Option<u64>,
 }

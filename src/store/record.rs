@@ -1,4 +1,4 @@
-//! Action records: what was made of what, by whom, how.
+//! Action records: keys, outputs and provenance of actions.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use callsheet_worker::error::Result;
 use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
-use super::heads::Head;
+use super::latest::LatestResult;
 use super::lock::Lock;
 use super::object::Object;
 use super::provenance::Provenance;
@@ -22,40 +22,40 @@ const FORMAT: u32 = 2;
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Record {
     format: u32,
-    /// The key, so that it can be explained.
+    /// Key with all its parts, so that differences between keys can be explained.
     pub key: ActionKey,
     /// Outputs by name.
     pub outputs: LiteMap<String, Object>,
-    /// Their provenance.
+    /// Provenance of the outputs.
     pub provenance: Provenance,
 }
 
 impl Record {
-    /// A record of the current format.
+    /// Creates a record in the current format.
     pub fn new(key: ActionKey, outputs: LiteMap<String, Object>, provenance: Provenance) -> Self {
         Self { format: FORMAT, key, outputs, provenance }
     }
 }
 
 impl Store {
-    /// The record under a key, whether or not its objects are still there.
+    /// Record of a key. Its objects may be missing from the store.
     pub fn record(&self, key: &Digest) -> Option<Record> {
         let record: Record = read_json(&self.record_path(key))?;
         (record.format == FORMAT && record.key.digest() == *key).then_some(record)
     }
 
-    /// What the action with this key made, if every output that is declared now is there and looks
-    /// untouched.
-    pub fn hit(&self, key: &Digest, decl: &StageDecl) -> Option<Arc<Head>> {
+    /// Outputs of the action with this key, if every output that is declared now is in the store and intact
+    /// ([`Store::intact`]).
+    pub fn hit(&self, key: &Digest, decl: &StageDecl) -> Option<Arc<LatestResult>> {
         let Record { outputs, provenance, .. } = self.record(key)?;
-        let head = Head::new(*key, outputs, &provenance, decl)?;
+        let head = LatestResult::new(*key, outputs, &provenance, decl)?;
         head.outputs.values().all(|object| self.intact(object)).then(|| Arc::new(head))
     }
 
-    /// Claims an action, waiting for whoever performs it, as [`Store::lock`] does.
+    /// Claims an action. Waits while another process performs the action, as [`Store::lock`] does.
     ///
     /// # Errors
-    /// When the store cannot be written.
+    /// Returns an error if the store cannot be written.
     pub fn claim(
         &self,
         key: &Digest,
@@ -65,11 +65,11 @@ impl Store {
         Lock::take(self.record_path(key).with_extension("draft"), holder, waiting)
     }
 
-    /// Keeps the record of a claimed action; one under the same key is replaced. What it names must
-    /// be durable.
+    /// Writes the record of a claimed action, and replaces an older record of this key. The objects in the
+    /// record must be on disk ([`Store::sync`]).
     ///
     /// # Errors
-    /// When the store cannot be written.
+    /// Returns an error if the store cannot be written.
     pub fn write_record(&self, claim: Lock, record: &Record) -> Result<()> {
         let text = serde_json::to_vec(record).expect("records are plain data");
         claim.turn_into(&self.record_path(&record.key.digest()), &text)

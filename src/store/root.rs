@@ -1,11 +1,11 @@
-//! The folders of a store, and how JSON is written there.
+//! Folders of a store, and its JSON files.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use callsheet_worker::code::Code;
-use callsheet_worker::error::{Doing, Error, Result};
+use callsheet_worker::error::{Error, IoContext, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -14,18 +14,18 @@ use super::pending::Pending;
 /// Format of the stores that this version reads and writes.
 pub const FORMAT: u32 = 1;
 
-/// Name of the marker of a store's format, before the number.
+/// Prefix of the file that marks a store's format; the number of the format follows.
 const MARKER: &str = "format-";
 
 /// A store on one file system.
 #[derive(Debug)]
 pub struct Store {
-    /// Shared by several users and machines: objects, action records, rows, checkpoints.
+    /// Part that several users and machines can share: objects, action records, rows, checkpoints.
     pub(super) shared: Half,
-    /// Owned by one project folder: latest results, runs, pins, digests of raw files.
+    /// Part that belongs to one project folder: latest results, runs, pins, digests of raw files.
     pub(super) workspace: Half,
     pub(super) pending: Pending,
-    /// It had a marker when it was opened.
+    /// True if the store had a marker when it was opened.
     marked: bool,
 }
 
@@ -33,32 +33,33 @@ pub struct Store {
 #[derive(Debug)]
 pub(super) struct Half(PathBuf);
 
-/// Folders of each half. Both have locks, and `staging` to write in.
+/// Folders of each half. Both halves have `locks`, and `staging` for files that are being written.
 const SHARED: [&str; 6] = ["objects", "actions", "rows", "scratch", "locks", "staging"];
 const WORKSPACE: [&str; 4] = ["heads", "runs", "locks", "staging"];
 
 impl Store {
-    /// The store of a project on one machine: both halves lie in `root`. Folders are made when they are first written to.
+    /// Opens the store of a project on one machine: both halves are in `root`. Folders are created when
+    /// something is first written to them.
     ///
     /// # Errors
-    /// When another version wrote the store in a format that this one does not know.
+    /// Returns an error if another version wrote the store in a format that this version cannot read.
     pub fn open(root: &Path) -> Result<Self> {
         let (shared, workspace) = (Half(root.to_owned()), Half(root.to_owned()));
         let marked = shared.check_format()?;
         Ok(Self { shared, workspace, pending: Pending::default(), marked })
     }
 
-    /// Makes the store's folders.
+    /// Creates the store's folders.
     ///
     /// # Errors
-    /// When the file system refuses.
+    /// Returns an error if a folder or the marker cannot be created.
     pub fn create(&self) -> Result<()> {
         self.shared.create(&SHARED)?;
         self.workspace.create(&WORKSPACE)?;
         let marker = self.shared.path(format!("{MARKER}{FORMAT}"));
         match fs::File::create_new(&marker) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-                Err(error).doing("cannot create", marker)
+                Err(error).io_context("cannot create", marker)
             }
             _ => Ok(()),
         }
@@ -69,18 +70,18 @@ impl Store {
         self.marked || self.workspace.path("locks").is_dir()
     }
 
-    /// A new folder in `staging/`, removed when dropped.
+    /// New folder in `staging/`, which is removed when dropped.
     ///
     /// # Errors
-    /// When the file system refuses.
+    /// Returns an error if the folder cannot be created.
     pub fn staging(&self) -> Result<tempfile::TempDir> {
         let path = self.shared.path("staging");
-        tempfile::tempdir_in(&path).doing("cannot create a folder in", path)
+        tempfile::tempdir_in(&path).io_context("cannot create a folder in", path)
     }
 }
 
 impl Half {
-    /// A folder or file of this half.
+    /// Path of a folder or file of this half.
     pub(super) fn path(&self, relative: impl AsRef<Path>) -> PathBuf {
         self.0.join(relative)
     }
@@ -88,12 +89,12 @@ impl Half {
     fn create(&self, folders: &[&str]) -> Result<()> {
         for folder in folders {
             let path = self.path(folder);
-            fs::create_dir_all(&path).doing("cannot create", &path)?;
+            fs::create_dir_all(&path).io_context("cannot create", &path)?;
         }
         Ok(())
     }
 
-    /// Returns true if the marker of this version's format is there. Stores without any marker have format 1.
+    /// Returns true if the marker of this version's format exists. Stores without any marker have format 1.
     fn check_format(&self) -> Result<bool> {
         if self.path(format!("{MARKER}{FORMAT}")).exists() {
             return Ok(true);
@@ -103,13 +104,13 @@ impl Half {
         let formats = names.filter_map(|name| name.strip_prefix(MARKER).map(str::to_owned));
         match formats.max_by_key(|format| format.parse::<u32>().unwrap_or(u32::MAX)) {
             None => Ok(false),
-            Some(format) => Err(Error::refused(
+            Some(format) => Err(Error::user_error(
                 Code::Unsupported,
                 format!(
                     "the store {} has format `{format}`; this version reads format {FORMAT}",
                     self.0.display()
                 ),
-                "use the version of callsheet that wrote it, or name another folder as `data` in callsheet.toml",
+                "use the version that wrote the store, or name another folder as `data` in callsheet.toml",
             )),
         }
     }
@@ -118,17 +119,17 @@ impl Half {
     pub(super) fn write_json(&self, path: &Path, value: &impl Serialize) -> Result<()> {
         let staging = self.path("staging");
         let folder = path.parent().unwrap_or(&self.0);
-        fs::create_dir_all(folder).doing("cannot create", folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(&staging).doing("cannot write in", &staging)?;
+        fs::create_dir_all(folder).io_context("cannot create", folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(&staging).io_context("cannot write in", &staging)?;
         let mut text = serde_json::to_vec(value).expect("records are plain data");
         text.push(b'\n');
-        file.write_all(&text).doing("cannot write", path)?;
-        file.persist(path).map_err(|e| e.error).doing("cannot write", path)?;
+        file.write_all(&text).io_context("cannot write", path)?;
+        file.persist(path).map_err(|e| e.error).io_context("cannot write", path)?;
         Ok(())
     }
 }
 
-/// Reads JSON; a missing or malformed file is `None`: to a cache that is a miss.
+/// Reads a JSON file. Returns `None` if the file is missing or malformed, which the cache treats as a miss.
 pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }

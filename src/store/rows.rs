@@ -1,49 +1,49 @@
-//! Rows of row-wise stages: segments, each a sorted Parquet object, and next to it the digests of its
-//! rows in `rows/<pool>/<segment>`. A pool holds the rows that can stand for each other.
+//! Rows of row-wise stages. A segment is a sorted Parquet object; the digests of its rows are in
+//! `rows/<pool>/<segment>`. A pool contains the rows that actions with different input tables can share.
 //!
-//! A table of rows is a folder of links to segments: what two tables share lies there once. Deleting a
-//! pool is safe: its rows are computed again.
+//! A table of rows is a folder of hard links to segments, so rows that two tables share are stored once.
+//! Deleting a pool is safe: its rows are computed again.
 
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 
 use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{Doing, Result};
+use callsheet_worker::error::{IoContext, Result};
 
 use super::digest::digest_file;
 use super::digest::digest_named;
 use super::files::{entries, remove};
 use super::object::Object;
-use super::place::{Look, look, seal};
+use super::place::{TreeStat, look, seal};
 use super::root::Store;
 use crate::declare::ArtifactKind;
 
 /// First bytes of a file of row digests.
 const MAGIC: &[u8; 16] = b"callsheet rows1\n";
 
-/// Digests of a row: of its input and of its output.
+/// Digests of the input and the output of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowDigests {
-    /// Of the input row.
+    /// Digest of the input row.
     pub input: Digest,
-    /// Of the output row.
+    /// Digest of the output row.
     pub output: Digest,
 }
 
 /// A sorted file of rows in the store.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Segment {
-    /// Digest of its bytes.
+    /// Digest of the file's bytes.
     pub bytes: Digest,
     /// Size in bytes.
     pub size: u64,
-    /// Its rows, in the order of their key.
+    /// Digests of the rows, in the order of the rows' key.
     pub rows: Vec<RowDigests>,
 }
 
 impl Segment {
-    /// The segment as the object that it is.
+    /// Description of the segment as an object.
     pub fn object(&self) -> Object {
         let rows = Some(self.rows.len() as u64);
         let (bytes, size) = (self.bytes, self.size);
@@ -52,10 +52,10 @@ impl Segment {
 }
 
 impl Store {
-    /// The segments of a pool that are there and look untouched, by their digests.
+    /// Intact segments of a pool ([`Store::intact`]), in the order of their digests.
     ///
     /// # Errors
-    /// When the pool cannot be listed.
+    /// Returns an error if the pool cannot be listed.
     pub fn segments(&self, pool: &Digest) -> Result<Vec<Segment>> {
         let paths = entries(&self.pool(pool))?;
         let segments = paths.iter().filter_map(|path| read_segment(path));
@@ -65,11 +65,11 @@ impl Store {
     /// Moves a finished file of sorted rows into the store.
     ///
     /// # Errors
-    /// When it cannot be read, or the store cannot be written.
+    /// Returns an error if the file cannot be read, or the store cannot be written.
     pub fn add_segment(&self, pool: &Digest, from: &Path, rows: Vec<RowDigests>) -> Result<Segment> {
         let bytes = digest_file(from)?;
         seal(from)?;
-        let Look { size, .. } = look(from, false).doing("cannot read", from)?;
+        let TreeStat { size, .. } = look(from, false).io_context("cannot read", from)?;
         let segment = Segment { bytes, size, rows };
         self.place(from, &segment.object())?;
         let mut text = Vec::with_capacity(MAGIC.len() + 8 + segment.rows.len() * 64);
@@ -80,35 +80,36 @@ impl Store {
             text.extend_from_slice(row.output.as_bytes());
         }
         let (pool, staging) = (self.pool(pool), self.shared.path("staging"));
-        fs::create_dir_all(&pool).doing("cannot create", &pool)?;
-        let mut file = tempfile::NamedTempFile::new_in(&staging).doing("cannot write in", &staging)?;
+        fs::create_dir_all(&pool).io_context("cannot create", &pool)?;
+        let mut file = tempfile::NamedTempFile::new_in(&staging).io_context("cannot write in", &staging)?;
         let path = pool.join(bytes.to_string());
-        file.write_all(&text).doing("cannot write", &path)?;
-        file.persist(&path).map_err(|e| e.error).doing("cannot write", &path)?;
+        file.write_all(&text).io_context("cannot write", &path)?;
+        file.persist(&path).map_err(|e| e.error).io_context("cannot write", &path)?;
         Ok(segment)
     }
 
-    /// Forgets the rows of a pool, so that they are recomputed; tables keep theirs.
+    /// Forgets the rows of a pool, so that they are recomputed. Tables keep their rows.
     ///
     /// # Errors
-    /// When the file system refuses.
+    /// Returns an error if the files of row digests cannot be removed.
     pub fn forget_rows(&self, pool: &Digest) -> Result<()> {
         remove(&self.pool(pool))
     }
 
-    /// Removes a segment that no table has.
+    /// Removes a segment that no table contains.
     ///
     /// # Errors
-    /// When the file system refuses.
+    /// Returns an error if a file cannot be removed.
     pub fn remove_segment(&self, pool: &Digest, segment: &Segment) -> Result<()> {
         remove(&self.pool(pool).join(segment.bytes.to_string()))?;
         remove(&self.object_path(&segment.object()))
     }
 
-    /// Makes a table of segments, whose rows in the order of their key have the digest `content`.
+    /// Publishes a table that consists of segments. `content` is the digest of its rows in the order of their
+    /// key.
     ///
     /// # Errors
-    /// When the store cannot be written.
+    /// Returns an error if the store cannot be written.
     pub fn publish_parts(&self, segments: &[Segment], content: Digest) -> Result<Object> {
         let name = |number| format!("part-{number:05}.parquet");
         let object = Object {
@@ -124,8 +125,8 @@ impl Store {
         for (number, segment) in segments.iter().enumerate() {
             let (from, to) = (self.object_path(&segment.object()), staging.path().join(name(number)));
             if fs::hard_link(&from, &to).is_err() {
-                // A file system without links, or too many of them.
-                fs::copy(&from, &to).doing("cannot copy", &from)?;
+                // The file system has no hard links, or the segment has too many of them.
+                fs::copy(&from, &to).io_context("cannot copy", &from)?;
                 seal(&to)?;
             }
         }
@@ -133,7 +134,7 @@ impl Store {
         Ok(object)
     }
 
-    /// A segment that a table has, as far as it is there.
+    /// Object of a table's segment; `None` if the segment does not exist.
     pub(super) fn segment_object(&self, bytes: &Digest) -> Option<Object> {
         let segment = Segment { bytes: *bytes, size: 0, rows: Vec::new() };
         let size = look(&self.object_path(&segment.object()), false).ok()?.size;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use callsheet_worker::error::{Doing, Result};
+use callsheet_worker::error::{IoContext, Result};
 
 use super::root::Store;
 
@@ -12,14 +12,14 @@ use super::root::Store;
 pub struct RunDir(PathBuf);
 
 impl Store {
-    /// Folder of the run `id`; it exists once the run has done anything.
+    /// Folder of the run `id`; it exists as soon as the run has done something.
     pub fn run_dir(&self, id: &str) -> RunDir {
         RunDir(self.workspace.path("runs").join(id))
     }
 }
 
 impl RunDir {
-    /// The folder itself; pictures lie below it in `images/`, TensorBoard's files in `tensorboard/`.
+    /// Path of the folder. Pictures are in its subfolder `images/`, TensorBoard files in `tensorboard/`.
     pub fn path(&self) -> &Path {
         &self.0
     }
@@ -34,13 +34,13 @@ impl RunDir {
         self.0.join("logs").join(format!("{stage}.log"))
     }
 
-    /// Makes the folder of the logs.
+    /// Creates the folder of the logs.
     ///
     /// # Errors
-    /// When the file system refuses.
+    /// Returns an error if the folder cannot be created.
     pub fn create_logs(&self) -> Result<()> {
         let logs = self.0.join("logs");
-        fs::create_dir_all(&logs).doing("cannot create", &logs)
+        fs::create_dir_all(&logs).io_context("cannot create", &logs)
     }
 
     /// Removes the folder, if it exists.

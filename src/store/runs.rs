@@ -1,4 +1,4 @@
-//! Runs that did something: `runs/<id>/run.json`, and what happened in `events.ndjson`.
+//! Runs that did something: their records in `runs/<id>/run.json`, and their events in `events.ndjson`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,16 +16,16 @@ use super::state::StageState;
 /// Result of a stage in a run.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct StageResult {
-    /// Its state.
+    /// State of the stage.
     pub state: StageState,
-    /// Its action, if it is done.
+    /// Key of the stage's action, if the stage is done.
     pub key: Option<Digest>,
 }
 
-/// A run.
+/// Record of a run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct RunRecord {
-    /// Its id: the time at which it began, the host, and random digits.
+    /// Id of the run: start time, host, and random digits.
     pub id: String,
     /// Name of the pipeline.
     pub pipeline: String,
@@ -35,27 +35,27 @@ pub struct RunRecord {
     pub profile: String,
     /// `--set` options as typed.
     pub set: Vec<String>,
-    /// Seconds from beginning to end.
+    /// Seconds from start to end.
     pub seconds: f64,
-    /// Every stage of its plan.
+    /// Every stage of the run's plan, by stage instance.
     pub stages: BTreeMap<String, StageResult>,
 }
 
 impl Store {
-    /// Keeps a run.
+    /// Writes the record of a run.
     ///
     /// # Errors
-    /// When the store cannot be written.
+    /// Returns an error if the store cannot be written.
     pub fn write_run(&self, run: &RunRecord) -> Result<()> {
         self.workspace.write_json(&self.workspace.path("runs").join(&run.id).join("run.json"), run)
     }
 
-    /// Runs that ended, the latest first.
+    /// Records of the runs that have ended, latest first.
     pub fn runs(&self) -> Vec<RunRecord> {
         self.run_ids().iter().filter_map(|id| self.run(id)).collect()
     }
 
-    /// Names of all runs, of those that go on and those that were killed, too; the latest first.
+    /// Ids of all runs, including those in progress and those that were killed; latest first.
     pub fn run_ids(&self) -> Vec<String> {
         let folders = fs::read_dir(self.workspace.path("runs")).into_iter().flatten().flatten();
         let mut ids: Vec<String> =
@@ -69,10 +69,11 @@ impl Store {
         read_json(&self.workspace.path("runs").join(id).join("run.json"))
     }
 
-    /// The run that `name` means: its id, the beginning of it, `latest`, or `latest~2`.
+    /// Ended run that `name` identifies: its id, a prefix of it, `latest`, or `latest~2` for two runs
+    /// earlier.
     ///
     /// # Errors
-    /// When there is none, or several begin so.
+    /// Returns an error if `name` identifies no run, or is the prefix of several ids.
     pub fn find_run(&self, name: &str) -> Result<RunRecord> {
         let mut runs = self.runs();
         let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
@@ -81,26 +82,27 @@ impl Store {
     }
 }
 
-/// Id of a run that began at `began`: its time, the host, and random digits. Ids sort by time, and are unique
-/// across processes and hosts that share a store.
+/// Id of a run that began at `began`: this time, the host, and random digits. Ids sort by time, and are
+/// unique across processes and hosts that share a store.
 pub fn run_id(began: SystemTime) -> String {
     let began = humantime::format_rfc3339_millis(began).to_string().replace(':', "-");
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let host: String =
         host.split('.').next().unwrap_or_default().chars().map(plain).take(LONGEST_HOST).collect();
-    // Every hasher begins with other random keys.
+    // Every `RandomState` has different random keys, so the hash is a random number.
     let random = RandomState::new().hash_one(std::process::id()) & 0xff_ffff;
     format!("{began}-{host}-{random:06x}")
 }
 
-/// Letters of a host's name that the id of a run has.
+/// Largest number of characters of the host's name in the id of a run.
 const LONGEST_HOST: usize = 16;
 
-/// Position in `ids`, the latest first, of the run that `name` means: its id, the beginning of it, `latest`, or `latest~2`.
+/// Position in `ids` of the run that `name` identifies: its id, a prefix of it, `latest`, or `latest~2` for
+/// two runs earlier. `ids` are sorted, latest first.
 ///
 /// # Errors
-/// When there is none, or several begin so.
+/// Returns an error if `name` identifies no run, or is the prefix of several ids.
 pub fn position(name: &str, ids: &[&str]) -> Result<usize> {
     let back = match name.strip_prefix("latest") {
         Some("") => Some(0),
@@ -115,14 +117,14 @@ pub fn position(name: &str, ids: &[&str]) -> Result<usize> {
         [at] => Ok(at),
         [] => {
             let help = suggest(name, ids.iter().copied().take(20));
-            Err(Error::refused(Code::UnknownName, format!("there is no run `{name}`"), help))
+            Err(Error::user_error(Code::UnknownName, format!("unknown run `{name}`"), help))
         }
         _ => {
             let ids: Vec<&str> = found.iter().map(|at| ids[*at]).collect();
-            Err(Error::refused(
+            Err(Error::user_error(
                 Code::InvalidValue,
                 format!("several runs begin with `{name}`"),
-                ids.join(", "),
+                format!("name one of them: {}", ids.join(", ")),
             ))
         }
     }

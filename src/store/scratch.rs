@@ -1,14 +1,14 @@
-//! Folders that survive a kill: checkpoints of long stages, rows that a worker has returned.
+//! Folders that survive a killed run: checkpoints of long stages, and rows that a worker has returned.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{Doing, Result};
+use callsheet_worker::error::{IoContext, Result};
 
 use super::root::Store;
 
-/// A scratch folder. Stages that differ only in a budget share it.
+/// Scratch folder. Actions that differ only in a budget share one folder.
 #[derive(Clone, Debug)]
 pub struct Scratch(PathBuf);
 
@@ -20,20 +20,20 @@ impl Store {
 }
 
 impl Scratch {
-    /// The folder, which may not exist yet.
+    /// Path of the folder, which may not exist yet.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// Makes the folder.
+    /// Creates the folder.
     ///
     /// # Errors
-    /// When the file system refuses.
+    /// Returns an error if the folder cannot be created.
     pub fn create(&self) -> Result<()> {
-        fs::create_dir_all(&self.0).doing("cannot create", &self.0)
+        fs::create_dir_all(&self.0).io_context("cannot create", &self.0)
     }
 
-    /// Returns true if something lies in it.
+    /// Returns true if the folder contains anything.
     pub fn is_used(&self) -> bool {
         fs::read_dir(&self.0).is_ok_and(|mut files| files.next().is_some())
     }

@@ -1,5 +1,5 @@
-//! Raw files: hashed once, remembered by path, inode, size, and the times of the last modification
-//! and of the last change, which no program can set.
+//! Digests of raw files. A file is hashed once; its digest is remembered by path, inode, size, modification
+//! time and change time. No program can set the change time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
@@ -8,17 +8,18 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{Doing, Result};
+use callsheet_worker::error::{IoContext, Result};
 use serde::{Deserialize, Serialize};
 
 use super::digest::{digest_named, digest_while};
 use super::lock::LockName;
 use super::root::{Store, read_json};
 
-/// A file younger than this may change again within its time stamp's resolution.
+/// Time after a change of a file in which a further change may leave its time stamp equal, because the time
+/// stamp is coarse.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// Bytes that are hashed between two tellings.
+/// Bytes that are hashed between two progress reports.
 const TELL_EVERY: u64 = 64 << 20;
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -35,7 +36,7 @@ struct Remembered {
     ctime: i64,
     ctime_nsec: i64,
     digest: Digest,
-    /// It may be remembered beyond this run.
+    /// True if later runs may use the digest.
     #[serde(skip, default = "yes")]
     settled: bool,
 }
@@ -44,7 +45,7 @@ fn yes() -> bool {
     true
 }
 
-/// The digests of raw files.
+/// Digests of raw files.
 #[derive(Debug)]
 pub struct Sources {
     root: PathBuf,
@@ -59,16 +60,16 @@ impl Sources {
         Self { root: root.to_owned(), memory, changed: false }
     }
 
-    /// The digest of one file, hashed only if it is not remembered.
+    /// Digest of one file, which is hashed only if its digest is not remembered.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// Returns an error if the file cannot be read.
     pub fn digest(&mut self, file: &Path) -> Result<Digest> {
         let path = self.root.join(file);
-        let found = fs::metadata(&path).doing("cannot read", &path)?;
+        let found = fs::metadata(&path).io_context("cannot read", &path)?;
         match self.known(file, &found) {
             Some(digest) => Ok(digest),
-            None => Ok(self.hash(file, |_| true)?.expect("nobody stops it")),
+            None => Ok(self.hash(file, |_| true)?.expect("the callback always returns true")),
         }
     }
 
@@ -81,7 +82,7 @@ impl Sources {
 
     fn hash(&mut self, file: &Path, go_on: impl FnMut(u64) -> bool) -> Result<Option<Digest>> {
         let path = self.root.join(file);
-        let found = fs::metadata(&path).doing("cannot read", &path)?;
+        let found = fs::metadata(&path).io_context("cannot read", &path)?;
         let Some(digest) = digest_while(&path, go_on)? else { return Ok(None) };
         let (ctime, ctime_nsec) = (found.ctime(), found.ctime_nsec());
         let settled = settled(UNIX_EPOCH + Duration::new(ctime.max(0) as u64, ctime_nsec as u32));
@@ -91,9 +92,9 @@ impl Sources {
         Ok(Some(digest))
     }
 
-    /// Hashes those of `files` that are not remembered, and tells `go_on` every now and then how many
-    /// bytes of how many are done; false if it said no. What cannot be read is left out: whoever needs
-    /// it finds out.
+    /// Hashes the `files` whose digests are not remembered. From time to time, calls `go_on` with the number
+    /// of bytes that are done and the total; returns false if `go_on` did. Skips unreadable files, because
+    /// the stage that reads such a file reports the error.
     pub fn learn(&mut self, files: &BTreeSet<&Path>, mut go_on: impl FnMut(u64, u64) -> bool) -> bool {
         let unknown: Vec<(&Path, u64)> = files
             .iter()
@@ -118,10 +119,10 @@ impl Sources {
         true
     }
 
-    /// One digest over several files and their names below `base`, and each file's own by its path.
+    /// Digest over several files and their names below `base`, and the digest of each file by its path.
     ///
     /// # Errors
-    /// When a file cannot be read.
+    /// Returns an error if a file cannot be read.
     pub fn digest_all(
         &mut self,
         files: &[PathBuf],
@@ -135,15 +136,17 @@ impl Sources {
         Ok((digest_named(named), each))
     }
 
-    /// Writes what was learnt back to the store, which is made if there is none.
+    /// Writes new digests to the store, and creates the store if it does not exist.
     ///
     /// # Errors
-    /// When the store cannot be written.
+    /// Returns an error if the store cannot be written.
     pub fn save(&mut self, store: &Store) -> Result<()> {
         if std::mem::take(&mut self.changed) {
-            store.create()?;
+            if !store.exists() {
+                store.create()?;
+            }
             let _lock = store.lock(&LockName::Sources, "", |_| true)?;
-            // Another run may have written its own meanwhile.
+            // Another run may have written its digests in the meantime.
             let others: BTreeMap<PathBuf, Remembered> =
                 read_json(&store.workspace.path("sources.json")).unwrap_or_default();
             for (file, known) in others {
@@ -156,27 +159,27 @@ impl Sources {
     }
 }
 
-/// The name of a raw file as a worker sees it: its path below its source's own folder.
+/// Name of a raw file as a worker sees it: its path below the folder of its source.
 pub fn name_below(file: &Path, base: &Path) -> String {
     file.strip_prefix(base).unwrap_or(file).to_string_lossy().into_owned()
 }
 
-/// The files of a source as they were before a stage read them.
+/// State of a source's files before a stage read them.
 #[derive(Debug)]
 pub struct Watch(Vec<(PathBuf, Stamp)>);
 
 impl Watch {
-    /// Notes size, inode and modification time of every file.
+    /// Records size, inode and modification time of every file.
     ///
     /// # Errors
-    /// When a file is gone.
+    /// Returns an error if a file cannot be found.
     pub fn start(files: impl IntoIterator<Item = PathBuf>) -> Result<Self> {
         let stamped = files.into_iter().map(|path| Ok((stamp(&path)?, path)));
         let stamped = stamped.collect::<Result<Vec<_>>>()?;
         Ok(Self(stamped.into_iter().map(|(stamp, path)| (path, stamp)).collect()))
     }
 
-    /// Digest of the stamps, which differs from that of other files and of the same files at another time.
+    /// Digest of the paths and stamps. Another set of files has another digest, and so has a changed file.
     pub fn digest(&self) -> Digest {
         let mut hasher = blake3::Hasher::new();
         for (path, stamp) in &self.0 {
@@ -185,16 +188,16 @@ impl Watch {
         hasher.finalize().into()
     }
 
-    /// The first file that is not as it was.
+    /// First file that has changed since the watch started.
     pub fn changed(&self) -> Option<&Path> {
         let changed = |(path, before): &&(PathBuf, Stamp)| stamp(path).map_or(true, |now| now != *before);
         self.0.iter().find(changed).map(|(path, _)| path.as_path())
     }
 }
 
-/// Returns true if the time stamp would show a write to a file that was last changed at this time.
+/// Returns true if a write now would change the time stamp of a file that was last changed at this time.
 fn settled(changed: SystemTime) -> bool {
-    // A time to come, of another machine's clock, is further from now than any write's.
+    // A time in the future comes from another machine's clock, so the time stamp of a write now differs.
     changed.elapsed().is_ok_and(|age| age > SETTLED) || changed > SystemTime::now() + SETTLED
 }
 
@@ -205,7 +208,7 @@ impl Stamp {
 }
 
 fn stamp(path: &Path) -> Result<Stamp> {
-    Ok(Stamp::of(&fs::metadata(path).doing("cannot read", path)?))
+    Ok(Stamp::of(&fs::metadata(path).io_context("cannot read", path)?))
 }
 
 #[cfg(test)]
@@ -220,7 +223,7 @@ mod tests {
             Sources::load(&Store::open(&folder.path().join("store")).expect("a store"), folder.path());
         let file = Path::new("raw.txt");
         let digest = sources.digest(file).expect("hashed");
-        // If it were hashed again, this would not be what comes back.
+        // If the file were hashed again, this digest would not be returned.
         let other: Digest = blake3::hash(b"other").into();
         sources.memory.get_mut(file).expect("remembered").digest = other;
         assert_ne!(digest, other);

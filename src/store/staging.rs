@@ -4,15 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use callsheet_worker::error::{Doing, Result};
+use callsheet_worker::error::{IoContext, Result};
 
 use super::lock::{Lock, LockName};
 use super::root::Store;
 
-/// A file that has lain in `staging/` for so long was left by a killed process.
+/// Age after which a file in `staging/` counts as left behind by a killed process.
 const STALE: Duration = Duration::from_secs(3600);
 
-/// Folder of a run in `staging/`. The run is alive as long as this is not dropped.
+/// Folder of a run in `staging/`. The run counts as alive until this value is dropped.
 #[derive(Debug)]
 pub struct Staging {
     path: PathBuf,
@@ -20,22 +20,22 @@ pub struct Staging {
 }
 
 impl Store {
-    /// Makes the folder of the run `id`, and removes what killed runs have left.
+    /// Creates the folder of the run `id`, and removes the folders and files that killed runs left behind.
     ///
     /// # Errors
-    /// When the store cannot be written.
+    /// Returns an error if the store cannot be written.
     pub fn run_staging(&self, id: &str) -> Result<Staging> {
         let alive = self.lock(&LockName::Run(id), id, |_| true)?;
         self.clean_staging()?;
         let path = self.shared.path("staging").join(id);
-        fs::create_dir(&path).doing("cannot create", &path)?;
+        fs::create_dir(&path).io_context("cannot create", &path)?;
         Ok(Staging { path, _alive: alive })
     }
 
-    /// Removes the folders of runs that have ended, and files that nobody renamed into place.
+    /// Removes the folders of runs that have ended, and old files that were never renamed into place.
     fn clean_staging(&self) -> Result<()> {
         let staging = self.shared.path("staging");
-        for entry in fs::read_dir(&staging).doing("cannot list", &staging)?.flatten() {
+        for entry in fs::read_dir(&staging).io_context("cannot list", &staging)?.flatten() {
             let path = entry.path();
             let old =
                 || entry.metadata().and_then(|found| found.modified()).is_ok_and(|time| age(time) > STALE);
@@ -56,7 +56,7 @@ fn age(time: std::time::SystemTime) -> Duration {
 }
 
 impl Staging {
-    /// The folder.
+    /// Path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }

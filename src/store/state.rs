@@ -4,23 +4,23 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// State of a stage in a run. A record of a run that has ended has only `cached`, `ran` and `not done`.
+/// State of a stage in a run. The record of an ended run contains only `cached`, `ran` and `not done`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StageState {
-    /// It was computed.
+    /// The stage was computed.
     Ran,
-    /// Its result was in the store.
+    /// The result was in the store.
     Cached,
-    /// Its worker is at work.
+    /// The worker is running.
     Running,
-    /// It failed.
+    /// The stage failed.
     Failed,
-    /// Its worker was ended because the run was stopped.
+    /// The worker was terminated, because the run was stopped.
     Stopped,
-    /// A stage that it reads from failed.
+    /// An upstream stage failed.
     Blocked,
-    /// The run ended before it.
+    /// The run ended before the stage started.
     #[serde(rename = "not done")]
     NotDone,
 }

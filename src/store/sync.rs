@@ -1,30 +1,30 @@
-//! Durability for many at once: one thread syncs what all that wait have written.
+//! Syncing objects to disk in batches: one thread syncs the objects of all waiting threads.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
-use callsheet_worker::error::{Doing, Result};
+use callsheet_worker::error::{IoContext, Result};
 
 use super::object::Object;
 use super::root::Store;
 
-/// Up to so many files are synced one by one: a call for the whole file system waits for what
-/// everybody else writes as well.
+/// Largest number of files that are synced one by one. Syncing the file system with one call also waits for
+/// the writes of other programs.
 const FEW: u64 = 64;
 
 impl Store {
     /// Returns once the content of these objects is on the disk.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// Returns an error if an object cannot be synced.
     pub fn sync<'o>(&self, objects: impl IntoIterator<Item = &'o Object>) -> Result<()> {
         let mut state = self.pending.state.lock().unwrap_or_else(PoisonError::into_inner);
         let own: Vec<_> =
             objects.into_iter().map(|object| (self.object_path(object), object.files)).collect();
         state.waiting.extend(own.iter().cloned());
-        // A sync that is running does not know of them: the next one serves.
+        // A sync that is running does not include these objects, so wait for the next one.
         let wanted = state.begun + 1;
         while state.ended < wanted {
             if state.running {
@@ -47,8 +47,12 @@ impl Store {
         }
         let failed = state.failed.contains(&wanted);
         drop(state);
-        // Whose fault it was, each finds out for itself.
-        if failed { self.sync_batch(&own).doing("cannot sync", self.shared.path("objects")) } else { Ok(()) }
+        // A failed batch may have failed because of another thread's objects, so sync the own objects again.
+        if failed {
+            self.sync_batch(&own).io_context("cannot sync", self.shared.path("objects"))
+        } else {
+            Ok(())
+        }
     }
 
     fn sync_batch(&self, batch: &[(PathBuf, u64)]) -> io::Result<()> {
@@ -59,7 +63,7 @@ impl Store {
     }
 }
 
-/// Syncs the content of files; an object whose name is lost in a power cut is a miss.
+/// Syncs the content of files, not their names: an object whose name is lost in a power cut is a cache miss.
 fn sync_below(path: &Path) -> io::Result<()> {
     if !path.is_dir() {
         return File::open(path)?.sync_all();

@@ -13,23 +13,23 @@ use super::object::Object;
 use super::place::digest_bytes;
 use super::root::Store;
 
-/// Something in the store that is not what it was.
+/// Damaged file or folder in the store.
 #[derive(Debug)]
 pub struct Damage {
-    /// The file or folder.
+    /// Path of the file or folder.
     pub path: PathBuf,
-    /// The damage.
+    /// Description of the damage.
     pub what: String,
 }
 
 impl Store {
-    /// Hashes every object that a record names; `done` is told the bytes of each.
+    /// Hashes every object that a record names, and calls `done` with the size of each in bytes.
     ///
     /// # Errors
-    /// When the store cannot be listed.
+    /// Returns an error if the store cannot be listed.
     pub fn verify(&self, done: impl Fn(u64) + Sync) -> Result<Vec<Damage>> {
         let inventory = self.inventory()?;
-        let unreadable = inventory.unreadable.iter().map(|path| (path, "no record of this version"));
+        let unreadable = inventory.unreadable.iter().map(|path| (path, "not a record of this version"));
         let lost = inventory.lost.iter().map(|path| (path, "cannot be read"));
         let bad = unreadable.chain(lost);
         let mut damage: Vec<Damage> =
@@ -45,7 +45,10 @@ impl Store {
             .filter_map(|(_, (stage, object))| {
                 let what = self.damage(&object);
                 done(object.size);
-                Some(Damage { path: self.object_path(&object), what: format!("{} (made by {stage})", what?) })
+                Some(Damage {
+                    path: self.object_path(&object),
+                    what: format!("{} (computed by {stage})", what?),
+                })
             })
             .collect();
         damage.extend(damaged);
@@ -58,8 +61,8 @@ impl Store {
             return Some("missing".into());
         }
         match digest_bytes(object.is_folder(), &path) {
-            Ok(digest) if digest != object.bytes => Some("its bytes have changed".into()),
-            Ok(_) if !self.intact(object) => Some("it was touched".into()),
+            Ok(digest) if digest != object.bytes => Some("its content has changed".into()),
+            Ok(_) if !self.intact(object) => Some("its file type or modification time has changed".into()),
             Ok(_) => None,
             Err(error) => Some(error.to_string()),
         }
@@ -68,7 +71,7 @@ impl Store {
     /// Removes damaged objects and their records, so that the next run recomputes them.
     ///
     /// # Errors
-    /// When the file system refuses.
+    /// Returns an error if a file cannot be removed, or the store cannot be listed.
     pub fn heal(&self, damage: &[Damage]) -> Result<()> {
         damage.iter().try_for_each(|damage| remove(&damage.path))?;
         for (key, record) in &self.inventory()?.records {

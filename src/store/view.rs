@@ -1,4 +1,4 @@
-//! `data/out`: artifacts under names that people use.
+//! `data/out`: links to artifacts, under readable names.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -6,38 +6,40 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use callsheet_worker::code::Code;
-use callsheet_worker::error::{Doing, Error, Result};
+use callsheet_worker::error::{Error, IoContext, Result};
 
 use super::object::Object;
 use super::root::Store;
 
-/// Folder of the named views of a pipeline's artifacts over a dataset.
+/// Folder of the links to the artifacts of a pipeline over a dataset.
 pub fn out(data: &Path, pipeline: &str, dataset: &str) -> PathBuf {
     data.join("out").join(pipeline).join(dataset)
 }
 
 impl Store {
-    /// Returns true if `link` shows the object.
+    /// Returns true if `link` leads to the object.
     pub fn is_shown(&self, object: &Object, link: &Path, data: &Path) -> bool {
         fs::read_link(link).is_ok_and(|now| now == target(&self.object_path(object), link, data))
     }
 
-    /// Shows an object as `link` by a relative symbolic link, replacing an older link atomically.
+    /// Creates `link` as a relative symbolic link to an object. Replaces an older link atomically.
     ///
     /// # Errors
-    /// When the file system refuses, or something that is not a link stands in the way.
+    /// Returns an error if the link cannot be created, or a file or folder with its name exists.
     pub fn show(&self, object: &Object, link: &Path, data: &Path) -> Result<()> {
         let folder = link.parent().unwrap_or(data);
         let target = target(&self.object_path(object), link, data);
-        // Most often there is nothing yet.
+        // Usually the link does not exist yet.
         let made = symlink(&target, link).or_else(|error| match error.kind() {
             ErrorKind::NotFound => fs::create_dir_all(folder).and_then(|()| symlink(&target, link)),
             _ => Err(error),
         });
         match made {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => replace(&target, link, folder),
-            Err(error) if error.kind() == ErrorKind::NotFound => Err(error).doing("cannot create", folder),
-            made => made.doing("cannot create", link),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(error).io_context("cannot create", folder)
+            }
+            made => made.io_context("cannot create", link),
         }
     }
 }
@@ -51,22 +53,22 @@ fn target(object: &Path, link: &Path, data: &Path) -> PathBuf {
     target
 }
 
-/// Puts a link in the place of an older one, so that there is always one of them.
+/// Replaces an older link, so that a link exists at any time.
 fn replace(target: &Path, link: &Path, folder: &Path) -> Result<()> {
     if fs::read_link(link).is_ok_and(|now| now == target) {
         return Ok(());
     }
     if fs::symlink_metadata(link).is_ok_and(|found| !found.is_symlink()) {
-        return Err(Error::refused(
+        return Err(Error::user_error(
             Code::Conflict,
-            format!("cannot show an artifact at {}: something else is there", link.display()),
-            "move it away; data/out is callsheet's own",
+            format!("cannot link an artifact at {}: a file or folder exists there", link.display()),
+            "move it elsewhere; only callsheet may write to data/out",
         ));
     }
     let name = link.file_name().unwrap_or_default().to_string_lossy();
     let fresh = folder.join(format!(".{}.{name}", std::process::id()));
-    // One that a killed process of this id may have left.
+    // A killed process with this id may have left a link with this name behind.
     let _ = fs::remove_file(&fresh);
-    symlink(target, &fresh).doing("cannot link", &fresh)?;
-    fs::rename(&fresh, link).doing("cannot link", link)
+    symlink(target, &fresh).io_context("cannot link", &fresh)?;
+    fs::rename(&fresh, link).io_context("cannot link", link)
 }

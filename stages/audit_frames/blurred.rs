@@ -1,4 +1,4 @@
-//! Frames that are less sharp than those around.
+//! Detection of frames that are less sharp than those around them.
 
 use rayon::prelude::*;
 
@@ -7,7 +7,8 @@ use super::frame::Frame;
 use super::params::Params;
 use super::robust::{Usual, around};
 
-/// Frames of one video, in the order of time, whose log sharpness lies far below the median around.
+/// Finds frames whose log sharpness is far below the median of the frames around. `frames` are those of one
+/// video in the order of time.
 pub(super) fn blurred<'a>(frames: &[&'a Frame], params: &Params) -> Vec<Finding<'a>> {
     let logs: Vec<f64> = frames.iter().map(|frame| frame.sharpness.ln_1p()).collect();
     let found = frames.par_iter().enumerate().filter_map(|(at, frame)| {

@@ -1,11 +1,11 @@
-//! Frames that repeat another one to the pixel.
+//! Detection of frames whose pixels all equal those of an earlier frame.
 
 use std::collections::HashMap;
 
 use super::finding::Finding;
 use super::frame::Frame;
 
-/// Frames with the pixels of an earlier one, in the order of videos and times.
+/// Finds frames with the pixels of an earlier one. `frames` are in the order of videos and times.
 pub(super) fn duplicates<'a>(frames: &[&'a Frame]) -> Vec<Finding<'a>> {
     let mut first: HashMap<&str, &Frame> = HashMap::with_capacity(frames.len());
     let found = frames.iter().filter_map(|frame| {
@@ -29,7 +29,7 @@ mod tests {
     use crate::audit_frames::tests::{ids, timelapse};
 
     #[test]
-    fn every_copy_is_told_with_the_first_wherever_it_is() {
+    fn every_copy_is_reported_with_the_first_frame_in_any_video() {
         let mut frames = [timelapse("a.mp4", 9), timelapse("b.mp4", 9)].concat();
         for at in [7, 12] {
             frames[at].content_digest = frames[3].content_digest.clone();

@@ -1,4 +1,4 @@
-//! Frames that are black, or lost in highlights or shadows.
+//! Detection of frames that are black, or clipped in highlights or shadows.
 
 use super::finding::Finding;
 use super::frame::Frame;
@@ -18,7 +18,7 @@ pub(super) fn black<'a>(frame: &'a Frame, params: &Params) -> Option<Finding<'a>
     })
 }
 
-/// Finding for a frame of which a large part is clipped; highlights are reported first.
+/// Finding for a frame with a large clipped part. If both ends are clipped, only highlights are reported.
 pub(super) fn clipped<'a>(frame: &'a Frame, params: &Params) -> Option<Finding<'a>> {
     let ends = [
         (frame.clipped_high_share, params.clipped_high_share, "highlights"),
@@ -35,7 +35,7 @@ mod tests {
     use crate::audit_frames::tests::{declared, timelapse};
 
     #[test]
-    fn a_frame_is_black_from_its_share_on() {
+    fn a_frame_is_black_from_the_declared_share_of_black_pixels() {
         let (params, mut frame) = (declared(), timelapse("a.mp4", 1).remove(0));
         frame.black_share = 0.98;
         let found = black(&frame, &params).expect("a finding");

@@ -1,4 +1,4 @@
-//! A finding, and the table of them.
+//! Findings and their table.
 
 use std::sync::Arc;
 
@@ -10,20 +10,20 @@ use arrow::record_batch::RecordBatch;
 use super::frame::Frame;
 use crate::lib::columns::{float64s, strings};
 
-/// Something about a frame that a person should look at.
+/// Possible defect of a frame that a person should look at.
 #[derive(Debug)]
 pub(super) struct Finding<'a> {
-    /// Of which frame.
+    /// Frame that the finding is about.
     pub frame: &'a Frame,
     /// Kind: `black`, `blurred`, `clipped`, `duplicate`, `frozen` or `outlying`.
     pub kind: &'static str,
     /// Value of the measure.
     pub score: f64,
-    /// From which score on.
+    /// Score from which a frame is reported.
     pub threshold: f64,
-    /// A sentence with the numbers.
+    /// Reason in words, with the numbers.
     pub reason: String,
-    /// The frame that it repeats.
+    /// Earlier frame that this one repeats.
     pub other: Option<&'a Frame>,
 }
 
@@ -39,10 +39,10 @@ pub(super) fn finding_schema() -> Schema {
     ])
 }
 
-/// Findings as rows.
+/// Converts findings to rows.
 ///
 /// # Errors
-/// When they are too many for one batch.
+/// Returns an error if the columns do not form a batch.
 pub(super) fn to_batch(findings: &[Finding]) -> Result<RecordBatch> {
     let others = findings.iter().map(|finding| finding.other.map(|frame| frame.frame_id.as_str()));
     let columns = vec![

@@ -1,4 +1,4 @@
-//! Frames as their measures tell them.
+//! Frames with their measures.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use callsheet_worker::table::read_batches;
 
 use crate::lib::columns::{read_float64s, read_int32s, read_int64s, read_strings, read_vectors};
 
-/// Rows that are read at once.
+/// Number of rows that are read at once.
 const BATCH: usize = 4096;
 
 /// Measures of a frame, about 2 KB. The columns of `measure_frames` describe them.
@@ -30,7 +30,7 @@ pub(super) struct Frame {
 /// Reads a table of measures, in the order of videos and times.
 ///
 /// # Errors
-/// When it cannot be read, or is no table of measures.
+/// Returns an error if the table cannot be read, or lacks a column of measures.
 pub(super) fn read_frames(path: &Path) -> Result<Vec<Frame>> {
     let columns = [
         "frame_id",

@@ -1,15 +1,15 @@
-//! Frames in a row in which nothing moves.
+//! Detection of runs of frames in which nothing moves.
 
 use super::finding::Finding;
 use super::frame::Frame;
 use super::params::Params;
 
-/// Grey levels by which coding one picture anew changes it, of one pixel; the mean of a part's pixels
-/// changes less, as the root of their number.
+/// Change of one pixel in grey levels if a picture is encoded again. The mean of a part's n pixels changes
+/// less, by a factor of the root of n.
 const CODING: f64 = 25.0;
 
-/// Frames of one video, in the order of time, that stand still: each is compared with the first of its
-/// row, so that slow changes add up. The first is none of them.
+/// Finds frames that stand still. Each is compared with the first frame of its run, so that slow changes add
+/// up; the first frame is not reported. `frames` are those of one video in the order of time.
 pub(super) fn frozen<'a>(frames: &[&'a Frame], params: &Params) -> Vec<Finding<'a>> {
     let mut findings = Vec::new();
     let mut at = 0;
@@ -46,7 +46,7 @@ fn still<'a>(first: &'a Frame, frame: &'a Frame, params: &Params) -> Option<Find
     })
 }
 
-/// The largest difference of two vectors of one length; 0 of empty ones.
+/// Largest difference between two vectors of equal length; 0 for empty ones.
 fn change(a: &[f32], b: &[f32]) -> f64 {
     f64::from(a.iter().zip(b).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max))
 }
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
     use crate::audit_frames::tests::{declared, ids, timelapse};
 
-    /// Makes frames `from + 1..to` show frame `from`, coded anew.
+    /// Replaces frames `from + 1..to` by frame `from`, encoded again.
     fn freeze(frames: &mut [Frame], from: usize, to: usize, change: f32) {
         for at in from + 1..to {
             frames[at].perceptual_hash = frames[from].perceptual_hash ^ 1;
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frozen_stretch_is_told_with_its_first_frame_and_its_first_is_not() {
+    fn frozen_frames_are_reported_with_the_first_which_is_not_reported() {
         let mut frames = timelapse("a.mp4", 50);
         freeze(&mut frames, 20, 30, 0.1);
         let frames: Vec<&Frame> = frames.iter().collect();
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn four_frames_alike_are_a_lull() {
+    fn four_equal_frames_are_too_few_to_be_frozen() {
         let mut frames = timelapse("a.mp4", 10);
         freeze(&mut frames, 4, 8, 0.1);
         let frames: Vec<&Frame> = frames.iter().collect();
@@ -102,7 +102,7 @@ mod tests {
         let first = frames[0].clone();
         for (at, frame) in frames.iter_mut().enumerate() {
             frame.perceptual_hash = first.perceptual_hash;
-            // 25 / sqrt(1920 * 1080 / 128) = 0.196 is reached by the fourth.
+            // The fourth frame after the first exceeds 25 / sqrt(1920 * 1080 / 128) = 0.196.
             frame.features = first.features.iter().map(|value| value + 0.05 * at as f32).collect();
         }
         let frames: Vec<&Frame> = frames.iter().collect();

@@ -22,7 +22,7 @@ use params::Params;
 /// Runs the stage.
 ///
 /// # Errors
-/// When the measures cannot be read.
+/// Returns an error if the measures cannot be read.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let frames = read_frames(job.input("measures")?)?;
@@ -32,7 +32,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     Ok(table.finish()?)
 }
 
-/// Findings of frames in the order of their videos and times, by frame and finding.
+/// Returns the findings, sorted by frame and kind. `frames` are in the order of their videos and times.
 fn audit<'a>(frames: &'a [Frame], params: &Params, mut progress: impl FnMut(usize)) -> Vec<Finding<'a>> {
     let (mut findings, mut done) = (Vec::new(), 0);
     let mut shown: Vec<&Frame> = Vec::with_capacity(frames.len());

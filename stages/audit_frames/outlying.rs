@@ -1,4 +1,4 @@
-//! Frames that look like none of those around.
+//! Detection of frames that look unlike those around them.
 
 use rayon::prelude::*;
 
@@ -7,15 +7,15 @@ use super::frame::Frame;
 use super::params::Params;
 use super::robust::{Usual, around};
 
-/// Grey levels by which passing light changes frames: distances below it hardly differ on the log scale.
+/// Change of frames in grey levels by passing light. Distances below it hardly differ on the log scale.
 const LIGHT: f64 = 4.0;
 
-/// Values that are squared side by side.
+/// Number of values that are squared in parallel.
 const LANES: usize = 16;
 
-/// Frames of one video, in the order of time, that are far from all but a few of the frames around:
-/// outliers by the distance of the k-th nearest neighbour (Ramaswamy et al. 2000), on a log scale.
-/// None of a video with no more than `neighbours` frames.
+/// Finds frames that are far from all but a few of the frames around: outliers by the distance of the k-th
+/// nearest neighbour (Ramaswamy et al. 2000), on a log scale. `frames` are those of one video in the order of
+/// time. In a video of at most `neighbours` frames, nothing is found.
 pub(super) fn outlying<'a>(frames: &[&'a Frame], params: &Params) -> Vec<Finding<'a>> {
     let reach = params.window.max(params.neighbours + 1);
     if frames.len() <= params.neighbours {
@@ -36,16 +36,24 @@ pub(super) fn outlying<'a>(frames: &[&'a Frame], params: &Params) -> Vec<Finding
         let reason = || {
             let (distance, median) = (distances[at], usual.median.exp() - LIGHT);
             let nearest = params.neighbours;
-            format!("{distance:.1} grey levels from the {nearest} frames around that are most alike, the median is {median:.1}")
+            format!(
+                "{distance:.1} grey levels from the {nearest} most similar frames around, median {median:.1}"
+            )
         };
         let threshold = params.outlying_deviations;
-        (score >= threshold)
-            .then(|| Finding { frame, kind: "outlying", score, threshold, reason: reason(), other: None })
+        (score >= threshold).then(|| Finding {
+            frame,
+            kind: "outlying",
+            score,
+            threshold,
+            reason: reason(),
+            other: None,
+        })
     });
     found.collect()
 }
 
-/// Root mean square difference of two vectors of one length; 0 of empty ones.
+/// Root mean square difference between two vectors of equal length; 0 for empty ones.
 fn distance(a: &[f32], b: &[f32]) -> f64 {
     let mut sums = [0f32; LANES];
     let ((a_lanes, a_rest), (b_lanes, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
@@ -72,7 +80,7 @@ mod tests {
     #[test]
     fn as_many_odd_frames_in_a_row_as_neighbours_are_found() {
         let mut frames = timelapse("a.mp4", 300);
-        // Something stands before an eighth of the picture.
+        // An object covers an eighth of the picture.
         frames[40..45].iter_mut().for_each(|frame| frame.features[..48].fill(250.0));
         let frames: Vec<&Frame> = frames.iter().collect();
         let found = outlying(&frames, &declared());

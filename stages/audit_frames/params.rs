@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-/// As stage.toml declares them.
+/// Parameters as stage.toml declares them.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Params {

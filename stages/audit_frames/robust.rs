@@ -2,23 +2,25 @@
 
 use std::ops::Range;
 
-/// Median absolute deviations of a normal distribution to a standard deviation (Rousseeuw and Croux 1993).
+/// Ratio of the standard deviation to the median absolute deviation of a normal distribution (Rousseeuw and
+/// Croux 1993).
 const NORMAL: f64 = 1.4826;
 
-/// The smallest deviation, for values on a log scale: frames of the steadiest video differ by 20 %.
+/// Smallest deviation on a log scale, about 20 %. Without it, tiny differences in a steady video would be
+/// findings.
 const LEAST_DEVIATION: f64 = 0.2;
 
 /// Median of values, and their usual distance from it.
 #[derive(Debug, PartialEq)]
 pub(super) struct Usual {
-    /// Their median.
+    /// Median of the values.
     pub median: f64,
-    /// 1.4826 times their median absolute deviation from it, at least 0.2.
+    /// 1.4826 times the median absolute deviation from the median, at least 0.2.
     pub deviation: f64,
 }
 
 impl Usual {
-    /// Of finite values on a log scale, one at least.
+    /// Computes both for finite values on a log scale, at least one.
     pub(super) fn of(values: &[f64]) -> Self {
         let median = median(values.to_vec());
         let deviation = self::median(values.iter().map(|value| (value - median).abs()).collect());
@@ -26,7 +28,7 @@ impl Usual {
     }
 }
 
-/// The median: the mean of the two middle ones of an even number.
+/// Returns the median; for an even number of values, the mean of the two middle ones.
 fn median(mut values: Vec<f64>) -> f64 {
     let middle = values.len() / 2;
     let even = values.len().is_multiple_of(2);
@@ -35,8 +37,8 @@ fn median(mut values: Vec<f64>) -> f64 {
     lower.map_or(*upper, |lower| f64::midpoint(lower, *upper))
 }
 
-/// Positions of the `window` frames around the one at `at`, fewer if there are no more than `count`: as many
-/// before it as after it, as far as both ends allow.
+/// Returns the positions of the `window` frames around the frame at `at`, or of all `count` frames if there
+/// are fewer. The window is centred, and shifted where it would pass an end.
 pub(super) fn around(at: usize, count: usize, window: usize) -> Range<usize> {
     let start = at.saturating_sub(window / 2).min(count.saturating_sub(window));
     start..(start + window).min(count)

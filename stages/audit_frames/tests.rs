@@ -1,4 +1,4 @@
-//! Made-up measures, and what an audit of them as a whole says.
+//! Tests of a complete audit on synthetic measures.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +11,7 @@ use super::frame::{Frame, read_frames};
 use super::params::Params;
 use crate::lib::columns::{batch, float64s, int32s, int64s, strings, vectors};
 
-/// The parameters as stage.toml declares them.
+/// Returns the parameters as stage.toml declares them.
 pub(super) fn declared() -> Params {
     let stage: toml::Table = include_str!("stage.toml").parse().expect("TOML");
     let params = stage["params"].as_table().expect("parameters").iter();
@@ -78,7 +78,7 @@ fn findings_come_by_frame_and_kind_and_of_black_frames_nothing_else() {
 }
 
 #[test]
-fn no_one_and_two_frames_make_a_table_without_findings() {
+fn zero_one_or_two_frames_give_a_table_without_findings() {
     let folder = tempfile::tempdir().expect("a folder");
     for count in 0..3 {
         let path = folder.path().join(format!("{count}.parquet"));

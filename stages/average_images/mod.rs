@@ -1,4 +1,4 @@
-//! The mean of the training images.
+//! Mean of the training images.
 
 use std::fs;
 
@@ -9,13 +9,13 @@ use tch::{Kind, Tensor};
 use crate::lib::data::{Pairs, to_picture};
 use crate::lib::picture::encode_png;
 
-/// Images whose sum is taken at once, in float64.
+/// Number of images that are summed at once, in float64.
 const BATCH: i64 = 64;
 
 /// Runs the stage.
 ///
 /// # Errors
-/// When there is no training image, or one is unreadable.
+/// Returns an error if there is no training image, or an image cannot be read.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let train = Pairs::load(job.input("pairs")?, "train")?;
     let sums = train.b.split(BATCH, 0).into_iter().map(|part| part.sum_dim_intlist(0, false, Kind::Double));

@@ -1,4 +1,4 @@
-//! Images that commands are given.
+//! Images that are named on the command line.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -7,24 +7,24 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use callsheet_worker::code::Code;
-use callsheet_worker::user_error;
+use callsheet_worker::user_error_with_code;
 use image::RgbImage;
 
 use crate::lib::picture::{is_image, read};
 
-/// The image in a file.
+/// Decodes the image in a file.
 ///
 /// # Errors
-/// When it is unreadable.
+/// Returns an error if the file cannot be read or decoded.
 pub(super) fn opened(path: &Path) -> Result<RgbImage> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     read(&bytes, path)
 }
 
-/// The image at `path`, or those of the folder by name.
+/// Returns `path` itself, or the images in it, sorted by name, if it is a folder.
 ///
 /// # Errors
-/// When there is none, or two differ in their extension alone.
+/// Returns an error if the folder contains no image, or two images that differ only in their extension.
 pub(super) fn pictures(path: &Path) -> Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
@@ -34,19 +34,19 @@ pub(super) fn pictures(path: &Path) -> Result<Vec<PathBuf>> {
         entries.flatten().map(|entry| entry.path()).filter(|p| is_image(p)).collect();
     found.sort();
     if found.is_empty() {
-        return Err(user_error(
+        return Err(user_error_with_code(
             Code::Unsupported,
-            format!("{} holds no image", path.display()),
-            "PNG and JPEG files are read",
+            format!("{} contains no image", path.display()),
+            "name a folder that contains PNG or JPEG files",
         ));
     }
     let mut by_name: BTreeMap<OsString, &PathBuf> = BTreeMap::new();
     for path in &found {
         if let Some(other) = by_name.insert(path.file_stem().unwrap_or_default().to_owned(), path) {
             let (a, b) = (other.display(), path.display());
-            return Err(user_error(
+            return Err(user_error_with_code(
                 Code::Conflict,
-                format!("{a} and {b} have one name"),
+                format!("{a} and {b} differ only in their extension"),
                 "rename one of them",
             ));
         }

@@ -1,4 +1,4 @@
-//! Commands about images and models that `callsheet` hands on: they run no stage and cache nothing.
+//! Commands about images and models, which `callsheet` starts. They run no stage and cache nothing.
 
 mod dataset;
 mod exit;

@@ -1,4 +1,4 @@
-//! The project that a command is started in, as the engine says.
+//! Access to the engine and the project that a command was started from.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -6,14 +6,14 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result};
 use callsheet_worker::code::Code;
 use callsheet_worker::protocol::{DATA_VARIABLE, ENGINE_VARIABLE};
-use callsheet_worker::user_error;
+use callsheet_worker::user_error_with_code;
 
-/// Path of the engine's program, which the engine sets when it starts a command.
+/// Path of the engine's program, from the environment variable that the engine sets when it starts a command.
 #[expect(clippy::disallowed_methods, reason = "a command has no request")]
 fn engine() -> Result<PathBuf> {
     let engine = std::env::var_os(ENGINE_VARIABLE).map(PathBuf::from);
     engine.ok_or_else(|| {
-        user_error(
+        user_error_with_code(
             Code::MissingArgument,
             "this command was started without `callsheet`",
             "run it as `callsheet NAME`",
@@ -21,10 +21,11 @@ fn engine() -> Result<PathBuf> {
     })
 }
 
-/// Runs the engine with these arguments; returns its stdout, or none if it has refused and printed why.
+/// Runs the engine with these arguments. Returns its stdout, or none if it failed; it has then printed the
+/// reason.
 ///
 /// # Errors
-/// If the engine is not known or cannot be started.
+/// Returns an error if the engine is not known or cannot be started.
 pub(super) fn ask(arguments: &[&str]) -> Result<Option<Vec<u8>>> {
     let mut command = Command::new(engine()?);
     let output =
@@ -32,18 +33,18 @@ pub(super) fn ask(arguments: &[&str]) -> Result<Option<Vec<u8>>> {
     Ok(output.status.success().then_some(output.stdout))
 }
 
-/// Folder of the weight files of the project, if there is a project.
+/// Folder of the project's weight files.
 ///
 /// # Errors
-/// When there is none.
+/// Returns an error if the command was not started in a project.
 #[expect(clippy::disallowed_methods, reason = "a command has no request")]
 pub(super) fn weights_folder() -> Result<PathBuf> {
     let data = std::env::var_os(DATA_VARIABLE).map(PathBuf::from);
     let data = data.ok_or_else(|| {
-        user_error(
+        user_error_with_code(
             Code::NoProject,
-            "this folder is in no project",
-            "name the file, or run this inside of a project",
+            "this folder is not in a project",
+            "name the weight file, or run the command in a project folder",
         )
     })?;
     Ok(data.join("weights"))

@@ -1,8 +1,8 @@
-//! Lines for people.
+//! Progress on the terminal.
 
 use std::io::{IsTerminal, Write, stderr};
 
-/// Shows a person who waits how far it is; once all is done the line is free again.
+/// Shows progress on stderr if it is a terminal, and clears the line when all is done.
 pub(super) fn progress(done: usize, total: usize, what: &str) {
     let mut terminal = stderr().lock();
     if terminal.is_terminal() {

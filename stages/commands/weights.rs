@@ -1,4 +1,4 @@
-//! `callsheet weights`: which weight files there are.
+//! `callsheet weights`: list of weight files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,13 +14,13 @@ use crate::lib::nn::file;
 use crate::lib::nn::vgg::{Convention, Origin};
 use crate::lib::weights::{Format, known, sha256};
 
-/// Which weight files there are: source, checksum, and what input their networks want
+/// List weight files: source, checksum, and the input that their networks expect
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
-    callsheet weights                    # all in data/weights\n  \
-    callsheet weights mine.pth --json    # these, for programs")]
+    callsheet weights                    # all files in data/weights\n  \
+    callsheet weights mine.pth --json    # one file, as JSON")]
 pub(super) struct Weights {
-    /// Files; all in data/weights if none are named
+    /// Weight files [default: all in data/weights]
     files: Vec<PathBuf>,
     /// Print JSON
     #[arg(long)]
@@ -47,7 +47,7 @@ impl Line {
 
 impl Weights {
     /// # Errors
-    /// When no file is named and this is no project.
+    /// Returns an error if no file is named and the command was not started in a project.
     pub(super) fn execute(&self) -> Result<u8> {
         let mut files = self.files.clone();
         let mut folder = PathBuf::new();
@@ -78,7 +78,7 @@ impl Weights {
     }
 }
 
-/// The files below a folder, by name; none if there is no folder.
+/// Adds the files below a folder, sorted by name; none if the folder does not exist.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
@@ -105,16 +105,18 @@ fn line(path: &Path, file: String) -> Result<Line> {
         (None, Some(Format::Safetensors)) => match file::load(path).map(|(_, config)| config) {
             Ok(config) => match serde_json::from_value::<Origin>(config) {
                 Ok(origin) => (origin.source, Some(origin.convention)),
-                Err(_) => ("does not say where it comes from".to_owned(), None),
+                Err(_) => ("source not recorded in the file".to_owned(), None),
             },
             Err(error) => (format!("{error:#}"), None),
         },
-        (None, Some(_)) => ("not one of the published files that are known".to_owned(), None),
-        (None, None) => ("no weight file".to_owned(), None),
+        (None, Some(_)) => ("not a known published file".to_owned(), None),
+        (None, None) => ("not a weight file".to_owned(), None),
     };
     let convention = match convention {
         Some(Convention::Caffe) => "BGR in 0..255, minus (103.939, 116.779, 123.68)",
-        Some(Convention::Torchvision) => "RGB in 0..1, minus (0.485, 0.456, 0.406), by (0.229, 0.224, 0.225)",
+        Some(Convention::Torchvision) => {
+            "RGB in 0..1, minus (0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225)"
+        }
         None => "",
     };
     Ok(Line { file, bytes, format: format.map_or("unknown", Format::name), sha256, convention, source })

@@ -1,10 +1,10 @@
-//! Diversities side by side.
+//! Comparison of diversities.
 
 use std::path::Path;
 
 use anyhow::Result;
 use callsheet_worker::table::read_columns;
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 use serde::Deserialize;
 
 use crate::compare_methods::bootstrap::{Group, interval};
@@ -20,26 +20,26 @@ struct Params {
     seed: i64,
 }
 
-/// Measurement: mean, and ends of its interval.
+/// Columns of each measurement: the mean, and the ends of its interval.
 const FIGURES: [[&str; 3]; 2] = [
     ["consecutive", "consecutive_low", "consecutive_high"],
     ["all_pairs", "all_pairs_low", "all_pairs_high"],
 ];
 
-/// Measurements of one way to draw styles.
+/// Measurements of one source of styles.
 struct Measured {
     name: String,
-    /// Of [`FIGURES`], by content.
+    /// Values of each of [`FIGURES`], by content.
     values: [Vec<f64>; FIGURES.len()],
     styles: i32,
-    /// Name of the distance, and where its network comes from.
+    /// Name of the distance, and source of its network.
     distance: [String; 2],
 }
 
 /// Runs the stage.
 ///
 /// # Errors
-/// When there is nothing to compare, or distances differ.
+/// Returns an error if there is nothing to compare, or diversities were measured with different distances.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let input = job.files("diversities")?;
@@ -49,7 +49,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     if let Some(pair) = all.windows(2).find(|pair| pair[0].distance != pair[1].distance) {
         let said = [&pair[0], &pair[1]].map(|one| format!("{}: {}", one.name, one.distance.join(", ")));
         let help = "measure all with the same crop, trunk and heads";
-        return Err(refusal(format!("distances differ: {}", said.join("; ")), help));
+        return Err(user_error(format!("distances differ: {}", said.join("; ")), help));
     }
     let mut columns: Vec<Column> = vec![
         ("styles_from", strings(all.iter().map(|one| &one.name))),
@@ -78,9 +78,9 @@ impl Measured {
         let rows = read_columns(path, &[])?;
         let first = |name: &str| Ok::<_, anyhow::Error>(read_strings(&rows, name)?.into_iter().next());
         let Some((distance, weights)) = first("distance_name")?.zip(first("distance_weights")?) else {
-            return Err(refusal(
+            return Err(user_error(
                 format!("nothing was measured with styles from `{name}`: there is no validation image"),
-                "set list_images.val_fraction, or split_pairs, so that there are some",
+                "set list_images.val_fraction, or split_pairs, so that there are validation images",
             ));
         };
         let values = [read_float64s(&rows, "consecutive")?, read_float64s(&rows, "all_pairs")?];

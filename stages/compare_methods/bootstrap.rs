@@ -1,13 +1,13 @@
-//! Intervals of what is measured of images that come in groups.
+//! Confidence intervals of measurements of images that come in groups.
 
 use rand::Rng;
 
 use crate::lib::random::stream;
 
-/// Values of each group, where they are finite: their sum and how many.
+/// Sum and number of the finite values of a group.
 pub(crate) type Group = (f64, usize);
 
-/// The mean over all values, and the ends of its [`percentiles`].
+/// Returns the mean over all values, and the ends of its [`percentiles`].
 pub(crate) fn interval(groups: &[Group], resamples: usize, seed: i64) -> [f64; 3] {
     percentiles(groups.len(), resamples, seed, |chosen| {
         let (sum, count) = chosen.fold((0.0, 0), |(sum, count), at| {
@@ -18,9 +18,10 @@ pub(crate) fn interval(groups: &[Group], resamples: usize, seed: i64) -> [f64; 3
     })
 }
 
-/// A statistic of all groups, and the ends of its interval of 95 % confidence by the bootstrap (Efron 1979): the
-/// percentiles of what it is for groups drawn with replacement, whole, as images of one frame are alike. Draws for which
-/// it is NaN are left out. The ends are NaN where there are no two groups to draw from.
+/// Returns a statistic of all groups, and the ends of its 95 % confidence interval by the bootstrap (Efron
+/// 1979). The ends are percentiles of the statistic over draws with replacement. Complete groups are drawn,
+/// because images of one frame are alike. Draws for which the statistic is NaN are left out. With fewer than
+/// two groups, the ends are NaN.
 pub(crate) fn percentiles(
     groups: usize,
     resamples: usize,
@@ -50,7 +51,7 @@ mod tests {
 
     #[test]
     fn the_interval_is_the_closed_form_s_of_many_values() {
-        // Values 0, 1, .., 399: their mean has the deviation sqrt((n^2 - 1) / 12 / n).
+        // Values 0, 1, .., 399: the standard error of their mean is sqrt((n^2 - 1) / 12 / n).
         let groups: Vec<Group> = (0..400).map(|n| (f64::from(n), 1)).collect();
         let [mean, low, high] = interval(&groups, 4000, 0);
         let half = 1.96 * ((400f64.powi(2) - 1.0) / 12.0 / 400.0).sqrt();

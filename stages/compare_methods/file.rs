@@ -1,22 +1,22 @@
-//! Files that people write beside measured tables.
+//! Files that users write in addition to measured tables.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use callsheet_worker::refusal;
+use callsheet_worker::user_error;
 use serde::de::DeserializeOwned;
 
-/// A TOML file, as the documentation of `stage` says.
+/// Reads a TOML file in the format that the documentation of `stage` describes.
 ///
 /// # Errors
-/// When it is no such file.
+/// Returns an error if the file cannot be read, or has another format.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path, stage: &str) -> Result<T> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     toml::from_str(&text).map_err(|error| {
-        refusal(
+        user_error(
             format!("{}: {error}", path.display()),
-            format!("`callsheet stages {stage}` shows how it is written"),
+            format!("run `callsheet stages {stage}` to see the format"),
         )
     })
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use callsheet_worker::error::list;
 use callsheet_worker::table::read_columns;
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 use serde_json::Value;
 
 use super::bootstrap::Group;
@@ -18,7 +18,8 @@ use crate::lib::objective::Objective;
 /// Training of a method that is not trained.
 const UNTRAINED: &str = "untrained";
 
-/// Inputs, how the models measured in each were trained, and the input that has their objectives.
+/// Names of inputs, the training of the models measured in each, and the input that contains their
+/// objectives.
 const TRAININGS: [(&str, &str, &str); 5] = [
     ("baselines", UNTRAINED, ""),
     ("jointly", "from scratch", "joint_objectives"),
@@ -29,11 +30,11 @@ const TRAININGS: [(&str, &str, &str); 5] = [
 
 /// One row of the comparison.
 pub(crate) struct Method {
-    /// Objective or predictor; empty where there is but one.
+    /// Name of the objective or predictor; empty if there is only one.
     pub name: String,
     /// Description of its training.
     pub training: &'static str,
-    /// Objective of its training, if that is wired.
+    /// Objective of its training, if its input is wired.
     pub objective: Option<Objective>,
     /// Measurements, one per repetition.
     pub tables: Vec<Table>,
@@ -41,21 +42,21 @@ pub(crate) struct Method {
 
 /// Measurements of one repetition.
 pub(crate) struct Table {
-    /// Images.
+    /// Ids of the images.
     pub ids: Vec<String>,
-    /// Of what was compared, in pixels.
+    /// Side of the compared images in pixels.
     pub side: i32,
-    /// Name of the distance, and where its network comes from.
+    /// Name of the distance, and source of its network.
     pub distance: [String; 2],
-    /// In the order of [`METRICS`].
+    /// Values of each metric, in the order of [`METRICS`].
     values: [Vec<f64>; METRICS.len()],
 }
 
 impl Method {
-    /// All methods that are wired, the baselines first.
+    /// Reads all methods whose inputs are wired, the baselines first.
     ///
     /// # Errors
-    /// When a table is none of measured images, or says NaN.
+    /// Returns an error if a table is not one of measured images, or contains NaN.
     pub(crate) fn all(job: &Job) -> Result<Vec<Self>> {
         let mut methods: BTreeMap<(usize, String), Self> = BTreeMap::new();
         for (order, (input, training, objectives)) in TRAININGS.into_iter().enumerate() {
@@ -73,10 +74,10 @@ impl Method {
         Ok(methods.into_values().collect())
     }
 
-    /// Positions of those that were trained so, of this name if one is given.
+    /// Returns the positions of the methods with this training, and with this name if one is given.
     ///
     /// # Errors
-    /// When none was measured.
+    /// Returns an error if no such method was measured.
     pub(crate) fn find(methods: &[Self], name: Option<&str>, training: &str) -> Result<Vec<usize>> {
         let meant =
             |method: &Self| method.training == training && name.is_none_or(|name| name == method.name);
@@ -86,24 +87,24 @@ impl Method {
         }
         let name = name.unwrap_or("of any name");
         let known: Vec<String> = methods.iter().map(Self::shown).collect();
-        Err(refusal(
+        Err(user_error(
             format!("no method `{name}` with training = \"{training}\" was measured"),
             format!("known: {}", list(known.iter().map(String::as_str))),
         ))
     }
 
-    /// Name in messages.
+    /// Returns the name for messages.
     pub(crate) fn shown(&self) -> String {
         let parts = [self.name.as_str(), self.training];
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
     }
 
-    /// Images whose PSNR is infinite, of all repetitions.
+    /// Returns the number of images with infinite PSNR, over all repetitions.
     pub(crate) fn identical(&self) -> usize {
         self.tables.iter().map(|table| table.values[0].iter().filter(|psnr| psnr.is_infinite()).count()).sum()
     }
 
-    /// Finite values of a metric, over all repetitions, by the image's frame.
+    /// Returns the finite values of a metric over all repetitions, grouped by the images' frames.
     pub(crate) fn groups(&self, metric: usize, frames: &BTreeMap<String, String>) -> Result<Vec<Group>> {
         let mut groups: BTreeMap<&str, Group> = BTreeMap::new();
         for table in &self.tables {
@@ -118,7 +119,7 @@ impl Method {
         Ok(groups.into_values().collect())
     }
 
-    /// Means over repetitions of a metric, where they are finite, by image.
+    /// Returns the finite means of a metric over repetitions, by image.
     pub(crate) fn means(&self, metric: usize) -> BTreeMap<&str, f64> {
         let mut sums: BTreeMap<&str, f64> = BTreeMap::new();
         for table in &self.tables {
@@ -130,24 +131,24 @@ impl Method {
         sums
     }
 
-    /// Deviation of a metric's mean between repetitions; NaN of a single one.
+    /// Returns the standard deviation of a metric's mean between repetitions; NaN if there is only one.
     pub(crate) fn deviation(&self, metric: usize) -> f64 {
         let means: Vec<f64> = self.tables.iter().map(|table| finite_mean(&table.values[metric])).collect();
         let mean = means.iter().sum::<f64>() / means.len() as f64;
         let squares: f64 = means.iter().map(|one| (one - mean).powi(2)).sum();
-        // Of one repetition 0 / 0.
+        // With one repetition, this is 0 / 0.
         (squares / (means.len() - 1) as f64).sqrt()
     }
 }
 
-/// The objectives of an input, by what they were fanned out over.
+/// Reads the objectives of an input, by the values over which they were fanned out.
 fn objectives(job: &Job, input: &str) -> Result<BTreeMap<String, Objective>> {
     let mut objectives = BTreeMap::new();
     let Some(all) = job.request.inputs.get(input) else { return Ok(objectives) };
     for (path, values) in all.paths.iter().zip(&all.values) {
         let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         let objective = serde_json::from_slice(&text);
-        let objective = objective.with_context(|| format!("{} is no objective", path.display()))?;
+        let objective = objective.with_context(|| format!("{} is not a valid objective", path.display()))?;
         objectives.insert(name(values), objective);
     }
     Ok(objectives)
@@ -158,7 +159,7 @@ fn finite_mean(values: &[f64]) -> f64 {
     finite().sum::<f64>() / finite().count() as f64
 }
 
-/// Values over which a stage was fanned out, apart from seeds, which are repetitions.
+/// Joins the values over which a stage was fanned out, apart from seeds, which are repetitions.
 pub(crate) fn name(values: &BTreeMap<String, Value>) -> String {
     let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let names = values.iter().filter(|(name, _)| *name != "seed").map(|(_, value)| shown(value));
@@ -172,11 +173,11 @@ impl Table {
         let mut values = METRICS.map(|_| Vec::new());
         for (values, metric) in values.iter_mut().zip(METRICS) {
             *values = read_float64s(&rows, metric)?;
-            // Images that are the same have no finite PSNR.
+            // Identical images have an infinite PSNR.
             let wrong = |value: &f64| !value.is_finite() && (metric != "psnr" || *value != f64::INFINITY);
             if let Some(at) = values.iter().position(wrong) {
                 let (value, id, path) = (values[at], &ids[at], path.display());
-                return Err(refusal(
+                return Err(user_error(
                     format!("{metric} of {id} by the method ({method}) is {value} in {path}"),
                     "look at that image and the model's output; `callsheet inspect` shows the table",
                 ));
@@ -184,9 +185,9 @@ impl Table {
         }
         let first = |name: &str| Ok::<_, anyhow::Error>(read_strings(&rows, name)?.into_iter().next());
         let Some((name, weights)) = first("distance_name")?.zip(first("distance_weights")?) else {
-            return Err(refusal(
-                format!("nothing was measured of the method ({method}): there is no validation image"),
-                "set list_images.val_fraction, or split_pairs, so that there are some",
+            return Err(user_error(
+                format!("nothing was measured for the method ({method}): there is no validation image"),
+                "set list_images.val_fraction, or split_pairs, so that there are validation images",
             ));
         };
         Ok(Self { side: read_int32s(&rows, "side")?[0], distance: [name, weights], ids, values })

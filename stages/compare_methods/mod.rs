@@ -1,4 +1,4 @@
-//! Methods side by side: what those measured of the same images come to.
+//! Comparison of methods that were measured on the same images.
 
 pub(crate) mod bootstrap;
 pub(crate) mod file;
@@ -18,7 +18,7 @@ use crate::lib::columns::{Column, batch, float64s, int32s, read_strings, schema_
 use crate::lib::metrics::METRICS;
 use crate::lib::objective::{Objective, Term};
 use bootstrap::interval;
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 pub(crate) use method::{Method, name};
 use published::Published;
 
@@ -29,7 +29,7 @@ struct Params {
     seed: i64,
 }
 
-/// Of each metric: mean, ends of its interval, deviation between repetitions.
+/// Columns of each metric: the mean, the ends of its interval, and the deviation between repetitions.
 const FIGURES: [[&str; 4]; METRICS.len()] = [
     ["psnr", "psnr_low", "psnr_high", "psnr_deviation"],
     ["ssim", "ssim_low", "ssim_high", "ssim_deviation"],
@@ -38,7 +38,7 @@ const FIGURES: [[&str; 4]; METRICS.len()] = [
     ["distance", "distance_low", "distance_high", "distance_deviation"],
 ];
 
-/// Terms of generators that objectives differ in, as columns.
+/// Columns for the terms of generators in which objectives differ.
 const TERMS: [(&str, Term); 11] = [
     ("term_perceptual", Term::Perceptual),
     ("term_l1", Term::L1),
@@ -56,8 +56,8 @@ const TERMS: [(&str, Term); 11] = [
 /// Runs the stage.
 ///
 /// # Errors
-/// When there is nothing to compare, methods were measured on other images or by another distance, or published
-/// figures are of none of them.
+/// Returns an error if there is nothing to compare, or methods were measured on different images or with
+/// different distances. Also returns an error if published figures belong to none of the methods.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let methods = Method::all(job)?;
@@ -75,7 +75,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
         let mut figures = [const { Vec::new() }; 4];
         for method in &methods {
             let [mean, low, high] = interval(&method.groups(metric, &frames)?, params.resamples, params.seed);
-            // Images that are all remade exactly have no finite PSNR.
+            // If all images are reconstructed exactly, no PSNR is finite.
             let mean = if mean.is_nan() { f64::INFINITY } else { mean };
             let all = [mean, low, high, method.deviation(metric)];
             figures.iter_mut().zip(all).for_each(|(figures, figure)| figures.push(figure));
@@ -106,17 +106,17 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     Ok(table.finish()?)
 }
 
-/// The frame of each image of the input `pairs`.
+/// Returns the frame of each image of the input `pairs`.
 ///
 /// # Errors
-/// When the table cannot be read.
+/// Returns an error if the table cannot be read.
 pub(crate) fn frames(job: &Job) -> Result<BTreeMap<String, String>> {
     let pairs = read_columns(job.input("pairs")?, &["image_id", "frame_id"])?;
     let ids = read_strings(&pairs, "image_id")?.into_iter();
     Ok(ids.zip(read_strings(&pairs, "frame_id")?).collect())
 }
 
-/// `on` or `off` of each method; nothing where its objective is not known.
+/// Returns `on` or `off` for each method; empty if its objective is not known.
 fn switches(methods: &[Method], is_on: impl Fn(&Objective) -> bool) -> ArrayRef {
     let shown = |method: &Method| match method.objective.as_ref().map(&is_on) {
         Some(true) => "on",
@@ -126,35 +126,35 @@ fn switches(methods: &[Method], is_on: impl Fn(&Objective) -> bool) -> ArrayRef 
     strings(methods.iter().map(shown))
 }
 
-/// Refuses results that are not of the same images, cropped alike, and measured by the same distance.
+/// Checks that all methods were measured on the same images, with the same crop and by the same distance.
 ///
 /// # Errors
-/// Says which two methods differ, and in what.
+/// Returns an error that names two methods that differ, and the difference.
 pub(crate) fn check(methods: &[Method]) -> Result<()> {
     let Some(first) = methods.first() else {
-        return Err(refusal("there is no method to compare", "wire one of the stage's inputs"));
+        return Err(user_error("there is no method to compare", "wire at least one of the stage's inputs"));
     };
     let wanted = &first.tables[0];
     for method in methods {
         let (one, other) = (first.shown(), method.shown());
         for table in &method.tables {
             if table.ids != wanted.ids {
-                return Err(refusal(
-                    format!("({one}) and ({other}) were measured on other images"),
+                return Err(user_error(
+                    format!("({one}) and ({other}) were measured on different images"),
                     "wire the same pairs to the stages that evaluate",
                 ));
             }
             if table.side != wanted.side {
-                return Err(refusal(
+                return Err(user_error(
                     format!("({one}) was measured on {} pixels, ({other}) on {}", wanted.side, table.side),
-                    "set the same crop of the stages that evaluate",
+                    "set the same crop in the stages that evaluate",
                 ));
             }
             if table.distance != wanted.distance {
                 let [a, b] = [wanted, table].map(|table| table.distance.join("; "));
-                return Err(refusal(
+                return Err(user_error(
                     format!("({one}) was measured by {a}, ({other}) by {b}"),
-                    "wire the same trunk and heads to the stages that evaluate, and set the same distance_side",
+                    "use the same trunk, heads and distance_side in the stages that evaluate",
                 ));
             }
         }

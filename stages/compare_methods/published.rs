@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use callsheet_worker::refusal;
+use callsheet_worker::user_error;
 use serde::Deserialize;
 
 use super::{Method, file};
@@ -19,18 +19,18 @@ struct File {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Published {
-    /// As in the table; empty where there is but one.
+    /// Name of the method as in the table; empty if there is only one.
     #[serde(default)]
     method: String,
     training: String,
-    /// In dB, at whatever side it was published for.
+    /// PSNR in dB, at the image side of the publication.
     pub psnr: Option<f64>,
     pub distance: Option<Distance>,
     /// Source of the figures.
     pub source: String,
 }
 
-/// A published distance, and what measured it.
+/// A published distance, and the name of the measure.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Distance {
@@ -39,10 +39,11 @@ pub(super) struct Distance {
 }
 
 impl Published {
-    /// Those of a file, one or none of each method.
+    /// Reads the published figures from a file, at most one entry for each method.
     ///
     /// # Errors
-    /// When it is no such file, or names a method that was not measured, one twice, or another distance.
+    /// Returns an error if the file is invalid, or names a method that was not measured, a method twice, or
+    /// another distance than the measured one.
     pub(super) fn read(path: &Path, methods: &[Method]) -> Result<Vec<Option<Self>>> {
         let file: File = file::read(path, "compare_methods")?;
         let mut all: Vec<Option<Self>> = methods.iter().map(|_| None).collect();
@@ -53,18 +54,18 @@ impl Published {
             let [measured, _] = &methods[at].tables[0].distance;
             if let Some(Distance { name, .. }) = figures.distance.as_ref().filter(|one| one.name != *measured)
             {
-                return Err(refusal(
+                return Err(user_error(
                     format!(
-                        "{}: the published distance is {name}, the one measured {measured}",
+                        "{}: the published distance is {name}, the measured one is {measured}",
                         path.display()
                     ),
-                    "they cannot be compared: leave `distance` out, or measure by the same",
+                    "leave `distance` out, or measure with the published distance",
                 ));
             }
             let shown = methods[at].shown();
             if all[at].replace(figures).is_some() {
-                return Err(refusal(
-                    format!("{}: figures of ({shown}) stand there twice", path.display()),
+                return Err(user_error(
+                    format!("{}: figures of ({shown}) are given twice", path.display()),
                     "leave one of them out",
                 ));
             }
@@ -78,8 +79,12 @@ impl Published {
         {
             return Ok(());
         }
-        Err(refusal(
-            format!("{}: `{}` has no figure, or one that is no number", path.display(), self.source),
+        Err(user_error(
+            format!(
+                "{}: `{}` has no figure, or one that is not a finite number",
+                path.display(),
+                self.source
+            ),
             "give psnr, distance, or both",
         ))
     }

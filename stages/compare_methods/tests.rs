@@ -1,4 +1,4 @@
-//! Tables of four images of two frames.
+//! Tests on tables of four images of two frames.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ use crate::lib::metrics::columns;
 
 const IDS: [&str; 4] = ["a/c0", "a/c1", "b/c0", "b/c1"];
 
-/// Differences between tables.
+/// Contents in which the tables of the tests differ.
 struct Measured<'a> {
     ids: &'a [&'a str],
     psnr: [f64; 4],
@@ -46,8 +46,8 @@ fn write(path: &Path, measured: &Measured) {
     table.finish().expect("finished");
 }
 
-/// Runs the stage on tables of `frozen`, each with the values it was fanned out over, and on published figures if the
-/// folder has any; returns where the result lies.
+/// Runs the stage on tables of `frozen`, each with the values over which it was fanned out, and on published
+/// figures if the folder contains any. Returns the path of the result.
 fn compared(folder: &TempDir, tables: &[(Value, Measured)]) -> anyhow::Result<PathBuf> {
     let at = |name: &str| folder.path().join(name);
     let mut pairs = TableWriter::create(
@@ -95,16 +95,16 @@ fn seeds_are_repetitions_of_one_method_and_identical_images_are_counted_and_left
     assert_eq!(psnr[0], f64::INFINITY);
     assert!((psnr[1] - (20.0 + 22.0 + 24.0 + 4.0 * 30.0) / 7.0).abs() < 1e-12);
     let deviations = read_float64s(&rows, "psnr_deviation").expect("deviations");
-    // Of the means 22 and 30.
+    // The deviation is that of the means 22 and 30.
     assert!(deviations[0].is_nan() && (deviations[1] - 32f64.sqrt()).abs() < 1e-12, "{deviations:?}");
     assert_eq!(read_strings(&rows, "term_perceptual").expect("terms"), ["", ""], "no objective is wired");
 }
 
 #[test]
-fn what_was_not_measured_alike_is_refused_in_every_repetition() {
+fn measurements_that_differ_between_methods_or_repetitions_are_refused() {
     let method = |seed: i64| json!({ "objective": "a", "seed": seed });
     for (other, wanted) in [
-        (Measured { ids: &IDS[..3], ..PLAIN }, "were measured on other images"),
+        (Measured { ids: &IDS[..3], ..PLAIN }, "were measured on different images"),
         (
             Measured { side: 32, ..PLAIN },
             "(a, encoder frozen) was measured on 64 pixels, (a, encoder frozen) on 32",
@@ -119,7 +119,7 @@ fn what_was_not_measured_alike_is_refused_in_every_repetition() {
             "distance of a/c0 by the method (a, encoder frozen) is inf",
         ),
         (Measured { psnr: [20.0, f64::NAN, 1.0, 1.0], ..PLAIN }, "psnr of a/c1 by the method"),
-        (Measured { ids: &[], ..PLAIN }, "nothing was measured of the method (a, encoder frozen)"),
+        (Measured { ids: &[], ..PLAIN }, "nothing was measured for the method (a, encoder frozen)"),
     ] {
         let folder = tempfile::tempdir().expect("a folder");
         let error =
@@ -133,7 +133,7 @@ fn what_was_not_measured_alike_is_refused_in_every_repetition() {
 }
 
 #[test]
-fn published_figures_stand_beside_what_is_measured_of_their_method() {
+fn published_figures_are_listed_next_to_measurements_of_their_method() {
     let folder = tempfile::tempdir().expect("a folder");
     let published = r#"
         [[published]]
@@ -162,9 +162,9 @@ fn published_figures_stand_beside_what_is_measured_of_their_method() {
             published.replace("encoder frozen", "frozen"),
             "no method `b` with training = \"frozen\" was measured",
         ),
-        (published.replace("LPIPS", "L2"), "the published distance is L2, the one measured LPIPS"),
-        (published.replace("21.5", "nan"), "`table 1` has no figure, or one that is no number"),
-        (published.repeat(2), "figures of (b, encoder frozen) stand there twice"),
+        (published.replace("LPIPS", "L2"), "the published distance is L2, the measured one is LPIPS"),
+        (published.replace("21.5", "nan"), "`table 1` has no figure, or one that is not a finite number"),
+        (published.repeat(2), "figures of (b, encoder frozen) are given twice"),
         (published.replace("source", "sources"), "unknown field `sources`"),
         (published.replace("21.5", "\"high\""), "invalid type: string \"high\""),
     ] {

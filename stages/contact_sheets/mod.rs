@@ -1,4 +1,4 @@
-//! Contact sheets of what was learnt.
+//! Contact sheets of clusters, triplets and reconstructions.
 
 mod sheets;
 
@@ -19,7 +19,7 @@ struct Params {
 /// Runs the stage.
 ///
 /// # Errors
-/// When an input is damaged, or tables speak of images that the pairs lack.
+/// Returns an error if an input is damaged, or tables refer to images that the pairs lack.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let Params { rows, note } = job.params()?;
     let pairs = job.input("pairs")?;

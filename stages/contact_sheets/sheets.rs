@@ -1,4 +1,4 @@
-//! Images of each contact sheet.
+//! Contents of the contact sheets.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,12 +14,12 @@ use crate::lib::data::{Pairs, spread};
 use crate::lib::figures::pictures;
 use crate::lib::metrics::psnr;
 
-/// An image's id without the name of its video, to fit under a picture.
+/// Shortens an image's id by the name of its video, so that it fits under a picture.
 fn short(id: &str) -> &str {
     id.rfind('#').map_or(id, |at| &id[at..])
 }
 
-/// Per cluster, largest first, the `rows` images nearest to its centre.
+/// Sheet with the `rows` images nearest to the centre of each cluster, the largest cluster first.
 pub(super) fn clusters(table: &Path, pairs: &Path, rows: usize) -> Result<Sheet> {
     let columns = read_columns(table, &["image_id", "cluster", "size", "distance"])?;
     let (ids, clusters) = (read_strings(&columns, "image_id")?, read_int32s(&columns, "cluster")?);
@@ -42,7 +42,7 @@ pub(super) fn clusters(table: &Path, pairs: &Path, rows: usize) -> Result<Sheet>
     Ok(Sheet { title: "Style clusters, nearest to the centre first".into(), rows })
 }
 
-/// `rows` triplets with their style distances.
+/// Sheet of `rows` triplets with their style distances.
 pub(super) fn triplets(table: &Path, pairs: &Path, rows: usize) -> Result<Sheet> {
     let names = ["anchor_id", "positive_id", "negative_id", "positive_distance", "negative_distance"];
     let columns = read_columns(table, &names)?;
@@ -72,10 +72,10 @@ fn styles(pairs: &Path, ids: &[&str]) -> Result<BTreeMap<String, RgbImage>> {
     Ok(chosen.image_ids.iter().cloned().zip(pictures(&chosen.b)).collect())
 }
 
-/// A | output | B of validation pairs.
+/// Sheet of validation pairs: A | output | B.
 ///
 /// # Errors
-/// When the outputs are of another size than B.
+/// Returns an error if the outputs differ in size from B.
 pub(super) fn reconstruction(val: &Pairs, outputs: &Tensor) -> Result<Sheet> {
     let psnrs = psnr(outputs, &val.b)?;
     let columns = [&val.a, outputs, &val.b].map(pictures);

@@ -18,13 +18,13 @@ struct Params {
     crop: i64,
 }
 
-/// Images encoded together. Another number may round otherwise.
+/// Number of images that are encoded together. Another number may change the rounding of results.
 const BATCH: usize = 32;
 
 /// Runs the stage.
 ///
 /// # Errors
-/// When the model is damaged, or an image unreadable.
+/// Returns an error if the model is damaged, or an image cannot be read.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let model = Model::averaged(job.input("model")?)?;

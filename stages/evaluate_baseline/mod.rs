@@ -1,11 +1,12 @@
-//! Predictors that anyone could make without learning: figures mean something only beside them.
+//! Trivial predictors that need no learning. Measurements of a model mean something only in comparison with
+//! them.
 
 mod reinhard;
 
 use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 use serde::Deserialize;
 
 use crate::lib::data::{centre, to_tensor};
@@ -21,22 +22,22 @@ struct Params {
     distance_side: u32,
 }
 
-/// Image that is taken for B.
+/// Image that is used as the prediction of B.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Method {
-    /// A.
+    /// The content image A.
     Copy,
-    /// The mean of the training images.
+    /// Mean of the training images.
     Mean,
-    /// A in the colours of B.
+    /// The content image A with the colours of B.
     Reinhard,
 }
 
 /// Runs the stage.
 ///
 /// # Errors
-/// When an image is unreadable, or the mean is of another size.
+/// Returns an error if an image cannot be read, or the mean image has another size than B.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let Params { method, crop, distance_side } = job.params()?;
     let measures = Measures::load(job, Crop { crop, distance_side })?;
@@ -45,7 +46,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
         Method::Reinhard => measure(job, &measures, |a, b| Ok(reinhard(a, b))),
         Method::Mean => {
             let Some(path) = job.optional("mean") else {
-                return Err(refusal(
+                return Err(user_error(
                     "method = \"mean\" needs the input `mean`",
                     "wire average_images.mean to it",
                 ));
@@ -53,7 +54,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
             let picture = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
             let mean = centre(&to_tensor(&decode(&picture, "mean", path)?).unsqueeze(0), crop);
             measure(job, &measures, |_, b| {
-                ensure!(mean.size()[1..] == b.size()[1..], "the mean image is of another size than B");
+                ensure!(mean.size()[1..] == b.size()[1..], "the mean image has another size than B");
                 Ok(mean.expand_as(b).contiguous())
             })
         }

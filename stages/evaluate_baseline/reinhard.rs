@@ -4,8 +4,9 @@ use tch::{Kind, Tensor};
 
 use crate::lib::data::quantised;
 
-/// `a` recoloured to the statistics of `b`, which sees the answer's colours: gives each channel in the
-/// decorrelated l-alpha-beta space the mean and deviation of `b`'s (Reinhard et al. 2001).
+/// Recolours `a` to the statistics of `b` (Reinhard et al. 2001): each channel in the decorrelated
+/// l-alpha-beta space gets the mean and deviation of that channel of `b`. The method therefore sees the
+/// colours of the correct answer.
 pub(super) fn reinhard(a: &Tensor, b: &Tensor) -> Tensor {
     let (a, b) = (to_lab(a), to_lab(b));
     let spatial = [2i64, 3];
@@ -15,21 +16,21 @@ pub(super) fn reinhard(a: &Tensor, b: &Tensor) -> Tensor {
     from_lab(&((&a - mean(&a)) * ratio + mean(&b)))
 }
 
-/// RGB to LMS cone responses (Reinhard et al. 2001, equation 4).
+/// Matrix from RGB to LMS cone responses (Reinhard et al. 2001, equation 4).
 const LMS: [f64; 9] = [0.3811, 0.5783, 0.0402, 0.1967, 0.7244, 0.0782, 0.0241, 0.1288, 0.8444];
 
 fn matrix(values: [f64; 9]) -> Tensor {
     Tensor::from_slice(&values).view([3, 3])
 }
 
-/// Logarithmic LMS to l, alpha, beta (equation 6).
+/// Matrix from logarithmic LMS to l, alpha, beta (equation 6).
 fn rotation() -> Tensor {
     let scales = [1.0 / 3f64.sqrt(), 1.0 / 6f64.sqrt(), 1.0 / 2f64.sqrt()];
     let scales = Tensor::from_slice(&scales).view([3, 1]);
     matrix([1.0, 1.0, 1.0, 1.0, 1.0, -2.0, 1.0, -1.0, 0.0]) * scales
 }
 
-/// `m` applied to the channels of [N, 3, H, W].
+/// Applies `m` to the channels of [N, 3, H, W].
 fn apply(m: &Tensor, x: &Tensor) -> Tensor {
     Tensor::einsum("ij,njhw->nihw", &[m, x], None::<&[i64]>)
 }

@@ -1,8 +1,8 @@
-//! Diversity: distances between a model's outputs of one content in different styles.
+//! Diversity: distances between a model's outputs for one content image in different styles.
 
 use anyhow::Result;
 use arrow::datatypes::DataType;
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 use rand::seq::index::sample;
 use serde::Deserialize;
 use tch::{Device, Kind, Tensor, no_grad};
@@ -15,7 +15,8 @@ use crate::lib::nn::encoder::STYLE_DIM;
 use crate::lib::nn::mapper::Mapper;
 use crate::lib::random::{stream, torch_seed};
 
-/// Images that go through the generator together. Another number may round otherwise.
+/// Number of images that the generator translates together. Another number may change the rounding of
+/// results.
 const BATCH: i64 = 16;
 
 #[derive(Deserialize)]
@@ -33,35 +34,31 @@ struct Params {
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Source {
-    /// Random images, the same for all contents.
+    /// Random images; all content images get the same styles.
     Transfer,
-    /// The mapper, others for each content.
+    /// The mapper; each content image gets other styles.
     Mapper,
-    /// N(0, I), others for each content.
+    /// N(0, I); each content image gets other styles.
     Prior,
 }
 
 /// Runs the stage.
 ///
 /// # Errors
-/// When the model is damaged, the mapper is missing, or there are not two styles.
+/// Returns an error if the model is damaged, the mapper is missing, or there are fewer than two styles.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let distance = Distance::load(job, params.distance_side)?;
     let model = Model::averaged(job.input("model")?)?;
     let ids = ids_of(job.input("pairs")?, "val")?;
     if ids.is_empty() {
-        return Err(refusal(
+        return Err(user_error(
             "there is no validation image",
-            "set list_images.val_fraction, or split_pairs, so that there are some",
+            "set list_images.val_fraction, or split_pairs, so that there are validation images",
         ));
     }
     if ids.len() < params.contents {
-        job.warn(format!(
-            "there are {} validation images, not {}: all are taken",
-            ids.len(),
-            params.contents
-        ));
+        job.warn(format!("there are {} validation images, not {}: all are used", ids.len(), params.contents));
     }
     let chosen = spread(ids.len(), params.contents).into_iter().map(|n| ids[n].as_str()).collect::<Vec<_>>();
     let codes = codes(job, &params, &model, &ids, chosen.len())?;
@@ -98,7 +95,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     Ok(table.finish()?)
 }
 
-/// Style codes [contents, styles, 8].
+/// Returns the style codes [contents, styles, 8].
 fn codes(job: &Job, params: &Params, model: &Model, ids: &[String], contents: usize) -> Result<Tensor> {
     let size = [contents as i64, params.styles as i64, STYLE_DIM];
     let noise = || {
@@ -110,7 +107,7 @@ fn codes(job: &Job, params: &Params, model: &Model, ids: &[String], contents: us
         Source::Mapper => {
             let Some(folder) = job.optional("mapper") else {
                 let message = "styles_from = \"mapper\" needs the input `mapper`";
-                return Err(refusal(message, "wire fit_mapper.mapper to it"));
+                return Err(user_error(message, "wire fit_mapper.mapper to it"));
             };
             let mapper = Mapper::load(folder)?;
             Ok(no_grad(|| mapper.forward(&noise().view([-1, STYLE_DIM]))).view(size))
@@ -118,8 +115,8 @@ fn codes(job: &Job, params: &Params, model: &Model, ids: &[String], contents: us
         Source::Transfer => {
             let count = params.styles.min(ids.len());
             if count < 2 {
-                let message = "there is a single validation image: no two styles to compare";
-                return Err(refusal(
+                let message = "there is only one validation image, so there are no two styles to compare";
+                return Err(user_error(
                     message,
                     "set list_images.val_fraction higher, or styles_from = \"mapper\"",
                 ));
@@ -127,11 +124,12 @@ fn codes(job: &Job, params: &Params, model: &Model, ids: &[String], contents: us
             if count < params.styles {
                 let found = ids.len();
                 job.warn(format!(
-                    "there are {found} validation images, not {}: so many styles",
+                    "there are only {found} validation images for {} styles: each is used as one style",
                     params.styles
                 ));
             }
-            // In the order drawn: neighbours in the table are alike, and consecutive styles would be.
+            // The order of the draw is kept. Neighbours in the table are alike, so sorted styles would be
+            // alike, too.
             let drawn = sample(&mut stream(params.seed, "styles", 0), ids.len(), count).into_vec();
             let wanted: Vec<&str> = drawn.iter().map(|n| ids[*n].as_str()).collect();
             let styles = Pairs::choose(job.input("pairs")?, &wanted)?;

@@ -1,7 +1,8 @@
-//! Effect of the style: each validation image reconstructed from its content and another image's style.
+//! Effect of the style: each validation image is reconstructed from its content and the style of another
+//! image.
 
 use anyhow::Result;
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 use tch::Tensor;
 
 use crate::lib::data::Pairs;
@@ -11,7 +12,7 @@ use crate::lib::model::Model;
 /// Runs the stage.
 ///
 /// # Errors
-/// When the model is damaged, an image unreadable, or there is no validation image.
+/// Returns an error if the model is damaged, an image cannot be read, or there is no validation image.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let measures = Measures::load(job, job.params()?)?;
     let model = Model::averaged(job.input("model")?)?;
@@ -19,7 +20,10 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     let Some(other) = other_images(&val.frame_ids) else {
         let message =
             format!("there is no other style than that of {}, the only validation image", val.image_ids[0]);
-        return Err(refusal(message, "set list_images.val_fraction, or split_pairs, so that there are more"));
+        return Err(user_error(
+            message,
+            "set list_images.val_fraction, or split_pairs, so that there are at least two validation images",
+        ));
     };
     let (a, b) = (measures.middle(&val.a), measures.middle(&val.b));
     let codes = model.codes(&b, BATCH as i64)?;
@@ -34,7 +38,8 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     Ok(table.finish()?)
 }
 
-/// For each image, one that is half the set away, and of another frame wherever there are two; none of a single image.
+/// Returns for each image another one that is half the set away. It belongs to another frame if there are two
+/// frames. Returns none if there is a single image.
 fn other_images(frame_ids: &[String]) -> Option<Vec<i64>> {
     let n = frame_ids.len();
     let away = |i: usize| (0..n).map(move |k| (i + n / 2 + k) % n);

@@ -1,4 +1,4 @@
-//! Quality of each validation image that a model reconstructs from its content and its own style.
+//! Quality of validation images that a model reconstructs from their content and their own style.
 
 use anyhow::Result;
 use callsheet_worker::Job;
@@ -9,7 +9,7 @@ use crate::lib::model::Model;
 /// Runs the stage.
 ///
 /// # Errors
-/// When the model is damaged, or an image unreadable.
+/// Returns an error if the model is damaged, or an image cannot be read.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let measures = Measures::load(job, job.params()?)?;
     let model = Model::averaged(job.input("model")?)?;

@@ -8,44 +8,44 @@ use image::RgbImage;
 
 use crate::lib::columns::{batch, float64s, images, int32s, int64s, schema, strings};
 
-/// A frame that is wanted.
+/// A frame to extract.
 pub(super) struct Frame {
-    /// Its key.
+    /// Key of the frame.
     pub id: String,
-    /// Name of the file that it is in.
+    /// Name of the file that contains the frame.
     pub file: String,
-    /// Place in its video.
+    /// Position in its video.
     pub position: usize,
     /// Presentation time in seconds.
     pub time_s: f64,
 }
 
-/// Frames of one video, or images of one folder, that are wanted, by their position in it.
-pub(super) struct Wanted {
+/// Frames of one video, or images of one folder, to extract, in the order of their positions.
+pub(super) struct SelectedFrames {
     pub video: String,
     pub damaged: bool,
     pub frames: Vec<Frame>,
 }
 
-/// A decoded frame by its place among the wanted ones of its video.
+/// A decoded frame, with its place among the frames to extract from its video.
 pub(super) type Decoded = (usize, RgbImage);
 
-/// A frame as it is written.
+/// An encoded frame, ready to be written.
 pub(super) struct Encoded {
-    /// Place among the wanted frames of its video.
+    /// Place among the frames to extract from its video.
     pub place: usize,
     pub width: u32,
     pub height: u32,
     pub png: Vec<u8>,
-    /// Of its pixels.
+    /// Digest of the pixels.
     pub digest: String,
 }
 
-/// Frames of a video as rows.
+/// Converts frames of a video to rows.
 ///
 /// # Errors
-/// When they make no batch.
-pub(super) fn rows(video: &Wanted, frames: Vec<Encoded>) -> Result<RecordBatch> {
+/// Returns an error if the columns do not form a batch.
+pub(super) fn rows(video: &SelectedFrames, frames: Vec<Encoded>) -> Result<RecordBatch> {
     let of = || frames.iter().map(|frame| &video.frames[frame.place]);
     let files: Vec<String> = of().map(|frame| format!("{}.png", frame.id)).collect();
     let mut columns = vec![
@@ -62,7 +62,7 @@ pub(super) fn rows(video: &Wanted, frames: Vec<Encoded>) -> Result<RecordBatch> 
     batch(columns)
 }
 
-/// The columns of [`rows`].
+/// Returns the columns of [`rows`].
 pub(super) fn frame_schema() -> Schema {
     schema(&[
         ("frame_id", DataType::Utf8),

@@ -1,4 +1,4 @@
-//! The frames of a list, decoded, with a digest of their pixels.
+//! Decoding of listed frames, with a digest of the pixels of each.
 
 mod frame;
 mod plan;
@@ -16,16 +16,17 @@ use crate::lib::overlap::overlap;
 use crate::lib::parts::Parts;
 use crate::lib::picture::{content_digest, encode_png, is_image, read, resized};
 use crate::lib::video::index;
-use frame::{Decoded, Encoded, Frame, Wanted, frame_schema, rows};
+use frame::{Decoded, Encoded, Frame, SelectedFrames, frame_schema, rows};
 use video::Params;
 
-/// Rows written together.
+/// Number of rows that are written together.
 const ROWS: usize = 16;
 
 /// Runs the stage.
 ///
 /// # Errors
-/// When a file is no video, is damaged, or a frame has another size than the first of it.
+/// Returns an error if a file is not a video or is damaged, or a frame differs in size from the first one of
+/// its video.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let videos = job.files("videos")?;
@@ -63,32 +64,32 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     Ok(())
 }
 
-/// The rows of a list, by video.
-fn wanted(list: &Path) -> Result<Vec<Wanted>> {
+/// Reads the rows of a list, grouped by video.
+fn wanted(list: &Path) -> Result<Vec<SelectedFrames>> {
     let table = read_columns(list, &[])?;
     let (ids, videos) = (read_strings(&table, "frame_id")?, read_strings(&table, "video")?);
     let (files, positions) = (read_strings(&table, "file")?, read_int64s(&table, "frame_index")?);
     let (times, damaged) = (read_float64s(&table, "time_s")?, read_bools(&table, "damaged")?);
-    let mut wanted: Vec<Wanted> = Vec::new();
+    let mut wanted: Vec<SelectedFrames> = Vec::new();
     let named = ids.into_iter().zip(files).zip(videos).enumerate();
     for (row, ((id, file), video)) in named {
         if wanted.last().is_none_or(|last| last.video != video) {
-            wanted.push(Wanted { video, damaged: damaged[row], frames: Vec::new() });
+            wanted.push(SelectedFrames { video, damaged: damaged[row], frames: Vec::new() });
         }
         if let Some(last) = wanted.last_mut() {
             last.frames.push(Frame { id, file, position: positions[row] as usize, time_s: times[row] });
         }
     }
-    // By key, images of a folder and of another one within it take turns.
+    // Sorted by key, images of a folder and of its subfolders would alternate.
     for video in &mut wanted {
         video.frames.sort_by_key(|frame| frame.position);
     }
     Ok(wanted)
 }
 
-/// Hands out the images of a folder.
+/// Passes the images of a folder to `give`.
 fn images<'a>(
-    wanted: &Wanted,
+    wanted: &SelectedFrames,
     path: impl Fn(&str) -> Result<&'a Path>,
     height: u32,
     give: &mut dyn FnMut(Decoded) -> Result<()>,

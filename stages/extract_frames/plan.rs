@@ -1,30 +1,31 @@
-//! Plan for decoding the wanted frames of a video with as little work as possible.
+//! Plan for decoding selected frames of a video with as little work as possible.
 
 use std::ops::RangeInclusive;
 
 use crate::lib::video::Index;
 
-/// Cost of starting ffmpeg and seeking, in frames that could be decoded instead.
+/// Cost of starting ffmpeg and seeking, in decoded frames.
 const SEEK: usize = 25;
 
-/// Frames of a passage at most: they are held until it is known that seeking found them.
+/// Largest number of frames of a passage. They stay in memory until it is known that seeking found them.
 const PASSAGE: usize = 16;
 
-/// An expression of more runs takes ffmpeg longer than handing over what is not wanted.
+/// Largest number of runs in an expression. With more, ffmpeg evaluates it more slowly than it passes on all
+/// frames.
 const MOST_RUNS: usize = 400;
 
-/// A way to decode.
+/// Method of decoding.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Plan {
-    /// All frames, from the first to the last.
+    /// Decode all frames, from the first to the last.
     Whole,
-    /// All key frames: nothing else is wanted.
+    /// Decode only key frames, because only these are needed.
     Keys,
-    /// Passages that are sought: each the first and the last position.
+    /// Seek to passages, each given by its first and last position.
     Passages(Vec<RangeInclusive<usize>>),
 }
 
-/// The cheapest way to the frames at `positions`, ascending.
+/// Returns the cheapest method of decoding the frames at `positions`, which are ascending.
 pub(super) fn plan(index: &Index, positions: &[usize]) -> Plan {
     let mut key = 0;
     let key_before: Vec<usize> = (0..index.keys.len())
@@ -38,7 +39,7 @@ pub(super) fn plan(index: &Index, positions: &[usize]) -> Plan {
     let mut passages: Vec<(RangeInclusive<usize>, usize)> = Vec::new();
     for position in positions {
         match passages.last_mut() {
-            // Decoding on is cheaper than seeking.
+            // To continue decoding is cheaper than seeking.
             Some((passage, count)) if *count < PASSAGE && key_before[*position] <= passage.end() + SEEK => {
                 (*passage, *count) = (*passage.start()..=*position, *count + 1);
             }
@@ -52,15 +53,16 @@ pub(super) fn plan(index: &Index, positions: &[usize]) -> Plan {
     if sought * 2 < whole.min(if positions.iter().all(|p| index.keys[*p]) { keys * 2 } else { whole }) {
         return Plan::Passages(passages.into_iter().map(|(passage, _)| passage).collect());
     }
-    // Key frames are the dearest, and are decoded twice.
+    // Key frames are the most expensive to decode, and this plan decodes them twice.
     if keys * 4 < whole && positions.iter().all(|position| index.keys[*position]) {
         return Plan::Keys;
     }
     Plan::Whole
 }
 
-/// An expression of ffmpeg's select filter for the frames that are number `numbers`, ascending, of those
-/// that it sees; none if it would be too long, and all are to be handed over.
+/// Returns an expression of ffmpeg's select filter for the frames with the ascending `numbers` among those
+/// that the filter sees. Returns none if the expression would be too long, so that all frames must be passed
+/// on.
 pub(super) fn expression(numbers: &[usize]) -> Option<String> {
     let (first, last) = (*numbers.first()?, *numbers.last()?);
     if let [_, second, ..] = numbers
@@ -89,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn few_frames_are_sought_and_many_are_passed_by() {
+    fn few_frames_are_sought_and_many_are_decoded_in_one_pass() {
         assert_eq!(plan(&video(), &[120, 130, 710]), Plan::Passages(vec![120..=130, 710..=710]));
         assert_eq!(plan(&video(), &(0..1000).collect::<Vec<_>>()), Plan::Whole);
         assert_eq!(plan(&video(), &(0..1000).step_by(60).collect::<Vec<_>>()), Plan::Whole);

@@ -1,17 +1,17 @@
-//! The wanted frames of one video.
+//! Decoding of selected frames of one video.
 
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use callsheet_worker::refusal;
+use callsheet_worker::user_error;
 use image::RgbImage;
 use serde::Deserialize;
 
-use super::frame::{Decoded as Handed, Wanted};
+use super::frame::{Decoded as Handed, SelectedFrames};
 use super::plan::{Plan, expression, plan};
 use crate::lib::video::{Decoded, Decoding, Index, decode, places};
 
-/// Times that differ by less are those of one frame: time bases round.
+/// Difference in seconds below which two times belong to one frame, because time bases round.
 const SAME_TIME: f64 = 5e-4;
 
 /// Parameters of the stage.
@@ -22,17 +22,17 @@ pub(super) struct Params {
     pub deflicker: u32,
 }
 
-/// Takes a decoded frame, and its place among the wanted ones.
+/// Function that takes a decoded frame, with its place among the frames to extract.
 type Give<'a> = &'a mut dyn FnMut(Handed) -> Result<()>;
 
-/// Hands out the wanted frames in order.
+/// Passes the frames to extract to `give`, in order.
 ///
 /// # Errors
-/// When the file is damaged, or a frame has another size than the first.
+/// Returns an error if the file is damaged, or a frame differs in size from the first.
 pub(super) fn extract(
     path: &Path,
     index: &Index,
-    wanted: &Wanted,
+    wanted: &SelectedFrames,
     params: &Params,
     give: Give,
 ) -> Result<()> {
@@ -41,7 +41,7 @@ pub(super) fn extract(
     if wanted.damaged {
         return survivors(path, index, &positions, &Decoding { skip_damaged: true, ..how }, give);
     }
-    // Evening out brightness needs the frames before.
+    // Deflickering needs the preceding frames.
     let plan = if params.deflicker > 1 { Plan::Whole } else { plan(index, &positions) };
     let mut first = 0;
     if let Plan::Passages(passages) = &plan {
@@ -60,7 +60,7 @@ pub(super) fn extract(
         if first == positions.len() {
             return Ok(());
         }
-        // Seeking finds other frames in this file than the container promises.
+        // Seeking found other frames than the container declares, so the rest is decoded without it.
     }
     let keys_only = plan == Plan::Keys && keys_are_found(path, index)?;
     let seen: Vec<usize> =
@@ -84,7 +84,7 @@ pub(super) fn extract(
     check_times(path, seen.iter().map(|position| index.times[*position]), &decoded)
 }
 
-/// Returns true if ffmpeg finds the key frames that the container promises, when it looks for nothing else.
+/// Returns true if ffmpeg, decoding only key frames, finds those that the container declares.
 fn keys_are_found(path: &Path, index: &Index) -> Result<bool> {
     let how = Decoding { keys_only: true, height: 16, ..Decoding::default() };
     let decoded = decode(path, &how, |_| Ok(()))?;
@@ -95,7 +95,8 @@ fn keys_are_found(path: &Path, index: &Index) -> Result<bool> {
     Ok(as_promised && decoded.frames.len() == promised.len() && decoded.errors.is_empty())
 }
 
-/// The frames `numbers` from position `first` on; none if others were found there.
+/// Decodes the frames `numbers`, counted from position `first`. Returns none if ffmpeg found other frames
+/// there.
 fn passage_at(
     path: &Path,
     index: &Index,
@@ -119,13 +120,13 @@ fn passage_at(
     let as_promised =
         found.zip(&index.times[first..]).all(|(time, wanted)| (time - wanted).abs() < SAME_TIME);
     let whole = decoded.frames.len() == frames && pictures.len() == numbers.len();
-    // After a seek, ffmpeg misses frames that the first ones refer to, where groups of frames are open.
+    // With open groups of pictures, the first frames after a seek refer to frames that were not decoded.
     Ok((as_promised && whole && decoded.errors.is_empty()).then_some(pictures))
 }
 
-/// Of a damaged video, the frames that can be decoded: all are, and told apart by their times.
+/// Passes on the frames of a damaged video that can be decoded. They are identified by their times.
 fn survivors(path: &Path, index: &Index, positions: &[usize], how: &Decoding, give: Give) -> Result<()> {
-    // Which frames survive is known only when the log of a whole decoding has been read.
+    // The surviving frames are known only from the log of a complete decoding.
     let first = decode(path, how, |_| Ok(()))?;
     let survivors = places(&index.times, &first.frames);
     let mut number = 0;
@@ -138,7 +139,7 @@ fn survivors(path: &Path, index: &Index, positions: &[usize], how: &Decoding, gi
         }
     })?;
     check_sizes(path, &decoded)?;
-    ensure!(first.frames == decoded.frames, "{} was decoded differently twice", path.display());
+    ensure!(first.frames == decoded.frames, "two decodings of {} differ", path.display());
     Ok(())
 }
 
@@ -160,7 +161,7 @@ fn ensure_size(
 }
 
 fn size_changes(path: &Path, frame: usize, time: f64, size: (u32, u32), first: (u32, u32)) -> anyhow::Error {
-    refusal(
+    user_error(
         format!(
             "{}: frame {frame} (at {time:.3} s) is {}x{}, the first is {}x{}",
             path.display(),
@@ -178,25 +179,26 @@ fn check_whole(path: &Path, promised: usize, decoded: &Decoded) -> Result<()> {
     if decoded.success && decoded.errors.is_empty() && came >= promised {
         return Ok(());
     }
-    let said = decoded.errors.first().map(|e| format!("; ffmpeg says `{e}`")).unwrap_or_default();
+    let said = decoded.errors.first().map(|e| format!("; ffmpeg reports `{e}`")).unwrap_or_default();
     Err(damaged(path, &format!("{came} of {promised} frames could be decoded{said}")))
 }
 
 fn damaged(path: &Path, how: &str) -> anyhow::Error {
-    refusal(
+    user_error(
         format!("{} is damaged: {how}", path.display()),
         "replace the file, or set list_frames.skip_unreadable=true to leave damaged frames out",
     )
 }
 
-/// Frames are told apart by their number; a decoder that leaves some out must not shift the others.
+/// Checks the times of the decoded frames. Frames are identified by their number, so a frame that the decoder
+/// left out would shift all later ones.
 fn check_times(path: &Path, promised: impl Iterator<Item = f64>, decoded: &Decoded) -> Result<()> {
     let mut pairs = promised.zip(&decoded.frames);
     match pairs.find(|(promised, (time, _))| (promised - time).abs() >= SAME_TIME) {
         None => Ok(()),
         Some((promised, (time, _))) => Err(damaged(
             path,
-            &format!("a frame came at {time:.3} s where the container promises one at {promised:.3} s"),
+            &format!("a frame came at {time:.3} s where the container declares one at {promised:.3} s"),
         )),
     }
 }

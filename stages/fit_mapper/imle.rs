@@ -1,4 +1,4 @@
-//! IMLE: every code is pulled at by the noise vector whose image is nearest to it.
+//! IMLE: for every code, the mapper is trained to map the noise vector with the nearest image to that code.
 
 use anyhow::{Result, ensure};
 use kiddo::{ImmutableKdTree, SquaredEuclidean};
@@ -19,21 +19,21 @@ use crate::lib::random::torch_seed;
 pub(super) struct Params {
     /// Passes over the codes.
     pub epochs: u64,
-    /// Codes a step; what is left over of an epoch is dropped.
+    /// Codes per step; a last partial batch is dropped.
     pub batch: i64,
     /// Noise vectors per code.
     pub pool: i64,
-    /// Codes it is fitted to; of more, so many are drawn.
+    /// Largest number of codes to fit; if there are more, this number is drawn at random.
     pub max_codes: i64,
     /// Epochs between two matchings.
     pub staleness: u64,
-    /// Deviation of the noise added to matched vectors.
+    /// Standard deviation of the noise that is added to matched vectors.
     pub perturbation: f64,
-    /// Of Adam.
+    /// Learning rate of Adam.
     pub learning_rate: f64,
     /// Epochs after which the learning rate is multiplied by 0.7.
     pub decay_every: u64,
-    /// Of weights, order and noise.
+    /// Seed of weights, order and noise.
     pub seed: i64,
 }
 
@@ -42,11 +42,11 @@ const BETAS: Betas = Betas { first: 0.5, second: 0.999 };
 
 type Point = [f32; STYLE_DIM as usize];
 
-/// Fits M to `codes` [N, 8], N at least `batch`, or to `max_codes` of them; `report` is told each
-/// epoch's mean loss per code.
+/// Fits M to `codes` [N, 8], or to `max_codes` of them; N must be at least `batch`. `report` is called with
+/// each epoch and its mean loss per code.
 ///
 /// # Errors
-/// When codes are no float32, or the loss is no number any more.
+/// Returns an error if the codes are not float32, or the loss becomes NaN or infinite.
 pub(super) fn fit(
     params: &Params,
     codes: &Tensor,
@@ -56,7 +56,7 @@ pub(super) fn fit(
     let mut vars = Vars::default();
     let mapper = Mapper::new(&mut vars);
     let mut adam = Adam::new(&[("", &vars)], BETAS);
-    // Drawn and shuffled once; the last partial batch is dropped.
+    // The codes are drawn and shuffled once; the last partial batch is dropped.
     tch::manual_seed(torch_seed(params.seed, "order", 0));
     let count = codes.size()[0].min(params.max_codes) / params.batch * params.batch;
     let order = Tensor::randperm(codes.size()[0], (Kind::Int64, Device::Cpu)).narrow(0, 0, count);
@@ -87,7 +87,8 @@ pub(super) fn fit(
     Ok((mapper, vars))
 }
 
-/// For each code the vector of `pool` [P, 8] whose image is nearest; a vector may serve several codes.
+/// Returns for each code the vector of `pool` [P, 8] whose image is nearest. Several codes may share a
+/// vector.
 fn matches(mapper: &Mapper, codes: &Tensor, pool: &Tensor) -> Result<Tensor> {
     let images = points(&no_grad(|| mapper.forward(pool)))?;
     let tree: ImmutableKdTree<f32, { STYLE_DIM as usize }> = ImmutableKdTree::new_from_slice(&images);
@@ -142,7 +143,7 @@ mod tests {
         let distances =
             (codes.unsqueeze(1) - samples.unsqueeze(0)).square().sum_dim_intlist(2, false, Kind::Float);
         let farthest = distances.amin(1, false).max().double_value(&[]);
-        // The clusters lie 5.7 apart; codes of one cluster 0.2.
+        // The distance between the clusters is 5.7, and that between codes of one cluster is 0.2.
         assert!(farthest < 0.25, "a code has no sample nearer than {}", farthest.sqrt());
         let means = points(&samples)
             .expect("points")
@@ -150,7 +151,7 @@ mod tests {
             .map(|p| p.iter().sum::<f32>() / 8.0)
             .collect::<Vec<f32>>();
         let near = |centre: f32| means.iter().filter(|m| (**m - centre).abs() < 0.25).count();
-        // IMLE promises coverage, not that nothing lies between: unmatched noise is free.
+        // IMLE guarantees coverage only: noise that is not matched may map to points between the clusters.
         assert!(near(1.0) > 50 && near(-1.0) > 50, "{} and {} of 1000", near(1.0), near(-1.0));
     }
 }

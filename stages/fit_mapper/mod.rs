@@ -1,11 +1,11 @@
-//! The mapper M, fitted by implicit maximum likelihood estimation (Li and Malik 2018): noise to
-//! style codes, so that styles can be sampled without a variational encoder.
+//! Mapper M from noise to style codes, fitted by implicit maximum likelihood estimation (Li and Malik 2018).
+//! With it, styles can be sampled without a variational encoder.
 
 mod imle;
 
 use anyhow::Result;
 use callsheet_worker::table::read_columns;
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 use serde_json::json;
 use tch::Tensor;
 
@@ -18,7 +18,7 @@ use imle::{Params, fit};
 /// Runs the stage.
 ///
 /// # Errors
-/// When there is no training code.
+/// Returns an error if there is no style code of the split `train`.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let mut params: Params = job.params()?;
     let images = Images::read(job.input("pairs")?)?;
@@ -30,10 +30,10 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     let codes = Tensor::from_slice(&codes).view([-1, STYLE_DIM]);
     let count = codes.size()[0].min(params.max_codes);
     if count == 0 {
-        return Err(refusal("no code is of the split train", "set pair_images.val_fraction lower"));
+        return Err(user_error("no style code is in the split train", "set list_images.val_fraction lower"));
     }
     if count < params.batch {
-        job.warn(format!("batch = {} is more than {count} training codes: it is {count}", params.batch));
+        job.warn(format!("batch = {} exceeds the {count} training codes: {count} is used", params.batch));
         params.batch = count;
     }
     let (_, vars) = fit(&params, &codes, |epoch, loss| {

@@ -1,10 +1,10 @@
-//! Gram matrices of VGG features: the style of every image B.
+//! Gram matrices of VGG features, which describe the style of every image B.
 
 use anyhow::Result;
 use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
 use callsheet_worker::table::{read_batches, row_count};
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 use image::RgbImage;
 use serde::Deserialize;
 use tch::no_grad;
@@ -25,16 +25,16 @@ struct Params {
     precision: Precision,
 }
 
-/// Rows written together: enough for the writer, few enough for the memory.
+/// Number of rows that are written together: enough for the writer, and few enough for the memory.
 const ROWS: usize = 8;
 
-/// An image's key, and the values of its five columns.
+/// Key of an image, and the values of its five columns.
 type Style = (String, Vec<Vec<f32>>);
 
 /// Runs the stage.
 ///
 /// # Errors
-/// When an image is unreadable or too small, or the weights are not a VGG-16's.
+/// Returns an error if an image cannot be read or is too small, or the weights are not those of a VGG-16.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let compute = Compute::on_cpu(job, params.precision);
@@ -45,8 +45,8 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     columns.extend(GRAM_COLUMNS.iter().zip(CHANNELS).map(|(name, c)| (*name, vector(triangle(c)))));
     let mut parts = Parts::create(job, "grams", schema(&columns))?;
     let mut done = 0;
-    // An image a thread: nothing waits for the slowest of a batch, sizes may mix, and a row depends
-    // on no other and not on the number of threads.
+    // Each thread processes one image at a time, so no thread waits for the slowest image of a batch and
+    // images may differ in size. A row is independent of other rows and of the number of threads.
     let workers = (0..job.request.cpus.max(1)).map(|_| {
         let (vgg, max_side) = (vgg.share(), params.max_side);
         move |(id, bytes): (String, Vec<u8>)| {
@@ -73,13 +73,13 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     parts.end()
 }
 
-/// The upper triangles of an image's Gram matrices.
+/// Computes the upper triangles of an image's Gram matrices.
 fn style(vgg: &Vgg, picture: &RgbImage, id: &str) -> Result<Vec<Vec<f32>>> {
     let (width, height) = picture.dimensions();
     if width.min(height) < SMALLEST_SIDE {
-        return Err(refusal(
-            format!("image `{id}` is {width}x{height}: the network needs {SMALLEST_SIDE} pixels each way"),
-            "make the images larger",
+        return Err(user_error(
+            format!("image `{id}` is {width}x{height}: the network needs {SMALLEST_SIDE} pixels per side"),
+            "use larger images",
         ));
     }
     let image = normalised(&to_tensor(picture).unsqueeze(0));
@@ -108,8 +108,8 @@ mod tests {
     use super::*;
     use crate::lib::weights::{convolutions, read};
 
-    /// Of a picture's five triangles sum, length, entry 1000 and last entry, as torch computes them in
-    /// float64 from the weights that `make setup` fetches: `tests/parity/worker.py` has the network.
+    /// Sum, length, entry 1000 and last entry of each of a picture's five triangles, as torch computes them
+    /// in float64 from the weights that `make setup` fetches. `tests/parity/worker.py` contains the network.
     const GOLDEN: [[f64; 4]; 5] = [
         [6.5896558e1, 3.0109626, 5.8380820e-2, 2.8512161e-1],
         [4.4521046e2, 1.1513245e1, 2.3989728e-2, 4.3393475e-1],

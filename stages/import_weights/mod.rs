@@ -1,9 +1,9 @@
-//! Published weights of convolutional networks, as safetensors.
+//! Import of published weights of convolutional networks as safetensors.
 
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 use serde::Deserialize;
 
 use crate::lib::nn::file;
@@ -21,14 +21,15 @@ struct Params {
 /// Runs the stage.
 ///
 /// # Errors
-/// When the file is not the one expected, of no known format, truncated, or its tensors have other shapes.
+/// Returns an error if the file is not the expected one, has an unknown format or is truncated, or if its
+/// tensors have other shapes.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let path = job.input("weights")?;
     let found = sha256(path)?;
     check_sha256(path, &found, &params.sha256)?;
     let convolutions =
-        convolutions(&params.network).ok_or_else(|| anyhow!("no network {}", params.network))?;
+        convolutions(&params.network).ok_or_else(|| anyhow!("unknown network `{}`", params.network))?;
     let (tensors, format) = read(path, &convolutions)?;
     let convention = match params.convention.as_str() {
         "caffe" => Some(Convention::Caffe),
@@ -43,8 +44,8 @@ fn check_sha256(path: &Path, found: &str, wanted: &str) -> Result<()> {
     if found.starts_with(&wanted.to_lowercase()) {
         return Ok(());
     }
-    Err(refusal(
+    Err(user_error(
         format!("{} is not the published file: its SHA-256 is {found}, not {wanted}", path.display()),
-        "remove it and fetch it again (`make setup`); for other weights set import_weights.sha256 to theirs, or to \"\"",
+        "remove it and run `make setup`; for other weights, set import_weights.sha256 to theirs or to \"\"",
     ))
 }

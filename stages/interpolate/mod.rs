@@ -1,4 +1,4 @@
-//! The straight way from one style to another, on contents.
+//! Linear interpolation between two styles on content images.
 
 use std::iter;
 
@@ -27,7 +27,7 @@ struct Params {
 /// Runs the stage.
 ///
 /// # Errors
-/// When the model is damaged, there is no validation image, or ffmpeg fails.
+/// Returns an error if the model is damaged, there is no validation image, or ffmpeg fails.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let model = Model::averaged(job.input("model")?)?;
@@ -50,17 +50,17 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     film(job, &model, &shown, &params)
 }
 
-/// The image half the set away.
+/// Returns the image that is half the set away.
 fn opposite(n: usize, count: usize) -> usize {
     (n + count / 2) % count
 }
 
-/// `steps` values from 0 to 1.
+/// Returns `steps` evenly spaced values from 0 to 1.
 fn times(steps: i64) -> impl Iterator<Item = f64> {
     (0..steps).map(move |step| step as f64 / (steps - 1) as f64)
 }
 
-/// All contents beside each other, on their way.
+/// Writes the film of all content images side by side, each between two styles.
 fn film(job: &Job, model: &Model, shown: &Shown, params: &Params) -> Result<()> {
     let count = shown.pairs.len();
     let columns = (count as f64).sqrt().ceil() as usize;
@@ -77,7 +77,7 @@ fn film(job: &Job, model: &Model, shown: &Shown, params: &Params) -> Result<()> 
         let rows: Vec<Vec<Option<RgbImage>>> =
             pictures(&outputs).chunks(columns).map(|row| row.iter().cloned().map(Some).collect()).collect();
         if encoder.frame(montage(&rows).as_raw()).is_err() {
-            break; // `finish` says why
+            break; // `finish` returns the error
         }
         job.progress(done + 1, params.frames as usize, "frames");
     }

@@ -1,4 +1,4 @@
-//! Columns to and from plain vectors.
+//! Conversion between columns and vectors.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int32Type, Int
 use arrow::record_batch::RecordBatch;
 use callsheet_worker::table::{image_type, vector_type};
 
-/// A named column under construction.
+/// A column under construction, with its name.
 pub(crate) type Column = (&'static str, ArrayRef);
 
 /// A column of text.
@@ -34,7 +34,7 @@ pub(crate) fn float32s(values: impl IntoIterator<Item = f32>) -> ArrayRef {
     Arc::new(Float32Array::from_iter_values(values))
 }
 
-/// A column of truths.
+/// A column of booleans.
 pub(crate) fn bools(values: impl IntoIterator<Item = bool>) -> ArrayRef {
     Arc::new(BooleanArray::from_iter(values.into_iter().map(Some)))
 }
@@ -44,10 +44,10 @@ pub(crate) fn float64s(values: impl IntoIterator<Item = f64>) -> ArrayRef {
     Arc::new(Float64Array::from_iter_values(values))
 }
 
-/// A column of vectors of `length` values, from all their values one after the other.
+/// A column of vectors with `length` values. `values` are those of all vectors, one vector after the other.
 ///
 /// # Errors
-/// When the values do not make whole vectors.
+/// Returns an error if the number of values is not a multiple of `length`.
 pub(crate) fn vectors(length: usize, values: Vec<f32>) -> Result<ArrayRef> {
     let field = Arc::new(Field::new("element", DataType::Float32, false));
     let values: ArrayRef = Arc::new(Float32Array::from(values));
@@ -57,33 +57,33 @@ pub(crate) fn vectors(length: usize, values: Vec<f32>) -> Result<ArrayRef> {
 /// A column of encoded images with the names they would have as files.
 ///
 /// # Errors
-/// When there are not as many names as images.
+/// Returns an error if the numbers of names and images differ.
 pub(crate) fn images(bytes: &[Vec<u8>], names: &[String]) -> Result<ArrayRef> {
     let DataType::Struct(fields) = image_type() else { unreachable!("an image is a struct") };
     let bytes: ArrayRef = Arc::new(BinaryArray::from_iter_values(bytes));
     Ok(Arc::new(StructArray::try_new(fields, vec![bytes, strings(names)], None)?))
 }
 
-/// The schema of columns without nulls.
+/// Schema of columns without nulls.
 pub(crate) fn schema(columns: &[(&str, DataType)]) -> Schema {
     Schema::new(columns.iter().map(|(name, kind)| Field::new(*name, kind.clone(), false)).collect::<Vec<_>>())
 }
 
-/// The schema of these columns, without nulls.
+/// Schema of these columns, without nulls.
 pub(crate) fn schema_of(columns: &[Column]) -> Schema {
     let kinds = columns.iter().map(|(name, values)| (*name, values.data_type().clone()));
     schema(&kinds.collect::<Vec<_>>())
 }
 
-/// The type of a column of style codes or features.
+/// Type of a column of style codes or features.
 pub(crate) fn vector(length: usize) -> DataType {
     vector_type(DataType::Float32, length as i32)
 }
 
-/// Columns as one batch.
+/// Combines columns into one batch.
 ///
 /// # Errors
-/// When they have different lengths.
+/// Returns an error if the columns have different lengths.
 pub(crate) fn batch(columns: Vec<Column>) -> Result<RecordBatch> {
     Ok(RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, false)))?)
 }
@@ -97,7 +97,7 @@ fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef> {
 /// Reads a text column.
 ///
 /// # Errors
-/// When it is missing, of another type or has nulls.
+/// Returns an error if the column is missing, has another type, or contains nulls.
 pub(crate) fn read_strings(batch: &RecordBatch, name: &str) -> Result<Vec<String>> {
     let texts = column(batch, name)?.as_string_opt::<i32>().context(format!("`{name}` is not text"))?;
     Ok(texts.iter().flatten().map(str::to_owned).collect())
@@ -106,7 +106,7 @@ pub(crate) fn read_strings(batch: &RecordBatch, name: &str) -> Result<Vec<String
 /// Reads a 32-bit integer column.
 ///
 /// # Errors
-/// When it is missing, of another type or has nulls.
+/// Returns an error if the column is missing, has another type, or contains nulls.
 pub(crate) fn read_int32s(batch: &RecordBatch, name: &str) -> Result<Vec<i32>> {
     let values = column(batch, name)?.as_primitive_opt::<Int32Type>();
     Ok(values.context(format!("`{name}` is not int32"))?.values().to_vec())
@@ -115,16 +115,16 @@ pub(crate) fn read_int32s(batch: &RecordBatch, name: &str) -> Result<Vec<i32>> {
 /// Reads a 64-bit integer column.
 ///
 /// # Errors
-/// When it is missing, of another type or has nulls.
+/// Returns an error if the column is missing, has another type, or contains nulls.
 pub(crate) fn read_int64s(batch: &RecordBatch, name: &str) -> Result<Vec<i64>> {
     let values = column(batch, name)?.as_primitive_opt::<Int64Type>();
     Ok(values.context(format!("`{name}` is not int64"))?.values().to_vec())
 }
 
-/// Reads a column of truths.
+/// Reads a column of booleans.
 ///
 /// # Errors
-/// When it is missing, of another type or has nulls.
+/// Returns an error if the column is missing, has another type, or contains nulls.
 pub(crate) fn read_bools(batch: &RecordBatch, name: &str) -> Result<Vec<bool>> {
     let values = column(batch, name)?.as_boolean_opt();
     Ok(values.context(format!("`{name}` is not bool"))?.iter().flatten().collect())
@@ -133,18 +133,18 @@ pub(crate) fn read_bools(batch: &RecordBatch, name: &str) -> Result<Vec<bool>> {
 /// Reads a 64-bit float column.
 ///
 /// # Errors
-/// When it is missing, of another type or has nulls.
+/// Returns an error if the column is missing, has another type, or contains nulls.
 pub(crate) fn read_float64s(batch: &RecordBatch, name: &str) -> Result<Vec<f64>> {
     let values = column(batch, name)?.as_primitive_opt::<Float64Type>();
     Ok(values.context(format!("`{name}` is not float64"))?.values().to_vec())
 }
 
-/// The values of a vector column, row after row, without copying.
+/// Values of a vector column, row after row, without copying.
 ///
 /// # Errors
-/// When it is missing, of another type or has nulls.
+/// Returns an error if the column is missing, has another type, or contains nulls.
 pub(crate) fn read_vectors<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a [f32]> {
-    let lists = column(batch, name)?.as_fixed_size_list_opt().context(format!("`{name}` is no vector"))?;
+    let lists = column(batch, name)?.as_fixed_size_list_opt().context(format!("`{name}` is not a vector"))?;
     let values = lists.values().as_primitive_opt::<Float32Type>();
     Ok(values.context(format!("`{name}` is not float32"))?.values())
 }
@@ -152,9 +152,9 @@ pub(crate) fn read_vectors<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a
 /// Reads the encoded bytes of an image column.
 ///
 /// # Errors
-/// When it is missing, of another type or has nulls.
+/// Returns an error if the column is missing, has another type, or contains nulls.
 pub(crate) fn read_images<'a>(batch: &'a RecordBatch, name: &str) -> Result<Vec<&'a [u8]>> {
     let images = column(batch, name)?.as_struct_opt();
     let bytes = images.and_then(|s| s.column_by_name("bytes")).and_then(|b| b.as_binary_opt::<i32>());
-    Ok(bytes.context(format!("`{name}` is no image"))?.iter().flatten().collect())
+    Ok(bytes.context(format!("`{name}` is not an image"))?.iter().flatten().collect())
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use callsheet_worker::refusal;
 use callsheet_worker::table::{read_batches, read_columns};
+use callsheet_worker::user_error;
 use image::RgbImage;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
@@ -16,51 +16,51 @@ use crate::lib::columns::{read_images, read_int32s, read_strings};
 use crate::lib::picture::{decode, within};
 use crate::lib::random::stream;
 
-/// Columns of a table of pairs, apart from the pixels.
+/// Split and crop index of each image in a table of pairs, by image id.
 pub(crate) struct Images(HashMap<String, (String, i32)>);
 
 impl Images {
-    /// Reads the table.
+    /// Reads a table of pairs.
     ///
     /// # Errors
-    /// When it cannot be read, or is no table of pairs.
+    /// Returns an error if the table cannot be read, or is not a table of pairs.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let rows = read_columns(path, &["image_id", "split", "crop"])?;
         let splits = read_strings(&rows, "split")?.into_iter().zip(read_int32s(&rows, "crop")?);
         Ok(Self(read_strings(&rows, "image_id")?.into_iter().zip(splits).collect()))
     }
 
-    /// Returns true if an image is in the table and has a split.
+    /// Returns true if an image is in the table and belongs to `split`.
     pub(crate) fn is_of(&self, id: &str, split: &str) -> bool {
         self.0.get(id).is_some_and(|(found, _)| found == split)
     }
 
-    /// Index of an image's crop in its frame; none if it is not there.
+    /// Index of an image's crop in its frame; `None` if the image is not in the table.
     pub(crate) fn crop(&self, id: &str) -> Option<i32> {
         self.0.get(id).map(|(_, crop)| *crop)
     }
 }
 
-/// One split of a pairs table.
+/// Pairs of images from one split of a table.
 pub(crate) struct Pairs {
-    /// Row keys.
+    /// Row keys of the images.
     pub image_ids: Vec<String>,
     /// Frame of each image.
     pub frame_ids: Vec<String>,
     /// Content images, [N, 3, H, W] in 0..255.
     pub a: Tensor,
-    /// Style images, the same.
+    /// Style images, [N, 3, H, W] in 0..255.
     pub b: Tensor,
 }
 
-/// A picture as [3, H, W] in 0..255.
+/// Converts a picture to a tensor [3, H, W] in 0..255.
 pub(crate) fn to_tensor(picture: &RgbImage) -> Tensor {
     let (width, height) = picture.dimensions();
     let pixels = Tensor::from_slice(picture.as_raw()).view([i64::from(height), i64::from(width), 3]);
     pixels.permute([2, 0, 1]).contiguous()
 }
 
-/// [3, H, W] in 0..255 as a picture.
+/// Converts a tensor [3, H, W] in 0..255 to a picture.
 pub(crate) fn to_picture(bytes: &Tensor) -> RgbImage {
     let size = bytes.size();
     let rows = bytes.permute([1, 2, 0]).contiguous();
@@ -72,14 +72,15 @@ pub(crate) fn to_picture(bytes: &Tensor) -> RgbImage {
 /// All values of a tensor, in row-major order.
 ///
 /// # Errors
-/// When `T` is not the tensor's type.
+/// Returns an error if `T` is not the tensor's type.
 pub(crate) fn values<T: Element + Copy + Default>(tensor: &Tensor) -> Result<Vec<T>> {
     let mut values = vec![T::default(); tensor.numel()];
     tensor.contiguous().f_copy_data(&mut values, tensor.numel())?;
     Ok(values)
 }
 
-/// The middle squares of `crop` pixels of images [N, 3, H, W]; with 0, or of smaller ones, all of them.
+/// Central squares of `crop` pixels of images [N, 3, H, W]. Sides that are not longer stay complete, as do
+/// all sides if `crop` is 0.
 pub(crate) fn centre(images: &Tensor, crop: i64) -> Tensor {
     let middle = |images: Tensor, dim: i64| {
         let pixels = images.size()[dim as usize];
@@ -88,12 +89,12 @@ pub(crate) fn centre(images: &Tensor, crop: i64) -> Tensor {
     middle(middle(images.shallow_clone(), 2), 3).contiguous()
 }
 
-/// [-1, 1] to bytes: `round(127.5 + 127.5 x)`, clipped.
+/// Converts images in [-1, 1] to bytes: `round(127.5 + 127.5 x)`, clipped.
 pub(crate) fn quantised(images: &Tensor) -> Tensor {
     (images * 127.5 + 127.5).round().clamp(0.0, 255.0).to_kind(Kind::Uint8)
 }
 
-/// Bytes in 0..255 as floats in [-1, 1].
+/// Converts bytes in 0..255 to floats in [-1, 1].
 pub(crate) fn normalised(bytes: &Tensor) -> Tensor {
     bytes.to_kind(Kind::Float) / 127.5 - 1.0
 }
@@ -102,24 +103,25 @@ impl Pairs {
     /// Reads the images of `split`, in the order of the table.
     ///
     /// # Errors
-    /// When an image is unreadable or of another size than the first, or the split is empty.
+    /// Returns an error if an image is unreadable or has another size than the first, or if the split is
+    /// empty.
     pub(crate) fn load(path: &Path, split: &str) -> Result<Self> {
         Self::load_within(path, split, 0)
     }
 
-    /// The same with longer sides reduced to `max_side` pixels; 0 is without bound.
+    /// Reads images as [`Self::load`] does, with longer sides reduced to `max_side` pixels; 0 means no limit.
     ///
     /// # Errors
-    /// As of [`Self::load`].
+    /// Returns an error in the cases of [`Self::load`].
     pub(crate) fn load_within(path: &Path, split: &str, max_side: u32) -> Result<Self> {
         Self::read(path, max_side, |_, s| s == split)
-            .with_context(|| format!("of the split `{split}` of {}", path.display()))
+            .with_context(|| format!("cannot load the split `{split}` of {}", path.display()))
     }
 
     /// Reads the images `ids`, in the order of the table.
     ///
     /// # Errors
-    /// When an image is missing, unreadable or of another size than the first.
+    /// Returns an error if an image is missing, unreadable, or has another size than the first.
     pub(crate) fn choose(path: &Path, ids: &[&str]) -> Result<Self> {
         let wanted: BTreeSet<&str> = ids.iter().copied().collect();
         let pairs = Self::read(path, 0, |id, _| wanted.contains(id))?;
@@ -128,10 +130,11 @@ impl Pairs {
         Ok(pairs)
     }
 
-    /// `count` images of `split`, evenly spread; fewer if it has no more, none of one that is empty.
+    /// Reads `count` images of `split`, evenly spread, or all if there are fewer. Returns `None` if the split
+    /// is empty.
     ///
     /// # Errors
-    /// As of [`Self::load`], but for an empty split.
+    /// Returns an error in the cases of [`Self::load`], except for an empty split.
     pub(crate) fn sample(path: &Path, split: &str, count: usize) -> Result<Option<Self>> {
         let ids = ids_of(path, split)?;
         let chosen: Vec<&str> = spread(ids.len(), count).into_iter().map(|n| ids[n].as_str()).collect();
@@ -181,17 +184,18 @@ impl Pairs {
     }
 }
 
-/// Ids of the images of a split of a pairs table, in its order.
+/// Ids of the images in a split of a table of pairs, in the order of the table.
 ///
 /// # Errors
-/// When the table cannot be read, or is none of pairs.
+/// Returns an error if the table cannot be read, or is not a table of pairs.
 pub(crate) fn ids_of(path: &Path, split: &str) -> Result<Vec<String>> {
     let rows = read_columns(path, &["image_id", "split"])?;
     let ids = read_strings(&rows, "image_id")?.into_iter().zip(read_strings(&rows, "split")?);
     Ok(ids.filter(|(_, found)| found == split).map(|(id, _)| id).collect())
 }
 
-/// One of each of `count` equal parts of `0..total`, not always the first: that would be the same crop.
+/// Positions of `count` elements in `0..total`, one in each of `count` equal parts. Their place within the
+/// part varies, because the first place would always be the same crop.
 pub(crate) fn spread(total: usize, count: usize) -> Vec<usize> {
     let count = count.min(total);
     (0..count).map(|n| n * total / count + n % (total / count)).collect()
@@ -201,18 +205,18 @@ fn check_size(id: &str, size: (u32, u32), wanted: (u32, u32)) -> Result<()> {
     if size == wanted {
         return Ok(());
     }
-    Err(refusal(
+    Err(user_error(
         format!("image `{id}` is {}x{}, the first is {}x{}", size.0, size.1, wanted.0, wanted.1),
-        "set pair_images.side: all are made squares of one size",
+        "set pair_images.side, which makes all images squares of one size",
     ))
 }
 
-/// Calls `each` with the ids of a table's rows, `batch` at a time, and with the images of some columns,
-/// each [batch, 3, H, W] in 0..255: the last ones are filled up with black, so that what is computed of
-/// a row does not depend on how many others there are.
+/// Reads a table in batches of `batch` rows. Calls `each` with the ids of the rows and the images of each
+/// column, a tensor [batch, 3, H, W] in 0..255. The last batch is filled up with black images, so that
+/// results for a row do not depend on the number of other rows.
 ///
 /// # Errors
-/// When an image is unreadable or of another size than the first, or `each` fails.
+/// Returns an error if an image is unreadable or has another size than the first, or if `each` fails.
 pub(crate) fn read_padded(
     path: &Path,
     columns: &[&str],
@@ -243,7 +247,8 @@ pub(crate) fn read_padded(
     })
 }
 
-/// The pictures of a split, at their places: those of the paper's size fill gigabytes, once.
+/// Pictures of a split. They are copied to their final places, because at the paper's size they take
+/// gigabytes.
 struct Pictures {
     size: (u32, u32),
     a: Tensor,
@@ -266,9 +271,8 @@ impl Pictures {
     }
 }
 
-/// Rows of batch `step` when `count` rows are shuffled anew each epoch for `purpose`: a function of its
-/// arguments.
-/// An incomplete last batch of an epoch is filled from the next one.
+/// Rows of batch `step` if `count` rows are shuffled for `purpose` in each epoch. They depend only on the
+/// arguments. An incomplete last batch of an epoch is filled from the next epoch.
 pub(crate) fn batch_rows(seed: i64, purpose: &str, count: usize, batch: usize, step: u64) -> Vec<i64> {
     let first = step as usize * batch;
     let mut rows = Vec::with_capacity(batch);
@@ -292,13 +296,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_survive_the_way_to_floats_and_back() {
+    fn bytes_survive_the_conversion_to_floats_and_back() {
         let picture = RgbImage::from_fn(16, 9, |x, y| image::Rgb([(x * 16 + y) as u8, x as u8, 255]));
         assert_eq!(to_picture(&quantised(&normalised(&to_tensor(&picture)))), picture);
     }
 
     #[test]
-    fn the_centre_is_the_middle_square_of_what_is_larger() {
+    fn the_centre_is_the_middle_square_of_a_larger_image() {
         let images = Tensor::arange(36, (Kind::Float, Device::Cpu)).view([1, 1, 6, 6]);
         assert_eq!(centre(&images, 2), Tensor::from_slice(&[14f32, 15.0, 20.0, 21.0]).view([1, 1, 2, 2]));
         assert_eq!(centre(&images, 0), images);

@@ -1,12 +1,12 @@
-//! Errors where libtorch runs out of memory.
+//! Errors for cases in which libtorch runs out of memory.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use anyhow::Result;
-use callsheet_worker::refusal;
+use callsheet_worker::user_error;
 
-/// Texts in messages of libtorch, and the memory that each is about.
+/// Texts in messages of libtorch, and the memory to which each refers.
 const MESSAGES: [(&str, &str); 5] = [
     ("CUDA out of memory", "the GPU"),
     ("CUDA error: out of memory", "the GPU"),
@@ -18,10 +18,11 @@ const MESSAGES: [(&str, &str); 5] = [
 const HELP: &str = "lower the stage's parameters batch, crop or nf, or set precision = \"bf16\"; `nvidia-smi` lists other \
                     programs that use the GPU";
 
-/// Runs a stage. Most calls of libtorch panic when they fail; running out of memory becomes an error with a remedy.
+/// Runs a stage. Most calls of libtorch panic when they fail. If memory runs out, the panic is converted to
+/// an error with a remedy.
 ///
 /// # Errors
-/// Those of `run`, and when memory runs out.
+/// Returns the error of `run`, or an error if memory runs out.
 pub(crate) fn guarded(run: impl FnOnce() -> Result<()>) -> Result<()> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(result) => result.map_err(|error| out_of_memory(&format!("{error:#}")).unwrap_or(error)),
@@ -36,13 +37,13 @@ pub(crate) fn text(panic: &(dyn Any + Send)) -> Option<&str> {
     panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied())
 }
 
-/// The error of a `message` of libtorch that reports the end of memory.
+/// Returns the error for a `message` in which libtorch reports that memory ran out.
 fn out_of_memory(message: &str) -> Option<anyhow::Error> {
     let (_, of) = MESSAGES.into_iter().find(|(text, _)| message.contains(text))?;
     // "Tried to allocate 2.00 GiB. GPU 0 has ..", "you tried to allocate 4096 bytes. Error code 12"
     let size =
         message.split_once("ried to allocate ").map(|(_, rest)| rest.split(". ").next().unwrap_or(rest));
-    Some(refusal(format!("{of} is out of memory: cannot allocate {}", size.unwrap_or("a tensor")), HELP))
+    Some(user_error(format!("{of} is out of memory: cannot allocate {}", size.unwrap_or("a tensor")), HELP))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Reading, computing and writing at once.
+//! Parallel reading, computing and writing.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,14 +10,15 @@ use anyhow::{Result, anyhow};
 
 use crate::lib::memory::text;
 
-/// A piece of work, and where its result goes.
+/// A piece of work, and the channel for its result.
 type Job<T, R> = (T, SyncSender<Result<R>>);
 
-/// Hands each item of `source` to one of `workers`, a thread each, and their results, `together` at a time, to
-/// `sink` on the calling thread, in the order of the items. Few items are held: `source` waits for `sink`.
+/// Passes each item of `source` to one of `workers`, each in a thread. Passes their results, `together` at a
+/// time, to `sink` on the calling thread, in the order of the items. Few items are in memory, because
+/// `source` waits for `sink`.
 ///
 /// # Errors
-/// The first error of a worker or of `sink`, else that of `source`.
+/// Returns the first error of a worker or of `sink`, otherwise that of `source`.
 pub(crate) fn overlap<T: Send, R: Send>(
     source: impl FnOnce(&mut dyn FnMut(T) -> Result<()>) -> Result<()> + Send,
     workers: Vec<impl FnMut(T) -> Result<R> + Send>,
@@ -32,8 +33,8 @@ pub(crate) fn overlap<T: Send, R: Send>(
             let queue = &queue;
             scope.spawn(move || {
                 while let Some((item, result)) = next(queue) {
-                    // A panic must end neither the thread nor its share of the queue. Nobody listens after
-                    // an error.
+                    // A panic must not end the thread, because the queue needs it. After an error, nothing
+                    // receives the result.
                     let done = catch_unwind(AssertUnwindSafe(|| work(item)));
                     let _ = result.send(done.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))));
                 }
@@ -48,7 +49,7 @@ pub(crate) fn overlap<T: Send, R: Send>(
             })
         });
         let mut pending = Vec::with_capacity(together);
-        // By value: when this ends early, the reader must not wait for anyone to listen.
+        // The loop owns the receiver: when it ends early, the reader's next message fails instead of waiting.
         for promise in in_order {
             let result = promise.recv().map_err(|_| anyhow!("a worker thread failed"))?;
             pending.push(result?);
@@ -64,7 +65,7 @@ pub(crate) fn overlap<T: Send, R: Send>(
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> anyhow::Error {
-    anyhow!("a worker thread failed: {}", text(panic).unwrap_or("for no reason given"))
+    anyhow!("a worker thread failed: {}", text(panic).unwrap_or("without a message"))
 }
 
 fn next<T>(queue: &Mutex<Receiver<T>>) -> Option<T> {
@@ -75,13 +76,13 @@ fn next<T>(queue: &Mutex<Receiver<T>>) -> Option<T> {
 mod tests {
     use super::*;
 
-    /// Doubles numbers; one of `first` is an error, the other one a panic.
+    /// Doubles numbers. The number `first.0` causes an error, `first.1` a panic.
     fn doubled(count: u64, first: (u64, u64), sink: impl FnMut(Vec<u64>) -> Result<()>) -> Result<()> {
         let source = |give: &mut dyn FnMut(u64) -> Result<()>| (0..count).try_for_each(give);
         let double = move |n: u64| {
             anyhow::ensure!(n != first.0, "{n} is refused");
             assert_ne!(n, first.1, "{n} breaks");
-            // Later items are done earlier.
+            // Later items may be finished earlier.
             thread::sleep(std::time::Duration::from_micros(50 * (n % 3)));
             Ok(n * 2)
         };

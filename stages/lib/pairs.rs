@@ -1,35 +1,35 @@
-//! Rows of a table of pairs, whichever stage makes them.
+//! Rows of a table of pairs, for all stages that write one.
 
 use anyhow::Result;
 use arrow::datatypes::{DataType, Schema};
 use arrow::record_batch::RecordBatch;
-use callsheet_worker::refusal;
 use callsheet_worker::table::image_type;
+use callsheet_worker::user_error;
 use image::RgbImage;
 
 use crate::lib::columns::{batch, bools, float64s, images, int32s, schema, strings};
 use crate::lib::nn::generator::SIDE_MULTIPLE;
 use crate::lib::picture::{content_digest, encode_png};
 
-/// Refuses images of a side that the generator cannot halve as often as it does; 0 is as they are.
+/// Checks that the generator can halve images with this side. 0 stands for images in their own size.
 ///
 /// # Errors
-/// When it cannot.
+/// Returns an error if the side is not a multiple of [`SIDE_MULTIPLE`].
 pub(crate) fn check_side(side: u32) -> Result<()> {
     if side.is_multiple_of(SIDE_MULTIPLE as u32) {
         return Ok(());
     }
-    Err(refusal(
-        format!("side = {side} cannot be halved as often as the generator does"),
-        format!("set pair_images.side to a multiple of {SIDE_MULTIPLE}; of image pairs 0 is as they are"),
+    Err(user_error(
+        format!("side = {side} cannot be halved as often as the generator requires"),
+        format!("set pair_images.side to a multiple of {SIDE_MULTIPLE}; 0 keeps the size of image pairs"),
     ))
 }
 
-/// A picture as it is written.
+/// An encoded picture.
 #[derive(Clone)]
 pub(crate) struct Encoded {
     png: Vec<u8>,
-    /// Of its pixels.
+    /// Digest of the pixels.
     digest: String,
 }
 
@@ -37,13 +37,13 @@ impl Encoded {
     /// Encodes a picture.
     ///
     /// # Errors
-    /// When it is empty.
+    /// Returns an error if the picture is empty.
     pub(crate) fn new(picture: &RgbImage) -> Result<Self> {
         Ok(Self { png: encode_png(picture)?, digest: content_digest(picture) })
     }
 }
 
-/// A row: an image A of a scene, and B, the same with its style.
+/// A row of the table: an image A of a scene, and an image B of the scene with its style.
 pub(crate) struct Pair {
     pub image_id: String,
     pub frame_id: String,
@@ -58,10 +58,10 @@ pub(crate) struct Pair {
     pub b: Encoded,
 }
 
-/// Pairs as rows.
+/// Converts pairs to rows.
 ///
 /// # Errors
-/// When they make no batch.
+/// Returns an error if the columns do not form a batch.
 pub(crate) fn rows(pairs: Vec<Pair>) -> Result<RecordBatch> {
     let names = |half: &str| pairs.iter().map(|pair| format!("{}.{half}.png", pair.image_id)).collect();
     let (a_names, b_names): (Vec<String>, Vec<String>) = (names("a"), names("b"));
@@ -80,7 +80,7 @@ pub(crate) fn rows(pairs: Vec<Pair>) -> Result<RecordBatch> {
     batch(columns)
 }
 
-/// The columns of [`rows`].
+/// Columns of [`rows`].
 pub(crate) fn pair_schema() -> Schema {
     schema(&[
         ("image_id", DataType::Utf8),

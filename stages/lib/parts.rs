@@ -1,4 +1,5 @@
-//! The output of a row-wise stage: files of some rows each, so that those that are whole outlive a kill.
+//! Output of a row-wise stage. It consists of files with some rows each, so that complete files survive a
+//! killed worker.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,13 +11,13 @@ use arrow::record_batch::RecordBatch;
 use callsheet_worker::Job;
 use callsheet_worker::table::{TableWriter, batch_bytes};
 
-/// A file ends with the row that brings it to so many bytes before encoding.
+/// Size of a file in bytes before encoding. A file ends with the row that reaches it.
 const BYTES: usize = 64 << 20;
 
-/// Rows of a file at most.
+/// Largest number of rows in a file.
 const ROWS: usize = 1024;
 
-/// Writes the rows of a table, those of a file in the order of their key.
+/// Writer of a table's rows. The rows of each file are in the order of their key.
 pub(crate) struct Parts {
     folder: PathBuf,
     schema: Schema,
@@ -28,10 +29,10 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// Nothing is written yet.
+    /// Creates the output's folder. Nothing is written yet.
     ///
     /// # Errors
-    /// When stage.toml declares no output of that name, or its folder cannot be made.
+    /// Returns an error if stage.toml declares no such output, or the folder cannot be created.
     pub(crate) fn create(job: &Job, output: &str, schema: Schema) -> Result<Self> {
         let folder = job.output(output)?.to_owned();
         fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
@@ -42,7 +43,8 @@ impl Parts {
     /// Appends rows.
     ///
     /// # Errors
-    /// When the batch has another schema, or the disk is full.
+    /// Returns an error if the batch has another schema, or the file cannot be written (e.g. the disk is
+    /// full).
     pub(crate) fn write(&mut self, rows: &RecordBatch) -> Result<()> {
         let draft = self.folder.join("draft");
         let writer = match &mut self.open {
@@ -55,10 +57,10 @@ impl Parts {
         if self.rows >= ROWS || self.bytes >= BYTES { self.end() } else { Ok(()) }
     }
 
-    /// Ends the file that is being written, if there is one.
+    /// Completes the file that is being written, if there is one.
     ///
     /// # Errors
-    /// When the disk is full.
+    /// Returns an error if the file cannot be written (e.g. the disk is full).
     pub(crate) fn end(&mut self) -> Result<()> {
         let Some(writer) = self.open.take() else { return Ok(()) };
         writer.finish()?;

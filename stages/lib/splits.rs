@@ -1,5 +1,5 @@
-//! Which images are for training, which for validation, and of which the style is looked at: by hashes of
-//! names, so that new ones move none of the others.
+//! Splits of images into training and validation, and the choice of images for style features. Both use
+//! hashes of names, so that new images change few of the assignments.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use rand::RngCore;
 
 use crate::lib::random::stream;
 
-/// The split of a name, `train` or `val`, by a hash of it.
+/// Split of a name, `train` or `val`, by a hash of the name.
 pub(crate) fn drawn(name: &str, val_fraction: f64) -> &'static str {
     let hash = blake3::hash(name.as_bytes());
     let (head, _) = hash.as_bytes().split_at(8);
@@ -15,7 +15,7 @@ pub(crate) fn drawn(name: &str, val_fraction: f64) -> &'static str {
     if draw < val_fraction { "val" } else { "train" }
 }
 
-/// At most so many of the ids, chosen by a hash of them.
+/// Chooses at most `most` ids by a hash of each.
 pub(crate) fn choose<'a>(ids: impl Iterator<Item = &'a str>, most: usize, seed: i64) -> HashSet<&'a str> {
     let mut drawn: Vec<(u64, &str)> = ids.map(|id| (stream(seed, id, 0).next_u64(), id)).collect();
     drawn.sort_unstable();

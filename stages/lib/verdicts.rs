@@ -1,4 +1,4 @@
-//! Verdicts of curators.
+//! Verdicts of curators on frames and images.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,15 +6,15 @@ use std::path::Path;
 use anyhow::Result;
 use callsheet_worker::curation::{Verdict, read};
 use callsheet_worker::error::{list, suggest};
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 
-/// Frames, or images that are frames of their own, that the stage's verdicts exclude.
+/// Returns the frames that the stage's verdicts exclude, or the images if images are used as frames.
 ///
-/// A verdict on a frame that is not taken, as another profile may take fewer, is let through with a
-/// warning; one on a video that there is not is a slip.
+/// A verdict on a frame that is not selected causes a warning, because another profile may select fewer
+/// frames. A verdict on an unknown video is an error.
 ///
 /// # Errors
-/// When the file is malformed, or names a frame of no video.
+/// Returns an error if the file is malformed, or names a frame of an unknown video.
 pub(crate) fn excluded(job: &Job, known: &BTreeSet<&str>) -> Result<BTreeSet<String>> {
     let mut excluded = BTreeSet::new();
     for path in job.request.inputs.get("curation").iter().flat_map(|files| &files.paths) {
@@ -36,33 +36,34 @@ fn absent<'a>(
 ) -> Result<Option<String>> {
     let videos: BTreeSet<&str> = known.iter().map(|id| video(id)).collect();
     let absent: Vec<&str> = ids.filter(|id| !known.contains(id)).collect();
-    // Images are frames of their own: one that is not taken cannot be told from one that never was.
+    // Images have no video, so an image that is not selected cannot be distinguished from one that never
+    // existed.
     let images = known.iter().any(|id| !id.contains('#'));
     let frame = |id: &str| match id.contains('#') {
         true => videos.contains(video(id)) && well_formed(id),
         false => images,
     };
     if let Some(id) = absent.iter().find(|id| !frame(id)) {
-        return Err(refusal(
-            format!("{} has a verdict on `{id}`, which is no frame", path.display()),
+        return Err(user_error(
+            format!("{} has a verdict on `{id}`, which is not a frame", path.display()),
             suggest(id, known.iter().copied()),
         ));
     }
     Ok((!absent.is_empty()).then(|| {
         format!(
-            "{} verdicts are on frames that are not taken: {}",
+            "{} verdicts refer to frames that are not selected: {}",
             absent.len(),
             list(absent.iter().copied())
         )
     }))
 }
 
-/// The video of a frame: `a.mp4` of `a.mp4#000123`.
+/// Video of a frame: `a.mp4` of `a.mp4#000123`.
 fn video(frame_id: &str) -> &str {
     frame_id.rsplit_once('#').map_or(frame_id, |(video, _)| video)
 }
 
-/// Returns true if an id ends as those of frames do.
+/// Returns true if an id ends like the id of a frame.
 fn well_formed(frame_id: &str) -> bool {
     let index = frame_id.rsplit_once('#').map(|(_, index)| index);
     index.is_none_or(|index| index.len() >= 6 && index.bytes().all(|digit| digit.is_ascii_digit()))

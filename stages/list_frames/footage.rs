@@ -1,4 +1,4 @@
-//! Raw footage: videos, and folders of images that count as a video each.
+//! Raw footage: videos, and folders of images, which are treated as videos.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,20 +12,20 @@ use crate::lib::video::{Decoding, Index, decode, index, places};
 
 /// A video, or the images of a folder in the order of their names.
 pub(super) struct Footage {
-    /// Name below the dataset's folder; `.` for images that lie in it.
+    /// Path relative to the dataset's folder; `.` for images directly in it.
     pub name: String,
-    /// When its frames are, and which can be decoded alone.
+    /// Times of its frames, and its key frames.
     pub index: Index,
-    /// Names and paths of the images, one a frame; none if it is a video.
+    /// Names and paths of the images, one per frame; empty for a video.
     images: Vec<(String, PathBuf)>,
     path: PathBuf,
 }
 
 impl Footage {
-    /// All that there is, by name. An image follows the one before it by `image_seconds`.
+    /// Finds all footage, sorted by name. Successive images are `image_seconds` apart.
     ///
     /// # Errors
-    /// When a file is no video or has no frame.
+    /// Returns an error if a file is not a video, or has no frame.
     pub(super) fn of(files: &RequestInput, image_seconds: f64) -> Result<Vec<Self>> {
         let (mut footage, mut folders) = (Vec::new(), BTreeMap::<String, Vec<(String, PathBuf)>>::new());
         for (name, path) in files.names.iter().zip(&files.paths) {
@@ -46,7 +46,7 @@ impl Footage {
         Ok(footage)
     }
 
-    /// Key of the frame at a position, and the file that it is in.
+    /// Returns the key of the frame at a position, and the name of the file that contains it.
     pub(super) fn frame(&self, position: usize) -> (String, &str) {
         match self.images.get(position) {
             Some((image, _)) => (image.clone(), image),
@@ -54,10 +54,10 @@ impl Footage {
         }
     }
 
-    /// Positions of the frames that can be decoded, ascending.
+    /// Returns the positions of the frames that can be decoded, ascending.
     ///
     /// # Errors
-    /// When a file cannot be read at all.
+    /// Returns an error if a file cannot be read at all.
     pub(super) fn readable(&self) -> Result<Vec<usize>> {
         if !self.images.is_empty() {
             let readable = |path: &PathBuf| -> Result<bool> {
@@ -77,14 +77,17 @@ impl Footage {
         Ok(sorted(places(&self.index.times, &decoded.frames)))
     }
 
-    /// Positions of the first frame and of those that differ from the one before by more than `threshold`,
-    /// as ffmpeg's select filter scores it (0..1).
+    /// Returns the positions of the first frame, and of frames that differ from the preceding one by more
+    /// than `threshold`, as scored by ffmpeg's select filter (0..1).
     ///
     /// # Errors
-    /// When ffmpeg cannot be started.
+    /// Returns an error if ffmpeg cannot be started.
     pub(super) fn scene_changes(&self, job: &Job, threshold: f64) -> Result<Vec<usize>> {
         if !self.images.is_empty() {
-            job.warn(format!("{}: images have no scene changes, all are taken", self.name));
+            job.warn(format!(
+                "{}: scene changes are not detected between image files, so all images are used",
+                self.name
+            ));
             return Ok((0..self.images.len()).collect());
         }
         let decoded = decode(&self.path, &Decoding::scenes(threshold), |_| Ok(()))?;

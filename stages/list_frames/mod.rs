@@ -5,7 +5,7 @@ mod select;
 
 use anyhow::Result;
 use arrow::datatypes::DataType;
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 use serde::Deserialize;
 
 use crate::lib::columns::{batch, bools, float64s, int64s, schema, strings};
@@ -27,7 +27,7 @@ struct Params {
 /// Runs the stage.
 ///
 /// # Errors
-/// When a file is no video or has no frame, or no frame is left.
+/// Returns an error if a file is not a video or has no frame, or if no frame is left.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let footage = Footage::of(job.files("videos")?, params.image_seconds)?;
@@ -47,11 +47,13 @@ pub(crate) fn run(job: &Job) -> Result<()> {
         }
     }
     if unreadable > 0 {
-        job.warn(format!("{unreadable} frames of the videos are unreadable and were left out of the choice"));
+        job.warn(format!(
+            "{unreadable} frames of the videos cannot be decoded and were left out of the selection"
+        ));
     }
     let selected = select(&indexes, candidates, params.count, params.every_seconds);
     if selected.iter().all(Vec::is_empty) {
-        return Err(refusal("no frame was readable", "check the videos"));
+        return Err(user_error("no frame can be decoded", "check the videos"));
     }
     let mut table = job.table(
         "list",
@@ -80,7 +82,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     Ok(table.finish()?)
 }
 
-/// Positions of the frames that are chosen from.
+/// Returns the positions of the frames to select from.
 fn candidates(job: &Job, footage: &Footage, params: &Params) -> Result<Vec<usize>> {
     let all = 0..footage.index.times.len();
     match params.candidates.as_str() {

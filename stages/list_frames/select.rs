@@ -2,8 +2,9 @@
 
 use crate::lib::video::Index;
 
-/// Positions to take of each video, ascending: of the `candidates`, one every `every_seconds` of its time
-/// (0: all of them), and of these `count` spread evenly over all videos (0: all of them).
+/// Returns the selected positions of each video, ascending. First one of the `candidates` is taken every
+/// `every_seconds` of the video's time (0: all are taken). Of these, `count` are selected, spread evenly over
+/// all videos (0: all).
 pub(super) fn select(
     indexes: &[Index],
     candidates: Vec<Vec<usize>>,
@@ -32,7 +33,7 @@ pub(super) fn select(
 fn by_time(index: &Index, mut candidates: Vec<usize>, step: f64) -> Vec<usize> {
     let mut due = f64::NEG_INFINITY;
     candidates.retain(|position| {
-        // Half a millisecond: time bases round.
+        // Half a millisecond is added because time bases round.
         let since = index.times[*position] + 5e-4 - index.times[0];
         let take = since >= due;
         if take && step > 0.0 {

@@ -1,4 +1,4 @@
-//! List of the images that are made from frames.
+//! List of the images to cut from frames.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use arrow::array::{ArrayRef, ListArray, StringArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
 use callsheet_worker::table::read_columns;
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 use serde::Deserialize;
 
 use crate::lib::columns::{
@@ -28,7 +28,7 @@ struct Params {
     seed: i64,
 }
 
-/// A frame that images are made of.
+/// Frame from which images are cut.
 struct Frame {
     id: String,
     video: String,
@@ -42,12 +42,13 @@ struct Frame {
 /// Runs the stage.
 ///
 /// # Errors
-/// When frames differ in size, a split would be empty, or a verdict is on no frame.
+/// Returns an error if frames differ in size, a split would be empty, or a verdict refers to an unknown
+/// frame.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     if params.window.is_multiple_of(2) {
-        return Err(refusal(
-            format!("window = {} has no frame in its middle", params.window),
+        return Err(user_error(
+            format!("window = {} is even, so there is no middle frame", params.window),
             "set list_images.window to an odd number",
         ));
     }
@@ -59,8 +60,8 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     for wanted in ["train", "val"] {
         if !frames.iter().any(|frame| frame.split == wanted) {
             let (total, share) = (frames.len(), params.val_fraction);
-            return Err(refusal(
-                format!("no frame of {total} fell into the split `{wanted}` at val_fraction = {share}"),
+            return Err(user_error(
+                format!("none of {total} frames is in the split `{wanted}` with val_fraction = {share}"),
                 "use more frames, or another val_fraction",
             ));
         }
@@ -72,7 +73,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     Ok(table.finish()?)
 }
 
-/// The frames, those of a video in the order of time.
+/// Reads the frames, sorted by video and time.
 fn read(path: &Path, val_fraction: f64) -> Result<Vec<Frame>> {
     let rows = read_columns(path, &["frame_id", "video", "time_s", "width", "height", "content_digest"])?;
     let (ids, videos) = (read_strings(&rows, "frame_id")?, read_strings(&rows, "video")?);
@@ -87,22 +88,25 @@ fn read(path: &Path, val_fraction: f64) -> Result<Vec<Frame>> {
     Ok(frames)
 }
 
-/// Crops of every frame.
+/// Returns the number of crops of each frame.
 fn crops(frames: &[Frame], params: &Params) -> Result<u32> {
     let Some((width, height)) = frames.first().map(|frame| frame.size) else {
-        return Err(refusal("there is no frame", "check the videos, list_frames, and what is excluded"));
+        return Err(user_error(
+            "there is no frame",
+            "check the videos, list_frames, and the excluded frames",
+        ));
     };
     if let Some(Frame { id, size, .. }) = frames.iter().find(|frame| frame.size != (width, height)) {
-        return Err(refusal(
+        return Err(user_error(
             format!("frame {id} is {}x{}, the first is {width}x{height}", size.0, size.1),
-            "give all frames of a dataset one size",
+            "resize all frames of the dataset to one size",
         ));
     }
     let crops = if params.crops == 0 { auto_crops(width as u32, height as u32) } else { params.crops };
     if crops > width as u32 {
-        return Err(refusal(
-            format!("{crops} crops of a picture {width} pixels wide"),
-            "set list_images.crops lower, or to 0 for as many as fit",
+        return Err(user_error(
+            format!("{crops} crops do not fit into a picture {width} pixels wide"),
+            "set list_images.crops lower, or to 0 for as many square crops as fit",
         ));
     }
     Ok(crops)
@@ -115,11 +119,11 @@ struct Image<'a> {
     crop: u32,
     crops: u32,
     for_style: bool,
-    /// Frames of one video around this one.
+    /// Frames of the video around the image's frame.
     window: &'a [Frame],
 }
 
-/// The images of all frames.
+/// Lists the images of all frames.
 fn list<'a>(frames: &'a [Frame], crops: u32, params: &Params) -> Vec<Image<'a>> {
     let mut images = Vec::with_capacity(frames.len() * crops as usize);
     for video in frames.chunk_by(|a, b| a.video == b.video) {

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use arrow::datatypes::DataType;
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 use serde::Deserialize;
 
 use crate::lib::columns::{batch, bools, schema, strings};
@@ -18,13 +18,13 @@ struct Params {
     seed: i64,
 }
 
-/// Folders that say the split of what lies in them.
+/// Names of folders that determine the split of the images in them.
 const FOLDERS: [&str; 3] = ["train", "val", "test"];
 
 /// Runs the stage.
 ///
 /// # Errors
-/// When a file is in none of the folders and others are, or a split would be empty.
+/// Returns an error if some files are in such folders and others are not, or if a split would be empty.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let all = &job.files("files")?.names;
@@ -33,10 +33,10 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     let splits = splits(&names, &params)?;
     for wanted in ["train", "val"] {
         if !splits.contains(&wanted) {
-            return Err(refusal(
-                format!("none of {} images is of the split `{wanted}`", names.len()),
+            return Err(user_error(
+                format!("none of {} images is in the split `{wanted}`", names.len()),
                 "put images into the folders train, val and test; or into none of them, and set \
-                 list_pairs.val_fraction; or set list_pairs.validation to the folder there is",
+                 list_pairs.val_fraction; or set list_pairs.validation to an existing folder",
             ));
         }
     }
@@ -64,9 +64,9 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     Ok(table.finish()?)
 }
 
-/// The split of each file.
+/// Returns the split of each file.
 fn splits(names: &[String], params: &Params) -> Result<Vec<&'static str>> {
-    // The outermost one counts: an archive may have put all of them into a folder of its own.
+    // The outermost matching folder counts, because an archive may wrap all of them in another folder.
     let folder = |name: &str| {
         let (folders, _) = name.rsplit_once('/')?;
         folders.split('/').find_map(|part| FOLDERS.into_iter().find(|folder| *folder == part))
@@ -79,8 +79,8 @@ fn splits(names: &[String], params: &Params) -> Result<Vec<&'static str>> {
         Some("train") => Ok("train"),
         Some(folder) if folder == params.validation => Ok("val"),
         Some(_) => Ok("test"),
-        None => Err(refusal(
-            format!("`{name}` is in none of the folders {}, and other images are", FOLDERS.join(", ")),
+        None => Err(user_error(
+            format!("`{name}` is in none of the folders {}, but other images are", FOLDERS.join(", ")),
             "move it into the folder of its split",
         )),
     };
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_say_the_split_or_none_does() {
+    fn all_folders_define_a_split_or_none_does() {
         assert_eq!(
             of(&["train/1.jpg", "val/1.jpg", "test/1.jpg"], "val").expect("splits"),
             ["train", "val", "test"]

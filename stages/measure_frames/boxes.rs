@@ -1,10 +1,10 @@
-//! Pictures reduced by averaging, without rounding.
+//! Reduction of pictures by averaging, without rounding.
 
 use std::ops::Range;
 
 use image::{ImageBuffer, Pixel};
 
-/// The mean of each channel over each box of a grid of `(columns, rows)`, row after row, in 0..255.
+/// Returns the mean of each channel over each box of a grid of `(columns, rows)`, row by row, in 0..255.
 /// Box `i` of `n` covers pixels `i * length / n` to `(i + 1) * length / n`, at least one.
 pub(super) fn box_means<P>(picture: &ImageBuffer<P, Vec<u8>>, (columns, rows): (u32, u32)) -> Vec<f32>
 where

@@ -1,15 +1,15 @@
-//! Brightness of a picture, and the shares that are clipped at either end.
+//! Brightness of a picture, and the shares of clipped pixels.
 
 use image::{GrayImage, RgbImage};
 
-/// Luma of a black pixel at most: 10 % of the scale, as in ffmpeg's `blackdetect`.
+/// Largest luma of a black pixel: 10 % of the scale, as in ffmpeg's `blackdetect`.
 const BLACK: usize = 25;
 
-/// Values of a channel that are as good as 0 and as good as 255: video rounds to either.
+/// Channel values up to which a channel counts as 0, and from which it counts as 255, because video rounds.
 const LOWEST: u8 = 1;
 const HIGHEST: u8 = 254;
 
-/// Light of a picture.
+/// Brightness of a picture.
 #[derive(Debug, PartialEq)]
 pub(super) struct Exposure {
     /// Mean of luma, 0..255.
@@ -18,8 +18,8 @@ pub(super) struct Exposure {
     pub luma_deviation: f64,
     /// Share of black pixels.
     pub black_share: f64,
-    /// Share of pixels at the lower end in every channel: a shadow that holds nothing. One channel
-    /// alone is there in any saturated colour.
+    /// Share of pixels at the lower end in every channel: shadows without detail. In a saturated colour, a
+    /// single channel is at the lower end, too.
     pub clipped_low_share: f64,
     /// Share of pixels at the upper end in some channel: a highlight whose colour is lost.
     pub clipped_high_share: f64,
@@ -65,7 +65,7 @@ mod tests {
     fn mean_and_deviation_are_of_luma() {
         let grey = exposure(&[[10; 3], [30; 3]]);
         assert_eq!((grey.luma_mean, grey.luma_deviation), (20.0, 10.0));
-        // 0.2126, 0.7152 and 0.0722 of 100, the rest cut off.
+        // 0.2126, 0.7152 and 0.0722 of 100, truncated.
         assert_eq!(exposure(&[[100, 0, 0]]).luma_mean, 21.0);
         assert_eq!(exposure(&[[0, 100, 0]]).luma_mean, 71.0);
         assert_eq!(exposure(&[[0, 0, 100]]).luma_mean, 7.0);

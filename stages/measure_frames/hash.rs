@@ -1,4 +1,4 @@
-//! The DCT hash of a picture (Zauner 2010, `Implementation and Benchmarking of Perceptual Image Hash
+//! DCT hash of a picture (Zauner 2010, `Implementation and Benchmarking of Perceptual Image Hash
 //! Functions`).
 
 use std::f64::consts::PI;
@@ -10,14 +10,15 @@ use super::boxes::box_means;
 /// Side of the picture that is transformed.
 const SIDE: usize = 32;
 
-/// Frequencies that are kept across and down, without 0: light as such is not hashed.
+/// Number of frequencies in each direction. Frequency 0 is left out, so that brightness does not affect the
+/// hash.
 const FREQUENCIES: usize = 8;
 
-/// Coefficients are rounded to so many parts of a grey level: a plain picture's are 0.
+/// Parts of a grey level to which coefficients are rounded, so that those of a plain picture are 0.
 const PARTS: f64 = 1024.0;
 
-/// Whether each of the 64 lowest coefficients of the DCT-II of luma is above their median: frequencies
-/// down by frequencies across, the lowest in the highest bit.
+/// Returns a bit for each of the 64 lowest coefficients of the DCT-II of luma, set if it is above their
+/// median. The order is frequencies down by frequencies across, with the lowest in the highest bit.
 pub(super) fn perceptual_hash(luma: &GrayImage) -> u64 {
     let plane = box_means(luma, (SIDE as u32, SIDE as u32));
     let wave =
@@ -56,7 +57,7 @@ mod tests {
 
     #[test]
     fn the_lowest_frequencies_are_in_the_highest_bits() {
-        // One wave across and one down: the coefficient of (1, 1) alone is not 0.
+        // One wave across and one down: only the coefficient of (1, 1) is not 0.
         let wave = |x: u32| (PI * f64::from(2 * x + 1) / 64.0).cos();
         let picture =
             GrayImage::from_fn(32, 32, |x, y| Luma([(127.5 + 120.0 * wave(x) * wave(y)).round() as u8]));

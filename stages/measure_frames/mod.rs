@@ -1,4 +1,4 @@
-//! Measures of every frame by itself: what quality findings are made from.
+//! Measures of each frame by itself, from which quality findings are derived.
 
 mod boxes;
 mod exposure;
@@ -23,10 +23,10 @@ use exposure::Exposure;
 use hash::perceptual_hash;
 use sharpness::sharpness;
 
-/// Columns and rows of the thumbnail that stands for a frame's look.
+/// Columns and rows of the thumbnail that represents the appearance of a frame.
 const THUMBNAIL: (u32, u32) = (16, 8);
 
-/// R, G and B of its pixels.
+/// Number of features: R, G and B of each pixel of the thumbnail.
 const FEATURES: usize = (THUMBNAIL.0 * THUMBNAIL.1 * 3) as usize;
 
 /// Measures of a frame.
@@ -40,7 +40,7 @@ struct Measures {
 
 impl Measures {
     fn of(picture: &RgbImage) -> Self {
-        // BT.709 luma.
+        // `grayscale` computes BT.709 luma.
         let luma = imageops::grayscale(picture);
         Self {
             size: picture.dimensions(),
@@ -55,14 +55,14 @@ impl Measures {
 /// Runs the stage.
 ///
 /// # Errors
-/// When a frame is unreadable.
+/// Returns an error if a frame cannot be decoded.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let path = job.input("frames")?;
     let total = row_count(path)? as usize;
     let mut parts = Parts::create(job, "measures", measure_schema())?;
     let mut done = 0;
     let columns = ["frame_id", "video", "time_s", "content_digest", "image"];
-    // As many frames in memory as threads: one is 27 MB at the paper's size.
+    // Each thread has one frame in memory, which takes 27 MB at the paper's size.
     read_batches(path, &columns, rayon::current_num_threads(), |rows| -> Result<()> {
         let ids = read_strings(&rows, "frame_id")?;
         let measures: Vec<Measures> = read_images(&rows, "image")?

@@ -4,11 +4,11 @@ use image::GrayImage;
 
 use super::boxes::box_means;
 
-/// The shorter side of the pictures that are compared, in pixels; smaller ones are not enlarged.
+/// Length in pixels to which the shorter side is reduced; smaller pictures are not enlarged.
 const SIDE: u32 = 512;
 
-/// Variance of the response to the kernel `[0 1 0; 1 -4 1; 0 1 0]` where it fits, in squared grey levels;
-/// 0 where it fits nowhere.
+/// Variance of the response to the kernel `[0 1 0; 1 -4 1; 0 1 0]` over the positions where it fits, in
+/// squared grey levels; 0 if there are none.
 pub(super) fn sharpness(luma: &GrayImage) -> f64 {
     let (width, height) = working_size(luma.dimensions());
     let (columns, rows) = (width as usize, height as usize);
@@ -47,8 +47,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_bright_pixel_answers_as_the_kernel_says() {
-        // Nine positions: -40 at the pixel, 10 beside it four times, 0 in the corners.
+    fn one_bright_pixel_gives_the_response_of_the_kernel() {
+        // Nine positions: -40 at the pixel, 10 at its four neighbours, 0 in the corners.
         let spot = GrayImage::from_fn(5, 5, |x, y| Luma([if (x, y) == (2, 2) { 10 } else { 0 }]));
         assert_eq!(sharpness(&spot), (40.0 * 40.0 + 4.0 * 100.0) / 9.0);
         assert_eq!(sharpness(&GrayImage::from_fn(9, 9, |x, y| Luma([(3 * x + 5 * y) as u8]))), 0.0);
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn resolutions_compare() {
+    fn sharpness_is_comparable_between_resolutions() {
         assert_eq!(working_size((8280, 1080)), (3925, 512));
         assert_eq!(working_size((1080, 1920)), (512, 910));
         assert_eq!(working_size((640, 360)), (640, 360));

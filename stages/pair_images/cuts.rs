@@ -1,4 +1,4 @@
-//! Frames cut into crops.
+//! Cutting of frames into crops.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -11,20 +11,20 @@ use rayon::prelude::*;
 use crate::lib::columns::{read_images, read_strings};
 use crate::lib::picture::{decode, square_crop};
 
-/// Frames decoded at once: a panorama of the paper's size is 27 MB.
+/// Number of frames that are decoded together. A panorama of the paper's size takes 27 MB.
 const BATCH: usize = 8;
 
-/// By frame, the images that it is read for.
+/// Positions of the images that need a frame, by frame.
 pub(super) type Users<'a> = HashMap<&'a str, Vec<usize>>;
 
-/// The crops of a frame, from left to right.
+/// Crops of a frame, from left to right.
 pub(super) type Cut = Vec<RgbImage>;
 
-/// Calls `each` with the frames that are in `wanted`, in the order of their key, cut into `crops` of
-/// `side` pixels. Other frames are not read.
+/// Calls `each` with the frames that are in `wanted`, in the order of their keys. Each frame is cut into
+/// `crops` squares of `side` pixels. Other frames are not read.
 ///
 /// # Errors
-/// When a frame is unreadable, or `each` fails.
+/// Returns an error if a frame cannot be decoded, or `each` fails.
 pub(super) fn read_cuts(
     table: &Path,
     wanted: &Users,

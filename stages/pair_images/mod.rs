@@ -1,4 +1,4 @@
-//! Pairs of images: B a crop of a panorama, A the same crop of the temporally smoothed panorama.
+//! Pairs of images: B is a crop of a panorama, and A is that crop of the temporally smoothed panorama.
 
 mod cuts;
 mod smooth;
@@ -25,7 +25,7 @@ struct Params {
     side: u32,
 }
 
-/// An image to make.
+/// Image to create.
 struct Image {
     id: String,
     frame_id: String,
@@ -33,14 +33,14 @@ struct Image {
     split: String,
     time_s: f64,
     for_style: bool,
-    /// Frames that A is the median of.
+    /// Frames whose median is A.
     window: Vec<String>,
 }
 
 /// Runs the stage.
 ///
 /// # Errors
-/// When a frame is missing or unreadable.
+/// Returns an error if a frame is missing or cannot be decoded.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     check_side(params.side)?;
@@ -62,7 +62,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     parts.end()
 }
 
-/// The images in the order of their key, and the crops of a frame.
+/// Reads the images in the order of their keys, and the number of crops of a frame.
 fn read(job: &Job) -> Result<(Vec<Image>, u32)> {
     let rows = read_columns(job.input("images")?, &[])?;
     let (ids, frames) = (read_strings(&rows, "image_id")?, read_strings(&rows, "frame_id")?);
@@ -75,10 +75,7 @@ fn read(job: &Job) -> Result<(Vec<Image>, u32)> {
         let window = windows.value(row);
         let window: Vec<String> = window.as_string::<i32>().iter().flatten().map(str::to_owned).collect();
         let whole = window.contains(&frame_id) && (0..count).contains(&crops[row]);
-        ensure!(
-            whole,
-            "image {id} is no crop of a frame in its window: the list was not made for these frames"
-        );
+        ensure!(whole, "image {id} is not a crop of a frame in its window: the list belongs to other frames");
         images.push(Image {
             id,
             frame_id,
@@ -100,13 +97,13 @@ fn users(images: &[Image]) -> Users<'_> {
     users
 }
 
-/// Images whose frames are not all read, and the frames that they wait with.
+/// Images whose frames are not all read yet, and the frames that are kept for them.
 struct Waiting<'a> {
     users: &'a Users<'a>,
-    /// By image, how many of its frames are still to come.
+    /// Number of frames that are not read yet, by image.
     missing: Vec<usize>,
     cuts: HashMap<&'a str, Cut>,
-    /// By frame, how many images are not made that need it.
+    /// Number of unfinished images that need a frame, by frame.
     needed: HashMap<&'a str, usize>,
     images: &'a [Image],
     spent: Vec<usize>,
@@ -124,7 +121,7 @@ impl<'a> Waiting<'a> {
         }
     }
 
-    /// Takes a frame; returns the images that have all theirs now.
+    /// Adds a frame. Returns the images whose frames are now complete.
     fn take(&mut self, frame_id: &str, cut: Cut) -> Vec<usize> {
         let Some((frame_id, users)) = self.users.get_key_value(frame_id) else { return Vec::new() };
         self.cuts.insert(frame_id, cut);
@@ -139,7 +136,7 @@ impl<'a> Waiting<'a> {
         ready
     }
 
-    /// Forgets the frames that only images needed that are made now.
+    /// Removes the frames that only finished images needed.
     fn forget(&mut self) {
         for image in std::mem::take(&mut self.spent) {
             for frame in &self.images[image].window {
@@ -167,7 +164,7 @@ fn write(parts: &mut Parts, all: &[Image], ready: &[usize], cuts: &HashMap<&str,
             split: image.split.clone(),
             time_s: image.time_s,
             for_style: image.for_style,
-            // Nothing to smooth over: A is B.
+            // With a single frame, there is nothing to smooth, so A is B.
             a: if window.len() == 1 { b.clone() } else { Encoded::new(&median(&window))? },
             b,
         })

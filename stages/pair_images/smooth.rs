@@ -2,8 +2,8 @@
 
 use image::RgbImage;
 
-/// The median of each channel of each pixel over pictures of one size; of an even number, the
-/// lower middle one.
+/// Returns the median of each channel of each pixel over pictures of one size. For an even number of
+/// pictures, it is the lower of the two middle values.
 pub(super) fn median(pictures: &[&RgbImage]) -> RgbImage {
     let mut result = pictures[0].clone();
     let mut values = vec![0u8; pictures.len()];
@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_moves_disappears() {
+    fn moving_objects_disappear() {
         let with = |value: u8| RgbImage::from_pixel(1, 1, image::Rgb([value, 9, 9]));
         let (sky, bird) = (with(200), with(3));
         assert_eq!(median(&[&sky, &bird, &sky]), sky);

@@ -13,8 +13,8 @@ pub(crate) fn contingency<A: Ord, B: Ord>(labels: &[(A, B)]) -> Vec<Vec<usize>> 
     counts.into_values().collect()
 }
 
-/// Mutual information of two labels by the mean of their entropies, 0 to 1, from how often they meet;
-/// 1 if neither label varies.
+/// Mutual information of two labels, normalized to 0..1 by the mean of their entropies, from a contingency
+/// table. It is 1 if no label varies.
 pub(crate) fn normalized_mutual_information(counts: &[Vec<usize>]) -> f64 {
     let (rows, columns) = margins(counts);
     let total = rows.iter().sum::<usize>() as f64;
@@ -23,27 +23,27 @@ pub(crate) fn normalized_mutual_information(counts: &[Vec<usize>]) -> f64 {
     if each == 0.0 { 1.0 } else { shared.clamp(0.0, 1.0) }
 }
 
-/// Rand index of two labels, adjusted for chance (Hubert and Arabie 1985): 1 if they agree, 0 as random ones, down
-/// to -0.5.
+/// Rand index of two labels, adjusted for chance (Hubert and Arabie 1985): 1 if they agree, 0 for random
+/// labels, and at least -0.5.
 pub(crate) fn adjusted_rand_index(counts: &[Vec<usize>]) -> f64 {
     let (rows, columns) = margins(counts);
     let (both, one, other) =
         (couples(counts.iter().flatten()), couples(rows.iter()), couples(columns.iter()));
     if both == one && both == other {
-        return 1.0; // the same partition
+        return 1.0; // both partitions are equal
     }
     let expected = one * other / couples([rows.iter().sum()].iter());
     (both - expected) / ((one + other) / 2.0 - expected)
 }
 
-/// Counts of each label.
+/// Returns the counts of each label.
 fn margins(counts: &[Vec<usize>]) -> (Vec<usize>, Vec<usize>) {
     let width = counts.first().map_or(0, Vec::len);
     let columns = (0..width).map(|column| counts.iter().map(|row| row[column]).sum()).collect();
     (counts.iter().map(|row| row.iter().sum()).collect(), columns)
 }
 
-/// Pairs of images that have a label in common.
+/// Returns the number of pairs of images that have a label in common.
 fn couples<'a>(counts: impl Iterator<Item = &'a usize>) -> f64 {
     counts.map(|count| *count as f64).map(|count| count * (count - 1.0) / 2.0).sum()
 }
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_meet_in_their_order() {
+    fn contingency_tables_have_labels_in_sorted_order() {
         let labels = [("b", 7), ("a", 3), ("b", 7), ("b", 3)];
         assert_eq!(contingency(&labels), [[1, 0], [1, 2]]);
         assert!(contingency::<&str, i32>(&[]).is_empty());
@@ -77,7 +77,7 @@ mod tests {
         near(normalized_mutual_information(&counts(&[&[0, 5], &[3, 0]])), 1.0);
         near(normalized_mutual_information(&counts(&[&[2, 2], &[2, 2]])), 0.0);
         near(normalized_mutual_information(&counts(&[&[4]])), 1.0);
-        // Independent, and below 0 by rounding.
+        // These labels are independent, and the value would be below 0 by rounding.
         let one: Vec<usize> = [6, 2, 4, 5, 4, 3, 9, 2].to_vec();
         let rows: Vec<Vec<usize>> =
             one.iter().map(|a| [3, 8, 4, 1, 4, 9, 9, 8].map(|b| a * b).to_vec()).collect();

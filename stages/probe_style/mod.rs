@@ -1,4 +1,4 @@
-//! Information in a style code: about the style, which is wanted, and about the content, which is not.
+//! Information in style codes: about the style, which is desired, and about the content, which is not.
 
 pub(crate) mod agreement;
 mod probes;
@@ -33,14 +33,15 @@ struct Params {
 /// Runs the stage.
 ///
 /// # Errors
-/// When a code is not finite, an image or its frame is unknown, or a split has no two frames.
+/// Returns an error if a code is not finite, an image or its frame is unknown, or a split has fewer than two
+/// frames.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let codes = Codes::read(job.input("embeddings")?, job.input("pairs")?)?;
     let sample = Sample::of(&codes)?;
     let styles = job.optional("factors").map(|path| factors::read(path, &codes.frame_ids)).transpose()?;
     if styles.is_none() {
-        job.info("no factors are wired: of the style itself nothing is known, and asked");
+        job.info("no factors are wired: the style itself is not known, so it is not probed");
     }
     let colours = codes.map_styles(job, |picture| Ok(mean_colour(&picture)))?;
     let colours = Points::new(3, colours.into_iter().flatten().collect());
@@ -63,19 +64,19 @@ fn of_code(job: &Job, subject: &Subject, styles: Option<&[Style]>, k: usize) -> 
         for (factor, (name, _)) in FACTORS.into_iter().enumerate() {
             match subject.factor(factor, styles)? {
                 Some(probe) => probes.push(probe),
-                None => job.warn(format!("{name} does not vary in the split val: it is not asked for")),
+                None => job.warn(format!("{name} does not vary in the split val, so it is not probed")),
             }
         }
         probes.push(subject.retrieval(styles, k));
     }
     match subject.leakage()? {
         Some(probe) => probes.push(probe),
-        None => job.info("frames have one crop: there is no content to tell apart"),
+        None => job.info("frames have one crop, so there is no content to distinguish"),
     }
     Ok(probes)
 }
 
-/// Baseline that describes least of a style: the mean of each channel, 0 to 255.
+/// Baseline that describes very little of a style: the mean of each channel, 0 to 255.
 fn mean_colour(picture: &RgbImage) -> [f64; 3] {
     let mut sums = [0u64; 3];
     for pixel in picture.pixels() {

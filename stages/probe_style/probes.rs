@@ -12,7 +12,7 @@ use super::scores::{Bootstrap, determination, mean};
 use crate::lib::codes::factors::{FACTORS, Style};
 use crate::lib::codes::{Codes, Points};
 
-/// An answer: a row of the table.
+/// Result of a probe: a row of the table.
 #[derive(Clone, Debug)]
 pub(super) struct Probe {
     /// Code that is probed.
@@ -23,19 +23,19 @@ pub(super) struct Probe {
     pub target: &'static str,
     /// Name of the figure.
     pub measure: String,
-    /// The split of the images.
+    /// Split of the images.
     pub evaluated_on: &'static str,
-    /// The figure, and the ends of its interval; these are NaN where it has none.
+    /// The figure, and the ends of its interval; these are NaN if there is no interval.
     pub figure: [f64; 3],
     /// Figure without the code; NaN if it is not known.
     pub chance: f64,
-    /// Of how many images.
+    /// Number of images.
     pub images: usize,
-    /// Of how many frames.
+    /// Number of frames.
     pub frames: usize,
 }
 
-/// A code of each image, and how it is probed.
+/// A code of each image, and the parameters of its probes.
 #[derive(Clone, Copy)]
 pub(super) struct Subject<'a> {
     pub code: &'static str,
@@ -69,8 +69,8 @@ impl Subject<'_> {
         Ok((!figure[0].is_nan()).then(|| Probe { figure, ..self.answer("linear", name, "R2") }))
     }
 
-    /// How often a linear function of the code tells which crop of its frame an image is; nothing where there are no
-    /// two.
+    /// Accuracy with which a linear function of the code identifies the crop that an image is of its frame;
+    /// `None` if there are fewer than two crops.
     pub(super) fn leakage(&self) -> Result<Option<Probe>> {
         let crops = |rows: &[usize]| rows.iter().map(|row| self.codes.crops[*row]).collect::<Vec<i32>>();
         let (train, val) = (crops(&self.sample.train), crops(&self.sample.val));
@@ -93,7 +93,8 @@ impl Subject<'_> {
         Ok(Some(Probe { figure, chance, ..self.answer("leakage", "crop", "accuracy") }))
     }
 
-    /// Share of the `k` images of other frames with the nearest codes to a validation image that have its mode.
+    /// Share of the `k` images of other frames with the nearest codes to a validation image that have its
+    /// mode.
     pub(super) fn retrieval(&self, styles: &[Style], k: usize) -> Probe {
         let precision = |row: &usize| {
             let other = |n: usize| self.codes.frame_ids[n] != self.codes.frame_ids[*row];
@@ -112,7 +113,7 @@ impl Subject<'_> {
     }
 }
 
-/// Agreement of the images' clusters with their modes; `None` if no image has one.
+/// Agreement of the images' clusters with their modes; empty if no image has a cluster.
 ///
 /// There is no interval: drawn with replacement, frames would agree with themselves.
 pub(super) fn clusters(codes: &Codes, clusters: &[Option<i32>], styles: &[Style]) -> Vec<Probe> {
@@ -124,7 +125,7 @@ pub(super) fn clusters(codes: &Codes, clusters: &[Option<i32>], styles: &[Style]
         rows.iter().map(|row| (styles[*row].mode.as_str(), clusters[*row])).collect();
     let counts = contingency(&labels);
     let frames = rows.iter().map(|row| codes.frame_ids[*row].as_str()).collect::<BTreeSet<&str>>().len();
-    // The mutual information of random labels is above 0, and by how much is not known.
+    // The mutual information of random labels is above 0 by an unknown amount.
     let figures = [
         ("NMI", normalized_mutual_information(&counts), f64::NAN),
         ("ARI", adjusted_rand_index(&counts), 0.0),
@@ -143,14 +144,15 @@ pub(super) fn clusters(codes: &Codes, clusters: &[Option<i32>], styles: &[Style]
     figures.map(answer).to_vec()
 }
 
-/// A factor as what is predicted: itself, or, where it begins anew, sine and cosine of the angle that it is.
+/// Converts a factor to the values that are predicted: the factor itself or, if it is periodic, the sine and
+/// cosine of its angle.
 fn on_circle(values: impl Iterator<Item = f64>, period: Option<f64>) -> Points {
     let Some(period) = period else { return Points::new(1, values.collect()) };
     let angles = values.map(|value| std::f64::consts::TAU * value / period);
     Points::new(2, angles.flat_map(|angle| <[f64; 2]>::from(angle.sin_cos())).collect())
 }
 
-/// The place of the largest value; of several the first.
+/// Returns the position of the largest value, the first if there are several.
 fn largest(values: &[f64]) -> usize {
     (0..values.len()).rev().max_by(|a, b| values[*a].total_cmp(&values[*b])).unwrap_or_default()
 }

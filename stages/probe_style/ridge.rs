@@ -6,24 +6,24 @@ use tch::Tensor;
 use crate::lib::codes::Points;
 use crate::lib::data::values;
 
-/// Linear functions of points that are nearest to targets.
+/// Linear functions that fit targets best.
 pub(super) struct Ridge {
     /// Mean of each dimension of the points.
     mean: Vec<f64>,
-    /// Its deviation; 1 of a dimension that does not vary.
+    /// Standard deviation of each dimension; 1 if it does not vary.
     scale: Vec<f64>,
-    /// Of each dimension, one for each target.
+    /// Weights: for each dimension, one for each target.
     weights: Vec<f64>,
     /// Mean of each target.
     intercepts: Vec<f64>,
 }
 
 impl Ridge {
-    /// Minimises `|y - b - X w|^2 + lambda |w|^2` for each target y, where the dimensions of X have mean 0 and
-    /// deviation 1, so that units tell nothing; lambda is positive.
+    /// Minimises `|y - b - X w|^2 + lambda |w|^2` for each target y. The dimensions of X have mean 0 and
+    /// deviation 1, so that units do not matter; lambda is positive.
     ///
     /// # Errors
-    /// When libtorch cannot solve the normal equations.
+    /// Returns an error if libtorch cannot solve the normal equations.
     pub(super) fn fit(points: &Points, targets: &Points, lambda: f64) -> Result<Self> {
         let (mean, intercepts) = (points.mean(), targets.mean());
         let mut scale = vec![0.0; mean.len()];
@@ -35,7 +35,7 @@ impl Ridge {
         }
         for (scale, mean) in scale.iter_mut().zip(&mean) {
             let deviation = (*scale / points.len() as f64).sqrt();
-            // What is below the rounding of its mean does not vary.
+            // A deviation below the rounding of the mean counts as none.
             *scale = if deviation > 1e-12 * mean.abs() { deviation } else { 1.0 };
         }
         let mut ridge = Self { mean, scale, weights: Vec::new(), intercepts };
@@ -58,7 +58,7 @@ impl Ridge {
         Ok(ridge)
     }
 
-    /// The targets of other points.
+    /// Predicts the targets of other points.
     pub(super) fn predict(&self, points: &Points) -> Points {
         let count = self.intercepts.len();
         let of = |row: &[f64]| {
@@ -91,7 +91,8 @@ mod tests {
         let targets = Points::new(2, vec![1.0, 0.0, 3.0, 0.0, 0.0, 8.0, 4.0, 0.0]);
         let ridge = Ridge::fit(&points, &targets, 2.0).expect("fitted");
         let found = ridge.predict(&Points::new(1, vec![5.0, 7.0]));
-        // Means 2 and 2; sums of x y: -1 (-1) + 1 (1) + -1 (-2) + 1 (2) = 6, and -8 of the other one.
+        // Both means are 2; the sums of x y are -1 (-1) + 1 (1) + -1 (-2) + 1 (2) = 6, and -8 for the second
+        // target.
         for (found, wanted) in
             found.rows().flatten().zip([2.0, 2.0, 2.0 + 2.0 * 6.0 / 6.0, 2.0 - 2.0 * 8.0 / 6.0])
         {
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn linear_targets_are_found_and_a_dimension_that_does_not_vary_says_nothing() {
+    fn linear_targets_are_found_and_a_constant_dimension_has_no_effect() {
         let rows = (0..20).map(f64::from).map(|n| [n, (n * 7.0) % 5.0, 0.1]);
         let points = Points::new(3, rows.clone().flatten().collect());
         let targets = Points::new(1, rows.map(|[a, b, _]| 3.0 * a - 2.0 * b + 5.0).collect());

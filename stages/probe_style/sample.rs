@@ -1,28 +1,28 @@
-//! Samples of images to which probes are fitted, and by which they are judged.
+//! Samples of images for fitting and evaluating probes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use callsheet_worker::refusal;
+use callsheet_worker::user_error;
 
 use super::scores::Frames;
 use crate::lib::codes::Codes;
 
 /// Rows of training images and of validation images.
 pub(super) struct Sample {
-    /// Fitted to.
+    /// Images that probes are fitted to.
     pub train: Vec<usize>,
-    /// Judged by.
+    /// Images that probes are evaluated on.
     pub val: Vec<usize>,
-    /// Places of these in `val`, by their frames.
+    /// Positions in `val`, grouped by frame.
     pub frames: Frames,
 }
 
 impl Sample {
-    /// Takes the splits of the images.
+    /// Divides the images by their splits.
     ///
     /// # Errors
-    /// When a split has no two frames.
+    /// Returns an error if a split has fewer than two frames.
     pub(super) fn of(codes: &Codes) -> Result<Self> {
         let rows =
             |split: &str| (0..codes.len()).filter(|row| codes.splits[*row] == split).collect::<Vec<_>>();
@@ -30,12 +30,12 @@ impl Sample {
         for (split, rows) in [("train", &train), ("val", &val)] {
             let frames: BTreeSet<&str> = rows.iter().map(|row| codes.frame_ids[*row].as_str()).collect();
             if frames.len() < 2 {
-                return Err(refusal(
+                return Err(user_error(
                     format!(
-                        "the split `{split}` has style codes of {} frames: a probe needs two",
+                        "the split `{split}` has style codes of {} frames: a probe needs at least two",
                         frames.len()
                     ),
-                    "set list_images.val_fraction, or take more frames, so that both splits have some",
+                    "set list_images.val_fraction, or use more frames, so that both splits have at least two",
                 ));
             }
         }

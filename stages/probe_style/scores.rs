@@ -6,24 +6,24 @@ use crate::lib::codes::Points;
 /// Parameters of the intervals.
 #[derive(Clone, Copy)]
 pub(super) struct Bootstrap {
-    /// Draws of frames.
+    /// Number of draws of frames.
     pub resamples: usize,
     /// Seed of the draws.
     pub seed: i64,
 }
 
-/// Places of images by their frames, in the order of these.
+/// Positions of images, grouped by frame in the order of the frames.
 pub(super) type Frames = Vec<Vec<usize>>;
 
 /// Sums over images.
 #[derive(Clone, Default)]
 struct Moments {
     images: f64,
-    /// Of squared differences between predictions and targets.
+    /// Sum of squared differences between predictions and targets.
     errors: f64,
-    /// Of squared targets.
+    /// Sum of squared targets.
     squares: f64,
-    /// Of each target.
+    /// Sum of each target.
     sums: Vec<f64>,
 }
 
@@ -40,16 +40,17 @@ impl Moments {
         all
     }
 
-    /// NaN if the targets do not vary.
+    /// Returns the coefficient of determination; NaN if the targets do not vary.
     fn determination(&self) -> f64 {
         let around_mean = self.squares - self.sums.iter().map(|sum| sum * sum).sum::<f64>() / self.images;
-        // What is left of equal targets is rounding.
+        // For equal targets, only rounding errors remain.
         if around_mean > 1e-12 * self.squares { 1.0 - self.errors / around_mean } else { f64::NAN }
     }
 }
 
-/// The coefficient of determination R2 of predictions, and the ends of its interval: of several targets, their squares
-/// are summed before they are divided. 1 is exact, 0 as good as the mean of the targets; NaN if these do not vary.
+/// Returns the coefficient of determination R2 of predictions, and the ends of its interval. The squares of
+/// several targets are summed before the division. 1 is exact, 0 is as good as the mean of the targets; NaN
+/// if these do not vary.
 pub(super) fn determination(
     frames: &Frames,
     wanted: &Points,
@@ -75,7 +76,7 @@ pub(super) fn determination(
     })
 }
 
-/// The mean of a score of each image, and the ends of its interval.
+/// Returns the mean of the images' scores, and the ends of its interval.
 pub(super) fn mean(frames: &Frames, scores: &[f64], bootstrap: Bootstrap) -> [f64; 3] {
     let of = |images: &Vec<usize>| (images.iter().map(|image| scores[*image]).sum::<f64>(), images.len());
     let groups: Vec<Group> = frames.iter().map(of).collect();
@@ -96,7 +97,7 @@ mod tests {
             |found: [f64; 4]| determination(&frames, &wanted, &Points::new(1, found.to_vec()), BOOTSTRAP);
         assert_eq!(of([1.0, 1.0, 3.0, 3.0]), [1.0; 3]);
         assert_eq!(of([2.0; 4])[0], 0.0);
-        // Errors 1 + 0 + 0 + 1 of squares 4.
+        // The errors are 1 + 0 + 0 + 1, and the squares 4.
         assert_eq!(of([2.0, 1.0, 3.0, 4.0])[0], 0.5);
         assert_eq!(of([3.0, 3.0, 1.0, 1.0])[0], -3.0);
     }
@@ -117,7 +118,7 @@ mod tests {
         let frames: Frames = (0..20).map(|frame| vec![2 * frame, 2 * frame + 1]).collect();
         let scores: Vec<f64> = (0..40).map(|image| f64::from(image / 2 % 2)).collect();
         let [found, low, high] = mean(&frames, &scores, BOOTSTRAP);
-        // Twenty throws of a coin: a deviation of sqrt(0.25 / 20).
+        // Twenty throws of a coin have a standard error of sqrt(0.25 / 20).
         let half = 1.96 * (0.25f64 / 20.0).sqrt();
         assert_eq!(found, 0.5);
         assert!((high - low - 2.0 * half).abs() < 0.25 * half, "{low} to {high}");

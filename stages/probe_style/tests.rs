@@ -1,4 +1,4 @@
-//! The stage on tables of images whose codes are known to know something.
+//! Tests of the stage on tables of images with known information in their codes.
 
 use callsheet_worker::table::read_columns;
 use serde_json::{Value, json};
@@ -19,8 +19,9 @@ fn styles() -> Vec<(&'static str, [f32; 4])> {
     (0..30).map(style).collect()
 }
 
-/// Two crops of each frame; every third frame is of the split val. Codes hold sines and cosines of hour and season,
-/// cloud, haze, and the mode as a place far from the others. Colours hold the crop alone.
+/// Returns two crops of each frame; a third of the frames is in the split `val`. Codes contain sines and
+/// cosines of hour and season, cloud, haze, and the mode as a place far from the others. Colours contain only
+/// the crop.
 fn images() -> Vec<Image> {
     let image = |n: i32| {
         let (frame, crop) = (n / 2, n % 2);
@@ -52,7 +53,7 @@ fn probed(tables: &Tables, inputs: &[&str], params: Value) -> anyhow::Result<Vec
 }
 
 #[test]
-fn a_code_that_holds_the_factors_is_found_to_and_a_colour_that_holds_the_crop() {
+fn probes_find_the_factors_in_codes_and_the_crop_in_colours() {
     let tables = Tables::write(&images(), &styles());
     let params = json!({ "lambda": 1e-6, "neighbours": 5 });
     let found = probed(&tables, &["clusters", "factors"], params).expect("probed");
@@ -67,11 +68,11 @@ fn a_code_that_holds_the_factors_is_found_to_and_a_colour_that_holds_the_crop() 
     let value = |n: usize| found[n].1;
     assert!((0..4).all(|n| value(n) > 1.0 - 1e-6), "R2 of the code: {found:?}");
     assert!((6..10).all(|n| value(n) < 0.05), "R2 of the colour: {found:?}");
-    // Of 58 images of other frames, 18 are of the same mode.
+    // 18 of the 58 images of other frames have the mode of the image.
     let (precision, chance) = (found[4].1, found[4].2);
     assert!(precision == 1.0 && (chance - 18.0 / 58.0).abs() < 1e-12, "{precision} {chance}");
     assert!((value(5), found[5].2) == (0.5, 0.5), "both crops of a frame have one code");
-    assert_eq!((value(11), found[11].2), (1.0, 0.5), "the colour tells the crop");
+    assert_eq!((value(11), found[11].2), (1.0, 0.5), "the colour identifies the crop");
     assert_eq!((value(12), value(13)), (1.0, 1.0), "clusters are the modes");
     let rows = read_columns(&tables.path("probes"), &[]).expect("a table");
     let [images, frames] = ["images", "frames"].map(|name| read_int32s(&rows, name).expect("counts"));
@@ -82,7 +83,7 @@ fn a_code_that_holds_the_factors_is_found_to_and_a_colour_that_holds_the_crop() 
 }
 
 #[test]
-fn of_footage_the_content_is_asked_for_alone_and_of_single_crops_nothing() {
+fn footage_has_probes_of_content_only_and_single_crops_have_none() {
     let tables = Tables::write(&images(), &[]);
     let found = probed(&tables, &["clusters"], json!({})).expect("probed");
     let names: Vec<&str> = found.iter().map(|(name, ..)| name.as_str()).collect();
@@ -108,7 +109,7 @@ fn splits_of_one_frame_and_factors_of_other_frames_are_refused() {
     };
     let few: Vec<Image> =
         images().into_iter().filter(|image| image.split == "train" || image.frame == 6).collect();
-    refused(&few, &styles(), "the split `val` has style codes of 1 frames: a probe needs two");
+    refused(&few, &styles(), "the split `val` has style codes of 1 frames: a probe needs at least two");
     let untrained: Vec<Image> = images().into_iter().filter(|image| image.split == "val").collect();
     refused(&untrained, &styles(), "the split `train` has style codes of 0 frames");
     refused(&images(), &styles()[..20], "frame a.mp4#000020 has no factors in ");

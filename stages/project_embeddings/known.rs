@@ -8,19 +8,19 @@ use crate::lib::codes::factors::{self, FACTORS, Style};
 
 /// Known properties of each image.
 pub(super) struct Known {
-    /// Names of their clusters; empty where there is none.
+    /// Names of the images' clusters; empty for an image without one.
     pub clusters: Vec<String>,
-    /// Modes of their frames; empty where no factors are wired.
+    /// Modes of the images' frames; empty if no factors are wired.
     pub modes: Vec<String>,
-    /// In the order of [`FACTORS`]; NaN where none are wired.
+    /// Factors in the order of [`FACTORS`]; NaN if none are wired.
     pub factors: [Vec<f64>; FACTORS.len()],
 }
 
 impl Known {
-    /// Reads what is wired to `clusters` and `factors`.
+    /// Reads the tables that are wired to `clusters` and `factors`.
     ///
     /// # Errors
-    /// When a table cannot be read, or a frame has no factors.
+    /// Returns an error if a table cannot be read, or a frame has no factors.
     pub(super) fn read(job: &Job, codes: &Codes) -> Result<Self> {
         let clusters = match job.optional("clusters") {
             Some(path) => codes.clusters(path)?,
@@ -40,7 +40,8 @@ impl Known {
         })
     }
 
-    /// The groups that a picture shows and what they are called: those that there are, else the splits.
+    /// Returns the groupings that a picture shows, with their names: clusters and modes if known, otherwise
+    /// the splits.
     pub(super) fn groups<'a>(&'a self, codes: &'a Codes) -> Vec<(&'static str, &'a [String])> {
         let all = [("cluster", self.clusters.as_slice()), ("mode", self.modes.as_slice())];
         let some = all.into_iter().filter(|(_, groups)| groups.iter().any(|group| !group.is_empty()));

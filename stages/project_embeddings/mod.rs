@@ -1,4 +1,4 @@
-//! Style codes in the plane: by principal components, and by t-SNE.
+//! Scatter plots of style codes, by principal components and by t-SNE.
 
 mod known;
 mod pca;
@@ -22,7 +22,7 @@ use crate::lib::data::values;
 use crate::lib::figures::noted;
 use crate::lib::picture::{encode_png, within};
 use crate::lib::random::torch_seed;
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 use known::Known;
 use pca::principal;
 use scatter::Panel;
@@ -45,19 +45,19 @@ struct Params {
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Start {
-    /// At the principal components.
+    /// Places of the principal components.
     Pca,
-    /// At random places.
+    /// Random places.
     Random,
 }
 
-/// Fewer have no third of the others as neighbours.
+/// Smallest number of images: perplexity is at most a third of the other images.
 const FEWEST: usize = 4;
 
-/// Deviation of the places at which t-SNE begins.
+/// Standard deviation of the initial places of t-SNE.
 const SPREAD: f64 = 1e-4;
 
-/// Of thumbnails, 1 to 100.
+/// JPEG quality of thumbnails, 1 to 100.
 const JPEG_QUALITY: u8 = 85;
 
 /// Place of an image in the plane.
@@ -66,25 +66,26 @@ type Place = [f64; 2];
 /// Runs the stage.
 ///
 /// # Errors
-/// When a code is not finite, all are the same or too few, or an image or its frame is unknown.
+/// Returns an error if a code is not finite, codes are all equal or too few, or an image or its frame is
+/// unknown.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let codes = Codes::read(job.input("embeddings")?, job.input("pairs")?)?;
     let all = codes.len();
     let codes = codes.spread(params.max_images);
     if codes.len() < all {
-        job.info(format!("{} of {all} images are shown, evenly spread: max_images", codes.len()));
+        job.info(format!("{} of {all} images are shown, evenly spread, because of max_images", codes.len()));
     }
     if codes.len() < FEWEST {
-        return Err(refusal(
-            format!("{} style codes are too few for a layout: it needs {FEWEST}", codes.len()),
+        return Err(user_error(
+            format!("{} style codes are too few for a layout: it needs at least {FEWEST}", codes.len()),
             "wire the embeddings of more images",
         ));
     }
     if codes.points.rows().all(|row| row == codes.points.row(0)) {
-        return Err(refusal(
-            format!("all {} style codes are the same: they have no layout", codes.len()),
-            "train the encoder longer, or at a lower rate: it takes no notice of its images",
+        return Err(user_error(
+            format!("all {} style codes are equal, so they have no layout", codes.len()),
+            "train the encoder longer, or with a lower learning rate: its codes do not depend on the images",
         ));
     }
     let known = Known::read(job, &codes)?;
@@ -98,7 +99,7 @@ fn neighbours(job: &Job, params: &Params, codes: &Codes, pca: &[Place]) -> Resul
     let most = largest_perplexity(codes.len());
     if params.perplexity > most {
         let (count, asked) = (codes.len(), params.perplexity);
-        job.warn(format!("{count} images are few for perplexity = {asked}: it is {most:.3}"));
+        job.warn(format!("{count} images are too few for perplexity = {asked}: {most:.3} is used"));
     }
     let perplexity = params.perplexity.min(most);
     let settings = Settings { perplexity, iterations: params.iterations, theta: params.theta };
@@ -133,7 +134,7 @@ fn draw(
         let panel = |(name, groups)| Panel { title: format!("{method}, by {name}"), points, groups };
         rows.push(known.groups(codes).into_iter().map(panel).collect::<Vec<_>>());
     }
-    let title = format!("Style codes of {} images in the plane", codes.len());
+    let title = format!("Scatter plots of the style codes of {} images", codes.len());
     let picture = scatter::draw(&title, &noted(job, &params.note), &rows)?;
     Ok(std::fs::write(job.output("picture")?, encode_png(&picture)?)?)
 }
@@ -167,7 +168,7 @@ fn write(
     Ok(table.finish()?)
 }
 
-/// The picture as a small JPEG.
+/// Encodes the picture as a small JPEG.
 fn thumbnail(picture: RgbImage, side: u32) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     within(picture, side)?.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY))?;

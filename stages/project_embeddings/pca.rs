@@ -6,14 +6,15 @@ use tch::Tensor;
 use crate::lib::codes::Points;
 use crate::lib::data::values;
 
-/// The coordinates of points along the two directions in which they vary most, from their mean: the largest entry of a
-/// direction is positive, as scikit-learn has it, so that no figure is mirrored by chance.
+/// Returns the coordinates of points along the two directions in which they vary most, relative to their
+/// mean. The largest entry of a direction is positive, as in scikit-learn, so that no figure is mirrored by
+/// chance.
 ///
 /// # Errors
-/// When points have a single dimension, or libtorch finds no directions.
+/// Returns an error if points have a single dimension, or libtorch cannot compute the directions.
 pub(super) fn principal(points: &Points) -> Result<Vec<[f64; 2]>> {
     let (mean, width) = (points.mean(), points.width());
-    ensure!(width > 1, "codes of {width} dimension are no points in a plane");
+    ensure!(width > 1, "codes of {width} dimension have no scatter plot");
     let centred = |row: &[f64]| row.iter().zip(&mean).map(|(x, mean)| x - mean).collect::<Vec<f64>>();
     let mut products = vec![0.0; width * width];
     for row in points.rows() {
@@ -62,8 +63,8 @@ mod tests {
     }
 
     #[test]
-    fn points_on_a_line_are_refused_a_plane() {
+    fn points_on_a_line_are_refused() {
         let said = principal(&Points::new(1, vec![1.0, 2.0])).expect_err("refused").to_string();
-        assert_eq!(said, "codes of 1 dimension are no points in a plane");
+        assert_eq!(said, "codes of 1 dimension have no scatter plot");
     }
 }

@@ -1,4 +1,4 @@
-//! Points in the plane as a picture, by what tells them apart.
+//! Scatter plots of points, coloured by group.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,35 +9,35 @@ use plotters::coord::Shift;
 use plotters::drawing::DrawingAreaErrorKind;
 use plotters::prelude::*;
 
-/// Side of the square that points are in, and the width of the legend beside it, in pixels.
+/// Side of the square with the points, and width of the legend next to it, in pixels.
 const SIDE: i32 = 420;
 const LEGEND: i32 = 170;
 const MARGIN: i32 = 12;
 const LINE: i32 = 18;
-/// Space that is left free around the points, as a share of the square.
+/// Margin around the points, as a share of the square.
 const FREE: f64 = 0.04;
 const TITLE: i32 = 16;
 const LABEL: i32 = 13;
 const RADIUS: i32 = 2;
-/// Of what is in no group that is named.
+/// Colour of points without a named group.
 const OTHERS: RGBColor = RGBColor(205, 205, 205);
-/// Groups that are named at most: each colour as a circle and as a triangle.
+/// Largest number of named groups: each colour is used for circles and for triangles.
 const NAMED: usize = 2 * COLOURS.len();
 
 /// One square of points.
 pub(super) struct Panel<'a> {
     /// Title of the plot.
     pub title: String,
-    /// Their places.
+    /// Places of the points.
     pub points: &'a [[f64; 2]],
-    /// The group of each; empty for none.
+    /// Group of each point; empty for none.
     pub groups: &'a [String],
 }
 
-/// Panels in rows, with a title and a note above.
+/// Draws panels in rows, with a title and a note above.
 ///
 /// # Errors
-/// When nothing can be drawn.
+/// Returns an error if drawing fails.
 pub(super) fn draw(title: &str, note: &str, rows: &[Vec<Panel>]) -> Result<RgbImage> {
     register_fonts();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -57,9 +57,9 @@ pub(super) fn draw(title: &str, note: &str, rows: &[Vec<Panel>]) -> Result<RgbIm
         }
         area.present()
     };
-    drawn().map_err(|error| anyhow!("cannot draw points: {error}"))?;
+    drawn().map_err(|error| anyhow!("cannot draw the scatter plot: {error}"))?;
     drop(area);
-    RgbImage::from_raw(width, height, pixels).context("three bytes a pixel")
+    RgbImage::from_raw(width, height, pixels).context("three bytes per pixel")
 }
 
 type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
@@ -96,7 +96,7 @@ fn square(area: &Area, (left, top): (i32, i32), panel: &Panel) -> Drawn {
     Ok(())
 }
 
-/// A point of group `number`, or of none.
+/// Draws a point of group `number`, or of none.
 fn mark(area: &Area, at: (i32, i32), number: Option<usize>) -> Drawn {
     let colour = number.map_or(OTHERS, |number| COLOURS[number % COLOURS.len()]).filled();
     match number {
@@ -105,7 +105,8 @@ fn mark(area: &Area, at: (i32, i32), number: Option<usize>) -> Drawn {
     }
 }
 
-/// Numbers of the groups that are named, in the order of their names, numbers as such: the largest, if there are many.
+/// Numbers the named groups in the order of their names, which are compared as numbers if they are numbers.
+/// If there are too many groups, the largest are named.
 fn named(groups: &[String]) -> BTreeMap<&str, usize> {
     let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
     groups.iter().filter(|group| !group.is_empty()).for_each(|group| *sizes.entry(group).or_default() += 1);
@@ -116,7 +117,7 @@ fn named(groups: &[String]) -> BTreeMap<&str, usize> {
     names.into_iter().enumerate().map(|(number, (name, _))| (name, number)).collect()
 }
 
-/// The pixels of points, from the lower left corner: both axes have one unit.
+/// Returns a function from points to pixels, counted from the lower left corner. Both axes have one scale.
 fn places(points: &[[f64; 2]]) -> impl Fn(&[f64; 2]) -> [i32; 2] {
     let ends = [0, 1].map(|axis| {
         let values = points.iter().map(|point| point[axis]);
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_have_colours_and_what_is_in_none_is_grey() {
+    fn groups_have_colours_and_points_without_a_group_are_grey() {
         let points = [[0.0, 0.0], [1.0, 0.0], [0.5, 1.0]];
         let groups = ["fog".to_owned(), "clear".to_owned(), String::new()];
         let panel = || Panel { title: "PCA".into(), points: &points, groups: &groups };
@@ -169,7 +170,7 @@ mod tests {
         let drawn = |colour: RGBColor| {
             picture.pixels().filter(|pixel| pixel.0 == [colour.0, colour.1, colour.2]).count()
         };
-        // A mark for the point, another one in the legend, in two panels.
+        // Each of two panels has a mark for the point and one in the legend.
         assert!([COLOURS[0], COLOURS[1], OTHERS].map(drawn).iter().all(|count| *count >= 4 * 9));
         assert_eq!(drawn(COLOURS[2]), 0);
     }

@@ -1,4 +1,4 @@
-//! The stage on tables of two styles.
+//! Tests of the stage on tables of two styles.
 
 use callsheet_worker::table::read_columns;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::lib::codes::fixtures::{Image, Tables};
 use crate::lib::columns::{read_float64s, read_images, read_strings};
 use crate::lib::picture::decode;
 
-/// Two crops of each frame, of two styles far from each other in turn.
+/// Returns two crops of each frame; the frames alternate between two styles far from each other.
 fn images(count: i32) -> Vec<Image> {
     let image = |n: i32| {
         let frame = n / 2;
@@ -39,7 +39,7 @@ fn projected(tables: &Tables, inputs: &[&str], params: Value) -> anyhow::Result<
 }
 
 #[test]
-fn styles_lie_apart_and_rows_say_what_images_are() {
+fn styles_are_separated_and_rows_describe_their_images() {
     let tables = Tables::write(&images(80), &styles(40));
     projected(&tables, &["clusters", "factors"], json!({ "iterations": 400 })).expect("projected");
     let rows = read_columns(&tables.path("projection"), &[]).expect("a table");
@@ -64,7 +64,7 @@ fn styles_lie_apart_and_rows_say_what_images_are() {
     let path = tables.path("projection");
     let thumbnail =
         decode(read_images(&rows, "thumbnail").expect("images")[7], "thumbnail", &path).expect("decoded");
-    assert_eq!(thumbnail.dimensions(), (16, 8), "smaller images are as they are");
+    assert_eq!(thumbnail.dimensions(), (16, 8), "smaller images keep their size");
     let near = thumbnail.get_pixel(3, 3).0.iter().zip([200u8, 10, 60]).all(|(a, b)| a.abs_diff(b) < 8);
     assert!(near, "{:?}", thumbnail.get_pixel(3, 3));
     let picture = std::fs::read(tables.path("picture")).expect("a picture");
@@ -75,7 +75,7 @@ fn styles_lie_apart_and_rows_say_what_images_are() {
 }
 
 #[test]
-fn a_run_is_the_same_again_and_another_seed_begins_elsewhere() {
+fn a_run_is_reproducible_and_another_seed_starts_elsewhere() {
     let tables = Tables::write(&images(60), &[]);
     let bytes = |params: Value| {
         projected(&tables, &[], params).expect("projected");
@@ -111,10 +111,10 @@ fn codes_without_a_layout_are_refused() {
         let said = projected(&Tables::write(images, &[]), &[], json!({})).expect_err(wanted).to_string();
         assert!(said.contains(wanted), "{said}");
     };
-    refused(&images(3), "3 style codes are too few for a layout: it needs 4");
+    refused(&images(3), "3 style codes are too few for a layout: it needs at least 4");
     let mut same = images(20);
     same.iter_mut().for_each(|image| image.code = [0.5; 8]);
-    refused(&same, "all 20 style codes are the same");
+    refused(&same, "all 20 style codes are equal");
     let mut broken = images(20);
     broken[19].code[7] = f32::NAN;
     refused(&broken, "the style code of a.mp4#000009/c1 has the value NaN");

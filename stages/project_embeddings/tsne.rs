@@ -1,4 +1,5 @@
-//! t-SNE (van der Maaten and Hinton 2008), its forces approximated by a tree (Barnes-Hut; van der Maaten 2014).
+//! t-SNE (van der Maaten and Hinton 2008), with forces approximated by a tree (Barnes-Hut; van der Maaten
+//! 2014).
 
 use std::sync::mpsc::channel;
 use std::thread;
@@ -15,16 +16,17 @@ use crate::lib::random::stream;
 /// Iterations between two reports of progress.
 const REPORTED: usize = 10;
 
-/// First iterations, in which neighbours attract each other more, so that groups find together.
+/// Number of first iterations, in which neighbours attract each other more, so that groups form.
 const EXAGGERATED: usize = 250;
 
 /// Factor of the early exaggeration.
 const EXAGGERATION: f64 = 12.0;
 
-/// Share of a velocity that is kept after these; before, half of it.
+/// Momentum after the exaggerated iterations; during these, it is 0.5.
 const MOMENTUM: f64 = 0.8;
 
-/// Largest random shift of points after these iterations, along each axis; layouts are some tens wide.
+/// Largest random shift of points after the exaggerated iterations, along each axis. Layouts are some tens of
+/// units wide.
 const JITTER: f64 = 1e-2;
 
 /// Options of the layout.
@@ -32,26 +34,27 @@ const JITTER: f64 = 1e-2;
 pub(super) struct Settings {
     /// Perplexity: roughly the number of neighbours of a point, at most a third of the other points.
     pub perplexity: f64,
-    /// Steps; affinities are exaggerated in the first 250.
+    /// Number of iterations; affinities are exaggerated in the first 250.
     pub iterations: usize,
     /// Ratio of a cell's size to its distance below which it counts as one point.
     pub theta: f64,
 }
 
-/// The largest perplexity for so many points, of which there are four at least.
+/// Returns the largest perplexity for this number of points, which is at least four.
 pub(super) fn largest_perplexity(points: usize) -> f64 {
     (points.saturating_sub(1) as f64 / 3.0).max(1.0)
 }
 
-/// Coordinates of points whose neighbours are those in the space of `points`, and the divergence (Kullback-Leibler) that
-/// is left; `start` has a place for each. Exaggeration, momentum and learning rate are scikit-learn's, which counts the
-/// gradient's factor 4 apart from the rate.
+/// Returns a layout in which neighbours are neighbours in the space of `points`, and the remaining
+/// Kullback-Leibler divergence. `start` has an initial place for each point. Exaggeration, momentum and
+/// learning rate are those of scikit-learn, which keeps the gradient's factor 4 apart from the rate.
 ///
-/// Exaggeration can draw a group without neighbours outside of itself together into one cell of the tree, in which there
-/// are no forces: it would stay a point, so all points are then moved by a little.
+/// Exaggeration can draw a group that has no outside neighbours together into one cell of the tree. There are
+/// no forces within a cell, so the group would stay a point. All points are therefore moved a little after
+/// the exaggeration.
 ///
 /// # Errors
-/// When the layout fails.
+/// Returns an error if a thread cannot be started, or the library panics.
 pub(super) fn layout(
     points: &Points,
     start: &[[f64; 2]],
@@ -64,7 +67,7 @@ pub(super) fn layout(
         nearest.map(|(index, distance)| Neighbor { index, distance }).collect()
     };
     let neighbours: Vec<Vec<Neighbor<f64>>> = (0..points.len()).into_par_iter().map(neighbours).collect();
-    // On several threads sums are taken in the order in which these come: not the same bits each time.
+    // On several threads, the order of sums varies, so that results would not be bit-identical.
     let alone = ThreadPoolBuilder::new().num_threads(1).build()?;
     let rate = (points.len() as f64 / EXAGGERATION).max(200.0);
     let (said, heard) = channel();
@@ -78,7 +81,7 @@ pub(super) fn layout(
                 tsne.epoch_callback(move |epoch, _| {
                     let done = done + epoch + 1;
                     if done.is_multiple_of(REPORTED) {
-                        // Nobody listens after an error.
+                        // After an error, the receiver is gone.
                         let _ = said.send(done);
                     }
                 });
@@ -108,7 +111,7 @@ mod tests {
 
     const SETTINGS: Settings = Settings { perplexity: 10.0, iterations: 300, theta: 0.5 };
 
-    /// Two clouds of 40 points far from each other, the one around 0.
+    /// Returns two clouds of 40 points far from each other, one of them around 0.
     fn clouds() -> (Points, Vec<[f64; 2]>) {
         let mut random = stream(0, "clouds", 0);
         let mut row =
@@ -119,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn clouds_far_from_each_other_stay_apart_and_a_run_is_the_same_again() {
+    fn distant_clouds_stay_apart_and_a_run_is_reproducible() {
         let (points, start) = clouds();
         let mut last = 0;
         let (found, divergence) = layout(&points, &start, SETTINGS, |done| last = done).expect("a layout");

@@ -1,11 +1,11 @@
-//! One of the objectives that are written down, checked, without what changes nothing.
+//! Reads one of the declared objectives, checks it, and removes entries that have no effect.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use callsheet_worker::error::suggest;
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 use serde::Deserialize;
 
 use crate::lib::objective::read;
@@ -20,15 +20,15 @@ struct Params {
 /// Runs the stage.
 ///
 /// # Errors
-/// When there is no objective of that name, or something is wrong with it.
+/// Returns an error if the objective is unknown or invalid.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let files = &job.files("objectives")?.paths;
     let stem = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let Some(path) = files.iter().find(|path| stem(path) == params.name) else {
         let known: Vec<String> = files.iter().map(|path| stem(path)).collect();
-        return Err(refusal(
-            format!("no objective `{}` among {} files", params.name, files.len()),
+        return Err(user_error(
+            format!("unknown objective `{}`: none of {} files has this name", params.name, files.len()),
             suggest(&params.name, known.iter().map(String::as_str)),
         ));
     };

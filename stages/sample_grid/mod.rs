@@ -1,4 +1,4 @@
-//! Styles that the mapper draws, on contents.
+//! Content images in styles that are sampled by the mapper.
 
 use std::iter;
 
@@ -26,7 +26,7 @@ struct Params {
 /// Runs the stage.
 ///
 /// # Errors
-/// When the model or the mapper is damaged, or there is no validation image.
+/// Returns an error if the model or the mapper is damaged, or there is no validation image.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let model = Model::averaged(job.input("model")?)?;

@@ -1,4 +1,4 @@
-//! Triplets for the style encoder: anchor, an image of like style, an image of unlike style.
+//! Triplets for the style encoder: an anchor, an image of similar style, and an image of different style.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Result, anyhow};
 use arrow::datatypes::DataType;
 use callsheet_worker::table::read_columns;
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use serde::Deserialize;
@@ -26,7 +26,7 @@ struct Params {
 
 /// An image and its distance from the anchor.
 type Neighbour = (String, f64);
-/// A positive and a negative.
+/// A drawn positive and a drawn negative.
 type Drawn<'a> = (&'a Neighbour, &'a Neighbour);
 
 /// Neighbours of one image with their distances, nearest or farthest first.
@@ -39,16 +39,16 @@ struct Lists {
 /// Runs the stage.
 ///
 /// # Errors
-/// When distances and clusters are not of the same images.
+/// Returns an error if distances and clusters belong to different images.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let lists = read_lists(job.input("neighbours")?)?;
     let clusters = read_clusters(job.input("clusters")?)?;
     let cluster = |id: &str| {
         clusters.get(id).copied().ok_or_else(|| {
-            refusal(
+            user_error(
                 format!("image `{id}` has neighbours but no cluster"),
-                "make both from the same Gram features",
+                "compute both from the same Gram features",
             )
         })
     };
@@ -71,7 +71,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     for visit in 0..params.visits {
         let mut chosen: Vec<Drawn> = Vec::with_capacity(lists.len());
         for (position, (anchor, lists)) in lists.iter().enumerate() {
-            // A draw depends on the anchor and the visit alone.
+            // A draw depends only on the seed, the anchor and the visit.
             let mut random = stream(params.seed, anchor, visit as u64);
             let drawn = if params.method == "clusters" {
                 by_cluster(lists, cluster(anchor)?, &clusters, &mut random)
@@ -145,8 +145,9 @@ impl Usage {
     }
 }
 
-/// A positive of the anchor's cluster if one is near, and a negative of a far cluster: first the
-/// cluster is drawn, then the image, so that a few outliers are not everyone's negative.
+/// Draws a positive of the anchor's cluster if one is near, and a negative of another cluster. The negative's
+/// cluster is drawn first and then the image, so that a cluster with many far images does not dominate the
+/// negatives.
 fn by_cluster<'a>(
     lists: &'a Lists,
     own: i32,

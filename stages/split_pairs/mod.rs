@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
 use callsheet_worker::table::read_columns;
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 use image::RgbImage;
 use serde::Deserialize;
 
@@ -24,7 +24,7 @@ struct Params {
     side: u32,
 }
 
-/// Rows written together: enough for the writer, few enough for the memory.
+/// Number of rows that are written together: enough for the writer, and few enough for the memory.
 const ROWS: usize = 64;
 
 /// A row of the list.
@@ -38,7 +38,7 @@ struct Image {
 /// Runs the stage.
 ///
 /// # Errors
-/// When a file is unreadable, or does not halve.
+/// Returns an error if a file cannot be read, or has no two halves of equal size.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     check_side(params.side)?;
@@ -80,12 +80,12 @@ fn pair(image: Image, path: &Path, params: &Params) -> Result<Pair> {
     let (a, b) = if params.content == "left" { (left, right) } else { (right, left) };
     let (width, height) = a.dimensions();
     if params.side == 0 && (width != height || !width.is_multiple_of(SIDE_MULTIPLE as u32)) {
-        return Err(refusal(
+        return Err(user_error(
             format!(
-                "the halves of {} are {width}x{height}: trained on are squares of a multiple of {SIDE_MULTIPLE}",
+                "the halves of {} are {width}x{height}, not squares of a multiple of {SIDE_MULTIPLE} pixels",
                 path.display()
             ),
-            "set pair_images.side to such a multiple: the square in the middle is cut out and resized",
+            "set pair_images.side to such a multiple: the central square is cut out and resized",
         ));
     }
     let encode = |half: RgbImage| {

@@ -1,4 +1,4 @@
-//! Styles relative to the crop that they are seen in.
+//! Styles relative to the crop in which they are seen.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,9 @@ use super::matrix::Matrix;
 /// Share of the mean distance that remains between equal styles: rounding of the table is below it.
 const ROUNDING: f64 = 1e-5;
 
-/// Squared distances after each crop's mean is taken from its points, and these are divided by their root mean square:
-/// what a crop shows moves all its styles and scales them, light does not. Also the crops whose points do not differ,
-/// and so are all at the middle.
+/// Returns squared distances after the mean of each crop is subtracted from its points, and these are divided
+/// by their root mean square. The content of a crop shifts and scales all its styles, but light does not.
+/// Also returns the crops whose points do not differ, and are therefore all at the mean.
 pub(super) fn standardized(points: &Matrix, crops: &[i32]) -> (Matrix, Vec<i32>) {
     let names: BTreeMap<i32, usize> = crops.iter().map(|crop| (*crop, 0)).collect();
     let names: BTreeMap<i32, usize> = names.into_keys().zip(0..).collect();
@@ -23,13 +23,14 @@ pub(super) fn standardized(points: &Matrix, crops: &[i32]) -> (Matrix, Vec<i32>)
 
 /// Mean squared distances, by crop.
 ///
-/// With `S_ij` the squared distances, `m_ig` the mean of i's to the points of crop g, and `b_gh` the mean of `m_ih` over
-/// the points of g, the inner product of i in g and j in h without the crops' means is
-/// `(m_ih + m_jg - S_ij - b_gh) / 2`, and the mean square of g is `b_gg / 2`. So no coordinates are needed.
+/// Let `S_ij` be the squared distances, `m_ig` the mean of `S_ij` over the points j of crop g, and
+/// `b_gh` the mean of `m_ih` over the points of g. Without the crops' means, the inner product of i in g and
+/// j in h is `(m_ih + m_jg - S_ij - b_gh) / 2`. The mean square of g is `b_gg / 2`. Therefore no
+/// coordinates are needed.
 struct Means {
     of_points: Vec<Vec<f64>>,
     of_crops: Vec<Vec<f64>>,
-    /// Of each crop the root mean square of its points; 0 where they do not differ.
+    /// Root mean square of the points of each crop; 0 if they do not differ.
     spreads: Vec<f64>,
 }
 
@@ -85,21 +86,21 @@ mod tests {
 
     #[test]
     fn a_crop_s_place_and_scale_do_not_matter() {
-        // Two lights in two crops: one shows 0 and 2, the other 100 and 120.
+        // Two lights in two crops: the first crop has 0 and 2, the second 100 and 120.
         let (found, alike) = standardized(&Matrix::of_line(&[0.0, 100.0, 2.0, 120.0]), &[0, 7, 0, 7]);
         close(&found, &[&[0.0, 0.0, 4.0, 4.0], &[0.0, 0.0, 4.0, 4.0], &[4.0, 4.0, 0.0, 0.0]]);
         assert!(alike.is_empty());
     }
 
     #[test]
-    fn of_one_crop_only_the_unit_changes() {
-        // Mean 3, mean square (4 + 4 + 16) / 3 = 8.
+    fn with_one_crop_only_the_unit_changes() {
+        // The mean is 3, and the mean square (4 + 4 + 16) / 3 = 8.
         let (found, _) = standardized(&Matrix::of_line(&[1.0, 1.0, 7.0]), &[2, 2, 2]);
         close(&found, &[&[0.0, 0.0, 36.0 / 8.0], &[0.0, 0.0, 36.0 / 8.0]]);
     }
 
     #[test]
-    fn images_that_do_not_differ_within_their_crop_are_in_the_middle_and_said() {
+    fn images_that_do_not_differ_within_their_crop_are_centred_and_reported() {
         let (found, alike) = standardized(&Matrix::of_line(&[0.0, 2.0, 50.0, 50.0, 90.0]), &[0, 0, 1, 1, 4]);
         close(&found, &[&[0.0, 4.0, 1.0, 1.0, 1.0], &[4.0, 0.0, 1.0, 1.0, 1.0], &[1.0, 1.0, 0.0, 0.0, 0.0]]);
         assert_eq!(alike, [1, 4]);

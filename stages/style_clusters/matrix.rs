@@ -1,4 +1,4 @@
-//! The distances of all images.
+//! Distances between all images.
 
 use std::path::Path;
 
@@ -17,17 +17,17 @@ pub(super) struct Matrix {
 }
 
 impl Matrix {
-    /// The squared distances of points on a line.
+    /// Returns the squared distances of points on a line.
     #[cfg(test)]
     pub(super) fn of_line(points: &[f32]) -> Self {
         let values = points.iter().flat_map(|a| points.iter().map(move |b| (a - b) * (a - b)));
         Self { n: points.len(), values: values.collect() }
     }
 
-    /// Reads what `style_distances` wrote, and whose distances they are.
+    /// Reads the ids of the images and their distances from the table of `style_distances`.
     ///
     /// # Errors
-    /// When the table cannot be read, or is not square.
+    /// Returns an error if the table cannot be read, or is not square.
     pub(super) fn read(path: &Path) -> Result<(Vec<String>, Self)> {
         let n = row_count(path)? as usize;
         let (mut ids, mut values) = (Vec::with_capacity(n), Vec::with_capacity(n * n));
@@ -35,7 +35,12 @@ impl Matrix {
             ids.extend(read_strings(&rows, "image_id")?);
             let lists = rows["distances"].as_list::<i32>();
             for row in lists.iter().flatten() {
-                ensure!(row.len() == n, "{}: {} distances of {n} images", path.display(), row.len());
+                ensure!(
+                    row.len() == n,
+                    "{}: a row has {} distances, for {n} images",
+                    path.display(),
+                    row.len()
+                );
                 values.extend_from_slice(row.as_primitive::<Float32Type>().values());
             }
             Ok(())
@@ -44,7 +49,7 @@ impl Matrix {
         Ok((ids, Self { n, values }))
     }
 
-    /// The matrix with each value as `of` makes it of its row, its column and itself.
+    /// Returns the matrix of the values that `of` computes from row, column and value.
     pub(super) fn map(&self, of: impl Fn(usize, usize, f32) -> f32 + Sync) -> Self {
         let row = |(i, row): (usize, &[f32])| -> Vec<f32> {
             row.iter().enumerate().map(|(j, value)| of(i, j, *value)).collect()
@@ -58,7 +63,7 @@ impl Matrix {
         self.n
     }
 
-    /// Squared distances of a point to all.
+    /// Squared distances of a point to all points.
     pub(super) fn row(&self, point: usize) -> &[f32] {
         &self.values[point * self.n..(point + 1) * self.n]
     }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::lib::columns::{batch, float64s, int32s, schema, strings};
 use crate::lib::data::Images;
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 use crops::standardized;
 use kmeans::{Clustering, cluster};
 use matrix::Matrix;
@@ -32,13 +32,14 @@ struct Params {
 /// Runs the stage.
 ///
 /// # Errors
-/// When there are fewer images than clusters, or images of the same crop do not differ, whichever it is.
+/// Returns an error if there are fewer images than clusters, or if the images within every crop do not
+/// differ.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let (image_ids, mut points) = Matrix::read(job.input("distances")?)?;
     if points.len() < params.clusters {
-        return Err(refusal(
-            format!("{} training images cannot make {} clusters", points.len(), params.clusters),
+        return Err(user_error(
+            format!("{} training images cannot form {} clusters", points.len(), params.clusters),
             "set style_clusters.clusters lower",
         ));
     }
@@ -77,24 +78,24 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     Ok(table.finish()?)
 }
 
-/// Points relative to those of the same crop.
+/// Returns the points relative to the other points of their crop.
 fn within_crops(job: &Job, image_ids: &[String], points: &Matrix) -> Result<Matrix> {
     let pairs = job.input("pairs")?;
     let images = Images::read(pairs)?;
     let crop = |id: &String| {
         let missing = || format!("image `{id}` has distances, but is not in {}", pairs.display());
-        images.crop(id).ok_or_else(|| refusal(missing(), "make both from the same pairs"))
+        images.crop(id).ok_or_else(|| user_error(missing(), "compute both from the same pairs"))
     };
     let crops = image_ids.iter().map(crop).collect::<Result<Vec<i32>>>()?;
     let (points, alike) = standardized(points, &crops);
     if crops.iter().all(|crop| alike.contains(crop)) {
-        return Err(refusal(
+        return Err(user_error(
             format!("images of the same crop do not differ in any of {} crops", alike.len()),
             "set style_clusters.standardize_crops = false",
         ));
     }
     if !alike.is_empty() {
-        job.warn(format!("images of crop {alike:?} do not differ: taken as of the mean style"));
+        job.warn(format!("images of the crops {alike:?} do not differ: they are given the mean style"));
     }
     Ok(points)
 }

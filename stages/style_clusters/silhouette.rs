@@ -5,8 +5,9 @@ use rayon::prelude::*;
 use super::kmeans::Clustering;
 use super::matrix::Matrix;
 
-/// The mean over all points of `(b - a) / max(a, b)`, in -1..1: a is the mean distance to the others of
-/// the own cluster, b the least mean distance to another cluster; 0 for a point alone in its cluster.
+/// Returns the mean over all points of `(b - a) / max(a, b)`, in -1..1. a is the mean distance to the other
+/// points of the own cluster, and b the least mean distance to another cluster. A point alone in its cluster
+/// counts as 0.
 pub(super) fn silhouette(points: &Matrix, clustering: &Clustering) -> f64 {
     let sizes = clustering.sizes();
     let of_point = |point: usize| {
@@ -37,7 +38,7 @@ mod tests {
         let points = Matrix::of_line(&[0.0, 1.0, 10.0]);
         let found = cluster(&points, 2, 4, 0);
         assert_eq!(found.labels, [0, 0, 1]);
-        // (10 - 1) / 10, (9 - 1) / 9, and 0 for the one that is alone.
+        // The values are (10 - 1) / 10, (9 - 1) / 9, and 0 for the single point.
         assert!((silhouette(&points, &found) - (0.9 + 8.0 / 9.0) / 3.0).abs() < 1e-9);
         assert_eq!(silhouette(&points, &cluster(&points, 1, 1, 0)), 0.0);
     }

@@ -1,4 +1,4 @@
-//! Six images, of three styles in two crops.
+//! Tests on six images of three styles in two crops.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::lib::columns::{Column, batch, int32s, read_float64s, read_int32s, sch
 const IDS: [&str; 6] = ["a/c0", "a/c1", "b/c0", "b/c1", "c/c0", "c/c1"];
 const CROPS: [i32; 6] = [0, 1, 0, 1, 0, 1];
 
-/// Clusters images at these points of a line: cluster and distance of each.
+/// Clusters images at these points of a line. Returns the cluster and the distance of each.
 fn clustered(
     points: [f32; 6],
     ids: &[&str],
@@ -50,13 +50,13 @@ fn clustered(
 }
 
 #[test]
-fn clusters_are_of_light_and_not_of_what_a_crop_shows() {
+fn clusters_follow_the_light_and_not_the_content_of_crops() {
     let points = [0.0, 100.0, 1.0, 120.0, 2.0, 140.0];
     let (clusters, distances) = clustered(points, &IDS, &CROPS, true).expect("clustered");
     assert_eq!(clusters, [0, 0, 1, 1, 2, 2]);
     assert!(distances.iter().all(|distance| *distance < 1e-6), "{distances:?}");
     let (clusters, _) = clustered(points, &IDS, &CROPS, false).expect("clustered");
-    assert_eq!(clusters, [0, 1, 0, 2, 0, 2], "as far as it is told to");
+    assert_eq!(clusters, [0, 1, 0, 2, 0, 2], "without standardization, crops form clusters");
 }
 
 #[test]

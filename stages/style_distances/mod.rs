@@ -1,4 +1,4 @@
-//! The distances of all training images by style, and of each its nearest and farthest images.
+//! Style distances between all training images, and the nearest and farthest images of each.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -8,13 +8,13 @@ use arrow::array::{ArrayRef, Float32Array, ListArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
 use callsheet_worker::table::TableWriter;
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 use rayon::prelude::*;
 use serde::Deserialize;
 
 use crate::lib::columns::{batch, float64s, int32s, schema, strings};
 use crate::lib::data::Images;
-use crate::lib::style::nearest::{Wanted, doubtful, neighbours, official_near};
+use crate::lib::style::nearest::{NeighbourCounts, doubtful, neighbours, official_near};
 use crate::lib::style::{Features, Kernel, direct};
 
 #[derive(Deserialize)]
@@ -30,7 +30,7 @@ struct Params {
 /// Runs the stage.
 ///
 /// # Errors
-/// When there are too few images for `near` and `far`.
+/// Returns an error if there are too few images for `near` and `far`.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let images = Images::read(job.input("pairs")?)?;
@@ -38,9 +38,9 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     check_count(features.len(), &params)?;
     let apart = crops_apart(job, &features, params.other_crops_only);
     let eligible = |image: usize, other: usize| !apart || features.crops[other] != features.crops[image];
-    let wanted = Wanted { near: params.near, far: params.far };
+    let wanted = NeighbourCounts { near: params.near, far: params.far };
 
-    // Each panel is read and computed with, for the products and for the differences.
+    // Each panel is read and processed once for the products, and once for the differences.
     let steps = features.panels() * 4;
     let kernel = Kernel::new(&features, &params.weighting, |done| job.progress(done, steps, "steps"))?;
     check_apart(&features, &kernel, &params)?;
@@ -50,7 +50,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
             let row: Vec<(f64, f64)> = kernel.row(image).collect();
             let mut others = doubtful(image, &row, |other| eligible(image, other), wanted);
             if apart && params.official_order {
-                // There, images of the same crop are among the near ones.
+                // In that order, images of the same crop are among the near ones.
                 others.extend(doubtful(image, &row, |other| !eligible(image, other), wanted));
             }
             others.into_iter().map(move |other| (image.min(other) as u32, image.max(other) as u32))
@@ -80,14 +80,14 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     }
     if fewest < params.far {
         job.warn(format!(
-            "far = {}, but of some images only {fewest} are farther than the near ones",
+            "far = {}, but for some images only {fewest} others are farther than the near ones",
             params.far
         ));
     }
     tables.finish()
 }
 
-/// Refuses images that are all the same before each is compared with each.
+/// Checks that not all images are equal in style, before all pairs are compared.
 fn check_apart(features: &Features, kernel: &Kernel, params: &Params) -> Result<()> {
     if kernel.row(0).any(|(rough, error)| rough > error) {
         return Ok(());
@@ -98,9 +98,9 @@ fn check_apart(features: &Features, kernel: &Kernel, params: &Params) -> Result<
         return Ok(());
     }
     let (id, count) = (&features.image_ids[0], features.len());
-    Err(refusal(
+    Err(user_error(
         format!("all {count} training images have the same style: every distance from `{id}` is 0"),
-        "use images that differ; are the files copies of one?",
+        "use images that differ, and check whether the files are copies of one",
     ))
 }
 
@@ -109,21 +109,21 @@ fn check_count(images: usize, params: &Params) -> Result<()> {
     if images > near + far {
         return Ok(());
     }
-    Err(refusal(
+    Err(user_error(
         format!(
-            "{images} training images, but near = {near} and far = {far} others are wanted of each: {} at least",
+            "there are {images} training images, but near = {near} and far = {far} need at least {}",
             near + far + 1
         ),
         "use more images, or set style_distances.near and style_distances.far lower",
     ))
 }
 
-/// Returns true if near images must show another crop.
+/// Returns true if near images must be of another crop.
 fn crops_apart(job: &Job, features: &Features, other_crops_only: bool) -> bool {
-    // Images that a video gives one crop of have no neighbour in another one.
+    // If every frame has one crop, no image has a neighbour in another crop.
     let one_crop = features.crops.iter().all(|crop| *crop == features.crops[0]);
     if one_crop && other_crops_only {
-        job.warn("all images are of one crop: near ones are of the same".to_owned());
+        job.warn("all images are of one crop, so other_crops_only has no effect".to_owned());
     }
     other_crops_only && !one_crop
 }
@@ -136,13 +136,13 @@ fn check_lists(
 ) -> Result<()> {
     let id = &features.image_ids[image];
     if near.len() < params.near {
-        return Err(refusal(
-            format!("`{id}` has {} images of other crops, near = {}", near.len(), params.near),
+        return Err(user_error(
+            format!("`{id}` has {} images of other crops, but near = {}", near.len(), params.near),
             "set style_distances.near lower, or other_crops_only = false",
         ));
     }
     if far.is_empty() {
-        return Err(refusal(
+        return Err(user_error(
             format!("no image is farther from `{id}` than the {} near ones", params.near),
             "use more images, or set style_distances.near lower",
         ));
@@ -150,7 +150,7 @@ fn check_lists(
     Ok(())
 }
 
-/// The tables that are written row by row.
+/// Tables that are written row by row.
 struct Tables<'a> {
     ids: &'a [String],
     neighbours: TableWriter,

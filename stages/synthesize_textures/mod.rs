@@ -1,4 +1,4 @@
-//! Renders a film of textures.
+//! Rendering of a film of textures.
 
 mod texture;
 
@@ -21,10 +21,14 @@ struct Params {
 /// Runs the stage.
 ///
 /// # Errors
-/// When ffmpeg fails.
+/// Returns an error if ffmpeg fails.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
-    ensure!(params.height.is_multiple_of(2), "height = {}: H.264 needs an even number", params.height);
+    ensure!(
+        params.height.is_multiple_of(2),
+        "height = {} is odd, but H.264 needs an even number",
+        params.height
+    );
     let size = ((params.height * 23 / 3).next_multiple_of(2), params.height);
     let draw = |frame: usize| Texture::sample(params.seed, frame as u64).draw(size);
     film(job, size, params.rate, params.frames, draw)

@@ -19,9 +19,9 @@ const PALETTES: [Palette; 8] = [
     [[96.0, 78.0, 50.0], [200.0, 172.0, 120.0], [244.0, 230.0, 198.0]],
     [[14.0, 4.0, 48.0], [120.0, 20.0, 200.0], [40.0, 240.0, 220.0]],
 ];
-/// Folds across the height of a frame, of the coarsest and of the finest textures.
+/// Numbers of folds across the height of a frame, for the coarsest and the finest textures.
 const FOLDS: (f32, f32) = (2.0, 14.0);
-/// Share of the palette that is used, of the flattest and of the richest textures.
+/// Shares of the palette that are used, for the flattest and the richest textures.
 const CONTRAST: (f32, f32) = (0.35, 1.0);
 const OCTAVES: u32 = 4;
 
@@ -30,12 +30,12 @@ pub(super) struct Texture {
     palette: &'static Palette,
     folds: f32,
     contrast: f32,
-    /// Seed of the noise: the content.
+    /// Seed of the noise, which is the content.
     noise: u32,
 }
 
 impl Texture {
-    /// The texture of a frame: a function of the two arguments alone.
+    /// Draws the texture of a frame, which depends only on the two arguments.
     pub(super) fn sample(seed: i64, frame: u64) -> Self {
         let mut random = stream(seed, "texture", frame);
         Self {
@@ -46,7 +46,7 @@ impl Texture {
         }
     }
 
-    /// Pixels, row by row, 8 bits each of red, green and blue.
+    /// Returns the pixels row by row, with 8 bits each of red, green and blue.
     pub(super) fn draw(&self, (width, height): (u32, u32)) -> Vec<u8> {
         let mut pixels = Vec::with_capacity((width * height * 3) as usize);
         for y in 0..height {
@@ -57,11 +57,11 @@ impl Texture {
         pixels
     }
 
-    /// At a place, in heights of the frame.
+    /// Returns the colour at a place, in units of the frame's height.
     fn colour(&self, x: f32, y: f32) -> [u8; 3] {
         let noise = |x: f32, y: f32, n: u32| fractal(self.noise.wrapping_add(n), x, y, OCTAVES);
         let (x, y) = (x * self.folds, y * self.folds);
-        // Noise where other noise says folds like marble.
+        // Noise at places that are shifted by other noise looks folded like marble.
         let value = noise(x + 3.0 * noise(x, y, 1), y + 3.0 * noise(x, y, 2), 0);
         let value = (0.5 + (value - 0.5) * 2.4 * self.contrast).clamp(0.0, 1.0) * 2.0;
         let (from, share) = (value.floor().min(1.0) as usize, value - value.floor().min(1.0));

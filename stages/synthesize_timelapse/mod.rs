@@ -1,4 +1,4 @@
-//! Renders the stand-in for a timelapse and encodes it as a real video.
+//! Rendering of the stand-in for a timelapse, encoded as a real video.
 
 mod render;
 
@@ -25,11 +25,15 @@ struct Params {
 /// Runs the stage.
 ///
 /// # Errors
-/// When ffmpeg fails.
+/// Returns an error if ffmpeg fails.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
-    ensure!(params.height.is_multiple_of(2), "height = {}: H.264 needs an even number", params.height);
-    // 23/3 is 8280/1080, the panorama of the paper.
+    ensure!(
+        params.height.is_multiple_of(2),
+        "height = {} is odd, but H.264 needs an even number",
+        params.height
+    );
+    // 23/3 is 8280/1080, the aspect ratio of the paper's panoramas.
     let width = (params.height * 23 / 3).next_multiple_of(2);
     let factors: Vec<(&Mode, Factors)> = (0..params.frames as u64).map(|i| sample(params.seed, i)).collect();
     let renderer = Renderer::new(params.scene_seed, width, params.height);

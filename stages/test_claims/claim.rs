@@ -1,4 +1,4 @@
-//! Claims as they are written down, and what they are of.
+//! Claims as files declare them, and the methods that they compare.
 
 use std::path::Path;
 
@@ -15,22 +15,22 @@ struct File {
     claims: Vec<Claim>,
 }
 
-/// That one method is better than another.
+/// Claim that one method is better than another.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Claim {
-    /// In words.
+    /// Sentence that states the claim.
     pub claim: String,
-    /// The method that is said to be better.
+    /// The method that is claimed to be better.
     pub better: Side,
-    /// The one that is said to be worse.
+    /// The method that is claimed to be worse.
     pub than: Side,
-    /// By how much it may be worse after all.
+    /// Tolerance within which the better method may be worse.
     #[serde(default)]
     pub slack: Slack,
 }
 
-/// A method; without a name the best that was trained so.
+/// A method; without a name, the best method with this training.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Side {
@@ -38,31 +38,32 @@ pub(super) struct Side {
     training: String,
 }
 
-/// By how much the better one may be worse.
+/// Tolerance within which the better method may be worse.
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Slack {
-    /// In dB.
+    /// Tolerance of PSNR in dB.
     pub psnr: f64,
-    /// In the distance's units.
+    /// Tolerance of the distance, in its units.
     pub distance: f64,
 }
 
 impl Claim {
-    /// Those of a file.
+    /// Reads the claims of a file.
     ///
     /// # Errors
-    /// When it is no file of claims.
+    /// Returns an error if the file is not a valid file of claims.
     pub(super) fn read(path: &Path) -> Result<Vec<Self>> {
         Ok(read::<File>(path, "test_claims")?.claims)
     }
 }
 
 impl Side {
-    /// Its measurements; of several methods, those of the one with the best mean of `metric`, of which more is `up`.
+    /// Returns the method; of several, the one with the best mean of `metric`. `up` is true if larger values
+    /// are better.
     ///
     /// # Errors
-    /// When nothing was.
+    /// Returns an error if no such method was measured.
     pub(super) fn find<'m>(&self, methods: &'m [Method], metric: usize, up: bool) -> Result<&'m Method> {
         let meant = Method::find(methods, self.method.as_deref(), &self.training)?;
         let mean = |method: &Method| {

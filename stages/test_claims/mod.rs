@@ -24,7 +24,7 @@ struct Params {
     seed: i64,
 }
 
-/// A metric that claims are tested by: its name, whether more is better, and its slack.
+/// Metric by which claims are tested: its name, true if larger values are better, and its slack.
 type Measure = (&'static str, bool, fn(Slack) -> f64);
 
 const MEASURES: [Measure; 2] =
@@ -40,14 +40,14 @@ struct Tested {
     slack: f64,
     holds: &'static str,
     images: i32,
-    /// Of the side that was trained less often.
+    /// Number of repetitions of the side that has fewer.
     repetitions: i32,
 }
 
 /// Runs the stage.
 ///
 /// # Errors
-/// When a claim is of what was not measured, or methods were not measured alike.
+/// Returns an error if a claim names a method that was not measured, or if methods were measured differently.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let methods = Method::all(job)?;
@@ -88,7 +88,7 @@ fn test(
     frames: &BTreeMap<String, String>,
     params: &Params,
 ) -> Result<Tested> {
-    let at = METRICS.iter().position(|known| *known == metric).context("no such metric")?;
+    let at = METRICS.iter().position(|known| *known == metric).context("unknown metric")?;
     let find = |side: &Side| side.find(methods, at, up).with_context(|| path.display().to_string());
     let sides = [&claim.better, &claim.than].map(find);
     let [better, than] = sides;
@@ -97,7 +97,8 @@ fn test(
     let mut groups: BTreeMap<&str, Group> = BTreeMap::new();
     let mut images = 0;
     for (id, value) in &ours {
-        // Of an image that one of them remade exactly there is no difference.
+        // If one method reconstructed an image exactly, its PSNR is infinite and the image has no finite
+        // difference.
         let Some(other) = theirs.get(id) else { continue };
         let frame = frames.get(*id).with_context(|| format!("image {id} is not among the pairs"))?;
         let group = groups.entry(frame).or_default();
@@ -113,13 +114,13 @@ fn test(
     Ok(Tested { claim: claim.claim.clone(), metric, sides, difference, slack, holds, images, repetitions })
 }
 
-/// Returns true if a difference, with the ends of its interval, is an improvement, but for `slack`.
+/// Returns the verdict on a difference with the ends of its interval: an improvement must exceed `-slack`.
 fn verdict([_, low, high]: [f64; 3], up: bool, slack: f64) -> &'static str {
     let (worst, best) = if up { (low, high) } else { (-high, -low) };
     match (worst > -slack, best < -slack) {
         (true, _) => "yes",
         (_, true) => "no",
-        // Also where there is no interval.
+        // This includes the case without an interval.
         _ => "undecided",
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 use callsheet_worker::table::read_columns;
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tch::Tensor;
@@ -16,7 +16,7 @@ use tch::Tensor;
 use crate::lib::columns::{read_int32s, read_strings};
 use crate::lib::data::{Pairs, batch_rows, normalised};
 use crate::lib::nn::adam::{Adam, Betas};
-use crate::lib::nn::checkpoint::{self, Course, State};
+use crate::lib::nn::checkpoint::{self, State, TrainingConfig};
 use crate::lib::nn::compute::{Compute, Precision};
 use crate::lib::nn::encoder::Encoder;
 use crate::lib::nn::vars::Vars;
@@ -46,7 +46,7 @@ const REPORT_EVERY: u64 = 20;
 /// Runs the stage.
 ///
 /// # Errors
-/// When triplets name images that are not there, or the loss is no number any more.
+/// Returns an error if triplets name unknown images, or the loss becomes NaN or infinite.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let pairs = Pairs::load_within(job.input("pairs")?, "train", params.max_side)?;
@@ -65,7 +65,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     }
 
     let network = json!({ "network": "encoder", "nf": params.nf });
-    let course = Course { terms: Value::Null, network, milestone: 0, every: params.checkpoint_every };
+    let course = TrainingConfig { terms: Value::Null, network, milestone: 0, every: params.checkpoint_every };
     let batch = params.batch as i64;
     let codes = |images: &[i64]| {
         let images = pairs.b.index_select(0, &Tensor::from_slice(images));
@@ -107,7 +107,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     file::save_model(job.output("model")?, &[("encoder.safetensors", vars.named())], &config)
 }
 
-/// Everything that the next step depends on.
+/// Returns everything that the next step depends on.
 fn state(vars: &Vars, adam: &Adam) -> State {
     let mut all = State::new();
     checkpoint::put(&mut all, "vars.", vars.named());
@@ -115,7 +115,7 @@ fn state(vars: &Vars, adam: &Adam) -> State {
     all
 }
 
-/// Rows of a batch: every anchor once an epoch, each epoch with the triplets of another visit.
+/// Returns the rows of a batch. Each epoch uses every anchor once, with the triplets of the next visit.
 fn visit_rows(seed: i64, anchors: usize, triplets: usize, batch: usize, step: u64) -> Vec<i64> {
     let first = step as usize * batch;
     let of_visit = |(draw, row): (usize, i64)| {
@@ -125,8 +125,8 @@ fn visit_rows(seed: i64, anchors: usize, triplets: usize, batch: usize, step: u6
     (first..).zip(batch_rows(seed, "epoch", anchors, batch, step)).map(of_visit).collect()
 }
 
-/// Positions of anchor, positive and negative in the training images, visit after visit, and the
-/// number of anchors, which is the same in each.
+/// Reads the positions of anchor, positive and negative in the training images, visit by visit, and the
+/// number of anchors of a visit.
 fn read_triplets(path: &Path, pairs: &Pairs) -> Result<(Vec<[i64; 3]>, usize)> {
     let positions: BTreeMap<&str, i64> =
         pairs.image_ids.iter().enumerate().map(|(n, id)| (id.as_str(), n as i64)).collect();
@@ -137,16 +137,16 @@ fn read_triplets(path: &Path, pairs: &Pairs) -> Result<(Vec<[i64; 3]>, usize)> {
     let (anchors, positives, negatives) = (anchors?, positives?, negatives?);
     let at = |id: &String| {
         positions.get(id.as_str()).copied().ok_or_else(|| {
-            refusal(
-                format!("a triplet names `{id}`, which is no training image"),
-                "make pairs and triplets from the same frames",
+            user_error(
+                format!("a triplet names `{id}`, which is not a training image"),
+                "compute pairs and triplets from the same frames",
             )
         })
     };
     let visits = read_int32s(&rows, "visit")?.last().map_or(1, |last| *last as usize + 1);
     ensure!(
         !anchors.is_empty() && anchors.len().is_multiple_of(visits),
-        "{} has {} rows for {visits} visits: not as many for each",
+        "{} has {} rows for {visits} visits, but visits must have equal numbers of rows",
         path.display(),
         anchors.len()
     );
@@ -170,6 +170,10 @@ mod tests {
         };
         assert_eq!(sorted(&rows[..6]), (0..6).collect::<Vec<_>>());
         assert_eq!(sorted(&rows[6..12]), (6..12).collect::<Vec<_>>());
-        assert_eq!(sorted(&rows[12..]), (0..6).collect::<Vec<_>>(), "visits begin anew");
+        assert_eq!(
+            sorted(&rows[12..]),
+            (0..6).collect::<Vec<_>>(),
+            "after the last visit, the first one follows"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Order that the encoder gives to the same triplets at each checkpoint; the loss of a step is of other triplets.
+//! Ranking quality of the encoder at each checkpoint, on a fixed set of triplets. The loss of a step, in
+//! contrast, is that of the triplets in its batch.
 
 use anyhow::Result;
 use callsheet_worker::Job;
@@ -8,17 +9,17 @@ use super::part::of_part;
 use crate::lib::data::spread;
 use crate::lib::nn::loss;
 
-/// Triplets looked at, of fewer all.
+/// Largest number of triplets that are evaluated.
 const WATCHED: usize = 256;
-/// Images that go through the network together.
+/// Number of images that go through the network together.
 const BATCH: usize = 16;
 
-/// Tells the mean triplet loss over triplets spread evenly over all, and the share of them whose positive is
-/// nearer than the negative; returns the loss. They are of training images, as all triplets are.
-/// `codes` makes [N, 8] of the positions of N images.
+/// Reports the mean triplet loss over triplets that are spread evenly over all, and the share of them whose
+/// positive is nearer than the negative. Returns the loss. Like all triplets, they consist of training
+/// images. `codes` computes the codes [N, 8] of the images at N positions.
 ///
 /// # Errors
-/// When a value cannot be read out of its tensor.
+/// Returns an error if a value cannot be read from its tensor.
 pub(super) fn look(
     job: &Job,
     step: u64,

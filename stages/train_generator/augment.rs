@@ -1,8 +1,8 @@
-//! What a training image goes through before a step sees it: now and then it is enlarged, then a square is
-//! cut out at random, the same of A and B.
+//! Augmentation of training images: an image is enlarged with some probability, and then a random square is
+//! cut out, at one place of A and B.
 
 use anyhow::Result;
-use callsheet_worker::refusal;
+use callsheet_worker::user_error;
 use image::RgbImage;
 use image::imageops::crop_imm;
 use rand::Rng;
@@ -19,29 +19,31 @@ use crate::lib::random::stream;
 pub(super) struct Augmentation {
     /// Side of the squares in pixels.
     pub side: i64,
-    /// Factors that an image is enlarged by, each with its probability.
+    /// Factors by which an image is enlarged, each with its probability.
     enlarge: Vec<(f64, f64)>,
     seed: i64,
 }
 
 impl Augmentation {
-    /// Squares of `crop` pixels (0 or more than the image has: the whole image) of images of `stored`
-    /// pixels, enlarged by `enlarge`: `factor:probability`, separated by commas.
+    /// Cuts squares of `crop` pixels from images of `stored` pixels; 0, or more pixels than the image has, is
+    /// the complete image. `enlarge` is a list of `factor:probability`, separated by commas.
     ///
     /// # Errors
-    /// When `enlarge` is malformed, or a square is no multiple of 8 pixels wide.
+    /// Returns an error if `enlarge` is malformed, or the width of a square is not a multiple of 8 pixels.
     pub(super) fn new(crop: i64, enlarge: &str, stored: i64, seed: i64) -> Result<Self> {
         let side = if crop == 0 { stored } else { crop.min(stored) };
         if side % SIDE_MULTIPLE != 0 {
-            return Err(refusal(
-                format!("images of side {side} cannot be halved {SIDE_MULTIPLE} pixels deep"),
+            return Err(user_error(
+                format!(
+                    "images of side {side} do not fit the networks: a multiple of {SIDE_MULTIPLE} is needed"
+                ),
                 format!("set pair_images.side, or the stage's crop, to a multiple of {SIDE_MULTIPLE}"),
             ));
         }
         let malformed = || {
-            refusal(
-                format!("enlarge = \"{enlarge}\" is no list of factors and probabilities"),
-                "e.g. \"1.25:0.5, 1.5:0.25\": by 1.25 with probability 0.5, by 1.5 with 0.25, else as it is",
+            user_error(
+                format!("enlarge = \"{enlarge}\" is not a valid list of factors and probabilities"),
+                "use a list such as \"1.25:0.5, 1.5:0.25\" (by 1.25 with probability 0.5, by 1.5 with 0.25)",
             )
         };
         let parts = enlarge.split(',').map(str::trim).filter(|part| !part.is_empty());
@@ -66,11 +68,11 @@ impl Augmentation {
         self.side == stored && self.enlarge.is_empty()
     }
 
-    /// The images A and B of `rows`, [N, 3, side, side] in 0..255, as step `step` sees them for `purpose`: a function of
-    /// the arguments and the seed alone.
+    /// Returns the images A and B of `rows`, [N, 3, side, side] in 0..255, augmented for step `step` and
+    /// `purpose`. They depend only on the arguments and the seed.
     ///
     /// # Errors
-    /// When an image cannot be enlarged.
+    /// Returns an error if an image cannot be enlarged.
     pub(super) fn images(
         &self,
         pairs: &Pairs,
@@ -119,7 +121,7 @@ impl Augmentation {
 mod tests {
     use super::*;
 
-    /// One pair of 16 pixels; B is A with the other colours.
+    /// Returns one pair of 16 pixels; B is A with inverted red and green.
     fn pairs() -> Pairs {
         let a = RgbImage::from_fn(16, 16, |x, y| image::Rgb([x as u8 * 10, y as u8 * 10, 0]));
         let b = RgbImage::from_fn(16, 16, |x, y| image::Rgb([255 - x as u8 * 10, 255 - y as u8 * 10, 0]));
@@ -150,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_hit_and_nonsense_is_refused() {
+    fn shares_are_parsed_and_invalid_values_are_refused() {
         let facades = Augmentation::new(8, "1.25:0.5, 1.5:0.25", 16, 0).expect("sane");
         assert_eq!(facades.enlarge, [(1.25, 0.5), (1.5, 0.25)]);
         for wrong in ["2", "0.5:0.5", "1.2:0.7, 1.5:0.7", "x:y"] {

@@ -1,4 +1,4 @@
-//! Outputs of the networks for the images of a step: each output that a term needs, once.
+//! Outputs of the networks for the images of a step. Each output that a term needs is computed once.
 
 use std::collections::BTreeMap;
 
@@ -9,28 +9,28 @@ use crate::lib::model::{Content, Model};
 use crate::lib::nn::encoder::{Posterior, STYLE_DIM};
 use crate::lib::objective::{Objective, Output, Term};
 
-/// Codes of the images B, and what they are drawn from if the encoder was asked.
+/// Codes of the images B, and the posteriors that they come from if the encoder computed them.
 pub(super) struct Styles {
-    /// [N, 8].
+    /// Style codes, [N, 8].
     pub z: Tensor,
-    /// None of codes that were computed before.
+    /// Posterior of the codes; none if the codes were known before the step.
     pub posterior: Option<Posterior>,
 }
 
-/// Everything that terms are computed of; lists are batch by batch.
+/// Everything that terms are computed from; lists have an entry for each batch.
 pub(super) struct Outputs {
-    /// Of the batches that outputs are made of: both in pair mode, else the first.
+    /// Styles of the batches that outputs are computed for: both in pair mode, otherwise the first.
     pub styles: Vec<Styles>,
-    /// r, shared by both batches.
+    /// Random codes r, shared by both batches.
     pub noise: Tensor,
-    /// Images by kind: of A1 and A2 in this order, so u and v for [`Output::Swap`].
+    /// Images by kind, for A1 and A2 in this order; for [`Output::Swap`], these are u and v.
     pub images: BTreeMap<Output, Vec<Tensor>>,
-    /// Posteriors of v and u, in which the styles of B1 and B2 should be found again.
+    /// Posteriors of v and u, which should contain the styles of B1 and B2.
     pub swapped: Vec<Posterior>,
 }
 
 impl Outputs {
-    /// The outputs with every tensor that depends on a network replaced by what `f` makes of it, in a fixed order.
+    /// Replaces every tensor that depends on a network by the result of `f`, in a fixed order.
     pub(super) fn map(&self, mut f: impl FnMut(&Tensor) -> Tensor) -> Self {
         let posterior = |Posterior { mean, logvar }: &Posterior, f: &mut dyn FnMut(&Tensor) -> Tensor| {
             Posterior { mean: f(mean), logvar: f(logvar) }
@@ -47,7 +47,7 @@ impl Outputs {
         Self { styles, noise: self.noise.shallow_clone(), images, swapped }
     }
 
-    /// The tensors that depend on a network, in the order of [`Self::map`].
+    /// Returns the tensors that depend on a network, in the order of [`Self::map`].
     pub(super) fn tensors(&self) -> Vec<Tensor> {
         let mut all = Vec::new();
         self.map(|tensor| {
@@ -58,7 +58,7 @@ impl Outputs {
     }
 }
 
-/// Returns true if any term is of `output`, or needs it.
+/// Returns true if any term is computed from `output`, or needs it for another output.
 fn needs(objective: &Objective, output: Output) -> bool {
     let of_output = |term: &Term| match term {
         Term::Perceptual | Term::L1 | Term::Mse => output == Output::Reconstruction,
@@ -71,18 +71,18 @@ fn needs(objective: &Objective, output: Output) -> bool {
     any || (output == Output::Swap && needs(objective, Output::Cycle))
 }
 
-/// The code that a posterior stands for while training.
+/// Returns the code that represents a posterior during training.
 fn code(objective: &Objective, posterior: &Posterior) -> Tensor {
     if objective.variational { posterior.draw() } else { posterior.code() }
 }
 
-/// r for `count` images, from libtorch's generator on the CPUs: equal on all devices.
+/// Draws r for `count` images from libtorch's generator on the CPUs, so that it is equal on all devices.
 pub(super) fn noise(model: &Model, count: i64) -> Tensor {
     Tensor::randn([count, STYLE_DIM], (Kind::Float, Device::Cpu)).to_device(model.device())
 }
 
-/// Outputs for `batches` and r; draws codes and dropout from libtorch's generator. `known` are the codes of the
-/// images B of each batch where they are known.
+/// Computes the outputs for `batches` and r. Codes and dropout are drawn from libtorch's generator. `known`
+/// contains the codes of the images B of each batch if they are known.
 pub(super) fn outputs(
     model: &Model,
     objective: &Objective,
@@ -116,7 +116,7 @@ pub(super) fn outputs(
     }
     if needs(objective, Output::Swap) {
         let crossed = decoded(&other);
-        // v carries the style of B1, u that of B2.
+        // v has the style of B1, and u that of B2.
         swapped = crossed.iter().rev().map(|image| model.posterior(image)).collect();
         images.insert(Output::Swap, crossed);
     }

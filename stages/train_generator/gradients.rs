@@ -1,9 +1,9 @@
-//! Computes the losses of a step and all gradients from one forward pass, on two lanes where there are two.
+//! Losses of a step and all their gradients from one forward pass, on one lane or two.
 //!
-//! The forward pass is cut where the generator's outputs are: each lane makes outputs of its part of the images; the
-//! losses are computed of all outputs together, each on whichever lane is free; and each lane takes the gradients at
-//! its own outputs back to encoder and generator. That is the chain rule: results differ from those of one lane by
-//! rounding alone.
+//! The forward pass is cut at the generator's outputs. Each lane computes the outputs for its part of the
+//! images. The losses are computed from all outputs together, each on the next free lane. Then each lane
+//! propagates the gradients at its own outputs back to encoder and generator. By the chain rule, results
+//! differ from those of one lane only by rounding.
 
 use std::collections::BTreeMap;
 
@@ -17,15 +17,16 @@ use crate::lib::objective::{Family, Network, Objective, Optimizer, Output, Term}
 
 /// Losses and gradients of a step, computed before anything is updated.
 pub(super) struct Gradients {
-    /// The terms' values.
+    /// Values of the terms.
     pub values: BTreeMap<Term, Value>,
     /// Total that each optimizer minimised.
     pub totals: Vec<(String, Tensor)>,
-    /// By optimizer and network, for its tensors in order; undefined where no loss depends on a tensor.
+    /// Gradients by optimizer and network, for its tensors in order; undefined where no loss depends on a
+    /// tensor.
     pub by_network: BTreeMap<(String, Network), Vec<Tensor>>,
 }
 
-/// Images that one lane takes.
+/// Images that one lane computes outputs for.
 struct Part {
     batches: Vec<Batch>,
     known: Option<Vec<Tensor>>,
@@ -42,16 +43,16 @@ struct Task {
     outputs: Outputs,
 }
 
-/// Result of a task: values without their graph, and for each optimizer the gradients at the outputs (if it updates
-/// the encoder or the generator) and at its own weights.
+/// Result of a task: the values without their graph, and the gradients of each optimizer. These are at the
+/// outputs, if it updates the encoder or the generator, and at its own weights.
 struct Done {
     share: f64,
     values: BTreeMap<Term, Value>,
     gradients: BTreeMap<String, Vec<Tensor>>,
 }
 
-/// Gradients of `objective` for `batches`; `wanted` are VGG's features of each batch's B where a term compares with
-/// them, `known` the codes of the images B where they are known.
+/// Computes the gradients of `objective` for `batches`. `wanted` contains VGG's features of each batch's B if
+/// a term compares with them, and `known` the codes of the images B if they are known.
 pub(super) fn gradients(
     lanes: &Lanes,
     networks: Networks,
@@ -63,7 +64,7 @@ pub(super) fn gradients(
     let model = networks.model;
     let count = batches[0].rows.len() as i64;
     let noise = noise(model, count);
-    // What is drawn within the networks comes from one stream, and on one thread in one order.
+    // Random numbers within the networks come from one stream, whose order is fixed only on one thread.
     let draws = objective.variational || objective.networks == Family::Bicyclegan;
     let rows = ranges(count, if draws { 1 } else { lanes.count() });
     let parts = rows.iter().map(|rows| Part::new(batches, known.as_deref(), &noise, *rows)).collect();
@@ -148,26 +149,26 @@ impl Task {
     }
 }
 
-/// Rows of a batch: the first, and how many.
+/// Rows of a batch: the first row, and the number of rows.
 type Rows = (i64, i64);
 
 fn narrow(tensor: &Tensor, (start, count): Rows) -> Tensor {
     if tensor.defined() { tensor.narrow(0, start, count) } else { Tensor::new() }
 }
 
-/// Other handles of the same tensors.
+/// Returns other handles of these tensors.
 fn share(tensors: &[Tensor]) -> Vec<Tensor> {
     tensors.iter().map(Tensor::shallow_clone).collect()
 }
 
-/// `count` rows in `parts` parts of about one size; none is empty.
+/// Divides `count` rows into at most `parts` parts of about equal size; none is empty.
 pub(super) fn ranges(count: i64, parts: usize) -> Vec<Rows> {
     let parts = (parts as i64).min(count);
     let start = |part: i64| count * part / parts;
     (0..parts).map(|part| (start(part), start(part + 1) - start(part))).collect()
 }
 
-/// Outputs of all parts as leaves: tensors at which gradients end.
+/// Joins the outputs of all parts into leaves, which are tensors at which gradients end.
 fn joined(made: &[Outputs], noise: &Tensor) -> Outputs {
     let parts: Vec<Vec<Tensor>> = made.iter().map(Outputs::tensors).collect();
     let mut at = 0;
@@ -180,8 +181,8 @@ fn joined(made: &[Outputs], noise: &Tensor) -> Outputs {
     leaves
 }
 
-/// The terms in tasks that take about as long as each other: what goes through VGG, by parts of the images; what each
-/// discriminator judges; and the rest.
+/// Divides the terms into tasks of similar duration: the terms that need VGG, by parts of the images; the
+/// terms of each output that a discriminator judges; and the others.
 fn tasks(
     objective: &Objective,
     batches: &[Batch],
@@ -213,7 +214,7 @@ fn tasks(
     let judged = [Output::Reconstruction, Output::Random, Output::Swap, Output::Cycle];
     let whole = judged.into_iter().map(|output| of_output(Some(output))).chain([those(&real), those(&rest)]);
     let mut whole = whole.filter(|terms| !terms.is_empty()).map(|terms| task(terms, (0, count)));
-    // The first half of a list goes to one lane, the second to the other, until one of them is done.
+    // The first half of the list goes to one lane, and the second half to the other, until one lane is done.
     let mut all = Vec::new();
     for rows in rows.iter().filter(|_| !those(&compared).is_empty()) {
         all.push(task(those(&compared), *rows));
@@ -223,7 +224,8 @@ fn tasks(
     all
 }
 
-/// Gradients at the outputs are asked for by optimizers that update what made them.
+/// Returns the outputs at which an optimizer needs gradients: all if it updates a network that computed them,
+/// else none.
 fn asked<'a>(optimizer: &Optimizer, leaves: &'a [Tensor]) -> &'a [Tensor] {
     if optimizer.updates.iter().any(|network| makes_outputs(*network)) { leaves } else { &[] }
 }
@@ -232,13 +234,14 @@ fn makes_outputs(network: Network) -> bool {
     matches!(network, Network::Encoder | Network::Generator)
 }
 
-/// All tensors that an optimizer updates, network by network.
+/// Returns all tensors that an optimizer updates, network by network.
 fn weights(networks: Networks, optimizer: &Optimizer) -> Vec<Tensor> {
     let all = optimizer.updates.iter().flat_map(|network| networks.model.vars(*network).tensors());
     all.map(Tensor::shallow_clone).collect()
 }
 
-/// Gradients at the weights of encoder and generator, from those at the outputs of one part of the images.
+/// Computes the gradients at the weights of encoder and generator from those at the outputs of one part of
+/// the images.
 fn backward(
     networks: Networks,
     objective: &Objective,
@@ -250,7 +253,7 @@ fn backward(
     for (at, (name, gradients)) in at_outputs.iter().enumerate() {
         let depends =
             outputs.iter().zip(gradients).filter(|(o, gradient)| gradient.defined() && o.requires_grad());
-        // Its gradients at the outputs are those that were found there.
+        // The gradients of this sum at the outputs are the given ones.
         let products: Vec<Tensor> =
             depends.map(|(output, gradient)| (output * gradient).sum(output.kind())).collect();
         if products.is_empty() {
@@ -264,7 +267,7 @@ fn backward(
     found
 }
 
-/// Adds gradients to others, tensor by tensor; one that is undefined adds nothing.
+/// Adds gradients to others, tensor by tensor; an undefined gradient adds nothing.
 fn add(sum: &mut Vec<Tensor>, gradients: Vec<Tensor>) {
     if sum.is_empty() {
         *sum = gradients;
@@ -290,7 +293,7 @@ fn summed_values(done: &[Done]) -> BTreeMap<Term, Value> {
     all
 }
 
-/// By optimizer: gradients at the `leaves` outputs where it asks for them, and at its weights.
+/// Sums the gradients of each optimizer at the `leaves` outputs, if it needs them, and at its weights.
 fn summed_gradients(
     objective: &Objective,
     done: &[Done],

@@ -1,4 +1,4 @@
-//! Images of the next steps, made on a thread of its own while the networks compute.
+//! Images of the next steps, prepared on a separate thread while the networks compute.
 
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -9,12 +9,12 @@ use anyhow::{Context as _, Result};
 
 use super::sampler::{Batch, Sampler};
 
-/// Steps whose images wait to be seen.
+/// Number of steps whose images are prepared in advance.
 const AHEAD: usize = 2;
 
-/// Hands out what a sampler draws, step after step.
+/// Provides the batches of a sampler, step by step.
 pub(super) struct Loader {
-    /// None once it is to end.
+    /// None when the loader ends.
     batches: Option<Receiver<Result<Vec<Batch>>>>,
     thread: Option<JoinHandle<()>>,
     begun: Instant,
@@ -22,23 +22,29 @@ pub(super) struct Loader {
 }
 
 impl Loader {
-    /// Of `steps`, one after the other.
-    #[expect(clippy::disallowed_methods, reason = "how long was waited is told and kept in no artifact")]
+    /// Starts a thread that prepares the batches of `steps` in order.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the waiting time is logged and is not part of an artifact"
+    )]
     pub(super) fn new(sampler: Sampler, steps: Range<u64>) -> Self {
         let (sender, batches) = sync_channel(AHEAD);
         let draw = move || {
-            // Nobody listens any more when a training ends early.
+            // If a training ends early, the receiver is gone.
             let _ = steps.map(|step| sampler.batches(step)).try_for_each(|made| sender.send(made));
         };
         let (batches, thread) = (Some(batches), Some(thread::spawn(draw)));
         Self { batches, thread, begun: Instant::now(), waited: Duration::ZERO }
     }
 
-    /// The images of the next step.
+    /// Returns the images of the next step.
     ///
     /// # Errors
-    /// When an image cannot be enlarged.
-    #[expect(clippy::disallowed_methods, reason = "how long was waited is told and kept in no artifact")]
+    /// Returns an error if an image cannot be enlarged.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the waiting time is logged and is not part of an artifact"
+    )]
     pub(super) fn next(&mut self) -> Result<Vec<Batch>> {
         let asked = Instant::now();
         let batches = self.batches.as_ref().and_then(|batches| batches.recv().ok());
@@ -47,7 +53,7 @@ impl Loader {
         batches
     }
 
-    /// The share of the time since it began that was waited for images.
+    /// Returns the share of the time since the start that was spent waiting for images.
     pub(super) fn waited(&self) -> f64 {
         self.waited.as_secs_f64() / self.begun.elapsed().as_secs_f64().max(f64::MIN_POSITIVE)
     }
@@ -56,7 +62,7 @@ impl Loader {
 impl Drop for Loader {
     fn drop(&mut self) {
         drop(self.batches.take());
-        // Its images must be gone before libtorch is.
+        // The images of the thread must be freed before libtorch is unloaded.
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }

@@ -1,4 +1,4 @@
-//! The terms of an objective, and what each optimizer minimises of them.
+//! Terms of an objective, and the total that each optimizer minimises.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,11 @@ use crate::lib::nn::loss;
 use crate::lib::nn::vgg::Vgg;
 use crate::lib::objective::{GanMean, Kind, Network, Objective, Optimizer, Output, Term};
 
-/// A term's value: a sum over the batches, and over how many.
+/// Value of a term: a sum over batches, and the number of addends.
 pub(super) struct Value {
-    /// Unweighted.
+    /// Unweighted sum.
     pub sum: Tensor,
-    /// Addends.
+    /// Number of addends.
     pub count: usize,
 }
 
@@ -27,31 +27,31 @@ impl Value {
     }
 }
 
-/// The networks that losses are computed with.
+/// Networks that losses are computed with.
 #[derive(Clone, Copy)]
 pub(super) struct Networks<'a> {
-    /// The trained ones.
+    /// Trained networks.
     pub model: &'a Model,
-    /// The network of the perceptual loss.
+    /// Network of the perceptual loss.
     pub vgg: &'a Vgg,
 }
 
-// Lanes read the weights side by side. libtorch allows that: reference counts are atomic, and what autograd keeps at a
-// weight is locked. Nothing writes to a weight before all lanes are done.
+// Lanes read the weights in parallel. libtorch allows that: reference counts are atomic, and autograd's data
+// of a weight are locked. Weights are written only after all lanes are done.
 #[expect(
     unsafe_code,
-    reason = "tch marks no tensor Sync, as some of its methods write through a shared reference"
+    reason = "tch does not mark tensors Sync, because some methods write through a shared reference"
 )]
 unsafe impl Sync for Networks<'_> {}
 
 impl Networks<'_> {
-    /// VGG's features of images, which no gradient goes through.
+    /// Computes VGG's features of images without a graph, so that no gradient passes through them.
     pub(super) fn features(&self, images: &Tensor) -> Vec<Tensor> {
         no_grad(|| self.vgg.taps(images))
     }
 }
 
-/// Values of `terms`; `wanted` are VGG's features of each batch's B.
+/// Computes the values of `terms`; `wanted` contains VGG's features of each batch's B.
 pub(super) fn values(
     Networks { model, vgg }: Networks,
     objective: &Objective,
@@ -107,7 +107,7 @@ pub(super) fn values(
     terms.iter().map(|term| (*term, Value::of(value(*term)))).collect()
 }
 
-/// Logits of all outputs that a term asks for: computed once for generator and discriminator.
+/// Computes the logits of all outputs that a term needs, once for generator and discriminator.
 fn judged(
     model: &Model,
     objective: &Objective,
@@ -124,13 +124,14 @@ fn judged(
     outputs.images.iter().filter(|(output, _)| asked(output)).map(of).collect()
 }
 
-/// Number of addends of a term, where a step takes `batches` and makes outputs of the first `used` of them.
+/// Returns the number of addends of a term, if a step has `batches` and computes outputs for the first `used`
+/// of them.
 pub(super) fn addends(term: Term, batches: usize, used: usize) -> usize {
     if term == Term::SecondReal { batches - 1 } else { used }
 }
 
-/// The factors of an optimizer's terms in what it minimises: their weights, those of a GAN averaged as the objective
-/// says.
+/// Returns the factors of an optimizer's terms in the total that it minimises. These are the weights of the
+/// terms; for GAN terms, they are averaged as the objective declares.
 pub(super) fn factors(
     optimizer: &Optimizer,
     gan_mean: GanMean,
@@ -146,7 +147,7 @@ pub(super) fn factors(
     optimizer.terms.iter().map(factor).collect()
 }
 
-/// Total that an optimizer minimises.
+/// Computes the total that an optimizer minimises.
 pub(super) fn total(optimizer: &Optimizer, gan_mean: GanMean, values: &BTreeMap<Term, Value>) -> Tensor {
     let factors = factors(optimizer, gan_mean, |term| values[&term].count);
     factors.iter().map(|(term, factor)| &values[term].sum * *factor).sum()

@@ -1,4 +1,4 @@
-//! Training of a generator for an objective: encoder, generator and discriminators of one forward pass.
+//! Training of a generator for an objective, with encoder, generator and discriminators in one forward pass.
 
 mod augment;
 mod forward;
@@ -31,8 +31,8 @@ use training::Training;
 /// Runs the stage.
 ///
 /// # Errors
-/// When weights do not fit, the side suits no network, the batch is larger than the set, a warm-up has no
-/// loss, or a loss is no number any more.
+/// Returns an error if weights do not fit, or the networks do not support the images' side. Also returns an
+/// error if the batch is larger than the set, a warm-up has no loss, or a loss becomes NaN.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let (objective, warm_up) = start::objectives(job.input("objective")?, &params)?;

@@ -1,4 +1,4 @@
-//! An Adam for every network that an optimizer of the objective updates.
+//! Adam optimizers: one for every network that an optimizer of the objective updates.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use crate::lib::nn::adam::{Adam, Betas, Update};
 use crate::lib::nn::checkpoint;
 use crate::lib::objective::{Network, Objective};
 
-/// By optimizer and network.
+/// Adam optimizers by the objective's optimizer and network.
 pub(super) struct Optimizers(BTreeMap<(String, Network), Adam>);
 
 impl Optimizers {
-    /// Moments of zero.
+    /// Creates the optimizers with moments of zero.
     pub(super) fn new(model: &Model, objective: &Objective) -> Self {
         let mut adams = BTreeMap::new();
         for (name, optimizer) in &objective.optimizers {
@@ -28,8 +28,8 @@ impl Optimizers {
         Self(adams)
     }
 
-    /// Updates every network by the gradients of one forward pass. `rate` is the factor on the learning rates of what
-    /// updates a network.
+    /// Updates every network by the gradients of one forward pass. `rate` returns the factor on the learning
+    /// rates of a network.
     pub(super) fn update(
         &mut self,
         lanes: &Lanes,
@@ -38,7 +38,7 @@ impl Optimizers {
         gradients: &Gradients,
         rate: impl Fn(Network) -> f64,
     ) {
-        // Two optimizers may update the same tensor: one after the other.
+        // If two optimizers update one tensor, the updates are applied one after the other.
         let mut by_tensor: BTreeMap<String, Vec<Update>> = BTreeMap::new();
         for ((name, network), gradients) in &gradients.by_network {
             let vars = [(prefix(*network), model.vars(*network))];
@@ -61,7 +61,7 @@ impl Optimizers {
         }
     }
 
-    /// Takes the moments from a checkpoint; `updates` were made since they were zero.
+    /// Restores the moments from a checkpoint; `updates` is the number of updates since they were zero.
     pub(super) fn take(&mut self, saved: &BTreeMap<String, Tensor>, updates: u64) {
         for ((name, network), adam) in &mut self.0 {
             checkpoint::restore(&mut adam.state, saved, &checkpoint_prefix(name, *network));

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::lib::nn::compute::Precision;
 
-/// As stage.toml declares them.
+/// Parameters as stage.toml declares them.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Params {

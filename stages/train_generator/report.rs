@@ -1,23 +1,24 @@
 //! Losses and progress of a training, reported to the engine.
 
 use anyhow::Result;
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 
 use super::gradients::Gradients;
 use super::training::Training;
 
 /// Steps between two reports of the losses.
 const REPORT_EVERY: u64 = 20;
-/// A loss above this, or one that is NaN, means that the training has diverged: sane ones are below 1,000.
+/// Threshold above which a loss, like NaN, means that the training has diverged. Usual losses are below
+/// 1,000.
 const LARGEST_LOSS: f64 = 1e6;
 /// Prefix of weighted sums among the losses.
 const TOTAL: &str = "total_";
 
 impl Training {
-    /// Reports the last step.
+    /// Reports the losses and the progress of the last step.
     ///
     /// # Errors
-    /// When a loss is NaN or too large: the training has diverged.
+    /// Returns an error if a loss is NaN or too large: the training has diverged.
     pub(super) fn report(&self, job: &Job, found: Gradients) -> Result<()> {
         let reported = self.step.is_multiple_of(REPORT_EVERY) || self.step == self.steps.last;
         let terms = found.values.iter();
@@ -42,7 +43,8 @@ impl Training {
 
 fn diverged(job: &Job, name: &str, value: f64, step: u64) -> anyhow::Error {
     let scratch = job.request.scratch.display();
-    let help =
-        format!("set the stage's rates lower, which begins anew; checkpoints from before are in {scratch}");
-    refusal(format!("training diverged: the loss {name} is {value} at step {step}"), help)
+    let help = format!(
+        "set the learning rates lower, which restarts the training; older checkpoints are in {scratch}"
+    );
+    user_error(format!("training diverged: the loss {name} is {value} at step {step}"), help)
 }

@@ -1,4 +1,4 @@
-//! The images of a step.
+//! Images of a step.
 
 use anyhow::Result;
 use tch::{Device, Tensor};
@@ -9,33 +9,33 @@ use crate::lib::data::{Pairs, batch_rows, normalised};
 /// Purposes of the draws of the first and the second batch.
 const PURPOSES: [[&str; 2]; 2] = [["epoch", "augmentation"], ["second epoch", "second augmentation"]];
 
-/// Images that are seen together.
+/// Images that a step processes together.
 pub(super) struct Batch {
-    /// Their rows among the training images.
+    /// Rows of the images among the training images.
     pub rows: Vec<i64>,
     /// Contents, [N, 3, H, W] in [-1, 1].
     pub a: Tensor,
-    /// Styles, the same.
+    /// Styles, [N, 3, H, W] in [-1, 1].
     pub b: Tensor,
 }
 
 impl Batch {
-    /// The images of `count` rows from row `start` on.
+    /// Returns the images of `count` rows from row `start` on.
     pub(super) fn narrow(&self, (start, count): (i64, i64)) -> Self {
         let rows = &self.rows[start as usize..(start + count) as usize];
         Self { rows: rows.to_vec(), a: self.a.narrow(0, start, count), b: self.b.narrow(0, start, count) }
     }
 }
 
-/// Draws images: a function of the step alone, so that any step can be repeated.
+/// Draws images. They depend only on the step, so that any step can be repeated.
 pub(super) struct Sampler {
-    /// The training images.
+    /// Training images.
     pub pairs: Pairs,
     /// Augmentation of the images.
     pub augmentation: Augmentation,
-    /// Images a batch.
+    /// Number of images per batch.
     pub batch: usize,
-    /// Of all draws.
+    /// Seed of all draws.
     pub seed: i64,
     /// True if there is a second batch, shuffled independently.
     pub two: bool,
@@ -44,10 +44,10 @@ pub(super) struct Sampler {
 }
 
 impl Sampler {
-    /// The batch, or both, of step `step`.
+    /// Returns the batch, or both batches, of step `step`.
     ///
     /// # Errors
-    /// When an image cannot be enlarged.
+    /// Returns an error if an image cannot be enlarged.
     pub(super) fn batches(&self, step: u64) -> Result<Vec<Batch>> {
         let purposes = PURPOSES.iter().take(if self.two { 2 } else { 1 });
         let batch = |[order, variation]: &[&str; 2]| {

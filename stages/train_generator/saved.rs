@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::training::Training;
 use super::watch::Watch;
 use crate::lib::model::{AVERAGED, prefix};
-use crate::lib::nn::checkpoint::{self, Course, State};
+use crate::lib::nn::checkpoint::{self, State, TrainingConfig};
 use crate::lib::nn::schedule::Schedule;
 use crate::lib::objective::Network;
 
@@ -18,7 +18,7 @@ impl Training {
     /// Continues from the last checkpoint of the same network and schedule, if there is one.
     ///
     /// # Errors
-    /// When a checkpoint is damaged.
+    /// Returns an error if a checkpoint is damaged.
     pub(super) fn resume(&mut self, job: &Job) -> Result<()> {
         let agrees = |step: u64, course: &Value| {
             let other = Schedule::deserialize(course);
@@ -37,23 +37,24 @@ impl Training {
         Ok(())
     }
 
-    /// Looks at the held-out images and writes a checkpoint; returns the best one so far, if held-out images can be read.
+    /// Evaluates the held-out images and writes a checkpoint. Returns the best checkpoint so far if held-out
+    /// images can be read.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// Returns an error if the checkpoint cannot be written.
     pub(super) fn save(&self, job: &Job) -> Result<Option<PathBuf>> {
         let look = |watch: &Watch| watch.look(job, self.step, &self.shadows, &self.vgg);
         let loss = self.watch.as_ref().map(|watch| self.lanes.with_all_cpus(|| look(watch))).transpose();
         let loss = loss.unwrap_or_else(|error| {
-            job.warn(format!("held-out images cannot be shown: {error:#}"));
+            job.warn(format!("held-out images cannot be evaluated: {error:#}"));
             None
         });
         checkpoint::save(job, self.step, &self.state(), &self.course()?, loss)
     }
 
-    /// Properties that a checkpoint must share with the training that resumes from it.
-    fn course(&self) -> Result<Course> {
-        Ok(Course {
+    /// Returns the properties that a checkpoint must share with the training that resumes from it.
+    fn course(&self) -> Result<TrainingConfig> {
+        Ok(TrainingConfig {
             terms: serde_json::to_value(&self.schedule)?,
             network: serde_json::to_value(&self.model.spec)?,
             milestone: self.schedule.constant_until() / self.params.batch as u64 + 1,
@@ -61,7 +62,7 @@ impl Training {
         })
     }
 
-    /// Everything that the next step depends on.
+    /// Returns everything that the next step depends on.
     fn state(&self) -> State {
         let mut all = self.model.tensors();
         self.optimizers.put(&mut all);

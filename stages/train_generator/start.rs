@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 
 use super::params::Params;
 use crate::lib::data::Pairs;
@@ -12,10 +12,11 @@ use crate::lib::nn::compute::Compute;
 use crate::lib::nn::{bicyclegan, discriminator, file};
 use crate::lib::objective::{Family, Network, Objective, Start, Term};
 
-/// The objective with the stage's weights, and that of the warm-up: the squared error alone.
+/// Reads the objective with the stage's weights, and derives that of the warm-up, which has only the squared
+/// error.
 ///
 /// # Errors
-/// When the file is none, or a warm-up has no loss.
+/// Returns an error if the file is not a valid objective, or a warm-up has no loss.
 pub(super) fn objectives(path: &Path, params: &Params) -> Result<(Objective, Objective)> {
     let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut objective: Objective = serde_json::from_slice(&text)
@@ -40,18 +41,18 @@ pub(super) fn objectives(path: &Path, params: &Params) -> Result<(Objective, Obj
         .for_each(|optimizer| optimizer.terms.retain(|term, _| *term == Term::Mse));
     warm_up.optimizers.retain(|_, optimizer| !optimizer.terms.is_empty());
     if params.warmup_kimg > 0.0 && warm_up.optimizers.is_empty() {
-        return Err(refusal(
-            format!("warmup_kimg = {} without a loss to warm up with", params.warmup_kimg),
-            "set the same stage's w_mse above 0, or its warmup_kimg to 0; w_mse goes with terms perceptual, l1 or mse",
+        return Err(user_error(
+            format!("warmup_kimg = {} has no loss to warm up with", params.warmup_kimg),
+            "set w_mse above 0, or warmup_kimg to 0; w_mse needs one of the terms perceptual, l1 and mse",
         ));
     }
     Ok((objective, warm_up))
 }
 
-/// The networks with their weights, and the step that they have come to.
+/// Creates the networks with their initial weights, and returns the step up to which these are trained.
 ///
 /// # Errors
-/// When the side is too small for the discriminators, weights are missing, or do not fit.
+/// Returns an error if the side is too small for the discriminators, or weights are missing or do not fit.
 pub(super) fn model(
     job: &Job,
     params: &Params,
@@ -63,20 +64,20 @@ pub(super) fn model(
     let generator = job.optional("generator").map(Trained::load).transpose()?;
     let encoder = encoder.transpose()?;
     if encoder.is_none() && generator.is_none() && objective.encoder == Start::Pretrained {
-        return Err(refusal(
-            "the objective starts from a pre-trained encoder, and none is wired",
-            "wire the stage's input `encoder` to train_encoder.model, or take an objective whose encoder starts from scratch",
+        return Err(user_error(
+            "the objective starts from a pre-trained encoder, but none is wired",
+            "wire the input `encoder` to train_encoder.model, or use an objective with encoder = \"scratch\"",
         ));
     }
     if encoder.is_some() && objective.encoder == Start::Scratch {
-        return Err(refusal(
-            "the objective's encoder starts from scratch, and a pre-trained one is wired",
-            "leave the stage's input `encoder` out, or take an objective that says encoder = \"pretrained\"",
+        return Err(user_error(
+            "the objective's encoder starts from scratch, but a pre-trained one is wired",
+            "remove the input `encoder`, or use an objective with encoder = \"pretrained\"",
         ));
     }
     let nf_e = match (&encoder, &generator) {
         (Some((_, config)), _) => {
-            config["nf"].as_i64().context("the encoder's weights do not say their width")?
+            config["nf"].as_i64().context("the encoder's weights do not contain their width")?
         }
         (None, Some(trained)) => trained.spec.nf_e,
         (None, None) => params.encoder_nf,
@@ -107,15 +108,15 @@ fn scales(params: &Params, objective: &Objective, side: i64) -> Result<usize> {
     if allowed {
         return Ok(scales);
     }
-    Err(refusal(
-        format!("images of side {side} are too small for {scales} scales of a discriminator"),
+    Err(user_error(
+        format!("images of side {side} are too small for a discriminator with {scales} scales"),
         "set the stage's scales lower, or pair_images.side higher",
     ))
 }
 
-/// Refuses a generator whose networks are built otherwise.
+/// Checks that the networks of a generator have the same structure.
 fn check_same(trained: &Spec, wanted: &Spec, other_encoder: bool) -> Result<()> {
-    // An encoder of its own may have its own width; whether codes are drawn is no matter of weights.
+    // A separate encoder may have another width, and `variational` does not affect the weights.
     let of = |spec: &Spec| {
         let nf_e = if other_encoder { 0 } else { spec.nf_e };
         serde_json::to_value(Spec { nf_e, variational: false, ..spec.clone() })
@@ -127,33 +128,34 @@ fn check_same(trained: &Spec, wanted: &Spec, other_encoder: bool) -> Result<()> 
     if named.is_empty() {
         return Ok(());
     }
-    Err(refusal(
-        format!("the networks of the input `generator` are others: {}", named.join("; ")),
-        "train it for the same networks, with the same widths and scales",
+    Err(user_error(
+        format!("the networks of the input `generator` differ: {}", named.join("; ")),
+        "train the generator with equal networks, widths and scales",
     ))
 }
 
-/// Refuses a batch that is larger than the set, a schedule that ends before it falls, and less than one step.
+/// Checks that the batch is not larger than the set, that the schedule ends after its fixed part, and that
+/// there is at least one step.
 ///
 /// # Errors
-/// When it is so.
+/// Returns an error if one of these conditions is not met.
 pub(super) fn check(params: &Params, pairs: &Pairs) -> Result<()> {
     let Params { batch, fixed_kimg, total_kimg, stop_kimg, .. } = params;
     if *batch > pairs.len() {
-        return Err(refusal(
+        return Err(user_error(
             format!("batch = {batch} is larger than the training set of {}", pairs.len()),
             "set the stage's batch lower, or use more frames",
         ));
     }
     if fixed_kimg > total_kimg {
-        return Err(refusal(
-            format!("fixed_kimg = {fixed_kimg} lies behind the schedule's end, total_kimg = {total_kimg}"),
+        return Err(user_error(
+            format!("fixed_kimg = {fixed_kimg} is after the end of the schedule, total_kimg = {total_kimg}"),
             "set the stage's total_kimg higher, or its fixed_kimg lower",
         ));
     }
     if stop_kimg * 1000.0 < *batch as f64 / 2.0 {
-        return Err(refusal(
-            format!("stop_kimg = {stop_kimg} is not one step of {batch} images"),
+        return Err(user_error(
+            format!("stop_kimg = {stop_kimg} is less than one step of {batch} images"),
             "set the stage's stop_kimg higher, or its batch lower",
         ));
     }

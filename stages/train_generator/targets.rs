@@ -1,4 +1,4 @@
-//! VGG features of the training images B: what the perceptual loss compares with.
+//! VGG features of the training images B, with which the perceptual loss compares.
 
 use std::cell::{OnceCell, RefCell};
 
@@ -9,35 +9,36 @@ use super::lanes::Lanes;
 use super::losses::Networks;
 use super::sampler::Batch;
 
-/// Features of all images are kept where they take no more than this; computing them anew is a
-/// third of the network's cost in a step.
+/// Largest memory for the features of all images. If they need more, they are computed again in each step,
+/// which is a third of the network's cost in a step.
 const MOST_BYTES: usize = 2 << 30;
 
-/// Features by image, each computed when it is first asked for.
+/// Features by image, which are computed when they are first needed.
 pub(super) struct Targets {
     kept: Option<Kept>,
 }
 
 struct Kept {
     count: i64,
-    /// Of all images, [count, H, W, C], with those that are not `known` undefined; none if they do not fit.
+    /// Features of all images, [count, H, W, C], arbitrary for images that are not `known`; none if they do
+    /// not fit.
     taps: OnceCell<Option<Vec<Tensor>>>,
     known: RefCell<Vec<bool>>,
 }
 
 impl Targets {
-    /// Features that are computed each time: of images that are never seen twice alike.
+    /// Features that are computed each time, for images that are augmented differently each time.
     pub(super) fn fleeting() -> Self {
         Self { kept: None }
     }
 
-    /// Features of `count` images, kept if they fit.
+    /// Features of `count` images, which are kept if they fit.
     pub(super) fn kept(count: usize) -> Self {
         let known = RefCell::new(vec![false; count]);
         Self { kept: Some(Kept { count: count as i64, taps: OnceCell::new(), known }) }
     }
 
-    /// Features of a batch's images B.
+    /// Returns the features of a batch's images B.
     pub(super) fn of(&self, lanes: &Lanes, networks: Networks, batch: &Batch) -> Vec<Tensor> {
         let of = |images: Tensor| networks.features(&images);
         let kept = self.kept.as_ref().and_then(|kept| {
@@ -55,7 +56,8 @@ impl Targets {
             return (0..found[0].len()).map(joined).collect();
         };
         let new = kept.unknown(batch);
-        // One by one, so that no image's features depend on which others are seen with it.
+        // Images are processed one by one, so that their features do not depend on the other images of a
+        // batch.
         let images = new.iter().map(|(at, _)| batch.b.narrow(0, *at, 1)).collect();
         for ((_, row), found) in new.iter().zip(lanes.map(images, of)) {
             let found = found.into_iter().map(|tap| tap.permute([0, 2, 3, 1]));
@@ -67,14 +69,15 @@ impl Targets {
 }
 
 impl Kept {
-    /// Images of a batch that were never seen, by their places in the batch and among all; from now on they are known.
+    /// Returns the images of a batch that are not known, by their positions in the batch and among all
+    /// images, and marks them as known.
     fn unknown(&self, batch: &Batch) -> Vec<(i64, i64)> {
         let mut known = self.known.borrow_mut();
         let all = (0..).zip(batch.rows.iter().copied());
         all.filter(|(_, row)| !std::mem::replace(&mut known[*row as usize], true)).collect()
     }
 
-    /// Room for the features of all images, as large as those of the `first`, if they fit.
+    /// Allocates the features of all images, sized like those of the `first`, if they fit.
     fn room(&self, first: impl FnOnce() -> Vec<Tensor>) -> Option<&Vec<Tensor>> {
         let make = || {
             let first = first();

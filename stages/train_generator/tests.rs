@@ -1,4 +1,4 @@
-//! Losses and updates of one step, for every objective.
+//! Tests of the losses and updates of one step, for every objective.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ use crate::lib::objective::{GanMean, Network, Objective, Output, Start, Term};
 const SIDE: i64 = 32;
 const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
 
-/// VGG with random weights, some of whose activations live.
+/// Returns a VGG with random weights, scaled so that activations do not vanish.
 fn vgg() -> Vgg {
     tch::manual_seed(5);
     let mut tensors = BTreeMap::new();
@@ -82,7 +82,7 @@ fn codes_that_are_known_give_the_gradients_of_codes_that_are_computed() {
         }
         let model = model(&objective);
         tch::manual_seed(13);
-        // Three images make parts of two sizes.
+        // Three images form parts of two sizes.
         let image = || Tensor::rand([3, 3, SIDE, SIDE], FLOAT) * 2.0 - 1.0;
         let batches: Vec<Batch> =
             (0..2).map(|_| Batch { rows: vec![0, 1, 2], a: image(), b: image() }).collect();
@@ -131,7 +131,7 @@ fn gradients_on_two_lanes_are_those_of_the_totals() {
                         length += square(wanted);
                     }
                 }
-                // VGG rounds otherwise where it sees one image at a time, and a ReLU or a maximum may tip over.
+                // VGG rounds differently with one image at a time, and a ReLU or a maximum may switch.
                 assert!(
                     apart.sqrt() <= 1e-3 * length.sqrt(),
                     "{name}: {of}, {network:?}: {apart} of {length}"
@@ -169,7 +169,7 @@ fn each_network_is_changed_by_the_optimizers_that_list_it_alone() {
     let vgg = vgg();
     for (name, objective) in all(|_| false) {
         for (of, optimizer) in &objective.optimizers {
-            // The others rest, and what they would have asked of the discriminator too.
+            // The other optimizers are removed, and with them their terms.
             let alone =
                 Objective { optimizers: [(of.clone(), optimizer.clone())].into(), ..objective.clone() };
             assert_eq!(changed_within(&objective, &alone, &vgg), optimizer.updates, "{name}: {of}");
@@ -177,7 +177,7 @@ fn each_network_is_changed_by_the_optimizers_that_list_it_alone() {
     }
 }
 
-/// Networks that `alone` changes of a model that is built for `objective`.
+/// Networks of a model built for `objective` that `alone` changes.
 fn changed_within(objective: &Objective, alone: &Objective, vgg: &Vgg) -> BTreeSet<Network> {
     let model = model(objective);
     let copies = |network| model.vars(network).copies();
@@ -192,13 +192,14 @@ fn gradients_flow_through_a_frozen_encoder_into_the_generator() {
     let vgg = vgg();
     let frozen = all(|objective| objective.encoder == Start::Pretrained);
     let mut objective = frozen["step_v1"].clone();
-    // Nothing but the codes that E finds again.
+    // Only the reconstruction of swapped codes remains.
     objective.optimizers.retain(|name, _| name == "g2");
     objective.optimizers.values_mut().for_each(|g2| g2.terms.retain(|term, _| *term == Term::SwapCode));
     assert_eq!(changed(&objective, &vgg), [Network::Generator].into());
 }
 
-/// Loss that each optimizer minimises, by the formulas of the objectives: all terms are sums over the batches.
+/// Loss that each optimizer minimises, by the formulas of the objectives: all terms are sums over the
+/// batches.
 #[test]
 fn totals_are_those_of_the_formulas() {
     let vgg = vgg();
@@ -221,7 +222,7 @@ fn totals_are_those_of_the_formulas() {
             near(found("second_discriminator"), v(SecondReal) + v(FakeRandom), "D2");
             continue;
         }
-        // S of one batch or two, each with the constant zero.
+        // S is the sum over one batch or two, averaged together with a constant zero.
         let direct = if objective.crosses() { 3.0 } else { 2.0 };
         let mut g = 0.02 * v(Perceptual) + v(GanReconstruction) / direct;
         for (term, weight) in [(Cycle, 0.02), (Kl, 0.01), (CodeL2, 0.01)] {
@@ -238,7 +239,7 @@ fn totals_are_those_of_the_formulas() {
         if g2 > 0.0 {
             near(found("g2"), g2, "loss_G2");
         }
-        // One fake or two, of one batch or two, and the zero.
+        // One fake or two, of one batch or two, are averaged with the zero.
         let of_fakes = (direct - 1.0) * if g2 > 0.0 { 2.0 } else { 1.0 } + 1.0;
         near(found("d"), v(Real) / direct + fakes / of_fakes, "loss_D");
     }
@@ -261,7 +262,7 @@ fn gan_terms_are_averaged_with_a_zero_unless_they_are_summed() {
 }
 
 #[test]
-fn swaps_and_cycles_bring_the_styles_where_the_method_says() {
+fn swaps_and_cycles_use_the_styles_that_the_method_prescribes() {
     let objective = &all(|_| false)["step_v1"];
     let (model, vgg) = (model(objective), vgg());
     let (outputs, values) = forward(&model, objective, &vgg);
@@ -284,7 +285,7 @@ fn a_variational_encoder_draws_its_codes_and_is_compared_by_its_mean() {
     let (model, vgg) = (model(objective), vgg());
     let (outputs, values) = forward(&model, objective, &vgg);
     let styles = &outputs.styles[0];
-    let posterior = styles.posterior.as_ref().expect("asked");
+    let posterior = styles.posterior.as_ref().expect("a posterior");
     assert_ne!(styles.z, posterior.code());
     let apart = |image: &Tensor| {
         let mean = model.posterior(image).mean;
@@ -307,6 +308,6 @@ fn two_lanes_update_the_tensors_of_two_optimizers_as_one_lane_does() {
     };
     let both =
         |network: &Network| objective.optimizers.values().filter(|o| o.updates.contains(network)).count();
-    assert_eq!(both(&Network::Generator), 2, "else the order does not matter");
+    assert_eq!(both(&Network::Generator), 2, "with one optimizer, the order does not matter");
     assert_eq!(updated(&Lanes::new(Device::Cpu, 2).expect("threads")), updated(&Lanes::one()));
 }

@@ -1,4 +1,4 @@
-//! Training: what it is made of, and one step of it.
+//! State of a training, and one step of it.
 
 use anyhow::Result;
 use callsheet_worker::Job;
@@ -16,7 +16,7 @@ use super::start;
 use super::targets::Targets;
 use super::watch::Watch;
 use crate::lib::data::Pairs;
-use crate::lib::model::{Model, Shadows};
+use crate::lib::model::{EmaWeights, Model};
 use crate::lib::nn::compute::Compute;
 use crate::lib::nn::schedule::Schedule;
 use crate::lib::nn::vars::{ema_pairs, update_ema};
@@ -24,7 +24,7 @@ use crate::lib::nn::vgg::Vgg;
 use crate::lib::objective::{Network, Objective, Term};
 use crate::lib::random::torch_seed;
 
-/// Images that go through the frozen encoder together.
+/// Number of images that go through the frozen encoder together.
 const ENCODED: i64 = 16;
 
 /// Networks with their optimizers, and everything else that a step needs.
@@ -38,22 +38,22 @@ pub(super) struct Training {
     pub(super) model: Model,
     pub(super) optimizers: Optimizers,
     /// Moving averages of the weights.
-    pub(super) shadows: Shadows,
+    pub(super) shadows: EmaWeights,
     targets: Targets,
-    /// Codes of all training images; none unless the encoder is frozen and images are never changed.
+    /// Codes of all training images; none unless the encoder is frozen and images are not augmented.
     known: Option<Tensor>,
     /// None if the held-out images cannot be read.
     pub(super) watch: Option<Watch>,
     pub(super) schedule: Schedule,
     pub(super) lanes: Lanes,
     pub(super) steps: Steps,
-    /// Steps done, those of the generator that this training began with included.
+    /// Number of steps done, including those of the initial generator.
     pub(super) step: u64,
 }
 
-/// Steps at which something changes.
+/// Steps at which the phases of a training begin and end.
 pub(super) struct Steps {
-    /// Steps that the initial weights have had.
+    /// Number of steps for which the initial weights were trained.
     pub(super) first: u64,
     /// Last step of the warm-up.
     pub(super) warm: u64,
@@ -62,10 +62,10 @@ pub(super) struct Steps {
 }
 
 impl Training {
-    /// Sets up a training; nothing is trained yet.
+    /// Sets up a training without training a step.
     ///
     /// # Errors
-    /// When weights do not fit, or the device is missing.
+    /// Returns an error if weights do not fit, or the device is missing.
     pub(super) fn new(
         job: &Job,
         params: Params,
@@ -84,7 +84,7 @@ impl Training {
         let held_out = job.input("pairs")?;
         let watch = Watch::new(held_out, params.held_out, augmentation.side, &model, compute);
         let watch = watch.unwrap_or_else(|error| {
-            job.warn(format!("held-out images are not looked at: {error:#}"));
+            job.warn(format!("held-out images are not evaluated: {error:#}"));
             None
         });
         let after = |kimg: f64| first.saturating_add((kimg * 1000.0 / params.batch as f64).round() as u64);
@@ -110,19 +110,19 @@ impl Training {
         })
     }
 
-    /// Images seen after so many steps.
+    /// Returns the number of images seen after `steps`.
     pub(super) fn images(&self, steps: u64) -> u64 {
         steps.saturating_mul(self.params.batch as u64)
     }
 
-    /// Trains one step; returns its losses.
+    /// Trains one step. Returns its losses and gradients.
     ///
     /// # Errors
-    /// When images cannot be read.
+    /// Returns an error if images cannot be read.
     pub(super) fn train(&mut self, loader: &mut Loader) -> Result<Gradients> {
         if self.step == self.steps.warm {
-            // The squared error's gradients are of another size than those of all terms: with their
-            // second moments the next dozens of updates would be several times too large.
+            // The gradients of the squared error differ in size from those of all terms. With their second
+            // moments, the next dozens of updates would be several times too large.
             self.optimizers = Optimizers::new(&self.model, &self.objective);
         }
         let now = if self.step < self.steps.warm { &self.warm_up } else { &self.objective };
@@ -152,7 +152,7 @@ impl Training {
 }
 
 impl Params {
-    /// Factor on the learning rates of what updates a network.
+    /// Factor on the learning rates of the optimizers that update a network.
     fn rate(&self, network: Network) -> f64 {
         match network {
             Network::Generator => self.generator_rate,

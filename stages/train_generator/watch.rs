@@ -1,4 +1,4 @@
-//! Held-out images during a training, reconstructed by the averaged networks.
+//! Evaluation on held-out images during a training, with the averaged networks.
 
 use std::cell::RefCell;
 use std::fs;
@@ -10,7 +10,7 @@ use tch::{Tensor, no_grad};
 
 use crate::lib::data::{Pairs, centre, normalised, to_picture};
 use crate::lib::metrics::psnr;
-use crate::lib::model::{Model, Shadows};
+use crate::lib::model::{EmaWeights, Model};
 use crate::lib::nn::compute::Compute;
 use crate::lib::nn::loss;
 use crate::lib::nn::vgg::Vgg;
@@ -18,22 +18,23 @@ use crate::lib::picture::{encode_png, montage};
 
 /// Rows and columns of a grid of samples.
 const GRID: usize = 4;
-/// Images that go through a network together.
+/// Number of images that go through a network together.
 const BATCH: i64 = 4;
 
-/// Held-out images, and networks to take averages in.
+/// Held-out images, and networks for the averaged weights.
 pub(super) struct Watch {
     val: Pairs,
     model: Model,
-    /// The last grid.
+    /// Path of the last grid.
     shown: RefCell<Option<PathBuf>>,
 }
 
 impl Watch {
-    /// `count` images of the split val, `crop` pixels of each; none if there is no such image.
+    /// Reads up to `count` images of the split `val`, and crops each to `crop` pixels. Returns none if there
+    /// are no images.
     ///
     /// # Errors
-    /// When an image is unreadable, or of a side that the networks do not take.
+    /// Returns an error if an image cannot be read, or the networks do not support its side.
     pub(super) fn new(
         pairs: &Path,
         count: usize,
@@ -47,11 +48,12 @@ impl Watch {
         Ok(Some(Self { val, model: Model::new(&like.spec, compute), shown: RefCell::default() }))
     }
 
-    /// Tells how well averages remake the images and shows a grid; returns the mean perceptual loss.
+    /// Reports how well the averaged networks reconstruct the images, and shows a grid. Returns the mean
+    /// perceptual loss.
     ///
     /// # Errors
-    /// When the picture cannot be written.
-    pub(super) fn look(&self, job: &Job, step: u64, shadows: &Shadows, vgg: &Vgg) -> Result<f64> {
+    /// Returns an error if the picture cannot be written.
+    pub(super) fn look(&self, job: &Job, step: u64, shadows: &EmaWeights, vgg: &Vgg) -> Result<f64> {
         self.model.take(shadows)?;
         let codes = self.model.codes(&self.val.b, BATCH)?;
         let outputs = self.model.outputs(&self.val.a, &codes, BATCH);
@@ -64,7 +66,7 @@ impl Watch {
         });
         let perceptual = losses.sum::<f64>() / self.val.len() as f64;
         job.metric("held_out/perceptual", step, perceptual);
-        // An image that is remade exactly has no finite one.
+        // An image that is reconstructed exactly has an infinite PSNR.
         let finite: Vec<f64> = psnrs.into_iter().filter(|psnr| psnr.is_finite()).collect();
         if !finite.is_empty() {
             job.metric("held_out/psnr", step, finite.iter().sum::<f64>() / finite.len() as f64);
@@ -73,7 +75,8 @@ impl Watch {
         Ok(perceptual)
     }
 
-    /// Shows a grid: below the styles B that are above, the content A at the left of each row in these styles.
+    /// Shows a grid. The first row contains the styles B; each other row contains a content A and its outputs
+    /// in these styles.
     fn show(&self, job: &Job, step: u64, codes: &Tensor) -> Result<()> {
         let count = self.val.len().min(GRID);
         let image = |images: &Tensor, n: usize| to_picture(&images.get(n as i64));
@@ -89,7 +92,7 @@ impl Watch {
         let path = job.request.scratch.join(format!("samples-{step:09}.png"));
         fs::write(&path, encode_png(&montage(&rows))?)?;
         if let Some(old) = self.shown.replace(Some(path.clone())) {
-            // The engine copied it when it was shown, a checkpoint ago.
+            // The engine copied this file when it was shown, a checkpoint ago.
             let _ = fs::remove_file(old);
         }
         job.image("samples", step, &path);

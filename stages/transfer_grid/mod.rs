@@ -1,4 +1,4 @@
-//! Every style on every content.
+//! Grid of all combinations of content images and styles.
 
 use std::iter;
 
@@ -21,7 +21,7 @@ struct Params {
 /// Runs the stage.
 ///
 /// # Errors
-/// When the model is damaged, or there is no validation image.
+/// Returns an error if the model is damaged, or there is no validation image.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let model = Model::averaged(job.input("model")?)?;

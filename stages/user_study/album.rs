@@ -1,33 +1,33 @@
-//! The pictures of the page: each once, as a data URI.
+//! Pictures of the page, each contained once as a data URI.
 
 use std::collections::HashMap;
 
 use anyhow::Result;
-use callsheet_figures::inline::data_uri;
+use callsheet_figures::data_uri::data_uri;
 use image::RgbImage;
 use rand::seq::SliceRandom;
 
 use crate::lib::picture::{content_digest, encode_png, within};
 use crate::lib::random::stream;
 
-/// The pictures of the page.
+/// Pictures of the page.
 pub(super) struct Album {
-    /// Longest side in pixels; 0 is without bound.
+    /// Longest side in pixels; 0 is unlimited.
     side: u32,
     uris: Vec<String>,
     known: HashMap<String, usize>,
 }
 
 impl Album {
-    /// Nothing is in it yet.
+    /// Creates an empty album.
     pub(super) fn new(side: u32) -> Self {
         Self { side, uris: Vec::new(), known: HashMap::new() }
     }
 
-    /// Positions of pictures, which are reduced if they are larger than the page shows.
+    /// Adds pictures, which are reduced if they exceed the longest side. Returns their positions.
     ///
     /// # Errors
-    /// When a picture is empty.
+    /// Returns an error if a picture is empty.
     pub(super) fn add(&mut self, pictures: Vec<RgbImage>) -> Result<Vec<usize>> {
         pictures.into_iter().map(|picture| self.put(picture)).collect()
     }
@@ -38,19 +38,19 @@ impl Album {
         if let Some(at) = self.known.get(&digest) {
             return Ok(*at);
         }
-        // Without loss: artefacts are what people look for.
+        // The encoding is lossless, because participants look for artefacts.
         self.uris.push(data_uri("image/png", &encode_png(&picture)?));
         self.known.insert(digest, self.uris.len() - 1);
         Ok(self.uris.len() - 1)
     }
 
-    /// Them all, in the order of their positions.
+    /// Returns all pictures as data URIs, in the order of their positions.
     pub(super) fn uris(&self) -> &[String] {
         &self.uris
     }
 }
 
-/// A picture's pixels in random order: its colours, and nothing to see.
+/// Puts a picture's pixels in random order, which keeps its colours but not its content.
 pub(super) fn scrambled(picture: &RgbImage, seed: i64, index: usize) -> RgbImage {
     let mut pixels: Vec<_> = picture.pixels().copied().collect();
     pixels.shuffle(&mut stream(seed, "noise", index as u64));
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_the_same_is_taken_once_and_what_is_large_is_reduced() {
+    fn equal_pictures_are_stored_once_and_large_ones_are_reduced() {
         let mut album = Album::new(6);
         assert_eq!(album.add(vec![picture(0), picture(1), picture(0)]).expect("added"), [0, 1, 0]);
         assert_eq!(album.uris().len(), 2);

@@ -11,15 +11,15 @@ use crate::lib::random::stream;
 pub(super) struct Planned {
     /// Position of the scene.
     pub scene: usize,
-    /// Methods whose outputs stand on the left and on the right.
+    /// Methods whose outputs are shown on the left and on the right.
     pub makers: [usize; 2],
-    /// Its purpose.
+    /// Purpose of the question.
     pub purpose: Purpose,
 }
 
-/// The questions of a study in the order of their ids. Maker 0 is ours, the other `methods` - 1 follow, then what is
-/// real and what is noise. Each of the others is shown beside ours in the first `scenes` scenes, what is real beside
-/// noise in the `checks` that come after them.
+/// Returns the questions of a study in the order of their ids. Maker 0 is `ours`. The other `methods` - 1
+/// follow, and then one for real images and one for noise. In the first `scenes` scenes, each other method is
+/// compared with `ours`. In the `checks` scenes after them, real images are compared with noise.
 pub(super) fn planned(methods: usize, scenes: usize, checks: usize, seed: i64) -> Vec<Planned> {
     let question = |scene, [this, that]: [usize; 2], side, purpose: fn(Side) -> Purpose| {
         let makers = if side == Side::Left { [this, that] } else { [that, this] };
@@ -37,7 +37,7 @@ pub(super) fn planned(methods: usize, scenes: usize, checks: usize, seed: i64) -
     questions
 }
 
-/// As often left as right; of an odd number, once more what `turn` says.
+/// Draws sides, as often left as right. If `count` is odd, `turn` determines the side that occurs more often.
 fn sides(count: usize, turn: usize, seed: i64) -> Vec<Side> {
     let both = [Side::Left, Side::Right];
     let mut sides: Vec<Side> = both.into_iter().cycle().skip(turn % 2).take(count).collect();
@@ -45,7 +45,7 @@ fn sides(count: usize, turn: usize, seed: i64) -> Vec<Side> {
     sides
 }
 
-/// A letter for each of `count` makers, in random order.
+/// Returns a letter for each of `count` makers, in random order.
 pub(super) fn letters(count: usize, seed: i64) -> Vec<String> {
     let mut letters: Vec<String> = (0..count).map(letter).collect();
     letters.shuffle(&mut stream(seed, "letters", 0));

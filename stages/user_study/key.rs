@@ -1,10 +1,10 @@
-//! The key to a study: what its questions show, and by which methods.
+//! Key of a study: the images and methods that its questions show.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::Result;
-use callsheet_worker::refusal;
+use callsheet_worker::user_error;
 use serde::{Deserialize, Serialize};
 
 /// Format of a key.
@@ -19,7 +19,7 @@ pub(crate) enum Side {
 }
 
 impl Side {
-    /// That of the other output.
+    /// Returns the side of the other output.
     pub(crate) fn other(self) -> Self {
         match self {
             Self::Left => Self::Right,
@@ -32,32 +32,32 @@ impl Side {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Purpose {
-    /// To compare two methods; `ours` stands here.
+    /// Comparison of two methods, with the side of `ours`.
     Ours(Side),
-    /// To see whether somebody looks; the right answer.
+    /// Attention check, with the side of the correct answer.
     Check(Side),
 }
 
-/// A question as it is shown to everybody.
+/// Question as all participants see it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Question {
-    /// `q001`.
+    /// Id, such as `q001`.
     pub id: String,
     /// Image id of the content.
     pub content: String,
     /// Image id of the style.
     pub style: String,
-    /// Letter of the method whose output stands on the left.
+    /// Letter of the method whose output is on the left.
     pub left: String,
-    /// The same of the right.
+    /// Letter of the method whose output is on the right.
     pub right: String,
-    /// `"ours": "left"` or `"check": "left"`.
+    /// Purpose, such as `"ours": "left"` or `"check": "left"`.
     #[serde(flatten)]
     pub purpose: Purpose,
 }
 
 impl Question {
-    /// Letter of the method whose output stands there.
+    /// Returns the letter of the method whose output is on a side.
     pub(crate) fn letter(&self, side: Side) -> &str {
         match side {
             Side::Left => &self.left,
@@ -66,41 +66,41 @@ impl Question {
     }
 }
 
-/// `key.json`.
+/// Contents of `key.json`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Key {
-    /// [`KEY_FORMAT`].
+    /// Format, which is [`KEY_FORMAT`].
     pub format: String,
-    /// Digest of all that the page shows.
+    /// Digest of everything that the page shows.
     pub study: String,
-    /// Its heading.
+    /// Heading of the page.
     pub title: String,
-    /// Footer: the data, and a note.
+    /// Footer of the page, with the data and a note.
     pub note: String,
-    /// Letter of the method that stands beside each of the others.
+    /// Letter of the method that is compared with each of the others.
     pub ours: String,
-    /// Names by letter.
+    /// Names of the methods by letter.
     pub methods: BTreeMap<String, String>,
-    /// In the order of their ids.
+    /// Questions in the order of their ids.
     pub questions: Vec<Question>,
 }
 
 impl Key {
-    /// Reads a key; `path` is where it was found.
+    /// Reads a key from the `bytes` of the file at `path`.
     ///
     /// # Errors
-    /// When it is none, or contradicts itself.
+    /// Returns an error if the key is malformed, or contradicts itself.
     pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
         let wrong = |problem: String| {
-            refusal(
-                format!("{} is no key to a study: {problem}", path.display()),
-                "name the key.json that the stage user_study made beside the page",
+            user_error(
+                format!("{} is not a valid key of a study: {problem}", path.display()),
+                "name the key.json that the stage user_study created with the page",
             )
         };
         let key: Self = serde_json::from_slice(bytes)
             .map_err(|error| wrong(error.to_string().escape_debug().to_string()))?;
         if key.format != KEY_FORMAT {
-            return Err(wrong(format!("its format is {:?}, not {KEY_FORMAT:?}", key.format)));
+            return Err(wrong(format!("unknown format {:?}, expected {KEY_FORMAT:?}", key.format)));
         }
         let letters = key.questions.iter().flat_map(|question| [&question.left, &question.right]);
         if let Some(letter) = letters.chain([&key.ours]).find(|letter| !key.methods.contains_key(*letter)) {
@@ -113,13 +113,13 @@ impl Key {
         };
         if let Some(question) = key.questions.iter().find(|question| !stands(question)) {
             return Err(wrong(format!(
-                "{:?} does not show the letter {:?} once, where it says",
+                "{:?} does not show the letter {:?} exactly once, on the declared side",
                 question.id, key.ours
             )));
         }
         let mut ids = BTreeSet::new();
         if let Some(twice) = key.questions.iter().find(|question| !ids.insert(&question.id)) {
-            return Err(wrong(format!("two questions are called {:?}", twice.id)));
+            return Err(wrong(format!("two questions have the id {:?}", twice.id)));
         }
         Ok(key)
     }

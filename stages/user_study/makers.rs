@@ -5,31 +5,31 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use callsheet_worker::error::list;
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 use serde_json::Value;
 
 /// A method with its trained model.
 pub(super) struct Maker {
     /// Name in the key.
     pub name: String,
-    /// The model's folder.
+    /// Folder of the model.
     pub model: PathBuf,
 }
 
 impl Maker {
-    /// That which stands beside each of the others, and then these.
+    /// Returns the method that is compared with each of the others, followed by the others.
     ///
     /// # Errors
-    /// When there are several of the first, or none of the others.
+    /// Returns an error if `ours` is wired to several models, or there is no other method.
     pub(super) fn all(job: &Job) -> Result<Vec<Self>> {
         let mut makers: Vec<Self> = Vec::new();
         for input in ["ours", "others", "variants"] {
             let Some(wired) = job.request.inputs.get(input) else { continue };
             if input == "ours" && wired.paths.len() != 1 {
                 let names = list(wired.names.iter().map(String::as_str));
-                return Err(refusal(
+                return Err(user_error(
                     format!(
-                        "`ours` is wired to {} models, and one is compared with all others",
+                        "`ours` is wired to {} models, but only one can be compared with the others",
                         wired.paths.len()
                     ),
                     format!("name one of them, as in inputs.ours = \"train_generator@v4.model\" ({names})"),
@@ -38,10 +38,10 @@ impl Maker {
             for (at, model) in wired.paths.iter().enumerate() {
                 let instance = wired.names.get(at).map_or("", String::as_str);
                 let names = names(input, instance, wired.values.get(at));
-                // The store has one place for what is the same to the bit.
+                // Models that are bit-identical have one path in the store.
                 match makers.first() {
                     Some(Self { name: ours, model: known }) if known == model => job.info(format!(
-                        "{} of `{input}` is the model of `ours`, {ours}: nothing is asked of it",
+                        "{} of `{input}` is the model of `ours`, {ours}, so it is left out",
                         names[0]
                     )),
                     _ => {
@@ -53,16 +53,17 @@ impl Maker {
             }
         }
         if makers.len() < 2 {
-            return Err(refusal(
+            return Err(user_error(
                 "there is no other method to compare with that of `ours`",
-                "wire the input `others` to models of another stage, or of other values",
+                "wire the input `others` to models of another stage, or of instances with other values",
             ));
         }
         Ok(makers)
     }
 }
 
-/// Names of an instance, the best first: its values but for seeds, all of them, and these with the input's.
+/// Returns names of an instance, the best first: its values except seeds, its name, and its name with that of
+/// the input.
 fn names(input: &str, instance: &str, values: Option<&BTreeMap<String, Value>>) -> [String; 3] {
     let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let values = values.into_iter().flatten().filter(|(name, _)| *name != "seed");

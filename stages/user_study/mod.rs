@@ -1,4 +1,4 @@
-//! A page on which people choose between one method's outputs and those of others, and the key to it.
+//! Page on which people choose between one method's outputs and those of others, and its key.
 
 mod album;
 mod design;
@@ -39,17 +39,17 @@ struct Params {
     seed: i64,
 }
 
-/// Images that stand side by side in a check.
+/// Images that are compared in an attention check.
 const CHECKED: [&str; 2] = ["a real image", "its pixels in random order"];
 
-/// Digits of a study's digest.
+/// Number of digits of a study's digest.
 const DIGITS: usize = 16;
 
 /// Runs the stage.
 ///
 /// # Errors
-/// When there is nothing to compare, a model is damaged or takes images of another size, or there are not two
-/// validation images.
+/// Returns an error if there is nothing to compare, a model is damaged or expects images of another size, or
+/// there are fewer than two validation images.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let makers = Maker::all(job)?;
@@ -78,7 +78,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
         "images": album.uris(),
         "questions": questions.iter().zip(&plan).map(shown).collect::<Vec<Value>>(),
     });
-    study.sort_all_objects(); // equal studies are equal pages
+    study.sort_all_objects(); // so that equal studies have equal pages
     let digest = blake3::hash(study.to_string().as_bytes()).to_hex()[..DIGITS].to_owned();
     study["study"] = Value::from(digest.as_str());
     study.sort_all_objects();
@@ -102,14 +102,16 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     write(job.output("key")?, serde_json::to_string_pretty(&key)? + "\n")
 }
 
-/// Scenes of the questions, their number, and after them the scenes of the checks.
+/// Returns the scenes of the questions followed by those of the checks, and the number of the former.
 fn scenes(job: &Job, params: &Params) -> Result<(Vec<Scene>, usize)> {
     let val = Val::read(job.input("pairs")?)?;
     let drawn = |count: usize, purpose: &str, questions: &str| {
         let scenes = val.scenes(count, params.seed, purpose)?;
         if scenes.len() < count {
             let found = scenes.len();
-            job.warn(format!("there are {found} validation images, not {count}: so many {questions}"));
+            job.warn(format!(
+                "there are only {found} validation images, not {count}, which limits the {questions}"
+            ));
         }
         anyhow::Ok(scenes)
     };

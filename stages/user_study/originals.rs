@@ -1,4 +1,4 @@
-//! Images of the table of pairs that scenes are made of.
+//! Images of scenes, from the table of pairs.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,28 +9,28 @@ use tch::Tensor;
 use super::scenes::Scene;
 use crate::lib::data::{Pairs, centre};
 
-/// Images of scenes in their order, each [N, 3, H, W] in 0..255.
+/// Images in the order of the scenes, each [N, 3, H, W] in 0..255.
 pub(super) struct Originals {
-    /// A of the contents.
+    /// Images A of the contents.
     pub contents: Tensor,
-    /// B of the styles.
+    /// Images B of the styles.
     pub styles: Tensor,
-    /// B of the contents: the real images.
+    /// Images B of the contents, which are the real images.
     pub real: Tensor,
 }
 
 impl Originals {
-    /// Reads the middle squares of `crop` pixels; with 0 whole images.
+    /// Reads the central squares of `crop` pixels, or complete images if `crop` is 0.
     ///
     /// # Errors
-    /// When an image is missing, unreadable or of another size than the first.
+    /// Returns an error if an image is missing, cannot be read, or differs in size from the first.
     pub(super) fn load(path: &Path, scenes: &[Scene], crop: i64) -> Result<Self> {
         let ids: Vec<&str> =
             scenes.iter().flat_map(|scene| [&scene.content, &scene.style]).map(String::as_str).collect();
         let pairs = Pairs::choose(path, &ids)?;
         let places: HashMap<&str, i64> = pairs.image_ids.iter().map(String::as_str).zip(0..).collect();
         let rows = |id: fn(&Scene) -> &str| -> Result<Tensor> {
-            let row = |scene| places.get(id(scene)).copied().context("an image was chosen and is not there");
+            let row = |scene| places.get(id(scene)).copied().context("a chosen image is missing");
             Ok(Tensor::from_slice(&scenes.iter().map(row).collect::<Result<Vec<i64>>>()?))
         };
         let (contents, styles) = (rows(|scene| &scene.content)?, rows(|scene| &scene.style)?);

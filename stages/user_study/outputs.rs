@@ -13,11 +13,11 @@ use super::originals::Originals;
 use crate::lib::figures::{BATCH, pictures};
 use crate::lib::model::Model;
 
-/// Places in the album by maker and scene. The makers are asked for the first `asked` scenes; in the others are what is
-/// real and what is noise, as if two more makers had made them.
+/// Returns positions in the album by maker and scene. For the first `asked` scenes, the makers compute the
+/// outputs. The other scenes contain real images and noise, as outputs of two additional makers.
 ///
 /// # Errors
-/// When a model is damaged, or takes images of another size.
+/// Returns an error if a model is damaged, or expects images of another size.
 pub(super) fn outputs(
     job: &Job,
     makers: &[Maker],
@@ -36,7 +36,7 @@ pub(super) fn outputs(
     for (n, maker) in makers.iter().enumerate() {
         let model = Model::averaged(&maker.model)?;
         let codes = model.codes(&part(&originals.styles), BATCH);
-        let codes = codes.with_context(|| format!("the model of {} cannot be asked about", maker.name))?;
+        let codes = codes.with_context(|| format!("the model of {} cannot be compared", maker.name))?;
         put(n, 0, pictures(&model.outputs(&part(&originals.contents), &codes, BATCH)))?;
         job.progress(n + 1, makers.len(), "methods");
     }

@@ -1,15 +1,15 @@
-//! The page, whole: its text, style, program and pictures in one file that needs no other.
+//! Self-contained page: text, style, program and pictures in one file.
 
-use callsheet_figures::inline::source_of;
+use callsheet_figures::data_uri::source_of;
 use serde_json::Value;
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("study.css");
 const SCRIPT: &str = concat!(include_str!("participant.js"), include_str!("study.js"));
 
-/// The page that shows `study`.
+/// Returns the page that shows `study`.
 pub(super) fn html(study: &Value) -> String {
-    // Nothing in it can end the element that it stands in.
+    // Without `<`, the data cannot end the element that contains them.
     let data = study.to_string().replace('<', "\\u003c");
     PAGE.replace("{{policy}}", &policy())
         .replace("{{style}}", STYLE)
@@ -17,7 +17,8 @@ pub(super) fn html(study: &Value) -> String {
         .replace("{{study}}", &data)
 }
 
-/// Content-Security-Policy of the page: it shows its own pictures, runs its own program, and loads nothing.
+/// Returns the page's Content-Security-Policy: it may show its own pictures and run its own program, but load
+/// nothing.
 fn policy() -> String {
     let [style, script] = [STYLE, SCRIPT].map(source_of);
     format!(
@@ -37,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_cannot_end_its_element_and_comes_back_as_it_was() {
+    fn embedded_data_cannot_end_its_element_and_is_read_back_unchanged() {
         let study = json!({ "title": "</script><b> & {{style}} \u{2028}", "images": [] });
         let html = html(&study);
         let data = inside(&html, "<script id=\"study\" type=\"application/json\">", "</script>");

@@ -1,6 +1,6 @@
 "use strict";
 
-// Who answers, and what the browser remembers of it. Some browsers refuse to remember anything for pages on disk.
+// The participant, and the answers that the browser remembers. Some browsers do not store data for pages on disk.
 
 function remembered(key) {
   try {
@@ -19,13 +19,13 @@ function remember(key, value) {
   }
 }
 
-// 16 hexadecimal digits that nobody else draws.
+// A participant with a random id of 16 hexadecimal digits.
 function newParticipant() {
   const bytes = crypto.getRandomValues(new Uint8Array(8));
   return { id: Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(""), answers: [] };
 }
 
-// Numbers in [0, 1) that depend on the participant alone: mulberry32.
+// A generator (mulberry32) of numbers in [0, 1), which depend only on the participant.
 function randomOf(id) {
   let state = parseInt(id.slice(0, 8), 16);
   return () => {
@@ -36,7 +36,7 @@ function randomOf(id) {
   };
 }
 
-// The participant's order of the questions: Fisher and Yates's shuffle.
+// The participant's order of the questions, by a Fisher-Yates shuffle.
 function orderOf(id, questions) {
   const random = randomOf(id);
   const order = [...questions];
@@ -47,7 +47,7 @@ function orderOf(id, questions) {
   return order;
 }
 
-// Whether what was remembered is a participant who answered the first of these questions.
+// Returns true if the remembered value is a participant who answered the first of these questions in order.
 function isParticipant(found, questions) {
   if (!/^[0-9a-f]{16}$/.test(found?.id) || !Array.isArray(found.answers)) {
     return false;

@@ -1,17 +1,17 @@
-//! Scenes of a study: contents and the styles in which they are shown.
+//! Scenes of a study: content images and the styles in which they are shown.
 
 use std::path::Path;
 
 use anyhow::Result;
-use callsheet_worker::refusal;
 use callsheet_worker::table::read_columns;
+use callsheet_worker::user_error;
 use rand::seq::IndexedRandom;
 
 use crate::lib::columns::read_strings;
 use crate::lib::data::spread;
 use crate::lib::random::stream;
 
-/// A content that is wanted in a style.
+/// Content image that is shown in a style.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Scene {
     /// Image id of the content.
@@ -20,20 +20,20 @@ pub(super) struct Scene {
     pub style: String,
 }
 
-/// An image of the split val.
+/// Image of the split `val`.
 struct Image {
     id: String,
     frame: String,
 }
 
-/// The images of the split val.
+/// Images of the split `val`.
 pub(super) struct Val(Vec<Image>);
 
 impl Val {
     /// Reads the table of pairs.
     ///
     /// # Errors
-    /// When it cannot be read, or is none of pairs.
+    /// Returns an error if the table cannot be read, or lacks a column of pairs.
     pub(super) fn read(pairs: &Path) -> Result<Self> {
         let rows = read_columns(pairs, &["image_id", "frame_id", "split"])?;
         let frames = read_strings(&rows, "frame_id")?.into_iter().zip(read_strings(&rows, "split")?);
@@ -42,17 +42,17 @@ impl Val {
         Ok(Self(val.map(|(id, (frame, _))| Image { id, frame }).collect()))
     }
 
-    /// `count` contents, evenly spread, fewer if there are no more; the style of each is drawn for `purpose`
-    /// from images of other frames wherever there are two.
+    /// Returns up to `count` contents, evenly spread. The style of each is drawn for `purpose`, from images
+    /// of other frames if there are any.
     ///
     /// # Errors
-    /// When there is no other image.
+    /// Returns an error if there are fewer than two images.
     pub(super) fn scenes(&self, count: usize, seed: i64, purpose: &str) -> Result<Vec<Scene>> {
         let Self(images) = self;
         let [_, _, ..] = images[..] else {
-            return Err(refusal(
-                format!("there are {} validation images: none in the style of another one", images.len()),
-                "set list_images.val_fraction, or split_pairs, so that there are more",
+            return Err(user_error(
+                format!("there are {} validation images, but a scene needs two", images.len()),
+                "set list_images.val_fraction, or split_pairs, so that there are two validation images",
             ));
         };
         let scene = |(n, content): (usize, usize)| {

@@ -1,5 +1,5 @@
 
-// The questions, one after the other.
+// Shows the questions one after the other.
 
 const study = JSON.parse(document.getElementById("study").textContent);
 const element = (id) => document.getElementById(id);
@@ -12,7 +12,7 @@ if (!isParticipant(participant, study.questions)) {
 }
 let order = orderOf(participant.id, study.questions);
 let begun = participant.answers.length > 0;
-let bothRealistic = false; // of the question on the page: what is asked next is the style
+let bothRealistic = false; // True if both images of the question are realistic, so that the style is asked next.
 let isKept = true;
 let isSaved = false;
 
@@ -30,7 +30,7 @@ function show() {
   element("bar").value = done;
   element("count").textContent = `${done} of ${order.length}`;
   element("warning").hidden = isKept;
-  element("said").textContent = "";
+  element("status").textContent = "";
   if (isDone()) {
     element("thanks").focus();
   } else if (begun) {
@@ -51,7 +51,7 @@ function ask(question, done) {
   buttons.forEach((button) => (button.hidden = bothRealistic && button.dataset.answer === "both"));
   element("back").disabled = done === 0 && !bothRealistic;
   element("stop").disabled = done === 0;
-  element("said").textContent = `Question ${done + 1} of ${order.length}`;
+  element("status").textContent = `Question ${done + 1} of ${order.length}`;
   element("question").focus();
 }
 
@@ -95,7 +95,7 @@ function save() {
   isSaved = true;
   show();
   element("text").value = text;
-  element("said").textContent = `Saved as ${link.download}, where your browser puts downloads.`;
+  element("status").textContent = `Saved as ${link.download} in the download folder of your browser.`;
 }
 
 function another() {
@@ -118,7 +118,7 @@ function press(event) {
   } else if (event.key === "ArrowLeft" || event.key === "ArrowRight") {
     const step = event.key === "ArrowLeft" ? -1 : 1;
     const at = all.indexOf(document.activeElement);
-    // Nothing is chosen at first: then the left key means the left picture.
+    // If nothing is chosen yet, the left key chooses the left picture.
     const next = at < 0 ? Math.max(step, 0) : (at + step + all.length) % all.length;
     all[next].focus();
     event.preventDefault();
@@ -129,9 +129,9 @@ document.title = study.title;
 element("title").textContent = study.title;
 element("note").textContent = study.note;
 element("warning").textContent =
-  "Your browser does not let this page remember anything: answer all questions before you close it.";
+  "Your browser does not let this page store your answers: answer all questions before you close it.";
 for (const button of buttons) {
-  // The second click of a double one would answer a question that was not seen yet.
+  // The second click of a double click would answer a question that is not seen yet.
   button.addEventListener("click", (event) => event.detail < 2 && answer(button.dataset.answer));
 }
 element("start").addEventListener("click", () => {
@@ -153,5 +153,5 @@ window.addEventListener("beforeunload", (event) => {
 });
 show();
 if (begun && !isDone()) {
-  element("said").textContent = "Welcome back: you go on where you were.";
+  element("status").textContent = "Welcome back: you continue where you stopped.";
 }

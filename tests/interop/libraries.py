@@ -1,8 +1,8 @@
-"""How each library sees a table: the names of its types as stage.toml writes them, and its values.
+"""Types and values of a table in each library; types have their names in stage.toml.
 
-A library's values are plain: one NumPy array of all elements for vectors; for anything else a list, of which
-an image is a dict of bytes and path. pandas and DuckDB cannot tell a vector from a list whose rows happen to be of
-one length: they are told which columns are declared to be vectors.
+Values are plain: one NumPy array of all elements for vectors, and a list for any other column. An image is a dict of
+bytes and path. pandas and DuckDB cannot distinguish a vector from a list whose rows happen to have equal lengths.
+They therefore receive the names of the columns that are declared to be vectors.
 """
 
 import os
@@ -25,7 +25,7 @@ IMAGE = {"bytes": "binary", "path": "string"}
 
 
 def struct(fields):
-    """The name of a type made of named ones."""
+    """Name of a struct type with these fields."""
     return "image" if dict(fields) == IMAGE else f"struct{dict(fields)}"
 
 
@@ -62,7 +62,7 @@ class Pyarrow:
 
 
 class Pandas:
-    """Its default types: what NumPy has none for is an object, NaN stands for null."""
+    """pandas with its default types: a type that NumPy lacks is an object, and NaN represents null."""
 
     def __init__(self, table):
         self.frame, self.vectors = pd.read_parquet(table.path), table.vectors
@@ -124,8 +124,8 @@ class Polars:
 
 
 class DuckDB:
-    """Parquet itself has lists of any length only, and DuckDB goes by Parquet: a vector arrives as FLOAT[], every
-    row of one length, and `::FLOAT[n]` makes an array of it where n is within DuckDB's limit."""
+    """DuckDB with Parquet's types, which have lists of any length only: a vector is a FLOAT[] with rows of equal
+    length. `::FLOAT[n]` converts it to an array if n is within DuckDB's limit."""
 
     NAMES = {"VARCHAR": "string", "BLOB": "binary", "BOOLEAN": "bool", "INTEGER": "int32", "BIGINT": "int64",
              "FLOAT": "float32", "DOUBLE": "float64"}
@@ -168,7 +168,7 @@ class DuckDB:
 
 
 class Datasets:
-    """Hugging Face `datasets`, told nothing but where the files are."""
+    """Hugging Face `datasets`, which receives the paths of the files only."""
 
     def __init__(self, table, streaming=False):
         self.data = datasets.load_dataset(
@@ -185,7 +185,7 @@ class Datasets:
             return f"{inner}[{feature.length}]" if feature.length >= 0 else f"list<{inner}>"
         if isinstance(feature, dict):
             parts = ", ".join(f"{name}: {self.name_of(part)}" for name, part in feature.items())
-            return f"a dict of {parts}, and no Image"
+            return f"a dict of {parts} instead of an Image"
         return "image" if isinstance(feature, datasets.Image) else feature.dtype
 
     def rows(self):

@@ -1,4 +1,4 @@
-"""Projects with this repository's stages, pipelines and weights, and data of their own; and their tables."""
+"""Projects with this repository's stages, pipelines and weights, and with their own data and tables."""
 
 import functools
 import json
@@ -21,12 +21,12 @@ class Table:
 
     @property
     def files(self):
-        """The Parquet files: the artifact, or those of its folder in the order of their names."""
+        """Parquet files: the artifact, or the files of its folder in the order of their names."""
         return sorted(self.path.glob("*.parquet")) if self.path.is_dir() else [self.path]
 
     @property
     def pattern(self):
-        """What a library is given that takes a path or a pattern."""
+        """Path or pattern of the files, for libraries that accept both."""
         return f"{self.path}/*.parquet" if self.path.is_dir() else str(self.path)
 
     def of_type(self, name):
@@ -39,7 +39,7 @@ class Table:
 
 
 class Project:
-    """A temporary folder; it goes when the program ends."""
+    """A project in a temporary folder, which is deleted when the program ends."""
 
     def __init__(self, profile="test"):
         self.profile = profile
@@ -56,11 +56,11 @@ class Project:
         (self.folder / "pipelines/objectives").symlink_to(ROOT / "pipelines/objectives")
 
     def callsheet(self, *arguments):
-        """What the command prints in this profile; it must succeed."""
+        """Output of a command in this profile; the command must succeed."""
         return self.callsheet_plain(*arguments, "--profile", self.profile)
 
     def callsheet_plain(self, *arguments):
-        """What the command prints; it must succeed."""
+        """Output of a command, which must succeed."""
         command = [ROOT / "target/release/callsheet", *arguments]
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
         assert done.returncode == 0, f"callsheet {' '.join(arguments)}:\n{done.stderr[-4000:]}"
@@ -70,7 +70,7 @@ class Project:
         return json.loads(self.callsheet("show", artifact, "--json"))
 
     def tables(self):
-        """Every table that is there."""
+        """All published tables."""
         found = [row for row in json.loads(self.callsheet("ls", "--json"))["artifacts"] if row["kind"] == "table" and row["path"]]
         return [
             Table(row["artifact"], self.folder / row["path"], row["rows"], declared(row["artifact"])) for row in found
@@ -88,7 +88,7 @@ def declared(artifact):
 
 
 def for_each(cases):
-    """Makes of a test of one case a test of every case; `cases` returns (name, arguments) of each."""
+    """Turns the test of a case into a test of every case; `cases` returns (name, arguments) of each."""
 
     def decorate(test):
         @functools.wraps(test)
@@ -104,7 +104,7 @@ def for_each(cases):
 
 @functools.cache
 def project():
-    """The project that all tests look at, run once."""
+    """Project that all tests read, which runs once."""
     made = Project()
     made.callsheet("run")
     return made

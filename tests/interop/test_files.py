@@ -1,4 +1,4 @@
-"""What each Parquet file is: traceable, readable in part, the same wherever it is made."""
+"""Properties of every Parquet file: traceable, readable in part, and identical in every project."""
 
 import hashlib
 import io
@@ -14,7 +14,7 @@ from project import Project, for_each, project, tables
 
 PREFIX = "callsheet."
 
-# What the writer aims at, and the row that goes beyond it.
+# Target size of a row group in the writer, plus the row that exceeds it.
 GROUP_BYTES = (64 << 20) + (8 << 20)
 GROUP_ROWS = 1 << 17
 
@@ -71,7 +71,7 @@ class Counting(io.RawIOBase):
 
 class EveryFile(unittest.TestCase):
     @for_each(files)
-    def test_says_which_action_made_it_from_what(self, table, file):
+    def test_names_its_action_and_the_inputs_of_the_action(self, table, file):
         said, made = footer(file), project().show(table.artifact)
         key = made["made_from"]
         self.assertEqual(said[PREFIX + "action_key"], made["key"])
@@ -83,7 +83,7 @@ class EveryFile(unittest.TestCase):
         self.assertRegex(said[PREFIX + "schema_version"], r"^\d+$")
 
     @for_each(files)
-    def test_says_the_same_to_duckdb(self, table, file):
+    def test_has_an_equal_footer_in_duckdb(self, table, file):
         pairs = duckdb.sql(f"select key, value from parquet_kv_metadata('{file}')").fetchall()
         said = {name.decode(): value.decode() for name, value in pairs if name != b"ARROW:schema"}
         self.assertEqual(said, footer(file))
@@ -98,21 +98,21 @@ class EveryFile(unittest.TestCase):
     def test_has_a_page_index(self, table, file):
         for column in chunks(file):
             self.assertTrue(column.has_offset_index, column.path_in_schema)
-            # Bounds of encoded images tell nobody anything.
+            # Bounds of encoded images are useless.
             image = column.path_in_schema.split(".")[0] in table.of_type("image")
             self.assertTrue(column.has_column_index or image, column.path_in_schema)
 
     @for_each(files)
     def test_has_bounds_of_every_column_without_nested_values(self, table, file):
         for column in chunks(file):
-            # pyarrow passes over bounds of floats in IEEE 754's total order, which parquet-rs writes.
+            # pyarrow ignores bounds of floats in IEEE 754's total order, which parquet-rs writes.
             if "." not in column.path_in_schema and column.physical_type not in ("FLOAT", "DOUBLE"):
                 known = column.is_stats_set and column.statistics.has_min_max
                 empty = column.is_stats_set and column.statistics.null_count == column.num_values
                 self.assertTrue(known or empty, column.path_in_schema)
         unbounded = duckdb.sql(f"""select path_in_schema from parquet_metadata('{file}') where stats_min_value is null
             and stats_null_count < num_values and not contains(path_in_schema, ',')""").fetchall()
-        # NaN is below and above nothing.
+        # NaN has no order, so a column of NaN has no bounds.
         values = pq.read_table(file, columns=[name for name, in unbounded]).to_pydict().values()
         self.assertTrue(all(np.isnan(column).all() for column in values), unbounded)
 
@@ -149,7 +149,7 @@ class EveryTable(unittest.TestCase):
 class WideTables(unittest.TestCase):
     def test_are_read_in_part(self):
         wide = [file for _, (table, file) in files() if table.vectors and file.stat().st_size >= 8 << 20]
-        self.assertTrue(wide, "there is one")
+        self.assertTrue(wide, "no table is wide")
         for file in wide:
             counting = Counting(file)
             ids = pq.ParquetFile(pa.PythonFile(counting, "r")).read(columns=["image_id"])

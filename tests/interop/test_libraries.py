@@ -1,4 +1,4 @@
-"""Every library opens every table, and finds in it what callsheet says is there."""
+"""Every library opens every table, and finds the rows, columns and values that callsheet published."""
 
 import io
 import itertools
@@ -14,7 +14,7 @@ from project import for_each, tables
 
 
 def sizes(table):
-    """Width and height of the images of each row, from what the table says of them beside the pixels."""
+    """Width and height of the images of each row, from the table's columns or parameters instead of the pixels."""
     if "width" in table.columns:
         return list(zip(*pq.read_table(table.path, columns=["width", "height"]).to_pydict().values()))
     parameters = json.loads(pq.read_metadata(table.files[0]).metadata[b"callsheet.parameters"])
@@ -28,7 +28,7 @@ def with_images():
 
 def each(of):
     pairs = itertools.product(of(), LIBRARIES.items())
-    # `datasets` loads no table without rows, whoever wrote it.
+    # `datasets` cannot load a table without rows, regardless of its writer.
     can = [(table, name, library) for table, (name, library) in pairs if table.rows or library is not Datasets]
     return [(f"{table.artifact} in {name}", (table, library)) for table, name, library in can]
 
@@ -50,7 +50,7 @@ class EveryLibrary(unittest.TestCase):
             if column in table.vectors:
                 self.assertTrue(np.array_equal(values[column], wanted), column)
             elif values[column] != wanted:
-                # NaN is not itself, and in pandas the same as null.
+                # NaN does not equal itself, and pandas represents null as NaN.
                 wanted = [None if library is Pandas and value != value else value for value in wanted]
                 np.testing.assert_equal(values[column], wanted, column)
 

@@ -1,4 +1,4 @@
-"""What a run measured and drew, as TensorBoard reads it."""
+"""Metrics and pictures of a run, as TensorBoard reads them."""
 
 import io
 import json
@@ -23,7 +23,7 @@ def accumulated(stage):
 
 
 def single(value):
-    """A number as a single float has it."""
+    """A number, rounded to single precision."""
     return struct.unpack("f", struct.pack("f", value))[0]
 
 

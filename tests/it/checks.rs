@@ -1,4 +1,4 @@
-//! Declared checks of tables: run before anything is published, with the rows and columns named.
+//! Declared checks of tables: they run before a table is published, and a violation names rows and columns.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use crate::support::Project;
 
 const FEW: [&str; 4] = ["-p", "curated", "-d", "few"];
 
-/// The toy project with frames, whose gauges are checked.
+/// The toy project with nine frames; its stage `gauge` declares checks.
 fn project() -> Project {
     let project = Project::new();
     let lines: String = (0..9).map(|n| format!("a.csv#{n:06},{n}\n")).collect();
@@ -52,7 +52,7 @@ fn values_that_are_not_allowed_are_named() {
 }
 
 #[test]
-fn what_rows_are_together_is_checked_of_the_whole_table() {
+fn uniqueness_and_row_counts_are_checked_over_all_rows() {
     let project = project();
     checks(&project, "gauge", "gauges", "unique = [\"group\"]");
     assert_output!(failing(&project, &[]));
@@ -66,7 +66,7 @@ fn what_rows_are_together_is_checked_of_the_whole_table() {
 }
 
 #[test]
-fn rows_that_are_kept_are_held_to_the_checks_of_today() {
+fn cached_rows_must_pass_the_current_checks() {
     let project = project();
     project.run(&FEW);
     checks(&project, "gauge", "gauges", "range.gauge = { min = 0, max = 6 }");
@@ -78,7 +78,7 @@ fn rows_that_are_kept_are_held_to_the_checks_of_today() {
 }
 
 #[test]
-fn numbers_are_compared_as_numbers_and_nothing_inside_a_vector_is_passed_over() {
+fn allowed_integers_match_floats_of_equal_value() {
     let project = project();
     checks(&project, "gauge", "gauges", "allowed.gauge = [0, 2, 4, 6, 8, 10, 12]");
     project.run(&FEW);
@@ -87,7 +87,7 @@ fn numbers_are_compared_as_numbers_and_nothing_inside_a_vector_is_passed_over() 
 }
 
 #[test]
-fn checks_that_cannot_be_are_refused_with_the_declaration() {
+fn invalid_checks_are_refused_with_the_declaration() {
     let project = project();
     let cases = [
         "non_null = [\"gaug\"]",
@@ -118,13 +118,13 @@ fn a_parquet_file_that_is_damaged_foreign_or_unfit_is_refused_and_the_artifact_s
         "summary = \"Takes a file as its table\"\nversion = 1\n\
          command = [\"cp\", \"--no-preserve=mode\", \"{inputs.file}\", \"{outputs.table}\"]\n\
          [inputs.file]\nkind = \"file\"\ndoc = \"A Parquet file\"\n\
-         [outputs.table]\nkind = \"table\"\npath = \"table.parquet\"\ndoc = \"The same\"\n\
+         [outputs.table]\nkind = \"table\"\npath = \"table.parquet\"\ndoc = \"Copy of the file\"\n\
          columns = { image_id = \"string\", gauge = \"float64\", group = \"string\" }\n\
          [outputs.table.checks]\nunique = [\"image_id\"]\nfinite = [\"gauge\"]\n",
     );
     project.write(
         "pipelines/taken.toml",
-        "summary = \"A file from elsewhere\"\n[sources.file]\npath = \"data/raw/file.parquet\"\nobtain = \"copy one\"\n\
+        "summary = \"A file from elsewhere\"\n[sources.file]\npath = \"data/raw/file.parquet\"\nhint = \"copy one\"\n\
          [stages.take]\ninputs.file = \"file\"\n",
     );
     let take = |bytes: &[u8]| fs::write(project.path("data/raw/file.parquet"), bytes).expect("written");
@@ -143,7 +143,7 @@ fn a_parquet_file_that_is_damaged_foreign_or_unfit_is_refused_and_the_artifact_s
     ] {
         take(bytes);
         assert_output!(project.run_failing(code, &["-p", "taken", "-d", "few"]));
-        assert_eq!(fs::read(&taken).expect("readable"), before, "it stays");
+        assert_eq!(fs::read(&taken).expect("readable"), before, "the artifact stays");
     }
     take(&[]);
     project.run_failing("worker_output", &["-p", "taken", "-d", "few"]);
@@ -151,7 +151,7 @@ fn a_parquet_file_that_is_damaged_foreign_or_unfit_is_refused_and_the_artifact_s
     assert!(project.run(&["-p", "taken", "-d", "few"]).ran().is_empty());
 }
 
-/// The one file of a table of rows.
+/// The only file of a row-wise stage's table.
 fn only_part(table: &std::path::Path) -> std::path::PathBuf {
     let mut parts = fs::read_dir(table).expect("a folder").map(|entry| entry.expect("an entry").path());
     parts.next().expect("a part")

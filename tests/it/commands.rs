@@ -1,4 +1,4 @@
-//! Commands that a project declares: `callsheet NAME` starts their program.
+//! Commands that a project declares: `callsheet NAME` starts the program of a command.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use crate::snapshot::assert_output;
 use crate::support::Project;
 
-/// A project with a command `greet` that prints its words and what it is given in the environment.
+/// A project with a command `greet`, which prints its arguments and the data folder, and calls the engine.
 fn with_greet() -> Project {
     let project = Project::new();
     let program = project.path("bin/greeter");
@@ -28,7 +28,7 @@ fn said(project: &Project, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn a_command_gets_its_words_and_finds_the_engine_and_the_data_folder() {
+fn a_command_gets_its_arguments_and_finds_the_engine_and_the_data_folder() {
     let (code, said) = said(&with_greet(), &["greet", "--loudly", "you"]);
     assert_eq!(code, Some(7));
     assert_output!(said);
@@ -58,7 +58,7 @@ fn a_command_that_does_not_exist_is_refused_with_the_nearest() {
 }
 
 #[test]
-fn a_name_that_no_command_can_have_and_a_setting_that_is_malformed_are_refused_with_the_line() {
+fn invalid_command_names_and_malformed_settings_are_refused_with_their_line() {
     let project = with_greet();
     let settings = project.path("callsheet.toml");
     let text = fs::read_to_string(&settings).expect("settings");

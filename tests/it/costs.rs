@@ -1,9 +1,10 @@
-//! Costs of the commands that every user waits for, in instructions and file calls, counted by valgrind. No clock is
-//! involved, so a busy machine changes nothing. The counts are those of one rustc; under another one only growth is
-//! checked.
+//! Costs of the commands that every user waits for, in instructions and file calls, counted by valgrind. No
+//! clock is involved, so a busy machine changes nothing. The counts are those of one rustc; under another one
+//! only growth is checked.
 //!
-//! A cost that grows faster than the project, or that is above the one recorded in `costs.json`, fails. A change that is
-//! meant is recorded in the same commit: `CALLSHEET_RECORD_COSTS=1 cargo test --workspace --test it costs:: -- --test-threads 1`.
+//! A cost that grows faster than the project, or that is above the one recorded in `costs.json`, fails.
+//! Record an intended change in the same commit:
+//! `CALLSHEET_RECORD_COSTS=1 cargo test --workspace --test it costs:: -- --test-threads 1`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -31,7 +32,7 @@ struct Cost {
     file_calls: u64,
 }
 
-/// Recorded costs, and the compiler that they are of.
+/// Recorded costs, and the version of the compiler that built the program.
 #[derive(Default, Deserialize, Serialize)]
 struct Records {
     rustc: String,
@@ -49,7 +50,7 @@ fn cost(project: &Path, arguments: &[&str]) -> Cost {
     let mut command = Command::new("valgrind");
     command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--trace-syscalls=yes"]);
     command.arg(env!("CARGO_BIN_EXE_callsheet")).args(arguments).current_dir(project);
-    // The order in which threads take work changes what they do.
+    // With several threads, the count depends on how they share the work.
     command.env("RAYON_NUM_THREADS", "1");
     let output = command.output().expect("valgrind is installed, e.g. by apt-get install valgrind");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -65,7 +66,7 @@ fn cost(project: &Path, arguments: &[&str]) -> Cost {
     Cost { instructions, file_calls }
 }
 
-/// Compares a cost with the record of its name, or records it.
+/// Compares a cost with its record, or records it if `CALLSHEET_RECORD_COSTS` is set.
 #[expect(clippy::print_stderr, reason = "the log shows that nothing was compared")]
 fn check(name: &str, cost: Cost) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/costs.json");
@@ -91,12 +92,12 @@ fn check(name: &str, cost: Cost) {
     ] {
         assert!(
             found as f64 <= record as f64 * RISE,
-            "{name}: {found} {of}, recorded are {record}: find out why, or record it in the same commit"
+            "{name}: {found} {of}, but {record} are recorded: find the reason, or record the new cost"
         );
     }
 }
 
-/// Refuses costs that grow faster than sizes, from each step to the next.
+/// Panics if the cost per piece grows from the first step between sizes to the second.
 fn check_growth(name: &str, costs: &[(u64, Cost)]) {
     let rates = |of: fn(&Cost) -> u64| -> Vec<f64> {
         let rate = |pair: &[(u64, Cost)]| {
@@ -107,25 +108,25 @@ fn check_growth(name: &str, costs: &[(u64, Cost)]) {
     for (what, rates) in
         [("instructions", rates(|cost| cost.instructions)), ("file calls", rates(|cost| cost.file_calls))]
     {
-        // A single file call more is not growth.
+        // One additional file call is not growth.
         assert!(
             rates[1] <= rates[0].max(0.0) * GROWTH + 0.001,
-            "{name}: {what} a piece grow from {} to {}",
+            "{name}: {what} per piece grow from {} to {}",
             rates[0],
             rates[1]
         );
     }
 }
 
-/// Writes a file of a project, and the folders that it lies in.
+/// Writes a file of a project, and creates its folders.
 fn write(project: &Path, name: &str, text: &str) {
     let path = project.join(name);
     fs::create_dir_all(path.parent().expect("a folder")).expect("created");
     fs::write(path, text).expect("written");
 }
 
-/// A project with a pipeline of chains of ten stages that copy for each size, each stage written out as its own table.
-/// Equal stages of two pipelines have one result.
+/// A project with one pipeline for each size. A pipeline consists of chains of ten copying stages, each with
+/// its own table in the file. Equal stages of two pipelines have one result.
 fn chains() -> TempDir {
     let project = tempfile::tempdir().expect("a folder");
     write(
@@ -133,7 +134,7 @@ fn chains() -> TempDir {
         "stages/copy/stage.toml",
         "summary = \"Copies\"\nversion = 1\ncommand = [\"cp\", \"{inputs.text}\", \"{outputs.text}\"]\n\
          inputs.text = { kind = \"file\", doc = \"Any\" }\n\
-         outputs.text = { kind = \"file\", path = \"text\", doc = \"The same\" }\n",
+         outputs.text = { kind = \"file\", path = \"text\", doc = \"Copy of the text\" }\n",
     );
     write(project.path(), "callsheet.toml", "");
     for stages in SIZES {
@@ -172,7 +173,7 @@ const SIZES: [u64; 3] = [500, 2000, 8000];
 #[test]
 fn a_plan_costs_in_proportion_to_the_stages() {
     let project = chains();
-    // It remembers the digests of all sources.
+    // This plan stores the digests of all sources.
     callsheet(project.path(), &["plan", "--pipeline", &format!("of_{}", SIZES[2])]);
     let costs = SIZES.map(|stages| {
         let pipeline = format!("of_{stages}");
@@ -187,7 +188,7 @@ fn a_plan_costs_in_proportion_to_the_stages() {
 #[test]
 fn a_run_with_nothing_to_do_costs_in_proportion_to_the_stages() {
     let project = chains();
-    // The largest pipeline has every stage of the others, which find its results.
+    // The largest pipeline contains all stages of the others, so the other runs find its results.
     for stages in SIZES.iter().rev() {
         callsheet(project.path(), &["run", "--pipeline", &format!("of_{stages}")]);
     }
@@ -202,7 +203,7 @@ fn a_run_with_nothing_to_do_costs_in_proportion_to_the_stages() {
 }
 
 #[test]
-fn a_plan_of_the_flagship_costs_what_it_did() {
+fn a_plan_of_the_flagship_costs_no_more_than_recorded() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let project = tempfile::tempdir().expect("a folder");
     for folder in ["stages", "pipelines"] {
@@ -211,12 +212,12 @@ fn a_plan_of_the_flagship_costs_what_it_did() {
     let settings = fs::read_to_string(root.join("callsheet.toml")).expect("settings");
     fs::write(project.path().join("callsheet.toml"), settings).expect("written");
     for weights in ["vgg16.ckpt", "alexnet.ckpt", "lpips/v0.1/alex.pth"] {
-        write(project.path(), &format!("data/weights/{weights}"), "only looked for");
+        write(project.path(), &format!("data/weights/{weights}"), "content does not matter");
     }
     check("plan of the flagship", cost(project.path(), &["plan"]));
 }
 
-/// A project whose rows a cheap stage lists and another one copies.
+/// A project with two stages: one lists rows, and the other copies them row by row.
 fn rows() -> TempDir {
     let project = tempfile::tempdir().expect("a folder");
     let write = |name: &str, text: &str| write(project.path(), name, text);
@@ -232,7 +233,7 @@ fn rows() -> TempDir {
     write(
         "stages/list/stage.toml",
         &format!(
-            "summary = \"Lists rows\"\nversion = 1\nlisting = true\n\
+            "summary = \"Lists rows\"\nversion = 1\nenumerates_rows = true\n\
              command = [\"cp\", \"{{inputs.raw}}\", \"{{outputs.rows}}\"]\n\
              inputs.raw = {{ kind = \"file\", doc = \"Rows\" }}\noutputs.rows = {{ {output} }}\n"
         ),
@@ -248,7 +249,7 @@ fn rows() -> TempDir {
     project
 }
 
-/// Ten of `count` rows are new.
+/// A project in which ten of `count` rows are new.
 fn with_ten_new_rows(count: u64) -> TempDir {
     let project = rows();
     let list = |whole: bool| {

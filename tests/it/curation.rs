@@ -1,5 +1,5 @@
-//! Verdicts of people on frames: what is written, what is refused, and what follows. A worker in Python
-//! leaves the frames out, through the real binary.
+//! Verdicts of people on frames: written files, refused verdicts, and the rows that are then computed.
+//! The tests run the real binary; a worker in Python leaves excluded frames out.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -11,7 +11,7 @@ use serde_json::json;
 const FEW: [&str; 4] = ["-p", "curated", "-d", "few"];
 const FILE: &str = "pipelines/curation/few.csv";
 
-/// The toy project with frames of these numbers.
+/// The toy project with the frames `numbers`.
 fn project(numbers: Range<usize>) -> Project {
     let project = Project::new();
     frames(&project, "a", numbers);
@@ -27,7 +27,7 @@ fn run(project: &Project) -> Run {
     project.run(&FEW)
 }
 
-/// Of each row-wise stage that ran, how many rows were computed, and of how many.
+/// Number of computed rows and of all rows, for each row-wise stage that ran.
 fn rows(run: &Run) -> BTreeMap<&str, (u64, u64)> {
     let counted = run.events().iter().filter(|event| event["event"] == "rows");
     let number = |value: &serde_json::Value| value.as_u64().expect("a number");
@@ -46,26 +46,26 @@ fn refused(project: &Project, code: &str, words: &[&str]) -> String {
     project.refused(code, &[&["curate"], words, &author[..], &FEW[..]].concat())
 }
 
-/// The day of the first verdict.
+/// Time of the first verdict in the file.
 fn date(project: &Project) -> String {
     let text = project.read(FILE);
     text.lines().nth(1).and_then(|line| line.rsplit_once(',')).expect("a line").1.to_owned()
 }
 
 #[test]
-fn excluded_frames_leave_what_was_made_of_the_others_as_it_is_and_a_plan_says_so() {
+fn excluding_frames_recomputes_no_row_and_the_plan_predicts_that() {
     let project = project(0..20);
     run(&project);
     curate(&project, &["exclude", "a.csv#000003", "a.csv#000007", "--reason", "a bird, near"]);
     assert_output!(project.stdout(&[&["plan"], &FEW[..]].concat()));
     let planned = &project.json(&[&["plan", "--json"], &FEW[..]].concat())["stages"];
     let counts = |stage: usize| planned[stage]["compute"].clone();
-    assert_eq!(planned[1]["state"], "cached", "the stage that lists was run for the plan");
+    assert_eq!(planned[1]["state"], "cached", "the plan ran the listing stage");
     assert_eq!([counts(2), counts(3)], [json!({ "rows": 0, "of": 36 }), json!({ "rows": 0, "of": 36 })]);
     assert_eq!(
         project.json(&["ls", "--runs", "--json"])["runs"].as_array().map(Vec::len),
         Some(1),
-        "a plan is no run"
+        "a plan is not listed as a run"
     );
 
     let excluded = run(&project);
@@ -74,13 +74,13 @@ fn excluded_frames_leave_what_was_made_of_the_others_as_it_is_and_a_plan_says_so
     assert_eq!(
         rows(&run(&project)),
         BTreeMap::from([("gauge", (0, 38)), ("render", (0, 38))]),
-        "they are kept"
+        "the rows of the frame are still in the store"
     );
     assert!(run(&project).ran().is_empty());
 }
 
 #[test]
-fn frames_that_come_cost_their_images_and_a_plan_leaves_open_what_depends_on_what_is_not_made_yet() {
+fn new_frames_compute_only_their_images_and_a_plan_counts_open_rows() {
     let project = project(0..20);
     run(&project);
     frames(&project, "b", 0..10);
@@ -89,12 +89,12 @@ fn frames_that_come_cost_their_images_and_a_plan_leaves_open_what_depends_on_wha
     assert_eq!(planned[2]["compute"], json!({ "rows": 20, "of": 60 }));
     assert_eq!(planned[3]["compute"], json!({ "rows": 0, "open": 20, "of": 60 }));
     assert_output!(project.stdout(&[&["plan"], &FEW[..]].concat()));
-    // Rendered as the others are, but under other names.
+    // The new images equal rendered ones in content, but their names differ, so gauge computes them.
     assert_eq!(rows(&run(&project)), BTreeMap::from([("gauge", (20, 60)), ("render", (20, 60))]));
 }
 
 #[test]
-fn verdicts_are_lines_with_author_and_date_one_a_frame_and_can_be_listed() {
+fn verdicts_are_lines_with_author_and_date_one_per_frame() {
     let project = project(0..9);
     run(&project);
     curate(&project, &["exclude", "a.csv#000003", "--reason", "a bird, \"near\""]);
@@ -112,7 +112,11 @@ fn verdicts_are_lines_with_author_and_date_one_a_frame_and_can_be_listed() {
         ]
     );
     curate(&project, &["include", "a.csv#000003", "--reason", "a kite"]);
-    assert_eq!(project.read(FILE).lines().count(), 3, "the later verdict takes the earlier one's line");
+    assert_eq!(
+        project.read(FILE).lines().count(),
+        3,
+        "the later verdict replaces the line of the earlier one"
+    );
     let log = project.stdout(&[&["curate", "log"], &FEW[..]].concat());
     assert_output!(log);
     let log = project.json(&[&["curate", "log", "--json"], &FEW[..]].concat());
@@ -120,7 +124,7 @@ fn verdicts_are_lines_with_author_and_date_one_a_frame_and_can_be_listed() {
 }
 
 #[test]
-fn unknown_frames_and_verdicts_that_were_given_are_refused_and_nothing_is_written() {
+fn unknown_frames_and_repeated_verdicts_are_refused_and_nothing_is_written() {
     let project = project(0..9);
     assert_output!(refused(&project, "not_computed", &["exclude", "a.csv#000003", "--reason", "x"]));
     run(&project);
@@ -144,18 +148,18 @@ fn unknown_frames_and_verdicts_that_were_given_are_refused_and_nothing_is_writte
 }
 
 #[test]
-fn a_file_with_a_slip_is_refused_with_its_line() {
+fn a_malformed_file_of_verdicts_is_refused_with_its_line() {
     let project = project(0..9);
     run(&project);
     for line in ["a.csv#000001,exlude,x,a,2026-01-01", "a.csv#000001,exclude,x"] {
         project.write(FILE, &format!("key,verdict,reason,author,time\n{line}\n"));
         assert_output!(refused(&project, "invalid_value", &["exclude", "a.csv#000003", "--reason", "x"]));
-        assert_eq!(project.read(FILE).lines().nth(1), Some(line), "it is left as it is");
+        assert_eq!(project.read(FILE).lines().nth(1), Some(line), "the file is unchanged");
     }
 }
 
 #[test]
-fn a_pipeline_that_reads_no_verdicts_takes_none() {
+fn a_pipeline_that_reads_no_verdicts_refuses_them() {
     let project = project(0..3);
     let words = ["curate", "exclude", "x", "--reason", "y", "--author", "z", "-p", "rows", "-d", "few"];
     assert_output!(project.refused("declaration", &words));
@@ -163,7 +167,7 @@ fn a_pipeline_that_reads_no_verdicts_takes_none() {
 }
 
 #[test]
-fn verdicts_given_at_once_are_all_kept() {
+fn verdicts_given_concurrently_are_all_kept() {
     let project = project(0..20);
     run(&project);
     std::thread::scope(|scope| {
@@ -189,21 +193,21 @@ fn verdicts_that_nothing_would_read_are_refused() {
 }
 
 #[test]
-fn a_plan_says_what_a_stage_that_lists_would_fail_at() {
+fn a_plan_prints_the_error_of_a_listing_stage() {
     let project = project(0..3);
     run(&project);
     project.write(FILE, "frame,verdict\n");
-    project.write("stages/pick/pick.py", "import sys\nsys.exit('line 1 is no header')\n");
+    project.write("stages/pick/pick.py", "import sys\nsys.exit('line 1 is not a header')\n");
     assert_output!(project.stdout(&[&["plan"], &FEW[..]].concat()));
     let runs = std::fs::read_dir(project.path("data/store/runs")).expect("a folder").count();
-    assert_eq!(runs, 1, "a plan leaves no run");
+    assert_eq!(runs, 1, "a plan leaves no run in the store");
 }
 
-/// A stage that reads files and leaves out those that verdicts on its own table exclude.
+/// A stage that lists files without those that verdicts on its own table exclude.
 const OWN: &str = "summary = \"Lists files\"\nversion = 1\ncommand = [\"python3\", \"own.py\"]\n\
     [inputs.files]\nkind = \"files\"\ndoc = \"Files\"\n\
     [inputs.curation]\nkind = \"files\"\noptional = true\nverdicts = { output = \"list\", key = \"file\" }\ndoc = \"Verdicts\"\n\
-    [outputs.list]\nkind = \"table\"\npath = \"list.parquet\"\nformat = \"json\"\ncolumns = { file = \"string\" }\ndoc = \"A file a row\"\n";
+    [outputs.list]\nkind = \"table\"\npath = \"list.parquet\"\nformat = \"json\"\ncolumns = { file = \"string\" }\ndoc = \"One row per file\"\n";
 
 #[test]
 fn verdicts_can_be_on_the_rows_of_the_stage_that_reads_them() {

@@ -1,19 +1,19 @@
-//! Files that nobody should have written: refused in words that fit a screen, whatever they hold.
-//! Through the real binary.
+//! Malformed and hostile files are refused with errors that fit on a screen, whatever the files contain. The
+//! tests run the real binary.
 
 use std::fs;
 
 use crate::snapshot::assert_output;
 use crate::support::Project;
 
-/// Output of `plan` for the toy project with this as a pipeline.
+/// Output of `plan` for the toy project, with `bytes` as the pipeline file.
 fn pipeline(code: &str, bytes: &[u8]) -> String {
     let project = Project::new();
     fs::write(project.path("pipelines/bad.toml"), bytes).expect("written");
     refused(&project, code, &["plan", "-p", "bad"])
 }
 
-/// Output of `plan` for the toy project with this as a stage's declaration.
+/// Output of `plan` for the toy project, with `bytes` as the declaration of a stage.
 fn stage(code: &str, bytes: &[u8]) -> String {
     let project = Project::new();
     fs::write(project.path("stages/sum/stage.toml"), bytes).expect("written");
@@ -22,9 +22,9 @@ fn stage(code: &str, bytes: &[u8]) -> String {
 
 fn refused(project: &Project, code: &str, arguments: &[&str]) -> String {
     let said = project.refused(code, arguments);
-    assert!(said.len() < 4_000, "{} characters are more than anyone reads:\n{}", said.len(), &said[..2_000]);
-    assert!(!project.exists("data/store/actions"), "nothing was begun");
-    // Git treats a file with such a character as binary.
+    assert!(said.len() < 4_000, "an error of {} characters is too long:\n{}", said.len(), &said[..2_000]);
+    assert!(!project.exists("data/store/actions"), "no action was started");
+    // Git treats a file with control characters as binary.
     said.replace('\0', "[0]").replace('\u{1}', "[1]") + "\n"
 }
 
@@ -33,7 +33,7 @@ fn both(code: &str, bytes: &[u8]) -> String {
 }
 
 #[test]
-fn what_is_no_toml_is_shown_with_its_line() {
+fn malformed_toml_is_shown_with_its_line() {
     let texts =
         ["summary = \"a\"\nversion = = 1\n", "summary = \"a\n", "[a]\n[a]\n", "", "summary = \"a\0b\"\n"];
     assert_output!(texts.map(|text| both("declaration", text.as_bytes())).concat());
@@ -42,7 +42,7 @@ fn what_is_no_toml_is_shown_with_its_line() {
 }
 
 #[test]
-fn depth_and_size_are_refused_and_not_suffered() {
+fn extremely_deep_and_large_files_are_refused_with_a_short_message() {
     let deep = format!("summary = {}{}\n", "[".repeat(100_000), "]".repeat(100_000));
     let tables = format!("[{}]\n", vec!["a"; 50_000].join("."));
     let inline = format!("x = {}1{}\n", "{a=".repeat(50_000), "}".repeat(50_000));
@@ -54,7 +54,7 @@ fn depth_and_size_are_refused_and_not_suffered() {
 }
 
 #[test]
-fn the_right_names_in_the_wrong_place_are_refused_with_those_that_are_known() {
+fn misplaced_names_and_values_are_refused_with_the_known_names() {
     let texts = [
         "summary = 3\n",
         "summary = \"a\"\n[stage.x]\n",
@@ -83,7 +83,7 @@ fn a_source_does_not_leave_the_project() {
     };
     let paths = ["../*.txt", "/etc/passwd", "data/../../x", "a\\u0000b", "data/***"];
     assert_output!(paths.map(|path| source("declaration", path)).concat());
-    // How much of it is shown depends on where the project is.
+    // The shown part of this path depends on the project's folder, so it is not compared with a snapshot.
     source("io", &long);
 }
 
@@ -105,7 +105,7 @@ fn an_output_does_not_leave_its_folder() {
 fn the_command_line_does_not_leave_the_project() {
     let project = Project::new();
     let long = "x".repeat(10_000);
-    // No dataset and no profile are a layer less.
+    // An empty dataset or profile is valid, but an empty pipeline is not.
     let mut said = refused(&project, "missing_argument", &["plan", "--pipeline", ""]);
     for name in ["../chain", "/chain", "a/b", "chain\u{1}", long.as_str()] {
         for option in ["--pipeline", "--dataset", "--profile"] {

@@ -1,4 +1,4 @@
-//! Pages that are made from declarations are those of the present declarations; `make docs` writes them.
+//! Generated pages must match the current declarations; `make docs` writes them.
 
 use std::fs;
 use std::path::Path;

@@ -4,7 +4,7 @@ use crate::snapshot::assert_output;
 use crate::support::Project;
 
 #[test]
-fn a_second_run_does_nothing_and_says_so() {
+fn a_second_run_does_nothing_and_reports_that() {
     let project = Project::new();
     assert_eq!(project.run(&[]).ran(), ["make", "double", "sum"]);
     let again = project.run(&[]);
@@ -17,29 +17,33 @@ fn a_changed_parameter_runs_its_stage_and_what_depends_on_it() {
     let project = Project::new();
     project.run(&[]);
     assert_eq!(project.run(&["--set", "double.times=3"]).ran(), ["double", "sum"]);
-    assert_eq!(project.run(&["--set", "double.times=2"]).ran(), [""; 0], "the old result is still there");
+    assert_eq!(
+        project.run(&["--set", "double.times=2"]).ran(),
+        [""; 0],
+        "the old result is still in the store"
+    );
 }
 
 #[test]
-fn an_unchanged_output_cuts_off_what_comes_after_it() {
+fn an_unchanged_output_reruns_no_downstream_stage() {
     let project = Project::new();
     project.run(&[]);
     assert_eq!(project.run(&["--set", "make.comment=\"other\""]).ran(), ["make"]);
 }
 
 #[test]
-fn an_execution_parameter_is_no_reason_to_run() {
+fn an_execution_parameter_never_invalidates_a_result() {
     let project = Project::new();
     project.run(&[]);
     assert_eq!(project.run(&["--set", "double.chatty=true"]).ran(), [""; 0]);
 }
 
 #[test]
-fn a_touched_source_is_no_reason_to_run_and_a_changed_one_is() {
+fn a_touched_source_invalidates_nothing_but_a_changed_one_does() {
     let project = Project::new();
     project.run(&[]);
     project.write("data/raw/toy/numbers.txt", "1\n2\n3\n");
-    assert_eq!(project.run(&[]).ran(), [""; 0], "same bytes, new time stamp");
+    assert_eq!(project.run(&[]).ran(), [""; 0], "equal bytes with a new time stamp");
     project.write("data/raw/toy/numbers.txt", "1\n2\n4\n");
     assert_eq!(project.run(&[]).ran(), ["make", "double", "sum"]);
 }
@@ -72,18 +76,18 @@ fn a_damaged_or_vanished_object_is_a_miss() {
     project.overwrite(&object, "tampered with, and longer\n");
     assert_eq!(project.run(&[]).ran(), ["double"]);
     project.overwrite(&object, "2\n");
-    assert_eq!(project.run(&[]).ran(), ["double"], "it was cut short");
+    assert_eq!(project.run(&[]).ran(), ["double"], "the object is truncated");
 }
 
 #[test]
-fn a_bumped_version_runs_its_stage_and_says_from_which_to_which() {
+fn a_bumped_version_runs_its_stage_and_the_plan_names_both_versions() {
     let project = Project::new();
     project.run(&[]);
     let declared = project.read("stages/double/stage.toml");
     let bumped = declared.replace("version = 1", "version = 2\nhistory.2 = \"rounds differently\"");
     project.write("stages/double/stage.toml", &bumped);
     assert_output!(project.stdout(&["plan"]));
-    assert_eq!(project.run(&[]).ran(), ["double"], "the same numbers: what comes after is cut off");
+    assert_eq!(project.run(&[]).ran(), ["double"], "its output is unchanged, so `sum` does not run");
     project.write("stages/double/stage.toml", &declared.replace("version = 1", "version = 3"));
     assert_output!(project.refused("declaration", &["plan"]));
 }
@@ -136,7 +140,7 @@ fn a_failure_quotes_the_worker_and_publishes_nothing() {
     let project = Project::new();
     assert_output!(project.run_failing("worker_failed", &["--set", "double.times=13"]));
     assert!(!project.exists("data/out/chain/toy/double"));
-    assert_eq!(project.run(&[]).ran(), ["double", "sum"], "what succeeded before was kept");
+    assert_eq!(project.run(&[]).ran(), ["double", "sum"], "the result of `make` is kept");
 }
 
 #[test]
@@ -150,7 +154,7 @@ fn a_missing_or_undeclared_output_is_an_error() {
 }
 
 #[test]
-fn plan_says_what_the_run_then_does() {
+fn a_plan_predicts_the_run() {
     let project = Project::new();
     project.run(&[]);
     assert_output!(project.stdout(&["plan", "--set", "double.times=3"]));
@@ -159,7 +163,7 @@ fn plan_says_what_the_run_then_does() {
 }
 
 #[test]
-fn show_tells_where_an_artifact_came_from() {
+fn show_names_the_origin_of_an_artifact() {
     let project = Project::new();
     project.run(&[]);
     assert_output!(project.shown(&["sum"]));
@@ -219,8 +223,8 @@ fn wrong_wiring_is_refused_with_its_line() {
 
 #[test]
 fn a_folder_that_cannot_be_written_is_named_and_nothing_is_published() {
-    // Nobody can create anything there, root included; why not depends on the machine.
-    let reason = std::fs::create_dir("/sys/kernel/any").expect_err("nobody can").to_string();
+    // Nobody can create files there, not even root. The reason in the error depends on the machine.
+    let reason = std::fs::create_dir("/sys/kernel/any").expect_err("an error").to_string();
     let project = Project::new();
     project.link("/sys/kernel", "data/store");
     assert_output!(project.refused("io", &["run"]).replace(&reason, "[reason]"));
@@ -235,7 +239,7 @@ fn a_full_disk_ends_in_an_error_that_names_the_file() {
     // A limit on file sizes refuses writes as a full disk does.
     assert_output!(project.run_limited(0));
     assert!(!project.exists("data/out/chain/toy/make"));
-    assert_eq!(project.run(&[]).ran(), ["make", "double", "sum"], "nothing half-done is in the way");
+    assert_eq!(project.run(&[]).ran(), ["make", "double", "sum"], "no partial output is in the way");
 }
 
 #[test]
@@ -299,7 +303,7 @@ fn many_actions_may_publish_equal_content_at_once() {
 }
 
 #[test]
-fn files_that_no_pattern_matches_are_not_passed_over_for_the_stand_in() {
+fn unmatched_raw_files_are_refused_instead_of_using_the_stand_in() {
     let project = Project::new();
     project.remove("data/raw/toy");
     project.write("data/raw/toy/numbers.TXT2", "1\n");
@@ -307,7 +311,7 @@ fn files_that_no_pattern_matches_are_not_passed_over_for_the_stand_in() {
 }
 
 #[test]
-fn what_would_have_no_effect_is_refused() {
+fn settings_without_effect_are_refused() {
     let cases = [
         ("pipelines/datasets/toy.toml", "[sources.nubmers]\npath = \"x\"\n"),
         ("pipelines/profiles/small.toml", "[stages.sum]\nuse = \"double\"\n"),
@@ -328,7 +332,7 @@ fn what_would_have_no_effect_is_refused() {
 }
 
 #[test]
-fn a_linked_folder_is_no_output_and_a_linked_raw_file_stays_the_user_s() {
+fn a_linked_folder_is_refused_as_output_and_raw_files_stay_writable() {
     let project = Project::new();
     project.write(
         "stages/make/make.py",
@@ -336,8 +340,8 @@ fn a_linked_folder_is_no_output_and_a_linked_raw_file_stays_the_user_s() {
         os.link(r['inputs']['numbers']['paths'][0], r['outputs']['kept'])\n",
     );
     project.run(&[]);
-    let raw = std::fs::metadata(project.path("data/raw/toy/numbers.txt")).expect("there");
-    assert!(!raw.permissions().readonly(), "publishing protects a copy");
+    let raw = std::fs::metadata(project.path("data/raw/toy/numbers.txt")).expect("metadata");
+    assert!(!raw.permissions().readonly(), "publishing write-protects a copy, not the raw file");
 
     let declared = project.read("stages/make/stage.toml").replace("kind = \"file\"", "kind = \"directory\"");
     project.write("stages/make/stage.toml", &declared);
@@ -357,7 +361,7 @@ fn a_linked_folder_is_no_output_and_a_linked_raw_file_stays_the_user_s() {
 }
 
 #[test]
-fn names_that_lead_elsewhere_are_refused() {
+fn invalid_stage_names_are_refused() {
     let long = "x".repeat(10_000);
     let names = ["../../evil", "/evil", "a/b", "a.b", "", "-x", "a\\u0000b", long.as_str()];
     let said = names.map(|name| {
@@ -366,7 +370,7 @@ fn names_that_lead_elsewhere_are_refused() {
         project.write("pipelines/chain.toml", &(project.read("pipelines/chain.toml") + &more));
         project.refused("declaration", &["run"])
     });
-    // A file with the character 0 is no text to git.
+    // Git treats a file with the character 0 as binary.
     assert_output!(said.join("\n").replace('\0', "[0]"));
 }
 
@@ -405,7 +409,7 @@ fn a_placeholder_of_a_command_is_filled_in_and_an_unknown_one_refused() {
 }
 
 #[test]
-fn a_failure_in_one_branch_lets_the_other_finish_unless_told_to_stop() {
+fn a_failure_in_one_branch_lets_the_other_finish_without_fail_fast() {
     let project = Project::new();
     project.write("stages/nap/nap.sh", "sleep $1; test \"$2\" != 0 && echo done > \"$3\"");
     let declared = project.read("stages/nap/stage.toml");
@@ -418,7 +422,7 @@ fn a_failure_in_one_branch_lets_the_other_finish_unless_told_to_stop() {
     let run = project.run_to(1, &[&set[..], &["--fail-fast", "--keep-going"]].concat());
     assert_eq!((run.of("failed"), run.ran()), (vec!["left"], vec!["right"]));
     let run = project.run_to(1, &[&set[..], &["--force", "right"]].concat());
-    assert_eq!((run.of("failed"), run.ran()), (vec!["left"], vec!["right"]), "the default");
+    assert_eq!((run.of("failed"), run.ran()), (vec!["left"], vec!["right"]), "--keep-going is the default");
 }
 
 #[test]
@@ -429,7 +433,11 @@ fn a_selection_takes_along_what_it_needs_and_nothing_else() {
     assert_output!(project.run_failing("not_computed", &["--only", "sum", "--set", "double.times=3"]));
     assert_eq!(project.run(&["--until", "double", "--set", "double.times=3"]).ran(), ["double"]);
     assert_eq!(project.run(&["--only", "sum", "--set", "double.times=3"]).ran(), ["sum"]);
-    assert_eq!(project.run(&["--force", "double"]).ran(), ["double"], "equal content runs nothing after it");
+    assert_eq!(
+        project.run(&["--force", "double"]).ran(),
+        ["double"],
+        "equal content runs no downstream stage"
+    );
     assert_output!(project.refused("unknown_name", &["run", "duoble"]));
 }
 
@@ -439,8 +447,8 @@ fn verify_names_what_is_damaged_and_heals_by_removing_it() {
     project.run(&[]);
     project.status(&["verify"], 0);
     let (doubled, total) = (project.artifact("double.doubled"), project.artifact("sum.total"));
-    // Bytes of the same number, and the time that they had: no look tells, only a hash.
-    let sealed = std::fs::metadata(&doubled).expect("there").modified().expect("a time");
+    // The damaged file has its old size and time, so only a hash reveals the damage.
+    let sealed = std::fs::metadata(&doubled).expect("metadata").modified().expect("a time");
     project.overwrite(&doubled, "9\n9\n9\n");
     let file = std::fs::File::options().write(true).open(&doubled).expect("open");
     file.set_modified(sealed).expect("set");
@@ -472,7 +480,7 @@ fn gc_keeps_what_is_shown_and_pinned_and_lists_before_it_removes() {
 }
 
 #[test]
-fn gc_with_a_size_removes_only_so_much_and_the_cheapest_first() {
+fn gc_with_a_size_removes_the_cheapest_results_first() {
     let project = Project::new();
     project.write("data/raw/toy/numbers.txt", &"1\n".repeat(10_000));
     for times in ["2", "3", "4"] {
@@ -527,7 +535,7 @@ fn runs_are_listed_and_compared_by_parameters_artifacts_and_metrics() {
     project.run(&[]);
     project.run(&["--set", "double.times=3"]);
     project.run(&["--set", "double.times=3"]);
-    // A run that did nothing is none.
+    // A run with nothing to do is not listed.
     assert_output!(project.stdout(&["ls", "--runs"]));
     assert_output!(project.stdout(&["compare", "latest~1", "latest"]));
     assert_output!(project.refused("unknown_name", &["compare", "1999", "latest"]));
@@ -579,7 +587,7 @@ fn a_result_forced_in_one_pipeline_is_seen_in_another() {
 }
 
 #[test]
-fn gc_removes_nothing_while_it_cannot_tell_what_is_needed() {
+fn gc_removes_nothing_if_the_needed_results_are_unknown() {
     let project = Project::new();
     project.run(&[]);
     project.write("data/store/heads/chain/toy.json", "");
@@ -591,10 +599,10 @@ fn gc_removes_nothing_while_it_cannot_tell_what_is_needed() {
 }
 
 #[test]
-fn a_dry_run_says_what_the_run_then_does() {
+fn a_dry_run_predicts_the_run() {
     let project = Project::new();
     assert_output!(project.stdout(&["run", "--dry-run"]));
-    assert!(!project.exists("data/out"), "it does nothing");
+    assert!(!project.exists("data/out"), "a dry run writes no results");
     project.refused("not_computed", &["run", "--dry-run", "--only", "sum"]);
     assert_output!(project.refused("conflict", &["run", "--force", "make", "--only", "sum"]));
 }

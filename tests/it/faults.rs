@@ -1,4 +1,5 @@
-//! Faults while a run goes on: kills, hangs, floods, crowds. Through the real binary.
+//! Faults during a run: kills, hanging workers, floods of output, concurrent runs. The tests run the
+//! real binary.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -7,8 +8,8 @@ use std::time::Instant;
 use crate::snapshot::assert_output;
 use crate::support::{Project, until};
 
-/// A project of stages that run shell scripts: (name, script, lines of its stage.toml, input).
-/// A script's `$1` is the output, `$2` the input.
+/// A project of stages that run shell scripts, given as (name, script, more lines of stage.toml, input).
+/// In a script, `$1` is the output and `$2` the input.
 fn scripts(stages: &[(&str, &str, &str, &str)]) -> Project {
     let project = Project::new();
     let mut pipeline = "summary = \"Scripts\"\n[sources.numbers]\npath = \"data/raw/toy/*.txt\"\n".to_owned();
@@ -38,7 +39,7 @@ fn start(project: &Project, arguments: &[&str]) -> Child {
     project.start(&[&["-p", "scripts", "-d", "toy", "-P", "small"], arguments].concat())
 }
 
-/// Returns true if a process runs whose command line holds `marker`.
+/// Returns true if a process runs whose command line contains `marker`.
 fn alive(marker: &str) -> bool {
     let processes = fs::read_dir("/proc").expect("procfs").flatten();
     processes.into_iter().any(|process| {
@@ -58,7 +59,7 @@ fn staging_is_empty(project: &Project) -> bool {
 
 #[test]
 fn a_killed_engine_leaves_no_process_and_no_folder_and_the_next_run_completes() {
-    // The grandchild leaves its process group.
+    // `setsid` moves the grandchild into another process group.
     let script = "setsid sleep 4711.25 & echo x > \"$1\"; test -e stop || sleep 4711.5";
     let project = scripts(&[("slow", script, "", "numbers")]);
     let mut engine = start(&project, &[]);
@@ -66,13 +67,13 @@ fn a_killed_engine_leaves_no_process_and_no_folder_and_the_next_run_completes() 
     signal(&engine, "-KILL");
     engine.wait().expect("ended");
     until("workers end", || !alive("sleep 4711.25") && !alive("sleep 4711.5"));
-    until("their folder goes", || staging_is_empty(&project));
+    until("their folder is removed", || staging_is_empty(&project));
     project.write("stages/slow/do.sh", "echo x > \"$1\"");
     assert_eq!(project.run(&P).ran(), ["slow"]);
 }
 
 #[test]
-fn ctrl_c_tells_workers_to_end_and_a_second_one_kills_them() {
+fn ctrl_c_terminates_workers_and_a_second_one_kills_them() {
     let stubborn = "trap '' TERM; echo x > \"$1\"; sleep 4712.5 & wait; sleep 4712.25";
     let polite = "trap 'exit 3' TERM; echo x > \"$1\"; sleep 4713.5 & wait";
     let project = scripts(&[("polite", polite, "", "numbers"), ("stubborn", stubborn, "", "numbers")]);
@@ -89,7 +90,7 @@ fn ctrl_c_tells_workers_to_end_and_a_second_one_kills_them() {
     lines.sort_unstable();
     assert_output!(lines.join("\n"));
     assert!(!alive("sleep 4712") && staging_is_empty(&project));
-    assert!(!project.exists("data/out/scripts/toy/polite"), "nothing half-done is shown");
+    assert!(!project.exists("data/out/scripts/toy/polite"), "no partial output is published");
 }
 
 #[test]
@@ -112,7 +113,7 @@ fn fifty_kills_of_the_engine_and_of_workers_leave_a_store_that_a_plain_run_compl
     for kill in 0..50u32 {
         project.remove("data/store");
         let mut engine = start(&project, &[]);
-        // Moments spread over the run, the same in every test run.
+        // The moments are spread over the run, and identical in every test run.
         std::thread::sleep(whole * ((kill * 37) % 50) / 50);
         if kill % 2 == 0 {
             signal(&engine, "-KILL");
@@ -127,7 +128,7 @@ fn fifty_kills_of_the_engine_and_of_workers_leave_a_store_that_a_plain_run_compl
     }
 }
 
-/// Kills every process whose command line holds `marker`, of which there may be none just now.
+/// Kills all processes, possibly none, whose command line contains `marker`.
 fn kill_workers(marker: &str) {
     for process in fs::read_dir("/proc").expect("procfs").flatten() {
         let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
@@ -154,7 +155,7 @@ fn twenty_runs_at_once_compute_everything_once() {
 }
 
 #[test]
-fn a_run_that_waits_says_for_whom() {
+fn a_waiting_run_names_the_run_that_it_waits_for() {
     let project = scripts(&[("slow", "sleep 1; echo x > \"$1\"", "", "numbers")]);
     let first = start(&project, &["--json"]);
     until("the first starts", || {
@@ -179,7 +180,7 @@ fn a_worker_that_hangs_is_ended_after_its_time() {
 }
 
 #[test]
-fn a_failure_is_tried_again_as_often_as_declared() {
+fn a_failure_is_retried_as_often_as_declared() {
     let script = "mark=\"$(dirname \"$2\")/../../mark\"; echo x >> \"$mark\"; \
                   test $(wc -l < \"$mark\") -ge 3 || exit 7; echo x > \"$1\"";
     let project = scripts(&[("flaky", script, "[resources]\nretries = 2", "numbers")]);
@@ -191,7 +192,7 @@ fn a_failure_is_tried_again_as_often_as_declared() {
 }
 
 #[test]
-fn a_flood_of_output_is_cut_and_garbage_on_the_event_pipe_is_passed_over() {
+fn output_floods_are_cut_and_garbage_on_the_event_pipe_is_ignored() {
     let flood = "head -c 1073741824 /dev/zero; echo last words; echo x > \"$1\"";
     let garbage = "head -c 3000000 /dev/urandom > \"$CALLSHEET_EVENTS\"; \
         printf '\\n{\"log\": {\"level\": \"info\", \"message\": \"still heard\"}}\\n' > \"$CALLSHEET_EVENTS\"; echo x > \"$1\"";
@@ -227,9 +228,9 @@ fn gpus_are_given_to_one_worker_at_a_time_and_named_in_its_environment() {
     ids.sort();
     assert_eq!(ids, ["7", "9"]);
     assert!(overlap());
-    assert_eq!(words("none")[0], "", "who asks for none sees none");
+    assert_eq!(words("none")[0], "", "a worker without declared GPUs sees none");
     project.run(&[&P[..], &["--jobs", "4", "--gpus", "7", "--force", "left", "--force", "right"]].concat());
-    assert!(!overlap(), "one GPU serves one at a time");
+    assert!(!overlap(), "one GPU serves one worker at a time");
     project.remove("data/store");
     assert_output!(project.run_failing("resources", &[&P[..], &["--gpus", ""]].concat()));
 }
@@ -254,8 +255,8 @@ fn memory_is_shared_out_and_too_much_of_it_refused() {
         });
         left[0] < right[1] && right[0] < left[1]
     };
-    assert!(!overlap("5 GB"), "there is room for one");
-    assert!(overlap("6 GB"), "there is room for both");
+    assert!(!overlap("5 GB"), "the memory suffices for one worker");
+    assert!(overlap("6 GB"), "the memory suffices for both workers");
 }
 
 #[test]
@@ -282,7 +283,7 @@ fn a_raw_file_that_vanishes_fails_its_stage_and_no_other() {
 }
 
 #[test]
-fn what_a_killed_run_has_finished_is_not_garbage_nor_are_checkpoints_of_what_it_has_not() {
+fn gc_keeps_finished_results_and_checkpoints_of_a_killed_run() {
     let train = "if test -e \"$3/checkpoint\"; then cat \"$3/checkpoint\" > \"$1\"; exit; fi; \
         echo step > \"$3/checkpoint\"; sleep 4715.5";
     let project = scripts(&[("quick", "echo x > \"$1\"", "", "numbers"), ("train", train, "", "quick.out")]);
@@ -299,7 +300,7 @@ fn what_a_killed_run_has_finished_is_not_garbage_nor_are_checkpoints_of_what_it_
     assert!(project.read("data/out/scripts/toy/quick/out.txt").contains('x'));
     let scratch = fs::read_dir(project.path("data/store/scratch")).expect("scratch").flatten().next();
     assert!(scratch.expect("a folder").path().join("checkpoint").exists());
-    assert_eq!(project.run(&P).ran(), ["train"], "the other is in the store, and training goes on");
+    assert_eq!(project.run(&P).ran(), ["train"], "`quick` is in the store, and the training resumes");
 }
 
 #[test]
@@ -309,11 +310,11 @@ fn a_worker_without_our_environment_ends_with_the_engine_too() {
     until("the worker starts", || alive("sleep 4716.5"));
     signal(&engine, "-KILL");
     engine.wait().expect("ended");
-    until("it ends", || !alive("sleep 4716.5"));
+    until("the worker ends", || !alive("sleep 4716.5"));
 }
 
 #[test]
-fn a_worker_that_ends_in_order_when_told_to_is_stopped_and_not_published() {
+fn a_worker_that_exits_with_0_after_an_interrupt_publishes_nothing() {
     let polite = "trap 'exit 0' TERM; echo half > \"$1\"; sleep 4717.5 & wait";
     let project = scripts(&[("polite", polite, "", "numbers")]);
     let engine = start(&project, &[]);
@@ -348,12 +349,12 @@ fn a_stage_that_changes_its_input_is_not_recorded() {
         scripts(&[("first", "echo x > \"$1\"", "", "numbers"), ("vandal", vandal, "", "first.out")]);
     assert_output!(project.run_failing("input_changed", &P));
     project.write("stages/vandal/do.sh", "cat \"$2\" > \"$1\"");
-    assert_eq!(project.run(&P).ran(), ["first", "vandal"], "the damaged input is made anew");
+    assert_eq!(project.run(&P).ran(), ["first", "vandal"], "the damaged input is computed again");
     assert_eq!(project.read("data/out/scripts/toy/vandal/out.txt"), "x\n");
 }
 
 #[test]
-fn a_time_that_cannot_be_waited_for_is_refused_with_its_line() {
+fn an_invalid_timeout_is_refused_with_its_line() {
     let said = ["-1.0", "0", "nan", "inf", "1e300", "1e19"].map(|seconds| {
         let more = format!("[resources]\ntimeout_seconds = {seconds}");
         scripts(&[("hasty", "echo x > \"$1\"", &more, "numbers")]).refused("declaration", &RUN)
@@ -362,7 +363,7 @@ fn a_time_that_cannot_be_waited_for_is_refused_with_its_line() {
 }
 
 #[test]
-fn a_word_of_a_command_takes_one_input() {
+fn a_word_of_a_command_contains_at_most_one_input() {
     let project = scripts(&[(
         "both",
         "cat $2 > \"$1\"",
@@ -376,7 +377,7 @@ fn a_word_of_a_command_takes_one_input() {
 }
 
 #[test]
-fn what_begins_the_longest_chain_comes_first_and_what_takes_longest_as_soon_as_that_is_known() {
+fn the_longest_chain_starts_first_measured_by_recorded_times_if_known() {
     let project = scripts(&[
         ("alone", "sleep 1.5; echo x > \"$1\"", "", "numbers"),
         ("first", "echo x > \"$1\"", "", "numbers"),
@@ -387,5 +388,5 @@ fn what_begins_the_longest_chain_comes_first_and_what_takes_longest_as_soon_as_t
     assert_eq!(project.run(&[&P[..], &one].concat()).ran()[..2], ["first", "second"]);
     let force = ["--force", "alone", "--force", "first", "--force", "second", "--force", "third"];
     let again = project.run(&[&P[..], &one, &force].concat());
-    assert_eq!(again.ran()[0], "alone", "a second and a half beside three of some milliseconds");
+    assert_eq!(again.ran()[0], "alone", "1.5 s is longer than a chain of a few milliseconds");
 }

@@ -1,4 +1,4 @@
-//! Stages fanned out over values and gathered again, through the real binary.
+//! Stages expanded over values with `foreach` and gathered again, through the real binary.
 
 use crate::snapshot::assert_output;
 use crate::support::Project;
@@ -44,11 +44,11 @@ fn an_input_that_takes_many_gathers_the_instances_with_their_values() {
     project.run(&FAN);
     let rows = table(&project, "table");
     let names: Vec<&str> = rows.iter().filter_map(|row| row["name"].as_str()).collect();
-    assert_eq!(names, ["2-5", "2-7", "3-5", "3-7"], "by their values");
+    assert_eq!(names, ["2-5", "2-7", "3-5", "3-7"], "sorted by their values");
     assert_eq!(rows[1], json!({"name": "2-7", "values": {"times": 2, "by": 7}, "numbers": [14, 28, 42]}));
     let rows = table(&project, "each@3");
     let names: Vec<&str> = rows.iter().filter_map(|row| row["name"].as_str()).collect();
-    assert_eq!(names, ["3-5", "3-7"], "only those that share its value");
+    assert_eq!(names, ["3-5", "3-7"], "only instances that share the value of each@3");
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn the_order_of_the_values_changes_nothing() {
     project.run(&FAN);
     let rows = table(&project, "each@2");
     let names: Vec<&str> = rows.iter().filter_map(|row| row["name"].as_str()).collect();
-    assert_eq!(names, ["2-2.5", "2-5", "2-7", "2-10", "2-x"], "numbers by size");
+    assert_eq!(names, ["2-2.5", "2-5", "2-7", "2-10", "2-x"], "numbers are sorted by size");
     let text = project.read("pipelines/fan.toml").replace("[5, 10, 7, 2.5, \"x\"]", "[\"x\", 10, 2.5, 5, 7]");
     project.write("pipelines/fan.toml", &text);
     assert_eq!(ran(&project, &[]), [""; 0]);
@@ -75,11 +75,15 @@ fn a_parameter_of_one_instance_runs_it_and_what_depends_on_it() {
     project.run(&FAN);
     assert_eq!(ran(&project, &["--set", "again@2-5.times=11"]), ["again@2-5", "each@2", "table"]);
     assert_output!(project.stdout(&["plan", "-p", "fan", "--set", "again@2-5.times=12"]));
-    assert_eq!(ran(&project, &["--set", "again.misbehave=no"]), [""; 0], "of all of them");
+    assert_eq!(
+        ran(&project, &["--set", "again.misbehave=no"]),
+        [""; 0],
+        "the default value, set for all instances, changes nothing"
+    );
 }
 
 #[test]
-fn a_new_value_runs_its_instances_and_says_what_is_new_where_they_are_gathered() {
+fn a_new_value_runs_its_instances_and_the_plan_names_them() {
     let project = Project::new();
     project.run(&FAN);
     let text = project.read("pipelines/fan.toml").replace("foreach.by = [5, 7]", "foreach.by = [5, 7, 9]");
@@ -118,7 +122,7 @@ fn combinations_can_be_listed_and_a_profile_can_have_fewer() {
     assert_eq!(ran(&project, &["-P", "tiny", "again"]), ["again@3-7", "double@3", "make"]);
     assert_eq!(project.read("data/out/fan/toy/again@3-7/doubled.txt"), "12\n24\n36\n");
     assert_eq!(ran(&project, &["again"]), ["again@2-5", "again@3-7", "double@2"]);
-    // What the pipeline says of an instance that a profile leaves out is not missed.
+    // The pipeline may set values of an instance that a profile leaves out.
     let text = project.read("pipelines/fan.toml");
     project.write("pipelines/fan.toml", &format!("{text}\n[stages.\"again@2-5\"]\nparams.chatty = true\n"));
     assert_eq!(ran(&project, &["-P", "tiny", "again"]), [""; 0]);
@@ -141,7 +145,7 @@ fn a_profile_changes_one_list_and_keeps_the_others() {
 }
 
 #[test]
-fn a_stage_can_be_fanned_out_as_another_is_and_follows_it() {
+fn foreach_with_a_stage_name_follows_the_instances_of_that_stage() {
     let copy = |like: &str| {
         let copy = format!(
             "[stages.copy]\nuse = \"double\"\nforeach = \"{like}\"\ninputs.numbers = \"again.doubled\"\n"
@@ -160,7 +164,7 @@ fn a_stage_can_be_fanned_out_as_another_is_and_follows_it() {
 }
 
 #[test]
-fn what_is_said_of_some_instances_lies_between_what_is_said_of_all_and_of_one() {
+fn values_of_a_pattern_override_the_stage_and_one_instance_overrides_both() {
     let project = Project::new();
     let some = "\n[stages.\"again@3-*\"]\nparams.times = 10\n[stages.\"again@3-7\"]\nparams.times = 100\n";
     project.write("pipelines/fan.toml", &(project.read("pipelines/fan.toml") + some));
@@ -210,7 +214,7 @@ fn the_graph_shows_a_stage_once_with_the_number_of_its_instances() {
 }
 
 #[test]
-fn a_fan_that_cannot_be_is_refused_with_its_line() {
+fn an_invalid_foreach_is_refused_with_its_line() {
     let again = "foreach.times = [2, 3]\nforeach.by = [5, 7]";
     let cases = [
         "foreach.times = [2, 3]\nforeach.by = []",
@@ -239,7 +243,7 @@ fn a_fan_that_cannot_be_is_refused_with_its_line() {
 }
 
 #[test]
-fn an_instance_that_is_not_there_is_named_with_those_that_are() {
+fn an_unknown_instance_is_refused_with_the_known_ones() {
     let project = Project::new();
     let cases: [(&str, &[&str]); 5] = [
         ("unknown_name", &["run", "-p", "fan", "again@2-6"]),
@@ -265,7 +269,7 @@ fn an_instance_that_is_not_there_is_named_with_those_that_are() {
 }
 
 #[test]
-fn gc_lets_go_of_what_no_pipeline_declares_any_more_if_it_is_told_to() {
+fn gc_undeclared_removes_results_that_no_pipeline_declares() {
     let project = Project::new();
     project.run(&FAN);
     project.run(&[]);
@@ -273,9 +277,15 @@ fn gc_lets_go_of_what_no_pipeline_declares_any_more_if_it_is_told_to() {
     project.write("pipelines/fan.toml", &text);
     project.run(&FAN);
     project.stdout(&["gc", "--delete"]);
-    assert!(project.exists("data/out/fan/toy/again@2-5/doubled.txt"), "nobody told it to");
+    assert!(
+        project.exists("data/out/fan/toy/again@2-5/doubled.txt"),
+        "without --undeclared, gc keeps the result"
+    );
     assert_output!(project.gc(&["--undeclared"]));
-    assert!(project.exists("data/out/fan/toy/again@2-5/doubled.txt"), "it was only listed");
+    assert!(
+        project.exists("data/out/fan/toy/again@2-5/doubled.txt"),
+        "without --delete, gc only lists the result"
+    );
     project.write("data/out/fan/toy/again@3-5/mine.txt", "somebody's own");
     project.stdout(&["gc", "--undeclared", "--delete"]);
     assert!(!project.exists("data/out/fan/toy/again@2-5"));

@@ -1,4 +1,5 @@
-//! Stores of all formats so far are opened; those of later ones are refused. `docs/formats.md` says what is stable.
+//! Stores of all formats up to the current one are opened; stores of later formats are refused.
+//! `docs/formats.md` lists the stable formats.
 
 use std::fs::{self, File, FileTimes};
 use std::path::Path;
@@ -7,13 +8,13 @@ use std::time::{Duration, SystemTime};
 use crate::snapshot::assert_output;
 use crate::support::Project;
 
-/// Formats of stores so far.
+/// All formats of stores, up to the current one.
 const FORMATS: &[&str] = &["1"];
 
-/// Modification time of objects, which a checkout does not keep: 1 January 2000.
+/// Modification time of objects in a store: 1 January 2000. A git checkout does not keep it.
 const SEALED: Duration = Duration::from_secs(946_684_800);
 
-/// A project with a store of this format, as that version left it.
+/// A project with a store of this format, written by a version with this format.
 fn fixture(format: &str) -> Project {
     let project =
         Project::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/stores").join(format));
@@ -68,7 +69,7 @@ fn a_store_of_a_later_format_is_refused_by_every_command_that_opens_it() {
     {
         project.refused("unsupported", &[command, &WORDS].concat());
     }
-    // The highest number counts, and what is not a number is of a later version, too.
+    // The marker with the highest number counts; a marker without a number belongs to a later version.
     fs::write(project.path("data/store/format-10"), "").expect("written");
     assert_output!(project.refused("unsupported", &["du"]));
 }

@@ -1,4 +1,5 @@
-//! Datasets whose raw files become the pipeline's input in ways of their own. Through the real binary.
+//! Imports: stages that turn the raw files of a dataset into the pipeline's input. The tests run
+//! the real binary.
 
 use crate::snapshot::assert_output;
 use crate::support::Project;
@@ -10,7 +11,7 @@ const INVENTED: &str = "summary = \"Invented\"\n[stages.invent]\n[stages.numbers
                         inputs.numbers = \"invent.numbers\"\n";
 const SMALL: &str = "summary = \"Small\"\n[stages.invent.params]\ncount = 2\n";
 
-/// The toy project with two imports, and a dataset of each.
+/// The toy project with two imports, and one dataset for each import.
 fn project() -> Project {
     let project = Project::new();
     project.write("pipelines/sums.toml", PIPELINE);
@@ -39,12 +40,12 @@ fn a_dataset_s_import_makes_the_pipeline_s_input() {
 }
 
 #[test]
-fn a_profile_speaks_of_every_dataset_s_stages_and_of_no_others() {
+fn a_profile_may_set_stages_of_any_dataset_but_no_unknown_ones() {
     let project = project();
     let set = ["plan", "-p", "sums", "-d", "plain", "--set", "invent.count=2"];
     assert_output!(project.refused("unknown_name", &set));
     let declared = project.read("stages/invent/stage.toml");
-    let params = "[params.count]\ntype = \"int\"\ndefault = 3\ndoc = \"How many\"\n";
+    let params = "[params.count]\ntype = \"int\"\ndefault = 3\ndoc = \"Number of numbers\"\n";
     project.write("stages/invent/stage.toml", &format!("{declared}\n{params}"));
     project.write("pipelines/profiles/small.toml", SMALL);
     project.json(&["plan", "-p", "sums", "-d", "plain", "--profile", "small", "--json"]);
@@ -55,10 +56,10 @@ fn a_profile_speaks_of_every_dataset_s_stages_and_of_no_others() {
 }
 
 #[test]
-fn a_dataset_adds_a_stage_by_saying_which_it_uses() {
+fn a_dataset_adds_a_stage_by_naming_its_declaration() {
     let project = project();
     let dataset = "summary = \"Numbers\"\nimport = \"plain\"\n[sources.raw]\n\
-                   otherwise = { artifact = \"invent.numbers\", label = \"invented\" }\n[stages.invent]\n";
+                   fallback = { artifact = \"invent.numbers\", label = \"invented\" }\n[stages.invent]\n";
     project.write("pipelines/datasets/more.toml", dataset);
     assert_output!(project.refused("declaration", &["plan", "-p", "sums", "-d", "more"]));
     project.write("pipelines/datasets/more.toml", &format!("{dataset}use = \"invent\"\n"));
@@ -66,7 +67,7 @@ fn a_dataset_adds_a_stage_by_saying_which_it_uses() {
 }
 
 #[test]
-fn an_import_that_is_not_there_or_not_a_dataset_s_is_refused() {
+fn unknown_imports_and_imports_outside_datasets_are_refused() {
     let project = project();
     project.write("pipelines/datasets/typo.toml", "summary = \"Typo\"\nimport = \"plein\"\n");
     assert_output!(project.refused("declaration", &["plan", "-p", "sums", "-d", "typo"]));
@@ -81,7 +82,7 @@ fn an_import_that_is_not_there_or_not_a_dataset_s_is_refused() {
 }
 
 #[test]
-fn a_dataset_may_speak_of_another_pipeline_s_stages() {
+fn a_dataset_may_set_stages_of_other_pipelines() {
     let project = project();
     let chain = "summary = \"Another\"\n[sources.raw]\npath = \"data/raw/toy/*.txt\"\n\
                  [stages.again]\nuse = \"make\"\ninputs.numbers = \"raw\"\n";
@@ -91,14 +92,14 @@ fn a_dataset_may_speak_of_another_pipeline_s_stages() {
     assert_eq!(stages(&project, "plain"), ["make", "numbers", "sum"]);
     project.write("pipelines/datasets/plain.toml", &format!("{dataset}[stages.agein.params]\nmore = 1\n"));
     assert_output!(project.refused("declaration", &["plan", "-p", "sums", "-d", "plain"]));
-    // An instance that is not there is a slip, also beside stages of elsewhere.
+    // An unknown instance is refused even if other stages of the file belong to another pipeline.
     let more = "[stages.again.params]\nmore = 1\n[stages.\"sum@5\".params]\nmore = 1\n";
     project.write("pipelines/datasets/plain.toml", &format!("{dataset}{more}"));
     assert_output!(project.refused("declaration", &["plan", "-p", "sums", "-d", "plain"]));
 }
 
 #[test]
-fn a_layer_says_what_a_worker_needs_and_that_is_no_reason_to_run_again() {
+fn layers_override_resources_without_invalidating_results() {
     let project = project();
     let run = ["-p", "sums", "-d", "plain", "--profile", "small"];
     project.write("pipelines/profiles/small.toml", "summary = \"Small\"\n");

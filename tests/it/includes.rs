@@ -3,8 +3,8 @@
 use crate::snapshot::assert_output;
 use crate::support::Project;
 
-const PART: &str = "summary = \"Numbers, made and doubled\"\n[vars]\ntimes = 2\nnote = \"\"\n\
-                    [sources.numbers]\notherwise = { artifact = \"invent.numbers\", label = \"invented numbers\" }\n\
+const PART: &str = "summary = \"Numbers, kept and doubled\"\n[vars]\ntimes = 2\nnote = \"\"\n\
+                    [sources.numbers]\nfallback = { artifact = \"invent.numbers\", label = \"invented numbers\" }\n\
                     [stages.invent]\n[stages.make]\ninputs.numbers = \"numbers\"\nparams.comment = \"{times} times {note}\"\n\
                     [stages.double]\ninputs.numbers = \"make.kept\"\nparams.times = \"{times}\"\n";
 const SUMS: &str = "summary = \"Sums\"\ninclude = [\"parts/doubled.toml\"]\n[stages.sum]\ninputs.numbers = \"double.doubled\"\n";
@@ -29,8 +29,8 @@ fn an_included_file_is_a_layer_below_the_one_that_includes_it() {
     project.write("pipelines/sums.toml", &format!("{SUMS}[stages.double]\nparams.times = 3\n"));
     assert_eq!(project.run(&["-p", "sums"]).ran(), ["double", "sum"]);
     assert_eq!(sum(&project), "18");
-    // Where the stages are declared does not matter.
-    let joined = PART.replace("summary = \"Numbers, made and doubled\"", "summary = \"One file\"");
+    // Keys do not depend on the file that declares a stage.
+    let joined = PART.replace("summary = \"Numbers, kept and doubled\"", "summary = \"One file\"");
     project.write(
         "pipelines/sums.toml",
         &format!("{joined}{}", "[stages.sum]\ninputs.numbers = \"double.doubled\"\n"),
@@ -57,7 +57,11 @@ fn a_file_that_two_others_include_is_read_once() {
 fn a_variable_reruns_the_stages_whose_values_it_changes() {
     let project = project();
     project.run(&["-p", "sums"]);
-    assert_eq!(project.run(&["-p", "sums", "--set", "vars.note=again"]).ran(), ["make"], "the same numbers");
+    assert_eq!(
+        project.run(&["-p", "sums", "--set", "vars.note=again"]).ran(),
+        ["make"],
+        "the output of make is unchanged"
+    );
     project.write("pipelines/profiles/large.toml", "summary = \"Large\"\n[vars]\ntimes = 10\n");
     project.run(&["-p", "sums", "-P", "large"]);
     assert_eq!(sum(&project), "60");
@@ -66,11 +70,7 @@ fn a_variable_reruns_the_stages_whose_values_it_changes() {
     project.run(&["-p", "sums"]);
     assert_eq!(sum(&project), "24");
     project.run(&["-p", "sums", "-P", "large", "--set", "vars.times=5"]);
-    assert_eq!(
-        sum(&project),
-        "30",
-        "the command line takes precedence over the profile, and that over the dataset"
-    );
+    assert_eq!(sum(&project), "30", "the command line overrides the profile, which overrides the dataset");
     assert_output!(project.stdout(&["config", "-p", "sums", "-P", "large", "double"]));
 }
 
@@ -109,7 +109,7 @@ fn wrong_includes_and_variables_are_refused_with_their_line() {
     assert_output!(refused(PART, &including("../../outside.toml")));
     assert_output!(refused(PART, &including("/etc/passwd")));
     assert_output!(refused(
-        &PART.replace("made and doubled\"\n", "made\"\ninclude = [\"../sums.toml\"]\n"),
+        &PART.replace("kept and doubled\"\n", "kept\"\ninclude = [\"../sums.toml\"]\n"),
         SUMS
     ));
     assert_output!(refused(&PART.replace("{times}", "{tmies}"), SUMS));

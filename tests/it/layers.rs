@@ -1,4 +1,4 @@
-//! The layers of the engine, and that no files of any package use each other in a circle.
+//! Tests of the engine's layers, and of all packages: files must not use each other in a circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,7 +17,7 @@ fn shown(path: &Path) -> String {
     path.strip_prefix(root()).unwrap_or(path).display().to_string()
 }
 
-/// Layers as the table in `src/lib.rs` lists them, from bottom to top.
+/// Layers in the order of the table in `src/lib.rs`, from bottom to top.
 fn layers() -> Vec<String> {
     let text = fs::read_to_string(root().join("src/lib.rs")).expect("the library");
     let rows = text.lines().filter_map(|line| line.strip_prefix("//! | [`"));
@@ -82,7 +82,7 @@ fn an_import_upward_and_a_circle_are_found() {
     assert_eq!(circles(&graph).len(), 1);
 }
 
-/// Words of one field that the engine has no business with.
+/// Words of the flagship pipeline's field, which the engine's code must not contain.
 const FOREIGN: [&str; 8] = ["crop", "frame", "gan", "generator", "loss", "lpips", "timelapse", "vgg"];
 
 #[test]
@@ -101,7 +101,7 @@ fn the_engine_names_no_frames_crops_generators_or_losses() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-/// Words of a line in the singular and in lower case; `FrameReader` has two.
+/// Words of a line, in the singular and in lower case. `FrameReader` is two words.
 fn words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     for c in line.chars() {
@@ -135,7 +135,7 @@ fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Files that reach each other, with the names that tie them.
+/// Groups of files that use each other in a circle, with the names that they use.
 fn circles(graph: &Graph) -> Vec<String> {
     let reach: BTreeMap<&PathBuf, BTreeSet<&PathBuf>> =
         graph.keys().map(|file| (file, reached(graph, file))).collect();
@@ -160,7 +160,7 @@ fn circles(graph: &Graph) -> Vec<String> {
     circles
 }
 
-/// Every file that one uses, through others too.
+/// Files that a file uses, directly or through other files.
 fn reached<'g>(graph: &'g Graph, file: &PathBuf) -> BTreeSet<&'g PathBuf> {
     let mut reached = BTreeSet::new();
     let mut open: Vec<&PathBuf> = graph[file].keys().collect();

@@ -6,10 +6,13 @@ use crate::snapshot::assert_output;
 use crate::support::Project;
 use serde_json::Value;
 
-/// The lines of `lineage.ndjson`, from the `skip`th on.
+/// Events in `lineage.ndjson`, without the first `skip`.
 fn told(project: &Project, skip: usize) -> Vec<Value> {
     let text = project.read("lineage.ndjson");
-    text.lines().skip(skip).map(|line| serde_json::from_str(line).expect("one JSON object a line")).collect()
+    text.lines()
+        .skip(skip)
+        .map(|line| serde_json::from_str(line).expect("one JSON object per line"))
+        .collect()
 }
 
 fn of<'a>(events: &'a [Value], job: &str, state: &str) -> &'a Value {
@@ -47,7 +50,7 @@ fn every_action_starts_and_completes_under_the_pipeline_s_run() {
 }
 
 #[test]
-fn what_one_stage_makes_is_what_the_next_reads_with_its_version() {
+fn an_output_is_the_input_of_the_next_stage_with_its_version() {
     let project = Project::new();
     project.run(&LINEAGE);
     let events = told(&project, 0);
@@ -64,7 +67,7 @@ fn what_one_stage_makes_is_what_the_next_reads_with_its_version() {
 }
 
 #[test]
-fn a_result_that_was_found_is_told_as_a_job_and_not_as_a_run() {
+fn a_cached_result_is_a_job_event_and_not_a_run_event() {
     let project = Project::new();
     project.run(&LINEAGE);
     project.run(&LINEAGE);
@@ -78,7 +81,7 @@ fn a_result_that_was_found_is_told_as_a_job_and_not_as_a_run() {
 }
 
 #[test]
-fn a_failure_is_told_with_its_message_and_fails_the_pipeline() {
+fn a_failure_is_recorded_with_its_message_and_fails_the_pipeline() {
     let project = Project::new();
     project.run_failing("worker_failed", &[&LINEAGE[..], &["--set", "double.times=13"]].concat());
     let events = told(&project, 0);
@@ -102,7 +105,7 @@ fn gathered_instances_are_each_read() {
 fn a_file_that_cannot_be_written_is_named() {
     let project = Project::new();
     assert_output!(project.refused("io", &["run", "--lineage", "no/such/folder.ndjson"]));
-    assert!(!project.exists("data/store/actions"), "before anything ran");
+    assert!(!project.exists("data/store/actions"), "the run is refused before any action starts");
     assert_output!(project.run_failing("io", &["--lineage", "/dev/full"]));
-    assert_eq!(project.run(&[]).ran(), [""; 0], "the results are there all the same");
+    assert_eq!(project.run(&[]).ran(), [""; 0], "the results are stored in spite of the error");
 }

@@ -1,16 +1,16 @@
-//! Curves of what stages measure, from the runs that told it.
+//! Curves of the metrics that stages report, read from the events of runs.
 
 use crate::snapshot::assert_output;
 use crate::support::{Project, until};
 use serde_json::Value;
 
-/// A training of `steps` steps; each says its state.
+/// Runs a training of `steps` steps, each of which reports a metric.
 fn train(project: &Project, steps: &str, more: &[&str]) {
     let set = format!("train.stop_steps={steps}");
     project.run(&[&["-p", "train", "--set", &set][..], more].concat());
 }
 
-/// Steps at which a stage of a run told what it calls `metric`.
+/// Steps at which a stage of a run reported `metric`.
 fn steps(project: &Project, run: &str, stage: &str, metric: &str) -> Vec<u64> {
     let all = project.json(&["metrics", run, "--json"]);
     let curve = all["runs"][0]["stages"][stage][metric].as_object().cloned().unwrap_or_default();
@@ -20,7 +20,7 @@ fn steps(project: &Project, run: &str, stage: &str, metric: &str) -> Vec<u64> {
 }
 
 #[test]
-fn curves_of_a_training_that_was_continued_are_whole() {
+fn curves_of_a_resumed_training_are_complete() {
     let project = Project::new();
     train(&project, "4", &[]);
     train(&project, "7", &[]);
@@ -28,24 +28,28 @@ fn curves_of_a_training_that_was_continued_are_whole() {
     assert_eq!(
         steps(&project, "latest~1", "train", "state/rest"),
         [1, 2, 3, 4],
-        "and no step of a later one"
+        "the curve has no steps of a later run"
     );
-    // A shorter one, which another run has made, ends where it ended.
+    // A shorter training that an earlier run computed ends at its own last step.
     train(&project, "4", &["--force", "make"]);
     assert_eq!(steps(&project, "latest", "train", "state/rest"), [1, 2, 3, 4]);
 }
 
 #[test]
-fn a_run_that_begins_anew_and_a_stage_of_the_same_course_change_no_curve_of_another() {
+fn runs_and_instances_that_share_a_scratch_folder_keep_their_own_curves() {
     let project = Project::new();
     train(&project, "4", &[]);
-    // It has its checkpoint still, and says that no step was gone.
+    // The training still has its checkpoint, so it runs no step and reports 0 steps.
     train(&project, "4", &["--force", "train"]);
     let gone = |run: &str| {
         project.json(&["metrics", run, "--json"])["runs"][0]["stages"]["train"]["steps/gone"]["4"].clone()
     };
     assert_eq!((gone("latest~1"), gone("latest")), (4.0.into(), 0.0.into()));
-    assert_eq!(steps(&project, "latest", "train", "state/rest"), [1, 2, 3, 4], "those that it went on from");
+    assert_eq!(
+        steps(&project, "latest", "train", "state/rest"),
+        [1, 2, 3, 4],
+        "the steps before its checkpoint are part of the curve"
+    );
 
     let pipeline = project.read("pipelines/train.toml");
     let two = "[stages.train]\nforeach.steps = [3, 6]\nparams.stop_steps = \"{steps}\"\n";
@@ -57,7 +61,7 @@ fn a_run_that_begins_anew_and_a_stage_of_the_same_course_change_no_curve_of_anot
 }
 
 #[test]
-fn the_curve_of_a_run_that_was_killed_is_there_and_so_is_that_of_one_that_goes_on() {
+fn killed_and_running_runs_have_curves() {
     let project = Project::new();
     let mut run = project.start(&["-p", "train", "-d", "toy", "-P", "small", "--set", "train.seconds=0.3"]);
     let told = || {
@@ -65,7 +69,7 @@ fn the_curve_of_a_run_that_was_killed_is_there_and_so_is_that_of_one_that_goes_o
         let all: Value = serde_json::from_slice(&said).unwrap_or_default();
         all["runs"][0]["stages"]["train"]["state/rest"].as_object().map_or(0, serde_json::Map::len)
     };
-    until("no step is told while it goes on", || told() >= 2);
+    until("the running training reports two steps", || told() >= 2);
     run.kill().expect("killed");
     run.wait().expect("ended");
     let before = told();
@@ -75,7 +79,7 @@ fn the_curve_of_a_run_that_was_killed_is_there_and_so_is_that_of_one_that_goes_o
 }
 
 #[test]
-fn compare_says_last_values_of_what_either_run_found_in_the_store() {
+fn compare_prints_the_last_values_of_metrics() {
     let project = Project::new();
     train(&project, "4", &[]);
     train(&project, "5", &[]);
@@ -87,7 +91,7 @@ fn compare_says_last_values_of_what_either_run_found_in_the_store() {
 }
 
 #[test]
-fn pictures_of_a_run_are_copied_and_both_are_in_tensorboards_files() {
+fn pictures_and_metrics_of_a_run_are_in_its_tensorboard_files() {
     let project = Project::new();
     train(&project, "8", &[]);
     let run = project.json(&["ls", "--runs", "--json"])["runs"][0]["id"].as_str().expect("a run").to_owned();
@@ -103,12 +107,12 @@ fn pictures_of_a_run_are_copied_and_both_are_in_tensorboards_files() {
     let files: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
     assert_eq!(files.len(), 1);
     assert!(files[0].to_string_lossy().contains("/events.out.tfevents."), "{files:?}");
-    // A version, 8 states, 2 pictures, and how many steps were gone.
+    // Records: the version, 8 states, 2 pictures, and the number of steps of the run.
     let bytes = std::fs::read(&files[0]).expect("read");
     assert_eq!(records(&bytes), 1 + 8 + 2 + 1);
 }
 
-/// Counts TFRecords: a length, its checksum, as many bytes, their checksum.
+/// Counts TFRecords. A record is a length, its checksum, the data of this length, and the data's checksum.
 fn records(mut bytes: &[u8]) -> usize {
     let mut count = 0;
     while let Some((length, _)) = bytes.split_first_chunk::<8>() {
@@ -131,7 +135,7 @@ fn curves_are_drawn_in_the_terminal_and_as_pictures() {
 }
 
 #[test]
-fn what_cannot_be_drawn_is_said_with_what_there_is() {
+fn curves_that_cannot_be_drawn_are_refused_with_the_available_names() {
     let project = Project::new();
     assert_output!(project.refused("unknown_name", &["metrics"]));
     project.run(&[]);

@@ -1,4 +1,5 @@
-//! `callsheet new stage`: what it writes runs, and its tests pass. For Rust see `examples/rust-stage`.
+//! Tests of `callsheet new stage`: the written stages run, and their tests pass. For Rust see
+//! `examples/rust-stage`.
 
 use std::fs;
 use std::path::Path;
@@ -58,7 +59,7 @@ fn a_new_stage_runs_in_an_empty_project_and_passes_its_own_test() {
     }
 }
 
-/// Rows of the table that a new stage has made: name and words of each file.
+/// Rows of the table of a new stage: name and number of words of each file.
 fn counts(project: &Path, stage: &str) -> Vec<(String, i64)> {
     let table = project.join(format!("data/out/{stage}/{stage}/counts.parquet"));
     let rows = callsheet_worker::table::read_columns(&table, &["text", "words"]).expect("a table");
@@ -103,11 +104,11 @@ fn a_stage_that_cannot_be_written_as_a_whole_leaves_nothing() {
     fs::write(project.path().join("pipelines"), "a file where a folder belongs").expect("written");
     let output = callsheet(project.path(), &["new", "stage", "words"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(!project.path().join("stages/words").exists(), "the folder is gone");
+    assert!(!project.path().join("stages/words").exists(), "the folder is removed");
 }
 
 #[test]
-fn a_new_stage_beside_a_pipeline_leaves_that_as_it_is() {
+fn a_new_stage_leaves_an_existing_pipeline_as_it_is() {
     let project = empty();
     succeeded(&callsheet(project.path(), &["new", "stage", "first"]));
     let before = fs::read_to_string(project.path().join("pipelines/first.toml")).expect("a pipeline");

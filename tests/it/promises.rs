@@ -1,5 +1,5 @@
-//! Complaints of people who run pipelines, each as a property that holds here.
-//! Through the real binary; more of it is in `engine.rs` and `faults.rs`.
+//! Frequent complaints about pipeline programs, each turned into a property that holds here. The tests run
+//! the real binary; more such tests are in `engine.rs` and `faults.rs`.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 const TRAIN: [&str; 2] = ["-p", "train"];
 
-/// Steps that a training went in this run.
+/// Number of steps that trainings ran in this run.
 fn steps(run: &Run) -> Vec<f64> {
     let metrics = run.events().iter().map(|event| &event["said"]["metric"]);
     metrics.filter(|metric| metric["name"] == "steps/gone").filter_map(|m| m["value"].as_f64()).collect()
@@ -24,7 +24,7 @@ fn model(project: &Project) -> String {
 }
 
 #[test]
-fn a_training_goes_on_after_a_kill_and_ends_as_if_there_had_been_none() {
+fn a_killed_training_resumes_and_equals_an_uninterrupted_one() {
     let whole = Project::new();
     assert_eq!(steps(&whole.run(&TRAIN)), [10.0]);
     let project = Project::new();
@@ -36,14 +36,14 @@ fn a_training_goes_on_after_a_kill_and_ends_as_if_there_had_been_none() {
         scratch.filter_map(|folder| read(folder).ok()).any(|text| text.starts_with("[3"))
     });
     killed.kill().expect("killed");
-    killed.wait().expect("over");
+    killed.wait().expect("ended");
     let gone = steps(&project.run(&TRAIN));
     assert!(gone[0] < 8.0, "{gone:?}: the steps before the kill are kept");
     assert_eq!(model(&project), model(&whole));
 }
 
 #[test]
-fn a_longer_budget_goes_on_and_ends_as_if_it_had_been_asked_for_at_once() {
+fn a_longer_budget_resumes_and_equals_a_training_with_it_from_the_start() {
     let whole = Project::new();
     assert_eq!(steps(&whole.run(&[&TRAIN[..], &["--set", "train.stop_steps=25"]].concat())), [25.0]);
     let project = Project::new();
@@ -51,18 +51,22 @@ fn a_longer_budget_goes_on_and_ends_as_if_it_had_been_asked_for_at_once() {
     let longer = project.run(&[&TRAIN[..], &["--set", "train.stop_steps=25"]].concat());
     assert_eq!(steps(&longer), [15.0]);
     assert_eq!(model(&project), model(&whole));
-    assert_eq!(project.run(&TRAIN).ran(), [""; 0], "the shorter one is still there");
+    assert_eq!(
+        project.run(&TRAIN).ran(),
+        [""; 0],
+        "the result of the shorter training is still in the store"
+    );
     let other = project.run(&[&TRAIN[..], &["--set", "train.seed=1"]].concat());
-    assert_eq!(steps(&other), [10.0], "another course starts at its beginning");
+    assert_eq!(steps(&other), [10.0], "a training with another seed starts at its beginning");
 }
 
 #[test]
-fn looking_again_hashes_no_raw_file_again() {
+fn a_second_plan_hashes_no_raw_file_again() {
     let project = Project::new();
-    sleep(Duration::from_millis(2100)); // a file younger than its time stamp's resolution is not remembered
+    sleep(Duration::from_millis(2100)); // digests of files younger than 2 s are not stored
     project.run(&[]);
     assert_output!(project.stdout(&["plan"]));
-    // If the digest is taken from memory, another one there makes another input.
+    // If the plan uses the stored digest, a changed stored digest changes the input.
     let memory = project.read("data/store/sources.json");
     let file = memory.find("numbers.txt").expect("the file");
     let at = file + memory[file..].find("\"digest\":\"").expect("a digest") + 10;
@@ -74,16 +78,16 @@ fn looking_again_hashes_no_raw_file_again() {
 }
 
 #[test]
-fn a_plan_remembers_what_it_hashed_and_a_run_tells_how_far_it_is() {
+fn a_plan_stores_digests_and_a_run_reports_the_progress_of_hashing() {
     let project = Project::new();
     let file = fs::File::create(project.path("data/raw/toy/large.txt")).expect("created");
-    file.set_len(300_000_000).expect("as large as that");
+    file.set_len(300_000_000).expect("resized");
     sleep(Duration::from_millis(2100));
     let run =
         project.start(&["-p", "chain", "-d", "toy", "-P", "small", "--json", "--set", "make.seconds=60"]);
     until("raw data is hashed", || project.exists("data/store/staging"));
     Command::new("kill").args(["-INT", &run.id().to_string()]).status().expect("sent");
-    let said = String::from_utf8_lossy(&run.wait_with_output().expect("over").stdout).into_owned();
+    let said = String::from_utf8_lossy(&run.wait_with_output().expect("ended").stdout).into_owned();
     assert!(
         said.contains("\"event\":\"hashing\",\"done\":") && said.contains("\"total\":300000006"),
         "{said}"
@@ -99,17 +103,17 @@ fn a_file_changed_behind_an_old_time_stamp_is_noticed() {
     sleep(Duration::from_millis(2100));
     project.run(&[]);
     let file = project.path("data/raw/toy/numbers.txt");
-    let before = fs::metadata(&file).expect("there");
+    let before = fs::metadata(&file).expect("metadata");
     let (size, time) = (before.len(), before.modified().expect("a time"));
     fs::write(&file, project.read("data/raw/toy/numbers.txt").replace('3', "7")).expect("written");
     fs::File::options().write(true).open(&file).expect("opened").set_modified(time).expect("set");
-    let after = fs::metadata(&file).expect("there");
+    let after = fs::metadata(&file).expect("metadata");
     assert_eq!((after.len(), after.mtime(), after.ino()), (size, before.mtime(), before.ino()));
     assert_eq!(project.run(&[]).ran(), ["make", "double", "sum"]);
 }
 
 #[test]
-fn code_edited_while_it_runs_is_not_recorded_as_what_made_the_result() {
+fn a_stage_whose_code_is_edited_while_it_runs_fails() {
     let project = Project::new();
     let slow = ["-p", "chain", "-d", "toy", "-P", "small", "--set", "make.seconds=1"];
     let run = project.start(&slow);
@@ -121,7 +125,7 @@ fn code_edited_while_it_runs_is_not_recorded_as_what_made_the_result() {
     });
     let script = project.read("stages/make/make.py");
     project.write("stages/make/make.py", &format!("{script}# edited\n"));
-    let output = run.wait_with_output().expect("over");
+    let output = run.wait_with_output().expect("ended");
     assert_output!(errors(&String::from_utf8_lossy(&output.stderr), "input_changed"));
     assert_eq!(project.run(&[]).ran(), ["make", "double", "sum"]);
 }
@@ -165,7 +169,7 @@ fn a_plan_never_disagrees_with_the_run_that_follows() {
         assert_eq!(plan.as_array().map(Vec::len), Some(run.len() + maybe.len() + planned("cached").len()));
         let events = project.run(&arguments);
         let mut ran = events.ran();
-        // Of two stages with one key, one runs and the other takes its result, whichever is faster.
+        // If two stages have one key, the faster one runs, and the other one uses its result.
         let taken: Vec<&str> = events
             .events()
             .iter()
@@ -173,7 +177,7 @@ fn a_plan_never_disagrees_with_the_run_that_follows() {
             .filter_map(|e| e["stage"].as_str())
             .collect();
         assert!(run.iter().all(|stage| ran.contains(&&**stage) || taken.contains(&&**stage)), "{change:?}");
-        assert!(!run.is_empty() || ran.is_empty(), "{change:?}: nothing was planned and {ran:?} ran");
+        assert!(!run.is_empty() || ran.is_empty(), "{change:?}: nothing was planned, but {ran:?} ran");
         ran.retain(|stage| !run.contains(&(*stage).to_owned()));
         assert!(ran.iter().all(|stage| maybe.contains(&(*stage).to_owned())), "{change:?}: {ran:?}");
         project.status(&[&["plan", "--check"], &arguments[..]].concat(), 0);
@@ -181,7 +185,7 @@ fn a_plan_never_disagrees_with_the_run_that_follows() {
 }
 
 #[test]
-fn a_plan_says_what_would_fail_before_anything_runs() {
+fn a_plan_names_stages_that_would_fail_before_anything_runs() {
     let project = Project::new();
     let declared = project.read("stages/double/stage.toml");
     project.write("stages/double/stage.toml", &declared.replace("\"python3\"", "\"pyhton3\""));
@@ -223,7 +227,7 @@ fn times_from_another_kind_of_cpu_are_named_and_not_added_up() {
 }
 
 #[test]
-fn a_chain_as_long_as_it_likes_is_planned() {
+fn a_chain_of_thousands_of_stages_can_be_planned() {
     let project = Project::new();
     let mut pipeline = "summary = \"Long\"\n[sources.numbers]\npath = \"data/raw/toy/*.txt\"\n\
                         [stages.s0]\nuse = \"make\"\ninputs.numbers = \"numbers\"\n"
@@ -239,14 +243,14 @@ fn a_chain_as_long_as_it_likes_is_planned() {
     project.write("pipelines/long.toml", &circle);
     let said = project.refused("declaration", &["plan", "-p", "long"]);
     assert_output!(said);
-    assert!(said.len() < 5_000, "{} characters are more than anyone reads", said.len());
+    assert!(said.len() < 5_000, "an error of {} characters is too long", said.len());
 }
 
 #[test]
 fn a_store_on_another_file_system_works_as_well() {
     let project = Project::new();
     let elsewhere = tempfile::tempdir_in("/dev/shm").expect("a folder in memory");
-    let device = |path: &std::path::Path| fs::metadata(path).expect("there").dev();
+    let device = |path: &std::path::Path| fs::metadata(path).expect("metadata").dev();
     assert_ne!(device(elsewhere.path()), device(&project.path("")), "this test needs two file systems");
     let settings = project.read("callsheet.toml");
     project.write("callsheet.toml", &format!("data = \"{}\"\n{settings}", elsewhere.path().display()));
@@ -264,7 +268,7 @@ fn a_worker_sees_no_variable_that_is_not_declared() {
         "stages/env/stage.toml",
         "summary = \"Its environment\"\nversion = 1\n\
         command = [\"sh\", \"-c\", \"env > $1\", \"env\", \"{outputs.out}\"]\n\
-        [outputs.out]\nkind = \"file\"\npath = \"env.txt\"\ndoc = \"All of it\"\n",
+        [outputs.out]\nkind = \"file\"\npath = \"env.txt\"\ndoc = \"All variables\"\n",
     );
     project.write("pipelines/env.toml", "summary = \"One\"\n[stages.env]\n");
     let run = || {

@@ -1,4 +1,4 @@
-//! Properties of every pipeline and every key, tried on generated ones.
+//! Properties of all pipelines and keys, tested on generated ones.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,7 +22,7 @@ const STAGE: &str = "summary = \"Any\"\nversion = 1\ncommand = [\"true\"]\n\
     [inputs.b]\nkind = \"file\"\noptional = true\ndoc = \"Any\"\n\
     [outputs.out]\nkind = \"file\"\npath = \"out\"\ndoc = \"Any\"\n";
 
-/// A project with one pipeline: stage `i` reads from `reads[i]`, and stands in the file at `places[i]`.
+/// A project with one pipeline: stage `i` reads from `reads[i]`; stages are written in the order of `places`.
 fn project(reads: &[Vec<usize>], places: &[usize]) -> (TempDir, Project) {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |path: &str, text: &str| {
@@ -112,7 +112,7 @@ proptest! {
     }
 
     #[test]
-    fn a_selection_holds_what_it_names_and_all_that_this_reads((reads, places) in graphs(), chosen in any::<Index>()) {
+    fn a_selection_contains_its_stages_and_all_their_producers((reads, places) in graphs(), chosen in any::<Index>()) {
         let (_folder, project) = project(&reads, &places);
         let chosen = chosen.index(reads.len());
         let mut wanted = BTreeSet::new();
@@ -131,7 +131,7 @@ proptest! {
     }
 }
 
-/// Distinct values in any order, twice.
+/// Two random orders of one set of distinct values.
 fn orders() -> impl Strategy<Value = (Vec<i64>, Vec<i64>)> {
     let values = proptest::collection::btree_set(-50i64..50, 1..9).prop_map(Vec::from_iter);
     values
@@ -142,7 +142,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn instances_are_gathered_once_each_and_by_value_whatever_the_order_of_foreach((one, other) in orders()) {
+    fn instances_are_gathered_once_each_in_the_order_of_their_values((one, other) in orders()) {
         let gathered = |values: &[i64]| {
             let (folder, project) = project(&[], &[]);
             let many = STAGE.replace("optional = true", "optional = true\nmany = true");
@@ -204,7 +204,7 @@ fn keys() -> impl Strategy<Value = ActionKey> {
 
 proptest! {
     #[test]
-    fn two_keys_have_one_digest_only_if_they_are_the_same(a in keys(), b in keys()) {
+    fn two_keys_have_equal_digests_only_if_they_are_equal(a in keys(), b in keys()) {
         prop_assert_eq!(a == b, a.digest() == b.digest());
         prop_assert_eq!(a.digest(), a.clone().digest());
     }
@@ -218,7 +218,7 @@ proptest! {
     }
 
     #[test]
-    fn a_scratch_folder_is_shared_by_those_who_differ_in_budget_alone(a in keys(), b in keys()) {
+    fn keys_that_differ_only_in_budget_share_a_scratch_folder(a in keys(), b in keys()) {
         let extended = ActionKey { budget: b.budget.clone(), ..a.clone() };
         prop_assert_eq!(a.scratch_digest(), extended.scratch_digest());
         let without = |key: &ActionKey| ActionKey { budget: Default::default(), ..key.clone() };
@@ -226,7 +226,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_a_declaration_or_is_refused_in_words(text in declarations()) {
+    fn any_text_is_a_valid_declaration_or_is_refused_with_its_file(text in declarations()) {
         let source = Arc::new(SourceText::new(PathBuf::from("declaration.toml"), text));
         let layer = Layer::parse(&source).map(drop);
         let stage = StageDecl::parse(&source, "stage", Path::new("/nowhere")).map(drop);
@@ -237,7 +237,7 @@ proptest! {
     }
 }
 
-/// Text near to a declaration: real ones with parts cut out, doubled and replaced.
+/// Texts similar to declarations: real files with parts removed and replaced.
 fn declarations() -> impl Strategy<Value = String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let real =

@@ -1,11 +1,11 @@
-//! A run as one HTML file.
+//! Tests of the report of a run, one HTML file.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::snapshot::assert_output;
 use crate::support::{Project, until};
-use callsheet_figures::inline::source_of;
+use callsheet_figures::data_uri::source_of;
 use serde_json::Value;
 
 const FILE: &str = "data/out/shown/toy/report.html";
@@ -15,15 +15,15 @@ fn report(project: &Project, more: &[&str]) -> String {
     project.read(FILE)
 }
 
-/// References of the page: data inside of it, and places in it.
+/// Beginnings of all addresses in the page.
 fn addresses(page: &str) -> Vec<&str> {
     let all = ["src=\"", "href=\"", "url("].into_iter().flat_map(|before| page.split(before).skip(1));
     all.map(|rest| &rest[..rest.len().min(12)]).collect()
 }
 
-/// Text of the page from `begin` to `end`, each piece on a line.
+/// Text of the page from `begin` to `end`, one line per piece of text.
 fn lines_of(page: &str, begin: &str, end: &str) -> String {
-    let part = &page[page.find(begin).expect("a begin")..];
+    let part = &page[page.find(begin).expect("a beginning")..];
     let part = &part[..part.find(end).expect("an end")];
     let texts = part.split('<').filter_map(|rest| Some(rest.split_once('>')?.1.trim()));
     texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n")
@@ -33,7 +33,7 @@ fn header(page: &str) -> String {
     lines_of(page, "<header>", "</header>")
 }
 
-/// The section of an artifact's figure.
+/// Text of the section with an artifact's figure.
 fn figure(page: &str, artifact: &str) -> String {
     lines_of(page, &format!("<section id=\"{artifact}\">"), "</section>")
 }
@@ -45,7 +45,7 @@ fn states(page: &str) -> &str {
 }
 
 #[test]
-fn a_report_is_one_file_that_says_what_ran_and_from_what_and_shows_what_was_made() {
+fn a_report_is_one_file_with_the_run_its_inputs_and_its_results() {
     let project = Project::new();
     project.remove("data/raw/toy");
     let page = report(&project, &["--set", "train.stop_steps=4"]);
@@ -53,10 +53,10 @@ fn a_report_is_one_file_that_says_what_ran_and_from_what_and_shows_what_was_made
     assert_output!(figure(&page, "paint.picture"));
     assert_output!(figure(&page, "paint.table"));
     for wanted in ["<!DOCTYPE html>", "state/rest", "stop_steps = 4"] {
-        assert!(page.contains(wanted), "no {wanted}");
+        assert!(page.contains(wanted), "{wanted} is missing");
     }
     let key = project.json(&["show", "-p", "shown", "paint.table", "--set", "train.stop_steps=4", "--json"]);
-    assert!(page.contains(key["key"].as_str().expect("a key")), "figures say what they are of");
+    assert!(page.contains(key["key"].as_str().expect("a key")), "a figure names the key of its artifact");
     assert!(page.contains("<svg class=\"graph\"") && page.contains("#train"), "the graph is drawn");
     let addresses = addresses(&page);
     assert!(addresses.iter().any(|address| address.starts_with("data:image/")), "{addresses:?}");
@@ -64,16 +64,16 @@ fn a_report_is_one_file_that_says_what_ran_and_from_what_and_shows_what_was_made
 }
 
 #[test]
-fn what_strangers_wrote_stays_text() {
+fn markup_in_names_and_values_is_escaped() {
     let project = Project::new();
     let page = report(&project, &[]);
     assert!(page.contains("a &lt;b&gt;") && !page.contains("a <b>"));
-    assert!(page.contains("\\u003c/script>0"), "names of points are data");
-    assert_eq!(page.matches("</script>").count(), 2, "the points and the page's own script");
+    assert!(page.contains("\\u003c/script>0"), "names of points are escaped in the data");
+    assert_eq!(page.matches("</script>").count(), 2, "only the points and the page's own script are scripts");
 }
 
 #[test]
-fn a_report_lets_no_program_run_but_its_own() {
+fn a_report_allows_no_script_but_its_own() {
     let page = report(&Project::new(), &[]);
     let inside = |begin: &str, end: &str| {
         page.split_once(begin).and_then(|(_, rest)| rest.split_once(end)).expect("a part").0
@@ -90,7 +90,7 @@ fn a_report_lets_no_program_run_but_its_own() {
 }
 
 #[test]
-fn a_run_that_only_finds_has_a_report_of_what_it_found() {
+fn a_run_with_only_cached_results_has_a_complete_report() {
     let project = Project::new();
     report(&project, &[]);
     project.remove_file(&project.path(FILE));
@@ -100,7 +100,7 @@ fn a_run_that_only_finds_has_a_report_of_what_it_found() {
 }
 
 #[test]
-fn a_run_that_failed_says_so_and_shows_what_there_is() {
+fn the_report_of_a_failed_run_shows_the_failure_and_the_results() {
     let project = Project::new();
     project.write("data/raw/toy/bad.txt", "no number\n");
     project.run_failing("worker_failed", &["-p", "shown", "--report"]);
@@ -111,7 +111,7 @@ fn a_run_that_failed_says_so_and_shows_what_there_is() {
 }
 
 #[test]
-fn what_a_run_rests_on_is_said_also_where_the_first_stage_failed() {
+fn a_report_names_the_stand_in_even_if_the_first_stage_failed() {
     let project = Project::new();
     project.remove("data/raw/toy");
     project.write("stages/make/make.py", "raise SystemExit(1)\n");
@@ -120,24 +120,24 @@ fn what_a_run_rests_on_is_said_also_where_the_first_stage_failed() {
 }
 
 #[test]
-fn a_run_of_some_stages_says_which_and_one_with_nothing_to_do_writes_no_report_anew() {
+fn a_report_names_the_selected_stages_and_a_cached_run_keeps_the_file() {
     let project = Project::new();
     let page = report(&project, &["sum"]);
     assert!(page.contains("<code>callsheet run --pipeline shown --dataset toy --profile small sum</code>"));
     project.write(FILE, "mine");
     assert_eq!(report(&project, &["sum"]), "mine");
-    assert!(report(&project, &["train"]).contains("state/rest"), "another was done");
+    assert!(report(&project, &["train"]).contains("state/rest"), "the run of `train` writes a new report");
 }
 
 #[test]
-fn a_run_that_was_killed_or_goes_on_has_a_report_of_what_it_told() {
+fn killed_and_running_runs_have_reports_of_their_metrics() {
     let project = Project::new();
     let mut run = project.start(&["-p", "shown", "-d", "toy", "-P", "small", "--set", "train.seconds=0.3"]);
-    let told = || {
+    let reports_a_step = || {
         let said = project.command(&["metrics", "--json"]).stdout;
         String::from_utf8_lossy(&said).contains("state/rest")
     };
-    until("no step is told while it goes on", told);
+    until("the running training reports a step", reports_a_step);
     project.stdout(&["report", "-o", "now.html"]);
     run.kill().expect("killed");
     run.wait().expect("ended");
@@ -149,7 +149,7 @@ fn a_run_that_was_killed_or_goes_on_has_a_report_of_what_it_told() {
 }
 
 #[test]
-fn a_figure_that_cannot_be_shown_says_why_among_those_that_can() {
+fn a_figure_that_cannot_be_shown_is_replaced_by_the_reason() {
     let project = Project::new();
     let page = report(&project, &["--set", "paint.damaged=true", "--set", "paint.points=0"]);
     assert_output!(figure(&page, "paint.picture"));
@@ -159,7 +159,7 @@ fn a_figure_that_cannot_be_shown_says_why_among_those_that_can() {
 }
 
 #[test]
-fn of_many_images_some_are_shown_and_their_number_is_said() {
+fn a_figure_of_many_images_shows_some_and_their_number() {
     let project = Project::new();
     let page = report(&project, &["--set", "paint.points=100"]);
     assert_output!(figure(&page, "paint.images"));
@@ -167,14 +167,14 @@ fn of_many_images_some_are_shown_and_their_number_is_said() {
 }
 
 #[test]
-fn runs_stand_beside_each_other_with_what_differs_first() {
+fn runs_are_shown_side_by_side_and_differences_come_first() {
     let project = Project::new();
     report(&project, &["--set", "train.stop_steps=4"]);
     report(&project, &["--set", "train.stop_steps=6", "--set", "paint.points=2"]);
     project.stdout(&["compare", "latest~1", "latest", "--html", "both.html"]);
     let page = project.read("both.html");
     assert_output!(header(&page));
-    assert_output!(lines_of(&page, "<h2>What differs</h2>", "<h2>Figures</h2>"));
+    assert_output!(lines_of(&page, "<h2>Differences</h2>", "<h2>Figures</h2>"));
     assert_output!(figure(&page, "paint.picture"));
     assert_output!(project.refused("conflict", &["compare", "latest", "latest", "latest~1"]));
     assert_output!(project.refused("unknown_name", &["compare", "latest", "lastest", "--html", "x.html"]));
@@ -182,7 +182,7 @@ fn runs_stand_beside_each_other_with_what_differs_first() {
 }
 
 #[test]
-fn a_figure_of_what_it_cannot_show_is_refused_where_it_is_declared() {
+fn a_figure_that_does_not_fit_its_output_is_refused() {
     let project = Project::new();
     let stage = project.read("stages/sum/stage.toml");
     project.write(
@@ -192,7 +192,7 @@ fn a_figure_of_what_it_cannot_show_is_refused_where_it_is_declared() {
     assert_output!(project.refused("declaration", &["plan", "-p", "shown"]));
 }
 
-/// A toy project whose command `weather` adds what `script` prints to reports.
+/// A toy project whose command `weather` adds the output of `script` to reports.
 fn with_sections(script: &str) -> Project {
     let project = Project::new();
     project.write("weather.sh", &format!("#!/bin/sh\n{script}\n"));
@@ -200,7 +200,7 @@ fn with_sections(script: &str) -> Project {
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("executable");
     let settings = project.read("callsheet.toml");
     let command =
-        "[commands.weather]\nprogram = \"weather.sh\"\nsummary = \"Tell the weather\"\nreport = true\n";
+        "[commands.weather]\nprogram = \"weather.sh\"\nsummary = \"Print the weather\"\nreport = true\n";
     project.write("callsheet.toml", &format!("path = [\".\"]\n{settings}\n{command}"));
     project
 }
@@ -208,7 +208,7 @@ fn with_sections(script: &str) -> Project {
 #[test]
 fn commands_of_the_project_add_sections_to_a_report() {
     let project = with_sections(
-        "[ \"$*\" = \"weather --json -\" ] && cat > told.json && cat <<'E'\n\
+        "[ \"$*\" = \"weather --json -\" ] && cat > description.json && cat <<'E'\n\
          {\"version\": 1, \"sections\": [{\"title\": \"Weather\", \"notes\": [\"as <measured>\"], \"tables\": [\n\
          {\"columns\": [{\"name\": \"day\", \"text\": true}, {\"name\": \"mm\"}],\n\
          \"rows\": [[{\"value\": \"Monday\"}, {\"value\": \"3\", \"detail\": \"2 to 4\"}]]}]}]}\nE",
@@ -225,9 +225,13 @@ place = \"bay\"
     );
     let page = report(&project, &[]);
     assert_output!(lines_of(&page, "<h2>Weather</h2>", "</table>"));
-    let told: Value = serde_json::from_str(&project.read("told.json")).expect("JSON");
-    assert_eq!((&told["version"], &told["metadata"]["place"]), (&1.into(), &"bay".into()), "{told}");
-    let stages = told["stages"].as_array().expect("stages");
+    let description: Value = serde_json::from_str(&project.read("description.json")).expect("JSON");
+    assert_eq!(
+        (&description["version"], &description["metadata"]["place"]),
+        (&1.into(), &"bay".into()),
+        "{description}"
+    );
+    let stages = description["stages"].as_array().expect("stages");
     let train = stages.iter().find(|stage| stage["name"] == "train").expect("a stage");
     assert_eq!((&train["reads"], &train["state"]), (&serde_json::json!(["make"]), &"ran".into()), "{train}");
     assert!(
@@ -235,7 +239,7 @@ place = \"bay\"
         "{train}"
     );
     let shown: Value = serde_json::from_str(&project.stdout(&["report", "--json"])).expect("JSON");
-    assert_eq!(shown, told, "people see the same");
+    assert_eq!(shown, description, "`report --json` prints the description that commands read");
 }
 
 #[test]
@@ -244,7 +248,7 @@ fn a_command_that_fails_costs_a_report_no_more_than_its_section() {
         ["echo no rain gauge >&2; exit 3", "echo '{\"version\": 9, \"sections\": []}'", "echo rain"];
     let said = scripts.map(|script| {
         let page = report(&with_sections(script), &[]);
-        assert!(page.contains("state/rest"), "the rest is there");
+        assert!(page.contains("state/rest"), "the other sections are in the report");
         lines_of(&page, "<h2>weather</h2>", "</p>")
     });
     assert_output!(said.join("\n"));
@@ -262,5 +266,5 @@ fn a_page_that_lacks_a_section_is_written_again_by_a_run_with_nothing_to_do() {
     assert!(project.read(FILE).contains("<h2>Rain</h2>"));
     project.write("weather.sh", "#!/bin/sh\nexit 3\n");
     project.stdout(&run);
-    assert!(project.read(FILE).contains("<h2>Rain</h2>"), "a complete page of the same results stays");
+    assert!(project.read(FILE).contains("<h2>Rain</h2>"), "a complete page of equal results stays");
 }

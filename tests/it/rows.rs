@@ -1,5 +1,5 @@
-//! Row-wise stages: which rows are computed, kept and dropped. A worker in Python that knows nothing of
-//! Parquet, through the real binary.
+//! Row-wise stages: rows that are computed, kept and dropped. The tests run the real binary; the worker is in
+//! Python, and reads and writes JSON lines.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use crate::snapshot::assert_output;
 use crate::support::{Project, Run, until};
 use serde_json::Value;
 
-/// The toy project with items of these numbers in the dataset `few`.
+/// The toy project with the items `numbers` in the dataset `few`.
 fn project(numbers: Range<usize>) -> Project {
     let project = Project::new();
     items(&project, "few/a", numbers);
@@ -28,7 +28,7 @@ fn run(project: &Project, more: &[&str]) -> Run {
     project.run(&[&FEW, more].concat())
 }
 
-/// Rows that were computed, and rows of the table.
+/// Number of computed rows, and number of rows of the table.
 fn rows(run: &Run) -> (u64, u64) {
     let event = run.events().iter().find(|e| e["event"] == "rows").expect("a row-wise stage ran");
     assert_eq!(event["stage"], "power");
@@ -39,7 +39,7 @@ fn shown(project: &Project, more: &[&str]) -> Value {
     project.json(&[&["show", "power.powers", "--json"], &FEW[..], more].concat())
 }
 
-/// The digest of the table's rows.
+/// Digest of the table's rows.
 fn content(project: &Project) -> String {
     shown(project, &[])["object"]["content"].as_str().expect("a digest").to_owned()
 }
@@ -48,13 +48,13 @@ fn total(project: &Project) -> Value {
     serde_json::from_str(&project.read("data/out/rows/few/total/total.json")).expect("JSON")
 }
 
-/// Files of the table.
+/// Number of files of the table.
 fn parts(project: &Project) -> usize {
     fs::read_dir(project.path("data/out/rows/few/power/powers.parquet")).expect("a folder").count()
 }
 
 #[test]
-fn rows_that_came_are_computed_and_rows_that_are_there_or_went_are_not() {
+fn only_new_rows_are_computed_and_removed_rows_are_dropped() {
     let project = project(0..20);
     assert_eq!(rows(&run(&project, &[])), (20, 20));
     items(&project, "few/b", 20..25);
@@ -67,7 +67,7 @@ fn rows_that_came_are_computed_and_rows_that_are_there_or_went_are_not() {
 }
 
 #[test]
-fn a_plan_says_how_many_rows_would_be_computed() {
+fn a_plan_prints_how_many_rows_would_be_computed() {
     let project = project(0..20);
     run(&project, &[]);
     items(&project, "few/b", 20..25);
@@ -79,24 +79,28 @@ fn a_plan_says_how_many_rows_would_be_computed() {
 }
 
 #[test]
-fn a_row_is_computed_again_when_what_the_worker_is_given_of_it_changed_and_not_for_the_rest() {
+fn a_row_is_recomputed_only_if_a_column_that_the_worker_reads_changed() {
     let project = project(0..9);
     run(&project, &[]);
     let list = project.read("data/raw/few/a.csv");
     project.write("data/raw/few/a.csv", &list.replace("item00004,g1,4", "item00004,g2,4"));
     let regrouped = run(&project, &[]);
-    assert_eq!((rows(&regrouped), regrouped.ran()), ((0, 9), vec!["items", "power"]), "cut off before total");
+    assert_eq!(
+        (rows(&regrouped), regrouped.ran()),
+        ((0, 9), vec!["items", "power"]),
+        "the powers are unchanged, so total does not run"
+    );
     project.write("data/raw/few/a.csv", &list.replace("item00004,g1,4", "item00004,g1,40"));
     assert_eq!(rows(&run(&project, &[])), (1, 9));
 }
 
 #[test]
-fn rows_outlive_another_value_that_was_tried_and_serve_another_dataset() {
+fn rows_are_reused_after_a_value_returns_and_in_other_datasets() {
     let project = project(0..10);
     run(&project, &[]);
     assert_eq!(rows(&run(&project, &["--set", "power.exponent=3"])), (10, 10));
     items(&project, "few/b", 10..12);
-    assert_eq!(rows(&run(&project, &[])), (2, 12), "back to the first value");
+    assert_eq!(rows(&run(&project, &[])), (2, 12), "the first value again");
     assert_eq!(rows(&run(&project, &["--set", "power.exponent=3"])), (2, 12));
     items(&project, "more/a", 7..15);
     let other = project.run(&["-p", "rows", "-d", "more"]);
@@ -104,7 +108,7 @@ fn rows_outlive_another_value_that_was_tried_and_serve_another_dataset() {
 }
 
 #[test]
-fn a_table_that_grew_equals_one_computed_at_once_and_is_read_in_the_order_of_its_key() {
+fn a_table_that_grew_equals_one_computed_at_once_and_is_sorted() {
     let grown = project(10..100);
     run(&grown, &[]);
     items(&grown, "few/z", 0..10);
@@ -145,7 +149,7 @@ fn rows_that_a_killed_run_had_computed_are_not_computed_again() {
     };
     until("some rows are computed", || written().is_some_and(|lines| lines >= 15));
     engine.kill().expect("killed");
-    engine.wait().expect("over");
+    engine.wait().expect("ended");
     let (computed, of) = rows(&run(&project, &[]));
     assert!(of == 40 && computed <= 25, "{computed} of {of} were computed after the kill");
     let at_once = self::project(0..40);
@@ -165,11 +169,11 @@ fn a_worker_that_returns_other_rows_than_it_was_given_is_refused_and_the_table_s
         assert_eq!(total(&project)["names"].as_array().expect("names").len(), 5, "{wrong}");
     }
     let reversed = run(&project, &["--set", "power.misbehave=reverse"]);
-    assert_eq!(rows(&reversed), (4, 9), "nothing was kept of what such a worker returned");
+    assert_eq!(rows(&reversed), (4, 9), "no row of a refused worker is kept");
     assert_ne!(content(&project), before);
     let at_once = self::project(0..9);
     run(&at_once, &[]);
-    assert_eq!(content(&project), content(&at_once), "in whatever order a worker returns them");
+    assert_eq!(content(&project), content(&at_once), "the order of the returned rows does not matter");
 }
 
 #[test]
@@ -200,7 +204,7 @@ fn with_files() -> Project {
         .replace("inputs.items = \"items.items\"", "inputs.items = \"items.items\"\ninputs.lists = \"logs\"");
     project.write(
         "pipelines/rows.toml",
-        &(pipeline + "\n[sources.logs]\npath = \"data/raw/logs/*\"\nobtain = \"write them\"\n"),
+        &(pipeline + "\n[sources.logs]\npath = \"data/raw/logs/*\"\nhint = \"write log files there\"\n"),
     );
     for group in 0..3 {
         project.write(&format!("data/raw/logs/g{group}"), "one");
@@ -222,7 +226,7 @@ fn a_row_that_names_a_file_depends_on_that_file_alone() {
 }
 
 #[test]
-fn rows_that_were_made_while_their_file_changed_are_not_kept() {
+fn rows_computed_while_their_file_changed_are_not_kept() {
     for kill in [false, true] {
         let project = with_files();
         let mut engine = project.start(&[&FEW[..], &["-P", "small", "--set", "power.seconds=0.5"]].concat());
@@ -235,14 +239,14 @@ fn rows_that_were_made_while_their_file_changed_are_not_kept() {
         if kill {
             engine.kill().expect("killed");
         }
-        assert!(!engine.wait().expect("over").success());
+        assert!(!engine.wait().expect("ended").success());
         project.write("data/raw/logs/g0", "one");
         assert_eq!(rows(&run(&project, &[])), (4, 4), "killed: {kill}");
     }
 }
 
 #[test]
-fn keys_must_tell_rows_apart() {
+fn keys_of_rows_must_be_unique() {
     let project = project(0..5);
     items(&project, "few/b", 3..6);
     assert_output!(project.run_failing("unsupported", &FEW));
@@ -253,18 +257,18 @@ fn keys_must_tell_rows_apart() {
 }
 
 #[test]
-fn only_rows_with_the_values_asked_for_are_wanted() {
+fn only_rows_that_match_where_are_computed() {
     let project = project(0..9);
     let stage = project.read("stages/power/stage.toml");
     project.write("stages/power/stage.toml", &(stage.clone() + "\n[rows.where]\ngroup = \"g1\"\n"));
     assert_eq!(rows(&run(&project, &[])), (3, 3));
     assert_eq!(total(&project)["names"], serde_json::json!(["item00001", "item00004", "item00007"]));
     project.write("stages/power/stage.toml", &stage);
-    assert_eq!(rows(&run(&project, &[])), (6, 9), "which rows are wanted is no part of a row");
+    assert_eq!(rows(&run(&project, &[])), (6, 9), "`where` does not change the key of a row");
 }
 
 #[test]
-fn a_column_can_stand_for_another_s_content() {
+fn a_digest_column_identifies_the_content_of_another_column() {
     let project = project(0..4);
     let stage = project.read("stages/power/stage.toml");
     let stage =
@@ -277,13 +281,13 @@ fn a_column_can_stand_for_another_s_content() {
     run(&project, &[]);
     let list = project.read("data/raw/few/a.csv");
     project.write("data/raw/few/a.csv", &list.replace("g0,3", "g0,33"));
-    assert_eq!(rows(&run(&project, &[])), (0, 4), "the digest says that it is the same");
+    assert_eq!(rows(&run(&project, &[])), (0, 4), "the digest column is unchanged");
     project.write("data/raw/few/a.csv", &list.replace("g0,3", "g9,33"));
     assert_eq!(rows(&run(&project, &[])), (1, 4));
 }
 
 #[test]
-fn a_table_without_rows_is_a_table() {
+fn a_table_without_rows_is_valid() {
     let project = project(0..0);
     assert_eq!(rows(&run(&project, &[])), (0, 0));
     assert_eq!(total(&project)["names"], serde_json::json!([]));
@@ -320,7 +324,11 @@ fn garbage_collection_keeps_the_segments_of_what_is_needed() {
     project.status(&["verify"], 0);
     items(&project, "few/b", 5..6);
     assert_eq!(rows(&run(&project, &[])), (1, 6));
-    assert_eq!(rows(&run(&project, &["--set", "power.exponent=3"])), (6, 6), "these were garbage");
+    assert_eq!(
+        rows(&run(&project, &["--set", "power.exponent=3"])),
+        (6, 6),
+        "the cubes were unused and are removed"
+    );
     let pools = fs::read_dir(project.path("data/store/rows")).expect("listed");
     let segments: BTreeSet<_> = pools
         .flatten()

@@ -1,4 +1,4 @@
-//! The JSON Schemas that editors use accept what the program accepts, and mark what it refuses.
+//! Tests of the JSON Schemas for editors: they accept what the program accepts, and reject what it refuses.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ fn parse(text: &str) -> Value {
     serde_json::to_value(value).expect("JSON")
 }
 
-/// Every file below `folder` that `wanted` picks.
+/// Files below `folder` for which `wanted` returns true.
 fn files(folder: &Path, wanted: fn(&Path) -> bool) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("listed").map(|entry| entry.expect("an entry").path());
     let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) = entries.partition(|path| path.is_dir());
@@ -50,11 +50,11 @@ fn every_declaration_of_this_repository_fits_its_schema() {
             }
         }
     }
-    assert!(count > 30, "only {count} files were looked at");
+    assert!(count > 30, "only {count} files were checked");
 }
 
 #[test]
-fn a_mistake_is_marked() {
+fn mistakes_violate_the_schema() {
     let cases = [
         ("pipeline", "summary = \"a\"\nstage = 1\n"),
         ("pipeline", "summary = \"a\"\n[stages.a]\nuses = \"b\"\n"),
@@ -77,7 +77,7 @@ fn a_mistake_is_marked() {
 }
 
 #[test]
-fn every_name_comes_with_what_it_means() {
+fn every_property_of_a_schema_has_a_description() {
     fn undescribed(value: &Value, at: &str, found: &mut Vec<String>) {
         for (name, property) in value["properties"].as_object().into_iter().flatten() {
             if property["description"].as_str().is_none() {

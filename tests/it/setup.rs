@@ -1,10 +1,10 @@
-//! Runs the Python tests of `setup/`, which fetches and installs.
+//! Runs the Python tests of `setup/`, whose programs fetch and install.
 
 use std::path::Path;
 use std::process::Command;
 
 #[test]
-fn datasets_and_tools_are_fetched_whole_or_not_at_all() {
+fn datasets_and_tools_are_fetched_completely_or_not_at_all() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut command = Command::new("python3");
     command.args(["-m", "unittest", "discover", "-s", "tests/setup"]).current_dir(root);

@@ -1,4 +1,4 @@
-//! A toy project in a temporary folder, and the real binary run in it.
+//! A toy project in a temporary folder; the tests run the real binary in it.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -16,12 +16,12 @@ pub(crate) struct Project(TempDir);
 pub(crate) struct Run(Vec<Value>);
 
 impl Run {
-    /// Names of the stages that ran, in the order they ended.
+    /// Names of the stages that ran, in the order in which they ended.
     pub(crate) fn ran(&self) -> Vec<&str> {
         self.of("finished")
     }
 
-    /// Names of the stages that events of this kind are about, in the order of the events.
+    /// Names of the stages of all events of this kind, in the order of the events.
     pub(crate) fn of(&self, event: &str) -> Vec<&str> {
         let events = self.0.iter().filter(|e| e["event"] == event);
         events.filter_map(|e| e["stage"].as_str()).collect()
@@ -31,7 +31,7 @@ impl Run {
         &self.0
     }
 
-    /// Lines of a run without `--json`.
+    /// Runs the pipeline again without `--json`; returns the lines on stderr.
     pub(crate) fn stderr_of_lines(&self, project: &Project) -> String {
         text(&project.command(&["run"]).stderr)
     }
@@ -41,7 +41,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The errors that a run ends with, without the lines before them; the first has this code.
+/// Errors at the end of a run, without the lines before them. The first error must have this code.
 pub(crate) fn errors(stderr: &str, code: &str) -> String {
     let begin = stderr.find("\nstage `").or_else(|| stderr.find("callsheet::")).unwrap_or(0);
     let errors = stderr[begin..].trim_start();
@@ -89,7 +89,7 @@ impl Project {
         Run(text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("an event")).collect())
     }
 
-    /// Runs the pipeline, which must fail with this code of an error; returns its errors.
+    /// Runs the pipeline, which must fail with this error code; returns its errors.
     pub(crate) fn run_failing(&self, code: &str, arguments: &[&str]) -> String {
         let output = self.command(&[&["run"], arguments].concat());
         let said = text(&output.stderr);
@@ -97,7 +97,7 @@ impl Project {
         errors(&said, code)
     }
 
-    /// Runs a command that must be refused with this code of an error; returns what it said.
+    /// Runs a command that must be refused with this error code; returns its stderr.
     pub(crate) fn refused(&self, code: &str, arguments: &[&str]) -> String {
         let output = self.command(arguments);
         let said = text(&output.stderr);
@@ -107,7 +107,7 @@ impl Project {
         said
     }
 
-    /// Output of `gc`, sorted and without the freed size, as records are as long as the times in them.
+    /// Output of `gc`, sorted and without the freed size: records contain times, so their sizes vary.
     pub(crate) fn gc(&self, arguments: &[&str]) -> String {
         let said = self.stdout(&[&["gc"], arguments].concat());
         let line = |line: &str| match line.split_once(": ") {
@@ -124,13 +124,14 @@ impl Project {
     /// Output of `show` without the lines that name the machine.
     pub(crate) fn shown(&self, arguments: &[&str]) -> String {
         let said = self.stdout(&[&["show"], arguments].concat());
-        let of_machine = |line: &&str| line.starts_with("made ") || line.starts_with("CPU ");
+        let of_machine = |line: &&str| line.starts_with("computed ") || line.starts_with("CPU ");
         let (machine, rest): (Vec<&str>, Vec<&str>) = said.lines().partition(of_machine);
         assert!(!machine.is_empty(), "{said}");
         rest.join("\n")
     }
 
-    /// Runs the pipeline where no file may grow beyond `blocks` of 512 bytes; it must fail. Returns its errors.
+    /// Runs the pipeline with a limit of `blocks` of 512 bytes per file. The run must fail; returns its
+    /// errors.
     pub(crate) fn run_limited(&self, blocks: u32) -> String {
         let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" run -p chain -d toy -P small");
         let mut command = Command::new("sh");
@@ -141,12 +142,12 @@ impl Project {
         errors(&said, "io")
     }
 
-    /// A symbolic link at `relative`.
+    /// Creates a symbolic link at `relative`.
     pub(crate) fn link(&self, target: &str, relative: &str) {
         symlink(target, self.path(relative)).expect("linked");
     }
 
-    /// A run in the background.
+    /// Starts a run in the background.
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_callsheet"));
         command.arg("run").args(arguments).current_dir(self.0.path());
@@ -194,15 +195,15 @@ impl Project {
         fs::remove_file(path).expect("removed");
     }
 
-    /// Writes to a read-only file, under every name that it has, and hides that it did.
+    /// Writes to a read-only file in place, so all its hard links change, and restores its time and mode.
     pub(crate) fn overwrite_in_place(&self, path: &Path, bytes: &[u8]) {
-        let found = fs::metadata(path).expect("there");
+        let found = fs::metadata(path).expect("metadata");
         let (times, mode) = (found.modified().expect("a time"), found.permissions());
         fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("allowed");
         let file = fs::OpenOptions::new().write(true).open(path).expect("opened");
         std::io::Write::write_all(&mut &file, bytes).expect("written");
         file.set_modified(times).expect("set");
-        fs::set_permissions(path, mode).expect("set back");
+        fs::set_permissions(path, mode).expect("restored");
     }
 
     /// Replaces a read-only file.
@@ -216,7 +217,7 @@ impl Project {
     }
 }
 
-/// Waits until `done`; panics after ten seconds.
+/// Waits until `done` returns true; panics with `what` after ten seconds.
 pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
     let clock = Instant::now();
     while !done() {

@@ -1,28 +1,28 @@
-//! Which files of a package use which others, by the imports in their text. Names are followed through re-exports to the
-//! file that defines them. Tests inside of files are left out.
+//! Graph of the files of a package that use each other, read from the imports in their text. Names are
+//! followed through re-exports to the file that defines them. Test modules inside files are left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Names from the crate's root on.
+/// Names of a path, from the crate's root on.
 type Names = Vec<String>;
 
-/// By file, the files that it uses, and the names that it takes from each.
+/// For each file, the files that it uses, and the names that it uses of them.
 pub(crate) type Graph = BTreeMap<PathBuf, BTreeMap<PathBuf, BTreeSet<String>>>;
 
-/// Text of a file, and what it declares.
+/// Text of a file, and the names that it declares.
 #[derive(Default)]
 struct Module {
     path: PathBuf,
     text: String,
     defined: BTreeSet<String>,
-    /// Names that it re-exports; those of a glob under `*`.
+    /// Names that the file re-exports; a glob has the name `*`.
     exported: Vec<(String, Names)>,
     imported: Vec<(String, Names)>,
 }
 
-/// Reads a package: files below `root`, and what they use of each other.
+/// Reads a package: the files below `root`, and the names that they use of each other.
 pub(crate) fn graph(root: &Path) -> Graph {
     let mut modules: BTreeMap<Names, Module> = BTreeMap::new();
     collect(root, root, &mut modules);
@@ -32,7 +32,7 @@ pub(crate) fn graph(root: &Path) -> Graph {
     }
     let used = |(name, module): (&Names, &Module)| {
         let mut used: BTreeMap<PathBuf, BTreeSet<String>> = BTreeMap::new();
-        // A re-export counts where the file uses the name itself.
+        // A re-export counts only if the file uses the name itself.
         let reexported = module.exported.iter().filter(|(name, _)| uses_itself(module, name));
         let imported = module.imported.iter().chain(reexported).map(|(_, path)| path.clone());
         for path in imported.chain(inline(name, module, &names)) {
@@ -62,7 +62,7 @@ fn collect(root: &Path, folder: &Path, modules: &mut BTreeMap<Names, Module>) {
             let text: String =
                 text.lines().map(|line| line.split("//").next().unwrap_or(line).to_owned() + "\n").collect();
             let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned();
-            // The program's own file is no module of the library beside it.
+            // If the package has a library, main.rs is not a module of it.
             if !(parts == Path::new("main") && root.join("lib.rs").exists()) {
                 modules.insert(name, Module { path, text, ..Module::default() });
             }
@@ -88,7 +88,7 @@ fn code(module: &Module) -> String {
     module.text.split(';').filter(|part| !import(part)).collect()
 }
 
-/// Finds what a module defines, imports and re-exports.
+/// Finds the names that a module defines, imports and re-exports.
 fn declare(name: &Names, module: &mut Module, names: &BTreeSet<Names>) {
     let text = module.text.clone();
     for line in text.lines().map(str::trim_start) {
@@ -118,13 +118,13 @@ fn declare(name: &Names, module: &mut Module, names: &BTreeSet<Names>) {
             }
             rest = after;
         } else {
-            // A word within a text.
+            // The match is part of a text.
             rest = &rest[at + "use ".len()..];
         }
     }
 }
 
-/// A line without `pub` or `pub(..)`, and whether it had that.
+/// A line without `pub` or `pub(..)`, and true if it had one.
 fn without_visibility(line: &str) -> (&str, bool) {
     let Some(rest) = line.strip_prefix("pub") else { return (line, false) };
     match rest.strip_prefix('(') {
@@ -133,7 +133,7 @@ fn without_visibility(line: &str) -> (&str, bool) {
     }
 }
 
-/// Paths of a `use`, each with the name that it gets.
+/// Paths of a `use` declaration, each with the name that it introduces.
 fn tree(text: &str) -> Vec<(Names, String)> {
     let text = text.trim();
     if let Some((before, inside)) = text.split_once('{') {
@@ -163,7 +163,7 @@ fn tree(text: &str) -> Vec<(Names, String)> {
     vec![(path, if alias.is_empty() { last } else { alias.trim().to_owned() })]
 }
 
-/// Parts between the commas that stand in no braces.
+/// Parts between the commas that are outside of braces.
 fn commas(text: &str) -> Vec<&str> {
     let (mut parts, mut depth, mut start) = (Vec::new(), 0, 0);
     for (at, c) in text.char_indices() {
@@ -181,7 +181,7 @@ fn commas(text: &str) -> Vec<&str> {
     parts
 }
 
-/// A path as the module `name` writes it, from the crate's root on; none if it is of another crate.
+/// Resolves a path of the module `name` from the crate's root on; none for a path of another crate.
 fn absolute(name: &Names, path: &[String], names: &BTreeSet<Names>) -> Option<Names> {
     let (first, rest) = path.split_first()?;
     match first.as_str() {
@@ -196,7 +196,7 @@ fn absolute(name: &Names, path: &[String], names: &BTreeSet<Names>) -> Option<Na
     }
 }
 
-/// Paths that stand in the code itself.
+/// Paths in the code outside of imports.
 fn inline(name: &Names, module: &Module, names: &BTreeSet<Names>) -> Vec<Names> {
     let word = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
     let code = code(module);
@@ -212,13 +212,13 @@ fn inline(name: &Names, module: &Module, names: &BTreeSet<Names>) -> Vec<Names> 
     paths.filter_map(full).collect()
 }
 
-/// The file that defines what a path names, and its name; none if that is only a module.
+/// File that defines the item of a path, and the item's name; none if the path names only a module.
 fn resolve(path: &[String], modules: &BTreeMap<Names, Module>) -> Option<(PathBuf, String)> {
     let depth = (0..=path.len()).rev().find(|depth| modules.contains_key(&path[..*depth]))?;
     let (module, rest) = (&modules[&path[..depth]], &path[depth..]);
     let item = rest.first()?;
     if item == "*" {
-        // Everything of a module: its file, if it defines anything.
+        // A glob uses the module's file if the file defines anything.
         return (!module.defined.is_empty()).then(|| (module.path.clone(), item.clone()));
     }
     if let Some((_, target)) = module.exported.iter().find(|(name, _)| name == item) {

@@ -27,7 +27,7 @@ def encoder(w, x):
 
 
 def generator(w, a, z):
-    """The U-Net without dropout: it has none above a side of 32 pixels."""
+    """The U-Net up to a side of 32 pixels, where it has no dropout."""
     depth = sum(f"down{n}.weight" in w for n in range(9))
     levels = [a]
     for n in range(depth):

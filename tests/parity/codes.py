@@ -1,4 +1,4 @@
-"""Tables of style codes for tests: frames of crops under factors, with an image for each."""
+"""Tables of style codes for tests, with frames, crops, factors and an image for each code."""
 
 import io
 from pathlib import Path

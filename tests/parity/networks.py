@@ -8,7 +8,7 @@ import torch.nn.functional as f
 
 
 class Weights:
-    """Tensors by name, below a prefix; with channels last where `layout` says so."""
+    """Tensors by name, below a prefix."""
 
     def __init__(self, tensors, prefix=""):
         self.tensors, self.prefix = tensors, prefix
@@ -24,7 +24,7 @@ class Weights:
 
 
 def same(x, kernel, stride):
-    """Zeros as TensorFlow's SAME adds them: the smaller half first."""
+    """Pads with zeros as TensorFlow's SAME does: the smaller half first."""
     pads = []
     for n in (x.shape[3], x.shape[2]):
         total = max((math.ceil(n / stride) - 1) * stride + kernel - n, 0)

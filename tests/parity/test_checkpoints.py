@@ -1,4 +1,4 @@
-"""A checkpoint in another program: torch modules take its weights and give the same output."""
+"""A checkpoint in torch: networks with its weights compute the output of `callsheet translate`."""
 
 import io
 import subprocess
@@ -46,7 +46,7 @@ class Checkpoint(unittest.TestCase):
             wanted = (wanted * 127.5 + 127.5).round().clamp(0, 255)
             found = torch.from_numpy(np.array(Image.open(folder / "out.png"))).permute(2, 0, 1)[None].float()
             off = (found - wanted).abs()
-            # A value that lies on the edge between two bytes may fall on either side.
+            # A value on the edge between two bytes may be rounded either way.
             self.assertLessEqual(off.max().item(), 1)
             self.assertLess(off.mean().item(), 1e-3)
 

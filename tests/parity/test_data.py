@@ -1,4 +1,4 @@
-"""Images against Pillow, weights against torch, NumPy and h5py."""
+"""Images compared with Pillow, and weights with torch, NumPy and h5py."""
 
 import io
 import sys
@@ -22,7 +22,7 @@ WIDTHS = [64, 128, 256, 512, 512]
 
 
 def images(folder, count=6, **how):
-    """JPEG files of smooth noise, side by side."""
+    """Writes JPEG files of smooth noise, twice as wide as high."""
     random = np.random.default_rng(0)
     for number in range(count):
         small = Image.fromarray(random.integers(0, 255, (16, 32, 3), dtype=np.uint8))
@@ -32,7 +32,7 @@ def images(folder, count=6, **how):
 
 
 def split(folder, files):
-    """The halves that `split_pairs` makes of files, as arrays."""
+    """Halves of files from the stage split_pairs, as arrays."""
     listed = folder / "images.parquet"
     names = [file.name for file in files]
     import pyarrow as pa
@@ -74,7 +74,7 @@ class Images(unittest.TestCase):
         self.compare(8, 1.0, quality=90, subsampling=2)
         self.compare(3, 0.5, quality=90, subsampling=0, progressive=True)
 
-    def test_ink_is_pillow_s(self):
+    def test_cmyk_is_pillow_s_but_for_rounding(self):
         def convert(file):
             path = file.with_name(f"ink-{file.name}")
             Image.open(file).convert("CMYK").save(path, quality=95, subsampling=0)

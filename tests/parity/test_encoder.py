@@ -1,4 +1,4 @@
-"""The encoder on synthetic styles: does it separate styles that it has never seen?"""
+"""The encoder on synthetic styles: it separates styles that it has never seen."""
 
 import io
 import tempfile
@@ -23,12 +23,12 @@ STEPS = 500
 
 
 def style(random):
-    """The direction of a gradient in brightness, its colours, and how grainy it is: the mean colour is nearly grey."""
+    """Direction of a gradient in brightness, its colours and its graininess; the mean colour is nearly grey."""
     return random.uniform(0, 2 * np.pi), random.normal(size=3), random.uniform(0.0, 0.5)
 
 
 def picture(style, random):
-    """Discs anywhere, of any size: the content; lit and coloured by a style."""
+    """A content of discs with random places and sizes, lit and coloured by a style."""
     angle, colours, grain = style
     y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE - 0.5
     slope = np.cos(angle) * x + np.sin(angle) * y
@@ -70,7 +70,7 @@ def write(folder, images, random):
 
 
 def accuracy(codes):
-    """Share of triplets, all that there are, whose positive is nearer than their negative; codes [styles, contents, D]."""
+    """Share of all possible triplets whose positive is nearer than their negative; codes are [styles, contents, D]."""
     styles, contents, dim = codes.shape
     flat = codes.reshape(-1, dim)
     distance = torch.cdist(flat, flat).view(styles, contents, styles, contents)
@@ -85,7 +85,7 @@ def accuracy(codes):
 
 
 class SyntheticStyles(unittest.TestCase):
-    def test_held_out_styles_are_told_apart_better_than_untrained_or_by_mean_colour(self):
+    def test_held_out_styles_are_separated_better_than_untrained_or_by_mean_colour(self):
         random = np.random.default_rng(0)
         seen, unseen = pictures(TRAINED, random), pictures(HELD_OUT, random)
         images = torch.from_numpy(unseen).float().permute(0, 1, 4, 2, 3).flatten(0, 1) / 127.5 - 1

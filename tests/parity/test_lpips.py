@@ -1,4 +1,4 @@
-"""Distances beside PyPI's lpips, on the same weights."""
+"""Distances, compared with those of PyPI's lpips with equal weights."""
 
 import io
 import json
@@ -31,12 +31,12 @@ def network(net, version):
 
 
 def convolutions(model):
-    """Those of the network in order; lpips has them in slices, under torchvision's names."""
+    """Convolutions of the network in order; lpips has them in slices, under torchvision's names."""
     return [(name, layer) for name, layer in model.net.named_modules() if isinstance(layer, torch.nn.Conv2d)]
 
 
 def waves(model):
-    """Weights that anyone can make: waves over the values of a kernel."""
+    """Sets weights that are easy to reproduce: waves over the values of a kernel."""
     for n, (_, layer) in enumerate(convolutions(model)):
         k = np.arange(layer.weight.numel(), dtype=np.float64)
         scale = np.sqrt(4 / np.prod(layer.weight.shape[1:]))
@@ -50,7 +50,7 @@ def noise(seed, shape):
 
 
 def pictures(height, width):
-    """Two pairs: of noise, and of noise with as much other noise."""
+    """Two pairs: noise with other noise, and noise with the mean of it and other noise."""
     shape = (2, 3, height, width)
     x, other = noise(0, shape), noise(1, shape)
     y = ((x.astype(np.uint16) + other) // 2).astype(np.uint8)
@@ -72,7 +72,7 @@ def golden():
 
 
 def imported(folder, net, model):
-    """Weights as import_weights makes them; of SqueezeNet waves, as nothing that is known is to be had."""
+    """Weights as import_weights writes them; waves for SqueezeNet, whose published weights are not fetched."""
     path = folder / net
     if net in FILES:
         stage("import_weights", {"weights": ROOT / "data/weights" / FILES[net]}, {"weights": path},
@@ -101,7 +101,7 @@ def smooth(random, side):
 
 
 def pairs(folder, side, count):
-    """A table of pairs, and their halves."""
+    """Writes a table of pairs; returns the halves of all pairs."""
     random = np.random.default_rng(side)
     a = [smooth(random, side) for _ in range(count)]
     b = [smooth(random, side) if n % 2 else np.clip(x + random.normal(0, 9, x.shape), 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""What is asked of style codes, against scikit-learn."""
+"""Probes of style codes, compared with scikit-learn."""
 
 import math
 import sys
@@ -27,7 +27,7 @@ PERIODS = {"time_of_day": 24, "season": 1}
 
 @cache
 def data():
-    """Images whose codes and colours know something of factors and crops, and clusters of the modes."""
+    """Images whose codes and colours depend on factors and crops, and whose clusters depend on modes."""
     random = np.random.default_rng(0)
     frames, crops = np.repeat(np.arange(FRAMES), CROPS), np.tile(np.arange(CROPS), FRAMES)
     factors = (random.random((FRAMES, 4)) * [24, 1, 1, 1]).astype(np.float32)
@@ -44,7 +44,7 @@ def data():
 
 @cache
 def probes():
-    """The table's rows by code, target and measure."""
+    """Rows of the stage's table by code, target and measure."""
     frames, crops, factors, modes, codes, colours, clusters, splits = data()
     with tempfile.TemporaryDirectory() as folder:
         names = [f"mode {mode}" for mode in modes]
@@ -102,7 +102,7 @@ class Probes(unittest.TestCase):
                 hits.append((label[others[:NEIGHBOURS]] == label[image]).mean())
                 chances.append((label[others] == label[image]).mean())
             row = probes()[code, "mode", f"precision at {NEIGHBOURS}"]
-            # Colours are whole numbers: some of equally near ones are other ones here.
+            # Colours are integers, so images at equal distances may be in another order here.
             delta = 1e-12 if code == "style" else 0.02
             self.assertAlmostEqual(row["value"], np.mean(hits), delta=delta, msg=code)
             self.assertAlmostEqual(row["chance"], np.mean(chances), delta=1e-12)

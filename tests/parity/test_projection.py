@@ -1,4 +1,4 @@
-"""Layouts of style codes, against scikit-learn."""
+"""Layouts of style codes, compared with scikit-learn."""
 
 import sys
 import tempfile
@@ -22,14 +22,14 @@ NEIGHBOURS = 12
 
 @cache
 def codes(count=COUNT, reach=5):
-    """Twelve groups of unequal width in 8 dimensions, float32 as codes are; with this reach some touch."""
+    """Twelve groups of unequal width in 8 dimensions, in float32 like codes; with a reach of 5 some touch."""
     widths = np.linspace(0.5, 2.5, 12)
     points, _ = make_blobs(count, 8, centers=12, cluster_std=widths, center_box=(-reach, reach), random_state=0)
     return points.astype(np.float32)
 
 
 def projected(points=None, **params):
-    """The table as columns."""
+    """Table of the stage project_embeddings for these points."""
     points = codes() if points is None else points
     with tempfile.TemporaryDirectory() as folder:
         count = len(points)
@@ -52,7 +52,7 @@ class Projection(unittest.TestCase):
             self.assertLess(apart, 1e-9 * np.abs(wanted).max())
 
     def test_neighbours_are_kept_as_by_scikit_learn(self):
-        # Groups that touch, and groups that have no neighbours outside of themselves.
+        # Groups that touch, and groups without neighbours outside of them.
         for points in (codes(), codes(2400, 30)):
             found = places(projected(points), "tsne")
             wanted = TSNE(perplexity=30, init="pca", max_iter=1000, random_state=0).fit_transform(points)

@@ -1,4 +1,4 @@
-"""Gram features, distances, neighbours and clusters, against torch, numpy and scikit-learn."""
+"""Gram features, distances, neighbours and clusters, compared with torch, NumPy and scikit-learn."""
 
 import io
 import math
@@ -26,7 +26,7 @@ COLUMNS = [f"gram_relu{block}_2" for block in range(1, 6)]
 
 @cache
 def project():
-    """The stand-in in profile `test`, 128 pixels a side, up to triplets."""
+    """Project with the stand-in in profile `test`, 128 pixels a side, which has run up to the triplets."""
     made = Project()
     made.callsheet("run", "sample_triplets", "--set", "pair_images.side=128", "--set", "synthesize_timelapse.height=160")
     made.out = made.folder / "data/out/synthesis/space_needle"
@@ -40,7 +40,7 @@ def table(name):
 
 @cache
 def features():
-    """ids, and of each tap the stored triangles in float64."""
+    """Image ids, and the stored triangles of each tap in float64."""
     grams = table("gram_features/grams")
     values = [grams[column].combine_chunks().values.to_numpy().reshape(len(grams), -1) for column in COLUMNS]
     return grams["image_id"].to_pylist(), [v.astype(np.float64) for v in values]
@@ -67,7 +67,7 @@ def phi(values, weighting):
 
 
 def standardized(vectors, crops):
-    """Vectors less the mean of their crop, over the root mean square of what is left in it."""
+    """Vectors minus the mean of their crop, divided by the crop's root mean square difference from its mean."""
     found = np.empty_like(vectors)
     for crop in set(crops):
         rows = np.array(crops) == crop
@@ -133,7 +133,7 @@ class Style(unittest.TestCase):
         np.testing.assert_allclose(clusters["distance"], ((vectors - centres) ** 2).sum(axis=1), rtol=1e-3)
 
     @unittest.skipUnless(has_bf16(), "this CPU has no instructions for bfloat16")
-    def test_sixteen_bits_leave_neighbours_where_they_are(self):
+    def test_features_in_bf16_keep_nearest_neighbours(self):
         with tempfile.TemporaryDirectory() as folder:
             folder = Path(folder)
             pairs, weights = project().out / "pair_images/pairs.parquet", project().out / "import_weights/weights.safetensors"

@@ -1,4 +1,4 @@
-"""One step of training, against torch: every term of the loss, and every gradient."""
+"""One training step, compared with torch: every term of the loss, and every gradient."""
 
 import io
 import sys
@@ -20,10 +20,10 @@ from networks import Weights, code, discriminator, encoder, generator, least_squ
 from worker import ROOT, stage, vgg  # noqa: E402
 
 SIDE = 64
-# Of BicycleGAN's networks: its U-Net drops nothing at random yet.
+# Side for BicycleGAN's networks: at this side its U-Net has no dropout.
 SMALL_SIDE = 32
-# Where rounding moves an activation across the kink of a ReLU, gradients differ by a thousandth: of some of these
-# pairs of images none is so near.
+# If rounding moves an activation across the kink of a ReLU, gradients differ by a thousandth. In some of these pairs
+# of images, no activation is near a kink.
 SEEDS = range(24)
 SIZES = {"nf": 8, "encoder_nf": 8}
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -31,7 +31,7 @@ IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 @cache
 def folder(seed, pairs=1, side=SIDE, start="bicyclegan_v3"):
-    """Pairs of images, as many as a batch has, so that every batch is them, and weights to start from."""
+    """Folder with as many image pairs as a batch has, so that every batch has all of them, and initial weights."""
     made = Path(tempfile.mkdtemp(prefix="callsheet-"))
     random = np.random.default_rng(seed)
     halves = {"a": [], "b": []}
@@ -51,7 +51,7 @@ def folder(seed, pairs=1, side=SIDE, start="bicyclegan_v3"):
 
 
 def train(objective, to, folder, /, **inputs):
-    """Makes one step for an objective, which is a name or a file; returns the metrics and the checkpoint after it."""
+    """Trains one step for an objective, a name or a file; returns the metrics and the checkpoint after it."""
     to.mkdir()
     files = sorted((ROOT / "pipelines/objectives").glob("*.toml"))
     files, name = ([objective], objective.stem) if isinstance(objective, Path) else (files, objective)
@@ -72,7 +72,7 @@ def images(made):
 
 
 def terms(weights, objective, made):
-    """Losses by optimizer and by term, as the paper's program has them; both batches are the one pair."""
+    """Losses by optimizer and by term, as in the paper's program; both batches consist of the same pairs."""
     e, g, d = (Weights(weights, prefix) for prefix in ("e.", "g.", "d."))
     a, b = images(made)
     network = vgg({name: tensor.double() for name, tensor in load_file(made / "vgg").items()}, "torchvision")
@@ -95,7 +95,7 @@ def terms(weights, objective, made):
         found["code_l2"] = z.square().mean()
         g1 = g1 + batches * 0.01 * found["code_l2"]
     if crossed:
-        # Of equal pairs, the swapped image is the reconstruction, and the cycle remakes it.
+        # If the pairs are equal, the swapped image is the reconstruction, and the cycle reconstructs it again.
         again = code(encoder(e, y))
         found["gan_swap"], found["fake_swap"] = found["gan_reconstruction"], found["fake_reconstruction"]
         found["swap_code"] = (again - z).abs().mean()
@@ -109,7 +109,7 @@ def terms(weights, objective, made):
     return totals | {"g1": g1}, found
 
 
-# BicycleGAN's networks without what is drawn at random.
+# An objective for BicycleGAN's networks without random codes.
 BICYCLEGAN = """
 networks = "bicyclegan"
 encoder = "scratch"
@@ -143,7 +143,7 @@ def bicyclegan_terms(weights, _, made):
 
 
 def farthest(objective, made, terms=terms):
-    """How far one step's gradients lie from torch's, as a share of what is allowed; its losses must be the same."""
+    """Largest deviation of a step's gradients from torch's, divided by the allowed one; the losses must agree."""
     start = made / "start/model"
     to = Path(tempfile.mkdtemp(dir=made)) / "trained"
     metrics, saved = train(objective, to, made, generator=start)
@@ -162,7 +162,7 @@ def farthest(objective, made, terms=terms):
             wanted = torch.autograd.grad(total, [weights[name] for name in ours], retain_graph=True)
             whole = torch.cat([w.flatten() for w in wanted]).norm()
             for gradient, theirs in zip(ours.values(), wanted):
-                # That of a bias before an instance norm is 0 but for rounding.
+                # The gradient of a bias before an instance norm is 0 up to rounding.
                 allowed = 1e-4 * theirs.norm() + 3e-6 * whole
                 worst = max(worst, ((gradient.double() - theirs).norm() / allowed).item())
     return worst
@@ -175,7 +175,7 @@ class Steps(unittest.TestCase):
             tried.append(farthest(objective, folder(seed, **of), terms))
             if tried[-1] < allowed:
                 return
-        self.fail(f"gradients are off by {tried} of what is allowed")
+        self.fail(f"gradients deviate by {tried} times the allowed deviation")
 
     def test_step_v4(self):
         self.check("step_v4")
@@ -187,11 +187,11 @@ class Steps(unittest.TestCase):
         self.check("step_v2")
 
     def test_step_v1_which_is_munit_p_v3(self):
-        # A cycle goes through the networks twice, and so past twice as many kinks.
+        # A cycle passes through the networks twice, and so past twice as many kinks.
         self.check("step_v1", allowed=10)
 
     def test_a_batch_of_two_whose_deviation_the_discriminator_sees(self):
-        # Twice as many kinks, again.
+        # Two images pass twice as many kinks as one.
         self.check("step_v4", allowed=10, pairs=2)
 
     def test_the_networks_of_bicyclegan(self):

@@ -1,4 +1,4 @@
-"""Runs one stage as the engine does: a request, a process."""
+"""Runs a stage as the engine does: one request, one process."""
 
 import json
 import os
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 WORKER = ROOT / "target/release/callsheet-stages"
 
 
-# A process begins with the memory of the one that started it, so a small one does.
+# The peak memory of a new process starts with that of its parent, so a small process starts the worker.
 LAUNCHER = """import os, sys
 process = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
 _, status, usage = os.wait4(process, 0)
@@ -30,20 +30,20 @@ def has_bf16():
 
 
 class Ran(NamedTuple):
-    """What a stage took."""
+    """Costs and metrics of one execution of a stage."""
 
     seconds: float
     megabytes: float
-    # Seconds from the start at which it said how far it is.
+    # Times of the progress events, in seconds from the start.
     progress: list
     # The last value of each metric.
     metrics: dict
-    # All of them.
+    # All values of each metric.
     history: dict
 
 
 def stage(name, inputs, outputs, /, cpus=2, names=None, scratch=None, **params):
-    """Runs stage `name`; inputs are paths, or lists of them with their `names`; raises with its words."""
+    """Runs stage `name`; inputs are paths, or lists of paths with their `names`. A failure raises its output."""
     declared = tomllib.loads((ROOT / f"stages/{name}/stage.toml").read_text())
     values = {param: value["default"] for param, value in declared.get("params", {}).items()} | params
     paths = {key: [str(p) for p in (path if isinstance(path, list) else [path])] for key, path in inputs.items()}
@@ -84,7 +84,7 @@ def stage(name, inputs, outputs, /, cpus=2, names=None, scratch=None, **params):
 
 
 def vgg(tensors, convention, device="cpu"):
-    """The network of imported weights in torch: a function from images in [-1, 1] to its five taps."""
+    """VGG with imported weights in torch: a function from images in [-1, 1] to the five taps."""
     import torch
     from torch.nn.functional import conv2d, max_pool2d
 

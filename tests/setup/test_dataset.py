@@ -1,4 +1,4 @@
-"""`setup/dataset.py` against a server on this machine: it breaks off, lies, and serves archives of strangers."""
+"""Tests of `setup/dataset.py` with a local server that breaks off, lies, and serves untrusted archives."""
 
 import hashlib
 import http.server
@@ -31,7 +31,7 @@ def archive(members):
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves `server.content`; a connection ends after `server.most` bytes, and what is served may change then."""
+    """Serves `server.content`; a connection ends after `server.most` bytes, then `server.then` may replace it."""
 
     def do_GET(self):
         content, ranges = self.server.content, self.headers.get("Range")
@@ -80,7 +80,7 @@ class Fetching(unittest.TestCase):
         folder = self.folder / "data/raw/mine"
         return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
 
-    def test_images_come_below_the_dataset_s_folder_and_its_digest_is_told(self):
+    def test_images_are_unpacked_below_the_dataset_s_folder_and_the_digest_is_printed(self):
         done = self.fetch({"mine/train/1.jpg": b"one", "mine/val/2.PNG": b"two", "mine/README.txt": b"no image"})
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.raw(), ["train/1.jpg", "val/2.PNG"])
@@ -101,7 +101,7 @@ class Fetching(unittest.TestCase):
         done = self.fetch({"mine/train/1.jpg": b"one"})
         self.assertEqual((done.returncode, self.raw()), (0, ["train/1.jpg"]), done.stderr)
 
-    def test_a_file_that_changes_while_it_is_fetched_is_fetched_anew(self):
+    def test_a_file_that_changes_while_it_is_fetched_is_fetched_again(self):
         self.server.most = 200
         self.server.then = archive({f"mine/train/{n}.jpg": bytes([n]) * 5000 for n in range(3)})
         done = self.fetch({f"mine/train/{n}.jpg": hashlib.sha256(bytes([n])).digest() for n in range(12)})
@@ -114,7 +114,7 @@ class Fetching(unittest.TestCase):
         self.assertIn("nothing was installed", done.stderr)
         self.assertEqual(self.raw(), [])
 
-    def test_no_member_leaves_the_folder(self):
+    def test_no_member_is_written_outside_the_folder(self):
         for name in ["../../evil.jpg", "/tmp/evil.jpg", "mine/../../../evil.jpg"]:
             done = self.fetch({"mine/train/1.jpg": b"one", name: b"evil"})
             self.assertIn("outside its folder", done.stderr)
@@ -140,10 +140,10 @@ class Fetching(unittest.TestCase):
         done = self.fetch({"mine/train/1.jpg": b"one"})
         self.assertEqual((done.returncode, self.raw()), (0, ["train/1.jpg"]), done.stderr)
 
-    def test_what_is_no_archive_and_what_is_not_there_are_said(self):
-        self.assertIn("is no whole archive", self.fetch(b"no archive").stderr)
+    def test_invalid_archives_and_missing_files_are_reported(self):
+        self.assertIn("is not a complete archive", self.fetch(b"no archive").stderr)
         whole = archive({"mine/train/1.jpg": bytes(range(256)) * 40})
-        self.assertIn("is no whole archive", self.fetch(whole[: len(whole) // 2]).stderr)
+        self.assertIn("is not a complete archive", self.fetch(whole[: len(whole) // 2]).stderr)
         self.assertEqual(self.raw(), [])
         self.assertIn("answers 404", self.fetch(None).stderr)
 

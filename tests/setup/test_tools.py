@@ -1,4 +1,4 @@
-"""Virtual environments and full disks: one clear message, and nothing half-installed."""
+"""Failures of virtual environments and full disks: one clear message, and no partial installation."""
 
 import sys
 import tempfile
@@ -20,7 +20,7 @@ class Environments(unittest.TestCase):
         self.requirements = self.folder / "requirements.txt"
 
     def python(self, script):
-        """A stand-in for python3 that does what `script` says."""
+        """A stand-in for python3 that runs `script`."""
         path = self.folder / "python3"
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
@@ -56,7 +56,7 @@ class Environments(unittest.TestCase):
 
 
 class Space(unittest.TestCase):
-    def test_a_full_disk_is_named_with_what_to_free(self):
+    def test_a_full_disk_is_named_with_the_space_to_free(self):
         said = space.message(Path("/project"), 3 << 20)
         self.assertIn("only 3 MB are free on the disk of /project", said)
         self.assertIn("run the same command again", said)

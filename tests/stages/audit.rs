@@ -1,4 +1,4 @@
-//! Faults planted in a video, and what `audit_frames` finds of them.
+//! Faults planted in a video, which `audit_frames` must find.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,7 +14,7 @@ summary = "Quality findings of a growing folder of videos"
 
 [sources.footage]
 path = "data/raw/footage/*.mp4"
-obtain = "encode some"
+hint = "encode some"
 
 [stages.list_frames]
 inputs.videos = "footage"
@@ -30,14 +30,14 @@ inputs.frames = "extract_frames.frames"
 inputs.measures = "measure_frames.measures"
 "#;
 
-/// Faults and the frames they are in; frame 60 repeats up to 67.
+/// Filters that plant faults in some frames; frames 61 to 67 repeat frame 60.
 const FAULTS: &str = "loop=loop=7:size=1:start=61,setpts=N/10/TB,\
     gblur=sigma=8:enable='between(n,20,27)',\
     drawbox=color=black:t=fill:enable='between(n,40,42)',\
     drawbox=w=iw*0.4:color=white:t=fill:enable='between(n,50,51)',\
     negate=enable='eq(n,75)'";
 
-/// Encodes frames of ffmpeg's test pattern, paler so that no colour is clipped, under a filter.
+/// Encodes frames of ffmpeg's test pattern under a filter, with paler colours to avoid clipping.
 fn video(project: &TempDir, name: &str, filter: &str, frames: usize) {
     let path = project.path().join(format!("data/raw/footage/{name}.mp4"));
     fs::create_dir_all(path.parent().expect("a folder")).expect("created");
@@ -48,7 +48,7 @@ fn video(project: &TempDir, name: &str, filter: &str, frames: usize) {
     ffmpeg(&[&["-f", "lavfi", "-i", source, "-vf", &filter], &how[..]].concat());
 }
 
-/// Of each finding, the frames it is of.
+/// Frames of each kind of finding.
 fn findings(project: &TempDir) -> BTreeMap<String, BTreeSet<String>> {
     let path = project.path().join("data/out/growing/any/audit_frames/findings.parquet");
     let table = callsheet_worker::table::read_columns(&path, &[]).expect("findings");
@@ -75,7 +75,7 @@ fn frames(video: &str, range: Range<usize>) -> BTreeSet<String> {
 }
 
 #[test]
-fn planted_faults_are_found_and_ten_frames_more_are_ten_measured() {
+fn planted_faults_are_found_and_only_new_frames_are_measured() {
     let project = project_of("growing", PIPELINE);
     video(&project, "b", FAULTS, 90);
     assert_eq!(rows(&project, &[])["measure_frames"], (90, 90));
@@ -91,7 +91,7 @@ fn planted_faults_are_found_and_ten_frames_more_are_ten_measured() {
 
     video(&project, "a", "null", 10);
     assert_eq!(rows(&project, &[])["measure_frames"], (10, 100));
-    assert_eq!(findings(&project), found, "nothing is wrong with the ten, nor are they like the others");
+    assert_eq!(findings(&project), found, "the ten new frames have no faults and resemble no other frame");
 }
 
 #[test]

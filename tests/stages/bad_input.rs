@@ -18,7 +18,7 @@ fn encode(path: &Path, size: &str, format: &[&str]) {
     ffmpeg(&[&how[..], format, &[&path.display().to_string()]].concat());
 }
 
-/// A project whose footage is what `make` leaves at the path it is given.
+/// A project whose footage is the file that `make` writes to the given path.
 fn with_video(make: impl FnOnce(&Path)) -> TempDir {
     let project = project();
     let path = project.path().join(VIDEO);
@@ -39,7 +39,7 @@ fn damage(path: &Path) {
     fs::write(path, bytes).expect("written");
 }
 
-/// Errors of a run up to `stage` that must fail and publish nothing of `stage`.
+/// Errors of a run up to `stage`, which must fail and publish no output of `stage`.
 fn refused(project: &TempDir, stage: &str, arguments: &[&str]) -> String {
     let output = callsheet(project, &[&["run", stage], arguments].concat());
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
@@ -47,16 +47,17 @@ fn refused(project: &TempDir, stage: &str, arguments: &[&str]) -> String {
     failures(&output)
 }
 
-/// Compares without ffmpeg's own words, nor how much of a damaged video it decodes: versions of it differ in both.
+/// Compares without ffmpeg's messages and without the number of frames that it decodes from a damaged video,
+/// as versions of ffmpeg differ in both.
 fn with_any_ffmpeg(compare: impl FnOnce()) {
     let mut settings = insta::Settings::clone_current();
-    settings.add_filter("[:;] ffmpeg says `[^`]*`", "");
+    settings.add_filter("[:;] ffmpeg reports `[^`]*`", "");
     settings.add_filter(r"\b\d+ (of \d+ )?frames\b", "[some] frames");
     settings.bind(compare);
 }
 
 #[test]
-fn a_file_that_is_no_video_is_refused() {
+fn a_file_that_is_not_a_video_is_refused() {
     for bytes in ["", "no video at all"] {
         let project = with_video(|path| fs::write(path, bytes).expect("written"));
         let said = refused(&project, "list_frames", &[]);
@@ -69,7 +70,7 @@ fn a_video_without_a_frame_is_refused() {
     let project = with_video(|path| encode(path, "64x32", &["-frames:v", "0", "-movflags", "+empty_moov"]));
     let said = refused(&project, "list_frames", &[]);
     assert!(said.contains("a.mp4"), "{said}");
-    assert!(said.contains("has no frame") || said.contains("is no readable video"), "{said}");
+    assert!(said.contains("has no frame") || said.contains("is not a readable video"), "{said}");
 }
 
 #[test]
@@ -109,14 +110,14 @@ fn damaged_frames_are_refused_or_left_out_and_counted() {
 }
 
 #[test]
-fn a_window_without_a_middle_and_a_side_that_cannot_be_halved_are_refused_before_any_training() {
+fn an_even_window_and_a_side_that_cannot_be_halved_are_refused() {
     let project = project();
     assert_output!(refused(&project, "list_images", &["--set", "list_images.window=4"]));
     assert_output!(refused(&project, "pair_images", &["--set", "pair_images.side=60"]));
 }
 
 #[test]
-fn a_size_that_changes_on_the_way_or_between_videos_is_refused() {
+fn a_frame_size_that_changes_within_or_between_videos_is_refused() {
     let project = with_video(|path| {
         let parts = [("64x32", "1.h264"), ("96x48", "2.h264")].map(|(size, name)| {
             let part = path.with_file_name(name);
@@ -161,7 +162,7 @@ fn weights_that_are_damaged_or_not_the_published_ones_are_refused() {
 }
 
 #[test]
-fn a_gpu_that_is_not_there_is_refused_with_those_that_are() {
+fn a_missing_gpu_is_refused_with_a_list_of_the_available_ones() {
     let project = with_results();
     let set = |device| ["--set", "train_encoder.learning_rate=0.5", "--set", device];
     assert_output!(refused(&project, "train_encoder", &set("train_encoder.device=cuda:3")));

@@ -1,4 +1,4 @@
-//! The benchmarks of the method, each on a small fixture in its layout, and what can be wrong with one.
+//! Benchmarks of the method on small fixtures in their layouts, and errors in datasets.
 
 use std::fs;
 use std::process::Command;
@@ -10,7 +10,7 @@ use crate::snapshot::assert_output;
 use arrow::array::AsArray;
 use image::{Rgb, RgbImage};
 
-/// A dataset of pairs: name, size of a file, folders, which half is the content.
+/// A dataset of pairs: name, size of a file, folders, and the half that is the content.
 type Paired = (&'static str, (u32, u32), &'static [&'static str], &'static str);
 
 const PAIRED: [Paired; 5] = [
@@ -46,7 +46,7 @@ fn each_benchmark_plans_and_runs_in_its_own_layout() {
 }
 
 #[test]
-fn a_dataset_of_pairs_runs_the_whole_method_and_a_new_file_costs_its_own_rows() {
+fn the_method_runs_on_pairs_and_a_new_file_computes_only_its_rows() {
     let project = with_results();
     fixture(&project, "facades", (512, 256), &["train", "val", "test"]);
     let stages = ran(&project, &["--dataset", "facades"]);
@@ -74,7 +74,7 @@ fn a_file_of_ten_lines_makes_a_folder_of_pairs_a_dataset() {
     for number in 0..40 {
         jpeg(&pair((128, 64), number), &raw(&project, "mine").join(format!("{number}.png")));
     }
-    // Splits are drawn where no folder says them.
+    // Without folders of splits, a hash of the names defines the splits.
     assert_eq!(rows(&project, &["--dataset", "mine", "style_distances"])["pair_images"], (40, 40));
     assert_output!(said(&datasets(&project)));
 }
@@ -128,7 +128,7 @@ fn images_that_are_all_the_same_are_refused_as_such() {
 }
 
 #[test]
-fn one_image_is_no_dataset() {
+fn a_single_image_is_refused_as_a_dataset() {
     let project = project();
     jpeg(&pair((64, 32), 1), &raw(&project, "facades").join("train/1.JPG"));
     assert_output!(failures(&callsheet(&project, &["run", "list_pairs", "--dataset", "facades"])));

@@ -1,4 +1,4 @@
-//! Measurements of models and of predictors without one, through the real binaries.
+//! Measurements of models and of trivial predictors, through the real binaries.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// Errors of a run that fails.
+/// Errors of a run, which must fail.
 fn failed(project: &TempDir, arguments: &[&str]) -> String {
     let output = callsheet(project, &[&["run"], arguments].concat());
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
@@ -38,7 +38,7 @@ fn failed(project: &TempDir, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn methods_stand_beside_trivial_predictors_with_intervals_and_the_name_of_their_distance() {
+fn methods_are_listed_with_trivial_predictors_intervals_and_the_distance_name() {
     let project = finished();
     let all = table(&project, "compare_methods/comparison");
     assert_eq!(texts(&all, "method"), ["copy", "mean", "reinhard", "", "", ""]);
@@ -56,7 +56,7 @@ fn methods_stand_beside_trivial_predictors_with_intervals_and_the_name_of_their_
             assert!((found - wanted).abs() < 1e-9, "{of}: {metric} {found}, not {wanted}");
             assert!(low <= found && found <= high, "{of}: {metric} {low} {found} {high}");
         }
-        assert!(floats(&all, "psnr_deviation")[row].is_nan(), "of one repetition");
+        assert!(floats(&all, "psnr_deviation")[row].is_nan(), "one repetition has no deviation");
     }
     let diversity = |from: &str| table(&project, &format!("evaluate_diversity@{from}/diversity"));
     for from in ["transfer", "mapper"] {
@@ -74,7 +74,7 @@ fn methods_stand_beside_trivial_predictors_with_intervals_and_the_name_of_their_
 }
 
 #[test]
-fn what_cannot_be_compared_is_refused() {
+fn baselines_with_missing_or_mismatched_inputs_are_refused() {
     let read = |name: &str| {
         fs::read_to_string(repository().join(format!("pipelines/{name}.toml")))
             .expect("a file of the pipeline")
@@ -120,7 +120,7 @@ fn measure(project: &TempDir, words: &[&str]) -> Output {
     command.arg("measure").args(words).current_dir(project.path()).output().expect("callsheet starts")
 }
 
-/// A command that must be refused, and what it says.
+/// A command, which must be refused, and its error message.
 fn refused(project: &TempDir, words: &[&str]) -> String {
     let output = measure(project, words);
     assert_eq!(output.status.code(), Some(2), "{words:?}");
@@ -134,7 +134,7 @@ fn draw(path: &Path, width: u32, shade: u8) {
 }
 
 #[test]
-fn images_are_measured_beside_others_of_their_name_without_any_pipeline() {
+fn images_are_compared_with_images_of_equal_name_without_a_pipeline() {
     let project = project();
     let draw = |name: &str, width: u32, shade: u8| draw(&project.path().join(name), width, shade);
     for folder in ["made", "wanted", "other"] {
@@ -153,7 +153,7 @@ fn images_are_measured_beside_others_of_their_name_without_any_pipeline() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let all: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert!(all["distance"] == "LPIPS v0.1 (AlexNet, 256 px)", "{all}");
-    // A shade of 10 in one of three channels.
+    // The images differ by 10 in one of three channels.
     let wanted = 10.0 * (255f64 * 255.0 / (100.0 / 3.0)).log10();
     assert!((all["images"][0]["psnr"].as_f64().expect("a number") - wanted).abs() < 1e-9, "{all}");
     assert!(all["images"][0]["lpips"].as_f64().is_some_and(|lpips| lpips > 0.0), "{all}");
@@ -177,7 +177,7 @@ fn images_are_measured_beside_others_of_their_name_without_any_pipeline() {
 }
 
 #[test]
-fn how_different_images_of_a_folder_are_is_measured_in_every_folder_of_outputs() {
+fn diversity_is_measured_within_each_folder_of_outputs() {
     let project = project();
     let draw = |name: &str, width: u32, shade: u8| draw(&project.path().join(name), width, shade);
     for folder in ["outputs/0", "outputs/1", "single", "empty"] {
@@ -207,7 +207,7 @@ fn how_different_images_of_a_folder_are_is_measured_in_every_folder_of_outputs()
     let found =
         |folder: usize, what: &str| all["folders"][folder][what].as_f64().expect("a number of the folder");
     let close = |found: f64, wanted: f64| (found - wanted).abs() < 1e-6;
-    // 0 and 2 are the same.
+    // Images 0 and 2 are identical.
     assert!(close(found(0, "consecutive"), (near + near + far) / 3.0), "{all}");
     assert!(close(found(0, "all_pairs"), (2.0 * near + 2.0 * far + farther) / 6.0), "{all}");
     assert!(found(1, "consecutive").abs() < 1e-6 && all["folders"][1]["images"] == 2, "{all}");
@@ -223,7 +223,7 @@ fn how_different_images_of_a_folder_are_is_measured_in_every_folder_of_outputs()
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
+fn a_reader_that_closes_the_pipe_is_not_an_error() {
     let project = project();
     for words in ["weights", "datasets"] {
         let (reader, writer) = std::io::pipe().expect("a pipe");

@@ -1,4 +1,4 @@
-//! This repository's stages and pipelines in a project with data of its own, profile `test`.
+//! This repository's stages and pipelines in a project with its own data, in profile `test`.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -9,7 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The programs lie side by side in the build folder.
+/// Path of the engine, which is next to `callsheet-stages` in the build folder.
 pub(crate) fn engine() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_callsheet-stages")).with_file_name("callsheet")
 }
@@ -19,7 +19,7 @@ pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository").to_owned()
 }
 
-/// A project with this repository's stages, pipelines and weights, and data of its own.
+/// A project with this repository's stages, pipelines and weights, and its own data.
 pub(crate) fn project() -> TempDir {
     let repository = repository();
     let folder = tempfile::tempdir().expect("a folder");
@@ -39,7 +39,7 @@ pub(crate) fn project() -> TempDir {
     folder
 }
 
-/// Programs and commands of a project's settings: those of this repository.
+/// Settings of a project with this repository's programs and commands.
 pub(crate) fn commands() -> String {
     let settings = fs::read_to_string(repository().join("callsheet.toml")).expect("settings");
     let (_, commands) = settings.split_once("[commands]").expect("commands");
@@ -49,7 +49,7 @@ pub(crate) fn commands() -> String {
     )
 }
 
-/// A project with this repository's stages, and one pipeline of its own.
+/// A project with this repository's stages and its own pipeline.
 pub(crate) fn project_of(name: &str, pipeline: &str) -> TempDir {
     let project = project();
     let pipelines = project.path().join("pipelines");
@@ -79,18 +79,18 @@ pub(crate) fn ffmpeg(arguments: &[&str]) {
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Runs the engine in profile `test` and takes what it says.
+/// Runs the engine in profile `test` and returns its output.
 pub(crate) fn callsheet(project: &TempDir, arguments: &[&str]) -> Output {
     callsheet_in("test", project, arguments)
 }
 
-/// Runs the engine in a profile and takes what it says.
+/// Runs the engine in a profile and returns its output.
 pub(crate) fn callsheet_in(profile: &str, project: &TempDir, arguments: &[&str]) -> Output {
     command(project.path(), profile, arguments).output().expect("callsheet starts")
 }
 
-/// The engine in a profile. A run gets one CPU unless `arguments` say otherwise: the suite runs as many tests at once
-/// as there are CPUs, and small trainings that share all CPUs take longer than one after the other.
+/// Command of the engine in a profile. A run gets one CPU unless `arguments` contain `--jobs`: the suite runs
+/// one test per CPU, and small trainings that share all CPUs take longer than one after the other.
 pub(crate) fn command(project: &Path, profile: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(engine());
     command.args(arguments).args(["--profile", profile]).current_dir(project);
@@ -100,7 +100,7 @@ pub(crate) fn command(project: &Path, profile: &str, arguments: &[&str]) -> Comm
     command
 }
 
-/// Runs the pipeline where no file may grow beyond so many bytes.
+/// Runs the pipeline with a limit on the size of each written file, in bytes.
 pub(crate) fn limited(project: &TempDir, bytes: u64, arguments: &[&str]) -> Output {
     let script =
         format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" run --profile test --jobs 1 \"$@\"", bytes / 512);
@@ -114,14 +114,14 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// The errors at the end of a run: of each failed stage its message and remedy.
+/// Errors at the end of a run: message and remedy of each failed stage.
 pub(crate) fn failures(output: &Output) -> String {
     let said = stderr(output);
     let (_, failures) = said.split_once("\nstage `").unwrap_or_else(|| panic!("no stage failed: {said}"));
     format!("stage `{failures}")
 }
 
-/// Lines of a run with a warning of a stage.
+/// Lines of a run's output with warnings of stages.
 pub(crate) fn warnings(output: &Output) -> String {
     let said = stderr(output);
     said.lines().filter(|line| line.contains(": warning: ")).collect::<Vec<_>>().join("\n")
@@ -134,7 +134,7 @@ pub(crate) fn start(project: &TempDir, arguments: &[&str], events: &Path) -> Chi
     command.spawn().expect("callsheet starts")
 }
 
-/// Names of the stages that ended, by a run's events.
+/// Names of the stages that finished, from the events of a run.
 pub(crate) fn finished(events: &str) -> Vec<String> {
     let events = events.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let finished = events.filter(|event| event["event"] == "finished");
@@ -148,7 +148,7 @@ pub(crate) fn ran(project: &TempDir, arguments: &[&str]) -> Vec<String> {
     finished(&String::from_utf8_lossy(&output.stdout))
 }
 
-/// Of each row-wise stage that ran, how many rows were computed, and of how many.
+/// Number of computed rows and of all rows, for each row-wise stage that ran.
 pub(crate) fn rows(project: &TempDir, arguments: &[&str]) -> BTreeMap<String, (u64, u64)> {
     let output = callsheet(project, &[&["run", "--json"], arguments].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,5 +1,5 @@
-//! Frames of real footage: codecs, colours, times, choices, images. Each is compared with the PNG that
-//! ffmpeg itself makes of the same frame.
+//! Frames of real footage: codecs, colours, times, selections and images. Each frame is compared with the PNG
+//! that ffmpeg itself writes of it.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ summary = "Frames of footage"
 
 [sources.footage]
 path = "data/raw/footage/**/*.{mp4,mkv,webm,mov,jpg,png}"
-obtain = "encode some"
+hint = "encode some"
 
 [stages.list_frames]
 inputs.videos = "footage"
@@ -26,7 +26,7 @@ inputs.list = "list_frames.list"
 inputs.videos = "footage"
 "#;
 
-/// Encodes 60 frames of a pattern that changes all the time.
+/// Encodes 60 frames of a pattern that changes with every frame.
 fn encode(project: &TempDir, name: &str, how: &[&str]) -> String {
     let folder = project.path().join("data/raw/footage");
     fs::create_dir_all(&folder).expect("created");
@@ -101,12 +101,12 @@ fn every_codec_gives_the_frames_that_ffmpeg_writes_as_png() {
 }
 
 #[test]
-fn ten_bits_full_range_and_rotation_are_as_ffmpeg_has_them() {
+fn ten_bits_full_range_and_rotation_are_decoded_as_by_ffmpeg() {
     let ten = &["-c:v", "libx265", "-x265-params", "log-level=error:keyint=12", "-pix_fmt", "yuv420p10le"];
     check("ten.mp4", ten);
     let full = ["-vf", "scale=out_range=full", "-color_range", "pc", "-colorspace", "bt709"];
     let frames = check("full.mp4", &[&full[..], &["-c:v", "libx264", "-pix_fmt", "yuvj420p"]].concat());
-    assert!(frames[0].pixels.iter().any(|value| *value > 250), "white is white");
+    assert!(frames[0].pixels.iter().any(|value| *value > 250), "white exceeds 250");
     let project = project_of("footage", PIPELINE);
     let plain = encode(&project, "plain.mp4", &["-c:v", "libx264", "-pix_fmt", "yuv420p"]);
     let turned = project.path().join("data/raw/footage/turned.mp4").display().to_string();
@@ -137,7 +137,7 @@ fn a_variable_frame_rate_keeps_its_true_times() {
         ],
     );
     for frame in frames {
-        // Every other one follows the one before in 40 ms, which no constant rate has room for.
+        // Every other frame follows the previous one after 40 ms, which no constant rate can express.
         let n = frame.index;
         let wanted = n as f64 / 10.0 + (n / 7) as f64 * 0.35 - (n % 2) as f64 * 0.06;
         assert!((frame.time - wanted).abs() < 1e-3, "{}: {} s, not {wanted} s", frame.id, frame.time);
@@ -163,7 +163,7 @@ fn key_frames_and_scene_changes_are_chosen_where_they_are() {
 }
 
 #[test]
-fn groups_of_frames_that_refer_to_those_before_are_no_damage() {
+fn open_groups_of_pictures_are_not_reported_as_damage() {
     let open = "keyint=10:min-keyint=10:open-gop=1:bframes=3:b-adapt=0:scenecut=0";
     check("open.mkv", &["-c:v", "libx264", "-x264-params", open, "-pix_fmt", "yuv420p"]);
     let project = project_of("footage", PIPELINE);
@@ -203,7 +203,7 @@ fn images_in_a_folder_are_a_video_of_their_own() {
     let frames = found(&project);
     assert_eq!(frames[0].pixels, frames[3].pixels);
     assert_eq!(frames[5].time, 4.0);
-    // An image that changes costs its own frame.
+    // A changed image recomputes only its own frame.
     let other = project.path().join("data/raw/footage/panoramas/003.png");
     fs::copy(project.path().join("data/raw/footage/panoramas/002.png"), other).expect("copied");
     let counted = rows(&project, &["--set", "list_frames.every_seconds=2"]);
@@ -229,7 +229,7 @@ fn brightness_is_evened_out_only_when_asked_for() {
 }
 
 #[test]
-fn an_image_that_is_none_is_named() {
+fn a_file_that_is_not_an_image_is_named() {
     let project = project_of("footage", PIPELINE);
     let folder = project.path().join("data/raw/footage");
     fs::create_dir_all(&folder).expect("created");

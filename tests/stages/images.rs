@@ -1,4 +1,5 @@
-//! Images that strangers made: what is taken as people see it, and what is refused.
+//! Images from unknown sources: uncommon formats are decoded as people see them, and invalid files are
+//! refused.
 
 use std::fs;
 
@@ -8,7 +9,7 @@ use crate::snapshot::assert_output;
 use arrow::array::AsArray;
 use image::{ImageEncoder, Rgb};
 
-/// Runs `pair_images` on one bad file among good ones.
+/// Errors of `pair_images` on one bad file among good ones.
 fn refused(name: &str, bytes: &[u8]) -> String {
     let project = project();
     fixture(&project, "facades", (64, 32), &["train", "val"]);
@@ -24,7 +25,7 @@ fn png(width: u32, height: u32, bytes: &[u8], color: image::ExtendedColorType) -
     file
 }
 
-/// A PNG that says it is of some size, with next to no data.
+/// A PNG whose header declares a size, but which has hardly any data.
 fn bomb(width: u32, height: u32) -> Vec<u8> {
     let mut file = png(8, 8, &[0; 192], image::ExtendedColorType::Rgb8);
     file[16..20].copy_from_slice(&width.to_be_bytes());
@@ -41,7 +42,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 #[test]
-fn files_that_are_no_pairs_are_refused_by_name() {
+fn files_that_are_not_pairs_are_refused_by_name() {
     let whole = png(64, 32, &[9; 64 * 32 * 3], image::ExtendedColorType::Rgb8);
     let told = [
         ("empty.png", Vec::new()),
@@ -57,7 +58,7 @@ fn files_that_are_no_pairs_are_refused_by_name() {
 }
 
 #[test]
-fn halves_that_no_generator_takes_are_refused_before_anything_is_trained() {
+fn halves_whose_size_no_generator_supports_are_refused_before_training() {
     let told = [(100, 64), (200, 64), (120, 60)].map(|size| {
         let project = project();
         fixture(&project, "facades", size, &["train", "val"]);
@@ -68,7 +69,7 @@ fn halves_that_no_generator_takes_are_refused_before_anything_is_trained() {
 }
 
 #[test]
-fn uncommon_images_are_taken_as_people_see_them() {
+fn uncommon_image_formats_are_decoded_as_people_see_them() {
     let project = project();
     fixture(&project, "facades", (64, 32), &["train", "val"]);
     let folder = raw(&project, "facades").join("train");
@@ -80,14 +81,14 @@ fn uncommon_images_are_taken_as_people_see_them() {
     }
     let mut profiled = Vec::new();
     let mut encoder = image::codecs::png::PngEncoder::new(&mut profiled);
-    encoder.set_icc_profile(b"a profile".to_vec()).expect("PNG has them");
+    encoder.set_icc_profile(b"a profile".to_vec()).expect("PNG supports profiles");
     encoder.write_image(pair((64, 32), 5).as_raw(), 64, 32, image::ExtendedColorType::Rgb8).expect("encoded");
     fs::write(folder.join("profiled.png"), profiled).expect("written");
     fs::write(folder.join("deep.png"), png(64, 32, &deep, image::ExtendedColorType::Rgb16)).expect("written");
     fs::write(folder.join("clear.png"), png(64, 32, &clear, image::ExtendedColorType::Rgba8))
         .expect("written");
     fs::write(folder.join("grey.png"), png(64, 32, &grey, image::ExtendedColorType::L8)).expect("written");
-    // Upright it is 64 x 32; the file has it lying on its side.
+    // The upright image is 64 x 32; the file stores it on its side, with its orientation as EXIF.
     let mut lying = Vec::new();
     let side = image::imageops::rotate270(&pair((64, 32), 3));
     image::codecs::jpeg::JpegEncoder::new_with_quality(&mut lying, 95)
@@ -108,7 +109,7 @@ fn uncommon_images_are_taken_as_people_see_them() {
     assert_eq!(*a("deep.png").get_pixel(3, 3), Rgb([128, 128, 128]));
     assert_eq!(*a("clear.png").get_pixel(3, 3), Rgb([255, 255, 255]));
     assert_eq!(*a("grey.png").get_pixel(3, 3), Rgb([77, 77, 77]));
-    // A of facades is on the right, which is red here.
+    // Image A of facades is the right half, which is red here.
     for name in ["turned.jpg", "ink.jpg", "palette.png", "profiled.png"] {
         let Rgb([red, _, blue]) = *a(name).get_pixel(20, 20);
         assert!(red > 150 && blue < 60, "{name}: {red} {blue}");

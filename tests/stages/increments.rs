@@ -1,4 +1,4 @@
-//! Frames that come and go: which rows of the real stages are computed, as the event log counts them.
+//! New and removed frames: numbers of rows that the real stages compute, from the event log.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,22 +15,22 @@ summary = "Style features and codes of a growing folder of videos"
 
 [sources.footage]
 path = "data/raw/growing/*.mp4"
-obtain = "encode some"
+hint = "encode some"
 
 [sources.fixed]
 path = "data/raw/fixed/*.mp4"
-obtain = "encode one"
+hint = "encode one"
 
 [sources.curation]
 path = "pipelines/curation/{dataset}.csv"
 
 [sources.vgg_weights]
 path = "data/weights/vgg16.ckpt"
-obtain = "run `make setup`"
+hint = "run `make setup`"
 
 [sources.objectives]
 path = "pipelines/objectives/*.toml"
-obtain = "write one"
+hint = "write one"
 
 [stages.import_weights]
 inputs.weights = "vgg_weights"
@@ -122,7 +122,7 @@ params.warmup_kimg = 0.008
 params.stop_kimg = 0.008
 "#;
 
-/// A project with the pipeline above, and a video to learn from.
+/// A project with the pipeline above, and a video to train on.
 fn growing() -> TempDir {
     let project = project_of("growing", PIPELINE);
     share_results(&project);
@@ -130,7 +130,7 @@ fn growing() -> TempDir {
     project
 }
 
-/// Encodes a video of two crops a frame.
+/// Encodes a video with two crops per frame.
 fn video(project: &TempDir, name: &str, pattern: &str, frames: usize) {
     let path = project.path().join(format!("data/raw/{name}.mp4"));
     fs::create_dir_all(path.parent().expect("a folder")).expect("created");
@@ -144,7 +144,7 @@ fn counts<const N: usize>(counts: [(&str, (u64, u64)); N]) -> BTreeMap<String, (
     counts.map(|(stage, rows)| (stage.to_owned(), rows)).into()
 }
 
-/// The digests of the rows of style features and codes.
+/// Digests of the rows of frames, style features and style codes.
 fn contents(project: &TempDir) -> [String; 3] {
     ["extract_frames.frames", "gram_features.grams", "embed_styles.embeddings"].map(|artifact| {
         let output = callsheet(project, &["show", artifact, "--json"]);
@@ -154,7 +154,7 @@ fn contents(project: &TempDir) -> [String; 3] {
 }
 
 #[test]
-fn frames_that_come_cost_their_crops_and_frames_that_go_cost_nothing() {
+fn new_frames_compute_only_their_crops_and_removed_frames_compute_nothing() {
     let grown = growing();
     video(&grown, "growing/b", "testsrc2", 30);
     rows(&grown, &[]);
@@ -171,13 +171,13 @@ fn frames_that_come_cost_their_crops_and_frames_that_go_cost_nothing() {
     video(&at_once, "growing/b", "testsrc2", 30);
     video(&at_once, "growing/a", "testsrc", 4);
     rows(&at_once, &[]);
-    assert_eq!(contents(&grown), contents(&at_once), "30 + 4 rows are 34");
+    assert_eq!(contents(&grown), contents(&at_once), "30 rows and 4 more equal 34 at once");
 
     let margin = rows(&grown, &["--set", "train_encoder.margin=0.2"]);
-    assert!(margin.is_empty(), "two steps are too few for it to tell: {margin:?}");
+    assert!(margin.is_empty(), "two steps are too few for the margin to matter: {margin:?}");
     let rate = rows(&grown, &["--set", "train_encoder.learning_rate=0.01"]);
-    assert_eq!(rate, counts([("embed_styles", (68, 68))]), "another encoder, the same features");
-    // The median of more frames is another A; codes and features are of B.
+    assert_eq!(rate, counts([("embed_styles", (68, 68))]), "the encoder changes codes, but not features");
+    // A is the median of more frames, so it changes; codes and features are computed from B.
     let window = rows(&grown, &["--set", "list_images.window=5"]);
     let every_a = counts([("pair_images", (68, 68)), ("gram_features", (0, 68)), ("embed_styles", (0, 68))]);
     assert_eq!(window, every_a);
@@ -190,13 +190,13 @@ fn frames_that_come_cost_their_crops_and_frames_that_go_cost_nothing() {
         ("gram_features", (4, 64)),
         ("embed_styles", (4, 64)),
     ]);
-    assert_eq!(rows(&grown, &[]), ten_less, "c has other names than a");
+    assert_eq!(rows(&grown, &[]), ten_less, "frames of c have other names than those of a");
     fs::remove_file(grown.path().join("data/raw/growing/c.mp4")).expect("removed");
-    assert!(callsheet(&grown, &["plan", "--check"]).status.success(), "as at the beginning");
+    assert!(callsheet(&grown, &["plan", "--check"]).status.success(), "all results are cached");
 }
 
 #[test]
-fn excluded_frames_cost_the_images_smoothed_over_them_and_a_plan_says_so_beforehand() {
+fn a_plan_predicts_that_excluded_frames_recompute_images_smoothed_over_them() {
     let project = growing();
     video(&project, "growing/b", "testsrc2", 40);
     rows(&project, &[]);
@@ -205,7 +205,7 @@ fn excluded_frames_cost_the_images_smoothed_over_them_and_a_plan_says_so_beforeh
     words.extend(excluded.iter().map(String::as_str));
     assert!(callsheet(&project, &words).status.success());
     let planned = String::from_utf8_lossy(&callsheet(&project, &["plan"]).stdout).into_owned();
-    // Frames 9 and 15 lost a neighbour; what their images B look like is known when they are made.
+    // Frames 9 and 15 lost a neighbour; only the run shows whether their images B changed.
     let due: Vec<&str> = planned.lines().filter(|line| !line.starts_with("cached")).collect();
     assert_output!(due.join("\n"));
     let less = counts([("pair_images", (4, 70)), ("gram_features", (0, 70)), ("embed_styles", (0, 70))]);
@@ -232,5 +232,5 @@ fn excluded_frames_cost_the_images_smoothed_over_them_and_a_plan_says_so_beforeh
     assert_output!(warnings(&output));
     fs::remove_file(&file).expect("removed");
     let back = rows(&project, &[]);
-    assert!(back.is_empty(), "as at the beginning: {back:?}");
+    assert!(back.is_empty(), "all rows are cached: {back:?}");
 }

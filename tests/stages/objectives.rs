@@ -1,4 +1,4 @@
-//! Objectives through the real binaries: the whole comparison, and what cannot be trained.
+//! Objectives through the real binaries: the complete comparison, and settings that cannot be trained.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,28 +15,28 @@ const ABLATION: [&str; 4] = ["--pipeline", "ablation", "--jobs", "2"];
 
 #[test]
 #[ignore = "takes minutes: `make test-all` runs it"]
-fn the_ablation_survives_a_kill_shares_what_is_upstream_and_gathers_every_model_in_one_table() {
+fn the_ablation_survives_a_kill_shares_upstream_results_and_compares_every_model() {
     let project = project();
     let events = project.path().join("events");
     let mut engine = start(&project, &ABLATION, &events);
     let before = || finished(&fs::read_to_string(&events).expect("events"));
     let trained = || before().iter().any(|stage| stage.starts_with("train_jointly"));
     for _ in (0..6000).take_while(|_| !trained()) {
-        assert!(engine.try_wait().expect("a child").is_none(), "it ended too early");
+        assert!(engine.try_wait().expect("a child").is_none(), "the run ended before it was killed");
         sleep(Duration::from_millis(50));
     }
-    assert!(trained(), "after five minutes");
+    assert!(trained(), "no training finished within five minutes");
     engine.kill().expect("killed");
     engine.wait().expect("ended");
     let before = before();
     let after = ran(&project, &ABLATION);
     let twice: BTreeSet<_> = before.iter().filter(|stage| after.contains(stage)).collect();
-    assert!(twice.is_empty(), "what was done is kept: {twice:?}");
+    assert!(twice.is_empty(), "finished stages ran again: {twice:?}");
     let all: Vec<&String> = before.iter().chain(&after).collect();
     for shared in ["gram_features", "sample_triplets", "train_encoder", "compare_methods"] {
         assert_eq!(all.iter().filter(|stage| **stage == shared).count(), 1, "{shared}");
     }
-    // While the encoder is frozen, versions 3 and 4 are trained alike: once.
+    // While the encoder is frozen, versions 3 and 4 train identically, so they share one training.
     let trained = |of: &str| all.iter().filter(|stage| stage.split('@').next() == Some(of)).count();
     assert_eq!(["train_jointly", "train_frozen", "finetune"].map(trained), [7, 3, 4]);
 
@@ -59,7 +59,7 @@ fn the_ablation_survives_a_kill_shares_what_is_upstream_and_gathers_every_model_
     let step_v3: Vec<_> =
         (0..rows.num_rows()).filter(|row| models[*row].0 == "step_v3").map(energy).collect();
     assert_eq!(step_v3, [("encoder frozen", "off".to_owned()), ("fine-tuned", "on".to_owned())]);
-    assert_eq!(text("term_cycle", 0), "", "of no objective");
+    assert_eq!(text("term_cycle", 0), "", "a trivial predictor has no objective");
     assert_eq!(cycle, ["munit_p_v1", "munit_p_v2", "munit_p_v3", "step_v1", "step_v1"]);
     assert_eq!(text("distance_name", 0), "LPIPS v0.1 (AlexNet, 256 px)");
     for metric in ["psnr", "ssim", "l1", "perceptual", "distance"] {
@@ -72,9 +72,9 @@ fn the_ablation_survives_a_kill_shares_what_is_upstream_and_gathers_every_model_
     assert!(ran(&project, &ABLATION).is_empty(), "nothing changed");
 }
 
-/// The runs themselves are tests that `make test-all` adds.
+/// Tests of `make test-all` run the two pipelines.
 #[test]
-fn the_ablation_and_the_generalization_are_planned_whole_and_share_what_the_synthesis_made() {
+fn ablation_and_generalization_are_planned_and_share_results_of_the_synthesis() {
     let project = with_results();
     for (pipeline, ran) in
         [("ablation", "train_jointly@munit_p_v1-0"), ("generalization", "pretrain_other@similar")]
@@ -105,7 +105,7 @@ fn a_comment_in_an_objective_trains_nothing_and_another_weight_trains_what_uses_
     let target = ["finetune_generator"];
     ran(&project, &target);
     fs::write(&file, format!("# Mine.\n{text}")).expect("written");
-    assert_eq!(ran(&project, &target).len(), 2, "the objectives are read, and are as they were");
+    assert_eq!(ran(&project, &target).len(), 2, "the objectives are read again and are unchanged");
     fs::write(folder.join("mine.toml"), &text).expect("written");
     ran(&project, &target);
     fs::write(&file, text.replace("perceptual = 0.02", "perceptual = 0.03")).expect("written");
@@ -114,7 +114,7 @@ fn a_comment_in_an_objective_trains_nothing_and_another_weight_trains_what_uses_
     assert_eq!(ran, ["finetune_generator", "finetune_objective", "frozen_objective", "train_generator"]);
 }
 
-/// Errors of a run that fails.
+/// Errors of a run, which must fail.
 fn refused(project: &tempfile::TempDir, arguments: &[&str]) -> String {
     let output = callsheet(project, &[&["run"], arguments].concat());
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
@@ -122,7 +122,7 @@ fn refused(project: &tempfile::TempDir, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn what_cannot_be_trained_is_refused_with_what_would_be_right() {
+fn settings_that_cannot_be_trained_are_refused_with_a_remedy() {
     let project = with_results();
     let told = [
         "finetune_objective.name=step_v5",
@@ -148,11 +148,11 @@ fn encoders_of_three_sets_are_compared_on_one_before_and_after_fine_tuning() {
     let all = ran(&project, &["--pipeline", "generalization"]);
     let instances = |of: &str| all.iter().filter(|stage| stage.split('@').next() == Some(of)).count();
     let counts = ["train_encoder", "pretrain_other", "train_frozen", "finetune"].map(instances);
-    assert_eq!(counts, [0, 2, 3, 3], "the encoder of the same set is that of the other pipeline");
+    assert_eq!(counts, [0, 2, 3, 3], "the pipeline `synthesis` has trained the encoder of the set `same`");
     let table = project.path().join("data/out/generalization/space_needle/test_claims/claims.parquet");
     let rows = callsheet_worker::table::read_columns(&table, &[]).expect("a table");
     let text = |name: &str, row| rows[name].as_string::<i32>().value(row).to_owned();
-    // Seven claims, by PSNR and by the distance.
+    // Seven claims, each tested by PSNR and by the distance.
     assert_eq!(rows.num_rows(), 14);
     assert_eq!([text("metric", 0), text("metric", 1)], ["psnr", "distance"]);
     assert_eq!([text("better", 12), text("than", 12)], ["different, fine-tuned", "same, fine-tuned"]);

@@ -45,12 +45,12 @@ fn the_whole_method_runs_once_and_a_changed_learning_rate_runs_what_depends_on_i
             let found: BTreeSet<String> =
                 file.schema().get_fields().iter().map(|field| field.name().to_owned()).collect();
             assert!(!declared.is_empty() && declared.is_subset(&found), "{shown}: {declared:?}, {found:?}");
-            // No finding is a good sign, too.
+            // Only the table of findings may be empty.
             assert!(file.num_rows() > 0 || name == "audit_frames", "{shown}");
         }
     }
     let agreement = agreement(&project).expect("a figure");
-    assert!(agreement > 0.3 && agreement <= 1.0, "clusters know something of styles: {agreement}");
+    assert!(agreement > 0.3 && agreement <= 1.0, "agreement of clusters with modes: {agreement}");
 }
 
 /// Instances of the plan's stages, sorted.
@@ -78,7 +78,7 @@ fn columns(stage: &str, file: &Path) -> BTreeSet<String> {
     columns.into_iter().flat_map(|columns| columns.keys().cloned()).collect()
 }
 
-/// A stage and all that read from it, directly or not, sorted.
+/// A stage and all stages that depend on it, directly or indirectly, sorted.
 fn depending_on(project: &tempfile::TempDir, stage: &str) -> Vec<String> {
     let output = callsheet(project, &["graph", "--format", "dot", "--instances"]);
     let graph = String::from_utf8(output.stdout).expect("text");
@@ -101,7 +101,7 @@ fn depending_on(project: &tempfile::TempDir, stage: &str) -> Vec<String> {
     }
 }
 
-/// Mutual information of style clusters and the stand-in's modes.
+/// Normalized mutual information of style clusters and the stand-in's modes; none without modes.
 fn agreement(project: &tempfile::TempDir) -> Option<f64> {
     let table = project.path().join("data/out/synthesis/space_needle/probe_style/probes.parquet");
     let rows = callsheet_worker::table::read_columns(&table, &["measure", "value"]).expect("probes");
@@ -138,7 +138,7 @@ fn a_trimmed_video_of_one_crop_takes_the_stand_in_s_place() {
     let shown = |path: &Path| path.display().to_string();
     let pattern = ["-f", "lavfi", "-i", "testsrc2=size=96x96:rate=30:duration=2", "-pix_fmt", "yuv420p"];
     ffmpeg(&[&pattern[..], &["-c:v", "libx264", "-g", "12", &shown(&whole)]].concat());
-    // The cut at frame 15 keeps frames 12 to 14 in the file, for decoding, and does not show them.
+    // The cut at frame 15 keeps frames 12 to 14 in the file for decoding, but they are not shown.
     ffmpeg(&["-ss", "0.5", "-i", &shown(&whole), "-c", "copy", &shown(&footage.join("trimmed.mp4"))]);
     fs::remove_file(whole).expect("removed");
 
@@ -149,7 +149,7 @@ fn a_trimmed_video_of_one_crop_takes_the_stand_in_s_place() {
     assert!(!said.contains("synthesize_timelapse"), "{said}");
     let frames = project.path().join("data/out/synthesis/space_needle/extract_frames/frames.parquet");
     assert_eq!(callsheet_worker::table::row_count(&frames).expect("frames"), 45);
-    assert_eq!(agreement(&project), None, "nothing is known of footage");
+    assert_eq!(agreement(&project), None, "footage has no known modes");
     let planned = |arguments: &[&str]| {
         let output = callsheet(&project, &[&["plan"], arguments].concat());
         let stages = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -157,12 +157,12 @@ fn a_trimmed_video_of_one_crop_takes_the_stand_in_s_place() {
         of_frames.expect("a line").to_owned()
     };
     assert_output!(planned(&[]));
-    // As many as last time.
+    // The predicted number of rows is that of the last run.
     assert_output!(planned(&["--set", "list_frames.count=30"]));
 }
 
 #[test]
-fn profile_paper_asks_for_the_paper_s_sizes_of_the_same_networks() {
+fn profile_paper_has_the_paper_s_sizes_and_the_networks_of_other_profiles() {
     let output = callsheet_in("paper", &project(), &["config"]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,8 +1,9 @@
-//! One run of the whole pipeline in profile `test`, which the suite makes once and every test may begin with.
+//! One run of the complete pipeline in profile `test`, which the suite computes once and any test may start
+//! from.
 //!
-//! It is kept in the build folder under a digest of both programs, the declarations of stages and pipelines, and the
-//! list of what `make setup` fetches. A test that is about a cold run, or about a training's first steps, begins
-//! with an empty store instead.
+//! The run is kept in the build folder under a digest of both programs, the declarations of stages and
+//! pipelines, and the list of files that `make setup` fetches. A test of a cold run, or of a training's first
+//! steps, starts with an empty store instead.
 
 use std::fs::{self, File, FileTimes};
 use std::path::{Path, PathBuf};
@@ -12,13 +13,13 @@ use tempfile::TempDir;
 
 use crate::flagship::{command, engine, project, repository};
 
-/// A run that no test has used for this long belongs to an older build.
+/// Time without use after which a run is removed, because it belongs to an older build.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// File with the events of the run, one JSON object for each line.
 const EVENTS: &str = "events.ndjson";
 
-/// A project in which the whole pipeline has run: results, views, history and checkpoints are there.
+/// A project in which the complete pipeline has run, with its results, views, history and checkpoints.
 pub(crate) fn finished() -> TempDir {
     let project = project();
     share_results(&project);
@@ -26,14 +27,14 @@ pub(crate) fn finished() -> TempDir {
     project
 }
 
-/// A project that has never run and whose store holds every result of the whole pipeline, but no checkpoint.
+/// A project that has never run and whose store contains all results of the pipeline, but no checkpoint.
 pub(crate) fn with_results() -> TempDir {
     let project = project();
     share_results(&project);
     project
 }
 
-/// Gives a project the results of the whole pipeline, so that its own stages of equal keys need not run.
+/// Copies the results of the pipeline into a project, so that stages with equal keys need not run.
 pub(crate) fn share_results(project: &TempDir) {
     take(project, &["store/actions", "store/objects", "store/rows"]);
     for folder in ["heads", "runs", "scratch", "locks", "staging"] {
@@ -50,18 +51,18 @@ fn take(project: &TempDir, folders: &[&str]) {
     }
 }
 
-/// The events of the cold run that every other test begins with.
+/// Events of the cold run that other tests start from.
 pub(crate) fn events_of_the_cold_run() -> String {
     fs::read_to_string(shared_run().join(EVENTS)).expect("events")
 }
 
-/// Folder of the project of the shared run, which the first test that asks for it makes.
-#[expect(clippy::disallowed_methods, reason = "when a run was last used is not part of any artifact")]
+/// Folder of the shared run's project. The first test that needs the run computes it.
+#[expect(clippy::disallowed_methods, reason = "the time of last use is not part of any artifact")]
 fn shared_run() -> PathBuf {
     let all = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shared_runs");
     fs::create_dir_all(&all).expect("created");
     let run = all.join(digest());
-    // Each test is a process of its own; the others wait for the first.
+    // Each test is a separate process; the others wait for the first.
     let lock = File::create(all.join("lock")).expect("created");
     lock.lock().expect("locked");
     if !run.join(EVENTS).exists() {
@@ -88,7 +89,7 @@ fn remove_old(all: &Path) {
     }
 }
 
-/// Digest of the programs and of every declaration.
+/// Digest of the programs, all declarations and the list of fetched files.
 fn digest() -> String {
     let mut files = vec![engine(), env!("CARGO_BIN_EXE_callsheet-stages").into()];
     declarations(&repository().join("stages"), &mut files);
@@ -114,8 +115,8 @@ fn declarations(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Copies a folder with its links; with `link` its files become hard links where the file system allows it. Objects of
-/// the store never change.
+/// Copies a folder with its symbolic links. With `link`, files become hard links where the file system allows
+/// it, which is safe for the store's objects because they never change.
 fn copy(from: &Path, to: &Path, link: bool) {
     fs::create_dir_all(to).expect("created");
     for entry in fs::read_dir(from).expect("listed") {
@@ -129,7 +130,7 @@ fn copy(from: &Path, to: &Path, link: bool) {
         } else if !link || fs::hard_link(&from, &to).is_err() {
             fs::copy(&from, &to).expect("copied");
             let times = FileTimes::new().set_modified(found.modified().expect("a time"));
-            File::open(&to).and_then(|file| file.set_times(times)).expect("as old as the first");
+            File::open(&to).and_then(|file| file.set_times(times)).expect("a copied time");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! User studies through the real binaries: the page and its key, of models that have hardly been trained; and what
-//! answers come to.
+//! User studies through the real binaries: the page and its key, with models that have hardly been trained,
+//! and the tally of answers.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -51,7 +51,7 @@ fn shown(page: &str) -> Value {
 }
 
 #[test]
-fn a_page_and_its_key_are_made_of_models_and_what_cannot_be_asked_is_said() {
+fn a_study_writes_a_page_and_its_key_or_names_the_reason() {
     let project = project_of("study", PIPELINE);
     share_results(&project);
     ran(&project, &["user_study"]);
@@ -66,7 +66,7 @@ fn a_page_and_its_key_are_made_of_models_and_what_cannot_be_asked_is_said() {
     assert_eq!(names, wanted.into(), "the model of `ours` is not asked about twice");
     assert_eq!(name(&key["ours"]), "bicyclegan_v3");
     for name in &names {
-        assert!(!page.contains(*name), "a participant reads {name}");
+        assert!(!page.contains(*name), "the page contains {name}");
     }
     let questions = key["questions"].as_array().expect("questions");
     assert_eq!(questions.len(), 2 * 5 + 2);
@@ -110,7 +110,7 @@ fn a_page_and_its_key_are_made_of_models_and_what_cannot_be_asked_is_said() {
     }
 }
 
-/// A study of three questions about two methods, and a check.
+/// Key of a study with three questions about two methods, and a check.
 fn key() -> Value {
     let question = |id: &str, left: &str, right: &str, purpose: &str, side: &str| {
         json!({
@@ -129,7 +129,7 @@ fn key() -> Value {
     })
 }
 
-/// A file of answers: `left`, `right`, or `both` and the style, to the first questions of [`key`].
+/// Answers to the first questions of [`key`], as a file: `left`, `right`, or `both` and the style.
 fn answers(participant: &str, given: &[&str]) -> Value {
     let key = key();
     let answer = |(question, given): (&Value, &&str)| {
@@ -152,14 +152,14 @@ fn answers(participant: &str, given: &[&str]) -> Value {
 const FIRST: &str = "000000000000000a";
 
 #[test]
-fn answers_are_counted_by_method_without_those_of_people_who_do_not_look() {
+fn answers_are_counted_by_method_without_inattentive_participants() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     write(folder, "key.json", &key());
     write(folder, "a.json", &answers(FIRST, &["left", "left", "left", "both left"]));
     write(folder, "b.json", &answers("000000000000000b", &["both left", "right", "left"]));
     write(folder, "c.json", &answers("000000000000000c", &["right", "right", "both left", "right"]));
-    // The key lies among them.
+    // The folder also contains the key.
     let all = tally(folder, &["key.json", "."]);
     assert_eq!(all["participants"], 2);
     assert_eq!(all["incomplete"], 1);
@@ -169,11 +169,11 @@ fn answers_are_counted_by_method_without_those_of_people_who_do_not_look() {
         (&one["method"], &two["method"], &all["ours"]),
         (&json!("one"), &json!("two"), &json!("mine"))
     );
-    // Ours is more realistic twice, both once, the other once.
+    // Ours is more realistic in two answers, both are in one, and the other is in one.
     assert_eq!((&one["realism"]["share"], &one["realism"]["answers"]), (&json!(0.625), &json!(4)));
     assert_eq!((&one["both_realistic"], &one["style"]["share"]), (&json!(1), &json!(1.0)));
     assert_eq!(one["preferred"]["share"], 0.75);
-    // No two agree on either question: 0; by chance (4 + 1 + 1) / 16.
+    // No two participants agree on either question: 0; the agreement by chance is (4 + 1 + 1) / 16.
     assert_eq!(one["kappa"], -0.375 / 0.625);
     assert_eq!((&two["realism"]["share"], &two["preferred"]["share"]), (&json!(0.5), &json!(0.0)));
     assert_eq!((&two["kappa"], &two["style"]["share"]), (&Value::Null, &json!(0.0)));

@@ -1,4 +1,5 @@
-//! Times of trainings, and what is claimed of them: toy stages, `callsheet training_times`, and its section in reports.
+//! Training times and claims about them, with toy stages: `callsheet training_times`, and its section in
+//! reports.
 
 use std::fs;
 use std::path::PathBuf;
@@ -80,7 +81,7 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-/// Waits until something holds.
+/// Waits until the condition `holds`; after a minute it fails with the text `what`.
 #[expect(clippy::disallowed_methods, reason = "a time limit is not part of any artifact")]
 fn until(what: &str, holds: impl Fn() -> bool) {
     let begun = Instant::now();
@@ -106,17 +107,18 @@ fn instances_that_share_a_result_each_have_a_row_among_the_trainings() {
     let rows = &project.tables()[0];
     let names: Vec<&str> = rows.iter().map(|row| row[0].as_str()).collect();
     assert_eq!(names, ["train@0-1", "train@0-2", "train@1-1", "train@1-2"]);
-    // What a worker says begins nothing: all measured 10 of what is gone.
+    // A log message `started` of a worker does not restart the training: all trainings measured 10.
     let page = project.read("data/out/shown/toy/report.html");
     let (_, times) = page.split_once("<h2>Training times</h2>").expect("a section");
     assert!(times.contains("until gone is 10.00 or more"), "{times}");
     assert!(
         page.contains("href=\"#train\"") && page.contains("id=\"train\">train@0-1"),
-        "the graph leads there"
+        "the graph links to the training"
     );
 }
 
-/// Trainings of ten steps, of which those of seeds 1 and 3 take three times as long, each with one that goes on from it.
+/// Trainings of ten steps with the seeds 0 to 3, each with a second training that continues it. Seeds 1 and 3
+/// take three times as long.
 struct Trained(Toy);
 
 impl Trained {
@@ -128,22 +130,22 @@ impl Trained {
         project.write("pipelines/train.toml", &(pipeline + more));
         let loss = "    say({\"metric\": {\"name\": \"state/rest\"";
         let script = project.read("stages/train/train.py");
-        let measured = "    said = params[\"seed\"] // 100 * 100 + at\n    \
-                        say({\"metric\": {\"name\": \"held_out/steps\", \"step\": at, \"value\": said}})\n";
+        let measured = "    value = params[\"seed\"] // 100 * 100 + at\n    \
+                        say({\"metric\": {\"name\": \"held_out/steps\", \"step\": at, \"value\": value}})\n";
         assert!(script.contains(loss));
         let script = script.replace(loss, &format!("{measured}{}", loss.replace("state", "loss")));
         project.write("stages/train/train.py", &script);
         Self(project)
     }
 
-    /// Makes these the claims.
+    /// Sets the claims of the pipeline.
     fn claim(&self, claims: &str) {
         let pipeline = self.0.read("pipelines/train.toml");
         self.0.write("pipelines/shown.toml", &format!("{pipeline}\n{claims}"));
     }
 
-    /// Rows of claims in the report of what was run, as words: steps of seeds 1 and 3 take 3 s, others 1 s, a tenth
-    /// more or less, and what follows the last one a second.
+    /// Rows of the table of claims, after the times of events are replaced: a step takes 1 s, and 3 s for seeds
+    /// 1 and 3, up to a tenth more or less. A training ends one such time after its last step.
     fn rows(&self) -> Vec<Vec<String>> {
         let timed = |line: &str| {
             let mut line: Value = serde_json::from_str(line).expect("an event");
@@ -153,7 +155,7 @@ impl Trained {
                 Some("finished") => 11.0,
                 _ => step as f64 + if step.is_multiple_of(2) { 0.1 } else { 0.0 },
             };
-            // Not as fast as the machine happened to be.
+            // The speed of this machine must not affect the result.
             line["at"] = Value::from(seconds * if stage.ends_with(['1', '3']) { 3.0 } else { 1.0 });
             line.to_string()
         };
@@ -172,7 +174,7 @@ fn claim(name: &str, stages: &str, than: &str) -> String {
 }
 
 #[test]
-fn a_report_says_whether_trainings_are_faster_that_are_said_to_be() {
+fn a_report_states_whether_claims_of_faster_trainings_hold() {
     let trained = Trained::new();
     let chain = claim("two stages", "\"train@0\", \"more@0\"", "\"train@1\", \"more@1\"");
     let pretrained = claim("after another", "\"more@0\"", "\"train@1\"") + "pretraining = [\"train@0\"]\n";
@@ -192,33 +194,33 @@ fn a_report_says_whether_trainings_are_faster_that_are_said_to_be() {
     trained.0.succeed(&["run"]);
     let rows = trained.rows();
     let found: Vec<[&str; 4]> = rows.iter().map(|row| [0, 1, 2, 3].map(|at| row[at].as_str())).collect();
-    let (step, until) = ("seconds a step", "until steps is 10.00 or more");
+    let (step, until) = ("seconds per step", "until steps is 10.00 or more");
     let wanted = [
-        ["0 is <quick>", "yes, of one repetition", step, "train@0"],
-        ["0 is <quick>", "yes, of one repetition", until, "train@0"],
-        ["1 is", "no, of one repetition", step, "train@1"],
-        ["1 is", "no, of one repetition", until, "train@1"],
+        ["0 is <quick>", "yes, with one repetition", step, "train@0"],
+        ["0 is <quick>", "yes, with one repetition", until, "train@0"],
+        ["1 is", "no, with one repetition", step, "train@1"],
+        ["1 is", "no, with one repetition", until, "train@1"],
         ["as quick", "undecided", step, "train@0"],
         ["as quick", "undecided", until, "train@0"],
         ["both", "yes", step, "train@0 (2 repetitions)"],
         ["both", "yes", until, "train@0 (2 repetitions)"],
         ["now and then", "undecided", step, "train@0 (2 repetitions)"],
         ["now and then", "undecided", until, "train@0 (2 repetitions)"],
-        ["no training", "not tested: no times are known of make", step, "make"],
-        ["two stages", "yes, of one repetition", step, "train@0, then more@0"],
-        ["two stages", "yes, of one repetition", "until steps is 110 or more", "train@0, then more@0"],
-        ["after another", "yes, of one repetition", step, "more@0"],
-        ["after another", "yes, of one repetition", until, "more@0"],
+        ["no training", "not tested: no times are known for make", step, "make"],
+        ["two stages", "yes, with one repetition", step, "train@0, then more@0"],
+        ["two stages", "yes, with one repetition", "until steps is 110 or more", "train@0, then more@0"],
+        ["after another", "yes, with one repetition", step, "more@0"],
+        ["after another", "yes, with one repetition", until, "more@0"],
     ];
     assert_eq!(found, wanted);
     let start = |row: usize, cell: usize| rows[row][cell].split(' ').take(2).collect::<Vec<_>>().join(" ");
     assert_eq!((start(0, 7), start(1, 4)), ("3.00 2.37".to_owned(), "10 s".to_owned()), "{:?}", &rows[..2]);
-    // Ten steps of the second, and one, after the eleven seconds that the first took in all.
+    // The first training takes eleven seconds; the second reaches its goal after ten steps, or after one.
     assert_eq!((start(12, 4), start(14, 4)), ("21 s".to_owned(), "12 s".to_owned()), "{rows:?}");
 }
 
 #[test]
-fn what_was_not_trained_alike_is_not_compared() {
+fn trainings_under_different_conditions_are_not_compared() {
     let trained = Trained::new();
     trained.claim(&claim("quick", "\"train@0\"", "\"train@1\""));
     trained.0.succeed(&["run", "train@0", "--set", "train.seconds=0.001"]);
@@ -229,11 +231,11 @@ fn what_was_not_trained_alike_is_not_compared() {
 }
 
 #[test]
-fn a_training_that_went_on_from_a_checkpoint_has_no_time_whatever_is_kept_of_the_first() {
+fn a_resumed_training_has_no_time_even_after_garbage_collection() {
     let trained = Trained::new();
     trained.claim(&claim("quick", "\"train@0\"", "\"train@1\""));
     let mut run = trained.0.start(&["run", "train@0", "--set", "train.seconds=0.2"]);
-    until("no step is told", || {
+    until("no step was reported", || {
         let output = trained.0.command(&["metrics", "--json"]).output().expect("callsheet starts");
         String::from_utf8_lossy(&output.stdout).contains("held_out/steps")
     });
@@ -242,12 +244,12 @@ fn a_training_that_went_on_from_a_checkpoint_has_no_time_whatever_is_kept_of_the
     trained.0.succeed(&["run"]);
     trained.0.succeed(&["gc", "--delete"]);
     let rows = trained.rows();
-    // The verdict on the time to a quality; how sure that on steps is depends on where the first was killed.
+    // Only the verdict on the time to a quality: the one on steps depends on the moment of the kill.
     assert_output!(rows.last().expect("a claim")[1]);
 }
 
 #[test]
-fn a_claim_that_cannot_be_tested_says_why() {
+fn a_claim_that_cannot_be_tested_states_the_reason() {
     let trained = Trained::new();
     let chain = "\"train@1\", \"more@1\"";
     let claims = [
@@ -274,7 +276,7 @@ fn a_claim_that_cannot_be_tested_says_why() {
 }
 
 #[test]
-fn tables_are_aligned_in_a_terminal_and_a_run_without_trainings_says_so() {
+fn tables_are_aligned_in_a_terminal_also_without_trainings() {
     let trained = Trained::new();
     trained.claim(&claim("0 is quick", "\"train@0\"", "\"train@1\""));
     trained.0.succeed(&["run", "train@0", "train@1"]);

@@ -1,4 +1,4 @@
-//! Trainings that stop and go on, through the real binaries.
+//! Trainings that stop and resume, through the real binaries.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,13 @@ use crate::snapshot::assert_output;
 use tempfile::TempDir;
 
 #[test]
-fn a_longer_budget_continues_and_equals_a_run_that_went_there_at_once() {
+fn a_longer_budget_resumes_and_equals_an_uninterrupted_training() {
     let continued = finished();
     for (stage, longer, file) in [
         ("train_encoder", "train_encoder.stop_steps=8", "encoder/encoder.safetensors"),
-        // Two steps were made: one of the warm-up and one with all terms.
+        // The shared run has two steps: one of the warm-up and one with all terms.
         ("train_generator", "train_generator.stop_kimg=0.032", "model/networks.safetensors"),
-        // It starts at step 2 and was stopped just where its warm-up ends.
+        // The fine-tuning starts at step 2, and the shared run stopped it exactly at the end of its warm-up.
         ("finetune_generator", "finetune_generator.stop_kimg=0.032", "model/averaged.safetensors"),
     ] {
         assert_output!(beginning(&said(&continued, &["--set", longer, stage]), stage));
@@ -69,22 +69,22 @@ fn size(file: &Path) -> u64 {
 }
 
 #[test]
-fn another_schedule_goes_on_as_long_as_both_are_the_same() {
+fn a_changed_schedule_resumes_while_both_schedules_are_equal() {
     let project = with_results();
     let target = "train_generator";
     let stop = |kimg: &str| format!("train_generator.stop_kimg={kimg}");
     said(&project, &["--set", &stop("0.024"), target]);
     let longer = stop("0.04");
-    // 24 images were seen: far from 150,000 as from 200,000.
+    // 24 images were seen, far fewer than 150,000 and 200,000, so both schedules are still equal.
     let set = ["--set", &longer, "--set", "train_generator.fixed_kimg=200", target];
     assert_output!(beginning(&said(&project, &set), target));
     let at_once = with_results();
     said(&at_once, &set);
-    assert!(weights(&project) == weights(&at_once), "it is as if it had been so from the start");
+    assert!(weights(&project) == weights(&at_once), "the weights equal those of an uninterrupted training");
 }
 
 #[test]
-fn a_checkpoint_that_cannot_be_used_is_said_and_the_one_before_is_taken() {
+fn an_unusable_checkpoint_is_reported_and_the_previous_one_is_used() {
     let project = with_results();
     let target = "train_generator";
     let every = ["--set", "train_generator.checkpoint_every=1"];
@@ -105,18 +105,18 @@ fn a_checkpoint_that_cannot_be_used_is_said_and_the_one_before_is_taken() {
 }
 
 #[test]
-fn a_training_that_goes_on_with_more_threads_says_that_they_round_differently() {
+fn a_training_that_resumes_with_more_threads_warns_of_different_rounding() {
     let project = finished(); // with one CPU
     let target = "train_encoder";
     let longer = said(&project, &["--set", "train_encoder.stop_steps=6", "--jobs", "2", target]);
     assert_output!(beginning(&longer, target));
 }
 
-/// The step of the last checkpoint of the generator; 0 before there is any.
+/// Step of the generator's last checkpoint; 0 if it has none yet.
 fn last_step(project: &TempDir) -> u64 {
     let scratch = fs::read_dir(project.path().join("data/store/scratch")).into_iter().flatten().flatten();
     let files = scratch.flat_map(|folder| fs::read_dir(folder.path()).into_iter().flatten().flatten());
-    // The encoder's last one is of step 4 and of another course.
+    // The encoder's last checkpoint, of step 4, does not count; it is smaller.
     let of_generator = files.filter(|file| file.metadata().is_ok_and(|file| file.len() > 1 << 20));
     let step = |name: String| name.strip_prefix("step-")?.split_once('-')?.0.parse().ok();
     of_generator.filter_map(|file| step(file.file_name().into_string().ok()?)).max().unwrap_or(0)
@@ -126,12 +126,12 @@ fn last_step(project: &TempDir) -> u64 {
 fn however_often_a_training_is_killed_it_ends_in_the_same_bits() {
     // With two CPUs a step is computed on two lanes.
     let target = ["--jobs", "2", "--set", "train_generator.stop_kimg=0.2", "train_generator"];
-    // Looking at held-out images takes longer than a step.
+    // Measuring held-out images takes longer than a step, so it is switched off.
     let every = ["--set", "train_generator.checkpoint_every=1", "--set", "train_generator.held_out=0"];
     let whole = with_results();
     said(&whole, &target);
     let project = with_results();
-    // At moments that nothing of the training fixes: within a step, or while it writes.
+    // Kills come at arbitrary moments: within a step, or while a checkpoint is written.
     let (mut reached, mut went_on, events) = (0, 0, project.path().join("events"));
     for milliseconds in [0, 230, 70, 310, 150] {
         let mut run = start(&project, &[&every[..], &target].concat(), &events);
@@ -141,20 +141,20 @@ fn however_often_a_training_is_killed_it_ends_in_the_same_bits() {
         std::thread::sleep(Duration::from_millis(milliseconds));
         run.kill().expect("killed");
         run.wait().expect("over");
-        // The worker is ended by the engine's guardian, soon after.
+        // The engine's supervisor process ends the worker soon after.
         std::thread::sleep(Duration::from_millis(500));
         reached = last_step(&project);
         let told = fs::read_to_string(&events).expect("events");
         went_on += usize::from(told.contains("continues from step"));
     }
-    assert!(went_on > 0, "it never went on");
+    assert!(went_on > 0, "no run resumed from a checkpoint");
     let last = callsheet(&project, &[&["run"], &every[..], &target].concat());
     assert!(last.status.success(), "{}", String::from_utf8_lossy(&last.stderr));
     assert!(weights(&project) == weights(&whole));
 }
 
 #[test]
-fn a_disk_that_is_full_amid_a_checkpoint_costs_no_earlier_one() {
+fn a_disk_that_fills_up_during_a_checkpoint_keeps_earlier_checkpoints() {
     let project = with_results();
     let target = ["--set", "train_generator.checkpoint_every=1", "train_generator"];
     said(&project, &[&["--force", "train_generator"], &target[..]].concat());
@@ -166,7 +166,7 @@ fn a_disk_that_is_full_amid_a_checkpoint_costs_no_earlier_one() {
     assert_output!(failures(&output));
     let picture = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "png");
     let without = |files: Vec<PathBuf>| files.into_iter().filter(|path| !picture(path)).collect::<Vec<_>>();
-    assert_eq!(without(checkpoints(&project)), without(before), "nothing half-written stays");
+    assert_eq!(without(checkpoints(&project)), without(before), "no incomplete file remains");
     assert_output!(beginning(&said(&project, &longer), "train_generator"));
 }
 
@@ -179,7 +179,7 @@ fn bf16_on_a_cpu_without_it_is_warned_of_with_the_remedy() {
     let one_step = ["run", "train_encoder", "--set", "train_encoder.stop_steps=1"];
     let arguments = [&one_step[..], &["--set", "train_encoder.precision=bf16"]].concat();
     let mut command = command(project.path(), "test", &arguments);
-    // The CPU of the test may have the instructions; oneDNN is told not to use them.
+    // This CPU may have the instructions, so the variable forbids oneDNN to use them.
     let output = command.env("ONEDNN_MAX_CPU_ISA", "AVX2").output().expect("callsheet starts");
     assert!(output.status.success(), "{}", stderr(&output));
     assert_output!(warnings(&output));

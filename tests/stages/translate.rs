@@ -36,7 +36,7 @@ fn trained() -> TempDir {
 fn translate(project: &TempDir, words: &[&str]) -> Output {
     let words: Vec<String> = words.iter().map(|word| word.replace("OUT", OUT)).collect();
     let mut command = Command::new(engine());
-    // An error lists the GPUs that there are.
+    // Errors list the available GPUs, so all are hidden.
     command.arg("translate").args(words).current_dir(project.path()).env("CUDA_VISIBLE_DEVICES", "");
     command.output().expect("callsheet starts")
 }
@@ -46,7 +46,7 @@ fn made(project: &TempDir, words: &[&str]) {
     assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// A command that must be refused, and what it says.
+/// A command, which must be refused, and its error message.
 fn refused(project: &TempDir, words: &[&str]) -> String {
     let output = translate(project, words);
     assert_eq!(output.status.code(), Some(2), "{words:?}");
@@ -62,7 +62,7 @@ fn checkpoint(project: &Path) -> PathBuf {
     let files = folders.flat_map(|folder| fs::read_dir(folder.path()).expect("listed").flatten());
     let steps =
         files.map(|file| file.path()).filter(|path| path.to_string_lossy().contains("/step-000000004-"));
-    // That of the encoder is smaller.
+    // The encoder's checkpoint is smaller.
     steps.max_by_key(|path| fs::metadata(path).expect("a file").len()).expect("a checkpoint")
 }
 
@@ -76,7 +76,7 @@ fn images_are_translated_in_every_form_from_a_model_or_a_checkpoint_alone() {
 
     let alone = checkpoint(project.path()).display().to_string();
     made(&project, &["transfer", &alone, "a.png", "style.png", "-o", "again.png"]);
-    assert_eq!(opened(&project, "again.png"), one, "the last checkpoint is the model");
+    assert_eq!(opened(&project, "again.png"), one, "the last checkpoint equals the model");
 
     made(&project, &["transfer", model, "photos", "style.png", "-o", "translated"]);
     let sizes = ["wide", "tiny", "large"]
@@ -115,7 +115,7 @@ fn images_are_translated_in_every_form_from_a_model_or_a_checkpoint_alone() {
 }
 
 #[test]
-fn a_pipeline_shows_transfers_sampled_styles_and_the_way_between_two() {
+fn a_pipeline_draws_transfers_sampled_styles_and_interpolations() {
     let project = with_results();
     let sizes = [
         "transfer_grid.contents=2",
@@ -138,7 +138,7 @@ fn a_pipeline_shows_transfers_sampled_styles_and_the_way_between_two() {
     assert_eq!(
         opened(&project, "film-01.png").dimensions(),
         (128, 128),
-        "three contents, two beside each other"
+        "three contents, two next to each other"
     );
     let there = |n: u32| project.path().join(format!("film-{n:02}.png")).exists();
     assert!(there(5) && !there(6), "five pictures");
@@ -151,7 +151,7 @@ fn path(project: &TempDir, name: &str) -> String {
 }
 
 #[test]
-fn what_cannot_be_translated_is_said_and_nothing_is_written() {
+fn a_failed_translation_names_the_reason_and_writes_nothing() {
     let project = trained();
     let model = "OUT/finetune_generator/model";
     fs::create_dir(project.path().join("empty")).expect("created");

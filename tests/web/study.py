@@ -1,4 +1,4 @@
-"""A study of toy models, made once by the real pipeline; and what its answers come to."""
+"""A study of toy models, computed once by the real pipeline, and the tally of its answers."""
 
 import functools
 import json
@@ -12,7 +12,7 @@ from pages import PROGRAMS, ROOT
 
 @dataclass(frozen=True)
 class Study:
-    """A page and its key in a folder that goes when the program ends."""
+    """A page and its key in a folder that is deleted when the program ends."""
 
     scratch: tempfile.TemporaryDirectory
     page: Path
@@ -23,7 +23,7 @@ class Study:
         return json.loads(self.key_path.read_text())
 
     def callsheet(self, *arguments):
-        """What the command prints; it must succeed."""
+        """Output of a command, which must succeed."""
         command = [PROGRAMS / "callsheet", *arguments]
         done = subprocess.run(command, cwd=self.scratch.name, capture_output=True, text=True)
         assert done.returncode == 0, f"callsheet {arguments}:\n{done.stderr[-4000:]}"
@@ -35,7 +35,7 @@ class Study:
 
 @functools.cache
 def study():
-    """The study that all tests look at."""
+    """Study that all tests read."""
     scratch = tempfile.TemporaryDirectory(prefix="callsheet-")
     folder = Path(scratch.name)
     (folder / "callsheet.toml").write_text(

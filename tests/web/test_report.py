@@ -1,4 +1,4 @@
-"""The report of a run, as people look at it."""
+"""The report of a run, as people view it."""
 
 import shutil
 import subprocess
@@ -31,7 +31,7 @@ class Report(WebTest):
         for device in [DESK, PHONE]:
             for scheme in ["light", "dark"]:
                 opened = self.open_page(self.page, device, color_scheme=scheme)
-                # A picture, and those of the table of images.
+                # One picture, and the pictures of the table of images.
                 self.assert_sound(opened, pictures=1 + 40)
 
     def test_shows_the_image_under_the_pointer_and_walks_by_the_keyboard(self):
@@ -39,20 +39,20 @@ class Report(WebTest):
         plot = opened.page.locator(".scatter canvas")
         plot.scroll_into_view_if_needed()
         box = plot.bounding_box()
-        # The first point lies at the left and on top.
+        # The first point is at the top left.
         opened.page.mouse.move(box["x"] + 12, box["y"] + 12)
-        told = opened.page.locator(".scatter .told")
-        self.assertIn("</script>0", told.text_content())
+        details = opened.page.locator(".scatter .details")
+        self.assertIn("</script>0", details.text_content())
         plot.focus()
         opened.page.keyboard.press("ArrowRight")
-        self.assertIn("</script>1", told.text_content())
-        self.assertEqual(opened.page.locator(".scatter .told img").count(), 1)
+        self.assertIn("</script>1", details.text_content())
+        self.assertEqual(opened.page.locator(".scatter .details img").count(), 1)
         opened.page.keyboard.press("ArrowLeft")
         opened.page.keyboard.press("ArrowLeft")
-        self.assertIn("</script>39", told.text_content())
+        self.assertIn("</script>39", details.text_content())
         self.assert_sound(opened)
 
-    def test_a_colour_stands_for_what_is_chosen(self):
+    def test_points_are_coloured_by_the_chosen_column(self):
         opened = self.open_page(self.page)
         opened.page.select_option(".scatter select", "cluster")
         self.assertEqual(opened.page.locator(".scatter .legend span").all_text_contents(), ["0", "1"])
@@ -64,6 +64,6 @@ class Report(WebTest):
         opened.page.locator('svg a[href="#train"]').click()
         row.wait_for(state="visible")
 
-    def test_runs_beside_each_other_are_sound(self):
+    def test_a_page_that_compares_runs_is_sound(self):
         for device in [DESK, PHONE]:
             self.assert_sound(self.open_page(self.folder / "both.html", device))

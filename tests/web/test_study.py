@@ -7,7 +7,7 @@ from pages import DESK, PHONE, WebTest
 from study import study
 
 NO_MEMORY = "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError'); } });"
-# What a participant's keys say, in turn: left, right, both and then the left or the right, by number or by arrow.
+# Keys of a participant's answers in turn: left, right, both and then left or right, by number or by arrow.
 ANSWERS = [["1"], ["2"], ["3", "1"], ["3", "2"], ["ArrowLeft", "Enter"], ["ArrowRight", "Enter"]]
 
 
@@ -31,7 +31,7 @@ class Participants(WebTest):
         self.questions = {question["id"]: question for question in self.study.key["questions"]}
 
     def answer_all(self, opened):
-        """By keyboard alone: checks rightly, all others in turn."""
+        """Answers all questions by keyboard: attention checks correctly, others by ANSWERS in turn."""
         begin(opened)
         for number in range(len(self.questions)):
             self.assertEqual(count(opened), f"{number} of {len(self.questions)}")
@@ -55,7 +55,7 @@ class Participants(WebTest):
                 self.answer_all(opened)
                 self.assertEqual(opened.page.locator("#thanks").text_content(), "Thank you")
                 path = self.save(opened, folder)
-                self.assertIn(path.name, opened.page.locator("#said").text_content())
+                self.assertIn(path.name, opened.page.locator("#status").text_content())
                 self.assertEqual(path.read_text(), opened.page.locator("#text").input_value())
                 self.assert_sound(opened)
             tally = self.study.tally(folder)
@@ -73,14 +73,14 @@ class Participants(WebTest):
         self.assertEqual(count(opened), f"1 of {len(self.questions)}")
         self.assert_sound(opened, pictures=4)
 
-    def test_go_on_where_they_were_and_take_answers_back(self):
+    def test_continue_where_they_stopped_and_take_answers_back(self):
         opened = self.open_page(self.study.page)
         begin(opened)
         press(opened, ["1", "3", "2", "3"])
         before = opened.page.evaluate("JSON.stringify([order.map((question) => question.id), participant])")
         opened.page.reload()
         self.assertEqual(count(opened), f"2 of {len(self.questions)}")
-        self.assertIn("Welcome back", opened.page.locator("#said").text_content())
+        self.assertIn("Welcome back", opened.page.locator("#status").text_content())
         after = opened.page.evaluate("JSON.stringify([order.map((question) => question.id), participant])")
         self.assertEqual(after, before)
         opened.page.locator("#back").click()
@@ -108,7 +108,7 @@ class Participants(WebTest):
         self.assertEqual(count(opened), f"0 of {len(self.questions)}")
         self.assert_sound(opened, pictures=0)
 
-    def test_are_told_when_the_browser_remembers_nothing_and_can_answer_all_the_same(self):
+    def test_are_warned_if_the_browser_stores_nothing_but_can_answer(self):
         opened = self.open_page(self.study.page, before=NO_MEMORY)
         self.answer_all(opened)
         self.assertTrue(opened.page.locator("#warning").is_visible())

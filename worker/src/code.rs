@@ -1,8 +1,8 @@
-//! Codes of errors: what a program or a search can rely on while wording changes.
+//! Codes of errors. Programs and searches can rely on a code, while the wording of a message may change.
 
 use std::fmt;
 
-/// Kind of an error. Shown above the message as `callsheet::NAME`.
+/// Kind of an error. Printed above the message as `callsheet::NAME`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
     /// Another process uses the store.
@@ -37,13 +37,13 @@ pub enum Code {
     Timeout,
     /// A name is not among those that exist.
     UnknownName,
-    /// A file is damaged, or of another format.
+    /// A file is damaged or has another format.
     Unreadable,
-    /// An input is valid, and not of the kind that this command takes.
+    /// An input is valid, but the command does not support its kind.
     Unsupported,
     /// A stage's program ended with an error.
     WorkerFailed,
-    /// A stage wrote something else than it declares.
+    /// A stage's outputs differ from its declaration.
     WorkerOutput,
 }
 
@@ -72,7 +72,7 @@ impl Code {
         Self::WorkerOutput,
     ];
 
-    /// Name in snake case, as errors show it behind `callsheet::`.
+    /// Name in snake case, printed after `callsheet::`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Busy => "busy",

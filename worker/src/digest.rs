@@ -1,21 +1,21 @@
-//! BLAKE3 hashes, by which everything is found.
+//! BLAKE3 hashes, which identify actions, contents and rows.
 
 use std::fmt;
 
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A BLAKE3 hash; 64 hexadecimal digits in text.
+/// A BLAKE3 hash. Its text form has 64 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// The first 12 digits, for people.
+    /// First 12 hexadecimal digits, for display.
     pub fn short(&self) -> String {
         self.to_string()[..12].to_owned()
     }
 
-    /// Its bytes.
+    /// The 32 bytes of the hash.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }

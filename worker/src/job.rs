@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::error::{help_of, message_of, refusal};
+use crate::error::{help_of, message_of, user_error};
 use crate::protocol::{EVENTS_VARIABLE, Level, PROTOCOL, RequestInput, WorkRequest, WorkerEvent};
 use crate::table::TableWriter;
 use anyhow::{Context as _, Result, anyhow};
@@ -14,9 +14,9 @@ use arrow::datatypes::Schema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Request of the engine, and the channel back to it.
+/// Request of the engine, and the stage's means to report to it.
 pub struct Job {
-    /// The request, as in request.json.
+    /// Content of request.json.
     pub request: WorkRequest,
     events: RefCell<Option<File>>,
 }
@@ -26,17 +26,17 @@ impl Job {
         let text = fs::read(request).with_context(|| format!("cannot read {}", request.display()))?;
         let request: WorkRequest = serde_json::from_slice(&text).context("malformed request")?;
         if request.protocol > PROTOCOL {
-            return Err(refusal(
-                format!("the request has protocol {}; this program knows {PROTOCOL}", request.protocol),
-                "build it with the version of callsheet-worker that belongs to this version of callsheet",
+            return Err(user_error(
+                format!("the request has protocol {}, but at most {PROTOCOL} is supported", request.protocol),
+                "build the program with the version of callsheet-worker of this callsheet",
             ));
         }
-        // A stage that is started by hand reports to nobody.
+        // A stage that is started by hand has no file for events, so it reports nothing.
         let events = std::env::var_os(EVENTS_VARIABLE).map(|path| File::options().append(true).open(path));
-        Ok(Self { request, events: RefCell::new(events.transpose().context("cannot report events")?) })
+        Ok(Self { request, events: RefCell::new(events.transpose().context("cannot open the event file")?) })
     }
 
-    /// Job of a stage that keeps checkpoints in `scratch`, for unit tests of stages.
+    /// Creates a job of a stage that keeps checkpoints in `scratch`, for unit tests of stages.
     pub fn in_scratch(stage: &str, scratch: &Path) -> Self {
         Self::of(serde_json::json!({
             "stage": stage, "inputs": {}, "params": {}, "outputs": {}, "scratch": scratch, "cpus": 1,
@@ -44,10 +44,11 @@ impl Job {
         }))
     }
 
-    /// Job with this request and without an engine, for unit tests of stages. `request` has the fields of request.json.
+    /// Creates a job with this request and without an engine, for unit tests of stages. `request` has the
+    /// fields of request.json.
     ///
     /// # Panics
-    /// If a field is missing or has the wrong type.
+    /// Panics if a field is missing or has the wrong type.
     pub fn of(request: Value) -> Self {
         Self { request: serde_json::from_value(request).expect("a request"), events: RefCell::new(None) }
     }
@@ -55,16 +56,17 @@ impl Job {
     /// Parameters of the stage. `T` has one field for each parameter in stage.toml.
     ///
     /// # Errors
-    /// If stage.toml and `T` disagree.
+    /// Returns an error if stage.toml and `T` disagree.
     pub fn params<T: DeserializeOwned>(&self) -> Result<T> {
         let params = self.request.params.clone().into_iter().collect::<serde_json::Map<_, _>>();
-        serde_json::from_value(Value::Object(params)).context("parameters do not fit the stage")
+        serde_json::from_value(Value::Object(params)).context("the parameters do not match the program's")
     }
 
-    /// Path of an input: a Parquet file, a folder of Parquet files, a file or a folder, as stage.toml declares it.
+    /// Path of an input: a Parquet file, a folder of Parquet files, a file or a folder, as declared in
+    /// stage.toml.
     ///
     /// # Errors
-    /// If the pipeline does not wire the input.
+    /// Returns an error if the pipeline does not wire the input.
     pub fn input(&self, name: &str) -> Result<&Path> {
         self.optional(name).ok_or_else(|| anyhow!("input `{name}` is not wired"))
     }
@@ -74,27 +76,27 @@ impl Job {
         Some(self.request.inputs.get(name)?.paths.first()?.as_path())
     }
 
-    /// Files and names of an input that takes several.
+    /// Files and names of an input that has several files.
     ///
     /// # Errors
-    /// If the pipeline does not wire the input.
+    /// Returns an error if the pipeline does not wire the input.
     pub fn files(&self, name: &str) -> Result<&RequestInput> {
         self.request.inputs.get(name).ok_or_else(|| anyhow!("input `{name}` is not wired"))
     }
 
-    /// Path to write an output to. The engine publishes it when the stage succeeds.
+    /// Path at which to write an output. The engine publishes the output when the stage succeeds.
     ///
     /// # Errors
-    /// If stage.toml does not declare the output.
+    /// Returns an error if stage.toml does not declare the output.
     pub fn output(&self, name: &str) -> Result<&Path> {
         let path = self.request.outputs.get(name);
         path.map(|p| p.as_path()).ok_or_else(|| anyhow!("output `{name}` is not declared"))
     }
 
-    /// Creates a table output. Its footer records the action key, the parameters and the run.
+    /// Creates an output table. Its footer records the action key, the parameters and the run.
     ///
     /// # Errors
-    /// If stage.toml does not declare the output, or the file cannot be created.
+    /// Returns an error if stage.toml does not declare the output, or the file cannot be created.
     pub fn table(&self, name: &str, schema: Schema) -> Result<TableWriter> {
         Ok(TableWriter::create(self.output(name)?, schema, &self.request.footer)?)
     }
@@ -105,7 +107,7 @@ impl Job {
         self.say(&WorkerEvent::Progress { done, total, unit });
     }
 
-    /// Reports a value of a metric at a step. Values of several steps are drawn as a curve.
+    /// Reports the value of a metric at a step. Values at several steps form a curve in reports.
     pub fn metric(&self, name: &str, step: u64, value: f64) {
         self.say(&WorkerEvent::Metric { name: name.to_owned(), step, value });
     }
@@ -115,12 +117,12 @@ impl Job {
         self.say(&WorkerEvent::Image { name: name.to_owned(), step, path: path.to_owned() });
     }
 
-    /// Reports a remark.
+    /// Reports a message for the log of the run.
     pub fn info(&self, message: impl Into<String>) {
         self.say(&WorkerEvent::Log { level: Level::Info, message: message.into() });
     }
 
-    /// Reports a warning.
+    /// Reports a warning, which is shown while the stage runs.
     pub fn warn(&self, message: impl Into<String>) {
         self.say(&WorkerEvent::Log { level: Level::Warning, message: message.into() });
     }
@@ -128,14 +130,15 @@ impl Job {
     fn say(&self, event: &WorkerEvent) {
         let mut line = serde_json::to_vec(event).unwrap_or_default();
         line.push(b'\n');
-        // A lost event is no reason to lose the work.
+        // A lost event must not end the stage, so a failed write is ignored.
         if let Some(file) = self.events.borrow_mut().as_mut() {
             let _ = file.write_all(&line);
         }
     }
 }
 
-/// Main function of a program with one stage. The engine starts it with the path of request.json as the only argument.
+/// Main function of a program with one stage. The engine starts the program with the path of request.json as
+/// the only argument.
 ///
 /// A failure is reported to the engine and on stderr.
 pub fn main(run: impl FnOnce(&Job) -> Result<()>) -> ExitCode {
@@ -178,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_of_later_protocols_are_refused_and_those_without_a_number_are_of_the_first() {
+    fn requests_of_later_protocols_are_refused_and_a_missing_number_means_1() {
         let folder = tempfile::tempdir().expect("a folder");
         let open = |protocol: Value| {
             let mut request = json!({

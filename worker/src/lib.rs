@@ -1,6 +1,6 @@
-//! Library for stages written in Rust, and for what stages and the engine share.
+//! Library for stages written in Rust, and for formats that stages and the engine share.
 //!
-//! A stage is a program. It reads its request, computes, and writes its outputs:
+//! A stage is a program. It reads its request, computes, and writes its outputs. For example:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -11,7 +11,7 @@
 //! use callsheet_worker::Job;
 //! use callsheet_worker::table::read_columns;
 //!
-//! /// Parameters, as stage.toml declares them.
+//! /// Parameters, as declared in stage.toml.
 //! #[derive(serde::Deserialize)]
 //! struct Params {
 //!     rate: f64,
@@ -51,19 +51,19 @@
 //! # Ok::<(), anyhow::Error>(())
 //! ```
 //!
-//! Its main function is `fn main() -> ExitCode { callsheet_worker::main(add_tax) }`, and its stage.toml declares
-//! `command = ["add-tax"]`.
+//! The program's main function is `fn main() -> ExitCode { callsheet_worker::main(add_tax) }`. Its stage.toml
+//! contains `command = ["add-tax"]`.
 //!
-//! | module | what |
+//! | module | purpose |
 //! |---|---|
-//! | [`Job`], [`main()`], [`refusal`] | a stage: its request, its events, its errors |
+//! | [`Job`], [`main()`], [`user_error`] | interface of a stage to the engine: request, events, errors |
 //! | [`table`] | tables: Parquet files with deterministic bytes, a logical digest and a traceable footer |
-//! | [`protocol`] | the request and the events as they are written |
+//! | [`protocol`] | formats of the request and of the events |
 //! | [`report`] | protocol between reports and commands of a project |
 //! | [`curation`] | verdicts of people on the rows of a table |
 //! | [`digest`] | BLAKE3 hashes |
 //! | [`error`], [`code`] | errors with a code, the file, the value and a remedy |
-//! | [`print`] | printing for commands |
+//! | [`print`] | output of commands: text, tables, JSON |
 
 pub mod code;
 pub mod curation;
@@ -76,5 +76,5 @@ pub mod report;
 pub mod table;
 
 pub use arrow;
-pub use error::{help_of, refusal, user_error, with_code};
+pub use error::{help_of, user_error, user_error_with_code, with_code};
 pub use job::{Job, main, perform};

@@ -1,4 +1,4 @@
-//! Printing for commands.
+//! Output of commands: text, tables, JSON and errors.
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write as _};
@@ -11,11 +11,11 @@ use tabled::settings::{Alignment, Padding, Style};
 
 use crate::error::Error;
 
-/// Exit code of a command that cannot print what it was asked for.
+/// Exit code of a command that cannot write its output.
 const FAILED: i32 = 1;
 
-/// Version of what commands print with `--json`: the field `version`. It rises when a field is removed or changes its
-/// meaning, not when one is added.
+/// Version of the JSON that commands print with `--json`: the field `version`. It increases when a field is
+/// removed or changes its meaning, but not when one is added.
 pub const JSON_VERSION: u32 = 1;
 
 /// Prints the fields of a value, and the field `version`, to stdout as one JSON object.
@@ -34,14 +34,14 @@ pub fn print_json_list(name: &str, list: &impl Serialize) {
     print_json(&BTreeMap::from([(name, list)]));
 }
 
-/// Prints a value to stdout as JSON: a document of a format that has its own version.
+/// Prints a value to stdout as JSON, without the field `version`: for formats with a version of their own.
 pub fn print_document(value: &impl Serialize) {
-    let text = serde_json::to_string_pretty(value).expect("what is printed is plain data");
+    let text = serde_json::to_string_pretty(value).expect("the value is plain data");
     print_text(&text);
 }
 
-/// Prints a line to stdout; a reader that has gone away (`| head`) is no error. Where it cannot be written otherwise, as on
-/// a full disk, the program ends here.
+/// Prints a line to stdout. A closed pipe (as in `| head`) is ignored. Any other failure, such as a full
+/// disk, ends the program with an error.
 pub fn print_text(text: &str) {
     match writeln!(std::io::stdout().lock(), "{text}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -52,8 +52,9 @@ pub fn print_text(text: &str) {
     }
 }
 
-/// Lays rows out in columns, each as wide as its widest cell, with two spaces between them. Columns in `right` are aligned
-/// to the right. Lines have no spaces at their ends, and the text no line break.
+/// Formats rows as columns. Each column is as wide as its widest cell, with two spaces between columns.
+/// Columns in `right` are aligned to the right. Lines have no trailing spaces, and the text has no final line
+/// break.
 pub fn table(rows: impl IntoIterator<Item = Vec<String>>, right: &[usize]) -> String {
     let mut builder = Builder::default();
     for row in rows {
@@ -68,7 +69,8 @@ pub fn table(rows: impl IntoIterator<Item = Vec<String>>, right: &[usize]) -> St
     text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
-/// Returns a text without control characters, which could control the terminal: a line of a stranger stays one line.
+/// Returns a text in which `?` replaces control characters: text from other files cannot control the terminal
+/// or add lines.
 pub fn plain(text: &str) -> String {
     text.replace(char::is_control, "?")
 }
@@ -78,7 +80,7 @@ pub fn print_error(error: Error) {
     say(&format!("{:?}", miette::Report::new(error)));
 }
 
-/// Prints a line to stderr; a log on a full disk is no reason to panic.
+/// Prints a line to stderr. A failure, such as a full disk, is ignored, so that a log cannot end the program.
 pub fn say(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }

@@ -1,8 +1,8 @@
 //! Protocol between the engine and a worker.
 //!
-//! The engine starts `<command> <request.json>` in an empty folder. The worker reads the request,
-//! writes each output to the path given there, and may write events to the file named by the
-//! environment variable `CALLSHEET_EVENTS`, one JSON object a line:
+//! The engine starts `<command> <request.json>` in an empty folder. The worker reads the request and writes
+//! each output to the path in the request. It may also append events, one JSON object per line, to the file
+//! whose path is in the environment variable `CALLSHEET_EVENTS`:
 //!
 //! ```json
 //! {"progress": {"done": 30, "total": 96, "unit": "frames"}}
@@ -12,10 +12,10 @@
 //! {"error": {"message": "no frame in a.mp4", "help": "is it a video?"}}
 //! ```
 //!
-//! A metric called `loss/..` is of a training, one called `held_out/..` the quality of it on data that it does not train on:
-//! reports say how long that took.
+//! Names of metrics can have a meaning for reports. `loss/..` is a training loss; `held_out/..` is the
+//! quality on data that is not used for training. Reports compute training times from both.
 //!
-//! Exit code 0 and the declared outputs mean success, with or without events.
+//! A stage succeeds if it exits with code 0 and has written its declared outputs. Events are optional.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,124 +23,125 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Environment variable that names the file to write events to.
+/// Environment variable with the path of the file for events.
 pub const EVENTS_VARIABLE: &str = "CALLSHEET_EVENTS";
 
-/// Environment variable of a project's command: path of the engine's program.
+/// Environment variable of a project's command: path of the engine (the program `callsheet`).
 pub const ENGINE_VARIABLE: &str = "CALLSHEET";
 
 /// Environment variable of a project's command: absolute path of the project's data folder.
 pub const DATA_VARIABLE: &str = "CALLSHEET_DATA";
 
-/// Environment variable that names the run.
+/// Environment variable with the id of the run.
 pub const RUN_VARIABLE: &str = "CALLSHEET_RUN";
 
-/// Version of the request and of the events.
+/// Version of the formats of the request and of the events.
 pub const PROTOCOL: u32 = 1;
 
-/// Requests without a version are of the first one.
+/// Version of a request that does not contain one.
 fn first_protocol() -> u32 {
     1
 }
 
-/// An input as the worker sees it.
+/// An input, as described in the request.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct RequestInput {
-    /// Absolute paths: one for an artifact; for a source sorted; for an input that takes many
-    /// instances of a stage in the order of their values.
+    /// Absolute paths. An artifact has one path. Paths of a source are sorted. Paths of several stage
+    /// instances are in the order of their values.
     pub paths: Vec<PathBuf>,
-    /// For a source: the same paths relative to the source's own folder; row keys start with them.
-    /// For many instances: the values of each as its name has them, `v4-0`.
+    /// For a source: its paths relative to the source's folder, with which row keys begin. For several
+    /// instances: the values of each, as written in its name, e.g. `v4-0`.
     pub names: Vec<String>,
-    /// For many instances: the values of each by name, `{"objective": "v4", "seed": 0}`.
+    /// For several instances: the values of each by name, e.g. `{"objective": "v4", "seed": 0}`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<BTreeMap<String, Value>>,
 }
 
-/// `request.json`.
+/// Content of `request.json`.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct WorkRequest {
-    /// Version of this protocol, [`PROTOCOL`]. A worker refuses a request of a higher version.
+    /// Version of this protocol, [`PROTOCOL`]. A worker rejects a request with a higher version.
     #[serde(default = "first_protocol")]
     pub protocol: u32,
-    /// Name of the stage's folder.
+    /// Name of the stage: the name of its folder in `stages/`.
     pub stage: String,
-    /// Inputs by declared name; unwired optional ones are absent.
+    /// Inputs by declared name. Optional inputs that are not wired are absent.
     pub inputs: BTreeMap<String, RequestInput>,
-    /// Every declared parameter.
+    /// Values of all declared parameters by name.
     pub params: BTreeMap<String, Value>,
-    /// Absolute path to write each output to.
+    /// Absolute path at which to write each output, by name.
     pub outputs: BTreeMap<String, PathBuf>,
-    /// Folder that survives a kill and is the same for every budget: for checkpoints. It is there if
-    /// the stage has a budget parameter or its command says `{scratch}`.
+    /// Folder for checkpoints. Its content survives a killed worker, and values of budget parameters do not
+    /// change its path. It exists if the stage has a budget parameter or its command contains `{scratch}`.
     pub scratch: PathBuf,
-    /// CPUs the worker may use.
+    /// Number of CPUs that the worker may use.
     pub cpus: usize,
-    /// Labels of stand-ins for raw data that the outputs are based on, e.g. `synthetic stand-in`.
+    /// Labels of stand-ins for raw data on which the outputs are based, e.g. `synthetic stand-in`.
     pub labels: Vec<String>,
-    /// Name-value pairs for the footer of every table.
+    /// Name-value pairs to write into the footer of every table.
     pub footer: BTreeMap<String, String>,
 }
 
-/// Importance of a remark.
+/// Importance of a log message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase", from = "String")]
 pub enum Level {
-    /// Kept in the log of the run.
+    /// Written to the log of the run.
     Info,
-    /// Shown to the user while the run goes on.
+    /// Also shown to the user during the run.
     Warning,
 }
 
-/// Levels that are not known are remarks.
+/// An unknown level is read as [`Level::Info`].
 impl From<String> for Level {
     fn from(level: String) -> Self {
         if level == "warning" { Self::Warning } else { Self::Info }
     }
 }
 
-/// One line from a worker.
+/// Event of a worker: one line in the file of events.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkerEvent {
-    /// Progress.
+    /// Progress of the stage.
     Progress {
-        /// Units done.
+        /// Number of units that are done.
         done: u64,
-        /// Units in all.
+        /// Total number of units.
         total: u64,
-        /// Unit that is counted, e.g. `frames`.
+        /// Name of the unit, e.g. `frames`.
         unit: String,
     },
     /// A measured value.
     Metric {
-        /// `group/name`.
+        /// Name, as `group/name`.
         name: String,
-        /// Step it was measured at.
+        /// Step at which the value was measured.
         step: u64,
-        /// The value.
+        /// Measured value.
         value: f64,
     },
-    /// A picture to look at while the stage runs; the engine takes a copy, soon: the file stays as it is
-    /// until the next picture of that name, or the end.
+    /// A picture to view while the stage runs. The engine copies it shortly afterwards. Until then the file
+    /// must not change: keep it until the next picture with its name, or the end.
     Image {
-        /// `group/name`.
+        /// Name, as `group/name`.
         name: String,
-        /// Step it was made at.
+        /// Step at which the picture was drawn.
         step: u64,
-        /// A PNG file, absolute or relative to the worker's folder; in what a run keeps, relative to the run's.
+        /// Path of a PNG file: absolute, or relative to the worker's folder. In the stored events of a run,
+        /// the path is relative to the folder of the run.
         path: PathBuf,
     },
-    /// A remark for the user.
+    /// A message for the user.
     Log {
-        /// Its importance.
+        /// Importance of the message.
         level: Level,
-        /// The remark.
+        /// The message.
         message: String,
     },
-    /// Error, after which the worker exits with a failure.
+    /// An error. The worker exits with a failure after it.
     Error {
-        /// The problem, with the file named and the value quoted.
+        /// The problem, with the name of the file and the value in backticks.
         message: String,
         /// The remedy.
         #[serde(default)]

@@ -1,8 +1,8 @@
 //! Protocol between a report and the commands of a project that add sections to it.
 //!
-//! The engine starts `PROGRAM NAME --json -` for every command that callsheet.toml declares with `report = true`, with a
-//! [`Run`] as JSON on its stdin. The command prints its [`Sections`] as JSON. `callsheet report RUN --json` prints the same
-//! [`Run`] for people.
+//! The engine starts `PROGRAM NAME --json -` for every command that callsheet.toml declares with `report =
+//! true`, and writes a [`Run`] as JSON to its stdin. The command prints its [`Sections`] as JSON. `callsheet
+//! report RUN --json` prints the [`Run`], for example to test a command.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Version of these formats.
+/// Version of [`Run`] and [`Sections`].
 pub const VERSION: u32 = 1;
 
 /// Description of a run.
@@ -18,7 +18,7 @@ pub const VERSION: u32 = 1;
 pub struct Run {
     /// Version of the format.
     pub version: u32,
-    /// Its id; empty of a run that only found results.
+    /// Id of the run; empty if the run found all results in the cache.
     pub id: String,
     /// Name of the pipeline.
     pub pipeline: String,
@@ -26,60 +26,61 @@ pub struct Run {
     pub dataset: String,
     /// Name of the profile; empty if there is none.
     pub profile: String,
-    /// Table `[metadata]` of the pipeline's file.
+    /// Table `[metadata]` of the pipeline file.
     pub metadata: Map<String, Value>,
-    /// Its stages, each after those that it reads from.
+    /// Stage instances, each after those from which it reads.
     pub stages: Vec<Stage>,
 }
 
-/// A stage of a run.
+/// A stage instance in a run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Stage {
-    /// Its instance: `train`, or `train@v4-0`.
+    /// Name of the instance: `train`, or `train@v4-0`.
     pub name: String,
-    /// Its values, if it is fanned out.
+    /// Values from `foreach`, by name; empty without `foreach`.
     pub values: BTreeMap<String, Value>,
-    /// `cached`, `ran`, `running`, `failed`, `stopped`, `blocked` or `not done`.
+    /// State: `cached`, `ran`, `running`, `failed`, `stopped`, `blocked` or `not done`.
     pub state: String,
-    /// Names of the stages that it reads from.
+    /// Names of the stage instances from which it reads.
     pub reads: Vec<String>,
-    /// Origin of its result; absent if the store has no record.
+    /// Origin of its result; absent if the store has no record of it.
     pub made: Option<Made>,
 }
 
 /// Origin of a result.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Made {
-    /// Id of the run.
+    /// Id of the run that computed the result.
     pub run: String,
-    /// Name of the stage in that run.
+    /// Name of the stage instance in that run.
     pub stage: String,
-    /// Absolute path of the events of that run: JSON objects, one a line.
+    /// Absolute path of the events of that run: one JSON object per line.
     pub events: PathBuf,
-    /// Smallest step of any metric that this run, or one that it went on from, reported of the stage.
+    /// Smallest step of any metric that this stage instance reported, in that run or in a run from which it
+    /// resumed.
     pub first_step: Option<u64>,
-    /// Host, CPUs and execution parameters.
+    /// Host, CPUs and execution parameters, by name.
     pub conditions: BTreeMap<String, String>,
 }
 
-/// Answer of a command.
+/// Output of a command that adds sections.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Sections {
     /// Version of the format.
     pub version: u32,
-    /// In the order in which they are shown.
+    /// Sections in the order in which they are shown.
     pub sections: Vec<Section>,
 }
 
 /// Part of a report under a heading of its own.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Section {
-    /// The heading.
+    /// Heading of the section.
     pub title: String,
-    /// Remarks on how to read the tables.
+    /// Notes on how to read the tables.
     #[serde(default)]
     pub notes: Vec<String>,
-    /// The tables.
+    /// Tables of the section.
     #[serde(default)]
     pub tables: Vec<Table>,
 }
@@ -87,18 +88,18 @@ pub struct Section {
 /// Table of a section.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Table {
-    /// From left to right.
+    /// Columns from left to right.
     pub columns: Vec<Column>,
-    /// As many cells as there are columns.
+    /// Rows, each with one cell per column.
     pub rows: Vec<Vec<Cell>>,
 }
 
 /// Column of a table.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Column {
-    /// Its heading.
+    /// Heading of the column.
     pub name: String,
-    /// True if it holds text, whose lines may be broken.
+    /// True if the column contains text, whose lines may be wrapped.
     #[serde(default)]
     pub text: bool,
 }
@@ -106,7 +107,7 @@ pub struct Column {
 /// Cell of a table.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Cell {
-    /// Text of the cell; a dash is shown if it is empty.
+    /// Text of the cell. A dash is shown if it is empty.
     pub value: String,
     /// Text in smaller print after the value, such as an interval.
     #[serde(default, skip_serializing_if = "String::is_empty")]

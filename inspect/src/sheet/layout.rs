@@ -1,4 +1,4 @@
-//! Places of the pictures, derived from the columns of a table.
+//! Places of pictures on a sheet, derived from the columns of a table.
 
 use std::collections::BTreeMap;
 
@@ -10,53 +10,54 @@ use crate::frame::{collect, row_number, short};
 
 /// Options of the user.
 pub(super) struct Options {
-    /// Rows of pictures at most.
+    /// Largest number of rows of pictures.
     pub rows: usize,
-    /// Pictures side by side.
+    /// Number of pictures side by side.
     pub columns: usize,
-    /// Of triplets: the hardest.
+    /// True if the hardest triplets are selected.
     pub hardest: bool,
-    /// Of pairs: the closest.
+    /// True if the closest pairs are selected.
     pub nearest: bool,
 }
 
-/// A picture's place.
+/// Place of a picture.
 pub(super) struct Place {
     /// Id of the image or frame.
     pub id: String,
-    /// Text under it.
+    /// Text under the picture.
     pub caption: String,
 }
 
-/// A row of places; none is a gap.
+/// Row of places.
 pub(super) struct LaidRow {
-    /// Text above it.
+    /// Text above the row.
     pub label: String,
-    /// From left to right.
+    /// Places from left to right; `None` is a gap.
     pub places: Vec<Option<Place>>,
 }
 
-/// A sheet without its pictures.
+/// Sheet without its pictures.
 pub(super) struct Layout {
-    /// Title.
+    /// Title of the sheet.
     pub title: String,
-    /// The column by which pictures are found: `image_id` or `frame_id`.
+    /// Column by which pictures are found: `image_id` or `frame_id`.
     pub key: &'static str,
-    /// From top to bottom.
+    /// Rows from top to bottom.
     pub rows: Vec<LaidRow>,
 }
 
 impl Layout {
-    /// Every picture.
+    /// Places of all pictures.
     pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
         self.rows.iter().flat_map(|row| &row.places).flatten()
     }
 }
 
-/// Lays out what a table of these columns says; `draw` draws rows of it by chance, or the first ones.
+/// Lays out the pictures of a table; the columns determine the layout. `draw` selects random rows, or the
+/// first rows.
 ///
 /// # Errors
-/// When no column names an image, or the table cannot be read.
+/// Returns an error if no column names an image, or the table cannot be read.
 pub(super) fn lay_out(
     frame: &LazyFrame,
     schema: &Schema,
@@ -81,7 +82,7 @@ pub(super) fn lay_out(
         let known: Vec<&str> = schema.iter_names().map(|name| name.as_str()).collect();
         return Err(miette!(
             code = code::UNSUPPORTED,
-            help = format!("it needs `image_id` or `frame_id`; it has {}", known.join(", ")),
+            help = format!("use a table with `image_id` or `frame_id`; this one has {}", known.join(", ")),
             "no column of the table names an image"
         ));
     };
@@ -131,7 +132,7 @@ fn triplets(
     if options.hardest && !with_distances {
         return Err(miette!(
             code = code::UNSUPPORTED,
-            help = "they are told by positive_distance and negative_distance",
+            help = "use --hardest only for tables with the columns positive_distance and negative_distance",
             "the table has no distances"
         ));
     }
@@ -170,7 +171,7 @@ fn triplets(
         let label = [&anchors, &positives, &negatives].map(|ids| short_id(&ids[row])).join(" | ");
         LaidRow { label, places }
     };
-    let title = if options.hardest { "the hardest triplets" } else { "triplets drawn by chance" };
+    let title = if options.hardest { "the hardest triplets" } else { "random triplets" };
     Ok(Layout { title: title.into(), key: "image_id", rows: (0..rows.height()).map(row).collect() })
 }
 
@@ -179,7 +180,7 @@ fn pairs(frame: &LazyFrame, draw: impl Fn(usize) -> Result<LazyFrame>, options: 
     let count = options.rows.saturating_mul(side);
     let rows = match options.nearest {
         true => {
-            // Of a pair that is there both ways, one is enough.
+            // A table may contain a pair in both orders; one of them suffices.
             let (id, other) = (col("image_id"), col("neighbour_id"));
             let swapped = other.clone().lt(id.clone());
             let smaller = when(swapped.clone()).then(other.clone()).otherwise(id.clone());
@@ -208,7 +209,7 @@ fn pairs(frame: &LazyFrame, draw: impl Fn(usize) -> Result<LazyFrame>, options: 
         label: String::new(),
         places: rows.iter().flat_map(|row| pair(*row)).collect(),
     };
-    let title = if options.nearest { "the closest pairs" } else { "pairs drawn by chance" };
+    let title = if options.nearest { "the closest pairs" } else { "random pairs" };
     Ok(Layout { title: title.into(), key: "image_id", rows: all.chunks(side).map(row).collect() })
 }
 
@@ -249,7 +250,7 @@ fn findings(frame: &LazyFrame, options: &Options) -> Result<Layout> {
     Ok(Layout { title, key: "frame_id", rows: laid })
 }
 
-/// Pictures side by side, with what else the table says of them.
+/// Lays out pictures in a grid, each with the value of the first other column of numbers.
 fn grid(frame: &LazyFrame, schema: &Schema, key: &'static str, options: &Options) -> Result<Layout> {
     let said = schema.iter().filter(|(name, kind)| {
         name.as_str() != key
@@ -271,11 +272,11 @@ fn grid(frame: &LazyFrame, schema: &Schema, key: &'static str, options: &Options
         label: String::new(),
         places: rows.iter().map(|row| place(*row)).collect(),
     };
-    let title = format!("{} of its rows", rows.height());
+    let title = format!("{} rows", rows.height());
     Ok(Layout { title, key, rows: all.chunks(options.columns).map(row).collect() })
 }
 
-/// An id without the name of its video, to fit under a picture.
+/// Id without the name of its video, so that it fits under a picture.
 fn short_id(id: &str) -> &str {
     id.rfind('#').map_or(id, |at| &id[at..])
 }

@@ -1,4 +1,4 @@
-//! `callsheet sheet`: rows of images, by what a table says of them.
+//! `callsheet sheet`: contact sheets of the images in a table.
 
 mod layout;
 mod pictures;
@@ -10,7 +10,7 @@ use clap::Args;
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
 use polars::prelude::LazyFrame;
 
-use crate::artifacts::Which;
+use crate::artifacts::TargetArgs;
 use crate::code;
 use crate::exit::SUCCESS;
 use crate::frame::row_number;
@@ -20,57 +20,57 @@ use crate::sql::{Question, ask};
 use crate::table::open;
 use layout::{Layout, Options, Place};
 
-/// Draw contact sheets of the images that a table speaks of
+/// Draw contact sheets of the images in a table
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  callsheet sheet style_clusters.clusters       of each cluster the images nearest to its centre, and farthest
+  callsheet sheet style_clusters.clusters       images nearest to and farthest from each centre
   callsheet sheet sample_triplets.triplets      anchor, positive and negative, with their distances
-  callsheet sheet triplets --hardest            those whose negative is hardly farther than the positive
+  callsheet sheet triplets --hardest            triplets whose negative is hardly farther than the positive
   callsheet sheet neighbours --where \"side = 'near'\" --nearest    near-duplicates: the closest pairs
   callsheet sheet findings                      blurred, black, clipped, frozen and outlying frames
   callsheet sheet findings --where \"finding = 'outlying'\" --rows 4
-  callsheet sheet frames --output frames.png    frames, drawn by chance
+  callsheet sheet frames --output frames.png    random frames
   callsheet sheet --sql 'select image_id, psnr from evaluate_finetuned order by 2 limit 24'
 
-A table is an artifact or a file, as for `callsheet inspect`. What is drawn follows from its columns:
-`image_id` or `frame_id` name what is shown, other columns stand under it.")]
+A table is an artifact or a file, as for `callsheet inspect`. Its columns determine the sheet: `image_id` or
+`frame_id` identify the pictures, and other columns are their captions.")]
 pub(crate) struct SheetCommand {
-    /// The table
+    /// Table with the ids of images or frames
     #[arg(value_name = "TABLE", required_unless_present = "sql")]
     table: Option<String>,
-    /// Only rows of which this is true: an SQL expression
+    /// Use only rows for which this SQL expression is true
     #[arg(long = "where", value_name = "EXPRESSION", conflicts_with = "sql")]
     filter: Option<String>,
-    /// Draw what a query answers, in its order
+    /// Draw the result of an SQL query, in its order
     #[arg(long, value_name = "QUERY", conflicts_with = "table")]
     sql: Option<String>,
-    /// Rows of pictures at most
+    /// Largest number of rows of pictures
     #[arg(long, value_name = "ROWS", default_value_t = 12)]
     rows: usize,
-    /// Pictures side by side [default: 8, of frames 4]
+    /// Number of pictures side by side [default: 8, or 4 for frames]
     #[arg(long, value_name = "PICTURES")]
     columns: Option<usize>,
-    /// Of triplets: those with the smallest difference of distances, which are hardest to tell apart
+    /// Draw the triplets with the smallest difference of distances, which are the hardest to distinguish
     #[arg(long)]
     hardest: bool,
-    /// Of pairs: the closest ones
+    /// Draw the closest pairs
     #[arg(long)]
     nearest: bool,
-    /// Of the rows that are drawn by chance
+    /// Seed of the random selection of rows
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Where the pictures are: a table with the ids and a column of images [default: the one that has them]
+    /// Table with the ids and a column of images [default: TABLE, or the first artifact that has both]
     #[arg(long, value_name = "TABLE")]
     pictures: Option<String>,
-    /// The column of images [default: b, image, or the only one]
+    /// Column of images [default: b, image, or the first one]
     #[arg(long, value_name = "COLUMN")]
     picture: Option<String>,
-    /// The file to write [default: the table's name, with .png]
+    /// File to write [default: name of the table with .png]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
-    which: Which,
+    which: TargetArgs,
 }
 
 impl SheetCommand {
@@ -86,7 +86,7 @@ impl SheetCommand {
                 let rows = chosen(&table, self.filter.as_deref(), &[])?;
                 (table.name, table.rests_on, rows.frame, false)
             }
-            (None, None) => return Err(miette!(code = code::MISSING_ARGUMENT, "no table is named")),
+            (None, None) => return Err(miette!(code = code::MISSING_ARGUMENT, "no table or query is named")),
         };
         let schema = frame.collect_schema().into_diagnostic()?.as_ref().clone();
         let columns = self.columns.unwrap_or(if schema.contains("image_id") { 8 } else { 4 });
@@ -106,8 +106,8 @@ impl SheetCommand {
         if layout.places().next().is_none() {
             return Err(miette!(
                 code = code::UNSUPPORTED,
-                help = "is --where too strict?",
-                "no row of `{name}` is to be drawn"
+                help = "check the filter (--where) or the query",
+                "`{name}` has no rows to draw"
             ));
         }
         let source = pictures::Source {
@@ -125,7 +125,7 @@ impl SheetCommand {
         let path = self.output.clone().unwrap_or_else(|| default_path(&name));
         drawn.save(&path).into_diagnostic().wrap_err_with(|| format!("cannot write {}", path.display()))?;
         let (width, height) = drawn.dimensions();
-        say(&format!("{} of {} pictures, {width} x {height}", path.display(), ids.len()));
+        say(&format!("wrote {} with {} pictures, {width} x {height} pixels", path.display(), ids.len()));
         Ok(SUCCESS)
     }
 }

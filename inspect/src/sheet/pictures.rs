@@ -1,4 +1,4 @@
-//! The pictures of images and frames, by their ids.
+//! Pictures of images and frames, by their ids.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -7,7 +7,7 @@ use miette::{IntoDiagnostic, Result, miette};
 use polars::prelude::*;
 use rayon::prelude::*;
 
-use crate::artifacts::{Artifacts, Which};
+use crate::artifacts::{Artifacts, TargetArgs};
 use crate::code;
 use crate::frame::collect;
 use crate::table::{Table, is_image, open};
@@ -15,26 +15,26 @@ use crate::table::{Table, is_image, open};
 /// Pictures by id.
 pub(super) type Pictures = HashMap<String, RgbImage>;
 
-/// Columns of images that are taken before others: the styled image of a pair, a frame.
+/// Columns of images that are preferred to others: the style image of a pair, and a frame.
 const PREFERRED: [&str; 2] = ["b", "image"];
 
-/// Places where pictures are looked for.
+/// Source of pictures.
 pub(super) struct Source<'a> {
-    /// The table, if the user names one.
+    /// Table of pictures, if the user names one.
     pub table: Option<&'a str>,
-    /// Its column, if the user names one.
+    /// Column of pictures, if the user names one.
     pub column: Option<&'a str>,
-    /// The column by which they are found.
+    /// Column by which pictures are found.
     pub key: &'static str,
-    /// Artifacts of the pipeline.
-    pub which: &'a Which,
+    /// Pipeline whose artifacts may contain the pictures.
+    pub which: &'a TargetArgs,
 }
 
 impl Source<'_> {
-    /// Reads the pictures of these ids, from the table that is drawn or the one that has them.
+    /// Reads the pictures with these ids, from the table that is drawn or from another that has them.
     ///
     /// # Errors
-    /// When no table has them, or a picture is damaged.
+    /// Returns an error if no table has the pictures, or a picture is damaged.
     pub(super) fn load(
         &self,
         drawn: &str,
@@ -76,7 +76,7 @@ impl Source<'_> {
                 let key = self.key;
                 miette!(
                     code = code::UNKNOWN_NAME,
-                    "`{name}` has no column `{key}`, or no column of images as is asked for"
+                    "`{name}` has no column `{key}`, or not the requested column of images"
                 )
             })?;
             return Ok((table, column));
@@ -98,8 +98,8 @@ impl Source<'_> {
         }
         Err(miette!(
             code = code::UNKNOWN_NAME,
-            help = "name one with --pictures",
-            "no table has the pictures: a column `{}` beside one of images",
+            help = "name a table with --pictures",
+            "no table has the pictures, i.e. a column `{}` and a column of images",
             self.key
         ))
     }

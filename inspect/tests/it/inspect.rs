@@ -1,4 +1,4 @@
-//! `callsheet inspect` through the real binaries: what tables hold, what queries answer, what is refused.
+//! Tests of `callsheet inspect` with the real binaries: statistics, queries, errors.
 
 use std::fs;
 
@@ -37,7 +37,7 @@ fn json(text: &str) -> Value {
 }
 
 #[test]
-fn a_table_is_shown_with_its_columns_what_they_hold_and_where_it_came_from() {
+fn a_table_is_shown_with_its_columns_statistics_and_origin() {
     let project = project();
     assert_output!(project.shown(&["inspect", "make_clusters.clusters"]));
     let found = json(&project.shown(&["inspect", "clusters", "--format", "json"]));
@@ -51,7 +51,7 @@ fn a_table_is_shown_with_its_columns_what_they_hold_and_where_it_came_from() {
 }
 
 #[test]
-fn a_file_that_was_copied_elsewhere_tells_where_it_came_from() {
+fn a_copied_file_still_names_its_origin() {
     let project = project();
     let elsewhere = tempfile::tempdir().expect("a folder");
     let shown = json(&project.shown(&["show", "make_clusters", "--json"]));
@@ -142,7 +142,7 @@ fn a_query_joins_artifacts_and_files_by_name_in_any_format() {
 }
 
 #[test]
-fn names_and_queries_that_are_wrong_are_refused_with_what_there_is() {
+fn wrong_names_and_queries_are_refused_with_the_available_names() {
     let project = project();
     let unknown_join = "select a.cluster from self a join self b on a.distance > b.distance";
     let told = [
@@ -166,7 +166,7 @@ fn names_and_queries_that_are_wrong_are_refused_with_what_there_is() {
 }
 
 #[test]
-fn files_that_are_damaged_empty_or_foreign_are_told_apart() {
+fn damaged_empty_and_foreign_files_get_different_errors() {
     let project = Project::new(&[(CLUSTERS.0, CLUSTERS.1, &clusters(40)), ("none", FRAMES.1, "")]);
     // An empty file of rows is a table without rows.
     let ran = project.callsheet(&["run", "make_clusters"]);
@@ -203,7 +203,7 @@ fn files_that_are_damaged_empty_or_foreign_are_told_apart() {
         &no_rows,
     ]);
     assert_output!(project.shown(&["inspect", &no_rows]));
-    // Files of one folder that do not fit together.
+    // The files of this folder have different columns.
     fs::copy(&path, project.path("folder/a.parquet")).expect("copied");
     let other = project.path("folder/b.parquet").display().to_string();
     project.shown(&[
@@ -284,7 +284,7 @@ fn any_number_of_rows_can_be_asked_for() {
 }
 
 #[test]
-fn tables_are_called_apart_and_a_word_that_is_called_as_an_artifact_is_no_table() {
+fn tables_of_a_query_need_unique_names_and_aliases_are_not_tables() {
     let project = Project::new(&[(CLUSTERS.0, CLUSTERS.1, &clusters(4)), (FRAMES.0, FRAMES.1, &frames(4))]);
     assert_eq!(project.callsheet(&["run", "make_clusters"]).code, Some(0));
     let renamed = "select image_id as frames from clusters order by 1 limit 1";
@@ -304,12 +304,12 @@ fn tables_are_called_apart_and_a_word_that_is_called_as_an_artifact_is_no_table(
     let named = project.shown(&["inspect", "t=dt=2024/t.parquet", query[0], query[1], query[2], query[3]]);
     assert_eq!(named, one);
     fs::create_dir(project.path("clusters")).expect("created");
-    // The artifact, not the folder.
+    // The name means the artifact, not the folder.
     assert_output!(project.shown(&["inspect", "clusters"]));
 }
 
 #[test]
-fn a_column_that_lost_its_values_has_moved_too_far() {
+fn a_column_that_lost_its_values_exceeds_the_maximum_drift() {
     let rows = |x: &str| (0..50).map(|n| format!("{{\"id\":\"{n}\",\"x\":{x}}}\n")).collect::<String>();
     let columns = "id = \"string\", x = \"float64\"";
     let project = Project::new(&[("a", columns, &rows("5.0")), ("b", columns, &rows("null"))]);

@@ -1,4 +1,4 @@
-//! Tests of `callsheet-inspect` through the real programs, one module for each subject.
+//! Tests of `callsheet-inspect` with the real binaries, one module per command.
 
 mod inspect;
 mod project;

@@ -1,4 +1,4 @@
-//! A project whose tables are what a test says, and the real binaries run in it.
+//! Project with the tables that a test declares; the real binaries run in it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,23 +6,23 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-/// A project of stages that each make one table of JSON lines.
+/// Project whose stages each turn a file of JSON lines into a table.
 pub(crate) struct Project(TempDir);
 
 /// Output of a program and its exit code.
-pub(crate) struct Said {
+pub(crate) struct ProgramOutput {
     pub out: String,
     pub err: String,
     pub code: Option<i32>,
 }
 
-/// The programs lie side by side in the build folder.
+/// Path of `callsheet`, which is next to `callsheet-inspect` in the build folder.
 fn engine() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_callsheet-inspect")).with_file_name("callsheet")
 }
 
 impl Project {
-    /// A project with these tables: name, columns as stage.toml declares them, and rows.
+    /// Creates a project with these tables: name, columns as in stage.toml, and rows.
     pub(crate) fn new(tables: &[(&str, &str, &str)]) -> Self {
         let project = Self(tempfile::tempdir().expect("a folder"));
         let inspect = env!("CARGO_BIN_EXE_callsheet-inspect");
@@ -53,7 +53,7 @@ impl Project {
         project
     }
 
-    /// The rows of a table, one JSON object a line.
+    /// Writes the rows of a table, one JSON object per line.
     pub(crate) fn rows(&self, name: &str, rows: &str) {
         self.write(&format!("data/raw/{name}.ndjson"), rows);
     }
@@ -68,7 +68,7 @@ impl Project {
         fs::write(path, text).expect("written");
     }
 
-    pub(crate) fn callsheet(&self, arguments: &[&str]) -> Said {
+    pub(crate) fn callsheet(&self, arguments: &[&str]) -> ProgramOutput {
         callsheet_in(self.0.path(), arguments)
     }
 
@@ -78,14 +78,14 @@ impl Project {
         assert_eq!(said.code, Some(0), "{}", said.err);
     }
 
-    /// Output of a command, which must succeed.
+    /// Returns the stdout of a command, which must succeed.
     pub(crate) fn shown(&self, arguments: &[&str]) -> String {
         let said = self.callsheet(arguments);
         assert_eq!(said.code, Some(0), "{arguments:?}: {}", said.err);
         said.out
     }
 
-    /// Errors of a command, which must be refused.
+    /// Returns the stderr of a command, which must fail with exit code 2.
     pub(crate) fn refused(&self, arguments: &[&str]) -> String {
         let said = self.callsheet(arguments);
         assert_eq!(said.code, Some(2), "{arguments:?}: {}{}", said.out, said.err);
@@ -94,15 +94,15 @@ impl Project {
 }
 
 /// Runs callsheet in a folder.
-pub(crate) fn callsheet_in(folder: &Path, arguments: &[&str]) -> Said {
+pub(crate) fn callsheet_in(folder: &Path, arguments: &[&str]) -> ProgramOutput {
     callsheet_to(Stdio::piped(), folder, arguments)
 }
 
-/// The same, what it prints to somewhere else.
-pub(crate) fn callsheet_to(out: impl Into<Stdio>, folder: &Path, arguments: &[&str]) -> Said {
+/// Runs callsheet in a folder, with `out` as its stdout.
+pub(crate) fn callsheet_to(out: impl Into<Stdio>, folder: &Path, arguments: &[&str]) -> ProgramOutput {
     let mut command = Command::new(engine());
     command.args(arguments).current_dir(folder).stdout(out);
     let Output { status, stdout, stderr } = command.output().expect("callsheet starts");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Said { out: text(&stdout), err: text(&stderr), code: status.code() }
+    ProgramOutput { out: text(&stdout), err: text(&stderr), code: status.code() }
 }

@@ -1,4 +1,4 @@
-//! `callsheet sheet` and `callsheet curate --sql` through the real binaries.
+//! Tests of `callsheet sheet` and `callsheet curate --sql` with the real binaries.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,7 +12,7 @@ const PAIRS: (&str, &str) = ("pairs", "image_id = \"string\", b = \"image\"");
 const CLUSTERS: (&str, &str) =
     ("clusters", "image_id = \"string\", cluster = \"int32\", distance = \"float64\"");
 
-/// Pictures of one colour each, as JSON has them.
+/// Table of pictures as JSON lines; each picture has a single colour.
 fn pairs(count: usize) -> String {
     (0..count).fold(String::new(), |mut rows, n| {
         let picture = RgbImage::from_pixel(64, 64, Rgb([n as u8 * 10, 0, 200]));
@@ -49,14 +49,14 @@ fn project() -> Project {
     project
 }
 
-/// The red of every picture on a sheet, in the order of rows, each as often as it is there.
+/// Red value of every picture on a sheet, row by row. A picture that occurs twice is listed twice.
 fn reds(project: &Project, file: &str) -> Vec<u8> {
     let sheet = image::open(project.path(file)).expect("a picture").into_rgb8();
     let mut reds = Vec::new();
     let blue = |x: u32, y: u32| sheet.get_pixel(x, y).0[1] == 0 && sheet.get_pixel(x, y).0[2] == 200;
     for y in 1..sheet.height() {
         for x in 1..sheet.width() {
-            // The upper left corner of a picture.
+            // This is the upper left corner of a picture.
             if blue(x, y) && !blue(x - 1, y) && !blue(x, y - 1) {
                 reds.push(sheet.get_pixel(x, y).0[0] / 10);
             }
@@ -87,7 +87,7 @@ fn triplets_are_rows_of_anchor_positive_and_negative() {
 }
 
 #[test]
-fn what_a_query_answers_is_drawn_in_its_order() {
+fn images_are_drawn_in_the_order_of_the_query() {
     let project = project();
     let query = "select image_id, distance from clusters where cluster = 1 order by distance desc limit 3";
     assert_eq!(draw(&project, &["--sql", query]), [19, 17, 15]);
@@ -97,7 +97,7 @@ fn what_a_query_answers_is_drawn_in_its_order() {
     assert_eq!(
         draw(&project, &["clusters", "--where", "distance < 4"]),
         [0, 2, 1, 3],
-        "a cluster of two has no far ones"
+        "a cluster of two images has no far ones"
     );
 }
 
@@ -127,14 +127,14 @@ fn a_sheet_that_cannot_be_drawn_is_refused_and_none_is_written() {
     assert_output!(told.concat());
     assert!(!project.path("no.png").exists());
     let rows = fs::read_to_string(project.path("data/raw/pairs.ndjson")).expect("readable");
-    // Only the first picture: which of several is named is chance.
+    // Only the first picture is damaged: with several damaged pictures, the one in the error would be random.
     project.rows("pairs", &rows.replacen("49444154", "00000000", 1));
     project.run();
     assert_output!(project.refused(&["sheet", "clusters", "--output", "no.png"]));
 }
 
 #[test]
-fn frames_that_a_query_selects_are_excluded_and_one_that_selects_none_or_others_is_refused() {
+fn frames_that_a_query_selects_are_excluded_and_wrong_queries_are_refused() {
     let project = Project::new(&[("frames", "frame_id = \"string\", dark = \"bool\"", "")]);
     let rows = |n: usize| format!("{{\"frame_id\":\"v#{n:06}\",\"dark\":{}}}\n", n.is_multiple_of(3));
     project.rows("frames", &(0..9).map(rows).collect::<String>());
@@ -167,7 +167,7 @@ fn frames_that_a_query_selects_are_excluded_and_one_that_selects_none_or_others_
         assert_eq!(said.code, Some(2), "{query}");
         said.err
     };
-    // The day of the first verdict follows.
+    // The message continues with the day of the first verdict.
     let twice = refused("select frame_id from frames where dark");
     assert_output!(twice.split(" on ").next().expect("a message"));
     let told = [

@@ -1,16 +1,16 @@
-//! Checks of outputs against the rest of the declaration.
+//! Validation of the checks of outputs against the rest of the declaration.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use callsheet_worker::error::{Fault, Result, SourceText, suggest};
+use callsheet_worker::error::{DeclarationError, Result, SourceText, suggest};
 
 use crate::declare::artifact::{ArtifactKind, OutputDecl};
 use crate::declare::checks::ChecksDecl;
 use crate::declare::origin::is_name;
 use crate::declare::stage_file::StageFile;
 
-/// Checks the checks of every output against the rest of the declaration.
+/// Validates the checks of every output against the rest of the declaration.
 pub(super) fn check(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
     for (name, output) in &file.outputs {
         check_output(file, name.get_ref(), name.span(), output, source)?;
@@ -30,7 +30,7 @@ fn check_output(
 ) -> Result<()> {
     let checks = &output.checks;
     let of_table = (*checks != ChecksDecl::default() && output.kind != ArtifactKind::Table).then(|| {
-        let help = "only the rows and columns of a table can be checked".to_owned();
+        let help = "remove the checks: only tables can be checked".to_owned();
         (format!("output `{name}` has checks but is not a table"), help)
     });
     let refusal = of_table
@@ -40,7 +40,7 @@ fn check_output(
         .or_else(|| impossible_rows(file, name, checks));
     match refusal {
         Some((message, help)) => {
-            Err(Fault::new(source, span, message, "of this output").with_help(help).into())
+            Err(DeclarationError::new(source, span, message, "in this output").with_help(help).into())
         }
         None => Ok(()),
     }
@@ -53,11 +53,11 @@ fn unknown_column(name: &str, output: &OutputDecl) -> Refusal {
     };
     let (check, column) = output.checks.columns().find(|(_, column)| stranger(column))?;
     let message =
-        format!("checks.{check} of output `{name}` names the column {column:?}, which it does not have");
+        format!("checks.{check} of output `{name}` names `{column}`, which is not a column of the output");
     Some((message, suggest(column, output.columns.keys().map(String::as_str))))
 }
 
-/// A column whose type the check is not for.
+/// Finds a column whose type does not fit the check.
 fn unfit_column(name: &str, output: &OutputDecl) -> Refusal {
     let unfit = |columns: Vec<&String>, fits: fn(&str) -> bool| {
         let of_type = |name: &String| Some((name.clone(), output.columns.get(name)?.clone()));
@@ -66,34 +66,35 @@ fn unfit_column(name: &str, output: &OutputDecl) -> Refusal {
     let floats = |kind: &str| kind.contains("float");
     let numbers = |kind: &str| ["int32", "int64", "float32", "float64"].contains(&kind);
     if let Some((column, kind)) = unfit(output.checks.finite.iter().collect(), floats) {
-        let help = "name columns of floats, or of vectors or lists of them; `*` is all that are".to_owned();
-        return Some((format!("checks.finite of output `{name}` names `{column}`, which is {kind}"), help));
+        let help =
+            "name columns of floats, or of vectors or lists of floats; `*` means all of these".to_owned();
+        return Some((format!("checks.finite of output `{name}` names `{column}` of type {kind}"), help));
     }
     let (column, kind) = unfit(output.checks.range.keys().collect(), numbers)?;
-    let help = "only a column of single numbers has a range".to_owned();
-    Some((format!("checks.range of output `{name}` names `{column}`, which is {kind}"), help))
+    let help = "name a column of type int32, int64, float32 or float64".to_owned();
+    Some((format!("checks.range of output `{name}` names `{column}` of type {kind}"), help))
 }
 
-/// Limits that no value keeps, or every value.
+/// Finds limits that no value satisfies, or that every value satisfies.
 fn impossible_values(name: &str, checks: &ChecksDecl) -> Refusal {
     if let Some((column, _)) = checks.allowed.iter().find(|(_, values)| values.is_empty()) {
-        let help = "list the values that there may be".to_owned();
-        return Some((format!("checks.allowed.{column} of output `{name}` allows nothing"), help));
+        let help = "list the allowed values".to_owned();
+        return Some((format!("checks.allowed.{column} of output `{name}` allows no value"), help));
     }
     let (column, _) = checks.range.iter().find(|(_, bounds)| {
         let ends = [bounds.min, bounds.max];
         let crossed = bounds.min.zip(bounds.max).is_some_and(|(min, max)| min > max);
         crossed || ends == [None, None] || ends.iter().flatten().any(|end| !end.is_finite())
     })?;
-    let help = "give `min`, `max` or both, the smaller first".to_owned();
-    Some((format!("checks.range.{column} of output `{name}` lets nothing or all through"), help))
+    let help = "give a finite `min`, a finite `max` or both, with `min` not above `max`".to_owned();
+    Some((format!("checks.range.{column} of output `{name}` is not a valid range"), help))
 }
 
-/// Numbers of rows that no table has, or that compare with what is not one table.
+/// Finds limits on rows that no table satisfies, or that refer to something other than a single table.
 fn impossible_rows(file: &StageFile, name: &str, checks: &ChecksDecl) -> Refusal {
     if checks.rows.min.zip(checks.rows.max).is_some_and(|(min, max)| min > max) {
-        let message = format!("checks.rows of output `{name}` lets nothing through");
-        return Some((message, "min is the smaller".to_owned()));
+        let message = format!("no table can satisfy checks.rows of output `{name}`: min is above max");
+        return Some((message, "set `min` to at most `max`".to_owned()));
     }
     let tables = || {
         let tables = file.inputs.iter().filter(|(_, i)| i.kind == ArtifactKind::Table && !i.many);
@@ -102,7 +103,7 @@ fn impossible_rows(file: &StageFile, name: &str, checks: &ChecksDecl) -> Refusal
     let mut inputs = [&checks.rows.equal, &checks.rows.at_most].into_iter().flatten();
     let input = inputs.find(|input| !tables().any(|known| known == input.as_str()))?;
     let message = format!(
-        "checks.rows of output `{name}` names {input:?}, which is not the name of an input of a single table"
+        "checks.rows of output `{name}` names `{input}`, which is not an input that is a single table"
     );
     Some((message, suggest(input, tables())))
 }

@@ -1,9 +1,9 @@
-//! The command of a stage, and the reasons of its versions.
+//! Validation of the command of a stage, and of the reasons for its versions.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use callsheet_worker::error::{Fault, Result, SourceText, suggest};
+use callsheet_worker::error::{DeclarationError, Result, SourceText, suggest};
 
 use crate::declare::origin::braced;
 use crate::declare::stage_file::StageFile;
@@ -13,7 +13,7 @@ pub(super) fn check_version(file: &StageFile, source: &Arc<SourceText>) -> Resul
     for bump in 2..=*file.version.get_ref() {
         if !file.history.contains_key(&bump.to_string()) {
             let message = format!("{}: version {bump} has no reason", source.path.display());
-            return Err(Fault::new(source, file.version.span(), message, "bumped here")
+            return Err(DeclarationError::new(source, file.version.span(), message, "raised here")
                 .with_help(format!("add `{bump} = \"why the result changed\"` under [history]"))
                 .into());
         }
@@ -25,22 +25,24 @@ pub(super) fn check_version(file: &StageFile, source: &Arc<SourceText>) -> Resul
 pub(super) fn check_command(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
     if file.command.get_ref().first().is_none_or(String::is_empty) {
         let message = format!("{}: the command names no program", source.path.display());
-        return Err(Fault::new(source, file.command.span(), message, "declared here")
-            .with_help("e.g. command = [\"python3\", \"stage.py\"]")
+        return Err(DeclarationError::new(source, file.command.span(), message, "declared here")
+            .with_help("name a program, e.g. command = [\"python3\", \"stage.py\"]")
             .into());
     }
     check_placeholders(file, source)
 }
 
-/// Every placeholder of the command names something that is declared.
+/// Checks that every placeholder of the command names something that is declared.
 fn check_placeholders(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
     for word in file.command.get_ref() {
         let inputs: BTreeSet<&str> =
             placeholders(word).filter(|(kind, _)| *kind == "inputs").map(|(_, name)| name).collect();
         if inputs.len() > 1 {
-            let message = format!("`{word}` names several inputs, each of which may be several files");
-            let fault = Fault::new(source, file.command.span(), message, "in this command");
-            return Err(fault.with_help("give each input a word of its own, and take it as \"$1\"").into());
+            let message = format!("`{word}` names several inputs, but each input may have several files");
+            let fault = DeclarationError::new(source, file.command.span(), message, "in this command");
+            return Err(fault
+                .with_help("give each input a separate argument; a shell script reads it as \"$1\"")
+                .into());
         }
         for (kind, name) in placeholders(word) {
             let known: Vec<&str> = match kind {
@@ -49,8 +51,8 @@ fn check_placeholders(file: &StageFile, source: &Arc<SourceText>) -> Result<()> 
                 _ => file.params.keys().map(|name| name.get_ref().as_str()).collect(),
             };
             if !known.contains(&name) {
-                let message = format!("the command names {kind}.{name}, which is not declared");
-                let fault = Fault::new(source, file.command.span(), message, "in this command");
+                let message = format!("the command names `{kind}.{name}`, which is not declared");
+                let fault = DeclarationError::new(source, file.command.span(), message, "in this command");
                 return Err(fault.with_help(suggest(name, known)).into());
             }
         }
@@ -58,7 +60,7 @@ fn check_placeholders(file: &StageFile, source: &Arc<SourceText>) -> Result<()> 
     Ok(())
 }
 
-/// `(inputs, from)` for every `{inputs.from}` of a word.
+/// Returns `(inputs, from)` for every `{inputs.from}` of a word.
 fn placeholders(word: &str) -> impl Iterator<Item = (&str, &str)> {
     let pairs = braced(word).filter_map(|inside| inside.split_once('.'));
     pairs.filter(|(kind, _)| ["inputs", "outputs", "params"].contains(kind))

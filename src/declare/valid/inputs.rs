@@ -1,22 +1,22 @@
-//! Inputs of a stage that refer to other inputs or outputs.
+//! Validation of inputs that refer to other inputs or outputs.
 
 use std::sync::Arc;
 
-use callsheet_worker::error::{Fault, Result, SourceText, suggest};
+use callsheet_worker::error::{DeclarationError, Result, SourceText, suggest};
 
 use crate::declare::artifact::ArtifactKind;
 use crate::declare::stage_file::StageFile;
 
-/// Checks that verdicts are files, and on the rows of one table.
+/// Checks that inputs with verdicts are files, and that the verdicts refer to the rows of one table.
 pub(super) fn check(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
     for (name, input) in &file.inputs {
         let Some(verdicts) = &input.verdicts else { continue };
         let refuse = |message: String, help: String| {
-            Err(Fault::new(source, name.span(), message, "declared here").with_help(help).into())
+            Err(DeclarationError::new(source, name.span(), message, "declared here").with_help(help).into())
         };
         if input.kind != ArtifactKind::Files {
-            let message = format!("input `{}` has verdicts and is no files", name.get_ref());
-            return refuse(message, "verdicts are a CSV file: kind = \"files\"".to_owned());
+            let message = format!("input `{}` has verdicts but is not of kind `files`", name.get_ref());
+            return refuse(message, "set kind = \"files\", because verdicts are a CSV file".to_owned());
         }
         let inputs = || {
             let tables = file.inputs.iter().filter(|(_, i)| i.kind == ArtifactKind::Table && !i.many);
@@ -27,18 +27,17 @@ pub(super) fn check(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
             tables.map(|(known, _)| known.get_ref().as_str()).collect::<Vec<_>>()
         };
         let (kind, table, known) = match (&verdicts.input, &verdicts.output) {
-            (Some(table), None) => ("input of a single table", table, inputs()),
+            (Some(table), None) => ("input that is a single table", table, inputs()),
             (None, Some(table)) => ("output that is a table", table, outputs()),
             _ => {
-                let message = format!("verdicts of input `{}` name not exactly one table", name.get_ref());
-                return refuse(message, "give `input` or `output`, and `key`".to_owned());
+                let message =
+                    format!("verdicts of input `{}` must refer to exactly one table", name.get_ref());
+                return refuse(message, "give either `input` or `output`, and `key`".to_owned());
             }
         };
         if !known.contains(&table.as_str()) {
-            let message = format!(
-                "verdicts of input `{}` are on {table:?}, which is not the name of an {kind}",
-                name.get_ref()
-            );
+            let message =
+                format!("verdicts of input `{}` refer to `{table}`, which is not an {kind}", name.get_ref());
             return refuse(message, suggest(table, known));
         }
     }

@@ -13,10 +13,10 @@ use callsheet_worker::error::{Result, SourceText};
 use super::origin::{Origin, check_name};
 use super::stage_file::StageFile;
 
-/// Checks a declaration.
+/// Validates a declaration.
 ///
 /// # Errors
-/// When it contradicts itself; with the line.
+/// Returns an error that shows the line if the declaration contradicts itself.
 pub(super) fn check(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
     command::check_version(file, source)?;
     file.inputs.keys().try_for_each(|name| check_name(name, "an input", source))?;
@@ -31,7 +31,7 @@ pub(super) fn check(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
         if let Err((message, help)) = decl.accept(decl.default.get_ref()) {
             let origin = Origin::File(source.clone(), decl.default.span());
             let message = format!("default of `{}`: {message}", param.get_ref());
-            return Err(origin.fault(message, "this default", help));
+            return Err(origin.declaration_error(message, "this default", help));
         }
     }
     Ok(())

@@ -1,24 +1,24 @@
-//! Outputs of a stage: where they are written, how, and how they are shown.
+//! Validation of outputs: their paths, formats, figures and types of columns.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use callsheet_worker::error::{Fault, Result, SourceText};
+use callsheet_worker::error::{DeclarationError, Result, SourceText};
 use callsheet_worker::table::parse_type;
 use toml::Spanned;
 
 use crate::declare::artifact::{ArtifactKind, OutputDecl, TableFormat};
 use crate::declare::stage_file::StageFile;
 
-/// Checks every output by itself, and that no two are written to one path.
+/// Validates every output, and checks that no two outputs have one path.
 pub(super) fn check(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
     let mut paths = BTreeSet::new();
     for (output, decl) in &file.outputs {
         check_output(output, decl, source)?;
         if !paths.insert(&decl.path) {
             let message = format!("two outputs are written to `{}`", decl.path);
-            return Err(Fault::new(source, output.span(), message, "the second of them")
+            return Err(DeclarationError::new(source, output.span(), message, "the second of them")
                 .with_help("give each output a `path` of its own")
                 .into());
         }
@@ -29,23 +29,23 @@ pub(super) fn check(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
 fn check_output(output: &Spanned<String>, decl: &OutputDecl, source: &Arc<SourceText>) -> Result<()> {
     let name = output.get_ref();
     let bad = |message: String, help: &str| {
-        Err(Fault::new(source, output.span(), message, "declared here").with_help(help).into())
+        Err(DeclarationError::new(source, output.span(), message, "declared here").with_help(help).into())
     };
     if !is_one_name(&decl.path) || decl.kind == ArtifactKind::Files {
-        let help = "`path` is one plain name; `kind` is table, file or directory";
+        let help = "set `path` to one plain name, and `kind` to table, file or directory";
         return bad(format!("output `{name}` cannot be written to `{}`", decl.path), help);
     }
     if decl.format == TableFormat::Json && (decl.kind != ArtifactKind::Table || decl.columns.is_empty()) {
-        let help = "format = \"json\" is for a table whose columns are declared: JSON has no types";
-        return bad(format!("output `{name}` cannot be made of JSON lines"), help);
+        let help = "use format = \"json\" only for a table with declared columns, because JSON has no types";
+        return bad(format!("output `{name}` cannot have the format `json`"), help);
     }
     if let Some(figure) = decl.figure.filter(|figure| figure.of() != decl.kind) {
         let (figure, wanted) = (lowercase(figure), lowercase(figure.of()));
-        let message = format!("output `{name}` cannot be shown as {figure:?}");
-        return bad(message, &format!("figure = {figure:?} is for an output of kind = {wanted:?}"));
+        let message = format!("output `{name}` cannot be shown as figure `{figure}`");
+        return bad(message, &format!("use figure = {figure:?} only for an output with kind = {wanted:?}"));
     }
     if let Some((column, kind)) = decl.columns.iter().find(|(_, kind)| parse_type(kind).is_none()) {
-        let message = format!("column `{column}` of output `{name}` has the unknown type {kind:?}");
+        let message = format!("column `{column}` of output `{name}` has the unknown type `{kind}`");
         return bad(message, COLUMN_TYPES);
     }
     Ok(())
@@ -58,14 +58,14 @@ fn is_one_name(path: &str) -> bool {
         && Path::new(path).file_name().is_some_and(|n| n == path)
 }
 
-/// A variant as it is written in a declaration.
+/// Returns a variant as declarations write it.
 fn lowercase(variant: impl std::fmt::Debug) -> String {
     format!("{variant:?}").to_lowercase()
 }
 
-/// The types that columns can be declared with.
+/// Help about the types of columns.
 const COLUMN_TYPES: &str =
-    "one of string, bool, int32, int64, float32, float64, binary, image, list<TYPE>, TYPE[LENGTH]";
+    "use string, bool, int32, int64, float32, float64, binary, image, list<TYPE> or TYPE[LENGTH]";
 
-/// Longest name of an output's file; file systems take 255 bytes.
+/// Largest length in bytes of the name of an output's file; file systems allow 255.
 const LONGEST_PATH: usize = 200;

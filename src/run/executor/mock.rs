@@ -1,4 +1,5 @@
-//! An executor without machines, for tests of the scheduler: it holds what it takes until a test's script ends it.
+//! Executor for tests of the scheduler. It starts no process; actions end in the order in which it took them,
+//! and a script of the test names failures and interrupts.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -13,7 +14,7 @@ use callsheet_worker::error::{Error, Result};
 use super::share::Share;
 use super::{ActionId, Executor, News, Outcome, ReadyQueue, Stop, Update};
 use crate::declare::{ResourcesDecl, StageDecl};
-use crate::store::{Head, Object, Provenance};
+use crate::store::{LatestResult, Object, Provenance};
 
 /// Log of calls, in order: `start a`, `end a`, `stop clean`.
 pub(in crate::run) type Log = Rc<RefCell<Vec<String>>>;
@@ -23,12 +24,12 @@ pub(in crate::run) struct Mock {
     pub room: usize,
     /// Stages whose actions fail.
     pub failing: Vec<&'static str>,
-    /// Stages that no class can serve.
+    /// Stages that no machine can serve.
     pub unfit: Vec<&'static str>,
-    /// After so many ended actions the user interrupts, as often as there are numbers.
+    /// Interrupts by the user: for each, the number of actions that end before it.
     pub interrupts: Vec<usize>,
     pub log: Log,
-    running: VecDeque<(ActionId, String, Arc<Head>)>,
+    running: VecDeque<(ActionId, String, Arc<LatestResult>)>,
     ended: usize,
     stopped: bool,
 }
@@ -47,7 +48,7 @@ impl Mock {
         }
     }
 
-    /// Writes a part of the script.
+    /// Sets a part of the script.
     pub(in crate::run) fn with(mut self, script: impl FnOnce(&mut Self)) -> Self {
         script(&mut self);
         self
@@ -61,7 +62,7 @@ impl Mock {
 impl<'a> Executor<'a> for Mock {
     fn class(&self, stage: &str, _wanted: &ResourcesDecl) -> Result<()> {
         if self.unfit.contains(&stage) {
-            return Err(Error::refused(Code::Resources, format!("no machine serves `{stage}`"), ""));
+            return Err(Error::user_error(Code::Resources, format!("no machine serves `{stage}`"), ""));
         }
         Ok(())
     }
@@ -95,9 +96,9 @@ impl<'a> Executor<'a> for Mock {
         let outcome = if self.stopped {
             Ok(Outcome::Stopped)
         } else if self.failing.contains(&&*name) {
-            Err(Error::refused(Code::WorkerFailed, format!("`{name}` failed"), ""))
+            Err(Error::user_error(Code::WorkerFailed, format!("`{name}` failed"), ""))
         } else {
-            Ok(Outcome::Made(head))
+            Ok(Outcome::ActionOutput(head))
         };
         Some(News::Update(id, Update::Ended(outcome)))
     }
@@ -110,10 +111,10 @@ impl<'a> Executor<'a> for Mock {
     }
 }
 
-/// The result of an action, as its stage declares it; nothing lies in a store.
-fn head(key: Digest, decl: &StageDecl) -> Head {
+/// Returns a result with the outputs that the stage declares; nothing is in a store.
+fn head(key: Digest, decl: &StageDecl) -> LatestResult {
     let object =
         |kind| Object { kind, content: key, bytes: key, size: 1, files: 1, rows: None, parts: Vec::new() };
     let outputs = decl.outputs.iter().map(|(name, output)| (name.clone(), object(output.kind))).collect();
-    Head::new(key, outputs, &Provenance::default(), decl).expect("as declared")
+    LatestResult::new(key, outputs, &Provenance::default(), decl).expect("as declared")
 }

@@ -1,4 +1,4 @@
-//! Seam between the scheduler and the machines that perform actions.
+//! Interface between the scheduler and the machines that perform actions.
 
 pub(super) mod local;
 #[cfg(test)]
@@ -18,26 +18,26 @@ pub(super) use update::{ActionId, News, Outcome, Stop, Update};
 
 /// Performs actions, on this machine or elsewhere.
 pub(super) trait Executor<'a> {
-    /// Refuses a stage that can never be performed here. Asked before anything is queued.
+    /// Rejects a stage that this executor can never perform. Called before the stage is queued.
     ///
     /// # Errors
-    /// When it needs more than there is.
+    /// Returns an error if the stage needs more resources than there are.
     fn class(&self, stage: &str, wanted: &ResourcesDecl) -> Result<()>;
 
-    /// Takes as many ready actions as there is room for, the most urgent first.
+    /// Takes ready actions, the most urgent first, as far as resources are free.
     ///
     /// # Errors
-    /// When no action can be performed at all, for example because the store cannot be written.
+    /// Returns an error if no action can be performed at all, e.g. because the store cannot be written.
     fn offer(&mut self, ready: &mut ReadyQueue<'_, 'a>) -> Result<()>;
 
-    /// Returns the next news; `None` after `timeout`, or if there will be none. Without a timeout it waits as long as it
-    /// takes. An interrupt of the user ends the wait.
+    /// Returns the next message; `None` after `timeout`, or if no further message can arrive. Without a
+    /// timeout the wait is unlimited. An interrupt by the user also ends the wait.
     fn next(&mut self, timeout: Option<Duration>) -> Option<News>;
 
-    /// Gives back the resources of an action whose worker is done, while its result is still being stored. Called
-    /// unless a stage that waits for this result is more urgent than all that could start instead.
+    /// Frees the resources of an action whose worker has ended, while its result is still being stored. Not
+    /// called if a stage that waits for this result is more urgent than all stages that could start instead.
     fn release(&mut self, action: ActionId);
 
-    /// Ends the actions that were taken.
+    /// Stops the actions that were taken.
     fn stop(&mut self, how: Stop);
 }

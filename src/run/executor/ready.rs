@@ -1,4 +1,4 @@
-//! The actions that could start now.
+//! Queue of the actions that could start now.
 
 use std::collections::BTreeMap;
 
@@ -13,18 +13,19 @@ use crate::run::action::Action;
 use crate::run::priority::Priority;
 use crate::store::Watch;
 
-/// An action whose inputs are all there and whose result is not.
+/// An action whose inputs are all available and whose result is not.
 pub(in crate::run) struct Ready {
     /// Its key.
     pub key: ActionKey,
-    /// Raw files and scripts as they were before the key was computed.
+    /// State of raw files and scripts before the key was computed.
     pub watch: Watch,
 }
 
-/// Makes an action with its inputs, for a share of the machine.
+/// Function that prepares an action with its inputs, for a share of the machine.
 type Make<'q, 'a> = &'q mut dyn FnMut(ActionId, Ready, Share) -> Result<Action<'a>>;
 
-/// Ready actions, the most urgent first. Only what an executor takes is made: a plan may have thousands of them.
+/// Ready actions, the most urgent first. An action is prepared only when an executor takes it, because a plan
+/// may have thousands of actions.
 pub(in crate::run) struct ReadyQueue<'q, 'a> {
     stages: &'a [StageInstance],
     waiting: &'q mut BTreeMap<(Priority, ActionId), Ready>,
@@ -34,7 +35,7 @@ pub(in crate::run) struct ReadyQueue<'q, 'a> {
 }
 
 impl<'q, 'a> ReadyQueue<'q, 'a> {
-    /// A queue of `waiting` actions, of which nothing is taken yet.
+    /// Returns a queue of the `waiting` actions.
     pub(in crate::run) fn new(
         stages: &'a [StageInstance],
         waiting: &'q mut BTreeMap<(Priority, ActionId), Ready>,
@@ -43,12 +44,13 @@ impl<'q, 'a> ReadyQueue<'q, 'a> {
         Self { stages, waiting, make, failed: Vec::new() }
     }
 
-    /// Waiting actions with the resources that they want, the most urgent first.
+    /// Returns the waiting actions with the resources that they need, the most urgent first.
     pub(in crate::run) fn waiting(&self) -> Vec<((Priority, ActionId), &'a ResourcesDecl)> {
         self.waiting.keys().map(|at| (*at, &self.stages[at.1].resources)).collect()
     }
 
-    /// Takes an action; `None` if it is not waiting, or if its inputs cannot be read: then it has failed.
+    /// Takes an action. Returns `None` if it is not waiting, or if its inputs cannot be read; then it is
+    /// added to `failed`.
     pub(in crate::run) fn take(&mut self, at: (Priority, ActionId), share: Share) -> Option<Action<'a>> {
         let ready = self.waiting.remove(&at)?;
         (self.make)(at.1, ready, share).map_err(|error| self.failed.push((at.1, error))).ok()

@@ -3,9 +3,9 @@
 /// Resources of one worker.
 #[derive(Clone, Debug, Default)]
 pub struct Share {
-    /// CPUs.
+    /// Number of CPUs.
     pub cpus: usize,
-    /// Bytes of memory that it declares to need.
+    /// Bytes of memory that the stage declares.
     pub memory: u64,
     /// Ids of its GPUs, as `CUDA_VISIBLE_DEVICES` takes them.
     pub gpus: Vec<String>,

@@ -1,4 +1,4 @@
-//! News of actions, from an executor to the scheduler.
+//! Messages about actions, from an executor to the scheduler.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,21 +6,21 @@ use std::time::Duration;
 use callsheet_worker::error::{Error, Result};
 use callsheet_worker::protocol::WorkerEvent;
 
-use crate::store::Head;
+use crate::store::LatestResult;
 
-/// An action of this run: the position of its stage in the plan.
+/// Id of an action in this run: the position of its stage in the plan.
 pub(in crate::run) type ActionId = usize;
 
-/// Manner of ending actions.
+/// Method of stopping actions.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::run) enum Stop {
     /// Workers may write a checkpoint.
     Clean,
-    /// At once.
+    /// Workers are killed.
     Now,
 }
 
-/// News for the scheduler.
+/// Message to the scheduler.
 pub(in crate::run) enum News {
     /// Something happened to an action.
     Update(ActionId, Update),
@@ -30,18 +30,18 @@ pub(in crate::run) enum News {
 
 /// Update of an action.
 pub(in crate::run) enum Update {
-    /// Waits for another run that computes this result: its id.
+    /// The action waits for the run with this id, which computes the result or holds its checkpoints or rows.
     Waiting(String),
-    /// The worker is started; it may continue from a checkpoint.
+    /// The action starts; if `resumes` is true, its scratch folder has files to resume from.
     Started { resumes: bool },
-    /// The worker computes some rows of a row-wise stage.
+    /// A row-wise stage has looked up its rows in the store.
     Rows {
         /// Rows that the store lacks.
         missing: u64,
         /// Rows of the table.
         of: u64,
     },
-    /// The worker reported something.
+    /// Event of the worker.
     Worker(WorkerEvent),
     /// The worker failed and is started again after a pause.
     Retry(Error, Duration),
@@ -53,10 +53,10 @@ pub(in crate::run) enum Update {
 
 /// Outcome of an action that did not fail.
 pub(in crate::run) enum Outcome {
-    /// Another run computed it meanwhile.
-    Taken(Arc<Head>),
-    /// It was computed and published.
-    Made(Arc<Head>),
+    /// Another run computed the result meanwhile.
+    Taken(Arc<LatestResult>),
+    /// The result was computed and published.
+    ActionOutput(Arc<LatestResult>),
     /// The run was stopped.
     Stopped,
 }

@@ -1,9 +1,9 @@
-//! A table put together from the segments of a pool.
+//! Assembly of a table from the segments of a pool.
 //!
-//! Segments whose rows are all wanted are taken as they are, so that a table that grew by a few rows
-//! shares the rest with its last version. Rows of segments that are wanted in part are copied. Small
-//! segments are merged when there are many of a size: each row is written again once every time that
-//! the table has grown eightfold.
+//! Segments whose rows are all required are reused unchanged, so that a table that grew by a few rows shares
+//! the other rows with its previous version. If only a part of a segment is required, these rows are copied.
+//! Small segments are merged when there are many of similar size. Each row is therefore rewritten once
+//! whenever the table has grown eightfold.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -18,48 +18,48 @@ use callsheet_worker::table::{
 
 use super::index::Index;
 use super::part::PART_BYTES;
-use super::wanted::Wanted;
+use super::required::RequiredRows;
 use crate::store::{RowDigests, Segment, Store};
 
-/// So many segments of one size are merged.
+/// Number of segments of similar size that are merged.
 const MANY: usize = 8;
 
-/// Segments of fewer bytes are merged with others. A worker's own file of wide rows is larger even when encoding halves
-/// it, so that a new table of wide rows is not written a second time.
+/// Segments of fewer bytes are merged with others. A worker's own file of wide rows is larger even if
+/// encoding halves it, so a new table of wide rows is not written a second time.
 const SMALL: u64 = (PART_BYTES / 4) as u64;
 
-/// Place of each row of a table: the segment, and the position in it.
+/// Place of a row: the segment, and the position in it.
 type Place = (usize, usize);
 
-/// Parts of a table.
+/// Layout of a table: segments that are reused, and rows that are written.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Layout {
-    /// Segments that are taken as they are.
+    /// Segments that are reused unchanged.
     pub kept: Vec<usize>,
-    /// Rows to be written, as positions among those wanted, in the order of their key; each list to
-    /// files of its own.
+    /// Rows to write, as positions among the required rows in the order of their key; each list goes to
+    /// separate files.
     pub written: Vec<Vec<usize>>,
-    /// Places of the rows.
+    /// Place of each required row; `None` if no segment has it.
     pub places: Vec<Option<Place>>,
 }
 
 impl Layout {
-    /// Positions of wanted rows that no segment has.
+    /// Returns the positions of required rows that no segment has.
     pub(super) fn missing(&self) -> Vec<usize> {
         (0..self.places.len()).filter(|row| self.places[*row].is_none()).collect()
     }
 
-    /// Digests of all rows that are there, in the order of their key.
+    /// Returns the output digests of all rows that segments have, in the order of their key.
     pub(super) fn outputs(&self, segments: &[Segment]) -> Vec<Digest> {
         let places = self.places.iter().flatten();
         places.map(|(segment, at)| segments[*segment].rows[*at].output).collect()
     }
 }
 
-/// Lays out a table of the wanted rows.
-pub(super) fn lay_out(wanted: &Wanted, segments: &[Segment]) -> Layout {
+/// Returns the layout of a table with the required rows.
+pub(super) fn lay_out(wanted: &RequiredRows, segments: &[Segment]) -> Layout {
     let by_input = Index::new(&wanted.inputs);
-    // Of each segment the wanted rows that it has, with their positions in it.
+    // For each segment, the required rows that it has, with their positions in it.
     let has: Vec<Vec<(usize, usize)>> = segments
         .iter()
         .map(|s| {
@@ -86,7 +86,7 @@ pub(super) fn lay_out(wanted: &Wanted, segments: &[Segment]) -> Layout {
     layout
 }
 
-/// Merges what is written with small segments, so that there are never many of one size.
+/// Merges rows to write with small segments, so that there are never many segments of similar size.
 fn merge_small(layout: &mut Layout, loose: Vec<usize>, has: &[Vec<(usize, usize)>], segments: &[Segment]) {
     let size = |rows: usize| rows.max(1).ilog(MANY);
     let mut groups: BTreeMap<u32, Vec<Vec<usize>>> = BTreeMap::new();
@@ -117,10 +117,10 @@ fn merge_small(layout: &mut Layout, loose: Vec<usize>, has: &[Vec<(usize, usize)
     }
 }
 
-/// Writes what a layout says is to be written, and returns the segments of the table.
+/// Writes the rows that a layout lists. Returns the segments of the table: those reused, and those written.
 ///
 /// # Errors
-/// When a segment cannot be read, or the store cannot be written.
+/// Returns an error if a segment cannot be read, or the store cannot be written.
 pub(super) fn assemble(
     store: &Store,
     pool: &Digest,
@@ -161,13 +161,13 @@ pub(super) fn assemble(
     Ok((kept.collect(), fresh))
 }
 
-/// Writes rows to files of a size.
+/// Writes rows to files of about [`PART_BYTES`] each.
 struct Parts<'a> {
     store: &'a Store,
     pool: &'a Digest,
     footer: &'a BTreeMap<String, String>,
     staging: &'a Path,
-    /// Of the rows that are not yet written to a file that has ended.
+    /// Digests of the rows that are not in a finished file yet.
     digests: &'a [RowDigests],
     open: Option<(TableWriter, usize, usize)>,
     fresh: &'a mut Vec<Segment>,
@@ -219,13 +219,13 @@ mod tests {
     use super::*;
 
     /// Segments of one row each.
-    fn segments(count: usize, size: u64) -> (Wanted, Vec<Segment>) {
+    fn segments(count: usize, size: u64) -> (RequiredRows, Vec<Segment>) {
         let digest = |n: usize| Digest::from(blake3::hash(&n.to_le_bytes()));
         let row = |n| RowDigests { input: digest(n), output: digest(n) };
-        let wanted = Wanted {
+        let wanted = RequiredRows {
             keys: (0..count).map(|n| format!("{n:04}")).collect(),
             inputs: (0..count).map(digest).collect(),
-            ..Wanted::default()
+            ..RequiredRows::default()
         };
         (wanted, (0..count).map(|n| Segment { bytes: digest(n), size, rows: vec![row(n)] }).collect())
     }

@@ -1,4 +1,4 @@
-//! Finding digests among a million others.
+//! Index that finds a digest among a million others.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -6,15 +6,15 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use callsheet_worker::digest::Digest;
 
-/// Index of digests in a list, by their first bytes, which are as random as any hash of them.
+/// Index of digests in a list by their first bytes, which are as random as a hash of the digest.
 pub(super) struct Index<'a> {
     digests: &'a [Digest],
     places: HashMap<u64, u32, BuildHasherDefault<First>>,
-    /// Those whose first bytes others have too.
+    /// Digests whose first bytes are equal to those of an earlier digest.
     rest: HashMap<Digest, usize>,
 }
 
-/// The hash of a number that is random already.
+/// Identity hash, for numbers that are already random.
 #[derive(Default)]
 struct First(u64);
 
@@ -33,7 +33,7 @@ impl Hasher for First {
 }
 
 impl<'a> Index<'a> {
-    /// Looks at every digest once.
+    /// Builds the index in one pass over the digests.
     pub(super) fn new(digests: &'a [Digest]) -> Self {
         let mut places = HashMap::with_capacity_and_hasher(digests.len(), BuildHasherDefault::default());
         let mut rest = HashMap::new();
@@ -46,7 +46,7 @@ impl<'a> Index<'a> {
         Self { digests, places, rest }
     }
 
-    /// Position of a digest in the list.
+    /// Returns the position of a digest in the list.
     pub(super) fn find(&self, digest: &Digest) -> Option<usize> {
         let place = *self.places.get(&first(digest))? as usize;
         if self.digests[place] == *digest { Some(place) } else { self.rest.get(digest).copied() }
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digest_is_found_at_its_place_and_another_that_begins_as_it_does_is_not_taken_for_it() {
+    fn the_index_finds_a_digest_and_rejects_others_with_equal_first_bytes() {
         let digest = |first: u8, last: u8| {
             let mut bytes = [first; 32];
             bytes[31] = last;

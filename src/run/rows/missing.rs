@@ -1,4 +1,4 @@
-//! The table of missing rows that a worker is given, and which rows those are.
+//! Table of missing rows that a worker gets, and the list of these rows.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,25 +6,26 @@ use std::path::Path;
 
 use arrow::datatypes::Schema;
 use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{Doing, Result};
+use callsheet_worker::error::{IoContext, Result};
 use callsheet_worker::table::{Rows, TableWriter, gather, part_files, rows_at_once, schema};
 
-use super::wanted::Wanted;
+use super::required::RequiredRows;
 use crate::declare::RowsDecl;
 
-/// The rows that a worker was asked for, in the order of their key.
+/// Rows that a worker must compute, in the order of their key.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
+pub(super) struct PendingRows {
     /// Their keys.
     pub keys: Vec<String>,
-    /// Digest of what each row depends on.
+    /// Digest of everything that each row depends on.
     pub inputs: Vec<Digest>,
-    /// Raw files as they were then: the worker reads them while it works.
+    /// Digest of the state of raw files and scripts before the action's key was computed. The worker reads
+    /// these files while it runs.
     pub watch: Option<Digest>,
 }
 
-impl Asked {
-    /// Reads the file that [`write_missing`] wrote to a folder; `None` if it is missing or incomplete.
+impl PendingRows {
+    /// Reads the list that [`write_missing`] wrote to a folder; `None` if it is missing or incomplete.
     pub(super) fn read(folder: &Path) -> Option<Self> {
         serde_json::from_slice(&fs::read(folder.join(ASKED)).ok()?).ok().map(|(keys, inputs, watch)| Self {
             keys,
@@ -34,14 +35,14 @@ impl Asked {
     }
 }
 
-/// Writes rows of a table to a folder, in the table's order, with the columns that the worker is given.
+/// Writes the missing rows of a table to a folder, in the table's order, with the columns for the worker.
 ///
 /// # Errors
-/// When the table cannot be read, or the disk is full.
+/// Returns an error if the table cannot be read, or the disk is full.
 pub(super) fn write_missing(
     table: &Path,
     rows: &RowsDecl,
-    wanted: &Wanted,
+    wanted: &RequiredRows,
     missing: &[usize],
     watch: &Digest,
     folder: &Path,
@@ -64,11 +65,11 @@ pub(super) fn write_missing(
     writer.finish()?;
     let keys: Vec<&String> = missing.iter().map(|row| &wanted.keys[*row]).collect();
     let inputs: Vec<&Digest> = missing.iter().map(|row| &wanted.inputs[*row]).collect();
-    // Written last: the files next to it count only with it.
+    // The list is written last, because the other files in the folder are valid only with it.
     let text = serde_json::to_vec(&(keys, inputs, watch)).expect("texts");
-    fs::write(folder.join(ASKED), text).doing("cannot write", folder)
+    fs::write(folder.join(ASKED), text).io_context("cannot write", folder)
 }
 
-/// Name of the table.
+/// File name of the table of missing rows.
 pub(super) const MISSING: &str = "missing.parquet";
 const ASKED: &str = "missing.json";

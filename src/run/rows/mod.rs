@@ -1,18 +1,18 @@
-//! Row-wise stages: the worker computes the rows that the store lacks, the engine does the rest.
+//! Row-wise stages: the worker computes the rows that the store lacks, and the engine assembles the table.
 //!
-//! A row is found by what it depends on: the stage, its version, parameters and other inputs (the
-//! pool, [`crate::key::ActionKey::pool`]) and the columns of its input row. So it does not matter which
-//! table it was computed for, nor when.
+//! A row is looked up by everything that it depends on: the stage, its version, parameters and other inputs
+//! (the pool, [`crate::key::ActionKey::pool`]) and the columns of its input row. A row that was computed for
+//! one table is therefore reused in any other.
 
 mod assemble;
-mod foreseen;
 mod index;
+mod ingest;
 mod missing;
 mod part;
-mod returned;
+mod predicted;
+mod required;
 mod rowwise;
-mod wanted;
 
-pub use foreseen::Compute;
-pub(crate) use foreseen::Foreseen;
-pub(super) use wanted::Files;
+pub use predicted::Compute;
+pub(crate) use predicted::PredictedTable;
+pub(super) use required::Files;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use arrow::datatypes::{Field, Schema};
 use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{Doing, Error, Result};
+use callsheet_worker::error::{Error, IoContext, Result};
 use callsheet_worker::protocol::WorkRequest;
 use callsheet_worker::table::{
     FOOTER_PREFIX, KEY, TableWriter, digest_of_rows, footer, parse_type, part_files,
@@ -15,51 +15,51 @@ use litemap::LiteMap;
 
 use super::assemble::{Layout, assemble, columns_of, lay_out};
 use super::index::Index;
-use super::missing::{Asked, MISSING, write_missing};
+use super::ingest::RowIngest;
+use super::missing::{MISSING, PendingRows, write_missing};
 use super::part::{CHECKS, all_rows};
-use super::returned::Returned;
-use super::wanted::Wanted;
+use super::required::RequiredRows;
 use crate::checks::{check_count, check_unique, check_values};
 use crate::declare::{OutputDecl, RowsDecl};
-use crate::run::action::{Action, Made, patient};
+use crate::run::action::{Action, ActionOutput, wait_unless_stopped};
 use crate::run::context::Run;
 use crate::run::executor::Update;
 use crate::run::publish::table_of;
-use crate::run::workplace::Workplace;
+use crate::run::sandbox::RunSandbox;
 use crate::store::{LockName, Object, Segment, Store};
 
-/// One row-wise action's files and names.
+/// A row-wise action, with its files and names.
 struct Rowwise<'a> {
     action: &'a Action<'a>,
     rows: &'a RowsDecl,
     pool: Digest,
-    /// The input.
+    /// Path of the input table.
     table: PathBuf,
-    wanted: Wanted,
+    wanted: RequiredRows,
     request: WorkRequest,
-    /// Folder of the rows that the worker gets, and of those that it returns.
+    /// Folder with the rows that the worker gets, and the rows that it returns.
     spool: PathBuf,
 }
 
 impl Action<'_> {
-    /// Computes the rows that the store lacks, and puts the table together; none if the run was stopped.
+    /// Computes the rows that the store lacks, and assembles the table; `None` if the run was stopped.
     pub(in crate::run) fn perform_rows(
         &self,
         run: &Run,
-        place: &Workplace,
+        place: &RunSandbox,
         rows: &RowsDecl,
         request: WorkRequest,
         say: &mut impl FnMut(Update),
-    ) -> Result<Option<Made>> {
+    ) -> Result<Option<ActionOutput>> {
         let pool = self.key.pool().expect("the key of a row-wise stage has its rows");
-        let lock = run.store.lock(&LockName::Rows(&pool), &run.id, patient(place, say))?;
+        let lock = run.store.lock(&LockName::Rows(&pool), &run.id, wait_unless_stopped(place, say))?;
         let Some(_lock) = lock else { return Ok(None) };
         if self.force {
             run.store.forget_rows(&pool)?;
         }
         let table = self.inputs[&rows.input].paths[0].clone();
         let parts = part_files(&table)?;
-        let wanted = Wanted::read(&all_rows(&parts), rows, &self.files)?;
+        let wanted = RequiredRows::read(&all_rows(&parts), rows, &self.files)?;
         let spool = run.store.scratch(&pool).path().to_owned();
         let rowwise = Rowwise {
             action: self,
@@ -91,7 +91,7 @@ impl Action<'_> {
             if place.supervisor.stopping() {
                 return Ok((Vec::new(), peak_memory));
             }
-            // A row that was made while a file changed is none of that file.
+            // Rows that were computed while a file changed may belong to either version: they are discarded.
             if let Err(error) = self.check_unchanged(run.store) {
                 let _ = fs::remove_dir_all(&rowwise.spool);
                 return Err(error);
@@ -103,7 +103,7 @@ impl Action<'_> {
         let (object, fresh) = rowwise.publish(run.store, staging.path(), &returned)?;
         let _ = fs::remove_dir_all(&rowwise.spool);
         let outputs = LiteMap::from_iter([(rows.output.clone(), object)]);
-        Ok(Some(Made { outputs, fresh, peak_memory, computed: Some(computed) }))
+        Ok(Some(ActionOutput { outputs, fresh, peak_memory, computed: Some(computed) }))
     }
 }
 
@@ -112,15 +112,15 @@ impl Rowwise<'_> {
         &self.request.outputs[&self.rows.output]
     }
 
-    /// Keeps what a worker returned. What one left that was ended before its time is kept as far as it
-    /// is right; its rows are no others than the next worker's.
+    /// Keeps the rows that a worker returned. If the worker was ended early, its valid rows are kept, because
+    /// the next worker would compute identical rows.
     fn take(&self, store: &Store, staging: &Path, whole: bool) -> Result<Vec<Segment>> {
-        let Some(asked) = Asked::read(&self.spool) else { return Ok(Vec::new()) };
+        let Some(asked) = PendingRows::read(&self.spool) else { return Ok(Vec::new()) };
         if asked.watch != Some(self.action.watch.digest()) {
-            fs::remove_dir_all(&self.spool).doing("cannot remove", &self.spool)?;
+            fs::remove_dir_all(&self.spool).io_context("cannot remove", &self.spool)?;
             return Ok(Vec::new());
         }
-        let returned = Returned {
+        let returned = RowIngest {
             store,
             pool: self.pool,
             rows: self.rows,
@@ -130,26 +130,26 @@ impl Rowwise<'_> {
             staging,
         };
         let kept = returned.keep(self.output(), whole);
-        fs::remove_dir_all(&self.spool).doing("cannot remove", &self.spool)?;
+        fs::remove_dir_all(&self.spool).io_context("cannot remove", &self.spool)?;
         kept
     }
 
-    /// Writes what the worker is to be given.
+    /// Writes the missing rows for the worker.
     fn ask(&self, missing: &[usize]) -> Result<()> {
         let out = self.output().parent().unwrap_or(&self.spool);
-        fs::create_dir_all(out).doing("cannot create", out)?;
+        fs::create_dir_all(out).io_context("cannot create", out)?;
         let watch = self.action.watch.digest();
         write_missing(&self.table, self.rows, &self.wanted, missing, &watch, &self.spool)
     }
 
-    /// The table, and what of it was written now.
+    /// Publishes the table. Returns its object, and the objects of its new segments.
     fn publish(&self, store: &Store, staging: &Path, returned: &[Segment]) -> Result<(Object, Vec<Object>)> {
         let segments = store.segments(&self.pool)?;
         let layout = lay_out(&self.wanted, &segments);
         if let Some(row) = layout.missing().first() {
             let message =
-                format!("row `{}` was lost from the store while it was used", self.wanted.keys[*row]);
-            return Err(Error::refused(Code::NotComputed, message, "run again to recompute it"));
+                format!("row `{}` disappeared from the store during this action", self.wanted.keys[*row]);
+            return Err(Error::user_error(Code::NotComputed, message, "run again to recompute it"));
         }
         let footer = &self.request.footer;
         let (mut parts, written) = assemble(store, &self.pool, &layout, &segments, footer, staging)?;
@@ -166,8 +166,8 @@ impl Rowwise<'_> {
         Ok((object, fresh.map(Segment::object).collect()))
     }
 
-    /// Checks what the rows are together; each alone was checked when it was returned, but for those that
-    /// were returned under other checks.
+    /// Checks the number and the uniqueness of the rows. Values were checked when the rows were returned;
+    /// they are checked again only for rows that were returned under other checks.
     fn check_whole(&self, store: &Store, parts: &[Segment]) -> Result<()> {
         let checks = &self.action.stage.decl.outputs[&self.rows.output].checks;
         let rows = parts.iter().map(|part| part.rows.len() as u64).sum();
@@ -182,7 +182,8 @@ impl Rowwise<'_> {
         check_unique(&parts, checks)
     }
 
-    /// Segments by their first rows, and the digests of all rows in the order of their key.
+    /// Returns the segments in the order of their first rows, and the digests of all rows in the order of
+    /// their key.
     fn in_order(
         &self,
         layout: &Layout,
@@ -196,7 +197,8 @@ impl Rowwise<'_> {
         (parts, outputs)
     }
 
-    /// A segment without rows, whose columns are those of other segments, or as declared.
+    /// Returns a segment without rows. Its columns are those of another segment or, if there is none, those
+    /// declared.
     fn empty(&self, store: &Store, staging: &Path, segments: &[Segment]) -> Result<Segment> {
         let columns = match segments.first() {
             Some(segment) => columns_of(store, segment)?,
@@ -209,7 +211,7 @@ impl Rowwise<'_> {
         else {
             let message =
                 format!("input `{}` has no rows, and the output's columns are not known", self.rows.input);
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::Declaration,
                 message,
                 "declare the columns of the output in stage.toml",
@@ -221,7 +223,7 @@ impl Rowwise<'_> {
     }
 }
 
-/// The request of a worker that is given missing rows, and whose output survives it.
+/// Returns the request with the missing rows as input, and with an output path that survives a killed worker.
 fn spooled(mut request: WorkRequest, rows: &RowsDecl, decl: &OutputDecl, spool: &Path) -> WorkRequest {
     if let Some(input) = request.inputs.get_mut(&rows.input) {
         input.paths = vec![spool.join(MISSING)];

@@ -1,4 +1,4 @@
-//! Looks results up as soon as the inputs of a stage are known.
+//! Looks up results as soon as the inputs of a stage are known.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,11 +9,12 @@ use super::{Scheduler, Status};
 use crate::event::Event;
 use crate::plan::{Input, StageInstance};
 use crate::run::executor::{Executor, Ready};
-use crate::run::outlook::{key_of, left_out_by_only};
-use crate::store::{Head, Watch};
+use crate::run::preview::{key_of, left_out_by_only};
+use crate::store::{LatestResult, Watch};
 
 impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
-    /// Looks up stages whose inputs are all there, and those that this makes ready in turn.
+    /// Looks up the `open` stages, whose inputs are all known. A hit may complete the inputs of other
+    /// stages, which are then looked up, too.
     pub(super) fn settle(&mut self, mut open: BTreeSet<usize>) {
         while let Some(position) = open.pop_first() {
             match self.look_up(position) {
@@ -29,8 +30,9 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
         }
     }
 
-    /// Result of a stage, if it is in the store and no user forces the stage to run.
-    fn look_up(&mut self, position: usize) -> Result<Option<Arc<Head>>> {
+    /// Returns the result of a stage if it is in the store and the user does not force the stage to run.
+    /// Otherwise the stage is added to the ready stages.
+    fn look_up(&mut self, position: usize) -> Result<Option<Arc<LatestResult>>> {
         let stage = &self.run.plan.stages[position];
         let watch = self.watch(stage)?;
         let status = &self.status;
@@ -41,7 +43,7 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
         let key = key_of(self.sources, self.run.plan, stage, objects)?;
         let forced = self.options.force.contains(&stage.name);
         let digest = key.digest();
-        if !forced && let Some(head) = self.survey.find(self.run.store, stage, &digest) {
+        if !forced && let Some(head) = self.snapshot.find(self.run.store, stage, &digest) {
             return Ok(Some(head));
         }
         if self.options.only.as_ref().is_some_and(|only| !only.contains(&stage.name)) {
@@ -52,7 +54,7 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
         Ok(None)
     }
 
-    /// Raw files and scripts of a stage, as they are before its key is computed.
+    /// Returns the state of a stage's raw files and scripts; called before its key is computed.
     fn watch(&self, stage: &StageInstance) -> Result<Watch> {
         let raw = stage.inputs.values().flat_map(|input| match input {
             Input::Source { files, .. } => files.as_slice(),

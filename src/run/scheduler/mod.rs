@@ -1,4 +1,4 @@
-//! Starts every stage as soon as its inputs are there and there is room for it.
+//! Scheduler, which starts every stage as soon as its inputs are available and resources are free.
 
 mod lookup;
 mod outcome;
@@ -17,25 +17,25 @@ use super::context::Run;
 use super::executor::{ActionId, Executor, News, Ready, ReadyQueue, Stop};
 use super::prepare::prepare;
 use super::priority::{Priority, priorities};
+use super::snapshot::StoreSnapshot;
 use super::summary::{RunOptions, RunSummary};
-use super::survey::Survey;
 use crate::event::Event;
 use crate::plan::StageInstance;
 use crate::reason::reasons;
-use crate::store::{Head, Sources, StageResult, StageState};
+use crate::store::{LatestResult, Sources, StageResult, StageState};
 
 /// Estimated duration of a stage that never ran.
 const UNKNOWN_SECONDS: f64 = 1.0;
 
-/// Progress of a stage.
+/// State of a stage during a run.
 enum Status {
-    /// Something it reads from is not done.
+    /// A stage that it reads from is not done.
     Waiting,
     /// It must run, and waits until an executor takes it.
     Ready,
     Running(Begun),
-    Done(Arc<Head>),
-    /// Failed, or blocked by a stage that failed.
+    Done(Arc<LatestResult>),
+    /// Failed, stopped, or blocked by a stage that failed.
     Lost,
 }
 
@@ -51,12 +51,12 @@ pub(super) struct Scheduler<'a, R, E> {
     run: &'a Run<'a>,
     options: &'a RunOptions,
     sources: &'a mut Sources,
-    survey: &'a Survey,
+    snapshot: &'a StoreSnapshot,
     report: R,
     executor: E,
     summary: RunSummary,
     status: Vec<Status>,
-    /// For each stage, how many of those that it reads from are not done.
+    /// For each stage, the number of stages that it reads from and that are not done.
     missing: Vec<usize>,
     consumers: Vec<Vec<usize>>,
     /// Computed when first needed.
@@ -68,12 +68,12 @@ pub(super) struct Scheduler<'a, R, E> {
 }
 
 impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
-    /// Nothing is looked up yet.
+    /// Returns a scheduler that has not looked up any stage.
     pub(super) fn new(
         run: &'a Run<'a>,
         options: &'a RunOptions,
         sources: &'a mut Sources,
-        survey: &'a Survey,
+        snapshot: &'a StoreSnapshot,
         report: R,
         executor: E,
     ) -> Self {
@@ -96,13 +96,13 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
             run,
             options,
             sources,
-            survey,
+            snapshot,
             report,
             executor,
         }
     }
 
-    /// Runs the plan to its end, or to where the user stops it.
+    /// Runs the plan until it ends, or until the user stops it.
     pub(super) fn schedule(mut self) -> RunSummary {
         let roots = (0..self.status.len()).filter(|position| self.missing[*position] == 0);
         self.settle(roots.collect());
@@ -148,11 +148,11 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
 
     fn priority(&self, position: usize) -> Priority {
         let seconds =
-            |stage: &StageInstance| self.survey.seconds_somewhere(&stage.name).unwrap_or(UNKNOWN_SECONDS);
+            |stage: &StageInstance| self.snapshot.seconds_somewhere(&stage.name).unwrap_or(UNKNOWN_SECONDS);
         self.priorities.get_or_init(|| priorities(&self.run.plan.stages, &self.consumers, seconds))[position]
     }
 
-    /// Lets the executor take what is ready.
+    /// Offers the ready actions to the executor.
     fn offer(&mut self) {
         if self.summary.stopped {
             self.ready.clear();
@@ -161,7 +161,7 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
             return;
         }
         let mut begun = Vec::new();
-        let Self { run, options, sources, survey, status, ready, executor, .. } = self;
+        let Self { run, options, sources, snapshot, status, ready, executor, .. } = self;
         let run = *run;
         let made = |position: usize| match &status[position] {
             Status::Done(head) => Some(&head.outputs),
@@ -169,7 +169,7 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
         };
         let mut make = |position: ActionId, ready: Ready, share| {
             let force = options.force.contains(&run.plan.stages[position].name);
-            let started = Begun::new(run, survey, position, &ready, force);
+            let started = Begun::new(run, snapshot, position, &ready, force);
             let action = prepare(run, sources, position, ready, share, force, made)?;
             begun.push((position, started));
             Ok(action)
@@ -189,7 +189,7 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
         }
     }
 
-    /// Starts nothing more, and ends what runs.
+    /// Starts no further action, and stops the running ones.
     fn stop(&mut self, how: Stop) {
         self.summary.stopped = true;
         (self.report)(&Event::Stopping { workers: self.running });
@@ -198,9 +198,10 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
 }
 
 impl Begun {
-    fn new(run: &Run, survey: &Survey, position: ActionId, ready: &Ready, force: bool) -> Self {
+    fn new(run: &Run, snapshot: &StoreSnapshot, position: ActionId, ready: &Ready, force: bool) -> Self {
         let key = &ready.key;
-        let last = survey.last(&run.plan.stages[position].name).and_then(|head| run.store.record(&head.key));
+        let last =
+            snapshot.last(&run.plan.stages[position].name).and_then(|head| run.store.record(&head.key));
         let mut reasons = reasons(last.as_ref().map(|record| &record.key), key);
         if force && last.is_some_and(|record| record.key == *key) {
             reasons = vec!["forced".to_owned()];

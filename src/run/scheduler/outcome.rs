@@ -1,4 +1,4 @@
-//! Consequences for other stages when an action is over.
+//! Effects of an action's end on other stages.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,15 +8,15 @@ use callsheet_worker::error::{Error, Result};
 use super::{Scheduler, Status};
 use crate::event::Event;
 use crate::run::executor::{Executor, Outcome, Stop};
-use crate::run::outlook::rows;
-use crate::store::Head;
+use crate::run::preview::rows;
+use crate::store::LatestResult;
 
 impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
     pub(super) fn ended(&mut self, position: usize, outcome: Result<Outcome>) {
         self.running -= 1;
         let stage = self.run.plan.stages[position].name.clone();
         let head = match outcome {
-            Ok(Outcome::Made(head)) => {
+            Ok(Outcome::ActionOutput(head)) => {
                 let rows = rows(&head.outputs);
                 self.made.insert(stage.clone());
                 (self.report)(&Event::Finished { stage, key: head.key, seconds: head.seconds, rows });
@@ -39,13 +39,13 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
         self.settle(next);
     }
 
-    /// Shows a result; returns the stages that have all their inputs now.
-    pub(super) fn done(&mut self, position: usize, head: Arc<Head>) -> BTreeSet<usize> {
+    /// Shows a result; returns the stages whose inputs are all known now.
+    pub(super) fn done(&mut self, position: usize, head: Arc<LatestResult>) -> BTreeSet<usize> {
         let run = self.run;
         let stage = &run.plan.stages[position];
-        if !self.options.unseen && !self.survey.shows(&stage.name, &head) {
+        if !self.options.ephemeral && !self.snapshot.shows(&stage.name, &head) {
             let mut artifacts = run.views(stage, &head);
-            // The result is in the store whether or not it can be shown: what reads it goes on.
+            // The result is in the store even if it cannot be shown, so the stages that read it still run.
             if let Err(error) =
                 artifacts.try_for_each(|(object, link)| run.store.show(object, &link, &run.project.data))
             {
@@ -64,7 +64,7 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
         next
     }
 
-    /// A stage has failed: so has everything that reads from it.
+    /// Records the failure of a stage, and blocks all stages that depend on it.
     pub(super) fn failed(&mut self, position: usize, error: Error) {
         self.tell_failure(position, error);
         self.status[position] = Status::Lost;

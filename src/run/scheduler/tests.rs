@@ -1,4 +1,4 @@
-//! The scheduler over the mock executor: no process is started.
+//! Tests of the scheduler with the mock executor; no process is started.
 
 use std::fs;
 use std::sync::OnceLock;
@@ -11,13 +11,13 @@ use crate::plan::{Plan, Request, resolve};
 use crate::run::executor::mock::{Log, Mock};
 use crate::store::Store;
 
-const STAGE: &str = "summary = \"Adds\"\nversion = 1\ncommand = [\"true\"]\n\
+const STAGE: &str = "summary = \"LayerPolicy\"\nversion = 1\ncommand = [\"true\"]\n\
     [inputs.a]\nkind = \"file\"\noptional = true\ndoc = \"One\"\n\
     [inputs.b]\nkind = \"file\"\noptional = true\ndoc = \"Another\"\n\
     [outputs.sum]\nkind = \"file\"\npath = \"sum.txt\"\ndoc = \"Sum\"\n\
     [params.number]\ntype = \"int\"\ndefault = 0\ndoc = \"Makes results differ\"\n";
 
-/// A project with a pipeline of these stages, each with the stages that it reads from.
+/// A project with one pipeline of given stages, each given with the stages that it reads from.
 struct Case {
     _folder: TempDir,
     project: Project,
@@ -56,16 +56,16 @@ impl Case {
             store: &self.store,
             plan: &self.plan,
             id: "run".into(),
-            workplace: OnceLock::new(),
+            sandbox: OnceLock::new(),
         };
         let mut sources = Sources::load(&self.store, &self.project.root);
-        let survey = Survey::new(&self.store, &self.project.data, "graph", "");
-        Scheduler::new(&run, options, &mut sources, &survey, |_: &Event| {}, executor).schedule()
+        let snapshot = StoreSnapshot::new(&self.store, &self.project.data, "graph", "");
+        Scheduler::new(&run, options, &mut sources, &snapshot, |_: &Event| {}, executor).schedule()
     }
 }
 
 fn options() -> RunOptions {
-    RunOptions { unseen: true, ..RunOptions::default() }
+    RunOptions { ephemeral: true, ..RunOptions::default() }
 }
 
 fn lines(log: &Log) -> Vec<String> {
@@ -73,7 +73,7 @@ fn lines(log: &Log) -> Vec<String> {
 }
 
 #[test]
-fn the_stage_before_the_longest_chain_starts_first_and_each_when_its_inputs_are_there() {
+fn stages_start_after_their_inputs_and_the_longest_chain_first() {
     let case =
         Case::new(&[("short", &[]), ("long", &[]), ("middle", &["long"]), ("last", &["middle", "short"])]);
     let executor = Mock::new(1);
@@ -85,7 +85,7 @@ fn the_stage_before_the_longest_chain_starts_first_and_each_when_its_inputs_are_
 }
 
 #[test]
-fn an_executor_takes_as_many_as_it_has_room_for() {
+fn an_executor_takes_as_many_actions_as_its_capacity_allows() {
     let case = Case::new(&[("a", &[]), ("b", &[]), ("c", &[])]);
     let executor = Mock::new(2);
     let log = executor.log.clone();
@@ -94,7 +94,7 @@ fn an_executor_takes_as_many_as_it_has_room_for() {
 }
 
 #[test]
-fn what_reads_from_a_failed_stage_is_not_started_and_the_rest_is() {
+fn stages_after_a_failed_stage_are_not_started_and_others_are() {
     let case = Case::new(&[("bad", &[]), ("after", &["bad"]), ("good", &[]), ("next", &["good"])]);
     let executor = Mock::new(4).with(|mock| mock.failing = vec!["bad"]);
     let log = executor.log.clone();
@@ -105,13 +105,13 @@ fn what_reads_from_a_failed_stage_is_not_started_and_the_rest_is() {
 }
 
 #[test]
-fn with_fail_fast_a_failure_stops_what_runs() {
+fn with_fail_fast_a_failure_stops_running_stages() {
     let case = Case::new(&[("bad", &[]), ("other", &[]), ("next", &["other"])]);
     let executor = Mock::new(2).with(|mock| mock.failing = vec!["bad"]);
     let log = executor.log.clone();
     let summary = case.run(executor, &RunOptions { fail_fast: true, ..options() });
     assert!(summary.stopped && summary.ran == 1, "only `other`");
-    // `other` is before a longer chain than `bad`.
+    // `other` starts first, because it begins a longer chain than `bad`.
     assert_eq!(
         lines(&log),
         ["start other", "start bad", "end other", "start next", "end bad", "stop clean", "end next"]

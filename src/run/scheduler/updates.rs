@@ -1,4 +1,4 @@
-//! Updates of an executor as events of the run.
+//! Conversion of an executor's updates into events of the run.
 
 use super::{Scheduler, Status};
 use crate::event::Event;
@@ -27,8 +27,8 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
         (self.report)(&event);
     }
 
-    /// Gives a worker's share back before its result is in the store, unless a stage that waits for that result comes
-    /// before all that would take the share in the meantime.
+    /// Frees a worker's share before its result is in the store. The share stays taken if a stage that waits for
+    /// this result is more urgent than all stages that could take the share meanwhile.
     fn release_early(&mut self, position: usize) {
         let waits = self.consumers[position].iter().filter(|consumer| self.missing[**consumer] == 1);
         let next = waits.map(|consumer| self.priority(*consumer)).min();

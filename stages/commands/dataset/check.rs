@@ -21,16 +21,16 @@ struct Looked {
     findings: Vec<(&'static str, String)>,
     /// Width and height in pixels.
     size: Option<(u32, u32)>,
-    /// Of its pixels.
+    /// Digest of an image's pixels; none for a video.
     digest: Option<String>,
     frames: usize,
     traits: Traits,
 }
 
-/// Checks the dataset `name`; prints what is found as text, or as JSON.
+/// Checks the dataset `name` and prints the report as text or as JSON. Returns the exit code.
 ///
 /// # Errors
-/// When there is no such dataset, or its file is malformed.
+/// Returns an error if the engine cannot be started, or `[metadata]` of the dataset is malformed.
 pub(super) fn check(name: &str, json: bool) -> Result<u8> {
     let Some(raw) = raw(name)? else { return Ok(REFUSED) };
     let files = &raw.declared.files;
@@ -77,7 +77,7 @@ fn look_at_image(path: &Path, paired: bool, looked: &mut Looked) -> Result<()> {
             Ok((left, right)) => {
                 for (side, half) in [("left", left), ("right", right)] {
                     if half.pixels().all(|pixel| pixel == half.get_pixel(0, 0)) {
-                        looked.findings.push(("blank half", format!("its {side} half is of one colour")));
+                        looked.findings.push(("blank half", format!("its {side} half has a single colour")));
                     }
                 }
             }
@@ -89,12 +89,12 @@ fn look_at_image(path: &Path, paired: bool, looked: &mut Looked) -> Result<()> {
 
 fn look_at_video(path: &Path, looked: &mut Looked) -> Result<()> {
     looked.frames = index(path)?.times.len();
-    // Each frame is decoded, at a size that costs nothing to hand over.
+    // Each frame is decoded, and reduced to a height of 16 pixels so that passing it on costs little.
     let how = Decoding { height: 16, ..Decoding::default() };
     let decoded = decode(path, &how, |_| Ok(()))?;
     looked.size = decoded.frames.first().map(|(_, size)| *size);
     if let Some(error) = decoded.errors.first() {
-        looked.findings.push(("damaged", format!("ffmpeg says `{error}`")));
+        looked.findings.push(("damaged", format!("ffmpeg reports `{error}`")));
     } else if decoded.frames.len() < looked.frames {
         let message = format!("{} of {} frames can be decoded", decoded.frames.len(), looked.frames);
         looked.findings.push(("damaged", message));
@@ -102,7 +102,7 @@ fn look_at_video(path: &Path, looked: &mut Looked) -> Result<()> {
     if let Some((_, other)) = decoded.frames.iter().find(|(_, size)| Some(*size) != looked.size) {
         looked
             .findings
-            .push(("other size", format!("its size changes on the way to {}x{}", other.0, other.1)));
+            .push(("other size", format!("its size changes within the video to {}x{}", other.0, other.1)));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `callsheet dataset`: whether what lies in `data/raw` is whole.
+//! `callsheet dataset`: check of the raw files in `data/raw`.
 
 mod check;
 mod expected;
@@ -19,9 +19,9 @@ pub(super) struct Dataset {
 
 #[derive(Subcommand)]
 enum DatasetCommands {
-    /// Decode every raw file of a dataset and tell what is missing or wrong; exit code 1 if anything is
+    /// Decode every raw file of a dataset and report missing or faulty files; exit code 1 if there are any
     Check {
-        /// Its file in pipelines/datasets, without .toml
+        /// Name of the dataset: its file in pipelines/datasets, without .toml
         name: String,
         /// Print the findings as JSON
         #[arg(long)]
@@ -31,7 +31,7 @@ enum DatasetCommands {
 
 impl Dataset {
     /// # Errors
-    /// When there is no such dataset, or its file is malformed.
+    /// Returns an error if the engine cannot be started, or `[metadata]` of the dataset is malformed.
     pub(super) fn execute(&self) -> Result<u8> {
         let DatasetCommands::Check { name, json } = &self.command;
         check::check(name, *json)

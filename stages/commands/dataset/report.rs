@@ -7,17 +7,17 @@ use serde::Serialize;
 
 use super::expected::{Raw, Source};
 
-/// Findings of one kind that are shown one by one; the rest are counted.
+/// Number of findings of one kind that are printed one by one; the rest are only counted.
 const SHOWN: usize = 5;
 
-/// Something to mend.
+/// Problem with a raw file or with the dataset.
 #[derive(Serialize)]
 pub(super) struct Finding {
-    /// Name of the file; empty if it is about no single one.
+    /// Name of the file; empty if the finding is about the dataset.
     pub file: String,
-    /// Kind of the fault, in a word.
+    /// Kind of the problem, such as `missing`.
     pub kind: String,
-    /// The same with what was found.
+    /// Description with the values found.
     pub detail: String,
 }
 
@@ -29,28 +29,28 @@ pub(super) struct Report {
     files: usize,
     /// Images, and frames of videos.
     pub frames: usize,
-    /// Files by the folder they lie in.
+    /// Number of files in each top-level folder; empty unless the files are pairs.
     pub splits: BTreeMap<String, usize>,
     expected: BTreeMap<String, usize>,
-    /// Files by their size in pixels.
+    /// Number of files of each size in pixels.
     pub sizes: BTreeMap<String, usize>,
-    /// Files by what is uncommon of them and was seen to: EXIF rotation, transparency and so on.
+    /// Number of files with each uncommon trait that decoding handles: EXIF rotation, transparency and so on.
     pub traits: BTreeMap<String, usize>,
-    /// Faults to mend.
+    /// Problems found.
     pub findings: Vec<Finding>,
-    /// Hint where to get missing files.
-    obtain: Vec<String>,
+    /// Hints where to get missing files.
+    hint: Vec<String>,
 }
 
 impl Report {
-    /// Nothing is found yet.
+    /// Report of a dataset whose files are not checked yet.
     pub(super) fn new(name: &str, raw: &Raw) -> Self {
-        let obtain = raw.declared.sources.iter().map(|Source { pattern, obtain }| {
-            match (obtain.as_str(), &raw.metadata.url) {
+        let hint = raw.declared.sources.iter().map(|Source { pattern, hint }| {
+            match (hint.as_str(), &raw.metadata.url) {
                 ("", None) => pattern.clone(),
                 ("", Some(url)) => format!("{pattern}, from {url}"),
-                (obtain, None) => format!("{pattern}: {obtain}"),
-                (obtain, Some(url)) => format!("{pattern}: {obtain} (from {url})"),
+                (hint, None) => format!("{pattern}: {hint}"),
+                (hint, Some(url)) => format!("{pattern}: {hint} (from {url})"),
             }
         });
         Self {
@@ -63,19 +63,19 @@ impl Report {
             sizes: BTreeMap::new(),
             traits: BTreeMap::new(),
             findings: Vec::new(),
-            obtain: obtain.collect(),
+            hint: hint.collect(),
         }
     }
 
-    /// Adds what is missing of the numbers that are expected.
+    /// Adds a finding for each number of files or frames that differs from the expected one.
     pub(super) fn count(&mut self, raw: &Raw) {
         let mut missing = |detail: String| {
             self.findings.push(Finding { file: String::new(), kind: "missing".to_owned(), detail });
         };
         if self.files == 0 {
             let detail = match &raw.declared.stand_in {
-                Some(label) => format!("there is no file: the {label} takes their place"),
-                None => "there is no file".to_owned(),
+                Some(label) => format!("there are no raw files: the {label} takes their place"),
+                None => "there are no raw files".to_owned(),
             };
             return missing(detail);
         }
@@ -90,7 +90,7 @@ impl Report {
         }
     }
 
-    /// Prints it as text, or as JSON.
+    /// Prints the report as text or as JSON.
     pub(super) fn print(&self, json: bool) {
         if json {
             print_json(self);
@@ -113,14 +113,14 @@ impl Report {
             print_text(&format!("  sizes: {}", shown(&self.sizes)));
         }
         if !self.traits.is_empty() {
-            print_text(&format!("  taken as people see them: {}", shown(&self.traits)));
+            print_text(&format!("  converted when read: {}", shown(&self.traits)));
         }
         self.print_findings();
     }
 
     fn print_findings(&self) {
         if self.findings.is_empty() {
-            return print_text("nothing to mend");
+            return print_text("no problems found");
         }
         let mut kinds: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
         self.findings.iter().for_each(|finding| kinds.entry(&finding.kind).or_default().push(finding));
@@ -139,7 +139,7 @@ impl Report {
             }
         }
         if self.findings.iter().any(|finding| finding.kind == "missing") {
-            self.obtain.iter().for_each(|obtain| print_text(&format!("get {obtain}")));
+            self.hint.iter().for_each(|hint| print_text(&format!("get {hint}")));
         }
     }
 }

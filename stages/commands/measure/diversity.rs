@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use callsheet_worker::code::Code;
-use callsheet_worker::user_error;
+use callsheet_worker::user_error_with_code;
 use rayon::prelude::*;
 use serde::Serialize;
 use tch::Tensor;
@@ -18,7 +18,8 @@ use crate::lib::lpips::{Distance, Diversity};
 use crate::lib::picture::{is_image, resized};
 use callsheet_worker::print::plain;
 
-/// Images of one folder at most: what VGG-16 makes of each is 34 MB, and is kept to be compared with all others.
+/// Largest number of images in one folder. The VGG-16 features of an image take 34 MB, and those of all
+/// images stay in memory to be compared with each other.
 const MOST: usize = 100;
 
 /// Measurements of a folder.
@@ -28,21 +29,22 @@ pub(super) struct Line {
     images: usize,
     /// Mean LPIPS between each image and the next by name.
     consecutive: f64,
-    /// Mean LPIPS between all.
+    /// Mean LPIPS between all pairs of images.
     all_pairs: f64,
 }
 
-/// The images in each folder of `outputs`, or in `outputs` itself if it has no folder.
+/// Finds the images in each folder of `outputs`, or in `outputs` itself if it contains no folder.
 ///
 /// # Errors
-/// When it is no folder, or one has less than two images, or too many.
+/// Returns an error if `outputs` is not a folder or contains both folders and images. Also returns an error
+/// if a folder does not contain two to a hundred images.
 pub(super) fn find(outputs: &Path) -> Result<Vec<(PathBuf, Vec<PathBuf>)>> {
     if outputs.is_file() {
         let message = format!("{} is a single image", outputs.display());
-        return Err(user_error(
+        return Err(user_error_with_code(
             Code::MissingArgument,
             message,
-            "name what it should be, too, or a folder of images",
+            "name a reference image, too, or a folder of images",
         ));
     }
     let listed = || format!("cannot list {}", outputs.display());
@@ -57,23 +59,23 @@ pub(super) fn find(outputs: &Path) -> Result<Vec<(PathBuf, Vec<PathBuf>)>> {
     if folders.is_empty() {
         folders.push(outputs.to_owned());
     } else if let Some(image) = entries.iter().find(|path| is_image(path)) {
-        return Err(user_error(
+        return Err(user_error_with_code(
             Code::Unsupported,
-            format!("{} lies beside the folder {}", image.display(), folders[0].display()),
-            "images of one input belong together: name that folder, or put the image into one",
+            format!("{} is an image next to the folder {}", image.display(), folders[0].display()),
+            "name that folder, or move the image into a folder with the other outputs of its input",
         ));
     }
     let found = |folder: PathBuf| {
         let images = pictures(&folder)?;
         if !(2..=MOST).contains(&images.len()) {
-            return Err(user_error(
+            return Err(user_error_with_code(
                 Code::Unsupported,
                 format!(
-                    "{}: 2 to {MOST} images of one input are compared, not {}",
+                    "{}: diversity needs 2 to {MOST} images of one input, not {}",
                     folder.display(),
                     images.len()
                 ),
-                "put the outputs of each input into a folder of their own, or name what they should be, too",
+                "put the outputs of each input into a separate folder, or name reference images, too",
             ));
         }
         Ok((folder, images))
@@ -81,16 +83,16 @@ pub(super) fn find(outputs: &Path) -> Result<Vec<(PathBuf, Vec<PathBuf>)>> {
     folders.into_iter().map(found).collect()
 }
 
-/// Distances between the images of each folder.
+/// Measures the distances between the images of each folder.
 ///
 /// # Errors
-/// When an image is unreadable, or not as large as the others of its folder.
+/// Returns an error if an image cannot be read, or differs in size from the others in its folder.
 pub(super) fn measure(folders: &[(PathBuf, Vec<PathBuf>)], distance: &Distance) -> Result<Vec<Line>> {
     let side = distance.side;
     let line = |(done, (folder, paths)): (usize, &(PathBuf, Vec<PathBuf>))| {
         let read = |path: &PathBuf| {
             let image = opened(path)?;
-            // So that few are held at their full size.
+            // Each image is resized as soon as it is decoded, so that few are in memory at full size.
             let size = image.dimensions();
             Ok((size, if side == 0 { image } else { resized(image, side, side)? }))
         };
@@ -106,7 +108,7 @@ pub(super) fn measure(folders: &[(PathBuf, Vec<PathBuf>)], distance: &Distance) 
     folders.iter().enumerate().map(line).collect()
 }
 
-/// A line for each folder, and one for all.
+/// Formats a line for each folder, and one for their means.
 pub(super) fn text(lines: &[Line]) -> String {
     let line = |name: &str, [consecutive, all]: [f64; 2]| {
         format!("consecutive {consecutive:.4}  all pairs {all:.4}  {}", plain(name))

@@ -1,4 +1,4 @@
-//! `callsheet measure`: how far images are from others, or from each other.
+//! `callsheet measure`: image quality against references, or diversity among images.
 
 mod common;
 mod diversity;
@@ -15,36 +15,36 @@ use serde_json::json;
 use super::project::weights_folder;
 use crate::lib::lpips::Distance;
 
-/// As of the stages that measure.
+/// Largest value of `--side`, as in the stages that compute LPIPS.
 const LARGEST_SIDE: i64 = 4096;
 
-/// Measure how far images are from others (PSNR, SSIM and LPIPS), or from each other (LPIPS)
+/// Measure image quality against references (PSNR, SSIM, LPIPS), or diversity among images (LPIPS)
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     callsheet measure output.png wanted.png\n  \
-    callsheet measure outputs/ wanted/                   # images of one name in both folders\n  \
+    callsheet measure outputs/ wanted/                   # pairs of images with the same name\n  \
     callsheet measure outputs/ wanted/ --network vgg     # LPIPS on VGG-16\n  \
-    callsheet measure outputs/                           # diversity: a folder in it for each input\n  \
-    callsheet measure outputs/ --json                    # for programs")]
+    callsheet measure outputs/                           # diversity; one folder per input\n  \
+    callsheet measure outputs/ --json                    # JSON output")]
 pub(super) struct Measure {
-    /// An image, or a folder of images
+    /// Image, or folder of images
     images: PathBuf,
-    /// What it should be: an image, or a folder that has images of the same names; without it, how different
-    /// the images are among themselves
+    /// Reference image, or a folder of reference images with the same names; without it, the diversity of
+    /// IMAGES is measured
     wanted: Option<PathBuf>,
-    /// Network of LPIPS
+    /// Network whose features LPIPS compares
     #[arg(long, value_enum, default_value_t = Network::Alex)]
     network: Network,
     /// Version of LPIPS
     #[arg(long, value_parser = ["0.0", "0.1"], default_value = "0.1")]
     version: String,
-    /// Weights of the network as published [default: those in data/weights]
+    /// Published weight file of the network [default: the one in data/weights]
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
-    /// Side in pixels that images are brought to for LPIPS; 0 takes them as they are
+    /// Side in pixels that images are resized to for LPIPS; 0 keeps their size
     #[arg(long, default_value_t = 256, value_name = "PIXELS", value_parser = value_parser!(u32).range(0..=LARGEST_SIDE))]
     side: u32,
-    /// Measure LPIPS alone
+    /// Measure only LPIPS, without PSNR and SSIM
     #[arg(long)]
     lpips: bool,
     /// Print JSON
@@ -52,7 +52,7 @@ pub(super) struct Measure {
     json: bool,
 }
 
-/// Networks that LPIPS is defined on.
+/// Networks that LPIPS is defined for.
 #[derive(Clone, Copy, ValueEnum)]
 enum Network {
     Alex,
@@ -61,7 +61,8 @@ enum Network {
 }
 
 impl Network {
-    /// Its name in weight files, that of its LPIPS heads, and where its weights are looked for.
+    /// Name of the network in weight files, name of its LPIPS heads, and name of its weight file in
+    /// `data/weights`.
     fn names(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Alex => ("alexnet", "alex", "alexnet.ckpt"),
@@ -73,7 +74,8 @@ impl Network {
 
 impl Measure {
     /// # Errors
-    /// When an image or a weight file is unreadable, images have no counterpart, or a folder has none to compare.
+    /// Returns an error if an image or a weight file cannot be read, an image has no counterpart, or a folder
+    /// contains no images to compare.
     pub(super) fn execute(&self) -> Result<u8> {
         match &self.wanted {
             Some(wanted) => {
@@ -101,7 +103,7 @@ impl Measure {
         Distance::published(&weights, network, &heads, self.side)
     }
 
-    /// Prints what was measured `of` each, as JSON or as `text`.
+    /// Prints the measurements as JSON, under the key `of`, or as `text`.
     fn print(&self, distance: &Distance, of: &str, lines: &impl Serialize, text: impl Fn() -> String) {
         if self.json {
             print_json(&json!({ "distance": distance.name, "weights": distance.source(), of: lines }));

@@ -1,4 +1,4 @@
-//! Images beside those wanted.
+//! Comparison of images with reference images.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use callsheet_worker::code::Code;
-use callsheet_worker::user_error;
+use callsheet_worker::user_error_with_code;
 use image::RgbImage;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -24,7 +24,7 @@ use callsheet_worker::print::plain;
 #[derive(Serialize)]
 pub(super) struct Line {
     image: String,
-    /// In dB; infinite, in JSON null, of identical images.
+    /// PSNR in dB; infinite, which JSON shows as null, for identical images.
     #[serde(skip_serializing_if = "Option::is_none")]
     psnr: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,18 +32,18 @@ pub(super) struct Line {
     lpips: f64,
 }
 
-/// Pairs that are decoded together.
+/// Number of pairs that are decoded together.
 const BATCH: usize = 16;
 
-/// Images, and those of the same names that they are compared with.
+/// Pairs each image with the reference image of the same name.
 ///
 /// # Errors
-/// When images have no counterpart.
+/// Returns an error if an image has no counterpart, or only one of the paths is a folder.
 pub(super) fn find(images: &Path, wanted: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
     if images.is_dir() != wanted.is_dir() {
-        return Err(user_error(
+        return Err(user_error_with_code(
             Code::Unsupported,
-            format!("{} and {} are an image and a folder", images.display(), wanted.display()),
+            format!("one of {} and {} is an image, the other a folder", images.display(), wanted.display()),
             "name two images, or two folders",
         ));
     }
@@ -56,19 +56,19 @@ pub(super) fn find(images: &Path, wanted: &Path) -> Result<Vec<(PathBuf, PathBuf
         wanted_found.into_iter().map(|path| (stem(&path), path)).collect();
     let counterpart = |path: PathBuf| match by_name.get(&stem(&path)) {
         Some(other) => Ok((path, other.clone())),
-        None => Err(user_error(
+        None => Err(user_error_with_code(
             Code::Unsupported,
-            format!("{} has no image of the name of {}", wanted.display(), path.display()),
-            "each image is compared with the one of its name, whatever the extension",
+            format!("{} contains no image with the name of {}", wanted.display(), path.display()),
+            "add a reference image with that name; its extension may differ",
         )),
     };
     images_found.into_iter().map(counterpart).collect()
 }
 
-/// PSNR and SSIM, unless it is LPIPS alone, and the distance of each pair.
+/// Measures PSNR and SSIM, unless `lpips_alone`, and the LPIPS distance of each pair.
 ///
 /// # Errors
-/// When an image is unreadable, or not as large as its counterpart.
+/// Returns an error if an image cannot be read, or differs in size from its counterpart.
 pub(super) fn measure(
     pairs: &[(PathBuf, PathBuf)],
     distance: &Distance,
@@ -89,7 +89,7 @@ fn of_batch(pairs: &[(PathBuf, PathBuf)], distance: &Distance, lpips_alone: bool
         check_sizes([a, b], [x, y].map(RgbImage::dimensions))?;
     }
     let mut lines = Vec::with_capacity(pairs.len());
-    // Images of one size are measured together.
+    // Consecutive pairs of one size are measured together.
     for run in pictures.chunk_by(|a, b| a.0.dimensions() == b.0.dimensions()) {
         let stacked = |half: fn(&(RgbImage, RgbImage)) -> &RgbImage| {
             Tensor::stack(&run.iter().map(|pair| to_tensor(half(pair))).collect::<Vec<_>>(), 0)
@@ -106,7 +106,7 @@ fn of_batch(pairs: &[(PathBuf, PathBuf)], distance: &Distance, lpips_alone: bool
     Ok(lines)
 }
 
-/// A line for each pair, and their means.
+/// Formats a line for each pair, and one for their means.
 pub(super) fn text(lines: &[Line]) -> String {
     let mut text: Vec<String> =
         lines.iter().map(|line| shown(&line.image, line.psnr, line.ssim, line.lpips)).collect();
@@ -116,13 +116,13 @@ pub(super) fn text(lines: &[Line]) -> String {
         text.push(shown("mean", mean(|line| line.psnr), mean(|line| line.ssim), lpips));
         let identical = lines.iter().filter(|line| line.psnr.is_some_and(f64::is_infinite)).count();
         if identical > 0 {
-            text.push(format!("{identical} identical: their PSNR is infinite, and in no mean"));
+            text.push(format!("{identical} identical: their PSNR is infinite and not part of the mean"));
         }
     }
     text.join("\n")
 }
 
-/// A line of the answer for people.
+/// Formats the measurements of a pair as a line of text.
 fn shown(name: &str, psnr: Option<f64>, ssim: Option<f64>, lpips: f64) -> String {
     let of = |name: &str, value: Option<f64>, digits: usize| {
         value.map(|value| format!("{name} {value:.digits$}  ")).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Files of answers, which come from strangers.
+//! Files of answers, which come from participants and are not trusted.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use callsheet_worker::code::Code;
 use callsheet_worker::error::suggest;
-use callsheet_worker::user_error;
+use callsheet_worker::user_error_with_code;
 use serde::Deserialize;
 
 use crate::user_study::{Key, Question, Side};
 
-/// Bytes of a file that is read: that of a study of 10,000 questions has a tenth of it.
+/// Largest size of a file in bytes. The answers to a study of 10,000 questions have a tenth of this size.
 const MOST_BYTES: u64 = 16 << 20;
 
 /// Format of a file of answers.
@@ -22,7 +22,7 @@ const FORMAT: &str = "callsheet study answers 1";
 /// Hexadecimal digits of a participant's number.
 const DIGITS: usize = 16;
 
-/// A file as a browser saves it.
+/// A file of answers as a browser saves it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Saved {
@@ -55,24 +55,25 @@ enum Realistic {
 /// Answer of a participant to a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// This one is more realistic.
+    /// The image on this side is more realistic.
     Realistic(Side),
-    /// Both are, and this one is closer in style.
+    /// Both images are realistic, and the one on this side is closer in style.
     Style(Side),
 }
 
-/// Somebody who answered.
+/// Participant of the study, with the answers given.
 pub(super) struct Participant {
-    /// The file.
+    /// File of the answers.
     pub path: PathBuf,
     /// Verdicts by position of the question in the key.
     pub verdicts: BTreeMap<usize, Verdict>,
 }
 
-/// Everybody whose files are named, or lie in the folders that are; `key_path` may lie among them.
+/// Reads the participants' files that are named, and those in the named folders, where `key_path` is skipped.
 ///
 /// # Errors
-/// When a file holds no answers to the key's study, or two are of one participant.
+/// Returns an error if a file does not contain answers to the key's study, or two files are from one
+/// participant.
 pub(super) fn participants(key: &Key, key_path: &Path, named: &[PathBuf]) -> Result<Vec<Participant>> {
     let positions =
         key.questions.iter().enumerate().map(|(at, question)| (question.id.as_str(), at)).collect();
@@ -82,15 +83,15 @@ pub(super) fn participants(key: &Key, key_path: &Path, named: &[PathBuf]) -> Res
         let saved = saved(&path, key)?;
         let verdicts = verdicts(&saved.answers, key, &positions, &path)?;
         if let Some(other) = known.insert(saved.participant.clone(), path.clone()) {
-            return Err(user_error(
+            return Err(user_error_with_code(
                 Code::Conflict,
                 format!(
-                    "{} and {} are both of the participant {}",
+                    "{} and {} are both from participant {}",
                     other.display(),
                     path.display(),
                     saved.participant
                 ),
-                "leave one of them out: what was saved later holds all that was saved before",
+                "leave out the older one: the later one contains all its answers",
             ));
         }
         participants.push(Participant { path, verdicts });
@@ -98,7 +99,7 @@ pub(super) fn participants(key: &Key, key_path: &Path, named: &[PathBuf]) -> Res
     Ok(participants)
 }
 
-/// The files that are named, and those of folders by name.
+/// Lists the named files, and the `.json` files in named folders, sorted by name.
 fn files(named: &[PathBuf], key: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in named {
@@ -112,8 +113,12 @@ fn files(named: &[PathBuf], key: &Path) -> Result<Vec<PathBuf>> {
         let all = entries.flatten().map(|entry| entry.path());
         let mut found: Vec<PathBuf> = all.filter(|path| is_json(path) && !is_key(path)).collect();
         if found.is_empty() {
-            let help = "name the folder of the files that participants saved: they end with .json";
-            return Err(user_error(Code::Unsupported, format!("{} holds no answers", path.display()), help));
+            let help = "name the folder of the .json files that participants saved";
+            return Err(user_error_with_code(
+                Code::Unsupported,
+                format!("{} contains no answers", path.display()),
+                help,
+            ));
         }
         found.sort();
         files.extend(found);
@@ -121,23 +126,27 @@ fn files(named: &[PathBuf], key: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// A file's bytes, if they are as few as a study's.
+/// Reads a file of at most `MOST_BYTES`.
 ///
 /// # Errors
-/// When it is no file, larger, or unreadable.
+/// Returns an error if `path` is not a regular file, or the file is larger or cannot be read.
 pub(super) fn bounded(path: &Path) -> Result<Vec<u8>> {
     let reading = || format!("cannot read {}", path.display());
     let help = "name files that participants saved, and the key of their study";
-    // What is no file, a pipe say, may never end.
+    // A path that is not a regular file, such as a pipe, may never end.
     if !fs::metadata(path).with_context(reading)?.is_file() {
-        return Err(user_error(Code::Unsupported, format!("{} is no file", path.display()), help));
+        return Err(user_error_with_code(
+            Code::Unsupported,
+            format!("{} is not a file", path.display()),
+            help,
+        ));
     }
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
         .with_context(reading)?;
     if bytes.len() as u64 > MOST_BYTES {
-        return Err(user_error(
+        return Err(user_error_with_code(
             Code::Unsupported,
             format!("{} is larger than {} MiB", path.display(), MOST_BYTES >> 20),
             help,
@@ -148,35 +157,35 @@ pub(super) fn bounded(path: &Path) -> Result<Vec<u8>> {
 
 fn saved(path: &Path, key: &Key) -> Result<Saved> {
     let wrong = |problem: String, help: &str| {
-        Err(user_error(Code::Unreadable, format!("{}: {problem}", path.display()), help))
+        Err(user_error_with_code(Code::Unreadable, format!("{}: {problem}", path.display()), help))
     };
     let saved: Saved = match serde_json::from_slice(&bounded(path)?) {
         Ok(saved) => saved,
         Err(error) => {
-            // It quotes what the file says, which a terminal would obey.
+            // The message quotes the file, and a terminal would obey control characters in it.
             let error = error.to_string().escape_debug().to_string();
             return wrong(
-                format!("no answers of a study: {error}"),
-                "ask the participant to save them once more, or leave the file out",
+                format!("not a valid file of answers: {error}"),
+                "ask the participant to save the answers again, or leave the file out",
             );
         }
     };
     if saved.format != FORMAT {
         return wrong(
-            format!("its format is {:?}, not {FORMAT:?}", saved.format),
-            "use the callsheet that made the page",
+            format!("unknown format {:?}, expected {FORMAT:?}", saved.format),
+            "use the version of callsheet that created the page",
         );
     }
     if saved.study != key.study {
         return wrong(
-            format!("these are answers to the study {:?}, and the key is of {:?}", saved.study, key.study),
-            "tally them with the key that was made beside their page",
+            format!("the answers belong to the study {:?}, but the key to {:?}", saved.study, key.study),
+            "use the key that was created together with the page of these answers",
         );
     }
     let digit = |digit: u8| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit);
     if saved.participant.len() != DIGITS || !saved.participant.bytes().all(digit) {
         let help = "leave the file out: the page gives every participant 16 hexadecimal digits";
-        return wrong(format!("{:?} is no participant", saved.participant), help);
+        return wrong(format!("{:?} is not a valid participant", saved.participant), help);
     }
     Ok(saved)
 }
@@ -190,7 +199,7 @@ fn verdicts(
     let mut verdicts = BTreeMap::new();
     for answer in answers {
         let wrong = |problem: String, help: String| {
-            Err(user_error(
+            Err(user_error_with_code(
                 Code::Unreadable,
                 format!("{}: question {:?} {problem}", path.display(), answer.question),
                 help,
@@ -199,21 +208,26 @@ fn verdicts(
         let changed = "leave the file out: it was changed after it was saved".to_owned();
         let Some(at) = positions.get(answer.question.as_str()) else {
             let known = key.questions.iter().map(|question| question.id.as_str());
-            return wrong("is none of the study".to_owned(), suggest(&answer.question, known));
+            return wrong("is not part of the study".to_owned(), suggest(&answer.question, known));
         };
         let Question { left, right, .. } = &key.questions[*at];
         if [left, right] != [&answer.left, &answer.right] {
             let (shown, wanted) = ((&answer.left, &answer.right), (left, right));
-            return wrong(format!("shows {shown:?} by the file, and {wanted:?} by the key"), changed);
+            return wrong(
+                format!("shows {shown:?} according to the file, but {wanted:?} according to the key"),
+                changed,
+            );
         }
         let verdict = match (answer.realistic, answer.style) {
             (Realistic::Left, None) => Verdict::Realistic(Side::Left),
             (Realistic::Right, None) => Verdict::Realistic(Side::Right),
             (Realistic::Both, Some(side)) => Verdict::Style(side),
             (Realistic::Both, None) => {
-                return wrong("lacks its style, and both are realistic".to_owned(), changed);
+                return wrong("lacks the answer on style, although both are realistic".to_owned(), changed);
             }
-            (_, Some(_)) => return wrong("has a style, and only one is realistic".to_owned(), changed),
+            (_, Some(_)) => {
+                return wrong("has an answer on style, although only one is realistic".to_owned(), changed);
+            }
         };
         if verdicts.insert(*at, verdict).is_some() {
             return wrong("is answered twice".to_owned(), changed);

@@ -8,34 +8,34 @@ use super::answers::{Participant, Verdict};
 use super::statistics::{fleiss_kappa, wilson};
 use crate::user_study::{Key, Purpose};
 
-/// Number of answers in favour of ours.
+/// Number and share of answers in favour of the method `ours`.
 #[derive(Serialize)]
 pub(super) struct Share {
-    /// Answers in its favour; half of one for a tie.
+    /// Number of answers in favour of `ours`; a tie counts half.
     pub ours: f64,
-    /// Answers.
+    /// Number of answers.
     pub answers: usize,
-    /// `ours / answers`; none of no answers.
+    /// `ours / answers`; none if there are no answers.
     pub share: Option<f64>,
-    /// Ends of its interval of 95 % confidence (Wilson), which takes answers for independent.
+    /// Ends of the share's 95 % confidence interval (Wilson), which assumes independent answers.
     pub low: f64,
     pub high: f64,
 }
 
-/// Ours beside another method.
+/// Comparison of `ours` with another method.
 #[derive(Serialize)]
 pub(super) struct Compared {
-    /// Name of the other one.
+    /// Name of the other method.
     pub method: String,
-    /// More realistic one; both count half.
+    /// Answers that `ours` is more realistic; answers that both are realistic count half.
     pub realism: Share,
-    /// Times that both were.
+    /// Number of answers that both are realistic.
     pub both_realistic: usize,
-    /// Closer one in style, if both are realistic.
+    /// Answers that `ours` is closer in style, where both are realistic.
     pub style: Share,
-    /// The more realistic one, or that closer in style.
+    /// Answers that `ours` is more realistic, or closer in style where both are realistic.
     pub preferred: Share,
-    /// Fleiss' kappa of what participants say of realism: ours, both, the other.
+    /// Fleiss' kappa of the answers on realism: `ours`, both, or the other method.
     pub kappa: Option<f64>,
 }
 
@@ -45,17 +45,17 @@ pub(super) struct Tally {
     pub study: String,
     pub title: String,
     pub note: String,
-    /// Name of the method that stands beside all others.
+    /// Name of the method that is compared with all others.
     pub ours: String,
-    /// Participants whose answers are counted.
+    /// Number of participants whose answers are counted.
     pub participants: usize,
-    /// Those of them who did not answer all questions.
+    /// Number of counted participants who did not answer all questions.
     pub incomplete: usize,
-    /// Files of those who answered a check wrongly.
+    /// Files of participants who failed an attention check.
     pub inattentive: Vec<String>,
-    /// True if these are counted, too.
+    /// True if inattentive participants are counted, too.
     pub keeps_inattentive: bool,
-    /// By name.
+    /// Comparisons with the other methods, sorted by name.
     pub methods: Vec<Compared>,
     /// Fleiss' kappa over all methods.
     pub kappa: Option<f64>,
@@ -72,14 +72,14 @@ impl Share {
 /// Answers about one question.
 #[derive(Clone, Copy, Default)]
 struct Counts {
-    /// Ours is more realistic, both are, the other one is.
+    /// Numbers of answers: `ours` is more realistic, both are realistic, the other method is more realistic.
     realism: [usize; 3],
-    /// Of those who say both: ours is closer in style.
+    /// Number of answers that both are realistic and `ours` is closer in style.
     style: usize,
 }
 
 impl Tally {
-    /// Counts the answers of those who are attentive, or of all.
+    /// Counts the answers of attentive participants, or of all if `keep_inattentive`.
     pub(super) fn new(key: &Key, participants: &[Participant], keep_inattentive: bool) -> Self {
         let (attentive, inattentive): (Vec<_>, Vec<_>) =
             participants.iter().partition(|participant| is_attentive(key, participant));
@@ -117,7 +117,7 @@ impl Tally {
     }
 }
 
-/// Returns true if a participant answered no check wrongly: a real image is more realistic than noise.
+/// Returns true if a participant failed no attention check, where a real image is more realistic than noise.
 fn is_attentive(key: &Key, participant: &Participant) -> bool {
     participant.verdicts.iter().all(|(at, verdict)| match key.questions[*at].purpose {
         Purpose::Check(right) => *verdict == Verdict::Realistic(right),

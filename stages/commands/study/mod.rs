@@ -1,4 +1,4 @@
-//! `callsheet study`: what people answered in a user study.
+//! `callsheet study`: evaluation of a user study.
 
 mod answers;
 mod count;
@@ -14,12 +14,12 @@ use crate::user_study::Key;
 use answers::{bounded, participants};
 use count::Tally;
 
-/// Tell what people answered in a user study: preferences, intervals, agreement
+/// Evaluate the answers of a user study: preferences, confidence intervals, agreement
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
-    callsheet study tally key.json answers/                # every .json file of a folder\n  \
-    callsheet study tally key.json a.json b.json --json    # for programs\n\n\
-    The stage user_study makes the page and the key; a participant's browser saves a file of answers.")]
+    callsheet study tally key.json answers/                # all .json files of a folder\n  \
+    callsheet study tally key.json a.json b.json --json    # JSON output\n\n\
+    The stage user_study creates the page and the key. Each participant's browser saves a file of answers.")]
 pub(super) struct Study {
     #[command(subcommand)]
     command: StudyCommands,
@@ -27,14 +27,14 @@ pub(super) struct Study {
 
 #[derive(Subcommand)]
 enum StudyCommands {
-    /// Count how often one method is preferred to each other: intervals, ties, agreement
+    /// Count how often one method is preferred to each of the others: confidence intervals, ties, agreement
     Tally {
-        /// key.json of the study
+        /// File key.json that the stage user_study created with the page
         key: PathBuf,
-        /// Files that participants saved, or folders of them
+        /// Files that participants saved, or folders of such files
         #[arg(required = true)]
         answers: Vec<PathBuf>,
-        /// Keep participants who failed a check of attention
+        /// Also count participants who failed an attention check
         #[arg(long)]
         keep_inattentive: bool,
         /// Print JSON
@@ -45,7 +45,7 @@ enum StudyCommands {
 
 impl Study {
     /// # Errors
-    /// When the key is none, or a file holds no answers to its study.
+    /// Returns an error if the key is invalid, or a file does not contain answers to its study.
     pub(super) fn execute(&self) -> Result<u8> {
         let StudyCommands::Tally { key: path, answers, keep_inattentive, json } = &self.command;
         let key = Key::parse(&bounded(path)?, path)?;

@@ -1,4 +1,4 @@
-//! A tally for people, and for programs.
+//! Tally as text and as JSON.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use super::count::{Compared, Share, Tally};
 /// Prints a tally.
 ///
 /// # Errors
-/// When it cannot be put into words.
+/// Returns an error if the text cannot be formatted.
 pub(super) fn tally(tally: &Tally, json: bool) -> Result<()> {
     if json {
         print_json(tally);
@@ -31,7 +31,7 @@ fn text(tally: &Tally) -> Result<String> {
     writeln!(
         text,
         "\n{:width$}  answers  {:24}  both  {:24}  {:24}  kappa",
-        "preferred to", "more realistic", "closer in style", "in all"
+        "preferred to", "more realistic", "closer in style", "overall"
     )?;
     for (name, compared) in names.iter().zip(&tally.methods) {
         let Compared { realism, both_realistic, style, preferred, kappa, .. } = compared;
@@ -47,16 +47,17 @@ fn text(tally: &Tally) -> Result<String> {
     }
     write!(
         text,
-        "\nShares of answers in favour of {}, with intervals of 95 % confidence (Wilson), which take answers for\n\
-         independent. Of realism, `both` counts half; style is asked of those who say it. kappa (Fleiss; {} over\n\
-         all): how far participants agree on realism, 0 as by chance, 1 wholly.",
+        "\nShares of answers in favour of {}, with 95 % confidence intervals (Wilson) that assume\n\
+         independent answers. For realism, `both` counts half; only participants who gave this answer\n\
+         were asked about style. kappa (Fleiss; {} over all methods) is the agreement of participants on\n\
+         realism: 0 is chance, 1 is complete.",
         plain(&tally.ours),
         agreement(tally.kappa)
     )?;
     Ok(text)
 }
 
-/// Participants who are left out, or could be.
+/// Describes participants who are incomplete, and those who are left out or could be.
 fn besides(tally: &Tally) -> String {
     let mut parts = Vec::new();
     if tally.incomplete > 0 {
@@ -66,15 +67,15 @@ fn besides(tally: &Tally) -> String {
     let files = plain(&list(tally.inattentive.iter().map(String::as_str)));
     match (failed, tally.keeps_inattentive) {
         (0, _) => {}
-        (_, true) => parts.push(format!("{failed} of them failed a check of attention: {files}")),
+        (_, true) => parts.push(format!("{failed} of them failed an attention check: {files}")),
         (_, false) => parts.push(format!(
-            "{failed} more failed a check of attention and are left out (--keep-inattentive keeps them): {files}"
+            "{failed} more failed an attention check and are left out (--keep-inattentive keeps them): {files}"
         )),
     }
     parts.iter().map(|part| format!("; {part}")).collect()
 }
 
-/// `71.2 % (62.5 to 78.6)`.
+/// Formats a share: `71.2 % (62.5 to 78.6)`.
 fn shown(share: &Share) -> String {
     match share.share {
         Some(value) => {

@@ -1,10 +1,10 @@
-//! Intervals of shares, and the agreement of participants.
+//! Confidence intervals of shares, and agreement between participants.
 
 /// Quantile of the normal distribution for 95 % confidence, two-sided.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// Ends of Wilson's interval of 95 % confidence of a share (Wilson 1927): `successes` of `trials`. Half a success,
-/// of a tie, is taken as it is. Nothing is known of no trials: (0, 1).
+/// Ends of Wilson's 95 % confidence interval (Wilson 1927) of the share `successes / trials`. `successes` may
+/// be fractional, because a tie counts half. Without trials, the interval is (0, 1).
 pub(super) fn wilson(successes: f64, trials: usize) -> (f64, f64) {
     if trials == 0 {
         return (0.0, 1.0);
@@ -17,9 +17,9 @@ pub(super) fn wilson(successes: f64, trials: usize) -> (f64, f64) {
     (end(centre - half), end(centre + half))
 }
 
-/// Fleiss' kappa (1971): agreement beyond chance of those who put items into categories; each item is how often it was
-/// put into each. Items may have been seen by different numbers of people; those seen by fewer than two tell nothing.
-/// None if nothing is told, or everybody always gave the same answer.
+/// Fleiss' kappa (1971): agreement beyond chance of people who put items into categories. Each item contains
+/// the number of people who put it into each category. Items may have different numbers of people; those with
+/// fewer than two are ignored. Returns none if no item is left, or if only one category was ever chosen.
 pub(super) fn fleiss_kappa<const CATEGORIES: usize>(items: &[[usize; CATEGORIES]]) -> Option<f64> {
     let people = |item: &[usize; CATEGORIES]| item.iter().sum::<usize>();
     let items: Vec<[usize; CATEGORIES]> = items.iter().copied().filter(|item| people(item) > 1).collect();
@@ -33,7 +33,7 @@ pub(super) fn fleiss_kappa<const CATEGORIES: usize>(items: &[[usize; CATEGORIES]
         pairs as f64 / (people(item) * (people(item) - 1)) as f64
     };
     let found = items.iter().map(agreeing).sum::<f64>() / items.len() as f64;
-    // NaN of no items, 1 of a single answer.
+    // `by_chance` is NaN without items, and 1 if only one category was chosen.
     (by_chance < 1.0).then(|| (found - by_chance) / (1.0 - by_chance))
 }
 
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn fleiss_kappa_of_14_people_who_put_10_items_into_5_categories() {
-        // The example that is commonly worked: 0.378 found, 0.213 by chance.
+        // The common worked example: an agreement of 0.378, and 0.213 by chance.
         let items = [
             [0, 0, 0, 0, 14],
             [0, 2, 6, 4, 2],
@@ -84,9 +84,9 @@ mod tests {
     }
 
     #[test]
-    fn kappa_is_1_where_all_agree_and_nothing_where_nothing_is_told() {
+    fn kappa_is_1_if_all_agree_and_undefined_without_variation() {
         assert_eq!(fleiss_kappa(&[[3, 0, 0], [0, 0, 5], [0, 1, 0]]), Some(1.0));
-        // Two who never agree, on two answers that are as common: -1.
+        // Two people who never agree, with two answers that are equally common: -1.
         assert_eq!(fleiss_kappa(&[[1, 0, 1], [1, 0, 1]]), Some(-1.0));
         for none in [&[][..], &[[1, 0, 0]], &[[4, 0, 0], [9, 0, 0]]] {
             assert_eq!(fleiss_kappa(none), None, "{none:?}");

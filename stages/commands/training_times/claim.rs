@@ -6,7 +6,7 @@ use anyhow::Result;
 use callsheet_worker::code::Code;
 use callsheet_worker::error::suggest;
 use callsheet_worker::report::{Run, Stage};
-use callsheet_worker::user_error;
+use callsheet_worker::user_error_with_code;
 use glob::Pattern;
 use serde::Deserialize;
 use serde_json::Value;
@@ -15,47 +15,47 @@ use serde_json::Value;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Declared {
-    /// The claim, in a sentence.
+    /// Sentence that states the claim.
     claim: String,
-    /// A training: a stage, or several of which each goes on from the one before. All instances of a stage, or those of a
-    /// pattern (`train@v4-*`), are its repetitions.
+    /// Stages of the training: one, or several that each continue from the one before. All instances of a
+    /// stage, or those that match a pattern (`train@v4-*`), are repetitions.
     stages: Vec<String>,
-    /// Stages before it whose time counts until a quality is reached, though not as steps.
+    /// Stages before the training whose time counts until a quality is reached, but whose steps do not count.
     #[serde(default)]
     pretraining: Vec<String>,
-    /// The training that it is said to be faster than, named alike.
+    /// Stages of the training that is claimed to be slower.
     than: Vec<String>,
 }
 
-/// Repetitions of a training: of each the names of its stages, in their order.
+/// Repetitions of a training, each with the names of its stages in order.
 pub(super) type Repetitions = Vec<Vec<String>>;
 
 /// A claim about the stages of a run.
 pub(super) struct Claim {
-    /// The claim, in a sentence.
+    /// Sentence that states the claim.
     pub claim: String,
-    /// Stages before the training that is said to be faster.
+    /// Stages before the training that is claimed to be faster.
     pub pretraining: Vec<String>,
-    /// The training that is said to be faster.
+    /// The training that is claimed to be faster.
     pub faster: Repetitions,
-    /// The one that it is said to be faster than.
+    /// The training that is claimed to be slower.
     pub than: Repetitions,
 }
 
-/// A claim, or its sentence and why it cannot be tested in this run.
+/// A claim, or its sentence and the reason why it cannot be tested in this run.
 pub(super) type Found = Result<Claim, (String, String)>;
 
-/// The claims of the pipeline of a run.
+/// Returns the claims of a run's pipeline.
 ///
 /// # Errors
-/// When the table `[[metadata.faster]]` is malformed.
+/// Returns an error if the table `[[metadata.faster]]` is malformed.
 pub(super) fn claims(run: &Run) -> Result<Vec<Found>> {
     let Some(declared) = run.metadata.get("faster") else { return Ok(Vec::new()) };
     let declared: Vec<Declared> = serde_json::from_value(declared.clone()).map_err(|error| {
-        user_error(
+        user_error_with_code(
             Code::Declaration,
             format!("[[metadata.faster]] of the pipeline `{}`: {error}", run.pipeline),
-            "each has `claim`, `stages`, `than` and perhaps `pretraining`; the last three are lists of stages",
+            "declare `claim`, and the lists of stages `stages`, `than` and optionally `pretraining`",
         )
     })?;
     Ok(declared.into_iter().map(|declared| find(run, declared)).collect())
@@ -75,7 +75,8 @@ fn find(run: &Run, declared: Declared) -> Found {
     }
 }
 
-/// Each instance of the first stage begins a repetition; of each later stage it has the one with the same values.
+/// Returns a repetition for each instance of the first stage, with the instances of later stages whose values
+/// match.
 fn repetitions(run: &Run, names: &[String]) -> Result<Repetitions, String> {
     let Some((first, later)) = names.split_first() else { return Err("it names no stage".to_owned()) };
     let mut all: Vec<Vec<&Stage>> = instances(run, first)?.into_iter().map(|stage| vec![stage]).collect();
@@ -86,7 +87,12 @@ fn repetitions(run: &Run, names: &[String]) -> Result<Repetitions, String> {
             let mut partners = instances.iter().filter(|stage| agree(&first.values, &stage.values));
             match (partners.next(), partners.next()) {
                 (Some(only), None) => repetition.push(only),
-                _ => return Err(format!("`{name}` is not one stage for `{}`", first.name)),
+                _ => {
+                    return Err(format!(
+                        "`{name}` does not have exactly one instance that matches `{}`",
+                        first.name
+                    ));
+                }
             }
         }
     }
@@ -94,7 +100,7 @@ fn repetitions(run: &Run, names: &[String]) -> Result<Repetitions, String> {
     Ok(all.into_iter().map(names).collect())
 }
 
-/// Returns true if two instances have the same values wherever both have one.
+/// Returns true if two instances have equal values for every name that both have.
 fn agree(a: &BTreeMap<String, Value>, b: &BTreeMap<String, Value>) -> bool {
     a.iter().all(|(name, value)| b.get(name).is_none_or(|other| other == value))
 }
@@ -102,14 +108,15 @@ fn agree(a: &BTreeMap<String, Value>, b: &BTreeMap<String, Value>) -> bool {
 fn single(run: &Run, name: &str) -> Result<String, String> {
     match instances(run, name)?.as_slice() {
         [only] => Ok(only.name.clone()),
-        several => Err(format!("the pre-training `{name}` is {} stages", several.len())),
+        several => Err(format!("the pre-training `{name}` has {} instances, not one", several.len())),
     }
 }
 
-/// The stage of a name, all instances of one that is fanned out, or those of a pattern.
+/// Returns the stage of this name, all instances of a fanned-out stage, or those that match a pattern.
 fn instances<'a>(run: &'a Run, name: &str) -> Result<Vec<&'a Stage>, String> {
     let group = |stage: &Stage| stage.name.split('@').next() == Some(name);
-    let pattern = Pattern::new(name).map_err(|error| format!("`{name}` is no pattern: {}", error.msg))?;
+    let pattern =
+        Pattern::new(name).map_err(|error| format!("`{name}` is not a valid pattern: {}", error.msg))?;
     let found: Vec<&Stage> =
         run.stages.iter().filter(|stage| group(stage) || pattern.matches(&stage.name)).collect();
     if found.is_empty() {
@@ -119,7 +126,7 @@ fn instances<'a>(run: &'a Run, name: &str) -> Result<Vec<&'a Stage>, String> {
     Ok(found)
 }
 
-/// Refuses trainings of stages that do not follow one another, and those that are compared with themselves.
+/// Checks that the stages of each training follow one another, and that no training is compared with itself.
 fn check(run: &Run, pretraining: &[String], faster: &Repetitions, than: &Repetitions) -> Result<(), String> {
     let reads = |before: &String, after: &String| {
         let stage = run.stages.iter().find(|stage| stage.name == *after);
@@ -127,18 +134,18 @@ fn check(run: &Run, pretraining: &[String], faster: &Repetitions, than: &Repetit
     };
     let pairs = faster.iter().chain(than).flat_map(|stages| stages.windows(2));
     if let Some(two) = pairs.into_iter().find(|two| !reads(&two[0], &two[1])) {
-        return Err(format!("`{}` does not go on from `{}`", two[1], two[0]));
+        return Err(format!("`{}` does not continue from `{}`", two[1], two[0]));
     }
     for (n, before) in pretraining.iter().enumerate() {
         if pretraining[..n].contains(before) {
             return Err(format!("the pre-training `{before}` is named twice"));
         }
         if let Some(first) = faster.iter().map(|stages| &stages[0]).find(|first| !reads(before, first)) {
-            return Err(format!("`{first}` does not read what `{before}` makes"));
+            return Err(format!("`{first}` does not read an output of `{before}`"));
         }
     }
     match faster.iter().find(|repetition| than.contains(repetition)) {
-        Some(both) => Err(format!("`{}` is said to be faster than itself", both.join(", "))),
+        Some(both) => Err(format!("`{}` is claimed to be faster than itself", both.join(", "))),
         None => Ok(()),
     }
 }

@@ -2,12 +2,12 @@
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-/// Measurement of one repetition, or of several.
+/// Measurement of one repetition or of several, with its uncertainty.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Value {
-    /// The value itself.
+    /// Measured value.
     pub value: f64,
-    /// Between which it is, if that is known.
+    /// Ends of the interval that contains the value, if they are known.
     pub ends: Option<[f64; 2]>,
 }
 
@@ -21,8 +21,9 @@ impl Value {
     }
 }
 
-/// The geometric mean of repetitions, and its interval of 95 % confidence by how they differ, widened by as much as their
-/// values are not known; a single one is taken as it is. At least one, and each a time.
+/// Returns the geometric mean of repetitions. Its 95 % confidence interval comes from the differences between
+/// repetitions and is widened by the uncertainty of their values. A single repetition is returned as it is.
+/// There must be at least one repetition, and each value must be a positive time.
 pub(super) fn mean(repetitions: &[Value]) -> Value {
     if let [single] = repetitions {
         return *single;
@@ -32,10 +33,11 @@ pub(super) fn mean(repetitions: &[Value]) -> Value {
     Value { value: value.mean.exp(), ends: Some([(least - half).exp(), (most + half).exp()]) }
 }
 
-/// How many times as long the repetitions of `than` took, geometric means beside each other, and the interval of 95 %
-/// confidence by how repetitions differ (Welch's, of logarithms), widened by as much as their values are not known. Where one
-/// side has a single repetition, it is taken to differ as those of the other do; where both have, nothing tells how they
-/// would. None where a value is no time; at least one repetition each.
+/// Returns the geometric mean time of `than` divided by that of `faster`. Its 95 % confidence interval comes
+/// from the differences between repetitions (Welch's interval of logarithms) and is widened by the
+/// uncertainty of their values. A single repetition is assumed to vary as much as the repetitions of the
+/// other side. If both sides have only one, their variation is not known and is left out. Returns none if a
+/// value is not a positive time. Each side must have at least one repetition.
 pub(super) fn ratio(faster: &[Value], than: &[Value]) -> Option<Value> {
     let mut all = faster.iter().chain(than);
     if all.any(|one| !(one.value.is_finite() && one.value > 0.0)) {
@@ -63,7 +65,7 @@ pub(super) fn ratio(faster: &[Value], than: &[Value]) -> Option<Value> {
     Some(Value { value, ends: ends_known.then(|| [(least - half).exp(), (most + half).exp()]) })
 }
 
-/// Means of logarithms: of the values, and of the least and the most that they may be.
+/// Moments of the logarithms of values, and means of the logarithms of their lower and upper ends.
 struct Logs {
     value: Moments,
     least: f64,
@@ -79,13 +81,13 @@ impl Logs {
 
 struct Moments {
     mean: f64,
-    /// Of one value, none is known: 0.
+    /// Sample variance; 0 for a single value.
     variance: f64,
     count: f64,
 }
 
 impl Moments {
-    /// Standard deviation of the mean.
+    /// Standard error of the mean.
     fn error(&self) -> f64 {
         (self.variance / self.count).sqrt()
     }
@@ -98,13 +100,14 @@ impl Moments {
     }
 }
 
-/// Deviations that 95 % of Student's t distribution lie within; at least one degree of freedom.
+/// Two-sided 95 % quantile of Student's t distribution; fewer than one degree of freedom count as one.
 pub(super) fn student(degrees: f64) -> f64 {
     let distribution = StudentsT::new(0.0, 1.0, degrees.clamp(1.0, MANY_DEGREES)).expect("in range");
     distribution.inverse_cdf(0.975)
 }
 
-/// Degrees of freedom from which the distribution is normal to four digits. Far above, the quantile does not converge.
+/// Degrees of freedom from which the distribution is normal to four digits. Far above, the computation of the
+/// quantile does not converge.
 const MANY_DEGREES: f64 = 1e4;
 
 #[cfg(test)]
@@ -130,8 +133,9 @@ mod tests {
     }
 
     #[test]
-    fn repetitions_are_as_sure_as_they_are_alike() {
-        // Logarithms 0, 1 and 2: their deviation is 1, that of their mean 0.577.
+    fn the_interval_depends_on_the_spread_of_repetitions() {
+        // The logarithms are 0, 1 and 2: their standard deviation is 1, and the standard error of their mean
+        // 0.577.
         let Value { value, ends } = mean(&exact([1.0, 1f64.exp(), 2f64.exp()]));
         let [low, high] = ends.expect("an interval").map(f64::ln);
         let half = student(2.0) / 3f64.sqrt();
@@ -146,12 +150,12 @@ mod tests {
         assert_eq!(
             same.ends.map(|ends| ends.map(f64::round)),
             Some([2.0, 5.0]),
-            "it was between these each time"
+            "each repetition was in this interval"
         );
     }
 
     #[test]
-    fn a_ratio_is_by_logarithms_so_that_it_turns_round_with_its_sides() {
+    fn a_ratio_uses_logarithms_so_that_swapped_sides_invert_it() {
         let (fast, slow) = (exact([1.0, 1.1, 1.3]), exact([2.0, 2.5]));
         let there = ratio(&fast, &slow).expect("a ratio");
         let back = ratio(&slow, &fast).expect("a ratio");
@@ -173,10 +177,10 @@ mod tests {
     }
 
     #[test]
-    fn a_single_one_is_taken_to_differ_as_the_repetitions_beside_it_do() {
+    fn a_single_repetition_is_assumed_to_vary_like_the_other_side() {
         let single = [Value { value: 10.0, ends: Some([10.0; 2]) }];
         let [low, high] = ratio(&single, &exact([5.0, 60.0])).and_then(|r| r.ends).expect("ends");
-        // Deviation 1.757 of two logarithms, times the root of 1 + 1/2, by 12.7.
+        // Standard deviation 1.757 of two logarithms, times the root of 1 + 1/2, times the quantile 12.7.
         assert!(
             ((high / low).ln() / 2.0 / (12.706 * 1.757 * 1.5f64.sqrt()) - 1.0).abs() < 1e-3,
             "{low} to {high}"
@@ -184,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_of_values_widens_the_interval() {
+    fn uncertainty_of_values_widens_the_interval() {
         let between = |value, low, high| Value { value, ends: Some([low, high]) };
         let (fast, slow) = ([between(2.0, 1.0, 2.0)], [between(6.0, 4.0, 6.0)]);
         assert_eq!(
@@ -192,10 +196,10 @@ mod tests {
             Some([2.0, 6.0])
         );
         let open = ratio(&[between(2.0, 0.0, 2.0)], &slow).and_then(|r| r.ends).expect("ends");
-        assert_eq!(open[1], f64::INFINITY, "it may have been there from the start");
+        assert_eq!(open[1], f64::INFINITY, "the goal may have been reached at the start");
         let twice = ratio(&[fast[0]; 2], &[slow[0]; 2]).and_then(|r| r.ends).expect("ends");
         assert_eq!(twice.map(f64::round), [2.0, 6.0], "repetitions that do not differ");
         assert_eq!(ratio(&exact([1.0]), &slow).expect("a ratio").ends, None);
-        assert_eq!(ratio(&exact([0.0]), &slow), None, "no time");
+        assert_eq!(ratio(&exact([0.0]), &slow), None, "0 is not a valid time");
     }
 }

@@ -1,7 +1,7 @@
-//! `callsheet training_times`: how long trainings took: a step, and until each was as good as all became.
+//! `callsheet training_times`: training times per step, and until a common quality is reached.
 //!
-//! Trainings are the stages that report losses, under the names `loss/..`; quality is what they measure under the names
-//! `held_out/..`, on data that they do not train on.
+//! A training is a stage that reports losses, under the names `loss/..`. Its quality consists of the metrics
+//! under the names `held_out/..`, which it measures on data that it does not train on.
 
 mod claim;
 mod estimate;
@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result};
 use callsheet_worker::code::Code;
 use callsheet_worker::print::{plain, print_document, print_text};
 use callsheet_worker::report::{Cell, Run, Section, Sections, Table, VERSION};
-use callsheet_worker::user_error;
+use callsheet_worker::user_error_with_code;
 use clap::Args;
 
 use super::exit::REFUSED;
@@ -26,19 +26,19 @@ use claim::claims;
 use tables::section;
 use training::trainings;
 
-/// Compare the times of trainings: a step, and until each was as good as all became
+/// Compare training times: seconds per step, and time until each training reached a common quality
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
-    callsheet training_times             # of the latest run\n  \
-    callsheet training_times latest~1    # of the one before\n  \
-    callsheet run --report               # the same tables, in the report\n\n\
-    A pipeline claims that one training is faster than another in a table [[metadata.faster]] of its file:\n  \
+    callsheet training_times             # the latest run\n  \
+    callsheet training_times latest~1    # the run before it\n  \
+    callsheet run --report               # these tables as a section of the report\n\n\
+    To claim that one training is faster than another, add a table [[metadata.faster]] to the pipeline:\n  \
     claim = \"Training is faster\"\n  \
-    stages = [\"finetune@v4-*\"]          # all instances of a pattern are repetitions\n  \
+    stages = [\"finetune@v4-*\"]          # instances that match are repetitions\n  \
     than = [\"train@v1-*\"]\n  \
     pretraining = [\"train_encoder\"]     # its time counts until a quality is reached")]
 pub(super) struct TrainingTimes {
-    /// A run: its id, the beginning of it, `latest`, `latest~1`; `-` reads its description from stdin
+    /// Run: its id or the beginning of it, `latest` or `latest~1`; `-` reads the run's description from stdin
     #[arg(default_value = "latest")]
     run: String,
     /// Print JSON
@@ -48,7 +48,7 @@ pub(super) struct TrainingTimes {
 
 impl TrainingTimes {
     /// # Errors
-    /// When the run cannot be described, or a claim of its pipeline is malformed.
+    /// Returns an error if the run cannot be described, or a claim of its pipeline is malformed.
     pub(super) fn execute(&self) -> Result<u8> {
         let Some(run) = self.described()? else { return Ok(REFUSED) };
         let trainings = trainings(&run);
@@ -63,7 +63,7 @@ impl TrainingTimes {
         Ok(0)
     }
 
-    /// The run as the engine describes it; none if the engine has refused.
+    /// Returns the description of the run, from the engine or from stdin; none if the engine refused.
     fn described(&self) -> Result<Option<Run>> {
         let text = if self.run == "-" {
             let mut text = Vec::new();
@@ -76,10 +76,10 @@ impl TrainingTimes {
         let run: Run = serde_json::from_slice(&text).context("malformed description of a run")?;
         if run.version != VERSION {
             let message = format!("the description of the run has version {}, not {VERSION}", run.version);
-            return Err(user_error(
+            return Err(user_error_with_code(
                 Code::Unsupported,
                 message,
-                "build both programs of one revision: `make build`",
+                "build both programs from one revision: run `make build`",
             ));
         }
         Ok(Some(run))

@@ -3,12 +3,12 @@
 use super::estimate::{Value, student};
 use super::training::Training;
 
-/// Spans of time that an interval needs at least.
+/// Smallest number of spans of time from which an interval is computed.
 const LEAST_SPANS: usize = 5;
 
-/// Seconds a step takes in a training of these stages, and in which interval of 95 % confidence, from how much longer some
-/// spans took than those beside them: a warm-up whose steps take less is no noise. None where no two steps were told of one
-/// of them.
+/// Mean seconds per step of a training with these stages. Its 95 % confidence interval comes from the
+/// differences between successive spans of time, so that a warm-up with shorter steps does not count as
+/// noise. Returns none if a stage reported fewer than two steps.
 pub(super) fn pace(stages: &[&Training]) -> Option<Value> {
     let (mut seconds, mut steps, mut variance) = (0.0, 0.0, 0.0);
     let (mut enough, mut degrees) = (true, f64::INFINITY);
@@ -20,8 +20,9 @@ pub(super) fn pace(stages: &[&Training]) -> Option<Value> {
         if spans.is_empty() {
             return None;
         }
-        // Spans count by their steps, as in a ratio's estimate (Cochran 1977, section 2.11); their variance is half the mean
-        // square of successive differences (von Neumann et al. 1941), which two thirds as many spans would be known by.
+        // Spans are weighted by their steps, as in the estimate of a ratio (Cochran 1977, section 2.11).
+        // Their variance is half the mean square of successive differences (von Neumann et al. 1941), which
+        // has two thirds of the usual degrees of freedom.
         let over = |(steps, seconds): &(f64, f64)| seconds - own_seconds / own_steps * steps;
         let squares: f64 = spans.windows(2).map(|two| (over(&two[1]) - over(&two[0])).powi(2)).sum();
         let count = spans.len() as f64;
@@ -49,16 +50,16 @@ mod tests {
         (high - low) / 2.0
     }
 
-    /// Spans of 10 steps that take 10, 30, 20, 15 and 25 s. Their differences are 20, -10, -5 and 10, half the mean of whose
-    /// squares is 78.1.
+    /// Spans of 10 steps that take 10, 30, 20, 15 and 25 s. Their differences are 20, -10, -5 and 10, and
+    /// half the mean of the squared differences is 78.1.
     const EVEN: [(u64, f64); 6] = [(10, 0.0), (20, 10.0), (30, 40.0), (40, 60.0), (50, 75.0), (60, 100.0)];
 
     #[test]
-    fn a_step_takes_the_mean_of_all_in_an_interval_by_spans_that_count_by_their_steps() {
+    fn the_pace_is_the_mean_of_all_steps_and_spans_give_its_interval() {
         let even = pace(&[&training(&EVEN)]).expect("a pace");
         assert_eq!(even.value, 2.0);
         assert!((half(&even) / (student(8.0 / 3.0) * (5.0 * 78.1f64).sqrt() / 50.0) - 1.0).abs() < 1e-3);
-        // A last step that holds a checkpoint counts as one step.
+        // A last span of one step, which includes a checkpoint, counts as one step.
         let uneven = pace(&[&training(&[&EVEN[..], &[(61, 122.0)]].concat())]).expect("a pace");
         assert!((uneven.value - 122.0 / 51.0).abs() < 1e-12);
         assert!(uneven.ends.is_some_and(|[low, high]| low >= 0.0 && high < 4.0), "{uneven:?}");
@@ -68,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_warm_up_whose_steps_take_less_is_no_noise() {
+    fn a_warm_up_with_faster_steps_is_not_noise() {
         // Half of the steps take 1 s, then half take 3 s.
         let at = |step: u64| (step + 2 * step.saturating_sub(500)) as f64;
         let slower = training(&(0..=1000).map(|step| (step, at(step))).collect::<Vec<_>>());
@@ -77,11 +78,12 @@ mod tests {
     }
 
     #[test]
-    fn of_stages_that_go_on_from_one_another_each_counts_by_its_steps() {
+    fn stages_that_continue_one_another_are_weighted_by_their_steps() {
         let (one, other) = (training(&EVEN), training(&EVEN.map(|(step, at)| (3 * step, 6.0 * at))));
         let both = pace(&[&one, &other]).expect("a pace");
         assert_eq!(both.value, (100.0 + 600.0) / (50.0 + 150.0));
-        // The sum of five spans of the one deviates by 19.8 s, of the other by six times as much, over 200 steps.
+        // The sum of five spans has a standard deviation of 19.8 s for the first stage, and six times that
+        // for the second. Both stages have 200 steps in all.
         assert!((half(&both) / (student(8.0 / 3.0) * 19.76f64.hypot(118.6) / 200.0) - 1.0).abs() < 1e-3);
         assert_eq!(pace(&[&one, &training(&[])]), None, "one of them is not known");
     }

@@ -8,22 +8,22 @@ use callsheet_figures::label::number;
 /// A quality that several trainings reached.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Goal {
-    /// The best of the one whose best is worst.
+    /// Best value of the training whose best value is the worst.
     value: f64,
-    /// True if more is better.
+    /// True if larger values are better.
     more: bool,
 }
 
 impl Goal {
-    /// `until psnr is 20.1 or more`.
+    /// Describes the goal: `until psnr is 20.1 or more`.
     pub(super) fn shown(&self, name: &str) -> String {
         let side = if self.more { "more" } else { "less" };
         format!("until {} is {} or {side}", name.trim_start_matches(QUALITY), number(self.value))
     }
 }
 
-/// By what was measured, whether more of it is better: whether more trainings ended with more than they began with than with
-/// less. Nothing of what is as often so as not.
+/// Returns for each metric whether larger values are better. They are if more trainings ended above their
+/// first value than below it. A metric that rose as often as it fell is left out.
 pub(super) fn directions<'a>(trainings: &'a [(&str, Training)]) -> BTreeMap<&'a str, bool> {
     let mut risen: BTreeMap<&str, i64> = BTreeMap::new();
     for (name, measured) in trainings.iter().flat_map(|(_, training)| &training.quality) {
@@ -35,8 +35,8 @@ pub(super) fn directions<'a>(trainings: &'a [(&str, Training)]) -> BTreeMap<&'a 
     risen.into_iter().filter(|(_, up)| *up != 0).map(|(name, up)| (name, up > 0)).collect()
 }
 
-/// What was measured of a training under a name, of one stage or of several that go on from one another, after `before`
-/// seconds.
+/// Returns the measurements of one metric of a training, which has one stage or several that continue from
+/// one another. `before` is the time in seconds that passed before its first stage.
 pub(super) fn measured(before: f64, stages: &[&Training], name: &str) -> Vec<Measured> {
     let mut before = before;
     let mut all = Vec::new();
@@ -48,7 +48,7 @@ pub(super) fn measured(before: f64, stages: &[&Training], name: &str) -> Vec<Mea
     all
 }
 
-/// Quality that all trainings reached; none unless there are several, and each has measurements.
+/// Returns the quality that all trainings reached; none unless there are several and each has measurements.
 pub(super) fn goal(trainings: &[Vec<Measured>], more: bool) -> Option<Goal> {
     let best = |measured: &Vec<Measured>| {
         let finite = measured.iter().map(|one| one.value).filter(|value| value.is_finite());
@@ -59,8 +59,8 @@ pub(super) fn goal(trainings: &[Vec<Measured>], more: bool) -> Option<Goal> {
     (all.len() > 1).then_some(Goal { value, more })
 }
 
-/// Seconds between which a training reached a goal: when it was last measured before that, or its start, and when first
-/// since.
+/// Returns the interval in seconds in which a training reached a goal: from the last measurement before it,
+/// or the start, to the first measurement that reached it.
 pub(super) fn until(start: f64, measured: &[Measured], goal: Goal) -> Option<[f64; 2]> {
     let there = |value: f64| if goal.more { value >= goal.value } else { value <= goal.value };
     let first = measured.iter().position(|measured| there(measured.value))?;
@@ -95,27 +95,27 @@ mod tests {
         assert_eq!(
             until(3.0, &told(&[20.0]), found),
             Some([3.0, 10.0]),
-            "it may have been so from the start"
+            "the goal may have been reached at the start"
         );
         assert_eq!(until(0.0, &told(&[1.0, 2.0]), found), None);
         let falling = [told(&[0.9, 0.3]), told(&[0.8, 0.5, 0.4])];
         assert_eq!(goal(&falling, false), Some(Goal { value: 0.4, more: false }));
         assert_eq!(goal(&falling[..1], false), None, "there is nothing to compare it with");
-        assert_eq!(goal(&[told(&[1.0]), told(&[f64::NAN])], true), None, "nor here");
+        assert_eq!(goal(&[told(&[1.0]), told(&[f64::NAN])], true), None, "one has no finite measurement");
     }
 
     #[test]
-    fn what_is_better_is_where_most_trainings_went() {
-        // One that got worse, and one that was measured once.
+    fn the_better_direction_is_that_of_most_trainings() {
+        // Two trainings improve, one gets worse, and one is measured only once.
         let all = [&[15.0, 25.0][..], &[20.0, 19.9], &[1.0, 2.0, f64::NAN], &[3.0]];
         let all = all.map(|values| ("", training(values, 0.0)));
         assert_eq!(directions(&all), [("held_out/psnr", true)].into());
         assert_eq!(directions(&all[1..2]), [("held_out/psnr", false)].into());
-        assert!(directions(&all[..2]).is_empty(), "nobody can tell");
+        assert!(directions(&all[..2]).is_empty(), "the direction is not known");
     }
 
     #[test]
-    fn a_stage_that_goes_on_from_another_has_taken_its_time_as_well() {
+    fn the_time_of_a_stage_includes_the_stages_that_it_continues() {
         let [first, second] = [training(&[10.0], 25.0), training(&[20.0, 21.0], 90.0)];
         let seconds: Vec<f64> =
             measured(100.0, &[&first, &second], "held_out/psnr").iter().map(|one| one.seconds).collect();

@@ -1,4 +1,4 @@
-//! Tables of trainings, and of what is claimed of them.
+//! Tables of trainings and of claims about them.
 
 use std::collections::BTreeMap;
 
@@ -12,21 +12,20 @@ use super::quality::{Goal, directions, goal, measured, until};
 use super::tested::{Tested, rows};
 use super::training::{Measured, Training};
 
-const CLAIM_COLUMNS: [&str; 8] =
-    ["claim", "holds", "measure", "faster", "took", "than", "took", "times faster"];
+const CLAIM_COLUMNS: [&str; 8] = ["claim", "holds", "measure", "faster", "time", "than", "time", "speed-up"];
 
-const TIMES: &str = "Trainings shared the machine with what ran beside them. Intervals are of 95 % confidence: by how \
-                     repetitions differ; of a single one, by how much longer some steps took than those beside them, which \
-                     says nothing of another run.";
-const QUALITY: &str = "Quality is that which every training of a table or a claim reached; it is measured at checkpoints, so \
-                       it was reached between two of them. A training that was retried, or went on from an earlier run, has \
-                       no time of its own.";
+const TIMES: &str = "Trainings shared the machine with the stages that ran at the same time. Intervals have a \
+                     confidence of 95 %. They come from the differences between repetitions or, if there is \
+                     only one, between its steps; the latter do not cover differences between runs.";
+const QUALITY: &str = "The quality is one that every training of a table or a claim reached. It is measured \
+                       at checkpoints, so it was reached between two of them. The time is not known for a \
+                       training that was retried or resumed from an earlier run.";
 
-/// Measurements of trainings under one name, and the quality that all of them reached.
+/// Measurements of one metric, and the quality that all trainings reached.
 struct Quality<'a> {
     name: &'a str,
     goal: Goal,
-    /// Of each training; nothing of those whose time is not known.
+    /// Measurements of each training; empty if the time of the training is not known.
     measured: Vec<Vec<Measured>>,
 }
 
@@ -43,7 +42,7 @@ impl<'a> Quality<'a> {
     }
 }
 
-/// Section on the trainings of a run and the claims about them; none if there is neither.
+/// Returns the section on the trainings of a run and the claims about them; none if there is neither.
 pub(super) fn section(trainings: &[(&str, Training)], claims: &[Found]) -> Option<Section> {
     if trainings.is_empty() && claims.is_empty() {
         return None;
@@ -65,7 +64,7 @@ pub(super) fn section(trainings: &[(&str, Training)], claims: &[Found]) -> Optio
 
 fn of_trainings(trainings: &[(&str, Training)], qualities: &[Quality]) -> Table {
     let goals = qualities.iter().map(|Quality { name, goal, .. }| goal.shown(name));
-    let names = ["stage", "steps", "seconds a step"].map(str::to_owned).into_iter().chain(goals);
+    let names = ["stage", "steps", "seconds per step"].map(str::to_owned).into_iter().chain(goals);
     let row = |(n, (stage, training)): (usize, &(&str, Training))| {
         let steps = training.steps.last().map_or(0, |(step, _)| *step).to_string();
         let first = [text(stage), text(&steps), shown(pace(&[training]), number)];
@@ -127,17 +126,17 @@ fn shown(value: Option<Value>, form: fn(f64) -> String) -> Cell {
     Cell { value: form(value), detail }
 }
 
-/// By how many times as long the other took.
+/// Verdict on a claim, from the interval of the ratio of times.
 fn verdict(tested: &Tested) -> String {
     let holds = match tested.ratio.ends {
         Some([low, _]) if low > 1.0 => "yes",
         Some([_, high]) if high < 1.0 => "no",
         _ => return "undecided".to_owned(),
     };
-    tested.single.map_or_else(|| holds.to_owned(), |what| format!("{holds}, of one {what}"))
+    tested.single.map_or_else(|| holds.to_owned(), |what| format!("{holds}, with one {what}"))
 }
 
-/// The stages of the first repetition, and how many there are.
+/// Names of the stages of the first repetition, and the number of repetitions.
 fn named(training: &Repetitions, repetitions: usize) -> String {
     let stages = training.first().map(|stages| stages.join(", then ")).unwrap_or_default();
     if repetitions > 1 { format!("{stages} ({repetitions} repetitions)") } else { stages }

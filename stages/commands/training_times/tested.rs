@@ -1,4 +1,4 @@
-//! Tests of claims about time, by the events of trainings.
+//! Tests of claims about training times, by the events of trainings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,35 +12,35 @@ use super::training::{Measured, QUALITY, Training};
 
 /// Verdict on a claim by one measure.
 pub(super) struct Tested {
-    /// Times of either side.
+    /// Mean time of each side.
     pub took: [Value; 2],
-    /// Ratio of the other side's time to this side's.
+    /// Time of the side that is claimed to be slower, divided by that of the other side.
     pub ratio: Value,
-    /// Repetitions of either; instances that share a result are one.
+    /// Number of repetitions of each side; instances that share a result count once.
     pub repetitions: [usize; 2],
-    /// Side that has a single repetition, if any.
+    /// Part of a side that was done only once, `repetition` or `pre-training`, if there is one.
     pub single: Option<&'static str>,
-    /// Format of times.
+    /// Formats times.
     pub shown: fn(f64) -> String,
 }
 
-/// A measure, and what becomes of a claim by it, or why it cannot be told.
+/// Name of a measure, and the test of a claim by it, or the reason why it cannot be tested.
 pub(super) type Row = (String, Result<Tested, String>);
 
-/// The trainings of a claim.
+/// Trainings of a claim.
 struct Sides<'a> {
     pretraining: Vec<&'a Training>,
-    /// Repetitions of either, each of stages that go on from one another.
+    /// Repetitions of each side; the stages of a repetition continue from one another.
     sides: [Vec<Vec<&'a Training>>; 2],
 }
 
-/// Verdicts on a claim, by each measure; `directions` names the measures of which more is better.
+/// Tests a claim by each measure. `directions` maps a metric to true if larger values of it are better.
 pub(super) fn rows(
     claim: &Claim,
     trainings: &[(&str, Training)],
     directions: &BTreeMap<&str, bool>,
 ) -> Vec<Row> {
-    let step = "seconds a step".to_owned();
+    let step = "seconds per step".to_owned();
     let sides = match Sides::find(claim, trainings) {
         Ok(sides) => sides,
         Err(why) => return vec![(step, Err(why))],
@@ -55,13 +55,13 @@ impl<'a> Sides<'a> {
     fn find(claim: &Claim, trainings: &'a [(&str, Training)]) -> Result<Self, String> {
         let stage = |name: &String| {
             let found = trainings.iter().find(|(known, _)| known == name).map(|(_, training)| training);
-            found.ok_or_else(|| format!("no times are known of {name}"))
+            found.ok_or_else(|| format!("no times are known for {name}"))
         };
         let chain = |names: &Vec<String>| names.iter().map(stage).collect::<Result<Vec<_>, _>>();
         let side = |training: &Repetitions| -> Result<Vec<Vec<&Training>>, String> {
             let mut repetitions: Vec<Vec<&Training>> =
                 training.iter().map(chain).collect::<Result<_, _>>()?;
-            // Instances may share what one of them made.
+            // Instances may share the result of one of them.
             let mut known = BTreeSet::new();
             repetitions
                 .retain(|stages| known.insert(stages.iter().map(|stage| &stage.made_by).collect::<Vec<_>>()));
@@ -75,17 +75,18 @@ impl<'a> Sides<'a> {
     fn a_step(&self) -> Result<Tested, String> {
         let paces = |side: &Vec<Vec<&Training>>| -> Option<Vec<Value>> {
             let found: Vec<Value> = side.iter().map(|stages| pace(stages)).collect::<Option<_>>()?;
-            // How repetitions differ tells more than how the steps of each do.
+            // The differences between several repetitions replace the intervals from the steps of each.
             let ends = |one: &Value| one.ends.filter(|_| found.len() == 1);
             Some(found.iter().map(|one| Value { ends: ends(one), ..*one }).collect())
         };
         match self.sides.each_ref().map(paces) {
             [Some(faster), Some(than)] => tested([faster, than], number),
-            _ => Err("too few steps were told".to_owned()),
+            _ => Err("too few steps were reported".to_owned()),
         }
     }
 
-    /// Time that either side took until all repetitions of both were as good.
+    /// Compares the times that both sides took until they reached a quality that all their repetitions
+    /// reached.
     fn to_quality(&self, name: &str, more: Option<&bool>) -> Row {
         let before = [self.pretraining.iter().map(|stage| stage.seconds()).sum::<f64>(), 0.0];
         let of_side =
@@ -93,14 +94,18 @@ impl<'a> Sides<'a> {
         let sides: [Vec<Vec<Measured>>; 2] = [of_side(0).collect(), of_side(1).collect()];
         let unknown =
             |why: &str| (format!("until {}", name.trim_start_matches(QUALITY)), Err(why.to_owned()));
-        let Some(more) = more else { return unknown("no training shows whether more of it is better") };
-        let Some(goal) = goal(&sides.concat(), *more) else { return unknown("it was not measured of all") };
+        let Some(more) = more else {
+            return unknown("the trainings do not show whether larger values are better");
+        };
+        let Some(goal) = goal(&sides.concat(), *more) else {
+            return unknown("not all trainings measured it");
+        };
         let all = || self.sides.iter().flatten().flatten().chain(&self.pretraining);
         if all().any(|stage| stage.continued) {
-            let why = "a part was retried, or went on from an earlier run".to_owned();
+            let why = "a stage was retried, or resumed from an earlier run".to_owned();
             return (goal.shown(name), Err(why));
         }
-        // A pre-training may have other CPUs than what it is for.
+        // A pre-training may have another number of CPUs than the training that it is for.
         if let Err(why) = alike(all(), &["cpus"]) {
             return (goal.shown(name), Err(why));
         }
@@ -115,7 +120,8 @@ impl<'a> Sides<'a> {
     }
 }
 
-/// Refuses trainings of which some were made with another host or device, say, but for `except`.
+/// Checks that all trainings ran under equal conditions, such as host and device, apart from those in
+/// `except`.
 fn alike<'a>(trainings: impl Iterator<Item = &'a &'a Training>, except: &[&str]) -> Result<(), String> {
     let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (name, value) in trainings.flat_map(|training| &training.conditions) {
@@ -123,7 +129,11 @@ fn alike<'a>(trainings: impl Iterator<Item = &'a &'a Training>, except: &[&str])
     }
     let several = values.iter().filter(|(name, values)| values.len() > 1 && !except.contains(name));
     let names: Vec<&str> = several.map(|(name, _)| *name).collect();
-    if names.is_empty() { Ok(()) } else { Err(format!("trained with another {}", names.join(", another "))) }
+    if names.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("some stages were trained with another {}", names.join(", another ")))
+    }
 }
 
 fn tested(took: [Vec<Value>; 2], shown: fn(f64) -> String) -> Result<Tested, String> {

@@ -13,10 +13,10 @@ pub(super) const QUALITY: &str = "held_out/";
 /// Prefix of metrics that only trainings report.
 const LOSS: &str = "loss/";
 
-/// Words of the lines that matter here.
+/// Names of events and keys. Only lines that contain one of them are parsed.
 const HEARD: [&str; 4] = ["\"metric\"", "\"started\"", "\"retrying\"", "\"finished\""];
 
-/// One line of `events.ndjson`, as far as it is of use here.
+/// One line of `events.ndjson`, with the fields that are used here.
 #[derive(Deserialize)]
 struct Line {
     at: f64,
@@ -25,15 +25,15 @@ struct Line {
     #[serde(default)]
     resumes: bool,
     #[serde(default)]
-    said: Said,
+    said: LogEvent,
 }
 
 #[derive(Default, Deserialize)]
-struct Said {
+struct LogEvent {
     metric: Option<Metric>,
 }
 
-/// A value that is no number is told as null: no line.
+/// Reported value. NaN and infinity are written as null, so their lines do not parse and are skipped.
 #[derive(Deserialize)]
 struct Metric {
     name: String,
@@ -46,26 +46,26 @@ struct Metric {
 pub(super) struct Measured {
     /// Seconds since the training was started.
     pub seconds: f64,
-    /// The value.
+    /// Measured value.
     pub value: f64,
 }
 
 /// Events of one training, in the run that ended it.
 #[derive(Default)]
 pub(super) struct Training {
-    /// When it was started, in seconds of the run.
+    /// Time of the start, in seconds since the start of the run.
     pub started: f64,
-    /// When it had ended, in seconds of the run; until it has, when it last told something.
+    /// Time of the end, in seconds since the start of the run; the time of the latest event until then.
     pub ended: f64,
-    /// Steps, and when they were told, in seconds of the run.
+    /// Steps, and the times when they were reported, in seconds since the start of the run.
     pub steps: Vec<(u64, f64)>,
-    /// By what was measured.
+    /// Measurements of each metric of quality.
     pub quality: BTreeMap<String, Vec<Measured>>,
-    /// True if it resumed from a checkpoint, so that its time is not known.
+    /// True if the training resumed from a checkpoint, so that its time is not known.
     pub continued: bool,
-    /// True if it reported losses.
+    /// True if the stage reported losses.
     pub losses: bool,
-    /// Run that made it, and the stage there.
+    /// Run that computed the result, and the name of the stage there.
     pub made_by: [String; 2],
     /// Conditions: host, CPUs, device and the like.
     pub conditions: BTreeMap<String, String>,
@@ -77,7 +77,7 @@ impl Training {
         Self { made_by: [run.clone(), stage.clone()], conditions: conditions.clone(), ..Self::default() }
     }
 
-    /// Seconds from its start to its end.
+    /// Seconds from the start to the end of the training.
     pub(super) fn seconds(&self) -> f64 {
         self.ended - self.started
     }
@@ -91,7 +91,7 @@ impl Training {
         }
         let Some(Metric { name, step, value }) = &line.said.metric else { return };
         self.losses |= name.starts_with(LOSS);
-        // Several metrics are told of one step.
+        // Several metrics are reported for one step.
         if self.steps.last().is_none_or(|(last, _)| last < step) {
             self.steps.push((*step, line.at));
         }
@@ -101,19 +101,19 @@ impl Training {
         }
     }
 
-    /// Forgets what was told before a worker was started.
+    /// Forgets the events of an earlier worker.
     fn begin(&mut self, at: f64, continued: bool) {
         (self.started, self.continued) = (at, continued);
         self.steps.clear();
         self.quality.clear();
     }
 
-    /// Returns true if it is a training of several steps.
+    /// Returns true if the stage is a training with several steps.
     fn trains(&self) -> bool {
         self.losses && self.steps.len() > 1
     }
 
-    /// Also takes it as continued if an earlier run told some of its steps.
+    /// Also marks the training as continued if an earlier run reported some of its steps.
     fn compare(mut self, made: &Made) -> Self {
         self.continued |= made.first_step < self.steps.first().map(|(step, _)| *step);
         self
@@ -126,7 +126,7 @@ pub(super) fn trainings(run: &Run) -> Vec<(&str, Training)> {
     let made: Vec<(&str, &Made)> = made.filter(|(_, made)| made.first_step.is_some()).collect();
     let mut found: BTreeMap<&str, Training> =
         made.iter().map(|(name, made)| (*name, Training::new(made))).collect();
-    // Instances may share what one of them made.
+    // Instances may share the result of one of them.
     let mut wanted: BTreeMap<&Path, BTreeMap<&str, Vec<&str>>> = BTreeMap::new();
     for (name, made) in &made {
         wanted.entry(&made.events).or_default().entry(&made.stage).or_default().push(name);
@@ -134,7 +134,7 @@ pub(super) fn trainings(run: &Run) -> Vec<(&str, Training)> {
     for (events, stages) in wanted {
         let Ok(file) = File::open(events) else { continue };
         let lines = BufReader::new(file).lines().map_while(Result::ok);
-        // Progress is most of it.
+        // Most lines are progress events, which need not be parsed.
         for line in lines.filter(|line| HEARD.iter().any(|word| line.contains(word))) {
             let Ok(line) = serde_json::from_str::<Line>(&line) else { continue };
             for stage in stages.get(line.stage.as_str()).into_iter().flatten() {

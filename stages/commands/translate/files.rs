@@ -1,17 +1,17 @@
-//! Files of translations.
+//! Output files of translations.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use callsheet_worker::code::Code;
-use callsheet_worker::user_error;
+use callsheet_worker::user_error_with_code;
 use image::RgbImage;
 
 use crate::lib::picture::{encode_png, montage};
 use crate::lib::video::{Encoder, Format};
 
-/// Format by the name of an output.
+/// Form of an output, from its name.
 #[derive(Clone, Copy, PartialEq)]
 enum Form {
     Picture,
@@ -37,39 +37,43 @@ impl Output {
         };
         match form.filter(|form| allowed.contains(form)) {
             Some(form) => Ok(Self { path: path.to_owned(), form }),
-            None => Err(user_error(Code::Conflict, format!("cannot write to {}", path.display()), remedy)),
+            None => Err(user_error_with_code(
+                Code::Conflict,
+                format!("cannot write to {}", path.display()),
+                remedy,
+            )),
         }
     }
 
-    /// A file for one image, a folder for a folder of them.
+    /// Output of `transfer`: a PNG file for one image, a folder for a folder of images.
     ///
     /// # Errors
-    /// When its name says otherwise.
+    /// Returns an error if the name has another extension.
     pub(super) fn of_images(path: &Path, folder: bool) -> Result<Self> {
         if folder {
-            return Self::new(path, &[Form::Folder], "name a folder, as the contents are one");
+            return Self::new(path, &[Form::Folder], "name a folder, because the contents are a folder");
         }
         let allowed: &[Form] = if path.is_dir() { &[Form::Folder] } else { &[Form::Picture] };
-        Self::new(path, allowed, "end its name with .png, or name a folder that is there")
+        Self::new(path, allowed, "end its name with .png, or name a folder that exists")
     }
 
-    /// A strip, or a folder of its pictures.
+    /// Output of `sample`: a strip of pictures, or a folder with a file for each.
     ///
     /// # Errors
-    /// When its name says otherwise.
+    /// Returns an error if the name has another extension.
     pub(super) fn of_strip(path: &Path) -> Result<Self> {
         Self::new(path, &[Form::Picture, Form::Folder], "end its name with .png, or name a folder")
     }
 
-    /// A strip, or something that moves.
+    /// Output of `interpolate`: a strip of pictures, or an animation.
     ///
     /// # Errors
-    /// When its name says otherwise.
+    /// Returns an error if the name has another extension.
     pub(super) fn of_way(path: &Path) -> Result<Self> {
         Self::new(path, &[Form::Picture, Form::Moving], "end its name with .png, .gif or .mp4")
     }
 
-    /// Returns true if it is animated.
+    /// Returns true if the output is an animation.
     pub(super) fn moves(&self) -> bool {
         self.form == Form::Moving
     }
@@ -82,10 +86,10 @@ impl Output {
         }
     }
 
-    /// Writes a content and its translations beside each other, or the translations to a folder.
+    /// Writes a content image and its translations side by side, or only the translations to a folder.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// Returns an error if a file cannot be written.
     pub(super) fn strip(&self, content: &RgbImage, translated: Vec<RgbImage>) -> Result<()> {
         if self.form == Form::Folder {
             let mut files = translated.iter().enumerate();
@@ -95,25 +99,25 @@ impl Output {
         save(&self.path, &montage(&[row]))
     }
 
-    /// Refuses to write where one of the images that are read lies.
+    /// Checks that the output does not overwrite an image that is read.
     ///
     /// # Errors
-    /// When it would.
+    /// Returns an error if it would overwrite one.
     pub(super) fn spare(&self, images: &[&Path]) -> Result<()> {
         let same = |image: &Path| fs::canonicalize(image).ok().zip(fs::canonicalize(self.file(image)).ok());
         match images.iter().find(|image| same(image).is_some_and(|(image, output)| image == output)) {
             Some(image) => {
                 let message = format!("{} would be overwritten by its translation", image.display());
-                Err(user_error(Code::Conflict, message, "write to another file or folder"))
+                Err(user_error_with_code(Code::Conflict, message, "write to another file or folder"))
             }
             None => Ok(()),
         }
     }
 
-    /// Pictures of `size`, one after the other.
+    /// Starts an animation with pictures of `size`, `rate` of them per second.
     ///
     /// # Errors
-    /// When ffmpeg is missing.
+    /// Returns an error if ffmpeg is missing.
     pub(super) fn moving(&self, size: (u32, u32), rate: u32) -> Result<Moving> {
         make_folder(&self.path)?;
         let staged = self.path.with_added_extension("partial");
@@ -124,7 +128,7 @@ impl Output {
     }
 }
 
-/// Something that moves, being written.
+/// Animation that is being written.
 pub(super) struct Moving {
     encoder: Encoder,
     staged: PathBuf,
@@ -134,14 +138,14 @@ pub(super) struct Moving {
 impl Moving {
     /// Adds a picture.
     pub(super) fn add(&mut self, picture: &RgbImage) {
-        // Where ffmpeg has ended, `finish` says why.
+        // If ffmpeg has ended, `finish` returns its error.
         let _ = self.encoder.frame(picture.as_raw());
     }
 
-    /// Ends the file; it appears whole or not at all.
+    /// Finishes the file. It appears complete or not at all.
     ///
     /// # Errors
-    /// When ffmpeg failed, or the file cannot be written.
+    /// Returns an error if ffmpeg failed, or the file cannot be written.
     pub(super) fn finish(self) -> Result<()> {
         settle(self.encoder.finish(), &self.staged, &self.path)
     }
@@ -153,17 +157,17 @@ fn make_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))
 }
 
-/// Writes a picture as PNG, whole or not at all.
+/// Writes a picture as PNG, completely or not at all.
 ///
 /// # Errors
-/// When it cannot be written.
+/// Returns an error if the file cannot be written.
 pub(super) fn save(path: &Path, picture: &RgbImage) -> Result<()> {
     make_folder(path)?;
     let staged = path.with_added_extension("partial");
     settle(fs::write(&staged, encode_png(picture)?).map_err(Into::into), &staged, path)
 }
 
-/// Gives what was `written` its name, or takes away what there is of it.
+/// Renames the staged file to `path` if it was `written`, and removes it otherwise.
 fn settle(written: Result<()>, staged: &Path, path: &Path) -> Result<()> {
     let settled = written.and_then(|()| Ok(fs::rename(staged, path)?));
     if settled.is_err() {

@@ -1,4 +1,4 @@
-//! `callsheet translate`: images in other styles, with a trained model and nothing else.
+//! `callsheet translate`: translation of images into other styles with a trained model, without a pipeline.
 
 mod files;
 mod model;
@@ -21,77 +21,78 @@ use model::Translator;
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     callsheet translate transfer MODEL day.png sunset.png -o out.png\n  \
-    callsheet translate transfer MODEL photos/ sunset.png -o out/          # every image of a folder\n  \
-    callsheet translate sample MODEL MAPPER day.png -n 8 -o strip.png      # styles drawn by the mapper\n  \
-    callsheet translate interpolate MODEL day.png dawn.png night.png -o way.mp4   # or .gif, or a strip as .png\n\n\
-    MODEL is the folder that train_generator made, such as data/out/synthesis/space_needle/finetune_generator/model,\n\
-    or a file of it, or a checkpoint alone: a training says at its end where the best one is.")]
+    callsheet translate transfer MODEL photos/ sunset.png -o out/          # all images in a folder\n  \
+    callsheet translate sample MODEL MAPPER day.png -n 8 -o strip.png      # styles sampled by the mapper\n  \
+    callsheet translate interpolate MODEL day.png dawn.png night.png -o way.mp4   # or .gif or .png\n\n\
+    MODEL is the output of train_generator, e.g. data/out/synthesis/space_needle/finetune_generator/model,\n\
+    a file in it, or a checkpoint. At its end, a training logs the path of its best checkpoint.")]
 pub(super) struct Translate {
     #[command(subcommand)]
     command: TranslateCommands,
 }
 
-/// What is asked of every translation.
+/// Options of every translation.
 #[derive(Args)]
 struct Common {
-    /// Longer sides are reduced to so many pixels; 0 takes contents as they are
+    /// Longest side of content images in pixels: larger images are reduced to it; 0 keeps their size
     #[arg(long, default_value_t = 512, value_name = "PIXELS")]
     max_side: u32,
-    /// The same for images whose style is taken: what the encoder was trained on
+    /// Longest side of style images in pixels, best the side that the encoder was trained on; 0 keeps their
+    /// size
     #[arg(long, default_value_t = 256, value_name = "PIXELS")]
     style_side: u32,
-    /// cpu, cuda:0, cuda:1, ..; auto is the first GPU, or else the CPUs
+    /// Device: cpu, cuda:0, cuda:1, ..; auto is the first GPU, or the CPU if there is none
     #[arg(long, default_value = "auto")]
     device: String,
-    /// Where to write; an existing file is replaced
+    /// Output file or folder; existing files are replaced
     #[arg(short, long, value_name = "PATH")]
     output: PathBuf,
 }
 
 #[derive(Subcommand)]
 enum TranslateCommands {
-    /// Contents in the style of an image
+    /// Translate one or more content images into the style of another image
     Transfer {
-        /// A trained model
+        /// Trained model
         model: PathBuf,
-        /// An image, or a folder of images: then the output is a folder
+        /// Content image, or a folder of content images, whose output is a folder
         content: PathBuf,
-        /// The image whose style to take
+        /// Style image
         style: PathBuf,
         #[command(flatten)]
         common: Common,
     },
-    /// A content in styles that a mapper draws: beside each other, or a file each if the output is a folder
+    /// Translate a content image into sampled styles: a strip (.png), or a file for each style in a folder
     Sample {
-        /// A trained model
+        /// Trained model
         model: PathBuf,
-        /// The folder that fit_mapper made for it
+        /// Mapper: the folder that fit_mapper created for the model
         mapper: PathBuf,
-        /// An image
+        /// Content image
         content: PathBuf,
-        /// How many styles
+        /// Number of styles
         #[arg(short = 'n', long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000))]
         count: u32,
-        /// Of the draws
+        /// Seed of the sampled styles
         #[arg(long, default_value_t = 0)]
         seed: i64,
         #[command(flatten)]
         common: Common,
     },
-    /// A content on the straight way from one style to another: a strip (.png), or moving (.gif, .mp4)
+    /// Translate a content image into styles between two others: a strip (.png) or an animation (.gif, .mp4)
     Interpolate {
-        /// A trained model
+        /// Trained model
         model: PathBuf,
-        /// An image
+        /// Content image
         content: PathBuf,
-        /// The image whose style to begin with
+        /// Style image at the start
         from: PathBuf,
-        /// The image whose style to end with
+        /// Style image at the end
         to: PathBuf,
-        /// Pictures, both ends included [default: 9 of a strip, 48 moving]
+        /// Number of pictures, both ends included [default: 9 for a strip, 48 for an animation]
         #[arg(long, value_parser = clap::value_parser!(u32).range(2..=10_000))]
         steps: Option<u32>,
-        /// Pictures a second, if moving
+        /// Pictures per second of an animation
         #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=60))]
         rate: u32,
         #[command(flatten)]
@@ -99,12 +100,12 @@ enum TranslateCommands {
     },
 }
 
-/// Pictures of a strip, and of what moves, if none says how many.
+/// Default numbers of pictures of a strip and of an animation.
 const STEPS: [u32; 2] = [9, 48];
 
 impl Translate {
     /// # Errors
-    /// When a file is unreadable, the model is none, or the output cannot be written.
+    /// Returns an error if a file cannot be read, the model is invalid, or the output cannot be written.
     pub(super) fn execute(&self) -> Result<u8> {
         match &self.command {
             TranslateCommands::Transfer { model, content, style, common } => {
@@ -157,7 +158,7 @@ impl Translate {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "how far it is")]
+#[expect(clippy::print_stderr, reason = "prints progress")]
 fn say(line: &str) {
     eprintln!("{line}");
 }

@@ -1,10 +1,10 @@
-//! A trained model, and images of the sizes that it takes.
+//! Trained model, and images of sizes that it accepts.
 
 use std::path::Path;
 
 use anyhow::Result;
 use callsheet_worker::code::Code;
-use callsheet_worker::user_error;
+use callsheet_worker::user_error_with_code;
 use image::RgbImage;
 use image::imageops::crop_imm;
 use tch::{Cuda, Tensor};
@@ -15,48 +15,49 @@ use crate::lib::model::Model;
 use crate::lib::nn::compute::{Compute, device};
 use crate::lib::picture::{resized, within};
 
-/// Images that go through the network together.
+/// Number of images that the network translates together.
 const BATCH: i64 = 4;
 
-/// A model that is used.
+/// Trained model that translates images.
 pub(super) struct Translator(Model);
 
 impl Translator {
-    /// Of the folder of a model, of a file in it, or of a checkpoint.
+    /// Loads a model from its folder, from a file in it, or from a checkpoint.
     ///
     /// # Errors
-    /// When there is none, or no such device.
+    /// Returns an error if `path` is not a trained model, or the device does not exist.
     pub(super) fn load(path: &Path, device_name: &str) -> Result<Self> {
         let file = if path.is_dir() { path.join("averaged.safetensors") } else { path.to_owned() };
         if !file.is_file() {
-            return Err(user_error(
+            return Err(user_error_with_code(
                 Code::Unsupported,
-                format!("{} is no trained model: there is no {}", path.display(), file.display()),
-                "name the folder that train_generator made, below data/out, or a checkpoint",
+                format!("{} is not a trained model: {} does not exist", path.display(), file.display()),
+                "name the model folder of train_generator, below data/out, or a checkpoint",
             ));
         }
         let device = device(device_name, Cuda::device_count())?;
         Ok(Self(Model::from_file(&file, Compute { device, ..Compute::CPU })?))
     }
 
-    /// An image with its longer side reduced to `most` pixels, and then cut, or enlarged if it is too small, to
-    /// sides that the model takes.
+    /// Reads an image, reduces its longer side to `most` pixels, and cuts it to sides that the model accepts.
+    /// An image that is too small for the model is enlarged first.
     ///
     /// # Errors
-    /// When it is unreadable.
+    /// Returns an error if the image cannot be read.
     pub(super) fn content(&self, path: &Path, most: u32) -> Result<RgbImage> {
         fit(within(opened(path)?, most)?, self.0.sides())
     }
 
-    /// The style code [1, 8] of an image.
+    /// Returns the style code [1, 8] of an image.
     ///
     /// # Errors
-    /// When it is unreadable.
+    /// Returns an error if the image cannot be read.
     pub(super) fn code(&self, path: &Path, most: u32) -> Result<Tensor> {
         self.0.codes(&to_tensor(&self.content(path, most)?).unsqueeze(0), 1)
     }
 
-    /// A content in the style of each code [N, 8], few of them held at a time.
+    /// Translates a content image into the style of each code [N, 8]; only a few outputs are in memory at a
+    /// time.
     pub(super) fn translated(&self, content: &RgbImage, codes: &Tensor) -> impl Iterator<Item = RgbImage> {
         let content = self.0.content_of_bytes(&to_tensor(content).unsqueeze(0));
         let part = move |codes: Tensor| {
@@ -67,7 +68,8 @@ impl Translator {
     }
 }
 
-/// The middle of a picture whose sides are multiples of the first number, and at least the second.
+/// Cuts the centre of a picture to sides that are multiples of `multiple` and at least `smallest`. A picture
+/// that is too small is enlarged first.
 fn fit(picture: RgbImage, [multiple, smallest]: [i64; 2]) -> Result<RgbImage> {
     let multiple = multiple as u32;
     let least = (smallest as u32).div_ceil(multiple) * multiple;

@@ -1,4 +1,4 @@
-//! The true styles of a stand-in's frames.
+//! True styles of the frames of a stand-in.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -6,28 +6,28 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use arrow::array::AsArray;
 use arrow::datatypes::Float32Type;
-use callsheet_worker::refusal;
 use callsheet_worker::table::read_columns;
+use callsheet_worker::user_error;
 
 use crate::lib::columns::{read_int64s, read_strings};
 
-/// Factors that are numbers, and after what those begin anew that do: a day of 24 hours, a year.
+/// Numeric factors, and the period of those that repeat: a day of 24 hours, a year.
 pub(crate) const FACTORS: [(&str, Option<f64>); 4] =
     [("time_of_day", Some(24.0)), ("cloud", None), ("haze", None), ("season", Some(1.0))];
 
 /// Factors under which a frame was rendered.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Style {
-    /// Mode from which its factors were drawn.
+    /// Mode from which the factors were drawn.
     pub mode: String,
-    /// In the order of [`FACTORS`].
+    /// Values of the factors, in the order of [`FACTORS`].
     pub factors: [f64; FACTORS.len()],
 }
 
-/// The style of each of these frames, from a table of synthesize_timelapse.
+/// Reads the style of each frame from a table of synthesize_timelapse.
 ///
 /// # Errors
-/// When the table cannot be read, a frame is not in it, or a factor is not finite.
+/// Returns an error if the table cannot be read, a frame is not in it, or a factor is not finite.
 pub(crate) fn read(path: &Path, frame_ids: &[String]) -> Result<Vec<Style>> {
     let names = FACTORS.map(|(name, _)| name);
     let rows = read_columns(path, &[&["frame_index", "mode"], names.as_slice()].concat())?;
@@ -42,14 +42,14 @@ pub(crate) fn read(path: &Path, frame_ids: &[String]) -> Result<Vec<Style>> {
     let style = |frame: &String| {
         let index = frame.rsplit_once('#').and_then(|(_, index)| index.parse::<i64>().ok());
         let Some(place) = index.and_then(|index| places.get(&index)) else {
-            return Err(refusal(
+            return Err(user_error(
                 format!("frame {frame} has no factors in {}", path.display()),
-                "wire the factors of the stand-in that the frames are of, or none",
+                "wire the factors of the stand-in that the frames come from, or none",
             ));
         };
         let factors: [f64; FACTORS.len()] = std::array::from_fn(|n| f64::from(columns[n][*place]));
         if let Some(n) = factors.iter().position(|value| !value.is_finite()) {
-            return Err(refusal(
+            return Err(user_error(
                 format!("{} of frame {frame} is {} in {}", names[n], factors[n], path.display()),
                 "look at the table with `callsheet inspect`",
             ));
@@ -70,13 +70,13 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_s_index_says_its_factors() {
+    fn a_frame_s_index_identifies_its_factors() {
         let style = &of("b/a.mp4#000001", 0.5).expect("a style")[0];
         assert_eq!(*style, Style { mode: "day".into(), factors: [12.0, 0.5, 0.0, 0.0] });
     }
 
     #[test]
-    fn frames_without_factors_are_refused_and_factors_that_are_no_numbers() {
+    fn missing_factors_and_factors_that_are_not_numbers_are_refused() {
         for (frame, cloud, wanted) in [
             ("a.mp4#000002", 0.5, "frame a.mp4#000002 has no factors in "),
             ("photo.jpg", 0.5, "frame photo.jpg has no factors in "),

@@ -20,7 +20,7 @@ pub(crate) struct Image {
     pub crop: i32,
     pub split: &'static str,
     pub code: [f32; 8],
-    /// Of every pixel of B.
+    /// Colour of every pixel of B.
     pub colour: [u8; 3],
     pub cluster: Option<i32>,
 }
@@ -41,11 +41,12 @@ impl Image {
     }
 }
 
-/// embeddings, pairs, clusters and factors.
+/// Tables of embeddings, pairs, clusters and factors.
 pub(crate) struct Tables(TempDir);
 
 impl Tables {
-    /// Writes the tables of images in the order of their ids, and of frames 0, 1, .. under these modes and factors.
+    /// Writes the tables of images in the order of their ids, and of frames 0, 1, .. with these modes and
+    /// factors.
     pub(crate) fn write(images: &[Image], styles: &[(&str, [f32; 4])]) -> Self {
         let tables = Self(tempfile::tempdir().expect("a folder"));
         let ids: Vec<String> = images.iter().map(Image::id).collect();

@@ -1,4 +1,4 @@
-//! Style codes, and what is known of the images that they are of.
+//! Style codes, and the properties of their images.
 
 pub(crate) mod factors;
 #[cfg(test)]
@@ -10,7 +10,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use callsheet_worker::table::{read_batches, read_columns};
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 use image::RgbImage;
 use rayon::prelude::*;
 
@@ -19,41 +19,41 @@ use crate::lib::data::spread;
 use crate::lib::picture::decode;
 pub(crate) use points::Points;
 
-/// Images decoded together.
+/// Number of images that are decoded together.
 const BATCH: usize = 64;
 
 /// Codes of images, in the order of their table.
 pub(crate) struct Codes {
-    /// Row keys.
+    /// Row keys of the images.
     pub image_ids: Vec<String>,
     /// Frame of each image.
     pub frame_ids: Vec<String>,
     /// Index of each image's crop in its frame.
     pub crops: Vec<i32>,
-    /// `train`, `val` or `test`.
+    /// Split of each image: `train`, `val` or `test`.
     pub splits: Vec<String>,
-    /// The codes.
+    /// Style codes.
     pub points: Points,
 }
 
 impl Codes {
-    /// Reads a table of embed_styles, and of the pairs what the images are.
+    /// Reads a table of embed_styles, and the properties of its images from a table of pairs.
     ///
     /// # Errors
-    /// When there is no code, one is not finite, or an image is not among the pairs.
+    /// Returns an error if there is no code, a code is not finite, or an image is not among the pairs.
     pub(crate) fn read(embeddings: &Path, pairs: &Path) -> Result<Self> {
         let rows = read_columns(embeddings, &["image_id", "z"])?;
         let (image_ids, values) = (read_strings(&rows, "image_id")?, read_vectors(&rows, "z")?);
         if values.is_empty() {
             let message = format!("there is no style code in {}", embeddings.display());
-            return Err(refusal(message, "wire embed_styles.embeddings"));
+            return Err(user_error(message, "wire embed_styles.embeddings"));
         }
         let width = values.len() / image_ids.len();
         if let Some(at) = values.iter().position(|value| !value.is_finite()) {
             let (id, value, path) = (&image_ids[at / width], values[at], embeddings.display());
-            return Err(refusal(
+            return Err(user_error(
                 format!("the style code of {id} has the value {value} in {path}"),
-                "look at that image with `callsheet inspect`; if many are so, train the encoder at a lower rate",
+                "look at the image (`callsheet inspect`); if there are many, lower the encoder's learning rate",
             ));
         }
         let points = Points::new(width, values.iter().map(|value| f64::from(*value)).collect());
@@ -64,7 +64,8 @@ impl Codes {
         let places: HashMap<&str, usize> = ids.iter().enumerate().map(|(n, id)| (id.as_str(), n)).collect();
         let place = |id: &String| {
             let path = pairs.display();
-            let missing = || refusal(format!("image {id} has a style code and is not in {path}"), SAME_PAIRS);
+            let missing =
+                || user_error(format!("image {id} has a style code but is not in {path}"), SAME_PAIRS);
             places.get(id.as_str()).copied().ok_or_else(missing)
         };
         let order = image_ids.iter().map(place).collect::<Result<Vec<usize>>>()?;
@@ -82,7 +83,7 @@ impl Codes {
         self.image_ids.len()
     }
 
-    /// `most` of the images, evenly spread; all if there are no more.
+    /// Returns `most` of the images, evenly spread, or all if there are not more.
     pub(crate) fn spread(self, most: usize) -> Self {
         let rows = spread(self.len(), most);
         let texts = |all: &[String]| rows.iter().map(|row| all[*row].clone()).collect();
@@ -95,10 +96,10 @@ impl Codes {
         }
     }
 
-    /// Cluster of each image in a table of style_clusters; none of those that it lacks.
+    /// Cluster of each image from a table of style_clusters; `None` for images that are not in the table.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// Returns an error if the table cannot be read.
     pub(crate) fn clusters(&self, path: &Path) -> Result<Vec<Option<i32>>> {
         let rows = read_columns(path, &["image_id", "cluster"])?;
         let clusters: HashMap<String, i32> =
@@ -106,10 +107,10 @@ impl Codes {
         Ok(self.image_ids.iter().map(|id| clusters.get(id).copied()).collect())
     }
 
-    /// Applies `make` to each image's B; results are in the order of the images.
+    /// Applies `make` to each image's B. Results are in the order of the images.
     ///
     /// # Errors
-    /// When an image is unreadable, or `make` fails.
+    /// Returns an error if an image is unreadable, or `make` fails.
     pub(crate) fn map_styles<T: Send>(
         &self,
         job: &Job,
@@ -146,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_know_their_images_and_are_spread_over_the_table() {
+    fn codes_have_their_images_and_a_selection_is_spread_over_the_table() {
         let images: Vec<Image> =
             (0..12).map(|n| Image { frame: n / 2, crop: n % 2, ..Image::default() }).collect();
         let tables = Tables::write(&images, &[]);
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_that_are_no_numbers_or_of_unknown_images_are_refused() {
+    fn codes_that_are_not_numbers_or_of_unknown_images_are_refused() {
         let refused = |images: &[Image], pairs: &[Image]| {
             let (codes, pairs) = (Tables::write(images, &[]), Tables::write(pairs, &[]));
             let read = Codes::read(&codes.path("embeddings"), &pairs.path("pairs"));
@@ -171,7 +172,7 @@ mod tests {
         let said = refused(&[one.clone(), Image { frame: 1, ..broken }], &[]);
         assert!(said.starts_with("the style code of a.mp4#000001/c0 has the value NaN in "), "{said}");
         let said = refused(&[one.clone(), other], &[one]);
-        assert!(said.starts_with("image a.mp4#000007/c0 has a style code and is not in "), "{said}");
+        assert!(said.starts_with("image a.mp4#000007/c0 has a style code but is not in "), "{said}");
         let said = refused(&[], &[]);
         assert!(said.starts_with("there is no style code in "), "{said}");
     }

@@ -1,6 +1,6 @@
 //! Points in a space of few dimensions.
 
-/// Points, one after the other.
+/// Points, stored one after the other.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Points {
     width: usize,
@@ -8,7 +8,7 @@ pub(crate) struct Points {
 }
 
 impl Points {
-    /// Points of `width` finite values each.
+    /// Creates points of `width` finite values each.
     pub(crate) fn new(width: usize, values: Vec<f64>) -> Self {
         Self { width: width.max(1), values }
     }
@@ -23,30 +23,30 @@ impl Points {
         self.width
     }
 
-    /// One of them.
+    /// Values of one point.
     pub(crate) fn row(&self, point: usize) -> &[f64] {
         &self.values[point * self.width..(point + 1) * self.width]
     }
 
-    /// All of them.
+    /// Values of all points, in order.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &[f64]> {
         self.values.chunks_exact(self.width)
     }
 
-    /// Some of them, in that order.
+    /// Returns some of the points, in the order of `rows`.
     pub(crate) fn choose(&self, rows: &[usize]) -> Self {
         Self { width: self.width, values: rows.iter().flat_map(|row| self.row(*row)).copied().collect() }
     }
 
-    /// Their mean.
+    /// Mean of the points.
     pub(crate) fn mean(&self) -> Vec<f64> {
         let mut sums = vec![0.0; self.width];
         self.rows().for_each(|row| sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value));
         sums.into_iter().map(|sum| sum / self.len() as f64).collect()
     }
 
-    /// Of the points that `may` be, the `count` nearest to `point`, with their distances: nearest first, and of
-    /// those equally near the first of the table.
+    /// Returns the `count` points nearest to `point` with their distances, among those for which `may`
+    /// returns true. The nearest comes first. Points at equal distance are in the order of the table.
     pub(crate) fn nearest(
         &self,
         point: usize,

@@ -1,10 +1,10 @@
-//! The learnt weights of LPIPS (Zhang et al. 2018), as PyPI's lpips 0.1.4 has them.
+//! Learnt weights of LPIPS (Zhang et al. 2018), as in PyPI's lpips 0.1.4.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use callsheet_worker::refusal;
+use callsheet_worker::user_error;
 use sha2::{Digest, Sha256};
 use tch::Tensor;
 
@@ -12,7 +12,7 @@ use super::trunk::Trunk;
 use crate::lib::nn::vgg::{Convention, Origin};
 use crate::lib::weights::{known, torch, unreadable};
 
-/// Files that are known, the network whose features each weighs, and the version of LPIPS.
+/// Known files, the network to whose features each belongs, and the version of LPIPS.
 const HEADS: [(&str, &str, Version); 6] = [
     ("lpips-v0.0-alex", "alexnet", Version::V00),
     ("lpips-v0.0-vgg", "vgg16", Version::V00),
@@ -25,43 +25,43 @@ const HEADS: [(&str, &str, Version); 6] = [
 /// Version of LPIPS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Version {
-    /// 0.0, whose images in [-1, 1] are not scaled to what the network wants.
+    /// Version 0.0, which does not normalise images in [-1, 1] for the network.
     V00,
-    /// 0.1.
+    /// Version 0.1.
     V01,
 }
 
 /// Weights of the channels of each tap.
-pub(super) struct Heads {
-    /// Version of LPIPS that they belong to.
+pub(super) struct LpipsWeights {
+    /// Version of LPIPS to which they belong.
     pub version: Version,
-    /// [1, C, 1, 1] a tap, none of them negative.
+    /// One tensor [1, C, 1, 1] per tap, without negative values.
     pub weights: Vec<Tensor>,
 }
 
-impl Heads {
+impl LpipsWeights {
     /// Reads `alex.pth`, `vgg.pth` or `squeeze.pth`.
     ///
     /// # Errors
-    /// When the file is damaged or unknown, or `trunk` is not the network that the heads were fitted to, as
-    /// torchvision trained it: with another the distance would not be LPIPS.
+    /// Returns an error if the file is damaged or unknown, or `trunk` is not the network for which the heads
+    /// were fitted, as torchvision trained it. With another network, the distance would not be LPIPS.
     pub(super) fn read(path: &Path, trunk: &Trunk) -> Result<Self> {
         let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         let found = format!("{:x}", Sha256::digest(&bytes));
         let name = known(&found).map(|known| known.name);
         let Some((_, network, version)) = HEADS.iter().find(|(head, ..)| Some(*head) == name) else {
-            return Err(unreadable(path, format!("its SHA-256 {found} is that of no heads of LPIPS")));
+            return Err(unreadable(path, format!("its SHA-256 {found} is not that of known LPIPS heads")));
         };
         let Origin { name, convention, .. } = &trunk.origin;
         if name != network || *convention != Convention::Torchvision {
-            return Err(refusal(
+            return Err(user_error(
                 format!(
-                    "{} weighs features of {network} as torchvision has it, and the weights given are {name} \
-                     with input as {}'s",
+                    "{} is for features of torchvision's {network}, but the given weights are {name} \
+                     with the input of {}",
                     path.display(),
                     convention.name()
                 ),
-                "wire the network that it belongs to, imported with convention = \"auto\", or leave lpips_heads unwired",
+                "wire its network, imported with convention = \"auto\", or leave lpips_heads unwired",
             ));
         }
         let tensors = torch::read(&bytes, path)?;
@@ -88,8 +88,8 @@ mod tests {
         let alex = [2.349_532, 16.143_027, 39.268_439, 27.197_178, 20.317_177];
         let vgg = [6.925_992, 8.858_334, 17.515_006, 51.521_323, 47.034_854];
         for (name, network, sums) in [("v0.1/alex.pth", "alexnet", alex), ("v0.1/vgg.pth", "vgg16", vgg)] {
-            let heads =
-                Heads::read(&published(name), &Trunk::waves(network)).expect("fetched by `make setup`");
+            let heads = LpipsWeights::read(&published(name), &Trunk::waves(network))
+                .expect("fetched by `make setup`");
             assert_eq!((heads.version, heads.weights.len()), (Version::V01, 5));
             for (head, wanted) in heads.weights.iter().zip(sums) {
                 assert!((head.sum(Kind::Double).double_value(&[]) - wanted).abs() < 1e-5);
@@ -101,11 +101,10 @@ mod tests {
     #[test]
     fn heads_of_another_trunk_and_damaged_files_are_refused() {
         let trunk = Trunk::waves("vgg16");
-        let error = Heads::read(&published("v0.1/alex.pth"), &trunk).err().expect("another").to_string();
+        let error =
+            LpipsWeights::read(&published("v0.1/alex.pth"), &trunk).err().expect("another").to_string();
         assert!(
-            error.contains(
-                "weighs features of alexnet as torchvision has it, and the weights given are vgg16"
-            ),
+            error.contains("is for features of torchvision's alexnet, but the given weights are vgg16"),
             "{error}"
         );
         let folder = tempfile::tempdir().expect("a folder");
@@ -115,8 +114,8 @@ mod tests {
         flipped[5000] ^= 1;
         for damaged in [&bytes[..bytes.len() / 2], &flipped] {
             fs::write(&path, damaged).expect("written");
-            let error = Heads::read(&path, &trunk).err().expect("damaged").to_string();
-            assert!(error.contains("is no readable weight file: its SHA-256"), "{error}");
+            let error = LpipsWeights::read(&path, &trunk).err().expect("damaged").to_string();
+            assert!(error.contains("is not a readable weight file: its SHA-256"), "{error}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Distances of images as people see them: LPIPS (Zhang et al. 2018), or its formula on another network.
+//! Perceptual distances of images: LPIPS (Zhang et al. 2018), or its formula on another network.
 
 mod heads;
 #[cfg(test)]
@@ -14,82 +14,83 @@ use tch::{Kind, Tensor, no_grad};
 
 use crate::lib::data::{normalised, to_picture, to_tensor, values};
 use crate::lib::picture::resized;
-use callsheet_worker::{Job, refusal};
-use heads::{Heads, Version};
+use callsheet_worker::{Job, user_error};
+use heads::{LpipsWeights, Version};
 use trunk::Trunk;
 
-/// Bytes that the first layer of a network makes of a batch. More make nothing faster.
+/// Largest output of a network's first layer for a batch, in bytes. Larger batches are not faster.
 const FIRST_LAYER_BYTES: i64 = (32 << 20) - 1;
-/// More images together make nothing faster.
+/// Largest number of images in a batch. Larger batches are not faster.
 const LARGEST_BATCH: i64 = 16;
-/// Values of features that are taken as float64 at once.
+/// Number of feature values that are converted to float64 at once.
 const DOUBLES: i64 = 1 << 23;
 
-/// What is compared of images: a tensor [N, C, H, W] a tap, of unit length at each position, times the roots of
-/// the taps' weights.
+/// Features of images for comparison: one tensor [N, C, H, W] per tap. Features have unit length at each
+/// position, and are multiplied by the roots of the tap's weights.
 pub(crate) struct Features(Vec<Tensor>);
 
 /// Mean distances between images.
 #[derive(Debug)]
 pub(crate) struct Diversity {
-    /// Of each from the next.
+    /// Mean distance between consecutive images.
     pub consecutive: f64,
-    /// Of all from all others.
+    /// Mean distance between all pairs of images.
     pub all_pairs: f64,
 }
 
-/// A network, and the weights of its features.
+/// Distance of images: a network, and the weights of its features.
 pub(crate) struct Distance {
     trunk: Trunk,
-    heads: Option<Heads>,
-    /// Side that images are brought to; 0 leaves them as they are.
+    heads: Option<LpipsWeights>,
+    /// Side in pixels to which images are resized; 0 keeps their size.
     pub side: u32,
-    /// Correct name, such as `LPIPS v0.1 (AlexNet, 256 px)`.
+    /// Name of the distance in tables and reports, such as `LPIPS v0.1 (AlexNet, 256 px)`.
     pub name: String,
 }
 
 impl Distance {
-    /// Reads what is wired to the inputs `trunk` and, if any, `lpips_heads`; images are brought to `side` pixels.
+    /// Loads the weights that are wired to the inputs `trunk` and, optionally, `lpips_heads`. Images are
+    /// resized to `side` pixels.
     ///
     /// # Errors
-    /// When a file is damaged, or they do not belong together.
+    /// Returns an error if a file is damaged, or the files do not belong together.
     pub(crate) fn load(job: &Job, side: u32) -> Result<Self> {
         let trunk = Trunk::load(job.input("trunk")?)?;
-        let heads = job.optional("lpips_heads").map(|path| Heads::read(path, &trunk)).transpose()?;
+        let heads = job.optional("lpips_heads").map(|path| LpipsWeights::read(path, &trunk)).transpose()?;
         Ok(Self::new(trunk, heads, side))
     }
 
-    /// Of files as they are published.
+    /// Loads published files of weights.
     ///
     /// # Errors
-    /// As of [`Self::load`].
+    /// Returns an error if a file is damaged, or the files do not belong together.
     pub(crate) fn published(weights: &Path, network: &str, heads: &Path, side: u32) -> Result<Self> {
         let trunk = Trunk::published(weights, network)?;
-        let heads = Heads::read(heads, &trunk)?;
+        let heads = LpipsWeights::read(heads, &trunk)?;
         Ok(Self::new(trunk, Some(heads), side))
     }
 
-    fn new(trunk: Trunk, heads: Option<Heads>, side: u32) -> Self {
+    fn new(trunk: Trunk, heads: Option<LpipsWeights>, side: u32) -> Self {
         let at = if side == 0 { String::new() } else { format!(", {side} px") };
         let name = match &heads {
-            Some(Heads { version: Version::V00, .. }) => format!("LPIPS v0.0 ({}{at})", trunk.network),
-            Some(Heads { version: Version::V01, .. }) => format!("LPIPS v0.1 ({}{at})", trunk.network),
+            Some(LpipsWeights { version: Version::V00, .. }) => format!("LPIPS v0.0 ({}{at})", trunk.network),
+            Some(LpipsWeights { version: Version::V01, .. }) => format!("LPIPS v0.1 ({}{at})", trunk.network),
             None => format!("{} feature distance{at}", trunk.origin.name),
         };
         Self { trunk, heads, side, name }
     }
 
-    /// Source of the weights of its network.
+    /// Source of the network's weights.
     pub(crate) fn source(&self) -> &str {
         &self.trunk.origin.source
     }
 
-    /// The distance of each of images [N, 3, H, W] in 0..255 from that of the others at its place.
+    /// Computes the distance of each image [N, 3, H, W] in 0..255 from the image at its index in `others`.
     ///
     /// # Errors
-    /// When they are not as many, of other sizes, or smaller than the network halves them.
+    /// Returns an error if the shapes differ, or the images are too small for the network.
     pub(crate) fn of(&self, images: &Tensor, others: &Tensor) -> Result<Vec<f64>> {
-        ensure!(images.size() == others.size(), "images {:?} beside {:?}", images.size(), others.size());
+        ensure!(images.size() == others.size(), "shapes differ: {:?} and {:?}", images.size(), others.size());
         let [images, others] = [self.fitted(images)?, self.fitted(others)?];
         let batch = self.batch(&images);
         let mut distances = Vec::with_capacity(images.size()[0] as usize);
@@ -100,24 +101,25 @@ impl Distance {
         Ok(distances)
     }
 
-    /// Number of such images that go through the network together, limited by [`FIRST_LAYER_BYTES`]. It is a power of two,
-    /// so that it divides [`LARGEST_BATCH`]: batches of other sizes may be rounded differently.
+    /// Number of images of this size that go through the network together, limited by [`FIRST_LAYER_BYTES`].
+    /// It is a power of two, so that it divides [`LARGEST_BATCH`]: batches of other sizes may be rounded
+    /// differently.
     fn batch(&self, images: &Tensor) -> i64 {
         let bytes = self.trunk.first_layer_bytes(images.size()[2] * images.size()[3]);
         let fit = (FIRST_LAYER_BYTES / bytes).clamp(1, LARGEST_BATCH);
         1 << fit.ilog2()
     }
 
-    /// Features of images [N, 3, H, W] in 0..255 that are compared.
+    /// Computes the features of images [N, 3, H, W] in 0..255.
     ///
     /// # Errors
-    /// When they are smaller than the network halves them.
+    /// Returns an error if the images are too small for the network.
     pub(crate) fn features(&self, images: &Tensor) -> Result<Features> {
         let images = self.fitted(images)?;
         let parts = images.split(self.batch(&images), 0).into_iter();
         let mut parts: Vec<_> =
             parts.map(|part| Ok(self.of_batch(&part)?.into_iter())).collect::<Result<_>>()?;
-        // Parts of a tap are freed once they are one tensor.
+        // The parts of a tap are freed as soon as they are joined.
         let tap = || {
             let tap: Vec<Tensor> = parts.iter_mut().filter_map(Iterator::next).collect();
             (!tap.is_empty()).then(|| Tensor::cat(&tap, 0))
@@ -129,21 +131,21 @@ impl Distance {
         let (height, width) = (images.size()[2], images.size()[3]);
         let least = self.trunk.smallest_side;
         if height.min(width) < least {
-            return Err(refusal(
+            return Err(user_error(
                 format!(
-                    "images of {width}x{height} are smaller than {} takes: {least}x{least}",
+                    "images of {width}x{height} are smaller than {} needs: {least}x{least}",
                     self.trunk.network
                 ),
-                "set the side that they are brought to for the distance to 256",
+                "set the side to which images are resized for the distance to 256",
             ));
         }
         let images = normalised(images);
         let images = match &self.heads {
-            Some(Heads { version: Version::V00, .. }) => images,
+            Some(LpipsWeights { version: Version::V00, .. }) => images,
             _ => self.trunk.origin.convention.input(&images),
         };
         let unit = |(tap, features): (usize, Tensor)| {
-            // As in lpips: outside the root.
+            // As in lpips, the constant is added outside the root.
             let length = features.linalg_norm(2.0, [1i64].as_slice(), true, None) + 1e-10;
             let mut unit = features / length;
             match &self.heads {
@@ -167,11 +169,11 @@ impl Distance {
 }
 
 impl Features {
-    /// The distance of each image from that of the others at its place: squared differences summed over
-    /// channels, averaged over positions, summed over taps.
+    /// Computes the distance of each image from the image at its index in `others`: squared differences,
+    /// summed over channels, averaged over positions, summed over taps.
     ///
     /// # Errors
-    /// When the images are not as many, or of other sizes.
+    /// Returns an error if the number or the size of the images differs.
     fn distances(&self, others: &Self) -> Result<Vec<f64>> {
         let mut sum: Option<Tensor> = None;
         for (x, y) in self.0.iter().zip(&others.0) {
@@ -182,7 +184,7 @@ impl Features {
         values(&sum.unwrap_or_else(|| Tensor::zeros([0], (Kind::Double, tch::Device::Cpu))))
     }
 
-    /// Mean distance between the images; NaN for a single one.
+    /// Mean distances between the images; NaN for a single image.
     pub(crate) fn diversity(&self) -> Diversity {
         let between = self.between();
         let pairs = between.size()[0] * (between.size()[0] - 1);
@@ -190,7 +192,7 @@ impl Features {
         Diversity { consecutive, all_pairs: between.sum(Kind::Double).double_value(&[]) / pairs as f64 }
     }
 
-    /// Distances between all images, [N, N].
+    /// Distances between all pairs of images, [N, N].
     fn between(&self) -> Tensor {
         let of_tap = |x: &Tensor| {
             let positions = (x.size()[2] * x.size()[3]) as f64;

@@ -1,5 +1,5 @@
-//! Distances beside those of PyPI's lpips on weights that anyone can make; `tests/parity/test_lpips.py` makes the
-//! fixture, and compares on published weights.
+//! Tests that compare distances with those of PyPI's lpips, on weights from a formula.
+//! `tests/parity/test_lpips.py` writes the fixture, and compares distances on published weights.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tch::{Kind, Tensor};
 
-use super::heads::Heads;
+use super::heads::LpipsWeights;
 use super::trunk::Trunk;
 use super::{Distance, Features, LARGEST_BATCH};
 
@@ -22,7 +22,7 @@ fn distance(net: &str, version: &str) -> Distance {
         _ => "squeezenet1_1",
     };
     let trunk = Trunk::waves(network);
-    let heads = Heads::read(&repository(&format!("data/weights/lpips/v{version}/{net}.pth")), &trunk);
+    let heads = LpipsWeights::read(&repository(&format!("data/weights/lpips/v{version}/{net}.pth")), &trunk);
     Distance::new(trunk, Some(heads.expect("heads that `make setup` fetches")), 0)
 }
 
@@ -32,7 +32,7 @@ fn noise(seed: u64, shape: [i64; 4]) -> Tensor {
     Tensor::from_slice(&(0..count).map(byte).collect::<Vec<u8>>()).view(shape)
 }
 
-/// Two pairs: of noise, and of noise with as much other noise.
+/// Two pairs of images: noise and other noise, and noise and its mean with other noise.
 fn pictures([height, width]: [i64; 2]) -> (Tensor, Tensor) {
     let shape = [2, 3, height, width];
     let (x, other) = (noise(0, shape), noise(1, shape));
@@ -63,7 +63,7 @@ fn distances_on_every_network_are_those_of_lpips() {
 }
 
 #[test]
-fn a_distance_is_0_of_the_same_symmetric_and_does_not_depend_on_others() {
+fn a_distance_is_symmetric_independent_of_others_and_0_for_equal_images() {
     let distance = distance("alex", "0.1");
     let (x, y) = pictures([64, 64]);
     let of = |x: &Tensor, y: &Tensor| distance.of(x, y).expect("distances");
@@ -100,7 +100,7 @@ fn images_of_other_sizes_have_no_distance() {
 }
 
 #[test]
-fn as_many_images_go_through_a_network_together_as_leave_its_first_layer_in_memory_that_is_kept() {
+fn batches_are_small_enough_to_reuse_the_memory_of_the_first_layer() {
     for (net, side, wanted) in [
         ("vgg", 256, 1),
         ("vgg", 128, 4),

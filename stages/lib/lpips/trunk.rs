@@ -1,10 +1,10 @@
-//! The networks on whose features distances are measured, as lists of layers.
+//! Networks on whose features distances are measured, as lists of layers.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
-use callsheet_worker::refusal;
+use callsheet_worker::user_error;
 use tch::Tensor;
 
 use crate::lib::nn::file;
@@ -13,19 +13,20 @@ use crate::lib::nn::vgg::Origin;
 use crate::lib::weights::{convolutions, origin, read, sha256};
 use Layer::{Conv, Fire, Pool, Tap};
 
-/// One step of a network.
+/// Step of a network.
 enum Layer {
-    /// A convolution of that name, stride and padding, and a ReLU.
+    /// Convolution with a name, stride and padding, followed by a ReLU.
     Conv(&'static str, i64, i64),
-    /// A fire module of that name: squeezed, then expanded by two kernels (SqueezeNet 1.1).
+    /// Fire module with a name: one squeezing convolution, then two expanding ones (SqueezeNet 1.1).
     Fire(&'static str),
-    /// The maximum over squares of that side, every second; `true` where the last may be cut.
+    /// Max pool with stride 2 over squares with this side; `true` allows incomplete squares at the border.
     Pool(i64, bool),
-    /// Marks that the output of the layer before it is compared.
+    /// Tap: the output of the previous layer is compared.
     Tap,
 }
 
-/// Name of weights, for people, smallest side of images in pixels, and layers. The taps are LPIPS's (lpips 0.1.4).
+/// Name of the weights, name for people, smallest side of images in pixels, and layers. The taps are those of
+/// lpips 0.1.4.
 #[rustfmt::skip] // as the networks are drawn
 const NETWORKS: [(&str, &str, i64, &[Layer]); 3] = [
     ("alexnet", "AlexNet", 31, &[
@@ -52,34 +53,34 @@ const NETWORKS: [(&str, &str, i64, &[Layer]); 3] = [
 pub(super) struct Trunk {
     layers: &'static [Layer],
     tensors: BTreeMap<String, Tensor>,
-    /// Its name, for people.
+    /// Name for people.
     pub network: &'static str,
-    /// Pixels that an image must have in each direction.
+    /// Smallest side of an image in pixels.
     pub smallest_side: i64,
     /// Metadata of the weights.
     pub origin: Origin,
 }
 
 impl Trunk {
-    /// Reads weights of `network` as they are published.
+    /// Reads published weights of `network`.
     ///
     /// # Errors
-    /// When the file is unreadable, or of another network.
+    /// Returns an error if the file is unreadable, or belongs to another network.
     pub(super) fn published(path: &Path, network: &str) -> Result<Self> {
         let convolutions = convolutions(network).unwrap_or_default();
         let (tensors, format) = read(path, &convolutions)?;
         Self::new(tensors, origin(path, &sha256(path)?, network, format, None), path)
     }
 
-    /// Loads weights that `import_weights` made.
+    /// Loads weights that the stage import_weights wrote.
     ///
     /// # Errors
-    /// When they are of none of these networks, or damaged.
+    /// Returns an error if the weights are damaged, or do not belong to one of these networks.
     pub(super) fn load(path: &Path) -> Result<Self> {
         let (tensors, config) = file::load(path)?;
         let origin: Origin = serde_json::from_value(config).map_err(|error| {
-            let message = format!("{} does not say which network it is: {error}", path.display());
-            refusal(message, "make it with the stage import_weights")
+            let message = format!("{} does not name its network: {error}", path.display());
+            user_error(message, "write it with the stage import_weights")
         })?;
         Self::new(tensors, origin, path)
     }
@@ -97,9 +98,9 @@ impl Trunk {
         };
         let Some((_, network, smallest_side, layers)) = NETWORKS.iter().find(|(name, ..)| fits(name)) else {
             let known = NETWORKS.map(|(_, network, ..)| network).join(", ");
-            return Err(refusal(
-                format!("{} ({}) is none of {known}", path.display(), origin.name),
-                "distances are measured on these: set import_weights.network to one of them",
+            return Err(user_error(
+                format!("{} ({}) is not one of {known}", path.display(), origin.name),
+                "set import_weights.network to one of them: distances are measured on their features",
             ));
         };
         let tensors = tensors.into_iter().map(|(name, tensor)| {
@@ -109,7 +110,8 @@ impl Trunk {
         Ok(Self { layers, tensors: tensors.collect(), network, smallest_side: *smallest_side, origin })
     }
 
-    /// Bytes of what the first layer, whose output is the largest, makes of an image of so many pixels.
+    /// Size of the first layer's output in bytes, for an image with this number of pixels. It is the largest
+    /// output.
     pub(super) fn first_layer_bytes(&self, pixels: i64) -> i64 {
         let Some(Conv(name, stride, _)) = self.layers.first() else {
             unreachable!("networks begin with one")
@@ -117,7 +119,8 @@ impl Trunk {
         self.tensors[&format!("{name}.weight")].size()[0] * size_of::<f32>() as i64 * pixels / stride.pow(2)
     }
 
-    /// [N, 3, H, W], as the weights want it -> a tensor [N, C, H', W'] a tap.
+    /// Computes the taps of images [N, 3, H, W] in the convention of the weights: one tensor [N, C, H', W']
+    /// per tap.
     pub(super) fn taps(&self, x: &Tensor) -> Vec<Tensor> {
         let mut x = channels_last(x);
         let mut taps = Vec::new();
@@ -146,8 +149,8 @@ impl Trunk {
 
 #[cfg(test)]
 impl Trunk {
-    /// A network under the name of published weights, but with weights that anyone can make: waves over the values
-    /// of a kernel.
+    /// Network under the name of published weights, but with weights from a formula: sine waves over the
+    /// values of a kernel.
     pub(super) fn waves(network: &str) -> Self {
         let (name, shown, smallest_side, layers) =
             NETWORKS.into_iter().find(|(name, ..)| *name == network).expect("a network");

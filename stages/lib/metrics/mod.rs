@@ -1,4 +1,4 @@
-//! Measures of outputs against the reference images, one value per image.
+//! Measures of outputs compared with reference images, one value per image.
 
 mod similarity;
 
@@ -6,7 +6,7 @@ use anyhow::Result;
 use arrow::datatypes::{DataType, Schema};
 use arrow::record_batch::RecordBatch;
 use callsheet_worker::table::row_count;
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 use serde::Deserialize;
 use tch::{Kind, Tensor, no_grad};
 
@@ -18,58 +18,59 @@ use crate::lib::nn::vgg::{SMALLEST_SIDE, Vgg};
 use crate::lib::parts::Parts;
 pub(crate) use similarity::{psnr, ssim};
 
-/// Images that go through a network together. Another number may round otherwise.
+/// Number of images that go through a network together. Another number may be rounded differently.
 pub(crate) const BATCH: usize = 16;
 
-/// Columns of what is measured: dB, infinite for identical images; -1 to 1; 0 to 255; the loss that generators are
-/// trained for; and a distance of features, which the column `distance_name` names.
+/// Columns of measures: PSNR in dB (infinite for identical images), SSIM (-1 to 1), L1 (0 to 255), the
+/// perceptual loss of the generators' training, and a distance of features. The column `distance_name` names
+/// the distance.
 pub(crate) const METRICS: [&str; 5] = ["psnr", "ssim", "l1", "perceptual", "distance"];
 
 /// Part of an image that is measured.
 #[derive(Clone, Copy, Deserialize)]
 pub(crate) struct Crop {
-    /// Side of the middle square that is compared; 0 compares all.
+    /// Side of the central square that is compared, in pixels; 0 compares the complete image.
     pub crop: i64,
-    /// Side that it has for the distance of features; 0 leaves it as it is.
+    /// Side in pixels to which the square is resized for the distance of features; 0 keeps its size.
     pub distance_side: u32,
 }
 
-/// Networks that measure.
+/// Networks for the measures.
 pub(crate) struct Measures {
-    /// The distance of features.
+    /// Distance of features.
     pub distance: Distance,
     vgg: Vgg,
     crop: i64,
 }
 
 impl Measures {
-    /// Reads what is wired to `trunk`, `lpips_heads` and `vgg`.
+    /// Loads the weights that are wired to `trunk`, `lpips_heads` and `vgg`.
     ///
     /// # Errors
-    /// When a file is damaged, or heads are of another network.
+    /// Returns an error if a file is damaged, or the heads belong to another network.
     pub(crate) fn load(job: &Job, crop: Crop) -> Result<Self> {
         let vgg = Vgg::load(job.input("vgg")?)?;
         Ok(Self { distance: Distance::load(job, crop.distance_side)?, vgg, crop: crop.crop })
     }
 
-    /// The middle of images [N, 3, H, W] that is compared.
+    /// Returns the central square of images [N, 3, H, W] that is compared.
     pub(crate) fn middle(&self, images: &Tensor) -> Tensor {
         centre(images, self.crop)
     }
 
-    /// Values of images [N, 3, H, W] in 0..255 beside those wanted, in the order of [`METRICS`]; no more than
+    /// Measures images [N, 3, H, W] in 0..255 against `wanted`, in the order of [`METRICS`]. At most
     /// [`BATCH`] of them are in the networks at a time.
     ///
     /// # Errors
-    /// When the images are of different sizes.
+    /// Returns an error if the images have different sizes, or are too small for VGG-16.
     pub(crate) fn of(&self, images: &Tensor, wanted: &Tensor) -> Result<[Vec<f64>; METRICS.len()]> {
         let (height, width) = (wanted.size()[2], wanted.size()[3]);
         if height.min(width) < i64::from(SMALLEST_SIDE) {
-            return Err(refusal(
+            return Err(user_error(
                 format!(
-                    "images of {width}x{height} are smaller than VGG-16 takes: {SMALLEST_SIDE}x{SMALLEST_SIDE}"
+                    "images of {width}x{height} are smaller than VGG-16 needs: {SMALLEST_SIDE}x{SMALLEST_SIDE}"
                 ),
-                "set crop, or pair_images.side, to that at least",
+                "increase crop, or pair_images.side",
             ));
         }
         let mut all = METRICS.map(|_| Vec::with_capacity(images.size()[0] as usize));
@@ -91,7 +92,7 @@ impl Measures {
 
     fn perceptual(&self, x: &Tensor, y: &Tensor) -> Vec<f64> {
         let loss = |n: i64| {
-            // Both in one call, as every call reorders the network's weights.
+            // Both images go into one call, because every call reorders the network's weights.
             let pair = Tensor::cat(&[x.narrow(0, n, 1), y.narrow(0, n, 1)], 0);
             let taps = self.vgg.taps(&normalised(&pair));
             let of = |n| taps.iter().map(|tap| tap.narrow(0, n, 1)).collect::<Vec<_>>();
@@ -113,10 +114,10 @@ pub(crate) fn columns() -> Schema {
     schema(&columns)
 }
 
-/// Measures of as many images as there are ids, and perhaps of more; compared squares have `side` pixels.
+/// Rows with the measures of the first `ids.len()` images. The compared squares have sides of `side` pixels.
 ///
 /// # Errors
-/// When columns are of different lengths.
+/// Returns an error if columns have different lengths.
 pub(crate) fn rows(
     ids: &[String],
     side: i64,
@@ -133,10 +134,11 @@ pub(crate) fn rows(
     batch(all)
 }
 
-/// Measures what is `predicted` of each validation pair's A and B, [N, 3, H, W] in 0..255, beside B.
+/// Measures the images that `predicted` returns for A and B of each validation pair against B, all [N, 3, H,
+/// W] in 0..255.
 ///
 /// # Errors
-/// When an image is unreadable, or nothing can be predicted.
+/// Returns an error if an image is unreadable, or `predicted` fails.
 pub(crate) fn measure(
     job: &Job,
     measures: &Measures,

@@ -1,18 +1,18 @@
-//! PSNR and SSIM of images [N, 3, H, W] in 0..255, one value an image.
+//! PSNR and SSIM of images [N, 3, H, W] in 0..255, one value per image.
 
 use anyhow::Result;
 use tch::{Kind, Tensor};
 
 use crate::lib::data::values;
 
-/// Side and deviation of SSIM's Gaussian window (Wang et al. 2004).
+/// Side and standard deviation of SSIM's Gaussian window (Wang et al. 2004).
 const WINDOW: i64 = 11;
 const WINDOW_SIGMA: f64 = 1.5;
 
-/// `10 log10(255^2 / MSE over H, W, 3)` in dB; infinite for identical images.
+/// PSNR in dB, `10 log10(255^2 / MSE over H, W, 3)`. It is infinite for identical images.
 ///
 /// # Errors
-/// When the images are of different sizes.
+/// Returns an error if the images have different sizes.
 pub(crate) fn psnr(x: &Tensor, y: &Tensor) -> Result<Vec<f64>> {
     let difference = x.to_kind(Kind::Double).f_sub(&y.to_kind(Kind::Double))?;
     let errors = difference.square().mean_dim([1i64, 2, 3].as_slice(), false, Kind::Double);
@@ -20,16 +20,16 @@ pub(crate) fn psnr(x: &Tensor, y: &Tensor) -> Result<Vec<f64>> {
     Ok(errors.into_iter().map(|mse| 10.0 * (255.0 * 255.0 / mse).log10()).collect())
 }
 
-/// Mean structural similarity over channels and positions where the window fits (Wang et al. 2004).
+/// Mean structural similarity over channels and all positions at which the window fits (Wang et al. 2004).
 ///
 /// # Errors
-/// When the images are of different sizes.
+/// Returns an error if the images have different sizes.
 pub(crate) fn ssim(x: &Tensor, y: &Tensor) -> Result<Vec<f64>> {
     let side = WINDOW.min(x.size()[2]).min(x.size()[3]);
     let offsets = Tensor::arange(side, (Kind::Double, tch::Device::Cpu)) - (side - 1) as f64 / 2.0;
     let bell = (offsets.square() / (-2.0 * WINDOW_SIGMA * WINDOW_SIGMA)).exp();
     let bell = &bell / bell.sum(Kind::Double);
-    // The window is the outer product of two bells: across, then down.
+    // The window is the outer product of two Gaussians: across, then down.
     let across = bell.view([1, 1, 1, side]).expand([3, 1, 1, side], false).contiguous();
     let down = across.transpose(2, 3).contiguous();
     let pass = |t: &Tensor, bell: &Tensor| t.conv2d(bell, None::<Tensor>, [1, 1], [0, 0], [1, 1], 3);

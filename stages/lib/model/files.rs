@@ -1,22 +1,22 @@
-//! How networks are kept: all weights in `networks.safetensors`, the averages that are used in
-//! `averaged.safetensors`, what they are built from in both and in `config.json`.
+//! Files of a trained model. `networks.safetensors` has all weights, `averaged.safetensors` the averaged
+//! weights that are used after training. Both, and `config.json`, contain the architecture of the networks.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use callsheet_worker::refusal;
+use callsheet_worker::user_error;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tch::Tensor;
 
-use super::{Model, Shadows, Spec, USED};
+use super::{EmaWeights, Model, Spec, USED};
 use crate::lib::nn::checkpoint::NETWORK;
 use crate::lib::nn::compute::Compute;
 use crate::lib::nn::{checkpoint, file};
 use crate::lib::objective::{Network, Objective};
 
-/// Before the names of a network's weights.
+/// Prefix of the names of a network's weights.
 pub(crate) fn prefix(network: Network) -> &'static str {
     match network {
         Network::Encoder => "e.",
@@ -26,16 +26,16 @@ pub(crate) fn prefix(network: Network) -> &'static str {
     }
 }
 
-/// Before the names of averages in a checkpoint, which are those of the weights.
+/// Prefix of the names of averaged weights in a checkpoint, followed by the names of the weights.
 pub(crate) const AVERAGED: &str = "average.";
 
 /// All weights of a trained model.
 pub(crate) struct Trained {
-    /// Architecture of its networks.
+    /// Architecture of the networks.
     pub spec: Spec,
-    /// By name.
+    /// Weights by name.
     pub weights: BTreeMap<String, Tensor>,
-    /// The step that it has come to.
+    /// Number of training steps so far.
     pub step: u64,
 }
 
@@ -43,48 +43,48 @@ impl Trained {
     /// Reads the folder of a model.
     ///
     /// # Errors
-    /// When it is damaged.
+    /// Returns an error if its files cannot be read or are damaged.
     pub(crate) fn load(folder: &Path) -> Result<Self> {
         let path = folder.join("networks.safetensors");
         let (weights, config) = file::load(&path)?;
         let step = config["step"].as_u64();
-        let step = step.with_context(|| format!("{} does not say its step", path.display()))?;
+        let step = step.with_context(|| format!("{} does not contain its step", path.display()))?;
         Ok(Self { spec: spec(&config, &path)?, weights, step })
     }
 }
 
 fn spec(config: &Value, path: &Path) -> Result<Spec> {
     Spec::deserialize(&config["spec"])
-        .with_context(|| format!("{} does not say what its networks are built from", path.display()))
+        .with_context(|| format!("{} does not describe its networks", path.display()))
 }
 
 impl Model {
-    /// E and G as they are used, on the CPUs: with averaged weights, from the folder of a trained model.
+    /// Loads E and G with averaged weights on the CPU, from the folder of a trained model.
     ///
     /// # Errors
-    /// When the model is damaged or incomplete.
+    /// Returns an error if the model is damaged or incomplete.
     pub(crate) fn averaged(folder: &Path) -> Result<Self> {
         Self::from_file(&folder.join("averaged.safetensors"), Compute::CPU)
     }
 
-    /// E and G as they are used, from a file of a trained model, or from a checkpoint alone.
+    /// Loads E and G from a file of a trained model, or their averaged weights from a checkpoint.
     ///
     /// # Errors
-    /// When it is damaged, incomplete, or of something else.
+    /// Returns an error if the file is damaged or incomplete, or does not contain a trained model.
     pub(crate) fn from_file(path: &Path, compute: Compute) -> Result<Self> {
         let (mut weights, config) = file::load(path)?;
         let is_checkpoint = !config[NETWORK].is_null();
         if is_checkpoint {
-            // Of a checkpoint it is the averages that are used.
+            // The averaged weights of a checkpoint are those that are used after training.
             weights = weights
                 .into_iter()
                 .filter_map(|(name, tensor)| Some((name.strip_prefix(AVERAGED)?.to_owned(), tensor)))
                 .collect();
         }
         let spec = Spec::deserialize(&config[if is_checkpoint { NETWORK } else { "spec" }]).map_err(|_| {
-            refusal(
-                format!("{} is no trained model, nor a checkpoint of one", path.display()),
-                "name what train_generator made: its folder, a file in it, or a checkpoint step-*.safetensors",
+            user_error(
+                format!("{} is neither a trained model nor a checkpoint", path.display()),
+                "name the folder that train_generator wrote, a file in it, or a checkpoint step-*.safetensors",
             )
         })?;
         let model = Self::new(&spec, compute);
@@ -92,18 +92,18 @@ impl Model {
         Ok(model)
     }
 
-    /// Takes averages in place of the weights of E and G.
+    /// Replaces the weights of E and G by averages.
     ///
     /// # Errors
-    /// When they are of other networks.
-    pub(crate) fn take(&self, shadows: &Shadows) -> Result<()> {
+    /// Returns an error if the averages belong to other networks.
+    pub(crate) fn take(&self, shadows: &EmaWeights) -> Result<()> {
         shadows.iter().try_for_each(|(network, shadows)| self.vars(*network).load(shadows, ""))
     }
 
-    /// Overwrites the weights of those networks that are `wanted`.
+    /// Overwrites the weights of the networks for which `wanted` returns true.
     ///
     /// # Errors
-    /// When a tensor is missing or has another shape.
+    /// Returns an error if a tensor is missing or has another shape.
     pub(crate) fn load(
         &self,
         weights: &BTreeMap<String, Tensor>,
@@ -122,16 +122,16 @@ impl Model {
         all
     }
 
-    /// Writes the model's folder.
+    /// Writes the folder of the model.
     ///
     /// # Errors
-    /// When the disk is full.
+    /// Returns an error if a weight is not finite, or a file cannot be written.
     pub(crate) fn save(
         &self,
         folder: &Path,
         objective: &Objective,
         step: u64,
-        shadows: &Shadows,
+        shadows: &EmaWeights,
         labels: &[String],
     ) -> Result<()> {
         let config: Value =

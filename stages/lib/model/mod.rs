@@ -1,4 +1,4 @@
-//! Encoder, generator and discriminators with their weights: built from data, kept in files.
+//! Encoder, generator and discriminators with their weights. They are built from data and stored in files.
 
 mod files;
 mod networks;
@@ -16,20 +16,20 @@ use crate::lib::nn::compute::Compute;
 use crate::lib::nn::encoder::Posterior;
 use crate::lib::nn::vars::Vars;
 use crate::lib::objective::Network;
-use callsheet_worker::refusal;
+use callsheet_worker::user_error;
 pub(crate) use files::{AVERAGED, Trained, prefix};
 use networks::{AnyContent, AnyDiscriminator, AnyEncoder, AnyGenerator};
 pub(crate) use spec::Spec;
 
 /// Averages of weights, by network and name.
-pub(crate) type Shadows = BTreeMap<Network, BTreeMap<String, Tensor>>;
+pub(crate) type EmaWeights = BTreeMap<Network, BTreeMap<String, Tensor>>;
 
-/// Networks that are averaged, and used when training is over.
+/// Networks whose weights are averaged, and which are used after training.
 pub(crate) const USED: [Network; 2] = [Network::Encoder, Network::Generator];
 
-/// The networks.
+/// Networks of the method, with their weights.
 pub(crate) struct Model {
-    /// Their architecture.
+    /// Architecture of the networks.
     pub spec: Spec,
     encoder: AnyEncoder,
     generator: AnyGenerator,
@@ -37,11 +37,11 @@ pub(crate) struct Model {
     vars: BTreeMap<Network, Vars>,
 }
 
-/// Input of a generator that depends on contents alone, whatever their style.
+/// Input of a generator that depends on contents, but not on their style.
 pub(crate) struct Content(AnyContent);
 
 impl Model {
-    /// Networks with new weights from libtorch's generator, which the caller seeds.
+    /// Creates networks with new weights from libtorch's generator, which the caller seeds.
     pub(crate) fn new(spec: &Spec, compute: Compute) -> Self {
         let mut vars = BTreeMap::new();
         let new = || Vars::on(compute);
@@ -56,63 +56,66 @@ impl Model {
         Self { spec: spec.clone(), encoder, generator, discriminators, vars }
     }
 
-    /// Device that it computes on; its inputs must be there.
+    /// Device of the computations, on which inputs must be.
     pub(crate) fn device(&self) -> Device {
         self.vars(Network::Generator).compute().device
     }
 
-    /// The weights of a network.
+    /// Weights of a network.
     ///
     /// # Panics
-    /// When it is a second discriminator and the spec has none.
+    /// Panics if the network is a second discriminator, but the spec has none.
     pub(crate) fn vars(&self, network: Network) -> &Vars {
         &self.vars[&network]
     }
 
-    /// E of images [N, 3, H, W] in [-1, 1].
+    /// Posterior of the style codes of images [N, 3, H, W] in [-1, 1].
     pub(crate) fn posterior(&self, images: &Tensor) -> Posterior {
         self.encoder.forward(images)
     }
 
-    /// Refuses images that E or G cannot halve as often as they do.
+    /// Checks that E and G can process images with sides of `side` pixels.
     ///
     /// # Errors
-    /// When `side` is no multiple of 8, or of a U-Net's 2^depth, or less than E halves away.
+    /// Returns an error if E would halve `side` to less than one pixel, or `side` is not a multiple of 8 (of
+    /// 2^depth for a U-Net).
     pub(crate) fn check_side(&self, side: i64) -> Result<()> {
         let [multiple, smallest] = self.sides();
         if side % multiple == 0 && side >= smallest {
             return Ok(());
         }
-        Err(refusal(
+        Err(user_error(
             format!(
-                "the model takes sides of {smallest} pixels at least, and multiples of {multiple}, not {side}"
+                "sides of images must be multiples of {multiple} and at least {smallest} pixels, not {side}"
             ),
-            "set the stage's crop, or pair_images.side, to such a side",
+            "change the stage's crop, or pair_images.side",
         ))
     }
 
-    /// Input of G for contents `a` [N, 3, H, W] in [-1, 1].
+    /// Computes the input of G for contents `a` [N, 3, H, W] in [-1, 1].
     pub(crate) fn content(&self, a: &Tensor) -> Content {
         Content(self.generator.encode(a))
     }
 
-    /// G of contents and codes [N, 8] -> [N, 3, H, W] in (-1, 1).
+    /// Generates images [N, 3, H, W] in (-1, 1) from contents and codes [N, 8].
     pub(crate) fn decode(&self, content: &Content, z: &Tensor, training: bool) -> Tensor {
         self.generator.decode(&content.0, z, training)
     }
 
-    /// Logits of images by `discriminator`, scale by scale.
+    /// Logits of images from `discriminator`, one tensor per scale.
     ///
     /// # Panics
-    /// When it is a second discriminator and the spec has none.
+    /// Panics if the network is a second discriminator, but the spec has none.
     pub(crate) fn judge(&self, discriminator: Network, image: &Tensor, a: &Tensor) -> Vec<Tensor> {
         self.discriminators[&discriminator].forward(image, a)
     }
 
-    /// Codes of images [N, 3, H, W] in 0..255 for use: [N, 8] without gradients, in batches.
+    /// Computes the codes [N, 8] of images [N, 3, H, W] in 0..255, in batches and without gradients. A
+    /// variational encoder's codes are its means.
     ///
     /// # Errors
-    /// As of [`Self::check_side`]: who asks for codes will ask for outputs of the same size.
+    /// Returns an error if [`Self::check_side`] does, because codes are used to generate images of the same
+    /// size.
     pub(crate) fn codes(&self, images: &Tensor, batch: i64) -> Result<Tensor> {
         self.check_side(images.size()[2])?;
         let code = |part: &Tensor| {
@@ -122,29 +125,30 @@ impl Model {
         Ok(no_grad(|| Tensor::cat(&images.split(batch, 0).iter().map(code).collect::<Vec<_>>(), 0)))
     }
 
-    /// A side must be a multiple of the first, and as long as the second at least.
+    /// Constraints on sides of images: a side must be a multiple of the first number, and at least the
+    /// second.
     pub(crate) fn sides(&self) -> [i64; 2] {
         [self.generator.side_multiple(), self.encoder.smallest_side()]
     }
 
-    /// Input of G for contents `a` [N, 3, H, W] in 0..255, without gradients.
+    /// Computes the input of G for contents `a` [N, 3, H, W] in 0..255, without gradients.
     pub(crate) fn content_of_bytes(&self, a: &Tensor) -> Content {
         no_grad(|| self.content(&normalised(&a.to_device(self.device()))))
     }
 
-    /// G's outputs for as many contents as codes [N, 8], or for one content under all of them: bytes [N, 3, H, W], as
-    /// they would be saved.
+    /// Generates images from contents and codes [N, 8]: one content per code, or one content for all codes.
+    /// Returns bytes [N, 3, H, W], quantised as in saved images.
     pub(crate) fn output_of(&self, content: &Content, codes: &Tensor) -> Tensor {
         let content = Content(content.0.repeated(codes.size()[0]));
         let output = no_grad(|| self.decode(&content, &codes.to_device(self.device()), false));
         quantised(&output).to_device(Device::Cpu)
     }
 
-    /// G's outputs for contents `a` [N, 3, H, W] in 0..255 and codes [N, 8], or for one content under all codes: bytes,
-    /// as they would be saved, made in batches.
+    /// Generates images in batches from contents `a` [N, 3, H, W] in 0..255 and codes [N, 8]: one content per
+    /// code, or one content for all codes. Returns bytes, quantised as in saved images.
     ///
     /// # Panics
-    /// When there are several contents, and not as many as codes.
+    /// Panics if there are several contents, but not one for each code.
     pub(crate) fn outputs(&self, a: &Tensor, codes: &Tensor, batch: i64) -> Tensor {
         let count = a.size()[0];
         assert!(count == 1 || count == codes.size()[0], "{count} contents, {} codes", codes.size()[0]);
@@ -159,8 +163,8 @@ impl Model {
         Tensor::cat(&parts, 0)
     }
 
-    /// Averages that start from the weights as they are.
-    pub(crate) fn shadows(&self) -> Shadows {
+    /// Returns initial averages, which are copies of the current weights.
+    pub(crate) fn shadows(&self) -> EmaWeights {
         USED.into_iter().map(|network| (network, self.vars(network).copies())).collect()
     }
 }

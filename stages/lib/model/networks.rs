@@ -1,4 +1,4 @@
-//! One network of either family.
+//! Networks of both families, with one type for each role.
 
 use tch::Tensor;
 
@@ -8,7 +8,7 @@ use crate::lib::nn::vars::Vars;
 use crate::lib::nn::{bicyclegan, discriminator, encoder, generator};
 use crate::lib::objective::Family;
 
-/// Width of BicycleGAN's networks beside StEP's: 64 where those are 32.
+/// Width of BicycleGAN's networks relative to StEP's (64 and 32).
 const BICYCLEGAN_WIDTH: i64 = 2;
 
 pub(super) enum AnyEncoder {
@@ -24,7 +24,7 @@ impl AnyEncoder {
         }
     }
 
-    /// One pixel of it is left when all is halved.
+    /// Smallest side of an image in pixels, which is halved to one pixel.
     pub(super) fn smallest_side(&self) -> i64 {
         match self {
             Self::Step(_) => 16,
@@ -47,12 +47,12 @@ pub(super) enum AnyGenerator {
 
 pub(super) enum AnyContent {
     Step(generator::Content),
-    /// The U-Net takes the code in from its first layer on: the images themselves.
+    /// Contents are the images themselves, because the U-Net uses the code from its first layer on.
     Bicyclegan(Tensor),
 }
 
 impl AnyContent {
-    /// `count` contents as they are, or a single one so often.
+    /// Returns `count` contents: the contents themselves if there are `count`, or a single content repeated.
     pub(super) fn repeated(&self, count: i64) -> Self {
         match self {
             Self::Step(content) => Self::Step(content.repeated(count)),

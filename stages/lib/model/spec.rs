@@ -14,18 +14,18 @@ pub(crate) struct Spec {
     pub nf: i64,
     /// Width of the encoder.
     pub nf_e: i64,
-    /// Downsamplings of a U-Net; 0 of other networks.
+    /// Number of downsamplings of a U-Net; 0 for other networks.
     pub depth: usize,
-    /// Scales of each discriminator.
+    /// Number of scales of each discriminator.
     pub scales: usize,
-    /// True if codes are drawn in training; afterwards their mean is used.
+    /// True if training draws codes from the posterior. After training, its mean is used.
     pub variational: bool,
     /// True if there is a second discriminator.
     pub second_discriminator: bool,
 }
 
 impl Spec {
-    /// Of an objective's networks for images of `side` pixels.
+    /// Creates the architecture of an objective's networks for images with sides of `side` pixels.
     pub(crate) fn new(objective: &Objective, side: i64, [nf, nf_e]: [i64; 2], scales: usize) -> Self {
         Self {
             networks: objective.networks,

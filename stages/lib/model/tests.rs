@@ -1,4 +1,4 @@
-//! Models that go to files and come back.
+//! Tests of models that are saved to files and loaded again.
 
 use tch::{Device, Kind, Tensor};
 
@@ -13,7 +13,7 @@ fn model(objective: &Objective) -> Model {
 }
 
 #[test]
-fn what_is_used_of_a_trained_model_are_its_averages() {
+fn a_trained_model_uses_its_averaged_weights() {
     let images = Tensor::randint(256, [3, 3, SIDE, SIDE], (Kind::Uint8, Device::Cpu));
     for (name, objective) in all(|_| false) {
         let folder = tempfile::tempdir().expect("a folder");
@@ -66,7 +66,7 @@ fn one_content_under_many_codes_is_as_if_it_were_repeated() {
         let model = model(&objective);
         let repeated = model.outputs(&a.repeat([5, 1, 1, 1]), &codes, 2).to_kind(Kind::Int);
         let off = (model.outputs(&a, &codes, 2).to_kind(Kind::Int) - repeated).abs();
-        // Another batch may round otherwise.
+        // Batches of another size may be rounded differently.
         assert!(off.size() == [5, 3, SIDE, SIDE] && off.max().int64_value(&[]) <= 1, "{name}: {off:?}");
     }
 }

@@ -1,5 +1,5 @@
-//! Adam as TensorFlow has it, over named tensors, so that its state can be saved and two
-//! optimisers can own the same tensors (Kingma and Ba 2015, end of section 2).
+//! Adam as in TensorFlow (Kingma and Ba 2015, end of section 2). It works on named tensors, so that its state
+//! can be saved and two optimisers can own the same tensors.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use tch::{Tensor, no_grad};
 
 use super::vars::Vars;
 
-/// Exponents and epsilon; learning rates come with each step.
+/// Decay rates of the moments. Epsilon is constant, and each step gets its learning rate.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Betas {
     /// Decay of the first moment.
@@ -16,21 +16,21 @@ pub(crate) struct Betas {
     pub second: f64,
 }
 
-/// TF's "epsilon hat": added to the uncorrected root.
+/// TensorFlow's "epsilon hat", which is added to the uncorrected root.
 const EPSILON: f64 = 1e-8;
 
-/// Moments of every tensor it updates.
+/// Optimiser with the moments of every tensor that it updates.
 #[derive(Debug)]
 pub(crate) struct Adam {
     betas: Betas,
     /// First and second moments, as `m.NAME` and `v.NAME`.
     pub state: BTreeMap<String, Tensor>,
-    /// Updates made.
+    /// Number of updates.
     pub step: u64,
 }
 
 impl Adam {
-    /// Moments of zero for the tensors of `vars`, whose names get `prefix`.
+    /// Creates moments of zero for the tensors of `vars`. `prefix` is put before their names.
     pub(crate) fn new(vars: &[(&str, &Vars)], betas: Betas) -> Self {
         let mut state = BTreeMap::new();
         for (prefix, vars) in vars {
@@ -42,15 +42,16 @@ impl Adam {
         Self { betas, state, step: 0 }
     }
 
-    /// One update; `gradients` are those of all tensors of `vars` in order. A tensor that the
-    /// loss did not reach has an undefined gradient and stays as it is.
+    /// Updates all tensors. `gradients` are those of all tensors of `vars`, in order. A tensor that the loss
+    /// does not depend on has an undefined gradient and is not changed.
     ///
     /// `p -= lr * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + eps)`
     pub(crate) fn step(&mut self, vars: &[(&str, &Vars)], gradients: &[Tensor], learning_rate: f64) {
         self.updates(vars, gradients, learning_rate).into_iter().for_each(Update::make);
     }
 
-    /// Updates that [`Self::step`] makes, one for each tensor with a gradient. They do not depend on each other.
+    /// Prepares the updates of [`Self::step`], one for each tensor with a gradient. They are independent of
+    /// each other.
     pub(crate) fn updates(
         &mut self,
         vars: &[(&str, &Vars)],
@@ -101,7 +102,8 @@ impl Update {
         no_grad(|| {
             let _ = m.lerp_(&gradient, 1.0 - betas.first);
             let _ = v.lerp_(&gradient.square(), 1.0 - betas.second);
-            // The rate goes with the root, as addcdiv_ of tch takes no factor: one pass less.
+            // The root is scaled by the rate, because tch's addcdiv_ has no factor. This saves one pass over
+            // the tensor.
             let mut root = v.sqrt();
             let _ = root.g_add_scalar_(EPSILON);
             let _ = root.g_mul_scalar_(-1.0 / rate);

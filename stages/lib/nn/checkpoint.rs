@@ -1,6 +1,7 @@
-//! Checkpoints in a stage's scratch folder: everything that the next step depends on.
+//! Checkpoints in a stage's scratch folder. A checkpoint contains everything on which the next step depends.
 //!
-//! Random draws depend on seed and step alone (see `random`), so the step is all their state.
+//! Random draws depend only on the seed and the step (see `random`), so the step is the complete state of the
+//! random generator.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,34 +15,36 @@ use tch::{Device, Tensor};
 
 use super::file;
 
-/// The last so many are kept.
+/// Number of latest checkpoints that are kept.
 const KEPT: usize = 2;
 
 /// All tensors that a step depends on, by name.
 pub(crate) type State = BTreeMap<String, Tensor>;
 
-/// In a checkpoint's configuration: what its networks are built from.
+/// Key of a checkpoint's configuration with the architecture of its networks.
 pub(crate) const NETWORK: &str = "network";
 
-/// Properties that a training must share with a checkpoint to resume from it, and the steps at which checkpoints are kept.
-pub(crate) struct Course {
-    /// Compared by those who resume.
+/// Properties of a training that it must share with a checkpoint to resume from it, and the steps
+/// at which checkpoints are kept.
+pub(crate) struct TrainingConfig {
+    /// Properties that are compared before a training resumes.
     pub terms: Value,
-    /// Architecture of the networks, for readers of a single checkpoint.
+    /// Architecture of the networks, for programs that read a single checkpoint.
     pub network: Value,
     /// The last checkpoint at or before this step is kept.
     pub milestone: u64,
-    /// Steps between two checkpoints.
+    /// Number of steps between two checkpoints.
     pub every: u64,
 }
 
-/// `step-000000500-1a2b3c4d.safetensors`: checkpoints of different courses lie side by side.
-fn path(scratch: &Path, step: u64, course: &Course) -> PathBuf {
+/// Path of a checkpoint: `step-000000500-1a2b3c4d.safetensors`. The hash distinguishes checkpoints of
+/// different courses in one folder.
+fn path(scratch: &Path, step: u64, course: &TrainingConfig) -> PathBuf {
     let course = blake3::hash(course.terms.to_string().as_bytes()).to_hex();
     scratch.join(format!("step-{step:09}-{}.safetensors", &course[..8]))
 }
 
-/// All checkpoints, by their step.
+/// All checkpoints in a folder, sorted by step.
 fn all(scratch: &Path) -> Result<Vec<(u64, PathBuf)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(scratch).with_context(|| format!("cannot list {}", scratch.display()))? {
@@ -62,17 +65,20 @@ struct Measured {
     loss: f64,
 }
 
-/// Writes a checkpoint and drops old ones of its course: the last two stay, the best, which has the least
-/// `loss` of those that have any, the one at the milestone, and ever rarer ones before, from which a course
-/// that turns off earlier may go on. Returns the best.
+/// Writes a checkpoint, removes old checkpoints of its course, and returns the path of the best.
+///
+/// The last two are kept, the best (with the smallest finite `loss`), the last one up to the milestone, and
+/// those after 1, 2, 4, 8, .. intervals. From the latter, a course that differs from an earlier step on can
+/// resume.
 ///
 /// # Errors
-/// When a value is not finite or the disk is full; older checkpoints stay.
+/// Returns an error if a value is not finite or the file cannot be written. Older checkpoints are kept in
+/// this case.
 pub(crate) fn save(
     job: &Job,
     step: u64,
     state: &State,
-    course: &Course,
+    course: &TrainingConfig,
     loss: Option<f64>,
 ) -> Result<Option<PathBuf>> {
     let request = &job.request;
@@ -83,7 +89,7 @@ pub(crate) fn save(
     let written = path(&request.scratch, step, course);
     file::save(&written, state, &config)?;
     let best = best(&written, step, loss)?;
-    // Those of later steps are of a run that went further.
+    // Checkpoints of later steps belong to a longer run and are kept.
     let own = |(at, found): &(u64, PathBuf)| *at <= step && *found == path(&request.scratch, *at, course);
     let own: Vec<(u64, PathBuf)> = all(&request.scratch)?.into_iter().filter(own).collect();
     let milestone = own.iter().rev().map(|(at, _)| *at).find(|at| *at <= course.milestone);
@@ -95,8 +101,9 @@ pub(crate) fn save(
     Ok(best.map(|step| path(&request.scratch, step, course)))
 }
 
-/// The step of the best checkpoint of a course up to the one that was `written` after `step` with a `loss`. What was
-/// measured is kept in `measured-1a2b3c4d.json`, also of later steps: of a run that went further.
+/// Returns the step of the best checkpoint of a course, among those up to the one that was `written` after
+/// `step` with a `loss`. Losses are kept in `measured-1a2b3c4d.json`, including those of later steps from a
+/// longer run.
 fn best(written: &Path, step: u64, loss: Option<f64>) -> Result<Option<u64>> {
     let name = written.file_stem().unwrap_or_default().to_string_lossy();
     let path =
@@ -111,11 +118,12 @@ fn best(written: &Path, step: u64, loss: Option<f64>) -> Result<Option<u64>> {
     Ok(up_to_here.min_by(|a, b| a.loss.total_cmp(&b.loss)).map(|best| best.step))
 }
 
-/// The latest checkpoint at or before step `stop` whose course `agrees` up to its step, with its tensors.
-/// One that is damaged, or has other tensors than `expected`, is said and set aside.
+/// Loads the latest checkpoint at or before step `stop` whose course `agrees` up to its step.
+///
+/// A checkpoint that is damaged, or has other tensors than `expected`, is renamed with a warning.
 ///
 /// # Errors
-/// When the scratch folder cannot be listed, or a checkpoint in it cannot be read.
+/// Returns an error if the scratch folder cannot be listed, or a checkpoint in it cannot be read.
 pub(crate) fn resume(
     job: &Job,
     stop: u64,
@@ -130,16 +138,16 @@ pub(crate) fn resume(
                 match then.filter(|then| *then != now) {
                     None => job.info(format!("continues from step {step}")),
                     Some(then) => job.warn(format!(
-                        "continues from step {step}, which was made on {then}, on {now}: they round differently"
+                        "continues from step {step} (computed on {then}) on {now}: rounding may differ"
                     )),
                 }
                 return Ok(Some((step, state)));
             }
             Ok(_) => {}
-            // What cannot be read now may be whole.
+            // After an I/O error, the file itself may be intact.
             Err(error) if error.chain().any(|cause| cause.is::<std::io::Error>()) => return Err(error),
             Err(error) => {
-                job.warn(format!("set aside a checkpoint that cannot be used: {error:#}"));
+                job.warn(format!("ignored an unusable checkpoint: {error:#}"));
                 let _ = fs::rename(&path, path.with_extension("unusable"));
             }
         }
@@ -147,7 +155,7 @@ pub(crate) fn resume(
     Ok(None)
 }
 
-/// Device on which a state is computed: other devices round sums differently.
+/// Device on which a state is computed. Devices differ in the rounding of sums.
 fn made_on(job: &Job, state: &State) -> String {
     match state.values().next().map(Tensor::device) {
         Some(Device::Cuda(number)) => format!("cuda:{number}"),
@@ -155,23 +163,23 @@ fn made_on(job: &Job, state: &State) -> String {
     }
 }
 
-/// Reads a checkpoint of `stage` with the `expected` tensors; also returns its configuration.
+/// Reads a checkpoint of `stage` with the `expected` tensors, and its configuration.
 fn load(path: &Path, stage: &str, expected: &State) -> Result<(State, Value)> {
     let (state, config) = file::load(path)?;
     let shown = path.display();
     let found = config["stage"].as_str().unwrap_or("no stage");
     if found != stage {
-        bail!("{shown} is of {found}, not of {stage}");
+        bail!("{shown} belongs to {found}, not to {stage}");
     }
     if let Some(foreign) = state.keys().find(|name| !expected.contains_key(*name)) {
-        bail!("{shown} has a tensor `{foreign}`, which this training has not");
+        bail!("{shown} has a tensor `{foreign}` that this training does not use");
     }
     for (name, tensor) in expected {
         let Some(found) = state.get(name) else {
             bail!("{shown} has no tensor `{name}`");
         };
         if found.size() != tensor.size() {
-            bail!("{shown}: `{name}` has shape {:?}, this training's {:?}", found.size(), tensor.size());
+            bail!("{shown}: `{name}` has shape {:?} instead of {:?}", found.size(), tensor.size());
         }
     }
     Ok((state, config))
@@ -182,10 +190,10 @@ pub(crate) fn put(all: &mut State, prefix: &str, tensors: &State) {
     all.extend(tensors.iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor.shallow_clone())));
 }
 
-/// Overwrites `tensors` with those under `prefix` of a state that has them all.
+/// Overwrites `tensors` with those under `prefix` of a state that contains all of them.
 pub(crate) fn restore(tensors: &mut State, from: &State, prefix: &str) {
     for (name, tensor) in tensors {
-        // What is copied keeps the layout in memory of what is there.
+        // `copy_` keeps the memory layout of its destination.
         tensor.copy_(&from[&format!("{prefix}{name}")]);
     }
 }
@@ -194,21 +202,21 @@ pub(crate) fn restore(tensors: &mut State, from: &State, prefix: &str) {
 mod tests {
     use super::*;
 
-    fn course(name: &str, milestone: u64) -> Course {
-        Course { terms: json!(name), network: json!("a network"), milestone, every: 1 }
+    fn course(name: &str, milestone: u64) -> TrainingConfig {
+        TrainingConfig { terms: json!(name), network: json!("a network"), milestone, every: 1 }
     }
 
     fn state(value: f32) -> State {
         [("w".to_owned(), Tensor::from_slice(&[value]))].into()
     }
 
-    fn kept(scratch: &Path, course: &Course) -> Vec<u64> {
+    fn kept(scratch: &Path, course: &TrainingConfig) -> Vec<u64> {
         let own = |(step, found): &(u64, PathBuf)| *found == path(scratch, *step, course);
         all(scratch).expect("listed").iter().filter(|found| own(found)).map(|(step, _)| *step).collect()
     }
 
     #[test]
-    fn the_last_two_the_milestone_and_ever_rarer_ones_stay() {
+    fn the_last_two_the_milestone_and_increasingly_sparse_ones_are_kept() {
         let scratch = tempfile::tempdir().expect("a folder");
         let (job, course) = (Job::in_scratch("train", scratch.path()), course("a", 11));
         (1..=20).for_each(|step| drop(save(&job, step, &state(step as f32), &course, None).expect("saved")));
@@ -216,19 +224,19 @@ mod tests {
     }
 
     #[test]
-    fn checkpoints_of_another_course_or_of_later_steps_cost_none_that_is_needed() {
+    fn checkpoints_of_other_courses_or_later_steps_displace_no_needed_one() {
         let scratch = tempfile::tempdir().expect("a folder");
         let job = Job::in_scratch("train", scratch.path());
         let (old, new) = (course("old", 14), course("new", 20));
         (1..=18).for_each(|step| drop(save(&job, step, &state(step as f32), &old, None).expect("saved")));
-        // Both are the same up to step 14.
+        // The courses agree up to step 14.
         let agrees = |step: u64, terms: &Value| terms == "new" || step <= 14;
         let resumed = |stop| resume(&job, stop, &state(0.0), agrees).expect("listed").map(|(step, _)| step);
         assert_eq!(resumed(16), Some(14));
         (15..=16).for_each(|step| drop(save(&job, step, &state(step as f32), &new, None).expect("saved")));
-        assert_eq!(resumed(20), Some(16), "it goes on from its own");
-        assert_eq!(kept(scratch.path(), &old), [1, 2, 4, 8, 14, 16, 17, 18], "the other can go on, too");
-        assert_eq!(resumed(15), Some(15), "and less far");
+        assert_eq!(resumed(20), Some(16), "it resumes from its own checkpoint");
+        assert_eq!(kept(scratch.path(), &old), [1, 2, 4, 8, 14, 16, 17, 18], "the other can resume, too");
+        assert_eq!(resumed(15), Some(15), "and from an earlier step");
     }
 
     #[test]
@@ -240,8 +248,8 @@ mod tests {
         }
         assert_eq!(kept(scratch.path(), &course), [1, 2, 4, 5, 8, 9]);
         save(&job, 10, &state(1.0), &course, None).expect("saved");
-        assert_eq!(kept(scratch.path(), &course), [1, 2, 4, 5, 8, 9, 10], "also where nothing is measured");
-        // A run that goes less far forgets nothing of what a longer one found.
+        assert_eq!(kept(scratch.path(), &course), [1, 2, 4, 5, 8, 9, 10], "also if nothing is measured");
+        // A shorter run removes no losses that a longer one measured.
         save(&job, 3, &state(1.0), &course, Some(8.5)).expect("saved");
         let best = save(&job, 11, &state(1.0), &course, Some(4.0)).expect("saved").expect("one");
         assert!(best.to_string_lossy().contains("step-000000005-"), "{best:?}");
@@ -249,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_set_aside() {
+    fn checkpoints_that_do_not_fit_are_set_aside() {
         let scratch = tempfile::tempdir().expect("a folder");
         let (job, course) = (Job::in_scratch("train", scratch.path()), course("a", 0));
         save(&job, 1, &state(1.0), &course, None).expect("saved");

@@ -1,24 +1,24 @@
 //! Device and precision of networks.
 
 use anyhow::Result;
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 use serde::Deserialize;
 use tch::{Cuda, Device, Kind};
 
-/// Kinds of numbers that convolutions are computed in; weights and losses are float32 all the same.
+/// Number format of convolutions. Weights and losses are float32 in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Precision {
     /// float32.
     Fp32,
-    /// float32, of which GPUs multiply the first 11 of 24 binary digits; on CPUs the same as [`Self::Fp32`].
+    /// float32, but GPUs multiply with 11 instead of 24 significant bits. Equal to [`Self::Fp32`] on CPUs.
     Tf32,
     /// bfloat16.
     Bf16,
 }
 
 impl Precision {
-    /// The kind of a tensor.
+    /// Type of tensors in this precision.
     pub(crate) fn kind(self) -> Kind {
         match self {
             Self::Fp32 | Self::Tf32 => Kind::Float,
@@ -27,31 +27,34 @@ impl Precision {
     }
 }
 
-/// A device, and the kind of what convolutions compute on it.
+/// Device, and number format of convolutions on it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Compute {
     /// Device of parameters and images.
     pub device: Device,
-    /// Kind that convolutions are computed in.
+    /// Number format of convolutions.
     pub kind: Kind,
 }
 
 impl Compute {
-    /// float32 on the CPUs.
+    /// CPU with float32.
     pub(crate) const CPU: Self = Self { device: Device::Cpu, kind: Kind::Float };
 
-    /// What a stage's parameters `device` and `precision` ask for; says so where it is no CPU. Where it is to be
-    /// `deterministic`, GPUs convolve by libtorch's own kernels: cuDNN's gradients differ from run to run.
+    /// Returns the device and number format that a stage's parameters `device` and `precision` select. Logs
+    /// the device if it is a GPU.
+    ///
+    /// If the computation must be `deterministic`, GPUs convolve with libtorch's own kernels, because cuDNN's
+    /// gradients differ from run to run.
     ///
     /// # Errors
-    /// When there is no such device.
+    /// Returns an error if the device does not exist.
     pub(crate) fn choose(job: &Job, device: &str, precision: Precision, deterministic: bool) -> Result<Self> {
         if precision == Precision::Fp32 {
             forbid_tf32();
         }
         let device = self::device(device, Cuda::device_count()).map_err(|error| {
-            let help = "set device to auto or cpu; a stage is given GPUs by [stages.NAME.resources] gpus = 1";
-            refusal(format!("{error}"), help)
+            let help = "set device to auto or cpu, or set gpus = 1 under [stages.NAME.resources]";
+            user_error(format!("{error}"), help)
         })?;
         if let Device::Cuda(number) = device {
             Cuda::set_user_enabled_cudnn(!deterministic);
@@ -60,7 +63,8 @@ impl Compute {
         Ok(Self::new(job, device, precision))
     }
 
-    /// The CPUs with a stage's parameter `precision`; warns if it is bf16 and the CPUs lack instructions for it.
+    /// Returns the CPU with a stage's parameter `precision`. Warns if it is bf16 and the CPU has no
+    /// instructions for it.
     pub(crate) fn on_cpu(job: &Job, precision: Precision) -> Self {
         Self::new(job, Device::Cpu, precision)
     }
@@ -81,27 +85,28 @@ impl Compute {
     }
 }
 
-/// Forbids the libraries of GPUs to multiply float32 as TF32, which libtorch allows them in convolutions. It must be called
-/// before they are loaded, which the first computation on a GPU does.
+/// Forbids GPU libraries to multiply float32 as TF32, which libtorch allows in convolutions. It must be
+/// called before the first computation on a GPU, which loads these libraries.
 #[expect(unsafe_code, reason = "libtorch's switch for it is not in tch")]
 fn forbid_tf32() {
     // SAFETY: the stage has just begun, so no other thread reads the environment.
     unsafe { std::env::set_var("NVIDIA_TF32_OVERRIDE", "0") };
 }
 
-/// Variables that limit the instructions of oneDNN, which computes convolutions: the name and its older form.
+/// Environment variables that limit the instructions of oneDNN, which computes convolutions: the current name
+/// and the older one.
 const LIMITS: [&str; 2] = ["ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"];
-/// Values of [`LIMITS`] that leave bfloat16 out.
+/// Values of [`LIMITS`] that exclude bfloat16.
 const WITHOUT_BF16: [&str; 6] = ["SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI"];
 
-/// Returns true if the CPU's instructions for bfloat16 are `there` and the `limit` allows them.
+/// Returns true if the CPU has instructions for bfloat16 (`there`) and the `limit` allows them.
 fn has_bf16(there: bool, limit: Option<&str>) -> bool {
     there && !limit.is_some_and(|limit| WITHOUT_BF16.iter().any(|name| name.eq_ignore_ascii_case(limit)))
 }
 
 #[cfg(target_arch = "x86_64")]
 fn cpu_has_bf16() -> bool {
-    // CPUs with AMX have these too.
+    // CPUs with AMX have these instructions, too.
     std::arch::is_x86_feature_detected!("avx512bf16")
 }
 
@@ -115,10 +120,11 @@ fn cpu_has_bf16() -> bool {
     false
 }
 
-/// The device that `name` means where there are `count` GPUs: `cpu`, `cuda:N`, or `auto`, the first GPU if any.
+/// Returns the device called `name` if there are `count` GPUs: `cpu`, `cuda:N`, or `auto` (the first GPU, or
+/// the CPU).
 ///
 /// # Errors
-/// When it is none, or not there.
+/// Returns an error if the name is not valid, or the device does not exist.
 pub(crate) fn device(name: &str, count: i64) -> Result<Device> {
     let number = name.strip_prefix("cuda:").and_then(|number| number.parse::<u32>().ok()).map(i64::from);
     match (name, number) {
@@ -128,13 +134,13 @@ pub(crate) fn device(name: &str, count: i64) -> Result<Device> {
         (_, Some(_)) => {
             let there: Vec<String> = (0..count).map(|number| format!("cuda:{number}")).collect();
             let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
-            Err(refusal(
-                format!("device = {name} is not there; GPUs that may be used: {there}"),
-                "say auto or cpu, or use a libtorch with CUDA and CUDA_VISIBLE_DEVICES that has the GPU",
+            Err(user_error(
+                format!("device `{name}` does not exist; available GPUs: {there}"),
+                "set auto or cpu, or use a libtorch with CUDA and add the GPU to CUDA_VISIBLE_DEVICES",
             ))
         }
         _ => {
-            Err(refusal(format!("device = \"{name}\" is no device"), "say auto, cpu, or cuda:0, cuda:1, .."))
+            Err(user_error(format!("`{name}` is not a valid device"), "set auto, cpu, or cuda:0, cuda:1, .."))
         }
     }
 }
@@ -158,12 +164,12 @@ mod tests {
         assert_eq!(device("cpu", 2).expect("one"), Device::Cpu);
         assert_eq!(device("cuda:1", 2).expect("one"), Device::Cuda(1));
         let error = |name, count| device(name, count).expect_err("refused").to_string();
-        assert_eq!(error("cuda:2", 2), "device = cuda:2 is not there; GPUs that may be used: cuda:0, cuda:1");
-        assert!(error("cuda:0", 0).ends_with("may be used: none"));
+        assert_eq!(error("cuda:2", 2), "device `cuda:2` does not exist; available GPUs: cuda:0, cuda:1");
+        assert!(error("cuda:0", 0).ends_with("available GPUs: none"));
         assert_eq!(
             error("cuda:18446744073709551615", 1),
-            "device = \"cuda:18446744073709551615\" is no device"
+            "`cuda:18446744073709551615` is not a valid device"
         );
-        assert_eq!(error("gpu", 1), "device = \"gpu\" is no device");
+        assert_eq!(error("gpu", 1), "`gpu` is not a valid device");
     }
 }

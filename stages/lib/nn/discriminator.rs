@@ -1,4 +1,4 @@
-//! The discriminator D: independent PatchGANs at several scales (Wang et al. 2018, section 3.2).
+//! Discriminator D: independent PatchGANs at several scales (Wang et al. 2018, section 3.2).
 
 use tch::{Kind, Tensor};
 
@@ -39,7 +39,7 @@ impl PatchGan {
     }
 }
 
-/// Appends one constant channel: the standard deviation over the batch, averaged over everything.
+/// Appends one constant channel: the standard deviation over the batch, averaged over channels and positions.
 fn with_batch_deviation(x: &Tensor) -> Tensor {
     let deviation = (x.to_kind(Kind::Float).var_dim(0, false, false) + 1e-8).sqrt().mean(Kind::Float);
     let size = x.size();
@@ -54,13 +54,13 @@ pub(crate) struct Discriminator {
 }
 
 impl Discriminator {
-    /// D of width `nf` (32 in the paper) at `scales` scales.
+    /// Creates D with width `nf` (32 in StEP) and `scales` scales.
     pub(crate) fn new(vars: &mut Vars, nf: i64, scales: usize) -> Self {
         let scales = (0..scales).map(|n| PatchGan::new(vars, &format!("scale{n}"), nf)).collect();
         Self { scales }
     }
 
-    /// `image` and `a` [N, 3, H, W] -> for scale k logits [N, 1, H/2^(k+3), W/2^(k+3)].
+    /// Logits of `image` and `a` [N, 3, H, W]: for scale k [N, 1, H/2^(k+3), W/2^(k+3)].
     pub(crate) fn forward(&self, image: &Tensor, a: &Tensor) -> Vec<Tensor> {
         let mut x = Tensor::cat(&[image, a], 1);
         let mut logits = Vec::with_capacity(self.scales.len());
@@ -74,8 +74,8 @@ impl Discriminator {
     }
 }
 
-/// Whether the last of `scales` scales has logits of more than one pixel for images of `side` pixels:
-/// instance norm of a single pixel is its bias.
+/// Returns true if the last of `scales` scales has logits of more than one pixel for images of `side` pixels.
+/// Instance norm would replace a single pixel by its bias.
 pub(crate) fn side_allows(side: i64, scales: usize) -> bool {
     side >> (scales + 2) >= 2
 }

@@ -1,33 +1,33 @@
-//! The style encoder E: DRIT's (Lee et al. 2018) with pixel norms, as in StEP's program.
+//! Style encoder E: that of DRIT (Lee et al. 2018) with pixel norms, as in StEP's program.
 
 use tch::{Device, Kind, Tensor};
 
 use super::layers::{HeConv, SLOPE, halve, lrelu, pixel_norm};
 use super::vars::Vars;
 
-/// Dimensions of a style code.
+/// Number of dimensions of a style code.
 pub(crate) const STYLE_DIM: i64 = 8;
 
-/// Slope of the he constants inside residual blocks.
+/// Slope in the he constants of residual blocks.
 const BLOCK_SLOPE: f64 = 1.0;
 
 /// Output of an encoder for images: mean and logarithm of the variance of their codes, each [N, 8].
 #[derive(Debug)]
 pub(crate) struct Posterior {
-    /// Mean.
+    /// Mean of the codes.
     pub mean: Tensor,
-    /// Logarithm of the variance.
+    /// Logarithm of the variance of the codes.
     pub logvar: Tensor,
 }
 
 impl Posterior {
-    /// `mean + exp(logvar / 2)`: StEP's deterministic code.
+    /// Deterministic code of StEP: `mean + exp(logvar / 2)`.
     pub(crate) fn code(&self) -> Tensor {
         &self.mean + (&self.logvar * 0.5).exp()
     }
 
-    /// `mean + eps exp(logvar / 2)`, eps ~ N(0, I) from libtorch's generator of the CPU, so that GPUs get the same: a
-    /// variational code.
+    /// Variational code `mean + eps exp(logvar / 2)`, eps ~ N(0, I). libtorch's CPU generator draws eps, so
+    /// that its values do not depend on the device.
     pub(crate) fn draw(&self) -> Tensor {
         let noise =
             Tensor::randn(self.mean.size(), (self.mean.kind(), Device::Cpu)).to_device(self.mean.device());
@@ -35,15 +35,16 @@ impl Posterior {
     }
 }
 
-/// The two dense layers that an encoder ends with.
+/// The two dense layers at the end of an encoder.
 #[derive(Debug)]
-pub(crate) struct Heads {
+pub(crate) struct PosteriorHeads {
     mean: (Tensor, Tensor),
     logvar: (Tensor, Tensor),
 }
 
-impl Heads {
-    /// Weights [8, channels] by `weight`, which is told their layer's name, and zero biases.
+impl PosteriorHeads {
+    /// Creates the layers. `weight` draws weights [8, channels] for the layer whose name it gets; biases are
+    /// zero.
     pub(crate) fn new(vars: &mut Vars, weight: impl Fn(&mut Vars, &str) -> Tensor) -> Self {
         let mut head = |name: &str| {
             let weight = weight(vars, name);
@@ -52,7 +53,8 @@ impl Heads {
         Self { mean: head("mean"), logvar: head("logvar") }
     }
 
-    /// Features [N, channels, H, W], averaged over all positions -> [N, 8] each.
+    /// Averages features [N, channels, H, W] over all positions, and computes mean and logvar from them, each
+    /// [N, 8].
     pub(crate) fn forward(&self, x: &Tensor) -> Posterior {
         let pooled = lrelu(x).mean_dim([2i64, 3].as_slice(), false, Kind::Float);
         let mean = pooled.linear(&self.mean.0, Some(&self.mean.1));
@@ -86,28 +88,29 @@ impl BasicBlock {
     }
 }
 
-/// E: image -> style code.
+/// Style encoder E: image -> style code.
 #[derive(Debug)]
 pub(crate) struct Encoder {
     first: HeConv,
     blocks: Vec<BasicBlock>,
-    heads: Heads,
+    heads: PosteriorHeads,
 }
 
 impl Encoder {
-    /// E of width `nf` (64 in the paper): nf, 2 nf, 3 nf, 4 nf channels.
+    /// Creates E with width `nf` (64 in StEP): nf, 2 nf, 3 nf and 4 nf channels.
     pub(crate) fn new(vars: &mut Vars, nf: i64) -> Self {
         let first = HeConv::new(vars, "conv0", 3, nf, 4, 2, SLOPE);
         let block = |(n, i): (usize, i64)| (format!("block{n}"), nf * i, nf * (i + 1));
         let shapes: Vec<_> = [1, 2, 3].into_iter().enumerate().map(block).collect();
         let blocks = shapes.iter().map(|(name, i, o)| BasicBlock::new(vars, name, *i, *o)).collect();
-        // The heads are plain dense layers: N(0, 0.02), not scaled.
-        let heads =
-            Heads::new(vars, |vars, name| vars.normal(format!("{name}.weight"), &[STYLE_DIM, 4 * nf], 0.02));
+        // The heads are plain dense layers: their weights are drawn from N(0, 0.02) and not scaled.
+        let heads = PosteriorHeads::new(vars, |vars, name| {
+            vars.normal(format!("{name}.weight"), &[STYLE_DIM, 4 * nf], 0.02)
+        });
         Self { first, blocks, heads }
     }
 
-    /// [N, 3, H, W] in [-1, 1] -> [N, 8] each.
+    /// Encodes images [N, 3, H, W] in [-1, 1]: mean and logvar, each [N, 8].
     pub(crate) fn forward(&self, x: &Tensor) -> Posterior {
         let mut x = self.first.forward(x);
         for block in &self.blocks {

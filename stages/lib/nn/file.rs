@@ -1,27 +1,27 @@
-//! Weight files: safetensors whose one metadata entry is a JSON text, so that the configuration
-//! travels with the weights and equal weights are equal bytes.
+//! Weight files in the safetensors format. The only metadata entry is a JSON text with the configuration, so
+//! that it is stored with the weights, and equal weights result in equal bytes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use callsheet_worker::refusal;
+use callsheet_worker::user_error;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
 const METADATA: &str = "callsheet";
 
-/// Writes float tensors and their configuration; the file appears whole or not at all.
+/// Writes float tensors and their configuration. The file is written atomically.
 ///
 /// # Errors
-/// When a value is not finite, or the disk is full.
+/// Returns an error if a value is not finite, or the file cannot be written.
 pub(crate) fn save(path: &Path, tensors: &BTreeMap<String, Tensor>, config: &Value) -> Result<()> {
     let mut bytes: Vec<(&String, Vec<usize>, Vec<u8>)> = Vec::with_capacity(tensors.len());
     for (name, tensor) in tensors {
         if tensor.isfinite().all().int64_value(&[]) == 0 {
-            bail!("`{name}` holds NaN or infinity: {} is not written", path.display());
+            bail!("`{name}` contains NaN or infinity, so {} is not written", path.display());
         }
         let tensor = tensor.detach().to_kind(Kind::Float).to_device(tch::Device::Cpu).contiguous();
         let mut data = vec![0u8; tensor.numel() * 4];
@@ -36,7 +36,7 @@ pub(crate) fn save(path: &Path, tensors: &BTreeMap<String, Tensor>, config: &Val
     let staged = path.with_extension("partial");
     let written = safetensors::serialize_to_file(views, Some(metadata), &staged)
         .map_err(anyhow::Error::from)
-        // A file that lies on no disk yet must not take the place of one that does.
+        // The new file must be on the disk before it replaces an older one.
         .and_then(|()| Ok(fs::File::open(&staged)?.sync_all()?))
         .and_then(|()| Ok(fs::rename(&staged, path)?));
     if written.is_err() {
@@ -45,11 +45,11 @@ pub(crate) fn save(path: &Path, tensors: &BTreeMap<String, Tensor>, config: &Val
     written.with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Writes a model's folder: weight files by name, each as [`save`] does, and their configuration
-/// as `config.json` for people.
+/// Writes the folder of a model: weight files by name, each as with [`save`], and `config.json` with their
+/// configuration for people.
 ///
 /// # Errors
-/// When a value is not finite, or the disk is full.
+/// Returns an error if a value is not finite, or a file cannot be written.
 pub(crate) fn save_model(
     folder: &Path,
     files: &[(&str, &BTreeMap<String, Tensor>)],
@@ -64,8 +64,8 @@ pub(crate) fn save_model(
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// The value with the names of every object in alphabetical order, so that equal values are equal bytes whatever order
-/// serde_json keeps.
+/// Sorts the keys of every object in the value, so that equal values result in equal bytes, regardless of the
+/// order in which serde_json keeps them.
 fn sorted(config: &Value) -> Value {
     let mut config = config.clone();
     config.sort_all_objects();
@@ -75,11 +75,14 @@ fn sorted(config: &Value) -> Value {
 /// Reads float tensors and their configuration (null if the file has none).
 ///
 /// # Errors
-/// When the file is no safetensors file, is truncated, or holds other than float32.
+/// Returns an error if the file is not a complete safetensors file, or contains a tensor that is not float32.
 pub(crate) fn load(path: &Path) -> Result<(BTreeMap<String, Tensor>, Value)> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let damaged = |error: safetensors::SafeTensorError| {
-        refusal(format!("{} is no whole safetensors file: {error}", path.display()), "fetch or make it again")
+        user_error(
+            format!("{} is not a complete safetensors file: {error}", path.display()),
+            "fetch or write it again",
+        )
     };
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
     let config = header.metadata().as_ref().and_then(|m| m.get(METADATA));
@@ -100,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_saved_is_loaded_and_damage_is_named() {
+    fn saved_tensors_are_loaded_and_damage_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("w.safetensors");
         let tensors = BTreeMap::from([("a".to_owned(), Tensor::from_slice(&[1f32, 2., 3.]).view([3, 1]))]);
@@ -114,6 +117,6 @@ mod tests {
         let bytes = fs::read(&path).expect("bytes");
         fs::write(&path, &bytes[..bytes.len() - 2]).expect("truncated");
         let error = load(&path).expect_err("damaged").to_string();
-        assert!(error.contains("w.safetensors is no whole safetensors file"), "{error}");
+        assert!(error.contains("w.safetensors is not a complete safetensors file"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! The generator G: content encoder and decoder with skips, as in StEP's program.
+//! Generator G: content encoder and decoder with skips, as in StEP's program.
 
 use tch::{Kind, Tensor};
 
@@ -7,16 +7,16 @@ use super::layers::{HeConv, InstanceNorm, SLOPE, pixel_norm, tile};
 use super::layout::channels_last;
 use super::vars::Vars;
 
-/// Slope of the he constants inside residual blocks.
+/// Slope in the he constants of residual blocks.
 const BLOCK_SLOPE: f64 = 1.0;
-/// Widest layer of the content encoder.
+/// Largest number of channels in the content encoder.
 const WIDEST: i64 = 512;
-/// Downsamplings, and so upsamplings; sides must be multiples of 2^3.
+/// Number of downsamplings, and of upsamplings.
 const DEPTH: usize = 3;
-/// Residual blocks in the content encoder, and as many in the decoder.
+/// Number of residual blocks in the content encoder, and in the decoder.
 const RESIDUAL: usize = 4;
 
-/// A side must be a multiple of this.
+/// Sides of images must be multiples of this number of pixels.
 pub(crate) const SIDE_MULTIPLE: i64 = 1 << DEPTH;
 
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl UpBlock {
     }
 }
 
-/// Features of contents, and what the decoder's skips take.
+/// Features of contents: the decoder's input and the inputs of its skips.
 #[derive(Debug)]
 pub(crate) struct Content {
     deep: Tensor,
@@ -98,7 +98,7 @@ pub(crate) struct Content {
 }
 
 impl Content {
-    /// `count` contents as they are, or a single one so often.
+    /// Returns `count` contents: the contents themselves if there are `count`, or a single content repeated.
     pub(crate) fn repeated(&self, count: i64) -> Self {
         let repeated = |x: &Tensor| match x.size()[0] == count {
             true => x.shallow_clone(),
@@ -120,11 +120,12 @@ pub(crate) struct Generator {
 }
 
 impl Generator {
-    /// G of width `nf` (32 in the paper).
+    /// Creates G with width `nf` (32 in StEP).
     pub(crate) fn new(vars: &mut Vars, nf: i64) -> Self {
         let width = |level: usize| (nf << level).min(WIDEST);
-        // What the first layers round, instance norms enlarge, and what the last ones round, VGG's maxima and ReLUs
-        // see: in bfloat16 the gradients of the GAN and of the perceptual loss would point elsewhere.
+        // The first and last layers are computed in float32. Instance norms enlarge the rounding errors of
+        // the first ones, and VGG's max pools and ReLUs react to those of the last ones. In bfloat16, the
+        // gradients of the GAN and of the perceptual loss would have other directions.
         let mut down = vec![NormedConv::new(vars, "content.conv0", 3, nf, 7, 1, SLOPE).exact()];
         for level in 0..DEPTH {
             let name = format!("content.down{level}");
@@ -154,13 +155,14 @@ impl Generator {
         Self { down, content, styled, up, rgb, computed_in: vars.compute().kind }
     }
 
-    /// `a` [N, 3, H, W] in [-1, 1], H and W multiples of 8; `z` [N, 8] -> [N, 3, H, W] in (-1, 1).
+    /// Generates images [N, 3, H, W] in (-1, 1) from `a` [N, 3, H, W] in [-1, 1] and `z` [N, 8]. H and W are
+    /// multiples of 8.
     #[cfg(test)]
     pub(crate) fn forward(&self, a: &Tensor, z: &Tensor) -> Tensor {
         self.decode(&self.encode(a), z)
     }
 
-    /// The content encoder: what [`Self::decode`] takes of contents, whatever their style.
+    /// Runs the content encoder. The features do not depend on a style.
     pub(crate) fn encode(&self, a: &Tensor) -> Content {
         let mut skips = Vec::with_capacity(self.down.len());
         let mut x = a.shallow_clone();
@@ -172,9 +174,9 @@ impl Generator {
         Content { deep: self.content.iter().fold(x, |x, block| block.forward(&x)), skips }
     }
 
-    /// The decoder.
+    /// Runs the decoder on features of contents and style codes `z` [N, 8].
     pub(crate) fn decode(&self, content: &Content, z: &Tensor) -> Tensor {
-        // Skip first, then x, then z; z is the same everywhere.
+        // The order of channels is skip, x, z. z is constant over all positions.
         let with_style = |parts: &[&Tensor]| {
             let size = parts[0].size();
             let z = tile(&z.to_kind(parts[0].kind()), size[2], size[3]);

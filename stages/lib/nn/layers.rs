@@ -5,18 +5,18 @@ use tch::{Kind, Tensor};
 use super::layout::channels_last;
 use super::vars::Vars;
 
-/// Slope of the leaky ReLU, and of most he constants.
+/// Slope of the leaky ReLU, and in most he constants.
 pub(crate) const SLOPE: f64 = 0.2;
 
-/// Zeros before and after one axis of length `n`, for kernel `k` and stride `s`; the smaller half
+/// Numbers of zeros before and after an axis of length `n`, for kernel `k` and stride `s`. The smaller number
 /// comes first.
 pub(crate) fn same_padding(n: i64, k: i64, s: i64) -> (i64, i64) {
     let total = (((n + s - 1) / s - 1) * s + k - n).max(0);
     (total / 2, total - total / 2)
 }
 
-/// Convolution with TF-SAME padding whose weights are scaled at run time ("equalized learning
-/// rate"): `y = c * conv(x, W) + b`, `c = sqrt(2 / ((1 + slope^2) * fan_in))`, W ~ N(0, 1).
+/// Convolution with TF-SAME padding. Its weights are scaled in each forward pass ("equalized learning rate"):
+/// `y = c * conv(x, W) + b`, `c = sqrt(2 / ((1 + slope^2) * fan_in))`, W ~ N(0, 1) at first.
 #[derive(Debug)]
 pub(crate) struct HeConv {
     weight: Tensor,
@@ -28,7 +28,8 @@ pub(crate) struct HeConv {
 }
 
 impl HeConv {
-    /// `inputs` -> `outputs` channels, `kernel` x `kernel`, under `name` in `vars`.
+    /// Creates a convolution from `inputs` to `outputs` channels, `kernel` x `kernel`, under `name` in
+    /// `vars`.
     pub(crate) fn new(
         vars: &mut Vars,
         name: &str,
@@ -44,12 +45,12 @@ impl HeConv {
         Self { weight, bias, scale, kernel, stride, computed_in: vars.compute().kind }
     }
 
-    /// The same, computed in float32 whatever the rest of the network is computed in.
+    /// Returns the layer computed in float32, regardless of the network's number format.
     pub(crate) fn exact(self) -> Self {
         Self { computed_in: Kind::Float, ..self }
     }
 
-    /// [N, inputs, H, W] -> [N, outputs, ceil(H / stride), ceil(W / stride)], of the kind computed in.
+    /// [N, inputs, H, W] -> [N, outputs, ceil(H / stride), ceil(W / stride)], in the layer's number format.
     pub(crate) fn forward(&self, x: &Tensor) -> Tensor {
         let size = x.size();
         let (top, bottom) = same_padding(size[2], self.kernel, self.stride);
@@ -63,27 +64,27 @@ impl HeConv {
         padded.conv2d(&weight, Some(&bias), stride, [0, 0], [1, 1], 1)
     }
 
-    /// `halve(forward(x))` of a 3 x 3 convolution, for less than half of its cost.
+    /// Computes `halve(forward(x))` of a 3 x 3 convolution at less than half of its cost.
     pub(crate) fn halved(&self, x: &Tensor) -> Tensor {
         let [x, weight, bias] = self.cast(x, &(halving(&self.weight) * self.scale));
         x.conv2d(&weight, Some(&bias), [2, 2], [1, 1], [1, 1], 1)
     }
 
-    /// `forward(double(x))` of a 3 x 3 convolution, for less than half of its cost.
+    /// Computes `forward(double(x))` of a 3 x 3 convolution at less than half of its cost.
     pub(crate) fn doubled(&self, x: &Tensor) -> Tensor {
-        // A transposed convolution, whose kernels are turned around, adds up what four neighbours that are the
-        // same pixel would.
+        // Four neighbours are copies of one pixel. A transposed convolution with flipped kernels adds up
+        // their contributions directly.
         let weight = halving(&self.weight).flip([2, 3]).transpose(0, 1) * (4.0 * self.scale);
         let [x, weight, bias] = self.cast(x, &weight);
         x.conv_transpose2d(&weight, Some(&bias), [2, 2], [1, 1], [0, 0], 1, [1, 1])
     }
 
-    /// Input, weight and bias in the kind that the layer is computed in.
+    /// Input, weight and bias in the layer's number format.
     fn cast(&self, x: &Tensor, weight: &Tensor) -> [Tensor; 3] {
         [x, weight, &self.bias].map(|tensor| tensor.to_kind(self.computed_in))
     }
 
-    /// The constant that scales the weights.
+    /// Constant that scales the weights.
     #[cfg(test)]
     pub(crate) fn scale(&self) -> f64 {
         self.scale
@@ -98,7 +99,7 @@ pub(crate) struct InstanceNorm {
 }
 
 impl InstanceNorm {
-    /// Over `channels`, under `name` in `vars`.
+    /// Creates a norm over `channels` channels, under `name` in `vars`.
     pub(crate) fn new(vars: &mut Vars, name: &str, channels: i64) -> Self {
         Self {
             weight: vars.constant(format!("{name}.weight"), &[channels], 1.0),
@@ -106,45 +107,47 @@ impl InstanceNorm {
         }
     }
 
-    /// [N, C, H, W] -> the same.
+    /// Normalises features [N, C, H, W].
     pub(crate) fn forward(&self, x: &Tensor) -> Tensor {
         instance_norm(x, Some(&self.weight), Some(&self.bias))
     }
 }
 
-/// Every image's channels with mean 0 and variance 1, times `weight`, plus `bias`.
+/// Normalises each channel of each image to mean 0 and variance 1, then multiplies by `weight` and adds
+/// `bias`.
 pub(crate) fn instance_norm(x: &Tensor, weight: Option<&Tensor>, bias: Option<&Tensor>) -> Tensor {
-    // A batch norm of each image: libtorch's instance norm lays out anew, and its group norm of single channels
-    // has slow gradients.
+    // A batch norm of each image is used, because libtorch's instance norm changes the memory layout, and its
+    // group norm of single channels has slow gradients.
     let none = None::<&Tensor>;
     let norm = |image: Tensor| image.batch_norm(weight, bias, none, none, true, 0.0, 1e-5, false);
     Tensor::cat(&x.split(1, 0).into_iter().map(norm).collect::<Vec<_>>(), 0)
 }
 
-/// `x / sqrt(mean over channels of x^2 + 1e-8)`.
+/// Computes `x / sqrt(mean over channels of x^2 + 1e-8)`.
 pub(crate) fn pixel_norm(x: &Tensor) -> Tensor {
     x * (x.square().mean_dim(1, true, Kind::Float) + 1e-8).rsqrt().to_kind(x.kind())
 }
 
-/// Leaky ReLU of slope 0.2.
+/// Leaky ReLU with slope 0.2.
 pub(crate) fn lrelu(x: &Tensor) -> Tensor {
-    // leaky_relu of tch has no slope argument, and its gradient's function has: it multiplies by 1 or the slope,
-    // as x says, which makes x of x, and gradients of gradients.
+    // tch's leaky_relu has no argument for the slope, but the function for its gradient has one. That
+    // function multiplies a tensor by 1 or the slope, depending on the sign of x. Applied to x itself, it
+    // computes the leaky ReLU and has its gradient.
     x.detach().leaky_relu_backward(x, SLOPE, false)
 }
 
-/// Kernels [.., 3, 3] -> [.., 4, 4] that with stride 2 give the means over 2 x 2 of what those give (the fused
-/// downscaling of Karras et al. 2018, appendix A).
+/// Kernels [.., 3, 3] -> [.., 4, 4]. With stride 2, the new kernels compute the means over 2 x 2 outputs of
+/// the old ones (the fused downscaling of Karras et al. 2018, appendix A).
 pub(crate) fn halving(weight: &Tensor) -> Tensor {
     weight.avg_pool2d([2, 2], [1, 1], [1, 1], false, true, None::<i64>)
 }
 
-/// Mean over 2 x 2 blocks.
+/// Averages blocks of 2 x 2 pixels.
 pub(crate) fn halve(x: &Tensor) -> Tensor {
     x.avg_pool2d([2, 2], [2, 2], [0, 0], false, true, None::<i64>)
 }
 
-/// A style code [N, D] at every position: [N, D, height, width].
+/// Repeats a style code [N, D] at every position: [N, D, height, width].
 pub(crate) fn tile(z: &Tensor, height: i64, width: i64) -> Tensor {
     let [n, dim] = [z.size()[0], z.size()[1]];
     channels_last(&z.unsqueeze(2).unsqueeze(3).expand([n, dim, height, width], false))
@@ -185,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_convolution_and_the_resizing_beside_it_are_one() {
+    fn a_convolution_fused_with_resizing_equals_the_two_steps() {
         let float = (Kind::Float, tch::Device::Cpu);
         let mut vars = Vars::default();
         let conv = HeConv::new(&mut vars, "c", 5, 7, 3, 1, 0.2);
@@ -201,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn norms_and_resizing_do_what_they_say() {
+    fn norms_and_resizing_follow_their_definitions() {
         let x = Tensor::from_slice(&[3f32, 4.0]).view([1, 2, 1, 1]);
         let norm: Vec<f32> = pixel_norm(&x).view([2]).try_into().expect("floats");
         assert!((norm[0] - 3.0 / 12.5f32.sqrt()).abs() < 1e-6);

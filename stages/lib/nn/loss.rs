@@ -4,12 +4,12 @@ use tch::{Kind, Tensor};
 
 use super::encoder::Posterior;
 
-/// Weights of the perceptual loss's five taps.
+/// Weights of the five taps in the perceptual loss.
 const TAP_WEIGHTS: [f64; 5] = [1.0 / 32.0, 1.0 / 16.0, 1.0 / 8.0, 1.0 / 4.0, 1.0];
-/// Factor on the activations, which are of order 100 for Caffe weights.
+/// Factor on the activations, which are of the order of 100 with Caffe weights.
 const ACTIVATION_SCALE: f64 = 0.1;
 
-/// P: `sum_l w_l mean((0.1 (phi_l(x) - phi_l(y)))^2)` of the taps of two images.
+/// Perceptual loss P of the taps of two images: `sum_l w_l mean((0.1 (phi_l(x) - phi_l(y)))^2)`.
 pub(crate) fn perceptual(x: &[Tensor], y: &[Tensor]) -> Tensor {
     let term = |((x, y), weight): ((&Tensor, &Tensor), f64)| {
         (x.to_kind(Kind::Float) - y).square().mean(Kind::Float)
@@ -18,34 +18,34 @@ pub(crate) fn perceptual(x: &[Tensor], y: &[Tensor]) -> Tensor {
     x.iter().zip(y).zip(TAP_WEIGHTS).map(term).sum()
 }
 
-/// MSE: the mean squared error of the pixels of two images.
+/// Mean squared error of the pixels of two images (MSE).
 pub(crate) fn squared_error(x: &Tensor, y: &Tensor) -> Tensor {
     (x - y).square().mean(Kind::Float)
 }
 
-/// The mean absolute difference.
+/// Mean absolute difference.
 pub(crate) fn l1(x: &Tensor, y: &Tensor) -> Tensor {
     (x - y).abs().mean(Kind::Float)
 }
 
-/// KL: the divergence of a posterior from N(0, I), `sum (mean^2 + exp(logvar) - 1 - logvar) / 2` over batch
-/// and dimensions.
+/// KL divergence of a posterior from N(0, I): `sum (mean^2 + exp(logvar) - 1 - logvar) / 2` over batch and
+/// dimensions.
 pub(crate) fn divergence(posterior: &Posterior) -> Tensor {
     let Posterior { mean, logvar } = posterior;
     (mean.square() + logvar.exp() - 1.0 - logvar).sum(Kind::Float) * 0.5
 }
 
-/// LSGAN: the sum over scales of `mean((logits - target)^2)`.
+/// LSGAN loss: the sum over scales of `mean((logits - target)^2)`.
 pub(crate) fn least_squares(logits: &[Tensor], target: f64) -> Tensor {
     logits.iter().map(|l| (l - target).square().mean(Kind::Float)).sum()
 }
 
-/// Z2: the mean square of style codes.
+/// Mean square of style codes (Z2).
 pub(crate) fn code_energy(z: &Tensor) -> Tensor {
     z.square().mean(Kind::Float)
 }
 
-/// The triplet loss: `sum max(|a-p|^2 - |a-n|^2 + margin, 0) / batch`, over codes [N, 8].
+/// Triplet loss of codes [N, 8]: `sum max(|a-p|^2 - |a-n|^2 + margin, 0) / batch`.
 pub(crate) fn triplet(anchor: &Tensor, positive: &Tensor, negative: &Tensor, margin: f64) -> Tensor {
     let squared = |other: &Tensor| (anchor - other).square().sum_dim_intlist(1, false, Kind::Float);
     let hinge = (squared(positive) - squared(negative) + margin).clamp_min(0.0);

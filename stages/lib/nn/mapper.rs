@@ -1,4 +1,4 @@
-//! The mapper M: noise -> style code, as in StEP's program.
+//! Mapper M: noise -> style code, as in StEP's program.
 
 use std::path::Path;
 
@@ -11,14 +11,14 @@ use super::vars::Vars;
 
 const HIDDEN: i64 = 128;
 
-/// M: 8 -> 128 -> 128 -> 128 -> 8, tanh, linear output.
+/// Mapper M: layers 8 -> 128 -> 128 -> 128 -> 8, with tanh between them and a linear output.
 #[derive(Debug)]
 pub(crate) struct Mapper {
     layers: Vec<(Tensor, Tensor)>,
 }
 
 impl Mapper {
-    /// Glorot-uniform weights from libtorch's generator, zero biases.
+    /// Creates a mapper with Glorot-uniform weights from libtorch's generator and zero biases.
     pub(crate) fn new(vars: &mut Vars) -> Self {
         let widths = [STYLE_DIM, HIDDEN, HIDDEN, HIDDEN, STYLE_DIM];
         let layers = widths.windows(2).enumerate().map(|(n, w)| {
@@ -30,10 +30,10 @@ impl Mapper {
         Self { layers: layers.collect() }
     }
 
-    /// The one that fit_mapper kept in `folder`.
+    /// Loads the mapper that the stage fit_mapper wrote to `folder`.
     ///
     /// # Errors
-    /// When its file is damaged, or of another network.
+    /// Returns an error if the file cannot be read, is damaged, or belongs to another network.
     pub(crate) fn load(folder: &Path) -> Result<Self> {
         let (weights, _) = file::load(&folder.join("mapper.safetensors"))?;
         let mut vars = Vars::default();

@@ -1,4 +1,4 @@
-//! Networks of the method, built from data (widths, sides), and what training them needs.
+//! Networks of the method, built from data (widths, sides), and the tools to train them.
 //!
 //! Tensors are NCHW float32; images are in [-1, 1].
 

@@ -1,22 +1,22 @@
-//! Learning rate over training.
+//! Learning rate during a training.
 
 use serde::{Deserialize, Serialize};
 
 use crate::lib::objective::Decay;
 
-/// Decay of the learning rate with the images seen.
+/// Decay of the learning rate with the number of images seen.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 pub(crate) struct Schedule {
-    /// Along which line.
+    /// Form of the decay.
     pub decay: Decay,
-    /// Thousands of images until which it is constant.
+    /// Thousands of images during which the rate is constant.
     pub fixed_kimg: u64,
-    /// Thousands of images at which it ends.
+    /// Thousands of images at which the schedule ends.
     pub total_kimg: u64,
 }
 
 impl Schedule {
-    /// Factor on the learning rate after `images` images: 1 at first, then falling as [`Decay`] says.
+    /// Factor on the learning rate after `images` images: 1 at first, then decreasing according to [`Decay`].
     pub(crate) fn factor(&self, images: u64) -> f64 {
         let span = self.total_kimg.saturating_sub(self.fixed_kimg) as f64;
         match self.decay {
@@ -31,13 +31,13 @@ impl Schedule {
         }
     }
 
-    /// Images until which the factor is 1.
+    /// Number of images until which the factor is 1.
     pub(crate) fn constant_until(&self) -> u64 {
         let fixed = self.fixed_kimg.saturating_mul(1000);
         if self.decay == Decay::Gradual { fixed.saturating_add(999) } else { fixed }
     }
 
-    /// Returns true if both have the same factor at every number of images up to `images`.
+    /// Returns true if both schedules have equal factors for every number of images up to `images`.
     pub(crate) fn agrees(&self, other: &Self, images: u64) -> bool {
         self == other || images <= self.constant_until().min(other.constant_until())
     }

@@ -1,15 +1,15 @@
-//! Named trainable tensors, in the order of their names.
+//! Named trainable tensors, sorted by name.
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use callsheet_worker::refusal;
+use callsheet_worker::user_error;
 use tch::{Device, Kind, Tensor, no_grad};
 
 use super::compute::Compute;
 use super::layout::channels_last;
 
-/// The parameters of one network.
+/// Parameters of one network.
 #[derive(Debug)]
 pub(crate) struct Vars {
     named: BTreeMap<String, Tensor>,
@@ -23,28 +23,29 @@ impl Default for Vars {
 }
 
 impl Vars {
-    /// None yet, of a network that computes there and so.
+    /// Creates an empty set of parameters for a network with this device and number format.
     pub(crate) fn on(compute: Compute) -> Self {
         Self { named: BTreeMap::new(), compute }
     }
 
-    /// Device and kind of the network's computations; parameters are float32.
+    /// Device and number format of the network's computations. Parameters are float32.
     pub(crate) fn compute(&self) -> Compute {
         self.compute
     }
 
-    /// A tensor drawn from N(0, std^2) with libtorch's generator, which the caller seeds: the same on all devices.
+    /// Adds a tensor drawn from N(0, std^2). libtorch's CPU generator draws it, so that its values do not
+    /// depend on the device. The caller seeds the generator.
     pub(crate) fn normal(&mut self, name: String, shape: &[i64], std: f64) -> Tensor {
         let tensor = Tensor::randn(shape, (Kind::Float, Device::Cpu)) * std;
         self.add(name, tensor)
     }
 
-    /// A tensor of one value.
+    /// Adds a tensor in which all elements are `value`.
     pub(crate) fn constant(&mut self, name: String, shape: &[i64], value: f64) -> Tensor {
         self.add(name, Tensor::full(shape, value, (Kind::Float, Device::Cpu)))
     }
 
-    /// Adds a tensor; the result shares its storage. Those of convolutions get channels last in memory.
+    /// Adds a tensor, and returns another handle to it. Kernels of convolutions get channels last in memory.
     pub(crate) fn add(&mut self, name: String, tensor: Tensor) -> Tensor {
         let tensor = if tensor.dim() == 4 { channels_last(&tensor) } else { tensor };
         let tensor = tensor.detach().to_device(self.compute.device).set_requires_grad(true);
@@ -53,12 +54,12 @@ impl Vars {
         shared
     }
 
-    /// The tensors by name.
+    /// Tensors by name.
     pub(crate) fn named(&self) -> &BTreeMap<String, Tensor> {
         &self.named
     }
 
-    /// The tensors in the order of their names.
+    /// Tensors in the order of their names.
     pub(crate) fn tensors(&self) -> Vec<&Tensor> {
         self.named.values().collect()
     }
@@ -69,31 +70,27 @@ impl Vars {
         self.named.values().map(Tensor::numel).sum()
     }
 
-    /// Copies of the values, detached.
+    /// Detached copies of the tensors, by name.
     pub(crate) fn copies(&self) -> BTreeMap<String, Tensor> {
         self.named.iter().map(|(name, tensor)| (name.clone(), tensor.detach().copy())).collect()
     }
 
-    /// Overwrites the values with those under `prefix` in `from`.
+    /// Overwrites the tensors with those under `prefix` in `from`.
     ///
     /// # Errors
-    /// When a tensor is missing or has another shape; nothing is overwritten then.
+    /// Returns an error if a tensor is missing or has another shape. Nothing is overwritten in this case.
     pub(crate) fn load(&self, from: &BTreeMap<String, Tensor>, prefix: &str) -> Result<()> {
         let mut pairs = Vec::with_capacity(self.named.len());
         for (name, tensor) in &self.named {
             let full = format!("{prefix}{name}");
             let Some(value) = from.get(&full) else {
-                let help = "it was made with another network; use the same nf, and one stage's weights for another's only where they fit";
-                return Err(refusal(format!("the weights have no tensor `{full}`"), help));
+                let help = "use weights of this network that were trained with the same nf";
+                return Err(user_error(format!("the weights have no tensor `{full}`"), help));
             };
             if value.size() != tensor.size() {
-                return Err(refusal(
-                    format!(
-                        "weights: `{full}` has shape {:?}, the network wants {:?}",
-                        value.size(),
-                        tensor.size()
-                    ),
-                    "the weights were made with another width; set nf to the one they were made with",
+                return Err(user_error(
+                    format!("`{full}` has shape {:?} instead of {:?}", value.size(), tensor.size()),
+                    "set nf to the width with which the weights were trained",
                 ));
             }
             pairs.push((tensor, value));
@@ -107,7 +104,7 @@ impl Vars {
     }
 }
 
-/// Pairs of a moving average and the tensor that it averages, by name.
+/// Pairs of a moving average and its tensor, in the order of their names.
 pub(crate) fn ema_pairs(shadows: &BTreeMap<String, Tensor>, vars: &Vars) -> Vec<(Tensor, Tensor)> {
     let pair = |(name, tensor): (&String, &Tensor)| {
         Some((shadows.get(name)?.shallow_clone(), tensor.shallow_clone()))

@@ -1,10 +1,10 @@
-//! VGG-16 up to conv5, tapped after the ReLUs that the method uses. Frozen.
+//! VGG-16 up to conv5, with taps after the ReLUs that the method uses. The weights are frozen.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
-use callsheet_worker::refusal;
+use callsheet_worker::user_error;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -12,30 +12,30 @@ use super::compute::Compute;
 use super::file;
 use super::layout::channels_last;
 
-/// Convolutions per block, and their width.
+/// Number and width of the convolutions in each block.
 pub(crate) const BLOCKS: [(usize, i64); 5] = [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)];
 
 /// Channels of the five taps.
 pub(crate) const CHANNELS: [usize; 5] = [64, 128, 256, 512, 512];
 
-/// The convolution of each block whose ReLU is tapped: relu1_2, 2_2, 3_2, 4_2, 5_2.
+/// Index of the convolution in each block whose ReLU is tapped: relu1_2, 2_2, 3_2, 4_2, 5_2.
 const TAPPED: usize = 1;
 
-/// Pixels that an image must have in each direction: the network halves it four times.
+/// Smallest side of an image in pixels. The network halves the sides four times.
 pub(crate) const SMALLEST_SIDE: u32 = 16;
 
-/// Input that the weights expect.
+/// Convention for the input of the network, which depends on the weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Convention {
     /// BGR in 0..255 minus the mean.
     Caffe,
-    /// RGB in 0..1, normalised by mean and deviation.
+    /// RGB in 0..1, normalised by mean and standard deviation.
     Torchvision,
 }
 
 impl Convention {
-    /// Name of the program that the convention comes from.
+    /// Name of the program that introduced the convention.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Caffe => "Caffe",
@@ -43,7 +43,7 @@ impl Convention {
         }
     }
 
-    /// Images [N, 3, H, W] in [-1, 1] as the network wants them.
+    /// Converts images [N, 3, H, W] in [-1, 1] to the input of the network.
     pub(crate) fn input(self, x: &Tensor) -> Tensor {
         let channels =
             |values: [f32; 3]| Tensor::from_slice(&values).to_device(x.device()).view([1, 3, 1, 1]);
@@ -62,13 +62,13 @@ impl Convention {
 pub(crate) struct Origin {
     /// Short name for tables and pictures, e.g. `vgg16`.
     pub name: String,
-    /// Input that they expect.
+    /// Convention for the input of the network.
     pub convention: Convention,
     /// Source of the file.
     pub source: String,
 }
 
-/// The network.
+/// VGG-16 with its weights.
 #[derive(Debug)]
 pub(crate) struct Vgg {
     blocks: Vec<Vec<(Tensor, Tensor)>>,
@@ -82,16 +82,17 @@ pub(crate) fn conv_name(block: usize, index: usize) -> String {
 }
 
 impl Vgg {
-    /// Loads weights that `import_weights` made.
+    /// Loads weights that the stage import_weights wrote.
     ///
     /// # Errors
-    /// When a tensor is missing, has another shape, or holds NaN.
+    /// Returns an error if the file cannot be read, or a tensor is missing, has another shape, or contains
+    /// NaN or infinity.
     pub(crate) fn load(path: &Path) -> Result<Self> {
         let (tensors, config) = file::load(path)?;
         let origin = serde_json::from_value(config).map_err(|error| {
-            refusal(
-                format!("{} does not say which VGG it is: {error}", path.display()),
-                "make it with the stage import_weights",
+            user_error(
+                format!("{} does not describe its VGG: {error}", path.display()),
+                "write it with the stage import_weights",
             )
         })?;
         check(&tensors, path)?;
@@ -109,7 +110,7 @@ impl Vgg {
         Ok(Self { blocks, origin })
     }
 
-    /// The same network, computing there and so.
+    /// Returns a copy of the network for a device and number format.
     pub(crate) fn on(&self, Compute { device, kind }: Compute) -> Self {
         let cast = |(weight, bias): &(Tensor, Tensor)| {
             (channels_last(weight).to_kind(kind).to_device(device), bias.to_kind(kind).to_device(device))
@@ -118,22 +119,22 @@ impl Vgg {
         Self { blocks, origin: self.origin.clone() }
     }
 
-    /// Another handle of the same weights.
+    /// Returns another handle to the weights.
     pub(crate) fn share(&self) -> Self {
         let pair = |(weight, bias): &(Tensor, Tensor)| (weight.shallow_clone(), bias.shallow_clone());
         let blocks = self.blocks.iter().map(|block| block.iter().map(pair).collect()).collect();
         Self { blocks, origin: self.origin.clone() }
     }
 
-    /// [N, 3, H, W] in [-1, 1] -> five tensors [N, C, H/2^k, W/2^k].
+    /// Computes the taps of images [N, 3, H, W] in [-1, 1]: five tensors [N, C, H/2^k, W/2^k].
     pub(crate) fn taps(&self, x: &Tensor) -> Vec<Tensor> {
         let mut taps = Vec::with_capacity(BLOCKS.len());
         self.each_tap(x, |tap| taps.push(tap.shallow_clone()));
         taps
     }
 
-    /// Hands out the taps of [`Self::taps`] as they come, so that none is held longer than it is needed.
-    /// Sides are at least [`SMALLEST_SIDE`].
+    /// Calls `each` with the taps of [`Self::taps`] one after the other, so that none is kept longer than
+    /// necessary. Sides of images must be at least [`SMALLEST_SIDE`].
     pub(crate) fn each_tap(&self, x: &Tensor, mut each: impl FnMut(&Tensor)) {
         let mut x = self.origin.convention.input(x).to_kind(self.blocks[0][0].0.kind());
         for (n, block) in self.blocks.iter().enumerate() {
@@ -151,16 +152,16 @@ impl Vgg {
     }
 }
 
-/// Checks that every convolution is there, in shape and finite.
+/// Checks that every convolution is present, has the right shape and is finite.
 ///
 /// # Errors
-/// Names the tensor that is not.
+/// Returns an error if a tensor is missing or invalid, which it names, or if there are too many tensors.
 pub(crate) fn check(tensors: &BTreeMap<String, Tensor>, path: &Path) -> Result<()> {
     let expected: usize = BLOCKS.iter().map(|(count, _)| 2 * count).sum();
     if tensors.len() > expected {
-        return Err(refusal(
-            format!("{} holds {} tensors, a VGG-16 has {expected}", path.display(), tensors.len()),
-            "give the weights of a VGG-16 (import_weights.network = \"vgg16\")",
+        return Err(user_error(
+            format!("{} has {} tensors instead of {expected}", path.display(), tensors.len()),
+            "use weights of a VGG-16 (import_weights.network = \"vgg16\")",
         ));
     }
     let mut inputs = 3;
@@ -173,14 +174,14 @@ pub(crate) fn check(tensors: &BTreeMap<String, Tensor>, path: &Path) -> Result<(
                     None => Some("is missing".to_owned()),
                     Some(t) if t.size() != shape => Some(format!("has shape {:?}, not {shape:?}", t.size())),
                     Some(t) if t.isfinite().all().int64_value(&[]) == 0 => {
-                        Some("holds NaN or infinity".to_owned())
+                        Some("contains NaN or infinity".to_owned())
                     }
                     Some(_) => None,
                 };
                 if let Some(problem) = problem {
-                    return Err(refusal(
+                    return Err(user_error(
                         format!("VGG-16 weights {}: `{name}` {problem}", path.display()),
-                        "give the weights of a VGG-16 (configuration D)",
+                        "use weights of a VGG-16 (configuration D)",
                     ));
                 }
             }
@@ -196,7 +197,7 @@ mod tests {
 
     use super::*;
 
-    /// Three channels that pass through, plus 1 a convolution: a tap says how many lie before it.
+    /// VGG in which every convolution adds 1 to its input, so that a tap counts the convolutions before it.
     fn counting(convention: Convention) -> Vgg {
         let float = (Kind::Float, Device::Cpu);
         let through = Tensor::zeros([3, 3, 3, 3], float);
@@ -209,7 +210,7 @@ mod tests {
 
     #[test]
     fn taps_lie_after_the_relus_of_the_method_and_before_the_next_pooling() {
-        // White is above the means, so that no ReLU cuts.
+        // White is brighter than the means, so that no ReLU changes it.
         let white = Tensor::ones([1, 3, 32, 32], (Kind::Float, Device::Cpu));
         let vgg = counting(Convention::Caffe);
         let blue = 255.0 - 103.939;

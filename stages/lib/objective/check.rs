@@ -1,4 +1,4 @@
-//! Reading an objective as it is written, and what is wrong with it.
+//! Reads and checks files of objectives.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use callsheet_worker::error::suggest;
-use callsheet_worker::refusal;
+use callsheet_worker::user_error;
 use serde::Deserialize;
 
 use super::term::Kind;
@@ -43,27 +43,30 @@ struct WrittenOptimizer {
     terms: BTreeMap<String, f64>,
 }
 
-/// StEP's.
+/// Learning rate of StEP.
 fn learning_rate() -> f64 {
     0.001
 }
 
-/// StEP's.
+/// Betas of StEP.
 fn betas() -> [f64; 2] {
     [0.0, 0.99]
 }
 
-/// Reads an objective, and leaves out what changes nothing: terms without weight and, with
-/// `freeze_encoder`, what would only train the encoder. Objectives that then train alike are equal.
+/// Reads an objective, and removes parts without an effect: terms with weight 0 and, with `freeze_encoder`,
+/// parts that would only train the encoder. Objectives that train in the same manner are therefore equal.
 ///
 /// # Errors
-/// When the file is malformed, names an unknown term, trains nothing, or asks for what cannot be; the
-/// message names the file.
+/// Returns an error if the file is malformed, names an unknown term, trains nothing, or contradicts itself.
+/// The message names the file.
 pub(crate) fn read(path: &Path, freeze_encoder: bool) -> Result<Objective> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let written: Written = toml::from_str(&text).map_err(|error| {
-        let help = "see the other objectives of that folder, and the documentation of read_objective";
-        refusal(format!("{} is no objective: {}", path.display(), error.to_string().trim_end()), help)
+        let help = "read the documentation: `callsheet stages read_objective`";
+        user_error(
+            format!("{} is not a valid objective: {}", path.display(), error.to_string().trim_end()),
+            help,
+        )
     })?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut objective = resolved(&name, written)?;
@@ -73,7 +76,7 @@ pub(crate) fn read(path: &Path, freeze_encoder: bool) -> Result<Objective> {
             return Err(wrong(
                 &name,
                 "an encoder that starts from scratch cannot be frozen",
-                "say encoder = \"pretrained\", or freeze_encoder = false",
+                "set encoder = \"pretrained\", or freeze_encoder = false",
             ));
         }
         for optimizer in objective.optimizers.values_mut() {
@@ -95,15 +98,15 @@ fn resolved(name: &str, written: Written) -> Result<Objective> {
             let Some(known) = Term::ALL.into_iter().find(|known| known.name() == term) else {
                 return Err(wrong(
                     name,
-                    format!("optimizers.{of} has no term `{term}`"),
+                    format!("optimizers.{of}: unknown term `{term}`"),
                     suggest(&term, known()),
                 ));
             };
             if !(weight.is_finite() && weight >= 0.0) {
                 return Err(wrong(
                     name,
-                    format!("optimizers.{of}: {term} has the weight {weight}"),
-                    "a weight is a number of at least 0",
+                    format!("optimizers.{of}: `{weight}` is not a valid weight for {term}"),
+                    "set a number of at least 0",
                 ));
             }
             if weight > 0.0 {
@@ -132,14 +135,14 @@ fn check(name: &str, objective: &Objective) -> Result<()> {
         return Err(wrong(
             name,
             "no optimizer updates the generator",
-            "say updates = [\"generator\"] in one",
+            "set updates = [\"generator\"] in one of them",
         ));
     }
     if objective.encoder == Start::Scratch && !objective.trains(Network::Encoder) {
         return Err(wrong(
             name,
-            "the encoder starts from scratch, and no optimizer updates it",
-            "say encoder = \"pretrained\", or updates = [\"encoder\", ..] in one",
+            "the encoder starts from scratch, but no optimizer updates it",
+            "set encoder = \"pretrained\", or updates = [\"encoder\", ..] in one of them",
         ));
     }
     for (of, optimizer) in &objective.optimizers {
@@ -152,18 +155,18 @@ fn check_optimizer(name: &str, of: &str, optimizer: &Optimizer, objective: &Obje
     let Optimizer { updates, learning_rate, betas, terms } = optimizer;
     let of = format!("optimizers.{of}");
     if updates.is_empty() || terms.is_empty() {
-        let missing = if updates.is_empty() { "updates no network" } else { "has no term of any weight" };
+        let missing = if updates.is_empty() { "updates no network" } else { "has no term of nonzero weight" };
         return Err(wrong(
             name,
-            format!("{of} {missing}: it trains nothing"),
-            "leave it out, or give it some",
+            format!("{of} {missing}, so it trains nothing"),
+            "leave it out, or add a network or term",
         ));
     }
     if !(learning_rate.is_finite() && *learning_rate > 0.0) {
-        return Err(wrong(name, format!("{of}: learning_rate = {learning_rate}"), "a number above 0"));
+        return Err(wrong(name, format!("{of}: learning_rate = `{learning_rate}`"), "set a number above 0"));
     }
     if let Some(beta) = betas.iter().find(|beta| !(0.0..1.0).contains(*beta)) {
-        return Err(wrong(name, format!("{of}: {beta} is among betas"), "numbers from 0 to below 1"));
+        return Err(wrong(name, format!("{of}: `{beta}` is not a valid beta"), "set 0 or more, and below 1"));
     }
     let judges = [Network::Discriminator, Network::SecondDiscriminator];
     if updates.len() > 1 && updates.iter().any(|network| judges.contains(network)) {
@@ -187,15 +190,15 @@ fn check_optimizer(name: &str, of: &str, optimizer: &Optimizer, objective: &Obje
         if term.kind() == Kind::Fake && !updates.contains(&judge) {
             return Err(wrong(
                 name,
-                format!("{of}: {shown} is of an output that the other discriminator judges"),
-                "second_discriminator lists what the second one judges, the first judges the others",
+                format!("{of}: {shown} belongs to an output that the other discriminator judges"),
+                "list the outputs of the second one in second_discriminator; the first judges the others",
             ));
         }
         if term.kind() == Kind::Gan && !learns(objective, judge, output) {
             return Err(wrong(
                 name,
-                format!("{of}: {shown} asks a discriminator that does not learn to judge it"),
-                "add an optimizer that updates it, with real images and the fake of the same output among its terms",
+                format!("{of}: {shown} uses a discriminator that does not learn to judge its output"),
+                "add an optimizer for it, with a real term and the fake term of the same output",
             ));
         }
     }
@@ -203,14 +206,14 @@ fn check_optimizer(name: &str, of: &str, optimizer: &Optimizer, objective: &Obje
     match unreached {
         Some(network) => Err(wrong(
             name,
-            format!("{of} updates the {}, and none of its terms depends on it", network.name()),
+            format!("{of} updates the {}, but none of its terms depends on it", network.name()),
             "leave the network out, or add a term",
         )),
         None => Ok(()),
     }
 }
 
-/// Returns true if a discriminator learns to tell an output from real images.
+/// Returns true if a discriminator learns to distinguish an output from real images.
 fn learns(objective: &Objective, judge: Network, output: Output) -> bool {
     let of_judge = || objective.optimizers.values().filter(|o| o.updates.contains(&judge));
     let any = |wanted: &dyn Fn(&Term) -> bool| of_judge().any(|optimizer| optimizer.terms.keys().any(wanted));
@@ -219,5 +222,5 @@ fn learns(objective: &Objective, judge: Network, output: Output) -> bool {
 }
 
 fn wrong(name: &str, message: impl Display, help: impl Into<String>) -> anyhow::Error {
-    refusal(format!("{name}: {message}"), help)
+    user_error(format!("{name}: {message}"), help)
 }

@@ -1,4 +1,5 @@
-//! Objectives as data: what a generator is trained for, as a file of `pipelines/objectives` says.
+//! Objectives as data: networks, optimizers and losses of a training, as declared in a file in
+//! `pipelines/objectives`.
 
 mod check;
 mod network;
@@ -22,27 +23,27 @@ pub(crate) struct Objective {
     pub networks: Family,
     /// Initial weights of the encoder.
     pub encoder: Start,
-    /// True if codes are drawn from the encoder's posterior.
+    /// True if training draws codes from the encoder's posterior.
     pub variational: bool,
-    /// Sum of an optimizer's GAN terms.
+    /// Combination of an optimizer's GAN terms.
     pub gan_mean: GanMean,
     /// Decay of the learning rates.
     pub decay: Decay,
     /// Outputs that the second discriminator judges; the first judges the others.
     pub second_discriminator: BTreeSet<Output>,
-    /// By name. All gradients are those of one forward pass, and all updates are made after it.
+    /// Optimizers by name. All gradients come from one forward pass, and all updates follow it.
     pub optimizers: BTreeMap<String, Optimizer>,
 }
 
-/// Adam over some networks.
+/// Adam optimizer of some networks.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Optimizer {
     /// Networks that it updates.
     pub updates: BTreeSet<Network>,
-    /// Before the schedule's factor.
+    /// Learning rate, before the schedule's factor is applied.
     pub learning_rate: f64,
-    /// Decays of the first and the second moment.
+    /// Decay rates of the first and the second moment.
     pub betas: [f64; 2],
     /// Weights of the terms that it minimises.
     pub terms: BTreeMap<Term, f64>,
@@ -52,10 +53,10 @@ pub(crate) struct Optimizer {
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Family {
-    /// StEP's.
+    /// Networks of StEP.
     #[default]
     Step,
-    /// Those of BicycleGAN's authors, twice as wide.
+    /// Networks of BicycleGAN's authors, which are twice as wide.
     Bicyclegan,
 }
 
@@ -63,20 +64,20 @@ pub(crate) enum Family {
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Start {
-    /// From weights trained with the triplet loss.
+    /// Weights trained with the triplet loss.
     Pretrained,
-    /// From random weights.
+    /// Random weights.
     Scratch,
 }
 
-/// Manner of adding an optimizer's GAN terms up.
+/// Combination of an optimizer's GAN terms.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum GanMean {
-    /// The mean of the k terms and a constant zero, as in StEP's program: their sum by k + 1.
+    /// Mean of the k terms and a constant zero, as in StEP's program: their sum divided by k + 1.
     #[default]
     WithZero,
-    /// Their sum.
+    /// Sum of the terms.
     Sum,
 }
 
@@ -84,10 +85,10 @@ pub(crate) enum GanMean {
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Decay {
-    /// By `1 - (kimg - fixed) / (total - fixed + 10)`, as in StEP's program: not to 0.
+    /// Factor `1 - (kimg - fixed) / (total - fixed + 10)`, as in StEP's program. It does not reach 0.
     #[default]
     Gradual,
-    /// By `1 - (images - fixed) / (total - fixed)`: to 0.
+    /// Factor `1 - (images - fixed) / (total - fixed)`. It reaches 0.
     Linear,
 }
 
@@ -107,12 +108,12 @@ impl Objective {
         Term::ALL.into_iter().any(|term| term.crosses() && self.has(term))
     }
 
-    /// Returns true if a step takes a second batch, shuffled independently.
+    /// Returns true if a step needs a second batch, shuffled independently.
     pub(crate) fn takes_second_batch(&self) -> bool {
         self.crosses() || self.has(Term::SecondReal)
     }
 
-    /// The discriminator that judges `output`.
+    /// Discriminator that judges `output`.
     pub(crate) fn judge(&self, output: Output) -> Network {
         if self.second_discriminator.contains(&output) {
             Network::SecondDiscriminator

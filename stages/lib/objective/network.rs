@@ -6,18 +6,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Network {
-    /// E.
+    /// Style encoder E.
     Encoder,
-    /// G: content encoder and decoder.
+    /// Generator G: content encoder and decoder.
     Generator,
-    /// D.
+    /// Discriminator D.
     Discriminator,
-    /// D2.
+    /// Second discriminator D2.
     SecondDiscriminator,
 }
 
 impl Network {
-    /// Name in messages.
+    /// Name of the network in messages.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Encoder => "encoder",

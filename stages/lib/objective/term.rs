@@ -1,11 +1,11 @@
-//! The terms of losses, by the names that objectives use.
+//! Terms of losses, under the names that objectives use.
 
 use serde::{Deserialize, Serialize};
 
 use super::network::Network;
 
-/// What a generator makes of contents A with styles B: u = G(A1, E(B2)) and v = G(A2, E(B1)) cross two
-/// batches.
+/// Output of a generator for contents A with styles B. u = G(A1, E(B2)) and v = G(A2, E(B1)) exchange the
+/// styles of two batches.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Output {
@@ -19,10 +19,10 @@ pub(crate) enum Output {
     Cycle,
 }
 
-/// One term. Where a step takes two batches, it is the sum over both; GAN terms are counted one by one.
+/// Term of a loss. If a step uses two batches, it is the sum over both; GAN terms are counted one by one.
 ///
-/// S is the least-squares loss of a generator, F that of a discriminator on a fake, each summed over the
-/// discriminator's scales; P is the perceptual loss.
+/// S is the least-squares loss of a generator, F that of a discriminator for a generated image. Each is
+/// summed over the discriminator's scales. P is the perceptual loss.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Term {
@@ -34,13 +34,13 @@ pub(crate) enum Term {
     Mse,
     /// P(G(A1, E(v)), B1) + P(G(A2, E(u)), B2).
     Cycle,
-    /// Divergence of the posterior from N(0, I), summed over batch and dimensions.
+    /// KL divergence of the posterior from N(0, I), summed over batch and dimensions.
     Kl,
     /// Mean square of the codes E(B).
     CodeL2,
-    /// mean |E(G(A, r)) - r|; of a variational encoder the mean is compared.
+    /// mean |E(G(A, r)) - r|. E is the mean of a variational encoder.
     RandomCode,
-    /// mean |E(v) - E(B1)| + mean |E(u) - E(B2)|; of a variational encoder the means of E(v) and E(u).
+    /// mean |E(v) - E(B1)| + mean |E(u) - E(B2)|. E(v) and E(u) are the means of a variational encoder.
     SwapCode,
     /// S(G(A, E(B))).
     GanReconstruction,
@@ -48,11 +48,11 @@ pub(crate) enum Term {
     GanRandom,
     /// S(u) + S(v).
     GanSwap,
-    /// S of both cycles.
+    /// S of both cycle outputs.
     GanCycle,
-    /// The discriminator's S(B).
+    /// S(B) of the discriminator.
     Real,
-    /// The second discriminator's S(B), of the second batch.
+    /// S(B) of the second discriminator, for the second batch.
     SecondReal,
     /// F(G(A, E(B))).
     FakeReconstruction,
@@ -60,25 +60,25 @@ pub(crate) enum Term {
     FakeRandom,
     /// F(u) + F(v).
     FakeSwap,
-    /// F of both cycles.
+    /// F of both cycle outputs.
     FakeCycle,
 }
 
 /// Group of a term in the sum of an optimizer's terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// By itself.
+    /// Term that is not a GAN term.
     Plain,
-    /// To the generator's GAN terms.
+    /// GAN term of the generator.
     Gan,
-    /// To the discriminator's GAN terms of real images.
+    /// GAN term of a discriminator for real images.
     Real,
-    /// To those of fake ones.
+    /// GAN term of a discriminator for generated images.
     Fake,
 }
 
 impl Term {
-    /// All, in the order of their definition.
+    /// All terms in the order of their definition.
     pub(crate) const ALL: [Self; 18] = [
         Self::Perceptual,
         Self::L1,
@@ -100,7 +100,7 @@ impl Term {
         Self::FakeCycle,
     ];
 
-    /// Its name in objectives and metrics.
+    /// Name of the term in objectives and metrics.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Perceptual => "perceptual",
@@ -134,7 +134,7 @@ impl Term {
         }
     }
 
-    /// The output that a GAN term is of.
+    /// Output to which a GAN term belongs.
     pub(crate) fn output(self) -> Option<Output> {
         match self {
             Self::GanReconstruction | Self::FakeReconstruction => Some(Output::Reconstruction),
@@ -145,14 +145,14 @@ impl Term {
         }
     }
 
-    /// Returns true if it crosses contents and styles of two batches.
+    /// Returns true if the term combines contents and styles of two batches.
     pub(crate) fn crosses(self) -> bool {
         let crossed = [Output::Swap, Output::Cycle];
         matches!(self, Self::Cycle | Self::SwapCode) || self.output().is_some_and(|o| crossed.contains(&o))
     }
 
-    /// Whether it depends on the weights of `network` in a way that training of it uses. A discriminator
-    /// learns from terms of its own alone.
+    /// Returns true if `network` learns from the term: the term depends on its weights, and training uses
+    /// that gradient. A discriminator learns only from its own terms.
     pub(crate) fn reaches(self, network: Network) -> bool {
         let judges = matches!(self.kind(), Kind::Real | Kind::Fake);
         match network {

@@ -1,4 +1,4 @@
-//! The objectives of this repository, and files that are none.
+//! Tests of the objectives in this repository, and of invalid files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("pipelines").join("objectives")
 }
 
-/// The objectives of this repository by name.
+/// Objectives of this repository by name.
 pub(crate) fn all(freeze_encoder: impl Fn(&Objective) -> bool) -> BTreeMap<String, Objective> {
     let files = fs::read_dir(folder()).expect("objectives").map(|entry| entry.expect("a file").path());
     let each = files.map(|path| {
@@ -80,27 +80,27 @@ fn objectives_that_train_alike_while_the_encoder_is_frozen_are_equal() {
 }
 
 #[test]
-fn what_is_no_objective_is_refused_with_what_would_be_right() {
+fn invalid_objectives_are_refused_with_a_remedy() {
     let of = |head: &str, optimizer: &str, terms: &str| {
         format!("summary = \"\"\n{head}\n[optimizers.g]\n{optimizer}\nterms = {{ {terms} }}\n")
     };
     let trained = "updates = [\"generator\", \"encoder\"]";
     let start = "encoder = \"scratch\"";
     let refused = [
-        (of(start, trained, "perceptuel = 1.0"), "no term `perceptuel`", "did you mean `perceptual`"),
-        (of(start, trained, "perceptual = -1.0"), "has the weight -1", "at least 0"),
-        (of(start, trained, "perceptual = nan"), "has the weight NaN", "at least 0"),
+        (of(start, trained, "perceptuel = 1.0"), "unknown term `perceptuel`", "did you mean `perceptual`"),
+        (of(start, trained, "perceptual = -1.0"), "`-1` is not a valid weight", "at least 0"),
+        (of(start, trained, "perceptual = nan"), "`NaN` is not a valid weight", "at least 0"),
         (of(start, trained, "perceptual = 0.0"), "trains nothing", "leave it out"),
         (of(start, "updates = []", "l1 = 1.0"), "no optimizer updates the generator", "updates ="),
         (of(start, "updates = [\"generator\"]", "l1 = 1.0"), "no optimizer updates it", "pretrained"),
         (of(start, "updates = [\"generater\"]", "l1 = 1.0"), "generater", "documentation"),
         (of(start, trained, "l1 = 1.0, real = 1.0"), "nothing that real depends on", "leave real out"),
-        (of(start, trained, "code_l2 = 1.0"), "updates the generator, and none", "leave the network out"),
+        (of(start, trained, "code_l2 = 1.0"), "updates the generator, but none", "leave the network out"),
         (of(start, trained, "gan_random = 1.0, l1 = 1.0"), "does not learn to judge it", "add an optimizer"),
         (of("encoder = \"trained\"", trained, "l1 = 1.0"), "trained", "documentation"),
         (of(&format!("{start}\nvariatonal = true"), trained, "l1 = 1.0"), "variatonal", "documentation"),
-        (of(start, &format!("{trained}\nlearning_rate = 0.0"), "l1 = 1.0"), "learning_rate = 0", "above 0"),
-        (of(start, &format!("{trained}\nbetas = [0.0, 1.0]"), "l1 = 1.0"), "1 is among betas", "below 1"),
+        (of(start, &format!("{trained}\nlearning_rate = 0.0"), "l1 = 1.0"), "learning_rate = `0`", "above 0"),
+        (of(start, &format!("{trained}\nbetas = [0.0, 1.0]"), "l1 = 1.0"), "`1` is not a valid", "below 1"),
         (
             of(start, "updates = [\"generator\", \"encoder\", \"discriminator\"]", "l1 = 1.0, real = 1.0"),
             "updates a discriminator with other networks",
@@ -120,9 +120,9 @@ fn what_is_no_objective_is_refused_with_what_would_be_right() {
                 of(start, trained, "gan_reconstruction = 1.0, l1 = 1.0")
             ),
             "does not learn to judge it",
-            "the fake of the same output",
+            "the fake term of the same output",
         ),
-        ("summary".to_owned(), "is no objective", "documentation"),
+        ("summary".to_owned(), "is not a valid objective", "documentation"),
     ];
     let folder = tempfile::tempdir().expect("a folder");
     for (text, message, help) in refused {

@@ -1,11 +1,11 @@
-//! RGB pictures of 8 bits a channel.
+//! RGB pictures with 8 bits per channel.
 
 mod strange;
 
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use callsheet_worker::refusal;
+use callsheet_worker::user_error;
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
@@ -18,37 +18,37 @@ pub(crate) use strange::{Traits, is_image, read, read_with_traits};
 /// Decodes a PNG or JPEG, which is row `id` of the table at `path`.
 ///
 /// # Errors
-/// When it is neither, or damaged.
+/// Returns an error if the bytes are not a PNG or JPEG, or are damaged.
 pub(crate) fn decode(bytes: &[u8], id: &str, path: &Path) -> Result<RgbImage> {
     let image = image::load_from_memory(bytes).map_err(|error| {
-        refusal(
+        user_error(
             format!("image `{id}` of {} is unreadable: {error}", path.display()),
-            "replace or leave out the file it was made from; if the table was damaged, delete it and run again",
+            "replace or remove its source file; if the table is damaged, delete it and run again",
         )
     })?;
     Ok(image.into_rgb8())
 }
 
-/// The left and the right half.
+/// Splits a picture into its left and right half.
 ///
 /// # Errors
-/// When the width is odd.
+/// Returns an error if the width is odd.
 pub(crate) fn halves(picture: &RgbImage, path: &Path) -> Result<(RgbImage, RgbImage)> {
     let (width, height) = picture.dimensions();
     if !width.is_multiple_of(2) || width == 0 {
-        return Err(refusal(
-            format!("{} is {width}x{height}: it has no two halves of one width", path.display()),
-            "make the width even, with as much for one half as for the other, or remove the file",
+        return Err(user_error(
+            format!("{} is {width}x{height}, so it has no halves of equal width", path.display()),
+            "crop the file to two halves of equal width, or remove it",
         ));
     }
     let half = |left: u32| imageops::crop_imm(picture, left, 0, width / 2, height).to_image();
     Ok((half(0), half(width / 2)))
 }
 
-/// Encodes as PNG, quickly.
+/// Encodes a picture as PNG, with fast compression.
 ///
 /// # Errors
-/// When the picture is empty.
+/// Returns an error if the picture is empty.
 pub(crate) fn encode_png(picture: &RgbImage) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, Prediction::Adaptive);
@@ -61,14 +61,14 @@ pub(crate) fn auto_crops(width: u32, height: u32) -> u32 {
     (f64::from(width) / f64::from(height)).round().max(1.0) as u32
 }
 
-/// Crop `index` of `count`: the centre square of that column, resized to `side` by antialiased
-/// bicubic interpolation.
+/// Crop `index` of `count`: the central square of a column of the picture, resized to `side` pixels by
+/// antialiased bicubic interpolation.
 ///
 /// # Errors
-/// When the columns would be empty.
+/// Returns an error if the columns would be empty.
 pub(crate) fn square_crop(picture: &RgbImage, index: u32, count: u32, side: u32) -> Result<RgbImage> {
     let (width, height) = picture.dimensions();
-    ensure!(count <= width, "{count} crops of a picture {width} pixels wide");
+    ensure!(count <= width, "{count} crops do not fit into a picture that is {width} pixels wide");
     let left = (u64::from(width) * u64::from(index) / u64::from(count)) as u32;
     let right = (u64::from(width) * u64::from(index + 1) / u64::from(count)) as u32;
     let square = (right - left).min(height);
@@ -77,7 +77,7 @@ pub(crate) fn square_crop(picture: &RgbImage, index: u32, count: u32, side: u32)
     resized(crop, side, side)
 }
 
-/// Pictures of one size beside and below each other; places without one stay white.
+/// Arranges pictures of one size in a grid. Empty places stay white.
 pub(crate) fn montage(rows: &[Vec<Option<RgbImage>>]) -> RgbImage {
     let (width, height) = rows.iter().flatten().flatten().next().map_or((0, 0), RgbImage::dimensions);
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0) as u32;
@@ -92,17 +92,18 @@ pub(crate) fn montage(rows: &[Vec<Option<RgbImage>>]) -> RgbImage {
     canvas
 }
 
-/// The picture in another size, by antialiased bicubic interpolation.
+/// Resizes a picture by antialiased bicubic interpolation.
 ///
 /// # Errors
-/// When a side is 0.
+/// Returns an error if a side is 0.
 pub(crate) fn resized(picture: RgbImage, width: u32, height: u32) -> Result<RgbImage> {
     if picture.dimensions() == (width, height) {
         return Ok(picture);
     }
-    ensure!(width > 0 && height > 0, "a picture of {width}x{height} pixels has no size");
+    ensure!(width > 0 && height > 0, "{width}x{height} pixels is not a valid size of a picture");
     let mut resized = RgbImage::new(width, height);
-    // Of one type of pixels: the method that takes any compiles the vector code of thirteen.
+    // The types fix the format of pixels. The method for any format would compile vector code for thirteen
+    // formats.
     let source = TypedImageRef::<U8x3>::from_buffer(picture.width(), picture.height(), picture.as_raw())?;
     let mut target = TypedImage::<U8x3>::from_buffer(width, height, &mut resized)?;
     let bicubic = ResizeAlg::Convolution(FilterType::CatmullRom);
@@ -110,11 +111,11 @@ pub(crate) fn resized(picture: RgbImage, width: u32, height: u32) -> Result<RgbI
     Ok(resized)
 }
 
-/// The picture, reduced by antialiased bicubic interpolation if a side is longer than `most` pixels; 0 is
-/// without bound.
+/// Reduces a picture by antialiased bicubic interpolation if a side is longer than `most` pixels; 0 means no
+/// limit.
 ///
 /// # Errors
-/// When a side is 0.
+/// Returns an error if a side is 0.
 pub(crate) fn within(picture: RgbImage, most: u32) -> Result<RgbImage> {
     let (width, height) = picture.dimensions();
     let longest = width.max(height);
@@ -126,7 +127,7 @@ pub(crate) fn within(picture: RgbImage, most: u32) -> Result<RgbImage> {
     resized(picture, side(width), side(height))
 }
 
-/// BLAKE3 of size and pixels: equal for equal pictures however they are encoded.
+/// BLAKE3 hash of size and pixels. It is equal for equal pictures, regardless of their encoding.
 pub(crate) fn content_digest(picture: &RgbImage) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&picture.width().to_le_bytes()).update(&picture.height().to_le_bytes());

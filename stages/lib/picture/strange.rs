@@ -1,23 +1,24 @@
-//! Image files that strangers made.
+//! Decoding of image files from unknown sources.
 
 use std::io::Cursor;
 use std::path::Path;
 
 use anyhow::Result;
-use callsheet_worker::refusal;
+use callsheet_worker::user_error;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgb, RgbImage};
 
-/// Sides of a file's image at most, in pixels: the most that JPEG allows.
+/// Longest side of an image in pixels, which is the limit of JPEG.
 const LARGEST_SIDE: u32 = 65_535;
 
-/// Bytes that decoding may take: 89 megapixels, ten of the paper's panoramas.
+/// Largest size in bytes that decoding may allocate: 89 megapixels, ten of the paper's panoramas.
 const MOST_BYTES: u64 = 512 << 20;
 
-/// Decodes an image file of a stranger as people see it: rotated as EXIF says, on white, in 8 bits of RGB.
+/// Decodes an image file as viewers show it: rotated according to EXIF, on white, as RGB with 8 bits per
+/// channel.
 ///
 /// # Errors
-/// When it is no PNG or JPEG, truncated, or so large that it is hardly an image.
+/// Returns an error if the file is not a PNG or JPEG, is truncated, or is larger than plausible for an image.
 pub(crate) fn read(bytes: &[u8], path: &Path) -> Result<RgbImage> {
     Ok(read_with_traits(bytes, path)?.0)
 }
@@ -25,20 +26,20 @@ pub(crate) fn read(bytes: &[u8], path: &Path) -> Result<RgbImage> {
 /// Unusual properties of an image file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Traits {
-    /// EXIF says that it is rotated or mirrored.
+    /// EXIF declares that the image is rotated or mirrored.
     pub rotated: bool,
-    /// It has a colour profile of its own.
+    /// The image has a colour profile.
     pub profile: bool,
-    /// Some of it may be transparent.
+    /// The image may have transparent pixels.
     pub transparent: bool,
-    /// It has more than 8 bits a channel.
+    /// The image has more than 8 bits per channel.
     pub deep: bool,
-    /// It is grey.
+    /// The image is grey.
     pub grey: bool,
 }
 
 impl Traits {
-    /// In words.
+    /// Names of the properties, for messages.
     pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
         let all = [
             (self.rotated, "rotated by EXIF"),
@@ -51,20 +52,20 @@ impl Traits {
     }
 }
 
-/// Returns true if a file's name is that of an image that is read here.
+/// Returns true if a file's name has the extension of a supported image format.
 pub(crate) fn is_image(path: &Path) -> bool {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
     extension.is_some_and(|extension| ["jpg", "jpeg", "png"].contains(&extension.as_str()))
 }
 
-/// The same as [`read`], and what is uncommon of the file.
+/// Decodes an image file as [`read`] does, and also returns its unusual properties.
 ///
 /// # Errors
-/// As of [`read`].
+/// Returns an error in the cases of [`read`].
 pub(crate) fn read_with_traits(bytes: &[u8], path: &Path) -> Result<(RgbImage, Traits)> {
     let unreadable = |why: String| {
         let message = format!("{} is unreadable: {why}", path.display());
-        refusal(message, "replace the file, or remove it; PNG and JPEG are read")
+        user_error(message, "replace the file by a PNG or JPEG, or remove it")
     };
     if bytes.is_empty() {
         return Err(unreadable("it is empty".into()));
@@ -104,13 +105,14 @@ pub(crate) fn read_with_traits(bytes: &[u8], path: &Path) -> Result<(RgbImage, T
 /// First bytes of a JPEG.
 const JPEG: [u8; 3] = [0xff, 0xd8, 0xff];
 
-/// Returns true if a JPEG has its end: the decoder makes up what is missing.
+/// Returns true if a JPEG is complete. The decoder invents missing parts.
 fn jpeg_ends(bytes: &[u8]) -> bool {
     let mut at = 2;
-    // Segments with a length up to the first scan: a thumbnail among them has an end of its own.
+    // Segments with a length precede the first scan. One may contain a thumbnail, which has its own end
+    // marker.
     while let Some([0xff, marker, high, low]) = bytes.get(at..at + 4) {
         if *marker == 0xff {
-            // Any number of these may stand before a marker.
+            // Any number of these bytes may precede a marker.
             at += 1;
             continue;
         }

@@ -1,4 +1,4 @@
-//! Squared distances of single pairs, from their differences in float64.
+//! Squared distances of single pairs, computed from their differences in float64.
 
 use anyhow::Result;
 use rayon::prelude::*;
@@ -6,14 +6,14 @@ use rayon::prelude::*;
 use super::features::{Features, Panel, diagonal};
 use super::tap_factor;
 
-/// Columns compared at a time: of all images they stay in the cache.
+/// Number of columns that are compared at a time, so that those of all images stay in the cache.
 const COLUMNS: usize = 512;
 
-/// Squared distances of `pairs` of images; `progress` is told each time a panel has been read, and when it
-/// has been compared.
+/// Computes the squared distances of `pairs` of images. Calls `progress` when a panel has been read, and when
+/// it has been compared.
 ///
 /// # Errors
-/// When the features cannot be read.
+/// Returns an error if the features cannot be read.
 pub(crate) fn distances(
     features: &Features,
     weighting: &str,
@@ -22,7 +22,7 @@ pub(crate) fn distances(
 ) -> Result<Vec<f64>> {
     let mut distances = vec![0f64; pairs.len()];
     let mut done = 0;
-    // Pairs of one thread: neighbours in the list share their first image.
+    // Number of pairs per task. Neighbours in the list share their first image.
     let share = pairs.len().div_ceil(rayon::current_num_threads() * 4).max(1);
     features.each_panel(|panel| {
         progress(done + 1);
@@ -37,7 +37,7 @@ pub(crate) fn distances(
     Ok(distances)
 }
 
-/// Adds a panel's part: an entry off the diagonal stands for two of the matrix.
+/// Adds the contribution of a panel. An entry off the diagonal represents two entries of the matrix.
 fn add(panel: &Panel, factor: f64, pairs: &[(u32, u32)], distances: &mut [f64]) {
     let width = panel.entries.len();
     let row = |image: u32| &panel.values[image as usize * width..(image as usize + 1) * width];
@@ -55,9 +55,9 @@ fn add(panel: &Panel, factor: f64, pairs: &[(u32, u32)], distances: &mut [f64]) 
     }
 }
 
-/// Sum of the squared differences.
+/// Sum of squared differences.
 fn difference(a: &[f32], b: &[f32]) -> f64 {
-    // Eight sums, so that the compiler may compute them side by side.
+    // Eight separate sums allow the compiler to compute them in parallel.
     let mut sums = [0f64; 8];
     let (whole, rest) = (a.chunks_exact(8).zip(b.chunks_exact(8)), a.len() / 8 * 8);
     for (a, b) in whole {

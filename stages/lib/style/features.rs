@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
-use callsheet_worker::refusal;
 use callsheet_worker::table::{part_files, read_batches, read_columns};
+use callsheet_worker::user_error;
 use rayon::prelude::*;
 
 use super::{GRAM_COLUMNS, triangle};
@@ -15,43 +15,43 @@ use crate::lib::columns::{read_strings, read_vectors};
 use crate::lib::data::Images;
 use crate::lib::nn::vgg::CHANNELS;
 
-/// Bytes of a panel at most: with what else is held, 8,000 images stay below 4 GiB.
+/// Largest size of a panel in bytes. Including all other data, 8,000 images need less than 4 GiB.
 const PANEL_BYTES: usize = 1 << 30;
 
-/// Rows decoded at a time by one thread: 0.5 MB each of the widest column.
+/// Number of rows that one thread decodes at a time. A row of the widest column has 0.5 MB.
 const ROWS: usize = 32;
 
-/// A table of Gram features, and the images of it that are looked at.
+/// Table of Gram features, and the images that were selected from it.
 pub(crate) struct Features {
     parts: Vec<PathBuf>,
-    /// Row keys, in their order.
+    /// Row keys of the images, in the order of the table.
     pub image_ids: Vec<String>,
-    /// Crop index of each.
+    /// Crop index of each image.
     pub crops: Vec<i32>,
     positions: HashMap<String, usize>,
     panel_bytes: usize,
 }
 
-/// Some columns of one tap's triangles, of all images.
+/// Some columns of one tap's triangles, for all images.
 pub(crate) struct Panel {
-    /// The tap.
+    /// Index of the tap.
     pub tap: usize,
-    /// Entries of its triangle.
+    /// Range of entries in the triangle.
     pub entries: Range<usize>,
     /// Unweighted values as stored, image after image.
     pub values: Vec<f32>,
 }
 
 impl Features {
-    /// Looks up which images of the table are of `split`.
+    /// Opens a table, and selects its images in `split`.
     ///
     /// # Errors
-    /// When the table cannot be read, or no image is in the split.
+    /// Returns an error if the table cannot be read, or no image is in the split.
     pub(crate) fn open(path: &Path, images: &Images, split: &str) -> Result<Self> {
         let ids = read_strings(&read_columns(path, &["image_id"])?, "image_id")?;
         let image_ids: Vec<String> = ids.into_iter().filter(|id| images.is_of(id, split)).collect();
         if image_ids.is_empty() {
-            return Err(refusal(
+            return Err(user_error(
                 format!("no image of {} is in the split `{split}`", path.display()),
                 "check the splits: list_images.val_fraction, or the folders of a dataset of pairs",
             ));
@@ -75,10 +75,10 @@ impl Features {
         self.ranges().len()
     }
 
-    /// Hands out all values, panel by panel.
+    /// Calls `each` with all values, panel by panel.
     ///
     /// # Errors
-    /// When the table cannot be read, or `each` fails.
+    /// Returns an error if the table cannot be read, or `each` fails.
     pub(crate) fn each_panel(&self, mut each: impl FnMut(Panel) -> Result<()>) -> Result<()> {
         for (tap, entries) in self.ranges() {
             let values = self.read(tap, &entries)?;
@@ -87,7 +87,7 @@ impl Features {
         Ok(())
     }
 
-    /// Makes panels as small as those of many more images.
+    /// Sets the size of panels, so that few images need as many panels as many images.
     #[cfg(test)]
     pub(crate) fn set_panel_bytes(&mut self, bytes: usize) {
         self.panel_bytes = bytes;

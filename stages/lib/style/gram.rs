@@ -6,24 +6,25 @@ use tch::{Kind, Tensor};
 use super::triangle;
 use crate::lib::data::values;
 
-/// Rows of the matrix that are computed together: what lies below the diagonal is left out by strips.
+/// Number of rows of the matrix that are computed together. Entries below the diagonal are skipped strip by
+/// strip.
 const STRIP: i64 = 32;
 
-/// Pieces that the positions of bfloat16 features are multiplied in: each sum of products is rounded to 8
-/// bits, and that of all pieces has an error of 2e-4.
+/// Number of pieces into which the positions of bfloat16 features are divided. The sum of products of each
+/// piece is rounded to 8 bits; the sum over all pieces has an error of 2e-4.
 const PIECES: i64 = 64;
 
-/// Channels of bfloat16 features up to which pieces are faster than float32.
+/// Largest number of channels of bfloat16 features at which pieces are faster than float32.
 const FEW_CHANNELS: i64 = 128;
 
-/// The upper triangle, row after row, of a tap's normalised Gram matrix `F^T F / (C H W)` in float32; of one
-/// image's features [1, C, H, W].
+/// Returns the upper triangle, row after row, of a tap's normalised Gram matrix `F^T F / (C H W)` in float32.
+/// The features [1, C, H, W] are of one image.
 ///
 /// # Errors
-/// When the features are of several images.
+/// Returns an error if the features are of several images.
 pub(crate) fn gram(features: &Tensor) -> Result<Vec<f32>> {
     let (images, channels, height, width) = features.size4()?;
-    anyhow::ensure!(images == 1, "features of {images} images");
+    anyhow::ensure!(images == 1, "features of {images} images instead of one");
     let scale = (1.0 / (channels * height * width) as f64) as f32;
     let rows = features.permute([0, 2, 3, 1]).reshape([height * width, channels]);
     let in_pieces = rows.kind() == Kind::BFloat16

@@ -1,4 +1,4 @@
-//! Squared distances of all pairs from tiled matrix products.
+//! Squared distances of all pairs, computed with tiled matrix products.
 
 use std::ops::Range;
 
@@ -10,17 +10,18 @@ use super::features::{Features, Panel, diagonal};
 use super::tap_factor;
 use crate::lib::data::values;
 
-/// Columns multiplied at a time in float32; their products are added up in float64.
+/// Number of columns that are multiplied at a time in float32. Their products are added up in float64.
 const TILE: usize = 4096;
 
-/// Rows multiplied at a time: what lies below the diagonal is left out by blocks.
+/// Number of rows that are multiplied at a time. Entries below the diagonal are skipped block by block.
 const BLOCK: i64 = 256;
 
-/// Images that the centre is the mean of, at least half of it where there are so many.
+/// Largest number of images whose mean is the centre. If there are more images, at least half this number is
+/// used.
 const CENTRED: usize = 256;
 
-/// Error of a squared distance, as a share of the two vectors' squared lengths, that is allowed for. Rounding
-/// could add up to more; on style features it is some fifty times less, as tests hold.
+/// Assumed error of a squared distance, relative to the sum of the two vectors' squared lengths. Rounding
+/// could add up to more. On style features it is about fifty times less, as tests check.
 const ERROR: f64 = 1.0 / (1 << 20) as f64;
 
 /// Products of the centred, weighted feature vectors.
@@ -30,14 +31,14 @@ pub(crate) struct Kernel {
 }
 
 impl Kernel {
-    /// Multiplies the features of all images; `progress` is told each time a panel has been read, and when
-    /// it has been multiplied.
+    /// Multiplies the features of all images. Calls `progress` when a panel has been read, and when it has
+    /// been multiplied.
     ///
-    /// Vectors are centred near their mean, which leaves distances as they are and keeps the products small,
-    /// so that little cancels.
+    /// Vectors are centred near their mean. This does not change distances and keeps the products small, so
+    /// that few digits cancel.
     ///
     /// # Errors
-    /// When the features cannot be read.
+    /// Returns an error if the features cannot be read.
     pub(crate) fn new(features: &Features, weighting: &str, progress: impl Fn(usize)) -> Result<Self> {
         let n = features.len();
         let kernel = Tensor::zeros([n as i64, n as i64], (Kind::Double, Device::Cpu));
@@ -57,7 +58,7 @@ impl Kernel {
         Ok(Self { n, products: values(&kernel)? })
     }
 
-    /// Squared distances of image `row` to all, and how wrong each may be at most.
+    /// Squared distances of image `row` to all images, each with its largest possible error.
     pub(crate) fn row(&self, row: usize) -> impl Iterator<Item = (f64, f64)> + '_ {
         let square = |image: usize| self.products[image * self.n + image];
         let own = square(row);
@@ -69,7 +70,7 @@ impl Kernel {
     }
 }
 
-/// `factor` on the diagonal of the triangle, `factor * sqrt(2)` off it.
+/// Factors of the entries: `factor` on the diagonal of the triangle, `factor * sqrt(2)` off it.
 fn scale(panel: &Panel, factor: f64) -> Vec<f64> {
     let mut scale = vec![factor * 2f64.sqrt(); panel.entries.len()];
     for position in diagonal(panel.tap).filter(|position| panel.entries.contains(position)) {
@@ -93,7 +94,7 @@ fn tile(panel: &Panel, start: usize, scale: &[f64]) -> Tensor {
     Tensor::from_slice(&tile).view([-1, columns as i64])
 }
 
-/// Mean of the columns, of some images only where there are many.
+/// Mean of the columns over at most [`CENTRED`] images.
 fn centre(panel: &Panel, columns: Range<usize>) -> Vec<f64> {
     let width = panel.entries.len();
     let rows = panel.values.len() / width;
@@ -109,7 +110,7 @@ fn centre(panel: &Panel, columns: Range<usize>) -> Vec<f64> {
     means
 }
 
-/// Adds the products of a tile's rows, of blocks on and above the diagonal.
+/// Adds the products of a tile's rows, for blocks on and above the diagonal.
 fn add_product(kernel: &Tensor, tile: &Tensor) {
     let n = tile.size()[0];
     for first in (0..n).step_by(BLOCK as usize) {
@@ -119,7 +120,7 @@ fn add_product(kernel: &Tensor, tile: &Tensor) {
     }
 }
 
-/// Fills in what lies below the diagonal.
+/// Fills in the entries below the diagonal.
 fn mirror(kernel: &Tensor) {
     let n = kernel.size()[0];
     let part = |row: i64, column: i64| {
@@ -128,7 +129,8 @@ fn mirror(kernel: &Tensor) {
     for (first, second) in blocks(n) {
         let above = part(first, second);
         if first == second {
-            // Of the two halves of a product with itself one is as good as the other.
+            // The two halves of a block on the diagonal differ at most in rounding, so the upper one is used
+            // for both.
             let (upper, lower) = (above.triu(0), above.triu(1).tr());
             part(first, first).copy_(&(upper + lower));
         } else {

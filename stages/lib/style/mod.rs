@@ -1,8 +1,9 @@
-//! Style distances between Gram features (Gatys et al. 2016; weighted as there, or as in StEP's program).
+//! Style distances between Gram features (Gatys et al. 2016), weighted as in that paper or as in StEP's
+//! program.
 //!
-//! A table of features holds, per image and tap, the upper triangle of the normalised Gram
-//! matrix, unweighted. Weighting and the square root of two for what stands off the diagonal make
-//! each image a vector phi with `distance(a, b) = |phi_a - phi_b|^2`.
+//! For each image and tap, a table of features contains the upper triangle of the normalised Gram matrix,
+//! unweighted. Weighting, and a factor of sqrt(2) for entries off the diagonal, convert each image to a
+//! vector phi with `distance(a, b) = |phi_a - phi_b|^2`.
 
 pub(crate) mod direct;
 mod features;
@@ -18,17 +19,17 @@ pub(crate) use kernel::Kernel;
 
 use crate::lib::nn::vgg::CHANNELS;
 
-/// Columns of the features, in the order of the taps.
+/// Columns of the table of features, in the order of the taps.
 pub(crate) const GRAM_COLUMNS: [&str; 5] =
     ["gram_relu1_2", "gram_relu2_2", "gram_relu3_2", "gram_relu4_2", "gram_relu5_2"];
 
-/// Values in the upper triangle of a tap's Gram matrix.
+/// Number of values in the upper triangle of a Gram matrix of `channels` channels.
 pub(crate) fn triangle(channels: usize) -> usize {
     channels * (channels + 1) / 2
 }
 
-/// Factor on the entries of tap `tap` that makes squared distances those of a weighting:
-/// `code` is the mean over the N x N entries, `gatys` a quarter of the sum.
+/// Factor on the entries of tap `tap` for a weighting of squared distances: `code` is the mean over the N x N
+/// entries, `gatys` a quarter of their sum.
 pub(crate) fn tap_factor(weighting: &str, tap: usize) -> f64 {
     if weighting == "gatys" { 0.5 } else { 1.0 / CHANNELS[tap] as f64 }
 }

@@ -1,29 +1,30 @@
-//! The nearest and the farthest images of one, in an order that rounding does not decide.
+//! Nearest and farthest images of an image, in an order that does not depend on rounding.
 
 use std::collections::BTreeSet;
 
 /// Number of neighbours to keep for each image.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wanted {
-    /// Nearest ones.
+pub(crate) struct NeighbourCounts {
+    /// Number of nearest images.
     pub near: usize,
-    /// Farthest ones.
+    /// Number of farthest images.
     pub far: usize,
 }
 
-/// A share of a distance that it may be wrong by.
+/// Largest relative error of a distance that is accepted.
 const PRECISE: f64 = 1e-6;
 
-/// Images other than `image` whose distance decides which are kept, or stands in the result, and is not
-/// known well enough; `row` has each distance and how wrong it may be.
+/// Returns the images other than `image` whose distance is not known precisely enough, among those whose
+/// distance decides which images are kept, or is in the result. `row` has each distance and its largest
+/// possible error.
 pub(crate) fn doubtful(
     image: usize,
     row: &[(f64, f64)],
     eligible: impl Fn(usize) -> bool,
-    wanted: Wanted,
+    wanted: NeighbourCounts,
 ) -> BTreeSet<usize> {
     let others = || (0..row.len()).filter(|other| *other != image);
-    // However wrong the distances are, at least so many are no farther than this.
+    // Whatever the errors are, at least `wanted.near` images are no farther than this.
     let mut highest: Vec<f64> = others().filter(|o| eligible(*o)).map(|o| row[o].0 + row[o].1).collect();
     let near_reach = nth(&mut highest, wanted.near, f64::INFINITY);
     let mut lowest: Vec<f64> = others().map(|o| row[o].1 - row[o].0).collect();
@@ -34,7 +35,8 @@ pub(crate) fn doubtful(
     let mut by_lowest: Vec<usize> = candidates.iter().copied().collect();
     by_lowest.sort_by(|a, b| (row[*a].0 - row[*a].1).total_cmp(&(row[*b].0 - row[*b].1)));
     let mut found = BTreeSet::new();
-    // The one of those before that may be the farthest: whoever may be nearer is out of order.
+    // The earlier image that may be the farthest. An image that may be nearer than it is possibly out of
+    // order.
     let mut reaching: Option<usize> = None;
     for other in by_lowest {
         let high = |image: usize| row[image].0 + row[image].1;
@@ -49,7 +51,7 @@ pub(crate) fn doubtful(
     found
 }
 
-/// The `n`-th smallest (from 1), or `otherwise` if there are fewer.
+/// Returns the `n`-th smallest value (from 1), or `otherwise` if there are fewer.
 fn nth(values: &mut [f64], n: usize, otherwise: f64) -> f64 {
     if n == 0 || n > values.len() {
         return otherwise;
@@ -57,13 +59,13 @@ fn nth(values: &mut [f64], n: usize, otherwise: f64) -> f64 {
     *values.select_nth_unstable_by(n - 1, f64::total_cmp).1
 }
 
-/// Positions of the nearest others that are eligible, and of the farthest of all that are farther than
-/// those: nearest and farthest first. Equal distances are in the order of positions.
+/// Returns the positions of the nearest eligible images, and of the farthest of all images that are farther
+/// than those. The nearest and the farthest come first. Images at equal distance are ordered by position.
 pub(crate) fn neighbours(
     image: usize,
     row: &[f64],
     eligible: impl Fn(usize) -> bool,
-    wanted: Wanted,
+    wanted: NeighbourCounts,
 ) -> (Vec<usize>, Vec<usize>) {
     let mut others: Vec<usize> = (0..row.len()).filter(|other| *other != image).collect();
     others.sort_unstable_by(|x, y| row[*x].total_cmp(&row[*y]).then(x.cmp(y)));
@@ -73,9 +75,9 @@ pub(crate) fn neighbours(
     (near, far.collect())
 }
 
-/// Near ones as StEP's program draws them: `near` images that are eligible are
-/// swapped to the front of all, the image itself among them; the first place is then left out, and the one
-/// after the last of them taken instead, where an image that is not eligible has ended up.
+/// Returns near images as StEP's program draws them. It sorts all images by distance, including the image
+/// itself, and swaps `near` eligible ones to the front. It then leaves out the first place, and uses the
+/// place after the last of them instead, where there is an image that is not eligible.
 pub(crate) fn official_near(
     image: usize,
     row: &[f64],
@@ -83,7 +85,7 @@ pub(crate) fn official_near(
     near: usize,
 ) -> Vec<usize> {
     let mut all: Vec<usize> = (0..row.len()).collect();
-    // The image itself comes first, also of those that equal it.
+    // The image itself comes first, also before images that are equal to it.
     all.sort_unstable_by(|x, y| {
         row[*x].total_cmp(&row[*y]).then_with(|| (*x != image, x).cmp(&(*y != image, y)))
     });
@@ -105,23 +107,23 @@ pub(crate) fn official_near(
 mod tests {
     use super::*;
 
-    fn both(near: usize, far: usize) -> Wanted {
-        Wanted { near, far }
+    fn both(near: usize, far: usize) -> NeighbourCounts {
+        NeighbourCounts { near, far }
     }
 
     #[test]
-    fn what_is_far_is_farther_than_all_that_is_near() {
+    fn far_images_are_farther_than_all_near_images() {
         let row = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0];
         assert_eq!(neighbours(0, &row, |_| true, both(2, 2)), (vec![1, 2], vec![5, 4]));
         assert_eq!(neighbours(0, &row, |_| true, both(3, 9)), (vec![1, 2, 3], vec![5, 4]));
-        // Other crops lie at even positions: the second nearest of them is far from image 0.
+        // Other crops are at even positions. The second nearest of them is far from image 0.
         assert_eq!(neighbours(0, &row, |other| other % 2 == 0, both(2, 9)), (vec![2, 4], vec![5]));
         assert_eq!(neighbours(0, &[0.0, 1.0, 1.0], |_| true, both(1, 1)), (vec![1], vec![]));
     }
 
     #[test]
     fn the_authors_order_leaves_the_nearest_out_and_ends_with_one_of_the_same_crop() {
-        // Even positions show the crop of image 0.
+        // Images at even positions have the crop of image 0.
         let row = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0];
         let other_crop = |other: usize| other % 2 == 1;
         assert_eq!(official_near(0, &row, other_crop, 2), [3, 2]);
@@ -136,7 +138,7 @@ mod tests {
         assert!(doubtful(0, &row, |_| true, both(2, 2)).is_empty());
         let close = exact(&[0.0, 1.0, 2.0, 2.0 + 1e-9, 4.0, 5.0]);
         assert_eq!(doubtful(0, &close, |_| true, both(2, 2)), BTreeSet::from([2, 3]));
-        // Not among what is kept.
+        // Images 2 and 3 are not among those that are kept.
         assert!(doubtful(0, &close, |_| true, both(1, 2)).iter().all(|other| *other > 3));
         let vague = [(0.0, 0.0), (1.0, 0.1), (2.0, 1e-9), (9.0, 1e-9)];
         assert_eq!(doubtful(0, &vague, |_| true, both(1, 1)), BTreeSet::from([1]));

@@ -1,4 +1,4 @@
-//! Distances and neighbours against the definition, computed in float64.
+//! Tests of distances and neighbours against their definition, computed in float64.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use callsheet_worker::table::TableWriter;
 use tch::{Device, Kind, Tensor};
 
 use super::features::{Features, diagonal};
-use super::nearest::{Wanted, doubtful, neighbours};
+use super::nearest::{NeighbourCounts, doubtful, neighbours};
 use super::{GRAM_COLUMNS, Kernel, direct, triangle};
 use crate::lib::columns::{Column, batch, float64s, int32s, schema, strings, vector, vectors};
 use crate::lib::data::Images;
@@ -15,14 +15,16 @@ use crate::lib::nn::vgg::CHANNELS;
 
 const COUNT: usize = 24;
 
-/// Triangles of image `image`: a few styles, images 20 and 21 all but equal, 22 and 23 the same.
+/// Triangles of image `image`. There are a few styles; images 20 and 21 are almost equal, 22 and 23 are
+/// equal.
 fn style(image: usize) -> Vec<Vec<f32>> {
     let copied = match image {
         21 => 20,
         23 => 22,
         image => image,
     };
-    // Spread like random values, and the same whichever other test draws from libtorch's generator meanwhile.
+    // The values are spread like random ones, but do not depend on tests that draw from libtorch's generator
+    // meanwhile.
     let draws = |seed: usize, tap: usize, low: f64, high: f64| {
         let at = Tensor::arange(triangle(CHANNELS[tap]) as i64, (Kind::Double, Device::Cpu));
         let spread = ((at + (seed * 1_000_003) as f64) * 12.9898).sin() * 43758.5453;
@@ -73,8 +75,8 @@ fn save(path: &Path, columns: Vec<Column>) {
     table.finish().expect("finished");
 }
 
-/// The distances of two styles by their definition: over whole matrices, in float64. `code` divides by the squared
-/// number of channels, `gatys` by 4.
+/// Distance of two styles by its definition: over complete matrices, in float64. `code` divides by the
+/// squared number of channels, `gatys` by 4.
 fn defined(a: &[Vec<f32>], b: &[Vec<f32>], weighting: &str) -> f64 {
     let of_tap = |tap: usize| {
         let [x, y] = [a, b].map(|style| Tensor::from_slice(&style[tap]).to_kind(Kind::Double));
@@ -88,7 +90,7 @@ fn defined(a: &[Vec<f32>], b: &[Vec<f32>], weighting: &str) -> f64 {
     (0..CHANNELS.len()).map(of_tap).sum()
 }
 
-/// [`defined`] of every two images.
+/// [`defined`] of all pairs of images.
 fn all_defined(styles: &[Vec<Vec<f32>>], weighting: &str) -> Vec<Vec<f64>> {
     let mut all = vec![vec![0.0; COUNT]; COUNT];
     for (a, b) in (0..COUNT).flat_map(|a| (0..a).map(move |b| (a, b))) {
@@ -110,7 +112,7 @@ fn neighbours_are_those_of_a_brute_force_computation_in_float64() {
         }
         assert_eq!(features.panels(), panels);
         let kernel = Kernel::new(&features, weighting, |_| ()).expect("products");
-        let wanted = Wanted { near: 3, far: 5 };
+        let wanted = NeighbourCounts { near: 3, far: 5 };
         let exact = all_defined(&styles, weighting);
         let other_crop = |image: usize| move |other: usize| other % 2 != image % 2;
         let mut pairs: Vec<(u32, u32)> = Vec::new();
@@ -122,7 +124,7 @@ fn neighbours_are_those_of_a_brute_force_computation_in_float64() {
             let doubtful = doubtful(image, &rough, other_crop(image), wanted).into_iter();
             pairs.extend(doubtful.map(|other| (image as u32, other as u32)));
         }
-        // Of all images together, as the features are read once for that.
+        // The pairs of all images are computed together, because the features are read once for all of them.
         let direct = direct::distances(&features, weighting, &pairs, |_| ()).expect("distances");
         for image in 0..COUNT {
             let exact = &exact[image];
@@ -143,7 +145,8 @@ fn neighbours_are_those_of_a_brute_force_computation_in_float64() {
                 assert!((row[*other] - exact[*other]).abs() <= 1e-6 * exact[*other]);
             }
         }
-        // All but equal, and equal: nothing of either is left after products.
+        // The error of the products exceeds the distance of almost equal images. That of equal images is
+        // exactly 0.
         assert!(kernel.row(20).nth(21).is_some_and(|(rough, error)| rough < error));
         let same = direct::distances(&features, weighting, &[(22, 23)], |_| ()).expect("a distance");
         assert_eq!(same, [0.0]);

@@ -1,8 +1,8 @@
-//! Decoding: ffmpeg's filter graph selects and scales, its frames come through a pipe.
+//! Decoding of videos. ffmpeg's filter graph selects and scales frames, which are read from a pipe.
 //!
-//! ffmpeg ends with exit code 0 on truncated and damaged files, and rescales silently when the
-//! size changes on the way. So its log is read too: every decoded frame is listed there with time
-//! and size, before any scaling, and errors are marked as such.
+//! ffmpeg exits with code 0 for truncated and damaged files, and rescales silently if the size changes within
+//! a video. Therefore its log is read, too. The log lists every decoded frame with time and size, before any
+//! scaling, and marks errors.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -14,36 +14,36 @@ use image::RgbImage;
 
 use super::{cannot_start, ffmpeg};
 
-/// Selection and filters of a decoding.
+/// Selection and filters for the decoding of a video.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Decoding {
-    /// Time in seconds to begin at, or all from the first frame on.
+    /// Time in seconds at which to begin; `None` begins at the first frame.
     pub from: Option<f64>,
-    /// Frames to look at, from there on; all if none is said.
+    /// Number of frames to read from there on; `None` reads all.
     pub frames: Option<usize>,
-    /// Look at frames alone that need none before them.
+    /// Decodes only frames that need no earlier frames (key frames).
     pub keys_only: bool,
-    /// An expression of ffmpeg's select filter that is not 0 for frames to be handed over; all if empty.
+    /// Expression of ffmpeg's select filter that is not 0 for frames to return; empty returns all.
     pub select: String,
-    /// Filters that frames pass before they are said to be decoded.
+    /// Filters that come before decoded frames are listed.
     pub before: String,
-    /// Frames over which brightness is evened out; 0 leaves it as it is.
+    /// Number of frames over which brightness is averaged; 0 does not change it.
     pub deflicker: u32,
-    /// Height to scale to in pixels, the width in proportion; 0 keeps the size.
+    /// Height to scale to in pixels, with the width in proportion; 0 keeps the size.
     pub height: u32,
-    /// Leave damaged frames out instead of concealing the damage.
+    /// Leaves out damaged frames instead of concealing the damage.
     pub skip_damaged: bool,
 }
 
 impl Decoding {
-    /// The first frame, and those that differ from the one before by more than `threshold` (0..1): only
-    /// these are said to be decoded.
+    /// Selects the first frame, and frames that differ from the previous one by more than `threshold` (0..1).
+    /// Only these are listed as decoded.
     pub(crate) fn scenes(threshold: f64) -> Self {
         let before = format!("scale=-2:180,select='eq(n,0)+gt(scene,{threshold})'");
         Self { before, height: 16, ..Self::default() }
     }
 
-    /// Filters that frames pass, in order.
+    /// Filters for frames, in order.
     fn filters(&self) -> Vec<String> {
         let mut filters = vec!["showinfo=checksum=0".to_owned()];
         if let Some(frames) = self.frames {
@@ -64,19 +64,19 @@ impl Decoding {
         filters
     }
 
-    /// ffmpeg with the options that come before the input.
+    /// Command of ffmpeg with the options before the input.
     fn command(&self) -> Command {
         let mut command = ffmpeg();
         command.args(["-loglevel", "level+info", "-copyts"]);
         if self.skip_damaged {
-            // With frame threads, ffmpeg 9.0 does not end after an error that explodes.
+            // With frame threads, ffmpeg 9.0 does not exit after an error if `explode` is set.
             command.args(["-err_detect", "explode", "-threads", "1"]);
         }
         if self.keys_only {
             command.args(["-skip_frame", "nokey"]);
         }
         if let Some(from) = self.from {
-            // Times are those of the container, as without it.
+            // Times are those of the container, as without this option.
             command.args(["-seek_timestamp", "1", "-ss", &format!("{from:.6}")]);
         }
         command
@@ -88,16 +88,16 @@ impl Decoding {
 pub(crate) struct Decoded {
     /// Time in seconds and size in pixels of every decoded frame, selected or not.
     pub frames: Vec<(f64, (u32, u32))>,
-    /// Errors, in ffmpeg's words.
+    /// Errors in the wording of ffmpeg.
     pub errors: Vec<String>,
-    /// Exit code 0.
+    /// True if ffmpeg exited with code 0.
     pub success: bool,
 }
 
-/// Decodes the first video stream and hands every selected frame to `each` in order.
+/// Decodes the first video stream, and calls `each` with every selected frame in order.
 ///
 /// # Errors
-/// When ffmpeg cannot be started, its output breaks off inside a frame, or `each` fails.
+/// Returns an error if ffmpeg cannot be started, its output ends within a frame, or `each` fails.
 pub(crate) fn decode(
     path: &Path,
     how: &Decoding,
@@ -108,7 +108,7 @@ pub(crate) fn decode(
         .arg("-i")
         .arg(path)
         .args(["-map", "0:V:0", "-vf", &how.filters().join(","), "-fps_mode", "passthrough"])
-        // At a constant rate, frames that lie closer would be given one time.
+        // In the time base of a constant rate, frames that are closer would get equal times.
         .args(["-enc_time_base", "1/90000", "-c:v", "ppm", "-pix_fmt", "rgb24", "-f", "image2pipe", "-"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -129,7 +129,7 @@ pub(crate) fn decode(
             Err(error) => break Err(error.context(format!("{}: broken output of ffmpeg", path.display()))),
         }
     };
-    // Dropping the pipe ends an ffmpeg that nobody listens to any more.
+    // Closing the pipe ends ffmpeg if its output is no longer read.
     drop(pictures);
     let status = child.wait().context("cannot wait for ffmpeg")?;
     let Ok(mut decoded) = listener.join() else { bail!("the reader of ffmpeg's log failed") };
@@ -138,21 +138,21 @@ pub(crate) fn decode(
     Ok(decoded)
 }
 
-/// Reads one binary PPM of 8 bits; none at the end of the stream.
+/// Reads one binary PPM with 8 bits per channel; `None` at the end of the stream.
 fn read_ppm(stream: &mut BufReader<ChildStdout>) -> Result<Option<RgbImage>> {
     let mut header = String::new();
     for line in 0..3 {
         if stream.read_line(&mut header)? == 0 {
-            anyhow::ensure!(line == 0, "the last frame has no whole header");
+            anyhow::ensure!(line == 0, "the header of the last frame is incomplete");
             return Ok(None);
         }
     }
     let fields: Vec<&str> = header.split_whitespace().collect();
-    let [_, width, height, "255"] = fields[..] else { bail!("no PPM header: `{header}`") };
+    let [_, width, height, "255"] = fields[..] else { bail!("`{header}` is not a PPM header") };
     let (width, height): (u32, u32) = (width.parse()?, height.parse()?);
     let mut pixels = vec![0; width as usize * height as usize * 3];
-    stream.read_exact(&mut pixels).context("the last frame is short")?;
-    RgbImage::from_raw(width, height, pixels).context("a frame of no size").map(Some)
+    stream.read_exact(&mut pixels).context("the last frame is incomplete")?;
+    RgbImage::from_raw(width, height, pixels).context("a frame has no size").map(Some)
 }
 
 fn listen(log: impl BufRead) -> Decoded {
@@ -167,7 +167,7 @@ fn listen(log: impl BufRead) -> Decoded {
     decoded
 }
 
-/// Time and size from a line such as `.. n:   3 pts:  300 pts_time:0.3 .. s:1472x192 ..`.
+/// Time and size in a line such as `.. n:   3 pts:  300 pts_time:0.3 .. s:1472x192 ..`.
 fn shown_frame(line: &str) -> Option<(f64, (u32, u32))> {
     let field = |name: &str| {
         let rest = line.split_once(name)?.1.trim_start();

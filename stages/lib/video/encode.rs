@@ -1,4 +1,4 @@
-//! Encoding to H.264 or GIF.
+//! Encoding of videos as H.264 or GIF.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -6,16 +6,16 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Stdio};
 
 use anyhow::{Context as _, Result};
-use callsheet_worker::{Job, refusal};
+use callsheet_worker::{Job, user_error};
 use rayon::prelude::*;
 
 use super::{cannot_start, ffmpeg};
 
 const H264: &[&str] = &["-c:v", "libx264", "-preset", "medium", "-crf", "12", "-pix_fmt", "yuv420p"];
-/// With a palette of its own.
+/// GIF with its own palette.
 const GIF: &[&str] = &["-vf", "split[all][some];[some]palettegen[palette];[all][palette]paletteuse"];
 
-/// Properties of a file to encode.
+/// Format of an encoded video.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     /// H.264 in MP4.
@@ -24,19 +24,19 @@ pub(crate) enum Format {
     Gif,
 }
 
-/// Encodes RGB frames to a file, one after the other.
+/// Encoder that writes RGB frames to a file, one after the other.
 pub(crate) struct Encoder {
     child: Child,
     pipe: ChildStdin,
 }
 
 impl Encoder {
-    /// Starts a file of `width` x `height` (even numbers) at `rate` frames a second.
+    /// Starts a file of `width` x `height` (even numbers) at `rate` frames per second.
     ///
-    /// One thread: more would make other bytes.
+    /// ffmpeg uses one thread, because the bytes of the file depend on the number of threads.
     ///
     /// # Errors
-    /// When ffmpeg cannot be started.
+    /// Returns an error if ffmpeg cannot be started.
     pub(crate) fn create(
         path: &Path,
         format: Format,
@@ -47,7 +47,7 @@ impl Encoder {
             Format::Mp4 => (H264, "mp4"),
             Format::Gif => (GIF, "gif"),
         };
-        // A name with a colon is a file's, too.
+        // The prefix makes ffmpeg read a name with a colon as a file name.
         let mut file = OsString::from("file:");
         file.push(path);
         let mut child = ffmpeg()
@@ -68,33 +68,33 @@ impl Encoder {
     /// Adds a frame of width * height * 3 bytes.
     ///
     /// # Errors
-    /// When ffmpeg has ended; [`Self::finish`] says why.
+    /// Returns an error if ffmpeg has ended. [`Self::finish`] then returns the reason.
     pub(crate) fn frame(&mut self, rgb: &[u8]) -> Result<()> {
-        self.pipe.write_all(rgb).context("ffmpeg takes no more frames")
+        self.pipe.write_all(rgb).context("ffmpeg does not accept more frames")
     }
 
-    /// Ends the file.
+    /// Completes the file.
     ///
     /// # Errors
-    /// When ffmpeg failed, in its words.
+    /// Returns an error with ffmpeg's message if it failed.
     pub(crate) fn finish(self) -> Result<()> {
         drop(self.pipe);
         let output = self.child.wait_with_output().context("cannot wait for ffmpeg")?;
         if output.status.success() {
             return Ok(());
         }
-        Err(refusal(
+        Err(user_error(
             format!("ffmpeg could not encode: {}", String::from_utf8_lossy(&output.stderr).trim()),
-            "an ffmpeg with libx264 is needed; `make setup` fetches one",
+            "install an ffmpeg with libx264; `make setup` fetches one",
         ))
     }
 }
 
-/// Draws the `frames` of a film of `width` x `height` (even numbers) at `rate` frames a second on all threads, and encodes
-/// them to the output `video`.
+/// Draws the `frames` of a film of `size` (even numbers) at `rate` frames per second on all threads, and
+/// encodes them to the output `video`.
 ///
 /// # Errors
-/// When ffmpeg fails.
+/// Returns an error if ffmpeg fails.
 pub(crate) fn film(
     job: &Job,
     size: (u32, u32),
@@ -103,7 +103,7 @@ pub(crate) fn film(
     draw: impl Fn(usize) -> Vec<u8> + Sync,
 ) -> Result<()> {
     let mut encoder = Encoder::create(job.output("video")?, Format::Mp4, size, rate)?;
-    // As many frames in flight as threads: one is 100 MB at the paper's size.
+    // Only as many frames as threads are in memory, because one takes 100 MB at the paper's size.
     let at_once = rayon::current_num_threads();
     for start in (0..frames).step_by(at_once) {
         let end = (start + at_once).min(frames);
@@ -113,6 +113,6 @@ pub(crate) fn film(
         }
         job.progress(end, frames, "frames");
     }
-    // What went wrong is known to the encoder.
+    // The encoder has the reason of a failure.
     encoder.finish()
 }

@@ -1,26 +1,26 @@
-//! Index of a video, from its packets alone: nothing is decoded.
+//! Index of a video, read from its packets without decoding.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Result;
-use callsheet_worker::refusal;
+use callsheet_worker::user_error;
 
 use super::{cannot_start, ffmpeg};
 
-/// The frames that the container promises.
+/// Frames that the container declares.
 #[derive(Clone, Debug)]
 pub(crate) struct Index {
     /// Presentation time of every frame in seconds, ascending.
     pub times: Vec<f64>,
-    /// True for each frame that can be decoded without others before it.
+    /// True for each frame that can be decoded without earlier frames.
     pub keys: Vec<bool>,
 }
 
-/// Reads the packets of the first video stream that is no cover picture.
+/// Reads the packets of the first video stream that is not a cover picture.
 ///
 /// # Errors
-/// When the file is no video, or has no frame.
+/// Returns an error if the file is not a video, or has no frames.
 pub(crate) fn index(path: &Path) -> Result<Index> {
     let output = ffmpeg()
         .args(["-loglevel", "error", "-i"])
@@ -31,20 +31,20 @@ pub(crate) fn index(path: &Path) -> Result<Index> {
     let complaint = String::from_utf8_lossy(&output.stderr);
     let complaint = complaint.lines().next().unwrap_or("no reason given");
     if !output.status.success() {
-        return Err(refusal(
-            format!("{} is no readable video: ffmpeg says `{complaint}`", path.display()),
-            "replace the file; `ffmpeg -i FILE` shows what ffmpeg makes of it",
+        return Err(user_error(
+            format!("{} is not a readable video: ffmpeg reports `{complaint}`", path.display()),
+            "replace the file; `ffmpeg -i FILE` prints details",
         ));
     }
     let text = String::from_utf8_lossy(&output.stdout);
     let mut packets = packets(&text).ok_or_else(|| {
-        refusal(
-            format!("{}: the container does not say when its frames are shown", path.display()),
-            "put them into another one: `ffmpeg -fflags +genpts -i FILE -c copy FILE.mkv`, or encode it anew",
+        user_error(
+            format!("{}: the container does not state the times of its frames", path.display()),
+            "copy it to another one: `ffmpeg -fflags +genpts -i FILE -c copy FILE.mkv`, or encode it again",
         )
     })?;
     if packets.is_empty() {
-        return Err(refusal(
+        return Err(user_error(
             format!("{} has no frame", path.display()),
             "replace the file by a video with frames, or remove it",
         ));
@@ -54,15 +54,15 @@ pub(crate) fn index(path: &Path) -> Result<Index> {
     Ok(Index { times, keys })
 }
 
-/// Bit of a packet's flags: its frame needs none before it.
+/// Bit of a packet's flags: its frame needs no earlier frames.
 const KEY: u32 = 1;
 
-/// Bit of a packet's flags: it is decoded, and its frame is not shown (an edit list cuts it off).
+/// Bit of a packet's flags: its frame is decoded but not shown, because an edit list cuts it off.
 const DISCARD: u32 = 4;
 
-/// Times of frames, and whether they are key frames, from `framecrc` output: a `#tb 0: 1/12800` header, then `stream, dts, pts, duration, size,
-/// checksum`, and `F=0x5` where flags are not those of a key frame alone. Frames that are not shown
-/// have no time.
+/// Times of frames, and true for key frames, from the output of `framecrc`; `None` if times are missing. The
+/// output has a header `#tb 0: 1/12800` and lines `stream, dts, pts, duration, size, checksum`, with `F=0x5`
+/// if the flags differ from those of a key frame. Frames that are not shown are left out.
 fn packets(text: &str) -> Option<Vec<(f64, bool)>> {
     let base = text.lines().find_map(|line| line.strip_prefix("#tb 0: ")).unwrap_or("1/1");
     let (numerator, denominator) = base.trim().split_once('/')?;
@@ -74,7 +74,7 @@ fn packets(text: &str) -> Option<Vec<(f64, bool)>> {
     let shown = |line: &&str| flags(line) & DISCARD == 0;
     let packets = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()).filter(shown);
     let number = |line: &str| line.split(',').nth(2)?.trim().parse::<i64>().ok();
-    // The least number stands for none: where only some frames have a time, their order is unknown.
+    // The smallest number represents a missing time. If only some frames have a time, their order is unknown.
     let timeless = packets.clone().filter(|line| number(line) == Some(i64::MIN)).count();
     if timeless > 0 && timeless < packets.clone().count() {
         return None;
@@ -83,7 +83,7 @@ fn packets(text: &str) -> Option<Vec<(f64, bool)>> {
     packets.map(|line| Some((time(line)?, flags(line) & KEY != 0))).collect()
 }
 
-/// Among `times`, the position of every decoded frame by its time; none for a second one at a position.
+/// Position of every decoded frame among `times`, by its time; `None` for a second frame at a position.
 pub(crate) fn places(times: &[f64], frames: &[(f64, (u32, u32))]) -> Vec<Option<usize>> {
     let mut taken = BTreeSet::new();
     let positions = frames.iter().map(|(time, _)| nearest(times, *time));
@@ -114,14 +114,14 @@ mod tests {
     }
 
     #[test]
-    fn frames_that_an_edit_list_cuts_off_are_not_promised() {
+    fn frames_that_an_edit_list_cuts_off_are_not_listed() {
         let text =
             "#tb 0: 1/10\n0, 0, 0, 1, 9, 0xab, F=0x5\n0, 1, 1, 1, 9, 0xab, F=0x0\n0, 2, 2, 1, 9, 0xab\n";
         assert_eq!(packets(text), Some(vec![(0.1, false), (0.2, true)]));
     }
 
     #[test]
-    fn a_second_frame_at_a_position_has_no_place() {
+    fn a_second_frame_at_an_equal_position_is_not_placed() {
         let frames = [0.0, 0.1, 2.0].map(|time| (time, (64, 32)));
         assert_eq!(places(&[0.0, 1.0, 2.0], &frames), [Some(0), None, Some(2)]);
     }

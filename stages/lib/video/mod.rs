@@ -1,4 +1,4 @@
-//! Video by ffmpeg, as a child process: what a file contains, decoding, encoding.
+//! Videos with ffmpeg as a child process: index, decoding, encoding.
 
 mod decode;
 mod encode;
@@ -10,10 +10,10 @@ pub(crate) use index::{Index, index, places};
 
 use std::process::{Command, Stdio};
 
-use callsheet_worker::refusal;
+use callsheet_worker::user_error;
 
-/// An ffmpeg command that asks nothing and reads no terminal. What it opens are files: a playlist
-/// that plays a video's part can make it fetch nothing.
+/// Creates an ffmpeg command that asks no questions and does not read the terminal. It opens only files,
+/// because a playlist in place of a video could make it fetch addresses.
 fn ffmpeg() -> Command {
     let mut command = Command::new("ffmpeg");
     command.args(["-hide_banner", "-nostdin", "-protocol_whitelist", "file,pipe,fd"]).stdin(Stdio::null());
@@ -21,5 +21,5 @@ fn ffmpeg() -> Command {
 }
 
 fn cannot_start(error: &std::io::Error) -> anyhow::Error {
-    refusal(format!("cannot start ffmpeg: {error}"), "run `make setup`, or install ffmpeg")
+    user_error(format!("cannot start ffmpeg: {error}"), "run `make setup`, or install ffmpeg")
 }

@@ -1,4 +1,4 @@
-//! Weights as Keras stores them in HDF5: kernels are HWIO, one group a layer.
+//! Weights as Keras stores them in HDF5. Kernels are HWIO, and each layer is a group.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use tch::Tensor;
 use super::network::Convolution;
 use super::unreadable::unreadable;
 
-/// An open file.
+/// Open file of weights.
 pub(super) struct Keras<'a> {
     file: Hdf5File,
     path: &'a Path,
@@ -19,16 +19,16 @@ impl<'a> Keras<'a> {
     /// Opens a file.
     ///
     /// # Errors
-    /// When it is no HDF5, or truncated.
+    /// Returns an error if the file is not HDF5, or is truncated.
     pub(super) fn open(path: &'a Path) -> Result<Self> {
         Ok(Self { file: Hdf5File::open(path).map_err(|error| unreadable(path, error))?, path })
     }
 
-    /// Kernel [H, W, I, O] and bias of a convolution, under the names that versions of Keras gave them, or
-    /// HED's; none if it is not there.
+    /// Kernel [H, W, I, O] and bias of a convolution, under the names of the versions of Keras, or of HED.
+    /// `None` if they are missing.
     ///
     /// # Errors
-    /// When what is there is no array of floats.
+    /// Returns an error if a dataset under such a name is not an array of floats.
     pub(super) fn convolution(&self, convolution: &Convolution) -> Result<Option<[Tensor; 2]>> {
         for folder in &convolution.keras {
             let layer = folder.rsplit('/').next().unwrap_or(folder);

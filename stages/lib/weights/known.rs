@@ -1,4 +1,5 @@
-//! Published weight files, by their SHA-256 or as much of it as their publisher gives.
+//! Published weight files. They are identified by their SHA-256, or by the part of it that their publisher
+//! states.
 
 use crate::lib::nn::vgg::Convention;
 
@@ -11,7 +12,7 @@ pub(crate) struct Known {
     pub name: &'static str,
     /// Description and source.
     pub source: &'static str,
-    /// Input that its network expects; none if it is not a network.
+    /// Convention for the input of its network; `None` if the file is not a network.
     pub convention: Option<Convention>,
 }
 
@@ -19,7 +20,8 @@ const fn heads(sha256: &'static str, name: &'static str, source: &'static str) -
     Known { sha256, name, source, convention: None }
 }
 
-/// The files; torchvision writes the first eight digits into a file's name, and checks no more.
+/// Known files. torchvision's file names contain the first eight digits of the SHA-256, and torchvision
+/// checks only these.
 pub(super) const KNOWN: [Known; 13] = [
     Known {
         sha256: "4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f",
@@ -95,7 +97,7 @@ pub(super) const KNOWN: [Known; 13] = [
     ),
 ];
 
-/// The published file of that SHA-256.
+/// Returns the published file with this SHA-256.
 pub(crate) fn known(sha256: &str) -> Option<Known> {
     KNOWN.into_iter().find(|known| sha256.starts_with(known.sha256))
 }

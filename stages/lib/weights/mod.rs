@@ -1,5 +1,5 @@
-//! Weight files that others publish, in the formats that they publish them in. They are read as data:
-//! nothing in them is executed.
+//! Published weight files, in the formats of their publishers. They are read as data: nothing in them is
+//! executed.
 
 mod keras;
 mod known;
@@ -28,7 +28,7 @@ use crate::lib::nn::vgg::{Convention, Origin};
 use keras::Keras;
 use network::Convolution;
 
-/// Layout of a file.
+/// Format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     /// `torch.save` before 1.6.
@@ -48,10 +48,11 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// Layout of a file by its first bytes, whatever its name; `None` if it is unknown.
+    /// Detects the format of a file from its first bytes, regardless of its name. Returns `None` if it is
+    /// unknown.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// Returns an error if the file cannot be read.
     pub(crate) fn of(path: &Path) -> Result<Option<Self>> {
         let mut head = Vec::new();
         let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -61,15 +62,16 @@ impl Format {
         Ok(match head.as_slice() {
             head if head.starts_with(b"\x89HDF\r\n") => Some(Self::Hdf5),
             head if head.starts_with(b"\x93NUMPY") => Some(Self::Npy),
-            // The first member of torch's archives is `<name>/data.pkl`, of NumPy's `<name>.npy`.
+            // The first member of torch's archives is `<name>/data.pkl`, that of NumPy's is `<name>.npy`.
             head if head.starts_with(b"PK") => {
                 let length = head.get(26..28).map_or(0, |l| usize::from(u16::from_le_bytes([l[0], l[1]])));
                 let name = head.get(30..30 + length).unwrap_or_default();
                 Some(if name.ends_with(b".npy") { Self::Npz } else { Self::TorchZip })
             }
-            // First: the length before the brace may look like the head of a pickle.
+            // This pattern comes first, because the length before the brace may look like the head of a
+            // pickle.
             [_, _, _, _, _, _, 0, 0, b'{', ..] => Some(Self::Safetensors),
-            // torch's begins with a long number.
+            // torch's files begin with a long number.
             [0x80, 0x02..=0x05, 0x8a, ..] | [0x80, 0x04 | 0x05, 0x95, _, _, _, _, _, _, _, _, 0x8a, ..] => {
                 Some(Self::Torch)
             }
@@ -78,7 +80,7 @@ impl Format {
         })
     }
 
-    /// Its name, for people.
+    /// Name of the format for people.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Torch => "torch",
@@ -95,7 +97,7 @@ impl Format {
 /// SHA-256 of a file, in hexadecimal digits.
 ///
 /// # Errors
-/// When it cannot be read.
+/// Returns an error if the file cannot be read.
 pub(crate) fn sha256(path: &Path) -> Result<String> {
     let mut hasher = Sha256::new();
     let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -103,7 +105,7 @@ pub(crate) fn sha256(path: &Path) -> Result<String> {
     Ok(format!("{:x}", hasher.finalize()))
 }
 
-/// Metadata of a file, from its checksum or its layout; `convention` is the user's, if given.
+/// Metadata of a file, from its checksum or its format. A `convention` given by the user takes precedence.
 pub(crate) fn origin(
     path: &Path,
     sha256: &str,
@@ -130,15 +132,15 @@ pub(crate) fn origin(
     }
 }
 
-/// The convolutions of a network from a published file: `<name>.weight` [O, I, H, W] and `<name>.bias`.
+/// Reads the convolutions of a network from a published file: `<name>.weight` [O, I, H, W] and `<name>.bias`.
 ///
 /// # Errors
-/// When the file is of no known format, damaged, lacks a convolution, or one has another shape or a value
-/// that is no number.
+/// Returns an error if the format is unknown, the file is damaged or lacks a convolution, or a convolution
+/// has another shape or contains NaN or infinity.
 pub(crate) fn read(path: &Path, convolutions: &[Convolution]) -> Result<(BTreeMap<String, Tensor>, Format)> {
     let Some(format) = Format::of(path)? else {
         let known = "torch's and Flax's pickles, NumPy's .npy and .npz, HDF5";
-        return Err(unreadable(path, format!("it is none of the formats that are read ({known})")));
+        return Err(unreadable(path, format!("its format is unknown (known: {known})")));
     };
     let bytes = || fs::read(path).with_context(|| format!("cannot read {}", path.display()));
     let found: Vec<Option<[Tensor; 2]>> = match format {
@@ -163,7 +165,7 @@ pub(crate) fn read(path: &Path, convolutions: &[Convolution]) -> Result<(BTreeMa
     for (convolution, found) in convolutions.iter().zip(found) {
         let name = &convolution.name;
         let Some([weight, bias]) = found else {
-            return Err(unreadable(path, format!("it has no weights of `{name}`; is it another network?")));
+            return Err(unreadable(path, format!("it has no weights of `{name}` (another network?)")));
         };
         let (weight, bias) = (weight.to_kind(Kind::Float), bias.to_kind(Kind::Float));
         if weight.size() != convolution.shape || bias.size() != convolution.shape[..1] {
@@ -171,7 +173,7 @@ pub(crate) fn read(path: &Path, convolutions: &[Convolution]) -> Result<(BTreeMa
             return Err(unreadable(path, format!("`{name}` has shape {found:?}, not {wanted:?}")));
         }
         if weight.isfinite().all().int64_value(&[]) == 0 || bias.isfinite().all().int64_value(&[]) == 0 {
-            return Err(unreadable(path, format!("`{name}` holds NaN or infinity")));
+            return Err(unreadable(path, format!("`{name}` contains NaN or infinity")));
         }
         tensors.insert(format!("{name}.weight"), weight);
         tensors.insert(format!("{name}.bias"), bias);
@@ -196,12 +198,12 @@ fn of_numpy(arrays: &BTreeMap<String, Tensor>, convolution: &Convolution) -> Opt
         )
     };
     let [kernel, bias] = convolution.numpy.iter().find_map(pair)?;
-    // TensorFlow's and Keras' arrays are HWIO.
+    // Arrays of TensorFlow and Keras are HWIO.
     let as_wanted = kernel.size() == convolution.shape;
     Some(if as_wanted { [kernel, bias] } else { from_hwio([kernel, bias]) })
 }
 
-/// A kernel [H, W, I, O] as [O, I, H, W].
+/// Converts a kernel [H, W, I, O] to [O, I, H, W].
 fn from_hwio([kernel, bias]: [Tensor; 2]) -> [Tensor; 2] {
     let kernel = if kernel.dim() == 4 { kernel.permute([3, 2, 0, 1]).contiguous() } else { kernel };
     [kernel, bias]

@@ -1,11 +1,11 @@
-//! Convolutions of the networks whose weights are imported, under the names that each source gives them.
+//! Convolutions of the networks whose weights are imported, with their names in each source.
 
 use crate::lib::nn::vgg::{BLOCKS, conv_name};
 
-/// VGG-19's convolutions per block, and their width.
+/// Number and width of the convolutions in each block of VGG-19.
 const BLOCKS_19: [(usize, i64); 5] = [(2, 64), (2, 128), (4, 256), (4, 512), (4, 512)];
 
-/// AlexNet's: torchvision's index in `features`, and [O, I, H, W].
+/// Convolutions of AlexNet: torchvision's index in `features`, and the shape [O, I, H, W].
 const ALEXNET: [(usize, [i64; 4]); 5] = [
     (0, [64, 3, 11, 11]),
     (3, [192, 64, 5, 5]),
@@ -14,7 +14,8 @@ const ALEXNET: [(usize, [i64; 4]); 5] = [
     (10, [256, 256, 3, 3]),
 ];
 
-/// The fire modules of SqueezeNet 1.1: torchvision's index, channels in, squeezed, expanded by each kernel.
+/// Fire modules of SqueezeNet 1.1: torchvision's index, input channels, squeezed channels, channels of each
+/// expanding kernel.
 const FIRES: [(usize, i64, i64, i64); 8] = [
     (3, 64, 16, 64),
     (4, 128, 16, 64),
@@ -26,22 +27,23 @@ const FIRES: [(usize, i64, i64, i64); 8] = [
     (12, 512, 64, 256),
 ];
 
-/// A convolution, and where its weights are found.
+/// A convolution, and the names of its weights in each source.
 #[derive(Clone, Debug)]
 pub(crate) struct Convolution {
-    /// Its name in what is written.
+    /// Name of the convolution in imported weights.
     pub name: String,
-    /// [O, I, H, W].
+    /// Shape of its kernel, [O, I, H, W].
     pub shape: [i64; 4],
-    /// In a state dict: `<name>.weight` and `<name>.bias`.
+    /// Names in a state dict, which contains `<name>.weight` and `<name>.bias`.
     pub torch: Vec<String>,
-    /// Groups of an HDF5 file.
+    /// Groups in an HDF5 file.
     pub keras: Vec<String>,
-    /// In NumPy files: two arrays of a list, or `<name>_W` and `<name>_b`; Flax's: `<name>/kernel` and `<name>/bias`.
+    /// Names in NumPy files: two arrays of a list, or `<name>_W` and `<name>_b`. In Flax's pickles:
+    /// `<name>/kernel` and `<name>/bias`.
     pub numpy: Vec<String>,
 }
 
-/// The convolutions of a network; none if it is unknown.
+/// Returns the convolutions of a network; `None` if it is unknown.
 pub(crate) fn convolutions(network: &str) -> Option<Vec<Convolution>> {
     match network {
         "vgg16" => Some(vgg("VGG16", &BLOCKS)),
@@ -52,7 +54,7 @@ pub(crate) fn convolutions(network: &str) -> Option<Vec<Convolution>> {
     }
 }
 
-/// Names of that index in torchvision's state dict, and in those of which LPIPS is a part.
+/// Names at an index of torchvision's state dict, and of state dicts of LPIPS, which contain the network.
 fn of_torch(index: usize, slice: usize) -> Vec<String> {
     vec![format!("features.{index}"), format!("net.slice{slice}.{index}")]
 }

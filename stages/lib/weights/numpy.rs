@@ -1,5 +1,5 @@
-//! Arrays as NumPy saves them: `.npz` archives, `.npy` files of one pickled dict of arrays, as
-//! `vgg16.npy` is, and pickles of dicts of arrays, as Flax's users save their parameters.
+//! Arrays that NumPy saved: `.npz` archives, `.npy` files of one pickled dict of arrays (such as
+//! `vgg16.npy`), and pickles of dicts of arrays, in which users of Flax save parameters.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
@@ -12,22 +12,22 @@ use zip::ZipArchive;
 use super::pickle::{Id, Node, Pickle, Reader};
 use super::unreadable::unreadable;
 
-/// Bytes of all arrays at most, as the archive says before they are read.
+/// Largest size of all arrays in bytes, as stated in the archive before they are read.
 const MOST_BYTES: u64 = 1 << 30;
 
 const TOO_LARGE: &str = "its arrays are larger than any network's";
 
-/// Entries of all dicts of a pickle at most: one may be in many others.
+/// Largest number of entries of all dicts in a pickle. One dict can be an entry of many others.
 const MOST_ENTRIES: usize = 10_000;
 
-/// Bytes of a name within its dicts: one may hold itself.
+/// Longest name in nested dicts, in bytes. A dict can contain itself.
 const LONGEST_NAME: usize = 1000;
 
-/// Reads arrays by name; of a dict of lists, those of `name` are `name.0`, `name.1` and so on, of a pickled dict of
-/// dicts `name/name`.
+/// Reads arrays by name. Arrays of a list `name` in a dict are called `name.0`, `name.1` and so on; arrays in
+/// nested dicts are called `name/name`.
 ///
 /// # Errors
-/// When the file is truncated, or holds arrays of other than floats.
+/// Returns an error if the file is truncated, or contains arrays that are not floats.
 pub(super) fn read(bytes: &[u8], path: &Path) -> Result<BTreeMap<String, Tensor>> {
     let arrays = match bytes {
         [b'P', b'K', ..] => from_npz(bytes),
@@ -60,9 +60,9 @@ fn from_npy(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, String> {
         return Ok(BTreeMap::from([("array".to_owned(), array(&header, data)?)]));
     }
     let pickle = Reader::new(data).pickle()?;
-    // An array of one object: its state is (version, shape, type, order, [object]).
+    // An array of one object has the state (version, shape, type, order, [object]).
     let object = state(&pickle, pickle.root).and_then(|state| pickle.list(*state.get(4)?)?.first().copied());
-    let dict = pickle.items(object.unwrap_or(pickle.root)).ok_or("it holds no dict of arrays")?;
+    let dict = pickle.items(object.unwrap_or(pickle.root)).ok_or("it contains no dict of arrays")?;
     let (mut tensors, mut left) = (BTreeMap::new(), MOST_BYTES);
     for (name, value) in dict {
         let name = match pickle.node(name) {
@@ -96,7 +96,7 @@ fn from_pickle(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, String> {
             continue;
         };
         for (key, value) in items {
-            let key = pickle.text(key).ok_or("an array without a name")?;
+            let key = pickle.text(key).ok_or("an array has no name")?;
             open.push((if name.is_empty() { key.to_owned() } else { format!("{name}/{key}") }, value));
         }
     }
@@ -105,17 +105,17 @@ fn from_pickle(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, String> {
 
 /// Header of an array.
 struct Header {
-    /// Such as `<f4`.
+    /// Type of the values, such as `<f4`.
     kind: String,
     fortran: bool,
     shape: Vec<i64>,
 }
 
-/// The header of a `.npy` file, a Python dict as text, and what follows it.
+/// Returns the header of a `.npy` file (a Python dict as text), and the bytes after it.
 fn header(bytes: &[u8]) -> Result<(Header, &[u8]), String> {
     let mut reader = Reader::new(bytes);
     if reader.take(6)? != b"\x93NUMPY" {
-        return Err("it is no NumPy array".into());
+        return Err("it is not a NumPy array".into());
     }
     let [major, _] = reader.array()?;
     let length = if major == 1 {
@@ -125,10 +125,10 @@ fn header(bytes: &[u8]) -> Result<(Header, &[u8]), String> {
     };
     let text = String::from_utf8_lossy(reader.take(length)?).into_owned();
     let field = |name: &str| Some(text.split_once(&format!("'{name}':"))?.1.trim_start());
-    let kind = field("descr").and_then(|rest| rest.split('\'').nth(1)).ok_or("it says no type")?;
+    let kind = field("descr").and_then(|rest| rest.split('\'').nth(1)).ok_or("it has no type")?;
     let shape = field("shape").and_then(|rest| Some(rest.strip_prefix('(')?.split_once(')')?.0));
-    let sides = shape.ok_or("it says no shape")?.split(',').map(str::trim).filter(|side| !side.is_empty());
-    let shape = sides.map(|side| side.parse().map_err(|_| format!("no side: {side}")));
+    let sides = shape.ok_or("it has no shape")?.split(',').map(str::trim).filter(|side| !side.is_empty());
+    let shape = sides.map(|side| side.parse().map_err(|_| format!("`{side}` is not a valid side")));
     let header = Header {
         kind: kind.to_owned(),
         fortran: field("fortran_order").is_some_and(|rest| rest.starts_with("True")),
@@ -172,27 +172,27 @@ fn state(pickle: &Pickle, id: Id) -> Option<&[Id]> {
 }
 
 fn pickled(pickle: &Pickle, id: Id) -> Result<Tensor, String> {
-    let [_, shape, kind, fortran, data] = state(pickle, id).ok_or("it is no array")? else {
-        return Err("an array of another version".into());
+    let [_, shape, kind, fortran, data] = state(pickle, id).ok_or("it is not an array")? else {
+        return Err("the version of an array is unknown".into());
     };
     let shape = pickle.list(*shape).and_then(|sides| sides.iter().map(|side| pickle.int(*side)).collect());
-    // dtype("f4", 0, 1), whose attributes are set to (3, "<", ..): its order of bytes.
+    // dtype("f4", 0, 1), whose attributes are set to (3, "<", ..), where "<" is the byte order.
     if let Node::Call { state: Some(attributes), .. } = pickle.node(*kind) {
         let order = pickle.list(*attributes).and_then(|attributes| pickle.text(*attributes.get(1)?));
         if order.is_some_and(|order| !["<", "|", "="].contains(&order)) {
-            return Err("its bytes are in the order of another machine".into());
+            return Err("its byte order is not little-endian".into());
         }
     }
     let kind = pickle.call(*kind).and_then(|(_, arguments)| pickle.text(*arguments.first()?));
     let header = Header {
-        kind: format!("<{}", kind.ok_or("it says no type")?),
+        kind: format!("<{}", kind.ok_or("it has no type")?),
         fortran: pickle.int(*fortran) == Some(1),
-        shape: shape.ok_or("it says no shape")?,
+        shape: shape.ok_or("it has no shape")?,
     };
     array(&header, &raw(pickle, *data).ok_or("it has no values")?)
 }
 
-/// Bytes, also where Python 3 wrote them for Python 2: `_codecs.encode(text, "latin1")`.
+/// Bytes of a node, including those that Python 3 wrote for Python 2: `_codecs.encode(text, "latin1")`.
 fn raw(pickle: &Pickle, id: Id) -> Option<Vec<u8>> {
     match pickle.node(id) {
         Node::Bytes(bytes) => Some(bytes.clone()),

@@ -1,8 +1,8 @@
-//! State dicts as `torch.save` writes them, in both of its formats.
+//! State dicts in both formats of `torch.save`.
 //!
-//! Before 1.6: four pickles follow one another (magic, protocol, system, state dict), a fifth lists the
-//! storages, then come per storage an int64 count and raw little-endian values. Since then: a zip archive
-//! with the pickle `data.pkl`, and of each storage a file in `data/`.
+//! Before 1.6, a file begins with four pickles (magic, protocol, system, state dict) and a fifth that lists
+//! the storages. For each storage, an int64 count and raw little-endian values follow. Since 1.6, it is a zip
+//! archive with the pickle `data.pkl` and a file in `data/` for each storage.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
@@ -15,16 +15,16 @@ use zip::ZipArchive;
 use super::pickle::{Id, Node, Pickle, Reader};
 use super::unreadable::unreadable;
 
-/// Values of a storage, by its key.
+/// Values of the storages, by key.
 type Storages = BTreeMap<String, Vec<f32>>;
 
-/// Bytes of all storages at most, as the archive says before they are read: VGG-19 has 575 MB.
+/// Largest size of all storages in bytes, as stated in the archive before they are read. VGG-19 has 575 MB.
 const MOST_BYTES: u64 = 1 << 30;
 
 /// Reads the float tensors of a state dict by name.
 ///
 /// # Errors
-/// When the file is truncated, or holds anything but tensors of float32 in a dict.
+/// Returns an error if the file is truncated, or is not a dict of float32 tensors.
 pub(crate) fn read(bytes: &[u8], path: &Path) -> Result<BTreeMap<String, Tensor>> {
     let tensors = if bytes.starts_with(b"PK") {
         from_zip(bytes)
@@ -42,11 +42,11 @@ fn from_legacy(reader: &mut Reader) -> Result<BTreeMap<String, Tensor>, String> 
     let dict = reader.pickle()?;
     let keys = reader.pickle()?;
     let mut storages = Storages::new();
-    for key in keys.list(keys.root).ok_or("no list of storages")? {
-        let key = keys.text(*key).ok_or("a storage without a key")?;
+    for key in keys.list(keys.root).ok_or("the list of storages is missing")? {
+        let key = keys.text(*key).ok_or("a storage has no key")?;
         let count = i64::from_le_bytes(reader.array()?);
         let bytes =
-            usize::try_from(count).ok().and_then(|n| n.checked_mul(4)).ok_or("a storage of no size")?;
+            usize::try_from(count).ok().and_then(|n| n.checked_mul(4)).ok_or("a storage has no size")?;
         storages.insert(key.to_owned(), floats(reader.take(bytes)?));
     }
     tensors(&dict, &storages)
@@ -67,7 +67,7 @@ fn from_zip(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, String> {
         if bytes.len() as u64 == size {
             Ok(bytes)
         } else {
-            Err(format!("{name} has {} bytes of {size}", bytes.len()))
+            Err(format!("{name} has {} of {size} bytes", bytes.len()))
         }
     };
     let dict = Reader::new(&member(dict)?).pickle()?;
@@ -82,9 +82,9 @@ fn floats(bytes: &[u8]) -> Vec<f32> {
     bytes.chunks_exact(4).map(|c| f32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect()
 }
 
-/// The tensors of a dict; what is none is left out.
+/// Tensors of a dict. Other values are ignored.
 fn tensors(pickle: &Pickle, storages: &Storages) -> Result<BTreeMap<String, Tensor>, String> {
-    let items = pickle.items(pickle.root).ok_or("it holds no state dict")?;
+    let items = pickle.items(pickle.root).ok_or("it contains no state dict")?;
     let mut tensors = BTreeMap::new();
     for (name, value) in items {
         let (Some(name), Some(rebuilt)) = (pickle.text(name), rebuilt(pickle, value)) else { continue };
@@ -94,7 +94,7 @@ fn tensors(pickle: &Pickle, storages: &Storages) -> Result<BTreeMap<String, Tens
     Ok(tensors)
 }
 
-/// The arguments of what makes a tensor of a storage: storage, offset, shape, strides.
+/// Arguments of a call that creates a tensor from a storage: storage, offset, shape, strides.
 fn rebuilt(pickle: &Pickle, value: Id) -> Option<&[Id]> {
     match pickle.call(value)? {
         (name, arguments) if name.starts_with("torch._utils._rebuild_tensor") => Some(arguments),
@@ -111,10 +111,10 @@ fn tensor(pickle: &Pickle, arguments: &[Id], storages: &Storages) -> Result<Tens
     let [storage, offset, shape, strides, ..] = arguments else { return Err("too few arguments".into()) };
     let Node::Persistent(id) = pickle.node(*storage) else { return Err("it has no storage".into()) };
     // ("storage", type, key, device, count)
-    let [_, kind, key, ..] = pickle.list(*id).ok_or("a storage of another kind")? else {
-        return Err("a storage of another kind".into());
+    let [_, kind, key, ..] = pickle.list(*id).ok_or("its storage is unknown")? else {
+        return Err("its storage is unknown".into());
     };
-    let Node::Global(kind) = pickle.node(*kind) else { return Err("a storage of no type".into()) };
+    let Node::Global(kind) = pickle.node(*kind) else { return Err("its storage has no type".into()) };
     if kind != "torch.FloatStorage" {
         return Err(format!("its storage is a {kind}, not float32"));
     }
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_cut_short_anywhere_or_with_any_byte_changed_is_no_panic() {
+    fn a_file_cut_short_anywhere_or_with_any_byte_changed_does_not_panic() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/weights/lpips/v0.1/vgg.pth");
         let bytes = std::fs::read(&path).expect("the heads that `make setup` fetches");
         assert_eq!(read(&bytes, &path).expect("whole").len(), 5);

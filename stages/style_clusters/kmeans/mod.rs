@@ -1,9 +1,9 @@
-//! k-means on a matrix of squared distances: exact, whatever the dimension of the points.
+//! Exact k-means on a matrix of squared distances, for points of any dimension.
 //!
-//! The squared distance of point i to the mean of cluster c is `S_ic / n_c - W_c / (2 n_c^2)`, with `S_ic`
-//! the sum of i's squared distances to the n_c points of c, and `W_c` the sum of S over these. So Lloyd's
-//! iterations need no coordinates, and one costs as much as points change their cluster; so do single moves
-//! after them.
+//! The squared distance of point i to the mean of cluster c is `S_ic / n_c - W_c / (2 n_c^2)`. Here `S_ic` is
+//! the sum of i's squared distances to the n_c points of c, and `W_c` the sum of `S_ic` over these points.
+//! Lloyd's iterations therefore need no coordinates. The cost of an iteration grows with the number of points
+//! that change their cluster, as does that of the single moves after the iterations.
 
 mod seeds;
 mod sums;
@@ -15,7 +15,7 @@ use crate::lib::random::stream;
 use seeds::seeds;
 use sums::Sums;
 
-/// Iterations end when no label changes, or here.
+/// Largest number of iterations; they end earlier when no label changes.
 const MOST_ITERATIONS: usize = 300;
 
 /// A clustering.
@@ -25,20 +25,20 @@ pub(super) struct Clustering {
     pub labels: Vec<usize>,
     /// Squared distance of each point to its centre.
     pub distances: Vec<f64>,
-    /// Their sum.
+    /// Sum of the squared distances.
     pub inertia: f64,
     clusters: usize,
 }
 
 impl Clustering {
-    /// Points in each cluster.
+    /// Returns the number of points in each cluster.
     pub(super) fn sizes(&self) -> Vec<usize> {
         let mut sizes = vec![0; self.clusters];
         self.labels.iter().for_each(|label| sizes[*label] += 1);
         sizes
     }
 
-    /// Place of each point among those of its cluster, from 1: the nearest to the centre is the first.
+    /// Returns the rank of each point in its cluster, from 1 for the point nearest to the centre.
     pub(super) fn ranks(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.labels.len()).collect();
         order.sort_by(|a, b| self.distances[*a].total_cmp(&self.distances[*b]).then(a.cmp(b)));
@@ -51,7 +51,7 @@ impl Clustering {
     }
 }
 
-/// The best of `restarts` clusterings into `clusters` (at least 1, at most the number of points).
+/// Returns the best of `restarts` clusterings into `clusters` (at least 1, at most the number of points).
 /// Clusters are numbered by their first point, so that equal partitions have equal labels.
 pub(super) fn cluster(points: &Matrix, clusters: usize, restarts: u64, seed: i64) -> Clustering {
     let runs = (0..restarts).into_par_iter().map(|restart| lloyd(points, clusters, seed, restart));
@@ -78,7 +78,7 @@ fn lloyd(points: &Matrix, clusters: usize, seed: i64, restart: u64) -> Clusterin
         }
     }
     settle(points, &mut labels, &mut sums);
-    // Anew: what was added and taken away again has been rounded.
+    // The sums are computed again, because additions and removals have accumulated rounding errors.
     let sums = Sums::of(points, &labels, clusters);
     let distances: Vec<f64> =
         labels.iter().enumerate().map(|(point, label)| sums.distance(point, *label)).collect();
@@ -86,8 +86,8 @@ fn lloyd(points: &Matrix, clusters: usize, seed: i64, restart: u64) -> Clusterin
     Clustering { labels, distances, inertia, clusters }
 }
 
-/// Moves single points as long as that lowers the inertia (Hartigan 1975): Lloyd's iterations end earlier,
-/// since they take means as fixed.
+/// Moves single points as long as that lowers the inertia (Hartigan 1975). Lloyd's iterations end earlier,
+/// because they treat means as fixed.
 fn settle(points: &Matrix, labels: &mut [usize], sums: &mut Sums) {
     for _ in 0..MOST_ITERATIONS {
         let mut moved = false;

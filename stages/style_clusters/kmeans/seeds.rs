@@ -4,8 +4,8 @@ use rand::Rng;
 
 use super::Matrix;
 
-/// k-means++ with the best of some candidates at each step (Arthur and Vassilvitskii 2007).
-/// Returns each point's nearest centre.
+/// Chooses centres by k-means++ with the best of several candidates at each step (Arthur and Vassilvitskii
+/// 2007). Returns the nearest centre of each point.
 pub(super) fn seeds(points: &Matrix, clusters: usize, random: &mut impl Rng) -> Vec<usize> {
     let candidates = 2 + (clusters as f64).ln() as usize;
     let first = random.random_range(0..points.len());
@@ -19,7 +19,7 @@ pub(super) fn seeds(points: &Matrix, clusters: usize, random: &mut impl Rng) -> 
                 left -= f64::from(*distance);
                 left < 0.0
             });
-            // All points coincide with a centre: any will do.
+            // All points coincide with a centre, so any point can be chosen.
             chosen.unwrap_or_else(|| random.random_range(0..points.len()))
         };
         let drawn: Vec<usize> = (0..candidates).map(|_| draw()).collect();

@@ -1,13 +1,13 @@
-//! Sums over clusters that need no coordinates.
+//! Sums of squared distances over clusters, which need no coordinates.
 
 use super::Matrix;
 
 /// Sums over the points of each cluster.
 pub(super) struct Sums {
     pub counts: Vec<usize>,
-    /// `S_ic`, cluster after cluster.
+    /// `S_ic`, by cluster and point.
     sums: Vec<Vec<f64>>,
-    /// `W_c`.
+    /// `W_c`, by cluster.
     within: Vec<f64>,
 }
 
@@ -37,18 +37,19 @@ impl Sums {
         (self.sums[cluster][point] / count - self.within[cluster] / (2.0 * count * count)).max(0.0)
     }
 
-    /// Clusters with points.
+    /// Returns the clusters that have points.
     pub(super) fn filled(&self) -> impl Iterator<Item = usize> {
         (0..self.counts.len()).filter(|cluster| self.counts[*cluster] > 0)
     }
 
-    /// The cluster whose mean is nearest to a point, and its squared distance.
+    /// Returns the cluster whose mean is nearest to a point, and its squared distance.
     pub(super) fn nearest(&self, point: usize) -> (usize, f64) {
         let each = self.filled().map(|cluster| (cluster, self.distance(point, cluster)));
         each.min_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((0, 0.0))
     }
 
-    /// The cluster that a point should move to, if moving lowers the inertia: means move along.
+    /// Returns the cluster that a point should move to, if the move lowers the inertia. The means are assumed
+    /// to change with the move.
     pub(super) fn better(&self, point: usize, own: usize) -> Option<usize> {
         let count = self.counts[own] as f64;
         if self.counts[own] < 2 {
@@ -61,7 +62,8 @@ impl Sums {
         };
         let best = self.filled().filter(|cluster| *cluster != own).map(joining);
         let (best, joining) = best.min_by(|a, b| a.1.total_cmp(&b.1))?;
-        // By more than rounding, or two clusters might take a point in turns for ever.
+        // The gain must exceed rounding errors, because otherwise a point might alternate between two
+        // clusters for ever.
         (joining < leaving * (1.0 - 1e-9)).then_some(best)
     }
 }

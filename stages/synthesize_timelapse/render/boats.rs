@@ -1,11 +1,11 @@
-//! Ferries, sailing boats and motor boats; a part of the movers.
+//! Ferries, sailing boats and motor boats, which are a part of the movers.
 
 use super::painter::Painter;
 use super::surface::Layer::Front;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-/// One boat somewhere on the bay or the lake; nearer boats are larger.
+/// Draws one boat somewhere on the bay or the lake; nearer boats are larger.
 pub(super) fn sail(rng: &mut ChaCha8Rng, painter: &mut Painter) {
     let lake = rng.random_bool(0.2);
     let x = rng.random_range(if lake { 0.03..0.45 } else { 3.5..7.4 });

@@ -1,4 +1,4 @@
-//! One building: two faces of a corner view, in tiers, with a window grid.
+//! Building: two faces of a corner view, in tiers, with a grid of windows.
 
 use super::math::{Rgb, chance, hash, mix};
 use super::scene::Scene;
@@ -18,9 +18,9 @@ pub(super) struct Material {
     pub glass: f32,
     /// Colour of lit windows.
     pub lamp: Rgb,
-    /// Size of a window cell, units of the height.
+    /// Size of a window cell, in units of the picture's height.
     pub cell: (f32, f32),
-    /// Share of the cell that is pane, across and down.
+    /// Share of the cell that is glass, across and down.
     pub pane: (f32, f32),
 }
 
@@ -78,7 +78,7 @@ fn tier_faces(scene: &mut Scene, plot: Plot, material: &Material, faces: [u16; 2
             && y > plot.top + 0.005;
         let key = seed ^ side as u32;
         Some(if inside {
-            // Whole floors are often lit or dark together.
+            // The windows of a floor are often lit or dark together.
             let alone = (hash(key, column, row) >> 24) as u8;
             let floor = (hash(seed, 77, row) >> 24) as u8;
             let dice = if chance(key, row, column) < 0.85 { alone } else { floor };

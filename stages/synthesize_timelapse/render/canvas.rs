@@ -1,4 +1,4 @@
-//! Surfaces that the samples of the picture show: a static buffer from which frames are shaded.
+//! Surfaces at the samples of the picture: a static buffer from which frames are shaded.
 
 use super::surface::{Surface, Texel};
 
@@ -7,7 +7,7 @@ pub(super) const ASPECT: f32 = 23.0 / 3.0;
 /// The y of the horizon.
 pub(super) const HORIZON: f32 = 0.62;
 
-/// Sample positions within a small pixel: no two share a row or a column.
+/// Sample positions within a pixel of a small picture; no two share a row or a column.
 const FINE: [(f32, f32); 8] = [
     (0.0625, 0.4375),
     (0.1875, 0.8125),
@@ -18,12 +18,12 @@ const FINE: [(f32, f32); 8] = [
     (0.8125, 0.6875),
     (0.9375, 0.0625),
 ];
-/// Sample positions within a pixel of a large picture, where memory counts.
+/// Sample positions within a pixel of a large picture, where memory matters.
 const COARSE: [(f32, f32); 2] = [(0.25, 0.75), (0.75, 0.25)];
-/// Pictures up to this many rows get the fine samples.
+/// Largest number of rows of a picture with fine samples.
 const FINE_ROWS: usize = 400;
 
-/// The sample buffer and its surfaces.
+/// Sample buffer and its surfaces.
 pub(super) struct Canvas {
     pub width: usize,
     pub height: usize,
@@ -49,19 +49,19 @@ impl Canvas {
         (self.surfaces.len() - 1) as u16
     }
 
-    /// The samples of a pixel.
+    /// Returns the samples of a pixel.
     pub(super) fn pixel(&self, column: usize, row: usize) -> &[Texel] {
         let start = (row * self.width + column) * self.offsets.len();
         &self.texels[start..start + self.offsets.len()]
     }
 
-    /// Scene position of a pixel's centre.
+    /// Returns the scene position of a pixel's centre.
     pub(super) fn centre(&self, column: usize, row: usize) -> (f32, f32) {
         let x = (column as f32 + 0.5) / self.width as f32 * ASPECT;
         (x, (row as f32 + 0.5) / self.height as f32)
     }
 
-    /// Paints `texel(x, y)`, where there is one, over the samples within `area` (x0, y0, x1, y1).
+    /// Paints `texel(x, y)`, unless it is none, over the samples within `area` (x0, y0, x1, y1).
     pub(super) fn paint(&mut self, area: [f32; 4], texel: impl Fn(f32, f32) -> Option<Texel>) {
         let (per_x, per_y) = (self.width as f32 / ASPECT, self.height as f32);
         let range = |from: f32, to: f32, per: f32, count: usize| {

@@ -1,4 +1,4 @@
-//! City blocks in three depths; the height envelope makes downtown and leaves room for landmarks.
+//! City blocks at three depths. The limits of height form downtown and leave space for landmarks.
 
 use super::building::{Material, Plot, WARM, build};
 use super::canvas::ASPECT;
@@ -30,12 +30,13 @@ const fn masonry(albedo: Rgb, kind: Kind, lamp: Rgb, cell: (f32, f32), pane: (f3
     Material { albedo, kind, glass: 0.35, lamp, cell, pane }
 }
 
-/// Downtown height at `x`, 0..1.
+/// Returns the height of downtown at `x`, 0..1.
 fn downtown(x: f32) -> f32 {
     (bell(x, 4.05, 0.48) + 0.45 * bell(x, 3.15, 0.22)).min(1.0)
 }
 
-/// Height that buildings may have at `x`, 0..1: low by the lake, the tower, the stadium and the port.
+/// Returns the height that buildings may have at `x`, 0..1: low near the lake, the tower, the stadium and the
+/// port.
 fn room(x: f32) -> f32 {
     let lake = smoothstep(0.55, 1.2, x);
     let tower = 1.0 - 0.65 * bell(x, 2.55, 0.22);
@@ -59,7 +60,7 @@ pub(super) fn near(scene: &mut Scene, rng: &mut ChaCha8Rng) {
     row(scene, rng, Layer::NearCity, STREET, (0.06, 0.16), |x| 0.025 + 0.085 * room(x) + 0.10 * downtown(x));
 }
 
-/// Buildings side by side along the picture; `height` is the tallest at x, `widths` a range.
+/// Builds a row of buildings along the picture. `height` is the largest height at x, and `widths` a range.
 fn row(
     scene: &mut Scene,
     rng: &mut ChaCha8Rng,
@@ -76,7 +77,7 @@ fn row(
             x += width;
             continue;
         }
-        // Towers are glass or stone, low blocks mostly brick and concrete.
+        // Towers are of glass or stone, and low blocks mostly of brick and concrete.
         let pick = if tall > 0.17 { rng.random_range(0..4) } else { rng.random_range(1..7) };
         let cabin = Material { cell: (0.009, 0.013), ..MATERIALS[pick] };
         let material = if tall < 0.05 { &cabin } else { &MATERIALS[pick] };

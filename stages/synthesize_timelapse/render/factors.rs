@@ -1,17 +1,17 @@
-//! The style factors of a frame and the distribution they are sampled from.
+//! Style factors of a frame, and the distribution that they are sampled from.
 
 use super::sun::half_day;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Factors that determine the style of a frame; one value holds for the whole panorama.
+/// Factors that determine the style of a frame; each has one value for the complete panorama.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Factors {
     /// Local solar time in hours, 0..24; 12 is noon.
     pub time_of_day: f32,
     /// Cloud cover, 0 (clear) to 1 (overcast).
     pub cloud: f32,
-    /// Haze, 0 (clean air) to 1 (fog: a few hundred metres of sight).
+    /// Haze, 0 (clean air) to 1 (fog with a visibility of a few hundred metres).
     pub haze: f32,
     /// Fraction of the year, 0..1; 0 is mid-winter, 0.5 mid-summer.
     pub season: f32,
@@ -20,10 +20,10 @@ pub(crate) struct Factors {
 /// A range that values are drawn from uniformly.
 type Range = (f32, f32);
 
-/// A kind of light and weather: what frames of one style have in common.
+/// Kind of light and weather that frames of one style have in common.
 pub(crate) struct Mode {
     pub name: &'static str,
-    /// 0 at noon, 1 at sunset or sunrise, 2 at midnight.
+    /// Position of the sun: 0 at noon, 1 at sunset or sunrise, 2 at midnight.
     phase: Range,
     cloud: Range,
     haze: Range,
@@ -41,7 +41,7 @@ const fn mode(name: &'static str, phase: Range, cloud: Range, haze: Range) -> Mo
     Mode { name, phase, cloud, haze }
 }
 
-/// The modes, all equally likely; seasons are drawn for each frame, whatever its mode.
+/// Modes, all equally likely. The season is drawn for each frame, independently of its mode.
 pub(super) const MODES: [Mode; 8] = [
     mode("clear day", DAY, CLEAR, CLEAN),
     mode("overcast day", DAY, OVERCAST, CLEAN),
@@ -53,7 +53,7 @@ pub(super) const MODES: [Mode; 8] = [
     mode("fog by night", NIGHT, OVERCAST, FOG),
 ];
 
-/// The mode of frame `index`, and its factors: a function of the two arguments alone.
+/// Draws the mode of frame `index` and its factors, which depend only on the two arguments.
 #[must_use]
 pub(crate) fn sample(seed: u64, index: u64) -> (&'static Mode, Factors) {
     let mut rng = frame_stream(seed, index, 0);
@@ -66,7 +66,7 @@ pub(crate) fn sample(seed: u64, index: u64) -> (&'static Mode, Factors) {
     (mode, Factors { time_of_day: (12.0 + side * from_noon).rem_euclid(24.0), cloud, haze, season })
 }
 
-/// A random stream of its own for each (seed, index, purpose).
+/// Returns a separate random stream for each (seed, index, purpose).
 pub(super) fn frame_stream(seed: u64, index: u64, purpose: u64) -> ChaCha8Rng {
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sun_stands_where_the_mode_has_its_name_from() {
+    fn the_sun_has_the_elevation_that_its_mode_implies() {
         for (mode, f) in samples(1000) {
             let elevation = position(f.time_of_day, f.season).elevation;
             let range = match mode {

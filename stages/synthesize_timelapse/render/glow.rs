@@ -1,4 +1,4 @@
-//! Halos of lamps by night; haze widens and the air between dims them.
+//! Halos of lamps at night. Haze widens them, and the air in between dims them.
 
 use super::light::Light;
 use super::math::{add, scale};
@@ -18,7 +18,7 @@ pub(super) fn lamps(scene: &Scene, light: &Light, tables: &Tables, picture: &mut
     }
 }
 
-/// A bright core in a soft disc, `power` 0..1.
+/// Adds a bright core in a soft disc; `power` is in 0..1.
 pub(super) fn halo(picture: &mut Picture, lamp: &Lamp, haze: f32, power: f32) {
     let reach = lamp.radius * (1.0 + 1.2 * haze);
     let [columns, rows] = picture.span([lamp.x - reach, lamp.y - reach, lamp.x + reach, lamp.y + reach]);

@@ -1,4 +1,4 @@
-//! The waterside: a suspension bridge, container cranes and piers.
+//! Waterside: a suspension bridge, container cranes and piers.
 
 use super::canvas::ASPECT;
 use super::scene::Scene;
@@ -7,7 +7,7 @@ use super::terrain::{STREET, shore};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-/// A suspension bridge across the sound at the right edge.
+/// Builds a suspension bridge across the sound at the right edge.
 pub(super) fn bridge(scene: &mut Scene) {
     let steel = Surface::matte([0.20, 0.30, 0.26], [-0.3, 0.2, 0.93], Layer::FarCity);
     let steel = scene.canvas.add(Surface { flood: 0.25, ..steel });
@@ -41,7 +41,7 @@ pub(super) fn bridge(scene: &mut Scene) {
     }
 }
 
-/// Gantry cranes and stacked containers of the port.
+/// Builds gantry cranes and stacked containers of the port.
 pub(super) fn cranes(scene: &mut Scene) {
     let paint = |albedo| Surface::matte(albedo, [-0.4, 0.1, 0.9], Layer::NearCity);
     let orange = scene.canvas.add(paint([0.62, 0.22, 0.06]));
@@ -71,7 +71,7 @@ pub(super) fn cranes(scene: &mut Scene) {
     }
 }
 
-/// Sheds on piles that stand out into the bay.
+/// Builds sheds on piles that extend into the bay.
 pub(super) fn piers(scene: &mut Scene, rng: &mut ChaCha8Rng) {
     let faces = [[0.30, 0.10, 0.07], [0.24, 0.27, 0.26], [0.52, 0.50, 0.44]];
     let roof = Surface::matte([0.22, 0.22, 0.23], [0.0, 0.8, 0.6], Layer::NearCity);

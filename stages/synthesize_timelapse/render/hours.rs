@@ -1,6 +1,6 @@
-//! When people have their lights on.
+//! Hours at which the lights in windows are on.
 
-/// Share of windows that are lit at each hour of the clock, offices.
+/// Share of office windows that are lit, by hour of the day.
 pub(super) const OFFICE_HOURS: [(f32, f32); 9] = [
     (0.0, 0.16),
     (4.0, 0.10),
@@ -12,7 +12,7 @@ pub(super) const OFFICE_HOURS: [(f32, f32); 9] = [
     (23.0, 0.20),
     (24.0, 0.16),
 ];
-/// The same for homes.
+/// Share of windows of homes that are lit, by hour of the day.
 pub(super) const HOME_HOURS: [(f32, f32); 9] = [
     (0.0, 0.18),
     (3.0, 0.06),
@@ -25,7 +25,7 @@ pub(super) const HOME_HOURS: [(f32, f32); 9] = [
     (24.0, 0.18),
 ];
 
-/// Linear interpolation in a table of (hour, share).
+/// Interpolates linearly in a table of (hour, share).
 pub(super) fn between(hours: &[(f32, f32)], hour: f32) -> f32 {
     hours.windows(2).find(|w| hour <= w[1].0).map_or(hours[0].1, |w| {
         let t = (hour - w[0].0) / (w[1].0 - w[0].0);

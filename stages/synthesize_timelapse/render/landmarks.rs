@@ -1,11 +1,11 @@
-//! Landmarks that make the eight crops differ: masts, stadium and ferris wheel.
+//! Landmarks that distinguish the eight crops: masts, stadium and ferris wheel.
 
 use super::scene::Scene;
 use super::surface::{Kind, Layer, Part, Surface, Texel};
 use super::terrain::STREET;
 use std::f32::consts::TAU;
 
-/// Three red and white radio masts on the hill at the left.
+/// Builds three red and white radio masts on the hill at the left.
 pub(super) fn masts(scene: &mut Scene) {
     let metal = |albedo| Surface::matte(albedo, [0.0, 0.0, 1.0], Layer::FarCity);
     let red = scene.canvas.add(metal([0.55, 0.08, 0.05]));
@@ -26,7 +26,7 @@ pub(super) fn masts(scene: &mut Scene) {
     }
 }
 
-/// An open bowl under two arches, floodlit by night.
+/// Builds an open bowl under two arches, floodlit at night.
 pub(super) fn stadium(scene: &mut Scene) {
     let (x, half, base) = (6.05, 0.34, STREET);
     let shell = |right: f32| Surface {
@@ -71,7 +71,7 @@ pub(super) fn stadium(scene: &mut Scene) {
     }
 }
 
-/// The wheel on its pier, with coloured bulbs along spokes and rim.
+/// Builds the wheel on its pier, with coloured bulbs along spokes and rim.
 pub(super) fn wheel(scene: &mut Scene) {
     let (centre, radius) = ((5.12, 0.685), 0.105);
     let frame =

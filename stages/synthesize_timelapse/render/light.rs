@@ -1,4 +1,4 @@
-//! The light of a frame: sun, ambient and sky colours from the style factors.
+//! Light of a frame: colours of sun, ambient light and sky from the style factors.
 
 use super::factors::Factors;
 use super::math::{Rgb, luminance, mix, mul, scale, smoothstep};
@@ -11,7 +11,7 @@ struct Key {
     elevation: f32,
     zenith: Rgb,
     horizon: Rgb,
-    /// Added to the horizon on the sun's side.
+    /// Light added to the horizon on the sun's side.
     glow: Rgb,
     sun: Rgb,
     ambient: Rgb,
@@ -21,7 +21,8 @@ const fn key(elevation: f32, zenith: Rgb, horizon: Rgb, glow: Rgb, sun: Rgb, amb
     Key { elevation, zenith, horizon, glow, sun, ambient }
 }
 
-/// Exposure follows the light as a camera's would: night is dim, not black.
+/// Colours at increasing heights of the sun. As in a camera, exposure follows the light: night is dim, not
+/// black.
 #[rustfmt::skip]
 const KEYS: [Key; 8] = [
     key(-18.0, [0.006, 0.009, 0.024], [0.016, 0.020, 0.042], [0.00, 0.00, 0.00], [0.00, 0.00, 0.00], [0.018, 0.023, 0.045]),
@@ -34,7 +35,7 @@ const KEYS: [Key; 8] = [
     key(66.0, [0.070, 0.230, 0.640], [0.420, 0.620, 0.860], [0.15, 0.14, 0.12], [1.90, 1.78, 1.55], [0.370, 0.440, 0.550]),
 ];
 
-/// Everything about light that holds for the whole frame.
+/// Properties of the light that are common to all pixels of a frame.
 pub(super) struct Light {
     pub sun: Sun,
     pub factors: Factors,
@@ -43,12 +44,12 @@ pub(super) struct Light {
     pub glow: Rgb,
     /// Direct light on a surface that faces its source.
     pub direct: Rgb,
-    /// Unit vector to the source of `direct`: the sun, by night the moon.
+    /// Unit vector to the source of `direct`: the sun, or the moon at night.
     pub source: [f32; 3],
     pub ambient: Rgb,
-    /// 0 by day to 1 by night: how far lamps are switched on and seen.
+    /// Visibility of lamps, 0 by day to 1 at night.
     pub night: f32,
-    /// 0 clear to 1: how far cloud hides sun, moon and blue sky.
+    /// Share of sun, moon and blue sky that clouds hide, 0 (clear) to 1.
     pub veil: f32,
 }
 
@@ -84,7 +85,7 @@ impl Light {
     }
 }
 
-/// The clear-sky colours at a height of the sun, linear between the keys.
+/// Interpolates the colours of a clear sky linearly between the keys, at a height of the sun.
 fn at(elevation: f32) -> Key {
     let after = KEYS.iter().position(|k| k.elevation > elevation).unwrap_or(KEYS.len() - 1).max(1);
     let (a, b) = (KEYS[after - 1], KEYS[after]);

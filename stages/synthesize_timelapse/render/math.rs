@@ -1,6 +1,6 @@
 //! Linear RGB arithmetic, smooth steps and hashed value noise.
 
-/// Linear-light red, green, blue; 1 is a bright white, highlights may exceed it.
+/// Linear-light red, green and blue; 1 is a bright white, and highlights may exceed it.
 pub(super) type Rgb = [f32; 3];
 
 pub(super) fn add(a: Rgb, b: Rgb) -> Rgb {
@@ -15,7 +15,7 @@ pub(super) fn scale(a: Rgb, k: f32) -> Rgb {
     [a[0] * k, a[1] * k, a[2] * k]
 }
 
-/// `a` at `t` = 0, `b` at `t` = 1.
+/// Interpolates linearly: `a` at `t` = 0, `b` at `t` = 1.
 pub(super) fn mix(a: Rgb, b: Rgb, t: f32) -> Rgb {
     add(scale(a, 1.0 - t), scale(b, t))
 }
@@ -29,7 +29,7 @@ pub(super) fn dot(a: [f32; 3], b: [f32; 3]) -> f32 {
     a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 }
 
-/// 0 at `from`, 1 at `to`, smooth between; `from` may be the larger.
+/// Returns 0 at `from`, 1 at `to`, and a smooth transition in between; `from` may exceed `to`.
 pub(super) fn smoothstep(from: f32, to: f32, x: f32) -> f32 {
     let t = ((x - from) / (to - from)).clamp(0.0, 1.0);
     t * t * (3.0 - 2.0 * t)
@@ -41,7 +41,7 @@ pub(super) fn bell(x: f32, centre: f32, width: f32) -> f32 {
     (-0.5 * d * d).exp()
 }
 
-/// A well-mixed function of a seed and a lattice point.
+/// Hashes a seed and a lattice point.
 pub(super) fn hash(seed: u32, x: i32, y: i32) -> u32 {
     let mut h = seed ^ (x as u32).wrapping_mul(0x9E37_79B1) ^ (y as u32).wrapping_mul(0x85EB_CA77);
     h = (h ^ (h >> 15)).wrapping_mul(0x2C1B_3C6D);
@@ -49,7 +49,7 @@ pub(super) fn hash(seed: u32, x: i32, y: i32) -> u32 {
     h ^ (h >> 15)
 }
 
-/// `hash` as a number in 0..1.
+/// Returns the `hash` as a number in 0..1.
 pub(super) fn chance(seed: u32, x: i32, y: i32) -> f32 {
     (hash(seed, x, y) >> 8) as f32 / 16_777_216.0
 }

@@ -1,4 +1,4 @@
-//! A synthetic stand-in for a timelapse of the Seattle skyline.
+//! Synthetic stand-in for a timelapse of the Seattle skyline.
 //!
 //! The scene is fixed by its seed; a frame shows it under style factors (hour, cloud cover, haze,
 //! season). Two things in a frame are not style and change with (seed, index): the pattern of the
@@ -40,21 +40,22 @@ pub(crate) use math::fractal;
 
 use rand::Rng;
 
-/// A scene laid out for one picture size; frames may be rendered from it in parallel.
+/// Scene that is laid out for one size of picture. Its frames may be rendered in parallel.
 pub(super) struct Renderer {
     scene: scene::Scene,
 }
 
 impl Renderer {
-    /// Lays the scene out; takes memory of about 50 bytes a pixel up to 400 rows, else 12.
+    /// Lays out the scene. This takes about 50 bytes of memory per pixel for up to 400 rows, and 12 for more.
     ///
-    /// The scene always fills the picture; it is meant for widths of 23/3 of the height.
+    /// The scene always fills the picture; it is designed for widths of 23/3 of the height.
     #[must_use]
     pub(super) fn new(scene_seed: u64, width: u32, height: u32) -> Renderer {
         Renderer { scene: paint::paint(scene_seed, width as usize, height as usize) }
     }
 
-    /// RGB bytes, row-major, of frame `index` under `factors`: a function of the arguments alone.
+    /// Renders frame `index` under `factors` to RGB bytes, row-major. The result depends only on the seeds
+    /// and arguments.
     #[must_use]
     pub(super) fn frame(&self, seed: u64, index: u64, factors: &Factors) -> Vec<u8> {
         let scene = &self.scene;

@@ -1,4 +1,4 @@
-//! Moving things that are not style: boats, traffic, birds and a plane, from (seed, frame index).
+//! Moving objects that are not style: boats, traffic, birds and a plane, drawn by (seed, frame index).
 
 use super::boats;
 use super::factors::frame_stream;
@@ -21,7 +21,7 @@ pub(super) fn draw(mut rng: ChaCha8Rng, light: &Light, tables: &Tables, sky: &Sk
     birds(&mut rng, &mut painter);
 }
 
-/// The stream of random numbers for the movers of a frame.
+/// Returns the stream of random numbers for the moving objects of a frame.
 pub(super) fn motion(seed: u64, index: u64) -> ChaCha8Rng {
     frame_stream(seed, index, 1)
 }
@@ -48,7 +48,7 @@ fn traffic(rng: &mut ChaCha8Rng, painter: &mut Painter) {
     }
 }
 
-/// A loose flock, and sometimes an airliner high up.
+/// Draws a loose flock of birds, and sometimes an airliner high up.
 fn birds(rng: &mut ChaCha8Rng, painter: &mut Painter) {
     let (x, y) = (rng.random_range(0.4..7.2), rng.random_range(0.15..0.45));
     for _ in 0..rng.random_range(0..8) {

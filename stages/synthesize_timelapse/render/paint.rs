@@ -1,14 +1,14 @@
-//! Paints the static scene back to front from a scene seed.
+//! Painting of the static scene from its seed, back to front.
 
 use super::canvas::Canvas;
 use super::factors::frame_stream;
 use super::scene::Scene;
 use super::{city, harbour, landmarks, plants, streets, terrain, tower};
 
-/// The scene of a seed.
+/// Paints the scene of a seed.
 pub(super) fn paint(seed: u64, width: usize, height: usize) -> Scene {
     let mut scene = Scene { canvas: Canvas::new(width, height), lamps: Vec::new() };
-    // One stream per part: a change to one leaves the others as they are.
+    // Each part has its own stream, so that a change to one part does not affect the others.
     let rng = |part| frame_stream(seed, 0, part);
     let relief = (seed ^ (seed >> 32)) as u32;
     terrain::mountains(&mut scene, relief);

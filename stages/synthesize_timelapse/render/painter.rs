@@ -1,4 +1,4 @@
-//! Paints surfaces and lamps of movers into a frame.
+//! Painting of surfaces and lamps of moving objects into a frame.
 
 use super::glow::halo;
 use super::light::Light;
@@ -9,7 +9,7 @@ use super::sky::Sky;
 use super::surface::Layer;
 use super::tables::Tables;
 
-/// The frame that movers are painted into, with what lights them.
+/// Frame into which moving objects are painted, with its light.
 pub(super) struct Painter<'a> {
     pub light: &'a Light,
     pub tables: &'a Tables,
@@ -18,7 +18,7 @@ pub(super) struct Painter<'a> {
 }
 
 impl Painter<'_> {
-    /// The look of a surface of reflectance `albedo` at a place.
+    /// Returns the visible colour of a surface of reflectance `albedo` at a place.
     pub(super) fn lit(&self, albedo: Rgb, x: f32, y: f32, layer: Layer) -> Rgb {
         let row = &self.tables.rows[((y * self.picture.height as f32) as usize).min(self.picture.height - 1)];
         let light = add(self.light.ambient, scale(self.light.direct, 0.55 * row.sunlit));

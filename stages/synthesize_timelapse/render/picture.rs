@@ -1,4 +1,4 @@
-//! A linear-light picture and its conversion to display bytes.
+//! Linear-light picture, and its conversion to display bytes.
 
 use super::canvas::ASPECT;
 use super::math::{Rgb, mix};
@@ -20,14 +20,14 @@ impl Picture {
         Picture { width, height, pixels: vec![[0.0; 3]; width * height] }
     }
 
-    /// The pixel at a scene position, clamped to the picture.
+    /// Returns the pixel at a scene position, clamped to the picture.
     pub(super) fn look(&self, x: f32, y: f32) -> Rgb {
         let column = ((x / ASPECT * self.width as f32).max(0.0) as usize).min(self.width - 1);
         let row = ((y * self.height as f32).max(0.0) as usize).min(self.height - 1);
         self.pixels[row * self.width + column]
     }
 
-    /// Pixels that a scene rectangle touches: columns and rows.
+    /// Returns the columns and rows of pixels that a scene rectangle touches.
     pub(super) fn span(&self, area: [f32; 4]) -> [std::ops::Range<usize>; 2] {
         let (per_x, per_y) = (self.width as f32 / ASPECT, self.height as f32);
         let range = |from: f32, to: f32, per: f32, count: usize| {
@@ -57,9 +57,9 @@ impl Picture {
         }
     }
 
-    /// sRGB bytes, row-major.
+    /// Converts the picture to sRGB bytes, row-major.
     pub(super) fn to_rgb8(&self) -> Vec<u8> {
-        // Indexed by the square root of the light, so that dark tones get enough steps.
+        // The table is indexed by the square root of the light, so that dark tones get enough steps.
         let table: Vec<u8> = (0..STEPS)
             .map(|k| {
                 let root = k as f32 / (STEPS - 1) as f32;

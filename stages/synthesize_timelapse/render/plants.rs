@@ -8,7 +8,7 @@ use super::terrain::{STREET, shore};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-/// The surfaces of trees in one layer: [kind][side].
+/// Surfaces of the trees in one layer: [kind][side].
 struct Grove([[u16; 2]; 2]);
 
 impl Grove {
@@ -22,7 +22,7 @@ impl Grove {
         Grove([sides(Kind::Evergreen), sides(Kind::Deciduous)])
     }
 
-    /// A tree with its foot at (`x`, `foot`), `tall` high.
+    /// Plants a tree of height `tall` with its foot at (`x`, `foot`).
     fn plant(&self, scene: &mut Scene, rng: &mut ChaCha8Rng, x: f32, foot: f32, tall: f32) {
         let round = rng.random_bool(0.6);
         let (seed, dice) = (rng.random::<u32>(), rng.random::<u8>());
@@ -49,7 +49,7 @@ impl Grove {
     }
 }
 
-/// Trees along the quays and around the foot of the tower.
+/// Plants trees along the quays and around the foot of the tower.
 pub(super) fn shoreline(scene: &mut Scene, rng: &mut ChaCha8Rng) {
     let grove = Grove::new(scene, Layer::NearCity);
     for _ in 0..260 {
@@ -63,7 +63,7 @@ pub(super) fn shoreline(scene: &mut Scene, rng: &mut ChaCha8Rng) {
     }
 }
 
-/// The wooded hillside in front on the left, far trees first so that near ones cover them.
+/// Plants the wooded hillside in front on the left, far trees first so that near ones cover them.
 pub(super) fn hillside(scene: &mut Scene, rng: &mut ChaCha8Rng) {
     let grove = Grove::new(scene, Layer::Front);
     for step in 0..230 {
@@ -71,7 +71,7 @@ pub(super) fn hillside(scene: &mut Scene, rng: &mut ChaCha8Rng) {
         let x = rng.random_range(0.55..3.40);
         let foot = 0.83 + 0.23 * depth;
         let tall = rng.random_range(0.035..0.060) * (1.0 + 1.4 * depth);
-        // The road and a meadow in front of the tower stay open.
+        // The road and a meadow in front of the tower stay free of trees.
         let road = (super::streets::road(x) - foot + 0.02).abs() < 0.028
             || (foot - tall..foot).contains(&(super::streets::road(x) + 0.005)) && foot < 0.985;
         let meadow = f64::from(0.8 * bell(x, 2.15, 0.25) * smoothstep(1.0, 0.9, depth));

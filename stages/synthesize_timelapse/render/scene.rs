@@ -1,10 +1,10 @@
-//! The static scene and its lamps.
+//! Static scene and its lamps.
 
 use super::canvas::{ASPECT, Canvas};
 use super::math::Rgb;
 use super::surface::{Layer, Part};
 
-/// A light whose halo is added to the picture by night.
+/// Lamp whose halo is added to the picture at night.
 #[derive(Clone, Copy)]
 pub(super) struct Lamp {
     pub x: f32,
@@ -15,14 +15,14 @@ pub(super) struct Lamp {
     pub layer: Layer,
 }
 
-/// The sample buffer with its lamps.
+/// Sample buffer with the lamps of the scene.
 pub(super) struct Scene {
     pub canvas: Canvas,
     pub lamps: Vec<Lamp>,
 }
 
 impl Scene {
-    /// A lamp that something nearer covers throws no halo.
+    /// Removes lamps that a nearer surface covers, so that they have no halo.
     pub(super) fn drop_hidden_lamps(&mut self) {
         let canvas = &self.canvas;
         self.lamps.retain(|lamp| {

@@ -3,7 +3,7 @@
 use super::math::{Rgb, mix, smoothstep};
 use super::surface::Kind;
 
-/// Deciduous crowns through the year, for trees that turn yellow and red.
+/// Colours of deciduous crowns through the year, without the red of autumn.
 const YELLOW: [(f32, Rgb); 9] = [
     (0.00, [0.150, 0.125, 0.105]),
     (0.20, [0.170, 0.145, 0.105]),

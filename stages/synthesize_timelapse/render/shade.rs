@@ -1,4 +1,4 @@
-//! Shades everything but water: samples of the scene under the light of one frame.
+//! Shading of everything except water: samples of the scene under the light of one frame.
 
 use super::math::{Rgb, add, mix, mul, scale};
 use super::picture::Picture;
@@ -31,7 +31,7 @@ pub(super) fn shade(scene: &Scene, tables: &Tables, sky: &Sky, picture: &mut Pic
     }
 }
 
-/// The colour of one solid sample behind its share of haze.
+/// Returns the colour of one solid sample behind its share of haze.
 fn sample(tables: &Tables, row: usize, texel: Texel, haze: Rgb) -> Rgb {
     let lit = &tables.surfaces[usize::from(texel.surface)];
     let row = &tables.rows[row];

@@ -1,4 +1,4 @@
-//! Simple outlines painted on the canvas with one texel; all lengths in units of the height.
+//! Simple shapes that are painted on the canvas with one texel. All lengths are in units of the height.
 
 use super::canvas::Canvas;
 use super::surface::Texel;
@@ -15,7 +15,7 @@ impl Canvas {
         });
     }
 
-    /// A straight stroke of the given thickness.
+    /// Paints a straight stroke of the given thickness.
     pub(super) fn line(&mut self, from: (f32, f32), to: (f32, f32), thickness: f32, texel: Texel) {
         let half = thickness / 2.0;
         let (dx, dy) = (to.0 - from.0, to.1 - from.1);
@@ -33,7 +33,7 @@ impl Canvas {
         });
     }
 
-    /// A stroke through a curve, sampled in `steps` straight pieces.
+    /// Paints a stroke along a curve, in `steps` straight pieces.
     pub(super) fn curve(
         &mut self,
         steps: u16,
@@ -48,7 +48,7 @@ impl Canvas {
         }
     }
 
-    /// An upright shape around `x`, `widths` wide at its top and base.
+    /// Paints an upright shape around `x`, with `widths` at its top and base.
     pub(super) fn taper(&mut self, x: f32, top: f32, base: f32, widths: (f32, f32), texel: Texel) {
         let half = widths.0.max(widths.1) / 2.0;
         self.paint([x - half, top, x + half, base], |px, py| {

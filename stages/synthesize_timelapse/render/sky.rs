@@ -1,16 +1,16 @@
-//! The sky: gradient, sunset side, sun and moon, clouds, and the haze colour at the horizon.
+//! Sky: gradient, glow of the sunset, sun and moon, clouds, and the colour of haze at the horizon.
 
 use super::canvas::{ASPECT, HORIZON};
 use super::light::Light;
 use super::math::{Rgb, add, bell, fractal, mix, scale, smoothstep};
 use super::sun::{self, wrap};
 
-/// Degrees of view across the panorama.
+/// Angle of view of the panorama in degrees.
 const VIEW: f32 = 170.0;
 /// Octaves of the cloud noise; the smallest puffs are about a fiftieth of the height.
 const OCTAVES: u32 = 5;
 
-/// A disc in the sky, in scene units.
+/// Disc in the sky, in scene units.
 struct Disc {
     x: f32,
     y: f32,
@@ -18,12 +18,12 @@ struct Disc {
     colour: Rgb,
 }
 
-/// The sky of one frame.
+/// Sky of one frame.
 pub(super) struct Sky<'a> {
     light: &'a Light,
     /// Seed of the cloud pattern, which is not style.
     pattern: u32,
-    /// Noise above this is cloud.
+    /// Threshold above which noise is cloud.
     threshold: f32,
     discs: [Disc; 2],
 }
@@ -50,26 +50,26 @@ impl<'a> Sky<'a> {
         }
     }
 
-    /// Nearness of column `x` to the sun's bearing, 0..1.
+    /// Returns the nearness of column `x` to the sun's bearing, 0..1.
     fn side(&self, x: f32) -> f32 {
         let off = wrap((x / ASPECT - 0.5) * VIEW - self.light.sun.bearing);
         bell(off, 0.0, 38.0) * 0.85 + bell(off, 0.0, 90.0) * 0.15
     }
 
-    /// Light of the city on air and cloud by night; strongest over downtown.
+    /// Returns the light of the city on air and clouds at night, which is strongest over downtown.
     fn city_glow(&self, x: f32) -> Rgb {
         let f = &self.light.factors;
         let power = self.light.night * (0.035 + 0.075 * f.cloud + 0.09 * f.haze);
         scale([1.0, 0.66, 0.38], power * (0.45 + 0.9 * bell(x, 4.1, 1.2)))
     }
 
-    /// The colour that haze takes in column `x`.
+    /// Returns the colour of haze in column `x`.
     pub(super) fn haze(&self, x: f32) -> Rgb {
         let sunny = scale(self.light.glow, self.side(x) * 0.75);
         add(add(self.light.horizon, sunny), self.city_glow(x))
     }
 
-    /// The sky at a point above the horizon, scene units.
+    /// Returns the colour of the sky at a point above the horizon, in scene units.
     pub(super) fn at(&self, x: f32, y: f32) -> Rgb {
         let light = self.light;
         let rise = (HORIZON - y).max(0.0);
@@ -94,7 +94,7 @@ impl<'a> Sky<'a> {
         mix(colour, self.haze(x), fog)
     }
 
-    /// Cloud opacity and thickness, each 0..1, at `rise` above the horizon.
+    /// Returns cloud opacity and thickness, each 0..1, at `rise` above the horizon.
     fn cloud(&self, x: f32, rise: f32) -> (f32, f32) {
         if self.light.factors.cloud <= 0.02 {
             return (0.0, 0.0);
@@ -109,7 +109,7 @@ impl<'a> Sky<'a> {
 }
 
 impl Disc {
-    /// A sharp disc in a soft halo.
+    /// Returns the light of a sharp disc in a soft halo.
     fn at(&self, x: f32, y: f32) -> Rgb {
         let far = (x - self.x).hypot(y - self.y) / self.radius;
         if far > 12.0 {

@@ -1,4 +1,4 @@
-//! The road on the hillside, the quay road, and street lamps.
+//! Road on the hillside, quay road, and street lamps.
 
 use super::scene::Scene;
 use super::surface::{Layer, Part, Surface, Texel};
@@ -12,7 +12,7 @@ pub(super) const QUAY_Y: f32 = STREET + 0.010;
 /// Thickness of the hillside road.
 const WIDTH: f32 = 0.022;
 
-/// The y of the middle of the hillside road.
+/// Returns the y of the middle of the hillside road.
 pub(super) fn road(x: f32) -> f32 {
     0.905 + 0.022 * (x * 2.2).sin()
 }

@@ -2,19 +2,19 @@
 
 use std::f32::consts::TAU;
 
-/// Latitude of Seattle, radians.
+/// Latitude of Seattle in radians.
 const LATITUDE: f32 = 0.8308;
-/// Tilt of the Earth's axis, radians.
+/// Tilt of the Earth's axis in radians.
 const TILT: f32 = 0.409;
-/// Direction the middle of the panorama looks to, degrees clockwise from north: sunsets are in
-/// the picture, the noon sun is behind the camera and lights the facades.
+/// Direction of view at the middle of the panorama, in degrees clockwise from north. Sunsets are in the
+/// picture; at noon, the sun is behind the camera and lights the facades.
 const LOOKING: f32 = -30.0;
 
-/// The direction towards the sun.
+/// Direction towards the sun.
 pub(super) struct Sun {
-    /// Height over the horizon, degrees.
+    /// Height over the horizon in degrees.
     pub elevation: f32,
-    /// Angle right of the middle of the panorama, degrees, -180..180.
+    /// Angle to the right of the middle of the panorama in degrees, -180..180.
     pub bearing: f32,
     /// Unit vector: right, up, towards the camera.
     pub direction: [f32; 3],
@@ -25,12 +25,12 @@ fn declination(season: f32) -> f32 {
     -TILT * (TAU * season).cos()
 }
 
-/// Hours between noon and sunset.
+/// Returns the hours between noon and sunset.
 pub(super) fn half_day(season: f32) -> f32 {
     (-LATITUDE.tan() * declination(season).tan()).acos() * 24.0 / TAU
 }
 
-/// The sun at a local solar hour (0..24) and fraction of the year.
+/// Returns the position of the sun at a local solar hour (0..24) and fraction of the year.
 pub(super) fn position(hour: f32, season: f32) -> Sun {
     let (tilt, angle) = (declination(season), (hour - 12.0) / 24.0 * TAU);
     let up = LATITUDE.sin() * tilt.sin() + LATITUDE.cos() * tilt.cos() * angle.cos();
@@ -46,7 +46,7 @@ pub(super) fn position(hour: f32, season: f32) -> Sun {
     }
 }
 
-/// The full moon: always opposite the sun, so that it is no factor of its own.
+/// Returns the position of the full moon. It is always opposite the sun, so that it is not another factor.
 pub(super) fn moon(sun: &Sun) -> Sun {
     Sun {
         elevation: -sun.elevation,
@@ -55,7 +55,7 @@ pub(super) fn moon(sun: &Sun) -> Sun {
     }
 }
 
-/// An angle in degrees brought to -180..180.
+/// Brings an angle in degrees to -180..180.
 pub(super) fn wrap(angle: f32) -> f32 {
     (angle + 180.0).rem_euclid(360.0) - 180.0
 }

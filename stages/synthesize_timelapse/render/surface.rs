@@ -25,26 +25,26 @@ impl Layer {
         Layer::Front,
     ];
 
-    /// Kilometres of air in front of the layer.
+    /// Returns the kilometres of air in front of the layer.
     pub(super) fn kilometres(self) -> f32 {
         [55.0, 24.0, 10.0, 5.0, 3.0, 1.8, 0.7][self as usize]
     }
 }
 
-/// Kind of thing that a sample shows; decides how it is shaded.
+/// Kind of object that a sample shows, which determines its shading.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Part {
     Sky,
     Water,
     Wall,
     Window,
-    /// A plant: colour by season.
+    /// Plant, whose colour depends on the season.
     Leaf,
-    /// A small lamp that is part of a structure.
+    /// Small lamp that is part of a structure.
     Bulb,
 }
 
-/// Use of a surface's windows (hours of light), or the kind of its plant.
+/// Use of a surface's windows, which determines their hours of light, or kind of its plant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
     Office,
@@ -54,7 +54,7 @@ pub(super) enum Kind {
     Grass,
 }
 
-/// A set of samples that share orientation, distance and material.
+/// Set of samples that share orientation, distance and material.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Surface {
     /// Linear reflectance.
@@ -63,18 +63,18 @@ pub(super) struct Surface {
     pub normal: [f32; 3],
     pub layer: Layer,
     pub kind: Kind,
-    /// Mirror strength of its windows, 0..1.
+    /// Mirror strength of the windows, 0..1.
     pub glass: f32,
     /// Colour of lit windows and bulbs.
     pub lamp: Rgb,
-    /// Floodlight by night, 0..1.
+    /// Floodlight at night, 0..1.
     pub flood: f32,
-    /// Snow lies by the mountain's snow line, not the city's weather.
+    /// True if snow depends on the mountains' snow line instead of the city's weather.
     pub alpine: bool,
 }
 
 impl Surface {
-    /// A dull surface without lamps.
+    /// Returns a dull surface without floodlight.
     pub(super) fn matte(albedo: Rgb, normal: [f32; 3], layer: Layer) -> Surface {
         Surface {
             albedo,
@@ -96,16 +96,17 @@ pub(super) struct Texel {
     pub part: Part,
     /// Reflectance relative to the surface's.
     pub shade: u8,
-    /// Fixed chance of this window or plant, compared with the share that is lit or turned.
+    /// Fixed random number of the window or plant, which is compared with the share that is lit or has
+    /// turned.
     pub dice: u8,
-    /// Readiness to hold snow; 0 never does.
+    /// Tendency to hold snow; 0 never holds any.
     pub snow: u8,
 }
 
 impl Texel {
     pub(super) const SKY: Texel = Texel { surface: 0, part: Part::Sky, shade: 0, dice: 0, snow: 0 };
 
-    /// A sample of `part`; `shade` is 0..1.
+    /// Returns a sample of `part`; `shade` is in 0..1.
     pub(super) fn new(surface: u16, part: Part, shade: f32) -> Texel {
         Texel { surface, part, shade: byte(shade), dice: 0, snow: 0 }
     }
@@ -114,7 +115,7 @@ impl Texel {
         Texel { dice, ..self }
     }
 
-    /// `snow` is 0..1.
+    /// Sets the tendency to hold snow, in 0..1.
     pub(super) fn snow(self, snow: f32) -> Texel {
         Texel { snow: byte(snow), ..self }
     }

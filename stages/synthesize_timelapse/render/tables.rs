@@ -14,10 +14,10 @@ pub(super) struct Lit {
     pub kind: Kind,
     pub layer: Layer,
     pub alpine: bool,
-    /// Light that falls on it from everywhere but sun and moon.
+    /// Light from everything except sun and moon.
     pub ambient: Rgb,
     pub direct: Rgb,
-    /// Reflection in its dark windows: sky, and the sun's mirror image.
+    /// Reflection of the sky in dark windows; `glint` is that of the sun.
     pub glass: Rgb,
     pub glint: Rgb,
     pub lamp: Rgb,
@@ -25,9 +25,9 @@ pub(super) struct Lit {
 
 /// Values that depend on the row of the picture.
 pub(super) struct Row {
-    /// Share of the sun that is not behind the terrain, 0..1.
+    /// Share of direct light that reaches the row, 0..1.
     pub sunlit: f32,
-    /// Share of light that comes through the air from each layer, 0..1.
+    /// Share of light that passes the air in front of each layer, 0..1.
     pub clear: [f32; 7],
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Tables {
     pub windows: [[f32; 256]; 2],
     /// Plant colour by kind and dice.
     pub leaves: Vec<Vec<Rgb>>,
-    /// Snow cover by alpine and readiness.
+    /// Snow cover by `alpine` and tendency to hold snow.
     pub snow: [[f32; 256]; 2],
     pub night: f32,
 }
@@ -81,7 +81,7 @@ fn lit(s: &Surface, light: &Light) -> Lit {
     let ambient = add(ambient, scale([1.0, 0.78, 0.52], lamps * near));
     let sky = mix(light.horizon, light.zenith, 0.4);
     let glass = add(scale(sky, 0.50 * s.glass), mul(s.albedo, scale(ambient, 0.35)));
-    // Mirror direction of the view ray on the facade; windows flash when it meets the sun.
+    // This is the mirrored direction of the view ray on the facade; windows flash when it points to the sun.
     let n = s.normal;
     let mirror = [2.0 * n[2] * n[0], 2.0 * n[2] * n[1], 2.0 * n[2] * n[2] - 1.0];
     let flash = dot(mirror, light.source).max(0.0).powi(6) * 0.9 * s.glass;
@@ -100,7 +100,7 @@ fn lit(s: &Surface, light: &Light) -> Lit {
 
 fn row(y: f32, light: &Light) -> Row {
     let height = ((STREET - y) / 0.55).clamp(-0.3, 1.0);
-    // A low sun reaches the tops of the towers only.
+    // A low sun reaches only the tops of the towers.
     let shadow = 0.75 - light.sun.elevation * 0.15;
     let by_sun = light.sun.elevation > -5.0;
     let sunlit = if by_sun { smoothstep(shadow - 0.25, shadow + 0.25, height) } else { 1.0 };

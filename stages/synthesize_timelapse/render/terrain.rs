@@ -12,19 +12,20 @@ pub(super) const STREET: f32 = 0.80;
 const BAY: f32 = 0.822;
 const LAKE: f32 = 0.855;
 
-/// The y of the waterline at `x`; below the picture (over 1) where there is land.
+/// Returns the y of the waterline at `x`, which is below the picture (over 1) where there is land.
 pub(super) fn shore(x: f32) -> f32 {
     let bay = BAY + 0.4 * smoothstep(3.30, 2.95, x);
     let lake = LAKE + 0.4 * smoothstep(0.62, 0.98, x);
     bay.min(lake)
 }
 
-/// The y of the far shore of the water at `x`, the line its reflections start from.
+/// Returns the y of the far shore of the water at `x`, where its reflections start.
 pub(super) fn far_shore(x: f32) -> f32 {
     if x < 2.0 { LAKE } else { BAY }
 }
 
-/// Top of the far mountains: a range on the left, a lone volcano right of downtown.
+/// Returns the y of the top of the far mountains: a range on the left, and a single volcano right of
+/// downtown.
 fn peaks(seed: u32, x: f32) -> f32 {
     let range = 0.075 * bell(x, 0.9, 1.3) * (0.5 + fractal(seed, x * 5.0, 0.5, 5));
     let across = (x - 5.35).abs();
@@ -42,7 +43,7 @@ pub(super) fn mountains(scene: &mut Scene, seed: u32) {
     let right = scene.canvas.add(slope(0.62));
     scene.canvas.paint([0.0, 0.25, ASPECT, HORIZON + 0.05], |x, y| {
         let top = peaks(seed, x);
-        // Ridges run down the slope: the relief decides which way the rock faces.
+        // Ridges run down the slope, and the relief determines the side that the rock faces.
         let relief = fractal(seed ^ 9, x * 15.0 + (y - top) * 6.0, y * 6.0, 5);
         let surface = if relief + 1.4 * (x - 5.35).clamp(-0.2, 0.2) < 0.5 { left } else { right };
         let rough = fractal(seed.wrapping_add(11), x * 40.0, y * 50.0, 3);
@@ -71,7 +72,7 @@ pub(super) fn hills(scene: &mut Scene, seed: u32) {
     }
 }
 
-/// Streets, quays and the grassy hillside in front of the city.
+/// Paints streets, quays and the grassy hillside in front of the city.
 pub(super) fn ground(scene: &mut Scene, seed: u32) {
     let paved = scene.canvas.add(Surface { flood: 0.10, ..Surface::matte([0.20; 3], UP, Layer::NearCity) });
     let lawn = Surface { kind: Kind::Grass, ..Surface::matte([0.1; 3], UP, Layer::Front) };

@@ -1,4 +1,4 @@
-//! Properties of the renderer, checked on small pictures.
+//! Tests of properties of the renderer on small pictures.
 
 use super::{Factors, Renderer, sample};
 

@@ -1,10 +1,10 @@
-//! The tower: a saucer on a tripod with a waist, and a spire.
+//! Tower: a saucer on a tripod with a waist, and a spire.
 
 use super::scene::Scene;
 use super::surface::{Layer, Part, Surface, Texel};
 use super::terrain::STREET;
 
-/// Place of the tower: a third of the way from the left.
+/// The x of the tower, a third of the picture's width from the left.
 pub(super) const X: f32 = 2.55;
 /// y of the saucer's rim.
 const RIM: f32 = 0.235;
@@ -28,7 +28,7 @@ pub(super) fn build(scene: &mut Scene) {
     scene.lamp(X, RIM + 0.004, 0.060, [0.30, 0.26, 0.18], Layer::NearCity);
 }
 
-/// Half the width of the tripod at `t`: 0 under the saucer, 1 on the ground.
+/// Returns half the width of the tripod at `t`, which is 0 under the saucer and 1 on the ground.
 fn spread(t: f32) -> f32 {
     let waist = (t - 0.38).abs();
     0.011 + if t < 0.38 { 0.12 } else { 0.105 } * waist.powf(1.55)
@@ -53,7 +53,7 @@ fn legs(scene: &mut Scene, faces: [u16; 2]) {
         };
         Some(Texel::new(faces[side], Part::Wall, shade))
     });
-    // The low hall between the legs.
+    // This is the low hall between the legs.
     let hall = Texel::new(faces[0], Part::Wall, 0.85);
     scene.canvas.rect(X - 0.055, 0.645, X + 0.055, 0.658, hall.snow(0.5));
     scene.canvas.rect(X - 0.050, 0.650, X + 0.050, 0.655, Texel::new(faces[1], Part::Window, 0.8));

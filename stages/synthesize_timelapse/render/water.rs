@@ -1,4 +1,4 @@
-//! Water: the picture above mirrored with fixed ripples, over a dark body colour.
+//! Water: a mirror image of the picture above with fixed ripples, over a dark body colour.
 
 use super::light::Light;
 use super::math::{Rgb, add, mix, mul, noise, scale};
@@ -9,12 +9,12 @@ use super::surface::{Layer, Part};
 use super::tables::Tables;
 use super::terrain::{STREET, far_shore};
 
-/// Rows of scene seen per row of water: the view is from above, so reflections are short.
+/// Number of rows of the scene per row of water. The view is from above, so reflections are short.
 const STRETCH: f32 = 2.3;
 /// Seed of the ripples, which do not change between frames.
 const RIPPLES: u32 = 90_210;
 
-/// Adds the water's share to every pixel that shows some.
+/// Adds the share of water to every pixel that shows any.
 pub(super) fn reflect(scene: &Scene, light: &Light, tables: &Tables, sky: &Sky, picture: &mut Picture) {
     let canvas = &scene.canvas;
     let body = mul([0.035, 0.090, 0.100], add(light.ambient, scale(light.direct, 0.5)));
@@ -39,9 +39,9 @@ pub(super) fn reflect(scene: &Scene, light: &Light, tables: &Tables, sky: &Sky, 
     }
 }
 
-/// Reflection in the ripples at (`x`, `y`), `out` from the shore.
+/// Returns the reflection in the ripples at (`x`, `y`), at distance `out` from the shore.
 fn mirror(picture: &Picture, x: f32, y: f32, out: f32) -> Rgb {
-    // Ripples look longer where they are near.
+    // Near ripples look longer.
     let near = 1.0 / (0.35 + 5.0 * out);
     let wave = noise(RIPPLES, x * 16.0 * near, y * 75.0 * near.sqrt()) - 0.5;
     let chop = noise(RIPPLES + 1, x * 45.0 * near, y * 220.0 * near.sqrt()) - 0.5;

@@ -1,4 +1,5 @@
-//! Whatever stands in stage.toml or a pipeline file is read or refused; a refusal can be shown.
+//! Fuzz target: any text of a stage.toml or a pipeline file is parsed or refused, and each error can be
+//! rendered.
 #![no_main]
 
 use std::path::{Path, PathBuf};

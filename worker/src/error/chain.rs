@@ -1,4 +1,4 @@
-//! Errors of stages and commands, which are chains of causes: their codes and remedies.
+//! Codes and remedies of errors that are chains of causes, as stages and commands return them.
 
 use std::io;
 
@@ -9,14 +9,19 @@ use super::{Error, io_remedy};
 use crate::code::Code;
 use crate::print::plain;
 
-/// Returns an error that the user can act on. `help` is the remedy; both appear in the terminal and in reports.
-pub fn refusal(message: impl Into<String>, help: impl Into<String>) -> anyhow::Error {
-    user_error(Code::Unsupported, message, help)
+/// Returns an error that the user can act on, with the code [`Code::Unsupported`]. `help` is the remedy. The
+/// terminal and reports show both.
+pub fn user_error(message: impl Into<String>, help: impl Into<String>) -> anyhow::Error {
+    user_error_with_code(Code::Unsupported, message, help)
 }
 
-/// Returns an error that the user can act on, with the code under which a command shows it.
-pub fn user_error(code: Code, message: impl Into<String>, help: impl Into<String>) -> anyhow::Error {
-    Error::refused(code, message, help).into()
+/// Returns an error that the user can act on, with the code that a command prints for it.
+pub fn user_error_with_code(
+    code: Code,
+    message: impl Into<String>,
+    help: impl Into<String>,
+) -> anyhow::Error {
+    Error::user_error(code, message, help).into()
 }
 
 /// Remedy of an error, if one is known.
@@ -28,7 +33,8 @@ pub fn help_of(error: &anyhow::Error) -> Option<String> {
     })
 }
 
-/// Messages of the whole chain, outermost first. A library error already quotes its cause.
+/// Messages of the complete chain, outermost first. The message of a library error already contains its
+/// cause.
 pub(crate) fn message_of(error: &anyhow::Error) -> String {
     let mut messages = Vec::new();
     for cause in error.chain() {
@@ -40,9 +46,10 @@ pub(crate) fn message_of(error: &anyhow::Error) -> String {
     messages.join(": ")
 }
 
-/// One error with the messages of the whole chain, its code and its remedy, without characters that control a terminal.
+/// Converts a chain of causes into one error: the messages of the complete chain, its code and its remedy,
+/// without control characters.
 ///
-/// The code is that of the first cause that has one; a chain without one is about a file that cannot be understood.
+/// The code is that of the first cause that has one. A chain without a code gets [`Code::Unreadable`].
 pub fn with_code(error: &anyhow::Error) -> Error {
     let code = error.downcast_ref::<Error>().map(Error::kind).or_else(|| {
         error.chain().find_map(|cause| match cause {
@@ -54,7 +61,7 @@ pub fn with_code(error: &anyhow::Error) -> Error {
     let help = help_of(error).unwrap_or_default();
     let [message, help] =
         [message_of(error), help].map(|text| text.lines().map(plain).collect::<Vec<_>>().join("\n"));
-    Error::refused(code.unwrap_or(Code::Unreadable), message, help)
+    Error::user_error(code.unwrap_or(Code::Unreadable), message, help)
 }
 
 #[cfg(test)]
@@ -64,11 +71,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_code_is_that_of_the_first_cause_that_has_one_and_contexts_hide_none() {
+    fn the_code_of_an_error_is_that_of_its_first_coded_cause() {
         let code = |error: &anyhow::Error| with_code(error).kind();
         let system = Err::<(), _>(io::Error::from(io::ErrorKind::NotFound)).context("cannot read a");
         assert_eq!(code(&system.expect_err("it is one")), Code::Io);
-        let named = Err::<(), _>(user_error(Code::UnknownName, "unknown b", "")).context("in c");
+        let named = Err::<(), _>(user_error_with_code(Code::UnknownName, "unknown b", "")).context("in c");
         assert_eq!(code(&named.expect_err("it is one")), Code::UnknownName);
         assert_eq!(code(&anyhow::anyhow!("malformed")), Code::Unreadable);
     }

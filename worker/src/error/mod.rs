@@ -1,7 +1,7 @@
-//! Errors of the library: each says what was being done, to which file, and what would be right.
+//! Errors of the library. Each names the operation, the file and, where possible, the remedy.
 
 mod chain;
-mod fault;
+mod declaration_error;
 mod names;
 
 use std::fmt;
@@ -12,25 +12,25 @@ use miette::{Diagnostic, LabeledSpan, MietteHandlerOpts, SourceCode};
 use parquet::errors::ParquetError;
 
 pub(crate) use chain::message_of;
-pub use chain::{help_of, refusal, user_error, with_code};
-pub use fault::{Fault, SourceText};
+pub use chain::{help_of, user_error, user_error_with_code, with_code};
+pub use declaration_error::{DeclarationError, SourceText};
 pub use names::{list, nearest, suggest};
 
 use crate::code::Code;
 use names::clipped;
 
-/// Anything that stops a command, apart from failures of the stages that it runs.
+/// Error that stops a command. Failures of the stages that a command runs are not included.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A declaration that is wrong, shown with the line it stands on.
+    /// An invalid declaration, shown with the line that contains it.
     #[error(transparent)]
-    Fault(#[from] Box<Fault>),
-    /// The file system refused something.
+    DeclarationError(#[from] Box<DeclarationError>),
+    /// The operating system refused an operation on a file.
     #[error("{doing} {}: {source}", shown(path))]
     Io {
-        /// The operation, e.g. `cannot read`.
+        /// The operation, e.g. `cannot read`, for the message.
         doing: &'static str,
-        /// To which file.
+        /// Path of the file.
         path: PathBuf,
         /// The cause.
         source: io::Error,
@@ -38,16 +38,16 @@ pub enum Error {
     /// A Parquet file that cannot be read or written.
     #[error("{doing} {}: {source}", shown(path))]
     Parquet {
-        /// The operation.
+        /// The operation, e.g. `cannot read`, for the message.
         doing: &'static str,
-        /// To which file.
+        /// Path of the file.
         path: PathBuf,
         /// The cause.
         source: parquet::errors::ParquetError,
     },
-    /// A request that cannot be met, with what to do instead.
+    /// A request that the program rejects, with its remedy.
     #[error("{message}")]
-    Refused {
+    UserError {
         /// Kind of the error.
         code: Code,
         /// The problem, with the value quoted.
@@ -57,22 +57,22 @@ pub enum Error {
     },
 }
 
-/// The library's result.
+/// Result with the library's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// A refusal with its remedy.
-    pub fn refused(code: Code, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self::Refused { code, message: clipped(&message.into()), help: help.into() }
+    /// Creates an [`Error::UserError`]. Long lines of the message are cut.
+    pub fn user_error(code: Code, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::UserError { code, message: clipped(&message.into()), help: help.into() }
     }
 
     /// Kind of the error.
     pub fn kind(&self) -> Code {
         match self {
-            Self::Fault(_) => Code::Declaration,
+            Self::DeclarationError(_) => Code::Declaration,
             Self::Io { .. } => Code::Io,
             Self::Parquet { .. } => Code::Parquet,
-            Self::Refused { code, .. } => *code,
+            Self::UserError { code, .. } => *code,
         }
     }
 }
@@ -84,34 +84,35 @@ impl Diagnostic for Error {
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         match self {
-            Self::Fault(fault) => fault.help(),
-            Self::Refused { help, .. } if !help.is_empty() => Some(Box::new(help)),
+            Self::DeclarationError(fault) => fault.help(),
+            Self::UserError { help, .. } if !help.is_empty() => Some(Box::new(help)),
             Self::Io { source, .. } => io_remedy(source).map(|h| Box::new(h) as Box<_>),
-            Self::Parquet { .. } => Some(Box::new("is it a Parquet file, and was it written to its end?")),
+            Self::Parquet { .. } => Some(Box::new("check that the file is a complete Parquet file")),
             _ => None,
         }
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
         match self {
-            Self::Fault(fault) => fault.source_code(),
+            Self::DeclarationError(fault) => fault.source_code(),
             _ => None,
         }
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         match self {
-            Self::Fault(fault) => fault.labels(),
+            Self::DeclarationError(fault) => fault.labels(),
             _ => None,
         }
     }
 }
 
-/// Wraps the lines of errors only in a terminal: people search logs line by line.
+/// Sets the format of printed errors. Lines are wrapped only in a terminal, because people search logs line
+/// by line.
 pub fn set_error_format() {
     let wrap = io::stderr().is_terminal();
     let handler = move |_: &_| Box::new(MietteHandlerOpts::new().wrap_lines(wrap).build()) as Box<_>;
-    // A second call in one process changes nothing.
+    // A second call in one process fails, and has no effect.
     let _ = miette::set_hook(Box::new(handler));
 }
 
@@ -122,32 +123,32 @@ pub fn io_remedy(error: &io::Error) -> Option<&'static str> {
             Some("free some disk space (deleting data/store is always safe) and run again")
         }
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-            Some("make the folder writable, or name another one under `data` in callsheet.toml")
+            Some("make the folder writable, or set another one under `data` in callsheet.toml")
         }
-        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => Some(
-            "something else is in the way: move it, or name another folder under `data` in callsheet.toml",
-        ),
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            Some("move the file that has this path, or set another folder under `data` in callsheet.toml")
+        }
         _ => None,
     }
 }
 
-/// Attaches to an I/O result what was being done and to which file.
-pub trait Doing<T> {
-    /// `fs::read(path).doing("cannot read", path)`.
-    fn doing(self, doing: &'static str, path: impl AsRef<Path>) -> Result<T>;
+/// Adds the operation and the file to the error of an I/O result.
+pub trait IoContext<T> {
+    /// Adds them, as in `fs::read(path).io_context("cannot read", path)`.
+    fn io_context(self, doing: &'static str, path: impl AsRef<Path>) -> Result<T>;
 }
 
-impl<T> Doing<T> for io::Result<T> {
-    fn doing(self, doing: &'static str, path: impl AsRef<Path>) -> Result<T> {
+impl<T> IoContext<T> for io::Result<T> {
+    fn io_context(self, doing: &'static str, path: impl AsRef<Path>) -> Result<T> {
         self.map_err(|source| Error::Io { doing, path: path.as_ref().to_owned(), source })
     }
 }
 
-impl<T> Doing<T> for parquet::errors::Result<T> {
-    fn doing(self, doing: &'static str, path: impl AsRef<Path>) -> Result<T> {
+impl<T> IoContext<T> for parquet::errors::Result<T> {
+    fn io_context(self, doing: &'static str, path: impl AsRef<Path>) -> Result<T> {
         let path = path.as_ref().to_owned();
         self.map_err(|source| match source {
-            // A full disk is not the fault of the file.
+            // An I/O error, such as a full disk, does not mean that the file is malformed.
             ParquetError::External(inner) if inner.is::<io::Error>() => match inner.downcast() {
                 Ok(source) => Error::Io { doing, path, source: *source },
                 Err(inner) => Error::Parquet { doing, path, source: ParquetError::External(inner) },

@@ -1,9 +1,9 @@
-//! Names and lines in messages: the nearest name, lists and lines that a reader still reads.
+//! Names and lines in messages: the nearest name, and lists and lines of limited length.
 
-/// Characters of a line that a reader still reads.
+/// Longest line of a message, in characters.
 pub(super) const LONGEST_LINE: usize = 400;
 
-/// A text without the rest of its long lines.
+/// Returns a text with its long lines cut.
 pub(super) fn clipped(text: &str) -> String {
     let clip = |line: &str| match line.char_indices().nth(LONGEST_LINE) {
         Some((end, _)) => format!("{}…", &line[..end]),
@@ -12,7 +12,7 @@ pub(super) fn clipped(text: &str) -> String {
     text.split('\n').map(clip).collect::<Vec<_>>().join("\n")
 }
 
-/// `did you mean "x"? (known: a, b, x)`, for a name that does not exist.
+/// Help for an unknown name: ``did you mean `x`? (known: a, b, x)``.
 pub fn suggest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     let list = list(known.iter().copied());
@@ -22,7 +22,7 @@ pub fn suggest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> St
     }
 }
 
-/// `a, b, x`, or so many that a reader still reads them.
+/// Lists names: `a, b, x`, `none`, or the first of them and the number of the others.
 pub fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut names = names.into_iter();
     let shown: Vec<&str> = names.by_ref().take(LISTED).collect();
@@ -33,10 +33,10 @@ pub fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     }
 }
 
-/// Names that a list shows.
+/// Largest number of names in a list.
 const LISTED: usize = 40;
 
-/// The known name that `wanted` is most likely a slip for, if there is one.
+/// Returns the known name that is most similar to `wanted`, if one is similar enough to be a likely slip.
 pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let scored = known.into_iter().map(|name| (strsim::normalized_damerau_levenshtein(wanted, name), name));
     let likely = scored.filter(|(likeness, _)| *likeness > 0.5);

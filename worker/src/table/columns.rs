@@ -1,4 +1,4 @@
-//! Compares the columns of a table with those declared.
+//! Comparison of a table's columns with the declared ones.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,10 +8,10 @@ use super::types::type_name;
 use crate::code::Code;
 use crate::error::{Error, Result};
 
-/// Checks that the table at `path` has exactly the declared columns; no declaration, no check.
+/// Checks that the table at `path` has exactly the declared columns. An empty declaration allows any columns.
 ///
 /// # Errors
-/// Names the columns that are missing, foreign or of another type.
+/// Returns an error if a column is missing, not declared, or of another type. The message names all of them.
 pub fn check_columns(path: &Path, declared: &BTreeMap<String, String>) -> Result<()> {
     let schema = schema(path)?;
     let found: BTreeMap<String, String> =
@@ -29,9 +29,9 @@ pub fn check_columns(path: &Path, declared: &BTreeMap<String, String>) -> Result
     }
     let foreign = found.keys().filter(|name| !declared.contains_key(*name));
     faults.extend(foreign.map(|name| format!("`{name}` is not declared")));
-    Err(Error::refused(
+    Err(Error::user_error(
         Code::WorkerOutput,
         format!("columns of {}: {}", path.display(), faults.join("; ")),
-        "make the stage write the columns that its stage.toml declares, or declare what it writes",
+        "write the columns that stage.toml declares, or declare the columns that the stage writes",
     ))
 }

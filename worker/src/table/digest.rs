@@ -1,8 +1,8 @@
-//! The logical digest of a table: schema and rows, whatever the encoding, the row groups, the
-//! compression or the footer.
+//! Logical digest of a table. It depends on the schema and the rows, but not on the encoding, the row groups,
+//! the compression or the footer.
 //!
-//! Every column is hashed on its own: the positions of its nulls, and its values one after the
-//! other (variable-length values with their length). A null's value is not hashed.
+//! Every column is hashed separately: first the positions of its nulls, then its values in order. Values of
+//! variable length are preceded by their length. The value of a null is not hashed.
 
 use std::path::Path;
 
@@ -13,23 +13,23 @@ use arrow::datatypes::{DataType, Field};
 use super::file::open;
 use super::types::type_name;
 use crate::digest::Digest;
-use crate::error::{Doing, Result};
+use crate::error::{IoContext, Result};
 
-/// Bumped when the digest of an equal table changes.
+/// Format of the digest. Increase the number when the digest of an unchanged table changes.
 const FORMAT: &str = "callsheet table 1";
 
-/// Digest and number of rows of the table at `path`.
+/// Computes the digest and the number of rows of the table at `path`.
 ///
 /// # Errors
-/// When it cannot be read.
+/// Returns an error if the table cannot be read, or a column has a type without a digest.
 pub fn digest(path: &Path) -> Result<(Digest, u64)> {
     let reader = open(path)?.with_batch_size(256);
     let schema = reader.schema().clone();
     let mut columns: Vec<Column> = schema.fields().iter().map(|f| Column::new(f)).collect();
-    for batch in reader.build().doing("cannot read", path)? {
-        let batch = batch.map_err(parquet::errors::ParquetError::from).doing("cannot read", path)?;
+    for batch in reader.build().io_context("cannot read", path)? {
+        let batch = batch.map_err(parquet::errors::ParquetError::from).io_context("cannot read", path)?;
         let fed = columns.iter_mut().zip(batch.columns()).try_for_each(|(c, a)| c.feed(a));
-        fed.map_err(parquet::errors::ParquetError::from).doing("cannot read", path)?;
+        fed.map_err(parquet::errors::ParquetError::from).io_context("cannot read", path)?;
     }
     let rows = columns.first().map_or(0, |c| c.length);
     let mut hasher = blake3::Hasher::new();
@@ -92,7 +92,7 @@ impl Column {
         Ok(())
     }
 
-    /// Feeds an array without nulls of its own.
+    /// Feeds an array that contains no nulls itself.
     fn feed_valid(&mut self, array: &ArrayRef) -> Result<(), arrow::error::ArrowError> {
         match array.data_type() {
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..) => {
@@ -135,7 +135,7 @@ impl Column {
                     let message = format!("a column of type {other} has no digest");
                     arrow::error::ArrowError::NotYetImplemented(message)
                 })?;
-                // A slice keeps its parent's buffer: take the rows that are the array's own.
+                // A slice shares its parent's buffer, so only the bytes of its own rows are used.
                 let data = make_array(array.to_data()).to_data();
                 let start = data.offset() * width;
                 let bytes = &data.buffers()[0].as_slice()[start..start + data.len() * width];

@@ -1,4 +1,4 @@
-//! Opens one Parquet file.
+//! Access to one Parquet file.
 
 use std::fs::File;
 use std::path::Path;
@@ -7,17 +7,17 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::code::Code;
-use crate::error::{Doing, Error, Result, suggest};
+use crate::error::{Error, IoContext, Result, suggest};
 
 pub(super) type Builder = ParquetRecordBatchReaderBuilder<File>;
 
-/// Opens one file.
+/// Opens a file for reading.
 pub(super) fn open(path: &Path) -> Result<Builder> {
-    let file = File::open(path).doing("cannot open", path)?;
-    ParquetRecordBatchReaderBuilder::try_new(file).doing("cannot read", path)
+    let file = File::open(path).io_context("cannot open", path)?;
+    ParquetRecordBatchReaderBuilder::try_new(file).io_context("cannot read", path)
 }
 
-/// Makes a reader read these columns alone; all if none are named.
+/// Restricts a reader to these columns. Without names, it reads all columns.
 pub(super) fn project(builder: Builder, columns: &[&str], path: &Path) -> Result<Builder> {
     if columns.is_empty() {
         return Ok(builder);
@@ -27,7 +27,7 @@ pub(super) fn project(builder: Builder, columns: &[&str], path: &Path) -> Result
     for column in columns {
         let Some(root) = names.iter().position(|name| name == column) else {
             let help = suggest(column, names.iter().map(String::as_str));
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::UnknownName,
                 format!("{} has no column `{column}`", path.display()),
                 help,

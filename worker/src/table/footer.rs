@@ -1,4 +1,4 @@
-//! The footer of a table: pairs of names and values.
+//! Footer of a table: pairs of names and values.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,19 +6,19 @@ use std::path::Path;
 use super::file::open;
 use crate::error::Result;
 
-/// Prefix of the footer's names that callsheet writes.
+/// Prefix of the names that callsheet writes into footers.
 pub const FOOTER_PREFIX: &str = "callsheet.";
 
-/// Version of the footer's names and of the conventions for columns: vectors, images, keys.
+/// Version of the footer's names and of the conventions for columns (vectors, images, keys).
 pub const SCHEMA_VERSION: &str = "1";
 
-/// Name of the footer's pair that says which column the rows are sorted by.
+/// Name of the footer's pair with the column by which the rows are sorted.
 pub const KEY: &str = "key";
 
-/// The key-value metadata of one file's footer, without the Arrow schema.
+/// Returns the key-value metadata of one file's footer, without the Arrow schema.
 ///
 /// # Errors
-/// When it cannot be read.
+/// Returns an error if the file cannot be read.
 pub fn footer(path: &Path) -> Result<BTreeMap<String, String>> {
     let reader = open(path)?;
     let pairs = reader.metadata().file_metadata().key_value_metadata().cloned().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Hands out rows of several files as those of one table.
+//! Reads rows of several files as rows of one table.
 
 use std::path::{Path, PathBuf};
 
@@ -8,17 +8,19 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowSelection, RowSe
 
 use super::file::{open, project};
 use crate::code::Code;
-use crate::error::{Doing, Error, Result};
+use crate::error::{Error, IoContext, Result};
 
-/// Rows of one file that are wanted.
+/// Selected rows of one file.
 pub struct Rows<'a> {
-    /// The file.
+    /// Path of the file.
     pub path: &'a Path,
-    /// Their positions, increasing; all if none.
+    /// Positions of the rows, in increasing order; `None` selects all rows.
     pub chosen: Option<Vec<u64>>,
 }
 
-/// Hands out rows of several files in a given order, those of each file in theirs.
+/// Calls `each` with rows of several files, in batches of at most `batch` rows.
+///
+/// `order` has the index of a file for each row. Rows of one file keep their order.
 pub fn gather<E: From<Error>>(
     files: &[Rows],
     columns: &[&str],
@@ -51,12 +53,12 @@ pub fn gather<E: From<Error>>(
 
 fn joined(batches: &[RecordBatch], path: &Path) -> Result<RecordBatch> {
     let [batch] = batches else {
-        // Parts may differ in what may be null, and in nothing else.
+        // Files of one table may differ only in the columns that may contain nulls.
         let schemas = batches.iter().map(|batch| batch.schema().as_ref().clone());
         let schema = arrow::datatypes::Schema::try_merge(schemas).map(SchemaRef::from);
-        let schema = schema.map_err(parquet::errors::ParquetError::from).doing("cannot join", path)?;
+        let schema = schema.map_err(parquet::errors::ParquetError::from).io_context("cannot join", path)?;
         let joined = arrow::compute::concat_batches(&schema, batches);
-        return joined.map_err(parquet::errors::ParquetError::from).doing("cannot join", path);
+        return joined.map_err(parquet::errors::ParquetError::from).io_context("cannot join", path);
     };
     Ok(batch.clone())
 }
@@ -74,24 +76,24 @@ impl Cursor {
         if let Some(chosen) = &rows.chosen {
             builder = builder.with_row_selection(selection(chosen));
         }
-        let reader = builder.build().doing("cannot read", rows.path)?;
+        let reader = builder.build().io_context("cannot read", rows.path)?;
         Ok(Self { path: rows.path.to_owned(), reader, batch: None })
     }
 
-    /// The next rows, at most `most` of them and at least one.
+    /// Returns the next rows: at least one, and at most `most`.
     fn take(&mut self, most: usize) -> Result<RecordBatch> {
         let batch = match self.batch.take() {
             Some(batch) => batch,
             None => match self.reader.next() {
-                Some(batch) => {
-                    batch.map_err(parquet::errors::ParquetError::from).doing("cannot read", &self.path)?
-                }
+                Some(batch) => batch
+                    .map_err(parquet::errors::ParquetError::from)
+                    .io_context("cannot read", &self.path)?,
                 None => {
-                    let message = format!("{} has fewer rows than it had", self.path.display());
-                    return Err(Error::refused(
+                    let message = format!("{} has fewer rows than expected", self.path.display());
+                    return Err(Error::user_error(
                         Code::Unreadable,
                         message,
-                        "`callsheet verify` lists what is damaged",
+                        "run `callsheet verify` to list damaged results",
                     ));
                 }
             },

@@ -1,4 +1,4 @@
-//! Tables as JSON lines, for workers without a Parquet library: one object a row. Binary values are
+//! Tables as JSON lines, one object per row, for workers without a Parquet library. Binary values are
 //! hexadecimal text.
 
 use std::collections::BTreeMap;
@@ -15,15 +15,15 @@ use parquet::errors::ParquetError;
 use super::read::{read_batches, rows_at_once};
 use super::types::parse_type;
 use crate::code::Code;
-use crate::error::{Doing, Error, Result, list};
+use crate::error::{Error, IoContext, Result, list};
 
-/// Lines turned into rows at once.
+/// Number of lines that are converted to rows at once.
 const LINES: usize = 1 << 12;
 
-/// Characters of a bad line that an error quotes.
+/// Number of characters of an invalid line that an error quotes.
 const QUOTED: usize = 100;
 
-/// The schema of declared columns, by name; any of them may be null.
+/// Schema of declared columns, sorted by name. Every column may contain nulls.
 pub fn declared_schema(columns: &BTreeMap<String, String>) -> SchemaRef {
     let field = |(name, kind): (&String, &String)| {
         Field::new(name, parse_type(kind).expect("types are checked with the declaration"), true)
@@ -31,21 +31,21 @@ pub fn declared_schema(columns: &BTreeMap<String, String>) -> SchemaRef {
     Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
 }
 
-/// Calls `each` with the rows of a file of JSON lines. Unless the file is `whole`, a last line that is
-/// cut off is passed over.
+/// Calls `each` with the rows of a file of JSON lines. Unless the file is `whole`, an incomplete last line is
+/// ignored.
 ///
 /// # Errors
-/// When a line is no object with these columns, or `each` fails.
+/// Returns an error if a line is not an object with these columns, or `each` fails.
 pub fn read_json(
     path: &Path,
     schema: &SchemaRef,
     whole: bool,
     mut each: impl FnMut(RecordBatch) -> Result<()>,
 ) -> Result<()> {
-    let mut reader = BufReader::new(File::open(path).doing("cannot open", path)?);
+    let mut reader = BufReader::new(File::open(path).io_context("cannot open", path)?);
     let (mut text, mut lines, mut first) = (Vec::new(), 0, 1);
     loop {
-        let read = reader.read_until(b'\n', &mut text).doing("cannot read", path)?;
+        let read = reader.read_until(b'\n', &mut text).io_context("cannot read", path)?;
         let cut = read > 0 && text.last() != Some(&b'\n') && !whole;
         if cut {
             text.truncate(text.len() - read);
@@ -77,17 +77,17 @@ fn parse(
     };
     let whole = rows(text);
     whole.map_err(|error| {
-        // Which line it is, the reader does not say.
+        // The reader does not report the line of an error, so the lines are parsed one by one to find it.
         let mut each = text.split(|byte| *byte == b'\n').zip(first..);
         let (line, number) = each.find(|(line, _)| rows(line).is_err()).unwrap_or((text, first + lines));
         let line = String::from_utf8_lossy(line);
         let line = line.chars().take(QUOTED).collect::<String>();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let columns = list(schema.fields().iter().map(|field| field.name().as_str()));
-        Error::refused(
+        Error::user_error(
             Code::WorkerOutput,
             format!("line {number} of {name}, `{line}`: {error}"),
-            format!("write one JSON object a line, with the declared columns: {columns}"),
+            format!("write one JSON object per line, with the declared columns: {columns}"),
         )
     })
 }
@@ -95,13 +95,13 @@ fn parse(
 /// Writes a table as JSON lines.
 ///
 /// # Errors
-/// When it cannot be read, or the disk is full.
+/// Returns an error if the table cannot be read or the file cannot be written.
 pub fn write_json(table: &Path, to: &Path) -> Result<()> {
-    let file = BufWriter::new(File::create(to).doing("cannot create", to)?);
+    let file = BufWriter::new(File::create(to).io_context("cannot create", to)?);
     let mut writer = LineDelimitedWriter::new(file);
     read_batches(table, &[], rows_at_once(&super::part_files(table)?)?, |rows| -> Result<()> {
-        writer.write(&rows).map_err(ParquetError::from).doing("cannot write", to)
+        writer.write(&rows).map_err(ParquetError::from).io_context("cannot write", to)
     })?;
-    writer.finish().map_err(ParquetError::from).doing("cannot write", to)?;
-    writer.into_inner().flush().doing("cannot write", to)
+    writer.finish().map_err(ParquetError::from).io_context("cannot write", to)?;
+    writer.into_inner().flush().io_context("cannot write", to)
 }

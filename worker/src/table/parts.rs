@@ -1,5 +1,5 @@
-//! Tables of several files: a folder of Parquet files, each sorted by the key that its footer names.
-//! Their rows are read as one table, in the order of the key.
+//! Tables of several files: a folder of Parquet files. Each is sorted by the key that its footer names. The
+//! rows are read as those of one table, in the order of the key.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,36 +11,36 @@ use rayon::prelude::*;
 use super::file::{open, project};
 use super::footer::{FOOTER_PREFIX, KEY, footer};
 use crate::code::Code;
-use crate::error::{Doing, Error, Result};
+use crate::error::{Error, IoContext, Result};
 
-/// The files of a table: itself, or those of a folder in the order of their names.
+/// Files of a table: the file itself, or the Parquet files in a folder in the order of their names.
 ///
 /// # Errors
-/// When a folder cannot be listed or has none.
+/// Returns an error if the folder cannot be listed or contains no Parquet file.
 pub fn part_files(table: &Path) -> Result<Vec<PathBuf>> {
     if !table.is_dir() {
         return Ok(vec![table.to_owned()]);
     }
     let mut parts = Vec::new();
-    for entry in fs::read_dir(table).doing("cannot list", table)? {
-        let path = entry.doing("cannot list", table)?.path();
+    for entry in fs::read_dir(table).io_context("cannot list", table)? {
+        let path = entry.io_context("cannot list", table)?.path();
         if path.extension().is_some_and(|extension| extension == "parquet") {
             parts.push(path);
         }
     }
     parts.sort();
     if parts.is_empty() {
-        let message = format!("{} holds no Parquet file", table.display());
-        return Err(Error::refused(
+        let message = format!("{} contains no Parquet file", table.display());
+        return Err(Error::user_error(
             Code::Unreadable,
             message,
-            "a table is a Parquet file, or a folder of them",
+            "name a Parquet file, or a folder of Parquet files",
         ));
     }
     Ok(parts)
 }
 
-/// The order of the rows of several files by their key: for each row the file it is in.
+/// Order of the rows of several files by key: for each row, the index of its file.
 pub(super) fn key_order(parts: &[PathBuf]) -> Result<Vec<u32>> {
     let keys = parts.par_iter().map(|part| keys(part)).collect::<Result<Vec<_>>>()?;
     let ends: Option<Vec<_>> = keys.iter().map(|keys| keys.first().zip(keys.last())).collect();
@@ -57,17 +57,17 @@ pub(super) fn key_order(parts: &[PathBuf]) -> Result<Vec<u32>> {
 
 fn keys(part: &Path) -> Result<Vec<String>> {
     let name = footer(part)?.remove(&format!("{FOOTER_PREFIX}{KEY}")).ok_or_else(|| {
-        let message = format!("{} does not say which column its rows are sorted by", part.display());
-        Error::refused(Code::Unsupported, message, "only a folder that callsheet wrote is one table")
+        let message = format!("{} does not name the column by which its rows are sorted", part.display());
+        Error::user_error(Code::Unsupported, message, "read a folder that callsheet wrote, or a single file")
     })?;
     let mut keys = Vec::new();
     let reader = project(open(part)?, &[&name], part)?.with_batch_size(1 << 16).build();
-    for batch in reader.doing("cannot read", part)? {
-        let batch = batch.map_err(ParquetError::from).doing("cannot read", part)?;
+    for batch in reader.io_context("cannot read", part)? {
+        let batch = batch.map_err(ParquetError::from).io_context("cannot read", part)?;
         let Some(column) = batch.column(0).as_string_opt::<i32>() else {
-            let message = format!("the key `{name}` of {} is no text", part.display());
-            let help = "only a folder that callsheet wrote is one table";
-            return Err(Error::refused(Code::Unsupported, message, help));
+            let message = format!("the key column `{name}` of {} does not contain text", part.display());
+            let help = "read a folder that callsheet wrote, or a single file";
+            return Err(Error::user_error(Code::Unsupported, message, help));
         };
         keys.extend(column.iter().map(|key| key.unwrap_or_default().to_owned()));
     }

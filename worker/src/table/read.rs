@@ -1,4 +1,4 @@
-//! Reading artifacts: a Parquet file, or a folder of them that is read as one.
+//! Reads tables: a Parquet file, or a folder of Parquet files that is read as one table.
 
 use std::path::{Path, PathBuf};
 
@@ -8,30 +8,30 @@ use arrow::record_batch::RecordBatch;
 use super::file::{open, project};
 use super::gather::{Rows, gather};
 use super::parts::{key_order, part_files};
-use crate::error::{Doing, Error, Result};
+use crate::error::{Error, IoContext, Result};
 
-/// The columns of a table; of a folder, those of its first file.
+/// Returns the schema of a table. That of a folder is the schema of its first file.
 ///
 /// # Errors
-/// When it cannot be read.
+/// Returns an error if the file cannot be read.
 pub fn schema(path: &Path) -> Result<SchemaRef> {
     Ok(open(&part_files(path)?[0])?.schema().clone())
 }
 
-/// Number of rows of a table, from its footers.
+/// Returns the number of rows of a table, from the footers of its files.
 ///
 /// # Errors
-/// When it cannot be read.
+/// Returns an error if a file cannot be read.
 pub fn row_count(path: &Path) -> Result<u64> {
     let rows = |path: &PathBuf| Ok(open(path)?.metadata().file_metadata().num_rows().max(0) as u64);
     part_files(path)?.iter().map(rows).sum()
 }
 
-/// Rows of a table's files that are read at once: some 16 MB before encoding, of the file whose rows are
-/// the largest.
+/// Returns a number of rows for batches of about 16 MB before encoding, computed from the file with the
+/// largest rows. It is between 1 and 16,384.
 ///
 /// # Errors
-/// When one cannot be read.
+/// Returns an error if a file cannot be read.
 pub fn rows_at_once<P: AsRef<Path>>(files: &[P]) -> Result<usize> {
     let mut fewest = MOST_ROWS;
     for path in files {
@@ -47,11 +47,11 @@ pub fn rows_at_once<P: AsRef<Path>>(files: &[P]) -> Result<usize> {
 const BATCH_BYTES: i64 = 16 << 20;
 const MOST_ROWS: i64 = 1 << 14;
 
-/// Calls `each` with the batches of a table, at most `rows` rows at a time: in the order of a file,
-/// and of a folder in the order of its key. Only the columns named, or all if none are.
+/// Calls `each` with batches of a table, of at most `rows` rows. Rows of a file are in the order of the file,
+/// rows of a folder in the order of their key. Without names in `columns`, all columns are read.
 ///
 /// # Errors
-/// When the table cannot be read, lacks a column, or `each` fails.
+/// Returns an error if the table cannot be read, lacks a column, or `each` fails.
 pub fn read_batches<E: From<Error>>(
     path: &Path,
     columns: &[&str],
@@ -65,17 +65,17 @@ pub fn read_batches<E: From<Error>>(
     }
     let path = &parts[0];
     let reader = project(open(path)?, columns, path)?.with_batch_size(rows).build();
-    for batch in reader.doing("cannot read", path)? {
+    for batch in reader.io_context("cannot read", path)? {
         let batch = batch.map_err(parquet::errors::ParquetError::from);
-        each(batch.doing("cannot read", path)?)?;
+        each(batch.io_context("cannot read", path)?)?;
     }
     Ok(())
 }
 
-/// The columns named, or all, as one batch: for tables of narrow rows.
+/// Reads the named columns, or all without names, as one batch. For tables that fit in memory.
 ///
 /// # Errors
-/// When the table cannot be read or lacks a column.
+/// Returns an error if the table cannot be read or lacks a column.
 pub fn read_columns(path: &Path, columns: &[&str]) -> Result<RecordBatch> {
     let mut batches = Vec::new();
     read_batches(path, columns, 8192, |batch| -> Result<()> {
@@ -87,5 +87,5 @@ pub fn read_columns(path: &Path, columns: &[&str]) -> Result<RecordBatch> {
         None => schema(path)?,
     };
     let whole = arrow::compute::concat_batches(&schema, &batches);
-    whole.map_err(parquet::errors::ParquetError::from).doing("cannot read", path)
+    whole.map_err(parquet::errors::ParquetError::from).io_context("cannot read", path)
 }

@@ -1,7 +1,7 @@
-//! Digests of single rows: what a row means, whatever the encoding of its columns.
+//! Digests of single rows. A digest depends on the values of a row, but not on the encoding of its columns.
 //!
-//! A row's digest covers the names and types of its columns, and each value after a byte that says
-//! whether there is one; values of variable length follow their length.
+//! It covers the names and types of the columns and, for each value, a byte that is 0 for a null, and the
+//! value. Values of variable length are preceded by their length.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::buffer::Buffer;
@@ -14,16 +14,16 @@ use rayon::prelude::*;
 use super::types::type_name;
 use crate::digest::Digest;
 
-/// Bumped when the digest of an equal row changes.
+/// Format of the digest. Increase the number when the digest of an unchanged row changes.
 const FORMAT: &str = "callsheet row 1";
 
-/// Rows that a thread hashes at least, where there are several threads.
+/// Smallest number of rows that a thread hashes if there are several threads.
 const SHARE: usize = 64;
 
-/// Digest of every row of a batch.
+/// Computes the digest of every row of a batch.
 ///
 /// # Errors
-/// When a column is of a type that has no digest.
+/// Returns an error if a column has a type without a digest.
 pub fn row_digests(batch: &RecordBatch) -> Result<Vec<Digest>, ArrowError> {
     let schema = batch.schema();
     let mut head = blake3::Hasher::new();
@@ -43,7 +43,7 @@ pub fn row_digests(batch: &RecordBatch) -> Result<Vec<Digest>, ArrowError> {
     Ok((0..batch.num_rows()).into_par_iter().with_min_len(SHARE).map(digest).collect())
 }
 
-/// Digest of a table whose rows have these digests, in the order of their key.
+/// Computes the digest of a table from the digests of its rows, in the order of their key.
 pub fn digest_of_rows<'a>(fields: &[(String, String)], rows: impl Iterator<Item = &'a Digest>) -> Digest {
     let mut hasher = blake3::Hasher::new();
     hasher.update(b"callsheet rows 1");
@@ -54,18 +54,18 @@ pub fn digest_of_rows<'a>(fields: &[(String, String)], rows: impl Iterator<Item 
     hasher.finalize().into()
 }
 
-/// A column whose values can be reached row by row.
+/// A column whose values can be read row by row.
 struct Column {
     array: ArrayRef,
     values: Values,
 }
 
 enum Values {
-    /// Values of so many bytes each.
+    /// Values with a fixed number of bytes.
     Fixed(Buffer, usize),
     Bools,
     Bytes,
-    /// So many elements a row.
+    /// Vectors with a fixed number of elements.
     Vectors(Box<Column>, usize),
     Lists(Box<Column>, Vec<usize>),
     Struct(Vec<Column>),
@@ -75,7 +75,7 @@ impl Column {
     fn new(array: &ArrayRef) -> Result<Self, ArrowError> {
         let plain = |kind: &DataType| Self::new(&cast(array, kind)?);
         let values = match array.data_type() {
-            // Other encodings of the same.
+            // Other encodings of a type are converted to one of the encodings below.
             DataType::Dictionary(_, values) => return plain(values),
             DataType::Utf8View => return plain(&DataType::LargeUtf8),
             DataType::BinaryView => return plain(&DataType::LargeBinary),
@@ -132,7 +132,7 @@ impl Column {
         }
     }
 
-    /// Feeds elements of a list; those that fill memory without gaps at once.
+    /// Feeds elements of a list. Values of fixed width are fed at once if none of them is null.
     fn feed_range(&self, start: usize, length: usize, hasher: &mut blake3::Hasher) {
         let holes = self.array.nulls().map_or(0, |nulls| nulls.slice(start, length).null_count());
         hasher.update(&[u8::from(holes > 0)]);
@@ -154,7 +154,7 @@ impl Column {
     }
 }
 
-/// Names and types of columns, as they go into a digest.
+/// Names and types of columns, for [`digest_of_rows`].
 pub fn field_names<'a>(fields: impl IntoIterator<Item = &'a std::sync::Arc<Field>>) -> Vec<(String, String)> {
     fields.into_iter().map(|field| (field.name().clone(), type_name(field.data_type()))).collect()
 }
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
     use crate::table::vector_type;
 
-    /// Rows with text, vectors, lists with nulls in them and structs.
+    /// Rows with text, vectors, lists that contain nulls, and structs.
     fn rows(from: i32, to: i32) -> RecordBatch {
         let ids = StringArray::from_iter_values((from..to).map(|i| format!("row {i}")));
         let vectors = (from..to).flat_map(|i| [i as f32, 0.5]).collect::<Vec<_>>();
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_has_one_digest_whatever_is_around_it() {
+    fn the_digest_of_a_row_does_not_depend_on_its_neighbours() {
         let whole = rows(0, 40);
         let all = row_digests(&whole).expect("digests");
         let single = |at| row_digests(&whole.slice(at, 1)).expect("digests")[0];
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn encodings_of_one_text_have_one_digest_and_names_have_their_own() {
+    fn digests_depend_on_the_column_name_but_not_on_the_encoding() {
         let digest = |name: &str, kind: &DataType| {
             let texts: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "a"]));
             let column = cast(&texts, kind).expect("cast");

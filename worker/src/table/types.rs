@@ -1,13 +1,13 @@
-//! Names of column types, as stage.toml declares them and errors show them.
+//! Names of column types in stage.toml and in errors.
 //!
-//! `string`, `bool`, `int32`, `int64`, `float32`, `float64`, `binary`, `list<T>`, `T[n]` (a
-//! vector of fixed size), `image` (struct of `bytes: binary, path: string`).
+//! `string`, `bool`, `int32`, `int64`, `float32`, `float64`, `binary`, `list<T>`, `T[n]` (a vector with n
+//! elements), `image` (a struct `bytes: binary, path: string`).
 
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields};
 
-/// The name of an Arrow type; two encodings of one meaning have one name.
+/// Name of an Arrow type. Encodings of one type have one name.
 pub fn type_name(data_type: &DataType) -> String {
     match data_type {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "string".into(),
@@ -29,7 +29,7 @@ pub fn type_name(data_type: &DataType) -> String {
     }
 }
 
-/// The Arrow type of a name, as a column of it is written; none if there is no such type.
+/// Arrow type with which a column of this type is written; `None` if the name is unknown.
 pub fn parse_type(name: &str) -> Option<DataType> {
     if let Some(item) = name.strip_prefix("list<").and_then(|rest| rest.strip_suffix('>')) {
         return Some(DataType::List(Arc::new(Field::new("element", parse_type(item)?, false))));
@@ -51,18 +51,18 @@ pub fn parse_type(name: &str) -> Option<DataType> {
     })
 }
 
-/// The type of an image column: what Hugging Face `datasets` calls an Image feature.
+/// Arrow type of an image column, compatible with the Image feature of Hugging Face `datasets`.
 pub fn image_type() -> DataType {
     let bytes = Field::new("bytes", DataType::Binary, true);
     DataType::Struct(Fields::from(vec![bytes, Field::new("path", DataType::Utf8, true)]))
 }
 
-/// An image column.
+/// Arrow field of an image column.
 pub fn image_field(name: &str) -> Field {
     Field::new(name, image_type(), true)
 }
 
-/// The type of a vector column of `length` values.
+/// Arrow type of a vector column with `length` elements per row.
 pub fn vector_type(element: DataType, length: i32) -> DataType {
     DataType::FixedSizeList(Arc::new(Field::new("element", element, false)), length)
 }

@@ -1,4 +1,4 @@
-//! Writing artifacts: fixed settings, so that the same rows of the same action are the same bytes.
+//! Writes tables with fixed settings, so that the equal rows with an equal footer result in equal bytes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -18,17 +18,19 @@ use parquet::schema::types::ColumnPath;
 
 use super::footer::{FOOTER_PREFIX, KEY};
 use super::types::{image_type, type_name};
-use crate::error::{Doing, Result};
+use crate::error::{IoContext, Result};
 
-/// A row group ends with the row that brings it to so many bytes before encoding, so that a reader
-/// can take part of a wide table.
+/// Size of a row group, in bytes before encoding. A group ends with the row that reaches it, so that a reader
+/// can read a part of a table with large rows.
 const ROW_GROUP_BYTES: usize = 64 << 20;
 
-/// Rows of a group at most, so that several threads have something to read of a narrow table.
+/// Largest number of rows in a row group, so that several threads can share the reading of a table with small
+/// rows.
 const ROW_GROUP_ROWS: usize = 1 << 17;
 
-/// A schema whose image columns other programs know as such: Hugging Face `datasets` takes its features
-/// from the metadata, if the type is, to the letter, the one that it writes itself, with nulls allowed.
+/// Returns a schema in which other programs recognise image columns. Hugging Face `datasets` reads its
+/// features from the metadata, but only if the column's type equals the one that it writes itself, with nulls
+/// allowed.
 fn annotated(schema: &Schema) -> Schema {
     let plain = image_type();
     let fields =
@@ -46,7 +48,7 @@ fn annotated(schema: &Schema) -> Schema {
     Schema::new_with_metadata(fields, metadata.into_iter().collect::<HashMap<_, _>>())
 }
 
-/// Writes one table. Its bytes depend on the rows, and not on the batches that they come in.
+/// Writer of one table. The bytes of the file depend on the rows, but not on their division into batches.
 pub struct TableWriter {
     path: PathBuf,
     writer: ArrowWriter<File>,
@@ -57,10 +59,10 @@ pub struct TableWriter {
 }
 
 impl TableWriter {
-    /// Creates the file at `path`; `footer` is written sorted by name.
+    /// Creates the file at `path`. The pairs of `footer` are written in the order of their names.
     ///
     /// # Errors
-    /// When the file cannot be created.
+    /// Returns an error if the file cannot be created.
     pub fn create(path: &Path, schema: Schema, footer: &BTreeMap<String, String>) -> Result<Self> {
         let schema: SchemaRef = Arc::new(annotated(&schema));
         let pairs = footer.iter().map(|(k, v)| KeyValue::new(k.clone(), v.clone())).collect();
@@ -70,23 +72,24 @@ impl TableWriter {
             .set_max_row_group_row_count(None)
             .set_max_row_group_bytes(None)
             .set_key_value_metadata(Some(pairs));
-        // No key is there twice.
+        // A key column contains no value twice, so a dictionary would only take space.
         if let Some(key) = footer.get(&format!("{FOOTER_PREFIX}{KEY}")) {
             properties = properties.set_column_dictionary_enabled(ColumnPath::from(key.as_str()), false);
         }
         for field in schema.fields() {
             properties = tune(properties, vec![field.name().clone()], field.data_type(), false);
         }
-        let file = File::create(path).doing("cannot create", path)?;
+        let file = File::create(path).io_context("cannot create", path)?;
         let writer = ArrowWriter::try_new(file, schema, Some(properties.build()));
-        let writer = writer.doing("cannot create", path)?;
+        let writer = writer.io_context("cannot create", path)?;
         Ok(Self { path: path.to_owned(), writer, pending: Vec::new(), rows: 0, bytes: 0 })
     }
 
     /// Appends rows.
     ///
     /// # Errors
-    /// When the batch has another schema, or the disk is full.
+    /// Returns an error if the batch has another schema, or the file cannot be written (e.g. the disk is
+    /// full).
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let mut rest = batch.clone();
         loop {
@@ -97,7 +100,7 @@ impl TableWriter {
                 self.pending.push(rest);
                 return Ok(());
             }
-            // The row that fills the group is its last.
+            // The row that fills the group becomes its last row.
             let head = (fit + 1).min(ROW_GROUP_ROWS - self.rows);
             self.pending.push(rest.slice(0, head));
             self.end_group()?;
@@ -108,37 +111,40 @@ impl TableWriter {
     fn end_group(&mut self) -> Result<()> {
         if let Some(first) = self.pending.first() {
             let rows = concat_batches(&first.schema(), &self.pending).map_err(ParquetError::from);
-            let rows = rows.doing("cannot write", &self.path)?;
-            self.writer.write(&rows).and_then(|()| self.writer.flush()).doing("cannot write", &self.path)?;
+            let rows = rows.io_context("cannot write", &self.path)?;
+            self.writer
+                .write(&rows)
+                .and_then(|()| self.writer.flush())
+                .io_context("cannot write", &self.path)?;
         }
         self.pending.clear();
         (self.rows, self.bytes) = (0, 0);
         Ok(())
     }
 
-    /// Adds a pair to the footer, known only when the rows are: a count, say.
+    /// Adds a pair to the footer whose value is known only after the rows, such as a count.
     pub fn note(&mut self, name: &str, value: String) {
         let name = format!("{FOOTER_PREFIX}{name}");
         self.writer.append_key_value_metadata(KeyValue::new(name, value));
     }
 
-    /// Writes the footer.
+    /// Writes the remaining rows and the footer.
     ///
     /// # Errors
-    /// When the disk is full.
+    /// Returns an error if the file cannot be written (e.g. the disk is full).
     pub fn finish(mut self) -> Result<()> {
         self.end_group()?;
-        let file = self.writer.into_inner().doing("cannot write", &self.path)?;
-        file.sync_all().doing("cannot write", &self.path)
+        let file = self.writer.into_inner().io_context("cannot write", &self.path)?;
+        file.sync_all().io_context("cannot write", &self.path)
     }
 }
 
-/// Bytes of a batch's values before encoding; those of two batches together are the sum of both.
+/// Size of a batch's values in bytes before encoding. The size of two batches is the sum of their sizes.
 pub fn batch_bytes(batch: &RecordBatch) -> usize {
     batch.columns().iter().map(|column| array_bytes(column)).sum()
 }
 
-/// Number of a batch's first rows that hold less than so many bytes.
+/// Returns the largest number of first rows of a batch whose total size is less than `bytes`.
 pub fn rows_within(batch: &RecordBatch, bytes: usize) -> usize {
     let (mut low, mut high) = (0, batch.num_rows() + 1);
     while high - low > 1 {
@@ -167,9 +173,10 @@ fn array_bytes(array: &dyn Array) -> usize {
     }
 }
 
-/// Floats repeat no values, so they have no dictionary. The bytes of those in vectors are grouped by
-/// significance before compression; of single ones that gains too little for what readers take longer.
-/// Binary columns are compressed already, and their minimum tells nobody anything.
+/// Sets the encoding of a column. Floats rarely repeat, so they have no dictionary. Floats in vectors are
+/// grouped by significance of their bytes before compression; for single floats, this gains too little for
+/// the longer reading time. Binary columns contain compressed data and are stored uncompressed; their
+/// statistics are useless and are left out.
 fn tune(
     properties: WriterPropertiesBuilder,
     path: Vec<String>,

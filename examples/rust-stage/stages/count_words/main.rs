@@ -9,7 +9,7 @@ use callsheet_worker::Job;
 use callsheet_worker::arrow::array::{Int64Array, RecordBatch, StringArray};
 use callsheet_worker::arrow::datatypes::{DataType, Field, Schema};
 
-/// Parameters, as stage.toml declares them.
+/// Parameters as declared in stage.toml.
 #[derive(serde::Deserialize)]
 struct Params {
     min_letters: usize,

@@ -6,7 +6,7 @@ import sys
 
 
 def count_words(text, min_letters):
-    """Number of words with at least `min_letters` letters."""
+    """Returns the number of words with at least `min_letters` letters."""
     return sum(len(word) >= min_letters for word in text.split())
 
 
@@ -22,7 +22,7 @@ def main(request):
 
 
 def report(event):
-    """Reports progress, metrics or problems to callsheet; does nothing if the script is started by hand."""
+    """Reports progress, metrics or problems to callsheet; does nothing if you start the script yourself."""
     if "CALLSHEET_EVENTS" in os.environ:
         with open(os.environ["CALLSHEET_EVENTS"], "a", encoding="utf-8") as events:
             print(json.dumps(event), file=events)

@@ -4,7 +4,7 @@ counts=$1 min_letters=$2
 shift 2
 for text in "$@"; do
     words=$(tr -s '[:space:]' '\n' < "$text" | awk -v least="$min_letters" 'length($0) >= least' | wc -l)
-    # A name with a quote or a backslash would not be valid JSON.
+    # Unescaped quotes and backslashes in a name are not valid JSON.
     name=$(basename "$text" | sed 's/["\\]/\\&/g')
     printf '{"text": "%s", "words": %d}\n' "$name" "$words"
 done > "$counts"

@@ -8,7 +8,7 @@ use std::thread::available_parallelism;
 use super::machine::Machine;
 use crate::declare::Bytes;
 
-/// Resources of a run: those that the user sets, else all of this machine.
+/// Returns the resources of a run: those that the user sets or, if not set, all that this machine has.
 pub fn machine(jobs: Option<u16>, memory: Option<Bytes>, ids: Option<&[String]>) -> Machine {
     let cpus = available_parallelism().map_or(1, usize::from);
     let system = rustix::system::sysinfo();
@@ -19,15 +19,16 @@ pub fn machine(jobs: Option<u16>, memory: Option<Bytes>, ids: Option<&[String]>)
     }
 }
 
-/// Ids, each once, up to the first that is negative, as CUDA reads them.
+/// Returns the distinct ids before the first negative one, as CUDA reads them.
 fn visible<'a>(ids: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let ids = ids.take_while(|id| !id.starts_with('-')).filter(|id| !id.is_empty());
     ids.filter(|id| seen.insert(*id)).map(str::to_owned).collect()
 }
 
-/// `CUDA_VISIBLE_DEVICES`, or one id for each device that the driver shows. CUDA counts those from 0, whatever their names:
-/// a container that is given `/dev/nvidia3` alone sees it as GPU 0.
+/// Returns the ids in `CUDA_VISIBLE_DEVICES` or, if it is not set, one id for each device that the driver
+/// shows. CUDA counts devices from 0, independent of their names: a container with only `/dev/nvidia3` sees
+/// it as GPU 0.
 fn gpus() -> Vec<String> {
     if let Ok(visible) = env::var("CUDA_VISIBLE_DEVICES") {
         return self::visible(visible.split(','));

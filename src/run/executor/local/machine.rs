@@ -1,4 +1,4 @@
-//! Share of the machine that workers take at once: CPUs, memory, GPUs.
+//! Allocation of the machine's CPUs, memory and GPUs to workers.
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result};
@@ -9,7 +9,7 @@ use crate::run::executor::share::Share;
 /// Resources that all workers of a run share.
 #[derive(Clone, Debug, Default)]
 pub struct Machine {
-    /// CPUs.
+    /// Number of CPUs.
     pub cpus: usize,
     /// Bytes of memory.
     pub memory: u64,
@@ -18,35 +18,35 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Refuses a stage that this machine can never serve. CPUs are no reason: it is given what
-    /// there are.
+    /// Rejects a stage that this machine can never serve. CPUs are not checked, because a stage that needs
+    /// more than there are gets all of them.
     ///
     /// # Errors
-    /// When it needs more memory or GPUs than there are.
+    /// Returns an error if the stage needs more memory or GPUs than there are.
     pub fn check(&self, stage: &str, wanted: &ResourcesDecl) -> Result<()> {
         if wanted.gpus > self.gpus.len() {
             let found = if self.gpus.is_empty() { "none".to_owned() } else { self.gpus.join(", ") };
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::Resources,
-                format!("stage `{stage}` needs {} GPUs, the run has {found}", wanted.gpus),
-                "name them with --gpus, e.g. --gpus 0,1",
+                format!("stage `{stage}` needs {} GPUs; GPUs of the run: {found}", wanted.gpus),
+                "name GPUs with --gpus, e.g. --gpus 0,1",
             ));
         }
         if wanted.memory.0 > self.memory {
-            return Err(Error::refused(
+            return Err(Error::user_error(
                 Code::Resources,
                 format!(
-                    "stage `{stage}` needs {} of memory, the run may use {}",
+                    "stage `{stage}` needs {} of memory, but the run may use only {}",
                     wanted.memory,
                     Bytes(self.memory)
                 ),
-                "say --memory with more, or lower `memory` in its stage.toml",
+                "raise --memory, or lower `memory` in its stage.toml",
             ));
         }
         Ok(())
     }
 
-    /// Takes what a stage declares, if all of it is free; `whole` is the machine when idle.
+    /// Takes the resources that a stage declares, if all of them are free; `whole` is the idle machine.
     pub fn take(&mut self, wanted: &ResourcesDecl, whole: &Machine) -> Option<Share> {
         let cpus = match wanted.cpus {
             Cpus::All => whole.cpus,
@@ -61,7 +61,7 @@ impl Machine {
         Some(Share { cpus, memory: wanted.memory.0, gpus })
     }
 
-    /// Takes a share back.
+    /// Frees a share.
     pub fn give(&mut self, share: Share) {
         self.cpus += share.cpus;
         self.memory += share.memory;
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_given_twice_and_everything_comes_back() {
+    fn no_resource_is_taken_twice_and_all_are_returned() {
         let whole = Machine { cpus: 4, memory: 10, gpus: vec!["0".into(), "1".into()] };
         let mut free = whole.clone();
         let first = free.take(&wanted(1, 6, 1), &whole).expect("free");
@@ -87,7 +87,7 @@ mod tests {
         assert!(free.take(&wanted(1, 6, 0), &whole).is_none(), "memory");
         assert!(free.take(&wanted(1, 0, 2), &whole).is_none(), "GPUs");
         let second = free.take(&wanted(9, 4, 1), &whole);
-        assert!(second.is_none(), "9 CPUs are the whole machine's 4, of which 3 are free");
+        assert!(second.is_none(), "9 CPUs are limited to the machine's 4, and only 3 are free");
         let second = free.take(&wanted(3, 4, 1), &whole).expect("free");
         assert_eq!(second.gpus, ["1"]);
         free.give(second);

@@ -1,4 +1,4 @@
-//! This machine: a thread for each action at work, which starts and supervises its worker.
+//! Executor on this machine: each running action has a thread, which starts and supervises its worker.
 
 mod detect;
 mod machine;
@@ -26,7 +26,7 @@ use threads::Threads;
 pub use detect::machine;
 pub use machine::Machine;
 pub(in crate::run) use process::{Ended, Job, work};
-pub(in crate::run) use supervisor::Supervisor;
+pub(in crate::run) use supervisor::ProcessSupervisor;
 pub use supervisor::supervise;
 
 /// Performs actions on this machine.
@@ -42,7 +42,7 @@ pub(in crate::run) struct Local<'s, 'a> {
 }
 
 impl<'s, 'a> Local<'s, 'a> {
-    /// Nothing is started yet.
+    /// Returns an executor that has not started any action.
     pub(in crate::run) fn new(
         run: &'a Run<'a>,
         whole: &'a Machine,
@@ -61,10 +61,10 @@ impl<'s, 'a> Local<'s, 'a> {
             };
             let outcome = catch_unwind(AssertUnwindSafe(|| action.perform(run, say)));
             let outcome = outcome.unwrap_or_else(|_| {
-                Err(Error::refused(
+                Err(Error::user_error(
                     Code::Internal,
                     "callsheet itself failed at this stage",
-                    "please report what it said above",
+                    "report it with the output above",
                 ))
             });
             let _ = sender.send(News::Update(id, Update::Ended(outcome)));
@@ -78,7 +78,7 @@ impl<'a> Executor<'a> for Local<'_, 'a> {
     }
 
     fn offer(&mut self, ready: &mut ReadyQueue<'_, 'a>) -> Result<()> {
-        self.run.workplace()?;
+        self.run.sandbox()?;
         for (at, wanted) in ready.waiting() {
             if self.free.cpus == 0 {
                 break;
@@ -114,8 +114,8 @@ impl<'a> Executor<'a> for Local<'_, 'a> {
     }
 
     fn stop(&mut self, how: Stop) {
-        if let Some(workplace) = self.run.begun() {
-            workplace.supervisor.stop(match how {
+        if let Some(sandbox) = self.run.begun() {
+            sandbox.supervisor.stop(match how {
                 Stop::Clean => Signal::TERM,
                 Stop::Now => Signal::KILL,
             });

@@ -1,4 +1,4 @@
-//! One worker process: started in a process group of its own, heard, waited for.
+//! One worker process: starts it in its own process group, reads its events, waits for its end.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -10,35 +10,35 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use callsheet_worker::code::Code;
-use callsheet_worker::error::{Doing, Error, Result};
+use callsheet_worker::error::{Error, IoContext, Result};
 use callsheet_worker::protocol::{EVENTS_VARIABLE, WorkerEvent};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use wait4::Wait4;
 
-use super::supervisor::Supervisor;
+use super::supervisor::ProcessSupervisor;
 use crate::run::log::Log;
 
-/// A longer line is no event.
+/// Largest size of an event's line in bytes; longer lines are dropped.
 const LONGEST_EVENT: usize = 1 << 20;
 
 /// Bytes read from a pipe at once.
 const READ: usize = 1 << 13;
 
-/// A worker that is told to end has this long.
+/// Time between the signal that asks a worker to end and the one that kills it.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Program to start, and its surroundings.
+/// Program to start, with its environment, folder, log and timeout.
 pub(in crate::run) struct Job<'a> {
     /// The program as an absolute path, and its arguments.
     pub command: Vec<OsString>,
-    /// The whole environment.
+    /// The complete environment.
     pub environment: BTreeMap<String, OsString>,
     /// The worker's current folder.
     pub folder: &'a Path,
     /// File that stdout and stderr go to.
     pub log: &'a Path,
-    /// Ended when it takes longer.
+    /// Time after which the worker is ended.
     pub timeout: Option<Duration>,
 }
 
@@ -46,7 +46,7 @@ pub(in crate::run) struct Job<'a> {
 pub(in crate::run) struct Ended {
     /// Its exit status.
     pub status: ExitStatus,
-    /// Its largest resident size in bytes.
+    /// Its largest resident set size in bytes.
     pub peak_memory: u64,
     /// The error it reported, as message and help.
     pub error: Option<(String, String)>,
@@ -54,18 +54,19 @@ pub(in crate::run) struct Ended {
     pub timed_out: bool,
 }
 
-/// Runs a job to its end and hands every event to `said`. Whatever the worker started and left in
-/// its process group ends with it.
+/// Runs a job to its end and passes every event to `said`. When the worker ends, all processes that are left
+/// in its process group are killed.
 ///
 /// # Errors
-/// When the program cannot be started or heard.
+/// Returns an error if the program cannot be started, its output cannot be read, or the log cannot be
+/// written.
 pub(in crate::run) fn work(
     job: &Job,
-    supervisor: &Supervisor,
+    supervisor: &ProcessSupervisor,
     mut said: impl FnMut(WorkerEvent),
 ) -> Result<Ended> {
-    let pipe = || io::pipe().doing("cannot open a pipe for", job.folder);
-    // The writing end is kept: a worker opens the pipe by its name, as often as it likes.
+    let pipe = || io::pipe().io_context("cannot open a pipe for", job.folder);
+    // The writing end stays open, because a worker may open the pipe by its name any number of times.
     let (events, name) = pipe()?;
     unblock(&events)?;
     let (output, both) = pipe()?;
@@ -77,7 +78,7 @@ pub(in crate::run) fn work(
     let mut error = None;
     let mut lines = Lines::default();
     let mut hear = |line: &[u8]| {
-        // Anything else than an event is the worker's mistake, not the run's.
+        // A line that is not a valid event is a mistake of the worker, which must not fail the run.
         let Ok(event) = serde_json::from_slice::<WorkerEvent>(line) else { return };
         if let WorkerEvent::Error { message, help } = &event {
             error = Some((message.clone(), help.clone()));
@@ -86,16 +87,17 @@ pub(in crate::run) fn work(
     };
     let mut output = Some(output);
     let clock = Instant::now();
-    let mut patience = Patience { clock, timeout: job.timeout, told: None };
-    let ended =
-        pidfd_open(id, PidfdFlags::empty()).map_err(io::Error::from).doing("cannot wait for", job.folder)?;
+    let mut patience = Timeout { clock, timeout: job.timeout, told: None };
+    let ended = pidfd_open(id, PidfdFlags::empty())
+        .map_err(io::Error::from)
+        .io_context("cannot wait for", job.folder)?;
     loop {
         let mut watched = vec![PollFd::new(&ended, PollFlags::IN), PollFd::new(&events, PollFlags::IN)];
         watched.extend(output.as_ref().map(|output| PollFd::new(output, PollFlags::IN)));
         let wait = patience.left().map(|left| Timespec::try_from(left).unwrap_or(LONG));
         match poll(&mut watched, wait.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(io::Error::from(error)).doing("cannot wait for", job.folder),
+            Err(error) => return Err(io::Error::from(error)).io_context("cannot wait for", job.folder),
         }
         let over = watched[0].revents().contains(PollFlags::IN);
         drop(watched);
@@ -108,31 +110,36 @@ pub(in crate::run) fn work(
             let _ = kill_process_group(id, signal);
         }
     }
-    // The child is not reaped yet, so that its id cannot be another's.
+    // The child is not reaped yet, so no other process can have its id.
     let _ = kill_process_group(id, Signal::KILL);
     lines.read(&events, &mut hear);
     read_output(&mut output, &mut log)?;
     log.finish()?;
-    let (status, peak_memory) = worker.reap().doing("cannot wait for", job.folder)?;
+    let (status, peak_memory) = worker.reap().io_context("cannot wait for", job.folder)?;
     Ok(Ended { status, peak_memory, error, timed_out: patience.told.is_some() })
 }
 
-/// A started worker. Dropped before it is reaped, it and its process group are killed.
+/// A started worker. Dropping it before it is reaped kills it and its process group.
 struct Worker<'a> {
     child: Option<Child>,
     id: Pid,
-    supervisor: &'a Supervisor,
+    supervisor: &'a ProcessSupervisor,
 }
 
 impl<'a> Worker<'a> {
-    fn start(job: &Job, both: PipeWriter, events: &PipeWriter, supervisor: &'a Supervisor) -> Result<Self> {
+    fn start(
+        job: &Job,
+        both: PipeWriter,
+        events: &PipeWriter,
+        supervisor: &'a ProcessSupervisor,
+    ) -> Result<Self> {
         let child = start(job, both, events)?;
         let id = Pid::from_child(&child);
         supervisor.add(id);
         Ok(Self { child: Some(child), id, supervisor })
     }
 
-    /// Its exit status, and its largest resident size in bytes.
+    /// Waits for the worker; returns its exit status and its largest resident set size in bytes.
     fn reap(mut self) -> io::Result<(ExitStatus, u64)> {
         self.supervisor.remove(self.id);
         let child = self.child.take().ok_or(io::ErrorKind::NotFound)?;
@@ -154,7 +161,7 @@ impl Drop for Worker<'_> {
 const LONG: Timespec = Timespec { tv_sec: 3600, tv_nsec: 0 };
 
 fn unblock(pipe: &PipeReader) -> Result<()> {
-    rustix::io::ioctl_fionbio(pipe, true).map_err(io::Error::from).doing("cannot read from", "a pipe")
+    rustix::io::ioctl_fionbio(pipe, true).map_err(io::Error::from).io_context("cannot read from", "a pipe")
 }
 
 fn start(job: &Job, both: PipeWriter, events: &PipeWriter) -> Result<Child> {
@@ -162,19 +169,19 @@ fn start(job: &Job, both: PipeWriter, events: &PipeWriter) -> Result<Child> {
     command.args(&job.command[1..]).current_dir(job.folder).env_clear().envs(&job.environment);
     let events = format!("/proc/{}/fd/{}", std::process::id(), events.as_raw_fd());
     command.env(EVENTS_VARIABLE, events);
-    let other = both.try_clone().doing("cannot open a pipe for", job.folder)?;
+    let other = both.try_clone().io_context("cannot open a pipe for", job.folder)?;
     command.stdin(Stdio::null()).stdout(both).stderr(other).process_group(0);
     command.spawn().map_err(|error| {
         let name = Path::new(&job.command[0]).display();
         let (code, help) = match error.kind() {
             io::ErrorKind::NotFound => (Code::MissingProgram, "install it, or correct the stage's command"),
-            _ => (Code::Io, "is it a program for this machine, and may you run it?"),
+            _ => (Code::Io, "check that it is a program for this machine and that you may execute it"),
         };
-        Error::refused(code, format!("cannot start {name}: {error}"), help)
+        Error::user_error(code, format!("cannot start `{name}`: {error}"), help)
     })
 }
 
-/// Reads what there is; at its end the pipe is dropped.
+/// Appends the available output to the log; drops the pipe at its end.
 fn read_output(output: &mut Option<PipeReader>, log: &mut Log) -> Result<()> {
     let mut buffer = [0; READ];
     while let Some(pipe) = output {
@@ -188,14 +195,14 @@ fn read_output(output: &mut Option<PipeReader>, log: &mut Log) -> Result<()> {
     Ok(())
 }
 
-/// Time that a worker may still take: at its timeout it gets a signal, and after a grace period it is killed.
-struct Patience {
+/// Time limit of a worker: at the limit the worker gets a signal, and after a grace period it is killed.
+struct Timeout {
     clock: Instant,
     timeout: Option<Duration>,
     told: Option<Instant>,
 }
 
-impl Patience {
+impl Timeout {
     fn left(&self) -> Option<Duration> {
         let end = match self.told {
             Some(told) => told + GRACE,
@@ -216,7 +223,7 @@ impl Patience {
     }
 }
 
-/// Bytes into lines; too long ones are dropped.
+/// Splits bytes into lines; lines that are too long are dropped.
 #[derive(Default)]
 struct Lines {
     line: Vec<u8>,
@@ -253,7 +260,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_whole_however_they_arrive_and_too_long_ones_are_dropped() {
+    fn lines_are_complete_however_their_bytes_arrive_and_overlong_ones_are_dropped() {
         let mut lines = Lines::default();
         let mut heard = Vec::new();
         let long = vec![b'x'; LONGEST_EVENT + 1];

@@ -1,4 +1,4 @@
-//! The workers at work, and the supervisor process that ends them if the engine cannot.
+//! The running workers, and the supervisor process that kills them if the engine cannot.
 
 use std::collections::HashSet;
 use std::env;
@@ -11,15 +11,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use callsheet_worker::error::{Doing, Result};
+use callsheet_worker::error::{IoContext, Result};
 use callsheet_worker::protocol::RUN_VARIABLE;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-/// A killed process that waits for a disk may take this long to be gone.
+/// Longest wait for killed processes; a process that waits for a disk does not end at once.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Process groups of workers. Dropped, it waits for the process.
-pub(in crate::run) struct Supervisor {
+/// Process groups of workers, and the supervisor process. Dropping it waits until that process ends.
+pub(in crate::run) struct ProcessSupervisor {
     state: Mutex<State>,
     process: Child,
 }
@@ -30,22 +30,22 @@ struct State {
     stopping: Option<Signal>,
 }
 
-impl Supervisor {
-    /// None yet; a process watches over the workers of `run`, which name it in their environment,
-    /// and over their folder.
+impl ProcessSupervisor {
+    /// Starts the supervisor process for the folder `staging` and for the workers of `run`, which have the
+    /// run's id in their environment.
     ///
     /// # Errors
-    /// When the process cannot be started.
+    /// Returns an error if the process cannot be started.
     pub(in crate::run) fn new(run: &str, staging: &Path) -> Result<Self> {
-        let program = env::current_exe().doing("cannot find", "callsheet itself")?;
+        let program = env::current_exe().io_context("cannot find", "callsheet itself")?;
         let mut process = Command::new(&program);
-        process.arg("guard").arg(run).arg(staging).process_group(0);
+        process.arg("supervise").arg(run).arg(staging).process_group(0);
         process.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let process = process.spawn().doing("cannot start", &program)?;
+        let process = process.spawn().io_context("cannot start", &program)?;
         Ok(Self { state: Mutex::default(), process })
     }
 
-    /// Remembers a worker; if the run is being stopped, so is this one.
+    /// Registers a worker; if the run is being stopped, the worker is stopped, too.
     pub(in crate::run) fn add(&self, group: Pid) {
         let mut state = self.state();
         state.groups.insert(group);
@@ -55,7 +55,7 @@ impl Supervisor {
         }
     }
 
-    /// Forgets a worker before it is reaped.
+    /// Removes a worker before it is reaped.
     pub(in crate::run) fn remove(&self, group: Pid) {
         self.state().groups.remove(&group);
         tell(&self.process, '-', group);
@@ -80,23 +80,23 @@ impl Supervisor {
     }
 }
 
-/// Tells the process of a process group; if it is gone there is nobody to tell.
+/// Adds (`+`) or removes (`-`) a process group in the supervisor process, if that process still runs.
 fn tell(process: &Child, sign: char, group: Pid) {
     if let Some(mut stdin) = process.stdin.as_ref() {
         let _ = stdin.write_all(format!("{sign}{}\n", group.as_raw_nonzero()).as_bytes());
     }
 }
 
-impl Drop for Supervisor {
+impl Drop for ProcessSupervisor {
     fn drop(&mut self) {
         drop(self.process.stdin.take());
         let _ = self.process.wait();
     }
 }
 
-/// The process's work: waits for the engine's end, however it comes, then kills every process of
-/// the workers' groups and every other that names `run` in its environment, and removes the run's
-/// folder.
+/// Main function of the supervisor process. It waits until the engine ends for any reason. Then it kills
+/// every process in the workers' groups and every other process with `run` in its environment, and removes
+/// the run's folder.
 pub fn supervise(run: &str, staging: &Path) {
     let mut groups = HashSet::new();
     for line in io::stdin().lines().map_while(Result::ok) {

@@ -1,5 +1,5 @@
-//! Threads that actions run on; one that is idle is used again, for starting one costs more than
-//! a small action's own work.
+//! Threads that run actions. Idle threads are reused, because starting a thread costs more than the work of a
+//! small action.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -7,17 +7,17 @@ use std::thread::Scope;
 
 type Task<'a> = Box<dyn FnOnce() + Send + 'a>;
 
-/// A task, and the way to send the next one to the same thread.
+/// A task, and the sender of further tasks to its thread.
 struct Order<'a>(Task<'a>, Sender<Order<'a>>);
 
-/// As many threads as there were tasks at once. Dropped, they end with their tasks.
+/// Pool with as many threads as tasks ran at one time. After it is dropped, each thread ends with its task.
 #[derive(Default)]
 pub(super) struct Threads<'a> {
     idle: Arc<Mutex<Vec<Sender<Order<'a>>>>>,
 }
 
 impl<'a> Threads<'a> {
-    /// Runs a task on a thread of its own.
+    /// Runs a task on an idle thread, or on a new one if none is idle.
     pub(super) fn run<'s>(&self, scope: &'s Scope<'s, 'a>, task: impl FnOnce() + Send + 'a)
     where
         'a: 's,
@@ -35,7 +35,7 @@ impl<'a> Threads<'a> {
 }
 
 fn work<'a>(orders: &Receiver<Order<'a>>, idle: &Weak<Mutex<Vec<Sender<Order<'a>>>>>) {
-    // Only the list holds a sender while a thread is idle: it ends when the list does.
+    // While a thread is idle, only the list has a sender to it, so the thread ends when the list is dropped.
     while let Ok(Order(task, sender)) = orders.recv() {
         task();
         let Some(idle) = idle.upgrade() else { return };

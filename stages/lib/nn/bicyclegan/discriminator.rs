@@ -1,4 +1,5 @@
-//! D and D2: PatchGANs at two scales that see the image alone (Zhu et al. 2017, section 4).
+//! Discriminators D and D2: PatchGANs at two scales. They see only the image, not its condition (Zhu et al.
+//! 2017, section 4).
 
 use tch::{Kind, Tensor};
 
@@ -6,7 +7,7 @@ use super::layers::{Conv, norm};
 use crate::lib::nn::layers::lrelu;
 use crate::lib::nn::vars::Vars;
 
-/// Scales in the paper; each has half the width of the one before.
+/// Number of scales in BicycleGAN. Each has half the width of the previous one.
 pub(crate) const SCALES: usize = 2;
 
 #[derive(Debug)]
@@ -43,13 +44,13 @@ pub(crate) struct Discriminator {
 }
 
 impl Discriminator {
-    /// D of width `nf` (64 in the paper) at `scales` scales.
+    /// Creates D with width `nf` (64 in BicycleGAN) and `scales` scales.
     pub(crate) fn new(vars: &mut Vars, nf: i64, scales: usize) -> Self {
         let scale = |n: usize| PatchGan::new(vars, &format!("scale{n}"), (nf >> n).max(1));
         Self { scales: (0..scales).map(scale).collect() }
     }
 
-    /// [N, 3, H, W] -> for scale k logits [N, 1, H/2^(k+3) - 2, W/2^(k+3) - 2].
+    /// Logits of images [N, 3, H, W]: for scale k [N, 1, H/2^(k+3) - 2, W/2^(k+3) - 2].
     pub(crate) fn forward(&self, image: &Tensor) -> Vec<Tensor> {
         let mut x = image.shallow_clone();
         let mut logits = Vec::with_capacity(self.scales.len());

@@ -1,13 +1,13 @@
-//! The residual encoder E (Zhu et al. 2017, section 4: "E_ResNet").
+//! Residual encoder E (Zhu et al. 2017, section 4: "E_ResNet").
 
 use tch::Tensor;
 
 use super::layers::{Conv, norm, xavier};
-use crate::lib::nn::encoder::{Heads, Posterior, STYLE_DIM};
+use crate::lib::nn::encoder::{Posterior, PosteriorHeads, STYLE_DIM};
 use crate::lib::nn::layers::{halve, lrelu};
 use crate::lib::nn::vars::Vars;
 
-/// Channels of the blocks, as multiples of the first layer's.
+/// Channels of the blocks, as multiples of those of the first layer.
 const WIDTHS: [i64; 5] = [1, 2, 3, 4, 4];
 
 #[derive(Debug)]
@@ -36,29 +36,29 @@ impl Block {
     }
 }
 
-/// E: image -> posterior of its style code.
+/// Encoder E: image -> posterior of its style code.
 #[derive(Debug)]
 pub(crate) struct Encoder {
     first: Conv,
     blocks: Vec<Block>,
-    heads: Heads,
+    heads: PosteriorHeads,
 }
 
 impl Encoder {
-    /// E of width `nf` (64 in the paper).
+    /// Creates E with width `nf` (64 in BicycleGAN).
     pub(crate) fn new(vars: &mut Vars, nf: i64) -> Self {
         let first = Conv::new(vars, "conv0", [3, nf], 4, 2, 1);
         let block = |(n, w): (usize, &[i64])| Block::new(vars, &format!("block{n}"), nf * w[0], nf * w[1]);
         let blocks = WIDTHS.windows(2).enumerate().map(block).collect();
         let channels = WIDTHS[WIDTHS.len() - 1] * nf;
-        let heads = Heads::new(vars, |vars, name| xavier(vars, name, &[STYLE_DIM, channels]));
+        let heads = PosteriorHeads::new(vars, |vars, name| xavier(vars, name, &[STYLE_DIM, channels]));
         Self { first, blocks, heads }
     }
 
-    /// [N, 3, H, W] in [-1, 1], sides of 32 at least -> [N, 8] each.
+    /// Encodes images [N, 3, H, W] in [-1, 1] with sides of at least 32 pixels: mean and logvar, each [N, 8].
     pub(crate) fn forward(&self, x: &Tensor) -> Posterior {
         let x = self.blocks.iter().fold(self.first.forward(x), |x, block| block.forward(&x));
-        // The authors pool 8 x 8 of 256 pixels: all that is left.
+        // The authors pool 8 x 8 positions of 256-pixel images, which is the complete feature map.
         self.heads.forward(&x)
     }
 }

@@ -1,4 +1,4 @@
-//! The U-Net G that takes the code at the input of every downsampling (Zhu et al. 2017, section 4).
+//! U-Net generator G with the style code at the input of every downsampling (Zhu et al. 2017, section 4).
 
 use tch::Tensor;
 
@@ -7,15 +7,15 @@ use crate::lib::nn::encoder::STYLE_DIM;
 use crate::lib::nn::layers::{lrelu, tile};
 use crate::lib::nn::vars::Vars;
 
-/// Downsamplings at 256 pixels.
+/// Number of downsamplings at 256 pixels.
 const DEPTH: usize = 8;
-/// Widths as multiples of the first layer's: 1, 2, 4, 8, 8, ..
+/// Largest width as a multiple of the first layer's. The multiples are 1, 2, 4, 8, 8, ..
 const WIDEST: i64 = 8;
-/// From this level on, the innermost left out, upsamplings drop half of their outputs.
+/// First level whose upsampling drops half of its outputs in training. The innermost level drops nothing.
 const FIRST_DROPPED: usize = 4;
 const DROPPED: f64 = 0.5;
 
-/// Downsamplings of images of `side` pixels: until one is left, 8 at most.
+/// Number of times that `side` pixels can be halved, at most 8.
 pub(crate) fn downsamplings_for(side: i64) -> usize {
     (side.trailing_zeros() as usize).min(DEPTH)
 }
@@ -28,13 +28,13 @@ pub(crate) struct Generator {
 }
 
 impl Generator {
-    /// G of width `nf` (64 in the paper) with `depth` downsamplings.
+    /// Creates G with width `nf` (64 in BicycleGAN) and `depth` downsamplings.
     pub(crate) fn new(vars: &mut Vars, nf: i64, depth: usize) -> Self {
         let width = |level: usize| if level == 0 { 3 } else { nf * (1 << (level - 1)).min(WIDEST) };
         let down = (0..depth).map(|level| {
             let widths = [width(level) + STYLE_DIM, width(level + 1)];
             let conv = Conv::new(vars, &format!("down{level}"), widths, 4, 2, 1);
-            // In bfloat16 the first and the last layer would round what they read and what is seen.
+            // In bfloat16, the first layer would round the input image, and the last layer the output image.
             if level == 0 { conv.exact() } else { conv }
         });
         let down = down.collect();
@@ -46,13 +46,13 @@ impl Generator {
         Self { down, up: up.collect() }
     }
 
-    /// Sides must be multiples of this: 2^depth.
+    /// Sides of images must be multiples of this number of pixels, 2^depth.
     pub(crate) fn side_multiple(&self) -> i64 {
         1 << self.down.len()
     }
 
-    /// `a` [N, 3, H, W] in [-1, 1], H and W multiples of 2^depth; `z` [N, 8] -> [N, 3, H, W] in (-1, 1).
-    /// In training, dropout draws from libtorch's generator.
+    /// Generates images [N, 3, H, W] in (-1, 1) from contents `a` [N, 3, H, W] in [-1, 1] and codes `z` [N,
+    /// 8]. H and W are multiples of 2^depth. In training, dropout draws from libtorch's generator.
     pub(crate) fn forward(&self, a: &Tensor, z: &Tensor, training: bool) -> Tensor {
         let depth = self.down.len();
         let mut levels = vec![a.shallow_clone()];
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn it_goes_as_deep_as_the_side_allows_and_gives_the_side_back() {
+    fn it_is_as_deep_as_the_side_allows_and_keeps_the_side() {
         assert_eq!([64, 512, 96, 8].map(downsamplings_for), [6, 8, 5, 3]);
         let image = |side: i64| Tensor::zeros([1, 3, side, side], (Kind::Float, Device::Cpu));
         let code = Tensor::zeros([1, STYLE_DIM], (Kind::Float, Device::Cpu));
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn only_training_drops_anything() {
+    fn only_training_applies_dropout() {
         let image = Tensor::rand([1, 3, 128, 128], (Kind::Float, Device::Cpu));
         let code = Tensor::zeros([1, STYLE_DIM], (Kind::Float, Device::Cpu));
         let generator = Generator::new(&mut Vars::default(), 2, downsamplings_for(128));

@@ -1,4 +1,4 @@
-//! Layers that the three networks share.
+//! Layers that the three networks of BicycleGAN share.
 
 use tch::{Kind, Tensor};
 
@@ -8,7 +8,7 @@ use crate::lib::nn::vars::Vars;
 /// Gain of the xavier weights.
 const GAIN: f64 = 0.02;
 
-/// A convolution with bias, or a transposed one.
+/// Convolution, or transposed convolution, with bias.
 #[derive(Debug)]
 pub(super) struct Conv {
     weight: Tensor,
@@ -19,7 +19,7 @@ pub(super) struct Conv {
 }
 
 impl Conv {
-    /// `inputs` -> `outputs` channels, `kernel` x `kernel`.
+    /// Creates a convolution from `inputs` to `outputs` channels, `kernel` x `kernel`.
     pub(super) fn new(
         vars: &mut Vars,
         name: &str,
@@ -33,54 +33,55 @@ impl Conv {
         Self { weight, bias, stride, padding, computed_in: vars.compute().kind }
     }
 
-    /// One that doubles the sides: 4 x 4, stride 2; for [`Self::transposed`].
+    /// Creates a transposed convolution that doubles the sides (4 x 4, stride 2), for [`Self::transposed`].
     pub(super) fn doubling(vars: &mut Vars, name: &str, [inputs, outputs]: [i64; 2]) -> Self {
         let weight = xavier(vars, name, &[inputs, outputs, 4, 4]);
         let bias = vars.constant(format!("{name}.bias"), &[outputs], 0.0);
         Self { weight, bias, stride: 2, padding: 1, computed_in: vars.compute().kind }
     }
 
-    /// The same, computed in float32 whatever the rest of the network is computed in.
+    /// Returns the layer computed in float32, regardless of the network's number format.
     pub(super) fn exact(self) -> Self {
         Self { computed_in: Kind::Float, ..self }
     }
 
-    /// [N, inputs, H, W] -> [N, outputs, (H + 2 padding - kernel) / stride + 1, the same of W].
+    /// [N, inputs, H, W] -> [N, outputs, H', W'] with `H' = (H + 2 padding - kernel) / stride + 1`; W' is
+    /// analogous.
     pub(super) fn forward(&self, x: &Tensor) -> Tensor {
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
         let [x, weight, bias] = self.cast(x, &self.weight);
         x.conv2d(&weight, Some(&bias), stride, padding, [1, 1], 1)
     }
 
-    /// [N, inputs, H, W] -> [N, outputs, H / 2, W / 2]: the means over 2 x 2 of a 3 x 3 one, for less than half of
-    /// its cost.
+    /// Means over 2 x 2 outputs of a 3 x 3 convolution, at less than half of its cost: [N, inputs, H, W] ->
+    /// [N, outputs, H / 2, W / 2].
     pub(super) fn halved(&self, x: &Tensor) -> Tensor {
-        // The kernels are averaged before they are rounded.
+        // The kernels are averaged before they are rounded to the number format.
         let [x, weight, bias] = self.cast(x, &halving(&self.weight));
         x.conv2d(&weight, Some(&bias), [2, 2], [1, 1], [1, 1], 1)
     }
 
-    /// [N, inputs, H, W] -> [N, outputs, 2 H, 2 W].
+    /// Transposed convolution: [N, inputs, H, W] -> [N, outputs, 2 H, 2 W].
     pub(super) fn transposed(&self, x: &Tensor) -> Tensor {
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
         let [x, weight, bias] = self.cast(x, &self.weight);
         x.conv_transpose2d(&weight, Some(&bias), stride, padding, [0, 0], 1, [1, 1])
     }
 
-    /// Input, weight and bias in the kind that the layer is computed in.
+    /// Input, weight and bias in the layer's number format.
     fn cast(&self, x: &Tensor, weight: &Tensor) -> [Tensor; 3] {
         [x, weight, &self.bias].map(|tensor| tensor.to_kind(self.computed_in))
     }
 }
 
-/// N(0, gain^2 2 / (fan_in + fan_out)) (Glorot and Bengio 2010) under `NAME.weight`.
+/// Adds a tensor `NAME.weight` drawn from N(0, gain^2 2 / (fan_in + fan_out)) (Glorot and Bengio 2010).
 pub(super) fn xavier(vars: &mut Vars, name: &str, shape: &[i64]) -> Tensor {
     let field: i64 = shape[2..].iter().product();
     let fans = (shape[0] + shape[1]) * field;
     vars.normal(format!("{name}.weight"), shape, GAIN * (2.0 / fans as f64).sqrt())
 }
 
-/// Instance norm without weights: eps 1e-5. A single pixel is its own mean and becomes 0.
+/// Instance norm without weights, eps 1e-5. A single pixel equals its mean and becomes 0.
 pub(super) fn norm(x: &Tensor) -> Tensor {
     let size = x.size();
     if size[2] * size[3] == 1 {

@@ -1,5 +1,5 @@
-//! BicycleGAN's networks as its authors build them (Zhu et al. 2017 and their program): plain convolutions
-//! with biases, instance norms without weights, xavier weights.
+//! Networks of BicycleGAN as in its authors' program (Zhu et al. 2017): plain convolutions with biases,
+//! instance norms without weights, xavier weights.
 
 pub(crate) mod discriminator;
 mod encoder;

@@ -1,23 +1,23 @@
-//! The stack machine that a pickle is a program for.
+//! Stack machine that interprets a pickle.
 
 use std::collections::HashMap;
 
 use super::reader::Reader;
 use super::{Id, Node, Pickle};
 
-/// Objects of a pickle at most: a state dict has a dozen for each tensor.
+/// Largest number of objects in a pickle. A state dict has about twelve objects per tensor.
 const MOST_NODES: usize = 1 << 18;
 
 impl Reader<'_> {
     /// Reads one pickle of protocol 2 to 5.
     ///
     /// # Errors
-    /// When it ends early, or is malformed.
+    /// Returns an error if the pickle ends early, or is malformed.
     pub(crate) fn pickle(&mut self) -> Result<Pickle, String> {
         let mut machine = Machine::default();
         while !machine.step(self)? {
             if machine.pickle.nodes.len() > MOST_NODES {
-                return Err(format!("a pickle of more than {MOST_NODES} objects, which no weights need"));
+                return Err(format!("it has more than {MOST_NODES} objects, which no weights need"));
             }
         }
         Ok(machine.pickle)
@@ -28,7 +28,7 @@ impl Reader<'_> {
 struct Machine {
     pickle: Pickle,
     stack: Vec<Id>,
-    /// Heights of the stack where marks stand.
+    /// Heights of the stack at which marks were set.
     marks: Vec<usize>,
     memo: HashMap<u32, Id>,
 }
@@ -42,13 +42,13 @@ impl Machine {
     fn pop(&mut self) -> Result<Id, String> {
         let floor = self.marks.last().copied().unwrap_or_default();
         if self.stack.len() <= floor {
-            return Err("an empty stack".into());
+            return Err("the stack is empty".into());
         }
-        self.stack.pop().ok_or_else(|| "an empty stack".into())
+        self.stack.pop().ok_or_else(|| "the stack is empty".into())
     }
 
     fn since_mark(&mut self) -> Result<Vec<Id>, String> {
-        let mark = self.marks.pop().ok_or("no mark")?;
+        let mark = self.marks.pop().ok_or("a mark is missing")?;
         Ok(self.stack.split_off(mark.min(self.stack.len())))
     }
 
@@ -60,12 +60,12 @@ impl Machine {
     }
 
     fn remember(&mut self, slot: u32) -> Result<(), String> {
-        self.memo.insert(slot, *self.stack.last().ok_or("an empty stack")?);
+        self.memo.insert(slot, *self.stack.last().ok_or("the stack is empty")?);
         Ok(())
     }
 
     fn recall(&mut self, slot: u32) -> Result<(), String> {
-        self.stack.push(*self.memo.get(&slot).ok_or("an unknown memo")?);
+        self.stack.push(*self.memo.get(&slot).ok_or("a memo is unknown")?);
         Ok(())
     }
 
@@ -80,31 +80,31 @@ impl Machine {
     }
 
     fn extend(&mut self, added: Vec<Id>) -> Result<(), String> {
-        let top = *self.stack.last().ok_or("an empty stack")?;
+        let top = *self.stack.last().ok_or("the stack is empty")?;
         match &mut self.pickle.nodes[top] {
             Node::List(items) => items.extend(added),
-            // A list of another kind.
+            // The items of other list types are not needed.
             Node::Call { .. } => {}
-            _ => return Err("items for what is no list".into()),
+            _ => return Err("items are added to an object that is not a list".into()),
         }
         Ok(())
     }
 
     fn insert(&mut self, added: &[Id]) -> Result<(), String> {
-        let top = *self.stack.last().ok_or("an empty stack")?;
+        let top = *self.stack.last().ok_or("the stack is empty")?;
         let pairs = added.chunks_exact(2).map(|pair| (pair[0], pair[1]));
         match &mut self.pickle.nodes[top] {
             Node::Dict(items) | Node::Call { items, .. } => items.extend(pairs),
-            _ => return Err("items for what is no dict".into()),
+            _ => return Err("items are added to an object that is not a dict".into()),
         }
         Ok(())
     }
 
-    /// Performs one instruction; returns true if it was the last.
+    /// Performs one instruction. Returns true if it was the last one.
     pub(crate) fn step(&mut self, reader: &mut Reader) -> Result<bool, String> {
         let code = reader.take(1)?[0];
         match code {
-            // The protocol's version, and the length of a frame.
+            // The version of the protocol, and the length of a frame.
             0x80 => drop(reader.take(1)?),
             0x95 => drop(reader.take(8)?),
             b'.' => {
@@ -119,12 +119,12 @@ impl Machine {
             b'h' => self.recall(reader.take(1)?[0].into())?,
             b'j' => self.recall(u32::from_le_bytes(reader.array()?))?,
             _ if self.literal(code, reader)? || self.collection(code)? || self.object(code, reader)? => {}
-            _ => return Err(format!("pickle code {code:#04x}, which no weights need")),
+            _ => return Err(format!("it has the pickle code {code:#04x}, which no weights need")),
         }
         Ok(false)
     }
 
-    /// Pushes a number or a text; returns false if the instruction does something else.
+    /// Pushes a number or a text. Returns false if the instruction has another purpose.
     fn literal(&mut self, code: u8, reader: &mut Reader) -> Result<bool, String> {
         match code {
             b'N' => self.push(Node::Other),
@@ -147,14 +147,14 @@ impl Machine {
                 self.push(Node::Int(value.into()));
             }
             0x8a => {
-                // Sizes are small; a magic number is not, and nobody needs its value.
+                // Eight bytes are enough: sizes are small, and the value of a magic number is not needed.
                 let low = reader.sized(1)?.iter().take(8).rev().fold(0u64, |sum, b| sum << 8 | u64::from(*b));
                 self.push(Node::Int(low.cast_signed()));
             }
             b'X' => self.text(reader.sized(4)?),
             0x8c => self.text(reader.sized(1)?),
             0x8d => self.text(reader.sized(8)?),
-            // Python 2's strings are texts and bytes.
+            // Strings of Python 2 are texts or bytes.
             b'T' => self.push(Node::Bytes(reader.sized(4)?.to_vec())),
             b'U' => {
                 let bytes = reader.sized(1)?;
@@ -171,7 +171,7 @@ impl Machine {
         Ok(true)
     }
 
-    /// Makes or fills a list, a tuple or a dict; returns false if the instruction does something else.
+    /// Creates or fills a list, a tuple or a dict. Returns false if the instruction has another purpose.
     fn collection(&mut self, code: u8) -> Result<bool, String> {
         match code {
             b'}' => self.push(Node::Dict(Vec::new())),
@@ -202,7 +202,8 @@ impl Machine {
         Ok(true)
     }
 
-    /// Names, calls or fills an object, none of which is executed; returns false if the instruction does something else.
+    /// Records the name, the call or the items of an object, and executes nothing. Returns false if the
+    /// instruction has another purpose.
     fn object(&mut self, code: u8, reader: &mut Reader) -> Result<bool, String> {
         match code {
             b'c' => {
@@ -211,7 +212,7 @@ impl Machine {
             }
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
-                let part = |id| self.pickle.text(id).ok_or("a name that is no text");
+                let part = |id| self.pickle.text(id).ok_or("a name is not text");
                 let name = format!("{}.{}", part(module)?, part(name)?);
                 self.push(Node::Global(name));
             }
@@ -222,7 +223,7 @@ impl Machine {
             b'R' | 0x81 => self.call()?,
             b'b' => {
                 let given = self.pop()?;
-                let top = *self.stack.last().ok_or("an empty stack")?;
+                let top = *self.stack.last().ok_or("the stack is empty")?;
                 if let Node::Call { state, .. } = &mut self.pickle.nodes[top] {
                     *state = Some(given);
                 }

@@ -1,22 +1,22 @@
 //! Pickles as data: nothing is imported, built or executed.
 //!
-//! A pickle is a program for a stack machine. Here its only effect is to put nodes on a list: what it
-//! would import is a name, what it would call a record of name and arguments.
+//! A pickle is a program for a stack machine. Here it only adds nodes to a list: an import becomes a name,
+//! and a call becomes a record of a name and arguments.
 
 mod machine;
 mod reader;
 
 pub(super) use reader::Reader;
 
-/// Position of a node in [`Pickle::nodes`]. Nodes may share others, and hold themselves.
+/// Position of a node in [`Pickle::nodes`]. Nodes may share other nodes, and contain themselves.
 pub(super) type Id = usize;
 
-/// Content of a pickle.
+/// Node of a pickle.
 #[derive(Clone, Debug)]
 pub(super) enum Node {
-    /// None, a float: nothing that is needed here.
+    /// A value that is not needed here: None, or a float.
     Other,
-    /// A whole number; a truth is 1 or 0.
+    /// An integer. Booleans are 1 or 0.
     Int(i64),
     Text(String),
     Bytes(Vec<u8>),
@@ -25,9 +25,9 @@ pub(super) enum Node {
     Dict(Vec<(Id, Id)>),
     /// A name to import: `module.name`.
     Global(String),
-    /// Data that the program that wrote the pickle keeps elsewhere.
+    /// A reference to data that the writer of the pickle stores outside it.
     Persistent(Id),
-    /// A call of a name with arguments, what its attributes were set to, and what was put into it.
+    /// A call of a name with arguments, the state of its attributes, and the items that were added to it.
     Call {
         function: Id,
         arguments: Id,
@@ -40,27 +40,27 @@ pub(super) enum Node {
 #[derive(Debug, Default)]
 pub(super) struct Pickle {
     nodes: Vec<Node>,
-    /// The object that the pickle describes.
+    /// Object that the pickle describes.
     pub root: Id,
 }
 
 impl Pickle {
-    /// A node.
+    /// Node at a position.
     pub(super) fn node(&self, id: Id) -> &Node {
         &self.nodes[id]
     }
 
-    /// The text at a node.
+    /// Text of a node.
     pub(super) fn text(&self, id: Id) -> Option<&str> {
         if let Node::Text(text) = self.node(id) { Some(text) } else { None }
     }
 
-    /// The whole number at a node.
+    /// Integer of a node.
     pub(super) fn int(&self, id: Id) -> Option<i64> {
         if let Node::Int(value) = self.node(id) { Some(*value) } else { None }
     }
 
-    /// The elements of a list or tuple.
+    /// Elements of a list or tuple.
     pub(super) fn list(&self, id: Id) -> Option<&[Id]> {
         if let Node::List(items) = self.node(id) { Some(items) } else { None }
     }
@@ -72,12 +72,12 @@ impl Pickle {
         Some((name, self.list(*arguments)?))
     }
 
-    /// The items of a dict, also of an ordered one.
+    /// Items of a dict, or of an ordered dict.
     pub(super) fn items(&self, id: Id) -> Option<Vec<(Id, Id)>> {
         match self.node(id) {
             Node::Dict(items) => Some(items.clone()),
             Node::Call { items, .. } if self.call(id)?.0 == "collections.OrderedDict" => {
-                // Python 2 gives the items as a list of pairs; Python 3 adds them afterwards.
+                // Python 2 passes the items as a list of pairs. Python 3 adds them after the call.
                 let pairs = self.call(id)?.1.first().and_then(|pairs| self.list(*pairs)).unwrap_or_default();
                 let pair = |pair: &Id| {
                     if let [key, value] = self.list(*pair)? { Some((*key, *value)) } else { None }
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pickle_that_would_run_a_command_is_a_name_and_its_arguments() {
+    fn a_pickle_that_would_run_a_command_is_read_as_name_and_arguments() {
         let evil = b"\x80\x02cposix\nsystem\nq\x00X\x05\x00\x00\x00falseq\x01\x85q\x02Rq\x03.";
         let pickle = Reader::new(evil).pickle().expect("a pickle");
         let (name, arguments) = pickle.call(pickle.root).expect("a call");
@@ -108,8 +108,8 @@ mod tests {
     }
 
     #[test]
-    fn lists_that_double_take_no_more_room_than_the_pickle() {
-        // Each list holds the one before twice: as a tree 2^200 nodes.
+    fn lists_that_double_take_no_more_memory_than_the_pickle() {
+        // Each list contains the previous one twice. As a tree, they would have 2^200 nodes.
         let mut bytes = b"\x80\x02]q\x00".to_vec();
         for slot in 0..200u8 {
             bytes.extend([b'0', b'h', slot, b'h', slot, 0x86, b'q', slot + 1]);

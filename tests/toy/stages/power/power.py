@@ -4,7 +4,7 @@ request = json.load(open(sys.argv[1]))
 params = request["params"]
 wrong = params["misbehave"]
 rows = [json.loads(line) for line in open(request["inputs"]["items"]["paths"][0])]
-assert all(set(row) == {"name", "value"} for row in rows), "a worker sees the columns it declares"
+assert all(set(row) == {"name", "value"} for row in rows), "the worker must get exactly the columns that it declares"
 if wrong == "reverse":
     rows.reverse()
 if wrong == "forget":

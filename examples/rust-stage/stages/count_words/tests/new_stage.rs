@@ -1,10 +1,10 @@
-//! The example is what `callsheet new stage --rust` writes, and runs in a project of its own.
+//! Tests that `callsheet new stage --rust` writes this example, and that it runs in a project of its own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The engine's program, which the workspace's tests build into the same folder.
+/// Runs the engine, which the workspace's tests build into the folder of this program.
 fn callsheet(project: &Path, arguments: &[&str]) -> Output {
     let engine = Path::new(env!("CARGO_BIN_EXE_count_words")).with_file_name("callsheet");
     Command::new(engine).args(arguments).current_dir(project).output().expect("callsheet is built")

@@ -1,0 +1,146 @@
+//! Options that many commands share: target (pipeline, dataset, profile, overrides) and selection of stages.
+
+use std::io::IsTerminal;
+
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result};
+use clap::Args;
+
+use super::log_reporter::LogReporter;
+use super::progress_reporter::ProgressReporter;
+use crate::declare::Project;
+use crate::event::Event;
+use crate::plan::{Plan, Request, Selection, resolve};
+use crate::run::StoreSnapshot;
+use crate::store::{Sources, Store};
+
+/// Pipeline, dataset, profile and overrides.
+#[derive(Args, Clone)]
+pub(super) struct TargetArgs {
+    /// Pipeline, a file in pipelines/ [default: `pipeline` in callsheet.toml, or the only pipeline]
+    #[arg(short, long, env = "CALLSHEET_PIPELINE")]
+    pub pipeline: Option<String>,
+    /// Dataset, a file in pipelines/datasets/ [default: `dataset` in callsheet.toml]
+    #[arg(short, long, env = "CALLSHEET_DATASET")]
+    pub dataset: Option<String>,
+    /// Profile, a file in pipelines/profiles/ [default: `profile` in callsheet.toml]
+    #[arg(short = 'P', long, env = "CALLSHEET_PROFILE")]
+    pub profile: Option<String>,
+    /// Override a parameter, or a variable (`vars.NAME=VALUE`); takes precedence over all files. Repeatable
+    #[arg(long, value_name = "STAGE.PARAM=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// Selected stages of a pipeline. The stages that they depend on are included.
+#[derive(Args, Clone)]
+pub(super) struct Select {
+    /// Stages to compute, after those that they depend on: `train`, one instance `train@v4-0`, a pattern
+    /// `train@v4-*` [default: all]
+    #[arg(value_name = "STAGE")]
+    pub stages: Vec<String>,
+    /// Compute this stage and all stages that depend on it. Repeatable
+    #[arg(long, value_name = "STAGE")]
+    pub from: Vec<String>,
+    /// Compute this stage after those that it depends on, like the argument STAGE. Repeatable
+    #[arg(long, value_name = "STAGE")]
+    pub until: Vec<String>,
+    /// Compute only this stage; its inputs must be in the store. Repeatable
+    #[arg(long, value_name = "STAGE")]
+    pub only: Vec<String>,
+}
+
+impl Select {
+    pub(super) fn selection(&self) -> Selection {
+        Selection {
+            until: self.stages.iter().chain(&self.until).cloned().collect(),
+            from: self.from.clone(),
+            only: self.only.clone(),
+        }
+    }
+}
+
+impl TargetArgs {
+    pub(super) fn resolve(&self) -> Result<Plan> {
+        let (project, request) = self.request()?;
+        resolve(&project, &request)
+    }
+
+    /// Resolves the plan and, in parallel, reads the latest results from the store.
+    pub(super) fn snapshot(&self) -> Result<(Project, Store, Plan, StoreSnapshot)> {
+        let (project, request) = self.request()?;
+        let store = store(&project)?;
+        let (plan, snapshot) = snapshot(&project, &store, &request)?;
+        Ok((project, store, plan, snapshot))
+    }
+
+    /// Returns these options as arguments for another command.
+    pub(super) fn to_args(&self) -> Vec<String> {
+        let named =
+            [("--pipeline", &self.pipeline), ("--dataset", &self.dataset), ("--profile", &self.profile)];
+        let named = named.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value.clone()?]));
+        let set = self.set.iter().map(|set| ["--set".to_owned(), set.clone()]);
+        named.chain(set).flatten().collect()
+    }
+
+    pub(super) fn request(&self) -> Result<(Project, Request)> {
+        let project = Project::find()?;
+        let or = |said: &Option<String>, default: &str| said.clone().unwrap_or_else(|| default.to_owned());
+        let request = Request {
+            pipeline: self.pipeline.clone().unwrap_or_else(|| default_pipeline(&project)),
+            dataset: or(&self.dataset, &project.defaults.dataset),
+            profile: or(&self.profile, &project.defaults.profile),
+            set: self.set.clone(),
+        };
+        if request.pipeline.is_empty() {
+            return Err(Error::user_error(
+                Code::MissingArgument,
+                "no pipeline is named",
+                format!(
+                    "name one with --pipeline, or as `pipeline` under [defaults] in callsheet.toml (known: {})",
+                    project.pipeline_names().join(", ")
+                ),
+            ));
+        }
+        Ok((project, request))
+    }
+}
+
+/// Returns the pipeline that callsheet.toml names, else the only one that exists; empty if there is neither.
+fn default_pipeline(project: &Project) -> String {
+    if !project.defaults.pipeline.is_empty() {
+        return project.defaults.pipeline.clone();
+    }
+    let mut names = project.pipeline_names();
+    if names.len() == 1 { names.remove(0) } else { String::new() }
+}
+
+/// Opens the store of a project, which may not exist yet.
+///
+/// # Errors
+/// Returns an error if this version does not know the format of the store.
+pub(super) fn store(project: &Project) -> Result<Store> {
+    Store::open(&project.data.join("store"))
+}
+
+pub(super) fn snapshot(project: &Project, store: &Store, request: &Request) -> Result<(Plan, StoreSnapshot)> {
+    let (plan, snapshot) = rayon::join(
+        || resolve(project, request),
+        || StoreSnapshot::new(store, &project.data, &request.pipeline, &request.dataset),
+    );
+    Ok((plan?, snapshot))
+}
+
+/// Returns the digests of raw files. Files that the store does not know are hashed, with a progress bar for
+/// large files on a terminal, and their digests are saved.
+pub(super) fn sources(project: &Project, store: &Store, plan: &Plan) -> Sources {
+    let mut sources = Sources::load(store, &project.root);
+    let mut bars = std::io::stderr().is_terminal().then(|| ProgressReporter::new(LogReporter::default()));
+    sources.learn(&plan.raw_files(), |done, total| {
+        bars.iter_mut().for_each(|bars| bars.report(&Event::Hashing { done, total }));
+        true
+    });
+    bars.iter_mut().for_each(ProgressReporter::clear);
+    // Commands that only read must also work on a store that cannot be written.
+    let _ = sources.save(store);
+    sources
+}

@@ -1,0 +1,89 @@
+//! Folder, locks and supervisor process of a run that performs actions.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Mutex, PoisonError};
+
+use callsheet_worker::error::{IoContext, Result};
+
+use super::executor::local::ProcessSupervisor;
+use crate::declare::Project;
+use crate::store::{Lock, Staging, Store};
+
+/// Sandbox of a run: its folder, locks and supervisor process. Dropping it ends the workers and removes the folder.
+pub(super) struct RunSandbox {
+    /// Supervisor process of the running workers.
+    pub supervisor: ProcessSupervisor,
+    /// Folder that workers write to, on the store's file system.
+    pub staging: Staging,
+    /// Git revision of the project, with `+` if tracked files were changed; `None` without git.
+    pub revision: Option<String>,
+    free: Mutex<Vec<PathBuf>>,
+    made: AtomicUsize,
+    _shared: Lock,
+}
+
+impl RunSandbox {
+    /// Creates the sandbox of the run `id`, and removes the files that killed runs left.
+    ///
+    /// # Errors
+    /// Returns an error if the store cannot be written.
+    pub(super) fn new(project: &Project, store: &Store, id: &str) -> Result<Self> {
+        store.create()?;
+        let shared = store.shared()?;
+        let staging = store.run_staging(id)?;
+        store.run_dir(id).create_logs()?;
+        let supervisor = ProcessSupervisor::new(id, staging.path())?;
+        Ok(Self {
+            supervisor,
+            staging,
+            revision: revision(project),
+            free: Mutex::default(),
+            made: AtomicUsize::new(0),
+            _shared: shared,
+        })
+    }
+
+    /// Returns a folder for one worker, which contains an empty folder `out` and nothing else.
+    ///
+    /// # Errors
+    /// Returns an error if the folder cannot be created.
+    pub(super) fn folder(&self) -> Result<PathBuf> {
+        if let Some(folder) = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+            return Ok(folder);
+        }
+        let folder = self.staging.path().join(self.made.fetch_add(1, Relaxed).to_string());
+        let out = folder.join(OUT);
+        fs::create_dir_all(&out).io_context("cannot create", &out)?;
+        Ok(folder)
+    }
+
+    /// Releases a worker's folder: another worker gets it if it is empty as before; otherwise it is removed.
+    pub(super) fn give(&self, folder: PathBuf) {
+        let _ = fs::remove_file(folder.join(REQUEST));
+        let holds = |folder: &Path, wanted: usize| fs::read_dir(folder).is_ok_and(|e| e.count() == wanted);
+        if holds(&folder, 1) && holds(&folder.join(OUT), 0) {
+            self.free.lock().unwrap_or_else(PoisonError::into_inner).push(folder);
+        } else {
+            let _ = fs::remove_dir_all(folder);
+        }
+    }
+}
+
+/// Name of the folder that a worker writes its outputs to.
+pub(super) const OUT: &str = "out";
+/// Name of the file with the request to a worker.
+pub(super) const REQUEST: &str = "request.json";
+
+fn revision(project: &Project) -> Option<String> {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").arg("-C").arg(&project.root).args(arguments).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let head = git(&["rev-parse", "HEAD"])?;
+    let changed = !git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty();
+    Some(if changed { format!("{head}+") } else { head })
+}

@@ -1,0 +1,192 @@
+//! Latest action of each stage of a pipeline over a dataset, with its outputs. They are in one file, so that
+//! a run with nothing to do reads only that file. The records are authoritative; the file can be deleted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::Result;
+use litemap::LiteMap;
+use serde::{Deserialize, Serialize};
+
+use super::cpu::{UNKNOWN, cpu_number, own_cpu_number};
+use super::lock::LockName;
+use super::object::Object;
+use super::provenance::Provenance;
+use super::root::{Store, read_json};
+use crate::declare::StageDecl;
+
+/// Latest action of a stage.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct LatestResult {
+    /// Key of the action.
+    pub key: Digest,
+    /// Outputs of the action, by name.
+    pub outputs: LiteMap<String, Object>,
+    /// Declared paths of the outputs, in the order of `outputs`.
+    pub names: Vec<String>,
+    /// Seconds that the action took.
+    pub seconds: f64,
+    /// Number of the kind of CPU on which the action ran.
+    #[serde(default)]
+    cpu: u32,
+}
+
+impl LatestResult {
+    /// Outputs of an action, under the names that its stage declares now; `None` if the stage declares other
+    /// outputs.
+    pub fn new(
+        key: Digest,
+        outputs: LiteMap<String, Object>,
+        provenance: &Provenance,
+        decl: &StageDecl,
+    ) -> Option<Self> {
+        let names = decl.outputs.values().map(|output| output.path.clone()).collect();
+        let (seconds, cpu) = (provenance.seconds, cpu_number(&provenance.cpu));
+        let head = Self { key, outputs, names, seconds, cpu };
+        head.makes(decl).then_some(head)
+    }
+
+    /// Returns true if a stage declares exactly these outputs.
+    pub fn makes(&self, decl: &StageDecl) -> bool {
+        let made = self.outputs.iter().zip(&self.names);
+        self.outputs.len() == decl.outputs.len()
+            && made.zip(&decl.outputs).all(|(((name, object), path), (declared, output))| {
+                name == declared && *path == output.path && object.kind == output.kind
+            })
+    }
+}
+
+/// Latest actions by stage instance.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct LatestResults {
+    stages: BTreeMap<String, Arc<LatestResult>>,
+    /// Seconds that earlier actions took on other kinds of CPUs, by number of the kind and by stage.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    elsewhere: BTreeMap<u32, BTreeMap<String, f64>>,
+    /// Modification time of the folder of records when this file was written.
+    records: Option<(i64, i64)>,
+    /// True if no record was added or removed since then.
+    #[serde(skip)]
+    settled: bool,
+}
+
+impl LatestResults {
+    /// Latest action of a stage.
+    pub fn get(&self, stage: &str) -> Option<&Arc<LatestResult>> {
+        self.stages.get(stage)
+    }
+
+    /// Seconds that a stage took when it last ran on CPUs of this machine's kind, or on CPUs of unknown kind.
+    pub fn seconds_here(&self, stage: &str) -> Option<f64> {
+        let cpu = own_cpu_number();
+        match self.get(stage) {
+            Some(head) if head.cpu == cpu || head.cpu == UNKNOWN => Some(head.seconds),
+            _ => self.elsewhere.get(&cpu)?.get(stage).copied(),
+        }
+    }
+
+    /// Sets the latest action of a stage. Keeps the duration of the previous action if it ran on another kind
+    /// of CPU.
+    fn replace(&mut self, stage: &str, head: &Arc<LatestResult>) {
+        if let Some(before) = self.stages.insert(stage.to_owned(), head.clone())
+            && before.cpu != head.cpu
+            && before.cpu != UNKNOWN
+        {
+            self.elsewhere.entry(before.cpu).or_default().insert(stage.to_owned(), before.seconds);
+        }
+    }
+
+    /// Returns true if every stage with a latest action is in `stages`.
+    pub fn within(&self, stages: &BTreeSet<&str>) -> bool {
+        self.stages.keys().all(|stage| stages.contains(stage.as_str()))
+    }
+
+    /// Forgets the latest action of a stage.
+    pub(super) fn remove(&mut self, stage: &str) {
+        self.stages.remove(stage);
+        for times in self.elsewhere.values_mut() {
+            times.remove(stage);
+        }
+    }
+
+    /// All latest actions, by stage.
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &Arc<LatestResult>)> {
+        self.stages.iter()
+    }
+}
+
+impl Store {
+    /// Latest actions of a pipeline over a dataset.
+    pub fn heads(&self, pipeline: &str, dataset: &str) -> LatestResults {
+        let mut heads: LatestResults = read_json(&self.heads_path(pipeline, dataset)).unwrap_or_default();
+        heads.settled = heads.records.is_some() && heads.records == self.records_time();
+        heads
+    }
+
+    /// Adds new latest actions to those that another run may have written in the meantime. After a `complete`
+    /// run, records need not be checked until the folder of records changes.
+    ///
+    /// # Errors
+    /// Returns an error if the store cannot be written.
+    pub fn update_latest(
+        &self,
+        pipeline: &str,
+        dataset: &str,
+        new: &BTreeMap<String, Arc<LatestResult>>,
+        complete: bool,
+    ) -> Result<()> {
+        let _lock = self.lock(&LockName::LatestResults, "", |_| true)?;
+        let mut heads = self.heads(pipeline, dataset);
+        new.iter().for_each(|(stage, head)| heads.replace(stage, head));
+        heads.records = if complete { self.records_time() } else { None };
+        self.workspace.write_json(&self.heads_path(pipeline, dataset), &heads)
+    }
+
+    /// Returns true if a latest action agrees with its record, and its objects are intact
+    /// ([`Store::intact`]).
+    pub fn whole(&self, heads: &LatestResults, head: &LatestResult) -> bool {
+        let recorded = || self.record(&head.key).is_some_and(|record| record.outputs == head.outputs);
+        (heads.settled || recorded()) && head.outputs.values().all(|object| self.intact(object))
+    }
+
+    fn records_time(&self) -> Option<(i64, i64)> {
+        let found = fs::metadata(self.shared.path("actions")).ok()?;
+        Some((found.mtime(), found.mtime_nsec()))
+    }
+
+    fn heads_path(&self, pipeline: &str, dataset: &str) -> PathBuf {
+        let name = if dataset.is_empty() { pipeline.to_owned() } else { format!("{pipeline}/{dataset}") };
+        self.workspace.path("heads").join(name + ".json")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::cpu_kind;
+
+    fn head(seconds: f64, cpu: &str) -> Arc<LatestResult> {
+        let (key, cpu) = (blake3::hash(b"").into(), cpu_number(cpu));
+        Arc::new(LatestResult { key, outputs: LiteMap::new(), names: Vec::new(), seconds, cpu })
+    }
+
+    #[test]
+    fn durations_of_a_stage_are_remembered_for_each_kind_of_cpu() {
+        let mut heads = LatestResults::default();
+        heads.replace("train", &head(10.0, cpu_kind()));
+        heads.replace("train", &head(90.0, "another"));
+        assert_eq!(heads.seconds_here("train"), Some(10.0));
+        assert_eq!(heads.get("train").expect("the latest").seconds, 90.0);
+        heads.replace("train", &head(12.0, cpu_kind()));
+        heads.replace("train", &head(80.0, "a third"));
+        assert_eq!(heads.seconds_here("train"), Some(12.0));
+        heads.replace("other", &head(80.0, "another"));
+        assert_eq!(heads.seconds_here("other"), None, "the stage never ran on such a CPU");
+        heads.replace("old", &head(5.0, ""));
+        assert_eq!(heads.seconds_here("old"), Some(5.0), "the action ran before kinds of CPUs were recorded");
+    }
+}
