@@ -114,7 +114,7 @@ def made_for_diversity(folder):
     """Returns the inputs of the stage evaluate_diversity, with a narrow generator."""
     pairs_table(folder / "train.parquet", SIDE)
     objectives = sorted((ROOT / "pipelines/objectives").glob("*.toml"))
-    stage("read_objective", {"objectives": objectives}, {"objective": folder / "objective"}, name="munit_p_v3")
+    stage("resolve_objective", {"objectives": objectives}, {"objective": folder / "objective"}, name="munit_p_v3")
     wired = {"pairs": folder / "train.parquet", "vgg": imported(folder, "vgg"), "objective": folder / "objective"}
     (folder / "scratch").mkdir()
     stage("train_generator", wired, {"model": folder / "model"}, scratch=folder / "scratch", nf=4, encoder_nf=4, batch=1,

@@ -115,7 +115,7 @@ def training(folder, options):
                                         ("munit_p_v1", "munit_p_v1", False)]:
             if not any(name.endswith(wanted) for wanted in options.training.split(",")):
                 continue
-            stage("read_objective", {"objectives": objectives}, {"objective": folder / "objective"}, name=objective,
+            stage("resolve_objective", {"objectives": objectives}, {"objective": folder / "objective"}, name=objective,
                   freeze_encoder=frozen)
 
             def ours(number, precision):

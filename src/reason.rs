@@ -42,6 +42,9 @@ pub fn differences_of(old: &ActionKey, new: &ActionKey) -> Vec<String> {
     differences(&mut reasons, "", &old.params, &new.params, Value::to_string);
     differences(&mut reasons, "", &old.budget, &new.budget, Value::to_string);
     differences(&mut reasons, "input ", &old.inputs, &new.inputs, Digest::short);
+    if old.rows != new.rows {
+        reasons.push("[rows] in stage.toml: changed".into());
+    }
     if old.labels != new.labels {
         let text = |labels: &BTreeSet<String>| {
             if labels.is_empty() {

@@ -42,7 +42,7 @@ stages! {
     style_clusters
     sample_triplets
     train_encoder
-    read_objective
+    resolve_objective
     train_generator
     embed_styles
     project_embeddings
@@ -50,7 +50,7 @@ stages! {
     fit_mapper
     transfer_grid
     sample_grid
-    interpolate
+    interpolation_grid
     average_images
     evaluate_baseline
     evaluate_reconstruction

@@ -63,7 +63,7 @@ def random_weights(convolutions):
 def adapted(pipeline):
     """Returns the pipeline without LPIPS, because its heads do not fit random weights, and without films (ffmpeg)."""
     without = re.sub(r'(?m)^(inputs\.lpips_heads = .*|\[sources\.lpips_heads\]\n(.+\n)*)', "", pipeline)
-    return re.sub(r"(?m)^\[stages\.interpolate[^\n]*\n(.+\n)*", "", without)
+    return re.sub(r"(?m)^\[stages\.interpolation_grid[^\n]*\n(.+\n)*", "", without)
 
 
 def project(folder, worker, side, count=IMAGES):

@@ -46,7 +46,7 @@ def objective(name, folder, terms_alone=False):
                 lines.append(f"[optimizers.{term}]\nupdates = {json.dumps(updates)}\nterms = {{ {term} = 1.0 }}")
         text = "\n".join(lines)
     (folder / "objective.toml").write_text(text)
-    stage("read_objective", {"objectives": [folder / "objective.toml"]}, {"objective": folder / "read"}, name="objective")
+    stage("resolve_objective", {"objectives": [folder / "objective.toml"]}, {"objective": folder / "read"}, name="objective")
     return folder / "read"
 
 

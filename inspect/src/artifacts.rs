@@ -39,7 +39,7 @@ pub(crate) struct Artifact {
     /// Path; `None` if the artifact is not computed yet.
     pub path: Option<PathBuf>,
     /// Stand-ins on which the artifact is based.
-    pub rests_on: Vec<String>,
+    pub based_on: Vec<String>,
 }
 
 /// Output of `callsheet ls --json`.

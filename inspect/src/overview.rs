@@ -27,7 +27,7 @@ struct Overview<'a> {
     bytes: u64,
     row_groups: usize,
     parts: &'a [Part],
-    rests_on: &'a [String],
+    based_on: &'a [String],
     made_by: &'a BTreeMap<String, String>,
     columns: Vec<Statistics>,
 }
@@ -59,7 +59,7 @@ pub(crate) fn show(table: &Table, rows: &Chosen, full: bool, output: &Output) ->
         bytes: table.parts.iter().map(|part| part.bytes).sum(),
         row_groups: table.parts.iter().map(|part| part.row_groups).sum(),
         parts: &table.parts,
-        rests_on: &table.rests_on,
+        based_on: &table.based_on,
         made_by: table.parts.first().map_or(&none, |part| &part.pairs),
         columns,
     };
@@ -84,7 +84,7 @@ fn text(overview: &Overview) -> String {
         ("action_key", "action key"),
         ("parameters", "parameters"),
         ("parents", "inputs"),
-        ("rests_on", "based on"),
+        ("based_on", "based on"),
         ("key", "key"),
     ] {
         let actions: Vec<&String> = overview.parts.iter().filter_map(|part| part.pairs.get(name)).collect();

@@ -18,7 +18,7 @@ pub(crate) struct Table {
     /// Name of the artifact, or the name that the user gave.
     pub name: String,
     /// Stand-ins on which the table is based.
-    pub rests_on: Vec<String>,
+    pub based_on: Vec<String>,
     /// Files of the table.
     pub parts: Vec<Part>,
     /// Columns with their types.
@@ -38,14 +38,14 @@ pub(crate) fn open(name: &str, which: &TargetArgs, artifacts: &mut Option<Artifa
     if let Some((run, artifact)) = name.split_once(':') {
         let artifacts = which.artifacts(Some(run))?;
         let (found, path) = artifacts.find(artifact)?;
-        return Table::open(name, path, found.rests_on.clone());
+        return Table::open(name, path, found.based_on.clone());
     }
     let artifacts = match artifacts {
         Some(known) => known,
         none => none.insert(which.artifacts(None)?),
     };
     let (found, path) = artifacts.find(name)?;
-    Table::open(&found.name, path, found.rests_on.clone())
+    Table::open(&found.name, path, found.based_on.clone())
 }
 
 impl Table {
@@ -54,9 +54,9 @@ impl Table {
     /// # Errors
     /// Returns an error if the path cannot be read or contains no Parquet file, or if its files have
     /// different columns.
-    pub(crate) fn open(name: &str, path: &Path, rests_on: Vec<String>) -> Result<Self> {
+    pub(crate) fn open(name: &str, path: &Path, based_on: Vec<String>) -> Result<Self> {
         let parts = files(path)?.par_iter().map(|path| footer::read(path)).collect::<Result<Vec<Part>>>()?;
-        let mut table = Self { name: name.to_owned(), rests_on, parts, schema: Schema::default() };
+        let mut table = Self { name: name.to_owned(), based_on, parts, schema: Schema::default() };
         let mut frame = table.scan()?;
         let schema = frame.collect_schema().into_diagnostic();
         table.schema = schema.wrap_err_with(|| format!("cannot read {}", path.display()))?.as_ref().clone();

@@ -43,7 +43,7 @@ struct Row {
     bytes: Option<u64>,
     seconds: Option<f64>,
     path: Option<String>,
-    rests_on: Vec<String>,
+    based_on: Vec<String>,
 }
 
 impl Ls {
@@ -77,7 +77,7 @@ impl Ls {
                     bytes: object.map(|o| o.size),
                     seconds: object.and(preview.seconds),
                     path: path.map(|path| path.display().to_string()),
-                    rests_on: stage.labels.iter().cloned().collect(),
+                    based_on: stage.labels.iter().cloned().collect(),
                 });
             }
         }
@@ -105,7 +105,7 @@ impl Ls {
                     path: Some(std::path::PathBuf::from(store.materialize(object)))
                         .filter(|p| p.exists())
                         .map(|p| p.display().to_string()),
-                    rests_on: record.key.labels.iter().cloned().collect(),
+                    based_on: record.key.labels.iter().cloned().collect(),
                 });
             }
         }
@@ -127,8 +127,8 @@ impl Ls {
             vec![row.artifact.clone(), format!("{:?}", row.kind).to_lowercase(), count, size, took]
         };
         print_text(&table([header].into_iter().chain(rows.iter().map(line)), &[2, 3]));
-        if let Some(row) = rows.iter().find(|row| !row.rests_on.is_empty()) {
-            print_text(&format!("\nbased on: {}", row.rests_on.join(", ")));
+        if let Some(row) = rows.iter().find(|row| !row.based_on.is_empty()) {
+            print_text(&format!("\nbased on: {}", row.based_on.join(", ")));
         }
     }
 

@@ -118,6 +118,9 @@ pub struct OutputDecl {
     /// Format in which the worker writes a table; `json` requires `columns`. Default: `parquet`.
     #[serde(default)]
     pub format: TableFormat,
+    /// True if the file or folder may be empty. Default: false, because an empty output is usually a mistake.
+    #[serde(default)]
+    pub allow_empty: bool,
     /// True for ground truth that training must not see: only inputs with `held_out = true` may read it.
     /// Default: false.
     #[serde(default)]

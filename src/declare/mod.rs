@@ -12,6 +12,7 @@
 
 mod artifact;
 mod checks;
+mod code;
 mod foreach;
 mod layer;
 mod origin;

@@ -68,7 +68,7 @@ impl ParamDecl {
         let accepted = match (self.kind, value) {
             (ParamType::Int, toml::Value::Integer(i)) => Value::from(*i),
             (ParamType::Float, toml::Value::Integer(i)) => Value::from(*i as f64),
-            (ParamType::Float, toml::Value::Float(f)) if f.is_finite() => Value::from(*f),
+            (ParamType::Float, toml::Value::Float(f)) if f.is_finite() => Value::from(*f + 0.0), // -0.0 is 0.0
             (ParamType::Bool, toml::Value::Boolean(b)) => Value::from(*b),
             (ParamType::String, toml::Value::String(s)) => Value::from(s.as_str()),
             _ => {

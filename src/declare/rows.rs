@@ -35,7 +35,7 @@ pub struct RowsDecl {
     /// row reads from the input. If the input changes, only rows whose digests changed are stale. The worker
     /// gets the full input. Default: none.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub told: BTreeSet<String>,
+    pub covered_by_digest: BTreeSet<String>,
     /// Values of columns that select rows of the input; other rows are left out. Default: all rows.
     #[serde(default, rename = "where", skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(with = "BTreeMap<String, Scalar>")]
@@ -50,7 +50,7 @@ impl RowsDecl {
 
     /// Returns true if interchangeable rows may differ in this input.
     pub fn tells(&self, input: &str) -> bool {
-        input == self.input || self.files.contains_key(input) || self.told.contains(input)
+        input == self.input || self.files.contains_key(input) || self.covered_by_digest.contains(input)
     }
 
     /// Returns the columns of the input that the worker gets; `all` are the input's columns.

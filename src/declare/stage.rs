@@ -8,7 +8,8 @@ use callsheet_worker::error::{Result, SourceText};
 use toml::Spanned;
 
 use super::artifact::{InputDecl, OutputDecl};
-use super::origin::{parse_toml, read_toml};
+use super::code::code_files;
+use super::origin::{Origin, parse_toml, read_toml};
 use super::param::ParamDecl;
 use super::resources::ResourcesDecl;
 use super::rows::RowsDecl;
@@ -47,6 +48,8 @@ pub struct StageDecl {
     pub rows: Option<RowsDecl>,
     /// Names and absolute paths of the files in the stage's folder that the command names.
     pub scripts: Vec<(String, PathBuf)>,
+    /// Names, relative to the stage's folder, and paths of the files that are the stage's code.
+    pub code: Vec<(String, PathBuf)>,
     /// File that contains the declaration.
     pub source: Arc<SourceText>,
 }
@@ -69,7 +72,7 @@ impl StageDecl {
     /// Returns an error if the file is missing or malformed, or contradicts itself.
     pub fn read(root: &Path, stages: &Path, name: &str) -> Result<Self> {
         let (file, source) = read_toml(root, &stages.join(name).join("stage.toml"))?;
-        Self::check(file, source, name, &root.join(stages).join(name))
+        Self::check(file, source, name, root, &root.join(stages).join(name))
     }
 
     /// Reads the declaration of the stage `name` from text; `folder` is the folder of its scripts.
@@ -77,16 +80,25 @@ impl StageDecl {
     /// # Errors
     /// Returns an error if the declaration is malformed or contradicts itself.
     pub fn parse(source: &Arc<SourceText>, name: &str, folder: &Path) -> Result<Self> {
-        Self::check(parse_toml(source)?, source.clone(), name, folder)
+        Self::check(parse_toml(source)?, source.clone(), name, folder, folder)
     }
 
-    fn check(file: StageFile, source: Arc<SourceText>, name: &str, folder: &Path) -> Result<Self> {
+    fn check(
+        file: StageFile,
+        source: Arc<SourceText>,
+        name: &str,
+        root: &Path,
+        folder: &Path,
+    ) -> Result<Self> {
         valid::check(&file, &source)?;
+        let origin = |pattern: &Spanned<String>| Origin::File(source.clone(), pattern.span());
+        let code = code_files(root, folder, file.files.as_deref(), origin)?;
         let version = *file.version.get_ref();
         let command = file.command.into_inner();
         Ok(Self {
             name: name.to_owned(),
             scripts: scripts(folder, &command),
+            code,
             summary: file.summary,
             doc: file.doc,
             version,

@@ -28,6 +28,12 @@ pub(super) struct StageFile {
     /// `{scratch}`, `{cpus}` and `{request}`. Without a placeholder it appends the path of request.json.
     #[schemars(with = "Vec<String>", length(min = 1))]
     pub(super) command: toml::Spanned<Vec<String>>,
+    /// Files that are the stage's code: patterns relative to its folder. A change of one of them invalidates the
+    /// stage's results. `**` stands for the default: all files of the folder except stage.toml, README*, tests/,
+    /// test_*, hidden files and caches. `[]`: no file, because `version` alone identifies the code.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub(super) files: Option<Vec<toml::Spanned<String>>>,
     /// Documentation for users, in Markdown. Default: empty.
     #[serde(default)]
     pub(super) doc: String,

@@ -240,7 +240,7 @@ impl Action<'_> {
             ("stage_version", self.key.version.to_string()),
             ("parameters", Value::from_iter(self.key.params.clone()).to_string()),
             ("parents", Value::from_iter(parents.collect::<BTreeMap<String, Value>>()).to_string()),
-            ("rests_on", self.key.labels.iter().cloned().collect::<Vec<_>>().join(", ")),
+            ("based_on", self.key.labels.iter().cloned().collect::<Vec<_>>().join(", ")),
         ];
         WorkRequest {
             protocol: PROTOCOL,

@@ -282,10 +282,10 @@ pub(super) fn file_name(plan: &Plan, stage: &StageInstance, name: &str, input: &
     takes_files.then(|| plan.stages[*producer].decl.outputs[output].path.clone())
 }
 
-/// Returns the digests of the scripts that the stage's command names.
+/// Returns the digests of the files that are the stage's code.
 fn code(sources: &mut Sources, stage: &StageInstance) -> Result<BTreeMap<String, Digest>> {
-    let scripts = stage.decl.scripts.iter();
-    scripts.map(|(word, path)| Ok((word.clone(), sources.digest(path)?))).collect()
+    let files = stage.decl.code.iter();
+    files.map(|(name, path)| Ok((name.clone(), sources.digest(path)?))).collect()
 }
 
 /// Returns the differences from an older key, except those of inputs, which are not known yet.

@@ -45,21 +45,9 @@ pub(super) fn publish(
     }
     for (name, output) in declared {
         let path = out.join(&output.path);
-        // Links are rejected: with a link, somebody else's folder would become a part of the store.
-        let found = fs::symlink_metadata(&path);
-        let full = match output.kind {
-            ArtifactKind::Directory => {
-                found.is_ok_and(|found| found.is_dir())
-                    && fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some())
-            }
-            _ => found.is_ok_and(|found| found.is_file() && found.len() > 0),
-        };
-        if !full {
-            return Err(Error::user_error(
-                Code::WorkerOutput,
-                format!("stage `{}` did not write its output `{name}` ({})", stage.name, output.path),
-                "write it as a file or folder that is not empty, not as a link",
-            ));
+        if let Some((verb, form, help)) = problem(output, &path) {
+            let message = format!("stage `{}` {verb} its output `{name}` ({}){form}", stage.name, output.path);
+            return Err(Error::user_error(Code::WorkerOutput, message, help));
         }
         if output.kind == ArtifactKind::Table {
             check_columns(&path, &output.columns)?;
@@ -71,6 +59,34 @@ pub(super) fn publish(
         Ok((name.clone(), store.publish(output.kind, &out.join(&output.path))?))
     };
     declared.iter().map(publish).collect()
+}
+
+/// Returns the verb and the form that describe a missing or unfit output, and the remedy; `None` if the output can be
+/// published.
+fn problem(output: &OutputDecl, path: &Path) -> Option<(&'static str, &'static str, &'static str)> {
+    // Links are rejected: with a link, somebody else's folder would become a part of the store.
+    let Ok(found) = fs::symlink_metadata(path) else {
+        return Some(("did not write", "", "write it to the path that the worker gets for this output"));
+    };
+    let folder = output.kind == ArtifactKind::Directory;
+    match (found.is_symlink(), found.is_dir()) {
+        (true, _) => return Some(("wrote", " as a link", "write a file or folder, not a link")),
+        (_, true) if !folder => return Some(("wrote", " as a folder", "write a file, or declare another `kind`")),
+        (_, false) if folder => return Some(("wrote", " as a file", "write a folder, or declare another `kind`")),
+        _ => {}
+    }
+    let empty = if folder {
+        fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
+    } else {
+        found.len() == 0
+    };
+    let allowed = output.allow_empty && output.kind != ArtifactKind::Table;
+    let help = if output.kind == ArtifactKind::Table {
+        "write a Parquet file with a schema, also if it has no rows"
+    } else {
+        "if it may be empty, declare `allow_empty = true`"
+    };
+    (empty && !allowed).then_some(("wrote", ", which is empty", help))
 }
 
 /// Returns the column that identifies rows in messages: the first column that is unique by itself.

@@ -11,7 +11,7 @@ use callsheet_worker::error::{IoContext, Result};
 
 use super::executor::local::ProcessSupervisor;
 use crate::declare::Project;
-use crate::store::{Lock, Staging, Store};
+use crate::store::{Lock, Staging, Store, remove_folder};
 
 /// Sandbox of a run: its folder, locks and supervisor process. Dropping it ends the workers and removes the folder.
 pub(super) struct RunSandbox {
@@ -68,7 +68,7 @@ impl RunSandbox {
         if holds(&folder, 1) && holds(&folder.join(OUT), 0) {
             self.free.lock().unwrap_or_else(PoisonError::into_inner).push(folder);
         } else {
-            let _ = fs::remove_dir_all(folder);
+            let _ = remove_folder(&folder);
         }
     }
 }

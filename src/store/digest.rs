@@ -2,10 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{IoContext, Result};
+
+use super::tree::{Entry, EntryKind, is_executable, tree};
 
 /// Bytes of a file that are hashed while the next chunk is read.
 const CHUNK: usize = 4 << 20;
@@ -56,25 +59,44 @@ fn fill(file: &mut File, buffer: &mut Vec<u8>) -> io::Result<()> {
     file.take(CHUNK as u64).read_to_end(buffer).map(drop)
 }
 
-/// BLAKE3 digest over the sorted files below a folder: the length of each name, the name, and the digest of
-/// the file.
+/// BLAKE3 digest of everything below a folder, in the order of the names: the length and the bytes of each name, the
+/// kind of the entry, and the digest of the file or of the target of the link.
 ///
 /// # Errors
-/// Returns an error if something in the folder cannot be read, or is neither a file nor a folder.
+/// Returns an error if something in the folder cannot be read or stored.
 pub fn digest_directory(path: &Path) -> Result<Digest> {
-    let digest = |file: PathBuf| {
-        let name = file.strip_prefix(path).unwrap_or(&file).to_string_lossy().into_owned();
-        Ok((name, digest_file(&file)?))
-    };
-    Ok(digest_named(files_below(path)?.into_iter().map(digest).collect::<Result<Vec<_>>>()?))
+    let mut hasher = blake3::Hasher::new();
+    for Entry { name, kind } in tree(path)? {
+        let text = name.as_os_str().as_bytes();
+        hasher.update(&(text.len() as u64).to_le_bytes()).update(text);
+        match kind {
+            EntryKind::File => hasher.update(b"file").update(digest_file(&path.join(&name))?.as_bytes()),
+            EntryKind::Executable => hasher.update(b"exec").update(digest_file(&path.join(&name))?.as_bytes()),
+            EntryKind::Link(to) => {
+                hasher.update(b"link").update(blake3::hash(to.as_os_str().as_bytes()).as_bytes())
+            }
+            EntryKind::EmptyFolder => hasher.update(b"none"),
+        };
+    }
+    Ok(hasher.finalize().into())
 }
 
-/// Digest over named files in the given order, as [`digest_directory`] computes it.
+/// BLAKE3 digest of a file and of its executable bit: [`digest_file`] of a file that is not executable.
+///
+/// # Errors
+/// Returns an error if the file cannot be read.
+pub(super) fn digest_with_mode(path: &Path) -> Result<Digest> {
+    let digest = digest_file(path)?;
+    let executable = is_executable(&fs::metadata(path).io_context("cannot read", path)?);
+    Ok(if executable { blake3::Hasher::new().update(b"exec").update(digest.as_bytes()).finalize().into() } else { digest })
+}
+
+/// Digest over named files in the given order: the length and the bytes of each name, and the digest of the file.
 pub fn digest_named(files: impl IntoIterator<Item = (String, Digest)>) -> Digest {
     let mut hasher = blake3::Hasher::new();
     for (name, digest) in files {
         hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
-        hasher.update(digest.to_string().as_bytes());
+        hasher.update(b"file").update(digest.as_bytes());
     }
     hasher.finalize().into()
 }
@@ -82,24 +104,7 @@ pub fn digest_named(files: impl IntoIterator<Item = (String, Digest)>) -> Digest
 /// Every file below a folder, sorted.
 ///
 /// # Errors
-/// Returns an error if a folder cannot be read, or contains something that is neither a file nor a folder.
+/// Returns an error if a folder cannot be read, or something in it cannot be stored.
 pub(super) fn files_below(path: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    let mut open = vec![path.to_owned()];
-    while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(&folder).io_context("cannot list", &folder)? {
-            let entry = entry.io_context("cannot list", &folder)?;
-            let kind = entry.file_type().io_context("cannot read", entry.path())?;
-            if kind.is_dir() {
-                open.push(entry.path());
-            } else if kind.is_file() {
-                files.push(entry.path());
-            } else {
-                let odd = std::io::Error::other("neither a file nor a folder");
-                return Err(odd).io_context("cannot store", entry.path());
-            }
-        }
-    }
-    files.sort();
-    Ok(files)
+    Ok(tree(path)?.into_iter().filter(Entry::is_file).map(|entry| path.join(entry.name)).collect())
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use callsheet_worker::error::{IoContext, Result};
 
 use super::digest::files_below;
+use super::tree::unlock_folders;
 
 /// Sorted paths of a folder's entries; empty if the folder does not exist.
 pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
@@ -36,9 +37,23 @@ pub(super) fn size(path: &Path) -> Result<u64> {
 
 /// Removes a file or a folder, if it exists.
 pub(super) fn remove(path: &Path) -> Result<()> {
-    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    let removed = if path.is_dir() && !path.is_symlink() { remove_folder(path) } else { fs::remove_file(path) };
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).io_context("cannot remove", path),
         _ => Ok(()),
+    }
+}
+
+/// Removes a folder with everything in it, also read-only folders.
+///
+/// # Errors
+/// Returns an error if something cannot be removed.
+pub fn remove_folder(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            unlock_folders(path).map_err(io::Error::other)?;
+            fs::remove_dir_all(path)
+        }
+        removed => removed,
     }
 }

@@ -41,10 +41,12 @@ mod sources;
 mod staging;
 mod state;
 mod sync;
+mod tree;
 mod verify;
 mod view;
 
 pub use cpu::cpu_kind;
+pub use files::remove_folder;
 pub use digest::{digest_directory, digest_file, digest_named};
 pub use gc::Garbage;
 pub use inventory::Inventory;

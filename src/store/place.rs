@@ -11,10 +11,11 @@ use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{IoContext, Result};
 use callsheet_worker::table;
 
-use super::digest::{digest_directory, digest_file, files_below};
+use super::digest::{digest_directory, digest_file, digest_with_mode, files_below};
 use super::files::remove;
 use super::object::Object;
 use super::root::Store;
+use super::tree::{is_executable, unlock_folders};
 use crate::declare::ArtifactKind;
 
 /// Modification time of every file in the store: 1 January 2000. A write changes this time, so reading the
@@ -70,7 +71,10 @@ impl Store {
     /// # Errors
     /// Returns an error if the artifact cannot be read, or the store cannot be written.
     pub fn publish(&self, kind: ArtifactKind, from: &Path) -> Result<Object> {
-        let bytes = digest_bytes(kind == ArtifactKind::Directory, from)?;
+        if kind == ArtifactKind::Directory {
+            unlock_folders(from)?;
+        }
+        let bytes = digest_bytes(kind, from)?;
         let (content, rows) = match kind {
             ArtifactKind::Table => table::digest(from).map(|(content, rows)| (content, Some(rows)))?,
             ArtifactKind::File | ArtifactKind::Files | ArtifactKind::Directory => (bytes, None),
@@ -106,9 +110,18 @@ impl Store {
 /// Attempts to place an object while other actions may be placing an equal one.
 const ATTEMPTS: usize = 3;
 
-/// Digest of an artifact's bytes.
-pub(super) fn digest_bytes(folder: bool, path: &Path) -> Result<Digest> {
-    if folder { digest_directory(path) } else { digest_file(path) }
+/// Digest of an artifact's bytes. A table is never executable.
+fn digest_bytes(kind: ArtifactKind, path: &Path) -> Result<Digest> {
+    match kind {
+        ArtifactKind::Directory => digest_directory(path),
+        ArtifactKind::Table => digest_file(path),
+        ArtifactKind::File | ArtifactKind::Files => digest_with_mode(path),
+    }
+}
+
+/// Digest of the bytes of a stored object.
+pub(super) fn digest_object(object: &Object, path: &Path) -> Result<Digest> {
+    digest_bytes(if object.is_folder() { ArtifactKind::Directory } else { object.kind }, path)
 }
 
 #[derive(Default, PartialEq)]
@@ -136,16 +149,18 @@ pub(super) fn look(path: &Path, folder: bool) -> io::Result<TreeStat> {
 pub(super) fn seal(path: &Path) -> Result<()> {
     let files = if path.is_dir() { files_below(path)? } else { vec![path.to_owned()] };
     for path in files {
+        let found = fs::metadata(&path).io_context("cannot read", &path)?;
         // A file with a second hard link may belong to another program, so a copy of it is sealed.
-        if fs::metadata(&path).io_context("cannot read", &path)?.nlink() > 1 {
+        if found.nlink() > 1 {
             let copy = path.with_extension("callsheet-copy");
             fs::copy(&path, &copy).io_context("cannot copy", &path)?;
             fs::rename(&copy, &path).io_context("cannot write", &path)?;
         }
         let file = File::open(&path).io_context("cannot read", &path)?;
         let times = FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + MODIFIED);
+        let mode = if is_executable(&found) { 0o555 } else { 0o444 };
         file.set_times(times).io_context("cannot protect", &path)?;
-        file.set_permissions(fs::Permissions::from_mode(0o444)).io_context("cannot protect", &path)?;
+        file.set_permissions(fs::Permissions::from_mode(mode)).io_context("cannot protect", &path)?;
     }
     Ok(())
 }

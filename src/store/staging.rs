@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use callsheet_worker::error::{IoContext, Result};
 
+use super::files::remove_folder;
 use super::lock::{Lock, LockName};
 use super::root::Store;
 
@@ -41,7 +42,7 @@ impl Store {
                 || entry.metadata().and_then(|found| found.modified()).is_ok_and(|time| age(time) > STALE);
             if path.is_dir() {
                 if !self.locked(&LockName::Run(&entry.file_name().to_string_lossy())) {
-                    let _ = fs::remove_dir_all(path);
+                    let _ = remove_folder(&path);
                 }
             } else if old() {
                 let _ = fs::remove_file(path);

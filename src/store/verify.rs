@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::files::remove;
 use super::object::Object;
-use super::place::digest_bytes;
+use super::place::digest_object;
 use super::root::Store;
 
 /// Damaged file or folder in the store.
@@ -60,7 +60,7 @@ impl Store {
         if fs::symlink_metadata(&path).is_err() {
             return Some("missing".into());
         }
-        match digest_bytes(object.is_folder(), &path) {
+        match digest_object(object, &path) {
             Ok(digest) if digest != object.bytes => Some("its content has changed".into()),
             Ok(_) if !self.intact(object) => Some("its file type or modification time has changed".into()),
             Ok(_) => None,

@@ -20,7 +20,7 @@ use crate::lib::objective::{Family, Network, Objective, Start, Term};
 pub(super) fn objectives(path: &Path, params: &Params) -> Result<(Objective, Objective)> {
     let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut objective: Objective = serde_json::from_slice(&text)
-        .with_context(|| format!("{} was not written by read_objective", path.display()))?;
+        .with_context(|| format!("{} was not written by resolve_objective", path.display()))?;
     for optimizer in objective.optimizers.values_mut() {
         let terms = &mut optimizer.terms;
         let reconstructs =

@@ -79,7 +79,7 @@ class EveryFile(unittest.TestCase):
         self.assertEqual(said[PREFIX + "stage_version"], str(key["version"]))
         self.assertEqual(json.loads(said[PREFIX + "parameters"]), key["params"])
         self.assertEqual(json.loads(said[PREFIX + "parents"]), key["inputs"])
-        self.assertEqual(said[PREFIX + "rests_on"], ", ".join(key["labels"]))
+        self.assertEqual(said[PREFIX + "based_on"], ", ".join(key["labels"]))
         self.assertRegex(said[PREFIX + "schema_version"], r"^\d+$")
 
     @for_each(files)

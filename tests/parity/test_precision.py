@@ -64,7 +64,7 @@ class Bf16(unittest.TestCase):
                 to = folder / name
                 to.mkdir()
                 inputs = {name: params.pop(name) for name in ("generator",) if name in params}
-                stage("read_objective", {"objectives": [alone]}, {"objective": to / "objective"}, name="alone")
+                stage("resolve_objective", {"objectives": [alone]}, {"objective": to / "objective"}, name="alone")
                 inputs |= {"pairs": made / "pairs.parquet", "vgg": made / "vgg", "objective": to / "objective"}
                 stage("train_generator", inputs, {"model": to / "model"}, scratch=to, nf=NF, encoder_nf=2 * NF, batch=2,
                       held_out=0, **params)
@@ -100,7 +100,7 @@ class Bf16(unittest.TestCase):
             text = (test_training.ROOT / "pipelines/objectives/step_v4.toml").read_text()
             plain, objective = Path(own) / "plain.toml", Path(own) / "objective"
             plain.write_text(text.replace("pretrained", "scratch"))
-            stage("read_objective", {"objectives": [plain]}, {"objective": objective}, name="plain")
+            stage("resolve_objective", {"objectives": [plain]}, {"objective": objective}, name="plain")
             exact, rough = ([losses(precision, seed) for seed in SEEDS] for precision in ("fp32", "bf16"))
         for name in rough[0]:
             found = [means[name] for means in exact]

@@ -55,7 +55,7 @@ def train(objective, to, folder, /, **inputs):
     to.mkdir()
     files = sorted((ROOT / "pipelines/objectives").glob("*.toml"))
     files, name = ([objective], objective.stem) if isinstance(objective, Path) else (files, objective)
-    stage("read_objective", {"objectives": files}, {"objective": to / "objective"}, name=name)
+    stage("resolve_objective", {"objectives": files}, {"objective": to / "objective"}, name=name)
     inputs |= {"pairs": folder / "pairs.parquet", "vgg": folder / "vgg", "objective": to / "objective"}
     batch = pq.read_metadata(folder / "pairs.parquet").num_rows
     small = {"scales": 1} if isinstance(objective, Path) else {}

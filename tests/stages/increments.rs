@@ -106,7 +106,7 @@ params.nf = 4
 params.stop_steps = 2
 
 [stages.objective]
-use = "read_objective"
+use = "resolve_objective"
 inputs.objectives = "objectives"
 params.freeze_encoder = true
 

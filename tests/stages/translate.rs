@@ -122,18 +122,18 @@ fn a_pipeline_draws_transfers_sampled_styles_and_interpolations() {
         "transfer_grid.styles=3",
         "sample_grid.contents=2",
         "sample_grid.samples=3",
-        "interpolate.contents=3",
-        "interpolate.steps=2",
-        "interpolate.frames=5",
+        "interpolation_grid.contents=3",
+        "interpolation_grid.steps=2",
+        "interpolation_grid.frames=5",
     ];
     let sizes: Vec<&str> = sizes.iter().flat_map(|size| ["--set", size]).collect();
-    ran(&project, &[&sizes[..], &["transfer_grid", "sample_grid", "interpolate"]].concat());
+    ran(&project, &[&sizes[..], &["transfer_grid", "sample_grid", "interpolation_grid"]].concat());
     let size = |figure: &str| opened(&project, &format!("{OUT}/{figure}.png")).dimensions();
     let (transfers, samples) = (size("transfer_grid/transfers"), size("sample_grid/samples"));
     assert_eq!(transfers.0, samples.0, "four columns");
     assert!(transfers.1 > samples.1, "three rows, and two");
-    assert!(size("interpolate/interpolation").0 > transfers.0, "five columns");
-    let film = path(&project, &format!("{OUT}/interpolate/interpolation.mp4"));
+    assert!(size("interpolation_grid/interpolation").0 > transfers.0, "five columns");
+    let film = path(&project, &format!("{OUT}/interpolation_grid/interpolation.mp4"));
     crate::flagship::ffmpeg(&["-i", &film, &path(&project, "film-%02d.png")]);
     assert_eq!(
         opened(&project, "film-01.png").dimensions(),

@@ -76,7 +76,7 @@ pub(crate) struct SheetCommand {
 impl SheetCommand {
     pub(crate) fn execute(&self) -> Result<u8> {
         let mut artifacts = None;
-        let (name, rests_on, mut frame, in_order) = match (&self.table, &self.sql) {
+        let (name, based_on, mut frame, in_order) = match (&self.table, &self.sql) {
             (_, Some(query)) => {
                 let frame = ask(&Question { query, tables: &[], which: &self.which })?;
                 ("query".to_owned(), Vec::new(), frame, true)
@@ -84,7 +84,7 @@ impl SheetCommand {
             (Some(table), None) => {
                 let table = open(table, &self.which, &mut artifacts)?;
                 let rows = chosen(&table, self.filter.as_deref(), &[])?;
-                (table.name, table.rests_on, rows.frame, false)
+                (table.name, table.based_on, rows.frame, false)
             }
             (None, None) => return Err(miette!(code = code::MISSING_ARGUMENT, "no table or query is named")),
         };
@@ -120,7 +120,7 @@ impl SheetCommand {
         let pictures = source.load(&name, &ids, &mut artifacts)?;
         let sheet = draw(&layout, &name, &pictures);
         let drawn = sheet
-            .draw(&rests_on.join(", "))
+            .draw(&based_on.join(", "))
             .map_err(|error| miette!(code = code::UNSUPPORTED, "{error:#}"))?;
         let path = self.output.clone().unwrap_or_else(|| default_path(&name));
         drawn.save(&path).into_diagnostic().wrap_err_with(|| format!("cannot write {}", path.display()))?;

@@ -54,13 +54,13 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
         Ok(None)
     }
 
-    /// Returns the state of a stage's raw files and scripts; called before its key is computed.
+    /// Returns the state of a stage's raw files and code; called before its key is computed.
     fn watch(&self, stage: &StageInstance) -> Result<Watch> {
         let raw = stage.inputs.values().flat_map(|input| match input {
             Input::Source { files, .. } => files.as_slice(),
             Input::Artifact { .. } | Input::Gather { .. } => &[],
         });
         let raw = raw.map(|file| self.run.project.root.join(file));
-        Watch::start(raw.chain(stage.decl.scripts.iter().map(|(_, path)| path.clone())))
+        Watch::start(raw.chain(stage.decl.code.iter().map(|(_, path)| path.clone())))
     }
 }

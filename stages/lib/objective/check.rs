@@ -62,7 +62,7 @@ fn betas() -> [f64; 2] {
 pub(crate) fn read(path: &Path, freeze_encoder: bool) -> Result<Objective> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let written: Written = toml::from_str(&text).map_err(|error| {
-        let help = "read the documentation: `callsheet stages read_objective`";
+        let help = "read the documentation: `callsheet stages resolve_objective`";
         user_error(
             format!("{} is not a valid objective: {}", path.display(), error.to_string().trim_end()),
             help,

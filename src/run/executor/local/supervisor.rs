@@ -15,6 +15,8 @@ use callsheet_worker::error::{IoContext, Result};
 use callsheet_worker::protocol::RUN_VARIABLE;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
+use crate::store::remove_folder;
+
 /// Longest wait for killed processes; a process that waits for a disk does not end at once.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -119,7 +121,7 @@ pub fn supervise(run: &str, staging: &Path) {
         }
         thread::sleep(Duration::from_millis(5));
     }
-    let _ = fs::remove_dir_all(staging);
+    let _ = remove_folder(staging);
 }
 
 fn workers_of(run: &str) -> Vec<Pid> {

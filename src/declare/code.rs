@@ -1,0 +1,114 @@
+//! Files that are the code of a stage: a change of one of them invalidates the stage's results.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use callsheet_worker::error::{IoContext, Result};
+use toml::Spanned;
+
+use super::origin::Origin;
+
+/// Pattern that stands for the files that are code by default.
+const DEFAULT: &str = "**";
+/// Folders whose contents programs write by themselves.
+const CACHES: [&str; 4] = ["__pycache__", "node_modules", "target", "venv"];
+
+/// Returns the code of the stage in `folder`: names relative to the folder, and paths. `patterns` are the stage's
+/// `files`; without them the code is [`DEFAULT`].
+///
+/// # Errors
+/// Returns an error if a pattern is malformed, leaves the project or matches no file, or a folder cannot be read.
+pub(super) fn code_files(
+    project: &Path,
+    folder: &Path,
+    patterns: Option<&[Spanned<String>]>,
+    origin: impl Fn(&Spanned<String>) -> Origin,
+) -> Result<Vec<(String, PathBuf)>> {
+    let mut files = BTreeMap::new();
+    let Some(patterns) = patterns else {
+        add_default(folder, folder, &mut files)?;
+        return Ok(files.into_iter().collect());
+    };
+    for pattern in patterns {
+        if pattern.get_ref() == DEFAULT {
+            add_default(folder, folder, &mut files)?;
+        } else {
+            add_matches(project, folder, pattern, &origin(pattern), &mut files)?;
+        }
+    }
+    Ok(files.into_iter().collect())
+}
+
+/// Adds the files below `open` that are code by default: all except stage.toml, README*, tests/, test_*, hidden
+/// files and caches.
+fn add_default(folder: &Path, open: &Path, files: &mut BTreeMap<String, PathBuf>) -> Result<()> {
+    let entries = match fs::read_dir(open) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.io_context("cannot list", open)?,
+    };
+    for entry in entries {
+        let path = entry.io_context("cannot list", open)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.starts_with('.') || is_cache(&relative(folder, &path)) || ["README", "test_"].iter().any(|n| name.starts_with(n)) {
+            continue;
+        }
+        // Links to folders are not followed: they may lead to a folder above.
+        let found = fs::symlink_metadata(&path).io_context("cannot read", &path)?;
+        if found.is_dir() && name != "tests" {
+            add_default(folder, &path, files)?;
+        } else if (found.is_file() || path.is_file()) && !(open == folder && name == "stage.toml") {
+            files.insert(relative(folder, &path), path);
+        }
+    }
+    Ok(())
+}
+
+/// Adds the files that a pattern matches. Hidden files must be named, and caches are left out.
+fn add_matches(
+    project: &Path,
+    folder: &Path,
+    pattern: &Spanned<String>,
+    origin: &Origin,
+    files: &mut BTreeMap<String, PathBuf>,
+) -> Result<()> {
+    let text = pattern.get_ref();
+    let wrong = |message: String, help: &str| Err(origin.declaration_error(message, "this pattern", help.into()));
+    let depth = folder.strip_prefix(project).map_or(0, |below| below.components().count());
+    let ups = Path::new(text).components().filter(|part| *part == Component::ParentDir).count();
+    if Path::new(text).is_absolute() || ups > depth {
+        return wrong(format!("files `{text}` leaves the project"), "name a path relative to the stage's folder");
+    }
+    let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
+    let rooted = Path::new(&glob::Pattern::escape(&folder.to_string_lossy())).join(text);
+    let paths = match glob::glob_with(&rooted.to_string_lossy(), options) {
+        Ok(paths) => paths,
+        Err(error) => {
+            return wrong(format!("files `{text}` is not a valid pattern: {}", error.msg), "`*`, `?`, `**` and [abc] are special");
+        }
+    };
+    let mut any = false;
+    for path in paths {
+        let path = path.map_err(|e| (e.path().to_owned(), io::Error::from(e)));
+        let path = path.or_else(|(path, error)| Err(error).io_context("cannot list", path))?;
+        if path.is_file() && !is_cache(&relative(folder, &path)) {
+            any = true;
+            files.insert(relative(folder, &path), path);
+        }
+    }
+    if any { Ok(()) } else { wrong(format!("files `{text}` matches no file"), "patterns are relative to the stage's folder") }
+}
+
+/// Returns true if the file is below a folder of a cache, or compiled Python.
+fn is_cache(name: &str) -> bool {
+    let path = Path::new(name);
+    path.components().any(|part| CACHES.iter().any(|cache| part.as_os_str() == *cache))
+        || path.extension().is_some_and(|extension| extension == "pyc")
+}
+
+/// Name of a file relative to the stage's folder, e.g. `helper.py` or `../shared/helper.py`.
+fn relative(folder: &Path, path: &Path) -> String {
+    let below = path.strip_prefix(folder).unwrap_or(path);
+    below.to_string_lossy().into_owned()
+}
