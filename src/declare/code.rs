@@ -51,7 +51,10 @@ fn add_default(folder: &Path, open: &Path, files: &mut BTreeMap<String, PathBuf>
     for entry in entries {
         let path = entry.io_context("cannot list", open)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name.starts_with('.') || is_cache(&relative(folder, &path)) || ["README", "test_"].iter().any(|n| name.starts_with(n)) {
+        if name.starts_with('.')
+            || is_cache(&relative(folder, &path))
+            || ["README", "test_"].iter().any(|n| name.starts_with(n))
+        {
             continue;
         }
         // Links to folders are not followed: they may lead to a folder above.
@@ -74,18 +77,25 @@ fn add_matches(
     files: &mut BTreeMap<String, PathBuf>,
 ) -> Result<()> {
     let text = pattern.get_ref();
-    let wrong = |message: String, help: &str| Err(origin.declaration_error(message, "this pattern", help.into()));
+    let wrong =
+        |message: String, help: &str| Err(origin.declaration_error(message, "this pattern", help.into()));
     let depth = folder.strip_prefix(project).map_or(0, |below| below.components().count());
     let ups = Path::new(text).components().filter(|part| *part == Component::ParentDir).count();
     if Path::new(text).is_absolute() || ups > depth {
-        return wrong(format!("files `{text}` leaves the project"), "name a path relative to the stage's folder");
+        return wrong(
+            format!("files `{text}` leaves the project"),
+            "name a path relative to the stage's folder",
+        );
     }
     let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
     let rooted = Path::new(&glob::Pattern::escape(&folder.to_string_lossy())).join(text);
     let paths = match glob::glob_with(&rooted.to_string_lossy(), options) {
         Ok(paths) => paths,
         Err(error) => {
-            return wrong(format!("files `{text}` is not a valid pattern: {}", error.msg), "`*`, `?`, `**` and [abc] are special");
+            return wrong(
+                format!("files `{text}` is not a valid pattern: {}", error.msg),
+                "`*`, `?`, `**` and [abc] are special",
+            );
         }
     };
     let mut any = false;
@@ -97,7 +107,11 @@ fn add_matches(
             files.insert(relative(folder, &path), path);
         }
     }
-    if any { Ok(()) } else { wrong(format!("files `{text}` matches no file"), "patterns are relative to the stage's folder") }
+    if any {
+        Ok(())
+    } else {
+        wrong(format!("files `{text}` matches no file"), "patterns are relative to the stage's folder")
+    }
 }
 
 /// Returns true if the file is below a folder of a cache, or compiled Python.

@@ -117,7 +117,9 @@ impl Action<'_> {
             }
             match ended {
                 Ok(done) => return Ok(Some(done)),
-                Err(error) if attempt < self.stage.resources.retries => {
+                Err(error)
+                    if attempt < self.stage.resources.retries && error.kind() != Code::InputChanged =>
+                {
                     let pause = BACK_OFF * 2u32.saturating_pow(attempt);
                     say(Update::Retry(error, pause));
                     if !sleep(pause, &place.supervisor) {
@@ -176,10 +178,14 @@ impl Action<'_> {
         command[0] = run.project.program(&decl.command[0])?.into();
         let environment = self.environment(run);
         let timeout = self.stage.resources.timeout_seconds.map(|seconds| Duration::from_secs_f64(seconds.0));
-        let job = Job { command, environment, folder, log: &log, timeout };
+        let check = || self.watch.changed().is_some();
+        let job = Job { command, environment, folder, log: &log, timeout, check: &check };
         let ended = work(&job, &place.supervisor, |event| {
             say(Update::Worker(keep_picture(event, folder, kept.path(), &self.stage.name)));
         })?;
+        if ended.input_changed || !ended.status.success() {
+            self.check_unchanged(run.store)?;
+        }
         if ended.timed_out {
             let message =
                 format!("the worker exceeded its timeout of {} s", timeout.unwrap_or_default().as_secs_f64());
@@ -205,28 +211,28 @@ impl Action<'_> {
         environment
     }
 
-    /// Checks that inputs and scripts have not changed since the key was computed.
+    /// Checks that the contents of inputs and code have not changed since the key was computed.
     pub(super) fn check_unchanged(&self, store: &Store) -> Result<()> {
         if let Some(object) = self.objects.iter().find(|object| !store.intact(object)) {
             return Err(Error::user_error(
                 Code::InputChanged,
                 format!(
-                    "{} changed while stage `{}` read it: the result is not recorded",
+                    "{} changed during the run, so the result of stage `{}` is not recorded",
                     store.materialize(object).display(),
                     self.stage.name
                 ),
-                "keep the stage from writing to its inputs, then run again to recompute what changed",
+                "run `callsheet verify --heal`, then run again; if the stage writes to its inputs, correct it",
             ));
         }
         let Some(path) = self.watch.changed() else { return Ok(()) };
         Err(Error::user_error(
             Code::InputChanged,
             format!(
-                "{} changed while stage `{}` read it: the result is not recorded",
+                "{} changed during the run, so the result of stage `{}` is not recorded",
                 path.display(),
                 self.stage.name
             ),
-            "run again once the file is complete",
+            "run again when no program writes to the file",
         ))
     }
 

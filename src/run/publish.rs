@@ -46,7 +46,8 @@ pub(super) fn publish(
     for (name, output) in declared {
         let path = out.join(&output.path);
         if let Some((verb, form, help)) = problem(output, &path) {
-            let message = format!("stage `{}` {verb} its output `{name}` ({}){form}", stage.name, output.path);
+            let message =
+                format!("stage `{}` {verb} its output `{name}` ({}){form}", stage.name, output.path);
             return Err(Error::user_error(Code::WorkerOutput, message, help));
         }
         if output.kind == ArtifactKind::Table {
@@ -71,8 +72,12 @@ fn problem(output: &OutputDecl, path: &Path) -> Option<(&'static str, &'static s
     let folder = output.kind == ArtifactKind::Directory;
     match (found.is_symlink(), found.is_dir()) {
         (true, _) => return Some(("wrote", " as a link", "write a file or folder, not a link")),
-        (_, true) if !folder => return Some(("wrote", " as a folder", "write a file, or declare another `kind`")),
-        (_, false) if folder => return Some(("wrote", " as a file", "write a folder, or declare another `kind`")),
+        (_, true) if !folder => {
+            return Some(("wrote", " as a folder", "write a file, or declare another `kind`"));
+        }
+        (_, false) if folder => {
+            return Some(("wrote", " as a file", "write a folder, or declare another `kind`"));
+        }
         _ => {}
     }
     let empty = if folder {

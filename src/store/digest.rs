@@ -71,7 +71,9 @@ pub fn digest_directory(path: &Path) -> Result<Digest> {
         hasher.update(&(text.len() as u64).to_le_bytes()).update(text);
         match kind {
             EntryKind::File => hasher.update(b"file").update(digest_file(&path.join(&name))?.as_bytes()),
-            EntryKind::Executable => hasher.update(b"exec").update(digest_file(&path.join(&name))?.as_bytes()),
+            EntryKind::Executable => {
+                hasher.update(b"exec").update(digest_file(&path.join(&name))?.as_bytes())
+            }
             EntryKind::Link(to) => {
                 hasher.update(b"link").update(blake3::hash(to.as_os_str().as_bytes()).as_bytes())
             }
@@ -88,7 +90,11 @@ pub fn digest_directory(path: &Path) -> Result<Digest> {
 pub(super) fn digest_with_mode(path: &Path) -> Result<Digest> {
     let digest = digest_file(path)?;
     let executable = is_executable(&fs::metadata(path).io_context("cannot read", path)?);
-    Ok(if executable { blake3::Hasher::new().update(b"exec").update(digest.as_bytes()).finalize().into() } else { digest })
+    Ok(if executable {
+        blake3::Hasher::new().update(b"exec").update(digest.as_bytes()).finalize().into()
+    } else {
+        digest
+    })
 }
 
 /// Digest over named files in the given order: the length and the bytes of each name, and the digest of the file.

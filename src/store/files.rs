@@ -37,7 +37,8 @@ pub(super) fn size(path: &Path) -> Result<u64> {
 
 /// Removes a file or a folder, if it exists.
 pub(super) fn remove(path: &Path) -> Result<()> {
-    let removed = if path.is_dir() && !path.is_symlink() { remove_folder(path) } else { fs::remove_file(path) };
+    let removed =
+        if path.is_dir() && !path.is_symlink() { remove_folder(path) } else { fs::remove_file(path) };
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).io_context("cannot remove", path),
         _ => Ok(()),

@@ -46,8 +46,8 @@ mod verify;
 mod view;
 
 pub use cpu::cpu_kind;
-pub use files::remove_folder;
 pub use digest::{digest_directory, digest_file, digest_named};
+pub use files::remove_folder;
 pub use gc::Garbage;
 pub use inventory::Inventory;
 pub use latest::{LatestResult, LatestResults};

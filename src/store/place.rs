@@ -18,9 +18,10 @@ use super::root::Store;
 use super::tree::{is_executable, unlock_folders};
 use crate::declare::ArtifactKind;
 
-/// Modification time of every file in the store: 1 January 2000. A write changes this time, so reading the
-/// time suffices to detect the write. A copy of the store that preserves times stays valid.
-const MODIFIED: Duration = Duration::from_secs(946_684_800);
+/// Fraction of a second in the modification time of every file in the store. A write sets another fraction, so reading
+/// the time suffices to detect the write. The seconds are the time at which the file was made. File systems that
+/// keep units of 100 ns keep this fraction.
+const SEAL: Duration = Duration::from_nanos(978_307_200);
 
 /// Path of an object that can be read on this machine.
 #[derive(Clone, Debug)]
@@ -59,11 +60,23 @@ impl Store {
         self.shared.path("objects").join(&name[..2]).join(name)
     }
 
-    /// Returns true if the object exists with the recorded size and number of files, and no file was written
-    /// since it was sealed. Does not hash the object.
+    /// Returns true if the object exists with the recorded content. An object is hashed only if a file of it was
+    /// written since it was sealed, or is a copy that does not keep times. It is then sealed again.
     pub fn intact(&self, object: &Object) -> bool {
-        let found = look(&self.object_path(object), object.is_folder());
-        found.is_ok_and(|found| found == TreeStat { size: object.size, files: object.files, sealed: true })
+        let path = self.object_path(object);
+        let Ok(TreeStat { size, files, sealed }) = look(&path, object.is_folder()) else { return false };
+        if (size, files) != (object.size, object.files) {
+            return false;
+        }
+        if sealed {
+            return true;
+        }
+        let equal = digest_object(object, &path).is_ok_and(|digest| digest == object.bytes);
+        if equal {
+            // If the store cannot be written, the object is hashed again the next time.
+            let _ = mark_all(&path);
+        }
+        equal
     }
 
     /// Moves a finished artifact into the store. An intact object with equal bytes is kept instead.
@@ -131,7 +144,7 @@ pub(super) struct TreeStat {
     pub sealed: bool,
 }
 
-/// Total size and number of the files; `sealed` if every file has the store's modification time.
+/// Total size and number of the files; `sealed` if every file has the store's fraction of a second.
 pub(super) fn look(path: &Path, folder: bool) -> io::Result<TreeStat> {
     let files = if folder { files_below(path).map_err(io::Error::other)? } else { vec![path.to_owned()] };
     let mut all = TreeStat { size: 0, files: 0, sealed: true };
@@ -139,16 +152,14 @@ pub(super) fn look(path: &Path, folder: bool) -> io::Result<TreeStat> {
         let found = fs::symlink_metadata(&file)?;
         all.size += found.len();
         all.files += 1;
-        all.sealed &= found.is_file() && found.modified()? == SystemTime::UNIX_EPOCH + MODIFIED;
+        all.sealed &= found.is_file() && found.mtime_nsec() == i64::from(SEAL.subsec_nanos());
     }
     Ok(all)
 }
 
-/// Makes every file read-only and sets its modification time to that of the store. Folders stay writable, so
-/// that they can be removed.
+/// Makes every file read-only, and marks it. Folders stay writable, so that they can be removed.
 pub(super) fn seal(path: &Path) -> Result<()> {
-    let files = if path.is_dir() { files_below(path)? } else { vec![path.to_owned()] };
-    for path in files {
+    for path in all_files(path)? {
         let found = fs::metadata(&path).io_context("cannot read", &path)?;
         // A file with a second hard link may belong to another program, so a copy of it is sealed.
         if found.nlink() > 1 {
@@ -156,11 +167,30 @@ pub(super) fn seal(path: &Path) -> Result<()> {
             fs::copy(&path, &copy).io_context("cannot copy", &path)?;
             fs::rename(&copy, &path).io_context("cannot write", &path)?;
         }
-        let file = File::open(&path).io_context("cannot read", &path)?;
-        let times = FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + MODIFIED);
         let mode = if is_executable(&found) { 0o555 } else { 0o444 };
-        file.set_times(times).io_context("cannot protect", &path)?;
-        file.set_permissions(fs::Permissions::from_mode(mode)).io_context("cannot protect", &path)?;
+        mark(&path, SystemTime::now())?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).io_context("cannot protect", &path)?;
     }
     Ok(())
+}
+
+/// Marks files whose content was found to be intact. They keep the seconds of their times.
+fn mark_all(path: &Path) -> Result<()> {
+    for path in all_files(path)? {
+        let found = fs::metadata(&path).io_context("cannot read", &path)?;
+        mark(&path, found.modified().io_context("cannot read", &path)?)?;
+    }
+    Ok(())
+}
+
+/// Sets the modification time to the second of `made` with the store's fraction.
+fn mark(path: &Path, made: SystemTime) -> Result<()> {
+    let second = made.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(second) + SEAL;
+    let file = File::open(path).io_context("cannot read", path)?;
+    file.set_times(FileTimes::new().set_modified(time)).io_context("cannot protect", path)
+}
+
+fn all_files(path: &Path) -> Result<Vec<PathBuf>> {
+    if path.is_dir() { files_below(path) } else { Ok(vec![path.to_owned()]) }
 }

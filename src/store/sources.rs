@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{IoContext, Result};
 use serde::{Deserialize, Serialize};
 
-use super::digest::{digest_named, digest_while};
+use super::digest::{digest_file, digest_named, digest_while};
 use super::lock::LockName;
 use super::root::{Store, read_json};
 
@@ -28,13 +29,13 @@ struct Stamp {
     size: u64,
     mtime: i64,
     mtime_nsec: i64,
+    ctime: i64,
+    ctime_nsec: i64,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct Remembered {
     stamp: Stamp,
-    ctime: i64,
-    ctime_nsec: i64,
     digest: Digest,
     /// True if later runs may use the digest.
     #[serde(skip, default = "yes")]
@@ -75,19 +76,17 @@ impl Sources {
 
     fn known(&self, file: &Path, found: &Metadata) -> Option<Digest> {
         let known = self.memory.get(file)?;
-        let same = known.stamp == Stamp::of(found)
-            && (known.ctime, known.ctime_nsec) == (found.ctime(), found.ctime_nsec());
-        same.then_some(known.digest)
+        (known.stamp == Stamp::of(found)).then_some(known.digest)
     }
 
     fn hash(&mut self, file: &Path, go_on: impl FnMut(u64) -> bool) -> Result<Option<Digest>> {
         let path = self.root.join(file);
         let found = fs::metadata(&path).io_context("cannot read", &path)?;
         let Some(digest) = digest_while(&path, go_on)? else { return Ok(None) };
-        let (ctime, ctime_nsec) = (found.ctime(), found.ctime_nsec());
-        let settled = settled(UNIX_EPOCH + Duration::new(ctime.max(0) as u64, ctime_nsec as u32));
+        let changed = Duration::new(found.ctime().max(0) as u64, found.ctime_nsec() as u32);
+        let settled = settled(UNIX_EPOCH + changed);
         self.changed |= settled;
-        let known = Remembered { stamp: Stamp::of(&found), ctime, ctime_nsec, digest, settled };
+        let known = Remembered { stamp: Stamp::of(&found), digest, settled };
         self.memory.insert(file.to_owned(), known);
         Ok(Some(digest))
     }
@@ -117,6 +116,20 @@ impl Sources {
             before += size;
         }
         true
+    }
+
+    /// Returns the files with the digests that [`Self::digest`] returns now.
+    ///
+    /// # Errors
+    /// Returns an error if a file cannot be read.
+    pub fn watch<'f>(&mut self, files: impl IntoIterator<Item = &'f Path>) -> Result<Watch> {
+        let mut watched = Vec::new();
+        for file in files {
+            let digest = self.digest(file)?;
+            let stamp = self.memory[file].stamp.clone();
+            watched.push(Watched { path: self.root.join(file), digest, stamp: Mutex::new(stamp) });
+        }
+        Ok(Watch(watched))
     }
 
     /// Digest over several files and their names below `base`, and the digest of each file by its path.
@@ -164,34 +177,52 @@ pub fn name_below(file: &Path, base: &Path) -> String {
     file.strip_prefix(base).unwrap_or(file).to_string_lossy().into_owned()
 }
 
-/// State of a source's files before a stage read them.
+/// Raw files and code of an action, with the contents from which its key was computed.
 #[derive(Debug)]
-pub struct Watch(Vec<(PathBuf, Stamp)>);
+pub struct Watch(Vec<Watched>);
+
+#[derive(Debug)]
+struct Watched {
+    path: PathBuf,
+    digest: Digest,
+    /// Last stamp at which the file had this digest.
+    stamp: Mutex<Stamp>,
+}
 
 impl Watch {
-    /// Records size, inode and modification time of every file.
-    ///
-    /// # Errors
-    /// Returns an error if a file cannot be found.
-    pub fn start(files: impl IntoIterator<Item = PathBuf>) -> Result<Self> {
-        let stamped = files.into_iter().map(|path| Ok((stamp(&path)?, path)));
-        let stamped = stamped.collect::<Result<Vec<_>>>()?;
-        Ok(Self(stamped.into_iter().map(|(stamp, path)| (path, stamp)).collect()))
-    }
-
-    /// Digest of the paths and stamps. Another set of files has another digest, and so has a changed file.
+    /// Digest of the paths, contents and stamps. A file that was changed and restored has another digest: a worker
+    /// may have read it in between.
     pub fn digest(&self) -> Digest {
         let mut hasher = blake3::Hasher::new();
-        for (path, stamp) in &self.0 {
-            hasher.update(path.as_os_str().as_encoded_bytes()).update(format!("\0{stamp:?}\0").as_bytes());
+        for file in &self.0 {
+            let path = file.path.as_os_str().as_encoded_bytes();
+            let stamp = file.stamp.lock().unwrap_or_else(PoisonError::into_inner);
+            hasher.update(&(path.len() as u64).to_le_bytes()).update(path);
+            hasher.update(file.digest.as_bytes()).update(format!("{stamp:?}\0").as_bytes());
         }
         hasher.finalize().into()
     }
 
-    /// First file that has changed since the watch started.
+    /// First file whose content is not that of the key any more. A file is hashed only if its stamp changed, so a
+    /// file that was touched, or replaced by an equal one, has not changed.
     pub fn changed(&self) -> Option<&Path> {
-        let changed = |(path, before): &&(PathBuf, Stamp)| stamp(path).map_or(true, |now| now != *before);
-        self.0.iter().find(changed).map(|(path, _)| path.as_path())
+        self.0.iter().find(|file| !file.unchanged()).map(|file| file.path.as_path())
+    }
+}
+
+impl Watched {
+    fn unchanged(&self) -> bool {
+        let Ok(found) = fs::metadata(&self.path) else { return false };
+        let (now, mut before) =
+            (Stamp::of(&found), self.stamp.lock().unwrap_or_else(PoisonError::into_inner));
+        if now == *before {
+            return true;
+        }
+        let equal = digest_file(&self.path).is_ok_and(|digest| digest == self.digest);
+        if equal {
+            *before = now;
+        }
+        equal
     }
 }
 
@@ -203,12 +234,15 @@ fn settled(changed: SystemTime) -> bool {
 
 impl Stamp {
     fn of(found: &Metadata) -> Self {
-        Self { inode: found.ino(), size: found.len(), mtime: found.mtime(), mtime_nsec: found.mtime_nsec() }
+        Self {
+            inode: found.ino(),
+            size: found.len(),
+            mtime: found.mtime(),
+            mtime_nsec: found.mtime_nsec(),
+            ctime: found.ctime(),
+            ctime_nsec: found.ctime_nsec(),
+        }
     }
-}
-
-fn stamp(path: &Path) -> Result<Stamp> {
-    Ok(Stamp::of(&fs::metadata(path).io_context("cannot read", path)?))
 }
 
 #[cfg(test)]

@@ -87,7 +87,8 @@ pub(super) fn is_executable(file: &fs::Metadata) -> bool {
 pub(super) fn unlock_folders(folder: &Path) -> Result<()> {
     let mode = fs::symlink_metadata(folder).io_context("cannot read", folder)?.permissions().mode();
     if mode & 0o700 != 0o700 {
-        fs::set_permissions(folder, Permissions::from_mode(mode | 0o700)).io_context("cannot unlock", folder)?;
+        fs::set_permissions(folder, Permissions::from_mode(mode | 0o700))
+            .io_context("cannot unlock", folder)?;
     }
     for entry in fs::read_dir(folder).io_context("cannot list", folder)? {
         let entry = entry.io_context("cannot list", folder)?;
@@ -175,7 +176,13 @@ mod tests {
         let root = tempfile::tempdir().expect("a temporary folder");
         let name = root.path().file_name().expect("a name").to_string_lossy().into_owned();
         fs::write(root.path().join("b"), "").expect("written");
-        for target in ["/etc/hosts", "../x", "none", &format!("../{name}/b"), &root.path().join("b").display().to_string()] {
+        for target in [
+            "/etc/hosts",
+            "../x",
+            "none",
+            &format!("../{name}/b"),
+            &root.path().join("b").display().to_string(),
+        ] {
             symlink(target, root.path().join("link")).expect("linked");
             let error = tree(root.path()).expect_err("refused").to_string();
             assert!(error.contains(target), "{error}");

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result};
 
+use super::files::remove;
 use super::object::Object;
+use super::place::digest_object;
 use super::root::Store;
 
 /// Folder of the links to the artifacts of a pipeline over a dataset.
@@ -35,7 +37,16 @@ impl Store {
             _ => Err(error),
         });
         match made {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => replace(&target, link, folder),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                // Archives such as zip replace a link by a copy of the result.
+                if !link.is_symlink()
+                    && digest_object(object, link).is_ok_and(|digest| digest == object.bytes)
+                {
+                    remove(link)?;
+                    return symlink(&target, link).io_context("cannot create", link);
+                }
+                replace(&target, link, folder)
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 Err(error).io_context("cannot create", folder)
             }

@@ -1,7 +1,9 @@
 //! Tests of the engine through its real program and its library, one module for each subject.
 
 mod checks;
+mod code;
 mod commands;
+mod contents;
 mod costs;
 mod curation;
 mod declarations;
@@ -26,3 +28,4 @@ mod setup;
 mod snapshot;
 mod support;
 mod uses;
+mod whole;

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// Options for the pipeline of [`Project::minimal`].
+pub(crate) const MAIN: [&str; 6] = ["-p", "main", "-d", "", "-P", ""];
+
 /// A copy of `tests/toy`.
 pub(crate) struct Project(TempDir);
 
@@ -60,6 +63,32 @@ impl Project {
         let folder = tempfile::tempdir().expect("a folder");
         copy(project, folder.path());
         Self(folder)
+    }
+
+    /// A project with one stage `copy`, which joins the raw files by `copy.sh`.
+    pub(crate) fn minimal() -> Self {
+        let project = Self(tempfile::tempdir().expect("a folder"));
+        project.write("callsheet.toml", "[defaults]\npipeline = \"main\"\n");
+        project.write(
+            "pipelines/main.toml",
+            "summary = \"Copies\"\n[sources.texts]\npath = \"data/raw/*.txt\"\n[stages.copy]\ninputs.texts = \"texts\"\n",
+        );
+        project.write(
+            "stages/copy/stage.toml",
+            "summary = \"Copies\"\nversion = 1\ncommand = [\"sh\", \"copy.sh\", \"{outputs.copy}\", \"{inputs.texts}\"]\n\
+             [inputs.texts]\nkind = \"files\"\ndoc = \"Texts\"\n\
+             [outputs.copy]\nkind = \"file\"\npath = \"copy.txt\"\ndoc = \"All texts\"\n",
+        );
+        project.write("stages/copy/copy.sh", "out=$1; shift; cat \"$@\" > \"$out\"\n");
+        project
+    }
+
+    /// A project that exists; it is moved to a temporary folder of its own.
+    pub(crate) fn at(folder: &Path) -> Self {
+        let own = tempfile::tempdir().expect("a folder");
+        fs::remove_dir(own.path()).expect("removed");
+        fs::rename(folder, own.path()).expect("moved");
+        Self(own)
     }
 
     pub(crate) fn path(&self, relative: &str) -> PathBuf {

@@ -39,10 +39,16 @@ pub(super) fn check(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
     }
     let inputs = file.inputs.iter().filter(|(name, input)| *name.get_ref() != rows.input && !input.many);
     let inputs = || inputs.clone().map(|(name, _)| name.get_ref().as_str());
-    if let Some(name) = rows.covered_by_digest.iter().find(|covered_by_digest| !inputs().any(|name| name == *covered_by_digest)) {
+    if let Some(name) = rows
+        .covered_by_digest
+        .iter()
+        .find(|covered_by_digest| !inputs().any(|name| name == *covered_by_digest))
+    {
         let help = suggest(name, inputs());
         return refuse(
-            format!("rows.covered_by_digest names `{name}`, which is not another input with a single artifact"),
+            format!(
+                "rows.covered_by_digest names `{name}`, which is not another input with a single artifact"
+            ),
             help,
         );
     }

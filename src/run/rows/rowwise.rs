@@ -86,15 +86,21 @@ impl Action<'_> {
             }
             rowwise.ask(&missing)?;
             let folder = place.folder()?;
-            let peak_memory = self.work(run, place, &rowwise.request, &folder, say)?;
+            let worked = self.work(run, place, &rowwise.request, &folder, say);
+            let unchanged = worked.and_then(|peak_memory| {
+                if !place.supervisor.stopping() {
+                    self.check_unchanged(run.store)?;
+                }
+                Ok(peak_memory)
+            });
+            // Rows that were computed while a file changed may belong to either version: they are discarded.
+            if unchanged.as_ref().is_err_and(|error| error.kind() == Code::InputChanged) {
+                let _ = fs::remove_dir_all(&rowwise.spool);
+            }
+            let peak_memory = unchanged?;
             place.give(folder);
             if place.supervisor.stopping() {
                 return Ok((Vec::new(), peak_memory));
-            }
-            // Rows that were computed while a file changed may belong to either version: they are discarded.
-            if let Err(error) = self.check_unchanged(run.store) {
-                let _ = fs::remove_dir_all(&rowwise.spool);
-                return Err(error);
             }
             Ok((rowwise.take(run.store, staging.path(), true)?, peak_memory))
         })?;

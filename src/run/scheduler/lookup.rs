@@ -1,13 +1,14 @@
 //! Looks up results as soon as the inputs of a stage are known.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use callsheet_worker::error::Result;
 
 use super::{Scheduler, Status};
 use crate::event::Event;
-use crate::plan::{Input, StageInstance};
+use crate::plan::Input;
 use crate::run::executor::{Executor, Ready};
 use crate::run::preview::{key_of, left_out_by_only};
 use crate::store::{LatestResult, Watch};
@@ -34,7 +35,6 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
     /// Otherwise the stage is added to the ready stages.
     fn look_up(&mut self, position: usize) -> Result<Option<Arc<LatestResult>>> {
         let stage = &self.run.plan.stages[position];
-        let watch = self.watch(stage)?;
         let status = &self.status;
         let objects = |producer: usize| match &status[producer] {
             Status::Done(head) => Some(&head.outputs),
@@ -50,17 +50,19 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
             return Err(left_out_by_only(&stage.name));
         }
         self.executor.class(&stage.name, &stage.resources)?;
+        let watch = self.watch(position)?;
         self.ready.insert((self.priority(position), position), Ready { key, watch });
         Ok(None)
     }
 
-    /// Returns the state of a stage's raw files and code; called before its key is computed.
-    fn watch(&self, stage: &StageInstance) -> Result<Watch> {
+    /// Returns the raw files and the code of a stage whose key was computed.
+    fn watch(&mut self, position: usize) -> Result<Watch> {
+        let stage = &self.run.plan.stages[position];
         let raw = stage.inputs.values().flat_map(|input| match input {
             Input::Source { files, .. } => files.as_slice(),
             Input::Artifact { .. } | Input::Gather { .. } => &[],
         });
-        let raw = raw.map(|file| self.run.project.root.join(file));
-        Watch::start(raw.chain(stage.decl.code.iter().map(|(_, path)| path.clone())))
+        let code = stage.decl.code.iter().map(|(_, path)| path.as_path());
+        self.sources.watch(raw.map(PathBuf::as_path).chain(code))
     }
 }

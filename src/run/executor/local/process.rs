@@ -40,6 +40,8 @@ pub(in crate::run) struct Job<'a> {
     pub log: &'a Path,
     /// Time after which the worker is ended.
     pub timeout: Option<Duration>,
+    /// Returns true if what the worker reads has changed. The worker is then ended.
+    pub check: &'a dyn Fn() -> bool,
 }
 
 /// End of a worker.
@@ -52,6 +54,8 @@ pub(in crate::run) struct Ended {
     pub error: Option<(String, String)>,
     /// True if it took longer than its timeout.
     pub timed_out: bool,
+    /// True if it was ended because an input or its code had changed.
+    pub input_changed: bool,
 }
 
 /// Runs a job to its end and passes every event to `said`. When the worker ends, all processes that are left
@@ -87,14 +91,17 @@ pub(in crate::run) fn work(
     };
     let mut output = Some(output);
     let clock = Instant::now();
-    let mut patience = Timeout { clock, timeout: job.timeout, told: None };
+    let mut limit = Timeout { clock, timeout: job.timeout, signalled: None };
+    let mut checks = Checks::new();
+    let mut input_changed = false;
     let ended = pidfd_open(id, PidfdFlags::empty())
         .map_err(io::Error::from)
         .io_context("cannot wait for", job.folder)?;
     loop {
         let mut watched = vec![PollFd::new(&ended, PollFlags::IN), PollFd::new(&events, PollFlags::IN)];
         watched.extend(output.as_ref().map(|output| PollFd::new(output, PollFlags::IN)));
-        let wait = patience.left().map(|left| Timespec::try_from(left).unwrap_or(LONG));
+        let left = limit.left().map_or(checks.left(), |left| left.min(checks.left()));
+        let wait = Some(Timespec::try_from(left).unwrap_or(LONG));
         match poll(&mut watched, wait.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(io::Error::from(error)).io_context("cannot wait for", job.folder),
@@ -106,8 +113,12 @@ pub(in crate::run) fn work(
         }
         lines.read(&events, &mut hear);
         read_output(&mut output, &mut log)?;
-        if let Some(signal) = patience.signal() {
+        if let Some(signal) = limit.signal() {
             let _ = kill_process_group(id, signal);
+        }
+        input_changed = checks.due(job.check);
+        if input_changed {
+            break;
         }
     }
     // The child is not reaped yet, so no other process can have its id.
@@ -116,7 +127,7 @@ pub(in crate::run) fn work(
     read_output(&mut output, &mut log)?;
     log.finish()?;
     let (status, peak_memory) = worker.reap().io_context("cannot wait for", job.folder)?;
-    Ok(Ended { status, peak_memory, error, timed_out: patience.told.is_some() })
+    Ok(Ended { status, peak_memory, error, timed_out: limit.signalled.is_some(), input_changed })
 }
 
 /// A started worker. Dropping it before it is reaped kills it and its process group.
@@ -158,6 +169,8 @@ impl Drop for Worker<'_> {
     }
 }
 
+/// Shortest time between two checks of what a worker reads.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
 const LONG: Timespec = Timespec { tv_sec: 3600, tv_nsec: 0 };
 
 fn unblock(pipe: &PipeReader) -> Result<()> {
@@ -195,27 +208,53 @@ fn read_output(output: &mut Option<PipeReader>, log: &mut Log) -> Result<()> {
     Ok(())
 }
 
+/// Checks of what a worker reads, while it runs: they take at most a hundredth of the time.
+struct Checks {
+    next: Instant,
+}
+
+impl Checks {
+    fn new() -> Self {
+        Self { next: Instant::now() + CHECK_EVERY }
+    }
+
+    fn left(&self) -> Duration {
+        self.next.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
+    }
+
+    /// Performs a check that is due; returns true if it found a change, after which the worker must end.
+    fn due(&mut self, changed: impl Fn() -> bool) -> bool {
+        let begun = Instant::now();
+        if begun < self.next {
+            return false;
+        }
+        let found = changed();
+        self.next = Instant::now() + CHECK_EVERY.max(begun.elapsed() * 100);
+        found
+    }
+}
+
 /// Time limit of a worker: at the limit the worker gets a signal, and after a grace period it is killed.
 struct Timeout {
     clock: Instant,
     timeout: Option<Duration>,
-    told: Option<Instant>,
+    signalled: Option<Instant>,
 }
 
 impl Timeout {
     fn left(&self) -> Option<Duration> {
-        let end = match self.told {
-            Some(told) => told + GRACE,
+        let end = match self.signalled {
+            Some(signalled) => signalled + GRACE,
             None => self.clock + self.timeout?,
         };
         Some(end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1)))
     }
 
     fn signal(&mut self) -> Option<Signal> {
-        match self.told {
-            Some(told) => (told.elapsed() >= GRACE).then_some(Signal::KILL),
+        match self.signalled {
+            Some(signalled) => (signalled.elapsed() >= GRACE).then_some(Signal::KILL),
             None if self.clock.elapsed() >= self.timeout? => {
-                self.told = Some(Instant::now());
+                self.signalled = Some(Instant::now());
                 Some(Signal::TERM)
             }
             None => None,

@@ -1,0 +1,100 @@
+//! Contents decide what runs, never a time stamp.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::support::{MAIN, Project, until};
+
+/// A project with one stage, which runs `script` on the raw files with `$out` as the path of its output.
+fn project(script: &str) -> Project {
+    let project = Project::minimal();
+    project.write("data/raw/a.txt", "a\n");
+    project.write("stages/copy/copy.sh", &format!("out=$1; shift\n{script}\n"));
+    project
+}
+
+fn tool(program: &str, arguments: &[&str], folder: &Path) {
+    let output = Command::new(program).args(arguments).current_dir(folder).output().expect("it starts");
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn files_of_results_have_the_time_at_which_they_were_made() {
+    let project = project("cat \"$@\" > \"$out\"");
+    let before = SystemTime::now() - Duration::from_secs(1);
+    project.run(&MAIN);
+    let made =
+        fs::metadata(project.path("data/out/main/copy/copy.txt")).expect("shown").modified().expect("a time");
+    assert!(made >= before && made <= SystemTime::now() + Duration::from_secs(1), "{made:?}");
+}
+
+#[test]
+fn a_file_that_is_touched_or_replaced_by_an_equal_one_during_a_run_has_not_changed() {
+    let project = project("sleep 2; cat \"$@\" > \"$out\"");
+    let mut run = project.start(&MAIN);
+    sleep(Duration::from_millis(700));
+    project.write("data/raw/a.txt", "a\n");
+    let script = project.read("stages/copy/copy.sh");
+    project.write("stages/copy/new.sh", &script);
+    fs::rename(project.path("stages/copy/new.sh"), project.path("stages/copy/copy.sh")).expect("renamed");
+    assert!(run.wait().expect("ended").success());
+    assert_eq!(project.run(&MAIN).ran(), [""; 0]);
+}
+
+#[test]
+fn a_file_that_changes_during_a_run_ends_the_run_early_and_is_named() {
+    let project = project("sleep 60; cat \"$@\" > \"$out\"");
+    let begun = Instant::now();
+    let run = project.start(&MAIN);
+    until("the worker runs", || project.exists("data/store/staging"));
+    sleep(Duration::from_millis(500));
+    // The time of the change is hidden, as by `touch -r`; the change time of the file is not.
+    let path = project.path("data/raw/a.txt");
+    let time = fs::metadata(&path).expect("metadata").modified().expect("a time");
+    fs::write(&path, "b\n").expect("written");
+    File::options().write(true).open(&path).expect("opened").set_modified(time).expect("set");
+    let output = run.wait_with_output().expect("ended");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr.contains("callsheet::input_changed") && stderr.contains("data/raw/a.txt"), "{stderr}");
+    assert!(begun.elapsed() < Duration::from_secs(40), "the worker was not ended early");
+}
+
+#[test]
+fn a_copy_of_a_project_keeps_its_results_whatever_happens_to_times() {
+    let project = project("cat \"$@\" > \"$out\"");
+    project.run(&MAIN);
+    let copies = tempfile::tempdir().expect("a folder");
+    let root = project.path("");
+    tool("cp", &["-r", ".", &copies.path().join("cp").display().to_string()], &root);
+    let archive = copies.path().join("a.tar").display().to_string();
+    tool("tar", &["cf", &archive, "."], &root);
+    fs::create_dir(copies.path().join("tar")).expect("created");
+    tool("tar", &["xmf", &archive], &copies.path().join("tar"));
+    let zip = copies.path().join("a.zip").display().to_string();
+    tool("python3", &["-m", "zipfile", "-c", &zip, "callsheet.toml", "pipelines", "stages", "data"], &root);
+    tool("python3", &["-m", "zipfile", "-e", &zip, "zip"], copies.path());
+    tool("git", &["init", "-q"], &root);
+    tool("git", &["add", "-f", "."], &root);
+    tool("git", &["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "all"], &root);
+    tool("git", &["clone", "-q", &root.display().to_string(), "git"], copies.path());
+    for copy in ["cp", "tar", "zip", "git"] {
+        let copy = Project::at(&copies.path().join(copy));
+        assert_eq!(copy.run(&MAIN).ran(), [""; 0], "{}", copy.path("").display());
+        copy.status(&["verify"], 0);
+        assert_eq!(copy.run(&MAIN).ran(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_result_that_was_changed_in_the_store_is_computed_again() {
+    let project = project("cat \"$@\" > \"$out\"");
+    project.run(&MAIN);
+    let result = fs::canonicalize(project.path("data/out/main/copy/copy.txt")).expect("a result");
+    project.overwrite(&result, "b\n");
+    assert_eq!(project.run(&MAIN).ran(), ["copy"]);
+    assert_eq!(project.read("data/out/main/copy/copy.txt"), "a\n");
+}
