@@ -104,6 +104,8 @@ impl Half {
         let formats = names.filter_map(|name| name.strip_prefix(MARKER).map(str::to_owned));
         match formats.max_by_key(|format| format.parse::<u32>().unwrap_or(u32::MAX)) {
             None => Ok(false),
+            // Another run has created the store in the meantime.
+            Some(format) if format == FORMAT.to_string() => Ok(true),
             Some(format) => Err(Error::user_error(
                 Code::Unsupported,
                 format!(
