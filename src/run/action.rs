@@ -1,6 +1,7 @@
 //! An action and its steps: request, scratch folder, worker, retries, checks of inputs, provenance.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
@@ -24,7 +25,7 @@ use super::log::last_lines;
 use super::pictures::keep_picture;
 use super::publish::{publish, written_to};
 use super::rows::Files;
-use super::sandbox::{OUT, REQUEST, RunSandbox};
+use super::sandbox::{OUT, REQUEST, RunSandbox, TEMPORARY};
 use super::stage_inputs::stage_inputs;
 use crate::declare::Role;
 use crate::key::ActionKey;
@@ -38,7 +39,8 @@ const QUOTED_LINES: usize = 12;
 const BACK_OFF: Duration = Duration::from_secs(1);
 
 /// Environment variables that every worker gets if they are set; others must be named in callsheet.toml.
-const ENVIRONMENT: [&str; 7] = ["HOME", "USER", "LANG", "LC_ALL", "TERM", "TZ", "LD_LIBRARY_PATH"];
+const ENVIRONMENT: [&str; 9] =
+    ["HOME", "USER", "LANG", "LC_ALL", "TERM", "TZ", "TMPDIR", "XDG_CACHE_HOME", "LD_LIBRARY_PATH"];
 
 /// Data of one action in addition to its run; it can be moved to another thread.
 pub(super) struct Action<'a> {
@@ -176,10 +178,18 @@ impl Action<'_> {
         let kept = run.store.run_dir(&run.id);
         let log = kept.log(&self.stage.name);
         command[0] = run.project.program(&decl.command[0])?.into();
-        let environment = self.environment(run);
+        let mut environment = self.environment(run);
+        if !place.shared_folders.contains(&env::temp_dir()) {
+            let own = folder.join(TEMPORARY);
+            fs::create_dir_all(&own).io_context("cannot create", &own)?;
+            environment.insert("TMPDIR".to_owned(), own.into());
+        }
+        let mut writable = place.shared_folders.clone();
+        let outputs = request.outputs.values().filter_map(|path| Path::new(path).parent());
+        writable.extend([folder, &*request.scratch].into_iter().chain(outputs).map(Path::to_owned));
         let timeout = self.stage.resources.timeout_seconds.map(|seconds| Duration::from_secs_f64(seconds.0));
         let check = || self.watch.changed().is_some();
-        let job = Job { command, environment, folder, log: &log, timeout, check: &check };
+        let job = Job { command, environment, folder, writable, log: &log, timeout, check: &check };
         let ended = work(&job, &place.supervisor, |event| {
             say(Update::Worker(keep_picture(event, folder, kept.path(), &self.stage.name)));
         })?;
@@ -203,7 +213,7 @@ impl Action<'_> {
 
     fn environment(&self, run: &Run) -> BTreeMap<String, OsString> {
         let passed = ENVIRONMENT.into_iter().chain(run.project.environment.iter().map(String::as_str));
-        let passed = passed.filter_map(|name| Some((name.to_owned(), std::env::var_os(name)?)));
+        let passed = passed.filter_map(|name| Some((name.to_owned(), env::var_os(name)?)));
         let mut environment: BTreeMap<String, OsString> = passed.collect();
         environment.insert("PATH".to_owned(), run.project.search_path());
         environment.insert(RUN_VARIABLE.to_owned(), run.id.clone().into());
@@ -221,7 +231,7 @@ impl Action<'_> {
                     store.materialize(object).display(),
                     self.stage.name
                 ),
-                "run `callsheet verify --heal`, then run again; if the stage writes to its inputs, correct it",
+                "run again to recompute it; if the stage writes to its inputs, correct the stage",
             ));
         }
         let Some(path) = self.watch.changed() else { return Ok(()) };
@@ -329,9 +339,10 @@ fn failure(ended: &Ended, command: &[String], log: &Path) -> Error {
             format!("check its command: {}", command.join(" ")),
         );
     }
-    Error::user_error(
-        Code::WorkerFailed,
-        format!("the worker ended with {}; the end of its output:\n{lines}", ended.status),
-        format!("see the full log: {}", log.display()),
-    )
+    let mut help = format!("see the full log: {}", log.display());
+    if lines.to_lowercase().contains("permission denied") {
+        help += "; a worker can write only to its outputs, {scratch} and temporary folders";
+    }
+    let message = format!("the worker ended with {}; the end of its output:\n{lines}", ended.status);
+    Error::user_error(Code::WorkerFailed, message, help)
 }

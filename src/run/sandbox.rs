@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use callsheet_worker::error::{IoContext, Result};
 
-use super::executor::local::ProcessSupervisor;
+use super::executor::local::{EVENTS, ProcessSupervisor, shared_folders};
 use crate::declare::Project;
 use crate::store::{Lock, Staging, Store, remove_folder};
 
@@ -21,6 +21,8 @@ pub(super) struct RunSandbox {
     pub staging: Staging,
     /// Git revision of the project, with `+` if tracked files were changed; `None` without git.
     pub revision: Option<String>,
+    /// Folders that every worker may write to.
+    pub shared_folders: Vec<PathBuf>,
     free: Mutex<Vec<PathBuf>>,
     made: AtomicUsize,
     _shared: Lock,
@@ -41,6 +43,7 @@ impl RunSandbox {
             supervisor,
             staging,
             revision: revision(project),
+            shared_folders: shared_folders(&project.root, &project.data),
             free: Mutex::default(),
             made: AtomicUsize::new(0),
             _shared: shared,
@@ -63,7 +66,10 @@ impl RunSandbox {
 
     /// Releases a worker's folder: another worker gets it if it is empty as before; otherwise it is removed.
     pub(super) fn give(&self, folder: PathBuf) {
-        let _ = fs::remove_file(folder.join(REQUEST));
+        for name in [REQUEST, EVENTS] {
+            let _ = fs::remove_file(folder.join(name));
+        }
+        let _ = fs::remove_dir(folder.join(TEMPORARY));
         let holds = |folder: &Path, wanted: usize| fs::read_dir(folder).is_ok_and(|e| e.count() == wanted);
         if holds(&folder, 1) && holds(&folder.join(OUT), 0) {
             self.free.lock().unwrap_or_else(PoisonError::into_inner).push(folder);
@@ -75,6 +81,8 @@ impl RunSandbox {
 
 /// Name of the folder that a worker writes its outputs to.
 pub(super) const OUT: &str = "out";
+/// Name of the folder for temporary files, if the worker needs one of its own.
+pub(super) const TEMPORARY: &str = "tmp";
 /// Name of the file with the request to a worker.
 pub(super) const REQUEST: &str = "request.json";
 

@@ -3,6 +3,7 @@
 mod checks;
 mod code;
 mod commands;
+mod confined;
 mod contents;
 mod costs;
 mod curation;

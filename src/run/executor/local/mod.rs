@@ -1,5 +1,6 @@
 //! Executor on this machine: each running action has a thread, which starts and supervises its worker.
 
+mod confine;
 mod detect;
 mod machine;
 mod process;
@@ -23,9 +24,10 @@ use crate::run::action::Action;
 use crate::run::context::Run;
 use threads::Threads;
 
+pub(in crate::run) use confine::shared_folders;
 pub use detect::machine;
 pub use machine::Machine;
-pub(in crate::run) use process::{Ended, Job, work};
+pub(in crate::run) use process::{EVENTS, Ended, Job, work};
 pub(in crate::run) use supervisor::ProcessSupervisor;
 pub use supervisor::supervise;
 

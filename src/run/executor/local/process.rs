@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, PipeReader, PipeWriter, Read};
-use std::os::fd::AsRawFd;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,9 +13,12 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result};
 use callsheet_worker::protocol::{EVENTS_VARIABLE, WorkerEvent};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{self, FileType, Mode, OFlags};
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use wait4::Wait4;
 
+use super::confine::spawn;
 use super::supervisor::ProcessSupervisor;
 use crate::run::log::Log;
 
@@ -24,6 +27,9 @@ const LONGEST_EVENT: usize = 1 << 20;
 
 /// Bytes read from a pipe at once.
 const READ: usize = 1 << 13;
+
+/// Name of the pipe for events in a worker's folder.
+pub(in crate::run) const EVENTS: &str = "events";
 
 /// Time between the signal that asks a worker to end and the one that kills it.
 const GRACE: Duration = Duration::from_secs(10);
@@ -36,6 +42,8 @@ pub(in crate::run) struct Job<'a> {
     pub environment: BTreeMap<String, OsString>,
     /// The worker's current folder.
     pub folder: &'a Path,
+    /// Folders that the worker may write to.
+    pub writable: Vec<PathBuf>,
     /// File that stdout and stderr go to.
     pub log: &'a Path,
     /// Time after which the worker is ended.
@@ -69,14 +77,12 @@ pub(in crate::run) fn work(
     supervisor: &ProcessSupervisor,
     mut said: impl FnMut(WorkerEvent),
 ) -> Result<Ended> {
-    let pipe = || io::pipe().io_context("cannot open a pipe for", job.folder);
     // The writing end stays open, because a worker may open the pipe by its name any number of times.
-    let (events, name) = pipe()?;
-    unblock(&events)?;
-    let (output, both) = pipe()?;
+    let (events, _writer) = named_pipe(&job.folder.join(EVENTS))?;
+    let (output, both) = io::pipe().io_context("cannot open a pipe for", job.folder)?;
     unblock(&output)?;
     let mut log = Log::new(job.log);
-    let worker = Worker::start(job, both, &name, supervisor)?;
+    let worker = Worker::start(job, both, supervisor)?;
     let id = worker.id;
 
     let mut error = None;
@@ -103,7 +109,7 @@ pub(in crate::run) fn work(
         let left = limit.left().map_or(checks.left(), |left| left.min(checks.left()));
         let wait = Some(Timespec::try_from(left).unwrap_or(LONG));
         match poll(&mut watched, wait.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(io::Error::from(error)).io_context("cannot wait for", job.folder),
         }
         let over = watched[0].revents().contains(PollFlags::IN);
@@ -138,13 +144,8 @@ struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    fn start(
-        job: &Job,
-        both: PipeWriter,
-        events: &PipeWriter,
-        supervisor: &'a ProcessSupervisor,
-    ) -> Result<Self> {
-        let child = start(job, both, events)?;
+    fn start(job: &Job, both: PipeWriter, supervisor: &'a ProcessSupervisor) -> Result<Self> {
+        let child = start(job, both)?;
         let id = Pid::from_child(&child);
         supervisor.add(id);
         Ok(Self { child: Some(child), id, supervisor })
@@ -177,14 +178,26 @@ fn unblock(pipe: &PipeReader) -> Result<()> {
     rustix::io::ioctl_fionbio(pipe, true).map_err(io::Error::from).io_context("cannot read from", "a pipe")
 }
 
-fn start(job: &Job, both: PipeWriter, events: &PipeWriter) -> Result<Child> {
+/// Creates a pipe that other processes open by its path, also in other containers. Returns both ends; reading from it
+/// never waits.
+fn named_pipe(path: &Path) -> Result<(PipeReader, OwnedFd)> {
+    let open = |flags| fs::open(path, flags | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty());
+    let create = || {
+        let rights = Mode::RUSR | Mode::WUSR;
+        fs::mknodat(fs::CWD, path, FileType::Fifo, rights, 0)?;
+        let reader = open(OFlags::RDONLY)?;
+        Ok::<_, Errno>((PipeReader::from(reader), open(OFlags::WRONLY)?))
+    };
+    create().map_err(io::Error::from).io_context("cannot create the pipe", path)
+}
+
+fn start(job: &Job, both: PipeWriter) -> Result<Child> {
     let mut command = Command::new(&job.command[0]);
     command.args(&job.command[1..]).current_dir(job.folder).env_clear().envs(&job.environment);
-    let events = format!("/proc/{}/fd/{}", std::process::id(), events.as_raw_fd());
-    command.env(EVENTS_VARIABLE, events);
+    command.env(EVENTS_VARIABLE, job.folder.join(EVENTS));
     let other = both.try_clone().io_context("cannot open a pipe for", job.folder)?;
     command.stdin(Stdio::null()).stdout(both).stderr(other).process_group(0);
-    command.spawn().map_err(|error| {
+    spawn(&mut command, &job.writable).map_err(|error| {
         let name = Path::new(&job.command[0]).display();
         let (code, help) = match error.kind() {
             io::ErrorKind::NotFound => (Code::MissingProgram, "install it, or correct the stage's command"),
