@@ -109,7 +109,7 @@ fn dataset(project: &Project, name: &str) -> Result<Dataset> {
         let Some(path) = source.path else { continue };
         let pattern = path.get_ref().replace("{dataset}", name);
         let origin = Origin::File(layer.source.clone(), path.span());
-        let (found, base) = files(&project.root, &Spanned::new(path.span(), pattern.clone()), &origin)?;
+        let (found, base) = files(project, &Spanned::new(path.span(), pattern.clone()), &origin)?;
         dataset.files.extend(found.into_iter().map(|file| File {
             name: file.strip_prefix(&base).unwrap_or(&file).to_string_lossy().into_owned(),
             path: project.root.join(file),

@@ -14,6 +14,7 @@ mod select;
 mod source;
 mod spec;
 mod vars;
+mod walk;
 mod wire;
 
 use std::collections::BTreeSet;

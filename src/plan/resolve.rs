@@ -139,7 +139,7 @@ fn source_files<'a>(project: &Project, spec: &'a Spec) -> Result<Files<'a>> {
         if let Some((path, origin)) = spec.sources.get(name).and_then(|source| source.path.as_ref())
             && !files.contains_key(name)
         {
-            files.insert(name, matches(&project.root, path, origin)?);
+            files.insert(name, matches(project, path, origin)?);
         }
     }
     Ok(files)

@@ -7,77 +7,119 @@ use std::path::{Component, Path, PathBuf};
 use callsheet_worker::error::{IoContext, Result};
 use toml::Spanned;
 
-use crate::declare::Origin;
+use super::walk::walk;
+use crate::declare::{Origin, Project};
 
-/// Returns the files below `root` that match `pattern`, sorted and relative to `root`, and the folder that
+/// Returns the files that `pattern` matches below the project's folder, sorted and relative to it, and the folder that
 /// they share.
 ///
 /// # Errors
-/// Returns an error if the pattern is malformed or leaves the project, or a folder cannot be read.
-pub fn files(root: &Path, pattern: &Spanned<String>, origin: &Origin) -> Result<(Vec<PathBuf>, PathBuf)> {
-    Ok((matches(root, pattern, origin)?, base(pattern.get_ref())))
+/// Returns an error if the pattern is malformed, leaves the project, names a folder or matches results, or if a folder
+/// cannot be read.
+pub fn files(
+    project: &Project,
+    pattern: &Spanned<String>,
+    origin: &Origin,
+) -> Result<(Vec<PathBuf>, PathBuf)> {
+    Ok((matches(project, pattern, origin)?, base(pattern.get_ref())))
 }
 
-/// Returns the files below `root` that match `pattern`, sorted and relative to `root`.
+/// Returns the files that `pattern` matches, as [`files`] does.
 ///
 /// # Errors
-/// Returns an error if the pattern is malformed or leaves the project, or a folder cannot be read.
-pub(super) fn matches(root: &Path, pattern: &Spanned<String>, origin: &Origin) -> Result<Vec<PathBuf>> {
-    let text = pattern.get_ref();
-    let plain = |c: Component| matches!(c, Component::Normal(_));
+/// Returns an error if [`files`] does.
+pub(super) fn matches(project: &Project, pattern: &Spanned<String>, origin: &Origin) -> Result<Vec<PathBuf>> {
+    let wrong = |message: String, help: &str| {
+        Err(origin.declaration_error(format!("source path {message}"), "this path", help.to_owned()))
+    };
+    let (root, text) = (&project.root, pattern.get_ref());
+    let plain = |c: Component| matches!(c, Component::Normal(_) | Component::CurDir);
     if text.contains('\0') || !Path::new(text).components().all(plain) {
-        return Err(origin.declaration_error(
-            format!("source path `{text}` leaves the project"),
-            "this path",
-            "use a path below the project's folder, e.g. data/raw/mine/*.mp4 (a link there may point outside)"
-                .into(),
-        ));
+        return wrong(
+            format!("`{text}` leaves the project"),
+            "use a path below the project's folder, e.g. data/raw/mine/*.mp4; links there may lead anywhere",
+        );
     }
     if !text.contains(SPECIAL) {
-        return Ok(if file(&root.join(text))? { vec![text.into()] } else { Vec::new() });
+        let path = normal(text);
+        if root.join(&path).is_dir() {
+            let help = format!("write `{}/*` for its files, or `{}/**/*` for all files below it", text, text);
+            return wrong(format!("`{text}` is a folder"), &help);
+        }
+        return Ok(if file(&root.join(&path))? { vec![path] } else { Vec::new() });
     }
     if !well_braced(text) {
-        return Err(origin.declaration_error(
-            format!("source path `{text}` is not a valid pattern: braces are unclosed or nested"),
-            "this pattern",
-            "write alternatives as {a,b}, without braces inside".into(),
-        ));
+        return wrong(
+            format!("`{text}` is not a valid pattern: braces are unclosed or nested"),
+            "use {a,b} with simple alternatives",
+        );
     }
-    // Cameras write .JPG and .MP4, so patterns ignore case.
-    let options = glob::MatchOptions { case_sensitive: false, ..glob::MatchOptions::new() };
-    let root_pattern = Path::new(&glob::Pattern::escape(&root.to_string_lossy())).to_owned();
-    let mut files = Vec::new();
-    for pattern in alternatives(text) {
-        let paths =
-            glob::glob_with(&root_pattern.join(pattern).to_string_lossy(), options).map_err(|error| {
-                let message = format!("source path `{text}` is not a valid pattern: {}", error.msg);
-                origin.declaration_error(
-                    message,
-                    "this pattern",
-                    "correct it: `*`, `?`, `**`, [abc] and {a,b} are special".into(),
-                )
-            })?;
-        for path in paths {
-            let path = path.map_err(|e| (e.path().to_owned(), io::Error::from(e)));
-            let path = path.or_else(|(path, error)| Err(error).io_context("cannot list", path))?;
-            if file(&path)? {
-                files.push(path.strip_prefix(root).unwrap_or(&path).to_owned());
+    let mut patterns = Vec::new();
+    for text in alternatives(&normal(text).to_string_lossy()) {
+        match glob::Pattern::new(&text) {
+            Ok(pattern) => patterns.push(pattern),
+            Err(error) => {
+                return wrong(
+                    format!("`{text}` is not a valid pattern: {}", error.msg),
+                    "`*`, `?`, `**`, [abc] and {a,b} are special",
+                );
             }
         }
     }
-    // Names that are not UTF-8 match no pattern, so their files would be ignored silently.
-    let names = fs::read_dir(root.join(base(text))).into_iter().flatten().flatten();
-    if let Some(name) = names.map(|entry| entry.file_name()).find(|name| name.to_str().is_none()) {
-        let message = format!("the name of `{}` is not UTF-8", base(text).join(name).display());
-        return Err(origin.declaration_error(message, "in this source", "rename the file".into()));
+    let files = found(project, text, &patterns)?;
+    if let Some(own) = files.iter().find(|file| is_result(project, &root.join(file))) {
+        return wrong(
+            format!("`{text}` matches {}, which is a result of the project", own.display()),
+            "use a pattern that matches only raw files, e.g. below data/raw",
+        );
     }
-    files.sort();
-    files.dedup();
+    if files.is_empty() && looks_literal(root, text) {
+        return wrong(
+            format!("`{text}` matches no file, although a path with this name exists"),
+            "write `[[]` for `[`, `[*]` for `*` and `[?]` for `?`; braces cannot be part of a name",
+        );
+    }
     Ok(files)
+}
+
+/// Returns the files that one of the patterns matches, as a shell would: hidden files only if the pattern names them.
+fn found(project: &Project, text: &str, patterns: &[glob::Pattern]) -> Result<Vec<PathBuf>> {
+    let options = glob::MatchOptions {
+        // Cameras write .JPG and .MP4.
+        case_sensitive: false,
+        require_literal_separator: true,
+        require_literal_leading_dot: true,
+    };
+    let (base, path) = (base(text), normal(text));
+    let deep =
+        if text.contains("**") { usize::MAX } else { path.components().count() - base.components().count() };
+    let hidden = path.components().any(|part| part.as_os_str().as_encoded_bytes().starts_with(b"."));
+    let mut files = walk(&project.root, &base, deep, hidden)?;
+    files.retain(|file| patterns.iter().any(|pattern| pattern.matches_path_with(file, options)));
+    files.sort();
+    Ok(files)
+}
+
+/// Returns true if callsheet writes the file.
+fn is_result(project: &Project, path: &Path) -> bool {
+    ["out", "store"].iter().any(|folder| path.starts_with(project.data.join(folder)))
+}
+
+/// Returns true if a part of the pattern is the name of something that exists, and contains a special character.
+fn looks_literal(root: &Path, text: &str) -> bool {
+    let path = normal(text);
+    let special =
+        |path: &&Path| path.file_name().is_some_and(|name| name.to_string_lossy().contains(SPECIAL));
+    path.ancestors().filter(special).any(|path| root.join(path).exists())
 }
 
 /// Characters that make a path a pattern.
 const SPECIAL: [char; 4] = ['*', '?', '[', '{'];
+
+/// Returns the path without `.`.
+fn normal(text: &str) -> PathBuf {
+    Path::new(text).components().filter(|part| *part != Component::CurDir).collect()
+}
 
 /// Returns true if every brace is closed before the next one opens.
 fn well_braced(pattern: &str) -> bool {
@@ -106,7 +148,8 @@ fn file(path: &Path) -> Result<bool> {
 /// Returns the folder that a pattern's matches share: the part before its first special character.
 pub(super) fn base(pattern: &str) -> PathBuf {
     let plain = |part: &Component| !part.as_os_str().to_string_lossy().contains(SPECIAL);
-    let parts: Vec<Component> = Path::new(pattern).components().collect();
+    let normal = normal(pattern);
+    let parts: Vec<Component> = normal.components().collect();
     parts[..parts.len().saturating_sub(1)].iter().take_while(|part| plain(part)).collect()
 }
 
@@ -132,6 +175,7 @@ mod tests {
         assert_eq!(base("data/raw/a/*.mp4"), Path::new("data/raw/a"));
         assert_eq!(base("data/raw/*/x/*.mp4"), Path::new("data/raw"));
         assert_eq!(base("data/raw/one.mp4"), Path::new("data/raw"));
+        assert_eq!(base("./data/raw/./*.mp4"), Path::new("data/raw"));
         assert_eq!(base("data/raw/{a,b}/*.mp4"), Path::new("data/raw"));
     }
 

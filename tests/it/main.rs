@@ -27,6 +27,7 @@ mod schemas;
 mod setup;
 #[path = "../snapshot.rs"]
 mod snapshot;
+mod sources;
 mod support;
 mod uses;
 mod whole;
