@@ -21,6 +21,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+use crate::numbers::{count, number, write_number};
 use serde_json::Value;
 
 /// Environment variable with the path of the file for events.
@@ -106,8 +108,10 @@ pub enum WorkerEvent {
     /// Progress of the stage.
     Progress {
         /// Number of units that are done.
+        #[serde(deserialize_with = "count")]
         done: u64,
         /// Total number of units.
+        #[serde(deserialize_with = "count")]
         total: u64,
         /// Name of the unit, e.g. `frames`.
         unit: String,
@@ -117,8 +121,10 @@ pub enum WorkerEvent {
         /// Name, as `group/name`.
         name: String,
         /// Step at which the value was measured.
+        #[serde(deserialize_with = "count")]
         step: u64,
-        /// Measured value.
+        /// Measured value. In JSON, a value that is not finite is `"NaN"`, `"Infinity"` or `"-Infinity"`.
+        #[serde(deserialize_with = "number", serialize_with = "write_number")]
         value: f64,
     },
     /// A picture to view while the stage runs. The engine copies it shortly afterwards. Until then the file
@@ -127,6 +133,7 @@ pub enum WorkerEvent {
         /// Name, as `group/name`.
         name: String,
         /// Step at which the picture was drawn.
+        #[serde(deserialize_with = "count")]
         step: u64,
         /// Path of a PNG file: absolute, or relative to the worker's folder. In the stored events of a run,
         /// the path is relative to the folder of the run.

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result};
-use callsheet_worker::protocol::{EVENTS_VARIABLE, WorkerEvent};
+use callsheet_worker::print::plain;
+use callsheet_worker::protocol::{EVENTS_VARIABLE, Level, WorkerEvent};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{self, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -24,6 +25,9 @@ use crate::run::log::Log;
 
 /// Largest size of an event's line in bytes; longer lines are dropped.
 const LONGEST_EVENT: usize = 1 << 20;
+
+/// Largest number of characters of a malformed event that a warning quotes.
+const QUOTED_EVENT: usize = 100;
 
 /// Bytes read from a pipe at once.
 const READ: usize = 1 << 13;
@@ -87,9 +91,17 @@ pub(in crate::run) fn work(
 
     let mut error = None;
     let mut lines = Lines::default();
+    let mut warned = false;
     let mut hear = |line: &[u8]| {
-        // A line that is not a valid event is a mistake of the worker, which must not fail the run.
-        let Ok(event) = serde_json::from_slice::<WorkerEvent>(line) else { return };
+        let event = match WorkerEvent::parse(line) {
+            Ok(event) => event,
+            Err(_) if warned || line.trim_ascii().is_empty() => return,
+            // A line that is not a valid event is a mistake of the worker, which must not fail the run.
+            Err(error) => {
+                warned = true;
+                malformed(line, &error)
+            }
+        };
         if let WorkerEvent::Error { message, help } = &event {
             error = Some((message.clone(), help.clone()));
         }
@@ -130,6 +142,7 @@ pub(in crate::run) fn work(
     // The child is not reaped yet, so no other process can have its id.
     let _ = kill_process_group(id, Signal::KILL);
     lines.read(&events, &mut hear);
+    lines.finish(&mut hear);
     read_output(&mut output, &mut log)?;
     log.finish()?;
     let (status, peak_memory) = worker.reap().io_context("cannot wait for", job.folder)?;
@@ -275,6 +288,13 @@ impl Timeout {
     }
 }
 
+/// Warning about the first line of a worker's events that is not an event.
+fn malformed(line: &[u8], error: &serde_json::Error) -> WorkerEvent {
+    let text: String = String::from_utf8_lossy(line).trim().chars().take(QUOTED_EVENT).collect();
+    let message = format!("`{}` is not a valid event and is ignored, like others: {error}", plain(&text));
+    WorkerEvent::Log { level: Level::Warning, message }
+}
+
 /// Splits bytes into lines; lines that are too long are dropped.
 #[derive(Default)]
 struct Lines {
@@ -287,6 +307,13 @@ impl Lines {
         let mut buffer = [0; READ];
         while let Ok(count @ 1..) = from.read(&mut buffer) {
             self.feed(&buffer[..count], each);
+        }
+    }
+
+    /// Reads the last line, which may lack its end.
+    fn finish(&mut self, each: &mut impl FnMut(&[u8])) {
+        if !self.line.is_empty() {
+            self.feed(b"\n", each);
         }
     }
 
