@@ -1,16 +1,18 @@
 //! `callsheet run`.
 
+use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result};
 use callsheet_worker::print::{print_error, print_text, say};
 use clap::Args;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use super::exit::{STAGE_FAILED, STOPPED, SUCCESS, warn};
 use super::lineage::LineageFile;
@@ -167,23 +169,34 @@ fn report(project: &Project, store: &Store, plan: &Plan, id: &str, path: &Path) 
     Ok(())
 }
 
-/// Forwards Ctrl-C to the run. The third Ctrl-C ends this program immediately.
+/// Forwards Ctrl-C and other signals that end programs to the run. The third one ends this program immediately.
 ///
 /// # Errors
 /// Returns an error if the system does not install the handler.
 fn listen() -> Result<Arc<Interrupts>> {
     let interrupts = Arc::new(Interrupts::default());
     let handler = interrupts.clone();
-    let presses = AtomicUsize::new(0);
-    ctrlc::set_handler(move || {
-        handler.send();
-        // The run may be too busy to receive the message; its supervisor process then ends the workers.
-        if presses.fetch_add(1, Relaxed) >= 2 {
-            std::process::exit(i32::from(STOPPED));
+    let mut signals = Signals::new(signals_that_end())
+        .map_err(|error| Error::user_error(Code::Io, format!("cannot listen for Ctrl-C: {error}"), ""))?;
+    thread::spawn(move || {
+        for (number, _) in signals.forever().enumerate() {
+            handler.send();
+            // The run may be too busy to receive the message; its supervisor process then ends the workers.
+            if number >= 2 {
+                std::process::exit(i32::from(STOPPED));
+            }
         }
-    })
-    .map_err(|error| Error::user_error(Code::Io, format!("cannot listen for Ctrl-C: {error}"), ""))?;
+    });
     Ok(interrupts)
+}
+
+/// Returns the signals that end a run. A signal that was ignored when this program started stays ignored, so
+/// `nohup callsheet run &` survives the end of the terminal.
+fn signals_that_end() -> Vec<i32> {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or_default();
+    let ignored = u64::from_str_radix(mask.trim(), 16).unwrap_or_default();
+    [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0).collect()
 }
 
 /// Prints the errors of a run; returns its exit code.

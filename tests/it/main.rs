@@ -13,6 +13,7 @@ mod engine;
 mod faults;
 mod foreach;
 mod formats;
+mod hosts;
 mod imports;
 mod includes;
 mod layers;
