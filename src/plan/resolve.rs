@@ -13,7 +13,7 @@ use super::source::matches;
 use super::spec::{InstanceDraft, Spec};
 use super::wire::{Files, Wire, wire_stage};
 use super::{Input, Param, Plan, Request, StageInstance};
-use crate::declare::{Origin, Project, ResourcesDecl, StageDecl};
+use crate::declare::{Origin, ParamType, Project, ResourcesDecl, StageDecl};
 
 /// Resolves a request to a plan.
 ///
@@ -209,7 +209,14 @@ fn resolve_params(stage: &InstanceDraft, decl: &StageDecl) -> Result<LiteMap<Str
             Some((value, origin)) => (value, origin.clone()),
             None => (default.get_ref(), Origin::File(decl.source.clone(), default.span())),
         };
-        let value = declared.accept(value).map_err(|(message, help)| {
+        // On the command line a text needs no quotes, so the declared type decides whether `4e5` is a text.
+        let text = match &origin {
+            Origin::CommandLine(option) if declared.kind == ParamType::String && !value.is_str() => {
+                option.split_once('=').map(|(_, text)| toml::Value::String(text.trim().to_owned()))
+            }
+            _ => None,
+        };
+        let value = declared.accept(text.as_ref().unwrap_or(value)).map_err(|(message, help)| {
             let message = format!("{}.{name}: {message}", stage.name);
             origin.declaration_error(message, "set here", format!("{help} ({})", declared.doc))
         })?;

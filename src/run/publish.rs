@@ -106,8 +106,9 @@ pub(super) fn table_of<'a>(inputs: &'a BTreeMap<String, RequestInput>, name: &st
 
 /// Returns the path that a worker must write an output to.
 pub(super) fn written_to(output: &OutputDecl, out: &Path) -> PathBuf {
-    let path = out.join(&output.path);
-    if output.format == TableFormat::Json { path.with_extension("ndjson") } else { path }
+    // The suffix is appended: outputs `t.parquet` and `t.pq` must not share a file.
+    let suffix = if output.format == TableFormat::Json { ".ndjson" } else { "" };
+    out.join(format!("{}{suffix}", output.path))
 }
 
 /// Converts the JSON lines that a worker wrote to a table; does nothing if their file does not exist.

@@ -4,7 +4,7 @@
 use std::fs;
 
 use crate::snapshot::assert_output;
-use crate::support::Project;
+use crate::support::{MAIN, Project};
 
 /// Output of `plan` for the toy project, with `bytes` as the pipeline file.
 fn pipeline(code: &str, bytes: &[u8]) -> String {
@@ -113,4 +113,22 @@ fn the_command_line_does_not_leave_the_project() {
         }
     }
     assert_output!(said);
+}
+
+#[test]
+fn a_text_on_the_command_line_needs_no_quotes_even_if_it_looks_like_a_number() {
+    let project = Project::minimal();
+    project.write("data/raw/a.txt", "a\n");
+    let stage = project
+        .read("stages/copy/stage.toml")
+        .replace("\"{outputs.copy}\"", "\"{outputs.copy}\", \"{params.s}\"");
+    project.write(
+        "stages/copy/stage.toml",
+        &(stage + "[params.s]\ntype = \"string\"\ndefault = \"x\"\ndoc = \"A text\"\n"),
+    );
+    project.write("stages/copy/copy.sh", "echo \"$2\" > \"$1\"\n");
+    for text in ["4e5", "007", "true", "1.0", "2024-01-01", "x y"] {
+        project.run(&[&MAIN[..], &["--set", &format!("copy.s={text}")]].concat());
+        assert_eq!(project.read("data/out/main/copy/copy.txt"), format!("{text}\n"));
+    }
 }

@@ -145,7 +145,7 @@ fn rows_that_a_killed_run_had_computed_are_not_computed_again() {
     let mut engine = project.start(&slow);
     let written = || {
         let spool = fs::read_dir(project.path("data/store/scratch")).ok()?.flatten().next()?.path();
-        Some(fs::read_to_string(spool.join("out/powers.ndjson")).ok()?.lines().count())
+        Some(fs::read_to_string(spool.join("out/powers.parquet.ndjson")).ok()?.lines().count())
     };
     until("some rows are computed", || written().is_some_and(|lines| lines >= 15));
     engine.kill().expect("killed");
@@ -232,7 +232,7 @@ fn rows_computed_while_their_file_changed_are_not_kept() {
         let mut engine = project.start(&[&FEW[..], &["-P", "small", "--set", "power.seconds=0.5"]].concat());
         let begun = || {
             let spool = fs::read_dir(project.path("data/store/scratch")).ok()?.flatten().next()?.path();
-            fs::read_to_string(spool.join("out/powers.ndjson")).ok().filter(|text| !text.is_empty())
+            fs::read_to_string(spool.join("out/powers.parquet.ndjson")).ok().filter(|text| !text.is_empty())
         };
         until("a row is computed", || begun().is_some());
         project.write("data/raw/logs/g0", "other");
