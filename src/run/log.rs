@@ -5,12 +5,17 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use anstream::adapter::strip_str;
 use callsheet_worker::error::{IoContext, Result};
+use callsheet_worker::print::plain;
 
 /// Bytes kept from the beginning of a log.
 const HEAD: usize = 8 << 20;
 /// Bytes kept from the end of a longer log.
 const TAIL: usize = 1 << 20;
+
+/// Characters of a line that an error message shows.
+const LONGEST_LINE: usize = 300;
 
 /// A log being written.
 pub(super) struct Log {
@@ -22,9 +27,13 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Returns an empty log, and removes an older file at `path`.
+    /// Returns an empty log. The log of an earlier attempt at `path`, e.g. `train.log`, becomes `train.1.log`.
     pub(super) fn new(path: &Path) -> Self {
-        let _ = fs::remove_file(path);
+        if path.exists() {
+            let numbered = |n: u32| path.with_extension(format!("{n}.log"));
+            let free = (1..).map(numbered).find(|earlier| !earlier.exists());
+            let _ = free.map(|earlier| fs::rename(path, earlier));
+        }
         Self { path: path.to_owned(), file: None, written: 0, tail: VecDeque::new(), left_out: 0 }
     }
 
@@ -70,17 +79,50 @@ impl Log {
     }
 }
 
-/// Returns the last `count` lines of a log, for an error message.
+/// Returns the last `count` lines of a log as a terminal shows them, for an error message: of a line with progress
+/// bars the last one, of a long line the end, and no escape sequences.
 pub(super) fn last_lines(log: &Path, count: usize) -> String {
     let bytes = fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(count)..].join("\n")
+    let text = strip_str(&String::from_utf8_lossy(&bytes)).to_string();
+    let lines: Vec<String> = text.split('\n').map(shown).collect();
+    let end = lines.iter().rposition(|line| !line.is_empty()).map_or(0, |last| last + 1);
+    lines[end.saturating_sub(count)..end].join("\n")
+}
+
+fn shown(line: &str) -> String {
+    let last = line.rsplit('\r').find(|part| !part.trim().is_empty()).unwrap_or_default();
+    let surplus = last.chars().count().saturating_sub(LONGEST_LINE);
+    let end: String = last.chars().skip(surplus).collect();
+    plain(&if surplus > 0 { format!("…{end}") } else { end }.replace('\t', " "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_end_of_a_log_is_shown_without_progress_bars_and_escapes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.log");
+        let bar = "10 %\r20 %\r30 %";
+        let text = format!("{bar}\rerror: no x\n\x1b[31mred\x1b[0m\r\n{}end\n\n", "x".repeat(1000));
+        fs::write(&path, text).expect("written");
+        let lines = last_lines(&path, 3);
+        assert!(lines.starts_with("error: no x\nred\n…xxx") && lines.ends_with("xend"), "{lines}");
+    }
+
+    #[test]
+    fn the_log_of_an_earlier_attempt_is_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.b.log");
+        for attempt in ["one", "two", "three"] {
+            let mut log = Log::new(&path);
+            log.write(attempt.as_bytes()).expect("written");
+            log.finish().expect("finished");
+        }
+        let read = |name: &str| fs::read_to_string(folder.path().join(name)).expect("a log");
+        assert_eq!([read("a.b.1.log"), read("a.b.2.log"), read("a.b.log")], ["one", "two", "three"]);
+    }
 
     #[test]
     fn a_long_log_keeps_its_beginning_and_its_end() {
