@@ -112,7 +112,7 @@ impl Artifacts {
                 ),
                 false => miette!(
                     code = code::UNKNOWN_NAME,
-                    help = format!("name one of them: {}", several.join(", ")),
+                    help = format!("name one table: {}", several.join(", ")),
                     "several tables have the name `{name}`"
                 ),
             });
@@ -123,7 +123,7 @@ impl Artifacts {
             miette!(
                 code = code::NOT_COMPUTED,
                 help = help,
-                "`{}` is not computed yet with these parameters",
+                "`{}` has not been computed with the current inputs and parameters",
                 artifact.name
             )
         })?;
@@ -158,7 +158,7 @@ pub(crate) fn suggest<S: AsRef<str>>(wanted: &str, known: &[S]) -> String {
     let list = known.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
     match near {
         Some((_, name)) => format!("did you mean `{}`? (known: {list})", name.as_ref()),
-        None if list.is_empty() => "there are none".to_owned(),
-        None => format!("known: {list}"),
+        None if list.is_empty() => "there are none to choose from".to_owned(),
+        None => format!("use one of: {list}"),
     }
 }

@@ -101,8 +101,8 @@ pub(crate) fn show(
     Ok(if max_psi.map_or(same, within) { SUCCESS } else { DIFFERENT })
 }
 
-/// Column that identifies the rows of both tables: the user's choice, the key in the footer of A, or the
-/// first column `..id` with distinct values.
+/// Column that identifies the rows of both tables: the user's choice, else the key in the footer of A, else
+/// the first column with distinct values whose name ends in `id`.
 fn key_of<'a>(tables: &'a [Table; 2], said: Option<&'a str>) -> Result<&'a str> {
     let [a, b] = tables;
     let known: Vec<&str> = a.schema.iter_names().map(|name| name.as_str()).collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use miette::{IntoDiagnostic, Result, WrapErr, miette};
+use miette::{IntoDiagnostic, Result, miette};
 use polars::prelude::{ParquetReader, SerReader};
 use serde::Serialize;
 
@@ -35,12 +35,14 @@ pub(crate) struct Part {
 /// # Errors
 /// Returns an error if the file is not a Parquet file, or is incomplete.
 pub(crate) fn read(path: &Path) -> Result<Part> {
-    let file =
-        File::open(path).into_diagnostic().wrap_err_with(|| format!("cannot open {}", path.display()))?;
+    let file = File::open(path).map_err(|error| {
+        let help = "check the path and its permissions; `callsheet ls` lists the artifacts";
+        miette!(code = code::UNREADABLE, help = help, "cannot open {}: {error}", path.display())
+    })?;
     let bytes = file.metadata().into_diagnostic()?.len();
     let mut reader = ParquetReader::new(file);
     let footer = reader.get_metadata().map_err(|error| {
-        let help = "check that this is a complete Parquet file";
+        let help = "replace the file with a complete Parquet file, or re-run the stage that wrote it";
         miette!(code = code::PARQUET, help = help, "cannot read {}: {error}", path.display())
     })?;
     let pairs = footer.key_value_metadata.iter().flatten();

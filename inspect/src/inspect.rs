@@ -19,8 +19,8 @@ use crate::{diff, overview, rows};
 #[command(after_help = "\
 Examples:
   callsheet inspect style_clusters.clusters              columns, sizes, statistics, and origin of a table
-  callsheet inspect copied.parquet                       any Parquet file, also outside of a project
-  callsheet inspect clusters --head 5                    the first rows in the order of the key
+  callsheet inspect copied.parquet                       any Parquet file, even outside a project
+  callsheet inspect clusters --head 5                    the first rows, ordered by the key column
   callsheet inspect clusters --sample 5 --seed 7         random rows; equal seeds select equal rows
   callsheet inspect clusters --where 'cluster = 3 and distance > 0.1'
   callsheet inspect --sql 'select cluster, count(*) as n from clusters group by cluster order by n desc'
@@ -29,13 +29,14 @@ Examples:
   callsheet inspect --diff latest~1:gram_features.grams gram_features.grams
   callsheet inspect --diff a.parquet b.parquet --key image_id --max-psi 0.2
 
-A table is an artifact, a Parquet file, or a folder of Parquet files. An artifact is named `stage.output`, or by
-one of these two names if it is unique; `latest~1:clusters` is the artifact as the run before the latest left it.
-In --sql, `self` is another name of the first table. Without --head, --sample, --where and --columns, --format
-json prints the overview of a table. In JSON, NaN becomes null.
+A table is an artifact, a Parquet file, or a folder of Parquet files. An artifact is named `stage.output`, or
+only `stage` or only `output` if that name is unique. `latest~1:clusters` is the artifact `clusters` of the
+run before the latest. In --sql, `self` is an alias for the first table on the command line. `--format json`
+prints the overview of a table, unless --head, --sample, --where or --columns is given. In JSON, NaN becomes
+null.
 
-Exit codes: 0 success; 1 with --diff: the tables differ (with --max-psi: a column drifted further, or the tables
-have different columns); 2 error.")]
+Exit codes: 0 success; 1 with --diff: the tables differ (with --max-psi: the index of a column exceeds PSI, or
+the tables have different columns); 2 error.")]
 pub(crate) struct Inspect {
     /// Tables: artifacts or files; NAME=TABLE gives a table a name for --sql
     #[arg(value_name = "TABLE")]
@@ -46,10 +47,10 @@ pub(crate) struct Inspect {
     /// Use only these columns
     #[arg(long, value_name = "COLUMN,..", value_delimiter = ',', conflicts_with_all = ["sql", "diff"])]
     columns: Vec<String>,
-    /// Show the first rows in the order of the key; 10 without a number
+    /// Show the first ROWS rows, ordered by the table's key column if it has one; without ROWS, 10 rows
     #[arg(long, value_name = "ROWS", num_args = 0..=1, default_missing_value = "10", conflicts_with_all = ["sql", "sample", "diff"])]
     head: Option<usize>,
-    /// Show random rows; 10 without a number
+    /// Show ROWS random rows; without ROWS, 10 rows
     #[arg(long, value_name = "ROWS", num_args = 0..=1, default_missing_value = "10", conflicts_with_all = ["sql", "diff"])]
     sample: Option<usize>,
     /// Seed of --sample
@@ -61,15 +62,16 @@ pub(crate) struct Inspect {
     /// Compare two tables: rows by their key, columns by their distribution
     #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with = "tables")]
     diff: Option<Vec<String>>,
-    /// Column that identifies rows, for --diff [default: the key in the footer, or the first unique column
-    /// `..id`]
+    /// Column that identifies rows, for --diff [default: the key column that the footer of A names, else the
+    /// first column with unique values whose name ends in `id`]
     #[arg(long, value_name = "COLUMN", requires = "diff")]
     key: Option<String>,
-    /// Largest population stability index that --diff accepts in a column. Typical: 0.1 (small drift) to 0.25
-    /// (large)
+    /// With --diff: exit with code 1 only if the population stability index (PSI) of a column exceeds this
+    /// limit, or the columns differ. Typical: 0.1 (small drift) to 0.25 (large) [default: any difference
+    /// gives exit code 1]
     #[arg(long, value_name = "PSI", requires = "diff")]
     max_psi: Option<f64>,
-    /// Compute statistics also for columns of vectors larger than 256 MiB
+    /// Also compute statistics for vector columns that are larger than 256 MiB; by default they are skipped
     #[arg(long)]
     full: bool,
     /// Format of printed rows
@@ -103,8 +105,11 @@ impl Inspect {
             return Err(miette!(
                 code = code::MISSING_ARGUMENT,
                 help = "name one table (see `callsheet ls`), or use --sql for several tables, --diff for two",
-                "{} tables are named, but one is required",
-                self.tables.len()
+                "{} named, but one is required",
+                match self.tables.len() {
+                    0 => "no table is".to_owned(),
+                    count => format!("{count} tables are"),
+                }
             ));
         };
         let table = open(name, &self.which, &mut artifacts)?;

@@ -21,7 +21,7 @@ use crate::table::without_pictures;
 pub(crate) enum Format {
     /// Aligned columns of text.
     Table,
-    /// Comma-separated values; vectors as text, pictures by file name.
+    /// Comma-separated values. A vector becomes text such as `1;2;3`, a picture becomes its file name.
     Csv,
     /// JSON: one array of objects.
     Json,

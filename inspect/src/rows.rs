@@ -39,8 +39,17 @@ pub(crate) fn chosen(table: &Table, filter: Option<&str>, columns: &[String]) ->
     }
     let known = [(table.name.clone(), all.clone())];
     let filter = filter.map(str::to_owned);
-    let frame =
-        filtered(table.scan()?, filter.as_deref()).map_err(|error| explained(&error, &[], &known, &[]))?;
+    let frame = filtered(table.scan()?, filter.as_deref()).map_err(|error| {
+        // The position in the error refers to the query that contains the filter.
+        match filter.as_deref().filter(|_| error.to_string().starts_with("sql parser error")) {
+            Some(filter) => miette!(
+                code = code::INVALID_VALUE,
+                help = "write a complete condition, e.g. --where 'cluster = 3'",
+                "--where `{filter}` is not a valid SQL condition"
+            ),
+            None => explained(&error, &[], &known, &[]),
+        }
+    })?;
     let columns = if columns.is_empty() { all } else { columns.to_vec() };
     let frame = frame.select([by_name(&columns, true, false).as_expr()]);
     Ok(Chosen { frame, columns, filter })

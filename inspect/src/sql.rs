@@ -37,7 +37,7 @@ pub(crate) fn ask(question: &Question) -> Result<LazyFrame> {
         if known.iter().any(|known| known == alias) {
             return Err(miette!(
                 code = code::CONFLICT,
-                help = "give them different names: a=one.parquet b=other.parquet",
+                help = "give the tables different names: a=one.parquet b=other.parquet",
                 "two tables have the name `{alias}`"
             ));
         }
@@ -129,14 +129,15 @@ pub(crate) fn explained(
     let quoted = said.split(['\'', '"', '`']).nth(1).unwrap_or_default().to_owned();
     if said.contains("unable to find column") {
         let all: Vec<&str> = columns.iter().flat_map(|(_, names)| names.iter().map(String::as_str)).collect();
-        let lists = columns.iter().map(|(table, names)| format!("{table}: {}", names.join(", ")));
+        let lists =
+            columns.iter().map(|(table, names)| format!("use a column of `{table}`: {}", names.join(", ")));
         let lists = lists.collect::<Vec<_>>().join("\n");
         let near = suggest(&quoted, &all);
         let near = near.split(" (known").next().filter(|near| near.starts_with("did")).unwrap_or_default();
         return miette!(
             code = code::UNKNOWN_NAME,
             help = format!("{near}\n{lists}").trim().to_owned(),
-            "{said}"
+            "unknown column `{quoted}`"
         );
     }
     if said.contains("relation") || said.contains("no table") {
@@ -144,10 +145,20 @@ pub(crate) fn explained(
             true => miette!(
                 code = code::NOT_COMPUTED,
                 help = "run `callsheet plan` to see the stage that computes it",
-                "`{quoted}` is not computed yet"
+                "`{quoted}` has not been computed with the current inputs and parameters"
             ),
-            false => miette!(code = code::UNKNOWN_NAME, help = suggest(&quoted, known), "{said}"),
+            false if quoted.is_empty() => miette!(code = code::UNKNOWN_NAME, "{said}"),
+            false => {
+                miette!(code = code::UNKNOWN_NAME, help = suggest(&quoted, known), "unknown table `{quoted}`")
+            }
         };
+    }
+    if said.contains("one statement") {
+        return miette!(
+            code = code::INVALID_VALUE,
+            help = "write one `select` statement",
+            "the query does not consist of exactly one statement"
+        );
     }
     miette!(
         code = code::INVALID_VALUE,

@@ -18,8 +18,8 @@ use values::{Faults, not_allowed, not_finite, nulls, out_of_range, value};
 const NAMED: usize = 5;
 
 /// Remedy in errors.
-const HELP: &str =
-    "correct the stage and raise its version, or correct the check in [outputs.NAME.checks] of stage.toml";
+const HELP: &str = "correct the stage and raise `version` in its stage.toml (with a reason under [history]), \
+                    or correct the check under [outputs.NAME.checks]";
 
 /// Runs the checks of single rows and of unique columns on the table at `path`. Errors name rows by the
 /// column `key`, or by their number.
@@ -136,7 +136,7 @@ pub fn check_unique(files: &[PathBuf], checks: &ChecksDecl) -> Result<()> {
         }
         if twice > 0 {
             let what = columns.join(" + ");
-            let message = format!("check `unique`: {twice} rows have the `{what}` of another row");
+            let message = format!("check `unique`: {twice} rows repeat the `{what}` of an earlier row");
             return Err(Error::user_error(
                 Code::CheckFailed,
                 format!("{message}: {}", shown(&examples, twice)),
@@ -180,7 +180,7 @@ pub fn check_count<'a>(
 
 fn shown(examples: &[String], all: usize) -> String {
     let more =
-        if all > examples.len() { format!(" and {} more", all - examples.len()) } else { String::new() };
+        if all > examples.len() { format!("; and {} more", all - examples.len()) } else { String::new() };
     examples.join("; ") + &more
 }
 
@@ -252,7 +252,7 @@ mod tests {
         );
         assert_eq!(
             said("range.n = { max = 5 }", None),
-            "check `range`: column `n` is wrong in 1 of 3 rows: row 12 is 9, not at most 5"
+            "check `range`: column `n` is wrong in 1 of 3 rows: row 12 is 9, but the maximum is 5"
         );
         assert_eq!(
             said("finite = ['v']", Some("id")),
@@ -260,7 +260,8 @@ mod tests {
         );
         assert_eq!(
             said("allowed.id = ['a', 'b']", Some("id")),
-            "check `allowed`: column `id` is wrong in 1 of 3 rows: row `c` is `c`, not one of a, b"
+            "check `allowed`: column `id` is wrong in 1 of 3 rows: \
+             row `c` is `c`, not one of the allowed values a, b"
         );
         assert!(said("range.m = { max = 5 }", None).contains("has no column `m`"));
         assert!(said("range.id = { max = 5 }", None).contains("type string has no range"));

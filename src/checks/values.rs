@@ -90,8 +90,8 @@ pub(super) fn out_of_range(column: &ArrayRef, bounds: &Bounds) -> Faults {
         let low = bounds.min.filter(|min| number.is_nan() || number < *min);
         let high = bounds.max.filter(|max| number.is_nan() || number > *max);
         match (low, high) {
-            (Some(min), _) => Some(format!("{number}, not at least {min}")),
-            (_, Some(max)) => Some(format!("{number}, not at most {max}")),
+            (Some(min), _) => Some(format!("{number}, but the minimum is {min}")),
+            (_, Some(max)) => Some(format!("{number}, but the maximum is {max}")),
             _ => None,
         }
     };
@@ -116,7 +116,7 @@ pub(super) fn not_allowed(column: &ArrayRef, allowed: &[serde_json::Value]) -> F
             Ok(number) if numeric => numbers.contains(&number),
             _ => names.iter().any(|value| value == text),
         };
-        (!known).then(|| (row, format!("`{text}`, not one of {}", names.join(", "))))
+        (!known).then(|| (row, format!("`{text}`, not one of the allowed values {}", names.join(", "))))
     };
     Ok(texts.iter().enumerate().filter_map(strange).collect())
 }

@@ -25,8 +25,8 @@ Examples:
   callsheet compare latest~2 latest~1 latest --html compared.html
   callsheet compare 2026-11-23T10 2026-11-23T11 --json")]
 pub(super) struct Compare {
-    /// Runs to compare, each by its id or a prefix of it, `latest`, or `latest~1` for the run before; more
-    /// than two need --html
+    /// Runs to compare: ids, prefixes of ids, `latest`, or `latest~1` for the run before the latest. More
+    /// than two runs require --html
     #[arg(required = true, num_args = 2.., value_name = "RUN")]
     runs: Vec<String>,
     /// Write an HTML page that shows two or more runs side by side, with figures and curves

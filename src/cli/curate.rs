@@ -36,9 +36,10 @@ Examples:
   callsheet curate log
   callsheet plan            preview the effect of the verdicts, with counts of rows
 
-Verdicts are lines of pipelines/curation/<dataset>.csv, one for each row; keep this file in git. They refer to
-the table that a stage declares under `verdicts` of the input that reads the file. `include` revokes an
-exclusion, or records that a row was reviewed and stays."
+callsheet writes one verdict per line to pipelines/curation/<dataset>.csv; keep this file in git. Verdicts
+refer to the rows of one table. In stage.toml, the input that reads the file names this table under
+`verdicts`. `include` revokes an exclusion, or records that a row was reviewed and is kept. With --sql and
+without a command, the selected rows are excluded."
 )]
 pub(super) struct Curate {
     #[command(subcommand)]
@@ -59,10 +60,11 @@ enum Action {
 
 #[derive(Args)]
 struct Rows {
-    /// Keys of the rows to judge
+    /// Keys of the rows that get the verdict
     #[arg(value_name = "KEY")]
     keys: Vec<String>,
-    /// SQL query that selects the rows to judge; its result needs the key column of their table
+    /// SQL query that selects the rows; its result must contain the key column of the table to which the
+    /// verdicts refer
     #[arg(long, value_name = "QUERY", conflicts_with = "keys")]
     sql: Option<String>,
     /// Reason for the verdict, in one line; required
@@ -147,7 +149,7 @@ impl Rows {
                 return Err(Error::user_error(
                     Code::InvalidValue,
                     format!("the {what} {text:?} is empty or longer than one line"),
-                    format!("state it in one line with --{what}, so that others understand it in a year"),
+                    format!("give the {what} in one line with --{what}"),
                 ));
             }
         }
@@ -161,7 +163,8 @@ impl Rows {
         command.args(["inspect", &format!("--sql={query}"), "--format", "ndjson"]).args(self.which.to_args());
         let output = command.stderr(Stdio::inherit()).output().io_context("cannot start", program)?;
         if !output.status.success() {
-            return Err(Error::user_error(Code::InvalidValue, "the query failed; nothing was written", ""));
+            let help = "correct the query; the error above states the reason";
+            return Err(Error::user_error(Code::InvalidValue, "the query failed; nothing was written", help));
         }
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let key = |line: &str| {
@@ -174,12 +177,12 @@ impl Rows {
             Some(keys) if !keys.is_empty() => Ok(keys.into_iter().collect()),
             Some(_) => Err(Error::user_error(
                 Code::Unsupported,
-                "the query selects no row",
-                "change the query; nothing was written",
+                "the query selects no row; nothing was written",
+                "change the query",
             )),
             None => Err(Error::user_error(
                 Code::Unsupported,
-                format!("the result of the query has no text column `{column}`"),
+                format!("the result of the query has no column `{column}` of type string"),
                 format!("write the query as `select {column} from ..`"),
             )),
         }
@@ -194,26 +197,24 @@ fn check_keys(keys: &[String], known: &BTreeSet<String>, lines: &[Line], verdict
             return Err(unknown(key, known));
         }
         if key.is_empty() || key.contains(char::is_control) {
-            let message = format!("the key {key:?} is empty or contains control characters");
-            return Err(Error::user_error(
-                Code::Unsupported,
-                message,
-                "leave this key out; nothing was written",
-            ));
+            let message =
+                format!("the key {key:?} is empty or contains control characters; nothing was written");
+            return Err(Error::user_error(Code::Unsupported, message, "remove this key from the command"));
         }
         if !fresh.insert(key) {
-            let help = "name each row once; nothing was written".to_owned();
-            return Err(Error::user_error(Code::InvalidValue, format!("row `{key}` is named twice"), help));
+            let message = format!("row `{key}` is named twice; nothing was written");
+            return Err(Error::user_error(Code::InvalidValue, message, "name each row once"));
         }
         if let Some(line) = lines.iter().find(|line| line.key == *key && line.verdict == verdict) {
             let Line { reason, author, time, .. } = line;
             return Err(Error::user_error(
                 Code::Conflict,
                 format!(
-                    "row `{key}` already has the verdict `{}`, by {author}, {time}: {reason}",
+                    "nothing was written: row `{key}` already has the verdict `{}` by {author}, \
+                     {time}: {reason}",
                     verdict.name()
                 ),
-                "leave this key out; nothing was written",
+                "remove this key from the command",
             ));
         }
     }
@@ -255,8 +256,8 @@ impl Verdicts {
         if dataset.is_empty() {
             return Err(Error::user_error(
                 Code::MissingArgument,
-                "no dataset is named",
-                "name the dataset of the verdicts with --dataset",
+                "no dataset is selected",
+                "select the dataset of the verdicts with --dataset",
             ));
         }
         if !known.contains(&dataset) {
@@ -297,7 +298,8 @@ fn known_keys(which: &TargetArgs, file: &str) -> Result<(String, BTreeSet<String
         return Err(Error::user_error(
             Code::Declaration,
             format!("no stage of pipeline `{}` reads verdicts on a table", plan.request.pipeline),
-            "declare an input of files with `verdicts = { input = .., key = .. }`, and wire it to a source",
+            "in a stage.toml, declare an input with kind = \"files\" and verdicts = { input = \"INPUT\", \
+             key = \"COLUMN\" }; then wire this input to a source",
         ));
     };
     let of_file: Vec<&Reader> = all.iter().filter(|reader| reader.file == file).collect();
@@ -305,7 +307,9 @@ fn known_keys(which: &TargetArgs, file: &str) -> Result<(String, BTreeSet<String
         let (stage, read) = (&first.stage.name, &first.file);
         return Err(Error::user_error(
             Code::Declaration,
-            format!("stage `{stage}` reads verdicts from `{read}`, but they are written to `{file}`"),
+            format!(
+                "stage `{stage}` reads verdicts from `{read}`, but `callsheet curate` writes them to `{file}`"
+            ),
             "set the path of the source to `pipelines/curation/{dataset}.csv`",
         ));
     };
@@ -321,7 +325,8 @@ fn known_keys(which: &TargetArgs, file: &str) -> Result<(String, BTreeSet<String
                 let input = on.input.as_deref().unwrap_or_default();
                 let message =
                     format!("input `{input}` of stage `{}` is not wired to an output of a stage", stage.name);
-                let help = "wire it to an output; verdicts refer to rows that a stage has computed";
+                let help =
+                    "wire the input to an output, because verdicts refer to rows that a stage has computed";
                 return Err(Error::user_error(Code::Declaration, message, help));
             }
         };
@@ -335,7 +340,8 @@ fn known_keys(which: &TargetArgs, file: &str) -> Result<(String, BTreeSet<String
             return Err(Error::user_error(
                 Code::NotComputed,
                 format!(
-                    "`{name}`, the table that verdicts refer to, is not computed yet with these parameters"
+                    "`{name}`, the table that verdicts refer to, has not been computed with the current \
+                     inputs and parameters"
                 ),
                 format!("run `callsheet run {maker_name}`"),
             ));
@@ -362,7 +368,7 @@ fn keys(path: &Path, column: &str, name: &str) -> Result<Vec<String>> {
         return Err(Error::user_error(
             Code::Unsupported,
             message,
-            "choose a column of type `string` as key of verdicts",
+            "declare a column of type `string` as the key of verdicts",
         ));
     }
     let rows = read_columns(path, &[column])?;

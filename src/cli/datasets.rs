@@ -13,7 +13,7 @@ use super::exit::SUCCESS;
 use crate::declare::{Origin, Project, json_table};
 use crate::plan::files;
 
-/// List the datasets of this project with the number of raw files of each
+/// List the datasets of this project and the number of raw files in each
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

@@ -14,13 +14,16 @@ use super::target::{TargetArgs, sources};
 use crate::key::ActionKey;
 use crate::run::{State, preview};
 
-/// Compare the key of a stage's stored result with the key that is wanted now
+/// Show what changed since a stage's stored result: compare its cache key with the current one
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   callsheet explain train
   callsheet explain train --set train.rate=0.2
-  callsheet explain evaluate --json")]
+  callsheet explain evaluate --json
+
+The cache key of a result covers the stage's version, command, code and inputs, and the parameters that affect
+the result. Parts that differ between the stored key and the current key are marked with ≠.")]
 pub(super) struct Explain {
     /// Stage or stage instance, e.g. `train` or `train@v4-0`
     stage: String,
@@ -41,7 +44,7 @@ impl Explain {
             return Err(Error::user_error(
                 Code::InvalidValue,
                 message,
-                format!("name one of them: {}", list(names)),
+                format!("name one instance: {}", list(names)),
             ));
         };
         let name = &plan.stages[position].name;
@@ -57,10 +60,10 @@ impl Explain {
         }
         let (left, right) = (rows(stored.as_ref()), rows(wanted.as_ref()));
         let names: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
-        let header = ["", "", "stored", "wanted"].map(str::to_owned);
+        let header = ["", "", "stored", "current"].map(str::to_owned);
         let line = |name: &String| {
             let (old, new) = (left.get(name), right.get(name));
-            // A stage whose inputs are unknown has no wanted key to compare with.
+            // A stage whose inputs are unknown has no current key to compare with.
             let mark = if wanted.is_some() && old != new { "≠" } else { "" };
             let show = |value: Option<&String>| value.map_or("-", String::as_str).to_owned();
             [mark.to_owned(), name.clone(), show(old), show(new)]
@@ -74,10 +77,10 @@ impl Explain {
         let rows = [header].into_iter().chain(short.into_iter().map(line));
         print_text(&table(rows.map(Vec::from), &[]));
         for [mark, name, old, new] in long.into_iter().map(line) {
-            print_text(&format!("{mark:<2} {name}\n   stored {old}\n   wanted {new}"));
+            print_text(&format!("{mark:<2} {name}\n   stored  {old}\n   current {new}"));
         }
         print_text(&match &preview.state {
-            State::Cached { .. } => "\ncached: the wanted result is in the store".to_owned(),
+            State::Cached { .. } => "\ncached: the result with the current key is in the store".to_owned(),
             State::Run { reasons, .. } => format!("\nwill run: {}", reasons.join("; ")),
             State::Maybe { after, reasons } if reasons.is_empty() => {
                 format!("\nmaybe: {} must run first; its outputs may turn out unchanged", after.join(", "))

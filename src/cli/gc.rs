@@ -18,15 +18,16 @@ use callsheet_figures::label::human_seconds;
 /// Remove unused results from the store
 #[derive(Args)]
 #[command(after_help = "\
-A result is unused if data/out does not show it, for any pipeline and dataset, and no pin names it.
-With --undeclared, results of stages that were renamed or removed from their pipeline are unused, too;
-if several projects share the store, this includes the stages of the other projects.
+A result is used if a pin protects it, or if data/out shows it for at least one pipeline and dataset. All
+other results are unused. With --undeclared, results of renamed stages, and of stages that were removed from
+their pipeline, are unused, too. If several projects share the store, the results of the other projects are
+then unused as well. With --size, results that take the least time per byte to recompute are evicted first.
 
 Examples:
   callsheet gc                        list unused results; nothing is removed
   callsheet gc --delete               remove unused results
   callsheet gc --undeclared           also list results of stages that no pipeline declares any more
-  callsheet gc --size 20GB --delete   evict down to 20 GB, the fastest to recompute per byte first")]
+  callsheet gc --size 20GB --delete   evict unused results only until 20 GB remain")]
 pub(super) struct Gc {
     /// Remove unused results; without this option they are only listed
     #[arg(long)]
@@ -34,7 +35,7 @@ pub(super) struct Gc {
     /// Evict results only until the artifacts in the store fit into this size, e.g. 20GB
     #[arg(long, value_parser = Bytes::from_str)]
     size: Option<Bytes>,
-    /// Treat results of stages that no pipeline of this project declares any more as unused
+    /// Also treat results as unused if no pipeline of this project declares their stage any more
     #[arg(long)]
     undeclared: bool,
     /// Print the list as JSON

@@ -22,7 +22,8 @@ pub(super) struct Graph {
     /// Format of the graph
     #[arg(long, default_value = "mermaid")]
     format: Format,
-    /// Show every instance of a fanned-out stage [default: one node per stage, with the number of instances]
+    /// Show every instance of a stage that is declared with `foreach` [default: one node per stage, labelled
+    /// with the number of its instances]
     #[arg(long)]
     instances: bool,
 }

@@ -39,7 +39,7 @@ impl Init {
         if let Some((path, _)) = files.iter().find(|(path, _)| path.exists()) {
             return Err(Error::user_error(
                 Code::Conflict,
-                format!("`{}` already exists; nothing is written", path.display()),
+                format!("`{}` already exists; nothing was written", path.display()),
                 "name an empty folder, e.g. `callsheet init my-project`",
             ));
         }

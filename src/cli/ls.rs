@@ -13,7 +13,7 @@ use crate::run::preview;
 use crate::store::{RunRecord, StageState};
 use callsheet_figures::label::human_seconds;
 
-/// List the artifacts of a pipeline and a dataset, or the runs
+/// List the artifacts of a pipeline for one dataset, or list the runs
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -27,7 +27,8 @@ pub(super) struct Ls {
     /// List the runs instead of the artifacts, the latest first
     #[arg(long)]
     runs: bool,
-    /// List the artifacts of this run: its id or a prefix of it, `latest`, or `latest~2` for two runs earlier
+    /// List the artifacts of this run: its id, a prefix of its id, `latest`, or `latest~1` for the run before
+    /// the latest
     #[arg(long, value_name = "RUN", conflicts_with = "runs")]
     run: Option<String>,
     /// Print the list as JSON

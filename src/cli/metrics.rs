@@ -31,9 +31,10 @@ Examples:
   callsheet metrics latest~1 latest -o both.png       two runs in the same panels
   callsheet metrics --stage 'train_jointly@*' --json  all values as JSON
 
-TensorBoard reads the metrics that a run itself reported from data/store/runs/<run>/tensorboard.")]
+To view a run in TensorBoard: `tensorboard --logdir data/store/runs/RUN/tensorboard`. This folder contains
+only the metrics of stages that ran in this run, without those of cached stages.")]
 pub(super) struct Metrics {
-    /// Runs to plot, each by its id or a prefix of it, `latest`, or `latest~1` for the run before
+    /// Runs to plot: ids, prefixes of ids, `latest`, or `latest~1` for the run before the latest
     #[arg(default_value = "latest")]
     runs: Vec<String>,
     /// Plot only stages with this name or pattern, e.g. `train@*`. Repeatable
@@ -112,9 +113,10 @@ impl Metrics {
         if found.iter().any(|(_, stages)| !stages.is_empty()) {
             return Ok(found);
         }
-        let runs = self.runs.join(", ");
+        let noun = if self.runs.len() == 1 { "run" } else { "runs" };
+        let runs = format!("{noun} `{}`", self.runs.join("`, `"));
         if known.0.is_empty() {
-            let help = "stages report metrics while they run; `callsheet ls --runs` lists the runs";
+            let help = "name a run in which a stage reported metrics; `callsheet ls --runs` lists the runs";
             return Err(Error::user_error(
                 Code::Unsupported,
                 format!("no stage of {runs} reported metrics"),
@@ -139,7 +141,11 @@ impl Metrics {
 fn patterns(words: &[String]) -> Result<Vec<Pattern>> {
     let pattern = |word: &String| {
         Pattern::new(word).map_err(|error| {
-            Error::user_error(Code::InvalidValue, format!("`{word}` is not a valid pattern: {error}"), "")
+            Error::user_error(
+                Code::InvalidValue,
+                format!("`{word}` is not a valid pattern: {}", error.msg),
+                "correct the pattern; its wildcards are `*`, `?` and [abc]",
+            )
         })
     };
     words.iter().map(pattern).collect()

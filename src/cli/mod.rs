@@ -50,8 +50,9 @@ Examples:
   callsheet inspect features.table                show columns and statistics of a table
   callsheet run --profile large --dataset mine    run with another profile and dataset
 
-Exit codes: 0 success, 1 a stage failed or an output could not be written (`verify`: damage found),
-2 refused (invalid declaration, unwritable folder), 3 `plan --check`: not up to date, 130 stopped by Ctrl-C.";
+Exit codes: 0 success; 1 a stage failed, or the file of --report or --lineage could not be written
+(`verify`: damage found); 2 any other error, e.g. an invalid declaration or a folder without write permission;
+3 `plan --check`: not up to date; 130 stopped by Ctrl-C.";
 
 #[derive(Parser)]
 #[command(
@@ -76,7 +77,7 @@ enum Subcommands {
     Show(show::Show),
     /// Inspect tables: statistics, SQL queries, differences
     Inspect(external::External),
-    /// Draw contact sheets of the images in a table
+    /// Draw contact sheets (grids of thumbnails) of the images in a table
     Sheet(external::External),
     Datasets(datasets::Datasets),
     Curate(curate::Curate),

@@ -1,6 +1,7 @@
 //! `callsheet new stage`.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use callsheet_worker::code::Code;
@@ -26,9 +27,9 @@ enum What {
 
 /// Create a working stage with its test in the project's folder of stages
 ///
-/// In every language the stage counts the words of text files: replace its code and its declaration with your
-/// own. In a project without pipelines, the command also writes a pipeline with this stage and an example
-/// text.
+/// The new stage counts the words of text files, in Python, Rust and shell alike. Replace its code and its
+/// stage.toml with your own. In a project without pipelines, the command also writes a pipeline that contains
+/// this stage, and an example text file as its input.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -48,7 +49,8 @@ struct NewStage {
     /// Write the stage as a shell script
     #[arg(long, conflicts_with_all = ["python", "rust"])]
     shell: bool,
-    /// Folder of the package callsheet-worker [default: the version of this program, from the registry]
+    /// Local folder of the package callsheet-worker, for --rust [default: cargo fetches the package from
+    /// crates.io, in the version of this program]
     #[arg(long, value_name = "FOLDER", requires = "rust")]
     worker: Option<PathBuf>,
 }
@@ -161,7 +163,7 @@ impl NewStage {
         files.extend(first.iter().flatten().cloned());
         let taken = [folder.clone()].into_iter().chain(files.iter().map(|(path, _)| path.clone()));
         if let Some(path) = taken.into_iter().find(|path| project.root.join(path).exists()) {
-            let message = format!("`{}` already exists; nothing is written", path.display());
+            let message = format!("`{}` already exists; nothing was written", path.display());
             return Err(Error::user_error(Code::Conflict, message, "choose another name"));
         }
         write_all(&project.root, &files)?;
@@ -221,7 +223,10 @@ impl NewStage {
             return Ok(format!("\"{}\"", env!("CARGO_PKG_VERSION")));
         };
         let manifest = folder.join("Cargo.toml");
-        let text = fs::read_to_string(&manifest).io_context("cannot read", &manifest)?;
+        let text = match fs::read_to_string(&manifest) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            text => text.io_context("cannot read", &manifest)?,
+        };
         if !text.lines().any(|line| line.trim() == "name = \"callsheet-worker\"") {
             let message = format!("`{}` is not the folder of the package callsheet-worker", folder.display());
             return Err(Error::user_error(

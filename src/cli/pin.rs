@@ -12,14 +12,14 @@ use super::exit::SUCCESS;
 use super::target::{TargetArgs, snapshot, sources, store};
 use crate::run::preview;
 
-/// Protect results from `callsheet gc` under a name
+/// Protect results from `callsheet gc` with a named pin
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  callsheet pin paper                          pin the pipeline's present results as `paper`
-  callsheet pin wide --set train.margin=0.2    pin its results with this parameter
+  callsheet pin paper                          pin the pipeline's current results as `paper`
+  callsheet pin wide --set train.margin=0.2    pin the results that the pipeline has with this parameter
   callsheet pin --list                         list the pins
-  callsheet pin --remove paper                 remove the pin; `gc` may then evict its results")]
+  callsheet pin --remove paper                 remove the pin; `gc` may then evict the results")]
 pub(super) struct Pin {
     /// Name of the new pin
     #[arg(required_unless_present_any = ["list", "remove"])]
@@ -45,7 +45,10 @@ impl Pin {
         }
         if let Some(name) = &self.remove {
             if !pins.contains(name) {
-                let help = suggest(name, pins.iter().map(String::as_str));
+                let help = match pins.is_empty() {
+                    true => "create a pin with `callsheet pin NAME`: there are no pins yet".to_owned(),
+                    false => suggest(name, pins.iter().map(String::as_str)),
+                };
                 return Err(Error::user_error(Code::UnknownName, format!("unknown pin `{name}`"), help));
             }
             store.unpin(name)?;
@@ -63,7 +66,7 @@ impl Pin {
         if keys.is_empty() {
             return Err(Error::user_error(
                 Code::NotComputed,
-                "no result with these parameters is computed yet",
+                "no result has been computed with the current inputs and parameters",
                 "run `callsheet run` first",
             ));
         }

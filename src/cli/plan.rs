@@ -25,10 +25,11 @@ Examples:
   callsheet plan --set sample_triplets.visits=40
   callsheet plan --check || echo 'not up to date'   for CI: exit code 3 if anything would run
 
-A stage is marked `maybe` if an upstream stage must run first; it then runs unless its inputs turn out
-unchanged. Its rows are counted where their inputs are known: `computes 0 to 40 of 768 rows` means that 40
-rows depend on rows that the upstream stage recomputes. To count rows, `plan` runs stages that declare
-`enumerates_rows = true` in stage.toml.")]
+A stage is marked `maybe` if another stage must run first. The marked stage then runs only if the store
+contains no result for its new inputs. `plan` counts the rows of row-wise stages if it knows their inputs:
+`computes 0 to 40 of 768 rows` means that up to 40 rows must be computed. They depend on rows that an
+upstream stage computes first. To count rows, `plan` itself runs the cheap stages whose tables list the
+rows. These stages declare `enumerates_rows = true` in stage.toml.")]
 pub(super) struct PlanCommand {
     #[command(flatten)]
     select: Select,

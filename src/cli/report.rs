@@ -21,15 +21,17 @@ Examples:
   callsheet run --report               run stages, then report on that run
   callsheet compare latest~1 latest --html both.html
 
-The report shows every output that declares a `figure`; `callsheet schema stage` describes the figures.")]
+The report shows every output that has a `figure` in stage.toml; `callsheet schema stage` describes the values
+of `figure`.")]
 pub(super) struct Report {
-    /// Run to report: its id or a prefix of it, `latest`, or `latest~1` for the run before
+    /// Run to report: its id, a prefix of its id, `latest`, or `latest~1` for the run before the latest
     #[arg(default_value = "latest")]
     run: String,
-    /// File to write [default: report.html in the pipeline's folder of data/out]
+    /// File to write [default: data/out/<pipeline>/<dataset>/report.html]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Print the JSON description of the run that commands of the project receive, instead of writing a page
+    /// Print the run as JSON instead of writing a page; commands with `report = true` in callsheet.toml
+    /// receive this JSON
     #[arg(long, conflicts_with = "output")]
     json: bool,
 }

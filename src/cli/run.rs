@@ -32,8 +32,8 @@ use crate::store::{Store, out};
 #[command(after_help = "\
 Examples:
   callsheet run
-  callsheet run train                            one stage, after the stages that it depends on
-  callsheet run 'train@v4-*'                     some instances of a fanned-out stage
+  callsheet run train                            one stage, and the stages that it depends on
+  callsheet run 'train@v4-*'                     some instances of a stage that is declared with `foreach`
   callsheet run --from features                  one stage, and the stages that depend on it
   callsheet run --set train.rate=0.2             change a parameter: only affected stages run
   callsheet run --force evaluate                 re-run a stage although its result is cached
@@ -71,7 +71,7 @@ pub(super) struct Run {
     /// Print each event to stdout as one line of JSON
     #[arg(long)]
     json: bool,
-    /// Write a self-contained HTML report of the run to report.html in the pipeline's folder of data/out
+    /// Write a self-contained HTML report of the run to data/out/<pipeline>/<dataset>/report.html
     #[arg(long)]
     report: bool,
     /// Append OpenLineage events of the run to this file, one JSON object per line
@@ -122,8 +122,8 @@ impl Run {
         {
             return Err(Error::user_error(
                 Code::Conflict,
-                format!("--force {stage} contradicts --only {}", self.select.only.join(" --only ")),
-                format!("add --only {stage}, or leave --only out"),
+                format!("--force {stage} has no effect, because --only excludes `{stage}`"),
+                format!("add --only {stage}, or remove --only"),
             ));
         }
         Ok(RunOptions {

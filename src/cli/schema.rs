@@ -11,7 +11,7 @@ use crate::declare::{pipeline_schema, project_schema, stage_schema};
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  callsheet schema stage > stage.schema.json        then, as the first line of a stage.toml:
+  callsheet schema stage > stage.schema.json        then write this first line in a stage.toml:
                                                     #:schema ../../stage.schema.json
   callsheet schema pipeline > pipeline.schema.json  datasets and profiles have this schema, too
 

@@ -44,8 +44,11 @@ impl Show {
         let Some((record, objects)) = made else {
             return Err(Error::user_error(
                 Code::NotComputed,
-                format!("`{}.{output}` is not computed yet with these parameters", stage.name),
-                "run `callsheet run`, or preview it with `callsheet plan`",
+                format!(
+                    "`{}.{output}` has not been computed with the current inputs and parameters",
+                    stage.name
+                ),
+                "run `callsheet run`, or preview the run with `callsheet plan`",
             ));
         };
         let object = &objects[output];

@@ -10,7 +10,7 @@ use clap::Args;
 use super::exit::SUCCESS;
 use crate::declare::{ArtifactKind, Cpus, Project, Role, StageDecl};
 
-/// List the stages, or show the inputs, outputs and parameters of one
+/// List the stages, or show the inputs, outputs and parameters of one stage
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -51,10 +51,30 @@ impl Stages {
     }
 }
 
+/// First lines of the page with all stages.
+const INTRODUCTION: &str = "\
+# Stages
+
+This page documents every stage, for people who write or configure pipelines. `callsheet stages NAME` prints
+the documentation of one stage. `make docs` generates this page from each `stage.toml`.
+
+Terms:
+
+- the paper, the authors: StEP, style-based encoder pre-training for multi-modal image synthesis (Meshry et
+  al., CVPR 2021)
+- A, B: the content image and the style image of a pair. A style code describes the style of B
+- wired: connected, in the pipeline's file, to raw files or to an output of a stage
+- many: the input accepts several artifacts
+- fanned out: a stage with `foreach` runs as several instances, one for each value or combination of values
+- fallback: artifact that is used while raw files are missing. All results that are based on it have its
+  label, e.g. `synthetic stand-in`
+- held out: ground truth that training must not see. Only inputs that declare `held_out = true` may read it
+- budget: parameter for the length of a computation, e.g. a number of training steps
+
+";
+
 fn markdown(stages: &[StageDecl]) -> String {
-    let mut text =
-        "# Stages\n\nReference of all stages. `make docs` generates it from each `stage.toml`.\n\n"
-            .to_owned();
+    let mut text = INTRODUCTION.to_owned();
     for stage in stages {
         let _ = writeln!(text, "- [{0}](#{0}): {1}", stage.name, stage.summary);
     }
@@ -79,7 +99,7 @@ fn page(stage: &StageDecl) -> String {
             let _ = writeln!(text, "{title}:\n\n{}\n", items.join("\n"));
         }
     }
-    let _ = writeln!(text, "Version {}, {cpus}, `{}`", stage.version, stage.command.join(" "));
+    let _ = writeln!(text, "Version {}. Uses {cpus}. Command: `{}`", stage.version, stage.command.join(" "));
     for (version, why) in &stage.history {
         let _ = writeln!(text, "\n- version {version}: {why}");
     }

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use callsheet_worker::code::Code;
-use callsheet_worker::error::{Error, Result};
+use callsheet_worker::error::{Error, Result, list};
 use clap::Args;
 
 use super::log_reporter::LogReporter;
@@ -34,14 +34,14 @@ pub(super) struct TargetArgs {
 /// Selected stages of a pipeline. The stages that they depend on are included.
 #[derive(Args, Clone)]
 pub(super) struct Select {
-    /// Stages to compute, after those that they depend on: `train`, one instance `train@v4-0`, a pattern
-    /// `train@v4-*` [default: all]
+    /// Compute these stages and all stages that they depend on: `train`, an instance `train@v4-0`, or a
+    /// pattern `train@v4-*` [default: all]
     #[arg(value_name = "STAGE")]
     pub stages: Vec<String>,
     /// Compute this stage and all stages that depend on it. Repeatable
     #[arg(long, value_name = "STAGE")]
     pub from: Vec<String>,
-    /// Compute this stage after those that it depends on, like the argument STAGE. Repeatable
+    /// Compute this stage and all stages that it depends on, as the argument STAGE does. Repeatable
     #[arg(long, value_name = "STAGE")]
     pub until: Vec<String>,
     /// Compute only this stage; its inputs must be in the store. Repeatable
@@ -94,10 +94,10 @@ impl TargetArgs {
         if request.pipeline.is_empty() {
             return Err(Error::user_error(
                 Code::MissingArgument,
-                "no pipeline is named",
+                "no pipeline is selected",
                 format!(
-                    "name one with --pipeline, or as `pipeline` under [defaults] in callsheet.toml (known: {})",
-                    project.pipeline_names().join(", ")
+                    "use --pipeline, or set `pipeline` under [defaults] in callsheet.toml (known: {})",
+                    list(project.pipeline_names().iter().map(String::as_str))
                 ),
             ));
         }

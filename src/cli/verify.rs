@@ -13,7 +13,7 @@ use super::exit::{DAMAGED, SUCCESS};
 use super::target::store;
 use crate::declare::{Bytes, Project};
 
-/// Hash everything in the store again and list damaged files
+/// Check the store for damaged files by hashing all its contents again
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

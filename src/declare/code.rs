@@ -83,7 +83,7 @@ fn add_matches(
     let ups = Path::new(text).components().filter(|part| *part == Component::ParentDir).count();
     if Path::new(text).is_absolute() || ups > depth {
         return wrong(
-            format!("files `{text}` leaves the project"),
+            format!("files `{text}` is outside the project"),
             "name a path relative to the stage's folder",
         );
     }
@@ -94,7 +94,7 @@ fn add_matches(
         Err(error) => {
             return wrong(
                 format!("files `{text}` is not a valid pattern: {}", error.msg),
-                "`*`, `?`, `**` and [abc] are special",
+                "correct the pattern; its wildcards are `*`, `?`, `**` and [abc]",
             );
         }
     };
@@ -110,7 +110,7 @@ fn add_matches(
     if any {
         Ok(())
     } else {
-        wrong(format!("files `{text}` matches no file"), "patterns are relative to the stage's folder")
+        wrong(format!("files `{text}` matches no file"), "write a pattern relative to the stage's folder")
     }
 }
 

@@ -121,7 +121,7 @@ fn checked<E: serde::de::Error>(foreach: Foreach) -> Result<Foreach, E> {
     for values in all {
         if axes(values) != first {
             return Err(E::custom(format!(
-                "all tables of `foreach` must have equal names in equal order: `{}`, not `{}`",
+                "all tables of `foreach` must have the names `{}` in this order, but one has `{}`",
                 first.join(", "),
                 axes(values).join(", ")
             )));
@@ -134,7 +134,8 @@ fn checked<E: serde::de::Error>(foreach: Foreach) -> Result<Foreach, E> {
             let text = if odd { String::new() } else { value_text(value) };
             let plain = |c: char| c.is_ascii_alphanumeric() || "_-.+".contains(c);
             if text.is_empty() || text.len() > 100 || !text.chars().all(plain) {
-                let rule = "use a number, true, false, or a text of letters, digits, `_`, `-` and `.`";
+                let rule =
+                    "use a finite number, true, false, or a string of letters, digits, `_`, `-` and `.`";
                 let shown: String = value.to_string().chars().take(50).collect();
                 return Err(E::custom(format!(
                     "foreach.{name}: `{shown}` is not valid in the name of an instance: {rule}"
@@ -146,7 +147,7 @@ fn checked<E: serde::de::Error>(foreach: Foreach) -> Result<Foreach, E> {
 }
 
 fn too_many() -> String {
-    format!("`foreach` has more than {MOST} instances")
+    format!("`foreach` creates more than {MOST} instances: use fewer values")
 }
 
 /// Returns a value as it appears in the name of an instance.

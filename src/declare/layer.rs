@@ -169,8 +169,9 @@ fn check_var(name: &Spanned<String>, value: &Spanned<toml::Value>, source: &Arc<
         Err(DeclarationError::new(source, span, message, "this variable").with_help(help).into())
     };
     if name.get_ref() == "dataset" {
-        let message = "`dataset` is not a valid variable: in paths of sources it is the name of the dataset";
-        return refuse(name.span(), message.into(), "choose another name");
+        let message = "`dataset` is not a valid name of a variable: \
+                       in paths of sources, `{dataset}` is the name of the dataset";
+        return refuse(name.span(), message.into(), "choose another name for the variable");
     }
     match var_problem(value.get_ref()) {
         None => Ok(()),
@@ -183,12 +184,13 @@ pub fn var_problem(value: &toml::Value) -> Option<(String, &'static str)> {
     match value {
         toml::Value::String(text) => {
             let name = braced(text).find(|inner| is_name(inner))?;
-            Some((format!("the value of a variable cannot refer to `{{{name}}}`"), "write the value itself"))
+            let message = format!("the value of a variable cannot contain another variable (`{{{name}}}`)");
+            Some((message, "write the value instead of the other variable"))
         }
         toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_) => None,
         other => {
             let message = format!("a value of type {} is not valid for a variable", other.type_str());
-            Some((message, "use a text, a number, true or false"))
+            Some((message, "use a string, a number, true or false"))
         }
     }
 }

@@ -36,7 +36,9 @@ impl Origin {
             Self::File(source, span) => {
                 DeclarationError::new(source, span.clone(), message, label).with_help(help).into()
             }
-            Self::CommandLine(_) => Error::user_error(code, format!("{self}: {message}"), help),
+            Self::CommandLine(option) => {
+                Error::user_error(code, format!("--set `{option}`: {message}"), help)
+            }
         }
     }
 }
@@ -71,9 +73,49 @@ pub fn parse_toml<T: DeserializeOwned>(source: &Arc<SourceText>) -> Result<T> {
     toml::from_str(&source.text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
         let place = format!("{}:{}", source.path.display(), source.line(span.start));
-        let message = error.message().lines().next().unwrap_or("not valid TOML").to_owned();
-        DeclarationError::new(source, span, format!("{place}: {message}"), "here").into()
+        let message = plain_words(error.message().lines().next().unwrap_or("not valid TOML"));
+        let fault = DeclarationError::new(source, span, format!("{place}: {message}"), "here");
+        match remedy(&source.text, &message) {
+            Some(help) => fault.with_help(help).into(),
+            None => fault.into(),
+        }
     })
+}
+
+/// Words of the libraries that read TOML, each with the words that replace it in messages.
+const WORDS: [(&str, &str); 10] = [
+    ("cannot recurse further; max recursion depth met", "values are nested too deeply"),
+    ("recursion limit", "tables are nested too deeply"),
+    (
+        "expected non-double-quote visible characters, `\\`",
+        "expected a visible character or an escape such as `\\n`",
+    ),
+    ("invalid type: sequence", "invalid type: list"),
+    ("invalid type: map", "invalid type: table"),
+    ("expected a sequence", "expected a list"),
+    ("expected a map produced by LiteMap", "expected a table"),
+    ("expected a map", "expected a table"),
+    ("expected usize", "expected an integer of at least 0"),
+    ("expected u32", "expected an integer from 0 to 4294967295"),
+];
+
+/// Returns a message of the libraries that read TOML in the words of this project.
+pub(super) fn plain_words(message: &str) -> String {
+    WORDS.iter().fold(message.to_owned(), |message, (theirs, ours)| message.replace(theirs, ours))
+}
+
+/// Remedy for a message about a TOML file, if the message does not contain it.
+fn remedy(text: &str, message: &str) -> Option<String> {
+    if let Some(field) = message.strip_prefix("missing field ") {
+        return Some(format!("add {field}"));
+    }
+    if message.ends_with("nested too deeply") {
+        return Some("use fewer levels of nesting".to_owned());
+    }
+    if message == "duplicate key" {
+        return Some("rename or remove one of the two keys".to_owned());
+    }
+    toml::from_str::<toml::Table>(text).is_err().then(|| "correct the TOML at this place".to_owned())
 }
 
 /// Largest length in characters of the name of a stage, a source, an input, an output or a parameter.

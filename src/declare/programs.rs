@@ -26,7 +26,7 @@ impl Project {
                 let help = if self.root.join("Makefile").is_file() {
                     "run `make build`"
                 } else {
-                    "build it, or correct its path under [programs] in callsheet.toml"
+                    "build the program, or correct its path under [programs] in callsheet.toml"
                 };
                 Error::user_error(Code::MissingProgram, message, help)
             });
@@ -36,8 +36,8 @@ impl Project {
         found.find(|path| executable(path)).ok_or_else(|| {
             Error::user_error(
                 Code::MissingProgram,
-                format!("cannot start `{name}`: no such program on PATH"),
-                "install it, or list it under [programs] in callsheet.toml",
+                format!("cannot start `{name}`: PATH contains no program with this name"),
+                format!("install `{name}`, or set its path under [programs] in callsheet.toml"),
             )
         })
     }
@@ -73,7 +73,7 @@ pub fn command(project: Option<&Project>, name: &str) -> Result<Command> {
     let beside = engine.with_file_name(name);
     let found = found.or_else(|error| if beside.is_file() { Ok(beside) } else { Err(error) })?;
     if found.canonicalize().ok() == engine.canonicalize().ok() {
-        let message = format!("program `{name}` is callsheet, which would start itself without end");
+        let message = format!("program `{name}` is callsheet itself, which would start itself endlessly");
         return Err(Error::user_error(
             Code::Declaration,
             message,

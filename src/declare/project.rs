@@ -234,7 +234,7 @@ impl Project {
             let help = suggest(name, known.iter().map(String::as_str));
             return Err(Error::user_error(
                 Code::UnknownName,
-                format!("{what} `{name}` not found in {}", folder.display()),
+                format!("{what} `{name}` was not found in {}", folder.join("").display()),
                 help,
             ));
         }
@@ -284,8 +284,8 @@ fn check_command(name: &Spanned<String>, command: &CommandDecl, source: &Arc<Sou
     }
     if command.summary.trim().is_empty() || command.summary.contains(char::is_control) {
         return refuse(
-            format!("the summary of `{}` is not one line", name.get_ref()),
-            "write one line of plain text",
+            format!("the summary of `{}` is not one line of plain text", name.get_ref()),
+            "write one line without control characters",
         );
     }
     Ok(())

@@ -7,6 +7,8 @@ use callsheet_worker::error::suggest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
+use super::origin::plain_words;
+
 /// Resources of one worker. Changing them never invalidates a result.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -47,9 +49,14 @@ impl ResourcesDecl {
             "retries" => value.try_into().map(|retries| self.retries = retries),
             _ => return Err((format!("unknown resource `{name}`"), suggest(name, Self::NAMES))),
         };
-        let help =
-            "write e.g. cpus = 2 or \"all\", memory = \"4 GB\", gpus = 1, timeout_seconds = 60, retries = 2";
-        set.map_err(|error| (error.to_string().trim_end().to_owned(), help.to_owned()))
+        let help = match name {
+            "cpus" => "write e.g. cpus = 2, or cpus = \"all\"",
+            "memory" => "write e.g. memory = \"4 GB\"",
+            "gpus" => "write e.g. gpus = 1",
+            "timeout_seconds" => "write e.g. timeout_seconds = 60",
+            _ => "write e.g. retries = 2",
+        };
+        set.map_err(|error| (plain_words(error.to_string().trim_end()), help.to_owned()))
     }
 }
 
@@ -87,7 +94,9 @@ impl<'de> Deserialize<'de> for Seconds {
         if seconds > 0.0 && seconds <= LONGEST {
             return Ok(Self(seconds));
         }
-        Err(de::Error::custom(format!("`{seconds}` is not a valid time: use a number of seconds above 0")))
+        Err(de::Error::custom(format!(
+            "`{seconds}` is not a valid duration: use a number of seconds above 0 and at most 1e10"
+        )))
     }
 }
 

@@ -8,7 +8,7 @@ use callsheet_figures::label::number;
 use callsheet_figures::style::{COLOURS, FONT, register_fonts};
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result};
-use image::{ImageFormat, RgbImage};
+use image::{ImageError, ImageFormat, RgbImage};
 use plotters::coord::Shift;
 use plotters::drawing::DrawingAreaErrorKind;
 use plotters::prelude::*;
@@ -56,12 +56,17 @@ impl Chart {
                 let area = BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area();
                 draw(charts, area, shape).map_err(|error| failed(error.to_string()))?;
                 let picture = RgbImage::from_raw(size.0, size.1, pixels).expect("three bytes per pixel");
-                picture.save_with_format(path, ImageFormat::Png).map_err(|error| failed(error.to_string()))
+                picture.save_with_format(path, ImageFormat::Png).map_err(|error| match error {
+                    ImageError::IoError(cause) => {
+                        Error::Io { doing: "cannot write", path: path.to_owned(), cause }
+                    }
+                    error => failed(error.to_string()),
+                })
             }
             _ => Err(Error::user_error(
                 Code::InvalidValue,
-                format!("`{shown}` is not a valid name of an image"),
-                "use the extension .png or .svg",
+                format!("`{shown}` does not end in .png or .svg"),
+                "use one of these extensions for the image",
             )),
         }
     }
@@ -200,7 +205,7 @@ mod tests {
             |colour: RGBColor| picture.pixels().filter(|p| p.0 == [colour.0, colour.1, colour.2]).count();
         assert!(drawn(COLOURS[0]) > 200, "a line is drawn");
         let error = Chart::write(&charts, Path::new("curves.pdf")).expect_err("refused").to_string();
-        assert_eq!(error, "`curves.pdf` is not a valid name of an image");
+        assert_eq!(error, "`curves.pdf` does not end in .png or .svg");
     }
 
     #[test]

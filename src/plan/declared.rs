@@ -18,7 +18,7 @@ use crate::declare::Project;
 /// Returns an error if a file is malformed, or the project has no pipeline.
 pub fn declared(project: &Project, pipeline: &str, dataset: &str) -> Result<BTreeSet<String>> {
     if project.pipeline_names().is_empty() {
-        let message = format!("no pipeline found in `{}`", project.pipelines.display());
+        let message = format!("the folder `{}` contains no pipeline", project.pipelines.display());
         return Err(Error::user_error(
             Code::UnknownName,
             message,

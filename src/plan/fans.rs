@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use callsheet_worker::error::{Result, suggest};
 
 use super::fill::Vars;
-use super::foreach::AT;
+use super::foreach::{AT, group};
 use super::layers::LayerPolicy;
 use super::place::at;
 use super::spec::Fan;
@@ -31,11 +31,11 @@ pub(super) fn fans(layers: &mut [(Layer, LayerPolicy)], vars: &Vars) -> Result<F
             let Some(foreach) = used.foreach.take() else { continue };
             let origin = at(&layer.source, foreach.span());
             if name.get_ref().contains(AT) {
-                let message = format!("`{}` is an instance and cannot be fanned out", name.get_ref());
+                let (name, stage) = (name.get_ref(), group(name.get_ref()));
                 return Err(origin.declaration_error(
-                    message,
+                    format!("`{name}` names instances of `{stage}`, so it cannot have `foreach`"),
                     "fanned out here",
-                    "declare `foreach` for the stage".into(),
+                    format!("set `foreach` under [stages.{stage}]"),
                 ));
             }
             let mut foreach = foreach.into_inner();
@@ -46,11 +46,11 @@ pub(super) fn fans(layers: &mut [(Layer, LayerPolicy)], vars: &Vars) -> Result<F
             }
             let named = foreach.all.first().into_iter().flatten().map(|(name, _)| name);
             if let Some(name) = named.into_iter().find(|name| vars.contains_key(*name)) {
-                let message = format!("`{name}` is the name of both a value of this foreach and a variable");
+                let message = format!("a value of this `foreach` and a variable both have the name `{name}`");
                 return Err(origin.declaration_error(
                     message,
                     "fanned out here",
-                    "rename one of them".into(),
+                    "rename the value or the variable".into(),
                 ));
             }
             fans.insert(name.get_ref().clone(), Fan { foreach, origin, depth });
@@ -72,15 +72,15 @@ fn followed(fans: &Fans, name: &str) -> Result<(Foreach, usize)> {
     for _ in 0..fans.len() {
         let Some(like) = &at.foreach.like else { return Ok((at.foreach.clone(), depth)) };
         let Some(next) = fans.get(like) else {
-            let message = format!("`{name}` copies the values of `{like}`, which is not fanned out");
+            let message = format!("`foreach` of `{name}` names the stage `{like}`, which has no `foreach`");
             let known = fans.keys().map(String::as_str).filter(|known| *known != name);
             return Err(said.declaration_error(message, "declared here", suggest(like, known)));
         };
         (at, depth) = (next, depth.max(next.depth));
     }
     Err(said.declaration_error(
-        format!("`{name}` copies its own values"),
+        format!("the stages that `foreach` of `{name}` refers to form a cycle"),
         "declared here",
-        "list the values of one of the stages".into(),
+        "list the values in one `foreach` of the cycle, e.g. foreach.seed = [0, 1]".into(),
     ))
 }

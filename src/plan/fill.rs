@@ -23,7 +23,7 @@ impl Fill<'_> {
     /// if that is a variable, the returned origin is the place that set the variable.
     ///
     /// # Errors
-    /// Returns an error if a name is not a value of `foreach` or a variable.
+    /// Returns an error if a name is neither a value of `foreach` nor a variable.
     pub(super) fn value(self, value: Value, origin: Origin) -> Result<(Value, Origin)> {
         let Value::String(text) = value else { return Ok((value, origin)) };
         let whole = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
@@ -43,7 +43,7 @@ impl Fill<'_> {
     /// Without `foreach` and variables, all braces stay.
     ///
     /// # Errors
-    /// Returns an error if a name is not a value of `foreach` or a variable.
+    /// Returns an error if a name is neither a value of `foreach` nor a variable.
     pub(super) fn text(self, text: String, origin: &Origin) -> Result<String> {
         if self.values.is_empty() && self.vars.is_empty() {
             return Ok(text);
@@ -84,8 +84,8 @@ impl Fill<'_> {
         let known = known.chain(self.vars.keys().map(String::as_str));
         let help = format!("{}; write `{{{{{name}}}}}` for the text `{{{name}}}`", suggest(name, known));
         origin.declaration_error(
-            format!("`{name}` in `{text}` is not a value of foreach or a variable"),
-            "in here",
+            format!("`{name}` in `{text}` is neither a value of `foreach` nor a variable"),
+            "in this value",
             help,
         )
     }

@@ -110,8 +110,10 @@ fn include(
                 .into())
         };
         let Some(path) = inside(project, &layer.source.path, name.get_ref()) else {
-            let message = format!("`{}` is outside the project", name.get_ref());
-            return refuse(message, "write a path relative to this file".into());
+            let absolute = Path::new(name.get_ref()).is_absolute();
+            let what = if absolute { "is an absolute path" } else { "is outside the project" };
+            let help = "include a file inside the project, with a path relative to this file".to_owned();
+            return refuse(format!("`{}` {what}", name.get_ref()), help);
         };
         if !project.root.join(&path).is_file() {
             let known = layer_names(&project.root.join(&path).with_file_name(""));
@@ -217,12 +219,12 @@ fn elsewhere(project: &Project, own: &[(Layer, LayerPolicy)]) -> Elsewhere {
 }
 
 fn import_layer(project: &Project, name: &Spanned<String>, dataset: &Layer) -> Result<Layer> {
-    let known = project.import_names();
+    let (known, folder) = (project.import_names(), project.pipelines.join(IMPORTS).join(""));
     if known.contains(name.get_ref()) {
         return importing_none(project.layer("import", IMPORTS, name.get_ref())?);
     }
     Err(at(&dataset.source, name.span()).declaration_error(
-        format!("import `{}` not found in {}", name.get_ref(), project.pipelines.join(IMPORTS).display()),
+        format!("import `{}` was not found in {}", name.get_ref(), folder.display()),
         "named here",
         suggest(name.get_ref(), known.iter().map(String::as_str)),
     ))
@@ -234,6 +236,6 @@ fn importing_none(layer: Layer) -> Result<Layer> {
     Err(at(&layer.source, import.span()).declaration_error(
         format!("`import = \"{}\"` is only valid in a dataset", import.get_ref()),
         "declared here",
-        "move it to a dataset: only a dataset declares how its raw files become the pipeline's input".into(),
+        "move this line to the file of a dataset: only a dataset names the import of its raw files".into(),
     ))
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use callsheet_worker::error::{Result, SourceText, nearest, suggest};
+use callsheet_worker::error::{Result, SourceText, list, nearest, suggest};
 
 use super::fans::{Fans, above, fans};
 use super::fill::{Fill, Vars};
@@ -93,12 +93,12 @@ fn lay_sources(spec: &mut Spec, layer: &Layer, dataset: &str, vars: &Vars) -> Re
 /// pattern.
 ///
 /// # Errors
-/// Returns an error if braces contain a name that is not `dataset` or a variable.
+/// Returns an error if braces contain a name that is neither `dataset` nor a variable.
 fn filled_path(path: &str, dataset: &str, vars: &Vars, origin: &Origin) -> Result<String> {
     let unknown = |name: &&str| is_name(name) && *name != "dataset" && !vars.contains_key(*name);
     if let Some(name) = braced(path).find(unknown) {
         let known = vars.keys().map(String::as_str).chain(["dataset"]);
-        let message = format!("`{{{name}}}` is not `{{dataset}}` or a variable");
+        let message = format!("`{{{name}}}` is neither `{{dataset}}` nor a variable");
         return Err(origin.declaration_error(message, "in this path", suggest(name, known)));
     }
     let filled = vars.iter().fold(path.to_owned(), |path, (name, (value, _))| {
@@ -146,7 +146,7 @@ fn lay_stages(
                 return Err(at(&source, kind.span()).declaration_error(
                     format!("`use` cannot change the stage of `{text}`"),
                     "set here",
-                    "remove `use`: only the file that adds an instance names its stage".into(),
+                    format!("remove `use`: only the file that first declares `{}` can set it", group(&text)),
                 ));
             }
             (Some(positions), None) => positions,
@@ -172,11 +172,12 @@ fn lay_stages(
             }
             (None, _) => {
                 let known = spec.stages.iter().map(|s| s.name.as_str());
-                return Err(origin.declaration_error(
-                    format!("the pipeline has no stage `{text}`"),
-                    "adjusted here",
-                    suggest(&text, known),
-                ));
+                let help = match is_pattern(&text) {
+                    true => format!("use a pattern that matches one of: {}", list(known)),
+                    false => suggest(&text, known),
+                };
+                let message = format!("the pipeline has no stage `{text}`");
+                return Err(origin.declaration_error(message, "set here", help));
             }
         };
         for position in positions {

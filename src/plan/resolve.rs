@@ -40,7 +40,7 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
         let names = list(cycle.iter().map(|p| spec.stages[*p].name.as_str()));
         return Err(spec.stages[cycle[0]].stage.1.declaration_error(
             format!("stages form a cycle: {names}"),
-            "one of them",
+            "one of these stages",
             "remove one of the inputs that close the cycle".into(),
         ));
     }
@@ -121,7 +121,7 @@ fn declarations(project: &Project, spec: &Spec) -> Result<Vec<Arc<StageDecl>>> {
         let Some(decl) = project.stage(kind)? else {
             let known = project.stage_names();
             return Err(origin.declaration_error(
-                format!("stage `{kind}` not found in {}", project.stages.display()),
+                format!("stage `{kind}` was not found in {}", project.stages.join("").display()),
                 "used here",
                 suggest(kind, known.iter().map(String::as_str)),
             ));
@@ -217,8 +217,14 @@ fn resolve_params(stage: &InstanceDraft, decl: &StageDecl) -> Result<LiteMap<Str
             _ => None,
         };
         let value = declared.accept(text.as_ref().unwrap_or(value)).map_err(|(message, help)| {
-            let message = format!("{}.{name}: {message}", stage.name);
-            origin.declaration_error(message, "set here", format!("{help} ({})", declared.doc))
+            let place = format!("{}.{name}", stage.name);
+            let message = match &origin {
+                // The error quotes the option, so the message does not repeat the name.
+                Origin::CommandLine(option) if option.split('=').next() == Some(place.as_str()) => message,
+                _ => format!("{place}: {message}"),
+            };
+            let help = format!("{help}; `{name}` is documented as: {}", declared.doc);
+            origin.declaration_error(message, "set here", help)
         })?;
         params.insert(name.clone(), Param { value, origin, role: declared.role });
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use callsheet_worker::code::Code;
-use callsheet_worker::error::{Error, Result, suggest};
+use callsheet_worker::error::{Error, Result, list, suggest};
 use glob::Pattern;
 
 use super::graph::Graph;
@@ -92,7 +92,11 @@ impl Plan {
             if found.len() == before && !self.stages.iter().any(meant) {
                 let known = self.stages.iter().map(|stage| stage.name.as_str());
                 let message = format!("the pipeline has no stage `{name}`");
-                return Err(Error::user_error(Code::UnknownName, message, suggest(name, known)));
+                let help = match &pattern {
+                    Some(_) => format!("use a pattern that matches one of: {}", list(known)),
+                    None => suggest(name, known),
+                };
+                return Err(Error::user_error(Code::UnknownName, message, help));
             }
         }
         Ok(found)

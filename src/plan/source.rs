@@ -34,10 +34,13 @@ pub(super) fn matches(project: &Project, pattern: &Spanned<String>, origin: &Ori
     };
     let (root, text) = (&project.root, pattern.get_ref());
     let plain = |c: Component| matches!(c, Component::Normal(_) | Component::CurDir);
-    if text.contains('\0') || !Path::new(text).components().all(plain) {
+    if text.contains('\0') {
+        return wrong(format!("`{text}` contains a NUL character"), "remove the character");
+    }
+    if !Path::new(text).components().all(plain) {
         return wrong(
-            format!("`{text}` leaves the project"),
-            "use a path below the project's folder, e.g. data/raw/mine/*.mp4; links there may lead anywhere",
+            format!("`{text}` is outside the project"),
+            "use a path inside the project, e.g. data/raw/mine/*.mp4; links inside may lead elsewhere",
         );
     }
     if !text.contains(SPECIAL) {
@@ -61,7 +64,7 @@ pub(super) fn matches(project: &Project, pattern: &Spanned<String>, origin: &Ori
             Err(error) => {
                 return wrong(
                     format!("`{text}` is not a valid pattern: {}", error.msg),
-                    "`*`, `?`, `**`, [abc] and {a,b} are special",
+                    "correct the pattern; its wildcards are `*`, `?`, `**`, [abc] and {a,b}",
                 );
             }
         }

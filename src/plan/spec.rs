@@ -114,19 +114,18 @@ impl Spec {
         for values in all {
             let full = instance_name(&name, values);
             let at = self.stages.len();
-            let message = if full.len() > LONGEST_INSTANCE {
-                format!("the name of instance `{full}` has more than {LONGEST_INSTANCE} characters")
+            let (message, help) = if full.len() > LONGEST_INSTANCE {
+                let message =
+                    format!("the name of instance `{full}` has more than {LONGEST_INSTANCE} characters");
+                (message, "use shorter values in `foreach`, because they form the names of instances")
             } else if self.positions.insert(full.clone(), at..at + 1).is_some() {
-                format!("two instances have the name `{full}`")
+                let message = format!("two instances have the name `{full}`");
+                (message, "use different values in `foreach`, because they form the names of instances")
             } else {
                 self.stages.push(instance(full, values.clone(), stage.clone()));
                 continue;
             };
-            return Err(origin.declaration_error(
-                message,
-                "fanned out here",
-                "change its values, which form its name".into(),
-            ));
+            return Err(origin.declaration_error(message, "fanned out here", help.into()));
         }
         self.positions.insert(name, start..self.stages.len());
         Ok(())

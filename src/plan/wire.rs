@@ -74,7 +74,10 @@ pub(super) fn wire_stage<'a>(
             return Err(stage.stage.1.declaration_error(
                 format!("stage `{}` lacks its required input `{input}`", stage.name),
                 "used here",
-                format!("wire it: inputs.{input} = \"stage.output\" ({})", input_decl.doc),
+                format!(
+                    "set inputs.{input} = \"STAGE.OUTPUT\"; the input is documented as: {}",
+                    input_decl.doc
+                ),
             ));
         }
     }
@@ -106,14 +109,14 @@ fn wire_output(
         return Err(origin.declaration_error(
             format!("`{producer}.{output}` is of kind {:?}, not {:?}", decl.kind, input.kind).to_lowercase(),
             "wired here",
-            input.doc.clone(),
+            format!("wire another artifact; the input is documented as: {}", input.doc),
         ));
     }
     if decl.held_out && !input.held_out {
         return Err(origin.declaration_error(
-            format!("`{producer}.{output}` is held out, so this input must not read it"),
+            format!("`{producer}.{output}` is held out, but this input does not declare held_out = true"),
             "wired here",
-            "read it only for evaluation, by an input that declares held_out = true".into(),
+            "wire another output; declare held_out = true for an input only if its stage evaluates".into(),
         ));
     }
     let output = output.to_owned();
@@ -127,11 +130,14 @@ fn wire_output(
     match all[..] {
         _ if input.many && !all.is_empty() => Ok(Wire::Gather { stages: all, output, label }),
         [stage] => Ok(Wire::Output { stage, output, label }),
-        [] => Err(origin.declaration_error(
-            format!("no instance of `{producer}` has the values of `{}`", end.stage.name),
-            "wired here",
-            suggest(&end.stage.name, range.map(|other| spec.stages[other].name.as_str())),
-        )),
+        [] => {
+            let known = list(range.map(|other| spec.stages[other].name.as_str()));
+            Err(origin.declaration_error(
+                format!("no instance of `{producer}` has the `foreach` values of `{}`", end.stage.name),
+                "wired here",
+                format!("add the values to `foreach` of `{producer}`, or wire one instance: {known}"),
+            ))
+        }
         _ => {
             let known = all.iter().map(|other| spec.stages[*other].name.as_str());
             Err(origin.declaration_error(
@@ -140,7 +146,7 @@ fn wire_output(
                     all.len()
                 ),
                 "wired here",
-                format!("name one ({}), or declare the input with many = true", list(known)),
+                format!("wire one instance ({}), or declare the input with many = true", list(known)),
             ))
         }
     }
@@ -176,7 +182,7 @@ fn wire_source(
             return Err(origin.declaration_error(
                 format!("{message}, but `{}` exists", stranger.display()),
                 "this pattern",
-                "rename or convert the file, or change the pattern; remove the file to use the stand-in"
+                "rename or convert the file, or change the pattern; remove the file to use the fallback"
                     .into(),
             ));
         }

@@ -231,7 +231,7 @@ impl Action<'_> {
                     store.materialize(object).display(),
                     self.stage.name
                 ),
-                "run again to recompute it; if the stage writes to its inputs, correct the stage",
+                "run again to recompute it; correct the stage if it writes to its inputs",
             ));
         }
         let Some(path) = self.watch.changed() else { return Ok(()) };
@@ -331,18 +331,19 @@ fn failure(ended: &Ended, command: &[String], log: &Path) -> Error {
         return Error::user_error(Code::WorkerFailed, message.clone(), help.clone());
     }
     let lines = last_lines(log, QUOTED_LINES);
+    let status = ended.status.to_string().replacen(": ", " ", 1);
     if lines.is_empty() {
-        let message = format!("the worker ended with {} and printed nothing", ended.status);
+        let message = format!("the worker failed with {status} and printed nothing");
         return Error::user_error(
             Code::WorkerFailed,
             message,
-            format!("check its command: {}", command.join(" ")),
+            format!("check the command of the stage: {}", command.join(" ")),
         );
     }
     let mut help = format!("see the full log: {}", log.display());
     if lines.to_lowercase().contains("permission denied") {
         help += "; a worker can write only to its outputs, {scratch} and temporary folders";
     }
-    let message = format!("the worker ended with {}; the end of its output:\n{lines}", ended.status);
+    let message = format!("the worker failed with {status}; its output ended with:\n{lines}");
     Error::user_error(Code::WorkerFailed, message, help)
 }

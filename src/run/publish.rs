@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use callsheet_worker::code::Code;
-use callsheet_worker::error::{Error, IoContext, Result, suggest};
+use callsheet_worker::error::{Error, IoContext, Result, list};
 use callsheet_worker::protocol::RequestInput;
 use callsheet_worker::table::{TableWriter, check_columns, declared_schema, read_json, row_count};
 use litemap::LiteMap;
@@ -34,12 +34,12 @@ pub(super) fn publish(
     for entry in fs::read_dir(out).io_context("cannot list", out)? {
         let name = entry.io_context("cannot list", out)?.file_name();
         if !declared.values().any(|o| name == o.path.as_str()) {
-            let known = declared.values().map(|o| o.path.as_str());
+            let known = list(declared.values().map(|o| o.path.as_str()));
             let name = name.to_string_lossy();
             return Err(Error::user_error(
                 Code::WorkerOutput,
                 format!("stage `{}` wrote `{name}`, which it does not declare", stage.name),
-                suggest(&name, known),
+                format!("declare `{name}` under [outputs], or write only the declared outputs: {known}"),
             ));
         }
     }
@@ -67,7 +67,7 @@ pub(super) fn publish(
 fn problem(output: &OutputDecl, path: &Path) -> Option<(&'static str, &'static str, &'static str)> {
     // Links are rejected: with a link, somebody else's folder would become a part of the store.
     let Ok(found) = fs::symlink_metadata(path) else {
-        return Some(("did not write", "", "write it to the path that the worker gets for this output"));
+        return Some(("did not write", "", "write the output to the path that the worker gets for it"));
     };
     let folder = output.kind == ArtifactKind::Directory;
     match (found.is_symlink(), found.is_dir()) {
@@ -89,7 +89,7 @@ fn problem(output: &OutputDecl, path: &Path) -> Option<(&'static str, &'static s
     let help = if output.kind == ArtifactKind::Table {
         "write a Parquet file with a schema, also if it has no rows"
     } else {
-        "if it may be empty, declare `allow_empty = true`"
+        "write content, or declare `allow_empty = true` if the output may be empty"
     };
     (empty && !allowed).then_some(("wrote", ", which is empty", help))
 }

@@ -45,10 +45,10 @@ impl Store {
             return Err(Error::user_error(
                 Code::Unreadable,
                 format!(
-                    "{} cannot be read, so the results that it needs are unknown; nothing is removed",
+                    "cannot read {}, which lists the results to keep; nothing was removed",
                     lost.display()
                 ),
-                "run `callsheet verify --heal` to remove it, then run the pipeline or pin again",
+                "run `callsheet verify --heal` to remove the file, then repeat `callsheet run` or `pin`",
             ));
         }
         let mut kept: BTreeSet<Digest> = inventory.records.keys().copied().collect();

@@ -109,10 +109,12 @@ impl Half {
             Some(format) => Err(Error::user_error(
                 Code::Unsupported,
                 format!(
-                    "the store {} has format `{format}`; this version reads format {FORMAT}",
+                    "the store {} has format `{format}`, \
+                     but this version of callsheet reads only format {FORMAT}",
                     self.0.display()
                 ),
-                "use the version that wrote the store, or name another folder as `data` in callsheet.toml",
+                "use the version of callsheet that wrote the store, \
+                 or set `data` in callsheet.toml to another folder",
             )),
         }
     }

@@ -69,8 +69,8 @@ impl Store {
         read_json(&self.workspace.path("runs").join(id).join("run.json"))
     }
 
-    /// Ended run that `name` identifies: its id, a prefix of it, `latest`, or `latest~2` for two runs
-    /// earlier.
+    /// Ended run that `name` identifies: its id, a prefix of it, `latest`, or `latest~1` for the run
+    /// before the latest.
     ///
     /// # Errors
     /// Returns an error if `name` identifies no run, or is the prefix of several ids.
@@ -98,8 +98,8 @@ pub fn run_id(began: SystemTime) -> String {
 /// Largest number of characters of the host's name in the id of a run.
 const LONGEST_HOST: usize = 16;
 
-/// Position in `ids` of the run that `name` identifies: its id, a prefix of it, `latest`, or `latest~2` for
-/// two runs earlier. `ids` are sorted, latest first.
+/// Position in `ids` of the run that `name` identifies: its id, a prefix of it, `latest`, or `latest~1` for
+/// the run before the latest. `ids` are sorted, latest first.
 ///
 /// # Errors
 /// Returns an error if `name` identifies no run, or is the prefix of several ids.
@@ -116,7 +116,10 @@ pub fn position(name: &str, ids: &[&str]) -> Result<usize> {
     match found[..] {
         [at] => Ok(at),
         [] => {
-            let help = suggest(name, ids.iter().copied().take(20));
+            let help = match ids {
+                [] => "run `callsheet run` first: there are no runs yet".to_owned(),
+                _ => suggest(name, ids.iter().copied().take(20)),
+            };
             Err(Error::user_error(Code::UnknownName, format!("unknown run `{name}`"), help))
         }
         _ => {
@@ -124,7 +127,7 @@ pub fn position(name: &str, ids: &[&str]) -> Result<usize> {
             Err(Error::user_error(
                 Code::InvalidValue,
                 format!("several runs begin with `{name}`"),
-                format!("name one of them: {}", ids.join(", ")),
+                format!("name one run: {}", ids.join(", ")),
             ))
         }
     }

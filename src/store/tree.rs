@@ -41,8 +41,8 @@ impl Entry {
 /// Returns the entries below `root`, sorted by the bytes of their names.
 ///
 /// # Errors
-/// Returns an error if a folder cannot be read, a link leads out of `root` or to nothing, or an entry is neither
-/// a file nor a folder nor a link.
+/// Returns an error if a folder cannot be read, or if a link leads out of `root` or to nothing. Also returns an error
+/// if an entry is neither a file nor a folder nor a link.
 pub(super) fn tree(root: &Path) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     let mut open = vec![root.to_owned()];

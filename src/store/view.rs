@@ -73,7 +73,7 @@ fn replace(target: &Path, link: &Path, folder: &Path) -> Result<()> {
         return Err(Error::user_error(
             Code::Conflict,
             format!("cannot link an artifact at {}: a file or folder exists there", link.display()),
-            "move it elsewhere; only callsheet may write to data/out",
+            "move the file or folder elsewhere; only callsheet may write to data/out",
         ));
     }
     let name = link.file_name().unwrap_or_default().to_string_lossy();

@@ -5,11 +5,12 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use callsheet_worker::code::Code;
 use callsheet_worker::user_error_with_code;
 use image::RgbImage;
 
+use super::paths::path_error;
 use crate::lib::picture::{is_image, read};
 
 /// Decodes the image in a file.
@@ -17,7 +18,7 @@ use crate::lib::picture::{is_image, read};
 /// # Errors
 /// Returns an error if the file cannot be read or decoded.
 pub(super) fn opened(path: &Path) -> Result<RgbImage> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let bytes = fs::read(path).map_err(|error| path_error("cannot read", path, error))?;
     read(&bytes, path)
 }
 
@@ -29,14 +30,14 @@ pub(super) fn pictures(path: &Path) -> Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let entries = fs::read_dir(path).with_context(|| format!("cannot list {}", path.display()))?;
+    let entries = fs::read_dir(path).map_err(|error| path_error("cannot list", path, error))?;
     let mut found: Vec<PathBuf> =
         entries.flatten().map(|entry| entry.path()).filter(|p| is_image(p)).collect();
     found.sort();
     if found.is_empty() {
         return Err(user_error_with_code(
             Code::Unsupported,
-            format!("{} contains no image", path.display()),
+            format!("`{}` contains no image", path.display()),
             "name a folder that contains PNG or JPEG files",
         ));
     }
@@ -46,8 +47,8 @@ pub(super) fn pictures(path: &Path) -> Result<Vec<PathBuf>> {
             let (a, b) = (other.display(), path.display());
             return Err(user_error_with_code(
                 Code::Conflict,
-                format!("{a} and {b} differ only in their extension"),
-                "rename one of them",
+                format!("`{a}` and `{b}` differ only in the extension, but names without it must be unique"),
+                "rename one of these images",
             ));
         }
     }

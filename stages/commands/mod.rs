@@ -4,6 +4,7 @@ mod dataset;
 mod exit;
 mod images;
 mod measure;
+mod paths;
 mod project;
 mod study;
 mod terminal;

@@ -14,7 +14,7 @@ use crate::lib::nn::file;
 use crate::lib::nn::vgg::{Convention, Origin};
 use crate::lib::weights::{Format, known, sha256};
 
-/// List weight files: source, checksum, and the input that their networks expect
+/// List weight files: source, checksum, and the input format of their networks
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     callsheet weights                    # all files in data/weights\n  \
@@ -65,7 +65,7 @@ impl Weights {
             return Ok(0);
         }
         if lines.is_empty() {
-            print_text(&format!("there are no weights in {}: run `make setup`", folder.display()));
+            print_text(&format!("there are no weights in `{}`: run `make setup`", folder.display()));
         }
         for Line { file, bytes, format, sha256, convention, source } in lines {
             let size = bytes as f64 / 1e6;
@@ -97,7 +97,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 
 fn line(path: &Path, file: String) -> Result<Line> {
     let format = Format::of(path)?;
-    let bytes = fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
+    let bytes = fs::metadata(path).with_context(|| format!("cannot read `{}`", path.display()))?.len();
     let sha256 = sha256(path)?;
     let published = known(&sha256).map(|known| (known.source.to_owned(), known.convention));
     let (source, convention) = match (published, format) {

@@ -12,11 +12,11 @@ use serde::de::DeserializeOwned;
 /// # Errors
 /// Returns an error if the file cannot be read, or has another format.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path, stage: &str) -> Result<T> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     toml::from_str(&text).map_err(|error| {
         user_error(
-            format!("{}: {error}", path.display()),
-            format!("run `callsheet stages {stage}` to see the format"),
+            format!("`{}`: {error}", path.display()),
+            format!("correct the file; `callsheet stages {stage}` shows the format"),
         )
     })
 }

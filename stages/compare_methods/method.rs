@@ -85,11 +85,16 @@ impl Method {
         if !found.is_empty() {
             return Ok(found);
         }
-        let name = name.unwrap_or("of any name");
-        let known: Vec<String> = methods.iter().map(Self::shown).collect();
+        let named =
+            name.filter(|name| !name.is_empty()).map_or_else(String::new, |name| format!(" `{name}`"));
+        let known = methods.iter().map(|method| match method.name.as_str() {
+            "" => format!("training = \"{}\"", method.training),
+            name => format!("`{name}` with training = \"{}\"", method.training),
+        });
+        let known: Vec<String> = known.collect();
         Err(user_error(
-            format!("no method `{name}` with training = \"{training}\" was measured"),
-            format!("known: {}", list(known.iter().map(String::as_str))),
+            format!("no method{named} with training = \"{training}\" was measured"),
+            format!("name a measured method: {}", list(known.iter().map(String::as_str))),
         ))
     }
 
@@ -146,9 +151,10 @@ fn objectives(job: &Job, input: &str) -> Result<BTreeMap<String, Objective>> {
     let mut objectives = BTreeMap::new();
     let Some(all) = job.request.inputs.get(input) else { return Ok(objectives) };
     for (path, values) in all.paths.iter().zip(&all.values) {
-        let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
         let objective = serde_json::from_slice(&text);
-        let objective = objective.with_context(|| format!("{} is not a valid objective", path.display()))?;
+        let objective =
+            objective.with_context(|| format!("`{}` is not a valid objective", path.display()))?;
         objectives.insert(name(values), objective);
     }
     Ok(objectives)
@@ -178,8 +184,8 @@ impl Table {
             if let Some(at) = values.iter().position(wrong) {
                 let (value, id, path) = (values[at], &ids[at], path.display());
                 return Err(user_error(
-                    format!("{metric} of {id} by the method ({method}) is {value} in {path}"),
-                    "look at that image and the model's output; `callsheet inspect` shows the table",
+                    format!("{metric} of {id} by the method ({method}) is {value} in `{path}`"),
+                    "look at this image and at the model's output; `callsheet inspect` shows the table",
                 ));
             }
         }

@@ -50,13 +50,13 @@ impl Published {
         for figures in file.published {
             figures.check(path)?;
             let found = Method::find(methods, Some(&figures.method), &figures.training);
-            let at = found.with_context(|| path.display().to_string())?[0];
+            let at = found.with_context(|| format!("`{}`", path.display()))?[0];
             let [measured, _] = &methods[at].tables[0].distance;
             if let Some(Distance { name, .. }) = figures.distance.as_ref().filter(|one| one.name != *measured)
             {
                 return Err(user_error(
                     format!(
-                        "{}: the published distance is {name}, the measured one is {measured}",
+                        "`{}`: the published distance is {name}, the measured one is {measured}",
                         path.display()
                     ),
                     "leave `distance` out, or measure with the published distance",
@@ -65,8 +65,8 @@ impl Published {
             let shown = methods[at].shown();
             if all[at].replace(figures).is_some() {
                 return Err(user_error(
-                    format!("{}: figures of ({shown}) are given twice", path.display()),
-                    "leave one of them out",
+                    format!("`{}`: figures of ({shown}) are given twice", path.display()),
+                    "remove one of these entries",
                 ));
             }
         }
@@ -81,7 +81,7 @@ impl Published {
         }
         Err(user_error(
             format!(
-                "{}: `{}` has no figure, or one that is not a finite number",
+                "`{}`: `{}` has no figure, or one that is not a finite number",
                 path.display(),
                 self.source
             ),

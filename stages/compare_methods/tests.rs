@@ -170,6 +170,6 @@ fn published_figures_are_listed_next_to_measurements_of_their_method() {
     ] {
         std::fs::write(folder.path().join("published"), figures).expect("written");
         let error = format!("{:#}", compared(&folder, &tables).expect_err(wanted));
-        assert!(error.contains(wanted) && error.contains("published: "), "{error}");
+        assert!(error.contains(wanted) && error.contains("published`: "), "{error}");
     }
 }

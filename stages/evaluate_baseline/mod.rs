@@ -48,10 +48,10 @@ pub(crate) fn run(job: &Job) -> Result<()> {
             let Some(path) = job.optional("mean") else {
                 return Err(user_error(
                     "method = \"mean\" needs the input `mean`",
-                    "wire average_images.mean to it",
+                    "wire the input `mean` to average_images.mean",
                 ));
             };
-            let picture = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let picture = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
             let mean = centre(&to_tensor(&decode(&picture, "mean", path)?).unsqueeze(0), crop);
             measure(job, &measures, |_, b| {
                 ensure!(mean.size()[1..] == b.size()[1..], "the mean image has another size than B");

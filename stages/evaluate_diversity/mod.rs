@@ -107,7 +107,7 @@ fn codes(job: &Job, params: &Params, model: &Model, ids: &[String], contents: us
         Source::Mapper => {
             let Some(folder) = job.optional("mapper") else {
                 let message = "styles_from = \"mapper\" needs the input `mapper`";
-                return Err(user_error(message, "wire fit_mapper.mapper to it"));
+                return Err(user_error(message, "wire the input `mapper` to fit_mapper.mapper"));
             };
             let mapper = Mapper::load(folder)?;
             Ok(no_grad(|| mapper.forward(&noise().view([-1, STYLE_DIM]))).view(size))
@@ -118,7 +118,7 @@ fn codes(job: &Job, params: &Params, model: &Model, ids: &[String], contents: us
                 let message = "there is only one validation image, so there are no two styles to compare";
                 return Err(user_error(
                     message,
-                    "set list_images.val_fraction higher, or styles_from = \"mapper\"",
+                    "raise list_images.val_fraction, or set styles_from = \"mapper\"",
                 ));
             }
             if count < params.styles {

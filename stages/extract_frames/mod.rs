@@ -96,7 +96,7 @@ fn images<'a>(
 ) -> Result<()> {
     for (place, frame) in wanted.frames.iter().enumerate() {
         let path = path(&frame.file)?;
-        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let bytes = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
         let picture = read(&bytes, path)?;
         let height = if height == 0 { picture.height() } else { height };
         let width = f64::from(picture.width()) * f64::from(height) / f64::from(picture.height());

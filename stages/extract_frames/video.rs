@@ -139,7 +139,7 @@ fn survivors(path: &Path, index: &Index, positions: &[usize], how: &Decoding, gi
         }
     })?;
     check_sizes(path, &decoded)?;
-    ensure!(first.frames == decoded.frames, "two decodings of {} differ", path.display());
+    ensure!(first.frames == decoded.frames, "two decodings of `{}` differ", path.display());
     Ok(())
 }
 
@@ -163,14 +163,14 @@ fn ensure_size(
 fn size_changes(path: &Path, frame: usize, time: f64, size: (u32, u32), first: (u32, u32)) -> anyhow::Error {
     user_error(
         format!(
-            "{}: frame {frame} (at {time:.3} s) is {}x{}, the first is {}x{}",
+            "frame {frame} of `{}` (at {time:.3} s) has {}x{} pixels, but an earlier frame has {}x{}",
             path.display(),
             size.0,
             size.1,
             first.0,
             first.1
         ),
-        "split the video where its size changes, or scale it to one size",
+        "split the video where its frame size changes, or scale all frames to one size",
     )
 }
 
@@ -180,13 +180,14 @@ fn check_whole(path: &Path, promised: usize, decoded: &Decoded) -> Result<()> {
         return Ok(());
     }
     let said = decoded.errors.first().map(|e| format!("; ffmpeg reports `{e}`")).unwrap_or_default();
-    Err(damaged(path, &format!("{came} of {promised} frames could be decoded{said}")))
+    let how = format!("ffmpeg could not decode all of it and returned {came} of {promised} frames{said}");
+    Err(damaged(path, &how))
 }
 
 fn damaged(path: &Path, how: &str) -> anyhow::Error {
     user_error(
-        format!("{} is damaged: {how}", path.display()),
-        "replace the file, or set list_frames.skip_unreadable=true to leave damaged frames out",
+        format!("`{}` is damaged: {how}", path.display()),
+        "replace the file, or set list_frames.skip_unreadable = true to leave damaged frames out",
     )
 }
 
@@ -198,7 +199,7 @@ fn check_times(path: &Path, promised: impl Iterator<Item = f64>, decoded: &Decod
         None => Ok(()),
         Some((promised, (time, _))) => Err(damaged(
             path,
-            &format!("a frame came at {time:.3} s where the container declares one at {promised:.3} s"),
+            &format!("a frame was decoded at {time:.3} s, but the container declares it at {promised:.3} s"),
         )),
     }
 }

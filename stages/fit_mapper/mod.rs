@@ -30,7 +30,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     let codes = Tensor::from_slice(&codes).view([-1, STYLE_DIM]);
     let count = codes.size()[0].min(params.max_codes);
     if count == 0 {
-        return Err(user_error("no style code is in the split train", "set list_images.val_fraction lower"));
+        return Err(user_error("no style code is in the split train", "lower list_images.val_fraction"));
     }
     if count < params.batch {
         job.warn(format!("batch = {} exceeds the {count} training codes: {count} is used", params.batch));

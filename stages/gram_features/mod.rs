@@ -78,7 +78,10 @@ fn style(vgg: &Vgg, picture: &RgbImage, id: &str) -> Result<Vec<Vec<f32>>> {
     let (width, height) = picture.dimensions();
     if width.min(height) < SMALLEST_SIDE {
         return Err(user_error(
-            format!("image `{id}` is {width}x{height}: the network needs {SMALLEST_SIDE} pixels per side"),
+            format!(
+                "image `{id}` has {width}x{height} pixels, but the network requires at least {SMALLEST_SIDE} \
+                 pixels per side"
+            ),
             "use larger images",
         ));
     }
@@ -157,6 +160,6 @@ mod tests {
     #[test]
     fn images_smaller_than_the_network_halves_are_refused() {
         let error = style(&network(Kind::Float), &RgbImage::new(40, 15), "a.jpg").expect_err("small");
-        assert!(error.to_string().contains("image `a.jpg` is 40x15"), "{error}");
+        assert!(error.to_string().contains("image `a.jpg` has 40x15 pixels"), "{error}");
     }
 }

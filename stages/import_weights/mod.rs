@@ -45,7 +45,8 @@ fn check_sha256(path: &Path, found: &str, wanted: &str) -> Result<()> {
         return Ok(());
     }
     Err(user_error(
-        format!("{} is not the published file: its SHA-256 is {found}, not {wanted}", path.display()),
-        "remove it and run `make setup`; for other weights, set import_weights.sha256 to theirs or to \"\"",
+        format!("`{}` is not the published file: its SHA-256 is {found}, not {wanted}", path.display()),
+        "remove the file and run `make setup`; to use this file, set import_weights.sha256 to its SHA-256, \
+         or to \"\" to accept any file",
     ))
 }

@@ -115,7 +115,7 @@ impl Pairs {
     /// Returns an error in the cases of [`Self::load`].
     pub(crate) fn load_within(path: &Path, split: &str, max_side: u32) -> Result<Self> {
         Self::read(path, max_side, |_, s| s == split)
-            .with_context(|| format!("cannot load the split `{split}` of {}", path.display()))
+            .with_context(|| format!("cannot load the split `{split}` of `{}`", path.display()))
     }
 
     /// Reads the images `ids`, in the order of the table.
@@ -126,7 +126,7 @@ impl Pairs {
         let wanted: BTreeSet<&str> = ids.iter().copied().collect();
         let pairs = Self::read(path, 0, |id, _| wanted.contains(id))?;
         let missing = wanted.iter().find(|id| !pairs.image_ids.iter().any(|found| found == *id));
-        ensure!(missing.is_none(), "image `{}` is not in {}", missing.unwrap_or(&""), path.display());
+        ensure!(missing.is_none(), "image `{}` is not in `{}`", missing.unwrap_or(&""), path.display());
         Ok(pairs)
     }
 
@@ -206,7 +206,10 @@ fn check_size(id: &str, size: (u32, u32), wanted: (u32, u32)) -> Result<()> {
         return Ok(());
     }
     Err(user_error(
-        format!("image `{id}` is {}x{}, the first is {}x{}", size.0, size.1, wanted.0, wanted.1),
+        format!(
+            "image `{id}` has {}x{} pixels, but the first image has {}x{}",
+            size.0, size.1, wanted.0, wanted.1
+        ),
         "set pair_images.side, which makes all images squares of one size",
     ))
 }

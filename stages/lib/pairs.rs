@@ -20,8 +20,11 @@ pub(crate) fn check_side(side: u32) -> Result<()> {
         return Ok(());
     }
     Err(user_error(
-        format!("side = {side} cannot be halved as often as the generator requires"),
-        format!("set pair_images.side to a multiple of {SIDE_MULTIPLE}; 0 keeps the size of image pairs"),
+        format!(
+            "side = {side} is not a multiple of {SIDE_MULTIPLE}, but the generator halves images {} times",
+            SIDE_MULTIPLE.ilog2()
+        ),
+        format!("set pair_images.side to a multiple of {SIDE_MULTIPLE}"),
     ))
 }
 

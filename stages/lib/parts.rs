@@ -35,7 +35,7 @@ impl Parts {
     /// Returns an error if stage.toml declares no such output, or the folder cannot be created.
     pub(crate) fn create(job: &Job, output: &str, schema: Schema) -> Result<Self> {
         let folder = job.output(output)?.to_owned();
-        fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        fs::create_dir_all(&folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
         let footer = job.request.footer.clone();
         Ok(Self { folder, schema, footer, number: 0, open: None, rows: 0, bytes: 0 })
     }
@@ -66,7 +66,7 @@ impl Parts {
         writer.finish()?;
         let path = self.folder.join(format!("{:05}.parquet", self.number));
         fs::rename(self.folder.join("draft"), &path)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+            .with_context(|| format!("cannot write `{}`", path.display()))?;
         self.number += 1;
         (self.rows, self.bytes) = (0, 0);
         Ok(())

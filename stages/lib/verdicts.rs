@@ -45,7 +45,7 @@ fn absent<'a>(
     };
     if let Some(id) = absent.iter().find(|id| !frame(id)) {
         return Err(user_error(
-            format!("{} has a verdict on `{id}`, which is not a frame", path.display()),
+            format!("`{}` has a verdict on `{id}`, which is not a frame", path.display()),
             suggest(id, known.iter().copied()),
         ));
     }

@@ -61,7 +61,8 @@ impl Footage {
     pub(super) fn readable(&self) -> Result<Vec<usize>> {
         if !self.images.is_empty() {
             let readable = |path: &PathBuf| -> Result<bool> {
-                let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+                let bytes =
+                    std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
                 Ok(read(&bytes, path).is_ok())
             };
             let mut positions = Vec::new();

@@ -61,8 +61,11 @@ pub(crate) fn run(job: &Job) -> Result<()> {
         if !frames.iter().any(|frame| frame.split == wanted) {
             let (total, share) = (frames.len(), params.val_fraction);
             return Err(user_error(
-                format!("none of {total} frames is in the split `{wanted}` with val_fraction = {share}"),
-                "use more frames, or another val_fraction",
+                format!(
+                    "no frame is in the split `{wanted}` with val_fraction = {share}; number of frames: \
+                     {total}"
+                ),
+                "use more frames, or change list_images.val_fraction",
             ));
         }
     }
@@ -98,15 +101,19 @@ fn crops(frames: &[Frame], params: &Params) -> Result<u32> {
     };
     if let Some(Frame { id, size, .. }) = frames.iter().find(|frame| frame.size != (width, height)) {
         return Err(user_error(
-            format!("frame {id} is {}x{}, the first is {width}x{height}", size.0, size.1),
-            "resize all frames of the dataset to one size",
+            format!(
+                "frame `{id}` has {}x{} pixels, but the first frame has {width}x{height}",
+                size.0, size.1
+            ),
+            "scale all videos or images to one size; if their aspect ratios are equal, set \
+             extract_frames.height",
         ));
     }
     let crops = if params.crops == 0 { auto_crops(width as u32, height as u32) } else { params.crops };
     if crops > width as u32 {
         return Err(user_error(
             format!("{crops} crops do not fit into a picture {width} pixels wide"),
-            "set list_images.crops lower, or to 0 for as many square crops as fit",
+            "lower list_images.crops, or set it to 0 for as many square crops as fit",
         ));
     }
     Ok(crops)

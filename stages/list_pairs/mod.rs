@@ -34,9 +34,9 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     for wanted in ["train", "val"] {
         if !splits.contains(&wanted) {
             return Err(user_error(
-                format!("none of {} images is in the split `{wanted}`", names.len()),
-                "put images into the folders train, val and test; or into none of them, and set \
-                 list_pairs.val_fraction; or set list_pairs.validation to an existing folder",
+                format!("no image is in the split `{wanted}`; number of images: {}", names.len()),
+                "add images; or put them into folders named train, val and test; without such folders, \
+                 change list_pairs.val_fraction; with them, set list_pairs.validation to one that exists",
             ));
         }
     }
@@ -81,7 +81,7 @@ fn splits(names: &[String], params: &Params) -> Result<Vec<&'static str>> {
         Some(_) => Ok("test"),
         None => Err(user_error(
             format!("`{name}` is in none of the folders {}, but other images are", FOLDERS.join(", ")),
-            "move it into the folder of its split",
+            "move the image into the folder of its split",
         )),
     };
     names.iter().zip(folders).map(split).collect()

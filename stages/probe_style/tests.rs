@@ -112,8 +112,8 @@ fn splits_of_one_frame_and_factors_of_other_frames_are_refused() {
     refused(&few, &styles(), "the split `val` has style codes of 1 frames: a probe needs at least two");
     let untrained: Vec<Image> = images().into_iter().filter(|image| image.split == "val").collect();
     refused(&untrained, &styles(), "the split `train` has style codes of 0 frames");
-    refused(&images(), &styles()[..20], "frame a.mp4#000020 has no factors in ");
+    refused(&images(), &styles()[..20], "frame a.mp4#000020 has no factors in `");
     let mut broken = images();
     broken[3].code[0] = f32::NEG_INFINITY;
-    refused(&broken, &styles(), "the style code of a.mp4#000001/c1 has the value -inf in ");
+    refused(&broken, &styles(), "the style code of a.mp4#000001/c1 has the value -inf in `");
 }

@@ -35,5 +35,5 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     let objective = read(path, params.freeze_encoder)?;
     let output = job.output("objective")?;
     let text = serde_json::to_string_pretty(&objective)?;
-    fs::write(output, text + "\n").with_context(|| format!("cannot write {}", output.display()))
+    fs::write(output, text + "\n").with_context(|| format!("cannot write `{}`", output.display()))
 }

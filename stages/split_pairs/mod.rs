@@ -75,17 +75,21 @@ fn list(path: &Path) -> Result<Vec<Image>> {
 }
 
 fn pair(image: Image, path: &Path, params: &Params) -> Result<Pair> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let (left, right) = halves(&read(&bytes, path)?, path)?;
     let (a, b) = if params.content == "left" { (left, right) } else { (right, left) };
     let (width, height) = a.dimensions();
     if params.side == 0 && (width != height || !width.is_multiple_of(SIDE_MULTIPLE as u32)) {
         return Err(user_error(
             format!(
-                "the halves of {} are {width}x{height}, not squares of a multiple of {SIDE_MULTIPLE} pixels",
+                "the halves of `{}` have {width}x{height} pixels, but must be squares whose side is a \
+                 multiple of {SIDE_MULTIPLE}",
                 path.display()
             ),
-            "set pair_images.side to such a multiple: the central square is cut out and resized",
+            format!(
+                "set pair_images.side to a multiple of {SIDE_MULTIPLE}, e.g. 256; the central square of each \
+                 half is then resized to this side"
+            ),
         ));
     }
     let encode = |half: RgbImage| {

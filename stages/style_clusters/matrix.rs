@@ -37,7 +37,7 @@ impl Matrix {
             for row in lists.iter().flatten() {
                 ensure!(
                     row.len() == n,
-                    "{}: a row has {} distances, for {n} images",
+                    "`{}`: a row has {} distances, for {n} images",
                     path.display(),
                     row.len()
                 );
@@ -45,7 +45,7 @@ impl Matrix {
             }
             Ok(())
         })?;
-        ensure!(values.len() == n * n, "{}: distances are missing", path.display());
+        ensure!(values.len() == n * n, "`{}`: distances are missing", path.display());
         Ok((ids, Self { n, values }))
     }
 

@@ -40,7 +40,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     if points.len() < params.clusters {
         return Err(user_error(
             format!("{} training images cannot form {} clusters", points.len(), params.clusters),
-            "set style_clusters.clusters lower",
+            "lower style_clusters.clusters",
         ));
     }
     if params.standardize_crops {
@@ -83,8 +83,10 @@ fn within_crops(job: &Job, image_ids: &[String], points: &Matrix) -> Result<Matr
     let pairs = job.input("pairs")?;
     let images = Images::read(pairs)?;
     let crop = |id: &String| {
-        let missing = || format!("image `{id}` has distances, but is not in {}", pairs.display());
-        images.crop(id).ok_or_else(|| user_error(missing(), "compute both from the same pairs"))
+        let missing = || format!("image `{id}` has distances, but is not in `{}`", pairs.display());
+        images
+            .crop(id)
+            .ok_or_else(|| user_error(missing(), "wire the pairs from which the distances were computed"))
     };
     let crops = image_ids.iter().map(crop).collect::<Result<Vec<i32>>>()?;
     let (points, alike) = standardized(points, &crops);

@@ -100,7 +100,7 @@ fn check_apart(features: &Features, kernel: &Kernel, params: &Params) -> Result<
     let (id, count) = (&features.image_ids[0], features.len());
     Err(user_error(
         format!("all {count} training images have the same style: every distance from `{id}` is 0"),
-        "use images that differ, and check whether the files are copies of one",
+        "use images that differ; check whether the files are copies of one file",
     ))
 }
 
@@ -114,7 +114,7 @@ fn check_count(images: usize, params: &Params) -> Result<()> {
             "there are {images} training images, but near = {near} and far = {far} need at least {}",
             near + far + 1
         ),
-        "use more images, or set style_distances.near and style_distances.far lower",
+        "use more images, or lower style_distances.near or style_distances.far",
     ))
 }
 
@@ -138,13 +138,13 @@ fn check_lists(
     if near.len() < params.near {
         return Err(user_error(
             format!("`{id}` has {} images of other crops, but near = {}", near.len(), params.near),
-            "set style_distances.near lower, or other_crops_only = false",
+            "lower style_distances.near, or set style_distances.other_crops_only = false",
         ));
     }
     if far.is_empty() {
         return Err(user_error(
             format!("no image is farther from `{id}` than the {} near ones", params.near),
-            "use more images, or set style_distances.near lower",
+            "use more images, or lower style_distances.near",
         ));
     }
     Ok(())

@@ -32,7 +32,7 @@ pub(super) struct Claim {
 
 /// A method; without a name, the best method with this training.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table such as { method = \"..\", training = \"..\" }")]
 pub(super) struct Side {
     method: Option<String>,
     training: String,

@@ -89,7 +89,7 @@ fn test(
     params: &Params,
 ) -> Result<Tested> {
     let at = METRICS.iter().position(|known| *known == metric).context("unknown metric")?;
-    let find = |side: &Side| side.find(methods, at, up).with_context(|| path.display().to_string());
+    let find = |side: &Side| side.find(methods, at, up).with_context(|| format!("`{}`", path.display()));
     let sides = [&claim.better, &claim.than].map(find);
     let [better, than] = sides;
     let (better, than) = (better?, than?);

@@ -146,7 +146,7 @@ fn read_triplets(path: &Path, pairs: &Pairs) -> Result<(Vec<[i64; 3]>, usize)> {
     let visits = read_int32s(&rows, "visit")?.last().map_or(1, |last| *last as usize + 1);
     ensure!(
         !anchors.is_empty() && anchors.len().is_multiple_of(visits),
-        "{} has {} rows for {visits} visits, but visits must have equal numbers of rows",
+        "`{}` has {} rows for {visits} visits, but visits must have equal numbers of rows",
         path.display(),
         anchors.len()
     );

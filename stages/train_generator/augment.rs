@@ -35,9 +35,10 @@ impl Augmentation {
         if side % SIDE_MULTIPLE != 0 {
             return Err(user_error(
                 format!(
-                    "images of side {side} do not fit the networks: a multiple of {SIDE_MULTIPLE} is needed"
+                    "images have a side of {side} pixels, but the networks require a multiple of \
+                     {SIDE_MULTIPLE}"
                 ),
-                format!("set pair_images.side, or the stage's crop, to a multiple of {SIDE_MULTIPLE}"),
+                format!("set pair_images.side, or `crop` of the stage, to a multiple of {SIDE_MULTIPLE}"),
             ));
         }
         let malformed = || {

@@ -43,8 +43,7 @@ impl Training {
 
 fn diverged(job: &Job, name: &str, value: f64, step: u64) -> anyhow::Error {
     let scratch = job.request.scratch.display();
-    let help = format!(
-        "set the learning rates lower, which restarts the training; older checkpoints are in {scratch}"
-    );
+    let help =
+        format!("lower the learning rates, which restarts the training; older checkpoints are in {scratch}");
     user_error(format!("training diverged: the loss {name} is {value} at step {step}"), help)
 }

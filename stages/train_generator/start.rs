@@ -18,9 +18,9 @@ use crate::lib::objective::{Family, Network, Objective, Start, Term};
 /// # Errors
 /// Returns an error if the file is not a valid objective, or a warm-up has no loss.
 pub(super) fn objectives(path: &Path, params: &Params) -> Result<(Objective, Objective)> {
-    let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let mut objective: Objective = serde_json::from_slice(&text)
-        .with_context(|| format!("{} was not written by resolve_objective", path.display()))?;
+        .with_context(|| format!("`{}` was not written by resolve_objective", path.display()))?;
     for optimizer in objective.optimizers.values_mut() {
         let terms = &mut optimizer.terms;
         let reconstructs =
@@ -42,8 +42,12 @@ pub(super) fn objectives(path: &Path, params: &Params) -> Result<(Objective, Obj
     warm_up.optimizers.retain(|_, optimizer| !optimizer.terms.is_empty());
     if params.warmup_kimg > 0.0 && warm_up.optimizers.is_empty() {
         return Err(user_error(
-            format!("warmup_kimg = {} has no loss to warm up with", params.warmup_kimg),
-            "set w_mse above 0, or warmup_kimg to 0; w_mse needs one of the terms perceptual, l1 and mse",
+            format!(
+                "warmup_kimg = {} requires the loss term mse, but no optimizer has it",
+                params.warmup_kimg
+            ),
+            "set warmup_kimg to 0, or w_mse above 0; w_mse has an effect only on optimizers with the term \
+             perceptual, l1 or mse",
         ));
     }
     Ok((objective, warm_up))
@@ -65,13 +69,13 @@ pub(super) fn model(
     let encoder = encoder.transpose()?;
     if encoder.is_none() && generator.is_none() && objective.encoder == Start::Pretrained {
         return Err(user_error(
-            "the objective starts from a pre-trained encoder, but none is wired",
+            "the objective starts from a pre-trained encoder, but the input `encoder` is not wired",
             "wire the input `encoder` to train_encoder.model, or use an objective with encoder = \"scratch\"",
         ));
     }
     if encoder.is_some() && objective.encoder == Start::Scratch {
         return Err(user_error(
-            "the objective's encoder starts from scratch, but a pre-trained one is wired",
+            "the objective's encoder starts from scratch, but the input `encoder` is wired",
             "remove the input `encoder`, or use an objective with encoder = \"pretrained\"",
         ));
     }
@@ -109,8 +113,8 @@ fn scales(params: &Params, objective: &Objective, side: i64) -> Result<usize> {
         return Ok(scales);
     }
     Err(user_error(
-        format!("images of side {side} are too small for a discriminator with {scales} scales"),
-        "set the stage's scales lower, or pair_images.side higher",
+        format!("images with a side of {side} pixels are too small for a discriminator with {scales} scales"),
+        "lower `scales` of the stage, or raise pair_images.side",
     ))
 }
 
@@ -124,13 +128,16 @@ fn check_same(trained: &Spec, wanted: &Spec, other_encoder: bool) -> Result<()> 
     let (found, wanted) = (of(trained)?, of(wanted)?);
     let differing = found.as_object().into_iter().flatten().filter(|(name, value)| wanted[*name] != **value);
     let named: Vec<String> =
-        differing.map(|(name, value)| format!("{name} = {value}, not {}", wanted[name])).collect();
+        differing.map(|(name, value)| format!("{name} = {value} instead of {}", wanted[name])).collect();
     if named.is_empty() {
         return Ok(());
     }
     Err(user_error(
-        format!("the networks of the input `generator` differ: {}", named.join("; ")),
-        "train the generator with equal networks, widths and scales",
+        format!(
+            "the networks of the input `generator` differ from those of this stage: {}",
+            named.join("; ")
+        ),
+        "use the same networks (of the objective), image side, nf, encoder_nf and scales in both trainings",
     ))
 }
 
@@ -143,20 +150,20 @@ pub(super) fn check(params: &Params, pairs: &Pairs) -> Result<()> {
     let Params { batch, fixed_kimg, total_kimg, stop_kimg, .. } = params;
     if *batch > pairs.len() {
         return Err(user_error(
-            format!("batch = {batch} is larger than the training set of {}", pairs.len()),
-            "set the stage's batch lower, or use more frames",
+            format!("batch = {batch} is larger than the training set of {} images", pairs.len()),
+            "lower `batch` of the stage, or use more images",
         ));
     }
     if fixed_kimg > total_kimg {
         return Err(user_error(
             format!("fixed_kimg = {fixed_kimg} is after the end of the schedule, total_kimg = {total_kimg}"),
-            "set the stage's total_kimg higher, or its fixed_kimg lower",
+            "raise `total_kimg` of the stage, or lower `fixed_kimg`",
         ));
     }
     if stop_kimg * 1000.0 < *batch as f64 / 2.0 {
         return Err(user_error(
             format!("stop_kimg = {stop_kimg} is less than one step of {batch} images"),
-            "set the stage's stop_kimg higher, or its batch lower",
+            "raise `stop_kimg` of the stage, or lower `batch`",
         ));
     }
     Ok(())

@@ -93,7 +93,7 @@ impl Key {
     pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
         let wrong = |problem: String| {
             user_error(
-                format!("{} is not a valid key of a study: {problem}", path.display()),
+                format!("`{}` is not a valid key of a study: {problem}", path.display()),
                 "name the key.json that the stage user_study created with the page",
             )
         };

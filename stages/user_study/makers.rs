@@ -27,12 +27,13 @@ impl Maker {
             let Some(wired) = job.request.inputs.get(input) else { continue };
             if input == "ours" && wired.paths.len() != 1 {
                 let names = list(wired.names.iter().map(String::as_str));
+                let first = wired.names.first().map_or("NAME", String::as_str);
                 return Err(user_error(
                     format!(
                         "`ours` is wired to {} models, but only one can be compared with the others",
                         wired.paths.len()
                     ),
-                    format!("name one of them, as in inputs.ours = \"train_generator@v4.model\" ({names})"),
+                    format!("name one instance, e.g. inputs.ours = \"STAGE@{first}.model\" (known: {names})"),
                 ));
             }
             for (at, model) in wired.paths.iter().enumerate() {
@@ -54,8 +55,9 @@ impl Maker {
         }
         if makers.len() < 2 {
             return Err(user_error(
-                "there is no other method to compare with that of `ours`",
-                "wire the input `others` to models of another stage, or of instances with other values",
+                "the inputs contain no model that differs from `ours`",
+                "wire the input `others` to models of another stage, or to instances with other `foreach` \
+                 values",
             ));
         }
         Ok(makers)

@@ -85,7 +85,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     let html = page::html(&study);
     job.info(format!("{} questions, {:.1} MB", questions.len(), html.len() as f64 / 1e6));
     let folder = job.output("page")?;
-    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
     write(&folder.join("study.html"), html)?;
 
     let checked = if params.checks > 0 { &CHECKED[..] } else { &[] };
@@ -128,5 +128,5 @@ fn question(n: usize, planned: &Planned, scenes: &[Scene], letters: &[String]) -
 }
 
 fn write(path: &Path, text: String) -> Result<()> {
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))
 }

@@ -90,7 +90,9 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Line>> {
             Ok(record) => record,
             Err(error) => {
                 let at = error.position().map_or(0, csv::Position::line);
-                let help = format!("write {} fields a line: {HEADER}; quote a reason with commas", fields);
+                let help = format!(
+                    "write {fields} fields per line: {HEADER}; put a reason with commas in double quotes"
+                );
                 return refused(at, csv_problem(&error), help);
             }
         };
@@ -102,7 +104,7 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Line>> {
             other => {
                 let help = match nearest(other, ["exclude", "include"]) {
                     Some(near) => format!("did you mean `{near}`? (known: exclude, include)"),
-                    None => "known: exclude, include".to_owned(),
+                    None => "use one of: exclude, include".to_owned(),
                 };
                 return refused(at, format!("unknown verdict `{other}`"), help);
             }
@@ -110,7 +112,8 @@ fn parse(text: &str, path: &Path) -> Result<Vec<Line>> {
         let key = record.get(0).unwrap_or_default().to_owned();
         let line = Line { key, verdict, reason: field(2), author: field(3), time: field(4) };
         if line.key.is_empty() {
-            return refused(at, "the key is missing".to_owned(), "write it in the first field".to_owned());
+            let help = "write the key in the first field".to_owned();
+            return refused(at, "the key is missing".to_owned(), help);
         }
         for (name, text) in [("reason", &line.reason), ("author", &line.author)] {
             if text.is_empty() {
@@ -139,7 +142,7 @@ fn is_time(text: &str) -> bool {
 fn csv_problem(error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("{len} fields instead of {expected_len}")
+            format!("the line has {len} fields instead of {expected_len}")
         }
         _ => error.to_string(),
     }
@@ -204,7 +207,7 @@ mod tests {
             refused("v#1,exclude,x,a,2026-01-01\nv#1,include,x,a,2026-01-01"),
             "line 3 of c.csv: row `v#1` already has a verdict in line 2"
         );
-        assert_eq!(refused("v#1,exclude,x"), "line 2 of c.csv: 3 fields instead of 5");
+        assert_eq!(refused("v#1,exclude,x"), "line 2 of c.csv: the line has 3 fields instead of 5");
         assert_eq!(refused(",exclude,x,a,d"), "line 2 of c.csv: the key is missing");
         let header = parse("frame,verdict\n", Path::new("c.csv")).expect_err("refused").to_string();
         assert_eq!(header, "line 1 of c.csv: unknown header");

@@ -57,7 +57,7 @@ impl Layout {
 /// first rows.
 ///
 /// # Errors
-/// Returns an error if no column names an image, or the table cannot be read.
+/// Returns an error if no column contains ids of images, or the table cannot be read.
 pub(super) fn lay_out(
     frame: &LazyFrame,
     schema: &Schema,
@@ -82,8 +82,11 @@ pub(super) fn lay_out(
         let known: Vec<&str> = schema.iter_names().map(|name| name.as_str()).collect();
         return Err(miette!(
             code = code::UNSUPPORTED,
-            help = format!("use a table with `image_id` or `frame_id`; this one has {}", known.join(", ")),
-            "no column of the table names an image"
+            help = format!(
+                "use a table with the column `image_id` or `frame_id`; columns of this table: {}",
+                known.join(", ")
+            ),
+            "the table has no column with ids of images"
         ));
     };
     grid(&draw(options.rows.saturating_mul(options.columns))?, schema, key, options)

@@ -20,13 +20,13 @@ use crate::sql::{Question, ask};
 use crate::table::open;
 use layout::{Layout, Options, Place};
 
-/// Draw contact sheets of the images in a table
+/// Draw contact sheets (grids of thumbnails) of the images in a table
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  callsheet sheet style_clusters.clusters       images nearest to and farthest from each centre
+  callsheet sheet style_clusters.clusters       images nearest to and farthest from the centre of each cluster
   callsheet sheet sample_triplets.triplets      anchor, positive and negative, with their distances
-  callsheet sheet triplets --hardest            triplets whose negative is hardly farther than the positive
+  callsheet sheet triplets --hardest            the negative is almost as near to the anchor as the positive
   callsheet sheet neighbours --where \"side = 'near'\" --nearest    near-duplicates: the closest pairs
   callsheet sheet findings                      blurred, black, clipped, frozen and outlying frames
   callsheet sheet findings --where \"finding = 'outlying'\" --rows 4
@@ -51,22 +51,24 @@ pub(crate) struct SheetCommand {
     /// Number of pictures side by side [default: 8, or 4 for frames]
     #[arg(long, value_name = "PICTURES")]
     columns: Option<usize>,
-    /// Draw the triplets with the smallest difference of distances, which are the hardest to distinguish
+    /// Draw the hardest triplets: those with the smallest difference between the distance from anchor to
+    /// negative and the distance from anchor to positive
     #[arg(long)]
     hardest: bool,
-    /// Draw the closest pairs
+    /// Draw the pairs of images with the smallest distance
     #[arg(long)]
     nearest: bool,
     /// Seed of the random selection of rows
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Table with the ids and a column of images [default: TABLE, or the first artifact that has both]
+    /// Table that contains the pictures: their ids and a column of images [default: the argument TABLE, else
+    /// the first artifact that has both columns]
     #[arg(long, value_name = "TABLE")]
     pictures: Option<String>,
-    /// Column of images [default: b, image, or the first one]
+    /// Column of images to draw [default: `b`, else `image`, else the first column of images]
     #[arg(long, value_name = "COLUMN")]
     picture: Option<String>,
-    /// File to write [default: name of the table with .png]
+    /// File to write [default: the last part of the table's name plus .png, e.g. clusters.png]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]

@@ -53,7 +53,12 @@ impl Source<'_> {
             keys.iter().zip(files.iter()).filter_map(|(key, file)| Some((key?, file?))).collect();
         let decode = |(id, file): &(&str, &[u8])| {
             let picture = image::load_from_memory(file).map_err(|error| {
-                miette!(code = code::UNREADABLE, "picture `{id}` of `{}` is unreadable: {error}", table.name)
+                miette!(
+                    code = code::UNREADABLE,
+                    help = "re-run the stage that wrote the table: `callsheet run --force STAGE`",
+                    "picture `{id}` of `{}` is unreadable: {error}",
+                    table.name
+                )
             })?;
             Ok(((*id).to_owned(), picture.into_rgb8()))
         };
@@ -61,7 +66,7 @@ impl Source<'_> {
         match ids.iter().find(|id| !pictures.contains_key(**id)) {
             Some(id) => Err(miette!(
                 code = code::UNKNOWN_NAME,
-                help = "name the table that has it with --pictures",
+                help = "use --pictures to name a table that contains this picture",
                 "`{}` has no picture of `{id}`",
                 table.name
             )),
@@ -73,10 +78,15 @@ impl Source<'_> {
         if let Some(name) = self.table {
             let table = open(name, self.which, artifacts)?;
             let column = self.column_of(&table).ok_or_else(|| {
-                let key = self.key;
+                let missing = match self.column {
+                    _ if table.schema.get(self.key).is_none() => format!("column `{}`", self.key),
+                    Some(column) => format!("column of images `{column}`"),
+                    None => "column of images".to_owned(),
+                };
                 miette!(
                     code = code::UNKNOWN_NAME,
-                    "`{name}` has no column `{key}`, or not the requested column of images"
+                    help = "name another table with --pictures, or another column with --picture",
+                    "`{name}` has no {missing}"
                 )
             })?;
             return Ok((table, column));
@@ -98,8 +108,8 @@ impl Source<'_> {
         }
         Err(miette!(
             code = code::UNKNOWN_NAME,
-            help = "name a table with --pictures",
-            "no table has the pictures, i.e. a column `{}` and a column of images",
+            help = "use --pictures to name a table with both columns",
+            "no table has both a column `{}` and a column of images",
             self.key
         ))
     }

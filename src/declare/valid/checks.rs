@@ -66,13 +66,19 @@ fn unfit_column(name: &str, output: &OutputDecl) -> Refusal {
     let floats = |kind: &str| kind.contains("float");
     let numbers = |kind: &str| ["int32", "int64", "float32", "float64"].contains(&kind);
     if let Some((column, kind)) = unfit(output.checks.finite.iter().collect(), floats) {
-        let help =
-            "name columns of floats, or of vectors or lists of floats; `*` means all of these".to_owned();
-        return Some((format!("checks.finite of output `{name}` names `{column}` of type {kind}"), help));
+        let help = "name columns of floats, or of vectors or lists of floats; `*` selects all such columns"
+            .to_owned();
+        let message = format!(
+            "checks.finite of output `{name}` requires floats, but column `{column}` has the type {kind}"
+        );
+        return Some((message, help));
     }
     let (column, kind) = unfit(output.checks.range.keys().collect(), numbers)?;
     let help = "name a column of type int32, int64, float32 or float64".to_owned();
-    Some((format!("checks.range of output `{name}` names `{column}` of type {kind}"), help))
+    let message = format!(
+        "checks.range of output `{name}` requires numbers, but column `{column}` has the type {kind}"
+    );
+    Some((message, help))
 }
 
 /// Finds limits that no value satisfies, or that every value satisfies.
@@ -81,13 +87,16 @@ fn impossible_values(name: &str, checks: &ChecksDecl) -> Refusal {
         let help = "list the allowed values".to_owned();
         return Some((format!("checks.allowed.{column} of output `{name}` allows no value"), help));
     }
-    let (column, _) = checks.range.iter().find(|(_, bounds)| {
+    let (column, bounds) = checks.range.iter().find(|(_, bounds)| {
         let ends = [bounds.min, bounds.max];
         let crossed = bounds.min.zip(bounds.max).is_some_and(|(min, max)| min > max);
         crossed || ends == [None, None] || ends.iter().flatten().any(|end| !end.is_finite())
     })?;
     let help = "give a finite `min`, a finite `max` or both, with `min` not above `max`".to_owned();
-    Some((format!("checks.range.{column} of output `{name}` is not a valid range"), help))
+    let ends = [("min", bounds.min), ("max", bounds.max)].into_iter();
+    let ends: Vec<String> = ends.filter_map(|(end, value)| Some(format!("{end} = {}", value?))).collect();
+    let range = ends.join(", ");
+    Some((format!("checks.range.{column} = {{ {range} }} of output `{name}` is not a valid range"), help))
 }
 
 /// Finds limits on rows that no table satisfies, or that refer to something other than a single table.
@@ -103,7 +112,7 @@ fn impossible_rows(file: &StageFile, name: &str, checks: &ChecksDecl) -> Refusal
     let mut inputs = [&checks.rows.equal, &checks.rows.at_most].into_iter().flatten();
     let input = inputs.find(|input| !tables().any(|known| known == input.as_str()))?;
     let message = format!(
-        "checks.rows of output `{name}` names `{input}`, which is not an input that is a single table"
+        "checks.rows of output `{name}` names `{input}`, but no input with a single table has this name"
     );
     Some((message, suggest(input, tables())))
 }

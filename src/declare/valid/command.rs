@@ -12,8 +12,8 @@ use crate::declare::stage_file::StageFile;
 pub(super) fn check_version(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
     for bump in 2..=*file.version.get_ref() {
         if !file.history.contains_key(&bump.to_string()) {
-            let message = format!("{}: version {bump} has no reason", source.path.display());
-            return Err(DeclarationError::new(source, file.version.span(), message, "raised here")
+            let message = format!("{}: [history] does not explain version {bump}", source.path.display());
+            return Err(DeclarationError::new(source, file.version.span(), message, "declared here")
                 .with_help(format!("add `{bump} = \"why the result changed\"` under [history]"))
                 .into());
         }
@@ -38,10 +38,15 @@ fn check_placeholders(file: &StageFile, source: &Arc<SourceText>) -> Result<()> 
         let inputs: BTreeSet<&str> =
             placeholders(word).filter(|(kind, _)| *kind == "inputs").map(|(_, name)| name).collect();
         if inputs.len() > 1 {
-            let message = format!("`{word}` names several inputs, but each input may have several files");
+            let message = format!(
+                "the argument `{word}` contains several inputs, but may contain only one, \
+                 because an input can have several files"
+            );
             let fault = DeclarationError::new(source, file.command.span(), message, "in this command");
             return Err(fault
-                .with_help("give each input a separate argument; a shell script reads it as \"$1\"")
+                .with_help(
+                    "pass each input as a separate argument; a shell script reads them as \"$1\", \"$2\", ..",
+                )
                 .into());
         }
         for (kind, name) in placeholders(word) {

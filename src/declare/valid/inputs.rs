@@ -27,17 +27,19 @@ pub(super) fn check(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
             tables.map(|(known, _)| known.get_ref().as_str()).collect::<Vec<_>>()
         };
         let (kind, table, known) = match (&verdicts.input, &verdicts.output) {
-            (Some(table), None) => ("input that is a single table", table, inputs()),
-            (None, Some(table)) => ("output that is a table", table, outputs()),
+            (Some(table), None) => ("input with a single table", table, inputs()),
+            (None, Some(table)) => ("output table", table, outputs()),
             _ => {
                 let message =
                     format!("verdicts of input `{}` must refer to exactly one table", name.get_ref());
-                return refuse(message, "give either `input` or `output`, and `key`".to_owned());
+                return refuse(message, "declare `key`, and either `input` or `output`".to_owned());
             }
         };
         if !known.contains(&table.as_str()) {
-            let message =
-                format!("verdicts of input `{}` refer to `{table}`, which is not an {kind}", name.get_ref());
+            let message = format!(
+                "verdicts of input `{}` refer to `{table}`, but no {kind} has this name",
+                name.get_ref()
+            );
             return refuse(message, suggest(table, known));
         }
     }

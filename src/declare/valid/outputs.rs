@@ -18,8 +18,8 @@ pub(super) fn check(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
         check_output(output, decl, source)?;
         if !paths.insert(&decl.path) {
             let message = format!("two outputs are written to `{}`", decl.path);
-            return Err(DeclarationError::new(source, output.span(), message, "the second of them")
-                .with_help("give each output a `path` of its own")
+            return Err(DeclarationError::new(source, output.span(), message, "second output")
+                .with_help("give each output a different `path`")
                 .into());
         }
     }
@@ -31,12 +31,20 @@ fn check_output(output: &Spanned<String>, decl: &OutputDecl, source: &Arc<Source
     let bad = |message: String, help: &str| {
         Err(DeclarationError::new(source, output.span(), message, "declared here").with_help(help).into())
     };
-    if !is_one_name(&decl.path) || decl.kind == ArtifactKind::Files {
-        let help = "set `path` to one plain name, and `kind` to table, file or directory";
-        return bad(format!("output `{name}` cannot be written to `{}`", decl.path), help);
+    if decl.kind == ArtifactKind::Files {
+        let help = "set `kind` to table, file or directory";
+        return bad(format!("output `{name}` has the kind `files`, which only inputs can have"), help);
+    }
+    if !is_one_name(&decl.path) {
+        let help = "set `path` to one name of at most 200 bytes, without folders and control characters";
+        return bad(
+            format!("output `{name}` has the path `{}`, which is not a plain file name", decl.path),
+            help,
+        );
     }
     if decl.format == TableFormat::Json && (decl.kind != ArtifactKind::Table || decl.columns.is_empty()) {
-        let help = "use format = \"json\" only for a table with declared columns, because JSON has no types";
+        let help =
+            "use format = \"json\" only for a table with declared columns, because JSON does not store types";
         return bad(format!("output `{name}` cannot have the format `json`"), help);
     }
     if let Some(figure) = decl.figure.filter(|figure| figure.of() != decl.kind) {

@@ -74,12 +74,16 @@ pub(super) fn check(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
     }
     if let Some((column, value)) = rows.filter.iter().find(|(_, value)| value.is_array() || value.is_object())
     {
-        let help = "use one value: a text, a number, true or false".to_owned();
+        let help = "use one value: a string, a number, true or false".to_owned();
         return refuse(format!("rows.where.{column} = {value} is not a single value"), help);
     }
     if let Some((name, _)) = file.params.iter().find(|(_, param)| param.role == Role::Budget) {
-        let help = "remove `role`: a row is either computed or not".to_owned();
-        return refuse(format!("parameter `{}` of a row-wise stage is a budget", name.get_ref()), help);
+        let help =
+            "remove `role` from the parameter: a row cannot be resumed with a larger budget".to_owned();
+        let name = name.get_ref();
+        let message =
+            format!("parameter `{name}` has role = \"budget\", which a row-wise stage does not support");
+        return refuse(message, help);
     }
     Ok(())
 }

@@ -27,7 +27,8 @@ use crate::declare::{OutputDecl, RowsDecl, TableFormat};
 use crate::store::{RowDigests, Segment, Store};
 
 /// Remedy in errors about returned rows.
-const ONE_EACH: &str = "return exactly one row for each input row, with the key of that row";
+const ONE_EACH: &str =
+    "correct the stage: it must return exactly one row for each input row, with the key of that row";
 
 /// Checks and keeps the rows that a worker returned.
 pub(super) struct RowIngest<'a> {
@@ -178,7 +179,7 @@ impl RowIngest<'_> {
         if twice.is_empty() {
             return Ok(());
         }
-        let message = format!("the worker returned rows twice: {}", list(twice));
+        let message = format!("the worker returned more than one row for these keys: {}", list(twice));
         Err(Error::user_error(Code::WorkerOutput, message, ONE_EACH))
     }
 }

@@ -69,12 +69,14 @@ impl RequiredRows {
                 for ((key, digest), place) in keys.iter().zip(digests).zip(places) {
                     let Some(key) = key else {
                         let message = format!(
-                            "the key `{}` of row {} of {} is null",
+                            "the key `{}` of row {} of input `{}` ({}) is null",
                             rows.key,
                             place.1,
+                            rows.input,
                             path.display()
                         );
-                        return Err(Error::user_error(Code::Unsupported, message, "give every row a key"));
+                        let help = "correct the stage that writes this input: every row must have a key";
+                        return Err(Error::user_error(Code::Unsupported, message, help));
                     };
                     found.push((key.to_owned(), digest, place));
                 }
@@ -90,13 +92,15 @@ impl RequiredRows {
                 }
             }
         }
-        Self::sorted(found, || (table[0].path.display().to_string(), rows.key.clone()))
+        Self::sorted(found, || {
+            (format!("input `{}` ({})", rows.input, table[0].path.display()), rows.key.clone())
+        })
     }
 
     /// Sorts rows by their keys.
     ///
     /// # Errors
-    /// Returns an error if two rows have one key. `source` returns the file and the column of the keys.
+    /// Returns an error if two rows have one key. `source` returns the names of the table and its key column.
     fn sorted(
         mut found: Vec<(String, Digest, (u32, u64))>,
         source: impl Fn() -> (String, String),
@@ -107,9 +111,10 @@ impl RequiredRows {
         let twice: BTreeSet<&str> =
             found.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[0].0.as_str()).collect();
         if !twice.is_empty() {
-            let (file, key) = source();
-            let message = format!("{file} has duplicate values in its key column `{key}`: {}", list(twice));
-            return Err(Error::user_error(Code::Unsupported, message, "keep one row per key"));
+            let (table, key) = source();
+            let message = format!("{table} has duplicate values in its key column `{key}`: {}", list(twice));
+            let help = "correct the stage that writes this input: it must write one row per key";
+            return Err(Error::user_error(Code::Unsupported, message, help));
         }
         let mut wanted = Self::default();
         for (key, digest, place) in found {
@@ -136,7 +141,9 @@ fn with_files(
             let name = name.unwrap_or_default();
             let Some(file) = known.get(name) else {
                 let message = format!(
-                    "column `{column}` of {} names `{name}`, which input `{input}` does not have",
+                    "column `{column}` of input `{}` ({}) names `{name}`, \
+                     but input `{input}` contains no such file",
+                    rows.input,
                     path.display()
                 );
                 return Err(Error::user_error(
@@ -171,7 +178,7 @@ pub(super) fn keys(column: Option<&ArrayRef>, name: &str, path: &Path) -> Result
         Error::user_error(
             Code::Unsupported,
             message,
-            "name rows, and the files that they depend on, in a column of text",
+            "use a column of type string for the keys of rows, and for the names of files",
         )
     };
     let column = column.ok_or_else(|| refused("is missing".to_owned()))?;

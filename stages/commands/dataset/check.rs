@@ -66,7 +66,7 @@ fn look(path: &Path, paired: bool) -> Looked {
 }
 
 fn look_at_image(path: &Path, paired: bool, looked: &mut Looked) -> Result<()> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let (picture, traits) = read_with_traits(&bytes, path)?;
     looked.size = Some(picture.dimensions());
     looked.digest = Some(content_digest(&picture));
@@ -96,7 +96,7 @@ fn look_at_video(path: &Path, looked: &mut Looked) -> Result<()> {
     if let Some(error) = decoded.errors.first() {
         looked.findings.push(("damaged", format!("ffmpeg reports `{error}`")));
     } else if decoded.frames.len() < looked.frames {
-        let message = format!("{} of {} frames can be decoded", decoded.frames.len(), looked.frames);
+        let message = format!("only {} of {} frames can be decoded", decoded.frames.len(), looked.frames);
         looked.findings.push(("damaged", message));
     }
     if let Some((_, other)) = decoded.frames.iter().find(|(_, size)| Some(*size) != looked.size) {

@@ -10,8 +10,8 @@ use clap::{Args, Subcommand};
 /// Check the raw files of a dataset
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
-    callsheet dataset check facades    # decode every file: counts, sizes, halves, duplicates\n  \
-    make fetch DATASET=facades         # fetch it from its public address")]
+    callsheet dataset check facades    # decode every file; report sizes, duplicates and faulty pairs\n  \
+    make fetch DATASET=facades         # download the files of facades from their public address")]
 pub(super) struct Dataset {
     #[command(subcommand)]
     command: DatasetCommands,

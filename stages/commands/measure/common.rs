@@ -14,8 +14,8 @@ pub(super) fn check_sizes([a, b]: [&Path; 2], sizes: [(u32, u32); 2]) -> Result<
     }
     Err(user_error_with_code(
         Code::Unsupported,
-        format!("{} is {x}, {} is {y}", a.display(), b.display()),
-        "resize them to one size: images are compared pixel by pixel",
+        format!("`{}` has {x} pixels, but `{}` has {y}", a.display(), b.display()),
+        "resize the images to one size, because they are compared pixel by pixel",
     ))
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use callsheet_worker::code::Code;
 use callsheet_worker::user_error_with_code;
 use rayon::prelude::*;
@@ -12,6 +12,7 @@ use tch::Tensor;
 
 use super::common::{check_sizes, finite_mean};
 use crate::commands::images::{opened, pictures};
+use crate::commands::paths::path_error;
 use crate::commands::terminal::progress;
 use crate::lib::data::to_tensor;
 use crate::lib::lpips::{Distance, Diversity};
@@ -40,17 +41,16 @@ pub(super) struct Line {
 /// if a folder does not contain two to a hundred images.
 pub(super) fn find(outputs: &Path) -> Result<Vec<(PathBuf, Vec<PathBuf>)>> {
     if outputs.is_file() {
-        let message = format!("{} is a single image", outputs.display());
+        let message = format!("`{}` is a single image", outputs.display());
         return Err(user_error_with_code(
             Code::MissingArgument,
             message,
-            "name a reference image, too, or a folder of images",
+            "name a reference image, too, or name a folder of images",
         ));
     }
-    let listed = || format!("cannot list {}", outputs.display());
     let entries: Vec<PathBuf> = fs::read_dir(outputs)
         .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
-        .with_context(listed)?;
+        .map_err(|error| path_error("cannot list", outputs, error))?;
     let hidden =
         |path: &&PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
     let mut folders: Vec<PathBuf> =
@@ -61,8 +61,14 @@ pub(super) fn find(outputs: &Path) -> Result<Vec<(PathBuf, Vec<PathBuf>)>> {
     } else if let Some(image) = entries.iter().find(|path| is_image(path)) {
         return Err(user_error_with_code(
             Code::Unsupported,
-            format!("{} is an image next to the folder {}", image.display(), folders[0].display()),
-            "name that folder, or move the image into a folder with the other outputs of its input",
+            format!(
+                "`{}` contains both images (`{}`) and folders (`{}`)",
+                outputs.display(),
+                image.display(),
+                folders[0].display()
+            ),
+            "measure each folder alone, or move the image into a folder with the other outputs for the \
+             same input",
         ));
     }
     let found = |folder: PathBuf| {
@@ -71,7 +77,8 @@ pub(super) fn find(outputs: &Path) -> Result<Vec<(PathBuf, Vec<PathBuf>)>> {
             return Err(user_error_with_code(
                 Code::Unsupported,
                 format!(
-                    "{}: diversity needs 2 to {MOST} images of one input, not {}",
+                    "diversity requires 2 to {MOST} outputs for one input, but the number of images in \
+                     `{}` is {}",
                     folder.display(),
                     images.len()
                 ),

@@ -7,7 +7,9 @@ mod pairs;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use callsheet_worker::code::Code;
 use callsheet_worker::print::{print_json, print_text};
+use callsheet_worker::user_error_with_code;
 use clap::{Args, ValueEnum, value_parser};
 use serde::Serialize;
 use serde_json::json;
@@ -21,16 +23,18 @@ const LARGEST_SIDE: i64 = 4096;
 /// Measure image quality against references (PSNR, SSIM, LPIPS), or diversity among images (LPIPS)
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
-    callsheet measure output.png wanted.png\n  \
-    callsheet measure outputs/ wanted/                   # pairs of images with the same name\n  \
-    callsheet measure outputs/ wanted/ --network vgg     # LPIPS on VGG-16\n  \
-    callsheet measure outputs/                           # diversity; one folder per input\n  \
-    callsheet measure outputs/ --json                    # JSON output")]
+    callsheet measure output.png reference.png\n  \
+    callsheet measure outputs/ references/                  # pairs of images with equal names\n  \
+    callsheet measure outputs/ references/ --network vgg    # LPIPS on VGG-16\n  \
+    callsheet measure outputs/                              # diversity within each subfolder\n  \
+    callsheet measure outputs/ --json                       # JSON output\n\n\
+    To measure diversity, put the outputs for each content image into a subfolder of their own.")]
 pub(super) struct Measure {
     /// Image, or folder of images
     images: PathBuf,
-    /// Reference image, or a folder of reference images with the same names; without it, the diversity of
-    /// IMAGES is measured
+    /// Reference image, or a folder of reference images that have the names of IMAGES; without REFERENCE, the
+    /// diversity of IMAGES is measured
+    #[arg(value_name = "REFERENCE")]
     wanted: Option<PathBuf>,
     /// Network whose features LPIPS compares
     #[arg(long, value_enum, default_value_t = Network::Alex)]
@@ -41,7 +45,7 @@ pub(super) struct Measure {
     /// Published weight file of the network [default: the one in data/weights]
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
-    /// Side in pixels that images are resized to for LPIPS; 0 keeps their size
+    /// Width and height in pixels to which images are resized for LPIPS; 0 keeps the size of the images
     #[arg(long, default_value_t = 256, value_name = "PIXELS", value_parser = value_parser!(u32).range(0..=LARGEST_SIDE))]
     side: u32,
     /// Measure only LPIPS, without PSNR and SSIM
@@ -100,6 +104,14 @@ impl Measure {
         let weights =
             self.weights.clone().map_or_else(|| Ok(folder()?.join(file)), Ok::<_, anyhow::Error>)?;
         let heads = folder()?.join(format!("lpips/v{}/{head}.pth", self.version));
+        if let Some(missing) = [&weights, &heads].into_iter().find(|path| !path.exists()) {
+            return Err(user_error_with_code(
+                Code::Io,
+                format!("weight file `{}` does not exist", missing.display()),
+                "run `make setup`, which fetches LPIPS and the networks alex and vgg, or name a weight \
+                 file of the network with --weights",
+            ));
+        }
         Distance::published(&weights, network, &heads, self.side)
     }
 

@@ -41,9 +41,11 @@ const BATCH: usize = 16;
 /// Returns an error if an image has no counterpart, or only one of the paths is a folder.
 pub(super) fn find(images: &Path, wanted: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
     if images.is_dir() != wanted.is_dir() {
+        let is = |path: &Path| if path.is_dir() { "is a folder" } else { "is not a folder" };
+        let (a, b) = (images.display(), wanted.display());
         return Err(user_error_with_code(
             Code::Unsupported,
-            format!("one of {} and {} is an image, the other a folder", images.display(), wanted.display()),
+            format!("`{a}` {}, but `{b}` {}", is(images), is(wanted)),
             "name two images, or two folders",
         ));
     }
@@ -58,8 +60,8 @@ pub(super) fn find(images: &Path, wanted: &Path) -> Result<Vec<(PathBuf, PathBuf
         Some(other) => Ok((path, other.clone())),
         None => Err(user_error_with_code(
             Code::Unsupported,
-            format!("{} contains no image with the name of {}", wanted.display(), path.display()),
-            "add a reference image with that name; its extension may differ",
+            format!("`{}` contains no image with the name of `{}`", wanted.display(), path.display()),
+            "add a reference image with this name; the extension may differ",
         )),
     };
     images_found.into_iter().map(counterpart).collect()

@@ -5,12 +5,13 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use callsheet_worker::code::Code;
 use callsheet_worker::error::suggest;
 use callsheet_worker::user_error_with_code;
 use serde::Deserialize;
 
+use crate::commands::paths::path_error;
 use crate::user_study::{Key, Question, Side};
 
 /// Largest size of a file in bytes. The answers to a study of 10,000 questions have a tenth of this size.
@@ -86,12 +87,12 @@ pub(super) fn participants(key: &Key, key_path: &Path, named: &[PathBuf]) -> Res
             return Err(user_error_with_code(
                 Code::Conflict,
                 format!(
-                    "{} and {} are both from participant {}",
+                    "`{}` and `{}` are both from participant {}",
                     other.display(),
                     path.display(),
                     saved.participant
                 ),
-                "leave out the older one: the later one contains all its answers",
+                "name only the file that the participant saved last",
             ));
         }
         participants.push(Participant { path, verdicts });
@@ -107,16 +108,16 @@ fn files(named: &[PathBuf], key: &Path) -> Result<Vec<PathBuf>> {
             files.push(path.clone());
             continue;
         }
-        let entries = fs::read_dir(path).with_context(|| format!("cannot list {}", path.display()))?;
+        let entries = fs::read_dir(path).map_err(|error| path_error("cannot list", path, error))?;
         let is_json = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "json");
         let is_key = |path: &PathBuf| path.canonicalize().ok() == key.canonicalize().ok();
         let all = entries.flatten().map(|entry| entry.path());
         let mut found: Vec<PathBuf> = all.filter(|path| is_json(path) && !is_key(path)).collect();
         if found.is_empty() {
-            let help = "name the folder of the .json files that participants saved";
+            let help = "name a folder with .json files that participants saved";
             return Err(user_error_with_code(
                 Code::Unsupported,
-                format!("{} contains no answers", path.display()),
+                format!("`{}` contains no file of answers", path.display()),
                 help,
             ));
         }
@@ -131,25 +132,23 @@ fn files(named: &[PathBuf], key: &Path) -> Result<Vec<PathBuf>> {
 /// # Errors
 /// Returns an error if `path` is not a regular file, or the file is larger or cannot be read.
 pub(super) fn bounded(path: &Path) -> Result<Vec<u8>> {
-    let reading = || format!("cannot read {}", path.display());
-    let help = "name files that participants saved, and the key of their study";
+    let reading = |error| path_error("cannot read", path, error);
     // A path that is not a regular file, such as a pipe, may never end.
-    if !fs::metadata(path).with_context(reading)?.is_file() {
+    if !fs::metadata(path).map_err(reading)?.is_file() {
         return Err(user_error_with_code(
             Code::Unsupported,
-            format!("{} is not a file", path.display()),
-            help,
+            format!("`{}` is not a file", path.display()),
+            "name the key.json of the study first, and then files that participants saved, or folders of \
+             such files",
         ));
     }
     let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
-        .with_context(reading)?;
+    File::open(path).and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes)).map_err(reading)?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(user_error_with_code(
             Code::Unsupported,
-            format!("{} is larger than {} MiB", path.display(), MOST_BYTES >> 20),
-            help,
+            format!("`{}` is larger than {} MiB", path.display(), MOST_BYTES >> 20),
+            "remove the file from the command; keys and files of answers are smaller",
         ));
     }
     Ok(bytes)
@@ -157,7 +156,7 @@ pub(super) fn bounded(path: &Path) -> Result<Vec<u8>> {
 
 fn saved(path: &Path, key: &Key) -> Result<Saved> {
     let wrong = |problem: String, help: &str| {
-        Err(user_error_with_code(Code::Unreadable, format!("{}: {problem}", path.display()), help))
+        Err(user_error_with_code(Code::Unreadable, format!("`{}`: {problem}", path.display()), help))
     };
     let saved: Saved = match serde_json::from_slice(&bounded(path)?) {
         Ok(saved) => saved,
@@ -165,27 +164,32 @@ fn saved(path: &Path, key: &Key) -> Result<Saved> {
             // The message quotes the file, and a terminal would obey control characters in it.
             let error = error.to_string().escape_debug().to_string();
             return wrong(
-                format!("not a valid file of answers: {error}"),
-                "ask the participant to save the answers again, or leave the file out",
+                format!("the file does not contain valid answers: {error}"),
+                "ask the participant to save the answers again, or remove the file from the command",
             );
         }
     };
     if saved.format != FORMAT {
         return wrong(
             format!("unknown format {:?}, expected {FORMAT:?}", saved.format),
-            "use the version of callsheet that created the page",
+            "name a file that the page of the study saved, or use the version of callsheet that created \
+             the page",
         );
     }
     if saved.study != key.study {
         return wrong(
-            format!("the answers belong to the study {:?}, but the key to {:?}", saved.study, key.study),
-            "use the key that was created together with the page of these answers",
+            format!(
+                "the answers belong to the study {:?}, but the key belongs to the study {:?}",
+                saved.study, key.study
+            ),
+            "name the key.json of the study of these answers, or remove the file from the command",
         );
     }
     let digit = |digit: u8| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit);
     if saved.participant.len() != DIGITS || !saved.participant.bytes().all(digit) {
-        let help = "leave the file out: the page gives every participant 16 hexadecimal digits";
-        return wrong(format!("{:?} is not a valid participant", saved.participant), help);
+        let help = "remove the file from the command: the page gives each participant an id of 16 \
+                    hexadecimal digits";
+        return wrong(format!("{:?} is not a valid id of a participant", saved.participant), help);
     }
     Ok(saved)
 }
@@ -201,11 +205,14 @@ fn verdicts(
         let wrong = |problem: String, help: String| {
             Err(user_error_with_code(
                 Code::Unreadable,
-                format!("{}: question {:?} {problem}", path.display(), answer.question),
+                format!("`{}`: question {:?} {problem}", path.display(), answer.question),
                 help,
             ))
         };
-        let changed = "leave the file out: it was changed after it was saved".to_owned();
+        let changed = String::from(
+            "remove the file from the command, or ask the participant for the original file; the page of the \
+             study does not save such answers",
+        );
         let Some(at) = positions.get(answer.question.as_str()) else {
             let known = key.questions.iter().map(|question| question.id.as_str());
             return wrong("is not part of the study".to_owned(), suggest(&answer.question, known));
@@ -223,10 +230,16 @@ fn verdicts(
             (Realistic::Right, None) => Verdict::Realistic(Side::Right),
             (Realistic::Both, Some(side)) => Verdict::Style(side),
             (Realistic::Both, None) => {
-                return wrong("lacks the answer on style, although both are realistic".to_owned(), changed);
+                return wrong(
+                    "has no answer on style, although both outputs are marked as realistic".to_owned(),
+                    changed,
+                );
             }
             (_, Some(_)) => {
-                return wrong("has an answer on style, although only one is realistic".to_owned(), changed);
+                return wrong(
+                    "has an answer on style, although only one output is marked as realistic".to_owned(),
+                    changed,
+                );
             }
         };
         if verdicts.insert(*at, verdict).is_some() {

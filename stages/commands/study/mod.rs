@@ -27,7 +27,8 @@ pub(super) struct Study {
 
 #[derive(Subcommand)]
 enum StudyCommands {
-    /// Count how often one method is preferred to each of the others: confidence intervals, ties, agreement
+    /// Count how often one method is preferred to each other method, with confidence intervals, ties, and the
+    /// agreement of participants
     Tally {
         /// File key.json that the stage user_study created with the page
         key: PathBuf,

@@ -55,7 +55,8 @@ pub(super) fn claims(run: &Run) -> Result<Vec<Found>> {
         user_error_with_code(
             Code::Declaration,
             format!("[[metadata.faster]] of the pipeline `{}`: {error}", run.pipeline),
-            "declare `claim`, and the lists of stages `stages`, `than` and optionally `pretraining`",
+            "declare `claim` (a sentence), `stages` and `than` (lists of stages); `pretraining` (a list of \
+             stages) is optional; remove other keys",
         )
     })?;
     Ok(declared.into_iter().map(|declared| find(run, declared)).collect())

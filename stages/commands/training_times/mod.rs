@@ -1,4 +1,4 @@
-//! `callsheet training_times`: training times per step, and until a common quality is reached.
+//! `callsheet training_times`: training times per step, and until a quality that all trainings reach.
 //!
 //! A training is a stage that reports losses, under the names `loss/..`. Its quality consists of the metrics
 //! under the names `held_out/..`, which it measures on data that it does not train on.
@@ -26,19 +26,20 @@ use claim::claims;
 use tables::section;
 use training::trainings;
 
-/// Compare training times: seconds per step, and time until each training reached a common quality
+/// Compare training times: seconds per step, and time to a quality that all trainings reached
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     callsheet training_times             # the latest run\n  \
-    callsheet training_times latest~1    # the run before it\n  \
+    callsheet training_times latest~1    # the run before the latest\n  \
     callsheet run --report               # these tables as a section of the report\n\n\
-    To claim that one training is faster than another, add a table [[metadata.faster]] to the pipeline:\n  \
+    To test whether one training is faster than another, add [[metadata.faster]] to the pipeline's file:\n  \
     claim = \"Training is faster\"\n  \
-    stages = [\"finetune@v4-*\"]          # instances that match are repetitions\n  \
+    stages = [\"finetune@v4-*\"]          # matching instances are repetitions of one training\n  \
     than = [\"train@v1-*\"]\n  \
-    pretraining = [\"train_encoder\"]     # its time counts until a quality is reached")]
+    pretraining = [\"train_encoder\"]     # the time of train_encoder is added to the time to a quality")]
 pub(super) struct TrainingTimes {
-    /// Run: its id or the beginning of it, `latest` or `latest~1`; `-` reads the run's description from stdin
+    /// Run whose trainings are compared: its id, a prefix of its id, `latest`, or `latest~1` for the run
+    /// before the latest; `-` reads the output of `callsheet report --json` from stdin
     #[arg(default_value = "latest")]
     run: String,
     /// Print JSON

@@ -26,7 +26,7 @@ pub(super) struct Output {
 }
 
 impl Output {
-    fn new(path: &Path, allowed: &[Form], remedy: &str) -> Result<Self> {
+    fn new(path: &Path, allowed: &[Form], required: &str) -> Result<Self> {
         let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
         let form = match extension.as_deref() {
             _ if path.is_dir() => Some(Form::Folder),
@@ -39,8 +39,8 @@ impl Output {
             Some(form) => Ok(Self { path: path.to_owned(), form }),
             None => Err(user_error_with_code(
                 Code::Conflict,
-                format!("cannot write to {}", path.display()),
-                remedy,
+                format!("cannot write to `{}`: the output must be {required}", path.display()),
+                format!("set --output to {required}"),
             )),
         }
     }
@@ -51,10 +51,10 @@ impl Output {
     /// Returns an error if the name has another extension.
     pub(super) fn of_images(path: &Path, folder: bool) -> Result<Self> {
         if folder {
-            return Self::new(path, &[Form::Folder], "name a folder, because the contents are a folder");
+            return Self::new(path, &[Form::Folder], "a folder, because CONTENT is a folder");
         }
         let allowed: &[Form] = if path.is_dir() { &[Form::Folder] } else { &[Form::Picture] };
-        Self::new(path, allowed, "end its name with .png, or name a folder that exists")
+        Self::new(path, allowed, "a file that ends in .png, or an existing folder")
     }
 
     /// Output of `sample`: a strip of pictures, or a folder with a file for each.
@@ -62,7 +62,7 @@ impl Output {
     /// # Errors
     /// Returns an error if the name has another extension.
     pub(super) fn of_strip(path: &Path) -> Result<Self> {
-        Self::new(path, &[Form::Picture, Form::Folder], "end its name with .png, or name a folder")
+        Self::new(path, &[Form::Picture, Form::Folder], "a file that ends in .png, or a folder")
     }
 
     /// Output of `interpolate`: a strip of pictures, or an animation.
@@ -70,7 +70,7 @@ impl Output {
     /// # Errors
     /// Returns an error if the name has another extension.
     pub(super) fn of_way(path: &Path) -> Result<Self> {
-        Self::new(path, &[Form::Picture, Form::Moving], "end its name with .png, .gif or .mp4")
+        Self::new(path, &[Form::Picture, Form::Moving], "a file that ends in .png, .gif or .mp4")
     }
 
     /// Returns true if the output is an animation.
@@ -107,7 +107,8 @@ impl Output {
         let same = |image: &Path| fs::canonicalize(image).ok().zip(fs::canonicalize(self.file(image)).ok());
         match images.iter().find(|image| same(image).is_some_and(|(image, output)| image == output)) {
             Some(image) => {
-                let message = format!("{} would be overwritten by its translation", image.display());
+                let message =
+                    format!("`{}` is an input and would be overwritten by the output", image.display());
                 Err(user_error_with_code(Code::Conflict, message, "write to another file or folder"))
             }
             None => Ok(()),
@@ -154,7 +155,7 @@ impl Moving {
 fn make_folder(path: &Path) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let Some(folder) = folder else { return Ok(()) };
-    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))
+    fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))
 }
 
 /// Writes a picture as PNG, completely or not at all.
@@ -173,5 +174,5 @@ fn settle(written: Result<()>, staged: &Path, path: &Path) -> Result<()> {
     if settled.is_err() {
         let _ = fs::remove_file(staged);
     }
-    settled.with_context(|| format!("cannot write {}", path.display()))
+    settled.with_context(|| format!("cannot write `{}`", path.display()))
 }

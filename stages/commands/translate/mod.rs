@@ -6,6 +6,8 @@ mod model;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use callsheet_worker::code::Code;
+use callsheet_worker::user_error_with_code;
 use clap::{Args, Subcommand};
 use tch::{Device, Kind, Tensor};
 
@@ -25,7 +27,7 @@ use model::Translator;
     callsheet translate sample MODEL MAPPER day.png -n 8 -o strip.png      # styles sampled by the mapper\n  \
     callsheet translate interpolate MODEL day.png dawn.png night.png -o way.mp4   # or .gif or .png\n\n\
     MODEL is the output of train_generator, e.g. data/out/synthesis/space_needle/finetune_generator/model,\n\
-    a file in it, or a checkpoint. At its end, a training logs the path of its best checkpoint.")]
+    a file in it, or a checkpoint. When a training ends, it logs the path of its best checkpoint.")]
 pub(super) struct Translate {
     #[command(subcommand)]
     command: TranslateCommands,
@@ -34,11 +36,12 @@ pub(super) struct Translate {
 /// Options of every translation.
 #[derive(Args)]
 struct Common {
-    /// Longest side of content images in pixels: larger images are reduced to it; 0 keeps their size
+    /// Maximum length of the longer side of content images, in pixels; larger images are downscaled. 0
+    /// disables downscaling
     #[arg(long, default_value_t = 512, value_name = "PIXELS")]
     max_side: u32,
-    /// Longest side of style images in pixels, best the side that the encoder was trained on; 0 keeps their
-    /// size
+    /// Maximum length of the longer side of style images, in pixels; larger images are downscaled. Typical:
+    /// the side of the images that the encoder was trained with. 0 disables downscaling
     #[arg(long, default_value_t = 256, value_name = "PIXELS")]
     style_side: u32,
     /// Device: cpu, cuda:0, cuda:1, ..; auto is the first GPU, or the CPU if there is none
@@ -53,18 +56,19 @@ struct Common {
 enum TranslateCommands {
     /// Translate one or more content images into the style of another image
     Transfer {
-        /// Trained model
+        /// Trained model: the output folder of train_generator, a file in it, or a checkpoint
         model: PathBuf,
-        /// Content image, or a folder of content images, whose output is a folder
+        /// Content image, or a folder of content images; for a folder, --output must be a folder, too
         content: PathBuf,
         /// Style image
         style: PathBuf,
         #[command(flatten)]
         common: Common,
     },
-    /// Translate a content image into sampled styles: a strip (.png), or a file for each style in a folder
+    /// Translate a content image into sampled styles; writes one image with all results side by side (.png),
+    /// or a folder with one file per style
     Sample {
-        /// Trained model
+        /// Trained model: the output folder of train_generator, a file in it, or a checkpoint
         model: PathBuf,
         /// Mapper: the folder that fit_mapper created for the model
         mapper: PathBuf,
@@ -79,9 +83,10 @@ enum TranslateCommands {
         #[command(flatten)]
         common: Common,
     },
-    /// Translate a content image into styles between two others: a strip (.png) or an animation (.gif, .mp4)
+    /// Translate a content image into styles between those of two style images; writes one image with all
+    /// results side by side (.png), or an animation (.gif, .mp4)
     Interpolate {
-        /// Trained model
+        /// Trained model: the output folder of train_generator, a file in it, or a checkpoint
         model: PathBuf,
         /// Content image
         content: PathBuf,
@@ -89,7 +94,7 @@ enum TranslateCommands {
         from: PathBuf,
         /// Style image at the end
         to: PathBuf,
-        /// Number of pictures, both ends included [default: 9 for a strip, 48 for an animation]
+        /// Number of pictures, both ends included [default: 9 for a .png file, 48 for an animation]
         #[arg(long, value_parser = clap::value_parser!(u32).range(2..=10_000))]
         steps: Option<u32>,
         /// Pictures per second of an animation
@@ -130,6 +135,14 @@ impl Translate {
                 let output = Output::of_strip(&common.output)?;
                 output.spare(&[content.as_path()])?;
                 let translator = Translator::load(model, &common.device)?;
+                if !mapper.join("mapper.safetensors").exists() {
+                    return Err(user_error_with_code(
+                        Code::Io,
+                        format!("`{}` is not a mapper: it contains no mapper.safetensors", mapper.display()),
+                        "name the output `mapper` of fit_mapper, e.g. \
+                         data/out/synthesis/space_needle/fit_mapper/mapper",
+                    ));
+                }
                 let mapper = Mapper::load(mapper)?;
                 tch::manual_seed(torch_seed(*seed, "samples", 0));
                 let noise = Tensor::randn([i64::from(*count), STYLE_DIM], (Kind::Float, Device::Cpu));

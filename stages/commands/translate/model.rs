@@ -29,10 +29,15 @@ impl Translator {
     pub(super) fn load(path: &Path, device_name: &str) -> Result<Self> {
         let file = if path.is_dir() { path.join("averaged.safetensors") } else { path.to_owned() };
         if !file.is_file() {
+            let why = if path.is_dir() {
+                "the folder has no averaged.safetensors"
+            } else {
+                "there is no such file"
+            };
             return Err(user_error_with_code(
                 Code::Unsupported,
-                format!("{} is not a trained model: {} does not exist", path.display(), file.display()),
-                "name the model folder of train_generator, below data/out, or a checkpoint",
+                format!("`{}` is not a trained model: {why}", path.display()),
+                "name a model folder of train_generator in data/out, a file in this folder, or a checkpoint",
             ));
         }
         let device = device(device_name, Cuda::device_count())?;

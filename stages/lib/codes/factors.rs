@@ -35,22 +35,23 @@ pub(crate) fn read(path: &Path, frame_ids: &[String]) -> Result<Vec<Style>> {
     let mut columns = Vec::with_capacity(names.len());
     for name in names {
         let values = rows[name].as_primitive_opt::<Float32Type>();
-        columns
-            .push(values.with_context(|| format!("`{name}` of {} is not float32", path.display()))?.values());
+        columns.push(
+            values.with_context(|| format!("`{name}` of `{}` is not float32", path.display()))?.values(),
+        );
     }
     let places: HashMap<i64, usize> = indices.iter().enumerate().map(|(n, index)| (*index, n)).collect();
     let style = |frame: &String| {
         let index = frame.rsplit_once('#').and_then(|(_, index)| index.parse::<i64>().ok());
         let Some(place) = index.and_then(|index| places.get(&index)) else {
             return Err(user_error(
-                format!("frame {frame} has no factors in {}", path.display()),
+                format!("frame {frame} has no factors in `{}`", path.display()),
                 "wire the factors of the stand-in that the frames come from, or none",
             ));
         };
         let factors: [f64; FACTORS.len()] = std::array::from_fn(|n| f64::from(columns[n][*place]));
         if let Some(n) = factors.iter().position(|value| !value.is_finite()) {
             return Err(user_error(
-                format!("{} of frame {frame} is {} in {}", names[n], factors[n], path.display()),
+                format!("{} of frame {frame} is {} in `{}`", names[n], factors[n], path.display()),
                 "look at the table with `callsheet inspect`",
             ));
         }

@@ -45,15 +45,16 @@ impl Codes {
         let rows = read_columns(embeddings, &["image_id", "z"])?;
         let (image_ids, values) = (read_strings(&rows, "image_id")?, read_vectors(&rows, "z")?);
         if values.is_empty() {
-            let message = format!("there is no style code in {}", embeddings.display());
+            let message = format!("there is no style code in `{}`", embeddings.display());
             return Err(user_error(message, "wire embed_styles.embeddings"));
         }
         let width = values.len() / image_ids.len();
         if let Some(at) = values.iter().position(|value| !value.is_finite()) {
             let (id, value, path) = (&image_ids[at / width], values[at], embeddings.display());
             return Err(user_error(
-                format!("the style code of {id} has the value {value} in {path}"),
-                "look at the image (`callsheet inspect`); if there are many, lower the encoder's learning rate",
+                format!("the style code of {id} has the value {value} in `{path}`"),
+                "look at the image (`callsheet inspect`); if there are many, lower the encoder's learning \
+                 rate",
             ));
         }
         let points = Points::new(width, values.iter().map(|value| f64::from(*value)).collect());
@@ -65,7 +66,7 @@ impl Codes {
         let place = |id: &String| {
             let path = pairs.display();
             let missing =
-                || user_error(format!("image {id} has a style code but is not in {path}"), SAME_PAIRS);
+                || user_error(format!("image `{id}` has a style code, but is not in `{path}`"), SAME_PAIRS);
             places.get(id.as_str()).copied().ok_or_else(missing)
         };
         let order = image_ids.iter().map(place).collect::<Result<Vec<usize>>>()?;
@@ -172,7 +173,7 @@ mod tests {
         let said = refused(&[one.clone(), Image { frame: 1, ..broken }], &[]);
         assert!(said.starts_with("the style code of a.mp4#000001/c0 has the value NaN in "), "{said}");
         let said = refused(&[one.clone(), other], &[one]);
-        assert!(said.starts_with("image a.mp4#000007/c0 has a style code but is not in "), "{said}");
+        assert!(said.starts_with("image `a.mp4#000007/c0` has a style code, but is not in "), "{said}");
         let said = refused(&[], &[]);
         assert!(said.starts_with("there is no style code in "), "{said}");
     }

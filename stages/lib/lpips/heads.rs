@@ -46,7 +46,7 @@ impl LpipsWeights {
     /// Returns an error if the file is damaged or unknown, or `trunk` is not the network for which the heads
     /// were fitted, as torchvision trained it. With another network, the distance would not be LPIPS.
     pub(super) fn read(path: &Path, trunk: &Trunk) -> Result<Self> {
-        let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
         let found = format!("{:x}", Sha256::digest(&bytes));
         let name = known(&found).map(|known| known.name);
         let Some((_, network, version)) = HEADS.iter().find(|(head, ..)| Some(*head) == name) else {
@@ -56,12 +56,15 @@ impl LpipsWeights {
         if name != network || *convention != Convention::Torchvision {
             return Err(user_error(
                 format!(
-                    "{} is for features of torchvision's {network}, but the given weights are {name} \
-                     with the input of {}",
+                    "`{}` requires {network} with the input convention of torchvision, but the given weights \
+                     are {name} with the input convention of {}",
                     path.display(),
                     convention.name()
                 ),
-                "wire its network, imported with convention = \"auto\", or leave lpips_heads unwired",
+                format!(
+                    "use the published weights of {network} (in a pipeline, import them with convention = \
+                     \"auto\" and wire them to `trunk`), or leave lpips_heads unwired"
+                ),
             ));
         }
         let tensors = torch::read(&bytes, path)?;
@@ -104,7 +107,9 @@ mod tests {
         let error =
             LpipsWeights::read(&published("v0.1/alex.pth"), &trunk).err().expect("another").to_string();
         assert!(
-            error.contains("is for features of torchvision's alexnet, but the given weights are vgg16"),
+            error.contains(
+                "requires alexnet with the input convention of torchvision, but the given weights are vgg16"
+            ),
             "{error}"
         );
         let folder = tempfile::tempdir().expect("a folder");

@@ -133,10 +133,10 @@ impl Distance {
         if height.min(width) < least {
             return Err(user_error(
                 format!(
-                    "images of {width}x{height} are smaller than {} needs: {least}x{least}",
+                    "images of {width}x{height} pixels are too small: {} requires at least {least}x{least}",
                     self.trunk.network
                 ),
-                "set the side to which images are resized for the distance to 256",
+                "resize the images for the distance: use --side 256 (in a stage, distance_side = 256)",
             ));
         }
         let images = normalised(images);

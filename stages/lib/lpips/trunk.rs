@@ -79,8 +79,8 @@ impl Trunk {
     pub(super) fn load(path: &Path) -> Result<Self> {
         let (tensors, config) = file::load(path)?;
         let origin: Origin = serde_json::from_value(config).map_err(|error| {
-            let message = format!("{} does not name its network: {error}", path.display());
-            user_error(message, "write it with the stage import_weights")
+            let message = format!("`{}` does not contain the name of its network: {error}", path.display());
+            user_error(message, "use weights that the stage import_weights wrote")
         })?;
         Self::new(tensors, origin, path)
     }
@@ -99,8 +99,12 @@ impl Trunk {
         let Some((_, network, smallest_side, layers)) = NETWORKS.iter().find(|(name, ..)| fits(name)) else {
             let known = NETWORKS.map(|(_, network, ..)| network).join(", ");
             return Err(user_error(
-                format!("{} ({}) is not one of {known}", path.display(), origin.name),
-                "set import_weights.network to one of them: distances are measured on their features",
+                format!(
+                    "`{}` ({}) does not contain weights of one of these networks: {known}",
+                    path.display(),
+                    origin.name
+                ),
+                "import weights of one of the listed networks, on whose features distances are measured",
             ));
         };
         let tensors = tensors.into_iter().map(|(name, tensor)| {

@@ -68,9 +68,10 @@ impl Measures {
         if height.min(width) < i64::from(SMALLEST_SIDE) {
             return Err(user_error(
                 format!(
-                    "images of {width}x{height} are smaller than VGG-16 needs: {SMALLEST_SIDE}x{SMALLEST_SIDE}"
+                    "images of {width}x{height} pixels are too small: VGG-16 requires at least \
+                     {SMALLEST_SIDE}x{SMALLEST_SIDE}"
                 ),
-                "increase crop, or pair_images.side",
+                "raise `crop` of the stage, or pair_images.side",
             ));
         }
         let mut all = METRICS.map(|_| Vec::with_capacity(images.size()[0] as usize));

@@ -48,14 +48,14 @@ impl Trained {
         let path = folder.join("networks.safetensors");
         let (weights, config) = file::load(&path)?;
         let step = config["step"].as_u64();
-        let step = step.with_context(|| format!("{} does not contain its step", path.display()))?;
+        let step = step.with_context(|| format!("`{}` does not contain its step", path.display()))?;
         Ok(Self { spec: spec(&config, &path)?, weights, step })
     }
 }
 
 fn spec(config: &Value, path: &Path) -> Result<Spec> {
     Spec::deserialize(&config["spec"])
-        .with_context(|| format!("{} does not describe its networks", path.display()))
+        .with_context(|| format!("`{}` does not describe its networks", path.display()))
 }
 
 impl Model {
@@ -81,12 +81,14 @@ impl Model {
                 .filter_map(|(name, tensor)| Some((name.strip_prefix(AVERAGED)?.to_owned(), tensor)))
                 .collect();
         }
-        let spec = Spec::deserialize(&config[if is_checkpoint { NETWORK } else { "spec" }]).map_err(|_| {
-            user_error(
-                format!("{} is neither a trained model nor a checkpoint", path.display()),
-                "name the folder that train_generator wrote, a file in it, or a checkpoint step-*.safetensors",
-            )
-        })?;
+        let spec =
+            Spec::deserialize(&config[if is_checkpoint { NETWORK } else { "spec" }]).map_err(|_| {
+                user_error(
+                    format!("`{}` is neither a trained model nor a checkpoint", path.display()),
+                    "name a folder that train_generator wrote, a file in this folder, or a checkpoint \
+                     step-*.safetensors",
+                )
+            })?;
         let model = Self::new(&spec, compute);
         model.load(&weights, |network| USED.contains(&network))?;
         Ok(model)

@@ -84,11 +84,11 @@ impl Model {
         if side % multiple == 0 && side >= smallest {
             return Ok(());
         }
+        let least =
+            if smallest > multiple { format!(" and at least {smallest} pixels") } else { String::new() };
         Err(user_error(
-            format!(
-                "sides of images must be multiples of {multiple} and at least {smallest} pixels, not {side}"
-            ),
-            "change the stage's crop, or pair_images.side",
+            format!("sides of images must be multiples of {multiple} pixels{least}, but the side is {side}"),
+            "change `crop` of the stage, or pair_images.side",
         ))
     }
 

@@ -47,7 +47,7 @@ fn path(scratch: &Path, step: u64, course: &TrainingConfig) -> PathBuf {
 /// All checkpoints in a folder, sorted by step.
 fn all(scratch: &Path) -> Result<Vec<(u64, PathBuf)>> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(scratch).with_context(|| format!("cannot list {}", scratch.display()))? {
+    for entry in fs::read_dir(scratch).with_context(|| format!("cannot list `{}`", scratch.display()))? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let parts = name.strip_prefix("step-").and_then(|name| name.strip_suffix(".safetensors"));
@@ -166,7 +166,7 @@ fn made_on(job: &Job, state: &State) -> String {
 /// Reads a checkpoint of `stage` with the `expected` tensors, and its configuration.
 fn load(path: &Path, stage: &str, expected: &State) -> Result<(State, Value)> {
     let (state, config) = file::load(path)?;
-    let shown = path.display();
+    let shown = format!("`{}`", path.display());
     let found = config["stage"].as_str().unwrap_or("no stage");
     if found != stage {
         bail!("{shown} belongs to {found}, not to {stage}");

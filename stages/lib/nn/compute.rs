@@ -53,7 +53,12 @@ impl Compute {
             forbid_tf32();
         }
         let device = self::device(device, Cuda::device_count()).map_err(|error| {
-            let help = "set device to auto or cpu, or set gpus = 1 under [stages.NAME.resources]";
+            let help = if device.starts_with("cuda:") {
+                "set device to auto or cpu; to use a GPU, set device to auto, and gpus = 1 under \
+                 [stages.NAME.resources] of the pipeline or profile"
+            } else {
+                "set device to auto, cpu, or cuda:0, cuda:1, .."
+            };
             user_error(format!("{error}"), help)
         })?;
         if let Device::Cuda(number) = device {
@@ -134,14 +139,18 @@ pub(crate) fn device(name: &str, count: i64) -> Result<Device> {
         (_, Some(_)) => {
             let there: Vec<String> = (0..count).map(|number| format!("cuda:{number}")).collect();
             let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
-            Err(user_error(
-                format!("device `{name}` does not exist; available GPUs: {there}"),
-                "set auto or cpu, or use a libtorch with CUDA and add the GPU to CUDA_VISIBLE_DEVICES",
-            ))
+            let help = if count > 0 {
+                "use --device auto, --device cpu, or one of the available GPUs"
+            } else {
+                "use --device auto or --device cpu; to use a GPU, build with a libtorch with CUDA \
+                 (`LIBTORCH=folder make build`), and list the GPU in CUDA_VISIBLE_DEVICES"
+            };
+            Err(user_error(format!("device `{name}` does not exist; available GPUs: {there}"), help))
         }
-        _ => {
-            Err(user_error(format!("`{name}` is not a valid device"), "set auto, cpu, or cuda:0, cuda:1, .."))
-        }
+        _ => Err(user_error(
+            format!("`{name}` is not a valid device"),
+            "use --device auto, cpu, or cuda:0, cuda:1, ..",
+        )),
     }
 }
 

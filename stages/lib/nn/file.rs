@@ -21,7 +21,7 @@ pub(crate) fn save(path: &Path, tensors: &BTreeMap<String, Tensor>, config: &Val
     let mut bytes: Vec<(&String, Vec<usize>, Vec<u8>)> = Vec::with_capacity(tensors.len());
     for (name, tensor) in tensors {
         if tensor.isfinite().all().int64_value(&[]) == 0 {
-            bail!("`{name}` contains NaN or infinity, so {} is not written", path.display());
+            bail!("`{name}` contains NaN or infinity, so `{}` is not written", path.display());
         }
         let tensor = tensor.detach().to_kind(Kind::Float).to_device(tch::Device::Cpu).contiguous();
         let mut data = vec![0u8; tensor.numel() * 4];
@@ -35,14 +35,18 @@ pub(crate) fn save(path: &Path, tensors: &BTreeMap<String, Tensor>, config: &Val
     let metadata = HashMap::from([(METADATA.to_owned(), sorted(config).to_string())]);
     let staged = path.with_extension("partial");
     let written = safetensors::serialize_to_file(views, Some(metadata), &staged)
-        .map_err(anyhow::Error::from)
+        .map_err(|error| match error {
+            // The message of this error contains its cause, which would be printed twice.
+            safetensors::SafeTensorError::IoError(error) => anyhow::Error::from(error),
+            error => error.into(),
+        })
         // The new file must be on the disk before it replaces an older one.
         .and_then(|()| Ok(fs::File::open(&staged)?.sync_all()?))
         .and_then(|()| Ok(fs::rename(&staged, path)?));
     if written.is_err() {
         let _ = fs::remove_file(&staged);
     }
-    written.with_context(|| format!("cannot write {}", path.display()))
+    written.with_context(|| format!("cannot write `{}`", path.display()))
 }
 
 /// Writes the folder of a model: weight files by name, each as with [`save`], and `config.json` with their
@@ -55,13 +59,13 @@ pub(crate) fn save_model(
     files: &[(&str, &BTreeMap<String, Tensor>)],
     config: &Value,
 ) -> Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
     for (name, tensors) in files {
         save(&folder.join(name), tensors, config)?;
     }
     let path = folder.join("config.json");
     fs::write(&path, format!("{:#}\n", sorted(config)))
-        .with_context(|| format!("cannot write {}", path.display()))
+        .with_context(|| format!("cannot write `{}`", path.display()))
 }
 
 /// Sorts the keys of every object in the value, so that equal values result in equal bytes, regardless of the
@@ -77,11 +81,11 @@ fn sorted(config: &Value) -> Value {
 /// # Errors
 /// Returns an error if the file is not a complete safetensors file, or contains a tensor that is not float32.
 pub(crate) fn load(path: &Path) -> Result<(BTreeMap<String, Tensor>, Value)> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let damaged = |error: safetensors::SafeTensorError| {
         user_error(
-            format!("{} is not a complete safetensors file: {error}", path.display()),
-            "fetch or write it again",
+            format!("`{}` is not a complete safetensors file: {error}", path.display()),
+            "fetch the file again, or re-run the stage that wrote this file",
         )
     };
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
@@ -90,7 +94,7 @@ pub(crate) fn load(path: &Path) -> Result<(BTreeMap<String, Tensor>, Value)> {
     let mut tensors = BTreeMap::new();
     for (name, view) in SafeTensors::deserialize(&bytes).map_err(damaged)?.tensors() {
         if view.dtype() != Dtype::F32 {
-            bail!("{}: `{name}` is {:?}, not F32", path.display(), view.dtype());
+            bail!("`{}`: `{name}` is {:?}, not F32", path.display(), view.dtype());
         }
         let shape: Vec<i64> = view.shape().iter().map(|n| *n as i64).collect();
         tensors.insert(name, Tensor::f_from_data_size(view.data(), &shape, Kind::Float)?);
@@ -117,6 +121,6 @@ mod tests {
         let bytes = fs::read(&path).expect("bytes");
         fs::write(&path, &bytes[..bytes.len() - 2]).expect("truncated");
         let error = load(&path).expect_err("damaged").to_string();
-        assert!(error.contains("w.safetensors is not a complete safetensors file"), "{error}");
+        assert!(error.contains("w.safetensors` is not a complete safetensors file"), "{error}");
     }
 }

@@ -91,8 +91,8 @@ impl Vgg {
         let (tensors, config) = file::load(path)?;
         let origin = serde_json::from_value(config).map_err(|error| {
             user_error(
-                format!("{} does not describe its VGG: {error}", path.display()),
-                "write it with the stage import_weights",
+                format!("`{}` does not describe its VGG: {error}", path.display()),
+                "use weights that the stage import_weights wrote",
             )
         })?;
         check(&tensors, path)?;
@@ -160,7 +160,7 @@ pub(crate) fn check(tensors: &BTreeMap<String, Tensor>, path: &Path) -> Result<(
     let expected: usize = BLOCKS.iter().map(|(count, _)| 2 * count).sum();
     if tensors.len() > expected {
         return Err(user_error(
-            format!("{} has {} tensors instead of {expected}", path.display(), tensors.len()),
+            format!("`{}` has {} tensors instead of {expected}", path.display(), tensors.len()),
             "use weights of a VGG-16 (import_weights.network = \"vgg16\")",
         ));
     }
@@ -180,7 +180,7 @@ pub(crate) fn check(tensors: &BTreeMap<String, Tensor>, path: &Path) -> Result<(
                 };
                 if let Some(problem) = problem {
                     return Err(user_error(
-                        format!("VGG-16 weights {}: `{name}` {problem}", path.display()),
+                        format!("VGG-16 weights `{}`: `{name}` {problem}", path.display()),
                         "use weights of a VGG-16 (configuration D)",
                     ));
                 }

@@ -60,11 +60,11 @@ fn betas() -> [f64; 2] {
 /// Returns an error if the file is malformed, names an unknown term, trains nothing, or contradicts itself.
 /// The message names the file.
 pub(crate) fn read(path: &Path, freeze_encoder: bool) -> Result<Objective> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let written: Written = toml::from_str(&text).map_err(|error| {
         let help = "read the documentation: `callsheet stages resolve_objective`";
         user_error(
-            format!("{} is not a valid objective: {}", path.display(), error.to_string().trim_end()),
+            format!("`{}` is not a valid objective: {}", path.display(), error.to_string().trim_end()),
             help,
         )
     })?;
@@ -222,5 +222,5 @@ fn learns(objective: &Objective, judge: Network, output: Output) -> bool {
 }
 
 fn wrong(name: &str, message: impl Display, help: impl Into<String>) -> anyhow::Error {
-    user_error(format!("{name}: {message}"), help)
+    user_error(format!("`{name}`: {message}"), help)
 }

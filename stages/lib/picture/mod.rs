@@ -22,8 +22,9 @@ pub(crate) use strange::{Traits, is_image, read, read_with_traits};
 pub(crate) fn decode(bytes: &[u8], id: &str, path: &Path) -> Result<RgbImage> {
     let image = image::load_from_memory(bytes).map_err(|error| {
         user_error(
-            format!("image `{id}` of {} is unreadable: {error}", path.display()),
-            "replace or remove its source file; if the table is damaged, delete it and run again",
+            format!("image `{id}` of `{}` is unreadable: {error}", path.display()),
+            "replace or remove the source file of the image; if the table is damaged, delete the table and \
+             run again",
         )
     })?;
     Ok(image.into_rgb8())
@@ -37,8 +38,8 @@ pub(crate) fn halves(picture: &RgbImage, path: &Path) -> Result<(RgbImage, RgbIm
     let (width, height) = picture.dimensions();
     if !width.is_multiple_of(2) || width == 0 {
         return Err(user_error(
-            format!("{} is {width}x{height}, so it has no halves of equal width", path.display()),
-            "crop the file to two halves of equal width, or remove it",
+            format!("`{}` has {width}x{height} pixels, so it has no halves of equal width", path.display()),
+            "crop the image to an even width, or remove the file",
         ));
     }
     let half = |left: u32| imageops::crop_imm(picture, left, 0, width / 2, height).to_image();
@@ -147,7 +148,7 @@ mod tests {
         bytes.truncate(middle);
         let error = decode(&bytes, "a.mp4#000001", Path::new("frames.parquet")).expect_err("truncated");
         assert!(
-            error.to_string().contains("image `a.mp4#000001` of frames.parquet is unreadable"),
+            error.to_string().contains("image `a.mp4#000001` of `frames.parquet` is unreadable"),
             "{error}"
         );
     }

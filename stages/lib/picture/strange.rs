@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use callsheet_worker::user_error;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgb, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, Rgb, RgbImage};
 
 /// Longest side of an image in pixels, which is the limit of JPEG.
 const LARGEST_SIDE: u32 = 65_535;
@@ -64,11 +64,11 @@ pub(crate) fn is_image(path: &Path) -> bool {
 /// Returns an error in the cases of [`read`].
 pub(crate) fn read_with_traits(bytes: &[u8], path: &Path) -> Result<(RgbImage, Traits)> {
     let unreadable = |why: String| {
-        let message = format!("{} is unreadable: {why}", path.display());
-        user_error(message, "replace the file by a PNG or JPEG, or remove it")
+        let message = format!("`{}` is unreadable: {why}", path.display());
+        user_error(message, "replace the file with a PNG or JPEG image, or remove the file")
     };
     if bytes.is_empty() {
-        return Err(unreadable("it is empty".into()));
+        return Err(unreadable("the file is empty".into()));
     }
     let mut limits = Limits::default();
     (limits.max_image_width, limits.max_image_height) = (Some(LARGEST_SIDE), Some(LARGEST_SIDE));
@@ -94,9 +94,19 @@ pub(crate) fn read_with_traits(bytes: &[u8], path: &Path) -> Result<(RgbImage, T
         image.apply_orientation(orientation);
         Ok((image, traits))
     };
-    let (image, traits) = decode().map_err(|error| unreadable(error.to_string()))?;
+    let (image, traits) = decode().map_err(|error| match error {
+        ImageError::Limits(_) => user_error(
+            format!(
+                "`{}` is too large: {error} ({LARGEST_SIDE} pixels per side, {} MiB of memory)",
+                path.display(),
+                MOST_BYTES >> 20
+            ),
+            "reduce the size of the image, or remove the file",
+        ),
+        _ => unreadable(error.to_string()),
+    })?;
     if bytes.starts_with(&JPEG) && !jpeg_ends(bytes) {
-        return Err(unreadable("it is truncated".into()));
+        return Err(unreadable("the file is truncated".into()));
     }
     let picture = if image.color().has_alpha() { on_white(&image) } else { image.into_rgb8() };
     Ok((picture, traits))

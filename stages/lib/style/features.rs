@@ -52,7 +52,7 @@ impl Features {
         let image_ids: Vec<String> = ids.into_iter().filter(|id| images.is_of(id, split)).collect();
         if image_ids.is_empty() {
             return Err(user_error(
-                format!("no image of {} is in the split `{split}`", path.display()),
+                format!("no image of `{}` is in the split `{split}`", path.display()),
                 "check the splits: list_images.val_fraction, or the folders of a dataset of pairs",
             ));
         }

@@ -126,7 +126,7 @@ pub(crate) fn decode(
                 }
             }
             Ok(None) => break Ok(()),
-            Err(error) => break Err(error.context(format!("{}: broken output of ffmpeg", path.display()))),
+            Err(error) => break Err(error.context(format!("`{}`: broken output of ffmpeg", path.display()))),
         }
     };
     // Closing the pipe ends ffmpeg if its output is no longer read.

@@ -32,21 +32,22 @@ pub(crate) fn index(path: &Path) -> Result<Index> {
     let complaint = complaint.lines().next().unwrap_or("no reason given");
     if !output.status.success() {
         return Err(user_error(
-            format!("{} is not a readable video: ffmpeg reports `{complaint}`", path.display()),
+            format!("`{}` is not a readable video: ffmpeg reports `{complaint}`", path.display()),
             "replace the file; `ffmpeg -i FILE` prints details",
         ));
     }
     let text = String::from_utf8_lossy(&output.stdout);
     let mut packets = packets(&text).ok_or_else(|| {
         user_error(
-            format!("{}: the container does not state the times of its frames", path.display()),
-            "copy it to another one: `ffmpeg -fflags +genpts -i FILE -c copy FILE.mkv`, or encode it again",
+            format!("the container of `{}` does not store the times of its frames", path.display()),
+            "copy the video to another container, e.g. `ffmpeg -fflags +genpts -i FILE -c copy FILE.mkv`, or \
+             encode the video again",
         )
     })?;
     if packets.is_empty() {
         return Err(user_error(
-            format!("{} has no frame", path.display()),
-            "replace the file by a video with frames, or remove it",
+            format!("`{}` has no frame", path.display()),
+            "replace the file with a video that has frames, or remove the file",
         ));
     }
     packets.sort_by(|a, b| a.0.total_cmp(&b.0));

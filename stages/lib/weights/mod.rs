@@ -17,12 +17,14 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use callsheet_worker::user_error;
 use sha2::{Digest, Sha256};
 use tch::{Kind, Tensor};
 
 pub(crate) use known::known;
 pub(crate) use network::convolutions;
 pub(crate) use unreadable::unreadable;
+use unreadable::unsuitable;
 
 use crate::lib::nn::vgg::{Convention, Origin};
 use keras::Keras;
@@ -55,10 +57,10 @@ impl Format {
     /// Returns an error if the file cannot be read.
     pub(crate) fn of(path: &Path) -> Result<Option<Self>> {
         let mut head = Vec::new();
-        let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let file = File::open(path).with_context(|| format!("cannot read `{}`", path.display()))?;
         file.take(30 + u64::from(u16::MAX))
             .read_to_end(&mut head)
-            .with_context(|| format!("cannot read {}", path.display()))?;
+            .with_context(|| format!("cannot read `{}`", path.display()))?;
         Ok(match head.as_slice() {
             head if head.starts_with(b"\x89HDF\r\n") => Some(Self::Hdf5),
             head if head.starts_with(b"\x93NUMPY") => Some(Self::Npy),
@@ -100,8 +102,8 @@ impl Format {
 /// Returns an error if the file cannot be read.
 pub(crate) fn sha256(path: &Path) -> Result<String> {
     let mut hasher = Sha256::new();
-    let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    io::copy(&mut file, &mut hasher).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut file = File::open(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    io::copy(&mut file, &mut hasher).with_context(|| format!("cannot read `{}`", path.display()))?;
     Ok(format!("{:x}", hasher.finalize()))
 }
 
@@ -140,9 +142,12 @@ pub(crate) fn origin(
 pub(crate) fn read(path: &Path, convolutions: &[Convolution]) -> Result<(BTreeMap<String, Tensor>, Format)> {
     let Some(format) = Format::of(path)? else {
         let known = "torch's and Flax's pickles, NumPy's .npy and .npz, HDF5";
-        return Err(unreadable(path, format!("its format is unknown (known: {known})")));
+        return Err(user_error(
+            format!("`{}` is not a weight file in a known format: {known}", path.display()),
+            "fetch the file again, or use a file in one of these formats",
+        ));
     };
-    let bytes = || fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+    let bytes = || fs::read(path).with_context(|| format!("cannot read `{}`", path.display()));
     let found: Vec<Option<[Tensor; 2]>> = match format {
         Format::Torch | Format::TorchZip => {
             let tensors = torch::read(&bytes()?, path)?;
@@ -158,19 +163,22 @@ pub(crate) fn read(path: &Path, convolutions: &[Convolution]) -> Result<(BTreeMa
             convolutions.iter().map(read).collect::<Result<_>>()?
         }
         Format::Safetensors => {
-            return Err(unreadable(path, "it is a safetensors file: only published formats are imported"));
+            return Err(user_error(
+                format!("`{}` is a safetensors file, which is not a published format", path.display()),
+                "use the file in the format of its publisher",
+            ));
         }
     };
     let mut tensors = BTreeMap::new();
     for (convolution, found) in convolutions.iter().zip(found) {
         let name = &convolution.name;
         let Some([weight, bias]) = found else {
-            return Err(unreadable(path, format!("it has no weights of `{name}` (another network?)")));
+            return Err(unsuitable(path, format!("it has no weights of `{name}`")));
         };
         let (weight, bias) = (weight.to_kind(Kind::Float), bias.to_kind(Kind::Float));
         if weight.size() != convolution.shape || bias.size() != convolution.shape[..1] {
             let (found, wanted) = (weight.size(), convolution.shape);
-            return Err(unreadable(path, format!("`{name}` has shape {found:?}, not {wanted:?}")));
+            return Err(unsuitable(path, format!("`{name}` has shape {found:?}, not {wanted:?}")));
         }
         if weight.isfinite().all().int64_value(&[]) == 0 || bias.isfinite().all().int64_value(&[]) == 0 {
             return Err(unreadable(path, format!("`{name}` contains NaN or infinity")));

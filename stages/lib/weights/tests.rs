@@ -93,7 +93,7 @@ fn another_shape_and_another_network_are_named() {
     let mut other = convolution([2, 3, 1, 1]);
     other[0].torch = vec!["features.1".into()];
     let error = read(&fixture("zip.pth"), &other).expect_err("a network").to_string();
-    assert!(error.contains("it has no weights of `conv1_1` (another network?)"), "{error}");
+    assert!(error.contains("does not fit the network: it has no weights of `conv1_1`"), "{error}");
 }
 
 #[test]

@@ -26,24 +26,24 @@ pub enum Error {
     #[error(transparent)]
     DeclarationError(#[from] Box<DeclarationError>),
     /// The operating system refused an operation on a file.
-    #[error("{doing} {}: {source}", shown(path))]
+    #[error("{doing} {}: {}", shown(path), reason(cause))]
     Io {
         /// The operation, e.g. `cannot read`, for the message.
         doing: &'static str,
         /// Path of the file.
         path: PathBuf,
-        /// The cause.
-        source: io::Error,
+        /// The cause. The message contains it, so it is not the `source`, which would be printed again.
+        cause: io::Error,
     },
     /// A Parquet file that cannot be read or written.
-    #[error("{doing} {}: {source}", shown(path))]
+    #[error("{doing} {}: {cause}", shown(path))]
     Parquet {
         /// The operation, e.g. `cannot read`, for the message.
         doing: &'static str,
         /// Path of the file.
         path: PathBuf,
-        /// The cause.
-        source: parquet::errors::ParquetError,
+        /// The cause, which the message contains.
+        cause: ParquetError,
     },
     /// A request that the program rejects, with its remedy.
     #[error("{message}")]
@@ -86,8 +86,10 @@ impl Diagnostic for Error {
         match self {
             Self::DeclarationError(fault) => fault.help(),
             Self::UserError { help, .. } if !help.is_empty() => Some(Box::new(help)),
-            Self::Io { source, .. } => io_remedy(source).map(|h| Box::new(h) as Box<_>),
-            Self::Parquet { .. } => Some(Box::new("check that the file is a complete Parquet file")),
+            Self::Io { cause, .. } => io_remedy(cause).map(|h| Box::new(h) as Box<_>),
+            Self::Parquet { .. } => Some(Box::new(
+                "correct the stage that wrote this file, or replace the file with a complete Parquet file",
+            )),
             _ => None,
         }
     }
@@ -119,15 +121,22 @@ pub fn set_error_format() {
 /// Remedy for an error of the operating system, if one is known.
 pub fn io_remedy(error: &io::Error) -> Option<&'static str> {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            Some("free some disk space (deleting data/store is always safe) and run again")
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("free disk space and run again; if you delete data/store, all results must be recomputed")
+        }
+        io::ErrorKind::FileTooLarge => {
+            Some("raise the limit on file sizes (`ulimit -f`), or use a file system that allows larger files")
         }
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-            Some("make the folder writable, or set another one under `data` in callsheet.toml")
+            Some("give yourself access to this path, or set `data` in callsheet.toml to a writable folder")
         }
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
-            Some("move the file that has this path, or set another folder under `data` in callsheet.toml")
+            Some("move the file that has this path, or set `data` in callsheet.toml to another folder")
         }
+        io::ErrorKind::NotFound => {
+            Some("check the path: the file, its folder or the target of a link does not exist")
+        }
+        io::ErrorKind::InvalidData if is_not_utf8(error) => Some("save the file as UTF-8"),
         _ => None,
     }
 }
@@ -140,24 +149,34 @@ pub trait IoContext<T> {
 
 impl<T> IoContext<T> for io::Result<T> {
     fn io_context(self, doing: &'static str, path: impl AsRef<Path>) -> Result<T> {
-        self.map_err(|source| Error::Io { doing, path: path.as_ref().to_owned(), source })
+        self.map_err(|cause| Error::Io { doing, path: path.as_ref().to_owned(), cause })
     }
 }
 
 impl<T> IoContext<T> for parquet::errors::Result<T> {
     fn io_context(self, doing: &'static str, path: impl AsRef<Path>) -> Result<T> {
         let path = path.as_ref().to_owned();
-        self.map_err(|source| match source {
+        self.map_err(|cause| match cause {
             // An I/O error, such as a full disk, does not mean that the file is malformed.
             ParquetError::External(inner) if inner.is::<io::Error>() => match inner.downcast() {
-                Ok(source) => Error::Io { doing, path, source: *source },
-                Err(inner) => Error::Parquet { doing, path, source: ParquetError::External(inner) },
+                Ok(cause) => Error::Io { doing, path, cause: *cause },
+                Err(inner) => Error::Parquet { doing, path, cause: ParquetError::External(inner) },
             },
-            source => Error::Parquet { doing, path, source },
+            cause => Error::Parquet { doing, path, cause },
         })
     }
 }
 
 fn shown(path: &Path) -> String {
     clipped(&path.display().to_string())
+}
+
+/// Reason of an error of the operating system, for the message.
+fn reason(cause: &io::Error) -> String {
+    if is_not_utf8(cause) { "the file is not valid UTF-8".to_owned() } else { cause.to_string() }
+}
+
+/// Returns true for the error of the standard library about a text file that is not UTF-8.
+fn is_not_utf8(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidData && error.to_string().ends_with("valid UTF-8")
 }

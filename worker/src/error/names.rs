@@ -16,9 +16,10 @@ pub(super) fn clipped(text: &str) -> String {
 pub fn suggest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     let list = list(known.iter().copied());
-    match nearest(wanted, known) {
+    match nearest(wanted, known.iter().copied()) {
         Some(name) => format!("did you mean `{name}`? (known: {list})"),
-        None => format!("known: {list}"),
+        None if known.is_empty() => "there are none to choose from".to_owned(),
+        None => format!("use one of: {list}"),
     }
 }
 

@@ -31,7 +31,7 @@ pub fn check_columns(path: &Path, declared: &BTreeMap<String, String>) -> Result
     faults.extend(foreign.map(|name| format!("`{name}` is not declared")));
     Err(Error::user_error(
         Code::WorkerOutput,
-        format!("columns of {}: {}", path.display(), faults.join("; ")),
+        format!("the columns of {} do not match stage.toml: {}", path.display(), faults.join("; ")),
         "write the columns that stage.toml declares, or declare the columns that the stage writes",
     ))
 }

@@ -84,10 +84,14 @@ fn parse(
         let line = line.chars().take(QUOTED).collect::<String>();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let columns = list(schema.fields().iter().map(|field| field.name().as_str()));
+        let error = error.to_string();
+        let reason = error.trim_start_matches("Json error: ");
+        let odd = ["NaN", "Infinity"].iter().any(|word| line.contains(word));
+        let null = if odd { "; JSON has no NaN and no infinity, so write null" } else { "" };
         Error::user_error(
             Code::WorkerOutput,
-            format!("line {number} of {name}, `{line}`: {error}"),
-            format!("write one JSON object per line, with the declared columns: {columns}"),
+            format!("`{line}` in line {number} of {name} is not a valid row: {reason}"),
+            format!("write one JSON object per line, with the declared columns: {columns}{null}"),
         )
     })
 }

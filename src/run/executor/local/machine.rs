@@ -25,10 +25,14 @@ impl Machine {
     /// Returns an error if the stage needs more memory or GPUs than there are.
     pub fn check(&self, stage: &str, wanted: &ResourcesDecl) -> Result<()> {
         if wanted.gpus > self.gpus.len() {
-            let found = if self.gpus.is_empty() { "none".to_owned() } else { self.gpus.join(", ") };
+            let needed = if wanted.gpus == 1 { "1 GPU".to_owned() } else { format!("{} GPUs", wanted.gpus) };
+            let found = match self.gpus.len() {
+                0 => "no GPUs".to_owned(),
+                count => format!("only {count} (ids: {})", self.gpus.join(", ")),
+            };
             return Err(Error::user_error(
                 Code::Resources,
-                format!("stage `{stage}` needs {} GPUs; GPUs of the run: {found}", wanted.gpus),
+                format!("stage `{stage}` needs {needed}, but the run has {found}"),
                 "name GPUs with --gpus, e.g. --gpus 0,1",
             ));
         }
@@ -40,7 +44,7 @@ impl Machine {
                     wanted.memory,
                     Bytes(self.memory)
                 ),
-                "raise --memory, or lower `memory` in its stage.toml",
+                format!("raise --memory, or lower `memory` of stage `{stage}`"),
             ));
         }
         Ok(())

@@ -213,8 +213,10 @@ fn start(job: &Job, both: PipeWriter) -> Result<Child> {
     spawn(&mut command, &job.writable).map_err(|error| {
         let name = Path::new(&job.command[0]).display();
         let (code, help) = match error.kind() {
-            io::ErrorKind::NotFound => (Code::MissingProgram, "install it, or correct the stage's command"),
-            _ => (Code::Io, "check that it is a program for this machine and that you may execute it"),
+            io::ErrorKind::NotFound => {
+                (Code::MissingProgram, "install the program, or correct the stage's command")
+            }
+            _ => (Code::Io, "check that the file is a program for this machine and that you may execute it"),
         };
         Error::user_error(code, format!("cannot start `{name}`: {error}"), help)
     })
