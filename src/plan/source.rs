@@ -1,5 +1,6 @@
 //! Sources: raw files matched by a pattern.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -46,10 +47,15 @@ pub(super) fn matches(project: &Project, pattern: &Spanned<String>, origin: &Ori
     if !text.contains(SPECIAL) {
         let path = normal(text);
         if root.join(&path).is_dir() {
-            let help = format!("write `{}/*` for its files, or `{}/**/*` for all files below it", text, text);
+            let folder = path.display();
+            let help = format!("write `{folder}/*` for its files, or `{folder}/**/*` for all files below it");
             return wrong(format!("`{text}` is a folder"), &help);
         }
-        return Ok(if file(&root.join(&path))? { vec![path] } else { Vec::new() });
+        let files = if file(&root.join(&path))? { vec![path] } else { Vec::new() };
+        return match result_among(project, &files) {
+            Some(own) => wrong(own, NOT_RAW),
+            None => Ok(files),
+        };
     }
     if !well_braced(text) {
         return wrong(
@@ -70,11 +76,8 @@ pub(super) fn matches(project: &Project, pattern: &Spanned<String>, origin: &Ori
         }
     }
     let files = found(project, text, &patterns)?;
-    if let Some(own) = files.iter().find(|file| is_result(project, &root.join(file))) {
-        return wrong(
-            format!("`{text}` matches {}, which is a result of the project", own.display()),
-            "use a pattern that matches only raw files, e.g. below data/raw",
-        );
+    if let Some(own) = result_among(project, &files) {
+        return wrong(own, NOT_RAW);
     }
     if files.is_empty() && looks_literal(root, text) {
         return wrong(
@@ -93,19 +96,35 @@ fn found(project: &Project, text: &str, patterns: &[glob::Pattern]) -> Result<Ve
         require_literal_separator: true,
         require_literal_leading_dot: true,
     };
-    let (base, path) = (base(text), normal(text));
-    let deep =
-        if text.contains("**") { usize::MAX } else { path.components().count() - base.components().count() };
-    let hidden = path.components().any(|part| part.as_os_str().as_encoded_bytes().starts_with(b"."));
-    let mut files = walk(&project.root, &base, deep, hidden)?;
-    files.retain(|file| patterns.iter().any(|pattern| pattern.matches_path_with(file, options)));
-    files.sort();
-    Ok(files)
+    let base = base(text);
+    let parts = |pattern: &glob::Pattern| Path::new(pattern.as_str()).components().count();
+    let deepest =
+        patterns.iter().map(parts).max().unwrap_or_default().saturating_sub(base.components().count());
+    let depth = if text.contains("**") { usize::MAX } else { deepest };
+    let hidden = patterns.iter().any(|pattern| pattern.as_str().split('/').any(|part| part.starts_with('.')));
+    let matched = |file: &PathBuf| patterns.iter().any(|pattern| pattern.matches_path_with(file, options));
+    let mut found = walk(&project.root, &base, depth, hidden)?;
+    if let Some(link) = found.dangling.iter().find(|link| matched(link)) {
+        let path = project.root.join(link);
+        return Err(io::Error::from(io::ErrorKind::NotFound)).io_context("cannot read the target of", path);
+    }
+    found.files.retain(matched);
+    found.files.sort();
+    Ok(found.files)
 }
 
-/// Returns true if callsheet writes the file.
-fn is_result(project: &Project, path: &Path) -> bool {
-    ["out", "store"].iter().any(|folder| path.starts_with(project.data.join(folder)))
+/// Remedy for a source that matches results.
+const NOT_RAW: &str = "use a path that matches only raw files, e.g. below data/raw";
+
+/// Returns what is wrong if a file is a result of the project, also if the file is reached through a link.
+fn result_among(project: &Project, files: &[PathBuf]) -> Option<String> {
+    let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let own = ["out", "store"].map(|folder| real(&project.data.join(folder)));
+    let folders: BTreeSet<&Path> = files.iter().filter_map(|file| file.parent()).collect();
+    let is_own = |folder: &&Path| own.iter().any(|own| real(&project.root.join(folder)).starts_with(own));
+    let folder = folders.into_iter().find(is_own)?;
+    let file = files.iter().find(|file| file.parent() == Some(folder))?;
+    Some(format!("matches {}, which is a result of the project", file.display()))
 }
 
 /// Returns true if a part of the pattern is the name of something that exists, and contains a special character.

@@ -1,49 +1,90 @@
 //! Files below a folder, in which links to folders are followed.
 
+use std::collections::{BTreeSet, VecDeque};
+use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result};
-use walkdir::{DirEntry, WalkDir};
 
-/// Returns the files below `root`/`base`, relative to `root`, at most `depth` folders deep. A link that leads to a
-/// folder above it is not followed, so each folder is visited once for each path without loops. Hidden entries are
-/// visited only if `hidden` is true.
+/// Files that [`walk`] finds.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Paths relative to the root.
+    pub files: Vec<PathBuf>,
+    /// Links to nothing, relative to the root.
+    pub dangling: Vec<PathBuf>,
+    /// Device and inode of every visited folder.
+    seen: BTreeSet<(u64, u64)>,
+    /// Linked folders that are left, and how many levels of them are searched.
+    links: VecDeque<(PathBuf, usize)>,
+}
+
+/// Returns the files below `root`/`base`, at most `depth` levels deep. Every folder is visited once, under its real path
+/// if this is below `base`, so loops of links end. Hidden entries are visited only if `hidden` is true.
 ///
 /// # Errors
 /// Returns an error if a folder or the target of a link cannot be read, or the name of a file is not UTF-8.
-pub(super) fn walk(root: &Path, base: &Path, depth: usize, hidden: bool) -> Result<Vec<PathBuf>> {
+pub(super) fn walk(root: &Path, base: &Path, depth: usize, hidden: bool) -> Result<Found> {
+    let mut found = Found::default();
     let top = root.join(base);
-    if !top.is_dir() {
-        return Ok(Vec::new());
+    if top.is_dir() {
+        found.visit(root, &top, depth, hidden)?;
     }
-    let visible = |entry: &DirEntry| {
-        hidden || entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".")
-    };
-    let mut files = Vec::new();
-    for entry in WalkDir::new(&top).follow_links(true).max_depth(depth).into_iter().filter_entry(visible) {
-        let entry = match entry {
-            Err(error) if error.loop_ancestor().is_some() => continue,
-            Err(error) => {
-                let path = error.path().unwrap_or(&top).to_owned();
-                let cause = error.into_io_error().unwrap_or_else(|| io::Error::other("a loop of links"));
-                return Err(cause).io_context("cannot read", path);
+    while let Some((folder, depth)) = found.links.pop_front() {
+        found.visit(root, &folder, depth, hidden)?;
+    }
+    Ok(found)
+}
+
+impl Found {
+    fn visit(&mut self, root: &Path, folder: &Path, depth: usize, hidden: bool) -> Result<()> {
+        let state = fs::metadata(folder).io_context("cannot read", folder)?;
+        if depth == 0 || !self.seen.insert((state.dev(), state.ino())) {
+            return Ok(());
+        }
+        let entries = fs::read_dir(folder).io_context("cannot list", folder)?;
+        let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>();
+        paths.as_mut().map(|paths| paths.sort()).unwrap_or_default();
+        for path in paths.io_context("cannot list", folder)? {
+            let name = path.file_name().unwrap_or_default();
+            if !hidden && name.as_encoded_bytes().starts_with(b".") {
+                continue;
             }
-            Ok(entry) => entry,
-        };
-        if !entry.file_type().is_file() {
-            continue;
+            let kind = fs::symlink_metadata(&path).io_context("cannot read", &path)?.file_type();
+            if kind.is_dir() {
+                self.visit(root, &path, depth - 1, hidden)?;
+                continue;
+            }
+            let below = path.strip_prefix(root).unwrap_or(&path).to_owned();
+            match if kind.is_symlink() {
+                fs::metadata(&path).map(|state| state.file_type())
+            } else {
+                Ok(kind)
+            } {
+                Ok(kind) if kind.is_dir() => self.links.push_back((path, depth - 1)),
+                Ok(kind) if kind.is_file() => self.files.push(utf8(below, &path)?),
+                Ok(_) => {}
+                Err(error) if leads_nowhere(&error) => self.dangling.push(below),
+                Err(error) => return Err(error).io_context("cannot read", &path),
+            }
         }
-        let path = entry.path();
-        if path.to_str().is_none() {
-            return Err(Error::user_error(
-                Code::Unreadable,
-                format!("the name of {} is not UTF-8", path.display()),
-                "rename the file",
-            ));
-        }
-        files.push(path.strip_prefix(root).unwrap_or(path).to_owned());
+        Ok(())
     }
-    Ok(files)
+}
+
+/// Returns true if a link leads to nothing, or in a circle (ELOOP).
+fn leads_nowhere(error: &io::Error) -> bool {
+    const ELOOP: i32 = 40;
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(ELOOP)
+}
+
+fn utf8(below: PathBuf, path: &Path) -> Result<PathBuf> {
+    if below.to_str().is_some() {
+        return Ok(below);
+    }
+    let message = format!("the name of {} is not UTF-8", path.display());
+    Err(Error::user_error(Code::Unreadable, message, "rename the file"))
 }

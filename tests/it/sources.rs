@@ -40,12 +40,29 @@ fn hidden_files_match_only_a_pattern_that_names_them() {
 }
 
 #[test]
+fn a_hidden_alternative_and_a_link_to_nothing_that_does_not_match_are_no_obstacle() {
+    let project = project("data/raw/{.hid,sub}/*.txt", &["data/raw/.hid/h.txt", "data/raw/sub/s.txt"]);
+    project.link("nowhere", "data/raw/sub/notes.bak");
+    assert_eq!(seen(&project), ".hid/h.txt\nsub/s.txt\n");
+}
+
+#[test]
+fn folders_that_all_link_to_each_other_are_visited_once() {
+    let project = project("data/raw/**/*.txt", &[]);
+    for folder in 0..9 {
+        project.write(&format!("data/raw/d{folder}/{folder}.txt"), "1");
+        (0..9).for_each(|to| project.link(&format!("../d{to}"), &format!("data/raw/d{folder}/to{to}")));
+    }
+    assert_eq!(seen(&project).lines().count(), 9);
+}
+
+#[test]
 fn loops_of_links_are_not_followed() {
     let project = project("data/raw/**/*.txt", &["data/raw/a/1.txt", "data/raw/b/2.txt"]);
     project.link("..", "data/raw/a/up");
     project.link("../b", "data/raw/a/other");
     project.link("../a", "data/raw/b/other");
-    assert_eq!(seen(&project), "a/1.txt\na/other/2.txt\nb/2.txt\nb/other/1.txt\n");
+    assert_eq!(seen(&project), "a/1.txt\nb/2.txt\n");
 }
 
 #[test]
@@ -62,6 +79,11 @@ fn names_that_are_not_utf8_are_refused_at_every_depth() {
 fn a_pattern_that_matches_results_is_refused() {
     let project = project("data/*/**/*.txt", &["data/raw/a/1.txt", "data/out/old/x.txt"]);
     assert_output!(project.refused("declaration", &[&["plan"], &MAIN[..]].concat()));
+    let literal = self::project("data/out/main/copy/copy.txt", &["data/out/main/copy/copy.txt"]);
+    literal.refused("declaration", &[&["plan"], &MAIN[..]].concat());
+    let linked = self::project("data/raw/**/*.txt", &["data/out/old/x.txt", "data/raw/a.txt"]);
+    linked.link("../out", "data/raw/old");
+    linked.refused("declaration", &[&["plan"], &MAIN[..]].concat());
 }
 
 #[test]
