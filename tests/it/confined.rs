@@ -35,6 +35,20 @@ fn a_worker_that_writes_to_the_project_fails_with_the_path() {
 }
 
 #[test]
+fn data_behind_a_link_into_a_temporary_folder_survives() {
+    let project = Project::minimal();
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    fs::create_dir(elsewhere.path().join("raw")).expect("created");
+    fs::write(elsewhere.path().join("raw/a.txt"), "a\n").expect("written");
+    project.link(&elsewhere.path().display().to_string(), "data");
+    project.run(&MAIN);
+    project.write("stages/copy/copy.sh", "rm -rf ../../../objects/*; rm -f \"$2\"; cat \"$2\" > \"$1\"\n");
+    project.run(&MAIN);
+    assert_eq!(project.read("data/raw/a.txt"), "a\n");
+    project.status(&["verify"], 0);
+}
+
+#[test]
 fn a_worker_can_write_temporary_files() {
     let project = Project::minimal();
     project.write("data/raw/a.txt", "a\n");

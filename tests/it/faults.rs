@@ -366,6 +366,13 @@ fn a_stage_whose_input_changes_while_it_runs_is_not_recorded() {
 }
 
 #[test]
+fn a_worker_that_writes_events_without_end_is_ended_after_its_time() {
+    let script = "yes > \"$CALLSHEET_EVENTS\"";
+    let project = scripts(&[("flood", script, "[resources]\ntimeout_seconds = 1", "numbers")]);
+    project.run_failing("timeout", &P);
+}
+
+#[test]
 fn an_invalid_timeout_is_refused_with_its_line() {
     let said = ["-1.0", "0", "nan", "inf", "1e300", "1e19"].map(|seconds| {
         let more = format!("[resources]\ntimeout_seconds = {seconds}");

@@ -29,7 +29,9 @@ pub(in crate::run) fn shared_folders(project: &Path, data: &Path) -> Vec<PathBuf
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let temporary =
         TEMPORARY.map(PathBuf::from).into_iter().chain(std::env::var_os("TMPDIR").map(PathBuf::from));
-    let holds_none = |folder: &PathBuf| ![project, data].iter().any(|path| path.starts_with(folder));
+    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let own = [project, data, &data.join("store"), &data.join("raw"), &data.join("out")].map(real);
+    let holds_none = |folder: &PathBuf| !own.iter().any(|path| path.starts_with(real(folder)));
     SYSTEM
         .map(PathBuf::from)
         .into_iter()

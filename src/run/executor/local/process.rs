@@ -32,6 +32,10 @@ const QUOTED_EVENT: usize = 100;
 /// Bytes read from a pipe at once.
 const READ: usize = 1 << 13;
 
+/// Largest number of reads in a row. A program that writes without end, also after its worker ended, must not keep
+/// the engine from looking at the time.
+const READS: usize = 1 << 8;
+
 /// Name of the pipe for events in a worker's folder.
 pub(in crate::run) const EVENTS: &str = "events";
 
@@ -225,7 +229,8 @@ fn start(job: &Job, both: PipeWriter) -> Result<Child> {
 /// Appends the available output to the log; drops the pipe at its end.
 fn read_output(output: &mut Option<PipeReader>, log: &mut Log) -> Result<()> {
     let mut buffer = [0; READ];
-    while let Some(pipe) = output {
+    for _ in 0..READS {
+        let Some(pipe) = output else { return Ok(()) };
         match pipe.read(&mut buffer) {
             Ok(0) => *output = None,
             Ok(count) => log.write(&buffer[..count])?,
@@ -307,7 +312,8 @@ struct Lines {
 impl Lines {
     fn read(&mut self, mut from: &PipeReader, each: &mut impl FnMut(&[u8])) {
         let mut buffer = [0; READ];
-        while let Ok(count @ 1..) = from.read(&mut buffer) {
+        for _ in 0..READS {
+            let Ok(count @ 1..) = from.read(&mut buffer) else { return };
             self.feed(&buffer[..count], each);
         }
     }
