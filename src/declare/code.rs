@@ -57,11 +57,13 @@ fn add_default(folder: &Path, open: &Path, files: &mut BTreeMap<String, PathBuf>
         {
             continue;
         }
-        // Links to folders are not followed: they may lead to a folder above.
-        let found = fs::symlink_metadata(&path).io_context("cannot read", &path)?;
-        if found.is_dir() && name != "tests" {
-            add_default(folder, &path, files)?;
-        } else if (found.is_file() || path.is_file()) && !(open == folder && name == "stage.toml") {
+        if path.is_dir() && name != "tests" {
+            // A link may lead to a folder above, where the search began.
+            let real = |path: &Path| fs::canonicalize(path).io_context("cannot read", path);
+            if !path.is_symlink() || !real(open)?.starts_with(real(&path)?) {
+                add_default(folder, &path, files)?;
+            }
+        } else if path.is_file() && !(open == folder && name == "stage.toml") {
             files.insert(relative(folder, &path), path);
         }
     }
@@ -88,7 +90,9 @@ fn add_matches(
         );
     }
     let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
-    let rooted = Path::new(&glob::Pattern::escape(&folder.to_string_lossy())).join(text);
+    // A final `**` matches only folders in the crate glob.
+    let text_of_files = if text.ends_with("**") { format!("{text}/*") } else { text.clone() };
+    let rooted = Path::new(&glob::Pattern::escape(&folder.to_string_lossy())).join(text_of_files);
     let paths = match glob::glob_with(&rooted.to_string_lossy(), options) {
         Ok(paths) => paths,
         Err(error) => {

@@ -75,6 +75,9 @@ fn problem(output: &OutputDecl, path: &Path) -> Option<(&'static str, &'static s
         (_, true) if !folder => {
             return Some(("wrote", " as a folder", "write a file, or declare another `kind`"));
         }
+        _ if !found.is_file() && !found.is_dir() => {
+            return Some(("wrote", " as a pipe, socket or device", "write a file or folder"));
+        }
         (_, false) if folder => {
             return Some(("wrote", " as a file", "write a folder, or declare another `kind`"));
         }

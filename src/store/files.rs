@@ -29,7 +29,7 @@ pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 
 /// Size of a file, or of everything below a folder, in bytes; 0 if the path does not exist.
 pub(super) fn size(path: &Path) -> Result<u64> {
-    if path.is_dir() {
+    if path.is_dir() && !path.is_symlink() {
         return entries(path)?.iter().map(|inside| size(inside)).sum();
     }
     Ok(fs::symlink_metadata(path).map_or(0, |found| found.len()))

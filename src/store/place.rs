@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Deref;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use callsheet_worker::digest::Digest;
@@ -158,20 +159,37 @@ pub(super) fn look(path: &Path, folder: bool) -> io::Result<TreeStat> {
 }
 
 /// Makes every file read-only, and marks it. Folders stay writable, so that they can be removed.
-pub(super) fn seal(path: &Path) -> Result<()> {
-    for path in all_files(path)? {
+pub(super) fn seal(root: &Path) -> Result<()> {
+    for path in all_files(root)? {
         let found = fs::metadata(&path).io_context("cannot read", &path)?;
         // A file with a second hard link may belong to another program, so a copy of it is sealed.
         if found.nlink() > 1 {
-            let copy = path.with_extension("callsheet-copy");
+            let copy = draft_next_to(root);
             fs::copy(&path, &copy).io_context("cannot copy", &path)?;
             fs::rename(&copy, &path).io_context("cannot write", &path)?;
         }
-        let mode = if is_executable(&found) { 0o555 } else { 0o444 };
+        let mode = if is_executable(&found) { 0o555 } else { 0o444 } & !umask();
         mark(&path, SystemTime::now())?;
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).io_context("cannot protect", &path)?;
     }
     Ok(())
+}
+
+/// Path for a copy, outside of the artifact: a name inside might belong to another file of the artifact.
+fn draft_next_to(artifact: &Path) -> PathBuf {
+    let mut name = artifact.file_name().unwrap_or_default().to_owned();
+    name.push(".callsheet-copy");
+    artifact.with_file_name(name)
+}
+
+/// Rights that new files do not get, for example those of other users.
+fn umask() -> u32 {
+    static UMASK: OnceLock<u32> = OnceLock::new();
+    *UMASK.get_or_init(|| {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("Umask:"));
+        mask.and_then(|mask| u32::from_str_radix(mask.trim(), 8).ok()).unwrap_or(0o022)
+    })
 }
 
 /// Marks files whose content was found to be intact. They keep the seconds of their times.

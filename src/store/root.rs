@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use callsheet_worker::code::Code;
@@ -124,13 +125,20 @@ impl Half {
         let staging = self.path("staging");
         let folder = path.parent().unwrap_or(&self.0);
         fs::create_dir_all(folder).io_context("cannot create", folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(&staging).io_context("cannot write in", &staging)?;
+        let mut file = draft(&staging)?;
         let mut text = serde_json::to_vec(value).expect("records are plain data");
         text.push(b'\n');
         file.write_all(&text).io_context("cannot write", path)?;
         file.persist(path).map_err(|e| e.error).io_context("cannot write", path)?;
         Ok(())
     }
+}
+
+/// Creates a temporary file in `staging`, which other users of the store can read if the umask allows it.
+pub(super) fn draft(staging: &Path) -> Result<tempfile::NamedTempFile> {
+    let rights = fs::Permissions::from_mode(0o666);
+    let file = tempfile::Builder::new().permissions(rights).tempfile_in(staging);
+    file.io_context("cannot write in", staging)
 }
 
 /// Reads a JSON file. Returns `None` if the file is missing or malformed, which the cache treats as a miss.

@@ -16,7 +16,7 @@ use super::digest::digest_named;
 use super::files::{entries, remove};
 use super::object::Object;
 use super::place::{TreeStat, look, seal};
-use super::root::Store;
+use super::root::{Store, draft};
 use crate::declare::ArtifactKind;
 
 /// First bytes of a file of row digests.
@@ -81,7 +81,7 @@ impl Store {
         }
         let (pool, staging) = (self.pool(pool), self.shared.path("staging"));
         fs::create_dir_all(&pool).io_context("cannot create", &pool)?;
-        let mut file = tempfile::NamedTempFile::new_in(&staging).io_context("cannot write in", &staging)?;
+        let mut file = draft(&staging)?;
         let path = pool.join(bytes.to_string());
         file.write_all(&text).io_context("cannot write", &path)?;
         file.persist(&path).map_err(|e| e.error).io_context("cannot write", &path)?;

@@ -65,7 +65,12 @@ impl Store {
 
 /// Syncs the content of files, not their names: an object whose name is lost in a power cut is a cache miss.
 fn sync_below(path: &Path) -> io::Result<()> {
-    if !path.is_dir() {
+    let kind = fs::symlink_metadata(path)?.file_type();
+    if kind.is_symlink() {
+        // The folder of the link holds it.
+        return Ok(());
+    }
+    if !kind.is_dir() {
         return File::open(path)?.sync_all();
     }
     fs::read_dir(path)?.try_for_each(|entry| sync_below(&entry?.path()))

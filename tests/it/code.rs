@@ -46,6 +46,21 @@ fn tests_notes_hidden_files_and_caches_are_no_code() {
 }
 
 #[test]
+fn a_linked_folder_and_all_files_below_a_folder_are_code() {
+    let project = project();
+    project.write("shared/x.py", "1");
+    project.link("../../shared", "stages/copy/shared");
+    project.link("..", "stages/copy/up");
+    assert_eq!(project.run(&MAIN).ran(), ["copy"]);
+    project.write("shared/x.py", "2");
+    assert_eq!(project.run(&MAIN).ran(), ["copy"]);
+    declare(&project, "[\"shared/**\"]");
+    assert_eq!(project.run(&MAIN).ran(), ["copy"]);
+    project.write("shared/sub/y.py", "2");
+    assert_eq!(project.run(&MAIN).ran(), ["copy"]);
+}
+
+#[test]
 fn files_replace_or_extend_the_code_and_may_be_elsewhere() {
     let project = project();
     project.write("shared/lock.txt", "1");

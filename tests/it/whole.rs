@@ -36,7 +36,7 @@ fn text(project: &Project) -> String {
 #[test]
 fn a_tool_in_an_output_can_be_executed_and_links_lead_to_files_of_the_output() {
     let project = project(
-        "mkdir bin; printf '#!/bin/sh\\necho ran\\n' > bin/tool; chmod 755 bin/tool; ln -s tool bin/link; ln -s bin same",
+        "mkdir bin; printf '#!/bin/sh\\necho ran\\n' > bin/tool; chmod 755 bin/tool; ln -s tool bin/link; ln -s bin same; ln -s .. bin/up",
         "bin/tool; bin/link; same/link; readlink bin/link",
     );
     project.run(&MAIN);

@@ -8,6 +8,7 @@ use callsheet_worker::error::Result;
 
 use super::{Scheduler, Status};
 use crate::event::Event;
+use crate::key::ActionKey;
 use crate::plan::Input;
 use crate::run::executor::{Executor, Ready};
 use crate::run::preview::{key_of, left_out_by_only};
@@ -35,12 +36,7 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
     /// Otherwise the stage is added to the ready stages.
     fn look_up(&mut self, position: usize) -> Result<Option<Arc<LatestResult>>> {
         let stage = &self.run.plan.stages[position];
-        let status = &self.status;
-        let objects = |producer: usize| match &status[producer] {
-            Status::Done(head) => Some(&head.outputs),
-            _ => None,
-        };
-        let key = key_of(self.sources, self.run.plan, stage, objects)?;
+        let key = self.key(position)?;
         let forced = self.options.force.contains(&stage.name);
         let digest = key.digest();
         if !forced && let Some(head) = self.snapshot.find(self.run.store, stage, &digest) {
@@ -51,8 +47,20 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
         }
         self.executor.class(&stage.name, &stage.resources)?;
         let watch = self.watch(position)?;
+        // A file may have changed since the key was computed: the key must be that of the watched contents.
+        let key = self.key(position)?;
         self.ready.insert((self.priority(position), position), Ready { key, watch });
         Ok(None)
+    }
+
+    /// Returns the key of a stage whose inputs are all known.
+    fn key(&mut self, position: usize) -> Result<ActionKey> {
+        let status = &self.status;
+        let objects = |producer: usize| match &status[producer] {
+            Status::Done(head) => Some(&head.outputs),
+            _ => None,
+        };
+        key_of(self.sources, self.run.plan, &self.run.plan.stages[position], objects)
     }
 
     /// Returns the raw files and the code of a stage whose key was computed.
