@@ -66,7 +66,7 @@ fn fill(file: &mut File, buffer: &mut Vec<u8>) -> io::Result<()> {
 /// Returns an error if something in the folder cannot be read or stored.
 pub fn digest_directory(path: &Path) -> Result<Digest> {
     let mut hasher = blake3::Hasher::new();
-    for Entry { name, kind } in tree(path)? {
+    for Entry { name, kind, .. } in tree(path)? {
         let text = name.as_os_str().as_bytes();
         hasher.update(&(text.len() as u64).to_le_bytes()).update(text);
         match kind {

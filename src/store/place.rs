@@ -16,7 +16,7 @@ use super::digest::{digest_directory, digest_file, digest_with_mode, files_below
 use super::files::remove;
 use super::object::Object;
 use super::root::Store;
-use super::tree::{is_executable, unlock_folders};
+use super::tree::{Entry, is_executable, tree, unlock_folders};
 use crate::declare::ArtifactKind;
 
 /// Fraction of a second in the modification time of every file in the store. A write sets another fraction, so reading
@@ -147,10 +147,14 @@ pub(super) struct TreeStat {
 
 /// Total size and number of the files; `sealed` if every file has the store's fraction of a second.
 pub(super) fn look(path: &Path, folder: bool) -> io::Result<TreeStat> {
-    let files = if folder { files_below(path).map_err(io::Error::other)? } else { vec![path.to_owned()] };
+    let files: Vec<fs::Metadata> = if folder {
+        let entries = tree(path).map_err(io::Error::other)?;
+        entries.into_iter().filter(Entry::is_file).filter_map(|entry| entry.state).collect()
+    } else {
+        vec![fs::symlink_metadata(path)?]
+    };
     let mut all = TreeStat { size: 0, files: 0, sealed: true };
-    for file in files {
-        let found = fs::symlink_metadata(&file)?;
+    for found in files {
         all.size += found.len();
         all.files += 1;
         all.sealed &= found.is_file() && found.mtime_nsec() == i64::from(SEAL.subsec_nanos());

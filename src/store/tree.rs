@@ -10,12 +10,14 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result};
 
 /// Entry of a folder, at any depth. A folder that contains something is not an entry of its own.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(super) struct Entry {
     /// Path relative to the folder; it need not be UTF-8.
     pub name: PathBuf,
     /// Kind of the entry.
     pub kind: EntryKind,
+    /// Size and times of the file; `None` for an empty folder.
+    pub state: Option<fs::Metadata>,
 }
 
 /// Kind of an [`Entry`].
@@ -64,10 +66,10 @@ pub(super) fn tree(root: &Path) -> Result<Vec<Entry>> {
                     return Err(odd).io_context("cannot store", path);
                 }
             };
-            entries.push(Entry { name: relative(root, &path), kind });
+            entries.push(Entry { name: relative(root, &path), kind, state: Some(found) });
         }
         if entries.len() + open.len() == before && folder != root {
-            entries.push(Entry { name: relative(root, &folder), kind: EntryKind::EmptyFolder });
+            entries.push(Entry { name: relative(root, &folder), kind: EntryKind::EmptyFolder, state: None });
         }
     }
     entries.sort_by(|a, b| a.name.as_os_str().as_bytes().cmp(b.name.as_os_str().as_bytes()));
