@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::exit::SUCCESS;
 use crate::declare::{Origin, Project, json_table};
-use crate::plan::files;
+use crate::plan::{Results, files};
 
 /// List the datasets of this project and the number of raw files in each
 #[derive(Args)]
@@ -105,11 +105,13 @@ fn dataset(project: &Project, name: &str) -> Result<Dataset> {
         files: Vec::new(),
         stand_in: None,
     };
+    let mut results = Results::new(project);
     for source in layer.sources.into_values() {
         let Some(path) = source.path else { continue };
         let pattern = path.get_ref().replace("{dataset}", name);
         let origin = Origin::File(layer.source.clone(), path.span());
-        let (found, base) = files(project, &Spanned::new(path.span(), pattern.clone()), &origin)?;
+        let spanned = Spanned::new(path.span(), pattern.clone());
+        let (found, base) = files(project, &mut results, &spanned, &origin)?;
         dataset.files.extend(found.into_iter().map(|file| File {
             name: file.strip_prefix(&base).unwrap_or(&file).to_string_lossy().into_owned(),
             path: project.root.join(file),

@@ -31,7 +31,7 @@ pub use declared::declared;
 pub use foreach::{gathered, group, json, suffix};
 pub use resolve::resolve;
 pub use select::Selection;
-pub use source::files;
+pub use source::{Results, files};
 
 /// Pipeline, dataset, profile and `--set` options that a user wants to plan.
 #[derive(Clone, Debug, Default)]

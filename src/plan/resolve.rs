@@ -9,7 +9,7 @@ use litemap::LiteMap;
 use super::graph::Graph;
 use super::layers::layers;
 use super::overlay::overlay;
-use super::source::matches;
+use super::source::{Results, matches};
 use super::spec::{InstanceDraft, Spec};
 use super::wire::{Files, Wire, wire_stage};
 use super::{Input, Param, Plan, Request, StageInstance};
@@ -134,12 +134,12 @@ fn declarations(project: &Project, spec: &Spec) -> Result<Vec<Arc<StageDecl>>> {
 /// Finds the files of every source that a stage reads.
 fn source_files<'a>(project: &Project, spec: &'a Spec) -> Result<Files<'a>> {
     let read = spec.stages.iter().flat_map(|stage| stage.inputs.values()).map(|(from, _)| from.as_str());
-    let mut files = Files::new();
+    let (mut files, mut results) = (Files::new(), Results::new(project));
     for name in read.filter(|name| !name.contains('.')) {
         if let Some((path, origin)) = spec.sources.get(name).and_then(|source| source.path.as_ref())
             && !files.contains_key(name)
         {
-            files.insert(name, matches(project, path, origin)?);
+            files.insert(name, matches(project, &mut results, path, origin)?);
         }
     }
     Ok(files)

@@ -1,6 +1,6 @@
 //! Sources: raw files matched by a pattern.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -19,17 +19,23 @@ use crate::declare::{Origin, Project};
 /// cannot be read.
 pub fn files(
     project: &Project,
+    results: &mut Results,
     pattern: &Spanned<String>,
     origin: &Origin,
 ) -> Result<(Vec<PathBuf>, PathBuf)> {
-    Ok((matches(project, pattern, origin)?, base(pattern.get_ref())))
+    Ok((matches(project, results, pattern, origin)?, base(pattern.get_ref())))
 }
 
 /// Returns the files that `pattern` matches, as [`files`] does.
 ///
 /// # Errors
 /// Returns an error if [`files`] does.
-pub(super) fn matches(project: &Project, pattern: &Spanned<String>, origin: &Origin) -> Result<Vec<PathBuf>> {
+pub(super) fn matches(
+    project: &Project,
+    results: &mut Results,
+    pattern: &Spanned<String>,
+    origin: &Origin,
+) -> Result<Vec<PathBuf>> {
     let wrong = |message: String, help: &str| {
         Err(origin.declaration_error(format!("source path {message}"), "this path", help.to_owned()))
     };
@@ -52,7 +58,7 @@ pub(super) fn matches(project: &Project, pattern: &Spanned<String>, origin: &Ori
             return wrong(format!("`{text}` is a folder"), &help);
         }
         let files = if file(&root.join(&path))? { vec![path] } else { Vec::new() };
-        return match result_among(project, &files) {
+        return match results.problem(root, &files) {
             Some(own) => wrong(own, NOT_RAW),
             None => Ok(files),
         };
@@ -76,7 +82,7 @@ pub(super) fn matches(project: &Project, pattern: &Spanned<String>, origin: &Ori
         }
     }
     let files = found(project, text, &patterns)?;
-    if let Some(own) = result_among(project, &files) {
+    if let Some(own) = results.problem(root, &files) {
         return wrong(own, NOT_RAW);
     }
     if files.is_empty() && looks_literal(root, text) {
@@ -116,15 +122,39 @@ fn found(project: &Project, text: &str, patterns: &[glob::Pattern]) -> Result<Ve
 /// Remedy for a source that matches results.
 const NOT_RAW: &str = "use a path that matches only raw files, e.g. below data/raw";
 
-/// Returns what is wrong if a file is a result of the project, also if the file is reached through a link.
-fn result_among(project: &Project, files: &[PathBuf]) -> Option<String> {
-    let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let own = ["out", "store"].map(|folder| real(&project.data.join(folder)));
-    let folders: BTreeSet<&Path> = files.iter().filter_map(|file| file.parent()).collect();
-    let is_own = |folder: &&Path| own.iter().any(|own| real(&project.root.join(folder)).starts_with(own));
-    let folder = folders.into_iter().find(is_own)?;
-    let file = files.iter().find(|file| file.parent() == Some(folder))?;
-    Some(format!("matches {}, which is a result of the project", file.display()))
+/// Folders of a project's results, among which no source may be, also not behind a link. The real path of a folder is
+/// resolved once, because sources share folders.
+pub struct Results {
+    own: [PathBuf; 2],
+    known: BTreeMap<PathBuf, bool>,
+}
+
+impl Results {
+    /// Returns the folders of the results of `project`.
+    pub fn new(project: &Project) -> Self {
+        let own = ["out", "store"].map(|folder| real(&project.data.join(folder)));
+        Self { own, known: BTreeMap::new() }
+    }
+
+    /// Returns what is wrong if one of `files`, relative to `root`, is a result.
+    fn problem(&mut self, root: &Path, files: &[PathBuf]) -> Option<String> {
+        let found = files.iter().find(|file| self.contain(&root.join(file.parent().unwrap_or(file))))?;
+        Some(format!("matches {}, which is a result of the project", found.display()))
+    }
+
+    fn contain(&mut self, folder: &Path) -> bool {
+        if let Some(known) = self.known.get(folder) {
+            return *known;
+        }
+        let real = real(folder);
+        let contained = self.own.iter().any(|own| real.starts_with(own));
+        self.known.insert(folder.to_owned(), contained);
+        contained
+    }
+}
+
+fn real(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Returns true if a part of the pattern is the name of something that exists, and contains a special character.

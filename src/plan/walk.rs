@@ -1,7 +1,7 @@
 //! Files below a folder, in which links to folders are followed.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::fs;
+use std::fs::{self, DirEntry};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -45,25 +45,23 @@ impl Found {
         if depth == 0 || !self.seen.insert((state.dev(), state.ino())) {
             return Ok(());
         }
-        let entries = fs::read_dir(folder).io_context("cannot list", folder)?;
-        let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>();
-        paths.as_mut().map(|paths| paths.sort()).unwrap_or_default();
-        for path in paths.io_context("cannot list", folder)? {
-            let name = path.file_name().unwrap_or_default();
-            if !hidden && name.as_encoded_bytes().starts_with(b".") {
+        let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<DirEntry>>>);
+        let mut entries = entries.io_context("cannot list", folder)?;
+        entries.sort_by_cached_key(DirEntry::file_name);
+        for entry in entries {
+            let path = entry.path();
+            if !hidden && entry.file_name().as_encoded_bytes().starts_with(b".") {
                 continue;
             }
-            let kind = fs::symlink_metadata(&path).io_context("cannot read", &path)?.file_type();
+            let kind = entry.file_type().io_context("cannot read", &path)?;
             if kind.is_dir() {
                 self.visit(root, &path, depth - 1, hidden)?;
                 continue;
             }
             let below = path.strip_prefix(root).unwrap_or(&path).to_owned();
-            match if kind.is_symlink() {
-                fs::metadata(&path).map(|state| state.file_type())
-            } else {
-                Ok(kind)
-            } {
+            let target =
+                if kind.is_symlink() { fs::metadata(&path).map(|state| state.file_type()) } else { Ok(kind) };
+            match target {
                 Ok(kind) if kind.is_dir() => self.links.push_back((path, depth - 1)),
                 Ok(kind) if kind.is_file() => self.files.push(utf8(below, &path)?),
                 Ok(_) => {}
