@@ -11,7 +11,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::resources::ResourcesDecl;
-use super::scalar::{Scalar, name_pattern};
+use super::scalar::{Scalar, Setting, name_pattern};
 use super::{Foreach, braced, check_name, is_name, parse_toml, read_toml};
 
 /// Artifact that replaces a source whose pattern matches no file.
@@ -60,7 +60,7 @@ pub struct StageUse {
     /// Values of parameters; other parameters keep the value of the layer below, or their default. `{NAME}`
     /// stands for a value of `foreach` or a variable.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, Scalar>")]
+    #[schemars(with = "BTreeMap<String, Setting>")]
     pub params: LiteMap<Spanned<String>, Spanned<toml::Value>>,
     /// Resources of the worker; other resources keep the value of the layer below, or that of stage.toml.
     /// `{NAME}` stands for a value of `foreach` or a variable.

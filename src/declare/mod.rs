@@ -10,6 +10,7 @@
 //! | [`StageUse`] | the use of a declaration in a pipeline, dataset or profile: wiring, values, `foreach` | [`Layer::read`] |
 //! | [`crate::plan::StageInstance`] | one instance with final values, after all layers and `foreach` | [`crate::plan::resolve()`] |
 
+mod accept;
 mod artifact;
 mod checks;
 mod code;

@@ -2,9 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::json;
 
-use super::scalar::Scalar;
+use super::scalar::Setting;
 
 /// Effect of a change of a parameter on results.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -33,17 +33,53 @@ pub enum ParamType {
     Bool,
     /// Text; one of `choices` if these are declared.
     String,
+    /// List of values of the type `elements`.
+    List,
+}
+
+/// Type of the elements of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ElementType {
+    /// 64-bit signed integer.
+    Int,
+    /// 64-bit float; integers are accepted, too.
+    Float,
+    /// `true` or `false`.
+    Bool,
+    /// Text; one of `choices` if these are declared.
+    String,
+}
+
+impl From<ElementType> for ParamType {
+    fn from(elements: ElementType) -> Self {
+        match elements {
+            ElementType::Int => Self::Int,
+            ElementType::Float => Self::Float,
+            ElementType::Bool => Self::Bool,
+            ElementType::String => Self::String,
+        }
+    }
 }
 
 /// Parameter of a stage: one `[params.NAME]` table.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend(
+    "if" = json!({ "properties": { "type": { "const": "list" } } }),
+    "then" = json!({ "required": ["elements"], "properties": { "default": { "type": "array" } } }),
+    "else" = json!({ "properties": {
+        "elements": false, "min_length": false, "max_length": false, "default": { "not": { "type": "array" } }
+    } }),
+))]
 pub struct ParamDecl {
     /// Type of the parameter.
     #[serde(rename = "type")]
     pub kind: ParamType,
+    /// Type of the elements of a list. `min`, `max` and `choices` apply to each element. Only for `type = "list"`.
+    pub elements: Option<ElementType>,
     /// Value unless a pipeline, dataset, profile or `--set` overrides it.
-    #[schemars(with = "Scalar")]
+    #[schemars(with = "Setting")]
     pub default: toml::Spanned<toml::Value>,
     /// Smallest valid value of a number. Default: no bound.
     pub min: Option<f64>,
@@ -52,63 +88,13 @@ pub struct ParamDecl {
     /// Valid values of a string. Default: any text.
     #[serde(default)]
     pub choices: Vec<String>,
+    /// Smallest number of elements of a list. Default: 0.
+    pub min_length: Option<usize>,
+    /// Largest number of elements of a list. Default: no bound.
+    pub max_length: Option<usize>,
     /// Effect of a change on results. Default: `identity`.
     #[serde(default)]
     pub role: Role,
     /// Description for users, in one line: meaning, unit, typical values.
     pub doc: String,
-}
-
-impl ParamDecl {
-    /// Returns the value as JSON if it has the declared type and is within the declared bounds.
-    ///
-    /// # Errors
-    /// Returns the problem of the value, and the remedy.
-    pub fn accept(&self, value: &toml::Value) -> Result<Value, (String, String)> {
-        let accepted = match (self.kind, value) {
-            (ParamType::Int, toml::Value::Integer(i)) => Value::from(*i),
-            (ParamType::Float, toml::Value::Integer(i)) => Value::from(*i as f64),
-            (ParamType::Float, toml::Value::Float(f)) if f.is_finite() => Value::from(*f + 0.0), // -0.0 is 0.0
-            (ParamType::Bool, toml::Value::Boolean(b)) => Value::from(*b),
-            (ParamType::String, toml::Value::String(s)) => Value::from(s.as_str()),
-            _ => {
-                return Err((
-                    format!("`{value}` is not of type {}", self.type_name()),
-                    format!("use {}, e.g. {}", self.wanted(), self.default.get_ref()),
-                ));
-            }
-        };
-        let number = accepted.as_f64();
-        let low = self.min.zip(number).is_some_and(|(min, n)| n < min);
-        let high = self.max.zip(number).is_some_and(|(max, n)| n > max);
-        let foreign = !self.choices.is_empty()
-            && accepted.as_str().is_some_and(|s| !self.choices.iter().any(|c| c == s));
-        if low || high || foreign {
-            return Err((format!("`{value}` is not a valid value"), format!("use {}", self.wanted())));
-        }
-        Ok(accepted)
-    }
-
-    /// Description of valid values, for help and errors.
-    pub fn wanted(&self) -> String {
-        let bounds = match (self.min, self.max) {
-            (Some(min), Some(max)) => format!(" from {min} to {max}"),
-            (Some(min), None) => format!(" of at least {min}"),
-            (None, Some(max)) => format!(" of at most {max}"),
-            (None, None) if !self.choices.is_empty() => {
-                return format!("one of: {}", self.choices.join(", "));
-            }
-            (None, None) => String::new(),
-        };
-        format!("{} {}{bounds}", if self.kind == ParamType::Int { "an" } else { "a" }, self.type_name())
-    }
-
-    fn type_name(&self) -> &'static str {
-        match self.kind {
-            ParamType::Int => "integer",
-            ParamType::Float => "number",
-            ParamType::Bool => "boolean",
-            ParamType::String => "string",
-        }
-    }
 }

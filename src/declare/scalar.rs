@@ -21,6 +21,15 @@ pub(super) enum Scalar {
     Text(String),
 }
 
+/// Value of a parameter: a boolean, number or text, or a list of these.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub(super) enum Setting {
+    Scalar(Scalar),
+    List(Vec<Scalar>),
+}
+
 /// Converts a TOML table to JSON; dates and times become strings.
 pub fn json_table(table: &toml::Table) -> Map<String, Value> {
     table.iter().map(|(name, value)| (name.clone(), json_value(value))).collect()

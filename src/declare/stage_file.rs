@@ -25,7 +25,8 @@ pub(super) struct StageFile {
     #[serde(default)]
     pub(super) history: BTreeMap<String, String>,
     /// Program and arguments. The engine fills `{inputs.NAME}`, `{outputs.NAME}`, `{params.NAME}`,
-    /// `{scratch}`, `{cpus}` and `{request}`. Without a placeholder it appends the path of request.json.
+    /// `{scratch}`, `{cpus}` and `{request}`. A list becomes one argument for each element. Without a placeholder,
+    /// the engine appends the path of request.json.
     #[schemars(with = "Vec<String>", length(min = 1))]
     pub(super) command: toml::Spanned<Vec<String>>,
     /// Files that are the stage's code: patterns relative to its folder. A change of one of them invalidates the

@@ -19,13 +19,20 @@ pub(super) struct Fill<'a> {
 }
 
 impl Fill<'_> {
-    /// Fills a parameter or a resource. A text that is only `{name}` becomes the value itself, with its type;
-    /// if that is a variable, the returned origin is the place that set the variable.
+    /// Fills a parameter or a resource, or each element of a list. A text that is only `{name}` becomes the value
+    /// itself, with its type; if that is a variable, the returned origin is the place that set the variable.
     ///
     /// # Errors
     /// Returns an error if a name is neither a value of `foreach` nor a variable.
     pub(super) fn value(self, value: Value, origin: Origin) -> Result<(Value, Origin)> {
-        let Value::String(text) = value else { return Ok((value, origin)) };
+        let text = match value {
+            Value::String(text) => text,
+            Value::Array(elements) => {
+                let filled = elements.into_iter().map(|element| Ok(self.value(element, origin.clone())?.0));
+                return Ok((Value::Array(filled.collect::<Result<_>>()?), origin));
+            }
+            other => return Ok((other, origin)),
+        };
         let whole = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
         if let Some(name) = whole {
             if let Some((_, value)) = self.values.iter().find(|(known, _)| known == name) {

@@ -13,6 +13,7 @@ mod resolve;
 mod select;
 mod source;
 mod spec;
+mod typed;
 mod vars;
 mod walk;
 mod wire;

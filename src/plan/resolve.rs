@@ -11,9 +11,10 @@ use super::layers::layers;
 use super::overlay::overlay;
 use super::source::{Results, matches};
 use super::spec::{InstanceDraft, Spec};
+use super::typed::typed;
 use super::wire::{Files, Wire, wire_stage};
 use super::{Input, Param, Plan, Request, StageInstance};
-use crate::declare::{Origin, ParamType, Project, ResourcesDecl, StageDecl};
+use crate::declare::{Origin, Project, ResourcesDecl, StageDecl};
 
 /// Resolves a request to a plan.
 ///
@@ -209,14 +210,7 @@ fn resolve_params(stage: &InstanceDraft, decl: &StageDecl) -> Result<LiteMap<Str
             Some((value, origin)) => (value, origin.clone()),
             None => (default.get_ref(), Origin::File(decl.source.clone(), default.span())),
         };
-        // On the command line a text needs no quotes, so the declared type decides whether `4e5` is a text.
-        let text = match &origin {
-            Origin::CommandLine(option) if declared.kind == ParamType::String && !value.is_str() => {
-                option.split_once('=').map(|(_, text)| toml::Value::String(text.trim().to_owned()))
-            }
-            _ => None,
-        };
-        let value = declared.accept(text.as_ref().unwrap_or(value)).map_err(|(message, help)| {
+        let value = declared.accept(&typed(declared, value, &origin)).map_err(|(message, help)| {
             let place = format!("{}.{name}", stage.name);
             let message = match &origin {
                 // The error quotes the option, so the message does not repeat the name.

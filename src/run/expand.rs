@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `{inputs.NAME}` | the path of an input; the word is repeated per file, and left out if there is none |
 //! | `{outputs.NAME}` | the path to write an output to |
-//! | `{params.NAME}` | a parameter's value |
+//! | `{params.NAME}` | a parameter's value; a list becomes one argument for each element |
 //! | `{scratch}` | the folder for checkpoints, which survives a killed worker |
 //! | `{cpus}` | the number of CPUs that the worker may use |
 //! | `{request}` | the path of `request.json` |
@@ -16,6 +16,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use callsheet_worker::protocol::WorkRequest;
+use serde_json::Value;
 
 /// Returns the words of `command` for one request, and true if one of them contains the request's path.
 /// A word that is the name of one of `scripts` is replaced by the script's path.
@@ -32,6 +33,11 @@ pub(super) fn expand(
             words.push(path.clone().into());
             continue;
         }
+        if let Some(elements) = list(word, request) {
+            words.extend(elements.iter().map(|element| OsString::from(text(element))));
+            filled = true;
+            continue;
+        }
         let input = word.split_once("{inputs.").and_then(|(_, rest)| Some(rest.split_once('}')?.0));
         // A word is repeated for each file of its input. It is left out if the input has no files, for
         // example because the input is not wired.
@@ -43,17 +49,28 @@ pub(super) fn expand(
         };
         filled |= input.is_some();
         for path in paths {
-            let text = fill(word, |placeholder| {
+            let word_filled = fill(word, |placeholder| {
                 value(placeholder, path.map(PathBuf::as_path), request, request_path)
             });
-            filled |= text != *word;
-            words.push(OsString::from(text));
+            filled |= word_filled != *word;
+            words.push(OsString::from(word_filled));
         }
     }
     if !filled {
         words.push(request_path.into());
     }
     (words, !filled || command.iter().any(|word| word.contains("{request}")))
+}
+
+/// Elements of the list that a word stands for. The declaration check refuses lists within a word.
+fn list<'a>(word: &str, request: &'a WorkRequest) -> Option<&'a Vec<Value>> {
+    let name = word.strip_prefix("{params.")?.strip_suffix('}')?;
+    request.params.get(name)?.as_array()
+}
+
+/// Value of a parameter as an argument: texts without quotes.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Replaces each `{placeholder}` that has a value. Values are not searched for placeholders.
@@ -87,10 +104,7 @@ fn value(
     match kind {
         "inputs" => Some(input.map(|path| path.display().to_string()).unwrap_or_default()),
         "outputs" => Some(request.outputs.get(name)?.display().to_string()),
-        "params" => {
-            let value = request.params.get(name)?;
-            Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-        }
+        "params" => Some(text(request.params.get(name)?)),
         "scratch" => Some(request.scratch.display().to_string()),
         "cpus" => Some(request.cpus.to_string()),
         "request" => Some(request_path.display().to_string()),

@@ -18,6 +18,7 @@ mod imports;
 mod includes;
 mod layers;
 mod lineage;
+mod lists;
 mod metrics;
 mod new_stage;
 mod promises;

@@ -53,6 +53,21 @@ fn every_declaration_of_this_repository_fits_its_schema() {
     assert!(count > 30, "only {count} files were checked");
 }
 
+/// A stage with one parameter.
+fn param(declared: &str) -> String {
+    format!(
+        "summary = \"a\"\nversion = 1\ncommand = [\"a\"]\n[outputs]\n[params.x]\n{declared}\ndoc = \"x\"\n"
+    )
+}
+
+#[test]
+fn lists_fit_the_schema() {
+    let list = param("type = \"list\"\nelements = \"int\"\nmin_length = 1\nmin = 0\ndefault = [1, 2]");
+    assert!(schema("stage").is_valid(&parse(&list)));
+    let used = "summary = \"a\"\n[stages.a]\nparams.x = [1, 2]\n";
+    assert!(schema("pipeline").is_valid(&parse(used)));
+}
+
 #[test]
 fn mistakes_violate_the_schema() {
     let cases = [
@@ -60,7 +75,7 @@ fn mistakes_violate_the_schema() {
         ("pipeline", "summary = \"a\"\n[stages.a]\nuses = \"b\"\n"),
         ("pipeline", "summary = \"a\"\n[stages.a]\nforeach = []\n"),
         ("pipeline", "summary = \"a\"\n[stages.a]\nforeach.x = 3\n"),
-        ("pipeline", "summary = \"a\"\n[stages.a]\nparams.x = [1]\n"),
+        ("pipeline", "summary = \"a\"\n[stages.a]\nparams.x = [[1]]\n"),
         ("pipeline", "summary = \"a\"\n[sources.\"../up\"]\npath = \"x\"\n"),
         ("stage", "summary = \"a\"\nversion = 1\ncommand = []\n[outputs]\n"),
         ("stage", "summary = \"a\"\nversion = 1\ncommand = [\"a\"]\n"),
@@ -70,6 +85,11 @@ fn mistakes_violate_the_schema() {
         ),
         ("stage", "summary = \"a\"\nversion = 1\ncommand = [\"a\"]\n[outputs]\n[resources]\ncpus = 0\n"),
         ("project", "default.pipeline = \"x\"\n"),
+        ("stage", &param("type = \"list\"\ndefault = [1]")),
+        ("stage", &param("type = \"list\"\nelements = \"int\"\ndefault = 1")),
+        ("stage", &param("type = \"list\"\nelements = \"list\"\ndefault = []")),
+        ("stage", &param("type = \"int\"\nelements = \"int\"\ndefault = 1")),
+        ("stage", &param("type = \"int\"\ndefault = [1]")),
     ];
     for (name, text) in cases {
         assert!(!schema(name).is_valid(&parse(text)), "{text}");

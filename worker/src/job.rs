@@ -53,7 +53,7 @@ impl Job {
         Self { request: serde_json::from_value(request).expect("a request"), events: RefCell::new(None) }
     }
 
-    /// Parameters of the stage. `T` has one field for each parameter in stage.toml.
+    /// Parameters of the stage. `T` has one field for each parameter in stage.toml; the field of a list is a `Vec`.
     ///
     /// # Errors
     /// Returns an error if stage.toml and `T` disagree.
@@ -179,6 +179,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_list_is_read_into_a_vector() {
+        #[derive(serde::Deserialize)]
+        struct Params {
+            scales: Vec<f64>,
+            names: Vec<String>,
+        }
+        let job = Job::of(json!({
+            "stage": "s", "inputs": {}, "params": { "scales": [1.0, 2.5], "names": [] }, "outputs": {},
+            "scratch": "", "cpus": 1, "labels": [], "footer": {},
+        }));
+        let params: Params = job.params().expect("params");
+        assert_eq!((params.scales, params.names), (vec![1.0, 2.5], vec![]));
+    }
 
     #[test]
     fn requests_of_later_protocols_are_refused_and_a_missing_number_means_1() {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use callsheet_worker::error::{DeclarationError, Result, SourceText, suggest};
 
 use crate::declare::origin::braced;
+use crate::declare::param::ParamType;
 use crate::declare::stage_file::StageFile;
 
 /// Checks that every version above 1 has a reason.
@@ -49,6 +50,7 @@ fn check_placeholders(file: &StageFile, source: &Arc<SourceText>) -> Result<()> 
                 )
                 .into());
         }
+        check_list(file, word, source)?;
         for (kind, name) in placeholders(word) {
             let known: Vec<&str> = match kind {
                 "inputs" => file.inputs.keys().map(|name| name.get_ref().as_str()).collect(),
@@ -63,6 +65,24 @@ fn check_placeholders(file: &StageFile, source: &Arc<SourceText>) -> Result<()> 
         }
     }
     Ok(())
+}
+
+/// Checks that a list is an argument of its own, because it becomes one argument for each element.
+fn check_list(file: &StageFile, word: &str, source: &Arc<SourceText>) -> Result<()> {
+    let is_list = |name: &str| {
+        file.params.iter().any(|(param, decl)| param.get_ref() == name && decl.kind == ParamType::List)
+    };
+    let mut params = placeholders(word).filter(|(kind, name)| *kind == "params" && is_list(name));
+    let Some((_, name)) = params.find(|(_, name)| word != format!("{{params.{name}}}")) else {
+        return Ok(());
+    };
+    let message = format!(
+        "the argument `{word}` contains the list `params.{name}` and other text, \
+         but a list becomes one argument for each element"
+    );
+    let help =
+        format!("pass \"{{params.{name}}}\" as a separate argument, or read the list from {{request}}");
+    Err(DeclarationError::new(source, file.command.span(), message, "in this command").with_help(help).into())
 }
 
 /// Returns `(inputs, from)` for every `{inputs.from}` of a word.

@@ -4,13 +4,14 @@ mod checks;
 mod command;
 mod inputs;
 mod outputs;
+mod params;
 mod rows;
 
 use std::sync::Arc;
 
 use callsheet_worker::error::{Result, SourceText};
 
-use super::origin::{Origin, check_name};
+use super::origin::check_name;
 use super::stage_file::StageFile;
 
 /// Validates a declaration.
@@ -27,12 +28,5 @@ pub(super) fn check(file: &StageFile, source: &Arc<SourceText>) -> Result<()> {
     checks::check(file, source)?;
     inputs::check(file, source)?;
     outputs::check(file, source)?;
-    for (param, decl) in &file.params {
-        if let Err((message, help)) = decl.accept(decl.default.get_ref()) {
-            let origin = Origin::File(source.clone(), decl.default.span());
-            let message = format!("default of `{}`: {message}", param.get_ref());
-            return Err(origin.declaration_error(message, "this default", help));
-        }
-    }
-    Ok(())
+    params::check(file, source)
 }
