@@ -130,15 +130,10 @@ fn checked<E: serde::de::Error>(foreach: Foreach) -> Result<Foreach, E> {
             if !is_name(name) {
                 return Err(E::custom(format!("`{name}` is not a valid name of a `foreach` value")));
             }
-            let odd = value.is_datetime() || value.as_float().is_some_and(|float| !float.is_finite());
-            let text = if odd { String::new() } else { value_text(value) };
-            let plain = |c: char| c.is_ascii_alphanumeric() || "_-.+".contains(c);
-            if text.is_empty() || text.len() > 100 || !text.chars().all(plain) {
-                let rule =
-                    "use a finite number, true, false, or a string of letters, digits, `_`, `-` and `.`";
+            if !is_value(value) {
                 let shown: String = value.to_string().chars().take(50).collect();
                 return Err(E::custom(format!(
-                    "foreach.{name}: `{shown}` is not valid in the name of an instance: {rule}"
+                    "foreach.{name}: `{shown}` is not a valid value: use a string, a finite number, true or false"
                 )));
             }
         }
@@ -150,7 +145,16 @@ fn too_many() -> String {
     format!("`foreach` creates more than {MOST} instances: use fewer values")
 }
 
-/// Returns a value as it appears in the name of an instance.
+/// Returns true if a stage can be fanned out over the value.
+fn is_value(value: &Value) -> bool {
+    match value {
+        Value::String(_) | Value::Integer(_) | Value::Boolean(_) => true,
+        Value::Float(float) => float.is_finite(),
+        Value::Datetime(_) | Value::Array(_) | Value::Table(_) => false,
+    }
+}
+
+/// Returns a value as text, without the quotes of a string.
 pub fn value_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

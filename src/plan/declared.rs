@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result};
 
-use super::foreach::group;
+use super::instance::group;
 use super::layers::{LayerPolicy, layers};
 use super::overlay::overlay;
 use super::spec::Spec;

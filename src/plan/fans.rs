@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use callsheet_worker::error::{Result, suggest};
 
 use super::fill::Vars;
-use super::foreach::{AT, group};
+use super::instance::{AT, group};
 use super::layers::LayerPolicy;
 use super::place::at;
 use super::spec::Fan;

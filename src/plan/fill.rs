@@ -4,6 +4,7 @@ use callsheet_worker::error::{Error, Result, suggest};
 use litemap::LiteMap;
 use toml::Value;
 
+use super::instance::{AT, code};
 use crate::declare::{Origin, Values, is_name, value_text};
 
 /// Variables after all layers: values, each with the place that set it.
@@ -46,12 +47,35 @@ impl Fill<'_> {
         Ok((Value::String(text), origin))
     }
 
+    /// Fills the source or artifact that an input reads. After `@`, a value is written as in the names of instances.
+    ///
+    /// # Errors
+    /// Returns an error if a name is neither a value of `foreach` nor a variable.
+    pub(super) fn input(self, text: String, origin: &Origin) -> Result<String> {
+        self.filled(text, origin, |value, before, after| {
+            let value = value_text(value);
+            // The last value of a name may contain hyphens.
+            let last = !after.split('.').next().unwrap_or_default().contains('-');
+            if before.contains(AT) { code(&value, last) } else { value }
+        })
+    }
+
     /// Fills a text; `{{name}}` stands for the text `{name}`. Braces around anything that is not a name stay.
     /// Without `foreach` and variables, all braces stay.
     ///
     /// # Errors
     /// Returns an error if a name is neither a value of `foreach` nor a variable.
     pub(super) fn text(self, text: String, origin: &Origin) -> Result<String> {
+        self.filled(text, origin, |value, _, _| value_text(value))
+    }
+
+    /// Fills a text. `write` gets each value and the texts before and after it.
+    fn filled(
+        self,
+        text: String,
+        origin: &Origin,
+        write: impl Fn(&Value, &str, &str) -> String,
+    ) -> Result<String> {
         if self.values.is_empty() && self.vars.is_empty() {
             return Ok(text);
         }
@@ -69,7 +93,8 @@ impl Fill<'_> {
             rest = match named {
                 Some((name, after)) => {
                     let value = self.find(name).ok_or_else(|| self.unknown(name, &text, origin))?;
-                    filled.push_str(&value_text(value));
+                    let value = write(value, &filled, after);
+                    filled.push_str(&value);
                     after
                 }
                 None => {

@@ -1,4 +1,4 @@
-//! Names and order of the instances of a stage that is fanned out.
+//! Values and order of the instances of a stage that is fanned out.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -7,24 +7,6 @@ use serde_json::Value as Json;
 use toml::Value;
 
 use crate::declare::{Values, value_text};
-
-/// Separator between the name of a stage and the values of an instance.
-pub(super) const AT: char = '@';
-
-/// Returns the name of an instance, e.g. `train@v4-0`: the stage and its values.
-pub(super) fn instance_name(stage: &str, values: &Values) -> String {
-    format!("{stage}{AT}{}", suffix(values))
-}
-
-/// Returns the stage of an instance: `train` for `train@v4-0`.
-pub fn group(instance: &str) -> &str {
-    instance.split(AT).next().unwrap_or_default()
-}
-
-/// Returns the values in the name of an instance, e.g. `v4-0`; empty for a stage that is not fanned out.
-pub fn suffix(values: &Values) -> String {
-    values.iter().map(|(_, value)| value_text(value)).collect::<Vec<_>>().join("-")
-}
 
 /// Returns the label of one artifact of an input with `many = true`, e.g. `metrics[objective="v4",seed=0]`.
 /// It shows the types of the instance's values.

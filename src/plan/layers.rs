@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use callsheet_worker::error::{DeclarationError, Result, suggest};
 use toml::Spanned;
 
-use super::foreach::group;
+use super::instance::group;
 use super::place::at;
 use crate::declare::{IMPORTS, Layer, Project, StageUse, layer_names};
 

@@ -1,10 +1,12 @@
 //! The resolved graph: every stage instance with its final parameters and inputs.
 
+mod case;
 mod declared;
 mod fans;
 mod fill;
 mod foreach;
 mod graph;
+mod instance;
 mod layers;
 mod options;
 mod overlay;
@@ -29,7 +31,8 @@ use serde_json::Value;
 use crate::declare::{Origin, ResourcesDecl, Role, StageDecl, Values};
 
 pub use declared::declared;
-pub use foreach::{gathered, group, json, suffix};
+pub use foreach::{gathered, json};
+pub use instance::{group, suffix};
 pub use resolve::resolve;
 pub use select::Selection;
 pub use source::{Results, files};
@@ -161,6 +164,6 @@ impl StageInstance {
 
     /// Returns the name that all instances of the stage share: `train` for `train@v4-0`.
     pub fn group(&self) -> &str {
-        foreach::group(&self.name)
+        instance::group(&self.name)
     }
 }

@@ -7,7 +7,7 @@ use callsheet_worker::error::{Result, SourceText, list, nearest, suggest};
 
 use super::fans::{Fans, above, fans};
 use super::fill::{Fill, Vars};
-use super::foreach::{AT, group};
+use super::instance::{AT, group};
 use super::layers::{LayerPolicy, Layers};
 use super::options::{SetOption, lay_options};
 use super::place::{at, is_pattern, positions};
@@ -21,7 +21,7 @@ impl InstanceDraft {
         let fill = Fill { values: &self.values, vars };
         for (input, from) in used.inputs {
             let origin = at(source, from.span());
-            let from = fill.text(from.into_inner(), &origin)?;
+            let from = fill.input(from.into_inner(), &origin)?;
             self.inputs.insert(input.into_inner(), (from, origin));
         }
         for (param, value) in used.params {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use callsheet_worker::error::SourceText;
 use glob::Pattern;
 
-use super::foreach::{AT, group};
+use super::instance::{AT, group};
 use super::spec::Spec;
 use crate::declare::Origin;
 

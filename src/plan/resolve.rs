@@ -13,7 +13,7 @@ use super::source::{Results, matches};
 use super::spec::{InstanceDraft, Spec};
 use super::typed::typed;
 use super::wire::{Files, Wire, wire_stage};
-use super::{Input, Param, Plan, Request, StageInstance};
+use super::{Input, Param, Plan, Request, StageInstance, case};
 use crate::declare::{Origin, Project, ResourcesDecl, StageDecl};
 
 /// Resolves a request to a plan.
@@ -25,6 +25,7 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
     let layers = layers(project, &request.pipeline, &request.dataset, &request.profile)?;
     let (summary, metadata) = (layers.summary.clone(), layers.metadata.clone());
     let spec = overlay(layers, &request.dataset, &request.set)?;
+    case::check(&project.data, &spec)?;
     let decls = declarations(project, &spec)?;
     let files = source_files(project, &spec)?;
 

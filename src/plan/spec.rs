@@ -8,7 +8,8 @@ use callsheet_worker::error::Result;
 use litemap::LiteMap;
 use toml::Spanned;
 
-use super::foreach::{gathered, instance_name};
+use super::foreach::gathered;
+use super::instance::instance_name;
 use crate::declare::{Foreach, Origin, SourceUse, Values};
 
 /// A source after all layers.
@@ -52,9 +53,6 @@ pub(super) struct Spec {
 /// Positions of instances of a stage by some of their values.
 type Join = HashMap<String, Vec<usize>>;
 
-/// Largest length of the name of an instance in bytes; a file is named after it.
-const LONGEST_INSTANCE: usize = 200;
-
 /// Values over which a stage is fanned out.
 pub(super) struct Fan {
     /// The values.
@@ -95,7 +93,7 @@ impl Spec {
     /// Adds the instances of a stage that a pipeline declares.
     ///
     /// # Errors
-    /// Returns an error if two instances would have one name, or a name is too long.
+    /// Returns an error if two instances would have one name.
     pub(super) fn add(&mut self, name: String, stage: (String, Origin), fan: Option<&Fan>) -> Result<()> {
         let start = self.stages.len();
         let instance = |name: String, values: Values, stage: (String, Origin)| InstanceDraft {
@@ -114,18 +112,14 @@ impl Spec {
         for values in all {
             let full = instance_name(&name, values);
             let at = self.stages.len();
-            let (message, help) = if full.len() > LONGEST_INSTANCE {
-                let message =
-                    format!("the name of instance `{full}` has more than {LONGEST_INSTANCE} characters");
-                (message, "use shorter values in `foreach`, because they form the names of instances")
-            } else if self.positions.insert(full.clone(), at..at + 1).is_some() {
-                let message = format!("two instances have the name `{full}`");
-                (message, "use different values in `foreach`, because they form the names of instances")
-            } else {
-                self.stages.push(instance(full, values.clone(), stage.clone()));
-                continue;
-            };
-            return Err(origin.declaration_error(message, "fanned out here", help.into()));
+            if let Some(other) = self.positions.insert(full.clone(), at..at + 1) {
+                let [one, other] =
+                    [&self.stages[other.start].values, values].map(|values| gathered("", values));
+                let message = format!("two instances have the name `{full}`: {one} and {other}");
+                let help = "use different values in `foreach`, because they form the names of instances";
+                return Err(origin.declaration_error(message, "fanned out here", help.into()));
+            }
+            self.stages.push(instance(full, values.clone(), stage.clone()));
         }
         self.positions.insert(name, start..self.stages.len());
         Ok(())

@@ -16,6 +16,7 @@ mod formats;
 mod hosts;
 mod imports;
 mod includes;
+mod instances;
 mod layers;
 mod lineage;
 mod lists;
