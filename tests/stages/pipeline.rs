@@ -1,6 +1,6 @@
 //! Every stage of the method through the real binaries, in the smallest profile.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -82,13 +82,18 @@ fn columns(stage: &str, file: &Path) -> BTreeSet<String> {
 fn depending_on(project: &tempfile::TempDir, stage: &str) -> Vec<String> {
     let output = callsheet(project, &["graph", "--format", "dot", "--instances"]);
     let graph = String::from_utf8(output.stdout).expect("text");
-    let edges: Vec<(&str, &str)> = graph
-        .lines()
-        .filter_map(|line| {
-            let mut names = line.split('"').skip(1).step_by(2);
-            Some((names.next()?, names.next()?))
-        })
+    // `n0 [label="features"];` is a stage, `n0 -> n1 [label="table"];` an edge.
+    let (edges, nodes): (Vec<&str>, Vec<&str>) =
+        graph.lines().filter(|line| line.contains("[label=")).partition(|line| line.contains(" -> "));
+    let names: BTreeMap<&str, &str> = nodes
+        .iter()
+        .filter_map(|line| Some((line.split_whitespace().next()?, line.split('"').nth(1)?)))
         .collect();
+    let edges = edges.iter().filter_map(|line| {
+        let mut ids = line.split_whitespace();
+        Some((names[ids.next()?], names[ids.nth(1)?]))
+    });
+    let edges: Vec<(&str, &str)> = edges.collect();
     let mut found = BTreeSet::from([stage]);
     loop {
         let next: Vec<&str> =

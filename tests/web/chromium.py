@@ -3,8 +3,6 @@
 usage: chromium.py    install the npm package's Chromium into .toolchain/web, unless another one is found
 """
 
-import hashlib
-import io
 import os
 import shutil
 import subprocess
@@ -13,10 +11,12 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+import npm
+
 NAMES = ["chromium", "chromium-browser", "chromium-headless-shell", "google-chrome-stable", "google-chrome"]
 PACKAGE = "@sparticuz/chromium@153.0.0"
 SHA256 = "20e5656fcdcf4118ede85edfb9d6bb9cc1bbb7ffb8b75622fffbcf36a835c3c0"
-FOLDER = Path(__file__).resolve().parent.parent.parent / ".toolchain/web" / f"chromium-{PACKAGE.split('@')[-1]}"
+FOLDER = npm.FOLDER / f"chromium-{PACKAGE.split('@')[-1]}"
 HELP = (
     "install Chromium (Debian: apt-get install chromium-headless-shell), set CHROMIUM to its path, "
     "or install npm, which fetches it"
@@ -65,23 +65,6 @@ def has_fonts():
     return any(next(folder.rglob("*.[ot]tf"), None) for folder in folders if folder.is_dir())
 
 
-def fetch(folder):
-    """Fetches the package with npm; exits with an error unless its SHA-256 is the pinned one."""
-    npm = shutil.which("npm")
-    if not npm:
-        sys.exit(f"error: Chromium not found, and npm, which can fetch it, is not installed\n  help: {HELP}")
-    packed = subprocess.run([npm, "pack", "--silent", PACKAGE], cwd=folder, capture_output=True, text=True)
-    archives = list(Path(folder).glob("*.tgz"))
-    if packed.returncode != 0 or len(archives) != 1:
-        said = (packed.stderr.strip().splitlines() or ["no reason given"])[-1]
-        sys.exit(f"error: cannot fetch {PACKAGE}: npm reports `{said}`\n  help: {HELP}")
-    data = archives[0].read_bytes()
-    found = hashlib.sha256(data).hexdigest()
-    if found != SHA256:
-        sys.exit(f"error: the SHA-256 of {PACKAGE} is {found}, but {SHA256} is pinned; nothing was installed")
-    return tarfile.open(fileobj=io.BytesIO(data))
-
-
 def install():
     """Unpacks the program, libraries and a font; the folder appears only when it is complete."""
     import brotli
@@ -90,7 +73,7 @@ def install():
     with tempfile.TemporaryDirectory(dir=FOLDER.parent) as scratch:
         staged = Path(scratch) / "chromium"
         staged.mkdir()
-        package = fetch(scratch)
+        package = npm.fetch(PACKAGE, SHA256, scratch, HELP)
 
         def unpacked(name):
             return brotli.decompress(package.extractfile(f"package/bin/{name}.br").read())
