@@ -1,10 +1,11 @@
 //! `callsheet config`.
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::slice;
 
 use callsheet_worker::error::Result;
-use callsheet_worker::print::{print_json_list, print_text};
+use callsheet_worker::print::{print_json_list, print_text, table};
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
@@ -101,18 +102,25 @@ impl Config {
     fn print(&self, name: &str, config: &StageConfig) {
         let uses = if config.uses == name { String::new() } else { format!("  (uses {})", config.uses) };
         print_text(&format!("{name}{uses}"));
-        for (input, from) in &config.inputs {
-            print_text(&format!("  {input:<24} < {from}"));
-        }
-        for (name, param) in &config.params {
-            print_text(&format!("  {name:<24} = {:<16} {}", param.value.to_string(), param.from));
-            if self.stage.is_some() {
-                print_text(&format!("      {}", param.doc));
+        let inputs = config.inputs.iter().map(|(input, from)| vec![input.clone(), format!("< {from}")]);
+        indented(&table(inputs, &[])).for_each(|line| print_text(&line));
+        let value =
+            |name: String, value: &Value, from: &String| vec![name, format!("= {value}"), from.clone()];
+        let params = config.params.iter().map(|(name, param)| value(name.clone(), &param.value, &param.from));
+        let resources = config.resources.iter();
+        let resources =
+            resources.map(|(name, found)| value(format!("resources.{name}"), &found.value, &found.from));
+        let text = table(params.chain(resources), &[]);
+        let docs = config.params.values().map(|param| Some(&param.doc)).chain(iter::repeat(None));
+        for (line, doc) in indented(&text).zip(docs) {
+            print_text(&line);
+            if let Some(doc) = doc.filter(|_| self.stage.is_some()) {
+                print_text(&format!("      {doc}"));
             }
         }
-        for (name, resource) in &config.resources {
-            let name = format!("resources.{name}");
-            print_text(&format!("  {name:<24} = {:<16} {}", resource.value.to_string(), resource.from));
-        }
     }
+}
+
+fn indented(text: &str) -> impl Iterator<Item = String> {
+    text.lines().map(|line| format!("  {line}"))
 }

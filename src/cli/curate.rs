@@ -12,7 +12,7 @@ use arrow::datatypes::DataType;
 use callsheet_worker::code::Code;
 use callsheet_worker::curation::{self, Line, Verdict};
 use callsheet_worker::error::{Error, IoContext, Result, suggest};
-use callsheet_worker::print::{plain, print_json_list, print_text};
+use callsheet_worker::print::{print_json_list, print_text, table};
 use callsheet_worker::table::{read_columns, schema, type_name};
 use clap::{Args, Subcommand};
 
@@ -229,10 +229,11 @@ impl Log {
             print_json_list("verdicts", &lines);
             return Ok(SUCCESS);
         }
-        let width = lines.iter().map(|line| line.key.len()).max().unwrap_or(0);
-        for Line { key, verdict, reason, author, time } in &lines {
-            let line = format!("{time:<20}  {:<8} {key:<width$}  {reason} ({author})", verdict.name());
-            print_text(&plain(&line));
+        let row = |Line { key, verdict, reason, author, time }: &Line| {
+            vec![time.clone(), verdict.name().to_owned(), key.clone(), format!("{reason} ({author})")]
+        };
+        if !lines.is_empty() {
+            print_text(&table(lines.iter().map(row), &[]));
         }
         let excluded = lines.iter().filter(|line| line.verdict == Verdict::Exclude).count();
         print_text(&format!("{excluded} excluded, {} included in {shown}", lines.len() - excluded));

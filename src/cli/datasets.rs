@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use callsheet_worker::error::Result;
-use callsheet_worker::print::{print_json_list, print_text};
+use callsheet_worker::print::{print_json_list, print_text, table};
 use clap::Args;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -67,15 +67,20 @@ impl Datasets {
             print_json_list("datasets", &datasets);
             return Ok(SUCCESS);
         }
-        let width = names.iter().map(String::len).max().unwrap_or_default();
-        for name in &names {
-            match dataset(&project, name) {
-                Ok(found) => {
-                    print_text(&format!("{name:width$}  {:28}  {}", found.count(), found.summary));
-                }
-                Err(error) if self.name.is_some() => return Err(error),
-                Err(error) => print_text(&format!("{name:width$}  {error}")),
-            }
+        let found: Vec<Result<Dataset>> = names.iter().map(|name| dataset(&project, name)).collect();
+        if let (Some(_), [Err(_)]) = (&self.name, &found[..]) {
+            return found.into_iter().try_for_each(|found| found.map(drop)).map(|()| SUCCESS);
+        }
+        let facts = found.iter().flatten().map(|found| vec![found.count(), found.summary.clone()]);
+        let facts = table(facts, &[]);
+        let mut facts = facts.lines();
+        // An error takes the place of both columns.
+        let line = |(name, found): (&String, &Result<Dataset>)| match found {
+            Ok(_) => vec![name.clone(), facts.next().unwrap_or_default().to_owned()],
+            Err(error) => vec![name.clone(), error.to_string()],
+        };
+        if !names.is_empty() {
+            print_text(&table(names.iter().zip(&found).map(line), &[]));
         }
         Ok(SUCCESS)
     }

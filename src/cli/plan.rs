@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use callsheet_worker::error::{Result, list};
-use callsheet_worker::print::{print_json_list, print_text};
+use callsheet_worker::print::{print_json_list, print_text, table};
 use clap::Args;
 
 use super::exit::{SUCCESS, WOULD_RUN};
@@ -85,8 +85,7 @@ pub(super) fn show(
     if json {
         print_json_list("stages", &stages);
     } else {
-        let width = stages.iter().map(|s| s.stage.len()).max().unwrap_or_default();
-        stages.iter().for_each(|stage| print_text(&line(stage, width)));
+        print_text(&table(stages.iter().map(line), &[]));
         for (problem, stage) in
             stages.iter().filter_map(|stage| Some((stage.problem.as_ref()?, &stage.stage)))
         {
@@ -131,8 +130,8 @@ fn run_enumerating(
     Ok(failed.into_iter().map(|(stage, error)| (stage, error.to_string())).collect())
 }
 
-/// `run    grams  layers: 3 → 5 (768 rows, took 12 s)`.
-fn line(stage: &StagePreview, width: usize) -> String {
+/// `run    grams` and `layers: 3 → 5 (768 rows, took 12 s)`.
+fn line(stage: &StagePreview) -> Vec<String> {
     let (state, text) = match &stage.state {
         State::Cached { key } => ("cached", key.short()),
         State::Run { reasons, .. } => ("run", reasons.join("; ")),
@@ -155,7 +154,7 @@ fn line(stage: &StagePreview, width: usize) -> String {
     };
     let facts: Vec<String> = rows.chain(took).collect();
     let facts = if facts.is_empty() { String::new() } else { format!(" ({})", facts.join(", ")) };
-    format!("{state:<7}{:<width$}  {text}{facts}", stage.stage)
+    vec![format!("{state:<7}{}", stage.stage), format!("{text}{facts}")]
 }
 
 /// `12 cached, 2 to run, 1 maybe; previous time: 3 min 5 s`.

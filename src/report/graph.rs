@@ -9,6 +9,7 @@ use rust_sugiyama::from_vertices_and_edges;
 use super::subject::{Done, Subject};
 use crate::store::StageState;
 use callsheet_figures::label::human_seconds;
+use callsheet_worker::print::width;
 
 /// Largest number of stages that are drawn. The stages of a larger graph are only in the table.
 const MOST: usize = 200;
@@ -101,7 +102,7 @@ impl Node<'_> {
     }
 
     fn width(&self) -> f64 {
-        let letters = self.title().chars().count().max(self.told().chars().count());
+        let letters = width(&self.title()).max(width(&self.told()));
         letters as f64 * LETTER + 2.0 * MARGIN
     }
 }

@@ -2,6 +2,7 @@
 
 mod checks;
 mod code;
+mod columns;
 mod commands;
 mod confined;
 mod contents;

@@ -6,6 +6,7 @@ use std::process;
 
 use serde::Serialize;
 use tabled::builder::Builder;
+use tabled::grid::util::string::get_line_width;
 use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Padding, Style};
 
@@ -69,6 +70,11 @@ pub fn table(rows: impl IntoIterator<Item = Vec<String>>, right: &[usize]) -> St
     text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
+/// Number of cells that a text takes in a terminal: an East Asian character takes two, a combining mark none.
+pub fn width(text: &str) -> usize {
+    get_line_width(text)
+}
+
 /// Returns a text in which `?` replaces control characters: text from other files cannot control the terminal
 /// or add lines.
 pub fn plain(text: &str) -> String {
@@ -97,5 +103,25 @@ mod tests {
         assert_eq!(lines[0], "stage                   rows  took");
         assert_eq!(lines[1], "länger als die anderen     7  1 s");
         assert_eq!(lines[2], "日本                    1200", "wide characters take two cells");
+    }
+
+    #[test]
+    fn columns_begin_in_one_cell_whatever_stands_before_them() {
+        let first = [
+            "a",
+            "日本語",
+            "cafe\u{301}",
+            "😀",
+            "한글",
+            "ｆｕｌｌ",
+            &"x".repeat(200),
+            "\u{1b}[2J",
+            "ไทย",
+            "",
+        ];
+        let text = table(first.map(|cell| vec![cell.to_owned(), "|".to_owned()]), &[]);
+        for line in text.lines() {
+            assert_eq!(width(&line[..line.len() - 1]), 202, "{line}");
+        }
     }
 }
