@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use super::exit::SUCCESS;
 use super::target::{TargetArgs, sources};
 use crate::key::ActionKey;
-use crate::run::{State, preview};
+use crate::run::{State, Variable, VariableSource, WorkerEnvironment, preview, worker_environment};
 
-/// Show what changed since a stage's stored result: compare its cache key with the current one
+/// Show what changed since a stage's stored result, and the environment variables of its worker
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -23,7 +23,9 @@ Examples:
   callsheet explain evaluate --json
 
 The cache key of a result covers the stage's version, command, code and inputs, and the parameters that affect
-the result. Parts that differ between the stored key and the current key are marked with ≠.")]
+the result. Parts that differ between the stored key and the current key are marked with ≠.
+
+The environment of the worker follows. It is not part of the key. Values that look secret are not printed.")]
 pub(super) struct Explain {
     /// Stage or stage instance, e.g. `train` or `train@v4-0`
     stage: String,
@@ -52,10 +54,12 @@ impl Explain {
         let preview = preview(&store, &mut sources, &snapshot, &plan)?.swap_remove(position);
         let stored = snapshot.last(name).and_then(|head| store.record(&head.key)).map(|record| record.key);
         let wanted = preview.key;
+        let environment = worker_environment(&project, plan.stages[position].resources.gpus);
         if self.json {
-            print_json(
-                &json!({ "stage": name, "stored": stored, "wanted": wanted, "preview": preview.state }),
-            );
+            print_json(&json!({
+                "stage": name, "stored": stored, "wanted": wanted, "preview": preview.state,
+                "environment": environment,
+            }));
             return Ok(SUCCESS);
         }
         let (left, right) = (rows(stored.as_ref()), rows(wanted.as_ref()));
@@ -89,7 +93,34 @@ impl Explain {
                 format!("\nmaybe, after {}: {}", after.join(", "), reasons.join("; "))
             }
         });
+        print_environment(&environment);
         Ok(SUCCESS)
+    }
+}
+
+/// Prints the variables that the worker gets, and those of the caller that it does not get.
+fn print_environment(environment: &WorkerEnvironment) {
+    let header = ["variable of the worker", "source", "value"].map(str::to_owned).to_vec();
+    let line = |variable: &Variable| {
+        let note = variable.note.map(|note| format!("({note})"));
+        let value = variable.value.clone().or(note).unwrap_or_default();
+        vec![variable.name.clone(), variable.source.to_string(), value]
+    };
+    print_text(&format!("\n{}", table([header].into_iter().chain(environment.passed.iter().map(line)), &[])));
+    if !environment.unset.is_empty() {
+        print_text(&format!("\nnamed in callsheet.toml but not set: {}", environment.unset.join(", ")));
+    }
+    if !environment.left_out.is_empty() {
+        let named = environment.passed.iter().filter(|variable| variable.source == VariableSource::Project);
+        let named = named.map(|variable| &variable.name).chain(&environment.unset);
+        let line: Vec<String> =
+            named.chain(&environment.left_out).map(|name| format!("\"{name}\"")).collect();
+        print_text(&format!(
+            "\nset here but not passed to the worker: {}\n\
+             add those that the worker needs to callsheet.toml: environment = [{}]",
+            environment.left_out.join(", "),
+            line.join(", ")
+        ));
     }
 }
 

@@ -43,8 +43,9 @@ pub(super) struct ProjectFile {
     /// Folders, relative to the project, that precede the system's folders in the PATH of workers. Default:
     /// none.
     path: Vec<PathBuf>,
-    /// Names of environment variables that the engine passes to workers, in addition to HOME, USER, LANG,
-    /// LC_ALL, TERM, TZ and LD_LIBRARY_PATH. Default: none.
+    /// Names of environment variables that the engine passes to workers, in addition to HOME, USER, LANG, LC_ALL,
+    /// TERM, TZ, TMPDIR, XDG_CACHE_HOME and LD_LIBRARY_PATH. `callsheet explain STAGE` lists all variables of a
+    /// worker. Default: none.
     environment: Vec<String>,
     /// Commands of this project by name: `callsheet NAME` starts the command's program. Default: none.
     #[schemars(with = "BTreeMap<String, CommandDecl>", extend("propertyNames" = name_pattern()))]

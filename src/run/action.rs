@@ -39,7 +39,7 @@ const QUOTED_LINES: usize = 12;
 const BACK_OFF: Duration = Duration::from_secs(1);
 
 /// Environment variables that every worker gets if they are set; others must be named in callsheet.toml.
-const ENVIRONMENT: [&str; 9] =
+pub(super) const ENVIRONMENT: [&str; 9] =
     ["HOME", "USER", "LANG", "LC_ALL", "TERM", "TZ", "TMPDIR", "XDG_CACHE_HOME", "LD_LIBRARY_PATH"];
 
 /// Data of one action in addition to its run; it can be moved to another thread.

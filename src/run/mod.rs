@@ -2,6 +2,7 @@
 
 mod action;
 mod context;
+mod environment;
 mod executor;
 mod expand;
 mod interrupts;
@@ -40,6 +41,7 @@ use executor::local::Local;
 use recorder::Recorder;
 use scheduler::Scheduler;
 
+pub use environment::{Variable, VariableSource, WorkerEnvironment, worker_environment};
 pub use executor::local::{Machine, machine, supervise};
 pub use executor::share::Share;
 pub use interrupts::Interrupts;

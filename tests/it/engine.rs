@@ -511,9 +511,9 @@ fn a_corrupted_truncated_or_deleted_record_is_a_miss() {
 fn explain_puts_the_stored_and_the_wanted_key_side_by_side() {
     let project = Project::new();
     project.run(&[]);
-    assert_output!(project.stdout(&["explain", "double", "--set", "double.times=3"]));
-    assert_output!(project.stdout(&["explain", "double"]));
-    assert_output!(project.stdout(&["explain", "sum", "--set", "double.times=3"]));
+    assert_output!(project.explained(&["double", "--set", "double.times=3"]));
+    assert_output!(project.explained(&["double"]));
+    assert_output!(project.explained(&["sum", "--set", "double.times=3"]));
 }
 
 #[test]

@@ -106,7 +106,7 @@ fn instances_are_addressed_by_name_together_or_by_pattern() {
     assert_eq!(ran(&project, &["--only", "each"]), ["each@2", "each@3"]);
     assert_output!(project.stdout(&["config", "-p", "fan", "again@3-7"]));
     assert_output!(project.shown(&["-p", "fan", "each@3.table"]));
-    assert_output!(project.stdout(&["explain", "-p", "fan", "each@2"]));
+    assert_output!(project.explained(&["-p", "fan", "each@2"]));
 }
 
 #[test]

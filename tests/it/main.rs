@@ -11,6 +11,7 @@ mod curation;
 mod declarations;
 mod docs;
 mod engine;
+mod environment;
 mod faults;
 mod foreach;
 mod formats;

@@ -159,6 +159,13 @@ impl Project {
         rest.join("\n")
     }
 
+    /// Output of `explain` without the environment of the worker, which depends on the machine.
+    pub(crate) fn explained(&self, arguments: &[&str]) -> String {
+        let said = self.stdout(&[&["explain"], arguments].concat());
+        let (key, _) = said.split_once("\nvariable of the worker").expect("an environment");
+        key.to_owned()
+    }
+
     /// Runs the pipeline with a limit of `blocks` of 512 bytes per file. The run must fail; returns its
     /// errors.
     pub(crate) fn run_limited(&self, blocks: u32) -> String {
