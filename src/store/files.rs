@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use callsheet_worker::error::{IoContext, Result};
 
 use super::digest::files_below;
-use super::tree::unlock_folders;
+use super::tree::open_to_owner;
 
 /// Sorted paths of a folder's entries; empty if the folder does not exist.
 pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
@@ -52,7 +52,7 @@ pub(super) fn remove(path: &Path) -> Result<()> {
 pub fn remove_folder(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            unlock_folders(path).map_err(io::Error::other)?;
+            open_to_owner(path).map_err(io::Error::other)?;
             fs::remove_dir_all(path)
         }
         removed => removed,

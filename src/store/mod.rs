@@ -37,6 +37,7 @@ mod rows;
 mod run_dir;
 mod runs;
 mod scratch;
+mod seal;
 mod sources;
 mod staging;
 mod state;

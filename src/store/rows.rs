@@ -15,8 +15,9 @@ use super::digest::digest_file;
 use super::digest::digest_named;
 use super::files::{entries, remove};
 use super::object::Object;
-use super::place::{TreeStat, look, seal};
 use super::root::{Store, draft};
+use super::seal::seal;
+use super::tree::{stored_files, total_size};
 use crate::declare::ArtifactKind;
 
 /// First bytes of a file of row digests.
@@ -68,9 +69,10 @@ impl Store {
     /// Returns an error if the file cannot be read, or the store cannot be written.
     pub fn add_segment(&self, pool: &Digest, from: &Path, rows: Vec<RowDigests>) -> Result<Segment> {
         let bytes = digest_file(from)?;
-        seal(from)?;
-        let TreeStat { size, .. } = look(from, false).io_context("cannot read", from)?;
+        let files = stored_files(from, false)?;
+        let size = total_size(&files);
         let segment = Segment { bytes, size, rows };
+        seal(&segment.object(), from, &files)?;
         self.place(from, &segment.object())?;
         let mut text = Vec::with_capacity(MAGIC.len() + 8 + segment.rows.len() * 64);
         text.extend_from_slice(MAGIC);
@@ -127,7 +129,7 @@ impl Store {
             if fs::hard_link(&from, &to).is_err() {
                 // The file system has no hard links, or the segment has too many of them.
                 fs::copy(&from, &to).io_context("cannot copy", &from)?;
-                seal(&to)?;
+                seal(&segment.object(), &to, &stored_files(&to, false)?)?;
             }
         }
         self.place(&staging.keep(), &object)?;
@@ -137,7 +139,7 @@ impl Store {
     /// Object of a table's segment; `None` if the segment does not exist.
     pub(super) fn segment_object(&self, bytes: &Digest) -> Option<Object> {
         let segment = Segment { bytes: *bytes, size: 0, rows: Vec::new() };
-        let size = look(&self.object_path(&segment.object()), false).ok()?.size;
+        let size = total_size(&stored_files(&self.object_path(&segment.object()), false).ok()?);
         Some(Segment { size, ..segment }.object())
     }
 

@@ -81,24 +81,44 @@ pub(super) fn is_executable(file: &fs::Metadata) -> bool {
     file.permissions().mode() & 0o100 != 0
 }
 
-/// Gives the owner all rights on the folder and on every folder below it: programs write read-only folders, from
-/// which nothing could be moved or removed.
+/// Lets the owner read every file, and gives the owner all rights on every folder: programs write read-only folders,
+/// from which nothing could be moved or removed. Links are not followed.
 ///
 /// # Errors
-/// Returns an error if a folder cannot be read or changed.
-pub(super) fn unlock_folders(folder: &Path) -> Result<()> {
-    let mode = fs::symlink_metadata(folder).io_context("cannot read", folder)?.permissions().mode();
-    if mode & 0o700 != 0o700 {
-        fs::set_permissions(folder, Permissions::from_mode(mode | 0o700))
-            .io_context("cannot unlock", folder)?;
+/// Returns an error if a file or folder cannot be read or changed.
+pub(super) fn open_to_owner(path: &Path) -> Result<()> {
+    let found = fs::symlink_metadata(path).io_context("cannot read", path)?;
+    let wanted = if found.is_dir() { 0o700 } else { 0o400 };
+    let mode = found.permissions().mode();
+    if !found.is_symlink() && mode & wanted != wanted {
+        fs::set_permissions(path, Permissions::from_mode(mode | wanted)).io_context("cannot unlock", path)?;
     }
-    for entry in fs::read_dir(folder).io_context("cannot list", folder)? {
-        let entry = entry.io_context("cannot list", folder)?;
-        if entry.file_type().io_context("cannot read", entry.path())?.is_dir() {
-            unlock_folders(&entry.path())?;
+    if found.is_dir() {
+        for entry in fs::read_dir(path).io_context("cannot list", path)? {
+            open_to_owner(&entry.io_context("cannot list", path)?.path())?;
         }
     }
     Ok(())
+}
+
+/// A file of an object: its name below the object, which is empty if the object is one file, and its state.
+pub(super) type StoredFile = (PathBuf, fs::Metadata);
+
+/// Files of an object at `path`, sorted by name.
+///
+/// # Errors
+/// Returns an error if the object does not exist or cannot be read.
+pub(super) fn stored_files(path: &Path, folder: bool) -> Result<Vec<StoredFile>> {
+    if !folder {
+        return Ok(vec![(PathBuf::new(), fs::symlink_metadata(path).io_context("cannot read", path)?)]);
+    }
+    let entries = tree(path)?.into_iter().filter(Entry::is_file);
+    Ok(entries.filter_map(|entry| Some((entry.name, entry.state?))).collect())
+}
+
+/// Size of all files in bytes.
+pub(super) fn total_size(files: &[StoredFile]) -> u64 {
+    files.iter().map(|(_, state)| state.len()).sum()
 }
 
 fn relative(root: &Path, path: &Path) -> PathBuf {

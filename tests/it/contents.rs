@@ -98,3 +98,16 @@ fn a_result_that_was_changed_in_the_store_is_computed_again() {
     assert_eq!(project.run(&MAIN).ran(), ["copy"]);
     assert_eq!(project.read("data/out/main/copy/copy.txt"), "a\n");
 }
+
+#[test]
+fn a_result_that_was_overwritten_by_another_with_its_times_is_computed_again() {
+    let project = project("cat \"$@\" > \"$out\"");
+    let stored = || fs::canonicalize(project.path("data/out/main/copy/copy.txt")).expect("a result");
+    project.run(&MAIN);
+    let first = stored();
+    project.write("data/raw/a.txt", "b\n");
+    project.run(&MAIN);
+    tool("cp", &["-fp", &first.display().to_string(), &stored().display().to_string()], &project.path(""));
+    assert_eq!(project.run(&MAIN).ran(), ["copy"]);
+    assert_eq!(project.read("data/out/main/copy/copy.txt"), "b\n");
+}

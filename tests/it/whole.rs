@@ -100,3 +100,25 @@ fn an_empty_output_is_refused_unless_it_is_allowed() {
     project.run(&MAIN);
     assert_eq!(project.read("data/out/main/copy/copy.txt"), "");
 }
+
+#[test]
+fn executable_bits_that_a_copy_of_the_store_lost_come_back() {
+    let project = project("printf '#!/bin/sh\\necho ran\\n' > tool; chmod 755 tool; echo > text", "./tool");
+    project.run(&MAIN);
+    let tool = fs::canonicalize(project.path("data/out/main/copy/tree/tool")).expect("stored");
+    for mode in [0o444, 0o600] {
+        fs::set_permissions(&tool, PermissionsExt::from_mode(mode)).expect("set");
+        assert_eq!(project.run(&[&MAIN[..], &["--force", "use"]].concat()).ran(), ["use"]);
+        assert_eq!(text(&project), "ran\n");
+        assert_eq!(fs::metadata(&tool).expect("stored").permissions().mode() & 0o777, 0o555);
+    }
+}
+
+#[test]
+fn files_that_their_owner_may_not_read_are_published() {
+    let project = project("mkdir a; echo 1 > a/b; chmod 000 a/b a", "cat a/b");
+    project.run(&MAIN);
+    assert_eq!(text(&project), "1\n");
+    let stored = fs::metadata(project.path("data/out/main/copy/tree/a/b")).expect("shown");
+    assert_eq!(stored.permissions().mode() & 0o777, 0o444);
+}
