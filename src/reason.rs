@@ -1,4 +1,4 @@
-//! Reasons why a stage must run: the differences between its last key and its present one.
+//! Differences between two keys: the reasons why a stage must run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,18 +6,6 @@ use callsheet_worker::digest::Digest;
 use serde_json::Value;
 
 use crate::key::ActionKey;
-
-/// Returns the reasons, e.g. `margin: 0.1 → 0.2`; old values come first.
-pub fn reasons(old: Option<&ActionKey>, new: &ActionKey) -> Vec<String> {
-    let Some(old) = old else {
-        return vec!["never ran".into()];
-    };
-    let mut reasons = differences_of(old, new);
-    if reasons.is_empty() {
-        reasons.push("the result is not in the store any more".into());
-    }
-    reasons
-}
 
 /// Returns the differences between two keys, one per line; old values come first.
 pub fn differences_of(old: &ActionKey, new: &ActionKey) -> Vec<String> {

@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::exit::SUCCESS;
-use super::target::store;
+use super::target::{store, uses_data_of};
 use crate::declare::{Bytes, Project};
 use crate::human::title;
 use crate::plan::declared;
@@ -20,8 +20,7 @@ use callsheet_figures::label::human_seconds;
 #[command(after_help = "\
 A result is used if a pin protects it, or if data/out shows it for at least one pipeline and dataset. All
 other results are unused. With --undeclared, results of renamed stages, and of stages that were removed from
-their pipeline, are unused, too. If several projects share the store, the results of the other projects are
-then unused as well. With --size, results that take the least time per byte to recompute are evicted first.
+their pipeline, are unused, too. Results of other projects that use this data folder stay. With --size, results that take the least time per byte to recompute are evicted first.
 
 Examples:
   callsheet gc                        list unused results; nothing is removed
@@ -49,7 +48,10 @@ impl Gc {
         let store = store(&project)?;
         let _alone = if self.delete { Some(store.exclusive()?) } else { None };
         let orphans = match self.undeclared {
-            true => store.orphans(|pipeline, dataset| declared(&project, pipeline, dataset))?,
+            true => store.orphans(
+                |owner| uses_data_of(&project, owner),
+                |pipeline, dataset| declared(&project, pipeline, dataset),
+            )?,
             false => BTreeSet::new(),
         };
         let garbage = store.garbage(self.size.map(|size| size.0), orphans)?;

@@ -11,6 +11,8 @@ use crate::event::Event;
 
 /// Name of the bar for the hashing of raw files.
 const RAW: &str = "hashing raw data";
+/// Name of the bar for the hashing of results whose times changed.
+pub(super) const RESULTS: &str = "checking results";
 
 /// Reporter that draws the events of a run on a terminal.
 pub(super) struct ProgressReporter<'a> {
@@ -28,7 +30,7 @@ impl<'a> ProgressReporter<'a> {
     /// Draws one event.
     pub(super) fn report(&mut self, event: &Event) {
         if let Event::Hashing { done, total } = event {
-            self.progress(RAW, (done / 1_000_000) as usize, (total / 1_000_000) as usize, "MB");
+            self.hashing(RAW, *done, *total);
             return;
         }
         // Other events follow only after raw files are hashed, so that bar is removed.
@@ -57,6 +59,11 @@ impl<'a> ProgressReporter<'a> {
                 None => say(&line),
             }
         }
+    }
+
+    /// Draws the number of bytes that are hashed.
+    pub(super) fn hashing(&mut self, name: &str, done: u64, total: u64) {
+        self.progress(name, (done / 1_000_000) as usize, (total / 1_000_000) as usize, "MB");
     }
 
     /// Removes all bars.

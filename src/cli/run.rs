@@ -68,6 +68,9 @@ pub(super) struct Run {
     /// Finish all stages that do not depend on a failed one [default]
     #[arg(long, overrides_with = "fail_fast")]
     keep_going: bool,
+    /// Keep the work folder of a worker that fails, with its request and its unfinished outputs; the error names it
+    #[arg(long, conflicts_with = "dry_run")]
+    keep_failed: bool,
     /// Print each event to stdout as one line of JSON
     #[arg(long)]
     json: bool,
@@ -131,6 +134,7 @@ impl Run {
             force,
             only,
             fail_fast: self.fail_fast && !self.keep_going,
+            keep_failed: self.keep_failed,
             ephemeral: false,
         })
     }

@@ -1,13 +1,15 @@
 //! Options that many commands share: target (pipeline, dataset, profile, overrides) and selection of stages.
 
 use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result, list};
 use clap::Args;
 
 use super::log_reporter::LogReporter;
-use super::progress_reporter::ProgressReporter;
+use super::progress_reporter::{ProgressReporter, RESULTS};
 use crate::declare::Project;
 use crate::event::Event;
 use crate::plan::{Plan, Request, Selection, resolve};
@@ -125,9 +127,58 @@ pub(super) fn store(project: &Project) -> Result<Store> {
 pub(super) fn snapshot(project: &Project, store: &Store, request: &Request) -> Result<(Plan, StoreSnapshot)> {
     let (plan, snapshot) = rayon::join(
         || resolve(project, request),
-        || StoreSnapshot::new(store, &project.data, &request.pipeline, &request.dataset),
+        || checked(store, &project.data, (&request.pipeline, &request.dataset)),
     );
+    check_owner(project, &request.pipeline, snapshot.project())?;
     Ok((plan?, snapshot))
+}
+
+/// Checks all results. Those of a copied project are hashed, with their progress on a terminal.
+fn checked(store: &Store, data: &Path, target: (&str, &str)) -> StoreSnapshot {
+    let bars = std::io::stderr()
+        .is_terminal()
+        .then(|| Mutex::new((0, ProgressReporter::new(LogReporter::default()))));
+    let snapshot = StoreSnapshot::new(store, data, target, |done, total| {
+        let Some(mut bars) = bars.as_ref().map(|bars| bars.lock().unwrap_or_else(PoisonError::into_inner))
+        else {
+            return;
+        };
+        let (shown, reporter) = &mut *bars;
+        if done >= *shown + SHOWN_EVERY {
+            *shown = done;
+            reporter.hashing(RESULTS, done, total);
+        }
+    });
+    bars.into_iter().for_each(|bars| bars.into_inner().unwrap_or_else(PoisonError::into_inner).1.clear());
+    snapshot
+}
+
+/// Number of bytes that are hashed between two steps of a progress bar.
+const SHOWN_EVERY: u64 = 64 << 20;
+
+/// Refuses a pipeline whose results belong to another project that uses this data folder.
+fn check_owner(project: &Project, pipeline: &str, owner: &str) -> Result<()> {
+    if !uses_data_of(project, owner) {
+        return Ok(());
+    }
+    let data = project.data.display();
+    Err(Error::user_error(
+        Code::Conflict,
+        format!(
+            "the results of pipeline `{pipeline}` in {data} belong to the project {owner}, which also uses this folder"
+        ),
+        "set `data` in callsheet.toml to a folder of this project, or rename the pipeline",
+    ))
+}
+
+/// Returns true if `owner` is the path of another project that exists and uses the data folder of `project`.
+pub(super) fn uses_data_of(project: &Project, owner: &str) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    let root = Path::new(owner);
+    if owner.is_empty() || root == project.root || real(root) == real(&project.root) {
+        return false;
+    }
+    Project::open(root).is_ok_and(|other| real(&other.data) == real(&project.data))
 }
 
 /// Returns the digests of raw files. Files that the store does not know are hashed, with a progress bar for

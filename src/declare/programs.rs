@@ -11,7 +11,9 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result};
 use callsheet_worker::protocol::{DATA_VARIABLE, ENGINE_VARIABLE};
 
+use super::StageDecl;
 use super::project::Project;
+use super::python;
 
 impl Project {
     /// Returns the absolute path of a program that a command names.
@@ -31,7 +33,7 @@ impl Project {
                 Error::user_error(Code::MissingProgram, message, help)
             });
         }
-        let search = self.search_path();
+        let search = self.search_path(None);
         let mut found = env::split_paths(&search).map(|folder| self.root.join(folder).join(name));
         found.find(|path| executable(path)).ok_or_else(|| {
             Error::user_error(
@@ -42,10 +44,25 @@ impl Project {
         })
     }
 
-    /// `PATH` of workers: the project's folders, then the system's.
-    pub fn search_path(&self) -> OsString {
+    /// Returns the absolute path of the program that a stage starts. The programs of its Python environment precede
+    /// all others.
+    ///
+    /// # Errors
+    /// Returns an error if the environment does not exist, or in the cases of [`Self::program`].
+    pub fn stage_program(&self, stage: &StageDecl) -> Result<PathBuf> {
+        let name = &stage.command[0];
+        let own = stage.python.as_deref().map(|python| python::programs(python, &stage.name)).transpose()?;
+        match own.map(|folder| folder.join(name)).filter(|path| executable(path)) {
+            Some(path) => Ok(path),
+            None => self.program(name),
+        }
+    }
+
+    /// `PATH` of workers: the folder of the stage's Python environment, the project's folders, then the system's.
+    pub fn search_path(&self, python: Option<&Path>) -> OsString {
         let system = env::var_os("PATH").unwrap_or_default();
-        let folders = self.path.iter().cloned().chain(env::split_paths(&system));
+        let own = python.map(|python| python.join("bin"));
+        let folders = own.into_iter().chain(self.path.iter().cloned()).chain(env::split_paths(&system));
         env::join_paths(folders).unwrap_or(system)
     }
 }
@@ -83,7 +100,7 @@ pub fn command(project: Option<&Project>, name: &str) -> Result<Command> {
     let mut command = Command::new(found);
     command.env(ENGINE_VARIABLE, engine);
     if let Some(project) = project {
-        command.env("PATH", project.search_path()).env(DATA_VARIABLE, &project.data);
+        command.env("PATH", project.search_path(None)).env(DATA_VARIABLE, &project.data);
     }
     Ok(command)
 }

@@ -47,9 +47,28 @@ pub(super) struct ProjectFile {
     /// TERM, TZ, TMPDIR, XDG_CACHE_HOME and LD_LIBRARY_PATH. `callsheet explain STAGE` lists all variables of a
     /// worker. Default: none.
     environment: Vec<String>,
+    /// Access of workers to files. Default: `"on"`.
+    sandbox: Sandbox,
+    /// Files and folders, relative to the project, that every worker may read if `sandbox = "strict"`, in addition to
+    /// its inputs, its code and the folders of the system. Default: none.
+    readable: Vec<PathBuf>,
     /// Commands of this project by name: `callsheet NAME` starts the command's program. Default: none.
     #[schemars(with = "BTreeMap<String, CommandDecl>", extend("propertyNames" = name_pattern()))]
     commands: BTreeMap<Spanned<String>, CommandDecl>,
+}
+
+/// Access of workers to files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Sandbox {
+    /// Workers may write to any file.
+    Off,
+    /// Workers write only to their own folders, caches and temporary folders. On a kernel without Landlock (Linux
+    /// before 5.13), workers get copies of their inputs instead.
+    #[default]
+    On,
+    /// As `on`; workers also read only their inputs, their code and the folders of the system. This needs Landlock.
+    Strict,
 }
 
 /// A command of a project: `callsheet NAME ARGUMENTS` starts `PROGRAM NAME ARGUMENTS`.
@@ -75,6 +94,8 @@ impl Default for ProjectFile {
             programs: BTreeMap::new(),
             path: Vec::new(),
             environment: Vec::new(),
+            sandbox: Sandbox::default(),
+            readable: Vec::new(),
             commands: BTreeMap::new(),
         }
     }
@@ -111,6 +132,10 @@ pub struct Project {
     pub path: Vec<PathBuf>,
     /// Names of environment variables that workers get in addition to the few that every program needs.
     pub environment: Vec<String>,
+    /// Access of workers to files.
+    pub sandbox: Sandbox,
+    /// Absolute paths of the files and folders that workers may read in a strict sandbox.
+    pub readable: Vec<PathBuf>,
     /// Commands of this project by name.
     pub commands: BTreeMap<String, CommandDecl>,
 }
@@ -180,6 +205,8 @@ impl Project {
             programs: file.programs.into_iter().map(|(k, v)| (k, absolute(v))).collect(),
             path: file.path.into_iter().map(absolute).collect(),
             environment: file.environment,
+            sandbox: file.sandbox,
+            readable: file.readable.into_iter().map(absolute).collect(),
             commands: file.commands.into_iter().map(|(name, decl)| (name.into_inner(), decl)).collect(),
         })
     }

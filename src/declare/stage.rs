@@ -11,6 +11,7 @@ use super::artifact::{InputDecl, OutputDecl};
 use super::code::code_files;
 use super::origin::{Origin, parse_toml, read_toml};
 use super::param::ParamDecl;
+use super::python::lock_file;
 use super::resources::ResourcesDecl;
 use super::rows::RowsDecl;
 use super::stage_file::StageFile;
@@ -32,6 +33,8 @@ pub struct StageDecl {
     /// Program and arguments; the engine fills their placeholders, or appends the path of the request if
     /// there are none.
     pub command: Vec<String>,
+    /// Absolute path of the Python environment in which the command runs.
+    pub python: Option<PathBuf>,
     /// Inputs by name.
     pub inputs: BTreeMap<String, InputDecl>,
     /// Outputs by name.
@@ -92,13 +95,20 @@ impl StageDecl {
     ) -> Result<Self> {
         valid::check(&file, &source)?;
         let origin = |pattern: &Spanned<String>| Origin::File(source.clone(), pattern.span());
-        let code = code_files(root, folder, file.files.as_deref(), origin)?;
+        let mut code = code_files(root, folder, file.files.as_deref(), origin)?;
+        let python = file.python.map(|folder| root.join(folder.into_inner()));
+        if let Some(lock) = python.as_deref().and_then(|python| lock_file(root, folder, python))
+            && !code.contains(&lock)
+        {
+            code.push(lock);
+        }
         let version = *file.version.get_ref();
         let command = file.command.into_inner();
         Ok(Self {
             name: name.to_owned(),
             scripts: scripts(folder, &command),
             code,
+            python,
             summary: file.summary,
             doc: file.doc,
             version,

@@ -1,6 +1,7 @@
 //! Contents of a stage.toml as written.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -35,6 +36,12 @@ pub(super) struct StageFile {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub(super) files: Option<Vec<toml::Spanned<String>>>,
+    /// Python environment in which the command runs: a folder such as `.venv`, relative to the project. Its programs
+    /// precede all others, and its lock file is part of the stage's code: the first of uv.lock, poetry.lock, pdm.lock,
+    /// pylock.toml, Pipfile.lock, requirements.lock and requirements.txt next to the folder. Default: none.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) python: Option<toml::Spanned<PathBuf>>,
     /// Documentation for users, in Markdown. Default: empty.
     #[serde(default)]
     pub(super) doc: String,

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
-use std::fs;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{Error, IoContext, Result};
+use callsheet_worker::error::{Error, Result};
 use callsheet_worker::protocol::{PROTOCOL, RUN_VARIABLE, RequestInput, WorkRequest};
 use callsheet_worker::table::{FOOTER_PREFIX, SCHEMA_VERSION};
 use litemap::LiteMap;
@@ -18,22 +17,15 @@ use serde_json::Value;
 
 use super::context::Run;
 use super::executor::Update;
-use super::executor::local::{Ended, Job, ProcessSupervisor, work};
+use super::executor::local::ProcessSupervisor;
 use super::executor::share::Share;
-use super::expand::expand;
-use super::log::last_lines;
-use super::pictures::keep_picture;
 use super::publish::{publish, written_to};
 use super::rows::Files;
-use super::sandbox::{OUT, REQUEST, RunSandbox, TEMPORARY};
-use super::stage_inputs::stage_inputs;
+use super::sandbox::{OUT, RunSandbox};
 use crate::declare::Role;
 use crate::key::ActionKey;
 use crate::plan::StageInstance;
 use crate::store::{Lock, LockName, Object, Provenance, Scratch, Store, Watch, cpu_kind};
-
-/// Number of lines of a failed worker's output that the error quotes.
-const QUOTED_LINES: usize = 12;
 
 /// Pause before the first retry; each further pause is twice as long as the one before.
 const BACK_OFF: Duration = Duration::from_secs(1);
@@ -56,6 +48,8 @@ pub(super) struct Action<'a> {
     pub files: Files,
     /// Artifacts among its inputs.
     pub objects: Vec<Object>,
+    /// Digest of the program that its worker runs; `None` if the program does not exist.
+    pub program: Option<Digest>,
     /// Its share of the machine.
     pub share: Share,
     /// State of raw files and scripts before the key was computed.
@@ -89,14 +83,16 @@ impl Action<'_> {
         let done = self.attempts(place, say, |say| {
             let folder = place.folder()?;
             let request = self.request(digest, &folder.join(OUT), scratch);
-            let peak_memory = self.work(run, place, &request, &folder, say)?;
+            let worked = self.work(run, place, &request, &folder, say);
+            let peak_memory = self.keep_failed(run, place, &folder, worked)?;
             Ok((folder, peak_memory))
         })?;
         let Some((folder, peak_memory)) = done else { return Ok(None) };
         say(Update::Released);
         self.check_unchanged(run.store)?;
         let request = self.request(digest, &folder.join(OUT), scratch);
-        let outputs = publish(run.store, self.stage, &folder.join(OUT), &request.footer, &self.inputs)?;
+        let published = publish(run.store, self.stage, &folder.join(OUT), &request.footer, &self.inputs);
+        let outputs = self.keep_failed(run, place, &folder, published)?;
         place.give(folder);
         let fresh = outputs.values().cloned().collect();
         Ok(Some(ActionOutput { outputs, fresh, peak_memory, computed: None }))
@@ -157,65 +153,14 @@ impl Action<'_> {
         !self.key.budget.is_empty() || self.key.command.iter().any(|word| word.contains("{scratch}"))
     }
 
-    /// Runs the worker once in `folder`, and returns its peak memory in bytes.
-    pub(super) fn work(
-        &self,
-        run: &Run,
-        place: &RunSandbox,
-        request: &WorkRequest,
-        folder: &Path,
-        say: &mut impl FnMut(Update),
-    ) -> Result<u64> {
-        let decl = &self.stage.decl;
-        let mut request = request.clone();
-        stage_inputs(&mut request, decl, folder)?;
-        let request_path = folder.join(REQUEST);
-        let (mut command, wants_request) = expand(&decl.command, &decl.scripts, &request, &request_path);
-        if wants_request {
-            let text = serde_json::to_vec_pretty(&request).expect("a request is plain data");
-            fs::write(&request_path, text).io_context("cannot write", &request_path)?;
-        }
-        let kept = run.store.run_dir(&run.id);
-        let log = kept.log(&self.stage.name);
-        command[0] = run.project.program(&decl.command[0])?.into();
-        let mut environment = self.environment(run);
-        if !place.shared_folders.contains(&env::temp_dir()) {
-            let own = folder.join(TEMPORARY);
-            fs::create_dir_all(&own).io_context("cannot create", &own)?;
-            environment.insert("TMPDIR".to_owned(), own.into());
-        }
-        let mut writable = place.shared_folders.clone();
-        let outputs = request.outputs.values().filter_map(|path| Path::new(path).parent());
-        writable.extend([folder, &*request.scratch].into_iter().chain(outputs).map(Path::to_owned));
-        let timeout = self.stage.resources.timeout_seconds.map(|seconds| Duration::from_secs_f64(seconds.0));
-        let check = || self.watch.changed().is_some();
-        let job = Job { command, environment, folder, writable, log: &log, timeout, check: &check };
-        let ended = work(&job, &place.supervisor, |event| {
-            say(Update::Worker(keep_picture(event, folder, kept.path(), &self.stage.name)));
-        })?;
-        if ended.input_changed || !ended.status.success() {
-            self.check_unchanged(run.store)?;
-        }
-        if ended.timed_out {
-            let message =
-                format!("the worker exceeded its timeout of {} s", timeout.unwrap_or_default().as_secs_f64());
-            return Err(Error::user_error(
-                Code::Timeout,
-                message,
-                format!("raise `timeout_seconds`, or see the log: {}", log.display()),
-            ));
-        }
-        if !ended.status.success() {
-            return Err(failure(&ended, &decl.command, &log));
-        }
-        Ok(ended.peak_memory)
-    }
-
-    fn environment(&self, run: &Run) -> BTreeMap<String, OsString> {
+    pub(super) fn environment(&self, run: &Run) -> BTreeMap<String, OsString> {
         let passed = ENVIRONMENT.into_iter().chain(run.project.environment.iter().map(String::as_str));
         let passed = passed.filter_map(|name| Some((name.to_owned(), env::var_os(name)?)));
         let mut environment: BTreeMap<String, OsString> = passed.collect();
-        environment.insert("PATH".to_owned(), run.project.search_path());
+        environment.insert("PATH".to_owned(), run.project.search_path(self.stage.decl.python.as_deref()));
+        if let Some(python) = &self.stage.decl.python {
+            environment.insert("VIRTUAL_ENV".to_owned(), python.into());
+        }
         environment.insert(RUN_VARIABLE.to_owned(), run.id.clone().into());
         environment.insert("CUDA_VISIBLE_DEVICES".to_owned(), self.share.gpus.join(",").into());
         environment
@@ -295,6 +240,7 @@ impl Action<'_> {
             execution: execution.map(|(n, p)| (n.clone(), p.value.clone())).collect(),
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             revision: place.revision.clone(),
+            worker: self.program,
             callsheet: env!("CARGO_PKG_VERSION").to_owned(),
             sources: self.sources.clone(),
             computed_rows: None,
@@ -324,26 +270,4 @@ fn sleep(pause: Duration, supervisor: &ProcessSupervisor) -> bool {
         thread::sleep(Duration::from_millis(50));
     }
     !supervisor.stopping()
-}
-
-fn failure(ended: &Ended, command: &[String], log: &Path) -> Error {
-    if let Some((message, help)) = &ended.error {
-        return Error::user_error(Code::WorkerFailed, message.clone(), help.clone());
-    }
-    let lines = last_lines(log, QUOTED_LINES);
-    let status = ended.status.to_string().replacen(": ", " ", 1);
-    if lines.is_empty() {
-        let message = format!("the worker failed with {status} and printed nothing");
-        return Error::user_error(
-            Code::WorkerFailed,
-            message,
-            format!("check the command of the stage: {}", command.join(" ")),
-        );
-    }
-    let mut help = format!("see the full log: {}", log.display());
-    if lines.to_lowercase().contains("permission denied") {
-        help += "; a worker can write only to its outputs, {scratch} and temporary folders";
-    }
-    let message = format!("the worker failed with {status}; its output ended with:\n{lines}");
-    Error::user_error(Code::WorkerFailed, message, help)
 }

@@ -20,6 +20,8 @@ pub(super) struct Run<'a> {
     pub plan: &'a Plan,
     /// The run's id.
     pub id: String,
+    /// Keeps the work folders of workers that fail.
+    pub keep_failed: bool,
     pub(super) sandbox: OnceLock<RunSandbox>,
 }
 

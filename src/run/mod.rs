@@ -1,6 +1,8 @@
 //! Execution of a plan: lookup of cached results, scheduling, workers, publication of results.
 
+mod access;
 mod action;
+mod attempt;
 mod context;
 mod environment;
 mod executor;
@@ -34,7 +36,7 @@ use callsheet_worker::print::JSON_VERSION;
 use crate::declare::Project;
 use crate::event::Event;
 use crate::plan::{Plan, Request};
-use crate::store::{RunRecord, Sources, Store, run_id};
+use crate::store::{RunRecord, Sources, Store};
 use context::Run;
 use executor::News;
 use executor::local::Local;
@@ -64,7 +66,7 @@ pub fn run(
     mut report: impl FnMut(&Event),
 ) -> Result<RunSummary> {
     let clock = Instant::now();
-    let id = run_id(SystemTime::now());
+    let id = store.new_run_id(SystemTime::now());
     let mut recorder = Recorder::new(&store.run_dir(&id));
     let mut report = |event: &Event| {
         recorder.keep(event);
@@ -72,7 +74,8 @@ pub fn run(
     };
     report(&started(&id, plan));
     let mut sources = Sources::load(store, &project.root);
-    let run = Run { project, store, plan, id, sandbox: OnceLock::new() };
+    let keep_failed = options.keep_failed;
+    let run = Run { project, store, plan, id, keep_failed, sandbox: OnceLock::new() };
     let (sender, receiver) = mpsc::channel();
     *interrupts.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender.clone());
     let hashed = sources.learn(&plan.raw_files(), |done, total| {
@@ -129,7 +132,8 @@ fn remember(
     if !summary.heads.is_empty() {
         let stages: BTreeSet<&str> = run.plan.stages.iter().map(|stage| stage.name.as_str()).collect();
         let complete = summary.cached + summary.ran == stages.len() && snapshot.covers(&stages);
-        run.store.update_latest(&request.pipeline, &request.dataset, &summary.heads, complete)?;
+        let target = (&*request.pipeline, &*request.dataset);
+        run.store.update_latest(&run.project.root, target, &summary.heads, complete)?;
     }
     if run.begun().is_some() {
         let Request { pipeline, dataset, profile, set } = request.clone();
@@ -144,5 +148,7 @@ fn remember(
             stages,
         })?;
     }
-    sources.save(run.store)
+    let saved = sources.save(run.store);
+    // A run that did nothing must also succeed in a project that cannot be written.
+    if run.begun().is_some() { saved } else { Ok(()) }
 }

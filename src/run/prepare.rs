@@ -70,6 +70,8 @@ pub(super) fn prepare<'a, 'o>(
         inputs.insert(name.clone(), input);
     }
     let files = row_files(sources, run.plan, stage, made)?;
+    let program = run.project.stage_program(&stage.decl).ok();
+    let program = program.and_then(|path| sources.digest_of_program(&path));
     let Ready { key, watch } = ready;
-    Ok(Action { stage, key, inputs, files, sources: digests, objects, share, watch, force })
+    Ok(Action { stage, key, inputs, files, sources: digests, objects, program, share, watch, force })
 }

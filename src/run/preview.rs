@@ -10,12 +10,12 @@ use litemap::LiteMap;
 use serde::Serialize;
 
 use super::rows::{Compute, Files, PredictedTable};
-use super::snapshot::StoreSnapshot;
+use super::snapshot::{LOST, NEVER, StoreSnapshot};
 use crate::declare::ArtifactKind;
 use crate::key::ActionKey;
 use crate::plan::{Input, Plan, StageInstance, gathered};
-use crate::reason::reasons;
-use crate::store::{Object, Sources, Store, digest_named, name_below};
+use crate::reason::differences_of;
+use crate::store::{LatestResult, Object, Sources, Store, digest_named, name_below};
 
 /// Predicted state of a stage.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -93,7 +93,6 @@ pub fn preview(
         let seconds = last.map(|head| head.seconds);
         let seconds_here = snapshot.seconds_here(&stage.name);
         let rows = last.map(|head| rows(&head.outputs)).unwrap_or_default();
-        let last_key = || last.and_then(|head| store.record(&head.key)).map(|record| record.key);
         let (state, key, objects) = if waits.is_empty() {
             let objects = |producer: usize| found[producer].objects.as_ref();
             let key = key_of(sources, plan, stage, objects)?;
@@ -107,14 +106,14 @@ pub fn preview(
                         after: vec![same.to_owned()],
                         reasons: vec!["computes an identical result".into()],
                     },
-                    None => State::Run { key: digest, reasons: reasons(last_key().as_ref(), &key) },
+                    None => State::Run { key: digest, reasons: snapshot.reasons(store, stage, &key) },
                 },
             };
             (state, Some(key), hit.map(|head| head.outputs.clone()))
         } else {
-            let reasons = match last_key() {
-                Some(key) => changed_params(sources, stage, &key)?,
-                None => vec!["never ran".into()],
+            let reasons = match last {
+                Some(head) => changed_params(store, sources, stage, head)?,
+                None => vec![NEVER.into()],
             };
             (State::Maybe { after: waits, reasons }, None, None)
         };
@@ -289,7 +288,13 @@ fn code(sources: &mut Sources, stage: &StageInstance) -> Result<BTreeMap<String,
 }
 
 /// Returns the differences from an older key, except those of inputs, which are not known yet.
-fn changed_params(sources: &mut Sources, stage: &StageInstance, old: &ActionKey) -> Result<Vec<String>> {
+fn changed_params(
+    store: &Store,
+    sources: &mut Sources,
+    stage: &StageInstance,
+    last: &LatestResult,
+) -> Result<Vec<String>> {
+    let Some(old) = store.record(&last.key).map(|record| record.key) else { return Ok(vec![LOST.into()]) };
     let new = ActionKey::new(stage, code(sources, stage)?, old.inputs.clone());
-    if new == *old { Ok(Vec::new()) } else { Ok(reasons(Some(old), &new)) }
+    Ok(differences_of(&old, &new))
 }

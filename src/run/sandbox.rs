@@ -3,14 +3,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Mutex, PoisonError};
 
-use callsheet_worker::error::{IoContext, Result};
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, IoContext, Result};
+use callsheet_worker::protocol::{Level, WorkerEvent};
 
-use super::executor::local::{EVENTS, ProcessSupervisor, shared_folders};
-use crate::declare::Project;
+use super::access::shared_folders;
+use super::executor::local::{EVENTS, ProcessSupervisor, can_confine};
+use crate::declare::{Project, Sandbox};
 use crate::store::{Lock, Staging, Store, remove_folder};
 
 /// Sandbox of a run: its folder, locks and supervisor process. Dropping it ends the workers and removes the folder.
@@ -21,8 +24,13 @@ pub(super) struct RunSandbox {
     pub staging: Staging,
     /// Git revision of the project, with `+` if tracked files were changed; `None` without git.
     pub revision: Option<String>,
+    /// True if the kernel confines workers.
+    pub confines: bool,
+    /// True if workers get copies of their inputs, because nothing else protects the originals.
+    pub copies_inputs: bool,
     /// Folders that every worker may write to.
     pub shared_folders: Vec<PathBuf>,
+    warned: AtomicBool,
     free: Mutex<Vec<PathBuf>>,
     made: AtomicUsize,
     _shared: Lock,
@@ -34,6 +42,14 @@ impl RunSandbox {
     /// # Errors
     /// Returns an error if the store cannot be written.
     pub(super) fn new(project: &Project, store: &Store, id: &str) -> Result<Self> {
+        let confines = project.sandbox != Sandbox::Off && can_confine();
+        if project.sandbox == Sandbox::Strict && !confines {
+            return Err(Error::user_error(
+                Code::Unsupported,
+                "sandbox = \"strict\" in callsheet.toml needs Landlock, which this kernel does not have or allow",
+                "use Linux 5.13 or later with Landlock enabled, or set sandbox = \"on\"",
+            ));
+        }
         store.create()?;
         let shared = store.shared()?;
         let staging = store.run_staging(id)?;
@@ -43,6 +59,9 @@ impl RunSandbox {
             supervisor,
             staging,
             revision: revision(project),
+            confines,
+            copies_inputs: !confines && project.sandbox != Sandbox::Off,
+            warned: AtomicBool::new(false),
             shared_folders: shared_folders(&project.root, &project.data),
             free: Mutex::default(),
             made: AtomicUsize::new(0),
@@ -62,6 +81,29 @@ impl RunSandbox {
         let out = folder.join(OUT);
         fs::create_dir_all(&out).io_context("cannot create", &out)?;
         Ok(folder)
+    }
+
+    /// Returns the warning that workers get copies of their inputs. Only the first call of a run returns it.
+    pub(super) fn warning(&self) -> Option<WorkerEvent> {
+        if self.warned.swap(true, Relaxed) {
+            return None;
+        }
+        let message = "this kernel has no Landlock (Linux 5.13 or later), so workers get copies of their inputs to \
+                       protect the originals; `sandbox = \"off\"` in callsheet.toml avoids the copies";
+        Some(WorkerEvent::Log { level: Level::Warning, message: message.to_owned() })
+    }
+
+    /// Moves the folder of a failed worker to `to`, or to `to` with a number if that exists. Returns its new path.
+    pub(super) fn keep(&self, folder: &Path, to: &Path) -> Result<PathBuf> {
+        let _ = fs::remove_file(folder.join(EVENTS));
+        let parent = to.parent().unwrap_or(to);
+        fs::create_dir_all(parent).io_context("cannot create", parent)?;
+        let name = to.file_name().unwrap_or_default().to_string_lossy();
+        let numbered = (1..).map(|attempt| to.with_file_name(format!("{name}.{attempt}")));
+        let kept = [to.to_owned()].into_iter().chain(numbered).find(|path| !path.exists());
+        let kept = kept.expect("some number is free");
+        fs::rename(folder, &kept).io_context("cannot move", folder)?;
+        Ok(kept)
     }
 
     /// Releases a worker's folder: another worker gets it if it is empty as before; otherwise it is removed.

@@ -1,14 +1,24 @@
 //! Latest action of each stage, looked up while the plan is still being resolved.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 use callsheet_worker::digest::Digest;
 use rayon::prelude::*;
 
+use crate::declare::{ArtifactKind, StageDecl};
+use crate::key::ActionKey;
 use crate::plan::StageInstance;
-use crate::store::{LatestResult, LatestResults, Store, out};
+use crate::reason::differences_of;
+use crate::store::{LatestResult, LatestResults, Object, Store, out};
+
+/// Reason of a stage without a latest action.
+pub(super) const NEVER: &str = "never ran";
+/// Reason of a stage whose latest result was removed.
+pub(super) const LOST: &str = "the result is not in the store any more";
 
 /// Latest action of each stage, and the stages whose artifacts are intact and shown.
 pub struct StoreSnapshot {
@@ -17,18 +27,41 @@ pub struct StoreSnapshot {
 }
 
 impl StoreSnapshot {
-    /// Checks every artifact and view of a pipeline over a dataset.
-    pub fn new(store: &Store, data: &Path, pipeline: &str, dataset: &str) -> Self {
+    /// Checks every artifact and view of a pipeline over a dataset. Artifacts whose times do not show that they are
+    /// intact, for example in a copy of a project, are hashed; `hashed` is then called with the number of bytes that
+    /// are done and the total.
+    pub fn new(
+        store: &Store,
+        data: &Path,
+        (pipeline, dataset): (&str, &str),
+        hashed: impl Fn(u64, u64) + Sync,
+    ) -> Self {
         let heads = store.heads(pipeline, dataset);
         let out = out(data, pipeline, dataset);
-        let whole = |(stage, head): &(&String, &Arc<LatestResult>)| {
+        let shown = |stage: &str, head: &LatestResult| {
             let folder = out.join(stage);
-            let shown = |(object, name): (_, &String)| store.is_shown(object, &folder.join(name), data);
-            store.whole(&heads, head) && head.outputs.values().zip(&head.names).all(shown)
+            let mut artifacts = head.outputs.values().zip(&head.names);
+            artifacts.all(|(object, name)| store.is_shown(object, &folder.join(name), data))
+        };
+        let look = |(stage, head): (&String, &Arc<LatestResult>)| {
+            let unsealed = store.unsealed(head.outputs.values())?;
+            (store.is_recorded(&heads, head) && shown(stage, head)).then(|| (stage.clone(), unsealed))
         };
         let all: Vec<_> = heads.iter().collect();
-        let fresh = all.into_par_iter().filter(whole).map(|(stage, _)| stage.clone()).collect();
+        let found: Vec<(String, Vec<Object>)> = all.into_par_iter().filter_map(look).collect();
+        let total = found.iter().flat_map(|(_, objects)| objects).map(|object| object.size).sum();
+        let done = AtomicU64::new(0);
+        let tick = |bytes| hashed(done.fetch_add(bytes, Relaxed) + bytes, total);
+        let intact = |(stage, objects): (String, Vec<Object>)| {
+            objects.iter().all(|object| store.renew(object, &tick)).then_some(stage)
+        };
+        let fresh = found.into_par_iter().filter_map(intact).collect();
         Self { heads, fresh }
+    }
+
+    /// Path of the project whose runs wrote the latest results; empty if it is not known.
+    pub fn project(&self) -> &str {
+        self.heads.project()
     }
 
     /// Returns true if every stage that ever ran for this pipeline and dataset is in `stages`.
@@ -57,6 +90,24 @@ impl StoreSnapshot {
         self.fresh.contains(stage) && self.heads.get(stage).is_some_and(|shown| **shown == *head)
     }
 
+    /// Returns the reasons why a stage must run although it ran before, e.g. `margin: 0.1 → 0.2`; old values come
+    /// first.
+    pub fn reasons(&self, store: &Store, stage: &StageInstance, key: &ActionKey) -> Vec<String> {
+        let Some(head) = self.last(&stage.name) else { return vec![NEVER.into()] };
+        let Some(record) = store.record(&head.key) else { return vec![LOST.into()] };
+        let mut reasons = differences_of(&record.key, key);
+        if reasons.is_empty() {
+            reasons = changed_outputs(head, &stage.decl);
+        }
+        if reasons.is_empty() {
+            let path = |object: &Object| store.materialize(object);
+            let changed =
+                head.outputs.iter().filter(|(_, object)| path(object).exists() && !store.intact(object));
+            reasons = changed.map(|(name, _)| format!("output {name} was changed in the store")).collect();
+        }
+        if reasons.is_empty() { vec![LOST.into()] } else { reasons }
+    }
+
     /// Returns the result of the action with this key if it is in the store, intact, and has the outputs that
     /// the stage declares. Previews and runs both use this test to decide if a stage must run.
     pub fn find(&self, store: &Store, stage: &StageInstance, key: &Digest) -> Option<Arc<LatestResult>> {
@@ -64,4 +115,20 @@ impl StoreSnapshot {
         let fresh = head.filter(|_| self.fresh.contains(&stage.name)).cloned();
         fresh.or_else(|| store.hit(key, &stage.decl))
     }
+}
+
+/// Differences between the outputs of a result and those that its stage declares now.
+fn changed_outputs(head: &LatestResult, decl: &StageDecl) -> Vec<String> {
+    let made: BTreeMap<&str, ArtifactKind> =
+        head.outputs.iter().map(|(name, object)| (&**name, object.kind)).collect();
+    let declared: BTreeMap<&str, ArtifactKind> =
+        decl.outputs.iter().map(|(name, output)| (&**name, output.kind)).collect();
+    let names: BTreeSet<&str> = made.keys().chain(declared.keys()).copied().collect();
+    let difference = |name: &str| match (made.get(name), declared.get(name)) {
+        (Some(made), Some(declared)) if made == declared => None,
+        (Some(_), Some(_)) => Some(format!("output {name}: another kind")),
+        (Some(_), None) => Some(format!("output {name}: removed")),
+        _ => Some(format!("output {name}: new")),
+    };
+    names.into_iter().filter_map(difference).collect()
 }

@@ -1,7 +1,8 @@
-//! Tables in the form that a worker gets: one Parquet file, unless the stage declares that it reads parts or
-//! JSON lines.
+//! Inputs in the form that a worker gets: each table is one Parquet file, unless the stage declares that it reads
+//! parts or JSON lines.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use callsheet_worker::error::{IoContext, Result};
@@ -42,6 +43,47 @@ pub(super) fn stage_inputs(request: &mut WorkRequest, decl: &StageDecl, folder: 
         }
     }
     Ok(())
+}
+
+/// Replaces the inputs that are not in the worker's own folder by copies in it.
+///
+/// # Errors
+/// Returns an error if an input cannot be copied.
+pub(super) fn copy_inputs(request: &mut WorkRequest, folder: &Path) -> Result<()> {
+    let copies = folder.join("copies");
+    for (name, input) in &mut request.inputs {
+        for (number, path) in input.paths.iter_mut().enumerate() {
+            if path.starts_with(folder) {
+                continue;
+            }
+            let to = copies.join(name).join(number.to_string()).join(path.file_name().unwrap_or_default());
+            copy_tree(path, &to)?;
+            *path = to;
+        }
+    }
+    Ok(())
+}
+
+/// Copies a file, or a folder with its links and modes.
+fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    if let Some(parent) = to.parent() {
+        fs::create_dir_all(parent).io_context("cannot create", parent)?;
+    }
+    if from.is_dir() {
+        fs::create_dir_all(to).io_context("cannot create", to)?;
+        for entry in fs::read_dir(from).io_context("cannot list", from)? {
+            let entry = entry.io_context("cannot list", from)?;
+            let (inside, copy) = (entry.path(), to.join(entry.file_name()));
+            if inside.is_symlink() {
+                let target = fs::read_link(&inside).io_context("cannot read", &inside)?;
+                symlink(target, &copy).io_context("cannot create", &copy)?;
+            } else {
+                copy_tree(&inside, &copy)?;
+            }
+        }
+        return Ok(());
+    }
+    fs::copy(from, to).io_context("cannot copy", from).map(drop)
 }
 
 fn join(table: &Path, parts: &[PathBuf], to: &Path) -> Result<()> {

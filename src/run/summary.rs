@@ -19,6 +19,8 @@ pub struct RunOptions {
     pub only: Option<BTreeSet<String>>,
     /// A failure stops the run, instead of only the stages that depend on it.
     pub fail_fast: bool,
+    /// Keeps the work folders of workers that fail.
+    pub keep_failed: bool,
     /// Keeps nothing but results: they are not shown in `data/out` and do not become the latest results, and
     /// the run is not listed.
     pub ephemeral: bool,

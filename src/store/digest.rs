@@ -59,20 +59,35 @@ fn fill(file: &mut File, buffer: &mut Vec<u8>) -> io::Result<()> {
     file.take(CHUNK as u64).read_to_end(buffer).map(drop)
 }
 
+/// Function that is called with the number of bytes after each part of a file that was hashed.
+pub(super) type Tick<'a> = &'a (dyn Fn(u64) + Sync);
+
+/// Computes [`digest_file`], and calls `tick` after each part.
+pub(super) fn digest_ticking(path: &Path, tick: Tick) -> Result<Digest> {
+    let mut before = 0;
+    let digest = digest_while(path, |done| {
+        tick(done - std::mem::replace(&mut before, done));
+        true
+    })?;
+    Ok(digest.expect("the callback always returns true"))
+}
+
 /// BLAKE3 digest of everything below a folder, in the order of the names: the length and the bytes of each name, the
 /// kind of the entry, and the digest of the file or of the target of the link.
 ///
 /// # Errors
 /// Returns an error if something in the folder cannot be read or stored.
-pub fn digest_directory(path: &Path) -> Result<Digest> {
+pub(super) fn digest_directory(path: &Path, tick: Tick) -> Result<Digest> {
     let mut hasher = blake3::Hasher::new();
     for Entry { name, kind, .. } in tree(path)? {
         let text = name.as_os_str().as_bytes();
         hasher.update(&(text.len() as u64).to_le_bytes()).update(text);
         match kind {
-            EntryKind::File => hasher.update(b"file").update(digest_file(&path.join(&name))?.as_bytes()),
+            EntryKind::File => {
+                hasher.update(b"file").update(digest_ticking(&path.join(&name), tick)?.as_bytes())
+            }
             EntryKind::Executable => {
-                hasher.update(b"exec").update(digest_file(&path.join(&name))?.as_bytes())
+                hasher.update(b"exec").update(digest_ticking(&path.join(&name), tick)?.as_bytes())
             }
             EntryKind::Link(to) => {
                 hasher.update(b"link").update(blake3::hash(to.as_os_str().as_bytes()).as_bytes())
@@ -87,8 +102,8 @@ pub fn digest_directory(path: &Path) -> Result<Digest> {
 ///
 /// # Errors
 /// Returns an error if the file cannot be read.
-pub(super) fn digest_with_mode(path: &Path) -> Result<Digest> {
-    let digest = digest_file(path)?;
+pub(super) fn digest_with_mode(path: &Path, tick: Tick) -> Result<Digest> {
+    let digest = digest_ticking(path, tick)?;
     let executable = is_executable(&fs::metadata(path).io_context("cannot read", path)?);
     Ok(if executable {
         blake3::Hasher::new().update(b"exec").update(digest.as_bytes()).finalize().into()

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use callsheet_worker::digest::Digest;
@@ -63,6 +63,9 @@ impl LatestResult {
 /// Latest actions by stage instance.
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub struct LatestResults {
+    /// Path of the project whose runs wrote these results; empty if it is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    project: String,
     stages: BTreeMap<String, Arc<LatestResult>>,
     /// Seconds that earlier actions took on other kinds of CPUs, by number of the kind and by stage.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -78,6 +81,11 @@ impl LatestResults {
     /// Latest action of a stage.
     pub fn get(&self, stage: &str) -> Option<&Arc<LatestResult>> {
         self.stages.get(stage)
+    }
+
+    /// Path of the project whose runs wrote these results; empty if it is not known.
+    pub fn project(&self) -> &str {
+        &self.project
     }
 
     /// Seconds that a stage took when it last ran on CPUs of this machine's kind, or on CPUs of unknown kind.
@@ -127,30 +135,29 @@ impl Store {
         heads
     }
 
-    /// Adds new latest actions to those that another run may have written in the meantime. After a `complete`
+    /// Adds new latest actions of the project at `project` to those that another run may have written in the meantime. After a `complete`
     /// run, records need not be checked until the folder of records changes.
     ///
     /// # Errors
     /// Returns an error if the store cannot be written.
     pub fn update_latest(
         &self,
-        pipeline: &str,
-        dataset: &str,
+        project: &Path,
+        (pipeline, dataset): (&str, &str),
         new: &BTreeMap<String, Arc<LatestResult>>,
         complete: bool,
     ) -> Result<()> {
         let _lock = self.lock(&LockName::LatestResults, "", |_| true)?;
         let mut heads = self.heads(pipeline, dataset);
+        heads.project = project.to_string_lossy().into_owned();
         new.iter().for_each(|(stage, head)| heads.replace(stage, head));
         heads.records = if complete { self.records_time() } else { None };
         self.workspace.write_json(&self.heads_path(pipeline, dataset), &heads)
     }
 
-    /// Returns true if a latest action agrees with its record, and its objects are intact
-    /// ([`Store::intact`]).
-    pub fn whole(&self, heads: &LatestResults, head: &LatestResult) -> bool {
-        let recorded = || self.record(&head.key).is_some_and(|record| record.outputs == head.outputs);
-        (heads.settled || recorded()) && head.outputs.values().all(|object| self.intact(object))
+    /// Returns true if a latest action agrees with its record.
+    pub fn is_recorded(&self, heads: &LatestResults, head: &LatestResult) -> bool {
+        heads.settled || self.record(&head.key).is_some_and(|record| record.outputs == head.outputs)
     }
 
     fn records_time(&self) -> Option<(i64, i64)> {

@@ -2,7 +2,7 @@
 //! The lock of an action is the draft of its record, which saves one file per action.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{Seek, Write};
+use std::io::{ErrorKind, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -109,6 +109,13 @@ impl Lock {
     /// another process holds a lock that excludes this one.
     pub(super) fn try_take(path: PathBuf, alone: bool) -> Result<Option<Self>> {
         let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let file = file.or_else(|error| match error.kind() {
+            // A project that cannot be written can be read; several readers may share the lock.
+            ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied if !alone => {
+                File::open(&path).map_err(|_| error)
+            }
+            _ => Err(error),
+        });
         let file = file.io_context("cannot open", &path)?;
         match if alone { file.try_lock() } else { file.try_lock_shared() } {
             Ok(()) => Ok(Some(Self { path: PathBuf::new(), file })),

@@ -47,7 +47,7 @@ mod verify;
 mod view;
 
 pub use cpu::cpu_kind;
-pub use digest::{digest_directory, digest_file, digest_named};
+pub use digest::{digest_file, digest_named};
 pub use files::remove_folder;
 pub use gc::Garbage;
 pub use inventory::Inventory;
@@ -61,7 +61,7 @@ pub use record::Record;
 pub use root::{FORMAT, Store};
 pub use rows::{RowDigests, Segment};
 pub use run_dir::RunDir;
-pub use runs::{RunRecord, StageResult, position, run_id};
+pub use runs::{RunRecord, StageResult, position};
 pub use scratch::Scratch;
 pub use sources::{Sources, Watch, name_below};
 pub use staging::Staging;

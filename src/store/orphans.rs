@@ -28,13 +28,14 @@ pub struct Orphan {
 }
 
 impl Store {
-    /// Latest actions of stages that are not declared. `declared` returns the stages of a pipeline over a
-    /// dataset.
+    /// Latest actions of stages that are not declared, except for those of projects for which `foreign` returns true.
+    /// `declared` returns the stages of a pipeline over a dataset.
     ///
     /// # Errors
     /// Returns an error if the store cannot be listed, or `declared` fails.
     pub fn orphans(
         &self,
+        foreign: impl Fn(&str) -> bool,
         declared: impl Fn(&str, &str) -> Result<BTreeSet<String>>,
     ) -> Result<BTreeSet<Orphan>> {
         let folder = self.workspace.path("heads");
@@ -44,6 +45,9 @@ impl Store {
             let (Some(heads), Some(name)) = (read_json::<LatestResults>(&path), name.to_str()) else {
                 continue;
             };
+            if foreign(heads.project()) {
+                continue;
+            }
             let (pipeline, dataset) = name.split_once('/').unwrap_or((name, ""));
             let declared = declared(pipeline, dataset)?;
             let out = out(&self.workspace.path(".."), pipeline, dataset);

@@ -8,7 +8,7 @@ use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{IoContext, Result};
 use callsheet_worker::table;
 
-use super::digest::{digest_directory, digest_file, digest_with_mode};
+use super::digest::{Tick, digest_directory, digest_ticking, digest_with_mode};
 use super::files::remove;
 use super::object::Object;
 use super::root::Store;
@@ -56,16 +56,41 @@ impl Store {
     /// Returns true if the object exists with the recorded content. An object is hashed only if a file of it was
     /// written since it was sealed, or is a copy that does not keep times. It is then sealed again.
     pub fn intact(&self, object: &Object) -> bool {
+        match self.has_seal(object) {
+            Some(true) => true,
+            Some(false) => self.renew(object, &|_| {}),
+            None => false,
+        }
+    }
+
+    /// Returns the objects that must be hashed to know that they are intact; `None` if an object is missing or has
+    /// another size.
+    pub fn unsealed<'o>(&self, objects: impl Iterator<Item = &'o Object>) -> Option<Vec<Object>> {
+        let mut unsealed = Vec::new();
+        for object in objects {
+            if !self.has_seal(object)? {
+                unsealed.push(object.clone());
+            }
+        }
+        Some(unsealed)
+    }
+
+    /// Returns true if every file of an object has its seal; `None` if the object is missing or has another size.
+    fn has_seal(&self, object: &Object) -> Option<bool> {
         let path = self.object_path(object);
-        let Ok(files) = stored_files(&path, object.is_folder()) else { return false };
-        if (total_size(&files), files.len() as u64) != (object.size, object.files) {
-            return false;
-        }
-        if sealed(object, &files) || restore_modes(object, &path, &files) {
-            return true;
-        }
-        let equal = digest_object(object, &path).is_ok_and(|digest| digest == object.bytes);
-        if equal {
+        let files = stored_files(&path, object.is_folder()).ok()?;
+        let equal = (total_size(&files), files.len() as u64) == (object.size, object.files);
+        equal.then(|| sealed(object, &files) || restore_modes(object, &path, &files))
+    }
+
+    /// Hashes an object, and seals it again if it has the recorded content. Calls `tick` with the number of bytes
+    /// after each part. Returns true if the object is intact.
+    pub fn renew(&self, object: &Object, tick: Tick) -> bool {
+        let path = self.object_path(object);
+        let equal = digest_object(object, &path, tick).is_ok_and(|digest| digest == object.bytes);
+        if let Ok(files) = stored_files(&path, object.is_folder())
+            && equal
+        {
             // If the store cannot be written, the object is hashed again the next time.
             let _ = renew_seals(object, &path, &files);
         }
@@ -78,7 +103,7 @@ impl Store {
     /// Returns an error if the artifact cannot be read, or the store cannot be written.
     pub fn publish(&self, kind: ArtifactKind, from: &Path) -> Result<Object> {
         open_to_owner(from)?;
-        let bytes = digest_bytes(kind, from)?;
+        let bytes = digest_bytes(kind, from, &|_| {})?;
         let (content, rows) = match kind {
             ArtifactKind::Table => table::digest(from).map(|(content, rows)| (content, Some(rows)))?,
             ArtifactKind::File | ArtifactKind::Files | ArtifactKind::Directory => (bytes, None),
@@ -115,15 +140,15 @@ impl Store {
 const ATTEMPTS: usize = 3;
 
 /// Digest of an artifact's bytes. A table is never executable.
-fn digest_bytes(kind: ArtifactKind, path: &Path) -> Result<Digest> {
+fn digest_bytes(kind: ArtifactKind, path: &Path, tick: Tick) -> Result<Digest> {
     match kind {
-        ArtifactKind::Directory => digest_directory(path),
-        ArtifactKind::Table => digest_file(path),
-        ArtifactKind::File | ArtifactKind::Files => digest_with_mode(path),
+        ArtifactKind::Directory => digest_directory(path, tick),
+        ArtifactKind::Table => digest_ticking(path, tick),
+        ArtifactKind::File | ArtifactKind::Files => digest_with_mode(path, tick),
     }
 }
 
 /// Digest of the bytes of a stored object.
-pub(super) fn digest_object(object: &Object, path: &Path) -> Result<Digest> {
-    digest_bytes(if object.is_folder() { ArtifactKind::Directory } else { object.kind }, path)
+pub(super) fn digest_object(object: &Object, path: &Path, tick: Tick) -> Result<Digest> {
+    digest_bytes(if object.is_folder() { ArtifactKind::Directory } else { object.kind }, path, tick)
 }

@@ -36,6 +36,9 @@ pub struct Provenance {
     pub host: String,
     /// Git revision of the project, followed by `+` if the working tree had changes.
     pub revision: Option<String>,
+    /// Digest of the program that the worker ran; `None` in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<Digest>,
     /// Version of callsheet.
     pub callsheet: String,
     /// Raw files that the action read, with their digests.

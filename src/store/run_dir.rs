@@ -34,6 +34,11 @@ impl RunDir {
         self.0.join("logs").join(format!("{stage}.log"))
     }
 
+    /// Folder of a stage's worker that failed, if it is kept.
+    pub fn failed(&self, stage: &str) -> PathBuf {
+        self.0.join("failed").join(stage)
+    }
+
     /// Creates the folder of the logs.
     ///
     /// # Errors

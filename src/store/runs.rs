@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
@@ -82,9 +82,28 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Id of a run that begins at `now`. It sorts after all other runs, even if the clock was set back since the
+    /// latest of them.
+    pub fn new_run_id(&self, now: SystemTime) -> String {
+        let after =
+            self.run_ids().first().and_then(|id| began(id)).map(|began| began + Duration::from_millis(1));
+        run_id(after.map_or(now, |after| now.max(after)))
+    }
+}
+
+/// Time at which the run `id` began, as its id states it.
+fn began(id: &str) -> Option<SystemTime> {
+    let (date, time) = id.get(..TIME)?.split_once('T')?;
+    humantime::parse_rfc3339(&format!("{date}T{}", time.replace('-', ":"))).ok()
+}
+
+/// Number of characters of the time in the id of a run: `2026-11-28T11-26-06.120Z`.
+const TIME: usize = 24;
+
 /// Id of a run that began at `began`: this time, the host, and random digits. Ids sort by time, and are
 /// unique across processes and hosts that share a store.
-pub fn run_id(began: SystemTime) -> String {
+fn run_id(began: SystemTime) -> String {
     let began = humantime::format_rfc3339_millis(began).to_string().replace(':', "-");
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
@@ -135,8 +154,6 @@ pub fn position(name: &str, ids: &[&str]) -> Result<usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

@@ -40,7 +40,7 @@ impl Store {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 // Archives such as zip replace a link by a copy of the result.
                 if !link.is_symlink()
-                    && digest_object(object, link).is_ok_and(|digest| digest == object.bytes)
+                    && digest_object(object, link, &|_| {}).is_ok_and(|digest| digest == object.bytes)
                 {
                     remove(link)?;
                     return symlink(&target, link).io_context("cannot create", link);

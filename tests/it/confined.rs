@@ -5,25 +5,147 @@ use std::fs;
 use crate::snapshot::assert_output;
 use crate::support::{MAIN, Project};
 
+/// Environment with which callsheet runs as on a kernel without Landlock.
+const WITHOUT_LANDLOCK: [(&str, &str); 1] = [("CALLSHEET_TEST_WITHOUT_LANDLOCK", "1")];
+
+/// Commands that destroy the file `$1`.
+const DEEDS: [&str; 5] = [
+    "mv \"$1\" \"$out\"",
+    "gzip -f \"$1\"",
+    ": > \"$1\"",
+    "rm -rf \"$(dirname \"$1\")\"",
+    "ln \"$1\" here; : > here",
+];
+
 #[test]
 fn raw_files_and_results_survive_whatever_a_worker_does_to_its_inputs() {
-    for deed in [
-        "mv \"$1\" \"$out\"",
-        "gzip -f \"$1\"",
-        ": > \"$1\"",
-        "rm -rf \"$(dirname \"$1\")\"",
-        "ln \"$1\" here; : > here",
-    ] {
+    let kernels: [&[(&str, &str)]; 2] = [&[], &WITHOUT_LANDLOCK];
+    for (kernel, deed) in kernels.iter().flat_map(|kernel| DEEDS.map(|deed| (kernel, deed))) {
         let project = Project::minimal();
         project.write("data/raw/a.txt", "a\n");
         project.write("stages/copy/copy.sh", &format!("out=$1; shift; {deed}; cat \"$@\" > \"$out\"\n"));
-        project.command(&[&["run"], &MAIN[..]].concat());
+        project.command_with(kernel, &[&["run"], &MAIN[..]].concat());
         assert_eq!(project.read("data/raw/a.txt"), "a\n", "{deed}");
         project.write("stages/copy/copy.sh", "out=$1; shift; cat \"$@\" > \"$out\"\n");
         project.run(&MAIN);
         assert_eq!(project.read("data/out/main/copy/copy.txt"), "a\n", "{deed}");
         assert_eq!(fs::read_dir(project.path("data/raw")).expect("listed").count(), 1, "{deed}");
     }
+}
+
+#[test]
+fn results_survive_a_worker_that_destroys_a_folder_on_any_kernel() {
+    for kernel in [&[][..], &WITHOUT_LANDLOCK] {
+        let project = Project::minimal();
+        project.write("data/raw/a.txt", "a\n");
+        let stage = project.read("stages/copy/stage.toml");
+        project.write(
+            "stages/copy/stage.toml",
+            &stage.replace("kind = \"file\"\npath = \"copy.txt\"", "kind = \"directory\"\npath = \"tree\""),
+        );
+        project
+            .write("stages/copy/copy.sh", "mkdir -p \"$1/a/b\"; cp \"$2\" \"$1/a/b\"; ln -s a \"$1/link\"\n");
+        project.write(
+            "stages/spoil/stage.toml",
+            "summary = \"Spoils its input\"\nversion = 1\ncommand = [\"sh\", \"spoil.sh\", \"{inputs.tree}\", \"{outputs.text}\"]\n\
+             [inputs.tree]\nkind = \"directory\"\ndoc = \"A folder\"\n\
+             [outputs.text]\nkind = \"file\"\npath = \"text.txt\"\ndoc = \"The text\"\n",
+        );
+        project.write(
+            "stages/spoil/spoil.sh",
+            "cat \"$1/link/b/a.txt\" > \"$2\"; chmod -R 777 \"$1\"; (: > \"$1/a/b/a.txt\"); rm -rf \"$1\"; exit 0\n",
+        );
+        let pipeline = project.read("pipelines/main.toml");
+        project.write(
+            "pipelines/main.toml",
+            &format!("{pipeline}[stages.spoil]\ninputs.tree = \"copy.copy\"\n"),
+        );
+        let output = project.command_with(kernel, &[&["run"], &MAIN[..]].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(project.read("data/out/main/copy/tree/a/b/a.txt"), "a\n");
+        assert_eq!(project.read("data/out/main/spoil/text.txt"), "a\n");
+        project.status(&["verify"], 0);
+    }
+}
+
+#[test]
+fn a_run_without_landlock_warns_once_unless_the_sandbox_is_off() {
+    let project = Project::minimal();
+    project.write("data/raw/a.txt", "a\n");
+    let run = || {
+        let output =
+            project.command_with(&WITHOUT_LANDLOCK, &[&["run", "--force", "copy"], &MAIN[..]].concat());
+        assert!(output.status.success());
+        String::from_utf8_lossy(&output.stderr).matches("has no Landlock").count()
+    };
+    assert_eq!(run(), 1);
+    project.write("callsheet.toml", "sandbox = \"off\"\n");
+    assert_eq!(run(), 0);
+    project.write("callsheet.toml", "sandbox = \"strict\"\n");
+    let output = project.command_with(&WITHOUT_LANDLOCK, &[&["run", "--force", "copy"], &MAIN[..]].concat());
+    assert_eq!(output.status.code(), Some(2), "a strict sandbox is not silently weaker");
+    assert_output!(String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_strict_sandbox_denies_files_that_a_stage_does_not_declare_and_names_them() {
+    let sh = |read: &str| format!("out=$1; shift; cat {read} > \"$out\" && cat \"$@\" >> \"$out\"\n");
+    for (script, denied) in [
+        (sh("\"$(dirname \"$1\")/secret.csv\""), Some("data/raw/secret.csv")),
+        (sh("\"$PROJECT/stages/copy/README\""), Some("stages/copy/README")),
+        (sh("\"$PROJECT/stages/copy/helper.txt\""), None),
+        (sh("/etc/hostname"), None),
+        ("python3 -c \"open('$PROJECT/data/raw/secret.csv')\"\n".to_owned(), Some("data/raw/secret.csv")),
+        ("ls \"$PROJECT/data/raw\" > \"$1\"\n".to_owned(), Some("data/raw")),
+    ] {
+        let project = Project::minimal();
+        project.write("callsheet.toml", "sandbox = \"strict\"\n");
+        project.write("data/raw/a.txt", "a\n");
+        project.write("data/raw/secret.csv", "secret\n");
+        project.write("stages/copy/README", "not code\n");
+        project.write("stages/copy/helper.txt", "code\n");
+        let root = project.path("").display().to_string();
+        project.write("stages/copy/copy.sh", &script.replace("$PROJECT/", &root));
+        match denied {
+            None => _ = project.run(&MAIN),
+            Some(path) => {
+                let error = project.run_failing("worker_failed", &MAIN);
+                assert!(
+                    error.contains(&format!("stage `copy` read {path}, which it does not declare")),
+                    "{error}"
+                );
+                project.write("callsheet.toml", &format!("sandbox = \"strict\"\nreadable = [\"{path}\"]\n"));
+                let again = project.command(&[&["run"], &MAIN[..]].concat());
+                assert!(!String::from_utf8_lossy(&again.stderr).contains("strict sandbox"), "{path}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_folder_of_a_failed_worker_is_kept_if_the_user_asks_for_it() {
+    let project = Project::minimal();
+    project.write("data/raw/a.txt", "a\n");
+    project.write("stages/copy/copy.sh", "echo half > \"$1\"; exit 3\n");
+    let error = project.run_failing("worker_failed", &MAIN);
+    assert!(!error.contains("is kept"), "{error}");
+    let error = project.run_failing("worker_failed", &[&["--keep-failed"], &MAIN[..]].concat());
+    let kept = error.split("folder is kept: ").nth(1).expect("the error names the folder");
+    let kept: String = kept.split_whitespace().collect();
+    assert_eq!(fs::read_to_string(format!("{kept}/out/copy.txt")).expect("kept"), "half\n");
+    project.write("stages/copy/copy.sh", "echo a > \"$1\"; echo b > \"$1.other\"\n");
+    let error = project.run_failing("worker_output", &[&["--keep-failed"], &MAIN[..]].concat());
+    assert!(error.contains("is kept"), "{error}");
+}
+
+#[test]
+fn too_many_files_for_a_command_line_name_the_remedy() {
+    let project = Project::minimal();
+    for number in 0..14_000 {
+        project.write(&format!("data/raw/{}{number}.txt", "long".repeat(40)), "");
+    }
+    let error = project.run_failing("declaration", &MAIN);
+    assert!(error.contains("pass {request} instead of {inputs.NAME}"), "{error}");
 }
 
 #[test]

@@ -111,3 +111,40 @@ fn a_result_that_was_overwritten_by_another_with_its_times_is_computed_again() {
     assert_eq!(project.run(&MAIN).ran(), ["copy"]);
     assert_eq!(project.read("data/out/main/copy/copy.txt"), "b\n");
 }
+
+/// The reason that `plan` prints for the stage `copy`.
+fn reason(project: &Project, options: &[&str]) -> String {
+    let plan = project.json(&[&["plan", "--json"], &MAIN[..], options].concat());
+    plan["stages"][0]["reasons"][0].as_str().unwrap_or("none").to_owned()
+}
+
+#[test]
+fn the_reason_why_a_stage_runs_is_the_true_one() {
+    let project = project("cat \"$@\" > \"$out\"");
+    assert_eq!(reason(&project, &[]), "never ran");
+    let stage = project.read("stages/copy/stage.toml");
+    let with = |text: &str| project.write("stages/copy/stage.toml", &format!("{stage}{text}"));
+    with("[params.margin]\ntype = \"float\"\ndefault = 0.0\ndoc = \"Margin\"\n");
+    project.run(&MAIN);
+    assert_eq!(reason(&project, &["--set", "copy.margin=-0.0"]), "none", "-0.0 is 0.0");
+    assert_eq!(reason(&project, &["--set", "copy.margin=-0.5"]), "margin: 0.0 → -0.5");
+    project.write("stages/copy/stage.toml", &stage);
+    project.run(&MAIN);
+    with("[outputs.log]\nkind = \"file\"\npath = \"log.txt\"\ndoc = \"Log\"\n");
+    assert_eq!(reason(&project, &[]), "output log: new");
+    project.write(
+        "stages/copy/stage.toml",
+        &stage.replace("kind = \"file\"\npath", "kind = \"directory\"\npath"),
+    );
+    assert_eq!(reason(&project, &[]), "output copy: another kind");
+    project.write("stages/copy/stage.toml", &stage);
+    assert_eq!(reason(&project, &[]), "none");
+    let result = fs::canonicalize(project.path("data/out/main/copy/copy.txt")).expect("a result");
+    project.overwrite(&result, "b\n");
+    assert_eq!(reason(&project, &[]), "output copy was changed in the store");
+    project.remove_file(&result);
+    assert_eq!(reason(&project, &[]), "the result is not in the store any more");
+    project.run(&MAIN);
+    project.remove("data/store/actions");
+    assert_eq!(reason(&project, &[]), "the result is not in the store any more");
+}

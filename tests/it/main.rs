@@ -26,6 +26,7 @@ mod metrics;
 mod new_stage;
 mod promises;
 mod properties;
+mod python;
 mod report;
 mod rows;
 mod schemas;

@@ -96,12 +96,18 @@ impl Project {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Output {
+        self.command_with(&[], arguments)
+    }
+
+    /// Runs callsheet with these environment variables in addition.
+    pub(crate) fn command_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_callsheet"))
             .args(arguments)
             .current_dir(self.0.path())
             .env("CALLSHEET_PIPELINE", "chain")
             .env("CALLSHEET_DATASET", "toy")
             .env("CALLSHEET_PROFILE", "small")
+            .envs(variables.iter().copied())
             .output()
             .expect("callsheet starts")
     }

@@ -97,7 +97,7 @@ impl Action<'_> {
             if unchanged.as_ref().is_err_and(|error| error.kind() == Code::InputChanged) {
                 let _ = fs::remove_dir_all(&rowwise.spool);
             }
-            let peak_memory = unchanged?;
+            let peak_memory = self.keep_failed(run, place, &folder, unchanged)?;
             place.give(folder);
             if place.supervisor.stopping() {
                 return Ok((Vec::new(), peak_memory));

@@ -21,7 +21,6 @@ use super::snapshot::StoreSnapshot;
 use super::summary::{RunOptions, RunSummary};
 use crate::event::Event;
 use crate::plan::StageInstance;
-use crate::reason::reasons;
 use crate::store::{LatestResult, Sources, StageResult, StageState};
 
 /// Estimated duration of a stage that never ran.
@@ -200,12 +199,11 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
 impl Begun {
     fn new(run: &Run, snapshot: &StoreSnapshot, position: ActionId, ready: &Ready, force: bool) -> Self {
         let key = &ready.key;
-        let last =
-            snapshot.last(&run.plan.stages[position].name).and_then(|head| run.store.record(&head.key));
-        let mut reasons = reasons(last.as_ref().map(|record| &record.key), key);
-        if force && last.is_some_and(|record| record.key == *key) {
-            reasons = vec!["forced".to_owned()];
-        }
-        Self { key: key.digest(), course: key.scratch_digest(), reasons }
+        let digest = key.digest();
+        let stage = &run.plan.stages[position];
+        let forced = force && snapshot.last(&stage.name).is_some_and(|head| head.key == digest);
+        let reasons =
+            if forced { vec!["forced".to_owned()] } else { snapshot.reasons(run.store, stage, key) };
+        Self { key: digest, course: key.scratch_digest(), reasons }
     }
 }

@@ -56,10 +56,11 @@ impl Case {
             store: &self.store,
             plan: &self.plan,
             id: "run".into(),
+            keep_failed: false,
             sandbox: OnceLock::new(),
         };
         let mut sources = Sources::load(&self.store, &self.project.root);
-        let snapshot = StoreSnapshot::new(&self.store, &self.project.data, "graph", "");
+        let snapshot = StoreSnapshot::new(&self.store, &self.project.data, ("graph", ""), |_, _| {});
         Scheduler::new(&run, options, &mut sources, &snapshot, |_: &Event| {}, executor).schedule()
     }
 }

@@ -66,6 +66,14 @@ impl Error {
         Self::UserError { code, message: clipped(&message.into()), help: help.into() }
     }
 
+    /// Adds a sentence to the remedy.
+    #[must_use]
+    pub fn with_note(self, note: &str) -> Self {
+        let help = Diagnostic::help(&self).map(|help| help.to_string()).unwrap_or_default();
+        let help = if help.is_empty() { note.to_owned() } else { format!("{help}; {note}") };
+        Self::UserError { code: self.kind(), message: self.to_string(), help }
+    }
+
     /// Kind of the error.
     pub fn kind(&self) -> Code {
         match self {

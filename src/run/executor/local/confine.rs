@@ -1,7 +1,7 @@
-//! Confines workers: a worker writes only to its own folders, so raw files and results survive its mistakes.
+//! Confines workers: a worker writes only to its own folders, so raw files and results survive its mistakes. In a strict
+//! sandbox it also reads only what it may.
 //!
-//! The kernel enforces this with Landlock (Linux 5.13 or later). On older kernels workers are not confined; changed
-//! inputs are still found when the worker ends.
+//! The kernel enforces this with Landlock (Linux 5.13 or later).
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,61 +9,77 @@ use std::process::{Child, Command};
 use std::thread;
 
 use landlock::{
-    ABI, AccessFs, CompatLevel, Compatible as _, PathBeneath, PathFd, Ruleset, RulesetAttr as _,
-    RulesetCreatedAttr as _, RulesetError,
+    ABI, Access as _, AccessFs, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _,
+    RulesetCreatedAttr as _, RulesetError, path_beneath_rules,
 };
 
 /// Version of Landlock that restricts truncation and renaming; on a kernel with an earlier one the rest is enforced.
 const VERSION: ABI = ABI::V4;
 
-/// Folders of the system that every worker may write to: devices, and the caches of GPU drivers and libraries.
-const SYSTEM: [&str; 2] = ["/dev", "/proc/self"];
-const OF_HOME: [&str; 4] = [".cache", ".config/matplotlib", ".nv", ".triton"];
-const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
+/// Environment variable with which the tests run as on a kernel without Landlock.
+const WITHOUT: &str = "CALLSHEET_TEST_WITHOUT_LANDLOCK";
 
-/// Folders that a worker may write to in addition to its own: caches, and temporary folders unless `project` or
-/// `data` is inside of one.
-pub(in crate::run) fn shared_folders(project: &Path, data: &Path) -> Vec<PathBuf> {
-    let home = std::env::var_os("HOME").map(PathBuf::from);
-    let caches = home.iter().flat_map(|home| OF_HOME.map(|name| home.join(name)));
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let temporary =
-        TEMPORARY.map(PathBuf::from).into_iter().chain(std::env::var_os("TMPDIR").map(PathBuf::from));
-    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let own = [project, data, &data.join("store"), &data.join("raw"), &data.join("out")].map(real);
-    let holds_none = |folder: &PathBuf| !own.iter().any(|path| path.starts_with(real(folder)));
-    SYSTEM
-        .map(PathBuf::from)
-        .into_iter()
-        .chain(caches)
-        .chain(cache)
-        .chain(temporary)
-        .filter(holds_none)
-        .collect()
+/// Files and folders that a worker may access. Those that do not exist are left out.
+#[derive(Debug, Default)]
+pub(in crate::run) struct Access {
+    /// Folders that the worker may write to and read.
+    pub writable: Vec<PathBuf>,
+    /// Files and folders that the worker may only read; `None` allows it to read all files.
+    pub readable: Option<Vec<PathBuf>>,
+    /// Folders whose entries the worker may list, if it may not read all files.
+    pub listable: Vec<PathBuf>,
 }
 
-/// Starts a command that can write only below `writable`. Folders that do not exist are left out.
+/// Returns true if the kernel can confine workers.
+pub(in crate::run) fn can_confine() -> bool {
+    let ruleset = || {
+        let hard = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+        hard.handle_access(AccessFs::from_write(ABI::V1))?.create()
+    };
+    std::env::var_os(WITHOUT).is_none() && ruleset().is_ok()
+}
+
+/// Starts a command; if `access` is given, the command can access nothing else.
 ///
 /// # Errors
 /// Returns an error if the command cannot be started.
-pub(super) fn spawn(command: &mut Command, writable: &[PathBuf]) -> io::Result<Child> {
+pub(super) fn spawn(command: &mut Command, access: Option<&Access>) -> io::Result<Child> {
+    let Some(access) = access else { return command.spawn() };
     // The restriction holds for a thread and the processes that it starts, so a thread of its own starts the worker.
     thread::scope(|scope| {
         let start = scope.spawn(|| {
-            // A kernel without Landlock reports success; other errors must not prevent the run.
-            let _ = restrict(writable);
+            restrict(access).map_err(io::Error::other)?;
             command.spawn()
         });
         start.join().unwrap_or_else(|_| Err(io::Error::other("the thread that starts the worker panicked")))
     })
 }
 
-fn restrict(writable: &[PathBuf]) -> Result<(), RulesetError> {
+fn restrict(access: &Access) -> Result<(), RulesetError> {
     let write = AccessFs::from_write(VERSION);
-    let mut rules =
-        Ruleset::default().set_compatibility(CompatLevel::BestEffort).handle_access(write)?.create()?;
-    for folder in writable.iter().filter_map(|path| PathFd::new(path).ok()) {
-        rules = rules.add_rule(PathBeneath::new(folder, write))?;
+    let all = if access.readable.is_some() { AccessFs::from_all(VERSION) } else { write };
+    let rules = Ruleset::default().set_compatibility(CompatLevel::BestEffort).handle_access(all)?.create()?;
+    let mut rules = rules.add_rules(path_beneath_rules(&access.writable, all))?;
+    if let Some(readable) = &access.readable {
+        rules = rules
+            .add_rules(path_beneath_rules(readable, AccessFs::from_read(VERSION)))?
+            .add_rules(path_beneath_rules(&access.listable, AccessFs::ReadDir))?;
     }
     rules.restrict_self().map(drop)
+}
+
+/// Returns the first existing path in a text about denied access that a worker in `folder` may not read.
+pub(in crate::run) fn denied_path(text: &str, folder: &Path, access: &Access) -> Option<PathBuf> {
+    let readable = access.readable.as_ref()?;
+    let allowed =
+        |path: &Path| readable.iter().chain(&access.writable).any(|open| path.starts_with(real(open)));
+    let denied = text.lines().filter(|line| line.to_lowercase().contains("permission denied"));
+    let words = denied.flat_map(|line| line.split(['\'', '"', '`', ' ', ':', '(', ')', '[', ']', ',']));
+    let paths = words.filter(|word| !word.is_empty()).map(|word| folder.join(word));
+    let mut found = paths.filter_map(|path| std::fs::canonicalize(path).ok());
+    found.find(|path| !allowed(path))
+}
+
+fn real(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -24,7 +24,7 @@ use crate::run::action::Action;
 use crate::run::context::Run;
 use threads::Threads;
 
-pub(in crate::run) use confine::shared_folders;
+pub(in crate::run) use confine::{Access, can_confine, denied_path};
 pub use detect::machine;
 pub use machine::Machine;
 pub(in crate::run) use process::{EVENTS, Ended, Job, work};

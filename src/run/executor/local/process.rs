@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use wait4::Wait4;
 
-use super::confine::spawn;
+use super::confine::{Access, spawn};
 use super::supervisor::ProcessSupervisor;
 use crate::run::log::Log;
 
@@ -50,8 +50,8 @@ pub(in crate::run) struct Job<'a> {
     pub environment: BTreeMap<String, OsString>,
     /// The worker's current folder.
     pub folder: &'a Path,
-    /// Folders that the worker may write to.
-    pub writable: Vec<PathBuf>,
+    /// Files and folders that the worker may access; `None`: all.
+    pub access: Option<&'a Access>,
     /// File that stdout and stderr go to.
     pub log: &'a Path,
     /// Time after which the worker is ended.
@@ -189,6 +189,8 @@ impl Drop for Worker<'_> {
 
 /// Shortest time between two checks of what a worker reads.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
+/// Longest time between two checks: a change that lasts for a shorter time may not be found.
+const CHECK_AT_LEAST_EVERY: Duration = Duration::from_secs(10);
 const LONG: Timespec = Timespec { tv_sec: 3600, tv_nsec: 0 };
 
 fn unblock(pipe: &PipeReader) -> Result<()> {
@@ -214,12 +216,17 @@ fn start(job: &Job, both: PipeWriter) -> Result<Child> {
     command.env(EVENTS_VARIABLE, job.folder.join(EVENTS));
     let other = both.try_clone().io_context("cannot open a pipe for", job.folder)?;
     command.stdin(Stdio::null()).stdout(both).stderr(other).process_group(0);
-    spawn(&mut command, &job.writable).map_err(|error| {
+    spawn(&mut command, job.access).map_err(|error| {
         let name = Path::new(&job.command[0]).display();
         let (code, help) = match error.kind() {
             io::ErrorKind::NotFound => {
                 (Code::MissingProgram, "install the program, or correct the stage's command")
             }
+            io::ErrorKind::ArgumentListTooLong => (
+                Code::Declaration,
+                "the stage has too many files for a command line: pass {request} instead of {inputs.NAME}, and read \
+                 the paths of the files from request.json",
+            ),
             _ => (Code::Io, "check that the file is a program for this machine and that you may execute it"),
         };
         Error::user_error(code, format!("cannot start `{name}`: {error}"), help)
@@ -241,7 +248,7 @@ fn read_output(output: &mut Option<PipeReader>, log: &mut Log) -> Result<()> {
     Ok(())
 }
 
-/// Checks of what a worker reads, while it runs: they take at most a hundredth of the time.
+/// Checks of what a worker reads, while it runs: short checks take at most a hundredth of the time.
 struct Checks {
     next: Instant,
 }
@@ -262,7 +269,7 @@ impl Checks {
             return false;
         }
         let found = changed();
-        self.next = Instant::now() + CHECK_EVERY.max(begun.elapsed() * 100);
+        self.next = Instant::now() + (begun.elapsed() * 100).clamp(CHECK_EVERY, CHECK_AT_LEAST_EVERY);
         found
     }
 }

@@ -1,0 +1,144 @@
+//! One attempt of an action: its worker is started once, and its end becomes a result or an error.
+
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, IoContext, Result};
+use callsheet_worker::protocol::WorkRequest;
+
+use super::access::access;
+use super::action::Action;
+use super::context::Run;
+use super::executor::Update;
+use super::executor::local::{Access, Ended, Job, denied_path, work};
+use super::expand::expand;
+use super::log::last_lines;
+use super::pictures::keep_picture;
+use super::sandbox::{REQUEST, RunSandbox, TEMPORARY};
+use super::stage_inputs::{copy_inputs, stage_inputs};
+
+/// Number of lines of a failed worker's output that the error quotes.
+const QUOTED_LINES: usize = 12;
+
+impl Action<'_> {
+    /// Runs the worker once in `folder`, and returns its peak memory in bytes.
+    pub(super) fn work(
+        &self,
+        run: &Run,
+        place: &RunSandbox,
+        request: &WorkRequest,
+        folder: &Path,
+        say: &mut impl FnMut(Update),
+    ) -> Result<u64> {
+        let decl = &self.stage.decl;
+        let mut request = request.clone();
+        stage_inputs(&mut request, decl, folder)?;
+        if place.copies_inputs {
+            place.warning().into_iter().for_each(|event| say(Update::Worker(event)));
+            copy_inputs(&mut request, folder)?;
+        }
+        let request_path = folder.join(REQUEST);
+        let (mut command, wants_request) = expand(&decl.command, &decl.scripts, &request, &request_path);
+        if wants_request {
+            let text = serde_json::to_vec_pretty(&request).expect("a request is plain data");
+            fs::write(&request_path, text).io_context("cannot write", &request_path)?;
+        }
+        let kept = run.store.run_dir(&run.id);
+        let log = kept.log(&self.stage.name);
+        let program = run.project.stage_program(decl)?;
+        let access = access(run.project, decl, &place.shared_folders, &request, (&program, folder));
+        let access = access.filter(|_| place.confines);
+        command[0] = program.into();
+        let mut environment = self.environment(run);
+        if !place.shared_folders.contains(&env::temp_dir()) {
+            let own = folder.join(TEMPORARY);
+            fs::create_dir_all(&own).io_context("cannot create", &own)?;
+            environment.insert("TMPDIR".to_owned(), own.into());
+        }
+        let timeout = self.stage.resources.timeout_seconds.map(|seconds| Duration::from_secs_f64(seconds.0));
+        let check = || self.watch.changed().is_some();
+        let access = access.as_ref();
+        let job = Job { command, environment, folder, access, log: &log, timeout, check: &check };
+        let ended = work(&job, &place.supervisor, |event| {
+            say(Update::Worker(keep_picture(event, folder, kept.path(), &self.stage.name)));
+        })?;
+        if ended.input_changed || !ended.status.success() {
+            self.check_unchanged(run.store)?;
+        }
+        if ended.timed_out {
+            let message =
+                format!("the worker exceeded its timeout of {} s", timeout.unwrap_or_default().as_secs_f64());
+            return Err(Error::user_error(
+                Code::Timeout,
+                message,
+                format!("raise `timeout_seconds`, or see the log: {}", log.display()),
+            ));
+        }
+        if !ended.status.success() {
+            let denied = access.and_then(|access| self.denied(run, &ended, &log, folder, access));
+            return Err(denied.unwrap_or_else(|| failure(&ended, &decl.command, &log)));
+        }
+        Ok(ended.peak_memory)
+    }
+
+    /// Error of a worker that failed because it may not read a file; `None` if its output names no such file.
+    fn denied(&self, run: &Run, ended: &Ended, log: &Path, folder: &Path, access: &Access) -> Option<Error> {
+        let reported = ended.error.as_ref().map(|(message, _)| message.as_str()).unwrap_or_default();
+        let text = format!("{}\n{reported}", last_lines(log, QUOTED_LINES));
+        let path = denied_path(&text, folder, access)?;
+        let path = path.strip_prefix(&run.project.root).unwrap_or(&path).display();
+        Some(Error::user_error(
+            Code::WorkerFailed,
+            format!(
+                "stage `{}` read {path}, which it does not declare; the strict sandbox denied it",
+                self.stage.name
+            ),
+            format!(
+                "declare the file as an input or under `files` in stage.toml, or list it under `readable` in \
+                 callsheet.toml; see the full log: {}",
+                log.display()
+            ),
+        ))
+    }
+
+    /// Keeps the folder of a worker that failed, if the user asked for it; the error then names the folder.
+    pub(super) fn keep_failed<T>(
+        &self,
+        run: &Run,
+        place: &RunSandbox,
+        folder: &Path,
+        result: Result<T>,
+    ) -> Result<T> {
+        let error = match result {
+            Err(error) if run.keep_failed && !place.supervisor.stopping() => error,
+            result => return result,
+        };
+        let kept = place.keep(folder, &run.store.run_dir(&run.id).failed(&self.stage.name))?;
+        Err(error.with_note(&format!("the worker's folder is kept: {}", kept.display())))
+    }
+}
+
+fn failure(ended: &Ended, command: &[String], log: &Path) -> Error {
+    if let Some((message, help)) = &ended.error {
+        return Error::user_error(Code::WorkerFailed, message.clone(), help.clone());
+    }
+    let lines = last_lines(log, QUOTED_LINES);
+    let status = ended.status.to_string().replacen(": ", " ", 1);
+    if lines.is_empty() {
+        let message = format!("the worker failed with {status} and printed nothing");
+        return Error::user_error(
+            Code::WorkerFailed,
+            message,
+            format!("check the command of the stage: {}", command.join(" ")),
+        );
+    }
+    let mut help = format!("see the full log: {}", log.display());
+    if lines.to_lowercase().contains("permission denied") {
+        help += "; a worker can write only to its outputs, {scratch} and temporary folders";
+    }
+    let message = format!("the worker failed with {status}; its output ended with:\n{lines}");
+    Error::user_error(Code::WorkerFailed, message, help)
+}
