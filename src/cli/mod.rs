@@ -13,6 +13,7 @@ mod external;
 mod fresh;
 mod gc;
 mod graph;
+mod hash_progress;
 mod init;
 mod lineage;
 mod log_reporter;

@@ -11,8 +11,6 @@ use crate::event::Event;
 
 /// Name of the bar for the hashing of raw files.
 const RAW: &str = "hashing raw data";
-/// Name of the bar for the hashing of results whose times changed.
-pub(super) const RESULTS: &str = "checking results";
 
 /// Reporter that draws the events of a run on a terminal.
 pub(super) struct ProgressReporter<'a> {

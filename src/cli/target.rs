@@ -8,8 +8,9 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result, list};
 use clap::Args;
 
+use super::hash_progress::HashProgress;
 use super::log_reporter::LogReporter;
-use super::progress_reporter::{ProgressReporter, RESULTS};
+use super::progress_reporter::ProgressReporter;
 use crate::declare::Project;
 use crate::event::Event;
 use crate::plan::{Plan, Request, Selection, resolve};
@@ -127,34 +128,17 @@ pub(super) fn store(project: &Project) -> Result<Store> {
 pub(super) fn snapshot(project: &Project, store: &Store, request: &Request) -> Result<(Plan, StoreSnapshot)> {
     let (plan, snapshot) = rayon::join(
         || resolve(project, request),
-        || checked(store, &project.data, (&request.pipeline, &request.dataset)),
+        || {
+            let progress = Mutex::new(HashProgress::new());
+            StoreSnapshot::new(store, &project.data, (&request.pipeline, &request.dataset), |done, total| {
+                progress.lock().unwrap_or_else(PoisonError::into_inner).show(done, total);
+            })
+        },
     );
+    let plan = plan?;
     check_owner(project, &request.pipeline, snapshot.project())?;
-    Ok((plan?, snapshot))
+    Ok((plan, snapshot))
 }
-
-/// Checks all results. Those of a copied project are hashed, with their progress on a terminal.
-fn checked(store: &Store, data: &Path, target: (&str, &str)) -> StoreSnapshot {
-    let bars = std::io::stderr()
-        .is_terminal()
-        .then(|| Mutex::new((0, ProgressReporter::new(LogReporter::default()))));
-    let snapshot = StoreSnapshot::new(store, data, target, |done, total| {
-        let Some(mut bars) = bars.as_ref().map(|bars| bars.lock().unwrap_or_else(PoisonError::into_inner))
-        else {
-            return;
-        };
-        let (shown, reporter) = &mut *bars;
-        if done >= *shown + SHOWN_EVERY {
-            *shown = done;
-            reporter.hashing(RESULTS, done, total);
-        }
-    });
-    bars.into_iter().for_each(|bars| bars.into_inner().unwrap_or_else(PoisonError::into_inner).1.clear());
-    snapshot
-}
-
-/// Number of bytes that are hashed between two steps of a progress bar.
-const SHOWN_EVERY: u64 = 64 << 20;
 
 /// Refuses a pipeline whose results belong to another project that uses this data folder.
 fn check_owner(project: &Project, pipeline: &str, owner: &str) -> Result<()> {

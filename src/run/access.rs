@@ -1,5 +1,6 @@
 //! Files and folders that the worker of an action may access.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,20 @@ pub(super) fn shared_folders(project: &Path, data: &Path) -> Vec<PathBuf> {
 fn outside(folders: impl Iterator<Item = PathBuf>, project: &Path, data: &Path) -> Vec<PathBuf> {
     let own = [project, data, &data.join("store"), &data.join("raw"), &data.join("out")].map(real);
     folders.filter(|folder| !own.iter().any(|path| path.starts_with(real(folder)))).collect()
+}
+
+/// Returns the shared folders of one worker: those that contain none of its inputs. A raw file may be a link into a
+/// temporary folder, and so may a folder of raw files.
+pub(super) fn shared_by(request: &WorkRequest, shared: &[PathBuf]) -> Vec<PathBuf> {
+    let files = request.inputs.values().flat_map(|input| &input.paths);
+    let folders: BTreeSet<&Path> = files.clone().filter_map(|path| path.parent()).collect();
+    let links = files.filter(|path| path.is_symlink()).map(PathBuf::as_path);
+    let inputs: BTreeSet<PathBuf> = folders.into_iter().chain(links).map(real).collect();
+    let holds_none = |folder: &&PathBuf| {
+        let folder = real(folder);
+        !inputs.iter().any(|input| input.starts_with(&folder))
+    };
+    shared.iter().filter(holds_none).cloned().collect()
 }
 
 /// Returns what a worker in `folder` may access; `None` if it is not confined.

@@ -9,7 +9,7 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result};
 use callsheet_worker::protocol::WorkRequest;
 
-use super::access::access;
+use super::access::{access, shared_by};
 use super::action::Action;
 use super::context::Run;
 use super::executor::Update;
@@ -49,11 +49,12 @@ impl Action<'_> {
         let kept = run.store.run_dir(&run.id);
         let log = kept.log(&self.stage.name);
         let program = run.project.stage_program(decl)?;
-        let access = access(run.project, decl, &place.shared_folders, &request, (&program, folder));
+        let shared = shared_by(&request, &place.shared_folders);
+        let access = access(run.project, decl, &shared, &request, (&program, folder));
         let access = access.filter(|_| place.confines);
         command[0] = program.into();
         let mut environment = self.environment(run);
-        if !place.shared_folders.contains(&env::temp_dir()) {
+        if !shared.contains(&env::temp_dir()) {
             let own = folder.join(TEMPORARY);
             fs::create_dir_all(&own).io_context("cannot create", &own)?;
             environment.insert("TMPDIR".to_owned(), own.into());

@@ -26,8 +26,8 @@ pub(super) fn sealed(object: &Object, files: &[StoredFile]) -> bool {
     })
 }
 
-/// Fraction of a second in nanoseconds that marks a file of an object. It depends on the content and on the executable
-/// bit, whose loss leaves the modification time as it was. The file is the one with this number and name.
+/// Fraction of a second in nanoseconds that marks the file of an object with this number and name. It depends on the
+/// content and on the executable bit, because a change of the bit leaves the modification time as it was.
 fn fraction(object: &Object, number: usize, name: &Path, executable: bool) -> u32 {
     // Tables share their segments, so the seal of a segment is that of the segment as an object.
     let digest = object.parts.get(number).unwrap_or(&object.bytes);

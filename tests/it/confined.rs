@@ -1,6 +1,7 @@
 //! Workers cannot destroy what they read.
 
 use std::fs;
+use std::process::Command;
 
 use crate::snapshot::assert_output;
 use crate::support::{MAIN, Project};
@@ -168,6 +169,31 @@ fn data_behind_a_link_into_a_temporary_folder_survives() {
     project.run(&MAIN);
     assert_eq!(project.read("data/raw/a.txt"), "a\n");
     project.status(&["verify"], 0);
+}
+
+#[test]
+fn a_raw_file_that_is_a_link_into_a_temporary_folder_survives() {
+    // The project is outside of the temporary folders, so workers may write to these.
+    let home = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    let elsewhere = tempfile::tempdir_in("/var/tmp").expect("a folder");
+    let made = Project::minimal();
+    let moved = home.path().join("project");
+    fs::create_dir(&moved).expect("created");
+    let copied = Command::new("cp").arg("-r").arg(made.path(".")).arg(&moved).status().expect("cp starts");
+    assert!(copied.success());
+    fs::write(elsewhere.path().join("a.txt"), "a\n").expect("written");
+    fs::create_dir_all(moved.join("data/raw")).expect("created");
+    std::os::unix::fs::symlink(elsewhere.path().join("a.txt"), moved.join("data/raw/a.txt")).expect("linked");
+    fs::write(
+        moved.join("stages/copy/copy.sh"),
+        "out=$1; shift; mktemp || exit 1; : > \"$1\"; cat \"$@\" > \"$out\"\n",
+    )
+    .expect("written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_callsheet"));
+    let output = command.args(["run", "-p", "main"]).current_dir(&moved).output().expect("callsheet starts");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("Permission denied"), "{stderr}");
+    assert_eq!(fs::read_to_string(elsewhere.path().join("a.txt")).expect("there"), "a\n");
 }
 
 #[test]

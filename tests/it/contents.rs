@@ -3,8 +3,12 @@
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
+
+use callsheet::run::StoreSnapshot;
+use callsheet::store::Store;
 
 use crate::support::{MAIN, Project, until};
 
@@ -87,6 +91,27 @@ fn a_copy_of_a_project_keeps_its_results_whatever_happens_to_times() {
         copy.status(&["verify"], 0);
         assert_eq!(copy.run(&MAIN).ran(), [""; 0]);
     }
+}
+
+#[test]
+fn a_copied_project_is_hashed_once_with_progress() {
+    let project = project("head -c 20000000 /dev/zero > \"$out\"");
+    project.run(&MAIN);
+    let copies = tempfile::tempdir().expect("a folder");
+    tool("cp", &["-r", ".", &copies.path().join("cp").display().to_string()], &project.path(""));
+    let copy = Project::at(&copies.path().join("cp"));
+    let hashed = || {
+        let steps = Mutex::new(Vec::new());
+        let store = Store::open(&copy.path("data/store")).expect("a store");
+        StoreSnapshot::new(&store, &copy.path("data"), ("main", ""), |done, total| {
+            steps.lock().expect("not poisoned").push((done, total));
+        });
+        steps.into_inner().expect("not poisoned")
+    };
+    let steps = hashed();
+    assert!(steps.len() > 2, "{steps:?}");
+    assert_eq!(steps.last(), Some(&(20_000_000, 20_000_000)));
+    assert_eq!(hashed(), []);
 }
 
 #[test]
