@@ -22,17 +22,20 @@ const SYSTEM_READ: [&str; 14] = [
 ];
 
 /// Folders that a worker may write to in addition to its own: caches, and temporary folders unless `project` or
-/// `data` is inside of one. The cache of the user is created, because no worker may create it.
+/// `data` is inside of one.
 pub(super) fn shared_folders(project: &Path, data: &Path) -> Vec<PathBuf> {
     let home = env::var_os("HOME").map(PathBuf::from);
-    if let Some(home) = home.as_ref().filter(|home| home.is_dir()) {
-        let _ = fs::create_dir(home.join(OF_HOME[0]));
-    }
     let caches = home.iter().flat_map(|home| OF_HOME.map(|name| home.join(name)));
     let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let temporary = TEMPORARY.map(PathBuf::from).into_iter().chain(env::var_os("TMPDIR").map(PathBuf::from));
     let folders = SYSTEM.map(PathBuf::from).into_iter().chain(caches).chain(cache).chain(temporary);
     outside(folders, project, data)
+}
+
+/// Creates the cache of the user, if the home folder exists: no worker may create it.
+pub(super) fn create_cache() {
+    let home = env::var_os("HOME").map(PathBuf::from);
+    let _ = home.map(|home| fs::create_dir(home.join(OF_HOME[0])));
 }
 
 /// Returns the folders that contain neither the project nor its data.

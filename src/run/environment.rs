@@ -7,9 +7,9 @@ use std::fmt;
 use callsheet_worker::protocol::{EVENTS_VARIABLE, RUN_VARIABLE};
 use serde::Serialize;
 
+use super::access::shared_folders;
 use super::action::ENVIRONMENT;
-use super::executor::local::shared_folders;
-use crate::declare::Project;
+use crate::declare::{Project, StageDecl};
 
 /// Beginnings of the names of variables that people expect a program to get from their shell.
 const EXPECTED: [&str; 36] = [
@@ -100,9 +100,9 @@ pub struct WorkerEnvironment {
     pub left_out: Vec<String>,
 }
 
-/// Returns the environment that a worker with this number of GPUs gets if it is started now.
-pub fn worker_environment(project: &Project, gpus: usize) -> WorkerEnvironment {
-    let mut passed = set_by_engine(project, gpus);
+/// Returns the environment that the worker of a stage with this number of GPUs gets if it is started now.
+pub fn worker_environment(project: &Project, stage: &StageDecl, gpus: usize) -> WorkerEnvironment {
+    let mut passed = set_by_engine(project, stage, gpus);
     let known = |passed: &[Variable], name: &str| passed.iter().any(|variable| variable.name == name);
     let mut unset = Vec::new();
     let always = ENVIRONMENT.into_iter().map(|name| (name, VariableSource::Always));
@@ -129,7 +129,7 @@ pub fn worker_environment(project: &Project, gpus: usize) -> WorkerEnvironment {
     WorkerEnvironment { passed, unset, left_out }
 }
 
-fn set_by_engine(project: &Project, gpus: usize) -> Vec<Variable> {
+fn set_by_engine(project: &Project, stage: &StageDecl, gpus: usize) -> Vec<Variable> {
     let fixed = |name: &str, value: String| Variable {
         name: name.to_owned(),
         value: Some(value),
@@ -138,7 +138,7 @@ fn set_by_engine(project: &Project, gpus: usize) -> Vec<Variable> {
     };
     let later = |name: &str, note| Variable { value: None, note: Some(note), ..fixed(name, String::new()) };
     let mut set = vec![
-        fixed("PATH", project.search_path().to_string_lossy().into_owned()),
+        fixed("PATH", project.search_path(stage.python.as_deref()).to_string_lossy().into_owned()),
         later(RUN_VARIABLE, "id of the run"),
         later(EVENTS_VARIABLE, "file for the events of the worker"),
         match gpus {
@@ -146,6 +146,7 @@ fn set_by_engine(project: &Project, gpus: usize) -> Vec<Variable> {
             _ => later("CUDA_VISIBLE_DEVICES", "ids of the GPUs of the worker"),
         },
     ];
+    set.extend(stage.python.iter().map(|python| fixed("VIRTUAL_ENV", python.display().to_string())));
     if !shared_folders(&project.root, &project.data).contains(&env::temp_dir()) {
         set.push(later("TMPDIR", "folder of the worker"));
     }

@@ -11,7 +11,7 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result};
 use callsheet_worker::protocol::{Level, WorkerEvent};
 
-use super::access::shared_folders;
+use super::access::{create_cache, shared_folders};
 use super::executor::local::{EVENTS, ProcessSupervisor, can_confine};
 use crate::declare::{Project, Sandbox};
 use crate::store::{Lock, Staging, Store, remove_folder};
@@ -51,6 +51,7 @@ impl RunSandbox {
             ));
         }
         store.create()?;
+        create_cache();
         let shared = store.shared()?;
         let staging = store.run_staging(id)?;
         store.run_dir(id).create_logs()?;
