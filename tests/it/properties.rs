@@ -175,6 +175,7 @@ fn values() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::from),
         any::<f64>().prop_filter("finite", |f| f.is_finite()).prop_map(Value::from),
         ".{0,8}".prop_map(Value::from),
+        vec(any::<i64>(), 0..3).prop_map(Value::from),
     ]
 }
 

@@ -1,14 +1,12 @@
 //! Output of commands: text, tables, JSON and errors.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{ErrorKind, Write as _};
 use std::process;
 
 use serde::Serialize;
-use tabled::builder::Builder;
 use tabled::grid::util::string::get_line_width;
-use tabled::settings::object::Columns;
-use tabled::settings::{Alignment, Padding, Style};
 
 use crate::error::Error;
 
@@ -55,29 +53,41 @@ pub fn print_text(text: &str) {
 
 /// Formats rows as columns. Each column is as wide as its widest cell, with two spaces between columns.
 /// Columns in `right` are aligned to the right. Lines have no trailing spaces, and the text has no final line
-/// break.
+/// break. Nothing is cut or wrapped.
 pub fn table(rows: impl IntoIterator<Item = Vec<String>>, right: &[usize]) -> String {
-    let mut builder = Builder::default();
-    for row in rows {
-        builder.push_record(row.into_iter().map(|cell| plain(&cell)));
+    let rows =
+        rows.into_iter().map(|row| row.into_iter().map(|cell| plain(&cell)).map(|cell| (width(&cell), cell)));
+    let rows: Vec<Vec<(usize, String)>> = rows.map(Iterator::collect).collect();
+    let mut widths = vec![0; rows.iter().map(Vec::len).max().unwrap_or_default()];
+    for (column, (cells, _)) in rows.iter().flat_map(|row| row.iter().enumerate()) {
+        widths[column] = widths[column].max(*cells);
     }
-    let mut table = builder.build();
-    table.with(Style::empty()).with(Padding::new(0, 2, 0, 0)).with(Alignment::left());
-    for column in right {
-        table.modify(Columns::one(*column), Alignment::right());
-    }
-    let text = table.to_string();
-    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+    let lines = rows.iter().map(|row| {
+        let (mut line, mut gap) = (String::new(), 0);
+        for (column, (cells, text)) in row.iter().enumerate() {
+            let space = widths[column] - cells;
+            let (before, after) = if right.contains(&column) { (gap + space, 0) } else { (gap, space) };
+            let _ = write!(line, "{:before$}{text}", "");
+            gap = after + 2;
+        }
+        line.truncate(line.trim_end().len());
+        line
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Number of cells that a text takes in a terminal: an East Asian character takes two, a combining mark none.
 pub fn width(text: &str) -> usize {
-    get_line_width(text)
+    if text.is_ascii() { text.len() } else { get_line_width(text) }
 }
 
 /// Returns a text in which `?` replaces control characters: text from other files cannot control the terminal
 /// or add lines.
 pub fn plain(text: &str) -> String {
+    // Most texts are ASCII, whose bytes are faster to check than characters.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     text.replace(char::is_control, "?")
 }
 
