@@ -4,7 +4,7 @@
 //!
 //! | part | hashed | why |
 //! |---|---|---|
-//! | stage, version, command | yes | they define the computation |
+//! | stage, version, command, Python environment as declared | yes | they define the computation |
 //! | files that are the stage's code | yes, name and content | an edited script is another computation |
 //! | identity and budget parameters | yes, with defaults filled in | two spellings of a value give one key |
 //! | execution parameters | no | they do not change the result; recorded as provenance |
@@ -47,6 +47,9 @@ pub struct ActionKey {
     pub version: u32,
     /// Declared command of the stage.
     pub command: Vec<String>,
+    /// Declared Python environment of the stage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub python: Option<String>,
     /// Digests of the files that are the stage's code, by name.
     pub code: BTreeMap<String, Digest>,
     /// Names and types of the columns of each output table.
@@ -81,6 +84,7 @@ impl ActionKey {
             stage: stage.decl.name.clone(),
             version: stage.decl.version,
             command: stage.decl.command.clone(),
+            python: stage.decl.python.as_ref().map(|python| python.declared.clone()),
             code,
             columns: outputs.map(|(name, output)| (name.clone(), output.columns.clone())).collect(),
             params: with_role(Role::Identity),
@@ -128,6 +132,7 @@ mod tests {
             stage: "train".into(),
             version: 1,
             command: vec!["worker".into(), "train".into()],
+            python: None,
             code: BTreeMap::new(),
             columns: BTreeMap::new(),
             params: [("margin".to_owned(), Value::from(0.1))].into(),
@@ -154,10 +159,11 @@ mod tests {
 
     #[test]
     fn any_other_part_changes_the_key_and_the_scratch_folder() {
-        let parts: [fn(&mut ActionKey); 7] = [
+        let parts: [fn(&mut ActionKey); 8] = [
             |k| k.stage.push('x'),
             |k| k.version += 1,
             |k| k.command.push("x".into()),
+            |k| k.python = Some(".venv".into()),
             |k| _ = k.columns.insert("t".into(), BTreeMap::new()),
             |k| _ = k.params.insert("margin".into(), Value::from(0.2)),
             |k| _ = k.inputs.insert("a".into(), blake3::hash(b"b").into()),

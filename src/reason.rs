@@ -19,6 +19,10 @@ pub fn differences_of(old: &ActionKey, new: &ActionKey) -> Vec<String> {
     if old.command != new.command {
         reasons.push(format!("command: {} → {}", old.command.join(" "), new.command.join(" ")));
     }
+    if old.python != new.python {
+        let text = |python: &Option<String>| python.clone().unwrap_or_else(|| "none".to_owned());
+        reasons.push(format!("python: {} → {}", text(&old.python), text(&new.python)));
+    }
     if old.format != new.format {
         reasons.push(format!("key format: {} → {}", old.format, new.format));
     }

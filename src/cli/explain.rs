@@ -54,7 +54,8 @@ impl Explain {
         let preview = preview(&store, &mut sources, &snapshot, &plan)?.swap_remove(position);
         let stored = snapshot.last(name).and_then(|head| store.record(&head.key)).map(|record| record.key);
         let wanted = preview.key;
-        let environment = worker_environment(&project, &plan.stages[position].decl, plan.stages[position].resources.gpus);
+        let environment =
+            worker_environment(&project, &plan.stages[position].decl, plan.stages[position].resources.gpus);
         if self.json {
             print_json(&json!({
                 "stage": name, "stored": stored, "wanted": wanted, "preview": preview.state,

@@ -1,6 +1,7 @@
 //! `callsheet gc`.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::str::FromStr as _;
 
 use callsheet_worker::error::Result;
@@ -9,7 +10,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::exit::SUCCESS;
-use super::target::{store, uses_data_of};
+use super::target::store;
 use crate::declare::{Bytes, Project};
 use crate::human::title;
 use crate::plan::declared;
@@ -42,6 +43,13 @@ pub(super) struct Gc {
     json: bool,
 }
 
+/// Returns true if the results of a pipeline may belong to another project. A project that was moved and has not run
+/// since is known only by the pipelines that it declares.
+fn is_foreign(project: &Project, pipeline: &str, owner: &str) -> bool {
+    let declares = || project.pipeline_names().iter().any(|name| name == pipeline);
+    !owner.is_empty() && Path::new(owner) != project.root && (project.shares_data_with(owner) || !declares())
+}
+
 impl Gc {
     pub(super) fn execute(&self) -> Result<u8> {
         let project = Project::find()?;
@@ -49,7 +57,7 @@ impl Gc {
         let _alone = if self.delete { Some(store.exclusive()?) } else { None };
         let orphans = match self.undeclared {
             true => store.orphans(
-                |owner| uses_data_of(&project, owner),
+                |pipeline, owner| is_foreign(&project, pipeline, owner),
                 |pipeline, dataset| declared(&project, pipeline, dataset),
             )?,
             false => BTreeSet::new(),

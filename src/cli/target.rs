@@ -1,7 +1,6 @@
 //! Options that many commands share: target (pipeline, dataset, profile, overrides) and selection of stages.
 
 use std::io::IsTerminal;
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use callsheet_worker::code::Code;
@@ -14,7 +13,7 @@ use super::progress_reporter::ProgressReporter;
 use crate::declare::Project;
 use crate::event::Event;
 use crate::plan::{Plan, Request, Selection, resolve};
-use crate::run::StoreSnapshot;
+use crate::run::{StoreSnapshot, check_owner};
 use crate::store::{Sources, Store};
 
 /// Pipeline, dataset, profile and overrides.
@@ -138,31 +137,6 @@ pub(super) fn snapshot(project: &Project, store: &Store, request: &Request) -> R
     let plan = plan?;
     check_owner(project, &request.pipeline, snapshot.project())?;
     Ok((plan, snapshot))
-}
-
-/// Refuses a pipeline whose results belong to another project that uses this data folder.
-fn check_owner(project: &Project, pipeline: &str, owner: &str) -> Result<()> {
-    if !uses_data_of(project, owner) {
-        return Ok(());
-    }
-    let data = project.data.display();
-    Err(Error::user_error(
-        Code::Conflict,
-        format!(
-            "the results of pipeline `{pipeline}` in {data} belong to the project {owner}, which also uses this folder"
-        ),
-        "set `data` in callsheet.toml to a folder of this project, or rename the pipeline",
-    ))
-}
-
-/// Returns true if `owner` is the path of another project that exists and uses the data folder of `project`.
-pub(super) fn uses_data_of(project: &Project, owner: &str) -> bool {
-    let real = |path: &Path| path.canonicalize().ok();
-    let root = Path::new(owner);
-    if owner.is_empty() || root == project.root || real(root) == real(&project.root) {
-        return false;
-    }
-    Project::open(root).is_ok_and(|other| real(&other.data) == real(&project.data))
 }
 
 /// Returns the digests of raw files. Files that the store does not know are hashed, with a progress bar for

@@ -37,6 +37,7 @@ pub use origin::{NAME_RULE, Origin, braced, check_name, is_name, parse_toml, rea
 pub use param::{ParamDecl, ParamType, Role};
 pub use programs::command;
 pub use project::{BUILT_IN, CommandDecl, Defaults, IMPORTS, Project, Sandbox, layer_names};
+pub use python::PythonDecl;
 pub use resources::{Bytes, Cpus, ResourcesDecl, Seconds};
 pub use rows::RowsDecl;
 pub use scalar::json_table;

@@ -13,7 +13,7 @@ use callsheet_worker::protocol::{DATA_VARIABLE, ENGINE_VARIABLE};
 
 use super::StageDecl;
 use super::project::Project;
-use super::python;
+use super::python::{self, PythonDecl};
 
 impl Project {
     /// Returns the absolute path of a program that a command names.
@@ -51,17 +51,15 @@ impl Project {
     /// Returns an error if the environment does not exist, or in the cases of [`Self::program`].
     pub fn stage_program(&self, stage: &StageDecl) -> Result<PathBuf> {
         let name = &stage.command[0];
-        let own = stage.python.as_deref().map(|python| python::programs(python, &stage.name)).transpose()?;
-        match own.map(|folder| folder.join(name)).filter(|path| executable(path)) {
-            Some(path) => Ok(path),
-            None => self.program(name),
-        }
+        let own =
+            stage.python.as_ref().map(|python| python::program(python, &stage.name, name)).transpose()?;
+        own.flatten().map_or_else(|| self.program(name), Ok)
     }
 
     /// `PATH` of workers: the folder of the stage's Python environment, the project's folders, then the system's.
-    pub fn search_path(&self, python: Option<&Path>) -> OsString {
+    pub fn search_path(&self, python: Option<&PythonDecl>) -> OsString {
         let system = env::var_os("PATH").unwrap_or_default();
-        let own = python.map(|python| python.join("bin"));
+        let own = python.map(|python| python.folder.join("bin"));
         let folders = own.into_iter().chain(self.path.iter().cloned()).chain(env::split_paths(&system));
         env::join_paths(folders).unwrap_or(system)
     }

@@ -211,6 +211,23 @@ impl Project {
         })
     }
 
+    /// Returns true if `owner` is the path of another project that uses the data folder of this one. A project that
+    /// cannot be read counts: its owner may be another user.
+    pub fn shares_data_with(&self, owner: &str) -> bool {
+        let real = |path: &Path| path.canonicalize().ok();
+        let root = Path::new(owner);
+        if owner.is_empty()
+            || root == self.root
+            || real(root).is_some_and(|real_root| Some(real_root) == real(&self.root))
+        {
+            return false;
+        }
+        match fs::symlink_metadata(root.join(FILE)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => false,
+            _ => Self::open(root).map_or(true, |other| real(&other.data) == real(&self.data)),
+        }
+    }
+
     /// Names of the stages that exist.
     pub fn stage_names(&self) -> Vec<String> {
         names(&self.root.join(&self.stages), |path| {

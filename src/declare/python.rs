@@ -16,37 +16,64 @@ const LOCK_FILES: [&str; 7] = [
     "requirements.txt",
 ];
 
-/// Lock file next to the environment in the folder `python`: its name relative to the stage's folder `stage`, as in
-/// the stage's `files`, and its path. `None` if there is no lock file.
+/// Python environment in which the command of a stage runs.
+#[derive(Debug)]
+pub struct PythonDecl {
+    /// Its folder as declared.
+    pub declared: String,
+    /// Absolute path of its folder.
+    pub folder: PathBuf,
+    /// True if a lock file lists its packages.
+    pub is_locked: bool,
+}
+
+/// Lock file next to the environment in the folder `python`: its name among the code of the stage in the folder
+/// `stage`, and its path. `None` if there is no lock file.
 pub(super) fn lock_file(root: &Path, stage: &Path, python: &Path) -> Option<(String, PathBuf)> {
     let found = LOCK_FILES.map(|name| python.with_file_name(name)).into_iter().find(|path| path.is_file())?;
     let name = match (found.strip_prefix(stage), found.strip_prefix(root), stage.strip_prefix(root)) {
-        (Ok(below), ..) => below.to_owned(),
+        (Ok(below), ..) => below.to_string_lossy().into_owned(),
         (_, Ok(of_project), Ok(stage)) => {
             let up = stage.components().filter(|part| matches!(part, Component::Normal(_))).map(|_| "..");
-            up.collect::<PathBuf>().join(of_project)
+            up.collect::<PathBuf>().join(of_project).to_string_lossy().into_owned()
         }
         // The place of an environment outside the project differs between machines.
-        _ => PathBuf::from(found.file_name()?),
+        _ => format!("python:{}", found.file_name()?.to_string_lossy()),
     };
-    Some((name.to_string_lossy().into_owned(), found))
+    Some((name, found))
 }
 
-/// Folder of the programs of a Python environment.
+/// Path of the program `name` in the environment of a stage; `None` if the environment has no such program.
 ///
 /// # Errors
-/// Returns an error if the environment does not exist.
-pub(super) fn programs(python: &Path, stage: &str) -> Result<PathBuf> {
-    let folder = python.join("bin");
-    if folder.is_dir() {
-        return Ok(folder);
+/// Returns an error if the environment does not exist, or has no interpreter although the stage starts it.
+pub(super) fn program(python: &PythonDecl, stage: &str, name: &str) -> Result<Option<PathBuf>> {
+    let folder = python.folder.join("bin");
+    let path = folder.join(name);
+    let refuse = |message: String| {
+        let help = "create the environment, e.g. with `uv sync` or `python3 -m venv`, or correct `python` in \
+                    stage.toml";
+        Err(Error::user_error(Code::MissingProgram, message, help))
+    };
+    if !folder.is_dir() {
+        let folder = folder.display();
+        return refuse(format!(
+            "the Python environment of stage `{stage}` does not exist: there is no folder {folder}"
+        ));
     }
-    Err(Error::user_error(
-        Code::MissingProgram,
-        format!(
-            "the Python environment of stage `{stage}` does not exist: there is no folder {}",
-            folder.display()
-        ),
-        "create the environment, e.g. with `uv sync` or `python3 -m venv`, or correct `python` in stage.toml",
-    ))
+    if folder.to_string_lossy().contains(':') {
+        let folder = folder.display();
+        return refuse(format!(
+            "the path {folder} contains `:`, so it cannot be on the PATH of stage `{stage}`"
+        ));
+    }
+    match path.is_file() {
+        true => Ok(Some(path)),
+        // Another Python would compute with other packages.
+        false if path.is_symlink() || name.starts_with("python") => refuse(format!(
+            "the Python environment of stage `{stage}` is broken: {} does not exist or is a link to nothing",
+            path.display()
+        )),
+        false => Ok(None),
+    }
 }

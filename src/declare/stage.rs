@@ -11,7 +11,7 @@ use super::artifact::{InputDecl, OutputDecl};
 use super::code::code_files;
 use super::origin::{Origin, parse_toml, read_toml};
 use super::param::ParamDecl;
-use super::python::lock_file;
+use super::python::{PythonDecl, lock_file};
 use super::resources::ResourcesDecl;
 use super::rows::RowsDecl;
 use super::stage_file::StageFile;
@@ -33,8 +33,8 @@ pub struct StageDecl {
     /// Program and arguments; the engine fills their placeholders, or appends the path of the request if
     /// there are none.
     pub command: Vec<String>,
-    /// Absolute path of the Python environment in which the command runs.
-    pub python: Option<PathBuf>,
+    /// Python environment in which the command runs.
+    pub python: Option<PythonDecl>,
     /// Inputs by name.
     pub inputs: BTreeMap<String, InputDecl>,
     /// Outputs by name.
@@ -96,12 +96,13 @@ impl StageDecl {
         valid::check(&file, &source)?;
         let origin = |pattern: &Spanned<String>| Origin::File(source.clone(), pattern.span());
         let mut code = code_files(root, folder, file.files.as_deref(), origin)?;
-        let python = file.python.map(|folder| root.join(folder.into_inner()));
-        if let Some(lock) = python.as_deref().and_then(|python| lock_file(root, folder, python))
-            && !code.contains(&lock)
-        {
-            code.push(lock);
-        }
+        let python = file.python.map(Spanned::into_inner).map(|declared| {
+            let lock = lock_file(root, folder, &root.join(&declared));
+            let is_locked = lock.is_some();
+            code.extend(lock.filter(|lock| !code.contains(lock)).into_iter().collect::<Vec<_>>());
+            let declared_text = declared.to_string_lossy().into_owned();
+            PythonDecl { folder: root.join(declared), declared: declared_text, is_locked }
+        });
         let version = *file.version.get_ref();
         let command = file.command.into_inner();
         Ok(Self {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use callsheet_worker::protocol::WorkRequest;
@@ -10,8 +11,25 @@ use callsheet_worker::protocol::WorkRequest;
 use super::executor::local::Access;
 use crate::declare::{Project, Sandbox, StageDecl};
 
-/// Folders that every worker may write to: devices, and the caches of GPU drivers and libraries.
-const SYSTEM: [&str; 2] = ["/dev", "/proc/self"];
+/// Files and folders that every worker may write to: its own process, and devices by the beginnings of their names.
+const SYSTEM: [&str; 1] = ["/proc/self"];
+const DEVICES: [&str; 14] = [
+    "dri",
+    "full",
+    "fuse",
+    "infiniband",
+    "kfd",
+    "mqueue",
+    "null",
+    "nvidia",
+    "pt",
+    "random",
+    "shm",
+    "tty",
+    "urandom",
+    "zero",
+];
+/// Folders of the home folder that every worker may write to: caches of GPU drivers and libraries.
 const OF_HOME: [&str; 4] = [".cache", ".config/matplotlib", ".nv", ".triton"];
 const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
 
@@ -21,15 +39,44 @@ const SYSTEM_READ: [&str; 14] = [
     "/usr", "/var/lib",
 ];
 
-/// Folders that a worker may write to in addition to its own: caches, and temporary folders unless `project` or
-/// `data` is inside of one.
+/// Files and folders that a worker may write to in addition to its own: devices, caches, and temporary folders unless
+/// `project` or `data` is inside of one.
 pub(super) fn shared_folders(project: &Path, data: &Path) -> Vec<PathBuf> {
     let home = env::var_os("HOME").map(PathBuf::from);
     let caches = home.iter().flat_map(|home| OF_HOME.map(|name| home.join(name)));
     let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let temporary = TEMPORARY.map(PathBuf::from).into_iter().chain(env::var_os("TMPDIR").map(PathBuf::from));
-    let folders = SYSTEM.map(PathBuf::from).into_iter().chain(caches).chain(cache).chain(temporary);
-    outside(folders, project, data)
+    let folders = SYSTEM.map(PathBuf::from).into_iter().chain(devices()).chain(caches).chain(cache);
+    let own = own_folders(project, data);
+    folders.chain(temporary).filter(|folder| !holds(folder, &own)).collect()
+}
+
+fn devices() -> impl Iterator<Item = PathBuf> {
+    let all = fs::read_dir("/dev").into_iter().flatten().flatten().map(|entry| entry.path());
+    all.filter(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        DEVICES.iter().any(|begin| name.starts_with(begin))
+    })
+}
+
+/// Folders of the project, with all links followed.
+fn own_folders(project: &Path, data: &Path) -> BTreeSet<PathBuf> {
+    [project, data, &data.join("store"), &data.join("raw"), &data.join("out")].map(real).into()
+}
+
+/// Returns true if one of these paths is `folder` or inside of it.
+fn holds(folder: &Path, paths: &BTreeSet<PathBuf>) -> bool {
+    let folder = real(folder);
+    paths.iter().any(|path| path.starts_with(&folder))
+}
+
+/// Returns a folder or, if it contains one of these paths, what is in it and contains none.
+fn without(folder: &Path, paths: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
+    if !holds(folder, paths) {
+        return vec![folder.to_owned()];
+    }
+    let inside = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    inside.filter(|path| !path.is_symlink()).flat_map(|path| without(&path, paths)).collect()
 }
 
 /// Creates the cache of the user, if the home folder exists: no worker may create it.
@@ -38,42 +85,38 @@ pub(super) fn create_cache() {
     let _ = home.map(|home| fs::create_dir(home.join(OF_HOME[0])));
 }
 
-/// Returns the folders that contain neither the project nor its data.
-fn outside(folders: impl Iterator<Item = PathBuf>, project: &Path, data: &Path) -> Vec<PathBuf> {
-    let own = [project, data, &data.join("store"), &data.join("raw"), &data.join("out")].map(real);
-    folders.filter(|folder| !own.iter().any(|path| path.starts_with(real(folder)))).collect()
-}
-
-/// Returns the shared folders of one worker: those that contain none of its inputs. A raw file may be a link into a
-/// temporary folder, and so may a folder of raw files.
+/// Returns the shared folders of one worker, without its inputs: a raw file may be a link into a temporary folder or
+/// a cache, and so may a folder of raw files.
 pub(super) fn shared_by(request: &WorkRequest, shared: &[PathBuf]) -> Vec<PathBuf> {
     let files = request.inputs.values().flat_map(|input| &input.paths);
     let folders: BTreeSet<&Path> = files.clone().filter_map(|path| path.parent()).collect();
     let links = files.filter(|path| path.is_symlink()).map(PathBuf::as_path);
     let inputs: BTreeSet<PathBuf> = folders.into_iter().chain(links).map(real).collect();
-    let holds_none = |folder: &&PathBuf| {
-        let folder = real(folder);
-        !inputs.iter().any(|input| input.starts_with(&folder))
-    };
-    shared.iter().filter(holds_none).cloned().collect()
+    let temporary =
+        |folder: &Path| TEMPORARY.iter().any(|name| folder == Path::new(name)) || folder == env::temp_dir();
+    // A temporary folder has many owners, so it is left out as a whole.
+    let some = shared.iter().filter(|folder| !temporary(folder) || !holds(folder, &inputs));
+    some.flat_map(|folder| without(folder, &inputs)).collect()
 }
 
 /// Returns what a worker in `folder` may access; `None` if it is not confined.
 pub(super) fn access(
     project: &Project,
     stage: &StageDecl,
-    shared: &[PathBuf],
+    shared: Vec<PathBuf>,
     request: &WorkRequest,
     (program, folder): (&Path, &Path),
 ) -> Option<Access> {
     let outputs = request.outputs.values().filter_map(|path| path.parent());
     let own = [folder, &*request.scratch].into_iter().chain(outputs).map(Path::to_owned);
-    let writable = shared.iter().cloned().chain(own).collect();
+    let writable = shared.into_iter().chain(own).collect();
     match project.sandbox {
         Sandbox::Off => None,
         Sandbox::On => Some(Access { writable, ..Access::default() }),
         Sandbox::Strict => {
-            let listable = vec![project.root.join(&project.stages).join(&stage.name)];
+            let code = stage.code.iter().filter_map(|(_, path)| path.parent()).map(Path::to_owned);
+            let own = project.root.join(&project.stages).join(&stage.name);
+            let listable = code.chain([own]).collect::<BTreeSet<_>>().into_iter().collect();
             let readable = Some(readable(project, stage, request, program));
             Some(Access { writable, readable, listable })
         }
@@ -82,30 +125,43 @@ pub(super) fn access(
 
 /// Files and folders that a worker may read in a strict sandbox.
 fn readable(project: &Project, stage: &StageDecl, request: &WorkRequest, program: &Path) -> Vec<PathBuf> {
-    let system = outside(SYSTEM_READ.map(PathBuf::from).into_iter(), &project.root, &project.data);
-    let path = project.search_path(stage.python.as_deref());
+    let own = own_folders(&project.root, &project.data);
+    let path = project.search_path(stage.python.as_ref());
     let libraries = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    let interpreter = stage.python.as_ref().map(|python| python.folder.join("bin/python3"));
+    let programs = interpreter.into_iter().chain([program.to_owned()]);
     let programs =
-        env::split_paths(&path).chain(program.parent().map(Path::to_owned)).chain(interpreter(program));
-    let installations = programs.flat_map(|folder| {
-        let prefix =
-            folder.file_name().filter(|name| *name == "bin").and(folder.parent()).map(Path::to_owned);
+        programs.flat_map(|program| [program.clone(), real(&program)].into_iter().chain(shebang(&program)));
+    let folders =
+        programs.filter_map(|program| program.parent().map(Path::to_owned)).chain(env::split_paths(&path));
+    // The libraries of a program are next to its folder `bin`; pyenv has `shims`.
+    let installations = folders.flat_map(|folder| {
+        let is_part = folder.file_name().is_some_and(|name| name == "bin" || name == "shims");
+        let prefix = folder.parent().filter(|_| is_part).map(Path::to_owned);
         [Some(folder), prefix].into_iter().flatten()
     });
     let home = env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-    let installations =
-        installations.filter(|folder| !home.starts_with(folder)).collect::<Vec<_>>().into_iter();
+    let installations = installations.filter(|folder| !home.starts_with(folder));
+    let system = SYSTEM_READ.map(PathBuf::from).into_iter().chain(env::split_paths(&libraries));
+    let system: BTreeSet<PathBuf> = system.chain(installations).collect();
     let files = request.inputs.values().flat_map(|input| &input.paths).cloned();
     let code = stage.code.iter().chain(&stage.scripts).map(|(_, path)| path.clone());
-    let found = outside(installations.chain(env::split_paths(&libraries)), &project.root, &project.data);
-    let named = project.readable.iter().cloned().chain(stage.python.clone()).chain([program.to_owned()]);
-    system.into_iter().chain(found).chain(named).chain(files).chain(code).collect()
+    let python = stage.python.as_ref().map(|python| python.folder.clone());
+    let named = project.readable.iter().cloned().chain(python).chain([program.to_owned()]);
+    system.iter().flat_map(|folder| without(folder, &own)).chain(named).chain(files).chain(code).collect()
 }
 
-/// Folder of the file that a program is a link to, such as the interpreter of a virtual environment.
-fn interpreter(program: &Path) -> Option<PathBuf> {
-    fs::canonicalize(program).ok()?.parent().map(Path::to_owned)
+/// Interpreter that the first line of a script names.
+fn shebang(program: &Path) -> Option<PathBuf> {
+    let mut start = Vec::new();
+    fs::File::open(program).ok()?.take(LONGEST_SHEBANG).read_to_end(&mut start).ok()?;
+    let line = start.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    let word = String::from_utf8_lossy(line).split_whitespace().next()?.to_owned();
+    Some(real(Path::new(&word)))
 }
+
+/// Bytes of a script that Linux reads to find its interpreter.
+const LONGEST_SHEBANG: u64 = 256;
 
 fn real(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())

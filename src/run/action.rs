@@ -157,9 +157,9 @@ impl Action<'_> {
         let passed = ENVIRONMENT.into_iter().chain(run.project.environment.iter().map(String::as_str));
         let passed = passed.filter_map(|name| Some((name.to_owned(), env::var_os(name)?)));
         let mut environment: BTreeMap<String, OsString> = passed.collect();
-        environment.insert("PATH".to_owned(), run.project.search_path(self.stage.decl.python.as_deref()));
+        environment.insert("PATH".to_owned(), run.project.search_path(self.stage.decl.python.as_ref()));
         if let Some(python) = &self.stage.decl.python {
-            environment.insert("VIRTUAL_ENV".to_owned(), python.into());
+            environment.insert("VIRTUAL_ENV".to_owned(), python.folder.clone().into());
         }
         environment.insert(RUN_VARIABLE.to_owned(), run.id.clone().into());
         environment.insert("CUDA_VISIBLE_DEVICES".to_owned(), self.share.gpus.join(",").into());

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result};
-use callsheet_worker::protocol::WorkRequest;
+use callsheet_worker::protocol::{Level, WorkRequest, WorkerEvent};
 
 use super::access::{access, shared_by};
 use super::action::Action;
@@ -17,8 +17,14 @@ use super::executor::local::{Access, Ended, Job, denied_path, work};
 use super::expand::expand;
 use super::log::last_lines;
 use super::pictures::keep_picture;
-use super::sandbox::{REQUEST, RunSandbox, TEMPORARY};
+use super::sandbox::{REQUEST, RunSandbox};
 use super::stage_inputs::{copy_inputs, stage_inputs};
+
+/// Creates a temporary folder for one worker, if the worker may not use the system's. Its path is short, because the
+/// path of a Unix socket has at most 108 bytes.
+fn temporary_folder() -> Option<tempfile::TempDir> {
+    tempfile::Builder::new().prefix("callsheet-").tempdir().ok()
+}
 
 /// Number of lines of a failed worker's output that the error quotes.
 const QUOTED_LINES: usize = 12;
@@ -38,7 +44,7 @@ impl Action<'_> {
         stage_inputs(&mut request, decl, folder)?;
         if place.copies_inputs {
             place.warning().into_iter().for_each(|event| say(Update::Worker(event)));
-            copy_inputs(&mut request, folder)?;
+            copy_inputs(&mut request, &run.project.root, folder)?;
         }
         let request_path = folder.join(REQUEST);
         let (mut command, wants_request) = expand(&decl.command, &decl.scripts, &request, &request_path);
@@ -50,17 +56,19 @@ impl Action<'_> {
         let log = kept.log(&self.stage.name);
         let program = run.project.stage_program(decl)?;
         let shared = shared_by(&request, &place.shared_folders);
-        let access = access(run.project, decl, &shared, &request, (&program, folder));
-        let access = access.filter(|_| place.confines);
-        command[0] = program.into();
+        command[0] = program.clone().into();
         let mut environment = self.environment(run);
-        if !shared.contains(&env::temp_dir()) {
-            let own = folder.join(TEMPORARY);
-            fs::create_dir_all(&own).io_context("cannot create", &own)?;
-            environment.insert("TMPDIR".to_owned(), own.into());
+        self.warn_without_lock_file(say);
+        let own_temporary = if shared.contains(&env::temp_dir()) { None } else { temporary_folder() };
+        if let Some(own) = &own_temporary {
+            environment.insert("TMPDIR".to_owned(), own.path().into());
         }
         let timeout = self.stage.resources.timeout_seconds.map(|seconds| Duration::from_secs_f64(seconds.0));
         let check = || self.watch.changed().is_some();
+        let shared =
+            shared.into_iter().chain(own_temporary.iter().map(|own| own.path().to_owned())).collect();
+        let access = access(run.project, decl, shared, &request, (&program, folder));
+        let access = access.filter(|_| place.confines);
         let access = access.as_ref();
         let job = Job { command, environment, folder, access, log: &log, timeout, check: &check };
         let ended = work(&job, &place.supervisor, |event| {
@@ -80,9 +88,19 @@ impl Action<'_> {
         }
         if !ended.status.success() {
             let denied = access.and_then(|access| self.denied(run, &ended, &log, folder, access));
-            return Err(denied.unwrap_or_else(|| failure(&ended, &decl.command, &log)));
+            return Err(denied.unwrap_or_else(|| failure(&ended, &decl.command, &log, access)));
         }
         Ok(ended.peak_memory)
+    }
+
+    /// Warns if nothing tells that packages of the stage's Python environment changed.
+    fn warn_without_lock_file(&self, say: &mut impl FnMut(Update)) {
+        let Some(python) = self.stage.decl.python.as_ref().filter(|python| !python.is_locked) else { return };
+        let message = format!(
+            "no lock file is next to the Python environment `{}`, so a change of its packages does not run the stage again",
+            python.declared
+        );
+        say(Update::Worker(WorkerEvent::Log { level: Level::Warning, message }));
     }
 
     /// Error of a worker that failed because it may not read a file; `None` if its output names no such file.
@@ -91,15 +109,15 @@ impl Action<'_> {
         let text = format!("{}\n{reported}", last_lines(log, QUOTED_LINES));
         let path = denied_path(&text, folder, access)?;
         let path = path.strip_prefix(&run.project.root).unwrap_or(&path).display();
+        let stage = &self.stage.name;
         Some(Error::user_error(
             Code::WorkerFailed,
             format!(
-                "stage `{}` read {path}, which it does not declare; the strict sandbox denied it",
-                self.stage.name
+                "the strict sandbox denied stage `{stage}` the access to {path}, which it does not declare"
             ),
             format!(
-                "declare the file as an input or under `files` in stage.toml, or list it under `readable` in \
-                 callsheet.toml; see the full log: {}",
+                "to let the stage read the file, declare it as an input or under `files` in stage.toml, or list it \
+                 under `readable` in callsheet.toml; see the full log: {}",
                 log.display()
             ),
         ))
@@ -117,12 +135,15 @@ impl Action<'_> {
             Err(error) if run.keep_failed && !place.supervisor.stopping() => error,
             result => return result,
         };
-        let kept = place.keep(folder, &run.store.run_dir(&run.id).failed(&self.stage.name))?;
-        Err(error.with_note(&format!("the worker's folder is kept: {}", kept.display())))
+        let kept = place.keep(folder, &run.store.run_dir(&run.id).failed(&self.stage.name));
+        Err(error.with_note(&match kept {
+            Ok(kept) => format!("the worker's folder is kept: {}", kept.display()),
+            Err(problem) => format!("the worker's folder could not be kept: {problem}"),
+        }))
     }
 }
 
-fn failure(ended: &Ended, command: &[String], log: &Path) -> Error {
+fn failure(ended: &Ended, command: &[String], log: &Path, access: Option<&Access>) -> Error {
     if let Some((message, help)) = &ended.error {
         return Error::user_error(Code::WorkerFailed, message.clone(), help.clone());
     }
@@ -137,8 +158,11 @@ fn failure(ended: &Ended, command: &[String], log: &Path) -> Error {
         );
     }
     let mut help = format!("see the full log: {}", log.display());
-    if lines.to_lowercase().contains("permission denied") {
-        help += "; a worker can write only to its outputs, {scratch} and temporary folders";
+    if let Some(access) = access.filter(|_| lines.to_lowercase().contains("permission denied")) {
+        help += "; a worker can write only to its outputs, {scratch} and $TMPDIR";
+        if access.readable.is_some() {
+            help += ", and in a strict sandbox it can read only what it declares";
+        }
     }
     let message = format!("the worker failed with {status}; its output ended with:\n{lines}");
     Error::user_error(Code::WorkerFailed, message, help)

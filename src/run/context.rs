@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use callsheet_worker::error::Result;
 
+use super::owner::claim;
 use super::sandbox::RunSandbox;
 use crate::declare::Project;
 use crate::plan::{Plan, StageInstance};
@@ -20,6 +21,8 @@ pub(super) struct Run<'a> {
     pub plan: &'a Plan,
     /// The run's id.
     pub id: String,
+    /// True if the results become the latest ones of the project.
+    pub owns_results: bool,
     /// Keeps the work folders of workers that fail.
     pub keep_failed: bool,
     pub(super) sandbox: OnceLock<RunSandbox>,
@@ -35,6 +38,9 @@ impl Run<'_> {
             return Ok(sandbox);
         }
         let made = RunSandbox::new(self.project, self.store, &self.id)?;
+        if self.owns_results {
+            claim(self.project, self.store, &self.plan.request)?;
+        }
         Ok(self.sandbox.get_or_init(|| made))
     }
 

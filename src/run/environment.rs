@@ -138,7 +138,7 @@ fn set_by_engine(project: &Project, stage: &StageDecl, gpus: usize) -> Vec<Varia
     };
     let later = |name: &str, note| Variable { value: None, note: Some(note), ..fixed(name, String::new()) };
     let mut set = vec![
-        fixed("PATH", project.search_path(stage.python.as_deref()).to_string_lossy().into_owned()),
+        fixed("PATH", project.search_path(stage.python.as_ref()).to_string_lossy().into_owned()),
         later(RUN_VARIABLE, "id of the run"),
         later(EVENTS_VARIABLE, "file for the events of the worker"),
         match gpus {
@@ -146,7 +146,7 @@ fn set_by_engine(project: &Project, stage: &StageDecl, gpus: usize) -> Vec<Varia
             _ => later("CUDA_VISIBLE_DEVICES", "ids of the GPUs of the worker"),
         },
     ];
-    set.extend(stage.python.iter().map(|python| fixed("VIRTUAL_ENV", python.display().to_string())));
+    set.extend(stage.python.iter().map(|python| fixed("VIRTUAL_ENV", python.folder.display().to_string())));
     if !shared_folders(&project.root, &project.data).contains(&env::temp_dir()) {
         set.push(later("TMPDIR", "folder of the worker"));
     }

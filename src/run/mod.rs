@@ -9,6 +9,7 @@ mod executor;
 mod expand;
 mod interrupts;
 mod log;
+mod owner;
 mod perform;
 mod pictures;
 mod prepare;
@@ -47,6 +48,7 @@ pub use environment::{Variable, VariableSource, WorkerEnvironment, worker_enviro
 pub use executor::local::{Machine, machine, supervise};
 pub use executor::share::Share;
 pub use interrupts::Interrupts;
+pub use owner::check_owner;
 pub use preview::{StagePreview, State, count_rows, left_out_by_only, preview};
 pub use rows::Compute;
 pub use snapshot::StoreSnapshot;
@@ -74,8 +76,8 @@ pub fn run(
     };
     report(&started(&id, plan));
     let mut sources = Sources::load(store, &project.root);
-    let keep_failed = options.keep_failed;
-    let run = Run { project, store, plan, id, keep_failed, sandbox: OnceLock::new() };
+    let (keep_failed, owns_results) = (options.keep_failed, !options.ephemeral);
+    let run = Run { project, store, plan, id, owns_results, keep_failed, sandbox: OnceLock::new() };
     let (sender, receiver) = mpsc::channel();
     *interrupts.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender.clone());
     let hashed = sources.learn(&plan.raw_files(), |done, total| {

@@ -71,7 +71,7 @@ pub(super) fn prepare<'a, 'o>(
     }
     let files = row_files(sources, run.plan, stage, made)?;
     let program = run.project.stage_program(&stage.decl).ok();
-    let program = program.and_then(|path| sources.digest_of_program(&path));
+    let program = program.and_then(|path| sources.digest(&path).ok());
     let Ready { key, watch } = ready;
     Ok(Action { stage, key, inputs, files, sources: digests, objects, program, share, watch, force })
 }

@@ -10,7 +10,7 @@ use litemap::LiteMap;
 use serde::Serialize;
 
 use super::rows::{Compute, Files, PredictedTable};
-use super::snapshot::{LOST, NEVER, StoreSnapshot};
+use super::snapshot::{LOST, NEVER, StoreSnapshot, changed_outputs};
 use crate::declare::ArtifactKind;
 use crate::key::ActionKey;
 use crate::plan::{Input, Plan, StageInstance, gathered};
@@ -296,5 +296,6 @@ fn changed_params(
 ) -> Result<Vec<String>> {
     let Some(old) = store.record(&last.key).map(|record| record.key) else { return Ok(vec![LOST.into()]) };
     let new = ActionKey::new(stage, code(sources, stage)?, old.inputs.clone());
-    Ok(differences_of(&old, &new))
+    let differences = differences_of(&old, &new);
+    Ok(if differences.is_empty() { changed_outputs(last, &stage.decl) } else { differences })
 }

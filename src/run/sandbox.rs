@@ -14,7 +14,7 @@ use callsheet_worker::protocol::{Level, WorkerEvent};
 use super::access::{create_cache, shared_folders};
 use super::executor::local::{EVENTS, ProcessSupervisor, can_confine};
 use crate::declare::{Project, Sandbox};
-use crate::store::{Lock, Staging, Store, remove_folder};
+use crate::store::{Lock, Staging, Store, open_to_owner, remove_folder};
 
 /// Sandbox of a run: its folder, locks and supervisor process. Dropping it ends the workers and removes the folder.
 pub(super) struct RunSandbox {
@@ -103,7 +103,14 @@ impl RunSandbox {
         let numbered = (1..).map(|attempt| to.with_file_name(format!("{name}.{attempt}")));
         let kept = [to.to_owned()].into_iter().chain(numbered).find(|path| !path.exists());
         let kept = kept.expect("some number is free");
+        open_to_owner(folder)?;
         fs::rename(folder, &kept).io_context("cannot move", folder)?;
+        // The request names files by their paths.
+        let request = kept.join(REQUEST);
+        if let Ok(text) = fs::read_to_string(&request) {
+            let text = text.replace(&*folder.to_string_lossy(), &kept.to_string_lossy());
+            fs::write(&request, text).io_context("cannot write", &request)?;
+        }
         Ok(kept)
     }
 
@@ -112,7 +119,6 @@ impl RunSandbox {
         for name in [REQUEST, EVENTS] {
             let _ = fs::remove_file(folder.join(name));
         }
-        let _ = fs::remove_dir(folder.join(TEMPORARY));
         let holds = |folder: &Path, wanted: usize| fs::read_dir(folder).is_ok_and(|e| e.count() == wanted);
         if holds(&folder, 1) && holds(&folder.join(OUT), 0) {
             self.free.lock().unwrap_or_else(PoisonError::into_inner).push(folder);
@@ -124,8 +130,6 @@ impl RunSandbox {
 
 /// Name of the folder that a worker writes its outputs to.
 pub(super) const OUT: &str = "out";
-/// Name of the folder for temporary files, if the worker needs one of its own.
-pub(super) const TEMPORARY: &str = "tmp";
 /// Name of the file with the request to a worker.
 pub(super) const REQUEST: &str = "request.json";
 

@@ -118,7 +118,7 @@ impl StoreSnapshot {
 }
 
 /// Differences between the outputs of a result and those that its stage declares now.
-fn changed_outputs(head: &LatestResult, decl: &StageDecl) -> Vec<String> {
+pub(super) fn changed_outputs(head: &LatestResult, decl: &StageDecl) -> Vec<String> {
     let made: BTreeMap<&str, ArtifactKind> =
         head.outputs.iter().map(|(name, object)| (&**name, object.kind)).collect();
     let declared: BTreeMap<&str, ArtifactKind> =

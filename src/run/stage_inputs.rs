@@ -45,21 +45,24 @@ pub(super) fn stage_inputs(request: &mut WorkRequest, decl: &StageDecl, folder: 
     Ok(())
 }
 
-/// Replaces the inputs that are not in the worker's own folder by copies in it.
+/// Replaces the inputs that are not in the worker's own folder by copies in it. Their paths below the `project` stay:
+/// the name of a folder may be the label of an image.
 ///
 /// # Errors
 /// Returns an error if an input cannot be copied.
-pub(super) fn copy_inputs(request: &mut WorkRequest, folder: &Path) -> Result<()> {
+pub(super) fn copy_inputs(request: &mut WorkRequest, project: &Path, folder: &Path) -> Result<()> {
     let copies = folder.join("copies");
-    for (name, input) in &mut request.inputs {
-        for (number, path) in input.paths.iter_mut().enumerate() {
-            if path.starts_with(folder) {
-                continue;
-            }
-            let to = copies.join(name).join(number.to_string()).join(path.file_name().unwrap_or_default());
-            copy_tree(path, &to)?;
-            *path = to;
+    for path in request.inputs.values_mut().flat_map(|input| &mut input.paths) {
+        if path.starts_with(folder) {
+            continue;
         }
+        let below = path.strip_prefix(project).or_else(|_| path.strip_prefix("/")).unwrap_or(path);
+        let to = copies.join(below);
+        // Two inputs may contain one file.
+        if fs::symlink_metadata(&to).is_err() {
+            copy_tree(path, &to)?;
+        }
+        *path = to;
     }
     Ok(())
 }

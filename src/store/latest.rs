@@ -155,6 +155,27 @@ impl Store {
         self.workspace.write_json(&self.heads_path(pipeline, dataset), &heads)
     }
 
+    /// Records the project at `project` as the owner of the latest results, unless `check` refuses the present owner.
+    ///
+    /// # Errors
+    /// Returns the error of `check`, or an error if the store cannot be written.
+    pub fn claim_target(
+        &self,
+        project: &Path,
+        (pipeline, dataset): (&str, &str),
+        check: impl Fn(&str) -> Result<()>,
+    ) -> Result<()> {
+        let _lock = self.lock(&LockName::LatestResults, "", |_| true)?;
+        let mut heads = self.heads(pipeline, dataset);
+        check(&heads.project)?;
+        let own = project.to_string_lossy();
+        if heads.project == own {
+            return Ok(());
+        }
+        heads.project = own.into_owned();
+        self.workspace.write_json(&self.heads_path(pipeline, dataset), &heads)
+    }
+
     /// Returns true if a latest action agrees with its record.
     pub fn is_recorded(&self, heads: &LatestResults, head: &LatestResult) -> bool {
         heads.settled || self.record(&head.key).is_some_and(|record| record.outputs == head.outputs)

@@ -18,6 +18,9 @@ pub struct Object {
     pub size: u64,
     /// Number of files; 1 unless the object is a folder.
     pub files: u64,
+    /// Digest of the links and empty folders, if the object is a folder with any: they have no seal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub links: Option<Digest>,
     /// Number of rows, if the object is a table.
     pub rows: Option<u64>,
     /// Digests of the bytes of the segments, if the object is a table that consists of segments.

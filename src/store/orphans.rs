@@ -28,14 +28,15 @@ pub struct Orphan {
 }
 
 impl Store {
-    /// Latest actions of stages that are not declared, except for those of projects for which `foreign` returns true.
+    /// Latest actions of stages that are not declared, except for those for which
+    /// `foreign` returns true for the pipeline and the project that owns them.
     /// `declared` returns the stages of a pipeline over a dataset.
     ///
     /// # Errors
     /// Returns an error if the store cannot be listed, or `declared` fails.
     pub fn orphans(
         &self,
-        foreign: impl Fn(&str) -> bool,
+        foreign: impl Fn(&str, &str) -> bool,
         declared: impl Fn(&str, &str) -> Result<BTreeSet<String>>,
     ) -> Result<BTreeSet<Orphan>> {
         let folder = self.workspace.path("heads");
@@ -45,10 +46,10 @@ impl Store {
             let (Some(heads), Some(name)) = (read_json::<LatestResults>(&path), name.to_str()) else {
                 continue;
             };
-            if foreign(heads.project()) {
+            let (pipeline, dataset) = name.split_once('/').unwrap_or((name, ""));
+            if foreign(pipeline, heads.project()) {
                 continue;
             }
-            let (pipeline, dataset) = name.split_once('/').unwrap_or((name, ""));
             let declared = declared(pipeline, dataset)?;
             let out = out(&self.workspace.path(".."), pipeline, dataset);
             let gone = heads.iter().filter(|(stage, _)| !declared.contains(*stage));

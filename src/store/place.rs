@@ -13,7 +13,8 @@ use super::files::remove;
 use super::object::Object;
 use super::root::Store;
 use super::seal::{renew_seals, restore_modes, seal, sealed};
-use super::tree::{open_to_owner, stored_files, total_size};
+use super::stored_tree::StoredTree;
+use super::tree::open_to_owner;
 use crate::declare::ArtifactKind;
 
 /// Path of an object that can be read on this machine.
@@ -78,23 +79,28 @@ impl Store {
     /// Returns true if every file of an object has its seal; `None` if the object is missing or has another size.
     fn has_seal(&self, object: &Object) -> Option<bool> {
         let path = self.object_path(object);
-        let files = stored_files(&path, object.is_folder()).ok()?;
-        let equal = (total_size(&files), files.len() as u64) == (object.size, object.files);
-        equal.then(|| sealed(object, &files) || restore_modes(object, &path, &files))
+        let tree = StoredTree::read(&path, object.is_folder()).ok()?;
+        let found = (tree.size(), tree.files.len() as u64, tree.links);
+        let equal = found == (object.size, object.files, object.links);
+        equal.then(|| sealed(object, &tree.files) || restore_modes(object, &path, &tree.files))
     }
 
     /// Hashes an object, and seals it again if it has the recorded content. Calls `tick` with the number of bytes
     /// after each part. Returns true if the object is intact.
     pub fn renew(&self, object: &Object, tick: Tick) -> bool {
         let path = self.object_path(object);
-        let equal = digest_object(object, &path, tick).is_ok_and(|digest| digest == object.bytes);
-        if let Ok(files) = stored_files(&path, object.is_folder())
-            && equal
-        {
-            // If the store cannot be written, the object is hashed again the next time.
-            let _ = renew_seals(object, &path, &files);
+        let read = || StoredTree::read(&path, object.is_folder());
+        let Ok(before) = read() else { return false };
+        if !digest_object(object, &path, tick).is_ok_and(|digest| digest == object.bytes) {
+            return false;
         }
-        equal
+        // What was written meanwhile was not hashed, so it must not be sealed.
+        if !read().is_ok_and(|after| before.is_unchanged(&after)) {
+            return false;
+        }
+        // If the store cannot be written, the object is hashed again the next time.
+        let _ = renew_seals(object, &path, &before.files);
+        true
     }
 
     /// Moves a finished artifact into the store. An intact object with equal bytes is kept instead.
@@ -108,10 +114,10 @@ impl Store {
             ArtifactKind::Table => table::digest(from).map(|(content, rows)| (content, Some(rows)))?,
             ArtifactKind::File | ArtifactKind::Files | ArtifactKind::Directory => (bytes, None),
         };
-        let files = stored_files(from, kind == ArtifactKind::Directory)?;
-        let (size, count) = (total_size(&files), files.len() as u64);
-        let object = Object { kind, content, bytes, size, files: count, rows, parts: Vec::new() };
-        seal(&object, from, &files)?;
+        let tree = StoredTree::read(from, kind == ArtifactKind::Directory)?;
+        let (size, files, links) = (tree.size(), tree.files.len() as u64, tree.links);
+        let object = Object { kind, content, bytes, size, files, links, rows, parts: Vec::new() };
+        seal(&object, from, &tree.files)?;
         self.place(from, &object)?;
         Ok(object)
     }

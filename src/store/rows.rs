@@ -17,7 +17,7 @@ use super::files::{entries, remove};
 use super::object::Object;
 use super::root::{Store, draft};
 use super::seal::seal;
-use super::tree::{stored_files, total_size};
+use super::stored_tree::StoredTree;
 use crate::declare::ArtifactKind;
 
 /// First bytes of a file of row digests.
@@ -48,7 +48,8 @@ impl Segment {
     pub fn object(&self) -> Object {
         let rows = Some(self.rows.len() as u64);
         let (bytes, size) = (self.bytes, self.size);
-        Object { kind: ArtifactKind::Table, content: bytes, bytes, size, files: 1, rows, parts: Vec::new() }
+        let kind = ArtifactKind::Table;
+        Object { kind, content: bytes, bytes, size, files: 1, links: None, rows, parts: Vec::new() }
     }
 }
 
@@ -69,10 +70,10 @@ impl Store {
     /// Returns an error if the file cannot be read, or the store cannot be written.
     pub fn add_segment(&self, pool: &Digest, from: &Path, rows: Vec<RowDigests>) -> Result<Segment> {
         let bytes = digest_file(from)?;
-        let files = stored_files(from, false)?;
-        let size = total_size(&files);
+        let tree = StoredTree::read(from, false)?;
+        let size = tree.size();
         let segment = Segment { bytes, size, rows };
-        seal(&segment.object(), from, &files)?;
+        seal(&segment.object(), from, &tree.files)?;
         self.place(from, &segment.object())?;
         let mut text = Vec::with_capacity(MAGIC.len() + 8 + segment.rows.len() * 64);
         text.extend_from_slice(MAGIC);
@@ -120,6 +121,7 @@ impl Store {
             bytes: digest_named(segments.iter().enumerate().map(|(n, s)| (name(n), s.bytes))),
             size: segments.iter().map(|segment| segment.size).sum(),
             files: segments.len() as u64,
+            links: None,
             rows: Some(segments.iter().map(|segment| segment.rows.len() as u64).sum()),
             parts: segments.iter().map(|segment| segment.bytes).collect(),
         };
@@ -129,7 +131,7 @@ impl Store {
             if fs::hard_link(&from, &to).is_err() {
                 // The file system has no hard links, or the segment has too many of them.
                 fs::copy(&from, &to).io_context("cannot copy", &from)?;
-                seal(&segment.object(), &to, &stored_files(&to, false)?)?;
+                seal(&segment.object(), &to, &StoredTree::read(&to, false)?.files)?;
             }
         }
         self.place(&staging.keep(), &object)?;
@@ -139,7 +141,7 @@ impl Store {
     /// Object of a table's segment; `None` if the segment does not exist.
     pub(super) fn segment_object(&self, bytes: &Digest) -> Option<Object> {
         let segment = Segment { bytes: *bytes, size: 0, rows: Vec::new() };
-        let size = total_size(&stored_files(&self.object_path(&segment.object()), false).ok()?);
+        let size = StoredTree::read(&self.object_path(&segment.object()), false).ok()?.size();
         Some(Segment { size, ..segment }.object())
     }
 

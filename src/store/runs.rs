@@ -87,7 +87,7 @@ impl Store {
     /// latest of them.
     pub fn new_run_id(&self, now: SystemTime) -> String {
         let after =
-            self.run_ids().first().and_then(|id| began(id)).map(|began| began + Duration::from_millis(1));
+            self.run_ids().iter().find_map(|id| began(id)).map(|began| began + Duration::from_millis(1));
         run_id(after.map_or(now, |after| now.max(after)))
     }
 }

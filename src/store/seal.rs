@@ -5,13 +5,13 @@
 use std::fs::{self, File, FileTimes};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use callsheet_worker::error::{IoContext, Result};
 
 use super::object::Object;
-use super::tree::{StoredFile, is_executable};
+use super::stored_tree::StoredFile;
+use super::tree::{is_executable, umask};
 
 /// Unit of the fractions in nanoseconds: some file systems keep no smaller unit.
 const UNIT: u32 = 100;
@@ -101,16 +101,6 @@ fn draft_next_to(artifact: &Path) -> PathBuf {
     let mut name = artifact.file_name().unwrap_or_default().to_owned();
     name.push(".callsheet-copy");
     artifact.with_file_name(name)
-}
-
-/// Rights that new files do not get, for example those of other users.
-fn umask() -> u32 {
-    static UMASK: OnceLock<u32> = OnceLock::new();
-    *UMASK.get_or_init(|| {
-        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let mask = status.lines().find_map(|line| line.strip_prefix("Umask:"));
-        mask.and_then(|mask| u32::from_str_radix(mask.trim(), 8).ok()).unwrap_or(0o022)
-    })
 }
 
 /// Sets the modification time to the second of `made` with this fraction in nanoseconds.

@@ -52,15 +52,13 @@ pub struct Sources {
     root: PathBuf,
     memory: BTreeMap<PathBuf, Remembered>,
     changed: bool,
-    /// Digests of programs that workers ran.
-    programs: BTreeMap<PathBuf, Option<Digest>>,
 }
 
 impl Sources {
     /// Loads the digests that the store remembers for files below `root`.
     pub fn load(store: &Store, root: &Path) -> Self {
         let memory = read_json(&store.workspace.path("sources.json")).unwrap_or_default();
-        Self { root: root.to_owned(), memory, changed: false, programs: BTreeMap::new() }
+        Self { root: root.to_owned(), memory, changed: false }
     }
 
     /// Digest of one file, which is hashed only if its digest is not remembered.
@@ -74,16 +72,6 @@ impl Sources {
             Some(digest) => Ok(digest),
             None => Ok(self.hash(file, |_| true)?.expect("the callback always returns true")),
         }
-    }
-
-    /// Digest of a program, which is read once in a run; `None` if it cannot be read.
-    pub fn digest_of_program(&mut self, path: &Path) -> Option<Digest> {
-        if let Some(known) = self.programs.get(path) {
-            return *known;
-        }
-        let digest = self.digest(path).ok();
-        self.programs.insert(path.to_owned(), digest);
-        digest
     }
 
     fn known(&self, file: &Path, found: &Metadata) -> Option<Digest> {

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::OnceLock;
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result};
@@ -81,14 +82,14 @@ pub(super) fn is_executable(file: &fs::Metadata) -> bool {
     file.permissions().mode() & 0o100 != 0
 }
 
-/// Lets the owner read every file, and gives the owner all rights on every folder: programs write read-only folders,
-/// from which nothing could be moved or removed. Links are not followed.
+/// Lets the owner read every file, and gives every folder the rights of a new one: programs write read-only folders,
+/// from which nothing could be moved or removed, and private ones. Links are not followed.
 ///
 /// # Errors
 /// Returns an error if a file or folder cannot be read or changed.
-pub(super) fn open_to_owner(path: &Path) -> Result<()> {
+pub fn open_to_owner(path: &Path) -> Result<()> {
     let found = fs::symlink_metadata(path).io_context("cannot read", path)?;
-    let wanted = if found.is_dir() { 0o700 } else { 0o400 };
+    let wanted = if found.is_dir() { 0o700 | 0o777 & !umask() } else { 0o400 };
     let mode = found.permissions().mode();
     if !found.is_symlink() && mode & wanted != wanted {
         fs::set_permissions(path, Permissions::from_mode(mode | wanted)).io_context("cannot unlock", path)?;
@@ -101,24 +102,14 @@ pub(super) fn open_to_owner(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A file of an object: its name below the object, which is empty if the object is one file, and its state.
-pub(super) type StoredFile = (PathBuf, fs::Metadata);
-
-/// Files of an object at `path`, sorted by name.
-///
-/// # Errors
-/// Returns an error if the object does not exist or cannot be read.
-pub(super) fn stored_files(path: &Path, folder: bool) -> Result<Vec<StoredFile>> {
-    if !folder {
-        return Ok(vec![(PathBuf::new(), fs::symlink_metadata(path).io_context("cannot read", path)?)]);
-    }
-    let entries = tree(path)?.into_iter().filter(Entry::is_file);
-    Ok(entries.filter_map(|entry| Some((entry.name, entry.state?))).collect())
-}
-
-/// Size of all files in bytes.
-pub(super) fn total_size(files: &[StoredFile]) -> u64 {
-    files.iter().map(|(_, state)| state.len()).sum()
+/// Rights that new files and folders do not get, for example those of other users.
+pub(super) fn umask() -> u32 {
+    static UMASK: OnceLock<u32> = OnceLock::new();
+    *UMASK.get_or_init(|| {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("Umask:"));
+        mask.and_then(|mask| u32::from_str_radix(mask.trim(), 8).ok()).unwrap_or(0o022)
+    })
 }
 
 fn relative(root: &Path, path: &Path) -> PathBuf {

@@ -70,12 +70,51 @@ fn results_survive_a_worker_that_destroys_a_folder_on_any_kernel() {
 }
 
 #[test]
+fn inputs_have_the_same_names_of_folders_on_any_kernel() {
+    for kernel in [&[][..], &WITHOUT_LANDLOCK] {
+        let project = Project::minimal();
+        let pipeline = project.read("pipelines/main.toml");
+        project.write("pipelines/main.toml", &pipeline.replace("raw/*.txt", "raw/*/*.txt"));
+        project.write("data/raw/cat/a.txt", "1\n");
+        project.write("data/raw/dog/a.txt", "2\n");
+        let script = "out=$1; shift; for f in \"$@\"; do echo \"$(basename \"$(dirname \"$f\")\")\"; done > \"$out\"\n";
+        project.write("stages/copy/copy.sh", script);
+        let output = project.command_with(kernel, &[&["run"], &MAIN[..]].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(project.read("data/out/main/copy/copy.txt"), "cat\ndog\n");
+    }
+}
+
+#[test]
+fn workers_can_use_devices_and_sockets_wherever_the_project_is() {
+    let project = Project::minimal();
+    let elsewhere = tempfile::tempdir_in("/dev/shm").expect("a folder");
+    fs::write(elsewhere.path().join("a.txt"), "a\n").expect("written");
+    project.write("data/README", "raw files\n");
+    fs::create_dir(project.path("data/raw")).expect("created");
+    project.link(&elsewhere.path().join("a.txt").display().to_string(), "data/raw/a.txt");
+    let socket = "python3 -c 'import multiprocessing as m; m.Manager().list()' 2>&1 || exit 1";
+    project.write("stages/copy/copy.sh", &format!("{socket}\ncat \"$2\" > \"$1\" 2>/dev/null\n"));
+    project.run(&MAIN);
+    project.write("stages/copy/copy.sh", "rm -f \"$(readlink -f \"$2\")\"; cat \"$2\" > \"$1\"\n");
+    project.run(&MAIN);
+    assert_eq!(fs::read_to_string(elsewhere.path().join("a.txt")).expect("there"), "a\n");
+}
+
+#[test]
 fn a_run_without_landlock_warns_once_unless_the_sandbox_is_off() {
     let project = Project::minimal();
+    let pipeline = project.read("pipelines/main.toml");
+    project.write(
+        "pipelines/main.toml",
+        &format!("{pipeline}[stages.again]\nuse = \"copy\"\ninputs.texts = \"texts\"\n"),
+    );
     project.write("data/raw/a.txt", "a\n");
     let run = || {
-        let output =
-            project.command_with(&WITHOUT_LANDLOCK, &[&["run", "--force", "copy"], &MAIN[..]].concat());
+        let output = project.command_with(
+            &WITHOUT_LANDLOCK,
+            &[&["run", "--force", "copy", "--force", "again"], &MAIN[..]].concat(),
+        );
         assert!(output.status.success());
         String::from_utf8_lossy(&output.stderr).matches("has no Landlock").count()
     };
@@ -98,11 +137,13 @@ fn a_strict_sandbox_denies_files_that_a_stage_does_not_declare_and_names_them() 
         (sh("/etc/hostname"), None),
         ("python3 -c \"open('$PROJECT/data/raw/secret.csv')\"\n".to_owned(), Some("data/raw/secret.csv")),
         ("ls \"$PROJECT/data/raw\" > \"$1\"\n".to_owned(), Some("data/raw")),
+        (sh("\"$PROJECT/data/raw/my own.csv\""), Some("data/raw/my own.csv")),
     ] {
         let project = Project::minimal();
         project.write("callsheet.toml", "sandbox = \"strict\"\n");
         project.write("data/raw/a.txt", "a\n");
         project.write("data/raw/secret.csv", "secret\n");
+        project.write("data/raw/my own.csv", "secret\n");
         project.write("stages/copy/README", "not code\n");
         project.write("stages/copy/helper.txt", "code\n");
         let root = project.path("").display().to_string();
@@ -112,7 +153,9 @@ fn a_strict_sandbox_denies_files_that_a_stage_does_not_declare_and_names_them() 
             Some(path) => {
                 let error = project.run_failing("worker_failed", &MAIN);
                 assert!(
-                    error.contains(&format!("stage `copy` read {path}, which it does not declare")),
+                    error.contains(&format!(
+                        "denied stage `copy` the access to {path}, which it does not declare"
+                    )),
                     "{error}"
                 );
                 project.write("callsheet.toml", &format!("sandbox = \"strict\"\nreadable = [\"{path}\"]\n"));
@@ -146,7 +189,7 @@ fn too_many_files_for_a_command_line_name_the_remedy() {
         project.write(&format!("data/raw/{}{number}.txt", "long".repeat(40)), "");
     }
     let error = project.run_failing("declaration", &MAIN);
-    assert!(error.contains("pass {request} instead of {inputs.NAME}"), "{error}");
+    assert!(error.contains("pass {request} instead of the files"), "{error}");
 }
 
 #[test]

@@ -201,8 +201,29 @@ fn the_latest_run_is_the_last_one_even_if_the_clock_was_set_back() {
     project.run(&[&MAIN[..], &["--force", "copy"]].concat());
     let new = ids().into_iter().find(|id| id != future).expect("a second run");
     assert!(&*new > future, "{new}");
-    let compared = project.stdout(&["compare", "latest~1", "latest"]);
-    assert!(compared.contains(&new) || compared.find(future) < compared.find(&new), "{compared}");
+    let latest = project.json(&["report", "--json", "latest"]);
+    assert_eq!(latest["id"], new, "{latest}");
+}
+
+#[test]
+fn two_projects_that_start_at_one_time_in_one_data_folder_do_not_mix_their_results() {
+    let data = tempfile::tempdir().expect("a folder");
+    let start = |text: &str| {
+        let project = Project::minimal();
+        project.write("raw/a.txt", text);
+        let pipeline = project.read("pipelines/main.toml").replace("data/raw", "raw");
+        project.write("pipelines/main.toml", &pipeline);
+        project.write("callsheet.toml", &format!("data = \"{}\"\n", data.path().display()));
+        project.write("stages/copy/copy.sh", "sleep 2; cat \"$2\" > \"$1\"\n");
+        let run = project.start(&MAIN);
+        (project, run)
+    };
+    let runs = [start("a\n"), start("b\n")];
+    let ended = runs.map(|(_project, run)| run.wait_with_output().expect("ended"));
+    let succeeded = ended.iter().filter(|output| output.status.success()).count();
+    let refused =
+        ended.iter().filter(|output| String::from_utf8_lossy(&output.stderr).contains("callsheet::conflict"));
+    assert_eq!((succeeded, refused.count()), (1, 1));
 }
 
 #[test]
@@ -218,6 +239,12 @@ fn two_projects_in_one_data_folder_do_not_mix_their_results() {
     assert!(owner && error.contains("rename the pipeline"), "{error}");
     second.write("pipelines/other.toml", &second.read("pipelines/main.toml"));
     second.stdout(&["run", "-p", "other", "-d", "", "-P", ""]);
-    second.stdout(&["gc", "--undeclared", "--delete"]);
+    let gc = || second.stdout(&["gc", "--undeclared", "--delete"]);
+    gc();
     assert_eq!(first.run(&MAIN).ran(), [""; 0], "the other project does not remove results of this one");
+    first.write("callsheet.toml", "x = [");
+    gc();
+    second.refused("conflict", &[&["run"], &MAIN[..]].concat());
+    first.write("callsheet.toml", "");
+    assert_eq!(first.run(&MAIN).ran(), [""; 0], "a project that cannot be read may still use its results");
 }

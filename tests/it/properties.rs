@@ -193,6 +193,7 @@ fn keys() -> impl Strategy<Value = ActionKey> {
         stage,
         version,
         command,
+        python: None,
         code,
         columns: Default::default(),
         params,

@@ -52,6 +52,43 @@ fn a_stage_runs_in_its_environment_and_again_when_the_lock_file_changes() {
 }
 
 #[test]
+fn another_environment_is_another_computation_and_a_broken_one_is_refused() {
+    let project = project();
+    let output = project.command(&[&["run"], &MAIN[..]].concat());
+    assert!(
+        String::from_utf8_lossy(&output.stderr)
+            .contains("no lock file is next to the Python environment `.venv`")
+    );
+    let stage = project.read("stages/copy/stage.toml");
+    let moved = std::fs::rename(project.path(".venv"), project.path(".other"));
+    moved.expect("renamed");
+    project.write("stages/copy/stage.toml", &stage.replace("\".venv\"", "\".other\""));
+    let plan = project.stdout(&[&["plan"], &MAIN[..]].concat());
+    assert!(plan.contains("python: .venv → .other"), "{plan}");
+    std::fs::remove_file(project.path(".other/bin/python3")).expect("removed");
+    project.link("/nothing/python3", ".other/bin/python3");
+    let error = project.run_failing("missing_program", &MAIN);
+    assert!(error.contains("is broken") && error.contains(".other/bin/python3"), "{error}");
+}
+
+#[test]
+fn a_lock_file_outside_the_project_does_not_hide_a_file_of_the_stage() {
+    let project = project();
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    std::fs::rename(project.path(".venv"), elsewhere.path().join(".venv")).expect("renamed");
+    std::fs::write(elsewhere.path().join("requirements.txt"), "own\n").expect("written");
+    let venv = elsewhere.path().join(".venv").display().to_string();
+    let stage = project.read("stages/copy/stage.toml").replace("\".venv\"", &format!("\"{venv}\""));
+    project.write("stages/copy/stage.toml", &stage);
+    project.write("stages/copy/requirements.txt", "1\n");
+    project.run(&MAIN);
+    project.write("stages/copy/requirements.txt", "2\n");
+    assert_eq!(project.run(&MAIN).ran(), ["copy"]);
+    std::fs::write(elsewhere.path().join("requirements.txt"), "own==2\n").expect("written");
+    assert_eq!(project.run(&MAIN).ran(), ["copy"]);
+}
+
+#[test]
 fn a_missing_environment_is_named_with_the_remedy() {
     let project = project();
     project.remove(".venv");

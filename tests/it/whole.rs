@@ -115,6 +115,37 @@ fn executable_bits_that_a_copy_of_the_store_lost_come_back() {
 }
 
 #[test]
+fn changed_links_and_lost_empty_folders_are_found() {
+    let script = "mkdir -p a empty; echo 1 > a/x; echo 2 > a/y; ln -s a/x link";
+    let project = project(script, "find . | LC_ALL=C sort; cat link");
+    project.run(&MAIN);
+    let whole = text(&project);
+    let tree = fs::canonicalize(project.path("data/out/main/copy/tree")).expect("stored");
+    let change = |change: fn(&std::path::Path)| {
+        change(&tree);
+        assert_eq!(project.run(&[&MAIN[..], &["--force", "use"]].concat()).ran(), ["copy", "use"]);
+        assert_eq!(text(&project), whole);
+    };
+    change(|tree| fs::remove_dir(tree.join("empty")).expect("removed"));
+    change(|tree| fs::remove_file(tree.join("link")).expect("removed"));
+    change(|tree| {
+        fs::remove_file(tree.join("link")).expect("removed");
+        std::os::unix::fs::symlink("a/y", tree.join("link")).expect("linked");
+    });
+}
+
+#[test]
+fn private_folders_of_an_output_get_the_rights_of_new_folders() {
+    let project = project("mkdir -m 700 own; echo 1 > own/a", "cat own/a");
+    project.run(&MAIN);
+    let mode = fs::metadata(project.path("data/out/main/copy/tree/own")).expect("shown").permissions().mode();
+    let new = tempfile::tempdir().expect("a folder");
+    fs::create_dir(new.path().join("new")).expect("created");
+    let usual = fs::metadata(new.path().join("new")).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, usual & 0o777);
+}
+
+#[test]
 fn files_that_their_owner_may_not_read_are_published() {
     let project = project("mkdir a; echo 1 > a/b; chmod 000 a/b a", "cat a/b");
     project.run(&MAIN);

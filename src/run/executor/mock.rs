@@ -113,8 +113,16 @@ impl<'a> Executor<'a> for Mock {
 
 /// Returns a result with the outputs that the stage declares; nothing is in a store.
 fn head(key: Digest, decl: &StageDecl) -> LatestResult {
-    let object =
-        |kind| Object { kind, content: key, bytes: key, size: 1, files: 1, rows: None, parts: Vec::new() };
+    let object = |kind| Object {
+        kind,
+        content: key,
+        bytes: key,
+        size: 1,
+        files: 1,
+        links: None,
+        rows: None,
+        parts: Vec::new(),
+    };
     let outputs = decl.outputs.iter().map(|(name, output)| (name.clone(), object(output.kind))).collect();
     LatestResult::new(key, outputs, &Provenance::default(), decl).expect("as declared")
 }

@@ -56,6 +56,7 @@ impl Case {
             store: &self.store,
             plan: &self.plan,
             id: "run".into(),
+            owns_results: false,
             keep_failed: false,
             sandbox: OnceLock::new(),
         };

@@ -68,16 +68,28 @@ fn restrict(access: &Access) -> Result<(), RulesetError> {
     rules.restrict_self().map(drop)
 }
 
-/// Returns the first existing path in a text about denied access that a worker in `folder` may not read.
+/// Returns the first existing path in a text about denied access that the sandbox of a worker denies: a quoted text,
+/// or the end of a line, or a word. The current folder of the worker is `folder`.
 pub(in crate::run) fn denied_path(text: &str, folder: &Path, access: &Access) -> Option<PathBuf> {
     let readable = access.readable.as_ref()?;
-    let allowed =
-        |path: &Path| readable.iter().chain(&access.writable).any(|open| path.starts_with(real(open)));
-    let denied = text.lines().filter(|line| line.to_lowercase().contains("permission denied"));
-    let words = denied.flat_map(|line| line.split(['\'', '"', '`', ' ', ':', '(', ')', '[', ']', ',']));
-    let paths = words.filter(|word| !word.is_empty()).map(|word| folder.join(word));
+    let allowed: Vec<PathBuf> = readable.iter().chain(&access.writable).map(|path| real(path)).collect();
+    // A message may name a folder above the worker's own for another reason.
+    let is_denied =
+        |path: &Path| !folder.starts_with(path) && !allowed.iter().any(|open| path.starts_with(open));
+    let lines = text.lines().filter(|line| line.to_lowercase().contains("permission denied"));
+    let candidates = lines.flat_map(|line| {
+        let quoted = line.split(['\'', '"', '`']).skip(1).step_by(2);
+        let parts = line.split(": ").flat_map(|part| {
+            let ends = part.char_indices().filter(|(_, c)| *c == '/').map(|(at, _)| &part[at..]);
+            ends.chain(part.split_whitespace())
+        });
+        quoted.chain(parts).collect::<Vec<_>>()
+    });
+    let paths = candidates
+        .filter(|text| text.starts_with('/'))
+        .map(|text| text.trim_end_matches([':', ',', '.', ')']));
     let mut found = paths.filter_map(|path| std::fs::canonicalize(path).ok());
-    found.find(|path| !allowed(path))
+    found.find(|path| is_denied(path))
 }
 
 fn real(path: &Path) -> PathBuf {

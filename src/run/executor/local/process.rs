@@ -224,8 +224,8 @@ fn start(job: &Job, both: PipeWriter) -> Result<Child> {
             }
             io::ErrorKind::ArgumentListTooLong => (
                 Code::Declaration,
-                "the stage has too many files for a command line: pass {request} instead of {inputs.NAME}, and read \
-                 the paths of the files from request.json",
+                "the command line is too long: pass {request} instead of the files of an input or a long text, and read \
+                 them from request.json",
             ),
             _ => (Code::Io, "check that the file is a program for this machine and that you may execute it"),
         };

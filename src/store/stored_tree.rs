@@ -1,0 +1,65 @@
+//! State of an object on disk, which is compared without reading the contents of files.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{IoContext, Result};
+
+use super::tree::{Entry, EntryKind, tree};
+
+/// A file of an object: its name below the object, which is empty if the object is one file, and its state.
+pub(super) type StoredFile = (PathBuf, fs::Metadata);
+
+/// State of an object on disk.
+pub(super) struct StoredTree {
+    /// Files, sorted by name.
+    pub files: Vec<StoredFile>,
+    /// Digest of the names of links and empty folders, and of the targets of links; `None` if there are none.
+    pub links: Option<Digest>,
+}
+
+impl StoredTree {
+    /// Reads the state of the object at `path`.
+    ///
+    /// # Errors
+    /// Returns an error if the object does not exist or cannot be read.
+    pub(super) fn read(path: &Path, folder: bool) -> Result<Self> {
+        if !folder {
+            let found = fs::symlink_metadata(path).io_context("cannot read", path)?;
+            return Ok(Self { files: vec![(PathBuf::new(), found)], links: None });
+        }
+        let (files, others): (Vec<Entry>, Vec<Entry>) = tree(path)?.into_iter().partition(Entry::is_file);
+        let files = files.into_iter().filter_map(|entry| Some((entry.name, entry.state?))).collect();
+        Ok(Self { files, links: (!others.is_empty()).then(|| digest_of_links(&others)) })
+    }
+
+    /// Size of all files in bytes.
+    pub(super) fn size(&self) -> u64 {
+        self.files.iter().map(|(_, state)| state.len()).sum()
+    }
+
+    /// Returns true if no file was written, replaced or touched between two readings.
+    pub(super) fn is_unchanged(&self, later: &Self) -> bool {
+        let stamp = |(name, s): &StoredFile| {
+            (name.clone(), s.ino(), s.len(), s.mtime(), s.mtime_nsec(), s.ctime(), s.ctime_nsec())
+        };
+        self.links == later.links && self.files.iter().map(stamp).eq(later.files.iter().map(stamp))
+    }
+}
+
+fn digest_of_links(entries: &[Entry]) -> Digest {
+    let mut hasher = blake3::Hasher::new();
+    for entry in entries {
+        let target = match &entry.kind {
+            EntryKind::Link(target) => target.as_os_str().as_bytes(),
+            _ => b"",
+        };
+        for text in [entry.name.as_os_str().as_bytes(), target] {
+            hasher.update(&(text.len() as u64).to_le_bytes()).update(text);
+        }
+    }
+    hasher.finalize().into()
+}
