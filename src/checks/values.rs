@@ -4,7 +4,7 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use arrow::error::ArrowError;
-use callsheet_worker::table::type_name;
+use callsheet_worker::table::{as_text, type_name};
 
 use crate::declare::Bounds;
 
@@ -13,7 +13,7 @@ pub(super) type Faults = Result<Vec<(usize, String)>, ArrowError>;
 
 /// Returns a value as text, or `null`.
 pub(super) fn value(column: &ArrayRef, row: usize) -> String {
-    let text = cast(&column.slice(row, 1), &DataType::Utf8);
+    let text = as_text(&column.slice(row, 1));
     text.ok()
         .filter(|text| text.is_valid(0))
         .map_or("null".into(), |t| t.as_string::<i32>().value(0).to_owned())
@@ -108,7 +108,7 @@ pub(super) fn not_allowed(column: &ArrayRef, allowed: &[serde_json::Value]) -> F
     let names: Vec<String> = allowed.iter().map(plain).collect();
     let numbers: Vec<f64> = allowed.iter().filter_map(serde_json::Value::as_f64).collect();
     let numeric = column.data_type().is_numeric();
-    let texts = cast(column, &DataType::Utf8)?;
+    let texts = as_text(column)?;
     let texts = texts.as_string::<i32>();
     let strange = |(row, text): (usize, Option<&str>)| {
         let text = text?;

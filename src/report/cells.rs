@@ -7,7 +7,8 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
 use arrow::util::display::array_value_to_string;
 use callsheet_worker::error::{IoContext, Result};
-use callsheet_worker::table::{Rows, gather, image_type, part_files, read_batches, row_count};
+use callsheet_worker::table::{Rows, gather, image_type, part_files, read_batches, row_count, with_offsets};
+use parquet::errors::ParquetError;
 
 use callsheet_figures::label::number;
 
@@ -23,6 +24,7 @@ pub(super) fn spread(path: &Path, count: u64) -> Result<(Vec<RecordBatch>, u64)>
     let chosen: Vec<u64> = (0..count.min(total)).map(|n| n * total / count.min(total)).collect();
     let mut batches = Vec::new();
     let mut keep = |batch| -> Result<()> {
+        let batch = with_offsets(batch).map_err(ParquetError::from).io_context("cannot read", path)?;
         batches.push(batch);
         Ok(())
     };
@@ -36,7 +38,7 @@ pub(super) fn spread(path: &Path, count: u64) -> Result<(Vec<RecordBatch>, u64)>
         let wanted = (0..batch.num_rows() as u64).map(|row| chosen.next_if_eq(&(at + row)).is_some());
         let wanted: BooleanArray = wanted.map(Some).collect();
         at += batch.num_rows() as u64;
-        let batch = filter_record_batch(&batch, &wanted).map_err(parquet::errors::ParquetError::from);
+        let batch = filter_record_batch(&batch, &wanted).map_err(ParquetError::from);
         keep(batch.io_context("cannot read", path)?)
     })?;
     Ok((batches, total))

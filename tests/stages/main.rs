@@ -15,6 +15,7 @@ mod shared;
 #[path = "../snapshot.rs"]
 mod snapshot;
 mod study;
+mod tables;
 mod times;
 mod training;
 mod translate;

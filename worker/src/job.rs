@@ -6,8 +6,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::error::{help_of, message_of, user_error};
-use crate::protocol::{EVENTS_VARIABLE, Level, PROTOCOL, RequestInput, WorkRequest, WorkerEvent};
+use crate::error::{help_of, message_of};
+use crate::protocol::{EVENTS_VARIABLE, Level, RequestInput, WorkRequest, WorkerEvent};
 use crate::table::TableWriter;
 use anyhow::{Context as _, Result, anyhow};
 use arrow::datatypes::Schema;
@@ -24,13 +24,8 @@ pub struct Job {
 impl Job {
     fn open(request: &Path) -> Result<Self> {
         let text = fs::read(request).with_context(|| format!("cannot read {}", request.display()))?;
-        let request: WorkRequest = serde_json::from_slice(&text).context("malformed request")?;
-        if request.protocol > PROTOCOL {
-            return Err(user_error(
-                format!("the request has protocol {}, but at most {PROTOCOL} is supported", request.protocol),
-                "build the program with the version of callsheet-worker of this callsheet",
-            ));
-        }
+        let request =
+            WorkRequest::parse(&text).with_context(|| format!("cannot use {}", request.display()))?;
         // A stage that is started by hand has no file for events, so it reports nothing.
         let events = std::env::var_os(EVENTS_VARIABLE).map(|path| File::options().append(true).open(path));
         Ok(Self { request, events: RefCell::new(events.transpose().context("cannot open the event file")?) })
@@ -179,6 +174,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::protocol::PROTOCOL;
 
     #[test]
     fn a_list_is_read_into_a_vector() {
@@ -212,6 +208,6 @@ mod tests {
         assert_eq!(open(Value::Null).expect("a request").request.protocol, 1);
         assert_eq!(open(json!(PROTOCOL)).expect("a request").request.protocol, PROTOCOL);
         let error = open(json!(PROTOCOL + 1)).err().expect("refused");
-        assert!(error.to_string().contains("has protocol 2") && help_of(&error).is_some(), "{error}");
+        assert!(message_of(&error).contains("has protocol 2") && help_of(&error).is_some(), "{error}");
     }
 }

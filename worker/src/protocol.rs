@@ -20,10 +20,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
-
-use crate::numbers::{count, number, write_number};
 use serde_json::Value;
+
+use crate::error::user_error;
+use crate::numbers::{count, number, write_number};
 
 /// Environment variable with the path of the file for events.
 pub const EVENTS_VARIABLE: &str = "CALLSHEET_EVENTS";
@@ -82,6 +84,23 @@ pub struct WorkRequest {
     pub labels: Vec<String>,
     /// Name-value pairs to write into the footer of every table.
     pub footer: BTreeMap<String, String>,
+}
+
+impl WorkRequest {
+    /// Reads the content of `request.json`.
+    ///
+    /// # Errors
+    /// Returns an error if the text is not a request, or has a protocol above [`PROTOCOL`].
+    pub fn parse(text: &[u8]) -> anyhow::Result<Self> {
+        let request: Self = serde_json::from_slice(text).context("malformed request")?;
+        if request.protocol > PROTOCOL {
+            return Err(user_error(
+                format!("the request has protocol {}, but at most {PROTOCOL} is supported", request.protocol),
+                "build the program with the version of callsheet-worker of this callsheet",
+            ));
+        }
+        Ok(request)
+    }
 }
 
 /// Importance of a log message.

@@ -12,7 +12,7 @@ use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{Error, IoContext, Result, list, suggest};
 use callsheet_worker::table::{
-    Rows, gather, read_batches, row_count, row_digests, rows_at_once, schema, type_name,
+    Rows, as_text, gather, read_batches, row_count, row_digests, rows_at_once, schema, type_name,
 };
 use parquet::errors::ParquetError;
 use serde_json::Value;
@@ -194,7 +194,7 @@ pub(super) fn keys(column: Option<&ArrayRef>, name: &str, path: &Path) -> Result
 fn mask(batch: &RecordBatch, rows: &RowsDecl) -> Result<Vec<bool>, ArrowError> {
     let mut mask = vec![true; batch.num_rows()];
     for (name, value) in &rows.filter {
-        let column = cast(&batch[name.as_str()], &DataType::Utf8)?;
+        let column = as_text(&batch[name.as_str()])?;
         let wanted = match value {
             Value::String(text) => text.clone(),
             other => other.to_string(),

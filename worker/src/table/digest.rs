@@ -10,7 +10,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, make_array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field};
 
-use super::file::open;
+use super::file::TableFile;
 use super::types::type_name;
 use crate::digest::Digest;
 use crate::error::{IoContext, Result};
@@ -23,11 +23,11 @@ const FORMAT: &str = "callsheet table 1";
 /// # Errors
 /// Returns an error if the table cannot be read, or a column has a type without a digest.
 pub fn digest(path: &Path) -> Result<(Digest, u64)> {
-    let reader = open(path)?.with_batch_size(256);
-    let schema = reader.schema().clone();
-    let mut columns: Vec<Column> = schema.fields().iter().map(|f| Column::new(f)).collect();
-    for batch in reader.build().io_context("cannot read", path)? {
-        let batch = batch.map_err(parquet::errors::ParquetError::from).io_context("cannot read", path)?;
+    let file = TableFile::open(path)?;
+    let fields = file.encoded_schema().fields();
+    let mut columns: Vec<Column> = fields.iter().map(|f| Column::new(f)).collect();
+    for batch in file.encoded_batches(256)? {
+        let batch = batch?;
         let fed = columns.iter_mut().zip(batch.columns()).try_for_each(|(c, a)| c.feed(a));
         fed.map_err(parquet::errors::ParquetError::from).io_context("cannot read", path)?;
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::file::open;
+use super::file::TableFile;
 use crate::error::Result;
 
 /// Prefix of the names that callsheet writes into footers.
@@ -20,8 +20,8 @@ pub const KEY: &str = "key";
 /// # Errors
 /// Returns an error if the file cannot be read.
 pub fn footer(path: &Path) -> Result<BTreeMap<String, String>> {
-    let reader = open(path)?;
-    let pairs = reader.metadata().file_metadata().key_value_metadata().cloned().unwrap_or_default();
+    let file = TableFile::open(path)?;
+    let pairs = file.metadata().file_metadata().key_value_metadata().cloned().unwrap_or_default();
     let pairs = pairs.into_iter().filter(|kv| kv.key != "ARROW:schema");
     Ok(pairs.map(|kv| (kv.key, kv.value.unwrap_or_default())).collect())
 }

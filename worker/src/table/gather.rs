@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowSelection, RowSelector};
+use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 
-use super::file::{open, project};
+use super::file::{Batches, TableFile};
 use crate::code::Code;
 use crate::error::{Error, IoContext, Result};
 
@@ -66,18 +66,17 @@ fn joined(batches: &[RecordBatch], path: &Path) -> Result<RecordBatch> {
 /// A file that is being read.
 struct Cursor {
     path: PathBuf,
-    reader: ParquetRecordBatchReader,
+    reader: Batches,
     batch: Option<RecordBatch>,
 }
 
 impl Cursor {
     fn open(rows: &Rows, columns: &[&str], batch: usize) -> Result<Self> {
-        let mut builder = project(open(rows.path)?, columns, rows.path)?.with_batch_size(batch);
+        let mut file = TableFile::open(rows.path)?.project(columns)?;
         if let Some(chosen) = &rows.chosen {
-            builder = builder.with_row_selection(selection(chosen));
+            file = file.select(selection(chosen));
         }
-        let reader = builder.build().io_context("cannot read", rows.path)?;
-        Ok(Self { path: rows.path.to_owned(), reader, batch: None })
+        Ok(Self { path: rows.path.to_owned(), reader: file.batches(batch)?, batch: None })
     }
 
     /// Returns the next rows: at least one, and at most `most`.
@@ -85,9 +84,7 @@ impl Cursor {
         let batch = match self.batch.take() {
             Some(batch) => batch,
             None => match self.reader.next() {
-                Some(batch) => batch
-                    .map_err(parquet::errors::ParquetError::from)
-                    .io_context("cannot read", &self.path)?,
+                Some(batch) => batch?,
                 None => {
                     let message = format!("{} has fewer rows than expected", self.path.display());
                     return Err(Error::user_error(

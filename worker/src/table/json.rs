@@ -12,6 +12,7 @@ use arrow::json::{LineDelimitedWriter, ReaderBuilder};
 use arrow::record_batch::RecordBatch;
 use parquet::errors::ParquetError;
 
+use super::plain::with_offsets;
 use super::read::{read_batches, rows_at_once};
 use super::types::parse_type;
 use crate::code::Code;
@@ -104,6 +105,7 @@ pub fn write_json(table: &Path, to: &Path) -> Result<()> {
     let file = BufWriter::new(File::create(to).io_context("cannot create", to)?);
     let mut writer = LineDelimitedWriter::new(file);
     read_batches(table, &[], rows_at_once(&super::part_files(table)?)?, |rows| -> Result<()> {
+        let rows = with_offsets(rows).map_err(ParquetError::from).io_context("cannot read", table)?;
         writer.write(&rows).map_err(ParquetError::from).io_context("cannot write", to)
     })?;
     writer.finish().map_err(ParquetError::from).io_context("cannot write", to)?;

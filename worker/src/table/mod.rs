@@ -1,12 +1,15 @@
 //! Tabular artifacts: Parquet files with deterministic bytes, a logical digest and a traceable footer.
 
 mod columns;
+#[cfg(test)]
+mod damage;
 mod digest;
 mod file;
 mod footer;
 mod gather;
 mod json;
 mod parts;
+mod plain;
 mod read;
 mod rows;
 mod types;
@@ -18,6 +21,7 @@ pub use footer::{FOOTER_PREFIX, KEY, SCHEMA_VERSION, footer};
 pub use gather::{Rows, gather};
 pub use json::{declared_schema, read_json, write_json};
 pub use parts::part_files;
+pub use plain::{as_text, with_offsets};
 pub use read::{read_batches, read_columns, row_count, rows_at_once, schema};
 pub use rows::{digest_of_rows, field_names, row_digests};
 pub use types::{image_field, image_type, parse_type, type_name, vector_type};

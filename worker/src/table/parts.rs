@@ -5,10 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use arrow::array::AsArray;
-use parquet::errors::ParquetError;
 use rayon::prelude::*;
 
-use super::file::{open, project};
+use super::file::TableFile;
 use super::footer::{FOOTER_PREFIX, KEY, footer};
 use crate::code::Code;
 use crate::error::{Error, IoContext, Result};
@@ -61,9 +60,8 @@ fn keys(part: &Path) -> Result<Vec<String>> {
         Error::user_error(Code::Unsupported, message, "read a folder that callsheet wrote, or a single file")
     })?;
     let mut keys = Vec::new();
-    let reader = project(open(part)?, &[&name], part)?.with_batch_size(1 << 16).build();
-    for batch in reader.io_context("cannot read", part)? {
-        let batch = batch.map_err(ParquetError::from).io_context("cannot read", part)?;
+    for batch in TableFile::open(part)?.project(&[&name])?.batches(1 << 16)? {
+        let batch = batch?;
         let Some(column) = batch.column(0).as_string_opt::<i32>() else {
             let message = format!("the key column `{name}` of {} does not contain text", part.display());
             let help = "read a folder that callsheet wrote, or a single file";

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
-use super::file::{open, project};
+use super::file::TableFile;
 use super::gather::{Rows, gather};
 use super::parts::{key_order, part_files};
 use crate::error::{Error, IoContext, Result};
@@ -15,7 +15,7 @@ use crate::error::{Error, IoContext, Result};
 /// # Errors
 /// Returns an error if the file cannot be read.
 pub fn schema(path: &Path) -> Result<SchemaRef> {
-    Ok(open(&part_files(path)?[0])?.schema().clone())
+    Ok(TableFile::open(&part_files(path)?[0])?.schema())
 }
 
 /// Returns the number of rows of a table, from the footers of its files.
@@ -23,8 +23,8 @@ pub fn schema(path: &Path) -> Result<SchemaRef> {
 /// # Errors
 /// Returns an error if a file cannot be read.
 pub fn row_count(path: &Path) -> Result<u64> {
-    let rows = |path: &PathBuf| Ok(open(path)?.metadata().file_metadata().num_rows().max(0) as u64);
-    part_files(path)?.iter().map(rows).sum()
+    let add = |sum: u64, path: &PathBuf| Ok(sum.saturating_add(TableFile::open(path)?.row_count()));
+    part_files(path)?.iter().try_fold(0, add)
 }
 
 /// Returns a number of rows for batches of about 16 MB before encoding, computed from the file with the
@@ -35,17 +35,17 @@ pub fn row_count(path: &Path) -> Result<u64> {
 pub fn rows_at_once<P: AsRef<Path>>(files: &[P]) -> Result<usize> {
     let mut fewest = MOST_ROWS;
     for path in files {
-        let reader = open(path.as_ref())?;
-        let groups = reader.metadata().row_groups();
-        let bytes: i64 = groups.iter().map(|group| group.total_byte_size()).sum();
-        let rows: i64 = groups.iter().map(|group| group.num_rows()).sum();
+        let file = TableFile::open(path.as_ref())?;
+        let groups = file.metadata().row_groups();
+        let bytes: i128 = groups.iter().map(|group| i128::from(group.total_byte_size())).sum();
+        let rows = i128::from(file.row_count());
         fewest = fewest.min(BATCH_BYTES * rows.max(1) / bytes.max(1));
     }
     Ok(fewest.max(1) as usize)
 }
 
-const BATCH_BYTES: i64 = 16 << 20;
-const MOST_ROWS: i64 = 1 << 14;
+const BATCH_BYTES: i128 = 16 << 20;
+const MOST_ROWS: i128 = 1 << 14;
 
 /// Calls `each` with batches of a table, of at most `rows` rows. Rows of a file are in the order of the file,
 /// rows of a folder in the order of their key. Without names in `columns`, all columns are read.
@@ -63,11 +63,8 @@ pub fn read_batches<E: From<Error>>(
         let files: Vec<Rows> = parts.iter().map(|path| Rows { path, chosen: None }).collect();
         return gather(&files, columns, &key_order(&parts)?, rows, each);
     }
-    let path = &parts[0];
-    let reader = project(open(path)?, columns, path)?.with_batch_size(rows).build();
-    for batch in reader.io_context("cannot read", path)? {
-        let batch = batch.map_err(parquet::errors::ParquetError::from);
-        each(batch.io_context("cannot read", path)?)?;
+    for batch in TableFile::open(&parts[0])?.project(columns)?.batches(rows)? {
+        each(batch?)?;
     }
     Ok(())
 }
