@@ -9,6 +9,7 @@ use polars::prelude::{ParquetReader, SerReader};
 use serde::Serialize;
 
 use crate::code;
+use crate::damage::{caught, opened, unreadable};
 
 /// Prefix of the keys that callsheet writes.
 const PREFIX: &str = "callsheet.";
@@ -40,11 +41,10 @@ pub(crate) fn read(path: &Path) -> Result<Part> {
         miette!(code = code::UNREADABLE, help = help, "cannot open {}: {error}", path.display())
     })?;
     let bytes = file.metadata().into_diagnostic()?.len();
-    let mut reader = ParquetReader::new(file);
-    let footer = reader.get_metadata().map_err(|error| {
-        let help = "replace the file with a complete Parquet file, or re-run the stage that wrote it";
-        miette!(code = code::PARQUET, help = help, "cannot read {}: {error}", path.display())
-    })?;
+    let footer =
+        caught(|| ParquetReader::new(file).get_metadata().cloned().map_err(|error| error.to_string()));
+    let footer = footer.and_then(|read| read).map_err(|reason| unreadable(path, &reason))?;
+    opened(path, footer.num_rows as u64, bytes);
     let pairs = footer.key_value_metadata.iter().flatten();
     let own = pairs.filter_map(|kv| Some((kv.key.strip_prefix(PREFIX)?.to_owned(), kv.value.clone()?)));
     let mut columns: BTreeMap<String, (u64, u64)> = BTreeMap::new();

@@ -7,6 +7,7 @@
 //! | `rows` | a table, `--where`, `--head`, `--sample` | the selected rows |
 //! | `sql` | tables by name, a query | the result of the query |
 //! | `statistics`, `overview` | a table | statistics of its columns |
+//! | `damage` | a failure | the damaged file, if there is one |
 //! | `diff`, `drift` | two tables | added, removed and changed rows; drift of columns |
 //! | `sheet` | tables of images | contact sheets |
 //! | `frame` | a lazy frame | its rows |
@@ -14,6 +15,7 @@
 
 mod artifacts;
 mod code;
+mod damage;
 mod diff;
 mod drift;
 mod exit;
@@ -65,23 +67,20 @@ fn main() -> ExitCode {
         Subcommands::Inspect(command) => command.execute(),
         Subcommands::Sheet(command) => command.execute(),
     };
-    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(execute));
-    match result.unwrap_or_else(|panic| Err(unknown(&*panic))) {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            output::say(&format!("{:?}", code::coded(error)));
-            ExitCode::from(REFUSED)
-        }
-    }
+    let error = match damage::caught(execute) {
+        Ok(Ok(code)) => return ExitCode::from(code),
+        Ok(Err(error)) => code::coded(error),
+        Err(reason) => unknown(&reason),
+    };
+    output::say(&format!("{:?}", damage::explained(error)));
+    ExitCode::from(REFUSED)
 }
 
 /// Error for a panic of the query engine.
-fn unknown(panic: &(dyn std::any::Any + Send)) -> miette::Report {
-    let said = panic.downcast_ref::<String>().map(String::as_str);
-    let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it gave no reason");
+fn unknown(reason: &str) -> miette::Report {
     miette::miette!(
         code = code::UNSUPPORTED,
         help = "try other columns or another query; some types and kinds of query are unsupported",
-        "the query engine failed: {said}"
+        "the query engine failed: {reason}"
     )
 }
