@@ -76,15 +76,16 @@ impl Compute {
 
     fn new(job: &Job, device: Device, precision: Precision) -> Self {
         #[expect(clippy::disallowed_methods, reason = "only a warning depends on them")]
-        let limit = LIMITS.into_iter().find_map(|name| std::env::var(name).ok());
+        let limit = LIMITS.into_iter().find_map(|name| Some((name, std::env::var(name).ok()?)));
+        let limit = limit.as_ref().map(|(name, value)| (*name, value.as_str()));
         if device == Device::Cpu
             && precision == Precision::Bf16
-            && !has_bf16(cpu_has_bf16(), limit.as_deref())
+            && let Some(reason) = slow_bf16(cpu_has_bf16(), limit)
         {
-            job.warn(
-                "precision = \"bf16\" is slower than \"fp32\" here: this CPU has no instructions for bfloat16, so \
-                 they are emulated; set precision = \"fp32\"",
-            );
+            job.warn(format!(
+                "precision = \"bf16\" is slower than \"fp32\" here: {reason}, so they are emulated; set \
+                 precision = \"fp32\""
+            ));
         }
         Self { device, kind: precision.kind() }
     }
@@ -104,9 +105,16 @@ const LIMITS: [&str; 2] = ["ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"];
 /// Values of [`LIMITS`] that exclude bfloat16.
 const WITHOUT_BF16: [&str; 6] = ["SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI"];
 
-/// Returns true if the CPU has instructions for bfloat16 (`there`) and the `limit` allows them.
-fn has_bf16(there: bool, limit: Option<&str>) -> bool {
-    there && !limit.is_some_and(|limit| WITHOUT_BF16.iter().any(|name| name.eq_ignore_ascii_case(limit)))
+/// Reason for which bfloat16 is emulated: the `limit`, which is a variable and its value, or a CPU that lacks
+/// the instructions (`there` is false). `None` if the instructions are used.
+fn slow_bf16(there: bool, limit: Option<(&str, &str)>) -> Option<String> {
+    match limit {
+        Some((name, value)) if WITHOUT_BF16.iter().any(|isa| isa.eq_ignore_ascii_case(value)) => {
+            Some(format!("{name}={value} forbids the instructions for bfloat16"))
+        }
+        _ if there => None,
+        _ => Some("this CPU has no instructions for bfloat16".to_owned()),
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -160,10 +168,13 @@ mod tests {
 
     #[test]
     fn bf16_is_slow_where_its_instructions_are_missing_or_not_allowed() {
-        assert!(has_bf16(true, None));
-        assert!(has_bf16(true, Some("AVX512_CORE_AMX")));
-        assert!(!has_bf16(true, Some("avx2")));
-        assert!(!has_bf16(false, None));
+        let limit = |value| Some(("ONEDNN_MAX_CPU_ISA", value));
+        assert_eq!(slow_bf16(true, None), None);
+        assert_eq!(slow_bf16(true, limit("AVX512_CORE_AMX")), None);
+        let limited = slow_bf16(true, limit("avx2")).expect("limited");
+        assert_eq!(limited, "ONEDNN_MAX_CPU_ISA=avx2 forbids the instructions for bfloat16");
+        let lacking = slow_bf16(false, limit("DEFAULT")).expect("lacking");
+        assert_eq!(lacking, "this CPU has no instructions for bfloat16");
     }
 
     #[test]
