@@ -102,7 +102,7 @@ fn line(path: &Path, file: String) -> Result<Line> {
     let published = known(&sha256).map(|known| (known.source.to_owned(), known.convention));
     let (source, convention) = match (published, format) {
         (Some(published), _) => published,
-        (None, Some(Format::Safetensors)) => match file::load(path).map(|(_, config)| config) {
+        (None, Some(Format::Safetensors)) => match file::config(path) {
             Ok(config) => match serde_json::from_value::<Origin>(config) {
                 Ok(origin) => (origin.source, Some(origin.convention)),
                 Err(_) => ("source not recorded in the file".to_owned(), None),

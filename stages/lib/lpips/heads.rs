@@ -67,10 +67,10 @@ impl LpipsWeights {
                 ),
             ));
         }
-        let tensors = torch::read(&bytes, path)?;
+        let mut tensors = torch::read(&bytes, path)?;
         let mut weights = Vec::with_capacity(tensors.len());
-        while let Some(head) = tensors.get(&format!("lin{}.model.1.weight", weights.len())) {
-            weights.push(head.shallow_clone());
+        while let Some(head) = tensors.remove(&format!("lin{}.model.1.weight", weights.len())) {
+            weights.push(head.map_err(|why| unreadable(path, why))?);
         }
         Ok(Self { version: *version, weights })
     }

@@ -76,23 +76,37 @@ fn sorted(config: &Value) -> Value {
     config
 }
 
+/// Configuration of a file; null if it has none.
+///
+/// # Errors
+/// Returns an error if the file is not a complete safetensors file.
+pub(crate) fn config(path: &Path) -> Result<Value> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    config_of(&bytes, path)
+}
+
+fn config_of(bytes: &[u8], path: &Path) -> Result<Value> {
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| damaged(path, &error))?;
+    let config = header.metadata().as_ref().and_then(|m| m.get(METADATA));
+    Ok(config.map_or(Ok(Value::Null), |text| serde_json::from_str(text))?)
+}
+
+fn damaged(path: &Path, error: &safetensors::SafeTensorError) -> anyhow::Error {
+    user_error(
+        format!("`{}` is not a complete safetensors file: {error}", path.display()),
+        "fetch the file again, or re-run the stage that wrote this file",
+    )
+}
+
 /// Reads float tensors and their configuration (null if the file has none).
 ///
 /// # Errors
 /// Returns an error if the file is not a complete safetensors file, or contains a tensor that is not float32.
 pub(crate) fn load(path: &Path) -> Result<(BTreeMap<String, Tensor>, Value)> {
     let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    let damaged = |error: safetensors::SafeTensorError| {
-        user_error(
-            format!("`{}` is not a complete safetensors file: {error}", path.display()),
-            "fetch the file again, or re-run the stage that wrote this file",
-        )
-    };
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
-    let config = header.metadata().as_ref().and_then(|m| m.get(METADATA));
-    let config = config.map_or(Ok(Value::Null), |text| serde_json::from_str(text))?;
+    let config = config_of(&bytes, path)?;
     let mut tensors = BTreeMap::new();
-    for (name, view) in SafeTensors::deserialize(&bytes).map_err(damaged)?.tensors() {
+    for (name, view) in SafeTensors::deserialize(&bytes).map_err(|error| damaged(path, &error))?.tensors() {
         if view.dtype() != Dtype::F32 {
             bail!("`{}`: `{name}` is {:?}, not F32", path.display(), view.dtype());
         }

@@ -1,11 +1,16 @@
 //! Published weight files, in the formats of their publishers. They are read as data: nothing in them is
 //! executed.
 
+mod archive;
+mod floats;
 mod keras;
 mod known;
+mod limits;
+mod names;
 mod network;
 mod numpy;
 mod pickle;
+mod safetensors;
 #[cfg(test)]
 mod tests;
 pub(crate) mod torch;
@@ -17,9 +22,9 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use callsheet_worker::user_error;
+use callsheet_worker::{caught, user_error};
 use sha2::{Digest, Sha256};
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 pub(crate) use known::known;
 pub(crate) use network::convolutions;
@@ -28,7 +33,11 @@ use unreadable::unsuitable;
 
 use crate::lib::nn::vgg::{Convention, Origin};
 use keras::Keras;
+use names::pick;
 use network::Convolution;
+
+/// Largest magnitude of a weight or bias. Those of the files that `make setup` fetches are below 3.
+const LARGEST: f64 = 1e6;
 
 /// Format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +54,8 @@ pub(crate) enum Format {
     Pickle,
     /// HDF5, as Keras writes it.
     Hdf5,
+    /// Keras's archive: a zip archive with an HDF5 file.
+    Keras,
     /// safetensors.
     Safetensors,
 }
@@ -64,11 +75,16 @@ impl Format {
         Ok(match head.as_slice() {
             head if head.starts_with(b"\x89HDF\r\n") => Some(Self::Hdf5),
             head if head.starts_with(b"\x93NUMPY") => Some(Self::Npy),
-            // The first member of torch's archives is `<name>/data.pkl`, that of NumPy's is `<name>.npy`.
+            // The first member of torch's archives is `<name>/data.pkl`, that of NumPy's is `<name>.npy`, and
+            // that of Keras's is `metadata.json`.
             head if head.starts_with(b"PK") => {
                 let length = head.get(26..28).map_or(0, |l| usize::from(u16::from_le_bytes([l[0], l[1]])));
                 let name = head.get(30..30 + length).unwrap_or_default();
-                Some(if name.ends_with(b".npy") { Self::Npz } else { Self::TorchZip })
+                Some(match name {
+                    b"metadata.json" => Self::Keras,
+                    _ if name.ends_with(b".npy") => Self::Npz,
+                    _ => Self::TorchZip,
+                })
             }
             // This pattern comes first, because the length before the brace may look like the head of a
             // pickle.
@@ -91,6 +107,7 @@ impl Format {
             Self::Npz => "npz",
             Self::Pickle => "pickle",
             Self::Hdf5 => "HDF5",
+            Self::Keras => "Keras",
             Self::Safetensors => "safetensors",
         }
     }
@@ -117,7 +134,7 @@ pub(crate) fn origin(
 ) -> Origin {
     let published = known(sha256);
     let by_layout = match format {
-        Format::Torch | Format::TorchZip | Format::Pickle => Convention::Torchvision,
+        Format::Torch | Format::TorchZip | Format::Pickle | Format::Safetensors => Convention::Torchvision,
         _ => Convention::Caffe,
     };
     let of_published = published.and_then(|published| published.convention);
@@ -137,78 +154,94 @@ pub(crate) fn origin(
 /// Reads the convolutions of a network from a published file: `<name>.weight` [O, I, H, W] and `<name>.bias`.
 ///
 /// # Errors
-/// Returns an error if the format is unknown, the file is damaged or lacks a convolution, or a convolution
-/// has another shape or contains NaN or infinity.
+/// Returns an error if the format is unknown, or the file is damaged or lacks a convolution. A convolution must
+/// have its shape and values that a trained network can have.
 pub(crate) fn read(path: &Path, convolutions: &[Convolution]) -> Result<(BTreeMap<String, Tensor>, Format)> {
     let Some(format) = Format::of(path)? else {
-        let known = "torch's and Flax's pickles, NumPy's .npy and .npz, HDF5";
+        let known = "torch's and Flax's pickles, NumPy's .npy and .npz, HDF5, safetensors";
         return Err(user_error(
             format!("`{}` is not a weight file in a known format: {known}", path.display()),
             "fetch the file again, or use a file in one of these formats",
         ));
     };
-    let bytes = || fs::read(path).with_context(|| format!("cannot read `{}`", path.display()));
-    let found: Vec<Option<[Tensor; 2]>> = match format {
-        Format::Torch | Format::TorchZip => {
-            let tensors = torch::read(&bytes()?, path)?;
-            convolutions.iter().map(|c| of_torch(&tensors, c)).collect()
-        }
-        Format::Npy | Format::Npz | Format::Pickle => {
-            let arrays = numpy::read(&bytes()?, path)?;
-            convolutions.iter().map(|c| of_numpy(&arrays, c)).collect()
-        }
-        Format::Hdf5 => {
-            let file = Keras::open(path)?;
-            let read = |c: &Convolution| Ok(file.convolution(c)?.map(from_hwio));
-            convolutions.iter().map(read).collect::<Result<_>>()?
-        }
-        Format::Safetensors => {
-            return Err(user_error(
-                format!("`{}` is a safetensors file, which is not a published format", path.display()),
-                "use the file in the format of its publisher",
-            ));
-        }
-    };
+    let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    // The libraries that read archives and HDF5 panic on some damaged files.
+    let found = caught(|| read_format(bytes, format, path, convolutions));
+    let found = found.unwrap_or_else(|panic| Err(unreadable(path, format!("its reader failed: {panic}"))))?;
     let mut tensors = BTreeMap::new();
-    for (convolution, found) in convolutions.iter().zip(found) {
+    for (convolution, [weight, bias]) in convolutions.iter().zip(found) {
         let name = &convolution.name;
-        let Some([weight, bias]) = found else {
-            return Err(unsuitable(path, format!("it has no weights of `{name}`")));
-        };
-        let (weight, bias) = (weight.to_kind(Kind::Float), bias.to_kind(Kind::Float));
-        if weight.size() != convolution.shape || bias.size() != convolution.shape[..1] {
-            let (found, wanted) = (weight.size(), convolution.shape);
-            return Err(unsuitable(path, format!("`{name}` has shape {found:?}, not {wanted:?}")));
-        }
-        if weight.isfinite().all().int64_value(&[]) == 0 || bias.isfinite().all().int64_value(&[]) == 0 {
-            return Err(unreadable(path, format!("`{name}` contains NaN or infinity")));
-        }
+        check(path, convolution, &weight, &bias)?;
         tensors.insert(format!("{name}.weight"), weight);
         tensors.insert(format!("{name}.bias"), bias);
     }
     Ok((tensors, format))
 }
 
-fn of_torch(tensors: &BTreeMap<String, Tensor>, convolution: &Convolution) -> Option<[Tensor; 2]> {
-    convolution.torch.iter().find_map(|name| {
-        let get = |part: &str| tensors.get(&format!("{name}.{part}")).map(Tensor::shallow_clone);
-        Some([get("weight")?, get("bias")?])
-    })
+fn read_format(
+    bytes: Vec<u8>,
+    format: Format,
+    path: &Path,
+    convolutions: &[Convolution],
+) -> Result<Vec<[Tensor; 2]>> {
+    match format {
+        Format::Torch | Format::TorchZip => {
+            pick(path, torch::read(&bytes, path)?, convolutions, Convolution::torch_names)
+        }
+        Format::Safetensors => {
+            pick(path, safetensors::read(&bytes, path)?, convolutions, Convolution::torch_names)
+        }
+        Format::Npy | Format::Npz | Format::Pickle => {
+            let found = pick(path, numpy::read(&bytes, path)?, convolutions, Convolution::numpy_names)?;
+            // Arrays of TensorFlow and Keras are HWIO.
+            let oihw = |(convolution, pair): (&Convolution, [Tensor; 2])| {
+                if pair[0].size() == convolution.shape { pair } else { from_hwio(pair) }
+            };
+            Ok(convolutions.iter().zip(found).map(oihw).collect())
+        }
+        Format::Hdf5 | Format::Keras => {
+            let file = Keras::open(bytes, path)?;
+            let read = |convolution: &Convolution| match file.convolution(convolution)? {
+                Some(pair) => Ok(from_hwio(pair)),
+                None => Err(unsuitable(
+                    path,
+                    format!(
+                        "it has no weights of `{}` (`{}`)",
+                        convolution.name,
+                        convolution.keras.join("`, `")
+                    ),
+                )),
+            };
+            convolutions.iter().map(read).collect()
+        }
+    }
 }
 
-fn of_numpy(arrays: &BTreeMap<String, Tensor>, convolution: &Convolution) -> Option<[Tensor; 2]> {
-    let pair = |name: &String| {
-        [[".0", ".1"], ["_W", "_b"], [".weight", ".bias"], ["/kernel", "/bias"]].into_iter().find_map(
-            |[kernel, bias]| {
-                let get = |part: &str| arrays.get(&format!("{name}{part}")).map(Tensor::shallow_clone);
-                Some([get(kernel)?, get(bias)?])
-            },
-        )
-    };
-    let [kernel, bias] = convolution.numpy.iter().find_map(pair)?;
-    // Arrays of TensorFlow and Keras are HWIO.
-    let as_wanted = kernel.size() == convolution.shape;
-    Some(if as_wanted { [kernel, bias] } else { from_hwio([kernel, bias]) })
+/// Checks the shape and the values of a convolution. Most formats have no checksum, so damage shows only in
+/// the values.
+fn check(path: &Path, convolution: &Convolution, weight: &Tensor, bias: &Tensor) -> Result<()> {
+    let name = &convolution.name;
+    if weight.size() != convolution.shape || bias.size() != convolution.shape[..1] {
+        let (found, wanted) = (weight.size(), convolution.shape);
+        return Err(unsuitable(path, format!("`{name}` has shape {found:?}, not {wanted:?}")));
+    }
+    let largest = [weight, bias].map(|values| values.abs().max().double_value(&[]));
+    if largest.iter().any(|value| !value.is_finite()) {
+        return Err(unreadable(path, format!("`{name}` contains NaN or infinity")));
+    }
+    if let Some(value) = largest.into_iter().find(|value| *value > LARGEST) {
+        return Err(unreadable(
+            path,
+            format!(
+                "`{name}` contains {:e}, but no weight of a trained network exceeds {LARGEST:e}",
+                value as f32
+            ),
+        ));
+    }
+    if largest[0] == 0.0 {
+        return Err(unreadable(path, format!("all weights of `{name}` are zero")));
+    }
+    Ok(())
 }
 
 /// Converts a kernel [H, W, I, O] to [O, I, H, W].

@@ -27,6 +27,9 @@ const FIRES: [(usize, i64, i64, i64); 8] = [
     (12, 512, 64, 256),
 ];
 
+/// Names of the weight and the bias of a convolution.
+pub(super) type Pair = [String; 2];
+
 /// A convolution, and the names of its weights in each source.
 #[derive(Clone, Debug)]
 pub(crate) struct Convolution {
@@ -41,6 +44,21 @@ pub(crate) struct Convolution {
     /// Names in NumPy files: two arrays of a list, or `<name>_W` and `<name>_b`. In Flax's pickles:
     /// `<name>/kernel` and `<name>/bias`.
     pub numpy: Vec<String>,
+}
+
+impl Convolution {
+    /// Names of weight and bias in a state dict.
+    pub(super) fn torch_names(&self) -> Vec<Pair> {
+        self.torch.iter().map(|name| [format!("{name}.weight"), format!("{name}.bias")]).collect()
+    }
+
+    /// Names of kernel and bias in NumPy files.
+    pub(super) fn numpy_names(&self) -> Vec<Pair> {
+        const PARTS: [[&str; 2]; 4] =
+            [[".0", ".1"], ["_W", "_b"], [".weight", ".bias"], ["/kernel", "/bias"]];
+        let named = |name: &String| PARTS.map(|pair| pair.map(|part| format!("{name}{part}")));
+        self.numpy.iter().flat_map(named).collect()
+    }
 }
 
 /// Returns the convolutions of a network; `None` if it is unknown.

@@ -1,34 +1,23 @@
 //! Arrays that NumPy saved: `.npz` archives, `.npy` files of one pickled dict of arrays (such as
 //! `vgg16.npy`), and pickles of dicts of arrays, in which users of Flax save parameters.
 
-use std::collections::BTreeMap;
-use std::io::{Cursor, Read};
 use std::path::Path;
 
 use anyhow::Result;
-use tch::Tensor;
-use zip::ZipArchive;
+use tch::{Kind, Tensor};
 
+use super::archive::Archive;
+use super::floats::{Arrays, tensor};
+use super::limits::{LONGEST_NAME, MOST_BYTES, MOST_ENTRIES, TOO_LARGE, TOO_MANY};
 use super::pickle::{Id, Node, Pickle, Reader};
 use super::unreadable::unreadable;
-
-/// Largest size of all arrays in bytes, as stated in the archive before they are read.
-const MOST_BYTES: u64 = 1 << 30;
-
-const TOO_LARGE: &str = "its arrays are larger than any network's";
-
-/// Largest number of entries of all dicts in a pickle. One dict can be an entry of many others.
-const MOST_ENTRIES: usize = 10_000;
-
-/// Longest name in nested dicts, in bytes. A dict can contain itself.
-const LONGEST_NAME: usize = 1000;
 
 /// Reads arrays by name. Arrays of a list `name` in a dict are called `name.0`, `name.1` and so on; arrays in
 /// nested dicts are called `name/name`.
 ///
 /// # Errors
-/// Returns an error if the file is truncated, or contains arrays that are not floats.
-pub(super) fn read(bytes: &[u8], path: &Path) -> Result<BTreeMap<String, Tensor>> {
+/// Returns an error if the file is truncated or damaged.
+pub(super) fn read(bytes: &[u8], path: &Path) -> Result<Arrays> {
     let arrays = match bytes {
         [b'P', b'K', ..] => from_npz(bytes),
         [0x93, ..] => from_npy(bytes),
@@ -37,33 +26,27 @@ pub(super) fn read(bytes: &[u8], path: &Path) -> Result<BTreeMap<String, Tensor>
     arrays.map_err(|why| unreadable(path, why))
 }
 
-fn from_npz(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, String> {
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| error.to_string())?;
-    let names: Vec<String> = archive.file_names().map(str::to_owned).collect();
-    let (mut tensors, mut left) = (BTreeMap::new(), MOST_BYTES);
-    for name in names {
-        let file = archive.by_name(&name).map_err(|error| format!("{name}: {error}"))?;
-        left = left.checked_sub(file.size()).ok_or(TOO_LARGE)?;
-        let mut bytes = Vec::new();
-        let size = file.size();
-        file.take(size).read_to_end(&mut bytes).map_err(|error| format!("{name}: {error}"))?;
-        let (header, data) = header(&bytes).map_err(|why| format!("{name}: {why}"))?;
-        let tensor = array(&header, data).map_err(|why| format!("{name}: {why}"))?;
-        tensors.insert(name.trim_end_matches(".npy").to_owned(), tensor);
+fn from_npz(bytes: &[u8]) -> Result<Arrays, String> {
+    let mut archive = Archive::open(bytes)?;
+    let mut arrays = Arrays::new();
+    for name in archive.names() {
+        let bytes = archive.member(&name)?;
+        let array = header(&bytes).and_then(|(header, data)| array(&header, data));
+        arrays.insert(name.trim_end_matches(".npy").to_owned(), array);
     }
-    Ok(tensors)
+    Ok(arrays)
 }
 
-fn from_npy(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, String> {
+fn from_npy(bytes: &[u8]) -> Result<Arrays, String> {
     let (header, data) = header(bytes)?;
     if !header.kind.contains('O') {
-        return Ok(BTreeMap::from([("array".to_owned(), array(&header, data)?)]));
+        return Ok(Arrays::from([("array".to_owned(), array(&header, data))]));
     }
     let pickle = Reader::new(data).pickle()?;
     // An array of one object has the state (version, shape, type, order, [object]).
     let object = state(&pickle, pickle.root).and_then(|state| pickle.list(*state.get(4)?)?.first().copied());
     let dict = pickle.items(object.unwrap_or(pickle.root)).ok_or("it contains no dict of arrays")?;
-    let (mut tensors, mut left) = (BTreeMap::new(), MOST_BYTES);
+    let (mut arrays, mut left) = (Arrays::new(), MOST_BYTES);
     for (name, value) in dict {
         let name = match pickle.node(name) {
             Node::Text(text) => text.clone(),
@@ -72,27 +55,23 @@ fn from_npy(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, String> {
         };
         let values = pickle.list(value).map_or_else(|| vec![value], <[Id]>::to_vec);
         for (number, value) in values.into_iter().enumerate() {
-            let tensor = pickled(&pickle, value).map_err(|why| format!("`{name}`: {why}"))?;
-            left = left.checked_sub(4 * tensor.numel() as u64).ok_or(TOO_LARGE)?;
-            tensors.insert(format!("{name}.{number}"), tensor);
+            arrays.insert(format!("{name}.{number}"), within(&mut left, pickled(&pickle, value))?);
         }
     }
-    Ok(tensors)
+    Ok(arrays)
 }
 
-fn from_pickle(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, String> {
+fn from_pickle(bytes: &[u8]) -> Result<Arrays, String> {
     let pickle = Reader::new(bytes).pickle()?;
-    let (mut tensors, mut seen, mut left) = (BTreeMap::new(), 0, MOST_BYTES);
+    let (mut arrays, mut seen, mut left) = (Arrays::new(), 0, MOST_BYTES);
     let mut open = vec![(String::new(), pickle.root)];
     while let Some((name, value)) = open.pop() {
         seen += 1;
         if seen.max(open.len()) > MOST_ENTRIES || name.len() > LONGEST_NAME {
-            return Err("it has more, or longer named, entries than any network".into());
+            return Err(TOO_MANY.into());
         }
         let Some(items) = pickle.items(value) else {
-            let tensor = pickled(&pickle, value).map_err(|why| format!("`{name}`: {why}"))?;
-            left = left.checked_sub(4 * tensor.numel() as u64).ok_or(TOO_LARGE)?;
-            tensors.insert(name, tensor);
+            arrays.insert(name, within(&mut left, pickled(&pickle, value))?);
             continue;
         };
         for (key, value) in items {
@@ -100,7 +79,14 @@ fn from_pickle(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, String> {
             open.push((if name.is_empty() { key.to_owned() } else { format!("{name}/{key}") }, value));
         }
     }
-    Ok(tensors)
+    Ok(arrays)
+}
+
+/// Subtracts the size of an array from the bytes that are left. A pickle can contain one array many times.
+fn within(left: &mut u64, array: Result<Tensor, String>) -> Result<Result<Tensor, String>, String> {
+    let size = array.as_ref().map_or(0, |array| 4 * array.numel() as u64);
+    *left = left.checked_sub(size).ok_or(TOO_LARGE)?;
+    Ok(array)
 }
 
 /// Header of an array.
@@ -138,29 +124,27 @@ fn header(bytes: &[u8]) -> Result<(Header, &[u8]), String> {
 }
 
 fn array(header: &Header, data: &[u8]) -> Result<Tensor, String> {
-    let values: Vec<f32> = match header.kind.as_str() {
-        "<f4" => data.chunks_exact(4).map(|c| f32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect(),
-        "<f8" => {
-            let whole = data.chunks_exact(8);
-            whole
-                .map(|c| f64::from_le_bytes([c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]]) as f32)
-                .collect()
-        }
-        kind => return Err(format!("its values are `{kind}`, not floats")),
+    let kind = match header.kind.get(1..) {
+        Some("f2") => Kind::Half,
+        Some("f4") => Kind::Float,
+        Some("f8") => Kind::Double,
+        _ => return Err(format!("its values are `{}`, not `<f2`, `<f4` or `<f8`", header.kind)),
     };
-    let count = header.shape.iter().try_fold(1i64, |n, side| n.checked_mul(*side).filter(|_| *side >= 0));
-    if count != Some(values.len() as i64) {
-        return Err(format!("it has {} values for the shape {:?}", values.len(), header.shape));
-    }
-    let shaped = |shape: &[i64]| {
-        Tensor::from_slice(&values).f_view(shape).map_err(|_| format!("no array has the shape {shape:?}"))
+    let swapped: Vec<u8>;
+    let data = match header.kind.starts_with('>') {
+        true => {
+            let values = data.chunks_exact(kind.elt_size_in_bytes());
+            swapped = values.flat_map(|value| value.iter().rev().copied()).collect();
+            &swapped
+        }
+        false => data,
     };
     if !header.fortran {
-        return shaped(&header.shape);
+        return tensor(data, &header.shape, kind);
     }
     let backwards: Vec<i64> = header.shape.iter().rev().copied().collect();
     let order: Vec<i64> = (0..backwards.len() as i64).rev().collect();
-    Ok(shaped(&backwards)?.permute(order).contiguous())
+    Ok(tensor(data, &backwards, kind)?.permute(order).contiguous())
 }
 
 /// Values of an array's attributes.
@@ -177,15 +161,16 @@ fn pickled(pickle: &Pickle, id: Id) -> Result<Tensor, String> {
     };
     let shape = pickle.list(*shape).and_then(|sides| sides.iter().map(|side| pickle.int(*side)).collect());
     // dtype("f4", 0, 1), whose attributes are set to (3, "<", ..), where "<" is the byte order.
-    if let Node::Call { state: Some(attributes), .. } = pickle.node(*kind) {
-        let order = pickle.list(*attributes).and_then(|attributes| pickle.text(*attributes.get(1)?));
-        if order.is_some_and(|order| !["<", "|", "="].contains(&order)) {
-            return Err("its byte order is not little-endian".into());
+    let order = match pickle.node(*kind) {
+        Node::Call { state: Some(attributes), .. } => {
+            pickle.list(*attributes).and_then(|attributes| pickle.text(*attributes.get(1)?))
         }
-    }
+        _ => None,
+    };
+    let order = if order == Some(">") { '>' } else { '<' };
     let kind = pickle.call(*kind).and_then(|(_, arguments)| pickle.text(*arguments.first()?));
     let header = Header {
-        kind: format!("<{}", kind.ok_or("it has no type")?),
+        kind: format!("{order}{}", kind.ok_or("it has no type")?),
         fortran: pickle.int(*fortran) == Some(1),
         shape: shape.ok_or("it has no shape")?,
     };

@@ -75,14 +75,14 @@ fn a_dict_that_holds_itself_or_one_many_times_is_refused() {
 fn a_shape_that_no_tensor_has_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("shape.npy");
-    for (fortran, wanted) in [("False", "no array has the shape"), ("True", "no weights of `conv1_1`")] {
+    for fortran in ["False", "True"] {
         let header =
             format!("{{'descr': '<f4', 'fortran_order': {fortran}, 'shape': (0, {}, 2), }}", 1u64 << 62);
         let file =
             [&b"\x93NUMPY\x01\0"[..], &(header.len() as u16).to_le_bytes(), header.as_bytes()].concat();
         fs::write(&path, file).expect("written");
         let error = read(&path, &convolution([2, 3, 1, 1])).expect_err("a shape").to_string();
-        assert!(error.contains(wanted), "{error}");
+        assert!(error.contains("no weights of `conv1_1`"), "{error}");
     }
 }
 
@@ -109,18 +109,126 @@ fn weights_that_are_not_numbers_are_refused() {
 }
 
 #[test]
-fn files_cut_short_or_with_any_byte_changed_do_not_panic() {
-    for name in ["zip.pth", "legacy.pth", "dict.npy", "arrays.npz", "dicts.pickle", "keras.h5"] {
-        let folder = tempfile::tempdir().expect("a folder");
+fn other_float_formats_and_the_names_that_programs_add_are_read() {
+    for (name, format) in [
+        ("half.pth", Format::TorchZip),
+        ("bfloat16.pth", Format::Torch),
+        ("double.pth", Format::TorchZip),
+        ("half.npz", Format::Npz),
+        ("half.h5", Format::Hdf5),
+        ("bfloat16.safetensors", Format::Safetensors),
+        ("archive.keras", Format::Keras),
+    ] {
+        let (tensors, found) = read(&fixture(name), &convolution([2, 3, 1, 1])).expect(name);
+        assert_eq!(found, format, "{name}");
+        let weight: Vec<f32> = values(&tensors["conv1_1.weight"]).expect("floats");
+        let bias: Vec<f32> = values(&tensors["conv1_1.bias"]).expect("floats");
+        assert_eq!((weight, bias), (vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0], vec![0.5, -1.0]), "{name}");
+    }
+}
+
+#[test]
+fn several_sets_of_weights_and_integers_are_refused_by_name() {
+    let error = |name: &str| read(&fixture(name), &convolution([2, 3, 1, 1])).expect_err(name).to_string();
+    let two = error("two.pth");
+    assert!(two.contains("contains several sets of weights of this network: ema/, model/"), "{two}");
+    let integers = error("int32.pth");
+    assert!(
+        integers.contains("`features.0.weight`: its storage is a torch.IntStorage, not float16, bfloat16"),
+        "{integers}"
+    );
+}
+
+#[test]
+fn one_flipped_bit_in_a_member_of_an_archive_is_found_by_its_checksum() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, member) in
+        [("zip.pth", "data/0"), ("arrays.npz", "conv1_1_W.npy"), ("half.npz", "conv1_1_W.npy")]
+    {
+        let bytes = fs::read(fixture(name)).expect("bytes");
         let path = folder.path().join(name);
-        let bytes = std::fs::read(fixture(name)).expect("bytes");
-        for at in (0..bytes.len()).step_by(5) {
-            std::fs::write(&path, &bytes[..at]).expect("written");
-            assert!(read(&path, &convolution([2, 3, 1, 1])).is_err(), "{name} cut at {at}");
+        let (start, length) = data_of(&bytes, member);
+        for bit in 0..length * 8 {
             let mut changed = bytes.clone();
+            changed[start + bit / 8] ^= 1 << (bit % 8);
+            fs::write(&path, changed).expect("written");
+            match read(&path, &convolution([2, 3, 1, 1])) {
+                Err(error) => {
+                    let error = error.to_string();
+                    assert!(error.contains(name) && error.contains(member), "{name}, bit {bit}: {error}");
+                }
+                // A compressed member has unused bits.
+                Ok((tensors, _)) => {
+                    assert_eq!(name, "arrays.npz", "bit {bit}");
+                    let weight: Vec<f32> = values(&tensors["conv1_1.weight"]).expect("floats");
+                    assert_eq!(weight, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+                }
+            }
+        }
+    }
+}
+
+/// Position and length of a member's data in a zip archive.
+fn data_of(bytes: &[u8], member: &str) -> (usize, usize) {
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).expect("an archive");
+    let names: Vec<String> = archive.file_names().map(str::to_owned).collect();
+    let name = names.iter().find(|name| name.ends_with(member)).expect("the member");
+    let file = archive.by_name(name).expect("the member");
+    (file.data_start() as usize, file.compressed_size() as usize)
+}
+
+#[test]
+fn values_that_no_trained_network_has_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("legacy.pth");
+    let bytes = fs::read(fixture("legacy.pth")).expect("bytes");
+    let five = bytes.windows(4).rposition(|b| b == 5f32.to_le_bytes()).expect("the last weight");
+    for (value, wanted) in [(-2.55e37f32, "contains 2.55e37, but no weight"), (0.0, "are zero")] {
+        let mut changed = bytes.clone();
+        changed[five - 20..five].fill(0);
+        changed[five..five + 4].copy_from_slice(&value.to_le_bytes());
+        fs::write(&path, changed).expect("written");
+        let error = read(&path, &convolution([2, 3, 1, 1])).expect_err("damaged").to_string();
+        assert!(error.contains("legacy.pth") && error.contains(wanted), "{error}");
+    }
+}
+
+/// Files of all formats.
+const FILES: [&str; 13] = [
+    "zip.pth",
+    "legacy.pth",
+    "dict.npy",
+    "arrays.npz",
+    "dicts.pickle",
+    "keras.h5",
+    "half.pth",
+    "bfloat16.pth",
+    "double.pth",
+    "half.npz",
+    "half.h5",
+    "bfloat16.safetensors",
+    "archive.keras",
+];
+
+#[test]
+fn files_cut_short_zeroed_or_with_any_byte_changed_do_not_panic() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in FILES {
+        let path = folder.path().join(name);
+        let bytes = fs::read(fixture(name)).expect("bytes");
+        for at in (0..bytes.len()).step_by(13) {
+            fs::write(&path, &bytes[..at]).expect("written");
+            let error = read(&path, &convolution([2, 3, 1, 1])).expect_err("cut").to_string();
+            assert!(error.contains(name), "{name} cut at {at}: {error}");
+            let [mut changed, mut zeroed] = [bytes.clone(), bytes.clone()];
             changed[at] ^= 0xff;
-            std::fs::write(&path, changed).expect("written");
-            let _ = read(&path, &convolution([2, 3, 1, 1]));
+            zeroed[at..(at + 64).min(bytes.len())].fill(0);
+            for damaged in [changed, zeroed] {
+                fs::write(&path, damaged).expect("written");
+                if let Err(error) = read(&path, &convolution([2, 3, 1, 1])) {
+                    assert!(error.to_string().contains(name), "{name}, byte {at}: {error}");
+                }
+            }
         }
     }
 }

@@ -5,93 +5,121 @@
 //! archive with the pickle `data.pkl` and a file in `data/` for each storage.
 
 use std::collections::BTreeMap;
-use std::io::{Cursor, Read};
 use std::path::Path;
 
 use anyhow::Result;
-use tch::Tensor;
-use zip::ZipArchive;
+use tch::{Kind, Tensor};
 
+use super::archive::Archive;
+use super::floats::{Arrays, FLOATS, tensor};
+use super::limits::{LONGEST_NAME, MOST_ENTRIES, TOO_MANY};
 use super::pickle::{Id, Node, Pickle, Reader};
 use super::unreadable::unreadable;
 
-/// Values of the storages, by key.
-type Storages = BTreeMap<String, Vec<f32>>;
+/// Bytes of the storages, by key.
+type Storages = BTreeMap<String, Vec<u8>>;
 
-/// Largest size of all storages in bytes, as stated in the archive before they are read. VGG-19 has 575 MB.
-const MOST_BYTES: u64 = 1 << 30;
-
-/// Reads the float tensors of a state dict by name.
+/// Reads the tensors of a state dict by name. Tensors of a dict in the dict are called `name/name`.
 ///
 /// # Errors
-/// Returns an error if the file is truncated, or is not a dict of float32 tensors.
-pub(crate) fn read(bytes: &[u8], path: &Path) -> Result<BTreeMap<String, Tensor>> {
-    let tensors = if bytes.starts_with(b"PK") {
+/// Returns an error if the file is truncated or damaged, or contains no dict.
+pub(crate) fn read(bytes: &[u8], path: &Path) -> Result<Arrays> {
+    let arrays = if bytes.starts_with(b"PK") {
         from_zip(bytes)
     } else {
         let mut reader = Reader::new(bytes);
         from_legacy(&mut reader).map_err(|why| format!("{why} at byte {}", reader.at))
     };
-    tensors.map_err(|why| unreadable(path, why))
+    arrays.map_err(|why| unreadable(path, why))
 }
 
-fn from_legacy(reader: &mut Reader) -> Result<BTreeMap<String, Tensor>, String> {
+fn from_legacy(reader: &mut Reader) -> Result<Arrays, String> {
     for _ in 0..3 {
         reader.pickle()?;
     }
     let dict = reader.pickle()?;
     let keys = reader.pickle()?;
+    let kinds: BTreeMap<&str, &str> = dict.nodes().filter_map(|node| storage(&dict, node)).collect();
     let mut storages = Storages::new();
     for key in keys.list(keys.root).ok_or("the list of storages is missing")? {
         let key = keys.text(*key).ok_or("a storage has no key")?;
+        let kind = *kinds.get(key).ok_or("a storage has no type")?;
+        let size = value_size(kind).ok_or_else(|| format!("the size of a {kind} is unknown"))?;
         let count = i64::from_le_bytes(reader.array()?);
         let bytes =
-            usize::try_from(count).ok().and_then(|n| n.checked_mul(4)).ok_or("a storage has no size")?;
-        storages.insert(key.to_owned(), floats(reader.take(bytes)?));
+            usize::try_from(count).ok().and_then(|n| n.checked_mul(size)).ok_or("a storage has no size")?;
+        storages.insert(key.to_owned(), reader.take(bytes)?.to_vec());
     }
-    tensors(&dict, &storages)
+    arrays(&dict, &storages)
 }
 
-fn from_zip(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, String> {
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| error.to_string())?;
-    let names: Vec<String> = archive.file_names().map(str::to_owned).collect();
-    let dict = names.iter().find(|name| name.ends_with("/data.pkl")).ok_or("it has no data.pkl")?;
-    let folder = format!("{}/data/", dict.trim_end_matches("/data.pkl"));
-    let mut left = MOST_BYTES;
-    let mut member = |name: &str| -> Result<Vec<u8>, String> {
-        let file = archive.by_name(name).map_err(|error| format!("{name}: {error}"))?;
-        let size = file.size();
-        left = left.checked_sub(size).ok_or("its storages are larger than any network's")?;
-        let mut bytes = Vec::new();
-        file.take(size).read_to_end(&mut bytes).map_err(|error| format!("{name}: {error}"))?;
-        if bytes.len() as u64 == size {
-            Ok(bytes)
-        } else {
-            Err(format!("{name} has {} of {size} bytes", bytes.len()))
-        }
+fn from_zip(bytes: &[u8]) -> Result<Arrays, String> {
+    let mut archive = Archive::open(bytes)?;
+    let names = archive.names();
+    let Some(dict) = names.iter().find(|name| name.ends_with("/data.pkl")) else {
+        let members = callsheet_worker::error::list(names.iter().map(String::as_str));
+        return Err(format!(
+            "it is an archive without data.pkl, which torch.save writes; it contains {members}"
+        ));
     };
-    let dict = Reader::new(&member(dict)?).pickle()?;
+    let root = dict.trim_end_matches("data.pkl");
+    if names.contains(&format!("{root}byteorder"))
+        && archive.member(&format!("{root}byteorder"))? != b"little"
+    {
+        return Err("its values are not little-endian".into());
+    }
+    let folder = format!("{root}data/");
+    let dict = Reader::new(&archive.member(dict)?).pickle()?;
     let mut storages = Storages::new();
     for name in names.iter().filter(|name| name.starts_with(&folder)) {
-        storages.insert(name[folder.len()..].to_owned(), floats(&member(name)?));
+        storages.insert(name[folder.len()..].to_owned(), archive.member(name)?);
     }
-    tensors(&dict, &storages)
+    arrays(&dict, &storages)
 }
 
-fn floats(bytes: &[u8]) -> Vec<f32> {
-    bytes.chunks_exact(4).map(|c| f32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect()
+/// Key and type of a storage: ("storage", type, key, device, count).
+fn storage<'a>(pickle: &'a Pickle, node: &'a Node) -> Option<(&'a str, &'a str)> {
+    let Node::Persistent(id) = node else { return None };
+    let [_, kind, key, ..] = pickle.list(*id)? else { return None };
+    let Node::Global(kind) = pickle.node(*kind) else { return None };
+    Some((pickle.text(*key)?, kind))
 }
 
-/// Tensors of a dict. Other values are ignored.
-fn tensors(pickle: &Pickle, storages: &Storages) -> Result<BTreeMap<String, Tensor>, String> {
-    let items = pickle.items(pickle.root).ok_or("it contains no state dict")?;
-    let mut tensors = BTreeMap::new();
-    for (name, value) in items {
-        let (Some(name), Some(rebuilt)) = (pickle.text(name), rebuilt(pickle, value)) else { continue };
-        let tensor = tensor(pickle, rebuilt, storages).map_err(|why| format!("`{name}`: {why}"))?;
-        tensors.insert(name.to_owned(), tensor);
+/// Size of a storage's values in bytes.
+fn value_size(storage: &str) -> Option<usize> {
+    match storage.strip_prefix("torch.")? {
+        "BoolStorage" | "ByteStorage" | "CharStorage" => Some(1),
+        "HalfStorage" | "BFloat16Storage" | "ShortStorage" => Some(2),
+        "FloatStorage" | "IntStorage" => Some(4),
+        "DoubleStorage" | "LongStorage" | "ComplexFloatStorage" => Some(8),
+        "ComplexDoubleStorage" => Some(16),
+        _ => None,
     }
-    Ok(tensors)
+}
+
+/// Tensors of a dict and of the dicts in it. Other values are ignored, such as the state of an optimizer.
+fn arrays(pickle: &Pickle, storages: &Storages) -> Result<Arrays, String> {
+    if pickle.items(pickle.root).is_none() {
+        let found = pickle.call(pickle.root).map_or(String::new(), |(name, _)| format!(" but a `{name}`"));
+        return Err(format!("it contains no state dict{found}; save `model.state_dict()`"));
+    }
+    let (mut arrays, mut seen) = (Arrays::new(), 0);
+    let mut open = vec![(String::new(), pickle.root)];
+    while let Some((name, value)) = open.pop() {
+        seen += 1;
+        if seen.max(open.len()) > MOST_ENTRIES || name.len() > LONGEST_NAME {
+            return Err(TOO_MANY.into());
+        }
+        if let Some(rebuilt) = rebuilt(pickle, value) {
+            arrays.insert(name, array(pickle, rebuilt, storages));
+            continue;
+        }
+        for (key, value) in pickle.items(value).unwrap_or_default() {
+            let Some(key) = pickle.text(key) else { continue };
+            open.push((if name.is_empty() { key.to_owned() } else { format!("{name}/{key}") }, value));
+        }
+    }
+    Ok(arrays)
 }
 
 /// Arguments of a call that creates a tensor from a storage: storage, offset, shape, strides.
@@ -107,18 +135,17 @@ fn rebuilt(pickle: &Pickle, value: Id) -> Option<&[Id]> {
     }
 }
 
-fn tensor(pickle: &Pickle, arguments: &[Id], storages: &Storages) -> Result<Tensor, String> {
-    let [storage, offset, shape, strides, ..] = arguments else { return Err("too few arguments".into()) };
-    let Node::Persistent(id) = pickle.node(*storage) else { return Err("it has no storage".into()) };
-    // ("storage", type, key, device, count)
-    let [_, kind, key, ..] = pickle.list(*id).ok_or("its storage is unknown")? else {
-        return Err("its storage is unknown".into());
+fn array(pickle: &Pickle, arguments: &[Id], storages: &Storages) -> Result<Tensor, String> {
+    let [id, offset, shape, strides, ..] = arguments else { return Err("too few arguments".into()) };
+    let (key, name) = storage(pickle, pickle.node(*id)).ok_or("its storage is unknown")?;
+    let kind = match name {
+        "torch.HalfStorage" => Kind::Half,
+        "torch.BFloat16Storage" => Kind::BFloat16,
+        "torch.FloatStorage" => Kind::Float,
+        "torch.DoubleStorage" => Kind::Double,
+        _ => return Err(format!("its storage is a {name}, not {FLOATS}")),
     };
-    let Node::Global(kind) = pickle.node(*kind) else { return Err("its storage has no type".into()) };
-    if kind != "torch.FloatStorage" {
-        return Err(format!("its storage is a {kind}, not float32"));
-    }
-    let storage = pickle.text(*key).and_then(|key| storages.get(key)).ok_or("its storage is missing")?;
+    let storage = storages.get(key).ok_or("its storage is missing")?;
     let numbers =
         |id: Id| -> Option<Vec<i64>> { pickle.list(id)?.iter().map(|side| pickle.int(*side)).collect() };
     let shape =
@@ -126,15 +153,14 @@ fn tensor(pickle: &Pickle, arguments: &[Id], storages: &Storages) -> Result<Tens
     let strides =
         numbers(*strides).filter(|strides| strides.len() == shape.len()).ok_or("it has no strides")?;
     let count = shape.iter().try_fold(1i64, |n, side| n.checked_mul(*side)).ok_or("it is too large")?;
-    let offset = pickle.int(*offset).unwrap_or(-1);
-    let end = offset.checked_add(count).filter(|_| offset >= 0).ok_or("it is outside its storage")?;
-    let values = storage.get(offset as usize..end as usize).ok_or("it is outside its storage")?;
     if count > 0 && !row_major(&shape, &strides) {
         return Err(format!("its strides {strides:?} are not row-major"));
     }
-    Tensor::from_slice(values)
-        .f_view(shape.as_slice())
-        .map_err(|_| format!("no tensor has the shape {shape:?}"))
+    let bytes = |count: i64| usize::try_from(count).ok()?.checked_mul(kind.elt_size_in_bytes());
+    let start = pickle.int(*offset).and_then(bytes);
+    let end = start.zip(bytes(count)).and_then(|(start, length)| start.checked_add(length));
+    let values = start.zip(end).and_then(|(start, end)| storage.get(start..end));
+    tensor(values.ok_or("it is outside its storage")?, &shape, kind)
 }
 
 fn row_major(shape: &[i64], strides: &[i64]) -> bool {

@@ -50,6 +50,11 @@ impl Pickle {
         &self.nodes[id]
     }
 
+    /// All nodes, in the order in which the pickle describes them.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter()
+    }
+
     /// Text of a node.
     pub(super) fn text(&self, id: Id) -> Option<&str> {
         if let Node::Text(text) = self.node(id) { Some(text) } else { None }
