@@ -9,8 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use miette::{Report, Result, miette};
 
 use crate::code;
-use crate::frame::{collect, row_number};
-use crate::table::scan;
+use crate::frame::{collect, row_number, scan};
 
 /// Size of the rows that are read at once, in bytes of the file.
 const PART_BYTES: u64 = 16 << 20;

@@ -1,9 +1,20 @@
 //! Evaluation of the query engine's frames, and access to their values.
 
-use miette::{Report, Result, miette};
+use std::path::Path;
+
+use miette::{IntoDiagnostic, Report, Result, miette};
+use polars::polars_utils::pl_path::PlRefPath;
 use polars::prelude::*;
 
 use crate::code;
+
+/// Rows of the files of a table.
+pub(crate) fn scan<'a>(files: impl Iterator<Item = &'a Path>) -> Result<LazyFrame> {
+    let paths: Vec<PlRefPath> =
+        files.map(|path| PlRefPath::try_from_path(path).into_diagnostic()).collect::<Result<_>>()?;
+    let arguments = ScanArgsParquet { glob: false, ..ScanArgsParquet::default() };
+    LazyFrame::scan_parquet_files(paths.into(), arguments).into_diagnostic()
+}
 
 /// Computes rows, in parts where that is possible.
 ///

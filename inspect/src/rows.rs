@@ -10,9 +10,9 @@ use polars::sql::SQLContext;
 
 use crate::artifacts::suggest;
 use crate::code;
-use crate::frame::{collect, number, row_number};
+use crate::frame::{collect, number, row_number, scan};
 use crate::sql::explained;
-use crate::table::{Table, scan};
+use crate::table::Table;
 
 /// Selected rows of a table, with the selection.
 pub(crate) struct Chosen {

@@ -5,13 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
-use polars::polars_utils::pl_path::PlRefPath;
-use polars::prelude::{DataType, LazyFrame, ScanArgsParquet, Schema, col};
+use polars::prelude::{DataType, LazyFrame, Schema, col};
 use rayon::prelude::*;
 
 use crate::artifacts::{Artifacts, TargetArgs};
 use crate::code;
 use crate::footer::{self, Part};
+use crate::frame::scan;
 
 /// Table whose rows are not read yet.
 pub(crate) struct Table {
@@ -91,14 +91,6 @@ impl Table {
         }
         sizes
     }
-}
-
-/// Rows of the files of a table.
-pub(crate) fn scan<'a>(files: impl Iterator<Item = &'a Path>) -> Result<LazyFrame> {
-    let paths: Vec<PlRefPath> =
-        files.map(|path| PlRefPath::try_from_path(path).into_diagnostic()).collect::<Result<_>>()?;
-    let arguments = ScanArgsParquet { glob: false, ..ScanArgsParquet::default() };
-    LazyFrame::scan_parquet_files(paths.into(), arguments).into_diagnostic()
 }
 
 fn files(path: &Path) -> Result<Vec<PathBuf>> {
