@@ -10,10 +10,6 @@ const SEEK: usize = 25;
 /// Largest number of frames of a passage. They stay in memory until it is known that seeking found them.
 const PASSAGE: usize = 16;
 
-/// Largest number of runs in an expression. With more, ffmpeg evaluates it more slowly than it passes on all
-/// frames.
-const MOST_RUNS: usize = 400;
-
 /// Method of decoding.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Plan {
@@ -27,6 +23,9 @@ pub(super) enum Plan {
 
 /// Returns the cheapest method of decoding the frames at `positions`, which are ascending.
 pub(super) fn plan(index: &Index, positions: &[usize]) -> Plan {
+    if index.numbered {
+        return Plan::Whole;
+    }
     let mut key = 0;
     let key_before: Vec<usize> = (0..index.keys.len())
         .map(|position| {
@@ -60,24 +59,6 @@ pub(super) fn plan(index: &Index, positions: &[usize]) -> Plan {
     Plan::Whole
 }
 
-/// Returns an expression of ffmpeg's select filter for the frames with the ascending `numbers` among those
-/// that the filter sees. Returns none if the expression would be too long, so that all frames must be passed
-/// on.
-pub(super) fn expression(numbers: &[usize]) -> Option<String> {
-    let (first, last) = (*numbers.first()?, *numbers.last()?);
-    if let [_, second, ..] = numbers
-        && numbers.windows(2).all(|pair| pair[1] - pair[0] == second - first)
-    {
-        let step = second - first;
-        return Some(format!("between(n,{first},{last})*not(mod(n-{first},{step}))"));
-    }
-    let runs: Vec<String> = numbers
-        .chunk_by(|a, b| a + 1 == *b)
-        .map(|run| format!("between(n,{},{})", run[0], run[run.len() - 1]))
-        .collect();
-    (runs.len() <= MOST_RUNS).then(|| runs.join("+"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,6 +68,7 @@ mod tests {
         Index {
             times: (0..1000).map(|n| f64::from(n) / 10.0).collect(),
             keys: (0..1000).map(|n| n % 50 == 0).collect(),
+            ..Index::default()
         }
     }
 
@@ -107,9 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn expressions_name_steps_and_runs() {
-        assert_eq!(expression(&[2, 5, 8]).as_deref(), Some("between(n,2,8)*not(mod(n-2,3))"));
-        assert_eq!(expression(&[1, 2, 3, 9]).as_deref(), Some("between(n,1,3)+between(n,9,9)"));
-        assert_eq!(expression(&(0..2000).map(|n| n * n).collect::<Vec<_>>()), None);
+    fn frames_without_times_are_counted_from_the_first() {
+        assert_eq!(plan(&Index { numbered: true, ..video() }, &[710]), Plan::Whole);
     }
 }

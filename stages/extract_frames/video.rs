@@ -2,17 +2,16 @@
 
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use callsheet_worker::user_error;
 use image::RgbImage;
 use serde::Deserialize;
 
 use super::frame::{Decoded as Handed, SelectedFrames};
-use super::plan::{Plan, expression, plan};
-use crate::lib::video::{Decoded, Decoding, Index, decode, places};
-
-/// Difference in seconds below which two times belong to one frame, because time bases round.
-const SAME_TIME: f64 = 5e-4;
+use super::plan::{Plan, plan};
+use crate::lib::video::{
+    Decoded, Decoding, Index, SAME_TIME, damage, damaged, decode, expression, intact_parts,
+};
 
 /// Parameters of the stage.
 #[derive(Deserialize)]
@@ -37,14 +36,21 @@ pub(super) fn extract(
     give: Give,
 ) -> Result<()> {
     let positions: Vec<usize> = wanted.frames.iter().map(|frame| frame.position).collect();
-    let how = Decoding { height: params.height, deflicker: params.deflicker, ..Decoding::default() };
+    let how = Decoding {
+        height: params.height,
+        deflicker: params.deflicker,
+        counted_times: index.counted_times(),
+        ..Decoding::default()
+    };
     if wanted.damaged {
-        return survivors(path, index, &positions, &Decoding { skip_damaged: true, ..how }, give);
+        return intact_frames(path, index, &positions, &how, give);
     }
     // Deflickering needs the preceding frames.
     let plan = if params.deflicker > 1 { Plan::Whole } else { plan(index, &positions) };
     let mut first = 0;
-    if let Plan::Passages(passages) = &plan {
+    if let Plan::Passages(passages) = &plan
+        && index.damage.is_none()
+    {
         let mut size = None;
         for passage in passages {
             let end = first + positions[first..].partition_point(|position| position <= passage.end());
@@ -65,34 +71,45 @@ pub(super) fn extract(
     let keys_only = plan == Plan::Keys && keys_are_found(path, index)?;
     let seen: Vec<usize> =
         (0..index.times.len()).filter(|position| !keys_only || index.keys[*position]).collect();
-    let numbers: Vec<usize> =
-        positions[first..].iter().map(|position| seen.partition_point(|seen| seen < position)).collect();
-    let select = expression(&numbers);
-    let how = Decoding { keys_only, select: select.clone().unwrap_or_default(), ..how };
-    let (mut number, mut place) = (0, first);
-    let decoded = decode(path, &how, |picture| {
-        let handed = select.is_some() || numbers.get(place - first) == Some(&number);
-        number += 1;
-        if handed && place < positions.len() {
-            give((place, picture))?;
-            place += 1;
-        }
-        Ok(())
-    })?;
+    let frames: Vec<(usize, usize)> = (first..positions.len())
+        .map(|place| (seen.partition_point(|seen| *seen < positions[place]), place))
+        .collect();
+    let decoded = pick(path, &Decoding { keys_only, ..how }, &frames, give)?;
     check_sizes(path, &decoded)?;
-    check_whole(path, seen.len(), &decoded)?;
-    check_times(path, seen.iter().map(|position| index.times[*position]), &decoded)
+    match damage(index, seen.iter().map(|position| index.times[*position]), &decoded) {
+        None => Ok(()),
+        Some(damage) => Err(damaged(path, &damage)),
+    }
+}
+
+/// Decodes frames, each given by its number among the decoded frames and its place among the frames to extract.
+fn pick(path: &Path, how: &Decoding, frames: &[(usize, usize)], give: Give) -> Result<Decoded> {
+    let numbers: Vec<usize> = frames.iter().map(|(number, _)| *number).collect();
+    let select = expression(&numbers);
+    let how = Decoding { select: select.clone().unwrap_or_default(), ..how.clone() };
+    let (mut number, mut left) = (0, frames.iter());
+    let mut next = left.next();
+    decode(path, &how, |picture| {
+        if let Some((wanted, place)) = next
+            && (select.is_some() || *wanted == number)
+        {
+            give((*place, picture))?;
+            next = left.next();
+        }
+        number += 1;
+        Ok(())
+    })
 }
 
 /// Returns true if ffmpeg, decoding only key frames, finds those that the container declares.
 fn keys_are_found(path: &Path, index: &Index) -> Result<bool> {
-    let how = Decoding { keys_only: true, height: 16, ..Decoding::default() };
+    let how = Decoding { keys_only: true, ..Decoding::check() };
     let decoded = decode(path, &how, |_| Ok(()))?;
     let promised: Vec<f64> =
         index.times.iter().zip(&index.keys).filter(|(_, key)| **key).map(|(time, _)| *time).collect();
     let found = decoded.frames.iter().map(|(time, _)| *time);
     let as_promised = found.zip(&promised).all(|(time, wanted)| (time - wanted).abs() < SAME_TIME);
-    Ok(as_promised && decoded.frames.len() == promised.len() && decoded.errors.is_empty())
+    Ok(as_promised && decoded.frames.len() == promised.len() && decoded.damage.is_none())
 }
 
 /// Decodes the frames `numbers`, counted from position `first`. Returns none if ffmpeg found other frames
@@ -121,25 +138,34 @@ fn passage_at(
         found.zip(&index.times[first..]).all(|(time, wanted)| (time - wanted).abs() < SAME_TIME);
     let whole = decoded.frames.len() == frames && pictures.len() == numbers.len();
     // With open groups of pictures, the first frames after a seek refer to frames that were not decoded.
-    Ok((as_promised && whole && decoded.errors.is_empty()).then_some(pictures))
+    Ok((as_promised && whole && decoded.damage.is_none()).then_some(pictures))
 }
 
-/// Passes on the frames of a damaged video that can be decoded. They are identified by their times.
-fn survivors(path: &Path, index: &Index, positions: &[usize], how: &Decoding, give: Give) -> Result<()> {
-    // The surviving frames are known only from the log of a complete decoding.
-    let first = decode(path, how, |_| Ok(()))?;
-    let survivors = places(&index.times, &first.frames);
-    let mut number = 0;
-    let decoded = decode(path, how, |picture| {
-        let position = survivors.get(number).copied().flatten();
-        number += 1;
-        match position.and_then(|position| positions.binary_search(&position).ok()) {
-            Some(place) => give((place, picture)),
-            None => Ok(()),
+/// Passes on frames of a damaged video from its intact parts.
+fn intact_frames(path: &Path, index: &Index, positions: &[usize], how: &Decoding, give: Give) -> Result<()> {
+    let mut size = None;
+    for part in intact_parts(path, index)? {
+        let place = |position: &Option<usize>| positions.binary_search(&(*position)?).ok();
+        let frames: Vec<(usize, usize)> = part
+            .positions
+            .iter()
+            .enumerate()
+            .filter_map(|(number, position)| Some((number, place(position)?)))
+            .collect();
+        if frames.is_empty() {
+            continue;
         }
-    })?;
-    check_sizes(path, &decoded)?;
-    ensure!(first.frames == decoded.frames, "two decodings of `{}` differ", path.display());
+        let how = Decoding { part: Some(part), ..how.clone() };
+        let decoded = pick(path, &how, &frames, &mut |(place, picture)| {
+            let first = *size.get_or_insert(picture.dimensions());
+            ensure_size(path, positions[place], index, picture.dimensions(), first)?;
+            give((place, picture))
+        })?;
+        check_sizes(path, &decoded)?;
+        if let Some(damage) = decoded.damage {
+            return Err(damaged(path, &format!("ffmpeg reports `{damage}`")));
+        }
+    }
     Ok(())
 }
 
@@ -172,34 +198,4 @@ fn size_changes(path: &Path, frame: usize, time: f64, size: (u32, u32), first: (
         ),
         "split the video where its frame size changes, or scale all frames to one size",
     )
-}
-
-fn check_whole(path: &Path, promised: usize, decoded: &Decoded) -> Result<()> {
-    let came = decoded.frames.len();
-    if decoded.success && decoded.errors.is_empty() && came >= promised {
-        return Ok(());
-    }
-    let said = decoded.errors.first().map(|e| format!("; ffmpeg reports `{e}`")).unwrap_or_default();
-    let how = format!("ffmpeg could not decode all of it and returned {came} of {promised} frames{said}");
-    Err(damaged(path, &how))
-}
-
-fn damaged(path: &Path, how: &str) -> anyhow::Error {
-    user_error(
-        format!("`{}` is damaged: {how}", path.display()),
-        "replace the file, or set list_frames.skip_unreadable = true to leave damaged frames out",
-    )
-}
-
-/// Checks the times of the decoded frames. Frames are identified by their number, so a frame that the decoder
-/// left out would shift all later ones.
-fn check_times(path: &Path, promised: impl Iterator<Item = f64>, decoded: &Decoded) -> Result<()> {
-    let mut pairs = promised.zip(&decoded.frames);
-    match pairs.find(|(promised, (time, _))| (promised - time).abs() >= SAME_TIME) {
-        None => Ok(()),
-        Some((promised, (time, _))) => Err(damaged(
-            path,
-            &format!("a frame was decoded at {time:.3} s, but the container declares it at {promised:.3} s"),
-        )),
-    }
 }

@@ -8,7 +8,7 @@ use callsheet_worker::Job;
 use callsheet_worker::protocol::RequestInput;
 
 use crate::lib::picture::{is_image, read};
-use crate::lib::video::{Decoding, Index, decode, index, places};
+use crate::lib::video::{Decoding, Index, damage, damaged, decode, index, intact_parts, places};
 
 /// A video, or the images of a folder in the order of their names.
 pub(super) struct Footage {
@@ -39,7 +39,7 @@ impl Footage {
         }
         for (name, images) in folders {
             let times = (0..images.len()).map(|position| position as f64 * image_seconds).collect();
-            let index = Index { times, keys: vec![true; images.len()] };
+            let index = Index { times, keys: vec![true; images.len()], ..Index::default() };
             footage.push(Self { name, index, images, path: PathBuf::new() });
         }
         footage.sort_by(|a, b| a.name.cmp(&b.name));
@@ -54,28 +54,50 @@ impl Footage {
         }
     }
 
-    /// Returns the positions of the frames that can be decoded, ascending.
+    /// Warns if the times are computed, and refuses a container that is damaged unless `skip_damaged` is set.
+    /// The check does not decode.
+    ///
+    /// # Errors
+    /// Returns an error if the container is damaged.
+    pub(super) fn check(&self, job: &Job, skip_damaged: bool) -> Result<()> {
+        if self.index.numbered {
+            job.warn(format!(
+                "`{}` does not store when its frames are shown: their times follow from its frame rate",
+                self.name
+            ));
+        }
+        match &self.index.damage {
+            Some(damage) if !skip_damaged => Err(damaged(&self.path, damage)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the positions of the frames that can be decoded, ascending. Returns none if all can be decoded
+    /// and the file is whole.
     ///
     /// # Errors
     /// Returns an error if a file cannot be read at all.
-    pub(super) fn readable(&self) -> Result<Vec<usize>> {
+    pub(super) fn readable(&self) -> Result<Option<Vec<usize>>> {
         if !self.images.is_empty() {
-            let readable = |path: &PathBuf| -> Result<bool> {
-                let bytes =
-                    std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-                Ok(read(&bytes, path).is_ok())
-            };
-            let mut positions = Vec::new();
-            for (position, (_, path)) in self.images.iter().enumerate() {
-                if readable(path)? {
-                    positions.push(position);
-                }
-            }
-            return Ok(positions);
+            return self.readable_images();
         }
-        let how = Decoding { height: 16, skip_damaged: true, ..Decoding::default() };
-        let decoded = decode(&self.path, &how, |_| Ok(()))?;
-        Ok(sorted(places(&self.index.times, &decoded.frames)))
+        let decoded = decode(&self.path, &self.how(Decoding::check()), |_| Ok(()))?;
+        if damage(&self.index, self.index.times.iter().copied(), &decoded).is_none() {
+            return Ok(None);
+        }
+        let parts = intact_parts(&self.path, &self.index)?;
+        Ok(Some(sorted(parts.into_iter().flat_map(|part| part.positions))))
+    }
+
+    fn readable_images(&self) -> Result<Option<Vec<usize>>> {
+        let mut positions = Vec::new();
+        for (position, (_, path)) in self.images.iter().enumerate() {
+            let bytes = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+            if read(&bytes, path).is_ok() {
+                positions.push(position);
+            }
+        }
+        Ok((positions.len() < self.images.len()).then_some(positions))
     }
 
     /// Returns the positions of the first frame, and of frames that differ from the preceding one by more
@@ -91,12 +113,33 @@ impl Footage {
             ));
             return Ok((0..self.images.len()).collect());
         }
-        let decoded = decode(&self.path, &Decoding::scenes(threshold), |_| Ok(()))?;
+        self.found(Decoding::scenes(threshold))
+    }
+
+    /// Returns the positions of frames that decode without other frames.
+    ///
+    /// # Errors
+    /// Returns an error if ffmpeg cannot be started.
+    pub(super) fn key_frames(&self) -> Result<Vec<usize>> {
+        if self.index.numbered {
+            // Packets do not show which frames come between a key frame and its display.
+            return self.found(Decoding::keys());
+        }
+        Ok((0..self.index.keys.len()).filter(|position| self.index.keys[*position]).collect())
+    }
+
+    /// Returns the positions of the frames that a decoding lists.
+    fn found(&self, how: Decoding) -> Result<Vec<usize>> {
+        let decoded = decode(&self.path, &self.how(how), |_| Ok(()))?;
         Ok(sorted(places(&self.index.times, &decoded.frames)))
+    }
+
+    fn how(&self, how: Decoding) -> Decoding {
+        Decoding { counted_times: self.index.counted_times(), ..how }
     }
 }
 
-fn sorted(places: Vec<Option<usize>>) -> Vec<usize> {
+fn sorted(places: impl IntoIterator<Item = Option<usize>>) -> Vec<usize> {
     let mut positions: Vec<usize> = places.into_iter().flatten().collect();
     positions.sort_unstable();
     positions

@@ -31,6 +31,7 @@ struct Params {
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let footage = Footage::of(job.files("videos")?, params.image_seconds)?;
+    footage.iter().try_for_each(|footage| footage.check(job, params.skip_unreadable))?;
     let mut candidates: Vec<Vec<usize>> =
         footage.iter().map(|footage| candidates(job, footage, &params)).collect::<Result<_>>()?;
     let indexes: Vec<Index> = footage.iter().map(|footage| footage.index.clone()).collect();
@@ -38,18 +39,13 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     let mut unreadable = 0;
     if params.skip_unreadable {
         for (video, footage) in footage.iter().enumerate() {
-            let readable = footage.readable()?;
-            let lost = footage.index.times.len() - readable.len();
-            damaged[video] = lost > 0;
-            unreadable += lost;
-            candidates[video].retain(|position| readable.binary_search(position).is_ok());
+            if let Some(readable) = footage.readable()? {
+                damaged[video] = true;
+                unreadable += report_damage(job, footage, readable.len());
+                candidates[video].retain(|position| readable.binary_search(position).is_ok());
+            }
             job.progress(video + 1, indexes.len(), "videos");
         }
-    }
-    if unreadable > 0 {
-        job.warn(format!(
-            "{unreadable} frames of the videos cannot be decoded and were left out of the selection"
-        ));
     }
     let selected = select(&indexes, candidates, params.count, params.every_seconds);
     if selected.iter().all(Vec::is_empty) {
@@ -82,12 +78,23 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     Ok(table.finish()?)
 }
 
+/// Warns of frames that cannot be decoded, and returns their number.
+fn report_damage(job: &Job, footage: &Footage, readable: usize) -> usize {
+    let total = footage.index.times.len();
+    job.warn(format!(
+        "`{}` is damaged: {} of the {total} frames that it still contains cannot be decoded without error and \
+         are left out",
+        footage.name,
+        total - readable
+    ));
+    total - readable
+}
+
 /// Returns the positions of the frames to select from.
 fn candidates(job: &Job, footage: &Footage, params: &Params) -> Result<Vec<usize>> {
-    let all = 0..footage.index.times.len();
     match params.candidates.as_str() {
-        "key_frames" => Ok(all.filter(|position| footage.index.keys[*position]).collect()),
+        "key_frames" => footage.key_frames(),
         "scene_changes" => footage.scene_changes(job, params.scene_threshold),
-        _ => Ok(all.collect()),
+        _ => Ok((0..footage.index.times.len()).collect()),
     }
 }

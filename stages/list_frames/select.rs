@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     fn video(times: Vec<f64>) -> Index {
-        Index { keys: vec![true; times.len()], times }
+        Index { keys: vec![true; times.len()], times, ..Index::default() }
     }
 
     fn of(videos: &[Index], count: usize, every_seconds: f64) -> Vec<Vec<usize>> {

@@ -4,14 +4,14 @@
 use std::fs;
 use std::path::Path;
 
-use crate::flagship::{callsheet, failures, ffmpeg, project_of, rows};
+use crate::flagship::{callsheet, failures, ffmpeg, project_of, rows, stderr, warnings};
 use crate::snapshot::assert_output;
 use arrow::array::AsArray;
 use arrow::datatypes::{Float64Type, Int32Type};
 use callsheet_worker::table::read_columns;
 use tempfile::TempDir;
 
-const PIPELINE: &str = r#"
+pub(crate) const PIPELINE: &str = r#"
 summary = "Frames of footage"
 
 [sources.footage]
@@ -27,7 +27,7 @@ inputs.videos = "footage"
 "#;
 
 /// Encodes 60 frames of a pattern that changes with every frame.
-fn encode(project: &TempDir, name: &str, how: &[&str]) -> String {
+pub(crate) fn encode(project: &TempDir, name: &str, how: &[&str]) -> String {
     let folder = project.path().join("data/raw/footage");
     fs::create_dir_all(&folder).expect("created");
     let path = folder.join(name).display().to_string();
@@ -36,16 +36,20 @@ fn encode(project: &TempDir, name: &str, how: &[&str]) -> String {
     path
 }
 
-/// Row of a frame in the table of frames: key, time, size, pixels.
-struct Found {
-    id: String,
-    index: usize,
-    time: f64,
-    size: (i32, i32),
-    pixels: image::RgbImage,
+fn raw(project: &TempDir, name: &str) -> String {
+    project.path().join("data/raw/footage").join(name).display().to_string()
 }
 
-fn found(project: &TempDir) -> Vec<Found> {
+/// Row of a frame in the table of frames: key, time, size, pixels.
+pub(crate) struct Found {
+    pub id: String,
+    pub index: usize,
+    pub time: f64,
+    pub size: (i32, i32),
+    pub pixels: image::RgbImage,
+}
+
+pub(crate) fn found(project: &TempDir) -> Vec<Found> {
     let path = project.path().join("data/out/footage/any/extract_frames/frames.parquet");
     let table = read_columns(&path, &[]).expect("frames");
     let bytes = table["image"].as_struct().column_by_name("bytes").expect("bytes").clone();
@@ -173,10 +177,52 @@ fn open_groups_of_pictures_are_not_reported_as_damage() {
 }
 
 #[test]
-fn a_container_without_times_is_refused_with_what_to_do() {
+fn frames_of_a_container_without_times_are_numbered_by_the_frame_rate() {
     let project = project_of("footage", &PIPELINE.replace("{mp4,", "{avi,mp4,"));
-    encode(&project, "a.avi", &["-c:v", "mpeg4", "-bf", "2"]);
-    assert_output!(failures(&callsheet(&project, &["run"])));
+    let codecs: [&[&str]; 2] = [&["-c:v", "mpeg4"], &["-c:v", "libx264", "-pix_fmt", "yuv420p"]];
+    for codec in codecs {
+        let path = encode(&project, "a.avi", &[codec, &["-bf", "2", "-g", "12"]].concat());
+        let png = as_png(&path, &project.path().join("png"));
+        let output = callsheet(&project, &["run"]);
+        assert!(warnings(&output).contains("their times follow from its frame rate"), "{}", stderr(&output));
+        let frames = found(&project);
+        assert_eq!(frames.len(), 60);
+        for frame in frames {
+            assert!(frame.pixels == png[frame.index], "{} differs", frame.id);
+            assert!((frame.time - frame.index as f64 / 10.0).abs() < 1e-9, "{} s", frame.time);
+        }
+        rows(&project, &["--set", "list_frames.candidates=key_frames"]);
+        let keys = found(&project);
+        assert_eq!(keys[0].index, 0);
+        assert!(keys.len() >= 5 && keys.iter().all(|frame| frame.pixels == png[frame.index]));
+    }
+}
+
+#[test]
+fn frames_that_are_only_references_are_not_counted() {
+    let project = project_of("footage", PIPELINE);
+    let log = project.path().join("pass").display().to_string();
+    let how = "-c:v libvpx -b:v 200k -lag-in-frames 16 -auto-alt-ref 1 -deadline good -passlogfile";
+    for pass in ["1", "2"] {
+        let how: Vec<&str> = how.split(' ').chain([log.as_str(), "-pass", pass]).collect();
+        encode(&project, "a.webm", &how);
+    }
+    let png = as_png(&raw(&project, "a.webm"), &project.path().join("png"));
+    rows(&project, &[]);
+    let frames = found(&project);
+    assert_eq!(frames.len(), 60);
+    assert!(frames.iter().all(|frame| frame.pixels == png[frame.index]));
+}
+
+#[test]
+fn a_title_in_another_encoding_is_not_damage() {
+    let project = project_of("footage", &PIPELINE.replace("{mp4,", "{avi,mp4,"));
+    encode(&project, "a.avi", &["-c:v", "mjpeg", "-metadata", "title=Cafe_au_lait"]);
+    let mut bytes = fs::read(raw(&project, "a.avi")).expect("read");
+    let title = bytes.windows(4).position(|window| window == b"Cafe").expect("the title");
+    bytes[title + 3] = 0xe9; // Latin-1
+    fs::write(raw(&project, "a.avi"), bytes).expect("written");
+    assert_eq!(rows(&project, &[])["extract_frames"], (60, 60));
 }
 
 #[test]

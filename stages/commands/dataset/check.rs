@@ -13,7 +13,7 @@ use super::report::{Finding, Report};
 use crate::commands::exit::{FOUND, REFUSED};
 use crate::commands::terminal::progress;
 use crate::lib::picture::{Traits, content_digest, halves, is_image, read_with_traits};
-use crate::lib::video::{Decoding, decode, index};
+use crate::lib::video::{Decoding, damage, decode, index};
 
 /// Findings about one file.
 #[derive(Default)]
@@ -88,16 +88,13 @@ fn look_at_image(path: &Path, paired: bool, looked: &mut Looked) -> Result<()> {
 }
 
 fn look_at_video(path: &Path, looked: &mut Looked) -> Result<()> {
-    looked.frames = index(path)?.times.len();
-    // Each frame is decoded, and reduced to a height of 16 pixels so that passing it on costs little.
-    let how = Decoding { height: 16, ..Decoding::default() };
+    let index = index(path)?;
+    looked.frames = index.times.len();
+    let how = Decoding { counted_times: index.counted_times(), ..Decoding::check() };
     let decoded = decode(path, &how, |_| Ok(()))?;
     looked.size = decoded.frames.first().map(|(_, size)| *size);
-    if let Some(error) = decoded.errors.first() {
-        looked.findings.push(("damaged", format!("ffmpeg reports `{error}`")));
-    } else if decoded.frames.len() < looked.frames {
-        let message = format!("only {} of {} frames can be decoded", decoded.frames.len(), looked.frames);
-        looked.findings.push(("damaged", message));
+    if let Some(damage) = damage(&index, index.times.iter().copied(), &decoded) {
+        looked.findings.push(("damaged", damage));
     }
     if let Some((_, other)) = decoded.frames.iter().find(|(_, size)| Some(*size) != looked.size) {
         looked

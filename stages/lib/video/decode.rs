@@ -1,18 +1,30 @@
 //! Decoding of videos. ffmpeg's filter graph selects and scales frames, which are read from a pipe.
 //!
 //! ffmpeg exits with code 0 for truncated and damaged files, and rescales silently if the size changes within
-//! a video. Therefore its log is read, too. The log lists every decoded frame with time and size, before any
-//! scaling, and marks errors.
+//! a video. Therefore a second output of the graph lists the time and size of every decoded frame before any
+//! scaling, and every byte of the log counts as damage.
 
-use std::io::{BufRead, BufReader, Read};
+use std::ffi::OsString;
+use std::io::{BufReader, Read};
 use std::path::Path;
-use std::process::{ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use anyhow::{Context as _, Result, bail};
 use image::RgbImage;
+use tempfile::NamedTempFile;
 
-use super::{cannot_start, ffmpeg};
+use super::framecrc::{Entry, Listing, listing};
+use super::part::Part;
+use super::ppm::read_ppm;
+use super::{cannot_start, complaint, ffmpeg};
+
+/// Options of both outputs. Frames keep their own times and sizes. In the time base of a constant rate, frames
+/// that are closer would get equal times.
+const OUTPUT: [&str; 5] = ["-noautoscale", "-fps_mode", "passthrough", "-enc_time_base", "1/90000"];
+
+/// Number of bytes of the log that are kept.
+const LOG: u64 = 1 << 16;
 
 /// Selection and filters for the decoding of a video.
 #[derive(Clone, Debug, Default)]
@@ -21,8 +33,12 @@ pub(crate) struct Decoding {
     pub from: Option<f64>,
     /// Number of frames to read from there on; `None` reads all.
     pub frames: Option<usize>,
+    /// Packets to give to the decoder; `None` gives all.
+    pub part: Option<Part>,
     /// Decodes only frames that need no earlier frames (key frames).
     pub keys_only: bool,
+    /// Times in seconds of all frames in order, for a container that stores no times.
+    pub counted_times: Option<Vec<f64>>,
     /// Expression of ffmpeg's select filter that is not 0 for frames to return; empty returns all.
     pub select: String,
     /// Filters that come before decoded frames are listed.
@@ -31,46 +47,66 @@ pub(crate) struct Decoding {
     pub deflicker: u32,
     /// Height to scale to in pixels, with the width in proportion; 0 keeps the size.
     pub height: u32,
-    /// Leaves out damaged frames instead of concealing the damage.
-    pub skip_damaged: bool,
+    /// Continues after damage instead of stopping.
+    pub tolerant: bool,
 }
 
 impl Decoding {
+    /// Decodes every frame, and reduces it to a height of 16 pixels so that passing it on costs little.
+    pub(crate) fn check() -> Self {
+        Self { height: 16, ..Self::default() }
+    }
+
     /// Selects the first frame, and frames that differ from the previous one by more than `threshold` (0..1).
     /// Only these are listed as decoded.
     pub(crate) fn scenes(threshold: f64) -> Self {
         let before = format!("scale=-2:180,select='eq(n,0)+gt(scene,{threshold})'");
-        Self { before, height: 16, ..Self::default() }
+        Self { before, tolerant: true, ..Self::check() }
     }
 
-    /// Filters for frames, in order.
-    fn filters(&self) -> Vec<String> {
-        let mut filters = vec!["showinfo=checksum=0".to_owned()];
-        if let Some(frames) = self.frames {
-            filters.insert(0, format!("trim=end_frame={frames}"));
+    /// Selects key frames by decoding all frames. Only key frames are listed as decoded.
+    pub(crate) fn keys() -> Self {
+        Self { before: "select='eq(key,1)'".to_owned(), tolerant: true, ..Self::check() }
+    }
+
+    /// Filter graph. It has the output `out` for pictures, and the outputs `width` and `height` for the list
+    /// of frames: one row and one column of each frame in grey, so that the size of a packet in bytes is the
+    /// width or height in pixels.
+    fn graph(&self) -> String {
+        let mut graph = "[0:V:0]".to_owned();
+        if self.counted_times.is_some() {
+            // Times must increase, and the number restarts if the size changes.
+            let start = if self.before.is_empty() { "if(isnan(STARTPTS),0,STARTPTS)" } else { "0" };
+            graph += &format!("settb=1/90000,setpts='N+{start}',");
         }
         if !self.before.is_empty() {
-            filters.insert(0, self.before.clone());
+            graph += &format!("{},", self.before);
         }
+        if let Some(frames) = self.frames {
+            graph += &format!("trim=end_frame={frames},");
+        }
+        graph += "split=3[row][column][all];[row]crop=iw:1:0:0:exact=1,format=gray[width];\
+                  [column]crop=1:ih:0:0:exact=1,format=gray[height];[all]";
         if self.deflicker > 1 {
-            filters.push(format!("deflicker=size={}", self.deflicker));
+            graph += &format!("deflicker=size={},", self.deflicker);
         }
         if !self.select.is_empty() {
-            filters.push(format!("select='{}'", self.select));
+            graph += &format!("select='{}',", self.select);
         }
         if self.height > 0 {
-            filters.push(format!("scale=-2:{}:flags=bicubic+accurate_rnd", self.height));
+            graph += &format!("scale=-2:{}:flags=bicubic+accurate_rnd,", self.height);
         }
-        filters
+        graph + "null[out]"
     }
 
-    /// Command of ffmpeg with the options before the input.
-    fn command(&self) -> Command {
+    /// Command of ffmpeg that writes the list of frames to the file `list`, and pictures to its output.
+    fn command(&self, path: &Path, list: &Path) -> Command {
         let mut command = ffmpeg();
-        command.args(["-loglevel", "level+info", "-copyts"]);
-        if self.skip_damaged {
-            // With frame threads, ffmpeg 9.0 does not exit after an error if `explode` is set.
-            command.args(["-err_detect", "explode", "-threads", "1"]);
+        // Checksums that the codec stores are checked.
+        command.args(["-loglevel", "error", "-copyts", "-err_detect", "crccheck", "-an", "-sn", "-dn"]);
+        if !self.tolerant {
+            // Without this option, frames that the decoder knows to be wrong are only a warning.
+            command.arg("-xerror");
         }
         if self.keys_only {
             command.args(["-skip_frame", "nokey"]);
@@ -79,103 +115,100 @@ impl Decoding {
             // Times are those of the container, as without this option.
             command.args(["-seek_timestamp", "1", "-ss", &format!("{from:.6}")]);
         }
+        if self.part.is_some() {
+            command.args(["-i", "pipe:0"])
+        } else {
+            command.arg("-i").arg(path)
+        };
+        let mut file = OsString::from("file:");
+        file.push(list);
+        command.args(["-filter_complex", &self.graph(), "-map", "[width]", "-map", "[height]"]);
+        command.args(OUTPUT).args(["-c:v", "rawvideo", "-f", "framecrc", "-y"]).arg(file);
+        command.args(["-map", "[out]"]).args(OUTPUT);
+        command.args(["-c:v", "ppm", "-pix_fmt", "rgb24", "-f", "image2pipe", "-"]);
         command
+    }
+
+    /// Times and sizes in a list of frames.
+    fn frames(&self, list: &Listing) -> Vec<(f64, (u32, u32))> {
+        let of = |stream| list.entries.iter().filter(move |entry| entry.stream == stream);
+        let time = |position: usize, ticks: i64| match &self.counted_times {
+            Some(times) => {
+                let number = if self.before.is_empty() { position } else { ticks as usize };
+                times.get(number).copied().unwrap_or(f64::INFINITY)
+            }
+            None => ticks as f64 * list.unit,
+        };
+        let frames = of(0).zip(of(1)).enumerate();
+        let size = |(row, column): (&Entry, &Entry)| (row.size as u32, column.size as u32);
+        frames.map(|(n, pair)| (time(n, pair.0.shown.unwrap_or_default()), size(pair))).collect()
     }
 }
 
-/// Report of ffmpeg about what it decoded.
+/// Result of decoding.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Decoded {
     /// Time in seconds and size in pixels of every decoded frame, selected or not.
     pub frames: Vec<(f64, (u32, u32))>,
-    /// Errors in the wording of ffmpeg.
-    pub errors: Vec<String>,
-    /// True if ffmpeg exited with code 0.
-    pub success: bool,
+    /// First complaint of ffmpeg in its own words; none if it ended without an error.
+    pub damage: Option<String>,
 }
 
 /// Decodes the first video stream, and calls `each` with every selected frame in order.
 ///
 /// # Errors
-/// Returns an error if ffmpeg cannot be started, its output ends within a frame, or `each` fails.
+/// Returns an error if ffmpeg cannot be started, or `each` fails.
 pub(crate) fn decode(
     path: &Path,
     how: &Decoding,
     mut each: impl FnMut(RgbImage) -> Result<()>,
 ) -> Result<Decoded> {
-    let mut command = how.command();
-    let mut child = command
-        .arg("-i")
-        .arg(path)
-        .args(["-map", "0:V:0", "-vf", &how.filters().join(","), "-fps_mode", "passthrough"])
-        // In the time base of a constant rate, frames that are closer would get equal times.
-        .args(["-enc_time_base", "1/90000", "-c:v", "ppm", "-pix_fmt", "rgb24", "-f", "image2pipe", "-"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| cannot_start(&error))?;
+    let list = NamedTempFile::new().context("cannot create a temporary file for the list of frames")?;
+    let mut command = how.command(path, list.path());
+    let mut packets = None;
+    if let Some(part) = &how.part {
+        let mut reader = part.reader(path).spawn().map_err(|error| cannot_start(&error))?;
+        command.stdin(reader.stdout.take().context("no output from ffmpeg")?);
+        packets = Some(reader);
+    }
+    let spawned = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    // The command holds the pipe to the reader of packets, which would wait for it.
+    drop(command);
+    let mut child = spawned.map_err(|error| cannot_start(&error))?;
     let log = child.stderr.take().context("no log from ffmpeg")?;
-    let listener = thread::spawn(move || listen(BufReader::new(log)));
-    let mut pictures =
-        BufReader::with_capacity(1 << 20, child.stdout.take().context("no output from ffmpeg")?);
-    let result = loop {
-        match read_ppm(&mut pictures) {
-            Ok(Some(picture)) => {
-                if let Err(error) = each(picture) {
-                    break Err(error);
-                }
-            }
-            Ok(None) => break Ok(()),
-            Err(error) => break Err(error.context(format!("`{}`: broken output of ffmpeg", path.display()))),
-        }
-    };
-    // Closing the pipe ends ffmpeg if its output is no longer read.
-    drop(pictures);
+    let listener = thread::spawn(move || beginning(log));
+    let result = pictures(&mut child, &mut each);
     let status = child.wait().context("cannot wait for ffmpeg")?;
-    let Ok(mut decoded) = listener.join() else { bail!("the reader of ffmpeg's log failed") };
-    result?;
-    decoded.success = status.success();
-    Ok(decoded)
+    if let Some(mut packets) = packets {
+        packets.wait().context("cannot wait for ffmpeg")?;
+    }
+    let Ok(log) = listener.join() else { bail!("the reader of ffmpeg's log failed") };
+    let broken = result?;
+    let list = listing(&std::fs::read(list.path()).context("cannot read the list of frames")?);
+    let exit = || (!status.success()).then(|| status.to_string());
+    Ok(Decoded { frames: how.frames(&list), damage: complaint(&log?).or_else(exit).or(broken) })
 }
 
-/// Reads one binary PPM with 8 bits per channel; `None` at the end of the stream.
-fn read_ppm(stream: &mut BufReader<ChildStdout>) -> Result<Option<RgbImage>> {
-    let mut header = String::new();
-    for line in 0..3 {
-        if stream.read_line(&mut header)? == 0 {
-            anyhow::ensure!(line == 0, "the header of the last frame is incomplete");
-            return Ok(None);
+/// Passes the pictures to `each`. Returns the reason if they end within a picture, because ffmpeg failed. Closes
+/// the pipe at the end, which ends ffmpeg if more pictures would follow.
+fn pictures(child: &mut Child, each: &mut impl FnMut(RgbImage) -> Result<()>) -> Result<Option<String>> {
+    let stream = child.stdout.take().context("no output from ffmpeg")?;
+    let mut stream = BufReader::with_capacity(1 << 20, stream);
+    loop {
+        match read_ppm(&mut stream) {
+            Ok(Some(picture)) => each(picture)?,
+            Ok(None) => return Ok(None),
+            Err(error) => return Ok(Some(format!("{error:#}"))),
         }
     }
-    let fields: Vec<&str> = header.split_whitespace().collect();
-    let [_, width, height, "255"] = fields[..] else { bail!("`{header}` is not a PPM header") };
-    let (width, height): (u32, u32) = (width.parse()?, height.parse()?);
-    let mut pixels = vec![0; width as usize * height as usize * 3];
-    stream.read_exact(&mut pixels).context("the last frame is incomplete")?;
-    RgbImage::from_raw(width, height, pixels).context("a frame has no size").map(Some)
 }
 
-fn listen(log: impl BufRead) -> Decoded {
-    let mut decoded = Decoded::default();
-    for line in log.lines().map_while(Result::ok) {
-        if line.contains("showinfo") {
-            decoded.frames.extend(shown_frame(&line));
-        } else if line.contains("[error]") || line.contains("[fatal]") {
-            decoded.errors.push(line.rsplit("] ").next().unwrap_or(&line).to_owned());
-        }
-    }
-    decoded
-}
-
-/// Time and size in a line such as `.. n:   3 pts:  300 pts_time:0.3 .. s:1472x192 ..`.
-fn shown_frame(line: &str) -> Option<(f64, (u32, u32))> {
-    let field = |name: &str| {
-        let rest = line.split_once(name)?.1.trim_start();
-        Some(rest.split_whitespace().next().unwrap_or_default())
-    };
-    let time = field(" pts_time:")?.parse().ok()?;
-    let (width, height) = field(" s:")?.split_once('x')?;
-    Some((time, (width.parse().ok()?, height.parse().ok()?)))
+/// Reads a log to its end, and returns its beginning.
+fn beginning(mut log: impl Read) -> Result<Vec<u8>> {
+    let mut kept = Vec::new();
+    log.by_ref().take(LOG).read_to_end(&mut kept)?;
+    std::io::copy(&mut log, &mut std::io::sink())?;
+    Ok(kept)
 }
 
 #[cfg(test)]
@@ -183,12 +216,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_and_errors_are_read_from_the_log() {
-        let log = "[Parsed_showinfo_0 @ 0x1] [info] n:   0 pts:      0 pts_time:0.04    duration:1 fmt:yuv420p s:64x32 i:P\n\
-                   [h264 @ 0x2] [error] error while decoding MB 3 4\n\
-                   [out#0 @ 0x3] [info] video:1kB\n";
-        let decoded = listen(log.as_bytes());
-        assert_eq!(decoded.frames, [(0.04, (64, 32))]);
-        assert_eq!(decoded.errors, ["error while decoding MB 3 4"]);
+    fn times_and_sizes_are_read_from_two_streams() {
+        let text =
+            b"#tb 0: 1/90000\n0, 0, 3600, 1, 64, 0x1\n1, 0, 3600, 1, 32, 0x1\n0, 1, 7200, 1, 64, 0x1\n";
+        assert_eq!(Decoding::default().frames(&listing(text)), [(0.04, (64, 32))]);
+        let text = b"#tb 0: 1/90000\n0, 0, 1, 1, 64, 0x1\n1, 0, 1, 1, 32, 0x1\n";
+        let counted = Decoding { counted_times: Some(vec![0.0, 0.5]), ..Decoding::default() };
+        assert_eq!(counted.frames(&listing(text)), [(0.0, (64, 32))]);
+        let selected = Decoding { counted_times: Some(vec![0.0, 0.5]), ..Decoding::keys() };
+        assert_eq!(selected.frames(&listing(text)), [(0.5, (64, 32))]);
     }
 }

@@ -1,0 +1,40 @@
+//! Comparison of decoded frames with those that the container declares.
+
+use std::path::Path;
+
+use callsheet_worker::user_error;
+
+use super::{Decoded, Index};
+
+/// Difference in seconds below which two times belong to one frame, because time bases round.
+pub(crate) const SAME_TIME: f64 = 5e-4;
+
+/// Returns the damage of a video in a few words. `declared` has the times of the frames that were to be decoded.
+/// Frames are identified by their number, so a frame that the decoder left out would shift all later ones.
+pub(crate) fn damage(
+    index: &Index,
+    declared: impl ExactSizeIterator<Item = f64>,
+    decoded: &Decoded,
+) -> Option<String> {
+    if let Some(damage) = &index.damage {
+        return Some(damage.clone());
+    }
+    if let Some(complaint) = &decoded.damage {
+        return Some(format!("ffmpeg reports `{complaint}`"));
+    }
+    let (came, promised) = (decoded.frames.len(), declared.len());
+    if came < promised || (index.numbered && came > promised) {
+        return Some(format!("{came} frames can be decoded, but the container declares {promised}"));
+    }
+    let mut pairs = declared.zip(&decoded.frames);
+    let (declared, (time, _)) = pairs.find(|(declared, (time, _))| (declared - time).abs() >= SAME_TIME)?;
+    Some(format!("a frame was decoded at {time:.3} s, but the container declares it at {declared:.3} s"))
+}
+
+/// Error for a damaged video.
+pub(crate) fn damaged(path: &Path, damage: &str) -> anyhow::Error {
+    user_error(
+        format!("`{}` is damaged: {damage}", path.display()),
+        "replace the file, or set list_frames.skip_unreadable = true to leave damaged frames out",
+    )
+}
