@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
-use callsheet_worker::Job;
 use callsheet_worker::table::read_columns;
+use callsheet_worker::{Job, user_error};
 
 use crate::lib::columns::{read_bools, read_float64s, read_int64s, read_strings};
 use crate::lib::overlap::overlap;
@@ -41,6 +41,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     for video in &wanted {
         let decode = |give: &mut dyn FnMut(Decoded) -> Result<()>| {
             if is_image(Path::new(&video.frames[0].file)) {
+                ensure_no_deflicker(video, params.deflicker)?;
                 return images(video, path, params.height, give);
             }
             let file = path(&video.frames[0].file)?;
@@ -85,6 +86,22 @@ fn wanted(list: &Path) -> Result<Vec<SelectedFrames>> {
         video.frames.sort_by_key(|frame| frame.position);
     }
     Ok(wanted)
+}
+
+/// Refuses `deflicker` for images. It averages over neighbours, but a frame must depend on its own image only:
+/// a changed image recomputes only its own row.
+fn ensure_no_deflicker(images: &SelectedFrames, deflicker: u32) -> Result<()> {
+    if deflicker < 2 {
+        return Ok(());
+    }
+    Err(user_error(
+        format!(
+            "deflicker = {deflicker} applies to videos, but the frames of `{}` are image files",
+            images.video
+        ),
+        "set extract_frames.deflicker = 0, or encode the images as a video without loss, e.g. \
+         `ffmpeg -framerate 1 -pattern_type glob -i 'FOLDER/*.png' -c:v ffv1 images.mkv`",
+    ))
 }
 
 /// Passes the images of a folder to `give`.

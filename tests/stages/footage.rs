@@ -275,6 +275,13 @@ fn brightness_is_evened_out_only_when_asked_for() {
 }
 
 #[test]
+fn deflicker_is_refused_for_images_with_the_remedy() {
+    let project = project_of("footage", PIPELINE);
+    encode(&project, "%03d.png", &["-frames:v", "3"]);
+    assert_output!(failures(&callsheet(&project, &["run", "--set", "extract_frames.deflicker=5"])));
+}
+
+#[test]
 fn a_file_that_is_not_an_image_is_named() {
     let project = project_of("footage", PIPELINE);
     let folder = project.path().join("data/raw/footage");
