@@ -3,6 +3,7 @@ PIPELINE ?= synthesis
 DATASET ?= space_needle
 PROFILE ?= demo
 SECONDS ?= 60
+TARGET ?= declarations events footers records request
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 STAGES = $(wildcard stages/*/mod.rs)
 TOOLS ?= callsheet,ninja,make,doit
@@ -118,10 +119,12 @@ bench-encodings: build .toolchain/interop/installed # compares Parquet encodings
 bench-tables: build inspect .toolchain/interop/installed # measures missing and added rows, and queries next to DuckDB
 	.toolchain/interop/bin/python bench/tables.py $(ARGS)
 
-fuzz: # reads random stage.toml and pipeline files for SECONDS
+fuzz: # reads random declarations, requests, events, records and Parquet files, each for SECONDS; TARGET selects one
 	@test -x .toolchain/bin/cargo-fuzz || cargo install --locked --root .toolchain cargo-fuzz
-	cd tests/fuzz && RUSTC_BOOTSTRAP=1 PATH="$(CURDIR)/.toolchain/bin:$$PATH" cargo fuzz run --fuzz-dir . --sanitizer none \
-		--target-dir $(CURDIR)/target/fuzz declarations -- -max_total_time=$(SECONDS) -rss_limit_mb=4096
+	cd tests/fuzz && for target in $(TARGET); do mkdir -p corpus/$$target && \
+		RUSTC_BOOTSTRAP=1 PATH="$(CURDIR)/.toolchain/bin:$$PATH" cargo fuzz run --fuzz-dir . --sanitizer none \
+		--target-dir $(CURDIR)/target/fuzz $$target corpus/$$target seeds/$$target -- \
+		-max_total_time=$(SECONDS) -rss_limit_mb=4096 -timeout=10 || exit 1; done
 
 audit: # checks licences, sources and advisories of dependencies
 	@python3 setup/fetch.py deny

@@ -156,6 +156,7 @@ fn two_containers_that_start_in_the_same_second_have_two_runs() {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn two_users_of_one_group_share_a_project() {
     if !rustix::process::geteuid().is_root() {
         eprintln!("skipped: only root can run programs as other users");
