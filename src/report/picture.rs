@@ -1,10 +1,9 @@
 //! Pictures embedded in a page as data, so that the page is self-contained.
 
-use std::io::Cursor;
-
 use callsheet_figures::data_uri::data_uri;
+use callsheet_pictures::{Format, decode};
+use image::DynamicImage;
 use image::codecs::jpeg::JpegEncoder;
-use image::{DynamicImage, ImageFormat, ImageReader, Rgba, RgbaImage};
 use maud::{Markup, html};
 
 use crate::declare::Bytes;
@@ -13,8 +12,6 @@ use crate::declare::Bytes;
 const PLAIN: usize = 200_000;
 /// Largest film that is embedded, in bytes; also the limit of pictures that cannot be reduced.
 const LARGEST_AS_IT_IS: usize = 8 << 20;
-/// Formats of pictures that are decoded here, and reduced if they are large.
-const STILLS: [ImageFormat; 2] = [ImageFormat::Png, ImageFormat::Jpeg];
 /// Longer side to which larger pictures are reduced, in pixels.
 const LONGEST: u32 = 2400;
 const QUALITY: u8 = 88;
@@ -26,8 +23,8 @@ const THUMBNAIL_QUALITY: u8 = 80;
 /// Returns the reason if the picture is damaged, or too large for a page.
 pub(super) fn element(bytes: &[u8], alt: &str) -> Result<Markup, String> {
     let film = bytes.get(4..8) == Some(b"ftyp");
-    let still = image::guess_format(bytes).is_ok_and(|format| STILLS.contains(&format));
-    if !still && bytes.len() > LARGEST_AS_IT_IS {
+    let still = Format::of(bytes).ok();
+    if still.is_none() && bytes.len() > LARGEST_AS_IT_IS {
         return Err(format!("a file of {} is too large for a page", Bytes(bytes.len() as u64)));
     }
     if film {
@@ -37,8 +34,10 @@ pub(super) fn element(bytes: &[u8], alt: &str) -> Result<Markup, String> {
     let format = image::guess_format(bytes).map_err(|error| error.to_string())?;
     // A picture is decoded even if it is embedded without change, because browsers show nothing of a damaged
     // one.
-    let smaller = if still { jpeg(bytes, LONGEST, QUALITY)? } else { Vec::new() };
-    let uri = if smaller.is_empty() || smaller.len() >= bytes.len() || bytes.len() <= PLAIN {
+    let smaller = if still.is_some() { jpeg(bytes, LONGEST, QUALITY)? } else { Vec::new() };
+    let small = smaller.is_empty() || smaller.len() >= bytes.len() || bytes.len() <= PLAIN;
+    // Browsers do not show TIFF.
+    let uri = if small && still != Some(Format::Tiff) {
         data_uri(format.to_mime_type(), bytes)
     } else {
         data_uri("image/jpeg", &smaller)
@@ -55,14 +54,10 @@ pub(super) fn thumbnail(bytes: &[u8], side: u32) -> Result<Vec<u8>, String> {
 }
 
 fn jpeg(bytes: &[u8], longest: u32, quality: u8) -> Result<Vec<u8>, String> {
-    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| e.to_string())?;
-    let picture = reader.decode().map_err(|error| error.to_string())?;
+    let (picture, _) = decode(bytes).map_err(|error| format!("the picture {error}"))?;
+    let picture = DynamicImage::from(picture);
     let fits = picture.width().max(picture.height()) <= longest;
     let picture = if fits { picture } else { picture.thumbnail(longest, longest) };
-    // JPEG has no transparency, so transparent areas become white.
-    let mut ground = RgbaImage::from_pixel(picture.width(), picture.height(), Rgba([255; 4]));
-    image::imageops::overlay(&mut ground, &picture.into_rgba8(), 0, 0);
-    let picture = DynamicImage::from(DynamicImage::from(ground).into_rgb8());
     let mut encoded = Vec::new();
     let encoder = JpegEncoder::new_with_quality(&mut encoded, quality);
     picture.write_with_encoder(encoder).map_err(|error| error.to_string())?;
@@ -71,7 +66,9 @@ fn jpeg(bytes: &[u8], longest: u32, quality: u8) -> Result<Vec<u8>, String> {
 
 #[cfg(test)]
 mod tests {
-    use image::{Rgb, RgbImage};
+    use std::io::Cursor;
+
+    use image::{ImageFormat, Rgb, RgbImage, RgbaImage};
 
     use super::*;
 

@@ -52,6 +52,11 @@ fn files_that_are_not_pairs_are_refused_by_name() {
         ("wide.png", bomb(1_000_000, 8)),
         ("bomb.png", bomb(60_000, 60_000)),
         ("large.png", bomb(16_000, 16_000)),
+        ("still.jpg", b"GIF89a\x01\0\x01\0".to_vec()),
+        ("phone.jpg", b"\0\0\0\x24ftypheic\0\0\0\0mif1".to_vec()),
+        ("next.webp", b"\0\0\0\x1cftypavif\0\0\0\0".to_vec()),
+        ("old.tif", b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0".to_vec()),
+        ("lfs.png", b"version https://git-lfs.github.com/spec/v1\n".to_vec()),
     ]
     .map(|(name, bytes)| refused(name, &bytes));
     assert_output!(told.concat());
@@ -68,6 +73,44 @@ fn halves_whose_size_no_generator_supports_are_refused_before_training() {
     assert_output!(told.concat());
 }
 
+/// A noisy pair as JPEG, so that every part of the file matters.
+fn noisy_jpeg() -> Vec<u8> {
+    let mut picture = pair((256, 128), 4);
+    let mut state = 7u32;
+    for pixel in picture.pixels_mut() {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        pixel[1] ^= (state >> 26) as u8;
+    }
+    let mut bytes = Vec::new();
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 90)
+        .write_image(picture.as_raw(), 256, 128, image::ExtendedColorType::Rgb8)
+        .expect("encoded");
+    bytes
+}
+
+#[test]
+fn jpegs_with_damaged_data_are_refused_by_the_check_and_by_a_run() {
+    let project = project();
+    fixture(&project, "facades", (256, 128), &["train", "val"]);
+    let whole = noisy_jpeg();
+    let at = |percent: usize| whole.len() * percent / 100;
+    let mut zeroed = whole.clone();
+    zeroed[at(50)..at(60)].fill(0);
+    let damaged = [
+        ("closed.jpg", [&whole[..at(60)], &[0xff, 0xd9]].concat()),
+        ("cut.jpg", whole[..at(60)].to_vec()),
+        ("resumed.jpg", [&whole[..at(60)], &whole[at(50)..]].concat()),
+        ("zeroed.jpg", zeroed),
+    ];
+    for (name, bytes) in &damaged {
+        fs::write(raw(&project, "facades").join("train").join(name), bytes).expect("written");
+    }
+    let output = dataset(&project, &["check", "facades"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_output!(said(&output));
+    assert_output!(failures(&callsheet(&project, &["run", "pair_images", "--dataset", "facades"])));
+}
+
 #[test]
 fn uncommon_image_formats_are_decoded_as_people_see_them() {
     let project = project();
@@ -76,8 +119,11 @@ fn uncommon_image_formats_are_decoded_as_people_see_them() {
     let deep: Vec<u8> = (0..64 * 32 * 3).flat_map(|_| 0x8000u16.to_ne_bytes()).collect();
     let clear: Vec<u8> = (0..64 * 32).flat_map(|_| [10, 20, 30, 0]).collect();
     let grey = vec![77; 64 * 32];
-    for name in ["ink.jpg", "palette.png"] {
+    for name in ["ink.jpg", "palette.png", "scans.jpg"] {
         fs::copy(repository().join("tests/fixtures/images").join(name), folder.join(name)).expect("copied");
+    }
+    for name in ["photo.webp", "scan.tif", "scan.TIFF"] {
+        pair((64, 32), 8).save(folder.join(name)).expect("written");
     }
     let mut profiled = Vec::new();
     let mut encoder = image::codecs::png::PngEncoder::new(&mut profiled);
@@ -110,7 +156,16 @@ fn uncommon_image_formats_are_decoded_as_people_see_them() {
     assert_eq!(*a("clear.png").get_pixel(3, 3), Rgb([255, 255, 255]));
     assert_eq!(*a("grey.png").get_pixel(3, 3), Rgb([77, 77, 77]));
     // Image A of facades is the right half, which is red here.
-    for name in ["turned.jpg", "ink.jpg", "palette.png", "profiled.png"] {
+    for name in [
+        "turned.jpg",
+        "ink.jpg",
+        "palette.png",
+        "profiled.png",
+        "scans.jpg",
+        "photo.webp",
+        "scan.tif",
+        "scan.TIFF",
+    ] {
         let Rgb([red, _, blue]) = *a(name).get_pixel(20, 20);
         assert!(red > 150 && blue < 60, "{name}: {red} {blue}");
     }

@@ -52,15 +52,15 @@ impl Source<'_> {
         let files: Vec<(&str, &[u8])> =
             keys.iter().zip(files.iter()).filter_map(|(key, file)| Some((key?, file?))).collect();
         let decode = |(id, file): &(&str, &[u8])| {
-            let picture = image::load_from_memory(file).map_err(|error| {
+            let (picture, _) = callsheet_pictures::decode(file).map_err(|error| {
                 miette!(
                     code = code::UNREADABLE,
                     help = "re-run the stage that wrote the table: `callsheet run --force STAGE`",
-                    "picture `{id}` of `{}` is unreadable: {error}",
+                    "picture `{id}` of `{}` {error}",
                     table.name
                 )
             })?;
-            Ok(((*id).to_owned(), picture.into_rgb8()))
+            Ok(((*id).to_owned(), picture))
         };
         let pictures = files.par_iter().map(decode).collect::<Result<Pictures>>()?;
         match ids.iter().find(|id| !pictures.contains_key(**id)) {

@@ -1,7 +1,5 @@
 //! RGB pictures with 8 bits per channel.
 
-mod strange;
-
 use std::path::Path;
 
 use anyhow::{Result, ensure};
@@ -13,21 +11,39 @@ use image::codecs::png::{CompressionType, FilterType as Prediction, PngEncoder};
 use image::imageops;
 use image::{ExtendedColorType, ImageEncoder, RgbImage};
 
-pub(crate) use strange::{Traits, is_image, read, read_with_traits};
+pub(crate) use callsheet_pictures::{Traits, is_image};
 
-/// Decodes a PNG or JPEG, which is row `id` of the table at `path`.
+/// Decodes an image file, which is row `id` of the table at `path`, as [`read`] does.
 ///
 /// # Errors
-/// Returns an error if the bytes are not a PNG or JPEG, or are damaged.
+/// Returns an error in the cases of [`read`].
 pub(crate) fn decode(bytes: &[u8], id: &str, path: &Path) -> Result<RgbImage> {
-    let image = image::load_from_memory(bytes).map_err(|error| {
+    let decoded = callsheet_pictures::decode(bytes).map_err(|error| {
         user_error(
-            format!("image `{id}` of `{}` is unreadable: {error}", path.display()),
+            format!("image `{id}` of `{}` {error}", path.display()),
             "replace or remove the source file of the image; if the table is damaged, delete the table and \
              run again",
         )
     })?;
-    Ok(image.into_rgb8())
+    Ok(decoded.0)
+}
+
+/// Decodes an image file as viewers show it: rotated according to EXIF, on white, as RGB with 8 bits per
+/// channel.
+///
+/// # Errors
+/// Returns an error if the format of the file is not supported, or if the file is damaged or too large.
+pub(crate) fn read(bytes: &[u8], path: &Path) -> Result<RgbImage> {
+    Ok(read_with_traits(bytes, path)?.0)
+}
+
+/// Decodes an image file as [`read`] does, and also returns its unusual properties.
+///
+/// # Errors
+/// Returns an error in the cases of [`read`].
+pub(crate) fn read_with_traits(bytes: &[u8], path: &Path) -> Result<(RgbImage, Traits)> {
+    callsheet_pictures::decode(bytes)
+        .map_err(|error| user_error(format!("`{}` {error}", path.display()), error.help()))
 }
 
 /// Splits a picture into its left and right half.
@@ -147,10 +163,7 @@ mod tests {
         let middle = bytes.len() / 2;
         bytes.truncate(middle);
         let error = decode(&bytes, "a.mp4#000001", Path::new("frames.parquet")).expect_err("truncated");
-        assert!(
-            error.to_string().contains("image `a.mp4#000001` of `frames.parquet` is unreadable"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("image `a.mp4#000001` of `frames.parquet` is damaged"), "{error}");
     }
 
     #[test]

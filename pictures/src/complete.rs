@@ -1,0 +1,83 @@
+//! Checks that a file is complete, where the decoder of its format does not check this.
+
+use crate::error::DecodeError;
+use crate::format::Format;
+
+/// Length of a PNG's signature, and of a chunk's length, name and checksum, in bytes.
+const SIGNATURE: usize = 8;
+const CHUNK: usize = 12;
+
+/// Checks that a PNG or a WebP is complete. Other formats are not checked here.
+///
+/// # Errors
+/// Returns an error if bytes are missing or changed.
+pub(crate) fn check(bytes: &[u8], format: Format) -> Result<(), DecodeError> {
+    match format {
+        Format::Png => png(bytes),
+        Format::WebP => webp(bytes),
+        Format::Jpeg | Format::Tiff => Ok(()),
+    }
+}
+
+/// Checks the checksums of all chunks with pixels or sizes. The decoder stops at the last pixel, so that it
+/// does not reach the checksum of the last chunk.
+fn png(bytes: &[u8]) -> Result<(), DecodeError> {
+    let mut rest = &bytes[SIGNATURE..];
+    while rest.len() >= CHUNK {
+        let length = u32_at(rest, 0, true) as usize;
+        let Some(data) = length.checked_add(8).and_then(|end| rest.get(4..end)) else { break };
+        let Some(found) = rest.get(length + 8..length + CHUNK) else { break };
+        let critical = data[0].is_ascii_uppercase();
+        if critical && crc32fast::hash(data) != u32_at(found, 0, true) {
+            let name = String::from_utf8_lossy(&data[..4]).into_owned();
+            return damaged(format!("the checksum of a chunk {name:?} is wrong"));
+        }
+        if data == b"IEND" {
+            return Ok(());
+        }
+        rest = &rest[length + CHUNK..];
+    }
+    damaged("the file is truncated".to_owned())
+}
+
+/// Checks the length that the header declares. A byte that pads the data to an even length may be missing.
+fn webp(bytes: &[u8]) -> Result<(), DecodeError> {
+    let declared = u64::from(u32_at(bytes, 4, false)) + 8;
+    let found = bytes.len() as u64;
+    if found + 1 < declared {
+        return damaged(format!("the file is truncated: it has {found} of {declared} bytes"));
+    }
+    if found > declared + 1 {
+        return damaged(format!("the header declares {declared} bytes, but the file has {found}"));
+    }
+    Ok(())
+}
+
+/// Returns true if a TIFF has more than one picture. False if the file is too short.
+pub(crate) fn has_second_page(bytes: &[u8]) -> bool {
+    let big_endian = bytes.starts_with(b"MM");
+    // The fields of BigTIFF, version 43, are twice as wide.
+    let wide = bytes.get(2..4).is_some_and(|version| version.contains(&43));
+    let number = |at: usize, length: usize| {
+        let field = bytes.get(at..at.checked_add(length)?)?;
+        let append = |number: usize, byte: &u8| number << 8 | usize::from(*byte);
+        Some(if big_endian { field.iter().fold(0, append) } else { field.iter().rev().fold(0, append) })
+    };
+    let [offset, count, entry] = if wide { [8, 8, 20] } else { [4, 2, 12] };
+    let next = || {
+        let first = number(offset, offset)?;
+        let entries = number(first, count)?.checked_mul(entry)?;
+        number(first.checked_add(count)?.checked_add(entries)?, offset)
+    };
+    next().is_some_and(|next| next != 0)
+}
+
+/// Number in the four bytes at `at`.
+fn u32_at(bytes: &[u8], at: usize, big_endian: bool) -> u32 {
+    let four = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
+    if big_endian { u32::from_be_bytes(four) } else { u32::from_le_bytes(four) }
+}
+
+fn damaged(why: String) -> Result<(), DecodeError> {
+    Err(DecodeError::Damaged(why))
+}
