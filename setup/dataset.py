@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PARTS = ROOT / ".toolchain" / "parts"
 CHUNK = 1 << 20
 RETRIES = 5
-IMAGES = {".jpg", ".jpeg", ".png"}
+IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"}
 
 
 class FetchError(Exception):
@@ -139,7 +139,8 @@ def target_of(member, name):
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts:
         raise FetchError(f"the archive contains a path outside its folder: `{member.name}`")
-    if not member.isfile() or path.suffix.lower() not in IMAGES or path.name.startswith("."):
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts if part != ".")
+    if not member.isfile() or path.suffix.lower() not in IMAGES or hidden:
         return None
     parts = path.parts[1:] if path.parts[0] == name else path.parts
     return Path(*parts)

@@ -7,6 +7,37 @@ use rand::RngCore;
 
 use crate::lib::random::stream;
 
+/// Names of folders, in lower case, and the split of the images in them.
+const FOLDERS: [(&str, &str); 7] = [
+    ("train", "train"),
+    ("training", "train"),
+    ("val", "val"),
+    ("valid", "val"),
+    ("validation", "val"),
+    ("test", "test"),
+    ("testing", "test"),
+];
+
+/// Folders of datasets without pairs (CycleGAN), in lower case: a split and the letter of one of two sets.
+const UNPAIRED: [&str; 6] = ["traina", "trainb", "vala", "valb", "testa", "testb"];
+
+/// Split that the folders of a path determine, regardless of case: `train`, `val` or `test`. The outermost
+/// matching folder counts, because an archive may wrap all of them in another folder.
+pub(crate) fn of_folder(path: &str) -> Option<&'static str> {
+    let split = |part: String| FOLDERS.iter().find(|(folder, _)| *folder == part).map(|(_, split)| *split);
+    folders(path).find_map(split)
+}
+
+/// Returns true if a folder of the path is one of a dataset without pairs, such as CycleGAN's `trainA`.
+pub(crate) fn is_unpaired(path: &str) -> bool {
+    folders(path).any(|part| UNPAIRED.contains(&part.as_str()))
+}
+
+fn folders(path: &str) -> impl Iterator<Item = String> {
+    let (folders, _) = path.rsplit_once('/').unwrap_or_default();
+    folders.split('/').map(str::to_lowercase)
+}
+
 /// Split of a name, `train` or `val`, by a hash of the name.
 pub(crate) fn drawn(name: &str, val_fraction: f64) -> &'static str {
     let hash = blake3::hash(name.as_bytes());
@@ -32,6 +63,22 @@ mod tests {
         let val = ids.iter().filter(|id| drawn(id, 0.2) == "val").count();
         assert!((1_850..2_150).contains(&val), "{val} of 10,000");
         assert!(ids.iter().all(|id| drawn(id, 0.0) == "train" && drawn(id, 1.0) == "val"));
+    }
+
+    #[test]
+    fn folders_determine_a_split_regardless_of_case() {
+        for (path, split) in [
+            ("Train/1.jpg", Some("train")),
+            ("all/VAL/train/1.jpg", Some("val")),
+            ("Validation/1.jpg", Some("val")),
+            ("testing/1.jpg", Some("test")),
+            ("trainA/1.jpg", None),
+            ("train.jpg", None),
+            ("more/train", None),
+        ] {
+            assert_eq!(of_folder(path), split, "{path}");
+        }
+        assert!(is_unpaired("x/TrainA/1.jpg") && is_unpaired("testb/1.jpg") && !is_unpaired("train/A/1.jpg"));
     }
 
     #[test]

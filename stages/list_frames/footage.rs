@@ -7,10 +7,11 @@ use anyhow::{Context as _, Result};
 use callsheet_worker::Job;
 use callsheet_worker::protocol::RequestInput;
 
+use crate::lib::names::{is_hidden, natural};
 use crate::lib::picture::{is_image, read};
 use crate::lib::video::{Decoding, Index, damage, damaged, decode, index, intact_parts, places};
 
-/// A video, or the images of a folder in the order of their names.
+/// A video, or the images of a folder in the natural order of their names.
 pub(super) struct Footage {
     /// Path relative to the dataset's folder; `.` for images directly in it.
     pub name: String,
@@ -22,13 +23,14 @@ pub(super) struct Footage {
 }
 
 impl Footage {
-    /// Finds all footage, sorted by name. Successive images are `image_seconds` apart.
+    /// Finds all footage, sorted by name, without hidden copies. Successive images are `image_seconds` apart.
     ///
     /// # Errors
     /// Returns an error if a file is not a video, or has no frame.
     pub(super) fn of(files: &RequestInput, image_seconds: f64) -> Result<Vec<Self>> {
         let (mut footage, mut folders) = (Vec::new(), BTreeMap::<String, Vec<(String, PathBuf)>>::new());
-        for (name, path) in files.names.iter().zip(&files.paths) {
+        let named = files.names.iter().zip(&files.paths);
+        for (name, path) in named.filter(|(name, _)| !is_hidden(Path::new(name))) {
             let path = path.to_path_buf();
             if is_image(Path::new(name)) {
                 let folder = name.rsplit_once('/').map_or(".", |(folder, _)| folder);
@@ -37,7 +39,8 @@ impl Footage {
                 footage.push(Self { name: name.clone(), index: index(&path)?, images: Vec::new(), path });
             }
         }
-        for (name, images) in folders {
+        for (name, mut images) in folders {
+            images.sort_by(|(a, _), (b, _)| natural(a, b));
             let times = (0..images.len()).map(|position| position as f64 * image_seconds).collect();
             let index = Index { times, keys: vec![true; images.len()], ..Index::default() };
             footage.push(Self { name, index, images, path: PathBuf::new() });

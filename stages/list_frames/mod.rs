@@ -9,6 +9,7 @@ use callsheet_worker::{Job, user_error};
 use serde::Deserialize;
 
 use crate::lib::columns::{batch, bools, float64s, int64s, schema, strings};
+use crate::lib::names::warn_of_hidden;
 use crate::lib::video::Index;
 use footage::Footage;
 use select::select;
@@ -30,7 +31,9 @@ struct Params {
 /// Returns an error if a file is not a video or has no frame, or if no frame is left.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
-    let footage = Footage::of(job.files("videos")?, params.image_seconds)?;
+    let files = job.files("videos")?;
+    warn_of_hidden(job, &files.names);
+    let footage = Footage::of(files, params.image_seconds)?;
     footage.iter().try_for_each(|footage| footage.check(job, params.skip_unreadable))?;
     let mut candidates: Vec<Vec<usize>> =
         footage.iter().map(|footage| candidates(job, footage, &params)).collect::<Result<_>>()?;

@@ -1,12 +1,15 @@
 //! List of the image files, with the split of each.
 
+use std::path::Path;
+
 use anyhow::Result;
 use arrow::datatypes::DataType;
 use callsheet_worker::{Job, user_error};
 use serde::Deserialize;
 
 use crate::lib::columns::{batch, bools, schema, strings};
-use crate::lib::splits::{choose, drawn};
+use crate::lib::names::{is_hidden, warn_of_hidden};
+use crate::lib::splits::{choose, drawn, is_unpaired, of_folder};
 use crate::lib::verdicts::excluded;
 
 #[derive(Deserialize)]
@@ -18,18 +21,18 @@ struct Params {
     seed: i64,
 }
 
-/// Names of folders that determine the split of the images in them.
-const FOLDERS: [&str; 3] = ["train", "val", "test"];
-
 /// Runs the stage.
 ///
 /// # Errors
-/// Returns an error if some files are in such folders and others are not, or if a split would be empty.
+/// Returns an error if some files are in folders of splits and others are not, or if a split would be empty.
+/// Also returns an error if the folders are those of a dataset without pairs.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let all = &job.files("files")?.names;
     let excluded = excluded(job, &all.iter().map(String::as_str).collect())?;
-    let names: Vec<String> = all.iter().filter(|name| !excluded.contains(*name)).cloned().collect();
+    warn_of_hidden(job, all);
+    let taken = |name: &&String| !excluded.contains(*name) && !is_hidden(Path::new(name));
+    let names: Vec<String> = all.iter().filter(taken).cloned().collect();
     let splits = splits(&names, &params)?;
     for wanted in ["train", "val"] {
         if !splits.contains(&wanted) {
@@ -66,12 +69,14 @@ pub(crate) fn run(job: &Job) -> Result<()> {
 
 /// Returns the split of each file.
 fn splits(names: &[String], params: &Params) -> Result<Vec<&'static str>> {
-    // The outermost matching folder counts, because an archive may wrap all of them in another folder.
-    let folder = |name: &str| {
-        let (folders, _) = name.rsplit_once('/')?;
-        folders.split('/').find_map(|part| FOLDERS.into_iter().find(|folder| *folder == part))
-    };
-    let folders: Vec<Option<&str>> = names.iter().map(|name| folder(name)).collect();
+    if let Some(name) = names.iter().find(|name| is_unpaired(name)) {
+        return Err(user_error(
+            format!("`{name}` is in a folder of a dataset without pairs (CycleGAN's trainA, trainB, ..)"),
+            "use a dataset in which each file has two halves side by side; if these files have two halves, \
+             rename their folders to train, val or test",
+        ));
+    }
+    let folders: Vec<Option<&str>> = names.iter().map(|name| of_folder(name)).collect();
     if folders.iter().all(Option::is_none) {
         return Ok(names.iter().map(|name| drawn(name, params.val_fraction)).collect());
     }
@@ -80,7 +85,7 @@ fn splits(names: &[String], params: &Params) -> Result<Vec<&'static str>> {
         Some(folder) if folder == params.validation => Ok("val"),
         Some(_) => Ok("test"),
         None => Err(user_error(
-            format!("`{name}` is in none of the folders {}, but other images are", FOLDERS.join(", ")),
+            format!("`{name}` is in none of the folders train, val, test, but other images are"),
             "move the image into the folder of its split",
         )),
     };
@@ -110,6 +115,9 @@ mod tests {
         );
         assert_eq!(of(&["all/train/1.jpg", "all/val/train/1.jpg"], "val").expect("splits"), ["train", "val"]);
         assert_eq!(of(&["1.jpg", "more/2.jpg"], "val").expect("drawn"), ["val", "val"]);
+        assert_eq!(of(&["Train/1.jpg", "VALIDATION/1.jpg"], "val").expect("splits"), ["train", "val"]);
+        let error = of(&["trainA/1.jpg", "trainB/1.jpg"], "val").expect_err("no pairs").to_string();
+        assert!(error.contains("`trainA/1.jpg` is in a folder of a dataset without pairs"), "{error}");
         let error = of(&["train/1.jpg", "2.jpg"], "val").expect_err("astray").to_string();
         assert!(error.contains("`2.jpg` is in none of the folders train, val, test"), "{error}");
     }

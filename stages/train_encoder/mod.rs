@@ -15,6 +15,7 @@ use tch::Tensor;
 
 use crate::lib::columns::{read_int32s, read_strings};
 use crate::lib::data::{Pairs, batch_rows, normalised};
+use crate::lib::leaks::warn_of_copies;
 use crate::lib::nn::adam::{Adam, Betas};
 use crate::lib::nn::checkpoint::{self, State, TrainingConfig};
 use crate::lib::nn::compute::{Compute, Precision};
@@ -49,6 +50,7 @@ const REPORT_EVERY: u64 = 20;
 /// Returns an error if triplets name unknown images, or the loss becomes NaN or infinite.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
+    warn_of_copies(job, job.input("pairs")?)?;
     let pairs = Pairs::load_within(job.input("pairs")?, "train", params.max_side)?;
     let (triplets, anchors) = read_triplets(job.input("triplets")?, &pairs)?;
 

@@ -22,6 +22,7 @@ use anyhow::Result;
 use callsheet_worker::Job;
 
 use crate::lib::data::Pairs;
+use crate::lib::leaks::warn_of_copies;
 use augment::Augmentation;
 use loader::Loader;
 use params::Params;
@@ -36,6 +37,7 @@ use training::Training;
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let (objective, warm_up) = start::objectives(job.input("objective")?, &params)?;
+    warn_of_copies(job, job.input("pairs")?)?;
     let pairs = Pairs::load(job.input("pairs")?, "train")?;
     start::check(&params, &pairs)?;
     let augmentation = Augmentation::new(params.crop, &params.enlarge, pairs.side(), params.seed)?;

@@ -81,7 +81,9 @@ class Fetching(unittest.TestCase):
         return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
 
     def test_images_are_unpacked_below_the_dataset_s_folder_and_the_digest_is_printed(self):
-        done = self.fetch({"mine/train/1.jpg": b"one", "mine/val/2.PNG": b"two", "mine/README.txt": b"no image"})
+        done = self.fetch({"mine/train/1.jpg": b"one", "mine/val/2.PNG": b"two", "mine/README.txt": b"no image",
+                           "mine/train/._1.jpg": b"copy", "mine/.ipynb_checkpoints/1.jpg": b"copy",
+                           "__MACOSX/mine/1.jpg": b"copy"})
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.raw(), ["train/1.jpg", "val/2.PNG"])
         self.assertIn(hashlib.sha256(self.server.content).hexdigest(), done.stderr)

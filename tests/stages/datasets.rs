@@ -9,6 +9,7 @@ use crate::shared::with_results;
 use crate::snapshot::assert_output;
 use arrow::array::AsArray;
 use image::{Rgb, RgbImage};
+use tempfile::TempDir;
 
 /// A dataset of pairs: name, size of a file, folders, and the half that is the content.
 type Paired = (&'static str, (u32, u32), &'static [&'static str], &'static str);
@@ -132,4 +133,87 @@ fn a_single_image_is_refused_as_a_dataset() {
     let project = project();
     jpeg(&pair((64, 32), 1), &raw(&project, "facades").join("train/1.JPG"));
     assert_output!(failures(&callsheet(&project, &["run", "list_pairs", "--dataset", "facades"])));
+}
+
+/// Image ids and splits of list_pairs for the dataset facades.
+fn listed(project: &TempDir) -> Vec<(String, String)> {
+    let table = project.path().join("data/out/synthesis/facades/list_pairs/images.parquet");
+    let rows = callsheet_worker::table::read_columns(&table, &["image_id", "split"]).expect("a list");
+    let column = |name: &str| rows[name].as_string::<i32>().iter().flatten().map(str::to_owned);
+    column("image_id").zip(column("split")).collect()
+}
+
+#[test]
+fn folders_of_splits_are_known_in_any_case_and_those_without_pairs_are_refused() {
+    let project = project();
+    for (folder, number) in [("Train", 1), ("TRAINING", 2), ("Validation", 3), ("Test", 4)] {
+        jpeg(&pair((64, 32), number), &raw(&project, "facades").join(format!("{folder}/{number}.jpg")));
+    }
+    let output = callsheet(&project, &["run", "list_pairs", "--dataset", "facades"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let splits: Vec<String> = listed(&project).into_iter().map(|(_, split)| split).collect();
+    assert_eq!(splits, ["train", "test", "train", "val"]);
+
+    let unpaired = crate::flagship::project();
+    for folder in ["trainA", "trainB", "testA", "testB"] {
+        jpeg(&pair((64, 32), 1), &raw(&unpaired, "facades").join(folder).join("1.jpg"));
+    }
+    assert_output!(failures(&callsheet(&unpaired, &["run", "list_pairs", "--dataset", "facades"])));
+}
+
+#[test]
+fn hidden_copies_are_ignored_and_counted_and_other_images_are_named() {
+    let project = project();
+    fixture(&project, "facades", (64, 32), &["train", "val"]);
+    let folder = raw(&project, "facades");
+    for copy in
+        ["__MACOSX/train/1.jpg", "__MACOSX/train/._2.jpg", "train/.ipynb_checkpoints/1.jpg", "val/._0.jpg"]
+    {
+        fs::create_dir_all(folder.join(copy).parent().expect("a folder")).expect("created");
+        fs::copy(folder.join("train/1.jpg"), folder.join(copy)).expect("copied");
+    }
+    fs::write(folder.join("train/phone.heic"), "any").expect("written");
+    let output = callsheet(&project, &["run", "list_pairs", "--dataset", "facades"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(
+        crate::flagship::warnings(&output).contains("were left out: 1, such as `__MACOSX/train/1.jpg`"),
+        "{}",
+        said(&output)
+    );
+    assert_eq!(listed(&project).len(), 26);
+    assert_output!(said(&dataset(&project, &["check", "facades"])));
+}
+
+#[test]
+fn numbered_images_are_frames_in_the_order_of_their_numbers_and_gaps_are_reported() {
+    let project = project();
+    for number in [1, 2, 3, 4, 9, 10, 11] {
+        let path = raw(&project, "space_needle").join(format!("img{number}.png"));
+        jpeg(&pair((64, 32), number), &path);
+    }
+    let output = callsheet(&project, &["run", "list_frames"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let table = project.path().join("data/out/synthesis/space_needle/list_frames/list.parquet");
+    let rows = callsheet_worker::table::read_columns(&table, &["file", "frame_index"]).expect("a list");
+    let files = rows["file"].as_string::<i32>().iter().flatten().map(str::to_owned);
+    let places = rows["frame_index"].as_primitive::<arrow::datatypes::Int64Type>().values().to_vec();
+    let mut ordered: Vec<(i64, String)> = places.into_iter().zip(files).collect();
+    ordered.sort();
+    let ordered: Vec<String> = ordered.into_iter().map(|(_, file)| file).collect();
+    assert_eq!(ordered, [1, 2, 3, 4, 9, 10, 11].map(|number| format!("img{number}.png")));
+    assert_output!(said(&dataset(&project, &["check", "space_needle"])));
+}
+
+#[test]
+fn a_run_warns_of_validation_images_that_are_copies_of_training_images() {
+    let project = project();
+    fixture(&project, "facades", (64, 32), &["train", "val"]);
+    let folder = raw(&project, "facades");
+    fs::copy(folder.join("train/3.jpg"), folder.join("val/copy.jpg")).expect("copied");
+    let stored = ["--set", "pair_images.side=32"];
+    let arguments = [&["run", "train_encoder", "--dataset", "facades"], &stored[..]].concat();
+    let output = callsheet(&project, &arguments);
+    assert!(output.status.success(), "{}", said(&output));
+    let warnings = crate::flagship::warnings(&output);
+    assert!(warnings.contains("such as `val/copy.jpg` and `train/3.jpg`"), "{warnings}");
 }

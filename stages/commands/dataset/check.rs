@@ -9,10 +9,14 @@ use anyhow::{Context as _, Result};
 use rayon::prelude::*;
 
 use super::expected::{Raw, raw};
+use super::left_out::left_out;
+use super::numbers::gaps;
 use super::report::{Finding, Report};
 use crate::commands::exit::{FOUND, REFUSED};
 use crate::commands::terminal::progress;
+use crate::lib::names::is_hidden;
 use crate::lib::picture::{Traits, content_digest, halves, is_image, read_with_traits};
+use crate::lib::splits::of_folder;
 use crate::lib::video::{Decoding, damage, decode, index};
 
 /// Findings about one file.
@@ -32,7 +36,8 @@ struct Looked {
 /// # Errors
 /// Returns an error if the engine cannot be started, or `[metadata]` of the dataset is malformed.
 pub(super) fn check(name: &str, json: bool) -> Result<u8> {
-    let Some(raw) = raw(name)? else { return Ok(REFUSED) };
+    let Some(mut raw) = raw(name)? else { return Ok(REFUSED) };
+    raw.declared.files.retain(|file| !is_hidden(Path::new(&file.name)));
     let files = &raw.declared.files;
     let paired = raw.declared.import == "pairs";
     let done = AtomicUsize::new(0);
@@ -47,7 +52,12 @@ pub(super) fn check(name: &str, json: bool) -> Result<u8> {
             looked
         })
         .collect();
-    let report = report(name, &raw, looked, paired);
+    let mut report = report(name, &raw, looked, paired);
+    report.add_left_out(left_out(files)?);
+    if !paired {
+        let images = files.iter().map(|file| file.name.as_str()).filter(|name| is_image(Path::new(name)));
+        report.add_gaps(gaps(images));
+    }
     report.print(json);
     Ok(if report.findings.is_empty() { 0 } else { FOUND })
 }
@@ -126,7 +136,9 @@ fn report(name: &str, raw: &Raw, looked: Vec<Looked>, paired: bool) -> Report {
         }
         if let Some(digest) = looked.digest {
             if let Some(first) = digests.get(&digest) {
-                find("duplicate", format!("the same pixels as {first}"));
+                let leak = paired && of_folder(first) != of_folder(file);
+                let split = if leak { ", which is in another split" } else { "" };
+                find("duplicate", format!("the same pixels as {first}{split}"));
             } else {
                 digests.insert(digest, file);
             }
@@ -134,8 +146,8 @@ fn report(name: &str, raw: &Raw, looked: Vec<Looked>, paired: bool) -> Report {
         report.frames += looked.frames;
         looked.traits.names().for_each(|name| *report.traits.entry(name.to_owned()).or_default() += 1);
         if paired {
-            let folder = file.split_once('/').map_or("", |(folder, _)| folder);
-            *report.splits.entry(folder.to_owned()).or_default() += 1;
+            let folder = || file.split_once('/').map_or("", |(folder, _)| folder);
+            *report.splits.entry(of_folder(file).unwrap_or_else(folder).to_owned()).or_default() += 1;
         }
     }
     report.sizes = sizes.into_iter().map(|((width, height), n)| (format!("{width}x{height}"), n)).collect();

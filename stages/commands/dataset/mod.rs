@@ -2,6 +2,8 @@
 
 mod check;
 mod expected;
+mod left_out;
+mod numbers;
 mod report;
 
 use anyhow::Result;
@@ -19,7 +21,8 @@ pub(super) struct Dataset {
 
 #[derive(Subcommand)]
 enum DatasetCommands {
-    /// Decode every raw file of a dataset and report missing or faulty files; exit code 1 if there are any
+    /// Decode every raw file of a dataset and report missing, faulty and left out files, and gaps in numbered images;
+    /// exit code 1 if there are any
     Check {
         /// Name of the dataset: its file in pipelines/datasets, without .toml
         name: String,

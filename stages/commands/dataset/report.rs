@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use callsheet_pictures::format::FORMATS;
 use callsheet_worker::print::{plain, print_json, print_text};
 use serde::Serialize;
 
 use super::expected::{Raw, Source};
+use super::left_out::LeftOut;
+use super::numbers::Gap;
 
 /// Number of findings of one kind that are printed one by one; the rest are only counted.
 const SHOWN: usize = 5;
@@ -29,13 +32,16 @@ pub(super) struct Report {
     files: usize,
     /// Images, and frames of videos.
     pub frames: usize,
-    /// Number of files in each top-level folder; empty unless the files are pairs.
+    /// Number of files of each split, or of each top-level folder that is not one of a split; empty unless the
+    /// files are pairs.
     pub splits: BTreeMap<String, usize>,
     expected: BTreeMap<String, usize>,
     /// Number of files of each size in pixels.
     pub sizes: BTreeMap<String, usize>,
     /// Number of files with each uncommon trait that decoding handles: EXIF rotation, transparency and so on.
     pub traits: BTreeMap<String, usize>,
+    /// Number of hidden copies of images and of metadata of archives, which are ignored.
+    pub hidden: usize,
     /// Problems found.
     pub findings: Vec<Finding>,
     /// Hints where to get missing files.
@@ -62,6 +68,7 @@ impl Report {
             expected: raw.metadata.files.clone(),
             sizes: BTreeMap::new(),
             traits: BTreeMap::new(),
+            hidden: 0,
             findings: Vec::new(),
             hint: hint.collect(),
         }
@@ -90,6 +97,25 @@ impl Report {
         }
     }
 
+    /// Adds the images of the folder that do not belong to the dataset.
+    pub(super) fn add_left_out(&mut self, left_out: LeftOut) {
+        self.hidden = left_out.hidden;
+        let reasons = [
+            (left_out.other_format, format!("only {FORMATS} images are read")),
+            (left_out.unmatched, "the pattern of the dataset's file does not match it".to_owned()),
+        ];
+        for (files, reason) in reasons {
+            let finding = |file| Finding { file, kind: "left out".to_owned(), detail: reason.clone() };
+            self.findings.extend(files.into_iter().map(finding));
+        }
+    }
+
+    /// Adds the jumps of the numbers of images.
+    pub(super) fn add_gaps(&mut self, gaps: Vec<Gap>) {
+        let finding = |(file, detail)| Finding { file, kind: "gap".to_owned(), detail };
+        self.findings.extend(gaps.into_iter().map(finding));
+    }
+
     /// Prints the report as text or as JSON.
     pub(super) fn print(&self, json: bool) {
         if json {
@@ -114,6 +140,9 @@ impl Report {
         }
         if !self.traits.is_empty() {
             print_text(&format!("  converted when read: {}", shown(&self.traits)));
+        }
+        if self.hidden > 0 {
+            print_text(&format!("  ignored: {} hidden copies or metadata of archives", self.hidden));
         }
         self.print_findings();
     }

@@ -16,6 +16,7 @@ use crate::commands::paths::path_error;
 use crate::commands::terminal::progress;
 use crate::lib::data::to_tensor;
 use crate::lib::lpips::{Distance, Diversity};
+use crate::lib::names::is_hidden;
 use crate::lib::picture::{is_image, resized};
 use callsheet_worker::print::plain;
 
@@ -51,14 +52,13 @@ pub(super) fn find(outputs: &Path) -> Result<Vec<(PathBuf, Vec<PathBuf>)>> {
     let entries: Vec<PathBuf> = fs::read_dir(outputs)
         .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
         .map_err(|error| path_error("cannot list", outputs, error))?;
-    let hidden =
-        |path: &&PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    let hidden = |path: &&PathBuf| path.file_name().is_some_and(|name| is_hidden(Path::new(name)));
     let mut folders: Vec<PathBuf> =
         entries.iter().filter(|path| path.is_dir() && !hidden(path)).cloned().collect();
     folders.sort();
     if folders.is_empty() {
         folders.push(outputs.to_owned());
-    } else if let Some(image) = entries.iter().find(|path| is_image(path)) {
+    } else if let Some(image) = entries.iter().find(|path| is_image(path) && !hidden(path)) {
         return Err(user_error_with_code(
             Code::Unsupported,
             format!(
