@@ -12,7 +12,7 @@ use tch::Tensor;
 use crate::lib::columns::{read_float64s, read_int32s, read_strings};
 use crate::lib::data::{Pairs, spread};
 use crate::lib::figures::pictures;
-use crate::lib::metrics::psnr;
+use crate::lib::metrics::{of_each, psnr};
 
 /// Shortens an image's id by the name of its video, so that it fits under a picture.
 fn short(id: &str) -> &str {
@@ -77,7 +77,7 @@ fn styles(pairs: &Path, ids: &[&str]) -> Result<BTreeMap<String, RgbImage>> {
 /// # Errors
 /// Returns an error if the outputs differ in size from B.
 pub(super) fn reconstruction(val: &Pairs, outputs: &Tensor) -> Result<Sheet> {
-    let psnrs = psnr(outputs, &val.b)?;
+    let psnrs = of_each(psnr, outputs, &val.b)?;
     let columns = [&val.a, outputs, &val.b].map(pictures);
     let [a, y, b] = columns.map(Vec::into_iter);
     let row = |(n, ((a, y), b)): (usize, ((RgbImage, RgbImage), RgbImage))| {

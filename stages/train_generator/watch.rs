@@ -9,7 +9,7 @@ use callsheet_worker::Job;
 use tch::{Tensor, no_grad};
 
 use crate::lib::data::{Pairs, centre, normalised, to_picture};
-use crate::lib::metrics::psnr;
+use crate::lib::metrics::{of_each, psnr};
 use crate::lib::model::{EmaWeights, Model};
 use crate::lib::nn::compute::Compute;
 use crate::lib::nn::loss;
@@ -57,7 +57,7 @@ impl Watch {
         self.model.take(shadows)?;
         let codes = self.model.codes(&self.val.b, BATCH)?;
         let outputs = self.model.outputs(&self.val.a, &codes, BATCH);
-        let psnrs = psnr(&outputs, &self.val.b)?;
+        let psnrs = of_each(psnr, &outputs, &self.val.b)?;
         let taps = |images: &Tensor| vgg.taps(&normalised(&images.to_device(self.model.device())));
         let parts = outputs.split(BATCH, 0).into_iter().zip(self.val.b.split(BATCH, 0));
         let losses = parts.map(|(output, wanted)| {

@@ -163,6 +163,7 @@ fn images_are_compared_with_images_of_equal_name_without_a_pipeline() {
     assert!(said.lines().any(|line| line.starts_with("PSNR 32.90") && line.ends_with("  mean")), "{said}");
 
     draw("tiny.png", 20, 0);
+    RgbImage::new(2900, 2900).save(project.path().join("large.png")).expect("saved");
     let told = [
         &["made", "other"][..],
         &["made/a.png", "other/a.png"],
@@ -171,6 +172,7 @@ fn images_are_compared_with_images_of_equal_name_without_a_pipeline() {
         &["other/a.png", "other/a.png", "--network", "squeeze"],
         &["made/a.png", "wanted/a.png", "--weights", "data/weights/vgg16.ckpt"],
         &["tiny.png", "tiny.png", "--side", "0"],
+        &["large.png", "large.png", "--side", "0", "--lpips", "--network", "vgg"],
     ]
     .map(|words| refused(&project, words));
     assert_output!(told.concat());
@@ -232,4 +234,34 @@ fn a_reader_that_closes_the_pipe_is_not_an_error() {
         let status = command.arg(words).current_dir(project.path()).stdout(writer).status();
         assert!(status.expect("callsheet starts").success(), "{words}");
     }
+}
+
+#[test]
+fn images_that_a_folder_command_leaves_out_are_counted_and_named() {
+    let project = project();
+    for folder in ["made/part", "made/.ipynb_checkpoints", "wanted"] {
+        fs::create_dir_all(project.path().join(folder)).expect("created");
+    }
+    for name in ["made/1.png", "made/2.jpeg", "made/3.WEBP", "wanted/1.tif", "wanted/2.png", "wanted/3.png"] {
+        draw(&project.path().join(name), 64, 10);
+    }
+    for n in 4..9 {
+        draw(&project.path().join(format!("wanted/{n}.png")), 64, 10);
+    }
+    for name in ["made/._1.png", "made/4.heic", "made/5.gif", "made/notes.txt", "made/.DS_Store"] {
+        fs::write(project.path().join(name), "any").expect("written");
+    }
+    // A name that is not UTF-8.
+    let odd = |folder: &str| {
+        let name = std::os::unix::ffi::OsStrExt::from_bytes(&b"caf\xe9.png"[..]);
+        project.path().join(folder).join::<&std::ffi::OsStr>(name)
+    };
+    for folder in ["made", "wanted"] {
+        fs::copy(project.path().join("wanted/2.png"), odd(folder)).expect("copied");
+    }
+    let output = measure(&project, &["made", "wanted", "--json", "--lpips"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_output!(stderr(&output));
+    let all: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(all["images"].as_array().map(Vec::len), Some(4), "{all}");
 }

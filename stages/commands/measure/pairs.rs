@@ -1,6 +1,6 @@
 //! Comparison of images with reference images.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -13,11 +13,12 @@ use serde::Serialize;
 use tch::Tensor;
 
 use super::common::{check_sizes, finite_mean};
-use crate::commands::images::{opened, pictures};
+use crate::commands::images::{note, opened, pictures};
 use crate::commands::terminal::progress;
 use crate::lib::data::to_tensor;
 use crate::lib::lpips::Distance;
 use crate::lib::metrics::{psnr, ssim};
+use crate::lib::picture::resized;
 use callsheet_worker::print::plain;
 
 /// Measurements of a pair.
@@ -32,8 +33,12 @@ pub(super) struct Line {
     lpips: f64,
 }
 
-/// Number of pairs that are decoded together.
+/// Largest number of pairs that are measured together.
 const BATCH: usize = 16;
+
+/// Largest number of pixels of the images that are measured together. Larger images are measured one pair at
+/// a time.
+const BATCH_PIXELS: usize = 16 << 20;
 
 /// Pairs each image with the reference image of the same name.
 ///
@@ -54,8 +59,11 @@ pub(super) fn find(images: &Path, wanted: &Path) -> Result<Vec<(PathBuf, PathBuf
         return Ok(images_found.into_iter().zip(wanted_found).collect());
     }
     let stem = |path: &Path| path.file_stem().unwrap_or_default().to_owned();
-    let by_name: BTreeMap<OsString, PathBuf> =
-        wanted_found.into_iter().map(|path| (stem(&path), path)).collect();
+    let names: BTreeSet<OsString> = images_found.iter().map(|path| stem(path)).collect();
+    let (by_name, alone): (Vec<PathBuf>, Vec<PathBuf>) =
+        wanted_found.into_iter().partition(|path| names.contains(&stem(path)));
+    note(&alone, &format!("references without an image of their name in `{}`", images.display()));
+    let by_name: BTreeMap<OsString, PathBuf> = by_name.into_iter().map(|path| (stem(&path), path)).collect();
     let counterpart = |path: PathBuf| match by_name.get(&stem(&path)) {
         Some(other) => Ok((path, other.clone())),
         None => Err(user_error_with_code(
@@ -77,35 +85,60 @@ pub(super) fn measure(
     lpips_alone: bool,
 ) -> Result<Vec<Line>> {
     let mut lines = Vec::with_capacity(pairs.len());
-    for batch in pairs.chunks(BATCH) {
-        lines.extend(of_batch(batch, distance, lpips_alone)?);
+    let mut together = 1;
+    while lines.len() < pairs.len() {
+        let batch = &pairs[lines.len()..pairs.len().min(lines.len() + together)];
+        let (measured, pixels) = of_batch(batch, distance, lpips_alone)?;
+        lines.extend(measured);
+        together = (BATCH_PIXELS / pixels.max(1)).clamp(1, BATCH);
         progress(lines.len(), pairs.len(), "pairs");
     }
     Ok(lines)
 }
 
-fn of_batch(pairs: &[(PathBuf, PathBuf)], distance: &Distance, lpips_alone: bool) -> Result<Vec<Line>> {
-    let pictures: Vec<(RgbImage, RgbImage)> =
-        pairs.par_iter().map(|(a, b)| Ok((opened(a)?, opened(b)?))).collect::<Result<_>>()?;
-    for ((a, b), (x, y)) in pairs.iter().zip(&pictures) {
-        check_sizes([a, b], [x, y].map(RgbImage::dimensions))?;
-    }
+/// A pair that is measured, except for LPIPS.
+struct Measured {
+    psnr: Option<f64>,
+    ssim: Option<f64>,
+    /// The images in the size in which LPIPS compares them.
+    compared: [RgbImage; 2],
+    /// Number of pixels of each image.
+    pixels: usize,
+}
+
+/// Measures some pairs. Also returns the largest number of pixels of an image.
+fn of_batch(
+    pairs: &[(PathBuf, PathBuf)],
+    distance: &Distance,
+    lpips_alone: bool,
+) -> Result<(Vec<Line>, usize)> {
+    let side = distance.side;
+    let measured: Vec<Measured> =
+        pairs.par_iter().map(|pair| of_pair(pair, side, lpips_alone)).collect::<Result<_>>()?;
     let mut lines = Vec::with_capacity(pairs.len());
-    // Consecutive pairs of one size are measured together.
-    for run in pictures.chunk_by(|a, b| a.0.dimensions() == b.0.dimensions()) {
-        let stacked = |half: fn(&(RgbImage, RgbImage)) -> &RgbImage| {
-            Tensor::stack(&run.iter().map(|pair| to_tensor(half(pair))).collect::<Vec<_>>(), 0)
+    // Consecutive pairs of one size go through the network together.
+    for run in measured.chunk_by(|a, b| a.compared[0].dimensions() == b.compared[0].dimensions()) {
+        let stacked = |half: usize| {
+            Tensor::stack(&run.iter().map(|pair| to_tensor(&pair.compared[half])).collect::<Vec<_>>(), 0)
         };
-        let (x, y) = (stacked(|pair| &pair.0), stacked(|pair| &pair.1));
-        let distances = distance.of(&x, &y)?;
-        let [psnrs, ssims] = if lpips_alone { [vec![], vec![]] } else { [psnr(&x, &y)?, ssim(&x, &y)?] };
-        for (n, lpips) in distances.into_iter().enumerate() {
+        for (pair, lpips) in run.iter().zip(distance.of(&stacked(0), &stacked(1))?) {
             let image = pairs[lines.len()].0.display().to_string();
-            let (psnr, ssim) = (psnrs.get(n).copied(), ssims.get(n).copied());
-            lines.push(Line { image, psnr, ssim, lpips });
+            lines.push(Line { image, psnr: pair.psnr, ssim: pair.ssim, lpips });
         }
     }
-    Ok(lines)
+    Ok((lines, measured.iter().map(|pair| pair.pixels).max().unwrap_or_default()))
+}
+
+fn of_pair((a, b): &(PathBuf, PathBuf), side: u32, lpips_alone: bool) -> Result<Measured> {
+    let (x, y) = (opened(a)?, opened(b)?);
+    check_sizes([a, b], [&x, &y].map(RgbImage::dimensions))?;
+    let pixels = x.width() as usize * x.height() as usize;
+    let measure =
+        |of: fn(&RgbImage, &RgbImage) -> Result<f64>| (!lpips_alone).then(|| of(&x, &y)).transpose();
+    let (psnr, ssim) = (measure(psnr)?, measure(ssim)?);
+    // Images are resized at once, so that few are in memory in their full size.
+    let fitted = |image: RgbImage| if side == 0 { Ok(image) } else { resized(image, side, side) };
+    Ok(Measured { psnr, ssim, compared: [fitted(x)?, fitted(y)?], pixels })
 }
 
 /// Formats a line for each pair, and one for their means.

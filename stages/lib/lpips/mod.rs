@@ -20,8 +20,13 @@ use trunk::Trunk;
 
 /// Largest output of a network's first layer for a batch, in bytes. Larger batches are not faster.
 const FIRST_LAYER_BYTES: i64 = (32 << 20) - 1;
+/// Largest output of a network's first layer for one image, in bytes. A comparison takes several times as much
+/// memory.
+const LARGEST_FIRST_LAYER: i64 = 2 << 30;
 /// Largest number of images in a batch. Larger batches are not faster.
 const LARGEST_BATCH: i64 = 16;
+/// Remedy for images of unsuitable sizes.
+const RESIZE: &str = "resize the images for the distance: use --side 256 (in a stage, distance_side = 256)";
 /// Number of feature values that are converted to float64 at once.
 const DOUBLES: i64 = 1 << 23;
 
@@ -136,7 +141,19 @@ impl Distance {
                     "images of {width}x{height} pixels are too small: {} requires at least {least}x{least}",
                     self.trunk.network
                 ),
-                "resize the images for the distance: use --side 256 (in a stage, distance_side = 256)",
+                RESIZE,
+            ));
+        }
+        if self.trunk.first_layer_bytes(height * width) > LARGEST_FIRST_LAYER {
+            return Err(user_error(
+                format!(
+                    "images of {width}x{height} pixels are too large: the first layer of {} would take {} MiB, \
+                     and the limit is {} MiB",
+                    self.trunk.network,
+                    self.trunk.first_layer_bytes(height * width) >> 20,
+                    LARGEST_FIRST_LAYER >> 20
+                ),
+                RESIZE,
             ));
         }
         let images = normalised(images);

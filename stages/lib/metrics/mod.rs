@@ -2,16 +2,18 @@
 
 mod similarity;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use arrow::datatypes::{DataType, Schema};
 use arrow::record_batch::RecordBatch;
 use callsheet_worker::table::row_count;
 use callsheet_worker::{Job, user_error};
+use image::RgbImage;
+use rayon::prelude::*;
 use serde::Deserialize;
 use tch::{Kind, Tensor, no_grad};
 
 use crate::lib::columns::{batch, float64s, int32s, schema, strings};
-use crate::lib::data::{centre, normalised, read_padded, values};
+use crate::lib::data::{centre, normalised, read_padded, to_picture, values};
 use crate::lib::lpips::Distance;
 use crate::lib::nn::loss;
 use crate::lib::nn::vgg::{SMALLEST_SIDE, Vgg};
@@ -33,6 +35,21 @@ pub(crate) struct Crop {
     pub crop: i64,
     /// Side in pixels to which the square is resized for the distance of features; 0 keeps its size.
     pub distance_side: u32,
+}
+
+/// Computes a measure of each image [N, 3, H, W] in 0..255 and the image at its index in `others`.
+///
+/// # Errors
+/// Returns an error if the images have different sizes.
+pub(crate) fn of_each(
+    measure: fn(&RgbImage, &RgbImage) -> Result<f64>,
+    images: &Tensor,
+    others: &Tensor,
+) -> Result<Vec<f64>> {
+    ensure!(images.size() == others.size(), "shapes differ: {:?} and {:?}", images.size(), others.size());
+    let pictures = |all: &Tensor, n: i64| to_picture(&all.get(n));
+    let pairs: Vec<_> = (0..images.size()[0]).map(|n| (pictures(images, n), pictures(others, n))).collect();
+    pairs.par_iter().map(|(x, y)| measure(x, y)).collect()
 }
 
 /// Networks for the measures.
@@ -80,8 +97,8 @@ impl Measures {
             let l1 = (x.to_kind(Kind::Double) - y.to_kind(Kind::Double)).abs();
             let l1 = l1.mean_dim([1i64, 2, 3].as_slice(), false, Kind::Double);
             let part = [
-                psnr(&x, &y)?,
-                ssim(&x, &y)?,
+                of_each(psnr, &x, &y)?,
+                of_each(ssim, &x, &y)?,
                 values(&l1)?,
                 self.perceptual(&x, &y),
                 self.distance.of(&x, &y)?,
