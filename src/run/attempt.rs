@@ -93,7 +93,7 @@ impl Action<'_> {
         Ok(ended.peak_memory)
     }
 
-    /// Warns if nothing tells that packages of the stage's Python environment changed.
+    /// Warns if the packages of the stage's Python environment can change unnoticed.
     fn warn_without_lock_file(&self, say: &mut impl FnMut(Update)) {
         let Some(python) = self.stage.decl.python.as_ref().filter(|python| !python.is_locked) else { return };
         let message = format!(

@@ -94,7 +94,7 @@ impl Store {
         if !digest_object(object, &path, tick).is_ok_and(|digest| digest == object.bytes) {
             return false;
         }
-        // What was written meanwhile was not hashed, so it must not be sealed.
+        // A file that was written meanwhile was not hashed in full, so it must not be sealed.
         if !read().is_ok_and(|after| before.is_unchanged(&after)) {
             return false;
         }

@@ -128,7 +128,8 @@ impl Half {
         let mut file = draft(&staging)?;
         let mut text = serde_json::to_vec(value).expect("records are plain data");
         text.push(b'\n');
-        file.write_all(&text).io_context("cannot write", path)?;
+        // The temporary file would add its own path to the error.
+        file.as_file_mut().write_all(&text).io_context("cannot write", path)?;
         file.persist(path).map_err(|e| e.error).io_context("cannot write", path)?;
         Ok(())
     }
