@@ -19,16 +19,16 @@ pub(crate) fn check(bytes: &[u8], format: Format) -> Result<(), DecodeError> {
     }
 }
 
-/// Checks the checksums of all chunks with pixels or sizes. The decoder stops at the last pixel, so that it
-/// does not reach the checksum of the last chunk.
+/// Checks the checksums of all chunks that determine what a viewer shows: transparency and rotation are in ancillary
+/// ones. The decoder stops at the last pixel, so that it does not reach the checksum of the last chunk.
 fn png(bytes: &[u8]) -> Result<(), DecodeError> {
     let mut rest = &bytes[SIGNATURE..];
     while rest.len() >= CHUNK {
         let length = u32_at(rest, 0, true) as usize;
         let Some(data) = length.checked_add(8).and_then(|end| rest.get(4..end)) else { break };
         let Some(found) = rest.get(length + 8..length + CHUNK) else { break };
-        let critical = data[0].is_ascii_uppercase();
-        if critical && crc32fast::hash(data) != u32_at(found, 0, true) {
+        let shown = data[0].is_ascii_uppercase() || data.starts_with(b"tRNS") || data.starts_with(b"eXIf");
+        if shown && crc32fast::hash(data) != u32_at(found, 0, true) {
             let name = String::from_utf8_lossy(&data[..4]).into_owned();
             return damaged(format!("the checksum of a chunk {name:?} is wrong"));
         }
@@ -38,6 +38,19 @@ fn png(bytes: &[u8]) -> Result<(), DecodeError> {
         rest = &rest[length + CHUNK..];
     }
     damaged("the file is truncated".to_owned())
+}
+
+/// Bits of a pixel in a PNG: its decoder reports those of an expanded palette. The file has a complete header.
+pub(crate) fn bits_of_png_pixel(bytes: &[u8]) -> u64 {
+    let [depth, color] = [24, 25].map(|at| u64::from(bytes.get(at).copied().unwrap_or_default()));
+    let samples = match color {
+        2 => 3,
+        4 => 2,
+        6 => 4,
+        // Grey, or an index into a palette.
+        _ => 1,
+    };
+    (depth * samples).max(1)
 }
 
 /// Checks the length that the header declares. A byte that pads the data to an even length may be missing.

@@ -41,16 +41,16 @@ fn first_picture(bytes: &[u8], format: Format) -> Result<(DynamicImage, Traits),
         Format::WebP => {
             let decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(failed)?;
             let several = decoder.has_animation();
-            read(decoder, several, format, bytes.len())
+            read(decoder, several, (format, 8), bytes.len())
         }
         Format::Tiff => {
             let decoder = TiffDecoder::new(Cursor::new(bytes)).map_err(failed)?;
-            read(decoder, complete::has_second_page(bytes), format, bytes.len())
+            read(decoder, complete::has_second_page(bytes), (format, 8), bytes.len())
         }
         Format::Png | Format::Jpeg => {
             let decoder = PngDecoder::with_limits(Cursor::new(bytes), limits()).map_err(failed)?;
             let several = decoder.is_apng().map_err(failed)?;
-            read(decoder, several, format, bytes.len())
+            read(decoder, several, (format, complete::bits_of_png_pixel(bytes)), bytes.len())
         }
     }
 }
@@ -64,10 +64,9 @@ fn limits() -> Limits {
 fn read(
     mut decoder: impl ImageDecoder,
     several: bool,
-    format: Format,
+    (format, bits): (Format, u64),
     bytes: usize,
 ) -> Result<(DynamicImage, Traits), DecodeError> {
-    let bits = u64::from(decoder.original_color_type().bits_per_pixel());
     check(decoder.dimensions(), format, bits, bytes)?;
     let color = decoder.color_type();
     if matches!(color, ColorType::Rgb32F | ColorType::Rgba32F) {

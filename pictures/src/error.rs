@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use crate::format::FORMATS;
-use crate::limits::{LARGEST_SIDE, MOST_MEGAPIXELS};
+use crate::format::{FORMATS, LARGEST_SIDE, MOST_MEGAPIXELS};
 
 /// Reason why an image file is refused. `Display` continues a sentence that begins with the file's name.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,6 +15,13 @@ pub enum Format {
     Tiff,
 }
 
+/// Longest side of an image in pixels, which is the limit of JPEG.
+pub(crate) const LARGEST_SIDE: u32 = 65_535;
+
+/// Largest number of megapixels of an image. Photographs of telephones have up to 200; decoded, an image at
+/// the limit takes 0.8 GB.
+pub(crate) const MOST_MEGAPIXELS: u64 = 270;
+
 /// Names of the supported formats, for messages.
 pub const FORMATS: &str = "PNG, JPEG, WebP or TIFF";
 

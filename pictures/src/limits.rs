@@ -1,14 +1,7 @@
 //! Limits on the size of an image, which are checked before memory is allocated.
 
 use crate::error::DecodeError;
-use crate::format::Format;
-
-/// Longest side of an image in pixels, which is the limit of JPEG.
-pub(crate) const LARGEST_SIDE: u32 = 65_535;
-
-/// Largest number of megapixels of an image. Photographs of telephones have up to 200; decoded, an image at
-/// the limit takes 0.8 GB.
-pub(crate) const MOST_MEGAPIXELS: u64 = 270;
+use crate::format::{Format, LARGEST_SIDE, MOST_MEGAPIXELS};
 
 /// Largest size in bytes that a decoder may allocate: an image at the limit with four channels of 16 bits.
 pub(crate) const MOST_BYTES: u64 = MOST_MEGAPIXELS * 1_000_000 * 8;

@@ -6,7 +6,9 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder, ImageFormat, Rgb, RgbImage};
 use mozjpeg::{ColorSpace, Compress};
 
-use crate::{DecodeError, decode};
+use crate::complete::bits_of_png_pixel;
+use crate::limits::check;
+use crate::{DecodeError, Format, decode};
 
 /// A picture with noise, so that every part of its file matters.
 fn noise() -> RgbImage {
@@ -118,6 +120,23 @@ fn a_changed_byte_of_a_png_never_changes_the_picture() {
         let mut changed = whole.clone();
         changed[at] ^= 0x40;
         assert!(decode(&changed).is_err() || pixels(&changed) == picture, "byte {at}");
+    }
+}
+
+#[test]
+fn a_flat_mask_may_be_small_and_a_checksum_covers_transparency_and_rotation() {
+    let header = |depth: u8, color: u8| [&[0; 24][..], &[depth, color]].concat();
+    let bits = [(1, 0), (1, 3), (8, 3), (8, 2), (16, 6)]
+        .map(|(depth, color)| bits_of_png_pixel(&header(depth, color)));
+    assert_eq!(bits, [1, 1, 8, 24, 64]);
+    check((3000, 3000), Format::Png, 1, 1173).expect("a mask of one colour");
+    check((3000, 3000), Format::Png, 24, 1173).expect_err("too short for colours");
+    let whole = encoded(ImageFormat::Png);
+    for name in [b"tRNS", b"eXIf"] {
+        let after_header = 8 + 25;
+        let chunk = [&4_u32.to_be_bytes()[..], name, &[0; 4], &[1; 4]].concat();
+        let bytes = [&whole[..after_header], &chunk, &whole[after_header..]].concat();
+        assert!(matches!(decode(&bytes), Err(DecodeError::Damaged(_))), "{name:?}");
     }
 }
 

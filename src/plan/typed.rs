@@ -30,7 +30,11 @@ pub(super) fn typed<'v>(declared: &ParamDecl, value: &'v Value, origin: &Origin)
 
 /// Reads a list such as `1, 2` or `[a, "b, c"]`.
 fn listed(text: &str, elements: ParamType) -> Value {
-    let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    // In `[a]b,[c]`, the first bracket does not end with the text.
+    let inner = match split(text)[..] {
+        [whole] => whole.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text),
+        _ => text,
+    };
     Value::Array(split(inner).into_iter().map(|word| element(word, elements)).collect())
 }
 
@@ -89,6 +93,8 @@ mod tests {
         assert_eq!(read(r#"["a, b", 'c"d', it's]"#, ParamType::String), r#"["a, b", 'c"d', "it's"]"#);
         assert_eq!(read("1,x", ParamType::Int), r#"[1, "x"]"#, "refused later, with its position");
         assert_eq!(read("[[1, 2], 3]", ParamType::Int), "[[1, 2], 3]", "refused later, with its position");
+        assert_eq!(read("[0-9]*.png,x[12]", ParamType::String), r#"["[0-9]*.png", "x[12]"]"#);
+        assert_eq!(read("[a]b,[c]", ParamType::String), r#"["[a]b", "[c]"]"#);
         assert_eq!(read("a,,b", ParamType::String), r#"["a", "", "b"]"#);
     }
 }

@@ -84,13 +84,15 @@ pub(crate) fn run(job: &Job) -> Result<()> {
 /// Warns of frames that cannot be decoded, and returns their number.
 fn report_damage(job: &Job, footage: &Footage, readable: usize) -> usize {
     let total = footage.index.times.len();
-    job.warn(format!(
-        "`{}` is damaged: {} of the {total} frames that it still contains cannot be decoded without error and \
-         are left out",
-        footage.name,
-        total - readable
-    ));
-    total - readable
+    let (name, lost) = (&footage.name, total - readable);
+    job.warn(match lost {
+        0 => format!("`{name}`: ffmpeg reports an error, but decodes all {total} frames that the file contains"),
+        _ => format!(
+            "`{name}` is damaged: {lost} of the {total} frames that it still contains cannot be decoded without error \
+             and are left out"
+        ),
+    });
+    lost
 }
 
 /// Returns the positions of the frames to select from.

@@ -199,6 +199,20 @@ fn frames_of_a_container_without_times_are_numbered_by_the_frame_rate() {
 }
 
 #[test]
+fn two_frames_at_one_time_are_not_damage() {
+    let project = project_of("footage", PIPELINE);
+    let twice = "setpts='if(lt(N,20),N,N-1)/10/TB'";
+    let how = ["-vf", twice, "-fps_mode", "passthrough", "-c:v", "ffv1"];
+    let path = encode(&project, "a.mkv", &how);
+    let png = as_png(&path, &project.path().join("png"));
+    let output = callsheet(&project, &["run"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let frames = found(&project);
+    assert_eq!(frames.len(), 60);
+    assert!(frames.iter().all(|frame| frame.pixels == png[frame.index]));
+}
+
+#[test]
 fn frames_that_are_only_references_are_not_counted() {
     let project = project_of("footage", PIPELINE);
     let log = project.path().join("pass").display().to_string();

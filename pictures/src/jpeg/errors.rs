@@ -4,13 +4,18 @@ use std::ffi::c_int;
 use std::mem::transmute;
 use std::panic::resume_unwind;
 
-use mozjpeg_sys::{JWRN_ADOBE_XFORM, JWRN_JFIF_MAJOR, jpeg_common_struct, jpeg_error_mgr, jpeg_std_error};
+use mozjpeg_sys::{
+    JWRN_ADOBE_XFORM, JWRN_JFIF_MAJOR, JWRN_NOT_SEQUENTIAL, jpeg_common_struct, jpeg_error_mgr,
+    jpeg_std_error,
+};
 
 /// Payload of the panic: libjpeg's message.
 pub(super) struct Message(pub String);
 
-/// Warnings about headers of harmless files: unknown versions of JFIF and of Adobe's marker.
-const HARMLESS: [c_int; 2] = [JWRN_ADOBE_XFORM as c_int, JWRN_JFIF_MAJOR as c_int];
+/// Warnings about headers of harmless files: unknown versions of JFIF and of Adobe's marker, and parameters of a scan
+/// that sequential files do not use.
+const HARMLESS: [c_int; 3] =
+    [JWRN_ADOBE_XFORM as c_int, JWRN_JFIF_MAJOR as c_int, JWRN_NOT_SEQUENTIAL as c_int];
 
 /// Error handlers that end decoding at the first error, and at the first warning about damaged data. libjpeg
 /// itself would continue after a warning and return grey or shifted pixels.

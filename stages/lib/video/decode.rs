@@ -96,7 +96,9 @@ impl Decoding {
         if self.height > 0 {
             graph += &format!("scale=-2:{}:flags=bicubic+accurate_rnd,", self.height);
         }
-        graph + "null[out]"
+        // Two frames may have one time, which the output of pictures does not take. The number restarts if the size
+        // changes.
+        graph + "settb=1/90000,setpts='N+if(isnan(STARTPTS),0,STARTPTS)'[out]"
     }
 
     /// Command of ffmpeg that writes the list of frames to the file `list`, and pictures to its output.
@@ -116,7 +118,8 @@ impl Decoding {
             command.args(["-seek_timestamp", "1", "-ss", &format!("{from:.6}")]);
         }
         if self.part.is_some() {
-            command.args(["-i", "pipe:0"])
+            // With several threads, it depends on their timing which frames a decoder marks as corrupt.
+            command.args(["-threads", "1", "-i", "pipe:0"])
         } else {
             command.arg("-i").arg(path)
         };

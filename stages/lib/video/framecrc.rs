@@ -92,10 +92,13 @@ mod tests {
 
     #[test]
     fn times_flags_and_the_codec_are_read_and_an_incomplete_line_is_left_out() {
-        let text = "#software: Lavf\n#tb 0: 1/10\n#codec_id 0: h264\n#tb 1: 1/3\n\
-                    0, -1, 0, 1, 9, 0xab\n\
-                    1, 0, -9223372036854775808, 1, 8, 0xcd, F=0x6, S=1, MPEGTS Stream ID, 1, 0x00e000e0\n\
-                    0, 1, 2, 1, 9";
+        let text = [
+            "#software: Lavf\n#tb 0: 1/10\n#codec_id 0: h264\n#tb 1: 1/3",
+            "0, -1, 0, 1, 9, 0xab",
+            "1, 0, -9223372036854775808, 1, 8, 0xcd, F=0x6, S=1, MPEGTS Stream ID, 1, 0x00e000e0",
+            "0, 1, 2, 1, 9",
+        ]
+        .join("\n");
         let listing = listing(text.as_bytes());
         assert_eq!((listing.unit, listing.codec.as_str()), (0.1, "h264"));
         let [first, second] = &listing.entries[..] else { panic!("{listing:?}") };

@@ -90,7 +90,7 @@ fn zeros(packet: &[u8]) -> Zeros {
     zeros
 }
 
-/// Reads the bit of a VP8 or VP9 frame header that tells frames from mere references. Of VP9, a superframe
+/// Reads the bit of a VP8 or VP9 frame header that marks mere references. Of VP9, a superframe
 /// contains exactly one frame that is shown.
 fn reference_only(codec: &str, packet: &[u8]) -> bool {
     let (Some(first), Some(last)) = (packet.first(), packet.last()) else { return false };
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn zeros_within_a_packet_are_told_from_padding() {
+    fn zeros_within_a_packet_are_damage_and_padding_is_not() {
         let packet = [vec![0; 3], vec![1], vec![0; 70], vec![1, 1], vec![0; 5]].concat();
         let Zeros { first, inner, last } = zeros(&packet);
         assert_eq!((first, inner, last), (3, 70, 5));
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn references_are_told_from_frames_that_are_shown() {
+    fn references_are_distinguished_from_frames_that_are_shown() {
         assert!(reference_only("vp8", &[0x00, 1]) && !reference_only("vp8", &[0x10, 1]));
         // Frame marker 2, profile 0: existing frame, frame type, shown.
         assert!(reference_only("vp9", &[0x84, 1]) && !reference_only("vp9", &[0x86, 1]));
