@@ -11,6 +11,7 @@ mod images;
 mod increments;
 mod objectives;
 mod pairs;
+mod pinned;
 mod pipeline;
 mod shared;
 #[path = "../snapshot.rs"]

@@ -6,6 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::flagship::{callsheet, failures, finished, project, ran, start, stderr};
+use crate::pinned::check_outputs;
 use crate::shared::with_results;
 use crate::snapshot::assert_output;
 use arrow::array::AsArray;
@@ -70,6 +71,7 @@ fn the_ablation_survives_a_kill_shares_upstream_results_and_compares_every_model
         assert_eq!(values[frozen("step_v3").expect("a row")], values[frozen("step_v4").expect("a row")]);
     }
     assert!(ran(&project, &ABLATION).is_empty(), "nothing changed");
+    check_outputs(project.path(), "ablation/space_needle");
 }
 
 /// Tests of `make test-all` run the two pipelines.
@@ -180,6 +182,7 @@ fn encoders_of_three_sets_are_compared_on_one_before_and_after_fine_tuning() {
         assert_eq!(text("holds", row), wanted, "{row}");
     }
     assert!(ran(&project, &["--pipeline", "generalization"]).is_empty(), "nothing changed");
+    check_outputs(project.path(), "generalization/space_needle");
 
     let claims = project.path().join("pipelines/claims");
     fs::remove_file(&claims).expect("a link");

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::flagship::{callsheet, commands, engine, failures, project_of, ran, stderr, warnings};
+use crate::pinned::check_outputs;
 use crate::shared::share_results;
 use crate::snapshot::assert_output;
 use serde_json::{Value, json};
@@ -55,6 +56,7 @@ fn a_study_writes_a_page_and_its_key_or_names_the_reason() {
     let project = project_of("study", PIPELINE);
     share_results(&project);
     ran(&project, &["user_study"]);
+    check_outputs(project.path(), "study/any");
     let (page, text) = (read(&project, "page/study.html"), read(&project, "key.json"));
     let (seen, key) = (shown(&page), serde_json::from_str::<Value>(&text).expect("JSON"));
     assert_eq!(seen["study"], key["study"]);
