@@ -28,7 +28,7 @@ pub struct PythonDecl {
 }
 
 /// Lock file next to the environment in the folder `python`: its name among the code of the stage in the folder
-/// `stage`, and its path. `None` if there is no lock file.
+/// `stage`, and its path. `None` if no lock file exists.
 pub(super) fn lock_file(root: &Path, stage: &Path, python: &Path) -> Option<(String, PathBuf)> {
     let found = LOCK_FILES.map(|name| python.with_file_name(name)).into_iter().find(|path| path.is_file())?;
     let name = match (found.strip_prefix(stage), found.strip_prefix(root), stage.strip_prefix(root)) {
@@ -58,7 +58,7 @@ pub(super) fn program(python: &PythonDecl, stage: &str, name: &str) -> Result<Op
     if !folder.is_dir() {
         let folder = folder.display();
         return refuse(format!(
-            "the Python environment of stage `{stage}` does not exist: there is no folder {folder}"
+            "the Python environment of stage `{stage}` does not exist: the folder {folder} is missing"
         ));
     }
     if folder.to_string_lossy().contains(':') {

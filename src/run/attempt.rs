@@ -20,12 +20,6 @@ use super::pictures::keep_picture;
 use super::sandbox::{REQUEST, RunSandbox};
 use super::stage_inputs::{copy_inputs, stage_inputs};
 
-/// Creates a temporary folder for one worker, if the worker may not use the system's. Its path is short, because the
-/// path of a Unix socket has at most 108 bytes.
-fn temporary_folder() -> Option<tempfile::TempDir> {
-    tempfile::Builder::new().prefix("callsheet-").tempdir().ok()
-}
-
 /// Number of lines of a failed worker's output that the error quotes.
 const QUOTED_LINES: usize = 12;
 
@@ -141,6 +135,12 @@ impl Action<'_> {
             Err(problem) => format!("the worker's folder could not be kept: {problem}"),
         }))
     }
+}
+
+/// Creates a temporary folder for one worker, if the worker may not use the system's. Its path is short, because the
+/// path of a Unix socket has at most 108 bytes.
+fn temporary_folder() -> Option<tempfile::TempDir> {
+    tempfile::Builder::new().prefix("callsheet-").tempdir().ok()
 }
 
 fn failure(ended: &Ended, command: &[String], log: &Path, access: Option<&Access>) -> Error {

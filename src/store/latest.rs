@@ -135,8 +135,8 @@ impl Store {
         heads
     }
 
-    /// Adds new latest actions of the project at `project` to those that another run may have written in the meantime. After a `complete`
-    /// run, records need not be checked until the folder of records changes.
+    /// Adds new latest actions of the project at `project` to those that another run may have written in the meantime.
+    /// After a `complete` run, records need not be checked until the folder of records changes.
     ///
     /// # Errors
     /// Returns an error if the store cannot be written.

@@ -28,9 +28,8 @@ pub struct Orphan {
 }
 
 impl Store {
-    /// Latest actions of stages that are not declared, except for those for which
-    /// `foreign` returns true for the pipeline and the project that owns them.
-    /// `declared` returns the stages of a pipeline over a dataset.
+    /// Latest actions of stages that are not declared. `declared` returns the stages of a pipeline over a dataset. Left
+    /// out are those for whose pipeline and owning project `foreign` returns true.
     ///
     /// # Errors
     /// Returns an error if the store cannot be listed, or `declared` fails.
