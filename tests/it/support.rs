@@ -83,6 +83,17 @@ impl Project {
         project
     }
 
+    /// As [`Self::minimal`], but the output of `copy` is a folder `tree`.
+    pub(crate) fn minimal_folder() -> Self {
+        let project = Self::minimal();
+        let stage = project.read("stages/copy/stage.toml");
+        project.write(
+            "stages/copy/stage.toml",
+            &stage.replace("kind = \"file\"\npath = \"copy.txt\"", "kind = \"directory\"\npath = \"tree\""),
+        );
+        project
+    }
+
     /// A project that exists; it is moved to a temporary folder of its own.
     pub(crate) fn at(folder: &Path) -> Self {
         let own = tempfile::tempdir().expect("a folder");

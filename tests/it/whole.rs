@@ -9,13 +9,8 @@ use crate::support::{MAIN, Project};
 /// A project whose stage `copy` writes a folder by `script`, in the folder itself, and whose stage `use` runs
 /// `reader` in it.
 fn project(script: &str, reader: &str) -> Project {
-    let project = Project::minimal();
+    let project = Project::minimal_folder();
     project.write("data/raw/a.txt", "a\n");
-    let stage = project.read("stages/copy/stage.toml");
-    project.write(
-        "stages/copy/stage.toml",
-        &stage.replace("kind = \"file\"\npath = \"copy.txt\"", "kind = \"directory\"\npath = \"tree\""),
-    );
     project.write("stages/copy/copy.sh", &format!("mkdir \"$1\"; cd \"$1\"\n{script}\n"));
     project.write(
         "stages/use/stage.toml",
