@@ -140,16 +140,20 @@ pub(super) fn snapshot(project: &Project, store: &Store, request: &Request) -> R
 }
 
 /// Returns the digests of raw files. Files that the store does not know are hashed, with a progress bar for
-/// large files on a terminal, and their digests are saved.
+/// large files on a terminal. Their digests are saved in the store; it is created for large files only.
 pub(super) fn sources(project: &Project, store: &Store, plan: &Plan) -> Sources {
     let mut sources = Sources::load(store, &project.root);
     let mut bars = std::io::stderr().is_terminal().then(|| ProgressReporter::new(LogReporter::default()));
+    let mut large = false;
     sources.learn(&plan.raw_files(), |done, total| {
+        large = true;
         bars.iter_mut().for_each(|bars| bars.report(&Event::Hashing { done, total }));
         true
     });
     bars.iter_mut().for_each(ProgressReporter::clear);
-    // Commands that only read must also work on a store that cannot be written.
-    let _ = sources.save(store);
+    if large || store.exists() {
+        // Commands that only read must also work on a store that cannot be written.
+        let _ = sources.save(store);
+    }
     sources
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::snapshot::assert_output;
-use crate::support::{MAIN, Project};
+use crate::support::{MAIN, Project, kept_folder};
 
 /// Environment with which callsheet runs as on a kernel without Landlock.
 const WITHOUT_LANDLOCK: [(&str, &str); 1] = [("CALLSHEET_TEST_WITHOUT_LANDLOCK", "1")];
@@ -169,9 +169,8 @@ fn the_folder_of_a_failed_worker_is_kept_if_the_user_asks_for_it() {
     let error = project.run_failing("worker_failed", &MAIN);
     assert!(!error.contains("is kept"), "{error}");
     let error = project.run_failing("worker_failed", &[&["--keep-failed"], &MAIN[..]].concat());
-    let kept = error.split("folder is kept: ").nth(1).expect("the error names the folder");
-    let kept: String = kept.split_whitespace().collect();
-    assert_eq!(fs::read_to_string(format!("{kept}/out/copy.txt")).expect("kept"), "half\n");
+    let copy = fs::read_to_string(kept_folder(&error).join("out/copy.txt"));
+    assert_eq!(copy.expect("kept"), "half\n");
     project.write("stages/copy/copy.sh", "echo a > \"$1\"; echo b > \"$1.other\"\n");
     let error = project.run_failing("worker_output", &[&["--keep-failed"], &MAIN[..]].concat());
     assert!(error.contains("is kept"), "{error}");

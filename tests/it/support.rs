@@ -270,6 +270,12 @@ impl Project {
     }
 }
 
+/// The folder of a failed worker that an error names.
+pub(crate) fn kept_folder(error: &str) -> PathBuf {
+    let kept = error.split("folder is kept: ").nth(1).expect("the error names the folder");
+    kept.split_whitespace().collect::<String>().into()
+}
+
 /// Waits until `done` returns true; panics with `what` after ten seconds.
 pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
     let clock = Instant::now();
