@@ -1,11 +1,10 @@
 //! Damaged files of tables. The query engine fails or panics without naming the file, so after a failure
 //! every file that was opened is read on its own.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use callsheet_panics::caught;
 use miette::{Report, Result, miette};
 
 use crate::code;
@@ -50,16 +49,6 @@ fn find() -> Option<Report> {
 pub(crate) fn unreadable(path: &Path, reason: &str) -> Report {
     let help = "replace the file with a complete Parquet file, or re-run the stage that wrote it";
     miette!(code = code::PARQUET, help = help, "cannot read {}: {reason}", path.display())
-}
-
-/// Calls `read` and returns the message of its panic as the error.
-pub(crate) fn caught<T>(read: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(read)).map_err(|panic| message(&*panic))
-}
-
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it gave no reason").to_owned()
 }
 
 impl Opened {

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use callsheet_panics::caught;
 use miette::{IntoDiagnostic, Result, miette};
 use polars::prelude::{ParquetReader, SerReader};
 use serde::Serialize;
 
 use crate::code;
-use crate::damage::{caught, opened, unreadable};
+use crate::damage::{opened, unreadable};
 
 /// Prefix of the keys that callsheet writes.
 const PREFIX: &str = "callsheet.";

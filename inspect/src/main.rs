@@ -67,7 +67,7 @@ fn main() -> ExitCode {
         Subcommands::Inspect(command) => command.execute(),
         Subcommands::Sheet(command) => command.execute(),
     };
-    let error = match damage::caught(execute) {
+    let error = match callsheet_panics::caught(execute) {
         Ok(Ok(code)) => return ExitCode::from(code),
         Ok(Err(error)) => code::coded(error),
         Err(reason) => unknown(&reason),

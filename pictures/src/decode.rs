@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use callsheet_panics::caught;
 use image::codecs::png::PngDecoder;
 use image::codecs::tiff::TiffDecoder;
 use image::codecs::webp::WebPDecoder;
@@ -11,7 +12,6 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageError, Limits, Rgb, RgbI
 use crate::error::DecodeError;
 use crate::format::Format;
 use crate::limits::{MOST_BYTES, check};
-use crate::quiet::quietly;
 use crate::traits::Traits;
 use crate::{complete, jpeg};
 
@@ -32,7 +32,10 @@ pub fn decode(bytes: &[u8]) -> Result<(RgbImage, Traits), DecodeError> {
         return Ok((image.into_rgb8(), traits));
     }
     complete::check(bytes, format)?;
-    let (image, traits) = quietly(|| first_picture(bytes, format))?;
+    // The crate tiff panics at some damaged files.
+    let decoded = caught(|| first_picture(bytes, format));
+    let (image, traits) =
+        decoded.unwrap_or_else(|panic| Err(DecodeError::Variant(format!("its decoder fails: {panic}"))))?;
     Ok((if image.color().has_alpha() { on_white(&image) } else { image.into_rgb8() }, traits))
 }
 

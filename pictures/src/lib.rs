@@ -12,7 +12,6 @@ pub mod error;
 pub mod format;
 mod jpeg;
 mod limits;
-mod quiet;
 #[cfg(test)]
 mod tests;
 mod traits;

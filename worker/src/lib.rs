@@ -65,7 +65,6 @@
 //! | [`error`], [`code`] | errors with a code, the file, the value and a remedy |
 //! | [`print`] | output of commands: text, tables, JSON |
 
-mod caught;
 pub mod code;
 pub mod curation;
 pub mod digest;
@@ -79,6 +78,6 @@ pub mod report;
 pub mod table;
 
 pub use arrow;
-pub use caught::caught;
+pub use callsheet_panics::caught;
 pub use error::{help_of, user_error, user_error_with_code, with_code};
 pub use job::{Job, main, perform};
