@@ -59,7 +59,7 @@ impl Project {
     /// `PATH` of workers: the folder of the stage's Python environment, the project's folders, then the system's.
     pub fn search_path(&self, python: Option<&PythonDecl>) -> OsString {
         let system = env::var_os("PATH").unwrap_or_default();
-        let own = python.map(|python| python.folder.join("bin"));
+        let own = python.map(PythonDecl::programs);
         let folders = own.into_iter().chain(self.path.iter().cloned()).chain(env::split_paths(&system));
         env::join_paths(folders).unwrap_or(system)
     }

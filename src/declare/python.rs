@@ -27,6 +27,13 @@ pub struct PythonDecl {
     pub is_locked: bool,
 }
 
+impl PythonDecl {
+    /// Folder of its programs.
+    pub fn programs(&self) -> PathBuf {
+        self.folder.join("bin")
+    }
+}
+
 /// Lock file next to the environment in the folder `python`: its name among the code of the stage in the folder
 /// `stage`, and its path. `None` if no lock file exists.
 pub(super) fn lock_file(root: &Path, stage: &Path, python: &Path) -> Option<(String, PathBuf)> {
@@ -48,7 +55,7 @@ pub(super) fn lock_file(root: &Path, stage: &Path, python: &Path) -> Option<(Str
 /// # Errors
 /// Returns an error if the environment does not exist, or has no interpreter although the stage starts it.
 pub(super) fn program(python: &PythonDecl, stage: &str, name: &str) -> Result<Option<PathBuf>> {
-    let folder = python.folder.join("bin");
+    let folder = python.programs();
     let path = folder.join(name);
     let refuse = |message: String| {
         let help = "create the environment, e.g. with `uv sync` or `python3 -m venv`, or correct `python` in \

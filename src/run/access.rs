@@ -128,7 +128,7 @@ fn readable(project: &Project, stage: &StageDecl, request: &WorkRequest, program
     let own = own_folders(&project.root, &project.data);
     let path = project.search_path(stage.python.as_ref());
     let libraries = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
-    let interpreter = stage.python.as_ref().map(|python| python.folder.join("bin/python3"));
+    let interpreter = stage.python.as_ref().map(|python| python.programs().join("python3"));
     let programs = interpreter.into_iter().chain([program.to_owned()]);
     let programs =
         programs.flat_map(|program| [program.clone(), real(&program)].into_iter().chain(shebang(&program)));
