@@ -44,6 +44,7 @@ impl ParamDecl {
             (ParamType::Float, toml::Value::Float(f)) if f.is_finite() => Value::from(*f + 0.0), // -0.0 is 0.0
             (ParamType::Bool, toml::Value::Boolean(b)) => Value::from(*b),
             (ParamType::String, toml::Value::String(s)) => Value::from(s.as_str()),
+            (ParamType::Float, number) if is_infinite(number) => return Err("is not a finite number".into()),
             (kind, _) => return Err(format!("is not of type {}", type_name(kind))),
         };
         let number = accepted.as_f64();
@@ -95,6 +96,12 @@ impl ParamDecl {
     pub fn scalar(&self) -> ParamType {
         self.elements.map_or(self.kind, ParamType::from)
     }
+}
+
+/// Returns true for a number that is not finite. One that is too large for TOML, such as `1e400`, is a text.
+fn is_infinite(value: &toml::Value) -> bool {
+    let number = value.as_float().or_else(|| value.as_str()?.parse().ok());
+    number.is_some_and(|number: f64| !number.is_finite())
 }
 
 fn type_name(kind: ParamType) -> &'static str {

@@ -125,6 +125,24 @@ fn an_invalid_list_is_refused_with_the_position_of_its_element() {
 }
 
 #[test]
+fn a_number_that_is_not_finite_is_refused_with_this_reason_alone_and_in_a_list() {
+    let list = project("type = \"list\"\nelements = \"float\"\ndefault = [1, 2.5]");
+    for (value, position) in
+        [("[1,nan]", "2 (`nan`)"), ("[1e400, 2]", "1 (`\"1e400\"`)"), ("1,-inf", "2 (`-inf`)")]
+    {
+        let set = ["--set", &format!("copy.scales={value}")];
+        let error = list.refused("invalid_value", &with("plan", &set));
+        assert!(error.contains(&format!("element {position} is not a finite number")), "{error}");
+    }
+    let single = project("type = \"float\"\ndefault = 1.5");
+    for (value, shown) in [("nan", "`nan`"), ("1e400", "`\"1e400\"`")] {
+        let error =
+            single.refused("invalid_value", &with("plan", &["--set", &format!("copy.scales={value}")]));
+        assert!(error.contains(&format!("{shown} is not a finite number")), "{error}");
+    }
+}
+
+#[test]
 fn a_contradictory_declaration_of_a_list_is_refused() {
     let cases = [
         "type = \"list\"\ndefault = []",
