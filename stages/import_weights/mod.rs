@@ -21,8 +21,8 @@ struct Params {
 /// Runs the stage.
 ///
 /// # Errors
-/// Returns an error if the file is not the expected one, has an unknown format or is truncated, or if its
-/// tensors have other shapes.
+/// Returns an error if the file has another SHA-256 than the parameter `sha256`, has an unknown format, is damaged, or
+/// lacks a convolution of the network.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let path = job.input("weights")?;
