@@ -7,6 +7,9 @@ use crate::format::Format;
 const SIGNATURE: usize = 8;
 const CHUNK: usize = 12;
 
+/// Length of the shortest part that is searched for a second time, in bytes. Shorter parts can be equal by chance.
+const SHORTEST_PART: usize = 16;
+
 /// Checks that a PNG or a WebP is complete. Other formats are not checked here.
 ///
 /// # Errors
@@ -53,36 +56,27 @@ pub(crate) fn bits_of_png_pixel(bytes: &[u8]) -> u64 {
     (depth * samples).max(1)
 }
 
-/// Checks the length that the header declares. A byte that pads the data to an even length may be missing.
+/// Checks the length that the header declares. A byte that pads the data to an even length may be missing. Bytes after
+/// this length are not part of the image, unless they show that a part was transferred twice.
 fn webp(bytes: &[u8]) -> Result<(), DecodeError> {
-    let declared = u64::from(u32_at(bytes, 4, false)) + 8;
-    let found = bytes.len() as u64;
+    let (declared, found) = (u32_at(bytes, 4, false) as usize + 8, bytes.len());
     if found + 1 < declared {
         return damaged(format!("the file is truncated: it has {found} of {declared} bytes"));
     }
-    if found > declared + 1 {
-        return damaged(format!("the header declares {declared} bytes, but the file has {found}"));
+    let surplus = found.saturating_sub(declared);
+    if surplus >= SHORTEST_PART && is_repeated(bytes, surplus) {
+        return damaged(format!("the header declares {declared} bytes, but {surplus} bytes occur twice"));
     }
     Ok(())
 }
 
-/// Returns true if a TIFF has more than one picture. False if the file is too short.
-pub(crate) fn has_second_page(bytes: &[u8]) -> bool {
-    let big_endian = bytes.starts_with(b"MM");
-    // The fields of BigTIFF, version 43, are twice as wide.
-    let wide = bytes.get(2..4).is_some_and(|version| version.contains(&43));
-    let number = |at: usize, length: usize| {
-        let field = bytes.get(at..at.checked_add(length)?)?;
-        let append = |number: usize, byte: &u8| number << 8 | usize::from(*byte);
-        Some(if big_endian { field.iter().fold(0, append) } else { field.iter().rev().fold(0, append) })
-    };
-    let [offset, count, entry] = if wide { [8, 8, 20] } else { [4, 2, 12] };
-    let next = || {
-        let first = number(offset, offset)?;
-        let entries = number(first, count)?.checked_mul(entry)?;
-        number(first.checked_add(count)?.checked_add(entries)?, offset)
-    };
-    next().is_some_and(|next| next != 0)
+/// Returns true if a part of a file occurs twice, with `distance` bytes from one beginning to the other and as long.
+fn is_repeated(bytes: &[u8], distance: usize) -> bool {
+    let mut equal = 0;
+    bytes.iter().zip(&bytes[distance..]).any(|(one, other)| {
+        equal = if one == other { equal + 1 } else { 0 };
+        equal >= distance
+    })
 }
 
 /// Number in the four bytes at `at`.

@@ -13,7 +13,7 @@ use crate::error::DecodeError;
 use crate::format::Format;
 use crate::limits::{MOST_BYTES, check};
 use crate::traits::Traits;
-use crate::{complete, jpeg};
+use crate::{complete, jpeg, tiff};
 
 /// Decodes an image file as viewers show it: rotated according to EXIF, on white, as RGB with 8 bits per
 /// channel. Colour profiles are not applied. Of several pictures, the first is decoded.
@@ -36,7 +36,7 @@ pub fn decode(bytes: &[u8]) -> Result<(RgbImage, Traits), DecodeError> {
     let decoded = caught(|| first_picture(bytes, format));
     let (image, traits) =
         decoded.unwrap_or_else(|panic| Err(DecodeError::Variant(format!("its decoder fails: {panic}"))))?;
-    Ok((if image.color().has_alpha() { on_white(&image) } else { image.into_rgb8() }, traits))
+    Ok((if image.color().has_alpha() { on_white(image) } else { image.into_rgb8() }, traits))
 }
 
 fn first_picture(bytes: &[u8], format: Format) -> Result<(DynamicImage, Traits), DecodeError> {
@@ -47,8 +47,13 @@ fn first_picture(bytes: &[u8], format: Format) -> Result<(DynamicImage, Traits),
             read(decoder, several, (format, 8), bytes.len())
         }
         Format::Tiff => {
+            if let Some(decoded) = tiff::decode_palette(bytes)? {
+                return Ok(decoded);
+            }
             let decoder = TiffDecoder::new(Cursor::new(bytes)).map_err(failed)?;
-            read(decoder, complete::has_second_page(bytes), (format, 8), bytes.len())
+            let (image, traits) = read(decoder, tiff::has_second_page(bytes), (format, 8), bytes.len())?;
+            let divide = traits.transparent && tiff::is_multiplied(bytes)?;
+            Ok((if divide { tiff::divided(image) } else { image }, traits))
         }
         Format::Png | Format::Jpeg => {
             let decoder = PngDecoder::with_limits(Cursor::new(bytes), limits()).map_err(failed)?;
@@ -111,8 +116,8 @@ fn failed(error: ImageError) -> DecodeError {
     }
 }
 
-fn on_white(image: &DynamicImage) -> RgbImage {
-    let image = image.to_rgba8();
+fn on_white(image: DynamicImage) -> RgbImage {
+    let image = image.into_rgba8();
     RgbImage::from_fn(image.width(), image.height(), |x, y| {
         let [red, green, blue, alpha] = image.get_pixel(x, y).0;
         let over = |value: u8| {

@@ -14,6 +14,7 @@ mod jpeg;
 mod limits;
 #[cfg(test)]
 mod tests;
+mod tiff;
 mod traits;
 
 pub use decode::decode;

@@ -3,7 +3,8 @@
 use crate::error::DecodeError;
 use crate::format::{Format, LARGEST_SIDE, MOST_MEGAPIXELS};
 
-/// Largest size in bytes that a decoder may allocate: an image at the limit with four channels of 16 bits.
+/// Largest size in bytes that a decoder may allocate: an image at the limit with four channels of 16 bits. The decoder
+/// of WebP ignores it; only the number of pixels limits its memory.
 pub(crate) const MOST_BYTES: u64 = MOST_MEGAPIXELS * 1_000_000 * 8;
 
 /// Largest number of bytes that one byte of a deflate stream yields.

@@ -101,6 +101,36 @@ fn a_jpeg_that_is_closed_early_is_refused() {
 }
 
 #[test]
+fn a_jpeg_with_stray_bytes_before_its_end_marker_is_read() {
+    for bytes in [baseline(), progressive()] {
+        let end = bytes.len() - 2;
+        let wanted = pixels(&bytes);
+        for stray in [&b"\0"[..], b"\x12\x34\x56\x78", b"0123456789abcdef", &[0; 700], &[0x20; 4096]] {
+            let found = pixels(&[&bytes[..end], stray, &bytes[end..]].concat());
+            assert!(found == wanted, "{} stray bytes", stray.len());
+        }
+        let part = [&bytes[..end], &bytes[end - 400..]].concat();
+        assert!(matches!(decode(&part), Err(DecodeError::Damaged(_))), "a part that occurs twice");
+        let mut zeroed = bytes.clone();
+        zeroed[end - 600..end].fill(0);
+        assert!(decode(&zeroed).is_err(), "zeros up to the end marker");
+    }
+}
+
+#[test]
+fn bytes_after_a_webp_are_ignored_unless_a_part_of_the_file_occurs_twice() {
+    let bytes = encoded(ImageFormat::WebP);
+    let wanted = pixels(&bytes);
+    for surplus in [&b"\n"[..], b"0123456789abcdef0", &[0; 4096], &bytes[..20]] {
+        let found = pixels(&[&bytes[..], surplus].concat());
+        assert!(found == wanted, "{} surplus bytes", surplus.len());
+    }
+    let half = bytes.len() / 2;
+    let error = decode(&[&bytes[..half], &bytes[half - 64..]].concat()).expect_err("refused").to_string();
+    assert!(error.contains("64 bytes occur twice"), "{error}");
+}
+
+#[test]
 fn zeros_in_the_middle_are_refused_where_the_format_shows_them() {
     for (name, shows, bytes) in files() {
         for (percent, length) in [(30, 64), (50, 512), (60, 2048)] {

@@ -29,9 +29,8 @@ OTHERWISE = {
     "xmp_tags_orientation_exiftool.png": "the orientation is in XMP",
     "i_trns.png": "Pillow ignores the transparent grey of 16 bits",
     "16bit.r.tif": "Pillow takes the reversed bits of a byte for another number",
-    "pil136.tiff": "the colours are multiplied with alpha",
-    "tiff_16bit_RGBa.tiff": "the colours are multiplied with alpha",
-    "tiff_strip_planar_16bit_RGBa.tiff": "the colours are multiplied with alpha",
+    "tiff_16bit_RGBa.tiff": "Pillow cuts 16 bits to 8 before it divides by alpha",
+    "tiff_strip_planar_16bit_RGBa.tiff": "Pillow cuts 16 bits to 8 before it divides by alpha",
 }
 
 
