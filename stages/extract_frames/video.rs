@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::frame::{Decoded as Handed, SelectedFrames};
 use super::plan::{Plan, plan};
 use crate::lib::video::{
-    Decoded, Decoding, Index, SAME_TIME, damage, damaged, decode, expression, intact_parts,
+    Decoded, Decoding, Index, Part, SAME_TIME, damage, damaged, decode, expression, intact_parts, shown_part,
 };
 
 /// Parameters of the stage.
@@ -43,7 +43,7 @@ pub(super) fn extract(
         ..Decoding::default()
     };
     if wanted.damaged {
-        return intact_frames(path, index, &positions, &how, give);
+        return frames_of_parts(path, index, intact_parts(path, index)?, &positions, &how, give);
     }
     // Deflickering needs the preceding frames.
     let plan = if params.deflicker > 1 { Plan::Whole } else { plan(index, &positions) };
@@ -74,12 +74,18 @@ pub(super) fn extract(
     let frames: Vec<(usize, usize)> = (first..positions.len())
         .map(|place| (seen.partition_point(|seen| *seen < positions[place]), place))
         .collect();
-    let decoded = pick(path, &Decoding { keys_only, ..how }, &frames, give)?;
+    let mut given = first;
+    let decoded = pick(path, &Decoding { keys_only, ..how.clone() }, &frames, &mut |frame| {
+        given += 1;
+        give(frame)
+    })?;
     check_sizes(path, &decoded)?;
-    match damage(index, seen.iter().map(|position| index.times[*position]), &decoded) {
-        None => Ok(()),
-        Some(damage) => Err(damaged(path, &damage)),
-    }
+    let Some(damage) = damage(index, seen.iter().map(|position| index.times[*position]), &decoded) else {
+        return Ok(());
+    };
+    let Some(part) = shown_part(path, index, &decoded)? else { return Err(damaged(path, &damage)) };
+    let mut rest = |(place, picture)| if place < given { Ok(()) } else { give((place, picture)) };
+    frames_of_parts(path, index, vec![part], &positions, &how, &mut rest)
 }
 
 /// Decodes frames, each given by its number among the decoded frames and its place among the frames to extract.
@@ -142,9 +148,16 @@ fn passage_at(
 }
 
 /// Passes on frames of a damaged video from its intact parts.
-fn intact_frames(path: &Path, index: &Index, positions: &[usize], how: &Decoding, give: Give) -> Result<()> {
+fn frames_of_parts(
+    path: &Path,
+    index: &Index,
+    parts: Vec<Part>,
+    positions: &[usize],
+    how: &Decoding,
+    give: Give,
+) -> Result<()> {
     let mut size = None;
-    for part in intact_parts(path, index)? {
+    for part in parts {
         let place = |position: &Option<usize>| positions.binary_search(&(*position)?).ok();
         let frames: Vec<(usize, usize)> = part
             .positions

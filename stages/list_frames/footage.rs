@@ -9,7 +9,9 @@ use callsheet_worker::protocol::RequestInput;
 
 use crate::lib::names::{is_hidden, natural};
 use crate::lib::picture::{is_image, read};
-use crate::lib::video::{Decoding, Index, damage, damaged, decode, index, intact_parts, places};
+use crate::lib::video::{
+    Decoding, Index, damage_of_shown, damaged, decode, index, intact_parts, pauses, places,
+};
 
 /// A video, or the images of a folder in the natural order of their names.
 pub(super) struct Footage {
@@ -57,8 +59,8 @@ impl Footage {
         }
     }
 
-    /// Warns if the times are computed, and refuses a container that is damaged unless `skip_damaged` is set.
-    /// The check does not decode.
+    /// Warns if the times are computed or frames may be missing. Refuses a container that is damaged unless
+    /// `skip_damaged` is set. The check does not decode.
     ///
     /// # Errors
     /// Returns an error if the container is damaged.
@@ -67,6 +69,15 @@ impl Footage {
             job.warn(format!(
                 "`{}` does not store when its frames are shown: their times follow from its frame rate",
                 self.name
+            ));
+        }
+        let pauses = if self.images.is_empty() { pauses(&self.index) } else { Vec::new() };
+        if let Some((before, after)) = pauses.first() {
+            job.warn(format!(
+                "`{}` has no frame between {before:.3} s and {after:.3} s, but a constant rate otherwise ({}): frames \
+                 may be missing",
+                self.name,
+                if pauses.len() == 1 { "one such gap".to_owned() } else { format!("{} such gaps", pauses.len()) }
             ));
         }
         match &self.index.damage {
@@ -85,7 +96,7 @@ impl Footage {
             return self.readable_images();
         }
         let decoded = decode(&self.path, &self.how(Decoding::check()), |_| Ok(()))?;
-        if damage(&self.index, self.index.times.iter().copied(), &decoded).is_none() {
+        if damage_of_shown(&self.path, &self.index, &decoded)?.is_none() {
             return Ok(None);
         }
         let parts = intact_parts(&self.path, &self.index)?;

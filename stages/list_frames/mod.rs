@@ -86,7 +86,7 @@ fn report_damage(job: &Job, footage: &Footage, readable: usize) -> usize {
     let total = footage.index.times.len();
     let (name, lost) = (&footage.name, total - readable);
     job.warn(match lost {
-        0 => format!("`{name}`: ffmpeg reports an error, but decodes all {total} frames that the file contains"),
+        0 => format!("`{name}` is damaged, but all {total} frames that it still contains can be decoded"),
         _ => format!(
             "`{name}` is damaged: {lost} of the {total} frames that it still contains cannot be decoded without error \
              and are left out"

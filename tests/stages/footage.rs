@@ -66,7 +66,7 @@ pub(crate) fn found(project: &TempDir) -> Vec<Found> {
 }
 
 /// All frames of a video as ffmpeg's own PNG files.
-fn as_png(video: &str, folder: &Path) -> Vec<image::RgbImage> {
+pub(crate) fn as_png(video: &str, folder: &Path) -> Vec<image::RgbImage> {
     fs::create_dir_all(folder).expect("created");
     let pattern = folder.join("%04d.png").display().to_string();
     ffmpeg(&["-i", video, "-fps_mode", "passthrough", "-pix_fmt", "rgb24", &pattern]);

@@ -2,6 +2,7 @@
 
 mod audit;
 mod bad_input;
+mod containers;
 mod damage;
 mod datasets;
 mod evaluation;

@@ -17,7 +17,7 @@ use crate::commands::terminal::progress;
 use crate::lib::names::is_hidden;
 use crate::lib::picture::{Traits, content_digest, halves, is_image, read_with_traits};
 use crate::lib::splits::of_folder;
-use crate::lib::video::{Decoding, damage, decode, index};
+use crate::lib::video::{Decoding, damage_of_shown, decode, index};
 
 /// Findings about one file.
 #[derive(Default)]
@@ -103,7 +103,7 @@ fn look_at_video(path: &Path, looked: &mut Looked) -> Result<()> {
     let how = Decoding { counted_times: index.counted_times(), ..Decoding::check() };
     let decoded = decode(path, &how, |_| Ok(()))?;
     looked.size = decoded.frames.first().map(|(_, size)| *size);
-    if let Some(damage) = damage(&index, index.times.iter().copied(), &decoded) {
+    if let Some(damage) = damage_of_shown(path, &index, &decoded)? {
         looked.findings.push(("damaged", damage));
     }
     if let Some((_, other)) = decoded.frames.iter().find(|(_, size)| Some(*size) != looked.size) {

@@ -17,7 +17,7 @@ use tempfile::NamedTempFile;
 use super::framecrc::{Entry, Listing, listing};
 use super::part::Part;
 use super::ppm::read_ppm;
-use super::{cannot_start, complaint, ffmpeg};
+use super::{RELEASE, cannot_start, complaint, ffmpeg};
 
 /// Options of both outputs. Frames keep their own times and sizes. In the time base of a constant rate, frames
 /// that are closer would get equal times.
@@ -189,7 +189,8 @@ pub(crate) fn decode(
     let broken = result?;
     let list = listing(&std::fs::read(list.path()).context("cannot read the list of frames")?);
     let exit = || (!status.success()).then(|| status.to_string());
-    Ok(Decoded { frames: how.frames(&list), damage: complaint(&log?).or_else(exit).or(broken) })
+    let harmless = how.part.as_ref().filter(|part| part.after_hidden).map(|_| RELEASE);
+    Ok(Decoded { frames: how.frames(&list), damage: complaint(&log?, harmless).or_else(exit).or(broken) })
 }
 
 /// Passes the pictures to `each`. Returns the reason if they end within a picture, because ffmpeg failed. Closes

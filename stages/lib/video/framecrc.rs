@@ -20,6 +20,8 @@ pub(super) struct Entry {
     pub decoded: Option<i64>,
     /// Time of presentation in the listing's unit, if known.
     pub shown: Option<i64>,
+    /// Duration in the listing's unit.
+    pub duration: i64,
     /// Size in bytes.
     pub size: usize,
     flags: u32,
@@ -54,7 +56,7 @@ impl Entry {
     /// from those of a key frame; other fields may follow.
     fn of(line: &str) -> Option<Self> {
         let fields: Vec<&str> = line.split(',').map(str::trim).collect();
-        let [stream, decoded, shown, _, size, _, ..] = fields[..] else { return None };
+        let [stream, decoded, shown, duration, size, _, ..] = fields[..] else { return None };
         // The smallest number represents a missing time.
         let time = |field: &str| field.parse().ok().filter(|time| *time != i64::MIN);
         let flags = fields.get(6).and_then(|field| field.strip_prefix("F=0x"));
@@ -62,6 +64,7 @@ impl Entry {
             stream: stream.parse().ok()?,
             decoded: time(decoded),
             shown: time(shown),
+            duration: duration.parse().ok()?,
             size: size.parse().ok()?,
             flags: flags.and_then(|flags| u32::from_str_radix(flags, 16).ok()).unwrap_or(KEY),
         })

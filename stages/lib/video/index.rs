@@ -8,6 +8,8 @@ use anyhow::Result;
 use callsheet_worker::user_error;
 
 use super::framecrc::{Entry, Listing, listing};
+use super::length::cut_off;
+use super::missing_times::fill_times;
 use super::payload::{Payload, payloads};
 use super::{cannot_start, complaint, ffmpeg};
 
@@ -81,12 +83,13 @@ pub(crate) fn index(path: &Path) -> Result<Index> {
         .args(["-map", "0:V:0", "-c", "copy", "-copyts", "-f", "framecrc", "-"])
         .output()
         .map_err(|error| cannot_start(&error))?;
-    let listing = listing(&output.stdout);
+    let mut listing = listing(&output.stdout);
     if listing.entries.is_empty() {
         return Err(nothing(path, &output));
     }
     let sizes: Vec<usize> = listing.entries.iter().map(|entry| entry.size).collect();
     let payloads = payloads(path, &listing.codec, &sizes)?;
+    fill_times(&mut listing);
     let mut index = from_packets(&listing, &payloads).ok_or_else(|| {
         user_error(
             format!(
@@ -96,7 +99,15 @@ pub(crate) fn index(path: &Path) -> Result<Index> {
             "encode the video again, e.g. `ffmpeg -i FILE FILE.mkv`",
         )
     })?;
-    index.damage = damage(&output, &listing, &payloads);
+    let cut_off = cut_off(path, &listing.codec, sizes[0])?;
+    if cut_off.is_some()
+        && index.codec == "dvvideo"
+        && let Some(last) = index.packets.last_mut()
+    {
+        // ffmpeg fills up the last frame with the bytes of an earlier one.
+        last.complete = false;
+    }
+    index.damage = damage(&output, &listing, &payloads).or(cut_off);
     Ok(index)
 }
 
@@ -108,7 +119,13 @@ fn nothing(path: &Path, output: &Output) -> anyhow::Error {
             "replace the file with a video that has frames, or remove the file",
         );
     }
-    let reason = complaint(&output.stderr).unwrap_or_else(|| "no reason given".to_owned());
+    if String::from_utf8_lossy(&output.stderr).contains("matches no streams") {
+        return user_error(
+            format!("ffmpeg finds no video stream in `{}`", path.display()),
+            "replace the file with a video, or remove the file",
+        );
+    }
+    let reason = complaint(&output.stderr, None).unwrap_or_else(|| "no reason given".to_owned());
     user_error(
         format!("`{}` is not a readable video: ffmpeg reports `{reason}`", path.display()),
         "replace the file; `ffmpeg -i FILE` prints details",
@@ -116,8 +133,11 @@ fn nothing(path: &Path, output: &Output) -> anyhow::Error {
 }
 
 fn damage(output: &Output, listing: &Listing, payloads: &[Payload]) -> Option<String> {
-    if let Some(complaint) = complaint(&output.stderr) {
-        return Some(format!("ffmpeg reports `{complaint}`"));
+    if let Some(complaint) = complaint(&output.stderr, None) {
+        // ffmpeg knows the dimensions from the sequence header, with which MPEG-1 and MPEG-2 begin.
+        let is_late = complaint.contains("Invalid frame dimensions 0x0");
+        let reason = if is_late { "the beginning is missing or unreadable, and " } else { "" };
+        return Some(format!("{reason}ffmpeg reports `{complaint}`"));
     }
     if !output.status.success() {
         return Some("ffmpeg could not read it to the end".to_owned());

@@ -12,7 +12,7 @@ use anyhow::Result;
 
 use super::part::Part;
 use super::suspects::{gaps, suspicious};
-use super::{Decoding, Index, decode};
+use super::{Decoded, Decoding, Index, SAME_TIME, decode};
 
 /// Finds the intact parts of a video, in order. The frames from a damaged one up to the next key frame are in
 /// no part, and frames that are stored directly before damage are not used.
@@ -41,6 +41,32 @@ pub(crate) fn intact_parts(path: &Path, index: &Index) -> Result<Vec<Part>> {
     let positions = parts.iter_mut().flat_map(|part| &mut part.positions);
     positions.filter(|position| position.is_some_and(|p| suspects.contains(&p))).for_each(|p| *p = None);
     Ok(parts)
+}
+
+/// Returns the part with all frames that an edit list shows if it is intact although an error was logged while the
+/// file was decoded: the error then concerns hidden frames, or references to frames before the file's beginning.
+/// Returns none if no frame is hidden, or if frames in `decoded` were decoded at other times.
+///
+/// # Errors
+/// Returns an error if ffmpeg cannot be started.
+pub(crate) fn shown_part(path: &Path, index: &Index, decoded: &Decoded) -> Result<Option<Part>> {
+    let hides = index.packets.iter().any(|packet| packet.returns_frame && packet.position.is_none());
+    let mut times = index.times.iter().zip(&decoded.frames);
+    if !hides || index.damage.is_some() || times.any(|(time, (came, _))| (time - came).abs() >= SAME_TIME) {
+        return Ok(None);
+    }
+    let search = Search { path, index, groups: groups(index) };
+    let is_shown = |packet: usize| index.packets[packet].position.is_some();
+    let shows = |group: &Range<usize>| group.clone().any(is_shown);
+    let first = search.groups.iter().position(shows).unwrap_or_default();
+    let end = search.groups.iter().rposition(shows).map_or(0, |last| last + 1);
+    let refers_back =
+        search.groups[first].clone().any(|packet| search.leads(first, packet) && is_shown(packet));
+    let packets = search.packets(first.saturating_sub(usize::from(refers_back))..end);
+    let is_whole = |part: &Part| part.positions.iter().flatten().count() == index.times.len();
+    let Some(mut part) = Part::of(index, &packets, |_| true).filter(is_whole) else { return Ok(None) };
+    part.after_hidden = true;
+    search.decodes(part)
 }
 
 /// Packets from each key frame up to the next one, in the order of decoding.
@@ -131,7 +157,11 @@ impl Search<'_> {
         if packets.iter().any(|packet| !self.index.packets[*packet].complete) {
             return Ok(None);
         }
-        let Some(part) = Part::of(self.index, packets, uses) else { return Ok(None) };
+        Part::of(self.index, packets, uses).map_or(Ok(None), |part| self.decodes(part))
+    }
+
+    /// Returns the part if it decodes to all of its frames without an error.
+    fn decodes(&self, part: Part) -> Result<Option<Part>> {
         let counted_times = self.index.counted_times();
         let how = Decoding { part: Some(part.clone()), counted_times, ..Decoding::check() };
         let decoded = decode(self.path, &how, |_| Ok(()))?;

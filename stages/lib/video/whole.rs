@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use anyhow::Result;
 use callsheet_worker::user_error;
 
-use super::{Decoded, Index};
+use super::{Decoded, Index, shown_part};
 
 /// Difference in seconds below which two times belong to one frame, because time bases round.
 pub(crate) const SAME_TIME: f64 = 5e-4;
@@ -29,6 +30,16 @@ pub(crate) fn damage(
     let mut pairs = declared.zip(&decoded.frames);
     let (declared, (time, _)) = pairs.find(|(declared, (time, _))| (declared - time).abs() >= SAME_TIME)?;
     Some(format!("a frame was decoded at {time:.3} s, but the container declares it at {declared:.3} s"))
+}
+
+/// Returns the damage of a video whose frames were all to be decoded. Errors that do not concern the frames that an
+/// edit list shows are not damage.
+///
+/// # Errors
+/// Returns an error if ffmpeg cannot be started.
+pub(crate) fn damage_of_shown(path: &Path, index: &Index, decoded: &Decoded) -> Result<Option<String>> {
+    let damage = damage(index, index.times.iter().copied(), decoded);
+    Ok(if damage.is_some() && shown_part(path, index, decoded)?.is_some() { None } else { damage })
 }
 
 /// Error for a damaged video.
