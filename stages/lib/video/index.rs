@@ -13,6 +13,9 @@ use super::missing_times::fill_times;
 use super::payload::{Payload, payloads};
 use super::{cannot_start, complaint, ffmpeg};
 
+/// Difference in seconds below which two times belong to one frame, because time bases round.
+pub(crate) const SAME_TIME: f64 = 5e-4;
+
 /// Frames and packets that the container declares.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {

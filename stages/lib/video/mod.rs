@@ -19,12 +19,12 @@ mod whole;
 
 pub(crate) use decode::{Decoded, Decoding, decode};
 pub(crate) use encode::{Encoder, Format, film};
-pub(crate) use index::{Index, index, places};
+pub(crate) use index::{Index, SAME_TIME, index, places};
 pub(crate) use part::Part;
 pub(crate) use parts::{intact_parts, shown_part};
 pub(crate) use select::expression;
 pub(crate) use suspects::pauses;
-pub(crate) use whole::{SAME_TIME, damage, damage_of_shown, damaged};
+pub(crate) use whole::{damage, damage_of_shown, damaged};
 
 use std::process::{Command, Stdio};
 

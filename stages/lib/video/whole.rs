@@ -5,10 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use callsheet_worker::user_error;
 
-use super::{Decoded, Index, shown_part};
-
-/// Difference in seconds below which two times belong to one frame, because time bases round.
-pub(crate) const SAME_TIME: f64 = 5e-4;
+use super::{Decoded, Index, SAME_TIME, shown_part};
 
 /// Returns the damage of a video in a few words. `declared` has the times of the frames that were to be decoded.
 /// Frames are identified by their number, so a frame that the decoder left out would shift all later ones.

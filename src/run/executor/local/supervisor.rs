@@ -20,6 +20,9 @@ use crate::store::remove_folder;
 /// Longest wait for killed processes; a process that waits for a disk does not end at once.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Line that tells the supervisor process that the engine has ended all workers itself.
+const ENDED: &str = ".\n";
+
 /// Process groups of workers, and the supervisor process. Dropping it waits until that process ends.
 pub(in crate::run) struct ProcessSupervisor {
     state: Mutex<State>,
@@ -91,29 +94,33 @@ fn tell(process: &Child, sign: char, group: Pid) {
 
 impl Drop for ProcessSupervisor {
     fn drop(&mut self) {
-        drop(self.process.stdin.take());
+        if let Some(mut stdin) = self.process.stdin.take() {
+            let _ = stdin.write_all(ENDED.as_bytes());
+        }
         let _ = self.process.wait();
     }
 }
 
 /// Main function of the supervisor process. It waits until the engine ends for any reason. Then it kills
-/// every process in the workers' groups and every other process with `run` in its environment, and removes
-/// the run's folder.
+/// every process in the workers' groups and every other process with `run` in its environment, and removes the
+/// run's folder. If the engine was killed, it also kills processes whose current folder is in `staging`.
 pub fn supervise(run: &str, staging: &Path) {
     let mut groups = HashSet::new();
+    let mut killed = true;
     for line in io::stdin().lines().map_while(Result::ok) {
         let group = line.get(1..).and_then(|id| Pid::from_raw(id.parse().ok()?));
         match group {
             Some(group) if line.starts_with('+') => _ = groups.insert(group),
             Some(group) => _ = groups.remove(&group),
-            None => {}
+            None => killed &= line != ENDED.trim(),
         }
     }
     for group in groups {
         let _ = kill_process_group(group, Signal::KILL);
     }
     let clock = Instant::now();
-    while let workers @ [_, ..] = &workers_of(run)[..]
+    let folder = if killed { fs::canonicalize(staging).ok() } else { None };
+    while let workers @ [_, ..] = &workers_of(run, folder.as_deref())[..]
         && clock.elapsed() < PATIENCE
     {
         for worker in workers {
@@ -124,12 +131,17 @@ pub fn supervise(run: &str, staging: &Path) {
     let _ = remove_folder(staging);
 }
 
-fn workers_of(run: &str) -> Vec<Pid> {
+/// Returns the processes with `run` in their environment, and those whose current folder is in `staging`: the engine may
+/// be killed before it registers a worker, which may have dropped its environment by then.
+fn workers_of(run: &str, staging: Option<&Path>) -> Vec<Pid> {
     let name = format!("{RUN_VARIABLE}={run}").into_bytes();
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let of_staging = |folder: &PathBuf| {
         let environment = fs::read(folder.join("environ")).unwrap_or_default();
         environment.split(|byte| *byte == 0).any(|variable| variable == name)
+            || staging.is_some_and(|staging| {
+                fs::read_link(folder.join("cwd")).is_ok_and(|current| current.starts_with(staging))
+            })
     };
     let ids = processes
         .map(|entry| entry.path())
