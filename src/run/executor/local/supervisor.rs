@@ -20,7 +20,7 @@ use crate::store::remove_folder;
 /// Longest wait for killed processes; a process that waits for a disk does not end at once.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Line that tells the supervisor process that the engine has ended all workers itself.
+/// Line with which the engine reports to the supervisor process that it has ended all workers itself.
 const ENDED: &str = ".\n";
 
 /// Process groups of workers, and the supervisor process. Dropping it waits until that process ends.
