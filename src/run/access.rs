@@ -11,9 +11,10 @@ use callsheet_worker::protocol::WorkRequest;
 use super::executor::local::Access;
 use crate::declare::{Project, Sandbox, StageDecl};
 
-/// Files and folders that every worker may write to: its own process, and devices by the beginnings of their names.
-const SYSTEM: [&str; 1] = ["/proc/self"];
-const DEVICES: [&str; 14] = [
+/// Files and folders that every worker may write to: its own process, its terminal, and devices by the beginnings of
+/// their names.
+const SYSTEM: [&str; 2] = ["/proc/self", "/dev/tty"];
+const DEVICES: [&str; 13] = [
     "dri",
     "full",
     "fuse",
@@ -25,7 +26,6 @@ const DEVICES: [&str; 14] = [
     "pt",
     "random",
     "shm",
-    "tty",
     "urandom",
     "zero",
 ];
@@ -39,16 +39,33 @@ const SYSTEM_READ: [&str; 14] = [
     "/usr", "/var/lib",
 ];
 
+/// File or folder that every worker may write to. Its real path is resolved once for all workers of a run.
+pub(super) struct SharedFolder {
+    pub path: PathBuf,
+    real: PathBuf,
+}
+
+impl SharedFolder {
+    fn new(path: PathBuf) -> Self {
+        Self { real: real(&path), path }
+    }
+
+    /// Returns true if one of these paths is the folder or inside of it.
+    fn holds(&self, paths: &BTreeSet<PathBuf>) -> bool {
+        paths.iter().any(|path| path.starts_with(&self.real))
+    }
+}
+
 /// Files and folders that a worker may write to in addition to its own: devices, caches, and temporary folders unless
 /// `project` or `data` is inside of one.
-pub(super) fn shared_folders(project: &Path, data: &Path) -> Vec<PathBuf> {
+pub(super) fn shared_folders(project: &Path, data: &Path) -> Vec<SharedFolder> {
     let home = env::var_os("HOME").map(PathBuf::from);
     let caches = home.iter().flat_map(|home| OF_HOME.map(|name| home.join(name)));
     let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let temporary = TEMPORARY.map(PathBuf::from).into_iter().chain(env::var_os("TMPDIR").map(PathBuf::from));
     let folders = SYSTEM.map(PathBuf::from).into_iter().chain(devices()).chain(caches).chain(cache);
     let own = own_folders(project, data);
-    folders.chain(temporary).filter(|folder| !holds(folder, &own)).collect()
+    folders.chain(temporary).map(SharedFolder::new).filter(|folder| !folder.holds(&own)).collect()
 }
 
 fn devices() -> impl Iterator<Item = PathBuf> {
@@ -64,19 +81,14 @@ fn own_folders(project: &Path, data: &Path) -> BTreeSet<PathBuf> {
     [project, data, &data.join("store"), &data.join("raw"), &data.join("out")].map(real).into()
 }
 
-/// Returns true if one of these paths is `folder` or inside of it.
-fn holds(folder: &Path, paths: &BTreeSet<PathBuf>) -> bool {
-    let folder = real(folder);
-    paths.iter().any(|path| path.starts_with(&folder))
-}
-
 /// Returns a folder or, if it contains one of these paths, what is in it and contains none.
-fn without(folder: &Path, paths: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
-    if !holds(folder, paths) {
-        return vec![folder.to_owned()];
+fn without(folder: &SharedFolder, paths: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
+    if !folder.holds(paths) {
+        return vec![folder.path.clone()];
     }
-    let inside = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    inside.filter(|path| !path.is_symlink()).flat_map(|path| without(&path, paths)).collect()
+    let inside = fs::read_dir(&folder.path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let inside = inside.filter(|path| !path.is_symlink());
+    inside.flat_map(|path| without(&SharedFolder::new(path), paths)).collect()
 }
 
 /// Creates the cache of the user, if the home folder exists: no worker may create it.
@@ -87,7 +99,7 @@ pub(super) fn create_cache() {
 
 /// Returns the shared folders of one worker, without its inputs: a raw file may be a link into a temporary folder or
 /// a cache, and so may a folder of raw files.
-pub(super) fn shared_by(request: &WorkRequest, shared: &[PathBuf]) -> Vec<PathBuf> {
+pub(super) fn shared_by(request: &WorkRequest, shared: &[SharedFolder]) -> Vec<PathBuf> {
     let files = request.inputs.values().flat_map(|input| &input.paths);
     let folders: BTreeSet<&Path> = files.clone().filter_map(|path| path.parent()).collect();
     let links = files.filter(|path| path.is_symlink()).map(PathBuf::as_path);
@@ -95,7 +107,7 @@ pub(super) fn shared_by(request: &WorkRequest, shared: &[PathBuf]) -> Vec<PathBu
     let temporary =
         |folder: &Path| TEMPORARY.iter().any(|name| folder == Path::new(name)) || folder == env::temp_dir();
     // A temporary folder has many owners, so it is left out as a whole.
-    let some = shared.iter().filter(|folder| !temporary(folder) || !holds(folder, &inputs));
+    let some = shared.iter().filter(|folder| !temporary(&folder.path) || !folder.holds(&inputs));
     some.flat_map(|folder| without(folder, &inputs)).collect()
 }
 
@@ -148,7 +160,8 @@ fn readable(project: &Project, stage: &StageDecl, request: &WorkRequest, program
     let code = stage.code.iter().chain(&stage.scripts).map(|(_, path)| path.clone());
     let python = stage.python.as_ref().map(|python| python.folder.clone());
     let named = project.readable.iter().cloned().chain(python).chain([program.to_owned()]);
-    system.iter().flat_map(|folder| without(folder, &own)).chain(named).chain(files).chain(code).collect()
+    let system = system.into_iter().map(SharedFolder::new);
+    system.flat_map(|folder| without(&folder, &own)).chain(named).chain(files).chain(code).collect()
 }
 
 /// Interpreter that the first line of a script names.

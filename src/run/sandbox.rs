@@ -1,5 +1,7 @@
 //! Folder, locks and supervisor process of a run that performs actions.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +13,7 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result};
 use callsheet_worker::protocol::{Level, WorkerEvent};
 
-use super::access::{create_cache, shared_folders};
+use super::access::{SharedFolder, create_cache, shared_folders};
 use super::executor::local::{EVENTS, ProcessSupervisor, can_confine};
 use crate::declare::{Project, Sandbox};
 use crate::store::{Lock, Staging, Store, open_to_owner, remove_folder};
@@ -29,7 +31,7 @@ pub(super) struct RunSandbox {
     /// True if workers get copies of their inputs, because nothing else protects the originals.
     pub copies_inputs: bool,
     /// Folders that every worker may write to.
-    pub shared_folders: Vec<PathBuf>,
+    pub shared_folders: Vec<SharedFolder>,
     warned: AtomicBool,
     free: Mutex<Vec<PathBuf>>,
     made: AtomicUsize,
@@ -116,11 +118,14 @@ impl RunSandbox {
 
     /// Releases a worker's folder: another worker gets it if it is empty as before; otherwise it is removed.
     pub(super) fn give(&self, folder: PathBuf) {
-        for name in [REQUEST, EVENTS] {
-            let _ = fs::remove_file(folder.join(name));
-        }
-        let holds = |folder: &Path, wanted: usize| fs::read_dir(folder).is_ok_and(|e| e.count() == wanted);
-        if holds(&folder, 1) && holds(&folder.join(OUT), 0) {
+        let _ = fs::remove_file(folder.join(REQUEST));
+        let names = |folder: &Path| -> Option<BTreeSet<OsString>> {
+            fs::read_dir(folder).ok()?.map(|entry| Some(entry.ok()?.file_name())).collect()
+        };
+        // The pipe for events stays: on some file systems, new files become slow if many were just removed.
+        let known = |names: BTreeSet<OsString>| names.iter().all(|name| name == OUT || name == EVENTS);
+        if names(&folder).is_some_and(known) && names(&folder.join(OUT)).is_some_and(|names| names.is_empty())
+        {
             self.free.lock().unwrap_or_else(PoisonError::into_inner).push(folder);
         } else {
             let _ = remove_folder(&folder);

@@ -86,7 +86,8 @@ pub(in crate::run) fn work(
     mut said: impl FnMut(WorkerEvent),
 ) -> Result<Ended> {
     // The writing end stays open, because a worker may open the pipe by its name any number of times.
-    let (events, _writer) = named_pipe(&job.folder.join(EVENTS))?;
+    let pipe = job.folder.join(EVENTS);
+    let (events, writer) = named_pipe(&pipe)?;
     let (output, both) = io::pipe().io_context("cannot open a pipe for", job.folder)?;
     unblock(&output)?;
     let mut log = Log::new(job.log);
@@ -149,6 +150,11 @@ pub(in crate::run) fn work(
     lines.finish(&mut hear);
     read_output(&mut output, &mut log)?;
     log.finish()?;
+    drop(writer);
+    if !is_unused(&events) {
+        // A process that outlives the worker must not write to the next worker's pipe.
+        let _ = fs::unlink(&pipe);
+    }
     let (status, peak_memory) = worker.reap().io_context("cannot wait for", job.folder)?;
     Ok(Ended { status, peak_memory, error, timed_out: limit.signalled.is_some(), input_changed })
 }
@@ -197,13 +203,27 @@ fn unblock(pipe: &PipeReader) -> Result<()> {
     rustix::io::ioctl_fionbio(pipe, true).map_err(io::Error::from).io_context("cannot read from", "a pipe")
 }
 
-/// Creates a pipe that other processes open by its path, also in other containers. Returns both ends; reading from it
-/// never waits.
+/// Returns true if no process can write to a pipe and nothing is left in it.
+fn is_unused(pipe: &PipeReader) -> bool {
+    let mut watched = [PollFd::new(pipe, PollFlags::IN)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut watched, Some(&now)).is_ok_and(|_| watched[0].revents() == PollFlags::HUP)
+}
+
+/// Creates a pipe that other processes open by its path, also in other containers, or opens the one that an earlier
+/// worker in this folder left. Returns both ends; reading from it never waits.
 fn named_pipe(path: &Path) -> Result<(PipeReader, OwnedFd)> {
-    let open = |flags| fs::open(path, flags | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty());
+    let open = |flags| {
+        let flags = flags | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        fs::open(path, flags, Mode::empty())
+    };
     let create = || {
-        let rights = Mode::RUSR | Mode::WUSR;
-        fs::mknodat(fs::CWD, path, FileType::Fifo, rights, 0)?;
+        // An earlier worker may have replaced its pipe by a file or a link.
+        let is_pipe = |found: fs::Stat| FileType::from_raw_mode(found.st_mode).is_fifo();
+        if !fs::lstat(path).is_ok_and(is_pipe) {
+            let _ = fs::unlink(path);
+            fs::mknodat(fs::CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?;
+        }
         let reader = open(OFlags::RDONLY)?;
         Ok::<_, Errno>((PipeReader::from(reader), open(OFlags::WRONLY)?))
     };
