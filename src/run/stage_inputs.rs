@@ -68,7 +68,7 @@ pub(super) fn copy_inputs(request: &mut WorkRequest, project: &Path, folder: &Pa
 }
 
 /// Copies a file, or a folder with its links and modes.
-pub(super) fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     if let Some(parent) = to.parent() {
         fs::create_dir_all(parent).io_context("cannot create", parent)?;
     }

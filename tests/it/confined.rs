@@ -177,6 +177,20 @@ fn the_folder_of_a_failed_worker_is_kept_if_the_user_asks_for_it() {
 }
 
 #[test]
+fn a_worker_cannot_spoil_the_pipe_for_events_of_the_next_one() {
+    let project = Project::minimal();
+    project.write("data/raw/a.txt", "a\n");
+    let next = "[stages.next]\nuse = \"copy\"\ninputs.texts = \"copy.copy\"\n";
+    project.write("pipelines/main.toml", &format!("{}{next}", project.read("pipelines/main.toml")));
+    for deed in ["mkdir", "ln -s /nowhere", "mkfifo -m 000", "touch"] {
+        let spoil =
+            format!("cat \"$2\" > \"$1\"; rm -f \"$CALLSHEET_EVENTS\"; {deed} \"$CALLSHEET_EVENTS\"\n");
+        project.write("stages/copy/copy.sh", &spoil);
+        assert_eq!(project.run(&MAIN).ran(), ["copy", "next"], "{deed}");
+    }
+}
+
+#[test]
 fn too_many_files_for_a_command_line_name_the_remedy() {
     let project = Project::minimal();
     for number in 0..14_000 {

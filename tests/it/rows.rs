@@ -4,10 +4,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::ops::Range;
-use std::path::Path;
 
 use crate::snapshot::assert_output;
-use crate::support::{Project, Run, kept_folder, until};
+use crate::support::{Project, Run, until};
 use serde_json::Value;
 
 /// The toy project with the items `numbers` in the dataset `few`.
@@ -175,16 +174,6 @@ fn a_worker_that_returns_other_rows_than_it_was_given_is_refused_and_the_table_s
     let at_once = self::project(0..9);
     run(&at_once, &[]);
     assert_eq!(content(&project), content(&at_once), "the order of the returned rows does not matter");
-}
-
-#[test]
-fn the_rows_of_a_failed_worker_are_kept_if_the_user_asks_for_it() {
-    let project = project(0..5);
-    let failing = [&FEW[..], &["--set", "power.misbehave=garbage", "--keep-failed"]].concat();
-    let error = project.run_failing("worker_output", &failing);
-    let rows = kept_folder(&error).join("rows");
-    let files = |folder: &Path| fs::read_dir(folder).expect("kept").count();
-    assert!(files(&rows) > 1 && files(&rows.join("out")) == 1, "the rows and the output are kept");
 }
 
 #[test]

@@ -26,7 +26,6 @@ use crate::run::context::Run;
 use crate::run::executor::Update;
 use crate::run::publish::table_of;
 use crate::run::sandbox::RunSandbox;
-use crate::run::stage_inputs::copy_tree;
 use crate::store::{LockName, Object, Segment, Store};
 
 /// A row-wise action, with its files and names.
@@ -94,22 +93,16 @@ impl Action<'_> {
                 }
                 Ok(peak_memory)
             });
-            if run.keep_failed {
-                copy_tree(&rowwise.spool, &folder.join("rows"))?;
-            }
             // Rows that were computed while a file changed may belong to either version: they are discarded.
             if unchanged.as_ref().is_err_and(|error| error.kind() == Code::InputChanged) {
                 let _ = fs::remove_dir_all(&rowwise.spool);
             }
-            let taken = unchanged.and_then(|peak_memory| {
-                let stopping = place.supervisor.stopping();
-                let rows =
-                    if stopping { Vec::new() } else { rowwise.take(run.store, staging.path(), true)? };
-                Ok((rows, peak_memory))
-            });
-            let taken = self.keep_failed(run, place, &folder, taken)?;
+            let peak_memory = self.keep_failed(run, place, &folder, unchanged)?;
             place.give(folder);
-            Ok(taken)
+            if place.supervisor.stopping() {
+                return Ok((Vec::new(), peak_memory));
+            }
+            Ok((rowwise.take(run.store, staging.path(), true)?, peak_memory))
         })?;
         let Some((returned, peak_memory)) = done else { return Ok(None) };
         say(Update::Released);

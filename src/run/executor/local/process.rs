@@ -22,6 +22,7 @@ use wait4::Wait4;
 use super::confine::{Access, spawn};
 use super::supervisor::ProcessSupervisor;
 use crate::run::log::Log;
+use crate::store::remove_folder;
 
 /// Largest size of an event's line in bytes; longer lines are dropped.
 const LONGEST_EVENT: usize = 1 << 20;
@@ -151,8 +152,10 @@ pub(in crate::run) fn work(
     read_output(&mut output, &mut log)?;
     log.finish()?;
     drop(writer);
-    if !is_unused(&events) {
-        // A process that outlives the worker must not write to the next worker's pipe.
+    let unused = is_unused(&events);
+    drop(events);
+    // A process that outlives the worker must neither write to the pipe of the next worker nor read from it.
+    if !unused || open_pipe(&pipe, OFlags::WRONLY).err() != Some(Errno::NXIO) {
         let _ = fs::unlink(&pipe);
     }
     let (status, peak_memory) = worker.reap().io_context("cannot wait for", job.folder)?;
@@ -213,21 +216,27 @@ fn is_unused(pipe: &PipeReader) -> bool {
 /// Creates a pipe that other processes open by its path, also in other containers, or opens the one that an earlier
 /// worker in this folder left. Returns both ends; reading from it never waits.
 fn named_pipe(path: &Path) -> Result<(PipeReader, OwnedFd)> {
-    let open = |flags| {
-        let flags = flags | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        fs::open(path, flags, Mode::empty())
+    let both = || {
+        Ok::<_, Errno>((PipeReader::from(open_pipe(path, OFlags::RDONLY)?), open_pipe(path, OFlags::WRONLY)?))
     };
+    let is_pipe = |found: fs::Stat| FileType::from_raw_mode(found.st_mode).is_fifo();
+    if fs::lstat(path).is_ok_and(is_pipe)
+        && let Ok(pipe) = both()
+    {
+        return Ok(pipe);
+    }
+    // An earlier worker may have replaced its pipe by something else, or changed its rights.
+    let _ = std::fs::remove_file(path).or_else(|_| remove_folder(path));
     let create = || {
-        // An earlier worker may have replaced its pipe by a file or a link.
-        let is_pipe = |found: fs::Stat| FileType::from_raw_mode(found.st_mode).is_fifo();
-        if !fs::lstat(path).is_ok_and(is_pipe) {
-            let _ = fs::unlink(path);
-            fs::mknodat(fs::CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?;
-        }
-        let reader = open(OFlags::RDONLY)?;
-        Ok::<_, Errno>((PipeReader::from(reader), open(OFlags::WRONLY)?))
+        fs::mknodat(fs::CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?;
+        both()
     };
     create().map_err(io::Error::from).io_context("cannot create the pipe", path)
+}
+
+/// Opens an end of the pipe at `path`, and follows no link.
+fn open_pipe(path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+    fs::open(path, flags | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())
 }
 
 fn start(job: &Job, both: PipeWriter) -> Result<Child> {
