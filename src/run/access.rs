@@ -14,7 +14,7 @@ use crate::declare::{Project, Sandbox, StageDecl};
 /// Files and folders that every worker may write to: its own process, its terminal, and devices by the beginnings of
 /// their names.
 const SYSTEM: [&str; 2] = ["/proc/self", "/dev/tty"];
-const DEVICES: [&str; 13] = [
+const DEVICES: [&str; 15] = [
     "dri",
     "full",
     "fuse",
@@ -26,6 +26,8 @@ const DEVICES: [&str; 13] = [
     "pt",
     "random",
     "shm",
+    "ttyACM",
+    "ttyUSB",
     "urandom",
     "zero",
 ];
