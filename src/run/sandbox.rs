@@ -1,7 +1,5 @@
 //! Folder, locks and supervisor process of a run that performs actions.
 
-use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -119,13 +117,12 @@ impl RunSandbox {
     /// Releases a worker's folder: another worker gets it if it is empty as before; otherwise it is removed.
     pub(super) fn give(&self, folder: PathBuf) {
         let _ = fs::remove_file(folder.join(REQUEST));
-        let names = |folder: &Path| -> Option<BTreeSet<OsString>> {
-            fs::read_dir(folder).ok()?.map(|entry| Some(entry.ok()?.file_name())).collect()
+        let holds_only = |folder: &Path, names: &[&str]| {
+            let is_known = |entry: fs::DirEntry| names.iter().any(|name| entry.file_name() == *name);
+            fs::read_dir(folder).is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(is_known)))
         };
         // The pipe for events stays: on some file systems, new files become slow if many were just removed.
-        let known = |names: BTreeSet<OsString>| names.iter().all(|name| name == OUT || name == EVENTS);
-        if names(&folder).is_some_and(known) && names(&folder.join(OUT)).is_some_and(|names| names.is_empty())
-        {
+        if holds_only(&folder, &[OUT, EVENTS]) && holds_only(&folder.join(OUT), &[]) {
             self.free.lock().unwrap_or_else(PoisonError::into_inner).push(folder);
         } else {
             let _ = remove_folder(&folder);

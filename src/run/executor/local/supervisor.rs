@@ -21,7 +21,7 @@ use crate::store::remove_folder;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Line with which the engine reports to the supervisor process that it has ended all workers itself.
-const ENDED: &str = ".\n";
+const ENDED: &str = ".";
 
 /// Process groups of workers, and the supervisor process. Dropping it waits until that process ends.
 pub(in crate::run) struct ProcessSupervisor {
@@ -95,7 +95,7 @@ fn tell(process: &Child, sign: char, group: Pid) {
 impl Drop for ProcessSupervisor {
     fn drop(&mut self) {
         if let Some(mut stdin) = self.process.stdin.take() {
-            let _ = stdin.write_all(ENDED.as_bytes());
+            let _ = writeln!(stdin, "{ENDED}");
         }
         let _ = self.process.wait();
     }
@@ -112,7 +112,7 @@ pub fn supervise(run: &str, staging: &Path) {
         match group {
             Some(group) if line.starts_with('+') => _ = groups.insert(group),
             Some(group) => _ = groups.remove(&group),
-            None => killed &= line != ENDED.trim(),
+            None => killed &= line != ENDED,
         }
     }
     for group in groups {
