@@ -7,6 +7,9 @@ use crate::format::Format;
 const SIGNATURE: usize = 8;
 const CHUNK: usize = 12;
 
+/// Length of the header before the first chunk of a WebP file, in bytes.
+const RIFF_HEADER: usize = 12;
+
 /// Length of the shortest part that is searched for a second time, in bytes. Shorter parts can be equal by chance.
 const SHORTEST_PART: usize = 16;
 
@@ -64,19 +67,47 @@ fn webp(bytes: &[u8]) -> Result<(), DecodeError> {
         return damaged(format!("the file is truncated: it has {found} of {declared} bytes"));
     }
     let surplus = found.saturating_sub(declared);
-    if surplus >= SHORTEST_PART && is_repeated(bytes, surplus) {
+    if surplus >= SHORTEST_PART && is_repeated(image_data(bytes), surplus) {
         return damaged(format!("the header declares {declared} bytes, but {surplus} bytes occur twice"));
     }
     Ok(())
 }
 
-/// Returns true if a part of a file occurs twice, with `distance` bytes from one beginning to the other and as long.
+/// Bytes of a WebP file from its image data on. If a part before it occurred twice, the decoder would not find it.
+fn image_data(bytes: &[u8]) -> &[u8] {
+    let mut rest = &bytes[RIFF_HEADER.min(bytes.len())..];
+    while rest.len() >= 8
+        && ![b"VP8 ", b"VP8L", b"ALPH", b"ANMF"].contains(&&[rest[0], rest[1], rest[2], rest[3]])
+    {
+        let length = u32_at(rest, 4, false) as usize;
+        rest = rest.get(8 + length + length % 2..).unwrap_or_default();
+    }
+    rest
+}
+
+/// Returns true if a part of the bytes occurs twice, with `distance` bytes from one beginning to the other and at least
+/// as long. Bytes that occur more than twice, such as zeros or padding, equal their neighbours without a transfer.
 fn is_repeated(bytes: &[u8], distance: usize) -> bool {
-    let mut equal = 0;
-    bytes.iter().zip(&bytes[distance..]).any(|(one, other)| {
-        equal = if one == other { equal + 1 } else { 0 };
-        equal >= distance
-    })
+    let last = bytes.len().saturating_sub(distance);
+    let mut start = 0;
+    for at in 0..=last {
+        if at < last && bytes[at] == bytes[at + distance] {
+            continue;
+        }
+        let occurs_twice = (distance..2 * distance).contains(&(at - start));
+        if occurs_twice && !has_shorter_period(&bytes[start..at], distance) {
+            return true;
+        }
+        start = at + 1;
+    }
+    false
+}
+
+/// Returns true if bytes with this period have a shorter one. It divides the given period, because the bytes are
+/// followed by as many that repeat them (theorem of Fine and Wilf).
+fn has_shorter_period(bytes: &[u8], period: usize) -> bool {
+    let shorter = (1..=period / 2).filter(|shorter| period.is_multiple_of(*shorter));
+    shorter.into_iter().any(|shorter| bytes[shorter..] == bytes[..bytes.len() - shorter])
 }
 
 /// Number in the four bytes at `at`.

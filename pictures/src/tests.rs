@@ -131,6 +131,27 @@ fn bytes_after_a_webp_are_ignored_unless_a_part_of_the_file_occurs_twice() {
 }
 
 #[test]
+fn equal_neighbours_in_the_metadata_of_a_webp_are_not_a_part_that_occurs_twice() {
+    let chunk = |name: &[u8], data: &[u8]| {
+        let padding = &[0][..data.len() % 2];
+        [name, &(data.len() as u32).to_le_bytes(), data, padding].concat()
+    };
+    // Three equal curves of 40 bytes with zeros in a colour profile, and the padding of XMP: spaces and line breaks.
+    let profile = [[&b"para"[..], &[0; 32], b"1234"].concat().repeat(3), vec![0; 200]].concat();
+    let xmp = [b"<x/>".to_vec(), [vec![b' '; 99], vec![b'\n']].concat().repeat(20)].concat();
+    let header = [0x24, 0, 0, 0, 119, 0, 0, 87, 0, 0];
+    let image = encoded(ImageFormat::WebP);
+    let chunks =
+        [chunk(b"VP8X", &header), chunk(b"ICCP", &profile), image[12..].to_vec(), chunk(b"XMP ", &xmp)];
+    let whole = chunk(b"RIFF", &[&b"WEBP"[..], &chunks.concat()].concat());
+    let wanted = pixels(&whole);
+    for surplus in [16, 40, 44, 100, 128, 300] {
+        let found = pixels(&[&whole[..], &vec![b'#'; surplus]].concat());
+        assert!(found == wanted, "{surplus} surplus bytes");
+    }
+}
+
+#[test]
 fn zeros_in_the_middle_are_refused_where_the_format_shows_them() {
     for (name, shows, bytes) in files() {
         for (percent, length) in [(30, 64), (50, 512), (60, 2048)] {

@@ -115,7 +115,7 @@ fn keys_are_found(path: &Path, index: &Index) -> Result<bool> {
         index.times.iter().zip(&index.keys).filter(|(_, key)| **key).map(|(time, _)| *time).collect();
     let found = decoded.frames.iter().map(|(time, _)| *time);
     let as_promised = found.zip(&promised).all(|(time, wanted)| (time - wanted).abs() < SAME_TIME);
-    Ok(as_promised && decoded.frames.len() == promised.len() && decoded.damage.is_none())
+    Ok(as_promised && decoded.frames.len() == promised.len() && decoded.damage().is_none())
 }
 
 /// Decodes the frames `numbers`, counted from position `first`. Returns none if ffmpeg found other frames
@@ -144,7 +144,7 @@ fn passage_at(
         found.zip(&index.times[first..]).all(|(time, wanted)| (time - wanted).abs() < SAME_TIME);
     let whole = decoded.frames.len() == frames && pictures.len() == numbers.len();
     // With open groups of pictures, the first frames after a seek refer to frames that were not decoded.
-    Ok((as_promised && whole && decoded.damage.is_none()).then_some(pictures))
+    Ok((as_promised && whole && decoded.damage().is_none()).then_some(pictures))
 }
 
 /// Passes on frames of a damaged video from its intact parts.
@@ -168,14 +168,14 @@ fn frames_of_parts(
         if frames.is_empty() {
             continue;
         }
-        let how = Decoding { part: Some(part), ..how.clone() };
+        let how = Decoding { part: Some(part.clone()), ..how.clone() };
         let decoded = pick(path, &how, &frames, &mut |(place, picture)| {
             let first = *size.get_or_insert(picture.dimensions());
             ensure_size(path, positions[place], index, picture.dimensions(), first)?;
             give((place, picture))
         })?;
         check_sizes(path, &decoded)?;
-        if let Some(damage) = decoded.damage {
+        if let Some(damage) = decoded.damage_of(&part) {
             return Err(damaged(path, &format!("ffmpeg reports `{damage}`")));
         }
     }

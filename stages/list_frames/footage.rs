@@ -71,6 +71,12 @@ impl Footage {
                 self.name
             ));
         }
+        if self.index.open_end {
+            job.warn(format!(
+                "the last page of `{}` is not marked as the end of its stream: frames at the end may be missing",
+                self.name
+            ));
+        }
         let pauses = if self.images.is_empty() { pauses(&self.index) } else { Vec::new() };
         if let Some((before, after)) = pauses.first() {
             job.warn(format!(

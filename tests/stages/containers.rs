@@ -82,7 +82,7 @@ fn mpeg_program_streams_have_their_true_times_and_may_begin_late() {
     }
     keep(&path, 30, 100);
     let refused = failures(&callsheet(&project, &["run"]));
-    assert!(refused.contains("the beginning is missing or unreadable"), "{refused}");
+    assert!(refused.contains("no sequence header precedes its first frame"), "{refused}");
     rows(&project, SKIP);
     let late = found(&project);
     assert!(late.len() >= 24, "{} frames", late.len());
@@ -95,7 +95,7 @@ fn containers_that_show_where_a_frame_ends_are_refused_if_they_are_cut_off() {
     let files = [
         ("a.y4m", "-pix_fmt yuv420p", "it ends within a frame"),
         ("a.dv", dv, "it ends within a frame"),
-        ("a.ogv", "-c:v libtheora -q:v 5", "its last page is missing"),
+        ("a.ogv", "-c:v libtheora -q:v 5", "it ends within a page of Ogg"),
     ];
     for (name, how, reason) in files {
         let project = footage();
@@ -111,6 +111,23 @@ fn containers_that_show_where_a_frame_ends_are_refused_if_they_are_cut_off() {
         assert!(left.len() * 2 > whole.len() && left.len() < whole.len(), "{name}: {} frames", left.len());
         assert!(left.iter().zip(&whole).all(|(a, b)| a.pixels == b.pixels), "{name}");
     }
+}
+
+#[test]
+fn an_ogg_file_whose_last_page_is_not_marked_as_the_end_is_read_with_a_warning() {
+    let project = footage();
+    let path = encode(&project, "a.ogv", &["-c:v", "libtheora", "-q:v", "5"]);
+    rows(&project, &[]);
+    let whole = found(&project);
+    let bytes = fs::read(&path).expect("read");
+    let last = bytes.windows(5).rposition(|bytes| bytes == b"OggS\0").expect("a page");
+    fs::write(&path, &bytes[..last]).expect("written");
+    let output = callsheet(&project, &["run"]);
+    let warned = warnings(&output);
+    assert!(output.status.success() && warned.contains("is not marked as the end"), "{}", stderr(&output));
+    let left = found(&project);
+    assert!(left.len() * 2 > whole.len() && left.len() < whole.len(), "{} frames", left.len());
+    assert!(left.iter().zip(&whole).all(|(a, b)| a.pixels == b.pixels));
 }
 
 #[test]

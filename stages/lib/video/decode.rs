@@ -17,11 +17,15 @@ use tempfile::NamedTempFile;
 use super::framecrc::{Entry, Listing, listing};
 use super::part::Part;
 use super::ppm::read_ppm;
-use super::{RELEASE, cannot_start, complaint, ffmpeg};
+use super::{cannot_start, complaints, ffmpeg};
 
 /// Options of both outputs. Frames keep their own times and sizes. In the time base of a constant rate, frames
 /// that are closer would get equal times.
 const OUTPUT: [&str; 5] = ["-noautoscale", "-fps_mode", "passthrough", "-enc_time_base", "1/90000"];
+
+/// Error of the H.264 decoder for a frame that unreferences an earlier frame, which was not decoded. It follows if a
+/// part begins within an open group of pictures, and concerns no frame of the part.
+const UNREFERENCE: &str = "mmco: unref short failure";
 
 /// Number of bytes of the log that are kept.
 const LOG: u64 = 1 << 16;
@@ -105,7 +109,16 @@ impl Decoding {
     fn command(&self, path: &Path, list: &Path) -> Command {
         let mut command = ffmpeg();
         // Checksums that the codec stores are checked.
-        command.args(["-loglevel", "error", "-copyts", "-err_detect", "crccheck", "-an", "-sn", "-dn"]);
+        command.args([
+            "-loglevel",
+            "repeat+error",
+            "-copyts",
+            "-err_detect",
+            "crccheck",
+            "-an",
+            "-sn",
+            "-dn",
+        ]);
         if !self.tolerant {
             // Without this option, frames that the decoder knows to be wrong are only a warning.
             command.arg("-xerror");
@@ -153,8 +166,21 @@ impl Decoding {
 pub(crate) struct Decoded {
     /// Time in seconds and size in pixels of every decoded frame, selected or not.
     pub frames: Vec<(f64, (u32, u32))>,
-    /// First complaint of ffmpeg in its own words; none if it ended without an error.
-    pub damage: Option<String>,
+    /// Complaints of ffmpeg in its own words; empty if it ended without an error.
+    pub(super) complaints: Vec<String>,
+}
+
+impl Decoded {
+    /// First complaint of ffmpeg.
+    pub(crate) fn damage(&self) -> Option<&str> {
+        self.complaints.first().map(String::as_str)
+    }
+
+    /// First complaint that concerns a frame of the part that was decoded.
+    pub(crate) fn damage_of(&self, part: &Part) -> Option<&str> {
+        let concerns = |complaint: &&String| !part.after_hidden || !complaint.contains(UNREFERENCE);
+        self.complaints.iter().find(concerns).map(String::as_str)
+    }
 }
 
 /// Decodes the first video stream, and calls `each` with every selected frame in order.
@@ -188,9 +214,9 @@ pub(crate) fn decode(
     let Ok(log) = listener.join() else { bail!("the reader of ffmpeg's log failed") };
     let broken = result?;
     let list = listing(&std::fs::read(list.path()).context("cannot read the list of frames")?);
-    let exit = || (!status.success()).then(|| status.to_string());
-    let harmless = how.part.as_ref().filter(|part| part.after_hidden).map(|_| RELEASE);
-    Ok(Decoded { frames: how.frames(&list), damage: complaint(&log?, harmless).or_else(exit).or(broken) })
+    let exit = (!status.success()).then(|| status.to_string());
+    let complaints = complaints(&log?).into_iter().chain(exit).chain(broken).collect();
+    Ok(Decoded { frames: how.frames(&list), complaints })
 }
 
 /// Passes the pictures to `each`. Returns the reason if they end within a picture, because ffmpeg failed. Closes

@@ -8,10 +8,10 @@ use anyhow::Result;
 use callsheet_worker::user_error;
 
 use super::framecrc::{Entry, Listing, listing};
-use super::length::cut_off;
+use super::length::{End, end};
 use super::missing_times::fill_times;
 use super::payload::{Payload, payloads};
-use super::{cannot_start, complaint, ffmpeg};
+use super::{cannot_start, complaints, ffmpeg};
 
 /// Difference in seconds below which two times belong to one frame, because time bases round.
 pub(crate) const SAME_TIME: f64 = 5e-4;
@@ -30,6 +30,8 @@ pub(crate) struct Index {
     pub packets: Vec<Packet>,
     /// Damage of the container or of packets that shows without decoding, in a few words.
     pub damage: Option<String>,
+    /// True if the container marks the end of a stream, but this file has no such mark.
+    pub open_end: bool,
     /// Name of the codec, e.g. `h264`.
     pub codec: String,
 }
@@ -102,15 +104,16 @@ pub(crate) fn index(path: &Path) -> Result<Index> {
             "encode the video again, e.g. `ffmpeg -i FILE FILE.mkv`",
         )
     })?;
-    let cut_off = cut_off(path, &listing.codec, sizes[0])?;
-    if cut_off.is_some()
+    let end = end(path, &listing.codec, sizes[0])?;
+    if end == End::WithinFrame
         && index.codec == "dvvideo"
         && let Some(last) = index.packets.last_mut()
     {
         // ffmpeg fills up the last frame with the bytes of an earlier one.
         last.complete = false;
     }
-    index.damage = damage(&output, &listing, &payloads).or(cut_off);
+    index.damage = damage(&output, &listing, &payloads).or_else(|| end.damage());
+    index.open_end = end == End::Unmarked;
     Ok(index)
 }
 
@@ -128,7 +131,8 @@ fn nothing(path: &Path, output: &Output) -> anyhow::Error {
             "replace the file with a video, or remove the file",
         );
     }
-    let reason = complaint(&output.stderr, None).unwrap_or_else(|| "no reason given".to_owned());
+    let complaints = complaints(&output.stderr);
+    let reason = complaints.first().map_or("no reason given", String::as_str);
     user_error(
         format!("`{}` is not a readable video: ffmpeg reports `{reason}`", path.display()),
         "replace the file; `ffmpeg -i FILE` prints details",
@@ -136,10 +140,10 @@ fn nothing(path: &Path, output: &Output) -> anyhow::Error {
 }
 
 fn damage(output: &Output, listing: &Listing, payloads: &[Payload]) -> Option<String> {
-    if let Some(complaint) = complaint(&output.stderr, None) {
+    if let Some(complaint) = complaints(&output.stderr).first() {
         // ffmpeg knows the dimensions from the sequence header, with which MPEG-1 and MPEG-2 begin.
         let is_late = complaint.contains("Invalid frame dimensions 0x0");
-        let reason = if is_late { "the beginning is missing or unreadable, and " } else { "" };
+        let reason = if is_late { "no sequence header precedes its first frame, and " } else { "" };
         return Some(format!("{reason}ffmpeg reports `{complaint}`"));
     }
     if !output.status.success() {
@@ -181,7 +185,7 @@ fn from_packets(listing: &Listing, payloads: &[Payload]) -> Option<Index> {
         packets[*packet].position = Some(position);
     }
     let (times, keys) = frames.iter().map(|packet| (packets[*packet].time, packets[*packet].key)).unzip();
-    Some(Index { times, keys, numbered, packets, damage: None, codec: listing.codec.clone() })
+    Some(Index { times, keys, numbered, packets, codec: listing.codec.clone(), ..Index::default() })
 }
 
 /// Position of every decoded frame among `times`, by its time; `None` for a second frame at a position.

@@ -51,55 +51,51 @@ const SOUND: [&str; 14] = [
     "truehd", "vorbis",
 ];
 
-/// Error of the H.264 decoder for a frame that releases an earlier frame, which was not decoded. It follows if a
-/// part begins within an open group of pictures, and concerns no frame of the part.
-const RELEASE: &str = "mmco: unref short failure";
-
-/// First line of ffmpeg's log that concerns frames, without the names of components, such as `[h264 @ 0x55d1]`.
-/// Returns none if the log has no such line. `harmless` is a further message that does not concern frames.
-fn complaint(log: &[u8], harmless: Option<&str>) -> Option<String> {
+/// Lines of ffmpeg's log that concern frames, without the names of components, such as `[h264 @ 0x55d1]`.
+fn complaints(log: &[u8]) -> Vec<String> {
     if log.is_empty() {
-        return None;
+        return Vec::new();
     }
     let text = String::from_utf8_lossy(log);
     let component = |line: &str| Some(line.strip_prefix('[')?.split_once(" @ ")?.0.to_owned());
     let is_harmless = |line: &&str| {
-        HARMLESS.iter().copied().chain(harmless).any(|message| line.contains(message))
+        HARMLESS.iter().any(|message| line.contains(message))
             || component(line).is_some_and(|name| SOUND.contains(&name.as_str()))
             || line.trim_start().starts_with("Last message repeated")
     };
-    let mut lines = text.lines().filter(|line| !line.trim().is_empty()).peekable();
-    if lines.peek().is_some() && lines.clone().all(|line| is_harmless(&line)) {
-        return None;
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    if lines.is_empty() {
+        return vec!["an empty line".to_owned()];
     }
-    let mut line = lines.find(|line| !is_harmless(line)).unwrap_or("an empty line");
+    lines.into_iter().filter(|line| !is_harmless(line)).map(message).collect()
+}
+
+/// Message of a line of ffmpeg's log, without the names of components.
+fn message(mut line: &str) -> String {
     while let Some((_, rest)) = line.strip_prefix('[').and_then(|line| line.split_once("] ")) {
         line = rest;
     }
-    Some(line.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect())
+    line.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::complaint;
+    use super::complaints;
 
     #[test]
-    fn the_first_line_of_a_log_is_the_complaint_whatever_its_bytes() {
-        let complaint_of = |log: &[u8]| complaint(log, None);
-        assert_eq!(complaint_of(b""), None);
-        assert_eq!(complaint_of(b"[mov @ 0x1] Referenced QT chapter track not found\n"), None);
-        assert_eq!(complaint_of(b"\n[a @ 0x1] [b @ 0x2] no frame!\nmore").as_deref(), Some("no frame!"));
-        assert_eq!(complaint_of(b"\xff[x\r").as_deref(), Some("\u{fffd}[x"));
-        assert_eq!(complaint_of(b"\n").as_deref(), Some("an empty line"));
+    fn every_line_of_a_log_is_a_complaint_whatever_its_bytes() {
+        assert!(complaints(b"").is_empty());
+        assert!(complaints(b"[mov @ 0x1] Referenced QT chapter track not found\n").is_empty());
+        assert_eq!(complaints(b"\n[a @ 0x1] [b @ 0x2] no frame!\nmore"), ["no frame!", "more"]);
+        assert_eq!(complaints(b"\xff[x\r"), ["\u{fffd}[x"]);
+        assert_eq!(complaints(b"\n"), ["an empty line"]);
     }
 
     #[test]
     fn errors_of_sound_are_not_about_frames() {
         let sound = "[mp2 @ 0x1] Header missing\n    Last message repeated 2 times\n";
-        assert_eq!(complaint(sound.as_bytes(), None), None);
+        assert!(complaints(sound.as_bytes()).is_empty());
         let both = format!("{sound}[mpeg2video @ 0x2] ac-tex damaged\n");
-        assert_eq!(complaint(both.as_bytes(), None).as_deref(), Some("ac-tex damaged"));
-        let release = b"[h264 @ 0x1] mmco: unref short failure\n";
-        assert!(complaint(release, None).is_some() && complaint(release, Some(super::RELEASE)).is_none());
+        assert_eq!(complaints(both.as_bytes()), ["ac-tex damaged"]);
     }
 }

@@ -62,11 +62,18 @@ pub(crate) fn shown_part(path: &Path, index: &Index, decoded: &Decoded) -> Resul
     let end = search.groups.iter().rposition(shows).map_or(0, |last| last + 1);
     let refers_back =
         search.groups[first].clone().any(|packet| search.leads(first, packet) && is_shown(packet));
-    let packets = search.packets(first.saturating_sub(usize::from(refers_back))..end);
+    let first = first.saturating_sub(usize::from(refers_back));
+    let packets = search.packets(first..end);
     let is_whole = |part: &Part| part.positions.iter().flatten().count() == index.times.len();
     let Some(mut part) = Part::of(index, &packets, |_| true).filter(is_whole) else { return Ok(None) };
     part.after_hidden = true;
-    search.decodes(part)
+    let Some(excused) = search.complaints(&part)? else { return Ok(None) };
+    // Only frames that follow the beginning may unreference frames that were not decoded.
+    let beginning = Part::of(index, &search.packets(first..end.min(first + 2)), |_| true);
+    let Some(mut beginning) = beginning else { return Ok(None) };
+    beginning.after_hidden = true;
+    let is_excused = excused == 0 || search.complaints(&beginning)? == Some(excused);
+    Ok(is_excused.then_some(part))
 }
 
 /// Packets from each key frame up to the next one, in the order of decoding.
@@ -157,16 +164,18 @@ impl Search<'_> {
         if packets.iter().any(|packet| !self.index.packets[*packet].complete) {
             return Ok(None);
         }
-        Part::of(self.index, packets, uses).map_or(Ok(None), |part| self.decodes(part))
+        let Some(part) = Part::of(self.index, packets, uses) else { return Ok(None) };
+        Ok(self.complaints(&part)?.map(|_| part))
     }
 
-    /// Returns the part if it decodes to all of its frames without an error.
-    fn decodes(&self, part: Part) -> Result<Option<Part>> {
+    /// Returns the number of errors that do not concern the part's frames. Returns none if the part does not decode to
+    /// all of its frames without other errors.
+    fn complaints(&self, part: &Part) -> Result<Option<usize>> {
         let counted_times = self.index.counted_times();
         let how = Decoding { part: Some(part.clone()), counted_times, ..Decoding::check() };
         let decoded = decode(self.path, &how, |_| Ok(()))?;
-        let whole = decoded.damage.is_none() && decoded.frames.len() == part.positions.len();
-        Ok(whole.then_some(part))
+        let whole = decoded.damage_of(part).is_none() && decoded.frames.len() == part.positions.len();
+        Ok(whole.then_some(decoded.complaints.len()))
     }
 }
 

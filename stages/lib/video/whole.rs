@@ -17,7 +17,7 @@ pub(crate) fn damage(
     if let Some(damage) = &index.damage {
         return Some(damage.clone());
     }
-    if let Some(complaint) = &decoded.damage {
+    if let Some(complaint) = decoded.damage() {
         return Some(format!("ffmpeg reports `{complaint}`"));
     }
     let (came, promised) = (decoded.frames.len(), declared.len());
