@@ -158,6 +158,12 @@ pub enum Event {
         ran: usize,
         /// Number of stages that failed or were blocked.
         failed: usize,
+        /// Number of stages whose cached results `data/out` did not show before, if no stage ran.
+        #[serde(default)]
+        shown: usize,
+        /// True if the run is in the list of runs.
+        #[serde(default)]
+        recorded: bool,
         /// Duration of the run in seconds.
         seconds: f64,
     },

@@ -11,7 +11,7 @@
 //!
 //! | layer | from | to |
 //! |---|---|---|
-//! | [`human`] | names of pipeline, dataset and profile | the title of a run |
+//! | [`target`] | names of pipeline, dataset and profile | their folder in `data/out`, and the title of a run |
 //! | [`declare`] | TOML files | declarations as written, every value with its line |
 //! | [`plan`] | declarations, overlays, `--set`, `foreach` | the resolved graph (the only user of petgraph) |
 //! | [`key`] | a stage and the content of its inputs | the key that identifies its result |
@@ -32,7 +32,6 @@ pub mod checks;
 pub mod cli;
 pub mod declare;
 pub mod event;
-pub mod human;
 pub mod key;
 pub mod lineage;
 pub mod metrics;
@@ -41,3 +40,4 @@ pub mod reason;
 pub mod report;
 pub mod run;
 pub mod store;
+pub mod target;

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::declare::Project;
 use crate::event::Event;
 use crate::plan::{Input, Plan, StageInstance};
-use crate::store::{Record, Store, out};
+use crate::store::{Record, Store};
 
 const SPEC: &str = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs";
 const PRODUCER: &str = concat!("pkg:cargo/callsheet@", env!("CARGO_PKG_VERSION"));
@@ -174,9 +174,8 @@ impl<'a> Lineage<'a> {
 
     fn artifact(&self, position: usize, output: &str) -> Value {
         let StageInstance { name, decl, .. } = &self.plan.stages[position];
-        let request = &self.plan.request;
         let declared = &decl.outputs[output];
-        let folder = out(&self.project.data, &request.pipeline, &request.dataset);
+        let folder = self.plan.request.target.out(&self.project.data);
         let made = self.records.get(&position).and_then(|record| record.outputs.get(output));
         let version = made.map(|object| &object.content);
         dataset(&folder.join(name).join(&declared.path), version, &declared.columns)
@@ -188,8 +187,8 @@ impl<'a> Lineage<'a> {
     }
 
     fn pipeline_name(&self) -> String {
-        let request = &self.plan.request;
-        let parts = [&request.pipeline, &request.dataset, &request.profile];
+        let target = &self.plan.request.target;
+        let parts = [&target.pipeline, &target.dataset, &target.profile];
         parts.into_iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(".")
     }
 

@@ -29,3 +29,8 @@ pub fn human_seconds(seconds: f64) -> String {
         _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
     }
 }
+
+/// Number of things, e.g. `1 row` or `2 rows`. The plural of `thing` ends in `s`.
+pub fn counted(count: u64, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}

@@ -11,7 +11,6 @@ use serde_json::json;
 use super::exit::{SUCCESS, warn};
 use super::target::store;
 use crate::declare::Project;
-use crate::human::title;
 use crate::metrics::curves;
 use crate::report::{Subject, differences, last_values, write};
 use crate::store::RunRecord;
@@ -90,6 +89,6 @@ impl Compare {
 
 /// Description of a run: `train on mine, profile small, --set train.rate=0.2`.
 pub(super) fn describe(run: &RunRecord) -> String {
-    let text = title(&run.pipeline, &run.dataset, &run.profile);
+    let text = run.target.to_string();
     run.set.iter().fold(text, |text, set| format!("{text}, --set {set}"))
 }

@@ -253,7 +253,7 @@ struct Verdicts {
 impl Verdicts {
     fn find(which: &TargetArgs) -> Result<Self> {
         let (project, request) = which.request()?;
-        let (dataset, known) = (request.dataset, project.dataset_names());
+        let (dataset, known) = (request.target.dataset, project.dataset_names());
         if dataset.is_empty() {
             return Err(Error::user_error(
                 Code::MissingArgument,
@@ -298,7 +298,7 @@ fn known_keys(which: &TargetArgs, file: &str) -> Result<(String, BTreeSet<String
     let Some(first) = all.first() else {
         return Err(Error::user_error(
             Code::Declaration,
-            format!("no stage of pipeline `{}` reads verdicts on a table", plan.request.pipeline),
+            format!("no stage of pipeline `{}` reads verdicts on a table", plan.request.target.pipeline),
             "in a stage.toml, declare an input with kind = \"files\" and verdicts = { input = \"INPUT\", \
              key = \"COLUMN\" }; then wire this input to a source",
         ));

@@ -12,7 +12,6 @@ use serde_json::json;
 use super::exit::SUCCESS;
 use super::target::store;
 use crate::declare::{Bytes, Project};
-use crate::human::title;
 use crate::plan::declared;
 use callsheet_figures::label::human_seconds;
 
@@ -58,7 +57,7 @@ impl Gc {
         let orphans = match self.undeclared {
             true => store.orphans(
                 |pipeline, owner| is_foreign(&project, pipeline, owner),
-                |pipeline, dataset| declared(&project, pipeline, dataset),
+                |target| declared(&project, target),
             )?,
             false => BTreeSet::new(),
         };
@@ -77,19 +76,20 @@ impl Gc {
                 json!({ "stage": record.provenance.stage, "key": record.key.digest(), "seconds": seconds, "bytes": bytes })
             });
             let records: Vec<_> = records.collect();
-            let orphans = garbage.orphans.iter().map(|orphan| {
-                json!({ "pipeline": orphan.pipeline, "dataset": orphan.dataset, "stage": orphan.stage })
-            });
+            let orphans = garbage
+                .orphans
+                .iter()
+                .map(|orphan| json!({ "target": orphan.target, "stage": orphan.stage }));
             let orphans: Vec<_> = orphans.collect();
             print_json(
                 &json!({ "records": records, "undeclared": orphans, "bytes": bytes, "deleted": self.delete }),
             );
             return Ok(SUCCESS);
         }
-        let orphans = garbage.orphans.iter().map(|orphan| {
-            let place = title(&orphan.pipeline, &orphan.dataset, "");
-            vec![orphan.stage.clone(), format!("no longer declared by {place}")]
-        });
+        let orphans = garbage
+            .orphans
+            .iter()
+            .map(|orphan| vec![orphan.stage.clone(), format!("no longer declared by {}", orphan.target)]);
         let records = lines.iter().map(|(record, seconds, bytes)| {
             let (stage, key) = (record.provenance.stage.clone(), record.key.digest().short());
             vec![stage, key, Bytes(*bytes).to_string(), format!("took {}", human_seconds(*seconds))]

@@ -8,7 +8,7 @@ use callsheet_worker::protocol::{Level, WorkerEvent};
 use crate::declare::Bytes;
 use crate::event::Event;
 use crate::store::Store;
-use callsheet_figures::label::human_seconds;
+use callsheet_figures::label::{counted, human_seconds};
 
 /// Minimum time between two lines of progress of a worker.
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
@@ -81,9 +81,14 @@ impl<'a> LogReporter<'a> {
                 lines.push(format!("{stage}: FAILED: {first}"));
             }
             Event::Blocked { stage, by } => lines.push(format!("{stage}: not run, {by} failed")),
-            Event::RunFinished { cached, ran, failed, seconds, .. } => {
+            Event::RunFinished { cached, ran, failed, seconds, shown, .. } => {
                 let time = human_seconds(*seconds);
                 lines.push(match (*ran, *failed) {
+                    (0, 0) if *shown > 0 => format!(
+                        "{}: nothing to run; data/out now shows {}",
+                        self.heading(),
+                        counted(*shown as u64, "earlier result")
+                    ),
                     (0, 0) => format!("{}: nothing to do, {cached} stages up to date", self.heading()),
                     (_, 0) => format!("done in {time}: stages run {ran}, up to date {cached}"),
                     _ => {

@@ -58,13 +58,13 @@ impl Ls {
         let (project, store, plan, snapshot) = self.which.snapshot()?;
         let mut sources = sources(&project, &store, &plan);
         let previews = preview(&store, &mut sources, &snapshot, &plan)?;
-        let out = format!("out/{}/{}", plan.request.pipeline, plan.request.dataset);
+        let out = plan.request.target.out(&project.data);
         let mut rows = Vec::new();
         for (stage, preview) in plan.stages.iter().zip(&previews) {
             for (output, decl) in &stage.decl.outputs {
                 let object = preview.objects.as_ref().map(|objects| &objects[output]);
                 // The view in data/out shows the latest result, which may belong to other parameters.
-                let view = project.data.join(&out).join(&stage.name).join(&decl.path);
+                let view = out.join(&stage.name).join(&decl.path);
                 let path = object.map(|object| {
                     let object = store.materialize(object);
                     let shown =
@@ -84,7 +84,7 @@ impl Ls {
         }
         self.print(&rows);
         if !self.json {
-            print_text(&format!("the artifacts are in {}", project.data.join(out).display()));
+            print_text(&format!("the artifacts are in {}", out.display()));
         }
         Ok(SUCCESS)
     }

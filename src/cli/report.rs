@@ -7,10 +7,11 @@ use callsheet_worker::print::{print_document, say};
 use clap::Args;
 
 use super::exit::{SUCCESS, warn};
+use super::run::report_path;
 use super::target::store;
 use crate::declare::Project;
-use crate::report::{FILE, Subject, described, write};
-use crate::store::out;
+use crate::plan::Request;
+use crate::report::{Subject, described, write};
 
 /// Write a self-contained HTML report of a run
 #[derive(Args)]
@@ -27,7 +28,7 @@ pub(super) struct Report {
     /// Run to report: its id, a prefix of its id, `latest`, or `latest~1` for the run before the latest
     #[arg(default_value = "latest")]
     run: String,
-    /// File to write [default: data/out/<pipeline>/<dataset>/report.html]
+    /// File to write [default: data/out/<pipeline>/<dataset>/<profile>/report.html]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Print the run as JSON instead of writing a page; commands with `report = true` in callsheet.toml
@@ -45,8 +46,8 @@ impl Report {
             print_document(&described(&store, &subject));
             return Ok(SUCCESS);
         }
-        let folder = out(&project.data, &subject.run.pipeline, &subject.run.dataset);
-        let path = self.output.clone().unwrap_or_else(|| folder.join(FILE));
+        let request = Request { target: subject.run.target.clone(), set: subject.run.set.clone() };
+        let path = self.output.clone().unwrap_or_else(|| report_path(&project, &request, &subject.run.id));
         warn(&write(&project, &store, &[subject], &path)?);
         say(&format!("written to {}", path.display()));
         Ok(SUCCESS)

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::thread;
@@ -21,11 +21,10 @@ use super::progress_reporter::ProgressReporter;
 use super::target::{Select, TargetArgs, snapshot, store};
 use crate::declare::{Bytes, Project};
 use crate::event::Event;
-use crate::human::title;
 use crate::plan::{Plan, Request};
 use crate::report::{FILE, Subject, is_complete, write};
 use crate::run::{Interrupts, Machine, RunOptions, RunSummary, machine, run};
-use crate::store::{Store, out};
+use crate::store::Store;
 
 /// Run every stage whose result is not in the store
 #[derive(Args)]
@@ -74,7 +73,7 @@ pub(super) struct Run {
     /// Print each event to stdout as one line of JSON
     #[arg(long)]
     json: bool,
-    /// Write a self-contained HTML report of the run to data/out/<pipeline>/<dataset>/report.html
+    /// Write a self-contained HTML report of the run to data/out/<pipeline>/<dataset>/<profile>/report.html
     #[arg(long)]
     report: bool,
     /// Append OpenLineage events of the run to this file, one JSON object per line
@@ -93,27 +92,23 @@ impl Run {
         // not exist yet has no results.
         let _shared = if store.exists() { Some(store.shared()?) } else { None };
         let (plan, snapshot) = snapshot(&project, &store, &request)?;
-        let plan = plan.select(&self.select.selection())?;
-        let options = self.options(&plan)?;
+        let selection = self.select.selection();
+        let whole = if selection.is_empty() { None } else { Some(plan.clone()) };
+        let plan = plan.select(&selection)?;
+        let options = RunOptions { whole, ..self.options(&plan)? };
         let interrupts = listen()?;
         let mut reporter = self.reporter(&store, &plan);
         let lineage = self.lineage.as_ref();
         let mut lineage = lineage.map(|path| LineageFile::open(path, &project, &store, &plan)).transpose()?;
-        let mut run_id = String::new();
         let ran = run(&project, &store, &plan, &snapshot, &options, &interrupts, |event| {
-            if let Event::RunStarted { run, .. } = event {
-                run_id.clone_from(run);
-            }
             reporter(event);
             lineage.iter_mut().for_each(|file| file.tell(event));
         });
         drop(reporter);
         let written = lineage.map_or(Ok(()), |file| file.close(ran.as_ref().err()));
         let summary = ran?;
-        let path = out(&project.data, &plan.request.pipeline, &plan.request.dataset).join(FILE);
-        let wanted = self.report && (!summary.found_all() || !is_complete(&path));
         let written =
-            written.and(if wanted { report(&project, &store, &plan, &run_id, &path) } else { Ok(()) });
+            written.and(if self.report { report(&project, &store, &plan, &summary) } else { Ok(()) });
         Ok(ended(summary, written))
     }
 
@@ -135,14 +130,13 @@ impl Run {
             only,
             fail_fast: self.fail_fast && !self.keep_going,
             keep_failed: self.keep_failed,
-            ephemeral: false,
+            ..RunOptions::default()
         })
     }
 
     /// Returns the function that prints events: as JSON, as bars on a terminal, else as lines.
     fn reporter<'a>(&self, store: &'a Store, plan: &Plan) -> Box<dyn FnMut(&Event) + 'a> {
-        let Request { pipeline, dataset, profile, .. } = &plan.request;
-        let title = title(pipeline, dataset, profile);
+        let title = plan.request.target.to_string();
         let labels = plan.stages.iter().flat_map(|stage| stage.labels.iter().cloned()).collect();
         if self.json {
             Box::new(|event| print_text(&serde_json::to_string(event).expect("plain data")))
@@ -160,17 +154,28 @@ impl Run {
     }
 }
 
-/// Writes the report of the run `id`. A run that found all its results in the store has no record, so the
-/// plan is the subject of its report.
-fn report(project: &Project, store: &Store, plan: &Plan, id: &str, path: &Path) -> Result<()> {
-    let subject = if store.run(id).is_some() {
-        Subject::find(project, store, id)?
-    } else {
-        Subject::of_plan(project, store, plan)
-    };
-    warn(&write(project, store, &[subject], path)?);
+/// Writes the report of a run, unless it would be equal to the one that exists. A run that found all its results shown
+/// has no record, so the plan is the subject of its report.
+fn report(project: &Project, store: &Store, plan: &Plan, summary: &RunSummary) -> Result<()> {
+    let path = report_path(project, &plan.request, summary.run.as_deref().unwrap_or_default());
+    if !summary.found_all() || !is_complete(&path) {
+        let subject = match &summary.run {
+            Some(run) => Subject::find(project, store, run)?,
+            None => Subject::of_plan(project, store, plan),
+        };
+        warn(&write(project, store, &[subject], &path)?);
+    }
     say(&format!("report: {}", path.display()));
     Ok(())
+}
+
+/// Path of a run's report: beside the results that the run shows.
+pub(super) fn report_path(project: &Project, request: &Request, run: &str) -> PathBuf {
+    let folder = match request.set.is_empty() {
+        true => request.target.out(&project.data),
+        false => project.data.join("out/runs").join(run),
+    };
+    folder.join(FILE)
 }
 
 /// Forwards Ctrl-C and other signals that end programs to the run. The third one ends this program immediately.

@@ -15,6 +15,7 @@ use crate::event::Event;
 use crate::plan::{Plan, Request, Selection, resolve};
 use crate::run::{StoreSnapshot, check_owner};
 use crate::store::{Sources, Store};
+use crate::target::Target;
 
 /// Pipeline, dataset, profile and overrides.
 #[derive(Args, Clone)]
@@ -87,13 +88,13 @@ impl TargetArgs {
     pub(super) fn request(&self) -> Result<(Project, Request)> {
         let project = Project::find()?;
         let or = |said: &Option<String>, default: &str| said.clone().unwrap_or_else(|| default.to_owned());
-        let request = Request {
+        let target = Target {
             pipeline: self.pipeline.clone().unwrap_or_else(|| default_pipeline(&project)),
             dataset: or(&self.dataset, &project.defaults.dataset),
             profile: or(&self.profile, &project.defaults.profile),
-            set: self.set.clone(),
         };
-        if request.pipeline.is_empty() {
+        let request = Request { target, set: self.set.clone() };
+        if request.target.pipeline.is_empty() {
             return Err(Error::user_error(
                 Code::MissingArgument,
                 "no pipeline is selected",
@@ -129,13 +130,13 @@ pub(super) fn snapshot(project: &Project, store: &Store, request: &Request) -> R
         || resolve(project, request),
         || {
             let progress = Mutex::new(HashProgress::new());
-            StoreSnapshot::new(store, &project.data, (&request.pipeline, &request.dataset), |done, total| {
+            StoreSnapshot::new(store, &project.data, &request.target, |done, total| {
                 progress.lock().unwrap_or_else(PoisonError::into_inner).show(done, total);
             })
         },
     );
     let plan = plan?;
-    check_owner(project, &request.pipeline, snapshot.project())?;
+    check_owner(project, &request.target.pipeline, snapshot.project())?;
     Ok((plan, snapshot))
 }
 

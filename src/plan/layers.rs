@@ -9,6 +9,7 @@ use toml::Spanned;
 use super::instance::group;
 use super::place::at;
 use crate::declare::{IMPORTS, Layer, Project, StageUse, layer_names};
+use crate::target::Target;
 
 /// Layers of a pipeline, from bottom to top.
 #[derive(Default)]
@@ -45,11 +46,12 @@ pub(super) enum LayerPolicy {
     None,
 }
 
-/// Reads the layers of a plan. `dataset` and `profile` may be empty.
+/// Reads the layers of a plan.
 ///
 /// # Errors
 /// Returns an error if a file is missing or malformed.
-pub(super) fn layers(project: &Project, pipeline: &str, dataset: &str, profile: &str) -> Result<Layers> {
+pub(super) fn layers(project: &Project, target: &Target) -> Result<Layers> {
+    let Target { pipeline, dataset, profile } = target;
     let mut layers = Layers::default();
     let all = &mut layers.all;
     let pipeline = importing_none(project.layer("pipeline", "", pipeline)?)?;

@@ -29,6 +29,7 @@ use litemap::LiteMap;
 use serde_json::Value;
 
 use crate::declare::{Origin, ResourcesDecl, Role, StageDecl, Values};
+use crate::target::Target;
 
 pub use declared::declared;
 pub use foreach::{gathered, json};
@@ -40,12 +41,8 @@ pub use source::{Results, files};
 /// Pipeline, dataset, profile and `--set` options that a user wants to plan.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// Name of the pipeline file.
-    pub pipeline: String,
-    /// Name of the dataset file.
-    pub dataset: String,
-    /// Name of the profile file.
-    pub profile: String,
+    /// Names of the files of pipeline, dataset and profile.
+    pub target: Target,
     /// `--set` options in the form `stage.param=value`, as typed.
     pub set: Vec<String>,
 }

@@ -22,9 +22,9 @@ use crate::declare::{Origin, Project, ResourcesDecl, StageDecl};
 /// Returns an error on unknown names, wrong types, values out of bounds, missing inputs and cycles. It
 /// contains the file, the line and the nearest name that exists.
 pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
-    let layers = layers(project, &request.pipeline, &request.dataset, &request.profile)?;
+    let layers = layers(project, &request.target)?;
     let (summary, metadata) = (layers.summary.clone(), layers.metadata.clone());
-    let spec = overlay(layers, &request.dataset, &request.set)?;
+    let spec = overlay(layers, &request.target.dataset, &request.set)?;
     case::check(&project.data, &spec)?;
     let decls = declarations(project, &spec)?;
     let files = source_files(project, &spec)?;

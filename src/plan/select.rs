@@ -20,6 +20,13 @@ pub struct Selection {
     pub only: Vec<String>,
 }
 
+impl Selection {
+    /// Returns true if no stage is named, so that all are selected.
+    pub fn is_empty(&self) -> bool {
+        self.until.is_empty() && self.from.is_empty() && self.only.is_empty()
+    }
+}
+
 impl Plan {
     /// Reduces the plan to the selected stages and all that they need.
     ///
@@ -42,7 +49,7 @@ impl Plan {
             wanted.retain(|position| only.contains(position));
         }
         if self.stages.is_empty() {
-            let message = format!("pipeline `{}` has no stages", self.request.pipeline);
+            let message = format!("pipeline `{}` has no stages", self.request.target.pipeline);
             return Err(Error::user_error(
                 Code::Declaration,
                 message,

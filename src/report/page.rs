@@ -14,7 +14,6 @@ use super::graph::graph;
 use super::sections::sections;
 use super::subject::{Done, Subject};
 use crate::declare::Bytes;
-use crate::human;
 use crate::metrics::{Chart, Curves, charts, thinned};
 use crate::store::{RunRecord, StageState, Store};
 
@@ -70,7 +69,7 @@ pub(super) fn page(store: &Store, subjects: &[Subject], more: &[Section]) -> Str
 }
 
 fn title(run: &RunRecord) -> String {
-    human::title(&run.pipeline, &run.dataset, &run.profile)
+    run.target.to_string()
 }
 
 /// Facts about a run, shown at the top of the page.

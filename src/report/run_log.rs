@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::event::{Event, LogLine, read_log};
 use crate::store::{RunRecord, StageResult, StageState, Store};
+use crate::target::Target;
 
 /// Run according to its events.
 pub(super) struct RunLog {
@@ -18,9 +19,7 @@ impl RunLog {
     pub(super) fn read(store: &Store, id: &str) -> Self {
         let run = RunRecord {
             id: id.to_owned(),
-            pipeline: String::new(),
-            dataset: String::new(),
-            profile: String::new(),
+            target: Target::default(),
             set: Vec::new(),
             seconds: 0.0,
             stages: BTreeMap::new(),
@@ -36,7 +35,8 @@ impl RunLog {
         self.run.seconds = at;
         let (stage, state, key) = match event {
             Event::RunStarted { pipeline, dataset, profile, set, .. } => {
-                self.run = RunRecord { pipeline, dataset, profile, set, ..self.run.clone() };
+                self.run =
+                    RunRecord { target: Target { pipeline, dataset, profile }, set, ..self.run.clone() };
                 return;
             }
             Event::Cached { stage, key } => (stage, StageState::Cached, Some(key)),

@@ -129,9 +129,9 @@ pub fn described(store: &Store, subject: &Subject) -> Run {
     Run {
         version: VERSION,
         id: run.id.clone(),
-        pipeline: run.pipeline.clone(),
-        dataset: run.dataset.clone(),
-        profile: run.profile.clone(),
+        pipeline: run.target.pipeline.clone(),
+        dataset: run.target.dataset.clone(),
+        profile: run.target.profile.clone(),
         metadata: json_table(&subject.metadata),
         stages: stages.collect(),
     }

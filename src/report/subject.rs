@@ -76,14 +76,14 @@ impl Subject {
 
     /// Subject of a run that found all results in the store, and therefore has no record.
     pub fn of_plan(project: &Project, store: &Store, plan: &Plan) -> Self {
-        let Request { pipeline, dataset, profile, set } = plan.request.clone();
-        let heads = store.heads(&pipeline, &dataset);
+        let Request { target, set } = plan.request.clone();
+        let heads = store.latest(&target);
         let found = |name: &str| {
             let result = StageResult { state: StageState::Cached, key: Some(heads.get(name)?.key) };
             Some((name.to_owned(), result))
         };
         let stages = plan.stages.iter().filter_map(|stage| found(&stage.name)).collect();
-        let run = RunRecord { id: String::new(), pipeline, dataset, profile, set, seconds: 0.0, stages };
+        let run = RunRecord { id: String::new(), target, set, seconds: 0.0, stages };
         Self::new(project, store, run, true, &BTreeMap::new())
     }
 
@@ -94,11 +94,12 @@ impl Subject {
         ended: bool,
         messages: &BTreeMap<String, String>,
     ) -> Self {
-        let RunRecord { pipeline, dataset, profile, set, .. } = run.clone();
-        let resolved = resolve(project, &Request { pipeline, dataset, profile, set });
+        let RunRecord { target, set, .. } = run.clone();
+        let resolved = resolve(project, &Request { target, set });
         let unread = resolved.as_ref().err().map(ToString::to_string);
         let plan = resolved.ok();
-        let profile = project.layer("profile", "profiles", &run.profile).ok().map(|layer| layer.summary);
+        let profile =
+            project.layer("profile", "profiles", &run.target.profile).ok().map(|layer| layer.summary);
         let summaries = plan.iter().map(|plan| plan.summary.clone()).chain(profile).collect();
         let (planned, metadata) = plan.map(|plan| (plan.stages, plan.metadata)).unwrap_or_default();
 

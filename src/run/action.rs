@@ -228,9 +228,9 @@ impl Action<'_> {
         let execution = self.stage.params.iter().filter(|(_, p)| p.role == Role::Execution);
         Provenance {
             stage: self.stage.name.clone(),
-            pipeline: request.pipeline.clone(),
-            dataset: request.dataset.clone(),
-            profile: request.profile.clone(),
+            pipeline: request.target.pipeline.clone(),
+            dataset: request.target.dataset.clone(),
+            profile: request.target.profile.clone(),
             run: run.id.clone(),
             started: began.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
             seconds,

@@ -9,7 +9,7 @@ use super::owner::claim;
 use super::sandbox::RunSandbox;
 use crate::declare::Project;
 use crate::plan::{Plan, StageInstance};
-use crate::store::{LatestResult, Object, Store, out};
+use crate::store::{LatestResult, Object, Store};
 
 /// Context that all actions of a run share.
 pub(super) struct Run<'a> {
@@ -21,7 +21,7 @@ pub(super) struct Run<'a> {
     pub plan: &'a Plan,
     /// The run's id.
     pub id: String,
-    /// True if the results become the latest ones of the project.
+    /// True if the results become the latest ones of the target and are shown in `data/out`.
     pub owns_results: bool,
     /// Keeps the work folders of workers that fail.
     pub keep_failed: bool,
@@ -54,8 +54,7 @@ impl Run<'_> {
         stage: &StageInstance,
         head: &'h LatestResult,
     ) -> impl Iterator<Item = (&'h Object, PathBuf)> + 'h {
-        let request = &self.plan.request;
-        let folder = out(&self.project.data, &request.pipeline, &request.dataset).join(&stage.name);
+        let folder = self.plan.request.target.out(&self.project.data).join(&stage.name);
         let shown = head.outputs.values().zip(&head.names);
         shown.map(move |(object, name)| (object, folder.join(name)))
     }

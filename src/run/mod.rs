@@ -38,6 +38,7 @@ use crate::declare::Project;
 use crate::event::Event;
 use crate::plan::{Plan, Request};
 use crate::store::{RunRecord, Sources, Store};
+use crate::target::Target;
 use context::Run;
 use executor::News;
 use executor::local::Local;
@@ -76,7 +77,8 @@ pub fn run(
     };
     report(&started(&id, plan));
     let mut sources = Sources::load(store, &project.root);
-    let (keep_failed, owns_results) = (options.keep_failed, !options.ephemeral);
+    let owns_results = !options.ephemeral && plan.request.set.is_empty();
+    let keep_failed = options.keep_failed;
     let run = Run { project, store, plan, id, owns_results, keep_failed, sandbox: OnceLock::new() };
     let (sender, receiver) = mpsc::channel();
     *interrupts.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender.clone());
@@ -97,18 +99,19 @@ pub fn run(
         return Err(error);
     }
     let seconds = clock.elapsed().as_secs_f64();
-    let remembered = if options.ephemeral {
+    if options.ephemeral {
         store.run_dir(&run.id).remove();
-        Ok(())
     } else {
-        remember(&run, snapshot, &summary, &mut sources, seconds)
-    };
-    // If a stage failed, its error is more useful than this one.
-    if summary.failed.is_empty() {
-        remembered?;
+        let remembered = remember(&run, snapshot, &mut summary, &mut sources, seconds);
+        // If a stage failed, its error is more useful than this one.
+        if summary.failed.is_empty() {
+            remembered?;
+        }
     }
     report(&Event::RunFinished {
-        run: run.id.clone(),
+        recorded: summary.run.as_ref() == Some(&run.id),
+        shown: if summary.ran == 0 { summary.heads.len() } else { 0 },
+        run: run.id,
         cached: summary.cached,
         ran: summary.ran,
         failed: plan.stages.len() - summary.cached - summary.ran,
@@ -118,15 +121,16 @@ pub fn run(
 }
 
 fn started(id: &str, plan: &Plan) -> Event {
-    let Request { pipeline, dataset, profile, set } = plan.request.clone();
+    let Request { target: Target { pipeline, dataset, profile }, set } = plan.request.clone();
     let (version, run, stages) = (JSON_VERSION, id.to_owned(), plan.stages.len());
     Event::RunStarted { version, run, pipeline, dataset, profile, set, stages }
 }
 
+/// Writes what later commands know of the run: latest results, record, and digests of raw files.
 fn remember(
     run: &Run,
     snapshot: &StoreSnapshot,
-    summary: &RunSummary,
+    summary: &mut RunSummary,
     sources: &mut Sources,
     seconds: f64,
 ) -> Result<()> {
@@ -134,23 +138,20 @@ fn remember(
     if !summary.heads.is_empty() {
         let stages: BTreeSet<&str> = run.plan.stages.iter().map(|stage| stage.name.as_str()).collect();
         let complete = summary.cached + summary.ran == stages.len() && snapshot.covers(&stages);
-        let target = (&*request.pipeline, &*request.dataset);
-        run.store.update_latest(&run.project.root, target, &summary.heads, complete)?;
+        run.store.create()?;
+        run.store.update_latest(&run.project.root, &request.target, &summary.heads, complete)?;
     }
-    if run.begun().is_some() {
-        let Request { pipeline, dataset, profile, set } = request.clone();
-        let stages = summary.stages.clone();
-        run.store.write_run(&RunRecord {
-            id: run.id.clone(),
-            pipeline,
-            dataset,
-            profile,
-            set,
-            seconds,
-            stages,
-        })?;
+    let (begun, Request { target, set }) = (run.begun().is_some(), request.clone());
+    let record = RunRecord { id: run.id.clone(), target, set, seconds, stages: summary.stages.clone() };
+    if !begun && summary.heads.is_empty() {
+        // Results of `--set` are reached by their run, so there must be one.
+        summary.run = if record.set.is_empty() { None } else { run.store.run_with_results_of(&record) };
+    }
+    if begun || !summary.heads.is_empty() || (!record.set.is_empty() && summary.run.is_none()) {
+        summary.run = Some(record.id.clone());
+        run.store.write_run(&record)?;
     }
     let saved = sources.save(run.store);
     // A run that did nothing must also succeed in a project that cannot be written.
-    if run.begun().is_some() { saved } else { Ok(()) }
+    if begun { saved } else { Ok(()) }
 }

@@ -30,7 +30,7 @@ pub fn check_owner(project: &Project, pipeline: &str, owner: &str) -> Result<()>
 /// # Errors
 /// Returns an error if another project became the owner in the meantime, or the store cannot be written.
 pub(super) fn claim(project: &Project, store: &Store, request: &Request) -> Result<()> {
-    store.claim_target(&project.root, (&request.pipeline, &request.dataset), |owner| {
-        check_owner(project, &request.pipeline, owner)
+    store.claim_target(&project.root, &request.target, |owner| {
+        check_owner(project, &request.target.pipeline, owner)
     })
 }

@@ -50,7 +50,7 @@ pub struct StagePreview {
     /// Its predicted state.
     #[serde(flatten)]
     pub state: State,
-    /// Seconds that its latest action took, if it ever ran for this pipeline and dataset.
+    /// Seconds that its cached result or, without one, its latest action took, if it ever ran for this target.
     pub seconds: Option<f64>,
     /// Seconds that its latest action on CPUs of this machine's kind took.
     pub seconds_here: Option<f64>,
@@ -90,9 +90,9 @@ pub fn preview(
             .filter(|producer| found[*producer].objects.is_none())
             .map(|producer| plan.stages[producer].name.clone())
             .collect();
-        let seconds = last.map(|head| head.seconds);
         let seconds_here = snapshot.seconds_here(&stage.name);
         let rows = last.map(|head| rows(&head.outputs)).unwrap_or_default();
+        let mut seconds = last.map(|head| head.seconds);
         let (state, key, objects) = if waits.is_empty() {
             let objects = |producer: usize| found[producer].objects.as_ref();
             let key = key_of(sources, plan, stage, objects)?;
@@ -109,6 +109,7 @@ pub fn preview(
                     None => State::Run { key: digest, reasons: snapshot.reasons(store, stage, &key) },
                 },
             };
+            seconds = hit.as_ref().map(|head| head.seconds).or(seconds);
             (state, Some(key), hit.map(|head| head.outputs.clone()))
         } else {
             let reasons = match last {

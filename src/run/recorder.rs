@@ -33,11 +33,12 @@ impl Recorder {
         Self { path, tensorboard, clock: now, file: None, before: Vec::new(), flushed: now }
     }
 
-    /// Records an event. A run that only finds cached results writes nothing.
+    /// Records an event. A run without a record writes nothing.
     pub(super) fn keep(&mut self, event: &Event) {
         let begins = match event {
             Event::Hashing { .. } => return,
-            Event::RunStarted { .. } | Event::Cached { .. } | Event::RunFinished { .. } => false,
+            Event::RunStarted { .. } | Event::Cached { .. } => false,
+            Event::RunFinished { recorded, .. } => *recorded,
             _ => true,
         };
         if begins || self.file.is_some() {

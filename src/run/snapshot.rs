@@ -13,7 +13,8 @@ use crate::declare::{ArtifactKind, StageDecl};
 use crate::key::ActionKey;
 use crate::plan::StageInstance;
 use crate::reason::differences_of;
-use crate::store::{LatestResult, LatestResults, Object, Store, out};
+use crate::store::{LatestResult, LatestResults, Object, Store};
+use crate::target::Target;
 
 /// Reason of a stage without a latest action.
 pub(super) const NEVER: &str = "never ran";
@@ -27,17 +28,12 @@ pub struct StoreSnapshot {
 }
 
 impl StoreSnapshot {
-    /// Checks every artifact and view of a pipeline over a dataset. Artifacts whose times do not show that they are
+    /// Checks every artifact and view of a target. Artifacts whose times do not show that they are
     /// intact, for example in a copy of a project, are hashed; `hashed` is then called with the number of bytes that
     /// are done and the total.
-    pub fn new(
-        store: &Store,
-        data: &Path,
-        (pipeline, dataset): (&str, &str),
-        hashed: impl Fn(u64, u64) + Sync,
-    ) -> Self {
-        let heads = store.heads(pipeline, dataset);
-        let out = out(data, pipeline, dataset);
+    pub fn new(store: &Store, data: &Path, target: &Target, hashed: impl Fn(u64, u64) + Sync) -> Self {
+        let heads = store.latest(target);
+        let out = target.out(data);
         let shown = |stage: &str, head: &LatestResult| {
             let folder = out.join(stage);
             let mut artifacts = head.outputs.values().zip(&head.names);
@@ -64,7 +60,7 @@ impl StoreSnapshot {
         self.heads.project()
     }
 
-    /// Returns true if every stage that ever ran for this pipeline and dataset is in `stages`.
+    /// Returns true if every stage that ever ran for this target is in `stages`.
     pub fn covers(&self, stages: &BTreeSet<&str>) -> bool {
         self.heads.within(stages)
     }

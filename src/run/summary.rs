@@ -6,6 +6,7 @@ use std::sync::Arc;
 use callsheet_worker::error::Error;
 
 use super::executor::local::Machine;
+use crate::plan::Plan;
 use crate::store::{LatestResult, StageResult};
 
 /// Options of a run.
@@ -17,6 +18,8 @@ pub struct RunOptions {
     pub force: BTreeSet<String>,
     /// If given, only these stages may be computed.
     pub only: Option<BTreeSet<String>>,
+    /// The plan before stages were selected; none if all were.
+    pub whole: Option<Plan>,
     /// A failure stops the run, instead of only the stages that depend on it.
     pub fail_fast: bool,
     /// Keeps the work folders of workers that fail.
@@ -37,8 +40,10 @@ pub struct RunSummary {
     pub failed: Vec<(String, Error)>,
     /// True if the run was stopped before its end.
     pub stopped: bool,
-    /// Result of each stage; empty if nothing had to run.
+    /// Result of each stage; empty if nothing had to run, and nothing new is shown.
     pub stages: BTreeMap<String, StageResult>,
+    /// Id of the run whose record lists these results; none if the run left no record.
+    pub run: Option<String>,
     /// Error that prevents every stage from running.
     pub(super) refused: Option<Error>,
     /// Latest action of each stage whose latest action changed.

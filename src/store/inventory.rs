@@ -9,7 +9,7 @@ use callsheet_worker::digest::Digest;
 use callsheet_worker::error::Result;
 
 use super::files::{entries, files, size};
-use super::latest::LatestResults;
+use super::latest::{LATEST, LatestResults};
 use super::object::Object;
 use super::orphans::Orphan;
 use super::record::Record;
@@ -61,7 +61,7 @@ impl Store {
                 inventory.objects.insert(name, own_size(&path)?);
             }
         }
-        for path in files(&self.workspace.path("heads"))? {
+        for path in files(&self.workspace.path(LATEST))? {
             let Some(heads) = read_json::<LatestResults>(&path) else {
                 inventory.lost.push(path);
                 continue;

@@ -1,4 +1,4 @@
-//! Latest action of each stage of a pipeline over a dataset, with its outputs. They are in one file, so that
+//! Latest action of each stage of a target, with its outputs. They are in one file, so that
 //! a run with nothing to do reads only that file. The records are authoritative; the file can be deleted.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,11 +13,20 @@ use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 use super::cpu::{UNKNOWN, cpu_number, own_cpu_number};
+use super::files::{files, remove};
 use super::lock::LockName;
 use super::object::Object;
 use super::provenance::Provenance;
 use super::root::{Store, read_json};
+use super::view::hide;
 use crate::declare::StageDecl;
+use crate::target::Target;
+
+/// Folder of the files of latest actions.
+pub(super) const LATEST: &str = "latest";
+
+/// Folder in which earlier versions kept latest actions, without profiles.
+const EARLIER: &str = "heads";
 
 /// Latest action of a stage.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -63,6 +72,9 @@ impl LatestResult {
 /// Latest actions by stage instance.
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub struct LatestResults {
+    /// Pipeline, dataset and profile.
+    #[serde(default)]
+    target: Target,
     /// Path of the project whose runs wrote these results; empty if it is not known.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     project: String,
@@ -81,6 +93,11 @@ impl LatestResults {
     /// Latest action of a stage.
     pub fn get(&self, stage: &str) -> Option<&Arc<LatestResult>> {
         self.stages.get(stage)
+    }
+
+    /// Pipeline, dataset and profile.
+    pub fn target(&self) -> &Target {
+        &self.target
     }
 
     /// Path of the project whose runs wrote these results; empty if it is not known.
@@ -128,9 +145,10 @@ impl LatestResults {
 }
 
 impl Store {
-    /// Latest actions of a pipeline over a dataset.
-    pub fn heads(&self, pipeline: &str, dataset: &str) -> LatestResults {
-        let mut heads: LatestResults = read_json(&self.heads_path(pipeline, dataset)).unwrap_or_default();
+    /// Latest actions of a target.
+    pub fn latest(&self, target: &Target) -> LatestResults {
+        let empty = || LatestResults { target: target.clone(), ..LatestResults::default() };
+        let mut heads: LatestResults = read_json(&self.latest_path(target)).unwrap_or_else(empty);
         heads.settled = heads.records.is_some() && heads.records == self.records_time();
         heads
     }
@@ -143,16 +161,36 @@ impl Store {
     pub fn update_latest(
         &self,
         project: &Path,
-        (pipeline, dataset): (&str, &str),
+        target: &Target,
         new: &BTreeMap<String, Arc<LatestResult>>,
         complete: bool,
     ) -> Result<()> {
         let _lock = self.lock(&LockName::LatestResults, "", |_| true)?;
-        let mut heads = self.heads(pipeline, dataset);
+        let mut heads = self.latest(target);
         heads.project = project.to_string_lossy().into_owned();
         new.iter().for_each(|(stage, head)| heads.replace(stage, head));
         heads.records = if complete { self.records_time() } else { None };
-        self.workspace.write_json(&self.heads_path(pipeline, dataset), &heads)
+        self.workspace.write_json(&self.latest_path(target), &heads)
+    }
+
+    /// Removes the latest results that earlier versions kept for all profiles of a dataset together, and their links in the
+    /// folder `data`. Their records stay.
+    ///
+    /// # Errors
+    /// Returns an error if a file or a link cannot be removed.
+    pub fn remove_earlier_views(&self, data: &Path) -> Result<()> {
+        let folder = self.workspace.path(EARLIER);
+        for path in files(&folder)? {
+            let heads = read_json::<LatestResults>(&path).unwrap_or_default();
+            let target = path.strip_prefix(&folder).unwrap_or(&path).with_extension("");
+            for (stage, head) in heads.iter() {
+                let shown = data.join("out").join(&target).join(stage);
+                head.names.iter().map(|name| shown.join(name)).try_for_each(|link| hide(&link))?;
+                // This removes only an empty folder.
+                let _ = fs::remove_dir(shown);
+            }
+        }
+        remove(&folder)
     }
 
     /// Records the project at `project` as the owner of the latest results, unless `check` refuses the present owner.
@@ -162,18 +200,18 @@ impl Store {
     pub fn claim_target(
         &self,
         project: &Path,
-        (pipeline, dataset): (&str, &str),
+        target: &Target,
         check: impl Fn(&str) -> Result<()>,
     ) -> Result<()> {
         let _lock = self.lock(&LockName::LatestResults, "", |_| true)?;
-        let mut heads = self.heads(pipeline, dataset);
+        let mut heads = self.latest(target);
         check(&heads.project)?;
         let own = project.to_string_lossy();
         if heads.project == own {
             return Ok(());
         }
         heads.project = own.into_owned();
-        self.workspace.write_json(&self.heads_path(pipeline, dataset), &heads)
+        self.workspace.write_json(&self.latest_path(target), &heads)
     }
 
     /// Returns true if a latest action agrees with its record.
@@ -186,9 +224,10 @@ impl Store {
         Some((found.mtime(), found.mtime_nsec()))
     }
 
-    fn heads_path(&self, pipeline: &str, dataset: &str) -> PathBuf {
-        let name = if dataset.is_empty() { pipeline.to_owned() } else { format!("{pipeline}/{dataset}") };
-        self.workspace.path("heads").join(name + ".json")
+    fn latest_path(&self, target: &Target) -> PathBuf {
+        let mut path = self.workspace.path(LATEST).join(target.folder()).into_os_string();
+        path.push(".json");
+        path.into()
     }
 }
 

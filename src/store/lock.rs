@@ -65,7 +65,7 @@ impl Store {
             LockName::Scratch(digest) => (&self.shared, format!("scratch-{digest}")),
             LockName::Rows(pool) => (&self.shared, format!("rows-{pool}")),
             LockName::Run(id) => (&self.shared, format!("run-{id}")),
-            LockName::LatestResults => (&self.workspace, "heads".to_owned()),
+            LockName::LatestResults => (&self.workspace, "latest".to_owned()),
             LockName::Sources => (&self.workspace, "sources".to_owned()),
             LockName::Curation(dataset) => (&self.workspace, format!("curation-{dataset}")),
         };

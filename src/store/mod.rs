@@ -3,7 +3,7 @@
 //! ```text
 //! objects/ab/abcd…        an artifact under the digest of its bytes, read-only
 //! actions/abcd….json      key, outputs and provenance of an action ([`Record`])
-//! heads/<pipeline>/<dataset>.json   the latest action of each stage ([`LatestResult`]), in one file
+//! latest/<pipeline>/<dataset>/<profile>.json   the latest action of each stage ([`LatestResult`]), in one file
 //! runs/<id>/              a run: run.json, events.ndjson, and its workers' logs/, images/ and tensorboard/
 //! rows/<pool>/abcd…       digests of the rows of a segment ([`Segment`])
 //! scratch/abcd…/          checkpoints of long stages
@@ -69,4 +69,4 @@ pub use staging::Staging;
 pub use state::StageState;
 pub use tree::open_to_owner;
 pub use verify::Damage;
-pub use view::out;
+pub use view::hide_except;

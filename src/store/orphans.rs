@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use callsheet_worker::error::Result;
 
 use super::files::{files, remove};
-use super::latest::LatestResults;
+use super::latest::{LATEST, LatestResults};
 use super::root::{Store, read_json};
-use super::view::out;
+use crate::target::Target;
 
 /// Latest action of a stage that is not declared any more.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,44 +19,37 @@ pub struct Orphan {
     pub heads: PathBuf,
     /// Name of the stage instance.
     pub stage: String,
-    /// Pipeline for which the stage ran.
-    pub pipeline: String,
-    /// Dataset for which the stage ran; empty if there was none.
-    pub dataset: String,
+    /// Target for which the stage ran.
+    pub target: Target,
     /// Links in `data/out` to the outputs of the action.
     pub shown: Vec<PathBuf>,
 }
 
 impl Store {
-    /// Latest actions of stages that are not declared. `declared` returns the stages of a pipeline over a dataset. Left
-    /// out are those for whose pipeline and owning project `foreign` returns true.
+    /// Latest actions of stages that are not declared. `declared` returns the stages of a target. Left out are
+    /// those for whose pipeline and owning project `foreign` returns true.
     ///
     /// # Errors
     /// Returns an error if the store cannot be listed, or `declared` fails.
     pub fn orphans(
         &self,
         foreign: impl Fn(&str, &str) -> bool,
-        declared: impl Fn(&str, &str) -> Result<BTreeSet<String>>,
+        declared: impl Fn(&Target) -> Result<BTreeSet<String>>,
     ) -> Result<BTreeSet<Orphan>> {
-        let folder = self.workspace.path("heads");
         let mut orphans = BTreeSet::new();
-        for path in files(&folder)? {
-            let name = path.strip_prefix(&folder).unwrap_or(&path).with_extension("");
-            let (Some(heads), Some(name)) = (read_json::<LatestResults>(&path), name.to_str()) else {
-                continue;
-            };
-            let (pipeline, dataset) = name.split_once('/').unwrap_or((name, ""));
-            if foreign(pipeline, heads.project()) {
+        for path in files(&self.workspace.path(LATEST))? {
+            let Some(heads) = read_json::<LatestResults>(&path) else { continue };
+            let target = heads.target();
+            if foreign(&target.pipeline, heads.project()) {
                 continue;
             }
-            let declared = declared(pipeline, dataset)?;
-            let out = out(&self.workspace.path(".."), pipeline, dataset);
+            let declared = declared(target)?;
+            let out = target.out(&self.workspace.path(".."));
             let gone = heads.iter().filter(|(stage, _)| !declared.contains(*stage));
             orphans.extend(gone.map(|(stage, head)| Orphan {
                 heads: path.clone(),
                 stage: stage.clone(),
-                pipeline: pipeline.to_owned(),
-                dataset: dataset.to_owned(),
+                target: target.clone(),
                 shown: head.names.iter().map(|name| out.join(stage).join(name)).collect(),
             }));
         }

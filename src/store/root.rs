@@ -36,7 +36,7 @@ pub(super) struct Half(PathBuf);
 
 /// Folders of each half. Both halves have `locks`, and `staging` for files that are being written.
 const SHARED: [&str; 6] = ["objects", "actions", "rows", "scratch", "locks", "staging"];
-const WORKSPACE: [&str; 4] = ["heads", "runs", "locks", "staging"];
+const WORKSPACE: [&str; 4] = ["latest", "runs", "locks", "staging"];
 
 impl Store {
     /// Opens the store of a project on one machine: both halves are in `root`. Folders are created when

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::root::{Store, read_json};
 use super::state::StageState;
+use crate::target::Target;
 
 /// Result of a stage in a run.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -27,12 +28,9 @@ pub struct StageResult {
 pub struct RunRecord {
     /// Id of the run: start time, host, and random digits.
     pub id: String,
-    /// Name of the pipeline.
-    pub pipeline: String,
-    /// Name of the dataset.
-    pub dataset: String,
-    /// Name of the profile.
-    pub profile: String,
+    /// Pipeline, dataset and profile.
+    #[serde(flatten)]
+    pub target: Target,
     /// `--set` options as typed.
     pub set: Vec<String>,
     /// Seconds from start to end.
@@ -53,6 +51,16 @@ impl Store {
     /// Records of the runs that have ended, latest first.
     pub fn runs(&self) -> Vec<RunRecord> {
         self.run_ids().iter().filter_map(|id| self.run(id)).collect()
+    }
+
+    /// Id of the latest run with the target, the options and the results of `run`.
+    pub fn run_with_results_of(&self, run: &RunRecord) -> Option<String> {
+        let keys = |run: &RunRecord| -> Vec<(String, Option<Digest>)> {
+            run.stages.iter().map(|(stage, result)| (stage.clone(), result.key)).collect()
+        };
+        let is_equal =
+            |old: &RunRecord| old.target == run.target && old.set == run.set && keys(old) == keys(run);
+        self.runs().into_iter().find(is_equal).map(|run| run.id)
     }
 
     /// Ids of all runs, including those in progress and those that were killed; latest first.

@@ -1,5 +1,6 @@
 //! `data/out`: links to artifacts, under readable names.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
@@ -8,15 +9,13 @@ use std::path::{Path, PathBuf};
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result};
 
-use super::files::remove;
+use super::files::{entries, remove};
 use super::object::Object;
 use super::place::digest_object;
 use super::root::Store;
 
-/// Folder of the links to the artifacts of a pipeline over a dataset.
-pub fn out(data: &Path, pipeline: &str, dataset: &str) -> PathBuf {
-    data.join("out").join(pipeline).join(dataset)
-}
+/// Folder of the objects in a store.
+const OBJECTS: &str = "objects";
 
 impl Store {
     /// Returns true if `link` leads to the object.
@@ -53,6 +52,40 @@ impl Store {
             made => made.io_context("cannot create", link),
         }
     }
+}
+
+/// Removes the links to artifacts below `folder` that are not in `shown`, and the folders that become empty. The subfolders
+/// `others`, and everything that is not a link to an artifact, stay.
+///
+/// # Errors
+/// Returns an error if a folder cannot be listed, or a link cannot be removed.
+pub fn hide_except(folder: &Path, others: &BTreeSet<PathBuf>, shown: &BTreeSet<PathBuf>) -> Result<()> {
+    for path in entries(folder)? {
+        if path.is_symlink() {
+            if !shown.contains(&path) {
+                hide(&path)?;
+            }
+        } else if path.is_dir() && !others.contains(&path) {
+            hide_except(&path, others, shown)?;
+            // This removes only an empty folder.
+            let _ = fs::remove_dir(&path);
+        }
+    }
+    Ok(())
+}
+
+/// Removes a link to an artifact; anything else at this path stays.
+pub(super) fn hide(link: &Path) -> Result<()> {
+    if fs::read_link(link).is_ok_and(|target| is_object(&target)) { remove(link) } else { Ok(()) }
+}
+
+/// Returns true if the target of a link is an object of a store: `objects/ab/abcd…`.
+fn is_object(target: &Path) -> bool {
+    let name = target.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let folder = target.parent().and_then(Path::parent).and_then(Path::file_name);
+    name.len() == 64
+        && name.bytes().all(|c| c.is_ascii_hexdigit())
+        && folder.is_some_and(|name| name == OBJECTS)
 }
 
 /// Target of `link`: a path relative to its folder, so that `data` can be moved.

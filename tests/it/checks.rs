@@ -34,7 +34,7 @@ fn checks(project: &Project, stage: &str, output: &str, checks: &str) {
 fn a_violation_names_the_rows_and_the_artifact_stays_as_it_was() {
     let project = project();
     project.run(&FEW);
-    let artifact = "data/out/curated/few/gauge/gauges.parquet";
+    let artifact = "data/out/curated/few/small/gauge/gauges.parquet";
     let before = fs::canonicalize(project.path(artifact)).expect("shown");
     assert_output!(failing(&project, &["--set", "gauge.gain=2.5"]));
     assert_output!(failing(&project, &["--set", "gauge.gain=100.0"]));

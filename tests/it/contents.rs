@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use callsheet::run::StoreSnapshot;
 use callsheet::store::Store;
+use callsheet::target::Target;
 
 use crate::support::{MAIN, Project, until};
 
@@ -103,7 +104,7 @@ fn a_copied_project_is_hashed_once_with_progress() {
     let hashed = || {
         let steps = Mutex::new(Vec::new());
         let store = Store::open(&copy.path("data/store")).expect("a store");
-        StoreSnapshot::new(&store, &copy.path("data"), ("main", ""), |done, total| {
+        StoreSnapshot::new(&store, &copy.path("data"), &Target::new("main", "", ""), |done, total| {
             steps.lock().expect("not poisoned").push((done, total));
         });
         steps.into_inner().expect("not poisoned")

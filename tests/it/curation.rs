@@ -236,7 +236,7 @@ fn verdicts_can_be_on_the_rows_of_the_stage_that_reads_them() {
     project.run(&["-p", "own", "-d", "few"]);
     assert_eq!(own(&["exclude", "a.csv", "--reason", "x"]), 1);
     let rows = || {
-        callsheet_worker::table::row_count(&project.path("data/out/own/few/own/list.parquet"))
+        callsheet_worker::table::row_count(&project.path("data/out/own/few/small/own/list.parquet"))
             .expect("a table")
     };
     assert_eq!(rows(), 1);

@@ -63,7 +63,7 @@ fn deleting_the_store_is_safe() {
     project.run(&[]);
     project.remove("data/store");
     assert_eq!(project.run(&[]).ran(), ["make", "double", "sum"]);
-    assert_eq!(project.read("data/out/chain/toy/sum/total.txt").trim(), "12");
+    assert_eq!(project.read("data/out/chain/toy/small/sum/total.txt").trim(), "12");
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn whatever_a_worker_sees_is_in_the_key() {
         );
         project.write("pipelines/names.toml", &text);
         let run = project.run(&["-p", "names"]);
-        (run.ran().contains(&"names"), project.read("data/out/names/toy/names/out.txt"))
+        (run.ran().contains(&"names"), project.read("data/out/names/toy/small/names/out.txt"))
     };
     assert_eq!(pipeline("data/raw/toy/*.txt", "mine"), (true, "numbers.txt".to_owned()));
     assert_eq!(pipeline("data/raw/*/*.txt", "mine"), (true, "toy/numbers.txt".to_owned()));
@@ -139,7 +139,7 @@ fn a_stand_in_is_named_and_footage_takes_its_place() {
 fn a_failure_quotes_the_worker_and_publishes_nothing() {
     let project = Project::new();
     assert_output!(project.run_failing("worker_failed", &["--set", "double.times=13"]));
-    assert!(!project.exists("data/out/chain/toy/double"));
+    assert!(!project.exists("data/out/chain/toy/small/double"));
     assert_eq!(project.run(&[]).ran(), ["double", "sum"], "the result of `make` is kept");
 }
 
@@ -177,7 +177,7 @@ fn independent_stages_run_side_by_side() {
         let set = ["--set", &salts[0], "--set", &salts[1], "--jobs", jobs];
         project.run(&[&["--pipeline", "wide"][..], &set].concat());
         let [left, right] = ["left", "right"].map(|stage| {
-            let times = project.read(&format!("data/out/wide/toy/{stage}/done.txt"));
+            let times = project.latest(&format!("{stage}.done"));
             times.split_whitespace().map(|t| t.parse::<f64>().expect("a time")).collect::<Vec<_>>()
         });
         left[0] < right[1] && right[0] < left[1]
@@ -238,7 +238,7 @@ fn a_full_disk_ends_in_an_error_that_names_the_file() {
     let project = Project::new();
     // A limit on file sizes refuses writes as a full disk does.
     assert_output!(project.run_limited(0));
-    assert!(!project.exists("data/out/chain/toy/make"));
+    assert!(!project.exists("data/out/chain/toy/small/make"));
     assert_eq!(project.run(&[]).ran(), ["make", "double", "sum"], "no partial output is in the way");
 }
 
@@ -249,7 +249,7 @@ fn equal_content_under_several_names_is_shown_under_each() {
     project.write("data/raw/toy/numbers.txt", "0\n");
     project.run(&[]);
     for (stage, name) in [("double", "doubled.txt"), ("sum", "total.txt")] {
-        assert_eq!(project.read(&format!("data/out/chain/toy/{stage}/{name}")).trim(), "0");
+        assert_eq!(project.read(&format!("data/out/chain/toy/small/{stage}/{name}")).trim(), "0");
     }
 }
 
@@ -284,7 +284,7 @@ fn a_source_that_changes_while_a_run_waits_is_not_recorded() {
     }
     project.write("data/raw/toy/numbers.txt", "1\n");
     project.run(&slow);
-    assert_eq!(project.read("data/out/chain/toy/make/kept.txt").trim(), "1");
+    assert_eq!(project.latest("make.kept").trim(), "1");
 }
 
 #[test]
@@ -389,8 +389,8 @@ fn a_placeholder_of_a_command_is_filled_in_and_an_unknown_one_refused() {
     project.write("stages/sum/stage.toml", &script.replace(line, command));
     project.run(&[]);
     assert_eq!(
-        project.read("data/out/chain/toy/sum/total.txt"),
-        project.read("data/out/chain/toy/double/doubled.txt")
+        project.read("data/out/chain/toy/small/sum/total.txt"),
+        project.read("data/out/chain/toy/small/double/doubled.txt")
     );
     project.write(
         "stages/sum/stage.toml",
@@ -495,7 +495,7 @@ fn a_corrupted_truncated_or_deleted_record_is_a_miss() {
             serde_json::from_str(&project.stdout(&["show", "double.doubled", "--json"])).expect("JSON");
         let key = shown["key"].as_str().expect("a key").to_owned();
         let path = project.path(&format!("data/store/actions/{key}.json"));
-        project.remove("data/store/heads");
+        project.remove("data/store/latest");
         if damage.is_empty() {
             project.remove_file(&path);
         } else {
@@ -571,7 +571,7 @@ fn a_result_forced_in_one_pipeline_is_seen_in_another() {
     project.run(&["-p", "again"]);
     assert_eq!(project.run(&["--force", "make"]).ran(), ["make", "double", "sum"]);
     project.run(&["-p", "again"]);
-    let kept = |pipeline: &str| project.read(&format!("data/out/{pipeline}/toy/make/kept.txt"));
+    let kept = |pipeline: &str| project.read(&format!("data/out/{pipeline}/toy/small/make/kept.txt"));
     assert_eq!(kept("again"), kept("chain"));
     project.stdout(&["gc", "--delete"]);
     assert_eq!(project.run(&[]).ran(), [""; 0]);
@@ -581,7 +581,7 @@ fn a_result_forced_in_one_pipeline_is_seen_in_another() {
 fn gc_removes_nothing_if_the_needed_results_are_unknown() {
     let project = Project::new();
     project.run(&[]);
-    project.write("data/store/heads/chain/toy.json", "");
+    project.write("data/store/latest/chain/toy/small.json", "");
     assert_output!(project.refused("unreadable", &["gc", "--delete"]));
     project.status(&["verify"], 1);
     project.status(&["verify", "--heal"], 0);

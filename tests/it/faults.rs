@@ -91,7 +91,7 @@ fn ctrl_c_terminates_workers_and_a_second_one_kills_them() {
     lines.sort_unstable();
     assert_output!(lines.join("\n"));
     assert!(!alive("sleep 4712") && staging_is_empty(&project));
-    assert!(!project.exists("data/out/scripts/toy/polite"), "no partial output is published");
+    assert!(!project.exists("data/out/scripts/toy/small/polite"), "no partial output is published");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn fifty_kills_of_the_engine_and_of_workers_leave_a_store_that_a_plain_run_compl
     let clock = Instant::now();
     assert_eq!(project.run(&P).ran().len(), 30);
     let whole = clock.elapsed();
-    let wanted = project.read("data/out/scripts/toy/s29/out.txt");
+    let wanted = project.read("data/out/scripts/toy/small/s29/out.txt");
     for kill in 0..50u32 {
         project.remove("data/store");
         let mut engine = start(&project, &[]);
@@ -124,7 +124,7 @@ fn fifty_kills_of_the_engine_and_of_workers_leave_a_store_that_a_plain_run_compl
         engine.wait().expect("ended");
         project.run(&P);
         project.status(&["verify"], 0);
-        assert_eq!(project.read("data/out/scripts/toy/s29/out.txt"), wanted);
+        assert_eq!(project.read("data/out/scripts/toy/small/s29/out.txt"), wanted);
         assert_eq!(project.run(&P).ran(), [""; 0]);
     }
 }
@@ -218,7 +218,7 @@ fn gpus_are_given_to_one_worker_at_a_time_and_named_in_its_environment() {
         ("none", script, "", "numbers"),
     ]);
     let words = |stage: &str| -> Vec<String> {
-        let text = project.read(&format!("data/out/scripts/toy/{stage}/out.txt"));
+        let text = project.read(&format!("data/out/scripts/toy/small/{stage}/out.txt"));
         text.replace('\n', " ").split(' ').map(str::to_owned).collect()
     };
     let overlap = || {
@@ -252,7 +252,7 @@ fn memory_is_shared_out_and_too_much_of_it_refused() {
             &[&P[..], &["--memory", memory, "--force", "left", "--force", "right", "--jobs", "2"]].concat(),
         );
         let [left, right] = ["left", "right"].map(|stage| {
-            let text = project.read(&format!("data/out/scripts/toy/{stage}/out.txt"));
+            let text = project.read(&format!("data/out/scripts/toy/small/{stage}/out.txt"));
             text.split_whitespace().map(|time| time.parse::<f64>().expect("a time")).collect::<Vec<_>>()
         });
         left[0] < right[1] && right[0] < left[1]
@@ -278,14 +278,14 @@ fn a_raw_file_that_vanishes_fails_its_stage_and_no_other() {
         &(pipeline.replace("[sources.numbers]\npath = \"data/raw/toy/*.txt\"\n", sources)),
     );
     let run = start(&project, &["--jobs", "3"]);
-    until("a stage is done", || project.exists("data/out/scripts/toy/early/out.txt"));
+    until("a stage is done", || project.exists("data/out/scripts/toy/small/early/out.txt"));
     sleep(Duration::from_millis(500));
     project.remove_file(&project.path("data/raw/toy/b.txt"));
     let output = run.wait_with_output().expect("ended");
     assert_eq!(output.status.code(), Some(1));
     assert_output!(errors(&String::from_utf8_lossy(&output.stderr), "input_changed"));
     for stage in ["other", "early"] {
-        assert!(project.exists(&format!("data/out/scripts/toy/{stage}/out.txt")), "{stage}");
+        assert!(project.exists(&format!("data/out/scripts/toy/small/{stage}/out.txt")), "{stage}");
     }
 }
 
@@ -304,7 +304,7 @@ fn gc_keeps_finished_results_and_checkpoints_of_a_killed_run() {
     engine.wait().expect("ended");
     until("workers end", || !alive("sleep 4715.5"));
     project.stdout(&["gc", "--delete"]);
-    assert!(project.read("data/out/scripts/toy/quick/out.txt").contains('x'));
+    assert!(project.read("data/out/scripts/toy/small/quick/out.txt").contains('x'));
     let scratch = fs::read_dir(project.path("data/store/scratch")).expect("scratch").flatten().next();
     assert!(scratch.expect("a folder").path().join("checkpoint").exists());
     assert_eq!(project.run(&P).ran(), ["train"], "`quick` is in the store, and the training resumes");
@@ -329,7 +329,7 @@ fn a_worker_that_exits_with_0_after_an_interrupt_publishes_nothing() {
     signal(&engine, "-INT");
     let output = engine.wait_with_output().expect("ended");
     assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(!project.exists("data/out/scripts/toy/polite"));
+    assert!(!project.exists("data/out/scripts/toy/small/polite"));
 }
 
 #[test]
@@ -356,13 +356,13 @@ fn a_stage_whose_input_changes_while_it_runs_is_not_recorded() {
     let run = start(&project, &[]);
     sleep(Duration::from_millis(500));
     project.overwrite(
-        &fs::canonicalize(project.path("data/out/scripts/toy/first/out.txt")).expect("a result"),
+        &fs::canonicalize(project.path("data/out/scripts/toy/small/first/out.txt")).expect("a result"),
         "y\n",
     );
     let output = run.wait_with_output().expect("ended");
     assert_output!(errors(&String::from_utf8_lossy(&output.stderr), "input_changed"));
     assert_eq!(project.run(&P).ran(), ["first", "slow"], "the damaged input is computed again");
-    assert_eq!(project.read("data/out/scripts/toy/slow/out.txt"), "x\n");
+    assert_eq!(project.read("data/out/scripts/toy/small/slow/out.txt"), "x\n");
 }
 
 #[test]

@@ -36,6 +36,17 @@ fn results_of_every_format_are_found_and_can_be_looked_at() {
 }
 
 #[test]
+fn the_first_run_in_a_store_of_an_earlier_version_shows_only_its_own_results() {
+    let project = fixture("1");
+    project.write("pipelines/profiles/small.toml", "summary = \"Small\"\n");
+    let small = ["run", "-p", "words", "-d", "", "-P", "small"];
+    assert!(project.exists("data/out/words/most_common/words.txt"));
+    project.status(&small, 0);
+    assert!(!project.exists("data/out/words/most_common"));
+    assert!(project.exists("data/out/words/_/small/most_common/words.txt"));
+}
+
+#[test]
 fn a_store_of_a_later_format_is_refused_by_every_command_that_opens_it() {
     let project = fixture("1");
     fs::rename(project.path("data/store/format-1"), project.path("data/store/format-2")).expect("renamed");

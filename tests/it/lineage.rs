@@ -57,7 +57,9 @@ fn an_output_is_the_input_of_the_next_stage_with_its_version() {
     let made = &of(&events, "chain.toy.small.double", "COMPLETE")["outputs"][0];
     let read = &of(&events, "chain.toy.small.sum", "START")["inputs"][0];
     assert_eq!(made["namespace"], "file");
-    assert!(made["name"].as_str().is_some_and(|n| n.ends_with("data/out/chain/toy/double/doubled.txt")));
+    assert!(
+        made["name"].as_str().is_some_and(|n| n.ends_with("data/out/chain/toy/small/double/doubled.txt"))
+    );
     assert_eq!((&made["name"], &made["facets"]), (&read["name"], &read["facets"]));
     assert_eq!(made["facets"]["version"]["datasetVersion"].as_str().map(str::len), Some(64));
     assert_eq!(made["outputFacets"]["outputStatistics"]["size"], 6);

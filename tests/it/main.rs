@@ -28,6 +28,7 @@ mod promises;
 mod properties;
 mod python;
 mod report;
+mod results;
 mod rows;
 mod schemas;
 mod setup;

@@ -20,7 +20,7 @@ fn steps(run: &Run) -> Vec<f64> {
 }
 
 fn model(project: &Project) -> String {
-    project.read("data/out/train/toy/train/model.txt")
+    project.latest("train.model")
 }
 
 #[test]
@@ -135,9 +135,9 @@ fn an_old_value_brings_its_own_result_back() {
     let project = Project::new();
     project.run(&[]);
     project.run(&["--set", "double.times=3"]);
-    assert_eq!(project.read("data/out/chain/toy/sum/total.txt").trim(), "18");
+    assert_eq!(project.latest("sum.total").trim(), "18");
     assert_eq!(project.run(&[]).ran(), [""; 0]);
-    assert_eq!(project.read("data/out/chain/toy/sum/total.txt").trim(), "12");
+    assert_eq!(project.read("data/out/chain/toy/small/sum/total.txt").trim(), "12");
 }
 
 #[test]
@@ -216,13 +216,18 @@ fn times_from_another_kind_of_cpu_are_named_and_not_added_up() {
     project.run(&[]);
     let shown = project.stdout(&["show", "double.doubled"]);
     assert!(shown.lines().any(|line| line.starts_with("CPU ")), "{shown}");
-    let heads = "data/store/heads/chain/toy.json";
+    let heads = "data/store/latest/chain/toy/small.json";
     let mut kept: Value = serde_json::from_str(&project.read(heads)).expect("JSON");
     let stages = kept["stages"].as_object_mut().expect("stages");
     stages["double"]["cpu"] = 1.into();
     project.write(heads, &kept.to_string());
     assert_output!(project.stdout(&["plan", "--set", "double.times=3"]));
-    project.run(&["--set", "double.times=3"]);
+    let pipeline = project.read("pipelines/chain.toml");
+    project.write(
+        "pipelines/chain.toml",
+        &pipeline.replace("[stages.double]\n", "[stages.double]\nparams.times = 3\n"),
+    );
+    project.run(&[]);
     assert_output!(project.stdout(&["plan", "--set", "double.times=4"]));
 }
 
@@ -256,7 +261,7 @@ fn a_store_on_another_file_system_works_as_well() {
     project.write("callsheet.toml", &format!("data = \"{}\"\n{settings}", elsewhere.path().display()));
     assert_eq!(project.run(&[]).ran(), ["make", "double", "sum"]);
     assert_eq!(project.run(&[]).ran(), [""; 0]);
-    let total = fs::read_to_string(elsewhere.path().join("out/chain/toy/sum/total.txt"));
+    let total = fs::read_to_string(elsewhere.path().join("out/chain/toy/small/sum/total.txt"));
     assert_eq!(total.expect("shown").trim(), "12");
     project.status(&["verify"], 0);
 }
@@ -276,7 +281,7 @@ fn a_worker_sees_no_variable_that_is_not_declared() {
         let arguments = ["run", "-p", "env", "-d", "toy", "-P", "small", "--force", "env"];
         command.args(arguments).env("SECRET_TOKEN", "hunter2").current_dir(project.path(""));
         assert!(command.output().expect("ran").status.success());
-        project.read("data/out/env/toy/env/env.txt")
+        project.read("data/out/env/toy/small/env/env.txt")
     };
     project.write("pipelines/datasets/toy.toml", "summary = \"Toy\"\n");
     assert!(!run().contains("hunter2"));

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use callsheet::declare::{Layer, Project, StageDecl};
 use callsheet::key::ActionKey;
 use callsheet::plan::{Plan, Request, Selection, resolve};
+use callsheet::target::Target;
 use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{Error, SourceText};
@@ -47,7 +48,7 @@ fn project(reads: &[Vec<usize>], places: &[usize]) -> (TempDir, Project) {
 }
 
 fn plan(project: &Project) -> Result<Plan, Error> {
-    resolve(project, &Request { pipeline: "any".into(), ..Request::default() })
+    resolve(project, &Request { target: Target::new("any", "", ""), ..Request::default() })
 }
 
 /// Producers of each stage: at most two of those with a lower number.

@@ -8,11 +8,17 @@ use crate::support::{Project, until};
 use callsheet_figures::data_uri::source_of;
 use serde_json::Value;
 
-const FILE: &str = "data/out/shown/toy/report.html";
+const FILE: &str = "data/out/shown/toy/small/report.html";
 
 fn report(project: &Project, more: &[&str]) -> String {
     project.run(&[&["-p", "shown", "--report"], more].concat());
-    project.read(FILE)
+    project.read(&if more.contains(&"--set") { latest(project) } else { FILE.to_owned() })
+}
+
+/// Path of the report of the latest run if it has `--set` options.
+fn latest(project: &Project) -> String {
+    let runs = project.json(&["ls", "--runs", "--json"]);
+    format!("data/out/runs/{}/report.html", runs["runs"][0]["id"].as_str().expect("an id"))
 }
 
 /// Beginnings of all addresses in the page.
@@ -141,8 +147,8 @@ fn killed_and_running_runs_have_reports_of_their_metrics() {
     project.stdout(&["report", "-o", "now.html"]);
     run.kill().expect("killed");
     run.wait().expect("ended");
-    project.stdout(&["report"]);
-    for page in [project.read("now.html"), project.read(FILE)] {
+    project.stdout(&["report", "-o", "then.html"]);
+    for page in [project.read("now.html"), project.read("then.html")] {
         assert_output!(lines_of(&page, "<header>", "<dl>"));
         assert!(states(&page).contains("1 running") && page.contains("state/rest"));
     }

@@ -45,12 +45,12 @@ fn content(project: &Project) -> String {
 }
 
 fn total(project: &Project) -> Value {
-    serde_json::from_str(&project.read("data/out/rows/few/total/total.json")).expect("JSON")
+    serde_json::from_str(&project.read("data/out/rows/few/small/total/total.json")).expect("JSON")
 }
 
 /// Number of files of the table.
 fn parts(project: &Project) -> usize {
-    fs::read_dir(project.path("data/out/rows/few/power/powers.parquet")).expect("a folder").count()
+    fs::read_dir(project.path("data/out/rows/few/small/power/powers.parquet")).expect("a folder").count()
 }
 
 #[test]
@@ -301,7 +301,7 @@ fn a_damaged_segment_is_found_and_its_rows_alone_are_computed_again() {
     run(&project, &[]);
     items(&project, "few/b", 5..8);
     run(&project, &[]);
-    let table = project.path("data/out/rows/few/power/powers.parquet");
+    let table = project.path("data/out/rows/few/small/power/powers.parquet");
     let part = table.join("part-00000.parquet");
     let mut bytes = fs::read(&part).expect("readable");
     bytes[40] ^= 1;

@@ -230,6 +230,14 @@ impl Project {
         PathBuf::from(shown["path"].as_str().expect("a path"))
     }
 
+    /// Text of an artifact `stage.output` of the latest run.
+    pub(crate) fn latest(&self, artifact: &str) -> String {
+        let listed = self.json(&["ls", "--run", "latest", "--json"]);
+        let rows = listed["artifacts"].as_array().expect("a list");
+        let row = rows.iter().find(|row| row["artifact"] == artifact).expect("the artifact");
+        fs::read_to_string(row["path"].as_str().expect("a path")).expect("readable")
+    }
+
     pub(crate) fn read(&self, relative: &str) -> String {
         fs::read_to_string(self.path(relative)).expect("readable")
     }

@@ -1,5 +1,6 @@
 //! Scheduler, which starts every stage as soon as its inputs are available and resources are free.
 
+mod align;
 mod lookup;
 mod outcome;
 #[cfg(test)]
@@ -62,6 +63,8 @@ pub(super) struct Scheduler<'a, R, E> {
     priorities: OnceCell<Vec<Priority>>,
     ready: BTreeMap<(Priority, ActionId), Ready>,
     running: usize,
+    /// Stages whose cached results are shown once stale ones are hidden; none after that.
+    unshown: Option<Vec<usize>>,
     /// Stages that were computed.
     made: BTreeSet<String>,
 }
@@ -90,6 +93,7 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
             priorities: OnceCell::new(),
             ready: BTreeMap::new(),
             running: 0,
+            unshown: Some(Vec::new()),
             made: BTreeSet::new(),
             summary: RunSummary::default(),
             run,
@@ -105,6 +109,10 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
     pub(super) fn schedule(mut self) -> RunSummary {
         let roots = (0..self.status.len()).filter(|position| self.missing[*position] == 0);
         self.settle(roots.collect());
+        self.align();
+        if self.summary.refused.is_some() {
+            return self.finish();
+        }
         loop {
             while let Some(news) = self.executor.next(Some(Duration::ZERO)) {
                 self.hear(news);
@@ -131,7 +139,13 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
     }
 
     fn finish(mut self) -> RunSummary {
-        if self.run.begun().is_some() {
+        if self.summary.refused.is_none() {
+            self.summary.refused = self.show_unselected().err();
+        }
+        let is_recorded = self.run.begun().is_some()
+            || !self.summary.heads.is_empty()
+            || !self.run.plan.request.set.is_empty();
+        if is_recorded {
             for (stage, status) in self.run.plan.stages.iter().zip(&self.status) {
                 let key = if let Status::Done(head) = status { Some(head.key) } else { None };
                 let state = match (key, self.made.contains(&stage.name)) {

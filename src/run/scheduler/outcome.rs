@@ -41,17 +41,13 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
 
     /// Shows a result; returns the stages whose inputs are all known now.
     pub(super) fn done(&mut self, position: usize, head: Arc<LatestResult>) -> BTreeSet<usize> {
-        let run = self.run;
-        let stage = &run.plan.stages[position];
-        if !self.options.ephemeral && !self.snapshot.shows(&stage.name, &head) {
-            let mut artifacts = run.views(stage, &head);
-            // The result is in the store even if it cannot be shown, so the stages that read it still run.
-            if let Err(error) =
-                artifacts.try_for_each(|(object, link)| run.store.show(object, &link, &run.project.data))
-            {
-                self.tell_failure(position, error);
+        match &mut self.unshown {
+            Some(unshown) => {
+                if !self.snapshot.shows(&self.run.plan.stages[position].name, &head) {
+                    unshown.push(position);
+                }
             }
-            self.summary.heads.insert(stage.name.clone(), head.clone());
+            None => self.show(position, &head),
         }
         self.status[position] = Status::Done(head);
         let mut next = BTreeSet::new();
@@ -84,7 +80,7 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
         }
     }
 
-    fn tell_failure(&mut self, position: usize, error: Error) {
+    pub(super) fn tell_failure(&mut self, position: usize, error: Error) {
         let stage = self.run.plan.stages[position].name.clone();
         let help = miette::Diagnostic::help(&error).map(|h| h.to_string()).unwrap_or_default();
         let (code, message) = (error.kind().to_string(), error.to_string());

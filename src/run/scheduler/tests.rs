@@ -10,6 +10,7 @@ use crate::declare::Project;
 use crate::plan::{Plan, Request, resolve};
 use crate::run::executor::mock::{Log, Mock};
 use crate::store::Store;
+use crate::target::Target;
 
 const STAGE: &str = "summary = \"LayerPolicy\"\nversion = 1\ncommand = [\"true\"]\n\
     [inputs.a]\nkind = \"file\"\noptional = true\ndoc = \"One\"\n\
@@ -44,7 +45,7 @@ impl Case {
         }
         write("pipelines/graph.toml", &text);
         let project = Project::open(folder.path()).expect("a project");
-        let request = Request { pipeline: "graph".into(), ..Request::default() };
+        let request = Request { target: Target::new("graph", "", ""), ..Request::default() };
         let plan = resolve(&project, &request).expect("a plan");
         let store = Store::open(&project.data.join("store")).expect("a store");
         Self { _folder: folder, project, plan, store }
@@ -61,7 +62,8 @@ impl Case {
             sandbox: OnceLock::new(),
         };
         let mut sources = Sources::load(&self.store, &self.project.root);
-        let snapshot = StoreSnapshot::new(&self.store, &self.project.data, ("graph", ""), |_, _| {});
+        let snapshot =
+            StoreSnapshot::new(&self.store, &self.project.data, &self.plan.request.target, |_, _| {});
         Scheduler::new(&run, options, &mut sources, &snapshot, |_: &Event| {}, executor).schedule()
     }
 }

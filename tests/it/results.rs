@@ -1,0 +1,176 @@
+//! `data/out` shows exactly the results that the plan calls cached for the declared values.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::{MAIN, Project};
+
+/// A project with two chains of two stages: `first` and `second`, and `other` and `last`, which read the same raw file.
+fn chains() -> Project {
+    let project = Project::minimal();
+    project.write("data/raw/a.txt", "a\n");
+    let stage = project.read("stages/copy/stage.toml");
+    project.write(
+        "stages/copy/stage.toml",
+        &(stage.replace("\"{outputs.copy}\"", "\"{outputs.copy}\", \"{params.mark}\"")
+            + "[params.mark]\ntype = \"string\"\ndefault = \"x\"\ndoc = \"Mark\"\n"),
+    );
+    project.write(
+        "stages/copy/copy.sh",
+        "out=$1; mark=$2; shift 2; test $mark != bad || exit 3; { echo $mark; cat \"$@\"; } > \"$out\"\n",
+    );
+    let mut pipeline = "summary = \"Chains\"\n[sources.texts]\npath = \"data/raw/*.txt\"\n".to_owned();
+    for (stage, from) in [("first", "texts"), ("second", "first"), ("other", "texts"), ("last", "other")] {
+        let from = if from == "texts" { from.to_owned() } else { format!("{from}.copy") };
+        pipeline += &format!(
+            "[stages.{stage}]\nuse = \"copy\"\ninputs.texts = \"{from}\"\nparams.mark = \"{stage}\"\n"
+        );
+    }
+    project.write("pipelines/main.toml", &pipeline);
+    project
+}
+
+/// Sets the parameter `mark` of a stage in the pipeline.
+fn mark(project: &Project, stage: &str, old: &str, new: &str) {
+    let from = format!("[stages.{stage}]");
+    let text = project.read("pipelines/main.toml");
+    let (before, after) = text.split_once(&from).expect("the stage");
+    let after = after.replacen(&format!("mark = \"{old}\""), &format!("mark = \"{new}\""), 1);
+    project.write("pipelines/main.toml", &format!("{before}{from}{after}"));
+}
+
+/// Paths of all links below `data/out`, relative to it, with the first line of each.
+fn shown(project: &Project) -> Vec<String> {
+    fn walk(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.path().is_dir() { walk(&entry.path(), found) } else { found.push(entry.path()) }
+        }
+    }
+    let (root, mut found) = (project.path("data/out"), Vec::new());
+    walk(&root, &mut found);
+    let line = |path: &Path| {
+        fs::read_to_string(path).expect("a link that leads to its result").lines().next().map(str::to_owned)
+    };
+    let mut lines: Vec<String> = found
+        .iter()
+        .map(|path| {
+            format!(
+                "{}: {}",
+                path.strip_prefix(&root).expect("below").display(),
+                line(path).unwrap_or_default()
+            )
+        })
+        .collect();
+    lines.sort();
+    lines
+}
+
+fn run(project: &Project, code: i32, arguments: &[&str]) -> Vec<String> {
+    let run = project.run_to(code, &[&MAIN[..], arguments].concat());
+    run.ran().into_iter().map(str::to_owned).collect()
+}
+
+const ALL: [&str; 4] = [
+    "main/first/copy.txt: first",
+    "main/last/copy.txt: last",
+    "main/other/copy.txt: other",
+    "main/second/copy.txt: second",
+];
+
+#[test]
+fn stale_results_leave_data_out_when_a_run_starts_and_return_with_their_values() {
+    let project = chains();
+    assert_eq!(run(&project, 0, &[]).len(), 4);
+    assert_eq!(shown(&project), ALL);
+    mark(&project, "first", "first", "bad");
+    run(&project, 1, &[]);
+    assert_eq!(shown(&project), ["main/last/copy.txt: last", "main/other/copy.txt: other"]);
+    mark(&project, "first", "bad", "first");
+    assert!(run(&project, 0, &[]).is_empty());
+    assert_eq!(shown(&project), ALL);
+}
+
+#[test]
+fn a_run_of_selected_stages_hides_stale_results_of_other_stages_and_keeps_cached_ones() {
+    let project = chains();
+    run(&project, 0, &[]);
+    mark(&project, "first", "first", "new");
+    mark(&project, "last", "last", "newer");
+    assert_eq!(run(&project, 0, &["first"]), ["first"]);
+    assert_eq!(shown(&project), ["main/first/copy.txt: new", "main/other/copy.txt: other"]);
+    assert_eq!(run(&project, 0, &["--force", "other", "other"]), ["other"]);
+    assert_eq!(shown(&project), ["main/first/copy.txt: new", "main/other/copy.txt: other"]);
+}
+
+#[test]
+fn results_of_a_stage_that_was_removed_leave_data_out_and_other_files_stay() {
+    let project = chains();
+    run(&project, 0, &[]);
+    project.write("data/out/main/last/mine.txt", "somebody's own");
+    project.link("../../raw/a.txt", "data/out/main/raw.txt");
+    let text = project.read("pipelines/main.toml");
+    let (before, _) = text.split_once("[stages.last]").expect("the stage");
+    project.write("pipelines/main.toml", before);
+    assert!(run(&project, 0, &[]).is_empty());
+    let wanted = [ALL[0], "main/last/mine.txt: somebody's own", ALL[2], "main/raw.txt: a", ALL[3]];
+    assert_eq!(shown(&project), wanted);
+}
+
+#[test]
+fn results_of_set_are_reached_by_their_run_and_never_mixed_in() {
+    let project = chains();
+    run(&project, 0, &[]);
+    assert_eq!(run(&project, 0, &["--set", "first.mark=third"]), ["first", "second"]);
+    assert_eq!(shown(&project), ALL);
+    assert_eq!(project.latest("first.copy").lines().next(), Some("third"));
+    let runs = || project.json(&["ls", "--runs", "--json"])["runs"].as_array().expect("runs").len();
+    assert_eq!(runs(), 2);
+    assert!(run(&project, 0, &["--set", "first.mark=third"]).is_empty());
+    assert_eq!(runs(), 2, "the run is known");
+    assert!(run(&project, 0, &["--set", "first.mark=first"]).is_empty());
+    assert_eq!(runs(), 3, "these results have no run yet that lists them");
+    project.status(&[&["plan", "--check"][..], &MAIN].concat(), 0);
+}
+
+#[test]
+fn a_run_that_shows_earlier_results_is_in_the_list_of_runs() {
+    let project = chains();
+    run(&project, 0, &[]);
+    mark(&project, "last", "last", "new");
+    run(&project, 0, &[]);
+    mark(&project, "last", "new", "last");
+    let output = project.command(&[&["run"][..], &MAIN].concat());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("nothing to run; data/out now shows 1 earlier result"), "{said}");
+    assert_eq!(shown(&project), ALL);
+    assert_eq!(project.json(&["ls", "--runs", "--json"])["runs"].as_array().expect("runs").len(), 3);
+    let said = project.command(&[&["run"][..], &MAIN].concat()).stderr;
+    assert!(String::from_utf8_lossy(&said).contains("nothing to do"));
+    assert_eq!(project.json(&["ls", "--runs", "--json"])["runs"].as_array().expect("runs").len(), 3);
+}
+
+#[test]
+fn datasets_and_profiles_have_folders_of_their_own() {
+    let project = chains();
+    project.write("pipelines/datasets/d.toml", "summary = \"D\"\n");
+    project.write(
+        "pipelines/profiles/small.toml",
+        "summary = \"Small\"\n[stages.first]\nparams.mark = \"small\"\n",
+    );
+    for target in [["", ""], ["d", ""], ["", "small"], ["d", "small"]] {
+        project.status(&["run", "-p", "main", "-d", target[0], "-P", target[1]], 0);
+    }
+    let lines = shown(&project);
+    assert_eq!(lines.len(), 16, "{lines:?}");
+    for wanted in [
+        "main/first/copy.txt: first",
+        "main/d/first/copy.txt: first",
+        "main/_/small/first/copy.txt: small",
+        "main/d/small/first/copy.txt: small",
+    ] {
+        assert!(lines.iter().any(|line| line == wanted), "{wanted}: {lines:?}");
+    }
+    mark(&project, "other", "other", "new");
+    run(&project, 0, &[]);
+    assert_eq!(shown(&project).len(), 16, "the results of other targets stay");
+}
