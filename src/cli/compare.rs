@@ -19,7 +19,7 @@ use crate::store::RunRecord;
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  callsheet ls --runs
+  callsheet runs
   callsheet compare latest~1 latest
   callsheet compare latest~2 latest~1 latest --html compared.html
   callsheet compare 2026-11-23T10 2026-11-23T11 --json")]

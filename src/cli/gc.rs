@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::str::FromStr as _;
+use std::time::{Duration, SystemTime};
 
 use callsheet_worker::error::Result;
 use callsheet_worker::print::{print_json, print_text, table};
@@ -13,18 +14,21 @@ use super::exit::SUCCESS;
 use super::target::store;
 use crate::declare::{Bytes, Project};
 use crate::plan::declared;
-use callsheet_figures::label::human_seconds;
+use callsheet_figures::label::{counted, human_seconds};
 
 /// Remove unused results from the store
 #[derive(Args)]
 #[command(after_help = "\
-A result is used if a pin protects it, or if data/out shows it for at least one pipeline and dataset. All
-other results are unused. With --undeclared, results of renamed stages, and of stages that were removed from
+A result is used if it is the latest one of its stage for at least one pipeline, dataset and profile, if data/out shows
+it, or if a pin protects it. Other results are unused if they were computed more than 14 days ago (--older-than). Results
+that took long to compute are listed first. Records, metrics and logs of runs are kept; `callsheet runs rm` removes them.
+With --undeclared, results of renamed stages, and of stages that were removed from
 their pipeline, are unused, too. Results of other projects that use this data folder stay. With --size, results that take the least time per byte to recompute are evicted first.
 
 Examples:
   callsheet gc                        list unused results; nothing is removed
   callsheet gc --delete               remove unused results
+  callsheet gc --older-than 2days     also list younger results, computed more than 2 days ago
   callsheet gc --undeclared           also list results of stages that no pipeline declares any more
   callsheet gc --size 20GB --delete   evict unused results only until 20 GB remain")]
 pub(super) struct Gc {
@@ -34,6 +38,9 @@ pub(super) struct Gc {
     /// Evict results only until the artifacts in the store fit into this size, e.g. 20GB
     #[arg(long, value_parser = Bytes::from_str)]
     size: Option<Bytes>,
+    /// Keep results that were computed within this time, e.g. 36h, 2days or 0s
+    #[arg(long, value_name = "AGE", default_value = "14days", value_parser = humantime::parse_duration)]
+    older_than: Duration,
     /// Also treat results as unused if no pipeline of this project declares their stage any more
     #[arg(long)]
     undeclared: bool,
@@ -61,13 +68,15 @@ impl Gc {
             )?,
             false => BTreeSet::new(),
         };
-        let garbage = store.garbage(self.size.map(|size| size.0), orphans)?;
+        let since = SystemTime::now().checked_sub(self.older_than).unwrap_or(SystemTime::UNIX_EPOCH);
+        let garbage = store.garbage(self.size.map(|size| size.0), since, orphans)?;
         let bytes = garbage.bytes();
-        let lines: Vec<_> = garbage
+        let mut lines: Vec<_> = garbage
             .records
             .iter()
             .filter_map(|(key, seconds, bytes)| Some((store.record(key)?, *seconds, *bytes)))
             .collect();
+        lines.sort_by(|(_, a, _), (_, b, _)| b.total_cmp(a));
         if self.delete {
             store.remove(&garbage)?;
         }
@@ -101,7 +110,15 @@ impl Gc {
         }
         let done =
             if self.delete { "freed" } else { "would be freed; run `callsheet gc --delete` to remove them" };
-        print_text(&format!("{} unused results: {} {done}", lines.len(), Bytes(bytes)));
+        let found = counted(lines.len() as u64, "unused result");
+        print_text(&format!("{found}: {} {done}", Bytes(bytes)));
+        if self.size.is_some_and(|size| garbage.remaining > size.0) && !self.older_than.is_zero() {
+            print_text(&format!(
+                "{} of results remain, because they are used or younger than {}; `--older-than 0s` includes younger ones",
+                Bytes(garbage.remaining),
+                humantime::format_duration(self.older_than)
+            ));
+        }
         Ok(SUCCESS)
     }
 }

@@ -5,12 +5,11 @@ use callsheet_worker::print::{print_json_list, print_text, table};
 use clap::Args;
 use serde::Serialize;
 
-use super::compare::describe;
 use super::exit::SUCCESS;
+use super::runs;
 use super::target::{TargetArgs, sources, store};
 use crate::declare::{ArtifactKind, Bytes, Project};
 use crate::run::preview;
-use crate::store::{RunRecord, StageState};
 use callsheet_figures::label::human_seconds;
 
 /// List the artifacts of a pipeline for one dataset, or list the runs
@@ -18,13 +17,12 @@ use callsheet_figures::label::human_seconds;
 #[command(after_help = "\
 Examples:
   callsheet ls
-  callsheet ls --runs
   callsheet ls --run latest~1       the artifacts of the run before the latest
   callsheet ls --json | jq -r '.artifacts[].path'")]
 pub(super) struct Ls {
     #[command(flatten)]
     which: TargetArgs,
-    /// List the runs instead of the artifacts, the latest first
+    /// List the runs instead of the artifacts, as `callsheet runs` does
     #[arg(long)]
     runs: bool,
     /// List the artifacts of this run: its id, a prefix of its id, `latest`, or `latest~1` for the run before
@@ -50,7 +48,8 @@ struct Row {
 impl Ls {
     pub(super) fn execute(&self) -> Result<u8> {
         if self.runs {
-            return self.list_runs();
+            runs::list(&store(&Project::find()?)?, self.json);
+            return Ok(SUCCESS);
         }
         if let Some(run) = &self.run {
             return self.list_run(run);
@@ -131,25 +130,5 @@ impl Ls {
         if let Some(row) = rows.iter().find(|row| !row.based_on.is_empty()) {
             print_text(&format!("\nbased on: {}", row.based_on.join(", ")));
         }
-    }
-
-    fn list_runs(&self) -> Result<u8> {
-        let runs = store(&Project::find()?)?.runs();
-        if self.json {
-            print_json_list("runs", &runs);
-            return Ok(SUCCESS);
-        }
-        let line = |run: &RunRecord| {
-            let count = |state: StageState| run.stages.values().filter(|stage| stage.state == state).count();
-            let (ran, cached, not) =
-                (count(StageState::Ran), count(StageState::Cached), count(StageState::NotDone));
-            let failed = if not > 0 { format!(", not done {not}") } else { String::new() };
-            let stages = format!("ran {ran}, cached {cached}{failed}");
-            vec![run.id.clone(), human_seconds(run.seconds), stages, describe(run)]
-        };
-        if !runs.is_empty() {
-            print_text(&table(runs.iter().map(line), &[]));
-        }
-        Ok(SUCCESS)
     }
 }

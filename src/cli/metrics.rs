@@ -116,7 +116,7 @@ impl Metrics {
         let noun = if self.runs.len() == 1 { "run" } else { "runs" };
         let runs = format!("{noun} `{}`", self.runs.join("`, `"));
         if known.0.is_empty() {
-            let help = "name a run in which a stage reported metrics; `callsheet ls --runs` lists the runs";
+            let help = "name a run in which a stage reported metrics; `callsheet runs` lists the runs";
             return Err(Error::user_error(
                 Code::Unsupported,
                 format!("no stage of {runs} reported metrics"),

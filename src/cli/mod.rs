@@ -25,6 +25,7 @@ mod plan;
 mod progress_reporter;
 mod report;
 mod run;
+mod runs;
 mod schema;
 mod show;
 mod stages;
@@ -75,6 +76,7 @@ enum Subcommands {
     Config(config::Config),
     Explain(explain::Explain),
     Ls(ls::Ls),
+    Runs(runs::Runs),
     Show(show::Show),
     /// Inspect tables: statistics, SQL queries, differences
     Inspect(external::External),
@@ -133,6 +135,7 @@ pub fn main() -> ExitCode {
         Subcommands::Report(command) => command.execute(),
         Subcommands::Metrics(command) => command.execute(),
         Subcommands::Ls(command) => command.execute(),
+        Subcommands::Runs(command) => command.execute(),
         Subcommands::Show(command) => command.execute(),
         Subcommands::Inspect(command) => command.inspect("inspect"),
         Subcommands::Sheet(command) => command.inspect("sheet"),

@@ -18,6 +18,7 @@ use super::exit::{STAGE_FAILED, STOPPED, SUCCESS, warn};
 use super::lineage::LineageFile;
 use super::log_reporter::LogReporter;
 use super::progress_reporter::ProgressReporter;
+use super::runs::folder;
 use super::target::{Select, TargetArgs, snapshot, store};
 use crate::declare::{Bytes, Project};
 use crate::event::Event;
@@ -171,10 +172,8 @@ fn report(project: &Project, store: &Store, plan: &Plan, summary: &RunSummary) -
 
 /// Path of a run's report: beside the results that the run shows.
 pub(super) fn report_path(project: &Project, request: &Request, run: &str) -> PathBuf {
-    let folder = match request.set.is_empty() {
-        true => request.target.out(&project.data),
-        false => project.data.join("out/runs").join(run),
-    };
+    let of_set = !request.set.is_empty();
+    let folder = if of_set { folder(project, run) } else { request.target.out(&project.data) };
     folder.join(FILE)
 }
 

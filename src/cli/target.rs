@@ -17,6 +17,9 @@ use crate::run::{StoreSnapshot, check_owner};
 use crate::store::{Sources, Store};
 use crate::target::Target;
 
+/// Folder in `data/out` for the results of single runs.
+pub(super) const RUNS: &str = "runs";
+
 /// Pipeline, dataset, profile and overrides.
 #[derive(Args, Clone)]
 pub(super) struct TargetArgs {
@@ -102,6 +105,13 @@ impl TargetArgs {
                     "use --pipeline, or set `pipeline` under [defaults] in callsheet.toml (known: {})",
                     list(project.pipeline_names().iter().map(String::as_str))
                 ),
+            ));
+        }
+        if request.target.pipeline == RUNS {
+            return Err(Error::user_error(
+                Code::Conflict,
+                "a pipeline cannot have the name `runs`, because data/out/runs has the results of single runs",
+                "rename the file of the pipeline",
             ));
         }
         Ok((project, request))

@@ -288,7 +288,8 @@ impl Project {
 }
 
 /// Names that a project cannot give to its commands.
-pub const BUILT_IN: [&str; 25] = [
+pub const BUILT_IN: [&str; 26] = [
+    "runs",
     "compare",
     "completions",
     "config",

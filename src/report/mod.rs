@@ -6,6 +6,7 @@ mod command;
 mod differences;
 mod figures;
 mod graph;
+mod history;
 mod images;
 mod page;
 mod picture;
@@ -27,10 +28,11 @@ use crate::store::Store;
 use sections::ask;
 
 pub use differences::{differences, last_values};
+pub use history::{HistoryEntry, RunState, history};
 pub use sections::described;
 pub use subject::Subject;
 
-/// File name of the report in the folder of a pipeline and a dataset in `data/out`.
+/// File name of the report in the folder of a target in `data/out`.
 pub const FILE: &str = "report.html";
 
 /// End of a page in which sections are missing, because commands failed.

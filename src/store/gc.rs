@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
@@ -12,7 +13,9 @@ use super::inventory::Inventory;
 use super::lock::Lock;
 use super::object::Object;
 use super::orphans::Orphan;
+use super::record::Record;
 use super::root::Store;
+use super::runs::began;
 
 /// Content of the store that garbage collection would remove.
 #[derive(Debug, Default)]
@@ -23,6 +26,8 @@ pub struct Garbage {
     pub orphans: BTreeSet<Orphan>,
     /// Files and folders to remove, with their sizes.
     pub paths: Vec<(PathBuf, u64)>,
+    /// Bytes of the results that remain.
+    pub remaining: u64,
 }
 
 impl Garbage {
@@ -33,13 +38,18 @@ impl Garbage {
 }
 
 impl Store {
-    /// Returns unreferenced content, as if `orphans` were forgotten already. With a `budget` in bytes,
-    /// includes only as many records as are necessary to reduce the objects to the budget. Records that take
-    /// the fewest seconds per byte to recompute come first.
+    /// Returns unreferenced content, as if `orphans` were forgotten already. Results that were computed after `since`
+    /// are kept. With a `budget` in bytes, includes only as many records as are necessary to reduce the objects to the
+    /// budget. Records that take the fewest seconds per byte to recompute come first.
     ///
     /// # Errors
     /// Returns an error if the store cannot be listed, or if a pin or a file of latest actions is unreadable.
-    pub fn garbage(&self, budget: Option<u64>, orphans: BTreeSet<Orphan>) -> Result<Garbage> {
+    pub fn garbage(
+        &self,
+        budget: Option<u64>,
+        since: SystemTime,
+        orphans: BTreeSet<Orphan>,
+    ) -> Result<Garbage> {
         let inventory = self.inventory_without(&orphans)?;
         if let Some(lost) = inventory.lost.first() {
             return Err(Error::user_error(
@@ -58,7 +68,7 @@ impl Store {
             *uses.entry(name).or_default() += 1;
         }
         let mut total: u64 = uses.keys().filter_map(|name| inventory.objects.get(name)).sum();
-        for key in unneeded(&inventory) {
+        for key in unneeded(&inventory, since) {
             if budget.is_some_and(|budget| total <= budget) {
                 break;
             }
@@ -77,6 +87,7 @@ impl Store {
             let path = self.record_path(&key);
             garbage.paths.push((path.clone(), size(&path)?));
         }
+        garbage.remaining = total;
         let mut objects = inventory.objects_of(&kept);
         objects.extend(inventory.shown.iter().cloned());
         objects.extend(self.unfinished(&inventory)?);
@@ -88,7 +99,7 @@ impl Store {
         for (path, _) in self.row_digests()?.filter(|(_, segment)| !objects.contains(segment)) {
             garbage.paths.push((path.clone(), size(&path)?));
         }
-        for path in inventory.unreadable.iter().cloned().chain(self.leftovers(&inventory, &kept)?) {
+        for path in inventory.unreadable.iter().cloned().chain(self.leftovers(&inventory, &kept, since)?) {
             garbage.paths.push((path.clone(), size(&path)?));
         }
         Ok(garbage)
@@ -115,15 +126,16 @@ impl Store {
         }))
     }
 
-    /// Checkpoints of finished actions whose records are not kept, folders of runs without a kept result, and
-    /// drafts that killed runs left behind.
-    fn leftovers(&self, inventory: &Inventory, kept: &BTreeSet<Digest>) -> Result<Vec<PathBuf>> {
+    /// Checkpoints of finished actions whose records are not kept, folders of failed workers of runs that began before
+    /// `since`, and drafts that killed runs left behind. Records, metrics and logs of runs are never garbage.
+    fn leftovers(
+        &self,
+        inventory: &Inventory,
+        kept: &BTreeSet<Digest>,
+        since: SystemTime,
+    ) -> Result<Vec<PathBuf>> {
         let kept = kept.iter().filter_map(|key| inventory.records.get(key));
-        let (mut scratch, mut runs) = (BTreeSet::new(), BTreeSet::new());
-        for record in kept {
-            scratch.insert(record.key.scratch_digest().to_string());
-            runs.insert(record.provenance.run.clone());
-        }
+        let scratch: BTreeSet<String> = kept.map(|record| record.key.scratch_digest().to_string()).collect();
         // Checkpoints without any record belong to an unfinished action, which can resume from them.
         let all = inventory.records.values().map(|record| record.key.scratch_digest().to_string());
         let finished: BTreeSet<String> = all.filter(|name| !scratch.contains(name)).collect();
@@ -134,7 +146,8 @@ impl Store {
             .into_iter()
             .filter(|path| named(path, &finished))
             .collect();
-        paths.extend(entries(&self.workspace.path("runs"))?.into_iter().filter(|path| !named(path, &runs)));
+        let old = self.run_ids().into_iter().filter(|id| began(id).is_none_or(|began| began < since));
+        paths.extend(old.map(|id| self.run_dir(&id).all_failed()).filter(|failed| failed.is_dir()));
         paths.extend(
             entries(&self.shared.path("actions"))?
                 .into_iter()
@@ -189,8 +202,11 @@ impl Store {
 }
 
 /// Keys of unreferenced records; those that take the fewest seconds per byte to recompute come first.
-fn unneeded(inventory: &Inventory) -> Vec<Digest> {
-    let unneeded = inventory.records.iter().filter(|(key, _)| !inventory.needed.contains(key));
+fn unneeded(inventory: &Inventory, since: SystemTime) -> Vec<Digest> {
+    let since = since.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let is_old = |record: &Record| record.provenance.started as f64 + record.provenance.seconds < since;
+    let unneeded = inventory.records.iter();
+    let unneeded = unneeded.filter(|(key, record)| !inventory.needed.contains(key) && is_old(record));
     let mut worth: Vec<(f64, Digest)> = unneeded
         .map(|(key, record)| {
             let bytes: u64 = record.outputs.values().map(|object| object.size).sum();

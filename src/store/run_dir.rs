@@ -36,7 +36,12 @@ impl RunDir {
 
     /// Folder of a stage's worker that failed, if it is kept.
     pub fn failed(&self, stage: &str) -> PathBuf {
-        self.0.join("failed").join(stage)
+        self.all_failed().join(stage)
+    }
+
+    /// Folder of all kept folders of failed workers.
+    pub(super) fn all_failed(&self) -> PathBuf {
+        self.0.join("failed")
     }
 
     /// Creates the folder of the logs.

@@ -101,7 +101,7 @@ impl Store {
 }
 
 /// Time at which the run `id` began, as its id states it.
-fn began(id: &str) -> Option<SystemTime> {
+pub(super) fn began(id: &str) -> Option<SystemTime> {
     let (date, time) = id.get(..TIME)?.split_once('T')?;
     humantime::parse_rfc3339(&format!("{date}T{}", time.replace('-', ":"))).ok()
 }

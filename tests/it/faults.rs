@@ -299,11 +299,11 @@ fn gc_keeps_finished_results_and_checkpoints_of_a_killed_run() {
     project.write("stages/train/stage.toml", &declared);
     let mut engine = start(&project, &[]);
     until("training starts", || alive("sleep 4715.5"));
-    assert_output!(project.refused("busy", &["gc", "--delete"]));
+    assert_output!(project.refused("busy", &["gc", "--older-than", "0s", "--delete"]));
     signal(&engine, "-KILL");
     engine.wait().expect("ended");
     until("workers end", || !alive("sleep 4715.5"));
-    project.stdout(&["gc", "--delete"]);
+    project.stdout(&["gc", "--older-than", "0s", "--delete"]);
     assert!(project.read("data/out/scripts/toy/small/quick/out.txt").contains('x'));
     let scratch = fs::read_dir(project.path("data/store/scratch")).expect("scratch").flatten().next();
     assert!(scratch.expect("a folder").path().join("checkpoint").exists());

@@ -281,16 +281,16 @@ fn gc_undeclared_removes_results_that_no_pipeline_declares() {
         fs::canonicalize(project.path("data/out/fan/toy/small/again@2-5/doubled.txt")).expect("shown");
     project.run(&FAN);
     assert!(!project.exists("data/out/fan/toy/small/again@2-5"));
-    project.stdout(&["gc", "--delete"]);
+    project.stdout(&["gc", "--older-than", "0s", "--delete"]);
     assert!(stored.exists(), "without --undeclared, gc keeps the result");
     assert_output!(project.gc(&["--undeclared"]));
     assert!(stored.exists(), "without --delete, gc only lists the result");
-    project.stdout(&["gc", "--undeclared", "--delete"]);
+    project.stdout(&["gc", "--older-than", "0s", "--undeclared", "--delete"]);
     assert!(!stored.exists());
     assert_eq!(ran(&project, &[]), [""; 0]);
     assert_output!(project.gc(&[]));
     project.remove_file(&project.path("pipelines/fan.toml"));
-    project.stdout(&["gc", "--undeclared", "--delete"]);
+    project.stdout(&["gc", "--older-than", "0s", "--undeclared", "--delete"]);
     assert!(!project.exists("data/out/fan/toy/small/table"));
     assert_eq!(project.run(&[]).ran(), [""; 0], "another pipeline's results are kept");
 }
@@ -301,9 +301,11 @@ fn gc_refuses_to_guess_what_pipelines_declare() {
     project.run(&[]);
     let pipeline = project.read("pipelines/chain.toml");
     project.write("pipelines/chain.toml", "summary = [");
-    assert_output!(project.refused("declaration", &["gc", "--undeclared", "--delete"]));
+    assert_output!(project.refused("declaration", &["gc", "--older-than", "0s", "--undeclared", "--delete"]));
     project.write("pipelines/chain.toml", &pipeline);
     project.write("callsheet.toml", "pipelines = \"pipeline\"\n");
-    assert_output!(project.refused("unknown_name", &["gc", "--undeclared", "--delete"]));
+    assert_output!(
+        project.refused("unknown_name", &["gc", "--older-than", "0s", "--undeclared", "--delete"])
+    );
     assert!(project.exists("data/out/chain/toy/small/sum/total.txt"));
 }

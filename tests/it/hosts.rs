@@ -240,7 +240,7 @@ fn two_projects_in_one_data_folder_do_not_mix_their_results() {
     assert!(owner && error.contains("rename the pipeline"), "{error}");
     second.write("pipelines/other.toml", &second.read("pipelines/main.toml"));
     second.stdout(&["run", "-p", "other", "-d", "", "-P", ""]);
-    let gc = || second.stdout(&["gc", "--undeclared", "--delete"]);
+    let gc = || second.stdout(&["gc", "--older-than", "0s", "--undeclared", "--delete"]);
     gc();
     assert_eq!(first.run(&MAIN).ran(), [""; 0], "the other project does not remove results of this one");
     first.write("callsheet.toml", "x = [");

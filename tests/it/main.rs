@@ -15,6 +15,7 @@ mod environment;
 mod faults;
 mod foreach;
 mod formats;
+mod history;
 mod hosts;
 mod imports;
 mod includes;

@@ -155,7 +155,7 @@ impl Project {
 
     /// Output of `gc`, sorted and without the freed size: records contain times, so their sizes vary.
     pub(crate) fn gc(&self, arguments: &[&str]) -> String {
-        let said = self.stdout(&[&["gc"], arguments].concat());
+        let said = self.stdout(&[&["gc", "--older-than", "0s"], arguments].concat());
         let line = |line: &str| match line.split_once(": ") {
             Some((count, freed)) => {
                 format!("{count}: [size] {}\n", freed.splitn(3, ' ').nth(2).unwrap_or_default())
