@@ -93,6 +93,7 @@ impl Explain {
             State::Maybe { after, reasons } => {
                 format!("\nmaybe, after {}: {}", after.join(", "), reasons.join("; "))
             }
+            State::Fails { reason } => format!("\ncannot run: {reason}"),
         });
         print_environment(&environment);
         Ok(SUCCESS)

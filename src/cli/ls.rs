@@ -42,6 +42,9 @@ struct Row {
     bytes: Option<u64>,
     seconds: Option<f64>,
     path: Option<String>,
+    /// Why the artifact is not in the store: that it is stale, or has not been computed yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lacks: Option<String>,
     based_on: Vec<String>,
 }
 
@@ -76,6 +79,7 @@ impl Ls {
                     rows: object.and_then(|o| o.rows),
                     bytes: object.map(|o| o.size),
                     seconds: object.and(preview.seconds),
+                    lacks: preview.state.lacks(),
                     path: path.map(|path| path.display().to_string()),
                     based_on: stage.labels.iter().cloned().collect(),
                 });
@@ -83,7 +87,14 @@ impl Ls {
         }
         self.print(&rows);
         if !self.json {
-            print_text(&format!("the artifacts are in {}", out.display()));
+            let place = match (rows.iter().any(|row| row.lacks.is_none()), self.which.set.is_empty()) {
+                (false, _) => "no artifact is in the store; `callsheet run` computes them".to_owned(),
+                (_, true) => format!("the artifacts are in {}", out.display()),
+                (_, false) => {
+                    "results of --set are not shown in data/out; --json prints their paths".to_owned()
+                }
+            };
+            print_text(&place);
         }
         Ok(SUCCESS)
     }
@@ -102,6 +113,7 @@ impl Ls {
                     rows: object.rows,
                     bytes: Some(object.size),
                     seconds: Some(record.provenance.seconds),
+                    lacks: None,
                     path: Some(std::path::PathBuf::from(store.materialize(object)))
                         .filter(|p| p.exists())
                         .map(|p| p.display().to_string()),
@@ -122,8 +134,7 @@ impl Ls {
             let count = row.rows.map(|rows| rows.to_string()).unwrap_or_default();
             let size = row.bytes.map_or_else(|| "-".to_owned(), |bytes| Bytes(bytes).to_string());
             let took = row.seconds.map(human_seconds);
-            let took =
-                if row.bytes.is_none() { "not computed yet".to_owned() } else { took.unwrap_or_default() };
+            let took = row.lacks.clone().or(took).unwrap_or_default();
             vec![row.artifact.clone(), format!("{:?}", row.kind).to_lowercase(), count, size, took]
         };
         print_text(&table([header].into_iter().chain(rows.iter().map(line)), &[2, 3]));

@@ -139,6 +139,7 @@ fn line(stage: &StagePreview) -> Vec<String> {
             let after = format!("after {}", list(after.iter().map(String::as_str)));
             ("maybe", [&[after], &reasons[..]].concat().join("; "))
         }
+        State::Fails { reason } => ("fails", reason.clone()),
     };
     let compute = stage.compute.map(|Compute { rows, open, of }| match open {
         0 => format!("computes {rows} of {of} rows"),
@@ -157,12 +158,13 @@ fn line(stage: &StagePreview) -> Vec<String> {
     vec![format!("{state:<7}{}", stage.stage), format!("{text}{facts}")]
 }
 
-/// `12 cached, 2 to run, 1 maybe; previous time: 3 min 5 s`.
+/// Summary such as `12 cached, 2 to run, 1 maybe; previous time: 3 min 5 s`.
 fn sum(stages: &[StagePreview]) -> String {
     let count = |wanted: fn(&State) -> bool| stages.iter().filter(|stage| wanted(&stage.state)).count();
     let cached = count(|state| matches!(state, State::Cached { .. }));
     let run = count(|state| matches!(state, State::Run { .. }));
-    let maybe = stages.len() - cached - run;
+    let fails = count(|state| matches!(state, State::Fails { .. }));
+    let maybe = stages.len() - cached - run - fails;
     let open = stages.iter().filter(|stage| !matches!(stage.state, State::Cached { .. }));
     let seconds: Vec<f64> = open.filter_map(|stage| stage.seconds_here).collect();
     let took = match seconds.len() {
@@ -170,5 +172,6 @@ fn sum(stages: &[StagePreview]) -> String {
         n if n == run + maybe => format!("; previous time: {}", human_seconds(seconds.iter().sum())),
         n => format!("; previous time of {n} of these: {}", human_seconds(seconds.iter().sum())),
     };
-    format!("{cached} cached, {run} to run, {maybe} maybe{took}")
+    let fails = if fails > 0 { format!(", {fails} cannot run") } else { String::new() };
+    format!("{cached} cached, {run} to run, {maybe} maybe{fails}{took}")
 }

@@ -40,15 +40,16 @@ impl Show {
         let mut sources = sources(&project, &store, &plan);
         let previews = preview(&store, &mut sources, &snapshot, &plan)?;
         let preview = previews.into_iter().find(|p| p.stage == stage.name);
+        let lacks = preview.as_ref().and_then(|preview| preview.state.lacks()).unwrap_or_default();
         let made = preview.and_then(|p| store.record(&p.key?.digest()).zip(p.objects));
         let Some((record, objects)) = made else {
             return Err(Error::user_error(
                 Code::NotComputed,
                 format!(
-                    "`{}.{output}` has not been computed with the current inputs and parameters",
+                    "`{}.{output}` has no result with the current inputs and parameters ({lacks})",
                     stage.name
                 ),
-                "run `callsheet run`, or preview the run with `callsheet plan`",
+                "run `callsheet run`; `callsheet runs` lists the runs, and `callsheet ls --run RUN` their results",
             ));
         };
         let object = &objects[output];

@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::slice;
 use std::sync::Arc;
 
+use callsheet_worker::error::Error;
 use litemap::LiteMap;
 use serde_json::Value;
 
@@ -120,12 +121,30 @@ pub struct StageInstance {
     pub resources: ResourcesDecl,
     /// Resources that the pipeline's files set, each with the place that sets it.
     pub adjusted: LiteMap<String, (toml::Value, Origin)>,
-    /// Every wired input by name, except those in `absent`.
+    /// Every wired input by name, except those in `absent` and `missing`.
     pub inputs: LiteMap<String, Input>,
     /// Optional inputs that are wired to a source without files, each with the pattern of the source.
     pub absent: LiteMap<String, String>,
+    /// Required inputs whose source has no files, or files that cannot be found. The stage cannot run.
+    pub missing: LiteMap<String, MissingSource>,
     /// Labels of the stand-ins that the instance is based on, e.g. `synthetic stand-in`.
     pub labels: BTreeSet<String>,
+}
+
+/// Source without the files that an input requires. Only the stages that read it fail.
+#[derive(Clone, Debug)]
+pub struct MissingSource {
+    /// Description of what is missing.
+    pub message: String,
+    help: String,
+    origin: Origin,
+}
+
+impl MissingSource {
+    /// Returns the error of a stage that reads the source.
+    pub fn error(&self) -> Error {
+        self.origin.declaration_error(self.message.clone(), "this source", self.help.clone())
+    }
 }
 
 /// A resolved pipeline with a dataset and a profile, ready to run.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result, list, suggest};
 use litemap::LiteMap;
 
@@ -13,7 +14,7 @@ use super::source::{Results, matches};
 use super::spec::{InstanceDraft, Spec};
 use super::typed::typed;
 use super::wire::{Files, Wire, wire_stage};
-use super::{Input, Param, Plan, Request, StageInstance, case};
+use super::{Input, MissingSource, Param, Plan, Request, StageInstance, case};
 use crate::declare::{Origin, Project, ResourcesDecl, StageDecl};
 
 /// Resolves a request to a plan.
@@ -53,7 +54,7 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
     for original in order {
         let (stage, decl) = (&spec.stages[original], &decls[original]);
         let wires = std::mem::take(&mut wires[original]);
-        let Wired { inputs, absent, labels } = wired(wires, &spec, &position, &stages);
+        let Wired { inputs, absent, missing, labels } = wired(wires, &spec, &position, &stages);
         stages.push(StageInstance {
             name: stage.name.clone(),
             values: stage.values.clone(),
@@ -63,6 +64,7 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
             adjusted: stage.resources.clone(),
             inputs,
             absent,
+            missing,
             labels,
         });
     }
@@ -75,6 +77,8 @@ struct Wired {
     inputs: LiteMap<String, Input>,
     /// Optional inputs without files, with the pattern of their source.
     absent: LiteMap<String, String>,
+    /// Required inputs whose source has no files.
+    missing: LiteMap<String, MissingSource>,
     labels: BTreeSet<String>,
 }
 
@@ -86,12 +90,16 @@ fn wired(
     position: &BTreeMap<usize, usize>,
     stages: &[StageInstance],
 ) -> Wired {
-    let Wired { mut inputs, mut absent, mut labels } = Wired::default();
+    let Wired { mut inputs, mut absent, mut missing, mut labels } = Wired::default();
     for (name, (wire, _)) in wires {
         let input = match wire {
             Wire::Source { name: source, files, .. } if files.is_empty() => {
                 let pattern = spec.sources.get(&source).and_then(|source| source.path.as_ref());
                 absent.insert(name, pattern.map_or_else(String::new, |(path, _)| path.get_ref().clone()));
+                continue;
+            }
+            Wire::Missing(source) => {
+                missing.insert(name, source);
                 continue;
             }
             Wire::Source { name, files, base } => Input::Source { name, files, base },
@@ -110,7 +118,7 @@ fn wired(
         };
         inputs.insert(name, input);
     }
-    Wired { inputs, absent, labels }
+    Wired { inputs, absent, missing, labels }
 }
 
 fn declarations(project: &Project, spec: &Spec) -> Result<Vec<Arc<StageDecl>>> {
@@ -141,7 +149,12 @@ fn source_files<'a>(project: &Project, spec: &'a Spec) -> Result<Files<'a>> {
         if let Some((path, origin)) = spec.sources.get(name).and_then(|source| source.path.as_ref())
             && !files.contains_key(name)
         {
-            files.insert(name, matches(project, &mut results, path, origin)?);
+            let found = match matches(project, &mut results, path, origin) {
+                // A file that cannot be found concerns only the stages that read it.
+                Err(error) if error.kind() == Code::Io => Err(error.to_string()),
+                found => Ok(found?),
+            };
+            files.insert(name, found);
         }
     }
     Ok(files)
@@ -168,7 +181,7 @@ fn needed_stages(
     let mut idle = Vec::new();
     for (name, source) in &spec.sources {
         let Some(fallback) = &source.rest.fallback else { continue };
-        if files.get(name.as_str()).is_some_and(|files| !files.is_empty()) {
+        if files.get(name.as_str()).is_some_and(|files| !matches!(files, Ok(files) if files.is_empty())) {
             let producer = fallback.artifact.get_ref().rsplit_once('.').map(|(producer, _)| producer);
             idle.extend(producer.and_then(|producer| spec.range(producer)).into_iter().flatten());
         }
@@ -176,7 +189,7 @@ fn needed_stages(
     let idle = Graph::new(spec.stages.len(), edges(wires)).with_ancestors(idle);
     for (inputs, decl) in wires.iter_mut().zip(decls) {
         inputs.retain(|input, (wire, _)| match wire {
-            Wire::Source { .. } => true,
+            Wire::Source { .. } | Wire::Missing(_) => true,
             _ => !(decl.inputs[input].optional && wire.producers().iter().any(|stage| idle.contains(stage))),
         });
     }

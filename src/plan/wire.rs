@@ -8,13 +8,14 @@ use std::sync::Arc;
 use callsheet_worker::error::{Result, list, suggest};
 use litemap::LiteMap;
 
+use super::MissingSource;
 use super::foreach::order;
 use super::source::{base, stranger};
 use super::spec::{InstanceDraft, Spec};
 use crate::declare::{ArtifactKind, InputDecl, Origin, Project, StageDecl};
 
-/// Files of each source by its name.
-pub(super) type Files<'a> = HashMap<&'a str, Vec<PathBuf>>;
+/// Files of each source by its name, or the reason why they cannot be found.
+pub(super) type Files<'a> = HashMap<&'a str, Result<Vec<PathBuf>, String>>;
 
 /// Consumer of a wire, and the place that sets the wire.
 struct End<'a> {
@@ -28,13 +29,14 @@ pub(super) enum Wire {
     Source { name: String, files: Vec<PathBuf>, base: PathBuf },
     Output { stage: usize, output: String, label: Option<String> },
     Gather { stages: Vec<usize>, output: String, label: Option<String> },
+    Missing(MissingSource),
 }
 
 impl Wire {
     /// Returns the positions of the stage instances that compute the input.
     pub(super) fn producers(&self) -> &[usize] {
         match self {
-            Self::Source { .. } => &[],
+            Self::Source { .. } | Self::Missing(_) => &[],
             Self::Output { stage, .. } => slice::from_ref(stage),
             Self::Gather { stages, .. } => stages,
         }
@@ -171,7 +173,15 @@ fn wire_source(
             suggest(name, known.iter().map(String::as_str)),
         ));
     };
-    let files = files.get(name).cloned().unwrap_or_default();
+    let place = source.path.as_ref().map_or(&source.origin, |(_, origin)| origin).clone();
+    let files = match files.get(name).cloned().unwrap_or(Ok(Vec::new())) {
+        Ok(files) => files,
+        Err(reason) => {
+            let help = "restore the file or the target of the link, or change the pattern".to_owned();
+            let message = format!("source `{name}`: {reason}");
+            return Ok(Wire::Missing(MissingSource { message, help, origin: place }));
+        }
+    };
     if files.is_empty()
         && let Some(fallback) = &source.rest.fallback
     {
@@ -200,13 +210,13 @@ fn wire_source(
     let absent = files.is_empty() && input.optional;
     if !(fits || absent) {
         let pattern = source.path.as_ref().map_or("(no path)", |(path, _)| path.get_ref());
-        let found = match files.len() {
-            0 => format!("no file matches `{pattern}`"),
-            n => format!("{n} files match `{pattern}`, but the input accepts one"),
-        };
-        let place = source.path.as_ref().map_or(&source.origin, |(_, origin)| origin);
-        let hint = source.rest.hint.clone().unwrap_or_else(|| "add files that match the pattern".into());
-        return Err(place.declaration_error(format!("source `{name}`: {found}"), "this source", hint));
+        let help = source.rest.hint.clone().unwrap_or_else(|| "add files that match the pattern".into());
+        if files.is_empty() {
+            let message = format!("source `{name}`: no file matches `{pattern}`");
+            return Ok(Wire::Missing(MissingSource { message, help, origin: place }));
+        }
+        let found = format!("{} files match `{pattern}`, but the input accepts one", files.len());
+        return Err(place.declaration_error(format!("source `{name}`: {found}"), "this source", help));
     }
     let base = source.path.as_ref().map(|(path, _)| base(path.get_ref())).unwrap_or_default();
     Ok(Wire::Source { name: name.to_owned(), files, base })

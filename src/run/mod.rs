@@ -31,7 +31,7 @@ use std::sync::{OnceLock, PoisonError};
 use std::thread;
 use std::time::{Instant, SystemTime};
 
-use callsheet_worker::error::Result;
+use callsheet_worker::error::{Error, Result};
 use callsheet_worker::print::JSON_VERSION;
 
 use crate::declare::Project;
@@ -68,6 +68,9 @@ pub fn run(
     interrupts: &Interrupts,
     mut report: impl FnMut(&Event),
 ) -> Result<RunSummary> {
+    if let Some(error) = nothing_can_run(plan) {
+        return Err(error);
+    }
     let clock = Instant::now();
     let id = store.new_run_id(SystemTime::now());
     let mut recorder = Recorder::new(&store.run_dir(&id));
@@ -118,6 +121,17 @@ pub fn run(
         seconds,
     });
     Ok(summary)
+}
+
+/// Returns the error of a plan in which every stage needs a source without files.
+fn nothing_can_run(plan: &Plan) -> Option<Error> {
+    let mut blocked = vec![false; plan.stages.len()];
+    for (position, stage) in plan.stages.iter().enumerate() {
+        blocked[position] =
+            !stage.missing.is_empty() || stage.upstream().iter().any(|producer| blocked[*producer]);
+    }
+    let first = plan.stages.iter().find_map(|stage| stage.missing.values().next())?;
+    blocked.iter().all(|blocked| *blocked).then(|| first.error())
 }
 
 fn started(id: &str, plan: &Plan) -> Event {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{Error, Result};
+use callsheet_worker::error::{Error, Result, list};
 use litemap::LiteMap;
 use serde::Serialize;
 
@@ -40,6 +40,28 @@ pub enum State {
         /// Reasons that are known already, one per line.
         reasons: Vec<String>,
     },
+    /// It cannot run, because raw files or its own files are missing or cannot be read.
+    Fails {
+        /// The reason.
+        reason: String,
+    },
+}
+
+impl State {
+    /// Returns why the result is not in the store: `stale: margin: 0.1 → 0.2`, `not computed yet` or `cannot run: ..`.
+    /// Returns none if it is cached.
+    pub fn lacks(&self) -> Option<String> {
+        let why = match self {
+            Self::Cached { .. } => return None,
+            Self::Fails { reason } => return Some(format!("cannot run: {reason}")),
+            Self::Run { reasons, .. } => reasons.join("; "),
+            Self::Maybe { after, reasons } if reasons.is_empty() => {
+                format!("after {}", list(after.iter().map(String::as_str)))
+            }
+            Self::Maybe { reasons, .. } => reasons.join("; "),
+        };
+        Some(if why == NEVER { "not computed yet".to_owned() } else { format!("stale: {why}") })
+    }
 }
 
 /// Preview of one stage instance.
@@ -93,9 +115,13 @@ pub fn preview(
         let seconds_here = snapshot.seconds_here(&stage.name);
         let rows = last.map(|head| rows(&head.outputs)).unwrap_or_default();
         let mut seconds = last.map(|head| head.seconds);
-        let (state, key, objects) = if waits.is_empty() {
-            let objects = |producer: usize| found[producer].objects.as_ref();
-            let key = key_of(sources, plan, stage, objects)?;
+        let objects = |producer: usize| found[producer].objects.as_ref();
+        let key = waits.is_empty().then(|| key_of(sources, plan, stage, objects));
+        let (state, key, objects) = if let Some(Err(error)) = key {
+            (State::Fails { reason: error.to_string() }, None, None)
+        } else if let Some(missing) = stage.missing.values().next() {
+            (State::Fails { reason: missing.message.clone() }, None, None)
+        } else if let Some(Ok(key)) = key {
             let digest = key.digest();
             let hit = snapshot.find(store, stage, &digest);
             let state = match &hit {
@@ -113,7 +139,7 @@ pub fn preview(
             (state, Some(key), hit.map(|head| head.outputs.clone()))
         } else {
             let reasons = match last {
-                Some(head) => changed_params(store, sources, stage, head)?,
+                Some(head) => changed_params(store, sources, stage, head).unwrap_or_default(),
                 None => vec![NEVER.into()],
             };
             (State::Maybe { after: waits, reasons }, None, None)
@@ -168,7 +194,7 @@ fn count(
     found: &[StagePreview],
     predicted: &HashMap<usize, PredictedTable>,
 ) -> Result<Option<(Compute, PredictedTable)>> {
-    let Some(rows) = &stage.decl.rows else { return Ok(None) };
+    let Some(rows) = stage.decl.rows.as_ref().filter(|_| stage.missing.is_empty()) else { return Ok(None) };
     let Some(Input::Artifact { stage: producer, output }) = stage.inputs.get(&rows.input) else {
         return Ok(None);
     };
@@ -238,6 +264,9 @@ pub(super) fn key_of<'a>(
     stage: &StageInstance,
     objects: impl Fn(usize) -> Option<&'a LiteMap<String, Object>>,
 ) -> Result<ActionKey> {
+    if let Some(missing) = stage.missing.values().next() {
+        return Err(missing.error());
+    }
     let inputs = inputs_of(sources, plan, stage, objects, |_| true)?;
     Ok(ActionKey::new(stage, code(sources, stage)?, inputs))
 }

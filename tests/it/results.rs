@@ -174,3 +174,51 @@ fn datasets_and_profiles_have_folders_of_their_own() {
     run(&project, 0, &[]);
     assert_eq!(shown(&project).len(), 16, "the results of other targets stay");
 }
+
+#[test]
+fn a_missing_raw_file_fails_only_the_stages_that_read_it() {
+    let project = chains();
+    run(&project, 0, &[]);
+    let text = project.read("pipelines/main.toml");
+    let text =
+        text.replace("[sources.texts]", "[sources.more]\npath = \"data/raw/more/b.txt\"\n[sources.texts]");
+    let (before, after) = text.split_once("[stages.other]").expect("the stage");
+    project.write(
+        "pipelines/main.toml",
+        &format!("{before}[stages.other]{}", after.replacen("\"texts\"", "\"more\"", 1)),
+    );
+    for command in ["ls", "graph", "config", "plan"] {
+        project.status(&[&[command][..], &MAIN].concat(), 0);
+    }
+    let target = |words: &[&str]| project.stdout(&[words, &MAIN].concat());
+    assert!(target(&["ls"]).contains("cannot run: source `more`: no file matches `data/raw/more/b.txt`"));
+    assert!(target(&["plan"]).contains("2 cached, 0 to run, 1 maybe, 1 cannot run"));
+    assert!(target(&["show", "first"]).contains("first.copy"));
+    assert!(target(&["explain", "other"]).contains("cannot run: source `more`"));
+    mark(&project, "second", "second", "new");
+    assert_eq!(run(&project, 1, &[]), ["second"]);
+    assert_eq!(shown(&project), [ALL[0], "main/second/copy.txt: new"]);
+    project.refused("declaration", &[&["run", "last"][..], &MAIN].concat());
+    fs::create_dir(project.path("data/raw/more")).expect("created");
+    project.link("../../lost/b.txt", "data/raw/more/b.txt");
+    assert!(target(&["ls"]).contains("cannot run: source `more`: cannot read"), "a link to a lost file");
+    project.remove("data/raw/more");
+    project.write("data/raw/more/b.txt", "b\n");
+    assert_eq!(run(&project, 0, &[]), ["other", "last"]);
+}
+
+#[test]
+fn ls_and_show_say_that_a_result_is_stale_and_why() {
+    let project = chains();
+    let target = |words: &[&str]| project.stdout(&[words, &MAIN].concat());
+    assert!(target(&["ls"]).contains("not computed yet"));
+    run(&project, 0, &[]);
+    mark(&project, "first", "first", "new");
+    let listed = target(&["ls"]);
+    assert!(
+        listed.contains("stale: mark: \"first\" → \"new\"") && listed.contains("stale: after first"),
+        "{listed}"
+    );
+    let refused = project.refused("not_computed", &[&["show", "second"][..], &MAIN].concat());
+    assert!(refused.contains("stale: after first"), "{refused}");
+}
