@@ -178,7 +178,8 @@ impl<'a> Lineage<'a> {
         let folder = self.plan.request.target.out(&self.project.data);
         let made = self.records.get(&position).and_then(|record| record.outputs.get(output));
         let version = made.map(|object| &object.content);
-        dataset(&folder.join(name).join(&declared.path), version, &declared.columns)
+        let file = made.map_or(&*declared.path, |object| object.shown_as(&declared.path));
+        dataset(&folder.join(name).join(file), version, &declared.columns)
     }
 
     fn namespace(&self) -> String {

@@ -66,7 +66,8 @@ impl Ls {
             for (output, decl) in &stage.decl.outputs {
                 let object = preview.objects.as_ref().map(|objects| &objects[output]);
                 // The view in data/out shows the latest result, which may belong to other parameters.
-                let view = out.join(&stage.name).join(&decl.path);
+                let file = object.map_or(&*decl.path, |object| object.shown_as(&decl.path));
+                let view = out.join(&stage.name).join(file);
                 let path = object.map(|object| {
                     let object = store.materialize(object);
                     let shown =

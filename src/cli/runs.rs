@@ -96,7 +96,7 @@ fn link(project: &Project, store: &Store, name: &str) -> Result<()> {
         let decl = project.stage(&record.key.stage).ok().flatten();
         for (output, object) in &record.outputs {
             let declared = decl.as_ref().and_then(|decl| decl.outputs.get(output));
-            let file = declared.map_or(output.as_str(), |output| &output.path);
+            let file = declared.map_or(output.as_str(), |output| object.shown_as(&output.path));
             if store.materialize(object).exists() {
                 store.show(object, &folder.join(stage).join(file), &project.data)?;
                 shown += 1;

@@ -55,7 +55,6 @@ impl Run<'_> {
         head: &'h LatestResult,
     ) -> impl Iterator<Item = (&'h Object, PathBuf)> + 'h {
         let folder = self.plan.request.target.out(&self.project.data).join(&stage.name);
-        let shown = head.outputs.values().zip(&head.names);
-        shown.map(move |(object, name)| (object, folder.join(name)))
+        head.shown_names().map(move |(object, name)| (object, folder.join(name)))
     }
 }

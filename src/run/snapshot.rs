@@ -36,8 +36,7 @@ impl StoreSnapshot {
         let out = target.out(data);
         let shown = |stage: &str, head: &LatestResult| {
             let folder = out.join(stage);
-            let mut artifacts = head.outputs.values().zip(&head.names);
-            artifacts.all(|(object, name)| store.is_shown(object, &folder.join(name), data))
+            head.shown_names().all(|(object, name)| store.is_shown(object, &folder.join(name), data))
         };
         let look = |(stage, head): (&String, &Arc<LatestResult>)| {
             let unsealed = store.unsealed(head.outputs.values())?;

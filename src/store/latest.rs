@@ -59,6 +59,11 @@ impl LatestResult {
         head.makes(decl).then_some(head)
     }
 
+    /// Each output with the name under which it is shown.
+    pub fn shown_names(&self) -> impl Iterator<Item = (&Object, &str)> {
+        self.outputs.values().zip(&self.names).map(|(object, path)| (object, object.shown_as(path)))
+    }
+
     /// Returns true if a stage declares exactly these outputs.
     pub fn makes(&self, decl: &StageDecl) -> bool {
         let made = self.outputs.iter().zip(&self.names);

@@ -23,7 +23,7 @@ pub struct Object {
     pub links: Option<Digest>,
     /// Number of rows, if the object is a table.
     pub rows: Option<u64>,
-    /// Digests of the bytes of the segments, if the object is a table that consists of segments.
+    /// Digests of the bytes of the segments, if the object is a table that consists of several segments.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Digest>,
 }
@@ -32,6 +32,12 @@ impl Object {
     /// Returns true if the object is a folder on disk.
     pub fn is_folder(&self) -> bool {
         self.kind == ArtifactKind::Directory || !self.parts.is_empty()
+    }
+
+    /// Name under which the object is shown, for an output with this path. Programs that open `x.parquet` expect a file,
+    /// so the folder of a table that consists of segments has the name `x`.
+    pub fn shown_as<'p>(&self, path: &'p str) -> &'p str {
+        if self.parts.is_empty() { path } else { path.strip_suffix(".parquet").unwrap_or(path) }
     }
 
     /// Names in the store of the object and of its segments.

@@ -50,7 +50,7 @@ impl Store {
                 heads: path.clone(),
                 stage: stage.clone(),
                 target: target.clone(),
-                shown: head.names.iter().map(|name| out.join(stage).join(name)).collect(),
+                shown: head.shown_names().map(|(_, name)| out.join(stage).join(name)).collect(),
             }));
         }
         Ok(orphans)

@@ -1,7 +1,8 @@
 //! Rows of row-wise stages. A segment is a sorted Parquet object; the digests of its rows are in
 //! `rows/<pool>/<segment>`. A pool contains the rows that actions with different input tables can share.
 //!
-//! A table of rows is a folder of hard links to segments, so rows that two tables share are stored once.
+//! A large table of rows is a folder of hard links to segments, so rows that two tables share are stored once. A small
+//! one is a single file.
 //! Deleting a pool is safe: its rows are computed again.
 
 use std::fs;
@@ -108,12 +109,15 @@ impl Store {
         remove(&self.object_path(&segment.object()))
     }
 
-    /// Publishes a table that consists of segments. `content` is the digest of its rows in the order of their
-    /// key.
+    /// Publishes a table that consists of segments. The table of a single segment is its file. `content` is the digest
+    /// of the table's rows in the order of their key.
     ///
     /// # Errors
     /// Returns an error if the store cannot be written.
     pub fn publish_parts(&self, segments: &[Segment], content: Digest) -> Result<Object> {
+        if let [segment] = segments {
+            return Ok(Object { content, ..segment.object() });
+        }
         let name = |number| format!("part-{number:05}.parquet");
         let object = Object {
             kind: ArtifactKind::Table,

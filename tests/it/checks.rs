@@ -112,7 +112,7 @@ fn invalid_checks_are_refused_with_the_declaration() {
 fn a_parquet_file_that_is_damaged_foreign_or_unfit_is_refused_and_the_artifact_stays() {
     let project = project();
     project.run(&FEW);
-    let good = fs::read(only_part(&artifact(&project, "curated", "gauge"))).expect("readable");
+    let good = fs::read(artifact(&project, "curated", "gauge")).expect("readable");
     project.write(
         "stages/take/stage.toml",
         "summary = \"Takes a file as its table\"\nversion = 1\n\
@@ -134,7 +134,7 @@ fn a_parquet_file_that_is_damaged_foreign_or_unfit_is_refused_and_the_artifact_s
     let before = fs::read(&taken).expect("readable");
     let mut torn = good.clone();
     torn[4..good.len() - 8].fill(0);
-    let foreign = fs::read(only_part(&artifact(&project, "curated", "render"))).expect("readable");
+    let foreign = fs::read(artifact(&project, "curated", "render")).expect("readable");
     for (code, bytes) in [
         ("parquet", &good[..good.len() / 2]),
         ("parquet", &torn[..]),
@@ -149,12 +149,6 @@ fn a_parquet_file_that_is_damaged_foreign_or_unfit_is_refused_and_the_artifact_s
     project.run_failing("worker_output", &["-p", "taken", "-d", "few"]);
     take(&good);
     assert!(project.run(&["-p", "taken", "-d", "few"]).ran().is_empty());
-}
-
-/// The only file of a row-wise stage's table.
-fn only_part(table: &std::path::Path) -> std::path::PathBuf {
-    let mut parts = fs::read_dir(table).expect("a folder").map(|entry| entry.expect("an entry").path());
-    parts.next().expect("a part")
 }
 
 /// Path of the artifact of a stage.

@@ -2,22 +2,24 @@
 //!
 //! Segments whose rows are all required are reused unchanged, so that a table that grew by a few rows shares
 //! the other rows with its previous version. If only a part of a segment is required, these rows are copied.
-//! Small segments are merged when there are many of similar size. Each row is therefore rewritten once
+//! A table of a few megabytes is written as one file. In larger tables, small segments are merged when there are many of
+//! similar size. Each row is therefore rewritten once
 //! whenever the table has grown eightfold.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::Result;
 use callsheet_worker::table::{
-    Rows, TableWriter, batch_bytes, field_names, gather, rows_at_once, rows_within, schema,
+    self, FOOTER_PREFIX, Rows, TableWriter, batch_bytes, field_names, gather, rows_at_once, rows_within,
+    schema,
 };
 
 use super::index::Index;
-use super::part::PART_BYTES;
+use super::part::{CHECKS, PART_BYTES};
 use super::required::RequiredRows;
 use crate::store::{RowDigests, Segment, Store};
 
@@ -27,6 +29,9 @@ const MANY: usize = 8;
 /// Segments of fewer bytes are merged with others. A worker's own file of wide rows is larger even if
 /// encoding halves it, so a new table of wide rows is not written a second time.
 const SMALL: u64 = (PART_BYTES / 4) as u64;
+
+/// Tables of up to this many bytes are one file, which every program opens. It is written again when rows change.
+const ONE_FILE: u64 = 8 << 20;
 
 /// Place of a row: the segment, and the position in it.
 type Place = (usize, usize);
@@ -82,8 +87,24 @@ pub(super) fn lay_out(wanted: &RequiredRows, segments: &[Segment]) -> Layout {
         }
         rows.into_iter().for_each(|(row, at)| layout.places[row] = Some((segment, at)));
     }
-    merge_small(&mut layout, loose, &has, segments);
+    if layout.kept.len() + usize::from(!loose.is_empty()) > 1 && size(&layout, segments) <= ONE_FILE {
+        layout.kept.clear();
+        layout.written = vec![(0..layout.places.len()).filter(|row| layout.places[*row].is_some()).collect()];
+    } else {
+        merge_small(&mut layout, loose, &has, segments);
+    }
     layout
+}
+
+/// Bytes of a table, estimated from the sizes of the segments that have its rows.
+fn size(layout: &Layout, segments: &[Segment]) -> u64 {
+    let mut rows: BTreeMap<usize, u64> = BTreeMap::new();
+    layout.places.iter().flatten().for_each(|(segment, _)| *rows.entry(*segment).or_default() += 1);
+    let share = |(segment, rows): (usize, u64)| {
+        let Segment { size, rows: all, .. } = &segments[segment];
+        *size * rows / all.len().max(1) as u64
+    };
+    rows.into_iter().map(share).sum()
 }
 
 /// Merges rows to write with small segments, so that there are never many segments of similar size.
@@ -137,10 +158,8 @@ pub(super) fn assemble(
             chosen.entry(segment).or_default().push(at as u64);
         }
         let from: Vec<usize> = chosen.keys().copied().collect();
-        let paths: Vec<_> = from
-            .iter()
-            .map(|s| std::path::PathBuf::from(store.materialize(&segments[*s].object())))
-            .collect();
+        let paths: Vec<PathBuf> =
+            from.iter().map(|s| PathBuf::from(store.materialize(&segments[*s].object()))).collect();
         let files: Vec<Rows> = paths
             .iter()
             .zip(chosen.into_values())
@@ -151,6 +170,7 @@ pub(super) fn assemble(
         let order: Vec<u32> = places.iter().map(|(segment, _)| file(segment)).collect();
         let digests: Vec<RowDigests> =
             places.iter().map(|(segment, at)| segments[*segment].rows[*at]).collect();
+        let footer = &footer_of(footer, &paths)?;
         let mut parts =
             Parts { store, pool, footer, staging, digests: &digests, open: None, fresh: &mut fresh };
         let batch = rows_at_once(&paths)?;
@@ -159,6 +179,17 @@ pub(super) fn assemble(
     }
     let kept = layout.kept.iter().map(|segment| segments[*segment].clone());
     Ok((kept.collect(), fresh))
+}
+
+/// Footer of a file with rows of other files. It states the checks that the rows have passed only if all these files do.
+fn footer_of(footer: &BTreeMap<String, String>, from: &[PathBuf]) -> Result<BTreeMap<String, String>> {
+    let (mut own, name) = (footer.clone(), format!("{FOOTER_PREFIX}{CHECKS}"));
+    for path in from {
+        if table::footer(path)?.get(&name) != footer.get(&name) {
+            own.remove(&name);
+        }
+    }
+    Ok(own)
 }
 
 /// Writes rows to files of about [`PART_BYTES`] each.
@@ -216,6 +247,8 @@ pub(super) fn columns_of(store: &Store, segment: &Segment) -> Result<Vec<(String
 
 #[cfg(test)]
 mod tests {
+    use callsheet_worker::table::RowKey;
+
     use super::*;
 
     /// Segments of one row each.
@@ -223,7 +256,7 @@ mod tests {
         let digest = |n: usize| Digest::from(blake3::hash(&n.to_le_bytes()));
         let row = |n| RowDigests { input: digest(n), output: digest(n) };
         let wanted = RequiredRows {
-            keys: (0..count).map(|n| format!("{n:04}")).collect(),
+            keys: (0..count).map(|n| RowKey::Number(n as i64)).collect(),
             inputs: (0..count).map(digest).collect(),
             ..RequiredRows::default()
         };
@@ -238,5 +271,16 @@ mod tests {
         let (wanted, small) = segments(14, SMALL - 1);
         let layout = lay_out(&wanted, &small);
         assert_eq!((layout.kept.len(), layout.written.concat().len()), (0, 14));
+        let (wanted, few) = segments(3, ONE_FILE / 3);
+        let layout = lay_out(&wanted, &few);
+        assert_eq!(
+            (layout.kept.len(), layout.written),
+            (0, vec![vec![0, 1, 2]]),
+            "a small table is one file"
+        );
+        let (wanted, few) = segments(3, ONE_FILE / 2);
+        assert_eq!(lay_out(&wanted, &few).kept.len(), 3);
+        let (wanted, one) = segments(1, 100);
+        assert_eq!(lay_out(&wanted, &one).kept, [0], "a single segment is not written again");
     }
 }

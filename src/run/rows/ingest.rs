@@ -14,7 +14,7 @@ use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{Error, IoContext, Result, list};
 use callsheet_worker::table::{
-    FOOTER_PREFIX, TableWriter, batch_bytes, check_columns, declared_schema, footer, part_files,
+    FOOTER_PREFIX, RowKey, TableWriter, batch_bytes, check_columns, declared_schema, footer, part_files,
     read_batches, read_json, row_count, row_digests, rows_at_once,
 };
 use parquet::errors::ParquetError;
@@ -79,7 +79,7 @@ impl RowIngest<'_> {
         }
         if whole && seen.len() < self.asked.keys.len() {
             let (all, asked) = (self.asked.keys.len(), self.asked.keys.iter().enumerate());
-            let lost = asked.filter(|(row, _)| !seen.contains(row)).map(|(_, key)| key.as_str());
+            let lost = asked.filter(|(row, _)| !seen.contains(row)).map(|(_, key)| key.to_string());
             return Err(Error::user_error(
                 Code::WorkerOutput,
                 format!("the worker returned {} of {all} rows; missing: {}", seen.len(), list(lost)),
@@ -154,12 +154,12 @@ impl RowIngest<'_> {
     fn find(&self, batch: &RecordBatch, path: &Path) -> Result<Vec<usize>> {
         let keys = keys(batch.column_by_name(&self.rows.key), &self.rows.key, path)?;
         check_rows(batch, &self.output.checks, Some(&self.rows.key), 0, path)?;
-        let place = |key: Option<&str>| {
+        let place = |key: Option<RowKey>| {
             let Some(key) = key else {
                 let message = format!("the worker returned a row whose `{}` is null", self.rows.key);
                 return Err(Error::user_error(Code::WorkerOutput, message, ONE_EACH));
             };
-            self.asked.keys.binary_search_by(|asked| asked.as_str().cmp(key)).map_err(|_| {
+            self.asked.keys.binary_search(&key).map_err(|_| {
                 Error::user_error(
                     Code::WorkerOutput,
                     format!("the worker returned the row `{key}`, which is not one of its input rows"),
@@ -167,15 +167,12 @@ impl RowIngest<'_> {
                 )
             })
         };
-        keys.iter().map(place).collect()
+        keys.into_iter().map(place).collect()
     }
 
     fn once(&self, found: &[usize], seen: &mut BTreeSet<usize>) -> Result<()> {
-        let twice: Vec<&str> = found
-            .iter()
-            .filter(|row| !seen.insert(**row))
-            .map(|row| self.asked.keys[*row].as_str())
-            .collect();
+        let again = found.iter().filter(|row| !seen.insert(**row));
+        let twice: Vec<&RowKey> = again.map(|row| &self.asked.keys[*row]).collect();
         if twice.is_empty() {
             return Ok(());
         }
@@ -228,13 +225,15 @@ impl Sorter<'_> {
     }
 }
 
-/// Converts the key of rows to plain text without nulls, from any encoding.
+/// Converts the key of rows to a column without nulls: texts of any encoding to plain text, integers to their own type.
 fn with_plain_key(rows: RecordBatch, key: &str) -> Result<RecordBatch, ArrowError> {
     let at = rows.schema().index_of(key)?;
-    let plain = cast(rows.column(at), &DataType::Utf8)?;
+    let kind = rows.column(at).data_type().clone();
+    let kind = if kind.is_integer() { kind } else { DataType::Utf8 };
+    let plain = cast(rows.column(at), &kind)?;
     let mut columns: Vec<ArrayRef> = rows.columns().to_vec();
     columns[at] = plain;
     let mut fields: Vec<Arc<Field>> = rows.schema().fields().to_vec();
-    fields[at] = Arc::new(Field::new(key, DataType::Utf8, false));
+    fields[at] = Arc::new(Field::new(key, kind, false));
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }

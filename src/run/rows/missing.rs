@@ -7,7 +7,7 @@ use std::path::Path;
 use arrow::datatypes::Schema;
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{IoContext, Result};
-use callsheet_worker::table::{Rows, TableWriter, gather, part_files, rows_at_once, schema};
+use callsheet_worker::table::{RowKey, Rows, TableWriter, gather, part_files, rows_at_once, schema};
 
 use super::required::RequiredRows;
 use crate::declare::RowsDecl;
@@ -16,7 +16,7 @@ use crate::declare::RowsDecl;
 #[derive(Debug, Default)]
 pub(super) struct PendingRows {
     /// Their keys.
-    pub keys: Vec<String>,
+    pub keys: Vec<RowKey>,
     /// Digest of everything that each row depends on.
     pub inputs: Vec<Digest>,
     /// Digest of the state of raw files and scripts before the action's key was computed. The worker reads
@@ -63,7 +63,7 @@ pub(super) fn write_missing(
     let mut writer = TableWriter::create(&folder.join(MISSING), schema, &BTreeMap::new())?;
     gather(&files, &given, &order, rows_at_once(&parts)?, |batch| writer.write(&batch))?;
     writer.finish()?;
-    let keys: Vec<&String> = missing.iter().map(|row| &wanted.keys[*row]).collect();
+    let keys: Vec<&RowKey> = missing.iter().map(|row| &wanted.keys[*row]).collect();
     let inputs: Vec<&Digest> = missing.iter().map(|row| &wanted.inputs[*row]).collect();
     // The list is written last, because the other files in the folder are valid only with it.
     let text = serde_json::to_vec(&(keys, inputs, watch)).expect("texts");

@@ -12,7 +12,8 @@ use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{Error, IoContext, Result, list, suggest};
 use callsheet_worker::table::{
-    Rows, as_text, gather, read_batches, row_count, row_digests, rows_at_once, schema, type_name,
+    RowKey, Rows, as_text, gather, read_batches, row_count, row_digests, row_keys, rows_at_once, schema,
+    type_name,
 };
 use parquet::errors::ParquetError;
 use serde_json::Value;
@@ -26,7 +27,7 @@ pub(crate) type Files = BTreeMap<String, BTreeMap<String, Digest>>;
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct RequiredRows {
     /// Their keys.
-    pub keys: Vec<String>,
+    pub keys: Vec<RowKey>,
     /// Digest of everything that each row depends on.
     pub inputs: Vec<Digest>,
     /// Place of each row: the file of the table, and the position in it.
@@ -39,7 +40,7 @@ impl RequiredRows {
     ///
     /// # Errors
     /// Returns an error if the table cannot be read or lacks a column. Also returns an error if a key is null,
-    /// duplicate or not text, or if a row names an unknown file.
+    /// duplicate or neither text nor an integer, or if a row names an unknown file.
     pub(super) fn read(table: &[Rows], rows: &RowsDecl, files: &Files) -> Result<Self> {
         let names: Vec<String> = match table.first() {
             Some(first) => schema(first.path)?.fields().iter().map(|f| f.name().clone()).collect(),
@@ -55,7 +56,7 @@ impl RequiredRows {
             None => row_count(path),
         };
         let count = table.iter().map(rows_of).sum::<Result<u64>>()?;
-        let mut found: Vec<(String, Digest, (u32, u64))> = Vec::with_capacity(count as usize);
+        let mut found: Vec<(RowKey, Digest, (u32, u64))> = Vec::with_capacity(count as usize);
         for (part, Rows { path, chosen }) in table.iter().enumerate() {
             let mut first = 0;
             let mut each = |batch: RecordBatch| -> Result<()> {
@@ -66,7 +67,7 @@ impl RequiredRows {
                 let keys = self::keys(kept.column_by_name(&rows.key), &rows.key, path)?;
                 let places =
                     mask.iter().zip(first..).filter(|(chosen, _)| **chosen).map(|(_, at)| (part as u32, at));
-                for ((key, digest), place) in keys.iter().zip(digests).zip(places) {
+                for ((key, digest), place) in keys.into_iter().zip(digests).zip(places) {
                     let Some(key) = key else {
                         let message = format!(
                             "the key `{}` of row {} of input `{}` ({}) is null",
@@ -78,7 +79,7 @@ impl RequiredRows {
                         let help = "correct the stage that writes this input: every row must have a key";
                         return Err(Error::user_error(Code::Unsupported, message, help));
                     };
-                    found.push((key.to_owned(), digest, place));
+                    found.push((key, digest, place));
                 }
                 first += batch.num_rows() as u64;
                 Ok(())
@@ -102,14 +103,14 @@ impl RequiredRows {
     /// # Errors
     /// Returns an error if two rows have one key. `source` returns the names of the table and its key column.
     fn sorted(
-        mut found: Vec<(String, Digest, (u32, u64))>,
+        mut found: Vec<(RowKey, Digest, (u32, u64))>,
         source: impl Fn() -> (String, String),
     ) -> Result<Self> {
         if !found.is_sorted_by(|a, b| a.0 <= b.0) {
             found.sort_by(|a, b| a.0.cmp(&b.0));
         }
-        let twice: BTreeSet<&str> =
-            found.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[0].0.as_str()).collect();
+        let twice: BTreeSet<&RowKey> =
+            found.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| &pair[0].0).collect();
         if !twice.is_empty() {
             let (table, key) = source();
             let message = format!("{table} has duplicate values in its key column `{key}`: {}", list(twice));
@@ -136,7 +137,7 @@ fn with_files(
 ) -> Result<Vec<Digest>> {
     for (input, column) in &rows.files {
         let known = &files[input];
-        let names = keys(batch.column_by_name(column), column, path)?;
+        let names = file_names(batch.column_by_name(column), column, path)?;
         for (digest, name) in digests.iter_mut().zip(&names) {
             let name = name.unwrap_or_default();
             let Some(file) = known.get(name) else {
@@ -171,15 +172,24 @@ fn digests(
     Ok((kept, digests))
 }
 
-/// Returns a column of keys as text.
-pub(super) fn keys(column: Option<&ArrayRef>, name: &str, path: &Path) -> Result<StringArray> {
-    let refused = |what: String| {
+/// Reads a column of keys; `None` for a null.
+pub(super) fn keys(column: Option<&ArrayRef>, name: &str, path: &Path) -> Result<Vec<Option<RowKey>>> {
+    let keys = column.ok_or_else(|| "is missing".to_owned()).and_then(row_keys);
+    keys.map_err(|what| {
         let message = format!("column `{name}` of {} {what}", path.display());
         Error::user_error(
             Code::Unsupported,
             message,
-            "use a column of type string for the keys of rows, and for the names of files",
+            "use a column of texts or integers for the keys of rows",
         )
+    })
+}
+
+/// Reads a column with names of files.
+fn file_names(column: Option<&ArrayRef>, name: &str, path: &Path) -> Result<StringArray> {
+    let refused = |what: String| {
+        let message = format!("column `{name}` of {} {what}", path.display());
+        Error::user_error(Code::Unsupported, message, "use a column of type string for the names of files")
     };
     let column = column.ok_or_else(|| refused("is missing".to_owned()))?;
     let kind = type_name(column.data_type());

@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::plan::Plan;
 use crate::run::executor::Executor;
 use crate::run::preview::preview;
-use crate::store::{LatestResult, hide_except};
+use crate::store::{LatestResult, Object, hide_except};
 
 impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
     /// Removes the links to stale results, and then shows the cached ones that are not shown yet. A run that finds all
@@ -68,7 +68,7 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
             for (name, object) in
                 preview.objects.iter().flatten().filter(|_| !selected.contains(&*stage.name))
             {
-                let link = folder.join(&stage.decl.outputs[name].path);
+                let link = folder.join(object.shown_as(&stage.decl.outputs[name].path));
                 run.store.show(object, &link, &run.project.data)?;
             }
         }
@@ -107,11 +107,13 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
             return Ok(done.flatten().map(|(_, link)| link).collect());
         }
         let previews = preview(run.store, self.sources, self.snapshot, whole)?;
-        let cached = whole.stages.iter().zip(previews).filter(|(_, preview)| preview.objects.is_some());
-        let links = cached.flat_map(|(stage, _)| {
-            let folder = folder.join(&stage.name);
-            stage.decl.outputs.values().map(move |output| folder.join(&output.path))
-        });
-        Ok(links.collect())
+        let mut links = BTreeSet::new();
+        for (stage, preview) in whole.stages.iter().zip(previews) {
+            let file = |(name, object): (&String, &Object)| {
+                folder.join(&stage.name).join(object.shown_as(&stage.decl.outputs[name].path))
+            };
+            links.extend(preview.objects.iter().flatten().map(file));
+        }
+        Ok(links)
     }
 }

@@ -1,5 +1,7 @@
 //! Names and lines in messages: the nearest name, and lists and lines of limited length.
 
+use std::fmt::Display;
+
 /// Longest line of a message, in characters.
 pub(super) const LONGEST_LINE: usize = 400;
 
@@ -24,9 +26,9 @@ pub fn suggest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> St
 }
 
 /// Lists names: `a, b, x`, `none`, or the first of them and the number of the others.
-pub fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub fn list<T: Display>(names: impl IntoIterator<Item = T>) -> String {
     let mut names = names.into_iter();
-    let shown: Vec<&str> = names.by_ref().take(LISTED).collect();
+    let shown: Vec<String> = names.by_ref().take(LISTED).map(|name| name.to_string()).collect();
     match (shown.len(), names.count()) {
         (0, _) => "none".to_owned(),
         (_, 0) => shown.join(", "),

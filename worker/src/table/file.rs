@@ -13,6 +13,7 @@ use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 
+use super::kind::other_format;
 use super::plain::{plain_batch, plain_schema};
 use crate::code::Code;
 use crate::error::{Error, IoContext, Result, suggest};
@@ -29,7 +30,8 @@ impl TableFile {
     /// Opens a file and reads its footer.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).io_context("cannot open", path)?;
-        let builder = guarded(path, || ParquetRecordBatchReaderBuilder::try_new(file))?;
+        let builder = guarded(path, || ParquetRecordBatchReaderBuilder::try_new(file))
+            .map_err(|error| other_format(path).unwrap_or(error))?;
         let rows = row_count(builder.metadata()).io_context("cannot read", path)?;
         Ok(Self { path: path.to_owned(), builder, rows: Some(rows) })
     }

@@ -4,11 +4,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use arrow::array::AsArray;
 use rayon::prelude::*;
 
 use super::file::TableFile;
 use super::footer::{FOOTER_PREFIX, KEY, footer};
+use super::keys::{RowKey, row_keys};
 use crate::code::Code;
 use crate::error::{Error, IoContext, Result};
 
@@ -44,9 +44,9 @@ pub(super) fn key_order(parts: &[PathBuf]) -> Result<Vec<u32>> {
     let keys = parts.par_iter().map(|part| keys(part)).collect::<Result<Vec<_>>>()?;
     let ends: Option<Vec<_>> = keys.iter().map(|keys| keys.first().zip(keys.last())).collect();
     let apart = ends.is_some_and(|ends| ends.windows(2).all(|pair| pair[0].1 < pair[1].0));
-    let mut rows: Vec<(&str, u32)> = Vec::with_capacity(keys.iter().map(Vec::len).sum());
+    let mut rows: Vec<(&RowKey, u32)> = Vec::with_capacity(keys.iter().map(Vec::len).sum());
     for (part, keys) in keys.iter().enumerate() {
-        rows.extend(keys.iter().map(|key| (key.as_str(), part as u32)));
+        rows.extend(keys.iter().map(|key| (key, part as u32)));
     }
     if !apart {
         rows.par_sort();
@@ -54,7 +54,7 @@ pub(super) fn key_order(parts: &[PathBuf]) -> Result<Vec<u32>> {
     Ok(rows.into_iter().map(|(_, part)| part).collect())
 }
 
-fn keys(part: &Path) -> Result<Vec<String>> {
+fn keys(part: &Path) -> Result<Vec<RowKey>> {
     let name = footer(part)?.remove(&format!("{FOOTER_PREFIX}{KEY}")).ok_or_else(|| {
         let message = format!("{} does not name the column by which its rows are sorted", part.display());
         Error::user_error(Code::Unsupported, message, "read a folder that callsheet wrote, or a single file")
@@ -62,12 +62,15 @@ fn keys(part: &Path) -> Result<Vec<String>> {
     let mut keys = Vec::new();
     for batch in TableFile::open(part)?.project(&[&name])?.batches(1 << 16)? {
         let batch = batch?;
-        let Some(column) = batch.column(0).as_string_opt::<i32>() else {
-            let message = format!("the key column `{name}` of {} does not contain text", part.display());
-            let help = "read a folder that callsheet wrote, or a single file";
-            return Err(Error::user_error(Code::Unsupported, message, help));
-        };
-        keys.extend(column.iter().map(|key| key.unwrap_or_default().to_owned()));
+        let column = row_keys(batch.column(0)).map_err(|what| {
+            let message = format!("the key column `{name}` of {} {what}", part.display());
+            Error::user_error(
+                Code::Unsupported,
+                message,
+                "read a folder that callsheet wrote, or a single file",
+            )
+        })?;
+        keys.extend(column.into_iter().flatten());
     }
     Ok(keys)
 }
