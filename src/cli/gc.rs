@@ -19,8 +19,8 @@ use callsheet_figures::label::{counted, human_seconds};
 /// Remove unused results from the store
 #[derive(Args)]
 #[command(after_help = "\
-A result is used if it is the latest one of its stage for at least one pipeline, dataset and profile, if data/out shows
-it, or if a pin protects it. Other results are unused if they were computed more than 14 days ago (--older-than). Results
+A result is used if data/out shows it, if it is the latest one of its stage for a pipeline, dataset and profile, or if a
+pin protects it. Other results are unused if they were computed more than 14 days ago (--older-than). Results
 that took long to compute are listed first. Records, metrics and logs of runs are kept; `callsheet runs rm` removes them.
 With --undeclared, results of renamed stages, and of stages that were removed from
 their pipeline, are unused, too. Results of other projects that use this data folder stay. With --size, results that take the least time per byte to recompute are evicted first.

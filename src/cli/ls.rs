@@ -42,7 +42,7 @@ struct Row {
     bytes: Option<u64>,
     seconds: Option<f64>,
     path: Option<String>,
-    /// Why the artifact is not in the store: that it is stale, or has not been computed yet.
+    /// Reason if the artifact is not in the store: it is stale, or has not been computed yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     lacks: Option<String>,
     based_on: Vec<String>,

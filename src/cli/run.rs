@@ -170,7 +170,7 @@ fn report(project: &Project, store: &Store, plan: &Plan, summary: &RunSummary) -
     Ok(())
 }
 
-/// Path of a run's report: beside the results that the run shows.
+/// Path of a run's report, in the folder of the results that the run shows.
 pub(super) fn report_path(project: &Project, request: &Request, run: &str) -> PathBuf {
     let of_set = !request.set.is_empty();
     let folder = if of_set { folder(project, run) } else { request.target.out(&project.data) };

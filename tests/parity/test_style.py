@@ -29,7 +29,7 @@ def project():
     """Project with the stand-in in profile `test`, 128 pixels a side, which has run up to the triplets."""
     made = Project()
     made.callsheet("run", "sample_triplets", "--set", "pair_images.side=128", "--set", "synthesize_timelapse.height=160")
-    made.out = made.folder / "data/out/synthesis/space_needle"
+    made.out = Path(made.callsheet_plain("runs", "link", "latest").strip())
     return made
 
 
@@ -156,7 +156,7 @@ class Modes(unittest.TestCase):
     def test_the_demo_s_clusters_agree_with_the_modes_that_styles_were_drawn_from(self):
         made = Project("demo")
         made.callsheet("run", "style_clusters")
-        out = made.folder / "data/out/synthesis/space_needle"
+        out = made.folder / "data/out/synthesis/space_needle/demo"
         clusters = pq.read_table(out / "style_clusters/clusters.parquet").to_pydict()
         modes = pq.read_table(out / "synthesize_timelapse/factors.parquet")["mode"].to_pylist()
         # timelapse.mp4#000012/c3

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::Range;
 
-use crate::flagship::{ffmpeg, project_of, rows};
+use crate::flagship::{ffmpeg, latest, project_of, rows};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Float64Type;
 use tempfile::TempDir;
@@ -50,7 +50,7 @@ fn video(project: &TempDir, name: &str, filter: &str, frames: usize) {
 
 /// Frames of each kind of finding.
 fn findings(project: &TempDir) -> BTreeMap<String, BTreeSet<String>> {
-    let path = project.path().join("data/out/growing/any/audit_frames/findings.parquet");
+    let path = latest(&project, "audit_frames/findings.parquet");
     let table = callsheet_worker::table::read_columns(&path, &[]).expect("findings");
     let text = |name: &str| table[name].as_string::<i32>().clone();
     let (frames, kinds, reasons) = (text("frame_id"), text("finding"), text("reason"));

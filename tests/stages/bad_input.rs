@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::flagship::{callsheet, failures, ffmpeg, project, repository, stderr, warnings};
+use crate::flagship::{callsheet, failures, ffmpeg, latest, project, repository, stderr, warnings};
 use crate::shared::with_results;
 use crate::snapshot::assert_output;
 use tempfile::TempDir;
@@ -43,7 +43,7 @@ fn damage(path: &Path) {
 fn refused(project: &TempDir, stage: &str, arguments: &[&str]) -> String {
     let output = callsheet(project, &[&["run", stage], arguments].concat());
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
-    assert!(!project.path().join("data/out/synthesis/space_needle").join(stage).exists());
+    assert!(!project.path().join("data/out/synthesis/space_needle/test").join(stage).exists());
     failures(&output)
 }
 
@@ -102,7 +102,7 @@ fn damaged_frames_are_refused_or_left_out_and_counted() {
     let output = callsheet(&project, &["run", "--set", "list_frames.skip_unreadable=true", "extract_frames"]);
     assert!(output.status.success(), "{}", stderr(&output));
     with_any_ffmpeg(|| assert_output!(warnings(&output)));
-    let out = project.path().join("data/out/synthesis/space_needle");
+    let out = latest(&project, "");
     let table = out.join("extract_frames/frames.parquet");
     let footer = callsheet_worker::table::footer(&out.join("list_frames/list.parquet")).expect("a footer");
     let unreadable: u64 = footer["callsheet.unreadable_frames"].parse().expect("a count");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::flagship::{callsheet, failures, project, ran, repository, rows};
+use crate::flagship::{callsheet, failures, latest, project, ran, repository, rows};
 use crate::pairs::{dataset, datasets, fixture, jpeg, pair, raw, said};
 use crate::shared::with_results;
 use crate::snapshot::assert_output;
@@ -33,7 +33,7 @@ fn each_benchmark_plans_and_runs_in_its_own_layout() {
         let counted = rows(&project, &[&["--dataset", name, "pair_images"], &stored[..]].concat());
         let files: u64 = folders.iter().map(|folder| if *folder == "train" { 24 } else { 2 }).sum();
         assert_eq!(counted["pair_images"], (files, files), "{name}");
-        let table = project.path().join(format!("data/out/synthesis/{name}/pair_images/pairs.parquet"));
+        let table = latest(&project, "pair_images/pairs.parquet");
         let pairs = callsheet_worker::table::read_columns(&table, &[]).expect("pairs");
         let decoded = |column: &str| {
             let bytes = pairs[column].as_struct().column_by_name("bytes").expect("bytes").clone();
@@ -137,7 +137,7 @@ fn a_single_image_is_refused_as_a_dataset() {
 
 /// Image ids and splits of list_pairs for the dataset facades.
 fn listed(project: &TempDir) -> Vec<(String, String)> {
-    let table = project.path().join("data/out/synthesis/facades/list_pairs/images.parquet");
+    let table = latest(&project, "list_pairs/images.parquet");
     let rows = callsheet_worker::table::read_columns(&table, &["image_id", "split"]).expect("a list");
     let column = |name: &str| rows[name].as_string::<i32>().iter().flatten().map(str::to_owned);
     column("image_id").zip(column("split")).collect()
@@ -193,7 +193,7 @@ fn numbered_images_are_frames_in_the_order_of_their_numbers_and_gaps_are_reporte
     }
     let output = callsheet(&project, &["run", "list_frames"]);
     assert!(output.status.success(), "{}", said(&output));
-    let table = project.path().join("data/out/synthesis/space_needle/list_frames/list.parquet");
+    let table = latest(&project, "list_frames/list.parquet");
     let rows = callsheet_worker::table::read_columns(&table, &["file", "frame_index"]).expect("a list");
     let files = rows["file"].as_string::<i32>().iter().flatten().map(str::to_owned);
     let places = rows["frame_index"].as_primitive::<arrow::datatypes::Int64Type>().values().to_vec();

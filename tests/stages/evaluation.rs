@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::flagship::{callsheet, engine, failures, project, project_of, ran, repository, stderr, warnings};
+use crate::flagship::{
+    callsheet, engine, failures, latest, project, project_of, ran, repository, stderr, warnings,
+};
 use crate::shared::{finished, share_results};
 use crate::snapshot::assert_output;
 use arrow::array::AsArray;
@@ -14,8 +16,8 @@ use image::{Rgb, RgbImage};
 use tempfile::TempDir;
 
 fn table(project: &TempDir, name: &str) -> RecordBatch {
-    let path: PathBuf = project.path().join("data/out/synthesis/space_needle").join(name);
-    callsheet_worker::table::read_columns(&path.with_added_extension("parquet"), &[]).expect(name)
+    let path = latest(project, &format!("{name}.parquet"));
+    callsheet_worker::table::read_columns(&path, &[]).expect(name)
 }
 
 fn floats(rows: &RecordBatch, name: &str) -> Vec<f64> {

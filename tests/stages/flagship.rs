@@ -100,6 +100,15 @@ pub(crate) fn command(project: &Path, profile: &str, arguments: &[&str]) -> Comm
     command
 }
 
+/// Path of a result of the latest run that was recorded, given as `stage/file`.
+pub(crate) fn latest(project: &TempDir, name: &str) -> PathBuf {
+    let mut command = Command::new(engine());
+    let output =
+        command.args(["runs", "link", "latest"]).current_dir(project.path()).output().expect("started");
+    assert!(output.status.success(), "{}", stderr(&output));
+    Path::new(String::from_utf8_lossy(&output.stdout).trim()).join(name)
+}
+
 /// Runs the pipeline with a limit on the size of each written file, in bytes.
 pub(crate) fn limited(project: &TempDir, bytes: u64, arguments: &[&str]) -> Output {
     let script =

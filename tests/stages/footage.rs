@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::flagship::{callsheet, failures, ffmpeg, project_of, rows, stderr, warnings};
+use crate::flagship::{callsheet, failures, ffmpeg, latest, project_of, rows, stderr, warnings};
 use crate::snapshot::assert_output;
 use arrow::array::AsArray;
 use arrow::datatypes::{Float64Type, Int32Type};
@@ -50,7 +50,7 @@ pub(crate) struct Found {
 }
 
 pub(crate) fn found(project: &TempDir) -> Vec<Found> {
-    let path = project.path().join("data/out/footage/any/extract_frames/frames.parquet");
+    let path = latest(&project, "extract_frames/frames.parquet");
     let table = read_columns(&path, &[]).expect("frames");
     let bytes = table["image"].as_struct().column_by_name("bytes").expect("bytes").clone();
     let int = |name: &str, row| table[name].as_primitive::<Int32Type>().value(row);

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::flagship::{callsheet, failures, project, repository, rows};
+use crate::flagship::{callsheet, failures, latest, project, repository, rows};
 use crate::pairs::{dataset, fixture, pair, raw, said};
 use crate::snapshot::assert_output;
 use arrow::array::AsArray;
@@ -144,7 +144,7 @@ fn uncommon_image_formats_are_decoded_as_people_see_them() {
     let turned = [&lying[..2], exif, &lying[2..]].concat();
     fs::write(folder.join("turned.jpg"), turned).expect("written");
     rows(&project, &["--dataset", "facades", "pair_images", "--set", "pair_images.side=32"]);
-    let table = project.path().join("data/out/synthesis/facades/pair_images/pairs.parquet");
+    let table = latest(&project, "pair_images/pairs.parquet");
     let pairs = callsheet_worker::table::read_columns(&table, &["image_id", "a"]).expect("pairs");
     let a = |name: &str| {
         let ids = pairs["image_id"].as_string::<i32>();

@@ -5,7 +5,7 @@ use std::fs;
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::flagship::{callsheet, failures, finished, project, ran, start, stderr};
+use crate::flagship::{callsheet, failures, finished, latest, project, ran, start, stderr};
 use crate::pinned::check_outputs;
 use crate::shared::with_results;
 use crate::snapshot::assert_output;
@@ -41,7 +41,7 @@ fn the_ablation_survives_a_kill_shares_upstream_results_and_compares_every_model
     let trained = |of: &str| all.iter().filter(|stage| stage.split('@').next() == Some(of)).count();
     assert_eq!(["train_jointly", "train_frozen", "finetune"].map(trained), [7, 3, 4]);
 
-    let table = project.path().join("data/out/ablation/space_needle/compare_methods/comparison.parquet");
+    let table = latest(&project, "compare_methods/comparison.parquet");
     let rows = callsheet_worker::table::read_columns(&table, &[]).expect("a table");
     let text = |name: &str, row| rows[name].as_string::<i32>().value(row).to_owned();
     let models: Vec<_> =
@@ -151,7 +151,7 @@ fn encoders_of_three_sets_are_compared_on_one_before_and_after_fine_tuning() {
     let instances = |of: &str| all.iter().filter(|stage| stage.split('@').next() == Some(of)).count();
     let counts = ["train_encoder", "pretrain_other", "train_frozen", "finetune"].map(instances);
     assert_eq!(counts, [0, 2, 3, 3], "the pipeline `synthesis` has trained the encoder of the set `same`");
-    let table = project.path().join("data/out/generalization/space_needle/test_claims/claims.parquet");
+    let table = latest(&project, "test_claims/claims.parquet");
     let rows = callsheet_worker::table::read_columns(&table, &[]).expect("a table");
     let text = |name: &str, row| rows[name].as_string::<i32>().value(row).to_owned();
     // Seven claims, each tested by PSNR and by the distance.
@@ -160,8 +160,7 @@ fn encoders_of_three_sets_are_compared_on_one_before_and_after_fine_tuning() {
     assert_eq!([text("better", 12), text("than", 12)], ["different, fine-tuned", "same, fine-tuned"]);
     let numbers = |name: &str| rows[name].as_primitive::<Float64Type>().values().to_vec();
     let (low, high, slack) = (numbers("difference_low"), numbers("difference_high"), numbers("slack"));
-    let methods =
-        project.path().join("data/out/generalization/space_needle/compare_methods/comparison.parquet");
+    let methods = latest(&project, "compare_methods/comparison.parquet");
     let methods = callsheet_worker::table::read_columns(&methods, &[]).expect("a table");
     let mean = |metric: &str, shown: &str| {
         let name = |column: &str, row| methods[column].as_string::<i32>().value(row).to_owned();

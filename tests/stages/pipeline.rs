@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use crate::flagship::{
-    callsheet, callsheet_in, ffmpeg, finished, project, ran, repository, stderr, warnings,
+    callsheet, callsheet_in, ffmpeg, finished, latest, project, ran, repository, stderr, warnings,
 };
 use crate::shared::{self, events_of_the_cold_run};
 use crate::snapshot::assert_output;
@@ -34,7 +34,7 @@ fn the_whole_method_runs_once_and_a_changed_learning_rate_runs_what_depends_on_i
     assert_output!(below);
 
     for name in &stages {
-        for path in tables(&project.path().join("data/out/synthesis/space_needle").join(name)) {
+        for path in tables(&latest(&project, name)) {
             let shown = path.display().to_string();
             let part = callsheet_worker::table::part_files(&path).expect(&shown).remove(0);
             let reader = SerializedFileReader::new(File::open(part).expect(&shown)).expect("Parquet");
@@ -108,7 +108,7 @@ fn depending_on(project: &tempfile::TempDir, stage: &str) -> Vec<String> {
 
 /// Normalized mutual information of style clusters and the stand-in's modes; none without modes.
 fn agreement(project: &tempfile::TempDir) -> Option<f64> {
-    let table = project.path().join("data/out/synthesis/space_needle/probe_style/probes.parquet");
+    let table = latest(&project, "probe_style/probes.parquet");
     let rows = callsheet_worker::table::read_columns(&table, &["measure", "value"]).expect("probes");
     let measures = rows["measure"].as_string::<i32>();
     let row = (0..rows.num_rows()).find(|row| measures.value(*row) == "NMI")?;
@@ -118,7 +118,7 @@ fn agreement(project: &tempfile::TempDir) -> Option<f64> {
 #[test]
 fn a_positive_is_nearer_than_the_negative_and_shows_another_crop_than_the_anchor() {
     let project = shared::finished();
-    let table = project.path().join("data/out/synthesis/space_needle/sample_triplets/triplets.parquet");
+    let table = latest(&project, "sample_triplets/triplets.parquet");
     let columns = ["anchor_id", "positive_id", "negative_id", "positive_distance", "negative_distance"];
     let rows = callsheet_worker::table::read_columns(&table, &columns).expect("triplets");
     let crop = |id: &str| id.rsplit('/').next().expect("a crop").to_owned();
@@ -152,7 +152,7 @@ fn a_trimmed_video_of_one_crop_takes_the_stand_in_s_place() {
     assert!(output.status.success(), "{said}");
     assert_output!(warnings(&output));
     assert!(!said.contains("synthesize_timelapse"), "{said}");
-    let frames = project.path().join("data/out/synthesis/space_needle/extract_frames/frames.parquet");
+    let frames = latest(&project, "extract_frames/frames.parquet");
     assert_eq!(callsheet_worker::table::row_count(&frames).expect("frames"), 45);
     assert_eq!(agreement(&project), None, "footage has no known modes");
     let planned = |arguments: &[&str]| {

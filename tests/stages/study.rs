@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::flagship::{callsheet, commands, engine, failures, project_of, ran, stderr, warnings};
+use crate::flagship::{callsheet, commands, engine, failures, latest, project_of, ran, stderr, warnings};
 use crate::pinned::check_outputs;
 use crate::shared::share_results;
 use crate::snapshot::assert_output;
@@ -42,7 +42,7 @@ fn write(folder: &Path, name: &str, value: &Value) {
 }
 
 fn read(project: &TempDir, name: &str) -> String {
-    fs::read_to_string(project.path().join("data/out/study/any/user_study").join(name)).expect(name)
+    fs::read_to_string(latest(project, &format!("user_study/{name}"))).expect(name)
 }
 
 /// Content of the page.

@@ -108,7 +108,7 @@ fn instances_that_share_a_result_each_have_a_row_among_the_trainings() {
     let names: Vec<&str> = rows.iter().map(|row| row[0].as_str()).collect();
     assert_eq!(names, ["train@0-1", "train@0-2", "train@1-1", "train@1-2"]);
     // A log message `started` of a worker does not restart the training: all trainings measured 10.
-    let page = project.read("data/out/shown/toy/report.html");
+    let page = project.read("data/out/shown/toy/small/report.html");
     let (_, times) = page.split_once("<h2>Training times</h2>").expect("a section");
     assert!(times.contains("until gone is 10.00 or more"), "{times}");
     assert!(

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::flagship::{callsheet, command, failures, limited, ran, start, stderr, warnings};
+use crate::flagship::{callsheet, command, failures, latest, limited, ran, start, stderr, warnings};
 use crate::shared::{finished, with_results};
 use crate::snapshot::assert_output;
 use tempfile::TempDir;
@@ -23,8 +23,7 @@ fn a_longer_budget_resumes_and_equals_an_uninterrupted_training() {
         let at_once = with_results();
         ran(&at_once, &["--set", longer, stage]);
         let weights = |project: &tempfile::TempDir| {
-            let out = project.path().join("data/out/synthesis/space_needle");
-            fs::read(out.join(stage).join(file)).expect("weights")
+            fs::read(latest(project, &format!("{stage}/{file}"))).expect("weights")
         };
         assert!(weights(&continued) == weights(&at_once), "{stage} differs");
     }
@@ -46,8 +45,7 @@ fn beginning(said: &str, stage: &str) -> String {
 }
 
 fn weights(project: &TempDir) -> Vec<u8> {
-    let model = "data/out/synthesis/space_needle/train_generator/model/networks.safetensors";
-    fs::read(project.path().join(model)).expect("weights")
+    fs::read(latest(project, "train_generator/model/networks.safetensors")).expect("weights")
 }
 
 /// Checkpoints of the generator, which has the largest ones.

@@ -4,13 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::flagship::{engine, ran, stderr};
+use crate::flagship::{engine, latest, ran, stderr};
 use crate::shared::{finished, with_results};
 use crate::snapshot::assert_output;
 use image::{Rgb, RgbImage};
 use tempfile::TempDir;
 
-const OUT: &str = "data/out/synthesis/space_needle";
+const OUT: &str = "data/out/synthesis/space_needle/test";
 
 /// A project with a model and a mapper, and images of several sizes.
 fn trained() -> TempDir {
@@ -128,12 +128,14 @@ fn a_pipeline_draws_transfers_sampled_styles_and_interpolations() {
     ];
     let sizes: Vec<&str> = sizes.iter().flat_map(|size| ["--set", size]).collect();
     ran(&project, &[&sizes[..], &["transfer_grid", "sample_grid", "interpolation_grid"]].concat());
-    let size = |figure: &str| opened(&project, &format!("{OUT}/{figure}.png")).dimensions();
+    let size = |figure: &str| {
+        image::open(latest(&project, &format!("{figure}.png"))).expect("a picture").to_rgb8().dimensions()
+    };
     let (transfers, samples) = (size("transfer_grid/transfers"), size("sample_grid/samples"));
     assert_eq!(transfers.0, samples.0, "four columns");
     assert!(transfers.1 > samples.1, "three rows, and two");
     assert!(size("interpolation_grid/interpolation").0 > transfers.0, "five columns");
-    let film = path(&project, &format!("{OUT}/interpolation_grid/interpolation.mp4"));
+    let film = latest(&project, "interpolation_grid/interpolation.mp4").display().to_string();
     crate::flagship::ffmpeg(&["-i", &film, &path(&project, "film-%02d.png")]);
     assert_eq!(
         opened(&project, "film-01.png").dimensions(),

@@ -51,7 +51,7 @@ def study():
         (folder / "pipelines" / part / "any.toml").write_text('summary = "As it is"\n')
     (folder / "pipelines/objectives").symlink_to(ROOT / "pipelines/objectives")
     (folder / "pipelines/study.toml").write_text((ROOT / "tests/web/study.toml").read_text())
-    made = folder / "data/out/study/any/user_study"
+    made = folder / "data/out/study/any/any/user_study"
     study = Study(scratch, made / "page/study.html", made / "key.json")
     study.callsheet("run")
     return study

@@ -26,7 +26,7 @@ use model::Translator;
     callsheet translate transfer MODEL photos/ sunset.png -o out/          # all images in a folder\n  \
     callsheet translate sample MODEL MAPPER day.png -n 8 -o strip.png      # styles sampled by the mapper\n  \
     callsheet translate interpolate MODEL day.png dawn.png night.png -o way.mp4   # or .gif or .png\n\n\
-    MODEL is the output of train_generator, e.g. data/out/synthesis/space_needle/finetune_generator/model,\n\
+    MODEL is the output of train_generator, e.g. data/out/synthesis/space_needle/demo/finetune_generator/model,\n\
     a file in it, or a checkpoint. When a training ends, it logs the path of its best checkpoint.")]
 pub(super) struct Translate {
     #[command(subcommand)]
@@ -140,7 +140,7 @@ impl Translate {
                         Code::Io,
                         format!("`{}` is not a mapper: it contains no mapper.safetensors", mapper.display()),
                         "name the output `mapper` of fit_mapper, e.g. \
-                         data/out/synthesis/space_needle/fit_mapper/mapper",
+                         data/out/synthesis/space_needle/demo/fit_mapper/mapper",
                     ));
                 }
                 let mapper = Mapper::load(mapper)?;

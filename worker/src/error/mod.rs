@@ -130,7 +130,7 @@ pub fn set_error_format() {
 pub fn io_remedy(error: &io::Error) -> Option<&'static str> {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Some("free disk space and run again; if you delete data/store, all results must be recomputed")
+            Some("free disk space and run again; `callsheet gc` lists unused results that can be removed")
         }
         io::ErrorKind::FileTooLarge => {
             Some("raise the limit on file sizes (`ulimit -f`), or use a file system that allows larger files")
