@@ -377,7 +377,7 @@ fn two_outputs_cannot_have_one_path() {
 fn a_raw_file_that_is_a_link_to_nothing_is_refused() {
     let project = Project::new();
     project.link("nowhere.txt", "data/raw/toy/more.txt");
-    assert_output!(project.refused("io", &["run"]));
+    assert_output!(project.refused("declaration", &["run"]));
 }
 
 #[test]

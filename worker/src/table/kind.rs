@@ -73,7 +73,7 @@ mod tests {
     fn the_format_of_a_file_that_is_no_table_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("x");
-        let mut refused = |bytes: &[u8]| {
+        let refused = |bytes: &[u8]| {
             fs::write(&path, bytes).expect("written");
             other_format(&path).map(|error| error.to_string())
         };
