@@ -7,8 +7,18 @@ use serde_json::Value;
 
 use crate::key::ActionKey;
 
-/// Returns the differences between two keys, one per line; old values come first.
+/// Returns the differences between two keys, one per line; old values come first. Inputs are shown by their digests.
 pub fn differences_of(old: &ActionKey, new: &ActionKey) -> Vec<String> {
+    differences_named(old, new, |_| None)
+}
+
+/// Returns the differences between two keys, as [`differences_of`] does. `change` describes how an input changed, if it
+/// is known.
+pub fn differences_named(
+    old: &ActionKey,
+    new: &ActionKey,
+    change: impl Fn(&str) -> Option<String>,
+) -> Vec<String> {
     let mut reasons = Vec::new();
     if old.stage != new.stage {
         reasons.push(format!("stage: {} → {}", old.stage, new.stage));
@@ -33,7 +43,7 @@ pub fn differences_of(old: &ActionKey, new: &ActionKey) -> Vec<String> {
     differences(&mut reasons, "columns of ", &old.columns, &new.columns, columns);
     differences(&mut reasons, "", &old.params, &new.params, Value::to_string);
     differences(&mut reasons, "", &old.budget, &new.budget, Value::to_string);
-    differences(&mut reasons, "input ", &old.inputs, &new.inputs, Digest::short);
+    input_differences(&mut reasons, old, new, change);
     if old.rows != new.rows {
         reasons.push("[rows] in stage.toml: changed".into());
     }
@@ -48,6 +58,26 @@ pub fn differences_of(old: &ActionKey, new: &ActionKey) -> Vec<String> {
         reasons.push(format!("based on: {} → {}", text(&old.labels), text(&new.labels)));
     }
     reasons
+}
+
+fn input_differences(
+    reasons: &mut Vec<String>,
+    old: &ActionKey,
+    new: &ActionKey,
+    change: impl Fn(&str) -> Option<String>,
+) {
+    let names: BTreeSet<&String> = old.inputs.keys().chain(new.inputs.keys()).collect();
+    for name in names {
+        let line = match (old.inputs.get(name), new.inputs.get(name)) {
+            (Some(old), Some(new)) if old == new => continue,
+            (Some(old), Some(new)) => {
+                change(name).unwrap_or_else(|| format!("{} → {}", old.short(), new.short()))
+            }
+            (Some(_), None) => "removed".to_owned(),
+            _ => "new".to_owned(),
+        };
+        reasons.push(format!("input {name}: {line}"));
+    }
 }
 
 fn differences<T: PartialEq>(

@@ -1,17 +1,15 @@
 //! Progress of a run as plain lines, for logs, pipes and CI.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
 
 use callsheet_worker::protocol::{Level, WorkerEvent};
 
+use super::overview::Overview;
+use super::task::Task;
 use crate::declare::Bytes;
 use crate::event::Event;
 use crate::store::Store;
 use callsheet_figures::label::{counted, human_seconds};
-
-/// Minimum time between two lines of progress of a worker.
-const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 
 /// Reporter that converts the events of a run into lines.
 #[derive(Default)]
@@ -22,26 +20,53 @@ pub(super) struct LogReporter<'a> {
     run: String,
     begun: bool,
     images: BTreeSet<String>,
-    shown: BTreeMap<String, Instant>,
+    overview: Overview,
+    hashing: Option<Task>,
 }
 
 impl<'a> LogReporter<'a> {
-    /// Creates a reporter with a title. `labels` name the stand-ins that results are based on; `store`
-    /// contains the images of the run.
-    pub(super) fn new(title: String, labels: BTreeSet<String>, store: &'a Store) -> Self {
-        Self { title, labels, store: Some(store), ..Self::default() }
+    /// Creates a reporter with a title. `labels` name the stand-ins that results are based on; `store` contains the
+    /// images of the run. `overview` has the stages of the run.
+    pub(super) fn new(title: String, labels: BTreeSet<String>, store: &'a Store, overview: Overview) -> Self {
+        Self { title, labels, store: Some(store), overview, ..Self::default() }
     }
 
-    /// Returns the lines for an event; cached stages are counted, not listed.
+    /// Progress of the run.
+    pub(super) fn overview(&self) -> &Overview {
+        &self.overview
+    }
+
+    /// Returns true if a stage has started.
+    pub(super) fn begun(&self) -> bool {
+        self.begun
+    }
+
+    /// Returns the lines for an event, with progress from time to time; cached stages are counted, not listed.
     pub(super) fn report(&mut self, event: &Event) -> Vec<String> {
+        let mut lines = self.report_to_terminal(event);
+        if let Event::Hashing { done, total } = event {
+            let task = self.hashing.get_or_insert_with(|| Task::new(None));
+            task.advance(*done, *total, "bytes");
+            if task.is_due() {
+                lines.push(format!("hashing raw data: {} of {}", Bytes(*done), Bytes(*total)));
+            }
+        }
+        if let Event::Worker { stage, said: WorkerEvent::Progress { .. } } = event
+            && let Some(task) = self.overview.tasks.get_mut(stage)
+            && task.is_due()
+        {
+            let facts = task.facts().join(", ");
+            lines.push(format!("{stage}: {facts} (run: {})", self.overview.line()));
+        }
+        lines
+    }
+
+    /// Returns the lines for an event without progress, which a terminal shows in another way.
+    pub(super) fn report_to_terminal(&mut self, event: &Event) -> Vec<String> {
+        self.overview.follow(event);
         let mut lines = Vec::new();
         match event {
-            Event::Cached { .. } => {}
-            Event::Hashing { done, total } => {
-                if self.due("") {
-                    lines.push(format!("hashing raw data: {} of {}", Bytes(*done), Bytes(*total)));
-                }
-            }
+            Event::Cached { .. } | Event::Hashing { .. } => {}
             Event::RunStarted { run, .. } => self.run.clone_from(run),
             Event::Waiting { stage, holder } if *holder == self.run => {
                 lines.push(format!("{stage}: waiting for another stage that computes the same result"));
@@ -53,8 +78,9 @@ impl<'a> LogReporter<'a> {
                 let first = message.lines().next().unwrap_or_default();
                 lines.push(format!("{stage}: failed, retrying in {}: {first}", human_seconds(*seconds)));
             }
-            Event::Stopping { workers } => {
-                lines.push(format!("stopping {workers} workers (another Ctrl-C kills them)"));
+            Event::Stopping { .. } => {
+                let stages = counted(self.overview.tasks.len() as u64, "running stage");
+                lines.push(format!("stopping {stages} (another Ctrl-C kills the workers)"));
             }
             Event::Stopped { stage } => {
                 lines.push(format!(
@@ -68,11 +94,11 @@ impl<'a> LogReporter<'a> {
                 lines.push(format!("{stage}: started ({})", reasons.join("; ")));
             }
             Event::Rows { stage, compute, of } => {
-                lines.push(format!("{stage}: computes {compute} of {of} rows"));
+                lines.push(format!("{stage}: computes {compute} of {}", counted(*of, "row")));
             }
             Event::Worker { stage, said } => lines.extend(self.worker(stage, said)),
             Event::Finished { stage, seconds, rows, .. } => {
-                let rows = rows.iter().map(|(name, rows)| format!(", {rows} rows of {name}"));
+                let rows = rows.iter().map(|(name, rows)| format!(", {} of {name}", counted(*rows, "row")));
                 let rows: String = rows.collect();
                 lines.push(format!("{stage}: done in {}{rows}", human_seconds(*seconds)));
             }
@@ -82,22 +108,33 @@ impl<'a> LogReporter<'a> {
             }
             Event::Blocked { stage, by } => lines.push(format!("{stage}: not run, {by} failed")),
             Event::RunFinished { cached, ran, failed, seconds, shown, .. } => {
-                let time = human_seconds(*seconds);
-                lines.push(match (*ran, *failed) {
-                    (0, 0) if *shown > 0 => format!(
-                        "{}: nothing to run; data/out now shows {}",
-                        self.heading(),
-                        counted(*shown as u64, "earlier result")
-                    ),
-                    (0, 0) => format!("{}: nothing to do, {cached} stages up to date", self.heading()),
-                    (_, 0) => format!("done in {time}: stages run {ran}, up to date {cached}"),
-                    _ => {
-                        format!("stages failed or not run {failed}, run {ran}, up to date {cached} ({time})")
-                    }
-                });
+                lines.push(self.end(*cached, *ran, *failed, *shown, &human_seconds(*seconds)));
             }
         }
         lines
+    }
+
+    /// Last line of a run: `cached` stages were up to date, `ran` were computed, and `open` have no result.
+    fn end(&self, cached: usize, ran: usize, open: usize, shown: usize, time: &str) -> String {
+        let stages = |count: usize| counted(count as u64, "stage");
+        let Overview { failed, stopped, .. } = self.overview;
+        match (open, ran) {
+            (0, 0) if shown > 0 => {
+                let shown = counted(shown as u64, "earlier result");
+                format!("{}: nothing to run; data/out now shows {shown}", self.heading())
+            }
+            (0, 0) => format!("{}: nothing to do, {} up to date", self.heading(), stages(cached)),
+            (0, _) => format!("done in {time}: {} run, {cached} up to date", stages(ran)),
+            _ if stopped && failed == 0 => {
+                let done = stages(ran + cached);
+                format!("stopped after {time}: {done} done, {open} left; `callsheet run` resumes")
+            }
+            _ => {
+                let left = open - failed.min(open);
+                let not_run = if left > 0 { format!(", {left} not run") } else { String::new() };
+                format!("{} failed{not_run}, {ran} run, {cached} up to date ({time})", stages(failed))
+            }
+        }
     }
 
     fn heading(&self) -> String {
@@ -106,21 +143,8 @@ impl<'a> LogReporter<'a> {
         format!("{}{rests}", self.title)
     }
 
-    /// Returns true if it is time for another line of progress of a stage, or of the hashing of raw files.
-    fn due(&mut self, stage: &str) -> bool {
-        let now = Instant::now();
-        let due = self.shown.get(stage).is_none_or(|last| now - *last >= PROGRESS_EVERY);
-        if due {
-            self.shown.insert(stage.to_owned(), now);
-        }
-        due
-    }
-
     fn worker(&mut self, stage: &str, said: &WorkerEvent) -> Option<String> {
         match said {
-            WorkerEvent::Progress { done, total, unit } => {
-                self.due(stage).then(|| format!("{stage}: {done}/{total} {unit}"))
-            }
             WorkerEvent::Log { level: Level::Warning, message } => {
                 Some(format!("{stage}: warning: {message}"))
             }
@@ -131,7 +155,10 @@ impl<'a> LogReporter<'a> {
                 let path = folder.map_or_else(|| path.clone(), |folder| folder.path().join(path));
                 Some(format!("{stage}: {name} at step {step}: {}", path.display()))
             }
-            WorkerEvent::Metric { .. } | WorkerEvent::Image { .. } | WorkerEvent::Error { .. } => None,
+            WorkerEvent::Progress { .. }
+            | WorkerEvent::Metric { .. }
+            | WorkerEvent::Image { .. }
+            | WorkerEvent::Error { .. } => None,
         }
     }
 }
@@ -145,7 +172,7 @@ mod tests {
     #[test]
     fn the_first_image_of_a_kind_is_printed_with_its_path() {
         let store = Store::open(Path::new("data/store")).expect("a store");
-        let mut lines = LogReporter::new("chain".into(), BTreeSet::new(), &store);
+        let mut lines = LogReporter::new("chain".into(), BTreeSet::new(), &store, Overview::default());
         lines.run = "first".into();
         let said = WorkerEvent::Image {
             name: "samples".into(),

@@ -4,8 +4,10 @@ use std::fs;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::str::FromStr as _;
-use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result};
@@ -17,6 +19,7 @@ use signal_hook::iterator::Signals;
 use super::exit::{STAGE_FAILED, STOPPED, SUCCESS, warn};
 use super::lineage::LineageFile;
 use super::log_reporter::LogReporter;
+use super::overview::Overview;
 use super::progress_reporter::ProgressReporter;
 use super::runs::folder;
 use super::target::{Select, TargetArgs, snapshot, store};
@@ -24,8 +27,11 @@ use crate::declare::{Bytes, Project};
 use crate::event::Event;
 use crate::plan::{Plan, Request};
 use crate::report::{FILE, Subject, is_complete, write};
-use crate::run::{Interrupts, Machine, RunOptions, RunSummary, machine, run};
+use crate::run::{Interrupts, Machine, RunOptions, RunSummary, StoreSnapshot, machine, run};
 use crate::store::Store;
+
+/// Time between two drawings of the lines on a terminal.
+const TICK: Duration = Duration::from_secs(1);
 
 /// Run every stage whose result is not in the store
 #[derive(Args)]
@@ -98,16 +104,21 @@ impl Run {
         let plan = plan.select(&selection)?;
         let options = RunOptions { whole, ..self.options(&plan)? };
         let interrupts = listen()?;
-        let mut reporter = self.reporter(&store, &plan);
+        let reporter = Mutex::new(self.reporter(&store, &plan, &snapshot));
         let lineage = self.lineage.as_ref();
         let mut lineage = lineage.map(|path| LineageFile::open(path, &project, &store, &plan)).transpose()?;
-        let ran = run(&project, &store, &plan, &snapshot, &options, &interrupts, |event| {
-            reporter(event);
-            lineage.iter_mut().for_each(|file| file.tell(event));
+        let ran = ticking(&reporter, || {
+            run(&project, &store, &plan, &snapshot, &options, &interrupts, |event| {
+                reporter.lock().unwrap_or_else(PoisonError::into_inner).report(event);
+                lineage.iter_mut().for_each(|file| file.tell(event));
+            })
         });
         drop(reporter);
         let written = lineage.map_or(Ok(()), |file| file.close(ran.as_ref().err()));
         let summary = ran?;
+        if !self.json {
+            name_results(&project, &plan.request, &summary);
+        }
         let written =
             written.and(if self.report { report(&project, &store, &plan, &summary) } else { Ok(()) });
         Ok(ended(summary, written))
@@ -135,24 +146,75 @@ impl Run {
         })
     }
 
-    /// Returns the function that prints events: as JSON, as bars on a terminal, else as lines.
-    fn reporter<'a>(&self, store: &'a Store, plan: &Plan) -> Box<dyn FnMut(&Event) + 'a> {
+    /// Returns the reporter of events: as JSON, on a terminal, else as lines.
+    fn reporter<'a>(&self, store: &'a Store, plan: &Plan, snapshot: &StoreSnapshot) -> Reporter<'a> {
         let title = plan.request.target.to_string();
         let labels = plan.stages.iter().flat_map(|stage| stage.labels.iter().cloned()).collect();
-        if self.json {
-            Box::new(|event| print_text(&serde_json::to_string(event).expect("plain data")))
-        } else if std::io::stderr().is_terminal() {
-            let mut bars = ProgressReporter::new(LogReporter::new(title, labels, store));
-            Box::new(move |event| bars.report(event))
-        } else {
-            let mut lines = LogReporter::new(title, labels, store);
-            Box::new(move |event| lines.report(event).iter().for_each(|line| say(line)))
+        let before = plan.stages.iter().map(|stage| (stage.name.clone(), snapshot.seconds_here(&stage.name)));
+        let lines = LogReporter::new(title, labels, store, Overview::new(before));
+        match self.json {
+            true => Reporter::Json,
+            false if std::io::stderr().is_terminal() => Reporter::Terminal(ProgressReporter::new(lines)),
+            false => Reporter::Lines(lines),
         }
     }
 
     fn machine(&self) -> Machine {
         machine(self.jobs, self.memory, self.gpus.as_deref())
     }
+}
+
+/// Reporter of the events of a run.
+enum Reporter<'a> {
+    Json,
+    Terminal(ProgressReporter<'a>),
+    Lines(LogReporter<'a>),
+}
+
+impl Reporter<'_> {
+    fn report(&mut self, event: &Event) {
+        match self {
+            Self::Json => print_text(&serde_json::to_string(event).expect("plain data")),
+            Self::Terminal(screen) => screen.report(event),
+            Self::Lines(lines) => lines.report(event).iter().for_each(|line| say(line)),
+        }
+    }
+}
+
+/// Calls `run`. Meanwhile the lines on a terminal are drawn again every second, so that their times go on.
+fn ticking<T>(reporter: &Mutex<Reporter>, run: impl FnOnce() -> T) -> T {
+    let lock = || reporter.lock().unwrap_or_else(PoisonError::into_inner);
+    if !matches!(*lock(), Reporter::Terminal(_)) {
+        return run();
+    }
+    thread::scope(|scope| {
+        let (ended, waits) = mpsc::channel::<()>();
+        scope.spawn(move || {
+            while waits.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                if let Reporter::Terminal(screen) = &mut *lock() {
+                    screen.tick();
+                }
+            }
+        });
+        let result = run();
+        drop(ended);
+        result
+    })
+}
+
+/// Names the place of the results of a run.
+fn name_results(project: &Project, request: &Request, summary: &RunSummary) {
+    if summary.cached + summary.ran == 0 {
+        return;
+    }
+    say(&match (&summary.run, request.set.is_empty()) {
+        (Some(run), false) => {
+            format!(
+                "results: `callsheet ls --run {run}`; `callsheet runs link {run}` shows them in data/out/runs"
+            )
+        }
+        _ => format!("results: {}", request.target.out(&project.data).display()),
+    });
 }
 
 /// Writes the report of a run, unless it would be equal to the one that exists. A run that found all its results shown

@@ -44,6 +44,8 @@ pub(super) struct Action<'a> {
     pub inputs: BTreeMap<String, RequestInput>,
     /// Digests of the raw files it reads.
     pub sources: BTreeMap<String, Digest>,
+    /// Number of rows of each input that is a table.
+    pub input_rows: BTreeMap<String, u64>,
     /// Digests of the files that single rows of a row-wise stage depend on.
     pub files: Files,
     /// Artifacts among its inputs.
@@ -243,6 +245,7 @@ impl Action<'_> {
             worker: self.program,
             callsheet: env!("CARGO_PKG_VERSION").to_owned(),
             sources: self.sources.clone(),
+            input_rows: self.input_rows.clone(),
             computed_rows: None,
         }
     }

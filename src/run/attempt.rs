@@ -19,6 +19,7 @@ use super::log::last_lines;
 use super::pictures::keep_picture;
 use super::sandbox::{REQUEST, RunSandbox};
 use super::stage_inputs::{copy_inputs, stage_inputs};
+use super::traceback::own_lines;
 
 /// Number of lines of a failed worker's output that the error quotes.
 const QUOTED_LINES: usize = 12;
@@ -82,7 +83,9 @@ impl Action<'_> {
         }
         if !ended.status.success() {
             let denied = access.and_then(|access| self.denied(run, &ended, &log, folder, access));
-            return Err(denied.unwrap_or_else(|| failure(&ended, &decl.command, &log, access)));
+            return Err(
+                denied.unwrap_or_else(|| failure(&ended, &decl.command, &log, access, &run.project.root))
+            );
         }
         Ok(ended.peak_memory)
     }
@@ -143,7 +146,7 @@ fn temporary_folder() -> Option<tempfile::TempDir> {
     tempfile::Builder::new().prefix("callsheet-").tempdir().ok()
 }
 
-fn failure(ended: &Ended, command: &[String], log: &Path, access: Option<&Access>) -> Error {
+fn failure(ended: &Ended, command: &[String], log: &Path, access: Option<&Access>, root: &Path) -> Error {
     if let Some((message, help)) = &ended.error {
         return Error::user_error(Code::WorkerFailed, message.clone(), help.clone());
     }
@@ -164,6 +167,11 @@ fn failure(ended: &Ended, command: &[String], log: &Path, access: Option<&Access
             help += ", and in a strict sandbox it can read only what it declares";
         }
     }
-    let message = format!("the worker failed with {status}; its output ended with:\n{lines}");
+    let own = own_lines(log, root);
+    let own = own.map_or_else(String::new, |own| format!("; lines of this project:\n{own}\n"));
+    let message = match own.is_empty() {
+        true => format!("the worker failed with {status}; its output ended with:\n{lines}"),
+        false => format!("the worker failed with {status}{own}its output ended with:\n{lines}"),
+    };
     Error::user_error(Code::WorkerFailed, message, help)
 }

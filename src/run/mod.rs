@@ -3,6 +3,7 @@
 mod access;
 mod action;
 mod attempt;
+mod changed_inputs;
 mod context;
 mod environment;
 mod executor;
@@ -24,6 +25,7 @@ mod snapshot;
 mod stage_inputs;
 mod summary;
 mod tensorboard;
+mod traceback;
 
 use std::collections::BTreeSet;
 use std::sync::mpsc;

@@ -11,7 +11,7 @@ use super::context::Run;
 use super::executor::Ready;
 use super::executor::share::Share;
 use super::preview::{file_name, row_files};
-use crate::plan::{Input, json, suffix};
+use crate::plan::{Input, gathered as gathered_name, json, suffix};
 use crate::store::{Object, Sources, name_below};
 
 /// Returns the action of the stage at `position`. `made` maps the position of a stage that is done to its
@@ -36,7 +36,7 @@ pub(super) fn prepare<'a, 'o>(
     };
     let mut inputs = BTreeMap::new();
     let mut digests = BTreeMap::new();
-    let mut objects = Vec::new();
+    let (mut objects, mut input_rows) = (Vec::new(), BTreeMap::new());
     for (name, input) in &stage.inputs {
         let input = match input {
             Input::Source { files, base, .. } => {
@@ -50,6 +50,7 @@ pub(super) fn prepare<'a, 'o>(
             Input::Artifact { stage: producer, output } => {
                 let object = object(*producer, output);
                 objects.push(object.clone());
+                input_rows.extend(object.rows.map(|rows| (name.clone(), rows)));
                 RequestInput {
                     paths: vec![run.store.materialize(object).into()],
                     names: file_name(run.plan, stage, name, input).into_iter().collect(),
@@ -60,6 +61,11 @@ pub(super) fn prepare<'a, 'o>(
                 let gathered = stages.iter().map(|stage| object(*stage, output));
                 let values = || stages.iter().map(|stage| &run.plan.stages[*stage].values);
                 objects.extend(gathered.clone().cloned());
+                let rows = gathered
+                    .clone()
+                    .zip(values())
+                    .filter_map(|(object, values)| Some((gathered_name(name, values), object.rows?)));
+                input_rows.extend(rows);
                 RequestInput {
                     paths: gathered.map(|object| run.store.materialize(object).into()).collect(),
                     names: values().map(suffix).collect(),
@@ -73,5 +79,17 @@ pub(super) fn prepare<'a, 'o>(
     let program = run.project.stage_program(&stage.decl).ok();
     let program = program.and_then(|path| sources.digest(&path).ok());
     let Ready { key, watch } = ready;
-    Ok(Action { stage, key, inputs, files, sources: digests, objects, program, share, watch, force })
+    Ok(Action {
+        stage,
+        key,
+        inputs,
+        files,
+        sources: digests,
+        input_rows,
+        objects,
+        program,
+        share,
+        watch,
+        force,
+    })
 }

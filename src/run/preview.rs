@@ -9,6 +9,7 @@ use callsheet_worker::error::{Error, Result, list};
 use litemap::LiteMap;
 use serde::Serialize;
 
+use super::changed_inputs::input_contents;
 use super::rows::{Compute, Files, PredictedTable};
 use super::snapshot::{LOST, NEVER, StoreSnapshot, changed_outputs};
 use crate::declare::ArtifactKind;
@@ -132,7 +133,10 @@ pub fn preview(
                         after: vec![same.to_owned()],
                         reasons: vec!["computes an identical result".into()],
                     },
-                    None => State::Run { key: digest, reasons: snapshot.reasons(store, stage, &key) },
+                    None => {
+                        let contents = || input_contents(sources, plan, stage, objects);
+                        State::Run { key: digest, reasons: snapshot.reasons(store, stage, &key, contents) }
+                    }
                 },
             };
             seconds = hit.as_ref().map(|head| head.seconds).or(seconds);

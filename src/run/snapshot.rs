@@ -9,10 +9,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use callsheet_worker::digest::Digest;
 use rayon::prelude::*;
 
+use super::changed_inputs::{InputContent, change};
 use crate::declare::{ArtifactKind, StageDecl};
 use crate::key::ActionKey;
 use crate::plan::StageInstance;
-use crate::reason::differences_of;
+use crate::reason::differences_named;
 use crate::store::{LatestResult, LatestResults, Object, Store};
 use crate::target::Target;
 
@@ -86,11 +87,19 @@ impl StoreSnapshot {
     }
 
     /// Returns the reasons why a stage must run although it ran before, e.g. `margin: 0.1 → 0.2`; old values come
-    /// first.
-    pub fn reasons(&self, store: &Store, stage: &StageInstance, key: &ActionKey) -> Vec<String> {
+    /// first. `contents` returns the present content of the inputs.
+    pub(super) fn reasons(
+        &self,
+        store: &Store,
+        stage: &StageInstance,
+        key: &ActionKey,
+        contents: impl FnOnce() -> BTreeMap<String, InputContent>,
+    ) -> Vec<String> {
         let Some(head) = self.last(&stage.name) else { return vec![NEVER.into()] };
         let Some(record) = store.record(&head.key) else { return vec![LOST.into()] };
-        let mut reasons = differences_of(&record.key, key);
+        let contents = if record.key.inputs == key.inputs { BTreeMap::new() } else { contents() };
+        let change_of = |name: &str| Some(change(name, contents.get(name)?, &record.provenance));
+        let mut reasons = differences_named(&record.key, key, change_of);
         if reasons.is_empty() {
             reasons = changed_outputs(head, &stage.decl);
         }

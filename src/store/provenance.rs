@@ -43,6 +43,9 @@ pub struct Provenance {
     pub callsheet: String,
     /// Raw files that the action read, with their digests.
     pub sources: BTreeMap<String, Digest>,
+    /// Number of rows of each input that is a table, by its name in the key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub input_rows: BTreeMap<String, u64>,
     /// Number of rows that a row-wise stage computed; the others were in the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub computed_rows: Option<u64>,

@@ -180,7 +180,7 @@ fn two_users_of_one_group_share_a_project() {
     assert!(Command::new("sh").args(["-c", &open]).status().expect("sh starts").success());
     shell(64_002, "\"$0\" run -p main");
     assert!(shell(64_003, "\"$0\" run -p main").contains("nothing to do"));
-    assert!(shell(64_003, "echo c > data/raw/c.txt; \"$0\" run -p main").contains("stages run 1"));
+    assert!(shell(64_003, "echo c > data/raw/c.txt; \"$0\" run -p main").contains("1 stage run"));
     assert!(shell(64_002, "\"$0\" verify && \"$0\" run -p main").contains("nothing to do"));
     shell(64_002, "rm data/raw/c.txt; \"$0\" run -p main; \"$0\" gc --delete");
     assert_eq!(project.read("data/out/main/copy/copy.txt"), "a\nb\n");

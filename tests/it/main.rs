@@ -37,5 +37,6 @@ mod setup;
 mod snapshot;
 mod sources;
 mod support;
+mod terminal;
 mod uses;
 mod whole;

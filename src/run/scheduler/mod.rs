@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use callsheet_worker::digest::Digest;
 
+use super::changed_inputs::{InputContent, input_contents};
 use super::context::Run;
 use super::executor::{ActionId, Executor, News, Ready, ReadyQueue, Stop};
 use super::prepare::prepare;
@@ -182,7 +183,8 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
         };
         let mut make = |position: ActionId, ready: Ready, share| {
             let force = options.force.contains(&run.plan.stages[position].name);
-            let started = Begun::new(run, snapshot, position, &ready, force);
+            let contents = || input_contents(sources, run.plan, &run.plan.stages[position], made);
+            let started = Begun::new(run, snapshot, position, &ready, force, contents);
             let action = prepare(run, sources, position, ready, share, force, made)?;
             begun.push((position, started));
             Ok(action)
@@ -211,13 +213,23 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
 }
 
 impl Begun {
-    fn new(run: &Run, snapshot: &StoreSnapshot, position: ActionId, ready: &Ready, force: bool) -> Self {
+    fn new(
+        run: &Run,
+        snapshot: &StoreSnapshot,
+        position: ActionId,
+        ready: &Ready,
+        force: bool,
+        contents: impl FnOnce() -> BTreeMap<String, InputContent>,
+    ) -> Self {
         let key = &ready.key;
         let digest = key.digest();
         let stage = &run.plan.stages[position];
         let forced = force && snapshot.last(&stage.name).is_some_and(|head| head.key == digest);
-        let reasons =
-            if forced { vec!["forced".to_owned()] } else { snapshot.reasons(run.store, stage, key) };
+        let reasons = if forced {
+            vec!["forced".to_owned()]
+        } else {
+            snapshot.reasons(run.store, stage, key, contents)
+        };
         Self { key: digest, course: key.scratch_digest(), reasons }
     }
 }

@@ -5,7 +5,7 @@ mod declaration_error;
 mod names;
 
 use std::fmt;
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use miette::{Diagnostic, LabeledSpan, MietteHandlerOpts, SourceCode};
@@ -117,11 +117,9 @@ impl Diagnostic for Error {
     }
 }
 
-/// Sets the format of printed errors. Lines are wrapped only in a terminal, because people search logs line
-/// by line.
+/// Sets the format of printed errors. Lines are never wrapped, because people copy paths and search logs line by line.
 pub fn set_error_format() {
-    let wrap = io::stderr().is_terminal();
-    let handler = move |_: &_| Box::new(MietteHandlerOpts::new().wrap_lines(wrap).build()) as Box<_>;
+    let handler = |_: &_| Box::new(MietteHandlerOpts::new().wrap_lines(false).build()) as Box<_>;
     // A second call in one process fails, and has no effect.
     let _ = miette::set_hook(Box::new(handler));
 }
