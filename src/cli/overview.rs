@@ -12,6 +12,11 @@ use crate::event::Event;
 /// Progress of a run.
 pub(super) struct Overview {
     clock: Instant,
+    /// Stages with the seconds that they took before, until the first one starts: a run with nothing to do needs no index
+    /// of its stages.
+    stages: Vec<(String, Option<f64>)>,
+    /// Stages that were cached until then.
+    cached: Vec<String>,
     /// Stages that are not done.
     open: BTreeSet<String>,
     /// Seconds that stages took before.
@@ -34,10 +39,12 @@ impl Overview {
         let stages: Vec<(String, Option<f64>)> = stages.into_iter().collect();
         Self {
             clock: Instant::now(),
-            before: stages.iter().filter_map(|(stage, before)| Some((stage.clone(), (*before)?))).collect(),
-            tasks: BTreeMap::new(),
             total: stages.len(),
-            open: stages.into_iter().map(|(stage, _)| stage).collect(),
+            stages,
+            cached: Vec::new(),
+            before: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            open: BTreeSet::new(),
             worked: 0.0,
             failed: 0,
             stopped: false,
@@ -46,6 +53,11 @@ impl Overview {
 
     /// Follows an event of the run.
     pub(super) fn follow(&mut self, event: &Event) {
+        match event {
+            Event::RunStarted { .. } | Event::Hashing { .. } | Event::RunFinished { .. } => return,
+            Event::Cached { stage, .. } if !self.stages.is_empty() => return self.cached.push(stage.clone()),
+            _ => self.index(),
+        }
         match event {
             Event::Started { stage, .. } => {
                 self.tasks.insert(stage.clone(), Task::new(self.before.get(stage).copied()));
@@ -70,6 +82,18 @@ impl Overview {
             Event::Stopped { stage } => drop(self.tasks.remove(stage)),
             Event::Stopping { .. } => self.stopped = true,
             _ => {}
+        }
+    }
+
+    /// Indexes the stages by name, unless that was done.
+    fn index(&mut self) {
+        let stages = std::mem::take(&mut self.stages);
+        for (stage, before) in stages {
+            self.before.extend(before.map(|seconds| (stage.clone(), seconds)));
+            self.open.insert(stage);
+        }
+        for stage in std::mem::take(&mut self.cached) {
+            self.open.remove(&stage);
         }
     }
 
@@ -131,11 +155,19 @@ mod tests {
     fn the_time_left_comes_from_earlier_runs() {
         let stages = [("a", Some(100.0)), ("b", Some(50.0)), ("c", None)];
         let mut run = Overview::new(stages.map(|(stage, before)| (stage.to_owned(), before)));
+        let key = callsheet_worker::digest::Digest::from([0; 32]);
+        run.follow(&Event::Stopped { stage: "a".into() });
         assert_eq!(run.left(), (150.0, false));
         assert_eq!(run.line(), "0 of 3 stages, 0.0 s, more than 2 min 30 s left");
-        let key = callsheet_worker::digest::Digest::from([0; 32]);
         run.follow(&Event::Cached { stage: "c".into(), key });
         assert_eq!(run.line(), "1 of 3 stages, 0.0 s, about 2 min 30 s left");
+        let mut other = Overview::new([("a".to_owned(), None), ("b".to_owned(), Some(1.0))]);
+        other.follow(&Event::Cached { stage: "b".into(), key });
+        other.follow(&started("a"));
+        assert!(
+            other.line().starts_with("1 of 2 stages"),
+            "stages that were cached before the first one started"
+        );
         run.follow(&started("a"));
         assert!(run.tasks.contains_key("a"));
         run.follow(&Event::Finished { stage: "a".into(), key, seconds: 99.0, rows: BTreeMap::new() });

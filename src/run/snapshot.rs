@@ -65,6 +65,11 @@ impl StoreSnapshot {
         self.heads.within(stages)
     }
 
+    /// Number of stages that ever ran for this target.
+    pub fn count(&self) -> usize {
+        self.heads.iter().count()
+    }
+
     /// Returns the latest action of a stage, even if its result is damaged or not in the store any more.
     pub fn last(&self, stage: &str) -> Option<&Arc<LatestResult>> {
         self.heads.get(stage)

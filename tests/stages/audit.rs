@@ -50,7 +50,7 @@ fn video(project: &TempDir, name: &str, filter: &str, frames: usize) {
 
 /// Frames of each kind of finding.
 fn findings(project: &TempDir) -> BTreeMap<String, BTreeSet<String>> {
-    let path = latest(&project, "audit_frames/findings.parquet");
+    let path = latest(project, "audit_frames/findings.parquet");
     let table = callsheet_worker::table::read_columns(&path, &[]).expect("findings");
     let text = |name: &str| table[name].as_string::<i32>().clone();
     let (frames, kinds, reasons) = (text("frame_id"), text("finding"), text("reason"));

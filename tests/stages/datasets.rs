@@ -137,7 +137,7 @@ fn a_single_image_is_refused_as_a_dataset() {
 
 /// Image ids and splits of list_pairs for the dataset facades.
 fn listed(project: &TempDir) -> Vec<(String, String)> {
-    let table = latest(&project, "list_pairs/images.parquet");
+    let table = latest(project, "list_pairs/images.parquet");
     let rows = callsheet_worker::table::read_columns(&table, &["image_id", "split"]).expect("a list");
     let column = |name: &str| rows[name].as_string::<i32>().iter().flatten().map(str::to_owned);
     column("image_id").zip(column("split")).collect()

@@ -1,7 +1,7 @@
 //! Measurements of models and of trivial predictors, through the real binaries.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::flagship::{

@@ -50,7 +50,7 @@ pub(crate) struct Found {
 }
 
 pub(crate) fn found(project: &TempDir) -> Vec<Found> {
-    let path = latest(&project, "extract_frames/frames.parquet");
+    let path = latest(project, "extract_frames/frames.parquet");
     let table = read_columns(&path, &[]).expect("frames");
     let bytes = table["image"].as_struct().column_by_name("bytes").expect("bytes").clone();
     let int = |name: &str, row| table[name].as_primitive::<Int32Type>().value(row);

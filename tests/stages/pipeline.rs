@@ -108,7 +108,7 @@ fn depending_on(project: &tempfile::TempDir, stage: &str) -> Vec<String> {
 
 /// Normalized mutual information of style clusters and the stand-in's modes; none without modes.
 fn agreement(project: &tempfile::TempDir) -> Option<f64> {
-    let table = latest(&project, "probe_style/probes.parquet");
+    let table = latest(project, "probe_style/probes.parquet");
     let rows = callsheet_worker::table::read_columns(&table, &["measure", "value"]).expect("probes");
     let measures = rows["measure"].as_string::<i32>();
     let row = (0..rows.num_rows()).find(|row| measures.value(*row) == "NMI")?;

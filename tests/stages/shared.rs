@@ -23,7 +23,7 @@ const EVENTS: &str = "events.ndjson";
 pub(crate) fn finished() -> TempDir {
     let project = project();
     share_results(&project);
-    take(&project, &["out", "store/heads", "store/runs", "store/scratch"]);
+    take(&project, &["out", "store/latest", "store/runs", "store/scratch"]);
     project
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn with_results() -> TempDir {
 /// Copies the results of the pipeline into a project, so that stages with equal keys need not run.
 pub(crate) fn share_results(project: &TempDir) {
     take(project, &["store/actions", "store/objects", "store/rows"]);
-    for folder in ["heads", "runs", "scratch", "locks", "staging"] {
+    for folder in ["latest", "runs", "scratch", "locks", "staging"] {
         fs::create_dir_all(project.path().join("data/store").join(folder)).expect("created");
     }
 }

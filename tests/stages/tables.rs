@@ -95,7 +95,7 @@ fn write(path: &Path, rows: &RecordBatch, compression: Compression) {
 fn mean(project: &TempDir) -> Vec<u8> {
     let output = callsheet(project, &["run"]);
     assert!(output.status.success(), "{}", stderr(&output));
-    fs::read(latest(&project, "average_images/mean.png")).expect("the mean")
+    fs::read(latest(project, "average_images/mean.png")).expect("the mean")
 }
 
 #[test]

@@ -22,8 +22,9 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
             return;
         }
         let waits = self.status.iter().any(|status| !matches!(status, Status::Done(_)));
-        let names = self.whole().stages.iter().map(|stage| stage.name.as_str()).collect();
-        if unshown.is_empty() && !waits && self.snapshot.covers(&names) {
+        // Every stage of the plan is shown then, so that others are shown only if there are more.
+        let others = self.options.whole.is_none() && self.snapshot.count() > self.run.plan.stages.len();
+        if unshown.is_empty() && !waits && !others {
             return;
         }
         if let Err(error) = self.hide_stale() {
