@@ -118,7 +118,7 @@ def made_for_diversity(folder):
     wired = {"pairs": folder / "train.parquet", "vgg": imported(folder, "vgg"), "objective": folder / "objective"}
     (folder / "scratch").mkdir()
     stage("train_generator", wired, {"model": folder / "model"}, scratch=folder / "scratch", nf=4, encoder_nf=4, batch=1,
-          crop=0, stop_kimg=0.001, held_out=0)
+          crop=0, stop_kimg=0.001, select_images=0)
     val_table(folder / "val.parquet")
     return {"pairs": folder / "val.parquet", "trunk": imported(folder, "alex"), "model": folder / "model",
             "lpips_heads": ROOT / "data/weights/lpips/v0.1/alex.pth"}

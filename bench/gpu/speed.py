@@ -60,7 +60,7 @@ def ours(machine, folder, inputs, precision):
     with Gpu() as gpu:
         started = time.perf_counter()
         ran = stage("train_generator", inputs, {"model": folder / "model"}, scratch=folder, nf=machine.nf, encoder_nf=64,
-                    batch=machine.batch, crop=0, held_out=0, checkpoint_every=1_000_000, device=machine.device,
+                    batch=machine.batch, crop=0, select_images=0, checkpoint_every=1_000_000, device=machine.device,
                     cpus=machine.cpus, precision=precision, stop_kimg=machine.steps * machine.batch / 1000)
     times = ran.progress[min(WARM_UP_STEPS, len(ran.progress) // 2):]
     images = (len(times) - 1) * machine.batch

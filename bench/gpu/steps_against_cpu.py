@@ -53,7 +53,7 @@ def objective(name, folder, terms_alone=False):
 def train(folder, inputs, /, nf=8, encoder_nf=8, batch=2, **params):
     folder.mkdir()
     ran = stage("train_generator", inputs, {"model": folder / "model"}, scratch=folder, nf=nf, encoder_nf=encoder_nf,
-                batch=batch, held_out=0, crop=0, **params)
+                batch=batch, select_images=0, crop=0, **params)
     losses = {name: value for name, value in ran.metrics.items() if name.startswith("loss/")}
     return losses, load(max(folder.glob("step-*.safetensors")))
 

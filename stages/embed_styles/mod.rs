@@ -8,13 +8,14 @@ use serde::Deserialize;
 
 use crate::lib::columns::{batch, schema, strings, vector, vectors};
 use crate::lib::data::{centre, read_padded, values};
-use crate::lib::model::Model;
+use crate::lib::model::{Model, Weights};
 use crate::lib::nn::encoder::STYLE_DIM;
 use crate::lib::parts::Parts;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Params {
+    weights: Weights,
     crop: i64,
 }
 
@@ -27,7 +28,7 @@ const BATCH: usize = 32;
 /// Returns an error if the model is damaged, or an image cannot be read.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
-    let model = Model::averaged(job.input("model")?)?;
+    let model = Model::trained(job.input("model")?, params.weights)?;
     let path = job.input("pairs")?;
     let total = row_count(path)? as usize;
     let columns = [("image_id", DataType::Utf8), ("z", vector(STYLE_DIM as usize))];

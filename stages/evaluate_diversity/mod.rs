@@ -10,7 +10,7 @@ use tch::{Device, Kind, Tensor, no_grad};
 use crate::lib::columns::{batch, float64s, int32s, schema, strings};
 use crate::lib::data::{Pairs, centre, ids_of, spread};
 use crate::lib::lpips::Distance;
-use crate::lib::model::Model;
+use crate::lib::model::{Model, Weights};
 use crate::lib::nn::encoder::STYLE_DIM;
 use crate::lib::nn::mapper::Mapper;
 use crate::lib::random::{stream, torch_seed};
@@ -22,6 +22,7 @@ const BATCH: i64 = 16;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Params {
+    weights: Weights,
     styles_from: Source,
     contents: usize,
     styles: usize,
@@ -49,7 +50,7 @@ enum Source {
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
     let distance = Distance::load(job, params.distance_side)?;
-    let model = Model::averaged(job.input("model")?)?;
+    let model = Model::trained(job.input("model")?, params.weights)?;
     let ids = ids_of(job.input("pairs")?, "val")?;
     if ids.is_empty() {
         return Err(user_error(

@@ -7,7 +7,7 @@ use tch::Tensor;
 
 use crate::lib::data::Pairs;
 use crate::lib::metrics::{BATCH, Measures, columns, rows};
-use crate::lib::model::Model;
+use crate::lib::model::{Chosen, Model};
 
 /// Runs the stage.
 ///
@@ -15,7 +15,7 @@ use crate::lib::model::Model;
 /// Returns an error if the model is damaged, an image cannot be read, or there is no validation image.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let measures = Measures::load(job, job.params()?)?;
-    let model = Model::averaged(job.input("model")?)?;
+    let model = Model::trained(job.input("model")?, job.params::<Chosen>()?.weights)?;
     let val = Pairs::load(job.input("pairs")?, "val")?;
     let Some(other) = other_images(&val.frame_ids) else {
         let message =

@@ -4,7 +4,7 @@ use anyhow::Result;
 use callsheet_worker::Job;
 
 use crate::lib::metrics::{BATCH, Measures, measure};
-use crate::lib::model::Model;
+use crate::lib::model::{Chosen, Model};
 
 /// Runs the stage.
 ///
@@ -12,6 +12,6 @@ use crate::lib::model::Model;
 /// Returns an error if the model is damaged, or an image cannot be read.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let measures = Measures::load(job, job.params()?)?;
-    let model = Model::averaged(job.input("model")?)?;
+    let model = Model::trained(job.input("model")?, job.params::<Chosen>()?.weights)?;
     measure(job, &measures, |a, b| Ok(model.outputs(a, &model.codes(b, BATCH as i64)?, BATCH as i64)))
 }

@@ -10,13 +10,14 @@ use serde::Deserialize;
 use tch::Tensor;
 
 use crate::lib::figures::{BATCH, Shown, between, cells, pictures, remade, save};
-use crate::lib::model::{Content, Model};
+use crate::lib::model::{Content, Model, Weights};
 use crate::lib::picture::montage;
 use crate::lib::video::{Encoder, Format};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Params {
+    weights: Weights,
     contents: usize,
     steps: i64,
     frames: i64,
@@ -30,7 +31,7 @@ struct Params {
 /// Returns an error if the model is damaged, there is no validation image, or ffmpeg fails.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
-    let model = Model::averaged(job.input("model")?)?;
+    let model = Model::trained(job.input("model")?, params.weights)?;
     let shown = Shown::sample(job, &model, params.contents)?;
     let count = shown.pairs.len();
     let styles = pictures(&shown.pairs.b);

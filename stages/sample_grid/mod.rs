@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::lib::figures::{Shown, cells, pictures, remade, save};
-use crate::lib::model::Model;
+use crate::lib::model::{Model, Weights};
 use crate::lib::nn::encoder::STYLE_DIM;
 use crate::lib::nn::mapper::Mapper;
 use crate::lib::random::torch_seed;
@@ -17,6 +17,7 @@ use crate::lib::random::torch_seed;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Params {
+    weights: Weights,
     contents: usize,
     samples: i64,
     seed: i64,
@@ -29,7 +30,7 @@ struct Params {
 /// Returns an error if the model or the mapper is damaged, or there is no validation image.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
-    let model = Model::averaged(job.input("model")?)?;
+    let model = Model::trained(job.input("model")?, params.weights)?;
     let mapper = Mapper::load(job.input("mapper")?)?;
     let shown = Shown::sample(job, &model, params.contents)?.pairs;
     tch::manual_seed(torch_seed(params.seed, "samples", 0));

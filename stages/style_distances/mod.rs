@@ -23,6 +23,7 @@ struct Params {
     weighting: String,
     near: usize,
     far: usize,
+    largest_share: f64,
     other_crops_only: bool,
     official_order: bool,
 }
@@ -32,9 +33,10 @@ struct Params {
 /// # Errors
 /// Returns an error if there are too few images for `near` and `far`.
 pub(crate) fn run(job: &Job) -> Result<()> {
-    let params: Params = job.params()?;
+    let mut params: Params = job.params()?;
     let images = Images::read(job.input("pairs")?)?;
     let features = Features::open(job.input("grams")?, &images, "train")?;
+    reduce(job, &mut params, features.len());
     check_count(features.len(), &params)?;
     let apart = crops_apart(job, &features, params.other_crops_only);
     let eligible = |image: usize, other: usize| !apart || features.crops[other] != features.crops[image];
@@ -102,6 +104,22 @@ fn check_apart(features: &Features, kernel: &Kernel, params: &Params) -> Result<
         format!("all {count} training images have the same style: every distance from `{id}` is 0"),
         "use images that differ; check whether the files are copies of one file",
     ))
+}
+
+/// Reduces `near` and `far` in proportion if they exceed the largest share of the other images.
+fn reduce(job: &Job, params: &mut Params, images: usize) {
+    let most = params.largest_share * images.saturating_sub(1) as f64;
+    let factor = most / (params.near + params.far) as f64;
+    if params.largest_share >= 1.0 || factor >= 1.0 {
+        return;
+    }
+    let reduced = |count: usize| ((count as f64 * factor) as usize).max(1);
+    let (near, far) = (reduced(params.near), reduced(params.far));
+    job.warn(format!(
+        "near = {} and far = {} exceed the share {} of {images} training images: {near} and {far} are used",
+        params.near, params.far, params.largest_share
+    ));
+    (params.near, params.far) = (near, far);
 }
 
 fn check_count(images: usize, params: &Params) -> Result<()> {

@@ -17,6 +17,7 @@ use crate::lib::columns::{read_int32s, read_strings};
 use crate::lib::data::{Pairs, batch_rows, normalised};
 use crate::lib::leaks::warn_of_copies;
 use crate::lib::nn::adam::{Adam, Betas};
+use crate::lib::nn::best::Best;
 use crate::lib::nn::checkpoint::{self, State, TrainingConfig};
 use crate::lib::nn::compute::{Compute, Precision};
 use crate::lib::nn::encoder::Encoder;
@@ -35,6 +36,7 @@ struct Params {
     learning_rate: f64,
     stop_steps: u64,
     checkpoint_every: u64,
+    select_every: u64,
     device: String,
     precision: Precision,
     deterministic: bool,
@@ -59,11 +61,13 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     let mut vars = Vars::on(compute);
     let encoder = Encoder::new(&mut vars, params.nf);
     let mut adam = Adam::new(&[("", &vars)], Betas { first: 0.0, second: 0.99 });
-    let resumed = checkpoint::resume(job, params.stop_steps, &state(&vars, &adam), |_, _| true)?;
+    let mut best = Best::new(vars.named());
+    let resumed = checkpoint::resume(job, params.stop_steps, &state(&vars, &adam, &best), |_, _| true)?;
     if let Some((step, saved)) = resumed {
         vars.load(&saved, "vars.")?;
         checkpoint::restore(&mut adam.state, &saved, "adam.");
         adam.step = step;
+        best.restore(&saved)?;
     }
 
     let network = json!({ "network": "encoder", "nf": params.nf });
@@ -73,7 +77,6 @@ pub(crate) fn run(job: &Job) -> Result<()> {
         let images = pairs.b.index_select(0, &Tensor::from_slice(images));
         encoder.forward(&normalised(&images.to_device(compute.device))).code()
     };
-    let mut best = None;
     while adam.step < params.stop_steps {
         let rows = visit_rows(params.seed, anchors, triplets.len(), params.batch, adam.step);
         let images: Vec<i64> = (0..3).flat_map(|part| of_part(&triplets, &rows, part)).collect();
@@ -96,24 +99,38 @@ pub(crate) fn run(job: &Job) -> Result<()> {
             job.metric("loss/z_l2", adam.step, energy.double_value(&[]));
         }
         job.progress(adam.step as usize, params.stop_steps as usize, "steps");
-        if adam.step.is_multiple_of(params.checkpoint_every) || adam.step == params.stop_steps {
+        let selects = adam.step.is_multiple_of(params.select_every);
+        let saves = adam.step.is_multiple_of(params.checkpoint_every) || adam.step == params.stop_steps;
+        if selects || saves {
             let loss = watch::look(job, adam.step, &triplets, params.margin, codes)?;
-            best = checkpoint::save(job, adam.step, &state(&vars, &adam), &course, Some(loss))?;
+            if selects {
+                best.offer(adam.step, loss, vars.named());
+            }
+            if saves {
+                let state = state(&vars, &adam, &best);
+                checkpoint::save(job, adam.step, &state, &course, Some(loss))?;
+            }
         }
     }
-    if let Some(best) = best {
-        job.info(format!("the best checkpoint by the same triplets is {}", best.display()));
+    if !adam.step.is_multiple_of(params.select_every) {
+        // The weights after the last step are not offered in the checkpoint: a longer training does not evaluate there.
+        best.offer(adam.step, watch::look(job, adam.step, &triplets, params.margin, codes)?, vars.named());
     }
-    let config =
-        json!({ "network": "encoder", "nf": params.nf, "steps": adam.step, "labels": job.request.labels });
-    file::save_model(job.output("model")?, &[("encoder.safetensors", vars.named())], &config)
+    job.info(format!("best.safetensors has the weights with the lowest triplet loss: {}", best.config()));
+    let config = json!({
+        "network": "encoder", "nf": params.nf, "steps": adam.step, "best": best.config(),
+        "labels": job.request.labels,
+    });
+    let files = [("encoder.safetensors", vars.named()), ("best.safetensors", best.weights())];
+    file::save_model(job.output("model")?, &files, &config)
 }
 
 /// Returns everything that the next step depends on.
-fn state(vars: &Vars, adam: &Adam) -> State {
+fn state(vars: &Vars, adam: &Adam, best: &Best) -> State {
     let mut all = State::new();
     checkpoint::put(&mut all, "vars.", vars.named());
     checkpoint::put(&mut all, "adam.", &adam.state);
+    best.put(&mut all);
     all
 }
 

@@ -23,6 +23,8 @@ use callsheet_worker::Job;
 
 use crate::lib::data::Pairs;
 use crate::lib::leaks::warn_of_copies;
+use crate::lib::model::named;
+use crate::lib::nn::best::Best;
 use augment::Augmentation;
 use loader::Loader;
 use params::Params;
@@ -48,22 +50,36 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     let Params { batch, seed, .. } = training.params;
     let sampler = Sampler { pairs, augmentation, batch, seed, two, device: training.compute.device };
     let mut loader = Loader::new(sampler, training.step..training.steps.last);
-    let (began, mut best) = (training.step, None);
+    let began = training.step;
     while training.step < training.steps.last {
         let found = training.train(&mut loader)?;
         training.report(job, found)?;
-        if training.step.is_multiple_of(training.params.checkpoint_every)
-            || training.step == training.steps.last
-        {
-            best = training.save(job)?;
+        let Params { checkpoint_every, select_every, .. } = training.params;
+        let selects = training.step.is_multiple_of(select_every);
+        let saves = training.step.is_multiple_of(checkpoint_every) || training.step == training.steps.last;
+        let loss = if selects || saves { training.measure(job, saves) } else { None };
+        if selects {
+            training.offer(loss);
+        }
+        if saves {
+            training.save(job, loss)?;
         }
     }
     if training.step > began {
         job.info(format!("waited {:.1} % of the time for images", 100.0 * loader.waited()));
     }
-    if let Some(best) = best {
-        job.info(format!("the best checkpoint by held-out images is {}", best.display()));
+    if !training.step.is_multiple_of(training.params.select_every) {
+        // The weights after the last step are not offered in the checkpoint: a longer training does not evaluate there.
+        training.offer(training.measure(job, false));
     }
-    let Training { model, objective, step, shadows, .. } = training;
-    model.save(job.output("model")?, &objective, step, &shadows, &job.request.labels)
+    let Training { model, objective, step, shadows, mut best, .. } = training;
+    if best.config().is_null() {
+        best = Best::new(&named(&shadows));
+    } else {
+        job.info(format!(
+            "best.safetensors has the weights with the lowest loss on held-out images: {}",
+            best.config()
+        ));
+    }
+    model.save(job.output("model")?, &objective, step, (&shadows, &best), &job.request.labels)
 }

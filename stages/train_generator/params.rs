@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::lib::model::Weights;
 use crate::lib::nn::compute::Precision;
 
 /// Parameters as stage.toml declares them.
@@ -25,7 +26,9 @@ pub(super) struct Params {
     pub total_kimg: u64,
     pub stop_kimg: f64,
     pub checkpoint_every: u64,
-    pub held_out: usize,
+    pub encoder_weights: Weights,
+    pub select_every: u64,
+    pub select_images: usize,
     pub device: String,
     pub precision: Precision,
     pub deterministic: bool,

@@ -1,7 +1,5 @@
 //! Checkpoints of a training.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 use callsheet_worker::Job;
 use serde::Deserialize;
@@ -9,7 +7,7 @@ use serde_json::Value;
 
 use super::training::Training;
 use super::watch::Watch;
-use crate::lib::model::{AVERAGED, prefix};
+use crate::lib::model::{AVERAGED, named, prefix};
 use crate::lib::nn::checkpoint::{self, State, TrainingConfig};
 use crate::lib::nn::schedule::Schedule;
 use crate::lib::objective::Network;
@@ -33,23 +31,35 @@ impl Training {
         for (network, shadows) in &mut self.shadows {
             checkpoint::restore(shadows, &saved, &averaged(*network));
         }
+        self.best.restore(&saved)?;
         self.step = step;
         Ok(())
     }
 
-    /// Evaluates the held-out images and writes a checkpoint. Returns the best checkpoint so far if held-out
-    /// images can be read.
+    /// Evaluates the averaged weights on held-out images, and shows images if `shows` is true. Returns the loss if there
+    /// are held-out images.
+    pub(super) fn measure(&self, job: &Job, shows: bool) -> Option<f64> {
+        let look = |watch: &Watch| watch.look(job, self.step, &self.shadows, &self.vgg, shows);
+        let loss = self.watch.as_ref().map(|watch| self.lanes.with_all_cpus(|| look(watch))).transpose();
+        loss.unwrap_or_else(|error| {
+            job.warn(format!("held-out images cannot be evaluated: {error:#}"));
+            None
+        })
+    }
+
+    /// Offers the averaged weights as the best ones, with their loss on held-out images.
+    pub(super) fn offer(&mut self, loss: Option<f64>) {
+        if let Some(loss) = loss {
+            self.best.offer(self.step, loss, &named(&self.shadows));
+        }
+    }
+
+    /// Writes a checkpoint of weights with this loss on held-out images.
     ///
     /// # Errors
     /// Returns an error if the checkpoint cannot be written.
-    pub(super) fn save(&self, job: &Job) -> Result<Option<PathBuf>> {
-        let look = |watch: &Watch| watch.look(job, self.step, &self.shadows, &self.vgg);
-        let loss = self.watch.as_ref().map(|watch| self.lanes.with_all_cpus(|| look(watch))).transpose();
-        let loss = loss.unwrap_or_else(|error| {
-            job.warn(format!("held-out images cannot be evaluated: {error:#}"));
-            None
-        });
-        checkpoint::save(job, self.step, &self.state(), &self.course()?, loss)
+    pub(super) fn save(&self, job: &Job, loss: Option<f64>) -> Result<()> {
+        checkpoint::save(job, self.step, &self.state(), &self.course()?, loss).map(drop)
     }
 
     /// Returns the properties that a checkpoint must share with the training that resumes from it.
@@ -69,6 +79,7 @@ impl Training {
         for (network, shadows) in &self.shadows {
             checkpoint::put(&mut all, &averaged(*network), shadows);
         }
+        self.best.put(&mut all);
         all
     }
 }

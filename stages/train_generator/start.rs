@@ -64,7 +64,8 @@ pub(super) fn model(
     side: i64,
     compute: Compute,
 ) -> Result<(Model, u64)> {
-    let encoder = job.optional("encoder").map(|folder| file::load(&folder.join("encoder.safetensors")));
+    let encoder =
+        job.optional("encoder").map(|folder| file::load(&folder.join(params.encoder_weights.encoder_file())));
     let generator = job.optional("generator").map(Trained::load).transpose()?;
     let encoder = encoder.transpose()?;
     if encoder.is_none() && generator.is_none() && objective.encoder == Start::Pretrained {

@@ -16,7 +16,8 @@ use super::start;
 use super::targets::Targets;
 use super::watch::Watch;
 use crate::lib::data::Pairs;
-use crate::lib::model::{EmaWeights, Model};
+use crate::lib::model::{EmaWeights, Model, named};
+use crate::lib::nn::best::Best;
 use crate::lib::nn::compute::Compute;
 use crate::lib::nn::schedule::Schedule;
 use crate::lib::nn::vars::{ema_pairs, update_ema};
@@ -39,6 +40,8 @@ pub(super) struct Training {
     pub(super) optimizers: Optimizers,
     /// Moving averages of the weights.
     pub(super) shadows: EmaWeights,
+    /// Averages with the lowest loss on held-out images.
+    pub(super) best: Best,
     targets: Targets,
     /// Codes of all training images; none unless the encoder is frozen and images are not augmented.
     known: Option<Tensor>,
@@ -82,7 +85,7 @@ impl Training {
             .then(|| model.codes(&pairs.b, ENCODED))
             .transpose()?;
         let held_out = job.input("pairs")?;
-        let watch = Watch::new(held_out, params.held_out, augmentation.side, &model, compute);
+        let watch = Watch::new(held_out, params.select_images, augmentation.side, &model, compute);
         let watch = watch.unwrap_or_else(|error| {
             job.warn(format!("held-out images are not evaluated: {error:#}"));
             None
@@ -93,6 +96,7 @@ impl Training {
         let schedule = Schedule { decay: objective.decay, fixed_kimg, total_kimg };
         Ok(Self {
             optimizers: Optimizers::new(&model, &objective),
+            best: Best::new(&named(&model.shadows())),
             shadows: model.shadows(),
             targets: if as_stored { Targets::kept(pairs.len()) } else { Targets::fleeting() },
             lanes: Lanes::new(compute.device, job.request.cpus)?,

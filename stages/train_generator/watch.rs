@@ -48,12 +48,19 @@ impl Watch {
         Ok(Some(Self { val, model: Model::new(&like.spec, compute), shown: RefCell::default() }))
     }
 
-    /// Reports how well the averaged networks reconstruct the images, and shows a grid. Returns the mean
-    /// perceptual loss.
+    /// Reports how well the averaged networks reconstruct the images, and shows a grid if `shows` is true. Returns the
+    /// mean perceptual loss.
     ///
     /// # Errors
     /// Returns an error if the picture cannot be written.
-    pub(super) fn look(&self, job: &Job, step: u64, shadows: &EmaWeights, vgg: &Vgg) -> Result<f64> {
+    pub(super) fn look(
+        &self,
+        job: &Job,
+        step: u64,
+        shadows: &EmaWeights,
+        vgg: &Vgg,
+        shows: bool,
+    ) -> Result<f64> {
         self.model.take(shadows)?;
         let codes = self.model.codes(&self.val.b, BATCH)?;
         let outputs = self.model.outputs(&self.val.a, &codes, BATCH);
@@ -71,7 +78,9 @@ impl Watch {
         if !finite.is_empty() {
             job.metric("held_out/psnr", step, finite.iter().sum::<f64>() / finite.len() as f64);
         }
-        self.show(job, step, &codes)?;
+        if shows {
+            self.show(job, step, &codes)?;
+        }
         Ok(perceptual)
     }
 

@@ -8,11 +8,12 @@ use callsheet_worker::Job;
 use serde::Deserialize;
 
 use crate::lib::figures::{Shown, cells, pictures, remade, save};
-use crate::lib::model::Model;
+use crate::lib::model::{Model, Weights};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Params {
+    weights: Weights,
     contents: usize,
     styles: usize,
     note: String,
@@ -24,7 +25,7 @@ struct Params {
 /// Returns an error if the model is damaged, or there is no validation image.
 pub(crate) fn run(job: &Job) -> Result<()> {
     let params: Params = job.params()?;
-    let model = Model::averaged(job.input("model")?)?;
+    let model = Model::trained(job.input("model")?, params.weights)?;
     let contents = Shown::sample(job, &model, params.contents)?;
     let styles = Shown::sample(job, &model, params.styles)?;
     let header = pictures(&styles.pairs.b).into_iter().map(|style| Cell::new(style, "style"));

@@ -18,6 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::lib::figures::{noted, pictures};
+use crate::lib::model::Weights;
 use album::Album;
 use design::{Planned, letters, planned};
 use key::KEY_FORMAT;
@@ -30,6 +31,7 @@ use scenes::{Scene, Val};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Params {
+    weights: Weights,
     questions: usize,
     checks: usize,
     crop: i64,
@@ -58,7 +60,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
     let mut album = Album::new(params.side);
     let contents = album.add(pictures(&originals.contents))?;
     let styles = album.add(pictures(&originals.styles))?;
-    let outputs = outputs(job, &makers, &originals, asked, params.seed, &mut album)?;
+    let outputs = outputs(job, &makers, &originals, asked, (params.weights, params.seed), &mut album)?;
 
     let letters = letters(makers.len() + CHECKED.len(), params.seed);
     let plan = planned(makers.len(), asked, scenes.len() - asked, params.seed);

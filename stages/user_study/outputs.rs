@@ -11,7 +11,7 @@ use super::album::{Album, scrambled};
 use super::makers::Maker;
 use super::originals::Originals;
 use crate::lib::figures::{BATCH, pictures};
-use crate::lib::model::Model;
+use crate::lib::model::{Model, Weights};
 
 /// Returns positions in the album by maker and scene. For the first `asked` scenes, the makers compute the
 /// outputs. The other scenes contain real images and noise, as outputs of two additional makers.
@@ -23,7 +23,7 @@ pub(super) fn outputs(
     makers: &[Maker],
     originals: &Originals,
     asked: usize,
-    seed: i64,
+    (weights, seed): (Weights, i64),
     album: &mut Album,
 ) -> Result<BTreeMap<(usize, usize), usize>> {
     let mut outputs = BTreeMap::new();
@@ -34,7 +34,7 @@ pub(super) fn outputs(
     };
     let part = |all: &Tensor| all.narrow(0, 0, asked as i64);
     for (n, maker) in makers.iter().enumerate() {
-        let model = Model::averaged(&maker.model)?;
+        let model = Model::trained(&maker.model, weights)?;
         let codes = model.codes(&part(&originals.styles), BATCH);
         let codes = codes.with_context(|| format!("the model of {} cannot be compared", maker.name))?;
         put(n, 0, pictures(&model.outputs(&part(&originals.contents), &codes, BATCH)))?;

@@ -67,7 +67,7 @@ class Bf16(unittest.TestCase):
                 stage("resolve_objective", {"objectives": [alone]}, {"objective": to / "objective"}, name="alone")
                 inputs |= {"pairs": made / "pairs.parquet", "vgg": made / "vgg", "objective": to / "objective"}
                 stage("train_generator", inputs, {"model": to / "model"}, scratch=to, nf=NF, encoder_nf=2 * NF, batch=2,
-                      held_out=0, **params)
+                      select_images=0, **params)
                 return load_file(max(to.glob("step-*.safetensors")))
 
             for seed in STARTS:
@@ -94,7 +94,7 @@ class Bf16(unittest.TestCase):
                 to.mkdir()
                 inputs = {"pairs": made / "pairs.parquet", "vgg": made / "vgg", "objective": objective}
                 ran = stage("train_generator", inputs, {"model": to / "model"}, scratch=to, nf=16, encoder_nf=16,
-                            held_out=0, batch=BATCH, stop_kimg=STEPS * BATCH / 1000, precision=precision, seed=seed)
+                            select_images=0, batch=BATCH, stop_kimg=STEPS * BATCH / 1000, precision=precision, seed=seed)
                 return {name: mean(values) for name, values in ran.history.items() if name.startswith("loss/")}
 
             text = (test_training.ROOT / "pipelines/objectives/step_v4.toml").read_text()

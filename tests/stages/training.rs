@@ -22,11 +22,52 @@ fn a_longer_budget_resumes_and_equals_an_uninterrupted_training() {
         assert_output!(beginning(&said(&continued, &["--set", longer, stage]), stage));
         let at_once = with_results();
         ran(&at_once, &["--set", longer, stage]);
-        let weights = |project: &tempfile::TempDir| {
-            fs::read(latest(project, &format!("{stage}/{file}"))).expect("weights")
-        };
-        assert!(weights(&continued) == weights(&at_once), "{stage} differs");
+        let folder = file.split('/').next().expect("a folder");
+        for file in [file, &format!("{folder}/best.safetensors")] {
+            let weights = |project: &tempfile::TempDir| {
+                fs::read(latest(project, &format!("{stage}/{file}"))).expect("weights")
+            };
+            assert!(weights(&continued) == weights(&at_once), "{file} of {stage} differs");
+        }
     }
+}
+
+#[test]
+fn the_best_weights_are_part_of_the_model_and_every_stage_can_use_them() {
+    let project = finished();
+    let config = |name: &str| -> serde_json::Value {
+        serde_json::from_slice(&fs::read(latest(&project, name)).expect("a configuration")).expect("JSON")
+    };
+    for (model, last) in
+        [("train_encoder/encoder", 4), ("train_generator/model", 2), ("finetune_generator/model", 4)]
+    {
+        let best = config(&format!("{model}/config.json"))["best"].clone();
+        assert!((1..=last).contains(&best["step"].as_u64().expect("a step")), "{model}: {best}");
+        assert!(best["loss"].as_f64().is_some_and(|loss| loss > 0.0 && loss < 1e6), "{model}: {best}");
+    }
+    // Without held-out images, the best weights are those after the last step.
+    ran(&project, &["--set", "train_generator.select_images=0", "train_generator"]);
+    let read =
+        |file: &str| fs::read(latest(&project, &format!("train_generator/model/{file}"))).expect("weights");
+    assert!(read("best.safetensors") == read("averaged.safetensors"));
+    let readers = [
+        "embed_styles",
+        "evaluate_finetuned",
+        "evaluate_other_style",
+        "evaluate_diversity@transfer",
+        "transfer_grid",
+        "sample_grid",
+        "interpolation_grid",
+        "contact_sheets",
+    ];
+    let sets: Vec<String> = readers
+        .iter()
+        .map(|stage| format!("{}.weights=best", stage.split('@').next().unwrap_or(stage)))
+        .chain(["train_generator.encoder_weights=best".to_owned()])
+        .collect();
+    let set = sets.iter().flat_map(|set| ["--set", set]);
+    let made = ran(&project, &set.chain(readers).collect::<Vec<_>>());
+    assert!(readers.iter().all(|stage| made.iter().any(|made| made == stage)), "{made:?}");
 }
 
 /// Output of a run, which must succeed.
@@ -125,7 +166,7 @@ fn however_often_a_training_is_killed_it_ends_in_the_same_bits() {
     // With two CPUs a step is computed on two lanes.
     let target = ["--jobs", "2", "--set", "train_generator.stop_kimg=0.2", "train_generator"];
     // Measuring held-out images takes longer than a step, so it is switched off.
-    let every = ["--set", "train_generator.checkpoint_every=1", "--set", "train_generator.held_out=0"];
+    let every = ["--set", "train_generator.checkpoint_every=1", "--set", "train_generator.select_images=0"];
     let whole = with_results();
     said(&whole, &target);
     let project = with_results();

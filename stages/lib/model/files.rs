@@ -1,5 +1,6 @@
-//! Files of a trained model. `networks.safetensors` has all weights, `averaged.safetensors` the averaged
-//! weights that are used after training. Both, and `config.json`, contain the architecture of the networks.
+//! Files of a trained model. `networks.safetensors` has all weights, `averaged.safetensors` the averaged weights after the
+//! last step, and `best.safetensors` the averaged weights with the lowest loss on held-out images. All, and `config.json`,
+//! contain the architecture of the networks.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 use tch::Tensor;
 
 use super::{EmaWeights, Model, Spec, USED};
+use crate::lib::nn::best::Best;
 use crate::lib::nn::checkpoint::NETWORK;
 use crate::lib::nn::compute::Compute;
 use crate::lib::nn::{checkpoint, file};
@@ -28,6 +30,50 @@ pub(crate) fn prefix(network: Network) -> &'static str {
 
 /// Prefix of the names of averaged weights in a checkpoint, followed by the names of the weights.
 pub(crate) const AVERAGED: &str = "average.";
+
+/// Weights of a trained model that other stages use.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Weights {
+    /// Averaged weights after the last step.
+    Last,
+    /// Averaged weights with the lowest loss on held-out images.
+    Best,
+}
+
+impl Weights {
+    /// File in the folder of a model.
+    pub(crate) fn file(self) -> &'static str {
+        match self {
+            Self::Last => "averaged.safetensors",
+            Self::Best => "best.safetensors",
+        }
+    }
+
+    /// File in the folder of a pre-trained encoder.
+    pub(crate) fn encoder_file(self) -> &'static str {
+        match self {
+            Self::Last => "encoder.safetensors",
+            Self::Best => "best.safetensors",
+        }
+    }
+}
+
+/// Parameter of stages that use a trained model.
+#[derive(Deserialize)]
+pub(crate) struct Chosen {
+    /// Weights to use.
+    pub weights: Weights,
+}
+
+/// Averaged weights by the names that files use.
+pub(crate) fn named(shadows: &EmaWeights) -> BTreeMap<String, Tensor> {
+    let mut averaged = BTreeMap::new();
+    for (network, shadows) in shadows {
+        checkpoint::put(&mut averaged, prefix(*network), shadows);
+    }
+    averaged
+}
 
 /// All weights of a trained model.
 pub(crate) struct Trained {
@@ -59,12 +105,12 @@ fn spec(config: &Value, path: &Path) -> Result<Spec> {
 }
 
 impl Model {
-    /// Loads E and G with averaged weights on the CPU, from the folder of a trained model.
+    /// Loads E and G on the CPU, from the folder of a trained model.
     ///
     /// # Errors
     /// Returns an error if the model is damaged or incomplete.
-    pub(crate) fn averaged(folder: &Path) -> Result<Self> {
-        Self::from_file(&folder.join("averaged.safetensors"), Compute::CPU)
+    pub(crate) fn trained(folder: &Path, weights: Weights) -> Result<Self> {
+        Self::from_file(&folder.join(weights.file()), Compute::CPU)
     }
 
     /// Loads E and G from a file of a trained model, or their averaged weights from a checkpoint.
@@ -133,16 +179,18 @@ impl Model {
         folder: &Path,
         objective: &Objective,
         step: u64,
-        shadows: &EmaWeights,
+        (shadows, best): (&EmaWeights, &Best),
         labels: &[String],
     ) -> Result<()> {
-        let config: Value =
-            json!({ "spec": self.spec, "objective": objective, "step": step, "labels": labels });
-        let mut averaged = BTreeMap::new();
-        for (network, shadows) in shadows {
-            checkpoint::put(&mut averaged, prefix(*network), shadows);
-        }
-        let files = [("networks.safetensors", &self.tensors()), ("averaged.safetensors", &averaged)];
+        let config: Value = json!({
+            "spec": self.spec, "objective": objective, "step": step, "best": best.config(), "labels": labels,
+        });
+        let (all, averaged) = (self.tensors(), named(shadows));
+        let files = [
+            ("networks.safetensors", &all),
+            (Weights::Last.file(), &averaged),
+            (Weights::Best.file(), best.weights()),
+        ];
         file::save_model(folder, &files, &config)
     }
 }

@@ -17,7 +17,7 @@ use crate::lib::nn::encoder::Posterior;
 use crate::lib::nn::vars::Vars;
 use crate::lib::objective::Network;
 use callsheet_worker::user_error;
-pub(crate) use files::{AVERAGED, Trained, prefix};
+pub(crate) use files::{AVERAGED, Chosen, Trained, Weights, named, prefix};
 use networks::{AnyContent, AnyDiscriminator, AnyEncoder, AnyGenerator};
 pub(crate) use spec::Spec;
 

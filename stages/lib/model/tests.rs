@@ -3,6 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::*;
+use crate::lib::nn::best::Best;
 use crate::lib::objective::Objective;
 use crate::lib::objective::tests::all;
 
@@ -18,8 +19,15 @@ fn a_trained_model_uses_its_averaged_weights() {
     for (name, objective) in all(|_| false) {
         let folder = tempfile::tempdir().expect("a folder");
         let (averaged, raw) = (model(&objective), model(&objective));
-        raw.save(folder.path(), &objective, 7, &averaged.shadows(), &[]).expect("saved");
-        let found = Model::averaged(folder.path()).expect("a model");
+        raw.save(
+            folder.path(),
+            &objective,
+            7,
+            (&averaged.shadows(), &Best::new(&named(&averaged.shadows()))),
+            &[],
+        )
+        .expect("saved");
+        let found = Model::trained(folder.path(), Weights::Last).expect("a model");
         assert_eq!(found.spec, raw.spec, "{name}");
         let remake = |model: &Model| model.outputs(&images, &model.codes(&images, 2).expect("codes"), 2);
         assert_eq!(remake(&found), remake(&averaged), "{name}");
@@ -36,7 +44,15 @@ fn weights_of_other_networks_are_refused() {
     let all = all(|_| false);
     let folder = tempfile::tempdir().expect("a folder");
     let trained = model(&all["step_v4"]);
-    trained.save(folder.path(), &all["step_v4"], 7, &trained.shadows(), &[]).expect("saved");
+    trained
+        .save(
+            folder.path(),
+            &all["step_v4"],
+            7,
+            (&trained.shadows(), &Best::new(&named(&trained.shadows()))),
+            &[],
+        )
+        .expect("saved");
     let weights = Trained::load(folder.path()).expect("a model").weights;
     let other =
         model(&all["bicyclegan_v0"]).load(&weights, |_| true).expect_err("other networks").to_string();

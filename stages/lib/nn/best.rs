@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(best.config(), Value::Null);
         let now = weights(1.0);
         best.offer(10, 0.5, &now);
-        now["w"].shallow_clone().fill_(7.0);
+        let _ = now["w"].shallow_clone().fill_(7.0);
         for (step, loss) in [(20, 0.5), (30, f64::NAN), (40, 0.6), (50, f64::INFINITY)] {
             best.offer(step, loss, &weights(2.0));
         }

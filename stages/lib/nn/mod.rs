@@ -3,6 +3,7 @@
 //! Tensors are NCHW float32; images are in [-1, 1].
 
 pub(crate) mod adam;
+pub(crate) mod best;
 pub(crate) mod bicyclegan;
 pub(crate) mod checkpoint;
 pub(crate) mod compute;
