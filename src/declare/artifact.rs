@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::checks::ChecksDecl;
+use super::headline::HeadlineDecl;
 
 /// Kind of an artifact on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -130,6 +131,11 @@ pub struct OutputDecl {
     pub checks: ChecksDecl,
     /// Figure that shows the output in reports. Default: none.
     pub figure: Option<Figure>,
+    /// True if a report shows the picture at its beginning. Default: false.
+    #[serde(default)]
+    pub lead: bool,
+    /// Comparison of the table's rows with which a report begins. Default: none.
+    pub headline: Option<HeadlineDecl>,
     /// Description for users, in one line.
     pub doc: String,
 }

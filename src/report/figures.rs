@@ -48,13 +48,41 @@ fn find<'a>(subject: &'a Subject, stage: &str, output: &str) -> Option<Shown<'a>
     Some(Shown { subject, stage, decl, object })
 }
 
-/// Section for each figure. A figure that is equal in all runs is shown once.
+/// Pictures that lead the report of a run, with the links to their sections.
+pub(super) fn leading(store: &Store, subject: &Subject) -> Vec<Markup> {
+    let all = names(std::slice::from_ref(subject)).into_iter();
+    let shown = all.filter_map(|(stage, output)| Some((stage, output, find(subject, stage, output)?)));
+    let shown = shown.filter(|(.., shown)| shown.decl.lead);
+    let picture = |(stage, output, shown): (&str, &str, Shown)| {
+        html! {
+            figure id=(format!("{stage}.{output}")) {
+                p.note { strong { (stage.replace('_', " ")) } " " (shown.decl.doc) "." }
+                (shown.markup(store, output))
+            }
+        }
+    };
+    shown.map(picture).collect()
+}
+
+/// Section for each figure that does not lead the page. A figure that is equal in all runs is shown once; figures that
+/// differ come first.
 pub(super) fn figures(store: &Store, subjects: &[Subject]) -> Markup {
+    let shown_of = |(stage, output): (&str, &str)| -> Vec<Option<Shown>> {
+        subjects.iter().map(|subject| find(subject, stage, output)).collect()
+    };
+    let is_same = |shown: &[Option<Shown>]| {
+        let bytes = |shown: &Option<Shown>| shown.as_ref().map(|shown| shown.object.bytes);
+        shown.iter().all(|other| bytes(other) == bytes(&shown[0]))
+    };
+    let leads =
+        |shown: &[Option<Shown>]| subjects.len() == 1 && shown.iter().flatten().any(|one| one.decl.lead);
+    let mut all: Vec<_> = names(subjects).into_iter().map(|name| (name, shown_of(name))).collect();
+    all.retain(|(_, shown)| !leads(shown));
+    all.sort_by_key(|(_, shown)| subjects.len() > 1 && is_same(shown));
     html! {
-        @for (stage, output) in names(subjects) {
-            @let shown: Vec<Option<Shown>> = subjects.iter().map(|subject| find(subject, stage, output)).collect();
+        @for ((stage, output), shown) in all {
             @let first = shown.iter().flatten().next();
-            @let same = shown.iter().all(|shown| shown.as_ref().map(|s| s.object.bytes) == first.map(|s| s.object.bytes));
+            @let same = is_same(&shown);
             section id=(format!("{stage}.{output}")) {
                 h3 { (stage.replace('_', " ")) @if output != stage { ": " (output) } }
                 @if let Some(first) = first { p { (first.decl.doc) "." } }
@@ -93,7 +121,9 @@ impl Shown<'_> {
 
     fn content(&self, path: &Path, alt: &str) -> Result<Markup> {
         match self.decl.figure {
-            Some(Figure::Table) => table(path),
+            Some(Figure::Table) => {
+                table(path, self.decl.headline.as_ref().map_or(&[], |headline| &headline.label))
+            }
             Some(Figure::Images) => images(path),
             Some(Figure::Scatter) => scatter(path, alt),
             Some(Figure::Picture) if self.object.size > LARGEST => {

@@ -2,12 +2,15 @@
 //! declare, and metrics. Several runs are shown side by side.
 
 mod cells;
+mod changes;
 mod command;
 mod differences;
 mod figures;
 mod graph;
+mod headline;
 mod history;
 mod images;
+mod lead;
 mod page;
 mod picture;
 mod run_log;

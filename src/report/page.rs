@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 
 use callsheet_figures::data_uri::source_of;
-use callsheet_figures::label::{human_seconds, letter, number};
+use callsheet_figures::label::{counted, human_seconds, letter, number};
 use callsheet_worker::report::Section;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::changes::changes;
 use super::command::command;
-use super::differences::{differences, last_values};
 use super::figures::figures;
 use super::graph::graph;
+use super::lead;
 use super::sections::sections;
 use super::subject::{Done, Subject};
 use crate::declare::Bytes;
@@ -53,13 +54,16 @@ pub(super) fn page(store: &Store, subjects: &[Subject], more: &[Section]) -> Str
                     @for (n, subject) in subjects.iter().enumerate() {
                         (of_run(subject, (subjects.len() > 1).then(|| letter(n))))
                     }
+                    @if let [subject] = subjects { (lead::sentence(store, subject)) }
                 }
                 main {
-                    @if let [subject] = subjects { (stages(subject)) } @else { (differing(store, subjects)) }
+                    @if let [subject] = subjects { (lead::lead(store, subject)) } @else { (changes(store, subjects)) }
                     h2 { "Figures" }
                     (figures(store, subjects))
                     (sections(more))
                     (curves(subjects))
+                    @if let [subject] = subjects { (stages(subject)) }
+                    (about(subjects))
                 }
                 script { (PreEscaped(SCRIPT)) }
             }
@@ -72,28 +76,16 @@ fn title(run: &RunRecord) -> String {
     run.target.to_string()
 }
 
-/// Facts about a run, shown at the top of the page.
+/// Facts that a reader must know first: stand-ins, failures, and whether the run has ended.
 fn of_run(subject: &Subject, letter: Option<String>) -> Markup {
     let Subject { run, ended, summaries, stages, .. } = subject;
-    let states = |wanted: StageState| stages.iter().filter(|stage| stage.state == wanted).count();
-    let states = StageState::ALL.map(|state| (state, states(state)));
-    let states: Vec<String> = states
-        .into_iter()
-        .filter(|(_, count)| *count > 0)
-        .map(|(state, count)| format!("{count} {state}"))
-        .collect();
-    let files: BTreeSet<&String> = stages
-        .iter()
-        .filter_map(|stage| stage.record.as_ref())
-        .flat_map(|r| r.provenance.sources.keys())
-        .collect();
     html! {
         section.run {
             @if let Some(letter) = letter { h2 { (letter) ": " (title(run)) } }
+            @for summary in summaries { p.note { (summary) "." } }
             @if !subject.labels.is_empty() {
                 p.warn { "Based on: " (subject.labels.iter().cloned().collect::<Vec<_>>().join(", ")) "." }
             }
-            @for summary in summaries { p { (summary) "." } }
             @if let Some(why) = &subject.unread {
                 p.warn { "The pipeline cannot be read, so some facts about the run are missing: " (why) "." }
             }
@@ -101,16 +93,39 @@ fn of_run(subject: &Subject, letter: Option<String>) -> Markup {
             @for stage in stages.iter().filter(|stage| !stage.message.is_empty()) {
                 p.wrong role="alert" { strong { (stage.name) } " failed: " (stage.message) }
             }
-            dl {
-                @if !run.id.is_empty() { dt { "run" } dd { (run.id) ", " (human_seconds(run.seconds)) } }
-                dt { "stages" } dd { (states.join(", ")) }
-                @if !files.is_empty() {
-                    dt { "raw files" }
-                    dd { (files.len()) ": " (files.iter().take(8).map(|f| f.as_str()).collect::<Vec<_>>().join(", "))
-                        @if files.len() > 8 { ", .." } }
-                }
-                dt { "command" } dd { code { (command(run, &subject.asked)) } }
+        }
+    }
+}
+
+/// Facts about the runs at the end of the page: ids, states of stages, raw files and commands.
+fn about(subjects: &[Subject]) -> Markup {
+    html! {
+        h2 { "About " @if subjects.len() > 1 { "these runs" } @else { "this run" } }
+        @for (n, subject) in subjects.iter().enumerate() {
+            @if subjects.len() > 1 { h3 { (letter(n)) ": " (title(&subject.run)) } }
+            (facts(subject))
+        }
+    }
+}
+
+fn facts(subject: &Subject) -> Markup {
+    let Subject { run, stages, .. } = subject;
+    let states = |wanted: StageState| stages.iter().filter(|stage| stage.state == wanted).count();
+    let states = StageState::ALL.map(|state| (state, states(state)));
+    let states =
+        states.into_iter().filter(|(_, count)| *count > 0).map(|(state, count)| format!("{count} {state}"));
+    let records = stages.iter().filter_map(|stage| stage.record.as_ref());
+    let files: BTreeSet<&String> = records.flat_map(|record| record.provenance.sources.keys()).collect();
+    html! {
+        dl {
+            @if !run.id.is_empty() { dt { "run" } dd { (run.id) ", " (human_seconds(run.seconds)) } }
+            dt { "stages" } dd { (states.collect::<Vec<_>>().join(", ")) }
+            @if !files.is_empty() {
+                dt { "raw files" }
+                dd { (files.len()) ": " (files.iter().take(8).map(|f| f.as_str()).collect::<Vec<_>>().join(", "))
+                    @if files.len() > 8 { ", .." } }
             }
+            dt { "command" } dd { code { (command(run, &subject.asked)) } }
         }
     }
 }
@@ -119,9 +134,12 @@ fn of_run(subject: &Subject, letter: Option<String>) -> Markup {
 fn stages(subject: &Subject) -> Markup {
     html! {
         h2 { "Stages" }
-        (graph(subject))
+        details.graph-of-stages {
+            summary { "Graph of the stages" }
+            (graph(subject))
+        }
         details {
-            summary { (subject.stages.len()) " stages, with their parameters" }
+            summary { (counted(subject.stages.len() as u64, "stage")) ", with parameters" }
             div.wide tabindex="0" role="region" aria-label="table" {
                 table {
                     thead { tr { @for name in ["stage", "state", "duration", "memory", "action", "parameters"] {
@@ -151,38 +169,6 @@ fn row(stage: &Done, first: bool) -> Markup {
             td { (memory.unwrap_or_default()) }
             td { code { (made.map(|made| made.key.digest().short()).unwrap_or_default()) } }
             td.text { (params.join(", ")) }
-        }
-    }
-}
-
-/// Differences between the first run and the others, and the last values of their metrics.
-fn differing(store: &Store, subjects: &[Subject]) -> Markup {
-    let last: Vec<_> = subjects.iter().map(|subject| last_values(&subject.curves)).collect();
-    let names: BTreeSet<&String> = last.iter().flat_map(|values| values.keys()).collect();
-    let first = &subjects[0].run;
-    html! {
-        h2 { "Differences" }
-        @for (n, other) in subjects.iter().enumerate().skip(1) {
-            h3 { "From " (letter(0)) " to " (letter(n)) }
-            @let found = differences(store, (first, &other.run), [&letter(0), &letter(n)]);
-            @if found.is_empty() { p { "The results do not differ." } }
-            dl { @for (stage, lines) in found {
-                dt { (stage) }
-                dd { @for line in lines { code { (line) } br; } }
-            } }
-        }
-        @if !names.is_empty() {
-            h2 { "Last values" }
-            div.wide tabindex="0" role="region" aria-label="table" {
-                table {
-                    thead { tr { th scope="col" { "metric" }
-                        @for n in 0..subjects.len() { th scope="col" { (letter(n)) } } } }
-                    tbody { @for name in names {
-                        tr { th scope="row" { (name) }
-                            @for values in &last { td { (values.get(name).map_or("–".into(), |v| number(*v))) } } }
-                    } }
-                }
-            }
         }
     }
 }

@@ -149,7 +149,7 @@ fn killed_and_running_runs_have_reports_of_their_metrics() {
     run.wait().expect("ended");
     project.stdout(&["report", "-o", "then.html"]);
     for page in [project.read("now.html"), project.read("then.html")] {
-        assert_output!(lines_of(&page, "<header>", "<dl>"));
+        assert_output!(header(&page));
         assert!(states(&page).contains("1 running") && page.contains("state/rest"));
     }
 }
@@ -180,7 +180,7 @@ fn runs_are_shown_side_by_side_and_differences_come_first() {
     project.stdout(&["compare", "latest~1", "latest", "--html", "both.html"]);
     let page = project.read("both.html");
     assert_output!(header(&page));
-    assert_output!(lines_of(&page, "<h2>Differences</h2>", "<h2>Figures</h2>"));
+    assert_output!(lines_of(&page, "<h2>Changed parameters</h2>", "<h2>Figures</h2>"));
     assert_output!(figure(&page, "paint.picture"));
     assert_output!(project.refused("conflict", &["compare", "latest", "latest", "latest~1"]));
     assert_output!(project.refused("unknown_name", &["compare", "latest", "lastest", "--html", "x.html"]));

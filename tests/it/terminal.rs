@@ -42,9 +42,9 @@ fn lines_on_a_terminal_fit_its_width_and_show_the_stage_and_the_run() {
         assert!(end[0].contains('█') && end[0].contains(" %, ") && end[0].contains("left"), "{shown}");
         assert_eq!(end[0].contains("perceptual/relu5_2 0.2500"), columns > 80, "{shown}");
         assert!(end[1].starts_with("0 of 1 stage, "), "{shown}");
-        until("the run ends", || screen().contains("done in"));
+        until("the run ends", || screen().contains("results: "));
         let shown = screen();
-        assert!(!shown.contains('█') && shown.contains("results: "), "{shown}");
+        assert!(!shown.contains('█') && shown.contains("done in"), "{shown}");
         tmux(&socket, &["kill-server"]);
     }
 }

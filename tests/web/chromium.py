@@ -3,6 +3,7 @@
 usage: chromium.py    install the npm package's Chromium into .toolchain/web, unless another one is found
 """
 
+import io
 import os
 import shutil
 import subprocess

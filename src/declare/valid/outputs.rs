@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use callsheet_worker::error::{DeclarationError, Result, SourceText};
+use callsheet_worker::error::{DeclarationError, Result, SourceText, suggest};
 use callsheet_worker::table::parse_type;
 use toml::Spanned;
 
-use crate::declare::artifact::{ArtifactKind, OutputDecl, TableFormat};
+use crate::declare::artifact::{ArtifactKind, Figure, OutputDecl, TableFormat};
 use crate::declare::stage_file::StageFile;
 
 /// Validates every output, and checks that no two outputs have one path.
@@ -51,6 +51,24 @@ fn check_output(output: &Spanned<String>, decl: &OutputDecl, source: &Arc<Source
         let (figure, wanted) = (lowercase(figure), lowercase(figure.of()));
         let message = format!("output `{name}` cannot be shown as figure `{figure}`");
         return bad(message, &format!("use figure = {figure:?} only for an output with kind = {wanted:?}"));
+    }
+    if decl.lead && decl.figure != Some(Figure::Picture) {
+        return bad(
+            format!("output `{name}` cannot lead a report"),
+            "use lead = true only with figure = \"picture\"",
+        );
+    }
+    if let Some(headline) = &decl.headline {
+        if headline.measures.is_empty() || headline.own.is_empty() {
+            let message = format!("the headline of output `{name}` compares nothing");
+            return bad(message, "name at least one text in `own` and one of `measures`");
+        }
+        let unknown = |column: &&str| !decl.columns.contains_key(*column);
+        if let Some(column) = headline.columns().find(unknown) {
+            let message =
+                format!("the headline of output `{name}` names the column `{column}`, which is not declared");
+            return bad(message, &suggest(column, decl.columns.keys().map(String::as_str)));
+        }
     }
     if let Some((column, kind)) = decl.columns.iter().find(|(_, kind)| parse_type(kind).is_none()) {
         let message = format!("column `{column}` of output `{name}` has the unknown type `{kind}`");
