@@ -111,7 +111,9 @@ impl Output {
     fn write(&self, text: &[u8]) -> Result<()> {
         if let Some(path) = &self.path {
             let mut file = create(path)?;
-            return file.write_all(text).and_then(|()| file.write_all(b"\n")).into_diagnostic();
+            file.write_all(text).and_then(|()| file.write_all(b"\n")).into_diagnostic()?;
+            say(&format!("written to {}", path.display()));
+            return Ok(());
         }
         let mut out = std::io::stdout().lock();
         match out.write_all(text).and_then(|()| out.write_all(b"\n")) {
@@ -146,7 +148,9 @@ fn sink(frame: LazyFrame, path: &Path, format: FileWriteFormat) -> Result<()> {
     if written.is_err() && draft != path {
         let _ = std::fs::remove_file(&draft);
     }
-    written.wrap_err_with(|| format!("cannot write {}", path.display()))
+    written.wrap_err_with(|| format!("cannot write {}", path.display()))?;
+    say(&format!("written to {}", path.display()));
+    Ok(())
 }
 
 /// Prints a line to stderr.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result, suggest};
-use callsheet_worker::print::{print_json_list, print_text};
+use callsheet_worker::print::{print_json_list, print_text, say};
 use clap::Args;
 use glob::Pattern;
 use serde_json::json;
@@ -73,6 +73,7 @@ impl Metrics {
         let charts = charts(&found);
         if let Some(path) = &self.output {
             Chart::write(&charts, path)?;
+            say(&format!("written to {}", path.display()));
             return Ok(SUCCESS);
         }
         for chart in &charts {

@@ -5,12 +5,15 @@ import itertools
 import json
 import unittest
 
+import duckdb
 import numpy as np
+import pandas
 import PIL.Image
+import polars
 import pyarrow.parquet as pq
 
-from libraries import LIBRARIES, Datasets, Pandas, Pyarrow
-from project import for_each, tables
+from libraries import LIBRARIES, Datasets, Pandas, Pyarrow, datasets
+from project import for_each, project, tables
 
 
 def sizes(table):
@@ -31,6 +34,45 @@ def each(of):
     # `datasets` cannot load a table without rows, regardless of its writer.
     can = [(table, name, library) for table, (name, library) in pairs if table.rows or library is not Datasets]
     return [(f"{table.artifact} in {name}", (table, library)) for table, name, library in can]
+
+
+def openers(table):
+    """Ways to open a table by the name that the documentation gives, each with the number of rows that it finds."""
+    path = str(table.path)
+    if table.path.is_dir():
+        # A large row-wise table is a folder `NAME` of files.
+        files = f"{path}/*.parquet"
+        return {
+            "pyarrow.parquet.ParquetFile": lambda: sum(pq.ParquetFile(file).metadata.num_rows for file in table.files),
+            "pyarrow.parquet.read_table": lambda: pq.read_table(path, columns=[]).num_rows,
+            "datasets.load_dataset": lambda: datasets.load_dataset("parquet", data_files=files, split="train").num_rows,
+            "duckdb": lambda: duckdb.sql(f"select count(*) from '{files}'").fetchone()[0],
+            "polars": lambda: polars.scan_parquet(files).select(polars.len()).collect().item(),
+            "pandas": lambda: len(pandas.read_parquet(path, columns=[next(iter(table.columns))])),
+        }
+    return {
+        "pyarrow.parquet.ParquetFile": lambda: pq.ParquetFile(path).metadata.num_rows,
+        "datasets.Dataset.from_parquet": lambda: datasets.Dataset.from_parquet(path).num_rows,
+        "datasets.load_dataset": lambda: datasets.load_dataset("parquet", data_files=path, split="train").num_rows,
+        "duckdb": lambda: duckdb.sql(f"select count(*) from '{path}'").fetchone()[0],
+        "polars": lambda: len(polars.read_parquet(path)),
+        "pandas": lambda: len(pandas.read_parquet(path)),
+    }
+
+
+class ByName(unittest.TestCase):
+    @for_each(lambda: [(table.artifact, (table,)) for table in tables() if table.rows])
+    def test_a_table_opens_by_its_name_in_data_out(self, table):
+        out = project().folder / "data/out/synthesis/space_needle" / project().profile
+        self.assertTrue(table.path.is_relative_to(out), f"{table.path} is not in {out}")
+        self.assertEqual(table.path.suffix == ".parquet", table.path.is_file(), table.path)
+        for name, count in openers(table).items():
+            self.assertEqual(count(), table.rows, name)
+
+    def test_small_tables_are_files_and_large_ones_are_folders(self):
+        kinds = {table.artifact: table.path.is_dir() for table in tables()}
+        self.assertFalse(kinds["extract_frames.frames"])
+        self.assertTrue(kinds["gram_features.grams"])
 
 
 class EveryLibrary(unittest.TestCase):

@@ -41,7 +41,10 @@ fn header(page: &str) -> String {
 
 /// Text of the section with an artifact's figure.
 fn figure(page: &str, artifact: &str) -> String {
-    lines_of(page, &format!("<section id=\"{artifact}\">"), "</section>")
+    // Pictures that lead the page are figures without a section.
+    let of = |tag: &str| (format!("<{tag} id=\"{artifact}\">"), format!("</{tag}>"));
+    let (begin, end) = if page.contains(&of("figure").0) { of("figure") } else { of("section") };
+    lines_of(page, &begin, &end)
 }
 
 /// Number of stages in each state.

@@ -187,3 +187,18 @@ fn the_graph_in_the_readme_is_that_of_the_pipeline() {
     let readme = fs::read_to_string(repository().join("README.md")).expect("a README");
     assert!(output.status.success() && readme.contains(&format!("```mermaid\n{graph}```\n")), "{graph}");
 }
+
+#[test]
+fn footage_with_few_images_of_one_crop_runs_in_profile_demo() {
+    let project = project();
+    let raw = project.path().join("data/raw/space_needle");
+    fs::create_dir_all(&raw).expect("created");
+    let video = raw.join("small.mp4").display().to_string();
+    ffmpeg(&["-f", "lavfi", "-i", "testsrc2=size=96x72:rate=10:duration=6", "-pix_fmt", "yuv420p", &video]);
+    let output = callsheet_in("demo", &project, &["run", "sample_triplets"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let warned = warnings(&output);
+    assert!(warned.contains("near = 15 and far = 78 exceed the share 0.5 of"), "{warned}");
+    let triplets = callsheet_worker::table::row_count(&latest(&project, "sample_triplets/triplets.parquet"));
+    assert!(triplets.expect("a table") >= 40);
+}

@@ -167,11 +167,15 @@ impl Translate {
                 }
             }
         }
+        let (TranslateCommands::Transfer { common, .. }
+        | TranslateCommands::Sample { common, .. }
+        | TranslateCommands::Interpolate { common, .. }) = &self.command;
+        say(&format!("written to {}", common.output.display()));
         Ok(0)
     }
 }
 
-#[expect(clippy::print_stderr, reason = "prints progress")]
+#[expect(clippy::print_stderr, reason = "prints progress and the place of the output")]
 fn say(line: &str) {
     eprintln!("{line}");
 }
