@@ -192,7 +192,7 @@ fn rows(batch: &RecordBatch, decl: &HeadlineDecl) -> Vec<Row> {
         let named =
             decl.label.iter().map(|name| (name, text(name, row))).filter(|(_, text)| !text.is_empty());
         let all: Vec<(&String, String)> = named.collect();
-        // That a row is a baseline is no part of its name, unless it has no other.
+        // A name does not say that a row is a baseline, unless nothing else names the row.
         let is_group = |name: &String, text: &String| *name == decl.group && decl.baselines.contains(text);
         let own: Vec<&str> =
             all.iter().filter(|(name, text)| !is_group(name, text)).map(|(_, text)| text.as_str()).collect();
