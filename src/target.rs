@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 /// Name of the folder that stands for the dataset of a target without one.
-const NO_DATASET: &str = "_";
+pub const NO_DATASET: &str = "_";
 
 /// Target of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]

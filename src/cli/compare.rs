@@ -12,7 +12,7 @@ use super::exit::{SUCCESS, warn};
 use super::target::store;
 use crate::declare::Project;
 use crate::metrics::curves;
-use crate::report::{Subject, differences, last_values, write};
+use crate::report::{Subject, differences, find_run, last_values, write};
 use crate::store::RunRecord;
 
 /// Compare the parameters, artifacts and metrics of runs
@@ -46,7 +46,7 @@ impl Compare {
             say(&format!("written to {}", path.display()));
             return Ok(SUCCESS);
         }
-        let runs = self.runs.iter().map(|run| store.find_run(run)).collect::<Result<Vec<_>>>()?;
+        let runs = self.runs.iter().map(|run| Ok(find_run(&store, run)?.run)).collect::<Result<Vec<_>>>()?;
         let [a, b] = &runs[..] else {
             return Err(Error::user_error(
                 Code::Conflict,

@@ -57,6 +57,24 @@ fn is_foreign(project: &Project, pipeline: &str, owner: &str) -> bool {
 }
 
 impl Gc {
+    /// Options other than the defaults, as typed.
+    fn options(&self) -> String {
+        let age = self.older_than != Duration::from_secs(14 * 24 * 60 * 60);
+        let age = age.then(|| format!(" --older-than {}", self.age().replace(' ', "")));
+        let size = self.size.map(|size| format!(" --size {}B", size.0));
+        let undeclared = self.undeclared.then(|| " --undeclared".to_owned());
+        [age, size, undeclared].into_iter().flatten().collect()
+    }
+
+    /// Age up to which results are kept: `14 days`, `36h` or `0s`.
+    fn age(&self) -> String {
+        let (seconds, day) = (self.older_than.as_secs(), 24 * 60 * 60);
+        match seconds > 0 && seconds.is_multiple_of(day) {
+            true => counted(seconds / day, "day"),
+            false => humantime::format_duration(self.older_than).to_string(),
+        }
+    }
+
     pub(super) fn execute(&self) -> Result<u8> {
         let project = Project::find()?;
         let store = store(&project)?;
@@ -108,15 +126,20 @@ impl Gc {
                 print_text(&table(rows, &[2]));
             }
         }
-        let done =
-            if self.delete { "freed" } else { "would be freed; run `callsheet gc --delete` to remove them" };
         let found = counted(lines.len() as u64, "unused result");
+        let done = match (self.delete, bytes) {
+            (true, _) => "freed".to_owned(),
+            (false, 0) => "would be freed".to_owned(),
+            (false, _) => {
+                format!("would be freed; run `callsheet gc{} --delete` to free this space", self.options())
+            }
+        };
         print_text(&format!("{found}: {} {done}", Bytes(bytes)));
         if self.size.is_some_and(|size| garbage.remaining > size.0) && !self.older_than.is_zero() {
             print_text(&format!(
                 "{} of results remain, because they are used or younger than {}; `--older-than 0s` includes younger ones",
                 Bytes(garbage.remaining),
-                humantime::format_duration(self.older_than)
+                self.age()
             ));
         }
         Ok(SUCCESS)

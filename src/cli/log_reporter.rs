@@ -118,7 +118,7 @@ impl<'a> LogReporter<'a> {
     fn end(&self, cached: usize, ran: usize, open: usize, shown: usize, time: &str) -> String {
         let stages = |count: usize| counted(count as u64, "stage");
         let Overview { failed, stopped, .. } = self.overview;
-        match (open, ran) {
+        match (open + failed, ran) {
             (0, 0) if shown > 0 => {
                 let shown = counted(shown as u64, "earlier result");
                 format!("{}: nothing to run; data/out now shows {shown}", self.heading())

@@ -9,8 +9,9 @@ use super::exit::SUCCESS;
 use super::runs;
 use super::target::{TargetArgs, sources, store};
 use crate::declare::{ArtifactKind, Bytes, Project};
+use crate::report::find_run;
 use crate::run::preview;
-use callsheet_figures::label::human_seconds;
+use callsheet_figures::label::{counted, human_seconds};
 
 /// List the artifacts of a pipeline for one dataset, or list the runs
 #[derive(Args)]
@@ -61,7 +62,7 @@ impl Ls {
         let mut sources = sources(&project, &store, &plan);
         let previews = preview(&store, &mut sources, &snapshot, &plan)?;
         let out = plan.request.target.out(&project.data);
-        let mut rows = Vec::new();
+        let (mut rows, mut elsewhere) = (Vec::new(), 0);
         for (stage, preview) in plan.stages.iter().zip(&previews) {
             for (output, decl) in &stage.decl.outputs {
                 let object = preview.objects.as_ref().map(|objects| &objects[output]);
@@ -72,6 +73,7 @@ impl Ls {
                     let object = store.materialize(object);
                     let shown =
                         view.canonicalize().is_ok_and(|at| object.canonicalize().is_ok_and(|o| o == at));
+                    elsewhere += usize::from(!shown);
                     if shown { view } else { object.into() }
                 });
                 rows.push(Row {
@@ -80,7 +82,7 @@ impl Ls {
                     rows: object.and_then(|o| o.rows),
                     bytes: object.map(|o| o.size),
                     seconds: object.and(preview.seconds),
-                    lacks: preview.state.lacks(),
+                    lacks: preview.lacks(),
                     path: path.map(|path| path.display().to_string()),
                     based_on: stage.labels.iter().cloned().collect(),
                 });
@@ -88,12 +90,17 @@ impl Ls {
         }
         self.print(&rows);
         if !self.json {
-            let place = match (rows.iter().any(|row| row.lacks.is_none()), self.which.set.is_empty()) {
+            let place = match (rows.iter().any(|row| row.lacks.is_none()), elsewhere) {
                 (false, _) => "no artifact is in the store; `callsheet run` computes them".to_owned(),
-                (_, true) => format!("the artifacts are in {}", out.display()),
-                (_, false) => {
+                (_, 0) => format!("the artifacts are in {}", out.display()),
+                _ if !self.which.set.is_empty() => {
                     "results of --set are not shown in data/out; --json prints their paths".to_owned()
                 }
+                (_, count) => format!(
+                    "{} in {}: `callsheet run` shows them there; --json prints their paths",
+                    counted(count as u64, "artifact") + if count == 1 { " is not" } else { " are not" },
+                    out.display()
+                ),
             };
             print_text(&place);
         }
@@ -103,7 +110,7 @@ impl Ls {
     /// Lists the results of a run that are still in the store.
     fn list_run(&self, name: &str) -> Result<u8> {
         let store = store(&Project::find()?)?;
-        let run = store.find_run(name)?;
+        let run = find_run(&store, name)?.run;
         let mut rows = Vec::new();
         for (stage, result) in &run.stages {
             let Some(record) = result.key.and_then(|key| store.record(&key)) else { continue };

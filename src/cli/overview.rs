@@ -29,6 +29,8 @@ pub(super) struct Overview {
     worked: f64,
     /// Number of stages that failed.
     pub failed: usize,
+    /// Number of stages that failed, or that read from one that did.
+    lost: usize,
     /// True if the user stopped the run.
     pub stopped: bool,
 }
@@ -47,6 +49,7 @@ impl Overview {
             open: BTreeSet::new(),
             worked: 0.0,
             failed: 0,
+            lost: 0,
             stopped: false,
         }
     }
@@ -76,9 +79,14 @@ impl Overview {
             }
             Event::Failed { stage, .. } => {
                 self.failed += 1;
+                self.lost += 1;
                 self.close(stage);
             }
-            Event::Cached { stage, .. } | Event::Blocked { stage, .. } => self.close(stage),
+            Event::Blocked { stage, .. } => {
+                self.lost += 1;
+                self.close(stage);
+            }
+            Event::Cached { stage, .. } => self.close(stage),
             Event::Stopped { stage } => drop(self.tasks.remove(stage)),
             Event::Stopping { .. } => self.stopped = true,
             _ => {}
@@ -125,7 +133,7 @@ impl Overview {
 
     /// Line about the run: `3 of 12 stages, 1 min 2 s, about 4 min 10 s left`.
     pub(super) fn line(&self) -> String {
-        let done = self.total - self.open.len();
+        let done = self.total - self.open.len() - self.lost.min(self.total - self.open.len());
         let stages = format!("{done} of {}", counted(self.total as u64, "stage"));
         let left = match self.left() {
             (seconds, true) => format!(", about {} left", human_seconds(seconds)),

@@ -3,7 +3,7 @@
 use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
-use callsheet_figures::label::human_seconds;
+use callsheet_figures::label::{counted, human_seconds};
 use callsheet_worker::print::{plain, width};
 use kdam::Animation;
 
@@ -80,14 +80,19 @@ impl<'a> ProgressReporter<'a> {
         let columns = Screen::width() - 1;
         let run = self.lines.overview();
         let all: Vec<(&String, &Task)> = run.tasks.iter().collect();
-        let shown = &all[..all.len().min(MOST_LINES)];
+        // The cursor cannot go back to lines that have left the screen: two lines are for the run and the cursor.
+        let room = Screen::height().map_or(MOST_LINES, |rows| rows.saturating_sub(3).clamp(1, MOST_LINES));
+        let shown = &all[..all.len().min(room)];
         let hashing = self.hashing.as_ref().map(|(name, task)| (name, task));
         let named: Vec<(&String, &Task)> = shown.iter().copied().chain(hashing).collect();
         let names = named.iter().map(|(name, _)| width(name)).max().unwrap_or_default().min(columns / 3);
         let mut lines: Vec<String> =
             named.iter().map(|(name, task)| line_of(name, names, task, columns)).collect();
         if all.len() > shown.len() {
-            lines.push(format!("and {} more running stages", all.len() - shown.len()));
+            lines.push(format!(
+                "and {} in addition",
+                counted((all.len() - shown.len()) as u64, "running stage")
+            ));
         }
         if self.lines.begun() {
             lines.push(cut(&run.line(), columns));

@@ -26,7 +26,7 @@ use super::target::{Select, TargetArgs, snapshot, store};
 use crate::declare::{Bytes, Project};
 use crate::event::Event;
 use crate::plan::{Plan, Request};
-use crate::report::{FILE, Subject, is_complete, write};
+use crate::report::{FILE, Subject, is_current, write};
 use crate::run::{Interrupts, Machine, RunOptions, RunSummary, StoreSnapshot, machine, run};
 use crate::store::Store;
 
@@ -221,11 +221,11 @@ fn name_results(project: &Project, request: &Request, summary: &RunSummary) {
 /// has no record, so the plan is the subject of its report.
 fn report(project: &Project, store: &Store, plan: &Plan, summary: &RunSummary) -> Result<()> {
     let path = report_path(project, &plan.request, summary.run.as_deref().unwrap_or_default());
-    if !summary.found_all() || !is_complete(&path) {
-        let subject = match &summary.run {
-            Some(run) => Subject::find(project, store, run)?,
-            None => Subject::of_plan(project, store, plan),
-        };
+    let subject = match &summary.run {
+        Some(run) => Subject::find(project, store, run)?,
+        None => Subject::of_plan(project, store, plan),
+    };
+    if !summary.found_all() || !is_current(&path, &subject) {
         warn(&write(project, store, &[subject], &path)?);
     }
     say(&format!("report: {}", path.display()));

@@ -1,5 +1,7 @@
 //! `callsheet runs`.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::PathBuf;
 
 use callsheet_worker::code::Code;
@@ -11,8 +13,8 @@ use super::compare::describe;
 use super::exit::SUCCESS;
 use super::target::{RUNS, store};
 use crate::declare::Project;
-use crate::report::{HistoryEntry, RunState, history};
-use crate::store::{StageState, Store, position, remove_folder};
+use crate::report::{FILE, HistoryEntry, RunState, find_run, history};
+use crate::store::{StageState, Store, hide_except};
 use callsheet_figures::label::human_seconds;
 
 /// List the runs, link the results of a run, or remove runs from the list
@@ -85,7 +87,9 @@ pub(super) fn list(store: &Store, json: bool) {
 
 /// Links the results of a run in `data/out/runs/<id>`.
 fn link(project: &Project, store: &Store, name: &str) -> Result<()> {
-    let HistoryEntry { run, .. } = find(store, name)?;
+    let HistoryEntry { run, .. } = find_run(store, name)?;
+    // gc must not remove the results meanwhile.
+    let _shared = store.shared()?;
     let folder = folder(project, &run.id);
     let (mut shown, mut gone) = (0, Vec::new());
     for (stage, result) in &run.stages {
@@ -121,7 +125,9 @@ fn link(project: &Project, store: &Store, name: &str) -> Result<()> {
 
 /// Removes runs from the list.
 fn remove(project: &Project, store: &Store, names: &[String]) -> Result<()> {
-    let runs = names.iter().map(|name| find(store, name)).collect::<Result<Vec<_>>>()?;
+    let mut runs = names.iter().map(|name| find_run(store, name)).collect::<Result<Vec<_>>>()?;
+    let mut seen = BTreeSet::new();
+    runs.retain(|entry| seen.insert(entry.run.id.clone()));
     if let Some(live) = runs.iter().find(|entry| entry.state == RunState::Running) {
         return Err(Error::user_error(
             Code::Busy,
@@ -130,21 +136,15 @@ fn remove(project: &Project, store: &Store, names: &[String]) -> Result<()> {
         ));
     }
     for HistoryEntry { run, .. } in runs {
-        store.run_dir(&run.id).remove();
+        store.run_dir(&run.id).remove()?;
         let links = folder(project, &run.id);
-        if links.is_dir() {
-            let _ = remove_folder(&links);
-        }
+        hide_except(&links, &BTreeSet::new(), &|_| false)?;
+        // Other files in the folder belong to the user.
+        let _ = fs::remove_file(links.join(FILE));
+        let _ = fs::remove_dir(&links);
         print_text(&format!("removed {}", run.id));
     }
     Ok(())
-}
-
-fn find(store: &Store, name: &str) -> Result<HistoryEntry> {
-    let mut all = history(store);
-    let ids: Vec<&str> = all.iter().map(|entry| entry.run.id.as_str()).collect();
-    let at = position(name, &ids)?;
-    Ok(all.swap_remove(at))
 }
 
 /// Folder of the links to the results of a run.

@@ -20,6 +20,12 @@ impl Screen {
         kdam::term::width().map_or(DEFAULT_WIDTH, usize::from).max(20)
     }
 
+    /// Number of lines of the terminal, if it reports it.
+    pub(super) fn height() -> Option<usize> {
+        let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok()?;
+        Some(usize::from(size.ws_row)).filter(|rows| *rows > 0)
+    }
+
     /// Prints `above`, and draws `lines` below in place of those that were drawn before. Each must fit into a line of the
     /// terminal.
     pub(super) fn draw(&mut self, above: &[String], lines: &[String]) {

@@ -40,7 +40,7 @@ impl Show {
         let mut sources = sources(&project, &store, &plan);
         let previews = preview(&store, &mut sources, &snapshot, &plan)?;
         let preview = previews.into_iter().find(|p| p.stage == stage.name);
-        let lacks = preview.as_ref().and_then(|preview| preview.state.lacks()).unwrap_or_default();
+        let lacks = preview.as_ref().and_then(|preview| preview.lacks()).unwrap_or_default();
         let made = preview.and_then(|p| store.record(&p.key?.digest()).zip(p.objects));
         let Some((record, objects)) = made else {
             return Err(Error::user_error(

@@ -13,7 +13,7 @@ use super::scalar::Scalar;
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RowsDecl {
-    /// Column of type string that identifies each row, in the input and in the output.
+    /// Column of texts or integers that identifies each row, in the input and in the output.
     pub key: String,
     /// Name of the input, a table: each of its selected rows leads to one row of the output.
     pub input: String,

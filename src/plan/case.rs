@@ -1,14 +1,17 @@
-//! Names of stages on file systems that ignore case.
+//! Names of stages, datasets and profiles that would share a folder in `data/out`.
 
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use callsheet_worker::error::Result;
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result};
 
 use super::foreach::gathered;
 use super::spec::{InstanceDraft, Spec};
+use crate::declare::Project;
+use crate::target::{NO_DATASET, Target};
 
 /// Rejects stage instances whose names differ only in case if their folders in `data/out` would be one folder.
 ///
@@ -38,6 +41,37 @@ pub(super) fn check(data: &Path, spec: &Spec) -> Result<()> {
         return Err(stage.stage.1.declaration_error(message, "used here", help));
     }
     Ok(())
+}
+
+/// Rejects a target whose folder in `data/out` would be that of another target: a dataset with the name that stands for no
+/// dataset, and stages with the name of a dataset or a profile that the target does not have.
+///
+/// # Errors
+/// Returns an error that names the dataset or the stage.
+pub(super) fn check_folders(project: &Project, target: &Target, spec: &Spec) -> Result<()> {
+    let conflict = |message: String, help: String| Err(Error::user_error(Code::Conflict, message, help));
+    if target.dataset == NO_DATASET || target.profile == NO_DATASET {
+        let message = format!("`{NO_DATASET}` cannot be the name of a dataset or a profile");
+        return conflict(
+            message,
+            format!("rename its file: `{NO_DATASET}` in data/out stands for no dataset"),
+        );
+    }
+    let (what, names) = match (target.dataset.is_empty(), target.profile.is_empty()) {
+        (true, true) => ("dataset", project.dataset_names()),
+        (false, true) => ("profile", project.profile_names()),
+        _ => return Ok(()),
+    };
+    match spec.stages.iter().find(|stage| names.contains(&stage.name)) {
+        None => Ok(()),
+        Some(stage) => conflict(
+            format!(
+                "stage `{}` has the name of a {what}, so both would have one folder in data/out",
+                stage.name
+            ),
+            format!("rename the stage or the {what}, or select a {what} with --{what}"),
+        ),
+    }
 }
 
 /// Returns true if a folder of the data folder is found under its name in capitals.

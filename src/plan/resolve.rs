@@ -27,6 +27,7 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
     let (summary, metadata) = (layers.summary.clone(), layers.metadata.clone());
     let spec = overlay(layers, &request.target.dataset, &request.set)?;
     case::check(&project.data, &spec)?;
+    case::check_folders(project, &request.target, &spec)?;
     let decls = declarations(project, &spec)?;
     let files = source_files(project, &spec)?;
 

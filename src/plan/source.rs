@@ -112,7 +112,8 @@ fn found(project: &Project, text: &str, patterns: &[glob::Pattern]) -> Result<Ve
     let mut found = walk(&project.root, &base, depth, hidden)?;
     if let Some(link) = found.dangling.iter().find(|link| matched(link)) {
         let path = project.root.join(link);
-        return Err(io::Error::from(io::ErrorKind::NotFound)).io_context("cannot read the target of", path);
+        let missing = io::Error::from_raw_os_error(rustix::io::Errno::NOENT.raw_os_error());
+        return Err(missing).io_context("cannot read the target of", path);
     }
     found.files.retain(matched);
     found.files.sort();

@@ -17,7 +17,7 @@ pub(super) fn changes(store: &Store, subjects: &[Subject]) -> Markup {
     let changed = parameters(subjects);
     html! {
         h2 { "Changed parameters" }
-        @if changed.is_empty() { p { "All parameters are equal." } } @else {
+        @if changed.is_empty() { p { "No parameter differs between results that these runs have." } } @else {
             (table("stage and parameter", subjects.len(), changed.iter().map(|(name, values)| {
                 let cells = values.iter().map(|value| html! { (value.as_deref().unwrap_or(NONE)) });
                 (name.as_str(), cells.collect())

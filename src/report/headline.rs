@@ -10,11 +10,13 @@ use callsheet_worker::error::Result;
 use callsheet_worker::table::as_text;
 use maud::{Markup, html};
 
-use super::cells::spread;
+use super::cells::{NONE, spread};
 use crate::declare::{Direction, HeadlineDecl, LABEL, MeasureDecl};
 
-/// Largest number of rows that are compared.
-const MOST: u64 = 200;
+/// Largest number of rows that are compared; a larger table has no comparison.
+const MOST: u64 = 10_000;
+/// Largest number of rows that are shown, the best ones by the first measure.
+const SHOWN: usize = 24;
 
 /// Comparison that a table declares.
 pub(super) struct Headline {
@@ -44,7 +46,10 @@ impl Headline {
     /// # Errors
     /// Returns an error if the table cannot be read.
     pub(super) fn read(path: &Path, decl: &HeadlineDecl) -> Result<Option<Self>> {
-        let (batches, _) = spread(path, MOST)?;
+        let (batches, total) = spread(path, MOST)?;
+        if total > MOST {
+            return Ok(None);
+        }
         let rows: Vec<Row> = batches.iter().flat_map(|batch| rows(batch, decl)).collect();
         let measures = decl.measures.iter().map(|measure| Measure {
             name: name_of(&batches, measure),
@@ -57,13 +62,14 @@ impl Headline {
         let is_baseline = |row: &&Row| decl.baselines.contains(&row.group);
         let of_own: Vec<&Row> = rows.iter().filter(|row| row.group == *own).collect();
         let baselines: Vec<&Row> = rows.iter().filter(is_baseline).collect();
-        let Some(subject) = best(&of_own, &measures, 0) else { return Ok(None) };
+        let by_first = (0..measures.len()).find_map(|n| best(&of_own, &measures, n));
+        let Some(subject) = by_first else { return Ok(None) };
         let name = decl.subject.replace(LABEL, &subject.label);
         let sentence = sentence((&name, subject), &baselines, &measures);
         Ok(Some(Self { sentence, rows, measures }))
     }
 
-    /// Table of all rows; the best value of each measure is marked.
+    /// Table of the rows; the best value of each measure is marked.
     pub(super) fn table(&self) -> Markup {
         let all: Vec<&Row> = self.rows.iter().collect();
         let best: Vec<Option<f64>> = (0..self.measures.len())
@@ -76,7 +82,7 @@ impl Headline {
                         th scope="col" { "method" }
                         @for measure in &self.measures { th scope="col" { (measure.title()) } }
                     } }
-                    tbody { @for row in &self.rows { tr {
+                    tbody { @for row in self.shown() { tr {
                         th scope="row" { (row.label) }
                         @for ((value, interval), best) in row.values.iter().zip(&best) {
                             td.best[Some(*value) == *best] {
@@ -87,7 +93,23 @@ impl Headline {
                     } } }
                 }
             }
+            @if all.len() > SHOWN { p.note { "The best " (SHOWN) " of " (all.len()) " rows by the first measure." } }
         }
+    }
+
+    /// Rows in the order of the table or, if there are many, the best ones by the first measure.
+    fn shown(&self) -> Vec<&Row> {
+        let mut rows: Vec<&Row> = self.rows.iter().collect();
+        if rows.len() > SHOWN {
+            let value = |row: &Row| {
+                let value = row.values[0].0;
+                let value = if self.measures[0].better == Direction::Higher { -value } else { value };
+                if value.is_nan() { f64::INFINITY } else { value }
+            };
+            rows.sort_by(|a, b| value(a).total_cmp(&value(b)));
+            rows.truncate(SHOWN);
+        }
+        rows
     }
 }
 
@@ -126,14 +148,14 @@ fn best<'a>(rows: &[&'a Row], measures: &[Measure], n: usize) -> Option<&'a Row>
 
 /// Sentence that names the measures in which the subject is better than every baseline, and those in which it is not.
 fn sentence((label, subject): (&str, &Row), baselines: &[&Row], measures: &[Measure]) -> String {
-    let (mut ahead, mut behind) = (Vec::new(), Vec::new());
+    let (mut ahead, mut behind, mut alone) = (Vec::new(), Vec::new(), Vec::new());
     for (n, measure) in measures.iter().enumerate() {
         let (own, interval) = subject.values[n];
         if own.is_nan() {
             continue;
         }
         let Some(rival) = best(baselines, measures, n) else {
-            ahead.push(format!("{} {}", measure.short(), measure.with_unit(own)));
+            alone.push(format!("{} {}", measure.short(), measure.with_unit(own)));
             continue;
         };
         let (value, other) = rival.values[n];
@@ -148,18 +170,19 @@ fn sentence((label, subject): (&str, &Row), baselines: &[&Row], measures: &[Meas
         );
         if measure.is_better(own, value) { ahead.push(facts) } else { behind.push(facts) }
     }
-    match (baselines.is_empty(), ahead.is_empty(), behind.is_empty()) {
-        (true, ..) => format!("{label}: {}.", ahead.join(", ")),
-        (_, false, true) => format!("{label} is better than every baseline in {}.", joined(&ahead)),
-        (_, false, false) => {
-            format!(
-                "{label} is better than every baseline in {}, but not in {}.",
-                joined(&ahead),
-                joined(&behind)
-            )
+    let compared = match (ahead.is_empty(), behind.is_empty()) {
+        (true, true) => return format!("{label}: {}.", alone.join(", ")),
+        (false, true) => format!("{label} is better than every baseline in {}", joined(&ahead)),
+        (false, false) => {
+            let (ahead, behind) = (joined(&ahead), joined(&behind));
+            format!("{label} is better than every baseline in {ahead}, but not in {behind}")
         }
-        (_, true, _) => format!("{label} is not better than the best baseline in {}.", joined(&behind)),
+        (true, false) => format!("{label} is not better than the best baseline in {}", joined(&behind)),
+    };
+    if alone.is_empty() {
+        return format!("{compared}.");
     }
+    format!("{compared}. Without a value of a baseline: {}.", alone.join(", "))
 }
 
 /// Texts in a sentence: `a`, `a and b`, `a, b and c`.
@@ -171,7 +194,12 @@ fn joined(texts: &[String]) -> String {
 }
 
 fn shown(value: f64) -> String {
-    if value.is_infinite() { "∞".to_owned() } else { number(value) }
+    match value {
+        value if value.is_nan() => NONE.to_owned(),
+        f64::INFINITY => "∞".to_owned(),
+        f64::NEG_INFINITY => "−∞".to_owned(),
+        value => number(value),
+    }
 }
 
 fn rows(batch: &RecordBatch, decl: &HeadlineDecl) -> Vec<Row> {
@@ -258,5 +286,12 @@ mod tests {
         );
         let alone = sentence(("ours", &row("ours", "own", &[70.0, f64::NAN])), &[], &measures());
         assert_eq!(alone, "ours: accuracy 70.00 %.");
+        let unmeasured = row("unmeasured", "baseline", &[f64::NAN, 0.3]);
+        let half = sentence(("ours", &row("ours", "own", &[70.0, 0.2])), &[&unmeasured], &measures());
+        assert_eq!(
+            half,
+            "ours is better than every baseline in error (0.2000; unmeasured: 0.3000; the intervals overlap). Without a \
+             value of a baseline: accuracy 70.00 %."
+        );
     }
 }

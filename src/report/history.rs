@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use callsheet_worker::error::Result;
 use serde::Serialize;
 
 use super::run_log::RunLog;
-use crate::store::{LockName, RunRecord, StageState, Store};
+use crate::store::{LockName, RunRecord, StageState, Store, position};
 
 /// State of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -39,6 +40,16 @@ pub fn history(store: &Store) -> Vec<HistoryEntry> {
     store.run_ids().iter().map(|id| entry(store, id)).collect()
 }
 
+/// Returns the run that `name` identifies (see [`position`]), whether or not it has ended.
+///
+/// # Errors
+/// Returns an error if `name` identifies no run, or is the prefix of several ids.
+pub fn find_run(store: &Store, name: &str) -> Result<HistoryEntry> {
+    let ids = store.run_ids();
+    let names: Vec<&str> = ids.iter().map(String::as_str).collect();
+    Ok(entry(store, names[position(name, &names)?]))
+}
+
 fn entry(store: &Store, id: &str) -> HistoryEntry {
     let Some(run) = store.run(id) else {
         let state = if store.locked(&LockName::Run(id)) { RunState::Running } else { RunState::Killed };
@@ -46,10 +57,10 @@ fn entry(store: &Store, id: &str) -> HistoryEntry {
     };
     let is_done = run.stages.values().all(|stage| stage.state.is_done());
     // The record has one state for all stages that are not done; the events have the exact state.
-    let told = || RunLog::read(store, id).run.stages;
+    let by_events = || RunLog::read(store, id).run.stages;
     let state = if is_done {
         RunState::Done
-    } else if told().values().any(|stage| stage.state == StageState::Failed) {
+    } else if by_events().values().any(|stage| stage.state == StageState::Failed) {
         RunState::Failed
     } else {
         RunState::Stopped

@@ -31,25 +31,33 @@ use crate::store::Store;
 use sections::ask;
 
 pub use differences::{differences, last_values};
-pub use history::{HistoryEntry, RunState, history};
+pub use history::{HistoryEntry, RunState, find_run, history};
 pub use sections::described;
 pub use subject::Subject;
 
 /// File name of the report in the folder of a target in `data/out`.
 pub const FILE: &str = "report.html";
 
+/// Bytes at the beginning of a page that contain its mark.
+const BEGINNING: u64 = 4096;
+
 /// End of a page in which sections are missing, because commands failed.
 const INCOMPLETE: &str = "<!-- incomplete -->\n";
 
-/// Returns true if the page exists and is complete.
-pub fn is_complete(path: &Path) -> bool {
-    let end = || -> io::Result<Vec<u8>> {
+/// Returns true if the page at `path` is complete and shows the results of `subject` as the stages declare them now.
+pub fn is_current(path: &Path, subject: &Subject) -> bool {
+    let ends = || -> io::Result<(Vec<u8>, Vec<u8>)> {
         let mut page = File::open(path)?;
+        let mut start = Vec::new();
+        Read::by_ref(&mut page).take(BEGINNING).read_to_end(&mut start)?;
         page.seek(SeekFrom::Start(page.metadata()?.len().saturating_sub(INCOMPLETE.len() as u64)))?;
         let mut end = Vec::new();
-        page.read_to_end(&mut end).map(|_| end)
+        page.read_to_end(&mut end).map(|_| (start, end))
     };
-    end().is_ok_and(|end| end != INCOMPLETE.as_bytes())
+    let mark = page::mark(subject);
+    ends().is_ok_and(|(start, end)| {
+        end != INCOMPLETE.as_bytes() && start.windows(mark.len()).any(|bytes| bytes == mark.as_bytes())
+    })
 }
 
 /// Writes the page of `subjects`, at least one, to `path` atomically. Returns the reasons why commands of the

@@ -14,7 +14,7 @@ use super::graph::graph;
 use super::lead;
 use super::sections::sections;
 use super::subject::{Done, Subject};
-use crate::declare::Bytes;
+use crate::declare::{Bytes, OutputDecl};
 use crate::metrics::{Chart, Curves, charts, thinned};
 use crate::store::{RunRecord, StageState, Store};
 
@@ -44,6 +44,7 @@ pub(super) fn page(store: &Store, subjects: &[Subject], more: &[Section]) -> Str
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
+                @if let [subject] = subjects { meta name="callsheet-results" content=(mark(subject)); }
                 meta http-equiv="Content-Security-Policy" content=(policy());
                 title { (title) }
                 style { (PreEscaped(STYLE)) }
@@ -70,6 +71,24 @@ pub(super) fn page(store: &Store, subjects: &[Subject], more: &[Section]) -> Str
         }
     };
     markup.into_string()
+}
+
+/// Digest of everything that the page of a run shows: its results, their declarations, and the program.
+pub(super) fn mark(subject: &Subject) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(format!("{} {STYLE}", env!("CARGO_PKG_VERSION")).as_bytes());
+    hasher.update(format!("{:?} {:?} {}", subject.summaries, subject.labels, subject.ended).as_bytes());
+    for stage in &subject.stages {
+        let key = stage.record.as_ref().map(|record| record.key.digest().to_string());
+        let shown = stage.decl.as_ref().map(|decl| {
+            let output = |(name, output): (&String, &OutputDecl)| {
+                format!("{name} {:?} {} {:?} {}", output.figure, output.lead, output.headline, output.doc)
+            };
+            decl.outputs.iter().map(output).collect::<String>()
+        });
+        hasher.update(format!("{} {} {key:?} {shown:?}", stage.name, stage.message).as_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
 }
 
 fn title(run: &RunRecord) -> String {

@@ -47,18 +47,29 @@ pub(super) fn input_contents<'a>(
 }
 
 /// Describes how an input differs from that of an earlier action: `96 rows, were 768` or `a.txt changed, b.txt new`.
-pub(super) fn change(name: &str, now: &InputContent, before: &Provenance) -> String {
-    match now {
+pub(super) fn change(
+    name: &str,
+    all: &BTreeMap<String, InputContent>,
+    before: &Provenance,
+) -> Option<String> {
+    let now = all.get(name)?;
+    Some(match now {
         InputContent::Artifact(rows) => match (rows, before.input_rows.get(name)) {
             (Some(rows), Some(old)) if rows == old => format!("changed ({rows} rows)"),
             (Some(rows), Some(old)) => format!("{rows} rows, were {old}"),
             _ => "changed".to_owned(),
         },
         InputContent::Files(files) => {
-            // Files of other inputs are among those of the earlier action, so removed files are those of these folders.
+            // The earlier action has the files of all inputs: removed are those of these folders that no input has now.
             let folders: BTreeSet<&str> = files.keys().map(|file| folder(file)).collect();
+            let others =
+                all.iter().filter(|(other, _)| *other != name).filter_map(|(_, content)| match content {
+                    InputContent::Files(files) => Some(files),
+                    InputContent::Artifact(_) => None,
+                });
+            let others: BTreeSet<&String> = others.flat_map(BTreeMap::keys).collect();
             let old = before.sources.iter().filter(|(file, _)| folders.contains(folder(file)));
-            let old: BTreeMap<&String, &Digest> = old.collect();
+            let old: BTreeMap<&String, &Digest> = old.filter(|(file, _)| !others.contains(file)).collect();
             let changes = files.iter().filter_map(|(file, digest)| match old.get(file) {
                 Some(old) if *old == digest => None,
                 Some(_) => Some(format!("{} changed", last(file))),
@@ -69,7 +80,7 @@ pub(super) fn change(name: &str, now: &InputContent, before: &Provenance) -> Str
                 changes.chain(removed.map(|file| format!("{} removed", last(file)))).collect();
             if changes.is_empty() { "changed".to_owned() } else { list(changes) }
         }
-    }
+    })
 }
 
 fn folder(file: &str) -> &str {
@@ -95,11 +106,21 @@ mod tests {
             input_rows: BTreeMap::from([("pairs".to_owned(), 768)]),
             ..Provenance::default()
         };
-        let change_of = |now| change("pairs", &now, &before);
+        let change_of =
+            |now| change("pairs", &BTreeMap::from([("pairs".to_owned(), now)]), &before).expect("known");
         let now = files(&[("raw/a", "1"), ("raw/b", "new"), ("raw/x", "5")]);
         assert_eq!(change_of(InputContent::Files(now)), "b changed, x new, c removed");
         assert_eq!(change_of(InputContent::Artifact(Some(96))), "96 rows, were 768");
         assert_eq!(change_of(InputContent::Artifact(Some(768))), "changed (768 rows)");
         assert_eq!(change_of(InputContent::Artifact(None)), "changed");
+        let both = BTreeMap::from([
+            ("pairs".to_owned(), InputContent::Files(files(&[("raw/a", "new")]))),
+            ("rest".to_owned(), InputContent::Files(files(&[("raw/b", "2"), ("raw/c", "3")]))),
+        ]);
+        assert_eq!(
+            change("pairs", &both, &before).as_deref(),
+            Some("a changed"),
+            "b and c are of another input"
+        );
     }
 }

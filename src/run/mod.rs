@@ -105,7 +105,8 @@ pub fn run(
     }
     let seconds = clock.elapsed().as_secs_f64();
     if options.ephemeral {
-        store.run_dir(&run.id).remove();
+        // A folder that cannot be removed is listed as a run, which does no harm.
+        let _ = store.run_dir(&run.id).remove();
     } else {
         let remembered = remember(&run, snapshot, &mut summary, &mut sources, seconds);
         // If a stage failed, its error is more useful than this one.
@@ -159,11 +160,11 @@ fn remember(
     }
     let (begun, Request { target, set }) = (run.begun().is_some(), request.clone());
     let record = RunRecord { id: run.id.clone(), target, set, seconds, stages: summary.stages.clone() };
-    if !begun && summary.heads.is_empty() {
+    if !begun && summary.found_all() {
         // Results of `--set` are reached by their run, so there must be one.
         summary.run = if record.set.is_empty() { None } else { run.store.run_with_results_of(&record) };
     }
-    if begun || !summary.heads.is_empty() || (!record.set.is_empty() && summary.run.is_none()) {
+    if begun || !summary.found_all() || (!record.set.is_empty() && summary.run.is_none()) {
         summary.run = Some(record.id.clone());
         run.store.write_run(&record)?;
     }

@@ -48,23 +48,6 @@ pub enum State {
     },
 }
 
-impl State {
-    /// Returns why the result is not in the store: `stale: margin: 0.1 → 0.2`, `not computed yet` or `cannot run: ..`.
-    /// Returns none if it is cached.
-    pub fn lacks(&self) -> Option<String> {
-        let why = match self {
-            Self::Cached { .. } => return None,
-            Self::Fails { reason } => return Some(format!("cannot run: {reason}")),
-            Self::Run { reasons, .. } => reasons.join("; "),
-            Self::Maybe { after, reasons } if reasons.is_empty() => {
-                format!("after {}", list(after.iter().map(String::as_str)))
-            }
-            Self::Maybe { reasons, .. } => reasons.join("; "),
-        };
-        Some(if why == NEVER { "not computed yet".to_owned() } else { format!("stale: {why}") })
-    }
-}
-
 /// Preview of one stage instance.
 #[derive(Clone, Debug, Serialize)]
 pub struct StagePreview {
@@ -91,6 +74,25 @@ pub struct StagePreview {
     /// Its outputs, if it is cached.
     #[serde(skip)]
     pub objects: Option<LiteMap<String, Object>>,
+}
+
+impl StagePreview {
+    /// Returns the reason why the result is not in the store: `stale: margin: 0.1 → 0.2`, `not computed yet` or
+    /// `cannot run: ..`. Returns none if it is cached.
+    pub fn lacks(&self) -> Option<String> {
+        let (text, reasons) = match &self.state {
+            State::Cached { .. } => return None,
+            State::Fails { reason } => return Some(format!("cannot run: {reason}")),
+            State::Run { reasons, .. } => ("stale: ".to_owned(), reasons),
+            State::Maybe { after, reasons } if reasons.is_empty() => {
+                let after = list(after.iter().map(String::as_str));
+                (format!("stale, unless {after} computes equal content"), reasons)
+            }
+            State::Maybe { reasons, .. } => ("stale: ".to_owned(), reasons),
+        };
+        let ran = self.seconds.is_some();
+        Some(if ran { text + &reasons.join("; ") } else { "not computed yet".to_owned() })
+    }
 }
 
 /// Looks up every stage of a plan, in order.
@@ -331,5 +333,5 @@ fn changed_params(
     let Some(old) = store.record(&last.key).map(|record| record.key) else { return Ok(vec![LOST.into()]) };
     let new = ActionKey::new(stage, code(sources, stage)?, old.inputs.clone());
     let differences = differences_of(&old, &new);
-    Ok(if differences.is_empty() { changed_outputs(last, &stage.decl) } else { differences })
+    Ok(if differences.is_empty() { changed_outputs(&last.outputs, &stage.decl) } else { differences })
 }

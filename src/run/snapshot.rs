@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, OnceLock};
 
 use callsheet_worker::digest::Digest;
+use litemap::LiteMap;
 use rayon::prelude::*;
 
 use super::changed_inputs::{InputContent, change};
@@ -25,6 +26,8 @@ pub(super) const LOST: &str = "the result is not in the store any more";
 /// Latest action of each stage, and the stages whose artifacts are intact and shown.
 pub struct StoreSnapshot {
     heads: LatestResults,
+    /// Key of each stage in the latest run with `--set` options that has a result of it; read when first needed.
+    of_set: OnceLock<BTreeMap<String, Digest>>,
     fresh: HashSet<String>,
 }
 
@@ -52,7 +55,7 @@ impl StoreSnapshot {
             objects.iter().all(|object| store.renew(object, &tick)).then_some(stage)
         };
         let fresh = found.into_par_iter().filter_map(intact).collect();
-        Self { heads, fresh }
+        Self { heads, of_set: OnceLock::new(), fresh }
     }
 
     /// Path of the project whose runs wrote the latest results; empty if it is not known.
@@ -86,6 +89,22 @@ impl StoreSnapshot {
         self.seconds_here(stage).or_else(|| Some(self.last(stage)?.seconds))
     }
 
+    /// Key of a stage that ran only with `--set` options, as of the latest such run of the target.
+    fn earlier(&self, store: &Store, stage: &StageInstance) -> Option<Digest> {
+        let keys = self.of_set.get_or_init(|| {
+            let mut keys = BTreeMap::new();
+            for run in store.runs().into_iter().filter(|run| run.target == *self.heads.target()) {
+                for (stage, result) in run.stages {
+                    if let Some(key) = result.key {
+                        keys.entry(stage).or_insert(key);
+                    }
+                }
+            }
+            keys
+        });
+        keys.get(&stage.name).copied()
+    }
+
     /// Returns true if `head` equals the latest action of a stage, and its artifacts are intact and shown.
     pub fn shows(&self, stage: &str, head: &LatestResult) -> bool {
         self.fresh.contains(stage) && self.heads.get(stage).is_some_and(|shown| **shown == *head)
@@ -100,18 +119,22 @@ impl StoreSnapshot {
         key: &ActionKey,
         contents: impl FnOnce() -> BTreeMap<String, InputContent>,
     ) -> Vec<String> {
-        let Some(head) = self.last(&stage.name) else { return vec![NEVER.into()] };
-        let Some(record) = store.record(&head.key) else { return vec![LOST.into()] };
+        let Some(key_of_last) =
+            self.last(&stage.name).map(|head| head.key).or_else(|| self.earlier(store, stage))
+        else {
+            return vec![NEVER.into()];
+        };
+        let Some(record) = store.record(&key_of_last) else { return vec![LOST.into()] };
         let contents = if record.key.inputs == key.inputs { BTreeMap::new() } else { contents() };
-        let change_of = |name: &str| Some(change(name, contents.get(name)?, &record.provenance));
+        let change_of = |name: &str| change(name, &contents, &record.provenance);
         let mut reasons = differences_named(&record.key, key, change_of);
         if reasons.is_empty() {
-            reasons = changed_outputs(head, &stage.decl);
+            reasons = changed_outputs(&record.outputs, &stage.decl);
         }
         if reasons.is_empty() {
             let path = |object: &Object| store.materialize(object);
             let changed =
-                head.outputs.iter().filter(|(_, object)| path(object).exists() && !store.intact(object));
+                record.outputs.iter().filter(|(_, object)| path(object).exists() && !store.intact(object));
             reasons = changed.map(|(name, _)| format!("output {name} was changed in the store")).collect();
         }
         if reasons.is_empty() { vec![LOST.into()] } else { reasons }
@@ -127,9 +150,9 @@ impl StoreSnapshot {
 }
 
 /// Differences between the outputs of a result and those that its stage declares now.
-pub(super) fn changed_outputs(head: &LatestResult, decl: &StageDecl) -> Vec<String> {
+pub(super) fn changed_outputs(made: &LiteMap<String, Object>, decl: &StageDecl) -> Vec<String> {
     let made: BTreeMap<&str, ArtifactKind> =
-        head.outputs.iter().map(|(name, object)| (&**name, object.kind)).collect();
+        made.iter().map(|(name, object)| (&**name, object.kind)).collect();
     let declared: BTreeMap<&str, ArtifactKind> =
         decl.outputs.iter().map(|(name, output)| (&**name, output.kind)).collect();
     let names: BTreeSet<&str> = made.keys().chain(declared.keys()).copied().collect();

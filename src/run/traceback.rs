@@ -10,7 +10,7 @@ use callsheet_worker::print::plain;
 const MOST: usize = 5;
 
 /// Returns the entries of the last traceback in a log that belong to files in `root` but not in a virtual environment, with
-/// their code. Returns none if there is none, or if the last entry of the traceback is one of them and no other is.
+/// their code. Returns none if there is none, or if all entries are of the project: the end of the log shows them.
 pub(super) fn own_lines(log: &Path, root: &Path) -> Option<String> {
     let bytes = fs::read(log).unwrap_or_default();
     let text = strip_str(&String::from_utf8_lossy(&bytes)).to_string();
@@ -46,7 +46,8 @@ fn is_own(file: &str, root: &Path) -> bool {
     let path = Path::new(file);
     // Workers that run a script by a relative name stand in their stage's folder.
     let inside = path.is_relative() && !file.starts_with('<') || path.starts_with(root);
-    inside && !path.components().any(|part| part.as_os_str() == "site-packages")
+    let of_python = |name: &str| name == "site-packages" || name.starts_with("python3.");
+    inside && !path.components().any(|part| of_python(&part.as_os_str().to_string_lossy()))
 }
 
 #[cfg(test)]

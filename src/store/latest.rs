@@ -178,6 +178,18 @@ impl Store {
         self.workspace.write_json(&self.latest_path(target), &heads)
     }
 
+    /// Names of the subfolders of a target's folder in `data/out` that belong to other targets, also of other projects with
+    /// this data folder.
+    pub fn targets_below(&self, target: &Target) -> BTreeSet<String> {
+        let folder = self.workspace.path(LATEST).join(target.folder());
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let name = |entry: fs::DirEntry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            name.strip_suffix(".json").map_or_else(|| name.clone(), str::to_owned)
+        };
+        entries.map(name).collect()
+    }
+
     /// Removes the latest results that earlier versions kept for all profiles of a dataset together, and their links in the
     /// folder `data`. Their records stay.
     ///

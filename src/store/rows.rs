@@ -100,12 +100,20 @@ impl Store {
         remove(&self.pool(pool))
     }
 
-    /// Removes a segment that no table contains.
+    /// Forgets the rows of a segment, so that they are recomputed.
+    ///
+    /// # Errors
+    /// Returns an error if the file of row digests cannot be removed.
+    pub fn forget_segment(&self, pool: &Digest, segment: &Segment) -> Result<()> {
+        remove(&self.pool(pool).join(segment.bytes.to_string()))
+    }
+
+    /// Removes a new segment whose rows are in other segments now.
     ///
     /// # Errors
     /// Returns an error if a file cannot be removed.
     pub fn remove_segment(&self, pool: &Digest, segment: &Segment) -> Result<()> {
-        remove(&self.pool(pool).join(segment.bytes.to_string()))?;
+        self.forget_segment(pool, segment)?;
         remove(&self.object_path(&segment.object()))
     }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use callsheet_worker::error::{IoContext, Result};
 
+use super::files::remove;
 use super::root::Store;
 
 /// Folder in which a run keeps its events, logs, pictures and curves.
@@ -54,7 +55,10 @@ impl RunDir {
     }
 
     /// Removes the folder, if it exists.
-    pub fn remove(&self) {
-        let _ = fs::remove_dir_all(&self.0);
+    ///
+    /// # Errors
+    /// Returns an error if something cannot be removed.
+    pub fn remove(&self) -> Result<()> {
+        remove(&self.0)
     }
 }

@@ -76,18 +76,6 @@ impl Store {
     pub fn run(&self, id: &str) -> Option<RunRecord> {
         read_json(&self.workspace.path("runs").join(id).join("run.json"))
     }
-
-    /// Ended run that `name` identifies: its id, a prefix of it, `latest`, or `latest~1` for the run
-    /// before the latest.
-    ///
-    /// # Errors
-    /// Returns an error if `name` identifies no run, or is the prefix of several ids.
-    pub fn find_run(&self, name: &str) -> Result<RunRecord> {
-        let mut runs = self.runs();
-        let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
-        let found = position(name, &ids)?;
-        Ok(runs.swap_remove(found))
-    }
 }
 
 impl Store {
@@ -139,7 +127,8 @@ pub fn position(name: &str, ids: &[&str]) -> Result<usize> {
     if let Some(back) = back.filter(|back| *back < ids.len()) {
         return Ok(back);
     }
-    let found: Vec<usize> = (0..ids.len()).filter(|at| ids[*at].starts_with(name)).collect();
+    let is_meant = |at: &usize| !name.is_empty() && ids[*at].starts_with(name);
+    let found: Vec<usize> = (0..ids.len()).filter(is_meant).collect();
     match found[..] {
         [at] => Ok(at),
         [] => {

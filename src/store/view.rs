@@ -54,19 +54,19 @@ impl Store {
     }
 }
 
-/// Removes the links to artifacts below `folder` that are not in `shown`, and the folders that become empty. The subfolders
-/// `others`, and everything that is not a link to an artifact, stay.
+/// Removes the links to artifacts below `folder` for which `keeps` returns false, and the folders that become empty. The
+/// subfolders `others`, and everything that is not a link to an artifact, stay.
 ///
 /// # Errors
 /// Returns an error if a folder cannot be listed, or a link cannot be removed.
-pub fn hide_except(folder: &Path, others: &BTreeSet<PathBuf>, shown: &BTreeSet<PathBuf>) -> Result<()> {
+pub fn hide_except(folder: &Path, others: &BTreeSet<PathBuf>, keeps: &dyn Fn(&Path) -> bool) -> Result<()> {
     for path in entries(folder)? {
         if path.is_symlink() {
-            if !shown.contains(&path) {
+            if !keeps(&path) {
                 hide(&path)?;
             }
         } else if path.is_dir() && !others.contains(&path) {
-            hide_except(&path, others, shown)?;
+            hide_except(&path, others, keeps)?;
             // This removes only an empty folder.
             let _ = fs::remove_dir(&path);
         }

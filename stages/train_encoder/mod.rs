@@ -116,7 +116,7 @@ pub(crate) fn run(job: &Job) -> Result<()> {
         // The weights after the last step are not offered in the checkpoint: a longer training does not evaluate there.
         best.offer(adam.step, watch::look(job, adam.step, &triplets, params.margin, codes)?, vars.named());
     }
-    job.info(format!("best.safetensors has the weights with the lowest triplet loss: {}", best.config()));
+    job.info(best.message("the same triplets"));
     let config = json!({
         "network": "encoder", "nf": params.nf, "steps": adam.step, "best": best.config(),
         "labels": job.request.labels,

@@ -73,13 +73,10 @@ pub(crate) fn run(job: &Job) -> Result<()> {
         training.offer(training.measure(job, false));
     }
     let Training { model, objective, step, shadows, mut best, .. } = training;
-    if best.config().is_null() {
-        best = Best::new(&named(&shadows));
+    if best.is_measured() {
+        job.info(best.message("held-out images"));
     } else {
-        job.info(format!(
-            "best.safetensors has the weights with the lowest loss on held-out images: {}",
-            best.config()
-        ));
+        best = Best::new(&named(&shadows));
     }
     model.save(job.output("model")?, &objective, step, (&shadows, &best), &job.request.labels)
 }

@@ -49,6 +49,23 @@ fn every_run_is_in_the_list_with_its_state() {
     project.stdout(&["runs", "rm", "latest~1", "latest~2"]);
     assert_eq!(states(&project), ["stopped", "done"]);
     project.refused("unknown_name", &["runs", "rm", "lastest"]);
+    project.refused("unknown_name", &["runs", "rm", ""]);
+}
+
+#[test]
+fn a_run_that_fails_before_a_stage_starts_is_listed_as_failed_and_is_the_latest_for_every_command() {
+    let project = obedient();
+    project.write("data/raw/a.txt", "true\n");
+    run(&project, 0, &[]);
+    let more = "[stages.more]\nuse = \"copy\"\ninputs.texts = \"copy.copy\"\n";
+    project.write("pipelines/main.toml", &(project.read("pipelines/main.toml") + more));
+    project.write("data/raw/a.txt", "true # new\n");
+    run(&project, 1, &["--only", "more"]);
+    assert_eq!(states(&project)[0], "failed");
+    let id = project.json(&["runs", "--json"])["runs"][0]["id"].as_str().expect("an id").to_owned();
+    let removed = project.stdout(&["runs", "rm", "latest", "latest~0"]);
+    assert_eq!(removed.trim(), format!("removed {id}"));
+    assert_eq!(states(&project), ["done"]);
 }
 
 #[test]
@@ -59,6 +76,8 @@ fn results_younger_than_two_weeks_stay_and_runs_stay_for_ever() {
         run(&project, 0, &[]);
     }
     assert!(project.stdout(&["gc"]).starts_with("0 unused results"));
+    let offered = project.stdout(&["gc", "--older-than", "0s"]);
+    assert!(offered.contains("run `callsheet gc --older-than 0s --delete` to free this space"), "{offered}");
     let listed = project.stdout(&["gc", "--older-than", "0s", "--delete"]);
     assert!(listed.contains("1 unused result: ") && listed.starts_with("copy"), "{listed}");
     assert_eq!(states(&project), ["done", "done"]);
@@ -100,8 +119,10 @@ fn the_results_of_a_run_are_linked_on_request_and_are_then_used() {
     assert_eq!(project.read("data/out/main/copy/copy.txt"), "true # 2\n");
     project.stdout(&["gc", "--older-than", "0s", "--delete"]);
     assert!(fs::metadata(&shown).is_ok_and(|found| found.size() > 0));
+    let note = format!("{}/notes.txt", folder.trim());
+    fs::write(&note, "mine").expect("written");
     project.stdout(&["runs", "rm", "latest~1"]);
-    assert!(fs::symlink_metadata(&shown).is_err());
+    assert!(fs::symlink_metadata(&shown).is_err() && fs::metadata(&note).is_ok(), "only links are removed");
     project.write("pipelines/runs.toml", &project.read("pipelines/main.toml"));
     project.refused("conflict", &["plan", "-p", "runs", "-d", "", "-P", ""]);
 }

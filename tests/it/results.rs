@@ -216,9 +216,85 @@ fn ls_and_show_say_that_a_result_is_stale_and_why() {
     mark(&project, "first", "first", "new");
     let listed = target(&["ls"]);
     assert!(
-        listed.contains("stale: mark: \"first\" → \"new\"") && listed.contains("stale: after first"),
+        listed.contains("stale: mark: \"first\" → \"new\"")
+            && listed.contains("stale, unless first computes equal content"),
         "{listed}"
     );
     let refused = project.refused("not_computed", &[&["show", "second"][..], &MAIN].concat());
-    assert!(refused.contains("stale: after first"), "{refused}");
+    assert!(refused.contains("stale, unless first computes equal content"), "{refused}");
+}
+
+#[test]
+fn a_run_of_selected_stages_shows_the_cached_results_of_others_even_if_it_fails_or_has_nothing_to_do() {
+    let project = chains();
+    run(&project, 0, &[]);
+    mark(&project, "other", "other", "v2");
+    run(&project, 0, &[]);
+    mark(&project, "other", "v2", "other");
+    mark(&project, "first", "first", "bad");
+    run(&project, 1, &["first"]);
+    assert_eq!(shown(&project), ["main/last/copy.txt: last", "main/other/copy.txt: other"]);
+    mark(&project, "first", "bad", "first");
+    mark(&project, "last", "last", "newer");
+    run(&project, 0, &["first"]);
+    assert_eq!(shown(&project), [ALL[0], ALL[2], ALL[3]]);
+}
+
+#[test]
+fn a_forced_stage_that_fails_leaves_the_cached_results_of_the_declared_values() {
+    let project = chains();
+    let flag = project.path("broken");
+    let script = project.read("stages/copy/copy.sh");
+    project.write("stages/copy/copy.sh", &format!("test ! -e '{}' || exit 4\n{script}", flag.display()));
+    run(&project, 0, &[]);
+    mark(&project, "other", "other", "v2");
+    run(&project, 0, &[]);
+    mark(&project, "other", "v2", "other");
+    project.write("broken", "");
+    run(&project, 1, &["--force", "other"]);
+    assert_eq!(shown(&project), ALL);
+    project.status(&[&["plan", "--check"][..], &MAIN].concat(), 0);
+}
+
+#[test]
+fn names_that_would_share_a_folder_of_results_are_refused() {
+    let project = chains();
+    project.write("pipelines/datasets/first.toml", "summary = \"A dataset with the name of a stage\"\n");
+    let refused = project.refused("conflict", &[&["plan"][..], &MAIN].concat());
+    assert!(refused.contains("stage `first` has the name of a dataset"), "{refused}");
+    project.status(&["run", "-p", "main", "-d", "first", "-P", ""], 0);
+    project.write("pipelines/profiles/last.toml", "summary = \"A profile with the name of a stage\"\n");
+    project.refused("conflict", &["plan", "-p", "main", "-d", "first", "-P", ""]);
+    project.write("pipelines/datasets/_.toml", "summary = \"No dataset\"\n");
+    project.refused("conflict", &["plan", "-p", "main", "-d", "_", "-P", "last"]);
+}
+
+#[test]
+fn results_of_another_project_in_the_same_data_folder_stay() {
+    let (project, other) = (chains(), chains());
+    let data = project.path("data").display().to_string();
+    other.write("callsheet.toml", &format!("data = \"{data}\"\n[defaults]\npipeline = \"main\"\n"));
+    other.write("pipelines/datasets/dd.toml", "summary = \"Only here\"\n");
+    other.write("data/raw/a.txt", "a\n");
+    other.status(&["run", "-p", "main", "-d", "dd", "-P", ""], 0);
+    run(&project, 0, &[]);
+    mark(&project, "first", "first", "new");
+    run(&project, 0, &[]);
+    assert!(project.exists("data/out/main/dd/first/copy.txt"));
+}
+
+#[test]
+fn ls_says_which_artifacts_data_out_does_not_show() {
+    let project = chains();
+    let listed = || project.stdout(&[&["ls"][..], &MAIN].concat());
+    run(&project, 0, &["--set", "first.mark=first"]);
+    assert!(
+        listed().contains("4 artifacts are not in") && listed().contains("`callsheet run` shows them there")
+    );
+    run(&project, 0, &[]);
+    assert!(listed().contains("the artifacts are in "));
+    mark(&project, "last", "last", "new");
+    run(&project, 0, &[]);
+    mark(&project, "last", "new", "last");
+    assert!(listed().contains("1 artifact is not in"), "{}", listed());
 }

@@ -59,9 +59,12 @@ fn check_output(output: &Spanned<String>, decl: &OutputDecl, source: &Arc<Source
         );
     }
     if let Some(headline) = &decl.headline {
-        if headline.measures.is_empty() || headline.own.is_empty() {
+        if headline.measures.is_empty() || headline.own.is_empty() || headline.label.is_empty() {
             let message = format!("the headline of output `{name}` compares nothing");
-            return bad(message, "name at least one text in `own` and one of `measures`");
+            return bad(
+                message,
+                "name at least one column in `label`, one text in `own` and one of `measures`",
+            );
         }
         let unknown = |column: &&str| !decl.columns.contains_key(*column);
         if let Some(column) = headline.columns().find(unknown) {

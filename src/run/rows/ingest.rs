@@ -59,8 +59,9 @@ impl RowIngest<'_> {
         let mut seen = BTreeSet::new();
         let mut segments = Vec::new();
         let kept = self.keep_files(path, whole, &mut seen, &mut segments);
-        // If a worker returned something wrong, its other rows may be wrong, too.
-        kept.inspect_err(|_| segments.iter().for_each(|s| drop(self.store.remove_segment(&self.pool, s))))?;
+        // If a worker returned something wrong, its other rows may be wrong, too. Their objects stay until gc removes them,
+        // because a published table may be equal to one of them.
+        kept.inspect_err(|_| segments.iter().for_each(|s| drop(self.store.forget_segment(&self.pool, s))))?;
         Ok(segments)
     }
 

@@ -1,6 +1,6 @@
 //! Alignment of `data/out` with the plan: results that are stale leave it before the run changes anything.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,21 +13,18 @@ use crate::run::executor::Executor;
 use crate::run::preview::preview;
 use crate::store::{LatestResult, Object, hide_except};
 
+/// Links that `data/out` must have, with the objects to which they lead.
+type Links = BTreeMap<PathBuf, Object>;
+
 impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
-    /// Removes the links to stale results, and then shows the cached ones that are not shown yet. A run that finds all
-    /// its results cached and shown does nothing here.
+    /// Removes the links to stale results, and then shows the cached ones that are not shown yet. A run of all stages that
+    /// finds its results cached and shown changes nothing.
     pub(super) fn align(&mut self) {
         let unshown = self.unshown.take().unwrap_or_default();
-        if !self.run.owns_results {
+        if !self.run.owns_results || self.is_aligned(&unshown) {
             return;
         }
-        let waits = self.status.iter().any(|status| !matches!(status, Status::Done(_)));
-        // Every stage of the plan is shown then, so that others are shown only if there are more.
-        let others = self.options.whole.is_none() && self.snapshot.count() > self.run.plan.stages.len();
-        if unshown.is_empty() && !waits && !others {
-            return;
-        }
-        if let Err(error) = self.hide_stale() {
+        if let Err(error) = self.cached_links().and_then(|links| self.replace_links(&links)) {
             self.summary.refused = Some(error);
             return;
         }
@@ -47,33 +44,20 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
         }
         let mut artifacts = run.views(stage, head);
         // The result is in the store even if it cannot be shown, so the stages that read it still run.
-        if let Err(error) =
-            artifacts.try_for_each(|(object, link)| run.store.show(object, &link, &run.project.data))
-        {
-            self.tell_failure(position, error);
+        match artifacts.try_for_each(|(object, link)| run.store.show(object, &link, &run.project.data)) {
+            Ok(()) => _ = self.summary.heads.insert(stage.name.clone(), head.clone()),
+            Err(error) => self.tell_failure(position, error),
         }
-        self.summary.heads.insert(stage.name.clone(), head.clone());
     }
 
     /// Shows the results of stages that were not selected and that the plan calls cached again, because the results that
     /// they read were computed with equal content.
     pub(super) fn show_unselected(&mut self) -> Result<()> {
-        let (whole, run) = (self.whole(), self.run);
-        if self.options.whole.is_none() || !run.owns_results || self.summary.heads.is_empty() {
+        if self.options.whole.is_none() || !self.run.owns_results || self.made.is_empty() {
             return Ok(());
         }
-        let selected: BTreeSet<&str> = run.plan.stages.iter().map(|stage| stage.name.as_str()).collect();
-        let previews = preview(run.store, self.sources, self.snapshot, whole)?;
-        for (stage, preview) in whole.stages.iter().zip(previews) {
-            let folder = run.plan.request.target.out(&run.project.data).join(&stage.name);
-            for (name, object) in
-                preview.objects.iter().flatten().filter(|_| !selected.contains(&*stage.name))
-            {
-                let link = folder.join(object.shown_as(&stage.decl.outputs[name].path));
-                run.store.show(object, &link, &run.project.data)?;
-            }
-        }
-        Ok(())
+        let links = self.cached_links()?;
+        self.replace_links(&links)
     }
 
     /// Plan before stages were selected.
@@ -81,39 +65,59 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
         self.options.whole.as_ref().unwrap_or(self.run.plan)
     }
 
-    fn hide_stale(&mut self) -> Result<()> {
-        let shown = self.cached_links()?;
-        let (project, target) = (self.run.project, &self.run.plan.request.target);
-        self.run.store.remove_earlier_views(&project.data)?;
+    /// Returns true if every stage of the run is cached and shown, and `data/out` can have no other link.
+    fn is_aligned(&self, unshown: &[usize]) -> bool {
+        // Then all stages of the plan are among those that ever ran, so no other stage did if the numbers are equal.
+        self.options.whole.is_none()
+            && unshown.is_empty()
+            && self.status.iter().all(|status| matches!(status, Status::Done(_)))
+            && self.snapshot.count() == self.run.plan.stages.len()
+    }
+
+    /// Removes links that are not among `links` or lead elsewhere, and creates those that are missing.
+    fn replace_links(&self, links: &Links) -> Result<()> {
+        let (project, store, target) = (self.run.project, self.run.store, &self.run.plan.request.target);
+        store.remove_earlier_views(&project.data)?;
         let folder = target.out(&project.data);
-        let others: &[Vec<String>] = match (target.dataset.is_empty(), target.profile.is_empty()) {
-            (_, false) => &[],
-            (false, true) => &[project.profile_names()],
-            (true, true) => &[project.dataset_names(), vec!["_".to_owned()]],
-        };
-        let others = others.iter().flatten().map(|name| folder.join(name)).collect();
-        hide_except(&folder, &others, &shown)
+        let mut others: BTreeSet<String> = store.targets_below(target);
+        if target.profile.is_empty() {
+            let known =
+                if target.dataset.is_empty() { project.dataset_names() } else { project.profile_names() };
+            others.extend(known);
+        }
+        let others = others.iter().map(|name| folder.join(name)).collect();
+        hide_except(&folder, &others, &|link| {
+            links.get(link).is_some_and(|object| store.is_shown(object, link, &project.data))
+        })?;
+        links.iter().try_for_each(|(link, object)| {
+            if store.is_shown(object, link, &project.data) {
+                Ok(())
+            } else {
+                store.show(object, link, &project.data)
+            }
+        })
     }
 
     /// Links to the results that the whole plan calls cached. A stage that the user forces to run, or that was not
     /// selected, can be cached as well.
-    fn cached_links(&mut self) -> Result<BTreeSet<PathBuf>> {
+    fn cached_links(&mut self) -> Result<Links> {
         let (whole, run) = (self.whole(), self.run);
-        let folder = run.plan.request.target.out(&run.project.data);
         if self.options.whole.is_none() && self.options.force.is_empty() {
+            // Cached results of the run itself are shown one by one, so that a failure names its stage.
             let done = run.plan.stages.iter().zip(&self.status).filter_map(|(stage, status)| match status {
-                Status::Done(head) => Some(run.views(stage, head)),
+                Status::Done(head) if self.snapshot.shows(&stage.name, head) => Some(run.views(stage, head)),
                 _ => None,
             });
-            return Ok(done.flatten().map(|(_, link)| link).collect());
+            return Ok(done.flatten().map(|(object, link)| (link, object.clone())).collect());
         }
+        let folder = run.plan.request.target.out(&run.project.data);
         let previews = preview(run.store, self.sources, self.snapshot, whole)?;
-        let mut links = BTreeSet::new();
+        let mut links = Links::new();
         for (stage, preview) in whole.stages.iter().zip(previews) {
-            let file = |(name, object): (&String, &Object)| {
-                folder.join(&stage.name).join(object.shown_as(&stage.decl.outputs[name].path))
-            };
-            links.extend(preview.objects.iter().flatten().map(file));
+            for (name, object) in preview.objects.iter().flatten() {
+                let file = object.shown_as(&stage.decl.outputs[name].path);
+                links.insert(folder.join(&stage.name).join(file), object.clone());
+            }
         }
         Ok(links)
     }

@@ -143,10 +143,7 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
         if self.summary.refused.is_none() {
             self.summary.refused = self.show_unselected().err();
         }
-        let is_recorded = self.run.begun().is_some()
-            || !self.summary.heads.is_empty()
-            || !self.run.plan.request.set.is_empty();
-        if is_recorded {
+        if self.run.begun().is_some() || !self.summary.found_all() || !self.run.plan.request.set.is_empty() {
             for (stage, status) in self.run.plan.stages.iter().zip(&self.status) {
                 let key = if let Status::Done(head) = status { Some(head.key) } else { None };
                 let state = match (key, self.made.contains(&stage.name)) {

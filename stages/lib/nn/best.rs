@@ -38,9 +38,22 @@ impl Best {
         &self.weights
     }
 
+    /// Returns true if a loss was measured.
+    pub(crate) fn is_measured(&self) -> bool {
+        self.loss < f32::MAX
+    }
+
+    /// Message about the weights: `best.safetensors has the weights after step 20, with the lowest loss on ..: 0.1234`.
+    pub(crate) fn message(&self, set: &str) -> String {
+        format!(
+            "best.safetensors has the weights after step {}, with the lowest loss on {set}: {:.4}",
+            self.step, self.loss
+        )
+    }
+
     /// Step and loss of the weights, for the configuration of their file; null without a measurement.
     pub(crate) fn config(&self) -> Value {
-        if self.loss < f32::MAX { json!({ "step": self.step, "loss": self.loss }) } else { Value::Null }
+        if self.is_measured() { json!({ "step": self.step, "loss": self.loss }) } else { Value::Null }
     }
 
     /// Adds the weights, their step and their loss to a checkpoint.

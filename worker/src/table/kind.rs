@@ -29,14 +29,22 @@ pub(super) fn other_format(path: &Path) -> Option<Error> {
     }
     let named = FORMATS.iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, name)| *name);
     let (what, remedy) = match named {
-        Some(what) => (what, "convert the file"),
+        Some(what) => (what, "convert the file to Parquet"),
         None if start.is_empty() => ("empty", "write the table again"),
-        None => (format_of_text(&start).unwrap_or("of an unknown format"), "convert the file"),
+        None => match format_of_text(&start) {
+            Some(what @ ("JSON lines" | "JSON")) => {
+                (what, "convert the file, e.g. with pandas: `read_json(..).to_parquet(..)`")
+            }
+            Some(what) if what.contains("SV") => {
+                (what, "convert the file, e.g. with pandas: `read_csv(..).to_parquet(..)`")
+            }
+            what => (what.unwrap_or("of an unknown format"), "name a Parquet file"),
+        },
     };
     Some(Error::user_error(
         Code::Parquet,
         format!("{} is not a Parquet file: it is {what}", path.display()),
-        format!("{remedy}, e.g. with pandas: `read_csv(..).to_parquet(..)`"),
+        remedy,
     ))
 }
 
