@@ -46,7 +46,7 @@ def openers(table):
             "pyarrow.parquet.ParquetFile": lambda: sum(pq.ParquetFile(file).metadata.num_rows for file in table.files),
             "pyarrow.parquet.read_table": lambda: pq.read_table(path, columns=[]).num_rows,
             "datasets.load_dataset": lambda: datasets.load_dataset("parquet", data_files=files, split="train").num_rows,
-            "duckdb": lambda: duckdb.sql(f"select count(*) from '{files}'").fetchone()[0],
+            "duckdb": lambda: duckdb.sql(f"select count(*) from '{files}'").fetchall()[0][0],
             "polars": lambda: polars.scan_parquet(files).select(polars.len()).collect().item(),
             "pandas": lambda: len(pandas.read_parquet(path, columns=[next(iter(table.columns))])),
         }
@@ -54,7 +54,7 @@ def openers(table):
         "pyarrow.parquet.ParquetFile": lambda: pq.ParquetFile(path).metadata.num_rows,
         "datasets.Dataset.from_parquet": lambda: datasets.Dataset.from_parquet(path).num_rows,
         "datasets.load_dataset": lambda: datasets.load_dataset("parquet", data_files=path, split="train").num_rows,
-        "duckdb": lambda: duckdb.sql(f"select count(*) from '{path}'").fetchone()[0],
+        "duckdb": lambda: duckdb.sql(f"select count(*) from '{path}'").fetchall()[0][0],
         "polars": lambda: len(polars.read_parquet(path)),
         "pandas": lambda: len(pandas.read_parquet(path)),
     }

@@ -91,6 +91,19 @@ fn stale_results_leave_data_out_when_a_run_starts_and_return_with_their_values()
 }
 
 #[test]
+fn a_cached_result_returns_to_data_out_if_its_inputs_were_computed_again_with_equal_content() {
+    let project = chains();
+    run(&project, 0, &[]);
+    // The worker prints the mark without the spaces at its end.
+    mark(&project, "first", "first", "first ");
+    assert_eq!(run(&project, 0, &[]), ["first"]);
+    assert_eq!(shown(&project), ALL);
+    mark(&project, "first", "first ", "first  ");
+    assert_eq!(run(&project, 0, &["first"]), ["first"]);
+    assert_eq!(shown(&project), ALL);
+}
+
+#[test]
 fn a_run_of_selected_stages_hides_stale_results_of_other_stages_and_keeps_cached_ones() {
     let project = chains();
     run(&project, 0, &[]);

@@ -35,13 +35,15 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
         }
     }
 
-    /// Shows a result in `data/out`, unless it is shown already.
+    /// Shows a result in `data/out`.
     pub(super) fn show(&mut self, position: usize, head: &Arc<LatestResult>) {
         let run = self.run;
-        let stage = &run.plan.stages[position];
-        if !run.owns_results || self.snapshot.shows(&stage.name, head) {
+        // What was shown when the run started says nothing here: a cached result of a stage whose inputs were computed
+        // again left `data/out` at the start.
+        if !run.owns_results {
             return;
         }
+        let stage = &run.plan.stages[position];
         let mut artifacts = run.views(stage, head);
         // The result is in the store even if it cannot be shown, so the stages that read it still run.
         match artifacts.try_for_each(|(object, link)| run.store.show(object, &link, &run.project.data)) {
