@@ -21,6 +21,9 @@ pub struct HeadlineDecl {
     pub baselines: Vec<String>,
     /// Measures, the most important first.
     pub measures: Vec<MeasureDecl>,
+    /// Text below the comparison: what the rows and values are. Default: none.
+    #[serde(default)]
+    pub note: String,
 }
 
 fn label() -> String {

@@ -24,6 +24,8 @@ pub(super) struct Headline {
     pub sentence: String,
     rows: Vec<Row>,
     measures: Vec<Measure>,
+    baselines: Vec<String>,
+    note: String,
 }
 
 /// Row of the comparison.
@@ -66,7 +68,13 @@ impl Headline {
         let Some(subject) = by_first else { return Ok(None) };
         let name = decl.subject.replace(LABEL, &subject.label);
         let sentence = sentence((&name, subject), &baselines, &measures);
-        Ok(Some(Self { sentence, rows, measures }))
+        Ok(Some(Self {
+            sentence,
+            rows,
+            measures,
+            baselines: decl.baselines.clone(),
+            note: decl.note.clone(),
+        }))
     }
 
     /// Table of the rows; the best value of each measure is marked.
@@ -83,7 +91,10 @@ impl Headline {
                         @for measure in &self.measures { th scope="col" { (measure.title()) } }
                     } }
                     tbody { @for row in self.shown() { tr {
-                        th scope="row" { (row.label) }
+                        th scope="row" {
+                            (row.label)
+                            @if self.baselines.contains(&row.group) { " " small { "baseline" } }
+                        }
                         @for ((value, interval), best) in row.values.iter().zip(&best) {
                             td.best[Some(*value) == *best] {
                                 (shown(*value))
@@ -93,6 +104,7 @@ impl Headline {
                     } } }
                 }
             }
+            @if !self.note.is_empty() { p.note { (self.note) } }
             @if all.len() > SHOWN { p.note { "The best " (SHOWN) " of " (all.len()) " rows by the first measure." } }
         }
     }

@@ -76,6 +76,9 @@ class Report(WebTest):
             table = opened.page.locator(".lead > div").bounding_box()
             self.assertGreaterEqual(picture.bounding_box()["x"], table["x"] + table["width"])
             self.assertEqual(opened.page.locator(".comparison td.best").text_content().split()[0], "20.12")
+            self.assertEqual(opened.page.locator(".lead .note").first.text_content(), "A score is painted, not measured.")
+            baselines = opened.page.locator(".comparison th", has_text="baseline").all_text_contents()
+            self.assertEqual(baselines, ["a <b> baseline"])
             self.assertFalse(opened.page.locator("svg.graph").is_visible(), "the graph is folded")
 
     def test_texts_have_enough_contrast_in_light_and_dark(self):

@@ -38,8 +38,8 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
     /// Shows a result in `data/out`.
     pub(super) fn show(&mut self, position: usize, head: &Arc<LatestResult>) {
         let run = self.run;
-        // What was shown when the run started says nothing here: a cached result of a stage whose inputs were computed
-        // again left `data/out` at the start.
+        // The links when the run started do not matter: a cached result of a stage whose inputs were computed again left
+        // `data/out` then.
         if !run.owns_results {
             return;
         }
