@@ -35,7 +35,9 @@ def project():
 
 @cache
 def table(name):
-    return pq.read_table(project().out / f"{name}.parquet")
+    # A large table is a folder without the ending.
+    path = project().out / f"{name}.parquet"
+    return pq.read_table(path if path.is_file() else path.with_suffix(""))
 
 
 @cache
