@@ -289,7 +289,6 @@ impl Project {
 
 /// Names that a project cannot give to its commands.
 pub const BUILT_IN: [&str; 26] = [
-    "runs",
     "compare",
     "completions",
     "config",
@@ -310,6 +309,7 @@ pub const BUILT_IN: [&str; 26] = [
     "plan",
     "report",
     "run",
+    "runs",
     "schema",
     "sheet",
     "show",

@@ -8,7 +8,7 @@ use super::subject::Subject;
 use crate::store::Store;
 
 /// Comparisons that outputs of the run declare.
-fn headlines(store: &Store, subject: &Subject) -> Vec<Headline> {
+pub(super) fn headlines(store: &Store, subject: &Subject) -> Vec<Headline> {
     let outputs =
         subject.stages.iter().filter_map(|stage| Some((stage.decl.as_ref()?, stage.record.as_ref()?)));
     let declared = outputs.flat_map(|(decl, record)| {
@@ -21,22 +21,22 @@ fn headlines(store: &Store, subject: &Subject) -> Vec<Headline> {
 }
 
 /// First sentence of the report: the main figures against the best baseline.
-pub(super) fn sentence(store: &Store, subject: &Subject) -> Markup {
-    html! { @for headline in headlines(store, subject) { p.sentence { (headline.sentence) } } }
+pub(super) fn sentence(headlines: &[Headline]) -> Markup {
+    html! { @for headline in headlines { p.sentence { (headline.sentence) } } }
 }
 
 /// Comparison and pictures, side by side on a wide screen.
-pub(super) fn lead(store: &Store, subject: &Subject) -> Markup {
-    let (headlines, mut pictures) = (headlines(store, subject), leading(store, subject).into_iter());
+pub(super) fn lead(store: &Store, subject: &Subject, headlines: &[Headline]) -> Markup {
+    let mut pictures = leading(store, subject).into_iter();
     let first = pictures.next();
-    let rest: Vec<Markup> = pictures.collect();
+    let others: Vec<Markup> = pictures.collect();
     html! {
         @if first.is_some() || !headlines.is_empty() {
             div.lead {
-                @for headline in &headlines { div { (headline.table()) } }
+                @for headline in headlines { div { (headline.table()) } }
                 @if let Some(first) = first { (first) }
             }
-            @if !rest.is_empty() { div.beside { @for picture in &rest { (picture) } } }
+            @if !others.is_empty() { div.beside { @for picture in &others { (picture) } } }
         }
     }
 }

@@ -38,6 +38,7 @@ pub(super) fn page(store: &Store, subjects: &[Subject], more: &[Section]) -> Str
         [subject] => title(&subject.run),
         _ => "Comparison of runs".to_owned(),
     };
+    let headlines = if let [subject] = subjects { lead::headlines(store, subject) } else { Vec::new() };
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
@@ -55,10 +56,10 @@ pub(super) fn page(store: &Store, subjects: &[Subject], more: &[Section]) -> Str
                     @for (n, subject) in subjects.iter().enumerate() {
                         (of_run(subject, (subjects.len() > 1).then(|| letter(n))))
                     }
-                    @if let [subject] = subjects { (lead::sentence(store, subject)) }
+                    (lead::sentence(&headlines))
                 }
                 main {
-                    @if let [subject] = subjects { (lead::lead(store, subject)) } @else { (changes(store, subjects)) }
+                    @if let [subject] = subjects { (lead::lead(store, subject, &headlines)) } @else { (changes(store, subjects)) }
                     h2 { "Figures" }
                     (figures(store, subjects))
                     (sections(more))

@@ -167,11 +167,8 @@ fn failure(ended: &Ended, command: &[String], log: &Path, access: Option<&Access
             help += ", and in a strict sandbox it can read only what it declares";
         }
     }
-    let own = own_lines(log, root);
-    let own = own.map_or_else(String::new, |own| format!("; lines of this project:\n{own}\n"));
-    let message = match own.is_empty() {
-        true => format!("the worker failed with {status}; its output ended with:\n{lines}"),
-        false => format!("the worker failed with {status}{own}its output ended with:\n{lines}"),
-    };
+    let own =
+        own_lines(log, root).map_or("; ".to_owned(), |own| format!("; lines of this project:\n{own}\n"));
+    let message = format!("the worker failed with {status}{own}its output ended with:\n{lines}");
     Error::user_error(Code::WorkerFailed, message, help)
 }
