@@ -1,10 +1,8 @@
 //! `callsheet explain`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::slice;
 
-use callsheet_worker::code::Code;
-use callsheet_worker::error::{Error, Result, list};
+use callsheet_worker::error::Result;
 use callsheet_worker::print::{print_json, print_text, table};
 use clap::Args;
 use serde_json::{Value, json};
@@ -39,16 +37,7 @@ pub(super) struct Explain {
 impl Explain {
     pub(super) fn execute(&self) -> Result<u8> {
         let (project, store, plan, snapshot) = self.which.snapshot()?;
-        let meant: Vec<usize> = plan.positions(slice::from_ref(&self.stage))?.into_iter().collect();
-        let [position] = meant[..] else {
-            let names = meant.iter().map(|position| plan.stages[*position].name.as_str());
-            let message = format!("`{}` matches {} stage instances", self.stage, meant.len());
-            return Err(Error::user_error(
-                Code::InvalidValue,
-                message,
-                format!("name one instance: {}", list(names)),
-            ));
-        };
+        let position = plan.position(&self.stage)?;
         let name = &plan.stages[position].name;
         let mut sources = sources(&project, &store, &plan);
         let preview = preview(&store, &mut sources, &snapshot, &plan)?.swap_remove(position);

@@ -25,7 +25,7 @@ pub(super) struct Init {
 /// Paths and contents of the files of a new project.
 const FILES: [(&str, &str); 7] = [
     ("callsheet.toml", include_str!("init/callsheet.toml")),
-    (".gitignore", "data/store/\ndata/out/\n"),
+    (".gitignore", "data/store/\ndata/out/\ndata/debug/\n"),
     ("pipelines/words.toml", include_str!("init/words.toml")),
     ("stages/count_words/stage.toml", include_str!("init/count_words.toml")),
     ("stages/count_words/count_words.sh", include_str!("init/count_words.sh")),

@@ -6,6 +6,7 @@ mod completions;
 mod config;
 mod curate;
 mod datasets;
+mod debug;
 mod du;
 mod exit;
 mod explain;
@@ -78,6 +79,7 @@ enum Subcommands {
     Plan(plan::PlanCommand),
     Config(config::Config),
     Explain(explain::Explain),
+    Debug(debug::Debug),
     Ls(ls::Ls),
     Runs(runs::Runs),
     Show(show::Show),
@@ -134,6 +136,7 @@ pub fn main() -> ExitCode {
         Subcommands::Plan(command) => command.execute(),
         Subcommands::Config(command) => command.execute(),
         Subcommands::Explain(command) => command.execute(),
+        Subcommands::Debug(command) => command.execute(),
         Subcommands::Compare(command) => command.execute(),
         Subcommands::Report(command) => command.execute(),
         Subcommands::Metrics(command) => command.execute(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use callsheet_worker::protocol::DeclaredArtifact;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,18 @@ pub enum ArtifactKind {
     Files,
 }
 
+impl ArtifactKind {
+    /// Name in stage.toml.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::File => "file",
+            Self::Directory => "directory",
+            Self::Files => "files",
+        }
+    }
+}
+
 /// Format in which a worker reads or writes a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -31,6 +44,16 @@ pub enum TableFormat {
     Parquet,
     /// One JSON object per line, for workers without a Parquet library.
     Json,
+}
+
+impl TableFormat {
+    /// Name in stage.toml.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Parquet => "parquet",
+            Self::Json => "json",
+        }
+    }
 }
 
 /// Figure that shows an output in reports.
@@ -90,6 +113,18 @@ pub struct InputDecl {
     pub doc: String,
 }
 
+impl InputDecl {
+    /// Returns the declaration as a request contains it.
+    pub fn to_request(&self) -> DeclaredArtifact {
+        DeclaredArtifact {
+            kind: self.kind.name().to_owned(),
+            format: self.format.name().to_owned(),
+            many: self.many,
+            columns: BTreeMap::new(),
+        }
+    }
+}
+
 /// Table to whose rows verdicts of people refer: either an input or an output of the stage.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -138,4 +173,16 @@ pub struct OutputDecl {
     pub headline: Option<HeadlineDecl>,
     /// Description for users, in one line.
     pub doc: String,
+}
+
+impl OutputDecl {
+    /// Returns the declaration as a request contains it.
+    pub fn to_request(&self) -> DeclaredArtifact {
+        DeclaredArtifact {
+            kind: self.kind.name().to_owned(),
+            format: self.format.name().to_owned(),
+            many: false,
+            columns: self.columns.clone(),
+        }
+    }
 }

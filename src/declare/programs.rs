@@ -56,13 +56,22 @@ impl Project {
         own.flatten().map_or_else(|| self.program(name), Ok)
     }
 
-    /// `PATH` of workers: the folder of the stage's Python environment, the project's folders, then the system's.
+    /// `PATH` of workers: the folder of the stage's Python environment, the project's folders, the folder of the
+    /// environment in which callsheet is installed, then the system's.
     pub fn search_path(&self, python: Option<&PythonDecl>) -> OsString {
         let system = env::var_os("PATH").unwrap_or_default();
         let own = python.map(PythonDecl::programs);
-        let folders = own.into_iter().chain(self.path.iter().cloned()).chain(env::split_paths(&system));
+        let folders = own.into_iter().chain(self.path.iter().cloned()).chain(installed_in());
+        let folders = folders.chain(env::split_paths(&system));
         env::join_paths(folders).unwrap_or(system)
     }
+}
+
+/// Returns the folder of programs of the virtual environment in which callsheet is installed: `python3` of a stage is then
+/// the one that has the package, also if the environment is not activated.
+fn installed_in() -> Option<PathBuf> {
+    let programs = env::current_exe().ok()?.parent()?.to_owned();
+    programs.parent()?.join("pyvenv.cfg").is_file().then_some(programs)
 }
 
 fn executable(path: &Path) -> bool {

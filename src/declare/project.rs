@@ -10,6 +10,7 @@ use std::sync::Arc;
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{DeclarationError, Error, IoContext, Result, SourceText, suggest};
 use schemars::JsonSchema;
+use semver::{Version, VersionReq};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -26,6 +27,10 @@ const FILE: &str = "callsheet.toml";
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ProjectFile {
+    /// Versions of callsheet with which the project works, e.g. `">=0.2, <0.4"`; another version refuses to run.
+    /// Default: all versions.
+    #[schemars(with = "Option<String>")]
+    requires: Option<Spanned<String>>,
     /// Pipeline, dataset and profile that commands use unless the command line names others. Default: none.
     defaults: Defaults,
     /// Folder of the stages, relative to the project: `NAME/stage.toml` declares stage NAME. Default:
@@ -87,6 +92,7 @@ pub struct CommandDecl {
 impl Default for ProjectFile {
     fn default() -> Self {
         Self {
+            requires: None,
             defaults: Defaults::default(),
             stages: "stages".into(),
             pipelines: "pipelines".into(),
@@ -186,6 +192,7 @@ impl Project {
 
     fn parse(root: &Path, text: String) -> Result<Self> {
         let source = Arc::new(SourceText::new(FILE.into(), text));
+        check_version(&source)?;
         let file: ProjectFile = parse_toml(&source)?;
         file.commands.iter().try_for_each(|(name, command)| check_command(name, command, &source))?;
         if root.to_str().is_none() {
@@ -288,12 +295,13 @@ impl Project {
 }
 
 /// Names that a project cannot give to its commands.
-pub const BUILT_IN: [&str; 26] = [
+pub const BUILT_IN: [&str; 27] = [
     "compare",
     "completions",
     "config",
     "curate",
     "datasets",
+    "debug",
     "du",
     "explain",
     "gc",
@@ -316,6 +324,31 @@ pub const BUILT_IN: [&str; 26] = [
     "stages",
     "verify",
 ];
+
+/// Checks that this version of callsheet is one that the project works with. Other keys are not read, because another
+/// version may know them.
+fn check_version(source: &Arc<SourceText>) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Requires {
+        requires: Option<Spanned<String>>,
+    }
+    // Other mistakes in the file are reported when all of it is read.
+    let Ok(Requires { requires: Some(requires) }) = toml::from_str(&source.text) else { return Ok(()) };
+    let own = env!("CARGO_PKG_VERSION");
+    let refuse = |message: String, label: &str, help: String| {
+        Err(DeclarationError::new(source, requires.span(), message, label).with_help(help).into())
+    };
+    let Ok(accepted) = VersionReq::parse(requires.get_ref()) else {
+        let message = format!("`{}` is not a valid requirement of versions", requires.get_ref());
+        return refuse(message, "this requirement", "write e.g. \">=0.2, <0.4\"".to_owned());
+    };
+    if Version::parse(own).is_ok_and(|own| accepted.matches(&own)) {
+        return Ok(());
+    }
+    let message = format!("this project requires callsheet {accepted}, but this program is callsheet {own}");
+    let help = format!("install it: `python3 -m pip install 'callsheet{accepted}'`");
+    refuse(message, "required here", help)
+}
 
 fn check_command(name: &Spanned<String>, command: &CommandDecl, source: &Arc<SourceText>) -> Result<()> {
     check_name(name, "a command", source)?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use callsheet_worker::error::{Result, SourceText};
+use callsheet_worker::protocol::Declared;
 use toml::Spanned;
 
 use super::artifact::{InputDecl, OutputDecl};
@@ -76,6 +77,14 @@ impl StageDecl {
     pub fn read(root: &Path, stages: &Path, name: &str) -> Result<Self> {
         let (file, source) = read_toml(root, &stages.join(name).join("stage.toml"))?;
         Self::check(file, source, name, root, &root.join(stages).join(name))
+    }
+
+    /// Returns the inputs and outputs as a request contains them.
+    pub fn to_request(&self) -> Declared {
+        Declared {
+            inputs: self.inputs.iter().map(|(name, input)| (name.clone(), input.to_request())).collect(),
+            outputs: self.outputs.iter().map(|(name, output)| (name.clone(), output.to_request())).collect(),
+        }
     }
 
     /// Reads the declaration of the stage `name` from text; `folder` is the folder of its scripts.

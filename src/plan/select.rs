@@ -109,6 +109,20 @@ impl Plan {
         Ok(found)
     }
 
+    /// Returns the position of the one instance with this name, which may be that of a stage with one instance.
+    ///
+    /// # Errors
+    /// Returns an error if the name matches no instance or several.
+    pub fn position(&self, name: &str) -> Result<usize> {
+        let found: Vec<usize> = self.positions(&[name.to_owned()])?.into_iter().collect();
+        if let [position] = found[..] {
+            return Ok(position);
+        }
+        let names = found.iter().map(|position| self.stages[*position].name.as_str());
+        let message = format!("`{name}` matches {} stage instances", found.len());
+        Err(Error::user_error(Code::InvalidValue, message, format!("name one instance: {}", list(names))))
+    }
+
     /// Returns the names of the instances that [`Plan::positions`] finds.
     ///
     /// # Errors

@@ -215,6 +215,7 @@ impl Action<'_> {
             cpus: self.share.cpus,
             labels: self.key.labels.iter().cloned().collect(),
             footer: footer.into_iter().map(|(k, v)| (format!("{FOOTER_PREFIX}{k}"), v)).collect(),
+            declared: self.stage.decl.to_request(),
         }
     }
 

@@ -83,9 +83,7 @@ impl Action<'_> {
         }
         if !ended.status.success() {
             let denied = access.and_then(|access| self.denied(run, &ended, &log, folder, access));
-            return Err(
-                denied.unwrap_or_else(|| failure(&ended, &decl.command, &log, access, &run.project.root))
-            );
+            return Err(denied.unwrap_or_else(|| failure(&ended, &job, &decl.command, &run.project.root)));
         }
         Ok(ended.peak_memory)
     }
@@ -140,15 +138,21 @@ impl Action<'_> {
     }
 }
 
+/// Last line of a Python program that imports callsheet from an environment without the package.
+const NO_PACKAGE: &str = "No module named 'callsheet'";
+
 /// Creates a temporary folder for one worker, if the worker may not use the system's. Its path is short, because the
 /// path of a Unix socket has at most 108 bytes.
 fn temporary_folder() -> Option<tempfile::TempDir> {
     tempfile::Builder::new().prefix("callsheet-").tempdir().ok()
 }
 
-fn failure(ended: &Ended, command: &[String], log: &Path, access: Option<&Access>, root: &Path) -> Error {
+fn failure(ended: &Ended, job: &Job, command: &[String], root: &Path) -> Error {
+    let Job { log, access, .. } = job;
     if let Some((message, help)) = &ended.error {
-        return Error::user_error(Code::WorkerFailed, message.clone(), help.clone());
+        let log = format!("see the full log: {}", log.display());
+        let help = if help.is_empty() { log } else { help.clone() };
+        return Error::user_error(Code::WorkerFailed, message.clone(), help);
     }
     let lines = last_lines(log, QUOTED_LINES);
     let status = ended.status.to_string().replacen(": ", " ", 1);
@@ -166,6 +170,12 @@ fn failure(ended: &Ended, command: &[String], log: &Path, access: Option<&Access
         if access.readable.is_some() {
             help += ", and in a strict sandbox it can read only what it declares";
         }
+    }
+    if lines.contains(NO_PACKAGE) {
+        let python = Path::new(&job.command[0]).display();
+        help = format!(
+            "install the package into the environment of the stage: {python} -m pip install callsheet; {help}"
+        );
     }
     let own =
         own_lines(log, root).map_or("; ".to_owned(), |own| format!("; lines of this project:\n{own}\n"));

@@ -5,6 +5,7 @@ mod action;
 mod attempt;
 mod changed_inputs;
 mod context;
+mod debug;
 mod environment;
 mod executor;
 mod expand;
@@ -47,13 +48,14 @@ use executor::local::Local;
 use recorder::Recorder;
 use scheduler::Scheduler;
 
+pub use debug::{DebugJob, prepare_debug};
 pub use environment::{Variable, VariableSource, WorkerEnvironment, worker_environment};
 pub use executor::local::{Machine, machine, supervise};
 pub use executor::share::Share;
 pub use interrupts::Interrupts;
 pub use owner::check_owner;
 pub use preview::{StagePreview, State, count_rows, left_out_by_only, preview};
-pub use rows::Compute;
+pub use rows::{Compute, PreparedRows};
 pub use snapshot::StoreSnapshot;
 pub use summary::{RunOptions, RunSummary};
 

@@ -61,6 +61,35 @@ pub struct RequestInput {
     pub values: Vec<BTreeMap<String, Value>>,
 }
 
+/// Artifact as declared in stage.toml, for libraries that offer inputs and outputs by their kind.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub struct DeclaredArtifact {
+    /// Kind: `table`, `file`, `directory` or `files`.
+    pub kind: String,
+    /// Format of a table: `parquet` or `json` (JSON lines).
+    pub format: String,
+    /// True if an input may have several artifacts.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub many: bool,
+    /// Types of the columns of an output table by name; empty if stage.toml does not declare them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub columns: BTreeMap<String, String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// Inputs and outputs as declared in stage.toml, by name.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub struct Declared {
+    /// Inputs, also optional ones that are not wired.
+    pub inputs: BTreeMap<String, DeclaredArtifact>,
+    /// Outputs.
+    pub outputs: BTreeMap<String, DeclaredArtifact>,
+}
+
 /// Content of `request.json`.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct WorkRequest {
@@ -84,6 +113,9 @@ pub struct WorkRequest {
     pub labels: Vec<String>,
     /// Name-value pairs to write into the footer of every table.
     pub footer: BTreeMap<String, String>,
+    /// Inputs and outputs as declared.
+    #[serde(default)]
+    pub declared: Declared,
 }
 
 impl WorkRequest {

@@ -5,6 +5,7 @@
 //! one table is therefore reused in any other.
 
 mod assemble;
+mod debug;
 mod index;
 mod ingest;
 mod missing;
@@ -13,6 +14,7 @@ mod predicted;
 mod required;
 mod rowwise;
 
+pub use debug::PreparedRows;
 pub use predicted::Compute;
 pub(crate) use predicted::PredictedTable;
 pub(super) use required::Files;

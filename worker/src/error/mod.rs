@@ -8,7 +8,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use miette::{Diagnostic, LabeledSpan, MietteHandlerOpts, SourceCode};
+use miette::{Diagnostic, JSONReportHandler, LabeledSpan, MietteHandlerOpts, ReportHandler, SourceCode};
 use parquet::errors::ParquetError;
 
 pub(crate) use chain::message_of;
@@ -117,9 +117,17 @@ impl Diagnostic for Error {
     }
 }
 
+/// Environment variable that requests errors as JSON: its value is `json`. Each error is then one line on stderr, an
+/// object with `code`, `message`, `help` and, for a declaration, `filename`.
+pub const ERRORS_VARIABLE: &str = "CALLSHEET_ERRORS";
+
 /// Sets the format of printed errors. Lines are never wrapped, because people copy paths and search logs line by line.
 pub fn set_error_format() {
-    let handler = |_: &_| Box::new(MietteHandlerOpts::new().wrap_lines(false).build()) as Box<_>;
+    let as_json = std::env::var_os(ERRORS_VARIABLE).is_some_and(|format| format == "json");
+    let handler = move |_: &_| match as_json {
+        true => Box::new(JSONReportHandler::new()) as Box<dyn ReportHandler>,
+        false => Box::new(MietteHandlerOpts::new().wrap_lines(false).build()),
+    };
     // A second call in one process fails, and has no effect.
     let _ = miette::set_hook(Box::new(handler));
 }
