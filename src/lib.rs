@@ -11,6 +11,7 @@
 //!
 //! | layer | from | to |
 //! |---|---|---|
+//! | [`raw_table`] | CSV files, JSON lines, images | a table |
 //! | [`target`] | names of pipeline, dataset and profile | their folder in `data/out`, and the title of a run |
 //! | [`declare`] | TOML files | declarations as written, every value with its line |
 //! | [`plan`] | declarations, overlays, `--set`, `foreach` | the resolved graph (the only user of petgraph) |
@@ -36,6 +37,7 @@ pub mod key;
 pub mod lineage;
 pub mod metrics;
 pub mod plan;
+pub mod raw_table;
 pub mod reason;
 pub mod report;
 pub mod run;

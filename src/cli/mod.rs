@@ -25,6 +25,7 @@ mod overview;
 mod pin;
 mod plan;
 mod progress_reporter;
+mod read_table;
 mod report;
 mod run;
 mod runs;
@@ -103,6 +104,8 @@ enum Subcommands {
     Schema(schema::Schema),
     Completions(completions::Completions),
     #[command(hide = true)]
+    ReadTable(read_table::ReadTable),
+    #[command(hide = true)]
     Supervise(supervise::Supervise),
     #[command(external_subcommand)]
     OfProject(Vec<OsString>),
@@ -157,6 +160,7 @@ pub fn main() -> ExitCode {
         Subcommands::New(command) => command.execute(),
         Subcommands::Schema(command) => command.execute(),
         Subcommands::Completions(command) => command.execute(Cli::command()),
+        Subcommands::ReadTable(worker) => return worker.execute(),
         Subcommands::Supervise(command) => command.execute(),
         Subcommands::OfProject(words) => external::execute(&words, &Cli::command()),
     };

@@ -38,6 +38,9 @@ pub struct SourceUse {
     pub fallback: Option<Fallback>,
     /// Hint where to get the files; the error about missing files shows it.
     pub hint: Option<String>,
+    /// Types of columns by name, if the files are CSV or JSON lines and a stage reads them as a table: string, bool,
+    /// int32, int64, float32 or float64. Default: types are inferred from all values of a column.
+    pub columns: Option<BTreeMap<String, String>>,
 }
 
 /// Use of a stage in a pipeline, or changes of this use: one `[stages.NAME]` table.

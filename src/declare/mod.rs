@@ -12,6 +12,7 @@
 
 mod accept;
 mod artifact;
+mod built_in;
 mod checks;
 mod code;
 mod foreach;
@@ -31,6 +32,7 @@ mod stage_file;
 mod valid;
 
 pub use artifact::{ArtifactKind, Figure, InputDecl, OutputDecl, TableFormat, VerdictsOn};
+pub use built_in::{READ_TABLE, TABLE, read_table_stage};
 pub use checks::{Bounds, ChecksDecl, RowsCheck};
 pub use foreach::{Foreach, Values, value_text};
 pub use headline::{Direction, HeadlineDecl, LABEL, MeasureDecl};

@@ -50,6 +50,9 @@ impl Project {
     /// # Errors
     /// Returns an error if the environment does not exist, or in the cases of [`Self::program`].
     pub fn stage_program(&self, stage: &StageDecl) -> Result<PathBuf> {
+        if stage.built_in {
+            return env::current_exe().io_context("cannot find", "callsheet");
+        }
         let name = &stage.command[0];
         let own =
             stage.python.as_ref().map(|python| python::program(python, &stage.name, name)).transpose()?;

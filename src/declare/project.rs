@@ -295,7 +295,7 @@ impl Project {
 }
 
 /// Names that a project cannot give to its commands.
-pub const BUILT_IN: [&str; 27] = [
+pub const BUILT_IN: [&str; 28] = [
     "compare",
     "completions",
     "config",
@@ -315,6 +315,7 @@ pub const BUILT_IN: [&str; 27] = [
     "new",
     "pin",
     "plan",
+    "read-table",
     "report",
     "run",
     "runs",

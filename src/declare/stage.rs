@@ -56,6 +56,8 @@ pub struct StageDecl {
     pub code: Vec<(String, PathBuf)>,
     /// File that contains the declaration.
     pub source: Arc<SourceText>,
+    /// True if callsheet itself is the worker.
+    pub built_in: bool,
 }
 
 /// Names of a stage's tables in the order in which its file declares them.
@@ -136,6 +138,7 @@ impl StageDecl {
             enumerates_rows: file.enumerates_rows,
             rows: file.rows.map(Spanned::into_inner),
             source,
+            built_in: false,
         })
     }
 }

@@ -15,6 +15,7 @@ mod resolve;
 mod select;
 mod source;
 mod spec;
+mod tables;
 mod typed;
 mod vars;
 mod walk;

@@ -82,6 +82,9 @@ fn lay_sources(spec: &mut Spec, layer: &Layer, dataset: &str, vars: &Vars) -> Re
             entry.rest.fallback = Some(fallback.clone());
             entry.origin = at(&layer.source, fallback.artifact.span());
         }
+        if let Some(columns) = &used.columns {
+            entry.rest.columns = Some(columns.clone());
+        }
         if let Some(hint) = &used.hint {
             entry.rest.hint = Some(hint.clone());
         }

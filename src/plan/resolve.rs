@@ -12,6 +12,7 @@ use super::layers::layers;
 use super::overlay::overlay;
 use super::source::{Results, matches};
 use super::spec::{InstanceDraft, Spec};
+use super::tables::read_tables;
 use super::typed::typed;
 use super::wire::{Files, Wire, wire_stage};
 use super::{Input, MissingSource, Param, Plan, Request, StageInstance, case};
@@ -25,11 +26,12 @@ use crate::declare::{Origin, Project, ResourcesDecl, StageDecl};
 pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
     let layers = layers(project, &request.target)?;
     let (summary, metadata) = (layers.summary.clone(), layers.metadata.clone());
-    let spec = overlay(layers, &request.target.dataset, &request.set)?;
+    let mut spec = overlay(layers, &request.target.dataset, &request.set)?;
     case::check(&project.data, &spec)?;
     case::check_folders(project, &request.target, &spec)?;
-    let decls = declarations(project, &spec)?;
+    let mut decls = declarations(project, &spec)?;
     let files = source_files(project, &spec)?;
+    read_tables(project, &mut spec, &mut decls, &files)?;
 
     let mut wires: Vec<LiteMap<String, (Wire, &Origin)>> = Vec::new();
     let mut params = Vec::new();
@@ -143,7 +145,7 @@ fn declarations(project: &Project, spec: &Spec) -> Result<Vec<Arc<StageDecl>>> {
 }
 
 /// Finds the files of every source that a stage reads.
-fn source_files<'a>(project: &Project, spec: &'a Spec) -> Result<Files<'a>> {
+fn source_files(project: &Project, spec: &Spec) -> Result<Files> {
     let read = spec.stages.iter().flat_map(|stage| stage.inputs.values()).map(|(from, _)| from.as_str());
     let (mut files, mut results) = (Files::new(), Results::new(project));
     for name in read.filter(|name| !name.contains('.')) {
@@ -155,7 +157,7 @@ fn source_files<'a>(project: &Project, spec: &'a Spec) -> Result<Files<'a>> {
                 Err(error) if error.kind() == Code::Io => Err(error.to_string()),
                 found => Ok(found?),
             };
-            files.insert(name, found);
+            files.insert(name.to_owned(), found);
         }
     }
     Ok(files)

@@ -15,7 +15,7 @@ use super::spec::{InstanceDraft, Spec};
 use crate::declare::{ArtifactKind, InputDecl, Origin, Project, StageDecl};
 
 /// Files of each source by its name, or the reason why they cannot be found.
-pub(super) type Files<'a> = HashMap<&'a str, Result<Vec<PathBuf>, String>>;
+pub(super) type Files = HashMap<String, Result<Vec<PathBuf>, String>>;
 
 /// Consumer of a wire, and the place that sets the wire.
 struct End<'a> {

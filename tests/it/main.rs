@@ -28,6 +28,7 @@ mod new_stage;
 mod promises;
 mod properties;
 mod python;
+mod raw_tables;
 mod report;
 mod results;
 mod rows;

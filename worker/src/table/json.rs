@@ -24,6 +24,9 @@ const LINES: usize = 1 << 12;
 /// Number of characters of an invalid line that an error quotes.
 const QUOTED: usize = 100;
 
+/// Beginning of text files that some programs write.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// Schema of declared columns, sorted by name. Every column may contain nulls.
 pub fn declared_schema(columns: &BTreeMap<String, String>) -> SchemaRef {
     let field = |(name, kind): (&String, &String)| {
@@ -45,6 +48,9 @@ pub fn read_json(
 ) -> Result<()> {
     let mut reader = BufReader::new(File::open(path).io_context("cannot open", path)?);
     let (mut text, mut lines, mut first) = (Vec::new(), 0, 1);
+    if reader.fill_buf().io_context("cannot read", path)?.starts_with(BYTE_ORDER_MARK) {
+        reader.consume(BYTE_ORDER_MARK.len());
+    }
     loop {
         let read = reader.read_until(b'\n', &mut text).io_context("cannot read", path)?;
         let cut = read > 0 && text.last() != Some(&b'\n') && !whole;

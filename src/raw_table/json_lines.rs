@@ -1,0 +1,99 @@
+//! JSON lines: one object per line.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use callsheet_worker::error::{IoContext, Result};
+use callsheet_worker::table::{parse_type, read_json};
+use serde_json::{Map, Value};
+
+use super::kinds::{Kind, Kinds};
+use super::raw_file::{RawFile, check_declared, malformed};
+
+/// Returns the columns of files of JSON lines, in the order of their first use.
+///
+/// # Errors
+/// Returns an error if a line is not an object, or a column has mixed types.
+pub(super) fn schema(files: &[RawFile], columns: &BTreeMap<String, String>) -> Result<SchemaRef> {
+    let mut kinds = Kinds::default();
+    let mut names: Vec<String> = Vec::new();
+    for file in files {
+        let reader = BufReader::new(File::open(&file.path).io_context("cannot open", &file.path)?);
+        for (line, text) in (1_u64..).zip(reader.lines()) {
+            let text = text.io_context("cannot read", &file.path)?;
+            if text.trim().is_empty() {
+                continue;
+            }
+            let object: Map<String, Value> = serde_json::from_str(text.trim_start_matches('\u{feff}'))
+                .map_err(|error| {
+                    let problem = format!("line {line} is not a JSON object: {error}");
+                    malformed(
+                        file,
+                        &problem,
+                        "write one object per line, e.g. {\"order_id\": 1, \"price\": 2.5}",
+                    )
+                })?;
+            for (name, value) in object {
+                if !names.contains(&name) {
+                    names.push(name.clone());
+                }
+                if !columns.contains_key(&name)
+                    && let Some(kind) = kind_of(&value).map_err(|what| nested(file, &name, line, what))?
+                {
+                    kinds.add(file, &name, kind, line, &value.to_string())?;
+                }
+            }
+        }
+    }
+    if let Some(first) = files.first() {
+        if names.is_empty() {
+            return Err(malformed(first, "the file has no rows", "write one object per line"));
+        }
+        check_declared(first, columns, names.iter().map(String::as_str))?;
+    }
+    let field = |name: &String| {
+        let kind = parse_type(&kinds.name(name, columns)).expect("inferred and checked types are known");
+        Field::new(name, kind, true)
+    };
+    Ok(Arc::new(Schema::new(names.iter().map(field).collect::<Vec<_>>())))
+}
+
+/// Calls `write` with the rows of a file.
+///
+/// # Errors
+/// Returns an error if a value is not of its column's type, or `write` fails.
+pub(super) fn read(
+    file: &RawFile,
+    schema: &SchemaRef,
+    write: &mut impl FnMut(RecordBatch) -> Result<()>,
+) -> Result<()> {
+    read_json(&file.path, schema, true, write)
+}
+
+/// Returns the type of a value; `None` for null.
+///
+/// # Errors
+/// Returns what the value is if a column cannot contain it.
+fn kind_of(value: &Value) -> Result<Option<Kind>, &'static str> {
+    Ok(Some(match value {
+        Value::Null => return Ok(None),
+        Value::Bool(_) => Kind::Bool,
+        Value::Number(number) if number.is_i64() => Kind::Int,
+        Value::Number(_) => Kind::Float,
+        Value::String(_) => Kind::Text,
+        Value::Array(items) => match items.iter().find_map(|item| kind_of(item).transpose()) {
+            None => Kind::List(None),
+            Some(item) => Kind::List(Some(Box::new(item?))),
+        },
+        Value::Object(_) => return Err("an object"),
+    }))
+}
+
+fn nested(file: &RawFile, name: &str, line: u64, what: &str) -> callsheet_worker::error::Error {
+    let problem = format!("`{name}` in line {line} is {what}, which a column cannot contain");
+    malformed(file, &problem, "write each of its values as a column")
+}
