@@ -1,10 +1,12 @@
 //! New files of a project: a command writes either all of them or none.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use callsheet_worker::error::{IoContext, Result};
 use callsheet_worker::print::print_text;
+use glob::{Pattern, glob};
 
 /// Writes files that do not exist yet below `root`, and prints their paths.
 ///
@@ -24,6 +26,15 @@ pub(super) fn write_all(root: &Path, files: &[(PathBuf, String)]) -> Result<()> 
     }
     files.iter().for_each(|(path, _)| print_text(&format!("wrote {}", path.display())));
     Ok(())
+}
+
+/// Returns true if this program belongs to a Python package: a folder of packages next to its own has the package.
+pub(super) fn is_python_package() -> bool {
+    let Ok(engine) = env::current_exe() else { return false };
+    let Some(prefix) = engine.parent().and_then(Path::parent) else { return false };
+    let prefix = Pattern::escape(&prefix.to_string_lossy());
+    let found = glob(&format!("{prefix}/lib/python3*/*-packages/callsheet/__init__.py"));
+    found.is_ok_and(|mut paths| paths.any(|path| path.is_ok()))
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -10,7 +10,8 @@ use callsheet_worker::print::print_text;
 use clap::{Args, Subcommand};
 
 use super::exit::SUCCESS;
-use super::fresh::write_all;
+use super::fresh::{is_python_package, write_all};
+use super::schema::{has_schemas, with_reference};
 use crate::declare::{Project, is_name};
 
 /// Create a working stage with its test
@@ -27,27 +28,29 @@ enum What {
 
 /// Create a working stage with its test in the project's folder of stages
 ///
-/// The new stage counts the words of text files, in Python, Rust and shell alike. Replace its code and its
-/// stage.toml with your own. In a project without pipelines, the command also writes a pipeline that contains
+/// The new stage counts the words of text files, in every language. Replace its code and its stage.toml with your own. In a project without pipelines, the command also writes a pipeline that contains
 /// this stage, and an example text file as its input.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  callsheet new stage clean_orders                 a Python stage without dependencies
+  callsheet new stage clean_orders                 a Python stage
   callsheet new stage clean_orders --shell         a shell script
   callsheet new stage clean_orders --rust --worker ../callsheet/worker
   callsheet run clean_orders                       run the new stage")]
 struct NewStage {
     /// Name of the stage and of its folder: letters, digits and `_`, beginning with a letter
     name: String,
-    /// Write the stage in Python [default]
+    /// Write the stage in Python, with the package callsheet [default if callsheet is installed as a Python package]
     #[arg(long)]
     python: bool,
-    /// Write the stage in Rust, as a package that depends on callsheet-worker
+    /// Write the stage in Python, without packages [default otherwise]
     #[arg(long, conflicts_with = "python")]
+    plain: bool,
+    /// Write the stage in Rust, as a package that depends on callsheet-worker
+    #[arg(long, conflicts_with_all = ["python", "plain"])]
     rust: bool,
     /// Write the stage as a shell script
-    #[arg(long, conflicts_with_all = ["python", "rust"])]
+    #[arg(long, conflicts_with_all = ["python", "plain", "rust"])]
     shell: bool,
     /// Local folder of the package callsheet-worker, for --rust [default: cargo fetches the package from
     /// crates.io, in the version of this program]
@@ -63,6 +66,11 @@ const PYTHON: [Template; 3] = [
     ("stage.toml", include_str!("new/python/stage.toml")),
     ("stage.py", include_str!("new/python/stage.py")),
     ("test_stage.py", include_str!("new/python/test_stage.py")),
+];
+const PLAIN: [Template; 3] = [
+    ("stage.toml", include_str!("new/plain/stage.toml")),
+    ("stage.py", include_str!("new/plain/stage.py")),
+    ("test_stage.py", include_str!("new/plain/test_stage.py")),
 ];
 const SHELL: [Template; 3] = [
     ("stage.toml", include_str!("new/shell/stage.toml")),
@@ -153,7 +161,8 @@ impl NewStage {
         let templates: &[Template] = match (self.rust, self.shell) {
             (true, _) => &RUST,
             (_, true) => &SHELL,
-            _ => &PYTHON,
+            _ if self.python || !self.plain && is_python_package() => &PYTHON,
+            _ => &PLAIN,
         };
         let worker = self.worker(&project.root.join(&folder))?;
         let filled = |text: &str| text.replace("@NAME@", &self.name).replace("@WORKER@", &worker);
@@ -165,6 +174,9 @@ impl NewStage {
         if let Some(path) = taken.into_iter().find(|path| project.root.join(path).exists()) {
             let message = format!("`{}` already exists; nothing was written", path.display());
             return Err(Error::user_error(Code::Conflict, message, "choose another name"));
+        }
+        if has_schemas(&project.root) {
+            files.iter_mut().for_each(|(path, text)| *text = with_reference(path, text));
         }
         write_all(&project.root, &files)?;
         self.print_next_steps(&project, &folder, first.is_some());

@@ -76,7 +76,7 @@ pub(super) fn show(
     for (stage, planned) in stages.iter_mut().zip(&plan.stages) {
         if stage.objects.is_none() {
             let fits = machine.check(&stage.stage, &planned.resources);
-            let ready = fits.and_then(|()| project.program(&planned.decl.command[0]).map(drop));
+            let ready = fits.and_then(|()| project.stage_program(&planned.decl).map(drop));
             let said = failed.get(&stage.stage).cloned();
             stage.problem = said.or_else(|| ready.err().map(|error| error.to_string()));
         }

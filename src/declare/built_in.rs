@@ -13,12 +13,17 @@ pub const READ_TABLE: &str = "read_table";
 /// Name of its output.
 pub const TABLE: &str = "table";
 
-/// Returns the declaration of the stage that reads raw files as a table.
+/// Returns the declaration of the stage that reads raw files as a table. If this is cheap, `plan` reads them to count
+/// the rows that other stages compute.
 ///
 /// # Errors
 /// Returns an error if the declaration is malformed, which tests exclude.
-pub fn read_table_stage(root: &Path) -> Result<StageDecl> {
+pub fn read_table_stage(root: &Path, is_cheap: bool) -> Result<StageDecl> {
     let text = include_str!("read_table.toml").to_owned();
     let source = Arc::new(SourceText::new("read_table.toml".into(), text));
-    Ok(StageDecl { built_in: true, ..StageDecl::parse(&source, READ_TABLE, root)? })
+    Ok(StageDecl {
+        built_in: true,
+        enumerates_rows: is_cheap,
+        ..StageDecl::parse(&source, READ_TABLE, root)?
+    })
 }

@@ -9,7 +9,7 @@ use callsheet_worker::table::parse_type;
 use super::spec::{SourceSpec, Spec};
 use super::wire::Files;
 use crate::declare::{ArtifactKind, Project, READ_TABLE, StageDecl, TABLE, read_table_stage};
-use crate::raw_table::format_of;
+use crate::raw_table::{Format, format_of};
 
 /// Types that a column of raw files can have.
 const TYPES: [&str; 6] = ["string", "bool", "int32", "int64", "float32", "float64"];
@@ -26,7 +26,7 @@ pub(super) fn read_tables(
     decls: &mut Vec<Arc<StageDecl>>,
     files: &Files,
 ) -> Result<()> {
-    let mut sources: BTreeMap<String, String> = BTreeMap::new();
+    let mut sources: BTreeMap<String, (String, Format)> = BTreeMap::new();
     for (stage, decl) in spec.stages.iter_mut().zip(&*decls) {
         for (input, (from, _)) in stage.inputs.iter_mut() {
             let is_table = decl.inputs.get(input).is_some_and(|input| input.kind == ArtifactKind::Table);
@@ -34,10 +34,10 @@ pub(super) fn read_tables(
             let format = format_of(found.iter().map(|path| path.as_path()));
             let source = spec.sources.get(from.as_str());
             match (format, source) {
-                (Ok(Some(_)), Some(_)) => {
+                (Ok(Some(format)), Some(_)) => {
                     let instance = format!("{READ_TABLE}@{from}");
                     let artifact = format!("{instance}.{TABLE}");
-                    sources.insert(std::mem::replace(from, artifact), instance);
+                    sources.insert(std::mem::replace(from, artifact), (instance, format));
                 }
                 (Err(problem), Some(source)) => {
                     let help = "declare one source for each format".to_owned();
@@ -47,11 +47,7 @@ pub(super) fn read_tables(
             }
         }
     }
-    if sources.is_empty() {
-        return Ok(());
-    }
-    let decl = Arc::new(read_table_stage(&project.root)?);
-    for (source, instance) in sources {
+    for (source, (instance, format)) in sources {
         let declared = &spec.sources[&source];
         let (columns, origin) = (columns(&source, declared)?, declared.origin.clone());
         if spec.range(READ_TABLE).is_some() || spec.range(&instance).is_some() {
@@ -64,7 +60,7 @@ pub(super) fn read_tables(
         let draft = spec.stages.last_mut().expect("it was just added");
         draft.inputs.insert("files".to_owned(), (source, origin.clone()));
         draft.params.insert("columns".to_owned(), (columns, origin));
-        decls.push(decl.clone());
+        decls.push(Arc::new(read_table_stage(&project.root, format != Format::Images)?));
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ fn succeeded(output: &Output) -> String {
 #[test]
 fn a_new_stage_runs_in_an_empty_project_and_passes_its_own_test() {
     let tests: [(&[&str], [&str; 4]); 2] = [
-        (&["--python"], ["python3", "-m", "unittest", "discover"]),
+        (&["--plain"], ["python3", "-m", "unittest", "discover"]),
         (&["--shell"], ["sh", "-eu", "-c", "sh \"$0\"/test_stage.sh"]),
     ];
     for (language, test) in tests {
@@ -69,7 +69,7 @@ fn counts(project: &Path, stage: &str) -> Vec<(String, i64)> {
 
 #[test]
 fn files_with_odd_names_are_counted_in_both_languages() {
-    for language in ["--python", "--shell"] {
+    for language in ["--plain", "--shell"] {
         let project = empty();
         succeeded(&callsheet(project.path(), &["new", "stage", "words", language]));
         fs::write(project.path().join("data/raw/an \"odd\" \\ näme.txt"), "one two\n").expect("written");

@@ -241,7 +241,11 @@ fn only_changed_rows_of_a_file_are_computed_and_equal_rows_stop_the_run() {
 fn plan_counts_the_rows_of_a_file_that_was_read() {
     let project = csv("id\n1\n");
     let plan = project.stdout(&[&["plan"], &MAIN[..]].concat());
-    assert!(plan.contains("read_table@rows"), "{plan}");
-    run(&project, &[]);
+    assert!(
+        plan.contains("cached read_table@rows") && plan.contains("1 rows of table"),
+        "`plan` reads the file: {plan}"
+    );
+    assert!(!plan.contains("would fail"), "{plan}");
+    assert_eq!(run(&project, &[]).ran(), ["echo"]);
     assert!(run(&project, &[]).ran().is_empty());
 }

@@ -1,26 +1,26 @@
 """Tests of the stage: python3 -m unittest discover FOLDER"""
 
-import json
 import tempfile
 import unittest
 from pathlib import Path
 
+import callsheet
 import stage
 
 
 class Test(unittest.TestCase):
     def test_words_with_enough_letters_are_counted(self):
         with tempfile.TemporaryDirectory() as folder:
-            text, counts = Path(folder, "a.txt"), Path(folder, "counts.json")
+            text, counts = Path(folder, "a.txt"), Path(folder, "counts.parquet")
             text.write_text("a cat and a dog\n", encoding="utf-8")
-            stage.main(
-                {
-                    "inputs": {"texts": {"paths": [str(text)], "names": ["a.txt"]}},
-                    "params": {"min_letters": 3},
-                    "outputs": {"counts": str(counts)},
-                }
-            )
-            rows = [json.loads(line) for line in counts.read_text(encoding="utf-8").splitlines()]
+            request = {
+                "inputs": {"texts": {"paths": [str(text)], "names": ["a.txt"]}},
+                "params": {"min_letters": 3},
+                "outputs": {"counts": str(counts)},
+                "declared": {"inputs": {"texts": {"kind": "files"}}, "outputs": {"counts": {"kind": "table"}}},
+            }
+            stage.main(callsheet.stage(request))
+            rows = list(callsheet.Table(counts).rows())
         self.assertEqual(rows, [{"text": "a.txt", "words": 3}])
 
 
