@@ -6,13 +6,14 @@ SECONDS ?= 60
 TARGET ?= declarations events footers records request
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 STAGES = $(wildcard stages/*/mod.rs)
+CALLSHEET_PROGRAMS ?= target/release
 TOOLS ?= callsheet,ninja,make,doit
 ENGINE = -p callsheet -p callsheet-stages
 # One test runs per CPU, so each test computes on one thread. Error messages are compared without colours.
 ALONE = env -u FORCE_COLOR -u CLICOLOR_FORCE -u NO_GRAPHICS OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest)
 
-.PHONY: pipeline setup fetch build inspect test test-all snapshots fmt lint prose docs doc features gpu-archive gpu-check test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables fuzz audit hooks clean
+.PHONY: pipeline setup fetch build inspect wheel wheel-inspect test test-python test-all snapshots fmt lint prose docs doc features gpu-archive gpu-check test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables fuzz audit hooks clean
 
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) --report $(ARGS)
@@ -31,6 +32,19 @@ build: setup
 inspect: # builds the table viewer; its query engine takes minutes to compile, once
 	cargo build --release --locked -p callsheet-inspect || { python3 setup/space.py; exit 1; }
 
+wheel: .toolchain/wheel/installed # builds the Python package with the engine, for Linux with glibc 2.28 or later
+	cd python && PATH="$(CURDIR)/.toolchain/wheel/bin:$$PATH" maturin build --release --locked --zig \
+		--compatibility manylinux_2_28 --out "$(CURDIR)/target/wheels"
+	.toolchain/wheel/bin/auditwheel show target/wheels/callsheet-[0-9]*.whl
+
+wheel-inspect: .toolchain/wheel/installed # builds the Python package with the table viewer; compiles for minutes, once
+	cd inspect && PATH="$(CURDIR)/.toolchain/wheel/bin:$$PATH" maturin build --release --locked --zig \
+		--compatibility manylinux_2_28 --out "$(CURDIR)/target/wheels"
+	.toolchain/wheel/bin/auditwheel show target/wheels/callsheet_inspect-*.whl
+
+.toolchain/wheel/installed: setup/wheel.txt # builders of wheels, from PyPI
+	@python3 setup/make_venv.py .toolchain/wheel $<
+
 test: setup # one build for all tests, with the packages and features that `make lint` checks
 ifeq ($(NEXTEST),nextest)
 	$(ALONE) cargo nextest run --workspace --locked $(if $(ALL),--run-ignored all) $(ARGS)
@@ -44,8 +58,15 @@ endif
 
 test-all: build # also the tests that take too long for every change: complete comparisons, other libraries, pages
 	$(MAKE) test ALL=1
-	$(MAKE) test-interop test-web parity
+	$(MAKE) test-interop test-web parity wheel
+	CALLSHEET_WHEEL="$$(ls target/wheels/callsheet-[0-9]*.whl)" $(MAKE) test-python
 	.toolchain/parity/bin/python bench/gpu/check.py --device cpu --seconds 1800 --out target/gpu-check.json
+
+test-python: .toolchain/python/installed .toolchain/wheel/installed # tests the Python package, the wheel, and the examples of README and guide
+	$(ALONE) PYTHONPATH=python CALLSHEET_PROGRAMS=$(CALLSHEET_PROGRAMS) .toolchain/python/bin/python -m unittest discover -s tests/python
+
+.toolchain/python/installed: tests/python/requirements.txt # libraries of test-python, from PyPI
+	@python3 setup/make_venv.py .toolchain/python $<
 
 test-interop: build .toolchain/interop/installed .toolchain/parity/installed # opens artifacts, curves and checkpoints in other programs
 	.toolchain/interop/bin/python -m unittest discover -s tests/interop
@@ -73,11 +94,14 @@ features: # run it after a change of dependencies; writes one set of features fo
 fmt: # formats also the modules that the macro `stages!` declares, which rustfmt does not find
 	cargo fmt --all -- $(STAGES)
 
-lint: setup # does not check advisories, because they need a network and change daily (`make audit`)
+lint: setup .toolchain/python/installed # does not check advisories, because they need a network and change daily (`make audit`)
 	cargo fmt --all --check -- $(STAGES)
 	cargo clippy --workspace --locked --all-targets -- -D warnings
 	python3 setup/features.py --check
 	python3 setup/prose.py
+	.toolchain/python/bin/ruff format --check python tests/python --config python/pyproject.toml
+	.toolchain/python/bin/ruff check python tests/python --config python/pyproject.toml
+	.toolchain/python/bin/mypy --config-file python/pyproject.toml python/callsheet
 	@python3 setup/fetch.py deny
 	.toolchain/lint/cargo-deny --locked check bans licenses sources
 

@@ -1,4 +1,4 @@
-"""Compare the engine with ninja, make, doit, Snakemake and DVC on a graph of trivial commands.
+"""Compare the engine with ninja, make, doit, Snakemake, DVC and Dagster on a graph of trivial commands.
 
 The graph consists of chains of ten stages; each stage runs a `cp` and an `echo` that appends. All tools run equal
 commands on equal files, in turn within each round, so that a busy machine slows all of them equally.
@@ -24,7 +24,8 @@ from cpu import cpu_name
 ROOT = Path(__file__).resolve().parent.parent
 LENGTH = 10
 HASHED = 1 << 30
-PACKAGES = {"ninja": "ninja==1.13.0", "doit": "doit==0.37.0", "snakemake": "snakemake==9.27.1", "dvc": "dvc==3.67.1"}
+PACKAGES = {"pyarrow": "pyarrow==26.0.1", "ninja": "ninja==1.13.0", "doit": "doit==0.37.0", "snakemake": "snakemake==9.27.1", "dvc": "dvc==3.67.1",
+            "dagster": "dagster==1.13.29"}
 
 
 def stages(chains):
@@ -85,6 +86,20 @@ def write_dvc(folder, chains):
     return ["dvc", "repro", "--quiet"]
 
 
+def write_dagster(folder, chains):
+    """One asset for each stage. Dagster caches no results: every call computes all assets."""
+    assets = "".join(
+        f"@asset({f'deps=[{before}]' if before else ''})\ndef {name}():\n"
+        f"    subprocess.run('cp {source} {out} && echo {name} >> {out}', shell=True, check=True)\n"
+        for (name, source, out), before in zip(stages(chains), [None, *(name for name, _, _ in stages(chains))])
+        for before in [before if source.startswith("out/") else None]
+    )
+    (folder / "defs.py").write_text(f"import subprocess\nfrom dagster import asset\n{assets}")
+    (folder / "home").mkdir()
+    (folder / "home/dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    return ["env", f"DAGSTER_HOME={folder}/home", "dagster", "asset", "materialize", "--select", "*", "-f", "defs.py"]
+
+
 def write_callsheet(folder, chains):
     (folder / "callsheet.toml").write_text("")
     stage = folder / "stages/copy"
@@ -112,6 +127,7 @@ def write_callsheet(folder, chains):
 TOOLS = {
     "callsheet": write_callsheet, "ninja": write_ninja, "make": write_make,
     "doit": write_doit, "snakemake": write_snakemake, "dvc": write_dvc,
+    "dagster": write_dagster,
 }
 
 

@@ -1,0 +1,1 @@
+"""Artifacts: tables, files and folders, as a stage reads them and as a notebook loads them."""

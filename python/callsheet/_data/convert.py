@@ -1,0 +1,181 @@
+"""Data of other libraries as Arrow tables with the declared columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .._errors import CallsheetError, suggest
+from .._packages import need
+from .images import image_cell
+
+if TYPE_CHECKING:
+    import pyarrow
+
+Columns = Mapping[str, str]
+"""Declared types of columns by name, as in stage.toml: `float32`, `list<string>`, `float32[512]`, `image`."""
+
+_SCALARS = {
+    "string": "string",
+    "binary": "binary",
+    "bool": "bool_",
+    "int32": "int32",
+    "int64": "int64",
+    "float32": "float32",
+    "float64": "float64",
+}
+
+# Number of rows of a generator that are written at once.
+_ROWS = 1024
+
+_ACCEPTED = "use a DataFrame of pandas or polars, a pyarrow.Table, a dictionary of columns, or a list of dictionaries"
+
+
+def to_arrow(data: Any, columns: Columns, name: str) -> pyarrow.Table:
+    """Returns `data` as a table.
+
+    Args:
+        data: DataFrame of pandas or polars, Arrow table or batch, dictionary of columns, or list of dictionaries.
+        columns: Declared types; the result has exactly these columns, in the order of `data`. Empty: any columns.
+        name: Name of the output, for errors.
+
+    Raises:
+        CallsheetError: the data has another type, lacks a column, or has values of another type.
+    """
+    table = _table(data, columns)
+    if table is None:
+        raise CallsheetError(f"`{name}` cannot be written from a `{type(data).__name__}`", _ACCEPTED)
+    if not columns:
+        return table
+    _check_names(table.column_names, columns, name)
+    return _cast(table, columns, name)
+
+
+def chunks(data: Any, columns: Columns, name: str) -> Iterator[pyarrow.Table]:
+    """Yields the tables of `data`: a value that `to_arrow` accepts, or an iterator of such values and of rows.
+
+    A row is a dictionary of the values of one row. Rows are collected into tables of at most 1024 rows.
+    """
+    if type(data).__module__.startswith("pyarrow") and hasattr(data, "read_next_batch"):
+        data = iter(data)
+    if not isinstance(data, Iterator):
+        yield to_arrow(data, columns, name)
+        return
+    rows: list[Mapping[str, Any]] = []
+    for item in data:
+        is_row = isinstance(item, Mapping)
+        if is_row:
+            rows.append(item)
+        if rows and (len(rows) == _ROWS or not is_row):
+            yield to_arrow(rows, columns, name)
+            rows = []
+        if not is_row:
+            yield to_arrow(item, columns, name)
+    if rows:
+        yield to_arrow(rows, columns, name)
+
+
+def _table(data: Any, columns: Columns) -> pyarrow.Table | None:
+    """Returns `data` as a table of any types; none if its type is not supported."""
+    pyarrow = need("pyarrow", "a table")
+    library = type(data).__module__.split(".")[0]
+    if isinstance(data, pyarrow.Table):
+        return data
+    if isinstance(data, pyarrow.RecordBatch):
+        return pyarrow.Table.from_batches([data])
+    if library == "polars":
+        frame = data.collect() if hasattr(data, "collect") else data
+        return frame.to_arrow() if hasattr(frame, "get_columns") else None
+    if library == "pandas" and hasattr(data, "columns"):
+        # Names of an index, e.g. of groupby, are columns; the numbers of rows are not.
+        named = [level for level in data.index.names if level is not None]
+        data = data.reset_index(level=named) if named else data
+        return _from_columns({str(column): data[column] for column in data.columns}, columns)
+    if isinstance(data, Mapping):
+        return _from_columns(data, columns)
+    if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
+        if not all(isinstance(row, Mapping) for row in data):
+            return None
+        names = dict.fromkeys(name for row in data for name in row) or dict.fromkeys(columns)
+        return _from_columns({name: [row.get(name) for row in data] for name in names}, columns)
+    return None
+
+
+def _from_columns(data: Mapping[str, Any], columns: Columns) -> pyarrow.Table:
+    import pyarrow
+
+    arrays = {name: _array(name, values, columns.get(name)) for name, values in data.items()}
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        found = ", ".join(f"`{name}` {length}" for name, length in lengths.items())
+        raise CallsheetError(f"a table cannot have columns of different lengths: {found}")
+    return pyarrow.table(arrays)
+
+
+def _array(name: str, values: Any, kind: str | None) -> pyarrow.Array:
+    """Returns one column. `kind` is its declared type."""
+    import pyarrow
+
+    try:
+        if kind == "image":
+            return pyarrow.array([image_cell(value) for value in values], type=arrow_type(kind))
+        if kind is not None and kind.endswith((">", "]")):
+            return pyarrow.array(list(values), type=arrow_type(kind))
+        if isinstance(values, (pyarrow.Array, pyarrow.ChunkedArray)):
+            return values
+        if hasattr(values, "to_arrow"):  # polars
+            return values.to_arrow()
+        # NaN of pandas means a missing value. The declared type is applied later, with a check of every value.
+        return pyarrow.array(values, from_pandas=hasattr(values, "isna"))
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, ValueError, TypeError) as error:
+        declared = f" as `{kind}`" if kind else ""
+        raise CallsheetError(f"the column `{name}` cannot be written{declared}: {error}") from error
+
+
+def arrow_type(kind: str) -> pyarrow.DataType:
+    """Returns the Arrow type of a declared type."""
+    import pyarrow
+
+    if kind.endswith("]"):
+        item, length = kind[:-1].rsplit("[", 1)
+        return pyarrow.list_(pyarrow.field("element", arrow_type(item), nullable=False), int(length))
+    if kind.startswith("list<"):
+        return pyarrow.list_(pyarrow.field("element", arrow_type(kind[5:-1]), nullable=False))
+    if kind == "image":
+        return pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
+    if kind not in _SCALARS:
+        raise CallsheetError(f"unknown type `{kind}` of a column", suggest(kind, [*_SCALARS, "image"]))
+    return getattr(pyarrow, _SCALARS[kind])()
+
+
+def _check_names(found: list[str], columns: Columns, name: str) -> None:
+    missing = [column for column in columns if column not in found]
+    surplus = [column for column in found if column not in columns]
+    if missing or surplus:
+        parts = [f"lacks {_quoted(missing)}"] if missing else []
+        parts += [f"has {_quoted(surplus)}, which stage.toml does not declare"] if surplus else []
+        raise CallsheetError(f"the table `{name}` {' and '.join(parts)}", f"declared columns: {', '.join(columns)}")
+
+
+def _quoted(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _cast(table: pyarrow.Table, columns: Columns, name: str) -> pyarrow.Table:
+    import pyarrow
+
+    for at, column in enumerate(table.column_names):
+        wanted = arrow_type(columns[column])
+        values = table.column(column)
+        if values.type.equals(wanted):
+            continue
+        try:
+            cast = values.cast(wanted, safe=True)
+        except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError, pyarrow.ArrowTypeError) as error:
+            raise CallsheetError(
+                f"the column `{column}` of `{name}` is declared as `{columns[column]}`, but contains "
+                f"{values.type}: {error}",
+                f"convert the column, or declare another type under [outputs.{name}] in stage.toml",
+            ) from error
+        table = table.set_column(at, column, cast)
+    return table

@@ -1,0 +1,1 @@
+"""Results and runs, through the JSON output of the program `callsheet`."""

@@ -1,0 +1,1 @@
+"""The Python side of a stage: request, inputs, outputs, events."""

@@ -1,0 +1,84 @@
+"""Checkpoints: what a long stage needs to resume after it was killed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .._errors import CallsheetError
+
+_PREFIX = "step-"
+_UNFINISHED = ".unfinished"
+
+
+class Checkpoints:
+    """Checkpoints of a stage, each a folder that is complete or absent.
+
+    They survive a killed stage, and the run that resumes it finds them. A change of an input or a parameter begins
+    without checkpoints. A stage has checkpoints if it declares a parameter with `role = "budget"`, such as the number
+    of its steps: a larger budget resumes, too.
+
+    Attributes:
+        folder: Folder that contains the checkpoints.
+    """
+
+    def __init__(self, folder: Path, stage: str) -> None:
+        self.folder = folder
+        self._stage = stage
+
+    def latest(self) -> Path | None:
+        """Returns the folder of the checkpoint with the highest step, or None if there is none."""
+        steps = self.steps()
+        return self._path(steps[-1]) if steps else None
+
+    def steps(self) -> list[int]:
+        """Returns the steps of the checkpoints, in rising order."""
+        names = (path.name for path in self.folder.glob(f"{_PREFIX}*")) if self.folder.is_dir() else ()
+        numbers = (name[len(_PREFIX) :] for name in names)
+        return sorted(int(number) for number in numbers if number.isdecimal())
+
+    @contextmanager
+    def save(self, step: int, keep: int = 2) -> Iterator[Path]:
+        """Yields an empty folder. What the `with` block writes to it becomes the checkpoint when the block ends.
+
+        Args:
+            step: Number of the step, 0 or more. A checkpoint of this step is replaced.
+            keep: Number of checkpoints to keep; those with the lowest steps are removed.
+        """
+        if step < 0 or keep < 1:
+            raise CallsheetError(
+                f"a checkpoint needs a step of at least 0 and `keep` of at least 1, not {step}, {keep}"
+            )
+        if not self.folder.is_dir():
+            raise CallsheetError(
+                f"stage `{self._stage}` has no folder for checkpoints",
+                'declare a parameter with `role = "budget"` in stage.toml, such as the number of steps',
+            )
+        unfinished = self.folder / _UNFINISHED
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
+        yield unfinished
+        _sync(unfinished)
+        path = self._path(step)
+        if path.exists():
+            shutil.rmtree(path)
+        unfinished.rename(path)
+        for old in self.steps()[:-keep]:
+            shutil.rmtree(self._path(old), ignore_errors=True)
+
+    def _path(self, step: int) -> Path:
+        return self.folder / f"{_PREFIX}{step:09}"
+
+
+def _sync(folder: Path) -> None:
+    """Writes the files of a folder to the disk, so that a crash of the machine leaves no half of a checkpoint."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)

@@ -1,0 +1,51 @@
+"""Inputs of a stage, by the kind that stage.toml declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .._data.files import File, Folder
+
+_KINDS = {"file": File, "files": File, "directory": Folder}
+
+
+def read_inputs(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the inputs by name.
+
+    An input of kind `table` is a `Table`, `file` a `File`, `directory` a `Folder`. An input of kind `files`, or with
+    `many = true`, is a list. An optional input that the pipeline does not wire is None.
+    """
+    declared: Mapping[str, Any] = request.get("declared", {}).get("inputs", {})
+    names = dict.fromkeys([*declared, *request["inputs"]])
+    return {name: _input(declared.get(name, {}), request["inputs"].get(name)) for name in names}
+
+
+def _input(declared: Mapping[str, Any], given: Mapping[str, Any] | None) -> Any:
+    if given is None:
+        return None
+    paths = [Path(path) for path in given["paths"]]
+    kind = declared.get("kind") or _kind_of(paths)
+    values = given.get("values") or [{}] * len(paths)
+    names = given.get("names") or [""] * len(paths)
+    artifacts = [_artifact(kind, *parts) for parts in zip(paths, names, values)]
+    is_list = kind == "files" or declared.get("many", False) or len(artifacts) != 1
+    return artifacts if is_list else artifacts[0]
+
+
+def _artifact(kind: str, path: Path, name: str, values: Mapping[str, Any]) -> File:
+    if kind != "table":
+        return _KINDS[kind](path, name, values)
+    from .._data.table import Table
+
+    return Table(path, name, values)
+
+
+def _kind_of(paths: list[Path]) -> str:
+    """Returns the kind of an input of a request that does not declare it, e.g. in a test of a stage."""
+    if len(paths) != 1:
+        return "files"
+    if paths[0].suffix in (".parquet", ".ndjson"):
+        return "table"
+    return "directory" if paths[0].is_dir() else "file"
