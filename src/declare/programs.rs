@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::PoisonError;
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result};
@@ -33,15 +34,22 @@ impl Project {
                 Error::user_error(Code::MissingProgram, message, help)
             });
         }
+        // Thousands of stages may start one program.
+        let mut known = self.on_path.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(path) = known.get(name) {
+            return Ok(path.clone());
+        }
         let search = self.search_path(None);
         let mut found = env::split_paths(&search).map(|folder| self.root.join(folder).join(name));
-        found.find(|path| executable(path)).ok_or_else(|| {
+        let found = found.find(|path| executable(path)).ok_or_else(|| {
             Error::user_error(
                 Code::MissingProgram,
                 format!("cannot start `{name}`: PATH contains no program with this name"),
                 format!("install `{name}`, or set its path under [programs] in callsheet.toml"),
             )
-        })
+        })?;
+        known.insert(name.to_owned(), found.clone());
+        Ok(found)
     }
 
     /// Returns the absolute path of the program that a stage starts. The programs of its Python environment precede

@@ -5,7 +5,7 @@ use std::env;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{DeclarationError, Error, IoContext, Result, SourceText, suggest};
@@ -144,6 +144,8 @@ pub struct Project {
     pub readable: Vec<PathBuf>,
     /// Commands of this project by name.
     pub commands: BTreeMap<String, CommandDecl>,
+    /// Paths of programs that were found on the search path, by name.
+    pub(super) on_path: Mutex<BTreeMap<String, PathBuf>>,
 }
 
 impl Project {
@@ -215,6 +217,7 @@ impl Project {
             sandbox: file.sandbox,
             readable: file.readable.into_iter().map(absolute).collect(),
             commands: file.commands.into_iter().map(|(name, decl)| (name.into_inner(), decl)).collect(),
+            on_path: Mutex::default(),
         })
     }
 
