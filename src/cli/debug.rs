@@ -5,9 +5,11 @@ use std::path::{Path, absolute};
 use callsheet_worker::error::{IoContext, Result};
 use callsheet_worker::print::{print_json, print_text};
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use serde_json::json;
 use shell_words::quote;
 
+use super::candidates;
 use super::exit::SUCCESS;
 use super::target::{TargetArgs, sources};
 use crate::run::{DebugJob, PreparedRows, machine, prepare_debug, preview};
@@ -29,6 +31,7 @@ Examples:
   callsheet debug price_orders --json | jq -r .request")]
 pub(super) struct Debug {
     /// Stage or stage instance, e.g. `train` or `train@v4-0`
+    #[arg(add = ArgValueCompleter::new(candidates::stages))]
     stage: String,
     #[command(flatten)]
     which: TargetArgs,

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use callsheet_worker::error::Result;
 use callsheet_worker::print::{print_json, print_text, table};
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use serde_json::{Value, json};
 
+use super::candidates;
 use super::exit::SUCCESS;
 use super::target::{TargetArgs, sources};
 use crate::key::ActionKey;
@@ -26,6 +28,7 @@ the result. Parts that differ between the stored key and the current key are mar
 The environment of the worker follows. It is not part of the key. Values that look secret are not printed.")]
 pub(super) struct Explain {
     /// Stage or stage instance, e.g. `train` or `train@v4-0`
+    #[arg(add = ArgValueCompleter::new(candidates::stages))]
     stage: String,
     #[command(flatten)]
     which: TargetArgs,

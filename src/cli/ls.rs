@@ -3,8 +3,10 @@
 use callsheet_worker::error::Result;
 use callsheet_worker::print::{print_json_list, print_text, table};
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 
+use super::candidates;
 use super::exit::SUCCESS;
 use super::runs;
 use super::target::{TargetArgs, sources, store};
@@ -28,7 +30,7 @@ pub(super) struct Ls {
     runs: bool,
     /// List the artifacts of this run: its id, a prefix of its id, `latest`, or `latest~1` for the run before
     /// the latest
-    #[arg(long, value_name = "RUN", conflicts_with = "runs")]
+    #[arg(long, value_name = "RUN", conflicts_with = "runs", add = ArgValueCompleter::new(candidates::runs))]
     run: Option<String>,
     /// Print the list as JSON
     #[arg(long)]

@@ -1,6 +1,7 @@
 //! Command line of callsheet: one file per subcommand. Only this layer prints.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "only this layer prints")]
 
+mod candidates;
 mod compare;
 mod completions;
 mod config;
@@ -18,21 +19,26 @@ mod hash_progress;
 mod init;
 mod lineage;
 mod log_reporter;
+mod logs;
 mod ls;
+mod man;
 mod metrics;
 mod new;
+mod notify;
 mod overview;
 mod pin;
 mod plan;
 mod progress_reporter;
 mod read_table;
 mod report;
+mod request;
 mod run;
 mod runs;
 mod schema;
 mod screen;
 mod show;
 mod stages;
+mod status;
 mod supervise;
 mod target;
 mod task;
@@ -40,11 +46,13 @@ mod verify;
 
 use std::env;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use callsheet_worker::error::set_error_format;
+use callsheet_worker::error::{IoContext, Result, set_error_format};
 use callsheet_worker::print::print_error;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::CompleteEnv;
 
 use exit::REFUSED;
 
@@ -70,6 +78,9 @@ Exit codes: 0 success; 1 a stage failed, or the file of --report or --lineage co
     arg_required_else_help = true
 )]
 struct Cli {
+    /// Run as if callsheet was started in this folder
+    #[arg(short = 'C', long = "directory", value_name = "FOLDER")]
+    directory: Option<PathBuf>,
     #[command(subcommand)]
     command: Subcommands,
 }
@@ -78,11 +89,13 @@ struct Cli {
 enum Subcommands {
     Run(run::Run),
     Plan(plan::PlanCommand),
+    Status(status::Status),
     Config(config::Config),
     Explain(explain::Explain),
     Debug(debug::Debug),
     Ls(ls::Ls),
     Runs(runs::Runs),
+    Logs(logs::Logs),
     Show(show::Show),
     /// Inspect tables: statistics, SQL queries, differences
     Inspect(external::External),
@@ -103,6 +116,7 @@ enum Subcommands {
     New(new::New),
     Schema(schema::Schema),
     Completions(completions::Completions),
+    Man(man::Man),
     #[command(hide = true)]
     ReadTable(read_table::ReadTable),
     #[command(hide = true)]
@@ -111,21 +125,25 @@ enum Subcommands {
     OfProject(Vec<OsString>),
 }
 
-/// Reads the command line. Help lists the commands of the project, too.
-fn parse() -> Subcommands {
+/// Reads the command line, and enters the folder that it names. Help lists the commands of the project, too.
+fn parse() -> Result<Subcommands> {
     let words: Vec<OsString> = env::args_os().skip(1).take(2).collect();
     let wants_help = |word: &OsString| HELP.iter().any(|help| word == help);
     if let [help, name] = &words[..]
         && help == HELP[0]
         && external::declares(name)
     {
-        return Subcommands::OfProject(vec![name.clone(), HELP[1].into()]);
+        return Ok(Subcommands::OfProject(vec![name.clone(), HELP[1].into()]));
     }
     let mut command = Cli::command();
     if words.first().is_none_or(wants_help) {
         command = command.after_help(external::help(EXAMPLES));
     }
-    Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit()).command
+    let cli = Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
+    if let Some(folder) = &cli.directory {
+        env::set_current_dir(folder).io_context("cannot enter", folder)?;
+    }
+    Ok(cli.command)
 }
 
 /// Arguments that request help.
@@ -133,10 +151,14 @@ const HELP: [&str; 3] = ["help", "--help", "-h"];
 
 /// Runs the program and returns its exit code, one of the constants in `exit`.
 pub fn main() -> ExitCode {
+    CompleteEnv::with_factory(|| external::with_commands(Cli::command()))
+        .var(completions::VARIABLE)
+        .complete();
     set_error_format();
-    let result = match parse() {
+    let result = parse().and_then(|command| match command {
         Subcommands::Run(command) => command.execute(),
         Subcommands::Plan(command) => command.execute(),
+        Subcommands::Status(command) => command.execute(),
         Subcommands::Config(command) => command.execute(),
         Subcommands::Explain(command) => command.execute(),
         Subcommands::Debug(command) => command.execute(),
@@ -145,6 +167,7 @@ pub fn main() -> ExitCode {
         Subcommands::Metrics(command) => command.execute(),
         Subcommands::Ls(command) => command.execute(),
         Subcommands::Runs(command) => command.execute(),
+        Subcommands::Logs(command) => command.execute(),
         Subcommands::Show(command) => command.execute(),
         Subcommands::Inspect(command) => command.inspect("inspect"),
         Subcommands::Sheet(command) => command.inspect("sheet"),
@@ -159,11 +182,12 @@ pub fn main() -> ExitCode {
         Subcommands::Init(command) => command.execute(),
         Subcommands::New(command) => command.execute(),
         Subcommands::Schema(command) => command.execute(),
-        Subcommands::Completions(command) => command.execute(Cli::command()),
-        Subcommands::ReadTable(worker) => return worker.execute(),
+        Subcommands::Completions(command) => command.execute(),
+        Subcommands::Man(command) => command.execute(Cli::command()),
+        Subcommands::ReadTable(worker) => worker.execute(),
         Subcommands::Supervise(command) => command.execute(),
         Subcommands::OfProject(words) => external::execute(&words, &Cli::command()),
-    };
+    });
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use callsheet_worker::error::Result;
 use callsheet_worker::{Job, perform};
 use clap::Args;
 
+use super::exit::{STAGE_FAILED, SUCCESS};
 use crate::raw_table::{RawFile, read_table};
 
 /// Read raw files as a table
@@ -17,8 +19,9 @@ pub(super) struct ReadTable {
 }
 
 impl ReadTable {
-    pub(super) fn execute(&self) -> ExitCode {
-        perform(run, &self.request)
+    pub(super) fn execute(&self) -> Result<u8> {
+        let succeeded = perform(run, &self.request) == ExitCode::SUCCESS;
+        Ok(if succeeded { SUCCESS } else { STAGE_FAILED })
     }
 }
 

@@ -7,11 +7,12 @@ use std::str::FromStr as _;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result};
 use callsheet_worker::print::{print_error, print_text, say};
+use callsheet_worker::protocol::{Level, WorkerEvent};
 use clap::Args;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -19,6 +20,7 @@ use signal_hook::iterator::Signals;
 use super::exit::{STAGE_FAILED, STOPPED, SUCCESS, warn};
 use super::lineage::LineageFile;
 use super::log_reporter::LogReporter;
+use super::notify::notify;
 use super::overview::Overview;
 use super::progress_reporter::ProgressReporter;
 use super::runs::folder;
@@ -45,6 +47,7 @@ Examples:
   callsheet run --force evaluate                 re-run a stage although its result is cached
   callsheet run --jobs 1                         one CPU for all workers together
   callsheet run --json | jq .event               every event as one JSON line
+  callsheet run --quiet                          print only warnings and errors
   callsheet run --report                         also write an HTML report of the run
   callsheet run --lineage lineage.ndjson         also append OpenLineage events to a file")]
 pub(super) struct Run {
@@ -80,6 +83,9 @@ pub(super) struct Run {
     /// Print each event to stdout as one line of JSON
     #[arg(long)]
     json: bool,
+    /// Print only warnings and errors
+    #[arg(short, long, conflicts_with = "json")]
+    quiet: bool,
     /// Write a self-contained HTML report of the run to data/out/<pipeline>/<dataset>/<profile>/report.html
     #[arg(long)]
     report: bool,
@@ -107,6 +113,7 @@ impl Run {
         let reporter = Mutex::new(self.reporter(&store, &plan, &snapshot));
         let lineage = self.lineage.as_ref();
         let mut lineage = lineage.map(|path| LineageFile::open(path, &project, &store, &plan)).transpose()?;
+        let clock = Instant::now();
         let ran = ticking(&reporter, || {
             run(&project, &store, &plan, &snapshot, &options, &interrupts, |event| {
                 reporter.lock().unwrap_or_else(PoisonError::into_inner).report(event);
@@ -116,7 +123,8 @@ impl Run {
         drop(reporter);
         let written = lineage.map_or(Ok(()), |file| file.close(ran.as_ref().err()));
         let summary = ran?;
-        if !self.json {
+        notify(&project, &plan.request.target.to_string(), &summary, clock.elapsed().as_secs_f64());
+        if !self.json && !self.quiet {
             name_results(&project, &plan.request, &summary);
         }
         let written =
@@ -154,6 +162,7 @@ impl Run {
         let lines = LogReporter::new(title, labels, store, Overview::new(before));
         match self.json {
             true => Reporter::Json,
+            false if self.quiet => Reporter::Quiet(lines),
             false if std::io::stderr().is_terminal() => Reporter::Terminal(ProgressReporter::new(lines)),
             false => Reporter::Lines(lines),
         }
@@ -169,6 +178,7 @@ enum Reporter<'a> {
     Json,
     Terminal(ProgressReporter<'a>),
     Lines(LogReporter<'a>),
+    Quiet(LogReporter<'a>),
 }
 
 impl Reporter<'_> {
@@ -177,7 +187,21 @@ impl Reporter<'_> {
             Self::Json => print_text(&serde_json::to_string(event).expect("plain data")),
             Self::Terminal(screen) => screen.report(event),
             Self::Lines(lines) => lines.report(event).iter().for_each(|line| say(line)),
+            Self::Quiet(lines) if is_problem(event) => {
+                lines.report_to_terminal(event).iter().for_each(|line| say(line))
+            }
+            Self::Quiet(_) => {}
         }
+    }
+}
+
+/// Returns true for events that a quiet run prints.
+fn is_problem(event: &Event) -> bool {
+    let warning = |said: &WorkerEvent| matches!(said, WorkerEvent::Log { level: Level::Warning, .. });
+    match event {
+        Event::Worker { said, .. } => warning(said),
+        Event::Failed { .. } | Event::Retrying { .. } | Event::Blocked { .. } => true,
+        _ => false,
     }
 }
 

@@ -8,7 +8,9 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result};
 use callsheet_worker::print::{print_json_list, print_text, say, table};
 use clap::{Args, Subcommand};
+use clap_complete::engine::ArgValueCompleter;
 
+use super::candidates;
 use super::compare::describe;
 use super::exit::SUCCESS;
 use super::target::{RUNS, store};
@@ -40,12 +42,13 @@ enum Action {
     /// Show the results of a run in data/out/runs/<id>
     Link {
         /// Run: its id, a prefix of its id, `latest`, or `latest~1` for the run before the latest
+        #[arg(add = ArgValueCompleter::new(candidates::runs))]
         run: String,
     },
     /// Remove runs from the list, with their logs, metrics and images; results stay in the store
     Rm {
         /// Runs: ids, prefixes of ids, `latest`, or `latest~1` for the run before the latest
-        #[arg(required = true)]
+        #[arg(required = true, add = ArgValueCompleter::new(candidates::runs))]
         runs: Vec<String>,
     },
 }

@@ -6,8 +6,10 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result, suggest};
 use callsheet_worker::print::{print_json, print_text};
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use serde_json::json;
 
+use super::candidates;
 use super::exit::SUCCESS;
 use super::target::{TargetArgs, sources};
 use crate::declare::Bytes;
@@ -25,6 +27,7 @@ Examples:
   callsheet show evaluate.metrics --json")]
 pub(super) struct Show {
     /// Artifact as `stage.output`, or the name of a stage with one output
+    #[arg(add = ArgValueCompleter::new(candidates::artifacts))]
     artifact: String,
     #[command(flatten)]
     which: TargetArgs,

@@ -3,37 +3,36 @@
 use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 
-use callsheet_worker::code::Code;
-use callsheet_worker::error::{Error, Result, list};
+use callsheet_worker::error::Result;
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 
+use super::candidates;
 use super::hash_progress::HashProgress;
 use super::log_reporter::LogReporter;
 use super::progress_reporter::ProgressReporter;
+use super::request::request;
+pub(super) use super::request::{RUNS, store};
 use crate::declare::Project;
 use crate::event::Event;
 use crate::plan::{Plan, Request, Selection, resolve};
 use crate::run::{StoreSnapshot, check_owner};
 use crate::store::{Sources, Store};
-use crate::target::Target;
-
-/// Folder in `data/out` for the results of single runs.
-pub(super) const RUNS: &str = "runs";
 
 /// Pipeline, dataset, profile and overrides.
 #[derive(Args, Clone)]
 pub(super) struct TargetArgs {
     /// Pipeline, a file in pipelines/ [default: `pipeline` in callsheet.toml, or the only pipeline]
-    #[arg(short, long, env = "CALLSHEET_PIPELINE")]
+    #[arg(short, long, env = "CALLSHEET_PIPELINE", add = ArgValueCompleter::new(candidates::pipelines))]
     pub pipeline: Option<String>,
     /// Dataset, a file in pipelines/datasets/ [default: `dataset` in callsheet.toml]
-    #[arg(short, long, env = "CALLSHEET_DATASET")]
+    #[arg(short, long, env = "CALLSHEET_DATASET", add = ArgValueCompleter::new(candidates::datasets))]
     pub dataset: Option<String>,
     /// Profile, a file in pipelines/profiles/ [default: `profile` in callsheet.toml]
-    #[arg(short = 'P', long, env = "CALLSHEET_PROFILE")]
+    #[arg(short = 'P', long, env = "CALLSHEET_PROFILE", add = ArgValueCompleter::new(candidates::profiles))]
     pub profile: Option<String>,
     /// Override a parameter, or a variable (`vars.NAME=VALUE`); takes precedence over all files. Repeatable
-    #[arg(long, value_name = "STAGE.PARAM=VALUE")]
+    #[arg(long, value_name = "STAGE.PARAM=VALUE", add = ArgValueCompleter::new(candidates::parameters))]
     pub set: Vec<String>,
 }
 
@@ -42,16 +41,16 @@ pub(super) struct TargetArgs {
 pub(super) struct Select {
     /// Compute these stages and all stages that they depend on: `train`, an instance `train@v4-0`, or a
     /// pattern `train@v4-*` [default: all]
-    #[arg(value_name = "STAGE")]
+    #[arg(value_name = "STAGE", add = ArgValueCompleter::new(candidates::stages))]
     pub stages: Vec<String>,
     /// Compute this stage and all stages that depend on it. Repeatable
-    #[arg(long, value_name = "STAGE")]
+    #[arg(long, value_name = "STAGE", add = ArgValueCompleter::new(candidates::stages))]
     pub from: Vec<String>,
     /// Compute this stage and all stages that it depends on, as the argument STAGE does. Repeatable
-    #[arg(long, value_name = "STAGE")]
+    #[arg(long, value_name = "STAGE", add = ArgValueCompleter::new(candidates::stages))]
     pub until: Vec<String>,
     /// Compute only this stage; its inputs must be in the store. Repeatable
-    #[arg(long, value_name = "STAGE")]
+    #[arg(long, value_name = "STAGE", add = ArgValueCompleter::new(candidates::stages))]
     pub only: Vec<String>,
 }
 
@@ -90,49 +89,10 @@ impl TargetArgs {
 
     pub(super) fn request(&self) -> Result<(Project, Request)> {
         let project = Project::find()?;
-        let or = |said: &Option<String>, default: &str| said.clone().unwrap_or_else(|| default.to_owned());
-        let target = Target {
-            pipeline: self.pipeline.clone().unwrap_or_else(|| default_pipeline(&project)),
-            dataset: or(&self.dataset, &project.defaults.dataset),
-            profile: or(&self.profile, &project.defaults.profile),
-        };
-        let request = Request { target, set: self.set.clone() };
-        if request.target.pipeline.is_empty() {
-            return Err(Error::user_error(
-                Code::MissingArgument,
-                "no pipeline is selected",
-                format!(
-                    "use --pipeline, or set `pipeline` under [defaults] in callsheet.toml (known: {})",
-                    list(project.pipeline_names().iter().map(String::as_str))
-                ),
-            ));
-        }
-        if request.target.pipeline == RUNS {
-            return Err(Error::user_error(
-                Code::Conflict,
-                "a pipeline cannot have the name `runs`, because data/out/runs has the results of single runs",
-                "rename the file of the pipeline",
-            ));
-        }
+        let Self { pipeline, dataset, profile, set } = self.clone();
+        let request = request(&project, [pipeline, dataset, profile], set)?;
         Ok((project, request))
     }
-}
-
-/// Returns the pipeline that callsheet.toml names, else the only one that exists; empty if there is neither.
-fn default_pipeline(project: &Project) -> String {
-    if !project.defaults.pipeline.is_empty() {
-        return project.defaults.pipeline.clone();
-    }
-    let mut names = project.pipeline_names();
-    if names.len() == 1 { names.remove(0) } else { String::new() }
-}
-
-/// Opens the store of a project, which may not exist yet.
-///
-/// # Errors
-/// Returns an error if this version does not know the format of the store.
-pub(super) fn store(project: &Project) -> Result<Store> {
-    Store::open(&project.data.join("store"))
 }
 
 pub(super) fn snapshot(project: &Project, store: &Store, request: &Request) -> Result<(Plan, StoreSnapshot)> {

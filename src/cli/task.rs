@@ -71,16 +71,15 @@ impl Task {
         by_rate.or_else(|| Some((self.before? - self.elapsed()).max(0.0)))
     }
 
+    /// Units that are done; none if the worker has not reported any.
+    pub(super) fn progress(&self) -> Option<String> {
+        let Progress { done, total, unit, .. } = self.progress.as_ref()?;
+        Some(if *total > 0 { format!("{done} of {total} {unit}") } else { format!("{done} {unit}") })
+    }
+
     /// Facts about the progress, the most important one first.
     pub(super) fn facts(&self) -> Vec<String> {
-        let mut facts = Vec::new();
-        if let Some(Progress { done, total, unit, .. }) = &self.progress {
-            facts.push(if *total > 0 {
-                format!("{done} of {total} {unit}")
-            } else {
-                format!("{done} {unit}")
-            });
-        }
+        let mut facts = Vec::from_iter(self.progress());
         if self.fraction().is_none_or(|fraction| fraction < 1.0) {
             facts.extend(self.left().map(|left| format!("{} left", human_seconds(left))));
         }

@@ -14,6 +14,7 @@ use semver::{Version, VersionReq};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::resources::Seconds;
 use super::scalar::name_pattern;
 use super::{Layer, StageDecl, check_name, parse_toml};
 
@@ -57,6 +58,8 @@ pub(super) struct ProjectFile {
     /// Files and folders, relative to the project, that every worker may read if `sandbox = "strict"`, in addition to
     /// its inputs, its code and the folders of the system. Default: none.
     readable: Vec<PathBuf>,
+    /// Command that is started at the end of a long run. Default: none.
+    notify: Option<NotifyDecl>,
     /// Commands of this project by name: `callsheet NAME` starts the command's program. Default: none.
     #[schemars(with = "BTreeMap<String, CommandDecl>", extend("propertyNames" = name_pattern()))]
     commands: BTreeMap<Spanned<String>, CommandDecl>,
@@ -74,6 +77,21 @@ pub enum Sandbox {
     On,
     /// As `on`; workers also read only their inputs, their code and the folders of the system. This needs Landlock.
     Strict,
+}
+
+/// Notification at the end of a long run.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NotifyDecl {
+    /// Program and arguments, e.g. `["notify-send", "callsheet"]`; the message is appended as the last argument.
+    pub command: Vec<String>,
+    /// Seconds that a run must take at least. Default: 60.
+    #[serde(default = "long")]
+    pub after: Seconds,
+}
+
+fn long() -> Seconds {
+    Seconds(60.0)
 }
 
 /// A command of a project: `callsheet NAME ARGUMENTS` starts `PROGRAM NAME ARGUMENTS`.
@@ -102,6 +120,7 @@ impl Default for ProjectFile {
             environment: Vec::new(),
             sandbox: Sandbox::default(),
             readable: Vec::new(),
+            notify: None,
             commands: BTreeMap::new(),
         }
     }
@@ -142,6 +161,8 @@ pub struct Project {
     pub sandbox: Sandbox,
     /// Absolute paths of the files and folders that workers may read in a strict sandbox.
     pub readable: Vec<PathBuf>,
+    /// Command that is started at the end of a long run.
+    pub notify: Option<NotifyDecl>,
     /// Commands of this project by name.
     pub commands: BTreeMap<String, CommandDecl>,
     /// Paths of programs that were found on the search path, by name.
@@ -216,6 +237,7 @@ impl Project {
             environment: file.environment,
             sandbox: file.sandbox,
             readable: file.readable.into_iter().map(absolute).collect(),
+            notify: file.notify,
             commands: file.commands.into_iter().map(|(name, decl)| (name.into_inner(), decl)).collect(),
             on_path: Mutex::default(),
         })
@@ -298,7 +320,7 @@ impl Project {
 }
 
 /// Names that a project cannot give to its commands.
-pub const BUILT_IN: [&str; 28] = [
+pub const BUILT_IN: [&str; 31] = [
     "compare",
     "completions",
     "config",
@@ -313,7 +335,9 @@ pub const BUILT_IN: [&str; 28] = [
     "help",
     "init",
     "inspect",
+    "logs",
     "ls",
+    "man",
     "metrics",
     "new",
     "pin",
@@ -326,6 +350,7 @@ pub const BUILT_IN: [&str; 28] = [
     "sheet",
     "show",
     "stages",
+    "status",
     "verify",
 ];
 

@@ -44,8 +44,6 @@ fn help_lists_the_commands_of_the_project_under_their_own_heading() {
     }
     let (_, without) = said(&Project::new(), &["--help"]);
     assert!(!without.contains("Commands of this project"), "{without}");
-    let (_, completions) = said(&project, &["completions", "bash"]);
-    assert!(completions.contains("callsheet__subcmd__greet"), "{completions}");
 }
 
 #[test]

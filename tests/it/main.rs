@@ -3,6 +3,7 @@
 mod checks;
 mod code;
 mod columns;
+mod comfort;
 mod commands;
 mod confined;
 mod contents;

@@ -1,0 +1,130 @@
+//! `callsheet logs`.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, IoContext, Result, suggest};
+use callsheet_worker::print::say;
+use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
+
+use super::candidates;
+use super::exit::SUCCESS;
+use super::target::store;
+use crate::declare::Project;
+use crate::report::{HistoryEntry, RunState, find_run, history};
+use crate::store::Store;
+
+/// Time between two looks at a log that is being written.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// Print what the worker of a stage wrote to stdout and stderr
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  callsheet logs train               the latest log of the stage
+  callsheet logs train -f            also what the worker writes from now on, until the run ends
+  callsheet logs train --run latest~1
+  callsheet logs                     list the logs of the latest run")]
+pub(super) struct Logs {
+    /// Stage or stage instance, e.g. `train` or `train@v4-0` [default: list the logs of the run]
+    #[arg(add = ArgValueCompleter::new(candidates::stages))]
+    stage: Option<String>,
+    /// Run: its id, a prefix of its id, `latest`, or `latest~1` for the run before the latest
+    /// [default: the latest run in which the stage wrote a log]
+    #[arg(long, value_name = "RUN", add = ArgValueCompleter::new(candidates::runs))]
+    run: Option<String>,
+    /// Print what the worker writes from now on, until the run ends
+    #[arg(short, long, requires = "stage")]
+    follow: bool,
+}
+
+impl Logs {
+    pub(super) fn execute(&self) -> Result<u8> {
+        let store = store(&Project::find()?)?;
+        let runs = match &self.run {
+            Some(run) => vec![find_run(&store, run)?],
+            None => history(&store),
+        };
+        let Some(stage) = &self.stage else {
+            list(&store, &runs)?;
+            return Ok(SUCCESS);
+        };
+        let log = |run: &HistoryEntry| store.run_dir(&run.run.id).log(stage);
+        let running = runs.first().filter(|run| self.follow && run.state == RunState::Running);
+        let found = running.or_else(|| runs.iter().find(|run| log(run).is_file()));
+        let Some(run) = found else { return Err(no_log(&store, &runs, stage)) };
+        say(&format!("run {}", run.run.id));
+        let mut from = 0;
+        loop {
+            let ended = !self.follow || !is_running(&store, &run.run.id);
+            from = print_from(&log(run), from)?;
+            if ended {
+                return Ok(SUCCESS);
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+}
+
+fn is_running(store: &Store, run: &str) -> bool {
+    find_run(store, run).is_ok_and(|entry| entry.state == RunState::Running)
+}
+
+/// Prints a log from a position in bytes, and returns the position after its end. A log that does not exist is empty.
+fn print_from(log: &Path, from: u64) -> Result<u64> {
+    let mut file = match File::open(log) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(from),
+        file => file.io_context("cannot open", log)?,
+    };
+    // A retried worker has a new log.
+    let size = file.metadata().io_context("cannot read", log)?.len();
+    let from = if size < from { 0 } else { from };
+    file.seek(SeekFrom::Start(from)).io_context("cannot read", log)?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).io_context("cannot read", log)?;
+    let mut out = io::stdout().lock();
+    // A closed pipe (as in `| head`) is not an error.
+    let _ = out.write_all(&bytes).and_then(|()| out.flush());
+    Ok(from + bytes.len() as u64)
+}
+
+/// Names of the stages with a log in a run.
+fn logged(store: &Store, run: &str) -> Vec<String> {
+    let log = store.run_dir(run).log("x");
+    let entries = fs::read_dir(log.parent().unwrap_or(&log)).into_iter().flatten().flatten();
+    let name = |path: PathBuf| Some(path.file_name()?.to_str()?.strip_suffix(".log")?.to_owned());
+    let mut names: Vec<String> = entries.filter_map(|entry| name(entry.path())).collect();
+    names.sort();
+    names
+}
+
+fn list(store: &Store, runs: &[HistoryEntry]) -> Result<()> {
+    let Some(run) = runs.first() else {
+        let message = "the project has no runs yet";
+        return Err(Error::user_error(Code::NotComputed, message, "run `callsheet run`"));
+    };
+    let names = logged(store, &run.run.id);
+    say(&format!("run {}", run.run.id));
+    match names.is_empty() {
+        true => say("no worker wrote anything in this run"),
+        false => callsheet_worker::print::print_text(&names.join("\n")),
+    }
+    Ok(())
+}
+
+fn no_log(store: &Store, runs: &[HistoryEntry], stage: &str) -> Error {
+    let mut known: Vec<String> = runs.iter().flat_map(|run| logged(store, &run.run.id)).collect();
+    known.sort();
+    known.dedup();
+    let ran = runs.iter().any(|run| run.run.stages.contains_key(stage));
+    let help = match ran {
+        true => "its worker wrote nothing, or the stage was cached".to_owned(),
+        false => suggest(stage, known.iter().map(String::as_str)),
+    };
+    Error::user_error(Code::UnknownName, format!("no run has a log of stage `{stage}`"), help)
+}

@@ -1,0 +1,60 @@
+//! Pipeline, dataset and profile that a command line selects, with the defaults of the project.
+
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result, list};
+
+use crate::declare::Project;
+use crate::plan::Request;
+use crate::store::Store;
+use crate::target::Target;
+
+/// Folder in `data/out` for the results of single runs.
+pub(super) const RUNS: &str = "runs";
+
+/// Returns the request for a pipeline, a dataset and a profile, or their defaults, with overrides.
+///
+/// # Errors
+/// Returns an error if no pipeline is selected, or its name is reserved.
+pub(super) fn request(project: &Project, names: [Option<String>; 3], set: Vec<String>) -> Result<Request> {
+    let [pipeline, dataset, profile] = names;
+    let target = Target {
+        pipeline: pipeline.unwrap_or_else(|| default_pipeline(project)),
+        dataset: dataset.unwrap_or_else(|| project.defaults.dataset.clone()),
+        profile: profile.unwrap_or_else(|| project.defaults.profile.clone()),
+    };
+    if target.pipeline.is_empty() {
+        return Err(Error::user_error(
+            Code::MissingArgument,
+            "no pipeline is selected",
+            format!(
+                "use --pipeline, or set `pipeline` under [defaults] in callsheet.toml (known: {})",
+                list(project.pipeline_names().iter().map(String::as_str))
+            ),
+        ));
+    }
+    if target.pipeline == RUNS {
+        return Err(Error::user_error(
+            Code::Conflict,
+            "a pipeline cannot have the name `runs`, because data/out/runs has the results of single runs",
+            "rename the file of the pipeline",
+        ));
+    }
+    Ok(Request { target, set })
+}
+
+/// Returns the pipeline that callsheet.toml names, else the only one that exists; empty if there is neither.
+fn default_pipeline(project: &Project) -> String {
+    if !project.defaults.pipeline.is_empty() {
+        return project.defaults.pipeline.clone();
+    }
+    let mut names = project.pipeline_names();
+    if names.len() == 1 { names.remove(0) } else { String::new() }
+}
+
+/// Opens the store of a project, which may not exist yet.
+///
+/// # Errors
+/// Returns an error if this version does not know the format of the store.
+pub(super) fn store(project: &Project) -> Result<Store> {
+    Store::open(&project.data.join("store"))
+}
