@@ -5,7 +5,7 @@ commands on equal files, in turn within each round, so that a busy machine slows
 
 usage: engine.py [--chains N] [--rounds N] [--tools a,b,..]
        engine.py --hash [--rounds N]
-Missing tools are fetched from PyPI into .toolchain/bench.
+Tools are fetched from PyPI into .toolchain/bench.
 """
 
 import argparse
@@ -94,7 +94,11 @@ def write_dagster(folder, chains):
         for (name, source, out), before in zip(stages(chains), [None, *(name for name, _, _ in stages(chains))])
         for before in [before if source.startswith("out/") else None]
     )
-    (folder / "defs.py").write_text(f"import subprocess\nfrom dagster import asset\n{assets}")
+    names = ", ".join(name for name, _, _ in stages(chains))
+    # The default executor starts a Python process for each asset, which takes a second.
+    defs = f"defs = Definitions(assets=[{names}], executor=in_process_executor)\n"
+    imports = "import subprocess\nfrom dagster import Definitions, asset, in_process_executor\n"
+    (folder / "defs.py").write_text(imports + assets + defs)
     (folder / "home").mkdir()
     (folder / "home/dagster.yaml").write_text("telemetry:\n  enabled: false\n")
     return ["env", f"DAGSTER_HOME={folder}/home", "dagster", "asset", "materialize", "--select", "*", "-f", "defs.py"]
@@ -132,14 +136,17 @@ TOOLS = {
 
 
 def install(tools):
-    """Installs missing tools into .toolchain/bench, which is added to PATH."""
-    folder = ROOT / ".toolchain/bench"
-    os.environ["PATH"] = f"{folder}/bin:{os.environ['PATH']}"
-    missing = [PACKAGES[tool] for tool in tools if tool in PACKAGES and not shutil.which(tool)]
-    if missing:
-        if not (folder / "bin/python").exists():
+    """Installs missing tools, each into an environment of its own, because their dependencies differ. Adds them to PATH."""
+    for tool in tools:
+        folder = ROOT / ".toolchain/bench" / tool
+        if tool not in PACKAGES:
+            continue
+        if not (folder / "installed").exists():
             venv.create(folder, with_pip=True)
-        subprocess.run([folder / "bin/python", "-m", "pip", "install", "--quiet", *missing], check=True)
+            command = [folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            subprocess.run([*command, PACKAGES[tool]], check=True)
+            (folder / "installed").touch()
+        os.environ["PATH"] = f"{folder}/bin:{os.environ['PATH']}"
 
 
 def prepare(tool, chains, scratch):

@@ -4,7 +4,7 @@ A stage in Python reads a CSV file and spends a fixed time on each row. All tool
 in turn. The two last columns are the rows that the function computed.
 
 usage: rows.py [--rows N] [--milliseconds MS] [--tools a,b,..]
-Missing tools are fetched from PyPI into .toolchain/bench. The package callsheet is that of this checkout.
+Tools are fetched from PyPI into .toolchain/bench. The package callsheet is that of this checkout.
 """
 
 import argparse
@@ -132,7 +132,7 @@ def main():
     parser.add_argument("--tools", default="callsheet,make,snakemake,dvc")
     arguments = parser.parse_args()
     tools = arguments.tools.split(",")
-    install(["pyarrow", *tools])
+    install([*tools, "pyarrow"])  # the last one has the first python3 on PATH
     os.environ["PYTHONPATH"] = str(ROOT / "python")
     print(f"CPU: {cpu_name()}")
     base = ROOT / "target/bench"
