@@ -117,6 +117,7 @@ class Results(ProjectTest):
             lambda: callsheet.metrics(metric="los"): "no metric of run `latest`",
             lambda: callsheet.load("numbers.numbers").to_arrow(["nummer"]): "has no column `nummer`",
             lambda: list(callsheet.load("numbers.numbers").images("number")): "contains no pictures",
+            lambda: list(callsheet.load("numbers.numbers").images()): "has no column of type `image`",
         }
         for call, expected in cases.items():
             with self.subTest(expected), self.assertRaises(callsheet.CallsheetError) as caught:

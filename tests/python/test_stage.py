@@ -201,6 +201,13 @@ class Stages(ProjectTest):
         self.assertEqual(callsheet.load("price.copy").read_text(), "text a!")
         self.assertEqual([file.name for file in callsheet.load("price.folder")], ["a.txt", "b.txt"])
 
+    def test_declared_names_may_be_those_of_methods(self):
+        names = ["items", "keys", "values", "get", "_values", "_kind"]
+        request = {"params": {name: n for n, name in enumerate(names)}, "outputs": {}}
+        params = callsheet.stage(request).params
+        self.assertEqual([getattr(params, name) for name in names], list(range(6)))
+        self.assertEqual([params[name] for name in params], list(range(6)))
+
     def test_metrics_and_warnings_arrive(self):
         self.one_stage(
             """

@@ -125,6 +125,8 @@ def _array(name: str, values: Any, kind: str | None) -> pyarrow.Array:
             return values
         if hasattr(values, "to_arrow"):  # polars
             return values.to_arrow()
+        if hasattr(values, "__array__") and not hasattr(values, "isna"):  # numpy, torch, jax
+            values = need("numpy", "an array").asarray(values)
         # NaN of pandas means a missing value. The declared type is applied later, with a check of every value.
         return pyarrow.array(values, from_pandas=hasattr(values, "isna"))
     except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, ValueError, TypeError) as error:

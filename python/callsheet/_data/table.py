@@ -128,14 +128,15 @@ class Table(File):
         for batch in self.batches(columns):
             yield from batch.to_pylist()
 
-    def images(self, column: str = "image") -> Iterator[Image | None]:
+    def images(self, column: str | None = None) -> Iterator[Image | None]:
         """Yields the picture of each row, decoded by Pillow; None where the table has none.
 
         Args:
-            column: Name of a column of type `image`, or of encoded bytes.
+            column: Name of a column of type `image`, or of encoded bytes. Default: the first column of type `image`.
         """
         from .images import open_image
 
+        column = column if column is not None else self._image_column()
         for row in chain.from_iterable(batch.to_pylist() for batch in self.batches([column], rows=16)):
             cell = row[column]
             encoded = cell.get("bytes") if isinstance(cell, dict) else cell
@@ -145,6 +146,15 @@ class Table(File):
                     "name a column of type `image`",
                 )
             yield None if encoded is None else open_image(encoded)
+
+    def _image_column(self) -> str:
+        """Returns the first column of type `image`."""
+        import pyarrow
+
+        for field in self.schema:
+            if pyarrow.types.is_struct(field.type) and field.type.get_field_index("bytes") >= 0:
+                return str(field.name)
+        raise CallsheetError(f"{self.name} has no column of type `image`", f"its columns: {', '.join(self.columns)}")
 
     @property
     def _key(self) -> str | None:

@@ -42,7 +42,7 @@ class Checkpoints:
 
     @contextmanager
     def save(self, step: int, keep: int = 2) -> Iterator[Path]:
-        """Yields an empty folder. What the `with` block writes to it becomes the checkpoint when the block ends.
+        """Yields an empty folder. Its content becomes the checkpoint when the `with` block ends.
 
         Args:
             step: Number of the step, 0 or more. A checkpoint of this step is replaced.

@@ -128,6 +128,20 @@ class Job:
         """Reports a warning, which is shown while the stage runs."""
         self._events.write("log", {"level": "warning", "message": message})
 
+    def excluded(self, name: str = "verdicts") -> set[str]:
+        """Returns the keys of the rows that curators excluded, as `callsheet curate` writes them.
+
+        Args:
+            name: Name of the input of kind `files` that declares `verdicts` in stage.toml.
+        """
+        import csv
+
+        keys: set[str] = set()
+        for file in self.inputs[name] or []:
+            with open(file.path, encoding="utf-8", newline="") as lines:
+                keys.update(line["key"] for line in csv.DictReader(lines) if line["verdict"] == "exclude")
+        return keys
+
     @property
     def checkpoints(self) -> Checkpoints:
         """Checkpoints from which the stage resumes after it was killed."""
@@ -158,7 +172,7 @@ class Job:
 
     def _unwritten(self) -> CallsheetError | None:
         """Returns the error of an output that the block did not write."""
-        name = next((name for name, output in self.outputs.items() if not output.is_written), None)
+        name = next((name for name in self.outputs if not self.outputs[name].is_written), None)
         if name is None:
             return None
         if self._signal is not None:

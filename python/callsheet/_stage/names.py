@@ -9,11 +9,19 @@ from .._errors import CallsheetError, suggest
 
 
 class Names(Mapping[str, Any]):
-    """Values that are attributes and items. An unknown name is an error that suggests the nearest one."""
+    """Values that are attributes and items. An unknown name is an error that suggests the nearest one.
+
+    A declared name takes precedence over the methods of mappings, so an input may have the name `items`.
+    """
 
     def __init__(self, kind: str, values: Mapping[str, Any]) -> None:
-        self._kind = kind
-        self._values = dict(values)
+        # No name of a declaration contains a space.
+        vars(self)["the kind"] = kind
+        vars(self)["the values"] = dict(values)
+
+    def __getattribute__(self, name: str) -> Any:
+        values = object.__getattribute__(self, "__dict__").get("the values", {})
+        return values[name] if name in values else object.__getattribute__(self, name)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -21,22 +29,28 @@ class Names(Mapping[str, Any]):
         return self[name]
 
     def __getitem__(self, name: str) -> Any:
-        values = self.__dict__.get("_values", {})
+        values = _values(self)
         if name not in values:
-            raise CallsheetError(f"stage.toml declares no {self._kind} `{name}`", suggest(name, values))
+            kind = vars(self).get("the kind", "value")
+            raise CallsheetError(f"stage.toml declares no {kind} `{name}`", suggest(name, values))
         return values[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._values
+        return name in _values(self)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
+        return iter(_values(self))
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(_values(self))
 
     def __dir__(self) -> list[str]:
-        return sorted(self._values)
+        return sorted({*super().__dir__(), *_values(self)})
 
     def __repr__(self) -> str:
-        return f"<{self._kind}s {', '.join(self._values) or '(none)'}>"
+        return f"<{vars(self)['the kind']}s {', '.join(_values(self)) or '(none)'}>"
+
+
+def _values(names: Names) -> dict[str, Any]:
+    values: dict[str, Any] = vars(names).get("the values", {})
+    return values
