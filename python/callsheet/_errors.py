@@ -24,6 +24,10 @@ class CallsheetError(Exception):
         return f"{self.message}\nhelp: {self.help}" if self.help else self.message
 
 
+class UnknownNameError(CallsheetError, AttributeError, KeyError):
+    """A name that a declaration does not contain. `hasattr` and `get` treat it as missing."""
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """Returns the remedy for an unknown name: the nearest known name, or all of them."""
     from difflib import get_close_matches

@@ -63,16 +63,84 @@ class Faults(ProjectTest):
                 self.assertIn(expected, printed)
                 self.assertIn("stage.py:3", printed)
 
-    def test_numbers_are_converted_only_without_loss(self):
-        declaration = PRICED.replace("float64", "int32")
-        cases = {
-            '[{"order_id": "a", "total": 1.5}]': "Float value 1.500000 was truncated",
-            '[{"order_id": "a", "total": 5000000000}]': "Integer value 5000000000 not in range",
-        }
-        for data, expected in cases.items():
-            with self.subTest(data):
-                printed = self.failure(self.body(f"job.outputs.priced.write({data})"), declaration)
-                self.assertIn(expected, printed)
+    def test_values_are_converted_only_without_loss(self):
+        cases = [
+            ("int32", "1.5", "Float value 1.500000 was truncated"),
+            ("int32", "5000000000", "Integer value 5000000000 not in range"),
+            ("list<int64>", "[1, 2.5]", "Float value 2.500000 was truncated"),
+            ("list<float64>", "[1.0, None]", "declared as `list<float64>`"),
+            ("float64[2]", "[1.0, 2.0, 3.0]", "declared as `float64[2]`"),
+            ("bool", "2", "contains int64: the types are of different kinds"),
+            ("float32", "1e300", "a number is too large for float32"),
+            ("int64", "__import__('datetime').datetime(2026, 1, 1)", "the types are of different kinds"),
+            ("string", "7", "contains int64: the types are of different kinds"),
+        ]
+        for kind, value, expected in cases:
+            with self.subTest(f"{value} as {kind}"):
+                declaration = PRICED.replace("float64", kind)
+                data = f'[{{"order_id": "a", "total": {value}}}]'
+                self.assertIn(expected, self.failure(self.body(f"job.outputs.priced.write({data})"), declaration))
+
+    def test_columns_of_one_name_and_pictures_without_bytes_are_refused(self):
+        data = "__import__('pandas').DataFrame([[1, 2]], columns=[1, '1'])"
+        self.assertIn("several columns have the name `1`", self.failure(self.body(f"job.outputs.priced.write({data})")))
+        declaration = PRICED.replace("float64", "image")
+        printed = self.failure(
+            self.body("job.outputs.priced.write([{'order_id': 'a', 'total': {'byts': b'x'}}])"), declaration
+        )
+        self.assertIn("a picture has the keys `bytes` and `path`, not 'byts'", printed)
+
+    def test_a_table_that_fails_midway_is_not_published_and_can_be_written_again(self):
+        printed = self.failure(
+            """
+            import callsheet
+
+            def rows():
+                yield from ({"order_id": str(n), "total": 1.0} for n in range(2000))
+                raise ValueError("midway")
+
+            with callsheet.stage() as job:
+                try:
+                    job.outputs.priced.write(rows())
+                except ValueError:
+                    pass
+            """
+        )
+        self.assertIn("ended without writing its output `priced`", printed)
+        self.one_stage(
+            """
+            import callsheet
+
+            with callsheet.stage() as job:
+                try:
+                    job.outputs.priced.write([{"order_id": "a", "total": "much"}])
+                except callsheet.CallsheetError:
+                    job.outputs.priced.write([{"order_id": "a", "total": 1.0}])
+            """
+        )
+        self.callsheet("run")
+
+    def test_notes_of_an_exception_follow_its_message(self):
+        if sys.version_info < (3, 11):
+            self.skipTest("notes are new in 3.11")
+        printed = self.failure(self.body("e = ValueError('the problem'); e.add_note('in row 5'); raise e"))
+        self.assertIn("price: FAILED: ValueError: the problem", printed)
+        self.assertIn("in row 5", printed)
+
+    def test_odd_messages_arrive(self):
+        printed = self.failure(
+            self.body("job.warn('y' * 3_000_000); job.warn('\\ud800'); job.info(ValueError(1)); 1 / 0")
+        )
+        self.assertIn("yyyyy ..", printed)
+        self.assertIn("warning: ?", printed)
+        self.assertNotIn("not a valid event", printed)
+
+    def test_a_table_is_not_a_data_frame(self):
+        table = callsheet.Table(self.root / "a.parquet")
+        with self.assertRaisesRegex(callsheet.CallsheetError, "read it first"):
+            table["price"]
+        with self.assertRaisesRegex(callsheet.CallsheetError, "cannot be iterated"):
+            list(table)
 
     def test_unknown_names_suggest_the_nearest(self):
         printed = self.failure(self.body("job.outputs.prised.write([])"))

@@ -7,7 +7,7 @@ import sys
 import time
 
 import callsheet
-from project import ProjectTest
+from project import ENGINE, ProjectTest
 
 NUMBERS = """
 [outputs.numbers]
@@ -63,9 +63,29 @@ class Results(ProjectTest):
         self.assertEqual(callsheet.load("numbers.text").read_text(), "no tags")
 
     def test_every_type_of_parameter_can_be_set(self):
-        callsheet.run(set={"numbers.tags": ["a", "b"], "numbers.count": 1})
-        text = callsheet.load("numbers.text", run="latest")
-        self.assertEqual(text.read_text(), "a,b")
+        for tags in (["a", "b"], ["a,b", "c"], [" x "], ['"q"'], ["1"], ["true"]):
+            with self.subTest(tags):
+                callsheet.run(set={"numbers.tags": tags, "numbers.count": 1})
+                self.assertEqual(callsheet.load("numbers.text", run="latest").read_text(), ",".join(tags))
+        with self.assertRaisesRegex(callsheet.CallsheetError, "`None` cannot be the value"):
+            callsheet.run(set={"numbers.count": None})
+
+    def test_several_threads_find_the_engine(self):
+        callsheet.run()
+        del os.environ["CALLSHEET"]
+        os.environ["PATH"] = f"{ENGINE.parent}{os.pathsep}{os.environ['PATH']}"
+        code = (
+            "import callsheet, concurrent.futures as c\n"
+            "with c.ThreadPoolExecutor(4) as pool:\n"
+            "    print(len(list(pool.map(lambda _: callsheet.plan(), range(4)))))\n"
+        )
+        done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True)
+        self.assertEqual(done.stdout, "4\n", done.stderr)
+
+    def test_odd_names_are_errors_of_the_engine(self):
+        for name in ("a\x01b", "\x1b[31m", "--help", "-h"):
+            with self.subTest(name), self.assertRaises(callsheet.CallsheetError):
+                callsheet.load(name)
 
     def test_the_plan_names_reasons_and_rows(self):
         self.assertEqual([stage.state for stage in callsheet.plan()], ["run"])
@@ -108,7 +128,7 @@ class Results(ProjectTest):
         callsheet.run()
         cases = {
             lambda: callsheet.load("numbers.nunbers"): "no artifact `numbers.nunbers`",
-            lambda: callsheet.load("numbers"): "no artifact `numbers`",
+            lambda: callsheet.load("numbers"): "stage `numbers` has 2 outputs",
             lambda: callsheet.load("numbers", run="latest"): "stage `numbers` has 2 outputs",
             lambda: callsheet.load("numbers.x", run="latest"): "the run `latest` has no artifact `numbers.x`",
             lambda: callsheet.load("numbers.numbers", run="latest", profile="p"): "`run` excludes",
@@ -181,4 +201,5 @@ class Results(ProjectTest):
         self.assertTrue(table.path.is_dir(), "the rows of two runs are in several files")
         self.assertEqual(table.to_arrow(["number"])["number"].to_pylist(), list(range(6)))
         self.assertEqual(len(table.to_arrow(["blob"]).column(0)), len(table), 6)
-        self.assertEqual(sum(batch.num_rows for batch in table.batches(rows=1)), 6)
+        keys = [key for batch in table.batches(["number"], rows=1) for key in batch["number"].to_pylist()]
+        self.assertEqual(keys, list(range(6)), "batches are in the order of the key, too")

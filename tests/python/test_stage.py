@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 import unittest
 
@@ -207,6 +208,8 @@ class Stages(ProjectTest):
         params = callsheet.stage(request).params
         self.assertEqual([getattr(params, name) for name in names], list(range(6)))
         self.assertEqual([params[name] for name in params], list(range(6)))
+        params = callsheet.stage({"params": {"rate": 1}, "outputs": {}}).params
+        self.assertEqual((params.get("zz", 7), hasattr(params, "zz"), dict(params)), (7, False, {"rate": 1}))
 
     def test_metrics_and_warnings_arrive(self):
         self.one_stage(
@@ -321,7 +324,52 @@ class Stopping(ProjectTest):
             (folder / "weights").write_text("half")
             1 / 0
         self.assertEqual(job.checkpoints.steps(), [20, 30])
+        self.assertEqual(sorted(os.listdir(job.checkpoints.folder)), ["step-000000020", "step-000000030"])
         self.assertEqual((job.checkpoints.latest() / "weights").read_text(), "30")
+
+
+class Checkpoints(ProjectTest):
+    def setUp(self):
+        super().setUp()
+        (self.root / "scratch").mkdir()
+        self.checkpoints = callsheet.stage({"scratch": str(self.root / "scratch"), "outputs": {}}).checkpoints
+
+    def save(self, step, text="state", keep=2):
+        with self.checkpoints.save(step, keep) as folder:
+            (folder / "state").write_text(text)
+
+    def test_a_killed_process_leaves_no_half_of_a_checkpoint(self):
+        self.save(1, "old")
+        code = f"""
+            import os, shutil, sys
+            sys.path.insert(0, {str(ROOT / "python")!r})
+            import callsheet
+            shutil.rmtree = lambda *_, **__: os._exit(9)
+            checkpoints = callsheet.stage({{"scratch": {str(self.root / "scratch")!r}, "outputs": {{}}}}).checkpoints
+            with checkpoints.save(1) as folder:
+                (folder / "state").write_text("new")
+        """
+        done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)])
+        self.assertEqual(done.returncode, 9)
+        latest = self.checkpoints.latest()
+        self.assertTrue(latest is None or (latest / "state").read_text() in ("old", "new"))
+        self.save(2)
+        self.assertEqual([name for name in os.listdir(self.checkpoints.folder) if name.startswith(".")], [])
+
+    def test_the_checkpoint_that_was_saved_is_kept(self):
+        for step in (10, 20, 5):
+            self.save(step)
+        self.assertEqual(self.checkpoints.steps(), [5, 20])
+        self.save(7, keep=1)
+        self.assertEqual(self.checkpoints.steps(), [7])
+        with self.assertRaises(TypeError):
+            self.save(1e1)
+
+    def test_two_checkpoints_at_once_do_not_disturb_each_other(self):
+        with self.checkpoints.save(1) as one, self.checkpoints.save(2) as other:
+            (one / "state").write_text("1")
+            (other / "state").write_text("2")
+        self.assertEqual(self.checkpoints.steps(), [1, 2])
 
 
 class Debug(ProjectTest):

@@ -51,6 +51,20 @@ def to_arrow(data: Any, columns: Columns, name: str) -> pyarrow.Table:
     return _cast(table, columns, name)
 
 
+def from_json(rows: Sequence[Mapping[str, Any]], columns: Columns) -> pyarrow.Table:
+    """Returns rows of JSON lines as a table of these types, in which binary values are hexadecimal text."""
+    names = columns or dict.fromkeys(name for row in rows for name in row)
+    return to_arrow({name: [_of_json(row.get(name), columns.get(name)) for row in rows] for name in names}, columns, "")
+
+
+def _of_json(value: Any, kind: str | None) -> Any:
+    if value is not None and kind == "binary":
+        return bytes.fromhex(value)
+    if value is not None and kind == "image":
+        return {**value, "bytes": bytes.fromhex(value["bytes"])}
+    return value
+
+
 def chunks(data: Any, columns: Columns, name: str) -> Iterator[pyarrow.Table]:
     """Yields the tables of `data`: a value that `to_arrow` accepts, or an iterator of such values and of rows.
 
@@ -90,7 +104,11 @@ def _table(data: Any, columns: Columns) -> pyarrow.Table | None:
         # Names of an index, e.g. of groupby, are columns; the numbers of rows are not.
         named = [level for level in data.index.names if level is not None]
         data = data.reset_index(level=named) if named else data
-        return _from_columns({str(column): data[column] for column in data.columns}, columns)
+        labels = [str(column) for column in data.columns]
+        twice = {name for name in labels if labels.count(name) > 1}
+        if twice:
+            raise CallsheetError(f"several columns have the name {_quoted(sorted(twice))}", "rename them")
+        return _from_columns({name: data.iloc[:, at] for at, name in enumerate(labels)}, columns)
     if isinstance(data, Mapping):
         return _from_columns(data, columns)
     if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
@@ -113,23 +131,25 @@ def _from_columns(data: Mapping[str, Any], columns: Columns) -> pyarrow.Table:
 
 
 def _array(name: str, values: Any, kind: str | None) -> pyarrow.Array:
-    """Returns one column. `kind` is its declared type."""
+    """Returns one column. `kind` is its declared type, which is applied later, with a check of every value."""
     import pyarrow
 
     try:
         if kind == "image":
             return pyarrow.array([image_cell(value) for value in values], type=arrow_type(kind))
-        if kind is not None and kind.endswith((">", "]")):
-            return pyarrow.array(list(values), type=arrow_type(kind))
         if isinstance(values, (pyarrow.Array, pyarrow.ChunkedArray)):
             return values
         if hasattr(values, "to_arrow"):  # polars
             return values.to_arrow()
+        if kind is not None and kind.endswith((">", "]")):
+            return pyarrow.array(list(values))
         if hasattr(values, "__array__") and not hasattr(values, "isna"):  # numpy, torch, jax
             values = need("numpy", "an array").asarray(values)
-        # NaN of pandas means a missing value. The declared type is applied later, with a check of every value.
+        # NaN of pandas means a missing value.
         return pyarrow.array(values, from_pandas=hasattr(values, "isna"))
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, ValueError, TypeError) as error:
+    except (pyarrow.ArrowException, ValueError, TypeError, OverflowError) as error:
+        if isinstance(error, CallsheetError):
+            raise
         declared = f" as `{kind}`" if kind else ""
         raise CallsheetError(f"the column `{name}` cannot be written{declared}: {error}") from error
 
@@ -148,6 +168,12 @@ def arrow_type(kind: str) -> pyarrow.DataType:
     if kind not in _SCALARS:
         raise CallsheetError(f"unknown type `{kind}` of a column", suggest(kind, [*_SCALARS, "image"]))
     return getattr(pyarrow, _SCALARS[kind])()
+
+
+def type_name(kind: pyarrow.DataType) -> str:
+    """Returns the name of an Arrow type in stage.toml, for errors."""
+    names = {"double": "float64", "float": "float32", "large_string": "string", "string_view": "string"}
+    return names.get(str(kind), str(kind))
 
 
 def _check_names(found: list[str], columns: Columns, name: str) -> None:
@@ -171,13 +197,69 @@ def _cast(table: pyarrow.Table, columns: Columns, name: str) -> pyarrow.Table:
         values = table.column(column)
         if values.type.equals(wanted):
             continue
+        problem: object = "the types are of different kinds"
         try:
-            cast = values.cast(wanted, safe=True)
-        except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError, pyarrow.ArrowTypeError) as error:
+            cast = _checked(values, wanted) if _fits(values.type, wanted) else None
+        except (pyarrow.ArrowException, ValueError) as error:
+            cast, problem = None, error
+        if cast is None:
             raise CallsheetError(
                 f"the column `{column}` of `{name}` is declared as `{columns[column]}`, but contains "
-                f"{values.type}: {error}",
+                f"{type_name(values.type)}: {problem}",
                 f"convert the column, or declare another type under [outputs.{name}] in stage.toml",
-            ) from error
+            )
         table = table.set_column(at, column, cast)
     return table
+
+
+def _checked(values: pyarrow.ChunkedArray, wanted: pyarrow.DataType) -> pyarrow.ChunkedArray:
+    """Returns the values as the wanted type. Only a conversion of float64 to float32 may round, but not overflow."""
+    from pyarrow import compute, types
+
+    cast = values.cast(wanted, safe=not _only_rounds(values.type, wanted))
+    if _is_list(wanted) and compute.list_flatten(cast).null_count:
+        raise ValueError("a list has a missing item")
+    if types.is_floating(wanted):
+        overflows = compute.and_(compute.is_inf(cast), compute.invert(compute.is_inf(values.cast("float64"))))
+        if compute.any(overflows).as_py():
+            raise ValueError("a number is too large for float32")
+    return cast
+
+
+def _only_rounds(found: pyarrow.DataType, wanted: pyarrow.DataType) -> bool:
+    """Returns true for float64 in place of float32, also in lists, for which safe casts refuse to round."""
+    from pyarrow import types
+
+    while _is_list(found) and _is_list(wanted):
+        found, wanted = found.value_type, wanted.value_type
+    return bool(types.is_float64(found) and types.is_float32(wanted))
+
+
+def _fits(found: pyarrow.DataType, wanted: pyarrow.DataType) -> bool:
+    """Returns true if values of one type can be values of the other: numbers of numbers, texts of texts, .."""
+    from pyarrow import types
+
+    if types.is_null(found):
+        return True
+    if types.is_dictionary(found):
+        return _fits(found.value_type, wanted)
+    if _is_list(wanted):
+        return _is_list(found) and _fits(found.value_type, wanted.value_type)
+
+    def is_number(kind: pyarrow.DataType) -> bool:
+        return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
+
+    def is_text(kind: pyarrow.DataType) -> bool:
+        return bool(types.is_string(kind) or types.is_large_string(kind) or str(kind) == "string_view")
+
+    def is_bytes(kind: pyarrow.DataType) -> bool:
+        return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind))
+
+    families = (is_number, is_text, is_bytes, types.is_boolean, types.is_struct)
+    return any(family(found) and family(wanted) for family in families)
+
+
+def _is_list(kind: pyarrow.DataType) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))

@@ -34,7 +34,12 @@ def open_image(source: Path | bytes) -> Image:
 def encode_png(picture: Image) -> bytes:
     """Returns the picture as PNG, without loss."""
     buffer = BytesIO()
-    picture.save(buffer, format="PNG")
+    try:
+        picture.save(buffer, format="PNG")
+    except (OSError, ValueError) as error:
+        raise CallsheetError(
+            f"a picture of mode {picture.mode} cannot be written as PNG: {error}", 'convert it: `.convert("RGB")`'
+        ) from error
     return buffer.getvalue()
 
 
@@ -44,8 +49,12 @@ def image_cell(value: Any) -> dict[str, Any] | None:
     Raises:
         CallsheetError: the value is of another type.
     """
-    if value is None or isinstance(value, dict):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        if "bytes" not in value or not value.keys() <= {"bytes", "path"}:
+            raise CallsheetError(f"a picture has the keys `bytes` and `path`, not {', '.join(map(repr, value))}")
+        return {"path": None, **value}
     if isinstance(value, (bytes, bytearray, memoryview)):
         return {"bytes": bytes(value), "path": None}
     if isinstance(value, (str, PathLike)):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._errors import CallsheetError, suggest
 from .._packages import need
 from .files import File
+from .parts import merged
 
 if TYPE_CHECKING:
     import pandas
@@ -31,6 +34,16 @@ class Table(File):
         values: `foreach` values of the stage instance that wrote it; empty otherwise.
     """
 
+    def __init__(
+        self,
+        path: Path,
+        name: str = "",
+        values: Mapping[str, Any] | None = None,
+        columns: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(path, name, values)
+        self._declared = columns or {}
+
     @cached_property
     def _parts(self) -> list[ParquetFile] | None:
         """Parquet files of the table; none if the file contains JSON lines."""
@@ -46,9 +59,10 @@ class Table(File):
     @cached_property
     def _lines(self) -> pyarrow.Table:
         """Rows of a file of JSON lines."""
-        pyarrow, json = need("pyarrow", "a table"), need("pyarrow.json", "a table")
-        empty = self.path.stat().st_size == 0
-        return pyarrow.table({}) if empty else json.read_json(self.path)
+        from .convert import from_json
+
+        with open(self.path, encoding="utf-8") as lines:
+            return from_json([json.loads(line) for line in lines if line.strip()], self._declared)
 
     @cached_property
     def schema(self) -> pyarrow.Schema:
@@ -68,6 +82,15 @@ class Table(File):
         if self._parts is None:
             return int(self._lines.num_rows)
         return sum(part.metadata.num_rows for part in self._parts)
+
+    def __getitem__(self, column: object) -> Any:
+        raise CallsheetError(
+            f"a callsheet.Table has no columns by index (`[{column!r}]`)",
+            f"read it first: `.to_pandas()[{column!r}]`, `.to_polars()[..]` or `.to_arrow()[..]`",
+        )
+
+    def __iter__(self) -> Any:
+        raise CallsheetError("a callsheet.Table cannot be iterated", "use `.rows()` for rows, or `.columns` for names")
 
     def __bool__(self) -> bool:
         """True even without rows, so that an optional input can be tested for None."""
@@ -120,6 +143,9 @@ class Table(File):
         names = self._check(columns)
         if self._parts is None:
             return iter(self._lines.select(names).to_batches(max_chunksize=rows))
+        key = self._key if len(self._parts) > 1 else None
+        if key is not None:
+            return merged(self._parts, key, names, rows)
         each = (part.iter_batches(batch_size=rows, columns=names) for part in self._parts)
         return (batch.select(names).replace_schema_metadata(None) for batch in chain.from_iterable(each))
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import threading
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
@@ -17,6 +18,9 @@ from .._errors import CallsheetError
 
 # Version of the JSON that this package reads; see docs/formats.md.
 _JSON_VERSION = 1
+
+# Reading the paths of this environment is not safe in several threads.
+_LOCK = threading.Lock()
 
 Folder = Union[str, "PathLike[str]", None]
 """A folder in the project, or None for the current folder."""
@@ -32,6 +36,12 @@ def program() -> str:
     named = os.environ.get("CALLSHEET")
     if named:
         return named
+    with _LOCK:
+        return _find()
+
+
+def _find() -> str:
+    """Returns the path of the engine of this environment, or of the PATH."""
     # A notebook may run in an environment that is not activated.
     folders = [sysconfig.get_path("scripts"), os.path.dirname(sys.executable)]
     if sys.platform != "win32":
@@ -66,7 +76,8 @@ def ask(arguments: Iterable[str], project: Folder) -> dict[str, Any]:
     Raises:
         CallsheetError: the command failed; its message and remedy.
     """
-    process = start([*arguments, "--json"], project, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    command, *rest = arguments
+    process = start([command, "--json", *rest], project, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     printed, errors = process.communicate()
     if process.returncode != 0:
         raise error_of(errors, process.returncode)
@@ -88,7 +99,7 @@ def error_of(printed: str, code: int) -> CallsheetError:
     """Returns the error that the engine printed to stderr."""
     for line in reversed(printed.splitlines()):
         if line.startswith('{"message":'):
-            error = json.loads(line)
+            error = json.loads(line, strict=False)  # messages may contain control characters
             message, file = error["message"], error.get("filename", "")
             message = message if message.startswith(file) else f"{file}: {message}"
             return CallsheetError(message, error.get("help", ""), error.get("code", ""))
@@ -105,9 +116,17 @@ def target(pipeline: str | None, dataset: str | None, profile: str | None, set: 
 
 
 def _value(value: Any) -> str:
-    """Returns a value as `--set` reads it."""
+    """Returns a value as TOML, which `--set` reads."""
+    if hasattr(value, "item"):  # a number of numpy
+        value = value.item()
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(_value(item) for item in value)}]"
+    if isinstance(value, str):
+        return json.dumps(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, (list, tuple)):
-        return ",".join(_value(item) for item in value)
-    return str(value)
+    if isinstance(value, (int, float)):
+        return repr(value)
+    raise CallsheetError(
+        f"`{value!r}` cannot be the value of a parameter", "use a number, a text, True, False or a list"
+    )

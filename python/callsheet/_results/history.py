@@ -55,7 +55,7 @@ def metrics(
     patterns = {"--stage": stage, "--metric": metric}
     options = [f"{name}={pattern}" for name, pattern in patterns.items() if pattern is not None]
     rows = []
-    for run in ask(["metrics", *runs, *options], project)["runs"]:
+    for run in ask(["metrics", *options, "--", *runs], project)["runs"]:
         for stage, series in run["stages"].items():
             for metric, values in series.items():
                 for step, value in values.items():

@@ -48,9 +48,11 @@ def load(
         found = _of_run(artifact, run, project)
         name, path, kind = found["artifact"], found["path"], found["kind"]
     else:
-        shown = ask(["show", artifact, *selected], project)
+        shown = ask(["show", *selected, "--", artifact], project)
         name, path, kind = shown["artifact"], shown["path"], shown["object"]["kind"]
-    return {"table": Table, "directory": FolderArtifact}.get(kind, File)(Path(path), name)
+    if kind == "table":
+        return Table(Path(path), name)
+    return FolderArtifact(Path(path), name) if kind == "directory" else File(Path(path), name)
 
 
 def _of_run(artifact: str, run: str, project: Folder) -> dict[str, Any]:

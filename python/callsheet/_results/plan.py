@@ -90,7 +90,7 @@ def plan(
     Raises:
         CallsheetError: a declaration is invalid.
     """
-    listed = ask(["plan", *stages, *target(pipeline, dataset, profile, set)], project)["stages"]
+    listed = ask(["plan", *target(pipeline, dataset, profile, set), "--", *stages], project)["stages"]
     return Plan([_planned(stage) for stage in listed])
 
 

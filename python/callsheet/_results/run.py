@@ -53,9 +53,10 @@ def run(
         KeyboardInterrupt: the run was interrupted. Complete results are kept.
     """
     forced = [force] if isinstance(force, str) else force
-    arguments = [*stages, *target(pipeline, dataset, profile, set), *(f"--force={stage}" for stage in forced)]
+    arguments = [*target(pipeline, dataset, profile, set), *(f"--force={stage}" for stage in forced)]
     if jobs is not None:
         arguments.append(f"--jobs={jobs}")
+    arguments += ["--", *stages]
     # A session of its own: the terminal's Ctrl-C would reach the engine a second time, which kills its stages.
     process = start(
         ["run", "--json", *arguments],

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 _VARIABLE = "CALLSHEET_EVENTS"
+# Number of characters of a message; the engine drops events of more than a megabyte.
+_LONGEST = 100_000
 
 
 class Events:
@@ -28,10 +30,17 @@ class Events:
         """Writes an event. An engine that no longer reads it does not stop the stage."""
         if self._file is None:
             return
+        fields = {name: _plain(value) if isinstance(value, str) else value for name, value in fields.items()}
         try:
             os.write(self._file, json.dumps({kind: fields}).encode() + b"\n")
         except OSError:
             self._file = None
+
+
+def _plain(text: str) -> str:
+    """Returns a text that the engine accepts: valid Unicode, and not too long."""
+    cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} .."
+    return cut.encode("utf-8", "replace").decode()
 
 
 def number(value: Any) -> float | str:

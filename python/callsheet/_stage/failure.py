@@ -20,7 +20,9 @@ def describe(error: BaseException) -> tuple[str, str]:
     if isinstance(error, CallsheetError):
         message, remedy = error.message, error.help
     else:
-        message, remedy = traceback.format_exception_only(type(error), error)[-1].strip(), ""
+        kind, text = type(error).__qualname__, str(error)
+        notes = getattr(error, "__notes__", [])
+        message, remedy = "\n".join([f"{kind}: {text}" if text else kind, *notes]), ""
     return (f"{message}\n{lines}" if lines else message), remedy
 
 
@@ -43,7 +45,9 @@ def _is_library(file: str) -> bool:
     path = os.path.abspath(file)
     if not os.path.exists(path):  # compiled into a library
         return True
-    libraries = {sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")} | {_PACKAGE}
+    if {"site-packages", "dist-packages"} & set(path.split(os.sep)):
+        return True
+    libraries = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), _PACKAGE}
     return any(path.startswith(f"{folder}{os.sep}") for folder in libraries)
 
 

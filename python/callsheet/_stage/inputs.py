@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +20,32 @@ def read_inputs(request: Mapping[str, Any]) -> dict[str, Any]:
     """
     declared: Mapping[str, Any] = request.get("declared", {}).get("inputs", {})
     names = dict.fromkeys([*declared, *request["inputs"]])
-    return {name: _input(declared.get(name, {}), request["inputs"].get(name)) for name in names}
+    return {name: _input(name, declared.get(name, {}), request["inputs"].get(name)) for name in names}
 
 
-def _input(declared: Mapping[str, Any], given: Mapping[str, Any] | None) -> Any:
+def _input(name: str, declared: Mapping[str, Any], given: Any) -> Any:
     if given is None:
         return None
-    paths = [Path(path) for path in given["paths"]]
-    kind = declared.get("kind") or _kind_of(paths)
-    values = given.get("values") or [{}] * len(paths)
-    names = given.get("names") or [""] * len(paths)
-    artifacts = [_artifact(kind, *parts) for parts in zip(paths, names, values)]
+    if not isinstance(given, Mapping):  # a path or a list of paths, in a test of a stage
+        several = [given] if isinstance(given, (str, PathLike)) else list(given)
+        given = {"paths": several, "names": [Path(path).name for path in several]}
+    found = [Path(path) for path in given["paths"]]
+    kind = declared.get("kind") or _kind_of(found)
+    values = given.get("values") or [{}] * len(found)
+    names = given.get("names") or [""] * len(found)
+    if kind == "table":
+        columns = declared.get("columns", {})
+        artifacts: list[File] = [_table(name, path, of, columns) for path, of in zip(found, values)]
+    else:
+        artifacts = [_KINDS[kind](*parts) for parts in zip(found, names, values)]
     is_list = kind == "files" or declared.get("many", False) or len(artifacts) != 1
     return artifacts if is_list else artifacts[0]
 
 
-def _artifact(kind: str, path: Path, name: str, values: Mapping[str, Any]) -> File:
-    if kind != "table":
-        return _KINDS[kind](path, name, values)
+def _table(name: str, path: Path, values: Mapping[str, Any], columns: Mapping[str, str]) -> File:
     from .._data.table import Table
 
-    return Table(path, name, values)
+    return Table(path, name, values, columns)
 
 
 def _kind_of(paths: list[Path]) -> str:

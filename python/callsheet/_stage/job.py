@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# Seconds between two reports of progress.
+_PAUSE = 0.1
+
 
 def stage(request: Source = None) -> Job:
     """Returns the job of this stage, to be used in a `with` statement.
@@ -29,8 +33,8 @@ def stage(request: Source = None) -> Job:
     lines of your files. A declared output that the block did not write is an error as well.
 
     Args:
-        request: Path of a `request.json`, or its content as a dictionary, for tests and notebooks. Default: the
-            request in the arguments that the engine passes.
+        request: Path of a `request.json`, or its content as a dictionary, for tests and notebooks: `inputs` (paths by
+            name), `params` and `outputs` (paths by name). Default: the request in the arguments that the engine passes.
 
     Raises:
         CallsheetError: the program was started without a request, or the request is from a newer engine.
@@ -87,17 +91,22 @@ class Job:
         self._events.write("progress", {"done": int(done), "total": int(total), "unit": unit})
 
     def track(self, items: Iterable[T], total: int | None = None, unit: str = "rows") -> Iterator[T]:
-        """Yields the items, and reports progress after each.
+        """Yields the items, and reports progress from time to time.
 
         Args:
             items: Items to work on.
-            total: Number of items. Default: the length of `items`.
+            total: Number of items. Default: the length of `items`, if it has one.
             unit: Name of the items, such as `files`.
         """
-        count = total if total is not None else len(items)  # type: ignore[arg-type]
-        for done, item in enumerate(items, 1):
+        count = total if total is not None else len(items) if isinstance(items, Sized) else 0
+        done, last = 0, 0.0
+        for item in items:
             yield item
-            self.progress(done, count, unit)
+            done += 1
+            if time.monotonic() - last >= _PAUSE:
+                self.progress(done, count, unit)
+                last = time.monotonic()
+        self.progress(done, count or done, unit)
 
     def metric(self, name: str, value: Any, step: int = 0) -> None:
         """Reports a measured value. Values at several steps form a curve in reports.
@@ -107,7 +116,7 @@ class Job:
             value: A number, or a tensor or array with one element.
             step: Step at which the value was measured.
         """
-        self._events.write("metric", {"name": name, "step": int(step), "value": number(value)})
+        self._events.write("metric", {"name": str(name), "step": int(step), "value": number(value)})
 
     def image(self, name: str, picture: Any, step: int = 0) -> None:
         """Reports a picture, to be viewed while the stage runs and in reports.
@@ -118,15 +127,15 @@ class Job:
             step: Step at which the picture was drawn.
         """
         path = Path(picture) if isinstance(picture, (str, PathLike)) else self._save_picture(name, picture, step)
-        self._events.write("image", {"name": name, "step": int(step), "path": str(path.absolute())})
+        self._events.write("image", {"name": str(name), "step": int(step), "path": str(path.absolute())})
 
     def info(self, message: str) -> None:
         """Writes a message to the log of the run."""
-        self._events.write("log", {"level": "info", "message": message})
+        self._events.write("log", {"level": "info", "message": str(message)})
 
     def warn(self, message: str) -> None:
         """Reports a warning, which is shown while the stage runs."""
-        self._events.write("log", {"level": "warning", "message": message})
+        self._events.write("log", {"level": "warning", "message": str(message)})
 
     def excluded(self, name: str = "verdicts") -> set[str]:
         """Returns the keys of the rows that curators excluded, as `callsheet curate` writes them.
@@ -158,7 +167,7 @@ class Job:
         return self._signal is not None and self._signal.poll()
 
     def _save_picture(self, name: str, picture: Any, step: int) -> Path:
-        path = Path(f"{name.replace('/', '-')}-{step}.png")
+        path = Path(f"{name.replace('%', '%25').replace('/', '%2F')}-{step}.png")
         if hasattr(picture, "savefig"):
             picture.savefig(path)
         elif hasattr(picture, "save"):
@@ -198,5 +207,5 @@ def _output(request: Mapping[str, Any], name: str) -> Output:
     kind = declared.get("kind") or ("table" if path.suffix in (".parquet", ".ndjson") else "file")
     if kind == "table":
         is_json = declared.get("format") == "json" or path.suffix == ".ndjson"
-        return TableOutput(name, path, declared.get("columns", {}), request["footer"], is_json)
+        return TableOutput(name, path, declared, request["footer"], is_json)
     return FolderOutput(name, path) if kind == "directory" else FileOutput(name, path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .._errors import CallsheetError, suggest
+from .._errors import UnknownNameError, suggest
 
 
 class Names(Mapping[str, Any]):
@@ -32,7 +32,7 @@ class Names(Mapping[str, Any]):
         values = _values(self)
         if name not in values:
             kind = vars(self).get("the kind", "value")
-            raise CallsheetError(f"stage.toml declares no {kind} `{name}`", suggest(name, values))
+            raise UnknownNameError(f"stage.toml declares no {kind} `{name}`", suggest(name, values))
         return values[name]
 
     def __contains__(self, name: object) -> bool:

@@ -94,10 +94,11 @@ class TableOutput(Output):
     """An output of kind `table`."""
 
     def __init__(
-        self, name: str, path: Path, columns: Mapping[str, str], footer: Mapping[str, str], is_json: bool
+        self, name: str, path: Path, declared: Mapping[str, Any], footer: Mapping[str, str], is_json: bool
     ) -> None:
         super().__init__(name, path)
-        self._columns = columns
+        self._columns: Mapping[str, str] = declared.get("columns", {})
+        self._is_row_wise: bool = declared.get("row_wise", False)
         self._footer = footer
         self._is_json = is_json
 
@@ -115,17 +116,26 @@ class TableOutput(Output):
         from .._data.convert import chunks
 
         self._begin()
-        parts = chunks(data, self._columns, self.name)
-        if self._is_json:
-            self._write_lines(parts)
-        else:
-            self._write_parquet(parts)
+        try:
+            parts = chunks(data, self._columns, self.name)
+            if self._is_json:
+                self._write_lines(parts)
+            else:
+                self._write_parquet(parts)
+        except Exception:
+            # Complete rows of a row-wise stage are kept: the next run does not compute them again.
+            if not self._is_row_wise:
+                self.path.unlink(missing_ok=True)
+            self._is_written = False
+            raise
 
     def _write_parquet(self, parts: Iterable[pyarrow.Table]) -> None:
         writer, schema = None, None
         try:
             for part in parts:
                 part = part.replace_schema_metadata(None)
+                if part.num_columns == 0:
+                    continue
                 if writer is None:
                     schema = part.schema
                     footer = {**self._footer, **_features(self._columns)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from types import FrameType
@@ -19,6 +20,8 @@ class StopSignal:
         # Python delivers signals to the main thread only.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, self._receive)
+            # A child process must end at SIGTERM, as always.
+            os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
     def _receive(self, _number: int, _frame: FrameType | None) -> None:
         is_second = self._received
