@@ -13,6 +13,7 @@ use callsheet_worker::table::{parse_type, type_name};
 use csv::{ErrorKind, Reader, ReaderBuilder, StringRecord, Trim};
 
 use super::kinds::{Kind, Kinds};
+use super::quotes::check_quotes;
 use super::raw_file::{RawFile, check_declared, malformed};
 
 /// Number of rows that are converted at once.
@@ -29,6 +30,7 @@ pub(super) fn schema(files: &[RawFile], columns: &BTreeMap<String, String>) -> R
     let mut kinds = Kinds::default();
     let mut first: Option<Vec<String>> = None;
     for file in files {
+        check_quotes(file, separator(file)?)?;
         let (mut reader, header) = open(file)?;
         check_declared(file, columns, header.iter().map(String::as_str))?;
         let known = first.get_or_insert_with(|| header.clone());
@@ -39,18 +41,19 @@ pub(super) fn schema(files: &[RawFile], columns: &BTreeMap<String, String>) -> R
             for (at, name) in &inferred {
                 let value = &record[*at];
                 if let Some(kind) = kind_of(value) {
-                    kinds.add(file, name, kind, line(record), value)?;
+                    kinds.add(name, kind, line(record), value);
                 }
             }
             Ok(())
         })?;
     }
-    let names = first.unwrap_or_default();
+    let (Some(names), Some(file)) = (first, files.first()) else { return Ok(Arc::new(Schema::empty())) };
     let field = |name: &String| {
-        let kind = parse_type(&kinds.name(name, columns)).expect("inferred and checked types are known");
-        Field::new(name, kind, true)
+        let kind = kinds.name(file, name, columns, true)?;
+        let kind = parse_type(&kind).expect("inferred and checked types are known");
+        Ok(Field::new(name, kind, true))
     };
-    Ok(Arc::new(Schema::new(names.iter().map(field).collect::<Vec<_>>())))
+    Ok(Arc::new(Schema::new(names.iter().map(field).collect::<Result<Vec<_>>>()?)))
 }
 
 /// Calls `write` with the rows of a file.
@@ -179,11 +182,9 @@ fn kind_of(value: &str) -> Option<Kind> {
         Kind::Bool
     } else if is_code(value) {
         Kind::Text
-    } else if value.parse::<i64>().is_ok() {
-        Kind::Int
-    } else if value.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
-        && value.parse::<f64>().is_ok()
-    {
+    } else if let Ok(number) = value.parse::<i64>() {
+        Kind::of_integer(number)
+    } else if value.parse::<f64>().is_ok_and(f64::is_finite) {
         Kind::Float
     } else {
         Kind::Text
@@ -199,27 +200,20 @@ fn is_code(value: &str) -> bool {
 
 /// Returns a column of some records.
 fn array(file: &RawFile, field: &Field, at: usize, records: &[StringRecord]) -> Result<ArrayRef> {
-    fn numbers<T: std::str::FromStr>(
-        file: &RawFile,
-        field: &Field,
-        at: usize,
-        records: &[StringRecord],
-    ) -> Result<Vec<Option<T>>> {
-        let number = |record: &StringRecord| {
-            let value = record[at].trim();
-            if is_missing(value) {
-                Ok(None)
-            } else {
-                value.parse().map(Some).map_err(|_| invalid(file, field, record, at))
-            }
-        };
-        records.iter().map(number).collect()
-    }
+    // Digits that become infinite, e.g. 1e400, are refused; a written infinity is not.
+    let too_large =
+        |value: &str, is_infinite: bool| is_infinite && value.contains(|c: char| c.is_ascii_digit());
     Ok(match field.data_type() {
-        DataType::Int32 => Arc::new(Int32Array::from(numbers(file, field, at, records)?)),
-        DataType::Int64 => Arc::new(Int64Array::from(numbers(file, field, at, records)?)),
-        DataType::Float32 => Arc::new(Float32Array::from(numbers(file, field, at, records)?)),
-        DataType::Float64 => Arc::new(Float64Array::from(numbers(file, field, at, records)?)),
+        DataType::Int32 => Arc::new(Int32Array::from(numbers(file, field, at, records, |_, _| false)?)),
+        DataType::Int64 => Arc::new(Int64Array::from(numbers(file, field, at, records, |_, _| false)?)),
+        DataType::Float32 => {
+            let wrong = |value: &str, number: f32| too_large(value, number.is_infinite());
+            Arc::new(Float32Array::from(numbers(file, field, at, records, wrong)?))
+        }
+        DataType::Float64 => {
+            let wrong = |value: &str, number: f64| too_large(value, number.is_infinite());
+            Arc::new(Float64Array::from(numbers(file, field, at, records, wrong)?))
+        }
         DataType::Boolean => {
             let truth = |record: &StringRecord| match record[at].trim().to_ascii_lowercase().as_str() {
                 "true" | "1" => Ok(Some(true)),
@@ -234,6 +228,25 @@ fn array(file: &RawFile, field: &Field, at: usize, records: &[StringRecord]) -> 
             Arc::new(records.iter().map(text).collect::<StringArray>())
         }
     })
+}
+
+/// Returns the numbers of a column; none for a missing value.
+fn numbers<T: std::str::FromStr + Copy>(
+    file: &RawFile,
+    field: &Field,
+    at: usize,
+    records: &[StringRecord],
+    is_wrong: impl Fn(&str, T) -> bool,
+) -> Result<Vec<Option<T>>> {
+    let number = |record: &StringRecord| {
+        let value = record[at].trim();
+        if is_missing(value) {
+            return Ok(None);
+        }
+        let parsed = value.parse().ok().filter(|number| !is_wrong(value, *number));
+        parsed.map(Some).ok_or_else(|| invalid(file, field, record, at))
+    };
+    records.iter().map(number).collect()
 }
 
 fn invalid(

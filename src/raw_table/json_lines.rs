@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use callsheet_worker::error::{IoContext, Result};
-use callsheet_worker::table::{parse_type, read_json};
+use callsheet_worker::table::{Json, parse_type, read_json};
 use serde_json::{Map, Value};
 
 use super::kinds::{Kind, Kinds};
@@ -28,15 +28,11 @@ pub(super) fn schema(files: &[RawFile], columns: &BTreeMap<String, String>) -> R
             if text.trim().is_empty() {
                 continue;
             }
-            let object: Map<String, Value> = serde_json::from_str(text.trim_start_matches('\u{feff}'))
-                .map_err(|error| {
-                    let problem = format!("line {line} is not a JSON object: {error}");
-                    malformed(
-                        file,
-                        &problem,
-                        "write one object per line, e.g. {\"order_id\": 1, \"price\": 2.5}",
-                    )
-                })?;
+            let text = if line == 1 { text.trim_start_matches('\u{feff}') } else { text.as_str() };
+            let object: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
+                let problem = format!("line {line} is not a JSON object: {error}");
+                malformed(file, &problem, "write one object per line, e.g. {\"order_id\": 1, \"price\": 2.5}")
+            })?;
             for (name, value) in object {
                 if !names.contains(&name) {
                     names.push(name.clone());
@@ -44,22 +40,22 @@ pub(super) fn schema(files: &[RawFile], columns: &BTreeMap<String, String>) -> R
                 if !columns.contains_key(&name)
                     && let Some(kind) = kind_of(&value).map_err(|what| nested(file, &name, line, what))?
                 {
-                    kinds.add(file, &name, kind, line, &value.to_string())?;
+                    kinds.add(&name, kind, line, &value.to_string());
                 }
             }
         }
     }
-    if let Some(first) = files.first() {
-        if names.is_empty() {
-            return Err(malformed(first, "the file has no rows", "write one object per line"));
-        }
-        check_declared(first, columns, names.iter().map(String::as_str))?;
+    let Some(first) = files.first() else { return Ok(Arc::new(Schema::empty())) };
+    if names.is_empty() {
+        return Err(malformed(first, "the file has no rows", "write one object per line"));
     }
+    check_declared(first, columns, names.iter().map(String::as_str))?;
     let field = |name: &String| {
-        let kind = parse_type(&kinds.name(name, columns)).expect("inferred and checked types are known");
-        Field::new(name, kind, true)
+        let kind = kinds.name(first, name, columns, false)?;
+        let kind = parse_type(&kind).expect("inferred and checked types are known");
+        Ok(Field::new(name, kind, true))
     };
-    Ok(Arc::new(Schema::new(names.iter().map(field).collect::<Vec<_>>())))
+    Ok(Arc::new(Schema::new(names.iter().map(field).collect::<Result<Vec<_>>>()?)))
 }
 
 /// Calls `write` with the rows of a file.
@@ -71,29 +67,36 @@ pub(super) fn read(
     schema: &SchemaRef,
     write: &mut impl FnMut(RecordBatch) -> Result<()>,
 ) -> Result<()> {
-    read_json(&file.path, schema, true, write)
+    read_json(&file.path, schema, Json { whole: true, texts: true }, write)
 }
 
 /// Returns the type of a value; `None` for null.
 ///
 /// # Errors
-/// Returns what the value is if a column cannot contain it.
+/// Returns the reason if a column cannot contain the value.
 fn kind_of(value: &Value) -> Result<Option<Kind>, &'static str> {
     Ok(Some(match value {
         Value::Null => return Ok(None),
         Value::Bool(_) => Kind::Bool,
-        Value::Number(number) if number.is_i64() => Kind::Int,
-        Value::Number(_) => Kind::Float,
-        Value::String(_) => Kind::Text,
-        Value::Array(items) => match items.iter().find_map(|item| kind_of(item).transpose()) {
-            None => Kind::List(None),
-            Some(item) => Kind::List(Some(Box::new(item?))),
+        Value::Number(number) => match number.as_i64() {
+            Some(number) => Kind::of_integer(number),
+            None if number.is_u64() => return Err("above the largest 64-bit integer"),
+            None => Kind::Float,
         },
+        Value::String(_) => Kind::Text,
+        Value::Array(items) => {
+            let kinds = items.iter().map(kind_of).collect::<Result<Vec<_>, _>>()?;
+            Kind::of_items(kinds.into_iter().flatten()).ok_or("a list with items of several types")?
+        }
         Value::Object(_) => return Err("an object"),
     }))
 }
 
 fn nested(file: &RawFile, name: &str, line: u64, what: &str) -> callsheet_worker::error::Error {
     let problem = format!("`{name}` in line {line} is {what}, which a column cannot contain");
-    malformed(file, &problem, "write each of its values as a column")
+    malformed(
+        file,
+        &problem,
+        "write values that a column can contain, or each of them as a column of its own",
+    )
 }

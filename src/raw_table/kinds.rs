@@ -5,25 +5,56 @@ use std::collections::BTreeMap;
 use super::raw_file::{RawFile, malformed};
 use callsheet_worker::error::Result;
 
-/// Type of a value or of all values so far.
+/// Type of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Bool,
     Int,
+    /// An integer that a float64 may round.
+    LargeInt,
     Float,
     Text,
-    /// A list; `None` if all lists are empty.
+    /// A list; `None` if it is empty.
     List(Option<Box<Kind>>),
 }
 
+/// Values of one family in a column: truth values, numbers, texts or lists.
+#[derive(Clone, Debug)]
+struct Values {
+    /// Type that has all of them.
+    kind: Kind,
+    count: u64,
+    /// Line and text of the first one.
+    first: (u64, String),
+}
+
+/// Values of the columns so far.
+#[derive(Debug, Default)]
+pub(super) struct Kinds {
+    found: BTreeMap<String, Vec<Values>>,
+}
+
+/// Largest integer up to which a float64 has every integer.
+const EXACT: u64 = 1 << 53;
+
 impl Kind {
-    /// Returns the type that has the values of both; `None` if there is none.
+    /// Returns the type of an integer.
+    pub(super) fn of_integer(number: i64) -> Self {
+        if number.unsigned_abs() > EXACT { Self::LargeInt } else { Self::Int }
+    }
+
+    /// Returns the type of a list with items of these types; `None` if no list has all of them.
+    pub(super) fn of_items(items: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let mut lists = items.into_iter().map(|item| Self::List(Some(Box::new(item))));
+        lists.try_fold(Self::List(None), Self::with)
+    }
+
+    /// Returns the type that has the values of both; `None` if they are of different families.
     fn with(self, other: Self) -> Option<Self> {
         match (self, other) {
             (one, other) if one == other => Some(one),
             (Self::Int, Self::Float) | (Self::Float, Self::Int) => Some(Self::Float),
-            // A column that begins with text is a column of text.
-            (Self::Text, Self::Bool | Self::Int | Self::Float) => Some(Self::Text),
+            (Self::Int, Self::LargeInt) | (Self::LargeInt, Self::Int) => Some(Self::LargeInt),
             (Self::List(None), Self::List(items)) | (Self::List(items), Self::List(None)) => {
                 Some(Self::List(items))
             }
@@ -38,7 +69,7 @@ impl Kind {
     fn name(&self) -> String {
         match self {
             Self::Bool => "bool".to_owned(),
-            Self::Int => "int64".to_owned(),
+            Self::Int | Self::LargeInt => "int64".to_owned(),
             Self::Float => "float64".to_owned(),
             Self::Text => "string".to_owned(),
             Self::List(items) => {
@@ -52,58 +83,75 @@ impl Kind {
         match self {
             Self::Bool => "true and false",
             Self::Int | Self::Float => "numbers",
+            Self::LargeInt => "integers above 2^53",
             Self::Text => "texts",
             Self::List(_) => "lists",
         }
     }
 }
 
-/// Types of the columns so far.
-#[derive(Debug, Default)]
-pub(super) struct Kinds {
-    found: BTreeMap<String, (Kind, u64)>,
-}
-
 impl Kinds {
     /// Adds a value of a column, in a line of a file.
-    ///
-    /// # Errors
-    /// Returns an error if no type has this value and the values before.
-    pub(super) fn add(
-        &mut self,
-        file: &RawFile,
-        column: &str,
-        kind: Kind,
-        line: u64,
-        value: &str,
-    ) -> Result<()> {
-        let Some((known, _)) = self.found.get_mut(column) else {
-            self.found.insert(column.to_owned(), (kind, line));
-            return Ok(());
+    pub(super) fn add(&mut self, column: &str, kind: Kind, line: u64, value: &str) {
+        let Some(families) = self.found.get_mut(column) else {
+            self.found.insert(column.to_owned(), vec![Values::new(kind, line, value)]);
+            return;
         };
-        match known.clone().with(kind) {
-            Some(both) => *known = both,
-            None => {
-                let (known, first) = &self.found[column];
-                let problem = format!(
-                    "column `{column}` contains {} (first in line {first}), but `{}` in line {line}",
-                    known.noun(),
-                    value.chars().take(60).collect::<String>(),
-                );
-                let help = format!(
-                    "correct the value, or declare the type under [sources.NAME] in the pipeline: columns.{} = \"string\"",
-                    toml_key(column)
-                );
-                return Err(malformed(file, &problem, help));
+        for values in families.iter_mut() {
+            if let Some(both) = values.kind.clone().with(kind.clone()) {
+                values.kind = both;
+                values.count += 1;
+                return;
             }
         }
-        Ok(())
+        families.push(Values::new(kind, line, value));
     }
 
-    /// Returns the type of a column: the declared one, else the inferred one, else text.
-    pub(super) fn name(&self, column: &str, declared: &BTreeMap<String, String>) -> String {
-        let inferred = || self.found.get(column).map_or("string".to_owned(), |(kind, _)| kind.name());
-        declared.get(column).cloned().unwrap_or_else(inferred)
+    /// Returns the type of a column: the declared one, else the inferred one, else text. If texts can be `absorbing`, a
+    /// column of which most values are texts is one of text.
+    ///
+    /// # Errors
+    /// Returns an error if the values are of several families, and are not mostly texts.
+    pub(super) fn name(
+        &self,
+        file: &RawFile,
+        column: &str,
+        declared: &BTreeMap<String, String>,
+        absorbing: bool,
+    ) -> Result<String> {
+        if let Some(declared) = declared.get(column) {
+            return Ok(declared.clone());
+        }
+        let families = self.found.get(column).map_or(&[][..], Vec::as_slice);
+        let [first, _, ..] = families else {
+            return Ok(families.first().map_or("string".to_owned(), |values| values.kind.name()));
+        };
+        let total: u64 = families.iter().map(|values| values.count).sum();
+        let texts = families.iter().find(|values| values.kind == Kind::Text).map_or(0, |values| values.count);
+        if absorbing && 2 * texts > total {
+            return Ok(Kind::Text.name());
+        }
+        // The first one of equal counts.
+        let most = families.iter().rev().max_by_key(|values| values.count).unwrap_or(first);
+        let other =
+            families.iter().filter(|values| values.kind != most.kind).min_by_key(|values| values.first.0);
+        let (line, value) = &other.unwrap_or(first).first;
+        let problem = format!(
+            "column `{column}` contains {} ({} of {total} values), but `{value}` in line {line}",
+            most.kind.noun(),
+            most.count,
+        );
+        let help = format!(
+            "correct the value, or declare the type under [sources.NAME] in the pipeline: columns.{} = \"string\"",
+            toml_key(column)
+        );
+        Err(malformed(file, &problem, help))
+    }
+}
+
+impl Values {
+    fn new(kind: Kind, line: u64, value: &str) -> Self {
+        Self { kind, count: 1, first: (line, value.chars().take(60).collect()) }
     }
 }
 

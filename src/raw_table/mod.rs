@@ -12,6 +12,7 @@ mod csv;
 mod images;
 mod json_lines;
 mod kinds;
+mod quotes;
 mod raw_file;
 
 use std::collections::BTreeMap;

@@ -47,7 +47,7 @@ fn refused(project: &Project) -> String {
 fn types_of_columns_are_inferred_from_all_rows() {
     let text = "id,price,exact,known,zip,big,note\n\
                 1,2.5,1,true,01234,12345678901234567890,\"a, b\"\n\
-                2,3,2.5,FALSE,99999,1,\n\
+                2,3,2.5,FALSE,99999,12345678901234567891,\n\
                 3,n/a,NaN,,00001,2,x\n";
     let found = rows(&csv(text));
     let first = json!({
@@ -56,7 +56,7 @@ fn types_of_columns_are_inferred_from_all_rows() {
     assert_eq!(found[0], first);
     assert_eq!(
         found[1],
-        json!({ "id": 2, "price": 3.0, "exact": 2.5, "known": false, "zip": "99999", "big": "1" })
+        json!({ "id": 2, "price": 3.0, "exact": 2.5, "known": false, "zip": "99999", "big": "12345678901234567891" })
     );
     assert_eq!(
         found[2],
@@ -108,10 +108,18 @@ fn malformed_csv_files_are_refused_with_the_line_and_the_remedy() {
         ("id,id\n1,2\n", "a.csv: columns 1 and 2 have the name `id`"),
         (",price\n0,1\n", "a.csv: column 1 has no name in the header"),
         ("id,price\n1\n", "a.csv: line 2 has 1 fields, but the header has 2"),
-        ("id,price\n1,2\n\"x,3\n", "a.csv: line 3 has 1 fields, but the header has 2"),
-        ("id\n1\nx\n", "a.csv: column `id` contains numbers (first in line 2), but `x` in line 3"),
-        ("id\n12\n007\n", "a.csv: column `id` contains numbers (first in line 2), but `007` in line 3"),
-        ("id\ntrue\n1\n", "a.csv: column `id` contains true and false (first in line 2), but `1` in line 3"),
+        ("id,price\n1,2\n\"x,3\n", "a.csv: the quote that opens in line 3 is not closed"),
+        ("a,b\n1,\"foo\n2,bar\n3,baz\n", "a.csv: the quote that opens in line 2 is not closed"),
+        ("a,b\n1,\"5\" inch\n", "a.csv: line 2 has text after the closing quote of a field"),
+        ("id\n9007199254740993\n1.5\n", "a.csv: column `id` contains "),
+        ("id\n1\n2\n1e400\n", "a.csv: column `id` contains numbers (2 of 3 values), but `1e400` in line 4"),
+        ("id\n1\nx\n3\n", "a.csv: column `id` contains numbers (2 of 3 values), but `x` in line 3"),
+        ("id\nx\n2\n3\n", "a.csv: column `id` contains numbers (2 of 3 values), but `x` in line 2"),
+        ("id\n12\n007\n3\n", "a.csv: column `id` contains numbers (2 of 3 values), but `007` in line 3"),
+        (
+            "id\ntrue\n1\ntrue\n",
+            "a.csv: column `id` contains true and false (2 of 3 values), but `1` in line 3",
+        ),
     ];
     for (text, wanted) in cases {
         let said = refused(&csv(text));
@@ -125,6 +133,7 @@ fn malformed_csv_files_are_refused_with_the_line_and_the_remedy() {
 
 #[test]
 fn a_mixed_column_can_be_declared_as_text() {
+    assert_eq!(rows(&csv("id\n1\nx\ny\n"))[0], json!({ "id": "1" }), "most values are texts");
     let project = csv("id\n1\nx\n");
     assert!(
         refused(&project)
@@ -151,12 +160,17 @@ fn json_lines_are_read_as_a_table() {
     write("\u{feff}{\"id\": 1, \"tags\": [\"a\"]}\n\n{\"id\": 2.5, \"tags\": [], \"ok\": true}\n");
     let wanted = [json!({ "id": 1.0, "tags": ["a"] }), json!({ "id": 2.5, "tags": [], "ok": true })];
     assert_eq!(rows(&project), wanted);
+    write("{\"id\": [1, 2.5]}\n{\"id\": [3]}\n");
+    assert_eq!(rows(&project), [json!({ "id": [1.0, 2.5] }), json!({ "id": [3.0] })]);
     let cases = [
+        ("{\"id\": 9223372036854775808}\n", "`id` in line 1 is above the largest 64-bit integer"),
+        ("{\"id\": 9007199254740993}\n{\"id\": 1.5}\n", "column `id` contains "),
+        ("{\"id\": [1, \"x\"]}\n", "`id` in line 1 is a list with items of several types"),
         ("", "rows.jsonl: the file has no rows"),
         ("{\"id\": 1}\n[2]\n", "rows.jsonl: line 2 is not a JSON object"),
         (
             "{\"id\": 1}\n{\"id\": \"x\"}\n",
-            "column `id` contains numbers (first in line 1), but `\"x\"` in line 2",
+            "column `id` contains numbers (1 of 2 values), but `\"x\"` in line 2",
         ),
         ("{\"id\": {\"a\": 1}}\n", "`id` in line 1 is an object, which a column cannot contain"),
     ];
@@ -165,6 +179,18 @@ fn json_lines_are_read_as_a_table() {
         let said = refused(&project);
         assert!(said.contains(wanted), "{text:?}: {said}");
     }
+}
+
+#[test]
+fn declared_types_of_json_lines_accept_texts_of_numbers_and_no_fractions() {
+    let project = project("path = \"data/raw/rows.jsonl\"\ncolumns.id = \"string\"");
+    project.write("data/raw/rows.jsonl", "{\"id\": 1}\n{\"id\": \"x\"}\n");
+    assert_eq!(rows(&project), [json!({ "id": "1" }), json!({ "id": "x" })]);
+    let pipeline = project.read("pipelines/main.toml");
+    project.write("pipelines/main.toml", &pipeline.replace("\"string\"", "\"int64\""));
+    project.write("data/raw/rows.jsonl", "{\"id\": 1.0}\n{\"id\": 2.5}\n");
+    let said = refused(&project);
+    assert!(said.contains("column `id` has integers, but this number is none"), "{said}");
 }
 
 #[test]
@@ -235,6 +261,17 @@ fn only_changed_rows_of_a_file_are_computed_and_equal_rows_stop_the_run() {
     assert_eq!(run(&project, &[]).ran(), ["read_table@rows"], "the rows are equal");
     let shown = project.stdout(&[&["show", "read_table@rows.table"], &MAIN[..]].concat());
     assert!(shown.contains("4 rows") && shown.contains("raw file     data/raw/a.csv"), "{shown}");
+}
+
+#[test]
+fn the_table_of_a_source_is_a_result_like_any_other() {
+    let project = csv("id\n1\n");
+    run(&project, &[]);
+    let gc = project.stdout(&[&["gc", "--undeclared", "--older-than", "0s"], &MAIN[..0]].concat());
+    assert!(gc.starts_with("0 unused results"), "{gc}");
+    assert!(project.path("data/out/main/read_table@rows/table.parquet").is_file());
+    let doc = project.stdout(&["stages", "read_table"]);
+    assert!(doc.contains("Reads raw files as a table"), "{doc}");
 }
 
 #[test]

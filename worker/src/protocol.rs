@@ -71,9 +71,12 @@ pub struct DeclaredArtifact {
     /// True if an input may have several artifacts.
     #[serde(default, skip_serializing_if = "is_false")]
     pub many: bool,
-    /// Types of the columns of an output table by name; empty if stage.toml does not declare them.
+    /// Types of columns by name: of an output table as declared, of an input table in JSON lines as in the table.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, String>,
+    /// True for the output of a row-wise stage, of which complete rows are kept if the worker fails.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub row_wise: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]

@@ -69,14 +69,12 @@ impl RequiredRows {
                     mask.iter().zip(first..).filter(|(chosen, _)| **chosen).map(|(_, at)| (part as u32, at));
                 for ((key, digest), place) in keys.into_iter().zip(digests).zip(places) {
                     let Some(key) = key else {
+                        let number = place.1 + 1;
                         let message = format!(
-                            "the key `{}` of row {} of input `{}` ({}) is null",
-                            rows.key,
-                            place.1,
-                            rows.input,
-                            path.display()
+                            "the key `{}` of row {number} of input `{}` is null",
+                            rows.key, rows.input
                         );
-                        let help = "correct the stage that writes this input: every row must have a key";
+                        let help = "correct the stage or the raw file that this input comes from: every row needs a key";
                         return Err(Error::user_error(Code::Unsupported, message, help));
                     };
                     found.push((key, digest, place));
@@ -93,9 +91,7 @@ impl RequiredRows {
                 }
             }
         }
-        Self::sorted(found, || {
-            (format!("input `{}` ({})", rows.input, table[0].path.display()), rows.key.clone())
-        })
+        Self::sorted(found, || (format!("input `{}`", rows.input), rows.key.clone()))
     }
 
     /// Sorts rows by their keys.
@@ -114,7 +110,8 @@ impl RequiredRows {
         if !twice.is_empty() {
             let (table, key) = source();
             let message = format!("{table} has duplicate values in its key column `{key}`: {}", list(twice));
-            let help = "correct the stage that writes this input: it must write one row per key";
+            let help =
+                "correct the stage or the raw file that this input comes from: it must have one row per key";
             return Err(Error::user_error(Code::Unsupported, message, help));
         }
         let mut wanted = Self::default();

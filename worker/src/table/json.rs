@@ -7,10 +7,12 @@ use std::io::{BufRead, BufReader, BufWriter, Cursor, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use arrow::json::{LineDelimitedWriter, ReaderBuilder};
 use arrow::record_batch::RecordBatch;
 use parquet::errors::ParquetError;
+use serde_json::{Map, Value};
 
 use super::plain::with_offsets;
 use super::read::{read_batches, rows_at_once};
@@ -35,15 +37,23 @@ pub fn declared_schema(columns: &BTreeMap<String, String>) -> SchemaRef {
     Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
 }
 
-/// Calls `each` with the rows of a file of JSON lines. Unless the file is `whole`, an incomplete last line is
-/// ignored.
+/// Options of [`read_json`].
+#[derive(Clone, Copy, Debug)]
+pub struct Json {
+    /// False if an incomplete last line is ignored.
+    pub whole: bool,
+    /// True if a column of texts also accepts numbers and truth values.
+    pub texts: bool,
+}
+
+/// Calls `each` with the rows of a file of JSON lines.
 ///
 /// # Errors
 /// Returns an error if a line is not an object with these columns, or `each` fails.
 pub fn read_json(
     path: &Path,
     schema: &SchemaRef,
-    whole: bool,
+    options: Json,
     mut each: impl FnMut(RecordBatch) -> Result<()>,
 ) -> Result<()> {
     let mut reader = BufReader::new(File::open(path).io_context("cannot open", path)?);
@@ -53,14 +63,14 @@ pub fn read_json(
     }
     loop {
         let read = reader.read_until(b'\n', &mut text).io_context("cannot read", path)?;
-        let cut = read > 0 && text.last() != Some(&b'\n') && !whole;
+        let cut = read > 0 && text.last() != Some(&b'\n') && !options.whole;
         if cut {
             text.truncate(text.len() - read);
         }
         lines += usize::from(read > 0 && !cut);
         let last = read == 0 || cut;
         if last || lines == LINES {
-            parse(path, schema, &text, first, lines)?.into_iter().try_for_each(&mut each)?;
+            parse(path, schema, options, &text, first, lines)?.into_iter().try_for_each(&mut each)?;
             first += lines;
             lines = 0;
             text.clear();
@@ -74,13 +84,16 @@ pub fn read_json(
 fn parse(
     path: &Path,
     schema: &SchemaRef,
+    options: Json,
     text: &[u8],
     first: usize,
     lines: usize,
 ) -> Result<Vec<RecordBatch>> {
     let rows = |text: &[u8]| {
+        check_integers(schema, text)?;
         let reader = ReaderBuilder::new(schema.clone()).with_strict_mode(true).with_batch_size(LINES);
-        reader.build(Cursor::new(text))?.collect::<Result<Vec<_>, _>>()
+        let reader = reader.with_coerce_primitive(options.texts);
+        reader.build(Cursor::new(text))?.collect::<Result<Vec<_>, ArrowError>>()
     };
     let whole = rows(text);
     whole.map_err(|error| {
@@ -101,6 +114,40 @@ fn parse(
             format!("write one JSON object per line, with the declared columns: {columns}{null}"),
         )
     })
+}
+
+/// Checks that columns of integers contain no fraction, which the reader would cut off.
+fn check_integers(schema: &SchemaRef, text: &[u8]) -> Result<(), ArrowError> {
+    let columns: Vec<&str> =
+        schema.fields().iter().filter(|f| has_integers(f.data_type())).map(|f| f.name().as_str()).collect();
+    if columns.is_empty() {
+        return Ok(());
+    }
+    // Most lines have no number that could be a fraction.
+    let lines =
+        text.split(|byte| *byte == b'\n').filter(|line| line.iter().any(|byte| b".eE".contains(byte)));
+    for row in lines.filter_map(|line| serde_json::from_slice::<Map<String, Value>>(line).ok()) {
+        if let Some(column) = columns.iter().find(|column| row.get(**column).is_some_and(has_fraction)) {
+            return Err(ArrowError::JsonError(format!(
+                "column `{column}` has integers, but this number is none"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn has_integers(kind: &DataType) -> bool {
+    match kind {
+        DataType::List(item) | DataType::FixedSizeList(item, _) => has_integers(item.data_type()),
+        other => other.is_integer(),
+    }
+}
+
+fn has_fraction(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(has_fraction),
+        other => other.as_f64().is_some_and(|number| number.fract() != 0.0),
+    }
 }
 
 /// Writes a table as JSON lines.
