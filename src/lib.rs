@@ -29,6 +29,11 @@
 //! Every module keeps these invariants: no wrong result is recorded, no incomplete result is visible, no
 //! result is computed twice, and every refusal names the file, the value and the remedy.
 
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+compile_error!(
+    "callsheet runs on 64-bit Linux only: it depends on pidfd, Landlock and /proc. On Windows, use WSL2."
+);
+
 pub mod checks;
 pub mod cli;
 pub mod declare;

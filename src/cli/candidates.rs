@@ -50,6 +50,8 @@ pub(super) fn artifacts(typed: &OsStr) -> Vec<CompletionCandidate> {
 pub(super) fn parameters(typed: &OsStr) -> Vec<CompletionCandidate> {
     let plan = plan();
     let stages = plan.iter().flat_map(|plan| plan.stages.iter());
+    // callsheet sets the parameters of its own stages.
+    let stages = stages.filter(|stage| !stage.decl.built_in);
     let names = stages.flat_map(|stage| stage.params.keys().map(|param| format!("{}.{param}=", stage.name)));
     beginning(names, typed)
 }

@@ -14,6 +14,7 @@ use super::exit::SUCCESS;
 use super::target::TargetArgs;
 use crate::declare::Origin;
 use crate::plan::Input;
+use callsheet_figures::label::counted;
 
 /// Show all parameters and inputs, with the file and line of each value
 #[derive(Args)]
@@ -64,7 +65,9 @@ impl Config {
                 continue;
             }
             let input = |input: &Input| match input {
-                Input::Source { name, files, .. } => format!("{name} ({} files)", files.len()),
+                Input::Source { name, files, .. } => {
+                    format!("{name} ({})", counted(files.len() as u64, "file"))
+                }
                 Input::Artifact { stage, output } => format!("{}.{output}", plan.stages[*stage].name),
                 Input::Gather { stages, output } => {
                     let names: Vec<_> =

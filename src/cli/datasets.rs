@@ -67,6 +67,10 @@ impl Datasets {
             print_json_list("datasets", &datasets);
             return Ok(SUCCESS);
         }
+        if names.is_empty() {
+            let folder = project.pipelines.join("datasets");
+            print_text(&format!("the project has no datasets; their files belong into {}", folder.display()));
+        }
         let found: Vec<Result<Dataset>> = names.iter().map(|name| dataset(&project, name)).collect();
         if let (Some(_), [Err(_)]) = (&self.name, &found[..]) {
             return found.into_iter().try_for_each(|found| found.map(drop)).map(|()| SUCCESS);

@@ -53,14 +53,14 @@ impl Debug {
         let folder = absolute(&folder).io_context("cannot find", &folder)?;
         let limit = self.rows.map_or(usize::MAX, |rows| rows as usize);
         let all = machine(None, None, None);
+        let options: String = self.which.to_args().iter().map(|word| format!(" {}", quote(word))).collect();
         let job = prepare_debug(
             (&project, &store, &plan),
             &mut sources,
             &previews,
             position,
             &all,
-            &folder,
-            limit,
+            (&folder, limit, &options),
         )?;
         let command: Vec<String> =
             job.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();

@@ -56,7 +56,10 @@ impl Explain {
             return Ok(SUCCESS);
         }
         let (left, right) = (rows(stored.as_ref()), rows(wanted.as_ref()));
-        let names: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+        let is_empty =
+            |name: &&String| [&left, &right].iter().all(|rows| rows.get(*name).is_none_or(String::is_empty));
+        let names: BTreeSet<&String> =
+            left.keys().chain(right.keys()).filter(|name| !is_empty(name)).collect();
         let header = ["", "", "stored", "current"].map(str::to_owned);
         let line = |name: &String| {
             let (old, new) = (left.get(name), right.get(name));

@@ -9,6 +9,7 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result, suggest};
 use clap::Args;
 
+use super::fresh::is_python_package;
 use crate::declare::{CommandDecl, Project, command};
 
 /// Program that inspects tables. It links a query engine that takes minutes to build, so it is a separate
@@ -43,8 +44,12 @@ pub(super) fn inspect() -> Result<Command> {
     let project = Project::find_any()?;
     command(project.as_ref(), INSPECT).map_err(|error| match error.kind() {
         Code::MissingProgram | Code::NoProject => {
-            let help = "run `make inspect`; the first build takes some minutes";
-            Error::user_error(Code::MissingProgram, format!("`{INSPECT}` is not built"), help)
+            let help = if is_python_package() {
+                "install the package callsheet-inspect; `make wheel-inspect` in a checkout of callsheet builds it"
+            } else {
+                "run `make inspect`; the first build takes some minutes"
+            };
+            Error::user_error(Code::MissingProgram, format!("`{INSPECT}` is not installed"), help)
         }
         _ => error,
     })

@@ -1,5 +1,6 @@
 //! `callsheet logs`.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use callsheet_worker::code::Code;
-use callsheet_worker::error::{Error, IoContext, Result, suggest};
+use callsheet_worker::error::{Error, IoContext, Result, list, suggest};
 use callsheet_worker::print::say;
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
@@ -16,6 +17,7 @@ use super::candidates;
 use super::exit::SUCCESS;
 use super::target::store;
 use crate::declare::Project;
+use crate::plan::group;
 use crate::report::{HistoryEntry, RunState, find_run, history};
 use crate::store::Store;
 
@@ -51,13 +53,17 @@ impl Logs {
             None => history(&store),
         };
         let Some(stage) = &self.stage else {
-            list(&store, &runs)?;
+            list_logs(&store, &runs)?;
             return Ok(SUCCESS);
         };
+        let stage = &one_instance(&store, &runs, stage)?;
         let log = |run: &HistoryEntry| store.run_dir(&run.run.id).log(stage);
         let running = runs.first().filter(|run| self.follow && run.state == RunState::Running);
         let found = running.or_else(|| runs.iter().find(|run| log(run).is_file()));
-        let Some(run) = found else { return Err(no_log(&store, &runs, stage)) };
+        let Some(run) = found else {
+            say(&format!("the worker of `{stage}` wrote nothing to stdout and stderr"));
+            return Ok(SUCCESS);
+        };
         say(&format!("run {}", run.run.id));
         let mut from = 0;
         loop {
@@ -69,6 +75,37 @@ impl Logs {
             thread::sleep(PAUSE);
         }
     }
+}
+
+/// Returns the stage instance that a name means: an instance, or a stage of which one instance has run.
+fn one_instance(store: &Store, runs: &[HistoryEntry], name: &str) -> Result<String> {
+    let known = known(store, runs);
+    if known.contains(name) {
+        return Ok(name.to_owned());
+    }
+    let instances: Vec<&str> =
+        known.iter().map(String::as_str).filter(|instance| group(instance) == name).collect();
+    match instances[..] {
+        [instance] => Ok(instance.to_owned()),
+        [] => {
+            let help = suggest(name, known.iter().map(String::as_str));
+            Err(Error::user_error(Code::UnknownName, format!("no run has a log of stage `{name}`"), help))
+        }
+        _ => {
+            let message = format!("`{name}` matches {} stage instances", instances.len());
+            Err(Error::user_error(
+                Code::InvalidValue,
+                message,
+                format!("name one instance: {}", list(instances)),
+            ))
+        }
+    }
+}
+
+/// Names of all stage instances of the runs.
+fn known(store: &Store, runs: &[HistoryEntry]) -> BTreeSet<String> {
+    let logged = runs.iter().flat_map(|run| logged(store, &run.run.id));
+    logged.chain(runs.iter().flat_map(|run| run.run.stages.keys().cloned())).collect()
 }
 
 fn is_running(store: &Store, run: &str) -> bool {
@@ -103,7 +140,7 @@ fn logged(store: &Store, run: &str) -> Vec<String> {
     names
 }
 
-fn list(store: &Store, runs: &[HistoryEntry]) -> Result<()> {
+fn list_logs(store: &Store, runs: &[HistoryEntry]) -> Result<()> {
     let Some(run) = runs.first() else {
         let message = "the project has no runs yet";
         return Err(Error::user_error(Code::NotComputed, message, "run `callsheet run`"));
@@ -115,16 +152,4 @@ fn list(store: &Store, runs: &[HistoryEntry]) -> Result<()> {
         false => callsheet_worker::print::print_text(&names.join("\n")),
     }
     Ok(())
-}
-
-fn no_log(store: &Store, runs: &[HistoryEntry], stage: &str) -> Error {
-    let mut known: Vec<String> = runs.iter().flat_map(|run| logged(store, &run.run.id)).collect();
-    known.sort();
-    known.dedup();
-    let ran = runs.iter().any(|run| run.run.stages.contains_key(stage));
-    let help = match ran {
-        true => "its worker wrote nothing, or the stage was cached".to_owned(),
-        false => suggest(stage, known.iter().map(String::as_str)),
-    };
-    Error::user_error(Code::UnknownName, format!("no run has a log of stage `{stage}`"), help)
 }

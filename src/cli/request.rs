@@ -23,14 +23,22 @@ pub(super) fn request(project: &Project, names: [Option<String>; 3], set: Vec<St
         profile: profile.unwrap_or_else(|| project.defaults.profile.clone()),
     };
     if target.pipeline.is_empty() {
-        return Err(Error::user_error(
-            Code::MissingArgument,
-            "no pipeline is selected",
-            format!(
-                "use --pipeline, or set `pipeline` under [defaults] in callsheet.toml (known: {})",
-                list(project.pipeline_names().iter().map(String::as_str))
+        let known = project.pipeline_names();
+        let folder = project.pipelines.display();
+        let (message, help) = match known.is_empty() {
+            true => (
+                format!("{folder}/ contains no pipeline"),
+                format!("write {folder}/NAME.toml, or run `callsheet new stage NAME`"),
             ),
-        ));
+            false => (
+                "no pipeline is selected".to_owned(),
+                format!(
+                    "use --pipeline, or set `pipeline` under [defaults] in callsheet.toml (known: {})",
+                    list(known.iter().map(String::as_str))
+                ),
+            ),
+        };
+        return Err(Error::user_error(Code::MissingArgument, message, help));
     }
     if target.pipeline == RUNS {
         return Err(Error::user_error(
@@ -57,4 +65,9 @@ fn default_pipeline(project: &Project) -> String {
 /// Returns an error if this version does not know the format of the store.
 pub(super) fn store(project: &Project) -> Result<Store> {
     Store::open(&project.data.join("store"))
+}
+
+/// Returns the overrides of a request as options, with a space before each.
+pub(super) fn set_options(request: &Request) -> String {
+    request.set.iter().map(|set| format!(" --set {}", shell_words::quote(set))).collect()
 }

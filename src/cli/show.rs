@@ -1,8 +1,10 @@
 //! `callsheet show`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, UNIX_EPOCH};
 
 use callsheet_worker::code::Code;
+use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{Error, Result, suggest};
 use callsheet_worker::print::{print_json, print_text};
 use clap::Args;
@@ -11,12 +13,17 @@ use serde_json::json;
 
 use super::candidates;
 use super::exit::SUCCESS;
+use super::request::set_options;
 use super::target::{TargetArgs, sources};
 use crate::declare::Bytes;
+use crate::key::ActionKey;
 use crate::plan::{Input, Plan, StageInstance, gathered};
 use crate::run::preview;
-use crate::store::Record;
-use callsheet_figures::label::human_seconds;
+use crate::store::{Record, Store};
+use callsheet_figures::label::{counted, human_seconds};
+
+/// Number of raw files that are listed.
+const MOST_FILES: usize = 20;
 
 /// Show the origin of an artifact: stage, parameters, inputs, run
 #[derive(Args)]
@@ -42,6 +49,8 @@ impl Show {
         let (stage, output) = self.find(&plan)?;
         let mut sources = sources(&project, &store, &plan);
         let previews = preview(&store, &mut sources, &snapshot, &plan)?;
+        let keys: Vec<Option<Digest>> =
+            previews.iter().map(|preview| preview.key.as_ref().map(ActionKey::digest)).collect();
         let preview = previews.into_iter().find(|p| p.stage == stage.name);
         let lacks = preview.as_ref().and_then(|preview| preview.lacks()).unwrap_or_default();
         let made = preview.and_then(|p| store.record(&p.key?.digest()).zip(p.objects));
@@ -52,7 +61,10 @@ impl Show {
                     "`{}.{output}` has no result with the current inputs and parameters ({lacks})",
                     stage.name
                 ),
-                "run `callsheet run`; `callsheet runs` lists the runs, and `callsheet ls --run RUN` their results",
+                format!(
+                    "run `callsheet run{}`; `callsheet runs` lists the runs, and `callsheet ls --run RUN` their results",
+                    set_options(&plan.request)
+                ),
             ));
         };
         let object = &objects[output];
@@ -73,9 +85,8 @@ impl Show {
         line("content", object.content.to_string());
         print_record(&record);
         print_inputs(&plan, stage, &record);
-        for (file, digest) in &record.provenance.sources {
-            line("raw file", format!("{file} ({})", digest.short()));
-        }
+        let position = plan.stages.iter().position(|other| other.name == stage.name).expect("it was found");
+        print_raw_files(&store, &plan, &keys, position);
         Ok(SUCCESS)
     }
 
@@ -89,6 +100,12 @@ impl Show {
                 || stage.name == self.artifact && stage.decl.outputs.len() == 1
         });
         found.ok_or_else(|| {
+            if let Some(stage) = plan.stages.iter().find(|stage| stage.name == self.artifact) {
+                let outputs = stage.decl.outputs.keys().map(|output| format!("{}.{output}", stage.name));
+                let message = format!("stage `{}` has {} outputs", stage.name, stage.decl.outputs.len());
+                let help = format!("name one of them: {}", outputs.collect::<Vec<_>>().join(", "));
+                return Error::user_error(Code::UnknownName, message, help);
+            }
             let known: Vec<String> = all().map(|(s, o)| format!("{}.{o}", s.name)).collect();
             Error::user_error(
                 Code::UnknownName,
@@ -96,6 +113,24 @@ impl Show {
                 suggest(&self.artifact, known.iter().map(String::as_str)),
             )
         })
+    }
+}
+
+/// Prints the raw files that an artifact depends on, also those of stages upstream.
+fn print_raw_files(store: &Store, plan: &Plan, keys: &[Option<Digest>], position: usize) {
+    let (mut open, mut seen) = (vec![position], BTreeSet::from([position]));
+    let mut files = BTreeMap::new();
+    while let Some(at) = open.pop() {
+        let record = keys[at].and_then(|key| store.record(&key));
+        files.extend(record.into_iter().flat_map(|record| record.provenance.sources));
+        open.extend(plan.stages[at].upstream().into_iter().filter(|producer| seen.insert(*producer)));
+    }
+    let count = files.len();
+    for (file, digest) in files.into_iter().take(MOST_FILES) {
+        line("raw file", format!("{file} ({})", digest.short()));
+    }
+    if count > MOST_FILES {
+        line("", format!("and {}", counted((count - MOST_FILES) as u64, "more file")));
     }
 }
 

@@ -121,6 +121,7 @@ impl InputDecl {
             format: self.format.name().to_owned(),
             many: self.many,
             columns: BTreeMap::new(),
+            row_wise: false,
         }
     }
 }
@@ -183,6 +184,7 @@ impl OutputDecl {
             format: self.format.name().to_owned(),
             many: false,
             columns: self.columns.clone(),
+            row_wise: false,
         }
     }
 }

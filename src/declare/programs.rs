@@ -72,7 +72,10 @@ impl Project {
     pub fn search_path(&self, python: Option<&PythonDecl>) -> OsString {
         let system = env::var_os("PATH").unwrap_or_default();
         let own = python.map(PythonDecl::programs);
-        let folders = own.into_iter().chain(self.path.iter().cloned()).chain(installed_in());
+        // The folder of an activated environment is the first one already.
+        let installed =
+            installed_in().filter(|folder| env::split_paths(&system).next().as_ref() != Some(folder));
+        let folders = own.into_iter().chain(self.path.iter().cloned()).chain(installed);
         let folders = folders.chain(env::split_paths(&system));
         env::join_paths(folders).unwrap_or(system)
     }

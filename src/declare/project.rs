@@ -14,6 +14,7 @@ use semver::{Version, VersionReq};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::built_in::{READ_TABLE, read_table_stage};
 use super::resources::Seconds;
 use super::scalar::name_pattern;
 use super::{Layer, StageDecl, check_name, parse_toml};
@@ -189,7 +190,7 @@ impl Project {
         Err(Error::user_error(
             Code::NoProject,
             format!("no {FILE} in {} or any folder above it", here.display()),
-            "run callsheet inside a project",
+            "run callsheet inside a project; `callsheet init` creates one",
         ))
     }
 
@@ -217,6 +218,14 @@ impl Project {
         let source = Arc::new(SourceText::new(FILE.into(), text));
         check_version(&source)?;
         let file: ProjectFile = parse_toml(&source)?;
+        if file.notify.as_ref().is_some_and(|notify| notify.command.is_empty()) {
+            let message = format!("{FILE}: `command` under [notify] is empty");
+            return Err(Error::user_error(
+                Code::Declaration,
+                message,
+                "name a program, e.g. [\"notify-send\"]",
+            ));
+        }
         file.commands.iter().try_for_each(|(name, command)| check_command(name, command, &source))?;
         if root.to_str().is_none() {
             return Err(Error::user_error(
@@ -287,7 +296,7 @@ impl Project {
         layer_names(&self.root.join(&self.pipelines).join("profiles"))
     }
 
-    /// Reads the declaration of one stage; `None` if the project has no stage of that name.
+    /// Reads the declaration of one stage, also of the built-in one; `None` if the project has no stage of that name.
     ///
     /// # Errors
     /// Returns an error if the declaration is malformed.
@@ -295,7 +304,7 @@ impl Project {
         let folder = Path::new(name);
         let is_folder_name = folder.file_name().is_some_and(|file_name| file_name == folder.as_os_str());
         if !is_folder_name || !self.root.join(&self.stages).join(folder).join("stage.toml").is_file() {
-            return Ok(None);
+            return (name == READ_TABLE).then(|| read_table_stage(&self.root, true)).transpose();
         }
         StageDecl::read(&self.root, &self.stages, name).map(Some)
     }
@@ -375,8 +384,7 @@ fn check_version(source: &Arc<SourceText>) -> Result<()> {
         return Ok(());
     }
     let message = format!("this project requires callsheet {accepted}, but this program is callsheet {own}");
-    let help = format!("install it: `python3 -m pip install 'callsheet{accepted}'`");
-    refuse(message, "required here", help)
+    refuse(message, "required here", "install a version that meets this requirement, or change it".to_owned())
 }
 
 fn check_command(name: &Spanned<String>, command: &CommandDecl, source: &Arc<SourceText>) -> Result<()> {

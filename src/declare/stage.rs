@@ -83,10 +83,15 @@ impl StageDecl {
 
     /// Returns the inputs and outputs as a request contains them.
     pub fn to_request(&self) -> Declared {
-        Declared {
+        let mut declared = Declared {
             inputs: self.inputs.iter().map(|(name, input)| (name.clone(), input.to_request())).collect(),
             outputs: self.outputs.iter().map(|(name, output)| (name.clone(), output.to_request())).collect(),
+        };
+        let output = self.rows.as_ref().and_then(|rows| declared.outputs.get_mut(&rows.output));
+        if let Some(output) = output {
+            output.row_wise = true;
         }
+        declared
     }
 
     /// Reads the declaration of the stage `name` from text; `folder` is the folder of its scripts.

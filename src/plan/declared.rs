@@ -7,6 +7,7 @@ use callsheet_worker::error::{Error, Result};
 
 use super::layers::layers;
 use super::overlay::overlay;
+use super::tables::table_of;
 use crate::declare::Project;
 use crate::target::Target;
 
@@ -33,5 +34,7 @@ pub fn declared(project: &Project, target: &Target) -> Result<BTreeSet<String>> 
         return Ok(BTreeSet::new());
     }
     let spec = overlay(layers(project, target)?, dataset, &[])?;
-    Ok(spec.stages.into_iter().map(|stage| stage.name).collect())
+    // A source gets an instance of the built-in stage if a stage reads it as a table, which depends on its files.
+    let tables = spec.sources.keys().map(|source| table_of(source));
+    Ok(spec.stages.into_iter().map(|stage| stage.name).chain(tables).collect())
 }

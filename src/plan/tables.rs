@@ -35,7 +35,7 @@ pub(super) fn read_tables(
             let source = spec.sources.get(from.as_str());
             match (format, source) {
                 (Ok(Some(format)), Some(_)) => {
-                    let instance = format!("{READ_TABLE}@{from}");
+                    let instance = table_of(from);
                     let artifact = format!("{instance}.{TABLE}");
                     sources.insert(std::mem::replace(from, artifact), (instance, format));
                 }
@@ -63,6 +63,11 @@ pub(super) fn read_tables(
         decls.push(Arc::new(read_table_stage(&project.root, format != Format::Images)?));
     }
     Ok(())
+}
+
+/// Returns the name of the instance of the built-in stage that reads a source.
+pub(super) fn table_of(source: &str) -> String {
+    format!("{READ_TABLE}@{source}")
 }
 
 /// Returns the declared types of a source's columns as the parameter of the stage.

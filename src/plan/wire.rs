@@ -216,7 +216,14 @@ fn wire_source(
             return Ok(Wire::Missing(MissingSource { message, help, origin: place }));
         }
         let found = format!("{} files match `{pattern}`, but the input accepts one", files.len());
-        return Err(place.declaration_error(format!("source `{name}`: {found}"), "this source", help));
+        let help = match input.kind {
+            ArtifactKind::Table => {
+                "change the pattern so that one file matches; several files are one table only if all of them are CSV \
+                 files (.csv, .tsv), JSON lines (.jsonl, .ndjson) or images"
+            }
+            _ => "change the pattern so that one file matches",
+        };
+        return Err(place.declaration_error(format!("source `{name}`: {found}"), "this source", help.into()));
     }
     let base = source.path.as_ref().map(|(path, _)| base(path.get_ref())).unwrap_or_default();
     Ok(Wire::Source { name: name.to_owned(), files, base })

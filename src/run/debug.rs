@@ -35,7 +35,8 @@ pub struct DebugJob {
 }
 
 /// Writes the request of the stage at `position` and its rows to `folder`, which is replaced. A row-wise stage gets the
-/// rows that the store lacks, or all rows if it lacks none; at most `limit`. `machine` is the whole machine.
+/// rows that the store lacks, or all rows if it lacks none; at most `limit`. `machine` is the whole machine; errors repeat
+/// the `options` that select the pipeline.
 ///
 /// # Errors
 /// Returns an error if an input is not in the store, or a file cannot be written.
@@ -45,8 +46,7 @@ pub fn prepare_debug(
     previews: &[StagePreview],
     position: usize,
     machine: &Machine,
-    folder: &Path,
-    limit: usize,
+    (folder, limit, options): (&Path, usize, &str),
 ) -> Result<DebugJob> {
     let (stage, preview) = (&plan.stages[position], &previews[position]);
     let Some(key) = preview.key.clone() else {
@@ -57,7 +57,7 @@ pub fn prepare_debug(
                 stage.name,
                 preview.lacks().unwrap_or_default()
             ),
-            format!("compute it first: `callsheet run {}`", list_upstream(plan, position, previews)),
+            format!("compute it first: `callsheet run {}{options}`", list_upstream(plan, position, previews)),
         ));
     };
     let watch = sources.watch(stage.decl.code.iter().map(|(_, path)| path.as_path()))?;

@@ -4,11 +4,13 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use arrow::datatypes::Field;
 use callsheet_worker::error::{IoContext, Result};
 use callsheet_worker::protocol::WorkRequest;
 use callsheet_worker::table::{
-    TableWriter, footer, part_files, read_batches, rows_at_once, schema, write_json,
+    TableWriter, footer, part_files, read_batches, rows_at_once, schema, type_name, write_json,
 };
 
 use crate::declare::{ArtifactKind, StageDecl, TableFormat};
@@ -35,7 +37,12 @@ pub(super) fn stage_inputs(request: &mut WorkRequest, decl: &StageDecl, folder: 
             fs::create_dir_all(&inputs).io_context("cannot create", &inputs)?;
             let to = inputs.join(format!("{name}-{number}.{}", if json { "ndjson" } else { "parquet" }));
             if json {
-                write_json(path, &to)?
+                write_json(path, &to)?;
+                if let Some(declared) = request.declared.inputs.get_mut(name) {
+                    let fields = schema(path)?;
+                    let typed = |field: &Arc<Field>| (field.name().clone(), type_name(field.data_type()));
+                    declared.columns = fields.fields().iter().map(typed).collect();
+                }
             } else {
                 join(path, &parts, &to)?
             }

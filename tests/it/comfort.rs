@@ -84,6 +84,8 @@ fn logs_prints_what_a_worker_wrote() {
     assert_eq!(project.stdout(&["logs"]), "copy\n");
     assert_eq!(project.stdout(&["logs", "copy", "--run", "latest"]), "copying\ndone\n");
     assert!(project.refused("unknown_name", &["logs", "cpoy"]).contains("did you mean `copy`?"));
+    project.write("data/store/secret.log", "secret\n");
+    project.refused("unknown_name", &["logs", "../../../secret"]);
 }
 
 #[test]
@@ -172,6 +174,9 @@ fn the_end_of_a_long_run_starts_the_command_of_the_project() {
     });
     let message = project.read("notified");
     assert!(message.starts_with("main: done, 1 stage run after "), "{message}");
+    project.write("callsheet.toml", "[notify]\ncommand = []\n");
+    let said = project.refused("declaration", &["plan"]);
+    assert!(said.contains("callsheet.toml: `command` under [notify] is empty"), "{said}");
     project.write("callsheet.toml", "[notify]\ncommand = [\"no-such-program\"]\nafter = 0.000001\n");
     let said = stderr(&project, &with(&["run"]));
     assert!(said.contains("warning: the command under [notify] in callsheet.toml did not start"), "{said}");

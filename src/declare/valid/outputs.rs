@@ -1,6 +1,6 @@
 //! Validation of outputs: their paths, formats, figures and types of columns.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -51,6 +51,14 @@ fn check_output(output: &Spanned<String>, decl: &OutputDecl, source: &Arc<Source
         let (figure, wanted) = (lowercase(figure), lowercase(figure.of()));
         let message = format!("output `{name}` cannot be shown as figure `{figure}`");
         return bad(message, &format!("use figure = {figure:?} only for an output with kind = {wanted:?}"));
+    }
+    let has_pair = |columns: &BTreeMap<String, String>| {
+        let mut panels = columns.keys().filter_map(|column| column.strip_suffix("_x"));
+        panels.any(|panel| columns.contains_key(&format!("{panel}_y")))
+    };
+    if decl.figure == Some(Figure::Scatter) && !decl.columns.is_empty() && !has_pair(&decl.columns) {
+        let message = format!("output `{name}` cannot be shown as figure `scatter`: it has no coordinates");
+        return bad(message, "declare two columns NAME_x and NAME_y, e.g. `pca_x` and `pca_y`");
     }
     if decl.lead && decl.figure != Some(Figure::Picture) {
         return bad(

@@ -221,7 +221,8 @@ impl Begun {
         let key = &ready.key;
         let digest = key.digest();
         let stage = &run.plan.stages[position];
-        let forced = force && snapshot.last(&stage.name).is_some_and(|head| head.key == digest);
+        let is_latest = || snapshot.last(&stage.name).is_some_and(|head| head.key == digest);
+        let forced = force && (is_latest() || snapshot.find(run.store, stage, &digest).is_some());
         let reasons = if forced {
             vec!["forced".to_owned()]
         } else {

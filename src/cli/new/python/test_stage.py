@@ -14,10 +14,10 @@ class Test(unittest.TestCase):
             text, counts = Path(folder, "a.txt"), Path(folder, "counts.parquet")
             text.write_text("a cat and a dog\n", encoding="utf-8")
             request = {
-                "inputs": {"texts": {"paths": [str(text)], "names": ["a.txt"]}},
+                "inputs": {"texts": [text]},
                 "params": {"min_letters": 3},
                 "outputs": {"counts": str(counts)},
-                "declared": {"inputs": {"texts": {"kind": "files"}}, "outputs": {"counts": {"kind": "table"}}},
+                "declared": {"inputs": {"texts": {"kind": "files"}}},
             }
             stage.main(callsheet.stage(request))
             rows = list(callsheet.Table(counts).rows())
