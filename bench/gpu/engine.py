@@ -1,5 +1,6 @@
 """Checks of complete runs: the pipeline, a killed training, GPUs of stages, and a lack of memory."""
 
+import json
 import os
 import signal
 import subprocess
@@ -66,9 +67,16 @@ def pipeline(machine):
         return {"stages": len(done)}
 
 
+def artifact(folder, name):
+    """Returns the path of an artifact of the latest run. Results of changed parameters are not in data/out."""
+    listed = subprocess.run([ENGINE, "ls", "--run", "latest", "--json"], cwd=folder, capture_output=True, check=True)
+    (path,) = [row["path"] for row in json.loads(listed.stdout)["artifacts"] if row["artifact"] == name]
+    require(path, f"{name} is not in the store")
+    return Path(path)
+
+
 def weights(folder):
-    (model,) = folder.glob("data/out/**/train_generator/model/networks.safetensors")
-    return model.read_bytes()
+    return (artifact(folder, "train_generator.model") / "networks.safetensors").read_bytes()
 
 
 def resume(machine):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from engine import require, succeed
+from engine import artifact, require, succeed
 from inputs import project
 from tensors import load
 from worker import ROOT, has_bf16, stage
@@ -27,9 +27,7 @@ def tables(machine, folder, side, **count):
     folder.mkdir()
     folder = project(folder, machine.worker, side, **count)
     succeed(folder, machine, "pair_images", "import_weights")
-    (pairs,) = folder.glob("data/out/**/pair_images/pairs*")
-    (vgg,) = folder.glob("data/out/**/import_weights/weights.safetensors")
-    return {"pairs": pairs, "vgg": vgg}
+    return {"pairs": artifact(folder, "pair_images.pairs"), "vgg": artifact(folder, "import_weights.weights")}
 
 
 def objective(name, folder, terms_alone=False):

@@ -54,6 +54,8 @@ fn cost(project: &Path, arguments: &[&str]) -> Cost {
     command.env("RAYON_NUM_THREADS", "1");
     // A search for a program looks into every folder of the PATH.
     command.env("PATH", "/usr/local/bin:/usr/bin:/bin");
+    // The loader of the system looks for libraries in each of these folders, which depend on the tested packages.
+    command.env_remove("LD_LIBRARY_PATH");
     let output = command.output().expect("valgrind is installed, e.g. by apt-get install valgrind");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{arguments:?}: {}", &said[said.len().saturating_sub(2000)..]);
