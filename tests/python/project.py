@@ -1,6 +1,7 @@
 """Projects in temporary folders, run by the real engine with this Python."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,8 @@ class ProjectTest(unittest.TestCase):
         known = dict(os.environ)
         self.addCleanup(lambda: (os.environ.clear(), os.environ.update(known)))
         os.environ.update(environment())
+        # In the background, a shell starts programs that ignore Ctrl-C, and their children ignore it, too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def write(self, name, text):
         path = self.root / name
