@@ -177,14 +177,14 @@ fn profile_paper_has_the_paper_s_sizes_and_the_networks_of_other_profiles() {
 }
 
 #[test]
-fn the_graph_in_the_readme_is_that_of_the_pipeline() {
+fn the_graph_in_the_readme_of_the_pipelines_is_that_of_the_pipeline() {
     let project = project();
     let verdicts = "pipelines/curation/space_needle.csv";
     fs::create_dir_all(project.path().join("pipelines/curation")).expect("created");
     fs::copy(repository().join(verdicts), project.path().join(verdicts)).expect("copied");
     let output = callsheet_in("demo", &project, &["graph"]);
     let graph = String::from_utf8(output.stdout).expect("text");
-    let readme = fs::read_to_string(repository().join("README.md")).expect("a README");
+    let readme = fs::read_to_string(repository().join("pipelines/README.md")).expect("a README");
     assert!(output.status.success() && readme.contains(&format!("```mermaid\n{graph}```\n")), "{graph}");
 }
 
