@@ -34,11 +34,6 @@ class StopSignal:
         self._is_polled = True
         return self._received
 
-    @property
-    def received(self) -> bool:
-        """True after the run was stopped."""
-        return self._received
-
     def leave(self) -> None:
         """Ends the stage if the run was stopped."""
         if self._received:
