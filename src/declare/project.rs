@@ -216,8 +216,11 @@ impl Project {
 
     fn parse(root: &Path, text: String) -> Result<Self> {
         let source = Arc::new(SourceText::new(FILE.into(), text));
-        check_version(&source)?;
-        let file: ProjectFile = parse_toml(&source)?;
+        let file = parse_toml::<ProjectFile>(&source);
+        // A file for another version may have keys that this one does not know.
+        let requires = file.as_ref().map_or_else(|_| requirement(&source), |file| file.requires.clone());
+        requires.map_or(Ok(()), |requires| check_version(&requires, &source))?;
+        let file = file?;
         if file.notify.as_ref().is_some_and(|notify| notify.command.is_empty()) {
             let message = format!("{FILE}: `command` under [notify] is empty");
             return Err(Error::user_error(
@@ -363,15 +366,17 @@ pub const BUILT_IN: [&str; 31] = [
     "verify",
 ];
 
-/// Checks that this version of callsheet is one that the project works with. Other keys are not read, because another
-/// version may know them.
-fn check_version(source: &Arc<SourceText>) -> Result<()> {
+/// Returns the versions that a project requires, from a file whose other keys may be unknown or malformed.
+fn requirement(source: &Arc<SourceText>) -> Option<Spanned<String>> {
     #[derive(Deserialize)]
     struct Requires {
         requires: Option<Spanned<String>>,
     }
-    // Other mistakes in the file are reported when all of it is read.
-    let Ok(Requires { requires: Some(requires) }) = toml::from_str(&source.text) else { return Ok(()) };
+    toml::from_str::<Requires>(&source.text).ok()?.requires
+}
+
+/// Checks that this version of callsheet is one that the project works with.
+fn check_version(requires: &Spanned<String>, source: &Arc<SourceText>) -> Result<()> {
     let own = env!("CARGO_PKG_VERSION");
     let refuse = |message: String, label: &str, help: String| {
         Err(DeclarationError::new(source, requires.span(), message, label).with_help(help).into())
