@@ -9,7 +9,7 @@ use arrow::array::{ArrayRef, BooleanArray, Float32Array, Float64Array, Int32Arra
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use callsheet_worker::error::{IoContext, Result};
-use callsheet_worker::table::{parse_type, type_name};
+use callsheet_worker::table::type_name;
 use csv::{ErrorKind, Reader, ReaderBuilder, StringRecord, Trim};
 
 use super::kinds::{Kind, Kinds};
@@ -48,12 +48,7 @@ pub(super) fn schema(files: &[RawFile], columns: &BTreeMap<String, String>) -> R
         })?;
     }
     let (Some(names), Some(file)) = (first, files.first()) else { return Ok(Arc::new(Schema::empty())) };
-    let field = |name: &String| {
-        let kind = kinds.name(file, name, columns, true)?;
-        let kind = parse_type(&kind).expect("inferred and checked types are known");
-        Ok(Field::new(name, kind, true))
-    };
-    Ok(Arc::new(Schema::new(names.iter().map(field).collect::<Result<Vec<_>>>()?)))
+    kinds.schema(file, &names, columns, true)
 }
 
 /// Calls `write` with the rows of a file.

@@ -5,10 +5,10 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use callsheet_worker::error::{IoContext, Result};
-use callsheet_worker::table::{Json, parse_type, read_json};
+use callsheet_worker::table::{Json, read_json};
 use serde_json::{Map, Value};
 
 use super::kinds::{Kind, Kinds};
@@ -50,12 +50,7 @@ pub(super) fn schema(files: &[RawFile], columns: &BTreeMap<String, String>) -> R
         return Err(malformed(first, "the file has no rows", "write one object per line"));
     }
     check_declared(first, columns, names.iter().map(String::as_str))?;
-    let field = |name: &String| {
-        let kind = kinds.name(first, name, columns, false)?;
-        let kind = parse_type(&kind).expect("inferred and checked types are known");
-        Ok(Field::new(name, kind, true))
-    };
-    Ok(Arc::new(Schema::new(names.iter().map(field).collect::<Result<Vec<_>>>()?)))
+    kinds.schema(first, &names, columns, false)
 }
 
 /// Calls `write` with the rows of a file.

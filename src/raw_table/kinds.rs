@@ -1,6 +1,10 @@
 //! Inference of column types from all values of a column.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use callsheet_worker::table::parse_type;
 
 use super::raw_file::{RawFile, malformed};
 use callsheet_worker::error::Result;
@@ -107,12 +111,31 @@ impl Kinds {
         families.push(Values::new(kind, line, value));
     }
 
+    /// Returns the columns `names` with their types, as [`Self::name`] does.
+    ///
+    /// # Errors
+    /// Returns an error if [`Self::name`] does.
+    pub(super) fn schema(
+        &self,
+        file: &RawFile,
+        names: &[String],
+        declared: &BTreeMap<String, String>,
+        absorbing: bool,
+    ) -> Result<SchemaRef> {
+        let field = |name: &String| {
+            let kind = self.name(file, name, declared, absorbing)?;
+            let kind = parse_type(&kind).expect("inferred and checked types are known");
+            Ok(Field::new(name, kind, true))
+        };
+        Ok(Arc::new(Schema::new(names.iter().map(field).collect::<Result<Vec<_>>>()?)))
+    }
+
     /// Returns the type of a column: the declared one, else the inferred one, else text. If texts can be `absorbing`, a
     /// column of which most values are texts is one of text.
     ///
     /// # Errors
     /// Returns an error if the values are of several families, and are not mostly texts.
-    pub(super) fn name(
+    fn name(
         &self,
         file: &RawFile,
         column: &str,
