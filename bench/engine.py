@@ -3,7 +3,7 @@
 The graph consists of chains of ten stages; each stage runs a `cp` and an `echo` that appends. All tools run equal
 commands on equal files, in turn within each round, so that a busy machine slows all of them equally.
 
-usage: engine.py [--chains N] [--rounds N] [--tools a,b,..]
+usage: engine.py [--chains N] [--rounds N] [--tools a,b,..] [--before PROGRAM]
        engine.py --hash [--rounds N]
 Tools are fetched from PyPI into .toolchain/bench.
 """
@@ -104,7 +104,7 @@ def write_dagster(folder, chains):
     return ["env", f"DAGSTER_HOME={folder}/home", "dagster", "asset", "materialize", "--select", "*", "-f", "defs.py"]
 
 
-def write_callsheet(folder, chains):
+def write_callsheet(folder, chains, program=ROOT / "target/release/callsheet"):
     (folder / "callsheet.toml").write_text("")
     stage = folder / "stages/copy"
     stage.mkdir(parents=True)
@@ -125,7 +125,7 @@ def write_callsheet(folder, chains):
             before = f"c{chain}_s{step}.to"
     (folder / "pipelines").mkdir()
     (folder / "pipelines/chains.toml").write_text("".join(text))
-    return [str(ROOT / "target/release/callsheet"), "run", "--pipeline", "chains", "--jobs", "2"]
+    return [str(program), "run", "--pipeline", "chains", "--jobs", "2"]
 
 
 TOOLS = {
@@ -229,11 +229,16 @@ def main():
     parser.add_argument("--chains", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tools", default="callsheet,ninja,make,doit")
-    parser.add_argument("--hash", action="store_true", 
+    parser.add_argument("--before", type=Path, metavar="PROGRAM", help="also measure another build of callsheet")
+    parser.add_argument("--hash", action="store_true",
                         help="compare hashing of a 1 GiB file with b3sum, instead of running graphs")
     arguments = parser.parse_args()
     print(f"CPU: {cpu_name()}")
     tools = arguments.tools.split(",")
+    if arguments.before:
+        program = arguments.before.resolve(strict=True)
+        TOOLS["before"] = lambda folder, chains: write_callsheet(folder, chains, program)
+        tools.insert(1, "before")
     if not arguments.hash:
         install(tools)
     base = ROOT / "target/bench"

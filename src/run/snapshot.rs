@@ -68,9 +68,14 @@ impl StoreSnapshot {
         self.heads.within(stages)
     }
 
-    /// Number of stages that ever ran for this target.
-    pub fn count(&self) -> usize {
-        self.heads.iter().count()
+    /// Names of the stages that ever ran for this target.
+    pub fn stages(&self) -> impl Iterator<Item = &str> {
+        self.heads.iter().map(|(stage, _)| stage.as_str())
+    }
+
+    /// Returns true if the latest run of this target was complete, and no action was recorded after it.
+    pub fn is_settled(&self) -> bool {
+        self.heads.is_settled()
     }
 
     /// Returns the latest action of a stage, even if its result is damaged or not in the store any more.

@@ -130,6 +130,11 @@ impl LatestResults {
         }
     }
 
+    /// Returns true if the latest run of the target was complete, and no record was added or removed after it.
+    pub fn is_settled(&self) -> bool {
+        self.settled
+    }
+
     /// Returns true if every stage with a latest action is in `stages`.
     pub fn within(&self, stages: &BTreeSet<&str>) -> bool {
         self.stages.keys().all(|stage| stages.contains(stage.as_str()))
@@ -202,7 +207,10 @@ impl Store {
             let target = path.strip_prefix(&folder).unwrap_or(&path).with_extension("");
             for (stage, head) in heads.iter() {
                 let shown = data.join("out").join(&target).join(stage);
-                head.names.iter().map(|name| shown.join(name)).try_for_each(|link| hide(&link))?;
+                head.names
+                    .iter()
+                    .map(|name| shown.join(name))
+                    .try_for_each(|link| hide(&link).map(|_| ()))?;
                 // This removes only an empty folder.
                 let _ = fs::remove_dir(shown);
             }
@@ -233,7 +241,7 @@ impl Store {
 
     /// Returns true if a latest action agrees with its record.
     pub fn is_recorded(&self, heads: &LatestResults, head: &LatestResult) -> bool {
-        heads.settled || self.record(&head.key).is_some_and(|record| record.outputs == head.outputs)
+        heads.is_settled() || self.record(&head.key).is_some_and(|record| record.outputs == head.outputs)
     }
 
     fn records_time(&self) -> Option<(i64, i64)> {

@@ -69,4 +69,4 @@ pub use staging::Staging;
 pub use state::StageState;
 pub use tree::open_to_owner;
 pub use verify::Damage;
-pub use view::hide_except;
+pub use view::{hide_all, hide_except};

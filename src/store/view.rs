@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result};
 
-use super::files::{entries, remove};
+use super::files::remove;
 use super::object::Object;
 use super::place::digest_object;
 use super::root::Store;
@@ -54,29 +54,52 @@ impl Store {
     }
 }
 
-/// Removes the links to artifacts below `folder` for which `keeps` returns false, and the folders that become empty. The
-/// subfolders `others`, and everything that is not a link to an artifact, stay.
+/// Removes the links to artifacts below `folder` for which `keeps` returns false, and the subfolders that are empty then. The
+/// subfolders `others`, and everything that is not a link to an artifact, stay. Returns true if nothing is left.
 ///
 /// # Errors
 /// Returns an error if a folder cannot be listed, or a link cannot be removed.
-pub fn hide_except(folder: &Path, others: &BTreeSet<PathBuf>, keeps: &dyn Fn(&Path) -> bool) -> Result<()> {
-    for path in entries(folder)? {
-        if path.is_symlink() {
-            if !keeps(&path) {
-                hide(&path)?;
-            }
-        } else if path.is_dir() && !others.contains(&path) {
-            hide_except(&path, others, keeps)?;
-            // This removes only an empty folder.
-            let _ = fs::remove_dir(&path);
-        }
+pub fn hide_except(folder: &Path, others: &BTreeSet<PathBuf>, keeps: &dyn Fn(&Path) -> bool) -> Result<bool> {
+    let listed = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => return Ok(false),
+        listed => listed.io_context("cannot list", folder)?,
+    };
+    let mut left = 0;
+    for entry in listed {
+        let entry = entry.io_context("cannot list", folder)?;
+        let (path, kind) = (entry.path(), entry.file_type().io_context("cannot list", folder)?);
+        let removed = if kind.is_symlink() {
+            !keeps(&path) && hide(&path)?
+        } else if kind.is_dir() && !others.contains(&path) {
+            hide_except(&path, others, keeps)? && fs::remove_dir(&path).is_ok()
+        } else {
+            false
+        };
+        left += usize::from(!removed);
+    }
+    Ok(left == 0)
+}
+
+/// Removes the links to artifacts below `folder`, and the folders that are empty then. Everything else stays.
+///
+/// # Errors
+/// Returns an error if a folder cannot be listed, or a link cannot be removed.
+pub fn hide_all(folder: &Path) -> Result<()> {
+    if hide_except(folder, &BTreeSet::new(), &|_| false)? {
+        // Another program may have written a file in the meantime, which then stays.
+        let _ = fs::remove_dir(folder);
     }
     Ok(())
 }
 
-/// Removes a link to an artifact; anything else at this path stays.
-pub(super) fn hide(link: &Path) -> Result<()> {
-    if fs::read_link(link).is_ok_and(|target| is_object(&target)) { remove(link) } else { Ok(()) }
+/// Removes a link to an artifact, and returns true; anything else at this path stays.
+pub(super) fn hide(link: &Path) -> Result<bool> {
+    let is_shown = fs::read_link(link).is_ok_and(|target| is_object(&target));
+    if is_shown {
+        remove(link)?;
+    }
+    Ok(is_shown)
 }
 
 /// Returns true if the target of a link is an object of a store: `objects/ab/abcd…`.

@@ -206,6 +206,21 @@ fn a_run_with_nothing_to_do_costs_in_proportion_to_the_stages() {
     }
 }
 
+// valgrind cannot start workers, so the results of the changed source are in the store already.
+#[test]
+fn a_changed_source_costs_no_more_than_recorded() {
+    let project = chains();
+    let run = ["run", "--pipeline", &format!("of_{}", SIZES[0])];
+    for text in ["changed\n", "0\n"] {
+        write(project.path(), "data/raw/0.txt", text);
+        callsheet(project.path(), &run);
+    }
+    write(project.path(), "data/raw/0.txt", "changed\n");
+    settle();
+    let found = cost(project.path(), &run);
+    check(&format!("run of {} stages, ten of which have earlier results", SIZES[0]), found);
+}
+
 #[test]
 fn a_plan_of_the_flagship_costs_no_more_than_recorded() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));

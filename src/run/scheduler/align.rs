@@ -1,6 +1,6 @@
 //! Alignment of `data/out` with the plan: results that are stale leave it before the run changes anything.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::plan::Plan;
 use crate::run::executor::Executor;
 use crate::run::preview::preview;
-use crate::store::{LatestResult, Object, hide_except};
+use crate::store::{LatestResult, Object, hide_all, hide_except};
 
 /// Links that `data/out` must have, with the objects to which they lead.
 type Links = BTreeMap<PathBuf, Object>;
@@ -24,7 +24,12 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
         if !self.run.owns_results || self.is_aligned(&unshown) {
             return;
         }
-        if let Err(error) = self.cached_links().and_then(|links| self.replace_links(&links)) {
+        let aligned = if self.knows_links() {
+            self.hide_stale()
+        } else {
+            self.cached_links().and_then(|links| self.replace_links(&links))
+        };
+        if let Err(error) = aligned {
             self.summary.refused = Some(error);
             return;
         }
@@ -73,7 +78,28 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
         self.options.whole.is_none()
             && unshown.is_empty()
             && self.status.iter().all(|status| matches!(status, Status::Done(_)))
-            && self.snapshot.count() == self.run.plan.stages.len()
+            && self.snapshot.stages().count() == self.run.plan.stages.len()
+    }
+
+    /// Returns true if `data/out` has no other links than those of the latest results, and all results of the run are shown
+    /// one by one.
+    fn knows_links(&self) -> bool {
+        self.options.whole.is_none() && self.options.force.is_empty() && self.snapshot.is_settled()
+    }
+
+    /// Removes the links of those latest results that are stale or no longer in the plan. In contrast to
+    /// [`Self::replace_links`], this reads no other folder, so its cost does not grow with the number of stages.
+    fn hide_stale(&self) -> Result<()> {
+        let shows = |stage: &&str, status: &Status| matches!(status, Status::Done(head) if self.snapshot.shows(stage, head));
+        let names = self.run.plan.stages.iter().map(|stage| stage.name.as_str());
+        let shown: HashSet<&str> = names
+            .zip(&self.status)
+            .filter(|(stage, status)| shows(stage, status))
+            .map(|(stage, _)| stage)
+            .collect();
+        let folder = self.run.plan.request.target.out(&self.run.project.data);
+        let stale = self.snapshot.stages().filter(|stage| !shown.contains(stage));
+        stale.map(|stage| folder.join(stage)).try_for_each(|stage| hide_all(&stage))
     }
 
     /// Removes links that are not among `links` or lead elsewhere, and creates those that are missing.
