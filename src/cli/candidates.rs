@@ -2,6 +2,7 @@
 //!
 //! A completion must be fast and silent: names that cannot be read are not offered.
 
+use std::collections::HashSet;
 use std::env;
 use std::ffi::OsStr;
 
@@ -9,51 +10,77 @@ use clap_complete::engine::CompletionCandidate;
 
 use super::request::{request, store};
 use crate::declare::Project;
-use crate::plan::{Plan, resolve};
+use crate::plan::{Plan, StageInstance, resolve};
 
-/// Plan of the pipeline that the environment or the defaults select.
+/// Enters the folder that the typed option `-C` names, as the completed command would.
+pub(super) fn enter_typed_folder() {
+    if let Some(folder) = typed("-C", "--directory") {
+        // Without the folder, there is nothing to offer.
+        let _ = env::set_current_dir(folder);
+    }
+}
+
+/// Value of an option in the command line that the shell completes.
+fn typed(short: &str, long: &str) -> Option<String> {
+    let words: Vec<String> = env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let begin = words.iter().position(|word| word == "--")? + 1;
+    let words = &words[begin..];
+    let value = |(position, word): (usize, &String)| match word.strip_prefix(short) {
+        _ if word == short || word == long => words.get(position + 1).cloned(),
+        Some(attached) if !attached.is_empty() => Some(attached.to_owned()),
+        _ => word.strip_prefix(long)?.strip_prefix('=').map(str::to_owned),
+    };
+    words.iter().enumerate().find_map(value)
+}
+
+/// Plan of the pipeline that the command line, the environment or the defaults select.
 fn plan() -> Option<Plan> {
-    let names =
-        ["CALLSHEET_PIPELINE", "CALLSHEET_DATASET", "CALLSHEET_PROFILE"].map(|name| env::var(name).ok());
+    let names = [
+        ("-p", "--pipeline", "CALLSHEET_PIPELINE"),
+        ("-d", "--dataset", "CALLSHEET_DATASET"),
+        ("-P", "--profile", "CALLSHEET_PROFILE"),
+    ];
+    let names = names.map(|(short, long, variable)| typed(short, long).or_else(|| env::var(variable).ok()));
     let project = Project::find().ok()?;
     let request = request(&project, names, Vec::new()).ok()?;
     resolve(&project, &request).ok()
 }
 
-/// Returns the names that begin with `typed`.
+/// Stages of the plan; none if it cannot be resolved.
+fn planned() -> Vec<StageInstance> {
+    plan().map(|plan| plan.stages).unwrap_or_default()
+}
+
+/// Returns the names that begin with `typed`, each once.
 fn beginning(names: impl IntoIterator<Item = String>, typed: &OsStr) -> Vec<CompletionCandidate> {
     let typed = typed.to_string_lossy();
+    let mut seen = HashSet::new();
     let found = names.into_iter().filter(|name| name.starts_with(&*typed));
-    found.map(CompletionCandidate::new).collect()
+    found.filter(|name| seen.insert(name.clone())).map(CompletionCandidate::new).collect()
 }
 
 /// Stages and stage instances of the pipeline.
 pub(super) fn stages(typed: &OsStr) -> Vec<CompletionCandidate> {
-    let plan = plan();
-    let names = plan.iter().flat_map(|plan| plan.stages.iter());
-    let mut names: Vec<String> =
-        names.flat_map(|stage| [stage.group().to_owned(), stage.name.clone()]).collect();
-    names.dedup();
+    let names = planned().into_iter().flat_map(|stage| [stage.group().to_owned(), stage.name]);
     beginning(names, typed)
 }
 
 /// Artifacts of the pipeline.
 pub(super) fn artifacts(typed: &OsStr) -> Vec<CompletionCandidate> {
-    let plan = plan();
-    let stages = plan.iter().flat_map(|plan| plan.stages.iter());
-    let names =
-        stages.flat_map(|stage| stage.decl.outputs.keys().map(|output| format!("{}.{output}", stage.name)));
-    beginning(names, typed)
+    let outputs = |StageInstance { name, decl, .. }| {
+        decl.outputs.keys().map(|output| format!("{name}.{output}")).collect::<Vec<_>>()
+    };
+    beginning(planned().into_iter().flat_map(outputs), typed)
 }
 
 /// Parameters of the pipeline, as `--set` takes them.
 pub(super) fn parameters(typed: &OsStr) -> Vec<CompletionCandidate> {
-    let plan = plan();
-    let stages = plan.iter().flat_map(|plan| plan.stages.iter());
     // callsheet sets the parameters of its own stages.
-    let stages = stages.filter(|stage| !stage.decl.built_in);
-    let names = stages.flat_map(|stage| stage.params.keys().map(|param| format!("{}.{param}=", stage.name)));
-    beginning(names, typed)
+    let stages = planned().into_iter().filter(|stage| !stage.decl.built_in);
+    let params = |StageInstance { name, params, .. }| {
+        params.keys().map(|param| format!("{name}.{param}=")).collect::<Vec<_>>()
+    };
+    beginning(stages.flat_map(params), typed)
 }
 
 /// Runs, the latest first.

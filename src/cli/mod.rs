@@ -151,6 +151,9 @@ const HELP: [&str; 3] = ["help", "--help", "-h"];
 
 /// Runs the program and returns its exit code, one of the constants in `exit`.
 pub fn main() -> ExitCode {
+    if env::var_os(completions::VARIABLE).is_some() {
+        candidates::enter_typed_folder();
+    }
     CompleteEnv::with_factory(|| external::with_commands(Cli::command()))
         .var(completions::VARIABLE)
         .complete();

@@ -14,9 +14,11 @@ use callsheet_worker::error::{Error, Result};
 use callsheet_worker::print::{print_error, print_text, say};
 use callsheet_worker::protocol::{Level, WorkerEvent};
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::candidates;
 use super::exit::{STAGE_FAILED, STOPPED, SUCCESS, warn};
 use super::lineage::LineageFile;
 use super::log_reporter::LogReporter;
@@ -69,7 +71,7 @@ pub(super) struct Run {
     #[arg(long, value_delimiter = ',')]
     gpus: Option<Vec<String>>,
     /// Re-run this stage even if its result is in the store. Repeatable
-    #[arg(long, value_name = "STAGE")]
+    #[arg(long, value_name = "STAGE", add = ArgValueCompleter::new(candidates::stages))]
     force: Vec<String>,
     /// Stop all running stages as soon as one fails
     #[arg(long, overrides_with = "keep_going")]

@@ -133,6 +133,21 @@ fn completed(project: &Project, words: &[&str]) -> Vec<String> {
 }
 
 #[test]
+fn completions_follow_the_typed_folder() {
+    let project = Project::new();
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let folder = project.path("");
+    let words = ["-C", folder.to_str().expect("UTF-8"), "run", "--pipeline=fan", "-P", "sma"];
+    let words = [&["--", "callsheet"], &words[..]].concat();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_callsheet"));
+    command.args(&words).current_dir(elsewhere.path()).env("CALLSHEET_COMPLETE", "bash");
+    command.env("_CLAP_COMPLETE_INDEX", (words.len() - 2).to_string()).env("_CLAP_IFS", "\n");
+    command.env("_CLAP_COMPLETE_COMP_TYPE", "9").env("_CLAP_COMPLETE_SPACE", "true");
+    let output = command.output().expect("callsheet starts");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "small");
+}
+
+#[test]
 fn shells_complete_the_names_of_the_project() {
     let project = Project::new();
     project.run(&[]);
@@ -143,6 +158,8 @@ fn shells_complete_the_names_of_the_project() {
     assert!(completed(&project, &["ls", "--run", "20"]).iter().any(|run| run.starts_with("20")));
     let parameters = completed(&project, &["plan", "--set", "make.s"]);
     assert!(parameters.iter().any(|name| name.starts_with("make.s")), "{parameters:?}");
+    assert_eq!(completed(&project, &["run", "--force", "dou"]), ["double"]);
+    assert_eq!(completed(&project, &["run", "-p", "fan", "dou"]), ["double", "double@2", "double@3"]);
     assert!(completed(&project, &["expl"]).contains(&"explain".to_owned()));
     assert!(completed(&project, &["run", "--fail"]).contains(&"--fail-fast".to_owned()));
     project.write(
