@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -65,10 +66,10 @@ impl Logs {
             return Ok(SUCCESS);
         };
         say(&format!("run {}", run.run.id));
-        let mut from = 0;
+        let mut printed = Printed::default();
         loop {
             let ended = !self.follow || !is_running(&store, &run.run.id);
-            from = print_from(&log(run), from)?;
+            printed = print_from(&log(run), printed)?;
             if ended {
                 return Ok(SUCCESS);
             }
@@ -102,32 +103,42 @@ fn one_instance(store: &Store, runs: &[HistoryEntry], name: &str) -> Result<Stri
     }
 }
 
-/// Names of all stage instances of the runs.
+/// Names of all stage instances of the runs. A run that has not ended or was killed has no record, but has logs.
 fn known(store: &Store, runs: &[HistoryEntry]) -> BTreeSet<String> {
-    let logged = runs.iter().flat_map(|run| logged(store, &run.run.id));
-    logged.chain(runs.iter().flat_map(|run| run.run.stages.keys().cloned())).collect()
+    let names = |HistoryEntry { run, .. }: &HistoryEntry| match run.stages.is_empty() {
+        true => logged(store, &run.id),
+        false => run.stages.keys().cloned().collect(),
+    };
+    runs.iter().flat_map(names).collect()
 }
 
 fn is_running(store: &Store, run: &str) -> bool {
     find_run(store, run).is_ok_and(|entry| entry.state == RunState::Running)
 }
 
-/// Prints a log from a position in bytes, and returns the position after its end. A log that does not exist is empty.
-fn print_from(log: &Path, from: u64) -> Result<u64> {
+/// Part of a log that is printed.
+#[derive(Clone, Copy, Default)]
+struct Printed {
+    /// Number of the file. A worker that is started again has a new file.
+    inode: u64,
+    bytes: u64,
+}
+
+/// Prints the rest of a log, or all of it if it is another file. A log that does not exist is empty.
+fn print_from(log: &Path, printed: Printed) -> Result<Printed> {
     let mut file = match File::open(log) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(from),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(printed),
         file => file.io_context("cannot open", log)?,
     };
-    // A retried worker has a new log.
-    let size = file.metadata().io_context("cannot read", log)?.len();
-    let from = if size < from { 0 } else { from };
+    let inode = file.metadata().io_context("cannot read", log)?.ino();
+    let from = if inode == printed.inode { printed.bytes } else { 0 };
     file.seek(SeekFrom::Start(from)).io_context("cannot read", log)?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).io_context("cannot read", log)?;
     let mut out = io::stdout().lock();
     // A closed pipe (as in `| head`) is not an error.
     let _ = out.write_all(&bytes).and_then(|()| out.flush());
-    Ok(from + bytes.len() as u64)
+    Ok(Printed { inode, bytes: from + bytes.len() as u64 })
 }
 
 /// Names of the stages with a log in a run.

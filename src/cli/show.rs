@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, UNIX_EPOCH};
 
 use callsheet_worker::code::Code;
-use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{Error, Result, suggest};
 use callsheet_worker::print::{print_json, print_text};
 use clap::Args;
@@ -16,10 +15,9 @@ use super::exit::SUCCESS;
 use super::request::set_options;
 use super::target::{TargetArgs, sources};
 use crate::declare::Bytes;
-use crate::key::ActionKey;
 use crate::plan::{Input, Plan, StageInstance, gathered};
 use crate::run::preview;
-use crate::store::{Record, Store};
+use crate::store::Record;
 use callsheet_figures::label::{counted, human_seconds};
 
 /// Number of raw files that are listed.
@@ -46,15 +44,13 @@ pub(super) struct Show {
 impl Show {
     pub(super) fn execute(&self) -> Result<u8> {
         let (project, store, plan, snapshot) = self.which.snapshot()?;
-        let (stage, output) = self.find(&plan)?;
+        let (position, output) = self.find(&plan)?;
+        let stage = &plan.stages[position];
         let mut sources = sources(&project, &store, &plan);
         let previews = preview(&store, &mut sources, &snapshot, &plan)?;
-        let keys: Vec<Option<Digest>> =
-            previews.iter().map(|preview| preview.key.as_ref().map(ActionKey::digest)).collect();
-        let preview = previews.into_iter().find(|p| p.stage == stage.name);
-        let lacks = preview.as_ref().and_then(|preview| preview.lacks()).unwrap_or_default();
-        let made = preview.and_then(|p| store.record(&p.key?.digest()).zip(p.objects));
-        let Some((record, objects)) = made else {
+        let record = |at: usize| store.record(&previews[at].key.as_ref()?.digest());
+        let Some((made, objects)) = record(position).zip(previews[position].objects.as_ref()) else {
+            let lacks = previews[position].lacks().unwrap_or_default();
             return Err(Error::user_error(
                 Code::NotComputed,
                 format!(
@@ -72,8 +68,8 @@ impl Show {
         if self.json {
             print_json(&json!({
                 "artifact": format!("{}.{output}", stage.name),
-                "key": record.key.digest(), "path": &*path, "object": object, "started": started(&record),
-                "made_from": record.key, "provenance": record.provenance,
+                "key": made.key.digest(), "path": &*path, "object": object, "started": started(&made),
+                "made_from": made.key, "provenance": made.provenance,
             }));
             return Ok(SUCCESS);
         }
@@ -83,22 +79,24 @@ impl Show {
         let rows = object.rows.map(|rows| format!(", {rows} rows")).unwrap_or_default();
         line("size", format!("{}{rows}", Bytes(object.size)));
         line("content", object.content.to_string());
-        print_record(&record);
-        print_inputs(&plan, stage, &record);
-        let position = plan.stages.iter().position(|other| other.name == stage.name).expect("it was found");
-        print_raw_files(&store, &plan, &keys, position);
+        print_record(&made);
+        print_inputs(&plan, stage, &made);
+        print_raw_files(&plan, position, record);
         Ok(SUCCESS)
     }
 
-    /// Returns the output that the argument names, and its stage.
-    fn find<'p>(&self, plan: &'p Plan) -> Result<(&'p StageInstance, &'p String)> {
-        let all = || plan.stages.iter().flat_map(|s| s.decl.outputs.keys().map(move |o| (s, o)));
+    /// Returns the output that the argument names, and the position of its stage.
+    fn find<'p>(&self, plan: &'p Plan) -> Result<(usize, &'p String)> {
+        let outputs =
+            |(at, stage): (usize, &'p StageInstance)| stage.decl.outputs.keys().map(move |o| (at, stage, o));
+        let all = || plan.stages.iter().enumerate().flat_map(outputs);
         let (wanted, output) = self.artifact.rsplit_once('.').unwrap_or((&self.artifact, ""));
-        let found = all().find(|(stage, name)| {
+        let found = all().find(|(_, stage, name)| {
             // The name of an instance may contain dots itself.
             stage.name == wanted && *name == output
                 || stage.name == self.artifact && stage.decl.outputs.len() == 1
         });
+        let found = found.map(|(position, _, output)| (position, output));
         found.ok_or_else(|| {
             if let Some(stage) = plan.stages.iter().find(|stage| stage.name == self.artifact) {
                 let outputs = stage.decl.outputs.keys().map(|output| format!("{}.{output}", stage.name));
@@ -106,7 +104,8 @@ impl Show {
                 let help = format!("name one of them: {}", outputs.collect::<Vec<_>>().join(", "));
                 return Error::user_error(Code::UnknownName, message, help);
             }
-            let known: Vec<String> = all().map(|(s, o)| format!("{}.{o}", s.name)).collect();
+            let known: Vec<String> =
+                all().map(|(_, stage, output)| format!("{}.{output}", stage.name)).collect();
             Error::user_error(
                 Code::UnknownName,
                 format!("the pipeline has no artifact `{}`", self.artifact),
@@ -116,13 +115,13 @@ impl Show {
     }
 }
 
-/// Prints the raw files that an artifact depends on, also those of stages upstream.
-fn print_raw_files(store: &Store, plan: &Plan, keys: &[Option<Digest>], position: usize) {
+/// Prints the raw files that an artifact depends on, also those of stages upstream. `record` returns the record of the
+/// stage at a position.
+fn print_raw_files(plan: &Plan, position: usize, record: impl Fn(usize) -> Option<Record>) {
     let (mut open, mut seen) = (vec![position], BTreeSet::from([position]));
     let mut files = BTreeMap::new();
     while let Some(at) = open.pop() {
-        let record = keys[at].and_then(|key| store.record(&key));
-        files.extend(record.into_iter().flat_map(|record| record.provenance.sources));
+        files.extend(record(at).into_iter().flat_map(|record| record.provenance.sources));
         open.extend(plan.stages[at].upstream().into_iter().filter(|producer| seen.insert(*producer)));
     }
     let count = files.len();

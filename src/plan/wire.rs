@@ -10,7 +10,7 @@ use litemap::LiteMap;
 
 use super::MissingSource;
 use super::foreach::order;
-use super::source::{base, stranger};
+use super::source::{DATASET, base, stranger};
 use super::spec::{InstanceDraft, Spec};
 use crate::declare::{ArtifactKind, InputDecl, Origin, Project, StageDecl};
 
@@ -109,7 +109,7 @@ fn wire_output(
     let file_as_files = decl.kind == ArtifactKind::File && input.kind == ArtifactKind::Files;
     if decl.kind != input.kind && !file_as_files {
         return Err(origin.declaration_error(
-            format!("`{producer}.{output}` is of kind {:?}, not {:?}", decl.kind, input.kind).to_lowercase(),
+            format!("`{producer}.{output}` is of kind {}, not {}", decl.kind.name(), input.kind.name()),
             "wired here",
             format!("wire another artifact; the input is documented as: {}", input.doc),
         ));
@@ -151,6 +151,15 @@ fn wire_output(
                 format!("wire one instance ({}), or declare the input with many = true", list(known)),
             ))
         }
+    }
+}
+
+/// Returns the remedy for a source whose path needs a dataset.
+fn no_dataset(project: &Project) -> String {
+    match project.dataset_names().as_slice() {
+        [] => "describe a dataset in pipelines/datasets/NAME.toml, and select it with `--dataset NAME`"
+            .to_owned(),
+        known => format!("select a dataset with --dataset (known: {})", list(known)),
     }
 }
 
@@ -210,7 +219,11 @@ fn wire_source(
     let absent = files.is_empty() && input.optional;
     if !(fits || absent) {
         let pattern = source.path.as_ref().map_or("(no path)", |(path, _)| path.get_ref());
-        let help = source.rest.hint.clone().unwrap_or_else(|| "add files that match the pattern".into());
+        let help = match source.rest.hint.clone() {
+            _ if pattern.contains(DATASET) => no_dataset(project),
+            Some(hint) => hint,
+            None => "add files that match the pattern".to_owned(),
+        };
         if files.is_empty() {
             let message = format!("source `{name}`: no file matches `{pattern}`");
             return Ok(Wire::Missing(MissingSource { message, help, origin: place }));

@@ -42,21 +42,19 @@ class Wheel(unittest.TestCase):
         notebook = ROOT / "docs/guide/results.ipynb"
         # The kernel is that of the environment, which is not activated.
         variables = {**wheel.variables(), "PATH": "/usr/bin:/bin"}
+        self.assertIn("<progress", self.run_in(folder, variables, wheel.python(), "-c", code, notebook))
+
+    def run_in(self, folder, variables, *command):
+        """Runs a command that must succeed; returns what it printed."""
         done = subprocess.run(
-            [wheel.python(), "-c", code, notebook],
-            cwd=folder,
-            env=variables,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            command, cwd=folder, env=variables, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         self.assertEqual(done.returncode, 0, done.stdout)
-        self.assertIn("<progress", done.stdout)
+        return done.stdout
 
-    def call(self, command):
-        return subprocess.run(
-            ["bash", "-c", command], env=wheel.variables(), text=True, stdout=subprocess.PIPE, check=True
-        ).stdout
+    def call(self, command, folder=None):
+        """Runs a command of a shell in the environment; returns what it printed."""
+        return self.run_in(folder, wheel.variables(), "bash", "-c", command)
 
     def test_every_example_of_the_guide_works_as_written(self):
         for page in PAGES[1:]:
@@ -83,31 +81,15 @@ class Wheel(unittest.TestCase):
         folder = self.folder()
         (folder / "callsheet.toml").touch()
         steps = "callsheet new stage count_words && callsheet run && python3 -m unittest discover stages/count_words"
-        done = subprocess.run(
-            ["bash", "-c", steps],
-            cwd=folder,
-            env=wheel.variables(),
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        self.assertEqual(done.returncode, 0, done.stdout)
+        self.call(steps, folder)
         self.assertIn("import callsheet", (folder / "stages/count_words/stage.py").read_text())
 
     def test_an_engine_of_an_environment_that_is_not_activated_uses_its_python(self):
         folder = self.folder()
         engine = f"{wheel.installed()}/bin/callsheet"
         variables = {"PATH": "/usr/bin:/bin", "HOME": os.environ.get("HOME", "/")}
-        for arguments in (["init"], ["run"]):
-            done = subprocess.run(
-                [engine, *arguments],
-                cwd=folder,
-                env=variables,
-                text=True,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-            )
-            self.assertEqual(done.returncode, 0, done.stdout)
+        for command in ("init", "run"):
+            self.run_in(folder, variables, engine, command)
         self.assertIn("sum_orders", "".join(os.listdir(folder / "data/out/shop")))
 
     def test_the_module_starts_the_engine(self):
