@@ -47,6 +47,7 @@ pub(super) fn read_tables(
             }
         }
     }
+    check_columns(spec, files, &sources)?;
     for (source, (instance, format)) in sources {
         let declared = &spec.sources[&source];
         let (columns, origin) = (columns(&source, declared)?, declared.origin.clone());
@@ -61,6 +62,24 @@ pub(super) fn read_tables(
         draft.inputs.insert("files".to_owned(), (source, origin.clone()));
         draft.params.insert("columns".to_owned(), (columns, origin));
         decls.push(Arc::new(read_table_stage(&project.root, format != Format::Images)?));
+    }
+    Ok(())
+}
+
+/// Refuses types of columns that nothing reads, because a typing error would otherwise have no effect.
+fn check_columns(spec: &Spec, files: &Files, tables: &BTreeMap<String, (String, Format)>) -> Result<()> {
+    let reads = |source: &String| {
+        spec.stages.iter().any(|stage| stage.inputs.values().any(|(from, _)| from == source))
+    };
+    for (name, source) in &spec.sources {
+        let exist = files.get(name).is_some_and(|files| files.as_ref().is_ok_and(|files| !files.is_empty()));
+        if source.rest.columns.is_some() && exist && !tables.contains_key(name) && reads(name) {
+            let message = format!(
+                "source `{name}` declares `columns`, but no stage reads CSV files or JSON lines of it as a table"
+            );
+            let help = "remove `columns`, or declare the input of the stage with kind = \"table\"".to_owned();
+            return Err(source.origin.declaration_error(message, "this source", help));
+        }
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::snapshot::assert_output;
 use crate::support::{MAIN, Project, Run};
 
 /// A project with one stage `echo`, which copies the rows of the source `rows`. `source` is its declaration.
@@ -76,6 +77,19 @@ fn a_byte_order_mark_other_line_ends_separators_and_quoted_line_breaks_are_read(
     ] {
         assert_eq!(rows(&csv(text)), wanted, "{text:?}");
     }
+}
+
+#[test]
+fn declared_types_that_nothing_reads_are_refused() {
+    let project = project("path = \"data/raw/*.csv\"\ncolumns = { id = \"string\" }");
+    project.write("data/raw/a.csv", "id,price\n1,2\n");
+    let stage = project.read("stages/echo/stage.toml").replacen(
+        "kind = \"table\"\nformat = \"json\"",
+        "kind = \"files\"",
+        1,
+    );
+    project.write("stages/echo/stage.toml", &stage);
+    assert_output!(project.refused("declaration", &[&["plan"], &MAIN[..]].concat()));
 }
 
 #[test]
