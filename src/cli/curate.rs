@@ -18,10 +18,10 @@ use clap::{Args, Subcommand};
 
 use super::exit::SUCCESS;
 use super::external::inspect;
-use super::target::{TargetArgs, sources, store};
-use crate::declare::VerdictsOn;
-use crate::plan::{Input, StageInstance};
-use crate::run::preview;
+use super::target::{TargetArgs, sources};
+use crate::declare::{Project, VerdictsOn};
+use crate::plan::{DATASET, Input, Plan, StageInstance, is_one_file};
+use crate::run::{StoreSnapshot, preview};
 use crate::store::{LockName, Store};
 
 /// Record verdicts on rows: exclude or include them, with a reason
@@ -36,10 +36,11 @@ Examples:
   callsheet curate log
   callsheet plan            preview the effect of the verdicts, with counts of rows
 
-callsheet writes one verdict per line to pipelines/curation/<dataset>.csv; keep this file in git. Verdicts
-refer to the rows of one table. In stage.toml, the input that reads the file names this table under
-`verdicts`. `include` revokes an exclusion, or records that a row was reviewed and is kept. With --sql and
-without a command, the selected rows are excluded."
+callsheet writes one verdict per line to a CSV file, e.g. pipelines/curation/<dataset>.csv; keep this file in
+git. Verdicts refer to the rows of one table. In stage.toml, the input that reads the file names this table under
+`verdicts`; in the pipeline, it is wired to a source with the path of the file. `include` revokes an exclusion,
+or records that a row was reviewed and is kept. With --sql and without a command, the selected rows are
+excluded."
 )]
 pub(super) struct Curate {
     #[command(subcommand)]
@@ -112,14 +113,15 @@ impl Rows {
             ));
         }
         let author = self.author()?;
-        let Verdicts { store, dataset, path, shown } = Verdicts::find(&self.which)?;
-        let (column, known) = known_keys(&self.which, &shown)?;
+        let found = Verdicts::find(&self.which)?;
+        let (column, known) = found.known_keys()?;
         let keys = match &self.sql {
             Some(query) => self.select(query, &column)?,
             None => self.keys.clone(),
         };
         // Without the lock, two commands could overwrite each other's verdicts.
-        let _lock = store.lock(&LockName::Curation(&dataset), "curate", |_| true)?;
+        let _lock = found.store.lock(&LockName::Curation(&found.file), "curate", |_| true)?;
+        let path = found.project.root.join(&found.file);
         let mut lines = read(&path)?;
         check_keys(&keys, &known, &lines, verdict)?;
         let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
@@ -133,7 +135,7 @@ impl Rows {
         }
         curation::write(&path, &lines)?;
         let rows = if keys.len() == 1 { "row" } else { "rows" };
-        print_text(&format!("{} {} {rows} in {shown}", verdict.name(), keys.len()));
+        print_text(&format!("{} {} {rows} in {}", verdict.name(), keys.len(), found.file));
         print_text("run `callsheet plan` to preview the effect");
         Ok(SUCCESS)
     }
@@ -169,7 +171,11 @@ impl Rows {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let key = |line: &str| {
             let row: serde_json::Value = serde_json::from_str(line).ok()?;
-            Some(row.get(column)?.as_str()?.to_owned())
+            match row.get(column)? {
+                serde_json::Value::String(key) => Some(key.clone()),
+                serde_json::Value::Number(key) => Some(key.to_string()),
+                _ => None,
+            }
         };
         // A query on another table may select the same key several times.
         let keys: Option<BTreeSet<String>> = text.lines().map(key).collect();
@@ -182,7 +188,7 @@ impl Rows {
             )),
             None => Err(Error::user_error(
                 Code::Unsupported,
-                format!("the result of the query has no column `{column}` of type string"),
+                format!("the result of the query has no column `{column}` of texts or integers"),
                 format!("write the query as `select {column} from ..`"),
             )),
         }
@@ -223,8 +229,8 @@ fn check_keys(keys: &[String], known: &BTreeSet<String>, lines: &[Line], verdict
 
 impl Log {
     fn show(&self) -> Result<u8> {
-        let Verdicts { path, shown, .. } = Verdicts::find(&self.which)?;
-        let lines = read(&path)?;
+        let Verdicts { project, file, .. } = Verdicts::find(&self.which)?;
+        let lines = read(&project.root.join(&file))?;
         if self.json {
             print_json_list("verdicts", &lines);
             return Ok(SUCCESS);
@@ -236,39 +242,124 @@ impl Log {
             print_text(&table(lines.iter().map(row), &[]));
         }
         let excluded = lines.iter().filter(|line| line.verdict == Verdict::Exclude).count();
-        print_text(&format!("{excluded} excluded, {} included in {shown}", lines.len() - excluded));
+        print_text(&format!("{excluded} excluded, {} included in {file}", lines.len() - excluded));
         Ok(SUCCESS)
     }
 }
 
-/// Verdicts on a dataset.
+/// Verdicts that a pipeline reads.
 struct Verdicts {
+    project: Project,
     store: Store,
-    dataset: String,
-    path: PathBuf,
-    /// Path of the verdicts, relative to the project.
-    shown: String,
+    plan: Plan,
+    snapshot: StoreSnapshot,
+    /// Path of the verdicts, relative to the project. The file may not exist yet.
+    file: String,
 }
 
 impl Verdicts {
+    /// Finds the file from which the stages of the pipeline read verdicts.
+    ///
+    /// # Errors
+    /// Returns an error if no stage reads verdicts, or the stages do not read all of them from one file.
     fn find(which: &TargetArgs) -> Result<Self> {
-        let (project, request) = which.request()?;
-        let (dataset, known) = (request.target.dataset, project.dataset_names());
-        if dataset.is_empty() {
-            return Err(Error::user_error(
-                Code::MissingArgument,
-                "no dataset is selected",
-                "select the dataset of the verdicts with --dataset",
-            ));
-        }
-        if !known.contains(&dataset) {
-            let help = suggest(&dataset, known.iter().map(String::as_str));
-            return Err(Error::user_error(Code::UnknownName, format!("unknown dataset `{dataset}`"), help));
-        }
-        let path = project.pipelines.join("curation").join(format!("{dataset}.csv"));
-        let shown = path.display().to_string();
-        Ok(Self { store: store(&project)?, dataset, path: project.root.join(path), shown })
+        let (project, store, plan, snapshot) = which.snapshot()?;
+        let pipeline = &plan.request.target.pipeline;
+        let readers: Vec<Reader> = plan.stages.iter().enumerate().flat_map(readers).collect();
+        let files: BTreeSet<&str> = readers.iter().map(|reader| reader.file.as_str()).collect();
+        let file = match *Vec::from_iter(files) {
+            [] => return Err(nobody_reads(pipeline)),
+            [file] if is_one_file(file) => file.to_owned(),
+            [file] if file.contains(DATASET) => {
+                return Err(Error::user_error(
+                    Code::MissingArgument,
+                    "no dataset is selected",
+                    "select the dataset of the verdicts with --dataset",
+                ));
+            }
+            ref several => return Err(several_files(pipeline, several)),
+        };
+        Ok(Self { project, store, plan, snapshot, file })
     }
+
+    /// Returns the key column, and the keys of all rows to which verdicts can refer.
+    fn known_keys(&self) -> Result<(String, BTreeSet<String>)> {
+        let Self { project, store, plan, snapshot, file } = self;
+        let all: Vec<Reader> = plan.stages.iter().enumerate().flat_map(readers).collect();
+        let key = all.first().map(|reader| reader.on.key.clone()).unwrap_or_default();
+        let mut sources = sources(project, store, plan);
+        let previews = preview(store, &mut sources, snapshot, plan)?;
+        let mut known = BTreeSet::new();
+        for Reader { position, stage, on, .. } in all {
+            let (maker, output) = table_of(plan, position, stage, on)?;
+            let maker_name = &plan.stages[maker].name;
+            let name = format!("{maker_name}.{output}");
+            // A stage that reads the verdicts itself is stale after each new verdict, so its last result is used.
+            let last = || snapshot.last(maker_name).map(|head| &head.outputs);
+            let made = previews[maker].objects.as_ref().or_else(|| on.output.as_ref().and_then(|_| last()));
+            // The last result may be older than the declaration and lack the output.
+            let Some(object) = made.and_then(|objects| objects.get(output)) else {
+                return Err(Error::user_error(
+                    Code::NotComputed,
+                    format!(
+                        "`{name}`, the table that verdicts refer to, has not been computed with the current \
+                         inputs and parameters"
+                    ),
+                    format!("run `callsheet run {maker_name}`"),
+                ));
+            };
+            known.extend(keys(&store.materialize(object), &on.key, &name)?);
+            if on.output.is_some() {
+                known.extend(read(&project.root.join(file))?.into_iter().map(|line| line.key));
+            }
+        }
+        Ok((key, known))
+    }
+}
+
+/// Returns the position of the stage that computes the table to which verdicts refer, and the name of its output.
+fn table_of<'a>(
+    plan: &Plan,
+    position: usize,
+    stage: &'a StageInstance,
+    on: &'a VerdictsOn,
+) -> Result<(usize, &'a String)> {
+    match (&on.output, on.input.as_ref().and_then(|input| stage.inputs.get(input))) {
+        (Some(output), _) => Ok((position, output)),
+        (None, Some(Input::Artifact { stage: maker, output })) => Ok((*maker, output)),
+        _ => {
+            let input = on.input.as_deref().unwrap_or_default();
+            let message = format!(
+                "input `{input}` of stage `{}` of pipeline `{}` is not wired to an output of a stage",
+                stage.name, plan.request.target.pipeline
+            );
+            let help =
+                "wire the input to an output, because verdicts refer to rows that a stage has computed";
+            Err(Error::user_error(Code::Declaration, message, help))
+        }
+    }
+}
+
+fn nobody_reads(pipeline: &str) -> Error {
+    Error::user_error(
+        Code::Declaration,
+        format!("no stage of pipeline `{pipeline}` reads verdicts on a table"),
+        "in a stage.toml, declare an input with kind = \"files\" and verdicts = { input = \"INPUT\", \
+         key = \"COLUMN\" }; then wire this input to a source",
+    )
+}
+
+fn several_files(pipeline: &str, paths: &[&str]) -> Error {
+    let paths: Vec<String> = paths.iter().map(|path| format!("`{path}`")).collect();
+    Error::user_error(
+        Code::Declaration,
+        format!(
+            "the stages of pipeline `{pipeline}` read verdicts from {}, but `callsheet curate` writes all verdicts of a \
+             pipeline to one file",
+            paths.join(" and ")
+        ),
+        "set the path of the source to one file, e.g. `pipelines/curation/{dataset}.csv`, and wire all inputs to it",
+    )
 }
 
 /// Reads the lines of the file; empty if the file does not exist.
@@ -291,70 +382,6 @@ fn author(said: Option<&str>) -> Result<String> {
     })
 }
 
-/// Returns the key column, and the keys of all rows that verdicts in `file` can refer to.
-fn known_keys(which: &TargetArgs, file: &str) -> Result<(String, BTreeSet<String>)> {
-    let (project, store, plan, snapshot) = which.snapshot()?;
-    let all: Vec<Reader> = plan.stages.iter().enumerate().flat_map(readers).collect();
-    let Some(first) = all.first() else {
-        return Err(Error::user_error(
-            Code::Declaration,
-            format!("no stage of pipeline `{}` reads verdicts on a table", plan.request.target.pipeline),
-            "in a stage.toml, declare an input with kind = \"files\" and verdicts = { input = \"INPUT\", \
-             key = \"COLUMN\" }; then wire this input to a source",
-        ));
-    };
-    let of_file: Vec<&Reader> = all.iter().filter(|reader| reader.file == file).collect();
-    let Some(key) = of_file.first().map(|reader| &reader.on.key) else {
-        let (stage, read) = (&first.stage.name, &first.file);
-        return Err(Error::user_error(
-            Code::Declaration,
-            format!(
-                "stage `{stage}` reads verdicts from `{read}`, but `callsheet curate` writes them to `{file}`"
-            ),
-            "set the path of the source to `pipelines/curation/{dataset}.csv`",
-        ));
-    };
-    let mut sources = sources(&project, &store, &plan);
-    let previews = preview(&store, &mut sources, &snapshot, &plan)?;
-    let mut known = BTreeSet::new();
-    for Reader { position, stage, on, file } in of_file {
-        let (maker, output) = match (&on.output, on.input.as_ref().and_then(|input| stage.inputs.get(input)))
-        {
-            (Some(output), _) => (*position, output),
-            (None, Some(Input::Artifact { stage: maker, output })) => (*maker, output),
-            _ => {
-                let input = on.input.as_deref().unwrap_or_default();
-                let message =
-                    format!("input `{input}` of stage `{}` is not wired to an output of a stage", stage.name);
-                let help =
-                    "wire the input to an output, because verdicts refer to rows that a stage has computed";
-                return Err(Error::user_error(Code::Declaration, message, help));
-            }
-        };
-        let maker_name = &plan.stages[maker].name;
-        let name = format!("{maker_name}.{output}");
-        // A stage that reads the verdicts itself is stale after each new verdict, so its last result is used.
-        let last = || snapshot.last(maker_name).map(|head| &head.outputs);
-        let made = previews[maker].objects.as_ref().or_else(|| on.output.as_ref().and_then(|_| last()));
-        // The last result may be older than the declaration and lack the output.
-        let Some(object) = made.and_then(|objects| objects.get(output)) else {
-            return Err(Error::user_error(
-                Code::NotComputed,
-                format!(
-                    "`{name}`, the table that verdicts refer to, has not been computed with the current \
-                     inputs and parameters"
-                ),
-                format!("run `callsheet run {maker_name}`"),
-            ));
-        };
-        known.extend(keys(&store.materialize(object), &on.key, &name)?);
-        if on.output.is_some() {
-            known.extend(read(&project.root.join(file))?.into_iter().map(|line| line.key));
-        }
-    }
-    Ok((key.clone(), known))
-}
-
 /// Returns the keys of the rows of the table `name` in the file `path`.
 fn keys(path: &Path, column: &str, name: &str) -> Result<Vec<String>> {
     let columns = schema(path)?;
@@ -363,17 +390,17 @@ fn keys(path: &Path, column: &str, name: &str) -> Result<Vec<String>> {
         let message = format!("table `{name}` has no column `{column}`, which `verdicts` declares as `key`");
         return Err(Error::user_error(Code::Declaration, message, suggest(column, known)));
     };
-    if type_name(field.data_type()) != "string" {
-        let message =
-            format!("column `{column}` of table `{name}` has the type `{}`", type_name(field.data_type()));
+    let kind = type_name(field.data_type());
+    if kind != "string" && !field.data_type().is_integer() {
+        let message = format!("column `{column}` of table `{name}` has the type `{kind}`");
         return Err(Error::user_error(
             Code::Unsupported,
             message,
-            "declare a column of type `string` as the key of verdicts",
+            "declare a column of texts or integers as the key of verdicts",
         ));
     }
     let rows = read_columns(path, &[column])?;
-    let texts = cast(rows.column(0), &DataType::Utf8).expect("every string type becomes UTF-8");
+    let texts = cast(rows.column(0), &DataType::Utf8).expect("every string and integer becomes UTF-8");
     Ok(texts.as_string::<i32>().iter().flatten().map(str::to_owned).collect())
 }
 
@@ -383,22 +410,23 @@ struct Reader<'a> {
     position: usize,
     stage: &'a StageInstance,
     on: &'a VerdictsOn,
-    /// Path of the file of verdicts, which may not exist yet.
+    /// Path of the file of verdicts, relative to the project. It may not exist yet; then this can be a pattern.
     file: String,
 }
 
-/// Returns the inputs of a stage that read verdicts and are wired to a source.
+/// Returns the inputs of a stage that read verdicts and are wired to a source, one for each file.
 fn readers((position, stage): (usize, &StageInstance)) -> Vec<Reader<'_>> {
     let mut found = Vec::new();
     for (name, input) in &stage.decl.inputs {
-        let file = match stage.inputs.get(name) {
-            Some(Input::Source { files, .. }) => files.first().map(|file| file.display().to_string()),
-            Some(_) => None,
-            None => stage.absent.get(name).cloned(),
+        let Some(on) = &input.verdicts else { continue };
+        let files = match stage.inputs.get(name) {
+            Some(Input::Source { files, .. }) => {
+                files.iter().map(|file| file.display().to_string()).collect()
+            }
+            Some(_) => Vec::new(),
+            None => stage.absent.get(name).cloned().into_iter().collect(),
         };
-        if let (Some(on), Some(file)) = (&input.verdicts, file) {
-            found.push(Reader { position, stage, on, file });
-        }
+        found.extend(files.into_iter().map(|file| Reader { position, stage, on, file }));
     }
     found
 }

@@ -51,12 +51,13 @@ const PYTHON: [File; 8] = [
 ];
 
 /// Words of a text, with shell commands.
-const SHELL: [File; 7] = [
+const SHELL: [File; 8] = [
     ("callsheet.toml", include_str!("init/shell/callsheet.toml")),
     IGNORED,
     ("pipelines/words.toml", include_str!("init/shell/words.toml")),
     ("stages/count_words/stage.toml", include_str!("init/shell/count_words.toml")),
     ("stages/count_words/count_words.sh", include_str!("init/shell/count_words.sh")),
+    ("stages/most_common/most_common.sh", include_str!("init/shell/most_common.sh")),
     ("stages/most_common/stage.toml", include_str!("init/shell/most_common.toml")),
     ("data/raw/text.txt", "the quick brown fox jumps over the lazy dog\nthe dog sleeps\n"),
 ];

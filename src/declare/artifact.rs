@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use callsheet_worker::protocol::DeclaredArtifact;
+use callsheet_worker::protocol::{DeclaredArtifact, DeclaredVerdicts};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -120,8 +120,8 @@ impl InputDecl {
             kind: self.kind.name().to_owned(),
             format: self.format.name().to_owned(),
             many: self.many,
-            columns: BTreeMap::new(),
-            row_wise: false,
+            verdicts: self.verdicts.as_ref().map(VerdictsOn::to_request),
+            ..DeclaredArtifact::default()
         }
     }
 }
@@ -135,8 +135,16 @@ pub struct VerdictsOn {
     /// Name of the output that is the table, instead of an input. It lacks excluded rows, so
     /// `callsheet curate` also accepts the keys in the file of verdicts.
     pub output: Option<String>,
-    /// Column of type string that identifies the rows.
+    /// Column that identifies the rows: texts or integers.
     pub key: String,
+}
+
+impl VerdictsOn {
+    /// Returns the declaration as a request contains it.
+    fn to_request(&self) -> DeclaredVerdicts {
+        let table = self.input.as_ref().or(self.output.as_ref()).cloned().unwrap_or_default();
+        DeclaredVerdicts { table, key: self.key.clone() }
+    }
 }
 
 /// Output of a stage: one `[outputs.NAME]` table.
@@ -182,9 +190,8 @@ impl OutputDecl {
         DeclaredArtifact {
             kind: self.kind.name().to_owned(),
             format: self.format.name().to_owned(),
-            many: false,
             columns: self.columns.clone(),
-            row_wise: false,
+            ..DeclaredArtifact::default()
         }
     }
 }

@@ -38,7 +38,7 @@ pub use foreach::{gathered, json};
 pub use instance::{group, suffix};
 pub use resolve::resolve;
 pub use select::Selection;
-pub use source::{Results, files};
+pub use source::{DATASET, Results, files, is_one_file};
 
 /// Pipeline, dataset, profile and `--set` options that a user wants to plan.
 #[derive(Clone, Debug, Default)]

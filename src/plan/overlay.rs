@@ -11,6 +11,7 @@ use super::instance::{AT, group};
 use super::layers::{LayerPolicy, Layers};
 use super::options::{SetOption, lay_options};
 use super::place::{at, is_pattern, positions};
+use super::source::DATASET;
 use super::spec::{InstanceDraft, SourceSpec, Spec};
 use super::vars::vars;
 use crate::declare::{Layer, Origin, SourceUse, StageUse, braced, is_name, value_text};
@@ -92,8 +93,8 @@ fn lay_sources(spec: &mut Spec, layer: &Layer, dataset: &str, vars: &Vars) -> Re
     Ok(())
 }
 
-/// Fills the dataset's name and variables into a path. Braces with a comma contain alternatives of the
-/// pattern.
+/// Fills the dataset's name and variables into a path. Without a dataset, `{dataset}` stays. Braces with a comma contain
+/// alternatives of the pattern.
 ///
 /// # Errors
 /// Returns an error if braces contain a name that is neither `dataset` nor a variable.
@@ -107,7 +108,7 @@ fn filled_path(path: &str, dataset: &str, vars: &Vars, origin: &Origin) -> Resul
     let filled = vars.iter().fold(path.to_owned(), |path, (name, (value, _))| {
         path.replace(&format!("{{{name}}}"), &value_text(value))
     });
-    Ok(filled.replace("{dataset}", dataset))
+    Ok(if dataset.is_empty() { filled } else { filled.replace(DATASET, dataset) })
 }
 
 /// Rejects an unread source whose name is similar to that of a source that the pipeline reads, because it is

@@ -44,6 +44,9 @@ pub(super) fn matches(
     if text.contains('\0') {
         return wrong(format!("`{text}` contains a NUL character"), "remove the character");
     }
+    if text.contains(DATASET) {
+        return Ok(Vec::new());
+    }
     if !Path::new(text).components().all(plain) {
         return wrong(
             format!("`{text}` is outside the project"),
@@ -166,8 +169,16 @@ fn looks_literal(root: &Path, text: &str) -> bool {
     path.ancestors().filter(special).any(|path| root.join(path).exists())
 }
 
+/// Part of a source's path that stands for the name of the dataset. Without a dataset, no file matches such a path.
+pub const DATASET: &str = "{dataset}";
+
 /// Characters that make a path a pattern.
 const SPECIAL: [char; 4] = ['*', '?', '[', '{'];
+
+/// Returns true if a path of a source is the path of a file, not a pattern.
+pub fn is_one_file(path: &str) -> bool {
+    !path.contains(SPECIAL)
+}
 
 /// Returns the path without `.`.
 fn normal(text: &str) -> PathBuf {

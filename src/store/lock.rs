@@ -67,7 +67,7 @@ impl Store {
             LockName::Run(id) => (&self.shared, format!("run-{id}")),
             LockName::LatestResults => (&self.workspace, "latest".to_owned()),
             LockName::Sources => (&self.workspace, "sources".to_owned()),
-            LockName::Curation(dataset) => (&self.workspace, format!("curation-{dataset}")),
+            LockName::Curation(file) => (&self.workspace, format!("curation-{}", file.replace('/', "-"))),
         };
         half.path("locks").join(format!("{name}.lock"))
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::snapshot::assert_output;
-use crate::support::{Project, Run};
+use crate::support::{MAIN, Project, Run};
 use serde_json::json;
 
 const FEW: [&str; 4] = ["-p", "curated", "-d", "few"];
@@ -187,9 +187,62 @@ fn verdicts_that_nothing_would_read_are_refused() {
     let words = ["exclude", "a.csv#000001", "--reason", "x"];
     project.write("pipelines/curated.toml", &pipeline.replace("inputs.curation = \"curation\"\n", ""));
     assert_output!(refused(&project, "declaration", &words));
-    project.write("pipelines/curated.toml", &pipeline.replace("pipelines/curation/", "verdicts/"));
+    project.write("pipelines/curated.toml", &pipeline.replace("curation/{dataset}.csv", "curation/*.csv"));
     assert_output!(refused(&project, "declaration", &words));
+    project.write(
+        "pipelines/curated.toml",
+        &pipeline.replace("curation/{dataset}.csv", "{curation,more}/few.csv"),
+    );
+    project.write("pipelines/more/few.csv", "key,verdict,reason,author,time\n");
+    project.write("pipelines/curation/few.csv", "key,verdict,reason,author,time\n");
+    assert_output!(refused(&project, "declaration", &words));
+}
+
+#[test]
+fn verdicts_go_to_the_file_that_the_pipeline_reads() {
+    let project = project(0..3);
+    let pipeline = project.read("pipelines/curated.toml");
+    project.write(
+        "pipelines/curated.toml",
+        &pipeline.replace("pipelines/curation/{dataset}.csv", "verdicts.csv"),
+    );
+    run(&project);
+    curate(&project, &["exclude", "a.csv#000001", "--reason", "x"]);
+    assert_eq!(project.read("verdicts.csv").lines().count(), 2);
     assert!(!project.exists(FILE));
+    assert_eq!(rows(&run(&project)), BTreeMap::from([("gauge", (0, 4)), ("render", (0, 4))]));
+}
+
+#[test]
+fn a_pipeline_without_datasets_has_verdicts_and_integers_are_keys() {
+    let project = Project::minimal();
+    project.write("data/raw/orders.ndjson", "{\"id\":1}\n{\"id\":2}\n{\"id\":13}\n");
+    project.write(
+        "stages/keep/stage.toml",
+        "summary = \"Keeps orders\"\nversion = 1\ncommand = [\"sh\", \"keep.sh\", \"{outputs.kept}\", \"{inputs.verdicts}\"]\n\
+         [inputs.orders]\nkind = \"table\"\ndoc = \"Orders\"\n\
+         [inputs.verdicts]\nkind = \"files\"\noptional = true\nverdicts = { input = \"orders\", key = \"id\" }\ndoc = \"Verdicts\"\n\
+         [outputs.kept]\nkind = \"file\"\npath = \"kept\"\nallow_empty = true\ndoc = \"Verdicts\"\n",
+    );
+    project.write("stages/keep/keep.sh", "out=$1; shift; cat \"$@\" /dev/null | cut -d, -f1,2 > \"$out\"\n");
+    project.write(
+        "pipelines/main.toml",
+        "summary = \"Orders\"\n[sources.orders]\npath = \"data/raw/orders.ndjson\"\n\
+         [sources.verdicts]\npath = \"pipelines/curation/orders.csv\"\n\
+         [stages.keep]\ninputs = { orders = \"orders\", verdicts = \"verdicts\" }\n",
+    );
+    let words = ["curate", "exclude", "--reason", "a test", "--author", "a"];
+    let curate = |key: &'static str| [&words[..], &MAIN, &[key]].concat();
+    project.run(&MAIN);
+    project.stdout(&curate("13"));
+    assert_output!(project.refused("unknown_name", &curate("14")));
+    project.run(&MAIN);
+    assert_eq!(project.read("data/out/main/keep/kept"), "key,verdict\n13,exclude\n");
+    let needs_one = project.read("pipelines/main.toml").replace("orders.csv", "{dataset}.csv");
+    project.write("pipelines/main.toml", &needs_one);
+    assert_output!(project.refused("missing_argument", &curate("1")));
+    project.write("pipelines/main.toml", &needs_one.replace("raw/orders.ndjson", "raw/{dataset}.ndjson"));
+    assert_output!(project.refused("declaration", &[&["run"], &MAIN[..]].concat()));
 }
 
 #[test]

@@ -83,6 +83,58 @@ class Stages(ProjectTest):
         table = callsheet.load("price.priced", set={"orders.count": 5})
         self.assertEqual(table.to_arrow()["total"].to_pylist(), [0.0, 15.0, 30.0, 45.0, 60.0])
 
+    def test_keys_of_excluded_rows_have_the_type_of_the_key_column(self):
+        self.stage(
+            "keep",
+            """
+            [inputs.orders]
+            kind = "table"
+            doc = "Orders"
+
+            [inputs.verdicts]
+            kind = "files"
+            optional = true
+            verdicts = { input = "orders", key = "order_id" }
+            doc = "Verdicts"
+
+            [outputs.kept]
+            kind = "file"
+            path = "kept.txt"
+            doc = "Keys of the excluded orders"
+            """,
+            """
+            import callsheet
+
+            with callsheet.stage() as job:
+                job.outputs.kept.path.write_text(repr(job.excluded("verdicts")))
+            """,
+        )
+        self.write("data/raw/orders.csv", "order_id,price\n7,10\n8,20\n")
+        pipeline = """
+            [sources.orders]
+            path = "data/raw/orders.csv"
+            columns.order_id = "TYPE"
+
+            [sources.verdicts]
+            path = "pipelines/curation/shop.csv"
+
+            [stages.keep]
+            inputs = { orders = "orders", verdicts = "verdicts" }
+            """
+        for kind, keys in {"int64": "{7}", "string": "{'7'}"}.items():
+            with self.subTest(kind):
+                self.pipeline(pipeline.replace("TYPE", kind))
+                self.write("pipelines/curation/shop.csv", "key,verdict,reason,author,time\n")
+                self.callsheet("run")
+                self.callsheet("curate", "exclude", "7", "--reason", "a test", "--author", "a")
+                self.callsheet("run")
+                self.assertEqual((self.root / "data/out/shop/keep/kept.txt").read_text(), keys)
+        self.pipeline(pipeline.replace("TYPE", "int64"))
+        verdict = "key,verdict,reason,author,time\nx7,exclude,a test,a,2026-01-02\n"
+        self.write("pipelines/curation/shop.csv", verdict)
+        printed = self.callsheet("run", code=1)
+        self.assertIn("shop.csv: `x7` is not an integer, but the rows have integers as keys", printed)
+
     def test_each_way_to_write_a_table_gives_equal_content(self):
         ways = {
             "pandas": 'pandas.DataFrame({"order_id": ["a", "b"], "total": [1, 2]})',

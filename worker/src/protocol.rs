@@ -77,6 +77,18 @@ pub struct DeclaredArtifact {
     /// True for the output of a row-wise stage, of which complete rows are kept if the worker fails.
     #[serde(default, skip_serializing_if = "is_false")]
     pub row_wise: bool,
+    /// Table to which the verdicts in an input refer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdicts: Option<DeclaredVerdicts>,
+}
+
+/// Table to which verdicts refer.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub struct DeclaredVerdicts {
+    /// Name of the input or output that is the table.
+    pub table: String,
+    /// Column that identifies the rows.
+    pub key: String,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]

@@ -137,19 +137,19 @@ class Job:
         """Reports a warning, which is shown while the stage runs."""
         self._events.write("log", {"level": "warning", "message": str(message)})
 
-    def excluded(self, name: str = "verdicts") -> set[str]:
+    def excluded(self, name: str = "verdicts") -> set[Any]:
         """Returns the keys of the rows that curators excluded, as `callsheet curate` writes them.
 
         Args:
-            name: Name of the input of kind `files` that declares `verdicts` in stage.toml.
-        """
-        import csv
+            name: Name of the input of kind `files` that declares `verdicts` in stage.toml. The keys have the type of
+                the key column that it declares: texts or integers.
 
-        keys: set[str] = set()
-        for file in self.inputs[name] or []:
-            with open(file.path, encoding="utf-8", newline="") as lines:
-                keys.update(line["key"] for line in csv.DictReader(lines) if line["verdict"] == "exclude")
-        return keys
+        Raises:
+            CallsheetError: a key is not an integer although the key column has this type.
+        """
+        from .verdicts import excluded
+
+        return excluded(self, name)
 
     @property
     def checkpoints(self) -> Checkpoints:
