@@ -13,7 +13,7 @@ ENGINE = -p callsheet -p callsheet-stages
 ALONE = env -u FORCE_COLOR -u CLICOLOR_FORCE -u NO_GRAPHICS OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest)
 
-.PHONY: pipeline setup fetch build inspect wheel wheel-inspect test test-python test-all snapshots fmt lint prose docs doc features gpu-archive gpu-check test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables fuzz audit hooks clean
+.PHONY: pipeline setup fetch build inspect wheel wheel-inspect test test-python test-all snapshots fmt lint prose docs doc guide features gpu-archive gpu-check test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables fuzz audit hooks clean
 
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) --report $(ARGS)
@@ -119,6 +119,10 @@ docs: build # writes the pages that are generated from declarations; tests check
 	target/release/callsheet stages --markdown > docs/stages.md
 	for what in stage pipeline project; do \
 		target/release/callsheet schema $$what > docs/schemas/$$what.schema.json; done
+
+guide: # renders docs/guide as a website
+	@test -x .toolchain/bin/mdbook || cargo install --quiet --locked --root .toolchain mdbook
+	.toolchain/bin/mdbook build docs/guide --dest-dir "$(CURDIR)/target/guide"
 
 doc: setup
 	cargo doc --locked --workspace --no-deps
