@@ -17,10 +17,13 @@
 //! | [`plan`] | declarations, overlays, `--set`, `foreach` | the resolved graph (the only user of petgraph) |
 //! | [`key`] | a stage and the content of its inputs | the key that identifies its result |
 //! | [`reason`] | two keys | the reasons why a stage must run |
+//! | [`explanation`] | two keys | their parts side by side |
 //! | [`store`] | finished artifacts | objects by content, records by key, views by name |
 //! | [`event`] | | the events that a run reports |
 //! | [`checks`] | a table and the checks that its stage declares | violations |
 //! | [`run`] | a plan | events; workers started as inputs, CPUs, memory and GPUs allow |
+//! | [`listing`] | a plan | what each stage would do, and how many rows it would compute |
+//! | [`curation`] | verdicts of people | lines of the file that stages read |
 //! | [`metrics`] | the events of runs | curves, and images of them |
 //! | [`report`] | runs, their events and artifacts | an HTML page |
 //! | [`lineage`] | the events of a run | OpenLineage events |
@@ -36,10 +39,13 @@ compile_error!(
 
 pub mod checks;
 pub mod cli;
+pub mod curation;
 pub mod declare;
 pub mod event;
+pub mod explanation;
 pub mod key;
 pub mod lineage;
+pub mod listing;
 pub mod metrics;
 pub mod plan;
 pub mod raw_table;

@@ -1,17 +1,15 @@
 //! `callsheet explain`.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use callsheet_worker::error::Result;
 use callsheet_worker::print::{print_json, print_text, table};
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::candidates;
 use super::exit::SUCCESS;
 use super::target::{TargetArgs, sources};
-use crate::key::ActionKey;
+use crate::explanation::{KeyPart, compare};
 use crate::run::{State, Variable, VariableSource, WorkerEnvironment, preview, worker_environment};
 
 /// Show what changed since a stage's stored result, and the environment variables of its worker
@@ -55,25 +53,18 @@ impl Explain {
             }));
             return Ok(SUCCESS);
         }
-        let (left, right) = (rows(stored.as_ref()), rows(wanted.as_ref()));
-        let is_empty =
-            |name: &&String| [&left, &right].iter().all(|rows| rows.get(*name).is_none_or(String::is_empty));
-        let names: BTreeSet<&String> =
-            left.keys().chain(right.keys()).filter(|name| !is_empty(name)).collect();
         let header = ["", "", "stored", "current"].map(str::to_owned);
-        let line = |name: &String| {
-            let (old, new) = (left.get(name), right.get(name));
-            // A stage whose inputs are unknown has no current key to compare with.
-            let mark = if wanted.is_some() && old != new { "≠" } else { "" };
-            let show = |value: Option<&String>| value.map_or("-", String::as_str).to_owned();
-            [mark.to_owned(), name.clone(), show(old), show(new)]
+        let line = |part: KeyPart| {
+            let mark = if part.changed { "≠" } else { "" };
+            let show = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+            [mark.to_owned(), part.name, show(part.stored), show(part.current)]
         };
-        let (long, short): (Vec<&String>, Vec<&String>) = names.into_iter().partition(|name| {
-            [left.get(*name), right.get(*name)]
-                .into_iter()
-                .flatten()
-                .any(|value| value.chars().count() > WIDEST)
-        });
+        let is_long = |part: &KeyPart| {
+            let mut values = [&part.stored, &part.current].into_iter().flatten();
+            values.any(|value| value.chars().count() > WIDEST)
+        };
+        let (long, short): (Vec<_>, Vec<_>) =
+            compare(stored.as_ref(), wanted.as_ref()).into_iter().partition(is_long);
         let rows = [header].into_iter().chain(short.into_iter().map(line));
         print_text(&table(rows.map(Vec::from), &[]));
         for [mark, name, old, new] in long.into_iter().map(line) {
@@ -123,24 +114,3 @@ fn print_environment(environment: &WorkerEnvironment) {
 
 /// Largest number of characters of a value in a column; longer values are printed below the table.
 const WIDEST: usize = 50;
-
-/// Returns the parts of a key by name, as text.
-fn rows(key: Option<&ActionKey>) -> BTreeMap<String, String> {
-    let Some(key) = key else { return BTreeMap::new() };
-    let mut rows = BTreeMap::from([
-        ("key".to_owned(), key.digest().short()),
-        ("stage".to_owned(), key.stage.clone()),
-        ("version".to_owned(), key.version.to_string()),
-        ("command".to_owned(), key.command.join(" ")),
-        ("based on".to_owned(), key.labels.iter().cloned().collect::<Vec<_>>().join(", ")),
-    ]);
-    let values = key.params.iter().map(|(name, value)| ("param", name, value));
-    for (kind, name, value) in values.chain(key.budget.iter().map(|(name, value)| ("budget", name, value))) {
-        rows.insert(format!("{kind} {name}"), Value::to_string(value));
-    }
-    let digests = key.inputs.iter().map(|(name, digest)| ("input", name, digest));
-    for (kind, name, digest) in digests.chain(key.code.iter().map(|(name, digest)| ("file", name, digest))) {
-        rows.insert(format!("{kind} {name}"), digest.short());
-    }
-    rows
-}

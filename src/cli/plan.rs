@@ -1,20 +1,13 @@
 //! `callsheet plan`.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use callsheet_worker::error::{Result, list};
 use callsheet_worker::print::{print_json_list, print_text, table};
 use clap::Args;
 
 use super::exit::{SUCCESS, WOULD_RUN};
 use super::target::{Select, TargetArgs, sources};
-use crate::declare::Project;
-use crate::plan::{Plan, Selection};
-use crate::run::{
-    Compute, Interrupts, Machine, RunOptions, StagePreview, State, StoreSnapshot, count_rows,
-    left_out_by_only, machine, preview, run,
-};
-use crate::store::Store;
+use crate::listing::list_stages;
+use crate::run::{Compute, Machine, StagePreview, State, left_out_by_only, machine};
 use callsheet_figures::label::human_seconds;
 
 /// Show which stages would run, and why
@@ -60,26 +53,12 @@ pub(super) fn show(
     let (project, store, plan, snapshot) = which.snapshot()?;
     let plan = plan.select(&select.selection())?;
     let mut sources = sources(&project, &store, &plan);
-    let mut stages = preview(&store, &mut sources, &snapshot, &plan)?;
-    let (mut listed, mut failed) = (BTreeSet::new(), BTreeMap::new());
-    while let Some(enumerating) = enumerating_stages(&plan, &stages, &mut listed) {
-        failed.extend(run_enumerating(&project, &store, &plan, &snapshot, machine, enumerating)?);
-        stages = preview(&store, &mut sources, &snapshot, &plan)?;
-    }
-    count_rows(&store, &mut sources, &plan, &mut stages)?;
+    let stages = list_stages(&project, &store, &plan, &snapshot, &mut sources, machine)?;
     let only = plan.names(&select.only)?;
     let left_out =
         |stage: &&StagePreview| !only.is_empty() && !only.contains(&stage.stage) && stage.objects.is_none();
     if let Some(stage) = stages.iter().find(left_out) {
         return Err(left_out_by_only(&stage.stage));
-    }
-    for (stage, planned) in stages.iter_mut().zip(&plan.stages) {
-        if stage.objects.is_none() {
-            let fits = machine.check(&stage.stage, &planned.resources);
-            let ready = fits.and_then(|()| project.stage_program(&planned.decl).map(drop));
-            let said = failed.get(&stage.stage).cloned();
-            stage.problem = said.or_else(|| ready.err().map(|error| error.to_string()));
-        }
     }
     let idle = stages.iter().all(|s| matches!(s.state, State::Cached { .. }));
     if json {
@@ -94,40 +73,6 @@ pub(super) fn show(
         print_text(&sum(&stages));
     }
     Ok(if check && !idle { WOULD_RUN } else { SUCCESS })
-}
-
-/// Returns the stages that can run and whose tables list the rows that other stages compute, each stage once.
-fn enumerating_stages(
-    plan: &Plan,
-    stages: &[StagePreview],
-    listed: &mut BTreeSet<String>,
-) -> Option<Vec<String>> {
-    let ready =
-        plan.stages.iter().zip(stages).filter(|(stage, preview)| {
-            stage.decl.enumerates_rows && matches!(preview.state, State::Run { .. })
-        });
-    let names: Vec<String> = ready.map(|(stage, _)| stage.name.clone()).collect();
-    let new: Vec<String> = names.into_iter().filter(|name| listed.insert(name.clone())).collect();
-    (!new.is_empty()).then_some(new)
-}
-
-/// Runs stages only for their tables. Returns the names and errors of the stages that failed.
-fn run_enumerating(
-    project: &Project,
-    store: &Store,
-    plan: &Plan,
-    snapshot: &StoreSnapshot,
-    machine: &Machine,
-    names: Vec<String>,
-) -> Result<Vec<(String, String)>> {
-    let only = Some(names.iter().cloned().collect());
-    let selection = Selection { until: names, ..Selection::default() };
-    let plan = plan.clone().select(&selection)?;
-    let options = RunOptions { machine: machine.clone(), only, ephemeral: true, ..RunOptions::default() };
-    let ran = run(project, store, &plan, snapshot, &options, &Interrupts::default(), |_| {});
-    // `plan` must also work on a store that cannot be written.
-    let failed = ran.map(|summary| summary.failed).unwrap_or_default();
-    Ok(failed.into_iter().map(|(stage, error)| (stage, error.to_string())).collect())
 }
 
 /// `run    grams` and `layers: 3 → 5 (768 rows, took 12 s)`.

@@ -66,8 +66,13 @@ impl Select {
 
 impl TargetArgs {
     pub(super) fn resolve(&self) -> Result<Plan> {
+        self.plan().map(|(_, plan)| plan)
+    }
+
+    pub(super) fn plan(&self) -> Result<(Project, Plan)> {
         let (project, request) = self.request()?;
-        resolve(&project, &request)
+        let plan = resolve(&project, &request)?;
+        Ok((project, plan))
     }
 
     /// Resolves the plan and, in parallel, reads the latest results from the store.

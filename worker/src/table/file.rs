@@ -8,10 +8,13 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use callsheet_panics::caught;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    RowSelection,
+};
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 
 use super::kind::other_format;
 use super::plain::{plain_batch, plain_schema};
@@ -34,6 +37,24 @@ impl TableFile {
             .map_err(|error| other_format(path).unwrap_or(error))?;
         let rows = row_count(builder.metadata()).io_context("cannot read", path)?;
         Ok(Self { path: path.to_owned(), builder, rows: Some(rows) })
+    }
+
+    /// Reads the footer of a file with the places of its pages, for [`Self::with_footer`].
+    pub(super) fn footer_with_pages(path: &Path) -> Result<ArrowReaderMetadata> {
+        let file = File::open(path).io_context("cannot open", path)?;
+        // Files of other programs may have no such index.
+        let options = ArrowReaderOptions::new().with_offset_index_policy(PageIndexPolicy::Optional);
+        let footer = guarded(path, || ArrowReaderMetadata::load(&file, options))
+            .map_err(|error| other_format(path).unwrap_or(error))?;
+        row_count(footer.metadata()).io_context("cannot read", path)?;
+        Ok(footer)
+    }
+
+    /// Opens a file whose footer was read before.
+    pub(super) fn with_footer(path: &Path, footer: &ArrowReaderMetadata) -> Result<Self> {
+        let file = File::open(path).io_context("cannot open", path)?;
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer.clone());
+        Ok(Self { path: path.to_owned(), builder, rows: None })
     }
 
     /// Number of rows of the file.

@@ -1,5 +1,6 @@
 //! Tabular artifacts: Parquet files with deterministic bytes, a logical digest and a traceable footer.
 
+mod cells;
 mod columns;
 #[cfg(test)]
 mod damage;
@@ -17,6 +18,7 @@ mod rows;
 mod types;
 mod write;
 
+pub use cells::Cells;
 pub use columns::check_columns;
 pub use digest::digest;
 pub use footer::{FOOTER_PREFIX, KEY, SCHEMA_VERSION, footer};

@@ -1,0 +1,183 @@
+//! Single values of a column of images or bytes, for programs that show one image at a time.
+
+use std::path::{Path, PathBuf};
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::DataType;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, RowSelection, RowSelector};
+
+use super::file::TableFile;
+use super::parts::{key_order, part_files};
+use super::types::type_name;
+use crate::code::Code;
+use crate::error::{Error, Result, suggest};
+
+/// Column of images or bytes. The footers of the table's files are read once; each value is then read alone, by the index
+/// of the file's pages.
+#[derive(Debug)]
+pub struct Cells {
+    column: String,
+    files: Vec<Part>,
+    /// For each row of a table of several files: its file, and its position there.
+    order: Option<Vec<(u32, u32)>>,
+}
+
+#[derive(Debug)]
+struct Part {
+    path: PathBuf,
+    footer: ArrowReaderMetadata,
+}
+
+impl Cells {
+    /// Opens the column of a table.
+    ///
+    /// # Errors
+    /// Returns an error if the table cannot be read, or has no such column of type `image` or `binary`.
+    pub fn open(table: &Path, column: &str) -> Result<Self> {
+        let paths = part_files(table)?;
+        let open =
+            |path: &PathBuf| Ok(Part { footer: TableFile::footer_with_pages(path)?, path: path.clone() });
+        let files = paths.iter().map(open).collect::<Result<Vec<Part>>>()?;
+        check_column(&files[0], column)?;
+        let order = if files.len() > 1 { Some(positions(&key_order(&paths)?, files.len())) } else { None };
+        Ok(Self { column: column.to_owned(), files, order })
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> u64 {
+        let rows = |part: &Part| part.footer.metadata().file_metadata().num_rows().unsigned_abs();
+        self.files.iter().map(rows).sum()
+    }
+
+    /// Reads the value of a row, counted from 0 in the order in which [`super::read_batches`] reads rows. A missing value
+    /// is `None`.
+    ///
+    /// # Errors
+    /// Returns an error if the table has no such row, or the part of the file with the value is damaged.
+    pub fn get(&self, row: u64) -> Result<Option<Vec<u8>>> {
+        if row >= self.rows() {
+            let message = format!("row {row} does not exist; the table has {} rows", self.rows());
+            return Err(Error::user_error(Code::UnknownName, message, "name a row of the table"));
+        }
+        let (file, position) = match &self.order {
+            Some(order) => {
+                let (file, position) = order[row as usize];
+                (file as usize, position as usize)
+            }
+            None => (0, row as usize),
+        };
+        let Part { path, footer } = &self.files[file];
+        let file = TableFile::with_footer(path, footer)?.project(&[&self.column])?;
+        let selection = RowSelection::from(vec![RowSelector::skip(position), RowSelector::select(1)]);
+        let mut batches = file.select(selection).batches(1)?;
+        let Some(batch) = batches.next().transpose()? else { return Ok(None) };
+        Ok(bytes(batch.column(0)))
+    }
+}
+
+/// Returns the file and the position there of each row, from the file of each row.
+fn positions(order: &[u32], files: usize) -> Vec<(u32, u32)> {
+    let mut next = vec![0; files];
+    let position = |file: &u32| {
+        let at = &mut next[*file as usize];
+        *at += 1;
+        (*file, *at - 1)
+    };
+    order.iter().map(position).collect()
+}
+
+fn check_column(file: &Part, column: &str) -> Result<()> {
+    let schema = file.footer.schema();
+    let Ok(field) = schema.field_with_name(column) else {
+        let known = schema.fields().iter().map(|field| field.name().as_str());
+        let message = format!("{} has no column `{column}`", file.path.display());
+        return Err(Error::user_error(Code::UnknownName, message, suggest(column, known)));
+    };
+    let kind = type_name(field.data_type());
+    if kind == "image" || kind == "binary" {
+        return Ok(());
+    }
+    Err(Error::user_error(
+        Code::Unsupported,
+        format!("column `{column}` of {} has the type `{kind}`", file.path.display()),
+        "name a column of images or bytes",
+    ))
+}
+
+/// Returns the bytes in the first row of a column, which is of type `image` or `binary`.
+fn bytes(column: &ArrayRef) -> Option<Vec<u8>> {
+    let column = match column.data_type() {
+        DataType::Struct(_) => column.as_struct().column_by_name("bytes")?,
+        _ => column,
+    };
+    let bytes = column.as_binary_opt::<i32>()?;
+    bytes.is_valid(0).then(|| bytes.value(0).to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use arrow::array::{BinaryArray, Int64Array, RecordBatch};
+    use arrow::datatypes::{Field, Schema};
+
+    use super::super::footer::{FOOTER_PREFIX, KEY};
+    use super::super::write::TableWriter;
+    use super::*;
+
+    fn value(row: i64) -> Vec<u8> {
+        vec![row as u8; 1 + (row as usize * 37) % 5000]
+    }
+
+    fn write(path: &Path, rows: impl Iterator<Item = i64>) {
+        let rows: Vec<i64> = rows.collect();
+        let schema = Schema::new(vec![
+            Field::new("id", DataType::Int64, false),
+            Field::new("image", DataType::Binary, true),
+        ]);
+        let values: Vec<Option<Vec<u8>>> =
+            rows.iter().map(|row| (row % 7 != 3).then(|| value(*row))).collect();
+        let values = BinaryArray::from_iter(values);
+        let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(rows)), Arc::new(values)];
+        let footer = BTreeMap::from([(format!("{FOOTER_PREFIX}{KEY}"), "id".to_owned())]);
+        let batch = RecordBatch::try_new(Arc::new(schema.clone()), columns).expect("a batch");
+        let mut writer = TableWriter::create(path, schema, &footer).expect("created");
+        writer.write(&batch).expect("written");
+        writer.finish().expect("written");
+    }
+
+    fn check(table: &Path) {
+        let cells = Cells::open(table, "image").expect("opened");
+        assert_eq!(cells.rows(), 3000);
+        for row in (0..3000).step_by(13).chain([2999]) {
+            let expected = (row % 7 != 3).then(|| value(row));
+            assert_eq!(cells.get(row as u64).expect("read"), expected, "row {row}");
+        }
+        assert!(cells.get(3000).is_err());
+    }
+
+    #[test]
+    fn each_value_of_a_file_and_of_a_folder_is_read_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("all.parquet");
+        write(&file, 0..3000);
+        check(&file);
+        let parts = folder.path().join("parts");
+        std::fs::create_dir(&parts).expect("created");
+        write(&parts.join("0.parquet"), (0..3000).filter(|row| row % 3 == 0));
+        write(&parts.join("1.parquet"), (0..3000).filter(|row| row % 3 != 0));
+        check(&parts);
+    }
+
+    #[test]
+    fn other_columns_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("all.parquet");
+        write(&file, 0..5);
+        for (column, message) in [("imag", "did you mean `image`?"), ("id", "has the type `int64`")] {
+            let error = Cells::open(&file, column).expect_err("refused");
+            assert!(format!("{error:?}").contains(message), "{error:?}");
+        }
+    }
+}
