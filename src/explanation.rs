@@ -10,7 +10,7 @@ use crate::key::ActionKey;
 /// Part of two keys, as text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KeyPart {
-    /// Name, e.g. `param rate` or `input frames`.
+    /// Name, e.g. `param rate` or `input orders`.
     pub name: String,
     /// Value in the key of the stored result.
     pub stored: Option<String>,

@@ -89,7 +89,7 @@ impl Curate {
             None if self.rows.sql.is_some() => self.rows.judge(Verdict::Exclude),
             None => Err(Error::user_error(
                 Code::MissingArgument,
-                "no action is named",
+                "the command names neither `exclude` nor `include`",
                 "use `exclude`, `include`, `log` or `--sql`; see `callsheet curate --help`",
             )),
         }
@@ -105,6 +105,13 @@ impl Rows {
                 "name rows by their keys, or select them with --sql",
             ));
         }
+        if self.reason.is_empty() {
+            return Err(Error::user_error(
+                Code::MissingArgument,
+                "the verdict has no reason",
+                "give the reason in one line with --reason",
+            ));
+        }
         let author = author(self.author.as_deref())?;
         check_text("reason", &self.reason)?;
         check_text("author", &author)?;
@@ -112,22 +119,28 @@ impl Rows {
         let curation = Curation::find(&project, &plan)?;
         let mut sources = sources(&project, &store, &plan);
         let previews = preview(&store, &mut sources, &snapshot, &plan)?;
-        let Known { column, keys: known } = curation.known(&store, &snapshot, &previews)?;
+        let Known { column, keys: known } =
+            curation.known(&store, &snapshot, &previews, &self.which.options())?;
         let keys = match &self.sql {
             Some(query) => self.select(query, &column)?,
             None => self.keys.clone(),
         };
         let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        curation.edit(&store, |lines| {
+        let count = curation.edit(&store, |lines| {
+            let mut keys = keys;
+            if self.sql.is_some() {
+                // A query may select rows that a curator has judged before.
+                keys.retain(|key| !lines.iter().any(|line| line.key == *key && line.verdict == verdict));
+            }
             check_keys(&keys, &known, lines, verdict)?;
             for key in keys.iter().cloned() {
                 let reason = self.reason.trim().to_owned();
                 give(lines, Line { key, verdict, reason, author: author.clone(), time: time.clone() });
             }
-            Ok(())
+            Ok(keys.len())
         })?;
-        let rows = if keys.len() == 1 { "row" } else { "rows" };
-        print_text(&format!("{} {} {rows} in {}", verdict.name(), keys.len(), curation.file()));
+        let rows = if count == 1 { "row" } else { "rows" };
+        print_text(&format!("{} {count} {rows} in {}", verdict.name(), curation.file()));
         print_text("run `callsheet plan` to preview the effect");
         Ok(SUCCESS)
     }

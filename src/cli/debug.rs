@@ -19,9 +19,10 @@ const DEBUG: &str = "debug";
 
 /// Print the command that starts one stage by hand, e.g. in a debugger or a notebook
 ///
-/// The command writes the request of the stage, with its real inputs, to the folder data/debug/STAGE, and replaces an
-/// earlier one. A row-wise stage gets the rows that the store lacks, or all rows if it lacks none. The stage then runs
-/// without a sandbox, and nothing that it writes is published. The inputs are files of the store: do not change them.
+/// This writes the request of the stage, with its real inputs, to the folder data/debug/STAGE, and replaces its content. A
+/// row-wise stage gets the rows that the store lacks, or all rows if it lacks none. The stage then runs without a sandbox
+/// and with the environment of your shell, and nothing that it writes is published. The inputs are your raw files and the
+/// files of the store: do not change them.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -53,7 +54,7 @@ impl Debug {
         let folder = absolute(&folder).io_context("cannot find", &folder)?;
         let limit = self.rows.map_or(usize::MAX, |rows| rows as usize);
         let all = machine(None, None, None);
-        let options: String = self.which.to_args().iter().map(|word| format!(" {}", quote(word))).collect();
+        let options = self.which.options();
         let job = prepare_debug(
             (&project, &store, &plan),
             &mut sources,
@@ -80,9 +81,10 @@ impl Debug {
 fn print(job: &DebugJob, command: &[String], root: &Path) {
     let folder = job.folder.strip_prefix(root).unwrap_or(&job.folder).display();
     if let Some(PreparedRows { given, missing, of }) = job.rows {
-        let which = if missing == 0 { "rows, all of which are in the store" } else { "missing rows" };
-        let count = if missing == 0 { of } else { missing };
-        print_text(&format!("{folder} contains {given} of {count} {which}"));
+        print_text(&match missing {
+            0 => format!("{folder} contains {given} of {of} rows; the store has all {of}"),
+            _ => format!("{folder} contains {given} of {missing} missing rows"),
+        });
     }
     let words: Vec<_> = command.iter().map(|word| quote(word)).collect();
     print_text(&format!("cd {} && {}", quote(&job.folder.to_string_lossy()), words.join(" ")));

@@ -18,9 +18,9 @@ use super::candidates;
 use super::exit::SUCCESS;
 use super::target::store;
 use crate::declare::Project;
-use crate::plan::group;
+use crate::plan::{declared, group};
 use crate::report::{HistoryEntry, RunState, find_run, history};
-use crate::store::Store;
+use crate::store::{StageState, Store};
 
 /// Time between two looks at a log that is being written.
 const PAUSE: Duration = Duration::from_millis(300);
@@ -48,7 +48,8 @@ pub(super) struct Logs {
 
 impl Logs {
     pub(super) fn execute(&self) -> Result<u8> {
-        let store = store(&Project::find()?)?;
+        let project = Project::find()?;
+        let store = store(&project)?;
         let runs = match &self.run {
             Some(run) => vec![find_run(&store, run)?],
             None => history(&store),
@@ -57,30 +58,43 @@ impl Logs {
             list_logs(&store, &runs)?;
             return Ok(SUCCESS);
         };
-        let stage = &one_instance(&store, &runs, stage)?;
-        let log = |run: &HistoryEntry| store.run_dir(&run.run.id).log(stage);
         let running = runs.first().filter(|run| self.follow && run.state == RunState::Running);
+        let mut known = known(&store, &runs);
+        if let Some(run) = running {
+            // A stage that has not started yet has no log.
+            known.extend(declared(&project, &run.run.target).unwrap_or_default());
+        }
+        let stage = &one_instance(&known, stage)?;
+        let log = |run: &HistoryEntry| store.run_dir(&run.run.id).log(stage);
         let found = running.or_else(|| runs.iter().find(|run| log(run).is_file()));
         let Some(run) = found else {
-            say(&format!("the worker of `{stage}` wrote nothing to stdout and stderr"));
+            let is_cached = |run: &HistoryEntry| {
+                run.run.stages.get(stage.as_str()).is_some_and(|result| result.state == StageState::Cached)
+            };
+            say(&match runs.as_slice() {
+                [run] if is_cached(run) => format!(
+                    "the result of `{stage}` was in the store, so no worker ran in run {}",
+                    run.run.id
+                ),
+                _ => format!("the worker of `{stage}` wrote nothing to stdout and stderr"),
+            });
             return Ok(SUCCESS);
         };
         say(&format!("run {}", run.run.id));
         let mut printed = Printed::default();
         loop {
             let ended = !self.follow || !is_running(&store, &run.run.id);
-            printed = print_from(&log(run), printed)?;
-            if ended {
-                return Ok(SUCCESS);
+            match print_from(&log(run), printed)? {
+                Some(now) if !ended => printed = now,
+                _ => return Ok(SUCCESS),
             }
             thread::sleep(PAUSE);
         }
     }
 }
 
-/// Returns the stage instance that a name means: an instance, or a stage of which one instance has run.
-fn one_instance(store: &Store, runs: &[HistoryEntry], name: &str) -> Result<String> {
-    let known = known(store, runs);
+/// Returns the stage instance that a name means: an instance, or a stage with one instance that has run.
+fn one_instance(known: &BTreeSet<String>, name: &str) -> Result<String> {
     if known.contains(name) {
         return Ok(name.to_owned());
     }
@@ -103,13 +117,15 @@ fn one_instance(store: &Store, runs: &[HistoryEntry], name: &str) -> Result<Stri
     }
 }
 
-/// Names of all stage instances of the runs. A run that has not ended or was killed has no record, but has logs.
+/// Names of all stage instances of the runs. A run that has not ended or was killed has no record, but has logs. The names of
+/// logs of the first run include those of earlier attempts, e.g. `train.1`.
 fn known(store: &Store, runs: &[HistoryEntry]) -> BTreeSet<String> {
     let names = |HistoryEntry { run, .. }: &HistoryEntry| match run.stages.is_empty() {
         true => logged(store, &run.id),
         false => run.stages.keys().cloned().collect(),
     };
-    runs.iter().flat_map(names).collect()
+    let first = runs.first().map(|run| logged(store, &run.run.id));
+    runs.iter().flat_map(names).chain(first.into_iter().flatten()).collect()
 }
 
 fn is_running(store: &Store, run: &str) -> bool {
@@ -124,10 +140,11 @@ struct Printed {
     bytes: u64,
 }
 
-/// Prints the rest of a log, or all of it if it is another file. A log that does not exist is empty.
-fn print_from(log: &Path, printed: Printed) -> Result<Printed> {
+/// Prints the rest of a log, or all of it if it is another file. A log that does not exist is empty. Returns none if nobody
+/// reads the output any more, as in `| head`.
+fn print_from(log: &Path, printed: Printed) -> Result<Option<Printed>> {
     let mut file = match File::open(log) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(printed),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(printed)),
         file => file.io_context("cannot open", log)?,
     };
     let inode = file.metadata().io_context("cannot read", log)?.ino();
@@ -136,15 +153,13 @@ fn print_from(log: &Path, printed: Printed) -> Result<Printed> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).io_context("cannot read", log)?;
     let mut out = io::stdout().lock();
-    // A closed pipe (as in `| head`) is not an error.
-    let _ = out.write_all(&bytes).and_then(|()| out.flush());
-    Ok(Printed { inode, bytes: from + bytes.len() as u64 })
+    let is_read = out.write_all(&bytes).and_then(|()| out.flush()).is_ok();
+    Ok(is_read.then_some(Printed { inode, bytes: from + bytes.len() as u64 }))
 }
 
 /// Names of the stages with a log in a run.
 fn logged(store: &Store, run: &str) -> Vec<String> {
-    let log = store.run_dir(run).log("x");
-    let entries = fs::read_dir(log.parent().unwrap_or(&log)).into_iter().flatten().flatten();
+    let entries = fs::read_dir(store.run_dir(run).logs()).into_iter().flatten().flatten();
     let name = |path: PathBuf| Some(path.file_name()?.to_str()?.strip_suffix(".log")?.to_owned());
     let mut names: Vec<String> = entries.filter_map(|entry| name(entry.path())).collect();
     names.sort();

@@ -117,7 +117,12 @@ impl Metrics {
         let noun = if self.runs.len() == 1 { "run" } else { "runs" };
         let runs = format!("{noun} `{}`", self.runs.join("`, `"));
         if known.0.is_empty() {
-            let help = "name a run in which a stage reported metrics; `callsheet runs` lists the runs";
+            let reported = |id: &&String| !curves(store, id, store.run(id).as_ref()).is_empty();
+            let help = match ids.iter().find(reported) {
+                Some(id) => format!("the latest run with metrics is {id}: `callsheet metrics {id}`"),
+                None => "no run has metrics; a stage in Python reports one by `job.metric(NAME, VALUE)`"
+                    .to_owned(),
+            };
             return Err(Error::user_error(
                 Code::Unsupported,
                 format!("no stage of {runs} reported metrics"),

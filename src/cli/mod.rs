@@ -125,9 +125,24 @@ enum Subcommands {
     OfProject(Vec<OsString>),
 }
 
+/// Enters the folder that the command line names. Returns the arguments after it.
+fn enter_folder() -> Result<Vec<OsString>> {
+    let mut words: Vec<OsString> = env::args_os().skip(1).collect();
+    let Some(first) = words.first().map(|word| word.to_string_lossy().into_owned()) else { return Ok(words) };
+    let (folder, count) = match first.strip_prefix("-C").or_else(|| first.strip_prefix("--directory=")) {
+        Some(folder) if !folder.is_empty() => (PathBuf::from(folder), 1),
+        _ if ["-C", "--directory"].contains(&first.as_str()) && words.len() > 1 => {
+            (PathBuf::from(&words[1]), 2)
+        }
+        _ => return Ok(words),
+    };
+    env::set_current_dir(&folder).io_context("cannot enter", &folder)?;
+    Ok(words.split_off(count))
+}
+
 /// Reads the command line, and enters the folder that it names. Help lists the commands of the project, too.
 fn parse() -> Result<Subcommands> {
-    let words: Vec<OsString> = env::args_os().skip(1).take(2).collect();
+    let words = enter_folder()?;
     let wants_help = |word: &OsString| HELP.iter().any(|help| word == help);
     if let [help, name] = &words[..]
         && help == HELP[0]
@@ -139,7 +154,9 @@ fn parse() -> Result<Subcommands> {
     if words.first().is_none_or(wants_help) {
         command = command.after_help(external::help(EXAMPLES));
     }
-    let cli = Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
+    let program = env::args_os().take(1);
+    let cli = Cli::from_arg_matches(&command.get_matches_from(program.chain(words)));
+    let cli = cli.unwrap_or_else(|error| error.exit());
     if let Some(folder) = &cli.directory {
         env::set_current_dir(folder).io_context("cannot enter", folder)?;
     }

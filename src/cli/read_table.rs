@@ -41,6 +41,10 @@ fn run(job: &Job) -> anyhow::Result<()> {
     let files: Vec<RawFile> =
         named.map(|(path, name)| RawFile { path: path.clone(), name: name.clone() }).collect();
     let progress = |done: usize| job.progress(done, files.len(), "files");
-    read_table(&files, &columns, job.output("table")?, &job.request.footer, progress)?;
+    let rows = read_table(&files, &columns, job.output("table")?, &job.request.footer, progress)?;
+    if rows == 0 {
+        let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+        job.warn(format!("{} has no rows", names.join(", ")));
+    }
     Ok(())
 }

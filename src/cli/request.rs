@@ -66,8 +66,3 @@ fn default_pipeline(project: &Project) -> String {
 pub(super) fn store(project: &Project) -> Result<Store> {
     Store::open(&project.data.join("store"))
 }
-
-/// Returns the overrides of a request as options, with a space before each.
-pub(super) fn set_options(request: &Request) -> String {
-    request.set.iter().map(|set| format!(" --set {}", shell_words::quote(set))).collect()
-}

@@ -124,8 +124,8 @@ impl Run {
         });
         drop(reporter);
         let written = lineage.map_or(Ok(()), |file| file.close(ran.as_ref().err()));
+        notify(&project, &plan.request.target.to_string(), ran.as_ref(), clock.elapsed().as_secs_f64());
         let summary = ran?;
-        notify(&project, &plan.request.target.to_string(), &summary, clock.elapsed().as_secs_f64());
         if !self.json && !self.quiet {
             name_results(&project, &plan.request, &summary);
         }

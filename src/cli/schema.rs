@@ -65,7 +65,7 @@ impl Declaration {
         match (file.file_name()?.to_str()?, file.parent()?.components().count()) {
             ("callsheet.toml", 0) => Some(Self::Project),
             ("stage.toml", 1..) => Some(Self::Stage),
-            (name, 1..) if name.ends_with(".toml") => Some(Self::Pipeline),
+            (name, 1..) if name.ends_with(".toml") && name != "Cargo.toml" => Some(Self::Pipeline),
             _ => None,
         }
     }

@@ -12,12 +12,12 @@ use serde_json::json;
 
 use super::candidates;
 use super::exit::SUCCESS;
-use super::request::set_options;
 use super::target::{TargetArgs, sources};
 use crate::declare::Bytes;
+use crate::event::{Event, LogLine, read_log};
 use crate::plan::{Input, Plan, StageInstance, gathered};
 use crate::run::preview;
-use crate::store::Record;
+use crate::store::{Record, Store};
 use callsheet_figures::label::{counted, human_seconds};
 
 /// Number of raw files that are listed.
@@ -59,7 +59,7 @@ impl Show {
                 ),
                 format!(
                     "run `callsheet run{}`; `callsheet runs` lists the runs, and `callsheet ls --run RUN` their results",
-                    set_options(&plan.request)
+                    self.which.options()
                 ),
             ));
         };
@@ -80,6 +80,9 @@ impl Show {
         line("size", format!("{}{rows}", Bytes(object.size)));
         line("content", object.content.to_string());
         print_record(&made);
+        for reason in reasons(&store, &made, &stage.name) {
+            line("reason", reason);
+        }
         print_inputs(&plan, stage, &made);
         print_raw_files(&plan, position, record);
         Ok(SUCCESS)
@@ -106,10 +109,19 @@ impl Show {
             }
             let known: Vec<String> =
                 all().map(|(_, stage, output)| format!("{}.{output}", stage.name)).collect();
+            let of_output = all().filter(|(_, _, output)| **output == self.artifact);
+            let of_output: Vec<String> =
+                of_output.map(|(_, stage, output)| format!("`{}.{output}`", stage.name)).collect();
+            let help = match of_output.is_empty() {
+                true => suggest(&self.artifact, known.iter().map(String::as_str)),
+                false => {
+                    format!("an artifact is named STAGE.OUTPUT; did you mean {}?", of_output.join(" or "))
+                }
+            };
             Error::user_error(
                 Code::UnknownName,
                 format!("the pipeline has no artifact `{}`", self.artifact),
-                suggest(&self.artifact, known.iter().map(String::as_str)),
+                help,
             )
         })
     }
@@ -162,6 +174,17 @@ fn print_record(record: &Record) {
     for (name, value) in key.params.iter().chain(&key.budget).chain(&made.execution) {
         line("parameter", format!("{name} = {value}"));
     }
+}
+
+/// Returns the reasons why the action ran, from the events of its run.
+fn reasons(store: &Store, record: &Record, stage: &str) -> Vec<String> {
+    let events =
+        read_log(&store.run_dir(&record.provenance.run).events(), |line| line.contains("\"started\""));
+    let of_stage = |line: LogLine| match line.event {
+        Event::Started { stage: started, reasons, .. } if started == stage => Some(reasons),
+        _ => None,
+    };
+    events.filter_map(of_stage).last().unwrap_or_default()
 }
 
 /// Prints the inputs of an action.

@@ -38,7 +38,8 @@ impl Status {
         let (project, store, plan, snapshot) = self.which.snapshot()?;
         let mut sources = sources(&project, &store, &plan);
         let previews = preview(&store, &mut sources, &snapshot, &plan)?;
-        let runs = history(&store);
+        let mut runs = history(&store);
+        runs.retain(|run| run.run.target == plan.request.target);
         let running: Vec<Running> = runs
             .iter()
             .filter(|run| run.state == RunState::Running)

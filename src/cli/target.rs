@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use callsheet_worker::error::Result;
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
+use shell_words::quote;
 
 use super::candidates;
 use super::hash_progress::HashProgress;
@@ -90,6 +91,11 @@ impl TargetArgs {
         let named = named.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value.clone()?]));
         let set = self.set.iter().map(|set| ["--set".to_owned(), set.clone()]);
         named.chain(set).flatten().collect()
+    }
+
+    /// Returns these options for a command in a remedy, each after a space.
+    pub(super) fn options(&self) -> String {
+        self.to_args().iter().map(|word| format!(" {}", quote(word))).collect()
     }
 
     pub(super) fn request(&self) -> Result<(Project, Request)> {

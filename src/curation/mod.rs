@@ -82,11 +82,17 @@ impl<'a> Curation<'a> {
         if path.exists() { curation::read(&path) } else { Ok(Vec::new()) }
     }
 
-    /// Returns the keys of all rows to which verdicts can refer.
+    /// Returns the keys of all rows to which verdicts can refer. Errors repeat the `options` that select the pipeline.
     ///
     /// # Errors
     /// Returns an error if a table has not been computed, cannot be read, or lacks the declared key.
-    pub fn known(&self, store: &Store, snapshot: &StoreSnapshot, previews: &[StagePreview]) -> Result<Known> {
+    pub fn known(
+        &self,
+        store: &Store,
+        snapshot: &StoreSnapshot,
+        previews: &[StagePreview],
+        options: &str,
+    ) -> Result<Known> {
         let column = self.readers.first().map(|reader| reader.on.key.clone()).unwrap_or_default();
         let mut known = BTreeSet::new();
         for Reader { position, stage, on, .. } in &self.readers {
@@ -98,7 +104,7 @@ impl<'a> Curation<'a> {
             let made = previews[maker].objects.as_ref().or_else(|| on.output.as_ref().and_then(|_| last()));
             // The last result may be older than the declaration and lack the output.
             let Some(object) = made.and_then(|objects| objects.get(output)) else {
-                return Err(not_computed(&name, maker_name));
+                return Err(not_computed(&name, maker_name, options));
             };
             known.extend(keys(&store.materialize(object), &on.key, &name)?);
             if on.output.is_some() {
@@ -109,13 +115,13 @@ impl<'a> Curation<'a> {
     }
 }
 
-fn not_computed(table: &str, stage: &str) -> Error {
+fn not_computed(table: &str, stage: &str, options: &str) -> Error {
     Error::user_error(
         Code::NotComputed,
         format!(
             "`{table}`, the table that verdicts refer to, has not been computed with the current inputs and parameters"
         ),
-        format!("run `callsheet run {stage}`"),
+        format!("run `callsheet run {stage}{options}`"),
     )
 }
 

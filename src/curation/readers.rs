@@ -30,7 +30,10 @@ fn readers_of((position, stage): (usize, &StageInstance)) -> Vec<Reader<'_>> {
                 files.iter().map(|file| file.display().to_string()).collect()
             }
             Some(_) => Vec::new(),
-            None => stage.absent.get(name).cloned().into_iter().collect(),
+            None => {
+                let missing = stage.missing.get(name).map(|source| source.path.clone());
+                stage.absent.get(name).cloned().or(missing).into_iter().collect()
+            }
         };
         found.extend(files.into_iter().map(|file| Reader { position, stage, on, file }));
     }

@@ -10,11 +10,11 @@ use super::stage::StageDecl;
 /// Name of the stage that reads raw files as a table.
 pub const READ_TABLE: &str = "read_table";
 
-/// Name of its output.
+/// Name of the output of that stage.
 pub const TABLE: &str = "table";
 
-/// Returns the declaration of the stage that reads raw files as a table. If this is cheap, `plan` reads them to count
-/// the rows that other stages compute.
+/// Returns the declaration of the stage that reads raw files as a table. `plan` runs the stage to count the rows of other
+/// stages if `is_cheap`.
 ///
 /// # Errors
 /// Returns an error if the declaration is malformed, which tests exclude.

@@ -135,6 +135,8 @@ pub struct StageInstance {
 /// Source without the files that an input requires. Only the stages that read it fail.
 #[derive(Clone, Debug)]
 pub struct MissingSource {
+    /// Path or pattern of the source.
+    pub path: String,
     /// Description of what is missing.
     pub message: String,
     help: String,

@@ -139,6 +139,13 @@ fn declarations(project: &Project, spec: &Spec) -> Result<Vec<Arc<StageDecl>>> {
                 suggest(kind, known.iter().map(String::as_str)),
             ));
         };
+        if decl.built_in {
+            return Err(origin.declaration_error(
+                format!("`{kind}` is a stage that callsheet adds itself"),
+                "used here",
+                "wire the source to an input with kind = \"table\": callsheet then reads its files".into(),
+            ));
+        }
         read.insert(kind, Arc::new(decl));
     }
     Ok(spec.stages.iter().map(|s| read[s.stage.0.as_str()].clone()).collect())

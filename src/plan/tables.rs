@@ -66,7 +66,7 @@ pub(super) fn read_tables(
     Ok(())
 }
 
-/// Refuses types of columns that nothing reads, because a typing error would otherwise have no effect.
+/// Refuses declared columns that nothing reads, because a misspelt name would otherwise have no effect.
 fn check_columns(spec: &Spec, files: &Files, tables: &BTreeMap<String, (String, Format)>) -> Result<()> {
     let reads = |source: &String| {
         spec.stages.iter().any(|stage| stage.inputs.values().any(|(from, _)| from == source))

@@ -11,7 +11,7 @@ use litemap::LiteMap;
 use super::MissingSource;
 use super::foreach::order;
 use super::source::{DATASET, base, stranger};
-use super::spec::{InstanceDraft, Spec};
+use super::spec::{InstanceDraft, SourceSpec, Spec};
 use crate::declare::{ArtifactKind, InputDecl, Origin, Project, StageDecl};
 
 /// Files of each source by its name, or the reason why they cannot be found.
@@ -154,6 +154,11 @@ fn wire_output(
     }
 }
 
+/// Returns the path or pattern of a source, for errors.
+fn pattern_of(source: &SourceSpec) -> String {
+    source.path.as_ref().map_or("(no path)".to_owned(), |(path, _)| path.get_ref().clone())
+}
+
 /// Returns the remedy for a source whose path needs a dataset.
 fn no_dataset(project: &Project) -> String {
     match project.dataset_names().as_slice() {
@@ -188,7 +193,8 @@ fn wire_source(
         Err(reason) => {
             let help = "restore the file or the target of the link, or change the pattern".to_owned();
             let message = format!("source `{name}`: {reason}");
-            return Ok(Wire::Missing(MissingSource { message, help, origin: place }));
+            let path = pattern_of(source);
+            return Ok(Wire::Missing(MissingSource { path, message, help, origin: place }));
         }
     };
     if files.is_empty()
@@ -218,7 +224,7 @@ fn wire_source(
     };
     let absent = files.is_empty() && input.optional;
     if !(fits || absent) {
-        let pattern = source.path.as_ref().map_or("(no path)", |(path, _)| path.get_ref());
+        let pattern = pattern_of(source);
         let help = match source.rest.hint.clone() {
             _ if pattern.contains(DATASET) => no_dataset(project),
             Some(hint) => hint,
@@ -226,7 +232,7 @@ fn wire_source(
         };
         if files.is_empty() {
             let message = format!("source `{name}`: no file matches `{pattern}`");
-            return Ok(Wire::Missing(MissingSource { message, help, origin: place }));
+            return Ok(Wire::Missing(MissingSource { path: pattern, message, help, origin: place }));
         }
         let found = format!("{} files match `{pattern}`, but the input accepts one", files.len());
         let help = match input.kind {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array, StringArray};
@@ -10,9 +11,9 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use callsheet_worker::error::{IoContext, Result};
 use callsheet_worker::table::type_name;
-use csv::{ErrorKind, Reader, ReaderBuilder, StringRecord, Trim};
+use csv::{ErrorKind, Position, Reader, ReaderBuilder, StringRecord, Trim};
 
-use super::kinds::{Kind, Kinds};
+use super::kinds::{Kind, Kinds, Place};
 use super::quotes::check_quotes;
 use super::raw_file::{RawFile, check_declared, malformed};
 
@@ -29,7 +30,7 @@ const MISSING: [&str; 8] = ["", "na", "n/a", "nan", "null", "none", "-", "#n/a"]
 pub(super) fn schema(files: &[RawFile], columns: &BTreeMap<String, String>) -> Result<SchemaRef> {
     let mut kinds = Kinds::default();
     let mut first: Option<Vec<String>> = None;
-    for file in files {
+    for (position, file) in files.iter().enumerate() {
         check_quotes(file, separator(file)?)?;
         let (mut reader, header) = open(file)?;
         check_declared(file, columns, header.iter().map(String::as_str))?;
@@ -41,14 +42,18 @@ pub(super) fn schema(files: &[RawFile], columns: &BTreeMap<String, String>) -> R
             for (at, name) in &inferred {
                 let value = &record[*at];
                 if let Some(kind) = kind_of(value) {
-                    kinds.add(name, kind, line(record), value);
+                    kinds.add(name, kind, || Place {
+                        file: (position, file.clone()),
+                        line: line(file, record.position()),
+                        text: value.to_owned(),
+                    });
                 }
             }
             Ok(())
         })?;
     }
-    let (Some(names), Some(file)) = (first, files.first()) else { return Ok(Arc::new(Schema::empty())) };
-    kinds.schema(file, &names, columns, true)
+    let Some(names) = first else { return Ok(Arc::new(Schema::empty())) };
+    kinds.schema(&names, columns, true)
 }
 
 /// Calls `write` with the rows of a file.
@@ -104,9 +109,7 @@ fn open(file: &RawFile) -> Result<(Reader<File>, Vec<String>)> {
 /// Returns the separator: a tab in `.tsv` and `.tab`; else the most frequent one in the header.
 fn separator(file: &RawFile) -> Result<u8> {
     if file.path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("csv")) {
-        let mut header = Vec::new();
-        let opened = File::open(&file.path).io_context("cannot open", &file.path)?;
-        BufReader::new(opened).read_until(b'\n', &mut header).io_context("cannot read", &file.path)?;
+        let header = first_line(file)?;
         let count = |separator: u8| {
             let mut quoted = false;
             let outside = |byte: &&u8| {
@@ -119,6 +122,20 @@ fn separator(file: &RawFile) -> Result<u8> {
         return Ok(b",;\t".iter().copied().rev().max_by_key(|separator| count(*separator)).unwrap_or(b','));
     }
     Ok(b'\t')
+}
+
+/// Returns the first line that is not blank.
+fn first_line(file: &RawFile) -> Result<Vec<u8>> {
+    let opened = File::open(&file.path).io_context("cannot open", &file.path)?;
+    let mut reader = BufReader::new(opened);
+    let mut line = Vec::new();
+    while line.trim_ascii().is_empty() {
+        line.clear();
+        if reader.read_until(b'\n', &mut line).io_context("cannot read", &file.path)? == 0 {
+            break;
+        }
+    }
+    Ok(line)
 }
 
 fn check_same(file: &RawFile, first: &[String], header: &[String]) -> Result<()> {
@@ -146,7 +163,7 @@ fn each(
 }
 
 fn problem(file: &RawFile, error: &csv::Error) -> callsheet_worker::error::Error {
-    let line = error.position().map_or(1, csv::Position::line);
+    let line = line(file, error.position());
     match error.kind() {
         ErrorKind::UnequalLengths { expected_len, len, .. } => {
             let problem = format!("line {line} has {len} fields, but the header has {expected_len}");
@@ -159,8 +176,20 @@ fn problem(file: &RawFile, error: &csv::Error) -> callsheet_worker::error::Error
     }
 }
 
-fn line(record: &StringRecord) -> u64 {
-    record.position().map_or(0, csv::Position::line)
+/// Returns the line in which a record begins.
+fn line(file: &RawFile, position: Option<&Position>) -> u64 {
+    let Some(position) = position else { return 1 };
+    // The reader does not count the line ends of old Macs, `\r`.
+    if position.line() == 1 && position.record() > 0 {
+        return position.record() + 1;
+    }
+    // It counts the second byte of `\r\n` with the next record.
+    let mut end = [0; 2];
+    let between = position.byte().checked_sub(1).is_some_and(|before| {
+        File::open(&file.path).and_then(|file| file.read_exact_at(&mut end, before)).is_ok()
+            && end == *b"\r\n"
+    });
+    position.line() + u64::from(between)
 }
 
 fn is_missing(value: &str) -> bool {
@@ -251,7 +280,10 @@ fn invalid(
     at: usize,
 ) -> callsheet_worker::error::Error {
     let (value, kind) = (record[at].chars().take(60).collect::<String>(), type_name(field.data_type()));
-    let problem =
-        format!("`{value}` in line {}, column `{}`, is not a valid {kind}", line(record), field.name());
+    let problem = format!(
+        "`{value}` in line {}, column `{}`, is not a valid {kind}",
+        line(file, record.position()),
+        field.name()
+    );
     malformed(file, &problem, "correct the value, or declare another type in `columns` of the source")
 }

@@ -11,7 +11,10 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result};
 use callsheet_worker::table::{image_field, image_type};
 
-use super::raw_file::RawFile;
+use super::raw_file::{RawFile, malformed};
+
+/// Largest size of a value in a column, in bytes.
+const MOST_BYTES: u64 = i32::MAX as u64;
 
 /// Returns the columns of a table of images.
 ///
@@ -41,6 +44,16 @@ pub(super) fn read(
     schema: &SchemaRef,
     write: &mut impl FnMut(RecordBatch) -> Result<()>,
 ) -> Result<()> {
+    let size = fs::metadata(&file.path).io_context("cannot read", &file.path)?.len();
+    if size > MOST_BYTES {
+        let problem =
+            format!("the image has {size} bytes; a table contains images of at most {MOST_BYTES} bytes");
+        return Err(malformed(
+            file,
+            &problem,
+            "reduce the image, or read the files with an input of kind `files`",
+        ));
+    }
     let bytes = fs::read(&file.path).io_context("cannot read", &file.path)?;
     let DataType::Struct(fields) = image_type() else { unreachable!("an image is a struct") };
     let name = file.path.file_name().map(|name| name.to_string_lossy().into_owned());

@@ -1,18 +1,22 @@
 //! JSON lines: one object per line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::sync::Arc;
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::array::AsArray;
+use arrow::datatypes::{Float32Type, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use callsheet_worker::error::{IoContext, Result};
 use callsheet_worker::table::{Json, read_json};
 use serde_json::{Map, Value};
 
-use super::kinds::{Kind, Kinds};
+use super::kinds::{Kind, Kinds, Place, toml_key};
 use super::raw_file::{RawFile, check_declared, malformed};
+
+/// Noun for integers that exceed 64 bits.
+const TOO_LARGE: &str = "an integer outside the range of int64";
 
 /// Returns the columns of files of JSON lines, in the order of their first use.
 ///
@@ -20,8 +24,8 @@ use super::raw_file::{RawFile, check_declared, malformed};
 /// Returns an error if a line is not an object, or a column has mixed types.
 pub(super) fn schema(files: &[RawFile], columns: &BTreeMap<String, String>) -> Result<SchemaRef> {
     let mut kinds = Kinds::default();
-    let mut names: Vec<String> = Vec::new();
-    for file in files {
+    let (mut names, mut seen): (Vec<String>, HashSet<String>) = Default::default();
+    for (position, file) in files.iter().enumerate() {
         let reader = BufReader::new(File::open(&file.path).io_context("cannot open", &file.path)?);
         for (line, text) in (1_u64..).zip(reader.lines()) {
             let text = text.io_context("cannot read", &file.path)?;
@@ -34,13 +38,24 @@ pub(super) fn schema(files: &[RawFile], columns: &BTreeMap<String, String>) -> R
                 malformed(file, &problem, "write one object per line, e.g. {\"order_id\": 1, \"price\": 2.5}")
             })?;
             for (name, value) in object {
-                if !names.contains(&name) {
+                if !seen.contains(&name) {
+                    seen.insert(name.clone());
                     names.push(name.clone());
                 }
-                if !columns.contains_key(&name)
-                    && let Some(kind) = kind_of(&value).map_err(|what| nested(file, &name, line, what))?
-                {
-                    kinds.add(&name, kind, line, &value.to_string());
+                if columns.contains_key(&name) {
+                    continue;
+                }
+                let kind = kind_of(&value).and_then(|kind| match kind {
+                    Some(Kind::Float)
+                        if value.as_f64().is_some_and(exceeds_int64) && has_long_integer(text) =>
+                    {
+                        Err(TOO_LARGE)
+                    }
+                    kind => Ok(kind),
+                });
+                if let Some(kind) = kind.map_err(|what| unfit(file, &name, line, what))? {
+                    let text = || value.to_string();
+                    kinds.add(&name, kind, || Place { file: (position, file.clone()), line, text: text() });
                 }
             }
         }
@@ -50,7 +65,7 @@ pub(super) fn schema(files: &[RawFile], columns: &BTreeMap<String, String>) -> R
         return Err(malformed(first, "the file has no rows", "write one object per line"));
     }
     check_declared(first, columns, names.iter().map(String::as_str))?;
-    kinds.schema(first, &names, columns, false)
+    kinds.schema(&names, columns, false)
 }
 
 /// Calls `write` with the rows of a file.
@@ -62,7 +77,12 @@ pub(super) fn read(
     schema: &SchemaRef,
     write: &mut impl FnMut(RecordBatch) -> Result<()>,
 ) -> Result<()> {
-    read_json(&file.path, schema, Json { whole: true, texts: true }, write)
+    let mut before = 0;
+    read_json(&file.path, schema, Json { whole: true, texts: true }, |rows| {
+        check_range(file, &rows, before)?;
+        before += rows.num_rows();
+        write(rows)
+    })
 }
 
 /// Returns the type of a value; `None` for null.
@@ -75,7 +95,7 @@ fn kind_of(value: &Value) -> Result<Option<Kind>, &'static str> {
         Value::Bool(_) => Kind::Bool,
         Value::Number(number) => match number.as_i64() {
             Some(number) => Kind::of_integer(number),
-            None if number.is_u64() => return Err("above the largest 64-bit integer"),
+            None if number.is_u64() => return Err(TOO_LARGE),
             None => Kind::Float,
         },
         Value::String(_) => Kind::Text,
@@ -87,11 +107,59 @@ fn kind_of(value: &Value) -> Result<Option<Kind>, &'static str> {
     }))
 }
 
-fn nested(file: &RawFile, name: &str, line: u64, what: &str) -> callsheet_worker::error::Error {
+/// Returns true for numbers that no int64 can be.
+fn exceeds_int64(number: f64) -> bool {
+    number.abs() >= 9_223_372_036_854_775_808.0
+}
+
+/// Returns true if a line has an integer of at least 19 digits outside of texts. The parser rounds those that exceed 64
+/// bits to a float.
+fn has_long_integer(line: &str) -> bool {
+    let (mut in_text, mut escaped, mut number) = (false, false, String::new());
+    for c in line.chars().chain([' ']) {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if in_text => escaped = true,
+            '"' => in_text = !in_text,
+            _ if in_text => {}
+            '0'..='9' | '.' | 'e' | 'E' | '+' | '-' => number.push(c),
+            _ => {
+                let digits = number.trim_start_matches('-');
+                if digits.len() >= 19 && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                    return true;
+                }
+                number.clear();
+            }
+        }
+    }
+    false
+}
+
+/// Refuses numbers that a column of type float32 cannot contain. `before` is the number of rows before these.
+fn check_range(file: &RawFile, rows: &RecordBatch, before: usize) -> Result<()> {
+    for (field, column) in rows.schema().fields().iter().zip(rows.columns()) {
+        let Some(values) = column.as_primitive_opt::<Float32Type>() else { continue };
+        if let Some(row) = values.iter().position(|value| value.is_some_and(f32::is_infinite)) {
+            let problem = format!(
+                "the value of `{}` in row {} exceeds the range of float32",
+                field.name(),
+                before + row + 1
+            );
+            return Err(malformed(file, &problem, "declare the type float64 in `columns` of the source"));
+        }
+    }
+    Ok(())
+}
+
+/// Error of a value that a column of its type cannot contain.
+fn unfit(file: &RawFile, name: &str, line: u64, what: &str) -> callsheet_worker::error::Error {
     let problem = format!("`{name}` in line {line} is {what}, which a column cannot contain");
-    malformed(
-        file,
-        &problem,
-        "write values that a column can contain, or each of them as a column of its own",
-    )
+    let help = match what {
+        TOO_LARGE => format!(
+            "declare the type under [sources.NAME] in the pipeline: columns.{} = \"string\"",
+            toml_key(name)
+        ),
+        _ => "write values that a column can contain, or each of them as a column of its own".to_owned(),
+    };
+    malformed(file, &problem, help)
 }

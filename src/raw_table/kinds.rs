@@ -28,8 +28,17 @@ struct Values {
     /// Type that has all of them.
     kind: Kind,
     count: u64,
-    /// Line and text of the first one.
-    first: (u64, String),
+    /// Place and text of the first one.
+    first: Place,
+}
+
+/// A value in a file.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// The file, and its position among the files of the table.
+    pub file: (usize, RawFile),
+    pub line: u64,
+    pub text: String,
 }
 
 /// Values of the columns so far.
@@ -95,10 +104,10 @@ impl Kind {
 }
 
 impl Kinds {
-    /// Adds a value of a column, in a line of a file.
-    pub(super) fn add(&mut self, column: &str, kind: Kind, line: u64, value: &str) {
+    /// Adds a value of a column. `place` is called for the first value of each family.
+    pub(super) fn add(&mut self, column: &str, kind: Kind, place: impl FnOnce() -> Place) {
         let Some(families) = self.found.get_mut(column) else {
-            self.found.insert(column.to_owned(), vec![Values::new(kind, line, value)]);
+            self.found.insert(column.to_owned(), vec![Values::new(kind, place())]);
             return;
         };
         for values in families.iter_mut() {
@@ -108,7 +117,7 @@ impl Kinds {
                 return;
             }
         }
-        families.push(Values::new(kind, line, value));
+        families.push(Values::new(kind, place()));
     }
 
     /// Returns the columns `names` with their types, as [`Self::name`] does.
@@ -117,31 +126,24 @@ impl Kinds {
     /// Returns an error if [`Self::name`] does.
     pub(super) fn schema(
         &self,
-        file: &RawFile,
         names: &[String],
         declared: &BTreeMap<String, String>,
         absorbing: bool,
     ) -> Result<SchemaRef> {
         let field = |name: &String| {
-            let kind = self.name(file, name, declared, absorbing)?;
+            let kind = self.name(name, declared, absorbing)?;
             let kind = parse_type(&kind).expect("inferred and checked types are known");
             Ok(Field::new(name, kind, true))
         };
         Ok(Arc::new(Schema::new(names.iter().map(field).collect::<Result<Vec<_>>>()?)))
     }
 
-    /// Returns the type of a column: the declared one, else the inferred one, else text. If texts can be `absorbing`, a
-    /// column of which most values are texts is one of text.
+    /// Returns the type of a column: the declared one, else the inferred one, else text. If `absorbing`, a column with more
+    /// than half texts gets the type string.
     ///
     /// # Errors
     /// Returns an error if the values are of several families, and are not mostly texts.
-    fn name(
-        &self,
-        file: &RawFile,
-        column: &str,
-        declared: &BTreeMap<String, String>,
-        absorbing: bool,
-    ) -> Result<String> {
+    fn name(&self, column: &str, declared: &BTreeMap<String, String>, absorbing: bool) -> Result<String> {
         if let Some(declared) = declared.get(column) {
             return Ok(declared.clone());
         }
@@ -156,11 +158,11 @@ impl Kinds {
         }
         // The first one of equal counts.
         let most = families.iter().rev().max_by_key(|values| values.count).unwrap_or(first);
-        let other =
-            families.iter().filter(|values| values.kind != most.kind).min_by_key(|values| values.first.0);
-        let (line, value) = &other.unwrap_or(first).first;
+        let others = families.iter().filter(|values| values.kind != most.kind);
+        let other = others.min_by_key(|values| (values.first.file.0, values.first.line)).unwrap_or(first);
+        let Place { file: (_, file), line, text } = &other.first;
         let problem = format!(
-            "column `{column}` contains {} ({} of {total} values), but `{value}` in line {line}",
+            "column `{column}` contains {} ({} of {total} values), but line {line} contains `{text}`",
             most.kind.noun(),
             most.count,
         );
@@ -173,13 +175,14 @@ impl Kinds {
 }
 
 impl Values {
-    fn new(kind: Kind, line: u64, value: &str) -> Self {
-        Self { kind, count: 1, first: (line, value.chars().take(60).collect()) }
+    fn new(kind: Kind, first: Place) -> Self {
+        let text = first.text.chars().take(60).collect();
+        Self { kind, count: 1, first: Place { text, ..first } }
     }
 }
 
 /// Returns a name as a key of TOML.
-fn toml_key(name: &str) -> String {
+pub(super) fn toml_key(name: &str) -> String {
     let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     if bare { name.to_owned() } else { toml::Value::from(name).to_string() }
 }

@@ -44,19 +44,16 @@ pub enum Format {
     Images,
 }
 
-/// Returns the format of files by their suffixes; `None` if one of them has another suffix, such as `.parquet`.
+/// Returns the format of files by their suffixes; `None` if all of them have other suffixes, such as `.parquet`.
 ///
 /// # Errors
 /// Returns the problem if the files have several formats.
 pub fn format_of<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<Option<Format>, String> {
-    let mut found: Option<(Format, &Path)> = None;
+    let mut found: Option<(Option<Format>, &Path)> = None;
     for path in files {
         let suffix = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        let format = SUFFIXES
-            .iter()
-            .find(|(_, suffixes)| suffixes.contains(&suffix.as_str()))
-            .map(|(format, _)| *format);
-        let Some(format) = format else { return Ok(None) };
+        let known = SUFFIXES.iter().find(|(_, suffixes)| suffixes.contains(&suffix.as_str()));
+        let format = known.map(|(format, _)| *format);
         match found {
             Some((other, first)) if other != format => {
                 let (first, path) = (first.display(), path.display());
@@ -68,10 +65,11 @@ pub fn format_of<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<Option
             None => found = Some((format, path)),
         }
     }
-    Ok(found.map(|(format, _)| format))
+    Ok(found.and_then(|(format, _)| format))
 }
 
-/// Writes the rows of raw files to a table at `to`. Calls `progress` with the number of files that are read.
+/// Writes the rows of raw files to a table at `to`, and returns their number. Calls `progress` with the number of files that
+/// are read.
 ///
 /// # Errors
 /// Returns an error if a file cannot be read, is malformed, or contradicts the declared types of `columns`.
@@ -81,7 +79,7 @@ pub fn read_table(
     to: &Path,
     footer: &BTreeMap<String, String>,
     mut progress: impl FnMut(usize),
-) -> Result<()> {
+) -> Result<u64> {
     let format = format_of(files.iter().map(|file| file.path.as_path()));
     let format = format.map_err(|problem| Error::user_error(Code::Unsupported, problem, "use one format"))?;
     let schema: SchemaRef = match format {
@@ -99,8 +97,12 @@ pub fn read_table(
         }
     };
     let mut writer = TableWriter::create(to, schema.as_ref().clone(), footer)?;
+    let mut count = 0;
     for (done, file) in files.iter().enumerate() {
-        let mut write = |rows: RecordBatch| writer.write(&rows);
+        let mut write = |rows: RecordBatch| {
+            count += rows.num_rows() as u64;
+            writer.write(&rows)
+        };
         match format {
             Some(Format::Csv) => csv::read(file, &schema, &mut write)?,
             Some(Format::JsonLines) => json_lines::read(file, &schema, &mut write)?,
@@ -108,5 +110,6 @@ pub fn read_table(
         }
         progress(done + 1);
     }
-    writer.finish()
+    writer.finish()?;
+    Ok(count)
 }

@@ -138,7 +138,7 @@ impl Action<'_> {
     }
 }
 
-/// Last line of a Python program that imports callsheet from an environment without the package.
+/// Error of a Python program that imports callsheet from an environment without the package.
 const NO_PACKAGE: &str = "No module named 'callsheet'";
 
 /// Creates a temporary folder for one worker, if the worker may not use the system's. Its path is short, because the
@@ -172,7 +172,9 @@ fn failure(ended: &Ended, job: &Job, command: &[String], root: &Path) -> Error {
         }
     }
     if lines.contains(NO_PACKAGE) {
-        let python = Path::new(&job.command[0]).display();
+        let program = Path::new(&job.command[0]);
+        let is_python = program.file_name().is_some_and(|name| name.to_string_lossy().starts_with("python"));
+        let python = if is_python { program } else { Path::new("python3") }.display();
         help = format!(
             "install the package into the environment of the stage: {python} -m pip install callsheet; {help}"
         );

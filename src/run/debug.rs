@@ -50,18 +50,10 @@ pub fn prepare_debug(
 ) -> Result<DebugJob> {
     let (stage, preview) = (&plan.stages[position], &previews[position]);
     let Some(key) = preview.key.clone() else {
-        return Err(Error::user_error(
-            Code::NotComputed,
-            format!(
-                "an input of stage `{}` has not been computed ({})",
-                stage.name,
-                preview.lacks().unwrap_or_default()
-            ),
-            format!("compute it first: `callsheet run {}{options}`", list_upstream(plan, position, previews)),
-        ));
+        return Err(not_ready(plan, previews, position, options));
     };
     let watch = sources.watch(stage.decl.code.iter().map(|(_, path)| path.as_path()))?;
-    machine.check(&stage.name, &stage.resources)?;
+    // A machine that is smaller than the stage declares can still debug it.
     let share = machine.clone().take(&stage.resources, machine).unwrap_or_default();
     let run = Run {
         project,
@@ -88,7 +80,7 @@ pub fn prepare_debug(
     Ok(DebugJob { folder: folder.to_owned(), command, request: path, rows })
 }
 
-/// Id of the run in the environment of such a worker.
+/// Id in place of that of a run.
 const DEBUG_RUN: &str = "debug";
 /// Name of the folder for checkpoints.
 const SCRATCH: &str = "scratch";
@@ -103,12 +95,28 @@ fn create(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Names of the stages that compute the missing inputs.
-fn list_upstream(plan: &Plan, position: usize, previews: &[StagePreview]) -> String {
-    let missing =
-        plan.stages[position].upstream().into_iter().filter(|producer| previews[*producer].objects.is_none());
-    let mut names: Vec<&str> = missing.map(|producer| plan.stages[producer].name.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    names.join(" ")
+/// Error for a stage whose inputs are not known.
+fn not_ready(plan: &Plan, previews: &[StagePreview], position: usize, options: &str) -> Error {
+    let stage = &plan.stages[position];
+    if let Some(missing) = stage.missing.values().next() {
+        return missing.error();
+    }
+    let upstream = stage.upstream();
+    let open: Vec<usize> =
+        upstream.into_iter().filter(|producer| previews[*producer].objects.is_none()).collect();
+    let name = |producer: &usize| plan.stages[*producer].name.as_str();
+    let Some(first) = open.first() else {
+        let reason = previews[position].lacks().unwrap_or_default();
+        let message = format!("stage `{}`: {reason}", stage.name);
+        return Error::user_error(Code::NotComputed, message, "correct the files of the stage");
+    };
+    let reason = previews[*first].lacks().unwrap_or_default();
+    Error::user_error(
+        Code::NotComputed,
+        format!("an input of stage `{}` has not been computed: `{}` is {reason}", stage.name, name(first)),
+        format!(
+            "compute it first: `callsheet run {}{options}`",
+            open.iter().map(name).collect::<Vec<_>>().join(" ")
+        ),
+    )
 }

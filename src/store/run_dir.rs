@@ -30,9 +30,14 @@ impl RunDir {
         self.0.join("events.ndjson")
     }
 
+    /// Folder of the logs.
+    pub fn logs(&self) -> PathBuf {
+        self.0.join("logs")
+    }
+
     /// Log of a stage: stdout and stderr of its worker.
     pub fn log(&self, stage: &str) -> PathBuf {
-        self.0.join("logs").join(format!("{stage}.log"))
+        self.logs().join(format!("{stage}.log"))
     }
 
     /// Folder of a stage's worker that failed, if it is kept.
@@ -50,7 +55,7 @@ impl RunDir {
     /// # Errors
     /// Returns an error if the folder cannot be created.
     pub fn create_logs(&self) -> Result<()> {
-        let logs = self.0.join("logs");
+        let logs = self.logs();
         fs::create_dir_all(&logs).io_context("cannot create", &logs)
     }
 

@@ -81,12 +81,13 @@ pub fn hide_except(folder: &Path, others: &BTreeSet<PathBuf>, keeps: &dyn Fn(&Pa
     Ok(left == 0)
 }
 
-/// Removes the links to artifacts below `folder`, and the folders that are empty then. Everything else stays.
+/// Removes the links to artifacts below `folder`, and the folders that are empty then. The subfolders `others` and everything
+/// else stay.
 ///
 /// # Errors
 /// Returns an error if a folder cannot be listed, or a link cannot be removed.
-pub fn hide_all(folder: &Path) -> Result<()> {
-    if hide_except(folder, &BTreeSet::new(), &|_| false)? {
+pub fn hide_all(folder: &Path, others: &BTreeSet<PathBuf>) -> Result<()> {
+    if hide_except(folder, others, &|_| false)? {
         // Another program may have written a file in the meantime, which then stays.
         let _ = fs::remove_dir(folder);
     }

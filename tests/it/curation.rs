@@ -238,6 +238,10 @@ fn a_pipeline_without_datasets_has_verdicts_and_integers_are_keys() {
     assert_output!(project.refused("unknown_name", &curate("14")));
     project.run(&MAIN);
     assert_eq!(project.read("data/out/main/keep/kept"), "key,verdict\n13,exclude\n");
+    std::fs::remove_file(project.path("pipelines/curation/orders.csv")).expect("removed");
+    let declaration = project.read("stages/keep/stage.toml").replace("optional = true\n", "");
+    project.write("stages/keep/stage.toml", &declaration);
+    project.stdout(&curate("2"));
     let needs_one = project.read("pipelines/main.toml").replace("orders.csv", "{dataset}.csv");
     project.write("pipelines/main.toml", &needs_one);
     assert_output!(project.refused("missing_argument", &curate("1")));

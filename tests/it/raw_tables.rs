@@ -126,13 +126,19 @@ fn malformed_csv_files_are_refused_with_the_line_and_the_remedy() {
         ("a,b\n1,\"foo\n2,bar\n3,baz\n", "a.csv: the quote that opens in line 2 is not closed"),
         ("a,b\n1,\"5\" inch\n", "a.csv: line 2 has text after the closing quote of a field"),
         ("id\n9007199254740993\n1.5\n", "a.csv: column `id` contains "),
-        ("id\n1\n2\n1e400\n", "a.csv: column `id` contains numbers (2 of 3 values), but `1e400` in line 4"),
-        ("id\n1\nx\n3\n", "a.csv: column `id` contains numbers (2 of 3 values), but `x` in line 3"),
-        ("id\nx\n2\n3\n", "a.csv: column `id` contains numbers (2 of 3 values), but `x` in line 2"),
-        ("id\n12\n007\n3\n", "a.csv: column `id` contains numbers (2 of 3 values), but `007` in line 3"),
+        (
+            "id\n1\n2\n1e400\n",
+            "a.csv: column `id` contains numbers (2 of 3 values), but line 4 contains `1e400`",
+        ),
+        ("id\n1\nx\n3\n", "a.csv: column `id` contains numbers (2 of 3 values), but line 3 contains `x`"),
+        ("id\nx\n2\n3\n", "a.csv: column `id` contains numbers (2 of 3 values), but line 2 contains `x`"),
+        (
+            "id\n12\n007\n3\n",
+            "a.csv: column `id` contains numbers (2 of 3 values), but line 3 contains `007`",
+        ),
         (
             "id\ntrue\n1\ntrue\n",
-            "a.csv: column `id` contains true and false (2 of 3 values), but `1` in line 3",
+            "a.csv: column `id` contains true and false (2 of 3 values), but line 3 contains `1`",
         ),
     ];
     for (text, wanted) in cases {
@@ -177,14 +183,15 @@ fn json_lines_are_read_as_a_table() {
     write("{\"id\": [1, 2.5]}\n{\"id\": [3]}\n");
     assert_eq!(rows(&project), [json!({ "id": [1.0, 2.5] }), json!({ "id": [3.0] })]);
     let cases = [
-        ("{\"id\": 9223372036854775808}\n", "`id` in line 1 is above the largest 64-bit integer"),
+        ("{\"id\": 9223372036854775808}\n", "`id` in line 1 is an integer outside the range of int64"),
+        ("{\"id\": 100000000000000000000001}\n", "`id` in line 1 is an integer outside the range of int64"),
         ("{\"id\": 9007199254740993}\n{\"id\": 1.5}\n", "column `id` contains "),
         ("{\"id\": [1, \"x\"]}\n", "`id` in line 1 is a list with items of several types"),
         ("", "rows.jsonl: the file has no rows"),
         ("{\"id\": 1}\n[2]\n", "rows.jsonl: line 2 is not a JSON object"),
         (
             "{\"id\": 1}\n{\"id\": \"x\"}\n",
-            "column `id` contains numbers (1 of 2 values), but `\"x\"` in line 2",
+            "column `id` contains numbers (1 of 2 values), but line 2 contains `\"x\"`",
         ),
         ("{\"id\": {\"a\": 1}}\n", "`id` in line 1 is an object, which a column cannot contain"),
     ];
@@ -204,7 +211,66 @@ fn declared_types_of_json_lines_accept_texts_of_numbers_and_no_fractions() {
     project.write("pipelines/main.toml", &pipeline.replace("\"string\"", "\"int64\""));
     project.write("data/raw/rows.jsonl", "{\"id\": 1.0}\n{\"id\": 2.5}\n");
     let said = refused(&project);
-    assert!(said.contains("column `id` has integers, but this number is none"), "{said}");
+    assert!(said.contains("column `id` has the type int64, but 2.5 is not an integer"), "{said}");
+}
+
+#[test]
+fn numbers_that_a_float32_cannot_contain_are_refused() {
+    let project = project("path = \"data/raw/rows.jsonl\"\ncolumns.x = \"float32\"");
+    project.write("data/raw/rows.jsonl", "{\"x\": 1.5}\n{\"x\": 1e300}\n");
+    let said = refused(&project);
+    assert!(said.contains("rows.jsonl: the value of `x` in row 2 exceeds the range of float32"), "{said}");
+}
+
+#[test]
+fn large_floats_and_long_texts_of_digits_are_no_integers() {
+    let project = project("path = \"data/raw/rows.jsonl\"");
+    project.write("data/raw/rows.jsonl", "{\"x\": 1e30, \"id\": \"100000000000000000000001\"}\n");
+    assert_eq!(rows(&project), [json!({ "x": 1e30, "id": "100000000000000000000001" })]);
+}
+
+#[test]
+fn lines_are_counted_as_editors_count_them_and_files_are_named() {
+    for (end, wanted) in
+        [("\r\n", "line 4 contains `x`"), ("\r", "line 4 contains `x`"), ("\n", "line 4 contains `x`")]
+    {
+        let project = csv(&["id", "1", "2", "x", ""].join(end));
+        let said = refused(&project);
+        assert!(said.contains(wanted), "{end:?}: {said}");
+        project.write("data/raw/a.csv", &["id,n", "1,2", "2,3", "3", ""].join(end));
+        let said = refused(&project);
+        assert!(said.contains("line 4 has 1 fields"), "{end:?}: {said}");
+    }
+    let project = csv("n\n1\n2\n3\n");
+    project.write("data/raw/b.csv", "n\n1\nabc\n");
+    let said = refused(&project);
+    assert!(
+        said.contains("b.csv: column `n` contains numbers (4 of 5 values), but line 3 contains `abc`"),
+        "{said}"
+    );
+}
+
+#[test]
+fn blank_lines_before_the_header_are_skipped() {
+    assert_eq!(rows(&csv("\n\nid;n\n1;2\n")), [json!({ "id": 1, "n": 2 })]);
+}
+
+#[test]
+fn a_table_without_rows_is_warned_of() {
+    let project = csv("id,n\n");
+    let output = project.command(&[&["run"], &MAIN[..]].concat());
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("a.csv has no rows"), "{stderr}");
+}
+
+#[test]
+fn the_stage_that_reads_tables_cannot_be_used_in_a_pipeline() {
+    let project = csv("id\n1\n");
+    let pipeline = project.read("pipelines/main.toml");
+    let used =
+        "[stages.mine]\nuse = \"read_table\"\ninputs.files = \"rows\"\nparams.columns = [\"n: nonsense\"]\n";
+    project.write("pipelines/main.toml", &(pipeline + used));
+    assert_output!(project.refused("declaration", &[&["plan"], &MAIN[..]].concat()));
 }
 
 #[test]

@@ -270,6 +270,31 @@ fn a_forced_stage_that_fails_leaves_the_cached_results_of_the_declared_values() 
 }
 
 #[test]
+fn results_of_a_dataset_stay_if_a_stage_with_its_name_was_renamed() {
+    let project = Project::minimal();
+    project.write("data/raw/a.txt", "a\n");
+    project.write(
+        "stages/copy/stage.toml",
+        "summary = \"Copies\"\nversion = 1\ncommand = [\"cp\", \"{inputs.text}\", \"{outputs.text}\"]\n\
+         inputs.text = { kind = \"file\", doc = \"Any\" }\n\
+         outputs.text = { kind = \"file\", path = \"o.txt\", doc = \"Copy\" }\n",
+    );
+    let pipeline = |stage: &str| {
+        let text = "summary = \"Copies\"\n[sources.raw]\npath = \"data/raw/a.txt\"\n";
+        let text = format!("{text}[stages.{stage}]\nuse = \"copy\"\ninputs.text = \"raw\"\n");
+        project.write("pipelines/main.toml", &text);
+    };
+    pipeline("train");
+    project.run(&MAIN);
+    pipeline("fit");
+    project.write("pipelines/datasets/train.toml", "summary = \"A dataset\"\n");
+    project.run(&["-p", "main", "-d", "train", "-P", ""]);
+    project.write("data/raw/a.txt", "b\n");
+    project.run(&MAIN);
+    assert!(project.exists("data/out/main/train/fit/o.txt"));
+}
+
+#[test]
 fn names_that_would_share_a_folder_of_results_are_refused() {
     let project = chains();
     project.write("pipelines/datasets/first.toml", "summary = \"A dataset with the name of a stage\"\n");

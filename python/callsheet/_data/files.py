@@ -19,9 +19,9 @@ class File:
         values: `foreach` values of the stage instance that wrote it; empty otherwise.
     """
 
-    def __init__(self, path: Path, name: str = "", values: Mapping[str, Any] | None = None) -> None:
-        self.path = path
-        self.name = name or path.name
+    def __init__(self, path: str | Path, name: str = "", values: Mapping[str, Any] | None = None) -> None:
+        self.path = Path(path)
+        self.name = name or self.path.name
         self.values = dict(values or {})
 
     def __fspath__(self) -> str:

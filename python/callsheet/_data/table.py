@@ -36,7 +36,7 @@ class Table(File):
 
     def __init__(
         self,
-        path: Path,
+        path: str | Path,
         name: str = "",
         values: Mapping[str, Any] | None = None,
         columns: Mapping[str, str] | None = None,

@@ -59,9 +59,10 @@ class Job:
     def __init__(self, request: Mapping[str, Any]) -> None:
         self.request = request
         self.name: str = request["stage"]
-        self.inputs = Names("input", read_inputs(request))
-        self.params = Names("parameter", request["params"])
-        self.outputs = Names("output", {name: _output(request, name) for name in request["outputs"]})
+        place = "stage.toml declares" if "declared" in request else "the request of this test contains"
+        self.inputs = Names("input", read_inputs(request), place)
+        self.params = Names("parameter", request["params"], place)
+        self.outputs = Names("output", {name: _output(request, name) for name in request["outputs"]}, place)
         self.cpus: int = request["cpus"]
         self.labels: list[str] = request["labels"]
         self._events = Events()

@@ -12,11 +12,17 @@ class Names(Mapping[str, Any]):
     """Values that are attributes and items. An unknown name is an error that suggests the nearest one.
 
     A declared name takes precedence over the methods of mappings, so an input may have the name `items`.
+
+    Args:
+        kind: What the values are, e.g. `parameter`.
+        values: The values by name.
+        place: What contains the names: stage.toml, or the request of a test.
     """
 
-    def __init__(self, kind: str, values: Mapping[str, Any]) -> None:
+    def __init__(self, kind: str, values: Mapping[str, Any], place: str = "stage.toml declares") -> None:
         # No name of a declaration contains a space.
         vars(self)["the kind"] = kind
+        vars(self)["the place"] = place
         vars(self)["the values"] = dict(values)
 
     def __getattribute__(self, name: str) -> Any:
@@ -32,7 +38,8 @@ class Names(Mapping[str, Any]):
         values = _values(self)
         if name not in values:
             kind = vars(self).get("the kind", "value")
-            raise UnknownNameError(f"stage.toml declares no {kind} `{name}`", suggest(name, values))
+            place = vars(self).get("the place", "")
+            raise UnknownNameError(f"{place} no {kind} `{name}`", suggest(name, values))
         return values[name]
 
     def __contains__(self, name: object) -> bool:

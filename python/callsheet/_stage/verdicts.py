@@ -19,7 +19,8 @@ def excluded(job: Job, name: str) -> set[Any]:
     """
     integers = _has_integers(job, name)
     keys: set[Any] = set()
-    for file in job.inputs[name] or []:
+    files = job.inputs[name] or []
+    for file in files if isinstance(files, list) else [files]:
         with open(file.path, encoding="utf-8", newline="") as lines:
             for line in csv.DictReader(lines):
                 if line["verdict"] == "exclude":

@@ -46,6 +46,19 @@ impl RequiredRows {
             Some(first) => schema(first.path)?.fields().iter().map(|f| f.name().clone()).collect(),
             None => return Ok(Self::default()),
         };
+        let unknown = rows
+            .given(names.iter().map(String::as_str))
+            .into_iter()
+            .find(|name| !names.iter().any(|known| known == name));
+        if let Some(name) = unknown {
+            let message =
+                format!("input `{}` has no column `{name}`, which [rows] in stage.toml names", rows.input);
+            return Err(Error::user_error(
+                Code::UnknownName,
+                message,
+                suggest(name, names.iter().map(String::as_str)),
+            ));
+        }
         let mut own = rows.given(names.iter().map(String::as_str));
         own.retain(|name| !rows.digests.contains_key(*name));
         let read: BTreeSet<&str> =
@@ -69,7 +82,10 @@ impl RequiredRows {
                     mask.iter().zip(first..).filter(|(chosen, _)| **chosen).map(|(_, at)| (part as u32, at));
                 for ((key, digest), place) in keys.into_iter().zip(digests).zip(places) {
                     let Some(key) = key else {
-                        let number = place.1 + 1;
+                        let row = chosen.as_ref().map_or(place.1, |chosen| chosen[place.1 as usize]);
+                        let before =
+                            table[..part].iter().map(|rows| row_count(rows.path)).sum::<Result<u64>>()?;
+                        let number = before + row + 1;
                         let message = format!(
                             "the key `{}` of row {number} of input `{}` is null",
                             rows.key, rows.input

@@ -1,7 +1,7 @@
 //! Alignment of `data/out` with the plan: results that are stale leave it before the run changes anything.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use callsheet_worker::error::Result;
@@ -98,8 +98,17 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
             .map(|(stage, _)| stage)
             .collect();
         let folder = self.run.plan.request.target.out(&self.run.project.data);
-        let stale = self.snapshot.stages().filter(|stage| !shown.contains(stage));
-        stale.map(|stage| folder.join(stage)).try_for_each(|stage| hide_all(&stage))
+        let stale: Vec<PathBuf> = self
+            .snapshot
+            .stages()
+            .filter(|stage| !shown.contains(stage))
+            .map(|stage| folder.join(stage))
+            .collect();
+        if stale.is_empty() {
+            return Ok(());
+        }
+        let others = self.folders_of_others(&folder);
+        stale.iter().filter(|stage| !others.contains(*stage)).try_for_each(|stage| hide_all(stage, &others))
     }
 
     /// Removes links that are not among `links` or lead elsewhere, and creates those that are missing.
@@ -107,13 +116,7 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
         let (project, store, target) = (self.run.project, self.run.store, &self.run.plan.request.target);
         store.remove_earlier_views(&project.data)?;
         let folder = target.out(&project.data);
-        let mut others: BTreeSet<String> = store.targets_below(target);
-        if target.profile.is_empty() {
-            let known =
-                if target.dataset.is_empty() { project.dataset_names() } else { project.profile_names() };
-            others.extend(known);
-        }
-        let others = others.iter().map(|name| folder.join(name)).collect();
+        let others = self.folders_of_others(&folder);
         hide_except(&folder, &others, &|link| {
             links.get(link).is_some_and(|object| store.is_shown(object, link, &project.data))
         })?;
@@ -124,6 +127,18 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
                 store.show(object, link, &project.data)
             }
         })
+    }
+
+    /// Subfolders of this target's `folder` that belong to other targets.
+    fn folders_of_others(&self, folder: &Path) -> BTreeSet<PathBuf> {
+        let (project, target) = (self.run.project, &self.run.plan.request.target);
+        let mut others = self.run.store.targets_below(target);
+        if target.profile.is_empty() {
+            let known =
+                if target.dataset.is_empty() { project.dataset_names() } else { project.profile_names() };
+            others.extend(known);
+        }
+        others.iter().map(|name| folder.join(name)).collect()
     }
 
     /// Links to the results that the whole plan calls cached. A stage that the user forces to run, or that was not

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 
 use super::plain::with_offsets;
 use super::read::{read_batches, rows_at_once};
-use super::types::parse_type;
+use super::types::{parse_type, type_name};
 use crate::code::Code;
 use crate::error::{Error, IoContext, Result, list};
 
@@ -108,33 +108,39 @@ fn parse(
         let reason = error.trim_start_matches("Json error: ");
         let odd = ["NaN", "Infinity"].iter().any(|word| line.contains(word));
         let null = if odd { "; JSON has no NaN and no infinity, so write null" } else { "" };
-        Error::user_error(
-            Code::WorkerOutput,
-            format!("`{line}` in line {number} of {name} is not a valid row: {reason}"),
-            format!("write one JSON object per line, with the declared columns: {columns}{null}"),
-        )
+        let help = match reason.ends_with(NOT_INTEGER) {
+            true => "correct the value, or declare another type".to_owned(),
+            false => format!("write one JSON object per line, with the declared columns: {columns}{null}"),
+        };
+        let message = format!("`{line}` in line {number} of {name} is not a valid row: {reason}");
+        Error::user_error(Code::WorkerOutput, message, help)
     })
 }
 
 /// Checks that columns of integers contain no fraction, which the reader would cut off.
 fn check_integers(schema: &SchemaRef, text: &[u8]) -> Result<(), ArrowError> {
-    let columns: Vec<&str> =
-        schema.fields().iter().filter(|f| has_integers(f.data_type())).map(|f| f.name().as_str()).collect();
+    let columns: Vec<_> = schema.fields().iter().filter(|field| has_integers(field.data_type())).collect();
     if columns.is_empty() {
         return Ok(());
     }
-    // Most lines have no number that could be a fraction.
-    let lines =
-        text.split(|byte| *byte == b'\n').filter(|line| line.iter().any(|byte| b".eE".contains(byte)));
+    // Few lines have a digit before a point or an exponent.
+    let may_have_fraction =
+        |line: &&[u8]| line.windows(2).any(|pair| pair[0].is_ascii_digit() && b".eE".contains(&pair[1]));
+    let lines = text.split(|byte| *byte == b'\n').filter(may_have_fraction);
     for row in lines.filter_map(|line| serde_json::from_slice::<Map<String, Value>>(line).ok()) {
-        if let Some(column) = columns.iter().find(|column| row.get(**column).is_some_and(has_fraction)) {
-            return Err(ArrowError::JsonError(format!(
-                "column `{column}` has integers, but this number is none"
-            )));
+        for column in &columns {
+            if let Some(number) = row.get(column.name()).and_then(fraction) {
+                let (name, kind) = (column.name(), type_name(column.data_type()));
+                let reason = format!("column `{name}` has the type {kind}, but {number} {NOT_INTEGER}");
+                return Err(ArrowError::JsonError(reason));
+            }
         }
     }
     Ok(())
 }
+
+/// End of the reason for a fraction in a column of integers.
+const NOT_INTEGER: &str = "is not an integer";
 
 fn has_integers(kind: &DataType) -> bool {
     match kind {
@@ -143,10 +149,11 @@ fn has_integers(kind: &DataType) -> bool {
     }
 }
 
-fn has_fraction(value: &Value) -> bool {
+/// Returns the first number of a value that is not an integer.
+fn fraction(value: &Value) -> Option<f64> {
     match value {
-        Value::Array(items) => items.iter().any(has_fraction),
-        other => other.as_f64().is_some_and(|number| number.fract() != 0.0),
+        Value::Array(items) => items.iter().find_map(fraction),
+        other => other.as_f64().filter(|number| number.fract() != 0.0),
     }
 }
 

@@ -32,11 +32,17 @@ pub(super) fn other_format(path: &Path) -> Option<Error> {
         Some(what) => (what, "convert the file to Parquet"),
         None if start.is_empty() => ("empty", "write the table again"),
         None => match format_of_text(&start) {
-            Some(what @ ("JSON lines" | "JSON")) => {
+            Some(what @ "JSON") => {
                 (what, "convert the file, e.g. with pandas: `read_json(..).to_parquet(..)`")
             }
-            Some(what) if what.contains("SV") => {
-                (what, "convert the file, e.g. with pandas: `read_csv(..).to_parquet(..)`")
+            Some(what @ "JSON lines") => {
+                (what, "rename the file to .jsonl; a source of such files is a table")
+            }
+            Some(what) if what.contains("TSV") => {
+                (what, "rename the file to .tsv; a source of such files is a table")
+            }
+            Some(what) if what.contains("CSV") => {
+                (what, "rename the file to .csv; a source of such files is a table")
             }
             what => (what.unwrap_or("of an unknown format"), "name a Parquet file"),
         },
