@@ -150,9 +150,30 @@ class Faults(ProjectTest):
         printed = self.failure(self.body("job.outputs.priced.write([{'order_id': 'a', 'total': job.inputs.orders}])"))
         self.assertIn("stage.toml declares no input `orders`", printed)
 
-    def test_a_segmentation_fault_names_the_signal(self):
+    def test_a_segmentation_fault_names_the_signal_and_the_line(self):
         printed = self.failure(self.body("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"))
         self.assertIn("SIGSEGV", printed)
+        self.assertIn("line 3 in <module>", printed)
+
+    def test_values_that_are_no_column_are_refused(self):
+        cases = {
+            '{"order_id": "ab", "total": [1.0, 2.0]}': "the column `order_id` is a single text, not a list of values",
+            '{"order_id": ["a", 5], "total": [1.0, 2.0]}': "`5` in row 2 is of type int, but the rows before contain str",
+            '{"order_id": ["a"], "total": [10**30]}': "in row 1 exceeds the range of int64",
+        }
+        for data, message in cases.items():
+            with self.subTest(data):
+                self.assertIn(message, self.failure(self.body(f"job.outputs.priced.write({data})")))
+
+    def test_parameters_cannot_be_set_and_metrics_are_numbers(self):
+        cases = {
+            "job.params.rate = 3": "the parameter `rate` cannot be set",
+            "job.metric('', 1)": "a metric has no name",
+            "job.metric('loss', None)": "the value of the metric `loss` is not a number: None",
+        }
+        for statement, message in cases.items():
+            with self.subTest(statement):
+                self.assertIn(message, self.failure(self.body(statement)))
 
     def test_a_million_lines_do_not_hide_the_error(self):
         printed = self.failure(self.body("[print('line', n) for n in range(1_000_000)]; raise ValueError('the cause')"))

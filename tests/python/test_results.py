@@ -52,6 +52,53 @@ class Results(ProjectTest):
     def numbers(self, **options):
         return callsheet.load("numbers.numbers", **options).to_pandas()["number"].tolist()
 
+    def test_texts_and_arrays_reach_the_stage_as_they_are(self):
+        import numpy
+
+        for text in ("😀", "a\x7fb", 'q"\\'):
+            callsheet.run(set={"numbers.tags": [text]})
+            loaded = callsheet.load("numbers.text", set={"numbers.tags": [text]})
+            self.assertEqual(loaded.read_text(), text)
+        self.assertEqual(callsheet.run(set={"numbers.count": numpy.array(4)}).ran, 1)
+        self.assertEqual(self.numbers(set={"numbers.count": 4}), [0, 1, 2, 3])
+
+    def test_a_large_row_wise_table_is_loaded_after_a_row_was_added(self):
+        row_wise = """
+            [inputs.items]
+            kind = "table"
+            doc = "Items"
+
+            [outputs.kept]
+            kind = "table"
+            path = "kept.parquet"
+            columns = { id = "int64", text = "string" }
+            doc = "The same items"
+
+            [rows]
+            key = "id"
+            input = "items"
+            output = "kept"
+            """
+        code = """
+            import callsheet
+
+            with callsheet.stage() as job:
+                job.outputs.kept.write(job.inputs.items.to_arrow())
+            """
+        self.stage("keep", row_wise, code)
+        self.pipeline('[sources.items]\npath = "data/raw/items.csv"\n[stages.keep]\ninputs.items = "items"\n')
+        count = 20_000
+        lines = [f"{number},{os.urandom(500).hex()}" for number in range(count, 0, -1)]
+        self.write("data/raw/items.csv", "\n".join(["id,text", *lines, ""]))
+        callsheet.run()
+        self.write("data/raw/items.csv", "\n".join(["id,text", *lines, f"{count + 1},new", ""]))
+        callsheet.run()
+        table = callsheet.load("keep.kept")
+        self.assertTrue(table.path.is_dir(), "the table is a folder")
+        keys = list(range(1, count + 2))
+        self.assertEqual(table.to_arrow()["id"].to_pylist(), keys)
+        self.assertEqual([row["id"] for row in table.rows(["id"])], keys)
+
     def test_results_of_values_and_of_runs_are_loaded(self):
         self.assertEqual(callsheet.run().ran, 1)
         self.assertEqual(callsheet.run(set={"numbers.count": 2}).ran, 1)

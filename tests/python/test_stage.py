@@ -83,6 +83,34 @@ class Stages(ProjectTest):
         table = callsheet.load("price.priced", set={"orders.count": 5})
         self.assertEqual(table.to_arrow()["total"].to_pylist(), [0.0, 15.0, 30.0, 45.0, 60.0])
 
+    def stage_that_ends_early(self, *body):
+        """A row-wise stage that writes rows one by one; `body` comes before each row."""
+        lines = [
+            "import os, signal, time",
+            "import callsheet",
+            "def rows(job):",
+            "    for number, order in enumerate(job.inputs.orders.rows()):",
+            *(f"        {line}" for line in body),
+            "        yield {'order_id': order['order_id'], 'total': 1.0}",
+            "with callsheet.stage() as job:",
+            "    job.outputs.priced.write(rows(job))",
+        ]
+        self.shop("\n".join(lines) + "\n")
+
+    def test_rows_before_a_failure_are_not_computed_again(self):
+        self.stage_that_ends_early("if number == 7: raise ValueError('no')")
+        self.callsheet("run", "--set", "orders.count=10", code=1)
+        printed = self.callsheet("run", "--set", "orders.count=10")
+        self.assertIn("price: computes 3 of 10 rows", printed)
+
+    def test_rows_of_a_slow_stage_that_is_killed_are_not_computed_again(self):
+        self.stage_that_ends_early(
+            "if number == 5: time.sleep(5.2)", "if number == 6: os.kill(os.getpid(), signal.SIGKILL)"
+        )
+        self.callsheet("run", "--set", "orders.count=10", code=1)
+        printed = self.callsheet("run", "--set", "orders.count=10")
+        self.assertIn("price: computes 4 of 10 rows", printed)
+
     def test_keys_of_excluded_rows_have_the_type_of_the_key_column(self):
         self.stage(
             "keep",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,11 @@ _SCALARS = {
     "float64": "float64",
 }
 
-# Number of rows of a generator that are written at once.
+# Largest number of rows of a generator that are written at once.
 _ROWS = 1024
+
+# Seconds after which rows of a slow generator are written.
+_SECONDS = 5.0
 
 _ACCEPTED = "use a DataFrame of pandas or polars, a pyarrow.Table, a dictionary of columns, or a list of dictionaries"
 
@@ -68,7 +72,8 @@ def _of_json(value: Any, kind: str | None) -> Any:
 def chunks(data: Any, columns: Columns, name: str) -> Iterator[pyarrow.Table]:
     """Yields the tables of `data`: a value that `to_arrow` accepts, or an iterator of such values and of rows.
 
-    A row is a dictionary of the values of one row. Rows are collected into tables of at most 1024 rows.
+    A row is a dictionary of the values of one row. Rows are collected into tables of at most 1024 rows, for up to five
+    seconds. If the iterator fails, the rows before are yielded first.
     """
     if type(data).__module__.startswith("pyarrow") and hasattr(data, "read_next_batch"):
         data = iter(data)
@@ -76,17 +81,29 @@ def chunks(data: Any, columns: Columns, name: str) -> Iterator[pyarrow.Table]:
         yield to_arrow(data, columns, name)
         return
     rows: list[Mapping[str, Any]] = []
-    for item in data:
+    began = time.monotonic()
+    failure: BaseException | None = None
+    while True:
+        try:
+            item = next(data)
+        except StopIteration:
+            break
+        except BaseException as error:  # also Ctrl-C
+            failure = error
+            break
         is_row = isinstance(item, Mapping)
         if is_row:
             rows.append(item)
-        if rows and (len(rows) == _ROWS or not is_row):
+        is_due = len(rows) == _ROWS or time.monotonic() - began > _SECONDS
+        if rows and (is_due or not is_row):
             yield to_arrow(rows, columns, name)
-            rows = []
+            rows, began = [], time.monotonic()
         if not is_row:
             yield to_arrow(item, columns, name)
     if rows:
         yield to_arrow(rows, columns, name)
+    if failure is not None:
+        raise failure
 
 
 def _table(data: Any, columns: Columns) -> pyarrow.Table | None:
@@ -134,6 +151,10 @@ def _array(name: str, values: Any, kind: str | None) -> pyarrow.Array:
     """Returns one column. `kind` is its declared type, which is applied later, with a check of every value."""
     import pyarrow
 
+    if isinstance(values, (str, bytes)):
+        raise CallsheetError(
+            f"the column `{name}` is a single text, not a list of values", "pass one value for each row"
+        )
     try:
         if kind == "image":
             return pyarrow.array([image_cell(value) for value in values], type=arrow_type(kind))
@@ -151,7 +172,25 @@ def _array(name: str, values: Any, kind: str | None) -> pyarrow.Array:
         if isinstance(error, CallsheetError):
             raise
         declared = f" as `{kind}`" if kind else ""
-        raise CallsheetError(f"the column `{name}` cannot be written{declared}: {error}") from error
+        reason = _odd_value(values) or str(error)
+        raise CallsheetError(f"the column `{name}` cannot be written{declared}: {reason}") from error
+
+
+def _odd_value(values: Any) -> str | None:
+    """Returns which value of a column does not fit the values before it; none if this is not known."""
+    first: Any = None
+    for row, value in enumerate(values if isinstance(values, (list, tuple)) else (), 1):
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            return f"`{value}` in row {row} exceeds the range of int64"
+        if value is None or type(value) is type(first) or {type(value), type(first)} == {int, float}:
+            continue
+        if first is not None:
+            return (
+                f"`{value}` in row {row} is of type {type(value).__name__}, "
+                f"but the rows before contain {type(first).__name__}"
+            )
+        first = value
+    return None
 
 
 def arrow_type(kind: str) -> pyarrow.DataType:

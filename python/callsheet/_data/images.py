@@ -27,7 +27,9 @@ def open_image(source: Path | bytes) -> Image:
         picture.load()
     except (OSError, SyntaxError, ValueError) as error:
         what = "the bytes" if isinstance(source, bytes) else f"{source}"
-        raise CallsheetError(f"{what} cannot be decoded as a picture: {error}") from error
+        # Pillow names an object of Python in place of bytes.
+        reason = "" if isinstance(source, bytes) and "BytesIO" in str(error) else f": {error}"
+        raise CallsheetError(f"{what} cannot be decoded as a picture{reason}") from error
     return picture
 
 

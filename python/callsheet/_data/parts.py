@@ -20,15 +20,27 @@ def merged(parts: Sequence[ParquetFile], key: str, names: Sequence[str], rows: i
         while left > 0:
             batch = readers[part].take(min(left, rows))
             left -= batch.num_rows
-            yield batch.select(names).replace_schema_metadata(None)
+            yield plain(batch.select(names))
+
+
+def plain(batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
+    """Returns a batch whose columns may contain nulls, because parts may differ in this property of a column."""
+    pyarrow = need("pyarrow", "a table")
+    return pyarrow.RecordBatch.from_arrays(batch.columns, names=batch.schema.names)
+
+
+def joined(tables: Sequence[pyarrow.Table]) -> pyarrow.Table:
+    """Returns the rows of several tables with equal columns."""
+    pyarrow = need("pyarrow", "a table")
+    return pyarrow.concat_tables([pyarrow.table(table.columns, names=table.column_names) for table in tables])
 
 
 def _runs(parts: Sequence[ParquetFile], key: str) -> Iterator[tuple[int, int]]:
     """Yields the part of the next rows, and their number, in the order of the key."""
     pyarrow = need("pyarrow", "a table")
-    tables = [part.read(columns=[key]).replace_schema_metadata(None) for part in parts]
+    tables = [part.read(columns=[key]) for part in parts]
     numbers = [number for number, table in enumerate(tables) for _ in range(table.num_rows)]
-    whole = pyarrow.concat_tables(tables).append_column("the part", pyarrow.array(numbers, pyarrow.int32()))
+    whole = joined(tables).append_column("the part", pyarrow.array(numbers, pyarrow.int32()))
     order = whole.sort_by([(key, "ascending")]).column("the part").to_pylist()
     start = 0
     for at in range(1, len(order) + 1):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .._errors import CallsheetError, suggest
 from .._packages import need
 from .files import File
-from .parts import merged
+from .parts import joined, merged, plain
 
 if TYPE_CHECKING:
     import pandas
@@ -118,7 +118,7 @@ class Table(File):
         tables = [part.read(columns=read) for part in self._parts]
         if not tables:
             return pyarrow.table({})
-        whole = pyarrow.concat_tables(tables).replace_schema_metadata(None)
+        whole = joined(tables)
         # Each part is sorted by the key, but keys of two parts may alternate.
         whole = whole if key is None else whole.sort_by(key)
         return whole.select(names)
@@ -147,7 +147,7 @@ class Table(File):
         if key is not None:
             return merged(self._parts, key, names, rows)
         each = (part.iter_batches(batch_size=rows, columns=names) for part in self._parts)
-        return (batch.select(names).replace_schema_metadata(None) for batch in chain.from_iterable(each))
+        return (plain(batch.select(names)) for batch in chain.from_iterable(each))
 
     def rows(self, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
         """Yields each row as a dictionary, in batches of the memory of 1024 rows."""
@@ -163,7 +163,8 @@ class Table(File):
         from .images import open_image
 
         column = column if column is not None else self._image_column()
-        for row in chain.from_iterable(batch.to_pylist() for batch in self.batches([column], rows=16)):
+        rows = chain.from_iterable(batch.to_pylist() for batch in self.batches([column], rows=16))
+        for number, row in enumerate(rows, 1):
             cell = row[column]
             encoded = cell.get("bytes") if isinstance(cell, dict) else cell
             if encoded is not None and not isinstance(encoded, bytes):
@@ -171,7 +172,12 @@ class Table(File):
                     f"the column `{column}` of {self.name} contains no pictures, but {self.schema.field(column).type}",
                     "name a column of type `image`",
                 )
-            yield None if encoded is None else open_image(encoded)
+            try:
+                picture = None if encoded is None else open_image(encoded)
+            except CallsheetError as error:
+                path = f" ({cell['path']})" if isinstance(cell, dict) and cell.get("path") else ""
+                raise CallsheetError(f"row {number} of {self.name}{path}: {error.message}", error.help) from error
+            yield picture
 
     def _image_column(self) -> str:
         """Returns the first column of type `image`."""

@@ -117,12 +117,13 @@ def target(pipeline: str | None, dataset: str | None, profile: str | None, set: 
 
 def _value(value: Any) -> str:
     """Returns a value as TOML, which `--set` reads."""
-    if hasattr(value, "item"):  # a number of numpy
-        value = value.item()
+    if hasattr(value, "tolist"):  # a number or an array of numpy
+        value = value.tolist()
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(_value(item) for item in value)}]"
     if isinstance(value, str):
-        return json.dumps(value)
+        # TOML has neither the pairs of escapes that JSON uses for other planes of Unicode, nor an unescaped DEL.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):

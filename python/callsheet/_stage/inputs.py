@@ -26,8 +26,10 @@ def read_inputs(request: Mapping[str, Any]) -> dict[str, Any]:
 def _input(name: str, declared: Mapping[str, Any], given: Any) -> Any:
     if given is None:
         return None
+    is_list = False
     if not isinstance(given, Mapping):  # a path or a list of paths, in a test of a stage
-        several = [given] if isinstance(given, (str, PathLike)) else list(given)
+        is_list = not isinstance(given, (str, PathLike))
+        several = list(given) if is_list else [given]
         given = {"paths": several, "names": [Path(path).name for path in several]}
     found = [Path(path) for path in given["paths"]]
     kind = declared.get("kind") or _kind_of(found)
@@ -38,7 +40,7 @@ def _input(name: str, declared: Mapping[str, Any], given: Any) -> Any:
         artifacts: list[File] = [_table(name, path, of, columns) for path, of in zip(found, values)]
     else:
         artifacts = [_KINDS[kind](*parts) for parts in zip(found, names, values)]
-    is_list = kind == "files" or declared.get("many", False) or len(artifacts) != 1
+    is_list = is_list or kind == "files" or declared.get("many", False) or len(artifacts) != 1
     return artifacts if is_list else artifacts[0]
 
 

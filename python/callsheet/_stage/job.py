@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from os import PathLike
@@ -74,6 +75,8 @@ class Job:
     def __enter__(self) -> Job:
         if self._events.reach_the_engine:
             self._signal = StopSignal()
+            # A crash in a library shows the lines of Python that led to it.
+            faulthandler.enable()
         return self
 
     def __exit__(
@@ -117,7 +120,16 @@ class Job:
             value: A number, or a tensor or array with one element.
             step: Step at which the value was measured.
         """
-        self._events.write("metric", {"name": str(name), "step": int(step), "value": number(value)})
+        if not str(name):
+            raise CallsheetError("a metric has no name", 'name it, e.g. `job.metric("loss/train", loss)`')
+        try:
+            measured = number(value)
+        except (TypeError, ValueError) as error:
+            raise CallsheetError(
+                f"the value of the metric `{name}` is not a number: {value!r}",
+                "pass a number, or a tensor or array with one element",
+            ) from error
+        self._events.write("metric", {"name": str(name), "step": int(step), "value": measured})
 
     def image(self, name: str, picture: Any, step: int = 0) -> None:
         """Reports a picture, to be viewed while the stage runs and in reports.
@@ -161,9 +173,9 @@ class Job:
 
     @property
     def stopping(self) -> bool:
-        """True after Ctrl-C. The stage then has 10 seconds to save a checkpoint and to leave the `with` block.
+        """True after Ctrl-C. The stage should then save a checkpoint and leave the `with` block soon.
 
-        A stage that never reads this attribute is ended at once.
+        A stage that never reads this attribute is ended at once, and so is any stage after a second Ctrl-C.
         """
         return self._signal is not None and self._signal.poll()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .._errors import UnknownNameError, suggest
+from .._errors import CallsheetError, UnknownNameError, suggest
 
 
 class Names(Mapping[str, Any]):
@@ -33,6 +33,10 @@ class Names(Mapping[str, Any]):
         if name.startswith("__"):
             raise AttributeError(name)
         return self[name]
+
+    def __setattr__(self, name: str, _value: Any) -> None:
+        kind = vars(self)["the kind"]
+        raise CallsheetError(f"the {kind} `{name}` cannot be set", f"the {kind}s of a stage are read-only")
 
     def __getitem__(self, name: str) -> Any:
         values = _values(self)

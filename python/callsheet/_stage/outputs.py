@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,6 +120,8 @@ class TableOutput(Output):
             parts = chunks(data, self._columns, self.name)
             if self._is_json:
                 self._write_lines(parts)
+            elif self._is_row_wise and isinstance(data, Iterator):
+                self._write_folder(parts)
             else:
                 self._write_parquet(parts)
         except Exception:
@@ -129,7 +131,25 @@ class TableOutput(Output):
             self._is_written = False
             raise
 
-    def _write_parquet(self, parts: Iterable[pyarrow.Table]) -> None:
+    def _write_folder(self, parts: Iterable[pyarrow.Table]) -> None:
+        """Writes each part to a file of its own, so that the engine keeps complete files if this process is killed."""
+        import shutil
+
+        shutil.rmtree(self.path, ignore_errors=True)
+        self.path.mkdir(parents=True)
+        count = 0
+        for part in parts:
+            if part.num_columns == 0:
+                continue
+            draft = self.path / f"{count:06}.draft"
+            self._write_parquet(iter([part]), draft)
+            draft.rename(draft.with_suffix(".parquet"))
+            count += 1
+        if count == 0:
+            self.path.rmdir()
+            self._write_empty()
+
+    def _write_parquet(self, parts: Iterable[pyarrow.Table], path: Path | None = None) -> None:
         writer, schema = None, None
         try:
             for part in parts:
@@ -140,7 +160,7 @@ class TableOutput(Output):
                     schema = part.schema
                     footer = {**self._footer, **_features(self._columns)}
                     writer = need("pyarrow.parquet", "a table").ParquetWriter(
-                        self.path, schema.with_metadata(footer), compression="zstd"
+                        path or self.path, schema.with_metadata(footer), compression="zstd"
                     )
                 elif part.schema != schema:
                     part = self._same(part, schema)
@@ -180,6 +200,7 @@ class TableOutput(Output):
     def _write_lines(self, parts: Iterable[pyarrow.Table]) -> None:
         with open(self.path, "w", encoding="utf-8") as file:
             for part in parts:
+                file.flush()  # the rows of earlier parts survive if this process is killed
                 for row in part.to_pylist():
                     try:
                         print(json.dumps(row), file=file)

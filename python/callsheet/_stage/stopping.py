@@ -1,4 +1,4 @@
-"""Ctrl-C in a stage: the engine sends SIGTERM, and kills the stage 10 seconds later."""
+"""Ctrl-C in a stage: the engine sends SIGTERM, and kills the stage after a second Ctrl-C."""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._errors import CallsheetError
@@ -21,11 +23,23 @@ def excluded(job: Job, name: str) -> set[Any]:
     keys: set[Any] = set()
     files = job.inputs[name] or []
     for file in files if isinstance(files, list) else [files]:
-        with open(file.path, encoding="utf-8", newline="") as lines:
-            for line in csv.DictReader(lines):
-                if line["verdict"] == "exclude":
-                    keys.add(_integer(line["key"], file.path) if integers else line["key"])
+        try:
+            excluded = list(_excluded(Path(file.path)))
+        except (KeyError, UnicodeDecodeError, OSError) as error:
+            raise CallsheetError(
+                f"{file.path} is not a file of verdicts",
+                "name an input of kind `files` with verdicts, as `callsheet curate` writes them",
+            ) from error
+        keys.update(_integer(key, file.path) if integers else key for key in excluded)
     return keys
+
+
+def _excluded(path: Path) -> Iterator[str]:
+    """Yields the keys of excluded rows in a file, which the engine has checked."""
+    with open(path, encoding="utf-8-sig", newline="") as lines:
+        for line in csv.DictReader(lines):
+            if line["verdict"].strip() == "exclude":
+                yield line["key"]
 
 
 def _has_integers(job: Job, name: str) -> bool:
