@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::env;
 use std::ffi::OsStr;
+use std::process;
 
 use clap_complete::engine::CompletionCandidate;
 
@@ -14,9 +15,11 @@ use crate::plan::{Plan, StageInstance, resolve};
 
 /// Enters the folder that the typed option `-C` names, as the completed command would.
 pub(super) fn enter_typed_folder() {
-    if let Some(folder) = typed("-C", "--directory") {
+    if let Some(folder) = typed("-C", "--directory")
+        && env::set_current_dir(folder).is_err()
+    {
         // Without the folder, there is nothing to offer.
-        let _ = env::set_current_dir(folder);
+        process::exit(0);
     }
 }
 
@@ -63,6 +66,11 @@ fn beginning(names: impl IntoIterator<Item = String>, typed: &OsStr) -> Vec<Comp
 pub(super) fn stages(typed: &OsStr) -> Vec<CompletionCandidate> {
     let names = planned().into_iter().flat_map(|stage| [stage.group().to_owned(), stage.name]);
     beginning(names, typed)
+}
+
+/// Stages that the project declares.
+pub(super) fn declared_stages(typed: &OsStr) -> Vec<CompletionCandidate> {
+    beginning(Project::find().map(|project| project.stage_names()).unwrap_or_default(), typed)
 }
 
 /// Artifacts of the pipeline.

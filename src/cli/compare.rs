@@ -6,8 +6,10 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result};
 use callsheet_worker::print::{print_json, print_text, say, table};
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use serde_json::json;
 
+use super::candidates;
 use super::exit::{SUCCESS, warn};
 use super::target::store;
 use crate::declare::Project;
@@ -26,7 +28,7 @@ Examples:
 pub(super) struct Compare {
     /// Runs to compare: ids, prefixes of ids, `latest`, or `latest~1` for the run before the latest. More
     /// than two runs require --html
-    #[arg(required = true, num_args = 2.., value_name = "RUN")]
+    #[arg(required = true, num_args = 2.., value_name = "RUN", add = ArgValueCompleter::new(candidates::runs))]
     runs: Vec<String>,
     /// Write an HTML page that shows two or more runs side by side, with figures and curves
     #[arg(long, value_name = "FILE", conflicts_with = "json")]

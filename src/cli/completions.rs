@@ -45,6 +45,10 @@ impl Completions {
         let written = shell.write_registration(VARIABLE, "callsheet", "callsheet", "callsheet", &mut text);
         written
             .map_err(|error| Error::user_error(Code::Io, format!("cannot write the script: {error}"), ""))?;
+        if matches!(self.shell, Shell::Bash) {
+            // Else bash completes `stage@instance` and `--set=stage.param` as several words.
+            print_text("COMP_WORDBREAKS=${COMP_WORDBREAKS//[=@:]/}");
+        }
         print_text(String::from_utf8_lossy(&text).trim_end());
         Ok(SUCCESS)
     }

@@ -8,7 +8,9 @@ use std::process::Command;
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result, suggest};
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 
+use super::candidates;
 use super::fresh::is_python_package;
 use crate::declare::{CommandDecl, Project, command};
 
@@ -21,7 +23,12 @@ pub(super) const INSPECT: &str = "callsheet-inspect";
 #[command(disable_help_flag = true)]
 pub(super) struct External {
     /// Arguments of the program; `--help` lists them
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "ARGUMENTS",
+        add = ArgValueCompleter::new(candidates::artifacts)
+    )]
     arguments: Vec<OsString>,
 }
 

@@ -7,10 +7,12 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result, suggest};
 use callsheet_worker::print::{print_json_list, print_text, say};
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use glob::Pattern;
 use serde_json::json;
 use textplots::{Chart as Plot, LabelBuilder, LabelFormat, Plot as _, Shape};
 
+use super::candidates;
 use super::exit::SUCCESS;
 use super::target::store;
 use crate::declare::Project;
@@ -35,10 +37,10 @@ To view a run in TensorBoard: `tensorboard --logdir data/store/runs/RUN/tensorbo
 only the metrics of stages that ran in this run, without those of cached stages.")]
 pub(super) struct Metrics {
     /// Runs to plot: ids, prefixes of ids, `latest`, or `latest~1` for the run before the latest
-    #[arg(default_value = "latest")]
+    #[arg(default_value = "latest", add = ArgValueCompleter::new(candidates::runs))]
     runs: Vec<String>,
     /// Plot only stages with this name or pattern, e.g. `train@*`. Repeatable
-    #[arg(long, value_name = "PATTERN")]
+    #[arg(long, value_name = "PATTERN", add = ArgValueCompleter::new(candidates::stages))]
     stage: Vec<String>,
     /// Plot only metrics with this name or pattern, e.g. `error/*`. Repeatable
     #[arg(long, value_name = "PATTERN")]

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use callsheet_worker::error::Result;
 use callsheet_worker::print::{print_document, say};
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 
+use super::candidates;
 use super::exit::{SUCCESS, warn};
 use super::run::report_path;
 use super::target::store;
@@ -26,7 +28,7 @@ The report shows every output that has a `figure` in stage.toml; `callsheet sche
 of `figure`.")]
 pub(super) struct Report {
     /// Run to report: its id, a prefix of its id, `latest`, or `latest~1` for the run before the latest
-    #[arg(default_value = "latest")]
+    #[arg(default_value = "latest", add = ArgValueCompleter::new(candidates::runs))]
     run: String,
     /// File to write [default: data/out/<pipeline>/<dataset>/<profile>/report.html]
     #[arg(short, long, value_name = "FILE")]

@@ -6,7 +6,9 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result, suggest};
 use callsheet_worker::print::{print_text, table};
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 
+use super::candidates;
 use super::exit::SUCCESS;
 use crate::declare::{ArtifactKind, Cpus, Project, Role, StageDecl};
 
@@ -19,6 +21,7 @@ Examples:
   callsheet stages --markdown > docs/stages.md   the documentation of all stages")]
 pub(super) struct Stages {
     /// Stage to show [default: list all stages]
+    #[arg(add = ArgValueCompleter::new(candidates::declared_stages))]
     stage: Option<String>,
     /// Print the documentation of all stages as one Markdown page
     #[arg(long, conflicts_with = "stage")]

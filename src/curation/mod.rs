@@ -60,6 +60,10 @@ impl<'a> Curation<'a> {
             }
             ref several => return Err(several_files(pipeline, several)),
         };
+        let keys: BTreeSet<&str> = readers.iter().map(|reader| reader.on.key.as_str()).collect();
+        if keys.len() > 1 {
+            return Err(several_keys(pipeline, &file, &keys));
+        }
         Ok(Self { project, plan, readers, file })
     }
 
@@ -131,6 +135,18 @@ fn nobody_reads(pipeline: &str) -> Error {
         format!("no stage of pipeline `{pipeline}` reads verdicts on a table"),
         "in a stage.toml, declare an input with kind = \"files\" and verdicts = { input = \"INPUT\", \
          key = \"COLUMN\" }; then wire this input to a source",
+    )
+}
+
+fn several_keys(pipeline: &str, file: &str, keys: &BTreeSet<&str>) -> Error {
+    let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+    Error::user_error(
+        Code::Declaration,
+        format!(
+            "the stages of pipeline `{pipeline}` read verdicts on the columns {} from `{file}`",
+            keys.join(" and ")
+        ),
+        "declare one column as `key` of all verdicts, or wire only one of the inputs",
     )
 }
 

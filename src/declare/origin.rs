@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use callsheet_worker::code::Code;
-use callsheet_worker::error::{DeclarationError, Error, IoContext, Result, SourceText};
+use callsheet_worker::error::{DeclarationError, Error, IoContext, Result, SourceText, nearest};
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 
@@ -108,6 +108,12 @@ pub(super) fn plain_words(message: &str) -> String {
 fn remedy(text: &str, message: &str) -> Option<String> {
     if let Some(field) = message.strip_prefix("missing field ") {
         return Some(format!("add {field}"));
+    }
+    if message.starts_with("unknown field ") || message.starts_with("unknown variant ") {
+        // "unknown field `sumary`, expected one of `summary`, `version`"
+        let mut names = message.split('`').skip(1).step_by(2);
+        let wrong = names.next()?;
+        return nearest(wrong, names).map(|near| format!("did you mean `{near}`?"));
     }
     if message.ends_with("nested too deeply") {
         return Some("use fewer levels of nesting".to_owned());

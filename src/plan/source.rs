@@ -60,8 +60,8 @@ pub(super) fn matches(
             let help = format!("write `{folder}/*` for its files, or `{folder}/**/*` for all files below it");
             return wrong(format!("`{text}` is a folder"), &help);
         }
-        let files = if file(&root.join(&path))? { vec![path] } else { Vec::new() };
-        return match results.problem(root, &files) {
+        let files = if file(&root.join(&path))? { vec![path.clone()] } else { Vec::new() };
+        return match results.problem(root, &[path]) {
             Some(own) => wrong(own, NOT_RAW),
             None => Ok(files),
         };
@@ -143,7 +143,7 @@ impl Results {
     /// Returns what is wrong if one of `files`, relative to `root`, is a result.
     fn problem(&mut self, root: &Path, files: &[PathBuf]) -> Option<String> {
         let found = files.iter().find(|file| self.contain(&root.join(file.parent().unwrap_or(file))))?;
-        Some(format!("matches {}, which is a result of the project", found.display()))
+        Some(format!("matches {}, which is in a folder of results", found.display()))
     }
 
     fn contain(&mut self, folder: &Path) -> bool {

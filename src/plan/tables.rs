@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use callsheet_worker::error::{Result, list};
+use callsheet_worker::error::{Result, suggest};
 use callsheet_worker::table::parse_type;
 
 use super::spec::{SourceSpec, Spec};
@@ -97,7 +97,7 @@ fn columns(name: &str, source: &SourceSpec) -> Result<toml::Value> {
             return Ok(toml::Value::from(format!("{column}: {kind}")));
         }
         let message = format!("source `{name}` declares column `{column}` with the unknown type `{kind}`");
-        Err(source.origin.declaration_error(message, "this source", format!("use one of: {}", list(TYPES))))
+        Err(source.origin.declaration_error(message, "this source", suggest(kind, TYPES)))
     });
     texts.collect::<Result<Vec<_>>>().map(toml::Value::from)
 }

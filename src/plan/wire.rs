@@ -1,7 +1,9 @@
 //! Wiring of inputs: raw files, an output, or the outputs of many instances.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::slice;
 use std::sync::Arc;
 
@@ -154,6 +156,15 @@ fn wire_output(
     }
 }
 
+/// Returns false for a file that is not a Parquet file. Files named `.parquet` are not read here, because the stages that
+/// read them report what is wrong.
+fn may_be_table(file: &Path) -> bool {
+    let mut start = [0; 4];
+    let is_named = file.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("parquet"));
+    is_named
+        || File::open(file).and_then(|mut file| file.read_exact(&mut start)).is_ok_and(|()| start == *b"PAR1")
+}
+
 /// Returns the path or pattern of a source, for errors.
 fn pattern_of(source: &SourceSpec) -> String {
     source.path.as_ref().map_or("(no path)".to_owned(), |(path, _)| path.get_ref().clone())
@@ -243,6 +254,17 @@ fn wire_source(
             _ => "change the pattern so that one file matches",
         };
         return Err(place.declaration_error(format!("source `{name}`: {found}"), "this source", help.into()));
+    }
+    if input.kind == ArtifactKind::Table
+        && let Some(other) = files.iter().find(|file| !may_be_table(&project.root.join(file)))
+    {
+        return Err(place.declaration_error(
+            format!("source `{name}`: {} is not a table", other.display()),
+            "this source",
+            "tables are Parquet files, CSV files (.csv, .tsv), JSON lines (.jsonl, .ndjson) and images; convert or rename \
+             the file"
+                .into(),
+        ));
     }
     let base = source.path.as_ref().map(|(path, _)| base(path.get_ref())).unwrap_or_default();
     Ok(Wire::Source { name: name.to_owned(), files, base })

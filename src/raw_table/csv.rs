@@ -205,7 +205,7 @@ fn kind_of(value: &str) -> Option<Kind> {
     Some(if value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false") {
         Kind::Bool
     } else if is_code(value) {
-        Kind::Text
+        Kind::Digits
     } else if let Ok(number) = value.parse::<i64>() {
         Kind::of_integer(number)
     } else if value.parse::<f64>().is_ok_and(f64::is_finite) {

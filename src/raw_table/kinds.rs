@@ -17,6 +17,8 @@ pub(super) enum Kind {
     /// An integer that a float64 may round.
     LargeInt,
     Float,
+    /// Digits that a number would not keep, such as postal codes with leading zeros.
+    Digits,
     Text,
     /// A list; `None` if it is empty.
     List(Option<Box<Kind>>),
@@ -68,6 +70,11 @@ impl Kind {
             (one, other) if one == other => Some(one),
             (Self::Int, Self::Float) | (Self::Float, Self::Int) => Some(Self::Float),
             (Self::Int, Self::LargeInt) | (Self::LargeInt, Self::Int) => Some(Self::LargeInt),
+            // Postal codes with and without leading zeros are in one column.
+            (Self::Digits, Self::Int | Self::LargeInt) | (Self::Int | Self::LargeInt, Self::Digits) => {
+                Some(Self::Digits)
+            }
+            (Self::Digits, Self::Text) | (Self::Text, Self::Digits) => Some(Self::Text),
             (Self::List(None), Self::List(items)) | (Self::List(items), Self::List(None)) => {
                 Some(Self::List(items))
             }
@@ -84,7 +91,7 @@ impl Kind {
             Self::Bool => "bool".to_owned(),
             Self::Int | Self::LargeInt => "int64".to_owned(),
             Self::Float => "float64".to_owned(),
-            Self::Text => "string".to_owned(),
+            Self::Digits | Self::Text => "string".to_owned(),
             Self::List(items) => {
                 format!("list<{}>", items.as_deref().map_or("string".to_owned(), Self::name))
             }
@@ -97,6 +104,7 @@ impl Kind {
             Self::Bool => "true and false",
             Self::Int | Self::Float => "numbers",
             Self::LargeInt => "integers above 2^53",
+            Self::Digits => "digits with leading zeros",
             Self::Text => "texts",
             Self::List(_) => "lists",
         }
@@ -152,7 +160,8 @@ impl Kinds {
             return Ok(families.first().map_or("string".to_owned(), |values| values.kind.name()));
         };
         let total: u64 = families.iter().map(|values| values.count).sum();
-        let texts = families.iter().find(|values| values.kind == Kind::Text).map_or(0, |values| values.count);
+        let texts = families.iter().filter(|values| matches!(values.kind, Kind::Digits | Kind::Text));
+        let texts: u64 = texts.map(|values| values.count).sum();
         if absorbing && 2 * texts > total {
             return Ok(Kind::Text.name());
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use callsheet_worker::code::Code;
+use callsheet_worker::curation;
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{Error, Result, list};
 use litemap::LiteMap;
@@ -273,8 +274,20 @@ pub(super) fn key_of<'a>(
     if let Some(missing) = stage.missing.values().next() {
         return Err(missing.error());
     }
+    check_verdicts(sources, stage)?;
     let inputs = inputs_of(sources, plan, stage, objects, |_| true)?;
     Ok(ActionKey::new(stage, code(sources, stage)?, inputs))
+}
+
+/// Checks the files of verdicts that a stage reads, so that a stage need not notice a misspelt verdict.
+fn check_verdicts(sources: &Sources, stage: &StageInstance) -> Result<()> {
+    let with_verdicts = stage.decl.inputs.iter().filter(|(_, input)| input.verdicts.is_some());
+    for (name, _) in with_verdicts {
+        if let Some(Input::Source { files, .. }) = stage.inputs.get(name) {
+            files.iter().try_for_each(|file| curation::read(&sources.path(file)).map(drop))?;
+        }
+    }
+    Ok(())
 }
 
 /// Returns the content digests of the inputs that `asked` selects; these inputs must be known.

@@ -55,6 +55,11 @@ pub struct Sources {
 }
 
 impl Sources {
+    /// Absolute path of a file of the project.
+    pub fn path(&self, file: &Path) -> PathBuf {
+        self.root.join(file)
+    }
+
     /// Loads the digests that the store remembers for files below `root`.
     pub fn load(store: &Store, root: &Path) -> Self {
         let memory = read_json(&store.workspace.path("sources.json")).unwrap_or_default();

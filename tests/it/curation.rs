@@ -199,6 +199,48 @@ fn verdicts_that_nothing_would_read_are_refused() {
 }
 
 #[test]
+fn malformed_verdicts_fail_the_stages_that_read_them() {
+    let project = project(0..3);
+    run(&project);
+    let header = "key,verdict,reason,author,time\n";
+    let cases = [
+        "1,exlude,t,ann,2026-11-29T19:19:15Z\n",
+        "1, exclude,t,ann,2026-11-29T19:19:15Z\n",
+        "1,exclude,t,ann,2026-11-29\n1,include,t,ann,2026-11-29\n",
+        "1\n",
+    ];
+    for lines in cases {
+        project.write(FILE, &format!("{header}{lines}"));
+        let plan = project.json(&[&["plan", "--json"], &FEW[..]].concat());
+        assert_eq!(plan["stages"][1]["state"], "fails", "{plan}");
+    }
+    assert_output!(project.run_failing("invalid_value", &FEW));
+    project.write(FILE, "");
+    assert!(project.run_failing("invalid_value", &FEW).contains("unknown header"));
+}
+
+#[test]
+fn verdicts_on_several_columns_and_among_results_are_refused() {
+    let project = project(0..3);
+    let pipeline = project.read("pipelines/curated.toml");
+    project.write(
+        "pipelines/curated.toml",
+        &pipeline.replace("pipelines/curation/{dataset}.csv", "data/out/v.csv"),
+    );
+    let words = ["exclude", "a.csv#000001", "--reason", "x"];
+    assert_output!(refused(&project, "declaration", &words));
+    assert!(!project.exists("data/out/v.csv"));
+    let again = project.read("stages/pick/stage.toml").replace("frame_id", "number");
+    project.write("stages/pick_again/stage.toml", &again);
+    project.write("stages/pick_again/pick.py", &project.read("stages/pick/pick.py"));
+    let stage =
+        pipeline[pipeline.find("[stages.pick]").expect("a stage")..].split("\n\n").next().expect("a table");
+    let stage = stage.replace("[stages.pick]", "[stages.pick_again]");
+    project.write("pipelines/curated.toml", &format!("{pipeline}\n{stage}\n"));
+    assert_output!(refused(&project, "declaration", &words));
+}
+
+#[test]
 fn verdicts_go_to_the_file_that_the_pipeline_reads() {
     let project = project(0..3);
     let pipeline = project.read("pipelines/curated.toml");
@@ -253,7 +295,7 @@ fn a_pipeline_without_datasets_has_verdicts_and_integers_are_keys() {
 fn a_plan_prints_the_error_of_a_listing_stage() {
     let project = project(0..3);
     run(&project);
-    project.write(FILE, "frame,verdict\n");
+    project.write(FILE, "key,verdict,reason,author,time\n");
     project.write("stages/pick/pick.py", "import sys\nsys.exit('line 1 is not a header')\n");
     assert_output!(project.stdout(&[&["plan"], &FEW[..]].concat()));
     let runs = std::fs::read_dir(project.path("data/store/runs")).expect("a folder").count();

@@ -133,7 +133,7 @@ fn malformed_csv_files_are_refused_with_the_line_and_the_remedy() {
         ("id\n1\nx\n3\n", "a.csv: column `id` contains numbers (2 of 3 values), but line 3 contains `x`"),
         ("id\nx\n2\n3\n", "a.csv: column `id` contains numbers (2 of 3 values), but line 2 contains `x`"),
         (
-            "id\n12\n007\n3\n",
+            "id\n1.5\n007\n3\n",
             "a.csv: column `id` contains numbers (2 of 3 values), but line 3 contains `007`",
         ),
         (
@@ -248,6 +248,23 @@ fn lines_are_counted_as_editors_count_them_and_files_are_named() {
         said.contains("b.csv: column `n` contains numbers (4 of 5 values), but line 3 contains `abc`"),
         "{said}"
     );
+}
+
+#[test]
+fn postal_codes_with_and_without_leading_zeros_are_texts() {
+    let wanted = vec![json!({ "zip": "80331" }), json!({ "zip": "01067" }), json!({ "zip": "10115" })];
+    assert_eq!(rows(&csv("zip\n80331\n01067\n10115\n")), wanted);
+}
+
+#[test]
+fn files_that_are_no_tables_are_refused_before_the_run() {
+    for name in ["rows.txt", "rows.csv.gz", "rows.json"] {
+        let project = project(&format!("path = \"data/raw/{name}\""));
+        project.write(&format!("data/raw/{name}"), "id,n\n1,2\n");
+        let said = project.refused("declaration", &[&["plan"], &MAIN[..]].concat());
+        assert!(said.contains(&format!("source `rows`: data/raw/{name} is not a table")), "{said}");
+        assert!(said.contains("JSON lines (.jsonl, .ndjson)"), "{said}");
+    }
 }
 
 #[test]
