@@ -1,5 +1,5 @@
-//! Measures the time to read single images: `read_cells TABLE COLUMN [COUNT]` reads random rows one by one, and prints
-//! milliseconds per image beside those of a reader that skips to the row without the index of pages.
+//! Measures the time to read single images: `read_cells TABLE COLUMN [COUNT]` reads random rows one by one. Prints the
+//! milliseconds for opening the table, for each image, and for reading the whole column.
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "a measurement that is started by hand")]
 
 use std::path::Path;
