@@ -126,8 +126,9 @@ impl Rows {
             None => self.keys.clone(),
         };
         let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        let count = curation.edit(&store, |lines| {
+        let (count, before) = curation.edit(&store, |lines| {
             let mut keys = keys;
+            let selected = keys.len();
             if self.sql.is_some() {
                 // A query may select rows that a curator has judged before.
                 keys.retain(|key| !lines.iter().any(|line| line.key == *key && line.verdict == verdict));
@@ -137,10 +138,11 @@ impl Rows {
                 let reason = self.reason.trim().to_owned();
                 give(lines, Line { key, verdict, reason, author: author.clone(), time: time.clone() });
             }
-            Ok(keys.len())
+            Ok((keys.len(), selected - keys.len()))
         })?;
         let rows = if count == 1 { "row" } else { "rows" };
-        print_text(&format!("{} {count} {rows} in {}", verdict.name(), curation.file()));
+        let before = if before > 0 { format!("; {before} had this verdict before") } else { String::new() };
+        print_text(&format!("{} {count} {rows} in {}{before}", verdict.name(), curation.file()));
         print_text("run `callsheet plan` to preview the effect");
         Ok(SUCCESS)
     }

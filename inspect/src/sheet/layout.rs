@@ -7,6 +7,7 @@ use polars::prelude::*;
 
 use crate::code;
 use crate::frame::{collect, row_number, short};
+use crate::table::is_image;
 
 /// Options of the user.
 pub(super) struct Options {
@@ -40,8 +41,8 @@ pub(super) struct LaidRow {
 pub(super) struct Layout {
     /// Title of the sheet.
     pub title: String,
-    /// Column by which pictures are found: `image_id` or `frame_id`.
-    pub key: &'static str,
+    /// Column by which pictures are found: `image_id`, `frame_id`, or the first column of texts.
+    pub key: String,
     /// Rows from top to bottom.
     pub rows: Vec<LaidRow>,
 }
@@ -77,13 +78,16 @@ pub(super) fn lay_out(
     if has(&["frame_id", "finding", "score"]) {
         return findings(frame, options);
     }
+    let has_images = schema.iter().any(|(_, kind)| is_image(kind));
+    let texts = schema.iter().filter(|(_, kind)| has_images && **kind == DataType::String);
     let keys = ["image_id", "frame_id"].into_iter().filter(|key| schema.contains(key));
-    let Some(key) = keys.into_iter().next() else {
+    let Some(key) = keys.chain(texts.map(|(name, _)| name.as_str())).next() else {
         let known: Vec<&str> = schema.iter_names().map(|name| name.as_str()).collect();
         return Err(miette!(
             code = code::UNSUPPORTED,
             help = format!(
-                "use a table with the column `image_id` or `frame_id`; columns of this table: {}",
+                "use a table with the column `image_id` or `frame_id`, or with a column of images and one of texts; columns \
+                 of this table: {}",
                 known.join(", ")
             ),
             "the table has no column with ids of images"
@@ -122,7 +126,7 @@ fn clusters(frame: &LazyFrame, options: &Options) -> Result<Layout> {
         true => format!("the {} largest of {all} clusters", clusters.len()),
         false => format!("{all} clusters, the largest first"),
     };
-    Ok(Layout { title, key: "image_id", rows: clusters.into_iter().map(row).collect() })
+    Ok(Layout { title, key: "image_id".into(), rows: clusters.into_iter().map(row).collect() })
 }
 
 fn triplets(
@@ -175,7 +179,7 @@ fn triplets(
         LaidRow { label, places }
     };
     let title = if options.hardest { "the hardest triplets" } else { "random triplets" };
-    Ok(Layout { title: title.into(), key: "image_id", rows: (0..rows.height()).map(row).collect() })
+    Ok(Layout { title: title.into(), key: "image_id".into(), rows: (0..rows.height()).map(row).collect() })
 }
 
 fn pairs(frame: &LazyFrame, draw: impl Fn(usize) -> Result<LazyFrame>, options: &Options) -> Result<Layout> {
@@ -213,7 +217,7 @@ fn pairs(frame: &LazyFrame, draw: impl Fn(usize) -> Result<LazyFrame>, options: 
         places: rows.iter().flat_map(|row| pair(*row)).collect(),
     };
     let title = if options.nearest { "the closest pairs" } else { "random pairs" };
-    Ok(Layout { title: title.into(), key: "image_id", rows: all.chunks(side).map(row).collect() })
+    Ok(Layout { title: title.into(), key: "image_id".into(), rows: all.chunks(side).map(row).collect() })
 }
 
 fn findings(frame: &LazyFrame, options: &Options) -> Result<Layout> {
@@ -250,11 +254,11 @@ fn findings(frame: &LazyFrame, options: &Options) -> Result<Layout> {
         }
     }
     let title = format!("{} findings, the highest scores first", rows.height());
-    Ok(Layout { title, key: "frame_id", rows: laid })
+    Ok(Layout { title, key: "frame_id".into(), rows: laid })
 }
 
 /// Lays out pictures in a grid, each with the value of the first other column of numbers.
-fn grid(frame: &LazyFrame, schema: &Schema, key: &'static str, options: &Options) -> Result<Layout> {
+fn grid(frame: &LazyFrame, schema: &Schema, key: &str, options: &Options) -> Result<Layout> {
     let said = schema.iter().filter(|(name, kind)| {
         name.as_str() != key
             && (kind.is_primitive_numeric() || matches!(kind, DataType::Float32 | DataType::Float64))
@@ -276,7 +280,7 @@ fn grid(frame: &LazyFrame, schema: &Schema, key: &'static str, options: &Options
         places: rows.iter().map(|row| place(*row)).collect(),
     };
     let title = format!("{} rows", rows.height());
-    Ok(Layout { title, key, rows: all.chunks(options.columns).map(row).collect() })
+    Ok(Layout { title, key: key.to_owned(), rows: all.chunks(options.columns).map(row).collect() })
 }
 
 /// Id without the name of its video, so that it fits under a picture.

@@ -34,7 +34,7 @@ Examples:
   callsheet sheet --sql 'select image_id, psnr from evaluate_finetuned order by 2 limit 24'
 
 A table is an artifact or a file, as for `callsheet inspect`. Its columns determine the sheet: `image_id` or
-`frame_id` identify the pictures, and other columns are their captions.")]
+`frame_id` identify the pictures, else the first column of texts; other columns are their captions.")]
 pub(crate) struct SheetCommand {
     /// Table with the ids of images or frames
     #[arg(value_name = "TABLE", required_unless_present = "sql")]
@@ -115,7 +115,7 @@ impl SheetCommand {
         let source = pictures::Source {
             table: self.pictures.as_deref(),
             column: self.picture.as_deref(),
-            key: layout.key,
+            key: &layout.key,
             which: &self.which,
         };
         let ids: Vec<&str> = layout.places().map(|place| place.id.as_str()).collect();

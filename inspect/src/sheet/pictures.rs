@@ -25,7 +25,7 @@ pub(super) struct Source<'a> {
     /// Column of pictures, if the user names one.
     pub column: Option<&'a str>,
     /// Column by which pictures are found.
-    pub key: &'static str,
+    pub key: &'a str,
     /// Pipeline whose artifacts may contain the pictures.
     pub which: &'a TargetArgs,
 }
