@@ -65,7 +65,9 @@ __all__ = ["CallsheetError", *sorted(name for name in _MODULES if name != "__ver
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
-        raise AttributeError(f"module `callsheet` has no attribute `{name}`")
+        from ._errors import UnknownNameError, suggest
+
+        raise UnknownNameError(f"the module callsheet has no attribute `{name}`", suggest(name, __all__))
     from importlib import import_module
 
     value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use callsheet_worker::code::Code;
 use callsheet_worker::curation::{Line, Verdict};
-use callsheet_worker::error::{Error, IoContext, Result};
+use callsheet_worker::error::{Error, IoContext, Result, nearest};
 use callsheet_worker::print::{print_json_list, print_text, table};
 use clap::{Args, Subcommand};
 
@@ -87,11 +87,18 @@ impl Curate {
             Some(Action::Include(rows)) => rows.judge(Verdict::Include),
             Some(Action::Log(log)) => log.show(),
             None if self.rows.sql.is_some() => self.rows.judge(Verdict::Exclude),
-            None => Err(Error::user_error(
-                Code::MissingArgument,
-                "the command names neither `exclude` nor `include`",
-                "use `exclude`, `include`, `log` or `--sql`; see `callsheet curate --help`",
-            )),
+            None => {
+                let first = self.rows.keys.first().map_or("", String::as_str);
+                let near = nearest(first, ["exclude", "include", "log"]);
+                let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+                Err(Error::user_error(
+                    Code::MissingArgument,
+                    "the command names neither `exclude` nor `include`",
+                    format!(
+                        "{near}Use `exclude`, `include`, `log` or `--sql`; see `callsheet curate --help`"
+                    ),
+                ))
+            }
         }
     }
 }

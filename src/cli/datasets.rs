@@ -68,8 +68,8 @@ impl Datasets {
             return Ok(SUCCESS);
         }
         if names.is_empty() {
-            let folder = project.pipelines.join("datasets");
-            print_text(&format!("the project has no datasets; their files belong into {}", folder.display()));
+            let file = project.pipelines.join("datasets/NAME.toml");
+            print_text(&format!("the project has no datasets; describe one in {}", file.display()));
         }
         let found: Vec<Result<Dataset>> = names.iter().map(|name| dataset(&project, name)).collect();
         if let (Some(_), [Err(_)]) = (&self.name, &found[..]) {

@@ -66,8 +66,9 @@ impl Debug {
         let command: Vec<String> =
             job.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         if self.json {
-            let rows =
-                job.rows.map(|rows| json!({ "given": rows.given, "missing": rows.missing, "of": rows.of }));
+            let rows = job
+                .rows
+                .map(|rows| json!({ "given": rows.given, "missing": rows.missing, "of": rows.total }));
             print_json(&json!({
                 "folder": job.folder, "command": command, "request": job.request, "rows": rows,
             }));
@@ -80,9 +81,9 @@ impl Debug {
 
 fn print(job: &DebugJob, command: &[String], root: &Path) {
     let folder = job.folder.strip_prefix(root).unwrap_or(&job.folder).display();
-    if let Some(PreparedRows { given, missing, of }) = job.rows {
+    if let Some(PreparedRows { given, missing, total }) = job.rows {
         print_text(&match missing {
-            0 => format!("{folder} contains {given} of {of} rows; the store has all {of}"),
+            0 => format!("{folder} contains {given} of {total} rows; the store has all {total}"),
             _ => format!("{folder} contains {given} of {missing} missing rows"),
         });
     }

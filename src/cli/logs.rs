@@ -1,15 +1,14 @@
 //! `callsheet logs`.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::MetadataExt;
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use callsheet_worker::code::Code;
-use callsheet_worker::error::{Error, IoContext, Result, list, suggest};
+use callsheet_worker::error::{Error, Result, list, suggest};
 use callsheet_worker::print::say;
 use clap::Args;
 use clap_complete::engine::ArgValueCompleter;
@@ -20,10 +19,13 @@ use super::target::store;
 use crate::declare::Project;
 use crate::plan::{declared, group};
 use crate::report::{HistoryEntry, RunState, find_run, history};
-use crate::store::{StageState, Store};
+use crate::store::{StageState, Store, Tail};
 
 /// Time between two looks at a log that is being written.
 const PAUSE: Duration = Duration::from_millis(300);
+
+/// Number of bytes that are read at once.
+const PIECE: u64 = 1 << 20;
 
 /// Print what the worker of a stage wrote to stdout and stderr
 #[derive(Args)]
@@ -81,12 +83,11 @@ impl Logs {
             return Ok(SUCCESS);
         };
         say(&format!("run {}", run.run.id));
-        let mut printed = Printed::default();
+        let mut tail = Tail::default();
         loop {
             let ended = !self.follow || !is_running(&store, &run.run.id);
-            match print_from(&log(run), printed)? {
-                Some(now) if !ended => printed = now,
-                _ => return Ok(SUCCESS),
+            if !print_on(&log(run), &mut tail)? || ended {
+                return Ok(SUCCESS);
             }
             thread::sleep(PAUSE);
         }
@@ -132,29 +133,18 @@ fn is_running(store: &Store, run: &str) -> bool {
     find_run(store, run).is_ok_and(|entry| entry.state == RunState::Running)
 }
 
-/// Part of a log that is printed.
-#[derive(Clone, Copy, Default)]
-struct Printed {
-    /// Number of the file. A worker that is started again has a new file.
-    inode: u64,
-    bytes: u64,
-}
-
-/// Prints the rest of a log, or all of it if it is another file. A log that does not exist is empty. Returns none if nobody
-/// reads the output any more, as in `| head`.
-fn print_from(log: &Path, printed: Printed) -> Result<Option<Printed>> {
-    let mut file = match File::open(log) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(printed)),
-        file => file.io_context("cannot open", log)?,
-    };
-    let inode = file.metadata().io_context("cannot read", log)?.ino();
-    let from = if inode == printed.inode { printed.bytes } else { 0 };
-    file.seek(SeekFrom::Start(from)).io_context("cannot read", log)?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).io_context("cannot read", log)?;
+/// Prints what a log has after `tail`. Returns false if nobody reads the output any more, as in `| head`.
+fn print_on(log: &Path, tail: &mut Tail) -> Result<bool> {
     let mut out = io::stdout().lock();
-    let is_read = out.write_all(&bytes).and_then(|()| out.flush()).is_ok();
-    Ok(is_read.then_some(Printed { inode, bytes: from + bytes.len() as u64 }))
+    loop {
+        let bytes = tail.read(log, PIECE)?;
+        if out.write_all(&bytes).and_then(|()| out.flush()).is_err() {
+            return Ok(false);
+        }
+        if (bytes.len() as u64) < PIECE {
+            return Ok(true);
+        }
+    }
 }
 
 /// Names of the stages with a log in a run.

@@ -28,8 +28,8 @@ enum What {
 
 /// Create a working stage with its test in the project's folder of stages
 ///
-/// The new stage counts the words of text files, in every language. Replace its code and its stage.toml with your own. In a project without pipelines, the command also writes a pipeline that contains
-/// this stage, and an example text file as its input.
+/// The new stage counts the words of text files. Replace its code and its stage.toml with your own. In a project without
+/// pipelines, the command also writes a pipeline that contains this stage, and an example text file as its input.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -58,19 +58,19 @@ struct NewStage {
     worker: Option<PathBuf>,
 }
 
-/// Name and text of a file. `@NAME@` is replaced by the stage's name, `@WORKER@` by the dependency of a stage
+/// Name and text of a file. In both, `@NAME@` is replaced by the stage's name, and `@WORKER@` by the dependency of a stage
 /// in Rust.
 type Template = (&'static str, &'static str);
 
 const PYTHON: [Template; 3] = [
     ("stage.toml", include_str!("new/python/stage.toml")),
     ("stage.py", include_str!("new/python/stage.py")),
-    ("test_stage.py", include_str!("new/python/test_stage.py")),
+    ("test_@NAME@.py", include_str!("new/python/test_stage.py")),
 ];
 const PLAIN: [Template; 3] = [
     ("stage.toml", include_str!("new/plain/stage.toml")),
     ("stage.py", include_str!("new/plain/stage.py")),
-    ("test_stage.py", include_str!("new/plain/test_stage.py")),
+    ("test_@NAME@.py", include_str!("new/plain/test_stage.py")),
 ];
 const SHELL: [Template; 3] = [
     ("stage.toml", include_str!("new/shell/stage.toml")),
@@ -167,7 +167,7 @@ impl NewStage {
         let worker = self.worker(&project.root.join(&folder))?;
         let filled = |text: &str| text.replace("@NAME@", &self.name).replace("@WORKER@", &worker);
         let mut files: Vec<(PathBuf, String)> =
-            templates.iter().map(|(name, text)| (folder.join(name), filled(text))).collect();
+            templates.iter().map(|(name, text)| (folder.join(filled(name)), filled(text))).collect();
         let first = self.first_pipeline(&project);
         files.extend(first.iter().flatten().cloned());
         let taken = [folder.clone()].into_iter().chain(files.iter().map(|(path, _)| path.clone()));

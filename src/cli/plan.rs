@@ -1,11 +1,12 @@
 //! `callsheet plan`.
 
 use callsheet_worker::error::{Result, list};
-use callsheet_worker::print::{print_json_list, print_text, table};
+use callsheet_worker::print::{print_json_list, print_text, say, table};
 use clap::Args;
 
 use super::exit::{SUCCESS, WOULD_RUN};
 use super::target::{Select, TargetArgs, sources};
+use crate::curation::similar_file;
 use crate::listing::list_stages;
 use crate::run::{Compute, Machine, StagePreview, State, left_out_by_only, machine};
 use callsheet_figures::label::human_seconds;
@@ -53,6 +54,9 @@ pub(super) fn show(
     let (project, store, plan, snapshot) = which.snapshot()?;
     let plan = plan.select(&select.selection())?;
     let mut sources = sources(&project, &store, &plan);
+    if let Some(warning) = similar_file(&project, &plan) {
+        say(&format!("warning: {warning}"));
+    }
     let stages = list_stages(&project, &store, &plan, &snapshot, &mut sources, machine)?;
     let only = plan.names(&select.only)?;
     let left_out =

@@ -27,6 +27,7 @@ use super::overview::Overview;
 use super::progress_reporter::ProgressReporter;
 use super::runs::folder;
 use super::target::{Select, TargetArgs, snapshot, store};
+use crate::curation::similar_file;
 use crate::declare::{Bytes, Project};
 use crate::event::Event;
 use crate::plan::{Plan, Request};
@@ -111,6 +112,9 @@ impl Run {
         let whole = if selection.is_empty() { None } else { Some(plan.clone()) };
         let plan = plan.select(&selection)?;
         let options = RunOptions { whole, ..self.options(&plan)? };
+        if let Some(warning) = similar_file(&project, &plan) {
+            say(&format!("warning: {warning}"));
+        }
         let interrupts = listen()?;
         let reporter = Mutex::new(self.reporter(&store, &plan, &snapshot));
         let lineage = self.lineage.as_ref();

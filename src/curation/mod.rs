@@ -3,22 +3,23 @@
 
 mod author;
 mod edit;
+mod inputs;
 mod known;
-mod readers;
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::PathBuf;
 
 use callsheet_worker::code::Code;
 use callsheet_worker::curation::{self, Line};
-use callsheet_worker::error::{Error, Result};
+use callsheet_worker::error::{Error, Result, nearest};
 
 use crate::declare::Project;
 use crate::plan::{DATASET, Plan, is_one_file};
 use crate::run::{StagePreview, StoreSnapshot};
 use crate::store::Store;
+use inputs::{VerdictInput, table_of, verdict_inputs};
 use known::keys;
-use readers::{Reader, readers, table_of};
 
 pub use author::{author, check_text};
 pub use edit::{check_keys, give};
@@ -27,7 +28,7 @@ pub use edit::{check_keys, give};
 pub struct Curation<'a> {
     project: &'a Project,
     plan: &'a Plan,
-    readers: Vec<Reader<'a>>,
+    inputs: Vec<VerdictInput<'a>>,
     file: String,
 }
 
@@ -46,8 +47,8 @@ impl<'a> Curation<'a> {
     /// Returns an error if no stage reads verdicts, or the stages do not read all of them from one file.
     pub fn find(project: &'a Project, plan: &'a Plan) -> Result<Self> {
         let pipeline = &plan.request.target.pipeline;
-        let readers = readers(plan);
-        let files: BTreeSet<&str> = readers.iter().map(|reader| reader.file.as_str()).collect();
+        let inputs = verdict_inputs(plan);
+        let files: BTreeSet<&str> = inputs.iter().map(|input| input.file.as_str()).collect();
         let file = match *Vec::from_iter(files) {
             [] => return Err(nobody_reads(pipeline)),
             [file] if is_one_file(file) => file.to_owned(),
@@ -60,11 +61,11 @@ impl<'a> Curation<'a> {
             }
             ref several => return Err(several_files(pipeline, several)),
         };
-        let keys: BTreeSet<&str> = readers.iter().map(|reader| reader.on.key.as_str()).collect();
+        let keys: BTreeSet<&str> = inputs.iter().map(|input| input.on.key.as_str()).collect();
         if keys.len() > 1 {
             return Err(several_keys(pipeline, &file, &keys));
         }
-        Ok(Self { project, plan, readers, file })
+        Ok(Self { project, plan, inputs, file })
     }
 
     /// Path of the verdicts, relative to the project. The file may not exist yet.
@@ -97,9 +98,9 @@ impl<'a> Curation<'a> {
         previews: &[StagePreview],
         options: &str,
     ) -> Result<Known> {
-        let column = self.readers.first().map(|reader| reader.on.key.clone()).unwrap_or_default();
+        let column = self.inputs.first().map(|input| input.on.key.clone()).unwrap_or_default();
         let mut known = BTreeSet::new();
-        for Reader { position, stage, on, .. } in &self.readers {
+        for VerdictInput { position, stage, on, .. } in &self.inputs {
             let (maker, output) = table_of(self.plan, *position, stage, on)?;
             let maker_name = &self.plan.stages[maker].name;
             let name = format!("{maker_name}.{output}");
@@ -117,6 +118,27 @@ impl<'a> Curation<'a> {
         }
         Ok(Known { column, keys: known })
     }
+}
+
+/// Returns a warning if a file of verdicts does not exist, but its folder has a file with a similar name: then nothing is
+/// excluded, perhaps because of a typing error in the path.
+pub fn similar_file(project: &Project, plan: &Plan) -> Option<String> {
+    let mut absent = verdict_inputs(plan).into_iter().map(|input| PathBuf::from(input.file));
+    absent.find_map(|file| {
+        let folder = file.parent()?;
+        if project.root.join(&file).exists() {
+            return None;
+        }
+        let entries = fs::read_dir(project.root.join(folder)).into_iter().flatten().flatten();
+        let names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        let near = nearest(file.file_name()?.to_str()?, names.iter().map(String::as_str))?;
+        let near = folder.join(near);
+        Some(format!(
+            "the file of verdicts {} does not exist, so nothing is excluded; did you mean {}?",
+            file.display(),
+            near.display()
+        ))
+    })
 }
 
 fn not_computed(table: &str, stage: &str, options: &str) -> Error {

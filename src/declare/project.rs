@@ -86,7 +86,7 @@ pub enum Sandbox {
 pub struct NotifyDecl {
     /// Program and arguments, e.g. `["notify-send", "callsheet"]`; the message is appended as the last argument.
     pub command: Vec<String>,
-    /// Seconds that a run must take at least. Default: 60.
+    /// Shortest run that is announced, in seconds. Default: 60.
     #[serde(default = "long")]
     pub after: Seconds,
 }

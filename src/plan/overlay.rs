@@ -118,7 +118,7 @@ fn check_sources(spec: &Spec) -> Result<()> {
         spec.stages.iter().flat_map(|s| s.inputs.values()).map(|(from, _)| from.as_str()).collect();
     for (name, source) in spec.sources.iter().filter(|(name, _)| !read.contains(name.as_str())) {
         let known = read.iter().copied().filter(|from| !from.contains('.'));
-        // A near name that is not a source either is the typing error, which the wiring reports.
+        // If the similar name is not a source, the wiring reports it.
         if let Some(near) = nearest(name, known).filter(|near| spec.sources.contains_key(*near)) {
             return Err(source.origin.declaration_error(
                 format!("no stage reads the source `{name}`"),

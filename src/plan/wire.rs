@@ -179,6 +179,66 @@ fn no_dataset(project: &Project) -> String {
     }
 }
 
+/// Wires an input to the artifact that replaces the files of a source.
+fn wire_fallback(
+    project: &Project,
+    spec: &Spec,
+    decls: &[Arc<StageDecl>],
+    name: &str,
+    end: &End,
+) -> Result<Wire> {
+    let source = &spec.sources[name];
+    if let Some((path, origin)) = &source.path
+        && let Some(stranger) = stranger(&project.root, path.get_ref())
+    {
+        let message = format!("source `{name}`: no file matches `{}`", path.get_ref());
+        return Err(origin.declaration_error(
+            format!("{message}, but `{}` exists", stranger.display()),
+            "this pattern",
+            "rename or convert the file, or change the pattern; remove the file to use the fallback".into(),
+        ));
+    }
+    let fallback = source.rest.fallback.as_ref().expect("the caller has found it");
+    let artifact = fallback.artifact.get_ref();
+    let (producer, output) = artifact.rsplit_once('.').unwrap_or((artifact, ""));
+    let label = Some(fallback.label.clone());
+    let end = End { origin: &source.origin, ..*end };
+    wire_output(spec, decls, producer, output, &end, label)
+}
+
+/// Returns the problem and the remedy if an input cannot take the files of a source.
+fn unfit(
+    project: &Project,
+    source: &SourceSpec,
+    input: &InputDecl,
+    files: &[PathBuf],
+) -> Option<(String, &'static str)> {
+    let fits = match input.kind {
+        ArtifactKind::Files => true,
+        ArtifactKind::File | ArtifactKind::Table => files.len() <= 1 || input.many,
+        ArtifactKind::Directory => files.is_empty(),
+    };
+    let is_table = input.kind == ArtifactKind::Table;
+    if !fits {
+        let found =
+            format!("{} files match `{}`, but the input accepts one", files.len(), pattern_of(source));
+        let help = match is_table {
+            true => {
+                "change the pattern so that one file matches; several files are one table only if all of them are CSV \
+                 files (.csv, .tsv), JSON lines (.jsonl, .ndjson) or images"
+            }
+            false => "change the pattern so that one file matches",
+        };
+        return Some((found, help));
+    }
+    let other = files.iter().find(|file| is_table && !may_be_table(&project.root.join(file)))?;
+    Some((
+        format!("{} is not a table", other.display()),
+        "tables are Parquet files, CSV files (.csv, .tsv), JSON lines (.jsonl, .ndjson) and images; convert or rename \
+         the file",
+    ))
+}
+
 fn wire_source(
     project: &Project,
     spec: &Spec,
@@ -208,62 +268,24 @@ fn wire_source(
             return Ok(Wire::Missing(MissingSource { path, message, help, origin: place }));
         }
     };
-    if files.is_empty()
-        && let Some(fallback) = &source.rest.fallback
-    {
-        if let Some((path, origin)) = &source.path
-            && let Some(stranger) = stranger(&project.root, path.get_ref())
-        {
-            let message = format!("source `{name}`: no file matches `{}`", path.get_ref());
-            return Err(origin.declaration_error(
-                format!("{message}, but `{}` exists", stranger.display()),
-                "this pattern",
-                "rename or convert the file, or change the pattern; remove the file to use the fallback"
-                    .into(),
-            ));
-        }
-        let artifact = fallback.artifact.get_ref();
-        let (producer, output) = artifact.rsplit_once('.').unwrap_or((artifact, ""));
-        let label = Some(fallback.label.clone());
-        let end = End { origin: &source.origin, ..*end };
-        return wire_output(spec, decls, producer, output, &end, label);
+    if files.is_empty() && source.rest.fallback.is_some() {
+        return wire_fallback(project, spec, decls, name, end);
     }
-    let fits = match input.kind {
-        ArtifactKind::Files => !files.is_empty(),
-        ArtifactKind::File | ArtifactKind::Table => files.len() == 1 || input.many && !files.is_empty(),
-        ArtifactKind::Directory => false,
-    };
-    let absent = files.is_empty() && input.optional;
-    if !(fits || absent) {
-        let pattern = pattern_of(source);
+    if files.is_empty() && !input.optional {
+        let path = pattern_of(source);
         let help = match source.rest.hint.clone() {
-            _ if pattern.contains(DATASET) => no_dataset(project),
+            _ if path.contains(DATASET) => no_dataset(project),
             Some(hint) => hint,
             None => "add files that match the pattern".to_owned(),
         };
-        if files.is_empty() {
-            let message = format!("source `{name}`: no file matches `{pattern}`");
-            return Ok(Wire::Missing(MissingSource { path: pattern, message, help, origin: place }));
-        }
-        let found = format!("{} files match `{pattern}`, but the input accepts one", files.len());
-        let help = match input.kind {
-            ArtifactKind::Table => {
-                "change the pattern so that one file matches; several files are one table only if all of them are CSV \
-                 files (.csv, .tsv), JSON lines (.jsonl, .ndjson) or images"
-            }
-            _ => "change the pattern so that one file matches",
-        };
-        return Err(place.declaration_error(format!("source `{name}`: {found}"), "this source", help.into()));
+        let message = format!("source `{name}`: no file matches `{path}`");
+        return Ok(Wire::Missing(MissingSource { path, message, help, origin: place }));
     }
-    if input.kind == ArtifactKind::Table
-        && let Some(other) = files.iter().find(|file| !may_be_table(&project.root.join(file)))
-    {
+    if let Some((problem, help)) = unfit(project, source, input, &files) {
         return Err(place.declaration_error(
-            format!("source `{name}`: {} is not a table", other.display()),
+            format!("source `{name}`: {problem}"),
             "this source",
-            "tables are Parquet files, CSV files (.csv, .tsv), JSON lines (.jsonl, .ndjson) and images; convert or rename \
-             the file"
-                .into(),
+            help.into(),
         ));
     }
     let base = source.path.as_ref().map(|(path, _)| base(path.get_ref())).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! JSON lines: one object per line.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::sync::Arc;
@@ -9,7 +10,8 @@ use arrow::array::AsArray;
 use arrow::datatypes::{Float32Type, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use callsheet_worker::error::{IoContext, Result};
-use callsheet_worker::table::{Json, read_json};
+use callsheet_worker::table::{JsonOptions, read_json};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::kinds::{Kind, Kinds, Place, toml_key};
@@ -33,10 +35,8 @@ pub(super) fn schema(files: &[RawFile], columns: &BTreeMap<String, String>) -> R
                 continue;
             }
             let text = if line == 1 { text.trim_start_matches('\u{feff}') } else { text.as_str() };
-            let object: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
-                let problem = format!("line {line} is not a JSON object: {error}");
-                malformed(file, &problem, "write one object per line, e.g. {\"order_id\": 1, \"price\": 2.5}")
-            })?;
+            let Object(object) =
+                serde_json::from_str(text).map_err(|error| not_an_object(file, line, &error))?;
             for (name, value) in object {
                 if !seen.contains(&name) {
                     seen.insert(name.clone());
@@ -78,7 +78,7 @@ pub(super) fn read(
     write: &mut impl FnMut(RecordBatch) -> Result<()>,
 ) -> Result<()> {
     let mut before = 0;
-    read_json(&file.path, schema, Json { whole: true, texts: true }, |rows| {
+    read_json(&file.path, schema, JsonOptions { whole: true, texts: true }, |rows| {
         check_range(file, &rows, before)?;
         before += rows.num_rows();
         write(rows)
@@ -105,6 +105,45 @@ fn kind_of(value: &Value) -> Result<Option<Kind>, &'static str> {
         }
         Value::Object(_) => return Err("an object"),
     }))
+}
+
+/// Object whose keys have names and occur once: the parser would keep the last value of a key.
+struct Object(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<Object, A::Error> {
+                let mut object = Map::new();
+                while let Some((name, value)) = pairs.next_entry::<String, Value>()? {
+                    if name.is_empty() {
+                        return Err(A::Error::custom("a key has no name"));
+                    }
+                    if object.contains_key(&name) {
+                        return Err(A::Error::custom(format!("the key `{name}` occurs twice")));
+                    }
+                    object.insert(name, value);
+                }
+                Ok(Object(object))
+            }
+        }
+        deserializer.deserialize_map(Keys)
+    }
+}
+
+fn not_an_object(file: &RawFile, line: u64, error: &serde_json::Error) -> callsheet_worker::error::Error {
+    // The parser sees one line, which it calls line 1.
+    let reason = error.to_string();
+    let reason = reason.rsplit_once(" at line ").map_or(reason.as_str(), |(reason, _)| reason);
+    let problem = format!("line {line} is not a row: {reason}");
+    malformed(file, &problem, "write one object per line, e.g. {\"order_id\": 1, \"price\": 2.5}")
 }
 
 /// Returns true for numbers that no int64 can be.

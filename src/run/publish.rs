@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result, list};
 use callsheet_worker::protocol::RequestInput;
-use callsheet_worker::table::{Json, TableWriter, check_columns, declared_schema, read_json, row_count};
+use callsheet_worker::table::{
+    JsonOptions, TableWriter, check_columns, declared_schema, read_json, row_count,
+};
 use litemap::LiteMap;
 
 use crate::checks::{check_count, check_table};
@@ -122,7 +124,7 @@ fn convert(output: &OutputDecl, out: &Path, footer: &BTreeMap<String, String>) -
     }
     let schema = declared_schema(&output.columns);
     let mut writer = TableWriter::create(&to, schema.as_ref().clone(), footer)?;
-    read_json(&from, &schema, Json { whole: true, texts: false }, |rows| writer.write(&rows))?;
+    read_json(&from, &schema, JsonOptions { whole: true, texts: false }, |rows| writer.write(&rows))?;
     writer.finish()?;
     fs::remove_file(&from).io_context("cannot remove", &from)
 }

@@ -124,8 +124,17 @@ pub fn position(name: &str, ids: &[&str]) -> Result<usize> {
         Some(rest) => rest.strip_prefix('~').and_then(|count| count.parse::<usize>().ok()),
         None => None,
     };
-    if let Some(back) = back.filter(|back| *back < ids.len()) {
-        return Ok(back);
+    match back {
+        Some(back) if back < ids.len() => return Ok(back),
+        Some(_) if !ids.is_empty() => {
+            let last = format!("latest~{}", ids.len() - 1);
+            return Err(Error::user_error(
+                Code::UnknownName,
+                format!("unknown run `{name}`; number of runs: {}", ids.len()),
+                format!("the first run is `{last}`; `callsheet runs` lists all of them"),
+            ));
+        }
+        _ => {}
     }
     let is_meant = |at: &usize| !name.is_empty() && ids[*at].starts_with(name);
     let found: Vec<usize> = (0..ids.len()).filter(is_meant).collect();

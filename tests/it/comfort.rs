@@ -133,6 +133,26 @@ fn completed(project: &Project, words: &[&str]) -> Vec<String> {
 }
 
 #[test]
+fn the_log_of_a_stage_that_did_not_run_is_not_called_empty() {
+    let project = Project::new();
+    project.run(&[]);
+    project.run(&["--force", "sum"]);
+    let output = project.command(&["logs", "make", "--run", "latest"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("the result of `make` was in the store, so no worker ran in run "), "{stderr}");
+}
+
+#[test]
+fn a_run_that_does_not_exist_is_refused_with_the_number_of_runs() {
+    let project = Project::new();
+    project.run(&[]);
+    let said = project.refused("unknown_name", &["ls", "--run", "latest~99"]);
+    assert!(said.contains("unknown run `latest~99`; number of runs: 1"), "{said}");
+    let said = project.refused("missing_argument", &["curate", "exclud", "1"]);
+    assert!(said.contains("did you mean `exclude`?"), "{said}");
+}
+
+#[test]
 fn completions_follow_the_typed_folder() {
     let project = Project::new();
     let elsewhere = tempfile::tempdir().expect("a folder");

@@ -220,6 +220,22 @@ fn malformed_verdicts_fail_the_stages_that_read_them() {
 }
 
 #[test]
+fn a_misspelt_file_of_verdicts_is_warned_of() {
+    let project = project(0..3);
+    run(&project);
+    curate(&project, &["exclude", "a.csv#000001", "--reason", "x"]);
+    let pipeline = project.read("pipelines/curated.toml");
+    project.write("pipelines/curated.toml", &pipeline.replace("{dataset}.csv", "fwe.csv"));
+    for command in ["plan", "run"] {
+        let output = project.command(&[&[command], &FEW[..]].concat());
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let warning = "warning: the file of verdicts pipelines/curation/fwe.csv does not exist, so nothing is excluded; \
+                       did you mean pipelines/curation/few.csv?";
+        assert!(stderr.contains(warning), "{command}: {stderr}");
+    }
+}
+
+#[test]
 fn verdicts_on_several_columns_and_among_results_are_refused() {
     let project = project(0..3);
     let pipeline = project.read("pipelines/curated.toml");

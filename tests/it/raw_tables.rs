@@ -188,7 +188,12 @@ fn json_lines_are_read_as_a_table() {
         ("{\"id\": 9007199254740993}\n{\"id\": 1.5}\n", "column `id` contains "),
         ("{\"id\": [1, \"x\"]}\n", "`id` in line 1 is a list with items of several types"),
         ("", "rows.jsonl: the file has no rows"),
-        ("{\"id\": 1}\n[2]\n", "rows.jsonl: line 2 is not a JSON object"),
+        ("{\"a\": 1, \"a\": 2}\n", "rows.jsonl: line 1 is not a row: the key `a` occurs twice"),
+        ("{\"\": 1}\n", "rows.jsonl: line 1 is not a row: a key has no name"),
+        (
+            "{\"id\": 1}\n[2]\n",
+            "rows.jsonl: line 2 is not a row: invalid type: sequence, expected a JSON object",
+        ),
         (
             "{\"id\": 1}\n{\"id\": \"x\"}\n",
             "column `id` contains numbers (1 of 2 values), but line 2 contains `\"x\"`",

@@ -168,6 +168,8 @@ class Faults(ProjectTest):
     def test_parameters_cannot_be_set_and_metrics_are_numbers(self):
         cases = {
             "job.params.rate = 3": "the parameter `rate` cannot be set",
+            "job.output": "Did you mean: 'outputs'?",
+            "callsheet.lod": "did you mean `load`?",
             "job.metric('', 1)": "a metric has no name",
             "job.metric('loss', None)": "the value of the metric `loss` is not a number: None",
         }

@@ -71,7 +71,8 @@ pub struct DeclaredArtifact {
     /// True if an input may have several artifacts.
     #[serde(default, skip_serializing_if = "is_false")]
     pub many: bool,
-    /// Types of columns by name: of an output table as declared, of an input table in JSON lines as in the table.
+    /// Types of columns by name. For an output table they are the declared ones, for an input table in JSON lines those of the
+    /// table.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, String>,
     /// True for the output of a row-wise stage, of which complete rows are kept if the worker fails.

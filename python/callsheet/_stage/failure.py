@@ -20,10 +20,21 @@ def describe(error: BaseException) -> tuple[str, str]:
     if isinstance(error, CallsheetError):
         message, remedy = error.message, error.help
     else:
-        kind, text = type(error).__qualname__, str(error)
+        kind, text = type(error).__qualname__, f"{error}{_suggestion(error)}"
         notes = getattr(error, "__notes__", [])
         message, remedy = "\n".join([f"{kind}: {text}" if text else kind, *notes]), ""
     return (f"{message}\n{lines}" if lines else message), remedy
+
+
+def _suggestion(error: BaseException) -> str:
+    """Returns the nearest attribute for a misspelt one, which Python itself only prints at the end of a program."""
+    name, owner = getattr(error, "name", None), getattr(error, "obj", None)
+    if not isinstance(error, AttributeError) or not name or owner is None:
+        return ""
+    from difflib import get_close_matches
+
+    nearest = get_close_matches(str(name), [known for known in dir(owner) if not known.startswith("_")], n=1)
+    return f". Did you mean: '{nearest[0]}'?" if nearest else ""
 
 
 def own_lines(error: BaseException) -> list[tuple[str, int, str]]:

@@ -14,7 +14,7 @@ use crate::declare::RowsDecl;
 use crate::run::action::Action;
 use crate::store::Store;
 
-/// Numbers of the rows that a worker gets.
+/// Counts of rows of a worker that a person starts.
 #[derive(Clone, Copy, Debug)]
 pub struct PreparedRows {
     /// Rows in its input.
@@ -22,7 +22,7 @@ pub struct PreparedRows {
     /// Rows that the store lacks.
     pub missing: usize,
     /// Rows of the whole table.
-    pub of: usize,
+    pub total: usize,
 }
 
 impl Action<'_> {
@@ -48,6 +48,6 @@ impl Action<'_> {
         if let Some(input) = request.inputs.get_mut(&rows.input) {
             input.paths = vec![folder.join(MISSING)];
         }
-        Ok(PreparedRows { given: given.len(), missing: lacks, of })
+        Ok(PreparedRows { given: given.len(), missing: lacks, total: of })
     }
 }

@@ -14,7 +14,7 @@ use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{Error, IoContext, Result, list};
 use callsheet_worker::table::{
-    FOOTER_PREFIX, Json, RowKey, TableWriter, batch_bytes, check_columns, declared_schema, footer,
+    FOOTER_PREFIX, JsonOptions, RowKey, TableWriter, batch_bytes, check_columns, declared_schema, footer,
     part_files, read_batches, read_json, row_count, row_digests, rows_at_once,
 };
 use parquet::errors::ParquetError;
@@ -112,7 +112,9 @@ impl RowIngest<'_> {
         let mut sorter = Sorter { of: self, pending: Vec::new(), bytes: 0, segments };
         if self.output.format == TableFormat::Json {
             let schema = declared_schema(&self.output.columns);
-            read_json(path, &schema, Json { whole, texts: false }, |batch| sorter.take(batch, path, seen))?;
+            read_json(path, &schema, JsonOptions { whole, texts: false }, |batch| {
+                sorter.take(batch, path, seen)
+            })?;
         } else {
             check_columns(path, &self.output.columns)?;
             if let Some(segment) = self.adopt(path, seen)? {

@@ -39,7 +39,7 @@ pub fn declared_schema(columns: &BTreeMap<String, String>) -> SchemaRef {
 
 /// Options of [`read_json`].
 #[derive(Clone, Copy, Debug)]
-pub struct Json {
+pub struct JsonOptions {
     /// False if an incomplete last line is ignored.
     pub whole: bool,
     /// True if a column of texts also accepts numbers and truth values.
@@ -53,7 +53,7 @@ pub struct Json {
 pub fn read_json(
     path: &Path,
     schema: &SchemaRef,
-    options: Json,
+    options: JsonOptions,
     mut each: impl FnMut(RecordBatch) -> Result<()>,
 ) -> Result<()> {
     let mut reader = BufReader::new(File::open(path).io_context("cannot open", path)?);
@@ -84,7 +84,7 @@ pub fn read_json(
 fn parse(
     path: &Path,
     schema: &SchemaRef,
-    options: Json,
+    options: JsonOptions,
     text: &[u8],
     first: usize,
     lines: usize,

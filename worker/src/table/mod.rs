@@ -23,7 +23,7 @@ pub use columns::check_columns;
 pub use digest::digest;
 pub use footer::{FOOTER_PREFIX, KEY, SCHEMA_VERSION, footer};
 pub use gather::{Rows, gather};
-pub use json::{Json, declared_schema, read_json, write_json};
+pub use json::{JsonOptions, declared_schema, read_json, write_json};
 pub use keys::{RowKey, row_keys};
 pub use parts::part_files;
 pub use plain::{as_text, with_offsets};

@@ -1,11 +1,12 @@
 """Tests of the stage: python3 -m unittest discover FOLDER"""
 
 import json
+import runpy
 import tempfile
 import unittest
 from pathlib import Path
 
-import stage
+STAGE = runpy.run_path(str(Path(__file__).with_name("stage.py")))
 
 
 class Test(unittest.TestCase):
@@ -13,7 +14,7 @@ class Test(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             text, counts = Path(folder, "a.txt"), Path(folder, "counts.json")
             text.write_text("a cat and a dog\n", encoding="utf-8")
-            stage.main(
+            STAGE["main"](
                 {
                     "inputs": {"texts": {"paths": [str(text)], "names": ["a.txt"]}},
                     "params": {"min_letters": 3},

@@ -1,11 +1,13 @@
 """Tests of the stage: python3 -m unittest discover FOLDER"""
 
+import runpy
 import tempfile
 import unittest
 from pathlib import Path
 
 import callsheet
-import stage
+
+STAGE = runpy.run_path(str(Path(__file__).with_name("stage.py")))
 
 
 class Test(unittest.TestCase):
@@ -19,7 +21,7 @@ class Test(unittest.TestCase):
                 "outputs": {"counts": str(counts)},
                 "declared": {"inputs": {"texts": {"kind": "files"}}},
             }
-            stage.main(callsheet.stage(request))
+            STAGE["main"](callsheet.stage(request))
             rows = list(callsheet.Table(counts).rows())
         self.assertEqual(rows, [{"text": "a.txt", "words": 3}])
 

@@ -7,7 +7,7 @@ use crate::declare::VerdictsOn;
 use crate::plan::{Input, Plan, StageInstance};
 
 /// Input of a stage that reads verdicts.
-pub(super) struct Reader<'a> {
+pub(super) struct VerdictInput<'a> {
     /// Position of the stage in the plan.
     pub position: usize,
     pub stage: &'a StageInstance,
@@ -17,11 +17,11 @@ pub(super) struct Reader<'a> {
 }
 
 /// Returns the inputs of a plan that read verdicts and are wired to a source, one for each file.
-pub(super) fn readers(plan: &Plan) -> Vec<Reader<'_>> {
-    plan.stages.iter().enumerate().flat_map(readers_of).collect()
+pub(super) fn verdict_inputs(plan: &Plan) -> Vec<VerdictInput<'_>> {
+    plan.stages.iter().enumerate().flat_map(verdict_inputs_of).collect()
 }
 
-fn readers_of((position, stage): (usize, &StageInstance)) -> Vec<Reader<'_>> {
+fn verdict_inputs_of((position, stage): (usize, &StageInstance)) -> Vec<VerdictInput<'_>> {
     let mut found = Vec::new();
     for (name, input) in &stage.decl.inputs {
         let Some(on) = &input.verdicts else { continue };
@@ -35,7 +35,7 @@ fn readers_of((position, stage): (usize, &StageInstance)) -> Vec<Reader<'_>> {
                 stage.absent.get(name).cloned().or(missing).into_iter().collect()
             }
         };
-        found.extend(files.into_iter().map(|file| Reader { position, stage, on, file }));
+        found.extend(files.into_iter().map(|file| VerdictInput { position, stage, on, file }));
     }
     found
 }
