@@ -49,7 +49,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use callsheet_worker::error::{IoContext, Result, set_error_format};
+use callsheet_worker::error::{ENTER, IoContext, Result, set_error_format};
 use callsheet_worker::print::print_error;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::CompleteEnv;
@@ -136,7 +136,7 @@ fn enter_folder() -> Result<Vec<OsString>> {
         }
         _ => return Ok(words),
     };
-    env::set_current_dir(&folder).io_context("cannot enter", &folder)?;
+    env::set_current_dir(&folder).io_context(ENTER, &folder)?;
     Ok(words.split_off(count))
 }
 
@@ -158,7 +158,7 @@ fn parse() -> Result<Subcommands> {
     let cli = Cli::from_arg_matches(&command.get_matches_from(program.chain(words)));
     let cli = cli.unwrap_or_else(|error| error.exit());
     if let Some(folder) = &cli.directory {
-        env::set_current_dir(folder).io_context("cannot enter", folder)?;
+        env::set_current_dir(folder).io_context(ENTER, folder)?;
     }
     Ok(cli.command)
 }

@@ -18,6 +18,7 @@ mod spec;
 mod tables;
 mod typed;
 mod vars;
+mod verdicts;
 mod walk;
 mod wire;
 

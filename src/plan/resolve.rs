@@ -14,6 +14,7 @@ use super::source::{Results, matches};
 use super::spec::{InstanceDraft, Spec};
 use super::tables::read_tables;
 use super::typed::typed;
+use super::verdicts::check_verdicts;
 use super::wire::{Files, Wire, wire_stage};
 use super::{Input, MissingSource, Param, Plan, Request, StageInstance, case};
 use crate::declare::{Origin, Project, ResourcesDecl, StageDecl};
@@ -71,6 +72,7 @@ pub fn resolve(project: &Project, request: &Request) -> Result<Plan> {
             labels,
         });
     }
+    check_verdicts(&stages)?;
     Ok(Plan { request: request.clone(), summary, stages, metadata })
 }
 

@@ -246,7 +246,12 @@ fn verdicts_on_several_columns_and_among_results_are_refused() {
     let words = ["exclude", "a.csv#000001", "--reason", "x"];
     assert_output!(refused(&project, "declaration", &words));
     assert!(!project.exists("data/out/v.csv"));
-    let again = project.read("stages/pick/stage.toml").replace("frame_id", "number");
+    let declaration = project.read("stages/pick/stage.toml");
+    project.write("pipelines/curated.toml", &pipeline);
+    project.write("stages/pick/stage.toml", &declaration.replace("key = \"frame_id\"", "key = \"frame_di\""));
+    assert_output!(project.refused("declaration", &[&["plan"], &FEW[..]].concat()));
+    project.write("stages/pick/stage.toml", &declaration);
+    let again = declaration.replace("key = \"frame_id\"", "key = \"shows\"");
     project.write("stages/pick_again/stage.toml", &again);
     project.write("stages/pick_again/pick.py", &project.read("stages/pick/pick.py"));
     let stage =

@@ -155,7 +155,7 @@ impl RowIngest<'_> {
     /// Returns the positions of returned rows among the requested rows, and checks their values. Columns must
     /// be as the stage declares them.
     fn find(&self, batch: &RecordBatch, path: &Path) -> Result<Vec<usize>> {
-        let keys = keys(batch.column_by_name(&self.rows.key), &self.rows.key, path)?;
+        let keys = keys(batch.column_by_name(&self.rows.key), &self.rows.key, path.display())?;
         check_rows(batch, &self.output.checks, Some(&self.rows.key), 0, path)?;
         let place = |key: Option<RowKey>| {
             let Some(key) = key else {

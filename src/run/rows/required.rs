@@ -1,6 +1,7 @@
 //! Rows that the table of a row-wise stage must have, and the digests of everything that they depend on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::Path;
 
 use arrow::array::{ArrayRef, AsArray, StringArray};
@@ -77,7 +78,8 @@ impl RequiredRows {
                 let digests = digests(&batch, &mask, &own).map_err(ParquetError::from);
                 let (kept, digests) = digests.io_context("cannot read", path)?;
                 let digests = with_files(digests, &kept, rows, files, path)?;
-                let keys = self::keys(kept.column_by_name(&rows.key), &rows.key, path)?;
+                let keys =
+                    self::keys(kept.column_by_name(&rows.key), &rows.key, format!("input `{}`", rows.input))?;
                 let places =
                     mask.iter().zip(first..).filter(|(chosen, _)| **chosen).map(|(_, at)| (part as u32, at));
                 for ((key, digest), place) in keys.into_iter().zip(digests).zip(places) {
@@ -186,10 +188,14 @@ fn digests(
 }
 
 /// Reads a column of keys; `None` for a null.
-pub(super) fn keys(column: Option<&ArrayRef>, name: &str, path: &Path) -> Result<Vec<Option<RowKey>>> {
+pub(super) fn keys(
+    column: Option<&ArrayRef>,
+    name: &str,
+    table: impl fmt::Display,
+) -> Result<Vec<Option<RowKey>>> {
     let keys = column.ok_or_else(|| "is missing".to_owned()).and_then(row_keys);
     keys.map_err(|what| {
-        let message = format!("column `{name}` of {} {what}", path.display());
+        let message = format!("column `{name}` of {table} {what}");
         Error::user_error(
             Code::Unsupported,
             message,

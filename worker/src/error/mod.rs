@@ -94,6 +94,7 @@ impl Diagnostic for Error {
         match self {
             Self::DeclarationError(fault) => fault.help(),
             Self::UserError { help, .. } if !help.is_empty() => Some(Box::new(help)),
+            Self::Io { doing: ENTER, .. } => Some(Box::new("name a folder of a project")),
             Self::Io { cause, .. } => io_remedy(cause).map(|h| Box::new(h) as Box<_>),
             Self::Parquet { .. } => Some(Box::new(
                 "correct the stage that wrote this file, or replace the file with a complete Parquet file",
@@ -116,6 +117,9 @@ impl Diagnostic for Error {
         }
     }
 }
+
+/// Operation of a program that starts in another folder, as `-C` requests.
+pub const ENTER: &str = "cannot enter";
 
 /// Environment variable that requests errors as JSON: its value is `json`. Each error is then one line on stderr, an
 /// object with `code`, `message`, `help` and, for a declaration, `filename`.
