@@ -82,6 +82,11 @@ impl Action<'_> {
             ));
         }
         if !ended.status.success() {
+            // A run that was stopped reports no failures, but a checkpoint may not have been saved.
+            if let (true, Some((message, _))) = (place.supervisor.stopping(), &ended.error) {
+                let message = format!("the worker failed while it was stopped: {message}");
+                say(Update::Worker(WorkerEvent::Log { level: Level::Warning, message }));
+            }
             let denied = access.and_then(|access| self.denied(run, &ended, &log, folder, access));
             return Err(denied.unwrap_or_else(|| failure(&ended, &job, &decl.command, &run.project.root)));
         }

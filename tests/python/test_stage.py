@@ -370,6 +370,22 @@ class Stopping(ProjectTest):
         process.send_signal(signal.SIGINT)
         printed = process.stdout.read()
         self.assertEqual(process.wait(), 130, printed)
+        return printed
+
+    def test_a_failure_while_the_run_is_stopped_is_shown(self):
+        printed = self.start(
+            """
+            import time
+            import callsheet
+
+            with callsheet.stage() as job:
+                job.progress(1, 2)
+                while not job.stopping:
+                    time.sleep(0.05)
+                raise ValueError("no space for the checkpoint")
+            """
+        )
+        self.assertIn("the worker failed while it was stopped: ValueError: no space for the checkpoint", printed)
 
     def test_a_stopped_training_saves_a_checkpoint_and_resumes_from_it(self):
         self.start(TRAIN)
