@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::slice;
 use std::sync::Arc;
@@ -123,6 +124,19 @@ fn wire_output(
             "wire another output; declare held_out = true for an input only if its stage evaluates".into(),
         ));
     }
+    wire_instances(spec, range, (producer, output), end, label)
+}
+
+/// Wires an input to the instance of a stage that has its `foreach` values, or to all of them.
+fn wire_instances(
+    spec: &Spec,
+    range: Range<usize>,
+    (producer, output): (&str, &str),
+    end: &End,
+    label: Option<String>,
+) -> Result<Wire> {
+    let End { input, origin, .. } = end;
+    let stage = range.start;
     let output = output.to_owned();
     // The wire names one instance, or a stage that is not fanned out.
     let mut all = if spec.stages[stage].name == producer {

@@ -47,6 +47,19 @@ fn check_output(output: &Spanned<String>, decl: &OutputDecl, source: &Arc<Source
             "use format = \"json\" only for a table with declared columns, because JSON does not store types";
         return bad(format!("output `{name}` cannot have the format `json`"), help);
     }
+    if let Some((column, kind)) = decl.columns.iter().find(|(_, kind)| parse_type(kind).is_none()) {
+        let message = format!("column `{column}` of output `{name}` has the unknown type `{kind}`");
+        return bad(message, COLUMN_TYPES);
+    }
+    check_figure(output, decl, source)
+}
+
+/// Checks how a report shows an output.
+fn check_figure(output: &Spanned<String>, decl: &OutputDecl, source: &Arc<SourceText>) -> Result<()> {
+    let name = output.get_ref();
+    let bad = |message: String, help: &str| {
+        Err(DeclarationError::new(source, output.span(), message, "declared here").with_help(help).into())
+    };
     if let Some(figure) = decl.figure.filter(|figure| figure.of() != decl.kind) {
         let (figure, wanted) = (lowercase(figure), lowercase(figure.of()));
         let message = format!("output `{name}` cannot be shown as figure `{figure}`");
@@ -80,10 +93,6 @@ fn check_output(output: &Spanned<String>, decl: &OutputDecl, source: &Arc<Source
                 format!("the headline of output `{name}` names the column `{column}`, which is not declared");
             return bad(message, &suggest(column, decl.columns.keys().map(String::as_str)));
         }
-    }
-    if let Some((column, kind)) = decl.columns.iter().find(|(_, kind)| parse_type(kind).is_none()) {
-        let message = format!("column `{column}` of output `{name}` has the unknown type `{kind}`");
-        return bad(message, COLUMN_TYPES);
     }
     Ok(())
 }
