@@ -100,8 +100,8 @@ impl<'a> Curation<'a> {
     ) -> Result<Known> {
         let column = self.inputs.first().map(|input| input.on.key.clone()).unwrap_or_default();
         let mut known = BTreeSet::new();
-        for VerdictInput { position, stage, on, .. } in &self.inputs {
-            let (maker, output) = table_of(self.plan, *position, stage, on)?;
+        for VerdictInput { position, on, .. } in &self.inputs {
+            let (maker, output) = table_of(self.plan, *position, on)?;
             let maker_name = &self.plan.stages[maker].name;
             let name = format!("{maker_name}.{output}");
             // A stage that reads the verdicts itself is stale after each new verdict, so its last result is used.

@@ -40,6 +40,7 @@ pub use instance::{group, suffix};
 pub use resolve::resolve;
 pub use select::Selection;
 pub use source::{DATASET, Results, files, is_one_file};
+pub use verdicts::verdict_table;
 
 /// Pipeline, dataset, profile and `--set` options that a user wants to plan.
 #[derive(Clone, Debug, Default)]
