@@ -10,7 +10,7 @@ use super::file::TableFile;
 use super::parts::{key_order, part_files};
 use super::types::type_name;
 use crate::code::Code;
-use crate::error::{Error, Result, suggest};
+use crate::error::{Error, Result};
 
 /// Column of images or bytes. The footers of the table's files are read once; each value is then read alone, by the index
 /// of the file's pages.
@@ -87,12 +87,8 @@ fn positions(order: &[u32], files: usize) -> Vec<(u32, u32)> {
 }
 
 fn check_column(file: &Part, column: &str) -> Result<()> {
-    let schema = file.footer.schema();
-    let Ok(field) = schema.field_with_name(column) else {
-        let known = schema.fields().iter().map(|field| field.name().as_str());
-        let message = format!("{} has no column `{column}`", file.path.display());
-        return Err(Error::user_error(Code::UnknownName, message, suggest(column, known)));
-    };
+    TableFile::with_footer(&file.path, &file.footer)?.project(&[column])?;
+    let field = file.footer.schema().field_with_name(column).expect("it was found");
     let kind = type_name(field.data_type());
     if kind == "image" || kind == "binary" {
         return Ok(());
