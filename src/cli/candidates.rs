@@ -4,20 +4,25 @@
 
 use std::collections::HashSet;
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::process;
 
 use clap_complete::engine::CompletionCandidate;
 
+use super::folder::enter_folder;
 use super::request::{request, store};
 use crate::declare::Project;
 use crate::plan::{Plan, StageInstance, resolve};
 
+/// Arguments of the command line that the shell completes.
+fn typed_words() -> Vec<OsString> {
+    // The script calls `callsheet -- callsheet ARGUMENTS`.
+    env::args_os().skip_while(|word| word != "--").skip(2).collect()
+}
+
 /// Enters the folder that the typed option `-C` names, as the completed command would.
 pub(super) fn enter_typed_folder() {
-    if let Some(folder) = typed("-C", "--directory")
-        && env::set_current_dir(folder).is_err()
-    {
+    if enter_folder(typed_words()).is_err() {
         // Without the folder, there is nothing to offer.
         process::exit(0);
     }
@@ -25,9 +30,7 @@ pub(super) fn enter_typed_folder() {
 
 /// Value of an option in the command line that the shell completes.
 fn typed(short: &str, long: &str) -> Option<String> {
-    let words: Vec<String> = env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-    let begin = words.iter().position(|word| word == "--")? + 1;
-    let words = &words[begin..];
+    let words: Vec<String> = typed_words().iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let value = |(position, word): (usize, &String)| match word.strip_prefix(short) {
         _ if word == short || word == long => words.get(position + 1).cloned(),
         Some(attached) if !attached.is_empty() => Some(attached.to_owned()),

@@ -12,6 +12,7 @@ mod du;
 mod exit;
 mod explain;
 mod external;
+mod folder;
 mod fresh;
 mod gc;
 mod graph;
@@ -53,6 +54,8 @@ use callsheet_worker::error::{ENTER, IoContext, Result, set_error_format};
 use callsheet_worker::print::print_error;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::CompleteEnv;
+
+use folder::enter_folder;
 
 use exit::REFUSED;
 
@@ -125,24 +128,9 @@ enum Subcommands {
     OfProject(Vec<OsString>),
 }
 
-/// Enters the folder that the command line names. Returns the arguments after it.
-fn enter_folder() -> Result<Vec<OsString>> {
-    let mut words: Vec<OsString> = env::args_os().skip(1).collect();
-    let Some(first) = words.first().map(|word| word.to_string_lossy().into_owned()) else { return Ok(words) };
-    let (folder, count) = match first.strip_prefix("-C").or_else(|| first.strip_prefix("--directory=")) {
-        Some(folder) if !folder.is_empty() => (PathBuf::from(folder), 1),
-        _ if ["-C", "--directory"].contains(&first.as_str()) && words.len() > 1 => {
-            (PathBuf::from(&words[1]), 2)
-        }
-        _ => return Ok(words),
-    };
-    env::set_current_dir(&folder).io_context(ENTER, &folder)?;
-    Ok(words.split_off(count))
-}
-
 /// Reads the command line, and enters the folder that it names. Help lists the commands of the project, too.
 fn parse() -> Result<Subcommands> {
-    let words = enter_folder()?;
+    let words = enter_folder(env::args_os().skip(1).collect())?;
     let wants_help = |word: &OsString| HELP.iter().any(|help| word == help);
     if let [help, name] = &words[..]
         && help == HELP[0]

@@ -153,6 +153,15 @@ fn a_run_that_does_not_exist_is_refused_with_the_number_of_runs() {
 }
 
 #[test]
+fn every_form_of_the_folder_option_enters_the_folder() {
+    let project = Project::new();
+    project.write("sub/x", "");
+    for option in ["-Csub", "-C=sub", "--directory=sub"] {
+        assert!(project.stdout(&[option, "status"]).contains("up to date"), "{option}");
+    }
+}
+
+#[test]
 fn completions_follow_the_typed_folder() {
     let project = Project::new();
     let elsewhere = tempfile::tempdir().expect("a folder");
