@@ -55,9 +55,8 @@ use callsheet_worker::print::print_error;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::CompleteEnv;
 
-use folder::enter_folder;
-
 use exit::REFUSED;
+use folder::enter_folder;
 
 const EXAMPLES: &str = "\
 Examples:
