@@ -1,17 +1,16 @@
 //! Content that is embedded in a page, so that the page is self-contained.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use data_encoding::BASE64;
 use sha2::{Digest, Sha256};
 
 /// Data URI of a picture or a film, for `src`.
 pub fn data_uri(mime: &str, bytes: &[u8]) -> String {
-    format!("data:{mime};base64,{}", STANDARD.encode(bytes))
+    format!("data:{mime};base64,{}", BASE64.encode(bytes))
 }
 
 /// Source expression that allows one script or style with this text in a Content-Security-Policy.
 pub fn source_of(text: &str) -> String {
-    format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text.as_bytes())))
+    format!("'sha256-{}'", BASE64.encode(&Sha256::digest(text.as_bytes())))
 }
 
 #[cfg(test)]

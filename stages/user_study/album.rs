@@ -61,8 +61,7 @@ pub(super) fn scrambled(picture: &RgbImage, seed: i64, index: usize) -> RgbImage
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine;
-    use base64::engine::general_purpose::STANDARD;
+    use data_encoding::BASE64;
     use image::Rgb;
 
     use super::*;
@@ -77,7 +76,7 @@ mod tests {
         assert_eq!(album.add(vec![picture(0), picture(1), picture(0)]).expect("added"), [0, 1, 0]);
         assert_eq!(album.uris().len(), 2);
         let png = album.uris()[0].strip_prefix("data:image/png;base64,").expect("a data URI");
-        let png = STANDARD.decode(png).expect("base64");
+        let png = BASE64.decode(png.as_bytes()).expect("base64");
         let shown = image::load_from_memory(&png).expect("a picture").into_rgb8();
         assert_eq!(shown.dimensions(), (6, 4));
     }
