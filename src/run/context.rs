@@ -9,7 +9,7 @@ use super::owner::claim;
 use super::sandbox::RunSandbox;
 use crate::declare::Project;
 use crate::plan::{Plan, StageInstance};
-use crate::store::{LatestResult, Object, Store};
+use crate::store::{LatestResult, LatestResults, Object, Store};
 
 /// Context that all actions of a run share.
 pub(super) struct Run<'a> {
@@ -21,8 +21,9 @@ pub(super) struct Run<'a> {
     pub plan: &'a Plan,
     /// The run's id.
     pub id: String,
-    /// True if the results become the latest ones of the target and are shown in `data/out`.
-    pub owns_results: bool,
+    /// Latest results of the target when the run began. Its own results replace them and are shown in `data/out`. `None` if
+    /// the run changes neither.
+    pub replaces: Option<&'a LatestResults>,
     /// Keeps the work folders of workers that fail.
     pub keep_failed: bool,
     pub(super) sandbox: OnceLock<RunSandbox>,
@@ -38,8 +39,8 @@ impl Run<'_> {
             return Ok(sandbox);
         }
         let made = RunSandbox::new(self.project, self.store, &self.id)?;
-        if self.owns_results {
-            claim(self.project, self.store, &self.plan.request)?;
+        if let Some(known) = self.replaces {
+            claim(self.project, self.store, known)?;
         }
         Ok(self.sandbox.get_or_init(|| made))
     }

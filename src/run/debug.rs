@@ -60,7 +60,7 @@ pub fn prepare_debug(
         store,
         plan,
         id: DEBUG_RUN.to_owned(),
-        owns_results: false,
+        replaces: None,
         keep_failed: false,
         sandbox: OnceLock::new(),
     };

@@ -85,8 +85,9 @@ pub fn run(
     report(&started(&id, plan));
     let mut sources = Sources::load(store, &project.root);
     let owns_results = !options.ephemeral && plan.request.set.is_empty();
+    let replaces = owns_results.then(|| snapshot.latest());
     let keep_failed = options.keep_failed;
-    let run = Run { project, store, plan, id, owns_results, keep_failed, sandbox: OnceLock::new() };
+    let run = Run { project, store, plan, id, replaces, keep_failed, sandbox: OnceLock::new() };
     let (sender, receiver) = mpsc::channel();
     *interrupts.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender.clone());
     let hashed = sources.learn(&plan.raw_files(), |done, total| {
@@ -154,11 +155,13 @@ fn remember(
     seconds: f64,
 ) -> Result<()> {
     let request = &run.plan.request;
-    if !summary.heads.is_empty() {
+    if let Some(known) = run.replaces
+        && !summary.heads.is_empty()
+    {
         let stages: BTreeSet<&str> = run.plan.stages.iter().map(|stage| stage.name.as_str()).collect();
         let complete = summary.cached + summary.ran == stages.len() && snapshot.covers(&stages);
         run.store.create()?;
-        run.store.update_latest(&run.project.root, &request.target, &summary.heads, complete)?;
+        run.store.update_latest(&run.project.root, known, &summary.heads, complete)?;
     }
     let (begun, Request { target, set }) = (run.begun().is_some(), request.clone());
     let record = RunRecord { id: run.id.clone(), target, set, seconds, stages: summary.stages.clone() };

@@ -4,8 +4,7 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result};
 
 use crate::declare::Project;
-use crate::plan::Request;
-use crate::store::Store;
+use crate::store::{LatestResults, Store};
 
 /// Refuses a pipeline whose results belong to the project at `owner`, if that project uses this data folder as well.
 ///
@@ -25,12 +24,12 @@ pub fn check_owner(project: &Project, pipeline: &str, owner: &str) -> Result<()>
     ))
 }
 
-/// Records the project as the owner of the results, before anything is computed.
+/// Records the project as the owner of the results, before anything is computed. `known` are the results as they were
+/// read before.
 ///
 /// # Errors
 /// Returns an error if another project became the owner in the meantime, or the store cannot be written.
-pub(super) fn claim(project: &Project, store: &Store, request: &Request) -> Result<()> {
-    store.claim_target(&project.root, &request.target, |owner| {
-        check_owner(project, &request.target.pipeline, owner)
-    })
+pub(super) fn claim(project: &Project, store: &Store, known: &LatestResults) -> Result<()> {
+    let pipeline = &known.target().pipeline;
+    store.claim_target(&project.root, known, |owner| check_owner(project, pipeline, owner))
 }

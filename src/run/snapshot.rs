@@ -58,6 +58,11 @@ impl StoreSnapshot {
         Self { heads, of_set: OnceLock::new(), fresh }
     }
 
+    /// Returns the latest actions as they were read.
+    pub(super) fn latest(&self) -> &LatestResults {
+        &self.heads
+    }
+
     /// Path of the project whose runs wrote the latest results; empty if it is not known.
     pub fn project(&self) -> &str {
         self.heads.project()

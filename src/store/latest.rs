@@ -18,6 +18,7 @@ use super::lock::LockName;
 use super::object::Object;
 use super::provenance::Provenance;
 use super::root::{Store, read_json};
+use super::stamp::Stamp;
 use super::view::hide;
 use crate::declare::StageDecl;
 use crate::target::Target;
@@ -75,7 +76,7 @@ impl LatestResult {
 }
 
 /// Latest actions by stage instance.
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct LatestResults {
     /// Pipeline, dataset and profile.
     #[serde(default)]
@@ -92,6 +93,9 @@ pub struct LatestResults {
     /// True if no record was added or removed since then.
     #[serde(skip)]
     settled: bool,
+    /// Stamp of the file when it was read.
+    #[serde(skip)]
+    stamp: Option<Stamp>,
 }
 
 impl LatestResults {
@@ -158,29 +162,39 @@ impl Store {
     /// Latest actions of a target.
     pub fn latest(&self, target: &Target) -> LatestResults {
         let empty = || LatestResults { target: target.clone(), ..LatestResults::default() };
-        let mut heads: LatestResults = read_json(&self.latest_path(target)).unwrap_or_else(empty);
+        let path = self.latest_path(target);
+        // A file that is replaced between the two calls has another stamp later, and is read again.
+        let stamp = Stamp::read(&path);
+        let mut heads: LatestResults = read_json(&path).unwrap_or_else(empty);
         heads.settled = heads.records.is_some() && heads.records == self.records_time();
+        heads.stamp = stamp;
         heads
     }
 
-    /// Adds new latest actions of the project at `project` to those that another run may have written in the meantime.
-    /// After a `complete` run, records need not be checked until the folder of records changes.
+    /// Returns `known`, or what another run has written since it was read. A large file takes long to read.
+    fn latest_since(&self, known: &LatestResults) -> LatestResults {
+        let stamp = Stamp::read(&self.latest_path(&known.target));
+        if stamp.is_some() && stamp == known.stamp { known.clone() } else { self.latest(&known.target) }
+    }
+
+    /// Adds new latest actions of the project at `project` to the `known` ones and those that another run has written in
+    /// the meantime. After a `complete` run, records need not be checked until the folder of records changes.
     ///
     /// # Errors
     /// Returns an error if the store cannot be written.
     pub fn update_latest(
         &self,
         project: &Path,
-        target: &Target,
+        known: &LatestResults,
         new: &BTreeMap<String, Arc<LatestResult>>,
         complete: bool,
     ) -> Result<()> {
         let _lock = self.lock(&LockName::LatestResults, "", |_| true)?;
-        let mut heads = self.latest(target);
+        let mut heads = self.latest_since(known);
         heads.project = project.to_string_lossy().into_owned();
         new.iter().for_each(|(stage, head)| heads.replace(stage, head));
         heads.records = if complete { self.records_time() } else { None };
-        self.workspace.write_json(&self.latest_path(target), &heads)
+        self.workspace.write_json(&self.latest_path(&heads.target), &heads)
     }
 
     /// Names of the subfolders of a target's folder in `data/out` that belong to other targets, also of other projects with
@@ -218,25 +232,26 @@ impl Store {
         remove(&folder)
     }
 
-    /// Records the project at `project` as the owner of the latest results, unless `check` refuses the present owner.
+    /// Records the project at `project` as the owner of the latest results, of which `known` are those that were read
+    /// before, unless `check` refuses the present owner.
     ///
     /// # Errors
     /// Returns the error of `check`, or an error if the store cannot be written.
     pub fn claim_target(
         &self,
         project: &Path,
-        target: &Target,
+        known: &LatestResults,
         check: impl Fn(&str) -> Result<()>,
     ) -> Result<()> {
         let _lock = self.lock(&LockName::LatestResults, "", |_| true)?;
-        let mut heads = self.latest(target);
+        let mut heads = self.latest_since(known);
         check(&heads.project)?;
         let own = project.to_string_lossy();
         if heads.project == own {
             return Ok(());
         }
         heads.project = own.into_owned();
-        self.workspace.write_json(&self.latest_path(target), &heads)
+        self.workspace.write_json(&self.latest_path(&heads.target), &heads)
     }
 
     /// Returns true if a latest action agrees with its record.

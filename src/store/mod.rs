@@ -40,6 +40,7 @@ mod scratch;
 mod seal;
 mod sources;
 mod staging;
+mod stamp;
 mod state;
 mod stored_tree;
 mod sync;

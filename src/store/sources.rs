@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::digest::{digest_file, digest_named, digest_while};
 use super::lock::LockName;
 use super::root::{Store, read_json};
+use super::stamp::Stamp;
 
 /// Time after a change of a file in which a further change may leave its time stamp equal, because the time
 /// stamp is coarse.
@@ -22,16 +23,6 @@ const SETTLED: Duration = Duration::from_secs(2);
 
 /// Bytes that are hashed between two progress reports.
 const TELL_EVERY: u64 = 64 << 20;
-
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-struct Stamp {
-    inode: u64,
-    size: u64,
-    mtime: i64,
-    mtime_nsec: i64,
-    ctime: i64,
-    ctime_nsec: i64,
-}
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct Remembered {
@@ -235,19 +226,6 @@ impl Watched {
 fn settled(changed: SystemTime) -> bool {
     // A time in the future comes from another machine's clock, so the time stamp of a write now differs.
     changed.elapsed().is_ok_and(|age| age > SETTLED) || changed > SystemTime::now() + SETTLED
-}
-
-impl Stamp {
-    fn of(found: &Metadata) -> Self {
-        Self {
-            inode: found.ino(),
-            size: found.len(),
-            mtime: found.mtime(),
-            mtime_nsec: found.mtime_nsec(),
-            ctime: found.ctime(),
-            ctime_nsec: found.ctime_nsec(),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
     /// finds its results cached and shown changes nothing.
     pub(super) fn align(&mut self) {
         let unshown = self.unshown.take().unwrap_or_default();
-        if !self.run.owns_results || self.is_aligned(&unshown) {
+        if self.run.replaces.is_none() || self.is_aligned(&unshown) {
             return;
         }
         let aligned = if self.knows_links() {
@@ -45,7 +45,7 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
         let run = self.run;
         // The links when the run started do not matter: a cached result of a stage whose inputs were computed again left
         // `data/out` then.
-        if !run.owns_results {
+        if run.replaces.is_none() {
             return;
         }
         let stage = &run.plan.stages[position];
@@ -60,7 +60,7 @@ impl<'a, R: FnMut(&Event), E: Executor<'a>> Scheduler<'a, R, E> {
     /// Shows the results of stages that were not selected and that the plan calls cached again, because the results that
     /// they read were computed with equal content.
     pub(super) fn show_unselected(&mut self) -> Result<()> {
-        if self.options.whole.is_none() || !self.run.owns_results || self.made.is_empty() {
+        if self.options.whole.is_none() || self.run.replaces.is_none() || self.made.is_empty() {
             return Ok(());
         }
         let links = self.cached_links()?;

@@ -57,7 +57,7 @@ impl Case {
             store: &self.store,
             plan: &self.plan,
             id: "run".into(),
-            owns_results: false,
+            replaces: None,
             keep_failed: false,
             sandbox: OnceLock::new(),
         };
