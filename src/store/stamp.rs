@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-/// What the file system records about a file. A file with an equal stamp is the same file with unchanged content, unless it
+/// Attributes that the file system records. A file with an equal stamp is the same file with unchanged content, unless it
 /// was changed again within the resolution of the file system's clock. No program can set the change time.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub(super) struct Stamp {
