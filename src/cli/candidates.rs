@@ -10,9 +10,9 @@ use std::process;
 use clap_complete::engine::CompletionCandidate;
 
 use super::folder::enter_folder;
-use super::request::{request, store};
 use crate::declare::Project;
-use crate::plan::{Plan, StageInstance, resolve};
+use crate::plan::{Plan, Request, StageInstance, resolve};
+use crate::store::Store;
 
 /// Arguments of the command line that the shell completes.
 fn typed_words() -> Vec<OsString> {
@@ -48,7 +48,7 @@ fn plan() -> Option<Plan> {
     ];
     let names = names.map(|(short, long, variable)| typed(short, long).or_else(|| env::var(variable).ok()));
     let project = Project::find().ok()?;
-    let request = request(&project, names, Vec::new()).ok()?;
+    let request = Request::new(&project, names, Vec::new()).ok()?;
     resolve(&project, &request).ok()
 }
 
@@ -96,7 +96,7 @@ pub(super) fn parameters(typed: &OsStr) -> Vec<CompletionCandidate> {
 
 /// Runs, the latest first.
 pub(super) fn runs(typed: &OsStr) -> Vec<CompletionCandidate> {
-    let ids = Project::find().and_then(|project| store(&project)).map(|store| store.run_ids());
+    let ids = Project::find().and_then(|project| Store::of(&project)).map(|store| store.run_ids());
     beginning(["latest".to_owned()].into_iter().chain(ids.unwrap_or_default()), typed)
 }
 

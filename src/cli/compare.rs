@@ -11,11 +11,10 @@ use serde_json::json;
 
 use super::candidates;
 use super::exit::{SUCCESS, warn};
-use super::target::store;
 use crate::declare::Project;
 use crate::metrics::curves;
 use crate::report::{Subject, differences, find_run, last_values, write};
-use crate::store::RunRecord;
+use crate::store::{RunRecord, Store};
 
 /// Compare the parameters, artifacts and metrics of runs
 #[derive(Args)]
@@ -41,7 +40,7 @@ pub(super) struct Compare {
 impl Compare {
     pub(super) fn execute(&self) -> Result<u8> {
         let project = Project::find()?;
-        let store = store(&project)?;
+        let store = Store::of(&project)?;
         if let Some(path) = &self.html {
             let subjects = self.runs.iter().map(|run| Subject::find(&project, &store, run));
             warn(&write(&project, &store, &subjects.collect::<Result<Vec<_>>>()?, path)?);

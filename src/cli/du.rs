@@ -8,8 +8,8 @@ use clap::Args;
 use serde::Serialize;
 
 use super::exit::SUCCESS;
-use super::target::store;
 use crate::declare::{Bytes, Project};
+use crate::store::Store;
 
 /// Show disk usage of the store per stage
 #[derive(Args)]
@@ -35,7 +35,7 @@ struct StageUsage {
 
 impl Du {
     pub(super) fn execute(&self) -> Result<u8> {
-        let store = store(&Project::find()?)?;
+        let store = Store::of(&Project::find()?)?;
         let inventory = store.inventory()?;
         let needed = inventory.objects_of(&inventory.needed);
         let mut rooms: BTreeMap<&str, StageUsage> = BTreeMap::new();

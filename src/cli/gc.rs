@@ -11,9 +11,9 @@ use clap::Args;
 use serde_json::json;
 
 use super::exit::SUCCESS;
-use super::target::store;
 use crate::declare::{Bytes, Project};
 use crate::plan::declared;
+use crate::store::Store;
 use callsheet_figures::label::{counted, human_seconds};
 
 /// Remove unused results from the store
@@ -77,7 +77,7 @@ impl Gc {
 
     pub(super) fn execute(&self) -> Result<u8> {
         let project = Project::find()?;
-        let store = store(&project)?;
+        let store = Store::of(&project)?;
         let _alone = if self.delete { Some(store.exclusive()?) } else { None };
         let orphans = match self.undeclared {
             true => store.orphans(

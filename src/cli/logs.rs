@@ -15,7 +15,6 @@ use clap_complete::engine::ArgValueCompleter;
 
 use super::candidates;
 use super::exit::SUCCESS;
-use super::target::store;
 use crate::declare::Project;
 use crate::plan::{declared, group};
 use crate::report::{HistoryEntry, RunState, find_run, history};
@@ -51,7 +50,7 @@ pub(super) struct Logs {
 impl Logs {
     pub(super) fn execute(&self) -> Result<u8> {
         let project = Project::find()?;
-        let store = store(&project)?;
+        let store = Store::of(&project)?;
         let runs = match &self.run {
             Some(run) => vec![find_run(&store, run)?],
             None => history(&store),

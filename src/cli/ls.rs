@@ -9,10 +9,11 @@ use serde::Serialize;
 use super::candidates;
 use super::exit::SUCCESS;
 use super::runs;
-use super::target::{TargetArgs, sources, store};
+use super::target::{TargetArgs, sources};
 use crate::declare::{ArtifactKind, Bytes, Project};
 use crate::report::find_run;
 use crate::run::preview;
+use crate::store::Store;
 use callsheet_figures::label::{counted, human_seconds};
 
 /// List the artifacts of a pipeline for one dataset, or list the runs
@@ -54,7 +55,7 @@ struct Row {
 impl Ls {
     pub(super) fn execute(&self) -> Result<u8> {
         if self.runs {
-            runs::list(&store(&Project::find()?)?, self.json);
+            runs::list(&Store::of(&Project::find()?)?, self.json);
             return Ok(SUCCESS);
         }
         if let Some(run) = &self.run {
@@ -111,7 +112,7 @@ impl Ls {
 
     /// Lists the results of a run that are still in the store.
     fn list_run(&self, name: &str) -> Result<u8> {
-        let store = store(&Project::find()?)?;
+        let store = Store::of(&Project::find()?)?;
         let run = find_run(&store, name)?.run;
         let mut rows = Vec::new();
         for (stage, result) in &run.stages {

@@ -14,7 +14,6 @@ use textplots::{Chart as Plot, LabelBuilder, LabelFormat, Plot as _, Shape};
 
 use super::candidates;
 use super::exit::SUCCESS;
-use super::target::store;
 use crate::declare::Project;
 use crate::metrics::{Chart, Curve, Curves, Series, charts, curves, drawable, smooth};
 use crate::store::{Store, position};
@@ -65,7 +64,7 @@ impl Metrics {
                 "choose a number from 0 to below 1, e.g. 0.9",
             ));
         }
-        let found = self.find(&store(&Project::find()?)?)?;
+        let found = self.find(&Store::of(&Project::find()?)?)?;
         if self.json {
             let runs: Vec<_> =
                 found.iter().map(|(run, stages)| json!({ "run": run, "stages": stages })).collect();

@@ -32,7 +32,6 @@ mod plan;
 mod progress_reporter;
 mod read_table;
 mod report;
-mod request;
 mod run;
 mod runs;
 mod schema;

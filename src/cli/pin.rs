@@ -9,8 +9,9 @@ use callsheet_worker::print::print_text;
 use clap::Args;
 
 use super::exit::SUCCESS;
-use super::target::{TargetArgs, snapshot, sources, store};
+use super::target::{TargetArgs, snapshot, sources};
 use crate::run::preview;
+use crate::store::Store;
 
 /// Protect results from `callsheet gc` with a named pin
 #[derive(Args)]
@@ -37,7 +38,7 @@ pub(super) struct Pin {
 impl Pin {
     pub(super) fn execute(&self) -> Result<u8> {
         let (project, request) = self.which.request()?;
-        let store = store(&project)?;
+        let store = Store::of(&project)?;
         let pins = store.pins()?;
         if self.list {
             pins.iter().for_each(|pin| print_text(pin));

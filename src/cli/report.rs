@@ -10,10 +10,10 @@ use clap_complete::engine::ArgValueCompleter;
 use super::candidates;
 use super::exit::{SUCCESS, warn};
 use super::run::report_path;
-use super::target::store;
 use crate::declare::Project;
 use crate::plan::Request;
 use crate::report::{Subject, described, write};
+use crate::store::Store;
 
 /// Write a self-contained HTML report of a run
 #[derive(Args)]
@@ -42,7 +42,7 @@ pub(super) struct Report {
 impl Report {
     pub(super) fn execute(&self) -> Result<u8> {
         let project = Project::find()?;
-        let store = store(&project)?;
+        let store = Store::of(&project)?;
         let subject = Subject::find(&project, &store, &self.run)?;
         if self.json {
             print_document(&described(&store, &subject));

@@ -26,7 +26,7 @@ use super::notify::notify;
 use super::overview::Overview;
 use super::progress_reporter::ProgressReporter;
 use super::runs::folder;
-use super::target::{Select, TargetArgs, snapshot, store};
+use super::target::{Select, TargetArgs, snapshot};
 use crate::curation::similar_file;
 use crate::declare::{Bytes, Project};
 use crate::event::Event;
@@ -103,7 +103,7 @@ impl Run {
             return super::plan::show(&self.which, &self.select, &self.machine(), false, self.json);
         }
         let (project, request) = self.which.request()?;
-        let store = store(&project)?;
+        let store = Store::of(&project)?;
         // The shared lock keeps gc from removing results while they are looked up and used. A store that does
         // not exist yet has no results.
         let _shared = if store.exists() { Some(store.shared()?) } else { None };

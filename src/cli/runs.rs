@@ -13,8 +13,8 @@ use clap_complete::engine::ArgValueCompleter;
 use super::candidates;
 use super::compare::describe;
 use super::exit::SUCCESS;
-use super::target::{RUNS, store};
 use crate::declare::Project;
+use crate::plan::RUNS;
 use crate::report::{FILE, HistoryEntry, RunState, find_run, history};
 use crate::store::{StageState, Store, hide_except};
 use callsheet_figures::label::human_seconds;
@@ -56,7 +56,7 @@ enum Action {
 impl Runs {
     pub(super) fn execute(&self) -> Result<u8> {
         let project = Project::find()?;
-        let store = store(&project)?;
+        let store = Store::of(&project)?;
         match &self.action {
             None => list(&store, self.json),
             Some(Action::Link { run }) => link(&project, &store, run)?,

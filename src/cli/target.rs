@@ -12,8 +12,6 @@ use super::candidates;
 use super::hash_progress::HashProgress;
 use super::log_reporter::LogReporter;
 use super::progress_reporter::ProgressReporter;
-use super::request::request;
-pub(super) use super::request::{RUNS, store};
 use crate::declare::Project;
 use crate::event::Event;
 use crate::plan::{Plan, Request, Selection, resolve};
@@ -79,7 +77,7 @@ impl TargetArgs {
     /// Resolves the plan and, in parallel, reads the latest results from the store.
     pub(super) fn snapshot(&self) -> Result<(Project, Store, Plan, StoreSnapshot)> {
         let (project, request) = self.request()?;
-        let store = store(&project)?;
+        let store = Store::of(&project)?;
         let (plan, snapshot) = snapshot(&project, &store, &request)?;
         Ok((project, store, plan, snapshot))
     }
@@ -101,7 +99,7 @@ impl TargetArgs {
     pub(super) fn request(&self) -> Result<(Project, Request)> {
         let project = Project::find()?;
         let Self { pipeline, dataset, profile, set } = self.clone();
-        let request = request(&project, [pipeline, dataset, profile], set)?;
+        let request = Request::new(&project, [pipeline, dataset, profile], set)?;
         Ok((project, request))
     }
 }

@@ -10,8 +10,8 @@ use kdam::BarExt;
 use serde_json::json;
 
 use super::exit::{DAMAGED, SUCCESS};
-use super::target::store;
 use crate::declare::{Bytes, Project};
+use crate::store::Store;
 
 /// Check the store for damaged files by hashing all its contents again
 #[derive(Args)]
@@ -30,7 +30,7 @@ pub(super) struct Verify {
 
 impl Verify {
     pub(super) fn execute(&self) -> Result<u8> {
-        let store = store(&Project::find()?)?;
+        let store = Store::of(&Project::find()?)?;
         let _alone = if self.heal { Some(store.exclusive()?) } else { None };
         let total: u64 = store.inventory()?.objects.values().sum();
         let bar = std::io::stderr().is_terminal().then(|| {

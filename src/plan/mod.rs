@@ -11,6 +11,7 @@ mod layers;
 mod options;
 mod overlay;
 mod place;
+mod request;
 mod resolve;
 mod select;
 mod source;
@@ -32,24 +33,15 @@ use litemap::LiteMap;
 use serde_json::Value;
 
 use crate::declare::{Origin, ResourcesDecl, Role, StageDecl, Values};
-use crate::target::Target;
 
 pub use declared::declared;
 pub use foreach::{gathered, json};
 pub use instance::{group, suffix};
+pub use request::{RUNS, Request};
 pub use resolve::resolve;
 pub use select::Selection;
 pub use source::{DATASET, Results, files, is_one_file};
 pub use verdicts::verdict_table;
-
-/// Pipeline, dataset, profile and `--set` options that a user wants to plan.
-#[derive(Clone, Debug, Default)]
-pub struct Request {
-    /// Names of the files of pipeline, dataset and profile.
-    pub target: Target,
-    /// `--set` options in the form `stage.param=value`, as typed.
-    pub set: Vec<String>,
-}
 
 /// Final value of a parameter.
 #[derive(Clone, Debug)]

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::pending::Pending;
+use crate::declare::Project;
 
 /// Format of the stores that this version reads and writes.
 pub const FORMAT: u32 = 1;
@@ -39,6 +40,14 @@ const SHARED: [&str; 6] = ["objects", "actions", "rows", "scratch", "locks", "st
 const WORKSPACE: [&str; 4] = ["latest", "runs", "locks", "staging"];
 
 impl Store {
+    /// Opens the store of a project. It may not exist yet.
+    ///
+    /// # Errors
+    /// Returns an error if this version does not know the format of the store.
+    pub fn of(project: &Project) -> Result<Self> {
+        Self::open(&project.data.join("store"))
+    }
+
     /// Opens the store of a project on one machine: both halves are in `root`. Folders are created when
     /// something is first written to them.
     ///

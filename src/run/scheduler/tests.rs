@@ -47,7 +47,7 @@ impl Case {
         let project = Project::open(folder.path()).expect("a project");
         let request = Request { target: Target::new("graph", "", ""), ..Request::default() };
         let plan = resolve(&project, &request).expect("a plan");
-        let store = Store::open(&project.data.join("store")).expect("a store");
+        let store = Store::of(&project).expect("a store");
         Self { _folder: folder, project, plan, store }
     }
 
