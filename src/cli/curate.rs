@@ -14,7 +14,7 @@ use clap::{Args, Subcommand};
 use super::exit::SUCCESS;
 use super::external::inspect;
 use super::target::{TargetArgs, sources};
-use crate::curation::{Curation, Known, author, check_keys, check_text, give};
+use crate::curation::{Curation, Known, author, check_keys, check_text};
 use crate::run::preview;
 
 /// Record verdicts on rows: exclude or include them, with a reason
@@ -133,17 +133,17 @@ impl Rows {
             None => self.keys.clone(),
         };
         let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        let (count, before) = curation.edit(&store, |lines| {
+        let (count, before) = curation.edit(&store, |list| {
             let mut keys = keys;
             let selected = keys.len();
             if self.sql.is_some() {
                 // A query may select rows that a curator has judged before.
-                keys.retain(|key| !lines.iter().any(|line| line.key == *key && line.verdict == verdict));
+                keys.retain(|key| list.get(key).is_none_or(|line| line.verdict != verdict));
             }
-            check_keys(&keys, &known, lines, verdict)?;
+            check_keys(&keys, &known, list, verdict)?;
             for key in keys.iter().cloned() {
                 let reason = self.reason.trim().to_owned();
-                give(lines, Line { key, verdict, reason, author: author.clone(), time: time.clone() });
+                list.set(Line { key, verdict, reason, author: author.clone(), time: time.clone() });
             }
             Ok((keys.len(), selected - keys.len()))
         })?;

@@ -34,7 +34,7 @@ pub fn check_text(what: &str, text: &str) -> Result<()> {
         return Err(Error::user_error(
             Code::InvalidValue,
             format!("the {what} {text:?} is empty or longer than one line"),
-            format!("give the {what} in one line with --{what}"),
+            format!("write the {what} in one line"),
         ));
     }
     Ok(())

@@ -6,7 +6,7 @@ use callsheet_worker::code::Code;
 use callsheet_worker::curation::{self, Line, Verdict};
 use callsheet_worker::error::{Error, Result, suggest};
 
-use super::Curation;
+use super::{Curation, VerdictList};
 use crate::store::{LockName, Store};
 
 impl Curation<'_> {
@@ -14,12 +14,13 @@ impl Curation<'_> {
     ///
     /// # Errors
     /// Returns the error of `change`, after which nothing is written, or an error if the file cannot be read or written.
-    pub fn edit<T>(&self, store: &Store, change: impl FnOnce(&mut Vec<Line>) -> Result<T>) -> Result<T> {
+    pub fn edit<T>(&self, store: &Store, change: impl FnOnce(&mut VerdictList) -> Result<T>) -> Result<T> {
         // Without the lock, two programs could overwrite each other's verdicts.
         let _lock = store.lock(&LockName::Curation(&self.file), "curate", |_| true)?;
         let before = self.lines()?;
-        let mut lines = before.clone();
-        let value = change(&mut lines)?;
+        let mut list = VerdictList::new(before.clone());
+        let value = change(&mut list)?;
+        let lines = list.into_lines();
         if lines != before {
             curation::write(&self.path(), &lines)?;
         }
@@ -27,19 +28,16 @@ impl Curation<'_> {
     }
 }
 
-/// Adds a verdict. It replaces the earlier verdict on its row, in the same line of the file.
-pub fn give(lines: &mut Vec<Line>, line: Line) {
-    match lines.iter_mut().find(|found| found.key == line.key) {
-        Some(found) => *found = line,
-        None => lines.push(line),
-    }
-}
-
 /// Checks the keys of rows that get a verdict.
 ///
 /// # Errors
 /// Returns an error if a key is unknown, is named twice, or already has the verdict.
-pub fn check_keys(keys: &[String], known: &BTreeSet<String>, lines: &[Line], verdict: Verdict) -> Result<()> {
+pub fn check_keys(
+    keys: &[String],
+    known: &BTreeSet<String>,
+    list: &VerdictList,
+    verdict: Verdict,
+) -> Result<()> {
     let mut fresh = BTreeSet::new();
     for key in keys {
         if !known.contains(key) {
@@ -54,8 +52,8 @@ pub fn check_keys(keys: &[String], known: &BTreeSet<String>, lines: &[Line], ver
             let message = format!("row `{key}` is named twice; nothing was written");
             return Err(Error::user_error(Code::InvalidValue, message, "name each row once"));
         }
-        if let Some(line) = lines.iter().find(|line| line.key == *key && line.verdict == verdict) {
-            let Line { reason, author, time, .. } = line;
+        let earlier = list.get(key).filter(|line| line.verdict == verdict);
+        if let Some(Line { reason, author, time, .. }) = earlier {
             return Err(Error::user_error(
                 Code::Conflict,
                 format!(

@@ -3,8 +3,10 @@
 
 mod author;
 mod edit;
+mod exchange;
 mod inputs;
 mod known;
+mod list;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,7 +24,9 @@ use inputs::{VerdictInput, table_of, verdict_inputs};
 use known::keys;
 
 pub use author::{author, check_text};
-pub use edit::{check_keys, give};
+pub use edit::check_keys;
+pub use exchange::{Conflict, VerdictChange};
+pub use list::VerdictList;
 
 /// Verdicts that the stages of a pipeline read.
 pub struct Curation<'a> {

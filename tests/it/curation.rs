@@ -4,6 +4,11 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use callsheet::curation::{Curation, VerdictChange};
+use callsheet::plan::{Request, resolve};
+use callsheet::store::Store;
+use callsheet_worker::curation::{Line, Verdict};
+
 use crate::snapshot::assert_output;
 use crate::support::{MAIN, Project, Run};
 use serde_json::json;
@@ -373,4 +378,55 @@ fn verdicts_can_be_on_the_rows_of_the_stage_that_reads_them() {
     assert_output!(project.refused("declaration", &["plan", "-p", "own", "-d", "few"]));
     project.write("stages/own/stage.toml", &OWN.replace("output = \"list\", ", ""));
     assert_output!(project.refused("declaration", &["plan", "-p", "own", "-d", "few"]));
+}
+
+#[test]
+fn a_verdict_is_written_only_if_the_file_contains_the_one_that_the_curator_saw() {
+    let project = project(0..4);
+    run(&project);
+    curate(&project, &["exclude", "a.csv#000001", "--reason", "a bird"]);
+    let exchange = |changes: &[VerdictChange]| {
+        let opened = callsheet::declare::Project::open(&project.path("")).expect("a project");
+        let request = Request::new(&opened, [Some("curated".into()), Some("few".into()), None], Vec::new());
+        let plan = resolve(&opened, &request.expect("a request")).expect("a plan");
+        let store = Store::of(&opened).expect("a store");
+        Curation::find(&opened, &plan).expect("verdicts").exchange(&store, changes)
+    };
+    let line = |key: &str, reason: &str| Line {
+        key: key.to_owned(),
+        verdict: Verdict::Exclude,
+        reason: reason.to_owned(),
+        author: "another".to_owned(),
+        time: "2026-11-01T08:00:00Z".to_owned(),
+    };
+    let text = project.read(FILE);
+    let add = |key: &str| VerdictChange { key: key.to_owned(), seen: None, new: Some(line(key, "dark")) };
+    let stale = [add("a.csv#000001"), add("a.csv#000002")];
+    let conflicts = exchange(&stale).expect("compared");
+    assert_eq!(conflicts.len(), 1);
+    let found = conflicts[0].found.clone().expect("the verdict in the file");
+    assert_eq!((conflicts[0].key.as_str(), found.reason.as_str()), ("a.csv#000001", "a bird"));
+    assert_eq!(project.read(FILE), text, "nothing is written if one verdict differs");
+
+    let new = Some(line("a.csv#000001", "dark"));
+    let seen = VerdictChange { key: "a.csv#000001".to_owned(), seen: Some(found), new };
+    assert_eq!(exchange(&[seen.clone(), add("a.csv#000002")]).expect("written"), []);
+    let line_of = |key: &str| format!("{key},exclude,dark,another,2026-11-01T08:00:00Z\n");
+    let header = text.lines().next().expect("a header");
+    let both = format!("{header}\n{}{}", line_of("a.csv#000001"), line_of("a.csv#000002"));
+    assert_eq!(project.read(FILE), both);
+
+    let undone = |change: VerdictChange| VerdictChange { seen: change.new, new: change.seen, ..change };
+    assert_eq!(exchange(&[undone(seen), undone(add("a.csv#000002"))]).expect("undone"), []);
+    assert_eq!(project.read(FILE), text, "undo restores the line");
+
+    for (reason, part) in [(" ", "reason"), ("two\nlines", "reason")] {
+        let key = "a.csv#000003";
+        let change = VerdictChange { key: key.to_owned(), seen: None, new: Some(line(key, reason)) };
+        let error = exchange(&[change]).expect_err("refused").to_string();
+        assert!(error.starts_with(&format!("the {part} ")), "{error}");
+    }
+    let other = VerdictChange { new: Some(line("a.csv#000003", "dark")), ..add("a.csv#000002") };
+    assert!(exchange(&[other]).is_err(), "a verdict on another row than the one that the curator saw");
+    assert_eq!(project.read(FILE), text);
 }
