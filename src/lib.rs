@@ -23,6 +23,7 @@
 //! | [`checks`] | a table and the checks that its stage declares | violations |
 //! | [`run`] | a plan | events; workers started as inputs, CPUs, memory and GPUs allow |
 //! | [`listing`] | a plan | what each stage would do, and how many rows it would compute |
+//! | [`impact`] | a list of stages | rows and seconds that a run would take |
 //! | [`curation`] | verdicts of people | lines of the file that stages read |
 //! | [`metrics`] | the events of runs | curves, and images of them |
 //! | [`report`] | runs, their events and artifacts | an HTML page |
@@ -43,6 +44,7 @@ pub mod curation;
 pub mod declare;
 pub mod event;
 pub mod explanation;
+pub mod impact;
 pub mod key;
 pub mod lineage;
 pub mod listing;

@@ -7,6 +7,7 @@ use clap::Args;
 use super::exit::{SUCCESS, WOULD_RUN};
 use super::target::{Select, TargetArgs, sources};
 use crate::curation::similar_file;
+use crate::impact::{Impact, impact};
 use crate::listing::list_stages;
 use crate::run::{Compute, Machine, StagePreview, State, left_out_by_only, machine};
 use callsheet_figures::label::human_seconds;
@@ -22,7 +23,8 @@ Examples:
 A stage is marked `maybe` if another stage must run first. The marked stage then runs only if the store
 contains no result for its new inputs. `plan` counts the rows of row-wise stages if it knows their inputs:
 `computes 0 to 40 of 768 rows` means that up to 40 rows must be computed. They depend on rows that an
-upstream stage computes first. To count rows, `plan` itself runs the cheap stages whose tables list the
+upstream stage computes first. The time at the end is estimated from earlier runs: `about 2 s to 31 s`
+if it depends on what upstream stages compute. To count rows, `plan` itself runs the cheap stages whose tables list the
 rows. These stages declare `enumerates_rows = true` in stage.toml.")]
 pub(super) struct PlanCommand {
     #[command(flatten)]
@@ -74,7 +76,7 @@ pub(super) fn show(
         {
             print_text(&format!("{stage} would fail: {problem}"));
         }
-        print_text(&sum(&stages));
+        print_text(&format!("{}{}", sum(&stages), time(&impact(&store, &plan.request.target, &stages))));
     }
     Ok(if check && !idle { WOULD_RUN } else { SUCCESS })
 }
@@ -107,20 +109,25 @@ fn line(stage: &StagePreview) -> Vec<String> {
     vec![format!("{state:<7}{}", stage.stage), format!("{text}{facts}")]
 }
 
-/// Summary such as `12 cached, 2 to run, 1 maybe; previous time: 3 min 5 s`.
+/// Summary such as `12 cached, 2 to run, 1 maybe`.
 fn sum(stages: &[StagePreview]) -> String {
     let count = |wanted: fn(&State) -> bool| stages.iter().filter(|stage| wanted(&stage.state)).count();
     let cached = count(|state| matches!(state, State::Cached { .. }));
     let run = count(|state| matches!(state, State::Run { .. }));
     let fails = count(|state| matches!(state, State::Fails { .. }));
     let maybe = stages.len() - cached - run - fails;
-    let open = stages.iter().filter(|stage| !matches!(stage.state, State::Cached { .. }));
-    let seconds: Vec<f64> = open.filter_map(|stage| stage.seconds_here).collect();
-    let took = match seconds.len() {
-        0 => String::new(),
-        n if n == run + maybe => format!("; previous time: {}", human_seconds(seconds.iter().sum())),
-        n => format!("; previous time of {n} of these: {}", human_seconds(seconds.iter().sum())),
-    };
     let fails = if fails > 0 { format!(", {fails} cannot run") } else { String::new() };
-    format!("{cached} cached, {run} to run, {maybe} maybe{fails}{took}")
+    format!("{cached} cached, {run} to run, {maybe} maybe{fails}")
+}
+
+/// Estimated time such as `; about 31 s`, or `; about 0.2 s to 31 s for 2 of these stages`.
+fn time(impact: &Impact) -> String {
+    let known = impact.stages.len() - impact.unknown;
+    if known == 0 {
+        return String::new();
+    }
+    let [least, most] = [impact.seconds.least, impact.seconds.most].map(human_seconds);
+    let range = if least == most { most } else { format!("{least} to {most}") };
+    let these = if impact.unknown > 0 { format!(" for {known} of these stages") } else { String::new() };
+    format!("; about {range}{these}")
 }

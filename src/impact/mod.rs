@@ -1,0 +1,65 @@
+//! Work that a run would do: rows of each stage, and seconds.
+
+mod duration;
+mod span;
+
+use serde::Serialize;
+
+use crate::run::{Compute, StagePreview, State};
+use crate::store::Store;
+use crate::target::Target;
+use duration::{Samples, seconds_for};
+
+pub use span::Span;
+
+/// Work that a run would do.
+#[derive(Clone, Debug, Serialize)]
+pub struct Impact {
+    /// Stages that would run, or that run unless another stage computes equal content, in the order of the plan.
+    pub stages: Vec<StageImpact>,
+    /// Seconds of all stages whose duration is known, one after another.
+    pub seconds: Span,
+    /// Number of stages whose duration is not known.
+    pub unknown: usize,
+}
+
+/// Work of one stage.
+#[derive(Clone, Debug, Serialize)]
+pub struct StageImpact {
+    /// The stage instance.
+    pub stage: String,
+    /// Number of rows that it would compute, if it is row-wise and its inputs are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<Compute>,
+    /// Seconds that this takes on this machine; `None` if the stage never ran on such a machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<Span>,
+}
+
+/// Estimates the work of the stages that are not up to date. Durations come from the latest action of each stage and, for
+/// row-wise stages, from the latest runs of the target.
+pub fn impact(store: &Store, target: &Target, stages: &[StagePreview]) -> Impact {
+    let mut samples = Samples::new(store, target);
+    let open = stages.iter().filter(|stage| matches!(stage.state, State::Run { .. } | State::Maybe { .. }));
+    let stages: Vec<StageImpact> = open
+        .map(|preview| StageImpact {
+            stage: preview.stage.clone(),
+            rows: preview.compute,
+            seconds: seconds(&mut samples, preview),
+        })
+        .collect();
+    let seconds = stages.iter().filter_map(|stage| stage.seconds).sum();
+    let unknown = stages.iter().filter(|stage| stage.seconds.is_none()).count();
+    Impact { stages, seconds, unknown }
+}
+
+fn seconds(samples: &mut Samples, preview: &StagePreview) -> Option<Span> {
+    if let Some(Compute { rows, open, .. }) = preview.compute {
+        let known = samples.of(&preview.stage);
+        let (least, most) = (seconds_for(rows, known)?.least, seconds_for(rows + open, known)?.most);
+        return Some(Span { least, most });
+    }
+    let most = preview.seconds_here?;
+    let least = if matches!(preview.state, State::Run { .. }) { most } else { 0.0 };
+    Some(Span { least, most })
+}
