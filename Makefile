@@ -13,7 +13,7 @@ ENGINE = -p callsheet -p callsheet-stages
 ALONE = env -u FORCE_COLOR -u CLICOLOR_FORCE -u NO_GRAPHICS OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest)
 
-.PHONY: pipeline setup fetch build inspect wheel wheel-inspect test test-python test-all snapshots fmt lint prose docs doc guide features gpu-archive gpu-check test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables fuzz audit hooks clean
+.PHONY: pipeline setup fetch build inspect serve wheel wheel-inspect test test-python test-all snapshots fmt lint prose docs doc guide features gpu-archive gpu-check test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables fuzz audit hooks clean
 
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) --report $(ARGS)
@@ -31,6 +31,9 @@ build: setup
 
 inspect: # builds the table viewer; its query engine takes minutes to compile, once
 	cargo build --release --locked -p callsheet-inspect || { python3 setup/space.py; exit 1; }
+
+serve: # builds the web UI
+	cargo build --release --locked -p callsheet-serve || { python3 setup/space.py; exit 1; }
 
 wheel: .toolchain/wheel/installed # builds the Python package with the engine, for Linux with glibc 2.28 or later
 	cd python && PATH="$(CURDIR)/.toolchain/wheel/bin:$$PATH" maturin build --release --locked --zig \

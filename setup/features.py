@@ -23,6 +23,7 @@ MANIFEST = ROOT / "setup/features/Cargo.toml"
 SELECTIONS = [
     ["--release", "-p", "callsheet", "-p", "callsheet-stages"],
     ["--release", "-p", "callsheet-inspect"],
+    ["--release", "-p", "callsheet-serve"],
     ["--workspace", "--all-targets"],
 ]
 HEAD = """\

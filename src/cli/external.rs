@@ -1,4 +1,4 @@
-//! Subcommands that other programs implement: `inspect`, `sheet` and the commands of a project.
+//! Subcommands that other programs implement: `inspect`, `sheet`, `serve` and the commands of a project.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -17,6 +17,9 @@ use crate::declare::{CommandDecl, Project, command};
 /// Program that inspects tables. It links a query engine that takes minutes to build, so it is a separate
 /// program and pipelines run without it.
 pub(super) const INSPECT: &str = "callsheet-inspect";
+
+/// Program of the web UI. It links a server, which no pipeline needs.
+const SERVE: &str = "callsheet-serve";
 
 /// Arguments that are passed on unchanged.
 #[derive(Args)]
@@ -40,6 +43,17 @@ impl External {
     pub(super) fn inspect(&self, name: &str) -> Result<u8> {
         start(inspect()?, OsStr::new(name), &self.arguments)
     }
+
+    /// Replaces this process by `callsheet-serve`.
+    ///
+    /// # Errors
+    /// Returns an error if the program is not built or cannot be started.
+    pub(super) fn serve(&self) -> Result<u8> {
+        let project = Project::find()?;
+        let program = command(Some(&project), SERVE)
+            .map_err(|error| not_installed(error, SERVE, "run `make serve` in a checkout of callsheet"))?;
+        start(program, OsStr::new("serve"), &self.arguments)
+    }
 }
 
 /// Returns the command `callsheet-inspect` without arguments.
@@ -49,17 +63,22 @@ impl External {
 pub(super) fn inspect() -> Result<Command> {
     // A single table can be inspected outside of any project.
     let project = Project::find_any()?;
-    command(project.as_ref(), INSPECT).map_err(|error| match error.kind() {
+    let help = if is_python_package() {
+        "install the package callsheet-inspect; `make wheel-inspect` in a checkout of callsheet builds it"
+    } else {
+        "run `make inspect`; the first build takes some minutes"
+    };
+    command(project.as_ref(), INSPECT).map_err(|error| not_installed(error, INSPECT, help))
+}
+
+/// Returns the error of a program that is not built; any other `error` stays.
+fn not_installed(error: Error, program: &str, help: &str) -> Error {
+    match error.kind() {
         Code::MissingProgram | Code::NoProject => {
-            let help = if is_python_package() {
-                "install the package callsheet-inspect; `make wheel-inspect` in a checkout of callsheet builds it"
-            } else {
-                "run `make inspect`; the first build takes some minutes"
-            };
-            Error::user_error(Code::MissingProgram, format!("`{INSPECT}` is not installed"), help)
+            Error::user_error(Code::MissingProgram, format!("`{program}` is not installed"), help)
         }
         _ => error,
-    })
+    }
 }
 
 /// Replaces this process by the program of a command that `callsheet.toml` declares; the first of `words` is

@@ -102,6 +102,8 @@ enum Subcommands {
     Inspect(external::External),
     /// Draw contact sheets (grids of thumbnails) of the images in a table
     Sheet(external::External),
+    /// Show plan, runs and artifacts in a browser
+    Serve(external::External),
     Datasets(datasets::Datasets),
     Curate(curate::Curate),
     Compare(compare::Compare),
@@ -177,6 +179,7 @@ pub fn main() -> ExitCode {
         Subcommands::Show(command) => command.execute(),
         Subcommands::Inspect(command) => command.inspect("inspect"),
         Subcommands::Sheet(command) => command.inspect("sheet"),
+        Subcommands::Serve(command) => command.serve(),
         Subcommands::Datasets(command) => command.execute(),
         Subcommands::Curate(command) => command.execute(),
         Subcommands::Graph(command) => command.execute(),

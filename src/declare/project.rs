@@ -332,7 +332,7 @@ impl Project {
 }
 
 /// Names that a project cannot give to its commands.
-pub const BUILT_IN: [&str; 31] = [
+pub const BUILT_IN: [&str; 32] = [
     "compare",
     "completions",
     "config",
@@ -359,6 +359,7 @@ pub const BUILT_IN: [&str; 31] = [
     "run",
     "runs",
     "schema",
+    "serve",
     "sheet",
     "show",
     "stages",

@@ -37,7 +37,7 @@ struct Node<'a> {
 }
 
 /// Draws the stages of a run, each in a box with its state and duration, below the stages that it reads from.
-pub(super) fn graph(subject: &Subject) -> Markup {
+pub fn graph(subject: &Subject) -> Markup {
     let nodes = nodes(&subject.stages);
     if nodes.len() < 2 || nodes.len() > MOST {
         return html! {};

@@ -31,9 +31,11 @@ use crate::store::Store;
 use sections::ask;
 
 pub use differences::{differences, last_values};
+pub use graph::graph;
 pub use history::{HistoryEntry, RunState, find_run, history};
+pub use page::STYLE;
 pub use sections::described;
-pub use subject::Subject;
+pub use subject::{Done, Subject};
 
 /// File name of the report in the folder of a target in `data/out`.
 pub const FILE: &str = "report.html";

@@ -18,7 +18,8 @@ use crate::declare::{Bytes, OutputDecl};
 use crate::metrics::{Chart, Curves, charts, thinned};
 use crate::store::{RunRecord, StageState, Store};
 
-const STYLE: &str = include_str!("page.css");
+/// Colours, tables and other styles of a report.
+pub const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 /// Largest number of values of a curve that are drawn.
 const VALUES: usize = 300;

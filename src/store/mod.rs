@@ -9,6 +9,7 @@
 //! scratch/abcd…/          checkpoints of long stages
 //! actions/abcd….draft     lock of a running action, which ends with its process; becomes the record
 //! locks/                  all other locks ([`LockName`])
+//! serve/                  secret and address of the web UI ([`Store::serve_folder`])
 //! staging/<run>/          files that are being written; a rename moves them into place
 //! pins/<name>.json        keys of results that are never garbage
 //! sources.json            digests of raw files by path, inode, size, mtime and ctime

@@ -80,6 +80,11 @@ impl Store {
         self.marked || self.workspace.path("locks").is_dir()
     }
 
+    /// Folder of the web UI. It exists as soon as a server was started.
+    pub fn serve_folder(&self) -> PathBuf {
+        self.workspace.path("serve")
+    }
+
     /// New folder in `staging/`, which is removed when dropped.
     ///
     /// # Errors

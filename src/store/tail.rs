@@ -1,9 +1,11 @@
 //! Logs that grow while they are read.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::str::FromStr;
 
 use callsheet_worker::error::{IoContext, Result};
 
@@ -48,6 +50,21 @@ impl Tail {
         file.take(most).read_to_end(&mut bytes).io_context("cannot read", log)?;
         self.bytes += bytes.len() as u64;
         Ok(bytes)
+    }
+}
+
+impl fmt::Display for Tail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.inode, self.bytes)
+    }
+}
+
+impl FromStr for Tail {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (inode, bytes) = text.split_once('-').ok_or(())?;
+        Ok(Self { inode: inode.parse().map_err(|_| ())?, bytes: bytes.parse().map_err(|_| ())? })
     }
 }
 

@@ -1,0 +1,89 @@
+//! State of the server. The project is read again for each page, so that a page always shows its present state.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use callsheet::declare::Project;
+use callsheet::plan::{Plan, Request, resolve};
+use callsheet::run::{StagePreview, StoreSnapshot, check_owner, count_rows, preview};
+use callsheet::store::{Sources, Store};
+use callsheet_worker::error::Result;
+
+use crate::secret::Secret;
+
+/// State of the server.
+pub(crate) struct App {
+    /// Folder of the project.
+    pub root: PathBuf,
+    /// Pipeline, dataset and profile, as far as the command line names them.
+    pub names: [Option<String>; 3],
+    /// Name or address under which other machines reach the server.
+    pub host: String,
+    pub port: u16,
+    pub secret: Secret,
+    /// Codes of links that were opened.
+    pub used: Mutex<BTreeSet<String>>,
+}
+
+/// A project and its store.
+pub(crate) struct Workspace {
+    pub project: Project,
+    pub store: Store,
+}
+
+/// Plan of the selected pipeline, and the predicted state of each stage.
+pub(crate) struct Planned {
+    pub plan: Plan,
+    pub stages: Vec<StagePreview>,
+}
+
+impl App {
+    /// Name of the cookie. Browsers send a cookie to all ports of a host, so each server has a name of its own.
+    pub(crate) fn cookie_name(&self) -> String {
+        format!("callsheet_{}", self.port)
+    }
+
+    /// Returns true if a code is valid and was not used before.
+    pub(crate) fn use_code(&self, code: &str) -> bool {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        self.secret.is_code(code, now) && used.insert(code.to_owned())
+    }
+
+    /// Reads the project.
+    ///
+    /// # Errors
+    /// Returns an error if its settings or its store cannot be read.
+    pub(crate) fn workspace(&self) -> Result<Workspace> {
+        let project = Project::open(&self.root)?;
+        let store = Store::of(&project)?;
+        Ok(Workspace { project, store })
+    }
+
+    /// Returns the pipeline, dataset and profile of the server.
+    ///
+    /// # Errors
+    /// Returns an error if no pipeline is selected.
+    pub(crate) fn request(&self, project: &Project) -> Result<Request> {
+        Request::new(project, self.names.clone(), Vec::new())
+    }
+
+    /// Resolves the selected pipeline, and predicts what a run would do. In contrast to `callsheet plan`, this runs no stage
+    /// to count rows.
+    ///
+    /// # Errors
+    /// Returns an error if a declaration is invalid, or a raw file cannot be read.
+    pub(crate) fn planned(&self, Workspace { project, store }: &Workspace) -> Result<Planned> {
+        let request = self.request(project)?;
+        let plan = resolve(project, &request)?;
+        let snapshot = StoreSnapshot::new(store, &project.data, &request.target, |_, _| {});
+        check_owner(project, &request.target.pipeline, snapshot.project())?;
+        let mut sources = Sources::load(store, &project.root);
+        sources.learn(&plan.raw_files(), |_, _| true);
+        let mut stages = preview(store, &mut sources, &snapshot, &plan)?;
+        count_rows(store, &mut sources, &plan, &mut stages)?;
+        Ok(Planned { plan, stages })
+    }
+}

@@ -1,0 +1,43 @@
+//! Guard of the server: the conditions that every request must satisfy, and the headers of every answer.
+//!
+//! A page of another site can make a browser send requests to this server, and can let its own name resolve to this
+//! machine (DNS rebinding). Each condition alone stops one kind of attack; a request must satisfy all of them.
+
+mod headers;
+mod host;
+mod origin;
+mod session;
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::app::App;
+use crate::failure::Failure;
+
+pub(crate) use session::{OPEN, open};
+
+/// Refuses a request that does not come from a browser of this server's user; adds headers to every answer.
+pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let checked = host::check(&app, &request)
+        .and_then(|()| origin::check(&request))
+        .and_then(|()| session::check(&app, &request));
+    let mut response = match checked {
+        Ok(()) => next.run(request).await,
+        Err(refused) => refused.into_response(),
+    };
+    headers::add(&mut response);
+    response
+}
+
+/// Returns the text of a header; empty if it is missing or not text.
+fn header<'r>(request: &'r Request, name: &str) -> &'r str {
+    request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// Answer to a request that the guard refuses.
+fn refused(why: &str, help: &str) -> Failure {
+    Failure::forbidden(why.to_owned(), help.to_owned())
+}

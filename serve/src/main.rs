@@ -1,0 +1,57 @@
+//! `callsheet-serve`: the web UI. `callsheet serve` starts this program.
+//!
+//! The server reads what the engine has written, and answers only browsers that were opened with its link.
+//!
+//! | module | content |
+//! |---|---|
+//! | `args` | command line |
+//! | `app` | the project, its store, and the selected pipeline |
+//! | `secret` | codes of links and cookies of browsers |
+//! | `guard` | what every request must satisfy, and headers of every answer |
+//! | `routes` | addresses and their handlers |
+//! | `pages` | HTML of the pages |
+//! | `run_stage` | a stage instance of a run, found by the names in an address |
+//! | `samples` | images that stages reported |
+//! | `live` | events of a run as they are written |
+//! | `assets` | styles and scripts |
+
+mod app;
+mod args;
+mod assets;
+mod failure;
+mod guard;
+mod live;
+mod pages;
+mod routes;
+mod run_stage;
+mod samples;
+mod secret;
+mod server;
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use callsheet_worker::print::say;
+use clap::Parser;
+use miette::MietteHandlerOpts;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Exit code of every error.
+const REFUSED: u8 = 2;
+
+fn main() -> ExitCode {
+    // As in callsheet, lines of errors are wrapped only in a terminal.
+    let wrap = std::io::stderr().is_terminal();
+    let handler = move |_: &_| Box::new(MietteHandlerOpts::new().wrap_lines(wrap).build()) as Box<_>;
+    let _ = miette::set_hook(Box::new(handler));
+    let args::Subcommands::Serve(command) = args::Cli::parse().command;
+    match server::serve(&command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("{:?}", miette::Report::new(error)));
+            ExitCode::from(REFUSED)
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Overview: what a run would do, the latest runs, and the artifacts of the pipeline.
+
+use callsheet::declare::Bytes;
+use callsheet::impact::{Impact, impact};
+use callsheet::report::{HistoryEntry, RunState, history};
+use callsheet::run::{Compute, StagePreview, State};
+use callsheet::store::StageState;
+use callsheet_figures::label::{counted, human_seconds};
+use callsheet_worker::error::{Result, list};
+use maud::{Markup, html};
+
+use super::table::Column::{Number, Text};
+use super::table::table;
+use super::{began, command, page};
+use crate::app::{App, Planned, Workspace};
+
+/// Largest number of rows of a table on this page.
+const MOST: usize = 50;
+
+/// Page of the selected pipeline.
+///
+/// # Errors
+/// Returns an error if the project, the pipeline or the store cannot be read.
+pub(crate) fn overview(app: &App) -> Result<Markup> {
+    let workspace = app.workspace()?;
+    let planned = app.planned(&workspace)?;
+    let target = &planned.plan.request.target;
+    let title = target.to_string();
+    let body = html! {
+        h1 { (title) }
+        p.note { (planned.plan.summary) }
+        (next_run(&workspace, &planned))
+        (runs(&history(&workspace.store)))
+        (artifacts(&planned.stages))
+    };
+    Ok(page(&title, &body))
+}
+
+/// Stages that would run, with their reasons, rows and seconds.
+fn next_run(workspace: &Workspace, Planned { plan, stages }: &Planned) -> Markup {
+    let impact = impact(&workspace.store, &plan.request.target, stages);
+    let open: Vec<&StagePreview> =
+        stages.iter().filter(|stage| !matches!(stage.state, State::Cached { .. })).collect();
+    let rows = html! {
+        @for stage in open.iter().take(MOST) {
+            tr {
+                th scope="row" { (stage.stage) }
+                td { (state(stage)) }
+                td { (stage.lacks().unwrap_or_default().trim_start_matches("stale: ")) }
+                td.number { (stage.compute.map(compute).unwrap_or_default()) }
+            }
+        }
+    };
+    html! {
+        section aria-labelledby="next" {
+            h2 #next { "Next run" }
+            p.sentence { (sentence(&impact, stages)) }
+            @if !open.is_empty() { (table("Stages that are not up to date", &[Text("stage"), Text("state"), Text("reason"), Number("rows")], &rows)) }
+            (more(open.len()))
+            (command("callsheet plan"))
+        }
+    }
+}
+
+/// Sentence such as `2 of 5 stages would run, and 1 may run: about 31 s.`
+fn sentence(impact: &Impact, stages: &[StagePreview]) -> String {
+    let count = |wanted: fn(&State) -> bool| stages.iter().filter(|stage| wanted(&stage.state)).count();
+    let run = count(|state| matches!(state, State::Run { .. }));
+    let maybe = count(|state| matches!(state, State::Maybe { .. }));
+    let fails = count(|state| matches!(state, State::Fails { .. }));
+    let of = counted(stages.len() as u64, "stage");
+    if run + maybe + fails == 0 {
+        return format!("All {of} are up to date.");
+    }
+    let maybe = if maybe > 0 { format!(", and {maybe} may run") } else { String::new() };
+    let fails = if fails > 0 { format!("; {fails} cannot run") } else { String::new() };
+    let [least, most] = [impact.seconds.least, impact.seconds.most].map(human_seconds);
+    let time = match (impact.stages.len() - impact.unknown, least == most) {
+        (0, _) => String::new(),
+        (_, true) => format!(": about {most}"),
+        (_, false) => format!(": about {least} to {most}"),
+    };
+    format!("{run} of {of} would run{maybe}{fails}{time}.")
+}
+
+fn state(stage: &StagePreview) -> String {
+    match &stage.state {
+        State::Cached { .. } => "up to date".to_owned(),
+        State::Run { .. } => "would run".to_owned(),
+        State::Maybe { after, .. } => format!("may run, after {}", list(after.iter().map(String::as_str))),
+        State::Fails { .. } => "cannot run".to_owned(),
+    }
+}
+
+fn compute(Compute { rows, open, of }: Compute) -> String {
+    if open == 0 { format!("{rows} of {of}") } else { format!("{rows} to {} of {of}", rows + open) }
+}
+
+fn runs(runs: &[HistoryEntry]) -> Markup {
+    let rows = html! {
+        @for HistoryEntry { run, state } in runs.iter().take(MOST) {
+            tr {
+                th scope="row" { a href=(format!("/run/{}", run.id)) title=(run.id) { (began(&run.id)) } }
+                td { span.state.(state) { (state) } }
+                td { (run.target) @if !run.set.is_empty() { " " code { (run.set.join(" ")) } } }
+                td.number { (count(run.stages.values().filter(|stage| stage.state == StageState::Ran).count())) }
+                td.number { @if *state != RunState::Running { (human_seconds(run.seconds)) } }
+            }
+        }
+    };
+    html! {
+        section aria-labelledby="runs" {
+            h2 #runs { "Runs" }
+            @if runs.is_empty() {
+                p { "There are no runs yet: start one with " code { "callsheet run" } "." }
+            } @else {
+                (table("Runs", &[Text("began"), Text("state"), Text("pipeline"), Number("stages that ran"), Number("duration")], &rows))
+                (more(runs.len()))
+                (command("callsheet runs"))
+            }
+        }
+    }
+}
+
+fn count(number: usize) -> String {
+    number.to_string()
+}
+
+fn artifacts(stages: &[StagePreview]) -> Markup {
+    let made: Vec<_> = stages
+        .iter()
+        .flat_map(|stage| stage.objects.iter().flatten().map(move |(name, object)| (stage, name, object)))
+        .collect();
+    let rows = html! {
+        @for (stage, name, object) in &made {
+            tr {
+                th scope="row" { (stage.stage) "." (name) }
+                td { (object.kind.name()) }
+                td.number { (object.rows.map(|rows| rows.to_string()).unwrap_or_default()) }
+                td.number { (Bytes(object.size)) }
+            }
+        }
+    };
+    html! {
+        section aria-labelledby="artifacts" {
+            h2 #artifacts { "Artifacts" }
+            @if made.is_empty() {
+                p { "No artifact is up to date: compute them with " code { "callsheet run" } "." }
+            } @else {
+                (table("Artifacts that are up to date", &[Text("artifact"), Text("kind"), Number("rows"), Number("size")], &rows))
+                (command("callsheet ls"))
+            }
+        }
+    }
+}
+
+/// Line below a table that shows only its first rows.
+fn more(count: usize) -> Markup {
+    html! { @if count > MOST { p.note { "and " (count - MOST) " more" } } }
+}

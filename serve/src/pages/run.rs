@@ -1,0 +1,80 @@
+//! Page of a run: its state, the graph of its stages, and a table of them. A script updates both while the run goes on.
+
+use std::fs;
+
+use callsheet::report::{Done, RunState, Subject, find_run, graph};
+use callsheet::store::StageState;
+use callsheet_figures::label::human_seconds;
+use callsheet_worker::error::Result;
+use maud::{Markup, html};
+
+use super::table::Column::{Number, Text};
+use super::table::table;
+use super::{began, class, command, page_with};
+use crate::app::App;
+
+/// Page of the run that `name` identifies: its id, a prefix of it, `latest` or `latest~1`.
+///
+/// # Errors
+/// Returns an error if there is no such run.
+pub(crate) fn run(app: &App, name: &str) -> Result<Markup> {
+    let workspace = app.workspace()?;
+    let entry = find_run(&workspace.store, name)?;
+    let id = entry.run.id.clone();
+    // Events that are written from now on may be missing on the page.
+    let events = workspace.store.run_dir(&id).events();
+    let at = fs::metadata(events).map_or(0, |found| found.len());
+    let subject = Subject::find(&workspace.project, &workspace.store, &id)?;
+    let is_running = entry.state == RunState::Running;
+    let body = html! {
+        h1 { (subject.run.target) }
+        p { "Run of " time title=(id) { (began(&id)) } ": "
+            strong.state.(entry.state) #run-state role="status" { (entry.state) }
+            @if !is_running { ", " (human_seconds(subject.run.seconds)) } }
+        @if !subject.run.set.is_empty() { p { "Options: " @for set in &subject.run.set { code { "--set " (set) } " " } } }
+        @if entry.state == RunState::Killed {
+            p.wrong role="alert" { "The process of this run ended before the run did. Start it again with "
+                code { "callsheet run" } ": finished stages stay cached, and long ones resume." }
+        }
+        @for stage in subject.stages.iter().filter(|stage| !stage.message.is_empty()) {
+            p.wrong role="alert" { a href=(stage_address(&id, &stage.name)) { (stage.name) } " failed: " (stage.message) }
+        }
+        div #stages data-run=(id) data-at=(at) {
+            details.graph-of-stages open {
+                summary { "Graph" }
+                (graph(&subject))
+            }
+            h2 { "Stages" }
+            (stages(&id, &subject))
+        }
+        (command(&format!("callsheet report --run {id}")))
+    };
+    let scripts: &[&str] = if is_running { &["run.js"] } else { &[] };
+    Ok(page_with(&format!("{} · {}", entry.state, subject.run.target), &body, scripts))
+}
+
+fn stages(id: &str, subject: &Subject) -> Markup {
+    let rows = html! {
+        @for (n, stage) in subject.stages.iter().enumerate() {
+            // A box of the graph links to the first instance of its stage.
+            @let first = !subject.stages[..n].iter().any(|before| before.group() == stage.group());
+            tr id=[first.then(|| stage.group())] data-stage=(stage.name) {
+                th scope="row" { a href=(stage_address(id, &stage.name)) { (stage.name) } }
+                td { span.state.(class(stage.state)) { (stage.state) } }
+                td.number.duration { (duration(stage)) }
+                td.progress {}
+            }
+        }
+    };
+    table("Stages of the run", &[Text("stage"), Text("state"), Number("duration"), Text("progress")], &rows)
+}
+
+/// Seconds that a stage took in this run; empty if it did not run.
+fn duration(stage: &Done) -> String {
+    let record = stage.record.as_ref().filter(|_| stage.state == StageState::Ran);
+    record.map(|record| human_seconds(record.provenance.seconds)).unwrap_or_default()
+}
+
+fn stage_address(run: &str, stage: &str) -> String {
+    format!("/run/{run}/stage/{stage}")
+}

@@ -1,0 +1,99 @@
+//! Addresses of the server. Requests contain names, never paths.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::middleware::from_fn_with_state;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use callsheet_worker::error::Result;
+use maud::Markup;
+use serde::Deserialize;
+use tokio::task::spawn_blocking;
+
+use crate::app::App;
+use crate::failure::Failure;
+use crate::guard::{OPEN, guard, open};
+use crate::live::{events, log_since, whole_log};
+use crate::run_stage::RunStage;
+use crate::samples::picture;
+use crate::{assets, pages};
+
+/// All addresses, behind the guard.
+pub(crate) fn routes(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/", get(overview))
+        .route(OPEN, get(open))
+        .route("/run/{run}", get(run))
+        .route("/run/{run}/events", get(events))
+        .route("/run/{run}/stage/{stage}", get(stage))
+        .route("/run/{run}/stage/{stage}/log", get(log))
+        .route("/run/{run}/stage/{stage}/sample/{file}", get(sample))
+        .route("/assets/{name}", get(assets::asset))
+        .fallback(unknown)
+        .layer(from_fn_with_state(app.clone(), guard))
+        .with_state(app)
+}
+
+async fn overview(State(app): State<Arc<App>>) -> Response {
+    html(move || pages::overview(&app)).await
+}
+
+async fn run(State(app): State<Arc<App>>, Path(run): Path<String>) -> Response {
+    html(move || pages::run(&app, &run)).await
+}
+
+async fn stage(State(app): State<Arc<App>>, Path((run, stage)): Path<(String, String)>) -> Response {
+    html(move || pages::stage(&app, &run, &stage)).await
+}
+
+/// Part of a log that is requested.
+#[derive(Deserialize)]
+struct Since {
+    /// Position up to which the page has the log; the whole log is sent if it is missing.
+    since: Option<String>,
+}
+
+async fn log(
+    State(app): State<Arc<App>>,
+    Path((run, stage)): Path<(String, String)>,
+    Query(Since { since }): Query<Since>,
+) -> Response {
+    let answer = move || match since {
+        Some(since) => log_since(&app, &run, &stage, &since).map(IntoResponse::into_response),
+        None => whole_log(&app, &run, &stage).map(IntoResponse::into_response),
+    };
+    blocking(answer).await
+}
+
+async fn sample(
+    State(app): State<Arc<App>>,
+    Path((run, stage, file)): Path<(String, String, String)>,
+) -> Response {
+    let answer = move || {
+        let store = app.workspace()?.store;
+        let folder = RunStage::find(&store, &run, &stage)?.folder;
+        let bytes = picture(&folder, &stage, &file)?;
+        // A picture of a run never changes.
+        Ok(([(CONTENT_TYPE, "image/png"), (CACHE_CONTROL, "private, max-age=86400")], bytes).into_response())
+    };
+    blocking(answer).await
+}
+
+async fn unknown() -> Failure {
+    Failure::not_found("the server has no such page".to_owned(), "the overview links to all pages".to_owned())
+}
+
+async fn html(page: impl FnOnce() -> Result<Markup> + Send + 'static) -> Response {
+    blocking(move || page().map(|page| Html(page.into_string()).into_response())).await
+}
+
+/// Runs code of the engine, which reads files, on a thread that may wait. A failure becomes a page.
+async fn blocking(answer: impl FnOnce() -> Result<Response> + Send + 'static) -> Response {
+    match spawn_blocking(answer).await {
+        Ok(answer) => answer.map_err(Failure::from).into_response(),
+        Err(_) => Failure::failed("the page could not be made".to_owned()).into_response(),
+    }
+}
