@@ -78,7 +78,7 @@ test-interop: build .toolchain/interop/installed .toolchain/parity/installed # o
 .toolchain/interop/installed: tests/interop/requirements.txt # libraries of test-interop, from PyPI
 	@python3 setup/make_venv.py .toolchain/interop $<
 
-test-web: build .toolchain/web/installed # tests pages in a headless Chromium: the one in CHROMIUM, the system's, or one from npm
+test-web: build serve .toolchain/web/installed # tests pages in a headless Chromium: the one in CHROMIUM, the system's, or one from npm
 	.toolchain/web/bin/python tests/web/chromium.py
 	.toolchain/web/bin/python -m unittest discover -s tests/web
 

@@ -16,7 +16,7 @@ use tokio::task::spawn_blocking;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::guard::{OPEN, guard, open};
-use crate::live::{events, log_since, whole_log};
+use crate::live::{SincePosition, changes_since, events, log_since, whole_log};
 use crate::run_stage::RunStage;
 use crate::samples::picture;
 use crate::{assets, pages};
@@ -28,6 +28,7 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .route(OPEN, get(open))
         .route("/run/{run}", get(run))
         .route("/run/{run}/events", get(events))
+        .route("/run/{run}/changes", get(changes))
         .route("/run/{run}/stage/{stage}", get(stage))
         .route("/run/{run}/stage/{stage}/log", get(log))
         .route("/run/{run}/stage/{stage}/sample/{file}", get(sample))
@@ -43,6 +44,14 @@ async fn overview(State(app): State<Arc<App>>) -> Response {
 
 async fn run(State(app): State<Arc<App>>, Path(run): Path<String>) -> Response {
     html(move || pages::run(&app, &run)).await
+}
+
+async fn changes(
+    State(app): State<Arc<App>>,
+    Path(run): Path<String>,
+    Query(SincePosition { since }): Query<SincePosition>,
+) -> Response {
+    blocking(move || changes_since(&app, &run, since).map(IntoResponse::into_response)).await
 }
 
 async fn stage(State(app): State<Arc<App>>, Path((run, stage)): Path<(String, String)>) -> Response {

@@ -1,20 +1,23 @@
-// One stream of events for all tabs of a browser: browsers allow few connections to a server. The tab that holds the lock
-// reads the stream and sends each event to the others; when it is closed, another tab goes on.
+// One stream of a run's changes for all tabs of a browser: browsers allow few connections to a server. The tab that holds the
+// lock reads the stream and sends each event to the others; when it is closed, another tab goes on.
 
 /**
- * @typedef {{ name: string, id: string, data: string }} RunEvent
+ * @typedef {{ name: string, id: string, changes: Record<string, { state?: string, duration?: string, progress?: string }> }} RunEvent
  */
 
 /**
- * Calls `heard` with every event of the stream at `address`, until the event `end`.
- * @param {string} address
+ * Calls `heard` with the changes of a run, until the event `end`.
+ * @param {string} run address of the run
+ * @param {string} since position of the events that the page shows already
  * @param {(event: RunEvent) => void} heard
  */
-export function follow(address, heard) {
-  const channel = new BroadcastChannel(address);
+export async function follow(run, since, heard) {
+  const channel = new BroadcastChannel(run);
+  let last = since;
   let ended = false;
   /** @param {RunEvent} event */
   const hear = (event) => {
+    last = event.id;
     ended ||= event.name === "end";
     heard(event);
   };
@@ -22,10 +25,10 @@ export function follow(address, heard) {
   const lead = () =>
     /** @type {Promise<void>} */ (new Promise((resolve) => {
       if (ended) return resolve();
-      const source = new EventSource(address);
+      const source = new EventSource(`${run}/events?since=${last}`);
       for (const name of ["changes", "end"]) {
         source.addEventListener(name, (message) => {
-          const event = { name, id: message.lastEventId, data: message.data };
+          const event = { name, id: message.lastEventId, changes: JSON.parse(message.data) };
           channel.postMessage(event);
           hear(event);
           if (name === "end") {
@@ -36,6 +39,16 @@ export function follow(address, heard) {
       }
     }));
   // Locks exist only on pages of this machine or with encryption; without them, each tab reads its own stream.
-  if (navigator.locks) navigator.locks.request(address, lead);
+  if (navigator.locks) navigator.locks.request(run, lead);
   else lead();
+  // Changes that another tab sent while this page was loaded. If a newer one has arrived in the meantime, they are asked for
+  // again, so that an old state never replaces a new one.
+  for (;;) {
+    const answer = await fetch(`${run}/changes?since=${since}`);
+    if (!answer.ok) return;
+    const { at, changes } = await answer.json();
+    if (Number(last) > at) continue;
+    hear({ name: "changes", id: String(at), changes });
+    return;
+  }
 }

@@ -38,8 +38,8 @@ function show(stage, change) {
   if (text) text.textContent = change.duration ? `${change.state}, ${change.duration}` : change.state;
 }
 
-follow(`/run/${stages.dataset.run}/events?since=${stages.dataset.at}`, ({ name, data }) => {
-  for (const [stage, change] of Object.entries(JSON.parse(data))) show(stage, change);
+follow(`/run/${stages.dataset.run}`, stages.dataset.at ?? "0", ({ name, changes }) => {
+  for (const [stage, change] of Object.entries(changes)) show(stage, change);
   if (name === "end") {
     state.textContent = "ended";
     // The page of a run that has ended shows its result and its duration.

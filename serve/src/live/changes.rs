@@ -21,9 +21,9 @@ pub(crate) struct StageChange {
 /// Changes of stages by stage instance.
 pub(crate) type Changes = BTreeMap<String, StageChange>;
 
-/// Returns the last change of each stage in these lines, and true if the run has ended.
-pub(crate) fn changes(lines: &str) -> (Changes, bool) {
-    let (mut changes, mut ended) = (Changes::new(), false);
+/// Adds the changes in these lines, of which the last one of each stage counts. Returns true if the run has ended.
+pub(crate) fn add_changes(changes: &mut Changes, lines: &str) -> bool {
+    let mut ended = false;
     for LogLine { event, .. } in lines.lines().filter_map(|line| serde_json::from_str::<LogLine>(line).ok()) {
         let mut set = |stage: String, state: &'static str, progress: String| {
             let change = changes.entry(stage).or_default();
@@ -49,7 +49,7 @@ pub(crate) fn changes(lines: &str) -> (Changes, bool) {
             _ => {}
         }
     }
-    (changes, ended)
+    ended
 }
 
 fn progress(done: u64, total: u64, unit: &str) -> String {
@@ -70,7 +70,8 @@ mod tests {
             r#"{"at":0.4,"event":"worker","stage":"b","said":{"progress":{"done":4,"total":9,"unit":"rows"}}}"#.to_owned(),
             "damaged".to_owned(),
         ];
-        let (found, ended) = changes(&lines.join("\n"));
+        let mut found = Changes::new();
+        let ended = add_changes(&mut found, &lines.join("\n"));
         let of = |state, progress: &str| StageChange {
             state: Some(state),
             progress: Some(progress.to_owned()),

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use callsheet::report::find_run;
@@ -20,7 +21,7 @@ use serde::Deserialize;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use super::changes::changes;
+use super::changes::{Changes, add_changes};
 use crate::app::App;
 use crate::failure::Failure;
 
@@ -34,7 +35,7 @@ const PIECE: u64 = 1 << 20;
 #[derive(Deserialize)]
 pub(crate) struct Since {
     #[serde(default)]
-    since: u64,
+    pub since: u64,
 }
 
 /// Run that a browser follows.
@@ -54,30 +55,36 @@ pub(crate) async fn events(
     headers: HeaderMap,
 ) -> Response {
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
-    let follow = move || -> Result<Follower> {
-        let store = app.workspace()?.store;
-        let run = find_run(&store, &run)?.run.id;
-        let path = store.run_dir(&run).events();
-        Ok(Follower { store, run, path, at: last.unwrap_or(since), ended: false })
-    };
-    match spawn_blocking(follow).await {
+    match spawn_blocking(move || Follower::new(&app, &run, last.unwrap_or(since))).await {
         Ok(Ok(follower)) => Sse::new(unfold(follower, next)).keep_alive(KeepAlive::default()).into_response(),
         Ok(Err(error)) => Failure::from(error).into_response(),
         Err(_) => Failure::failed("the events cannot be read".to_owned()).into_response(),
     }
 }
 
+/// Changes of a run's stages since a position, for a page that joins the stream of another one.
+///
+/// # Errors
+/// Returns an error if there is no such run.
+pub(crate) fn changes_since(app: &App, run: &str, since: u64) -> Result<impl IntoResponse + use<>> {
+    let mut follower = Follower::new(app, run, since)?;
+    let mut changes = Changes::new();
+    while follower.read(&mut changes) {}
+    let answer = serde_json::json!({ "at": follower.at, "changes": changes });
+    Ok(([(CONTENT_TYPE, "application/json")], answer.to_string()))
+}
+
 /// Waits for the next event; none after the run has ended.
 async fn next(mut follower: Follower) -> Option<(Result<Event, Infallible>, Follower)> {
     while !follower.ended {
-        let read;
-        (follower, read) = spawn_blocking(move || {
-            let read = follower.read();
-            (follower, read)
+        let event;
+        (follower, event) = spawn_blocking(move || {
+            let event = follower.event();
+            (follower, event)
         })
         .await
         .ok()?;
-        if let Some(event) = read {
+        if let Some(event) = event {
             return Some((Ok(event), follower));
         }
         sleep(PAUSE).await;
@@ -86,20 +93,38 @@ async fn next(mut follower: Follower) -> Option<(Result<Event, Infallible>, Foll
 }
 
 impl Follower {
-    fn read(&mut self) -> Option<Event> {
+    fn new(app: &App, run: &str, at: u64) -> Result<Self> {
+        let store = app.workspace()?.store;
+        let run = find_run(&store, run)?.run.id;
+        let path = store.run_dir(&run).events();
+        Ok(Self { store, run, path, at, ended: false })
+    }
+
+    /// Returns the next event, if the run has written anything or has ended.
+    fn event(&mut self) -> Option<Event> {
         // The lock is read first: what the run wrote before it ended is then in the file.
         let runs = self.store.locked(&LockName::Run(&self.run));
-        let lines = whole_lines(&self.path, self.at).unwrap_or_default();
-        if lines.is_empty() && runs {
+        let mut changes = Changes::new();
+        let more = self.read(&mut changes);
+        self.ended |= !runs && !more;
+        if !more && !self.ended {
             return None;
         }
-        self.at += lines.len() as u64;
-        let (changes, ended) = changes(&lines);
-        self.ended = ended || lines.is_empty();
         let name = if self.ended { "end" } else { "changes" };
-        let data = serde_json::to_string(&changes).expect("texts by name");
-        Some(Event::default().event(name).id(self.at.to_string()).data(data))
+        Some(Event::default().event(name).id(self.at.to_string()).data(json(&changes)))
     }
+
+    /// Adds the changes in the next piece of the file; false if there is none.
+    fn read(&mut self, changes: &mut Changes) -> bool {
+        let lines = whole_lines(&self.path, self.at).unwrap_or_default();
+        self.at += lines.len() as u64;
+        self.ended |= add_changes(changes, &lines);
+        !lines.is_empty()
+    }
+}
+
+fn json(changes: &Changes) -> String {
+    serde_json::to_string(changes).expect("texts by name")
 }
 
 /// Reads the whole lines after a position; a line that is still being written is left for later.

@@ -114,7 +114,7 @@ fn runs(runs: &[HistoryEntry]) -> Markup {
             @if runs.is_empty() {
                 p { "There are no runs yet: start one with " code { "callsheet run" } "." }
             } @else {
-                (table("Runs", &[Text("began"), Text("state"), Text("pipeline"), Number("stages that ran"), Number("duration")], &rows))
+                (table("Table of runs", &[Text("began"), Text("state"), Text("pipeline"), Number("stages that ran"), Number("duration")], &rows))
                 (more(runs.len()))
                 (command("callsheet runs"))
             }
@@ -147,7 +147,7 @@ fn artifacts(stages: &[StagePreview]) -> Markup {
             @if made.is_empty() {
                 p { "No artifact is up to date: compute them with " code { "callsheet run" } "." }
             } @else {
-                (table("Artifacts that are up to date", &[Text("artifact"), Text("kind"), Number("rows"), Number("size")], &rows))
+                (table("Table of artifacts", &[Text("artifact"), Text("kind"), Number("rows"), Number("size")], &rows))
                 (command("callsheet ls"))
             }
         }
