@@ -13,7 +13,7 @@ ENGINE = -p callsheet -p callsheet-stages
 ALONE = env -u FORCE_COLOR -u CLICOLOR_FORCE -u NO_GRAPHICS OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest)
 
-.PHONY: pipeline setup fetch build inspect serve wheel wheel-inspect test test-python test-all snapshots fmt lint prose docs doc guide features gpu-archive gpu-check test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables fuzz audit hooks clean
+.PHONY: pipeline setup fetch build inspect serve wheel wheel-inspect test test-python test-all snapshots fmt lint prose docs doc guide features gpu-archive gpu-check test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables bench-serve fuzz audit hooks clean
 
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) --report $(ARGS)
@@ -146,6 +146,10 @@ bench-engine: build # compares the engine with ninja, make and doit; TOOLS selec
 
 bench-encodings: build .toolchain/interop/installed # compares Parquet encodings and compressions on the pipeline's tables
 	.toolchain/interop/bin/python bench/encodings.py
+
+bench-serve: build serve .toolchain/web/installed # measures the web UI against its bars in a headless Chromium
+	.toolchain/web/bin/python tests/web/chromium.py
+	.toolchain/web/bin/python bench/serve.py
 
 bench-tables: build inspect .toolchain/interop/installed # measures missing and added rows, and queries next to DuckDB
 	.toolchain/interop/bin/python bench/tables.py $(ARGS)

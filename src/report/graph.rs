@@ -11,8 +11,8 @@ use crate::store::StageState;
 use callsheet_figures::label::human_seconds;
 use callsheet_worker::print::width;
 
-/// Largest number of stages that are drawn. The stages of a larger graph are only in the table.
-const MOST: usize = 200;
+/// Largest number of stages that a report draws. The stages of a larger graph are only in the table.
+pub(super) const MOST: usize = 200;
 /// Height of a box, width of a letter, and margin, in pixels.
 const HEIGHT: f64 = 42.0;
 const LETTER: f64 = 7.4;
@@ -36,10 +36,11 @@ struct Node<'a> {
     seconds: f64,
 }
 
-/// Draws the stages of a run, each in a box with its state and duration, below the stages that it reads from.
-pub fn graph(subject: &Subject) -> Markup {
+/// Draws the stages of a run, each in a box with its state and duration, below the stages that it reads from. Draws nothing
+/// if the run has one stage, or more than `most`.
+pub fn graph(subject: &Subject, most: usize) -> Markup {
     let nodes = nodes(&subject.stages);
-    if nodes.len() < 2 || nodes.len() > MOST {
+    if nodes.len() < 2 || nodes.len() > most {
         return html! {};
     }
     let at: BTreeMap<&str, u32> = nodes.iter().map(|node| node.name).zip(0..).collect();

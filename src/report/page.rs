@@ -10,7 +10,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::changes::changes;
 use super::command::command;
 use super::figures::figures;
-use super::graph::graph;
+use super::graph::{MOST, graph};
 use super::lead;
 use super::sections::sections;
 use super::subject::{Done, Subject};
@@ -157,7 +157,7 @@ fn stages(subject: &Subject) -> Markup {
         h2 { "Stages" }
         details.graph-of-stages {
             summary { "Graph of the stages" }
-            (graph(subject))
+            (graph(subject, MOST))
         }
         details {
             summary { (counted(subject.stages.len() as u64, "stage")) ", with parameters" }

@@ -13,6 +13,9 @@ use super::table::table;
 use super::{began, class, command, page_with};
 use crate::app::App;
 
+/// Largest number of stages that are drawn. A larger graph takes seconds to draw and cannot be read.
+const MOST: usize = 600;
+
 /// Page of the run that `name` identifies: its id, a prefix of it, `latest` or `latest~1`.
 ///
 /// # Errors
@@ -42,7 +45,7 @@ pub(crate) fn run(app: &App, name: &str) -> Result<Markup> {
         div #stages data-run=(id) data-at=(at) {
             details.graph-of-stages open {
                 summary { "Graph" }
-                (graph(&subject))
+                (graph(&subject, MOST))
             }
             h2 { "Stages" }
             (stages(&id, &subject))
