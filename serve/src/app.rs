@@ -11,6 +11,7 @@ use callsheet::run::{StagePreview, StoreSnapshot, check_owner, count_rows, previ
 use callsheet::store::{Sources, Store};
 use callsheet_worker::error::Result;
 
+use crate::images::OpenColumns;
 use crate::secret::Secret;
 
 /// State of the server.
@@ -23,6 +24,7 @@ pub(crate) struct App {
     pub host: String,
     pub port: u16,
     pub secret: Secret,
+    pub columns: OpenColumns,
     /// Codes of links that were opened.
     pub used: Mutex<BTreeSet<String>>,
 }

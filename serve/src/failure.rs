@@ -17,6 +17,11 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    /// Answer with a status.
+    pub(crate) fn new(status: StatusCode, message: String, help: String) -> Self {
+        Self { status, message, help }
+    }
+
     /// Answer to a request that is refused.
     pub(crate) fn forbidden(message: String, help: String) -> Self {
         Self { status: StatusCode::FORBIDDEN, message, help }

@@ -10,6 +10,8 @@
 //! | `guard` | what every request must satisfy, and headers of every answer |
 //! | `routes` | addresses and their handlers |
 //! | `pages` | HTML of the pages |
+//! | `artifact` | artifacts of the latest results, found by the names in an address |
+//! | `images` | images in cells of tables |
 //! | `run_stage` | a stage instance of a run, found by the names in an address |
 //! | `samples` | images that stages reported |
 //! | `live` | events of a run as they are written |
@@ -17,9 +19,11 @@
 
 mod app;
 mod args;
+mod artifact;
 mod assets;
 mod failure;
 mod guard;
+mod images;
 mod live;
 mod pages;
 mod routes;

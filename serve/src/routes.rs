@@ -16,7 +16,9 @@ use tokio::task::spawn_blocking;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::guard::{OPEN, guard, open};
+use crate::images::{file_image, image};
 use crate::live::{SincePosition, changes_since, events, log_since, whole_log};
+use crate::pages::DataView;
 use crate::run_stage::RunStage;
 use crate::samples::picture;
 use crate::{assets, pages};
@@ -32,6 +34,9 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .route("/run/{run}/stage/{stage}", get(stage))
         .route("/run/{run}/stage/{stage}/log", get(log))
         .route("/run/{run}/stage/{stage}/sample/{file}", get(sample))
+        .route("/data/{stage}/{output}", get(data))
+        .route("/data/{stage}/{output}/image/{column}/{row}", get(cell))
+        .route("/data/{stage}/{output}/file", get(picture_file))
         .route("/assets/{name}", get(assets::asset))
         .fallback(unknown)
         .layer(from_fn_with_state(app.clone(), guard))
@@ -89,6 +94,28 @@ async fn sample(
         Ok(([(CONTENT_TYPE, "image/png"), (CACHE_CONTROL, "private, max-age=86400")], bytes).into_response())
     };
     blocking(answer).await
+}
+
+async fn data(
+    State(app): State<Arc<App>>,
+    Path((stage, output)): Path<(String, String)>,
+    Query(view): Query<DataView>,
+) -> Response {
+    html(move || pages::data(&app, &stage, &output, &view)).await
+}
+
+async fn cell(
+    State(app): State<Arc<App>>,
+    Path((stage, output, column, row)): Path<(String, String, String, u64)>,
+) -> Response {
+    blocking(move || image(&app, (&stage, &output), &column, row)).await
+}
+
+async fn picture_file(
+    State(app): State<Arc<App>>,
+    Path((stage, output)): Path<(String, String)>,
+) -> Response {
+    blocking(move || file_image(&app, &stage, &output)).await
 }
 
 async fn unknown() -> Failure {

@@ -19,6 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::app::App;
 use crate::args::Serve;
 use crate::guard::OPEN;
+use crate::images::OpenColumns;
 use crate::routes::routes;
 use crate::secret::Secret;
 
@@ -61,6 +62,7 @@ pub(crate) fn serve(command: &Serve) -> Result<()> {
             host: name_of(address.ip()),
             port: address.port(),
             secret,
+            columns: OpenColumns::default(),
             used: Mutex::new(BTreeSet::new()),
         };
         let request = app.request(&project)?;

@@ -83,7 +83,9 @@ fn beginning(said: &str, stage: &str) -> String {
     let lines = said.lines().filter(|line| line.starts_with(&format!("{stage}: ")));
     let later = ["samples at step", "waited", "best.safetensors", "done in"];
     let is_later = |line: &str| later.iter().any(|text| line.starts_with(&format!("{stage}: {text}")));
-    lines.take_while(|line| !is_later(line)).collect::<Vec<_>>().join("\n")
+    // A slow machine prints the progress within these lines.
+    let is_progress = |line: &&str| line.contains("(run: ");
+    lines.take_while(|line| !is_later(line)).filter(|line| !is_progress(line)).collect::<Vec<_>>().join("\n")
 }
 
 fn weights(project: &TempDir) -> Vec<u8> {

@@ -11,6 +11,7 @@ mod session;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -25,11 +26,22 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
         .and_then(|()| origin::check(&request))
         .and_then(|()| session::check(&app, &request));
     let mut response = match checked {
-        Ok(()) => next.run(request).await,
+        Ok(()) => explained(next.run(request).await),
         Err(refused) => refused.into_response(),
     };
     headers::add(&mut response);
     response
+}
+
+/// Replaces the short text about an address that no handler accepts by a page.
+fn explained(response: Response) -> Response {
+    let message = match response.status() {
+        StatusCode::BAD_REQUEST => "the address has a value that is not valid",
+        StatusCode::METHOD_NOT_ALLOWED => "this address cannot be changed",
+        _ => return response,
+    };
+    let help = "the overview links to all pages".to_owned();
+    Failure::new(response.status(), message.to_owned(), help).into_response()
 }
 
 /// Returns the text of a header; empty if it is missing or not text.

@@ -1,5 +1,8 @@
 //! HTML of the pages. They share colours, tables and the graph with the report.
 
+mod columns;
+mod data;
+mod file;
 mod overview;
 mod run;
 mod stage;
@@ -8,6 +11,7 @@ mod table;
 use callsheet::store::StageState;
 use maud::{DOCTYPE, Markup, html};
 
+pub(crate) use data::{DataView, data};
 pub(crate) use overview::overview;
 pub(crate) use run::run;
 pub(crate) use stage::stage;

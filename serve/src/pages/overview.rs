@@ -134,7 +134,7 @@ fn artifacts(stages: &[StagePreview]) -> Markup {
     let rows = html! {
         @for (stage, name, object) in &made {
             tr {
-                th scope="row" { (stage.stage) "." (name) }
+                th scope="row" { a href=(format!("/data/{}/{name}", stage.stage)) { (stage.stage) "." (name) } }
                 td { (object.kind.name()) }
                 td.number { (object.rows.map(|rows| rows.to_string()).unwrap_or_default()) }
                 td.number { (Bytes(object.size)) }

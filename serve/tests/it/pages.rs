@@ -1,42 +1,7 @@
 //! Contents of the pages.
 
-use std::io::Read;
-
+use crate::browser::Browser;
 use crate::project::Project;
-use crate::server::{Answer, Server};
-
-/// Pages of a project, in a browser that was opened with the link.
-struct Browser {
-    server: Server,
-    cookie: String,
-}
-
-impl Browser {
-    fn of(project: &Project) -> Self {
-        let server = Server::start(project);
-        let cookie = server.log_in();
-        Self { server, cookie }
-    }
-
-    fn answer(&self, path: &str) -> Answer {
-        self.server.get(path, &[("cookie", &self.cookie)])
-    }
-
-    /// Bytes of an answer, with its headers.
-    fn raw(&self, path: &str) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let mut stream = self.server.open("GET", path, &[("cookie", &self.cookie)]);
-        stream.read_to_end(&mut bytes).expect("an answer");
-        bytes
-    }
-
-    fn page(&self, path: &str) -> String {
-        let answer = self.answer(path);
-        assert_eq!(answer.status, 200, "{}", answer.body);
-        assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
-        answer.body
-    }
-}
 
 #[test]
 fn the_overview_of_a_new_project_shows_what_to_do() {

@@ -1,31 +1,20 @@
 //! Single values of a column of images or bytes, for programs that show one image at a time.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::DataType;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, RowSelection, RowSelector};
 
-use super::file::TableFile;
-use super::parts::{key_order, part_files};
+use super::indexed::IndexedTable;
 use super::types::type_name;
 use crate::code::Code;
 use crate::error::{Error, Result};
 
-/// Column of images or bytes. The footers of the table's files are read once; each value is then read alone, by the index
-/// of the file's pages.
+/// Column of images or bytes. Each value is read alone, by the index of the file's pages.
 #[derive(Debug)]
 pub struct Cells {
     column: String,
-    files: Vec<Part>,
-    /// For each row of a table of several files: its file, and its position there.
-    order: Option<Vec<(u32, u32)>>,
-}
-
-#[derive(Debug)]
-struct Part {
-    path: PathBuf,
-    footer: ArrowReaderMetadata,
+    table: IndexedTable,
 }
 
 impl Cells {
@@ -34,19 +23,22 @@ impl Cells {
     /// # Errors
     /// Returns an error if the table cannot be read, or has no such column of type `image` or `binary`.
     pub fn open(table: &Path, column: &str) -> Result<Self> {
-        let paths = part_files(table)?;
-        let open =
-            |path: &PathBuf| Ok(Part { footer: TableFile::footer_with_pages(path)?, path: path.clone() });
-        let files = paths.iter().map(open).collect::<Result<Vec<Part>>>()?;
-        check_column(&files[0], column)?;
-        let order = if files.len() > 1 { Some(positions(&key_order(&paths)?, files.len())) } else { None };
-        Ok(Self { column: column.to_owned(), files, order })
+        let table = IndexedTable::open(table)?;
+        table.first()?.project(&[column])?;
+        let kind = type_name(table.schema()?.field_with_name(column).expect("it was found").data_type());
+        if kind != "image" && kind != "binary" {
+            return Err(Error::user_error(
+                Code::Unsupported,
+                format!("column `{column}` of {} has the type `{kind}`", table.path().display()),
+                "name a column of images or bytes",
+            ));
+        }
+        Ok(Self { column: column.to_owned(), table })
     }
 
     /// Number of rows.
     pub fn rows(&self) -> u64 {
-        let rows = |part: &Part| part.footer.metadata().file_metadata().num_rows().unsigned_abs();
-        self.files.iter().map(rows).sum()
+        self.table.rows()
     }
 
     /// Reads the value of a row, counted from 0 in the order in which [`super::read_batches`] reads rows. A missing value
@@ -59,45 +51,8 @@ impl Cells {
             let message = format!("row {row} does not exist; the table has {} rows", self.rows());
             return Err(Error::user_error(Code::UnknownName, message, "name a row of the table"));
         }
-        let (file, position) = match &self.order {
-            Some(order) => {
-                let (file, position) = order[row as usize];
-                (file as usize, position as usize)
-            }
-            None => (0, row as usize),
-        };
-        let Part { path, footer } = &self.files[file];
-        let file = TableFile::with_footer(path, footer)?.project(&[&self.column])?;
-        let selection = RowSelection::from(vec![RowSelector::skip(position), RowSelector::select(1)]);
-        let mut batches = file.select(selection).batches(1)?;
-        let Some(batch) = batches.next().transpose()? else { return Ok(None) };
-        Ok(bytes(batch.column(0)))
+        Ok(bytes(self.table.read(&[&self.column], row, 1)?.column(0)))
     }
-}
-
-/// Returns the file and the position there of each row, from the file of each row.
-fn positions(order: &[u32], files: usize) -> Vec<(u32, u32)> {
-    let mut next = vec![0; files];
-    let position = |file: &u32| {
-        let at = &mut next[*file as usize];
-        *at += 1;
-        (*file, *at - 1)
-    };
-    order.iter().map(position).collect()
-}
-
-fn check_column(file: &Part, column: &str) -> Result<()> {
-    TableFile::with_footer(&file.path, &file.footer)?.project(&[column])?;
-    let field = file.footer.schema().field_with_name(column).expect("it was found");
-    let kind = type_name(field.data_type());
-    if kind == "image" || kind == "binary" {
-        return Ok(());
-    }
-    Err(Error::user_error(
-        Code::Unsupported,
-        format!("column `{column}` of {} has the type `{kind}`", file.path.display()),
-        "name a column of images or bytes",
-    ))
 }
 
 /// Returns the bytes in the first row of a column, which is of type `image` or `binary`.
@@ -116,7 +71,7 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::array::{BinaryArray, Int64Array, RecordBatch};
-    use arrow::datatypes::{Field, Schema};
+    use arrow::datatypes::{Field, Int64Type, Schema};
 
     use super::super::footer::{FOOTER_PREFIX, KEY};
     use super::super::write::TableWriter;
@@ -151,6 +106,16 @@ mod tests {
             assert_eq!(cells.get(row as u64).expect("read"), expected, "row {row}");
         }
         assert!(cells.get(3000).is_err());
+        let table = IndexedTable::open(table).expect("opened");
+        for (from, count) in [(0, 50), (1499, 7), (2990, 50), (3000, 5), (9000, 5), (0, 0)] {
+            let batch = table.read(&["id"], from, count).expect("read");
+            let expected: Vec<i64> = (from as i64..3000).take(count as usize).collect();
+            assert_eq!(
+                batch.column(0).as_primitive::<Int64Type>().values(),
+                &expected[..],
+                "{count} from {from}"
+            );
+        }
     }
 
     #[test]
@@ -171,6 +136,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("all.parquet");
         write(&file, 0..5);
+        let table = IndexedTable::open(&file).expect("opened");
+        assert_eq!(table.schema().expect("columns").fields().len(), 2);
         for (column, message) in [("imag", "did you mean `image`?"), ("id", "has the type `int64`")] {
             let error = Cells::open(&file, column).expect_err("refused");
             assert!(format!("{error:?}").contains(message), "{error:?}");

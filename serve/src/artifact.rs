@@ -1,0 +1,45 @@
+//! Artifacts of the latest results, found by the names in an address.
+
+use callsheet::store::{LocalPath, Object};
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result, suggest};
+
+use crate::app::{App, Workspace};
+
+/// Artifact of the latest result of a stage. The result may be stale.
+pub(crate) struct Artifact {
+    /// Name, such as `features.table`.
+    pub name: String,
+    pub object: Object,
+    pub path: LocalPath,
+}
+
+impl Artifact {
+    /// Finds the output `output` of the stage instance `stage`.
+    ///
+    /// # Errors
+    /// Returns an error if the selected pipeline has no such result.
+    pub(crate) fn find(app: &App, stage: &str, output: &str) -> Result<Self> {
+        let Workspace { project, store } = app.workspace()?;
+        let target = app.request(&project)?.target;
+        let results = store.latest(&target);
+        let Some(result) = results.get(stage) else {
+            let known = results.iter().map(|(stage, _)| stage.as_str());
+            return Err(unknown(format!("there is no result of stage `{stage}`"), suggest(stage, known)));
+        };
+        let Some(object) = result.outputs.get(output) else {
+            let known = result.outputs.keys().map(String::as_str);
+            return Err(unknown(format!("stage `{stage}` has no output `{output}`"), suggest(output, known)));
+        };
+        let path = store.materialize(object);
+        if !path.exists() {
+            let message = format!("the result of stage `{stage}` was removed from the store");
+            return Err(unknown(message, format!("run `callsheet run {stage}`")));
+        }
+        Ok(Self { name: format!("{stage}.{output}"), object: object.clone(), path })
+    }
+}
+
+fn unknown(message: String, help: String) -> Error {
+    Error::user_error(Code::UnknownName, message, help)
+}

@@ -1,0 +1,107 @@
+//! Columns of a table, and the cells of its rows as they are shown.
+
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, SchemaRef};
+use arrow::util::display::array_value_to_string;
+use callsheet_worker::error::Result;
+use callsheet_worker::table::{IndexedTable, type_name};
+use maud::{Markup, html};
+
+/// Largest number of characters of a text.
+const LONGEST: usize = 200;
+
+/// Columns of a table.
+pub(super) struct Columns {
+    schema: SchemaRef,
+    /// Name of the first column of images.
+    pub image: Option<String>,
+}
+
+/// Cell of a row.
+pub(super) enum Cell {
+    Text(String),
+    /// Address of an image, and its description.
+    Image(String, String),
+    /// Value that is not read, because it can be large: a vector, a list or bytes.
+    Unread,
+}
+
+impl Columns {
+    pub(super) fn of(table: &IndexedTable) -> Result<Self> {
+        let schema = table.schema()?;
+        let image = schema.fields().iter().find(|field| is_image(field)).map(|field| field.name().clone());
+        Ok(Self { schema, image })
+    }
+
+    /// Names of the columns whose values are read; at least one, so that rows without such a column are counted.
+    pub(super) fn shown(&self) -> Vec<&str> {
+        let names = self.schema.fields().iter().filter(|field| is_short(field.data_type()));
+        names.map(|field| field.name().as_str()).collect()
+    }
+
+    /// Cells of the rows of a batch, the first of which has the position `at`. Images have addresses below that of the table;
+    /// `version` is part of them, so that browsers can keep them.
+    pub(super) fn cells(&self, batch: &RecordBatch, address: &str, version: &str, at: u64) -> Vec<Vec<Cell>> {
+        let row = |row: usize| {
+            let position = at + row as u64;
+            let cell = |field: &Field| match batch.column_by_name(field.name()) {
+                Some(column) if is_short(field.data_type()) => Cell::Text(text(column, row)),
+                _ if is_image(field) => {
+                    let name = field.name();
+                    Cell::Image(
+                        format!("{address}/image/{name}/{position}?v={version}"),
+                        format!("{name} of row {}", position + 1),
+                    )
+                }
+                _ => Cell::Unread,
+            };
+            self.schema.fields().iter().map(|field| cell(field)).collect()
+        };
+        (0..batch.num_rows()).map(row).collect()
+    }
+
+    pub(super) fn table(&self, rows: &[Vec<Cell>]) -> Markup {
+        html! {
+            div.wide tabindex="0" role="region" aria-label="Rows" {
+                table.cells {
+                    thead { tr { @for field in self.schema.fields() {
+                        th scope="col" { (field.name()) " " small { (type_name(field.data_type())) } }
+                    } } }
+                    tbody { @for row in rows { tr { @for cell in row { td { (show(cell)) } } } } }
+                }
+            }
+        }
+    }
+}
+
+fn show(cell: &Cell) -> Markup {
+    html! { @match cell {
+        Cell::Text(text) => (text),
+        Cell::Image(address, alt) => a href=(address) { img.cell src=(address) alt=(alt) loading="lazy"; },
+        Cell::Unread => small { "…" },
+    } }
+}
+
+fn text(column: &dyn Array, row: usize) -> String {
+    if column.is_null(row) {
+        return "–".to_owned();
+    }
+    let text = array_value_to_string(column, row).unwrap_or_default();
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+fn is_image(field: &Field) -> bool {
+    type_name(field.data_type()) == "image"
+}
+
+/// Returns true if values of a type are short enough to be read and shown: numbers, texts and times.
+fn is_short(kind: &DataType) -> bool {
+    !kind.is_nested()
+        && !matches!(
+            kind,
+            DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_)
+        )
+}

@@ -1,0 +1,105 @@
+//! Pages of artifacts.
+
+use std::fs;
+
+use crate::browser::Browser;
+use crate::project::Project;
+
+/// A picture of one pixel.
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89\0\0\0\nIDATx\x9cc\0\x01\
+\0\0\x05\0\x01\r\n-\xb4\0\0\0\0IEND\xaeB`\x82";
+
+/// Project with a table of 120 orders, and one of three images, the second of which is damaged.
+fn project() -> Project {
+    let project = Project::new();
+    let stage = "summary = \"Counts rows\"\nversion = 1\ncommand = [\"sh\", \"-c\", 'echo counted > \"$1\"', \"count\", \"{outputs.count}\"]\n\
+                 [inputs.rows]\nkind = \"table\"\ndoc = \"Any table\"\n[outputs.count]\nkind = \"file\"\npath = \"count.txt\"\n\
+                 doc = \"A text\"\n";
+    project.write("stages/count/stage.toml", stage);
+    project.write(
+        "pipelines/main.toml",
+        "summary = \"Tables\"\n[sources.orders]\npath = \"data/raw/orders.csv\"\n\
+         [sources.photos]\npath = \"data/raw/photos/*.png\"\n\
+         [stages.count_orders]\nuse = \"count\"\ninputs.rows = \"orders\"\n\
+         [stages.count_photos]\nuse = \"count\"\ninputs.rows = \"photos\"\n",
+    );
+    let orders: String = (1..=120).map(|n| format!("{n},<i>product {n}</i>,{n}.5\n")).collect();
+    project.write("data/raw/orders.csv", &format!("order,product,price\n{orders}"));
+    for name in ["a", "b", "c"] {
+        project.write(&format!("data/raw/photos/{name}.png"), "");
+        let bytes = if name == "b" { b"<svg onload=alert(1)>" } else { PNG };
+        fs::write(project.path(&format!("data/raw/photos/{name}.png")), bytes).expect("written");
+    }
+    project
+}
+
+#[test]
+fn the_rows_of_a_table_are_shown_page_by_page_and_the_address_has_the_position() {
+    let project = project();
+    project.run();
+    let browser = Browser::of(&project);
+    assert!(browser.page("/").contains("/data/read_table@orders/table"));
+    let page = browser.page("/data/read_table@orders/table");
+    assert!(page.contains("120 rows") && page.contains("rows 1–50 of 120"), "{page}");
+    assert!(page.contains("&lt;i&gt;product 50&lt;/i&gt;") && !page.contains("product 51"), "{page}");
+    assert!(page.contains("?view=table&amp;at=50") && !page.contains("previous"), "{page}");
+    let page = browser.page("/data/read_table@orders/table?at=100");
+    assert!(page.contains("rows 101–120 of 120") && page.contains("product 120"), "{page}");
+    assert!(page.contains("?view=table&amp;at=50") && !page.contains("next →"), "{page}");
+    for beyond in ["?at=120", "?at=9999999999", "?view=nonsense&at=119"] {
+        let page = browser.page(&format!("/data/read_table@orders/table{beyond}"));
+        assert!(page.contains("rows 120–120 of 120"), "{beyond}: {page}");
+    }
+}
+
+#[test]
+fn images_are_shown_as_a_grid_and_a_damaged_one_does_not_hide_the_others() {
+    let project = project();
+    project.run();
+    let browser = Browser::of(&project);
+    let page = browser.page("/data/read_table@photos/table");
+    assert_eq!(page.matches("<img").count(), 3, "{page}");
+    let addresses: Vec<&str> =
+        page.split("<img src=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    for (row, address) in addresses.iter().enumerate() {
+        let bytes = browser.raw(address);
+        let text = String::from_utf8_lossy(&bytes);
+        let kind = if row == 1 { "image/svg+xml" } else { "image/png" };
+        assert!(text.contains(&format!("content-type: {kind}")), "{text}");
+        assert!(!text.contains("onload"), "bytes of other types are never sent: {text}");
+        assert_eq!(text.starts_with("HTTP/1.1 404"), row == 1, "{text}");
+    }
+    let page = browser.page("/data/read_table@photos/table?view=table");
+    assert!(page.contains("photos/b.png") || page.contains("b.png"), "{page}");
+}
+
+#[test]
+fn files_are_shown_and_wrong_addresses_are_explained() {
+    let project = project();
+    project.run();
+    let browser = Browser::of(&project);
+    assert!(browser.page("/data/count_orders/count").contains("counted"));
+    for (path, help) in [
+        ("/data/count_order/count", "did you mean `count_orders`?"),
+        ("/data/count_orders/cont", "did you mean `count`?"),
+        ("/data/..%2F..%2Fstore/count", "there is no result of stage"),
+        ("/data/read_table@photos/table/image/nothing/0", "has no column `nothing`"),
+        ("/data/read_table@photos/table/image/path/0", "has the type `string`"),
+    ] {
+        let answer = browser.answer(path);
+        assert!(answer.status == 404 || answer.status == 500, "{path}: {}", answer.status);
+        assert!(answer.body.contains(help), "{path}: {}", answer.body);
+    }
+    let page = browser.page("/data/read_table@photos/table");
+    let column = page.split("/image/").nth(1).and_then(|rest| rest.split('/').next()).expect("a column");
+    let answer = browser.answer(&format!("/data/read_table@photos/table/image/{column}/3"));
+    assert!(answer.body.contains("row 3 does not exist"), "{}", answer.body);
+    let answer = browser.answer(&format!("/data/read_table@photos/table/image/{column}/-1"));
+    assert_eq!(answer.status, 400);
+    assert!(answer.body.contains("the address has a value that is not valid"), "{}", answer.body);
+    for nonsense in ["?at=-1", "?at=x", "?at=99999999999999999999999", "?view=a&view=b"] {
+        let answer = browser.answer(&format!("/data/read_table@photos/table{nonsense}"));
+        assert_eq!(answer.status, 400, "{nonsense}");
+        assert!(answer.body.contains("the overview links to all pages"), "{}", answer.body);
+    }
+}
