@@ -11,6 +11,8 @@ use callsheet::run::{StagePreview, StoreSnapshot, check_owner, count_rows, previ
 use callsheet::store::{Sources, Store};
 use callsheet_worker::error::Result;
 
+use shell_words::quote;
+
 use crate::images::OpenColumns;
 use crate::secret::Secret;
 
@@ -45,6 +47,13 @@ impl App {
     /// Name of the cookie. Browsers send a cookie to all ports of a host, so each server has a name of its own.
     pub(crate) fn cookie_name(&self) -> String {
         format!("callsheet_{}", self.port)
+    }
+
+    /// Command for a terminal that prints what a page shows, with the options that select the pipeline.
+    pub(crate) fn command(&self, words: &str) -> String {
+        let options = ["--pipeline", "--dataset", "--profile"].iter().zip(&self.names);
+        let options = options.filter_map(|(name, value)| Some(format!(" {name} {}", quote(value.as_ref()?))));
+        format!("callsheet {words}{}", options.collect::<String>())
     }
 
     /// Returns true if a code is valid and was not used before.

@@ -1,13 +1,16 @@
 //! Logs of stages.
 
-use std::fs;
+use std::io;
 use std::path::PathBuf;
 
+use axum::body::Body;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::IntoResponse;
 use callsheet::store::Tail;
-use callsheet_worker::error::{IoContext, Result};
+use callsheet_worker::error::Result;
+use futures_util::stream::unfold;
 use serde_json::json;
+use tokio::task::spawn_blocking;
 
 use crate::app::App;
 use crate::run_stage::RunStage;
@@ -15,15 +18,26 @@ use crate::run_stage::RunStage;
 /// Largest number of bytes of a log that is sent at once.
 const PIECE: u64 = 256 << 10;
 
-/// Whole log as a file that the browser saves.
+/// Whole log as a file that the browser saves. It is sent in pieces, because it can be larger than the memory.
 ///
 /// # Errors
-/// Returns an error if there is no such log, or it cannot be read.
+/// Returns an error if there is no such stage.
 pub(crate) fn whole_log(app: &App, run: &str, stage: &str) -> Result<impl IntoResponse + use<>> {
     let (path, _) = log(app, run, stage)?;
-    let text = fs::read(&path).io_context("cannot read", &path)?;
+    let pieces = unfold((path, Tail::default()), |(path, mut tail)| async move {
+        let read = move || tail.read(&path, PIECE).map(|bytes| (bytes, (path, tail)));
+        match spawn_blocking(read).await {
+            Ok(Ok((bytes, _))) if bytes.is_empty() => None,
+            Ok(Ok((bytes, next))) => Some((Ok(bytes), next)),
+            // The browser reports that the file is incomplete.
+            Ok(Err(error)) => Some((Err(io::Error::other(error)), Default::default())),
+            Err(error) => Some((Err(io::Error::other(error)), Default::default())),
+        }
+    });
     let kind = "text/plain; charset=utf-8".to_owned();
-    Ok(([(CONTENT_TYPE, kind), (CONTENT_DISPOSITION, format!("attachment; filename=\"{stage}.log\""))], text))
+    let headers =
+        [(CONTENT_TYPE, kind), (CONTENT_DISPOSITION, format!("attachment; filename=\"{stage}.log\""))];
+    Ok((headers, Body::from_stream(pieces)))
 }
 
 /// Text that the log has after a position, the new position, and true if the run goes on.

@@ -5,6 +5,7 @@ use callsheet_worker::error::Result;
 use callsheet_worker::table::IndexedTable;
 use maud::{Markup, html};
 use serde::Deserialize;
+use shell_words::quote;
 
 use super::columns::{Cell, Columns};
 use super::file::file;
@@ -45,7 +46,7 @@ pub(crate) fn data(app: &App, stage: &str, output: &str, view: &DataView) -> Res
             ", " (Bytes(object.size)) ", content " code { (object.content.short()) }
         }
         (content)
-        (command(&format!("callsheet show {}", artifact.name)))
+        (command(&app.command(&format!("show {}", quote(&artifact.name)))))
     };
     Ok(page(&artifact.name, &body))
 }

@@ -29,15 +29,15 @@ pub(crate) fn overview(app: &App) -> Result<Markup> {
     let body = html! {
         h1 { (title) }
         p.note { (planned.plan.summary) }
-        (next_run(&workspace, &planned))
+        (next_run(app, &workspace, &planned))
         (runs(&history(&workspace.store)))
-        (artifacts(&planned.stages))
+        (artifacts(app, &planned.stages))
     };
     Ok(page(&title, &body))
 }
 
 /// Stages that would run, with their reasons, rows and seconds.
-fn next_run(workspace: &Workspace, Planned { plan, stages }: &Planned) -> Markup {
+fn next_run(app: &App, workspace: &Workspace, Planned { plan, stages }: &Planned) -> Markup {
     let impact = impact(&workspace.store, &plan.request.target, stages);
     let open: Vec<&StagePreview> =
         stages.iter().filter(|stage| !matches!(stage.state, State::Cached { .. })).collect();
@@ -57,7 +57,7 @@ fn next_run(workspace: &Workspace, Planned { plan, stages }: &Planned) -> Markup
             p.sentence { (sentence(&impact, stages)) }
             @if !open.is_empty() { (table("Stages that are not up to date", &[Text("stage"), Text("state"), Text("reason"), Number("rows")], &rows)) }
             (more(open.len()))
-            (command("callsheet plan"))
+            (command(&app.command("plan")))
         }
     }
 }
@@ -126,7 +126,7 @@ fn count(number: usize) -> String {
     number.to_string()
 }
 
-fn artifacts(stages: &[StagePreview]) -> Markup {
+fn artifacts(app: &App, stages: &[StagePreview]) -> Markup {
     let made: Vec<_> = stages
         .iter()
         .flat_map(|stage| stage.objects.iter().flatten().map(move |(name, object)| (stage, name, object)))
@@ -148,7 +148,7 @@ fn artifacts(stages: &[StagePreview]) -> Markup {
                 p { "No artifact is up to date: compute them with " code { "callsheet run" } "." }
             } @else {
                 (table("Table of artifacts", &[Text("artifact"), Text("kind"), Number("rows"), Number("size")], &rows))
-                (command("callsheet ls"))
+                (command(&app.command("ls")))
             }
         }
     }

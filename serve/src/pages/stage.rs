@@ -82,7 +82,6 @@ fn key(stage: &Done) -> Markup {
             section aria-labelledby="key" {
                 h2 #key { "Parameters and inputs" }
                 (table("Parts of the action key", &[Text("part"), Text("value")], &rows))
-                (command(&format!("callsheet explain {}", stage.name)))
             }
         }
     }

@@ -121,3 +121,20 @@ fn the_page_of_a_stage_shows_its_curves_and_its_images() {
         assert_eq!(browser.answer(&format!("/run/latest/stage/{wrong}")).status, 404, "{wrong}");
     }
 }
+
+#[test]
+fn a_long_log_is_shown_from_its_end_and_saved_whole() {
+    let project = Project::new();
+    project.write(
+        "data/raw/third.sh",
+        "i=0; while [ $i -lt 40000 ]; do i=$((i+1)); echo \"line $i of the log\"; done\n",
+    );
+    project.run();
+    let browser = Browser::of(&project);
+    let page = browser.page("/run/latest/stage/third");
+    assert!(page.contains("line 40000 of the log") && !page.contains("line 1 of the log"), "{}", page.len());
+    assert!(page.contains("the whole log") && page.len() < 200_000, "{}", page.len());
+    let log = String::from_utf8(browser.raw("/run/latest/stage/third/log")).expect("text");
+    assert!(log.contains("\nline 1 of the log\n") && log.contains("\nline 40000 of the log\n"));
+    assert!(log.len() > 800_000, "{}", log.len());
+}
