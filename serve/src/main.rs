@@ -11,6 +11,7 @@
 //! | `routes` | addresses and their handlers |
 //! | `pages` | HTML of the pages |
 //! | `artifact` | artifacts of the latest results, found by the names in an address |
+//! | `select` | conditions and order of rows |
 //! | `images` | images in cells of tables |
 //! | `run_stage` | a stage instance of a run, found by the names in an address |
 //! | `samples` | images that stages reported |
@@ -30,6 +31,7 @@ mod routes;
 mod run_stage;
 mod samples;
 mod secret;
+mod select;
 mod server;
 
 use std::io::IsTerminal as _;

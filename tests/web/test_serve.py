@@ -1,5 +1,6 @@
 """The web UI, as people use it: the real server, and a browser."""
 
+import base64
 import subprocess
 import tempfile
 import time
@@ -39,19 +40,40 @@ inputs.from = "slow"
 [stages.after]
 use = "copy"
 inputs.from = "slow.copy"
+[sources.photos]
+path = "data/raw/photos/*.png"
+[stages.count]
+inputs.rows = "photos"
 """
+
+COUNT = """
+summary = "Counts rows"
+version = 1
+command = ["sh", "-c", 'echo counted > "$1"', "count", "{outputs.count}"]
+[inputs.rows]
+kind = "table"
+doc = "Any table"
+[outputs.count]
+kind = "file"
+path = "count.txt"
+doc = "A text"
+"""
+
+# A picture of one pixel.
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PNG = base64.b64decode(PIXEL)
 
 # Reports a curve and an image, and writes a log.
 QUICK = """
 echo begun
 base64 -d > "$CALLSHEET_EVENTS.png" <<END
-iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==
+PIXEL
 END
 for step in 1 2 3; do
 echo "{\\"metric\\":{\\"name\\":\\"loss/all\\",\\"step\\":$step,\\"value\\":0.$step}}"
 echo "{\\"image\\":{\\"name\\":\\"samples\\",\\"step\\":$step,\\"path\\":\\"$CALLSHEET_EVENTS.png\\"}}"
 done >> "$CALLSHEET_EVENTS"
-"""
+""".replace("PIXEL", PIXEL)
 
 # Problems that axe-core finds by the rules of WCAG 2.2, levels A and AA.
 PROBLEMS = """async () => {
@@ -74,7 +96,11 @@ class Serve(WebTest):
         serve = (PROGRAMS / "callsheet-serve").resolve()
         self.write("callsheet.toml", f'[programs]\ncallsheet-serve = "{serve}"\n')
         self.write("stages/copy/stage.toml", STAGE)
+        self.write("stages/count/stage.toml", COUNT)
         self.write("pipelines/main.toml", PIPELINE)
+        for name in ["a", "b"]:
+            self.write(f"data/raw/photos/{name}.png", "")
+            (self.folder / f"data/raw/photos/{name}.png").write_bytes(PNG if name == "a" else b"damaged")
         self.write("data/raw/quick.sh", QUICK)
         self.write("data/raw/slow.sh", "echo slow\n")
         server = subprocess.Popen([PROGRAMS / "callsheet", "serve", "--port", "0"], cwd=self.folder, stdout=subprocess.PIPE, text=True)
@@ -115,7 +141,8 @@ class Serve(WebTest):
         self.assertEqual([text for text in errors if "404" not in text and "500" not in text], [], path)
 
     def test_every_page_is_accessible_on_any_screen_in_light_and_dark(self):
-        paths = ["/", "/run/latest", "/run/latest/stage/quick", "/run/none"]
+        photos = "/data/read_table@photos/table"
+        paths = ["/", "/run/latest", "/run/latest/stage/quick", "/run/none", photos, f"{photos}?view=table&sort=-path", "/data/count/count"]
         for ran in [False, True]:
             if ran:
                 self.callsheet("run")

@@ -7,6 +7,8 @@ use callsheet_worker::error::Result;
 use callsheet_worker::table::{IndexedTable, type_name};
 use maud::{Markup, html};
 
+use super::view::DataView;
+
 /// Largest number of characters of a text.
 const LONGEST: usize = 200;
 
@@ -39,11 +41,17 @@ impl Columns {
         names.map(|field| field.name().as_str()).collect()
     }
 
-    /// Cells of the rows of a batch, the first of which has the position `at`. Images have addresses below that of the table;
+    /// Cells of the rows of a batch, which have these positions in the table. Images have addresses below that of the table;
     /// `version` is part of them, so that browsers can keep them.
-    pub(super) fn cells(&self, batch: &RecordBatch, address: &str, version: &str, at: u64) -> Vec<Vec<Cell>> {
+    pub(super) fn cells(
+        &self,
+        batch: &RecordBatch,
+        address: &str,
+        version: &str,
+        positions: &[u64],
+    ) -> Vec<Vec<Cell>> {
         let row = |row: usize| {
-            let position = at + row as u64;
+            let position = positions[row];
             let cell = |field: &Field| match batch.column_by_name(field.name()) {
                 Some(column) if is_short(field.data_type()) => Cell::Text(text(column, row)),
                 _ if is_image(field) => {
@@ -57,15 +65,21 @@ impl Columns {
             };
             self.schema.fields().iter().map(|field| cell(field)).collect()
         };
-        (0..batch.num_rows()).map(row).collect()
+        (0..positions.len()).map(row).collect()
     }
 
-    pub(super) fn table(&self, rows: &[Vec<Cell>]) -> Markup {
+    /// Table of the rows; the title of a column of numbers or texts sorts by it.
+    pub(super) fn table(&self, rows: &[Vec<Cell>], view: &DataView) -> Markup {
         html! {
             div.wide tabindex="0" role="region" aria-label="Rows" {
                 table.cells {
                     thead { tr { @for field in self.schema.fields() {
-                        th scope="col" { (field.name()) " " small { (type_name(field.data_type())) } }
+                        th scope="col" aria-sort=[view.order_of(field.name())] {
+                            @if is_short(field.data_type()) {
+                                a href=(view.sorted_by(field.name()).address()) { (field.name()) }
+                            } @else { (field.name()) }
+                            " " small { (type_name(field.data_type())) }
+                        }
                     } } }
                     tbody { @for row in rows { tr { @for cell in row { td { (show(cell)) } } } } }
                 }

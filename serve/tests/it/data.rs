@@ -103,3 +103,37 @@ fn files_are_shown_and_wrong_addresses_are_explained() {
         assert!(answer.body.contains("the overview links to all pages"), "{}", answer.body);
     }
 }
+
+#[test]
+fn rows_are_selected_by_conditions_and_sorted_and_the_links_keep_both() {
+    let project = project();
+    project.run();
+    let browser = Browser::of(&project);
+    let table = |query: &str| browser.page(&format!("/data/read_table@orders/table?{query}"));
+    let page = table("where=price:100..,order:..102&sort=-order");
+    assert!(page.contains("rows 1–3 of 3"), "{page}");
+    let orders: Vec<usize> =
+        ["product 102", "product 101", "product 100"].map(|text| page.find(text).expect("a row")).into();
+    assert!(orders.is_sorted(), "the largest order comes first: {page}");
+    assert!(page.contains("aria-sort=\"descending\""), "{page}");
+    let page = table("where=product:*product%201*&sort=price");
+    assert!(page.contains("rows 1–32 of 32"), "product 1, 10 to 19, and 100 to 120: {page}");
+    assert!(page.contains("where=product%3A*product+1*&amp;sort=-price"), "{page}");
+    assert!(table("where=price:0..0").contains("No row satisfies the conditions."));
+    let page = table("sort=product&at=50");
+    assert!(
+        page.contains("?view=table&amp;sort=product&amp;at=100")
+            && page.contains("?view=table&amp;sort=product&amp;at=0"),
+        "{page}"
+    );
+    for (query, status, help) in [
+        ("where=prise:3", 404, "did you mean `price`?"),
+        ("where=price", 422, "write conditions as COLUMN:VALUE"),
+        ("where=price:cheap", 422, "has numbers, and `cheap` is not one"),
+        ("sort=%3Cb%3E", 404, "no column `&lt;b&gt;`"),
+    ] {
+        let answer = browser.answer(&format!("/data/read_table@orders/table?{query}"));
+        assert_eq!(answer.status, status, "{query}");
+        assert!(answer.body.contains(help), "{query}: {}", answer.body);
+    }
+}

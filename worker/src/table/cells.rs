@@ -47,11 +47,7 @@ impl Cells {
     /// # Errors
     /// Returns an error if the table has no such row, or the part of the file with the value is damaged.
     pub fn get(&self, row: u64) -> Result<Option<Vec<u8>>> {
-        if row >= self.rows() {
-            let message = format!("row {row} does not exist; the table has {} rows", self.rows());
-            return Err(Error::user_error(Code::UnknownName, message, "name a row of the table"));
-        }
-        Ok(bytes(self.table.read(&[&self.column], row, 1)?.column(0)))
+        Ok(bytes(self.table.read_at(&[&self.column], &[row])?.column(0)))
     }
 }
 

@@ -11,7 +11,8 @@ use parquet::errors::ParquetError;
 
 use super::file::TableFile;
 use super::parts::{key_order, part_files};
-use crate::error::{IoContext, Result};
+use crate::code::Code;
+use crate::error::{Error, IoContext, Result};
 
 /// Table whose footers are read once. Its rows are in the order in which [`super::read_batches`] reads them.
 #[derive(Debug)]
@@ -62,26 +63,55 @@ impl IndexedTable {
     /// Returns an error if the table has no such column, or the part of a file with these rows is damaged.
     pub fn read(&self, columns: &[&str], from: u64, count: u64) -> Result<RecordBatch> {
         let from = from.min(self.rows());
-        let rows = from..from.saturating_add(count).min(self.rows());
-        let Some(order) = &self.order else {
-            return self.files[0].read(columns, rows.start as usize, (rows.end - rows.start) as usize);
-        };
-        let order = &order[rows.start as usize..rows.end as usize];
-        // Rows of one file keep their order, so those in a range are next to each other in the file.
-        let (mut batches, mut starts) = (Vec::new(), Vec::new());
-        for (file, part) in self.files.iter().enumerate() {
-            let mut of_file =
-                order.iter().filter(|(own, _)| *own as usize == file).map(|(_, at)| *at as usize);
-            let start = of_file.next().unwrap_or_default();
-            let count = order.iter().filter(|(own, _)| *own as usize == file).count();
-            batches.push(part.read(columns, start, count)?);
-            starts.push(start);
+        let to = from.saturating_add(count).min(self.rows());
+        if self.order.is_some() {
+            return self.read_at(columns, &(from..to).collect::<Vec<u64>>());
         }
-        let place = |(file, at): &(u32, u32)| (*file as usize, *at as usize - starts[*file as usize]);
-        let places: Vec<(usize, usize)> = order.iter().map(place).collect();
+        let (from, count) = (from as usize, (to - from) as usize);
+        let selection = RowSelection::from(vec![RowSelector::skip(from), RowSelector::select(count)]);
+        self.files[0].read(columns, selection, count)
+    }
+
+    /// Reads columns of the rows at these positions, in the order of the positions. The columns are in the order of the table.
+    ///
+    /// # Errors
+    /// Returns an error if the table has no such column or row, or the parts of the files with these rows are damaged.
+    pub fn read_at(&self, columns: &[&str], positions: &[u64]) -> Result<RecordBatch> {
+        let places = positions.iter().map(|row| self.place(*row)).collect::<Result<Vec<(usize, usize)>>>()?;
+        let mut of_files: Vec<Vec<usize>> = vec![Vec::new(); self.files.len()];
+        for (file, at) in &places {
+            of_files[*file].push(*at);
+        }
+        let mut batches = Vec::new();
+        for (part, rows) in self.files.iter().zip(&mut of_files) {
+            rows.sort_unstable();
+            rows.dedup();
+            let ranges = rows.iter().map(|at| *at..at + 1);
+            let total = part.footer.metadata().file_metadata().num_rows().unsigned_abs() as usize;
+            batches.push(part.read(
+                columns,
+                RowSelection::from_consecutive_ranges(ranges, total),
+                rows.len(),
+            )?);
+        }
+        let found = |(file, at): &(usize, usize)| (*file, of_files[*file].partition_point(|row| row < at));
+        let found: Vec<(usize, usize)> = places.iter().map(found).collect();
         let batches: Vec<&RecordBatch> = batches.iter().collect();
-        let rows = interleave_record_batch(&batches, &places).map_err(ParquetError::from);
-        rows.io_context("cannot read", &self.files[0].path)
+        interleave_record_batch(&batches, &found)
+            .map_err(ParquetError::from)
+            .io_context("cannot read", self.path())
+    }
+
+    /// Returns the file of a row, and its position there.
+    fn place(&self, row: u64) -> Result<(usize, usize)> {
+        if row >= self.rows() {
+            let message = format!("row {row} does not exist; the table has {} rows", self.rows());
+            return Err(Error::user_error(Code::UnknownName, message, "name a row of the table"));
+        }
+        Ok(match &self.order {
+            Some(order) => (order[row as usize].0 as usize, order[row as usize].1 as usize),
+            None => (0, row as usize),
+        })
     }
 
     /// Opens the first file.
@@ -96,11 +126,10 @@ impl IndexedTable {
 }
 
 impl Part {
-    fn read(&self, columns: &[&str], from: usize, count: usize) -> Result<RecordBatch> {
+    fn read(&self, columns: &[&str], rows: RowSelection, count: usize) -> Result<RecordBatch> {
         let file = TableFile::with_footer(&self.path, &self.footer)?.project(columns)?;
         let names = file.schema();
-        let selection = RowSelection::from(vec![RowSelector::skip(from), RowSelector::select(count)]);
-        let mut batches = file.select(selection).batches(count.max(1))?;
+        let mut batches = file.select(rows).batches(count.max(1))?;
         let empty = || {
             let chosen = |(_, field): &(usize, &Arc<Field>)| {
                 columns.is_empty() || columns.contains(&field.name().as_str())
