@@ -3,6 +3,7 @@
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use arrow::util::display::array_value_to_string;
+use callsheet_figures::label::number as rounded;
 use callsheet_worker::error::Result;
 use callsheet_worker::table::{IndexedTable, type_name};
 use maud::{Markup, html};
@@ -22,6 +23,8 @@ pub(super) struct Columns {
 /// Cell of a row.
 pub(super) enum Cell {
     Text(String),
+    /// Rounded number, and the exact one.
+    Number(String, String),
     /// Address of an image, and its description.
     Image(String, String),
     /// Value that is not read, because it can be large: a vector, a list or bytes.
@@ -53,7 +56,7 @@ impl Columns {
         let row = |row: usize| {
             let position = positions[row];
             let cell = |field: &Field| match batch.column_by_name(field.name()) {
-                Some(column) if is_short(field.data_type()) => Cell::Text(text(column, row)),
+                Some(column) if is_short(field.data_type()) => value(column, row),
                 _ if is_image(field) => {
                     let name = field.name();
                     Cell::Image(
@@ -74,22 +77,35 @@ impl Columns {
             div.wide tabindex="0" role="region" aria-label="Rows" {
                 table.cells {
                     thead { tr { @for field in self.schema.fields() {
-                        th scope="col" aria-sort=[view.order_of(field.name())] {
+                        th.number[field.data_type().is_numeric()] scope="col" aria-sort=[view.order_of(field.name())] {
                             @if is_short(field.data_type()) {
                                 a href=(view.sorted_by(field.name()).address()) { (field.name()) }
                             } @else { (field.name()) }
                             " " small { (type_name(field.data_type())) }
                         }
                     } } }
-                    tbody { @for row in rows { tr { @for cell in row { td { (show(cell)) } } } } }
+                    tbody { @for row in rows { tr { @for cell in row {
+                        td.number[matches!(cell, Cell::Number(..))] { (show(cell)) }
+                    } } } }
                 }
             }
         }
     }
 }
 
+/// Value of a row in a column of numbers or texts.
+fn value(column: &dyn Array, row: usize) -> Cell {
+    let exact = text(column, row);
+    match exact.parse::<f64>() {
+        Ok(number) if column.data_type().is_floating() => Cell::Number(rounded(number), exact),
+        _ if column.data_type().is_numeric() => Cell::Number(exact.clone(), exact),
+        _ => Cell::Text(exact),
+    }
+}
+
 fn show(cell: &Cell) -> Markup {
     html! { @match cell {
+        Cell::Number(short, exact) => span title=[(short != exact).then_some(exact)] { (short) },
         Cell::Text(text) => (text),
         Cell::Image(address, alt) => a href=(address) { img.cell src=(address) alt=(alt) loading="lazy"; },
         Cell::Unread => small { "…" },

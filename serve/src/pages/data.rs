@@ -109,7 +109,7 @@ fn grid(rows: &[Vec<Cell>]) -> Markup {
                 @for cell in row { @if let Cell::Image(address, alt) = cell {
                     a href=(address) { img src=(address) alt=(alt) loading="lazy"; }
                 } }
-                figcaption { @for cell in row.iter().take(4) { @if let Cell::Text(text) = cell { span { (text) } " " } } }
+                figcaption { @for cell in row.iter().take(4) { @if let Cell::Text(text) | Cell::Number(text, _) = cell { span { (text) } " " } } }
             }
         } }
     }
