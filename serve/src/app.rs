@@ -27,8 +27,25 @@ pub(crate) struct App {
     pub port: u16,
     pub secret: Secret,
     pub columns: OpenColumns,
+    /// Start of the server, in seconds since 1970.
+    pub started: u64,
+    /// Held while raw files are hashed, so that several pages do not hash one file at the same time.
+    pub hashing: Mutex<()>,
     /// Codes of links that were opened.
     pub used: Mutex<BTreeSet<String>>,
+}
+
+/// Seconds in which a link can be opened.
+const LINK_SECONDS: u64 = 3600;
+
+/// Reason why a link is refused.
+pub(crate) enum LinkProblem {
+    /// Its code is missing or is not one of this server.
+    Unknown,
+    /// It was opened before.
+    Used,
+    /// It is older than an hour, or than the server.
+    Old,
 }
 
 /// A project and its store.
@@ -56,11 +73,14 @@ impl App {
         format!("callsheet {words}{}", options.collect::<String>())
     }
 
-    /// Returns true if a code is valid and was not used before.
-    pub(crate) fn use_code(&self, code: &str) -> bool {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    /// Accepts the code of a link once. Codes from before the start of the server may have been used, so they are too old.
+    pub(crate) fn use_code(&self, code: &str) -> std::result::Result<(), LinkProblem> {
+        let made = self.secret.made(code).ok_or(LinkProblem::Unknown)?;
+        if made < self.started || seconds_now().abs_diff(made) >= LINK_SECONDS {
+            return Err(LinkProblem::Old);
+        }
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        self.secret.is_code(code, now) && used.insert(code.to_owned())
+        if used.insert(code.to_owned()) { Ok(()) } else { Err(LinkProblem::Used) }
     }
 
     /// Reads the project.
@@ -91,10 +111,21 @@ impl App {
         let plan = resolve(project, &request)?;
         let snapshot = StoreSnapshot::new(store, &project.data, &request.target, |_, _| {});
         check_owner(project, &request.target.pipeline, snapshot.project())?;
-        let mut sources = Sources::load(store, &project.root);
-        sources.learn(&plan.raw_files(), |_, _| true);
+        let mut sources = {
+            let _one = self.hashing.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut sources = Sources::load(store, &project.root);
+            sources.learn(&plan.raw_files(), |_, _| true);
+            // As in `callsheet plan`: digests are kept, and a store that cannot be written does no harm.
+            let _ = store.exists().then(|| sources.save(store));
+            sources
+        };
         let mut stages = preview(store, &mut sources, &snapshot, &plan)?;
         count_rows(store, &mut sources, &plan, &mut stages)?;
         Ok(Planned { plan, stages })
     }
+}
+
+/// Seconds since 1970.
+pub(crate) fn seconds_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

@@ -4,17 +4,35 @@ use callsheet::store::{LocalPath, Object};
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result, suggest};
 
+use crate::address::address;
 use crate::app::{App, Workspace};
 
 /// Artifact of the latest result of a stage. The result may be stale.
 pub(crate) struct Artifact {
-    /// Name, such as `features.table`.
-    pub name: String,
+    /// Stage instance.
+    pub stage: String,
+    /// Name of the output.
+    pub output: String,
     pub object: Object,
     pub path: LocalPath,
 }
 
 impl Artifact {
+    /// Name, such as `features.table`.
+    pub(crate) fn name(&self) -> String {
+        format!("{}.{}", self.stage, self.output)
+    }
+
+    /// Address of the page, or below it.
+    pub(crate) fn address(&self, below: &[&str]) -> String {
+        address(&[&["data", &self.stage, &self.output], below].concat())
+    }
+
+    /// Version in the addresses of its images, so that browsers can keep them.
+    pub(crate) fn version(&self) -> String {
+        self.object.bytes.short()
+    }
+
     /// Finds the output `output` of the stage instance `stage`.
     ///
     /// # Errors
@@ -36,7 +54,7 @@ impl Artifact {
             let message = format!("the result of stage `{stage}` was removed from the store");
             return Err(unknown(message, format!("run `callsheet run {stage}`")));
         }
-        Ok(Self { name: format!("{stage}.{output}"), object: object.clone(), path })
+        Ok(Self { stage: stage.to_owned(), output: output.to_owned(), object: object.clone(), path })
     }
 }
 

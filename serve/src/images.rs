@@ -6,15 +6,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{IoContext, Result};
+use callsheet_worker::error::{Error, IoContext, Result};
 use callsheet_worker::table::Cells;
+use serde::Deserialize;
 
 use crate::app::App;
 use crate::artifact::Artifact;
 
 /// Number of columns that stay open.
 const OPEN: usize = 8;
+
+/// Largest size of a file that is shown as a picture, in bytes.
+const LARGEST: u64 = 64 << 20;
 
 /// Picture in place of bytes that browsers cannot show.
 const DAMAGED: &str = include_str!("assets/damaged.svg");
@@ -25,60 +30,92 @@ pub(crate) struct OpenColumns(Mutex<Vec<(Digest, String, Arc<Cells>)>>);
 
 impl OpenColumns {
     fn get(&self, artifact: &Artifact, column: &str) -> Result<Arc<Cells>> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_meant = |(digest, name, _): &(Digest, String, Arc<Cells>)| {
-            *digest == artifact.object.bytes && name == column
-        };
-        if let Some(at) = open.iter().position(is_meant) {
-            let found = open.remove(at);
-            open.push(found);
-        } else {
-            let cells = Arc::new(Cells::open(&artifact.path, column)?);
-            open.push((artifact.object.bytes, column.to_owned(), cells));
-            if open.len() > OPEN {
-                open.remove(0);
-            }
+        let digest = artifact.object.bytes;
+        let is_meant = |(table, name, _): &(Digest, String, Arc<Cells>)| *table == digest && name == column;
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((.., cells)) = lock().iter().find(|open| is_meant(open)) {
+            return Ok(cells.clone());
         }
-        Ok(open.last().expect("it was added").2.clone())
+        // A large table takes long to open; other tables do not wait for it.
+        let cells = Arc::new(Cells::open(&artifact.path, column)?);
+        let mut open = lock();
+        open.push((digest, column.to_owned(), cells.clone()));
+        if open.len() > OPEN {
+            open.remove(0);
+        }
+        Ok(cells)
     }
+}
+
+/// Version of the artifact that a page shows.
+#[derive(Deserialize)]
+pub(crate) struct Version {
+    #[serde(default)]
+    v: String,
 }
 
 /// Answers with the image in a row of a column. Bytes of other types get a picture that says so.
 ///
 /// # Errors
-/// Returns an error if there is no such table, column or row, or the part of the file with the row is damaged.
-pub(crate) fn image(app: &App, (stage, output): (&str, &str), column: &str, row: u64) -> Result<Response> {
+/// Returns an error if there is no such table, column or row, or the part of the file with the row is damaged. A table that
+/// was computed again since the page was made is an error, too.
+pub(crate) fn image(
+    app: &App,
+    (stage, output): (&str, &str),
+    (column, row): (&str, u64),
+    version: &Version,
+) -> Result<Response> {
     let artifact = Artifact::find(app, stage, output)?;
-    let bytes = app.columns.get(&artifact, column)?.get(row)?.unwrap_or_default();
-    Ok(answer(bytes))
-}
-
-fn answer(bytes: Vec<u8>) -> Response {
-    // The address contains the digest of the artifact, so the image never changes.
-    let kept = (CACHE_CONTROL, "private, max-age=86400, immutable");
-    match image_type(&bytes) {
-        Some(kind) => ([(CONTENT_TYPE, kind), kept], bytes).into_response(),
-        None => (StatusCode::NOT_FOUND, [(CONTENT_TYPE, "image/svg+xml"), kept], DAMAGED).into_response(),
-    }
+    version.check(&artifact)?;
+    let cells = app.columns.get(&artifact, column)?;
+    Ok(answer(cells.get(row)?.unwrap_or_default()))
 }
 
 /// Answers with an artifact that is an image.
 ///
 /// # Errors
-/// Returns an error if there is no such artifact, or it cannot be read.
-pub(crate) fn file_image(app: &App, stage: &str, output: &str) -> Result<Response> {
-    let path = Artifact::find(app, stage, output)?.path;
-    Ok(answer(fs::read(&path).io_context("cannot read", &*path)?))
+/// Returns an error if there is no such artifact, it was computed again since the page was made, or it cannot be read.
+pub(crate) fn file_image(app: &App, stage: &str, output: &str, version: &Version) -> Result<Response> {
+    let artifact = Artifact::find(app, stage, output)?;
+    version.check(&artifact)?;
+    if artifact.object.size > LARGEST {
+        let message =
+            format!("the file has {} bytes, too many for a picture in a page", artifact.object.size);
+        return Err(Error::user_error(
+            Code::Unsupported,
+            message,
+            "open the file in data/out with another program",
+        ));
+    }
+    Ok(answer(fs::read(&artifact.path).io_context("cannot read", &*artifact.path)?))
+}
+
+impl Version {
+    /// A page that is older than the artifact would show images next to the rows of another version.
+    fn check(&self, artifact: &Artifact) -> Result<()> {
+        if self.v == artifact.version() {
+            return Ok(());
+        }
+        let message = format!("`{}` was computed again since the page was made", artifact.name());
+        Err(Error::user_error(Code::UnknownName, message, "reload the page"))
+    }
+}
+
+fn answer(bytes: Vec<u8>) -> Response {
+    match image_type(&bytes) {
+        // The address contains the version of the artifact, so the image never changes.
+        Some(kind) => {
+            let kept = (CACHE_CONTROL, "private, max-age=86400, immutable");
+            ([(CONTENT_TYPE, kind), kept], bytes).into_response()
+        }
+        None => (StatusCode::NOT_FOUND, [(CONTENT_TYPE, "image/svg+xml")], DAMAGED).into_response(),
+    }
 }
 
 /// Type of an image by its first bytes; `None` if browsers cannot show it. Types that can contain scripts are not among them.
 pub(crate) fn image_type(bytes: &[u8]) -> Option<&'static str> {
-    const TYPES: [(&[u8], &str); 4] = [
-        (b"\x89PNG\r\n\x1a\n", "image/png"),
-        (b"\xff\xd8\xff", "image/jpeg"),
-        (b"GIF8", "image/gif"),
-        (b"BM", "image/bmp"),
-    ];
+    const TYPES: [(&[u8], &str); 3] =
+        [(b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif")];
     let is_webp = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
     let known = TYPES.iter().find(|(start, _)| bytes.starts_with(start)).map(|(_, kind)| *kind);
     known.or_else(|| is_webp.then_some("image/webp"))
@@ -93,7 +130,7 @@ mod tests {
         assert_eq!(image_type(b"\x89PNG\r\n\x1a\n.."), Some("image/png"));
         assert_eq!(image_type(b"\xff\xd8\xff\xe0"), Some("image/jpeg"));
         assert_eq!(image_type(b"RIFF....WEBPVP8 "), Some("image/webp"));
-        for other in [&b"<svg xmlns"[..], b"<html>", b"RIFF....WAVE", b"RIFF", b""] {
+        for other in [&b"<svg xmlns"[..], b"<html>", b"RIFF....WAVE", b"RIFF", b"BMI,weight", b""] {
             assert_eq!(image_type(other), None, "{other:?}");
         }
     }

@@ -5,6 +5,7 @@
 //! | module | content |
 //! |---|---|
 //! | `args` | command line |
+//! | `address` | addresses of pages |
 //! | `app` | the project, its store, and the selected pipeline |
 //! | `secret` | codes of links and cookies of browsers |
 //! | `guard` | what every request must satisfy, and headers of every answer |
@@ -18,6 +19,7 @@
 //! | `live` | events of a run as they are written |
 //! | `assets` | styles and scripts |
 
+mod address;
 mod app;
 mod args;
 mod artifact;

@@ -16,7 +16,7 @@ use tokio::task::spawn_blocking;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::guard::{OPEN, guard, open};
-use crate::images::{file_image, image};
+use crate::images::{Version, file_image, image};
 use crate::live::{SincePosition, changes_since, events, log_since, whole_log};
 use crate::pages::DataView;
 use crate::run_stage::RunStage;
@@ -88,9 +88,12 @@ async fn sample(
 ) -> Response {
     let answer = move || {
         let store = app.workspace()?.store;
-        let folder = RunStage::find(&store, &run, &stage)?.folder;
+        let RunStage { folder, id, .. } = RunStage::find(&store, &run, &stage)?;
         let bytes = picture(&folder, &stage, &file)?;
-        // A picture of a run never changes.
+        if id != run {
+            return Ok(([(CONTENT_TYPE, "image/png")], bytes).into_response());
+        }
+        // The address contains the id of the run, whose pictures never change.
         Ok(([(CONTENT_TYPE, "image/png"), (CACHE_CONTROL, "private, max-age=86400")], bytes).into_response())
     };
     blocking(answer).await
@@ -107,15 +110,17 @@ async fn data(
 async fn cell(
     State(app): State<Arc<App>>,
     Path((stage, output, column, row)): Path<(String, String, String, u64)>,
+    Query(version): Query<Version>,
 ) -> Response {
-    blocking(move || image(&app, (&stage, &output), &column, row)).await
+    blocking(move || image(&app, (&stage, &output), (&column, row), &version)).await
 }
 
 async fn picture_file(
     State(app): State<Arc<App>>,
     Path((stage, output)): Path<(String, String)>,
+    Query(version): Query<Version>,
 ) -> Response {
-    blocking(move || file_image(&app, &stage, &output)).await
+    blocking(move || file_image(&app, &stage, &output, &version)).await
 }
 
 async fn unknown() -> Failure {

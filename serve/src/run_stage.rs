@@ -8,6 +8,8 @@ use callsheet_worker::error::{Error, Result, suggest};
 /// Run that has a stage instance with a given name. The name is one that the run recorded, so a path with it does not leave
 /// the folder of the run.
 pub(crate) struct RunStage {
+    /// Id of the run.
+    pub id: String,
     pub folder: RunDir,
     /// True if the run goes on.
     pub is_running: bool,
@@ -24,7 +26,7 @@ impl RunStage {
             return Err(no_stage(&found.id, stage, found.stages.keys().map(String::as_str)));
         }
         let is_running = store.locked(&LockName::Run(&found.id));
-        Ok(Self { folder: store.run_dir(&found.id), is_running })
+        Ok(Self { folder: store.run_dir(&found.id), is_running, id: found.id })
     }
 }
 

@@ -16,13 +16,6 @@ pub(crate) struct Sample {
     pub file: String,
 }
 
-impl Sample {
-    /// Address of the image below that of its stage. The file name has percent signs.
-    pub(crate) fn address(&self) -> String {
-        format!("sample/{}", self.file.replace('%', "%25"))
-    }
-}
-
 /// Returns the images of a stage instance by series and step.
 pub(crate) fn samples(run: &RunDir, stage: &str) -> Vec<Sample> {
     let entries = fs::read_dir(folder(run, stage)).into_iter().flatten().flatten();

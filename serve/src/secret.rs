@@ -1,16 +1,12 @@
 //! Secret of the server. The codes in its links and the cookie of a browser are derived from it, so that they cannot be
 //! guessed, and stay valid when the server is started again.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use callsheet_worker::error::{IoContext, Result};
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
-
-/// Seconds in which a link can be opened.
-pub(crate) const LINK_SECONDS: u64 = 3600;
 
 /// Number of random bytes in a code.
 const NONCE: usize = 8;
@@ -20,29 +16,35 @@ const NONCE: usize = 8;
 pub(crate) struct Secret([u8; 32]);
 
 impl Secret {
-    /// Reads the secret in the file `path`. A new one is written there if the file does not exist, readable by its owner
-    /// only.
+    /// Reads the secret in the file `path`. A new one is written there if the file does not exist or is damaged, readable by
+    /// its owner only.
     ///
     /// # Errors
     /// Returns an error if the file cannot be read or written.
     pub(crate) fn open(path: &Path) -> Result<Self> {
+        if let Some(secret) = Self::read(path)? {
+            return Ok(secret);
+        }
         let new = Self::new()?;
-        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-            Ok(mut file) => {
-                file.write_all(HEXLOWER.encode(&new.0).as_bytes()).io_context("cannot write", path)?;
-                return Ok(new);
-            }
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error).io_context("cannot write", path),
-        }
-        let text = fs::read(path).io_context("cannot read", path)?;
-        let bytes = HEXLOWER.decode(&text).ok().and_then(|bytes| bytes.try_into().ok());
-        if let Some(bytes) = bytes {
-            return Ok(Self(bytes));
-        }
-        // A damaged secret is replaced; browsers that were opened with it need a new link.
-        fs::remove_file(path).io_context("cannot remove", path)?;
-        Self::open(path)
+        let folder = path.parent().unwrap_or(Path::new("."));
+        // Temporary files have the mode 0600.
+        let mut file = tempfile::NamedTempFile::new_in(folder).io_context("cannot write in", folder)?;
+        file.write_all(HEXLOWER.encode(&new.0).as_bytes()).io_context("cannot write", path)?;
+        // Another server that starts at the same time may have written one; the last one counts for both.
+        file.persist(path).map_err(|error| error.error).io_context("cannot write", path)?;
+        Ok(Self::read(path)?.unwrap_or(new))
+    }
+
+    /// Reads the secret in the file `path`; `None` if it does not exist or is damaged.
+    ///
+    /// # Errors
+    /// Returns an error if the file cannot be read.
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>> {
+        let text = match fs::read(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            text => text.io_context("cannot read", path)?,
+        };
+        Ok(HEXLOWER.decode(&text).ok().and_then(|bytes| bytes.try_into().ok()).map(Self))
     }
 
     /// Returns a new secret.
@@ -65,14 +67,14 @@ impl Secret {
         Ok(BASE64URL_NOPAD.encode(&code))
     }
 
-    /// Returns true if this server or its predecessor made the code less than an hour ago.
-    pub(crate) fn is_code(&self, code: &str, now: u64) -> bool {
-        let Ok(bytes) = BASE64URL_NOPAD.decode(code.as_bytes()) else { return false };
-        let Some((signed, mac)) = bytes.split_at_checked(size_of::<u64>() + NONCE) else { return false };
-        let Ok(mac) = <[u8; blake3::OUT_LEN]>::try_from(mac) else { return false };
-        let made = signed.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    /// Returns the time at which a code was made with this secret, in seconds since 1970; `None` for other texts.
+    pub(crate) fn made(&self, code: &str) -> Option<u64> {
+        let bytes = BASE64URL_NOPAD.decode(code.as_bytes()).ok()?;
+        let (signed, mac) = bytes.split_at_checked(size_of::<u64>() + NONCE)?;
+        let mac = <[u8; blake3::OUT_LEN]>::try_from(mac).ok()?;
         // blake3 compares hashes in constant time.
-        self.mac("link", signed) == blake3::Hash::from_bytes(mac) && now.abs_diff(made) < LINK_SECONDS
+        let is_own = self.mac("link", signed) == blake3::Hash::from_bytes(mac);
+        signed.first_chunk().filter(|_| is_own).map(|bytes| u64::from_be_bytes(*bytes))
     }
 
     /// Returns the value of the cookie of every browser that opened a link.
@@ -85,9 +87,9 @@ impl Secret {
         blake3::Hash::from_hex(value).is_ok_and(|value| value == self.mac("cookie", &[]))
     }
 
-    fn mac(&self, use_: &str, bytes: &[u8]) -> blake3::Hash {
+    fn mac(&self, purpose: &str, bytes: &[u8]) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new_keyed(&self.0);
-        hasher.update(use_.as_bytes()).update(&[0]).update(bytes);
+        hasher.update(purpose.as_bytes()).update(&[0]).update(bytes);
         hasher.finalize()
     }
 }
@@ -105,15 +107,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_is_valid_for_an_hour_and_only_with_its_secret() {
+    fn a_code_is_valid_only_with_its_secret() {
         let (secret, other) = (Secret::new().expect("random"), Secret::new().expect("random"));
         let now = 1_795_000_000;
         let code = secret.code(now).expect("random");
-        assert!(secret.is_code(&code, now) && secret.is_code(&code, now + 3599));
-        assert!(!secret.is_code(&code, now + 3600) && !other.is_code(&code, now));
+        assert_eq!((secret.made(&code), other.made(&code)), (Some(now), None));
         assert_ne!(code, secret.code(now).expect("random"));
         for wrong in ["", "AAAA", "ä", &code[1..], &format!("{code}A"), &code.replace(&code[..4], "AAAB")] {
-            assert!(!secret.is_code(wrong, now), "{wrong}");
+            assert_eq!(secret.made(wrong), None, "{wrong}");
         }
         assert!(
             secret.is_cookie(&secret.cookie()) && !secret.is_cookie(&other.cookie()) && !secret.is_cookie("")

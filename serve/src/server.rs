@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use callsheet::declare::Project;
+use callsheet::plan::{Request, resolve};
+use callsheet::store::Store;
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result};
 use callsheet_worker::print::{print_text, say};
@@ -16,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::app::App;
+use crate::app::{App, seconds_now};
 use crate::args::Serve;
 use crate::guard::OPEN;
 use crate::images::OpenColumns;
@@ -26,9 +27,9 @@ use crate::secret::Secret;
 /// Port of the server, if it is free.
 const PORT: u16 = 4270;
 
-/// Name of the file with the secret, and of the one with the address of the server that was started last.
+/// Name of the file with the secret, and of the folder with the address of each server.
 const SECRET: &str = "secret";
-const ADDRESS: &str = "address";
+const SERVERS: &str = "servers";
 
 /// Serves the pages of a project until the program is stopped, or prints a new link to the running server.
 ///
@@ -36,12 +37,17 @@ const ADDRESS: &str = "address";
 /// Returns an error if there is no project, no pipeline is selected, or the port is taken.
 pub(crate) fn serve(command: &Serve) -> Result<()> {
     let project = Project::find()?;
-    let names = [&command.pipeline, &command.dataset, &command.profile].map(Clone::clone);
-    let folder = callsheet::store::Store::of(&project)?.serve_folder();
+    let folder = Store::of(&project)?.serve_folder();
     if command.link {
-        return print_new_link(&folder);
+        return print_new_links(&folder);
     }
-    let secret = fs::create_dir_all(&folder)
+    let names = [&command.pipeline, &command.dataset, &command.profile].map(Clone::clone);
+    let request = Request::new(&project, names.clone(), Vec::new())?;
+    if !project.pipeline_names().contains(&request.target.pipeline) {
+        // A pipeline with an error is served: its page shows the error, and recovers.
+        resolve(&project, &request)?;
+    }
+    let secret = fs::create_dir_all(folder.join(SERVERS))
         .io_context("cannot create", &folder)
         .and_then(|()| Secret::open(&folder.join(SECRET)));
     let secret = match secret {
@@ -51,35 +57,38 @@ pub(crate) fn serve(command: &Serve) -> Result<()> {
             Secret::new()?
         }
     };
-    let runtime =
-        runtime::Builder::new_multi_thread().enable_all().build().io_context("cannot start", "the server")?;
-    runtime.block_on(async {
+    let runtime = runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.io_context("cannot start", "the server")?.block_on(async {
         let listener = listen(command).await?;
         let address = listener.local_addr().io_context("cannot listen on", command.bind.to_string())?;
         let app = App {
             root: project.root.clone(),
             names,
-            host: name_of(address.ip()),
+            host: if address.ip().is_unspecified() { this_machine() } else { String::new() },
             port: address.port(),
             secret,
             columns: OpenColumns::default(),
+            started: seconds_now(),
+            hashing: Mutex::new(()),
             used: Mutex::new(BTreeSet::new()),
         };
-        let request = app.request(&project)?;
         if !address.ip().is_loopback() {
             say("warning: other machines can reach the server, and its pages and links are not encrypted");
         }
         // Without this file only `--link` does not work.
-        let _ = fs::write(folder.join(ADDRESS), address.to_string());
+        let file = folder.join(SERVERS).join(address.port().to_string());
+        let _ = fs::write(&file, address.to_string());
         print_text(&format!("{} at http://{}", request.target, shown(address)));
         print_text(&format!("open this link in a browser: {}", link(&app.secret, address)?));
         print_text("stop the server with Ctrl-C");
         let server = axum::serve(listener, routes(Arc::new(app)));
         // Open streams of events do not delay the end.
-        tokio::select! {
+        let served = tokio::select! {
             served = server => served.io_context("cannot serve", "pages"),
             () = stopped() => Ok(()),
-        }
+        };
+        let _ = fs::remove_file(file);
+        served
     })
 }
 
@@ -114,45 +123,49 @@ async fn stopped() {
     }
 }
 
-fn print_new_link(folder: &Path) -> Result<()> {
-    let text = fs::read_to_string(folder.join(ADDRESS)).unwrap_or_default();
-    let Ok(address) = text.trim().parse::<SocketAddr>() else {
-        let message = "no server of this project has been started";
-        return Err(Error::user_error(Code::NotComputed, message, "run `callsheet serve`"));
+/// Prints a link to each server of the project that answers.
+fn print_new_links(folder: &Path) -> Result<()> {
+    let entries = fs::read_dir(folder.join(SERVERS)).into_iter().flatten().flatten();
+    let texts = entries.filter_map(|entry| fs::read_to_string(entry.path()).ok());
+    let mut addresses: Vec<SocketAddr> = texts.filter_map(|text| text.trim().parse().ok()).collect();
+    addresses.retain(|address| TcpStream::connect(reachable(*address)).is_ok());
+    addresses.sort();
+    let secret = Secret::read(&folder.join(SECRET))?;
+    let Some(secret) = secret.filter(|_| !addresses.is_empty()) else {
+        let message = "no server of this project that can be found is running";
+        let help = "run `callsheet serve`; it prints a link";
+        return Err(Error::user_error(Code::NotComputed, message, help));
     };
-    if std::net::TcpStream::connect(reachable(address)).is_err() {
-        let message = format!("the server at {address} does not answer");
-        return Err(Error::user_error(Code::NotComputed, message, "run `callsheet serve`"));
-    }
-    print_text(&link(&Secret::open(&folder.join(SECRET))?, address)?);
-    Ok(())
+    addresses.into_iter().try_for_each(|address| {
+        print_text(&link(&secret, address)?);
+        Ok(())
+    })
 }
 
 fn link(secret: &Secret, address: SocketAddr) -> Result<String> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    Ok(format!("http://{}{OPEN}?code={}", shown(address), secret.code(now)?))
+    Ok(format!("http://{}{OPEN}?code={}", shown(address), secret.code(seconds_now())?))
 }
 
-/// Address at which a browser on this machine reaches the server.
+/// Address at which a program on this machine reaches the server.
 fn reachable(address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port())
-    } else {
-        address
-    }
+    let ip: IpAddr = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
 }
 
-/// Address in links.
+/// Address in links. A server on all addresses is reached by the name of this machine.
 fn shown(address: SocketAddr) -> String {
-    reachable(address).to_string()
+    let name = this_machine();
+    if address.ip().is_unspecified() && !name.is_empty() {
+        format!("{name}:{}", address.port())
+    } else {
+        reachable(address).to_string()
+    }
 }
 
-/// Name that the `Host` header of a request must contain, if it is not a name of the loopback interface. A server on all
-/// addresses answers to the name of this machine.
-fn name_of(ip: IpAddr) -> String {
-    match ip {
-        IpAddr::V6(ip) if !ip.is_unspecified() => format!("[{ip}]"),
-        ip if ip.is_unspecified() => rustix::system::uname().nodename().to_string_lossy().into_owned(),
-        ip => ip.to_string(),
-    }
+fn this_machine() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::span::Span;
-use crate::store::{Store, cpu_kind};
+use crate::store::{StageState, Store, cpu_kind};
 use crate::target::Target;
 
 /// Number of latest runs whose durations are used.
@@ -35,13 +35,12 @@ fn samples(store: &Store, target: &Target) -> BTreeMap<String, Vec<Sample>> {
     let mut samples: BTreeMap<String, Vec<Sample>> = BTreeMap::new();
     let runs = store.run_ids().into_iter().filter_map(|id| store.run(&id));
     for run in runs.filter(|run| run.target == *target).take(RUNS) {
-        for (stage, result) in run.stages {
+        for (stage, result) in run.stages.into_iter().filter(|(_, result)| result.state == StageState::Ran) {
             let Some(made) = result.key.and_then(|key| store.record(&key)).map(|record| record.provenance)
             else {
                 continue;
             };
-            // A cached result was computed by another run.
-            let is_comparable = made.run == run.id && (made.cpu.is_empty() || made.cpu == cpu_kind());
+            let is_comparable = made.cpu.is_empty() || made.cpu == cpu_kind();
             if let Some(rows) = made.computed_rows.filter(|_| is_comparable) {
                 samples.entry(stage).or_default().push((rows, made.seconds));
             }

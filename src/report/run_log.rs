@@ -10,6 +10,8 @@ use crate::target::Target;
 pub(super) struct RunLog {
     /// Record of the run, up to its last event.
     pub run: RunRecord,
+    /// Number of stages in the run's plan.
+    pub planned: usize,
     /// Error messages of the stages that failed.
     pub messages: BTreeMap<String, String>,
 }
@@ -24,7 +26,7 @@ impl RunLog {
             seconds: 0.0,
             stages: BTreeMap::new(),
         };
-        let mut told = Self { run, messages: BTreeMap::new() };
+        let mut told = Self { run, planned: 0, messages: BTreeMap::new() };
         // Most lines are events that workers reported; they are not used here, so they are not parsed.
         let lines = read_log(&store.run_dir(id).events(), |line| !line.contains("\"event\":\"worker\""));
         lines.for_each(|line| told.hear(line));
@@ -34,7 +36,8 @@ impl RunLog {
     fn hear(&mut self, LogLine { at, event }: LogLine) {
         self.run.seconds = at;
         let (stage, state, key) = match event {
-            Event::RunStarted { pipeline, dataset, profile, set, .. } => {
+            Event::RunStarted { pipeline, dataset, profile, set, stages, .. } => {
+                self.planned = stages;
                 self.run =
                     RunRecord { target: Target { pipeline, dataset, profile }, set, ..self.run.clone() };
                 return;

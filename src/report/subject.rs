@@ -10,7 +10,7 @@ use super::run_log::RunLog;
 use crate::declare::{Project, StageDecl};
 use crate::metrics::{Curves, curves};
 use crate::plan::{self, Plan, Request, resolve};
-use crate::store::{Record, RunRecord, StageResult, StageState, Store, position};
+use crate::store::{LockName, Record, RunRecord, StageResult, StageState, Store, position};
 
 /// Run that a report shows.
 pub struct Subject {
@@ -62,8 +62,14 @@ impl Subject {
         let ids = store.run_ids();
         let names: Vec<&str> = ids.iter().map(String::as_str).collect();
         let id = &ids[position(name, &names)?];
-        let RunLog { run: told, messages } = RunLog::read(store, id);
+        let RunLog { run: mut told, planned, messages } = RunLog::read(store, id);
         let Some(mut run) = store.run(id) else {
+            add_later_stages(project, &mut told, planned);
+            if !store.locked(&LockName::Run(id)) {
+                // The process was killed, and its workers with it.
+                let running = told.stages.values_mut().filter(|result| result.state == StageState::Running);
+                running.for_each(|result| result.state = StageState::Stopped);
+            }
             return Ok(Self::new(project, store, told, false, &messages));
         };
         for (stage, result) in run.stages.iter_mut().filter(|(_, result)| result.key.is_none()) {
@@ -137,6 +143,16 @@ impl Subject {
         let asked = (0..stages.len()).filter(last).map(|n| stages[n].name.clone()).collect();
         let curves = curves(store, &run.id, ended.then_some(&run));
         Self { ended, summaries, stages, edges, curves, labels, asked, metadata, unread, run }
+    }
+}
+
+/// Adds the stages of the pipeline that have no event yet to a run of all its stages. It is not known which stages a run of
+/// selected stages has.
+fn add_later_stages(project: &Project, run: &mut RunRecord, planned: usize) {
+    let request = Request { target: run.target.clone(), set: run.set.clone() };
+    let plan = resolve(project, &request).ok().filter(|plan| plan.stages.len() == planned);
+    for stage in plan.into_iter().flat_map(|plan| plan.stages) {
+        run.stages.entry(stage.name).or_insert(StageResult { state: StageState::NotDone, key: None });
     }
 }
 

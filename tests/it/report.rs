@@ -154,9 +154,10 @@ fn killed_and_running_runs_have_reports_of_their_metrics() {
     run.kill().expect("killed");
     run.wait().expect("ended");
     project.stdout(&["report", "-o", "then.html"]);
-    for page in [project.read("now.html"), project.read("then.html")] {
+    for (page, state) in [("now.html", "1 running"), ("then.html", "1 stopped")] {
+        let page = project.read(page);
         assert_output!(header(&page));
-        assert!(states(&page).contains("1 running") && page.contains("state/rest"));
+        assert!(states(&page).contains(state) && page.contains("state/rest"), "{}", states(&page));
     }
 }
 

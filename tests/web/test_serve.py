@@ -195,6 +195,7 @@ class Serve(WebTest):
         self.visit(log, "/run/latest/stage/slow")
         log.get_by_text("begun").wait_for()
         self.assertEqual(len(streams), 1, streams)
+        self.assertEqual(tabs[0].locator("tr[data-stage=after] .state").inner_text(), "not done")
         go.touch()
         for tab in tabs:
             tab.locator("#run-state.done").wait_for()

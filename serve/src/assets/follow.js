@@ -1,6 +1,9 @@
 // One stream of a run's changes for all tabs of a browser: browsers allow few connections to a server. The tab that holds the
 // lock reads the stream and sends each event to the others; when it is closed, another tab goes on.
 
+/** Milliseconds before another attempt. */
+const PAUSE = 2000;
+
 /**
  * @typedef {{ name: string, id: string, changes: Record<string, { state?: string, duration?: string, progress?: string }> }} RunEvent
  */
@@ -37,6 +40,10 @@ export async function follow(run, since, heard) {
           }
         });
       }
+      // A browser gives a stream up if the server answers with an error; it may have been started again.
+      source.addEventListener("error", () => {
+        if (source.readyState === EventSource.CLOSED) setTimeout(() => lead().then(resolve), PAUSE);
+      });
     }));
   // Locks exist only on pages of this machine or with encryption; without them, each tab reads its own stream.
   if (navigator.locks) navigator.locks.request(run, lead);
@@ -47,7 +54,10 @@ export async function follow(run, since, heard) {
     const answer = await fetch(`${run}/changes?since=${since}`);
     if (!answer.ok) return;
     const { at, changes } = await answer.json();
-    if (Number(last) > at) continue;
+    if (Number(last) > at) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      continue;
+    }
     hear({ name: "changes", id: String(at), changes });
     return;
   }

@@ -10,7 +10,8 @@ function atEnd() {
 
 async function next() {
   const answer = await fetch(`${log.dataset.log}?since=${log.dataset.at}`);
-  if (!answer.ok) return;
+  // A stage that has not started yet has no log.
+  if (!answer.ok) return retry();
   const { text, at, more } = await answer.json();
   const follow = atEnd();
   log.append(text);

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use axum::extract::{Query, Request, State};
 use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::{Method, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use serde::Deserialize;
 
-use super::{header, refused};
-use crate::app::App;
+use super::refused;
+use crate::app::{App, LinkProblem};
 use crate::failure::Failure;
 use crate::pages::opened;
 
@@ -27,10 +28,11 @@ pub(crate) struct Link {
 
 /// Refuses a request without the cookie.
 pub(super) fn check(app: &App, request: &Request) -> Result<(), Failure> {
-    let cookies = header(request, COOKIE.as_str());
-    let own = cookies.split(';').filter_map(|cookie| cookie.trim().split_once('='));
-    let own = own.filter(|(name, _)| *name == app.cookie_name());
-    if request.uri().path() == OPEN || own.into_iter().any(|(_, value)| app.secret.is_cookie(value)) {
+    let headers = request.headers().get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let cookies =
+        headers.flat_map(|header| header.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
+    let mut own = cookies.filter(|(name, _)| *name == app.cookie_name());
+    if request.uri().path() == OPEN || own.any(|(_, value)| app.secret.is_cookie(value)) {
         return Ok(());
     }
     Err(refused(
@@ -40,12 +42,21 @@ pub(super) fn check(app: &App, request: &Request) -> Result<(), Failure> {
 }
 
 /// Sets the cookie, if the code of the link is valid and was not used before.
-pub(crate) async fn open(State(app): State<Arc<App>>, Query(link): Query<Link>) -> Response {
-    if !app.use_code(&link.code) {
-        let why = "this link was used before, or is older than an hour";
-        return refused(why, "run `callsheet serve --link`, and open the new link").into_response();
+pub(crate) async fn open(State(app): State<Arc<App>>, method: Method, Query(link): Query<Link>) -> Response {
+    // A program that only looks at the link does not use it up.
+    if method != Method::GET {
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
-    let (name, value) = (app.cookie_name(), app.secret.cookie());
-    let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={COOKIE_SECONDS}");
-    ([(SET_COOKIE, cookie)], Html(opened().into_string())).into_response()
+    let why = match app.use_code(&link.code) {
+        Ok(()) => {
+            let (name, value) = (app.cookie_name(), app.secret.cookie());
+            let cookie =
+                format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={COOKIE_SECONDS}");
+            return ([(SET_COOKIE, cookie)], Html(opened().into_string())).into_response();
+        }
+        Err(LinkProblem::Unknown) => "this link is not one of this server",
+        Err(LinkProblem::Used) => "this link was opened before",
+        Err(LinkProblem::Old) => "this link is older than an hour, or than the server",
+    };
+    refused(why, "run `callsheet serve --link`, and open the new link").into_response()
 }

@@ -56,6 +56,6 @@ pub(crate) fn log_since(app: &App, run: &str, stage: &str, since: &str) -> Resul
 /// Returns the path of a log, and true if the run goes on.
 fn log(app: &App, run: &str, stage: &str) -> Result<(PathBuf, bool)> {
     let store = app.workspace()?.store;
-    let RunStage { folder, is_running } = RunStage::find(&store, run, stage)?;
+    let RunStage { folder, is_running, .. } = RunStage::find(&store, run, stage)?;
     Ok((folder.log(stage), is_running))
 }

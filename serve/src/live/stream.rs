@@ -116,10 +116,10 @@ impl Follower {
 
     /// Adds the changes in the next piece of the file; false if there is none.
     fn read(&mut self, changes: &mut Changes) -> bool {
-        let lines = whole_lines(&self.path, self.at).unwrap_or_default();
-        self.at += lines.len() as u64;
+        let Ok((lines, bytes)) = whole_lines(&self.path, self.at) else { return false };
+        self.at += bytes;
         self.ended |= add_changes(changes, &lines);
-        !lines.is_empty()
+        bytes > 0
     }
 }
 
@@ -127,13 +127,56 @@ fn json(changes: &Changes) -> String {
     serde_json::to_string(changes).expect("texts by name")
 }
 
-/// Reads the whole lines after a position; a line that is still being written is left for later.
-fn whole_lines(path: &FilePath, at: u64) -> io::Result<String> {
+/// Returns the position after the last whole line that the events of a run have now.
+pub(crate) fn last_position(path: &FilePath) -> u64 {
+    let found = File::open(path).and_then(|mut file| {
+        let start = file.metadata()?.len().saturating_sub(PIECE);
+        file.seek(SeekFrom::Start(start))?;
+        let mut bytes = Vec::new();
+        file.take(PIECE).read_to_end(&mut bytes)?;
+        Ok(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| start + end as u64 + 1))
+    });
+    found.unwrap_or_default()
+}
+
+/// Reads the whole lines after a position, and their number of bytes. A line that is still being written is left for later;
+/// one that is longer than a piece is skipped.
+fn whole_lines(path: &FilePath, at: u64) -> io::Result<(String, u64)> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(at))?;
     let mut bytes = Vec::new();
     file.take(PIECE).read_to_end(&mut bytes)?;
-    let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    bytes.truncate(end);
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    match bytes.iter().rposition(|byte| *byte == b'\n') {
+        Some(end) => bytes.truncate(end + 1),
+        None if bytes.len() as u64 == PIECE => return Ok((String::new(), PIECE)),
+        None => bytes.clear(),
+    }
+    Ok((String::from_utf8_lossy(&bytes).into_owned(), bytes.len() as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn only_whole_lines_are_read_and_a_position_is_never_inside_a_line() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("events.ndjson");
+        assert_eq!(last_position(&path), 0);
+        fs::write(&path, "{\"a\":1}\n{\"b\":2}\n{\"c\"").expect("written");
+        assert_eq!(last_position(&path), 16);
+        assert_eq!(whole_lines(&path, 0).expect("read"), ("{\"a\":1}\n{\"b\":2}\n".to_owned(), 16));
+        assert_eq!(whole_lines(&path, 16).expect("read"), (String::new(), 0));
+        let long = format!("{}\n{{}}\n", "x".repeat(PIECE as usize + 10));
+        fs::write(&path, long).expect("written");
+        let (mut at, mut found) = (0, String::new());
+        while let Ok((lines, bytes)) = whole_lines(&path, at)
+            && bytes > 0
+        {
+            (at, found) = (at + bytes, lines);
+        }
+        assert!(found.ends_with("{}\n"), "a long line does not stop the stream");
+    }
 }

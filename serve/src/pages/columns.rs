@@ -1,6 +1,6 @@
 //! Columns of a table, and the cells of its rows as they are shown.
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::{Array, RecordBatch, make_array};
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use arrow::util::display::array_value_to_string;
 use callsheet_figures::label::number as rounded;
@@ -9,6 +9,7 @@ use callsheet_worker::table::{IndexedTable, type_name};
 use maud::{Markup, html};
 
 use super::view::DataView;
+use crate::artifact::Artifact;
 
 /// Largest number of characters of a text.
 const LONGEST: usize = 200;
@@ -38,19 +39,17 @@ impl Columns {
         Ok(Self { schema, image })
     }
 
-    /// Names of the columns whose values are read; at least one, so that rows without such a column are counted.
+    /// Names of the columns whose values are read.
     pub(super) fn shown(&self) -> Vec<&str> {
         let names = self.schema.fields().iter().filter(|field| is_short(field.data_type()));
         names.map(|field| field.name().as_str()).collect()
     }
 
-    /// Cells of the rows of a batch, which have these positions in the table. Images have addresses below that of the table;
-    /// `version` is part of them, so that browsers can keep them.
+    /// Cells of the rows of a batch, which have these positions in the table.
     pub(super) fn cells(
         &self,
         batch: &RecordBatch,
-        address: &str,
-        version: &str,
+        artifact: &Artifact,
         positions: &[u64],
     ) -> Vec<Vec<Cell>> {
         let row = |row: usize| {
@@ -60,7 +59,11 @@ impl Columns {
                 _ if is_image(field) => {
                     let name = field.name();
                     Cell::Image(
-                        format!("{address}/image/{name}/{position}?v={version}"),
+                        format!(
+                            "{}?v={}",
+                            artifact.address(&["image", name, &position.to_string()]),
+                            artifact.version()
+                        ),
                         format!("{name} of row {}", position + 1),
                     )
                 }
@@ -116,7 +119,17 @@ fn text(column: &dyn Array, row: usize) -> String {
     if column.is_null(row) {
         return "–".to_owned();
     }
-    let text = array_value_to_string(column, row).unwrap_or_default();
+    let text = match column.data_type() {
+        // Times with a zone are stored in UTC.
+        DataType::Timestamp(unit, Some(_)) => {
+            let plain = column.to_data().into_builder().data_type(DataType::Timestamp(*unit, None)).build();
+            plain
+                .and_then(|plain| array_value_to_string(&make_array(plain), row))
+                .map(|time| format!("{time} UTC"))
+        }
+        _ => array_value_to_string(column, row),
+    };
+    let text = text.unwrap_or_else(|error| error.to_string());
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,

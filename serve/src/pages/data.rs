@@ -30,23 +30,23 @@ pub(crate) fn data(app: &App, stage: &str, output: &str, view: &DataView) -> Res
     let artifact = Artifact::find(app, stage, output)?;
     let object = &artifact.object;
     let content = match object.kind {
-        ArtifactKind::Table => rows(&artifact, &format!("/data/{stage}/{output}"), view)?,
+        ArtifactKind::Table => rows(&artifact, view)?,
         _ => file(&artifact)?,
     };
     let body = html! {
-        h1 { (artifact.name) }
+        h1 { (artifact.name()) }
         p.note {
             (object.kind.name()) @if let Some(rows) = object.rows { ", " (rows) " rows" }
             ", " (Bytes(object.size)) ", content " code { (object.content.short()) }
         }
         (content)
-        (command(&app.command(&format!("show {}", quote(&artifact.name)))))
+        (command(&app.command(&format!("show {}", quote(&artifact.name())))))
     };
-    Ok(page(&artifact.name, &body))
+    Ok(page(&artifact.name(), &body))
 }
 
 /// Selected rows of a table from the position in the address on.
-fn rows(artifact: &Artifact, address: &str, view: &DataView) -> Result<Markup> {
+fn rows(artifact: &Artifact, view: &DataView) -> Result<Markup> {
     let table = IndexedTable::open(&artifact.path)?;
     let columns = Columns::of(&table)?;
     let selection = Selection::parse(&view.conditions, &view.sort)?;
@@ -65,7 +65,7 @@ fn rows(artifact: &Artifact, address: &str, view: &DataView) -> Result<Markup> {
         [] => RecordBatch::new_empty(Arc::new(Schema::empty())),
         ref shown => table.read_at(shown, &positions)?,
     };
-    let cells = columns.cells(&batch, address, &artifact.object.bytes.short(), &positions);
+    let cells = columns.cells(&batch, artifact, &positions);
     let view = DataView { view: if is_grid { "grid" } else { "table" }.to_owned(), at, ..view.clone() };
     Ok(html! {
         @if columns.image.is_some() {

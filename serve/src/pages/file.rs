@@ -24,10 +24,9 @@ pub(super) fn file(artifact: &Artifact) -> Result<Markup> {
     let mut start = Vec::new();
     let file = File::open(path).io_context("cannot open", path)?;
     file.take(TEXT_BYTES).read_to_end(&mut start).io_context("cannot read", path)?;
-    let (stage, output) = artifact.name.split_once('.').unwrap_or_default();
     if image_type(&start).is_some() {
-        let address = format!("/data/{stage}/{output}/file?v={}", artifact.object.bytes.short());
-        return Ok(html! { p { a href=(address) { img src=(address) alt=(artifact.name); } } });
+        let address = format!("{}?v={}", artifact.address(&["file"]), artifact.version());
+        return Ok(html! { p { a href=(address) { img src=(address) alt=(artifact.name()); } } });
     }
     // A character at the end may be cut.
     let text = match std::str::from_utf8(&start) {

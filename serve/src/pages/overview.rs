@@ -12,6 +12,7 @@ use maud::{Markup, html};
 use super::table::Column::{Number, Text};
 use super::table::table;
 use super::{began, command, page};
+use crate::address::address;
 use crate::app::{App, Planned, Workspace};
 
 /// Largest number of rows of a table on this page.
@@ -70,7 +71,7 @@ fn sentence(impact: &Impact, stages: &[StagePreview]) -> String {
     let fails = count(|state| matches!(state, State::Fails { .. }));
     let of = counted(stages.len() as u64, "stage");
     if run + maybe + fails == 0 {
-        return format!("All {of} are up to date.");
+        return format!("Every stage is up to date: {of}.");
     }
     let maybe = if maybe > 0 { format!(", and {maybe} may run") } else { String::new() };
     let fails = if fails > 0 { format!("; {fails} cannot run") } else { String::new() };
@@ -100,7 +101,7 @@ fn runs(runs: &[HistoryEntry]) -> Markup {
     let rows = html! {
         @for HistoryEntry { run, state } in runs.iter().take(MOST) {
             tr {
-                th scope="row" { a href=(format!("/run/{}", run.id)) title=(run.id) { (began(&run.id)) } }
+                th scope="row" { a href=(address(&["run", &run.id])) title=(run.id) { (began(&run.id)) } }
                 td { span.state.(state) { (state) } }
                 td { (run.target) @if !run.set.is_empty() { " " code { (run.set.join(" ")) } } }
                 td.number { (count(run.stages.values().filter(|stage| stage.state == StageState::Ran).count())) }
@@ -134,7 +135,7 @@ fn artifacts(app: &App, stages: &[StagePreview]) -> Markup {
     let rows = html! {
         @for (stage, name, object) in &made {
             tr {
-                th scope="row" { a href=(format!("/data/{}/{name}", stage.stage)) { (stage.stage) "." (name) } }
+                th scope="row" { a href=(address(&["data", &stage.stage, name])) { (stage.stage) "." (name) } }
                 td { (object.kind.name()) }
                 td.number { (object.rows.map(|rows| rows.to_string()).unwrap_or_default()) }
                 td.number { (Bytes(object.size)) }

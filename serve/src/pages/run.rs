@@ -1,7 +1,5 @@
 //! Page of a run: its state, the graph of its stages, and a table of them. A script updates both while the run goes on.
 
-use std::fs;
-
 use callsheet::report::{Done, RunState, Subject, find_run, graph};
 use callsheet::store::StageState;
 use callsheet_figures::label::human_seconds;
@@ -11,7 +9,9 @@ use maud::{Markup, html};
 use super::table::Column::{Number, Text};
 use super::table::table;
 use super::{began, class, command, page_with};
+use crate::address::address;
 use crate::app::App;
+use crate::live::last_position;
 
 /// Largest number of stages that are drawn. A larger graph takes seconds to draw and cannot be read.
 const MOST: usize = 600;
@@ -26,7 +26,7 @@ pub(crate) fn run(app: &App, name: &str) -> Result<Markup> {
     let id = entry.run.id.clone();
     // Events that are written from now on may be missing on the page.
     let events = workspace.store.run_dir(&id).events();
-    let at = fs::metadata(events).map_or(0, |found| found.len());
+    let at = last_position(&events);
     let subject = Subject::find(&workspace.project, &workspace.store, &id)?;
     let is_running = entry.state == RunState::Running;
     let body = html! {
@@ -79,5 +79,5 @@ fn duration(stage: &Done) -> String {
 }
 
 fn stage_address(run: &str, stage: &str) -> String {
-    format!("/run/{run}/stage/{stage}")
+    address(&["run", run, "stage", stage])
 }

@@ -11,12 +11,16 @@ use maud::{Markup, PreEscaped, html};
 use super::table::Column::Text;
 use super::table::table;
 use super::{began, class, command, page_with};
+use crate::address::address;
 use crate::app::App;
 use crate::run_stage::no_stage;
 use crate::samples::samples;
 
 /// Number of bytes of a log that the page shows.
 const LOG_BYTES: u64 = 64 << 10;
+
+/// Largest number of images that are shown.
+const IMAGES: usize = 60;
 
 /// Largest number of values of a curve that are drawn.
 const VALUES: usize = 300;
@@ -35,12 +39,12 @@ pub(crate) fn stage(app: &App, run: &str, name: &str) -> Result<Markup> {
     let folder = workspace.store.run_dir(id);
     let body = html! {
         h1 { (name) }
-        p { "Run of " a href=(format!("/run/{id}")) title=(id) { (began(id)) } ": " strong.state.(class(found.state)) { (found.state) } }
+        p { "Run of " a href=(address(&["run", id])) title=(id) { (began(id)) } ": " strong.state.(class(found.state)) { (found.state) } }
         @if let Some(decl) = &found.decl { p.note { (decl.summary) } }
         @if !found.message.is_empty() { p.wrong role="alert" { (found.message) } }
         (why(&folder, found))
         (curves(&subject, name))
-        (images(&folder, name))
+        (images(&folder, id, name))
         (key(found))
         (log(&folder, &subject, name)?)
     };
@@ -108,14 +112,14 @@ fn curves(subject: &Subject, name: &str) -> Markup {
 }
 
 /// Images that the stage reported, the latest step of each series first.
-fn images(folder: &RunDir, name: &str) -> Markup {
+fn images(folder: &RunDir, run: &str, name: &str) -> Markup {
     let samples = samples(folder, name);
     html! {
         @if !samples.is_empty() {
             section aria-labelledby="samples" {
                 h2 #samples { "Samples" }
-                div.samples { @for sample in samples.iter().rev() {
-                    @let address = format!("{name}/{}", sample.address());
+                div.samples { @for sample in samples.iter().rev().take(IMAGES) {
+                    @let address = address(&["run", run, "stage", name, "sample", &sample.file]);
                     figure {
                         a href=(address) { img src=(address) alt=(format!("{}, step {}", sample.name, sample.step)) loading="lazy"; }
                         figcaption { (sample.name) ", step " (sample.step) }
@@ -132,7 +136,7 @@ fn log(folder: &RunDir, subject: &Subject, name: &str) -> Result<Markup> {
     let is_whole = tail == Tail::near_end(&path, u64::MAX)?;
     let bytes = tail.read(&path, u64::MAX)?;
     let text = String::from_utf8_lossy(&bytes);
-    let address = format!("/run/{}/stage/{name}/log", subject.run.id);
+    let address = address(&["run", &subject.run.id, "stage", name, "log"]);
     Ok(html! {
         section aria-labelledby="log" {
             h2 #log { "Log" }

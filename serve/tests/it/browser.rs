@@ -18,6 +18,13 @@ impl Browser {
         Self { server, cookie }
     }
 
+    /// Pages of another pipeline than the only one.
+    pub(crate) fn of_pipeline(project: &Project, pipeline: &str) -> Self {
+        let server = Server::start_with(project, &["--port", "0", "--pipeline", pipeline]);
+        let cookie = server.log_in();
+        Self { server, cookie }
+    }
+
     pub(crate) fn answer(&self, path: &str) -> Answer {
         self.server.get(path, &[("cookie", &self.cookie)])
     }

@@ -32,6 +32,12 @@ fn a_link_opens_one_browser_and_another_link_the_next_one() {
     for wrong in ["/open", "/open?code=", "/open?code=AAAA", &server.link[..server.link.len() - 1]] {
         assert_eq!(server.get(wrong, &[]).status, 403, "{wrong}");
     }
+    let looked = server.send("HEAD", &server.link, &[]);
+    assert_eq!(
+        (looked.status, looked.header("set-cookie")),
+        (405, None),
+        "a program that looks at a link keeps it valid"
+    );
     let answer = server.get(&server.link, &[]);
     let cookie = answer.header("set-cookie").expect("a cookie");
     assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
@@ -53,6 +59,7 @@ fn the_cookie_stays_valid_when_the_server_starts_again_on_its_port() {
     drop(first);
     let second = Server::start_on(&project, &port);
     assert_eq!(second.get("/", &[("cookie", &cookie)]).status, 200);
+    assert_eq!(second.get("/", &[("cookie", "a=b"), ("cookie", &cookie)]).status, 200, "in two headers");
     let secret = project.path("data/store/serve/secret");
     assert_eq!(fs::metadata(&secret).expect("a file").permissions().mode() & 0o777, 0o600);
     let secret = fs::read_to_string(secret).expect("text");
@@ -71,6 +78,8 @@ fn a_name_that_was_made_to_resolve_to_this_machine_is_refused() {
     {
         assert_eq!(with(host), 403, "{host}");
     }
+    let two = [("cookie", cookie.as_str()), ("host", server.address.as_str()), ("host", "evil.example")];
+    assert_ne!(server.get("/", &two).status, 200, "two names");
     for host in [format!("localhost:{port}"), "localhost:9999".to_owned(), format!("[::1]:{port}")] {
         assert_eq!(with(&host), 200, "a tunnel to the server may have another port: {host}");
     }
@@ -145,4 +154,36 @@ fn the_server_listens_on_this_machine_only_unless_told_otherwise() {
         error.contains(&format!("cannot listen on 127.0.0.1:{port}")) && error.contains("--port 0"),
         "{error}"
     );
+}
+
+#[test]
+fn a_new_link_is_printed_for_each_server_that_runs() {
+    let project = Project::new();
+    let refused = |project: &Project| {
+        let output = project.callsheet(&["serve", "--link"]);
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).expect("text")
+    };
+    assert!(refused(&project).contains("no server of this project"));
+    assert!(!project.path("data/store/serve/secret").exists(), "looking for a server writes nothing");
+    let (first, second) = (Server::start(&project), Server::start(&project));
+    let printed =
+        |project: &Project| String::from_utf8(project.callsheet(&["serve", "--link"]).stdout).expect("text");
+    let both = printed(&project);
+    assert!(
+        both.lines().count() == 2 && both.contains(&first.address) && both.contains(&second.address),
+        "{both}"
+    );
+    drop(second);
+    let one = printed(&project);
+    assert!(one.lines().count() == 1 && one.contains(&first.address), "{one}");
+}
+
+#[test]
+fn an_unknown_pipeline_is_refused_at_the_start_and_nothing_is_written() {
+    let project = Project::new();
+    let output = project.callsheet(&["serve", "--port", "0", "-p", "mian"]);
+    let error = String::from_utf8(output.stderr).expect("text");
+    assert!(output.status.code() == Some(2) && error.contains("mian") && error.contains("main"), "{error}");
+    assert!(!project.path("data/store/serve").exists());
 }

@@ -54,6 +54,11 @@ fn a_page_follows_a_run_and_a_browser_that_reconnects_gets_each_change_once() {
     wait_for(&server, &cookie, "/run/latest/stage/third", "begun");
     let page = server.get("/run/latest", &[("cookie", &cookie)]).body;
     assert!(page.contains("run.js") && page.contains("state running"), "{page}");
+    let row = page
+        .split("<tr ")
+        .find(|row| row.contains("data-stage=\"after\""))
+        .expect("a stage that waits has a row");
+    assert!(row.contains("not done"), "{row}");
     let log = server.get("/run/latest/stage/third/log?since=0-0", &[("cookie", &cookie)]).body;
     assert!(log.contains("\"more\":true") && log.contains("begun"), "{log}");
 
@@ -68,10 +73,13 @@ fn a_page_follows_a_run_and_a_browser_that_reconnects_gets_each_change_once() {
     let again = events(&server, &cookie, "/run/latest/events", Some(&last.1));
     assert_eq!(again.len(), 1, "{again:?}");
     assert_eq!((again[0].0.as_str(), again[0].2.as_str()), ("end", "{}"));
-    if let Some((_, id, _)) = changes.first() {
+    for (_, id, _) in changes {
         let rest = events(&server, &cookie, "/run/latest/events", Some(id));
-        let data: String = rest.iter().map(|(_, _, data)| data.as_str()).collect();
-        assert!(data.contains(r#""third":{"state":"ran""#), "{rest:?}");
+        let states = |events: &[(String, String, String)]| {
+            events.iter().filter(|event| event.2.contains(r#""third":{"state":"ran""#)).count()
+        };
+        let after = heard.iter().skip_while(|event| event.1 != *id).skip(1).cloned().collect::<Vec<_>>();
+        assert_eq!(states(&rest), states(&after), "each change once: {rest:?}");
     }
     wait_for(&server, &cookie, "/run/latest/stage/third", "the end");
 }
@@ -87,6 +95,8 @@ fn the_page_of_a_killed_run_says_how_to_go_on_and_its_stream_ends() {
     run.kill().expect("killed");
     run.wait().expect("ended");
     wait_for(&server, &cookie, "/run/latest", "The process of this run ended before the run did");
+    let page = server.get("/run/latest", &[("cookie", &cookie)]).body;
+    assert!(!page.contains("state running"), "{page}");
     let heard = events(&server, &cookie, "/run/latest/events", None);
     assert_eq!(heard.last().map(|event| event.0.as_str()), Some("end"), "{heard:?}");
 }

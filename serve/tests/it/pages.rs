@@ -7,7 +7,7 @@ use crate::project::Project;
 fn the_overview_of_a_new_project_shows_what_to_do() {
     let project = Project::new();
     let page = Browser::of(&project).page("/");
-    assert!(page.contains("2 of 3 stages would run, and 1 may run."), "{page}");
+    assert!(page.contains("2 of 4 stages would run, and 2 may run."), "{page}");
     assert!(page.contains("There are no runs yet") && page.contains("callsheet run"), "{page}");
     assert!(page.contains("not computed yet"), "{page}");
 }
@@ -18,11 +18,11 @@ fn the_overview_shows_what_a_run_would_do_and_why() {
     project.run();
     let browser = Browser::of(&project);
     let page = browser.page("/");
-    assert!(page.contains("All 3 stages are up to date."), "{page}");
+    assert!(page.contains("Every stage is up to date: 4 stages."), "{page}");
     assert!(page.contains("second.copy") && page.contains("/run/2"), "{page}");
     project.write("data/raw/a.txt", "other content\n");
     let page = browser.page("/");
-    assert!(page.contains("1 of 3 stages would run, and 1 may run: about "), "{page}");
+    assert!(page.contains("1 of 4 stages would run, and 1 may run: about "), "{page}");
     assert!(page.contains("input from: a.txt changed"), "{page}");
 }
 
@@ -113,7 +113,7 @@ fn the_page_of_a_stage_shows_its_curves_and_its_images() {
     assert!(page.contains("loss/all by step") && page.contains("a/b, step 3"), "{page}");
     let (_, address) = page.split_once("<img src=\"").expect("an image");
     let (address, _) = address.split_once('"').expect("its address");
-    let answer = browser.raw(&format!("/run/latest/stage/{address}"));
+    let answer = browser.raw(address);
     let text = String::from_utf8_lossy(&answer);
     assert!(text.starts_with("HTTP/1.1 200") && text.contains("content-type: image/png"), "{text}");
     assert!(answer.windows(4).any(|bytes| bytes == b"\x89PNG"), "{text}");

@@ -6,8 +6,8 @@ use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-/// Project with the pipeline `main`: `first` copies a file, `second` copies the copy, and `third` runs the command in
-/// `data/raw/third.sh`.
+/// Project with the pipeline `main`: `first` copies a file, `second` copies the copy, `third` runs the command in
+/// `data/raw/third.sh`, and `after` copies its result.
 pub(crate) struct Project(TempDir);
 
 /// Path of `callsheet`, which is next to `callsheet-serve` in the build folder.
@@ -40,7 +40,8 @@ impl Project {
              [sources.script]\npath = \"data/raw/third.sh\"\n\
              [stages.first]\nuse = \"copy\"\ninputs.from = \"raw\"\n\
              [stages.second]\nuse = \"copy\"\ninputs.from = \"first.copy\"\n\
-             [stages.third]\nuse = \"script\"\ninputs.from = \"script\"\n",
+             [stages.third]\nuse = \"script\"\ninputs.from = \"script\"\n\
+             [stages.after]\nuse = \"copy\"\ninputs.from = \"third.copy\"\n",
         );
         project.write("data/raw/a.txt", "content\n");
         project.write("data/raw/third.sh", "echo the third\n");

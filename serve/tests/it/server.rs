@@ -36,7 +36,11 @@ impl Server {
 
     /// Starts `callsheet serve` on a port.
     pub(crate) fn start_on(project: &Project, port: &str) -> Self {
-        let mut child = project.start(&["serve", "--port", port]);
+        Self::start_with(project, &["--port", port])
+    }
+
+    pub(crate) fn start_with(project: &Project, options: &[&str]) -> Self {
+        let mut child = project.start(&[&["serve"], options].concat());
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
         let mut printed = Vec::new();
         while !printed.last().is_some_and(|line: &String| line.starts_with("stop the server")) {
