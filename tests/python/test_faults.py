@@ -44,6 +44,8 @@ class Faults(ProjectTest):
     def test_an_output_is_written_once(self):
         printed = self.failure(self.body("job.outputs.priced.write([]); job.outputs.priced.write([])"))
         self.assertIn("the output `priced` was written twice", printed)
+        printed = self.failure(self.body("job.outputs.priced.path.write_text('x'); job.outputs.priced.write([])"))
+        self.assertIn("the output `priced` was written twice", printed)
         self.assertIn("stage.py:3", printed)
 
     def test_another_schema_is_refused_where_it_is_written(self):

@@ -27,6 +27,8 @@ class Output:
         self.name = name
         self.path = path
         self._is_written = False
+        # True if a write failed and left rows that the engine keeps; then the output may be written again.
+        self._has_part = False
 
     def __fspath__(self) -> str:
         return str(self.path)
@@ -41,7 +43,7 @@ class Output:
 
     def _begin(self) -> None:
         """Refuses to write twice: the second table would replace the first unnoticed."""
-        if self._is_written:
+        if self._is_written or (self.path.exists() and not self._has_part):
             raise CallsheetError(
                 f"the output `{self.name}` was written twice",
                 "write it once; to write a table in parts, pass a generator that yields the parts",
@@ -126,7 +128,9 @@ class TableOutput(Output):
                 self._write_parquet(parts)
         except Exception:
             # Complete rows of a row-wise stage are kept: the next run does not compute them again.
-            if not self._is_row_wise:
+            if self._is_row_wise:
+                self._has_part = True
+            else:
                 self.path.unlink(missing_ok=True)
             self._is_written = False
             raise
