@@ -122,12 +122,8 @@ fn sum(stages: &[StagePreview]) -> String {
 
 /// Estimated time such as `; about 31 s`, or `; about 0.2 s to 31 s for 2 of these stages`.
 fn time(impact: &Impact) -> String {
-    let known = impact.stages.len() - impact.unknown;
-    if known == 0 {
-        return String::new();
-    }
-    let [least, most] = [impact.seconds.least, impact.seconds.most].map(human_seconds);
-    let range = if least == most { most } else { format!("{least} to {most}") };
-    let these = if impact.unknown > 0 { format!(" for {known} of these stages") } else { String::new() };
-    format!("; about {range}{these}")
+    let Some(time) = impact.time() else { return String::new() };
+    let these =
+        if impact.unknown > 0 { format!(" for {} of these stages", impact.known()) } else { String::new() };
+    format!("; {time}{these}")
 }

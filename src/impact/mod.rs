@@ -3,6 +3,7 @@
 mod duration;
 mod span;
 
+use callsheet_figures::label::human_seconds;
 use serde::Serialize;
 
 use crate::run::{Compute, StagePreview, State};
@@ -51,6 +52,20 @@ pub fn impact(store: &Store, target: &Target, stages: &[StagePreview]) -> Impact
     let seconds = stages.iter().filter_map(|stage| stage.seconds).sum();
     let unknown = stages.iter().filter(|stage| stage.seconds.is_none()).count();
     Impact { stages, seconds, unknown }
+}
+
+impl Impact {
+    /// Number of stages whose duration is known.
+    pub fn known(&self) -> usize {
+        self.stages.len() - self.unknown
+    }
+
+    /// Estimated time, such as `about 31 s` or `about 0.2 s to 31 s`; `None` if no duration is known.
+    pub fn time(&self) -> Option<String> {
+        let [least, most] = [self.seconds.least, self.seconds.most].map(human_seconds);
+        let range = if least == most { most } else { format!("{least} to {most}") };
+        (self.known() > 0).then(|| format!("about {range}"))
+    }
 }
 
 fn seconds(samples: &mut Samples, preview: &StagePreview) -> Option<Span> {

@@ -75,12 +75,7 @@ fn sentence(impact: &Impact, stages: &[StagePreview]) -> String {
     }
     let maybe = if maybe > 0 { format!(", and {maybe} may run") } else { String::new() };
     let fails = if fails > 0 { format!("; {fails} cannot run") } else { String::new() };
-    let [least, most] = [impact.seconds.least, impact.seconds.most].map(human_seconds);
-    let time = match (impact.stages.len() - impact.unknown, least == most) {
-        (0, _) => String::new(),
-        (_, true) => format!(": about {most}"),
-        (_, false) => format!(": about {least} to {most}"),
-    };
+    let time = impact.time().map(|time| format!(": {time}")).unwrap_or_default();
     format!("{run} of {of} would run{maybe}{fails}{time}.")
 }
 
@@ -104,7 +99,7 @@ fn runs(runs: &[HistoryEntry]) -> Markup {
                 th scope="row" { a href=(address(&["run", &run.id])) title=(run.id) { (began(&run.id)) } }
                 td { span.state.(state) { (state) } }
                 td { (run.target) @if !run.set.is_empty() { " " code { (run.set.join(" ")) } } }
-                td.number { (count(run.stages.values().filter(|stage| stage.state == StageState::Ran).count())) }
+                td.number { (run.stages.values().filter(|stage| stage.state == StageState::Ran).count()) }
                 td.number { @if *state != RunState::Running { (human_seconds(run.seconds)) } }
             }
         }
@@ -121,10 +116,6 @@ fn runs(runs: &[HistoryEntry]) -> Markup {
             }
         }
     }
-}
-
-fn count(number: usize) -> String {
-    number.to_string()
 }
 
 fn artifacts(app: &App, stages: &[StagePreview]) -> Markup {
