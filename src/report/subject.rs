@@ -64,20 +64,22 @@ impl Subject {
         let id = &ids[position(name, &names)?];
         let RunLog { run: mut told, planned, messages } = RunLog::read(store, id);
         let Some(mut run) = store.run(id) else {
-            add_later_stages(project, &mut told, planned);
+            let plan = plan_of(project, &told);
+            add_later_stages(plan.as_ref().ok(), &mut told, planned);
             if !store.locked(&LockName::Run(id)) {
                 // The process was killed, and its workers with it.
                 let running = told.stages.values_mut().filter(|result| result.state == StageState::Running);
                 running.for_each(|result| result.state = StageState::Stopped);
             }
-            return Ok(Self::new(project, store, told, false, &messages));
+            return Ok(Self::new(project, store, (told, plan), false, &messages));
         };
         for (stage, result) in run.stages.iter_mut().filter(|(_, result)| result.key.is_none()) {
             // The record has one state for all stages that are not done; the events have the exact state.
             let more = told.stages.get(stage).filter(|told| told.state != StageState::Running);
             more.into_iter().for_each(|told| result.state = told.state);
         }
-        Ok(Self::new(project, store, run, true, &messages))
+        let plan = plan_of(project, &run);
+        Ok(Self::new(project, store, (run, plan), true, &messages))
     }
 
     /// Subject of a run that found all results in the store, and therefore has no record.
@@ -90,18 +92,17 @@ impl Subject {
         };
         let stages = plan.stages.iter().filter_map(|stage| found(&stage.name)).collect();
         let run = RunRecord { id: String::new(), target, set, seconds: 0.0, stages };
-        Self::new(project, store, run, true, &BTreeMap::new())
+        let plan = plan_of(project, &run);
+        Self::new(project, store, (run, plan), true, &BTreeMap::new())
     }
 
     fn new(
         project: &Project,
         store: &Store,
-        run: RunRecord,
+        (run, resolved): (RunRecord, Result<Plan>),
         ended: bool,
         messages: &BTreeMap<String, String>,
     ) -> Self {
-        let RunRecord { target, set, .. } = run.clone();
-        let resolved = resolve(project, &Request { target, set });
         let unread = resolved.as_ref().err().map(ToString::to_string);
         let plan = resolved.ok();
         let profile =
@@ -146,13 +147,17 @@ impl Subject {
     }
 }
 
+/// Resolves the pipeline of a run as it is declared now.
+fn plan_of(project: &Project, run: &RunRecord) -> Result<Plan> {
+    resolve(project, &Request { target: run.target.clone(), set: run.set.clone() })
+}
+
 /// Adds the stages of the pipeline that have no event yet to a run of all its stages. It is not known which stages a run of
 /// selected stages has.
-fn add_later_stages(project: &Project, run: &mut RunRecord, planned: usize) {
-    let request = Request { target: run.target.clone(), set: run.set.clone() };
-    let plan = resolve(project, &request).ok().filter(|plan| plan.stages.len() == planned);
-    for stage in plan.into_iter().flat_map(|plan| plan.stages) {
-        run.stages.entry(stage.name).or_insert(StageResult { state: StageState::NotDone, key: None });
+fn add_later_stages(plan: Option<&Plan>, run: &mut RunRecord, planned: usize) {
+    let plan = plan.filter(|plan| plan.stages.len() == planned);
+    for stage in plan.into_iter().flat_map(|plan| &plan.stages) {
+        run.stages.entry(stage.name.clone()).or_insert(StageResult { state: StageState::NotDone, key: None });
     }
 }
 
