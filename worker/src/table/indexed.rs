@@ -77,7 +77,9 @@ impl IndexedTable {
     /// # Errors
     /// Returns an error if the table has no such column or row, or the parts of the files with these rows are damaged.
     pub fn read_at(&self, columns: &[&str], positions: &[u64]) -> Result<RecordBatch> {
-        let places = positions.iter().map(|row| self.place(*row)).collect::<Result<Vec<(usize, usize)>>>()?;
+        let total = self.rows();
+        let places =
+            positions.iter().map(|row| self.place(*row, total)).collect::<Result<Vec<(usize, usize)>>>()?;
         let mut of_files: Vec<Vec<usize>> = vec![Vec::new(); self.files.len()];
         for (file, at) in &places {
             of_files[*file].push(*at);
@@ -102,10 +104,10 @@ impl IndexedTable {
             .io_context("cannot read", self.path())
     }
 
-    /// Returns the file of a row, and its position there.
-    fn place(&self, row: u64) -> Result<(usize, usize)> {
-        if row >= self.rows() {
-            let message = format!("row {row} does not exist; the table has {} rows", self.rows());
+    /// Returns the file of a row, and its position there. `total` is the number of rows.
+    fn place(&self, row: u64, total: u64) -> Result<(usize, usize)> {
+        if row >= total {
+            let message = format!("row {row} does not exist; the table has {total} rows");
             return Err(Error::user_error(Code::UnknownName, message, "name a row of the table"));
         }
         Ok(match &self.order {
