@@ -22,11 +22,6 @@ impl Failure {
         Self { status, message, help }
     }
 
-    /// Answer to a request that is refused.
-    pub(crate) fn forbidden(message: String, help: String) -> Self {
-        Self { status: StatusCode::FORBIDDEN, message, help }
-    }
-
     /// Answer to a request for something that does not exist.
     pub(crate) fn not_found(message: String, help: String) -> Self {
         Self { status: StatusCode::NOT_FOUND, message, help }

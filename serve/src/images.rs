@@ -57,8 +57,8 @@ pub(crate) struct Version {
 /// Answers with the image in a row of a column. Bytes of other types get a picture that says so.
 ///
 /// # Errors
-/// Returns an error if there is no such table, column or row, or the part of the file with the row is damaged. A table that
-/// was computed again since the page was made is an error, too.
+/// Returns an error if the table, the column or the row is unknown, or the part of the file with the row is damaged. A table
+/// that was computed again since the page was made is an error, too.
 pub(crate) fn image(
     app: &App,
     (stage, output): (&str, &str),
@@ -74,7 +74,7 @@ pub(crate) fn image(
 /// Answers with an artifact that is an image.
 ///
 /// # Errors
-/// Returns an error if there is no such artifact, it was computed again since the page was made, or it cannot be read.
+/// Returns an error if the artifact is unknown, it was computed again since the page was made, or it cannot be read.
 pub(crate) fn file_image(app: &App, stage: &str, output: &str, version: &Version) -> Result<Response> {
     let artifact = Artifact::find(app, stage, output)?;
     version.check(&artifact)?;

@@ -19,7 +19,7 @@ impl RunStage {
     /// Finds the run `run` and checks that it has the stage instance `stage`.
     ///
     /// # Errors
-    /// Returns an error if there is no such run or stage.
+    /// Returns an error if the run or the stage is unknown.
     pub(crate) fn find(store: &Store, run: &str, stage: &str) -> Result<Self> {
         let found = find_run(store, run)?.run;
         if !found.stages.contains_key(stage) {

@@ -32,7 +32,7 @@ pub(crate) fn samples(run: &RunDir, stage: &str) -> Vec<Sample> {
 /// Returns the bytes of the image in this file, if the stage reported it.
 ///
 /// # Errors
-/// Returns an error if there is no such image, or it cannot be read.
+/// Returns an error if the image is unknown, or it cannot be read.
 pub(crate) fn picture(run: &RunDir, stage: &str, file: &str) -> Result<Vec<u8>> {
     if !samples(run, stage).iter().any(|sample| sample.file == file) {
         let message = format!("stage `{stage}` reported no image `{file}` in this run");

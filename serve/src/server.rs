@@ -34,7 +34,7 @@ const SERVERS: &str = "servers";
 /// Serves the pages of a project until the program is stopped, or prints a new link to the running server.
 ///
 /// # Errors
-/// Returns an error if there is no project, no pipeline is selected, or the port is taken.
+/// Returns an error outside of a project, if no pipeline is selected, or if the port is taken.
 pub(crate) fn serve(command: &Serve) -> Result<()> {
     let project = Project::find()?;
     let folder = Store::of(&project)?.serve_folder();

@@ -51,5 +51,5 @@ fn header<'r>(request: &'r Request, name: &str) -> &'r str {
 
 /// Answer to a request that the guard refuses.
 fn refused(why: &str, help: &str) -> Failure {
-    Failure::forbidden(why.to_owned(), help.to_owned())
+    Failure::new(StatusCode::FORBIDDEN, why.to_owned(), help.to_owned())
 }

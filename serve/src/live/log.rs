@@ -21,7 +21,7 @@ const PIECE: u64 = 256 << 10;
 /// Whole log as a file that the browser saves. It is sent in pieces, because it can be larger than the memory.
 ///
 /// # Errors
-/// Returns an error if there is no such stage.
+/// Returns an error if the run or the stage is unknown.
 pub(crate) fn whole_log(app: &App, run: &str, stage: &str) -> Result<impl IntoResponse + use<>> {
     let (path, _) = log(app, run, stage)?;
     let pieces = unfold((path, Tail::default()), |(path, mut tail)| async move {
@@ -43,7 +43,7 @@ pub(crate) fn whole_log(app: &App, run: &str, stage: &str) -> Result<impl IntoRe
 /// Text that the log has after a position, the new position, and true if the run goes on.
 ///
 /// # Errors
-/// Returns an error if there is no such log, or it cannot be read.
+/// Returns an error if the run or the stage is unknown, or the log cannot be read.
 pub(crate) fn log_since(app: &App, run: &str, stage: &str, since: &str) -> Result<impl IntoResponse + use<>> {
     let (path, runs) = log(app, run, stage)?;
     let mut tail: Tail = since.parse().unwrap_or_default();

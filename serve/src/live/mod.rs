@@ -5,4 +5,4 @@ mod log;
 mod stream;
 
 pub(crate) use log::{log_since, whole_log};
-pub(crate) use stream::{Since as SincePosition, changes_since, events, last_position};
+pub(crate) use stream::{SincePosition, changes_since, events, last_position};

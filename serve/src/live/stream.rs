@@ -25,7 +25,7 @@ use super::changes::{Changes, add_changes};
 use crate::app::App;
 use crate::failure::Failure;
 
-/// Time between two looks at the file.
+/// Polling interval.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Number of bytes that one event covers at most.
@@ -33,7 +33,7 @@ const PIECE: u64 = 1 << 20;
 
 /// Position from which the page needs changes.
 #[derive(Deserialize)]
-pub(crate) struct Since {
+pub(crate) struct SincePosition {
     #[serde(default)]
     pub since: u64,
 }
@@ -51,7 +51,7 @@ struct Follower {
 pub(crate) async fn events(
     State(app): State<Arc<App>>,
     Path(run): Path<String>,
-    Query(Since { since }): Query<Since>,
+    Query(SincePosition { since }): Query<SincePosition>,
     headers: HeaderMap,
 ) -> Response {
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
@@ -65,7 +65,7 @@ pub(crate) async fn events(
 /// Changes of a run's stages since a position, for a page that joins the stream of another one.
 ///
 /// # Errors
-/// Returns an error if there is no such run.
+/// Returns an error if the run is unknown.
 pub(crate) fn changes_since(app: &App, run: &str, since: u64) -> Result<impl IntoResponse + use<>> {
     let mut follower = Follower::new(app, run, since)?;
     let mut changes = Changes::new();

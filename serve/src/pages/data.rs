@@ -25,7 +25,7 @@ const IMAGES: u64 = 60;
 /// Page of the output `output` of the stage instance `stage`.
 ///
 /// # Errors
-/// Returns an error if there is no such artifact, or it cannot be read.
+/// Returns an error if the artifact is unknown, or it cannot be read.
 pub(crate) fn data(app: &App, stage: &str, output: &str, view: &DataView) -> Result<Markup> {
     let artifact = Artifact::find(app, stage, output)?;
     let object = &artifact.object;

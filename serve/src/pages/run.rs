@@ -19,7 +19,7 @@ const MOST: usize = 600;
 /// Page of the run that `name` identifies: its id, a prefix of it, `latest` or `latest~1`.
 ///
 /// # Errors
-/// Returns an error if there is no such run.
+/// Returns an error if the run is unknown.
 pub(crate) fn run(app: &App, name: &str) -> Result<Markup> {
     let workspace = app.workspace()?;
     let entry = find_run(&workspace.store, name)?;

@@ -28,7 +28,7 @@ const VALUES: usize = 300;
 /// Page of the stage instance `name` in a run.
 ///
 /// # Errors
-/// Returns an error if there is no such run or stage, or the log cannot be read.
+/// Returns an error if the run or the stage is unknown, or the log cannot be read.
 pub(crate) fn stage(app: &App, run: &str, name: &str) -> Result<Markup> {
     let workspace = app.workspace()?;
     let subject = Subject::find(&workspace.project, &workspace.store, run)?;
