@@ -3,7 +3,8 @@
 
 Cargo unites the features over the packages that a command builds. `make build`, `make inspect` and `make test` build
 different packages, so a crate that they share could be compiled once for each command. The package `features` in this
-folder requests the union and is a dependency of every program; this script writes its Cargo.toml.
+folder requests the union and is a dependency of every program; this script writes its Cargo.toml. It contains only crates
+that `make build` uses: otherwise the engine would compile the web server of `make serve`, too.
 
 usage: features.py           write setup/features/Cargo.toml
        features.py --check   exit with 1 if a crate would be compiled with two sets of features
@@ -67,15 +68,17 @@ def sides(graph):
 
 
 def feature_sets():
-    """Sets of features of each crate from a registry, by name and version of the crate and by side."""
+    """Sets of features of each crate that the first selection uses, by name and version of the crate and by side."""
     found = collections.defaultdict(lambda: collections.defaultdict(set))
+    used = set()
     for selection in SELECTIONS:
         for unit, for_build in sides(units(selection)):
             package = re.search(r"^registry\+.*#(.+)@(.+)$", unit["pkg_id"])
             library = {"lib", "rlib", "proc-macro"} & set(unit["target"]["kind"])
             if package and library and unit["mode"] == "build":
                 found[package.groups()][for_build].add(frozenset(unit["features"]))
-    return found
+        used = used or set(found)
+    return {crate: by_side for crate, by_side in found.items() if crate in used}
 
 
 def differing():
