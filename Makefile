@@ -13,7 +13,7 @@ ENGINE = -p callsheet -p callsheet-stages
 ALONE = env -u FORCE_COLOR -u CLICOLOR_FORCE -u NO_GRAPHICS OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest)
 
-.PHONY: pipeline setup fetch build inspect serve wheel wheel-inspect test test-python test-all snapshots fmt lint prose docs doc guide features gpu-archive gpu-check test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables bench-serve fuzz audit hooks clean
+.PHONY: pipeline setup fetch build inspect serve wheel wheel-inspect test test-python test-all snapshots fmt lint prose docs doc guide features gpu-archive gpu-check test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables bench-serve vendor-check fuzz audit hooks clean
 
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) --report $(ARGS)
@@ -102,11 +102,15 @@ lint: setup .toolchain/python/installed # does not check advisories, because the
 	cargo clippy --workspace --locked --all-targets -- -D warnings
 	python3 setup/features.py --check
 	python3 setup/prose.py
+	python3 setup/scripts.py
 	.toolchain/python/bin/ruff format --check python tests/python --config python/pyproject.toml
 	.toolchain/python/bin/ruff check python tests/python --config python/pyproject.toml
 	.toolchain/python/bin/mypy --config-file python/pyproject.toml python/callsheet
 	@python3 setup/fetch.py deny
 	.toolchain/lint/cargo-deny --locked check bans licenses sources
+
+vendor-check: # compares the scripts of other projects in the web UI with their npm packages
+	python3 setup/scripts.py --vendor
 
 prose: # finds texts that break the rules of docs/language.md, as far as a program can
 	python3 setup/prose.py
@@ -150,6 +154,7 @@ bench-encodings: build .toolchain/interop/installed # compares Parquet encodings
 bench-serve: build serve .toolchain/web/installed # measures the web UI against its bars in a headless Chromium
 	.toolchain/web/bin/python tests/web/chromium.py
 	.toolchain/web/bin/python bench/serve.py
+	.toolchain/web/bin/python bench/serve_tables.py
 
 bench-tables: build inspect .toolchain/interop/installed # measures missing and added rows, and queries next to DuckDB
 	.toolchain/interop/bin/python bench/tables.py $(ARGS)

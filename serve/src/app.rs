@@ -13,8 +13,9 @@ use callsheet_worker::error::Result;
 
 use shell_words::quote;
 
-use crate::images::OpenColumns;
 use crate::secret::Secret;
+use crate::tables::OpenTables;
+use crate::thumbnails::ThumbnailCache;
 
 /// State of the server.
 pub(crate) struct App {
@@ -26,7 +27,8 @@ pub(crate) struct App {
     pub host: String,
     pub port: u16,
     pub secret: Secret,
-    pub columns: OpenColumns,
+    pub tables: OpenTables,
+    pub thumbnails: ThumbnailCache,
     /// Start of the server, in seconds since 1970.
     pub started: u64,
     /// Held while raw files are hashed, so that several pages do not hash one file at the same time.

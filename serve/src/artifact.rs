@@ -33,6 +33,19 @@ impl Artifact {
         self.object.bytes.short()
     }
 
+    /// Refuses the version of a page that is older than the artifact: it would show values of one version next to those of
+    /// another.
+    ///
+    /// # Errors
+    /// Returns an error if the version is not that of the artifact.
+    pub(crate) fn check_version(&self, version: &str) -> Result<()> {
+        if version == self.version() {
+            return Ok(());
+        }
+        let message = format!("`{}` was computed again since the page was made", self.name());
+        Err(Error::user_error(Code::UnknownName, message, "reload the page"))
+    }
+
     /// Finds the output `output` of the stage instance `stage`.
     ///
     /// # Errors

@@ -9,14 +9,37 @@ use crate::failure::Failure;
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
+/// A script in `assets/`: its name, type and content.
+macro_rules! script {
+    ($name:literal) => {
+        ($name, SCRIPT, include_str!(concat!("assets/", $name)))
+    };
+}
+
 /// Name, type and content of each file.
-const ASSETS: [(&str, &str, &str); 6] = [
+const ASSETS: [(&str, &str, &str); 22] = [
     ("report.css", STYLE, callsheet::report::STYLE),
     ("serve.css", STYLE, include_str!("assets/serve.css")),
     ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
-    ("run.js", SCRIPT, include_str!("assets/run.js")),
-    ("log.js", SCRIPT, include_str!("assets/log.js")),
-    ("follow.js", SCRIPT, include_str!("assets/follow.js")),
+    script!("run.js"),
+    script!("log.js"),
+    script!("follow.js"),
+    script!("ui.js"),
+    script!("vendor/preact.mjs"),
+    script!("vendor/htm.mjs"),
+    script!("vendor/signals-core.mjs"),
+    script!("data/main.js"),
+    script!("data/state.js"),
+    script!("data/conditions.js"),
+    script!("data/server.js"),
+    script!("data/windows.js"),
+    script!("data/scroll.js"),
+    script!("data/keys.js"),
+    script!("data/grid.js"),
+    script!("data/rows.js"),
+    script!("data/histograms.js"),
+    script!("data/detail.js"),
+    script!("data/tools.js"),
 ];
 
 /// Answers with a file.

@@ -1,6 +1,7 @@
 //! Pages of errors.
 
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{Html, IntoResponse, Response};
 use callsheet_worker::code::Code;
 use callsheet_worker::error::Error;
@@ -31,6 +32,12 @@ impl Failure {
     pub(crate) fn failed(message: String) -> Self {
         let help = "the terminal of the server shows the reason; please report it".to_owned();
         Self { status: StatusCode::INTERNAL_SERVER_ERROR, message, help }
+    }
+
+    /// Answer to a script, which shows the message and the help.
+    pub(crate) fn into_json(self) -> Response {
+        let text = serde_json::json!({ "message": self.message, "help": self.help }).to_string();
+        (self.status, [(CONTENT_TYPE, "application/json")], text).into_response()
     }
 }
 

@@ -1,22 +1,16 @@
 //! Images in cells of tables.
 
 use std::fs;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use callsheet_worker::code::Code;
-use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{Error, IoContext, Result};
-use callsheet_worker::table::Cells;
 use serde::Deserialize;
 
 use crate::app::App;
 use crate::artifact::Artifact;
-
-/// Number of columns that stay open.
-const OPEN: usize = 8;
 
 /// Largest size of a file that is shown as a picture, in bytes.
 const LARGEST: u64 = 64 << 20;
@@ -24,34 +18,11 @@ const LARGEST: u64 = 64 << 20;
 /// Picture in place of bytes that browsers cannot show.
 const DAMAGED: &str = include_str!("assets/damaged.svg");
 
-/// Columns of images that were read last, by the digest of their table and their name.
-#[derive(Default)]
-pub(crate) struct OpenColumns(Mutex<Vec<(Digest, String, Arc<Cells>)>>);
-
-impl OpenColumns {
-    fn get(&self, artifact: &Artifact, column: &str) -> Result<Arc<Cells>> {
-        let digest = artifact.object.bytes;
-        let is_meant = |(table, name, _): &(Digest, String, Arc<Cells>)| *table == digest && name == column;
-        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((.., cells)) = lock().iter().find(|open| is_meant(open)) {
-            return Ok(cells.clone());
-        }
-        // A large table takes long to open; other tables do not wait for it.
-        let cells = Arc::new(Cells::open(&artifact.path, column)?);
-        let mut open = lock();
-        open.push((digest, column.to_owned(), cells.clone()));
-        if open.len() > OPEN {
-            open.remove(0);
-        }
-        Ok(cells)
-    }
-}
-
 /// Version of the artifact that a page shows.
 #[derive(Deserialize)]
 pub(crate) struct Version {
     #[serde(default)]
-    v: String,
+    pub v: String,
 }
 
 /// Answers with the image in a row of a column. Bytes of other types get a picture that says so.
@@ -66,8 +37,8 @@ pub(crate) fn image(
     version: &Version,
 ) -> Result<Response> {
     let artifact = Artifact::find(app, stage, output)?;
-    version.check(&artifact)?;
-    let cells = app.columns.get(&artifact, column)?;
+    artifact.check_version(&version.v)?;
+    let cells = app.tables.get(&artifact)?.images(column)?;
     Ok(answer(cells.get(row)?.unwrap_or_default()))
 }
 
@@ -77,7 +48,7 @@ pub(crate) fn image(
 /// Returns an error if the artifact is unknown, it was computed again since the page was made, or it cannot be read.
 pub(crate) fn file_image(app: &App, stage: &str, output: &str, version: &Version) -> Result<Response> {
     let artifact = Artifact::find(app, stage, output)?;
-    version.check(&artifact)?;
+    artifact.check_version(&version.v)?;
     if artifact.object.size > LARGEST {
         let message =
             format!("the file has {} bytes, too many for a picture in a page", artifact.object.size);
@@ -88,17 +59,6 @@ pub(crate) fn file_image(app: &App, stage: &str, output: &str, version: &Version
         ));
     }
     Ok(answer(fs::read(&artifact.path).io_context("cannot read", &*artifact.path)?))
-}
-
-impl Version {
-    /// A page that is older than the artifact would show images next to the rows of another version.
-    fn check(&self, artifact: &Artifact) -> Result<()> {
-        if self.v == artifact.version() {
-            return Ok(());
-        }
-        let message = format!("`{}` was computed again since the page was made", artifact.name());
-        Err(Error::user_error(Code::UnknownName, message, "reload the page"))
-    }
 }
 
 fn answer(bytes: Vec<u8>) -> Response {

@@ -13,6 +13,9 @@
 //! | `pages` | HTML of the pages |
 //! | `artifact` | artifacts of the latest results, found by the names in an address |
 //! | `select` | conditions and order of rows |
+//! | `tables` | tables that stay open |
+//! | `rows`, `histogram`, `thumbnails` | parts of a table, for the scripts of pages |
+//! | `data` | answers with these parts |
 //! | `images` | images in cells of tables |
 //! | `run_stage` | a stage instance of a run, found by the names in an address |
 //! | `samples` | images that stages reported |
@@ -24,17 +27,22 @@ mod app;
 mod args;
 mod artifact;
 mod assets;
+mod data;
 mod failure;
 mod guard;
+mod histogram;
 mod images;
 mod live;
 mod pages;
 mod routes;
+mod rows;
 mod run_stage;
 mod samples;
 mod secret;
 mod select;
 mod server;
+mod tables;
+mod thumbnails;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;

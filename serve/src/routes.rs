@@ -14,11 +14,11 @@ use serde::Deserialize;
 use tokio::task::spawn_blocking;
 
 use crate::app::App;
+use crate::data::RowsRequest;
 use crate::failure::Failure;
 use crate::guard::{OPEN, guard, open};
 use crate::images::{Version, file_image, image};
 use crate::live::{SincePosition, changes_since, events, log_since, whole_log};
-use crate::pages::DataView;
 use crate::run_stage::RunStage;
 use crate::samples::picture;
 use crate::{assets, pages};
@@ -35,9 +35,12 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .route("/run/{run}/stage/{stage}/log", get(log))
         .route("/run/{run}/stage/{stage}/sample/{file}", get(sample))
         .route("/data/{stage}/{output}", get(data))
+        .route("/data/{stage}/{output}/rows", get(rows))
+        .route("/data/{stage}/{output}/histograms", get(histograms))
+        .route("/data/{stage}/{output}/thumbnails/{column}", get(thumbnails))
         .route("/data/{stage}/{output}/image/{column}/{row}", get(cell))
         .route("/data/{stage}/{output}/file", get(picture_file))
-        .route("/assets/{name}", get(assets::asset))
+        .route("/assets/{*name}", get(assets::asset))
         .fallback(unknown)
         .layer(from_fn_with_state(app.clone(), guard))
         .with_state(app)
@@ -99,12 +102,32 @@ async fn sample(
     blocking(answer).await
 }
 
-async fn data(
+async fn data(State(app): State<Arc<App>>, Path((stage, output)): Path<(String, String)>) -> Response {
+    html(move || pages::data(&app, &stage, &output)).await
+}
+
+async fn rows(
     State(app): State<Arc<App>>,
     Path((stage, output)): Path<(String, String)>,
-    Query(view): Query<DataView>,
+    Query(request): Query<RowsRequest>,
 ) -> Response {
-    html(move || pages::data(&app, &stage, &output, &view)).await
+    for_script(move || request.rows(&app, (&stage, &output))).await
+}
+
+async fn histograms(
+    State(app): State<Arc<App>>,
+    Path((stage, output)): Path<(String, String)>,
+    Query(request): Query<RowsRequest>,
+) -> Response {
+    for_script(move || request.histograms(&app, (&stage, &output))).await
+}
+
+async fn thumbnails(
+    State(app): State<Arc<App>>,
+    Path((stage, output, column)): Path<(String, String, String)>,
+    Query(request): Query<RowsRequest>,
+) -> Response {
+    for_script(move || request.thumbnails(&app, (&stage, &output), &column)).await
 }
 
 async fn cell(
@@ -133,8 +156,19 @@ async fn html(page: impl FnOnce() -> Result<Markup> + Send + 'static) -> Respons
 
 /// Runs code of the engine, which reads files, on a thread that may wait. A failure becomes a page.
 async fn blocking(answer: impl FnOnce() -> Result<Response> + Send + 'static) -> Response {
+    waited(answer).await.into_response()
+}
+
+/// As [`blocking`], but a failure becomes JSON.
+async fn for_script(answer: impl FnOnce() -> Result<Response> + Send + 'static) -> Response {
+    waited(answer).await.unwrap_or_else(Failure::into_json)
+}
+
+async fn waited(
+    answer: impl FnOnce() -> Result<Response> + Send + 'static,
+) -> std::result::Result<Response, Failure> {
     match spawn_blocking(answer).await {
-        Ok(answer) => answer.map_err(Failure::from).into_response(),
-        Err(_) => Failure::failed("the page could not be made".to_owned()).into_response(),
+        Ok(answer) => answer.map_err(Failure::from),
+        Err(_) => Err(Failure::failed("the page could not be made".to_owned())),
     }
 }

@@ -20,9 +20,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::app::{App, seconds_now};
 use crate::args::Serve;
 use crate::guard::OPEN;
-use crate::images::OpenColumns;
 use crate::routes::routes;
 use crate::secret::Secret;
+use crate::tables::OpenTables;
+use crate::thumbnails::ThumbnailCache;
 
 /// Port of the server, if it is free.
 const PORT: u16 = 4270;
@@ -30,6 +31,9 @@ const PORT: u16 = 4270;
 /// Name of the file with the secret, and of the folder with the address of each server.
 const SECRET: &str = "secret";
 const SERVERS: &str = "servers";
+
+/// Name of the folder with thumbnails.
+const THUMBNAILS: &str = "thumbnails";
 
 /// Serves the pages of a project until the program is stopped, or prints a new link to the running server.
 ///
@@ -67,7 +71,8 @@ pub(crate) fn serve(command: &Serve) -> Result<()> {
             host: if address.ip().is_unspecified() { this_machine() } else { String::new() },
             port: address.port(),
             secret,
-            columns: OpenColumns::default(),
+            tables: OpenTables::default(),
+            thumbnails: ThumbnailCache::new(folder.join(THUMBNAILS)),
             started: seconds_now(),
             hashing: Mutex::new(()),
             used: Mutex::new(BTreeSet::new()),

@@ -2,14 +2,11 @@
 
 import base64
 import subprocess
-import tempfile
 import time
-from pathlib import Path
 
-import npm
-from pages import DESK, PHONE, PROGRAMS, WebTest
+from pages import DESK, PHONE, PROGRAMS
+from serving import ServeTest
 
-AXE = ("axe-core@4.14.1", "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745", "axe.min.js")
 TABLET = {"viewport": {"width": 768, "height": 1024}}
 
 STAGE = """
@@ -75,26 +72,9 @@ echo "{\\"image\\":{\\"name\\":\\"samples\\",\\"step\\":$step,\\"path\\":\\"$CAL
 done >> "$CALLSHEET_EVENTS"
 """.replace("PIXEL", PIXEL)
 
-# Problems that axe-core finds by the rules of WCAG 2.2, levels A and AA.
-PROBLEMS = """async () => {
-  const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-  const found = await axe.run(document, { runOnly: rules });
-  return found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 200)).join(" ")}`);
-}"""
-
-
-class Serve(WebTest):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.axe = npm.script(*AXE).read_text()
-
+class Serve(ServeTest):
     def setUp(self):
-        scratch = tempfile.TemporaryDirectory(prefix="callsheet-")
-        self.addCleanup(scratch.cleanup)
-        self.folder = Path(scratch.name)
-        serve = (PROGRAMS / "callsheet-serve").resolve()
-        self.write("callsheet.toml", f'[programs]\ncallsheet-serve = "{serve}"\n')
+        super().setUp()
         self.write("stages/copy/stage.toml", STAGE)
         self.write("stages/count/stage.toml", COUNT)
         self.write("pipelines/main.toml", PIPELINE)
@@ -103,46 +83,11 @@ class Serve(WebTest):
             (self.folder / f"data/raw/photos/{name}.png").write_bytes(PNG if name == "a" else b"damaged")
         self.write("data/raw/quick.sh", QUICK)
         self.write("data/raw/slow.sh", "echo slow\n")
-        server = subprocess.Popen([PROGRAMS / "callsheet", "serve", "--port", "0"], cwd=self.folder, stdout=subprocess.PIPE, text=True)
-        self.addCleanup(server.stdout.close)
-        self.addCleanup(server.wait)
-        self.addCleanup(server.kill)
-        lines = [server.stdout.readline() for _ in range(3)]
-        self.site = lines[0].strip().rsplit(" at ", 1)[1]
-        context = self.browser.new_context()
-        self.addCleanup(context.close)
-        page = context.new_page()
-        page.goto(lines[1].strip().split(": ", 1)[1])
-        page.wait_for_url(f"{self.site}/")
-        self.state = context.storage_state()
-
-    def write(self, name, text):
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-
-    def callsheet(self, *words, code=0):
-        done = subprocess.run([PROGRAMS / "callsheet", *words], cwd=self.folder, capture_output=True, text=True)
-        self.assertEqual(done.returncode, code, done.stderr)
-
-    def context(self, **options):
-        context = self.browser.new_context(storage_state=self.state, **options)
-        self.addCleanup(context.close)
-        return context
-
-    def visit(self, page, path):
-        """Opens a page; it must be free of errors, and must not load anything from elsewhere."""
-        errors, requests = [], []
-        page.on("console", lambda message: errors.append(message.text) if message.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto(self.site + path)
-        self.assertEqual([url for url in requests if not url.startswith(self.site)], [], path)
-        self.assertEqual([text for text in errors if "404" not in text and "500" not in text], [], path)
+        self.serve()
 
     def test_every_page_is_accessible_on_any_screen_in_light_and_dark(self):
         photos = "/data/read_table@photos/table"
-        paths = ["/", "/run/latest", "/run/latest/stage/quick", "/run/none", photos, f"{photos}?view=table&sort=-path", "/data/count/count"]
+        paths = ["/", "/run/latest", "/run/latest/stage/quick", "/run/none", photos, f"{photos}?view=table&sort=-path", f"{photos}?open=1", "/data/count/count"]
         for ran in [False, True]:
             if ran:
                 self.callsheet("run")
@@ -151,10 +96,7 @@ class Serve(WebTest):
                     page = self.context(color_scheme=scheme, **device).new_page()
                     for path in paths if ran else paths[:1]:
                         self.visit(page, path)
-                        page.evaluate(self.axe)
-                        self.assertEqual(page.evaluate(PROBLEMS), [], f"{path} {scheme} {device['viewport']}")
-                        wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
-                        self.assertFalse(wide, f"{path} scrolls sideways at {device['viewport']}")
+                        self.check_accessible(page, f"{path} {scheme} {device['viewport']}")
 
     def test_the_pages_are_reached_by_keyboard(self):
         self.callsheet("run")

@@ -5,7 +5,7 @@ use axum::response::Response;
 
 /// The page loads styles, scripts and pictures of this server only, runs no script and applies no style inside of HTML, and
 /// no other page can embed it.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; \
                       base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 const HEADERS: [(&str, &str); 6] = [

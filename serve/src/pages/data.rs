@@ -1,129 +1,65 @@
-//! Page of an artifact: the rows of a table, as a table or as a grid of its images, or the content of a file.
+//! Page of an artifact: the rows of a table, or the content of a file.
 
-use std::sync::Arc;
-
-use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
 use callsheet::declare::{ArtifactKind, Bytes};
+use callsheet_figures::label::counted;
 use callsheet_worker::error::Result;
-use callsheet_worker::table::IndexedTable;
 use maud::{Markup, html};
+use serde::Serialize;
 use shell_words::quote;
 
-use super::columns::{Cell, Columns};
 use super::file::file;
-use super::view::DataView;
-use super::{command, page};
+use super::{command, page_with};
 use crate::app::App;
 use crate::artifact::Artifact;
-use crate::select::Selection;
+use crate::tables::{Column, Table};
 
-/// Number of rows on a page of the table, and of images on a page of the grid.
-const ROWS: u64 = 50;
-const IMAGES: u64 = 60;
+/// Description of a table for the script of the page.
+#[derive(Serialize)]
+struct Description<'a> {
+    /// Address of the page.
+    address: String,
+    version: String,
+    rows: u32,
+    columns: &'a [Column],
+}
 
 /// Page of the output `output` of the stage instance `stage`.
 ///
 /// # Errors
 /// Returns an error if the artifact is unknown, or it cannot be read.
-pub(crate) fn data(app: &App, stage: &str, output: &str, view: &DataView) -> Result<Markup> {
+pub(crate) fn data(app: &App, stage: &str, output: &str) -> Result<Markup> {
     let artifact = Artifact::find(app, stage, output)?;
     let object = &artifact.object;
-    let content = match object.kind {
-        ArtifactKind::Table => rows(&artifact, view)?,
-        _ => file(&artifact)?,
-    };
+    let is_table = object.kind == ArtifactKind::Table;
+    let content = if is_table { rows(&artifact, &*app.tables.get(&artifact)?) } else { file(&artifact)? };
     let body = html! {
         h1 { (artifact.name()) }
         p.note {
-            (object.kind.name()) @if let Some(rows) = object.rows { ", " (rows) " rows" }
+            (object.kind.name()) @if let Some(rows) = object.rows { ", " (counted(rows, "row")) }
             ", " (Bytes(object.size)) ", content " code { (object.content.short()) }
         }
         (content)
         (command(&app.command(&format!("show {}", quote(&artifact.name())))))
     };
-    Ok(page(&artifact.name(), &body))
+    let scripts: &[&str] = if is_table { &["data/main.js"] } else { &[] };
+    Ok(page_with(&artifact.name(), &body, scripts))
 }
 
-/// Selected rows of a table from the position in the address on.
-fn rows(artifact: &Artifact, view: &DataView) -> Result<Markup> {
-    let table = IndexedTable::open(&artifact.path)?;
-    let columns = Columns::of(&table)?;
-    let selection = Selection::parse(&view.conditions, &view.sort)?;
-    let selected = if selection.is_all() { None } else { Some(selection.rows(&table, &columns.shown())?) };
-    let is_grid = columns.image.is_some() && view.view != "table";
-    let count = if is_grid { IMAGES } else { ROWS };
-    let total = selected.as_ref().map_or(table.rows(), |rows| rows.len() as u64);
-    let at = view.at.min(total.saturating_sub(1));
-    let shown = at..(at + count).min(total);
-    let positions: Vec<u64> = match &selected {
-        Some(rows) => rows[shown.start as usize..shown.end as usize].to_vec(),
-        None => shown.collect(),
+/// Place of the rows, which the script of the page fills.
+fn rows(artifact: &Artifact, table: &Table) -> Markup {
+    let description = Description {
+        address: artifact.address(&[]),
+        version: artifact.version(),
+        rows: table.rows(),
+        columns: &table.columns,
     };
-    // Without names, all columns would be read.
-    let batch = match columns.shown()[..] {
-        [] => RecordBatch::new_empty(Arc::new(Schema::empty())),
-        ref shown => table.read_at(shown, &positions)?,
-    };
-    let cells = columns.cells(&batch, artifact, &positions);
-    let view = DataView { view: if is_grid { "grid" } else { "table" }.to_owned(), at, ..view.clone() };
-    Ok(html! {
-        @if columns.image.is_some() {
-            p { @for other in ["grid", "table"] {
-                @if other == view.view { strong { (other) } " " } @else {
-                    a href=(DataView { view: other.to_owned(), ..view.clone() }.address()) { (other) } " "
-                }
-            } }
-        }
-        (filter(&view))
+    let description = serde_json::to_string(&description).expect("texts and numbers");
+    html! {
         @if table.rows() == 0 { p { "The table has no rows." } }
-        @else if total == 0 { p { "No row satisfies the conditions." } }
         @else {
-            (pager("Pages, above the rows", &view, count, total))
-            @if is_grid { (grid(&cells)) } @else { (columns.table(&cells, &view)) }
-            (pager("Pages, below the rows", &view, count, total))
-        }
-    })
-}
-
-/// Field for conditions.
-fn filter(view: &DataView) -> Markup {
-    html! {
-        form.filter role="search" {
-            input type="hidden" name="view" value=(view.view);
-            @if !view.sort.is_empty() { input type="hidden" name="sort" value=(view.sort); }
-            label for="where" { "Rows where" }
-            input #where name="where" value=(view.conditions) placeholder="psnr:..20, split:train" autocomplete="off";
-            button { "Show" }
-            @if !view.conditions.is_empty() || !view.sort.is_empty() {
-                a href=(DataView { view: view.view.clone(), ..DataView::default() }.address()) { "all rows" }
+            #data data-table=(description) {
+                noscript { p.wrong { "The rows are shown by a script of this server. Allow scripts for this page." } }
             }
-        }
-    }
-}
-
-fn grid(rows: &[Vec<Cell>]) -> Markup {
-    html! {
-        div.grid { @for row in rows {
-            figure {
-                @for cell in row { @if let Cell::Image(address, alt) = cell {
-                    a href=(address) { img src=(address) alt=(alt) loading="lazy"; }
-                } }
-                figcaption { @for cell in row.iter().take(4) { @if let Cell::Text(text) | Cell::Number(text, _) = cell { span { (text) } " " } } }
-            }
-        } }
-    }
-}
-
-/// Links to the pages before and after.
-fn pager(label: &str, view: &DataView, count: u64, total: u64) -> Markup {
-    let link = |at: u64| DataView { at, ..view.clone() }.address();
-    let last = (view.at + count).min(total);
-    html! {
-        nav.pager aria-label=(label) {
-            @if view.at > 0 { a href=(link(view.at.saturating_sub(count))) rel="prev" { "← previous" } }
-            span { "rows " (view.at + 1) "–" (last) " of " (total) }
-            @if last < total { a href=(link(last)) rel="next" { "next →" } }
         }
     }
 }

@@ -1,13 +1,11 @@
 //! HTML of the pages. They share colours, tables and the graph with the report.
 
-mod columns;
 mod data;
 mod file;
 mod overview;
 mod run;
 mod stage;
 mod table;
-mod view;
 
 use callsheet::store::StageState;
 use maud::{DOCTYPE, Markup, html};
@@ -16,7 +14,6 @@ pub(crate) use data::data;
 pub(crate) use overview::overview;
 pub(crate) use run::run;
 pub(crate) use stage::stage;
-pub(crate) use view::DataView;
 
 /// Page with a title and a body. `scripts` names modules in `assets/`.
 pub(crate) fn page_with(title: &str, body: &Markup, scripts: &[&str]) -> Markup {

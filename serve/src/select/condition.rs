@@ -1,66 +1,107 @@
 //! Conditions on the values of a column.
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::array::{Array, ArrayRef};
+use arrow::datatypes::DataType;
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result};
 
-/// Condition on the values of one column.
+use super::split::{Part, split, unquoted};
+use crate::tables::{Values, floats};
+
+/// Condition on the values of one column: at least one of its alternatives.
 #[derive(Debug, PartialEq)]
-pub(super) struct Condition {
+pub(crate) struct Condition {
     pub column: String,
-    /// Text after the colon: a value, a range `10..20` with both ends, or a text with `*` at its ends for any characters.
-    test: String,
+    /// Texts after the colon: a value, a range `10..20` with both ends or `10..<20` without the upper one, or a text with
+    /// `*` at its ends for any characters.
+    alternatives: Vec<Part>,
+}
+
+/// Range of numbers.
+struct Range {
+    least: f64,
+    most: f64,
+    /// True if the upper end is outside of the range.
+    open: bool,
 }
 
 impl Condition {
     pub(super) fn parse(text: &str) -> Result<Self> {
-        match text.split_once(':') {
-            Some((column, test)) if !column.is_empty() && !test.is_empty() => {
-                Ok(Self { column: column.trim().to_owned(), test: test.trim().to_owned() })
-            }
-            _ => Err(malformed(format!("`{text}` is not a condition"))),
+        let malformed = || malformed(format!("`{text}` is not a condition"));
+        let [column, test] = split(text, ':', 2)[..] else { return Err(malformed()) };
+        let column = unquoted(column).text;
+        let alternatives: Vec<Part> = split(test, '|', usize::MAX).into_iter().map(unquoted).collect();
+        if column.is_empty() || alternatives.iter().any(|part| part.text.is_empty() && !part.quoted) {
+            return Err(malformed());
         }
+        Ok(Self { column, alternatives })
     }
 
     /// Returns true for each value that satisfies the condition. A missing value never does.
-    pub(super) fn test(&self, column: &ArrayRef) -> Result<Vec<bool>> {
-        if column.data_type().is_numeric() {
-            let (least, most) = self.range()?;
-            let values = converted(column, &DataType::Float64)?;
-            let values = values.as_primitive::<Float64Type>();
-            return Ok(values
-                .iter()
-                .map(|value| value.is_some_and(|value| value >= least && value <= most))
-                .collect());
-        }
-        let values = converted(column, &DataType::Utf8)?;
-        Ok(values
-            .as_string::<i32>()
-            .iter()
-            .map(|value| value.is_some_and(|value| self.matches(value)))
-            .collect())
+    ///
+    /// # Errors
+    /// Returns an error if the condition has a text where the column has numbers.
+    pub(super) fn test(&self, values: &Values) -> Result<Vec<bool>> {
+        let fits = |text: Option<&str>| {
+            text.is_some_and(|text| self.alternatives.iter().any(|part| part.matches(text)))
+        };
+        Ok(match values {
+            Values::Numbers(numbers) => self.test_numbers(numbers)?,
+            Values::Texts(texts) => texts.iter().map(fits).collect(),
+            Values::Categories { codes, names } => {
+                let named: Vec<bool> = names.iter().map(|name| fits(Some(name))).collect();
+                codes.iter().map(|code| named.get(usize::from(*code)).is_some_and(|fits| *fits)).collect()
+            }
+        })
     }
 
-    /// Ends of the range; a single number is both.
-    fn range(&self) -> Result<(f64, f64)> {
-        let number = |text: &str, open: f64| match text.trim() {
-            "" => Ok(open),
+    fn test_numbers(&self, numbers: &ArrayRef) -> Result<Vec<bool>> {
+        let ranges = self.alternatives.iter().map(|part| self.range(part, numbers.data_type()));
+        let ranges = ranges.collect::<Result<Vec<Range>>>()?;
+        let floats = floats(numbers);
+        let fits = |value: f64| ranges.iter().any(|range| range.contains(value));
+        if floats.null_count() == 0 {
+            return Ok(floats.values().iter().map(|value| fits(*value)).collect());
+        }
+        Ok(floats.iter().map(|value| value.is_some_and(fits)).collect())
+    }
+
+    /// Ends of a range; a single number is both.
+    fn range(&self, part: &Part, kind: &DataType) -> Result<Range> {
+        let number = |text: &str, end: f64| match text.trim() {
+            "" => Ok(end),
             text => text.parse::<f64>().map_err(|_| {
                 malformed(format!("column `{}` has numbers, and `{text}` is not one", self.column))
             }),
         };
-        match self.test.split_once("..") {
-            Some((least, most)) => Ok((number(least, f64::NEG_INFINITY)?, number(most, f64::INFINITY)?)),
-            None => number(&self.test, 0.0).map(|value| (value, value)),
-        }
+        // An end such as 0.1 means the number that the column has in its place.
+        let stored = |value: f64| if *kind == DataType::Float32 { f64::from(value as f32) } else { value };
+        let (least, most, open) = match part.text.split_once("..") {
+            Some((least, most)) => match most.strip_prefix('<') {
+                Some(most) => (least, most, true),
+                None => (least, most, false),
+            },
+            None => (part.text.as_str(), part.text.as_str(), false),
+        };
+        let (least, most) = (number(least, f64::NEG_INFINITY)?, number(most, f64::INFINITY)?);
+        Ok(Range { least: stored(least), most: stored(most), open })
     }
+}
 
+impl Range {
+    fn contains(&self, value: f64) -> bool {
+        value >= self.least && if self.open { value < self.most } else { value <= self.most }
+    }
+}
+
+impl Part {
     fn matches(&self, value: &str) -> bool {
-        let (start, rest) = match self.test.strip_prefix('*') {
+        if self.quoted {
+            return self.text == value;
+        }
+        let (start, rest) = match self.text.strip_prefix('*') {
             Some(rest) => (false, rest),
-            None => (true, self.test.as_str()),
+            None => (true, self.text.as_str()),
         };
         match (start, rest.strip_suffix('*')) {
             (true, None) => value == rest,
@@ -71,15 +112,9 @@ impl Condition {
     }
 }
 
-fn converted(column: &ArrayRef, kind: &DataType) -> Result<ArrayRef> {
-    cast(column, kind).map_err(|error| {
-        let message = format!("the values of the column cannot be compared: {error}");
-        Error::user_error(Code::Unsupported, message, "use a column of numbers or texts")
-    })
-}
-
 fn malformed(message: String) -> Error {
-    let help = "write conditions as COLUMN:VALUE, COLUMN:10..20, COLUMN:..20 or COLUMN:TEXT*, with commas between them";
+    let help = "write conditions as COLUMN:VALUE, COLUMN:10..20, COLUMN:..20 or COLUMN:TEXT*, with commas between them; \
+                A|B is A or B, and a text in double quotes stands for itself";
     Error::user_error(Code::InvalidValue, message, help)
 }
 
@@ -87,12 +122,13 @@ fn malformed(message: String) -> Error {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{Float64Array, Int32Array, StringArray};
+    use arrow::array::{Float32Array, Float64Array, Int32Array, StringArray};
 
     use super::*;
 
     fn fits(condition: &str, column: ArrayRef) -> Vec<bool> {
-        Condition::parse(condition).and_then(|condition| condition.test(&column)).expect("a condition")
+        let values = Values::of(&column).expect("values");
+        Condition::parse(condition).and_then(|condition| condition.test(&values)).expect("a condition")
     }
 
     #[test]
@@ -100,31 +136,48 @@ mod tests {
         let values =
             || Arc::new(Float64Array::from(vec![Some(1.0), Some(2.5), None, Some(f64::NAN), Some(4.0)]));
         assert_eq!(fits("a:2.5..4", values()), [false, true, false, false, true]);
+        assert_eq!(fits("a:2.5..<4", values()), [false, true, false, false, false]);
         assert_eq!(fits("a:..2.5", values()), [true, true, false, false, false]);
         assert_eq!(fits("a:2.6..", values()), [false, false, false, false, true]);
+        assert_eq!(fits("a:1|4..", values()), [true, false, false, false, true]);
         assert_eq!(fits("a: 3", Arc::new(Int32Array::from(vec![3, -3]))), [true, false]);
         assert_eq!(fits("a:-5..-1", Arc::new(Int32Array::from(vec![3, -3]))), [false, true]);
+        let single = || Arc::new(Float32Array::from(vec![0.1, 0.2]));
+        assert_eq!(fits("a:0.1", single()), [true, false]);
+        assert_eq!(fits("a:..<0.2", single()), [true, false]);
     }
 
     #[test]
     fn texts_are_equal_or_begin_end_or_contain() {
         let values = || Arc::new(StringArray::from(vec![Some("train"), Some("val"), None, Some("train:b")]));
         assert_eq!(fits("split:train", values()), [true, false, false, false]);
+        assert_eq!(fits("split:train|val", values()), [true, true, false, false]);
         assert_eq!(fits("split:train*", values()), [true, false, false, true]);
         assert_eq!(fits("split:*l", values()), [false, true, false, false]);
         assert_eq!(fits("split:*ai*", values()), [true, false, false, true]);
         assert_eq!(fits("split:train:b", values()), [false, false, false, true]);
+        let special = || Arc::new(StringArray::from(vec!["a, b|c", "*", "", "a"]));
+        assert_eq!(fits("\"x:y\":\"a, b|c\"|\"*\"", special()), [true, true, false, false]);
+        assert_eq!(fits("x:\"\"", special()), [false, false, true, false]);
+    }
+
+    #[test]
+    fn many_different_texts_are_compared_one_by_one() {
+        let texts: Vec<String> = (0..2000).map(|n| format!("t{n}")).collect();
+        let found = fits("a:t1*", Arc::new(StringArray::from(texts)));
+        assert_eq!(found.iter().filter(|fits| **fits).count(), 1111);
     }
 
     #[test]
     fn malformed_conditions_are_refused() {
-        for text in ["", "a", "a:", ":3", "a;3"] {
+        for text in ["", "a", "a:", ":3", "a;3", "a:1|", "\"a:3"] {
             assert!(Condition::parse(text).is_err(), "{text}");
         }
         let column: ArrayRef = Arc::new(Int32Array::from(vec![3]));
-        for text in ["a:x", "a:1..x", "a:1-2"] {
+        let values = Values::of(&column).expect("values");
+        for text in ["a:x", "a:1..x", "a:1-2", "a:1|x"] {
             let error =
-                Condition::parse(text).and_then(|condition| condition.test(&column)).expect_err("refused");
+                Condition::parse(text).and_then(|condition| condition.test(&values)).expect_err("refused");
             assert!(error.to_string().contains("is not one"), "{error}");
         }
     }

@@ -1,20 +1,32 @@
 //! Rows of a table that satisfy conditions, in a chosen order.
 
 mod condition;
+mod split;
 
-use arrow::array::ArrayRef;
-use arrow::compute::{SortOptions, sort_to_indices};
-use callsheet_worker::code::Code;
-use callsheet_worker::error::{Error, Result, suggest};
-use callsheet_worker::table::IndexedTable;
+use std::sync::Arc;
 
+use callsheet_worker::error::Result;
+
+use crate::tables::Table;
 use condition::Condition;
+use split::split;
+
+pub(crate) use split::quoted;
 
 /// Conditions and order of rows, as an address has them.
 pub(crate) struct Selection {
-    conditions: Vec<Condition>,
+    pub conditions: Vec<Condition>,
     /// Column by which the rows are sorted, and true if the largest value comes first.
     sort: Option<(String, bool)>,
+    /// Conditions and order as text.
+    text: String,
+}
+
+/// Rows of a selection, in its order.
+pub(crate) enum Selected {
+    /// All rows of a table, in its order.
+    All(u32),
+    Some(Arc<Vec<u32>>),
 }
 
 impl Selection {
@@ -23,48 +35,68 @@ impl Selection {
     /// # Errors
     /// Returns an error if a condition is malformed.
     pub(crate) fn parse(conditions: &str, sort: &str) -> Result<Self> {
-        let parts = conditions.split(',').map(str::trim).filter(|part| !part.is_empty());
-        let conditions = parts.map(Condition::parse).collect::<Result<_>>()?;
+        let text = format!("{conditions}\n{sort}");
+        let parts = split(conditions, ',', usize::MAX).into_iter().map(str::trim);
+        let conditions =
+            parts.filter(|part| !part.is_empty()).map(Condition::parse).collect::<Result<_>>()?;
         let sort = match sort.strip_prefix('-') {
             Some(column) => Some((column.to_owned(), true)),
             None => (!sort.is_empty()).then(|| (sort.to_owned(), false)),
         };
-        Ok(Self { conditions, sort })
+        Ok(Self { conditions, sort, text })
     }
 
-    /// Returns true if all rows are selected, in the order of the table.
-    pub(crate) fn is_all(&self) -> bool {
-        self.conditions.is_empty() && self.sort.is_none()
-    }
-
-    /// Returns the positions of the selected rows. Only columns among `known` can be used. Rows without a value are last.
+    /// Returns the selected rows. Rows without a value in the column of the order are last.
     ///
     /// # Errors
     /// Returns an error if a column is unknown or cannot be read, or a condition does not suit its column.
-    pub(crate) fn rows(&self, table: &IndexedTable, known: &[&str]) -> Result<Vec<u64>> {
-        let column = |name: &str| column(table, name, known);
+    pub(crate) fn rows(&self, table: &Table) -> Result<Selected> {
+        if self.conditions.is_empty() && self.sort.is_none() {
+            return Ok(Selected::All(table.rows()));
+        }
+        table.selected(&self.text, || self.select(table)).map(Selected::Some)
+    }
+
+    /// Returns true for each row that satisfies each of the conditions that are tested.
+    ///
+    /// # Errors
+    /// See [`Self::rows`].
+    pub(crate) fn fits(&self, table: &Table, tested: impl Fn(&Condition) -> bool) -> Result<Vec<bool>> {
         let mut chosen = vec![true; table.rows() as usize];
-        for condition in &self.conditions {
-            let fits = condition.test(&column(&condition.column)?)?;
+        for condition in self.conditions.iter().filter(|condition| tested(condition)) {
+            let fits = condition.test(&*table.values(&condition.column)?)?;
             chosen.iter_mut().zip(fits).for_each(|(chosen, fits)| *chosen &= fits);
         }
-        let is_chosen = |row: &u64| chosen[*row as usize];
-        let Some((name, descending)) = &self.sort else {
-            return Ok((0..table.rows()).filter(is_chosen).collect());
-        };
-        let options = SortOptions { descending: *descending, nulls_first: false };
-        let order = sort_to_indices(&column(name)?, Some(options), None).map_err(|error| {
-            let message = format!("rows cannot be sorted by column `{name}`: {error}");
-            Error::user_error(Code::Unsupported, message, "sort by a column of numbers or texts")
-        })?;
-        Ok(order.values().iter().map(|row| u64::from(*row)).filter(is_chosen).collect())
+        Ok(chosen)
+    }
+
+    fn select(&self, table: &Table) -> Result<Vec<u32>> {
+        let chosen = self.fits(table, |_| true)?;
+        let is_chosen = |row: &u32| chosen[*row as usize];
+        Ok(match &self.sort {
+            Some((name, descending)) => {
+                table.values(name)?.order(*descending).into_iter().filter(is_chosen).collect()
+            }
+            None => (0..table.rows()).filter(is_chosen).collect(),
+        })
     }
 }
 
-fn column(table: &IndexedTable, name: &str, known: &[&str]) -> Result<ArrayRef> {
-    if !known.contains(&name) {
-        let message = format!("the table has no column `{name}` of numbers or texts");
-        return Err(Error::user_error(Code::UnknownName, message, suggest(name, known.iter().copied())));
+impl Selected {
+    /// Number of rows.
+    pub(crate) fn len(&self) -> u32 {
+        match self {
+            Self::All(rows) => *rows,
+            Self::Some(rows) => rows.len() as u32,
+        }
     }
-    Ok(table.read(&[name], 0, table.rows())?.column(0).clone())
+
+    /// Rows from position `at` on, at most `count` of them.
+    pub(crate) fn window(&self, at: u32, count: u32) -> Vec<u32> {
+        let (from, to) = (at.min(self.len()), at.saturating_add(count).min(self.len()));
+        match self {
+            Self::All(_) => (from..to).collect(),
+            Self::Some(rows) => rows[from as usize..to as usize].to_vec(),
+        }
+    }
 }

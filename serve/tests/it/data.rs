@@ -2,8 +2,11 @@
 
 use std::fs;
 
+use serde_json::{Value, json};
+
 use crate::browser::Browser;
 use crate::project::Project;
+use crate::server::Answer;
 
 /// A picture of one pixel.
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89\0\0\0\nIDATx\x9cc\0\x01\
@@ -33,44 +36,107 @@ fn project() -> Project {
     project
 }
 
+/// Returns the version of the table that the page shows.
+fn version(page: &str) -> String {
+    let start = page.split("&quot;version&quot;:&quot;").nth(1).expect("a description");
+    start.split("&quot;").next().expect("a version").to_owned()
+}
+
+/// Answers about one table, as the script of its page requests them.
+struct Table<'a> {
+    browser: &'a Browser,
+    address: &'static str,
+    version: String,
+}
+
+impl<'a> Table<'a> {
+    fn of(browser: &'a Browser, address: &'static str) -> Self {
+        Self { browser, address, version: version(&browser.page(address)) }
+    }
+
+    fn answer(&self, part: &str, query: &str) -> Answer {
+        self.browser.answer(&format!("{}/{part}?v={}&{query}", self.address, self.version))
+    }
+
+    fn json(&self, part: &str, query: &str) -> Value {
+        let answer = self.answer(part, query);
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (200, Some("application/json")),
+            "{}",
+            answer.body
+        );
+        serde_json::from_str(&answer.body).expect("JSON")
+    }
+
+    /// Names of the columns, and how their values are shown.
+    fn columns(&self) -> Vec<(String, String)> {
+        let page = self.browser.page(self.address).replace("&quot;", "\"");
+        let description = page
+            .split("data-table=\"")
+            .nth(1)
+            .and_then(|rest| rest.split("}]}\"").next())
+            .expect("a description");
+        let description: Value = serde_json::from_str(&format!("{description}}}]}}")).expect("JSON");
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let columns = description["columns"].as_array().expect("columns").iter();
+        columns.map(|column| (text(&column["name"]), text(&column["shown"]))).collect()
+    }
+
+    /// Number of selected rows, and the first cells of the rows in the answer.
+    fn rows(&self, query: &str) -> (u64, Vec<String>) {
+        let answer = self.json("rows", query);
+        let rows = answer["rows"].as_array().expect("rows");
+        let first = |row: &Value| row["cells"][0].as_str().expect("a text").to_owned();
+        (answer["total"].as_u64().expect("a number"), rows.iter().map(first).collect())
+    }
+}
+
 #[test]
-fn the_rows_of_a_table_are_shown_page_by_page_and_the_address_has_the_position() {
+fn rows_of_a_table_are_answered_in_windows() {
     let project = project();
     project.run();
     let browser = Browser::of(&project);
     assert!(browser.page("/").contains("/data/read_table@orders/table"));
     let page = browser.page("/data/read_table@orders/table");
-    assert!(page.contains("120 rows") && page.contains("rows 1–50 of 120"), "{page}");
-    assert!(page.contains("&lt;i&gt;product 50&lt;/i&gt;") && !page.contains("product 51"), "{page}");
-    assert!(page.contains("?view=table&amp;at=50") && !page.contains("previous"), "{page}");
-    let page = browser.page("/data/read_table@orders/table?at=100");
-    assert!(page.contains("rows 101–120 of 120") && page.contains("product 120"), "{page}");
-    assert!(page.contains("?view=table&amp;at=50") && !page.contains("next →"), "{page}");
-    for beyond in ["?at=120", "?at=9999999999", "?view=nonsense&at=119"] {
-        let page = browser.page(&format!("/data/read_table@orders/table{beyond}"));
-        assert!(page.contains("rows 120–120 of 120"), "{beyond}: {page}");
+    assert!(page.contains("120 rows") && page.contains("src=\"/assets/data/main.js\""), "{page}");
+    let orders = Table::of(&browser, "/data/read_table@orders/table");
+    let answer = orders.json("rows", "");
+    assert_eq!(answer["rows"][1], json!({ "row": 1, "cells": ["2", "<i>product 2</i>", ["2.50", "2.5"]] }));
+    for (query, length) in [("", 64), ("at=64", 56), ("at=119", 1), ("at=120", 0), ("at=4294967295", 0)] {
+        let (total, rows) = orders.rows(query);
+        assert_eq!((total, rows.len()), (120, length), "{query}");
     }
 }
 
 #[test]
-fn images_are_shown_as_a_grid_and_a_damaged_one_does_not_hide_the_others() {
+fn images_are_answered_many_at_a_time_and_a_damaged_one_does_not_hide_the_others() {
     let project = project();
     project.run();
     let browser = Browser::of(&project);
-    let page = browser.page("/data/read_table@photos/table");
-    assert_eq!(page.matches("<img").count(), 3, "{page}");
-    let addresses: Vec<&str> =
-        page.split("<img src=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
-    for (row, address) in addresses.iter().enumerate() {
-        let bytes = browser.raw(address);
+    let photos = Table::of(&browser, "/data/read_table@photos/table");
+    let column = photos.columns().into_iter().find(|(_, shown)| shown == "image").expect("a column").0;
+    let pack =
+        browser.raw(&format!("{}/thumbnails/{column}?v={}&sort=-path", photos.address, photos.version));
+    let start = pack.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a body") + 4;
+    let length = (PNG.len() as u32).to_le_bytes();
+    let expected = [&length[..], PNG, &u32::MAX.to_le_bytes(), &length, PNG].concat();
+    assert_eq!(&pack[start..], expected, "the second image is not sent");
+    for row in 0..3 {
+        let bytes = browser.raw(&format!("{}/image/{column}/{row}?v={}", photos.address, photos.version));
         let text = String::from_utf8_lossy(&bytes);
         let kind = if row == 1 { "image/svg+xml" } else { "image/png" };
         assert!(text.contains(&format!("content-type: {kind}")), "{text}");
         assert!(!text.contains("onload"), "bytes of other types are never sent: {text}");
         assert_eq!(text.starts_with("HTTP/1.1 404"), row == 1, "{text}");
     }
-    let page = browser.page("/data/read_table@photos/table?view=table");
-    assert!(page.contains("b.png"), "{page}");
+    for (answer, status, help) in [
+        (photos.answer("thumbnails/nothing", ""), 404, "has no column `nothing`"),
+        (photos.answer("thumbnails/path", ""), 422, "has the type `string`"),
+    ] {
+        assert_eq!((answer.status, answer.header("content-type")), (status, Some("application/json")));
+        assert!(answer.body.contains(help), "{}", answer.body);
+    }
 }
 
 #[test]
@@ -88,69 +154,122 @@ fn files_are_shown_and_wrong_addresses_are_explained() {
         assert_eq!(answer.status, 404, "{path}");
         assert!(answer.body.contains(help), "{path}: {}", answer.body);
     }
-    let page = browser.page("/data/read_table@photos/table");
-    let image = page.split("<img src=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("an image");
-    let (address, version) = image.split_once("0?v=").expect("an address with a version");
-    let column = address.trim_end_matches('/').rsplit_once('/').expect("a column").1;
-    let of = |column: &str, row: &str| {
-        browser.answer(&format!("/data/read_table@photos/table/image/{column}/{row}?v={version}"))
-    };
-    for (answer, status, help) in [
-        (of("nothing", "0"), 404, "has no column `nothing`"),
-        (of("path", "0"), 422, "has the type `string`"),
-        (of(column, "3"), 404, "row 3 does not exist"),
-        (of(column, "-1"), 400, "the address has a value that is not valid"),
+    let photos = Table::of(&browser, "/data/read_table@photos/table");
+    let column = photos.columns().into_iter().find(|(_, shown)| shown == "image").expect("a column").0;
+    for (column, row, status, help) in [
+        ("nothing", "0", 404, "has no column `nothing`"),
+        ("path", "0", 422, "has the type `string`"),
+        (&column, "3", 404, "row 3 does not exist"),
+        (&column, "-1", 400, "the address has a value that is not valid"),
     ] {
+        let answer = photos.answer(&format!("image/{column}/{row}"), "");
         assert_eq!(answer.status, status, "{help}");
         assert!(answer.body.contains(help), "{help}: {}", answer.body);
     }
+    for nonsense in ["at=-1", "at=x", "at=99999999999999999999999", "where=a:1&where=b:1"] {
+        assert_eq!(photos.answer("rows", nonsense).status, 400, "{nonsense}");
+    }
     project.write("data/raw/photos/d.png", "another");
     project.run();
-    for old in [image.to_owned(), image.replace(version, ""), address.to_owned() + "0"] {
-        let answer = browser.answer(&old);
-        assert_eq!(answer.status, 404, "{old}");
-        assert_eq!(answer.header("cache-control"), Some("no-store"));
+    for part in [
+        "rows".to_owned(),
+        "histograms".to_owned(),
+        format!("image/{column}/0"),
+        format!("thumbnails/{column}"),
+    ] {
+        let answer = photos.answer(&part, "");
+        assert_eq!((answer.status, answer.header("cache-control")), (404, Some("no-store")), "{part}");
         assert!(answer.body.contains("reload the page"), "{}", answer.body);
-    }
-    for nonsense in ["?at=-1", "?at=x", "?at=99999999999999999999999", "?view=a&view=b"] {
-        let answer = browser.answer(&format!("/data/read_table@photos/table{nonsense}"));
-        assert_eq!(answer.status, 400, "{nonsense}");
-        assert!(answer.body.contains("the overview links to all pages"), "{}", answer.body);
+        assert_eq!(
+            browser.answer(&format!("{}/{part}", photos.address)).status,
+            404,
+            "{part} without a version"
+        );
     }
 }
 
 #[test]
-fn rows_are_selected_by_conditions_and_sorted_and_the_links_keep_both() {
+fn rows_are_selected_by_conditions_and_sorted() {
     let project = project();
     project.run();
     let browser = Browser::of(&project);
-    let table = |query: &str| browser.page(&format!("/data/read_table@orders/table?{query}"));
-    let page = table("where=price:100..,order:..102&sort=-order");
-    assert!(page.contains("rows 1–3 of 3"), "{page}");
-    let orders: Vec<usize> =
-        ["product 102", "product 101", "product 100"].map(|text| page.find(text).expect("a row")).into();
-    assert!(orders.is_sorted(), "the largest order comes first: {page}");
-    assert!(page.contains("aria-sort=\"descending\""), "{page}");
-    let page = table("where=product:*product%201*&sort=price");
-    assert!(page.contains("rows 1–32 of 32"), "product 1, 10 to 19, and 100 to 120: {page}");
-    assert!(page.contains("where=product%3A*product+1*&amp;sort=-price"), "{page}");
-    assert!(table("where=price:0..0").contains("No row satisfies the conditions."));
-    let page = table("sort=product&at=50");
-    assert!(
-        page.contains("?view=table&amp;sort=product&amp;at=100")
-            && page.contains("?view=table&amp;sort=product&amp;at=0"),
-        "{page}"
+    let orders = Table::of(&browser, "/data/read_table@orders/table");
+    assert_eq!(
+        orders.rows("where=price:100..,order:..102&sort=-order"),
+        (3, ["102", "101", "100"].map(str::to_owned).into())
     );
+    let (total, rows) = orders.rows("where=product:*product%201*&sort=price");
+    assert_eq!((total, &*rows[0]), (32, "1"), "product 1, 10 to 19, and 100 to 120");
+    assert_eq!(orders.rows("where=product:%22%3Ci%3Eproduct%201%3C/i%3E%22%7C*%202%3C*").0, 2);
+    assert_eq!(orders.rows("where=price:0..0"), (0, Vec::new()));
+    assert_eq!(orders.rows("where=price:2.5..%3C4.5").1, ["2", "3"]);
     for (query, status, help) in [
         ("where=prise:3", 404, "did you mean `price`?"),
         ("where=price", 422, "write conditions as COLUMN:VALUE"),
         ("where=price:cheap", 422, "has numbers, and `cheap` is not one"),
-        ("sort=%3Cb%3E", 404, "no column `&lt;b&gt;`"),
+        ("sort=%3Cb%3E", 404, "no column `<b>`"),
     ] {
-        let answer = browser.answer(&format!("/data/read_table@orders/table?{query}"));
+        let answer = orders.answer("rows", query);
         assert_eq!(answer.status, status, "{query}");
         assert!(answer.body.contains(help), "{query}: {}", answer.body);
     }
+    assert_eq!(orders.answer("histograms", "where=prise:3").status, 404);
+}
+
+#[test]
+fn each_bar_of_a_histogram_selects_as_many_rows_as_it_shows() {
+    let project = project();
+    let rows: String = (1..=500)
+        .map(|n| {
+            format!(
+                "{n},{},{},\"kind {}, or\"\n",
+                n % 7,
+                if n % 9 == 0 { String::new() } else { format!("{}", f64::from(n) / 10.0 - 3.0) },
+                n % 5
+            )
+        })
+        .collect();
+    project.write("data/raw/orders.csv", &format!("order,small,price,kind\n{rows}"));
+    project.run();
+    let browser = Browser::of(&project);
+    let table = Table::of(&browser, "/data/read_table@orders/table");
+    for conditions in ["", "order:..250"] {
+        let answer = table.json("histograms", &format!("where={conditions}"));
+        let mut bars = 0;
+        for column in
+            answer["columns"].as_array().expect("columns").iter().filter(|column| column["name"] != "order")
+        {
+            let (term, found) = (column["term"].as_str().expect("a name"), &column["bars"]);
+            let selected: Vec<u64> = serde_json::from_value(found["selected"].clone()).expect("numbers");
+            for (bar, rows) in selected.iter().enumerate() {
+                let text = |list: &str, at: usize| found[list][at].as_str().expect("a text");
+                let condition = match found["of"].as_str().expect("a kind") {
+                    "numbers" => format!("{}..<{}", text("ends", bar), text("ends", bar + 1)),
+                    _ => text("terms", bar).to_owned(),
+                };
+                let both = percent_encode(&format!("{conditions},{term}:{condition}"));
+                assert_eq!(table.rows(&format!("where={both}")).0, *rows, "{conditions} {term}:{condition}");
+                bars += 1;
+            }
+            let missing = if term != "price" {
+                0
+            } else if conditions.is_empty() {
+                55
+            } else {
+                27
+            };
+            assert_eq!(column["missing"][1], missing, "{column}");
+        }
+        assert!(bars > 20, "{answer}");
+    }
+    // The bars of a column show the rows that satisfy the conditions on the other columns.
+    let answer = table.json("histograms", "where=small:3");
+    let small = &answer["columns"][1]["bars"];
+    assert_eq!((&small["selected"], small["ends"][3].as_str()), (&small["all"], Some("3")));
+}
+
+fn percent_encode(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
 }
 
 #[test]

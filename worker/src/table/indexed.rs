@@ -56,6 +56,16 @@ impl IndexedTable {
         Ok(self.first()?.schema())
     }
 
+    /// Size of the values of a column in bytes, as the footers of the files state it: without compression, and with each value
+    /// of a dictionary once.
+    pub fn size(&self, column: &str) -> u64 {
+        let groups = self.files.iter().flat_map(|part| part.footer.metadata().row_groups());
+        let columns = groups.flat_map(|group| group.columns());
+        let sizes =
+            columns.filter(|chunk| chunk.column_path().parts().first().is_some_and(|name| name == column));
+        sizes.map(|chunk| chunk.uncompressed_size().unsigned_abs()).sum()
+    }
+
     /// Reads columns of the rows from position `from`, at most `count` of them and none after the last one. The columns are
     /// in the order of the table.
     ///

@@ -1,0 +1,84 @@
+// Requests for parts of the table.
+
+import { table } from "./state.js";
+
+/** Number of rows in an answer. */
+export const WINDOW = 64;
+
+/** Error with a text for the reader. */
+export class Refused extends Error {}
+
+/**
+ * Answer to a request for a part of the selection.
+ * @param {string} part
+ * @param {{ where: string, sort?: string, at?: number }} selection
+ * @param {AbortSignal} signal
+ */
+async function ask(part, selection, signal) {
+  const words = new URLSearchParams({ v: table.version });
+  if (selection.where) words.set("where", selection.where);
+  if (selection.sort) words.set("sort", selection.sort);
+  if (selection.at) words.set("at", String(selection.at));
+  let answer;
+  try {
+    answer = await fetch(`${table.address}/${part}?${words}`, { signal });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw new Refused("The server does not answer. Start it again with `callsheet serve`, then reload the page.");
+  }
+  if (answer.ok) return answer;
+  if (answer.headers.get("content-type") !== "application/json") {
+    throw new Refused("The server refused the request. Open its link again.");
+  }
+  const { message, help } = await answer.json();
+  throw new Refused(help ? `${message}\n${help}` : message);
+}
+
+/**
+ * Rows of a selection from position `at` on.
+ * @param {{ where: string, sort: string, at: number }} selection
+ * @param {AbortSignal} signal
+ * @returns {Promise<import("./table.js").Rows>}
+ */
+export async function askRows(selection, signal) {
+  return (await ask("rows", selection, signal)).json();
+}
+
+/**
+ * Histograms of all columns.
+ * @param {string} where
+ * @param {AbortSignal} signal
+ * @returns {Promise<import("./table.js").Histogram[]>}
+ */
+export async function askHistograms(where, signal) {
+  return (await (await ask("histograms", { where }, signal)).json()).columns;
+}
+
+/**
+ * Addresses of the thumbnails from position `at` on: an empty text if the image is missing, `null` if it cannot be shown.
+ * @param {string} column
+ * @param {{ where: string, sort: string, at: number }} selection
+ * @param {AbortSignal} signal
+ */
+export async function askThumbnails(column, selection, signal) {
+  const answer = await ask(`thumbnails/${encodeURIComponent(column)}`, selection, signal);
+  const pack = new DataView(await answer.arrayBuffer());
+  const DAMAGED = 0xffffffff;
+  const found = [];
+  for (let at = 0; at < pack.byteLength; ) {
+    const size = pack.getUint32(at, true);
+    at += 4;
+    if (size === DAMAGED) found.push(null);
+    else if (size === 0) found.push("");
+    else {
+      found.push(URL.createObjectURL(new Blob([new Uint8Array(pack.buffer, at, size)])));
+      at += size;
+    }
+  }
+  return found;
+}
+
+/** Address of a whole image. @param {string} column @param {number} row */
+export function imageAddress(column, row) {
+  return `${table.address}/image/${encodeURIComponent(column)}/${row}?v=${table.version}`;
+}

@@ -1,0 +1,44 @@
+// What the server sends about a table.
+
+export interface Description {
+  /** Address of the page. */
+  address: string;
+  version: string;
+  rows: number;
+  columns: Column[];
+}
+
+export interface Column {
+  name: string;
+  type: string;
+  shown: "number" | "text" | "image" | "unread";
+}
+
+/** Text, a rounded number and the exact one, or a missing value. */
+export type Cell = string | [string, string] | null;
+
+export interface Row {
+  /** Position in the table. */
+  row: number;
+  /** Values of the columns of numbers and texts. */
+  cells: Cell[];
+}
+
+export interface Rows {
+  total: number;
+  rows: Row[];
+  problem?: string;
+}
+
+export interface Histogram {
+  name: string;
+  /** The name as it is written in conditions. */
+  term: string;
+  bars:
+    | { of: "numbers"; ends: string[]; all: number[]; selected: number[] }
+    | { of: "categories"; names: string[]; terms: string[]; all: number[]; selected: number[]; others: number }
+    | { of: "texts" }
+    | { of: "empty" }
+    | { of: "failed"; why: string };
+  missing: [number, number];
+}
