@@ -17,7 +17,7 @@ macro_rules! script {
 }
 
 /// Name, type and content of each file.
-const ASSETS: [(&str, &str, &str); 22] = [
+const ASSETS: [(&str, &str, &str); 23] = [
     ("report.css", STYLE, callsheet::report::STYLE),
     ("serve.css", STYLE, include_str!("assets/serve.css")),
     ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
@@ -39,6 +39,7 @@ const ASSETS: [(&str, &str, &str); 22] = [
     script!("data/rows.js"),
     script!("data/histograms.js"),
     script!("data/detail.js"),
+    script!("data/others.js"),
     script!("data/tools.js"),
 ];
 

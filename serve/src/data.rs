@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use callsheet_worker::error::Result;
+use callsheet::declare::ArtifactKind;
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::artifact::Artifact;
+use crate::artifact::{Artifact, Latest, outdated};
 use crate::histogram::{Histogram, histograms};
+use crate::images::answer;
 use crate::rows;
-use crate::select::Selection;
-use crate::tables::Table;
+use crate::select::{Selection, quoted, words};
+use crate::tables::{Table, View, columns, common_key};
 use crate::thumbnails::pack;
 
 /// The answer to an address with the version of a table never changes.
@@ -30,6 +33,9 @@ pub(crate) struct RowsRequest {
     /// Column by which the rows are sorted; with `-`, the largest value comes first.
     #[serde(default)]
     sort: String,
+    /// Other tables whose columns are added, e.g. `clusters.table`.
+    #[serde(default)]
+    with: String,
     /// Position of the first row among the selected ones, from 0.
     #[serde(default)]
     at: u32,
@@ -41,11 +47,58 @@ struct Histograms {
     columns: Vec<Histogram>,
 }
 
+/// Another table whose columns can be added.
+#[derive(Serialize)]
+struct Other {
+    name: String,
+    /// The name as it is written in addresses.
+    term: String,
+    columns: Vec<String>,
+}
+
+/// Tables that an address names: one, and others whose columns are added.
+///
+/// # Errors
+/// Returns an error if a table is unknown or cannot be read, or has no key in common with the first one.
+pub(crate) fn view(app: &App, (stage, output): (&str, &str), with: &str) -> Result<View> {
+    let latest = Latest::open(app)?;
+    let table = open(app, &latest.find(stage, output)?)?;
+    let other = |name: String| Ok((name.clone(), open(app, &latest.named(&name)?)?));
+    View::new(table, words(with).into_iter().map(other).collect::<Result<_>>()?)
+}
+
+/// Answers with the tables whose columns can be added to a table.
+///
+/// # Errors
+/// Returns an error if the table is unknown or cannot be read.
+pub(crate) fn others(app: &App, (stage, output): (&str, &str)) -> Result<Response> {
+    let latest = Latest::open(app)?;
+    let table = open(app, &latest.find(stage, output)?)?;
+    let other = |(of, output_of): (&str, &str)| {
+        let artifact = latest.find(of, output_of).ok().filter(|_| (of, output_of) != (stage, output))?;
+        let columns = columns(&artifact.path).ok()?;
+        let key = common_key(&table.columns, &columns)?;
+        let columns = columns.into_iter().map(|column| column.name).filter(|name| *name != key);
+        Some(Other { term: quoted(&artifact.name()), name: artifact.name(), columns: columns.collect() })
+    };
+    Ok(json(&latest.tables().into_iter().filter_map(other).collect::<Vec<_>>()))
+}
+
+fn open(app: &App, artifact: &Artifact) -> Result<Arc<Table>> {
+    if artifact.object.kind == ArtifactKind::Table {
+        return app.tables.get(artifact);
+    }
+    let message = format!("`{}` is not a table", artifact.name());
+    Err(Error::user_error(Code::Unsupported, message, "name an output of kind \"table\""))
+}
+
 impl RowsRequest {
-    fn open(&self, app: &App, (stage, output): (&str, &str)) -> Result<(Arc<Table>, Selection)> {
-        let artifact = Artifact::find(app, stage, output)?;
-        artifact.check_version(&self.v)?;
-        Ok((app.tables.get(&artifact)?, Selection::parse(&self.conditions, &self.sort)?))
+    fn open(&self, app: &App, artifact: (&str, &str)) -> Result<(View, Selection)> {
+        let view = view(app, artifact, &self.with)?;
+        if view.version() != self.v {
+            return Err(outdated(&format!("{}.{}", artifact.0, artifact.1)));
+        }
+        Ok((view, Selection::parse(&self.conditions, &self.sort)?))
     }
 
     /// Answers with a part of the selected rows.
@@ -53,8 +106,8 @@ impl RowsRequest {
     /// # Errors
     /// Returns an error if the table or a column is unknown, or a condition is malformed.
     pub(crate) fn rows(&self, app: &App, artifact: (&str, &str)) -> Result<Response> {
-        let (table, selection) = self.open(app, artifact)?;
-        Ok(json(&rows::rows(&table, &selection, self.at)?))
+        let (view, selection) = self.open(app, artifact)?;
+        Ok(json(&rows::rows(&view, &selection, self.at)?))
     }
 
     /// Answers with the histograms of all columns.
@@ -62,8 +115,8 @@ impl RowsRequest {
     /// # Errors
     /// See [`Self::rows`].
     pub(crate) fn histograms(&self, app: &App, artifact: (&str, &str)) -> Result<Response> {
-        let (table, selection) = self.open(app, artifact)?;
-        Ok(json(&Histograms { columns: histograms(&table, &selection)? }))
+        let (view, selection) = self.open(app, artifact)?;
+        Ok(json(&Histograms { columns: histograms(&view, &selection)? }))
     }
 
     /// Answers with the thumbnails of a part of the selected rows.
@@ -71,9 +124,24 @@ impl RowsRequest {
     /// # Errors
     /// See [`Self::rows`].
     pub(crate) fn thumbnails(&self, app: &App, artifact: (&str, &str), column: &str) -> Result<Response> {
-        let (table, selection) = self.open(app, artifact)?;
-        let pack = pack(&app.thumbnails, &table, column, &selection, self.at)?;
+        let (view, selection) = self.open(app, artifact)?;
+        let pack = pack(&app.thumbnails, &view, column, &selection, self.at)?;
         Ok(([(CONTENT_TYPE, "application/octet-stream"), (CACHE_CONTROL, KEPT)], pack).into_response())
+    }
+
+    /// Answers with the whole image of a row, which is counted from 0 in the table.
+    ///
+    /// # Errors
+    /// Returns an error if the table, the column or the row is unknown, or the part of the file with the image is damaged.
+    pub(crate) fn image(
+        &self,
+        app: &App,
+        artifact: (&str, &str),
+        column: &str,
+        row: u32,
+    ) -> Result<Response> {
+        let (view, _) = self.open(app, artifact)?;
+        Ok(answer(view.images(column)?.get(row)?.unwrap_or_default()))
     }
 }
 

@@ -10,7 +10,7 @@ use callsheet_worker::error::{Error, IoContext, Result};
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::artifact::Artifact;
+use crate::artifact::Latest;
 
 /// Largest size of a file that is shown as a picture, in bytes.
 const LARGEST: u64 = 64 << 20;
@@ -22,24 +22,7 @@ const DAMAGED: &str = include_str!("assets/damaged.svg");
 #[derive(Deserialize)]
 pub(crate) struct Version {
     #[serde(default)]
-    pub v: String,
-}
-
-/// Answers with the image in a row of a column. Bytes of other types get a picture that says so.
-///
-/// # Errors
-/// Returns an error if the table, the column or the row is unknown, or the part of the file with the row is damaged. A table
-/// that was computed again since the page was made is an error, too.
-pub(crate) fn image(
-    app: &App,
-    (stage, output): (&str, &str),
-    (column, row): (&str, u64),
-    version: &Version,
-) -> Result<Response> {
-    let artifact = Artifact::find(app, stage, output)?;
-    artifact.check_version(&version.v)?;
-    let cells = app.tables.get(&artifact)?.images(column)?;
-    Ok(answer(cells.get(row)?.unwrap_or_default()))
+    v: String,
 }
 
 /// Answers with an artifact that is an image.
@@ -47,7 +30,7 @@ pub(crate) fn image(
 /// # Errors
 /// Returns an error if the artifact is unknown, it was computed again since the page was made, or it cannot be read.
 pub(crate) fn file_image(app: &App, stage: &str, output: &str, version: &Version) -> Result<Response> {
-    let artifact = Artifact::find(app, stage, output)?;
+    let artifact = Latest::open(app)?.find(stage, output)?;
     artifact.check_version(&version.v)?;
     if artifact.object.size > LARGEST {
         let message =
@@ -61,7 +44,8 @@ pub(crate) fn file_image(app: &App, stage: &str, output: &str, version: &Version
     Ok(answer(fs::read(&artifact.path).io_context("cannot read", &*artifact.path)?))
 }
 
-fn answer(bytes: Vec<u8>) -> Response {
+/// Answers with an image. Bytes of other types get a picture that says so.
+pub(crate) fn answer(bytes: Vec<u8>) -> Response {
     match image_type(&bytes) {
         // The address contains the version of the artifact, so the image never changes.
         Some(kind) => {

@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::data::RowsRequest;
 use crate::failure::Failure;
 use crate::guard::{OPEN, guard, open};
-use crate::images::{Version, file_image, image};
+use crate::images::{Version, file_image};
 use crate::live::{SincePosition, changes_since, events, log_since, whole_log};
 use crate::run_stage::RunStage;
 use crate::samples::picture;
@@ -35,6 +35,7 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .route("/run/{run}/stage/{stage}/log", get(log))
         .route("/run/{run}/stage/{stage}/sample/{file}", get(sample))
         .route("/data/{stage}/{output}", get(data))
+        .route("/data/{stage}/{output}/others", get(others))
         .route("/data/{stage}/{output}/rows", get(rows))
         .route("/data/{stage}/{output}/histograms", get(histograms))
         .route("/data/{stage}/{output}/thumbnails/{column}", get(thumbnails))
@@ -102,8 +103,23 @@ async fn sample(
     blocking(answer).await
 }
 
-async fn data(State(app): State<Arc<App>>, Path((stage, output)): Path<(String, String)>) -> Response {
-    html(move || pages::data(&app, &stage, &output)).await
+/// Other tables that an address names.
+#[derive(Deserialize)]
+struct With {
+    #[serde(default)]
+    with: String,
+}
+
+async fn data(
+    State(app): State<Arc<App>>,
+    Path((stage, output)): Path<(String, String)>,
+    Query(With { with }): Query<With>,
+) -> Response {
+    html(move || pages::data(&app, &stage, &output, &with)).await
+}
+
+async fn others(State(app): State<Arc<App>>, Path((stage, output)): Path<(String, String)>) -> Response {
+    for_script(move || crate::data::others(&app, (&stage, &output))).await
 }
 
 async fn rows(
@@ -132,10 +148,10 @@ async fn thumbnails(
 
 async fn cell(
     State(app): State<Arc<App>>,
-    Path((stage, output, column, row)): Path<(String, String, String, u64)>,
-    Query(version): Query<Version>,
+    Path((stage, output, column, row)): Path<(String, String, String, u32)>,
+    Query(request): Query<RowsRequest>,
 ) -> Response {
-    blocking(move || image(&app, (&stage, &output), (&column, row), &version)).await
+    blocking(move || request.image(&app, (&stage, &output), &column, row)).await
 }
 
 async fn picture_file(

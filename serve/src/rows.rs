@@ -4,7 +4,7 @@ use callsheet_worker::error::{Error, Result};
 use serde::Serialize;
 
 use crate::select::Selection;
-use crate::tables::{Cell, Table, Values};
+use crate::tables::{Cell, View};
 
 /// Number of rows in an answer.
 pub(crate) const WINDOW: u32 = 64;
@@ -33,38 +33,17 @@ struct Row {
 ///
 /// # Errors
 /// Returns an error if the rows cannot be selected.
-pub(crate) fn rows(table: &Table, selection: &Selection, at: u32) -> Result<Rows> {
-    let selected = selection.rows(table)?;
+pub(crate) fn rows(view: &View, selection: &Selection, at: u32) -> Result<Rows> {
+    let selected = selection.rows(view)?;
     let positions = selected.window(at, WINDOW);
     let mut cells: Vec<Vec<Cell>> = positions.iter().map(|_| Vec::new()).collect();
     let mut problem = None;
-    for column in table.readable() {
-        let found = cells_of(table, column, &positions, &mut problem);
+    for column in view.readable() {
+        let found = view.cells(column, &positions, &mut problem);
         cells.iter_mut().zip(found).for_each(|(row, cell)| row.push(cell));
     }
     let rows = positions.into_iter().zip(cells).map(|(row, cells)| Row { row, cells }).collect();
-    Ok(Rows { total: selected.len(), rows, problem })
-}
-
-/// Cells of a column. If a part of the file is damaged, cells that can be read are found one by one.
-fn cells_of(table: &Table, column: &str, rows: &[u32], problem: &mut Option<String>) -> Vec<Cell> {
-    if let Some(values) = table.read_before(column) {
-        return rows.iter().map(|row| values.cell(*row as usize)).collect();
-    }
-    match read(table, column, rows) {
-        Ok(values) => (0..rows.len()).map(|row| values.cell(row)).collect(),
-        Err(error) => {
-            problem.get_or_insert_with(|| sentence(&error));
-            let cell = |row: &u32| read(table, column, &[*row]).map_or(Cell::Missing, |value| value.cell(0));
-            rows.iter().map(cell).collect()
-        }
-    }
-}
-
-fn read(table: &Table, column: &str, rows: &[u32]) -> Result<Values> {
-    let rows: Vec<u64> = rows.iter().map(|row| u64::from(*row)).collect();
-    let batch = table.index.read_at(&[column], &rows)?;
-    Values::of(batch.column(0))
+    Ok(Rows { total: selected.len(), rows, problem: problem.map(|error| sentence(&error)) })
 }
 
 fn sentence(error: &Error) -> String {

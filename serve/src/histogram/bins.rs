@@ -15,7 +15,7 @@ impl Bins {
     pub(super) fn new(least: f64, most: f64, whole: bool) -> Self {
         let step = Step::at_least(most / (MOST - 2) as f64 - least / (MOST - 2) as f64, whole);
         let first = (least / step.times(1.0)).floor();
-        // Where neighbouring ends would be equal, numbers have no digits for them.
+        // Numbers may not have enough digits for ends that differ by a step.
         if !(step.times(1.0) > 0.0 && first.abs() < 1e15 && step.times(first).is_finite()) {
             return Self { ends: vec![least, most] };
         }

@@ -8,7 +8,7 @@ use callsheet_worker::error::Result;
 use serde::Serialize;
 
 use crate::select::{Selection, quoted};
-use crate::tables::{MISSING, Table, Values, floats};
+use crate::tables::{MISSING, Values, View, floats};
 use bins::Bins;
 
 /// Largest number of categories that have a bar of their own.
@@ -47,7 +47,7 @@ enum Bars {
 ///
 /// # Errors
 /// Returns an error if a condition of the selection cannot be tested.
-pub(crate) fn histograms(table: &Table, selection: &Selection) -> Result<Vec<Histogram>> {
+pub(crate) fn histograms(table: &View, selection: &Selection) -> Result<Vec<Histogram>> {
     let fits = selection.fits(table, |_| true)?;
     let histogram = |name: &str| {
         let has_condition = selection.conditions.iter().any(|condition| condition.column == name);

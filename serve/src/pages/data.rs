@@ -10,8 +10,9 @@ use shell_words::quote;
 use super::file::file;
 use super::{command, page_with};
 use crate::app::App;
-use crate::artifact::Artifact;
-use crate::tables::{Column, Table};
+use crate::artifact::{Artifact, Latest};
+use crate::data::view;
+use crate::tables::{Column, View};
 
 /// Description of a table for the script of the page.
 #[derive(Serialize)]
@@ -21,17 +22,20 @@ struct Description<'a> {
     version: String,
     rows: u32,
     columns: &'a [Column],
+    /// Other tables whose columns are added, as the address has them.
+    with: &'a str,
 }
 
 /// Page of the output `output` of the stage instance `stage`.
 ///
 /// # Errors
 /// Returns an error if the artifact is unknown, or it cannot be read.
-pub(crate) fn data(app: &App, stage: &str, output: &str) -> Result<Markup> {
-    let artifact = Artifact::find(app, stage, output)?;
+pub(crate) fn data(app: &App, stage: &str, output: &str, with: &str) -> Result<Markup> {
+    let artifact = Latest::open(app)?.find(stage, output)?;
     let object = &artifact.object;
     let is_table = object.kind == ArtifactKind::Table;
-    let content = if is_table { rows(&artifact, &*app.tables.get(&artifact)?) } else { file(&artifact)? };
+    let content =
+        if is_table { rows(&artifact, &view(app, (stage, output), with)?, with) } else { file(&artifact)? };
     let body = html! {
         h1 { (artifact.name()) }
         p.note {
@@ -46,16 +50,17 @@ pub(crate) fn data(app: &App, stage: &str, output: &str) -> Result<Markup> {
 }
 
 /// Place of the rows, which the script of the page fills.
-fn rows(artifact: &Artifact, table: &Table) -> Markup {
+fn rows(artifact: &Artifact, view: &View, with: &str) -> Markup {
     let description = Description {
         address: artifact.address(&[]),
-        version: artifact.version(),
-        rows: table.rows(),
-        columns: &table.columns,
+        version: view.version(),
+        rows: view.rows(),
+        columns: &view.columns,
+        with,
     };
     let description = serde_json::to_string(&description).expect("texts and numbers");
     html! {
-        @if table.rows() == 0 { p { "The table has no rows." } }
+        @if view.rows() == 0 { p { "The table has no rows." } }
         @else {
             #data data-table=(description) {
                 noscript { p.wrong { "The rows are shown by a script of this server. Allow scripts for this page." } }

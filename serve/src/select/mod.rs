@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use callsheet_worker::error::Result;
 
-use crate::tables::Table;
+use crate::tables::View;
 use condition::Condition;
-use split::split;
+use split::{split, unquoted};
 
 pub(crate) use split::quoted;
 
@@ -20,6 +20,12 @@ pub(crate) struct Selection {
     sort: Option<(String, bool)>,
     /// Conditions and order as text.
     text: String,
+}
+
+/// Reads names with commas between them, each of which may be in quotes.
+pub(crate) fn words(text: &str) -> Vec<String> {
+    let parts = split(text, ',', usize::MAX).into_iter().map(|part| unquoted(part).text);
+    parts.filter(|part| !part.is_empty()).collect()
 }
 
 /// Rows of a selection, in its order.
@@ -50,7 +56,7 @@ impl Selection {
     ///
     /// # Errors
     /// Returns an error if a column is unknown or cannot be read, or a condition does not suit its column.
-    pub(crate) fn rows(&self, table: &Table) -> Result<Selected> {
+    pub(crate) fn rows(&self, table: &View) -> Result<Selected> {
         if self.conditions.is_empty() && self.sort.is_none() {
             return Ok(Selected::All(table.rows()));
         }
@@ -61,7 +67,7 @@ impl Selection {
     ///
     /// # Errors
     /// See [`Self::rows`].
-    pub(crate) fn fits(&self, table: &Table, tested: impl Fn(&Condition) -> bool) -> Result<Vec<bool>> {
+    pub(crate) fn fits(&self, table: &View, tested: impl Fn(&Condition) -> bool) -> Result<Vec<bool>> {
         let mut chosen = vec![true; table.rows() as usize];
         for condition in self.conditions.iter().filter(|condition| tested(condition)) {
             let fits = condition.test(&*table.values(&condition.column)?)?;
@@ -70,7 +76,7 @@ impl Selection {
         Ok(chosen)
     }
 
-    fn select(&self, table: &Table) -> Result<Vec<u32>> {
+    fn select(&self, table: &View) -> Result<Vec<u32>> {
         let chosen = self.fits(table, |_| true)?;
         let is_chosen = |row: &u32| chosen[*row as usize];
         Ok(match &self.sort {

@@ -1,7 +1,9 @@
 //! Tables that pages show. They stay open, so that pages scroll, filter and sort without reading them again.
 
+mod join;
 mod table;
 mod values;
+mod view;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,8 +11,10 @@ use callsheet_worker::error::Result;
 
 use crate::artifact::Artifact;
 
-pub(crate) use table::{Column, Table};
+pub(crate) use join::common_key;
+pub(crate) use table::{Column, Table, columns};
 pub(crate) use values::{Cell, MISSING, Values, floats};
+pub(crate) use view::View;
 
 /// Number of tables that stay open, and of bytes of their values that stay in memory.
 const OPEN: usize = 8;

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, FieldRef};
 use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{Error, Result, suggest};
+use callsheet_worker::error::{Error, Result};
 use callsheet_worker::table::{Cells, IndexedTable, type_name};
 use serde::Serialize;
 
-use super::values::Values;
+use super::values::{Cell, Values};
 
 /// Largest size of a column whose values are read at once, in bytes. Conditions and histograms use such columns only.
 const LARGEST: u64 = 128 << 20;
@@ -29,11 +29,13 @@ type Selected = (String, Arc<Vec<u32>>);
 pub(crate) struct Table {
     pub digest: Digest,
     path: PathBuf,
-    pub index: IndexedTable,
+    index: IndexedTable,
     pub columns: Vec<Column>,
     values: Mutex<HashMap<String, Arc<Values>>>,
     images: Mutex<HashMap<String, Arc<Cells>>>,
     selected: Mutex<Vec<Selected>>,
+    /// Rows of other tables for the rows of this one, by the other table and the key.
+    joined: Mutex<HashMap<String, Arc<Vec<u32>>>>,
 }
 
 /// Column of a table.
@@ -44,9 +46,12 @@ pub(crate) struct Column {
     #[serde(rename = "type")]
     pub kind: String,
     pub shown: Shown,
+    /// Name of the other artifact that has the column.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
 }
 
-/// How the values of a column are shown.
+/// Form in which the values of a column are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Shown {
@@ -62,7 +67,7 @@ impl Table {
     ///
     /// # Errors
     /// Returns an error if the table cannot be read, or has more rows than the server can select from.
-    pub(crate) fn open(path: &Path, digest: Digest) -> Result<Self> {
+    pub(super) fn open(path: &Path, digest: Digest) -> Result<Self> {
         let index = IndexedTable::open(path)?;
         if index.rows() > u64::from(u32::MAX) {
             let message = format!("the table has {} rows, which are too many for this page", index.rows());
@@ -72,67 +77,82 @@ impl Table {
                 "query it with `callsheet inspect --sql`",
             ));
         }
-        let schema = index.schema()?;
-        let column = |field: &arrow::datatypes::FieldRef| Column {
-            name: field.name().clone(),
-            kind: type_name(field.data_type()),
-            shown: shown(field.data_type(), index.size(field.name()) / index.rows().max(1)),
-        };
-        let columns = schema.fields().iter().map(column).collect();
-        let (values, images, selected) = Default::default();
-        Ok(Self { digest, path: path.to_owned(), index, columns, values, images, selected })
+        let columns = columns_of(&index)?;
+        let (values, images, selected, joined) = Default::default();
+        Ok(Self { digest, path: path.to_owned(), index, columns, values, images, selected, joined })
     }
 
     /// Number of rows.
-    pub(crate) fn rows(&self) -> u32 {
+    pub(super) fn rows(&self) -> u32 {
         self.index.rows() as u32
     }
 
-    /// Names of the columns of numbers and texts.
-    pub(crate) fn readable(&self) -> impl Iterator<Item = &str> {
-        let readable =
-            self.columns.iter().filter(|column| matches!(column.shown, Shown::Number | Shown::Text));
-        readable.map(|column| column.name.as_str())
-    }
-
-    /// Returns all values of a column, which stay in memory.
+    /// Returns all values of a column of numbers or texts, which stay in memory.
     ///
     /// # Errors
-    /// Returns an error if the table has no such column of numbers or texts, or it is too large or damaged.
-    pub(crate) fn values(&self, column: &str) -> Result<Arc<Values>> {
-        if let Some(values) = self.read_before(column) {
+    /// Returns an error if the column is too large or damaged.
+    pub(super) fn values(&self, column: &str) -> Result<Arc<Values>> {
+        self.kept(column, || {
+            let size = self.index.size(column);
+            if size > LARGEST {
+                let message =
+                    format!("column `{column}` has {} MB, which is too much for conditions", size >> 20);
+                return Err(Error::user_error(
+                    Code::Unsupported,
+                    message,
+                    "query it with `callsheet inspect --sql`",
+                ));
+            }
+            self.read(column, None)
+        })
+    }
+
+    /// Returns the values with this name that are kept, or those that `read` returns.
+    pub(super) fn kept(&self, name: &str, read: impl FnOnce() -> Result<Values>) -> Result<Arc<Values>> {
+        let kept = lock(&self.values).get(name).cloned();
+        if let Some(values) = kept {
             return Ok(values);
         }
-        if !self.readable().any(|name| name == column) {
-            let message = format!("the table has no column `{column}` of numbers or texts");
-            return Err(Error::user_error(Code::UnknownName, message, suggest(column, self.readable())));
-        }
-        let size = self.index.size(column);
-        if size > LARGEST {
-            let message =
-                format!("column `{column}` has {} MB, which is too much for conditions", size >> 20);
-            return Err(Error::user_error(
-                Code::Unsupported,
-                message,
-                "query it with `callsheet inspect --sql`",
-            ));
-        }
-        let batch = self.index.read(&[column], 0, self.index.rows())?;
-        let values = Arc::new(Values::of(batch.column(0))?);
-        lock(&self.values).insert(column.to_owned(), values.clone());
+        let values = Arc::new(read()?);
+        lock(&self.values).insert(name.to_owned(), values.clone());
         Ok(values)
     }
 
-    /// Returns all values of a column if they are in memory.
-    pub(crate) fn read_before(&self, column: &str) -> Option<Arc<Values>> {
-        lock(&self.values).get(column).cloned()
+    /// Returns the values of these rows as they are shown. If a part of the file is damaged, values that can be read are
+    /// found one by one, others are missing, and `problem` becomes the reason.
+    pub(super) fn cells(&self, column: &str, rows: &[u32], problem: &mut Option<Error>) -> Vec<Cell> {
+        let kept = lock(&self.values).get(column).cloned();
+        if let Some(values) = kept {
+            return rows.iter().map(|row| values.cell(*row as usize)).collect();
+        }
+        match self.read(column, Some(rows)) {
+            Ok(values) => (0..rows.len()).map(|row| values.cell(row)).collect(),
+            Err(error) => {
+                problem.get_or_insert(error);
+                let cell =
+                    |row: &u32| self.read(column, Some(&[*row])).map_or(Cell::Missing, |value| value.cell(0));
+                rows.iter().map(cell).collect()
+            }
+        }
+    }
+
+    /// Reads these rows of a column, or all of them.
+    fn read(&self, column: &str, rows: Option<&[u32]>) -> Result<Values> {
+        let batch = match rows {
+            None => self.index.read(&[column], 0, self.index.rows())?,
+            Some(rows) => {
+                let rows: Vec<u64> = rows.iter().map(|row| u64::from(*row)).collect();
+                self.index.read_at(&[column], &rows)?
+            }
+        };
+        Values::of(batch.column(0))
     }
 
     /// Returns a column of images.
     ///
     /// # Errors
     /// Returns an error if the table has no such column.
-    pub(crate) fn images(&self, column: &str) -> Result<Arc<Cells>> {
+    pub(super) fn images(&self, column: &str) -> Result<Arc<Cells>> {
         let mut images = lock(&self.images);
         if let Some(cells) = images.get(column) {
             return Ok(cells.clone());
@@ -143,7 +163,7 @@ impl Table {
     }
 
     /// Returns the rows of a selection, which `select` determines if they are not kept.
-    pub(crate) fn selected(
+    pub(super) fn selected(
         &self,
         selection: &str,
         select: impl FnOnce() -> Result<Vec<u32>>,
@@ -162,12 +182,49 @@ impl Table {
         Ok(rows)
     }
 
-    /// Size of the values and selections in memory, in bytes.
-    pub(crate) fn bytes(&self) -> usize {
-        let values: usize = lock(&self.values).values().map(|values| values.bytes()).sum();
-        let rows: usize = lock(&self.selected).iter().map(|(_, rows)| rows.len()).sum();
-        values + rows * size_of::<u32>()
+    /// Returns the rows of another table for the rows of this one, which `join` determines if they are not kept.
+    pub(super) fn joined(&self, id: &str, join: impl FnOnce() -> Result<Vec<u32>>) -> Result<Arc<Vec<u32>>> {
+        let kept = lock(&self.joined).get(id).cloned();
+        if let Some(rows) = kept {
+            return Ok(rows);
+        }
+        let rows = Arc::new(join()?);
+        lock(&self.joined).insert(id.to_owned(), rows.clone());
+        Ok(rows)
     }
+
+    /// Size of the values and rows in memory, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let values: usize = lock(&self.values).values().map(|values| values.bytes()).sum();
+        let selected: usize = lock(&self.selected).iter().map(|(_, rows)| rows.len()).sum();
+        let joined: usize = lock(&self.joined).values().map(|rows| rows.len()).sum();
+        values + (selected + joined) * size_of::<u32>()
+    }
+}
+
+impl Column {
+    /// The column, as a column of the artifact `name` next to those of another one.
+    pub(super) fn of(&self, name: &str) -> Self {
+        Self { name: format!("{name}.{}", self.name), from: Some(name.to_owned()), ..self.clone() }
+    }
+}
+
+/// Returns the columns of a table.
+///
+/// # Errors
+/// Returns an error if the table cannot be read.
+pub(crate) fn columns(path: &Path) -> Result<Vec<Column>> {
+    columns_of(&IndexedTable::open(path)?)
+}
+
+fn columns_of(index: &IndexedTable) -> Result<Vec<Column>> {
+    let column = |field: &FieldRef| Column {
+        name: field.name().clone(),
+        kind: type_name(field.data_type()),
+        shown: shown(field.data_type(), index.size(field.name()) / index.rows().max(1)),
+        from: None,
+    };
+    Ok(index.schema()?.fields().iter().map(column).collect())
 }
 
 fn shown(kind: &DataType, mean_size: u64) -> Shown {

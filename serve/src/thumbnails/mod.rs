@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::rows::WINDOW;
 use crate::select::Selection;
-use crate::tables::Table;
+use crate::tables::View;
 use shrink::shrink;
 
 pub(crate) use cache::ThumbnailCache;
@@ -23,14 +23,14 @@ const DAMAGED: u32 = u32::MAX;
 /// Returns an error if the rows cannot be selected, or the table has no such column of images.
 pub(crate) fn pack(
     cache: &ThumbnailCache,
-    table: &Table,
+    table: &View,
     column: &str,
     selection: &Selection,
     at: u32,
 ) -> Result<Vec<u8>> {
     let images = table.images(column)?;
     let rows = selection.rows(table)?.window(at, WINDOW);
-    let thumbnail = |row: &u32| match images.get(u64::from(*row)) {
+    let thumbnail = |row: &u32| match images.get(*row) {
         Ok(None) => Some(Vec::new()),
         Ok(Some(bytes)) => thumbnail(cache, &bytes),
         Err(_) => None,

@@ -72,12 +72,9 @@ impl<'a> Table<'a> {
     /// Names of the columns, and how their values are shown.
     fn columns(&self) -> Vec<(String, String)> {
         let page = self.browser.page(self.address).replace("&quot;", "\"");
-        let description = page
-            .split("data-table=\"")
-            .nth(1)
-            .and_then(|rest| rest.split("}]}\"").next())
-            .expect("a description");
-        let description: Value = serde_json::from_str(&format!("{description}}}]}}")).expect("JSON");
+        let start = page.split("data-table=\"").nth(1).expect("a description");
+        let mut values = serde_json::Deserializer::from_str(start).into_iter::<Value>();
+        let description = values.next().expect("a description").expect("JSON");
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         let columns = description["columns"].as_array().expect("columns").iter();
         columns.map(|column| (text(&column["name"]), text(&column["shown"]))).collect()
@@ -266,6 +263,60 @@ fn each_bar_of_a_histogram_selects_as_many_rows_as_it_shows() {
     let answer = table.json("histograms", "where=small:3");
     let small = &answer["columns"][1]["bars"];
     assert_eq!((&small["selected"], small["ends"][3].as_str()), (&small["all"], Some("3")));
+}
+
+#[test]
+fn columns_of_other_tables_are_added_by_their_key() {
+    let project = project();
+    project.write("data/raw/stock.csv", "shelf,order,left\nA,3,7\nB,2,\nA,121,1\n");
+    project.write("data/raw/twice.csv", "order,note\n1,one\n1,two\n");
+    project.write("data/raw/apart.csv", "number\n1\n");
+    let pipeline = fs::read_to_string(project.path("pipelines/main.toml")).expect("a pipeline");
+    let more = ["stock", "twice", "apart"].map(|name| {
+        format!(
+            "[sources.{name}]\npath = \"data/raw/{name}.csv\"\n[stages.count_{name}]\nuse = \"count\"\ninputs.rows = \"{name}\"\n"
+        )
+    });
+    project.write("pipelines/main.toml", &(pipeline + &more.concat()));
+    project.run();
+    let browser = Browser::of(&project);
+    let address = "/data/read_table@orders/table";
+    let others = Table::of(&browser, address).json("others", "");
+    let names: Vec<&str> =
+        others.as_array().expect("a list").iter().filter_map(|other| other["name"].as_str()).collect();
+    assert_eq!(names, ["read_table@stock.table", "read_table@twice.table"], "tables with an equal column");
+    let with = "with=read_table@stock.table";
+    let version = version(&browser.page(&format!("{address}?{with}")));
+    let orders = Table { browser: &browser, address, version };
+    let stock = "read_table@stock.table";
+    let answer = orders.json("rows", &format!("{with}&where={stock}.left:1..&sort=-{stock}.left"));
+    assert_eq!(
+        (&answer["total"], &answer["rows"][0]),
+        (&json!(1), &json!({ "row": 2, "cells": ["3", "<i>product 3</i>", ["3.50", "3.5"], "A", "7"] }))
+    );
+    let answer = orders.json("rows", &format!("{with}&where=price:2..3"));
+    assert_eq!(
+        answer["rows"][0]["cells"].as_array().expect("cells")[3..],
+        [json!("B"), Value::Null],
+        "order 2 has no value, and order 1 no row"
+    );
+    let histograms = orders.json("histograms", with);
+    let shelf = &histograms["columns"][3];
+    assert_eq!(
+        (&shelf["name"], &shelf["bars"]["all"], &shelf["missing"][0]),
+        (&json!(format!("{stock}.shelf")), &json!([1, 1]), &json!(118))
+    );
+    for (with, status, help) in [
+        ("read_table@twice.table", 422, "has several rows with the order &quot;1&quot;"),
+        ("read_table@apart.table", 422, "has no column of texts or integers in common"),
+        ("read_table@nothing.table", 404, "there is no result of stage `read_table@nothing`"),
+        ("count_stock.count", 422, "is not a table"),
+        ("nonsense", 404, "there is no result of stage"),
+    ] {
+        let answer = browser.answer(&format!("{address}?with={with}"));
+        assert_eq!(answer.status, status, "{with}: {}", answer.body);
+        assert!(answer.body.contains(help), "{with}: {}", answer.body);
+    }
 }
 
 fn percent_encode(text: &str) -> String {

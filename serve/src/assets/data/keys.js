@@ -33,7 +33,7 @@ export const KEYS = [
   { keys: ["/"], says: "write a condition", act: () => document.getElementById("where")?.focus() },
 ];
 
-/** Names of keys that their symbols do not tell. @type {Record<string, string>} */
+/** Short names of keys. @type {Record<string, string>} */
 export const NAMES = { ArrowRight: "→", ArrowLeft: "←", ArrowDown: "↓", ArrowUp: "↑", Escape: "Esc" };
 
 /** Acts on a key. @param {KeyboardEvent} event */

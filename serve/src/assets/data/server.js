@@ -16,6 +16,7 @@ export class Refused extends Error {}
  */
 async function ask(part, selection, signal) {
   const words = new URLSearchParams({ v: table.version });
+  if (table.with) words.set("with", table.with);
   if (selection.where) words.set("where", selection.where);
   if (selection.sort) words.set("sort", selection.sort);
   if (selection.at) words.set("at", String(selection.at));
@@ -78,7 +79,14 @@ export async function askThumbnails(column, selection, signal) {
   return found;
 }
 
+/** Tables whose columns can be added. @returns {Promise<import("./table.js").Other[]>} */
+export async function askOthers() {
+  return (await ask("others", { where: "" }, new AbortController().signal)).json();
+}
+
 /** Address of a whole image. @param {string} column @param {number} row */
 export function imageAddress(column, row) {
-  return `${table.address}/image/${encodeURIComponent(column)}/${row}?v=${table.version}`;
+  const words = new URLSearchParams({ v: table.version });
+  if (table.with) words.set("with", table.with);
+  return `${table.address}/image/${encodeURIComponent(column)}/${row}?${words}`;
 }

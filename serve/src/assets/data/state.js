@@ -51,6 +51,7 @@ export const failure = signal("");
 /** Address with the present state. */
 function address() {
   const words = new URLSearchParams();
+  if (table.with) words.set("with", table.with);
   if (view.value !== (images.length > 0 ? "grid" : "table")) words.set("view", view.value);
   if (where.value) words.set("where", where.value);
   if (sort.value) words.set("sort", sort.value);

@@ -6,12 +6,24 @@ export interface Description {
   version: string;
   rows: number;
   columns: Column[];
+  /** Other tables whose columns are added, as the address has them. */
+  with: string;
+}
+
+/** Another table whose columns can be added. */
+export interface Other {
+  name: string;
+  /** The name as it is written in addresses. */
+  term: string;
+  columns: string[];
 }
 
 export interface Column {
   name: string;
   type: string;
   shown: "number" | "text" | "image" | "unread";
+  /** Other table that has the column. */
+  from?: string;
 }
 
 /** Text, a rounded number and the exact one, or a missing value. */

@@ -1,8 +1,9 @@
 // Field for conditions, order, and views.
 
-import { count, html } from "../ui.js";
+import { count, h, html } from "../ui.js";
 import { KEYS, NAMES } from "./keys.js";
 import { at, failure, image, images, readable, remember, sort, table, total, view, where } from "./state.js";
+import { Others } from "./others.js";
 import { problem } from "./windows.js";
 
 /** Changes the selection. @param {() => void} act */
@@ -78,7 +79,7 @@ export function Tools() {
     </form>
     <div class="filter">
       ${images.length > 0 && Views()} ${Order()} ${images.length > 1 && view.value === "grid" && Images()}
-      ${Status()} ${Help()}
+      ${h(Others, {})} ${Status()} ${Help()}
     </div>
     ${Problems()}
   </div>`;

@@ -1,0 +1,155 @@
+//! A table, and columns of other tables that are found by key.
+
+use std::sync::Arc;
+
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result, suggest};
+use callsheet_worker::table::Cells;
+
+use super::join::{NO_ROW, common_key, matching_rows, taken};
+use super::table::{Column, Shown, Table};
+use super::values::{Cell, Values};
+
+/// A table, and columns of other tables.
+pub(crate) struct View {
+    table: Arc<Table>,
+    others: Vec<Joined>,
+    /// Columns of the table, and then of the others.
+    pub columns: Vec<Column>,
+}
+
+/// Another table.
+struct Joined {
+    /// Name of the artifact.
+    name: String,
+    table: Arc<Table>,
+    /// For each row of the first table, the row of this one.
+    rows: Arc<Vec<u32>>,
+}
+
+/// Images of a column.
+pub(crate) struct Images {
+    cells: Arc<Cells>,
+    /// For each row of the view, the row of the table with the images; all rows in order if it is missing.
+    rows: Option<Arc<Vec<u32>>>,
+}
+
+impl View {
+    /// Adds columns of other tables, which are named as in `clusters.table`, to a table.
+    ///
+    /// # Errors
+    /// Returns an error if another table has no column in common, or several rows for one key.
+    pub(crate) fn new(table: Arc<Table>, others: Vec<(String, Arc<Table>)>) -> Result<Self> {
+        let mut columns = table.columns.clone();
+        let join = |(name, other): (String, Arc<Table>)| {
+            let Some(key) = common_key(&table.columns, &other.columns) else {
+                let message = format!("`{name}` has no column of texts or integers in common with the table");
+                let help = "add columns of a table with the same keys";
+                return Err(Error::user_error(Code::Unsupported, message, help));
+            };
+            let id = format!("{}/{key}", other.digest);
+            let rows = table.joined(&id, || matching_rows(&table, &other, &key, &name))?;
+            let added = other.columns.iter().filter(|column| column.name != key);
+            columns.extend(added.map(|column| column.of(&name)));
+            Ok(Joined { name, table: other, rows })
+        };
+        let others = others.into_iter().map(join).collect::<Result<_>>()?;
+        Ok(Self { table, others, columns })
+    }
+
+    /// Number of rows.
+    pub(crate) fn rows(&self) -> u32 {
+        self.table.rows()
+    }
+
+    /// Version of the tables in addresses.
+    pub(crate) fn version(&self) -> String {
+        let others = self.others.iter().map(|joined| &joined.table);
+        let digests = std::iter::once(&self.table).chain(others).map(|table| table.digest.short());
+        digests.collect::<Vec<_>>().join("-")
+    }
+
+    /// Names of the columns of numbers and texts.
+    pub(crate) fn readable(&self) -> impl Iterator<Item = &str> {
+        let readable = |column: &&Column| matches!(column.shown, Shown::Number | Shown::Text);
+        self.columns.iter().filter(readable).map(|column| column.name.as_str())
+    }
+
+    /// Returns all values of a column, which stay in memory.
+    ///
+    /// # Errors
+    /// Returns an error if there is no such column of numbers or texts, or it is too large or damaged.
+    pub(crate) fn values(&self, column: &str) -> Result<Arc<Values>> {
+        if !self.readable().any(|name| name == column) {
+            let message = format!("the table has no column `{column}` of numbers or texts");
+            return Err(Error::user_error(Code::UnknownName, message, suggest(column, self.readable())));
+        }
+        match self.of_other(column) {
+            None => self.table.values(column),
+            Some((joined, own)) => {
+                let id = format!("{}/{own}", joined.table.digest);
+                self.table.kept(&id, || Ok(taken(&*joined.table.values(own)?, &joined.rows)))
+            }
+        }
+    }
+
+    /// Returns the values of these rows as they are shown. A value that cannot be read is missing, and `problem` becomes the
+    /// reason.
+    pub(crate) fn cells(&self, column: &str, rows: &[u32], problem: &mut Option<Error>) -> Vec<Cell> {
+        match self.of_other(column) {
+            None => self.table.cells(column, rows, problem),
+            Some((joined, own)) => {
+                let of_other: Vec<u32> = rows.iter().map(|row| joined.rows[*row as usize]).collect();
+                let present: Vec<u32> = of_other.iter().copied().filter(|row| *row != NO_ROW).collect();
+                let mut found = joined.table.cells(own, &present, problem).into_iter();
+                let cell = |row: u32| if row == NO_ROW { None } else { found.next() };
+                of_other.into_iter().map(cell).map(|cell| cell.unwrap_or(Cell::Missing)).collect()
+            }
+        }
+    }
+
+    /// Returns a column of images.
+    ///
+    /// # Errors
+    /// Returns an error if there is no such column.
+    pub(crate) fn images(&self, column: &str) -> Result<Images> {
+        Ok(match self.of_other(column) {
+            None => Images { cells: self.table.images(column)?, rows: None },
+            Some((joined, own)) => {
+                Images { cells: joined.table.images(own)?, rows: Some(joined.rows.clone()) }
+            }
+        })
+    }
+
+    /// Returns the rows of a selection, which `select` determines if they are not kept.
+    pub(crate) fn selected(
+        &self,
+        selection: &str,
+        select: impl FnOnce() -> Result<Vec<u32>>,
+    ) -> Result<Arc<Vec<u32>>> {
+        self.table.selected(&format!("{}\n{selection}", self.version()), select)
+    }
+
+    /// Returns the other table that has a column, and the name of the column there.
+    fn of_other<'a>(&self, column: &'a str) -> Option<(&Joined, &'a str)> {
+        self.others.iter().find_map(|joined| {
+            let own = column.strip_prefix(&*joined.name)?.strip_prefix('.')?;
+            Some((joined, own))
+        })
+    }
+}
+
+impl Images {
+    /// Reads the image of a row; `None` if it is missing.
+    ///
+    /// # Errors
+    /// Returns an error if there is no such row, or the part of the file with the image is damaged.
+    pub(crate) fn get(&self, row: u32) -> Result<Option<Vec<u8>>> {
+        match self.rows.as_ref().map(|rows| rows.get(row as usize)) {
+            Some(Some(&NO_ROW)) => Ok(None),
+            Some(Some(row)) => self.cells.get(u64::from(*row)),
+            Some(None) => self.cells.get(u64::MAX),
+            None => self.cells.get(u64::from(row)),
+        }
+    }
+}
