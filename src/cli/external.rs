@@ -49,8 +49,9 @@ impl External {
     /// # Errors
     /// Returns an error if the program is not built or cannot be started.
     pub(super) fn serve(&self) -> Result<u8> {
-        let project = Project::find()?;
-        let program = command(Some(&project), SERVE)
+        // The demonstration starts outside of any project.
+        let project = Project::find_any()?;
+        let program = command(project.as_ref(), SERVE)
             .map_err(|error| not_installed(error, SERVE, "run `make serve` in a checkout of callsheet"))?;
         start(program, OsStr::new("serve"), &self.arguments)
     }

@@ -7,7 +7,7 @@ use clap::Args;
 use super::exit::{SUCCESS, WOULD_RUN};
 use super::target::{Select, TargetArgs, sources};
 use crate::curation::similar_file;
-use crate::impact::{Impact, impact};
+use crate::impact::impact;
 use crate::listing::list_stages;
 use crate::run::{Compute, Machine, StagePreview, State, left_out_by_only, machine};
 use callsheet_figures::label::human_seconds;
@@ -76,7 +76,8 @@ pub(super) fn show(
         {
             print_text(&format!("{stage} would fail: {problem}"));
         }
-        print_text(&format!("{}{}", sum(&stages), time(&impact(&store, &plan.request.target, &stages))));
+        let time = impact(&store, &plan.request.target, &stages).time();
+        print_text(&format!("{}{}", sum(&stages), time.map(|time| format!("; {time}")).unwrap_or_default()));
     }
     Ok(if check && !idle { WOULD_RUN } else { SUCCESS })
 }
@@ -118,12 +119,4 @@ fn sum(stages: &[StagePreview]) -> String {
     let maybe = stages.len() - cached - run - fails;
     let fails = if fails > 0 { format!(", {fails} cannot run") } else { String::new() };
     format!("{cached} cached, {run} to run, {maybe} maybe{fails}")
-}
-
-/// Estimated time such as `; about 31 s`, or `; about 0.2 s to 31 s for 2 of these stages`.
-fn time(impact: &Impact) -> String {
-    let Some(time) = impact.time() else { return String::new() };
-    let these =
-        if impact.unknown > 0 { format!(" for {} of these stages", impact.known()) } else { String::new() };
-    format!("; {time}{these}")
 }

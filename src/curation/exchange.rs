@@ -1,5 +1,7 @@
 //! Changes of verdicts that are written only if the file still contains the verdicts that the curator saw.
 
+use std::collections::BTreeSet;
+
 use callsheet_worker::code::Code;
 use callsheet_worker::curation::Line;
 use callsheet_worker::error::{Error, Result};
@@ -38,6 +40,7 @@ impl Curation<'_> {
     /// Returns an error if a new verdict is malformed, or the file cannot be read or written.
     pub fn exchange(&self, store: &Store, changes: &[VerdictChange]) -> Result<Vec<Conflict>> {
         changes.iter().try_for_each(check)?;
+        check_keys_differ(changes)?;
         self.edit(store, |list| {
             let differs = |change: &&VerdictChange| list.get(&change.key) != change.seen.as_ref();
             let conflict = |change: &VerdictChange| Conflict {
@@ -56,6 +59,18 @@ impl Curation<'_> {
             }
             Ok(conflicts)
         })
+    }
+}
+
+/// A second change of one row would be compared with the first one, not with the file.
+fn check_keys_differ(changes: &[VerdictChange]) -> Result<()> {
+    let mut keys = BTreeSet::new();
+    match changes.iter().find(|change| !keys.insert(&change.key)) {
+        None => Ok(()),
+        Some(twice) => {
+            let message = format!("row `{}` is changed twice; nothing was written", twice.key);
+            Err(Error::user_error(Code::InvalidValue, message, "change each row once"))
+        }
     }
 }
 

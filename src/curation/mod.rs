@@ -82,6 +82,23 @@ impl<'a> Curation<'a> {
         self.project.root.join(&self.file)
     }
 
+    /// Column whose values identify the rows.
+    pub fn column(&self) -> &str {
+        self.inputs.first().map_or("", |input| input.on.key.as_str())
+    }
+
+    /// Returns the stage instance and the output of each table to whose rows verdicts refer.
+    ///
+    /// # Errors
+    /// Returns an error if an input is not wired to an output of a stage.
+    pub fn tables(&self) -> Result<Vec<(&str, &str)>> {
+        let table = |input: &VerdictInput<'a>| {
+            let (maker, output) = table_of(self.plan, input.position, input.on)?;
+            Ok((self.plan.stages[maker].name.as_str(), output.as_str()))
+        };
+        self.inputs.iter().map(table).collect()
+    }
+
     /// Reads the verdicts in the order of the file; empty if the file does not exist.
     ///
     /// # Errors
@@ -102,7 +119,7 @@ impl<'a> Curation<'a> {
         previews: &[StagePreview],
         options: &str,
     ) -> Result<Known> {
-        let column = self.inputs.first().map(|input| input.on.key.clone()).unwrap_or_default();
+        let column = self.column().to_owned();
         let mut known = BTreeSet::new();
         for VerdictInput { position, on, .. } in &self.inputs {
             let (maker, output) = table_of(self.plan, *position, on)?;

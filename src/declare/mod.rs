@@ -39,7 +39,7 @@ pub use headline::{Direction, HeadlineDecl, LABEL, MeasureDecl};
 pub use layer::{Fallback, Layer, SourceUse, StageUse, var_problem};
 pub use origin::{NAME_RULE, Origin, braced, check_name, is_name, parse_toml, read_toml};
 pub use param::{ParamDecl, ParamType, Role};
-pub use programs::command;
+pub use programs::{command, engine};
 pub use project::{BUILT_IN, CommandDecl, Defaults, IMPORTS, NotifyDecl, Project, Sandbox, layer_names};
 pub use python::PythonDecl;
 pub use resources::{Bytes, Cpus, ResourcesDecl, Seconds};

@@ -59,7 +59,7 @@ impl Project {
     /// Returns an error if the environment does not exist, or in the cases of [`Self::program`].
     pub fn stage_program(&self, stage: &StageDecl) -> Result<PathBuf> {
         if stage.built_in {
-            return env::current_exe().io_context("cannot find", "callsheet");
+            return engine();
         }
         let name = &stage.command[0];
         let own =
@@ -81,6 +81,17 @@ impl Project {
     }
 }
 
+/// Returns the path of `callsheet`: of this program, or of the one that started this program of callsheet.
+///
+/// # Errors
+/// Returns an error if the path of this program cannot be determined.
+pub fn engine() -> Result<PathBuf> {
+    let this = env::current_exe().io_context("cannot find", "callsheet")?;
+    let is_other = this.file_stem().is_some_and(|name| name.as_encoded_bytes().starts_with(b"callsheet-"));
+    let started_by = env::var_os(ENGINE_VARIABLE).filter(|_| is_other);
+    Ok(started_by.map_or(this, PathBuf::from))
+}
+
 /// Returns the folder of programs of the virtual environment in which callsheet is installed: `python3` of a stage is then
 /// the one that has the package, also if the environment is not activated.
 fn installed_in() -> Option<PathBuf> {
@@ -99,7 +110,7 @@ fn executable(path: &Path) -> bool {
 /// # Errors
 /// Returns an error if the program is not built or is not found, or if it is `callsheet`.
 pub fn command(project: Option<&Project>, name: &str) -> Result<Command> {
-    let engine = env::current_exe().io_context("cannot find", "callsheet")?;
+    let engine = engine()?;
     let found = match project {
         Some(project) => project.program(name),
         None => Err(Error::user_error(

@@ -60,11 +60,20 @@ impl Impact {
         self.stages.len() - self.unknown
     }
 
-    /// Estimated time, such as `about 31 s` or `about 0.2 s to 31 s`; `None` if no duration is known.
+    /// Estimated time, such as `about 31 s`, `up to 31 s`, or `about 0.2 s to 31 s for 2 of these stages`; `None` if no
+    /// duration is known.
     pub fn time(&self) -> Option<String> {
         let [least, most] = [self.seconds.least, self.seconds.most].map(human_seconds);
-        let range = if least == most { most } else { format!("{least} to {most}") };
-        (self.known() > 0).then(|| format!("about {range}"))
+        let range = if least == most {
+            format!("about {most}")
+        } else if least == human_seconds(0.0) {
+            format!("up to {most}")
+        } else {
+            format!("about {least} to {most}")
+        };
+        let known = self.stages.len() - self.unknown;
+        let these = if self.unknown > 0 { format!(" for {known} of these stages") } else { String::new() };
+        (known > 0).then(|| format!("{range}{these}"))
     }
 }
 

@@ -73,7 +73,11 @@ pub fn read(path: &Path) -> Result<Vec<Line>> {
     parse(&text, path)
 }
 
-fn parse(text: &str, path: &Path) -> Result<Vec<Line>> {
+/// Reads verdicts from the text of a file. `path` is for errors.
+///
+/// # Errors
+/// See [`read`].
+pub fn parse(text: &str, path: &Path) -> Result<Vec<Line>> {
     let refused = |line: u64, what: String, help: String| {
         Err(Error::user_error(Code::InvalidValue, format!("line {line} of {}: {what}", path.display()), help))
     };

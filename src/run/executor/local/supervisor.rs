@@ -1,7 +1,6 @@
 //! The running workers, and the supervisor process that kills them if the engine cannot.
 
 use std::collections::HashSet;
-use std::env;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
@@ -15,6 +14,7 @@ use callsheet_worker::error::{IoContext, Result};
 use callsheet_worker::protocol::RUN_VARIABLE;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
+use crate::declare::engine;
 use crate::store::remove_folder;
 
 /// Longest wait for killed processes; a process that waits for a disk does not end at once.
@@ -42,7 +42,7 @@ impl ProcessSupervisor {
     /// # Errors
     /// Returns an error if the process cannot be started.
     pub(in crate::run) fn new(run: &str, staging: &Path) -> Result<Self> {
-        let program = env::current_exe().io_context("cannot find", "callsheet itself")?;
+        let program = engine()?;
         let mut process = Command::new(&program);
         process.arg("supervise").arg(run).arg(staging).process_group(0);
         process.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
