@@ -10,6 +10,12 @@ pub(crate) fn address(segments: &[&str]) -> String {
     segments.iter().map(|segment| format!("/{}", utf8_percent_encode(segment, ENCODED))).collect()
 }
 
+/// Query of an address with these words; those that are empty are left out.
+pub(crate) fn query(words: &[(&str, &str)]) -> String {
+    let words: Vec<&(&str, &str)> = words.iter().filter(|(_, value)| !value.is_empty()).collect();
+    format!("?{}", serde_urlencoded::to_string(words).expect("texts"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

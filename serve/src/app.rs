@@ -6,8 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use callsheet::declare::Project;
+use callsheet::listing::list_stages;
 use callsheet::plan::{Plan, Request, resolve};
-use callsheet::run::{StagePreview, StoreSnapshot, check_owner, count_rows, preview};
+use callsheet::run::{StagePreview, StoreSnapshot, check_owner, count_rows, machine, preview};
 use callsheet::store::{Sources, Store};
 use callsheet_worker::error::Result;
 
@@ -16,6 +17,7 @@ use shell_words::quote;
 use crate::secret::Secret;
 use crate::tables::OpenTables;
 use crate::thumbnails::ThumbnailCache;
+use crate::verdicts::OpenVerdicts;
 
 /// State of the server.
 pub(crate) struct App {
@@ -29,6 +31,9 @@ pub(crate) struct App {
     pub secret: Secret,
     pub tables: OpenTables,
     pub thumbnails: ThumbnailCache,
+    pub verdicts: OpenVerdicts,
+    /// True if pages can change verdicts.
+    pub writes: bool,
     /// Start of the server, in seconds since 1970.
     pub started: u64,
     /// Held while raw files are hashed, so that several pages do not hash one file at the same time.
@@ -103,12 +108,16 @@ impl App {
         Request::new(project, self.names.clone(), Vec::new())
     }
 
-    /// Resolves the selected pipeline, and predicts what a run would do. In contrast to `callsheet plan`, this runs no stage
-    /// to count rows.
+    /// Resolves the selected pipeline, and predicts what a run would do. As `callsheet plan`, this runs stages that only list
+    /// rows, if `enumerate` is true.
     ///
     /// # Errors
     /// Returns an error if a declaration is invalid, or a raw file cannot be read.
-    pub(crate) fn planned(&self, Workspace { project, store }: &Workspace) -> Result<Planned> {
+    pub(crate) fn planned(
+        &self,
+        Workspace { project, store }: &Workspace,
+        enumerate: bool,
+    ) -> Result<Planned> {
         let request = self.request(project)?;
         let plan = resolve(project, &request)?;
         let snapshot = StoreSnapshot::new(store, &project.data, &request.target, |_, _| {});
@@ -121,6 +130,11 @@ impl App {
             let _ = store.exists().then(|| sources.save(store));
             sources
         };
+        if enumerate {
+            let stages =
+                list_stages(project, store, &plan, &snapshot, &mut sources, &machine(None, None, None))?;
+            return Ok(Planned { plan, stages });
+        }
         let mut stages = preview(store, &mut sources, &snapshot, &plan)?;
         count_rows(store, &mut sources, &plan, &mut stages)?;
         Ok(Planned { plan, stages })

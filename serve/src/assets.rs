@@ -17,7 +17,7 @@ macro_rules! script {
 }
 
 /// Name, type and content of each file.
-const ASSETS: [(&str, &str, &str); 23] = [
+const ASSETS: [(&str, &str, &str); 27] = [
     ("report.css", STYLE, callsheet::report::STYLE),
     ("serve.css", STYLE, include_str!("assets/serve.css")),
     ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
@@ -41,6 +41,10 @@ const ASSETS: [(&str, &str, &str); 23] = [
     script!("data/detail.js"),
     script!("data/others.js"),
     script!("data/tools.js"),
+    script!("data/verdicts.js"),
+    script!("data/marks.js"),
+    script!("data/impact.js"),
+    script!("data/conflict.js"),
 ];
 
 /// Answers with a file.

@@ -17,6 +17,7 @@ use crate::rows;
 use crate::select::{Selection, quoted, words};
 use crate::tables::{Table, View, columns, common_key};
 use crate::thumbnails::pack;
+use crate::verdicts::Verdicts;
 
 /// The answer to an address with the version of a table never changes.
 const KEPT: &str = "private, max-age=86400, immutable";
@@ -36,6 +37,9 @@ pub(crate) struct RowsRequest {
     /// Other tables whose columns are added, e.g. `clusters.table`.
     #[serde(default)]
     with: String,
+    /// True if the page shows verdicts.
+    #[serde(default)]
+    verdicts: bool,
     /// Position of the first row among the selected ones, from 0.
     #[serde(default)]
     at: u32,
@@ -94,7 +98,10 @@ fn open(app: &App, artifact: &Artifact) -> Result<Arc<Table>> {
 
 impl RowsRequest {
     fn open(&self, app: &App, artifact: (&str, &str)) -> Result<(View, Selection)> {
-        let view = view(app, artifact, &self.with)?;
+        let mut view = view(app, artifact, &self.with)?;
+        if self.verdicts {
+            view = view.with_verdicts(Verdicts::read(app)?);
+        }
         if view.version() != self.v {
             return Err(outdated(&format!("{}.{}", artifact.0, artifact.1)));
         }

@@ -16,11 +16,14 @@
 //! | `tables` | tables that stay open |
 //! | `rows`, `histogram`, `thumbnails` | parts of a table, for the scripts of pages |
 //! | `data` | answers with these parts |
+//! | `verdicts` | verdicts on rows, and the work that they cause |
+//! | `next_run` | texts about the work of the next run |
 //! | `images` | images in cells of tables |
 //! | `run_stage` | a stage instance of a run, found by the names in an address |
 //! | `samples` | images that stages reported |
 //! | `live` | events of a run as they are written |
 //! | `assets` | styles and scripts |
+//! | `demo` | a small project to try the pages on |
 
 mod address;
 mod app;
@@ -28,11 +31,13 @@ mod args;
 mod artifact;
 mod assets;
 mod data;
+mod demo;
 mod failure;
 mod guard;
 mod histogram;
 mod images;
 mod live;
+mod next_run;
 mod pages;
 mod routes;
 mod rows;
@@ -43,6 +48,7 @@ mod select;
 mod server;
 mod tables;
 mod thumbnails;
+mod verdicts;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -62,8 +68,12 @@ fn main() -> ExitCode {
     let wrap = std::io::stderr().is_terminal();
     let handler = move |_: &_| Box::new(MietteHandlerOpts::new().wrap_lines(wrap).build()) as Box<_>;
     let _ = miette::set_hook(Box::new(handler));
-    let args::Subcommands::Serve(command) = args::Cli::parse().command;
-    match server::serve(&command) {
+    let command = match args::Cli::parse().command {
+        args::Subcommands::Serve(command) => command,
+        args::Subcommands::DemoStage { stage, request } => return demo::run_stage(&stage, &request),
+    };
+    let prepared = if command.demo { demo::open() } else { Ok(()) };
+    match prepared.and_then(|()| server::serve(&command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("{:?}", miette::Report::new(error)));

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use callsheet_worker::error::Result;
 use maud::Markup;
 use serde::Deserialize;
@@ -21,12 +22,20 @@ use crate::images::{Version, file_image};
 use crate::live::{SincePosition, changes_since, events, log_since, whole_log};
 use crate::run_stage::RunStage;
 use crate::samples::picture;
+use crate::verdicts::Changes;
 use crate::{assets, pages};
 
 /// All addresses, behind the guard.
 pub(crate) fn routes(app: Arc<App>) -> Router {
-    Router::new()
+    let mut routes = Router::new();
+    if app.writes {
+        routes = routes.route("/verdicts", post(change)).route("/next-run", post(enumerated_next_run));
+    }
+    routes
         .route("/", get(overview))
+        .route("/verdicts", get(verdicts))
+        .route("/verdicts/since-commit", get(since_commit))
+        .route("/next-run", get(next_run))
         .route(OPEN, get(open))
         .route("/run/{run}", get(run))
         .route("/run/{run}/events", get(events))
@@ -144,6 +153,27 @@ async fn thumbnails(
     Query(request): Query<RowsRequest>,
 ) -> Response {
     for_script(move || request.thumbnails(&app, (&stage, &output), &column)).await
+}
+
+async fn verdicts(State(app): State<Arc<App>>) -> Response {
+    for_script(move || crate::verdicts::list(&app)).await
+}
+
+async fn change(State(app): State<Arc<App>>, body: Bytes) -> Response {
+    for_script(move || Changes::parse(&body)?.write(&app)).await
+}
+
+async fn since_commit(State(app): State<Arc<App>>) -> Response {
+    for_script(move || crate::verdicts::since_commit(&app)).await
+}
+
+/// Runs stages that only list rows, so a page has to ask for it as for a change.
+async fn enumerated_next_run(State(app): State<Arc<App>>) -> Response {
+    for_script(move || crate::verdicts::next_run(&app, true)).await
+}
+
+async fn next_run(State(app): State<Arc<App>>) -> Response {
+    for_script(move || crate::verdicts::next_run(&app, false)).await
 }
 
 async fn cell(

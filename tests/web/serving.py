@@ -41,9 +41,10 @@ class ServeTest(WebTest):
         done = subprocess.run([PROGRAMS / "callsheet", *words], cwd=self.folder, capture_output=True, text=True)
         self.assertEqual(done.returncode, code, done.stderr)
 
-    def serve(self):
+    def serve(self, words=(), **options):
         """Starts a server, whose link opens the browser of `context`."""
-        server = subprocess.Popen([PROGRAMS / "callsheet", "serve", "--port", "0"], cwd=self.folder, stdout=subprocess.PIPE, text=True)
+        command = [PROGRAMS / "callsheet", "serve", "--port", "0", *words]
+        server = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, text=True, **options)
         self.addCleanup(server.stdout.close)
         self.addCleanup(server.wait)
         self.addCleanup(server.kill)

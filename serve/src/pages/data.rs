@@ -2,6 +2,7 @@
 
 use callsheet::declare::{ArtifactKind, Bytes};
 use callsheet_figures::label::counted;
+use callsheet_worker::code::Code;
 use callsheet_worker::error::Result;
 use maud::{Markup, html};
 use serde::Serialize;
@@ -13,6 +14,7 @@ use crate::app::App;
 use crate::artifact::{Artifact, Latest};
 use crate::data::view;
 use crate::tables::{Column, View};
+use crate::verdicts::Verdicts;
 
 /// Description of a table for the script of the page.
 #[derive(Serialize)]
@@ -24,6 +26,10 @@ struct Description<'a> {
     columns: &'a [Column],
     /// Other tables whose columns are added, as the address has them.
     with: &'a str,
+    /// Column whose values identify the rows for verdicts, if there is one.
+    key: Option<&'a str>,
+    /// True if the page can change verdicts.
+    writes: bool,
 }
 
 /// Page of the output `output` of the stage instance `stage`.
@@ -34,8 +40,7 @@ pub(crate) fn data(app: &App, stage: &str, output: &str, with: &str) -> Result<M
     let artifact = Latest::open(app)?.find(stage, output)?;
     let object = &artifact.object;
     let is_table = object.kind == ArtifactKind::Table;
-    let content =
-        if is_table { rows(&artifact, &view(app, (stage, output), with)?, with) } else { file(&artifact)? };
+    let content = if is_table { table(app, &artifact, with)? } else { file(&artifact)? };
     let body = html! {
         h1 { (artifact.name()) }
         p.note {
@@ -49,14 +54,29 @@ pub(crate) fn data(app: &App, stage: &str, output: &str, with: &str) -> Result<M
     Ok(page_with(&artifact.name(), &body, scripts))
 }
 
+fn table(app: &App, artifact: &Artifact, with: &str) -> Result<Markup> {
+    let view = view(app, (&artifact.stage, &artifact.output), with)?;
+    // Without verdicts, the table is shown all the same.
+    Ok(match Verdicts::read_now(app) {
+        Ok(verdicts) => rows(app, artifact, &view.with_verdicts(verdicts), with),
+        Err(error) if error.kind() == Code::Declaration => rows(app, artifact, &view, with),
+        Err(error) => html! {
+            p.warn role="alert" { "Verdicts cannot be shown: " (error) }
+            (rows(app, artifact, &view, with))
+        },
+    })
+}
+
 /// Place of the rows, which the script of the page fills.
-fn rows(artifact: &Artifact, view: &View, with: &str) -> Markup {
+fn rows(app: &App, artifact: &Artifact, view: &View, with: &str) -> Markup {
     let description = Description {
         address: artifact.address(&[]),
         version: view.version(),
         rows: view.rows(),
         columns: &view.columns,
         with,
+        key: view.key(),
+        writes: app.writes,
     };
     let description = serde_json::to_string(&description).expect("texts and numbers");
     html! {

@@ -2,6 +2,7 @@
 
 mod data;
 mod file;
+mod findings;
 mod overview;
 mod run;
 mod stage;

@@ -1,19 +1,21 @@
 //! Overview: what a run would do, the latest runs, and the artifacts of the pipeline.
 
 use callsheet::declare::Bytes;
-use callsheet::impact::{Impact, impact};
+use callsheet::impact::impact;
 use callsheet::report::{HistoryEntry, RunState, history};
-use callsheet::run::{Compute, StagePreview, State};
+use callsheet::run::{StagePreview, State};
 use callsheet::store::StageState;
-use callsheet_figures::label::{counted, human_seconds};
+use callsheet_figures::label::human_seconds;
 use callsheet_worker::error::{Result, list};
 use maud::{Markup, html};
 
+use super::findings::findings;
 use super::table::Column::{Number, Text};
 use super::table::table;
 use super::{began, command, page};
 use crate::address::address;
 use crate::app::{App, Planned, Workspace};
+use crate::next_run::{rows_text, sentence};
 
 /// Largest number of rows of a table on this page.
 const MOST: usize = 50;
@@ -24,13 +26,14 @@ const MOST: usize = 50;
 /// Returns an error if the project, the pipeline or the store cannot be read.
 pub(crate) fn overview(app: &App) -> Result<Markup> {
     let workspace = app.workspace()?;
-    let planned = app.planned(&workspace)?;
+    let planned = app.planned(&workspace, false)?;
     let target = &planned.plan.request.target;
     let title = target.to_string();
     let body = html! {
         h1 { (title) }
         p.note { (planned.plan.summary) }
         (next_run(app, &workspace, &planned))
+        (findings(app))
         (runs(&history(&workspace.store)))
         (artifacts(app, &planned.stages))
     };
@@ -48,7 +51,7 @@ fn next_run(app: &App, workspace: &Workspace, Planned { plan, stages }: &Planned
                 th scope="row" { (stage.stage) }
                 td { (state(stage)) }
                 td { (stage.lacks().unwrap_or_default().trim_start_matches("stale: ")) }
-                td.number { (stage.compute.map(compute).unwrap_or_default()) }
+                td.number { (stage.compute.map(rows_text).unwrap_or_default()) }
             }
         }
     };
@@ -63,22 +66,6 @@ fn next_run(app: &App, workspace: &Workspace, Planned { plan, stages }: &Planned
     }
 }
 
-/// Sentence such as `2 of 5 stages would run, and 1 may run: about 31 s.`
-fn sentence(impact: &Impact, stages: &[StagePreview]) -> String {
-    let count = |wanted: fn(&State) -> bool| stages.iter().filter(|stage| wanted(&stage.state)).count();
-    let run = count(|state| matches!(state, State::Run { .. }));
-    let maybe = count(|state| matches!(state, State::Maybe { .. }));
-    let fails = count(|state| matches!(state, State::Fails { .. }));
-    let of = counted(stages.len() as u64, "stage");
-    if run + maybe + fails == 0 {
-        return format!("Every stage is up to date: {of}.");
-    }
-    let maybe = if maybe > 0 { format!(", and {maybe} may run") } else { String::new() };
-    let fails = if fails > 0 { format!("; {fails} cannot run") } else { String::new() };
-    let time = impact.time().map(|time| format!(": {time}")).unwrap_or_default();
-    format!("{run} of {of} would run{maybe}{fails}{time}.")
-}
-
 fn state(stage: &StagePreview) -> String {
     match &stage.state {
         State::Cached { .. } => "up to date".to_owned(),
@@ -86,10 +73,6 @@ fn state(stage: &StagePreview) -> String {
         State::Maybe { after, .. } => format!("may run, after {}", list(after.iter().map(String::as_str))),
         State::Fails { .. } => "cannot run".to_owned(),
     }
-}
-
-fn compute(Compute { rows, open, of }: Compute) -> String {
-    if open == 0 { format!("{rows} of {of}") } else { format!("{rows} to {} of {of}", rows + open) }
 }
 
 fn runs(runs: &[HistoryEntry]) -> Markup {

@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 
 use arrow::array::{Array, StringArray, UInt32Array};
-use arrow::compute::{cast, take};
-use arrow::datatypes::DataType;
+use arrow::compute::take;
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result};
 
@@ -32,8 +31,8 @@ pub(crate) fn common_key(table: &[Column], other: &[Column]) -> Option<String> {
 /// # Errors
 /// Returns an error if two rows of `other` have one key, or a column cannot be read.
 pub(super) fn matching_rows(table: &Table, other: &Table, key: &str, name: &str) -> Result<Vec<u32>> {
-    let known = texts(&*other.values(key)?);
-    let wanted = texts(&*table.values(key)?);
+    let known = other.values(key)?.texts();
+    let wanted = table.values(key)?.texts();
     let mut rows: HashMap<&str, u32> = HashMap::with_capacity(known.len());
     for (row, key_of_row) in known.iter().enumerate() {
         let Some(key_of_row) = key_of_row else { continue };
@@ -61,19 +60,6 @@ pub(super) fn taken(values: &Values, rows: &[u32]) -> Values {
         Values::Categories { codes, names } => {
             let code = |row: &u32| codes.get(*row as usize).copied().unwrap_or(MISSING);
             Values::Categories { codes: rows.iter().map(code).collect(), names: names.clone() }
-        }
-    }
-}
-
-fn texts(values: &Values) -> StringArray {
-    match values {
-        Values::Texts(texts) => texts.clone(),
-        Values::Numbers(numbers) => {
-            let texts = cast(numbers, &DataType::Utf8).expect("every number has a text");
-            texts.as_any().downcast_ref::<StringArray>().expect("texts").clone()
-        }
-        Values::Categories { codes, names } => {
-            codes.iter().map(|code| names.get(usize::from(*code)).map(String::as_str)).collect()
         }
     }
 }

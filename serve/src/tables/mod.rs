@@ -12,7 +12,7 @@ use callsheet_worker::error::Result;
 use crate::artifact::Artifact;
 
 pub(crate) use join::common_key;
-pub(crate) use table::{Column, Table, columns};
+pub(crate) use table::{Column, Shown, Table, columns};
 pub(crate) use values::{Cell, MISSING, Values, floats};
 pub(crate) use view::View;
 

@@ -36,6 +36,8 @@ pub(crate) struct Table {
     selected: Mutex<Vec<Selected>>,
     /// Rows of other tables for the rows of this one, by the other table and the key.
     joined: Mutex<HashMap<String, Arc<Vec<u32>>>>,
+    /// Verdicts on the rows, and the digest of their file.
+    verdicts: Mutex<Option<(Digest, Arc<Values>)>>,
 }
 
 /// Column of a table.
@@ -78,8 +80,8 @@ impl Table {
             ));
         }
         let columns = columns_of(&index)?;
-        let (values, images, selected, joined) = Default::default();
-        Ok(Self { digest, path: path.to_owned(), index, columns, values, images, selected, joined })
+        let (values, images, selected, joined, verdicts) = Default::default();
+        Ok(Self { digest, path: path.to_owned(), index, columns, values, images, selected, joined, verdicts })
     }
 
     /// Number of rows.
@@ -91,7 +93,7 @@ impl Table {
     ///
     /// # Errors
     /// Returns an error if the column is too large or damaged.
-    pub(super) fn values(&self, column: &str) -> Result<Arc<Values>> {
+    pub(crate) fn values(&self, column: &str) -> Result<Arc<Values>> {
         self.kept(column, || {
             let size = self.index.size(column);
             if size > LARGEST {
@@ -191,6 +193,21 @@ impl Table {
         let rows = Arc::new(join()?);
         lock(&self.joined).insert(id.to_owned(), rows.clone());
         Ok(rows)
+    }
+
+    /// Returns the verdicts on the rows by the file with this digest, which `read` determines if they are not kept.
+    pub(super) fn verdicts(
+        &self,
+        digest: Digest,
+        read: impl FnOnce() -> Result<Values>,
+    ) -> Result<Arc<Values>> {
+        let kept = lock(&self.verdicts).clone().filter(|(of, _)| *of == digest);
+        if let Some((_, values)) = kept {
+            return Ok(values);
+        }
+        let values = Arc::new(read()?);
+        *lock(&self.verdicts) = Some((digest, values.clone()));
+        Ok(values)
     }
 
     /// Size of the values and rows in memory, in bytes.

@@ -54,6 +54,20 @@ impl Values {
         Ok(categories(&texts).unwrap_or(Self::Texts(texts)))
     }
 
+    /// Returns the texts of the values.
+    pub(crate) fn texts(&self) -> StringArray {
+        match self {
+            Self::Texts(texts) => texts.clone(),
+            Self::Numbers(numbers) => {
+                let texts = cast(numbers, &DataType::Utf8).expect("every number has a text");
+                texts.as_string::<i32>().clone()
+            }
+            Self::Categories { codes, names } => {
+                codes.iter().map(|code| names.get(usize::from(*code)).map(String::as_str)).collect()
+            }
+        }
+    }
+
     /// Size in memory, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         match self {

@@ -9,13 +9,22 @@ use callsheet_worker::table::Cells;
 use super::join::{NO_ROW, common_key, matching_rows, taken};
 use super::table::{Column, Shown, Table};
 use super::values::{Cell, Values};
+use crate::verdicts::{VERDICT, Verdicts};
 
 /// A table, and columns of other tables.
 pub(crate) struct View {
     table: Arc<Table>,
     others: Vec<Joined>,
-    /// Columns of the table, and then of the others.
+    verdicts: Option<Marked>,
+    /// Columns of the table, then of the others, and then the verdicts.
     pub columns: Vec<Column>,
+}
+
+/// Verdicts on the rows.
+struct Marked {
+    verdicts: Arc<Verdicts>,
+    /// Column whose values identify the rows.
+    key: String,
 }
 
 /// Another table.
@@ -54,7 +63,31 @@ impl View {
             Ok(Joined { name, table: other, rows })
         };
         let others = others.into_iter().map(join).collect::<Result<_>>()?;
-        Ok(Self { table, others, columns })
+        Ok(Self { table, others, verdicts: None, columns })
+    }
+
+    /// Adds the verdicts on the rows as a column, if a column has their keys and no other one has its name.
+    pub(crate) fn with_verdicts(mut self, verdicts: Arc<Verdicts>) -> Self {
+        let is_key = |column: &&Column| {
+            let own = match &column.from {
+                Some(from) => column.name.strip_prefix(from.as_str()).and_then(|name| name.strip_prefix('.')),
+                None => Some(column.name.as_str()),
+            };
+            own == Some(verdicts.key())
+        };
+        let key = self.columns.iter().find(is_key).map(|column| column.name.clone());
+        let is_free = self.columns.iter().all(|column| column.name != VERDICT);
+        if let Some(key) = key.filter(|_| is_free) {
+            let (name, kind) = (VERDICT.to_owned(), "string".to_owned());
+            self.columns.push(Column { name, kind, shown: Shown::Text, from: None });
+            self.verdicts = Some(Marked { verdicts, key });
+        }
+        self
+    }
+
+    /// Column whose values identify the rows for verdicts, if there is one.
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.verdicts.as_ref().map(|marked| marked.key.as_str())
     }
 
     /// Number of rows.
@@ -84,6 +117,9 @@ impl View {
             let message = format!("the table has no column `{column}` of numbers or texts");
             return Err(Error::user_error(Code::UnknownName, message, suggest(column, self.readable())));
         }
+        if let Some(Marked { verdicts, key }) = self.marked(column) {
+            return self.table.verdicts(verdicts.digest, || Ok(verdicts.values(&*self.values(key)?)));
+        }
         match self.of_other(column) {
             None => self.table.values(column),
             Some((joined, own)) => {
@@ -96,6 +132,9 @@ impl View {
     /// Returns the values of these rows as they are shown. A value that cannot be read is missing, and `problem` becomes the
     /// reason.
     pub(crate) fn cells(&self, column: &str, rows: &[u32], problem: &mut Option<Error>) -> Vec<Cell> {
+        if let Some(Marked { verdicts, key }) = self.marked(column) {
+            return self.cells(key, rows, problem).iter().map(|key| verdicts.cell(key)).collect();
+        }
         match self.of_other(column) {
             None => self.table.cells(column, rows, problem),
             Some((joined, own)) => {
@@ -127,7 +166,14 @@ impl View {
         selection: &str,
         select: impl FnOnce() -> Result<Vec<u32>>,
     ) -> Result<Arc<Vec<u32>>> {
-        self.table.selected(&format!("{}\n{selection}", self.version()), select)
+        let marked =
+            self.verdicts.as_ref().map(|marked| marked.verdicts.digest.to_string()).unwrap_or_default();
+        self.table.selected(&format!("{} {marked}\n{selection}", self.version()), select)
+    }
+
+    /// Returns the verdicts if the column has them.
+    fn marked(&self, column: &str) -> Option<&Marked> {
+        self.verdicts.as_ref().filter(|_| column == VERDICT)
     }
 
     /// Returns the other table that has a column, and the name of the column there.

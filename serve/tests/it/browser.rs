@@ -2,6 +2,8 @@
 
 use std::io::Read;
 
+use serde_json::Value;
+
 use crate::project::Project;
 use crate::server::{Answer, Server};
 
@@ -27,6 +29,11 @@ impl Browser {
 
     pub(crate) fn answer(&self, path: &str) -> Answer {
         self.server.get(path, &[("cookie", &self.cookie)])
+    }
+
+    /// Sends JSON as the script of a page does.
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
+        self.server.post(path, &self.cookie, &body.to_string())
     }
 
     /// Bytes of an answer, with its headers.

@@ -7,3 +7,4 @@ mod live;
 mod pages;
 mod project;
 mod server;
+mod verdicts;

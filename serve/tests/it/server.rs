@@ -82,18 +82,37 @@ impl Server {
         Answer::parse(&answer)
     }
 
-    /// Sends a request and returns the connection.
+    /// Sends a request with JSON as a page of the server does.
+    pub(crate) fn post(&self, path: &str, cookie: &str, body: &str) -> Answer {
+        let headers = [
+            ("cookie", cookie),
+            ("sec-fetch-site", "same-origin"),
+            ("x-callsheet", "1"),
+            ("content-type", "application/json"),
+        ];
+        let mut answer = String::new();
+        let mut stream = self.open_with("POST", path, &headers, body);
+        stream.read_to_string(&mut answer).expect("an answer");
+        Answer::parse(&answer)
+    }
+
+    /// Sends a request with an empty body and returns the connection.
     pub(crate) fn open(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> TcpStream {
+        self.open_with(method, path, headers, "")
+    }
+
+    fn open_with(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).expect("a connection");
         stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
-        let mut request = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\ncontent-length: 0\r\n");
+        let mut request =
+            format!("{method} {path} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
         if !headers.iter().any(|(name, _)| *name == "host") {
             request += &format!("host: {}\r\n", self.address);
         }
         for (name, value) in headers {
             request += &format!("{name}: {value}\r\n");
         }
-        stream.write_all(format!("{request}\r\n").as_bytes()).expect("sent");
+        stream.write_all(format!("{request}\r\n{body}").as_bytes()).expect("sent");
         stream
     }
 }

@@ -1,15 +1,23 @@
 // Histograms of the columns, which are filters.
 
-import { signal } from "../vendor/signals-core.mjs";
+import { computed, signal } from "../vendor/signals-core.mjs";
 import { count, h, html } from "../ui.js";
 import { conditionOn, split, toggled, withCondition } from "./conditions.js";
 import { askHistograms } from "./server.js";
-import { at, remember, where } from "./state.js";
+import { at, remember, table, where } from "./state.js";
 
 /** @typedef {import("./table.js").Histogram} Histogram */
 
 const found = signal(/** @type {Histogram[]} */ ([]));
 let asking = new AbortController();
+
+/** Number of selected rows with a verdict, as a text: `, 12 judged`. */
+export const judged = computed(() => {
+  const bars = table.key && found.value.find(({ name }) => name === "verdict")?.bars;
+  if (!bars || bars.of !== "categories" || conditionOn(where.value, "verdict")) return "";
+  const rows = bars.selected.reduce((sum, rows, place) => (bars.names[place] === "none" ? sum : sum + rows), 0);
+  return `, ${count(rows)} judged`;
+});
 
 /** Loads the histograms of the conditions in the address. */
 export async function update() {

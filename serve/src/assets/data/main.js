@@ -2,14 +2,17 @@
 
 import { effect, untracked } from "../vendor/signals-core.mjs";
 import { h, html, render } from "../ui.js";
+import { ConflictDialog } from "./conflict.js";
 import { Detail } from "./detail.js";
 import { Grid } from "./grid.js";
 import { Histograms, update } from "./histograms.js";
+import { Impact } from "./impact.js";
 import { press } from "./keys.js";
 import { Rows } from "./rows.js";
 import { load, reveal } from "./scroll.js";
-import { image, place, restore, sort, total, view, where } from "./state.js";
+import { image, place, restore, sort, table, total, view, where } from "./state.js";
 import { Tools } from "./tools.js";
+import { refresh, written } from "./verdicts.js";
 import { select } from "./windows.js";
 
 function Page() {
@@ -20,8 +23,14 @@ function Page() {
       ${view.value === "grid" ? h(Grid, { key: "grid" }) : h(Rows, { key: "table" })}
     </div>
     ${h(Detail, {})}
+    ${table.key && h(Impact, {})}
+    ${h(ConflictDialog, {})}
   </div>`;
 }
+
+/** Milliseconds without a verdict after which histograms are loaded again. */
+const REST = 400;
+let timer = 0;
 
 /** Conditions of the histograms on the page. @type {string | null} */
 let shown = null;
@@ -42,6 +51,15 @@ effect(() => {
   total.value;
   untracked(() => requestAnimationFrame(load));
 });
+// Filters show new verdicts after a moment.
+effect(() => {
+  written.value;
+  untracked(() => {
+    clearTimeout(timer);
+    if (written.value > 1) timer = setTimeout(update, REST);
+  });
+});
+refresh();
 place.replaceChildren();
 effect(() => render(h(Page, {}), place));
 addEventListener("keydown", press);

@@ -1,7 +1,8 @@
 // Selected rows as a table.
 
 import { h, html } from "../ui.js";
-import { attach, inView, layout, scrolledHeight, show } from "./scroll.js";
+import { Mark, range } from "./marks.js";
+import { attach, choose, inView, layout, scrolledHeight } from "./scroll.js";
 import { imageAddress } from "./server.js";
 import { at, readable, remember, sort, table, total } from "./state.js";
 import { loaded, rowAt } from "./windows.js";
@@ -38,24 +39,22 @@ function Head({ column: { name, type, shown } }) {
 
 /** @param {{ position: number }} properties */
 function Line({ position }) {
+  const { from, to } = range();
   const row = rowAt(position);
-  const choose = () => {
-    at.value = position;
-    show(true);
-  };
   const cell = (/** @type {Column} */ column) => {
     if (!row) return html`<div role="cell"></div>`;
     if (column.shown === "image") {
       const address = imageAddress(column.name, row.row);
       return html`<div role="cell"><img src=${address} alt=${`${column.name} of row ${row.row + 1}`} loading="lazy" decoding="async" /></div>`;
     }
+    if (column.name === "verdict" && table.key) return html`<div role="cell">${h(Mark, { row })}</div>`;
     const value = row.cells[readable.indexOf(column)];
     if (value === undefined) return html`<div role="cell"><small>…</small></div>`;
     const [text, exact] = Array.isArray(value) ? value : [value ?? "–", value ?? ""];
     return html`<div role="cell" class=${column.shown} title=${exact}>${text}</div>`;
   };
-  return html`<div role="row" class="line" id=${`row-${position}`} aria-rowindex=${position + 2} aria-current=${position === at.value ? "true" : undefined}
-      onClick=${choose} style=${{ gridTemplateColumns: columns }}>${table.columns.map(cell)}</div>`;
+  return html`<div role="row" class=${`line ${position >= from && position <= to ? "selected" : ""}`} id=${`row-${position}`} aria-rowindex=${position + 2} aria-current=${position === at.value ? "true" : undefined}
+      onClick=${(/** @type {MouseEvent} */ event) => choose(position, event.shiftKey)} style=${{ gridTemplateColumns: columns }}>${table.columns.map(cell)}</div>`;
 }
 
 export function Rows() {

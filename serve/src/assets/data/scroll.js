@@ -2,7 +2,7 @@
 
 import { computed, signal } from "../vendor/signals-core.mjs";
 import { split } from "./conditions.js";
-import { at, images, open, readable, remember, sort, total, view, where } from "./state.js";
+import { anchor, at, images, open, readable, remember, sort, total, view, where } from "./state.js";
 import { need } from "./windows.js";
 
 /** Largest height of an element, in pixels; browsers draw nothing below about 16 million. */
@@ -132,12 +132,19 @@ export function reveal() {
   moveTo(row < top ? row : Math.max(top, row + rowHeight - height));
 }
 
-/** Makes another row the current one. @param {number} row */
-export function go(row) {
+/** Makes another row the current one. @param {number} row @param {boolean} [extend] true to select the rows on the way */
+export function go(row, extend = false) {
   const last = (total.value ?? 1) - 1;
+  anchor.value = extend ? (anchor.value ?? at.value) : null;
   at.value = Math.max(0, Math.min(last, row));
   remember(false);
   reveal();
+}
+
+/** Shows a row alone, or selects the rows up to it. @param {number} row @param {boolean} extend */
+export function choose(row, extend) {
+  go(row, extend);
+  if (!extend) show(true);
 }
 
 /** Shows the current row alone, or all rows again. @param {boolean} alone */

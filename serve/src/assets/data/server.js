@@ -8,6 +8,30 @@ export const WINDOW = 64;
 /** Error with a text for the reader. */
 export class Refused extends Error {}
 
+/** Options of requests that change something. The server accepts them from its own pages only. */
+export const POST = { method: "POST", headers: { "content-type": "application/json", "x-callsheet": "1" } };
+
+/**
+ * Answer of the server, unless it refuses the request.
+ * @param {string} address
+ * @param {RequestInit} options
+ */
+export async function request(address, options) {
+  let answer;
+  try {
+    answer = await fetch(address, options);
+  } catch (error) {
+    if (options.signal?.aborted) throw error;
+    throw new Refused("The server does not answer. Start it again with `callsheet serve`, then reload the page.");
+  }
+  if (answer.ok || answer.status === 409) return answer;
+  if (answer.headers.get("content-type") !== "application/json") {
+    throw new Refused("The server refused the request. Open its link again.");
+  }
+  const { message, help } = await answer.json();
+  throw new Refused(help ? `${message}\n${help}` : message);
+}
+
 /**
  * Answer to a request for a part of the selection.
  * @param {string} part
@@ -17,22 +41,11 @@ export class Refused extends Error {}
 async function ask(part, selection, signal) {
   const words = new URLSearchParams({ v: table.version });
   if (table.with) words.set("with", table.with);
+  if (table.key) words.set("verdicts", "true");
   if (selection.where) words.set("where", selection.where);
   if (selection.sort) words.set("sort", selection.sort);
   if (selection.at) words.set("at", String(selection.at));
-  let answer;
-  try {
-    answer = await fetch(`${table.address}/${part}?${words}`, { signal });
-  } catch (error) {
-    if (signal.aborted) throw error;
-    throw new Refused("The server does not answer. Start it again with `callsheet serve`, then reload the page.");
-  }
-  if (answer.ok) return answer;
-  if (answer.headers.get("content-type") !== "application/json") {
-    throw new Refused("The server refused the request. Open its link again.");
-  }
-  const { message, help } = await answer.json();
-  throw new Refused(help ? `${message}\n${help}` : message);
+  return request(`${table.address}/${part}?${words}`, { signal });
 }
 
 /**

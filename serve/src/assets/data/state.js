@@ -42,6 +42,8 @@ export const image = signal(first.image);
 export const at = signal(first.at);
 /** True if the current row is shown alone. */
 export const open = signal(first.open);
+/** Position at which a range of rows begins that ends at the current one; `null` without a range. */
+export const anchor = signal(/** @type {number | null} */ (null));
 /** Number of selected rows; `null` until the server has answered. */
 export const total = signal(/** @type {number | null} */ (null));
 /** Reason why the selection cannot be shown. */

@@ -8,6 +8,52 @@ export interface Description {
   columns: Column[];
   /** Other tables whose columns are added, as the address has them. */
   with: string;
+  /** Column whose values identify the rows for verdicts. */
+  key: string | null;
+  /** True if the page can change verdicts. */
+  writes: boolean;
+}
+
+/** Verdict on a row. */
+export interface Line {
+  key: string;
+  verdict: "exclude" | "include";
+  reason: string;
+  author: string;
+  time: string;
+}
+
+/** Change of a verdict: the one before, and the one after it. */
+export interface Change {
+  key: string;
+  seen: Line | null;
+  new: Line | null;
+}
+
+/** Verdict that another program wrote. */
+export interface Conflict {
+  key: string;
+  seen: Line | null;
+  found: Line | null;
+}
+
+export interface Verdicts {
+  file: string;
+  key: string;
+  lines: Line[];
+  /** Reasons of exclusions, the most frequent first. */
+  reasons: string[];
+}
+
+export interface NextRun {
+  sentence: string;
+  stages: { stage: string; rows: string }[];
+}
+
+export interface SinceCommit {
+  file: string;
+  committed: boolean;
+  changes: Change[];
 }
 
 /** Another table whose columns can be added. */

@@ -1,8 +1,9 @@
 // Field for conditions, order, and views.
 
 import { count, h, html } from "../ui.js";
-import { KEYS, NAMES } from "./keys.js";
-import { at, failure, image, images, readable, remember, sort, table, total, view, where } from "./state.js";
+import { characters, KEYS, NAMES, useCharacters } from "./keys.js";
+import { at, failure, image, images, open, readable, remember, sort, table, total, view, where } from "./state.js";
+import { canJudge, Marks } from "./marks.js";
 import { Others } from "./others.js";
 import { problem } from "./windows.js";
 
@@ -66,7 +67,9 @@ function Problems() {
 function Help() {
   const key = (/** @type {string} */ name) => html`<kbd>${NAMES[name] ?? name}</kbd> `;
   return html`<details class="keys"><summary>Keys</summary>
-    <dl>${KEYS.map(({ keys, says }) => html`<dt>${keys.map(key)}</dt><dd>${says}</dd>`)}</dl></details>`;
+    <div><label><input type="checkbox" checked=${characters.value} onChange=${(/** @type {Event} */ event) => useCharacters(/** @type {HTMLInputElement} */ (event.target).checked)} /> single characters are keys</label>
+    <p class="note">With Shift, the arrows select several rows.</p>
+    <dl>${KEYS.map(({ keys, says }) => html`<dt>${keys.map(key)}</dt><dd>${says}</dd>`)}</dl></div></details>`;
 }
 
 export function Tools() {
@@ -81,6 +84,7 @@ export function Tools() {
       ${images.length > 0 && Views()} ${Order()} ${images.length > 1 && view.value === "grid" && Images()}
       ${h(Others, {})} ${Status()} ${Help()}
     </div>
+    ${canJudge && !open.value && h(Marks, { name: "reason" })}
     ${Problems()}
   </div>`;
 }

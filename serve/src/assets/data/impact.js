@@ -1,0 +1,54 @@
+// Work that the verdicts cause in the next run, and their difference to the last commit.
+
+import { effect, signal, untracked } from "../vendor/signals-core.mjs";
+import { count, html } from "../ui.js";
+import { POST, request } from "./server.js";
+import { table } from "./state.js";
+import { file, written } from "./verdicts.js";
+
+/** Milliseconds without a verdict after which the server is asked. */
+const REST = 400;
+/** Largest number of stages and verdicts that are listed. */
+const MOST = 100;
+
+const next = signal(/** @type {import("./table.js").NextRun | null} */ (null));
+const since = signal(/** @type {import("./table.js").SinceCommit | null} */ (null));
+let timer = 0;
+let asked = 0;
+
+async function ask() {
+  const number = ++asked;
+  const [work, changes] = await Promise.all([request("/next-run", table.writes ? POST : {}), request("/verdicts/since-commit", {})]);
+  const [nextRun, sinceCommit] = [await work.json(), await changes.json()];
+  if (number === asked) [next.value, since.value] = [nextRun, sinceCommit];
+}
+
+effect(() => {
+  if (written.value === 0) return;
+  untracked(() => {
+    clearTimeout(timer);
+    timer = setTimeout(() => ask().catch(() => (next.value = null)), REST);
+  });
+});
+
+/** @param {import("./table.js").Line | null} line @param {string} sign */
+const line = (line, sign) => line && html`<div class=${sign === "+" ? "added" : "removed"}>${sign} ${line.key}, ${line.verdict}, ${line.reason}, ${line.author}, ${line.time}</div>`;
+
+export function Impact() {
+  if (!next.value || !since.value) return html`<aside class="impact" aria-label="Next run"></aside>`;
+  const { sentence, stages } = next.value;
+  const { committed, changes } = since.value;
+  const verdicts = `${count(changes.length)} ${changes.length === 1 ? "verdict" : "verdicts"}`;
+  const rows = stages.filter((stage) => stage.rows).map((stage) => `${stage.stage} ${stage.rows} rows`);
+  return html`<aside class="impact" aria-label="Next run">
+    <p aria-live="polite"><strong>${verdicts} ${committed ? "since the last commit" : "in the file"}</strong> → ${rows.slice(0, 3).join(", ")}${rows.length > 0 && "; "}${sentence}</p>
+    <details><summary>Stages and verdicts</summary>
+      <p>Review the verdicts and commit them: <code>git diff ${file.value}</code></p>
+      <div class="beside">
+        <ul>${stages.slice(0, MOST).map(({ stage, rows }) => html`<li>${stage} ${rows && html`<small>${rows} rows</small>`}</li>`)}</ul>
+        <div class="diff">${changes.slice(0, MOST).map((change) => [line(change.seen, "−"), line(change.new, "+")])}
+          ${changes.length > MOST && html`<small>and ${count(changes.length - MOST)} more</small>`}</div>
+      </div>
+    </details>
+  </aside>`;
+}
