@@ -22,7 +22,56 @@ import chromium  # noqa: E402
 import tables  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
-IMAGES, ROWS = 100_000, 1_000_000
+IMAGES, ROWS, LINES = 100_000, 1_000_000, 10_000
+# A stage that reads verdicts on the rows of a table.
+COUNT = """
+summary = "Counts rows"
+version = 1
+command = ["sh", "-c", 'echo counted > "$1"', "count", "{outputs.count}"]
+[inputs.rows]
+kind = "table"
+doc = "Any table"
+[inputs.verdicts]
+kind = "files"
+optional = true
+verdicts = { input = "rows", key = "id" }
+doc = "Verdicts on its rows"
+[outputs.count]
+kind = "file"
+path = "count.txt"
+doc = "A text"
+"""
+CURATED = """
+[sources.verdicts]
+path = "curation.csv"
+[stages.count_images]
+use = "count"
+inputs.rows = "images.table"
+inputs.verdicts = "verdicts"
+[stages.each]
+inputs.rows = "rows.table"
+"""
+EACH = """
+summary = "Copies each row"
+version = 1
+command = ["cp", "{inputs.rows}", "{outputs.copies}"]
+[rows]
+key = "id"
+input = "rows"
+output = "copies"
+columns = ["sharpness"]
+[inputs.rows]
+kind = "table"
+doc = "Any table"
+[outputs.copies]
+kind = "table"
+path = "copies.parquet"
+doc = "Its rows"
+[params.number]
+type = "int"
+default = 0
+doc = "Makes the rows different"
+"""
 GRID, TABLE = "/data/images/table", "/data/rows/table"
 # True if every cell in view has its image.
 COMPLETE = """() => {
@@ -57,15 +106,25 @@ SCROLLER = "document.querySelector('.scroller')"
 def project(programs, scratch):
     """Project with both tables, which were computed."""
     folder = Path(tempfile.mkdtemp(dir=scratch))
-    for name in ["data/raw", "stages/table", "pipelines"]:
+    for name in ["data/raw", "stages/table", "stages/count", "stages/each", "pipelines"]:
         (folder / name).mkdir(parents=True)
     (folder / "stages/table/stage.toml").write_text(tables.STAGE)
-    (folder / "pipelines/chains.toml").write_text(tables.pipeline(["images", "rows"]))
+    (folder / "stages/count/stage.toml").write_text(COUNT)
+    (folder / "stages/each/stage.toml").write_text(EACH)
+    prepare(folder)
     (folder / "callsheet.toml").write_text(f'[programs]\ncallsheet-serve = "{programs / "callsheet-serve"}"\n')
     tables.write(folder / "data/raw/images.parquet", IMAGES, images=True)
     tables.write(folder / "data/raw/rows.parquet", ROWS, images=False)
     subprocess.run([programs / "callsheet", "run", "-p", "chains"], cwd=folder, check=True, capture_output=True)
     return folder
+
+
+def prepare(folder):
+    """Writes the pipeline and the verdicts as they are before each round."""
+    (folder / "pipelines/chains.toml").write_text(tables.pipeline(["images", "rows"]) + CURATED)
+    lines = "".join(f"image-{row:07},exclude,a reason,ann,2026-01-01T00:00:00Z\n" for row in range(1, LINES + 1))
+    path = folder / "curation.csv"
+    path.write_text(f"key,verdict,reason,author,time\n{lines}")
 
 
 def memory(process):
@@ -78,7 +137,7 @@ def after(page, act, condition):
     return page.evaluate(AFTER, [act, condition])
 
 
-def measure_grid(page, site, found):
+def measure_grid(page, site, found, _):
     sizes, others = [], []
     page.on("response", lambda answer: sizes.append(len(gzip.compress(answer.body()))) if "/assets/" in answer.url else None)
     page.on("request", lambda request: others.append(request.url) if not request.url.startswith((site, "blob:")) else None)
@@ -106,7 +165,57 @@ def measure_grid(page, site, found):
     found["images: scrolling, 95th percentile of a frame to an empty page"].append(scrolled / empty)
 
 
-def measure_table(page, site, found):
+VERDICT = """async ([file, count]) => {
+  const times = [];
+  const post = (changes) => fetch("/verdicts", {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-callsheet": "1" },
+    body: JSON.stringify({ changes }),
+  }).then(async (answer) => { if (!answer.ok) throw new Error(await answer.text()); });
+  const change = (row) => ({ key: `image-${String(row).padStart(7, "0")}`, seen: null, new: { verdict: "exclude", reason: "a test" } });
+  for (let row = 50_000; row < 50_000 + count; row++) {
+    const begun = performance.now();
+    await post([change(row)]);
+    times.push(performance.now() - begun);
+  }
+  const begun = performance.now();
+  await post(Array.from({ length: 1000 }, (_, row) => change(60_000 + row)));
+  return [times.sort((a, b) => a - b)[Math.floor(count * 0.95)], performance.now() - begun];
+}"""
+NEXT = """async () => {
+  const begun = performance.now();
+  const work = await (await fetch("/next-run")).json();
+  return [work, performance.now() - begun];
+}"""
+MARK = """() => new Promise((resolve) => {
+  document.querySelector(".scroller").focus();
+  requestAnimationFrame(() => {
+    const begun = performance.now();
+    document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key: "i", bubbles: true }));
+    requestAnimationFrame(() => resolve(document.querySelector("#row-0.include") ? performance.now() - begun : -1));
+  });
+})"""
+
+
+def measure_verdicts(page, site, found, folder):
+    """Verdicts with 10,000 lines in the file, and the work of the next run for a table of 1,000,000 keys."""
+    page.goto(f"{site}{GRID}")
+    page.wait_for_function(COMPLETE)
+    page.wait_for_function("document.querySelectorAll('.marks button').length > 0")
+    found["verdicts: key to mark"].append(page.evaluate(MARK))
+    page.get_by_text("Saved", exact=True).wait_for()
+    one, many = page.evaluate(VERDICT, ["", 100])
+    found["verdicts: on disk, 95th percentile"].append(one)
+    found["verdicts: 1,000 at once"].append(many)
+    # All rows of a stage are to be computed again, and the server finds out which of them the store has.
+    pipeline = folder / "pipelines/chains.toml"
+    pipeline.write_text(pipeline.read_text().replace('inputs.rows = "rows.table"\n', 'inputs.rows = "rows.table"\nparams.number = 1\n', 1))
+    work, milliseconds = page.evaluate(NEXT)
+    assert {"stage": "each", "rows": f"{ROWS} of {ROWS}"} in work["stages"], work
+    found["verdicts: next run, 1,000,000 keys"].append(milliseconds)
+
+
+def measure_table(page, site, found, _):
     page.goto(f"{site}{TABLE}")
     page.locator(".bars").first.wait_for()
     found["rows: table and histograms are shown"].append(page.evaluate("performance.now()"))
@@ -132,6 +241,10 @@ BARS = {
     "requests to other hosts": ("", 0),
     "images: jump to any row, warm": ("ms", 500),
     "images: scrolling, 95th percentile of a frame to an empty page": ("times", 2),
+    "verdicts: key to mark": ("ms", 17),
+    "verdicts: on disk, 95th percentile": ("ms", 50),
+    "verdicts: 1,000 at once": ("ms", 150),
+    "verdicts: next run, 1,000,000 keys": ("ms", 1000),
     "rows: table and histograms are shown": ("ms", None),
     "rows: brush to rows": ("ms", 50),
     "rows: JavaScript heap": ("MB", 250),
@@ -153,14 +266,15 @@ def main():
         folder = project(programs, scratch)
         browser = driver.chromium.launch(executable_path=path, env=environment)
         for _ in range(arguments.rounds):
-            for measure in [measure_grid, measure_table]:
+            prepare(folder)
+            for measure in [measure_grid, measure_table, measure_verdicts]:
                 with Server(programs, folder) as server:
                     context = browser.new_context(viewport={"width": 1440, "height": 900})
                     page = context.new_page()
                     page.goto(server.link)
                     page.wait_for_url(f"{server.site}/")
                     page.close()
-                    measure(context.new_page(), server.site, found)
+                    measure(context.new_page(), server.site, found, folder)
                     if measure is measure_table:
                         found["rows: memory of the server"].append(memory(server.process.pid))
                     context.close()
