@@ -215,6 +215,25 @@ def measure_verdicts(page, site, found, folder):
     found["verdicts: next run, 1,000,000 keys"].append(milliseconds)
 
 
+def measure_scatter(page, site, found, _):
+    page.goto(f"{site}{GRID}?view=scatter&x=sharpness&y=brightness&colour=cluster")
+    page.wait_for_function(COMPLETE)
+    page.wait_for_function("performance.getEntriesByName('scatter', 'measure').length > 0")
+    page.wait_for_timeout(500)
+    number = "document.querySelector('[role=status]').textContent"
+    for corner in [0.5, 0.55, 0.6]:
+        # As a pointer does that draws a triangle.
+        lasso = f"""const plot = document.querySelector('.points'), box = plot.getBoundingClientRect();
+            window.before = {number};
+            plot.setPointerCapture = () => {{}};
+            const at = (kind, x, y) => plot.dispatchEvent(new PointerEvent(kind, {{ clientX: box.left + box.width * x, clientY: box.top + box.height * y, pointerId: 1, bubbles: true }}));
+            at('pointerdown', 0.4, 0.4); at('pointermove', 0.6, 0.4); at('pointermove', {corner}, 0.6); at('pointerup', {corner}, 0.6);"""
+        found["scatter: lasso to rows"].append(after(page, lasso, f"{number} !== window.before"))
+        page.wait_for_timeout(500)
+    times = page.evaluate("performance.getEntriesByName('scatter', 'measure').map((entry) => entry.duration)")
+    found["scatter: drawing 100,000 points"].append(statistics.median(times[1:]))
+
+
 def measure_table(page, site, found, _):
     page.goto(f"{site}{TABLE}")
     page.locator(".bars").first.wait_for()
@@ -241,6 +260,8 @@ BARS = {
     "requests to other hosts": ("", 0),
     "images: jump to any row, warm": ("ms", 500),
     "images: scrolling, 95th percentile of a frame to an empty page": ("times", 2),
+    "scatter: drawing 100,000 points": ("ms", 8),
+    "scatter: lasso to rows": ("ms", 100),
     "verdicts: key to mark": ("ms", 17),
     "verdicts: on disk, 95th percentile": ("ms", 50),
     "verdicts: 1,000 at once": ("ms", 150),
@@ -267,7 +288,7 @@ def main():
         browser = driver.chromium.launch(executable_path=path, env=environment)
         for _ in range(arguments.rounds):
             prepare(folder)
-            for measure in [measure_grid, measure_table, measure_verdicts]:
+            for measure in [measure_grid, measure_table, measure_scatter, measure_verdicts]:
                 with Server(programs, folder) as server:
                     context = browser.new_context(viewport={"width": 1440, "height": 900})
                     page = context.new_page()

@@ -17,7 +17,7 @@ macro_rules! script {
 }
 
 /// Name, type and content of each file.
-const ASSETS: [(&str, &str, &str); 27] = [
+const ASSETS: [(&str, &str, &str); 30] = [
     ("report.css", STYLE, callsheet::report::STYLE),
     ("serve.css", STYLE, include_str!("assets/serve.css")),
     ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
@@ -45,6 +45,9 @@ const ASSETS: [(&str, &str, &str); 27] = [
     script!("data/marks.js"),
     script!("data/impact.js"),
     script!("data/conflict.js"),
+    script!("data/points.js"),
+    script!("data/lasso.js"),
+    script!("data/scatter.js"),
 ];
 
 /// Answers with a file.

@@ -13,11 +13,12 @@ use crate::app::App;
 use crate::artifact::{Artifact, Latest, outdated};
 use crate::histogram::{Histogram, histograms};
 use crate::images::answer;
+use crate::points::{mask, points};
 use crate::rows;
 use crate::select::{Selection, quoted, words};
 use crate::tables::{Table, View, columns, common_key};
 use crate::thumbnails::pack;
-use crate::verdicts::Verdicts;
+use crate::verdicts::{VERDICT, Verdicts};
 
 /// The answer to an address with the version of a table never changes.
 const KEPT: &str = "private, max-age=86400, immutable";
@@ -37,6 +38,13 @@ pub(crate) struct RowsRequest {
     /// Other tables whose columns are added, e.g. `clusters.table`.
     #[serde(default)]
     with: String,
+    /// Columns of a scatter plot.
+    #[serde(default)]
+    x: String,
+    #[serde(default)]
+    y: String,
+    #[serde(default)]
+    colour: String,
     /// True if the page shows verdicts.
     #[serde(default)]
     verdicts: bool,
@@ -133,7 +141,26 @@ impl RowsRequest {
     pub(crate) fn thumbnails(&self, app: &App, artifact: (&str, &str), column: &str) -> Result<Response> {
         let (view, selection) = self.open(app, artifact)?;
         let pack = pack(&app.thumbnails, &view, column, &selection, self.at)?;
-        Ok(([(CONTENT_TYPE, "application/octet-stream"), (CACHE_CONTROL, KEPT)], pack).into_response())
+        // Verdicts change the rows of a selection without a new version of the table.
+        Ok(bytes(pack, if selection.uses(VERDICT) { "no-store" } else { KEPT }))
+    }
+
+    /// Answers with the points of a scatter plot.
+    ///
+    /// # Errors
+    /// See [`Self::rows`].
+    pub(crate) fn points(&self, app: &App, artifact: (&str, &str)) -> Result<Response> {
+        let (view, _) = self.open(app, artifact)?;
+        Ok(bytes(points(&view, &self.x, &self.y, &self.colour)?, "no-store"))
+    }
+
+    /// Answers with the selected rows as bits.
+    ///
+    /// # Errors
+    /// See [`Self::rows`].
+    pub(crate) fn mask(&self, app: &App, artifact: (&str, &str)) -> Result<Response> {
+        let (view, selection) = self.open(app, artifact)?;
+        Ok(bytes(mask(&view, &selection)?, "no-store"))
     }
 
     /// Answers with the whole image of a row, which is counted from 0 in the table.
@@ -150,6 +177,10 @@ impl RowsRequest {
         let (view, _) = self.open(app, artifact)?;
         Ok(answer(view.images(column)?.get(row)?.unwrap_or_default()))
     }
+}
+
+fn bytes(bytes: Vec<u8>, cache: &'static str) -> Response {
+    ([(CONTENT_TYPE, "application/octet-stream"), (CACHE_CONTROL, cache)], bytes).into_response()
 }
 
 /// Answer in JSON.

@@ -14,7 +14,7 @@
 //! | `artifact` | artifacts of the latest results, found by the names in an address |
 //! | `select` | conditions and order of rows |
 //! | `tables` | tables that stay open |
-//! | `rows`, `histogram`, `thumbnails` | parts of a table, for the scripts of pages |
+//! | `rows`, `histogram`, `points`, `thumbnails` | parts of a table, for the scripts of pages |
 //! | `data` | answers with these parts |
 //! | `verdicts` | verdicts on rows, and the work that they cause |
 //! | `next_run` | texts about the work of the next run |
@@ -39,6 +39,7 @@ mod images;
 mod live;
 mod next_run;
 mod pages;
+mod points;
 mod routes;
 mod rows;
 mod run_stage;

@@ -47,6 +47,8 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .route("/data/{stage}/{output}/others", get(others))
         .route("/data/{stage}/{output}/rows", get(rows))
         .route("/data/{stage}/{output}/histograms", get(histograms))
+        .route("/data/{stage}/{output}/points", get(points))
+        .route("/data/{stage}/{output}/mask", get(mask))
         .route("/data/{stage}/{output}/thumbnails/{column}", get(thumbnails))
         .route("/data/{stage}/{output}/image/{column}/{row}", get(cell))
         .route("/data/{stage}/{output}/file", get(picture_file))
@@ -145,6 +147,22 @@ async fn histograms(
     Query(request): Query<RowsRequest>,
 ) -> Response {
     for_script(move || request.histograms(&app, (&stage, &output))).await
+}
+
+async fn points(
+    State(app): State<Arc<App>>,
+    Path((stage, output)): Path<(String, String)>,
+    Query(request): Query<RowsRequest>,
+) -> Response {
+    for_script(move || request.points(&app, (&stage, &output))).await
+}
+
+async fn mask(
+    State(app): State<Arc<App>>,
+    Path((stage, output)): Path<(String, String)>,
+    Query(request): Query<RowsRequest>,
+) -> Response {
+    for_script(move || request.mask(&app, (&stage, &output))).await
 }
 
 async fn thumbnails(

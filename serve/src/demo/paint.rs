@@ -66,8 +66,9 @@ fn fault(number: u32, photos: u32) -> Option<Fault> {
 fn photo(number: u32, hour: f32, seed: u64, fault: Option<Fault>) -> RgbImage {
     // From 0.4 at night to 1 at noon.
     let day = (0.5 - 0.7 * (hour / 24.0 * std::f32::consts::TAU).cos()).clamp(0.4, 1.0);
-    let dusk = (1.0 - (day - 0.5).abs() * 3.0).max(0.0);
+    let dusk = (1.0 - (day - 0.55).abs() * 4.0).max(0.0);
     let sky = [90.0 + 120.0 * dusk, 130.0 + 40.0 * dusk, 220.0 - 60.0 * dusk];
+    let weather = noise(seed, number.into(), 4);
     let cloud = |x: f32, y: f32| {
         let wave = |scale: f32, n: u64| {
             (x / scale + noise(seed, number.into(), n) * 40.0 + (y / scale * 2.0).sin()).sin()
@@ -80,7 +81,7 @@ fn photo(number: u32, hour: f32, seed: u64, fault: Option<Fault>) -> RgbImage {
         let (x, y) = (column as f32, line as f32);
         let grain = 18.0 * (noise(seed, u64::from(number) << 32 | u64::from(column), line.into()) - 0.5);
         let colour = if y < hill(x) {
-            let cover = 110.0 * cloud(x, y) * (1.0 - y / 180.0);
+            let cover = 40.0 * weather + 150.0 * weather * cloud(x, y) * (1.0 - y / 180.0);
             sky.map(|channel| channel + cover + 40.0 * y / 120.0)
         } else if y < 150.0 {
             let house = noise(7, u64::from(column / 14), u64::from(line / 10));

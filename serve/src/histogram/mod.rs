@@ -2,7 +2,7 @@
 
 mod bins;
 
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{Array, ArrayRef, Float64Array};
 use arrow::datatypes::DataType;
 use callsheet_worker::error::Result;
 use serde::Serialize;
@@ -13,6 +13,9 @@ use bins::Bins;
 
 /// Largest number of categories that have a bar of their own.
 const BARS: usize = 12;
+
+/// Bar of a row without one.
+const NO_BAR: u8 = u8::MAX;
 
 /// Histogram of a column.
 #[derive(Serialize)]
@@ -50,8 +53,8 @@ enum Bars {
 pub(crate) fn histograms(table: &View, selection: &Selection) -> Result<Vec<Histogram>> {
     let fits = selection.fits(table, |_| true)?;
     let histogram = |name: &str| {
-        let has_condition = selection.conditions.iter().any(|condition| condition.column == name);
-        let others = has_condition.then(|| selection.fits(table, |condition| condition.column != name));
+        let has_condition = selection.conditions.iter().any(|condition| condition.is_on(name));
+        let others = has_condition.then(|| selection.fits(table, |condition| !condition.is_on(name)));
         let others = others.transpose()?;
         let selected = others.as_ref().unwrap_or(&fits);
         let (bars, missing) = match table.values(name) {
@@ -79,25 +82,69 @@ fn bars(values: &Values, selected: &[bool]) -> (Bars, [u32; 2]) {
 
 fn of_numbers(numbers: &ArrayRef, selected: &[bool]) -> (Bars, [u32; 2]) {
     let values = floats(numbers);
-    let present = || (0..values.len()).filter(|row| values.is_valid(*row) && !values.value(*row).is_nan());
-    let finite = present().map(|row| values.value(row)).filter(|value| value.is_finite());
-    let (least, most) = finite
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), value| (least.min(value), most.max(value)));
-    if least > most {
+    let Some((bins, ends)) = bins(numbers, &values) else {
         return (Bars::Empty, of_rows(values.len(), selected));
-    }
-    let bins = Bins::new(least, most, numbers.data_type().is_integer());
-    let ends = bins.texts();
-    let bins = if *numbers.data_type() == DataType::Float32 { bins.rounded_to_single() } else { bins };
+    };
     let mut counts = vec![[0; 2]; bins.len()];
     let mut missing = of_rows(values.len(), selected);
-    for row in present() {
+    for row in present(&values) {
         count(&mut counts[bins.of(values.value(row))], selected[row]);
         missing[0] -= 1;
         missing[1] -= u32::from(selected[row]);
     }
     let (all, selected) = counts.into_iter().map(|[all, selected]| (all, selected)).unzip();
     (Bars::Numbers { ends, all, selected }, missing)
+}
+
+/// Rows with a number.
+fn present(values: &Float64Array) -> impl Iterator<Item = usize> {
+    (0..values.len()).filter(|row| values.is_valid(*row) && !values.value(*row).is_nan())
+}
+
+/// Returns the bins of a column of numbers, and the texts of their ends; `None` if it has no finite number.
+fn bins(numbers: &ArrayRef, values: &Float64Array) -> Option<(Bins, Vec<String>)> {
+    let finite = present(values).map(|row| values.value(row)).filter(|value| value.is_finite());
+    let (least, most) = finite
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), value| (least.min(value), most.max(value)));
+    (least <= most).then(|| {
+        let bins = Bins::new(least, most, numbers.data_type().is_integer());
+        let ends = bins.texts();
+        let is_single = *numbers.data_type() == DataType::Float32;
+        (if is_single { bins.rounded_to_single() } else { bins }, ends)
+    })
+}
+
+/// Returns the bar of each row in the histogram of a column, or [`NO_BAR`].
+pub(crate) fn bar_of_each_row(column: &Values) -> Vec<u8> {
+    match column {
+        Values::Numbers(numbers) => {
+            let values = floats(numbers);
+            let mut bars = vec![NO_BAR; values.len()];
+            if let Some((bins, _)) = bins(numbers, &values) {
+                present(&values).for_each(|row| bars[row] = bins.of(values.value(row)) as u8);
+            }
+            bars
+        }
+        Values::Categories { codes, names } => {
+            let order = most_frequent(codes, names.len());
+            let mut bars = vec![NO_BAR; names.len()];
+            order.iter().zip(0..).for_each(|(name, bar)| bars[*name] = bar);
+            codes.iter().map(|code| bars.get(usize::from(*code)).copied().unwrap_or(NO_BAR)).collect()
+        }
+        Values::Texts(texts) => vec![NO_BAR; texts.len()],
+    }
+}
+
+/// Returns the names that have bars, in the order of the bars.
+fn most_frequent(codes: &[u16], names: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..names).collect();
+    if names > BARS {
+        let mut counts = vec![0; names];
+        codes.iter().filter(|code| **code != MISSING).for_each(|code| counts[usize::from(*code)] += 1);
+        order.sort_by_key(|name| std::cmp::Reverse(counts[*name]));
+    }
+    order.truncate(BARS);
+    order
 }
 
 fn of_categories(codes: &[u16], names: &[String], selected: &[bool]) -> (Bars, [u32; 2]) {
@@ -107,11 +154,7 @@ fn of_categories(codes: &[u16], names: &[String], selected: &[bool]) -> (Bars, [
         let counted = if *code == MISSING { &mut missing } else { &mut counts[usize::from(*code)] };
         count(counted, *selected);
     }
-    let mut order: Vec<usize> = (0..names.len()).collect();
-    if names.len() > BARS {
-        order.sort_by_key(|name| std::cmp::Reverse(counts[*name][0]));
-    }
-    order.truncate(BARS);
+    let order = most_frequent(codes, names.len());
     let shown = || order.iter().copied();
     let bars = Bars::Categories {
         names: shown().map(|name| names[name].clone()).collect(),

@@ -5,13 +5,26 @@ use arrow::datatypes::DataType;
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result};
 
+use super::polygon::Polygon;
 use super::split::{Part, split, unquoted};
-use crate::tables::{Values, floats};
+use crate::tables::{Values, View, floats};
+
+/// Condition on the values of one column, or of two.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Condition {
+    Of(OfColumn),
+    /// The values of the columns x and y are a point inside of the polygon.
+    Inside {
+        x: String,
+        y: String,
+        polygon: Polygon,
+    },
+}
 
 /// Condition on the values of one column: at least one of its alternatives.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Condition {
-    pub column: String,
+pub(crate) struct OfColumn {
+    column: String,
     /// Texts after the colon: a value, a range `10..20` with both ends or `10..<20` without the upper one, or a text with
     /// `*` at its ends for any characters.
     alternatives: Vec<Part>,
@@ -29,19 +42,37 @@ impl Condition {
     pub(super) fn parse(text: &str) -> Result<Self> {
         let malformed = || malformed(format!("`{text}` is not a condition"));
         let [column, test] = split(text, ':', 2)[..] else { return Err(malformed()) };
+        if let [x, y] = split(column, '&', 2)[..] {
+            let polygon = Polygon::parse(&unquoted(test).text)?;
+            return Ok(Self::Inside { x: unquoted(x).text, y: unquoted(y).text, polygon });
+        }
         let column = unquoted(column).text;
         let alternatives: Vec<Part> = split(test, '|', usize::MAX).into_iter().map(unquoted).collect();
         if column.is_empty() || alternatives.iter().any(|part| part.text.is_empty() && !part.quoted) {
             return Err(malformed());
         }
-        Ok(Self { column, alternatives })
+        Ok(Self::Of(OfColumn { column, alternatives }))
     }
 
-    /// Returns true for each value that satisfies the condition. A missing value never does.
+    /// Returns true if this is a condition on one column with this name.
+    pub(crate) fn is_on(&self, column: &str) -> bool {
+        matches!(self, Self::Of(condition) if condition.column == column)
+    }
+
+    /// Returns true for each row that satisfies the condition. A row without a value never does.
     ///
     /// # Errors
-    /// Returns an error if the condition has a text where the column has numbers.
-    pub(super) fn test(&self, values: &Values) -> Result<Vec<bool>> {
+    /// Returns an error if a column is unknown or cannot be read, or the condition does not suit its type.
+    pub(super) fn test(&self, view: &View) -> Result<Vec<bool>> {
+        match self {
+            Self::Of(condition) => condition.test(&*view.values(&condition.column)?),
+            Self::Inside { x, y, polygon } => polygon.test(&*view.values(x)?, &*view.values(y)?),
+        }
+    }
+}
+
+impl OfColumn {
+    fn test(&self, values: &Values) -> Result<Vec<bool>> {
         let fits = |text: Option<&str>| {
             text.is_some_and(|text| self.alternatives.iter().any(|part| part.matches(text)))
         };
@@ -126,9 +157,16 @@ mod tests {
 
     use super::*;
 
+    fn test(condition: &str, values: &Values) -> Result<Vec<bool>> {
+        match Condition::parse(condition)? {
+            Condition::Of(condition) => condition.test(values),
+            Condition::Inside { .. } => panic!("{condition} is on one column"),
+        }
+    }
+
     fn fits(condition: &str, column: ArrayRef) -> Vec<bool> {
         let values = Values::of(&column).expect("values");
-        Condition::parse(condition).and_then(|condition| condition.test(&values)).expect("a condition")
+        test(condition, &values).expect("a condition")
     }
 
     #[test]
@@ -170,14 +208,13 @@ mod tests {
 
     #[test]
     fn malformed_conditions_are_refused() {
-        for text in ["", "a", "a:", ":3", "a;3", "a:1|", "\"a:3"] {
+        for text in ["", "a", "a:", ":3", "a;3", "a:1|", "\"a:3", "a&b:1 2", "a&b:"] {
             assert!(Condition::parse(text).is_err(), "{text}");
         }
         let column: ArrayRef = Arc::new(Int32Array::from(vec![3]));
         let values = Values::of(&column).expect("values");
         for text in ["a:x", "a:1..x", "a:1-2", "a:1|x"] {
-            let error =
-                Condition::parse(text).and_then(|condition| condition.test(&values)).expect_err("refused");
+            let error = test(text, &values).expect_err("refused");
             assert!(error.to_string().contains("is not one"), "{error}");
         }
     }

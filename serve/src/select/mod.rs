@@ -1,6 +1,7 @@
 //! Rows of a table that satisfy conditions, in a chosen order.
 
 mod condition;
+mod polygon;
 mod split;
 
 use std::sync::Arc;
@@ -52,6 +53,12 @@ impl Selection {
         Ok(Self { conditions, sort, text })
     }
 
+    /// Returns true if a condition or the order uses a column.
+    pub(crate) fn uses(&self, column: &str) -> bool {
+        let sorts = self.sort.as_ref().is_some_and(|(name, _)| name == column);
+        sorts || self.conditions.iter().any(|condition| condition.is_on(column))
+    }
+
     /// Returns the selected rows. Rows without a value in the column of the order are last.
     ///
     /// # Errors
@@ -70,7 +77,7 @@ impl Selection {
     pub(crate) fn fits(&self, table: &View, tested: impl Fn(&Condition) -> bool) -> Result<Vec<bool>> {
         let mut chosen = vec![true; table.rows() as usize];
         for condition in self.conditions.iter().filter(|condition| tested(condition)) {
-            let fits = condition.test(&*table.values(&condition.column)?)?;
+            let fits = condition.test(table)?;
             chosen.iter_mut().zip(fits).for_each(|(chosen, fits)| *chosen &= fits);
         }
         Ok(chosen)

@@ -1,7 +1,7 @@
 //! Texts whose parts may be in double quotes.
 
 /// Characters that have a meaning in conditions.
-const SPECIAL: &[char] = &[',', ':', '|', '*', '"'];
+const SPECIAL: &[char] = &[',', ':', '|', '&', '*', '"'];
 
 /// Part of a text between separators.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -266,6 +266,45 @@ fn each_bar_of_a_histogram_selects_as_many_rows_as_it_shows() {
 }
 
 #[test]
+fn points_and_the_selected_rows_are_answered_as_bytes() {
+    let project = project();
+    project.write("data/raw/orders.csv", "order,price,left,kind\n1,2.5,7,b\n2,,8,a\n3,-1,9,b\n");
+    project.run();
+    let browser = Browser::of(&project);
+    let orders = Table::of(&browser, "/data/read_table@orders/table");
+    let bytes = |part: &str, query: &str| {
+        let answer = browser.raw(&format!("{}/{part}?v={}&{query}", orders.address, orders.version));
+        let start = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a body") + 4;
+        answer[start..].to_vec()
+    };
+    let points = bytes("points", "x=price&y=left&colour=kind");
+    let floats: Vec<f32> = points[4..28]
+        .chunks_exact(4)
+        .map(|bytes| f32::from_le_bytes(bytes.try_into().expect("four bytes")))
+        .collect();
+    assert_eq!(
+        (points[..4].to_vec(), floats[0], floats[2], &floats[3..]),
+        (vec![3, 0, 0, 0], 2.5, -1.0, &[7.0, 8.0, 9.0][..])
+    );
+    assert!(floats[1].is_nan(), "a missing value");
+    assert_eq!(points[28..], [1, 0, 1], "bars of the kinds b, a, b");
+    assert_eq!(bytes("mask", "where=left:8.."), [0b110]);
+    let triangle = percent_encode("price&left:\"-2 6 4 6 4 8\"");
+    assert_eq!(bytes("mask", &format!("where={triangle}")), [0b001]);
+    assert_eq!(orders.rows(&format!("where={triangle}")), (1, vec!["1".to_owned()]));
+    for (query, status, help) in [
+        ("x=kind&y=left", 422, "column `kind` has no numbers"),
+        ("x=prize&y=left", 404, "did you mean `price`?"),
+        ("", 404, "the table has no column ``"),
+    ] {
+        let answer = orders.answer("points", query);
+        assert_eq!(answer.status, status, "{query}");
+        assert!(answer.body.contains(help), "{}", answer.body);
+    }
+    assert_eq!(orders.answer("rows", "where=price%26kind:%221%202%203%204%205%206%22").status, 422);
+}
+
+#[test]
 fn columns_of_other_tables_are_added_by_their_key() {
     let project = project();
     project.write("data/raw/stock.csv", "shelf,order,left\nA,3,7\nB,2,\nA,121,1\n");

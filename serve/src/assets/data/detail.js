@@ -21,7 +21,7 @@ function attach(dialog) {
 
 /** Thumbnail of the row before or after. @param {{ position: number }} properties */
 function Neighbour({ position }) {
-  const picture = view.value === "grid" ? thumbnailAt(position) : "";
+  const picture = view.value !== "table" ? thumbnailAt(position) : "";
   if (position < 0 || position > (total.value ?? 0) - 1) return html`<div></div>`;
   return html`<div class="neighbour" aria-hidden="true">${picture && html`<img src=${picture} alt="" />`}${h(Mark, { row: rowAt(position) })}</div>`;
 }

@@ -8,7 +8,8 @@ import { at, remember, table, where } from "./state.js";
 
 /** @typedef {import("./table.js").Histogram} Histogram */
 
-const found = signal(/** @type {Histogram[]} */ ([]));
+/** Histograms of the selection on the page. */
+export const found = signal(/** @type {Histogram[]} */ ([]));
 let asking = new AbortController();
 
 /** Number of selected rows with a verdict, as a text: `, 12 judged`. */

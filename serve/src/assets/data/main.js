@@ -9,18 +9,25 @@ import { Histograms, update } from "./histograms.js";
 import { Impact } from "./impact.js";
 import { press } from "./keys.js";
 import { Rows } from "./rows.js";
+import { Scatter } from "./scatter.js";
 import { load, reveal } from "./scroll.js";
-import { image, place, restore, sort, table, total, view, where } from "./state.js";
+import { image, images, place, restore, sort, table, total, view, where } from "./state.js";
 import { Tools } from "./tools.js";
 import { refresh, written } from "./verdicts.js";
 import { select } from "./windows.js";
 
+/** The selected rows as images, or else as a table. */
+function gallery() {
+  const isGrid = view.value !== "table" && images.length > 0;
+  return isGrid ? h(Grid, { key: `grid ${view.value}` }) : h(Rows, { key: `table ${view.value}` });
+}
+
 function Page() {
-  return html`<div class="data">
+  return html`<div class=${table.key ? "data with-verdicts" : "data"}>
     ${h(Tools, {})}
     <div class="columns">
       ${h(Histograms, {})}
-      ${view.value === "grid" ? h(Grid, { key: "grid" }) : h(Rows, { key: "table" })}
+      ${view.value === "scatter" ? html`<div class="beside-plot">${h(Scatter, {})}${gallery()}</div>` : gallery()}
     </div>
     ${h(Detail, {})}
     ${table.key && h(Impact, {})}

@@ -34,7 +34,7 @@ export const captioned = computed(() => {
 /** Columns, height of a row, number of rows, and their height altogether. */
 export const layout = computed(() => {
   const { width, height } = size.value;
-  const isGrid = view.value === "grid";
+  const isGrid = view.value !== "table" && images.length > 0;
   const columns = isGrid ? Math.max(2, Math.floor(width / CELL)) : 1;
   const caption = CAPTIONS[Math.min(captioned.value.length, CAPTIONS.length) - 1] ?? 0;
   const rowHeight = isGrid ? Math.floor((width / columns) * 0.75) + caption : images.length > 0 ? 56 : 32;

@@ -37,13 +37,15 @@ export async function request(address, options) {
  * @param {string} part
  * @param {{ where: string, sort?: string, at?: number }} selection
  * @param {AbortSignal} signal
+ * @param {Record<string, string>} more
  */
-async function ask(part, selection, signal) {
+async function ask(part, selection, signal, more = {}) {
   const words = new URLSearchParams({ v: table.version });
   if (table.with) words.set("with", table.with);
   if (table.key) words.set("verdicts", "true");
   if (selection.where) words.set("where", selection.where);
   if (selection.sort) words.set("sort", selection.sort);
+  for (const [name, value] of Object.entries(more)) words.set(name, value);
   if (selection.at) words.set("at", String(selection.at));
   return request(`${table.address}/${part}?${words}`, { signal });
 }
@@ -90,6 +92,16 @@ export async function askThumbnails(column, selection, signal) {
     }
   }
   return found;
+}
+
+/**
+ * Bytes about all rows.
+ * @param {string} part
+ * @param {Record<string, string>} words
+ * @param {AbortSignal} signal
+ */
+export async function askBytes(part, words, signal) {
+  return (await ask(part, { where: words.where ?? "" }, signal, words)).arrayBuffer();
 }
 
 /** Tables whose columns can be added. @returns {Promise<import("./table.js").Other[]>} */

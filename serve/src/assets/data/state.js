@@ -10,9 +10,19 @@ export const place = /** @type {HTMLElement} */ (document.getElementById("data")
 export const table = JSON.parse(place.dataset.table ?? "");
 
 export const images = table.columns.filter((column) => column.shown === "image").map((column) => column.name);
+export const numbers = table.columns.filter((column) => column.shown === "number");
 export const readable = table.columns.filter((column) => column.shown === "number" || column.shown === "text");
 
-/** @typedef {{ where: string, sort: string, view: string, image: string, at: number, open: boolean }} Address */
+/** Views that the table has; the first one is shown unless the address names another. */
+export const VIEWS = [...(images.length > 0 ? ["grid"] : []), "table", ...(numbers.length > 1 ? ["scatter"] : [])];
+
+/** @typedef {{ x: string, y: string, colour: string }} Axes */
+/** @typedef {{ where: string, sort: string, view: string, image: string, at: number, open: boolean, axes: Axes }} Address */
+
+/** Name of a column if the table has it, else of the one at a position. @param {string | null} name @param {{ name: string }[]} columns @param {number} otherwise */
+function column(name, columns, otherwise) {
+  return columns.find((known) => known.name === name)?.name ?? columns[otherwise]?.name ?? "";
+}
 
 /** Reads the state in the address. @returns {Address} */
 function read() {
@@ -22,10 +32,11 @@ function read() {
   return {
     where: words.get("where") ?? "",
     sort: words.get("sort") ?? "",
-    view: images.length > 0 && words.get("view") !== "table" ? "grid" : "table",
+    view: VIEWS.find((name) => name === words.get("view")) ?? VIEWS[0] ?? "table",
     image: images.includes(image) ? image : (images[0] ?? ""),
     at: Number.isSafeInteger(at) && at >= 0 ? at : 0,
     open: words.get("open") === "1",
+    axes: { x: column(words.get("x"), numbers, 0), y: column(words.get("y"), numbers, 1), colour: column(words.get("colour"), readable, -1) },
   };
 }
 
@@ -38,6 +49,8 @@ export const sort = signal(first.sort);
 export const view = signal(first.view);
 /** Column of the images in the grid. */
 export const image = signal(first.image);
+/** Columns of the scatter plot. */
+export const axes = signal(first.axes);
 /** Position of the current row in the selection. */
 export const at = signal(first.at);
 /** True if the current row is shown alone. */
@@ -54,7 +67,8 @@ export const failure = signal("");
 function address() {
   const words = new URLSearchParams();
   if (table.with) words.set("with", table.with);
-  if (view.value !== (images.length > 0 ? "grid" : "table")) words.set("view", view.value);
+  if (view.value !== VIEWS[0]) words.set("view", view.value);
+  if (view.value === "scatter") for (const [name, column] of Object.entries(axes.value)) if (column) words.set(name, column);
   if (where.value) words.set("where", where.value);
   if (sort.value) words.set("sort", sort.value);
   if (image.value !== (images[0] ?? "")) words.set("image", image.value);
@@ -74,5 +88,5 @@ export function remember(step) {
 export function restore() {
   const state = read();
   [where.value, sort.value, view.value, image.value] = [state.where, state.sort, state.view, state.image];
-  [at.value, open.value] = [state.at, state.open];
+  [at.value, open.value, axes.value] = [state.at, state.open, state.axes];
 }

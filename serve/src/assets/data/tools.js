@@ -2,7 +2,7 @@
 
 import { count, h, html } from "../ui.js";
 import { characters, KEYS, NAMES, useCharacters } from "./keys.js";
-import { at, failure, image, images, open, readable, remember, sort, table, total, view, where } from "./state.js";
+import { at, failure, image, images, open, readable, VIEWS, remember, sort, table, total, view, where } from "./state.js";
 import { canJudge, Marks } from "./marks.js";
 import { Others } from "./others.js";
 import { problem } from "./windows.js";
@@ -27,7 +27,7 @@ const chosen = (event) => /** @type {HTMLSelectElement} */ (event.target).value;
 function Views() {
   const button = (/** @type {string} */ name) =>
     html`<button aria-pressed=${view.value === name} onClick=${() => { view.value = name; remember(true); }}>${name}</button>`;
-  return html`<span role="group" aria-label="View" class="buttons">${button("grid")}${button("table")}</span>`;
+  return html`<span role="group" aria-label="View" class="buttons">${VIEWS.map(button)}</span>`;
 }
 
 function Order() {
@@ -81,7 +81,7 @@ export function Tools() {
       ${where.value && html`<button type="button" onClick=${() => change(() => (where.value = ""))}>All rows</button>`}
     </form>
     <div class="filter">
-      ${images.length > 0 && Views()} ${Order()} ${images.length > 1 && view.value === "grid" && Images()}
+      ${VIEWS.length > 1 && Views()} ${Order()} ${images.length > 1 && view.value !== "table" && Images()}
       ${h(Others, {})} ${Status()} ${Help()}
     </div>
     ${canJudge && !open.value && h(Marks, { name: "reason" })}

@@ -93,7 +93,7 @@ async function load(number, window) {
     }));
   }
   const column = image.value;
-  if (view.value === "grid" && window.askedThumbnails !== column) {
+  if (view.value !== "table" && column && window.askedThumbnails !== column) {
     revoke(window);
     window.askedThumbnails = column;
     asked.push(askThumbnails(column, part, signal).then((thumbnails) => {
