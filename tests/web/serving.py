@@ -48,12 +48,18 @@ class ServeTest(WebTest):
         self.addCleanup(server.stdout.close)
         self.addCleanup(server.wait)
         self.addCleanup(server.kill)
-        lines = [server.stdout.readline() for _ in range(3)]
-        self.site = lines[0].strip().rsplit(" at ", 1)[1]
+        lines = []
+        for line in server.stdout:
+            if line.startswith("stop the server"):
+                break
+            lines.append(line)
+        else:
+            self.fail(f"the server ended: {lines}")
+        self.site = lines[-2].strip().rsplit(" at ", 1)[1]
         context = self.browser.new_context()
         self.addCleanup(context.close)
         page = context.new_page()
-        page.goto(lines[1].strip().split(": ", 1)[1])
+        page.goto(lines[-1].strip().split(": ", 1)[1])
         page.wait_for_url(f"{self.site}/")
         self.state = context.storage_state()
         return server

@@ -121,11 +121,11 @@ class Verdicts(ServeTest):
         page.locator(".cell.exclude").first.wait_for()
         page.locator(".scroller").focus()
         page.keyboard.press("u")
-        page.wait_for_function("document.querySelectorAll('.cell.exclude').length === 1")
-        page.wait_for_function("document.querySelector('.marks [role=status]').textContent === 'Saved'")
+        page.wait_for_function("() => document.querySelectorAll('.cell.exclude').length === 1")
+        page.wait_for_function("() => document.querySelector('.marks [role=status]').textContent === 'Saved'")
         self.assertEqual(list(self.verdicts()), ["photo-0000"])
         page.keyboard.press("U")
-        page.wait_for_function("document.querySelectorAll('.cell.exclude').length === 2")
+        page.wait_for_function("() => document.querySelectorAll('.cell.exclude').length === 2")
         self.saved(page)
         self.assertEqual(self.verdicts()["photo-0001"], first, "the old line, with its time")
 
@@ -145,7 +145,7 @@ class Verdicts(ServeTest):
         page.get_by_text(f"{rows} of 240 rows").wait_for()
         page.locator(".scroller").focus()
         page.keyboard.press("u")
-        page.wait_for_function("document.querySelectorAll('.cell.exclude').length === 0")
+        page.wait_for_function("() => document.querySelectorAll('.cell.exclude').length === 0")
         self.assertEqual(self.verdicts(), {})
 
     def test_a_verdict_that_another_program_wrote_is_shown_next_to_the_own_one(self):

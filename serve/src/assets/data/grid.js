@@ -8,7 +8,7 @@ import { verdictOn } from "./verdicts.js";
 import { loaded, rowAt, thumbnailAt } from "./windows.js";
 
 /** Largest number of characters of a text. Keys often differ at their ends only. */
-const LONGEST = 22;
+const LONGEST = 18;
 
 /** @param {{ position: number, captions: number[], selected: { from: number, to: number } }} properties */
 function Cell({ position, captions, selected }) {

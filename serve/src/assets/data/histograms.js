@@ -141,7 +141,7 @@ function Column({ histogram: { name, term, bars, missing } }) {
 }
 
 export function Histograms() {
-  return html`<details class="histograms" open=${innerWidth >= 768}>
+  return html`<details class="histograms" open=${innerWidth > 768}>
     <summary>Filters</summary>
     ${found.value.map((histogram) => h(Column, { key: histogram.name, histogram }))}
   </details>`;

@@ -25,12 +25,12 @@ function gallery() {
 function Page() {
   return html`<div class=${table.key ? "data with-verdicts" : "data"}>
     ${h(Tools, {})}
+    ${table.key && h(Impact, {})}
     <div class="columns">
       ${h(Histograms, {})}
       ${view.value === "scatter" ? html`<div class="beside-plot">${h(Scatter, {})}${gallery()}</div>` : gallery()}
     </div>
     ${h(Detail, {})}
-    ${table.key && h(Impact, {})}
     ${h(ConflictDialog, {})}
   </div>`;
 }

@@ -11,15 +11,26 @@ import { loaded, rowAt } from "./windows.js";
 
 /** Smallest and largest width of a column, in characters. */
 const [NARROW, WIDE] = [9, 30];
+/** Least width of a column of texts, in characters. */
+const TEXT = 24;
 
-/** Width of a column. @param {Column} column */
-function width({ name, type, shown }) {
-  if (shown === "image" || shown === "unread") return "6rem";
-  const title = Math.max(NARROW, Math.min(WIDE, name.length + type.length + 4));
-  return shown === "text" ? `minmax(${Math.max(title, 2 * NARROW)}ch, 3fr)` : `minmax(${title}ch, 1fr)`;
+/** Width of a column that is not text, in characters. */
+const PICTURE = 12;
+
+/** Least width of a column, in characters. @param {Column} column */
+function least({ name, type, shown }) {
+  if (shown === "image" || shown === "unread") return PICTURE;
+  return Math.max(shown === "text" ? TEXT : NARROW, Math.min(WIDE, name.length + type.length + 4));
 }
 
-const columns = table.columns.map(width).join(" ");
+/** Parts of the rest of the width that columns get. */
+const SHARE = { text: 3, number: 1, image: 0, unread: 0 };
+
+const style = {
+  gridTemplateColumns: table.columns.map((column) => `minmax(${least(column)}ch, ${SHARE[column.shown] || 0.001}fr)`).join(" "),
+  // All rows are equally wide, so that their columns are below each other.
+  minWidth: `calc(${table.columns.reduce((sum, column) => sum + least(column), 0)}ch + 1rem)`,
+};
 
 /** Sorts by a column: ascending first, then descending. @param {string} column */
 function sortBy(column) {
@@ -54,7 +65,7 @@ function Line({ position }) {
     return html`<div role="cell" class=${column.shown} title=${exact}>${text}</div>`;
   };
   return html`<div role="row" class=${`line ${position >= from && position <= to ? "selected" : ""}`} id=${`row-${position}`} aria-rowindex=${position + 2} aria-current=${position === at.value ? "true" : undefined}
-      onClick=${(/** @type {MouseEvent} */ event) => choose(position, event.shiftKey)} style=${{ gridTemplateColumns: columns }}>${table.columns.map(cell)}</div>`;
+      onClick=${(/** @type {MouseEvent} */ event) => choose(position, event.shiftKey)} style=${style}>${table.columns.map(cell)}</div>`;
 }
 
 export function Rows() {
@@ -63,10 +74,10 @@ export function Rows() {
   const { rowHeight } = layout.value;
   const positions = Array.from({ length: Math.max(0, to - from) }, (_, place) => from + place);
   return html`<div class="scroller" ref=${attach} role="table" tabindex="0" aria-label="Rows" aria-rowcount=${(total.value ?? 0) + 1}>
-    <div role="rowgroup" class="head"><div role="row" class="line" aria-rowindex="1" style=${{ gridTemplateColumns: columns }}>
+    <div role="rowgroup" class="head"><div role="row" class="line" aria-rowindex="1" style=${style}>
       ${table.columns.map((column) => h(Head, { column }))}
     </div></div>
-    <div role="rowgroup" class="spacer" style=${{ height: `${scrolledHeight()}px` }}>
+    <div role="rowgroup" class="spacer" style=${{ height: `${scrolledHeight()}px`, minWidth: style.minWidth }}>
       <div class="lines-in-view" role="presentation" style=${{ transform: `translateY(${offset}px)`, gridAutoRows: `${rowHeight}px` }}>
         ${positions.map((position) => h(Line, { key: position, position }))}
       </div>
