@@ -7,9 +7,9 @@ use crate::histogram::bar_of_each_row;
 use crate::select::Selection;
 use crate::tables::{Values, View, floats};
 
-/// Returns the points of all rows in the order of the table: the number of rows in four bytes, then x and y as 32-bit floats,
-/// which are not numbers where a value is missing, and then the bar of the histogram of `colour` in one byte each. All numbers
-/// begin with the lowest byte.
+/// Returns the points of all rows in the order of the table. The number of rows in four bytes comes first, then x and y as
+/// 32-bit floats, and then the bar of each row in the histogram of `colour`, in one byte. Missing values are NaN. The lowest
+/// byte of a number comes first.
 ///
 /// # Errors
 /// Returns an error if a column is unknown, or x or y has no numbers.

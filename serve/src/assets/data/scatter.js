@@ -9,7 +9,7 @@ import { draw, loadMask, loadPoints, mask, points } from "./points.js";
 import { Refused } from "./server.js";
 import { at, axes, failure, numbers, readable, remember, view, where } from "./state.js";
 
-/** Colours of bars; from the palette of Okabe and Ito, which people with any colour vision can tell apart. */
+/** Colours of bars; from the palette of Okabe and Ito, which people with any colour vision can distinguish. */
 const PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#b3a100", "#7f5fc9", "#8c6d31", "#2f9e9e", "#a23b72", "#6b6f76"];
 /** Colours of small, middle and large numbers: red, green and blue. */
 const SCALE = [[59, 91, 219], [34, 184, 165], [242, 193, 78]];
