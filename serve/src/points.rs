@@ -7,9 +7,9 @@ use crate::histogram::bar_of_each_row;
 use crate::select::Selection;
 use crate::tables::{Values, View, floats};
 
-/// Returns the points of all rows in the order of the table. The number of rows in four bytes comes first, then x and y as
-/// 32-bit floats, and then the bar of each row in the histogram of `colour`, in one byte. Missing values are NaN. The lowest
-/// byte of a number comes first.
+/// Returns the points of all rows in the order of the table: the number of rows in four bytes, then all values of x and all of
+/// y as 32-bit floats. If `colour` names a column, one byte for each row follows: its bar in the histogram of this column.
+/// Missing values are NaN. The lowest byte of a number comes first.
 ///
 /// # Errors
 /// Returns an error if a column is unknown, or x or y has no numbers.

@@ -1,7 +1,9 @@
 """A project that `callsheet serve` shows in a browser."""
 
+import os
 import subprocess
 import tempfile
+import unittest
 from pathlib import Path
 
 import npm
@@ -15,6 +17,10 @@ PROBLEMS = """async () => {
   const found = await axe.run(document, { runOnly: rules });
   return found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 200)).join(" ")}`);
 }"""
+
+
+# Tests that `make test-web` runs, and CI does not.
+thorough = unittest.skipIf(os.environ.get("CALLSHEET_PAGES") == "walk", "`make test-web` runs this test")
 
 
 class ServeTest(WebTest):

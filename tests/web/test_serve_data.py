@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet
 import tables
 from pages import DESK, PHONE
-from serving import ServeTest
+from serving import ServeTest, thorough
 
 ROWS = 20_000
 GRID = "/data/images/table"
@@ -18,6 +18,7 @@ COMPLETE = """() => {
 }"""
 
 
+@thorough
 class Data(ServeTest):
     @classmethod
     def setUpClass(cls):
@@ -185,6 +186,48 @@ class Data(ServeTest):
         keys = page.evaluate("import('/assets/data/keys.js').then(({ KEYS }) => KEYS.flatMap(({ keys }) => keys))")
         self.assertEqual(sorted(keys), sorted(set(keys)))
         self.assertGreater(len(keys), 10)
+
+
+@thorough
+class Large(ServeTest):
+    """A table whose rows are higher than an element of a page can be, with a million different texts."""
+
+    ROWS = 1_000_000
+
+    def setUp(self):
+        super().setUp()
+        self.write("stages/table/stage.toml", tables.STAGE)
+        self.write("pipelines/main.toml", tables.pipeline(["rows"]))
+        (self.folder / "data/raw").mkdir(parents=True)
+        tables.write(self.folder / "data/raw/rows.parquet", self.ROWS, images=False)
+        self.callsheet("run")
+        self.serve()
+
+    def test_every_row_of_a_million_is_reached_by_keys_wheel_and_scroll_bar(self):
+        page = self.context(**DESK).new_page()
+        self.visit(page, "/data/rows/table")
+        first = "() => document.querySelector('.lines-in-view .line').id"
+        page.locator("#row-0").get_by_text("image-0000000").wait_for()
+        page.locator(".scroller").focus()
+        page.keyboard.press("End")
+        page.locator("#row-999999").get_by_text("image-0999999").wait_for()
+        page.keyboard.press("ArrowUp")
+        page.locator("#row-999998[aria-current=true]").wait_for()
+        page.evaluate("() => { const s = document.querySelector('.scroller'); s.scrollTop = (s.scrollHeight - s.clientHeight) / 2; }")
+        page.wait_for_timeout(500)
+        middle = int(page.evaluate(first).split("-")[1])
+        self.assertAlmostEqual(middle, self.ROWS / 2, delta=100)
+        page.mouse.move(800, 600)
+        for _ in range(5):
+            page.mouse.wheel(0, 320)
+            page.wait_for_timeout(150)
+        self.assertAlmostEqual(int(page.evaluate(first).split("-")[1]), middle + 50, delta=3, msg="the wheel moves by rows")
+        row = page.evaluate(first)
+        page.locator(f"#{row}").get_by_text(f"image-{int(row.split('-')[1]):07}").wait_for()
+        self.assertLess(page.locator(".line").count(), 120)
+        page.get_by_label("id contains").fill("099999")
+        page.get_by_label("id contains").press("Enter")
+        page.get_by_text("11 of 1,000,000 rows").wait_for()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlparse
 import pyarrow.parquet
 import tables
 from pages import DESK, PHONE
-from serving import ServeTest
+from serving import ServeTest, thorough
 
 SCATTER = "/data/images/table?view=scatter&x=sharpness&y=brightness&colour=split"
 ROWS = 5_000
@@ -19,6 +19,7 @@ DRAWN = """() => {
 }"""
 
 
+@thorough
 class Scatter(ServeTest):
     def setUp(self):
         super().setUp()

@@ -10,12 +10,13 @@ import unittest
 from pathlib import Path
 
 from pages import DESK, PHONE, PROGRAMS
-from serving import ServeTest
+from serving import ServeTest, thorough
 
 QUEUE = "/data/audit/findings?with=paint.photos&open=1"
 FILE = "pipelines/curation/photos.csv"
 
 
+@thorough
 class Verdicts(ServeTest):
     @classmethod
     def setUpClass(cls):
