@@ -13,7 +13,7 @@ ENGINE = -p callsheet -p callsheet-stages
 ALONE = env -u FORCE_COLOR -u CLICOLOR_FORCE -u NO_GRAPHICS OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest)
 
-.PHONY: pipeline setup fetch build inspect serve wheel wheel-inspect test test-python test-all snapshots fmt lint prose docs doc guide features gpu-archive gpu-check test-interop test-web parity bench-stages bench-engine bench-encodings bench-tables bench-serve vendor-check fuzz audit hooks clean
+.PHONY: pipeline setup fetch build inspect serve wheel wheel-inspect test test-python test-all snapshots fmt lint prose docs doc guide features gpu-archive gpu-check test-interop test-web test-serve parity bench-stages bench-engine bench-encodings bench-tables bench-serve vendor-check fuzz audit hooks clean
 
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) --report $(ARGS)
@@ -61,7 +61,7 @@ endif
 
 test-all: build # also the tests that take too long for every change: complete comparisons, other libraries, pages
 	$(MAKE) test ALL=1
-	$(MAKE) test-interop test-web parity wheel
+	$(MAKE) test-interop test-web test-serve parity wheel
 	CALLSHEET_WHEEL="$$(ls target/wheels/callsheet-[0-9]*.whl)" $(MAKE) test-python
 	.toolchain/parity/bin/python bench/gpu/check.py --device cpu --seconds 1800 --out target/gpu-check.json
 
@@ -81,6 +81,11 @@ test-interop: build .toolchain/interop/installed .toolchain/parity/installed # o
 test-web: build serve .toolchain/web/installed # tests pages in a headless Chromium: the one in CHROMIUM, the system's, or one from npm
 	.toolchain/web/bin/python tests/web/chromium.py
 	.toolchain/web/bin/python -m unittest discover -s tests/web
+
+test-serve: serve build .toolchain/web/installed # tests the web UI: its server, and its pages in a headless Chromium
+	cargo nextest run -p callsheet -p callsheet-serve -E 'package(callsheet-serve)'
+	.toolchain/web/bin/python tests/web/chromium.py
+	.toolchain/web/bin/python -m unittest discover -s tests/web -p 'test_serve*.py'
 
 .toolchain/web/installed: tests/web/requirements.txt # driver of the browser, from PyPI
 	@python3 setup/make_venv.py .toolchain/web $<

@@ -45,6 +45,8 @@ impl Artifact {
 
 /// Latest results of the selected pipeline.
 pub(crate) struct Latest {
+    /// Command that computes the results, without the name of a stage.
+    command: String,
     store: Store,
     results: LatestResults,
 }
@@ -58,7 +60,7 @@ impl Latest {
         let Workspace { project, store } = app.workspace()?;
         let target = app.request(&project)?.target;
         let results = store.latest(&target);
-        Ok(Self { store, results })
+        Ok(Self { command: app.command("run"), store, results })
     }
 
     /// Finds the output `output` of the stage instance `stage`.
@@ -77,7 +79,7 @@ impl Latest {
         let path = self.store.materialize(object);
         if !path.exists() {
             let message = format!("the result of stage `{stage}` was removed from the store");
-            return Err(unknown(message, format!("run `callsheet run {stage}`")));
+            return Err(unknown(message, format!("run `{} {stage}`", self.command)));
         }
         Ok(Artifact { stage: stage.to_owned(), output: output.to_owned(), object: object.clone(), path })
     }

@@ -37,7 +37,12 @@ pub struct HistoryEntry {
 
 /// Returns all runs, the latest first.
 pub fn history(store: &Store) -> Vec<HistoryEntry> {
-    store.run_ids().iter().map(|id| entry(store, id)).collect()
+    latest_runs(store, usize::MAX)
+}
+
+/// Returns at most `most` runs, the latest first.
+pub fn latest_runs(store: &Store, most: usize) -> Vec<HistoryEntry> {
+    store.run_ids().iter().take(most).map(|id| entry(store, id)).collect()
 }
 
 /// Returns the run that `name` identifies (see [`position`]), whether or not it has ended.

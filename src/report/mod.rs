@@ -32,7 +32,7 @@ use sections::ask;
 
 pub use differences::{differences, last_values};
 pub use graph::graph;
-pub use history::{HistoryEntry, RunState, find_run, history};
+pub use history::{HistoryEntry, RunState, find_run, history, latest_runs};
 pub use page::STYLE;
 pub use sections::described;
 pub use subject::{Done, Subject};

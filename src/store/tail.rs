@@ -51,6 +51,23 @@ impl Tail {
         self.bytes += bytes.len() as u64;
         Ok(bytes)
     }
+
+    /// Reads as [`Self::read`] does, without a character at the end that is not complete yet. Bytes that are not UTF-8 are
+    /// replaced.
+    ///
+    /// # Errors
+    /// Returns an error if the log cannot be read.
+    pub fn read_text(&mut self, log: &Path, most: u64) -> Result<String> {
+        let mut bytes = self.read(log, most)?;
+        let end = bytes.utf8_chunks().last().filter(|last| {
+            // Such a part is the beginning of a character.
+            std::str::from_utf8(last.invalid()).is_err_and(|error| error.error_len().is_none())
+        });
+        let cut = end.map_or(0, |last| last.invalid().len());
+        bytes.truncate(bytes.len() - cut);
+        self.bytes -= cut as u64;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
 }
 
 impl fmt::Display for Tail {

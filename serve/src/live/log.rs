@@ -47,9 +47,10 @@ pub(crate) fn whole_log(app: &App, run: &str, stage: &str) -> Result<impl IntoRe
 pub(crate) fn log_since(app: &App, run: &str, stage: &str, since: &str) -> Result<impl IntoResponse + use<>> {
     let (path, runs) = log(app, run, stage)?;
     let mut tail: Tail = since.parse().unwrap_or_default();
-    let bytes = tail.read(&path, PIECE)?;
-    let more = runs || bytes.len() as u64 == PIECE;
-    let answer = json!({ "text": String::from_utf8_lossy(&bytes), "at": tail.to_string(), "more": more });
+    let text = tail.read_text(&path, PIECE)?;
+    // The last characters of a piece can be replaced by longer ones, and a cut one is left out.
+    let more = runs || text.len() as u64 + 4 > PIECE;
+    let answer = json!({ "text": text, "at": tail.to_string(), "more": more });
     Ok(([(CONTENT_TYPE, "application/json")], answer.to_string()))
 }
 

@@ -2,9 +2,9 @@
 
 use callsheet::declare::Bytes;
 use callsheet::impact::impact;
-use callsheet::report::{HistoryEntry, RunState, history};
+use callsheet::report::{HistoryEntry, RunState, latest_runs};
 use callsheet::run::{StagePreview, State};
-use callsheet::store::StageState;
+use callsheet::store::{StageState, Store};
 use callsheet_figures::label::human_seconds;
 use callsheet_worker::error::{Result, list};
 use maud::{Markup, html};
@@ -34,7 +34,7 @@ pub(crate) fn overview(app: &App) -> Result<Markup> {
         p.note { (planned.plan.summary) }
         (next_run(app, &workspace, &planned))
         (findings(app))
-        (runs(&history(&workspace.store)))
+        (runs(app, &workspace.store))
         (artifacts(app, &planned.stages))
     };
     Ok(page(&title, &body))
@@ -75,9 +75,10 @@ fn state(stage: &StagePreview) -> String {
     }
 }
 
-fn runs(runs: &[HistoryEntry]) -> Markup {
+fn runs(app: &App, store: &Store) -> Markup {
+    let runs = latest_runs(store, MOST);
     let rows = html! {
-        @for HistoryEntry { run, state } in runs.iter().take(MOST) {
+        @for HistoryEntry { run, state } in &runs {
             tr {
                 th scope="row" { a href=(address(&["run", &run.id])) title=(run.id) { (began(&run.id)) } }
                 td { span.state.(state) { (state) } }
@@ -91,10 +92,10 @@ fn runs(runs: &[HistoryEntry]) -> Markup {
         section aria-labelledby="runs" {
             h2 #runs { "Runs" }
             @if runs.is_empty() {
-                p { "There are no runs yet: start one with " code { "callsheet run" } "." }
+                p { "There are no runs yet: start one with " code { (app.command("run")) } "." }
             } @else {
                 (table("Table of runs", &[Text("began"), Text("state"), Text("pipeline"), Number("stages that ran"), Number("duration")], &rows))
-                (more(runs.len()))
+                (more(store.run_ids().len()))
                 (command("callsheet runs"))
             }
         }
@@ -120,7 +121,7 @@ fn artifacts(app: &App, stages: &[StagePreview]) -> Markup {
         section aria-labelledby="artifacts" {
             h2 #artifacts { "Artifacts" }
             @if made.is_empty() {
-                p { "No artifact is up to date: compute them with " code { "callsheet run" } "." }
+                p { "No artifact is up to date: compute them with " code { (app.command("run")) } "." }
             } @else {
                 (table("Table of artifacts", &[Text("artifact"), Text("kind"), Number("rows"), Number("size")], &rows))
                 (command(&app.command("ls")))

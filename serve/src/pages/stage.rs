@@ -7,6 +7,7 @@ use callsheet::report::{Done, Subject};
 use callsheet::store::{RunDir, StageState, Tail};
 use callsheet_worker::error::Result;
 use maud::{Markup, PreEscaped, html};
+use shell_words::quote;
 
 use super::table::Column::Text;
 use super::table::table;
@@ -105,7 +106,7 @@ fn curves(subject: &Subject, name: &str) -> Markup {
                         div role="img" aria-label=(format!("{} by step", chart.title)) { (PreEscaped(svg)) }
                     }
                 } }
-                (command(&format!("callsheet metrics {name}")))
+                (command(&format!("callsheet metrics {} --stage {}", subject.run.id, quote(name))))
             }
         }
     }
@@ -143,7 +144,7 @@ fn log(folder: &RunDir, subject: &Subject, name: &str) -> Result<Markup> {
             @if bytes.is_empty() && subject.ended { p { "The worker wrote nothing to stdout and stderr." } }
             @if !is_whole { p.note { "The end of the log; " a href=(address) { "the whole log" } "." } }
             pre #log-text tabindex="0" aria-label="Log" data-log=(address) data-at=(tail.to_string()) { (text) }
-            (command(&format!("callsheet logs {name} --run {}", subject.run.id)))
+            (command(&format!("callsheet logs {} --run {}", quote(name), subject.run.id)))
         }
     })
 }
