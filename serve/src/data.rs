@@ -48,6 +48,9 @@ pub(crate) struct RowsRequest {
     /// True if the page shows verdicts.
     #[serde(default)]
     verdicts: bool,
+    /// Version of the verdicts with which the page selected the rows first.
+    #[serde(default)]
+    then: String,
     /// Position of the first row among the selected ones, from 0.
     #[serde(default)]
     at: u32,
@@ -113,7 +116,7 @@ impl RowsRequest {
         if view.version() != self.v {
             return Err(outdated(&format!("{}.{}", artifact.0, artifact.1)));
         }
-        Ok((view, Selection::parse(&self.conditions, &self.sort)?))
+        Ok((view, Selection::parse(&self.conditions, &self.sort, &self.then)?))
     }
 
     /// Answers with a part of the selected rows.

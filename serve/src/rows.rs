@@ -15,6 +15,8 @@ pub(crate) struct Rows {
     /// Number of selected rows.
     total: u32,
     rows: Vec<Row>,
+    /// Version of the verdicts with which the rows were selected, if the selection depends on them.
+    then: String,
     /// The reason why values are missing, if a part of the table is damaged.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
@@ -43,7 +45,12 @@ pub(crate) fn rows(view: &View, selection: &Selection, at: u32) -> Result<Rows> 
         cells.iter_mut().zip(found).for_each(|(row, cell)| row.push(cell));
     }
     let rows = positions.into_iter().zip(cells).map(|(row, cells)| Row { row, cells }).collect();
-    Ok(Rows { total: selected.len(), rows, problem: problem.map(|error| sentence(&error)) })
+    Ok(Rows {
+        total: selected.len(),
+        rows,
+        then: selection.now(view),
+        problem: problem.map(|error| sentence(&error)),
+    })
 }
 
 fn sentence(error: &Error) -> String {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use callsheet_worker::error::Result;
 
 use crate::tables::View;
+use crate::verdicts::VERDICT;
 use condition::Condition;
 use split::{split, unquoted};
 
@@ -21,6 +22,8 @@ pub(crate) struct Selection {
     sort: Option<(String, bool)>,
     /// Conditions and order as text.
     text: String,
+    /// Version of the verdicts with which a page selected the rows first; empty at first.
+    then: String,
 }
 
 /// Reads names with commas between them, each of which may be in quotes.
@@ -41,7 +44,7 @@ impl Selection {
     ///
     /// # Errors
     /// Returns an error if a condition is malformed.
-    pub(crate) fn parse(conditions: &str, sort: &str) -> Result<Self> {
+    pub(crate) fn parse(conditions: &str, sort: &str, then: &str) -> Result<Self> {
         let text = format!("{conditions}\n{sort}");
         let parts = split(conditions, ',', usize::MAX).into_iter().map(str::trim);
         let conditions =
@@ -50,13 +53,18 @@ impl Selection {
             Some(column) => Some((column.to_owned(), true)),
             None => (!sort.is_empty()).then(|| (sort.to_owned(), false)),
         };
-        Ok(Self { conditions, sort, text })
+        Ok(Self { conditions, sort, text, then: then.to_owned() })
     }
 
     /// Returns true if a condition or the order uses a column.
     pub(crate) fn uses(&self, column: &str) -> bool {
         let sorts = self.sort.as_ref().is_some_and(|(name, _)| name == column);
         sorts || self.conditions.iter().any(|condition| condition.is_on(column))
+    }
+
+    /// Version of the present verdicts, if the selection depends on them.
+    pub(crate) fn now(&self, table: &View) -> String {
+        if self.uses(VERDICT) { table.verdicts_version() } else { String::new() }
     }
 
     /// Returns the selected rows. Rows without a value in the column of the order are last.
@@ -67,7 +75,7 @@ impl Selection {
         if self.conditions.is_empty() && self.sort.is_none() {
             return Ok(Selected::All(table.rows()));
         }
-        table.selected(&self.text, || self.select(table)).map(Selected::Some)
+        table.selected(&self.text, [&self.then, &self.now(table)], || self.select(table)).map(Selected::Some)
     }
 
     /// Returns true for each row that satisfies each of the conditions that are tested.

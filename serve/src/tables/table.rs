@@ -164,15 +164,24 @@ impl Table {
         Ok(cells)
     }
 
+    /// Returns the rows of a selection if they are kept.
+    pub(super) fn kept_selection(&self, selection: &str) -> Option<Arc<Vec<u32>>> {
+        let mut kept = lock(&self.selected);
+        let at = kept.iter().position(|(kept, _)| kept == selection)?;
+        let used = kept.remove(at);
+        let rows = used.1.clone();
+        // The one that was used last is dropped last.
+        kept.push(used);
+        Some(rows)
+    }
+
     /// Returns the rows of a selection, which `select` determines if they are not kept.
     pub(super) fn selected(
         &self,
         selection: &str,
         select: impl FnOnce() -> Result<Vec<u32>>,
     ) -> Result<Arc<Vec<u32>>> {
-        let kept =
-            lock(&self.selected).iter().find(|(kept, _)| kept == selection).map(|(_, rows)| rows.clone());
-        if let Some(rows) = kept {
+        if let Some(rows) = self.kept_selection(selection) {
             return Ok(rows);
         }
         let rows = Arc::new(select()?);

@@ -160,15 +160,26 @@ impl View {
         })
     }
 
-    /// Returns the rows of a selection, which `select` determines if they are not kept.
+    /// Returns the rows of a selection, which `select` determines if they are not kept. Rows that were selected with the
+    /// verdicts `then` stay those rows when the verdicts are `now`, so that a page can go on through them.
     pub(crate) fn selected(
         &self,
         selection: &str,
+        [then, now]: [&str; 2],
         select: impl FnOnce() -> Result<Vec<u32>>,
     ) -> Result<Arc<Vec<u32>>> {
-        let marked =
-            self.verdicts.as_ref().map(|marked| marked.verdicts.digest.to_string()).unwrap_or_default();
-        self.table.selected(&format!("{} {marked}\n{selection}", self.version()), select)
+        let name = |verdicts: &str| format!("{} {verdicts}\n{selection}", self.version());
+        if !then.is_empty()
+            && let Some(rows) = self.table.kept_selection(&name(then))
+        {
+            return Ok(rows);
+        }
+        self.table.selected(&name(now), select)
+    }
+
+    /// Version of the verdicts; empty if the view has none.
+    pub(crate) fn verdicts_version(&self) -> String {
+        self.verdicts.as_ref().map(|marked| marked.verdicts.digest.short()).unwrap_or_default()
     }
 
     /// Returns the verdicts if the column has them.

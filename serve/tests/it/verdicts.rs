@@ -128,10 +128,16 @@ fn the_next_run_is_foretold_after_a_verdict_and_rows_are_selected_by_verdict() {
     assert_eq!(rows("where=verdict:none&at=5")["rows"][0]["cells"], json!(["6", ["6.50", "6.5"], "none"]));
     project.callsheet(&["curate", "include", "7", "--reason", "fine", "--author", "Bo"]);
     assert_eq!(rows("where=verdict:exclude")["total"], 1, "a change by another program is known at once");
+    // A page that shows the rows without a verdict goes on through them while they get verdicts.
+    let first = rows("where=verdict:none&at=64");
+    let then = first["then"].as_str().expect("a version").to_owned();
+    assert_eq!(browser.post("/verdicts", &json!({ "changes": [exclude("1"), exclude("2")] })).status, 200);
+    assert_eq!(rows(&format!("where=verdict:none&at=64&then={then}"))["rows"], first["rows"]);
+    assert_ne!(rows("where=verdict:none&at=64")["rows"], first["rows"]);
     let changed: Value = serde_json::from_str(&browser.answer("/verdicts/since-commit").body).expect("JSON");
     assert_eq!(
         (&changed["committed"], changed["changes"].as_array().map(Vec::len)),
-        (&json!(false), Some(2))
+        (&json!(false), Some(4))
     );
 }
 

@@ -68,7 +68,8 @@ export const NAMES = { ArrowRight: "→", ArrowLeft: "←", ArrowDown: "↓", Ar
 /** Acts on a key. @param {KeyboardEvent} event */
 export function press(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-  const target = /** @type {HTMLElement} */ (event.target);
+  if (!(event.target instanceof Element)) return;
+  const { target } = event;
   // A button has keys of its own, and a field has all of them.
   if (target.closest("input, select, textarea")) return;
   if (target.closest("button, a, summary") && ["Enter", " "].includes(event.key)) return;

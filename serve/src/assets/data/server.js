@@ -35,7 +35,7 @@ export async function request(address, options) {
 /**
  * Answer to a request for a part of the selection.
  * @param {string} part
- * @param {{ where: string, sort?: string, at?: number }} selection
+ * @param {{ where: string, sort?: string, then?: string, at?: number }} selection
  * @param {AbortSignal} signal
  * @param {Record<string, string>} more
  */
@@ -44,6 +44,7 @@ async function ask(part, selection, signal, more = {}) {
   if (table.with) words.set("with", table.with);
   if (table.key) words.set("verdicts", "true");
   if (selection.where) words.set("where", selection.where);
+  if (selection.then) words.set("then", selection.then);
   if (selection.sort) words.set("sort", selection.sort);
   for (const [name, value] of Object.entries(more)) words.set(name, value);
   if (selection.at) words.set("at", String(selection.at));
@@ -52,7 +53,7 @@ async function ask(part, selection, signal, more = {}) {
 
 /**
  * Rows of a selection from position `at` on.
- * @param {{ where: string, sort: string, at: number }} selection
+ * @param {{ where: string, sort: string, then?: string, at: number }} selection
  * @param {AbortSignal} signal
  * @returns {Promise<import("./table.js").Rows>}
  */
@@ -73,7 +74,7 @@ export async function askHistograms(where, signal) {
 /**
  * Addresses of the thumbnails from position `at` on: an empty text if the image is missing, `null` if it cannot be shown.
  * @param {string} column
- * @param {{ where: string, sort: string, at: number }} selection
+ * @param {{ where: string, sort: string, then?: string, at: number }} selection
  * @param {AbortSignal} signal
  */
 export async function askThumbnails(column, selection, signal) {

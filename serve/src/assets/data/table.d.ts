@@ -85,6 +85,8 @@ export interface Row {
 export interface Rows {
   total: number;
   rows: Row[];
+  /** Version of the verdicts with which the rows were selected. */
+  then: string;
   problem?: string;
 }
 

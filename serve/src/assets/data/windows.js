@@ -16,7 +16,7 @@ export const loaded = signal(0);
 export const problem = signal("");
 
 /** Selection whose rows are shown, which is behind that of the address while the server is asked. */
-let selection = { where: "", sort: "" };
+let selection = { where: "", sort: "", then: "" };
 /** @type {Map<number, Window>} */
 const windows = new Map();
 let current = new AbortController();
@@ -34,7 +34,7 @@ export async function select() {
     const answer = await askRows({ ...asked, at: start }, signal);
     if (signal.aborted) return;
     clear();
-    selection = asked;
+    selection = { ...asked, then: answer.then };
     windows.set(start / WINDOW, { rows: answer.rows, asked: true, askedThumbnails: "" });
     at.value = Math.min(at.value, Math.max(0, answer.total - 1));
     [failure.value, problem.value, total.value] = ["", answer.problem ?? "", answer.total];
