@@ -57,7 +57,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub bind: IpAddr,
     /// Serve a small project of painted photos, in the folder callsheet-demo
-    #[arg(long, conflicts_with_all = ["pipeline", "dataset", "profile", "link"])]
+    #[arg(long, conflicts_with = "link")]
     pub demo: bool,
     /// Show pages only: verdicts cannot be changed
     #[arg(long)]

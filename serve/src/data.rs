@@ -1,5 +1,6 @@
 //! Data of tables for the scripts of pages: rows, histograms and thumbnails of a selection.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -14,11 +15,11 @@ use crate::artifact::{Artifact, Latest, outdated};
 use crate::histogram::{Histogram, histograms};
 use crate::images::answer;
 use crate::points::{mask, points};
-use crate::rows;
+use crate::rows::{self, WINDOW};
 use crate::select::{Selection, quoted, words};
 use crate::tables::{Table, View, columns, common_key};
 use crate::thumbnails::pack;
-use crate::verdicts::{VERDICT, Verdicts};
+use crate::verdicts::Verdicts;
 
 /// The answer to an address with the version of a table never changes.
 const KEPT: &str = "private, max-age=86400, immutable";
@@ -50,7 +51,10 @@ pub(crate) struct RowsRequest {
     verdicts: bool,
     /// Version of the verdicts with which the page selected the rows first.
     #[serde(default)]
-    then: String,
+    selected_with: String,
+    /// Rows whose thumbnails are requested.
+    #[serde(default)]
+    rows: String,
     /// Position of the first row among the selected ones, from 0.
     #[serde(default)]
     at: u32,
@@ -78,8 +82,18 @@ struct Other {
 pub(crate) fn view(app: &App, (stage, output): (&str, &str), with: &str) -> Result<View> {
     let latest = Latest::open(app)?;
     let table = open(app, &latest.find(stage, output)?)?;
+    let mut names = words(with);
+    let all = names.len();
+    names.retain({
+        let mut seen = HashSet::from([format!("{stage}.{output}")]);
+        move |name| seen.insert(name.clone())
+    });
+    if names.len() < all {
+        let message = format!("the address names a table twice: `{stage}.{output}` with `{with}`");
+        return Err(Error::user_error(Code::InvalidValue, message, "name each table once"));
+    }
     let other = |name: String| Ok((name.clone(), open(app, &latest.named(&name)?)?));
-    View::new(table, words(with).into_iter().map(other).collect::<Result<_>>()?)
+    View::new(table, names.into_iter().map(other).collect::<Result<_>>()?)
 }
 
 /// Answers with the tables whose columns can be added to a table.
@@ -111,12 +125,17 @@ impl RowsRequest {
     fn open(&self, app: &App, artifact: (&str, &str)) -> Result<(View, Selection)> {
         let mut view = view(app, artifact, &self.with)?;
         if self.verdicts {
-            view = view.with_verdicts(Verdicts::read(app)?);
+            view = view.with_verdicts(self.read_verdicts(app)?);
         }
         if view.version() != self.v {
             return Err(outdated(&format!("{}.{}", artifact.0, artifact.1)));
         }
-        Ok((view, Selection::parse(&self.conditions, &self.sort, &self.then)?))
+        Ok((view, Selection::parse(&self.conditions, &self.sort, &self.selected_with)?))
+    }
+
+    /// Reads the verdicts. Rows are shown without them if their file cannot be read.
+    fn read_verdicts(&self, app: &App) -> Result<Arc<Verdicts>> {
+        Verdicts::read(app).or_else(|_| Verdicts::none(app))
     }
 
     /// Answers with a part of the selected rows.
@@ -125,7 +144,11 @@ impl RowsRequest {
     /// Returns an error if the table or a column is unknown, or a condition is malformed.
     pub(crate) fn rows(&self, app: &App, artifact: (&str, &str)) -> Result<Response> {
         let (view, selection) = self.open(app, artifact)?;
-        Ok(json(&rows::rows(&view, &selection, self.at)?))
+        let mut rows = rows::rows(&view, &selection, self.at)?;
+        if let Some(error) = Verdicts::read(app).err().filter(|_| self.verdicts) {
+            rows.problem.get_or_insert(format!("verdicts cannot be shown: {error}"));
+        }
+        Ok(json(&rows))
     }
 
     /// Answers with the histograms of all columns.
@@ -137,15 +160,19 @@ impl RowsRequest {
         Ok(json(&Histograms { columns: histograms(&view, &selection)? }))
     }
 
-    /// Answers with the thumbnails of a part of the selected rows.
+    /// Answers with the thumbnails of rows, which are counted from 0 in the table.
     ///
     /// # Errors
     /// See [`Self::rows`].
     pub(crate) fn thumbnails(&self, app: &App, artifact: (&str, &str), column: &str) -> Result<Response> {
-        let (view, selection) = self.open(app, artifact)?;
-        let pack = pack(&app.thumbnails, &view, column, &selection, self.at)?;
-        // Verdicts change the rows of a selection without a new version of the table.
-        Ok(bytes(pack, if selection.uses(VERDICT) { "no-store" } else { KEPT }))
+        let (view, _) = self.open(app, artifact)?;
+        let rows: std::result::Result<Vec<u32>, _> = self.rows.split(',').map(str::parse).collect();
+        let Some(rows) = rows.ok().filter(|rows| rows.len() <= WINDOW as usize) else {
+            let message = format!("`{}` is not a list of rows", self.rows);
+            let help = format!("write the numbers of at most {WINDOW} rows, with commas between them");
+            return Err(Error::user_error(Code::InvalidValue, message, help));
+        };
+        Ok(bytes(pack(&app.thumbnails, &view, column, &rows)?, KEPT))
     }
 
     /// Answers with the points of a scatter plot.

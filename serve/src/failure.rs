@@ -45,7 +45,9 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let status = match error.kind() {
             Code::UnknownName => StatusCode::NOT_FOUND,
-            Code::InvalidValue | Code::Unsupported => StatusCode::UNPROCESSABLE_ENTITY,
+            Code::InvalidValue | Code::Unsupported | Code::MissingArgument => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let help = miette::Diagnostic::help(&error).map(|help| help.to_string()).unwrap_or_default();

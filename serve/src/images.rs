@@ -44,7 +44,7 @@ pub(crate) fn file_image(app: &App, stage: &str, output: &str, version: &Version
     Ok(answer(fs::read(&artifact.path).io_context("cannot read", &*artifact.path)?))
 }
 
-/// Answers with an image. Bytes of other types get a picture that says so.
+/// Answers with an image. For bytes of other types, it is a placeholder.
 pub(crate) fn answer(bytes: Vec<u8>) -> Response {
     match image_type(&bytes) {
         // The address contains the version of the artifact, so the image never changes.

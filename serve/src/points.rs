@@ -7,21 +7,32 @@ use crate::histogram::bar_of_each_row;
 use crate::select::Selection;
 use crate::tables::{Values, View, floats};
 
-/// Returns the points of all rows in the order of the table: the number of rows in four bytes, then all values of x and all of
-/// y as 32-bit floats. If `colour` names a column, one byte for each row follows: its bar in the histogram of this column.
-/// Missing values are NaN. The lowest byte of a number comes first.
+/// Returns the points of all rows in the order of the table. The answer begins with the number of rows in eight bytes, and the
+/// least x and the least y as 64-bit floats. All values of x and then all of y follow as 32-bit floats, from the least ones
+/// on. If `colour` names a column, the last part has one byte for each row: its bar in the histogram of this column. Missing
+/// values are NaN. The lowest byte of a number comes first.
 ///
 /// # Errors
 /// Returns an error if a column is unknown, or x or y has no numbers.
 pub(crate) fn points(view: &View, x: &str, y: &str, colour: &str) -> Result<Vec<u8>> {
-    let mut bytes = view.rows().to_le_bytes().to_vec();
-    for column in [x, y] {
-        let Values::Numbers(numbers) = &*view.values(column)? else {
+    let numbers = |column: &str| match &*view.values(column)? {
+        Values::Numbers(numbers) => Ok(floats(numbers)),
+        _ => {
             let message = format!("column `{column}` has no numbers");
-            return Err(Error::user_error(Code::Unsupported, message, "name a column of numbers"));
-        };
-        let single = |value: Option<f64>| value.map_or(f32::NAN, |value| value as f32);
-        bytes.extend(floats(numbers).iter().flat_map(|value| single(value).to_le_bytes()));
+            Err(Error::user_error(Code::Unsupported, message, "name a column of numbers"))
+        }
+    };
+    let axes = [numbers(x)?, numbers(y)?];
+    let least = axes.each_ref().map(|axis| {
+        let finite = axis.iter().flatten().filter(|value| value.is_finite());
+        finite.reduce(f64::min).unwrap_or_default()
+    });
+    let mut bytes = u64::from(view.rows()).to_le_bytes().to_vec();
+    bytes.extend(least.iter().flat_map(|least| least.to_le_bytes()));
+    for (axis, least) in axes.iter().zip(least) {
+        // Large numbers that differ little have no place among 32-bit floats.
+        let single = |value: Option<f64>| value.map_or(f32::NAN, |value| (value - least) as f32);
+        bytes.extend(axis.iter().flat_map(|value| single(value).to_le_bytes()));
     }
     if !colour.is_empty() {
         bytes.extend(bar_of_each_row(&*view.values(colour)?));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse, Response};
@@ -25,11 +25,16 @@ use crate::samples::picture;
 use crate::verdicts::Changes;
 use crate::{assets, pages};
 
+/// Largest body of a request, in bytes: a thousand verdicts and those before them.
+const LARGEST_BODY: usize = 16 << 20;
+
 /// All addresses, behind the guard.
 pub(crate) fn routes(app: Arc<App>) -> Router {
     let mut routes = Router::new();
     if app.writes {
-        routes = routes.route("/verdicts", post(change)).route("/next-run", post(enumerated_next_run));
+        routes = routes
+            .route("/verdicts", post(change).layer(DefaultBodyLimit::max(LARGEST_BODY)))
+            .route("/next-run", post(enumerated_next_run));
     }
     routes
         .route("/", get(overview))

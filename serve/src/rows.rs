@@ -1,5 +1,6 @@
 //! Rows of a table as JSON, for the pages that scroll through them.
 
+use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result};
 use serde::Serialize;
 
@@ -16,10 +17,10 @@ pub(crate) struct Rows {
     total: u32,
     rows: Vec<Row>,
     /// Version of the verdicts with which the rows were selected, if the selection depends on them.
-    then: String,
+    verdicts: String,
     /// The reason why values are missing, if a part of the table is damaged.
     #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<String>,
+    pub problem: Option<String>,
 }
 
 /// Row of a table.
@@ -27,6 +28,9 @@ pub(crate) struct Rows {
 struct Row {
     /// Position in the table, from 0.
     row: u32,
+    /// Key of the row for verdicts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
     /// Values of the columns of numbers and texts, in the order of the table.
     cells: Vec<Cell>,
 }
@@ -36,23 +40,26 @@ struct Row {
 /// # Errors
 /// Returns an error if the rows cannot be selected.
 pub(crate) fn rows(view: &View, selection: &Selection, at: u32) -> Result<Rows> {
-    let selected = selection.rows(view)?;
+    let (selected, verdicts) = selection.rows_before(view)?;
     let positions = selected.window(at, WINDOW);
     let mut cells: Vec<Vec<Cell>> = positions.iter().map(|_| Vec::new()).collect();
-    let mut problem = None;
+    let mut error = None;
     for column in view.readable() {
-        let found = view.cells(column, &positions, &mut problem);
+        let found = view.cells(column, &positions, &mut error);
         cells.iter_mut().zip(found).for_each(|(row, cell)| row.push(cell));
     }
-    let rows = positions.into_iter().zip(cells).map(|(row, cells)| Row { row, cells }).collect();
-    Ok(Rows {
-        total: selected.len(),
-        rows,
-        then: selection.now(view),
-        problem: problem.map(|error| sentence(&error)),
-    })
+    let keys = view.keys(&positions, &mut error);
+    let rows = positions.into_iter().zip(keys).zip(cells);
+    let rows = rows.map(|((row, key), cells)| Row { row, key, cells }).collect();
+    let problem = error.map(|error| sentence(&error));
+    Ok(Rows { total: selected.len(), rows, verdicts, problem })
 }
 
 fn sentence(error: &Error) -> String {
-    format!("{error}; `callsheet verify` finds damaged results, and the next run computes them again")
+    match error.kind() {
+        Code::Parquet | Code::Unreadable | Code::Io => {
+            format!("{error}; `callsheet verify` finds damaged results, and the next run computes them again")
+        }
+        _ => error.to_string(),
+    }
 }

@@ -46,7 +46,9 @@ pub(crate) fn serve(command: &Serve) -> Result<()> {
     if command.link {
         return print_new_links(&folder);
     }
-    let names = [&command.pipeline, &command.dataset, &command.profile].map(Clone::clone);
+    // The demonstration has one pipeline, whatever the environment names.
+    let names = [&command.pipeline, &command.dataset, &command.profile]
+        .map(|name| name.clone().filter(|_| !command.demo));
     let request = Request::new(&project, names.clone(), Vec::new())?;
     if !project.pipeline_names().contains(&request.target.pipeline) {
         // A pipeline with an error is served: its page shows the error, and recovers.

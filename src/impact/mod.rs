@@ -55,11 +55,6 @@ pub fn impact(store: &Store, target: &Target, stages: &[StagePreview]) -> Impact
 }
 
 impl Impact {
-    /// Number of stages whose duration is known.
-    pub fn known(&self) -> usize {
-        self.stages.len() - self.unknown
-    }
-
     /// Estimated time, such as `about 31 s`, `up to 31 s`, or `about 0.2 s to 31 s for 2 of these stages`; `None` if no
     /// duration is known.
     pub fn time(&self) -> Option<String> {

@@ -17,6 +17,13 @@ COMPLETE = """() => {
   return cells.length > 0 && cells.every((cell) => cell.querySelector("img")?.complete);
 }"""
 
+# True if a row is inside of the box that shows rows, below the titles of the columns.
+INSIDE = """(id) => {
+  const [row, box] = [id && document.getElementById(id), document.querySelector(".scroller")].map((found) => found.getBoundingClientRect());
+  const titles = document.querySelector(".scroller .head").getBoundingClientRect();
+  return row.top >= titles.bottom - 1 && row.bottom <= box.bottom + 1;
+}"""
+
 
 @thorough
 class Data(ServeTest):
@@ -97,6 +104,7 @@ class Data(ServeTest):
         page.get_by_label("id contains").fill("000199")
         page.get_by_label("id contains").press("Enter")
         page.get_by_text("2 of 20,000 rows").wait_for()
+        self.assertEqual(page.locator(":focus").get_attribute("aria-label"), "id contains", "the field keeps the focus")
         page.get_by_label("Rows where").fill("cluster:3..4,psnr:..13")
         page.get_by_label("Rows where").press("Enter")
         page.wait_for_url("**cluster%3A3..4**")
@@ -116,6 +124,12 @@ class Data(ServeTest):
         page.locator(".scroller").focus()
         page.keyboard.press("End")
         page.locator("#row-19999").get_by_text("–").wait_for()
+        self.assertTrue(page.evaluate(INSIDE, "row-19999"))
+        page.keyboard.press("Home")
+        for row in range(1, 41):
+            page.keyboard.press("ArrowDown")
+            page.locator(f"#row-{row}[aria-current=true]").wait_for()
+        self.assertTrue(page.evaluate(INSIDE, "row-40"))
 
     def test_a_row_is_shown_alone_with_its_whole_image_and_exact_values(self):
         page = self.open(GRID)
@@ -181,6 +195,31 @@ class Data(ServeTest):
         page.get_by_label("Rows where").press("Enter")
         page.get_by_role("alert").get_by_text("The server does not answer").wait_for()
 
+    def test_the_browser_goes_back_to_the_row_and_the_selection_before(self):
+        page = self.open(GRID)
+        page.locator("#row-2 img").wait_for()
+        page.locator("#row-2").click()
+        page.keyboard.press("Escape")
+        page.locator(".scroller").focus()
+        page.keyboard.press("End")
+        page.locator("#row-19999").wait_for()
+        page.go_back()
+        page.locator("#row-2[aria-selected=true]").wait_for()
+        bars = page.get_by_role("region", name="brightness").locator(".bars")
+        box = bars.bounding_box()
+        page.mouse.move(box["x"] + 20, box["y"] + 10)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 60, box["y"] + 10, steps=4)
+        page.mouse.up()
+        page.wait_for_url("**brightness**")
+        page.go_back()
+        page.get_by_text("20,000 of 20,000 rows").wait_for()
+        page.mouse.click(box["x"] + 20, box["y"] + 10, button="right")
+        self.assertNotIn("brightness", page.url)
+        page.get_by_label("id contains").fill("a, b")
+        page.get_by_label("id contains").press("Enter")
+        page.get_by_text("No row satisfies the conditions.").wait_for()
+
     def test_no_key_has_two_meanings(self):
         page = self.open(GRID)
         keys = page.evaluate("import('/assets/data/keys.js').then(({ KEYS }) => KEYS.flatMap(({ keys }) => keys))")
@@ -211,6 +250,7 @@ class Large(ServeTest):
         page.locator(".scroller").focus()
         page.keyboard.press("End")
         page.locator("#row-999999").get_by_text("image-0999999").wait_for()
+        self.assertTrue(page.evaluate(INSIDE, "row-999999"))
         page.keyboard.press("ArrowUp")
         page.locator("#row-999998[aria-current=true]").wait_for()
         page.evaluate("() => { const s = document.querySelector('.scroller'); s.scrollTop = (s.scrollHeight - s.clientHeight) / 2; }")

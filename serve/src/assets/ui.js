@@ -17,3 +17,15 @@ export { h, render };
 export function count(value) {
   return value.toLocaleString("en");
 }
+
+/**
+ * Shows a value in a field when the value changes. Text that is being written stays, whatever else is drawn again.
+ * @param {string} value
+ */
+export function shows(value) {
+  return (/** @type {HTMLInputElement | null} */ field) => {
+    if (!field || field.dataset.shown === value) return;
+    field.dataset.shown = value;
+    field.value = value;
+  };
+}

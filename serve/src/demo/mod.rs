@@ -63,8 +63,11 @@ pub(crate) fn run_stage(name: &str, request: &Path) -> ExitCode {
 pub(crate) fn open() -> Result<()> {
     let folder = PathBuf::from(FOLDER);
     let program = env::current_exe().io_context("cannot find", "the path of this program")?;
-    if folder.exists() && fs::read_to_string(folder.join(FILES[1].0)).ok().as_deref() != Some(FILES[1].1) {
-        let message = format!("the folder {FOLDER} exists, and is not the demonstration");
+    // The first line names the demonstration, and is written first.
+    let settings = fs::read_to_string(folder.join(FILES[0].0)).unwrap_or_default();
+    let is_empty = fs::read_dir(&folder).map_or(true, |mut entries| entries.next().is_none());
+    if !is_empty && settings.lines().next() != FILES[0].1.lines().next() {
+        let message = format!("the folder {FOLDER} contains something else than the demonstration");
         return Err(Error::user_error(Code::Conflict, message, "rename it, or start in another folder"));
     }
     for (name, text) in FILES {

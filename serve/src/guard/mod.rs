@@ -38,6 +38,7 @@ fn explained(response: Response) -> Response {
     let message = match response.status() {
         StatusCode::BAD_REQUEST => "the address has a value that is not valid",
         StatusCode::METHOD_NOT_ALLOWED => "this address cannot be changed",
+        StatusCode::PAYLOAD_TOO_LARGE => "the request is too large",
         _ => return response,
     };
     let help = "the overview links to all pages".to_owned();

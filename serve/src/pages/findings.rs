@@ -22,7 +22,7 @@ struct Findings {
     address: String,
     with: String,
     /// Kind of finding, number of rows, and number of rows with a verdict.
-    kinds: Vec<(String, usize, usize)>,
+    kinds: Vec<(Option<String>, usize, usize)>,
 }
 
 /// Section with the findings of all tables; empty if there are none.
@@ -40,7 +40,7 @@ pub(super) fn findings(app: &App) -> Markup {
 }
 
 fn of_table(Findings { name, address, with, kinds }: &Findings) -> Markup {
-    let sum = |part: fn(&(String, usize, usize)) -> usize| kinds.iter().map(part).sum::<usize>();
+    let sum = |part: fn(&(Option<String>, usize, usize)) -> usize| kinds.iter().map(part).sum::<usize>();
     let (rows, judged) = (sum(|(_, rows, _)| *rows), sum(|(.., judged)| *judged));
     let link = |condition: &str| {
         let words = [("with", with.as_str()), ("where", condition), ("open", "1")];
@@ -51,7 +51,7 @@ fn of_table(Findings { name, address, with, kinds }: &Findings) -> Markup {
             a href=(link("")) { (counted(rows as u64, "finding")) } " in " (name) ", " (judged) " judged"
         }
         ul.findings { @for (kind, rows, judged) in kinds {
-            li { a href=(link(&format!("{FINDING}:{}", quoted(kind)))) { (kind) } " " small { (rows) ", " (judged) " judged" } }
+            li { @match kind { Some(kind) => a href=(link(&format!("{FINDING}:{}", quoted(kind)))) { (kind) }, None => "without a kind" } " " small { (rows) ", " (judged) " judged" } }
         } }
     }
 }
@@ -69,8 +69,12 @@ fn read(app: &App) -> Result<Vec<Findings>> {
         }
         let has_images = columns.iter().any(|column| column.shown == Shown::Image);
         let with = if has_images { String::new() } else { images(&latest, &verdicts) };
-        let view = view(app, (stage, output), "")?.with_verdicts(verdicts.clone());
-        let kinds = kinds(&*view.values(FINDING)?, &*view.values(VERDICT)?);
+        let Ok(view) = view(app, (stage, output), "") else { continue };
+        let view = view.with_verdicts(verdicts.clone());
+        // Without a key, the column can be one of the table itself.
+        let values = view.key().map(|_| (view.values(FINDING), view.values(VERDICT)));
+        let Some((Ok(findings), Ok(verdicts))) = values else { continue };
+        let kinds = kinds(&findings, &verdicts);
         found.push(Findings { name: artifact.name(), address: artifact.address(&[]), with, kinds });
     }
     Ok(found)
@@ -86,13 +90,13 @@ fn images(latest: &Latest, verdicts: &Verdicts) -> String {
     table.map(|(stage, output)| quoted(&format!("{stage}.{output}"))).unwrap_or_default()
 }
 
-fn kinds(findings: &Values, verdicts: &Values) -> Vec<(String, usize, usize)> {
-    let mut kinds: Vec<(String, usize, usize)> = Vec::new();
+fn kinds(findings: &Values, verdicts: &Values) -> Vec<(Option<String>, usize, usize)> {
+    let mut kinds: Vec<(Option<String>, usize, usize)> = Vec::new();
     for (finding, verdict) in findings.texts().iter().zip(verdicts.texts().iter()) {
-        let (finding, judged) = (finding.unwrap_or("–"), usize::from(verdict != Some("none")));
-        match kinds.iter_mut().find(|(kind, ..)| kind == finding) {
+        let judged = usize::from(verdict != Some("none"));
+        match kinds.iter_mut().find(|(kind, ..)| kind.as_deref() == finding) {
             Some((_, rows, of_them)) => (*rows, *of_them) = (*rows + 1, *of_them + judged),
-            None => kinds.push((finding.to_owned(), 1, judged)),
+            None => kinds.push((finding.map(str::to_owned), 1, judged)),
         }
     }
     kinds

@@ -48,7 +48,11 @@ impl Condition {
         }
         let column = unquoted(column).text;
         let alternatives: Vec<Part> = split(test, '|', usize::MAX).into_iter().map(unquoted).collect();
-        if column.is_empty() || alternatives.iter().any(|part| part.text.is_empty() && !part.quoted) {
+        if column.is_empty()
+            || alternatives
+                .iter()
+                .any(|part| part.text.is_empty() && !part.quoted && part.open == [false, false])
+        {
             return Err(malformed());
         }
         Ok(Self::Of(OfColumn { column, alternatives }))
@@ -127,25 +131,18 @@ impl Range {
 
 impl Part {
     fn matches(&self, value: &str) -> bool {
-        if self.quoted {
-            return self.text == value;
-        }
-        let (start, rest) = match self.text.strip_prefix('*') {
-            Some(rest) => (false, rest),
-            None => (true, self.text.as_str()),
-        };
-        match (start, rest.strip_suffix('*')) {
-            (true, None) => value == rest,
-            (true, Some(text)) => value.starts_with(text),
-            (false, None) => value.ends_with(rest),
-            (false, Some(text)) => value.contains(text),
+        match self.open {
+            [false, false] => value == self.text,
+            [false, true] => value.starts_with(&self.text),
+            [true, false] => value.ends_with(&self.text),
+            [true, true] => value.contains(&self.text),
         }
     }
 }
 
 fn malformed(message: String) -> Error {
     let help = "write conditions as COLUMN:VALUE, COLUMN:10..20, COLUMN:..20 or COLUMN:TEXT*, with commas between them; \
-                A|B is A or B, and a text in double quotes stands for itself";
+                A|B is A or B, and a text in double quotes is taken literally";
     Error::user_error(Code::InvalidValue, message, help)
 }
 
@@ -194,6 +191,8 @@ mod tests {
         assert_eq!(fits("split:*l", values()), [false, true, false, false]);
         assert_eq!(fits("split:*ai*", values()), [true, false, false, true]);
         assert_eq!(fits("split:train:b", values()), [false, false, false, true]);
+        assert_eq!(fits("split:*\"n:\"*", values()), [false, false, false, true]);
+        assert_eq!(fits("split:*", values()), [true, true, false, true], "any text");
         let special = || Arc::new(StringArray::from(vec!["a, b|c", "*", "", "a"]));
         assert_eq!(fits("\"x:y\":\"a, b|c\"|\"*\"", special()), [true, true, false, false]);
         assert_eq!(fits("x:\"\"", special()), [false, false, true, false]);

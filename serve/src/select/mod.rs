@@ -6,7 +6,8 @@ mod split;
 
 use std::sync::Arc;
 
-use callsheet_worker::error::Result;
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, Result};
 
 use crate::tables::View;
 use crate::verdicts::VERDICT;
@@ -14,6 +15,9 @@ use condition::Condition;
 use split::{split, unquoted};
 
 pub(crate) use split::quoted;
+
+/// Largest number of conditions.
+const MOST: usize = 50;
 
 /// Conditions and order of rows, as an address has them.
 pub(crate) struct Selection {
@@ -47,8 +51,13 @@ impl Selection {
     pub(crate) fn parse(conditions: &str, sort: &str, then: &str) -> Result<Self> {
         let text = format!("{conditions}\n{sort}");
         let parts = split(conditions, ',', usize::MAX).into_iter().map(str::trim);
-        let conditions =
-            parts.filter(|part| !part.is_empty()).map(Condition::parse).collect::<Result<_>>()?;
+        let conditions = parts.filter(|part| !part.is_empty()).map(Condition::parse);
+        let conditions = conditions.collect::<Result<Vec<Condition>>>()?;
+        if conditions.len() > MOST {
+            let message = format!("{} conditions are too many", conditions.len());
+            let help = format!("write at most {MOST} conditions");
+            return Err(Error::user_error(Code::InvalidValue, message, help));
+        }
         let sort = match sort.strip_prefix('-') {
             Some(column) => Some((column.to_owned(), true)),
             None => (!sort.is_empty()).then(|| (sort.to_owned(), false)),
@@ -67,6 +76,19 @@ impl Selection {
         if self.uses(VERDICT) { table.verdicts_version() } else { String::new() }
     }
 
+    /// Returns the selected rows as they were when the page selected them first, and the version of the verdicts at that
+    /// time. If they are not kept, these are the present ones.
+    ///
+    /// # Errors
+    /// See [`Self::rows`].
+    pub(crate) fn rows_before(&self, table: &View) -> Result<(Selected, String)> {
+        let before = if self.then.is_empty() { None } else { table.selected_before(&self.text, &self.then) };
+        match before {
+            Some(rows) => Ok((Selected::Some(rows), self.then.clone())),
+            None => Ok((self.rows(table)?, self.now(table))),
+        }
+    }
+
     /// Returns the selected rows. Rows without a value in the column of the order are last.
     ///
     /// # Errors
@@ -75,7 +97,7 @@ impl Selection {
         if self.conditions.is_empty() && self.sort.is_none() {
             return Ok(Selected::All(table.rows()));
         }
-        table.selected(&self.text, [&self.then, &self.now(table)], || self.select(table)).map(Selected::Some)
+        table.selected(&self.text, &self.now(table), || self.select(table)).map(Selected::Some)
     }
 
     /// Returns true for each row that satisfies each of the conditions that are tested.

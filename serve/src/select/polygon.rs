@@ -6,7 +6,7 @@ use callsheet_worker::error::{Error, Result};
 use crate::tables::{Values, floats};
 
 /// Largest number of corners.
-const MOST: usize = 1000;
+const MOST: usize = 100;
 
 /// Polygon in the plane of two columns.
 #[derive(Debug, PartialEq)]

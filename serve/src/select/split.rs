@@ -9,6 +9,8 @@ pub(super) struct Part {
     pub text: String,
     /// True if the text was in quotes, so that its characters have no meaning.
     pub quoted: bool,
+    /// True if any characters may precede and follow the text: it has a `*` at its beginning and end.
+    pub open: [bool; 2],
 }
 
 /// Splits a text at a character that is outside of quotes, at most into `most` parts.
@@ -25,12 +27,16 @@ pub(super) fn split(text: &str, separator: char, most: usize) -> Vec<&str> {
     parts
 }
 
-/// Returns a part without its quotes, in which two of them stand for one, or without spaces around it.
+/// Returns a part without a `*` at its ends and without its quotes, in which two of them stand for one, or without spaces
+/// around it.
 pub(super) fn unquoted(text: &str) -> Part {
     let text = text.trim();
+    let (start, text) = text.strip_prefix('*').map_or((false, text), |rest| (true, rest));
+    let (end, text) = text.strip_suffix('*').map_or((false, text), |rest| (true, rest));
+    let open = [start, end];
     match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
-        Some(inner) => Part { text: inner.replace("\"\"", "\""), quoted: true },
-        None => Part { text: text.to_owned(), quoted: false },
+        Some(inner) => Part { text: inner.replace("\"\"", "\""), quoted: true, open },
+        None => Part { text: text.to_owned(), quoted: false, open },
     }
 }
 
@@ -60,7 +66,8 @@ mod tests {
         for text in ["train", "a, b", "", "\"", "\"\"a\"", " a", "a:b|c*", "ü"] {
             assert_eq!(unquoted(&quoted(text)).text, text);
         }
+        assert_eq!(unquoted("*\"a, b\"*"), Part { text: "a, b".into(), quoted: true, open: [true, true] });
         assert_eq!(quoted("train"), "train");
-        assert_eq!(unquoted(" a* "), Part { text: "a*".into(), quoted: false });
+        assert_eq!(unquoted(" a* "), Part { text: "a".into(), quoted: false, open: [false, true] });
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn matching_rows(table: &Table, other: &Table, key: &str, name: &str)
             return Err(Error::user_error(Code::Unsupported, message, help));
         }
     }
-    if known == wanted {
+    if known.null_count() == 0 && known == wanted {
         return Ok((0..table.rows()).collect());
     }
     Ok(wanted.iter().map(|key| key.and_then(|key| rows.get(key).copied()).unwrap_or(NO_ROW)).collect())

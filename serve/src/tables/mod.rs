@@ -1,6 +1,7 @@
 //! Tables that pages show. They stay open, so that pages scroll, filter and sort without reading them again.
 
 mod join;
+mod recent;
 mod table;
 mod values;
 mod view;

@@ -1,17 +1,19 @@
 //! A table that stays open: its columns, and the values that were read.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use arrow::array::Array;
+use arrow::compute::concat;
 use arrow::datatypes::{DataType, FieldRef};
 use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{Error, Result};
-use callsheet_worker::table::{Cells, IndexedTable, type_name};
+use callsheet_worker::table::{Cells, IndexedTable, read_batches, type_name};
 use serde::Serialize;
 
-use super::values::{Cell, Values};
+use super::recent::Recent;
+use super::values::Values;
 
 /// Largest size of a column whose values are read at once, in bytes. Conditions and histograms use such columns only.
 const LARGEST: u64 = 128 << 20;
@@ -19,11 +21,15 @@ const LARGEST: u64 = 128 << 20;
 /// Largest mean size of a value that is read to be shown, in bytes.
 const LARGEST_VALUE: u64 = 16 << 10;
 
-/// Number of selections that are kept.
-const SELECTIONS: usize = 4;
+/// Number of rows that are read at once.
+const BATCH: usize = 1 << 13;
 
-/// Conditions and order of a selection as text, and its rows.
-type Selected = (String, Arc<Vec<u32>>);
+/// Largest size of the values of a table that stay in memory, in bytes.
+const BYTES: usize = 192 << 20;
+
+/// Numbers of columns and of selections that are kept.
+const COLUMNS: usize = 200;
+const SELECTIONS: usize = 4;
 
 /// Table that stays open.
 pub(crate) struct Table {
@@ -31,13 +37,15 @@ pub(crate) struct Table {
     path: PathBuf,
     index: IndexedTable,
     pub columns: Vec<Column>,
-    values: Mutex<HashMap<String, Arc<Values>>>,
-    images: Mutex<HashMap<String, Arc<Cells>>>,
-    selected: Mutex<Vec<Selected>>,
+    /// Values of columns, also of other tables whose rows were found.
+    pub(super) values: Recent<Values>,
+    images: Recent<Cells>,
+    /// Rows of selections, by conditions and order.
+    pub(super) selected: Recent<Vec<u32>>,
     /// Rows of other tables for the rows of this one, by the other table and the key.
-    joined: Mutex<HashMap<String, Arc<Vec<u32>>>>,
-    /// Verdicts on the rows, and the digest of their file.
-    verdicts: Mutex<Option<(Digest, Arc<Values>)>>,
+    pub(super) joined: Recent<Vec<u32>>,
+    /// Verdicts on the rows, by the digest of their file.
+    pub(super) verdicts: Recent<Values>,
 }
 
 /// Column of a table.
@@ -80,8 +88,17 @@ impl Table {
             ));
         }
         let columns = columns_of(&index)?;
-        let (values, images, selected, joined, verdicts) = Default::default();
-        Ok(Self { digest, path: path.to_owned(), index, columns, values, images, selected, joined, verdicts })
+        Ok(Self {
+            digest,
+            path: path.to_owned(),
+            index,
+            columns,
+            values: Recent::new(COLUMNS),
+            images: Recent::new(COLUMNS),
+            selected: Recent::new(SELECTIONS),
+            joined: Recent::new(SELECTIONS),
+            verdicts: Recent::new(1),
+        })
     }
 
     /// Number of rows.
@@ -94,60 +111,59 @@ impl Table {
     /// # Errors
     /// Returns an error if the column is too large or damaged.
     pub(crate) fn values(&self, column: &str) -> Result<Arc<Values>> {
-        self.kept(column, || {
-            let size = self.index.size(column);
-            if size > LARGEST {
-                let message =
-                    format!("column `{column}` has {} MB, which is too much for conditions", size >> 20);
-                return Err(Error::user_error(
-                    Code::Unsupported,
-                    message,
-                    "query it with `callsheet inspect --sql`",
-                ));
-            }
-            self.read(column, None)
-        })
-    }
-
-    /// Returns the values with this name that are kept, or those that `read` returns.
-    pub(super) fn kept(&self, name: &str, read: impl FnOnce() -> Result<Values>) -> Result<Arc<Values>> {
-        let kept = lock(&self.values).get(name).cloned();
-        if let Some(values) = kept {
-            return Ok(values);
-        }
-        let values = Arc::new(read()?);
-        lock(&self.values).insert(name.to_owned(), values.clone());
+        let values = self.values.get_or(column, || self.read(column))?;
+        self.values.shrink(BYTES, Values::bytes);
         Ok(values)
     }
 
-    /// Returns the values of these rows as they are shown. If a part of the file is damaged, values that can be read are
-    /// found one by one, others are missing, and `problem` becomes the reason.
-    pub(super) fn cells(&self, column: &str, rows: &[u32], problem: &mut Option<Error>) -> Vec<Cell> {
-        let kept = lock(&self.values).get(column).cloned();
-        if let Some(values) = kept {
-            return rows.iter().map(|row| values.cell(*row as usize)).collect();
+    /// Returns what `of` reads from the values of these rows. If a part of the file is damaged, values that can be read are
+    /// found one by one, others are `None`, and `problem` becomes the reason.
+    pub(super) fn each<T>(
+        &self,
+        column: &str,
+        rows: &[u32],
+        problem: &mut Option<Error>,
+        of: impl Fn(&Values, usize) -> T,
+    ) -> Vec<Option<T>> {
+        if let Some(values) = self.values.get(column) {
+            return rows.iter().map(|row| Some(of(&values, *row as usize))).collect();
         }
-        match self.read(column, Some(rows)) {
-            Ok(values) => (0..rows.len()).map(|row| values.cell(row)).collect(),
+        match self.read_at(column, rows) {
+            Ok(values) => (0..rows.len()).map(|row| Some(of(&values, row))).collect(),
             Err(error) => {
                 problem.get_or_insert(error);
-                let cell =
-                    |row: &u32| self.read(column, Some(&[*row])).map_or(Cell::Missing, |value| value.cell(0));
-                rows.iter().map(cell).collect()
+                let single = |row: &u32| self.read_at(column, &[*row]).ok().map(|value| of(&value, 0));
+                rows.iter().map(single).collect()
             }
         }
     }
 
-    /// Reads these rows of a column, or all of them.
-    fn read(&self, column: &str, rows: Option<&[u32]>) -> Result<Values> {
-        let batch = match rows {
-            None => self.index.read(&[column], 0, self.index.rows())?,
-            Some(rows) => {
-                let rows: Vec<u64> = rows.iter().map(|row| u64::from(*row)).collect();
-                self.index.read_at(&[column], &rows)?
-            }
+    fn read_at(&self, column: &str, rows: &[u32]) -> Result<Values> {
+        let rows: Vec<u64> = rows.iter().map(|row| u64::from(*row)).collect();
+        Values::of(self.index.read_at(&[column], &rows)?.column(0))
+    }
+
+    /// Reads a whole column, unless it is too large. A file can have each text once and be much smaller than its texts.
+    fn read(&self, column: &str) -> Result<Values> {
+        let too_large = |size: u64| {
+            let message =
+                format!("column `{column}` has more than {} MB, too many for conditions", size >> 20);
+            Error::user_error(Code::Unsupported, message, "query it with `callsheet inspect --sql`")
         };
-        Values::of(batch.column(0))
+        if self.index.size(column) > LARGEST {
+            return Err(too_large(LARGEST));
+        }
+        let (mut parts, mut size) = (Vec::new(), 0);
+        read_batches(&self.path, &[column], BATCH, |batch| {
+            size += batch.column(0).get_array_memory_size() as u64;
+            parts.push(batch.column(0).clone());
+            if size > LARGEST { Err(too_large(LARGEST)) } else { Ok(()) }
+        })?;
+        let parts: Vec<&dyn Array> = parts.iter().map(|part| &**part).collect();
+        let whole = concat(&parts).map_err(|error| {
+            Error::user_error(Code::Unsupported, format!("column `{column}` cannot be read: {error}"), "")
+        })?;
+        Values::of(&whole)
     }
 
     /// Returns a column of images.
@@ -155,76 +171,13 @@ impl Table {
     /// # Errors
     /// Returns an error if the table has no such column.
     pub(super) fn images(&self, column: &str) -> Result<Arc<Cells>> {
-        let mut images = lock(&self.images);
-        if let Some(cells) = images.get(column) {
-            return Ok(cells.clone());
-        }
-        let cells = Arc::new(Cells::open(&self.path, column)?);
-        images.insert(column.to_owned(), cells.clone());
-        Ok(cells)
-    }
-
-    /// Returns the rows of a selection if they are kept.
-    pub(super) fn kept_selection(&self, selection: &str) -> Option<Arc<Vec<u32>>> {
-        let mut kept = lock(&self.selected);
-        let at = kept.iter().position(|(kept, _)| kept == selection)?;
-        let used = kept.remove(at);
-        let rows = used.1.clone();
-        // The one that was used last is dropped last.
-        kept.push(used);
-        Some(rows)
-    }
-
-    /// Returns the rows of a selection, which `select` determines if they are not kept.
-    pub(super) fn selected(
-        &self,
-        selection: &str,
-        select: impl FnOnce() -> Result<Vec<u32>>,
-    ) -> Result<Arc<Vec<u32>>> {
-        if let Some(rows) = self.kept_selection(selection) {
-            return Ok(rows);
-        }
-        let rows = Arc::new(select()?);
-        let mut kept = lock(&self.selected);
-        kept.push((selection.to_owned(), rows.clone()));
-        if kept.len() > SELECTIONS {
-            kept.remove(0);
-        }
-        Ok(rows)
-    }
-
-    /// Returns the rows of another table for the rows of this one, which `join` determines if they are not kept.
-    pub(super) fn joined(&self, id: &str, join: impl FnOnce() -> Result<Vec<u32>>) -> Result<Arc<Vec<u32>>> {
-        let kept = lock(&self.joined).get(id).cloned();
-        if let Some(rows) = kept {
-            return Ok(rows);
-        }
-        let rows = Arc::new(join()?);
-        lock(&self.joined).insert(id.to_owned(), rows.clone());
-        Ok(rows)
-    }
-
-    /// Returns the verdicts on the rows by the file with this digest, which `read` determines if they are not kept.
-    pub(super) fn verdicts(
-        &self,
-        digest: Digest,
-        read: impl FnOnce() -> Result<Values>,
-    ) -> Result<Arc<Values>> {
-        let kept = lock(&self.verdicts).clone().filter(|(of, _)| *of == digest);
-        if let Some((_, values)) = kept {
-            return Ok(values);
-        }
-        let values = Arc::new(read()?);
-        *lock(&self.verdicts) = Some((digest, values.clone()));
-        Ok(values)
+        self.images.get_or(column, || Cells::open(&self.path, column))
     }
 
     /// Size of the values and rows in memory, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        let values: usize = lock(&self.values).values().map(|values| values.bytes()).sum();
-        let selected: usize = lock(&self.selected).iter().map(|(_, rows)| rows.len()).sum();
-        let joined: usize = lock(&self.joined).values().map(|rows| rows.len()).sum();
-        values + (selected + joined) * size_of::<u32>()
+        let rows = self.selected.sum(Vec::len) + self.joined.sum(Vec::len);
+        self.values.sum(Values::bytes) + self.verdicts.sum(Values::bytes) + rows * size_of::<u32>()
     }
 }
 
@@ -263,8 +216,4 @@ fn shown(kind: &DataType, mean_size: u64) -> Shown {
         kind if kind.is_nested() || mean_size > LARGEST_VALUE => Shown::Unread,
         _ => Shown::Text,
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

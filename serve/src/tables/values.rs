@@ -90,6 +90,16 @@ impl Values {
         }
     }
 
+    /// Returns the whole text of a value; `None` if it is missing.
+    pub(crate) fn text(&self, row: usize) -> Option<String> {
+        match self {
+            Self::Numbers(numbers) if numbers.is_null(row) => None,
+            Self::Numbers(numbers) => array_value_to_string(numbers, row).ok(),
+            Self::Categories { codes, names } => names.get(usize::from(codes[row])).cloned(),
+            Self::Texts(texts) => texts.is_valid(row).then(|| texts.value(row).to_owned()),
+        }
+    }
+
     /// Returns the positions of the rows in the order of their values. Rows without a value are last.
     pub(crate) fn order(&self, descending: bool) -> Vec<u32> {
         let options = Some(SortOptions { descending, nulls_first: false });

@@ -57,7 +57,7 @@ impl View {
                 return Err(Error::user_error(Code::Unsupported, message, help));
             };
             let id = format!("{}/{key}", other.digest);
-            let rows = table.joined(&id, || matching_rows(&table, &other, &key, &name))?;
+            let rows = table.joined.get_or(&id, || matching_rows(&table, &other, &key, &name))?;
             let added = other.columns.iter().filter(|column| column.name != key);
             columns.extend(added.map(|column| column.of(&name)));
             Ok(Joined { name, table: other, rows })
@@ -73,7 +73,7 @@ impl View {
                 Some(from) => column.name.strip_prefix(from.as_str()).and_then(|name| name.strip_prefix('.')),
                 None => Some(column.name.as_str()),
             };
-            own == Some(verdicts.key())
+            own == Some(verdicts.key()) && verdicts.key_kind().is_none_or(|kind| kind == column.kind)
         };
         let key = self.columns.iter().find(is_key).map(|column| column.name.clone());
         let is_free = self.columns.iter().all(|column| column.name != VERDICT);
@@ -118,13 +118,15 @@ impl View {
             return Err(Error::user_error(Code::UnknownName, message, suggest(column, self.readable())));
         }
         if let Some(Marked { verdicts, key }) = self.marked(column) {
-            return self.table.verdicts(verdicts.digest, || Ok(verdicts.values(&*self.values(key)?)));
+            // The keys may be those of another table.
+            let name = format!("{} {key} {}", verdicts.digest, self.version());
+            return self.table.verdicts.get_or(&name, || Ok(verdicts.values(&*self.values(key)?)));
         }
         match self.of_other(column) {
             None => self.table.values(column),
             Some((joined, own)) => {
                 let id = format!("{}/{own}", joined.table.digest);
-                self.table.kept(&id, || Ok(taken(&*joined.table.values(own)?, &joined.rows)))
+                self.table.values.get_or(&id, || Ok(taken(&*joined.table.values(own)?, &joined.rows)))
             }
         }
     }
@@ -133,18 +135,36 @@ impl View {
     /// reason.
     pub(crate) fn cells(&self, column: &str, rows: &[u32], problem: &mut Option<Error>) -> Vec<Cell> {
         if let Some(Marked { verdicts, key }) = self.marked(column) {
-            return self.cells(key, rows, problem).iter().map(|key| verdicts.cell(key)).collect();
+            let keys = self.each(key, rows, problem, Values::text);
+            return keys.into_iter().map(|key| verdicts.cell(key.flatten().as_deref())).collect();
         }
-        match self.of_other(column) {
-            None => self.table.cells(column, rows, problem),
-            Some((joined, own)) => {
-                let of_other: Vec<u32> = rows.iter().map(|row| joined.rows[*row as usize]).collect();
-                let present: Vec<u32> = of_other.iter().copied().filter(|row| *row != NO_ROW).collect();
-                let mut found = joined.table.cells(own, &present, problem).into_iter();
-                let cell = |row: u32| if row == NO_ROW { None } else { found.next() };
-                of_other.into_iter().map(cell).map(|cell| cell.unwrap_or(Cell::Missing)).collect()
-            }
-        }
+        let cells = self.each(column, rows, problem, Values::cell);
+        cells.into_iter().map(|cell| cell.unwrap_or(Cell::Missing)).collect()
+    }
+
+    /// Returns the keys of these rows for verdicts; `None` where a row has none.
+    pub(crate) fn keys(&self, rows: &[u32], problem: &mut Option<Error>) -> Vec<Option<String>> {
+        let keys = self.key().map(|key| self.each(key, rows, problem, Values::text));
+        let keys = keys.unwrap_or_else(|| rows.iter().map(|_| None).collect());
+        // A key with other characters cannot be written.
+        let is_key = |key: &String| !key.is_empty() && !key.contains(char::is_control);
+        keys.into_iter().map(|key| key.flatten().filter(is_key)).collect()
+    }
+
+    fn each<T>(
+        &self,
+        column: &str,
+        rows: &[u32],
+        problem: &mut Option<Error>,
+        of: impl Fn(&Values, usize) -> T,
+    ) -> Vec<Option<T>> {
+        let Some((joined, own)) = self.of_other(column) else {
+            return self.table.each(column, rows, problem, of);
+        };
+        let of_other: Vec<u32> = rows.iter().map(|row| joined.rows[*row as usize]).collect();
+        let present: Vec<u32> = of_other.iter().copied().filter(|row| *row != NO_ROW).collect();
+        let mut found = joined.table.each(own, &present, problem, of).into_iter();
+        of_other.into_iter().map(|row| if row == NO_ROW { None } else { found.next().flatten() }).collect()
     }
 
     /// Returns a column of images.
@@ -160,21 +180,23 @@ impl View {
         })
     }
 
-    /// Returns the rows of a selection, which `select` determines if they are not kept. Rows that were selected with the
-    /// verdicts `then` stay those rows when the verdicts are `now`, so that a page can go on through them.
+    /// Returns the rows of a selection with these verdicts if they are kept.
+    pub(crate) fn selected_before(&self, selection: &str, verdicts: &str) -> Option<Arc<Vec<u32>>> {
+        self.table.selected.get(&self.selection_name(selection, verdicts))
+    }
+
+    /// Returns the rows of a selection, which `select` determines if they are not kept.
     pub(crate) fn selected(
         &self,
         selection: &str,
-        [then, now]: [&str; 2],
+        verdicts: &str,
         select: impl FnOnce() -> Result<Vec<u32>>,
     ) -> Result<Arc<Vec<u32>>> {
-        let name = |verdicts: &str| format!("{} {verdicts}\n{selection}", self.version());
-        if !then.is_empty()
-            && let Some(rows) = self.table.kept_selection(&name(then))
-        {
-            return Ok(rows);
-        }
-        self.table.selected(&name(now), select)
+        self.table.selected.get_or(&self.selection_name(selection, verdicts), select)
+    }
+
+    fn selection_name(&self, selection: &str, verdicts: &str) -> String {
+        format!("{} {verdicts}\n{selection}", self.version())
     }
 
     /// Version of the verdicts; empty if the view has none.

@@ -6,8 +6,6 @@ mod shrink;
 use callsheet_worker::error::Result;
 use rayon::prelude::*;
 
-use crate::rows::WINDOW;
-use crate::select::Selection;
 use crate::tables::View;
 use shrink::shrink;
 
@@ -16,20 +14,13 @@ pub(crate) use cache::ThumbnailCache;
 /// Length that stands for an image that cannot be shown. A missing image has the length 0.
 const DAMAGED: u32 = u32::MAX;
 
-/// Returns the thumbnails of the selected rows from position `at` on: for each its length in four bytes, the lowest first,
+/// Returns the thumbnails of these rows: for each its length in four bytes, the lowest first,
 /// and its bytes.
 ///
 /// # Errors
-/// Returns an error if the rows cannot be selected, or the table has no such column of images.
-pub(crate) fn pack(
-    cache: &ThumbnailCache,
-    table: &View,
-    column: &str,
-    selection: &Selection,
-    at: u32,
-) -> Result<Vec<u8>> {
+/// Returns an error if the table has no such column of images.
+pub(crate) fn pack(cache: &ThumbnailCache, table: &View, column: &str, rows: &[u32]) -> Result<Vec<u8>> {
     let images = table.images(column)?;
-    let rows = selection.rows(table)?.window(at, WINDOW);
     let thumbnail = |row: &u32| match images.get(*row) {
         Ok(None) => Some(Vec::new()),
         Ok(Some(bytes)) => thumbnail(cache, &bytes),

@@ -21,11 +21,7 @@ impl Verdicts {
     }
 
     /// Returns the verdict on the row with this key as it is shown.
-    pub(crate) fn cell(&self, key: &Cell) -> Cell {
-        let key = match key {
-            Cell::Text(key) => Some(key.as_str()),
-            Cell::Number(..) | Cell::Missing => None,
-        };
+    pub(crate) fn cell(&self, key: Option<&str>) -> Cell {
         Cell::Text(NAMES[usize::from(self.code(key))].to_owned())
     }
 

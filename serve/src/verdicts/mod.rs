@@ -66,6 +66,21 @@ impl Verdicts {
         })
     }
 
+    /// No verdicts, for a file that cannot be read.
+    ///
+    /// # Errors
+    /// Returns an error if no stage reads verdicts.
+    pub(crate) fn none(app: &App) -> Result<Arc<Self>> {
+        let place = app.verdicts.place(app)?;
+        let digest = Digest::from(blake3::hash(&[]));
+        Ok(Arc::new(Self { place, digest, lines: Vec::new(), at: HashMap::new() }))
+    }
+
+    /// Type of the column whose values identify the rows, if a table to which the verdicts refer was computed.
+    pub(crate) fn key_kind(&self) -> Option<&str> {
+        self.place.key_kind.as_deref()
+    }
+
     /// Column whose values identify the rows.
     pub(crate) fn key(&self) -> &str {
         &self.place.key

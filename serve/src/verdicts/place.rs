@@ -10,6 +10,8 @@ use callsheet_worker::error::Result;
 
 use super::Verdicts;
 use crate::app::{App, Workspace};
+use crate::artifact::Latest;
+use crate::tables::columns;
 
 /// File of verdicts, and the tables to whose rows they refer.
 #[derive(PartialEq)]
@@ -20,6 +22,8 @@ pub(crate) struct Place {
     pub path: PathBuf,
     /// Column whose values identify the rows.
     pub key: String,
+    /// Type of this column, if a table was computed.
+    pub key_kind: Option<String>,
     /// Stage instance and output of each table.
     pub tables: Vec<(String, String)>,
 }
@@ -29,6 +33,16 @@ pub(crate) struct Place {
 pub(crate) struct OpenVerdicts {
     place: Mutex<Option<Arc<Place>>>,
     verdicts: Mutex<Option<Arc<Verdicts>>>,
+}
+
+fn key_kind(app: &App, curation: &Curation) -> Option<String> {
+    let latest = Latest::open(app).ok()?;
+    let tables = curation.tables().ok()?;
+    let mut columns =
+        tables.into_iter().filter_map(|(stage, output)| columns(&latest.find(stage, output).ok()?.path).ok());
+    columns
+        .find_map(|columns| columns.into_iter().find(|column| column.name == curation.column()))
+        .map(|column| column.kind)
 }
 
 impl OpenVerdicts {
@@ -54,6 +68,7 @@ impl OpenVerdicts {
             file: curation.file().to_owned(),
             path: curation.path(),
             key: curation.column().to_owned(),
+            key_kind: key_kind(app, &curation),
             tables: tables.map(|(stage, output)| (stage.to_owned(), output.to_owned())).collect(),
         });
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some(place.clone());

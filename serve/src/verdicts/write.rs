@@ -21,6 +21,9 @@ use crate::data::json;
 /// Number of reasons that are proposed.
 const REASONS: usize = 9;
 
+/// Largest number of characters of a reason.
+const LONGEST: usize = 500;
+
 /// Verdicts, and texts that help to write more.
 #[derive(Serialize)]
 struct List<'a> {
@@ -81,10 +84,19 @@ impl Changes {
     /// # Errors
     /// Returns an error if it is malformed.
     pub(crate) fn parse(body: &[u8]) -> Result<Self> {
-        serde_json::from_slice(body).map_err(|error| {
+        let changes: Self = serde_json::from_slice(body).map_err(|error| {
             let message = format!("the request is malformed: {error}");
             Error::user_error(Code::InvalidValue, message, "reload the page")
-        })
+        })?;
+        let mut reasons = changes.changes.iter().filter_map(|change| Some(&change.new.as_ref()?.reason));
+        match reasons.find(|reason| reason.chars().count() > LONGEST) {
+            None => Ok(changes),
+            Some(reason) => {
+                let message = format!("the reason has {} characters", reason.chars().count());
+                let help = format!("write a reason with at most {LONGEST} characters");
+                Err(Error::user_error(Code::InvalidValue, message, help))
+            }
+        }
     }
 
     /// Writes all changes and answers with them, or writes none of them and answers with the verdicts that differ from those
@@ -133,7 +145,16 @@ impl Changes {
     /// Adds the author and the time to new verdicts.
     fn into_lines(self) -> Result<Vec<VerdictChange>> {
         let needs_author = |change: &Change| change.new.as_ref().is_some_and(|new| new.author.is_empty());
-        let author = if self.changes.iter().any(needs_author) { author(None)? } else { String::new() };
+        let unknown = |_| {
+            let message = "the author of the verdict is unknown";
+            Error::user_error(
+                Code::InvalidValue,
+                message,
+                "set it with `git config user.name NAME` in the project",
+            )
+        };
+        let is_needed = self.changes.iter().any(needs_author);
+        let author = if is_needed { author(None).map_err(unknown)? } else { String::new() };
         let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
         let line = |key: &str, new: NewLine| {
             let is_new = new.author.is_empty();

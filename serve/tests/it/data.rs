@@ -114,7 +114,7 @@ fn images_are_answered_many_at_a_time_and_a_damaged_one_does_not_hide_the_others
     let photos = Table::of(&browser, "/data/read_table@photos/table");
     let column = photos.columns().into_iter().find(|(_, shown)| shown == "image").expect("a column").0;
     let pack =
-        browser.raw(&format!("{}/thumbnails/{column}?v={}&sort=-path", photos.address, photos.version));
+        browser.raw(&format!("{}/thumbnails/{column}?v={}&rows=2,1,0", photos.address, photos.version));
     let start = pack.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a body") + 4;
     let length = (PNG.len() as u32).to_le_bytes();
     let expected = [&length[..], PNG, &u32::MAX.to_le_bytes(), &length, PNG].concat();
@@ -128,8 +128,10 @@ fn images_are_answered_many_at_a_time_and_a_damaged_one_does_not_hide_the_others
         assert_eq!(text.starts_with("HTTP/1.1 404"), row == 1, "{text}");
     }
     for (answer, status, help) in [
-        (photos.answer("thumbnails/nothing", ""), 404, "has no column `nothing`"),
-        (photos.answer("thumbnails/path", ""), 422, "has the type `string`"),
+        (photos.answer("thumbnails/nothing", "rows=0"), 404, "has no column `nothing`"),
+        (photos.answer("thumbnails/path", "rows=0"), 422, "has the type `string`"),
+        (photos.answer(&format!("thumbnails/{column}"), ""), 422, "is not a list of rows"),
+        (photos.answer(&format!("thumbnails/{column}"), "rows=0,x"), 422, "is not a list of rows"),
     ] {
         assert_eq!((answer.status, answer.header("content-type")), (status, Some("application/json")));
         assert!(answer.body.contains(help), "{}", answer.body);
@@ -278,16 +280,16 @@ fn points_and_the_selected_rows_are_answered_as_bytes() {
         answer[start..].to_vec()
     };
     let points = bytes("points", "x=price&y=left&colour=kind");
-    let floats: Vec<f32> = points[4..28]
+    let floats: Vec<f32> = points[24..48]
         .chunks_exact(4)
         .map(|bytes| f32::from_le_bytes(bytes.try_into().expect("four bytes")))
         .collect();
     assert_eq!(
-        (points[..4].to_vec(), floats[0], floats[2], &floats[3..]),
-        (vec![3, 0, 0, 0], 2.5, -1.0, &[7.0, 8.0, 9.0][..])
+        (points[..8].to_vec(), floats[0], floats[2], &floats[3..]),
+        (vec![3, 0, 0, 0, 0, 0, 0, 0], 3.5, 0.0, &[0.0, 1.0, 2.0][..])
     );
     assert!(floats[1].is_nan(), "a missing value");
-    assert_eq!(points[28..], [1, 0, 1], "bars of the kinds b, a, b");
+    assert_eq!(points[48..], [1, 0, 1], "bars of the kinds b, a, b");
     assert_eq!(bytes("mask", "where=left:8.."), [0b110]);
     let triangle = percent_encode("price&left:\"-2 6 4 6 4 8\"");
     assert_eq!(bytes("mask", &format!("where={triangle}")), [0b001]);
@@ -351,6 +353,8 @@ fn columns_of_other_tables_are_added_by_their_key() {
         ("read_table@nothing.table", 404, "there is no result of stage `read_table@nothing`"),
         ("count_stock.count", 422, "is not a table"),
         ("nonsense", 404, "there is no result of stage"),
+        ("read_table@orders.table", 422, "names a table twice"),
+        ("read_table@stock.table,read_table@stock.table", 422, "names a table twice"),
     ] {
         let answer = browser.answer(&format!("{address}?with={with}"));
         assert_eq!(answer.status, status, "{with}: {}", answer.body);

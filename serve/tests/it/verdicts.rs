@@ -88,6 +88,7 @@ fn malformed_changes_are_refused_and_nothing_is_written() {
         (change("exclude", "one\ntwo"), "is empty or longer than one line"),
         (json!({ "changes": [exclude("7"), exclude("7")] }), "is changed twice"),
         (json!([]), "the request is malformed"),
+        (change("exclude", &"a".repeat(501)), "write a reason with at most 500 characters"),
     ] {
         let answer = browser.post("/verdicts", &body);
         assert_eq!(
@@ -130,9 +131,9 @@ fn the_next_run_is_foretold_after_a_verdict_and_rows_are_selected_by_verdict() {
     assert_eq!(rows("where=verdict:exclude")["total"], 1, "a change by another program is known at once");
     // A page that shows the rows without a verdict goes on through them while they get verdicts.
     let first = rows("where=verdict:none&at=64");
-    let then = first["then"].as_str().expect("a version").to_owned();
+    let before = first["verdicts"].as_str().expect("a version").to_owned();
     assert_eq!(browser.post("/verdicts", &json!({ "changes": [exclude("1"), exclude("2")] })).status, 200);
-    assert_eq!(rows(&format!("where=verdict:none&at=64&then={then}"))["rows"], first["rows"]);
+    assert_eq!(rows(&format!("where=verdict:none&at=64&selected_with={before}"))["rows"], first["rows"]);
     assert_ne!(rows("where=verdict:none&at=64")["rows"], first["rows"]);
     let changed: Value = serde_json::from_str(&browser.answer("/verdicts/since-commit").body).expect("JSON");
     assert_eq!(

@@ -16,6 +16,19 @@ export function split(text, separator) {
   return parts.map((part) => part.trim()).filter((part) => part !== "");
 }
 
+/** Returns the text as a part of a condition, in quotes if it needs them. @param {string} text */
+export function quoted(text) {
+  return /[,:|&*"]|^\s|\s$|^$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** Removes spaces that have no meaning. @param {string} where */
+export function tidy(where) {
+  return split(where, ",").map((part) => {
+    const [column = "", ...rest] = split(part, ":");
+    return rest.length > 0 ? `${column}:${split(rest.join(":"), "|").join("|")}` : part;
+  }).join(",");
+}
+
 /**
  * Returns the condition on a column, e.g. `10..<12`; an empty text if there is none.
  * @param {string} where

@@ -18,7 +18,7 @@ function attach(dialog) {
 
 export function ConflictDialog() {
   const conflict = conflicts.value;
-  const mine = (/** @type {string} */ key) => conflict?.wishes.find((wish) => wish.key === key)?.new;
+  const mine = (/** @type {string} */ key) => conflict?.pending.find((change) => change.key === key)?.new;
   return html`<dialog class="conflict" aria-label="Conflict" ref=${(/** @type {HTMLDialogElement | null} */ dialog) => attach(dialog)}
       onCancel=${(/** @type {Event} */ event) => { event.preventDefault(); resolve(false); }}>
     ${conflict && html`<h2>Another program changed ${file.value}</h2>

@@ -1,10 +1,10 @@
 // Histograms of the columns, which are filters.
 
 import { computed, signal } from "../vendor/signals-core.mjs";
-import { count, h, html } from "../ui.js";
-import { conditionOn, split, toggled, withCondition } from "./conditions.js";
+import { count, h, html, shows } from "../ui.js";
+import { conditionOn, quoted, split, toggled, withCondition } from "./conditions.js";
 import { askHistograms } from "./server.js";
-import { at, remember, table, where } from "./state.js";
+import { reselect, table, where } from "./state.js";
 
 /** @typedef {import("./table.js").Histogram} Histogram */
 
@@ -35,9 +35,7 @@ export async function update() {
 
 /** Replaces the condition on a column. @param {string} term @param {string} condition @param {boolean} step */
 function set(term, condition, step) {
-  where.value = withCondition(where.value, term, condition);
-  at.value = 0;
-  remember(step);
+  reselect({ where: withCondition(where.value, term, condition) }, step);
 }
 
 /** First and last bin of a condition, if it is a range. @param {string} condition @param {string[]} ends */
@@ -62,6 +60,7 @@ function Numbers({ term, name, bars: { ends, all, selected } }) {
   };
   /** @param {PointerEvent} event */
   const drag = (event) => {
+    if (event.button !== 0) return;
     const bars = /** @type {HTMLElement} */ (event.currentTarget);
     const box = bars.getBoundingClientRect();
     const bin = (/** @type {PointerEvent} */ at) =>
@@ -70,11 +69,9 @@ function Numbers({ term, name, bars: { ends, all, selected } }) {
     const move = (/** @type {PointerEvent} */ moved) => choose(start, bin(moved), false);
     bars.setPointerCapture(event.pointerId);
     bars.onpointermove = move;
-    bars.onpointerup = bars.onpointercancel = () => {
-      bars.onpointermove = null;
-      remember(true);
-    };
-    choose(start, start, false);
+    bars.onpointerup = bars.onpointercancel = () => (bars.onpointermove = null);
+    // The browser goes back to the selection before the drag.
+    choose(start, start, true);
   };
   const field = (/** @type {string} */ label, /** @type {number} */ place) => {
     const [least = "", most = ""] = chosen ? condition.split("..") : [];
@@ -84,7 +81,7 @@ function Numbers({ term, name, bars: { ends, all, selected } }) {
       const [from, to] = place === 0 ? [text, most] : [least, text];
       set(term, from || to ? `${from}..${to}` : "", true);
     };
-    return html`<input inputmode="decimal" aria-label=${`${name} ${label}`} value=${value} placeholder=${place === 0 ? ends[0] : ends[last + 1]} onChange=${change} />`;
+    return html`<input inputmode="decimal" aria-label=${`${name} ${label}`} ref=${shows(value)} placeholder=${place === 0 ? ends[0] : ends[last + 1]} onChange=${change} />`;
   };
   return html`<div>
     <div class="bars" onPointerDown=${drag} aria-hidden="true">
@@ -102,9 +99,9 @@ function Search({ term, name }) {
   const condition = conditionOn(where.value, term);
   const change = (/** @type {Event} */ event) => {
     const text = /** @type {HTMLInputElement} */ (event.target).value.trim();
-    set(term, text && /[*|]/.test(text) ? text : text && `*${text}*`, true);
+    set(term, text && /^[^"]*[*|]/.test(text) ? text : text && `*${quoted(text)}*`, true);
   };
-  return html`<div class="range"><input aria-label=${`${name} contains`} placeholder="contains" value=${condition.replace(/^\*(.*)\*$/, "$1")} onChange=${change} /></div>`;
+  return html`<div class="range"><input aria-label=${`${name} contains`} placeholder="contains" ref=${shows(condition.replace(/^\*"?(.*?)"?\*$/, "$1"))} onChange=${change} /></div>`;
 }
 
 /** @param {{ term: string, name: string, bars: Extract<Histogram["bars"], { of: "categories" }> }} properties */

@@ -1,8 +1,8 @@
 // Work that the verdicts cause in the next run, and their difference to the last commit.
 
-import { effect, signal, untracked } from "../vendor/signals-core.mjs";
+import { batch, effect, signal, untracked } from "../vendor/signals-core.mjs";
 import { count, html } from "../ui.js";
-import { POST, request } from "./server.js";
+import { POST, Refused, request } from "./server.js";
 import { table } from "./state.js";
 import { file, written } from "./verdicts.js";
 
@@ -13,35 +13,49 @@ const MOST = 100;
 
 const next = signal(/** @type {import("./table.js").NextRun | null} */ (null));
 const since = signal(/** @type {import("./table.js").SinceCommit | null} */ (null));
+/** True until the work after the latest verdict is known. */
+const counting = signal(false);
+/** Reason why the work is not known. */
+const unknown = signal("");
 let timer = 0;
-let asked = 0;
+let requested = 0;
 
 async function ask() {
-  const number = ++asked;
+  const number = ++requested;
   const [work, changes] = await Promise.all([request("/next-run", table.writes ? POST : {}), request("/verdicts/since-commit", {})]);
   const [nextRun, sinceCommit] = [await work.json(), await changes.json()];
-  if (number === asked) [next.value, since.value] = [nextRun, sinceCommit];
+  if (number === requested) [next.value, since.value, counting.value, unknown.value] = [nextRun, sinceCommit, false, ""];
 }
 
 effect(() => {
   if (written.value === 0) return;
   untracked(() => {
     clearTimeout(timer);
-    timer = setTimeout(() => ask().catch(() => (next.value = null)), REST);
+    counting.value = true;
+    timer = setTimeout(() => ask().catch(fail), REST);
   });
 });
+
+/** @param {unknown} error */
+function fail(error) {
+  batch(() => {
+    counting.value = false;
+    unknown.value = error instanceof Refused ? error.message : String(error);
+  });
+}
 
 /** @param {import("./table.js").Line | null} line @param {string} sign */
 const line = (line, sign) => line && html`<div class=${sign === "+" ? "added" : "removed"}>${sign} ${line.key}, ${line.verdict}, ${line.reason}, ${line.author}, ${line.time}</div>`;
 
 export function Impact() {
+  if (unknown.value) return html`<aside class="impact" aria-label="Next run"><p class="wrong" role="alert">${unknown.value}</p></aside>`;
   if (!next.value || !since.value) return html`<aside class="impact" aria-label="Next run"></aside>`;
   const { sentence, stages } = next.value;
   const { committed, changes } = since.value;
   const verdicts = `${count(changes.length)} ${changes.length === 1 ? "verdict" : "verdicts"}`;
   const rows = stages.filter((stage) => stage.rows).map((stage) => `${stage.stage} ${stage.rows} rows`);
   return html`<aside class="impact" aria-label="Next run">
-    <p aria-live="polite"><strong>${verdicts} ${committed ? "since the last commit" : "in the file"}</strong> → ${rows.slice(0, 3).join(", ")}${rows.length > 0 && "; "}${sentence}</p>
+    <p aria-live="polite"><strong>${verdicts} ${committed ? "since the last commit" : "in the file"}</strong> → ${rows.slice(0, 3).join(", ")}${rows.length > 0 && "; "}${sentence} ${counting.value && html`<small>counting…</small>`}</p>
     <details><summary>Stages and verdicts</summary>
       <p>Review the verdicts and commit them: <code>git diff ${file.value}</code></p>
       <div class="beside">

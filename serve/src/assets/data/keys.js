@@ -6,7 +6,7 @@ import { go, layout, show } from "./scroll.js";
 import { anchor, at, image, images, open, remember, total } from "./state.js";
 import { back } from "./verdicts.js";
 
-/** @typedef {{ keys: string[], says: string, act: (extend: boolean) => void }} Key */
+/** @typedef {{ keys: string[], effect: string, act: (extend: boolean, key: string) => void, once?: boolean }} Key */
 
 /** Selects another column of images. @param {number} step */
 function changeImage(step) {
@@ -27,29 +27,29 @@ const page = () => Math.max(1, Math.floor(layout.value.height / layout.value.row
 
 /** Keys of verdicts. @type {Key[]} */
 const VERDICTS = [
-  { keys: ["x"], says: "exclude", act: () => mark("exclude") },
-  { keys: ["i"], says: "include", act: () => mark("include") },
-  { keys: ["1", "2", "3", "4", "5", "6", "7", "8", "9"], says: "exclude for this reason", act: () => {} },
-  { keys: ["r"], says: "write a reason", act: () => document.getElementById("reason")?.focus() },
-  { keys: ["u"], says: "undo", act: () => back("undo") },
-  { keys: ["U"], says: "redo", act: () => back("redo") },
+  { keys: ["x"], effect: "exclude", act: () => mark("exclude"), once: true },
+  { keys: ["i"], effect: "include", act: () => mark("include"), once: true },
+  { keys: ["1", "2", "3", "4", "5", "6", "7", "8", "9"], effect: "exclude for this reason", act: (_, key) => markWith(Number(key) - 1), once: true },
+  { keys: ["r"], effect: "write a reason", act: () => document.getElementById("reason")?.focus() },
+  { keys: ["u"], effect: "undo", act: () => back("undo") },
+  { keys: ["U"], effect: "redo", act: () => back("redo") },
 ];
 
 /** @type {Key[]} */
 export const KEYS = [
-  { keys: ["ArrowRight", "l"], says: "next row", act: (extend) => go(at.value + 1, extend) },
-  { keys: ["ArrowLeft", "h"], says: "previous row", act: (extend) => go(at.value - 1, extend) },
-  { keys: ["ArrowDown", "j"], says: "row below", act: (extend) => go(at.value + row(), extend) },
-  { keys: ["ArrowUp", "k"], says: "row above", act: (extend) => go(at.value - row(), extend) },
-  { keys: ["PageDown"], says: "one page down", act: (extend) => go(at.value + page(), extend) },
-  { keys: ["PageUp"], says: "one page up", act: (extend) => go(at.value - page(), extend) },
-  { keys: ["Home"], says: "first row", act: (extend) => go(0, extend) },
-  { keys: ["End"], says: "last row", act: (extend) => go((total.value ?? 1) - 1, extend) },
-  { keys: ["Enter"], says: "show the row alone", act: () => show(true) },
-  { keys: ["Escape"], says: "show all rows again", act: leave },
-  { keys: ["["], says: "previous column of images", act: () => changeImage(-1) },
-  { keys: ["]"], says: "next column of images", act: () => changeImage(1) },
-  { keys: ["/"], says: "write a condition", act: () => document.getElementById("where")?.focus() },
+  { keys: ["ArrowRight", "l"], effect: "next row", act: (extend) => go(at.value + 1, extend) },
+  { keys: ["ArrowLeft", "h"], effect: "previous row", act: (extend) => go(at.value - 1, extend) },
+  { keys: ["ArrowDown", "j"], effect: "row below", act: (extend) => go(at.value + row(), extend) },
+  { keys: ["ArrowUp", "k"], effect: "row above", act: (extend) => go(at.value - row(), extend) },
+  { keys: ["PageDown"], effect: "one page down", act: (extend) => go(at.value + page(), extend) },
+  { keys: ["PageUp"], effect: "one page up", act: (extend) => go(at.value - page(), extend) },
+  { keys: ["Home"], effect: "first row", act: (extend) => go(0, extend) },
+  { keys: ["End"], effect: "last row", act: (extend) => go((total.value ?? 1) - 1, extend) },
+  { keys: ["Enter"], effect: "show the row alone", act: () => show(true) },
+  { keys: ["Escape"], effect: "show all rows again", act: leave },
+  { keys: ["["], effect: "previous column of images", act: () => changeImage(-1) },
+  { keys: ["]"], effect: "next column of images", act: () => changeImage(1) },
+  { keys: ["/"], effect: "write a condition", act: () => document.getElementById("where")?.focus() },
   ...(canJudge ? VERDICTS : []),
 ];
 
@@ -77,6 +77,6 @@ export function press(event) {
   const known = KEYS.find(({ keys }) => keys.includes(event.key));
   if (!known || document.querySelector("dialog.conflict[open]")) return;
   event.preventDefault();
-  if (/^[1-9]$/.test(event.key)) markWith(Number(event.key) - 1);
-  else known.act(event.shiftKey && event.key.length > 1);
+  // A key that is held down would judge rows that nobody has seen.
+  if (!(known.once && event.repeat)) known.act(event.shiftKey && event.key.length > 1, event.key);
 }

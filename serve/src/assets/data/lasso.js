@@ -24,6 +24,7 @@ function place(event) {
 
 /** Draws by pointer. @param {PointerEvent} event @param {(corners: Corner[]) => void} done */
 export function drag(event, done) {
+  if (event.button !== 0) return;
   const plot = /** @type {HTMLElement} */ (event.currentTarget);
   plot.setPointerCapture(event.pointerId);
   corners.value = [place(event)];

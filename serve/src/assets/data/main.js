@@ -11,10 +11,10 @@ import { press } from "./keys.js";
 import { Rows } from "./rows.js";
 import { Scatter } from "./scatter.js";
 import { load, reveal } from "./scroll.js";
-import { image, images, place, restore, sort, table, total, view, where } from "./state.js";
+import { at, image, images, open, place, restore, sort, table, total, view, where } from "./state.js";
 import { Tools } from "./tools.js";
 import { refresh, written } from "./verdicts.js";
-import { select } from "./windows.js";
+import { need, select } from "./windows.js";
 
 /** The selected rows as images, or else as a table. */
 function gallery() {
@@ -70,4 +70,11 @@ refresh();
 place.replaceChildren();
 effect(() => render(h(Page, {}), place));
 addEventListener("keydown", press);
-addEventListener("popstate", restore);
+addEventListener("popstate", () => {
+  restore();
+  reveal();
+});
+effect(() => {
+  const position = at.value;
+  if (open.value) untracked(() => need(Math.max(0, position - 1), Math.min(position + 2, total.value ?? 0)));
+});

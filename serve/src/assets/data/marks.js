@@ -1,11 +1,11 @@
 // Verdicts on the current row, or on a range of rows.
 
-import { signal } from "../vendor/signals-core.mjs";
+import { effect, signal, untracked } from "../vendor/signals-core.mjs";
 import { count, html } from "../ui.js";
 import { go } from "./scroll.js";
 import { anchor, at, failure, open, readable, table, total } from "./state.js";
-import { back, journal, judge, keyOf, reasons, shown, unsaved, verdictOn } from "./verdicts.js";
-import { loaded, rowAt } from "./windows.js";
+import { back, journal, judge, outcome, reasons, returned, shown, unsaved, verdictOn } from "./verdicts.js";
+import { loaded, positionOf, rowAt } from "./windows.js";
 
 /** Largest number of rows that get a verdict at once. */
 const MOST = 1000;
@@ -24,11 +24,20 @@ export function range() {
   return { from: Math.min(start, at.value), to: Math.max(start, at.value) };
 }
 
-/** Reason that the table gives for the current row, in a column named `reason`. */
-function reasonOfRow() {
-  const place = readable.findIndex(({ name }) => name === "reason");
-  const cell = place < 0 ? null : rowAt(at.value)?.cells[place];
+/** Position of the column `reason`, which proposes the reason of each row. */
+const REASON = readable.findIndex(({ name }) => name === "reason");
+/** Reason that was written last. */
+let last = "";
+
+/** Reason that the table gives for a row. @param {number} position */
+function reasonOf(position) {
+  const cell = REASON < 0 ? null : rowAt(position)?.cells[REASON];
   return typeof cell === "string" ? cell : "";
+}
+
+/** Reason of an exclusion without another one. @param {number} position */
+function proposed(position) {
+  return reasonOf(position) || last || reasons.value[0] || "";
 }
 
 /** Gives the current rows a verdict. @param {"exclude" | "include"} verdict @param {string} [given] */
@@ -39,23 +48,26 @@ export function mark(verdict, given) {
     failure.value = `${count(to - from + 1)} rows are selected, and at most ${count(MOST)} get a verdict at once. Use \`callsheet curate --sql\` for more.`;
     return;
   }
-  const keys = new Set();
+  const typed = given ?? reason.value.trim();
+  /** @type {Map<string, string>} */
+  const rows = new Map();
   for (let position = from; position <= to; position++) {
-    const key = keyOf(rowAt(position));
-    if (key === null) {
-      failure.value = rowAt(position) ? "This row has no key, so it cannot get a verdict." : "The rows are still being loaded.";
+    const row = rowAt(position);
+    if (row?.key === undefined) {
+      failure.value = row ? "This row has no key for verdicts." : "The rows are still being loaded.";
       return;
     }
-    keys.add(key);
+    rows.set(row.key, typed || (verdict === "include" ? reasonOf(position) || "reviewed" : proposed(position)));
   }
-  const text = given ?? (reason.value.trim() || reasonOfRow() || (verdict === "include" ? "reviewed" : (reasons.value[0] ?? "")));
-  if (!text) {
+  if ([...rows.values()].includes("")) {
     failure.value = "An exclusion needs a reason. Write it, then press Enter.";
     document.getElementById("reason")?.focus();
     return;
   }
   failure.value = "";
-  judge([...keys], verdict, text);
+  if (typed) last = typed;
+  reason.value = "";
+  judge([...rows].map(([key, reason]) => ({ key, reason })), verdict);
   if (open.value && at.value + 1 < (total.value ?? 0)) go(at.value + 1);
 }
 
@@ -78,7 +90,7 @@ export function Marks({ name }) {
   const { from, to } = range();
   const rows = to > from ? `${count(to - from + 1)} rows` : "";
   const line = to > from ? null : verdictOn(rowAt(at.value));
-  const state = unsaved.value > 0 ? "Saving…" : journal.value.undo.length > 0 ? "Saved" : "";
+  const state = unsaved.value > 0 ? "Saving…" : outcome.value === "saved" ? "Saved" : outcome.value === "failed" ? "Not saved" : "";
   /** @param {KeyboardEvent} event */
   const press = (event) => {
     if (event.key === "Enter") mark("exclude");
@@ -91,7 +103,7 @@ export function Marks({ name }) {
   return html`<div class="marks" role="group" aria-label="Verdict">
     <button onClick=${() => mark("exclude")}>Exclude ${rows} <kbd>x</kbd></button>
     <button onClick=${() => mark("include")}>Include ${rows} <kbd>i</kbd></button>
-    <input id=${name} aria-label="Reason" value=${reason.value} placeholder=${reasonOfRow() || reasons.value[0] || "reason"}
+    <input id=${name} aria-label="Reason" value=${reason.value} placeholder=${proposed(at.value) || "reason"}
       onInput=${(/** @type {Event} */ event) => (reason.value = /** @type {HTMLInputElement} */ (event.target).value)} onKeyDown=${press} />
     <button onClick=${() => back("undo")} disabled=${journal.value.undo.length === 0}>Undo <kbd>u</kbd></button>
     <button onClick=${() => back("redo")} disabled=${journal.value.redo.length === 0}>Redo <kbd>U</kbd></button>
@@ -101,3 +113,10 @@ export function Marks({ name }) {
     ${line && html`<p class="note">${line.verdict}d: ${line.reason}${line.author && ` (${line.author}, ${line.time})`}</p>`}
   </div>`;
 }
+
+// The row whose verdict was undone or repeated is shown, so that the next key judges it.
+effect(() => {
+  const [key] = returned.value;
+  const position = key === undefined ? null : untracked(() => positionOf(key));
+  if (position !== null) untracked(() => go(position));
+});

@@ -3,7 +3,10 @@
 import { signal } from "../vendor/signals-core.mjs";
 import { askBytes } from "./server.js";
 
-/** @typedef {{ x: Float32Array, y: Float32Array, bars: Uint8Array | null, range: { x: [number, number], y: [number, number] } }} Points */
+/** @typedef {{ x: Float32Array, y: Float32Array, least: { x: number, y: number }, bars: Uint8Array | null, range: { x: [number, number], y: [number, number] } }} Points */
+
+/** Length of the beginning of an answer, in bytes: the number of rows, and the least x and y. */
+const HEAD = 24;
 
 /** Part of a range that is empty at each end. */
 const MARGIN = 0.03;
@@ -35,10 +38,12 @@ export async function loadPoints(x, y, colour) {
   const { signal } = askingPoints;
   const bytes = await askBytes("points", { x, y, colour }, signal);
   if (signal.aborted) return;
-  const rows = new DataView(bytes).getUint32(0, true);
-  const [first, second] = [new Float32Array(bytes, 4, rows), new Float32Array(bytes, 4 + 4 * rows, rows)];
-  const bars = colour ? new Uint8Array(bytes, 4 + 8 * rows, rows) : null;
-  points.value = { x: first, y: second, bars, range: { x: rangeOf(first), y: rangeOf(second) } };
+  const head = new DataView(bytes, 0, HEAD);
+  const rows = head.getUint32(0, true);
+  const [first, second] = [new Float32Array(bytes, HEAD, rows), new Float32Array(bytes, HEAD + 4 * rows, rows)];
+  const bars = colour ? new Uint8Array(bytes, HEAD + 8 * rows, rows) : null;
+  const least = { x: head.getFloat64(8, true), y: head.getFloat64(16, true) };
+  points.value = { x: first, y: second, least, bars, range: { x: rangeOf(first), y: rangeOf(second) } };
 }
 
 /** Loads the selected rows. @param {string} where */

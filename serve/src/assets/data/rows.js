@@ -4,8 +4,8 @@ import { h, html } from "../ui.js";
 import { Mark, range } from "./marks.js";
 import { attach, choose, inView, layout, scrolledHeight } from "./scroll.js";
 import { imageAddress } from "./server.js";
-import { at, readable, remember, sort, table, total } from "./state.js";
-import { loaded, rowAt } from "./windows.js";
+import { at, image, readable, reselect, sort, table, total } from "./state.js";
+import { loaded, rowAt, thumbnailAt } from "./windows.js";
 
 /** @typedef {import("./table.js").Column} Column */
 
@@ -34,9 +34,7 @@ const style = {
 
 /** Sorts by a column: ascending first, then descending. @param {string} column */
 function sortBy(column) {
-  sort.value = sort.value === column ? `-${column}` : column;
-  at.value = 0;
-  remember(true);
+  reselect({ sort: sort.value === column ? `-${column}` : column }, true);
 }
 
 /** @param {{ column: Column }} properties */
@@ -55,7 +53,9 @@ function Line({ position }) {
   const cell = (/** @type {Column} */ column) => {
     if (!row) return html`<div role="cell"></div>`;
     if (column.shown === "image") {
-      const address = imageAddress(column.name, row.row);
+      const small = column.name === image.value ? thumbnailAt(position) : undefined;
+      const address = small || (column.name === image.value ? "" : imageAddress(column.name, row.row));
+      if (!address) return html`<div role="cell">${small === null && html`<small>not an image</small>`}</div>`;
       return html`<div role="cell"><img src=${address} alt=${`${column.name} of row ${row.row + 1}`} loading="lazy" decoding="async" /></div>`;
     }
     if (column.name === "verdict" && table.key) return html`<div role="cell">${h(Mark, { row })}</div>`;

@@ -7,11 +7,11 @@ import { found } from "./histograms.js";
 import { corners, cross, drag, press } from "./lasso.js";
 import { draw, loadMask, loadPoints, mask, points } from "./points.js";
 import { Refused } from "./server.js";
-import { at, axes, failure, numbers, readable, remember, view, where } from "./state.js";
+import { axes, failure, numbers, readable, remember, reselect, view, where } from "./state.js";
 
 /** Colours of bars; from the palette of Okabe and Ito, which people with any colour vision can distinguish. */
 const PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#b3a100", "#7f5fc9", "#8c6d31", "#2f9e9e", "#a23b72", "#6b6f76"];
-/** Colours of small, middle and large numbers: red, green and blue. */
+/** Red, green and blue of the colours of small, middle and large numbers. */
 const SCALE = [[59, 91, 219], [34, 184, 165], [242, 193, 78]];
 
 const size = signal({ width: 0, height: 0 });
@@ -83,16 +83,22 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
 /** Column as the condition of a lasso has it. @param {string} name */
 const term = (name) => found.value.find((histogram) => histogram.name === name)?.term ?? name;
 
+/** Number at a part of an axis, with as many digits as its width needs. @param {"x" | "y"} axis @param {number} part */
+function valueAt(axis, part) {
+  const { range, least } = points.value ?? {};
+  if (!range || !least) return 0;
+  const [from, to] = range[axis];
+  const value = least[axis] + from + part * (to - from);
+  const digits = Math.ceil(Math.log10(Math.max(1, Math.abs(value) / (to - from)))) + 5;
+  return Number(value.toPrecision(Math.min(17, digits)));
+}
+
 /** Selects the rows inside of a polygon. @param {import("./lasso.js").Corner[]} polygon */
 function select(polygon) {
-  const range = points.value?.range;
-  if (!range) return;
-  const value = ([least, most] = [0, 1], part = 0) => Number((least + part * (most - least)).toPrecision(5));
-  const texts = polygon.map(([x, y]) => `${value(range.x, x)} ${value(range.y, 1 - y)}`);
+  if (!points.value) return;
+  const texts = polygon.map(([x, y]) => `${valueAt("x", x)} ${valueAt("y", 1 - y)}`);
   const { x, y } = axes.value;
-  where.value = withCondition(where.value, `${term(x)}&${term(y)}`, `"${texts.join(" ")}"`);
-  at.value = 0;
-  remember(true);
+  reselect({ where: withCondition(where.value, `${term(x)}&${term(y)}`, `"${texts.join(" ")}"`) }, true);
 }
 
 /** @param {{ label: string, name: "x" | "y" | "colour", columns: { name: string }[] }} properties */
@@ -117,8 +123,7 @@ function Legend() {
 }
 
 export function Scatter() {
-  const range = points.value?.range;
-  const short = (/** @type {number | undefined} */ value) => (value === undefined ? "" : Number(value.toPrecision(4)).toLocaleString("en"));
+  const end = (/** @type {"x" | "y"} */ axis, /** @type {number} */ part) => (points.value ? valueAt(axis, part).toLocaleString("en", { maximumSignificantDigits: 8 }) : "");
   const outline = corners.value.map(([x, y]) => `${x * 100},${y * 100}`).join(" ");
   const [crossX, crossY] = cross.value ?? [0, 0];
   return html`<div class="plot">
@@ -132,8 +137,8 @@ export function Scatter() {
         ${cross.value && html`<path d=${`M${crossX * 100 - 2} ${crossY * 100}h4M${crossX * 100} ${crossY * 100 - 2}v4`} />`}
       </svg>
     </div>
-    <div class="ends"><span>${short(range?.x[0])}</span><span>${axes.value.x}</span><span>${short(range?.x[1])}</span></div>
-    <p class="note">${axes.value.y}: ${short(range?.y[0])} to ${short(range?.y[1])}, upwards. Draw around points to select their rows${points.value ? `; ${count(points.value.x.length)} points` : ""}.</p>
+    <div class="ends"><span>${end("x", 0)}</span><span>${axes.value.x}</span><span>${end("x", 1)}</span></div>
+    <p class="note">${axes.value.y}: ${end("y", 0)} to ${end("y", 1)}, upwards. Draw around points to select their rows${points.value ? `; ${count(points.value.x.length)} points` : ""}.</p>
     ${Legend()}
   </div>`;
 }

@@ -74,8 +74,9 @@ const watch = new ResizeObserver(() => {
   const isFirst = size.peek().width === 0;
   const { columns, rowHeight } = layout.peek();
   const first = Math.floor(position.peek().top / rowHeight) * columns;
-  // The scroll bar is not part of the rows.
-  size.value = { width: scroller.clientWidth, height: scroller.clientHeight };
+  // Neither the scroll bar nor the titles of a table are part of the rows.
+  const titles = scroller.querySelector(".head")?.clientHeight ?? 0;
+  size.value = { width: scroller.clientWidth, height: scroller.clientHeight - titles };
   if (isFirst) reveal();
   else moveTo(Math.floor(first / layout.peek().columns) * layout.peek().rowHeight);
 });
@@ -150,6 +151,7 @@ export function choose(row, extend) {
 /** Shows the current row alone, or all rows again. @param {boolean} alone */
 export function show(alone) {
   open.value = alone;
+  if (alone) anchor.value = null;
   remember(alone);
   if (!alone) scroller?.focus();
 }

@@ -26,7 +26,7 @@ export async function request(address, options) {
   }
   if (answer.ok || answer.status === 409) return answer;
   if (answer.headers.get("content-type") !== "application/json") {
-    throw new Refused("The server refused the request. Open its link again.");
+    throw new Refused("The server refused the request. Open the link that `callsheet serve --link` prints.");
   }
   const { message, help } = await answer.json();
   throw new Refused(help ? `${message}\n${help}` : message);
@@ -35,16 +35,16 @@ export async function request(address, options) {
 /**
  * Answer to a request for a part of the selection.
  * @param {string} part
- * @param {{ where: string, sort?: string, then?: string, at?: number }} selection
+ * @param {{ where: string, sort?: string, verdicts?: string, at?: number }} selection
  * @param {AbortSignal} signal
  * @param {Record<string, string>} more
  */
 async function ask(part, selection, signal, more = {}) {
   const words = new URLSearchParams({ v: table.version });
   if (table.with) words.set("with", table.with);
-  if (table.key) words.set("verdicts", "true");
+  if (table.key && !part.startsWith("thumbnails/")) words.set("verdicts", "true");
   if (selection.where) words.set("where", selection.where);
-  if (selection.then) words.set("then", selection.then);
+  if (selection.verdicts) words.set("selected_with", selection.verdicts);
   if (selection.sort) words.set("sort", selection.sort);
   for (const [name, value] of Object.entries(more)) words.set(name, value);
   if (selection.at) words.set("at", String(selection.at));
@@ -53,7 +53,7 @@ async function ask(part, selection, signal, more = {}) {
 
 /**
  * Rows of a selection from position `at` on.
- * @param {{ where: string, sort: string, then?: string, at: number }} selection
+ * @param {{ where: string, sort: string, verdicts?: string, at: number }} selection
  * @param {AbortSignal} signal
  * @returns {Promise<import("./table.js").Rows>}
  */
@@ -72,13 +72,14 @@ export async function askHistograms(where, signal) {
 }
 
 /**
- * Addresses of the thumbnails from position `at` on: an empty text if the image is missing, `null` if it cannot be shown.
+ * Addresses of the thumbnails of rows: an empty text if the image is missing, `null` if it cannot be shown.
  * @param {string} column
- * @param {{ where: string, sort: string, then?: string, at: number }} selection
+ * @param {number[]} rows
  * @param {AbortSignal} signal
  */
-export async function askThumbnails(column, selection, signal) {
-  const answer = await ask(`thumbnails/${encodeURIComponent(column)}`, selection, signal);
+export async function askThumbnails(column, rows, signal) {
+  const part = `thumbnails/${encodeURIComponent(column)}`;
+  const answer = await ask(part, { where: "" }, signal, { rows: rows.join(",") });
   const pack = new DataView(await answer.arrayBuffer());
   const DAMAGED = 0xffffffff;
   const found = [];

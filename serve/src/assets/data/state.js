@@ -1,6 +1,6 @@
 // State of the page of a table. The address has all of it that another reader needs.
 
-import { signal } from "../vendor/signals-core.mjs";
+import { batch, signal } from "../vendor/signals-core.mjs";
 
 /** @typedef {import("./table.js").Description} Description */
 
@@ -34,7 +34,7 @@ function read() {
     sort: words.get("sort") ?? "",
     view: VIEWS.find((name) => name === words.get("view")) ?? VIEWS[0] ?? "table",
     image: images.includes(image) ? image : (images[0] ?? ""),
-    at: Number.isSafeInteger(at) && at >= 0 ? at : 0,
+    at: Number.isInteger(at) && at >= 0 && at < 2 ** 32 ? at : 0,
     open: words.get("open") === "1",
     axes: { x: column(words.get("x"), numbers, 0), y: column(words.get("y"), numbers, 1), colour: column(words.get("colour"), readable, -1) },
   };
@@ -45,7 +45,7 @@ const first = read();
 export const where = signal(first.where);
 /** Column of the order; with `-`, the largest value comes first. */
 export const sort = signal(first.sort);
-/** `grid` or `table`. */
+/** One of [VIEWS]. */
 export const view = signal(first.view);
 /** Column of the images in the grid. */
 export const image = signal(first.image);
@@ -61,7 +61,6 @@ export const anchor = signal(/** @type {number | null} */ (null));
 export const total = signal(/** @type {number | null} */ (null));
 /** Reason why the selection cannot be shown. */
 export const failure = signal("");
-
 
 /** Address with the present state. */
 function address() {
@@ -84,9 +83,29 @@ export function remember(step) {
   history[step ? "pushState" : "replaceState"](null, "", address());
 }
 
+/** Position at which the next selection begins to be shown. */
+export const start = { at: first.at };
+
+/**
+ * Selects other rows, or another order. The current row stays until they are shown.
+ * @param {{ where?: string, sort?: string }} selection
+ * @param {boolean} step true if the browser can go back to the selection before
+ */
+export function reselect(selection, step) {
+  start.at = 0;
+  batch(() => {
+    where.value = selection.where ?? where.value;
+    sort.value = selection.sort ?? sort.value;
+  });
+  remember(step);
+}
+
 /** Takes over the state of the address to which the browser went back. */
 export function restore() {
   const state = read();
-  [where.value, sort.value, view.value, image.value] = [state.where, state.sort, state.view, state.image];
-  [at.value, open.value, axes.value] = [state.at, state.open, state.axes];
+  start.at = state.at;
+  batch(() => {
+    [where.value, sort.value, view.value, image.value] = [state.where, state.sort, state.view, state.image];
+    [at.value, open.value, axes.value, anchor.value] = [state.at, state.open, state.axes, null];
+  });
 }

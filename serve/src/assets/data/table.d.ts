@@ -78,6 +78,8 @@ export type Cell = string | [string, string] | null;
 export interface Row {
   /** Position in the table. */
   row: number;
+  /** Key of the row for verdicts. */
+  key?: string;
   /** Values of the columns of numbers and texts. */
   cells: Cell[];
 }
@@ -86,7 +88,7 @@ export interface Rows {
   total: number;
   rows: Row[];
   /** Version of the verdicts with which the rows were selected. */
-  then: string;
+  verdicts: string;
   problem?: string;
 }
 

@@ -1,24 +1,18 @@
 // Field for conditions, order, and views.
 
-import { count, h, html } from "../ui.js";
+import { count, h, html, shows } from "../ui.js";
+import { tidy } from "./conditions.js";
 import { characters, KEYS, NAMES, useCharacters } from "./keys.js";
-import { at, failure, image, images, open, readable, VIEWS, remember, sort, table, total, view, where } from "./state.js";
+import { failure, image, images, open, readable, remember, reselect, sort, table, total, view, VIEWS, where } from "./state.js";
 import { canJudge, Marks } from "./marks.js";
 import { Others } from "./others.js";
 import { problem } from "./windows.js";
-
-/** Changes the selection. @param {() => void} act */
-function change(act) {
-  act();
-  at.value = 0;
-  remember(true);
-}
 
 /** @param {SubmitEvent} event */
 function submit(event) {
   event.preventDefault();
   const field = /** @type {HTMLInputElement} */ (document.getElementById("where"));
-  change(() => (where.value = field.value.trim()));
+  reselect({ where: tidy(field.value) }, true);
 }
 
 /** Value of the field in which an event happened. @param {Event} event */
@@ -34,11 +28,11 @@ function Order() {
   const column = sort.value.replace(/^-/, "");
   const descending = sort.value.startsWith("-");
   return html`<span class="order"><label for="sort">Sort by</label>
-    <select id="sort" onChange=${(/** @type {Event} */ event) => change(() => (sort.value = chosen(event)))}>
+    <select id="sort" onChange=${(/** @type {Event} */ event) => reselect({ sort: chosen(event) }, true)}>
       <option value="" selected=${column === ""}>order of the table</option>
       ${readable.map(({ name }) => html`<option value=${name} selected=${column === name}>${name}</option>`)}
     </select>
-    ${column && html`<button onClick=${() => change(() => (sort.value = descending ? column : `-${column}`))}>${descending ? "largest first ↓" : "smallest first ↑"}</button>`}
+    ${column && html`<button onClick=${() => reselect({ sort: descending ? column : `-${column}` }, true)}>${descending ? "largest first ↓" : "smallest first ↑"}</button>`}
   </span>`;
 }
 
@@ -52,7 +46,7 @@ function Images() {
 /** Number of selected rows. */
 function Status() {
   const rows = total.value;
-  const text = rows === null ? "Loading…" : rows === 0 ? "No row satisfies the conditions." : `${count(rows)} of ${count(table.rows)} rows`;
+  const text = rows === null ? (failure.value ? "" : "Loading…") : rows === 0 ? "No row satisfies the conditions." : `${count(rows)} of ${count(table.rows)} rows`;
   return html`<span role="status" class="note">${text}</span>`;
 }
 
@@ -69,16 +63,16 @@ function Help() {
   return html`<details class="keys"><summary>Keys</summary>
     <div><label><input type="checkbox" checked=${characters.value} onChange=${(/** @type {Event} */ event) => useCharacters(/** @type {HTMLInputElement} */ (event.target).checked)} /> single characters are keys</label>
     <p class="note">With Shift, the arrows select several rows.</p>
-    <dl>${KEYS.map(({ keys, says }) => html`<dt>${keys.map(key)}</dt><dd>${says}</dd>`)}</dl></div></details>`;
+    <dl>${KEYS.map(({ keys, effect }) => html`<dt>${keys.map(key)}</dt><dd>${effect}</dd>`)}</dl></div></details>`;
 }
 
 export function Tools() {
   return html`<div class="tools">
     <form class="filter" role="search" onSubmit=${submit}>
       <label for="where">Rows where</label>
-      <input id="where" value=${where.value} placeholder="psnr:..20, split:train" autocomplete="off" spellcheck=${false} />
+      <input id="where" ref=${shows(where.value)} placeholder="psnr:..20, split:train" autocomplete="off" spellcheck=${false} />
       <button>Show</button>
-      ${where.value && html`<button type="button" onClick=${() => change(() => (where.value = ""))}>All rows</button>`}
+      ${where.value && html`<button type="button" onClick=${() => reselect({ where: "" }, true)}>All rows</button>`}
     </form>
     <div class="filter">
       ${VIEWS.length > 1 && Views()} ${Order()} ${images.length > 1 && view.value !== "table" && Images()}

@@ -1,14 +1,14 @@
 // Rows and thumbnails that were loaded, in windows of equal size.
 
-import { signal } from "../vendor/signals-core.mjs";
+import { batch, signal } from "../vendor/signals-core.mjs";
 import { askRows, askThumbnails, Refused, WINDOW } from "./server.js";
-import { at, failure, image, sort, total, view, where } from "./state.js";
+import { anchor, at, failure, image, remember, sort, start, total, where } from "./state.js";
 
 /** Number of windows that are kept. */
 const KEPT = 40;
 
 /** @typedef {import("./table.js").Row} Row */
-/** @typedef {{ rows?: Row[], thumbnails?: (string | null)[], asked: boolean, askedThumbnails: string }} Window */
+/** @typedef {{ rows?: Row[], requested: boolean, thumbnails?: (string | null)[], column: string }} Window */
 
 /** Changes whenever something was loaded. */
 export const loaded = signal(0);
@@ -16,31 +16,35 @@ export const loaded = signal(0);
 export const problem = signal("");
 
 /** Selection whose rows are shown, which is behind that of the address while the server is asked. */
-let selection = { where: "", sort: "", then: "" };
+let selection = { where: "", sort: "", verdicts: "" };
 /** @type {Map<number, Window>} */
 const windows = new Map();
 let current = new AbortController();
-/** Selection that is being asked for. */
-let asking = new AbortController();
+/** Selection that is being requested. */
+let next = new AbortController();
 
 /** Loads the beginning of the selection in the address. The rows before stay until then. */
 export async function select() {
-  asking.abort();
-  asking = new AbortController();
-  const { signal } = asking;
-  const asked = { where: where.value, sort: sort.value };
-  const start = Math.floor(at.value / WINDOW) * WINDOW;
+  next.abort();
+  next = new AbortController();
+  const { signal } = next;
+  const requested = { where: where.value, sort: sort.value, verdicts: "" };
+  const begin = Math.floor(start.at / WINDOW) * WINDOW;
   try {
-    const answer = await askRows({ ...asked, at: start }, signal);
+    const answer = await askRows({ ...requested, at: begin }, signal);
     if (signal.aborted) return;
     clear();
-    selection = { ...asked, then: answer.then };
-    windows.set(start / WINDOW, { rows: answer.rows, asked: true, askedThumbnails: "" });
-    at.value = Math.min(at.value, Math.max(0, answer.total - 1));
-    [failure.value, problem.value, total.value] = ["", answer.problem ?? "", answer.total];
-    loaded.value += 1;
+    selection = { ...requested, verdicts: answer.verdicts };
+    windows.set(begin / WINDOW, { rows: answer.rows, requested: true, column: "" });
+    batch(() => {
+      anchor.value = null;
+      at.value = Math.min(start.at, Math.max(0, answer.total - 1));
+      [failure.value, problem.value, total.value] = ["", answer.problem ?? "", answer.total];
+      loaded.value += 1;
+    });
+    remember(false);
   } catch (error) {
-    if (!signal.aborted) failure.value = error instanceof Refused ? error.message : String(error);
+    if (!signal.aborted) fail(error);
   }
 }
 
@@ -49,10 +53,19 @@ export function rowAt(position) {
   return windows.get(Math.floor(position / WINDOW))?.rows?.[position % WINDOW];
 }
 
+/** Position of the row with a key, if it was loaded. @param {string} key */
+export function positionOf(key) {
+  for (const [number, { rows }] of windows) {
+    const place = rows?.findIndex((row) => row.key === key) ?? -1;
+    if (place >= 0) return number * WINDOW + place;
+  }
+  return null;
+}
+
 /** Thumbnail at a position of the selection. @param {number} position */
 export function thumbnailAt(position) {
   const found = windows.get(Math.floor(position / WINDOW));
-  return found?.askedThumbnails === image.value ? found.thumbnails?.[position % WINDOW] : undefined;
+  return found?.column === image.value ? found.thumbnails?.[position % WINDOW] : undefined;
 }
 
 /**
@@ -63,11 +76,11 @@ export function thumbnailAt(position) {
 export function need(from, to) {
   const [first, last] = [Math.floor(from / WINDOW), Math.floor(Math.max(from, to - 1) / WINDOW)];
   for (let number = first; number <= last; number++) {
-    const found = windows.get(number) ?? { asked: false, askedThumbnails: "" };
+    const found = windows.get(number) ?? { requested: false, column: "" };
     // The latest ones are at the end of the map.
     windows.delete(number);
     windows.set(number, found);
-    load(number, found);
+    load(number, found).catch(fail);
   }
   for (const [number, window] of windows) {
     if (windows.size <= KEPT) break;
@@ -78,35 +91,43 @@ export function need(from, to) {
 }
 
 /**
+ * Loads the rows of a window, and then their thumbnails: these belong to rows of the table, not to positions.
  * @param {number} number
  * @param {Window} window
  */
 async function load(number, window) {
   const { signal } = current;
-  const part = { ...selection, at: number * WINDOW };
-  const asked = [];
-  if (!window.asked) {
-    window.asked = true;
-    asked.push(askRows(part, signal).then((answer) => {
+  if (!window.requested) {
+    window.requested = true;
+    try {
+      const answer = await askRows({ ...selection, at: number * WINDOW }, signal);
+      if (signal.aborted) return;
+      // The server no longer knows the selection with the verdicts of that time: its positions have changed.
+      if (answer.verdicts !== selection.verdicts) {
+        start.at = at.value;
+        return await select();
+      }
       window.rows = answer.rows;
       if (answer.problem) problem.value = answer.problem;
-    }));
+      loaded.value += 1;
+    } catch (error) {
+      windows.delete(number);
+      if (signal.aborted) return;
+      throw error;
+    }
   }
   const column = image.value;
-  if (view.value !== "table" && column && window.askedThumbnails !== column) {
-    revoke(window);
-    window.askedThumbnails = column;
-    asked.push(askThumbnails(column, part, signal).then((thumbnails) => {
-      if (window.askedThumbnails === column && windows.get(number) === window) window.thumbnails = thumbnails;
-      else revoke({ ...window, thumbnails });
-    }));
-  }
-  for (const answer of asked) {
-    answer.then(() => (loaded.value += 1)).catch((error) => {
-      if (signal.aborted) return;
-      windows.delete(number);
-      failure.value = error instanceof Refused ? error.message : String(error);
-    });
+  if (!window.rows || !column || window.column === column) return;
+  revoke(window);
+  window.column = column;
+  try {
+    const thumbnails = await askThumbnails(column, window.rows.map(({ row }) => row), signal);
+    if (window.column === column && windows.get(number) === window) window.thumbnails = thumbnails;
+    else revoke({ ...window, thumbnails });
+    loaded.value += 1;
+  } catch (error) {
+    window.column = "";
+    if (!signal.aborted) throw error;
   }
 }
 
@@ -122,4 +143,9 @@ function clear() {
 function revoke(window) {
   for (const address of window.thumbnails ?? []) if (address) URL.revokeObjectURL(address);
   window.thumbnails = undefined;
+}
+
+/** @param {unknown} error */
+function fail(error) {
+  failure.value = error instanceof Refused ? error.message : String(error);
 }
