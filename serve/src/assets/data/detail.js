@@ -5,7 +5,8 @@ import { canJudge, Mark, Marks } from "./marks.js";
 import { go, show } from "./scroll.js";
 import { judged } from "./histograms.js";
 import { imageAddress } from "./server.js";
-import { at, failure, image, images, open, readable, total, view } from "./state.js";
+import { at, failure, image, images, open, readable, table, total, view } from "./state.js";
+import { verdictOn } from "./verdicts.js";
 import { loaded, rowAt, thumbnailAt } from "./windows.js";
 
 /** Opens or closes the dialog as the state has it. @param {HTMLDialogElement | null} dialog */
@@ -32,7 +33,8 @@ export function Detail() {
   const last = (total.value ?? 0) - 1;
   const address = row && image.value ? imageAddress(image.value, row.row) : "";
   const values = readable.map(({ name }, place) => {
-    const cell = row?.cells[place] ?? null;
+    // The verdict may be newer than the row.
+    const cell = name === "verdict" && table.key ? (verdictOn(row)?.verdict ?? "none") : (row?.cells[place] ?? null);
     return html`<dt>${name}</dt><dd>${cell === null ? "–" : Array.isArray(cell) ? cell[1] : cell}</dd>`;
   });
   const closed = () => open.value && show(false);

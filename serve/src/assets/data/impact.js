@@ -6,8 +6,8 @@ import { POST, Refused, request } from "./server.js";
 import { table } from "./state.js";
 import { file, written } from "./verdicts.js";
 
-/** Milliseconds without a verdict after which the server is asked. */
-const REST = 400;
+/** Milliseconds between a verdict and the request for its work, and between requests without one. */
+const [REST, POLL] = [400, 10_000];
 /** Largest number of stages and verdicts that are listed. */
 const MOST = 100;
 
@@ -20,9 +20,10 @@ const unknown = signal("");
 let timer = 0;
 let requested = 0;
 
-async function ask() {
+/** Asks for the work. @param {boolean} enumerate true to run stages that only list rows */
+async function ask(enumerate) {
   const number = ++requested;
-  const [work, changes] = await Promise.all([request("/next-run", table.writes ? POST : {}), request("/verdicts/since-commit", {})]);
+  const [work, changes] = await Promise.all([request("/next-run", enumerate && table.writes ? POST : {}), request("/verdicts/since-commit", {})]);
   const [nextRun, sinceCommit] = [await work.json(), await changes.json()];
   if (number === requested) [next.value, since.value, counting.value, unknown.value] = [nextRun, sinceCommit, false, ""];
 }
@@ -30,11 +31,15 @@ async function ask() {
 effect(() => {
   if (written.value === 0) return;
   untracked(() => {
-    clearTimeout(timer);
     counting.value = true;
-    timer = setTimeout(() => ask().catch(fail), REST);
+    timer ||= setTimeout(() => {
+      timer = 0;
+      ask(true).catch(fail);
+    }, REST);
   });
 });
+// A run may have begun or ended.
+setInterval(() => written.value > 0 && document.visibilityState === "visible" && ask(false).catch(fail), POLL);
 
 /** @param {unknown} error */
 function fail(error) {
@@ -57,7 +62,7 @@ export function Impact() {
   return html`<aside class="impact" aria-label="Next run">
     <p aria-live="polite"><strong>${verdicts} ${committed ? "since the last commit" : "in the file"}</strong> → ${rows.slice(0, 3).join(", ")}${rows.length > 0 && "; "}${sentence} ${counting.value && html`<small>counting…</small>`}</p>
     <details><summary>Stages and verdicts</summary>
-      <p>Review the verdicts and commit them: <code>git diff ${file.value}</code></p>
+      <p>${committed ? html`Review the verdicts and commit them: <code>git diff ${file.value}</code>` : html`Keep the verdicts in git: <code>${file.value}</code>`}</p>
       <div class="beside">
         <ul>${stages.slice(0, MOST).map(({ stage, rows }) => html`<li>${stage} ${rows && html`<small>${rows} rows</small>`}</li>`)}</ul>
         <div class="diff">${changes.slice(0, MOST).map((change) => [line(change.seen, "−"), line(change.new, "+")])}

@@ -35,7 +35,7 @@ function Page() {
   </div>`;
 }
 
-/** Milliseconds without a verdict after which histograms are loaded again. */
+/** Milliseconds between a verdict and the histograms with it. */
 const REST = 400;
 let timer = 0;
 
@@ -62,8 +62,11 @@ effect(() => {
 effect(() => {
   written.value;
   untracked(() => {
-    clearTimeout(timer);
-    if (written.value > 1) timer = setTimeout(update, REST);
+    if (written.value <= 1) return;
+    timer ||= setTimeout(() => {
+      timer = 0;
+      update();
+    }, REST);
   });
 });
 refresh();

@@ -28,6 +28,13 @@ export function range() {
 const REASON = readable.findIndex(({ name }) => name === "reason");
 /** Reason that was written last. */
 let last = "";
+/** Reasons that were written on this page. */
+const written = signal(/** @type {string[]} */ ([]));
+
+/** Reasons with keys. Those in the file are of little use for a table that has a reason for each row. */
+function keyed() {
+  return [...new Set([...(REASON < 0 ? reasons.value : []), ...written.value])].slice(0, KEYED);
+}
 
 /** Reason that the table gives for a row. @param {number} position */
 function reasonOf(position) {
@@ -57,7 +64,7 @@ export function mark(verdict, given) {
       failure.value = row ? "This row has no key for verdicts." : "The rows are still being loaded.";
       return;
     }
-    rows.set(row.key, typed || (verdict === "include" ? reasonOf(position) || "reviewed" : proposed(position)));
+    rows.set(row.key, typed || (verdict === "include" ? "reviewed" : proposed(position)));
   }
   if ([...rows.values()].includes("")) {
     failure.value = "An exclusion needs a reason. Write it, then press Enter.";
@@ -65,7 +72,10 @@ export function mark(verdict, given) {
     return;
   }
   failure.value = "";
-  if (typed) last = typed;
+  if (typed && verdict === "exclude") {
+    last = typed;
+    written.value = [...new Set([...written.value, typed])];
+  }
   reason.value = "";
   judge([...rows].map(([key, reason]) => ({ key, reason })), verdict);
   if (open.value && at.value + 1 < (total.value ?? 0)) go(at.value + 1);
@@ -73,7 +83,7 @@ export function mark(verdict, given) {
 
 /** Excludes the current rows for the reason with this number. @param {number} number */
 export function markWith(number) {
-  const text = reasons.value[number];
+  const text = keyed()[number];
   if (text) mark("exclude", text);
 }
 
@@ -108,7 +118,7 @@ export function Marks({ name }) {
     <button onClick=${() => back("undo")} disabled=${journal.value.undo.length === 0}>Undo <kbd>u</kbd></button>
     <button onClick=${() => back("redo")} disabled=${journal.value.redo.length === 0}>Redo <kbd>U</kbd></button>
     <span role="status" class="note">${state}</span>
-    ${reasons.value.length > 0 && html`<div class="reasons">${reasons.value.slice(0, KEYED).map((text, number) =>
+    ${keyed().length > 0 && html`<div class="reasons">${keyed().map((text, number) =>
       html`<button title=${`Exclude: ${text}`} onClick=${() => markWith(number)}><kbd>${number + 1}</kbd> <span>${text}</span></button>`)}</div>`}
     ${line && html`<p class="note">${line.verdict}d: ${line.reason}${line.author && ` (${line.author}, ${line.time})`}</p>`}
   </div>`;

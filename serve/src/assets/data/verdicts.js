@@ -85,7 +85,6 @@ export function judge(rows, verdict) {
     const before = shown.value.get(key);
     return before?.verdict === verdict && before.reason === reason ? [] : [{ key, new: { verdict, reason } }];
   });
-  if (verdict === "exclude") reasons.value = [...new Set([...reasons.value, ...rows.map(({ reason }) => reason)])];
   enter({ pending, from: "new" });
 }
 
