@@ -25,6 +25,8 @@ pub(crate) fn settings() -> Settings {
         (r" {2,}\d+(\.\d+)? (ms|s|min|h)( \d+ (s|min))?\b", "  [duration]"),
         (r"\b\d+(\.\d+)? (ms|s|min|h)( \d+ (s|min))? {2,}", "[duration]  "),
         (r"\b\d+(\.\d+)? (ms|s|min|h)( \d+ (s|min))?\b", "[duration]"),
+        // An estimate is one duration or a range, by what earlier runs took.
+        (r"about \[duration\] to \[duration\]|up to \[duration\]", "about [duration]"),
         (r"\b\d+(\.\d+)? [kMG]?B of memory, \d+ CPUs, on \S+", "[size] of memory, [number] CPUs, on [host]"),
         (r"/objects/[0-9a-f]{2}/", "/objects/[..]/"),
         (r"\d+(\.\d+)? % of the time", "[share] of the time"),

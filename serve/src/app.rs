@@ -17,7 +17,7 @@ use shell_words::quote;
 use crate::secret::Secret;
 use crate::tables::OpenTables;
 use crate::thumbnails::ThumbnailCache;
-use crate::verdicts::OpenVerdicts;
+use crate::verdicts::KeptVerdicts;
 
 /// State of the server.
 pub(crate) struct App {
@@ -31,7 +31,7 @@ pub(crate) struct App {
     pub secret: Secret,
     pub tables: OpenTables,
     pub thumbnails: ThumbnailCache,
-    pub verdicts: OpenVerdicts,
+    pub verdicts: KeptVerdicts,
     /// True if pages can change verdicts.
     pub writes: bool,
     /// Start of the server, in seconds since 1970.

@@ -1,5 +1,7 @@
 //! Artifacts of the latest results, found by the names in an address.
 
+use std::sync::Arc;
+
 use callsheet::declare::ArtifactKind;
 use callsheet::store::{LatestResults, LocalPath, Object, Store};
 use callsheet_worker::code::Code;
@@ -7,6 +9,7 @@ use callsheet_worker::error::{Error, Result, suggest};
 
 use crate::address::address;
 use crate::app::{App, Workspace};
+use crate::tables::Table;
 
 /// Artifact of the latest result of a stage. The result may be stale.
 pub(crate) struct Artifact {
@@ -32,6 +35,14 @@ impl Artifact {
     /// Version in the addresses of its images, so that browsers can keep them.
     pub(crate) fn version(&self) -> String {
         self.object.bytes.short()
+    }
+
+    /// Opens the artifact, which is a table.
+    ///
+    /// # Errors
+    /// Returns an error if the table cannot be read.
+    pub(crate) fn table(&self, app: &App) -> Result<Arc<Table>> {
+        app.tables.get(&self.path, self.object.bytes)
     }
 
     /// Refuses the version of a page that is older than the artifact.

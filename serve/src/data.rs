@@ -17,9 +17,10 @@ use crate::images::answer;
 use crate::points::{mask, points};
 use crate::rows::{self, WINDOW};
 use crate::select::{Selection, quoted, words};
-use crate::tables::{Table, View, columns, common_key};
+use crate::tables::{Table, columns, common_key};
 use crate::thumbnails::pack;
-use crate::verdicts::Verdicts;
+use crate::verdicts::{self, Verdicts};
+use crate::view::View;
 
 /// The answer to an address with the version of a table never changes.
 const KEPT: &str = "private, max-age=86400, immutable";
@@ -115,7 +116,7 @@ pub(crate) fn others(app: &App, (stage, output): (&str, &str)) -> Result<Respons
 
 fn open(app: &App, artifact: &Artifact) -> Result<Arc<Table>> {
     if artifact.object.kind == ArtifactKind::Table {
-        return app.tables.get(artifact);
+        return artifact.table(app);
     }
     let message = format!("`{}` is not a table", artifact.name());
     Err(Error::user_error(Code::Unsupported, message, "name an output of kind \"table\""))
@@ -135,7 +136,7 @@ impl RowsRequest {
 
     /// Reads the verdicts. Rows are shown without them if their file cannot be read.
     fn read_verdicts(&self, app: &App) -> Result<Arc<Verdicts>> {
-        Verdicts::read(app).or_else(|_| Verdicts::none(app))
+        verdicts::read(app).or_else(|_| verdicts::none(app))
     }
 
     /// Answers with a part of the selected rows.
@@ -145,7 +146,7 @@ impl RowsRequest {
     pub(crate) fn rows(&self, app: &App, artifact: (&str, &str)) -> Result<Response> {
         let (view, selection) = self.open(app, artifact)?;
         let mut rows = rows::rows(&view, &selection, self.at)?;
-        if let Some(error) = Verdicts::read(app).err().filter(|_| self.verdicts) {
+        if let Some(error) = verdicts::read(app).err().filter(|_| self.verdicts) {
             rows.problem.get_or_insert(format!("verdicts cannot be shown: {error}"));
         }
         Ok(json(&rows))

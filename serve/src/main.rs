@@ -13,12 +13,12 @@
 //! | `pages` | HTML of the pages |
 //! | `artifact` | artifacts of the latest results, found by the names in an address |
 //! | `select` | conditions and order of rows |
-//! | `tables` | tables that stay open |
+//! | `tables`, `view` | tables that stay open, and columns of several of them |
 //! | `rows`, `histogram`, `points`, `thumbnails` | parts of a table, for the scripts of pages |
 //! | `data` | answers with these parts |
 //! | `verdicts` | verdicts on rows, and the work that they cause |
 //! | `next_run` | texts about the work of the next run |
-//! | `images` | images in cells of tables |
+//! | `images`, `image_type` | answers with images, and their types |
 //! | `run_stage` | a stage instance of a run, found by the names in an address |
 //! | `samples` | images that stages reported |
 //! | `live` | events of a run as they are written |
@@ -35,6 +35,7 @@ mod demo;
 mod failure;
 mod guard;
 mod histogram;
+mod image_type;
 mod images;
 mod live;
 mod next_run;
@@ -50,6 +51,7 @@ mod server;
 mod tables;
 mod thumbnails;
 mod verdicts;
+mod view;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;

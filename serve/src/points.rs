@@ -5,7 +5,8 @@ use callsheet_worker::error::{Error, Result};
 
 use crate::histogram::bar_of_each_row;
 use crate::select::Selection;
-use crate::tables::{Values, View, floats};
+use crate::tables::{Values, floats};
+use crate::view::View;
 
 /// Returns the points of all rows in the order of the table. The answer begins with the number of rows in eight bytes, and the
 /// least x and the least y as 64-bit floats. All values of x and then all of y follow as 32-bit floats, from the least ones

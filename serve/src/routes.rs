@@ -179,7 +179,7 @@ async fn thumbnails(
 }
 
 async fn verdicts(State(app): State<Arc<App>>) -> Response {
-    for_script(move || crate::verdicts::list(&app)).await
+    for_script(move || crate::verdicts::list_verdicts(&app)).await
 }
 
 async fn change(State(app): State<Arc<App>>, body: Bytes) -> Response {

@@ -5,7 +5,8 @@ use callsheet_worker::error::{Error, Result};
 use serde::Serialize;
 
 use crate::select::Selection;
-use crate::tables::{Cell, View};
+use crate::tables::Cell;
+use crate::view::View;
 
 /// Number of rows in an answer.
 pub(crate) const WINDOW: u32 = 64;

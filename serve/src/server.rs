@@ -24,7 +24,7 @@ use crate::routes::routes;
 use crate::secret::Secret;
 use crate::tables::OpenTables;
 use crate::thumbnails::ThumbnailCache;
-use crate::verdicts::OpenVerdicts;
+use crate::verdicts::KeptVerdicts;
 
 /// Port of the server, if it is free.
 const PORT: u16 = 4270;
@@ -76,7 +76,7 @@ pub(crate) fn serve(command: &Serve) -> Result<()> {
             secret,
             tables: OpenTables::default(),
             thumbnails: ThumbnailCache::new(folder.join(THUMBNAILS)),
-            verdicts: OpenVerdicts::default(),
+            verdicts: KeptVerdicts::default(),
             writes: !command.read_only,
             started: seconds_now(),
             hashing: Mutex::new(()),

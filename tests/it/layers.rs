@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use crate::uses::{Graph, graph};
 
 /// Folders of the packages' code.
-const PACKAGES: [&str; 7] =
-    ["src", "panics/src", "worker/src", "figures/src", "pictures/src", "stages", "inspect/src"];
+const PACKAGES: [&str; 8] =
+    ["src", "panics/src", "worker/src", "figures/src", "pictures/src", "stages", "inspect/src", "serve/src"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

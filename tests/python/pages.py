@@ -27,6 +27,8 @@ _VARYING = [
     (re.compile(r"\d{4}-\d\d-\d\dT[\d-]+\.\d+Z-[\w.-]+-[0-9a-f]{6}"), "RUN"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "DATE"),
     (re.compile(r"\b\d+(\.\d+)? (ms|s|min)\b( \d+ s\b)?"), "TIME"),
+    # An estimate is one duration or a range, by what earlier runs took.
+    (re.compile(r"about TIME to TIME|up to TIME"), "about TIME"),
     (re.compile(r"\b\d+(\.\d+)? (B|kB|MB)\b"), "SIZE"),
     (re.compile(r"\b[0-9a-f]{12,64}\b"), "DIGEST"),
     (re.compile(r" +$", re.M), ""),

@@ -180,6 +180,7 @@ class Verdicts(ServeTest):
             page.locator(".cell.exclude").wait_for()
             if mine:
                 self.callsheet("curate", "include", "photo-0000", "--reason", "again", "--author", "Bo")
+                page.get_by_label("Reason").fill("mine")
                 page.locator(".scroller").focus()
                 page.keyboard.press("x")
                 dialog.get_by_role("button", name="Write mine").click()

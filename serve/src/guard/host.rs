@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use axum::extract::Request;
 
-use super::{header, refused};
+use super::request::{header, refused};
 use crate::app::App;
 use crate::failure::Failure;
 

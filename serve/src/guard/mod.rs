@@ -6,6 +6,7 @@
 mod headers;
 mod host;
 mod origin;
+mod request;
 mod session;
 
 use std::sync::Arc;
@@ -43,14 +44,4 @@ fn explained(response: Response) -> Response {
     };
     let help = "the overview links to all pages".to_owned();
     Failure::new(response.status(), message.to_owned(), help).into_response()
-}
-
-/// Returns the text of a header; empty if it is missing or not text.
-fn header<'r>(request: &'r Request, name: &str) -> &'r str {
-    request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-}
-
-/// Answer to a request that the guard refuses.
-fn refused(why: &str, help: &str) -> Failure {
-    Failure::new(StatusCode::FORBIDDEN, why.to_owned(), help.to_owned())
 }

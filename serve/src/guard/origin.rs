@@ -3,7 +3,7 @@
 use axum::extract::Request;
 use axum::http::Method;
 
-use super::{header, refused};
+use super::request::{header, refused};
 use crate::failure::Failure;
 
 /// Header that only scripts of this server's pages send: another site would have to ask for permission, which the server

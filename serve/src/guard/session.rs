@@ -8,7 +8,7 @@ use axum::http::{Method, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use serde::Deserialize;
 
-use super::refused;
+use super::request::refused;
 use crate::app::{App, LinkProblem};
 use crate::failure::Failure;
 use crate::pages::opened;

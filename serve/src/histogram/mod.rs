@@ -8,7 +8,8 @@ use callsheet_worker::error::Result;
 use serde::Serialize;
 
 use crate::select::{Selection, quoted};
-use crate::tables::{MISSING, Values, View, floats};
+use crate::tables::{MISSING, Values, floats};
+use crate::view::View;
 use bins::Bins;
 
 /// Largest number of categories that have a bar of their own.

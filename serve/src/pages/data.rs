@@ -13,8 +13,9 @@ use super::{command, page_with};
 use crate::app::App;
 use crate::artifact::{Artifact, Latest};
 use crate::data::view;
-use crate::tables::{Column, View};
-use crate::verdicts::Verdicts;
+use crate::tables::Column;
+use crate::verdicts::read_now;
+use crate::view::View;
 
 /// Description of a table for the script of the page.
 #[derive(Serialize)]
@@ -57,7 +58,7 @@ pub(crate) fn data(app: &App, stage: &str, output: &str, with: &str) -> Result<M
 fn table(app: &App, artifact: &Artifact, with: &str) -> Result<Markup> {
     let view = view(app, (&artifact.stage, &artifact.output), with)?;
     // Without verdicts, the table is shown all the same.
-    Ok(match Verdicts::read_now(app) {
+    Ok(match read_now(app) {
         Ok(verdicts) => rows(app, artifact, &view.with_verdicts(verdicts), with),
         Err(error) if error.kind() == Code::Declaration => rows(app, artifact, &view, with),
         Err(error) => html! {

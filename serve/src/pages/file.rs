@@ -8,7 +8,7 @@ use callsheet_worker::error::{IoContext, Result};
 use maud::{Markup, html};
 
 use crate::artifact::Artifact;
-use crate::images::image_type;
+use crate::image_type::image_type;
 
 /// Number of bytes of a text that are shown.
 const TEXT_BYTES: u64 = 64 << 10;

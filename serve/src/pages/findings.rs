@@ -10,7 +10,7 @@ use crate::artifact::Latest;
 use crate::data::view;
 use crate::select::quoted;
 use crate::tables::{Shown, Values, columns};
-use crate::verdicts::{VERDICT, Verdicts};
+use crate::verdicts::{VERDICT, Verdicts, read_now};
 
 /// Column with the kind of a finding, such as `blurred`.
 const FINDING: &str = "finding";
@@ -57,7 +57,7 @@ fn of_table(Findings { name, address, with, kinds }: &Findings) -> Markup {
 }
 
 fn read(app: &App) -> Result<Vec<Findings>> {
-    let verdicts = Verdicts::read_now(app)?;
+    let verdicts = read_now(app)?;
     let latest = Latest::open(app)?;
     let mut found = Vec::new();
     for (stage, output) in latest.tables() {

@@ -7,7 +7,8 @@ use callsheet_worker::error::{Error, Result};
 
 use super::polygon::Polygon;
 use super::split::{Part, split, unquoted};
-use crate::tables::{Values, View, floats};
+use crate::tables::{Values, floats};
+use crate::view::View;
 
 /// Condition on the values of one column, or of two.
 #[derive(Debug, PartialEq)]

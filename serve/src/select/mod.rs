@@ -9,8 +9,8 @@ use std::sync::Arc;
 use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result};
 
-use crate::tables::View;
 use crate::verdicts::VERDICT;
+use crate::view::View;
 use condition::Condition;
 use split::{split, unquoted};
 

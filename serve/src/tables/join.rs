@@ -30,7 +30,7 @@ pub(crate) fn common_key(table: &[Column], other: &[Column]) -> Option<String> {
 ///
 /// # Errors
 /// Returns an error if two rows of `other` have one key, or a column cannot be read.
-pub(super) fn matching_rows(table: &Table, other: &Table, key: &str, name: &str) -> Result<Vec<u32>> {
+pub(crate) fn matching_rows(table: &Table, other: &Table, key: &str, name: &str) -> Result<Vec<u32>> {
     let known = other.values(key)?.texts();
     let wanted = table.values(key)?.texts();
     let mut rows: HashMap<&str, u32> = HashMap::with_capacity(known.len());
@@ -49,7 +49,7 @@ pub(super) fn matching_rows(table: &Table, other: &Table, key: &str, name: &str)
 }
 
 /// Returns the values of these rows of another table; a value is missing where there is no row.
-pub(super) fn taken(values: &Values, rows: &[u32]) -> Values {
+pub(crate) fn taken(values: &Values, rows: &[u32]) -> Values {
     let places: UInt32Array = rows.iter().map(|row| (*row != NO_ROW).then_some(*row)).collect();
     match values {
         Values::Numbers(numbers) => Values::Numbers(take(numbers, &places, None).expect("rows of the table")),

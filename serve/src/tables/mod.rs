@@ -4,18 +4,16 @@ mod join;
 mod recent;
 mod table;
 mod values;
-mod view;
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use callsheet_worker::digest::Digest;
 use callsheet_worker::error::Result;
 
-use crate::artifact::Artifact;
-
-pub(crate) use join::common_key;
+pub(crate) use join::{NO_ROW, common_key, matching_rows, taken};
 pub(crate) use table::{Column, Shown, Table, columns};
 pub(crate) use values::{Cell, MISSING, Values, floats};
-pub(crate) use view::View;
 
 /// Number of tables that stay open, and of bytes of their values that stay in memory.
 const OPEN: usize = 8;
@@ -26,12 +24,11 @@ const BYTES: usize = 192 << 20;
 pub(crate) struct OpenTables(Mutex<Vec<Arc<Table>>>);
 
 impl OpenTables {
-    /// Returns the table of an artifact.
+    /// Returns the table at this path, with this digest.
     ///
     /// # Errors
     /// Returns an error if the table cannot be read.
-    pub(crate) fn get(&self, artifact: &Artifact) -> Result<Arc<Table>> {
-        let digest = artifact.object.bytes;
+    pub(crate) fn get(&self, path: &Path, digest: Digest) -> Result<Arc<Table>> {
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut open = lock();
         if let Some(at) = open.iter().position(|table| table.digest == digest) {
@@ -41,7 +38,7 @@ impl OpenTables {
         }
         // Other tables do not wait for a large one that is opened.
         drop(open);
-        let table = Arc::new(Table::open(&artifact.path, digest)?);
+        let table = Arc::new(Table::open(path, digest)?);
         let mut open = lock();
         open.push(table.clone());
         while open.len() > 1

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use callsheet_worker::error::Result;
 
 /// Values that were used last, by name.
-pub(super) struct Recent<V> {
+pub(crate) struct Recent<V> {
     /// Largest number of values.
     most: usize,
     /// The one that was used last is the last.
@@ -13,12 +13,12 @@ pub(super) struct Recent<V> {
 }
 
 impl<V> Recent<V> {
-    pub(super) fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Self { most, kept: Mutex::default() }
     }
 
     /// Returns a value if it is kept.
-    pub(super) fn get(&self, name: &str) -> Option<Arc<V>> {
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<V>> {
         let mut kept = self.lock();
         let at = kept.iter().position(|(known, _)| known == name)?;
         let used = kept.remove(at);
@@ -31,7 +31,7 @@ impl<V> Recent<V> {
     ///
     /// # Errors
     /// Returns the error of `make`.
-    pub(super) fn get_or(&self, name: &str, make: impl FnOnce() -> Result<V>) -> Result<Arc<V>> {
+    pub(crate) fn get_or(&self, name: &str, make: impl FnOnce() -> Result<V>) -> Result<Arc<V>> {
         if let Some(value) = self.get(name) {
             return Ok(value);
         }
@@ -45,7 +45,7 @@ impl<V> Recent<V> {
     }
 
     /// Drops values until their sizes are at most `most` together, but keeps the one that was used last.
-    pub(super) fn shrink(&self, most: usize, size: impl Fn(&V) -> usize) {
+    pub(crate) fn shrink(&self, most: usize, size: impl Fn(&V) -> usize) {
         let mut kept = self.lock();
         let mut sum: usize = kept.iter().map(|(_, value)| size(value)).sum();
         while sum > most && kept.len() > 1 {
@@ -54,7 +54,7 @@ impl<V> Recent<V> {
     }
 
     /// Sum over all values.
-    pub(super) fn sum(&self, size: impl Fn(&V) -> usize) -> usize {
+    pub(crate) fn sum(&self, size: impl Fn(&V) -> usize) -> usize {
         self.lock().iter().map(|(_, value)| size(value)).sum()
     }
 

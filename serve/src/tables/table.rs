@@ -38,14 +38,14 @@ pub(crate) struct Table {
     index: IndexedTable,
     pub columns: Vec<Column>,
     /// Values of columns, also of other tables whose rows were found.
-    pub(super) values: Recent<Values>,
+    pub(crate) values: Recent<Values>,
     images: Recent<Cells>,
     /// Rows of selections, by conditions and order.
-    pub(super) selected: Recent<Vec<u32>>,
+    pub(crate) selected: Recent<Vec<u32>>,
     /// Rows of other tables for the rows of this one, by the other table and the key.
-    pub(super) joined: Recent<Vec<u32>>,
+    pub(crate) joined: Recent<Vec<u32>>,
     /// Verdicts on the rows, by the digest of their file.
-    pub(super) verdicts: Recent<Values>,
+    pub(crate) verdicts: Recent<Values>,
 }
 
 /// Column of a table.
@@ -77,7 +77,7 @@ impl Table {
     ///
     /// # Errors
     /// Returns an error if the table cannot be read, or has more rows than the server can select from.
-    pub(super) fn open(path: &Path, digest: Digest) -> Result<Self> {
+    pub(crate) fn open(path: &Path, digest: Digest) -> Result<Self> {
         let index = IndexedTable::open(path)?;
         if index.rows() > u64::from(u32::MAX) {
             let message = format!("the table has {} rows, which are too many for this page", index.rows());
@@ -102,7 +102,7 @@ impl Table {
     }
 
     /// Number of rows.
-    pub(super) fn rows(&self) -> u32 {
+    pub(crate) fn rows(&self) -> u32 {
         self.index.rows() as u32
     }
 
@@ -118,7 +118,7 @@ impl Table {
 
     /// Returns what `of` reads from the values of these rows. If a part of the file is damaged, values that can be read are
     /// found one by one, others are `None`, and `problem` becomes the reason.
-    pub(super) fn each<T>(
+    pub(crate) fn each<T>(
         &self,
         column: &str,
         rows: &[u32],
@@ -170,12 +170,12 @@ impl Table {
     ///
     /// # Errors
     /// Returns an error if the table has no such column.
-    pub(super) fn images(&self, column: &str) -> Result<Arc<Cells>> {
+    pub(crate) fn images(&self, column: &str) -> Result<Arc<Cells>> {
         self.images.get_or(column, || Cells::open(&self.path, column))
     }
 
     /// Size of the values and rows in memory, in bytes.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let rows = self.selected.sum(Vec::len) + self.joined.sum(Vec::len);
         self.values.sum(Values::bytes) + self.verdicts.sum(Values::bytes) + rows * size_of::<u32>()
     }
@@ -183,7 +183,7 @@ impl Table {
 
 impl Column {
     /// The column, as a column of the artifact `name` next to those of another one.
-    pub(super) fn of(&self, name: &str) -> Self {
+    pub(crate) fn of(&self, name: &str) -> Self {
         Self { name: format!("{name}.{}", self.name), from: Some(name.to_owned()), ..self.clone() }
     }
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::images::image_type;
+use crate::image_type::image_type;
 
 /// Number of bytes of an entry of the index: the digest of the image, the position of its thumbnail, and its length.
 const ENTRY: usize = 32 + 8 + 4;

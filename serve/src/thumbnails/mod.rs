@@ -6,7 +6,7 @@ mod shrink;
 use callsheet_worker::error::Result;
 use rayon::prelude::*;
 
-use crate::tables::View;
+use crate::view::View;
 use shrink::shrink;
 
 pub(crate) use cache::ThumbnailCache;

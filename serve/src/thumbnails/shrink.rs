@@ -5,7 +5,7 @@ use std::io::Cursor;
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use crate::images::image_type;
+use crate::image_type::image_type;
 
 /// Largest side of a thumbnail, in pixels.
 const SIDE: u32 = 256;

@@ -1,6 +1,6 @@
 //! Verdicts as a column of a table.
 
-use super::Verdicts;
+use super::list::Verdicts;
 use crate::tables::{Cell, Values};
 use callsheet_worker::curation::Verdict;
 

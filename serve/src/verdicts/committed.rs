@@ -9,8 +9,8 @@ use callsheet_worker::curation::{self, Line};
 use callsheet_worker::error::Result;
 use serde::Serialize;
 
-use super::Verdicts;
 use super::place::Place;
+use super::read::read_now;
 use crate::app::App;
 use crate::data::json;
 
@@ -29,9 +29,9 @@ struct SinceCommit<'a> {
 /// # Errors
 /// Returns an error if no stage reads verdicts, or their file is malformed.
 pub(crate) fn since_commit(app: &App) -> Result<Response> {
-    let place = app.verdicts.found(app)?;
-    let verdicts = Verdicts::read_at(app, place.clone())?;
-    let committed = committed(app, &place);
+    let verdicts = read_now(app)?;
+    let place = &verdicts.place;
+    let committed = committed(app, place);
     let before: BTreeMap<&str, &Line> =
         committed.iter().flatten().map(|line| (line.key.as_str(), line)).collect();
     let change = |key: &str, seen: Option<&Line>, new: Option<&Line>| {

@@ -12,8 +12,8 @@ use callsheet_worker::curation::{Line, Verdict};
 use callsheet_worker::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::Verdicts;
 use super::place::Place;
+use super::read::{find, read_now};
 use crate::app::{App, Workspace};
 use crate::artifact::Latest;
 use crate::data::json;
@@ -65,9 +65,9 @@ struct NewLine {
 ///
 /// # Errors
 /// Returns an error if no stage reads verdicts, or their file is malformed.
-pub(crate) fn list(app: &App) -> Result<Response> {
-    let place = app.verdicts.found(app)?;
-    let verdicts = Verdicts::read_at(app, place.clone())?;
+pub(crate) fn list_verdicts(app: &App) -> Result<Response> {
+    let verdicts = read_now(app)?;
+    let place = &verdicts.place;
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for line in verdicts.lines.iter().filter(|line| line.verdict == Verdict::Exclude) {
         *counts.entry(&line.reason).or_default() += 1;
@@ -105,7 +105,7 @@ impl Changes {
     /// # Errors
     /// Returns an error if a row is unknown, a verdict is malformed, or the file cannot be read or written.
     pub(crate) fn write(self, app: &App) -> Result<Response> {
-        let place = app.verdicts.found(app)?;
+        let place = find(app)?;
         self.check_keys(app, &place)?;
         let changes = self.into_lines()?;
         let Workspace { project, store } = app.workspace()?;
@@ -126,7 +126,7 @@ impl Changes {
             if left.is_empty() {
                 return Ok(());
             }
-            let table = app.tables.get(&latest.find(stage, output)?)?;
+            let table = latest.find(stage, output)?.table(app)?;
             table.values(&place.key)?.texts().iter().flatten().for_each(|key| {
                 left.remove(key);
             });

@@ -6,9 +6,7 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, Result, suggest};
 use callsheet_worker::table::Cells;
 
-use super::join::{NO_ROW, common_key, matching_rows, taken};
-use super::table::{Column, Shown, Table};
-use super::values::{Cell, Values};
+use crate::tables::{Cell, Column, NO_ROW, Shown, Table, Values, common_key, matching_rows, taken};
 use crate::verdicts::{VERDICT, Verdicts};
 
 /// A table, and columns of other tables.
