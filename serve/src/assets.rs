@@ -17,11 +17,12 @@ macro_rules! script {
 }
 
 /// Name, type and content of each file.
-const ASSETS: [(&str, &str, &str); 30] = [
+const ASSETS: [(&str, &str, &str); 31] = [
     ("report.css", STYLE, callsheet::report::STYLE),
     ("serve.css", STYLE, include_str!("assets/serve.css")),
     ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
     script!("run.js"),
+    script!("overview.js"),
     script!("log.js"),
     script!("follow.js"),
     script!("ui.js"),

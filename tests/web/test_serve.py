@@ -117,6 +117,16 @@ class Serve(ServeTest):
         )
         self.assertEqual(sizes, [1, 1, 1])
 
+    def test_the_overview_notices_that_a_run_has_ended(self):
+        page = self.context(**DESK).new_page()
+        # The page looks every ten seconds.
+        page.clock.install()
+        self.visit(page, "/")
+        page.get_by_text("would run").first.wait_for()
+        self.callsheet("run")
+        page.clock.fast_forward(11_000)
+        page.get_by_text("Every stage is up to date").wait_for()
+
     def test_pages_of_a_run_show_its_states_as_they_change_with_one_connection_of_the_browser(self):
         go = self.folder / "go"
         self.write("data/raw/slow.sh", f"echo begun; while ! [ -e '{go}' ]; do sleep 0.05; done; echo the end\n")

@@ -12,7 +12,7 @@ use maud::{Markup, html};
 use super::findings::findings;
 use super::table::Column::{Number, Text};
 use super::table::table;
-use super::{began, command, page};
+use super::{began, command, page_with};
 use crate::address::address;
 use crate::app::{App, Planned, Workspace};
 use crate::next_run::{rows_text, sentence};
@@ -37,7 +37,7 @@ pub(crate) fn overview(app: &App) -> Result<Markup> {
         (runs(app, &workspace.store))
         (artifacts(app, &planned.stages))
     };
-    Ok(page(&title, &body))
+    Ok(page_with(&title, &body, &["overview.js"]))
 }
 
 /// Stages that would run, with their reasons, rows and seconds.
@@ -58,7 +58,7 @@ fn next_run(app: &App, workspace: &Workspace, Planned { plan, stages }: &Planned
     html! {
         section aria-labelledby="next" {
             h2 #next { "Next run" }
-            p.sentence { (sentence(&impact, stages)) }
+            p.sentence #next-run { (sentence(&impact, stages)) }
             @if !open.is_empty() { (table("Stages that are not up to date", &[Text("stage"), Text("state"), Text("reason"), Number("rows")], &rows)) }
             (more(open.len()))
             (command(&app.command("plan")))
