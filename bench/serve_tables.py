@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT / "tests/web"))
 import chromium  # noqa: E402
 import tables  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
+from tables import COMPLETE  # noqa: E402
 
 IMAGES, ROWS, LINES = 100_000, 1_000_000, 10_000
 # A stage that reads verdicts on the rows of a table.
@@ -73,11 +74,6 @@ default = 0
 doc = "Makes the rows different"
 """
 GRID, TABLE = "/data/images/table", "/data/rows/table"
-# True if every cell in view has its image.
-COMPLETE = """() => {
-  const cells = [...document.querySelectorAll(".cell")];
-  return cells.length > 0 && cells.every((cell) => cell.querySelector("img")?.complete);
-}"""
 # 95th percentile of the time between frames over three seconds, while a function runs in each of them.
 FRAMES = """(selector) => new Promise((resolve) => {
   const scroller = selector && document.querySelector(selector);
@@ -99,7 +95,6 @@ AFTER = """([act, condition]) => new Promise((resolve) => {
   const look = () => (holds() ? resolve(performance.now() - begun) : requestAnimationFrame(look));
   requestAnimationFrame(look);
 })"""
-DRAWN = "[...document.querySelectorAll('.cell')].length > 0 && [...document.querySelectorAll('.cell')].every((cell) => cell.querySelector('img')?.complete)"
 SCROLLER = "document.querySelector('.scroller')"
 
 
@@ -159,13 +154,13 @@ def measure_grid(page, site, found, _):
         page.wait_for_function(COMPLETE)
     page.reload()
     page.wait_for_function(COMPLETE)
-    found["images: jump to any row, warm"].append(after(page, top.format(0.71), f"{DRAWN} && !document.getElementById('row-0')"))
+    found["images: jump to any row, warm"].append(after(page, top.format(0.71), f"({COMPLETE})() && !document.getElementById('row-0')"))
     page.goto("about:blank")
     empty = page.evaluate(FRAMES, None)
     found["images: scrolling, 95th percentile of a frame to an empty page"].append(scrolled / empty)
 
 
-VERDICT = """async ([file, count]) => {
+VERDICT = """async (count) => {
   const times = [];
   const post = (changes) => fetch("/verdicts", {
     method: "POST",
@@ -205,7 +200,7 @@ def measure_verdicts(page, site, found, folder):
     assert milliseconds >= 0, "the key has no effect at once"
     found["verdicts: key to mark"].append(milliseconds)
     page.get_by_text("Saved", exact=True).wait_for()
-    one, many = page.evaluate(VERDICT, ["", 100])
+    one, many = page.evaluate(VERDICT, 100)
     found["verdicts: on disk, 95th percentile"].append(one)
     found["verdicts: 1,000 at once"].append(many)
     # All rows of a stage are to be computed again, and the server finds out which of them the store has.

@@ -15,11 +15,11 @@ use crate::artifact::{Artifact, Latest, outdated};
 use crate::histogram::{Histogram, histograms};
 use crate::images::answer;
 use crate::points::{mask, points};
-use crate::rows::{self, WINDOW};
+use crate::rows::{WINDOW, rows};
 use crate::select::{Selection, quoted, words};
 use crate::tables::{Table, columns, common_key};
 use crate::thumbnails::pack;
-use crate::verdicts::{self, Verdicts};
+use crate::verdicts::read_or_none;
 use crate::view::View;
 
 /// The answer to an address with the version of a table never changes.
@@ -126,17 +126,12 @@ impl RowsRequest {
     fn open(&self, app: &App, artifact: (&str, &str)) -> Result<(View, Selection)> {
         let mut view = view(app, artifact, &self.with)?;
         if self.verdicts {
-            view = view.with_verdicts(self.read_verdicts(app)?);
+            view = view.with_verdicts(read_or_none(app)?);
         }
         if view.version() != self.v {
             return Err(outdated(&format!("{}.{}", artifact.0, artifact.1)));
         }
         Ok((view, Selection::parse(&self.conditions, &self.sort, &self.selected_with)?))
-    }
-
-    /// Reads the verdicts. Rows are shown without them if their file cannot be read.
-    fn read_verdicts(&self, app: &App) -> Result<Arc<Verdicts>> {
-        verdicts::read(app).or_else(|_| verdicts::none(app))
     }
 
     /// Answers with a part of the selected rows.
@@ -145,11 +140,7 @@ impl RowsRequest {
     /// Returns an error if the table or a column is unknown, or a condition is malformed.
     pub(crate) fn rows(&self, app: &App, artifact: (&str, &str)) -> Result<Response> {
         let (view, selection) = self.open(app, artifact)?;
-        let mut rows = rows::rows(&view, &selection, self.at)?;
-        if let Some(error) = verdicts::read(app).err().filter(|_| self.verdicts) {
-            rows.problem.get_or_insert(format!("verdicts cannot be shown: {error}"));
-        }
-        Ok(json(&rows))
+        Ok(json(&rows(&view, &selection, self.at)?))
     }
 
     /// Answers with the histograms of all columns.

@@ -1,5 +1,6 @@
 //! Addresses of the server. Requests contain names, never paths.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
@@ -8,7 +9,7 @@ use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use callsheet_worker::error::Result;
 use maud::Markup;
 use serde::Deserialize;
@@ -22,7 +23,7 @@ use crate::images::{Version, file_image};
 use crate::live::{SincePosition, changes_since, events, log_since, whole_log};
 use crate::run_stage::RunStage;
 use crate::samples::picture;
-use crate::verdicts::Changes;
+use crate::verdicts::{Changes, list_verdicts, next_run, since_commit};
 use crate::{assets, pages};
 
 /// Largest body of a request, in bytes: a thousand verdicts and those before them.
@@ -34,13 +35,13 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
     if app.writes {
         routes = routes
             .route("/verdicts", post(change).layer(DefaultBodyLimit::max(LARGEST_BODY)))
-            .route("/next-run", post(enumerated_next_run));
+            .route("/next-run", post(of_project(|app| next_run(app, true))));
     }
     routes
         .route("/", get(overview))
-        .route("/verdicts", get(verdicts))
-        .route("/verdicts/since-commit", get(since_commit))
-        .route("/next-run", get(next_run))
+        .route("/verdicts", get(of_project(list_verdicts)))
+        .route("/verdicts/since-commit", get(of_project(since_commit)))
+        .route("/next-run", get(of_project(|app| next_run(app, false))))
         .route(OPEN, get(open))
         .route("/run/{run}", get(run))
         .route("/run/{run}/events", get(events))
@@ -50,10 +51,10 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .route("/run/{run}/stage/{stage}/sample/{file}", get(sample))
         .route("/data/{stage}/{output}", get(data))
         .route("/data/{stage}/{output}/others", get(others))
-        .route("/data/{stage}/{output}/rows", get(rows))
-        .route("/data/{stage}/{output}/histograms", get(histograms))
-        .route("/data/{stage}/{output}/points", get(points))
-        .route("/data/{stage}/{output}/mask", get(mask))
+        .route("/data/{stage}/{output}/rows", of_table(RowsRequest::rows))
+        .route("/data/{stage}/{output}/histograms", of_table(RowsRequest::histograms))
+        .route("/data/{stage}/{output}/points", of_table(RowsRequest::points))
+        .route("/data/{stage}/{output}/mask", of_table(RowsRequest::mask))
         .route("/data/{stage}/{output}/thumbnails/{column}", get(thumbnails))
         .route("/data/{stage}/{output}/image/{column}/{row}", get(cell))
         .route("/data/{stage}/{output}/file", get(picture_file))
@@ -61,6 +62,27 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .fallback(unknown)
         .layer(from_fn_with_state(app.clone(), guard))
         .with_state(app)
+}
+
+type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// Handler that answers a script about the project.
+fn of_project(answer: fn(&App) -> Result<Response>) -> impl Fn(State<Arc<App>>) -> Answer + Clone {
+    move |State(app)| Box::pin(for_script(move || answer(&app)))
+}
+
+/// Part of a request for a table that a script requests.
+type TablePart = fn(&RowsRequest, &App, (&str, &str)) -> Result<Response>;
+
+/// Address that answers a script about a table.
+fn of_table(part: TablePart) -> MethodRouter<Arc<App>> {
+    get(
+        async move |State(app): State<Arc<App>>,
+                    Path((stage, output)): Path<(String, String)>,
+                    Query(request): Query<RowsRequest>| {
+            for_script(move || part(&request, &app, (&stage, &output))).await
+        },
+    )
 }
 
 async fn overview(State(app): State<Arc<App>>) -> Response {
@@ -138,38 +160,6 @@ async fn others(State(app): State<Arc<App>>, Path((stage, output)): Path<(String
     for_script(move || crate::data::others(&app, (&stage, &output))).await
 }
 
-async fn rows(
-    State(app): State<Arc<App>>,
-    Path((stage, output)): Path<(String, String)>,
-    Query(request): Query<RowsRequest>,
-) -> Response {
-    for_script(move || request.rows(&app, (&stage, &output))).await
-}
-
-async fn histograms(
-    State(app): State<Arc<App>>,
-    Path((stage, output)): Path<(String, String)>,
-    Query(request): Query<RowsRequest>,
-) -> Response {
-    for_script(move || request.histograms(&app, (&stage, &output))).await
-}
-
-async fn points(
-    State(app): State<Arc<App>>,
-    Path((stage, output)): Path<(String, String)>,
-    Query(request): Query<RowsRequest>,
-) -> Response {
-    for_script(move || request.points(&app, (&stage, &output))).await
-}
-
-async fn mask(
-    State(app): State<Arc<App>>,
-    Path((stage, output)): Path<(String, String)>,
-    Query(request): Query<RowsRequest>,
-) -> Response {
-    for_script(move || request.mask(&app, (&stage, &output))).await
-}
-
 async fn thumbnails(
     State(app): State<Arc<App>>,
     Path((stage, output, column)): Path<(String, String, String)>,
@@ -178,25 +168,8 @@ async fn thumbnails(
     for_script(move || request.thumbnails(&app, (&stage, &output), &column)).await
 }
 
-async fn verdicts(State(app): State<Arc<App>>) -> Response {
-    for_script(move || crate::verdicts::list_verdicts(&app)).await
-}
-
 async fn change(State(app): State<Arc<App>>, body: Bytes) -> Response {
     for_script(move || Changes::parse(&body)?.write(&app)).await
-}
-
-async fn since_commit(State(app): State<Arc<App>>) -> Response {
-    for_script(move || crate::verdicts::since_commit(&app)).await
-}
-
-/// Runs stages that only list rows, so a page has to ask for it as for a change.
-async fn enumerated_next_run(State(app): State<Arc<App>>) -> Response {
-    for_script(move || crate::verdicts::next_run(&app, true)).await
-}
-
-async fn next_run(State(app): State<Arc<App>>) -> Response {
-    for_script(move || crate::verdicts::next_run(&app, false)).await
 }
 
 async fn cell(

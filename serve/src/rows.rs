@@ -21,7 +21,7 @@ pub(crate) struct Rows {
     verdicts: String,
     /// The reason why values are missing, if a part of the table is damaged.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<String>,
+    problem: Option<String>,
 }
 
 /// Row of a table.
@@ -52,7 +52,7 @@ pub(crate) fn rows(view: &View, selection: &Selection, at: u32) -> Result<Rows> 
     let keys = view.keys(&positions, &mut error);
     let rows = positions.into_iter().zip(keys).zip(cells);
     let rows = rows.map(|((row, key), cells)| Row { row, key, cells }).collect();
-    let problem = error.map(|error| sentence(&error));
+    let problem = error.map(|error| sentence(&error)).or_else(|| view.verdicts_problem());
     Ok(Rows { total: selected.len(), rows, verdicts, problem })
 }
 

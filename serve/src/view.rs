@@ -88,6 +88,12 @@ impl View {
         self.verdicts.as_ref().map(|marked| marked.key.as_str())
     }
 
+    /// The reason why the verdicts cannot be shown.
+    pub(crate) fn verdicts_problem(&self) -> Option<String> {
+        let problem = self.verdicts.as_ref()?.verdicts.problem.as_ref()?;
+        Some(format!("verdicts cannot be shown: {problem}"))
+    }
+
     /// Number of rows.
     pub(crate) fn rows(&self) -> u32 {
         self.table.rows()
@@ -109,7 +115,7 @@ impl View {
     /// Returns all values of a column, which stay in memory.
     ///
     /// # Errors
-    /// Returns an error if there is no such column of numbers or texts, or it is too large or damaged.
+    /// Returns an error if the view lacks this column of numbers or texts, or it is too large or damaged.
     pub(crate) fn values(&self, column: &str) -> Result<Arc<Values>> {
         if !self.readable().any(|name| name == column) {
             let message = format!("the table has no column `{column}` of numbers or texts");
@@ -168,7 +174,7 @@ impl View {
     /// Returns a column of images.
     ///
     /// # Errors
-    /// Returns an error if there is no such column.
+    /// Returns an error if the view lacks this column of images.
     pub(crate) fn images(&self, column: &str) -> Result<Images> {
         Ok(match self.of_other(column) {
             None => Images { cells: self.table.images(column)?, rows: None },
@@ -220,7 +226,7 @@ impl Images {
     /// Reads the image of a row; `None` if it is missing.
     ///
     /// # Errors
-    /// Returns an error if there is no such row, or the part of the file with the image is damaged.
+    /// Returns an error if the view lacks this row, or the part of the file with the image is damaged.
     pub(crate) fn get(&self, row: u32) -> Result<Option<Vec<u8>>> {
         match self.rows.as_ref().map(|rows| rows.get(row as usize)) {
             Some(Some(&NO_ROW)) => Ok(None),

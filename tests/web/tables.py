@@ -19,6 +19,11 @@ kind = "table"
 path = "table.parquet"
 doc = "The same table"
 """
+# True if every cell of the grid in view has its image.
+COMPLETE = """() => {
+  const cells = [...document.querySelectorAll(".cell")];
+  return cells.length > 0 && cells.every((cell) => cell.querySelector("img")?.complete);
+}"""
 # Different pictures of a table; the rows repeat them.
 PICTURES = 500
 # A picture is larger than a thumbnail.

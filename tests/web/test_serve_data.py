@@ -9,14 +9,10 @@ import pyarrow.parquet
 import tables
 from pages import DESK, PHONE
 from serving import ServeTest, thorough
+from tables import COMPLETE
 
 ROWS = 20_000
 GRID = "/data/images/table"
-COMPLETE = """() => {
-  const cells = [...document.querySelectorAll(".cell")];
-  return cells.length > 0 && cells.every((cell) => cell.querySelector("img")?.complete);
-}"""
-
 # True if a row is inside of the box that shows rows, below the titles of the columns.
 INSIDE = """(id) => {
   const [row, box] = [id && document.getElementById(id), document.querySelector(".scroller")].map((found) => found.getBoundingClientRect());
@@ -53,9 +49,6 @@ class Data(ServeTest):
 
     def status(self, page):
         return page.locator(".data [role=status]").first.inner_text()
-
-    def first_caption(self, page):
-        return page.locator(".cell").first.inner_text()
 
     def test_a_grid_draws_only_the_images_in_view_and_leads_to_any_row(self):
         page = self.open(GRID)

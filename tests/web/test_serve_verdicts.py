@@ -13,11 +13,8 @@ from pathlib import Path
 import pyarrow.parquet
 from pages import DESK, PHONE, PROGRAMS
 from serving import ServeTest, thorough
+from tables import COMPLETE
 
-COMPLETE = """() => {
-  const cells = [...document.querySelectorAll(".cell")];
-  return cells.length > 0 && cells.every((cell) => cell.querySelector("img")?.complete);
-}"""
 # Mean colours of 8 x 8 parts of an image.
 PIXELS = """async (address) => {
   const image = new Image();

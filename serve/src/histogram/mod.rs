@@ -127,7 +127,10 @@ pub(crate) fn bar_of_each_row(column: &Values) -> Vec<u8> {
             bars
         }
         Values::Categories { codes, names } => {
-            let order = most_frequent(codes, names.len());
+            let mut counts = vec![0; names.len()];
+            let known = codes.iter().filter(|code| **code != MISSING);
+            known.for_each(|code| counts[usize::from(*code)] += 1);
+            let order = most_frequent(names.len(), |name| counts[name]);
             let mut bars = vec![NO_BAR; names.len()];
             order.iter().zip(0..).for_each(|(name, bar)| bars[*name] = bar);
             codes.iter().map(|code| bars.get(usize::from(*code)).copied().unwrap_or(NO_BAR)).collect()
@@ -136,13 +139,11 @@ pub(crate) fn bar_of_each_row(column: &Values) -> Vec<u8> {
     }
 }
 
-/// Returns the names that have bars, in the order of the bars.
-fn most_frequent(codes: &[u16], names: usize) -> Vec<usize> {
+/// Returns the names that have bars, in the order of the bars, by the number of rows of each name.
+fn most_frequent(names: usize, rows: impl Fn(usize) -> u32) -> Vec<usize> {
     let mut order: Vec<usize> = (0..names).collect();
     if names > BARS {
-        let mut counts = vec![0; names];
-        codes.iter().filter(|code| **code != MISSING).for_each(|code| counts[usize::from(*code)] += 1);
-        order.sort_by_key(|name| std::cmp::Reverse(counts[*name]));
+        order.sort_by_key(|name| std::cmp::Reverse(rows(*name)));
     }
     order.truncate(BARS);
     order
@@ -155,7 +156,7 @@ fn of_categories(codes: &[u16], names: &[String], selected: &[bool]) -> (Bars, [
         let counted = if *code == MISSING { &mut missing } else { &mut counts[usize::from(*code)] };
         count(counted, *selected);
     }
-    let order = most_frequent(codes, names.len());
+    let order = most_frequent(names.len(), |name| counts[name][0]);
     let shown = || order.iter().copied();
     let bars = Bars::Categories {
         names: shown().map(|name| names[name].clone()).collect(),

@@ -48,7 +48,7 @@ pub(crate) fn matching_rows(table: &Table, other: &Table, key: &str, name: &str)
     Ok(wanted.iter().map(|key| key.and_then(|key| rows.get(key).copied()).unwrap_or(NO_ROW)).collect())
 }
 
-/// Returns the values of these rows of another table; a value is missing where there is no row.
+/// Returns the values of these rows of another table; a value is missing where the row is [`NO_ROW`].
 pub(crate) fn taken(values: &Values, rows: &[u32]) -> Values {
     let places: UInt32Array = rows.iter().map(|row| (*row != NO_ROW).then_some(*row)).collect();
     match values {

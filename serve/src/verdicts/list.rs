@@ -17,12 +17,14 @@ pub(crate) struct Verdicts {
     pub(super) lines: Vec<Line>,
     /// Position in `lines` by key.
     at: HashMap<String, usize>,
+    /// The reason why the file cannot be read.
+    pub problem: Option<String>,
 }
 
 impl Verdicts {
     pub(super) fn new(place: Arc<Place>, digest: Digest, lines: Vec<Line>) -> Self {
         let at = lines.iter().enumerate().map(|(at, line)| (line.key.clone(), at)).collect();
-        Self { place, digest, lines, at }
+        Self { place, digest, lines, at, problem: None }
     }
 
     /// Column whose values identify the rows.

@@ -14,5 +14,5 @@ pub(crate) use committed::since_commit;
 pub(crate) use impact::next_run;
 pub(crate) use kept::KeptVerdicts;
 pub(crate) use list::Verdicts;
-pub(crate) use read::{none, read, read_now};
+pub(crate) use read::{read_now, read_or_none};
 pub(crate) use write::{Changes, list_verdicts};

@@ -16,44 +16,48 @@ use crate::app::{App, Workspace};
 use crate::artifact::Latest;
 use crate::tables::columns;
 
-/// Reads the verdicts at the place that was found last. The file is read again only if its content has changed.
-///
-/// # Errors
-/// Returns an error if no stage reads verdicts, or the file cannot be read or is malformed.
-pub(crate) fn read(app: &App) -> Result<Arc<Verdicts>> {
-    read_at(app, place(app)?)
-}
-
 /// Reads the verdicts at the place that the selected pipeline declares now.
 ///
 /// # Errors
-/// See [`read`].
+/// Returns an error if no stage reads verdicts, or the file cannot be read or is malformed.
 pub(crate) fn read_now(app: &App) -> Result<Arc<Verdicts>> {
     read_at(app, find(app)?)
 }
 
-/// No verdicts, for a file that cannot be read.
+/// Reads the verdicts at the place that was found last. If the file cannot be read, there are no verdicts, and their problem is the reason.
 ///
 /// # Errors
 /// Returns an error if no stage reads verdicts.
-pub(crate) fn none(app: &App) -> Result<Arc<Verdicts>> {
-    Ok(Arc::new(Verdicts::new(place(app)?, Digest::from(blake3::hash(&[])), Vec::new())))
+pub(crate) fn read_or_none(app: &App) -> Result<Arc<Verdicts>> {
+    let place = place(app)?;
+    read_at(app, place.clone()).or_else(|error| {
+        let mut none = Verdicts::new(place, Digest::from(blake3::hash(&[])), Vec::new());
+        none.problem = Some(error.to_string());
+        Ok(Arc::new(none))
+    })
 }
 
 /// Finds the place in the declarations of the selected pipeline, which may have changed.
 ///
 /// # Errors
 /// Returns an error if the pipeline is invalid, or no stage reads verdicts.
-pub(super) fn find(app: &App) -> Result<Arc<Place>> {
+fn find(app: &App) -> Result<Arc<Place>> {
     let Workspace { project, .. } = app.workspace()?;
     let plan = resolve(&project, &app.request(&project)?)?;
-    let curation = Curation::find(&project, &plan)?;
+    place_of(app, &Curation::find(&project, &plan)?)
+}
+
+/// Keeps the place of verdicts.
+///
+/// # Errors
+/// Returns an error if an input with verdicts is not wired to an output of a stage.
+pub(super) fn place_of(app: &App, curation: &Curation) -> Result<Arc<Place>> {
     let tables = curation.tables()?.into_iter();
     Ok(app.verdicts.keep(Place {
         file: curation.file().to_owned(),
         path: curation.path(),
         key: curation.column().to_owned(),
-        key_kind: key_kind(app, &curation),
+        key_kind: key_kind(app, curation),
         tables: tables.map(|(stage, output)| (stage.to_owned(), output.to_owned())).collect(),
     }))
 }

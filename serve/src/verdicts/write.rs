@@ -13,7 +13,7 @@ use callsheet_worker::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::place::Place;
-use super::read::{find, read_now};
+use super::read::{place_of, read_now};
 use crate::app::{App, Workspace};
 use crate::artifact::Latest;
 use crate::data::json;
@@ -105,12 +105,12 @@ impl Changes {
     /// # Errors
     /// Returns an error if a row is unknown, a verdict is malformed, or the file cannot be read or written.
     pub(crate) fn write(self, app: &App) -> Result<Response> {
-        let place = find(app)?;
-        self.check_keys(app, &place)?;
-        let changes = self.into_lines()?;
         let Workspace { project, store } = app.workspace()?;
         let plan = resolve(&project, &app.request(&project)?)?;
-        let conflicts = Curation::find(&project, &plan)?.exchange(&store, &changes)?;
+        let curation = Curation::find(&project, &plan)?;
+        self.check_keys(app, &*place_of(app, &curation)?)?;
+        let changes = self.into_lines()?;
+        let conflicts = curation.exchange(&store, &changes)?;
         if conflicts.is_empty() {
             return Ok(json(&serde_json::json!({ "written": changes })));
         }

@@ -2,7 +2,7 @@
 
 import { batch, effect, signal, untracked } from "../vendor/signals-core.mjs";
 import { count, html } from "../ui.js";
-import { POST, Refused, request } from "./server.js";
+import { POST, explained, request } from "./server.js";
 import { table } from "./state.js";
 import { file, written } from "./verdicts.js";
 
@@ -45,7 +45,7 @@ setInterval(() => written.value > 0 && document.visibilityState === "visible" &&
 function fail(error) {
   batch(() => {
     counting.value = false;
-    unknown.value = error instanceof Refused ? error.message : String(error);
+    unknown.value = explained(error);
   });
 }
 

@@ -6,7 +6,7 @@ import { withCondition } from "./conditions.js";
 import { found } from "./histograms.js";
 import { corners, cross, drag, press } from "./lasso.js";
 import { draw, loadMask, loadPoints, mask, points } from "./points.js";
-import { Refused } from "./server.js";
+import { explained } from "./server.js";
 import { axes, failure, numbers, readable, remember, reselect, view, where } from "./state.js";
 
 /** Colours of bars; from the palette of Okabe and Ito, which people with any colour vision can distinguish. */
@@ -67,7 +67,7 @@ function attach(element) {
 }
 
 const failed = (/** @type {unknown} */ error) => {
-  if (!(error instanceof DOMException)) failure.value = error instanceof Refused ? error.message : String(error);
+  if (!(error instanceof DOMException)) failure.value = explained(error);
 };
 effect(() => {
   const { x, y, colour } = axes.value;

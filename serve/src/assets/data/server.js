@@ -6,7 +6,12 @@ import { table } from "./state.js";
 export const WINDOW = 64;
 
 /** Error with a text for the reader. */
-export class Refused extends Error {}
+class Refused extends Error {}
+
+/** Text of an error for the reader. @param {unknown} error */
+export function explained(error) {
+  return error instanceof Refused ? error.message : String(error);
+}
 
 /** Options of requests that change something. The server accepts them from its own pages only. */
 export const POST = { method: "POST", headers: { "content-type": "application/json", "x-callsheet": "1" } };
@@ -32,6 +37,11 @@ export async function request(address, options) {
   throw new Refused(help ? `${message}\n${help}` : message);
 }
 
+/** Part of an address that names the tables and their version. */
+function tables() {
+  return new URLSearchParams({ v: table.version, ...(table.with && { with: table.with }) });
+}
+
 /**
  * Answer to a request for a part of the selection.
  * @param {string} part
@@ -40,8 +50,7 @@ export async function request(address, options) {
  * @param {Record<string, string>} more
  */
 async function ask(part, selection, signal, more = {}) {
-  const words = new URLSearchParams({ v: table.version });
-  if (table.with) words.set("with", table.with);
+  const words = tables();
   if (table.key && !part.startsWith("thumbnails/")) words.set("verdicts", "true");
   if (selection.where) words.set("where", selection.where);
   if (selection.verdicts) words.set("selected_with", selection.verdicts);
@@ -113,7 +122,6 @@ export async function askOthers() {
 
 /** Address of a whole image. @param {string} column @param {number} row */
 export function imageAddress(column, row) {
-  const words = new URLSearchParams({ v: table.version });
-  if (table.with) words.set("with", table.with);
+  const words = tables();
   return `${table.address}/image/${encodeURIComponent(column)}/${row}?${words}`;
 }

@@ -1,7 +1,7 @@
 // Verdicts on rows: shown at once, written in order, and undone.
 
 import { batch, signal } from "../vendor/signals-core.mjs";
-import { POST, Refused, request } from "./server.js";
+import { POST, explained, request } from "./server.js";
 import { failure, table } from "./state.js";
 
 /** @typedef {import("./table.js").Line} Line */
@@ -67,7 +67,7 @@ export async function refresh() {
       written.value += 1;
     });
   } catch (error) {
-    failure.value = error instanceof Refused ? error.message : String(error);
+    failure.value = explained(error);
   }
 }
 
@@ -126,7 +126,7 @@ async function write() {
       if (answer.status === 409) found = body.conflicts;
       else accept(body.written, step);
     } catch (error) {
-      failed = error instanceof Refused ? error.message : String(error);
+      failed = explained(error);
     }
     queue.shift();
     batch(() => {

@@ -1,7 +1,7 @@
 // Rows and thumbnails that were loaded, in windows of equal size.
 
 import { batch, signal } from "../vendor/signals-core.mjs";
-import { askRows, askThumbnails, Refused, WINDOW } from "./server.js";
+import { askRows, askThumbnails, explained, WINDOW } from "./server.js";
 import { anchor, at, failure, image, remember, sort, start, total, where } from "./state.js";
 
 /** Number of windows that are kept. */
@@ -147,5 +147,5 @@ function revoke(window) {
 
 /** @param {unknown} error */
 function fail(error) {
-  failure.value = error instanceof Refused ? error.message : String(error);
+  failure.value = explained(error);
 }
