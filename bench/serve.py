@@ -140,6 +140,47 @@ def measure_watched(programs, folder, rounds):
     return statistics.median(seconds[True]) / statistics.median(seconds[False])
 
 
+# Time at which a stage is shown as running, in milliseconds since 1970.
+RUNNING = """() => new Promise((resolve) => {
+  const cell = () => document.querySelector("tr[data-stage=late] .state.running");
+  const look = () => cell() && (resolve(Date.now()), true);
+  if (!look()) new MutationObserver((_, observer) => look() && observer.disconnect()).observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true });
+})"""
+
+
+def measure_change(programs, folder, rounds):
+    """Milliseconds from the start of a worker until the page of the run shows its stage as running."""
+    (folder / "stages/late").mkdir(exist_ok=True)
+    work = WORK.split("command = ")[1].split("\n")[0]
+    late = """["sh", "-c", 'date +%s%3N > "$2"; sleep 1', "late", "{inputs.from}", "{outputs.to}"]"""
+    (folder / "stages/late/stage.toml").write_text(WORK.replace(work, late))
+    (folder / "pipelines/late.toml").write_text(
+        'summary = "A stage after another"\n[sources.raw]\npath = "raw/0.txt"\n[stages.count]\ninputs.from = "raw"\nparams.number = 99\n'
+        '[stages.late]\ninputs.from = "count.to"\n'
+    )
+    times = []
+    path, environment = chromium.find()
+    with sync_playwright() as driver, Server(programs, folder) as server:
+        browser = driver.chromium.launch(executable_path=path, env=environment)
+        page = browser.new_context().new_page()
+        page.goto(server.link)
+        page.wait_for_url(f"{server.site}/")
+        for number in range(rounds):
+            (folder / "raw/0.txt").write_text(f"change {number}\n")
+            process = subprocess.Popen(command("late", programs), cwd=folder, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            # Until the run begins, the latest one is another; and it knows its stages after its first event.
+            while page.goto(f"{server.site}/run/latest") and not page.locator("#run-state.running").count():
+                time.sleep(0.05)
+            page.locator("tr[data-stage=late]").wait_for()
+            shown = page.evaluate(RUNNING)
+            page.locator("#run-state.done").wait_for()
+            process.wait()
+            [begun] = (folder / "data/out/late/late").glob("to.txt")
+            times.append(shown - int(begun.read_text()))
+        browser.close()
+    return statistics.median(times)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
@@ -155,6 +196,7 @@ def main():
         bars = {"start to listening": 60, "first paint of the overview": 300, "graph of 500 stages": 300, "log of 9 MB": 200}
         for name, value in measure_pages(programs, folder, arguments.rounds).items():
             print(f"| {name} | {value:.0f} ms | {bars[name]} ms |")
+        print(f"| start of a worker to the page | {measure_change(programs, folder, arguments.rounds):.0f} ms | 500 ms |")
         print(f"| time of a watched run | {measure_watched(programs, folder, arguments.rounds):.3f} times | 1.01 times |")
 
 

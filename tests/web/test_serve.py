@@ -154,6 +154,30 @@ class Serve(ServeTest):
             self.assertEqual(tab.locator("tr[data-stage=after] .state").inner_text(), "ran")
         log.get_by_text("the end").wait_for()
 
+    def test_a_page_shows_stages_that_its_run_did_not_know_when_it_was_opened(self):
+        self.write("data/raw/slow.sh", f"while ! [ -e '{self.folder / 'go'}' ]; do sleep 0.05; done\n")
+        run = subprocess.Popen([PROGRAMS / "callsheet", "run", "after"], cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(run.wait)
+        self.addCleanup(run.kill)
+        page = self.context(**DESK).new_page()
+        self.until_it_runs(page)
+        page.goto("about:blank")
+        # The events are those of a run that has just begun.
+        [events] = self.folder.glob("data/store/runs/*/events.ndjson")
+        told = events.read_text()
+        events.write_text("")
+        self.visit(page, "/run/latest")
+        page.get_by_text("The run begins").wait_for()
+        self.assertEqual(page.locator("tr[data-stage]").count(), 0)
+        self.check_accessible(page, "a run that begins")
+        events.write_text(told)
+        page.locator("tr[data-stage=slow] .state.running").wait_for(timeout=2_000)
+        # A run of selected stages has the others only in its events.
+        self.assertEqual(page.locator("tr[data-stage]").count(), 1)
+        with open(events, "a") as more:
+            more.write(told.splitlines()[-1].replace('"slow"', '"after"') + "\n")
+        page.locator("tr[data-stage=after] .state.running").wait_for(timeout=4_000)
+
     def until_it_runs(self, page):
         for _ in range(600):
             answer = page.goto(f"{self.site}/run/latest")

@@ -12,6 +12,17 @@ const rows = new Map(
   [...stages.querySelectorAll("tr[data-stage]")].map((row) => [row.getAttribute("data-stage"), row]),
 );
 
+/** Milliseconds for which a page with stages is shown before it is loaded again for more of them. */
+const SHOWN = 2000;
+/** @type {number | undefined} */
+let loads;
+
+/** Loads the page again: a run that has just begun, or one of selected stages, knows its stages only from their events. */
+function addRows() {
+  const wait = rows.size ? Math.max(SHOWN - performance.now(), 0) : 0;
+  loads ??= setTimeout(() => location.reload(), wait);
+}
+
 /**
  * Shows a change in the row of a stage, and in its box of the graph.
  * @param {string} stage
@@ -19,7 +30,7 @@ const rows = new Map(
  */
 function show(stage, change) {
   const row = rows.get(stage);
-  if (!row) return;
+  if (!row) return addRows();
   const set = (/** @type {string} */ selector, /** @type {string | undefined} */ text) => {
     const cell = row.querySelector(selector);
     if (cell && text !== undefined) cell.textContent = text;

@@ -29,8 +29,11 @@ pub(crate) fn run(app: &App, name: &str) -> Result<Markup> {
     let at = last_position(&events);
     let subject = Subject::find(&workspace.project, &workspace.store, &id)?;
     let is_running = entry.state == RunState::Running;
+    // The first event of the run, which names the target, may not be written yet.
+    let target = Some(subject.run.target.to_string()).filter(|target| !target.is_empty());
+    let title = target.as_deref().unwrap_or("Run");
     let body = html! {
-        h1 { (subject.run.target) }
+        h1 { (title) }
         p { "Run of " time title=(id) { (began(&id)) } ": "
             strong.state.(entry.state) #run-state role="status" { (entry.state) }
             @if !is_running { ", " (human_seconds(subject.run.seconds)) } }
@@ -42,6 +45,7 @@ pub(crate) fn run(app: &App, name: &str) -> Result<Markup> {
         @for stage in subject.stages.iter().filter(|stage| !stage.message.is_empty()) {
             p.wrong role="alert" { a href=(stage_address(&id, &stage.name)) { (stage.name) } " failed: " (stage.message) }
         }
+        @if is_running && subject.stages.is_empty() { p.note { "The run begins. Its stages are shown as soon as they are known." } }
         div #stages data-run=(id) data-at=(at) {
             details.graph-of-stages open {
                 summary { "Graph" }
@@ -53,7 +57,7 @@ pub(crate) fn run(app: &App, name: &str) -> Result<Markup> {
         (command(&format!("callsheet report --run {id}")))
     };
     let scripts: &[&str] = if is_running { &["run.js"] } else { &[] };
-    Ok(page_with(&format!("{} · {}", entry.state, subject.run.target), &body, scripts))
+    Ok(page_with(&format!("{} · {title}", entry.state), &body, scripts))
 }
 
 fn stages(id: &str, subject: &Subject) -> Markup {
