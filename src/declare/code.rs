@@ -49,7 +49,8 @@ fn add_default(folder: &Path, open: &Path, files: &mut BTreeMap<String, PathBuf>
         entries => entries.io_context("cannot list", open)?,
     };
     for entry in entries {
-        let path = entry.io_context("cannot list", open)?.path();
+        let entry = entry.io_context("cannot list", open)?;
+        let path = entry.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if name.starts_with('.')
             || is_cache(&relative(folder, &path))
@@ -57,13 +58,16 @@ fn add_default(folder: &Path, open: &Path, files: &mut BTreeMap<String, PathBuf>
         {
             continue;
         }
-        if path.is_dir() && name != "tests" {
+        // The listing has the kinds of all entries, but not of the targets of links.
+        let kind = entry.file_type().io_context("cannot read", &path)?;
+        let link = kind.is_symlink();
+        if (kind.is_dir() || link && path.is_dir()) && name != "tests" {
             // A link may lead to a folder above, where the search began.
             let real = |path: &Path| fs::canonicalize(path).io_context("cannot read", path);
-            if !path.is_symlink() || !real(open)?.starts_with(real(&path)?) {
+            if !link || !real(open)?.starts_with(real(&path)?) {
                 add_default(folder, &path, files)?;
             }
-        } else if path.is_file() && !(open == folder && name == "stage.toml") {
+        } else if (kind.is_file() || link && path.is_file()) && !(open == folder && name == "stage.toml") {
             files.insert(relative(folder, &path), path);
         }
     }

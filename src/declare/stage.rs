@@ -155,7 +155,10 @@ fn in_order<T>(table: &BTreeMap<Spanned<String>, T>) -> Vec<String> {
 }
 
 fn scripts(folder: &Path, command: &[String]) -> Vec<(String, PathBuf)> {
-    let plain = |word: &&String| Path::new(word).file_name().is_some_and(|name| name == word.as_str());
+    // A placeholder, such as `{inputs.numbers}`, is not the name of a file.
+    let plain = |word: &&String| {
+        !word.starts_with('{') && Path::new(word).file_name().is_some_and(|name| name == word.as_str())
+    };
     let paths = command.iter().filter(plain).map(|word| (word.clone(), folder.join(word)));
     paths.filter(|(_, path)| path.is_file()).collect()
 }
