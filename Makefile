@@ -13,7 +13,7 @@ ENGINE = -p callsheet -p callsheet-stages
 ALONE = env -u FORCE_COLOR -u CLICOLOR_FORCE -u NO_GRAPHICS OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest)
 
-.PHONY: pipeline setup fetch build inspect serve wheel wheel-inspect test test-python test-all snapshots fmt lint prose docs doc guide features gpu-archive gpu-check test-interop test-web test-serve parity bench-stages bench-engine bench-encodings bench-tables bench-serve vendor-check fuzz audit hooks clean
+.PHONY: pipeline setup fetch build inspect serve wheel wheel-inspect test test-python test-shared test-all snapshots fmt lint prose docs doc guide features gpu-archive gpu-check test-interop test-web test-serve parity bench-stages bench-engine bench-encodings bench-tables bench-serve bench-shared vendor-check fuzz audit hooks clean
 
 pipeline: build
 	target/release/callsheet run --pipeline $(PIPELINE) --dataset $(DATASET) --profile $(PROFILE) --report $(ARGS)
@@ -61,9 +61,15 @@ endif
 
 test-all: build # also the tests that take too long for every change: complete comparisons, other libraries, pages
 	$(MAKE) test ALL=1
-	$(MAKE) test-interop test-web test-serve parity wheel
+	$(MAKE) test-shared test-interop test-web test-serve parity wheel
 	CALLSHEET_WHEEL="$$(ls target/wheels/callsheet-[0-9]*.whl)" $(MAKE) test-python
 	.toolchain/parity/bin/python bench/gpu/check.py --device cpu --seconds 1800 --out target/gpu-check.json
+
+test-shared: setup # tests a shared store on two mounts whose names are stale; needs bindfs and FUSE (apt-get install bindfs fuse3)
+	$(ALONE) CALLSHEET_MOUNTS=1 cargo nextest run -p callsheet --locked --run-ignored all -E 'test(shared::)'
+
+bench-shared: build # compares a shared store with a store of one project
+	python3 bench/shared.py
 
 test-python: .toolchain/python/installed .toolchain/wheel/installed # tests the Python package, the wheel, and the examples of README and guide
 	$(ALONE) PYTHONPATH=python CALLSHEET_PROGRAMS=$(CALLSHEET_PROGRAMS) .toolchain/python/bin/python -m unittest discover -s tests/python

@@ -6,14 +6,14 @@ use std::str::FromStr as _;
 use std::time::{Duration, SystemTime};
 
 use callsheet_worker::error::Result;
-use callsheet_worker::print::{print_json, print_text, table};
+use callsheet_worker::print::{print_json, print_text, say, table};
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::exit::SUCCESS;
 use crate::declare::{Bytes, Project};
 use crate::plan::declared;
-use crate::store::Store;
+use crate::store::{Garbage, Record, Store, Sweep, Workspace};
 use callsheet_figures::label::{counted, human_seconds};
 
 /// Remove unused results from the store
@@ -49,6 +49,33 @@ pub(super) struct Gc {
     json: bool,
 }
 
+/// Unused record, the seconds that its action took, and the bytes that its removal frees.
+type Line = (Record, f64, u64);
+
+/// Unused records; those that took longest come first.
+fn lines_of(store: &Store, garbage: &Garbage) -> Vec<Line> {
+    let records = garbage.records.iter();
+    let mut lines: Vec<Line> =
+        records.filter_map(|(key, seconds, bytes)| Some((store.record(key)?, *seconds, *bytes))).collect();
+    lines.sort_by(|(_, a, _), (_, b, _)| b.total_cmp(a));
+    lines
+}
+
+fn as_json(lines: &[Line]) -> Vec<Value> {
+    let json = |(record, seconds, bytes): &Line| json!({ "stage": record.provenance.stage, "key": record.key.digest(), "seconds": seconds, "bytes": bytes });
+    lines.iter().map(json).collect()
+}
+
+fn print_records(lines: &[Line]) {
+    let rows = lines.iter().map(|(record, seconds, bytes)| {
+        let (stage, key) = (record.provenance.stage.clone(), record.key.digest().short());
+        vec![stage, key, Bytes(*bytes).to_string(), format!("took {}", human_seconds(*seconds))]
+    });
+    if !lines.is_empty() {
+        print_text(&table(rows, &[2]));
+    }
+}
+
 /// Returns true if the results of a pipeline may belong to another project. A project that was moved and has not run
 /// since is known only by the pipelines that it declares.
 fn is_foreign(project: &Project, pipeline: &str, owner: &str) -> bool {
@@ -75,6 +102,51 @@ impl Gc {
         }
     }
 
+    /// Words for what happened, or would happen, to a number of bytes.
+    fn done(&self, bytes: u64) -> String {
+        match (self.delete, bytes) {
+            (true, _) => "freed".to_owned(),
+            (false, 0) => "would be freed".to_owned(),
+            (false, _) => {
+                format!("would be freed; run `callsheet gc{} --delete` to free this space", self.options())
+            }
+        }
+    }
+
+    /// Finds, and with `--delete` removes, unused results of the shared store.
+    fn shared(&self, store: &Store) -> Result<Option<(Sweep, Vec<Line>)>> {
+        let found = store.shared_garbage(self.size.map(|size| size.0), self.older_than)?;
+        let Some(sweep) = found else { return Ok(None) };
+        let lines = lines_of(store, &sweep.garbage);
+        if self.delete {
+            store.sweep(&sweep, |grace| {
+                say(&format!(
+                    "waiting {}, in which runs on other machines may take back what they use (Ctrl-C: the next `callsheet gc \
+                     --delete` goes on)",
+                    humantime::format_duration(grace)
+                ));
+            })?;
+        }
+        Ok(Some((sweep, lines)))
+    }
+
+    fn print_shared(&self, sweep: &Sweep, lines: &[Line]) {
+        for Workspace { path, user, host, .. } in &sweep.forgotten {
+            let path = path.parent().unwrap_or(path).display();
+            print_text(&format!(
+                "the project with the data folder {path} of {user} on {host} was not seen for long: its results are unused"
+            ));
+        }
+        print_records(lines);
+        let (found, bytes) = (counted(lines.len() as u64, "unused result"), sweep.garbage.bytes());
+        print_text(&format!(
+            "{found} in the shared store {}: {} {}",
+            sweep.root.display(),
+            Bytes(bytes),
+            self.done(bytes)
+        ));
+    }
+
     pub(super) fn execute(&self) -> Result<u8> {
         let project = Project::find()?;
         let store = Store::of(&project)?;
@@ -89,52 +161,46 @@ impl Gc {
         let since = SystemTime::now().checked_sub(self.older_than).unwrap_or(SystemTime::UNIX_EPOCH);
         let garbage = store.garbage(self.size.map(|size| size.0), since, orphans)?;
         let bytes = garbage.bytes();
-        let mut lines: Vec<_> = garbage
-            .records
-            .iter()
-            .filter_map(|(key, seconds, bytes)| Some((store.record(key)?, *seconds, *bytes)))
-            .collect();
-        lines.sort_by(|(_, a, _), (_, b, _)| b.total_cmp(a));
+        let lines = lines_of(&store, &garbage);
         if self.delete {
             store.remove(&garbage)?;
         }
+        let shared = self.shared(&store)?;
         if self.json {
-            let records = lines.iter().map(|(record, seconds, bytes)| {
-                json!({ "stage": record.provenance.stage, "key": record.key.digest(), "seconds": seconds, "bytes": bytes })
-            });
-            let records: Vec<_> = records.collect();
+            let records = as_json(&lines);
             let orphans = garbage
                 .orphans
                 .iter()
                 .map(|orphan| json!({ "target": orphan.target, "stage": orphan.stage }));
             let orphans: Vec<_> = orphans.collect();
-            print_json(
-                &json!({ "records": records, "undeclared": orphans, "bytes": bytes, "deleted": self.delete }),
-            );
+            let mut all =
+                json!({ "records": records, "undeclared": orphans, "bytes": bytes, "deleted": self.delete });
+            if let Some((Sweep { garbage, forgotten, root, .. }, lines)) = &shared {
+                all["shared"] = json!({
+                    "path": root, "records": as_json(lines), "bytes": garbage.bytes(), "forgotten": forgotten
+                });
+            }
+            print_json(&all);
             return Ok(SUCCESS);
         }
         let orphans = garbage
             .orphans
             .iter()
             .map(|orphan| vec![orphan.stage.clone(), format!("no longer declared by {}", orphan.target)]);
-        let records = lines.iter().map(|(record, seconds, bytes)| {
-            let (stage, key) = (record.provenance.stage.clone(), record.key.digest().short());
-            vec![stage, key, Bytes(*bytes).to_string(), format!("took {}", human_seconds(*seconds))]
-        });
-        for rows in [orphans.collect::<Vec<_>>(), records.collect()] {
-            if !rows.is_empty() {
-                print_text(&table(rows, &[2]));
-            }
+        let orphans: Vec<_> = orphans.collect();
+        if !orphans.is_empty() {
+            print_text(&table(orphans, &[2]));
         }
-        let found = counted(lines.len() as u64, "unused result");
-        let done = match (self.delete, bytes) {
-            (true, _) => "freed".to_owned(),
-            (false, 0) => "would be freed".to_owned(),
-            (false, _) => {
-                format!("would be freed; run `callsheet gc{} --delete` to free this space", self.options())
-            }
-        };
-        print_text(&format!("{found}: {} {done}", Bytes(bytes)));
+        print_records(&lines);
+        print_text(&format!(
+            "{}: {} {}",
+            counted(lines.len() as u64, "unused result"),
+            Bytes(bytes),
+            self.done(bytes)
+        ));
+        if let Some((sweep, lines)) = &shared {
+            self.print_shared(sweep, lines);
+        }
         if self.size.is_some_and(|size| garbage.remaining > size.0) && !self.older_than.is_zero() {
             print_text(&format!(
                 "{} of results remain, because they are used or younger than {}; `--older-than 0s` includes younger ones",

@@ -39,6 +39,7 @@ mod screen;
 mod show;
 mod stages;
 mod status;
+mod store;
 mod supervise;
 mod target;
 mod task;
@@ -91,6 +92,7 @@ enum Subcommands {
     Run(run::Run),
     Plan(plan::PlanCommand),
     Status(status::Status),
+    Store(store::StoreCommand),
     Config(config::Config),
     Explain(explain::Explain),
     Debug(debug::Debug),
@@ -167,6 +169,7 @@ pub fn main() -> ExitCode {
         Subcommands::Run(command) => command.execute(),
         Subcommands::Plan(command) => command.execute(),
         Subcommands::Status(command) => command.execute(),
+        Subcommands::Store(command) => command.execute(),
         Subcommands::Config(command) => command.execute(),
         Subcommands::Explain(command) => command.execute(),
         Subcommands::Debug(command) => command.execute(),

@@ -53,6 +53,7 @@ impl Pin {
                 return Err(Error::user_error(Code::UnknownName, format!("unknown pin `{name}`"), help));
             }
             store.unpin(name)?;
+            store.register(true)?;
             return Ok(SUCCESS);
         }
         store.create()?;
@@ -73,6 +74,7 @@ impl Pin {
         }
         let name = self.name.as_deref().unwrap_or_default();
         store.pin(name, &keys)?;
+        store.register(true)?;
         print_text(&format!("{} of {} results are pinned as `{name}`", keys.len(), plan.stages.len()));
         Ok(SUCCESS)
     }

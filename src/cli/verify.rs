@@ -4,14 +4,14 @@ use std::io::IsTerminal;
 use std::sync::Mutex;
 
 use callsheet_worker::error::Result;
-use callsheet_worker::print::{print_json_list, print_text};
+use callsheet_worker::print::{print_json, print_text};
 use clap::Args;
 use kdam::BarExt;
 use serde_json::json;
 
 use super::exit::{DAMAGED, SUCCESS};
 use crate::declare::{Bytes, Project};
-use crate::store::Store;
+use crate::store::{Divergence, Store};
 
 /// Check the store for damaged files by hashing all its contents again
 #[derive(Args)]
@@ -44,12 +44,23 @@ impl Verify {
         if self.heal {
             store.heal(&damage)?;
         }
+        let diverged = store.divergences()?;
         if self.json {
             let each = damage.iter().map(|damage| json!({ "path": damage.path, "what": damage.what }));
-            print_json_list("damage", &each.collect::<Vec<_>>());
+            let damage = each.collect::<Vec<_>>();
+            print_json(&match diverged.is_empty() {
+                true => json!({ "damage": damage }),
+                false => json!({ "damage": damage, "diverged": diverged }),
+            });
         } else {
             for damage in &damage {
                 print_text(&format!("{}: {}", damage.path.display(), damage.what));
+            }
+            for Divergence { stage, key, used, other } in &diverged {
+                print_text(&format!(
+                    "{stage} ({}) is not deterministic: run {other} computed another result than run {used}, which is used",
+                    key.short()
+                ));
             }
             print_text(&match (damage.len(), self.heal) {
                 (0, _) => format!("{} checked, no damage found", Bytes(total)),

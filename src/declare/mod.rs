@@ -29,6 +29,8 @@ mod scalar;
 mod schema;
 mod stage;
 mod stage_file;
+mod store_key;
+mod user;
 mod valid;
 
 pub use artifact::{ArtifactKind, Figure, InputDecl, OutputDecl, TableFormat, VerdictsOn};
@@ -47,3 +49,5 @@ pub use rows::RowsDecl;
 pub use scalar::json_table;
 pub use schema::{pipeline_schema, project_schema, stage_schema};
 pub use stage::StageDecl;
+pub use store_key::{remove_store_key, write_store_key};
+pub use user::user_file;

@@ -17,13 +17,14 @@ use toml::Spanned;
 use super::built_in::{READ_TABLE, read_table_stage};
 use super::resources::Seconds;
 use super::scalar::name_pattern;
+use super::user::UserFile;
 use super::{Layer, StageDecl, check_name, parse_toml};
 
 /// Folder next to `datasets` with the files that a dataset's `import` names.
 pub const IMPORTS: &str = "imports";
 
 /// Name of the file that marks a folder as a project.
-const FILE: &str = "callsheet.toml";
+pub(super) const FILE: &str = "callsheet.toml";
 
 /// Settings of a project: `callsheet.toml` in the project's root folder.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -44,6 +45,10 @@ pub(super) struct ProjectFile {
     /// Folder of the results (`store`), the latest artifacts (`out`) and, by convention, the raw files
     /// (`raw`), relative to the project. Default: `data`.
     data: PathBuf,
+    /// Folder of a store that several users or machines share. It must belong to their group (mode 2775). Results are
+    /// then looked up in `store` below `data` first and there afterwards, and new results go there. `store` in the user's
+    /// own settings takes precedence. Default: none.
+    store: Option<PathBuf>,
     /// Paths of programs by name, relative to the project. Stages and commands start them by name. Programs
     /// that are not listed are searched on `path` and then on PATH. Default: none.
     programs: BTreeMap<String, PathBuf>,
@@ -116,6 +121,7 @@ impl Default for ProjectFile {
             stages: "stages".into(),
             pipelines: "pipelines".into(),
             data: "data".into(),
+            store: None,
             programs: BTreeMap::new(),
             path: Vec::new(),
             environment: Vec::new(),
@@ -152,6 +158,8 @@ pub struct Project {
     pub pipelines: PathBuf,
     /// Absolute path of the folder of `raw`, `store` and `out`.
     pub data: PathBuf,
+    /// Absolute path of the shared store, if the project uses one.
+    pub store: Option<PathBuf>,
     /// Absolute paths of programs by name.
     pub programs: BTreeMap<String, PathBuf>,
     /// Absolute paths of the folders that precede the system's folders in the PATH of workers.
@@ -244,6 +252,7 @@ impl Project {
             stages: file.stages,
             pipelines: file.pipelines,
             data: absolute(file.data),
+            store: UserFile::read()?.store.or(file.store).map(absolute),
             programs: file.programs.into_iter().map(|(k, v)| (k, absolute(v))).collect(),
             path: file.path.into_iter().map(absolute).collect(),
             environment: file.environment,
@@ -332,7 +341,7 @@ impl Project {
 }
 
 /// Names that a project cannot give to its commands.
-pub const BUILT_IN: [&str; 32] = [
+pub const BUILT_IN: [&str; 33] = [
     "compare",
     "completions",
     "config",
@@ -364,6 +373,7 @@ pub const BUILT_IN: [&str; 32] = [
     "show",
     "stages",
     "status",
+    "store",
     "verify",
 ];
 

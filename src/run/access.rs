@@ -59,14 +59,14 @@ impl SharedFolder {
 }
 
 /// Files and folders that a worker may write to in addition to its own: devices, caches, and temporary folders unless
-/// `project` or `data` is inside of one.
-pub(super) fn shared_folders(project: &Path, data: &Path) -> Vec<SharedFolder> {
+/// a folder of the project is inside of one.
+pub(super) fn shared_folders(project: &Project) -> Vec<SharedFolder> {
     let home = env::var_os("HOME").map(PathBuf::from);
     let caches = home.iter().flat_map(|home| OF_HOME.map(|name| home.join(name)));
     let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let temporary = TEMPORARY.map(PathBuf::from).into_iter().chain(env::var_os("TMPDIR").map(PathBuf::from));
     let folders = SYSTEM.map(PathBuf::from).into_iter().chain(devices()).chain(caches).chain(cache);
-    let own = own_folders(project, data);
+    let own = own_folders(&project.root, &project.data, project.store.as_deref());
     folders.chain(temporary).map(SharedFolder::new).filter(|folder| !folder.holds(&own)).collect()
 }
 
@@ -79,8 +79,9 @@ fn devices() -> impl Iterator<Item = PathBuf> {
 }
 
 /// Folders of the project, with all links followed.
-fn own_folders(project: &Path, data: &Path) -> BTreeSet<PathBuf> {
-    [project, data, &data.join("store"), &data.join("raw"), &data.join("out")].map(real).into()
+fn own_folders(project: &Path, data: &Path, store: Option<&Path>) -> BTreeSet<PathBuf> {
+    let own = [project, data, &data.join("store"), &data.join("raw"), &data.join("out")];
+    own.into_iter().chain(store).map(real).collect()
 }
 
 /// Returns a folder or, if it contains one of these paths, what is in it and contains none.
@@ -139,7 +140,7 @@ pub(super) fn access(
 
 /// Files and folders that a worker may read in a strict sandbox.
 fn readable(project: &Project, stage: &StageDecl, request: &WorkRequest, program: &Path) -> Vec<PathBuf> {
-    let own = own_folders(&project.root, &project.data);
+    let own = own_folders(&project.root, &project.data, project.store.as_deref());
     let path = project.search_path(stage.python.as_ref());
     let libraries = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
     let interpreter = stage.python.as_ref().map(|python| python.programs().join("python3"));

@@ -25,10 +25,13 @@ use super::sandbox::{OUT, RunSandbox};
 use crate::declare::Role;
 use crate::key::ActionKey;
 use crate::plan::StageInstance;
-use crate::store::{Lock, LockName, Object, Provenance, Scratch, Store, Watch, cpu_kind};
+use crate::store::{Claim, LockName, Object, Provenance, Scratch, Store, Watch, cpu_kind};
 
 /// Pause before the first retry; each further pause is twice as long as the one before.
 const BACK_OFF: Duration = Duration::from_secs(1);
+
+/// Shortest time between two reports of the progress of another run.
+const REPORT_EVERY: Duration = Duration::from_secs(10);
 
 /// Environment variables that every worker gets if they are set; others must be named in callsheet.toml.
 pub(super) const ENVIRONMENT: [&str; 9] =
@@ -139,16 +142,18 @@ impl Action<'_> {
         run: &Run,
         place: &RunSandbox,
         say: &mut impl FnMut(Update),
-    ) -> Result<Option<(Scratch, Option<Lock>)>> {
+    ) -> Result<Option<(Scratch, Option<Claim>)>> {
         let digest = self.key.scratch_digest();
         let scratch = run.store.scratch(&digest);
         if !self.keeps_checkpoints() {
             return Ok(Some((scratch, None)));
         }
-        let lock = run.store.lock(&LockName::Scratch(&digest), &run.id, wait_unless_stopped(place, say))?;
-        let Some(lock) = lock else { return Ok(None) };
+        let claim =
+            run.store.claim_work(&LockName::Scratch(&digest), &run.id, wait_unless_stopped(place, say))?;
+        let Some(claim) = claim else { return Ok(None) };
+        let scratch = run.store.claimed_scratch(&digest)?;
         scratch.create()?;
-        Ok(Some((scratch, Some(lock))))
+        Ok(Some((scratch, Some(claim))))
     }
 
     pub(super) fn keeps_checkpoints(&self) -> bool {
@@ -252,15 +257,16 @@ impl Action<'_> {
     }
 }
 
-/// Returns a callback for waiting on a lock. It reports the holder once, and returns false when the run is
-/// stopped.
+/// Returns a callback for waiting on a claim. It reports the holder, again if its description changes but not more often
+/// than every [`REPORT_EVERY`], and returns false when the run is stopped.
 pub(super) fn wait_unless_stopped<'a>(
     place: &'a RunSandbox,
     say: &'a mut impl FnMut(Update),
 ) -> impl FnMut(&str) -> bool + 'a {
-    let mut told = false;
+    let mut told: Option<(String, Instant)> = None;
     move |who| {
-        if !std::mem::replace(&mut told, true) {
+        if told.as_ref().is_none_or(|(before, at)| before != who && at.elapsed() > REPORT_EVERY) {
+            told = Some((who.to_owned(), Instant::now()));
             say(Update::Waiting(who.to_owned()));
         }
         !place.supervisor.stopping()

@@ -147,7 +147,7 @@ fn set_by_engine(project: &Project, stage: &StageDecl, gpus: usize) -> Vec<Varia
         },
     ];
     set.extend(stage.python.iter().map(|python| fixed("VIRTUAL_ENV", python.folder.display().to_string())));
-    if !shared_folders(&project.root, &project.data).iter().any(|folder| folder.path == env::temp_dir()) {
+    if !shared_folders(project).iter().any(|folder| folder.path == env::temp_dir()) {
         set.push(later("TMPDIR", "folder of the worker"));
     }
     set

@@ -173,6 +173,7 @@ fn remember(
         summary.run = Some(record.id.clone());
         run.store.write_run(&record)?;
     }
+    run.store.register(begun || !summary.heads.is_empty())?;
     let saved = sources.save(run.store);
     // A run that did nothing must also succeed in a project that cannot be written.
     if begun { saved } else { Ok(()) }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use callsheet_worker::error::Result;
+use callsheet_worker::protocol::{Level, WorkerEvent};
 
 use super::action::{Action, ActionOutput, wait_unless_stopped};
 use super::context::Run;
 use super::executor::{Outcome, Update};
-use crate::store::{LatestResult, Provenance, Record};
+use crate::store::{Committed, LatestResult, Provenance, Record};
 
 impl Action<'_> {
     /// Computes and publishes the result, or takes it from another run that has computed it meanwhile.
@@ -34,6 +35,15 @@ impl Action<'_> {
         say(Update::Started { resumes });
         let clock = Instant::now();
         let began = SystemTime::now();
+        let mut say = |update| {
+            if let Update::Worker(WorkerEvent::Progress { done, total, unit }) = &update {
+                run.store.report_progress(&digest, || match total {
+                    0 => format!("{done} {unit}"),
+                    total => format!("{done} of {total} {unit}"),
+                });
+            }
+            say(update);
+        };
         let made = match &self.stage.decl.rows {
             Some(rows) => {
                 let request = self.request(&digest, place.staging.path(), scratch.path());
@@ -49,13 +59,31 @@ impl Action<'_> {
         let seconds = clock.elapsed().as_secs_f64();
         let provenance = self.provenance(run, place, began, seconds, peak_memory);
         let provenance = Provenance { computed_rows: computed, ..provenance };
-        let head = LatestResult::new(digest, outputs.clone(), &provenance, &self.stage.decl);
+        let record = Record::new(self.key.clone(), outputs, provenance);
+        let stays = match run.store.write_record(claim, &record)? {
+            Committed::Own => record,
+            Committed::Equal(first) => *first,
+            Committed::Diverged(first) => {
+                say(Update::Worker(diverged(&first)));
+                *first
+            }
+        };
+        let head = LatestResult::new(digest, stays.outputs, &stays.provenance, &self.stage.decl);
         let head = head.expect("published as declared");
-        run.store.write_record(claim, &Record::new(self.key.clone(), outputs, provenance))?;
         // The checkpoints are not needed any more, unless a longer budget may resume from them.
         if self.key.budget.is_empty() && self.keeps_checkpoints() {
             scratch.remove();
         }
         Ok(Outcome::ActionOutput(Arc::new(head)))
     }
+}
+
+/// Warning that another run computed another result with the same key.
+fn diverged(first: &Record) -> WorkerEvent {
+    let Provenance { run, host, .. } = &first.provenance;
+    let message = format!(
+        "this result differs from that of run {run} on {host}, which has the same key and is used; the stage is not \
+         deterministic (`callsheet verify` lists such results)"
+    );
+    WorkerEvent::Log { level: Level::Warning, message }
 }

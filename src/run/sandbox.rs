@@ -63,7 +63,7 @@ impl RunSandbox {
             confines,
             copies_inputs: !confines && project.sandbox != Sandbox::Off,
             warned: AtomicBool::new(false),
-            shared_folders: shared_folders(&project.root, &project.data),
+            shared_folders: shared_folders(project),
             free: Mutex::default(),
             made: AtomicUsize::new(0),
             _shared: shared,
@@ -80,7 +80,8 @@ impl RunSandbox {
         }
         let folder = self.staging.path().join(self.made.fetch_add(1, Relaxed).to_string());
         let out = folder.join(OUT);
-        fs::create_dir_all(&out).io_context("cannot create", &out)?;
+        // The folder of the run exists: if its file system is gone, no folder of this machine may replace it.
+        fs::create_dir(&folder).and_then(|()| fs::create_dir(&out)).io_context("cannot create", &out)?;
         Ok(folder)
     }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use callsheet_worker::error::{IoContext, Result};
@@ -27,12 +28,48 @@ pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     if folder.is_dir() { files_below(folder) } else { Ok(Vec::new()) }
 }
 
+/// Creates a folder below `root`, which must exist: a file system that is not mounted any more must not be replaced by a
+/// folder of this machine.
+pub(super) fn create_below(root: &Path, folder: &Path) -> Result<()> {
+    let made = fs::create_dir(folder);
+    let missing = made.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    let made = match folder.parent().filter(|parent| missing && *parent != root && parent.starts_with(root)) {
+        Some(parent) => {
+            create_below(root, parent)?;
+            fs::create_dir(folder)
+        }
+        None => made,
+    };
+    match made {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.io_context("cannot create", folder),
+    }
+}
+
 /// Size of a file, or of everything below a folder, in bytes; 0 if the path does not exist.
 pub(super) fn size(path: &Path) -> Result<u64> {
     if path.is_dir() && !path.is_symlink() {
         return entries(path)?.iter().map(|inside| size(inside)).sum();
     }
     Ok(fs::symlink_metadata(path).map_or(0, |found| found.len()))
+}
+
+/// Copies the content of a folder into another one that exists: files with their modes, folders and links.
+pub(super) fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            fs::create_dir(&to)?;
+            copy_tree(&from, &to)?;
+        } else if kind.is_symlink() {
+            symlink(fs::read_link(&from)?, &to)?;
+        } else if kind.is_file() {
+            fs::copy(&from, &to)?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes a file or a folder, if it exists.

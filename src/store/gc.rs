@@ -9,11 +9,12 @@ use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{Error, Result};
 
 use super::files::{entries, files, remove, size};
+use super::half::Half;
 use super::inventory::Inventory;
 use super::lock::Lock;
 use super::object::Object;
 use super::orphans::Orphan;
-use super::record::Record;
+use super::record::{Record, record_name};
 use super::root::Store;
 use super::runs::began;
 
@@ -38,9 +39,9 @@ impl Garbage {
 }
 
 impl Store {
-    /// Returns unreferenced content, as if `orphans` were forgotten already. Results that were computed after `since`
-    /// are kept. With a `budget` in bytes, includes only as many records as are necessary to reduce the objects to the
-    /// budget. Records that take the fewest seconds per byte to recompute come first.
+    /// Returns unreferenced content of the project's own store, as if `orphans` were forgotten already. Results that were
+    /// computed after `since` are kept. With a `budget` in bytes, includes only as many records as are necessary to reduce
+    /// the objects to the budget. Records that take the fewest seconds per byte to recompute come first.
     ///
     /// # Errors
     /// Returns an error if the store cannot be listed, or if a pin or a file of latest actions is unreadable.
@@ -50,7 +51,8 @@ impl Store {
         since: SystemTime,
         orphans: BTreeSet<Orphan>,
     ) -> Result<Garbage> {
-        let inventory = self.inventory_without(&orphans)?;
+        let own = self.own_results();
+        let inventory = self.inventory_of(own, &orphans)?;
         if let Some(lost) = inventory.lost.first() {
             return Err(Error::user_error(
                 Code::Unreadable,
@@ -61,69 +63,16 @@ impl Store {
                 "run `callsheet verify --heal` to remove the file, then repeat `callsheet run` or `pin`",
             ));
         }
-        let mut kept: BTreeSet<Digest> = inventory.records.keys().copied().collect();
-        let mut garbage = Garbage { orphans, ..Garbage::default() };
-        let mut uses: BTreeMap<String, usize> = BTreeMap::new();
-        for name in inventory.made().flat_map(|(_, object)| object.names()) {
-            *uses.entry(name).or_default() += 1;
-        }
-        let mut total: u64 = uses.keys().filter_map(|name| inventory.objects.get(name)).sum();
-        for key in unneeded(&inventory, since) {
-            if budget.is_some_and(|budget| total <= budget) {
-                break;
-            }
-            let record = &inventory.records[&key];
-            let mut freed = 0;
-            for name in record.outputs.values().flat_map(Object::names) {
-                let uses = uses.entry(name.clone()).or_default();
-                *uses = uses.saturating_sub(1);
-                if *uses == 0 {
-                    freed += inventory.objects.get(&name).copied().unwrap_or_default();
-                }
-            }
-            total -= freed;
-            kept.remove(&key);
-            garbage.records.push((key, record.provenance.seconds, freed));
-            let path = self.record_path(&key);
-            garbage.paths.push((path.clone(), size(&path)?));
-        }
-        garbage.remaining = total;
-        let mut objects = inventory.objects_of(&kept);
-        objects.extend(inventory.shown.iter().cloned());
-        objects.extend(self.unfinished(&inventory)?);
-        for (name, bytes) in inventory.objects.iter().filter(|(name, _)| !objects.contains(*name)) {
-            garbage
-                .paths
-                .push((self.shared.path("objects").join(&name[..2.min(name.len())]).join(name), *bytes));
-        }
-        for (path, _) in self.row_digests()?.filter(|(_, segment)| !objects.contains(segment)) {
-            garbage.paths.push((path.clone(), size(&path)?));
-        }
+        let begin = since.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let is_old = |_: &Digest, record: &Record| {
+            record.provenance.started as f64 + record.provenance.seconds < begin
+        };
+        let (mut garbage, kept) = results_garbage(own, &inventory, budget, is_old)?;
+        garbage.orphans = orphans;
         for path in inventory.unreadable.iter().cloned().chain(self.leftovers(&inventory, &kept, since)?) {
             garbage.paths.push((path.clone(), size(&path)?));
         }
         Ok(garbage)
-    }
-
-    /// Names of segments in pools without a record: a run computed their rows, but did not finish the table.
-    fn unfinished(&self, inventory: &Inventory) -> Result<Vec<String>> {
-        let finished: BTreeSet<String> =
-            inventory.records.values().filter_map(|record| Some(record.key.pool()?.to_string())).collect();
-        let pool = |path: &PathBuf| {
-            path.parent().and_then(|pool| Some(pool.file_name()?.to_string_lossy().into_owned()))
-        };
-        let open =
-            self.row_digests()?.filter(|(path, _)| pool(path).is_none_or(|pool| !finished.contains(&pool)));
-        Ok(open.map(|(_, segment)| segment).collect())
-    }
-
-    /// Every file of row digests, with the name of its segment.
-    fn row_digests(&self) -> Result<impl Iterator<Item = (PathBuf, String)>> {
-        let paths = files(&self.shared.path("rows"))?.into_iter();
-        Ok(paths.map(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            (path, name)
-        }))
     }
 
     /// Checkpoints of finished actions whose records are not kept, folders of failed workers of runs that began before
@@ -142,14 +91,14 @@ impl Store {
         let named = |path: &PathBuf, known: &BTreeSet<String>| {
             known.contains(&*path.file_name().unwrap_or_default().to_string_lossy())
         };
-        let mut paths: Vec<PathBuf> = entries(&self.shared.path("scratch"))?
+        let mut paths: Vec<PathBuf> = entries(&self.own_results().path("scratch"))?
             .into_iter()
             .filter(|path| named(path, &finished))
             .collect();
         let old = self.run_ids().into_iter().filter(|id| began(id).is_none_or(|began| began < since));
         paths.extend(old.map(|id| self.run_dir(&id).all_failed()).filter(|failed| failed.is_dir()));
         paths.extend(
-            entries(&self.shared.path("actions"))?
+            entries(&self.own_results().path("actions"))?
                 .into_iter()
                 .filter(|p| p.extension().is_some_and(|e| e == "draft")),
         );
@@ -172,7 +121,7 @@ impl Store {
     /// Returns an error if a run is in progress, or the store cannot be written.
     pub fn exclusive(&self) -> Result<Lock> {
         self.create()?;
-        Lock::try_take(self.shared.path("locks/store.lock"), true)?.ok_or_else(|| {
+        Lock::try_take(self.workspace.path("locks/store.lock"), true)?.ok_or_else(|| {
             Error::user_error(
                 Code::Busy,
                 "a run is in progress in this store",
@@ -187,7 +136,7 @@ impl Store {
     /// # Errors
     /// Returns an error if garbage collection is in progress, or the store cannot be written.
     pub fn shared(&self) -> Result<Lock> {
-        let path = self.shared.path("locks/store.lock");
+        let path = self.workspace.path("locks/store.lock");
         let lock = Lock::try_take(path.clone(), false).or_else(|error| {
             if path.parent().is_some_and(Path::is_dir) {
                 return Err(error);
@@ -201,12 +150,79 @@ impl Store {
     }
 }
 
+/// Unreferenced records, objects and rows of one half, and the keys of the records that stay. Only records for which
+/// `is_old` returns true are removed.
+pub(super) fn results_garbage(
+    half: &Half,
+    inventory: &Inventory,
+    budget: Option<u64>,
+    is_old: impl Fn(&Digest, &Record) -> bool,
+) -> Result<(Garbage, BTreeSet<Digest>)> {
+    let mut kept: BTreeSet<Digest> = inventory.records.keys().copied().collect();
+    let mut garbage = Garbage::default();
+    let mut uses: BTreeMap<String, usize> = BTreeMap::new();
+    for name in inventory.made().flat_map(|(_, object)| object.names()) {
+        *uses.entry(name).or_default() += 1;
+    }
+    let mut total: u64 = uses.keys().filter_map(|name| inventory.objects.get(name)).sum();
+    for key in unneeded(inventory, is_old) {
+        if budget.is_some_and(|budget| total <= budget) {
+            break;
+        }
+        let record = &inventory.records[&key];
+        let mut freed = 0;
+        for name in record.outputs.values().flat_map(Object::names) {
+            let uses = uses.entry(name.clone()).or_default();
+            *uses = uses.saturating_sub(1);
+            if *uses == 0 {
+                freed += inventory.objects.get(&name).copied().unwrap_or_default();
+            }
+        }
+        total -= freed;
+        kept.remove(&key);
+        garbage.records.push((key, record.provenance.seconds, freed));
+        let path = half.path(record_name(&key));
+        garbage.paths.push((path.clone(), size(&path)?));
+    }
+    garbage.remaining = total;
+    let rows = row_digests(half)?;
+    let mut objects = inventory.objects_of(&kept);
+    objects.extend(inventory.shown.iter().cloned());
+    objects.extend(unfinished(inventory, &rows));
+    for (name, bytes) in inventory.objects.iter().filter(|(name, _)| !objects.contains(*name)) {
+        garbage.paths.push((half.path("objects").join(&name[..2.min(name.len())]).join(name), *bytes));
+    }
+    for (path, _) in rows.iter().filter(|(_, segment)| !objects.contains(segment)) {
+        garbage.paths.push((path.clone(), size(path)?));
+    }
+    Ok((garbage, kept))
+}
+
+/// Names of segments in pools without a record: a run computed their rows, but did not finish the table.
+fn unfinished(inventory: &Inventory, rows: &[(PathBuf, String)]) -> Vec<String> {
+    let finished: BTreeSet<String> =
+        inventory.records.values().filter_map(|record| Some(record.key.pool()?.to_string())).collect();
+    let pool = |path: &PathBuf| {
+        path.parent().and_then(|pool| Some(pool.file_name()?.to_string_lossy().into_owned()))
+    };
+    let open = rows.iter().filter(|(path, _)| pool(path).is_none_or(|pool| !finished.contains(&pool)));
+    open.map(|(_, segment)| segment.clone()).collect()
+}
+
+/// Every file of row digests, with the name of its segment.
+fn row_digests(half: &Half) -> Result<Vec<(PathBuf, String)>> {
+    let paths = files(&half.path("rows"))?.into_iter();
+    let named = paths.map(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        (path, name)
+    });
+    Ok(named.collect())
+}
+
 /// Keys of unreferenced records; those that take the fewest seconds per byte to recompute come first.
-fn unneeded(inventory: &Inventory, since: SystemTime) -> Vec<Digest> {
-    let since = since.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    let is_old = |record: &Record| record.provenance.started as f64 + record.provenance.seconds < since;
+fn unneeded(inventory: &Inventory, is_old: impl Fn(&Digest, &Record) -> bool) -> Vec<Digest> {
     let unneeded = inventory.records.iter();
-    let unneeded = unneeded.filter(|(key, record)| !inventory.needed.contains(key) && is_old(record));
+    let unneeded = unneeded.filter(|(key, record)| !inventory.needed.contains(key) && is_old(key, record));
     let mut worth: Vec<(f64, Digest)> = unneeded
         .map(|(key, record)| {
             let bytes: u64 = record.outputs.values().map(|object| object.size).sum();

@@ -9,11 +9,12 @@ use callsheet_worker::digest::Digest;
 use callsheet_worker::error::Result;
 
 use super::files::{entries, files, size};
+use super::half::{Half, read_json};
 use super::latest::{LATEST, LatestResults};
 use super::object::Object;
 use super::orphans::Orphan;
 use super::record::Record;
-use super::root::{Store, read_json};
+use super::root::Store;
 
 /// Everything in a store.
 #[derive(Debug, Default)]
@@ -38,29 +39,44 @@ impl Store {
     /// # Errors
     /// Returns an error if a folder of the store cannot be read.
     pub fn inventory(&self) -> Result<Inventory> {
-        self.inventory_without(&BTreeSet::new())
+        let mut inventory = Inventory::default();
+        for half in self.results() {
+            self.list_results(half, &mut inventory)?;
+        }
+        self.list_needs(&BTreeSet::new(), &mut inventory)?;
+        Ok(inventory)
     }
 
-    /// Lists the store as it will be once `orphans` are forgotten.
-    pub(super) fn inventory_without(&self, orphans: &BTreeSet<Orphan>) -> Result<Inventory> {
+    /// Lists the results of one half, and what the project needs once `orphans` are forgotten.
+    pub(super) fn inventory_of(&self, half: &Half, orphans: &BTreeSet<Orphan>) -> Result<Inventory> {
         let mut inventory = Inventory::default();
-        for path in entries(&self.shared.path("actions"))? {
+        self.list_results(half, &mut inventory)?;
+        self.list_needs(orphans, &mut inventory)?;
+        Ok(inventory)
+    }
+
+    pub(super) fn list_results(&self, half: &Half, inventory: &mut Inventory) -> Result<()> {
+        for path in entries(&half.path("actions"))? {
             if path.extension().is_none_or(|kind| kind != "json") {
                 continue;
             }
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let key = serde_json::from_value(name.into()).ok();
-            match key.and_then(|key| Some((key, self.record(&key)?))) {
-                Some((key, record)) => _ = inventory.records.insert(key, record),
+            match key.and_then(|key| Some((key, self.record_at(&path, &key)?))) {
+                Some((key, record)) => _ = inventory.records.entry(key).or_insert(record),
                 None => inventory.unreadable.push(path),
             }
         }
-        for shelf in entries(&self.shared.path("objects"))? {
+        for shelf in entries(&half.path("objects"))? {
             for path in entries(&shelf)? {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                inventory.objects.insert(name, own_size(&path)?);
+                *inventory.objects.entry(name).or_default() += own_size(&path)?;
             }
         }
+        Ok(())
+    }
+
+    pub(super) fn list_needs(&self, orphans: &BTreeSet<Orphan>, inventory: &mut Inventory) -> Result<()> {
         for path in files(&self.workspace.path(LATEST))? {
             let Some(heads) = read_json::<LatestResults>(&path) else {
                 inventory.lost.push(path);
@@ -83,16 +99,21 @@ impl Store {
         let gone: BTreeSet<&Path> =
             orphans.iter().flat_map(|orphan| &orphan.shown).map(PathBuf::as_path).collect();
         links(&self.workspace.path("../out"), &gone, &mut inventory.shown)?;
-        for (key, record) in &inventory.records {
-            if record.outputs.values().any(|object| inventory.shown.contains(&object.bytes.to_string())) {
-                inventory.needed.insert(*key);
-            }
-        }
-        Ok(inventory)
+        inventory.need_shown();
+        Ok(())
     }
 }
 
 impl Inventory {
+    /// Adds the keys of the records of which an output is shown.
+    pub(super) fn need_shown(&mut self) {
+        for (key, record) in &self.records {
+            if record.outputs.values().any(|object| self.shown.contains(&object.bytes.to_string())) {
+                self.needed.insert(*key);
+            }
+        }
+    }
+
     /// Names of the objects in the records with these keys.
     pub fn objects_of<'a>(&'a self, keys: impl IntoIterator<Item = &'a Digest>) -> BTreeSet<String> {
         let records = keys.into_iter().filter_map(|key| self.records.get(key));

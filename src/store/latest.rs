@@ -14,10 +14,11 @@ use serde::{Deserialize, Serialize};
 
 use super::cpu::{UNKNOWN, cpu_number, own_cpu_number};
 use super::files::{files, remove};
+use super::half::read_json;
 use super::lock::LockName;
 use super::object::Object;
 use super::provenance::Provenance;
-use super::root::{Store, read_json};
+use super::root::Store;
 use super::stamp::Stamp;
 use super::view::hide;
 use crate::declare::StageDecl;
@@ -260,7 +261,9 @@ impl Store {
     }
 
     fn records_time(&self) -> Option<(i64, i64)> {
-        let found = fs::metadata(self.shared.path("actions")).ok()?;
+        // Others add records to a shared store at any time; only removals matter.
+        let folder = if self.sharing.is_some() { "removals" } else { "actions" };
+        let found = fs::metadata(self.shared.path(folder)).ok()?;
         Some((found.mtime(), found.mtime_nsec()))
     }
 

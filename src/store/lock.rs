@@ -1,6 +1,7 @@
 //! Locks that end with their process: advisory locks on open files. The existence of a file is never a lock.
 //! The lock of an action is the draft of its record, which saves one file per action.
 
+use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Seek, Write};
 use std::os::unix::fs::MetadataExt;
@@ -39,6 +40,19 @@ pub enum LockName<'a> {
     Curation(&'a str),
 }
 
+impl fmt::Display for LockName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            LockName::Scratch(digest) => write!(f, "scratch-{digest}"),
+            LockName::Rows(pool) => write!(f, "rows-{pool}"),
+            LockName::Run(id) => write!(f, "run-{id}"),
+            LockName::LatestResults => f.write_str("latest"),
+            LockName::Sources => f.write_str("sources"),
+            LockName::Curation(file) => write!(f, "curation-{}", file.replace('/', "-")),
+        }
+    }
+}
+
 impl Store {
     /// Takes the lock `name` for `holder`. While another process holds the lock, calls `waiting` with the
     /// name of its holder before every further attempt. Returns `None` if `waiting` returns false.
@@ -61,15 +75,7 @@ impl Store {
     }
 
     fn lock_path(&self, name: &LockName) -> PathBuf {
-        let (half, name) = match name {
-            LockName::Scratch(digest) => (&self.shared, format!("scratch-{digest}")),
-            LockName::Rows(pool) => (&self.shared, format!("rows-{pool}")),
-            LockName::Run(id) => (&self.shared, format!("run-{id}")),
-            LockName::LatestResults => (&self.workspace, "latest".to_owned()),
-            LockName::Sources => (&self.workspace, "sources".to_owned()),
-            LockName::Curation(file) => (&self.workspace, format!("curation-{}", file.replace('/', "-"))),
-        };
-        half.path("locks").join(format!("{name}.lock"))
+        self.workspace.path("locks").join(format!("{name}.lock"))
     }
 }
 

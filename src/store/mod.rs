@@ -19,10 +19,13 @@
 //! synced to disk ([`Store::sync`]) before a record names them. JSON is renamed into place without a sync:
 //! after a power cut it is complete, old or unreadable, and the cache treats an unreadable file as a miss.
 
+mod claim;
+mod commit;
 mod cpu;
 mod digest;
 mod files;
 mod gc;
+mod half;
 mod inventory;
 mod latest;
 mod lock;
@@ -39,6 +42,7 @@ mod run_dir;
 mod runs;
 mod scratch;
 mod seal;
+mod shared;
 mod sources;
 mod staging;
 mod stamp;
@@ -50,6 +54,8 @@ mod tree;
 mod verify;
 mod view;
 
+pub use claim::Claim;
+pub use commit::{Committed, Divergence};
 pub use cpu::cpu_kind;
 pub use digest::{digest_file, digest_named};
 pub use files::remove_folder;
@@ -62,11 +68,15 @@ pub use orphans::Orphan;
 pub use place::LocalPath;
 pub use provenance::Provenance;
 pub use record::Record;
-pub use root::{FORMAT, Store};
+pub use root::{FORMAT, SHARED_FORMAT, Store};
 pub use rows::{RowDigests, Segment};
 pub use run_dir::RunDir;
 pub use runs::{RunRecord, StageResult, position};
 pub use scratch::Scratch;
+pub use shared::check::{Kept, StoreCheck, check_store};
+pub use shared::status::{SharedProject, SharedRun, SharedStatus};
+pub use shared::sweep::Sweep;
+pub use shared::workspaces::Workspace;
 pub use sources::{Sources, Watch, name_below};
 pub use staging::Staging;
 pub use state::StageState;

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use callsheet_worker::error::Result;
 
 use super::files::{files, remove};
+use super::half::read_json;
 use super::latest::{LATEST, LatestResults};
-use super::root::{Store, read_json};
+use super::root::Store;
 use crate::target::Target;
 
 /// Latest action of a stage that is not declared any more.

@@ -5,18 +5,22 @@
 //! one is a single file.
 //! Deleting a pool is safe: its rows are computed again.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{IoContext, Result};
 
 use super::digest::digest_file;
 use super::digest::digest_named;
-use super::files::{entries, remove};
+use super::files::{create_below, entries, remove};
+use super::half::draft;
 use super::object::Object;
-use super::root::{Store, draft};
+use super::place::object_name;
+use super::root::Store;
 use super::seal::seal;
 use super::stored_tree::StoredTree;
 use crate::declare::ArtifactKind;
@@ -60,60 +64,98 @@ impl Store {
     /// # Errors
     /// Returns an error if the pool cannot be listed.
     pub fn segments(&self, pool: &Digest) -> Result<Vec<Segment>> {
-        let paths = entries(&self.pool(pool))?;
-        let segments = paths.iter().filter_map(|path| read_segment(path));
-        Ok(segments.filter(|segment| self.intact(&segment.object())).collect())
+        let mut segments: BTreeMap<PathBuf, Segment> = BTreeMap::new();
+        for half in self.results() {
+            for path in entries(&half.path(pool_name(pool)))? {
+                let name = path.file_name().unwrap_or_default().into();
+                segments.extend(read_segment(&path).map(|segment| (name, segment)));
+            }
+        }
+        Ok(segments.into_values().filter(|segment| self.intact(&segment.object())).collect())
     }
 
-    /// Moves a finished file of sorted rows into the store.
+    /// Moves a finished file of sorted rows into the store, and adds it to a pool.
     ///
     /// # Errors
     /// Returns an error if the file cannot be read, or the store cannot be written.
     pub fn add_segment(&self, pool: &Digest, from: &Path, rows: Vec<RowDigests>) -> Result<Segment> {
+        let segment = self.place_segment(from, rows)?;
+        self.add_to_pool(pool, &segment)?;
+        Ok(segment)
+    }
+
+    /// Moves a finished file of sorted rows into the store. Its rows are not looked up before it is added to a pool.
+    ///
+    /// # Errors
+    /// Returns an error if the file cannot be read, or the store cannot be written.
+    pub fn place_segment(&self, from: &Path, rows: Vec<RowDigests>) -> Result<Segment> {
         let bytes = digest_file(from)?;
         let tree = StoredTree::read(from, false)?;
         let size = tree.size();
         let segment = Segment { bytes, size, rows };
         seal(&segment.object(), from, &tree.files)?;
         self.place(from, &segment.object())?;
+        Ok(segment)
+    }
+
+    /// Adds a segment to a pool.
+    ///
+    /// # Errors
+    /// Returns an error if the store cannot be written.
+    pub fn add_to_pool(&self, pool: &Digest, segment: &Segment) -> Result<()> {
         let mut text = Vec::with_capacity(MAGIC.len() + 8 + segment.rows.len() * 64);
         text.extend_from_slice(MAGIC);
-        text.extend_from_slice(&size.to_le_bytes());
+        text.extend_from_slice(&segment.size.to_le_bytes());
         for row in &segment.rows {
             text.extend_from_slice(row.input.as_bytes());
             text.extend_from_slice(row.output.as_bytes());
         }
-        let (pool, staging) = (self.pool(pool), self.shared.path("staging"));
-        fs::create_dir_all(&pool).io_context("cannot create", &pool)?;
-        let mut file = draft(&staging)?;
-        let path = pool.join(bytes.to_string());
+        let pool = self.shared.path(pool_name(pool));
+        create_below(&self.shared.path(""), &pool)?;
+        let mut file = draft(&self.staging_of_run())?;
+        let path = pool.join(segment.bytes.to_string());
         file.write_all(&text).io_context("cannot write", &path)?;
         file.persist(&path).map_err(|e| e.error).io_context("cannot write", &path)?;
-        Ok(segment)
+        Ok(())
     }
 
-    /// Forgets the rows of a pool, so that they are recomputed. Tables keep their rows.
+    /// Copies segments that only the project's own store has to the shared store, so that others can use their rows.
+    ///
+    /// # Errors
+    /// Returns an error if a segment cannot be copied.
+    pub fn share_segments(&self, pool: &Digest, segments: &[Segment]) -> Result<()> {
+        let Some(own) = &self.earlier else { return Ok(()) };
+        for segment in segments {
+            let name = object_name(&segment.bytes);
+            if self.shared.path(&name).symlink_metadata().is_ok() {
+                continue;
+            }
+            let copy = self.staging()?;
+            let (from, to) = (own.path(name), copy.path().join("segment.parquet"));
+            fs::copy(&from, &to).io_context("cannot copy", from)?;
+            self.add_segment(pool, &to, segment.rows.clone())?;
+        }
+        Ok(())
+    }
+
+    /// Forgets the rows of a pool, so that they are recomputed. Tables keep their rows. Rows in a shared store stay.
     ///
     /// # Errors
     /// Returns an error if the files of row digests cannot be removed.
     pub fn forget_rows(&self, pool: &Digest) -> Result<()> {
-        remove(&self.pool(pool))
+        let own = if self.sharing.is_some() { &self.workspace } else { &self.shared };
+        remove(&own.path(pool_name(pool)))
     }
 
-    /// Forgets the rows of a segment, so that they are recomputed.
-    ///
-    /// # Errors
-    /// Returns an error if the file of row digests cannot be removed.
-    pub fn forget_segment(&self, pool: &Digest, segment: &Segment) -> Result<()> {
-        remove(&self.pool(pool).join(segment.bytes.to_string()))
-    }
-
-    /// Removes a new segment whose rows are in other segments now.
+    /// Removes a new segment whose rows are in other segments now. It stays in a shared store, where others may use it.
     ///
     /// # Errors
     /// Returns an error if a file cannot be removed.
     pub fn remove_segment(&self, pool: &Digest, segment: &Segment) -> Result<()> {
-        self.forget_segment(pool, segment)?;
+        if self.sharing.is_some() {
+            return Ok(());
+        }
+        remove(&self.shared.path(pool_name(pool)).join(segment.bytes.to_string()))?;
         remove(&self.object_path(&segment.object()))
     }
 
@@ -139,8 +181,14 @@ impl Store {
         };
         let staging = self.staging()?;
         for (number, segment) in segments.iter().enumerate() {
-            let (from, to) = (self.object_path(&segment.object()), staging.path().join(name(number)));
-            if fs::hard_link(&from, &to).is_err() {
+            let (from, to) =
+                (self.shared.path(object_name(&segment.bytes)), staging.path().join(name(number)));
+            if fs::hard_link(&from, &to).is_err() && self.sharing.is_some() {
+                // The kernel may forbid hard links to files of other users.
+                let from = Path::new("../..")
+                    .join(object_name(&segment.bytes).strip_prefix("objects").unwrap_or(&from));
+                symlink(from, &to).io_context("cannot link", &to)?;
+            } else if !to.exists() {
                 // The file system has no hard links, or the segment has too many of them.
                 fs::copy(&from, &to).io_context("cannot copy", &from)?;
                 seal(&segment.object(), &to, &StoredTree::read(&to, false)?.files)?;
@@ -156,10 +204,11 @@ impl Store {
         let size = StoredTree::read(&self.object_path(&segment.object()), false).ok()?.size();
         Some(Segment { size, ..segment }.object())
     }
+}
 
-    fn pool(&self, pool: &Digest) -> std::path::PathBuf {
-        self.shared.path("rows").join(pool.to_string())
-    }
+/// Folder of a pool below a half of a store.
+pub(super) fn pool_name(pool: &Digest) -> PathBuf {
+    Path::new("rows").join(pool.to_string())
 }
 
 fn read_segment(path: &Path) -> Option<Segment> {

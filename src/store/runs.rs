@@ -10,7 +10,8 @@ use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{Error, Result, suggest};
 use serde::{Deserialize, Serialize};
 
-use super::root::{Store, read_json};
+use super::half::read_json;
+use super::root::Store;
 use super::state::StageState;
 use crate::target::Target;
 

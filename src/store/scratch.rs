@@ -1,28 +1,59 @@
 //! Folders that survive a killed run: checkpoints of long stages, and rows that a worker has returned.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{IoContext, Result};
 
+use super::files::{entries, remove};
 use super::root::Store;
 
 /// Scratch folder. Actions that differ only in a budget share one folder.
 #[derive(Clone, Debug)]
-pub struct Scratch(PathBuf);
+pub struct Scratch {
+    path: PathBuf,
+    /// True in a shared store, where only garbage collection removes the folder itself.
+    stays: bool,
+}
 
 impl Store {
-    /// Scratch folder of a training or of a row pool.
+    /// Scratch folder of work that the caller has claimed: of a training or of a row pool. In a shared store it belongs to
+    /// this run, and begins with the files of the run before.
+    ///
+    /// # Errors
+    /// Returns an error if the store cannot be written.
+    pub fn claimed_scratch(&self, digest: &Digest) -> Result<Scratch> {
+        let scratch = self.scratch(digest);
+        match &self.sharing {
+            None => Ok(scratch),
+            Some(sharing) => {
+                Ok(Scratch { path: sharing.attempt(&scratch.path, &self.staging_of_run())?, ..scratch })
+            }
+        }
+    }
+
+    /// Folder for the rows that a worker gets and returns. It may not exist yet, and its user may remove it.
+    ///
+    /// # Errors
+    /// Returns an error if the store cannot be written.
+    pub fn spool(&self, pool: &Digest) -> Result<PathBuf> {
+        let scratch = self.claimed_scratch(pool)?;
+        Ok(if scratch.stays { scratch.path.join("rows") } else { scratch.path })
+    }
+
+    /// Scratch folder of work that nobody has claimed.
     pub fn scratch(&self, digest: &Digest) -> Scratch {
-        Scratch(self.shared.path("scratch").join(digest.to_string()))
+        let path = self.shared.path("scratch").join(digest.to_string());
+        Scratch { path, stays: self.sharing.is_some() }
     }
 }
 
 impl Scratch {
     /// Path of the folder, which may not exist yet.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// Creates the folder.
@@ -30,16 +61,21 @@ impl Scratch {
     /// # Errors
     /// Returns an error if the folder cannot be created.
     pub fn create(&self) -> Result<()> {
-        fs::create_dir_all(&self.0).io_context("cannot create", &self.0)
+        // `scratch/` exists since the run began.
+        match fs::create_dir(&self.path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            made => made.io_context("cannot create", &self.path),
+        }
     }
 
     /// Returns true if the folder contains anything.
     pub fn is_used(&self) -> bool {
-        fs::read_dir(&self.0).is_ok_and(|mut files| files.next().is_some())
+        fs::read_dir(&self.path).is_ok_and(|mut files| files.next().is_some())
     }
 
-    /// Removes the folder, if it exists.
+    /// Removes the files in the folder, if it exists.
     pub fn remove(&self) {
-        let _ = fs::remove_dir_all(&self.0);
+        let all = if self.stays { entries(&self.path).unwrap_or_default() } else { vec![self.path.clone()] };
+        all.iter().for_each(|path| drop(remove(path)));
     }
 }

@@ -108,5 +108,7 @@ fn mark(path: &Path, made: SystemTime, fraction: u32) -> Result<()> {
     let second = made.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let time = SystemTime::UNIX_EPOCH + Duration::new(second, fraction);
     let file = File::open(path).io_context("cannot read", path)?;
-    file.set_times(FileTimes::new().set_modified(time)).io_context("cannot protect", path)
+    // Some file systems in user space ignore a modification time without an access time.
+    let times = FileTimes::new().set_accessed(time).set_modified(time);
+    file.set_times(times).io_context("cannot protect", path)
 }

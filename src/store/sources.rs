@@ -13,8 +13,9 @@ use callsheet_worker::error::{IoContext, Result};
 use serde::{Deserialize, Serialize};
 
 use super::digest::{digest_file, digest_named, digest_while};
+use super::half::read_json;
 use super::lock::LockName;
-use super::root::{Store, read_json};
+use super::root::Store;
 use super::stamp::Stamp;
 
 /// Time after a change of a file in which a further change may leave its time stamp equal, because the time

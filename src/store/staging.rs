@@ -27,9 +27,15 @@ impl Store {
     /// Returns an error if the store cannot be written.
     pub fn run_staging(&self, id: &str) -> Result<Staging> {
         let alive = self.lock(&LockName::Run(id), id, |_| true)?;
-        self.clean_staging()?;
         let path = self.shared.path("staging").join(id);
-        fs::create_dir(&path).io_context("cannot create", &path)?;
+        if let Some(sharing) = &self.sharing {
+            sharing.begin(id)?;
+            fs::create_dir(&path).io_context("cannot create", &path)?;
+            sharing.remove_leftovers(&self.shared.path("staging"), &path);
+        } else {
+            self.clean_staging()?;
+            fs::create_dir(&path).io_context("cannot create", &path)?;
+        }
         Ok(Staging { path, _alive: alive })
     }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{IoContext, Result};
 
+use super::object::Object;
 use super::tree::{Entry, EntryKind, tree};
 
 /// A file of an object: its name below the object, which is empty if the object is one file, and its state.
@@ -34,6 +35,26 @@ impl StoredTree {
         let (files, others): (Vec<Entry>, Vec<Entry>) = tree(path)?.into_iter().partition(Entry::is_file);
         let files = files.into_iter().filter_map(|entry| Some((entry.name, entry.state?))).collect();
         Ok(Self { files, links: (!others.is_empty()).then(|| digest_of_links(&others)) })
+    }
+
+    /// Reads the state of a stored object.
+    ///
+    /// # Errors
+    /// Returns an error if the object does not exist or cannot be read.
+    pub(super) fn of(object: &Object, path: &Path) -> Result<Self> {
+        if object.parts.is_empty() { Self::read(path, object.is_folder()) } else { Self::of_segments(path) }
+    }
+
+    /// Reads the state of a table that consists of segments, each of which is a file or a link to one.
+    fn of_segments(path: &Path) -> Result<Self> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(path).io_context("cannot list", path)? {
+            let name = PathBuf::from(entry.io_context("cannot list", path)?.file_name());
+            let found = fs::metadata(path.join(&name)).io_context("cannot read", path.join(&name))?;
+            files.push((name, found));
+        }
+        files.sort_by(|(a, _), (b, _)| a.as_os_str().as_bytes().cmp(b.as_os_str().as_bytes()));
+        Ok(Self { files, links: None })
     }
 
     /// Size of all files in bytes.

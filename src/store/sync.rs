@@ -56,7 +56,8 @@ impl Store {
     }
 
     fn sync_batch(&self, batch: &[(PathBuf, u64)]) -> io::Result<()> {
-        if batch.iter().map(|(_, files)| files).sum::<u64>() > FEW {
+        // A shared file system has the writes of many machines.
+        if self.sharing.is_none() && batch.iter().map(|(_, files)| files).sum::<u64>() > FEW {
             return Ok(rustix::fs::syncfs(File::open(self.shared.path("objects"))?)?);
         }
         batch.iter().try_for_each(|(path, _)| sync_below(path))

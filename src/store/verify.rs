@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::files::remove;
 use super::object::Object;
 use super::place::digest_object;
+use super::record::record_name;
 use super::root::Store;
 
 /// Damaged file or folder in the store.
@@ -57,7 +58,7 @@ impl Store {
 
     fn damage(&self, object: &Object) -> Option<String> {
         let path = self.object_path(object);
-        if fs::symlink_metadata(&path).is_err() {
+        if fs::symlink_metadata(&path).is_err() && !self.intact(object) {
             return Some("missing".into());
         }
         match digest_object(object, &path, &|_| {}) {
@@ -76,7 +77,7 @@ impl Store {
         damage.iter().try_for_each(|damage| remove(&damage.path))?;
         for (key, record) in &self.inventory()?.records {
             if !record.outputs.values().all(|object| self.intact(object)) {
-                remove(&self.record_path(key))?;
+                self.results().try_for_each(|half| remove(&half.path(record_name(key))))?;
             }
         }
         Ok(())

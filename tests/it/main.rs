@@ -35,6 +35,7 @@ mod results;
 mod rows;
 mod schemas;
 mod setup;
+mod shared;
 #[path = "../snapshot.rs"]
 mod snapshot;
 mod sources;

@@ -214,7 +214,9 @@ impl Project {
     }
 
     pub(crate) fn status(&self, arguments: &[&str], code: i32) {
-        assert_eq!(self.command(arguments).status.code(), Some(code), "{arguments:?}");
+        let output = self.command(arguments);
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
     }
 
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {

@@ -46,6 +46,8 @@ pub(super) struct Layout {
     pub written: Vec<Vec<usize>>,
     /// Place of each required row; `None` if no segment has it.
     pub places: Vec<Option<Place>>,
+    /// Required rows of which segments have different outputs.
+    pub diverged: Vec<usize>,
 }
 
 impl Layout {
@@ -71,7 +73,8 @@ pub(super) fn lay_out(wanted: &RequiredRows, segments: &[Segment]) -> Layout {
             s.rows.iter().enumerate().filter_map(|(at, row)| Some((by_input.find(&row.input)?, at))).collect()
         })
         .collect();
-    let mut layout = Layout { places: vec![None; wanted.inputs.len()], ..Layout::default() };
+    let (has, diverged) = agreed(has, segments, wanted.inputs.len());
+    let mut layout = Layout { places: vec![None; wanted.inputs.len()], diverged, ..Layout::default() };
     let mut by_worth: Vec<usize> = (0..segments.len()).collect();
     let part = |s: usize| has[s].len() < segments[s].rows.len();
     by_worth.sort_by_key(|s| (part(*s), std::cmp::Reverse(has[*s].len()), segments[*s].bytes));
@@ -94,6 +97,38 @@ pub(super) fn lay_out(wanted: &RequiredRows, segments: &[Segment]) -> Layout {
         merge_small(&mut layout, loose, &has, segments);
     }
     layout
+}
+
+/// Required rows that each segment has, without those of which another segment has a smaller digest of the output: two
+/// runs may compute a row at the same time, and every later run must choose the same one. Also returns these rows.
+fn agreed(
+    mut has: Vec<Vec<(usize, usize)>>,
+    segments: &[Segment],
+    rows: usize,
+) -> (Vec<Vec<(usize, usize)>>, Vec<usize>) {
+    let mut seen = vec![false; rows];
+    let mut all = has.iter().flatten().map(|(row, _)| *row);
+    if all.all(|row| !std::mem::replace(&mut seen[row], true)) {
+        return (has, Vec::new());
+    }
+    let mut least: Vec<Option<Digest>> = vec![None; rows];
+    let mut diverged = BTreeSet::new();
+    for (segment, row, at) in
+        has.iter().enumerate().flat_map(|(s, has)| has.iter().map(move |(row, at)| (s, *row, *at)))
+    {
+        let output = segments[segment].rows[at].output;
+        let known = *least[row].get_or_insert(output);
+        if known != output {
+            diverged.insert(row);
+            least[row] = Some(known.min(output));
+        }
+    }
+    if !diverged.is_empty() {
+        for (segment, has) in has.iter_mut().enumerate() {
+            has.retain(|(row, at)| least[*row] == Some(segments[segment].rows[*at].output));
+        }
+    }
+    (has, diverged.into_iter().collect())
 }
 
 /// Bytes of a table, estimated from the sizes of the segments that have its rows.

@@ -59,9 +59,10 @@ impl RowIngest<'_> {
         let mut seen = BTreeSet::new();
         let mut segments = Vec::new();
         let kept = self.keep_files(path, whole, &mut seen, &mut segments);
-        // If a worker returned something wrong, its other rows may be wrong, too. Their objects stay until gc removes them,
-        // because a published table may be equal to one of them.
-        kept.inspect_err(|_| segments.iter().for_each(|s| drop(self.store.forget_segment(&self.pool, s))))?;
+        // If a worker returned something wrong, its other rows may be wrong, too: they are not added to the pool. Their
+        // objects stay until gc removes them, because a published table may be equal to one of them.
+        kept?;
+        segments.iter().try_for_each(|segment| self.store.add_to_pool(&self.pool, segment))?;
         Ok(segments)
     }
 
@@ -149,7 +150,7 @@ impl RowIngest<'_> {
         self.once(&found, seen)?;
         let inputs = found.iter().map(|row| self.asked.inputs[*row]);
         let rows = inputs.zip(digests).map(|(input, output)| RowDigests { input, output }).collect();
-        Ok(Some(self.store.add_segment(&self.pool, path, rows)?))
+        Ok(Some(self.store.place_segment(path, rows)?))
     }
 
     /// Returns the positions of returned rows among the requested rows, and checks their values. Columns must
@@ -223,7 +224,7 @@ impl Sorter<'_> {
         writer.finish()?;
         let inputs = order.iter().map(|(row, _)| of.asked.inputs[*row]);
         let rows = inputs.zip(digests).map(|(input, output)| RowDigests { input, output }).collect();
-        self.segments.push(of.store.add_segment(&of.pool, &to, rows)?);
+        self.segments.push(of.store.place_segment(&to, rows)?);
         Ok(())
     }
 }

@@ -1,13 +1,15 @@
 //! Performs a row-wise action.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use arrow::datatypes::{Field, Schema};
 use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{Error, IoContext, Result};
-use callsheet_worker::protocol::WorkRequest;
+use callsheet_worker::error::{Error, IoContext, Result, list};
+use callsheet_worker::protocol::{Level, WorkRequest, WorkerEvent};
 use callsheet_worker::table::{
     FOOTER_PREFIX, KEY, TableWriter, digest_of_rows, footer, parse_type, part_files,
 };
@@ -39,6 +41,8 @@ struct Rowwise<'a> {
     request: WorkRequest,
     /// Folder with the rows that the worker gets, and the rows that it returns.
     spool: PathBuf,
+    /// Segments whose rows are computed again.
+    outdated: BTreeSet<Digest>,
 }
 
 impl Action<'_> {
@@ -52,16 +56,18 @@ impl Action<'_> {
         say: &mut impl FnMut(Update),
     ) -> Result<Option<ActionOutput>> {
         let pool = self.key.pool().expect("the key of a row-wise stage has its rows");
-        let lock = run.store.lock(&LockName::Rows(&pool), &run.id, wait_unless_stopped(place, say))?;
-        let Some(_lock) = lock else { return Ok(None) };
+        let claim = run.store.claim_work(&LockName::Rows(&pool), &run.id, wait_unless_stopped(place, say))?;
+        let Some(_claim) = claim else { return Ok(None) };
         if self.force {
             run.store.forget_rows(&pool)?;
         }
+        // Rows in a shared store cannot be forgotten, so that a forced action looks away from them.
+        let outdated = if self.force { run.store.segments(&pool)? } else { Vec::new() };
         let table = self.inputs[&rows.input].paths[0].clone();
         let parts = part_files(&table)?;
         let wanted = RequiredRows::read(&all_rows(&parts), rows, &self.files)?;
-        let spool = run.store.scratch(&pool).path().to_owned();
-        let rowwise = Rowwise {
+        let spool = run.store.spool(&pool)?;
+        let mut rowwise = Rowwise {
             action: self,
             rows,
             pool,
@@ -69,17 +75,20 @@ impl Action<'_> {
             wanted,
             request: spooled(request, rows, &self.stage.decl.outputs[&rows.output], &spool),
             spool,
+            outdated: outdated.into_iter().map(|segment| segment.bytes).collect(),
         };
         let staging = run.store.staging()?;
         let mut computed = 0;
         let mut told = false;
         let done = self.attempts(place, say, |say| {
-            rowwise.take(run.store, staging.path(), false)?;
-            let layout = lay_out(&rowwise.wanted, &run.store.segments(&pool)?);
+            let kept = rowwise.take(run.store, staging.path(), false)?;
+            rowwise.renew(&kept);
+            let layout = lay_out(&rowwise.wanted, &rowwise.segments(run.store)?);
             let missing = layout.missing();
             if !std::mem::replace(&mut told, true) {
                 computed = missing.len() as u64;
                 say(Update::Rows { missing: computed, of: rowwise.wanted.keys.len() as u64 });
+                rowwise.diverged(&layout).into_iter().for_each(|event| say(Update::Worker(event)));
             }
             if missing.is_empty() {
                 return Ok((Vec::new(), 0));
@@ -105,6 +114,7 @@ impl Action<'_> {
             Ok((rowwise.take(run.store, staging.path(), true)?, peak_memory))
         })?;
         let Some((returned, peak_memory)) = done else { return Ok(None) };
+        rowwise.renew(&returned);
         say(Update::Released);
         let (object, fresh) = rowwise.publish(run.store, staging.path(), &returned)?;
         let _ = fs::remove_dir_all(&rowwise.spool);
@@ -114,6 +124,27 @@ impl Action<'_> {
 }
 
 impl Rowwise<'_> {
+    /// Segments of the pool whose rows are not computed again.
+    fn segments(&self, store: &Store) -> Result<Vec<Segment>> {
+        let segments = store.segments(&self.pool)?.into_iter();
+        Ok(segments.filter(|segment| !self.outdated.contains(&segment.bytes)).collect())
+    }
+
+    /// Uses segments that a worker has returned, even if equal ones were there before.
+    fn renew(&mut self, returned: &[Segment]) {
+        returned.iter().for_each(|segment| _ = self.outdated.remove(&segment.bytes));
+    }
+
+    /// Warning that runs computed different outputs for the same rows.
+    fn diverged(&self, layout: &Layout) -> Option<WorkerEvent> {
+        let keys = list(layout.diverged.iter().map(|row| &self.wanted.keys[*row]));
+        let message = format!(
+            "the stage is not deterministic: two runs computed different outputs for the same input rows, of which the \
+             output with the smaller digest is used: {keys}"
+        );
+        (!layout.diverged.is_empty()).then_some(WorkerEvent::Log { level: Level::Warning, message })
+    }
+
     fn output(&self) -> &Path {
         &self.request.outputs[&self.rows.output]
     }
@@ -143,14 +174,20 @@ impl Rowwise<'_> {
     /// Writes the missing rows for the worker.
     fn ask(&self, missing: &[usize]) -> Result<()> {
         let out = self.output().parent().unwrap_or(&self.spool);
-        fs::create_dir_all(out).io_context("cannot create", out)?;
+        // The folder that contains the spool exists: if its file system is gone, no folder of this machine may replace it.
+        for folder in [&self.spool, out] {
+            match fs::create_dir(folder) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                made => made.io_context("cannot create", folder)?,
+            }
+        }
         let watch = self.action.watch.digest();
         write_missing(&self.table, self.rows, &self.wanted, missing, &watch, &self.spool)
     }
 
     /// Publishes the table. Returns its object, and the objects of its new segments.
     fn publish(&self, store: &Store, staging: &Path, returned: &[Segment]) -> Result<(Object, Vec<Object>)> {
-        let segments = store.segments(&self.pool)?;
+        let segments = self.segments(store)?;
         let layout = lay_out(&self.wanted, &segments);
         if let Some(row) = layout.missing().first() {
             let message =
@@ -163,6 +200,7 @@ impl Rowwise<'_> {
         let (parts, outputs) = self.in_order(&layout, parts, &segments);
         let parts = if parts.is_empty() { vec![self.empty(store, staging, &segments)?] } else { parts };
         self.check_whole(store, &parts)?;
+        store.share_segments(&self.pool, &parts)?;
         let content = digest_of_rows(&columns_of(store, &parts[0])?, outputs.iter());
         let object = store.publish_parts(&parts, content)?;
         for segment in returned.iter().filter(|segment| !parts.contains(segment)) {

@@ -1,0 +1,61 @@
+//! Claims on work: other runs wait for its result. On one machine they are locks; in a shared store, leases.
+
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::Result;
+
+use super::lock::{Lock, LockName};
+use super::root::Store;
+use super::shared::lease::Lease;
+
+/// Claim on a piece of work, until it is dropped.
+#[derive(Debug)]
+pub struct Claim(pub(super) Held);
+
+#[derive(Debug)]
+pub(super) enum Held {
+    Lock(Lock),
+    Lease(Lease),
+}
+
+impl Store {
+    /// Claims an action. Waits while another process performs the action: calls `waiting` with a description of this
+    /// process before every further attempt. Returns `None` if `waiting` returns false.
+    ///
+    /// # Errors
+    /// Returns an error if the store cannot be written.
+    pub fn claim(
+        &self,
+        key: &Digest,
+        holder: &str,
+        waiting: impl FnMut(&str) -> bool,
+    ) -> Result<Option<Claim>> {
+        if let Some(sharing) = &self.sharing {
+            return Ok(sharing.lease(&key.to_string(), waiting)?.map(Held::Lease).map(Claim));
+        }
+        let draft = self.record_path(key).with_extension("draft");
+        Ok(Lock::take(draft, holder, waiting)?.map(Held::Lock).map(Claim))
+    }
+
+    /// Claims checkpoints or rows, as [`Self::claim`] does.
+    ///
+    /// # Errors
+    /// Returns an error if the store cannot be written.
+    pub fn claim_work(
+        &self,
+        name: &LockName,
+        holder: &str,
+        waiting: impl FnMut(&str) -> bool,
+    ) -> Result<Option<Claim>> {
+        if let Some(sharing) = &self.sharing {
+            return Ok(sharing.lease(&name.to_string(), waiting)?.map(Held::Lease).map(Claim));
+        }
+        Ok(self.lock(name, holder, waiting)?.map(Held::Lock).map(Claim))
+    }
+
+    /// States how far the work on a claimed action is; others who wait for it see this.
+    pub fn report_progress(&self, key: &Digest, progress: impl FnOnce() -> String) {
+        if let Some(sharing) = &self.sharing {
+            sharing.report(&key.to_string(), progress());
+        }
+    }
+}

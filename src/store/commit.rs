@@ -1,0 +1,165 @@
+//! Commit of a record to a shared store, any number of times and in any order: the first complete record of a key stays.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{IoContext, Result};
+
+use serde::Serialize;
+
+use super::claim::{Claim, Held};
+use super::files::entries;
+use super::half::read_json;
+use super::place::object_name;
+use super::provenance::Provenance;
+use super::record::{Record, read_record};
+use super::root::Store;
+use super::shared::lease::Lease;
+use crate::declare::ArtifactKind;
+
+/// Which record of an action the store has after a commit.
+#[derive(Debug)]
+pub enum Committed {
+    /// The new one.
+    Own,
+    /// The one of another run, which computed outputs of the same content.
+    Equal(Box<Record>),
+    /// The one of another run, which computed other outputs. The new one is kept next to it as evidence.
+    Diverged(Box<Record>),
+}
+
+/// Two runs that computed different results with the same key.
+#[derive(Debug, Serialize)]
+pub struct Divergence {
+    /// Stage instance, as the first run calls it.
+    pub stage: String,
+    /// Key of the results.
+    pub key: Digest,
+    /// Run whose result is used.
+    pub used: String,
+    /// Run whose result differs.
+    pub other: String,
+}
+
+/// Looks at the record of another run, each after a pause, until it and its objects are seen. Common file systems show
+/// them within seconds.
+const LOOKS: usize = 12;
+
+/// Folder of records that differ from the first one of their key.
+pub(super) const DIVERGED: &str = "diverged";
+
+impl Store {
+    /// Writes the record of a claimed action. In a store of one machine it replaces an older record of this key; in a
+    /// shared store the first complete record stays. The objects in the record must be on disk ([`Store::sync`]).
+    ///
+    /// # Errors
+    /// Returns an error if the store cannot be written.
+    pub fn write_record(&self, claim: Claim, record: &Record) -> Result<Committed> {
+        let path = self.record_path(&record.key.digest());
+        match claim.0 {
+            Held::Lock(lock) => {
+                let text = serde_json::to_vec(record).expect("records are plain data");
+                lock.turn_into(&path, &text)?;
+                Ok(Committed::Own)
+            }
+            Held::Lease(lease) => self.commit(&lease, &path, record),
+        }
+    }
+
+    /// Results in the shared store that differ from the first ones of their keys.
+    ///
+    /// # Errors
+    /// Returns an error if the store cannot be listed.
+    pub fn divergences(&self) -> Result<Vec<Divergence>> {
+        let evidence = entries(&self.shared.path(DIVERGED))?;
+        let found = evidence.iter().filter_map(|path| {
+            let other: Record = read_json(path)?;
+            let key = other.key.digest();
+            let Provenance { stage, run: used, .. } = self.record(&key)?.provenance;
+            Some(Divergence { stage, key, used, other: other.provenance.run })
+        });
+        Ok(found.collect())
+    }
+
+    /// Commits the record of an action to `path`.
+    pub(super) fn commit(&self, lease: &Lease, path: &Path, record: &Record) -> Result<Committed> {
+        let draft = self.record_draft(path, record)?;
+        let committed = self.commit_draft(&draft, lease, path, record);
+        let _ = fs::remove_file(&draft);
+        committed
+    }
+
+    fn commit_draft(&self, draft: &Path, lease: &Lease, path: &Path, record: &Record) -> Result<Committed> {
+        let sharing = self.sharing.as_ref().expect("a lease is of a shared store");
+        match fs::hard_link(draft, path) {
+            Ok(()) => {
+                lease.publish(path);
+                self.restore_outputs(record);
+                return Ok(Committed::Own);
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error).io_context("cannot link", path),
+        }
+        // The other record may not be seen here yet.
+        let look = |number: usize| {
+            (0..number.min(1)).for_each(|_| sharing.wait_for_news());
+            self.first_record(lease, path, record)
+        };
+        let first = (0..LOOKS).find_map(look);
+        let Some(first) = first.filter(|first| first.outputs.values().all(|object| self.is_shared(object)))
+        else {
+            // It is damaged, or lacks an object.
+            fs::rename(draft, path).io_context("cannot write", path)?;
+            lease.publish(path);
+            self.restore_outputs(record);
+            return Ok(Committed::Own);
+        };
+        if contents(&first).eq(contents(record)) {
+            return Ok(Committed::Equal(Box::new(first)));
+        }
+        let evidence = self.shared.path(DIVERGED).join(format!("{}.{}", lease.name(), record.provenance.run));
+        fs::rename(draft, &evidence).io_context("cannot write", evidence)?;
+        Ok(Committed::Diverged(Box::new(first)))
+    }
+
+    /// Brings back objects that garbage collection has set aside since they were found to be there.
+    fn restore_outputs(&self, record: &Record) {
+        for name in record
+            .outputs
+            .values()
+            .flat_map(|object| object.parts.iter().chain([&object.bytes]))
+            .map(object_name)
+        {
+            if self.shared.path(&name).symlink_metadata().is_err() {
+                self.restore(&name);
+            }
+        }
+    }
+
+    /// Writes a record to a temporary file next to its place, and syncs it.
+    fn record_draft(&self, path: &Path, record: &Record) -> Result<PathBuf> {
+        let draft = path.with_extension(format!("{}.draft", record.provenance.run));
+        let text = serde_json::to_vec(record).expect("records are plain data");
+        let written = File::create(&draft).and_then(|mut file| {
+            file.write_all(&text)?;
+            file.sync_all()
+        });
+        written.io_context("cannot write", &draft)?;
+        Ok(draft)
+    }
+
+    /// The record that another run has committed.
+    fn first_record(&self, lease: &Lease, path: &Path, record: &Record) -> Option<Record> {
+        let key = record.key.digest();
+        let fresh = || self.sharing.as_ref()?.record_of_lease(lease.name());
+        read_record(path, &key).or_else(|| read_record(&fresh()?, &key))
+    }
+}
+
+/// Names, kinds and contents of the outputs: bytes may differ, for example of a table that was compressed by another
+/// version.
+fn contents(record: &Record) -> impl Iterator<Item = (&String, ArtifactKind, Digest)> {
+    record.outputs.iter().map(|(name, object)| (name, object.kind, object.content))
+}

@@ -1,0 +1,68 @@
+//! Rights of a group on a shared store. The group is the trust boundary: its members can replace each other's results.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, IoContext, Result};
+use rustix::fs::{Access, AtFlags, CWD, Mode, accessat};
+use rustix::process::umask;
+
+/// Bits of a folder in which every member of a group can create files, whose group is that of the folder.
+const GROUP_FOLDER: u32 = 0o2070;
+
+/// Checks that a folder exists, belongs to its group, and can be written by this user.
+///
+/// # Errors
+/// Returns an error with the command that corrects the folder.
+pub(in crate::store) fn check_access(folder: &Path) -> Result<()> {
+    let shown = folder.display();
+    let found = match fs::metadata(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(refused(
+                Code::Unreadable,
+                format!("the shared store {shown} does not exist"),
+                format!(
+                    "check that its file system is mounted. To create a new shared store, run \
+                     `mkdir -p {shown} && chgrp GROUP {shown} && chmod 2775 {shown}`"
+                ),
+            ));
+        }
+        found => found.io_context("cannot read", folder)?,
+    };
+    if !found.is_dir() {
+        let help = "set `store` in callsheet.toml to a folder".to_owned();
+        return Err(refused(Code::Unreadable, format!("the shared store {shown} is not a folder"), help));
+    }
+    if found.permissions().mode() & GROUP_FOLDER != GROUP_FOLDER {
+        let (mode, group) = (found.permissions().mode() & 0o7777, found.gid());
+        return Err(refused(
+            Code::Io,
+            format!(
+                "the shared store {shown} has mode {mode:04o}, so files of one member of its group ({group}) could not be \
+                 used by others"
+            ),
+            format!("its owner can correct this with `chmod g+rwxs {shown}`"),
+        ));
+    }
+    if accessat(CWD, folder, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_err() {
+        return Err(refused(
+            Code::Io,
+            format!("you cannot write to the shared store {shown}, which belongs to group {}", found.gid()),
+            "ask for membership of this group; `id` lists yours".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+fn refused(code: Code, message: String, help: String) -> Error {
+    Error::user_error(code, message, help)
+}
+
+/// Gives the group of a folder all rights on the files that this process and its workers create.
+pub(in crate::store) fn permit_group() {
+    let mask = umask(Mode::from_raw_mode(0o007));
+    umask(mask.difference(Mode::RWXG));
+}

@@ -1,0 +1,131 @@
+//! Copy of the results that a project needs from the shared store to its own, so that it can go on without the shared one.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use callsheet_worker::error::{IoContext, Result};
+
+use crate::store::files::files;
+use crate::store::files::{copy_tree, create_below};
+use crate::store::half::Half;
+use crate::store::half::read_json;
+use crate::store::inventory::Inventory;
+use crate::store::latest::{LATEST, LatestResults};
+use crate::store::object::Object;
+use crate::store::place::{intact_at, object_name};
+use crate::store::record::{Record, record_name};
+use crate::store::root::Store;
+use crate::store::rows::pool_name;
+use crate::store::seal::seal;
+use crate::store::stored_tree::StoredTree;
+
+impl Store {
+    /// Copies the latest and the pinned results of the project from the shared store to its own, with the rows of its
+    /// tables, and shows the copies in the folder `data`. Calls `done` with the number of bytes after each object. Returns
+    /// the number of copied results.
+    ///
+    /// # Errors
+    /// Returns an error if a result cannot be read or the project's own store cannot be written.
+    pub fn copy_needed(&self, data: &Path, mut done: impl FnMut(u64)) -> Result<usize> {
+        let Some(own) = &self.earlier else { return Ok(0) };
+        own.create(&["objects", "actions", "rows", "staging"])?;
+        let mut needs = Inventory::default();
+        self.list_results(&self.shared, &mut needs)?;
+        self.list_needs(&BTreeSet::new(), &mut needs)?;
+        let mut copied = 0;
+        for record in needs.needed.iter().filter_map(|key| needs.records.get(key)) {
+            let key = record.key.digest();
+            for object in record.outputs.values() {
+                self.copy_object(own, object)?;
+                done(object.size);
+            }
+            self.copy_rows(own, record)?;
+            own.write_json(&own.path(record_name(&key)), record)?;
+            copied += 1;
+        }
+        self.show_again(data)?;
+        Ok(copied)
+    }
+
+    fn copy_object(&self, own: &Half, object: &Object) -> Result<()> {
+        let name = object_name(&object.bytes);
+        let (from, to) = (self.shared.path(&name), own.path(&name));
+        if intact_at(object, &to) {
+            return Ok(());
+        }
+        let staging = own.path("staging");
+        let draft = tempfile::tempdir_in(&staging).io_context("cannot create a folder in", staging)?;
+        let copy = draft.path().join("copy");
+        if object.parts.is_empty() {
+            copy_any(&from, &copy)?;
+            seal(object, &copy, &StoredTree::read(&copy, object.is_folder())?.files)?;
+        } else {
+            fs::create_dir(&copy).io_context("cannot create", &copy)?;
+            self.copy_segments(own, object, &from, &copy)?;
+        }
+        create_below(&own.path(""), to.parent().unwrap_or(&to))?;
+        fs::rename(&copy, &to).io_context("cannot write", to)
+    }
+
+    /// Copies the segments of a table, and links them into the folder `copy` under their names in the folder `from`.
+    fn copy_segments(&self, own: &Half, table: &Object, from: &Path, copy: &Path) -> Result<()> {
+        let names = crate::store::files::entries(from)?;
+        for (part, path) in table.parts.iter().zip(names) {
+            if let Some(segment) = self.segment_object(part) {
+                self.copy_object(own, &segment)?;
+            }
+            let to = copy.join(path.file_name().unwrap_or_default());
+            fs::hard_link(own.path(object_name(part)), &to).io_context("cannot link", &to)?;
+        }
+        Ok(())
+    }
+
+    /// Copies the digests of the rows of a record's table, so that they are found there.
+    fn copy_rows(&self, own: &Half, record: &Record) -> Result<()> {
+        let Some(pool) = record.key.pool().map(|pool| pool_name(&pool)) else { return Ok(()) };
+        let names: BTreeSet<String> = record.outputs.values().flat_map(Object::names).collect();
+        for name in names {
+            let (from, to) = (self.shared.path(&pool).join(&name), own.path(&pool).join(&name));
+            if from.is_file() {
+                create_below(&own.path(""), &own.path(&pool))?;
+                fs::copy(&from, &to).io_context("cannot copy", from)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Links the latest results again: now the copies are preferred.
+    fn show_again(&self, data: &Path) -> Result<()> {
+        for path in files(&self.workspace.path(LATEST))? {
+            let Some(heads) = read_json::<LatestResults>(&path) else { continue };
+            let out = heads.target().out(data);
+            for (stage, head) in heads.iter() {
+                for (object, name) in head.shown_names() {
+                    let link = out.join(stage).join(name);
+                    if link.is_symlink() {
+                        self.show(object, &link, data)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets the project in the shared store: it needs nothing there any more.
+    ///
+    /// # Errors
+    /// Returns an error if a registration cannot be removed.
+    pub fn unregister(&self) -> Result<()> {
+        self.sharing.as_ref().map_or(Ok(()), |sharing| sharing.forget(&self.workspace.path("")))
+    }
+}
+
+fn copy_any(from: &Path, to: &Path) -> Result<()> {
+    let copied = if from.is_dir() {
+        fs::create_dir(to).and_then(|()| copy_tree(from, to))
+    } else {
+        fs::copy(from, to).map(drop)
+    };
+    copied.io_context("cannot copy", from)
+}

@@ -1,0 +1,53 @@
+//! Intents: what a run relies on in a shared store although no project needs it yet. A run publishes an intent before it
+//! looks at a result; garbage collection reads all intents again before it removes anything.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering::Relaxed;
+
+use callsheet_worker::error::{IoContext, Result};
+
+use super::sharing::Sharing;
+
+/// Folder of the intents.
+pub(super) const INTENTS: &str = "intents";
+
+impl Sharing {
+    /// Publishes that this run relies on records and objects with these names, until it ends. A command that is not a run
+    /// relies on results only while it shows them, and publishes nothing.
+    ///
+    /// # Errors
+    /// Returns an error if the store cannot be written.
+    pub(in crate::store) fn intend(&self, names: impl IntoIterator<Item = String>) -> Result<()> {
+        let Some(run) = self.run() else { return Ok(()) };
+        let number = self.intents.fetch_add(1, Relaxed);
+        let path = self.root.join(INTENTS).join(format!("{run}.{number}"));
+        let text = names.into_iter().collect::<Vec<_>>().join("\n");
+        // Others must never see a part of it.
+        let draft = path.with_extension(format!("{number}.draft"));
+        let written = fs::File::create(&draft).and_then(|mut file| file.write_all(text.as_bytes()));
+        written.and_then(|()| fs::rename(&draft, &path)).io_context("cannot write", path)
+    }
+
+    /// Withdraws the intents of this run: its project needs what it still uses.
+    pub(in crate::store) fn withdraw(&self) {
+        let Some(run) = self.run() else { return };
+        let numbers = 0..self.intents.load(Relaxed);
+        numbers
+            .for_each(|number| _ = fs::remove_file(self.root.join(INTENTS).join(format!("{run}.{number}"))));
+    }
+
+    /// Names of everything on which runs rely, and the files that say so with the ids of their runs.
+    pub(super) fn all_intents(&self) -> (BTreeSet<String>, Vec<(PathBuf, String)>) {
+        let (mut names, mut files) = (BTreeSet::new(), Vec::new());
+        for entry in fs::read_dir(self.root.join(INTENTS)).into_iter().flatten().flatten() {
+            let path = entry.path();
+            names.extend(fs::read_to_string(&path).unwrap_or_default().lines().map(str::to_owned));
+            let run = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            files.push((path, run));
+        }
+        (names, files)
+    }
+}

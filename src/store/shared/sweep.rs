@@ -1,0 +1,261 @@
+//! Garbage collection in a shared store, next to runs that write. Nothing is removed at once: it is set aside by a rename.
+//! After a grace period, longer than names are stale, everything that somebody needs by then goes back to its place.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use callsheet_worker::digest::Digest;
+use callsheet_worker::error::{IoContext, Result};
+
+use super::sharing::Sharing;
+use super::workspaces::Workspace;
+use crate::store::Garbage;
+use crate::store::commit::DIVERGED;
+use crate::store::files::{create_below, entries, files, remove, size};
+use crate::store::gc::results_garbage;
+use crate::store::inventory::Inventory;
+use crate::store::record::record_name;
+use crate::store::root::Store;
+
+/// Folder of what was set aside.
+pub(in crate::store) const REMOVALS: &str = "removals";
+
+/// Time for which files of runs without a heartbeat are kept.
+const ABANDONED: Duration = Duration::from_secs(3600);
+
+/// Garbage of a shared store.
+#[derive(Debug)]
+pub struct Sweep {
+    /// Results and other files that nobody needs.
+    pub garbage: Garbage,
+    /// Projects that were not seen for long; what only they need is garbage.
+    pub forgotten: Vec<Workspace>,
+    /// Folder of the store.
+    pub root: PathBuf,
+    registrations: Vec<PathBuf>,
+}
+
+/// What projects and runs need at a moment.
+struct Needs {
+    keys: BTreeSet<Digest>,
+    /// Names of objects; those in intents may also be keys.
+    names: BTreeSet<String>,
+    forgotten: Vec<(PathBuf, Workspace)>,
+}
+
+impl Store {
+    /// Returns what nobody needs in the shared store; `None` if the project uses none. Results younger than `age` are
+    /// kept. `budget` has the meaning that it has for [`Store::garbage`].
+    ///
+    /// # Errors
+    /// Returns an error if the store cannot be listed or written.
+    pub fn shared_garbage(&self, budget: Option<u64>, age: Duration) -> Result<Option<Sweep>> {
+        let Some(sharing) = &self.sharing else { return Ok(None) };
+        self.create()?;
+        let now = sharing.now(&self.shared.path("staging"))?;
+        let needs = sharing.needs(now);
+        let mut inventory = Inventory::default();
+        self.list_results(&self.shared, &mut inventory)?;
+        inventory.needed.extend(needs.keys);
+        inventory.needed.extend(
+            inventory
+                .records
+                .keys()
+                .filter(|key| needs.names.contains(&key.to_string()))
+                .copied()
+                .collect::<Vec<_>>(),
+        );
+        inventory.shown.extend(needs.names);
+        inventory.need_shown();
+        let is_old = |key: &Digest, _: &_| is_older(&self.shared.path(record_name(key)), now, age);
+        let (mut garbage, kept) = results_garbage(&self.shared, &inventory, budget, is_old)?;
+        for path in self.abandoned(&inventory, &kept, now)? {
+            garbage.paths.push((path.clone(), size(&path)?));
+        }
+        let (registrations, forgotten) = needs.forgotten.into_iter().unzip();
+        Ok(Some(Sweep { garbage, forgotten, root: sharing.root.clone(), registrations }))
+    }
+
+    /// Removes garbage of the shared store: sets it aside, waits, and returns what somebody needs by then. Calls `waits`
+    /// once before the wait. Also finishes what earlier calls, which were interrupted, have set aside.
+    ///
+    /// # Errors
+    /// Returns an error if a file cannot be moved or removed.
+    pub fn sweep(&self, sweep: &Sweep, waits: impl FnOnce(Duration)) -> Result<()> {
+        let Some(sharing) = &self.sharing else { return Ok(()) };
+        let grace = sharing.settings.grace();
+        let now = sharing.now(&self.shared.path("staging"))?;
+        let removals = sharing.root.join(REMOVALS);
+        for earlier in entries(&removals)?.iter().filter(|folder| is_older(folder, now, grace)) {
+            self.finish(earlier)?;
+        }
+        sweep.registrations.iter().try_for_each(|path| remove(path))?;
+        let paths: Vec<&PathBuf> = sweep.garbage.paths.iter().map(|(path, _)| path).collect();
+        if paths.is_empty() {
+            return Ok(());
+        }
+        let folder = tempfile::Builder::new().prefix("gc-").tempdir_in(&removals);
+        let folder = folder.io_context("cannot create a folder in", &removals)?.keep();
+        let needs = sharing.needs(now);
+        for path in paths {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if !needs.names.contains(name.trim_end_matches(".json")) {
+                move_below(path, &sharing.root, &folder)?;
+            }
+        }
+        waits(grace);
+        thread::sleep(grace);
+        self.finish(&folder)
+    }
+
+    /// Returns the needed ones of the files that were set aside to their places, and removes the others.
+    fn finish(&self, folder: &Path) -> Result<()> {
+        let Some(sharing) = &self.sharing else { return Ok(()) };
+        let now = sharing.now(&self.shared.path("staging"))?;
+        let needs = sharing.needs(now);
+        let keys: BTreeSet<String> =
+            needs.keys.iter().map(Digest::to_string).chain(needs.names.iter().cloned()).collect();
+        let back = |path: &Path| move_below(path, folder, &sharing.root);
+        for path in files(&folder.join("actions"))? {
+            if path.file_stem().is_some_and(|key| keys.contains(&*key.to_string_lossy())) {
+                back(&path)?;
+            }
+        }
+        let mut inventory = Inventory::default();
+        self.list_results(&self.shared, &mut inventory)?;
+        let mut names = inventory.objects_of(inventory.records.keys());
+        names.extend(needs.names);
+        let is_needed =
+            |path: &PathBuf| path.file_name().is_some_and(|name| names.contains(&*name.to_string_lossy()));
+        for shelf in entries(&folder.join("objects"))? {
+            entries(&shelf)?.iter().filter(|path| is_needed(path)).try_for_each(|path| back(path))?;
+        }
+        files(&folder.join("rows"))?.iter().filter(|path| is_needed(path)).try_for_each(|path| back(path))?;
+        remove(folder)
+    }
+
+    /// Restores an object that garbage collection has set aside, if it has. Returns true if it was restored.
+    pub(in crate::store) fn restore(&self, name: &Path) -> bool {
+        let Some(sharing) = &self.sharing else { return false };
+        let all = entries(&sharing.root.join(REMOVALS)).unwrap_or_default();
+        all.iter().any(|folder| fs::rename(folder.join(name), sharing.root.join(name)).is_ok())
+    }
+
+    /// Attempts whose runs have no heartbeat, unless another run may resume from them, and what killed runs left.
+    fn abandoned(
+        &self,
+        inventory: &Inventory,
+        kept: &BTreeSet<Digest>,
+        now: SystemTime,
+    ) -> Result<Vec<PathBuf>> {
+        let Some(sharing) = &self.sharing else { return Ok(Vec::new()) };
+        let of = |record: &crate::store::Record| {
+            [Some(record.key.scratch_digest()), record.key.pool()]
+                .into_iter()
+                .flatten()
+                .map(|digest| digest.to_string())
+        };
+        let finished: BTreeSet<String> = inventory.records.values().flat_map(of).collect();
+        let resumable: BTreeSet<String> = kept
+            .iter()
+            .filter_map(|key| inventory.records.get(key))
+            .filter(|record| !record.key.budget.is_empty())
+            .flat_map(of)
+            .collect();
+        let mut paths = Vec::new();
+        for folder in entries(&self.shared.path("scratch"))? {
+            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let attempts = entries(&folder)?;
+            let newest = attempts.iter().max_by_key(|path| super::attempt::number(path)).cloned();
+            let ended = finished.contains(&name) && !resumable.contains(&name);
+            let gone = attempts.into_iter().filter(|attempt| {
+                (ended || Some(attempt) != newest.as_ref()) && self.is_abandoned(attempt, sharing, now)
+            });
+            paths.extend(gone);
+        }
+        let (_, intents) = sharing.all_intents();
+        let runs = intents
+            .into_iter()
+            .filter(|(path, run)| is_older(path, now, ABANDONED) && !sharing.has_beat(run, now));
+        paths.extend(runs.map(|(path, _)| path));
+        let old = |path: &PathBuf| is_older(path, now, ABANDONED);
+        let known = |path: &PathBuf| {
+            let key = path.file_name().and_then(|name| name.to_str()?.split_once('.')).unwrap_or_default().0;
+            inventory.records.keys().any(|known| known.to_string() == key)
+        };
+        paths.extend(
+            entries(&self.shared.path(DIVERGED))?.into_iter().filter(|path| old(path) && !known(path)),
+        );
+        paths.extend(
+            entries(&self.shared.path("actions"))?
+                .into_iter()
+                .filter(|path| path.extension().is_some_and(|kind| kind == "draft"))
+                .filter(old),
+        );
+        paths.extend(
+            files(&self.shared.path("leases"))?
+                .into_iter()
+                .filter(|path| path.extension().is_some_and(|kind| kind == "json"))
+                .filter(old),
+        );
+        Ok(paths)
+    }
+
+    fn is_abandoned(&self, attempt: &Path, sharing: &Sharing, now: SystemTime) -> bool {
+        let run = attempt.extension().unwrap_or_default().to_string_lossy().into_owned();
+        is_older(attempt, now, ABANDONED) && !sharing.has_beat(&run, now)
+    }
+}
+
+impl Sharing {
+    /// What projects and runs need now.
+    fn needs(&self, now: SystemTime) -> Needs {
+        let (known, forgotten) = self.workspaces(now);
+        let mut needs = Needs { keys: BTreeSet::new(), names: self.all_intents().0, forgotten };
+        for (_, workspace) in known {
+            needs.keys.extend(workspace.needed);
+            needs.names.extend(workspace.shown);
+        }
+        needs
+    }
+
+    /// Time of the store's file system: clocks of machines differ.
+    pub(super) fn now(&self, staging: &Path) -> Result<SystemTime> {
+        let file = tempfile::NamedTempFile::new_in(staging).io_context("cannot write in", staging)?;
+        file.as_file().metadata().and_then(|found| found.modified()).io_context("cannot read", staging)
+    }
+
+    /// Returns true if the run has written a heartbeat within an hour.
+    fn has_beat(&self, run: &str, now: SystemTime) -> bool {
+        self.beat_files(run).iter().any(|beat| !is_older(beat, now, ABANDONED))
+    }
+}
+
+/// Returns true if a file or folder was written more than `age` before `now`.
+fn is_older(path: &Path, now: SystemTime, age: Duration) -> bool {
+    let written = fs::symlink_metadata(path).and_then(|found| found.modified());
+    written.is_ok_and(|time| now.duration_since(time).is_ok_and(|old| old >= age))
+}
+
+/// Moves a file or folder from below `from` to the same place below `to`. Does nothing if it does not exist any more, or if
+/// an equal one has that place.
+fn move_below(path: &Path, from: &Path, to: &Path) -> Result<()> {
+    let target = to.join(path.strip_prefix(from).unwrap_or(path));
+    let folder = target.parent().unwrap_or(to);
+    create_below(to, folder)?;
+    match fs::rename(path, &target) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists
+            ) =>
+        {
+            Ok(())
+        }
+        moved => moved.io_context("cannot move", path),
+    }
+}
