@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::exit::{DAMAGED, SUCCESS};
 use crate::declare::{Bytes, Project};
-use crate::store::{Divergence, Store};
+use crate::store::Store;
 
 /// Check the store for damaged files by hashing all its contents again
 #[derive(Args)]
@@ -56,12 +56,7 @@ impl Verify {
             for damage in &damage {
                 print_text(&format!("{}: {}", damage.path.display(), damage.what));
             }
-            for Divergence { stage, key, used, other } in &diverged {
-                print_text(&format!(
-                    "{stage} ({}) is not deterministic: run {other} computed another result than run {used}, which is used",
-                    key.short()
-                ));
-            }
+            diverged.iter().for_each(|diverged| print_text(&diverged.to_string()));
             print_text(&match (damage.len(), self.heal) {
                 (0, _) => format!("{} checked, no damage found", Bytes(total)),
                 (count, true) => format!("{count} removed; `callsheet run` recomputes what is needed"),

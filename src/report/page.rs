@@ -80,6 +80,7 @@ pub(super) fn mark(subject: &Subject) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(format!("{} {STYLE}", env!("CARGO_PKG_VERSION")).as_bytes());
     hasher.update(format!("{:?} {:?} {}", subject.summaries, subject.labels, subject.ended).as_bytes());
+    hasher.update(format!("{:?}", subject.diverged).as_bytes());
     for stage in &subject.stages {
         let key = stage.record.as_ref().map(|record| record.key.digest().to_string());
         let shown = stage.decl.as_ref().map(|decl| {
@@ -104,6 +105,7 @@ fn of_run(subject: &Subject, letter: Option<String>) -> Markup {
         section.run {
             @if let Some(letter) = letter { h2 { (letter) ": " (title(run)) } }
             @for summary in summaries { p.note { (summary) "." } }
+            @for diverged in &subject.diverged { p.warn { (diverged) "." } }
             @if !subject.labels.is_empty() {
                 p.warn { "Based on: " (subject.labels.iter().cloned().collect::<Vec<_>>().join(", ")) "." }
             }

@@ -10,7 +10,7 @@ use super::run_log::RunLog;
 use crate::declare::{Project, StageDecl};
 use crate::metrics::{Curves, curves};
 use crate::plan::{self, Plan, Request, resolve};
-use crate::store::{LockName, Record, RunRecord, StageResult, StageState, Store, position};
+use crate::store::{Divergence, LockName, Record, RunRecord, StageResult, StageState, Store, position};
 
 /// Run that a report shows.
 pub struct Subject {
@@ -33,6 +33,8 @@ pub struct Subject {
     pub asked: Vec<String>,
     /// Metadata of the pipeline, for commands of the project.
     pub metadata: toml::Table,
+    /// Results of the run of which another run computed another one.
+    pub diverged: Vec<Divergence>,
     /// Error of the pipeline, if its files cannot be read any more.
     pub unread: Option<String>,
 }
@@ -143,7 +145,9 @@ impl Subject {
         let last = |n: &usize| !all && !edges.iter().any(|(from, _): &(usize, usize)| from == n);
         let asked = (0..stages.len()).filter(last).map(|n| stages[n].name.clone()).collect();
         let curves = curves(store, &run.id, ended.then_some(&run));
-        Self { ended, summaries, stages, edges, curves, labels, asked, metadata, unread, run }
+        let mut diverged = store.divergences().unwrap_or_default();
+        diverged.retain(|diverged| run.stages.values().any(|result| result.key == Some(diverged.key)));
+        Self { diverged, ended, summaries, stages, edges, curves, labels, asked, metadata, unread, run }
     }
 }
 

@@ -159,12 +159,20 @@ fn readable(project: &Project, stage: &StageDecl, request: &WorkRequest, program
     let installations = installations.filter(|folder| !home.starts_with(folder));
     let system = SYSTEM_READ.map(PathBuf::from).into_iter().chain(env::split_paths(&libraries));
     let system: BTreeSet<PathBuf> = system.chain(installations).collect();
-    let files = request.inputs.values().flat_map(|input| &input.paths).cloned();
+    let files = request.inputs.values().flat_map(|input| &input.paths);
+    let files = files.flat_map(|path| [path.clone()].into_iter().chain(segments(path)));
     let code = stage.code.iter().chain(&stage.scripts).map(|(_, path)| path.clone());
     let python = stage.python.as_ref().map(|python| python.folder.clone());
     let named = project.readable.iter().cloned().chain(python).chain([program.to_owned()]);
     let system = system.into_iter().map(SharedFolder::new);
     system.flat_map(|folder| without(&folder, &own)).chain(named).chain(files).chain(code).collect()
+}
+
+/// Files to which the links in the folder of a table lead: segments, where hard links are not possible.
+fn segments(table: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(table).into_iter().flatten().flatten();
+    let links = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink()));
+    links.map(|entry| real(&entry.path())).collect()
 }
 
 /// Interpreter that the first line of a script names.

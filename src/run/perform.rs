@@ -60,6 +60,9 @@ impl Action<'_> {
         let provenance = self.provenance(run, place, began, seconds, peak_memory);
         let provenance = Provenance { computed_rows: computed, ..provenance };
         let record = Record::new(self.key.clone(), outputs, provenance);
+        if let Some(message) = run.store.other_workers(&record) {
+            say(Update::Worker(WorkerEvent::Log { level: Level::Warning, message }));
+        }
         let stays = match run.store.write_record(claim, &record)? {
             Committed::Own => record,
             Committed::Equal(first) => *first,

@@ -1,5 +1,6 @@
 //! Commit of a record to a shared store, any number of times and in any order: the first complete record of a key stays.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -47,6 +48,17 @@ pub struct Divergence {
 /// them within seconds.
 const LOOKS: usize = 12;
 
+impl fmt::Display for Divergence {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { stage, key, used, other } = self;
+        write!(
+            f,
+            "{stage} ({}) is not deterministic: run {other} computed another result than run {used}, which is used",
+            key.short()
+        )
+    }
+}
+
 /// Folder of records that differ from the first one of their key.
 pub(super) const DIVERGED: &str = "diverged";
 
@@ -73,6 +85,9 @@ impl Store {
     /// # Errors
     /// Returns an error if the store cannot be listed.
     pub fn divergences(&self) -> Result<Vec<Divergence>> {
+        if self.sharing.is_none() {
+            return Ok(Vec::new());
+        }
         let evidence = entries(&self.shared.path(DIVERGED))?;
         let found = evidence.iter().filter_map(|path| {
             let other: Record = read_json(path)?;

@@ -128,15 +128,18 @@ impl Inventory {
     }
 }
 
-/// Bytes that belong to one object only. A table of segments contains hard links to segments, which are
-/// objects of their own.
+/// Bytes that belong to one object only. A table of segments contains hard or symbolic links to segments, which are objects
+/// of their own.
 fn own_size(path: &Path) -> Result<u64> {
     if !path.is_dir() {
         return size(path);
     }
-    let own =
-        |file: &PathBuf| fs::symlink_metadata(file).map_or(0, |f| if f.nlink() > 1 { 0 } else { f.len() });
-    Ok(files(path)?.iter().map(own).sum())
+    let own = |path: &PathBuf| match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => own_size(path),
+        Ok(found) if found.is_file() && found.nlink() == 1 => Ok(found.len()),
+        _ => Ok(0),
+    };
+    entries(path)?.iter().map(own).sum()
 }
 
 /// Adds the names of the objects to which the links below a folder lead, except for the links in `gone`.

@@ -75,6 +75,7 @@ impl Store {
     /// Returns an error if a file cannot be removed, or the store cannot be listed.
     pub fn heal(&self, damage: &[Damage]) -> Result<()> {
         damage.iter().try_for_each(|damage| remove(&damage.path))?;
+        self.mark_removal()?;
         for (key, record) in &self.inventory()?.records {
             if !record.outputs.values().all(|object| self.intact(object)) {
                 self.results().try_for_each(|half| remove(&half.path(record_name(key))))?;

@@ -42,6 +42,7 @@ pub(crate) fn run(app: &App, name: &str) -> Result<Markup> {
             p.wrong role="alert" { "The process of this run ended before the run did. Start it again with "
                 code { "callsheet run" } ": finished stages stay cached, and long ones resume." }
         }
+        @for diverged in &subject.diverged { p.warn { (diverged) "." } }
         @for stage in subject.stages.iter().filter(|stage| !stage.message.is_empty()) {
             p.wrong role="alert" { a href=(stage_address(&id, &stage.name)) { (stage.name) } " failed: " (stage.message) }
         }

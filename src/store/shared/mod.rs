@@ -16,6 +16,7 @@
 //! workspaces/<id>.5        project that uses the store, and what it needs ([`workspaces`])
 //! intents/<run>.12         what a run relies on ([`intents`])
 //! removals/<time>/         what garbage collection has set aside ([`sweep`])
+//! workers/<stage>.1/<digest>  program that computed this stage version ([`workers`])
 //! store.toml               settings ([`settings`])
 //! ```
 
@@ -33,4 +34,5 @@ pub(super) mod sharing;
 pub(super) mod status;
 pub(super) mod sweep;
 mod watch;
+mod workers;
 pub(super) mod workspaces;

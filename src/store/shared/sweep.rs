@@ -138,6 +138,13 @@ impl Store {
         remove(folder)
     }
 
+    /// Lets every project look again at what it needs in the shared store, because something was removed.
+    pub(in crate::store) fn mark_removal(&self) -> Result<()> {
+        let Some(sharing) = &self.sharing else { return Ok(()) };
+        let folder = sharing.root.join(REMOVALS);
+        tempfile::tempdir_in(&folder).io_context("cannot create a folder in", folder).map(drop)
+    }
+
     /// Restores an object that garbage collection has set aside, if it has. Returns true if it was restored.
     pub(in crate::store) fn restore(&self, name: &Path) -> bool {
         let Some(sharing) = &self.sharing else { return false };

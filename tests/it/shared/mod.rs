@@ -4,6 +4,7 @@ mod group;
 mod kills;
 mod mounts;
 mod races;
+mod users;
 
 use std::fs;
 use std::path::PathBuf;
@@ -128,55 +129,6 @@ fn a_folder_that_a_group_cannot_share_is_refused_with_the_command_that_corrects_
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn members_of_a_group_share_results_whatever_their_umask_and_others_are_refused() {
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("skipped: only root can run programs as other users");
-        return;
-    }
-    let group = Group::new();
-    let shell = |project: &Project, user: u32, gid: u32, script: &str| {
-        let root = project.path("").display().to_string();
-        let own = format!("chown -R {user}:{user} '{root}'");
-        assert!(Command::new("sh").args(["-c", &own]).status().expect("sh starts").success());
-        let mut command = Command::new("setpriv");
-        command.args([
-            &format!("--reuid={user}"),
-            &format!("--regid={user}"),
-            &format!("--groups={gid}"),
-            "--",
-            "sh",
-            "-c",
-        ]);
-        command.arg(format!("umask 077; cd '{root}' && {script}")).arg(env!("CARGO_BIN_EXE_callsheet"));
-        let output =
-            command.env("HOME", &root).env("USER", format!("user{user}")).output().expect("setpriv starts");
-        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
-    };
-    let chgrp = format!("chgrp 64002 '{0}' && chmod 2775 '{0}'", group.path().display());
-    assert!(Command::new("sh").args(["-c", &chgrp]).status().expect("sh starts").success());
-    let (first, second, third) = (group.project("a\n"), group.project("a\n"), group.project("a\n"));
-    for project in [&first, &second, &third] {
-        project.write("data/raw/b.txt", "b\n");
-    }
-    let run = "\"$0\" run -p main";
-    assert!(shell(&first, 64_003, 64_002, run).1.contains("1 stage run"));
-    let (_, said) = shell(&second, 64_004, 64_002, run);
-    assert!(said.contains("1 earlier result"), "{said}");
-    let (succeeded, said) = shell(
-        &second,
-        64_004,
-        64_002,
-        &format!("echo c > data/raw/c.txt; {run} && \"$0\" verify && rm data/raw/c.txt; {run}"),
-    );
-    assert!(succeeded, "{said}");
-    let (succeeded, said) = shell(&first, 64_003, 64_002, "\"$0\" gc --older-than 0s --delete");
-    assert!(succeeded, "{said}");
-    let (succeeded, said) = shell(&third, 64_005, 64_005, run);
-    assert!(!succeeded && said.contains("you cannot write to the shared store"), "{said}");
-}
-
-#[test]
 fn a_result_that_differs_from_the_first_one_of_its_key_is_reported_and_the_first_one_stays() {
     let group = Group::new();
     let (first, second) = (group.project("a\n"), group.project("a\n"));
@@ -193,6 +145,10 @@ fn a_result_that_differs_from_the_first_one_of_its_key_is_reported_and_the_first
     assert_eq!(group.entries("diverged").len(), 1);
     let said = second.stdout(&["verify"]);
     assert!(said.contains("is not deterministic"), "{said}");
+    for project in [&first, &second] {
+        project.stdout(&["report", "latest", "--output", "report.html"]);
+        assert!(project.read("report.html").contains("is not deterministic"));
+    }
 }
 
 #[test]
@@ -443,4 +399,28 @@ fn the_check_of_a_store_needs_a_second_process_and_says_what_the_file_system_gua
     assert!(alone.contains("another machine"), "{alone}");
     let own = Project::minimal();
     own.refused("missing_argument", &["store", "check"]);
+}
+
+#[test]
+fn a_stage_version_that_two_programs_compute_is_warned_of_once() {
+    let group = Group::new();
+    let warned = |run: &Run| {
+        let messages = run.events().iter().filter_map(|event| event["said"]["log"]["message"].as_str());
+        messages.filter(|message| message.contains("by another program before")).count()
+    };
+    let project = group.project("a\n");
+    let shell = fs::read("/bin/sh").expect("a shell");
+    for (number, warnings) in [(0, 0), (1, 1), (2, 0)] {
+        let mut program = shell.clone();
+        // The bytes after the end of a program are not used.
+        program.extend(vec![0; number.min(1)]);
+        let path = project.path(&format!("sh{number}"));
+        fs::write(&path, program).expect("written");
+        mode(&path, 0o755);
+        project.write("data/raw/a.txt", &format!("{number}\n"));
+        let settings = project.read("callsheet.toml");
+        let settings = settings.split("[programs]").next().expect("settings").to_owned();
+        project.write("callsheet.toml", &format!("{settings}[programs]\nsh = \"sh{number}\"\n"));
+        assert_eq!(warned(&project.run(&MAIN)), warnings, "{number}");
+    }
 }
