@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::exit::SUCCESS;
 use crate::declare::{Bytes, Project};
 use crate::plan::declared;
-use crate::store::{Garbage, Record, Store, Sweep, Workspace};
+use crate::store::{Garbage, Orphan, Record, Store, Sweep, Workspace};
 use callsheet_figures::label::{counted, human_seconds};
 
 /// Remove unused results from the store
@@ -147,60 +147,67 @@ impl Gc {
         ));
     }
 
-    pub(super) fn execute(&self) -> Result<u8> {
-        let project = Project::find()?;
-        let store = Store::of(&project)?;
+    /// Finds, and with `--delete` removes, unused results of the project's own store.
+    fn own(&self, project: &Project, store: &Store) -> Result<(Garbage, Vec<Line>)> {
         let _alone = if self.delete { Some(store.exclusive()?) } else { None };
         let orphans = match self.undeclared {
             true => store.orphans(
-                |pipeline, owner| is_foreign(&project, pipeline, owner),
-                |target| declared(&project, target),
+                |pipeline, owner| is_foreign(project, pipeline, owner),
+                |target| declared(project, target),
             )?,
             false => BTreeSet::new(),
         };
         let since = SystemTime::now().checked_sub(self.older_than).unwrap_or(SystemTime::UNIX_EPOCH);
         let garbage = store.garbage(self.size.map(|size| size.0), since, orphans)?;
-        let bytes = garbage.bytes();
-        let lines = lines_of(&store, &garbage);
+        let lines = lines_of(store, &garbage);
         if self.delete {
             store.remove(&garbage)?;
+            store.register(!garbage.orphans.is_empty())?;
         }
+        Ok((garbage, lines))
+    }
+
+    pub(super) fn execute(&self) -> Result<u8> {
+        let project = Project::find()?;
+        let store = Store::of(&project)?;
+        let (garbage, lines) = self.own(&project, &store)?;
+        // Runs of this project may go on while garbage of the shared store is set aside.
         let shared = self.shared(&store)?;
         if self.json {
-            let records = as_json(&lines);
-            let orphans = garbage
-                .orphans
-                .iter()
-                .map(|orphan| json!({ "target": orphan.target, "stage": orphan.stage }));
-            let orphans: Vec<_> = orphans.collect();
-            let mut all =
-                json!({ "records": records, "undeclared": orphans, "bytes": bytes, "deleted": self.delete });
-            if let Some((Sweep { garbage, forgotten, root, .. }, lines)) = &shared {
-                all["shared"] = json!({
-                    "path": root, "records": as_json(lines), "bytes": garbage.bytes(), "forgotten": forgotten
-                });
-            }
-            print_json(&all);
+            print_json(&self.to_json(&garbage, &lines, shared.as_ref()));
             return Ok(SUCCESS);
         }
-        let orphans = garbage
-            .orphans
-            .iter()
-            .map(|orphan| vec![orphan.stage.clone(), format!("no longer declared by {}", orphan.target)]);
-        let orphans: Vec<_> = orphans.collect();
-        if !orphans.is_empty() {
-            print_text(&table(orphans, &[2]));
-        }
-        print_records(&lines);
-        print_text(&format!(
-            "{}: {} {}",
-            counted(lines.len() as u64, "unused result"),
-            Bytes(bytes),
-            self.done(bytes)
-        ));
+        self.print_own(&garbage, &lines);
         if let Some((sweep, lines)) = &shared {
             self.print_shared(sweep, lines);
         }
+        Ok(SUCCESS)
+    }
+
+    fn to_json(&self, garbage: &Garbage, lines: &[Line], shared: Option<&(Sweep, Vec<Line>)>) -> Value {
+        let orphan = |orphan: &Orphan| json!({ "target": orphan.target, "stage": orphan.stage });
+        let orphans: Vec<Value> = garbage.orphans.iter().map(orphan).collect();
+        let (records, bytes) = (as_json(lines), garbage.bytes());
+        let mut all =
+            json!({ "records": records, "undeclared": orphans, "bytes": bytes, "deleted": self.delete });
+        if let Some((Sweep { garbage, forgotten, root, .. }, lines)) = shared {
+            all["shared"] = json!({
+                "path": root, "records": as_json(lines), "bytes": garbage.bytes(), "forgotten": forgotten
+            });
+        }
+        all
+    }
+
+    fn print_own(&self, garbage: &Garbage, lines: &[Line]) {
+        let orphan =
+            |orphan: &Orphan| vec![orphan.stage.clone(), format!("no longer declared by {}", orphan.target)];
+        let orphans: Vec<_> = garbage.orphans.iter().map(orphan).collect();
+        if !orphans.is_empty() {
+            print_text(&table(orphans, &[2]));
+        }
+        print_records(lines);
+        let (found, bytes) = (counted(lines.len() as u64, "unused result"), garbage.bytes());
+        print_text(&format!("{found}: {} {}", Bytes(bytes), self.done(bytes)));
         if self.size.is_some_and(|size| garbage.remaining > size.0) && !self.older_than.is_zero() {
             print_text(&format!(
                 "{} of results remain, because they are used or younger than {}; `--older-than 0s` includes younger ones",
@@ -208,6 +215,5 @@ impl Gc {
                 self.age()
             ));
         }
-        Ok(SUCCESS)
     }
 }

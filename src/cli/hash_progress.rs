@@ -1,4 +1,4 @@
-//! Progress of the hashing of results whose times changed, for example in a copy of a project.
+//! Progress in bytes of results that are hashed, for example in a copy of a project, or copied.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -9,9 +9,6 @@ use super::log_reporter::LogReporter;
 use super::progress_reporter::ProgressReporter;
 use crate::declare::Bytes;
 
-/// Name of the bar.
-const NAME: &str = "checking results";
-
 /// Number of bytes between two steps of the bar.
 const STEP: u64 = 64 << 20;
 
@@ -20,6 +17,8 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// Progress that is shown as a bar on a terminal, otherwise as lines. Dropping it removes the bar.
 pub(super) struct HashProgress {
+    /// Name of the bar.
+    name: &'static str,
     /// Created with the first step: usually nothing is hashed.
     bar: Option<ProgressReporter<'static>>,
     shown: u64,
@@ -28,8 +27,8 @@ pub(super) struct HashProgress {
 
 impl HashProgress {
     /// Returns a progress that shows nothing yet.
-    pub(super) fn new() -> Self {
-        Self { bar: None, shown: 0, last_line: Instant::now() }
+    pub(super) fn new(name: &'static str) -> Self {
+        Self { name, bar: None, shown: 0, last_line: Instant::now() }
     }
 
     /// Shows the number of bytes that are done, from time to time.
@@ -38,11 +37,11 @@ impl HashProgress {
             if done >= self.shown + STEP {
                 self.shown = done;
                 let bar = self.bar.get_or_insert_with(|| ProgressReporter::new(LogReporter::default()));
-                bar.hashing(NAME, done, total);
+                bar.hashing(self.name, done, total);
             }
         } else if self.last_line.elapsed() >= LINE_EVERY {
             self.last_line = Instant::now();
-            say(&format!("{NAME}: {} of {}", Bytes(done), Bytes(total)));
+            say(&format!("{}: {} of {}", self.name, Bytes(done), Bytes(total)));
         }
     }
 }

@@ -11,6 +11,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::exit::{DAMAGED, SUCCESS};
+use super::hash_progress::HashProgress;
 use crate::declare::{Bytes, Project, remove_store_key, user_file, write_store_key};
 use crate::store::{Kept, SharedProject, SharedRun, SharedStatus, Store, StoreCheck, check_store};
 use callsheet_figures::label::counted;
@@ -133,8 +134,9 @@ fn detach() -> Result<u8> {
     };
     let store = Store::of(&project)?;
     let _alone = store.exclusive()?;
-    let mut bytes = 0;
-    let copied = store.copy_needed(&project.data, |size| bytes += size)?;
+    let mut progress = HashProgress::new("copying results");
+    let (copied, bytes) = store.copy_needed(&project.data, |done, all| progress.show(done, all))?;
+    drop(progress);
     remove_store_key(&project.root)?;
     if Project::open(&project.root)?.store.is_some() {
         let file = user_file().unwrap_or_default();

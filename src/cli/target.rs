@@ -108,7 +108,7 @@ pub(super) fn snapshot(project: &Project, store: &Store, request: &Request) -> R
     let (plan, snapshot) = rayon::join(
         || resolve(project, request),
         || {
-            let progress = Mutex::new(HashProgress::new());
+            let progress = Mutex::new(HashProgress::new("checking results"));
             StoreSnapshot::new(store, &project.data, &request.target, |done, total| {
                 progress.lock().unwrap_or_else(PoisonError::into_inner).show(done, total);
             })

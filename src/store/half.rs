@@ -110,6 +110,13 @@ pub(super) fn draft(staging: &Path) -> Result<tempfile::NamedTempFile> {
     file.io_context("cannot write in", staging)
 }
 
+/// Creates a folder in `staging`, which is removed when dropped. Other users of the store can use it if the umask allows it.
+pub(super) fn draft_folder(staging: &Path) -> Result<tempfile::TempDir> {
+    let rights = fs::Permissions::from_mode(0o777);
+    let folder = tempfile::Builder::new().permissions(rights).tempdir_in(staging);
+    folder.io_context("cannot create a folder in", staging)
+}
+
 /// Reads a JSON file. Returns `None` if the file is missing or malformed, which the cache treats as a miss.
 pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()

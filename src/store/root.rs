@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use callsheet_worker::error::{IoContext, Result};
+use callsheet_worker::error::Result;
 
-use super::half::{Half, OWN};
+use super::half::{Half, OWN, draft_folder};
 use super::pending::Pending;
 use super::shared::access::{check_access, permit_group};
 use super::shared::sharing::Sharing;
@@ -128,7 +128,6 @@ impl Store {
     /// # Errors
     /// Returns an error if the folder cannot be created.
     pub fn staging(&self) -> Result<tempfile::TempDir> {
-        let path = self.staging_of_run();
-        tempfile::tempdir_in(&path).io_context("cannot create a folder in", path)
+        draft_folder(&self.staging_of_run())
     }
 }

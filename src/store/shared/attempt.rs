@@ -8,6 +8,7 @@ use callsheet_worker::error::{IoContext, Result};
 
 use super::sharing::Sharing;
 use crate::store::files::{copy_tree, create_below, entries, remove};
+use crate::store::half::draft_folder;
 use crate::store::stored_tree::StoredTree;
 
 /// Number of copies that are made of a folder that changes meanwhile.
@@ -31,7 +32,7 @@ impl Sharing {
             return Ok(own.clone());
         }
         let (last, from) = attempts.pop().unzip();
-        let draft = tempfile::tempdir_in(staging).io_context("cannot create a folder in", staging)?.keep();
+        let draft = draft_folder(staging)?.keep();
         if let Some(from) = from {
             copy_settled(&from, &draft)?;
         }

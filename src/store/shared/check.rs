@@ -3,6 +3,7 @@
 
 use std::fs::{self, File, FileTimes, TryLockError};
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -89,15 +90,28 @@ impl Partner {
     /// Waits for the other process. The one with the smaller name has role 0, and creates the folder of both.
     fn meet(folder: &Path, patience: Duration) -> Result<Self> {
         let Holder { host, .. } = Holder::this("");
-        let hello = tempfile::Builder::new().prefix("hello-").tempfile_in(folder);
+        let rights = fs::Permissions::from_mode(0o666);
+        let hello = tempfile::Builder::new().prefix("hello-").permissions(rights).tempfile_in(folder);
         let hello = hello.io_context("cannot write in", folder)?;
+        let came = hello
+            .as_file()
+            .metadata()
+            .and_then(|found| found.modified())
+            .io_context("cannot read", folder)?;
+        // A check that was killed has left its file.
+        let is_present = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let other = fs::metadata(path).and_then(|found| found.modified());
+            name.starts_with("hello-")
+                && other.is_ok_and(|other| {
+                    came.duration_since(other).is_ok_and(|age| age < LONGEST) || other > came
+                })
+        };
         write!(hello.as_file(), "{host}").io_context("cannot write", hello.path())?;
         let clock = Instant::now();
         loop {
             let mut present: Vec<PathBuf> = entries(folder)?;
-            present.retain(|path| {
-                path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("hello-"))
-            });
+            present.retain(is_present);
             if let [first, second] = &present[..] {
                 let role = usize::from(second.file_name() == hello.path().file_name());
                 let name = |path: &Path| {

@@ -8,8 +8,8 @@ use callsheet_worker::error::{IoContext, Result};
 
 use crate::store::files::files;
 use crate::store::files::{copy_tree, create_below};
-use crate::store::half::Half;
 use crate::store::half::read_json;
+use crate::store::half::{Half, draft_folder};
 use crate::store::inventory::Inventory;
 use crate::store::latest::{LATEST, LatestResults};
 use crate::store::object::Object;
@@ -22,30 +22,31 @@ use crate::store::stored_tree::StoredTree;
 
 impl Store {
     /// Copies the latest and the pinned results of the project from the shared store to its own, with the rows of its
-    /// tables, and shows the copies in the folder `data`. Calls `done` with the number of bytes after each object. Returns
-    /// the number of copied results.
+    /// tables, and shows the copies in the folder `data`. Calls `progress` with the number of copied bytes and of all bytes
+    /// after each object. Returns the number of results and of bytes.
     ///
     /// # Errors
     /// Returns an error if a result cannot be read or the project's own store cannot be written.
-    pub fn copy_needed(&self, data: &Path, mut done: impl FnMut(u64)) -> Result<usize> {
-        let Some(own) = &self.earlier else { return Ok(0) };
+    pub fn copy_needed(&self, data: &Path, mut progress: impl FnMut(u64, u64)) -> Result<(usize, u64)> {
+        let Some(own) = &self.earlier else { return Ok((0, 0)) };
         own.create(&["objects", "actions", "rows", "staging"])?;
         let mut needs = Inventory::default();
         self.list_results(&self.shared, &mut needs)?;
         self.list_needs(&BTreeSet::new(), &mut needs)?;
+        let records: Vec<&Record> = needs.needed.iter().filter_map(|key| needs.records.get(key)).collect();
+        let all = records.iter().flat_map(|record| record.outputs.values()).map(|object| object.size).sum();
         let mut copied = 0;
-        for record in needs.needed.iter().filter_map(|key| needs.records.get(key)) {
-            let key = record.key.digest();
+        for record in &records {
             for object in record.outputs.values() {
                 self.copy_object(own, object)?;
-                done(object.size);
+                copied += object.size;
+                progress(copied, all);
             }
             self.copy_rows(own, record)?;
-            own.write_json(&own.path(record_name(&key)), record)?;
-            copied += 1;
+            own.write_json(&own.path(record_name(&record.key.digest())), record)?;
         }
         self.show_again(data)?;
-        Ok(copied)
+        Ok((records.len(), copied))
     }
 
     fn copy_object(&self, own: &Half, object: &Object) -> Result<()> {
@@ -54,8 +55,7 @@ impl Store {
         if intact_at(object, &to) {
             return Ok(());
         }
-        let staging = own.path("staging");
-        let draft = tempfile::tempdir_in(&staging).io_context("cannot create a folder in", staging)?;
+        let draft = draft_folder(&own.path("staging"))?;
         let copy = draft.path().join("copy");
         if object.parts.is_empty() {
             copy_any(&from, &copy)?;

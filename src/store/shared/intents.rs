@@ -5,14 +5,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::PoisonError;
 
 use callsheet_worker::error::{IoContext, Result};
 
-use super::sharing::Sharing;
-
-/// Folder of the intents.
-pub(super) const INTENTS: &str = "intents";
+use super::sharing::{INTENTS, Sharing};
 
 impl Sharing {
     /// Publishes that this run relies on records and objects with these names, until it ends. A command that is not a run
@@ -22,21 +19,21 @@ impl Sharing {
     /// Returns an error if the store cannot be written.
     pub(in crate::store) fn intend(&self, names: impl IntoIterator<Item = String>) -> Result<()> {
         let Some(run) = self.run() else { return Ok(()) };
-        let number = self.intents.fetch_add(1, Relaxed);
+        let mut intents = self.intents.lock().unwrap_or_else(PoisonError::into_inner);
+        let new: Vec<String> = names.into_iter().filter(|name| !intents.names.contains(name)).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let number = intents.published;
+        intents.published += 1;
         let path = self.root.join(INTENTS).join(format!("{run}.{number}"));
-        let text = names.into_iter().collect::<Vec<_>>().join("\n");
+        let text = new.join("\n");
         // Others must never see a part of it.
         let draft = path.with_extension(format!("{number}.draft"));
         let written = fs::File::create(&draft).and_then(|mut file| file.write_all(text.as_bytes()));
-        written.and_then(|()| fs::rename(&draft, &path)).io_context("cannot write", path)
-    }
-
-    /// Withdraws the intents of this run: its project needs what it still uses.
-    pub(in crate::store) fn withdraw(&self) {
-        let Some(run) = self.run() else { return };
-        let numbers = 0..self.intents.load(Relaxed);
-        numbers
-            .for_each(|number| _ = fs::remove_file(self.root.join(INTENTS).join(format!("{run}.{number}"))));
+        written.and_then(|()| fs::rename(&draft, &path)).io_context("cannot write", path)?;
+        intents.names.extend(new);
+        Ok(())
     }
 
     /// Names of everything on which runs rely, and the files that say so with the ids of their runs.

@@ -1,8 +1,9 @@
 //! Work of this process in a shared store.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
-use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -13,6 +14,19 @@ use super::process::Holder;
 use super::settings::Settings;
 use super::watch::Watched;
 
+/// Intents that this process has published ([`super::intents`]).
+#[derive(Debug, Default)]
+pub(super) struct Intents {
+    /// Numbers of the next intent, and of the first one that was not withdrawn.
+    pub published: u64,
+    withdrawn: u64,
+    /// Names in the intents that were not withdrawn.
+    pub names: BTreeSet<String>,
+}
+
+/// Folder of the intents.
+pub(super) const INTENTS: &str = "intents";
+
 /// Longest pause between two looks at files of other machines.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
@@ -21,10 +35,15 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 pub(in crate::store) struct Sharing {
     pub(super) root: PathBuf,
     pub(super) settings: Settings,
-    /// Number of intents that this process has published.
-    pub(super) intents: AtomicU64,
+    pub(super) intents: Mutex<Intents>,
     heartbeats: OnceLock<HeartbeatThread>,
     watched: Watched,
+}
+
+impl Drop for Sharing {
+    fn drop(&mut self) {
+        self.withdraw();
+    }
 }
 
 impl Sharing {
@@ -35,7 +54,7 @@ impl Sharing {
     pub(in crate::store) fn new(root: &Path) -> Result<Self> {
         let settings = Settings::read(root)?;
         let (heartbeats, watched) = (OnceLock::new(), Watched::default());
-        Ok(Self { root: root.to_owned(), settings, intents: AtomicU64::new(0), heartbeats, watched })
+        Ok(Self { root: root.to_owned(), settings, intents: Mutex::default(), heartbeats, watched })
     }
 
     /// Begins the heartbeats of the run `run`, which lets it take leases.
@@ -54,6 +73,17 @@ impl Sharing {
     /// Id of this process's run, if it has begun one.
     pub(in crate::store) fn run(&self) -> Option<&str> {
         Some(&self.heartbeats.get()?.holder.run)
+    }
+
+    /// Withdraws the intents of this run: its project needs what it still uses.
+    pub(in crate::store) fn withdraw(&self) {
+        let Some(run) = self.run() else { return };
+        let mut intents = self.intents.lock().unwrap_or_else(PoisonError::into_inner);
+        let numbers = intents.withdrawn..intents.published;
+        intents.withdrawn = intents.published;
+        intents.names.clear();
+        numbers
+            .for_each(|number| _ = fs::remove_file(self.root.join(INTENTS).join(format!("{run}.{number}"))));
     }
 
     /// This process.

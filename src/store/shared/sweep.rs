@@ -11,14 +11,18 @@ use std::time::{Duration, SystemTime};
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{IoContext, Result};
 
+use super::attempt::number;
+use super::lease::LEASES;
+use super::process::Holder;
 use super::sharing::Sharing;
 use super::workspaces::Workspace;
 use crate::store::Garbage;
 use crate::store::commit::DIVERGED;
 use crate::store::files::{create_below, entries, files, remove, size};
 use crate::store::gc::results_garbage;
+use crate::store::half::{draft_folder, read_json};
 use crate::store::inventory::Inventory;
-use crate::store::record::record_name;
+use crate::store::record::{Record, record_name};
 use crate::store::root::Store;
 
 /// Folder of what was set aside.
@@ -98,8 +102,7 @@ impl Store {
         if paths.is_empty() {
             return Ok(());
         }
-        let folder = tempfile::Builder::new().prefix("gc-").tempdir_in(&removals);
-        let folder = folder.io_context("cannot create a folder in", &removals)?.keep();
+        let folder = draft_folder(&removals)?.keep();
         let needs = sharing.needs(now);
         for path in paths {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -141,8 +144,7 @@ impl Store {
     /// Lets every project look again at what it needs in the shared store, because something was removed.
     pub(in crate::store) fn mark_removal(&self) -> Result<()> {
         let Some(sharing) = &self.sharing else { return Ok(()) };
-        let folder = sharing.root.join(REMOVALS);
-        tempfile::tempdir_in(&folder).io_context("cannot create a folder in", folder).map(drop)
+        draft_folder(&sharing.root.join(REMOVALS)).map(drop)
     }
 
     /// Restores an object that garbage collection has set aside, if it has. Returns true if it was restored.
@@ -152,7 +154,7 @@ impl Store {
         all.iter().any(|folder| fs::rename(folder.join(name), sharing.root.join(name)).is_ok())
     }
 
-    /// Attempts whose runs have no heartbeat, unless another run may resume from them, and what killed runs left.
+    /// Files that runs without a heartbeat left behind, unless another run may resume from them.
     fn abandoned(
         &self,
         inventory: &Inventory,
@@ -160,61 +162,59 @@ impl Store {
         now: SystemTime,
     ) -> Result<Vec<PathBuf>> {
         let Some(sharing) = &self.sharing else { return Ok(Vec::new()) };
-        let of = |record: &crate::store::Record| {
-            [Some(record.key.scratch_digest()), record.key.pool()]
-                .into_iter()
-                .flatten()
-                .map(|digest| digest.to_string())
+        let mut paths = self.abandoned_attempts(sharing, inventory, kept, now)?;
+        let old = |path: &PathBuf| is_older(path, now, ABANDONED);
+        let intents = sharing.all_intents().1.into_iter().filter(|(path, _)| old(path));
+        paths.extend(intents.filter(|(_, run)| !sharing.has_beat(run, now)).map(|(path, _)| path));
+        let drafts = entries(&self.shared.path("actions"))?.into_iter().filter(old);
+        paths.extend(drafts.filter(|path| path.extension().is_some_and(|kind| kind == "draft")));
+        // A record next to a lease is a second name of one in `actions/`, for those who wait at this moment.
+        let is_dead = |path: &PathBuf| {
+            read_json::<Holder>(path).is_none_or(|holder| !sharing.has_beat(&holder.run, now))
         };
-        let finished: BTreeSet<String> = inventory.records.values().flat_map(of).collect();
-        let resumable: BTreeSet<String> = kept
-            .iter()
-            .filter_map(|key| inventory.records.get(key))
-            .filter(|record| !record.key.budget.is_empty())
-            .flat_map(of)
-            .collect();
+        paths.extend(files(&self.shared.path(LEASES))?.into_iter().filter(old).filter(is_dead));
+        let keys: BTreeSet<String> = inventory.records.keys().map(Digest::to_string).collect();
+        let is_known = |path: &PathBuf| {
+            path.file_stem()
+                .is_some_and(|name| keys.contains(name.to_string_lossy().split('.').next().unwrap_or("")))
+        };
+        let evidence = entries(&self.shared.path(DIVERGED))?.into_iter().filter(old);
+        paths.extend(evidence.filter(|path| !is_known(path)));
+        Ok(paths)
+    }
+
+    /// Attempts of runs without a heartbeat: those at finished work, and those that another attempt has taken over.
+    fn abandoned_attempts(
+        &self,
+        sharing: &Sharing,
+        inventory: &Inventory,
+        kept: &BTreeSet<Digest>,
+        now: SystemTime,
+    ) -> Result<Vec<PathBuf>> {
+        let work = |record: &Record| {
+            let both = [Some(record.key.scratch_digest()), record.key.pool()];
+            both.into_iter().flatten().map(|digest| digest.to_string())
+        };
+        let finished: BTreeSet<String> = inventory.records.values().flat_map(work).collect();
+        let kept = kept.iter().filter_map(|key| inventory.records.get(key));
+        // A longer budget may resume from these.
+        let resumable: BTreeSet<String> =
+            kept.filter(|record| !record.key.budget.is_empty()).flat_map(work).collect();
         let mut paths = Vec::new();
         for folder in entries(&self.shared.path("scratch"))? {
             let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let attempts = entries(&folder)?;
-            let newest = attempts.iter().max_by_key(|path| super::attempt::number(path)).cloned();
+            let newest = attempts.iter().max_by_key(|path| number(path)).cloned();
             let ended = finished.contains(&name) && !resumable.contains(&name);
             let gone = attempts.into_iter().filter(|attempt| {
-                (ended || Some(attempt) != newest.as_ref()) && self.is_abandoned(attempt, sharing, now)
+                let run = attempt.extension().unwrap_or_default().to_string_lossy();
+                (ended || Some(attempt) != newest.as_ref())
+                    && is_older(attempt, now, ABANDONED)
+                    && !sharing.has_beat(&run, now)
             });
             paths.extend(gone);
         }
-        let (_, intents) = sharing.all_intents();
-        let runs = intents
-            .into_iter()
-            .filter(|(path, run)| is_older(path, now, ABANDONED) && !sharing.has_beat(run, now));
-        paths.extend(runs.map(|(path, _)| path));
-        let old = |path: &PathBuf| is_older(path, now, ABANDONED);
-        let known = |path: &PathBuf| {
-            let key = path.file_name().and_then(|name| name.to_str()?.split_once('.')).unwrap_or_default().0;
-            inventory.records.keys().any(|known| known.to_string() == key)
-        };
-        paths.extend(
-            entries(&self.shared.path(DIVERGED))?.into_iter().filter(|path| old(path) && !known(path)),
-        );
-        paths.extend(
-            entries(&self.shared.path("actions"))?
-                .into_iter()
-                .filter(|path| path.extension().is_some_and(|kind| kind == "draft"))
-                .filter(old),
-        );
-        paths.extend(
-            files(&self.shared.path("leases"))?
-                .into_iter()
-                .filter(|path| path.extension().is_some_and(|kind| kind == "json"))
-                .filter(old),
-        );
         Ok(paths)
-    }
-
-    fn is_abandoned(&self, attempt: &Path, sharing: &Sharing, now: SystemTime) -> bool {
-        let run = attempt.extension().unwrap_or_default().to_string_lossy().into_owned();
-        is_older(attempt, now, ABANDONED) && !sharing.has_beat(&run, now)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Users of one group with different rights.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::group::Group;
@@ -41,6 +43,26 @@ fn shell(project: &Project, user: u32, group: u32, script: &str) -> (bool, Strin
     (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// Files and folders of a store that other members of the group cannot use.
+fn closed(folder: &Path) -> Vec<PathBuf> {
+    let mut closed = Vec::new();
+    for entry in fs::read_dir(folder).expect("listed") {
+        let path = entry.expect("an entry").path();
+        let found = fs::symlink_metadata(&path).expect("metadata");
+        let (mode, wanted) = (found.permissions().mode(), if found.is_dir() { 0o070 } else { 0o040 });
+        if !found.is_symlink()
+            && (mode & wanted != wanted
+                || found.gid() != LAB && path.file_name() != Some("store.toml".as_ref()))
+        {
+            closed.push(path.clone());
+        }
+        if found.is_dir() {
+            closed.extend(self::closed(&path));
+        }
+    }
+    closed
+}
+
 const RUN: &str = "\"$0\" run -p main";
 
 #[test]
@@ -61,6 +83,7 @@ fn members_of_a_group_share_results_whatever_their_umask_and_others_are_refused(
     assert!(succeeded && said.contains("1 unused result in the shared store"), "{said}");
     let (succeeded, said) = shell(&third, 64_005, 64_005, RUN);
     assert!(!succeeded && said.contains("you cannot write to the shared store"), "{said}");
+    assert_eq!(closed(group.path()), [""; 0].map(PathBuf::from));
 }
 
 /// Stage that returns 20 kB for each row.
@@ -107,6 +130,7 @@ fn a_table_that_reuses_segments_of_another_user_consists_of_links_to_them() {
         .filter(|entry| entry.as_ref().expect("an entry").path().is_symlink())
         .count();
     assert!(links > 0, "segments of another user cannot be hard links");
+    assert_eq!(closed(group.path()), [""; 0].map(PathBuf::from));
     let (succeeded, said) = shell(
         &second,
         64_004,
