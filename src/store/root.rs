@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use callsheet_worker::error::Result;
 
+use super::files::create_below;
 use super::half::{Half, OWN, draft_folder};
 use super::pending::Pending;
-use super::shared::access::{check_access, permit_group};
+use super::shared::access::{check_access, check_links, permit_group};
 use super::shared::sharing::Sharing;
 use crate::declare::Project;
 
@@ -88,10 +89,21 @@ impl Store {
     pub fn create(&self) -> Result<()> {
         self.workspace.create_root()?;
         if self.sharing.is_some() {
-            self.shared.create(&[&SHARED[..], &SHARING[..]].concat())?;
+            if !self.shared.check_format()? {
+                self.create_shared()?;
+            }
             return self.workspace.create(&WORKSPACE);
         }
         self.workspace.create(&[&SHARED[..], &WORKSPACE[..]].concat())
+    }
+
+    /// Creates the folders of a new shared store. The marker comes last, so that an interrupted creation is repeated.
+    fn create_shared(&self) -> Result<()> {
+        let root = self.shared.path("");
+        let staging = self.shared.path("staging");
+        create_below(&root, &staging)?;
+        check_links(&root, &staging)?;
+        self.shared.create(&[&SHARED[..], &SHARING[..]].concat())
     }
 
     /// Returns true if the store has its folders.

@@ -61,6 +61,28 @@ fn refused(code: Code, message: String, help: String) -> Error {
     Error::user_error(code, message, help)
 }
 
+/// Checks that a file system has links, and that a name is made only once: commits rely on both.
+///
+/// # Errors
+/// Returns an error if it has not.
+pub(in crate::store) fn check_links(store: &Path, staging: &Path) -> Result<()> {
+    let file = tempfile::NamedTempFile::new_in(staging).io_context("cannot write in", staging)?;
+    let link = file.path().with_extension("link");
+    let (first, second) = (fs::hard_link(file.path(), &link), fs::hard_link(file.path(), &link));
+    let _ = fs::remove_file(&link);
+    if first.is_ok() && second.is_err_and(|error| error.kind() == ErrorKind::AlreadyExists) {
+        return Ok(());
+    }
+    Err(refused(
+        Code::Unsupported,
+        format!(
+            "the file system of the shared store {} has no hard links, without which two runs could both record a result",
+            store.display()
+        ),
+        "use a folder on another file system; `callsheet store check FOLDER` checks one".to_owned(),
+    ))
+}
+
 /// Gives the group of a folder all rights on the files that this process and its workers create.
 pub(in crate::store) fn permit_group() {
     let mask = umask(Mode::from_raw_mode(0o007));

@@ -424,3 +424,107 @@ fn a_stage_version_that_two_programs_compute_is_warned_of_once() {
         assert_eq!(warned(&project.run(&MAIN)), warnings, "{number}");
     }
 }
+
+/// Exit code and output of a command in which these system calls fail; `None`, with a message, without strace.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+fn with_error(calls: &str, error: &str, project: &Project, words: &[&str]) -> Option<(Option<i32>, String)> {
+    let mut command = Command::new("strace");
+    command.args(["-f", "-o", "/dev/null", "-e", &format!("inject={calls}:error={error}")]);
+    let output =
+        command.arg(env!("CARGO_BIN_EXE_callsheet")).args(words).current_dir(project.path("")).output();
+    let Ok(output) = output else {
+        eprintln!("skipped: strace is not installed");
+        return None;
+    };
+    Some((output.status.code(), both(&output)))
+}
+
+fn both(output: &std::process::Output) -> String {
+    [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat()
+}
+
+#[test]
+fn a_file_system_without_links_or_with_an_exhausted_quota_is_refused_and_nothing_is_recorded() {
+    let group = Group::new();
+    let project = group.project("a\n");
+    let run = [&["run"], &MAIN[..]].concat();
+    let Some((code, said)) = with_error("link,linkat", "EPERM", &project, &run) else { return };
+    assert!(
+        code == Some(2) && said.contains("has no hard links") && said.contains("another file system"),
+        "{said}"
+    );
+    project.run(&MAIN);
+    project.write("data/raw/a.txt", "b\n");
+    let before = group.entries("actions");
+    let (code, said) = with_error("fsync,fdatasync", "EDQUOT", &project, &run).expect("strace");
+    assert!(code == Some(1) && said.contains("Disk quota exceeded"), "{said}");
+    assert_eq!(group.entries("actions"), before);
+    assert_eq!(project.run(&MAIN).ran(), ["copy"]);
+    project.status(&["verify"], 0);
+}
+
+/// Library that adds a number of seconds to the clock of a program; times of files stay as they are.
+const CLOCK: &str = r#"
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+int clock_gettime(clockid_t clock, struct timespec *now) {
+  int failed = syscall(SYS_clock_gettime, clock, now);
+  const char *off = getenv("CLOCK_OFF");
+  if (!failed && clock == CLOCK_REALTIME && off) now->tv_sec += atol(off);
+  return failed;
+}
+"#;
+
+#[test]
+fn a_clock_that_is_an_hour_off_neither_takes_work_over_nor_removes_young_results() {
+    let group = Group::new();
+    let (first, second) = (group.project("a\n"), group.project("a\n"));
+    let library = second.path("clock.so");
+    second.write("clock.c", CLOCK);
+    let mut compiler = Command::new("cc");
+    let compiled =
+        compiler.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(second.path("clock.c")).status();
+    assert!(compiled.expect("a compiler, which Rust needs, too").success());
+    let with_clock = |off: &str, words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_callsheet"));
+        command.args(words).env("LD_PRELOAD", &library).env("CLOCK_OFF", off).current_dir(second.path(""));
+        let output = command.output().expect("callsheet starts");
+        assert!(output.status.success(), "{}", both(&output));
+        both(&output)
+    };
+    // A young result that nobody needs, and work in progress.
+    first.write("data/raw/b.txt", "b\n");
+    first.run(&MAIN);
+    fs::remove_file(first.path("data/raw/b.txt")).expect("removed");
+    for project in [&first, &second] {
+        project.write("stages/copy/copy.sh", "sleep 3; cat \"$2\" > \"$1\"\n");
+    }
+    let running = first.start(&MAIN);
+    let lease = || {
+        group
+            .entries("leases")
+            .iter()
+            .flat_map(fs::read_dir)
+            .flatten()
+            .flatten()
+            .any(|lease| lease.path().extension().is_some_and(|kind| kind == "0"))
+    };
+    until("a lease", lease);
+    for off in ["3600", "-3600"] {
+        let said = with_clock(off, &["gc", "--older-than", "30min", "--delete"]);
+        assert!(said.contains("0 unused results in the shared store"), "{off}: {said}");
+    }
+    let said = with_clock("3600", &[&["run"], &MAIN[..]].concat());
+    assert!(said.contains("waiting for run") && !said.contains("1 stage run"), "{said}");
+    assert!(with_clock("-3600", &[&["run"], &MAIN[..]].concat()).contains("nothing to do"));
+    let id = second.json(&["runs", "--json"])["runs"][0]["id"].as_str().expect("an id").to_owned();
+    let hour = humantime::format_rfc3339_millis(std::time::SystemTime::now()).to_string();
+    assert!(
+        id.replace('-', ":") > hour.replace('-', ":"),
+        "the clock of this run was ahead: {id} after {hour}"
+    );
+    assert!(running.wait_with_output().expect("ended").status.success());
+}
