@@ -119,13 +119,16 @@ impl Gc {
         let Some(sweep) = found else { return Ok(None) };
         let lines = lines_of(store, &sweep.garbage);
         if self.delete {
-            store.sweep(&sweep, |grace| {
+            let kept = store.sweep(&sweep, |grace| {
                 say(&format!(
                     "waiting {}, in which runs on other machines may take back what they use (Ctrl-C: the next `callsheet gc \
                      --delete` goes on)",
                     humantime::format_duration(grace)
                 ));
             })?;
+            for path in kept {
+                say(&format!("{} stays: only its owner can remove it, with `callsheet gc`", path.display()));
+            }
         }
         Ok(Some((sweep, lines)))
     }

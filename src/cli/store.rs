@@ -1,5 +1,6 @@
 //! `callsheet store`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -13,7 +14,9 @@ use serde_json::json;
 use super::exit::{DAMAGED, SUCCESS};
 use super::hash_progress::HashProgress;
 use crate::declare::{Bytes, Project, remove_store_key, user_file, write_store_key};
-use crate::store::{Kept, SharedProject, SharedRun, SharedStatus, Store, StoreCheck, check_store};
+use crate::store::{
+    CopiedResults, Kept, SharedProject, SharedRun, SharedStatus, Store, StoreCheck, check_store,
+};
 use callsheet_figures::label::counted;
 
 /// Share results with other users and machines through a folder
@@ -97,7 +100,8 @@ impl StoreCommand {
         print_text(&table(projects.into_iter().map(of_project), &[3]));
         print_text(&format!("\n{}", counted(runs.len() as u64, "run")));
         let of_run = |SharedRun { id, user, host, progress }: SharedRun| {
-            vec![id, user, host, progress.into_values().collect::<Vec<_>>().join(", ")]
+            let progress: BTreeSet<String> = progress.into_values().collect();
+            vec![id, user, host, progress.into_iter().collect::<Vec<_>>().join(", ")]
         };
         print_text(&table(runs.into_iter().map(of_run), &[]));
         Ok(SUCCESS)
@@ -113,7 +117,8 @@ fn attach(folder: &Path) -> Result<u8> {
             "run `callsheet store detach` first",
         ));
     }
-    let folder = std::path::absolute(folder).io_context("cannot find", folder)?;
+    let folder =
+        folder.canonicalize().or_else(|_| std::path::absolute(folder)).io_context("cannot find", folder)?;
     let store = Store::open_shared(&project.data.join("store"), &folder)?;
     store.create()?;
     write_store_key(&project.root, &folder)?;
@@ -135,19 +140,29 @@ fn detach() -> Result<u8> {
     let store = Store::of(&project)?;
     let _alone = store.exclusive()?;
     let mut progress = HashProgress::new("copying results");
-    let (copied, bytes) = store.copy_needed(&project.data, |done, all| progress.show(done, all))?;
+    let copied = store.copy_needed(&project.data, |done, all| progress.show(done, all))?;
     drop(progress);
+    let CopiedResults { results, bytes, damaged } = copied;
+    if !damaged.is_empty() {
+        say(&format!(
+            "damaged in the shared store, and not copied: {}; the next run recomputes them",
+            damaged.join(", ")
+        ));
+    }
+    print_text(&format!(
+        "{} ({}) copied from {}",
+        counted(results as u64, "result"),
+        Bytes(bytes),
+        folder.display()
+    ));
     remove_store_key(&project.root)?;
     if Project::open(&project.root)?.store.is_some() {
         let file = user_file().unwrap_or_default();
-        say(&format!("{} names the shared store: remove `store` there", file.display()));
+        say(&format!("{} names the shared store for all projects: remove `store` there", file.display()));
+        return Ok(SUCCESS);
     }
     store.unregister()?;
-    let (copied, bytes) = (counted(copied as u64, "result"), Bytes(bytes));
-    print_text(&format!(
-        "{copied} ({bytes}) copied from {}; this project does not use it any more",
-        folder.display()
-    ));
+    print_text("this project does not use the shared store any more");
     Ok(SUCCESS)
 }
 

@@ -16,8 +16,9 @@ use super::project::FILE;
 pub fn write_store_key(root: &Path, store: &Path) -> Result<()> {
     change(root, |text| {
         // Keys of the project itself come before the first table; comments at the beginning are about the file.
-        let comments = text.lines().take_while(|line| line.is_empty() || line.starts_with('#'));
-        let at: usize = comments.map(|line| line.len() + 1).sum::<usize>().min(text.len());
+        let lines = text.split_inclusive('\n');
+        let comments = lines.take_while(|line| line.trim().is_empty() || line.starts_with('#'));
+        let at: usize = comments.map(str::len).sum();
         let value = toml::Value::from(store.to_string_lossy().into_owned());
         let (before, after) = text.split_at(at);
         let break_line = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };

@@ -6,7 +6,8 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use callsheet_worker::error::{IoContext, Result, SourceText};
+use callsheet_worker::code::Code;
+use callsheet_worker::error::{Error, IoContext, Result, SourceText};
 use serde::Deserialize;
 
 use super::parse_toml;
@@ -39,7 +40,15 @@ impl UserFile {
             }
             text => {
                 let text = text.io_context("cannot read", &path)?;
-                parse_toml(&Arc::new(SourceText::new(path, text)))
+                let file: Self = parse_toml(&Arc::new(SourceText::new(path.clone(), text)))?;
+                match file.store.as_ref().filter(|store| !store.is_absolute()) {
+                    None => Ok(file),
+                    Some(store) => Err(Error::user_error(
+                        Code::InvalidValue,
+                        format!("{}: `{}` is not an absolute path", path.display(), store.display()),
+                        "write the path of `store` from the root, e.g. \"/project/group/callsheet\"",
+                    )),
+                }
             }
         }
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{Error, Result};
-use callsheet_worker::protocol::{PROTOCOL, RUN_VARIABLE, RequestInput, WorkRequest};
+use callsheet_worker::protocol::{Level, PROTOCOL, RUN_VARIABLE, RequestInput, WorkRequest, WorkerEvent};
 use callsheet_worker::table::{FOOTER_PREFIX, SCHEMA_VERSION};
 use litemap::LiteMap;
 use serde_json::Value;
@@ -153,6 +153,14 @@ impl Action<'_> {
         let Some(claim) = claim else { return Ok(None) };
         let scratch = run.store.claimed_scratch(&digest)?;
         scratch.create()?;
+        for folder in scratch.skipped() {
+            let message = format!(
+                "the checkpoints in {} cannot be read, so this run does not resume from them; their owner can open them \
+                 with `chmod -R g+rX`",
+                folder.display()
+            );
+            say(Update::Worker(WorkerEvent::Log { level: Level::Warning, message }));
+        }
         Ok(Some((scratch, Some(claim))))
     }
 

@@ -77,6 +77,7 @@ pub fn run(
     }
     let clock = Instant::now();
     let id = store.new_run_id(SystemTime::now());
+    store.begin_run(&id)?;
     let mut recorder = Recorder::new(&store.run_dir(&id));
     let mut report = |event: &Event| {
         recorder.keep(event);

@@ -9,7 +9,7 @@ use callsheet_worker::protocol::{Level, WorkerEvent};
 use super::action::{Action, ActionOutput, wait_unless_stopped};
 use super::context::Run;
 use super::executor::{Outcome, Update};
-use crate::store::{Committed, LatestResult, Provenance, Record};
+use crate::store::{Claim, Committed, LatestResult, Provenance, Record};
 
 impl Action<'_> {
     /// Computes and publishes the result, or takes it from another run that has computed it meanwhile.
@@ -36,12 +36,7 @@ impl Action<'_> {
         let clock = Instant::now();
         let began = SystemTime::now();
         let mut say = |update| {
-            if let Update::Worker(WorkerEvent::Progress { done, total, unit }) = &update {
-                run.store.report_progress(&digest, || match total {
-                    0 => format!("{done} {unit}"),
-                    total => format!("{done} of {total} {unit}"),
-                });
-            }
+            self.report_progress(run, &update);
             say(update);
         };
         let made = match &self.stage.decl.rows {
@@ -59,7 +54,22 @@ impl Action<'_> {
         let seconds = clock.elapsed().as_secs_f64();
         let provenance = self.provenance(run, place, began, seconds, peak_memory);
         let provenance = Provenance { computed_rows: computed, ..provenance };
-        let record = Record::new(self.key.clone(), outputs, provenance);
+        let head = self.commit(run, claim, Record::new(self.key.clone(), outputs, provenance), &mut say)?;
+        // The checkpoints are not needed any more, unless a longer budget may resume from them.
+        if self.key.budget.is_empty() && self.keeps_checkpoints() {
+            scratch.remove();
+        }
+        Ok(Outcome::ActionOutput(Arc::new(head)))
+    }
+
+    /// Commits a record. Returns the result that the store has now, which may be that of another run.
+    fn commit(
+        &self,
+        run: &Run,
+        claim: Claim,
+        record: Record,
+        say: &mut impl FnMut(Update),
+    ) -> Result<LatestResult> {
         if let Some(message) = run.store.other_workers(&record) {
             say(Update::Worker(WorkerEvent::Log { level: Level::Warning, message }));
         }
@@ -71,13 +81,19 @@ impl Action<'_> {
                 *first
             }
         };
-        let head = LatestResult::new(digest, stays.outputs, &stays.provenance, &self.stage.decl);
-        let head = head.expect("published as declared");
-        // The checkpoints are not needed any more, unless a longer budget may resume from them.
-        if self.key.budget.is_empty() && self.keeps_checkpoints() {
-            scratch.remove();
+        run.store.report_progress(&self.key, None);
+        let head = LatestResult::new(self.key.digest(), stays.outputs, &stays.provenance, &self.stage.decl);
+        Ok(head.expect("published as declared"))
+    }
+
+    fn report_progress(&self, run: &Run, update: &Update) {
+        if let Update::Worker(WorkerEvent::Progress { done, total, unit }) = update {
+            let progress = || match total {
+                0 => format!("{done} {unit}"),
+                total => format!("{done} of {total} {unit}"),
+            };
+            run.store.report_progress(&self.key, Some(&progress));
         }
-        Ok(Outcome::ActionOutput(Arc::new(head)))
     }
 }
 
@@ -86,7 +102,7 @@ fn diverged(first: &Record) -> WorkerEvent {
     let Provenance { run, host, .. } = &first.provenance;
     let message = format!(
         "this result differs from that of run {run} on {host}, which has the same key and is used; the stage is not \
-         deterministic (`callsheet verify` lists such results)"
+         deterministic. To replace that result, increase `version` in stage.toml"
     );
     WorkerEvent::Log { level: Level::Warning, message }
 }

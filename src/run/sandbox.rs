@@ -14,7 +14,7 @@ use callsheet_worker::protocol::{Level, WorkerEvent};
 use super::access::{SharedFolder, create_cache, shared_folders};
 use super::executor::local::{EVENTS, ProcessSupervisor, can_confine};
 use crate::declare::{Project, Sandbox};
-use crate::store::{Lock, Staging, Store, open_to_owner, remove_folder};
+use crate::store::{Lock, Staging, Store, move_folder, open_to_owner, remove_folder};
 
 /// Sandbox of a run: its folder, locks and supervisor process. Dropping it ends the workers and removes the folder.
 pub(super) struct RunSandbox {
@@ -105,7 +105,7 @@ impl RunSandbox {
         let kept = [to.to_owned()].into_iter().chain(numbered).find(|path| !path.exists());
         let kept = kept.expect("some number is free");
         open_to_owner(folder)?;
-        fs::rename(folder, &kept).io_context("cannot move", folder)?;
+        move_folder(folder, &kept).io_context("cannot move", folder)?;
         // The request names files by their paths.
         let request = kept.join(REQUEST);
         if let Ok(text) = fs::read_to_string(&request) {

@@ -6,6 +6,7 @@ use callsheet_worker::error::Result;
 use super::lock::{Lock, LockName};
 use super::root::Store;
 use super::shared::lease::Lease;
+use crate::key::ActionKey;
 
 /// Claim on a piece of work, until it is dropped.
 #[derive(Debug)]
@@ -52,10 +53,15 @@ impl Store {
         Ok(self.lock(name, holder, waiting)?.map(Held::Lock).map(Claim))
     }
 
-    /// States how far the work on a claimed action is; others who wait for it see this.
-    pub fn report_progress(&self, key: &Digest, progress: impl FnOnce() -> String) {
-        if let Some(sharing) = &self.sharing {
-            sharing.report(&key.to_string(), progress());
+    /// States how far the work on a claimed action is; others who wait for the action, its checkpoints or its rows see
+    /// this. Without `progress`, the work has ended.
+    pub fn report_progress(&self, key: &ActionKey, progress: Option<&dyn Fn() -> String>) {
+        let Some(sharing) = &self.sharing else { return };
+        let (scratch, pool) = (key.scratch_digest(), key.pool());
+        let shared = [Some(LockName::Scratch(&scratch)), pool.as_ref().map(LockName::Rows)];
+        let names = shared.into_iter().flatten().map(|name| name.to_string());
+        for name in names.chain([key.digest().to_string()]) {
+            sharing.report(&name, progress.map(|progress| progress()));
         }
     }
 }

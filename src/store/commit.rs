@@ -5,8 +5,9 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{IoContext, Result};
+use callsheet_worker::error::{Error, IoContext, Result};
 
 use serde::Serialize;
 
@@ -17,6 +18,7 @@ use super::place::object_name;
 use super::provenance::Provenance;
 use super::record::{Record, read_record};
 use super::root::Store;
+use super::shared::access::no_links;
 use super::shared::lease::Lease;
 use crate::declare::ArtifactKind;
 
@@ -108,6 +110,16 @@ impl Store {
 
     fn commit_draft(&self, draft: &Path, lease: &Lease, path: &Path, record: &Record) -> Result<Committed> {
         let sharing = self.sharing.as_ref().expect("a lease is of a shared store");
+        // A run that was frozen for long may have lost its objects to garbage collection.
+        if let Some(object) =
+            record.outputs.values().find(|object| !self.is_shared(object) && !self.is_restored(object))
+        {
+            return Err(Error::user_error(
+                Code::NotComputed,
+                format!("{} was removed from the shared store during this action", object.bytes),
+                "run again to recompute it",
+            ));
+        }
         match fs::hard_link(draft, path) {
             Ok(()) => {
                 lease.publish(path);
@@ -115,7 +127,10 @@ impl Store {
                 return Ok(Committed::Own);
             }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error).io_context("cannot link", path),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::StorageFull) => {
+                return Err(error).io_context("cannot link", path);
+            }
+            Err(error) => return Err(no_links(&self.shared.path(""), &error)),
         }
         // The other record may not be seen here yet.
         let look = |number: usize| {
@@ -168,8 +183,9 @@ impl Store {
     /// The record that another run has committed.
     fn first_record(&self, lease: &Lease, path: &Path, record: &Record) -> Option<Record> {
         let key = record.key.digest();
-        let fresh = || self.sharing.as_ref()?.record_of_lease(lease.name());
-        read_record(path, &key).or_else(|| read_record(&fresh()?, &key))
+        let fresh = || self.sharing.as_ref().map(|sharing| sharing.records_of_lease(lease.name()));
+        let found = read_record(path, &key);
+        found.or_else(|| fresh()?.iter().find_map(|path| read_record(path, &key)))
     }
 }
 

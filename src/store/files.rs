@@ -72,6 +72,21 @@ pub(super) fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Moves a folder, also to another file system.
+///
+/// # Errors
+/// Returns an error if something cannot be copied or removed.
+pub fn move_folder(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            fs::create_dir(to)?;
+            copy_tree(from, to)?;
+            remove_folder(from)
+        }
+        moved => moved,
+    }
+}
+
 /// Removes a file or a folder, if it exists.
 pub(super) fn remove(path: &Path) -> Result<()> {
     let removed =

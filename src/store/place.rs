@@ -5,16 +5,17 @@ use std::io::ErrorKind;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
-use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{Error, IoContext, Result};
+use callsheet_worker::error::{IoContext, Result};
 use callsheet_worker::table;
 
 use super::digest::{Tick, digest_directory, digest_named, digest_ticking, digest_with_mode};
 use super::files::{create_below, entries, remove};
+use super::half::draft_folder;
 use super::object::Object;
 use super::root::Store;
 use super::seal::{renew_seals, restore_modes, seal, sealed};
+use super::shared::access::no_links;
 use super::shared::sharing::Sharing;
 use super::stored_tree::StoredTree;
 use super::tree::open_to_owner;
@@ -158,10 +159,28 @@ impl Store {
                 // Another program has placed an object. A folder that is being removed may be seen without its files.
                 Err(_) if self.is_shared(object) => return remove(from),
                 Err(_) if object.is_folder() => self.sharing.iter().for_each(Sharing::wait_for_news),
+                Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                    return Err(no_links(&self.shared.path(""), &error));
+                }
                 Err(_) => return fs::rename(from, path).io_context("cannot write", path),
             }
         }
-        Err(damaged(path))
+        self.replace_damaged(from, path, object)
+    }
+
+    /// Replaces a folder that is damaged, for example because a power cut lost its files. It is looked at again after it was
+    /// set aside.
+    fn replace_damaged(&self, from: &Path, path: &Path, object: &Object) -> Result<()> {
+        let aside = draft_folder(&self.staging_of_run())?;
+        let moved = aside.path().join("object");
+        fs::rename(path, &moved).io_context("cannot move", path)?;
+        let better = if intact_at(object, &moved) { &moved } else { from };
+        match fs::rename(better, path) {
+            // Another program was faster.
+            Err(_) if self.is_shared(object) => {}
+            placed => placed.io_context("cannot write", path)?,
+        }
+        remove(from)
     }
 
     /// Waits until a name that its folder lists can be seen. On a machine that has asked for it too early, this takes
@@ -179,15 +198,6 @@ impl Store {
             seen || !goes_on
         }) && path.symlink_metadata().is_ok()
     }
-}
-
-/// A folder in a shared store that is damaged: only `verify --heal` may remove it, because it may be seen too early here.
-fn damaged(path: &Path) -> Error {
-    Error::user_error(
-        Code::Unreadable,
-        format!("{} in the shared store is damaged", path.display()),
-        "run `callsheet verify --heal`, then run again",
-    )
 }
 
 /// Path of an object below a half of a store.

@@ -47,7 +47,7 @@ impl Store {
     /// Records of a key in the project's own store and in the shared one.
     fn records(&self, key: &Digest) -> impl Iterator<Item = Record> {
         let paths = self.results().map(|half| half.path(record_name(key)));
-        let fresh = self.sharing.iter().filter_map(|sharing| sharing.record_of_lease(&key.to_string()));
+        let fresh = self.sharing.iter().flat_map(|sharing| sharing.records_of_lease(&key.to_string()));
         paths.chain(fresh).filter_map(|path| read_record(&path, key))
     }
 

@@ -7,7 +7,7 @@ use callsheet_worker::error::Result;
 use super::files::create_below;
 use super::half::{Half, OWN, draft_folder};
 use super::pending::Pending;
-use super::shared::access::{check_access, check_links, permit_group};
+use super::shared::access::{check_access, check_links, create_private, permit_group};
 use super::shared::sharing::Sharing;
 use crate::declare::Project;
 
@@ -87,8 +87,10 @@ impl Store {
     /// # Errors
     /// Returns an error if a folder or the marker cannot be created.
     pub fn create(&self) -> Result<()> {
-        self.workspace.create_root()?;
-        if self.sharing.is_some() {
+        if self.sharing.is_none() {
+            self.workspace.create_root()?;
+        } else {
+            create_private(&self.workspace.path(""))?;
             if !self.shared.check_format()? {
                 self.create_shared()?;
             }

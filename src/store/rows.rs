@@ -11,8 +11,9 @@ use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{IoContext, Result};
+use callsheet_worker::error::{Error, IoContext, Result};
 
 use super::digest::digest_file;
 use super::digest::digest_named;
@@ -70,6 +71,9 @@ impl Store {
                 let name = path.file_name().unwrap_or_default().into();
                 segments.extend(read_segment(&path).map(|segment| (name, segment)));
             }
+        }
+        if let Some(sharing) = &self.sharing {
+            sharing.intend(segments.values().map(|segment| segment.bytes.to_string()))?;
         }
         Ok(segments.into_values().filter(|segment| self.intact(&segment.object())).collect())
     }
@@ -184,6 +188,13 @@ impl Store {
             let (from, to) =
                 (self.shared.path(object_name(&segment.bytes)), staging.path().join(name(number)));
             if fs::hard_link(&from, &to).is_err() && self.sharing.is_some() {
+                if !self.is_shared(&segment.object()) && !self.is_restored(&segment.object()) {
+                    return Err(Error::user_error(
+                        Code::NotComputed,
+                        format!("rows in {} were removed during this action", from.display()),
+                        "run again to recompute them",
+                    ));
+                }
                 // The kernel may forbid hard links to files of other users.
                 let from = Path::new("../..")
                     .join(object_name(&segment.bytes).strip_prefix("objects").unwrap_or(&from));

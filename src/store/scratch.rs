@@ -16,6 +16,8 @@ pub struct Scratch {
     path: PathBuf,
     /// True in a shared store, where only garbage collection removes the folder itself.
     stays: bool,
+    /// Newer folders of other runs that could not be read.
+    skipped: Vec<PathBuf>,
 }
 
 impl Store {
@@ -29,7 +31,8 @@ impl Store {
         match &self.sharing {
             None => Ok(scratch),
             Some(sharing) => {
-                Ok(Scratch { path: sharing.attempt(&scratch.path, &self.staging_of_run())?, ..scratch })
+                let (path, skipped) = sharing.attempt(&scratch.path, &self.staging_of_run())?;
+                Ok(Scratch { path, skipped, ..scratch })
             }
         }
     }
@@ -46,7 +49,7 @@ impl Store {
     /// Scratch folder of work that nobody has claimed.
     pub fn scratch(&self, digest: &Digest) -> Scratch {
         let path = self.shared.path("scratch").join(digest.to_string());
-        Scratch { path, stays: self.sharing.is_some() }
+        Scratch { path, stays: self.sharing.is_some(), skipped: Vec::new() }
     }
 }
 
@@ -54,6 +57,11 @@ impl Scratch {
     /// Path of the folder, which may not exist yet.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Newer folders of other runs that could not be read, so that this one begins with older files.
+    pub fn skipped(&self) -> &[PathBuf] {
+        &self.skipped
     }
 
     /// Creates the folder.

@@ -1,6 +1,6 @@
 //! Hashes the store again, to find damage that sizes and times do not show.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
@@ -9,8 +9,9 @@ use callsheet_worker::error::Result;
 use rayon::prelude::*;
 
 use super::files::remove;
+use super::half::draft_folder;
 use super::object::Object;
-use super::place::digest_object;
+use super::place::{digest_object, intact_at, object_name};
 use super::record::record_name;
 use super::root::Store;
 
@@ -21,6 +22,8 @@ pub struct Damage {
     pub path: PathBuf,
     /// Description of the damage.
     pub what: String,
+    /// The object, if the damage is one.
+    object: Option<Object>,
 }
 
 impl Store {
@@ -34,7 +37,7 @@ impl Store {
         let lost = inventory.lost.iter().map(|path| (path, "cannot be read"));
         let bad = unreadable.chain(lost);
         let mut damage: Vec<Damage> =
-            bad.map(|(path, what)| Damage { path: path.clone(), what: what.into() }).collect();
+            bad.map(|(path, what)| Damage { path: path.clone(), what: what.into(), object: None }).collect();
         let mut objects: BTreeMap<Digest, (&str, Object)> = BTreeMap::new();
         for (stage, object) in inventory.made() {
             objects.insert(object.bytes, (stage, object.clone()));
@@ -49,6 +52,7 @@ impl Store {
                 Some(Damage {
                     path: self.object_path(&object),
                     what: format!("{} (computed by {stage})", what?),
+                    object: Some(object),
                 })
             })
             .collect();
@@ -69,16 +73,34 @@ impl Store {
         }
     }
 
-    /// Removes damaged objects and their records, so that the next run recomputes them.
+    /// Removes damaged objects and their records, so that the next run recomputes them. In a shared store, each is looked
+    /// at again after it was set aside: others may have replaced it since it was found to be damaged.
     ///
     /// # Errors
     /// Returns an error if a file cannot be removed, or the store cannot be listed.
     pub fn heal(&self, damage: &[Damage]) -> Result<()> {
-        damage.iter().try_for_each(|damage| remove(&damage.path))?;
+        let aside = draft_folder(&self.staging_of_run())?;
+        for (number, Damage { path, object, .. }) in damage.iter().enumerate() {
+            if self.sharing.is_none() {
+                remove(path)?;
+                continue;
+            }
+            let moved = aside.path().join(number.to_string());
+            let is_moved = fs::rename(path, &moved).is_ok();
+            let is_good = object.as_ref().is_some_and(|object| intact_at(object, &moved));
+            if is_moved && is_good {
+                // If an equal one has taken the place, this one goes.
+                let _ = fs::rename(&moved, path);
+            }
+        }
         self.mark_removal()?;
-        for (key, record) in &self.inventory()?.records {
-            if !record.outputs.values().all(|object| self.intact(object)) {
-                self.results().try_for_each(|half| remove(&half.path(record_name(key))))?;
+        for half in self.results() {
+            for (key, record) in &self.inventory_of(half, &BTreeSet::new())?.records {
+                let lacks = |object: &Object| !intact_at(object, &half.path(object_name(&object.bytes)));
+                // Records of one half may name objects of the other.
+                if record.outputs.values().any(|object| lacks(object) && !self.intact(object)) {
+                    remove(&half.path(record_name(key)))?;
+                }
             }
         }
         Ok(())

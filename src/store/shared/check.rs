@@ -1,9 +1,10 @@
 //! Check of a shared file system by two processes on two machines, or on two mounts of one folder. They meet in the folder
 //! `check`, and announce each step by a file with a fresh name.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, FileTimes, TryLockError};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::hash::{BuildHasher, RandomState};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use callsheet_worker::code::Code;
 use callsheet_worker::error::{Error, IoContext, Result};
 use serde::{Deserialize, Serialize};
 
+use super::access::permit_group;
 use super::process::Holder;
 use super::settings::Settings;
 use crate::store::files::{create_below, entries, remove};
@@ -76,6 +78,7 @@ struct Partner {
 /// # Errors
 /// Returns an error if no second process comes, if it ends early, or if the folder cannot be written.
 pub fn check_store(root: &Path, patience: Duration) -> Result<StoreCheck> {
+    permit_group();
     let folder = root.join("check");
     create_below(root, &folder)?;
     let partner = Partner::meet(&folder, patience)?;
@@ -86,60 +89,99 @@ pub fn check_store(root: &Path, patience: Duration) -> Result<StoreCheck> {
     checked
 }
 
+/// File with which a process shows that it waits: `hello-<id>.<number>`, which has the name of its machine.
+struct Hello {
+    path: PathBuf,
+    number: u64,
+}
+
+impl Hello {
+    fn new(folder: &Path, id: &str) -> Result<Self> {
+        let path = folder.join(format!("hello-{id}.0"));
+        fs::write(&path, Holder::this("").host).io_context("cannot write", &path)?;
+        Ok(Self { path, number: 0 })
+    }
+
+    /// Gives the file the next number, after a pause.
+    fn renew(&mut self) -> Result<()> {
+        thread::sleep(LOOK);
+        self.number += 1;
+        let next = self.path.with_extension(self.number.to_string());
+        fs::rename(&self.path, &next).io_context("cannot write", &next)?;
+        self.path = next;
+        Ok(())
+    }
+
+    /// Number and machine of each process that waits, by its id.
+    fn all(folder: &Path) -> Result<BTreeMap<String, (u64, String)>> {
+        let mut all = BTreeMap::new();
+        for path in entries(folder)? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let Some((id, number)) = name.strip_prefix("hello-").and_then(|name| name.split_once('.')) else {
+                continue;
+            };
+            // It may have been renewed in the meantime.
+            let Ok(host) = fs::read_to_string(&path) else { continue };
+            all.insert(id.to_owned(), (number.parse().unwrap_or_default(), host));
+        }
+        Ok(all)
+    }
+}
+
+impl Drop for Hello {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn alone(patience: Duration) -> Error {
+    Error::user_error(
+        Code::Busy,
+        format!("no second process came within {} s", patience.as_secs()),
+        "start `callsheet store check` on another machine at the same time, or here with `--with` and another mount of the \
+         folder",
+    )
+}
+
 impl Partner {
-    /// Waits for the other process. The one with the smaller name has role 0, and creates the folder of both.
+    /// Waits for the other process. The one with the smaller name has role 0. Each process renews its file under the next
+    /// number: the file of a check that was killed stays as it is.
     fn meet(folder: &Path, patience: Duration) -> Result<Self> {
-        let Holder { host, .. } = Holder::this("");
-        let rights = fs::Permissions::from_mode(0o666);
-        let hello = tempfile::Builder::new().prefix("hello-").permissions(rights).tempfile_in(folder);
-        let hello = hello.io_context("cannot write in", folder)?;
-        let came = hello
-            .as_file()
-            .metadata()
-            .and_then(|found| found.modified())
-            .io_context("cannot read", folder)?;
-        // A check that was killed has left its file.
-        let is_present = |path: &PathBuf| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let other = fs::metadata(path).and_then(|found| found.modified());
-            name.starts_with("hello-")
-                && other.is_ok_and(|other| {
-                    came.duration_since(other).is_ok_and(|age| age < LONGEST) || other > came
-                })
-        };
-        write!(hello.as_file(), "{host}").io_context("cannot write", hello.path())?;
-        let clock = Instant::now();
+        let own = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
+        let (mut hello, clock) = (Hello::new(folder, &own)?, Instant::now());
+        let mut first: BTreeMap<String, u64> = BTreeMap::new();
         loop {
-            let mut present: Vec<PathBuf> = entries(folder)?;
-            present.retain(is_present);
-            if let [first, second] = &present[..] {
-                let role = usize::from(second.file_name() == hello.path().file_name());
-                let name = |path: &Path| {
-                    path.file_name().unwrap_or_default().to_string_lossy().replace("hello-", "")
+            hello.renew()?;
+            let all = Hello::all(folder)?;
+            let alive = all.iter().filter(|(id, (number, _))| {
+                **id == own || *first.entry((*id).clone()).or_insert(*number) != *number
+            });
+            let alive: Vec<(&String, &String)> = alive.map(|(id, (_, host))| (id, host)).collect();
+            if let [(first, host), (second, other)] = alive[..] {
+                let role = usize::from(*second == own);
+                let met = Self {
+                    folder: folder.join(format!("{first}-{second}")),
+                    role,
+                    hosts: [host.clone(), other.clone()],
                 };
-                let host = |path: &Path| fs::read_to_string(path).unwrap_or_default();
-                let meeting = folder.join(format!("{}-{}", name(first), name(second)));
-                let hosts = [host(first), host(second)];
-                create_below(folder, &meeting)?;
-                let met = Self { folder: meeting, role, hosts };
+                create_below(folder, &met.folder)?;
                 met.announce("met", "")?;
-                met.wait_for("met")?;
+                // The other one sees the next number of this one, too.
+                while !met.is_announced("met")? {
+                    hello.renew()?;
+                    if clock.elapsed() > patience + LONGEST {
+                        return Err(alone(patience));
+                    }
+                }
                 return Ok(met);
             }
-            if present.len() > 2 || clock.elapsed() > patience {
-                let here = folder.display();
-                let (message, help) = match present.len() > 2 {
-                    true => ("more than two processes check this store".to_owned(), format!("wait until the others are done; then remove what is left in {here}")),
-                    false => (
-                        format!("no second process came within {} s", patience.as_secs()),
-                        "start `callsheet store check` on another machine at the same time, or here with `--with` and \
-                         another mount of the folder"
-                            .to_owned(),
-                    ),
-                };
-                return Err(Error::user_error(Code::Busy, message, help));
+            if alive.len() > 2 {
+                let message = "more than two processes check this store".to_owned();
+                return Err(Error::user_error(Code::Busy, message, "wait until the others are done"));
             }
-            thread::sleep(LOOK);
+            if clock.elapsed() > patience {
+                return Err(alone(patience));
+            }
         }
     }
 
@@ -176,11 +218,16 @@ impl Partner {
         fs::write(&draft, text).and_then(|()| fs::rename(&draft, &path)).io_context("cannot write", path)
     }
 
+    /// Returns true if the other process has announced a step.
+    fn is_announced(&self, step: &str) -> Result<bool> {
+        Ok(entries(&self.folder)?.contains(&self.folder.join(format!("{step}.{}", 1 - self.role))))
+    }
+
     /// Waits for a file of the other process, which is found by listing the folder.
     fn wait_for(&self, step: &str) -> Result<PathBuf> {
         let path = self.folder.join(format!("{step}.{}", 1 - self.role));
         let clock = Instant::now();
-        while !entries(&self.folder)?.contains(&path) {
+        while !self.is_announced(step)? {
             if clock.elapsed() > LONGEST {
                 let message = format!("the other process did not come to the step `{step}`");
                 return Err(Error::user_error(Code::Busy, message, "start both processes again"));

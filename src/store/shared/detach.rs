@@ -20,33 +20,58 @@ use crate::store::rows::pool_name;
 use crate::store::seal::seal;
 use crate::store::stored_tree::StoredTree;
 
+/// Results that were copied from a shared store.
+#[derive(Debug, Default)]
+pub struct CopiedResults {
+    /// Number of results.
+    pub results: usize,
+    /// Bytes of their artifacts.
+    pub bytes: u64,
+    /// Stages of which the result is damaged or missing in the shared store.
+    pub damaged: Vec<String>,
+}
+
 impl Store {
     /// Copies the latest and the pinned results of the project from the shared store to its own, with the rows of its
     /// tables, and shows the copies in the folder `data`. Calls `progress` with the number of copied bytes and of all bytes
-    /// after each object. Returns the number of results and of bytes.
+    /// after each object. Results that are damaged are left out.
     ///
     /// # Errors
     /// Returns an error if a result cannot be read or the project's own store cannot be written.
-    pub fn copy_needed(&self, data: &Path, mut progress: impl FnMut(u64, u64)) -> Result<(usize, u64)> {
-        let Some(own) = &self.earlier else { return Ok((0, 0)) };
+    pub fn copy_needed(&self, data: &Path, mut progress: impl FnMut(u64, u64)) -> Result<CopiedResults> {
+        let Some(own) = &self.earlier else { return Ok(CopiedResults::default()) };
         own.create(&["objects", "actions", "rows", "staging"])?;
         let mut needs = Inventory::default();
         self.list_results(&self.shared, &mut needs)?;
         self.list_needs(&BTreeSet::new(), &mut needs)?;
         let records: Vec<&Record> = needs.needed.iter().filter_map(|key| needs.records.get(key)).collect();
         let all = records.iter().flat_map(|record| record.outputs.values()).map(|object| object.size).sum();
-        let mut copied = 0;
+        let mut copied = CopiedResults::default();
         for record in &records {
+            if !record.outputs.values().all(|object| self.is_whole(object)) {
+                copied.damaged.push(record.provenance.stage.clone());
+                continue;
+            }
             for object in record.outputs.values() {
                 self.copy_object(own, object)?;
-                copied += object.size;
-                progress(copied, all);
+                copied.bytes += object.size;
+                progress(copied.bytes, all);
             }
             self.copy_rows(own, record)?;
             own.write_json(&own.path(record_name(&record.key.digest())), record)?;
+            copied.results += 1;
         }
         self.show_again(data)?;
-        Ok((records.len(), copied))
+        Ok(copied)
+    }
+
+    /// Returns true if the shared store has an object and its segments, intact.
+    fn is_whole(&self, object: &Object) -> bool {
+        let segments = object.parts.iter();
+        self.is_shared(object)
+            && segments
+                .into_iter()
+                .all(|part| self.segment_object(part).is_some_and(|segment| self.is_shared(&segment)))
     }
 
     fn copy_object(&self, own: &Half, object: &Object) -> Result<()> {

@@ -70,9 +70,13 @@ impl HeartbeatThread {
         Ok(Self { holder, progress, end: Some(end), thread: Some(thread) })
     }
 
-    /// States the progress of the work on a lease.
-    pub(super) fn report(&self, lease: &str, progress: String) {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner).insert(lease.to_owned(), progress);
+    /// States the progress of the work on a lease; `None` if it has ended.
+    pub(super) fn report(&self, lease: &str, progress: Option<String>) {
+        let mut all = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        match progress {
+            Some(progress) => all.insert(lease.to_owned(), progress),
+            None => all.remove(lease),
+        };
     }
 }
 

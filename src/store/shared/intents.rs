@@ -3,13 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::sync::PoisonError;
 
 use callsheet_worker::error::{IoContext, Result};
 
 use super::sharing::{INTENTS, Sharing};
+use crate::store::files::entries;
 
 impl Sharing {
     /// Publishes that this run relies on records and objects with these names, until it ends. A command that is not a run
@@ -37,14 +38,20 @@ impl Sharing {
     }
 
     /// Names of everything on which runs rely, and the files that say so with the ids of their runs.
-    pub(super) fn all_intents(&self) -> (BTreeSet<String>, Vec<(PathBuf, String)>) {
-        let (mut names, mut files) = (BTreeSet::new(), Vec::new());
-        for entry in fs::read_dir(self.root.join(INTENTS)).into_iter().flatten().flatten() {
-            let path = entry.path();
-            names.extend(fs::read_to_string(&path).unwrap_or_default().lines().map(str::to_owned));
+    ///
+    /// # Errors
+    /// Returns an error if an intent cannot be read.
+    pub(super) fn all_intents(&self) -> Result<(BTreeSet<String>, Vec<(PathBuf, String)>)> {
+        let (mut names, mut found) = (BTreeSet::new(), Vec::new());
+        for path in entries(&self.root.join(INTENTS))? {
+            match fs::read_to_string(&path) {
+                // It was withdrawn in the meantime.
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                text => names.extend(text.io_context("cannot read", &path)?.lines().map(str::to_owned)),
+            }
             let run = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            files.push((path, run));
+            found.push((path, run));
         }
-        (names, files)
+        Ok((names, found))
     }
 }

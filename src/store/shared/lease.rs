@@ -23,7 +23,7 @@ pub(super) const LEASES: &str = "leases";
 /// Longest pause between two looks at a lease that another process holds.
 const PAUSE: Duration = Duration::from_millis(1000);
 
-/// Extension of the record with which the holder of a lease ended.
+/// Extension of the file with which the holder of a lease ended: its record, or itself if it has none.
 const RECORD: &str = "json";
 
 /// Lease of this process, until it is dropped.
@@ -32,6 +32,7 @@ pub(in crate::store) struct Lease {
     path: PathBuf,
     name: String,
     number: u64,
+    run: String,
 }
 
 /// A name in the folder of leases: a lease, or the record with which its holder ended.
@@ -68,10 +69,13 @@ impl Sharing {
             let text = serde_json::to_vec(own).expect("texts by name");
             let made = File::create_new(&path).and_then(|mut file| file.write_all(&text));
             match made {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    thread::sleep(jitter());
+                    continue;
+                }
                 made => made.io_context("cannot write", &path)?,
             }
-            let lease = Lease { path, name: name.to_owned(), number };
+            let lease = Lease { path, name: name.to_owned(), number, run: own.run.clone() };
             // Somebody may have listed the folder before an earlier holder left, or may have been faster.
             if self.live_holder(&shelf, name, &entries(&shelf, name), Some(number)).is_none() {
                 return Ok(Some(lease));
@@ -92,7 +96,8 @@ impl Sharing {
         let others = found.iter().filter(|entry| !entry.is_record && Some(entry.number) != own);
         others.map(|entry| format!("{name}.{}", entry.number)).find_map(|file| {
             match fs::read(shelf.join(&file)) {
-                Err(_) => None,
+                // Its name may have been asked for here before it was created.
+                Err(_) => self.beats(&file).then_some(None),
                 Ok(text) => match serde_json::from_slice::<Holder>(&text) {
                     Ok(holder) => self.lives(&holder).then_some(Some(holder)),
                     Err(_) => self.beats(&file).then_some(None),
@@ -101,13 +106,14 @@ impl Sharing {
         })
     }
 
-    /// Path of the record with which an earlier holder of the lease `name` ended. Its name is fresh, so that it is found
-    /// also where the name of the record itself was asked for before.
-    pub(in crate::store) fn record_of_lease(&self, name: &str) -> Option<PathBuf> {
+    /// Paths of the records with which earlier holders of the lease `name` ended, latest first. Their names are fresh, so
+    /// that a record is found also where its own name was asked for before.
+    pub(in crate::store) fn records_of_lease(&self, name: &str) -> Vec<PathBuf> {
         let shelf = self.shelf(name);
         let records = entries(&shelf, name).into_iter().filter(|entry| entry.is_record);
-        let number = records.map(|entry| entry.number).max()?;
-        Some(shelf.join(format!("{name}.{number}.{RECORD}")))
+        let mut numbers: Vec<u64> = records.map(|entry| entry.number).collect();
+        numbers.sort_unstable_by(|a, b| b.cmp(a));
+        numbers.into_iter().map(|number| shelf.join(format!("{name}.{number}.{RECORD}"))).collect()
     }
 
     fn shelf(&self, name: &str) -> PathBuf {
@@ -148,11 +154,21 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let shelf = self.path.parent().unwrap_or(&self.path);
+        let (found, ended) = (entries(shelf, &self.name), format!("{}.{}.{RECORD}", self.name, self.number));
         // Earlier holders were dead when this lease was taken.
-        for entry in
-            entries(shelf, &self.name).iter().filter(|entry| !entry.is_record && entry.number <= self.number)
-        {
+        for entry in found.iter().filter(|entry| !entry.is_record && entry.number < self.number) {
             let _ = fs::remove_file(shelf.join(format!("{}.{}", self.name, entry.number)));
+        }
+        // A run that was taken for dead for long may find the lease of another run under this name.
+        let holder = fs::read(&self.path).ok().and_then(|text| serde_json::from_slice::<Holder>(&text).ok());
+        if holder.is_none_or(|holder| holder.run != self.run) {
+            return;
+        }
+        // The number is not used again: where its name is stale, the next holder could not be seen.
+        if found.iter().any(|entry| entry.is_record && entry.number == self.number) {
+            let _ = fs::remove_file(&self.path);
+        } else {
+            let _ = fs::rename(&self.path, shelf.join(ended));
         }
     }
 }

@@ -23,7 +23,7 @@
 pub(super) mod access;
 mod attempt;
 pub(super) mod check;
-mod detach;
+pub(super) mod detach;
 mod heartbeat;
 mod intents;
 pub(super) mod lease;

@@ -91,8 +91,8 @@ impl Sharing {
         &self.heartbeats.get().expect("a run begins its heartbeats before it takes leases").holder
     }
 
-    /// States the progress of this process on a lease.
-    pub(in crate::store) fn report(&self, lease: &str, progress: String) {
+    /// States the progress of this process on a lease; `None` if its work has ended.
+    pub(in crate::store) fn report(&self, lease: &str, progress: Option<String>) {
         if let Some(heartbeats) = self.heartbeats.get() {
             heartbeats.report(lease, progress);
         }

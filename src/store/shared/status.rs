@@ -58,7 +58,7 @@ impl Store {
         let Some(sharing) = &self.sharing else { return Ok(None) };
         self.create()?;
         let now = sharing.now(&self.shared.path("staging"))?;
-        let (known, forgotten) = sharing.workspaces(now);
+        let (known, forgotten) = sharing.workspaces(now)?;
         let project = |(registration, workspace): (PathBuf, Workspace)| {
             let written = std::fs::metadata(registration).and_then(|found| found.modified());
             let seen = now.duration_since(written.unwrap_or(SystemTime::UNIX_EPOCH)).unwrap_or_default();

@@ -2,7 +2,7 @@
 //! After a grace period, longer than names are stale, everything that somebody needs by then goes back to its place.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use callsheet_worker::digest::Digest;
 use callsheet_worker::error::{IoContext, Result};
 
-use super::attempt::number;
+use super::attempt::{number, run_of};
 use super::lease::LEASES;
 use super::process::Holder;
 use super::sharing::Sharing;
@@ -27,6 +27,9 @@ use crate::store::root::Store;
 
 /// Folder of what was set aside.
 pub(in crate::store) const REMOVALS: &str = "removals";
+
+/// File that is created in a folder of `removals/` when everything was moved there.
+const COMPLETE: &str = "complete";
 
 /// Time for which files of runs without a heartbeat are kept.
 const ABANDONED: Duration = Duration::from_secs(3600);
@@ -61,7 +64,7 @@ impl Store {
         let Some(sharing) = &self.sharing else { return Ok(None) };
         self.create()?;
         let now = sharing.now(&self.shared.path("staging"))?;
-        let needs = sharing.needs(now);
+        let needs = sharing.needs(now)?;
         let mut inventory = Inventory::default();
         self.list_results(&self.shared, &mut inventory)?;
         inventory.needed.extend(needs.keys);
@@ -78,51 +81,63 @@ impl Store {
         let is_old = |key: &Digest, _: &_| is_older(&self.shared.path(record_name(key)), now, age);
         let (mut garbage, kept) = results_garbage(&self.shared, &inventory, budget, is_old)?;
         for path in self.abandoned(&inventory, &kept, now)? {
-            garbage.paths.push((path.clone(), size(&path)?));
+            garbage.paths.push((path.clone(), size(&path).unwrap_or_default()));
         }
         let (registrations, forgotten) = needs.forgotten.into_iter().unzip();
         Ok(Some(Sweep { garbage, forgotten, root: sharing.root.clone(), registrations }))
     }
 
     /// Removes garbage of the shared store: sets it aside, waits, and returns what somebody needs by then. Calls `waits`
-    /// once before the wait. Also finishes what earlier calls, which were interrupted, have set aside.
+    /// once before the wait. Also finishes what earlier calls, which were interrupted, have set aside. Returns the paths that
+    /// this user may not move, such as private folders of others.
     ///
     /// # Errors
-    /// Returns an error if a file cannot be moved or removed.
-    pub fn sweep(&self, sweep: &Sweep, waits: impl FnOnce(Duration)) -> Result<()> {
-        let Some(sharing) = &self.sharing else { return Ok(()) };
+    /// Returns an error if the needs of a project or a run cannot be read.
+    pub fn sweep(&self, sweep: &Sweep, waits: impl FnOnce(Duration)) -> Result<Vec<PathBuf>> {
+        let Some(sharing) = &self.sharing else { return Ok(Vec::new()) };
         let grace = sharing.settings.grace();
         let now = sharing.now(&self.shared.path("staging"))?;
         let removals = sharing.root.join(REMOVALS);
-        for earlier in entries(&removals)?.iter().filter(|folder| is_older(folder, now, grace)) {
-            self.finish(earlier)?;
-        }
-        sweep.registrations.iter().try_for_each(|path| remove(path))?;
-        let paths: Vec<&PathBuf> = sweep.garbage.paths.iter().map(|(path, _)| path).collect();
-        if paths.is_empty() {
-            return Ok(());
-        }
-        let folder = draft_folder(&removals)?.keep();
-        let needs = sharing.needs(now);
-        for path in paths {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if !needs.names.contains(name.trim_end_matches(".json")) {
-                move_below(path, &sharing.root, &folder)?;
+        for earlier in entries(&removals)? {
+            // Another program may still be moving files there, unless it has died.
+            let complete =
+                is_older(&earlier.join(COMPLETE), now, grace) || is_older(&earlier, now, ABANDONED);
+            if complete {
+                self.finish(&earlier)?;
             }
         }
+        for path in &sweep.registrations {
+            sharing.remove_registrations(&path.file_stem().unwrap_or_default().to_string_lossy())?;
+        }
+        if sweep.garbage.paths.is_empty() {
+            return Ok(Vec::new());
+        }
+        let folder = draft_folder(&removals)?.keep();
+        let needs = sharing.needs(now)?;
+        let mut kept = Vec::new();
+        for (path, _) in &sweep.garbage.paths {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let is_needed = needs.names.contains(name.trim_end_matches(".json"));
+            if !is_needed && move_below(path, &sharing.root, &folder).is_err() {
+                kept.push(path.clone());
+            }
+        }
+        let complete = folder.join(COMPLETE);
+        File::create_new(&complete).io_context("cannot create", complete)?;
         waits(grace);
         thread::sleep(grace);
-        self.finish(&folder)
+        self.finish(&folder)?;
+        Ok(kept)
     }
 
     /// Returns the needed ones of the files that were set aside to their places, and removes the others.
     fn finish(&self, folder: &Path) -> Result<()> {
         let Some(sharing) = &self.sharing else { return Ok(()) };
         let now = sharing.now(&self.shared.path("staging"))?;
-        let needs = sharing.needs(now);
+        let needs = sharing.needs(now)?;
         let keys: BTreeSet<String> =
             needs.keys.iter().map(Digest::to_string).chain(needs.names.iter().cloned()).collect();
-        let back = |path: &Path| move_below(path, folder, &sharing.root);
+        let back = |path: &Path| move_back(path, folder, &sharing.root);
         for path in files(&folder.join("actions"))? {
             if path.file_stem().is_some_and(|key| keys.contains(&*key.to_string_lossy())) {
                 back(&path)?;
@@ -138,7 +153,9 @@ impl Store {
             entries(&shelf)?.iter().filter(|path| is_needed(path)).try_for_each(|path| back(path))?;
         }
         files(&folder.join("rows"))?.iter().filter(|path| is_needed(path)).try_for_each(|path| back(path))?;
-        remove(folder)
+        // The private folder of another user stays until this user collects garbage.
+        let _ = remove(folder);
+        Ok(())
     }
 
     /// Lets every project look again at what it needs in the shared store, because something was removed.
@@ -151,7 +168,10 @@ impl Store {
     pub(in crate::store) fn restore(&self, name: &Path) -> bool {
         let Some(sharing) = &self.sharing else { return false };
         let all = entries(&sharing.root.join(REMOVALS)).unwrap_or_default();
-        all.iter().any(|folder| fs::rename(folder.join(name), sharing.root.join(name)).is_ok())
+        all.iter().any(|folder| {
+            let path = folder.join(name);
+            path.symlink_metadata().is_ok() && move_back(&path, folder, &sharing.root).is_ok()
+        })
     }
 
     /// Files that runs without a heartbeat left behind, unless another run may resume from them.
@@ -164,7 +184,7 @@ impl Store {
         let Some(sharing) = &self.sharing else { return Ok(Vec::new()) };
         let mut paths = self.abandoned_attempts(sharing, inventory, kept, now)?;
         let old = |path: &PathBuf| is_older(path, now, ABANDONED);
-        let intents = sharing.all_intents().1.into_iter().filter(|(path, _)| old(path));
+        let intents = sharing.all_intents()?.1.into_iter().filter(|(path, _)| old(path));
         paths.extend(intents.filter(|(_, run)| !sharing.has_beat(run, now)).map(|(path, _)| path));
         let drafts = entries(&self.shared.path("actions"))?.into_iter().filter(old);
         paths.extend(drafts.filter(|path| path.extension().is_some_and(|kind| kind == "draft")));
@@ -207,10 +227,10 @@ impl Store {
             let newest = attempts.iter().max_by_key(|path| number(path)).cloned();
             let ended = finished.contains(&name) && !resumable.contains(&name);
             let gone = attempts.into_iter().filter(|attempt| {
-                let run = attempt.extension().unwrap_or_default().to_string_lossy();
+                let run = run_of(attempt).unwrap_or_default();
                 (ended || Some(attempt) != newest.as_ref())
                     && is_older(attempt, now, ABANDONED)
-                    && !sharing.has_beat(&run, now)
+                    && !sharing.has_beat(run, now)
             });
             paths.extend(gone);
         }
@@ -220,14 +240,14 @@ impl Store {
 
 impl Sharing {
     /// What projects and runs need now.
-    fn needs(&self, now: SystemTime) -> Needs {
-        let (known, forgotten) = self.workspaces(now);
-        let mut needs = Needs { keys: BTreeSet::new(), names: self.all_intents().0, forgotten };
+    fn needs(&self, now: SystemTime) -> Result<Needs> {
+        let (known, forgotten) = self.workspaces(now)?;
+        let mut needs = Needs { keys: BTreeSet::new(), names: self.all_intents()?.0, forgotten };
         for (_, workspace) in known {
             needs.keys.extend(workspace.needed);
             needs.names.extend(workspace.shown);
         }
-        needs
+        Ok(needs)
     }
 
     /// Time of the store's file system: clocks of machines differ.
@@ -263,6 +283,19 @@ fn move_below(path: &Path, from: &Path, to: &Path) -> Result<()> {
         {
             Ok(())
         }
+        moved => moved.io_context("cannot move", path),
+    }
+}
+
+/// As [`move_below`], but a file that has the place already stays: it is newer.
+fn move_back(path: &Path, from: &Path, to: &Path) -> Result<()> {
+    if path.is_dir() {
+        return move_below(path, from, to);
+    }
+    let target = to.join(path.strip_prefix(from).unwrap_or(path));
+    create_below(to, target.parent().unwrap_or(to))?;
+    match fs::hard_link(path, &target) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists) => Ok(()),
         moved => moved.io_context("cannot move", path),
     }
 }

@@ -27,23 +27,18 @@ struct Seen {
 }
 
 impl Watched {
-    /// Returns true if a run counts as alive: Slurm decides about jobs of the same cluster, the process table about
-    /// processes of this machine that have ended, and otherwise the time since its latest heartbeat was seen first.
+    /// Returns true if a run counts as alive: it has a recent heartbeat, and neither the process table of this machine nor
+    /// Slurm says that it has ended. A job that Slurm restarted is alive although this run of it is not.
     pub(super) fn lives(&self, root: &Path, holder: &Holder, expiry: Duration) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = look(&mut all, root, &holder.run);
-        if holder.has_ended_here() {
+        if holder.has_ended_here() || seen.since.elapsed() >= expiry {
             return false;
         }
-        let answer = match seen.asked {
-            Some((at, answer)) if at.elapsed() < ASK_AGAIN => answer,
-            _ => {
-                let answer = holder.job_lives();
-                seen.asked = Some((Instant::now(), answer));
-                answer
-            }
-        };
-        answer.unwrap_or_else(|| seen.since.elapsed() < expiry)
+        if seen.asked.is_none_or(|(at, _)| at.elapsed() >= ASK_AGAIN) {
+            seen.asked = Some((Instant::now(), holder.job_lives()));
+        }
+        seen.asked.is_none_or(|(_, answer)| answer != Some(false))
     }
 
     /// Returns true if a run of unknown identity counts as alive.

@@ -4,18 +4,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use callsheet_worker::code::Code;
 use callsheet_worker::digest::Digest;
-use callsheet_worker::error::{IoContext, Result};
+use callsheet_worker::error::{Error, IoContext, Result};
 use serde::{Deserialize, Serialize};
 
 use super::process::Holder;
 use super::sharing::Sharing;
+use crate::store::files::{entries, remove};
 use crate::store::half::read_json;
 use crate::store::inventory::Inventory;
+use crate::store::lock::LockName;
 use crate::store::root::Store;
 
 /// Folder of the registrations.
@@ -46,6 +49,18 @@ pub struct Workspace {
 pub(super) type Registered = (PathBuf, Workspace);
 
 impl Store {
+    /// Begins the heartbeats of the run `run` in the shared store, if there is one. A run begins before it looks at results:
+    /// garbage collection keeps what a run has looked at, and what its project has registered.
+    ///
+    /// # Errors
+    /// Returns an error if a store cannot be read or written.
+    pub fn begin_run(&self, run: &str) -> Result<()> {
+        let Some(sharing) = &self.sharing else { return Ok(()) };
+        self.create()?;
+        sharing.begin(run)?;
+        self.register(false)
+    }
+
     /// Registers with the shared store, if there is one, what the project needs now: garbage collection of the shared store
     /// keeps it. Does nothing if nothing has `changed`, unless the last registration is older than a day.
     ///
@@ -58,10 +73,17 @@ impl Store {
             return Ok(());
         };
         self.create()?;
+        // Two runs of the project must not overwrite each other's needs.
+        let _lock = self.lock(&LockName::LatestResults, "", |_| true)?;
         let mut needs = Inventory::default();
         self.list_needs(&BTreeSet::new(), &mut needs)?;
+        if let Some(lost) = needs.lost.first() {
+            return Err(unreadable(lost));
+        }
         sharing.register(&own, needs.needed, needs.shown)?;
-        sharing.withdraw();
+        if changed {
+            sharing.withdraw();
+        }
         Ok(())
     }
 }
@@ -81,17 +103,30 @@ impl Sharing {
         let Holder { user, host, .. } = Holder::this("");
         let workspace = Workspace { path: own.to_owned(), user, host, needed, shown };
         let folder = self.root.join(WORKSPACES);
-        let known = self.registrations();
-        let last = known.get(&id).map_or(0, |(number, _)| *number);
-        let path = folder.join(format!("{id}.{}", last + 1));
-        let draft = path.with_extension(format!("{}.draft", std::process::id()));
+        let draft = folder.join(format!("{id}.draft-{host}-{}", std::process::id(), host = workspace.host));
         let text = serde_json::to_vec(&workspace).expect("plain data");
         let written = fs::File::create(&draft).and_then(|mut file| file.write_all(&text));
-        written.and_then(|()| fs::rename(&draft, &path)).io_context("cannot write", &path)?;
-        for number in 0..=last {
+        written.io_context("cannot write", &draft)?;
+        let made = self.add_registration(&id, &draft);
+        let _ = fs::remove_file(draft);
+        // The last one before stays, for a program that has just listed it.
+        for number in 0..made?.saturating_sub(1) {
             let _ = fs::remove_file(folder.join(format!("{id}.{number}")));
         }
         Ok(())
+    }
+
+    /// Links a registration to the next number of its project. Returns this number.
+    fn add_registration(&self, id: &str, draft: &Path) -> Result<u64> {
+        loop {
+            let number = self.registrations()?.get(id).map_or(0, |(number, _)| number + 1);
+            let path = self.root.join(WORKSPACES).join(format!("{id}.{number}"));
+            match fs::hard_link(draft, &path) {
+                // A run on another machine was faster.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                made => return made.map(|()| number).io_context("cannot link", path),
+            }
+        }
     }
 
     /// Removes the registration of the project with its store at `own`.
@@ -100,48 +135,67 @@ impl Sharing {
     /// Returns an error if it cannot be removed.
     pub(super) fn forget(&self, own: &Path) -> Result<()> {
         let Ok(random) = fs::read_to_string(own.join(ID)) else { return Ok(()) };
-        match self.registrations().get(&id_of(&random, own)) {
-            Some((_, path)) => fs::remove_file(path).io_context("cannot remove", path),
-            None => Ok(()),
-        }
+        self.remove_registrations(&id_of(&random, own))
+    }
+
+    /// Removes all registrations of the project with this id.
+    pub(super) fn remove_registrations(&self, id: &str) -> Result<()> {
+        let all = entries(&self.root.join(WORKSPACES))?.into_iter();
+        let mut of_project = all.filter(|path| path.file_stem().is_some_and(|stem| stem == id));
+        of_project.try_for_each(|path| remove(&path))
     }
 
     /// Returns true if the project with its store at `own` was not registered within a day.
     pub(in crate::store) fn must_register(&self, own: &Path) -> bool {
         let Ok(id) = fs::read_to_string(own.join(ID)) else { return true };
-        let registrations = self.registrations();
-        let found = registrations
-            .get(&id_of(&id, own))
-            .and_then(|(_, path)| fs::metadata(path).ok()?.modified().ok());
-        found.is_none_or(|time| time.elapsed().is_ok_and(|age| age > RENEWED))
+        let registrations = self.registrations().unwrap_or_default();
+        let found = registrations.get(&id_of(&id, own));
+        let found = found.and_then(|(_, path)| fs::metadata(path).ok()?.modified().ok());
+        // The clock of this machine may be wrong in both directions.
+        let is_old = |time: SystemTime| time.elapsed().unwrap_or_else(|ahead| ahead.duration()) > RENEWED;
+        found.is_none_or(is_old)
     }
 
     /// Projects that use this store, and those that were not seen for so long that they are forgotten. `now` is a time of
     /// the store's file system.
-    pub(super) fn workspaces(&self, now: SystemTime) -> (Vec<Registered>, Vec<Registered>) {
-        let found =
-            self.registrations().into_values().filter_map(|(_, path)| Some((read_json(&path)?, path)));
-        let forget = self.settings.forget();
-        found.map(|(workspace, path)| (path, workspace)).partition(|(path, _)| {
-            let seen = fs::metadata(path).and_then(|found| found.modified());
-            seen.is_ok_and(|seen| now.duration_since(seen).unwrap_or_default() <= forget)
-        })
+    ///
+    /// # Errors
+    /// Returns an error if a registration cannot be read: its project may need everything.
+    pub(super) fn workspaces(&self, now: SystemTime) -> Result<(Vec<Registered>, Vec<Registered>)> {
+        let (mut known, mut forgotten) = (Vec::new(), Vec::new());
+        for (_, path) in self.registrations()?.into_values() {
+            let found: Option<Workspace> = read_json(&path);
+            let seen = fs::metadata(&path).and_then(|found| found.modified()).ok();
+            let (Some(workspace), Some(seen)) = (found, seen) else { return Err(unreadable(&path)) };
+            let is_seen = now.duration_since(seen).unwrap_or_default() <= self.settings.forget();
+            if is_seen { &mut known } else { &mut forgotten }.push((path, workspace));
+        }
+        Ok((known, forgotten))
     }
 
     /// Latest registration of each project, by its id.
-    fn registrations(&self) -> BTreeMap<String, (u64, PathBuf)> {
+    fn registrations(&self) -> Result<BTreeMap<String, (u64, PathBuf)>> {
         let mut latest = BTreeMap::new();
-        for entry in fs::read_dir(self.root.join(WORKSPACES)).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
+        for path in entries(&self.root.join(WORKSPACES))? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let Some((id, number)) = name.split_once('.') else { continue };
             let Ok(number) = number.parse::<u64>() else { continue };
-            let known = latest.entry(id.to_owned()).or_insert((number, entry.path()));
+            let known = latest.entry(id.to_owned()).or_insert((number, path.clone()));
             if known.0 < number {
-                *known = (number, entry.path());
+                *known = (number, path);
             }
         }
-        latest
+        Ok(latest)
     }
+}
+
+/// Error of garbage collection that does not know all needs.
+fn unreadable(path: &Path) -> Error {
+    Error::user_error(
+        Code::Unreadable,
+        format!("cannot read {}, which lists the results to keep; nothing was removed", path.display()),
+        "repeat the command; if the file is damaged, remove it, and run the pipeline of its project again",
+    )
 }
 
 /// Id of a project: random digits that its store keeps, and its path, because a copy of a project has the same digits.

@@ -1,5 +1,6 @@
 //! A folder for a shared store, and projects that use it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,12 @@ impl Group {
         let project = Project::new();
         self.attach(&project);
         project
+    }
+
+    /// Ids of the projects that are registered.
+    pub(super) fn workspaces(&self) -> BTreeSet<PathBuf> {
+        let entries = self.entries("workspaces").into_iter();
+        entries.filter_map(|path| path.file_stem().map(PathBuf::from)).collect()
     }
 
     pub(super) fn entries(&self, folder: &str) -> Vec<PathBuf> {

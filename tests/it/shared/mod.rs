@@ -259,7 +259,7 @@ fn a_project_that_was_not_seen_for_long_is_listed_before_its_results_go() {
     let folder = first.path("data").display().to_string();
     assert!(listed.contains(&folder) && listed.contains("1 unused result in the shared store"), "{listed}");
     second.stdout(&["gc", "--older-than", "0s", "--delete"]);
-    assert_eq!(group.entries("workspaces").len(), 1);
+    assert_eq!(group.workspaces().len(), 1);
     assert_eq!(second.run(&MAIN).ran(), [""; 0]);
     assert_eq!(first.run(&MAIN).ran(), ["copy"], "its result is computed again");
 }
@@ -353,7 +353,7 @@ fn two_projects_with_equal_names_and_a_copy_of_one_are_three_projects_of_the_sto
     let copy = Project::of(&first.path(""));
     copy.write("data/raw/a.txt", "copy\n");
     copy.run(&MAIN);
-    assert_eq!(group.entries("workspaces").len(), 3);
+    assert_eq!(group.workspaces().len(), 3);
     first.stdout(&["gc", "--older-than", "0s", "--delete"]);
     for project in [&first, &second, &copy] {
         assert_eq!(project.run(&MAIN).ran(), [""; 0]);
@@ -450,7 +450,9 @@ fn a_file_system_without_links_or_with_an_exhausted_quota_is_refused_and_nothing
     let run = [&["run"], &MAIN[..]].concat();
     let Some((code, said)) = with_error("link,linkat", "EPERM", &project, &run) else { return };
     assert!(
-        code == Some(2) && said.contains("has no hard links") && said.contains("another file system"),
+        code == Some(2)
+            && said.contains("does not create hard links")
+            && said.contains("another file system"),
         "{said}"
     );
     project.run(&MAIN);
