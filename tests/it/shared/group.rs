@@ -13,7 +13,12 @@ pub(super) struct Group(tempfile::TempDir);
 
 impl Group {
     pub(super) fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        Self::below(&std::env::temp_dir())
+    }
+
+    /// A shared store in a new folder of `folder`.
+    pub(super) fn below(folder: &Path) -> Self {
+        let folder = tempfile::tempdir_in(folder).expect("a folder");
         mode(folder.path(), 0o2775);
         let settings = "heartbeat = 0.2\nexpiry = 1.0\ngrace = 0.2\n";
         fs::write(folder.path().join("store.toml"), settings).expect("written");

@@ -2,6 +2,7 @@
 
 mod group;
 mod kills;
+mod losses;
 mod mounts;
 mod races;
 mod users;
